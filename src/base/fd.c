@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See fd.h. Short reads and EINTR end here; no caller has a loop of its own. */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int fd_close(int fd)
+{
+    if (fd >= 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+    }
+    return -1;
+}
+
+/* One transfer at `offset_bytes`, or at the file's own position where that is negative. */
+static ssize_t read_once(int fd, void *buffer, size_t size, off_t offset_bytes)
+{
+    return offset_bytes < 0 ? read(fd, buffer, size) : pread(fd, buffer, size, offset_bytes);
+}
+
+static ssize_t write_once(int fd, const void *buffer, size_t size, off_t offset_bytes)
+{
+    return offset_bytes < 0 ? write(fd, buffer, size) : pwrite(fd, buffer, size, offset_bytes);
+}
+
+static int read_loop(int fd, char *buffer, size_t size, off_t offset_bytes)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t n =
+            read_once(fd, buffer + done, size - done, offset_bytes < 0 ? -1 : offset_bytes + (off_t)done);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            return -EIO;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+static int write_loop(int fd, const char *buffer, size_t size, off_t offset_bytes)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t n =
+            write_once(fd, buffer + done, size - done, offset_bytes < 0 ? -1 : offset_bytes + (off_t)done);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+int fd_read_all(int fd, void *buffer, size_t size)
+{
+    return read_loop(fd, buffer, size, -1);
+}
+
+int fd_write_all(int fd, const void *buffer, size_t size)
+{
+    return write_loop(fd, buffer, size, -1);
+}
+
+int fd_pread_all(int fd, void *buffer, size_t size, uint64_t offset_bytes)
+{
+    return read_loop(fd, buffer, size, (off_t)offset_bytes);
+}
+
+int fd_pwrite_all(int fd, const void *buffer, size_t size, uint64_t offset_bytes)
+{
+    return write_loop(fd, buffer, size, (off_t)offset_bytes);
+}
+
+int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t used = 0, room = 0;
+
+    lseek(fd, 0, SEEK_SET); /* fails on a pipe, which is at its beginning anyway */
+    for (;;) {
+        if (room - used < 2) {
+            room = room ? room * 2 : 4096;
+            char *bigger = realloc(text, room);
+            if (!bigger)
+                return -ENOMEM;
+            text = bigger;
+        }
+        ssize_t n = read(fd, text + used, room - used - 1);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0)
+            break;
+        used += n > 0 ? (size_t)n : 0;
+        if (used > limit)
+            return -EFBIG;
+    }
+    text[used] = '\0';
+    *ret_text = TAKE_PTR(text);
+    if (ret_size)
+        *ret_size = used;
+    return 0;
+}
+
+int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd)
+{
+    _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int r = fd_pwrite_all(fd, data, size, 0);
+    if (r < 0)
+        return r;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int fd_move_high(int fd)
+{
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    return high < 0 ? -errno : high;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines for the operator, on standard error. Never a secret: `struct secret` has no way to be printed. */
+#pragma once
+
+#include "base/macro.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* The one global state of Mayfly. Default: warnings and errors. `-q` lowers it, `-v` raises it. */
+void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+
+/* A line "mayfly: ..." ; `program` is set once by main. */
+void log_set_program(const char *program);
+void log_line(enum log_level level, const char *format, ...) _printf_(2, 3);
+
+#define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)

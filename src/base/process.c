@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See process.h. No shell is ever between Mayfly and another program. */
+#include "base/process.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *const process_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
+
+#define OUTPUT_LIMIT (1 << 20) /* bytes of a program's output that are kept */
+
+void process_close_from(int first)
+{
+    close_range((unsigned)first, ~0U, 0);
+}
+
+static uint64_t now_msec(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+const char *process_status_text(int status, char *field, size_t size)
+{
+    if (WIFSIGNALED(status))
+        snprintf(field, size, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(field, size, "exited with status %d", WEXITSTATUS(status));
+    return field;
+}
+
+int process_wait(pid_t pid, unsigned deadline_msec)
+{
+    _cleanup_close_ int pidfd = pidfd_open(pid, 0);
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int status = 0, ready = pidfd < 0 ? 1 : poll(&p, 1, (int)deadline_msec);
+
+    if (ready == 0)
+        kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return ready == 0 ? -ETIMEDOUT : status;
+}
+
+static _noreturn_ void child(const char *const argv[], int output)
+{
+    char path[128];
+    static const char *const folders[] = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+    int null = open("/dev/null", O_RDONLY);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+        _exit(126);
+    process_close_from(3);
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        snprintf(path, sizeof path, "%s/%s", folders[i], argv[0]);
+        execve(path, (char *const *)argv, (char *const *)process_environment);
+    }
+    _exit(127);
+}
+
+/* What comes out of the pipe until it is closed or the deadline is over. */
+static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
+{
+    _cleanup_free_ char *text = calloc(1, OUTPUT_LIMIT + 1);
+    size_t used = 0;
+    if (!text)
+        return -ENOMEM;
+    for (;;) {
+        uint64_t now = now_msec();
+        struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
+        int ready = poll(&p, 1, now < deadline ? (int)(deadline - now) : 0);
+        if (ready == 0)
+            return -ETIMEDOUT;
+        if (ready < 0)
+            continue;
+        char drain[4096];
+        bool room = used < OUTPUT_LIMIT;
+        ssize_t n = read(pipe_fd, room ? text + used : drain, room ? OUTPUT_LIMIT - used : sizeof drain);
+        if (n == 0)
+            break;
+        used += n > 0 && room ? (size_t)n : 0;
+    }
+    *ret_output = TAKE_PTR(text);
+    return 0;
+}
+
+/* The last line of a program's output: mostly the reason. */
+static const char *last_line(char *text)
+{
+    size_t n = strlen(text);
+    while (n && (text[n - 1] == '\n' || text[n - 1] == ' '))
+        text[--n] = '\0';
+    char *line = strrchr(text, '\n');
+    line = line ? line + 1 : text;
+    return line + strspn(line, " ");
+}
+
+int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output, struct error *e)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_set(e, errno, "%s: cannot make a pipe: %m", argv[0]);
+    _cleanup_close_ int from = ends[0];
+    _cleanup_close_ int to = ends[1];
+    uint64_t deadline = now_msec() + (uint64_t)deadline_sec * 1000;
+
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_set(e, errno, "%s: cannot start: %m", argv[0]);
+    if (pid == 0)
+        child(argv, to);
+    to = fd_close(to);
+
+    _cleanup_free_ char *output = NULL;
+    int r = read_output(from, deadline, &output);
+    uint64_t now = now_msec();
+    int status = process_wait(pid, r < 0 || now >= deadline ? 0 : (unsigned)(deadline - now));
+    if (r == -ETIMEDOUT || status == -ETIMEDOUT)
+        return error_set(e, -ETIMEDOUT, "%s: did not end within %u seconds and was killed", argv[0],
+                         deadline_sec);
+    if (r < 0)
+        return error_memory(e);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        return error_set(e, -ENOENT, "%s: there is no such program; install the package that has it",
+                         argv[0]);
+    if (status != 0) {
+        char field[64];
+        return error_set(e, -EIO, "%s %s: %s", argv[0], process_status_text(status, field, sizeof field),
+                         last_line(output));
+    }
+    if (ret_output)
+        *ret_output = TAKE_PTR(output);
+    return 0;
+}

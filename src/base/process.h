@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running another program: an exact argv, an exact environment, no shell, a deadline.
+ *
+ *     const char *argv[] = {"mkswap", "--label", label, path, NULL};
+ *     r = process_run(argv, 60, &output, e);
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+/* Runs argv[0] (looked up in the fixed PATH /usr/sbin:/usr/bin:/sbin:/bin) with stdin from /dev/null, the
+ * environment PATH and LC_ALL=C only, and waits at most `deadline_sec` for it; then it is killed. 0 when it
+ * exits with 0. *ret_output (may be NULL; the caller frees it) gets what it printed on both outputs. -ENOENT:
+ * no such program. -ETIMEDOUT. -EIO: it failed, and the sentence in `e` ends with its last line. */
+int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output,
+                struct error *e) _must_check_;
+
+/* In a child between fork and exec: closes every descriptor from `first` on. */
+void process_close_from(int first);
+
+/* Waits for `pid`, at most `deadline_msec`, then kills it. Returns its wait status, or -ETIMEDOUT. */
+int process_wait(pid_t pid, unsigned deadline_msec);
+
+/* A sentence for a wait status: "exited with status 5", "was killed by signal 9 (Killed)". */
+const char *process_status_text(int status, char *field, size_t size);
+
+extern const char *const process_environment[]; /* PATH and LC_ALL=C, for execve */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See str.h. */
+#include "base/str.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <uuid/uuid.h>
+
+bool str_ends(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && streq(text + n - m, end);
+}
+
+int str_copy(char *field, size_t size, const char *text)
+{
+    size_t n = strlen(text);
+    if (n >= size) {
+        field[0] = '\0';
+        return -ENAMETOOLONG;
+    }
+    memcpy(field, text, n + 1);
+    return 0;
+}
+
+char *str_vformat(const char *format, va_list ap)
+{
+    char *text = NULL;
+    return vasprintf(&text, format, ap) < 0 ? NULL : text;
+}
+
+char *str_format(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    char *text = str_vformat(format, ap);
+    va_end(ap);
+    return text;
+}
+
+/* Not isalnum(): what is a letter must not depend on the locale. */
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool str_made_of(const char *text, const char *others)
+{
+    for (; *text; text++)
+        if (!is_alnum(*text) && !strchr(others, *text))
+            return false;
+    return true;
+}
+
+/* The digits at the start of `text`; *ret_rest is what follows them. */
+static int leading_u64(const char *text, uint64_t *ret, const char **ret_rest)
+{
+    uint64_t value = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9'; p++)
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
+            return -ERANGE;
+    if (p == text)
+        return -EINVAL;
+    *ret = value;
+    *ret_rest = p;
+    return 0;
+}
+
+int str_to_u64(const char *text, uint64_t *ret)
+{
+    uint64_t value = 0;
+    const char *rest = NULL;
+    int r = leading_u64(text, &value, &rest);
+    if (r < 0)
+        return r;
+    if (*rest)
+        return -EINVAL;
+    *ret = value;
+    return 0;
+}
+
+int str_to_bytes(const char *text, uint64_t *ret_bytes)
+{
+    static const char units[] = "KMGT";
+    uint64_t value = 0;
+    const char *rest = NULL;
+    int r = leading_u64(text, &value, &rest);
+    if (r < 0)
+        return r;
+    if (*rest) {
+        const char *unit = strchr(units, *rest >= 'a' ? *rest - 'a' + 'A' : *rest);
+        if (!unit || rest[1])
+            return -EINVAL;
+        if (__builtin_mul_overflow(value, UINT64_C(1) << 10 * (unit - units + 1), &value))
+            return -ERANGE;
+    }
+    *ret_bytes = value;
+    return 0;
+}
+
+char *str_from_bytes(uint64_t bytes, char *field, size_t size)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+    uint64_t whole = bytes, part = 0;
+    for (; whole >= 1024; unit++) {
+        part = whole % 1024 * 10 / 1024;
+        whole /= 1024;
+    }
+    if (part)
+        snprintf(field, size, "%" PRIu64 ".%" PRIu64 " %s", whole, part, units[unit]);
+    else
+        snprintf(field, size, "%" PRIu64 " %s", whole, units[unit]);
+    return field;
+}
+
+void str_hex(const uint8_t *bytes, size_t size, char *hex)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    hex[2 * size] = '\0';
+}
+
+bool uuid_valid(const char *text)
+{
+    uuid_t binary;
+    char again[UUID_TEXT];
+    if (strlen(text) != UUID_TEXT - 1 || uuid_parse(text, binary) < 0)
+        return false;
+    uuid_unparse_lower(binary, again);
+    return streq(text, again);
+}
+
+void uuid_make(char ret_uuid[UUID_TEXT])
+{
+    uuid_t binary;
+    uuid_generate_random(binary);
+    uuid_unparse_lower(binary, ret_uuid);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text: comparing, copying into fixed fields without cutting, formatting, numbers, sizes and uuids. */
+#pragma once
+
+#include "base/macro.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define UUID_TEXT 37 /* 36 characters and a NUL, as libuuid writes it */
+
+static inline bool streq(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static inline bool str_starts(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+bool str_ends(const char *text, const char *end);
+
+/* Copies `text` into a field of `size` bytes; -ENAMETOOLONG, and an empty field, where it does not fit. */
+int str_copy(char *field, size_t size, const char *text) _must_check_;
+
+/* A fresh string that the caller frees, or NULL where memory ran out. */
+char *str_format(const char *format, ...) _printf_(1, 2);
+char *str_vformat(const char *format, va_list ap) __attribute__((format(printf, 1, 0)));
+
+/* Is every character of `text` a letter, a digit or one of `others`? True for the empty text. */
+bool str_made_of(const char *text, const char *others);
+
+/* A whole decimal number without sign or blanks; -EINVAL, -ERANGE. */
+int str_to_u64(const char *text, uint64_t *ret) _must_check_;
+
+/* "20G", "512M", "4096". K, M, G, T are powers of 1024, as in lvcreate; a bare number is
+ * bytes. -EINVAL, -ERANGE. */
+int str_to_bytes(const char *text, uint64_t *ret_bytes) _must_check_;
+
+/* "20 GiB", "4.5 MiB": for people. Returns `field`. */
+char *str_from_bytes(uint64_t bytes, char *field, size_t size);
+
+/* Lower-case hex; `hex` has room for 2 * size + 1. */
+void str_hex(const uint8_t *bytes, size_t size, char *hex);
+
+/* Exactly the 36 characters that libuuid writes in lower case? */
+bool uuid_valid(const char *text);
+
+/* A fresh random one. */
+void uuid_make(char ret_uuid[UUID_TEXT]);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The broker as its callers see it: one method for each operation of ops.def. The real one talks over a
+ * socket; the double of the tests (tests/fake/) keeps volumes in memory behind the same table.
+ *
+ * A connection holds what it has locked until broker_close(). All methods return 0 or a negative errno with
+ * a sentence, which mostly comes from the broker itself.
+ */
+#pragma once
+
+#include "broker/inventory.h"
+#include "secret/secret.h"
+
+struct broker;
+struct broker_ops {
+    int (*list)(struct broker *b, struct inventory **ret, struct error *e);
+
+    /* -EBUSY: another mayfly works on it. */
+    int (*lock)(struct broker *b, const char *uuid, struct error *e);
+
+    /* Makes the volume, in state building; v->size_bytes becomes its real size, rounded up to whole extents.
+     */
+    int (*create)(struct broker *b, struct volume *v, struct error *e);
+
+    /* Opens its map (again) and hands out the device. volume_key is NULL for a plain volume. `opened`: it
+     * stays open when no domain uses it. */
+    int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
+                int *ret_fd, struct error *e);
+
+    int (*close)(struct broker *b, const struct volume *v, struct error *e);
+    int (*format)(struct broker *b, const struct volume *v, const char *fs, const char *label,
+                  struct error *e);
+
+    /* Any number of volumes, in as few packets as it takes. */
+    int (*mark)(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,
+                struct error *e);
+    int (*remove)(struct broker *b, const struct volume *const v[], size_t n, struct error *e);
+
+    void (*disconnect)(struct broker *b);
+};
+
+/* The first member of each implementation's own struct. */
+struct broker {
+    const struct broker_ops *ops;
+};
+
+/* Connects to the socket that systemd listens on. -EACCES, -ENOENT with the way out in the sentence. */
+int broker_connect(const char *socket_path, struct broker **ret, struct error *e) _must_check_;
+
+/* For root: starts `program` (mayfly-broker) with one end of a socket pair as its standard input, and this
+ * configuration file (NULL: the installed ones). */
+int broker_fork(const char *program, const char *config_path, struct broker **ret,
+                struct error *e) _must_check_;
+
+struct broker *broker_disconnect(struct broker *b);
+DEFINE_CLEANUP(struct broker *, broker_disconnect)
+#define _cleanup_broker_ _cleanup_(broker_disconnectp)
+
+int broker_list(struct broker *b, struct inventory **ret, struct error *e) _must_check_;
+int broker_lock(struct broker *b, const char *uuid, struct error *e) _must_check_;
+int broker_create(struct broker *b, struct volume *v, struct error *e) _must_check_;
+int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
+                int *ret_fd, struct error *e) _must_check_;
+int broker_close(struct broker *b, const struct volume *v, struct error *e) _must_check_;
+int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
+                  struct error *e) _must_check_;
+int broker_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,
+                struct error *e) _must_check_;
+int broker_remove(struct broker *b, const struct volume *const v[], size_t n, struct error *e) _must_check_;

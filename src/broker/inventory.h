@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is on this host: groups, volumes of ours, maps of ours. Parsed without privilege from what the broker
+ * gives. */
+#pragma once
+
+#include "storage/dmcrypt.h"
+#include "storage/volume.h"
+
+struct group {
+    char name[VG_NAME_MAX];
+    uint64_t size_bytes, free_bytes, extent_bytes;
+    uint64_t metadata_size_bytes, metadata_free_bytes; /* of the smaller copy */
+    bool complete;                                     /* no physical volume of it is missing */
+};
+
+/* A volume that says it is ours but whose tags cannot be believed. */
+struct damaged_volume {
+    char vg[VG_NAME_MAX];
+    char lv[LV_NAME_MAX];
+    struct error reason;
+};
+
+struct inventory {
+    struct group *groups;
+    size_t n_groups;
+    struct volume *volumes; /* each passed volume_check(); sorted by instance, then role with root first */
+    size_t n_volumes;
+    struct damaged_volume *damaged;
+    size_t n_damaged;
+    struct map *maps;
+    size_t n_maps;
+};
+
+/* From LVM's JSON (lvm_report) and an array of maps. Refuses what is not of that form: -EPROTO. */
+int inventory_parse(const char *json, size_t size, const struct map *maps, size_t n_maps,
+                    struct inventory **ret, struct error *e) _must_check_;
+struct inventory *inventory_free(struct inventory *i);
+DEFINE_CLEANUP(struct inventory *, inventory_free)
+#define _cleanup_inventory_ _cleanup_(inventory_freep)
+
+/* NULL if there is none. The results belong to the inventory. */
+const struct group *inventory_group(const struct inventory *i, const char *vg);
+const struct map *inventory_map_of(const struct inventory *i, const struct volume *v);

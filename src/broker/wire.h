@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes over the broker's socket (AF_UNIX, SOCK_SEQPACKET): one packet a request, one packet an answer,
+ * strictly in turn, fixed structs in the host's own byte order, descriptors by SCM_RIGHTS. Both ends are of
+ * one version of Mayfly, on one host: a packet of another version is refused.
+ *
+ *     client                      broker
+ *       | header + op_*  [fd] -->   |
+ *       | <-- struct answer  [fd]   |
+ */
+#pragma once
+
+#include "storage/dmcrypt.h"
+#include "storage/volume.h"
+
+#define WIRE_VERSION     1
+#define WIRE_VOLUMES_MAX 64 /* volumes in one MARK or REMOVE */
+#define BROKER_SOCKET    "/run/mayfly/broker.sock"
+#define BROKER_LOCKS     "/run/mayfly/locks"
+
+enum op {
+#define OP(NAME, request, fds, needs_lock, argument) OP_##NAME,
+#include "broker/ops.def"
+#undef OP
+    OP_COUNT
+};
+
+/* A volume by its names; the broker looks up the rest. */
+struct volume_ref {
+    char vg[VG_NAME_MAX];
+    char lv[LV_NAME_MAX];
+};
+
+struct wire_header {
+    uint32_t version; /* WIRE_VERSION */
+    uint32_t op;      /* enum op */
+};
+
+/* Requests. Each is behind a wire_header in its packet. */
+struct op_none {
+    char nothing[1];
+};
+struct op_lock {
+    char uuid[UUID_TEXT]; /* of an instance or a batch */
+};
+struct op_create {
+    struct volume volume;
+};
+struct op_volume {
+    struct volume_ref volume;
+};
+struct op_open {
+    struct volume_ref volume;
+    uint8_t opened; /* 1: by a person, to stay (MAP_UUID_OPENED) */
+};
+struct op_format {
+    struct volume_ref volume;
+    char fs[8];     /* ext4, xfs, vfat or swap */
+    char label[12]; /* letters, digits, '-'; may be empty */
+};
+struct op_set {
+    uint32_t n;
+    struct volume_ref volume[WIRE_VOLUMES_MAX];
+};
+struct op_mark {
+    uint32_t state; /* enum volume_state: ready or doomed */
+    struct op_set set;
+};
+
+/* LIST answers with a descriptor of LVM's JSON (lvm_report), MAPS with one of an array of struct map, OPEN
+ * and OPEN_PLAIN with the device itself, open for reading and writing. */
+struct answer {
+    uint32_t version;
+    int32_t errnum;      /* 0 or a negative errno */
+    uint8_t existing;    /* OPEN: the map was there already */
+    uint64_t size_bytes; /* CREATE, OPEN, OPEN_PLAIN: of the device; LIST, MAPS: of the file */
+    char text[sizeof((struct error *)0)->text];
+};
+
+/* Sends one packet, with `fd` unless it is -1. */
+int wire_send(int socket, const void *packet, size_t size, int fd) _must_check_;
+
+/* As wire_send, of two parts. */
+int wire_send_request(int socket, enum op op, const void *request, size_t size, int fd) _must_check_;
+
+/* Receives one packet of at most `size` bytes and at most one descriptor (-1: none came).
+ * -ECONNRESET: the other end is gone. -EPROTO: too long, or more descriptors. */
+int wire_receive(int socket, void *packet, size_t size, size_t *ret_size, int *ret_fd) _must_check_;
+
+/* Both names as volume_check() wants them: a valid group's, and <uuid>_disk[.role]. */
+int volume_ref_check(const struct volume_ref *ref, struct error *e) _must_check_;
+
+/* The instance's uuid out of a checked name. */
+void volume_ref_instance(const struct volume_ref *ref, char instance[UUID_TEXT]);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be asked of dm-crypt: cipher names and the sizes of their keys. */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Is `cipher` ("aes-xts-plain64") one that Mayfly offers, and `key_bits` a size that it takes? XTS keys are
+ * two keys: 256 means AES-128, 512 AES-256. -EINVAL with a sentence that names what would do. */
+int cipher_check(const char *cipher, uint32_t key_bits, struct error *e) _must_check_;
+
+bool cipher_is_xts(const char *cipher);

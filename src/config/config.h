@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration: /etc/mayfly/mayfly.conf, then /etc/mayfly/mayfly.conf.d/ (each file that ends with
+ * .conf) in the order of their names, or one file that the caller names. options.def is the list of what may
+ * stand in them.
+ *
+ * Both mayfly and mayfly-broker read it; the broker believes only files that root owns and no one else can
+ * write (CONFIG_ROOT_OWNED). */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONFIG_TEXT_MAX 256
+#define CONFIG_LIST_MAX 16
+
+struct config_list {
+    size_t n;
+    char item[CONFIG_LIST_MAX][CONFIG_TEXT_MAX];
+};
+
+/* Fields by kind: BOOL bool, UINT uint32_t, WORD and TEXT char[], LIST struct config_list. */
+struct config {
+#define FIELD_BOOL(f)                                             bool f
+#define FIELD_UINT(f)                                             uint32_t f
+#define FIELD_WORD(f)                                             char f[CONFIG_TEXT_MAX]
+#define FIELD_TEXT(f)                                             char f[CONFIG_TEXT_MAX]
+#define FIELD_LIST(f)                                             struct config_list f
+#define OPTION(group, name, kind, field, fallback, allowed, text) FIELD_##kind(field);
+#include "config/options.def"
+#undef OPTION
+#undef FIELD_BOOL
+#undef FIELD_UINT
+#undef FIELD_WORD
+#undef FIELD_TEXT
+#undef FIELD_LIST
+};
+
+enum config_trust { CONFIG_ANY_OWNER, CONFIG_ROOT_OWNED };
+
+/* Reads and checks. `path` NULL: the installed places (a missing file means defaults; a named one must
+ * exist). An unknown group or option, a value of the wrong form, a cipher or key size that cannot be:
+ * -EINVAL, with file and line. -EPERM: CONFIG_ROOT_OWNED and it is not. */
+int config_load(const char *path, enum config_trust trust, struct config *ret, struct error *e) _must_check_;
+
+/* The defaults of options.def. */
+void config_defaults(struct config *ret);
+
+/* Is `vg` among images_volume_group? */
+bool config_has_volume_group(const struct config *c, const char *vg);
+
+/* Prints the sample file: every option with its text, commented out with its default, `enabled` set to true.
+ */
+void config_print_sample(FILE *out);

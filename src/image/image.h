@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images: parsed by a qemu-nbd in a sandbox of ours, read through libnbd, written to a mapped device.
+ *
+ *     image file -> qemu-nbd (sandbox) -> unix socket -> libnbd -> device descriptor -> dm-crypt -> LV
+ *
+ * No process of Mayfly parses more of an image than its first bytes (format.h).
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct image;
+
+/* Opens `path` for reading. `format` "raw", "qcow2", or NULL: qcow2 by its magic, else raw. Refused with
+ * -EINVAL: a backing file, an external data file, an encrypted or damaged qcow2, a size of zero or beyond 1
+ * EiB, something that is not a file or block device. -EACCES: the user that mayfly runs as may not read it.
+ * -ENOENT. -EIO: qemu-nbd's own words. */
+int image_open(const char *path, const char *format, struct image **ret, struct error *e) _must_check_;
+
+/* Its virtual size, which the disk must hold. */
+uint64_t image_size_bytes(const struct image *i);
+
+struct image *image_close(struct image *i);
+DEFINE_CLEANUP(struct image *, image_close)
+#define _cleanup_image_ _cleanup_(image_closep)
+
+/* How a long operation tells of its progress, and is told to stop. */
+struct image_progress {
+    void (*update)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+    bool (*stopped)(void *context); /* true: give up with -ECANCELED */
+    void *context;
+};
+
+/* Writes the whole virtual size to the device behind `fd`, holes as zeros (which dm-crypt encrypts), and
+ * syncs it. What the device has beyond that is left as it is. -EINVAL: the device is smaller. */
+int image_import(struct image *i, int fd, const struct image_progress *progress,
+                 struct error *e) _must_check_;

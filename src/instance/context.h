@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every operation on instances works with. All of it stands behind interfaces, so that a test can run
+ * any operation over doubles; nothing below is global. */
+#pragma once
+
+#include "broker/client.h"
+#include "config/config.h"
+#include "image/image.h"
+#include "keys/keymgr.h"
+#include "virt/virt.h"
+
+/* Tells a person or a program how far a long operation is. May be NULL in a context. */
+struct reporter {
+    void (*step)(void *context, const char *what);                              /* a step begins */
+    void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes); /* of images written */
+    void (*warning)(void *context, const char *text);
+    void *data;
+};
+
+struct context {
+    const struct config *config;
+    struct broker *broker;
+    struct virt *virt;
+
+    /* Opens a key manager by name: keymgr_open, or the double's. */
+    int (*open_keymgr)(const struct config *c, const char *name, struct keymgr **ret, struct error *e);
+
+    /* Writes the image to a device: image_import, or the double's. */
+    int (*import)(struct image *i, int fd, const struct image_progress *progress, struct error *e);
+
+    const struct reporter *reporter;
+
+    /* Has the user asked to stop (SIGINT, SIGTERM)? Looked at between steps and while an image is written. */
+    bool (*stopped)(void);
+};
+
+void report_step(const struct context *c, const char *format, ...) _printf_(2, 3);
+void report_warning(const struct context *c, const char *format, ...) _printf_(2, 3);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Instances as people see them, put together from volumes, maps and libvirt's domains. */
+#pragma once
+
+#include "instance/context.h"
+
+enum instance_state {
+    INSTANCE_RUNNING,  /* its domain is active */
+    INSTANCE_SHUT_OFF, /* its domain is not active, and its disks are closed */
+    INSTANCE_OPEN,     /* its domain is not active, but a disk is open */
+    INSTANCE_BUILDING, /* a launch is at work, or was cut off: recover removes it */
+    INSTANCE_DOOMED,   /* a delete is at work, or was cut off: recover finishes it */
+    INSTANCE_NO_DOMAIN /* its volumes are ready, but libvirt knows no such domain */
+};
+
+const char *instance_state_name(enum instance_state state); /* "running", "shut off", ... */
+
+struct instance {
+    char uuid[UUID_TEXT];
+    char name[INSTANCE_NAME_MAX]; /* libvirt's, else the one in the tags */
+    enum instance_state state;
+    bool domain_known;             /* false: libvirt could not be asked */
+    const struct volume **volumes; /* into the model's inventory, root first */
+    size_t n_volumes;
+};
+
+struct model {
+    struct inventory *inventory;
+    struct domain *domains;
+    size_t n_domains;
+    struct instance *instances; /* sorted by name */
+    size_t n_instances;
+};
+
+/* Asks the broker, and libvirt if c->virt is not NULL. */
+int model_load(const struct context *c, struct model **ret, struct error *e) _must_check_;
+struct model *model_free(struct model *m);
+DEFINE_CLEANUP(struct model *, model_free)
+#define _cleanup_model_ _cleanup_(model_freep)
+
+/* By name or uuid. -ENOENT with a sentence; -EINVAL: the name stands for several. */
+int model_find(const struct model *m, const char *name_or_uuid, const struct instance **ret,
+               struct error *e) _must_check_;
+
+const struct map *model_map_of(const struct model *m, const struct volume *v);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs: one file each (launch.c, start.c, ...). Each is idempotent, says by *ret_changed whether
+ * anything changed, reports the first error, and leaves nothing half-made that recover would not finish. */
+#pragma once
+
+#include "instance/model.h"
+#include "instance/steps.h"
+
+#define LAUNCH_EPHEMERALS_MAX 16
+#define LAUNCH_COUNT_MAX      1000
+
+struct launch_ephemeral {
+    uint64_t size_bytes;
+    char fs[8]; /* ext4, xfs, vfat */
+};
+
+struct launch_request {
+    const char *name; /* the instance's; with count > 1: name-1, name-2, ... */
+    uint32_t count;
+    bool shared_key;
+    const char *image_path;   /* NULL: an empty root disk */
+    const char *image_format; /* NULL: by magic */
+    uint64_t root_bytes;      /* 0: no root disk */
+    struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
+    size_t n_ephemeral;
+    uint64_t swap_bytes;      /* 0: none */
+    uint64_t memory_bytes;    /* 0: the template's */
+    uint32_t vcpus;           /* 0: the template's */
+    const char *volume_group; /* NULL: the first configured */
+    const char *template_xml; /* NULL: built in */
+    bool no_start;
+    bool dry_run; /* fill in ret_plan, change nothing */
+};
+
+struct launched {
+    char name[INSTANCE_NAME_MAX];
+    char uuid[UUID_TEXT];
+};
+
+/* All `count` instances, or nothing: what fails undoes the whole launch. *ret has request->count entries,
+ * which the caller frees. ret_plan (may be NULL, the caller frees it by steps_free) gets the list of steps.
+ */
+int instance_launch(const struct context *c, const struct launch_request *request, struct launched **ret,
+                    struct steps **ret_plan, struct error *e) _must_check_;
+
+/* Opens the disks with the key fetched now, then starts the domain. */
+int instance_start(const struct context *c, const char *name, bool *ret_changed,
+                   struct error *e) _must_check_;
+
+/* Asks the guest to power off, waits `timeout_sec`, closes the disks. `hard`: pulls the plug when that time
+ * is over (0: at once). -EBUSY: still running after timeout_sec, and not `hard`. An instance with an
+ * ephemeral key keeps its maps open. */
+int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
+                  bool *ret_changed, struct error *e) _must_check_;
+
+/* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed.
+ */
+int instance_delete(const struct context *c, const char *name, bool *ret_changed,
+                    struct error *e) _must_check_;
+
+/* Opens the disks of an instance that is not running, to be looked at from the host; they stay open until
+ * close, or until the instance is stopped. */
+int instance_open(const struct context *c, const char *name, bool *ret_changed, struct error *e) _must_check_;
+
+/* Closes them. -EBUSY: the instance runs, or a process holds a disk. -EUNSAFE: its key is ephemeral, closing
+ * would lose its data, and not `lose_data`. */
+int instance_close(const struct context *c, const char *name, bool lose_data, bool *ret_changed,
+                   struct error *e) _must_check_;
+
+enum recover_kind {
+    RECOVER_REMOVED, /* a half-built instance or disk */
+    RECOVER_DELETED, /* finished a delete */
+    RECOVER_CLOSED,  /* a map without a running instance */
+    RECOVER_KEY,     /* destroyed a key without volumes */
+    RECOVER_BUSY,    /* left alone: another mayfly works on it */
+    RECOVER_REMAINS  /* could not be put in order; why */
+};
+
+struct recovered {
+    enum recover_kind kind;
+    char object[160]; /* "instance ci-1 (uuid)", "map ...", "key local:..." */
+    char text[600];   /* what was done, or why not */
+};
+
+/* Puts all in order that an interruption left: see the invariants in HACKING.md. Asks nothing, removes only
+ * what the tags say was never finished or already doomed, and a key only if its whole volume group is here
+ * and no volume names it. *ret lists what was done and what remains (the caller frees it); -ENEEDSRECOVER if
+ * something remains. `dry_run` lists only. */
+int instance_recover(const struct context *c, bool dry_run, struct recovered **ret, size_t *ret_n,
+                     struct error *e) _must_check_;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dm-crypt maps through libdevmapper. The key goes into the kernel's key ring as a `logon` key, the table
+ * names only its description, and the key is unlinked as soon as the table is loaded.
+ *
+ *     guest -> /dev/mapper/<lv>-dmcrypt -> dm-crypt -> /dev/<vg>/<lv>
+ */
+#pragma once
+
+#include "secret/secret.h"
+#include "storage/volume.h"
+
+#define MAP_UUID_PREFIX "MAYFLY-"
+#define MAP_UUID_OPENED "-opened" /* suffix: a person opened it (mayfly open); recover leaves it alone */
+#define MAP_UUID_MAX    64
+
+struct map {
+    char name[MAP_NAME_MAX];
+    char uuid[MAP_UUID_MAX];
+    int32_t open_count; /* who holds it, dm-crypt itself not counted */
+};
+
+struct map_options {
+    bool discards;      /* allow_discards */
+    bool no_workqueues; /* no_read_workqueue no_write_workqueue */
+    bool opened;        /* MAP_UUID_OPENED */
+};
+
+/* Opens a map for `v`, whose key has been verified. -EEXIST: there is one for this disk already (and it leads
+ * to this volume). -EUNSAFE: a map has its name, or its uuid, that is not this disk's. -ENODEV: no
+ * device-mapper, or no dm-crypt. */
+int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
+                 struct error *e) _must_check_;
+
+/* Closes it; 0 if there is none. Waits a bounded time for a holder that is about to leave, then -EBUSY.
+ * -EUNSAFE: the name belongs to a map that is not ours. */
+int dmcrypt_close(const char *map_name, struct error *e) _must_check_;
+
+/* All maps of ours on this host. The caller frees *ret. */
+int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e) _must_check_;
+
+/* One map by name. -ENOENT if there is none, -EUNSAFE if it is not ours. */
+int dmcrypt_find(const char *map_name, struct map *ret, struct error *e) _must_check_;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LVM's own commands, fed one by one to a single `lvm` process that stays for as long as the broker lives:
+ * starting lvm costs more than most of its commands. With LVM's profile lvmdbusd each command answers on a
+ * descriptor of its own with a report and its status, which is how LVM's own D-Bus service drives it.
+ *
+ * Only the broker uses this. Nothing here decides whether a command is allowed.
+ */
+#pragma once
+
+#include "storage/volume.h"
+
+struct lvm;
+
+/* Starts the process. -ENOENT: lvm2 is not installed; -ENODEV: the kernel has no device-mapper. */
+int lvm_start(struct lvm **ret, struct error *e) _must_check_;
+struct lvm *lvm_stop(struct lvm *l);
+DEFINE_CLEANUP(struct lvm *, lvm_stop)
+#define _cleanup_lvm_ _cleanup_(lvm_stopp)
+
+/* Reports on the groups named, and on the volumes of ours in them, as LVM's JSON: *ret_text, which the caller
+ * frees, is two documents, of vgs and of lvs. Groups that are not there are just not in it. */
+int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_text, size_t *ret_size,
+               struct error *e) _must_check_;
+
+/* The volumes of one instance in the group; the caller frees *ret. A volume that has our name but not
+ * our tags is -EUNSAFE. */
+int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
+                   struct error *e) _must_check_;
+
+/* Makes an active logical volume with its tags, in one commit, and zeroes nothing. v->size_bytes is rounded
+ * up to whole extents by LVM. -EEXIST, -ENOSPC, -ENOENT (no such group). */
+int lvm_create(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
+
+/* Changes the state tag of `n` volumes (all in state `from`) by one command: each volume by a commit of its
+ * own. */
+int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, enum volume_state from,
+                     enum volume_state to, struct error *e) _must_check_;
+
+/* Makes sure that the volume's device exists (lvchange -ay). */
+int lvm_activate(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
+
+/* Removes the volumes, by one command. -EBUSY: one of them is held open. */
+int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e) _must_check_;

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tags of a logical volume, to and from struct volume. mayfly-tags(7) documents each.
+ * LVM's alphabet for a tag is [A-Za-z0-9_+.-/=!:#&], at most 1024 bytes, no leading '-'. */
+#pragma once
+
+#include "storage/volume.h"
+
+#define TAG_OURS      "mayfly=1" /* every volume of ours has it; the number is the version of this format */
+#define TAGS_TEXT_MAX 1024
+
+/* All tags of `v`, separated by commas, as `lvs -o lv_tags` prints them. v must have passed volume_check().
+ */
+void tags_format(const struct volume *v, char text[TAGS_TEXT_MAX]);
+
+/* Reads what `lvs -o lv_tags` printed into the fields of `ret` that tags hold (not vg, lv, size_bytes). Tags
+ * that are not ours are passed over. -ENOENT: not a volume of ours. -EINVAL: it says that it is, but a tag is
+ * missing, twice or malformed, or its version unknown. The caller goes on to volume_check(). */
+int tags_parse(const char *text, struct volume *ret, struct error *e) _must_check_;
+
+/* "mayfly.state=ready" */
+#define TAG_STATE_MAX 32
+void tags_format_state(enum volume_state state, char text[TAG_STATE_MAX]);

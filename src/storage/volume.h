@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One disk of one instance: a logical volume and what its tags say. The tags are the only record that
+ * Mayfly keeps of a disk; mayfly-tags(7) is the table of them.
+ *
+ *     LV   <instance uuid>_disk[.eph0|.swap|...]
+ *     map  <LV>-dmcrypt, device-mapper UUID MAYFLY-<disk uuid>[-opened]
+ *
+ * A struct volume has no pointers, so that it goes through a socket as it is; volume_check() decides whether
+ * one that came from elsewhere can be believed.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VG_NAME_MAX       64  /* ours; LVM's limit is 127 for both names together, the map's is 127 */
+#define LV_NAME_MAX       64  /* <uuid>_disk.rescue is 48 */
+#define KEY_REF_MAX       192 /* "barbican:https://..." */
+#define CIPHER_MAX        48  /* "aes-xts-plain64", or "none" for a plain volume */
+#define KDF_MAX           24  /* "hkdf-sha512" */
+#define CHECK_HEX         33  /* 16 bytes in hex and a NUL */
+#define ROLE_MAX          8   /* root, eph0..eph99, swap */
+#define INSTANCE_NAME_MAX 64
+
+/* In the order of a disk's life. */
+enum volume_state { VOLUME_BUILDING, VOLUME_READY, VOLUME_DOOMED };
+
+enum key_scope { KEY_SCOPE_INSTANCE, KEY_SCOPE_BATCH };
+
+struct volume {
+    char vg[VG_NAME_MAX];
+    char lv[LV_NAME_MAX];
+    uint64_t size_bytes;
+
+    char instance[UUID_TEXT];     /* mayfly.instance: the libvirt domain's uuid */
+    char name[INSTANCE_NAME_MAX]; /* mayfly.name: the domain's name when it was launched */
+    char disk[UUID_TEXT];         /* mayfly.disk: this disk alone; salt of its key */
+    char role[ROLE_MAX];          /* mayfly.role */
+    enum volume_state state;      /* mayfly.state */
+
+    /* A plain volume has cipher "none" and nothing in the rest. */
+    char cipher[CIPHER_MAX]; /* mayfly.cipher: as dm-crypt and cryptsetup write it */
+    uint32_t key_bits;       /* mayfly.bits: of the volume key */
+    uint32_t sector_bytes;   /* mayfly.sector: 512 or 4096 */
+    char key[KEY_REF_MAX];   /* mayfly.key: MANAGER:ID of the secret that the volume key is derived from */
+    enum key_scope scope;    /* mayfly.scope: who shares that secret */
+    char kdf[KDF_MAX];       /* mayfly.kdf */
+    char check[CHECK_HEX];   /* mayfly.check: see check.h */
+};
+
+/* Is the disk encrypted? */
+static inline bool volume_encrypted(const struct volume *v)
+{
+    return !streq(v->cipher, "none");
+}
+
+/* Every field in its place and of its form, the LV's name that of its instance and role. The only judge of a
+ * volume from a socket or from LVM. -EINVAL with a sentence. */
+int volume_check(const struct volume *v, struct error *e) _must_check_;
+
+/* Sets v->lv from v->instance and v->role. */
+void volume_set_lv_name(struct volume *v);
+
+/* "<lv>-dmcrypt"; the field has LV_NAME_MAX + 8 bytes at least. */
+#define MAP_NAME_MAX (LV_NAME_MAX + 8)
+void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX]);
+
+/* What a guest gets: /dev/mapper/<map>, or /dev/<vg>/<lv> for a plain volume. */
+#define DEVICE_PATH_MAX 192
+void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX]);
+
+const char *volume_state_name(enum volume_state state);
+int volume_state_parse(const char *text, enum volume_state *ret) _must_check_;

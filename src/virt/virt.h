@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libvirt as Mayfly needs it. The real one is connection.c; the tests have a double behind the same table. */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+#define DOMAIN_NAME_MAX 64
+
+/* What libvirt calls running, idle, paused, in shutdown, pmsuspended is `active`. */
+struct domain {
+    char uuid[UUID_TEXT];
+    char name[DOMAIN_NAME_MAX];
+    bool active;
+    bool ours; /* has our metadata: Mayfly defined it */
+};
+
+struct virt;
+struct virt_ops {
+    /* All domains. The caller frees *ret. */
+    int (*list)(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e);
+
+    /* -ENOENT: there is none. */
+    int (*find_name)(struct virt *v, const char *name, struct domain *ret, struct error *e);
+    int (*find_uuid)(struct virt *v, const char *uuid, struct domain *ret, struct error *e);
+
+    /* -EEXIST: the name or uuid is taken. -EINVAL: libvirt refuses the XML. */
+    int (*define)(struct virt *v, const char *xml, struct error *e);
+    int (*undefine)(struct virt *v, const char *uuid, struct error *e); /* 0 if there is none */
+    int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 if it is active */
+    int (*shutdown)(struct virt *v, const char *uuid, struct error *e); /* asks the guest (ACPI) */
+    int (*destroy)(struct virt *v, const char *uuid, struct error *e);  /* at once; 0 if not active */
+    void (*disconnect)(struct virt *v);
+};
+
+struct virt {
+    const struct virt_ops *ops;
+};
+
+/* -ECONNREFUSED: libvirt is not there (exit 10). -EACCES. */
+int virt_connect(const char *uri, struct virt **ret, struct error *e) _must_check_;
+struct virt *virt_disconnect(struct virt *v);
+DEFINE_CLEANUP(struct virt *, virt_disconnect)
+#define _cleanup_virt_ _cleanup_(virt_disconnectp)
+
+int virt_list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e) _must_check_;
+int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e) _must_check_;
+int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e) _must_check_;
+int virt_define(struct virt *v, const char *xml, struct error *e) _must_check_;
+int virt_undefine(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_destroy(struct virt *v, const char *uuid, struct error *e) _must_check_;

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/process.h"
+#include "base/str.h"
+#include "unit.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void first_error_stays(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    assert_int_equal(error_set(&e, ENOENT, "disk %s: is not there", "a"), -ENOENT);
+    assert_int_equal(error_set(&e, -EIO, "later"), -EIO);
+    assert_string_equal(e.text, "disk a: is not there");
+    error_prefix(&e, "instance %d: ", 7);
+    error_append(&e, "; run %s", "recover");
+    assert_string_equal(e.text, "instance 7: disk a: is not there; run recover");
+    assert_int_equal(exit_code(e.errnum), EXIT_MISSING);
+}
+
+static void long_texts_are_cut_not_spilled(void **state)
+{
+    (void)state;
+    char longer[2000];
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    struct error e = ERROR_NONE;
+    error_set(&e, -EIO, "%s", longer);
+    error_prefix(&e, "%s", longer);
+    error_append(&e, "%s", longer);
+    assert_true(strlen(e.text) < sizeof e.text);
+}
+
+static void exit_codes_follow_errno(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_code(0), 0);
+    assert_int_equal(exit_code(-EINVAL), 1);
+    assert_int_equal(exit_code(-EKEYREJECTED), 2);
+    assert_int_equal(exit_code(-ENOMEM), 3);
+    assert_int_equal(exit_code(-ENODEV), 4);
+    assert_int_equal(exit_code(-EBUSY), 5);
+    assert_int_equal(exit_code(-EHOSTUNREACH), 6);
+    assert_int_equal(exit_code(-ENOKEY), 7);
+    assert_int_equal(exit_code(-EUNSAFE), 8);
+    assert_int_equal(exit_code(-ENEEDSRECOVER), 9);
+    assert_int_equal(exit_code(-EIO), 10);
+}
+
+static void sizes_are_read(void **state)
+{
+    (void)state;
+    uint64_t n = 0;
+    assert_int_equal(str_to_bytes("4096", &n), 0);
+    assert_int_equal(n, 4096);
+    assert_int_equal(str_to_bytes("20G", &n), 0);
+    assert_int_equal(n, UINT64_C(20) << 30);
+    assert_int_equal(str_to_bytes("1t", &n), 0);
+    assert_int_equal(n, UINT64_C(1) << 40);
+    static const char *const bad[] = {"", "G", "-1", "1.5G", "1GB", " 1", "1 ", "0x10", "1P"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(str_to_bytes(bad[i], &n), -EINVAL);
+    assert_int_equal(str_to_bytes("99999999999999999999", &n), -ERANGE);
+    assert_int_equal(str_to_bytes("18446744073709551615T", &n), -ERANGE);
+}
+
+static void sizes_are_written(void **state)
+{
+    (void)state;
+    char field[32];
+    assert_string_equal(str_from_bytes(512, field, sizeof field), "512 B");
+    assert_string_equal(str_from_bytes(UINT64_C(20) << 30, field, sizeof field), "20 GiB");
+    assert_string_equal(str_from_bytes(4608 * 1024, field, sizeof field), "4.5 MiB");
+}
+
+static void fields_are_never_cut(void **state)
+{
+    (void)state;
+    char field[4];
+    assert_int_equal(str_copy(field, sizeof field, "abc"), 0);
+    assert_string_equal(field, "abc");
+    assert_int_equal(str_copy(field, sizeof field, "abcd"), -ENAMETOOLONG);
+    assert_string_equal(field, "");
+}
+
+static void uuids_are_strict(void **state)
+{
+    (void)state;
+    char uuid[UUID_TEXT];
+    uuid_make(uuid);
+    assert_true(uuid_valid(uuid));
+    assert_false(uuid_valid("6F1E8A8E-0000-4000-8000-000000000000"));
+    assert_false(uuid_valid("6f1e8a8e-0000-4000-8000-00000000000"));
+    assert_false(uuid_valid(""));
+}
+
+static void text_comes_back_from_a_memfd(void **state)
+{
+    (void)state;
+    _cleanup_close_ int fd = -1;
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    assert_int_equal(fd_memfd("t", "hello", 5, &fd), 0);
+    assert_int_equal(fd_read_text(fd, 100, &text, &size), 0);
+    assert_int_equal(size, 5);
+    assert_string_equal(text, "hello");
+    char *none = NULL;
+    assert_int_equal(fd_read_text(fd, 4, &none, NULL), -EFBIG);
+}
+
+static void programs_are_run(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_free_ char *output = NULL;
+    const char *env[] = {"env", NULL};
+    assert_ok(process_run(env, 10, &output, &e), e);
+    assert_string_equal(output, "PATH=/usr/sbin:/usr/bin:/sbin:/bin\nLC_ALL=C\n");
+}
+
+static void failing_programs_are_told(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    const char *ls[] = {"ls", "/nowhere", NULL};
+    assert_error(process_run(ls, 10, NULL, &e), -EIO, e);
+    assert_string_equal(e.text,
+                        "ls exited with status 2: ls: cannot access '/nowhere': No such file or directory");
+    e = ERROR_NONE;
+    const char *none[] = {"no-such-program", NULL};
+    assert_error(process_run(none, 10, NULL, &e), -ENOENT, e);
+    e = ERROR_NONE;
+    const char *slow[] = {"sleep", "60", NULL};
+    assert_error(process_run(slow, 1, NULL, &e), -ETIMEDOUT, e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_error_stays),       cmocka_unit_test(long_texts_are_cut_not_spilled),
+        cmocka_unit_test(exit_codes_follow_errno), cmocka_unit_test(sizes_are_read),
+        cmocka_unit_test(sizes_are_written),       cmocka_unit_test(fields_are_never_cut),
+        cmocka_unit_test(uuids_are_strict),        cmocka_unit_test(text_comes_back_from_a_memfd),
+        cmocka_unit_test(programs_are_run),        cmocka_unit_test(failing_programs_are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
