@@ -1,5 +1,110 @@
-int main(void);
-int main(void)
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly: finds the verb, runs it, says its first error, and ends with the documented exit status. */
+#include "base/log.h"
+#include "base/str.h"
+#include "build-config.h"
+#include "cli/signals.h"
+#include "cli/verb.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+static const struct verb verbs[] = {
+#define VERB(name, operands, summary) {#name, operands, summary, verb_##name},
+#include "cli/verbs.def"
+#undef VERB
+};
+
+static const struct cli_option no_options[] = {{0}};
+
+static void print_usage(void)
 {
+    printf("mayfly: libvirt instances on encrypted, ephemeral LVM disks\n\n"
+           "Usage: mayfly [OPTION]... VERB [OPTION]... [NAME]...\n\nVerbs:\n");
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        printf("  %-8s %-9s %s\n", verbs[i].name, verbs[i].operands, verbs[i].summary);
+    printf("\nOptions:\n");
+    cli_print_options(global_options);
+    printf("\nSee mayfly VERB --help, and mayfly(1).\n");
+}
+
+static void print_verb_usage(const struct verb *v, const struct cli_option *options)
+{
+    printf("mayfly %s: %s\n\nUsage: mayfly %s [OPTION]...%s%s\n\n", v->name, v->summary, v->name,
+           *v->operands ? " " : "", v->operands);
+    if (options->name) {
+        printf("Options of %s:\n", v->name);
+        cli_print_options(options);
+        printf("\n");
+    }
+    printf("Options:\n");
+    cli_print_options(global_options);
+}
+
+int verb_parse(const struct verb *self, struct globals *g, const struct cli_option *options, void *target,
+               int argc, char **argv, int min, int max, int *ret_n, struct error *e)
+{
+    const struct cli_group groups[] = {{options ? options : no_options, target}, {global_options, g}};
+    int n = 0;
+    int r = cli_parse(argc, argv, groups, ARRAY_SIZE(groups), false, &n, e);
+    if (r < 0)
+        return r;
+    if (g->help) {
+        print_verb_usage(self, groups[0].options);
+        return 1;
+    }
+    if (n < min)
+        return error_set(e, -EINVAL, "%s: which one? Usage: mayfly %s %s", self->name, self->name,
+                         self->operands);
+    if (n > max)
+        return error_set(e, -EINVAL, "%s: '%s' is one word too many; see mayfly %s --help", self->name,
+                         argv[max + 1], self->name);
+    *ret_n = n;
     return 0;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        if (streq(verbs[i].name, name))
+            return &verbs[i];
+    return NULL;
+}
+
+static int run(int argc, char **argv, struct error *e)
+{
+    struct globals g = {.progress_fd = -1};
+    const struct cli_group groups[] = {{global_options, &g}};
+    int n = 0;
+    int r = cli_parse(argc, argv, groups, 1, true, &n, e);
+    if (r < 0)
+        return r;
+    if (g.version) {
+        printf("mayfly %s\n", MAYFLY_VERSION);
+        return 0;
+    }
+    if (n == 0 && !g.help)
+        return error_set(e, -EINVAL, "no verb given; see mayfly --help");
+    if (n == 0) {
+        print_usage();
+        return 0;
+    }
+    const struct verb *verb = find_verb(argv[1]);
+    if (!verb)
+        return error_set(e, -EINVAL, "%s: there is no such verb; see mayfly --help", argv[1]);
+    return verb->run(verb, &g, n, argv + 1, e);
+}
+
+int main(int argc, char **argv)
+{
+    struct error e = ERROR_NONE;
+    int r = run(argc, argv, &e);
+
+    if (fflush(stdout) != 0 && r >= 0)
+        r = error_set(&e, -EIO, "standard output: cannot be written: %m");
+    if (r < 0)
+        log_error("%s", e.errnum ? e.text : strerror(-r));
+    if (r == -ECANCELED && signals_caught())
+        return 128 + signals_caught();
+    return (int)exit_code(r < 0 ? r : 0);
 }

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See globals.h. */
+#include "cli/globals.h"
+
+#include "base/log.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+
+static int set_config(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    ((struct globals *)target)->config_path = value;
+    return 0;
+}
+
+static int set_json(void *target, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    ((struct globals *)target)->json = true;
+    return 0;
+}
+
+static int set_quiet(void *target, const char *value, struct error *e)
+{
+    (void)target, (void)value, (void)e;
+    log_set_level(LOG_LEVEL_ERROR);
+    return 0;
+}
+
+static int set_verbose(void *target, const char *value, struct error *e)
+{
+    (void)target, (void)value, (void)e;
+    log_set_level(log_get_level() < LOG_LEVEL_INFO ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG);
+    return 0;
+}
+
+static int set_progress_fd(void *target, const char *value, struct error *e)
+{
+    uint64_t fd = 0;
+    if (str_to_u64(value, &fd) < 0 || fd > 1023 || fcntl((int)fd, F_GETFD) < 0)
+        return error_set(e, -EINVAL, "%s is not an open file descriptor", value);
+    ((struct globals *)target)->progress_fd = (int)fd;
+    return 0;
+}
+
+static int set_help(void *target, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    ((struct globals *)target)->help = true;
+    return 0;
+}
+
+static int set_version(void *target, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    ((struct globals *)target)->version = true;
+    return 0;
+}
+
+const struct cli_option global_options[] = {
+    {"config-file", 0, "FILE", "read this configuration instead of /etc/mayfly", set_config},
+    {"json", 0, NULL, "print JSON, for programs", set_json},
+    {"progress-fd", 0, "N", "write progress as lines to descriptor N", set_progress_fd},
+    {"quiet", 'q', NULL, "errors only", set_quiet},
+    {"verbose", 'v', NULL, "tell each step; twice: more", set_verbose},
+    {"help", 'h', NULL, "show this help", set_help},
+    {"version", 'V', NULL, "show the version", set_version},
+    {0},
+};

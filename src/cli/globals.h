@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may be said to any verb, before or behind its name. */
+#pragma once
+
+#include "cli/options.h"
+
+struct globals {
+    const char *config_path; /* NULL: the installed configuration */
+    bool json;
+    int progress_fd; /* -1: none */
+    bool help;
+    bool version;
+};
+
+extern const struct cli_option global_options[];

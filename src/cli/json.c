@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See json.h. */
+#include "cli/json.h"
+
+#include <stdio.h>
+
+bool json_put(struct json_object *object, const char *name, struct json_object *value)
+{
+    if (object && value && json_object_object_add(object, name, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+bool json_put_text(struct json_object *object, const char *name, const char *text)
+{
+    return json_put(object, name, json_object_new_string(text));
+}
+
+bool json_put_u64(struct json_object *object, const char *name, uint64_t number)
+{
+    return json_put(object, name, json_object_new_uint64(number));
+}
+
+bool json_put_bool(struct json_object *object, const char *name, bool value)
+{
+    return json_put(object, name, json_object_new_boolean(value));
+}
+
+struct json_object *json_document(void)
+{
+    struct json_object *document = json_object_new_object();
+    if (json_put_u64(document, "version", JSON_VERSION))
+        return document;
+    json_object_put(document);
+    return NULL;
+}
+
+/* What the tags say of the key; never the key. */
+static bool put_encryption(struct json_object *disk, const struct volume *v)
+{
+    return json_put_text(disk, "cipher", v->cipher) && json_put_u64(disk, "key_bits", v->key_bits) &&
+           json_put_u64(disk, "sector_bytes", v->sector_bytes) && json_put_text(disk, "key", v->key) &&
+           json_put_text(disk, "key_scope", v->scope == KEY_SCOPE_BATCH ? "batch" : "instance") &&
+           json_put_text(disk, "kdf", v->kdf);
+}
+
+static struct json_object *json_disk(const struct model *m, const struct volume *v)
+{
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+
+    const struct map *map = model_map_of(m, v);
+    struct json_object *disk = json_object_new_object();
+    bool whole = json_put_text(disk, "role", v->role) && json_put_text(disk, "uuid", v->disk) &&
+                 json_put_text(disk, "volume_group", v->vg) && json_put_text(disk, "volume", v->lv) &&
+                 json_put_u64(disk, "size_bytes", v->size_bytes) && json_put_text(disk, "device", path) &&
+                 json_put_text(disk, "state", volume_state_name(v->state)) &&
+                 json_put_bool(disk, "encrypted", volume_encrypted(v)) &&
+                 json_put_bool(disk, "open", map != NULL) &&
+                 (!volume_encrypted(v) || put_encryption(disk, v));
+    if (whole)
+        return disk;
+    json_object_put(disk);
+    return NULL;
+}
+
+struct json_object *json_instance(const struct model *m, const struct instance *i)
+{
+    struct json_object *object = json_object_new_object(), *disks = json_object_new_array();
+    bool whole = disks != NULL;
+    for (size_t d = 0; whole && d < i->n_volumes; d++) {
+        struct json_object *disk = json_disk(m, i->volumes[d]);
+        whole = disk && json_object_array_add(disks, disk) == 0;
+    }
+    whole = json_put(object, "disks", disks) && whole && json_put_text(object, "name", i->name) &&
+            json_put_text(object, "uuid", i->uuid) &&
+            json_put_text(object, "state", instance_state_name(i->state));
+    if (whole)
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+int json_print(struct json_object *document, bool whole, struct error *e)
+{
+    const char *text =
+        whole ? json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                             JSON_C_TO_STRING_NOSLASHESCAPE)
+              : NULL;
+    if (text)
+        printf("%s\n", text);
+    json_object_put(document);
+    return text ? 0 : error_memory(e);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options as tables: the parser and --help read the same rows, so help cannot drift from code. */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+/* One row. `set` stores the value (NULL for a flag) in the verb's own struct. */
+struct cli_option {
+    const char *name;
+    char letter;          /* 0: no short form */
+    const char *argument; /* "SIZE"; NULL: a flag */
+    const char *help;
+    int (*set)(void *target, const char *value, struct error *e);
+};
+
+/* Options that belong together and go to one target. A table ends with a row without a name. */
+struct cli_group {
+    const struct cli_option *options;
+    void *target;
+};
+
+/* Takes the options of all groups out of argv, in any order and mixed with other words; what is left, the
+ * operands, moves to the front of argv[1...], and *ret_n is their number. `stop_at_operand`: options behind
+ * the first operand are not ours. -EINVAL with a sentence. */
+int cli_parse(int argc, char **argv, const struct cli_group *groups, size_t n_groups, bool stop_at_operand,
+              int *ret_n, struct error *e) _must_check_;
+
+void cli_print_options(const struct cli_option *options);

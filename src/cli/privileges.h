@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this process may do, given up before it reads anything that others wrote. */
+#pragma once
+
+#include "base/error.h"
+
+/* No core dumps, no tracing, private files. */
+void privileges_harden(void);
+
+/* Root becomes the user `mayfly`, with its groups, for good. */
+int privileges_drop(struct error *e) _must_check_;

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See progress.h. Nothing is drawn while -q is in force, or where standard error is no terminal. */
+#include "cli/progress.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define BAR_WIDTH 40
+
+static void wipe(struct progress *p)
+{
+    if (p->drawn)
+        fprintf(stderr, "\r\033[K");
+    p->drawn = false;
+}
+
+static void on_step(void *data, const char *what)
+{
+    struct progress *p = data;
+    wipe(p);
+    log_info("%s", what);
+    if (p->fd >= 0)
+        dprintf(p->fd, "step %s\n", what);
+}
+
+static void draw(struct progress *p, unsigned percent, uint64_t total_bytes)
+{
+    static const char full[] = "########################################";
+    char size[32];
+    unsigned cells = percent * BAR_WIDTH / 100;
+    fprintf(stderr, "\r[%.*s%*s] %3u%% of %s", (int)cells, full, (int)(BAR_WIDTH - cells), "", percent,
+            str_from_bytes(total_bytes, size, sizeof size));
+    p->drawn = true;
+}
+
+static void on_progress(void *data, uint64_t done_bytes, uint64_t total_bytes)
+{
+    struct progress *p = data;
+    unsigned percent = total_bytes ? (unsigned)((double)done_bytes * 100 / (double)total_bytes) : 100;
+    if (p->fd >= 0)
+        dprintf(p->fd, "progress %" PRIu64 " %" PRIu64 "\n", done_bytes, total_bytes);
+    if (p->terminal && (!p->drawn || percent != p->percent || total_bytes != p->total_bytes))
+        draw(p, percent, total_bytes);
+    p->percent = percent;
+    p->total_bytes = total_bytes;
+}
+
+static void on_warning(void *data, const char *text)
+{
+    wipe(data);
+    log_warning("%s", text);
+}
+
+void progress_init(struct progress *p, int fd)
+{
+    *p = (struct progress){
+        .reporter = {.step = on_step, .progress = on_progress, .warning = on_warning, .data = p},
+        .fd = fd,
+        .terminal = isatty(STDERR_FILENO) && log_get_level() >= LOG_LEVEL_WARNING,
+    };
+}
+
+void progress_end(struct progress *p)
+{
+    wipe(p);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How far we are: a bar on a terminal, lines on a descriptor for programs, steps as log lines with -v.
+ *
+ *     step TEXT            a step begins
+ *     progress DONE TOTAL  bytes of the image now being written
+ */
+#pragma once
+
+#include "instance/context.h"
+
+struct progress {
+    struct reporter reporter;
+    int fd;               /* for programs; -1: none */
+    bool terminal;        /* standard error is one */
+    bool drawn;           /* a bar stands on the last line of it */
+    unsigned percent;     /* as drawn */
+    uint64_t total_bytes; /* as drawn */
+};
+
+void progress_init(struct progress *p, int fd);
+void progress_end(struct progress *p); /* wipes the bar away */

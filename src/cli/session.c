@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See session.h. */
+#include "cli/session.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "broker/wire.h"
+#include "build-config.h"
+#include "cli/privileges.h"
+#include "cli/signals.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* The broker that belongs to this program: beside it, as in the folder that it was built in, or where it is
+ * installed. Whoever can put a file beside us could have replaced us as well. */
+static int find_broker(char path[PATH_MAX], struct error *e)
+{
+    static const char *const beside[] = {"mayfly-broker", "../broker/mayfly-broker"};
+    char self[PATH_MAX / 2] = "";
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *slash = n > 0 ? strrchr(self, '/') : NULL;
+    for (size_t i = 0; slash && i < ARRAY_SIZE(beside); i++) {
+        snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, beside[i]);
+        if (access(path, X_OK) == 0)
+            return 0;
+    }
+    snprintf(path, PATH_MAX, "%s/mayfly-broker", MAYFLY_LIBEXECDIR);
+    if (access(path, X_OK) < 0)
+        return error_set(e, -ENOENT, "%s: cannot be started: %m; install Mayfly whole", path);
+    return 0;
+}
+
+static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
+{
+    if (geteuid() != 0)
+        return broker_connect(BROKER_SOCKET, ret, e);
+
+    char program[PATH_MAX];
+    int r = find_broker(program, e);
+    if (r < 0)
+        return r;
+    r = broker_fork(program, g->config_path, ret, e);
+    return r < 0 ? r : privileges_drop(e);
+}
+
+static int reach_libvirt(struct session *s, enum session_virt virt, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = virt_connect(s->config.connection_uri, &s->virt, &why);
+    if (r == 0)
+        return 0;
+    if (virt == SESSION_VIRT_NEEDED)
+        return error_set(e, r, "%s", why.text);
+    log_warning("%s", why.text);
+    return 0;
+}
+
+int session_open(const struct globals *g, enum session_virt virt, struct session **ret, struct error *e)
+{
+    _cleanup_session_ struct session *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_memory(e);
+    privileges_harden();
+    signals_install();
+    int r = reach_broker(g, &s->broker, e);
+    if (r == 0)
+        r = config_load(g->config_path, CONFIG_ANY_OWNER, &s->config, e);
+    if (r == 0)
+        r = reach_libvirt(s, virt, e);
+    if (r < 0)
+        return r;
+
+    progress_init(&s->progress, g->progress_fd);
+    s->context = (struct context){
+        .config = &s->config,
+        .broker = s->broker,
+        .virt = s->virt,
+        .open_keymgr = keymgr_open,
+        .import = image_import,
+        .reporter = &s->progress.reporter,
+        .stopped = signals_stopped,
+    };
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+struct session *session_close(struct session *s)
+{
+    if (s) {
+        progress_end(&s->progress);
+        virt_disconnect(s->virt);
+        broker_disconnect(s->broker);
+        free(s);
+    }
+    return NULL;
+}

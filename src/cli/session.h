@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that a verb needs to work: configuration, broker, libvirt, and how it reports. */
+#pragma once
+
+#include "cli/globals.h"
+#include "cli/progress.h"
+#include "instance/context.h"
+
+struct session {
+    struct config config;
+    struct broker *broker;
+    struct virt *virt;
+    struct progress progress;
+    struct context context;
+};
+
+enum session_virt {
+    SESSION_VIRT_NEEDED,
+    SESSION_VIRT_WANTED, /* without libvirt the verb says less; context.virt is NULL then */
+};
+
+/* In this order: root forks the broker and gives up being root (others connect to the socket), then the
+ * configuration is read, then libvirt is asked. */
+int session_open(const struct globals *g, enum session_virt virt, struct session **ret,
+                 struct error *e) _must_check_;
+struct session *session_close(struct session *s);
+DEFINE_CLEANUP(struct session *, session_close)
+#define _cleanup_session_ _cleanup_(session_closep)

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly launch: options to a launch_request, and what came of it. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "cli/json.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#define TEMPLATE_BYTES_MAX (1 << 20)
+
+struct launch_options {
+    struct launch_request request;
+    const char *template_path;
+};
+
+static int parse_size(const char *value, uint64_t *ret_bytes, struct error *e)
+{
+    uint64_t bytes = 0;
+    int r = str_to_bytes(value, &bytes);
+    if (r < 0 || bytes == 0)
+        return error_set(e, -EINVAL, "'%s' is not a size; say 512M, 20G or 1T", value);
+    *ret_bytes = bytes;
+    return 0;
+}
+
+static int parse_number(const char *value, uint64_t max, uint32_t *ret, struct error *e)
+{
+    uint64_t number = 0;
+    if (str_to_u64(value, &number) < 0 || number == 0 || number > max)
+        return error_set(e, -EINVAL, "'%s' is not a number from 1 to %lu", value, (unsigned long)max);
+    *ret = (uint32_t)number;
+    return 0;
+}
+
+#define REQUEST(target) (&((struct launch_options *)(target))->request)
+
+static int set_count(void *target, const char *value, struct error *e)
+{
+    return parse_number(value, LAUNCH_COUNT_MAX, &REQUEST(target)->count, e);
+}
+
+static int set_shared_key(void *target, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    REQUEST(target)->shared_key = true;
+    return 0;
+}
+
+static int set_image(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    REQUEST(target)->image_path = value;
+    return 0;
+}
+
+static int set_image_format(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    REQUEST(target)->image_format = value;
+    return 0;
+}
+
+static int set_root(void *target, const char *value, struct error *e)
+{
+    return parse_size(value, &REQUEST(target)->root_bytes, e);
+}
+
+/* SIZE[,fs=TYPE] */
+static int set_ephemeral(void *target, const char *value, struct error *e)
+{
+    struct launch_request *request = REQUEST(target);
+    if (request->n_ephemeral == LAUNCH_EPHEMERALS_MAX)
+        return error_set(e, -EINVAL, "at most %d ephemeral disks", LAUNCH_EPHEMERALS_MAX);
+
+    struct launch_ephemeral *disk = &request->ephemeral[request->n_ephemeral];
+    _cleanup_free_ char *size = strdup(value);
+    if (!size)
+        return error_memory(e);
+    const char *fs = "ext4";
+    char *comma = strchr(size, ',');
+    if (comma) {
+        *comma = '\0';
+        if (!str_starts(comma + 1, "fs="))
+            return error_set(e, -EINVAL, "'%s' is not SIZE[,fs=ext4|xfs|vfat]", value);
+        fs = comma + 1 + strlen("fs=");
+    }
+    if (!streq(fs, "ext4") && !streq(fs, "xfs") && !streq(fs, "vfat"))
+        return error_set(e, -EINVAL, "'%s' is not a file system for it; take ext4, xfs or vfat", fs);
+    int r = parse_size(size, &disk->size_bytes, e);
+    if (r < 0)
+        return r;
+    request->n_ephemeral++;
+    return str_copy(disk->fs, sizeof disk->fs, fs);
+}
+
+static int set_swap(void *target, const char *value, struct error *e)
+{
+    return parse_size(value, &REQUEST(target)->swap_bytes, e);
+}
+
+static int set_memory(void *target, const char *value, struct error *e)
+{
+    return parse_size(value, &REQUEST(target)->memory_bytes, e);
+}
+
+static int set_vcpus(void *target, const char *value, struct error *e)
+{
+    return parse_number(value, 1024, &REQUEST(target)->vcpus, e);
+}
+
+static int set_volume_group(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    REQUEST(target)->volume_group = value;
+    return 0;
+}
+
+static int set_domain_xml(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    ((struct launch_options *)target)->template_path = value;
+    return 0;
+}
+
+static int set_no_start(void *target, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    REQUEST(target)->no_start = true;
+    return 0;
+}
+
+static int set_dry_run(void *target, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    REQUEST(target)->dry_run = true;
+    return 0;
+}
+
+static const struct cli_option launch_options[] = {
+    {"count", 0, "N", "make N instances, NAME-1 to NAME-N", set_count},
+    {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
+    {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
+    {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
+    {"root", 0, "SIZE", "size of the root disk", set_root},
+    {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
+    {"swap", 0, "SIZE", "a swap disk", set_swap},
+    {"memory", 0, "SIZE", "memory of each instance", set_memory},
+    {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
+    {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
+    {"domain-xml", 0, "FILE", "libvirt XML to put the disks into", set_domain_xml},
+    {"no-start", 0, NULL, "define the domains, do not start them", set_no_start},
+    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {0},
+};
+
+static int read_template(const char *path, char **ret_xml, struct error *e)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return error_set(e, errno, "domain XML %s: cannot be opened as user %s: %m", path, getenv("USER"));
+    int r = fd_read_text(fd, TEMPLATE_BYTES_MAX, ret_xml, NULL);
+    return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerror(-r)) : 0;
+}
+
+static void print_plan(const struct steps *plan)
+{
+    for (size_t i = 0; i < steps_count(plan); i++)
+        printf("%3zu. %s\n", i + 1, steps_what(plan, i));
+}
+
+static int print_launched(const struct launched *launched, uint32_t n, bool json, struct error *e)
+{
+    struct json_object *document = json ? json_document() : NULL;
+    struct json_object *instances = json ? json_object_new_array() : NULL;
+    bool whole = instances != NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!json) {
+            printf("%s  %s\n", launched[i].name, launched[i].uuid);
+            continue;
+        }
+        struct json_object *one = json_object_new_object();
+        whole = json_put_text(one, "name", launched[i].name) &&
+                json_put_text(one, "uuid", launched[i].uuid) && json_object_array_add(instances, one) == 0 &&
+                whole;
+    }
+    if (!json)
+        return 0;
+    whole = json_put(document, "instances", instances) && whole;
+    return json_print(document, whole, e);
+}
+
+int verb_launch(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    struct launch_options o = {.request = {.count = 1}};
+    int n = 0;
+    int r = verb_parse(self, g, launch_options, &o, argc, argv, 1, 1, &n, e);
+    if (r != 0)
+        return r;
+    o.request.name = argv[1];
+
+    _cleanup_session_ struct session *s = NULL;
+    _cleanup_free_ char *template_xml = NULL;
+    _cleanup_free_ struct launched *launched = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
+    if (r == 0 && o.template_path)
+        r = read_template(o.template_path, &template_xml, e);
+    if (r < 0)
+        return r;
+    o.request.template_xml = template_xml;
+    r = instance_launch(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
+    progress_end(&s->progress);
+    if (r < 0)
+        return r;
+    if (o.request.dry_run) {
+        print_plan(plan);
+        return 0;
+    }
+    return print_launched(launched, o.request.count, g->json, e);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly list: every instance that has volumes of ours, one line each. */
+#include "cli/json.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+#include <stdio.h>
+
+/* "encrypted", "plain" (made with encryption off), or "mixed". */
+static const char *protection(const struct instance *i)
+{
+    size_t encrypted = 0;
+    for (size_t d = 0; d < i->n_volumes; d++)
+        encrypted += volume_encrypted(i->volumes[d]);
+    return encrypted == i->n_volumes ? "encrypted" : encrypted ? "mixed" : "plain";
+}
+
+static uint64_t total_bytes(const struct instance *i)
+{
+    uint64_t bytes = 0;
+    for (size_t d = 0; d < i->n_volumes; d++)
+        bytes += i->volumes[d]->size_bytes;
+    return bytes;
+}
+
+static int print_table(const struct model *m, struct error *e)
+{
+    _cleanup_table_ struct table t = TABLE("Name", "UUID", "State", "Disks", "Size", "Protection");
+    for (size_t i = 0; i < m->n_instances; i++) {
+        const struct instance *one = &m->instances[i];
+        char disks[24], size[32];
+        snprintf(disks, sizeof disks, "%zu", one->n_volumes);
+        int r = table_row(&t, e, one->name, one->uuid, instance_state_name(one->state), disks,
+                          str_from_bytes(total_bytes(one), size, sizeof size), protection(one));
+        if (r < 0)
+            return r;
+    }
+    table_print(&t);
+    return 0;
+}
+
+static int print_json(const struct model *m, struct error *e)
+{
+    struct json_object *document = json_document(), *instances = json_object_new_array();
+    bool whole = instances != NULL;
+    for (size_t i = 0; whole && i < m->n_instances; i++) {
+        struct json_object *one = json_instance(m, &m->instances[i]);
+        whole = one && json_object_array_add(instances, one) == 0;
+    }
+    whole = json_put(document, "instances", instances) && whole;
+    return json_print(document, whole, e);
+}
+
+static void warn_of_damage(const struct session *s, const struct model *m)
+{
+    for (size_t i = 0; i < m->inventory->n_damaged; i++) {
+        const struct damaged_volume *d = &m->inventory->damaged[i];
+        report_warning(&s->context, "volume %s/%s says that it is Mayfly's, but is left alone: %s", d->vg,
+                       d->lv, d->reason.text);
+    }
+}
+
+int verb_list(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    int n = 0;
+    int r = verb_parse(self, g, NULL, NULL, argc, argv, 0, 0, &n, e);
+    if (r != 0)
+        return r;
+    _cleanup_session_ struct session *s = NULL;
+    _cleanup_model_ struct model *m = NULL;
+    r = session_open(g, SESSION_VIRT_WANTED, &s, e);
+    if (r == 0)
+        r = model_load(&s->context, &m, e);
+    if (r < 0)
+        return r;
+    warn_of_damage(s, m);
+    return g->json ? print_json(m, e) : print_table(m, e);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly recover: what it did and what remains, for people and for programs. */
+#include "cli/json.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+#include <stdio.h>
+
+static int set_dry_run(void *target, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    *(bool *)target = true;
+    return 0;
+}
+
+static const struct cli_option recover_options[] = {
+    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {0},
+};
+
+static const char *kind_name(enum recover_kind kind)
+{
+    switch (kind) {
+    case RECOVER_REMOVED:
+        return "removed";
+    case RECOVER_DELETED:
+        return "deleted";
+    case RECOVER_CLOSED:
+        return "closed";
+    case RECOVER_KEY:
+        return "destroyed";
+    case RECOVER_BUSY:
+        return "busy";
+    case RECOVER_REMAINS:
+        return "remains";
+    }
+    return "unknown";
+}
+
+static int print_table(const struct recovered *done, size_t n, struct error *e)
+{
+    if (n == 0) {
+        printf("All is in order.\n");
+        return 0;
+    }
+    _cleanup_table_ struct table t = TABLE("Result", "Object", "What");
+    for (size_t i = 0; i < n; i++) {
+        int r = table_row(&t, e, kind_name(done[i].kind), done[i].object, done[i].text);
+        if (r < 0)
+            return r;
+    }
+    table_print(&t);
+    return 0;
+}
+
+static int print_json(const struct recovered *done, size_t n, struct error *e)
+{
+    struct json_object *document = json_document(), *results = json_object_new_array();
+    bool whole = results != NULL;
+    for (size_t i = 0; whole && i < n; i++) {
+        struct json_object *one = json_object_new_object();
+        whole = json_put_text(one, "result", kind_name(done[i].kind)) &&
+                json_put_text(one, "object", done[i].object) && json_put_text(one, "text", done[i].text) &&
+                json_object_array_add(results, one) == 0;
+    }
+    whole = json_put(document, "results", results) && whole;
+    return json_print(document, whole, e);
+}
+
+int verb_recover(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    bool dry_run = false;
+    int n = 0;
+    int r = verb_parse(self, g, recover_options, &dry_run, argc, argv, 0, 0, &n, e);
+    if (r != 0)
+        return r;
+    _cleanup_session_ struct session *s = NULL;
+    _cleanup_free_ struct recovered *done = NULL;
+    size_t n_done = 0;
+    r = session_open(g, SESSION_VIRT_WANTED, &s, e);
+    if (r < 0)
+        return r;
+    r = instance_recover(&s->context, dry_run, &done, &n_done, e);
+    if (r < 0 && r != -ENEEDSRECOVER)
+        return r;
+    int printed = g->json ? print_json(done, n_done, e) : print_table(done, n_done, e);
+    return r < 0 ? r : printed;
+}
