@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# The short way in front of meson. Build folders: build (plain), build-asan (unit tests), build-lab (programs that the
+# lab runs), build-clang, build-fuzz.
+BUILD ?= build
+DEVELOPER = -Dwerror=true
+
+.PHONY: all demo test check fuzz bench install clean
+
+all:
+	@tools/packages build
+	@test -e $(BUILD)/build.ninja || meson setup $(BUILD) -Dtests=false
+	@ninja -C $(BUILD)
+
+demo:
+	@tools/packages build test
+	@demo/run
+
+test:
+	@tools/packages build test
+	@tests/run
+
+check:
+	@tools/packages build test
+	@tests/check
+
+fuzz:
+	@tools/packages build test
+	@tests/fuzz/run
+
+bench:
+	@tools/packages build test
+	@bench/run
+
+install: all
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-asan build-lab build-gcc build-clang build-fuzz
