@@ -1,1 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The ciphers that Mayfly offers for new disks: those of which nothing bad is known, and no more.
+ *
+ * Not offered: ecb (equal blocks show), plain (32-bit sector numbers start again after 2 TiB, and with them
+ * the IVs). dm-crypt would take both without a word.
+ */
+#include "config/cipher.h"
+
+#include "base/str.h"
+
+#include <stdio.h>
+
+#define KEY_SIZES_MAX 3
+
+static const struct cipher {
+    const char *name;
+    uint32_t key_bits[KEY_SIZES_MAX]; /* what it takes; 0: no more */
+} ciphers[] = {
+    {"aes-xts-plain64", {256, 512}},      {"aes-cbc-essiv:sha256", {128, 192, 256}},
+    {"serpent-xts-plain64", {256, 512}},  {"twofish-xts-plain64", {256, 512}},
+    {"camellia-xts-plain64", {256, 512}},
+};
+
+static const struct cipher *find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ciphers); i++)
+        if (streq(ciphers[i].name, name))
+            return &ciphers[i];
+    return NULL;
+}
+
+bool cipher_known(const char *cipher)
+{
+    return find(cipher) != NULL;
+}
+
+bool cipher_is_xts(const char *cipher)
+{
+    return strstr(cipher, "-xts-") != NULL;
+}
+
+/* Why a cipher that dm-crypt knows is not among ours. */
+static const char *objection(const char *cipher)
+{
+    if (strstr(cipher, "-ecb"))
+        return "is not offered: ecb shows which blocks are equal";
+    if (str_ends(cipher, "-plain"))
+        return "is not offered: its sector numbers have 32 bits and start again after 2 TiB";
+    return "is not one that Mayfly offers";
+}
+
+static int unknown_cipher(const char *cipher, struct error *e)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(ciphers) && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", ciphers[i].name);
+    return error_set(e, -EINVAL, "cipher %.64s: %s; use one of %s", cipher, objection(cipher), names);
+}
+
+/* "128, 192 or 256" */
+static void sizes_text(const struct cipher *c, char *text, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < KEY_SIZES_MAX && c->key_bits[i]; i++) {
+        bool last = i + 1 == KEY_SIZES_MAX || !c->key_bits[i + 1];
+        used += (size_t)snprintf(text + used, size - used, "%s%u",
+                                 !i     ? ""
+                                 : last ? " or "
+                                        : ", ",
+                                 c->key_bits[i]);
+    }
+}
+
+static int wrong_size(const struct cipher *c, uint32_t key_bits, struct error *e)
+{
+    char sizes[64];
+    sizes_text(c, sizes, sizeof sizes);
+    if (key_bits % 8)
+        return error_set(e, -EINVAL, "key size %u: is not a whole number of bytes; %s takes %s bits",
+                         key_bits, c->name, sizes);
+    if (cipher_is_xts(c->name))
+        return error_set(e, -EINVAL,
+                         "key size %u: %s takes %s bits, since XTS needs two keys (of %u bits each it would "
+                         "have here)",
+                         key_bits, c->name, sizes, key_bits / 2);
+    return error_set(e, -EINVAL, "key size %u: %s takes %s bits", key_bits, c->name, sizes);
+}
+
+int cipher_check(const char *cipher, uint32_t key_bits, struct error *e)
+{
+    const struct cipher *c = find(cipher);
+    if (!c)
+        return unknown_cipher(cipher, e);
+    for (size_t i = 0; i < KEY_SIZES_MAX; i++)
+        if (key_bits && c->key_bits[i] == key_bits)
+            return 0;
+    return wrong_size(c, key_bits, e);
+}

@@ -11,4 +11,7 @@
  * two keys: 256 means AES-128, 512 AES-256. -EINVAL with a sentence that names what would do. */
 int cipher_check(const char *cipher, uint32_t key_bits, struct error *e) _must_check_;
 
+/* Is the name one that Mayfly offers, whatever the size of the key? */
+bool cipher_known(const char *cipher);
+
 bool cipher_is_xts(const char *cipher);

@@ -1,1 +1,269 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* From the files to a checked struct config. parse.c reads the text of each; here it is decided which files,
+ * whether they can be believed, and whether the values make sense together.
+ *
+ * Nothing of a file is believed before its owner is known, and the owner is asked of the open descriptor:
+ * what was checked is what is read.
+ */
+#include "config/config.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "build-config.h"
+#include "config/cipher.h"
+#include "config/parse.h"
+#include "storage/volume.h" /* VG_NAME_MAX */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_LIMIT_BYTES (1 << 20) /* nova.conf with all its comments has half of that */
+
+/* 1 where the file or folder is not there. */
+#define ABSENT 1
+
+static int check_root_owned(int fd, const char *path, struct error *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_set(e, errno, "%s: cannot be read: %m", path);
+    if (st.st_uid != 0)
+        return error_set(e, -EPERM, "%s: is not believed: it belongs to user %u; chown it to root", path,
+                         st.st_uid);
+    if (st.st_mode & 0022)
+        return error_set(e, -EPERM, "%s: is not believed: others than root can write to it; chmod go-w it",
+                         path);
+    return 0;
+}
+
+static int open_folder(const char *path, enum config_trust trust, int *ret_fd, struct error *e)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return ABSENT;
+    if (fd < 0)
+        return error_set(e, errno, "%s: cannot be read: %m", path);
+    int r = trust == CONFIG_ROOT_OWNED ? check_root_owned(fd, path, e) : 0;
+    if (r < 0)
+        return r;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+/* Takes in `path`, whose last part is opened below `folder_fd`. With CONFIG_ROOT_OWNED the folder was checked
+ * before (who can write to it can move in another file of root's), and a link is not followed (its target's
+ * folder was not). */
+static int add_file(struct config_reading *reading, int folder_fd, const char *path, enum config_trust trust,
+                    struct error *e)
+{
+    const char *slash = strrchr(path, '/');
+    int follow = trust == CONFIG_ROOT_OWNED ? O_NOFOLLOW : 0;
+    _cleanup_close_ int fd = openat(folder_fd, slash ? slash + 1 : path, O_RDONLY | O_CLOEXEC | follow);
+    if (fd < 0 && errno == ENOENT)
+        return ABSENT;
+    if (fd < 0 && errno == ELOOP && follow)
+        return error_set(e, -EPERM, "%s: is not believed: it is a symbolic link; put the file itself there",
+                         path);
+    if (fd < 0)
+        return error_set(e, errno, "%s: cannot be read: %m", path);
+
+    int r = trust == CONFIG_ROOT_OWNED ? check_root_owned(fd, path, e) : 0;
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    r = fd_read_text(fd, FILE_LIMIT_BYTES, &text, &size);
+    if (r == -ENOMEM)
+        return error_memory(e);
+    if (r < 0)
+        return error_set(e, r, "%s: cannot be read: %s", path, strerror(-r));
+    return config_reading_add(reading, path, text, size, e);
+}
+
+static int ends_with_conf(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && str_ends(entry->d_name, ".conf");
+}
+
+/* By bytes: the order must not depend on the locale. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int add_entry(struct config_reading *reading, int folder_fd, const char *folder, const char *name,
+                     enum config_trust trust, struct error *e)
+{
+    _cleanup_free_ char *path = str_format("%s/%s", folder, name);
+    return path ? add_file(reading, folder_fd, path, trust, e) : error_memory(e);
+}
+
+/* Every file of mayfly.conf.d. */
+static int add_drop_ins(struct config_reading *reading, const char *folder, enum config_trust trust,
+                        struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    int r = open_folder(folder, trust, &fd, e);
+    if (r != 0)
+        return r;
+    struct dirent **entries = NULL;
+    int n = scandirat(fd, ".", &entries, ends_with_conf, by_name);
+    if (n < 0)
+        return error_set(e, errno, "%s: cannot be read: %m", folder);
+    for (int i = 0; i < n; i++) {
+        if (r >= 0)
+            r = add_entry(reading, fd, folder, entries[i]->d_name, trust, e);
+        free(entries[i]);
+    }
+    free(entries);
+    return r;
+}
+
+static int add_folder(struct config_reading *reading, const char *folder, enum config_trust trust,
+                      struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    int r = open_folder(folder, trust, &fd, e);
+    if (r != 0)
+        return r;
+    r = add_entry(reading, fd, folder, "mayfly.conf", trust, e);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *drop_ins = str_format("%s/mayfly.conf.d", folder);
+    return drop_ins ? add_drop_ins(reading, drop_ins, trust, e) : error_memory(e);
+}
+
+/* A file that the caller named: it must be there. */
+static int add_named(struct config_reading *reading, const char *path, enum config_trust trust,
+                     struct error *e)
+{
+    const char *slash = strrchr(path, '/');
+    _cleanup_free_ char *folder = slash ? str_format("%.*s/", (int)(slash - path), path) : str_format("./");
+    if (!folder)
+        return error_memory(e);
+    _cleanup_close_ int fd = -1;
+    int r = open_folder(folder, trust, &fd, e);
+    if (r == 0)
+        r = add_file(reading, fd, path, trust, e);
+    if (r == ABSENT)
+        return error_set(e, -ENOENT, "%s: cannot be read: there is no such file", path);
+    return r;
+}
+
+/* -EINVAL, with the sentence that `e` has or gets behind the place where the value stood. */
+static int blame(const struct config_reading *reading, enum config_option option, struct error *e)
+{
+    if (reading->where[option][0])
+        error_prefix(e, "%s: ", reading->where[option]);
+    return -EINVAL;
+}
+
+static int check_volume_groups(const struct config_reading *reading, struct error *e)
+{
+    const struct config_list *groups = &reading->config.volume_groups;
+    for (size_t i = 0; i < groups->n; i++)
+        if (!config_vg_name_valid(groups->item[i])) {
+            error_set(e, -EINVAL,
+                      "[libvirt] images_volume_group: \"%s\" cannot be the name of a volume group; see vgs",
+                      groups->item[i]);
+            return blame(reading, config_option_volume_groups, e);
+        }
+    return 0;
+}
+
+static int check_cipher(const struct config_reading *reading, struct error *e)
+{
+    const struct config *c = &reading->config;
+    if (cipher_check(c->cipher, c->key_size_bits, e) == 0)
+        return 0;
+    bool size_is_wrong = cipher_known(c->cipher) && reading->where[config_option_key_size_bits][0];
+    return blame(reading, size_is_wrong ? config_option_key_size_bits : config_option_cipher, e);
+}
+
+static int check_path(const struct config_reading *reading, enum config_option option, const char *name,
+                      const char *path, struct error *e)
+{
+    if (!*path || *path == '/')
+        return 0;
+    error_set(e, -EINVAL, "[local] %s: \"%s\" does not begin with /", name, path);
+    return blame(reading, option, e);
+}
+
+int config_reading_check(const struct config_reading *reading, struct error *e)
+{
+    const struct config *c = &reading->config;
+    int r = check_cipher(reading, e);
+    if (r < 0)
+        return r;
+    if (c->sector_size_bytes != 512 && c->sector_size_bytes != 4096) {
+        error_set(e, -EINVAL, "[ephemeral_storage_encryption] sector_size: %u is neither 512 nor 4096",
+                  c->sector_size_bytes);
+        return blame(reading, config_option_sector_size_bytes, e);
+    }
+    r = check_volume_groups(reading, e);
+    if (r < 0)
+        return r;
+    r = check_path(reading, config_option_local_directory, "directory", c->local_directory, e);
+    if (r < 0)
+        return r;
+    return check_path(reading, config_option_local_sealing_key_file, "sealing_key_file",
+                      c->local_sealing_key_file, e);
+}
+
+/* Ends each of the ways to read: `r` is how it went. */
+static int finish(const struct config_reading *reading, int r, struct config *ret, struct error *e)
+{
+    if (r < 0)
+        return r;
+    r = config_reading_check(reading, e);
+    if (r < 0)
+        return r;
+    *ret = reading->config;
+    return 0;
+}
+
+int config_parse(const char *file, const char *text, size_t size, struct config *ret, struct error *e)
+{
+    struct config_reading reading;
+    config_reading_begin(&reading);
+    return finish(&reading, config_reading_add(&reading, file, text, size, e), ret, e);
+}
+
+int config_load_folder(const char *folder, enum config_trust trust, struct config *ret, struct error *e)
+{
+    struct config_reading reading;
+    config_reading_begin(&reading);
+    return finish(&reading, add_folder(&reading, folder, trust, e), ret, e);
+}
+
+int config_load(const char *path, enum config_trust trust, struct config *ret, struct error *e)
+{
+    if (!path)
+        return config_load_folder(MAYFLY_SYSCONFDIR "/mayfly", trust, ret, e);
+    struct config_reading reading;
+    config_reading_begin(&reading);
+    return finish(&reading, add_named(&reading, path, trust, e), ret, e);
+}
+
+void config_defaults(struct config *ret)
+{
+    struct config_reading reading;
+    config_reading_begin(&reading);
+    *ret = reading.config;
+}
+
+bool config_vg_name_valid(const char *vg)
+{
+    return *vg && *vg != '-' && strlen(vg) < VG_NAME_MAX && str_made_of(vg, "+_.-") && !streq(vg, ".") &&
+           !streq(vg, "..");
+}
+
+bool config_has_volume_group(const struct config *c, const char *vg)
+{
+    for (size_t i = 0; i < c->volume_groups.n; i++)
+        if (streq(c->volume_groups.item[i], vg))
+            return true;
+    return false;
+}

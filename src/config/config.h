@@ -3,6 +3,9 @@
  * .conf) in the order of their names, or one file that the caller names. options.def is the list of what may
  * stand in them.
  *
+ * A file that is called nova.conf may hold all that Nova has; what Mayfly knows is picked out of it. In any
+ * other, and in the group [ephemeral_storage_encryption] of every file, an unknown name is an error.
+ *
  * Both mayfly and mayfly-broker read it; the broker believes only files that root owns and no one else can
  * write (CONFIG_ROOT_OWNED). */
 #pragma once
@@ -45,8 +48,19 @@ enum config_trust { CONFIG_ANY_OWNER, CONFIG_ROOT_OWNED };
  * -EINVAL, with file and line. -EPERM: CONFIG_ROOT_OWNED and it is not. */
 int config_load(const char *path, enum config_trust trust, struct config *ret, struct error *e) _must_check_;
 
+/* What config_load() does with the installed places: `folder`/mayfly.conf, then `folder`/mayfly.conf.d/. */
+int config_load_folder(const char *folder, enum config_trust trust, struct config *ret,
+                       struct error *e) _must_check_;
+
+/* The same for the text of one file that is called `file`. */
+int config_parse(const char *file, const char *text, size_t size, struct config *ret,
+                 struct error *e) _must_check_;
+
 /* The defaults of options.def. */
 void config_defaults(struct config *ret);
+
+/* Could LVM have a volume group of this name? At most VG_NAME_MAX - 1 letters, digits and + _ . - */
+bool config_vg_name_valid(const char *vg);
 
 /* Is `vg` among images_volume_group? */
 bool config_has_volume_group(const struct config *c, const char *vg);
@@ -54,3 +68,6 @@ bool config_has_volume_group(const struct config *c, const char *vg);
 /* Prints the sample file: every option with its text, commented out with its default, `enabled` set to true.
  */
 void config_print_sample(FILE *out);
+
+/* Prints the options as a part of mayfly.conf(5), in scdoc(5). */
+void config_print_manual(FILE *out);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Run while Mayfly is built: `config-doc sample` prints mayfly.conf; `config-doc manual` copies a manual page
+ * from its input and puts the options where the line @OPTIONS@ is. So neither can say what the parser does
+ * not. */
+#include "base/str.h"
+#include "config/config.h"
+
+static void print_page(void)
+{
+    char line[1024];
+    while (fgets(line, sizeof line, stdin))
+        if (streq(line, "@OPTIONS@\n"))
+            config_print_manual(stdout);
+        else
+            fputs(line, stdout);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && streq(argv[1], "sample"))
+        config_print_sample(stdout);
+    else if (argc == 2 && streq(argv[1], "manual"))
+        print_page();
+    else
+        return EXIT_USAGE;
+    return ferror(stdin) || fflush(stdout) < 0 ? EXIT_FAILED : EXIT_OK;
+}
