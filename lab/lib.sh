@@ -190,14 +190,25 @@ lab_take_probes() {
 }
 
 lab_keep_probes() {
-    local file target
+    local file target fresh
     [ -n "${LAB_CACHE-}" ] || return 0
     mkdir -p "$LAB_CACHE/capabilities"
     for file in "$lab_qemu_probes"/*.xml; do
         target=$LAB_CACHE/capabilities/${file##*/}
         cmp -s "$file" "$target" && continue
-        cp -p "$file" "$target.$HOSTNAME.$$" && mv "$target.$HOSTNAME.$$" "$target"
+        # several labs may do this at once
+        fresh=$(mktemp "$LAB_CACHE/capabilities/new.XXXXXX")
+        cp -p "$file" "$fresh" && mv "$fresh" "$target"
     done
+}
+
+# At each start of a domain libvirtd asks QEMU for some 400 properties of the processor,
+# one by one: 20 s in here. It asks for none if QEMU is said to lack this capability.
+# Fails if there was nothing to mend.
+lab_mend_probes() {
+    local flag="<flag name='cpu-unavailable-features'/>"
+    grep -qF "$flag" "$lab_qemu_probes"/*.xml || return 1
+    sed -i "\\|$flag|d" "$lab_qemu_probes"/*.xml
 }
 
 lab_libvirt_config() {
@@ -219,6 +230,12 @@ lab_libvirt_config() {
 	END
 }
 
+lab_start_libvirtd() {
+    libvirtd --daemon --pid-file /run/libvirtd.pid
+    virsh -q -c qemu:///system version >/dev/null ||
+        fail "libvirtd does not answer: $(tail -5 /var/log/libvirt/libvirtd.log)"
+}
+
 # Starts libvirtd, with what is in /etc/libvirt/hooks at that moment, and logs the consoles
 # of all domains. Members of the group libvirt may connect. Calling it again restarts it.
 lab_libvirtd() {
@@ -229,15 +246,20 @@ lab_libvirtd() {
     if [ -e /run/libvirtd.pid ]; then
         lab_stop_libvirtd
     fi
-    libvirtd --daemon --pid-file /run/libvirtd.pid
-    virsh -q -c qemu:///system version >/dev/null ||
-        fail "libvirtd does not answer: $(tail -5 /var/log/libvirt/libvirtd.log)"
-    lab_keep_probes
-    if [ ! -e /run/lab/console.pid ]; then
-        mkdir -p /run/lab
-        setsid "$LAB_HOME/console" watch </dev/null >/run/lab/console.err 2>&1 &
-        echo $! >/run/lab/console.pid
+    lab_start_libvirtd
+    if lab_mend_probes; then
+        lab_keep_probes
+        lab_stop_libvirtd
+        lab_start_libvirtd
     fi
+    lab_watch_consoles
+}
+
+lab_watch_consoles() {
+    [ ! -e /run/lab/console.pid ] || return 0
+    mkdir -p /run/lab
+    setsid "$LAB_HOME/console" watch </dev/null >/run/lab/console.err 2>&1 &
+    echo $! >/run/lab/console.pid
 }
 
 lab_stop_libvirtd() {
