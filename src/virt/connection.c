@@ -1,1 +1,359 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* libvirt itself behind the table of struct virt_ops.
+ *
+ *     operation -> virt.c -> this file -> libvirt -> libvirtd or virtqemud -> QEMU
+ *
+ * It never changes a domain that was not named by uuid, and prints nothing: libvirt's own message goes into
+ * our sentence. There is no deadline: libvirt's keepalive wants an event loop and begins only once a
+ * connection is open, so a daemon that hangs is waited for, until a signal.
+ */
+#include "base/str.h"
+#include "virt/domain-xml.h"
+#include "virt/virt.h"
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+struct connection {
+    struct virt virt; /* first: a struct virt * is one of these */
+    virConnectPtr libvirt;
+};
+
+DEFINE_CLEANUP(virDomainPtr, virDomainFree)
+#define _cleanup_domain_ _cleanup_(virDomainFreep)
+
+static virConnectPtr libvirt_of(struct virt *v)
+{
+    return ((struct connection *)v)->libvirt;
+}
+
+/* ------------------------------------------------------------------- errors */
+
+/* libvirt would print each of them by itself. */
+static void print_nothing(void *data, virErrorPtr why)
+{
+    (void)data, (void)why;
+}
+
+static int errnum_of(const virError *why)
+{
+    switch (why ? why->code : VIR_ERR_INTERNAL_ERROR) {
+    case VIR_ERR_NO_DOMAIN:
+        return -ENOENT;
+    case VIR_ERR_NO_MEMORY:
+        return -ENOMEM;
+    case VIR_ERR_DOM_EXIST:
+        return -EEXIST;
+    case VIR_ERR_AUTH_FAILED:
+    case VIR_ERR_AUTH_CANCELLED:
+    case VIR_ERR_AUTH_UNAVAILABLE:
+    case VIR_ERR_ACCESS_DENIED:
+    case VIR_ERR_OPERATION_DENIED:
+        return -EACCES;
+    case VIR_ERR_OPERATION_INVALID:
+    case VIR_ERR_RESOURCE_BUSY:
+        return -EBUSY;
+    case VIR_ERR_OPERATION_TIMEOUT:
+        return -ETIMEDOUT;
+    default:
+        return -EIO;
+    }
+}
+
+/* The sentence for what libvirt has just refused. `what`: "domain UUID: cannot start". */
+static int failed(struct virt *v, const char *object, const char *action, struct error *e)
+{
+    virError why = {0};
+    virCopyLastError(&why);
+    int r = errnum_of(&why);
+    const char *message = why.message ? why.message : "libvirt does not say why";
+    if (virConnectIsAlive(libvirt_of(v)) == 0)
+        r = error_set(e, -ECONNREFUSED,
+                      "domain %s: cannot %s: the connection to libvirt broke: %s; see systemctl status "
+                      "libvirtd virtqemud",
+                      object, action, message);
+    else
+        r = error_set(e, r, "domain %s: cannot %s: libvirt says: %s", object, action, message);
+    virResetError(&why);
+    return r;
+}
+
+/* Did the last call fail because there is no such domain? */
+static bool no_such_domain(void)
+{
+    const virError *why = virGetLastError();
+    return why && why->code == VIR_ERR_NO_DOMAIN;
+}
+
+/* ------------------------------------------------------------------ finding */
+
+/* -ENOENT: it went away meanwhile. */
+static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
+{
+    struct domain d = {0};
+    if (virDomainGetUUIDString(domain, d.uuid) < 0)
+        return failed(v, virDomainGetName(domain), "get its uuid", e);
+    if (str_copy(d.name, sizeof d.name, virDomainGetName(domain)) < 0)
+        d.name[0] = '\0'; /* see virt.h */
+
+    int active = virDomainIsActive(domain);
+    if (active < 0)
+        return no_such_domain() ? -ENOENT : failed(v, d.uuid, "get its state", e);
+    d.active = active;
+
+    _cleanup_free_ char *mark =
+        virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_XML_NAMESPACE, 0);
+    if (!mark && no_such_domain())
+        return -ENOENT;
+    if (!mark && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
+        return failed(v, d.uuid, "get its metadata", e);
+    d.ours = mark;
+    *ret = d;
+    return 0;
+}
+
+static int list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e)
+{
+    virDomainPtr *all = NULL;
+    int n = virConnectListAllDomains(libvirt_of(v), &all, 0);
+    if (n < 0)
+        return failed(v, "*", "list", e);
+
+    _cleanup_free_ struct domain *domains = calloc((size_t)n + 1, sizeof *domains);
+    size_t described = 0;
+    int r = domains ? 0 : error_memory(e);
+    for (int i = 0; i < n; i++) {
+        if (r == 0)
+            r = describe(v, all[i], &domains[described], e);
+        if (r == 0)
+            described++;
+        else if (r == -ENOENT)
+            r = 0;
+        virDomainFree(all[i]);
+    }
+    free(all);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(domains);
+    *ret_n = described;
+    return 0;
+}
+
+/* -ENOENT without a sentence: to some that is no error. */
+static int lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e)
+{
+    *ret = virDomainLookupByUUIDString(libvirt_of(v), uuid);
+    if (*ret)
+        return 0;
+    return no_such_domain() ? -ENOENT : failed(v, uuid, "find", e);
+}
+
+static int no_domain(const char *object, struct error *e)
+{
+    return error_set(e, -ENOENT, "domain %s: libvirt knows no such domain; see virsh list --all", object);
+}
+
+static int find_name(struct virt *v, const char *name, struct domain *ret, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = virDomainLookupByName(libvirt_of(v), name);
+    if (!domain && !no_such_domain())
+        return failed(v, name, "find", e);
+    int r = domain ? describe(v, domain, ret, e) : -ENOENT;
+    return r == -ENOENT ? no_domain(name, e) : r;
+}
+
+static int find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = lookup(v, uuid, &domain, e);
+    if (r == 0)
+        r = describe(v, domain, ret, e);
+    return r == -ENOENT ? no_domain(uuid, e) : r;
+}
+
+/* ----------------------------------------------------- defining, undefining */
+
+/* libvirt would put a definition of the same name and uuid in the place of the one that is there; it has no
+ * flag against that. Name and uuid that are taken by two domains it refuses by itself. */
+static int check_free(struct virt *v, const char *name, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr by_name = virDomainLookupByName(libvirt_of(v), name);
+    if (by_name)
+        return error_set(e, -EEXIST,
+                         "domain %s: cannot define: libvirt has a domain of that name; "
+                         "take another name, or see virsh dominfo %s",
+                         name, name);
+    if (!no_such_domain())
+        return failed(v, name, "define", e);
+
+    _cleanup_domain_ virDomainPtr by_uuid = NULL;
+    int r = lookup(v, uuid, &by_uuid, e);
+    if (r == 0)
+        return error_set(e, -EEXIST,
+                         "domain %s: cannot define: libvirt has a domain of its uuid %s, named %s", name,
+                         uuid, virDomainGetName(by_uuid));
+    return r == -ENOENT ? 0 : r;
+}
+
+/* Does the refusal concern the XML, rather than the host? */
+static bool is_about_xml(void)
+{
+    switch (virGetLastErrorCode()) {
+    case VIR_ERR_XML_ERROR:
+    case VIR_ERR_XML_DETAIL:
+    case VIR_ERR_XML_INVALID_SCHEMA:
+    case VIR_ERR_CONFIG_UNSUPPORTED:
+    case VIR_ERR_INVALID_ARG:
+    case VIR_ERR_OS_TYPE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int define(struct virt *v, const char *xml, struct error *e)
+{
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    int r = domain_xml_identity(xml, &name, &uuid, e);
+    if (r == 0)
+        r = check_free(v, name, uuid, e);
+    if (r < 0)
+        return r;
+
+    _cleanup_domain_ virDomainPtr domain =
+        virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
+    if (domain)
+        return 0;
+    if (is_about_xml())
+        return error_set(e, -EINVAL,
+                         "domain %s: cannot define: libvirt refuses its XML: %s; see --domain-xml", name,
+                         virGetLastErrorMessage());
+    return failed(v, name, "define", e);
+}
+
+/* Nothing of the domain stays behind, above all no saved RAM of the guest. A driver that has no such things
+ * does not know their flags either. */
+static int undefine(struct virt *v, const char *uuid, struct error *e)
+{
+    static const unsigned flags[] = {
+        VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+            VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_TPM,
+        VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA,
+    };
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+        if (virDomainUndefineFlags(domain, flags[i]) == 0 || no_such_domain())
+            return 0;
+        if (virGetLastErrorCode() != VIR_ERR_INVALID_ARG)
+            break;
+    }
+    return failed(v, uuid, "undefine", e);
+}
+
+/* ------------------------------------------------------- starting, stopping */
+
+/* Someone else (virsh, the guest itself) may have done it in the meantime: then all is well. */
+static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, const char *action,
+                            struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = failed(v, virDomainGetName(domain), action, &why);
+    if (virDomainIsActive(domain) == wanted)
+        return 0;
+    return error_set(e, r, "%s", why.text);
+}
+
+static int start(struct virt *v, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    if (virDomainIsActive(domain) == 1 || virDomainCreate(domain) == 0)
+        return 0;
+    return unless_active_is(v, domain, 1, "start", e);
+}
+
+static int shut_down(struct virt *v, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    /* No flags: libvirt asks the guest's agent if there is one, else it presses the ACPI button. */
+    if (virDomainIsActive(domain) == 0 || virDomainShutdownFlags(domain, 0) == 0)
+        return 0;
+    return unless_active_is(v, domain, 0, "shut down", e);
+}
+
+static int destroy(struct virt *v, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    if (virDomainIsActive(domain) == 0 || virDomainDestroy(domain) == 0 || no_such_domain())
+        return 0;
+    return unless_active_is(v, domain, 0, "stop", e);
+}
+
+/* --------------------------------------------------------------- connection */
+
+static bool offers_kvm(struct virt *v)
+{
+    _cleanup_free_ char *capabilities =
+        virConnectGetDomainCapabilities(libvirt_of(v), NULL, NULL, NULL, "kvm", 0);
+    return capabilities;
+}
+
+static void disconnect(struct virt *v)
+{
+    virConnectClose(libvirt_of(v));
+    free(v);
+}
+
+static const struct virt_ops ops = {
+    .list = list,
+    .find_name = find_name,
+    .find_uuid = find_uuid,
+    .define = define,
+    .undefine = undefine,
+    .start = start,
+    .shutdown = shut_down,
+    .destroy = destroy,
+    .offers_kvm = offers_kvm,
+    .disconnect = disconnect,
+};
+
+static int cannot_connect(const char *uri, struct error *e)
+{
+    const virError *why = virGetLastError();
+    const char *message = virGetLastErrorMessage();
+    int r = errnum_of(why);
+    if (r == -ENOMEM)
+        return error_memory(e);
+    if (r == -EACCES || (why && why->code == VIR_ERR_SYSTEM_ERROR && why->int1 == EACCES))
+        return error_set(e, -EACCES, "libvirt %s: cannot connect: %s; is the user in the group libvirt?", uri,
+                         message);
+    return error_set(e, -ECONNREFUSED,
+                     "libvirt %s: cannot connect: %s; run systemctl start libvirtd (or virtqemud), or set "
+                     "connection_uri",
+                     uri, message);
+}
+
+int virt_connect(const char *uri, struct virt **ret, struct error *e)
+{
+    _cleanup_free_ struct connection *c = calloc(1, sizeof *c);
+    if (!c)
+        return error_memory(e);
+    virSetErrorFunc(NULL, print_nothing);
+    c->libvirt = virConnectOpen(uri);
+    if (!c->libvirt)
+        return cannot_connect(uri, e);
+    c->virt.ops = &ops;
+    *ret = &TAKE_PTR(c)->virt;
+    return 0;
+}

@@ -1,1 +1,378 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Puts one instance into a template of libvirt XML.
+ *
+ *     <domain>                      type (built-in template alone)
+ *       name uuid memory vcpu       replaced
+ *       metadata/mayfly:instance    added: how a domain of ours is known again
+ *       devices/disk...             kept, ours behind them
+ *
+ * A template is an operator's file, but it is read as if a stranger had written it: no network, no DTD and
+ * hence no entities, a limit on its size. All text is escaped by libxml2, never by hand.
+ */
+#include "virt/domain-xml.h"
+#include "base/str.h"
+#include "domain-template.h"
+
+#include <inttypes.h>
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <stdio.h>
+
+DEFINE_CLEANUP(xmlDocPtr, xmlFreeDoc)
+DEFINE_CLEANUP(xmlParserCtxtPtr, xmlFreeParserCtxt)
+DEFINE_CLEANUP(xmlChar *, xmlFree)
+
+/* ------------------------------------------------------------------ reading */
+
+/* Called before the parser looks into the DTD. */
+static void refuse_dtd(void *context, const xmlChar *name, const xmlChar *id, const xmlChar *system)
+{
+    (void)name, (void)id, (void)system;
+    xmlParserCtxtPtr parser = context;
+    *(bool *)parser->_private = true;
+    xmlStopParser(parser);
+}
+
+static int not_xml(xmlParserCtxtPtr parser, struct error *e)
+{
+    const xmlError *why = xmlCtxtGetLastError(parser);
+    if (why && why->code == XML_ERR_NO_MEMORY)
+        return error_memory(e);
+
+    const char *message = why && why->message ? why->message : "it can't be read";
+    return error_set(e, -EINVAL, "domain XML, line %d: not well-formed: %.*s; check it with xmllint",
+                     why ? why->line : 0, (int)strcspn(message, "\n"), message);
+}
+
+/* Those of libvirt have no namespace. */
+static bool is_element(const xmlNode *node, const char *name)
+{
+    return node->type == XML_ELEMENT_NODE && !node->ns && streq((const char *)node->name, name);
+}
+
+static int read_xml(const char *text, xmlDocPtr *ret, struct error *e)
+{
+    size_t size = strnlen(text, DOMAIN_XML_MAX_BYTES + 1);
+    if (size > DOMAIN_XML_MAX_BYTES)
+        return error_set(e, -EINVAL, "domain XML: it has more than %d bytes; a definition is shorter",
+                         DOMAIN_XML_MAX_BYTES);
+
+    /* libxml2 tells of broken encodings on stderr, whatever it is asked: so there is one, and it is whole. */
+    if (!xmlCheckUTF8((const unsigned char *)text))
+        return error_set(e, -EINVAL, "domain XML: it is not UTF-8; convert it, as by iconv -t UTF-8");
+
+    _cleanup_(xmlFreeParserCtxtp) xmlParserCtxtPtr parser = xmlNewParserCtxt();
+    if (!parser)
+        return error_memory(e);
+    bool has_dtd = false;
+    parser->_private = &has_dtd;
+    parser->sax->internalSubset = refuse_dtd;
+    parser->sax->comment = NULL; /* libvirt would not keep them either */
+
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc =
+        xmlCtxtReadMemory(parser, text, (int)size, NULL, "UTF-8",
+                          XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    if (has_dtd)
+        return error_set(e, -EINVAL, "domain XML: it has a DOCTYPE; take that out, libvirt needs none");
+    if (!doc)
+        return not_xml(parser, e);
+    const xmlNode *root = xmlDocGetRootElement(doc);
+    if (!root || !is_element(root, "domain"))
+        return error_set(e, -EINVAL, "domain XML: the outermost element is not <domain>; see virsh dumpxml");
+    *ret = TAKE_PTR(doc);
+    return 0;
+}
+
+/* The first child of that name, or NULL; `parent` may be NULL. */
+static xmlNodePtr child(const xmlNode *parent, const char *name)
+{
+    for (xmlNodePtr node = parent ? parent->children : NULL; node; node = node->next)
+        if (is_element(node, name))
+            return node;
+    return NULL;
+}
+
+static bool is_our_mark(const xmlNode *node)
+{
+    return node->ns && node->ns->href && streq((const char *)node->ns->href, DOMAIN_XML_NAMESPACE);
+}
+
+/* ------------------------------------------------------------------ writing */
+
+/* These return NULL where memory ran out, or where they were given NULL: a chain of them is checked once. */
+
+static xmlNodePtr attribute(xmlNodePtr node, const char *name, const char *value)
+{
+    return node && xmlSetProp(node, BAD_CAST name, BAD_CAST value) ? node : NULL;
+}
+
+/* The element, behind the last child. */
+static xmlNodePtr add(xmlNodePtr parent, const char *name)
+{
+    return parent ? xmlNewChild(parent, NULL, BAD_CAST name, NULL) : NULL;
+}
+
+/* The first child of that name, made as the first child where there is none. */
+static xmlNodePtr child_or_new(xmlNodePtr parent, const char *name)
+{
+    xmlNodePtr node = child(parent, name);
+    if (node || !parent)
+        return node;
+    node = xmlNewDocNode(parent->doc, NULL, BAD_CAST name, NULL);
+    if (!node)
+        return NULL;
+    return parent->children ? xmlAddPrevSibling(parent->children, node) : xmlAddChild(parent, node);
+}
+
+static xmlNodePtr set_text(xmlNodePtr node, const char *text)
+{
+    if (!node)
+        return NULL;
+    xmlNodeSetContent(node, NULL);
+    xmlNodePtr content = xmlNewDocText(node->doc, BAD_CAST text);
+    return content && xmlAddChild(node, content) ? node : NULL;
+}
+
+static void remove_children(xmlNodePtr parent, const char *name)
+{
+    xmlNodePtr node;
+    while ((node = child(parent, name))) {
+        xmlUnlinkNode(node);
+        xmlFreeNode(node);
+    }
+}
+
+/* ---------------------------------------------------------------- the parts */
+
+static bool put_identity(xmlNodePtr root, const struct domain_spec *spec)
+{
+    xmlUnsetProp(root, BAD_CAST "id"); /* that of a running domain; the XML may be its dump */
+    remove_children(root, "uuid");
+    remove_children(root, "name");
+    xmlNodePtr uuid = set_text(child_or_new(root, "uuid"), spec->uuid);
+    return uuid && set_text(child_or_new(root, "name"), spec->name);
+}
+
+static int put_memory(xmlNodePtr root, const struct domain_spec *spec, struct error *e)
+{
+    if (!spec->memory_bytes)
+        return 0;
+    if (child(child(child(root, "cpu"), "numa"), "cell"))
+        return error_set(e, -EINVAL,
+                         "domain XML: it has NUMA cells, which say how much memory there is; leave out "
+                         "--memory, or take the cells out of the template");
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, spec->memory_bytes / 1024 + !!(spec->memory_bytes % 1024));
+    remove_children(root, "currentMemory");
+    return attribute(set_text(child_or_new(root, "memory"), text), "unit", "KiB") ? 0 : error_memory(e);
+}
+
+static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
+{
+    if (!spec->vcpus)
+        return true;
+    char text[16];
+    snprintf(text, sizeof text, "%" PRIu32, spec->vcpus);
+    remove_children(root, "vcpus");
+    xmlNodePtr vcpu = set_text(child_or_new(root, "vcpu"), text);
+    if (vcpu)
+        xmlUnsetProp(vcpu, BAD_CAST "current");
+    return vcpu;
+}
+
+static bool put_mark(xmlNodePtr root)
+{
+    xmlNodePtr mark = add(child_or_new(root, "metadata"), "instance");
+    xmlNsPtr ns = mark ? xmlNewNs(mark, BAD_CAST DOMAIN_XML_NAMESPACE, BAD_CAST "mayfly") : NULL;
+    if (!ns)
+        return false;
+    xmlSetNs(mark, ns);
+    return attribute(mark, "version", "1");
+}
+
+/* An instance's definition as a template would give its disks to a second guest. */
+static int refuse_instance(const xmlNode *root, struct error *e)
+{
+    const xmlNode *metadata = child(root, "metadata");
+    for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next)
+        if (is_our_mark(node))
+            return error_set(e, -EINVAL,
+                             "domain XML: it is the definition of an instance, and a second one would share "
+                             "its disks; take out its disks and the element mayfly:instance");
+    return 0;
+}
+
+/* -------------------------------------------------------------------- disks */
+
+/* vda is 0, vdz 25, vdaa 26, ...; -1: no such name. */
+static long target_number(const char *name)
+{
+    if (!str_starts(name, "vd") || !name[2] || strlen(name) > 6)
+        return -1;
+    long number = 0;
+    for (const char *c = name + 2; *c; c++) {
+        if (*c < 'a' || *c > 'z')
+            return -1;
+        number = number * 26 + (*c - 'a' + 1);
+    }
+    return number - 1;
+}
+
+static void target_name(long number, char field[16])
+{
+    char letters[8];
+    size_t n = 0;
+    for (long rest = number + 1; rest > 0; rest = (rest - 1) / 26)
+        letters[n++] = (char)('a' + (rest - 1) % 26);
+    char *end = stpcpy(field, "vd");
+    while (n)
+        *end++ = letters[--n];
+    *end = '\0';
+}
+
+/* One more than the highest that the template has. */
+static long first_free_target(const xmlNode *devices)
+{
+    long first = 0;
+    for (const xmlNode *node = devices->children; node; node = node->next) {
+        const xmlNode *target = is_element(node, "disk") ? child(node, "target") : NULL;
+        if (!target)
+            continue;
+        _cleanup_(xmlFreep) xmlChar *name = xmlGetProp(target, BAD_CAST "dev");
+        long number = name ? target_number((const char *)name) : -1;
+        if (number >= first)
+            first = number + 1;
+    }
+    return first;
+}
+
+/* libvirt takes a boot order at the devices, or <os><boot>, never both. */
+static bool says_what_boots(const xmlNode *root, const xmlNode *devices)
+{
+    for (const xmlNode *node = devices->children; node; node = node->next)
+        if (child(node, "boot"))
+            return true;
+    return child(child(root, "os"), "boot");
+}
+
+static bool add_disk(xmlNodePtr devices, const struct domain_disk *d, const char *target, bool boots)
+{
+    xmlNodePtr disk = attribute(attribute(add(devices, "disk"), "type", "block"), "device", "disk");
+    xmlNodePtr driver = attribute(attribute(add(disk, "driver"), "name", "qemu"), "type", "raw");
+    driver = attribute(attribute(driver, "cache", "none"), "io", "native");
+    if (d->discard)
+        driver = attribute(driver, "discard", "unmap");
+    bool ok = driver && attribute(add(disk, "source"), "dev", d->device_path);
+    ok = ok && attribute(attribute(add(disk, "target"), "dev", target), "bus", "virtio");
+    if (d->sector_bytes == 4096) {
+        xmlNodePtr sizes = attribute(add(disk, "blockio"), "logical_block_size", "512");
+        ok = ok && attribute(sizes, "physical_block_size", "4096");
+    }
+    if (d->serial)
+        ok = ok && set_text(add(disk, "serial"), d->serial);
+    if (boots)
+        ok = ok && attribute(add(disk, "boot"), "order", "1");
+    return ok;
+}
+
+static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
+{
+    xmlNodePtr devices = child(root, "devices");
+    if (!devices)
+        devices = add(root, "devices");
+    if (!devices)
+        return false;
+
+    long first = first_free_target(devices);
+    bool boots = !says_what_boots(root, devices);
+    for (size_t i = 0; i < spec->n_disks; i++) {
+        char target[16];
+        target_name(first + (long)i, target);
+        if (!add_disk(devices, &spec->disks[i], target, boots && i == 0))
+            return false;
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------- the whole */
+
+static int write_xml(xmlDocPtr doc, char **ret, struct error *e)
+{
+    _cleanup_(xmlFreep) xmlChar *text = NULL;
+    int size = 0;
+    xmlDocDumpFormatMemoryEnc(doc, &text, &size, "UTF-8", 1);
+    *ret = text ? strdup((const char *)text) : NULL;
+    return *ret ? 0 : error_memory(e);
+}
+
+/* What libxml2 would write as it is, and no XML parser would read again. */
+static bool is_plain_text(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20)
+            return false;
+    return xmlCheckUTF8((const unsigned char *)text);
+}
+
+static int check_spec(const struct domain_spec *spec, struct error *e)
+{
+    if (!uuid_valid(spec->uuid) || !*spec->name || !is_plain_text(spec->name))
+        return error_set(e, -EINVAL, "domain: its name or uuid has characters that can't be in one");
+    for (size_t i = 0; i < spec->n_disks; i++)
+        if (!is_plain_text(spec->disks[i].device_path) ||
+            (spec->disks[i].serial && !is_plain_text(spec->disks[i].serial)))
+            return error_set(e, -EINVAL, "domain %s: the path or serial of disk %zu is not plain text",
+                             spec->name, i);
+    return 0;
+}
+
+int domain_xml(const struct domain_spec *spec, const char *template_xml, char **ret_xml, struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    int r = check_spec(spec, e);
+    if (r == 0)
+        r = read_xml(template_xml ? template_xml : BUILTIN_DOMAIN_XML, &doc, e);
+    if (r < 0)
+        return r;
+
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    r = refuse_instance(root, e);
+    if (r == 0)
+        r = put_memory(root, spec, e);
+    if (r < 0)
+        return r;
+    if (!template_xml && !attribute(root, "type", spec->kvm ? "kvm" : "qemu"))
+        return error_memory(e);
+    if (!put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec))
+        return error_memory(e);
+    return write_xml(doc, ret_xml, e);
+}
+
+/* A fresh string that the caller frees by free(), unlike those of libxml2. */
+static int copy_child_text(const xmlNode *root, const char *name, char **ret, struct error *e)
+{
+    const xmlNode *node = child(root, name);
+    if (!node)
+        return error_set(e, -EINVAL, "domain XML: it has no <%s>", name);
+    _cleanup_(xmlFreep) xmlChar *text = xmlNodeGetContent(node);
+    *ret = text ? strdup((const char *)text) : NULL;
+    return *ret ? 0 : error_memory(e);
+}
+
+int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    int r = read_xml(xml, &doc, e);
+    if (r < 0)
+        return r;
+    const xmlNode *root = xmlDocGetRootElement(doc);
+    r = copy_child_text(root, "name", &name, e);
+    if (r == 0)
+        r = copy_child_text(root, "uuid", &uuid, e);
+    if (r < 0)
+        return r;
+    *ret_name = TAKE_PTR(name);
+    *ret_uuid = TAKE_PTR(uuid);
+    return 0;
+}

@@ -6,26 +6,34 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define DOMAIN_XML_NAMESPACE "urn:mayfly:domain:1"
+#define DOMAIN_XML_MAX_BYTES (1 << 20) /* a longer template is refused */
 
 struct domain_disk {
     const char *device_path;
-    const char *serial;    /* shown in the guest below /dev/disk/by-id */
+    const char *serial;    /* the guest finds its first 20 characters below /dev/disk/by-id; NULL: none */
     uint32_t sector_bytes; /* 4096: <blockio logical_block_size='512' physical_block_size='4096'/> */
+    bool discard;          /* the guest's discards go down to the device */
 };
 
 struct domain_spec {
     const char *name, *uuid;
     uint64_t memory_bytes; /* 0: what the template says */
     uint32_t vcpus;        /* 0: what the template says */
+    bool kvm;              /* virt_offers_kvm(); looked at for the built-in template alone */
     const struct domain_disk *disks;
     size_t n_disks;
 };
 
-/* `template_xml` NULL: the built-in one. The caller frees *ret_xml. -EINVAL: the template is not well-formed,
- * or not a <domain>. */
+/* `template_xml` NULL: the built-in one. The caller frees *ret_xml. The first disk is the one that boots,
+ * unless the template says what boots. -EINVAL: the template is not well-formed, has a DTD, is too long, is
+ * no <domain>, or is the definition of an instance (whose disks it would share). */
 int domain_xml(const struct domain_spec *spec, const char *template_xml, char **ret_xml,
                struct error *e) _must_check_;
+
+/* Name and uuid that a definition carries; the caller frees both. -EINVAL as above, or one is missing. */
+int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struct error *e) _must_check_;

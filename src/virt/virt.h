@@ -12,7 +12,7 @@
 /* What libvirt calls running, idle, paused, in shutdown, pmsuspended is `active`. */
 struct domain {
     char uuid[UUID_TEXT];
-    char name[DOMAIN_NAME_MAX];
+    char name[DOMAIN_NAME_MAX]; /* empty: longer than that, so none of ours */
     bool active;
     bool ours; /* has our metadata: Mayfly defined it */
 };
@@ -30,8 +30,11 @@ struct virt_ops {
     int (*define)(struct virt *v, const char *xml, struct error *e);
     int (*undefine)(struct virt *v, const char *uuid, struct error *e); /* 0 if there is none */
     int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 if it is active */
-    int (*shutdown)(struct virt *v, const char *uuid, struct error *e); /* asks the guest (ACPI) */
+    int (*shutdown)(struct virt *v, const char *uuid, struct error *e); /* asks the guest, does not wait */
     int (*destroy)(struct virt *v, const char *uuid, struct error *e);  /* at once; 0 if not active */
+
+    /* Can new domains be of type kvm here? In doubt, no: such a domain would not start. */
+    bool (*offers_kvm)(struct virt *v);
     void (*disconnect)(struct virt *v);
 };
 
@@ -53,3 +56,4 @@ int virt_undefine(struct virt *v, const char *uuid, struct error *e) _must_check
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_destroy(struct virt *v, const char *uuid, struct error *e) _must_check_;
+bool virt_offers_kvm(struct virt *v);

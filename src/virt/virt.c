@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of struct virt_ops as plain functions. Which libvirt stands behind it (the real one, or a
+ * test's double) is no concern of this file. */
+#include "virt/virt.h"
+
+struct virt *virt_disconnect(struct virt *v)
+{
+    if (v)
+        v->ops->disconnect(v);
+    return NULL;
+}
+
+int virt_list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e)
+{
+    return v->ops->list(v, ret, ret_n, e);
+}
+
+int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e)
+{
+    return v->ops->find_name(v, name, ret, e);
+}
+
+int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e)
+{
+    return v->ops->find_uuid(v, uuid, ret, e);
+}
+
+int virt_define(struct virt *v, const char *xml, struct error *e)
+{
+    return v->ops->define(v, xml, e);
+}
+
+int virt_undefine(struct virt *v, const char *uuid, struct error *e)
+{
+    return v->ops->undefine(v, uuid, e);
+}
+
+int virt_start(struct virt *v, const char *uuid, struct error *e)
+{
+    return v->ops->start(v, uuid, e);
+}
+
+int virt_shutdown(struct virt *v, const char *uuid, struct error *e)
+{
+    return v->ops->shutdown(v, uuid, e);
+}
+
+int virt_destroy(struct virt *v, const char *uuid, struct error *e)
+{
+    return v->ops->destroy(v, uuid, e);
+}
+
+bool virt_offers_kvm(struct virt *v)
+{
+    return v->ops->offers_kvm(v);
+}

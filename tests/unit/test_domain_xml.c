@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What domain_xml() makes, to the letter; and that libvirt's own schema takes it. */
+#include "base/fd.h"
+#include "base/process.h"
+#include "base/str.h"
+#include "unit.h"
+#include "virt/domain-xml.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define UUID "6f1e8a8e-0000-4000-8000-00000000000a"
+#define LV   "/dev/mapper/" UUID "_disk"
+#define MARK "<mayfly:instance xmlns:mayfly=\"urn:mayfly:domain:1\" version=\"1\"/>"
+
+static const struct domain_disk disks[] = {
+    {.device_path = LV "-dmcrypt", .serial = "root", .sector_bytes = 4096, .discard = true},
+    {.device_path = LV ".eph0-dmcrypt", .serial = "eph0", .sector_bytes = 512},
+};
+
+static const struct domain_spec plain = {.name = "ci-1", .uuid = UUID, .disks = disks, .n_disks = 2};
+
+/* The caller frees. */
+static char *make(const struct domain_spec *spec, const char *template_xml)
+{
+    struct error e = ERROR_NONE;
+    char *xml = NULL;
+    assert_ok(domain_xml(spec, template_xml, &xml, &e), e);
+    assert_non_null(xml);
+    return xml;
+}
+
+static void refused(const char *template_xml, const char *sentence)
+{
+    struct error e = ERROR_NONE;
+    char *xml = NULL;
+    assert_error(domain_xml(&plain, template_xml, &xml, &e), -EINVAL, e);
+    assert_null(xml);
+    assert_string_equal(e.text, sentence);
+}
+
+static void the_schema_takes(const char *xml)
+{
+    char path[] = "/tmp/mayfly-domain.XXXXXX";
+    _cleanup_close_ int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(fd_write_all(fd, xml, strlen(xml)), 0);
+    struct error e = ERROR_NONE;
+    const char *argv[] = {"virt-xml-validate", path, "domain", NULL};
+    int r = process_run(argv, 60, NULL, &e);
+    unlink(path);
+    if (r != -ENOENT) /* the program may be missing; the lab has libvirt validate in any case */
+        assert_ok(r, e);
+}
+
+static void the_built_in_template(void **state)
+{
+    (void)state;
+    struct domain_spec spec = plain;
+    spec.memory_bytes = UINT64_C(4) << 30;
+    spec.vcpus = 3;
+    spec.kvm = true;
+    _cleanup_free_ char *xml = make(&spec, NULL);
+    static const char wanted[] =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<domain type=\"kvm\">\n"
+        "  <name>ci-1</name>\n"
+        "  <uuid>" UUID "</uuid>\n"
+        "  <metadata>\n"
+        "    " MARK "\n"
+        "  </metadata>\n"
+        "  <memory unit=\"KiB\" dumpCore=\"off\">4194304</memory>\n"
+        "  <vcpu>3</vcpu>\n"
+        "  <os>\n"
+        "    <type arch=\"x86_64\" machine=\"q35\">hvm</type>\n"
+        "  </os>\n"
+        "  <features>\n"
+        "    <acpi/>\n"
+        "    <apic/>\n"
+        "  </features>\n"
+        "  <cpu mode=\"maximum\"/>\n"
+        "  <clock offset=\"utc\"/>\n"
+        "  <on_poweroff>destroy</on_poweroff>\n"
+        "  <on_reboot>restart</on_reboot>\n"
+        "  <on_crash>destroy</on_crash>\n"
+        "  <devices>\n"
+        "    <serial type=\"pty\">\n"
+        "      <target port=\"0\"/>\n"
+        "    </serial>\n"
+        "    <console type=\"pty\">\n"
+        "      <target type=\"serial\" port=\"0\"/>\n"
+        "    </console>\n"
+        "    <memballoon model=\"virtio\"/>\n"
+        "    <rng model=\"virtio\">\n"
+        "      <backend model=\"random\">/dev/urandom</backend>\n"
+        "    </rng>\n"
+        "    <disk type=\"block\" device=\"disk\">\n"
+        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" discard=\"unmap\"/>\n"
+        "      <source dev=\"" LV "-dmcrypt\"/>\n"
+        "      <target dev=\"vda\" bus=\"virtio\"/>\n"
+        "      <blockio logical_block_size=\"512\" physical_block_size=\"4096\"/>\n"
+        "      <serial>root</serial>\n"
+        "      <boot order=\"1\"/>\n"
+        "    </disk>\n"
+        "    <disk type=\"block\" device=\"disk\">\n"
+        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\"/>\n"
+        "      <source dev=\"" LV ".eph0-dmcrypt\"/>\n"
+        "      <target dev=\"vdb\" bus=\"virtio\"/>\n"
+        "      <serial>eph0</serial>\n"
+        "    </disk>\n"
+        "  </devices>\n"
+        "</domain>\n";
+    assert_string_equal(xml, wanted);
+    the_schema_takes(xml);
+}
+
+static void without_kvm_the_type_is_qemu(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *xml = make(&plain, NULL);
+    assert_non_null(strstr(xml, "<domain type=\"qemu\">"));
+    assert_non_null(strstr(xml, "<memory unit=\"MiB\" dumpCore=\"off\">1024</memory>"));
+    assert_non_null(strstr(xml, "<vcpu>1</vcpu>"));
+    the_schema_takes(xml);
+}
+
+static void an_operators_template_keeps_its_own(void **state)
+{
+    (void)state;
+    struct domain_spec spec = plain;
+    spec.memory_bytes = 1000001; /* no whole KiB: rounded up */
+    spec.vcpus = 2;
+    spec.kvm = true;
+    static const char template_xml[] =
+        "<domain type='test' id='7'><!-- gone -->\n"
+        "  <uuid>6f1e8a8e-ffff-4000-8000-00000000000a</uuid><name>theirs</name>\n"
+        "  <metadata><a:note xmlns:a='urn:a'>kept</a:note></metadata>\n"
+        "  <memory unit='GiB'>8</memory><currentMemory unit='GiB'>4</currentMemory>\n"
+        "  <vcpu current='1' placement='static'>4</vcpu><vcpus><vcpu id='0' enabled='yes'/></vcpus>\n"
+        "  <os><type>hvm</type><boot dev='hd'/></os>\n"
+        "  <devices>\n"
+        "    <disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>\n"
+        "    <disk type='file' device='disk'><source file='/a'/><target dev='vdc' bus='virtio'/></disk>\n"
+        "  </devices>\n"
+        "</domain>\n";
+    _cleanup_free_ char *xml = make(&spec, template_xml);
+    static const char wanted[] =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<domain type=\"test\">\n"
+        "  <name>ci-1</name>\n"
+        "  <uuid>" UUID "</uuid>\n"
+        "  <metadata>\n"
+        "    <a:note xmlns:a=\"urn:a\">kept</a:note>\n"
+        "    " MARK "\n"
+        "  </metadata>\n"
+        "  <memory unit=\"KiB\">977</memory>\n"
+        "  <vcpu placement=\"static\">2</vcpu>\n"
+        "  <os>\n"
+        "    <type>hvm</type>\n"
+        "    <boot dev=\"hd\"/>\n"
+        "  </os>\n"
+        "  <devices>\n"
+        "    <disk type=\"file\" device=\"cdrom\">\n"
+        "      <target dev=\"sda\" bus=\"sata\"/>\n"
+        "    </disk>\n"
+        "    <disk type=\"file\" device=\"disk\">\n"
+        "      <source file=\"/a\"/>\n"
+        "      <target dev=\"vdc\" bus=\"virtio\"/>\n"
+        "    </disk>\n"
+        "    <disk type=\"block\" device=\"disk\">\n"
+        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" discard=\"unmap\"/>\n"
+        "      <source dev=\"" LV "-dmcrypt\"/>\n"
+        "      <target dev=\"vdd\" bus=\"virtio\"/>\n"
+        "      <blockio logical_block_size=\"512\" physical_block_size=\"4096\"/>\n"
+        "      <serial>root</serial>\n"
+        "    </disk>\n"
+        "    <disk type=\"block\" device=\"disk\">\n"
+        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\"/>\n"
+        "      <source dev=\"" LV ".eph0-dmcrypt\"/>\n"
+        "      <target dev=\"vde\" bus=\"virtio\"/>\n"
+        "      <serial>eph0</serial>\n"
+        "    </disk>\n"
+        "  </devices>\n"
+        "</domain>\n";
+    assert_string_equal(xml, wanted);
+}
+
+static void a_device_of_the_template_may_boot_first(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *xml = make(
+        &plain, "<domain><devices><interface type='user'><boot order='1'/></interface></devices></domain>");
+    const char *first = strstr(xml, "<boot order");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "<boot order"));
+    assert_true(first < strstr(xml, "<disk"));
+}
+
+static void the_least_template_is_filled_in(void **state)
+{
+    (void)state;
+    struct domain_spec spec = {.name = "n", .uuid = UUID, .memory_bytes = 1024, .vcpus = 1};
+    _cleanup_free_ char *xml = make(&spec, "<domain/>");
+    assert_non_null(strstr(xml, "<memory unit=\"KiB\">1</memory>"));
+    assert_non_null(strstr(xml, "<vcpu>1</vcpu>"));
+    assert_non_null(strstr(xml, "<devices/>"));
+    assert_non_null(strstr(xml, MARK));
+}
+
+static void targets_go_on_behind_vdz(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *z = make(
+        &plain, "<domain><devices><disk><target dev='vdz'/></disk><disk><target/></disk></devices></domain>");
+    assert_non_null(strstr(z, "<target dev=\"vdaa\""));
+    assert_non_null(strstr(z, "<target dev=\"vdab\""));
+    _cleanup_free_ char *zz =
+        make(&plain, "<domain><devices><disk><target dev='vdzz'/></disk><disk/></devices></domain>");
+    assert_non_null(strstr(zz, "<target dev=\"vdaaa\""));
+}
+
+static void text_is_escaped(void **state)
+{
+    (void)state;
+    const struct domain_disk odd = {.device_path = "/dev/a\"&'<b", .serial = "<&>", .sector_bytes = 512};
+    struct domain_spec spec = {.name = "</name>&lt;\xc3\xa4", .uuid = UUID, .disks = &odd, .n_disks = 1};
+    _cleanup_free_ char *xml = make(&spec, NULL);
+    assert_non_null(strstr(xml, "<name>&lt;/name&gt;&amp;lt;\xc3\xa4</name>"));
+    assert_non_null(strstr(xml, "<source dev=\"/dev/a&quot;&amp;'&lt;b\"/>"));
+    assert_non_null(strstr(xml, "<serial>&lt;&amp;&gt;</serial>"));
+
+    struct error e = ERROR_NONE;
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    assert_ok(domain_xml_identity(xml, &name, &uuid, &e), e);
+    assert_string_equal(name, spec.name);
+    assert_string_equal(uuid, UUID);
+}
+
+static void odd_specs_are_refused(void **state)
+{
+    (void)state;
+    const struct domain_disk control = {.device_path = "/dev/a\n"};
+    const struct domain_spec bad[] = {
+        {.name = "", .uuid = UUID},
+        {.name = "a\x01", .uuid = UUID},
+        {.name = "\xff", .uuid = UUID},
+        {.name = "a", .uuid = "a"},
+        {.name = "a", .uuid = UUID, .disks = &control, .n_disks = 1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct error e = ERROR_NONE;
+        char *xml = NULL;
+        assert_error(domain_xml(&bad[i], NULL, &xml, &e), -EINVAL, e);
+    }
+}
+
+static void what_is_no_domain_is_refused(void **state)
+{
+    (void)state;
+    refused("", "domain XML, line 1: not well-formed: Document is empty; check it with xmllint");
+    refused("<domain>\n<name/>",
+            "domain XML, line 2: not well-formed: Premature end of data in tag domain line 1; "
+            "check it with xmllint");
+    refused("<domain><name>\xe4</name></domain>",
+            "domain XML: it is not UTF-8; convert it, as by iconv -t UTF-8");
+    refused("<network/>", "domain XML: the outermost element is not <domain>; see virsh dumpxml");
+    refused("<a:domain xmlns:a='urn:a'/>",
+            "domain XML: the outermost element is not <domain>; see virsh dumpxml");
+}
+
+static void dtds_and_entities_are_refused(void **state)
+{
+    (void)state;
+    static const char sentence[] = "domain XML: it has a DOCTYPE; take that out, libvirt needs none";
+    refused("<!DOCTYPE domain><domain/>", sentence);
+    refused("<!DOCTYPE domain SYSTEM 'file:///etc/passwd'><domain/>", sentence);
+    refused("<!DOCTYPE domain [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><domain><name>&a;</name></domain>",
+            sentence);
+    refused("<domain><name>&a;</name></domain>",
+            "domain XML, line 1: not well-formed: Entity 'a' not defined; check it with xmllint");
+}
+
+static void too_much_is_refused(void **state)
+{
+    (void)state;
+    size_t size = DOMAIN_XML_MAX_BYTES + 100;
+    _cleanup_free_ char *text = malloc(size);
+    assert_non_null(text);
+    memset(text, ' ', size);
+    memcpy(text, "<domain>", 8);
+    memcpy(text + size - 10, "</domain>", 10);
+    refused(text, "domain XML: it has more than 1048576 bytes; a definition is shorter");
+}
+
+static void an_instance_is_no_template(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *xml = make(&plain, NULL);
+    refused(xml, "domain XML: it is the definition of an instance, and a second one would share its disks; "
+                 "take out its disks and the element mayfly:instance");
+}
+
+static void numa_cells_are_not_overruled(void **state)
+{
+    (void)state;
+    static const char template_xml[] =
+        "<domain><cpu><numa><cell id='0' cpus='0' memory='1' unit='GiB'/></numa></cpu></domain>";
+    struct domain_spec spec = plain;
+    _cleanup_free_ char *xml = make(&spec, template_xml);
+    spec.memory_bytes = 1 << 30;
+    struct error e = ERROR_NONE;
+    char *none = NULL;
+    assert_error(domain_xml(&spec, template_xml, &none, &e), -EINVAL, e);
+}
+
+static void an_identity_is_whole(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    char *name = NULL, *uuid = NULL;
+    assert_error(domain_xml_identity("<domain><name>a</name></domain>", &name, &uuid, &e), -EINVAL, e);
+    assert_string_equal(e.text, "domain XML: it has no <uuid>");
+    assert_null(name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_built_in_template),
+        cmocka_unit_test(without_kvm_the_type_is_qemu),
+        cmocka_unit_test(an_operators_template_keeps_its_own),
+        cmocka_unit_test(a_device_of_the_template_may_boot_first),
+        cmocka_unit_test(the_least_template_is_filled_in),
+        cmocka_unit_test(targets_go_on_behind_vdz),
+        cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(odd_specs_are_refused),
+        cmocka_unit_test(what_is_no_domain_is_refused),
+        cmocka_unit_test(dtds_and_entities_are_refused),
+        cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(an_instance_is_no_template),
+        cmocka_unit_test(numa_cells_are_not_overruled),
+        cmocka_unit_test(an_identity_is_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The connection to libvirt, over libvirt's own test driver: the real API, with domains in memory. With
+ * MAYFLY_TEST_URI=qemu:///system (tests/lab/virt-domains.sh) the same over QEMU, from the built-in template.
+ */
+#include "base/str.h"
+#include "unit.h"
+#include "virt/domain-xml.h"
+#include "virt/virt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEST_TEMPLATE                                                                                        \
+    "<domain type='test'><memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>"
+
+static const char *lab_uri;
+static struct virt *virt;
+static struct domain_disk disk;
+static char uuid[UUID_TEXT];
+
+static int connect(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    if (virt_connect(lab_uri ? lab_uri : "test:///default", &virt, &e) < 0) {
+        print_error("%s\n", e.text);
+        return -1;
+    }
+    uuid_make(uuid);
+    return 0;
+}
+
+/* Whatever became of the test, its domain goes. */
+static int disconnect(void **state)
+{
+    (void)state;
+    int r = virt_destroy(virt, uuid, NULL);
+    if (r == 0)
+        r = virt_undefine(virt, uuid, NULL);
+    virt = virt_disconnect(virt);
+    return r;
+}
+
+static int define(const char *name, const char *with_uuid, struct error *e)
+{
+    const struct domain_spec spec = {
+        .name = name,
+        .uuid = with_uuid,
+        .memory_bytes = 64 << 20,
+        .kvm = virt_offers_kvm(virt),
+        .disks = &disk,
+        .n_disks = disk.device_path ? 1 : 0,
+    };
+    _cleanup_free_ char *xml = NULL;
+    int r = domain_xml(&spec, lab_uri ? NULL : TEST_TEMPLATE, &xml, e);
+    return r < 0 ? r : virt_define(virt, xml, e);
+}
+
+static void assert_domain(bool active)
+{
+    struct error e = ERROR_NONE;
+    struct domain by_uuid = {0}, by_name = {0};
+    assert_ok(virt_find_uuid(virt, uuid, &by_uuid, &e), e);
+    assert_ok(virt_find_name(virt, "mayfly-test", &by_name, &e), e);
+    assert_string_equal(by_uuid.name, "mayfly-test");
+    assert_string_equal(by_uuid.uuid, uuid);
+    assert_string_equal(by_name.uuid, uuid);
+    assert_int_equal(by_uuid.active, active);
+    assert_int_equal(by_name.active, active);
+    assert_true(by_uuid.ours);
+}
+
+static void a_life(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    assert_ok(define("mayfly-test", uuid, &e), e);
+    assert_domain(false);
+    for (int twice = 0; twice < 2; twice++) {
+        assert_ok(virt_start(virt, uuid, &e), e);
+        assert_domain(true);
+    }
+    for (int twice = 0; twice < 2; twice++) {
+        assert_ok(virt_destroy(virt, uuid, &e), e);
+        assert_domain(false);
+    }
+    for (int twice = 0; twice < 2; twice++)
+        assert_ok(virt_undefine(virt, uuid, &e), e);
+    struct domain d;
+    assert_error(virt_find_uuid(virt, uuid, &d, &e), -ENOENT, e);
+}
+
+static void all_are_listed(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_free_ struct domain *before = NULL, *after = NULL;
+    size_t n_before = 0, n_after = 0;
+    assert_ok(virt_list(virt, &before, &n_before, &e), e);
+    for (size_t i = 0; i < n_before; i++)
+        assert_false(before[i].ours);
+
+    assert_ok(define("mayfly-test", uuid, &e), e);
+    assert_ok(virt_list(virt, &after, &n_after, &e), e);
+    assert_int_equal(n_after, n_before + 1);
+    size_t n_ours = 0;
+    for (size_t i = 0; i < n_after; i++)
+        if (after[i].ours) {
+            assert_string_equal(after[i].uuid, uuid);
+            assert_string_equal(after[i].name, "mayfly-test");
+            n_ours++;
+        }
+    assert_int_equal(n_ours, 1);
+}
+
+static void taken_names_and_uuids_are_told(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    assert_ok(define("mayfly-test", uuid, &e), e);
+    assert_error(define("mayfly-test", uuid, &e), -EEXIST, e);
+    assert_string_equal(e.text, "domain mayfly-test: cannot define: libvirt has a domain of that name; take "
+                                "another name, or see virsh dominfo mayfly-test");
+
+    char other[UUID_TEXT];
+    uuid_make(other);
+    e = ERROR_NONE;
+    assert_error(define("mayfly-test", other, &e), -EEXIST, e);
+    e = ERROR_NONE;
+    assert_error(define("mayfly-other", uuid, &e), -EEXIST, e);
+    assert_non_null(strstr(e.text, "named mayfly-test"));
+    assert_domain(false);
+}
+
+static void a_running_guest_is_asked_to_go(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    assert_ok(define("mayfly-test", uuid, &e), e);
+    assert_ok(virt_shutdown(virt, uuid, &e), e); /* off as it is */
+    assert_ok(virt_start(virt, uuid, &e), e);
+    assert_ok(virt_shutdown(virt, uuid, &e), e);
+    if (!lab_uri) /* the test driver's guests obey at once; one without a system never does */
+        assert_domain(false);
+}
+
+static void what_is_not_there_is_told(void **state)
+{
+    (void)state;
+    struct domain d;
+    struct error e = ERROR_NONE;
+    assert_error(virt_find_name(virt, "mayfly-test", &d, &e), -ENOENT, e);
+    assert_string_equal(e.text, "domain mayfly-test: libvirt knows no such domain; see virsh list --all");
+    e = ERROR_NONE;
+    assert_error(virt_find_uuid(virt, uuid, &d, &e), -ENOENT, e);
+    assert_error(virt_start(virt, uuid, &e), -ENOENT, e);
+    assert_error(virt_shutdown(virt, uuid, &e), -ENOENT, e);
+    e = ERROR_NONE;
+    assert_ok(virt_destroy(virt, uuid, &e), e);
+    assert_ok(virt_undefine(virt, uuid, &e), e);
+    assert_int_equal(e.errnum, 0);
+}
+
+static void bad_definitions_are_refused(void **state)
+{
+    (void)state;
+    char xml[200];
+    snprintf(xml, sizeof xml, "<domain type='test'><name>mayfly-test</name><uuid>%s</uuid></domain>", uuid);
+    struct error e = ERROR_NONE;
+    assert_error(virt_define(virt, xml, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "domain mayfly-test: cannot define: libvirt refuses its XML: "));
+    e = ERROR_NONE;
+    assert_error(virt_define(virt, "<domain/>", &e), -EINVAL, e);
+    assert_string_equal(e.text, "domain XML: it has no <name>");
+}
+
+static void a_disk_that_is_not_there_is_told(void **state)
+{
+    (void)state;
+    if (!lab_uri)
+        skip();
+    struct error e = ERROR_NONE;
+    struct domain_disk good = disk;
+    disk.device_path = "/dev/mapper/none";
+    int r = define("mayfly-test", uuid, &e);
+    disk = good;
+    assert_ok(r, e);
+    assert_error(virt_start(virt, uuid, &e), -EIO, e);
+    assert_non_null(strstr(e.text, "domain mayfly-test: cannot start: libvirt says: "));
+    assert_non_null(strstr(e.text, "/dev/mapper/none"));
+    assert_domain(false);
+}
+
+static void without_a_daemon_it_says_so(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct virt *none = NULL;
+    assert_error(virt_connect("qemu+unix:///system?socket=/nowhere/sock", &none, &e), -ECONNREFUSED, e);
+    assert_null(none);
+    assert_non_null(
+        strstr(e.text, "'/nowhere/sock': No such file or directory; run systemctl start libvirtd"));
+    assert_int_equal(exit_code(e.errnum), EXIT_FAILED);
+    assert_null(virt_disconnect(NULL));
+}
+
+int main(void)
+{
+    lab_uri = getenv("MAYFLY_TEST_URI");
+    disk.device_path = getenv("MAYFLY_TEST_DISK");
+    disk.serial = "root";
+    disk.sector_bytes = 4096;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_life, connect, disconnect),
+        cmocka_unit_test_setup_teardown(all_are_listed, connect, disconnect),
+        cmocka_unit_test_setup_teardown(taken_names_and_uuids_are_told, connect, disconnect),
+        cmocka_unit_test_setup_teardown(a_running_guest_is_asked_to_go, connect, disconnect),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_told, connect, disconnect),
+        cmocka_unit_test_setup_teardown(bad_definitions_are_refused, connect, disconnect),
+        cmocka_unit_test_setup_teardown(a_disk_that_is_not_there_is_told, connect, disconnect),
+        cmocka_unit_test(without_a_daemon_it_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
