@@ -60,13 +60,11 @@ static int errnum_of(const virError *why)
     }
 }
 
-/* The sentence for what libvirt has just refused. `what`: "domain UUID: cannot start". */
-static int failed(struct virt *v, const char *object, const char *action, struct error *e)
+/* Takes `why`, which may be NULL. */
+static int sentence(struct virt *v, virErrorPtr why, const char *object, const char *action, struct error *e)
 {
-    virError why = {0};
-    virCopyLastError(&why);
-    int r = errnum_of(&why);
-    const char *message = why.message ? why.message : "libvirt does not say why";
+    int r = errnum_of(why);
+    const char *message = why && why->message ? why->message : "it does not say why";
     if (virConnectIsAlive(libvirt_of(v)) == 0)
         r = error_set(e, -ECONNREFUSED,
                       "domain %s: cannot %s: the connection to libvirt broke: %s; see systemctl status "
@@ -74,8 +72,21 @@ static int failed(struct virt *v, const char *object, const char *action, struct
                       object, action, message);
     else
         r = error_set(e, r, "domain %s: cannot %s: libvirt says: %s", object, action, message);
-    virResetError(&why);
+    virFreeError(why);
     return r;
+}
+
+/* What libvirt has just refused. */
+static int failed(struct virt *v, const char *object, const char *action, struct error *e)
+{
+    return sentence(v, virSaveLastError(), object, action, e);
+}
+
+/* The same, by the domain's name, which libvirt forgets its last error to tell. */
+static int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e)
+{
+    virErrorPtr why = virSaveLastError();
+    return sentence(v, why, virDomainGetName(domain), action, e);
 }
 
 /* Did the last call fail because there is no such domain? */
@@ -92,7 +103,7 @@ static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, str
 {
     struct domain d = {0};
     if (virDomainGetUUIDString(domain, d.uuid) < 0)
-        return failed(v, virDomainGetName(domain), "get its uuid", e);
+        return domain_failed(v, domain, "get its uuid", e);
     if (str_copy(d.name, sizeof d.name, virDomainGetName(domain)) < 0)
         d.name[0] = '\0'; /* see virt.h */
 
@@ -260,7 +271,7 @@ static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, con
                             struct error *e)
 {
     struct error why = ERROR_NONE;
-    int r = failed(v, virDomainGetName(domain), action, &why);
+    int r = domain_failed(v, domain, action, &why);
     if (virDomainIsActive(domain) == wanted)
         return 0;
     return error_set(e, r, "%s", why.text);
