@@ -54,21 +54,18 @@ int process_wait(pid_t pid, unsigned deadline_msec)
     return ready == 0 ? -ETIMEDOUT : status;
 }
 
-static _noreturn_ void child(const char *const argv[], int output)
+static _noreturn_ void child(const char *const argv[], int input, int output)
 {
     char path[128];
     static const char *const folders[] = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
-    int null = open("/dev/null", O_RDONLY);
+    if (input < 0)
+        input = open("/dev/null", O_RDONLY);
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+    if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
         _exit(126);
     process_close_from(3);
-    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-        snprintf(path, sizeof path, "%s/%s", folders[i], argv[0]);
-        execve(path, (char *const *)argv, (char *const *)process_environment);
-    }
-    _exit(127);
+    process_exec(argv, process_environment);
 }
 
 /* What comes out of the pipe until it is closed or the deadline is over. */
@@ -110,6 +107,12 @@ static const char *last_line(char *text)
 
 int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output, struct error *e)
 {
+    return process_run_on(-1, argv, deadline_sec, ret_output, e);
+}
+
+int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec, char **ret_output,
+                   struct error *e)
+{
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set(e, errno, "%s: cannot make a pipe: %m", argv[0]);
@@ -121,7 +124,7 @@ int process_run(const char *const argv[], unsigned deadline_sec, char **ret_outp
     if (pid < 0)
         return error_set(e, errno, "%s: cannot start: %m", argv[0]);
     if (pid == 0)
-        child(argv, to);
+        child(argv, input_fd, to);
     to = fd_close(to);
 
     _cleanup_free_ char *output = NULL;

@@ -17,6 +17,14 @@
 int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output,
                 struct error *e) _must_check_;
 
+/* The same with `input_fd` as its standard input (-1: /dev/null), which it may open again, for reading and
+ * writing, as /proc/self/fd/0. */
+int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec, char **ret_output,
+                   struct error *e) _must_check_;
+
+/* In a child between fork and exec: becomes argv[0], looked up as process_run() does; else exits with 127. */
+_noreturn_ void process_exec(const char *const argv[], const char *const environment[]);
+
 /* In a child between fork and exec: closes every descriptor from `first` on. */
 void process_close_from(int first);
 

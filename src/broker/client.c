@@ -1,1 +1,342 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The real broker, at the other end of a socket. See client.h and wire.h.
+ *
+ * It checks what comes back as to its form, although the other end is root: a broker of another version, or
+ * one that died, must end in a sentence. The key crosses in memory that is wiped when the answer is there.
+ */
+#include "broker/client.h"
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "broker/wire.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define JSON_LIMIT         (256U << 20) /* bytes of LVM's report that are read */
+#define MAPS_LIMIT         (16U << 20)
+#define END_DEADLINE_MSEC  60000 /* for a broker that we forked, when it has no connection any more */
+#define GONE_DEADLINE_MSEC 1000  /* for one that has closed it by itself */
+
+struct remote {
+    struct broker base; /* first: a struct broker * is one of these */
+    int socket;
+    pid_t pid; /* of the broker if we forked it, else 0 */
+};
+
+static struct remote *remote_of(struct broker *b)
+{
+    return (struct remote *)b;
+}
+
+/* The connection broke: says why, as far as that can be known. */
+static int error_gone(struct remote *b, struct error *e)
+{
+    if (b->pid == 0)
+        return error_set(e, -ECONNRESET,
+                         "mayfly-broker: ended in the middle of a request; see journalctl -t "
+                         "mayfly-broker");
+    char text[64] = "did not end";
+    int status = process_wait(b->pid, GONE_DEADLINE_MSEC);
+    b->pid = 0;
+    if (status >= 0)
+        process_status_text(status, text, sizeof text);
+    return error_set(e, -ECONNRESET, "mayfly-broker: %s in the middle of a request", text);
+}
+
+static int receive_answer(struct remote *b, struct answer *a, int *ret_fd, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    size_t size = 0;
+    int r = wire_receive(b->socket, a, sizeof *a, &size, &fd);
+    if (r == -ECONNRESET)
+        return error_gone(b, e);
+    if (r < 0)
+        return error_set(e, r, "mayfly-broker: its answer cannot be read: %s", strerror(-r));
+    if (size != sizeof *a || a->version != WIRE_VERSION || a->errnum > 0)
+        return error_set(e, -EPROTO,
+                         "mayfly-broker: is of another version; install both programs of one version "
+                         "of Mayfly");
+    a->text[sizeof a->text - 1] = '\0';
+    if (a->errnum < 0)
+        return error_set(e, a->errnum, "%s", a->text);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+/* One request and its answer. `ret_fd` NULL: none is expected, else one must come. */
+static int call(struct remote *b, enum op op, const void *request, size_t size, int fd, struct answer *a,
+                int *ret_fd, struct error *e)
+{
+    _cleanup_close_ int got = -1;
+    int r = wire_send_request(b->socket, op, request, size, fd);
+    if (r == -ECONNRESET)
+        return error_gone(b, e);
+    if (r < 0)
+        return error_set(e, r, "mayfly-broker: cannot be asked: %s", strerror(-r));
+    r = receive_answer(b, a, &got, e);
+    if (r < 0)
+        return r;
+    if ((got >= 0) != (ret_fd != NULL))
+        return error_set(e, -EPROTO, "mayfly-broker: answered with%s a descriptor", ret_fd ? "out" : "");
+    if (ret_fd)
+        *ret_fd = TAKE_FD(got);
+    return 0;
+}
+
+static struct volume_ref ref_of(const struct volume *v)
+{
+    struct volume_ref ref;
+    memcpy(ref.vg, v->vg, sizeof ref.vg);
+    memcpy(ref.lv, v->lv, sizeof ref.lv);
+    return ref;
+}
+
+/* ------------------------------------------------------------------ methods */
+
+/* Asks for a file; the caller frees what was in it. */
+static int call_for_file(struct remote *b, enum op op, size_t limit, char **ret, size_t *ret_size,
+                         struct error *e)
+{
+    static const struct op_none request;
+    _cleanup_close_ int fd = -1;
+    struct answer a;
+    int r = call(b, op, &request, sizeof request, -1, &a, &fd, e);
+    if (r < 0)
+        return r;
+    r = fd_read_text(fd, limit, ret, ret_size);
+    return r < 0 ? error_set(e, r, "mayfly-broker: its answer cannot be read: %s", strerror(-r)) : 0;
+}
+
+/* Is `text` a whole number of maps, with ends to their names? */
+static int check_maps(const char *text, size_t size, struct error *e)
+{
+    bool good = size % sizeof(struct map) == 0;
+    const struct map *maps = (const struct map *)(const void *)text;
+    for (size_t i = 0; good && i < size / sizeof *maps; i++)
+        good = memchr(maps[i].name, '\0', sizeof maps[i].name) &&
+               memchr(maps[i].uuid, '\0', sizeof maps[i].uuid);
+    return good ? 0 : error_set(e, -EPROTO, "mayfly-broker: its list of maps is malformed");
+}
+
+static int remote_list(struct broker *base, struct inventory **ret, struct error *e)
+{
+    struct remote *b = remote_of(base);
+    _cleanup_free_ char *json = NULL, *maps = NULL;
+    size_t json_size = 0, maps_size = 0;
+
+    int r = call_for_file(b, OP_LIST, JSON_LIMIT, &json, &json_size, e);
+    if (r == 0)
+        r = call_for_file(b, OP_MAPS, MAPS_LIMIT, &maps, &maps_size, e);
+    if (r == 0)
+        r = check_maps(maps, maps_size, e);
+    if (r < 0)
+        return r;
+    return inventory_parse(json, json_size, (const struct map *)(const void *)maps,
+                           maps_size / sizeof(struct map), ret, e);
+}
+
+static int remote_lock(struct broker *b, const char *uuid, struct error *e)
+{
+    struct op_lock request = {0};
+    struct answer a;
+    int r = str_copy(request.uuid, sizeof request.uuid, uuid);
+    if (r < 0)
+        return error_set(e, -EINVAL, "lock: '%s' is no uuid", uuid);
+    return call(remote_of(b), OP_LOCK, &request, sizeof request, -1, &a, NULL, e);
+}
+
+static int remote_create(struct broker *b, struct volume *v, struct error *e)
+{
+    struct op_create request = {.volume = *v};
+    struct answer a;
+    int r = call(remote_of(b), OP_CREATE, &request, sizeof request, -1, &a, NULL, e);
+    if (r < 0)
+        return r;
+    v->size_bytes = a.size_bytes;
+    return 0;
+}
+
+static int open_plain(struct remote *b, const struct volume *v, int *ret_fd, struct error *e)
+{
+    struct op_volume request = {.volume = ref_of(v)};
+    struct answer a;
+    return call(b, OP_OPEN_PLAIN, &request, sizeof request, -1, &a, ret_fd, e);
+}
+
+static int remote_open(struct broker *base, const struct volume *v, const struct secret *volume_key,
+                       bool opened, int *ret_fd, struct error *e)
+{
+    struct remote *b = remote_of(base);
+    struct op_open request = {.volume = ref_of(v), .opened = opened};
+    _cleanup_handover_ struct secret_handover *key = NULL;
+    struct answer a;
+
+    if (!volume_key)
+        return open_plain(b, v, ret_fd, e);
+    int r = secret_handover(volume_key, &key, e);
+    if (r < 0)
+        return r;
+    return call(b, OP_OPEN, &request, sizeof request, secret_handover_fd(key), &a, ret_fd, e);
+}
+
+static int remote_close(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct op_volume request = {.volume = ref_of(v)};
+    struct answer a;
+    return call(remote_of(b), OP_CLOSE, &request, sizeof request, -1, &a, NULL, e);
+}
+
+static int remote_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
+                         struct error *e)
+{
+    struct op_format request = {.volume = ref_of(v)};
+    struct answer a;
+    if (str_copy(request.fs, sizeof request.fs, fs) < 0)
+        return error_set(e, -EINVAL, "file system: there is no '%s'", fs);
+    if (str_copy(request.label, sizeof request.label, label) < 0)
+        return error_set(e, -EINVAL, "label '%s': is too long; %zu characters at most", label,
+                         sizeof request.label - 1);
+    return call(remote_of(b), OP_FORMAT, &request, sizeof request, -1, &a, NULL, e);
+}
+
+/* The next packetful of the `n` volumes from `done` on. */
+static struct op_set next_set(const struct volume *const v[], size_t n, size_t done)
+{
+    struct op_set set = {0};
+    while (set.n < WIRE_VOLUMES_MAX && done + set.n < n) {
+        set.volume[set.n] = ref_of(v[done + set.n]);
+        set.n++;
+    }
+    return set;
+}
+
+static int remote_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,
+                       struct error *e)
+{
+    struct answer a;
+    int r = 0;
+    for (size_t done = 0; r == 0 && done < n; done += WIRE_VOLUMES_MAX) {
+        struct op_mark request = {.state = state, .set = next_set(v, n, done)};
+        r = call(remote_of(b), OP_MARK, &request, sizeof request, -1, &a, NULL, e);
+    }
+    return r;
+}
+
+static int remote_remove(struct broker *b, const struct volume *const v[], size_t n, struct error *e)
+{
+    struct answer a;
+    int r = 0;
+    for (size_t done = 0; r == 0 && done < n; done += WIRE_VOLUMES_MAX) {
+        struct op_set request = next_set(v, n, done);
+        r = call(remote_of(b), OP_REMOVE, &request, sizeof request, -1, &a, NULL, e);
+    }
+    return r;
+}
+
+static void remote_disconnect(struct broker *base)
+{
+    struct remote *b = remote_of(base);
+    fd_close(b->socket);
+    if (b->pid)
+        process_wait(b->pid, END_DEADLINE_MSEC);
+    free(b);
+}
+
+static const struct broker_ops remote_ops = {
+    .list = remote_list,
+    .lock = remote_lock,
+    .create = remote_create,
+    .open = remote_open,
+    .close = remote_close,
+    .format = remote_format,
+    .mark = remote_mark,
+    .remove = remote_remove,
+    .disconnect = remote_disconnect,
+};
+
+/* -------------------------------------------------------------- connecting */
+
+/* Takes the socket over. */
+static int make_remote(int *socket, pid_t pid, struct broker **ret, struct error *e)
+{
+    struct remote *b = malloc(sizeof *b);
+    if (!b)
+        return error_memory(e);
+    *b = (struct remote){.base.ops = &remote_ops, .socket = TAKE_FD(*socket), .pid = pid};
+    *ret = &b->base;
+    return 0;
+}
+
+static int error_connect(const char *path, int errnum, struct error *e)
+{
+    switch (errnum) {
+    case EACCES:
+        return error_set(e, -EACCES,
+                         "mayfly-broker: you may not use it; add the user to the group mayfly and log "
+                         "in again, or run this as root");
+    case ENOENT:
+    case ECONNREFUSED:
+        return error_set(e, -errnum,
+                         "mayfly-broker: is not there (%s); systemctl start mayfly-broker.socket, or run "
+                         "this as root",
+                         path);
+    default:
+        return error_set(e, -errnum, "mayfly-broker: cannot be reached at %s: %s", path, strerror(errnum));
+    }
+}
+
+int broker_connect(const char *socket_path, struct broker **ret, struct error *e)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (str_copy(address.sun_path, sizeof address.sun_path, socket_path) < 0)
+        return error_connect(socket_path, ENAMETOOLONG, e);
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        return error_connect(socket_path, errno, e);
+    return make_remote(&fd, 0, ret, e);
+}
+
+/* In the child: the socket as standard input, our standard error, and nothing else of ours. */
+static _noreturn_ void become_broker(const char *program, const char *config_path, int socket)
+{
+    const char *argv[] = {program, config_path ? "--config" : NULL, config_path, NULL};
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    if (dup2(socket, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        _exit(126);
+    process_close_from(3);
+    execve(program, (char *const *)argv, (char *const *)process_environment);
+    _exit(127);
+}
+
+int broker_fork(const char *program, const char *config_path, struct broker **ret, struct error *e)
+{
+    int ends[2];
+    if (access(program, X_OK) < 0)
+        return error_set(e, errno, "%s: cannot be run: %m; install Mayfly wholly", program);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return error_set(e, errno, "mayfly-broker: cannot be connected: %m");
+    _cleanup_close_ int ours = ends[0];
+    _cleanup_close_ int theirs = ends[1];
+
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_set(e, errno, "mayfly-broker: cannot be started: %m");
+    if (pid == 0)
+        become_broker(program, config_path, theirs);
+
+    int r = make_remote(&ours, pid, ret, e);
+    if (r < 0) {
+        ours = fd_close(ours);
+        process_wait(pid, END_DEADLINE_MSEC);
+    }
+    return r;
+}

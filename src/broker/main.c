@@ -1,5 +1,83 @@
-int main(void);
-int main(void)
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly-broker: all of Mayfly that runs as root. Started for one connection, which is its standard input, by
+ * systemd (mayfly-broker.socket) or by mayfly itself; ends with it.
+ *
+ * Its caller is not root, mostly: it tells what went wrong as an answer, where the caller can see it, and it
+ * has one option, which only root can give.
+ */
+#include "base/fd.h"
+#include "base/log.h"
+#include "broker/sandbox.h"
+#include "broker/server.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* SIGTERM waits until the operation in hand is done. Programs that we run inherit the mask: what systemd
+ * tells all of us does not stop an lvm in the middle of a change. */
+static int catch_stop(int *ret_fd, struct error *e)
 {
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    int fd = signalfd(-1, &stop, SFD_CLOEXEC);
+    if (fd < 0)
+        return error_set(e, errno, "mayfly-broker: cannot wait for signals: %m");
+    *ret_fd = fd;
     return 0;
+}
+
+/* The connection moves out of the way of what children get as their standard input. */
+static int take_connection(int *ret_socket, struct error *e)
+{
+    int socket = fd_move_high(STDIN_FILENO);
+    _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (socket < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0)
+        return error_set(e, EBADF, "mayfly-broker: has no connection on its standard input");
+    *ret_socket = socket;
+    return 0;
+}
+
+static int start(const char *config_path, struct config *config, struct error *e)
+{
+    int r = sandbox_enter(e);
+    return r < 0 ? r : config_load(config_path, CONFIG_ROOT_OWNED, config, e);
+}
+
+static int run(const char *config_path, struct error *e)
+{
+    _cleanup_close_ int socket = -1, stop = -1;
+    struct config config;
+    struct session session = {.config = &config, .locks_path = BROKER_LOCKS, .locks = LOCKS_NONE};
+    struct error why = ERROR_NONE;
+
+    int r = sandbox_harden(e);
+    if (r == 0)
+        r = take_connection(&socket, e);
+    if (r == 0)
+        r = catch_stop(&stop, e);
+    if (r < 0)
+        return r;
+    r = start(config_path, &config, &why);
+    r = server_serve(socket, stop, &session, r < 0 ? &why : NULL);
+    session_end(&session);
+    return r < 0 ? error_set(e, r, "connection: %s", strerror(-r)) : 0;
+}
+
+int main(int argc, char *argv[])
+{
+    struct error e = ERROR_NONE;
+
+    log_set_program("mayfly-broker");
+    if (argc != 1 && (argc != 3 || !streq(argv[1], "--config"))) {
+        log_error("is started by systemd or by mayfly; its one option is --config FILE");
+        return EXIT_USAGE;
+    }
+    int r = run(argc == 3 ? argv[2] : NULL, &e);
+    if (r < 0)
+        log_error("%s", e.text);
+    return exit_code(r);
 }

@@ -1,1 +1,401 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the broker does as root. See ops.def for why each is safe, and mayfly-tags(7) for what the tags say.
+ *
+ *     request --> server.c: size, names, group, lock --> here: the volume's own tags --> LVM, device-mapper
+ *
+ * What destroys or overwrites reads the tags again from LVM first, and looks at every volume of the request
+ * before it changes one. A key is never kept beyond the request that brought it.
+ */
+#include "broker/operations.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "broker/device.h"
+#include "broker/mkfs.h"
+#include "storage/check.h"
+#include "storage/dmcrypt.h"
+
+#include <fcntl.h>
+
+#define UNUSED(x) ((void)(x))
+
+/* ---------------------------------------------------------------- looking */
+
+static int reply_with_file(const char *name, const void *data, size_t size, struct reply *reply,
+                           struct error *e)
+{
+    int r = fd_memfd(name, data, size, &reply->fd);
+    if (r < 0)
+        return error_set(e, r, "answer: cannot be put into a memory file: %s", strerror(-r));
+    reply->size_bytes = size;
+    return 0;
+}
+
+int do_LIST(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
+{
+    const struct config_list *groups = &s->config->volume_groups;
+    const char *names[CONFIG_LIST_MAX];
+    _cleanup_free_ char *json = NULL;
+    struct lvm *lvm = NULL;
+    size_t size = 0;
+
+    UNUSED(q), UNUSED(fd);
+    if (groups->n == 0)
+        return error_set(e, -ENOENT,
+                         "volume groups: none may be used; set images_volume_group in mayfly.conf");
+    for (size_t i = 0; i < groups->n; i++)
+        names[i] = groups->item[i];
+    int r = session_lvm(s, &lvm, e);
+    if (r == 0)
+        r = lvm_report(lvm, names, groups->n, &json, &size, e);
+    return r < 0 ? r : reply_with_file("mayfly-list", json, size, reply, e);
+}
+
+int do_MAPS(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
+{
+    _cleanup_free_ struct map *maps = NULL;
+    size_t n = 0;
+
+    UNUSED(s), UNUSED(q), UNUSED(fd);
+    int r = dmcrypt_list(&maps, &n, e);
+    return r < 0 ? r : reply_with_file("mayfly-maps", maps, n * sizeof *maps, reply, e);
+}
+
+int do_LOCK(struct session *s, const struct op_lock *q, int fd, struct reply *reply, struct error *e)
+{
+    UNUSED(fd), UNUSED(reply);
+    return locks_take(&s->locks, s->locks_path, q->uuid, e);
+}
+
+/* --------------------------------------------------------- making, opening */
+
+/* What CREATE made has its size from LVM. */
+static int real_size(struct volume *v, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    int r = device_open_volume(v, O_RDONLY, &fd, e);
+    return r < 0 ? r : device_size(fd, &v->size_bytes, e);
+}
+
+int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply *reply, struct error *e)
+{
+    struct known k = {.v = q->volume, .made_here = true};
+    struct lvm *lvm = NULL;
+
+    UNUSED(fd);
+    if (k.v.state != VOLUME_BUILDING)
+        return error_set(e, -EINVAL, "volume %s: is made in state building only", k.v.lv);
+    if (k.v.size_bytes == 0)
+        return error_set(e, -EINVAL, "volume %s: cannot have no bytes; say its size", k.v.lv);
+    int r = session_lvm(s, &lvm, e);
+    if (r == 0)
+        r = lvm_create(lvm, &k.v, e);
+    if (r < 0)
+        return r;
+
+    r = real_size(&k.v, e);
+    if (r == 0)
+        r = session_add(s, &k, e);
+    if (r < 0) {
+        const struct volume *made = &k.v; /* a moment ago, by us: nothing is in it */
+        int undone = lvm_remove(lvm, &made, 1, NULL);
+        if (undone < 0)
+            log_warning("volume %s/%s: cannot be removed again: %s", k.v.vg, k.v.lv, strerror(-undone));
+        return r;
+    }
+    reply->size_bytes = k.v.size_bytes;
+    return 0;
+}
+
+/* Opens the logical volume's own device, after activating it if need be. */
+static int open_volume(struct session *s, const struct volume *v, int access, int *ret_fd, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    struct lvm *lvm = NULL;
+    int r = device_open_volume(v, access, ret_fd, &why);
+    if (r == -ENOENT) {
+        r = session_lvm(s, &lvm, e);
+        if (r == 0)
+            r = lvm_activate(lvm, v, e);
+        return r < 0 ? r : device_open_volume(v, access, ret_fd, e);
+    }
+    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+}
+
+static int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
+                       struct error *e)
+{
+    const struct config *c = s->config;
+    _cleanup_close_ int fd = -1;
+    int r = open_volume(s, v, O_RDONLY, &fd, e);
+    if (r < 0)
+        return r;
+    *ret = (struct map_options){.discards = c->discard, .opened = opened};
+    ret->no_workqueues = streq(c->workqueues, "auto") ? !device_rotational(fd) : streq(c->workqueues, "off");
+    return 0;
+}
+
+/* Makes sure that there is a map of `v` under its key, and opens its device. */
+static int open_map(const struct volume *v, const struct secret *key, const struct map_options *o,
+                    struct reply *reply, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = dmcrypt_open(v, key, o, &why);
+    if (r < 0 && r != -EEXIST)
+        return error_set(e, r, "%s", why.text);
+    reply->existing = r == -EEXIST;
+
+    r = device_open_map(v, &reply->fd, e);
+    if (r == 0)
+        r = device_size(reply->fd, &reply->size_bytes, e);
+    if (r < 0 && !reply->existing) {
+        char name[MAP_NAME_MAX];
+        volume_map_name(v, name);
+        reply->fd = fd_close(reply->fd);
+        if (dmcrypt_close(name, NULL) < 0)
+            log_warning("map %s: cannot be closed again", name);
+    }
+    return r;
+}
+
+int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *reply, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    struct map_options options;
+    struct known *k = NULL;
+
+    int r = session_get(s, &q->volume, &k, e);
+    if (r < 0)
+        return r;
+    if (!volume_encrypted(&k->v))
+        return error_set(e, -EINVAL, "volume %s: is not encrypted, so no key can open it", k->v.lv);
+    if (k->v.state == VOLUME_DOOMED)
+        return error_set(e, -EUNSAFE, "volume %s: is being deleted, and is never opened again", k->v.lv);
+    r = secret_receive(fd, k->v.key_bits / 8, &key, e);
+    if (r == 0)
+        r = volume_verify_key(&k->v, key, e);
+    if (r == 0)
+        r = map_options(s, &k->v, q->opened != 0, &options, e);
+    if (r == 0)
+        r = open_map(&k->v, key, &options, reply, e);
+    if (r < 0)
+        return r;
+    k->opened_here = true;
+    return 0;
+}
+
+int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
+{
+    struct known *k = NULL;
+
+    UNUSED(fd);
+    int r = session_get(s, &q->volume, &k, e);
+    if (r < 0)
+        return r;
+    if (volume_encrypted(&k->v))
+        return error_set(e, -EKEYREJECTED, "volume %s: is encrypted, and not opened without its key",
+                         k->v.lv);
+    if (!k->made_here || k->v.state != VOLUME_BUILDING)
+        return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", k->v.lv);
+    r = open_volume(s, &k->v, O_RDWR, &reply->fd, e);
+    if (r == 0)
+        r = device_size(reply->fd, &reply->size_bytes, e);
+    if (r < 0)
+        return r;
+    k->opened_here = true;
+    return 0;
+}
+
+int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply *reply, struct error *e)
+{
+    char path[DEVICE_PATH_MAX];
+    struct known *k = NULL;
+
+    UNUSED(fd), UNUSED(reply);
+    int r = mkfs_check(q->fs, q->label, e);
+    if (r == 0)
+        r = session_load(s, &q->volume, e);
+    if (r == 0)
+        r = session_get(s, &q->volume, &k, e);
+    if (r < 0)
+        return r;
+    if (!k->made_here || !k->opened_here || k->v.state != VOLUME_BUILDING)
+        return error_set(e, -EUNSAFE,
+                         "volume %s: is formatted only by who made and opened it, while it is building",
+                         k->v.lv);
+
+    _cleanup_close_ int device = -1; /* opened only to see that the path leads there */
+    r = volume_encrypted(&k->v) ? device_open_map(&k->v, &device, e)
+                                : device_open_volume(&k->v, O_RDONLY, &device, e);
+    if (r < 0)
+        return r;
+    volume_device_path(&k->v, path);
+    return mkfs_make(path, q->fs, q->label, volume_encrypted(&k->v), e);
+}
+
+int do_CLOSE(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
+{
+    struct volume named = {0}; /* by its name alone: its volume may be gone */
+    char map_name[MAP_NAME_MAX];
+
+    UNUSED(fd), UNUSED(reply);
+    memcpy(named.lv, q->volume.lv, sizeof named.lv);
+    volume_map_name(&named, map_name);
+    int r = dmcrypt_close(map_name, e);
+    if (r < 0)
+        return r;
+    struct known *k = session_find(s, &q->volume);
+    if (k)
+        k->opened_here = false;
+    return 0;
+}
+
+/* ------------------------------------------------------ sets of volumes */
+
+/* Those of a request that there are; pointers into the session's table. */
+struct chosen {
+    struct known *k[WIRE_VOLUMES_MAX];
+    size_t n;
+};
+
+static bool same_instance(const struct volume_ref *a, const struct volume_ref *b)
+{
+    return streq(a->vg, b->vg) && memcmp(a->lv, b->lv, UUID_TEXT - 1) == 0;
+}
+
+/* Reads all of `set` from LVM again, one command an instance, and finds them. */
+static int choose(struct session *s, const struct op_set *set, struct chosen *ret, struct error *e)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        size_t first = 0;
+        while (!same_instance(&set->volume[first], &set->volume[i]))
+            first++;
+        int r = first == i ? session_load(s, &set->volume[i], e) : 0;
+        if (r < 0)
+            return r;
+    }
+    ret->n = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        ret->k[ret->n] = session_find(s, &set->volume[i]);
+        ret->n += ret->k[ret->n] ? 1 : 0;
+    }
+    return 0;
+}
+
+/* Moves those of the group of the first one left, and of its state if that matters, from `c` to `ret`; false
+ * at the end. */
+static bool take_alike(struct chosen *c, bool by_state, const struct volume *ret[WIRE_VOLUMES_MAX],
+                       size_t *ret_n)
+{
+    size_t left = 0, n = 0;
+    if (c->n == 0)
+        return false;
+    const struct volume *first = &c->k[0]->v;
+    for (size_t i = 0; i < c->n; i++) {
+        const struct volume *v = &c->k[i]->v;
+        if (streq(v->vg, first->vg) && (!by_state || v->state == first->state))
+            ret[n++] = v;
+        else
+            c->k[left++] = c->k[i];
+    }
+    c->n = left;
+    *ret_n = n;
+    return true;
+}
+
+static int check_mark(const struct volume *v, enum volume_state to, struct error *e)
+{
+    if (to == VOLUME_READY && v->state == VOLUME_DOOMED)
+        return error_set(e, -EUNSAFE, "volume %s: is being deleted, and does not become ready again", v->lv);
+    return 0;
+}
+
+int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *reply, struct error *e)
+{
+    const struct volume *alike[WIRE_VOLUMES_MAX];
+    struct lvm *lvm = NULL;
+    struct chosen c;
+    size_t n = 0;
+
+    UNUSED(fd), UNUSED(reply);
+    int r = session_lvm(s, &lvm, e);
+    if (r == 0)
+        r = choose(s, &q->set, &c, e);
+    if (r == 0 && c.n < q->set.n)
+        r = error_set(e, -ENOENT, "volumes: %zu of %u are not there, so none is marked; see mayfly list",
+                      q->set.n - c.n, q->set.n);
+    for (size_t i = 0; r == 0 && i < c.n; i++)
+        r = check_mark(&c.k[i]->v, q->state, e);
+    while (r == 0 && take_alike(&c, true, alike, &n))
+        if (alike[0]->state != q->state)
+            r = lvm_change_state(lvm, alike, n, alike[0]->state, q->state, e);
+    for (size_t i = 0; r == 0 && i < q->set.n; i++)
+        session_find(s, &q->set.volume[i])->v.state = q->state;
+    return r;
+}
+
+static int check_no_map(const struct volume *v, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    struct map map;
+    volume_map_name(v, name);
+    int r = dmcrypt_find(name, &map, NULL);
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0)
+        return error_set(e, -EBUSY, "volume %s: is open, and is not removed; close it first", v->lv);
+    return error_set(e, r,
+                     "volume %s: is not removed, since a map of its name may lead to it: %s; see "
+                     "dmsetup info %s",
+                     v->lv, strerror(-r), name);
+}
+
+static int check_remove(const struct volume *v, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    if (v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
+        return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
+                         volume_state_name(v->state));
+    int r = check_no_map(v, e);
+    if (r < 0)
+        return r;
+    struct error why = ERROR_NONE;
+    r = device_open_volume(v, O_RDONLY, &fd, &why);
+    if (r == 0)
+        r = device_check_unused(fd, &why);
+    if (r == -ENOENT) /* not active, so nobody has it */
+        return 0;
+    return r < 0 ? error_set(e, r, "volume %s: is not removed: %s", v->lv, why.text) : 0;
+}
+
+/* Cryptography makes encrypted volumes unreadable; a plain one has to be overwritten. */
+static int clear(struct session *s, const struct volume *v, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    if (volume_encrypted(v) || !streq(s->config->volume_clear, "zero"))
+        return 0;
+    int r = open_volume(s, v, O_RDWR, &fd, e);
+    return r < 0 ? r : device_zero(fd, e);
+}
+
+int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *reply, struct error *e)
+{
+    const struct volume *alike[WIRE_VOLUMES_MAX];
+    struct lvm *lvm = NULL;
+    struct chosen c;
+    size_t n = 0;
+
+    UNUSED(fd), UNUSED(reply);
+    int r = session_lvm(s, &lvm, e);
+    if (r == 0)
+        r = choose(s, q, &c, e);
+    for (size_t i = 0; r == 0 && i < c.n; i++)
+        r = check_remove(&c.k[i]->v, e);
+    for (size_t i = 0; r == 0 && i < c.n; i++)
+        r = clear(s, &c.k[i]->v, e);
+    while (r == 0 && take_alike(&c, false, alike, &n))
+        r = lvm_remove(lvm, alike, n, e);
+    for (size_t i = 0; r == 0 && i < q->n; i++)
+        session_forget(s, &q->volume[i]);
+    return r;
+}

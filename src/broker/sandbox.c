@@ -1,1 +1,154 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The broker's sandbox: stages that only ever take away. See sandbox.h.
+ *
+ *     harden            limits, signals, environment
+ *     capabilities      root's name, but few of its rights
+ *     no_new_privs      no set-uid program gives them back
+ *     system calls      no network, no tracing, no mounts, no modules, no other kernel
+ *
+ * The filter names what is denied, not what is allowed: lvm and mkfs of all distributions run under it, and
+ * what they will need tomorrow is not known. Denied calls fail with EPERM.
+ */
+#include "broker/sandbox.h"
+
+#include "base/macro.h"
+#include "base/process.h"
+
+#include <cap-ng.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const unsigned capabilities[] = {
+    CAP_SYS_ADMIN,    /* device-mapper's ioctls */
+    CAP_DAC_OVERRIDE, /* a mayfly.conf or /dev that root does not own alone */
+    CAP_CHOWN,        /* libdevmapper makes nodes where there is no udevd: group disk */
+    CAP_FOWNER,       /* and their modes */
+    CAP_MKNOD,        /* and the nodes themselves */
+    CAP_IPC_LOCK,     /* keys, and lvm in its critical sections, are locked into RAM */
+    CAP_IPC_OWNER,    /* udev's cookies are semaphores */
+    CAP_SYS_NICE,     /* lvm raises its priority while devices are suspended */
+    CAP_SYS_RESOURCE, /* and may write a group's metadata to a full file system */
+};
+
+static const int denied[] = {
+    /* other processes */
+    SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(kcmp),
+    SCMP_SYS(pidfd_getfd),
+    /* the kernel itself */
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module),
+    SCMP_SYS(kexec_load),
+    SCMP_SYS(kexec_file_load),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(iopl),
+    SCMP_SYS(ioperm),
+    SCMP_SYS(modify_ldt),
+    SCMP_SYS(syslog),
+    SCMP_SYS(reboot),
+    /* file systems and name spaces */
+    SCMP_SYS(mount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot),
+    SCMP_SYS(move_mount),
+    SCMP_SYS(open_tree),
+    SCMP_SYS(fsopen),
+    SCMP_SYS(fsmount),
+    SCMP_SYS(fspick),
+    SCMP_SYS(mount_setattr),
+    SCMP_SYS(unshare),
+    SCMP_SYS(setns),
+    SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(quotactl),
+    SCMP_SYS(swapon),
+    SCMP_SYS(swapoff),
+    SCMP_SYS(acct),
+    /* the machine */
+    SCMP_SYS(settimeofday),
+    SCMP_SYS(clock_settime),
+    SCMP_SYS(adjtimex),
+    SCMP_SYS(clock_adjtime),
+    SCMP_SYS(sethostname),
+    SCMP_SYS(setdomainname),
+    SCMP_SYS(vhangup),
+    /* a way around a filter of system calls */
+    SCMP_SYS(io_uring_setup),
+};
+
+static void clean_environment(void)
+{
+    clearenv();
+    for (size_t i = 0; process_environment[i]; i++)
+        putenv((char *)process_environment[i]);
+}
+
+int sandbox_harden(struct error *e)
+{
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGPIPE, SIGTSTP};
+    static const struct rlimit none = {0, 0};
+
+    process_close_from(3); /* systemd gives the socket as 3 too */
+    clean_environment();
+    umask(077);
+    setsid(); /* fails where we lead one already: all the same */
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    if (chdir("/") < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+        return error_set(e, errno, "mayfly-broker: cannot be hardened: %m");
+    return 0;
+}
+
+static int drop_capabilities(struct error *e)
+{
+    capng_clear(CAPNG_SELECT_BOTH);
+    for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
+        if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, capabilities[i]) <
+            0)
+            return error_set(e, -EINVAL, "mayfly-broker: capability %u is unknown", capabilities[i]);
+    if (capng_apply(CAPNG_SELECT_BOTH) < 0)
+        return error_set(e, -EPERM, "mayfly-broker: capabilities cannot be dropped; it must be run by root");
+    return 0;
+}
+
+/* Any socket but a local one: nothing that root does here has to do with a network. */
+static int deny_all(scmp_filter_ctx filter)
+{
+    int r =
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(denied); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
+    return r;
+}
+
+static int filter_calls(struct error *e)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW); /* loading it sets no_new_privs */
+    if (!filter)
+        return error_memory(e);
+    int r = deny_all(filter);
+    if (r == 0)
+        r = seccomp_load(filter);
+    seccomp_release(filter);
+    return r < 0 ? error_set(e, r,
+                             "mayfly-broker: system calls cannot be filtered (error %d); the kernel needs "
+                             "CONFIG_SECCOMP_FILTER",
+                             -r)
+                 : 0;
+}
+
+int sandbox_enter(struct error *e)
+{
+    int r = drop_capabilities(e);
+    return r < 0 ? r : filter_calls(e);
+}

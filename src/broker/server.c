@@ -1,1 +1,276 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Request after request of one connection. See wire.h for the packets, ops.def for the operations.
+ *
+ *     packet --> decode: size, version, operation, descriptor
+ *            --> authorise: strings, names, volume group, lock
+ *            --> act: operations.c --> answer
+ *
+ * The sender may be anybody who can reach the socket: nothing of a packet is used before it has passed all of
+ * this, and a request that is refused has changed nothing.
+ */
+#include "broker/server.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "broker/operations.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+/* Any request. The body is at an offset that suits every struct of the union. */
+struct packet {
+    struct wire_header header;
+    union {
+#define OP(NAME, request, fds, needs_lock, argument) struct request NAME;
+#include "broker/ops.def"
+#undef OP
+    } body;
+};
+_Static_assert(offsetof(struct packet, body) == sizeof(struct wire_header), "the body follows the header");
+
+static const struct operation {
+    const char *name;
+    size_t size; /* of the body, exactly */
+    int fds;     /* that come with it: 0 or 1 */
+    bool needs_lock;
+} operations[OP_COUNT] = {
+#define OP(NAME, request, fds, needs_lock, argument)                                                         \
+    [OP_##NAME] = {#NAME, sizeof(struct request), fds, needs_lock},
+#include "broker/ops.def"
+#undef OP
+};
+
+/* ------------------------------------------------------------------ decode */
+
+static int decode(const struct packet *p, size_t size, int fd, const struct operation **ret, struct error *e)
+{
+    if (size < sizeof p->header)
+        return error_set(e, -EPROTO, "request: too short");
+    if (p->header.version != WIRE_VERSION)
+        return error_set(e, -EPROTO,
+                         "request: of version %u, while this mayfly-broker has %d; install both programs of "
+                         "one version of Mayfly",
+                         p->header.version, WIRE_VERSION);
+    if (p->header.op >= OP_COUNT)
+        return error_set(e, -EPROTO, "request: there is no operation %u", p->header.op);
+
+    const struct operation *o = &operations[p->header.op];
+    if (size != sizeof p->header + o->size)
+        return error_set(e, -EPROTO, "request %s: has %zu bytes, not %zu", o->name, size - sizeof p->header,
+                         o->size);
+    if ((fd >= 0) != (o->fds == 1))
+        return error_set(e, -EPROTO, "request %s: must come with %d descriptors", o->name, o->fds);
+    *ret = o;
+    return 0;
+}
+
+/* --------------------------------------------------------------- authorise */
+
+#define TERMINATED(field) (memchr((field), '\0', sizeof(field)) != NULL)
+
+static int error_endless(struct error *e)
+{
+    return error_set(e, -EPROTO, "request: a text in it has no end");
+}
+
+/* May this connection name such a volume at all? */
+static int check_ref(const struct session *s, const struct volume_ref *ref, bool needs_lock, struct error *e)
+{
+    char instance[UUID_TEXT];
+    int r = volume_ref_check(ref, e);
+    if (r < 0)
+        return r;
+    if (!config_has_volume_group(s->config, ref->vg))
+        return error_set(e, -EPERM,
+                         "volume group %s: is not Mayfly's to use; add it to images_volume_group in "
+                         "mayfly.conf",
+                         ref->vg);
+    volume_ref_instance(ref, instance);
+    if (needs_lock && !locks_held(&s->locks, instance))
+        return error_set(e, -EPERM, "instance %s: is not locked by this connection", instance);
+    return 0;
+}
+
+static int check_op_none(const struct session *s, const struct op_none *q, bool needs_lock, struct error *e)
+{
+    (void)s, (void)q, (void)needs_lock, (void)e;
+    return 0;
+}
+
+static int check_op_lock(const struct session *s, const struct op_lock *q, bool needs_lock, struct error *e)
+{
+    (void)s, (void)needs_lock;
+    if (!TERMINATED(q->uuid))
+        return error_endless(e);
+    return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "lock: what to lock is no uuid");
+}
+
+static int check_op_create(const struct session *s, const struct op_create *q, bool needs_lock,
+                           struct error *e)
+{
+    const struct volume *v = &q->volume;
+    struct volume_ref ref;
+
+    memcpy(ref.vg, v->vg, sizeof ref.vg);
+    memcpy(ref.lv, v->lv, sizeof ref.lv);
+    int r = check_ref(s, &ref, needs_lock, e);
+    if (r < 0)
+        return r;
+    if (!TERMINATED(v->instance) || !TERMINATED(v->name) || !TERMINATED(v->disk) || !TERMINATED(v->role) ||
+        !TERMINATED(v->cipher) || !TERMINATED(v->key) || !TERMINATED(v->kdf) || !TERMINATED(v->check))
+        return error_endless(e);
+    return volume_check(v, e);
+}
+
+static int check_op_volume(const struct session *s, const struct op_volume *q, bool needs_lock,
+                           struct error *e)
+{
+    return check_ref(s, &q->volume, needs_lock, e);
+}
+
+static int check_op_open(const struct session *s, const struct op_open *q, bool needs_lock, struct error *e)
+{
+    return check_ref(s, &q->volume, needs_lock, e);
+}
+
+static int check_op_format(const struct session *s, const struct op_format *q, bool needs_lock,
+                           struct error *e)
+{
+    if (!TERMINATED(q->fs) || !TERMINATED(q->label))
+        return error_endless(e);
+    return check_ref(s, &q->volume, needs_lock, e);
+}
+
+static int check_op_set(const struct session *s, const struct op_set *q, bool needs_lock, struct error *e)
+{
+    if (q->n < 1 || q->n > WIRE_VOLUMES_MAX)
+        return error_set(e, -EPROTO, "request: of %u volumes, not 1 to %d", q->n, WIRE_VOLUMES_MAX);
+    for (size_t i = 0; i < q->n; i++) {
+        int r = check_ref(s, &q->volume[i], needs_lock, e);
+        if (r < 0)
+            return r;
+        for (size_t j = 0; j < i; j++)
+            if (streq(q->volume[i].lv, q->volume[j].lv) && streq(q->volume[i].vg, q->volume[j].vg))
+                return error_set(e, -EINVAL, "request: names volume %s twice", q->volume[i].lv);
+    }
+    return 0;
+}
+
+static int check_op_mark(const struct session *s, const struct op_mark *q, bool needs_lock, struct error *e)
+{
+    if (q->state != VOLUME_READY && q->state != VOLUME_DOOMED)
+        return error_set(e, -EINVAL, "request: volumes are marked ready or doomed, nothing else");
+    return check_op_set(s, &q->set, needs_lock, e);
+}
+
+static int authorise(const struct session *s, const struct packet *p, bool needs_lock, struct error *e)
+{
+    switch (p->header.op) {
+#define OP(NAME, request, fds, lock, argument)                                                               \
+    case OP_##NAME:                                                                                          \
+        return check_##request(s, &p->body.NAME, needs_lock, e);
+#include "broker/ops.def"
+#undef OP
+    default:
+        abort(); /* decode() lets none through */
+    }
+}
+
+/* --------------------------------------------------------------------- act */
+
+static int act(struct session *s, const struct packet *p, int fd, struct reply *reply, struct error *e)
+{
+    switch (p->header.op) {
+#define OP(NAME, request, fds, lock, argument)                                                               \
+    case OP_##NAME:                                                                                          \
+        return do_##NAME(s, &p->body.NAME, fd, reply, e);
+#include "broker/ops.def"
+#undef OP
+    default:
+        abort();
+    }
+}
+
+/* Decode, authorise, act. */
+static int handle(struct session *s, const struct packet *p, size_t size, int fd, struct reply *reply,
+                  struct error *e)
+{
+    const struct operation *o = NULL;
+    int r = decode(p, size, fd, &o, e);
+    if (r == 0)
+        r = authorise(s, p, o->needs_lock, e);
+    if (r == 0)
+        r = act(s, p, fd, reply, e);
+    log_debug("%s: %s", o ? o->name : "request", r < 0 ? e->text : "done");
+    return r;
+}
+
+/* Sends what came of a request, and closes the reply's descriptor. */
+static int answer(int socket, int result, const struct reply *reply, const struct error *e)
+{
+    _cleanup_close_ int fd = reply->fd;
+    struct answer a;
+
+    memset(&a, 0, sizeof a); /* what is between its members goes over the socket too */
+    a.version = WIRE_VERSION;
+    a.errnum = result < 0 ? result : 0;
+    if (result < 0) {
+        memcpy(a.text, e->text, sizeof a.text);
+        return wire_send(socket, &a, sizeof a, -1);
+    }
+    a.existing = reply->existing;
+    a.size_bytes = reply->size_bytes;
+    return wire_send(socket, &a, sizeof a, fd);
+}
+
+static int serve_one(int socket, struct session *s, const struct error *start)
+{
+    struct packet p;
+    struct reply reply = {.fd = -1};
+    struct error e = ERROR_NONE;
+    _cleanup_close_ int fd = -1;
+    size_t size = 0;
+
+    int r = wire_receive(socket, &p, sizeof p, &size, &fd);
+    if (r == -EPROTO)
+        error_set(&e, r, "request: too long, or with too many descriptors");
+    else if (r < 0)
+        return r;
+    else if (start)
+        r = error_set(&e, start->errnum, "%s", start->text);
+    else
+        r = handle(s, &p, size, fd, &reply, &e);
+    return answer(socket, r, &reply, &e);
+}
+
+/* 1: there is a request, or an end of the connection; 0: we were told to stop. */
+static int wait_for_request(int socket, int stop_fd)
+{
+    struct pollfd fds[] = {{.fd = stop_fd, .events = POLLIN}, {.fd = socket, .events = POLLIN}};
+    while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return fds[0].revents ? 0 : 1;
+}
+
+static void log_peer(int socket)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+        log_debug("connection of process %d, user %u, group %u", peer.pid, peer.uid, peer.gid);
+}
+
+int server_serve(int socket, int stop_fd, struct session *s, const struct error *start)
+{
+    int r;
+    log_peer(socket);
+    do {
+        r = wait_for_request(socket, stop_fd);
+        if (r == 0)
+            return 0;
+        if (r > 0)
+            r = serve_one(socket, s, start);
+    } while (r == 0);
+    return r == -ECONNRESET ? 0 : r;
+}

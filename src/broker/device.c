@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Device nodes, judged by what the kernel says of them. See device.h.
+ *
+ *     name --> node --open--> descriptor --fstat--> major:minor --sysfs--> the device-mapper's name and uuid
+ *
+ * Names in /dev are made by udev, late and sometimes not at all, so an open descriptor is believed only when
+ * /sys names the map or volume that was meant. Nothing here follows a name twice.
+ */
+#include "broker/device.h"
+
+#include "base/fd.h"
+#include "storage/dmcrypt.h"
+
+#include <fcntl.h>
+#include <libdevmapper.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DM_NAME_ROOM     128           /* DM_NAME_LEN of the kernel */
+#define ZERO_CHUNK_BYTES (64ULL << 20) /* one ioctl; the process can be killed between two */
+#define UNUSED_TRIES     40            /* of 50 ms each */
+
+/* The line in the device's file `name` of sysfs; empty if there is none. */
+static void read_attribute(int fd, const char *name, char *line, size_t size)
+{
+    struct stat st;
+    char path[96];
+    line[0] = '\0';
+    if (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
+        return;
+    snprintf(path, sizeof path, "/sys/dev/block/%u:%u/%s", major(st.st_rdev), minor(st.st_rdev), name);
+
+    _cleanup_close_ int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = file < 0 ? -1 : read(file, line, size - 1);
+    line[n < 0 ? 0 : n] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+}
+
+/* Opens `path`, which must lead to the device-mapper device of this name whose uuid starts so. */
+static int open_mapped(const char *path, int access, const char *dm_name, const char *uuid_start, int *ret_fd,
+                       struct error *e)
+{
+    _cleanup_close_ int fd = open(path, access | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(e, errno, "%s: cannot be opened: %m", path);
+
+    char name[DM_NAME_ROOM + 1], uuid[DM_NAME_ROOM + 1];
+    read_attribute(fd, "dm/name", name, sizeof name);
+    read_attribute(fd, "dm/uuid", uuid, sizeof uuid);
+    if (!streq(name, dm_name) || !str_starts(uuid, uuid_start))
+        return error_set(e, -EUNSAFE,
+                         "%s: is not the device %s that it should be; look at ls -lL, dmsetup info -c", path,
+                         dm_name);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
+{
+    char path[DEVICE_PATH_MAX], name[MAP_NAME_MAX], uuid[MAP_UUID_MAX];
+    volume_map_name(v, name);
+    snprintf(path, sizeof path, "/dev/mapper/%s", name);
+    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s", v->disk);
+    return open_mapped(path, O_RDWR, name, uuid, ret_fd, e);
+}
+
+/* LVM's name for device-mapper doubles the hyphens of both names and puts one between. */
+static char *append_doubled(char *to, const char *name)
+{
+    for (; *name; name++) {
+        *to++ = *name;
+        if (*name == '-')
+            *to++ = '-';
+    }
+    *to = '\0';
+    return to;
+}
+
+int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e)
+{
+    char path[DEVICE_PATH_MAX], name[2 * (VG_NAME_MAX + LV_NAME_MAX) + 1];
+    char *end = append_doubled(name, v->vg);
+    *end++ = '-';
+    append_doubled(end, v->lv);
+    snprintf(path, sizeof path, "/dev/%s/%s", v->vg, v->lv);
+    return open_mapped(path, access, name, "LVM-", ret_fd, e);
+}
+
+int device_size(int fd, uint64_t *ret_bytes, struct error *e)
+{
+    uint64_t bytes = 0;
+    if (ioctl(fd, BLKGETSIZE64, &bytes) < 0)
+        return error_set(e, errno, "device: does not tell its size: %m");
+    *ret_bytes = bytes;
+    return 0;
+}
+
+/* How often device-mapper has the device open; negative errno. */
+static int open_count(int fd)
+{
+    struct stat st;
+    struct dm_info info;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    struct dm_task *task = dm_task_create(DM_DEVICE_INFO);
+    bool told = task && dm_task_set_major(task, (int)major(st.st_rdev)) &&
+                dm_task_set_minor(task, (int)minor(st.st_rdev)) && dm_task_run(task) &&
+                dm_task_get_info(task, &info) && info.exists;
+    if (task)
+        dm_task_destroy(task);
+    return told ? info.open_count : -ENODEV;
+}
+
+int device_check_unused(int fd, struct error *e)
+{
+    static const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    int count = open_count(fd);
+    for (int i = 0; i < UNUSED_TRIES && count > 1; i++) {
+        nanosleep(&pause, NULL);
+        count = open_count(fd);
+    }
+    if (count < 0)
+        return error_set(e, count, "device: device-mapper does not tell whether it is in use");
+    if (count > 1)
+        return error_set(e, -EBUSY, "it is in use; shut down what uses it, see lsof");
+    return 0;
+}
+
+int device_zero(int fd, struct error *e)
+{
+    uint64_t size_bytes = 0;
+    int r = device_size(fd, &size_bytes, e);
+    if (r < 0)
+        return r;
+    for (uint64_t at = 0; at < size_bytes; at += ZERO_CHUNK_BYTES) {
+        uint64_t rest = size_bytes - at;
+        uint64_t range[2] = {at, rest < ZERO_CHUNK_BYTES ? rest : ZERO_CHUNK_BYTES};
+        if (ioctl(fd, BLKZEROOUT, range) < 0)
+            return error_set(e, errno, "device: cannot be overwritten with zeros: %m");
+    }
+    return fsync(fd) < 0 ? error_set(e, errno, "device: the zeros cannot be written: %m") : 0;
+}
+
+bool device_rotational(int fd)
+{
+    char line[8];
+    read_attribute(fd, "queue/rotational", line, sizeof line);
+    return !streq(line, "0");
+}

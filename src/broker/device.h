@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device nodes of volumes and maps: opened only after the kernel has told that they are what their names
+ * say. */
+#pragma once
+
+#include "storage/volume.h"
+
+/* Opens the map of `v` for reading and writing. -EUNSAFE: the node leads to something else. */
+int device_open_map(const struct volume *v, int *ret_fd, struct error *e) _must_check_;
+
+/* Opens the logical volume itself; `access` is O_RDONLY or O_RDWR. -ENOENT: it is not active. */
+int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e) _must_check_;
+
+int device_size(int fd, uint64_t *ret_bytes, struct error *e) _must_check_;
+
+/* Does anybody hold the device besides us, who have it open once? Waits a bounded time for one who is about
+ * to leave, such as udev's probing. */
+int device_check_unused(int fd, struct error *e) _must_check_;
+
+/* Overwrites all of it with zeros, and sees that they are on the disk. */
+int device_zero(int fd, struct error *e) _must_check_;
+
+/* Does it lie on disks that turn? Taken as true where the kernel does not tell. */
+bool device_rotational(int fd);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The methods of a broker, whichever it is: see client.h. */
+#include "broker/client.h"
+
+struct broker *broker_disconnect(struct broker *b)
+{
+    if (b)
+        b->ops->disconnect(b);
+    return NULL;
+}
+
+int broker_list(struct broker *b, struct inventory **ret, struct error *e)
+{
+    return b->ops->list(b, ret, e);
+}
+
+int broker_lock(struct broker *b, const char *uuid, struct error *e)
+{
+    return b->ops->lock(b, uuid, e);
+}
+
+int broker_create(struct broker *b, struct volume *v, struct error *e)
+{
+    return b->ops->create(b, v, e);
+}
+
+int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
+                int *ret_fd, struct error *e)
+{
+    return b->ops->open(b, v, volume_key, opened, ret_fd, e);
+}
+
+int broker_close(struct broker *b, const struct volume *v, struct error *e)
+{
+    return b->ops->close(b, v, e);
+}
+
+int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
+                  struct error *e)
+{
+    return b->ops->format(b, v, fs, label, e);
+}
+
+int broker_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,
+                struct error *e)
+{
+    return b->ops->mark(b, v, n, state, e);
+}
+
+int broker_remove(struct broker *b, const struct volume *const v[], size_t n, struct error *e)
+{
+    return b->ops->remove(b, v, n, e);
+}

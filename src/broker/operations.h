@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The acts of ops.def: do_LIST(), do_LOCK() and so on. server.c has decoded and authorised the request;
+ * what depends on the volume's tags is judged here. */
+#pragma once
+
+#include "broker/session.h"
+
+/* What goes back, where the act succeeds; nothing of it is used where it fails. */
+struct reply {
+    int fd; /* given away with the answer; -1: none */
+    bool existing;
+    uint64_t size_bytes;
+};
+
+/* `fd` came with the request and stays the server's. */
+#define OP(NAME, request, fds, needs_lock, argument)                                                         \
+    int do_##NAME(struct session *s, const struct request *q, int fd, struct reply *reply, struct error *e)  \
+        _must_check_;
+#include "broker/ops.def"
+#undef OP

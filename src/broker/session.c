@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of known volumes. See session.h.
+ *
+ * The lock of an instance is held for as long as the connection lives, so no other Mayfly changes what was
+ * read under it. People can, by hand: what destroys or overwrites loads again first (operations.c).
+ */
+#include "broker/session.h"
+
+void session_end(struct session *s)
+{
+    s->lvm = lvm_stop(s->lvm);
+    free(s->known);
+    s->known = NULL;
+    s->n_known = 0;
+    locks_drop(&s->locks);
+}
+
+int session_lvm(struct session *s, struct lvm **ret, struct error *e)
+{
+    int r = s->lvm ? 0 : lvm_start(&s->lvm, e);
+    if (r < 0)
+        return r;
+    *ret = s->lvm;
+    return 0;
+}
+
+static bool is(const struct volume *v, const struct volume_ref *ref)
+{
+    return streq(v->lv, ref->lv) && streq(v->vg, ref->vg);
+}
+
+struct known *session_find(struct session *s, const struct volume_ref *ref)
+{
+    for (size_t i = 0; i < s->n_known; i++)
+        if (is(&s->known[i].v, ref))
+            return &s->known[i];
+    return NULL;
+}
+
+void session_forget(struct session *s, const struct volume_ref *ref)
+{
+    struct known *k = session_find(s, ref);
+    if (k)
+        *k = s->known[--s->n_known];
+}
+
+int session_add(struct session *s, const struct known *k, struct error *e)
+{
+    struct known *bigger = realloc(s->known, (s->n_known + 1) * sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    s->known = bigger;
+    s->known[s->n_known++] = *k;
+    return 0;
+}
+
+/* What this connection did to the volume before, if it is still that one and not another of its name. */
+static struct known remembered(struct session *s, const struct volume *fresh)
+{
+    struct volume_ref ref = {0};
+    struct known now = {.v = *fresh};
+    memcpy(ref.vg, fresh->vg, sizeof ref.vg);
+    memcpy(ref.lv, fresh->lv, sizeof ref.lv);
+
+    const struct known *before = session_find(s, &ref);
+    if (before && streq(before->v.disk, fresh->disk)) {
+        now.made_here = before->made_here;
+        now.opened_here = before->opened_here;
+    }
+    return now;
+}
+
+int session_load(struct session *s, const struct volume_ref *ref, struct error *e)
+{
+    char instance[UUID_TEXT];
+    _cleanup_free_ struct volume *fresh = NULL;
+    size_t n_fresh = 0, n = 0;
+    struct lvm *lvm = NULL;
+
+    volume_ref_instance(ref, instance);
+    int r = session_lvm(s, &lvm, e);
+    if (r == 0)
+        r = lvm_volumes_of(lvm, ref->vg, instance, &fresh, &n_fresh, e);
+    if (r < 0)
+        return r;
+    struct known *table = calloc(s->n_known + n_fresh + 1, sizeof *table);
+    if (!table)
+        return error_memory(e);
+
+    for (size_t i = 0; i < s->n_known; i++)
+        if (!streq(s->known[i].v.instance, instance) || !streq(s->known[i].v.vg, ref->vg))
+            table[n++] = s->known[i];
+    for (size_t i = 0; i < n_fresh; i++)
+        table[n++] = remembered(s, &fresh[i]);
+    free(s->known);
+    s->known = table;
+    s->n_known = n;
+    return 0;
+}
+
+int session_get(struct session *s, const struct volume_ref *ref, struct known **ret, struct error *e)
+{
+    struct known *k = session_find(s, ref);
+    if (!k) {
+        int r = session_load(s, ref, e);
+        if (r < 0)
+            return r;
+        k = session_find(s, ref);
+    }
+    if (!k)
+        return error_set(e, -ENOENT, "volume %s/%s: there is none; see mayfly list", ref->vg, ref->lv);
+    *ret = k;
+    return 0;
+}

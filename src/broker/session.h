@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the broker knows in the life of one connection: its locks, its lvm process, and the volumes of the
+ * instances that it has locked, as their tags describe them. */
+#pragma once
+
+#include "broker/locks.h"
+#include "broker/wire.h"
+#include "config/config.h"
+#include "storage/lvm.h"
+
+struct known {
+    struct volume v;
+    bool made_here;   /* by CREATE of this connection */
+    bool opened_here; /* by this connection, which so has proven that it has the key */
+};
+
+struct session {
+    const struct config *config;
+    const char *locks_path;
+    struct locks locks;
+    struct lvm *lvm; /* started when first needed */
+    struct known *known;
+    size_t n_known;
+};
+
+void session_end(struct session *s);
+
+/* The lvm process, owned by the session. */
+int session_lvm(struct session *s, struct lvm **ret, struct error *e) _must_check_;
+
+/* Reads the volumes of the instance that `ref` belongs to from LVM, again if they are known already. */
+int session_load(struct session *s, const struct volume_ref *ref, struct error *e) _must_check_;
+
+/* NULL if it is not known. Results are good until the next load, add or forget. */
+struct known *session_find(struct session *s, const struct volume_ref *ref);
+
+/* As session_find, but loads it where it is not known. -ENOENT: there is no such volume. */
+int session_get(struct session *s, const struct volume_ref *ref, struct known **ret,
+                struct error *e) _must_check_;
+
+int session_add(struct session *s, const struct known *k, struct error *e) _must_check_;
+void session_forget(struct session *s, const struct volume_ref *ref);
