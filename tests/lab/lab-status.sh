@@ -52,13 +52,20 @@ check_equal "the environment is the lab's" "/root C.UTF-8 " \
 check_equal "root, a fresh /tmp, a root that forgets" "0 yes" \
     "$("$SRC/lab/run" -- sh -c 'echo "$(id -u) $(touch /etc/lab-was-here && echo yes)"')"
 check_fails 1 "  and forgot" test -e /etc/lab-was-here
+mkdir "$job/shown" && echo seen >"$job/shown/file"
+cd / || exit
+check_fails 2 "a folder below /tmp is hidden" "$SRC/lab/run" -- ls "$job/shown"
+check_equal "  but for -s, which shows it" seen "$("$SRC/lab/run" -s "$job/shown" -- cat "$job/shown/file")"
+check_fails 1 "  read-only" "$SRC/lab/run" -s "$job/shown" -- touch "$job/shown/more"
+mkdir "$job/lab" && sed 's/^KERNEL = .*/KERNEL = "no-such-kernel"/' "$SRC/lab/run" >"$job/lab/run"
+check_fails 125 "a machine without the kernel" /usr/bin/python3 -IS "$job/lab/run" -- true 2>"$job/err"
+check "  is told the package" grep -q "package user-mode-linux" "$job/err"
 check "a size makes a disk" "$SRC/lab/run" -d 300M -- \
     sh -c 'test "$(blockdev --getsize64 /dev/ubda)" = 314572800'
 check "modules" "$SRC/lab/run" -- sh -c 'for m in dm-crypt dm-snapshot dm-flakey dm-log-writes \
     dm-thin-pool loop nbd; do modprobe $m || exit 1; done'
 
 if [ "$(id -u)" = 0 ]; then
-    cd /
     check_equal "an ordinary user has a lab, too" "0 254" "$(TMPDIR=/tmp setpriv --reuid 65534 \
         --regid 65534 --clear-groups "$SRC/lab/run" -d 32M -- sh -c '
         pvcreate -q /dev/ubda && vgcreate -q vg0 /dev/ubda && lvcreate -qyZn -n a -L 8M vg0
