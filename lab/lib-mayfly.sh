@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What scripts about mayfly itself share (tests, demo, benchmarks): a host with a volume group, a configuration and libvirt; questions about
+# instances; guests that are talked to. To be sourced
+# behind lab/lib.sh, inside a lab, with BUILD and SRC set.
+PATH=$BUILD/src/cli:$PATH
+image=/run/images/guest.qcow2
+
+# A host ready for use: vg0 on DISK, keys kept, libvirtd up. host_up DISK [OPTION=VALUE...]
+host_up() {
+    local disk=$1
+    shift
+    lab_users
+    lab_vg vg0 "$disk"
+    lab_config "$@"
+    lab_libvirtd
+}
+
+# The lab's guest image, where the user mayfly may read it.
+guest_image() {
+    mkdir -p "${image%/*}"
+    install -m 644 "$SRC/build/lab/guest.qcow2" "$image"
+}
+
+# disk_field NAME ROLE FIELD: what `show --json` tells of a disk.
+disk_field() {
+    mayfly show "$1" --json | python3 -ISc '
+import json, sys
+disks = json.load(sys.stdin)["instance"]["disks"]
+print(*[d[sys.argv[2]] for d in disks if d["role"] == sys.argv[1]])' "$2" "$3"
+}
+disk_lv() { echo "/dev/$(disk_field "$1" "$2" volume_group)/$(disk_field "$1" "$2" volume)"; }
+disk_device() { disk_field "$1" "$2" device; }
+state_of() { # NAME
+    mayfly show "$1" --json | python3 -ISc 'import json, sys; print(json.load(sys.stdin)["instance"]["state"])'
+}
+
+our_volumes() { lvs --noheadings -o lv_name -S 'tags="mayfly=1"' | tr -d ' ' | sort; }
+our_maps() { dmsetup ls | grep -o '[^ \t]*-dmcrypt' | sort; }
+our_keys() { find /var/lib/mayfly/keys -type f ! -name seal.key -printf '%f\n' | sort; }
+our_domains() { virsh -q -c qemu:///system list --all --name | grep -v '^$' | sort; }
+
+# Everything that a command which was refused must not have changed.
+world() {
+    echo "volumes: $(lvs --noheadings -o lv_name,lv_size,lv_tags | sort)"
+    echo "maps: $(our_maps)"
+    echo "keys: $(our_keys)"
+    echo "domains: $(our_domains)"
+}
+
+# refused STATUS PATTERN WHAT COMMAND...: exits with STATUS, says PATTERN on stderr, and changes nothing.
+refused() {
+    local status=$1 pattern=$2 what=$3 before after
+    shift 3
+    before=$(world)
+    check_fails "$status" "$what" "$@" 2>/tmp/refused.err
+    after=$(world)
+    grep -qE -- "$pattern" /tmp/refused.err || fail "$what: said '$(cat /tmp/refused.err)', not '$pattern'"
+    [ "$before" = "$after" ] || fail "$what: changed something: $(diff <(echo "$before") <(echo "$after"))"
+}
+
+# guest NAME COMMAND REGEX: types a command; prints the answer up to the line MAYFLY-GUEST REGEX.
+guest() {
+    lab_console_send "$1" "$2\n"
+    lab_console_expect "$1" "(?s).*?MAYFLY-GUEST ($3)[^\n]*" 120 || fail "$1: no answer to '$2'"
+}
+guest_up() { lab_console_expect "$1" 'MAYFLY-GUEST ready[^\n]*' 180 || fail "$1 did not come up"; }
+
+# nothing_left: no volume, map, key or domain of ours.
+nothing_left() {
+    check_equal "no volume is left" "" "$(our_volumes)"
+    check_equal "no map is left" "" "$(our_maps)"
+    check_equal "no key is left" "" "$(our_keys)"
+    check_equal "no domain is left" "" "$(our_domains)"
+}

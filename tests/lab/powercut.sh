@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# 20 power cuts at random moments of a launch of four: after boot and recover no volume, map, key or domain is left that
+# shouldn't be, and an instance that was ready before has its data. The moments come from a fixed seed.
+# host: -t 900
+# shellcheck disable=SC2016 # what is in single quotes is for the inside
+. "$SRC/lab/lib.sh"
+
+cuts=${POWERCUTS:-20} seed=${POWERCUT_SEED:-2014}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+truncate -s 1G "$work/disk"
+truncate -s 64M "$work/state"
+
+lab() { # OPTIONS... -- SCRIPT
+    local lab_options=()
+    while [ "$1" != -- ]; do lab_options+=("$1"); shift; done
+    "$SRC/lab/run" -m 1G -t 200 -s "$BUILD" -d "$work/disk" -d "$work/state" "${lab_options[@]}" -- \
+        env SRC="$SRC" BUILD="$BUILD" bash -c '
+            . "$SRC/lab/lib.sh"; . "$SRC/lab/lib-mayfly.sh"
+            lab_state /dev/ubdb
+            host_up /dev/ubda
+            '"$2"
+}
+
+# The instance that must survive, with known contents; and how long a whole launch takes.
+lab -- '
+    mayfly launch keeper --root 16M --ephemeral 16M --no-start
+    mayfly open keeper
+    yes KEEPER | head -c 16M | dd of="$(disk_device keeper eph0)" bs=1M iflag=fullblock oflag=direct status=none
+    mayfly close keeper
+    start=$(date +%s%N)
+    mayfly launch timing --count 4 --root 16M --ephemeral 16M --swap 16M --no-start
+    echo "launch takes $((($(date +%s%N) - start) / 1000000)) ms"
+    mayfly delete timing-1 timing-2 timing-3 timing-4
+    sync' | tee "$work/out"
+whole_ms=$(sed -n 's/^launch takes \([0-9]*\) ms$/\1/p' "$work/out")
+
+inspect='
+    mayfly recover || fail "recover found what it cannot mend"
+    check "  again: nothing to do" grep -q "All is in order" <(mayfly recover)
+    mayfly list
+    left=$(our_volumes | wc -l) keys=$(our_keys | wc -l) domains=$(our_domains | wc -l)
+    whole=$(our_domains | grep -c "^cut-" || true)
+    check_equal "  volumes are those of keeper and of whole instances" $((2 + 3 * whole)) "$left"
+    check_equal "  as are the keys" $((1 + whole)) "$keys"
+    check_equal "  and the domains" $((1 + whole)) "$domains"
+    check_equal "  no map is left" "" "$(our_maps)"
+    for name in $(our_domains | grep "^cut-" || true); do
+        check "  $name opens" mayfly open "$name"
+        check "  $name closes" mayfly close "$name"
+        check "  $name is deleted" mayfly delete "$name"
+    done
+    mayfly open keeper
+    check "  keeper has its data" cmp <(yes KEEPER | head -c 16M) <(dd if="$(disk_device keeper eph0)" bs=1M iflag=direct status=none)
+    mayfly close keeper
+    sync'
+
+RANDOM=$seed
+for i in $(seq "$cuts"); do
+    moment_ms=$((RANDOM % (whole_ms + whole_ms / 10)))
+    echo "cut $i of $cuts, ${moment_ms} ms into the launch"
+    status=0
+    lab -- '
+        (sleep '"$(printf '%d.%03d' $((moment_ms / 1000)) $((moment_ms % 1000)))"'; : >"$LAB_JOB/POWERCUT") &
+        mayfly launch cut --count 4 --root 16M --ephemeral 16M --swap 16M --no-start
+        sleep 60' >"$work/out" 2>&1 || status=$?
+    [ "$status" = 99 ] || { cat "$work/out"; fail "cut $i: the lab ended with $status, not by a power cut"; }
+    lab -- "$inspect" || fail "cut $i, at $moment_ms ms, seed $seed"
+done
+ok "$cuts power cuts, nothing left, nothing lost"
