@@ -10,7 +10,8 @@
 #include "secret/secret.h"
 #include "storage/volume.h"
 
-#define KDF_HKDF_SHA512 "hkdf-sha512"
+#define KDF_HKDF_SHA512    "hkdf-sha512"
+#define VOLUME_INFO_FORMAT "mayfly 1 volume cipher=%s bits=%u sector=%u"
 
 /* The volume key of `v`: v->key_bits / 8 bytes, by v->kdf (-EINVAL if unknown). -EKEYREJECTED: XTS halves are
  * equal. */

@@ -1,1 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The list of key managers, and what is the same for all of them. It never looks into a secret. */
+#include "keys/keymgr.h"
+
+#include <stdio.h>
+
+static const struct keymgr_ops *const managers[] = {
+    &keymgr_local,
+    &keymgr_ephemeral,
+};
+
+int keymgr_open(const struct config *c, const char *name, struct keymgr **ret, struct error *e)
+{
+    char names[256] = "";
+    for (size_t i = 0, used = 0; i < ARRAY_SIZE(managers) && used < sizeof names; i++) {
+        if (streq(managers[i]->name, name)) {
+            struct keymgr *km = NULL;
+            int r = managers[i]->open(c, &km, e);
+            if (r < 0)
+                return r;
+            km->ops = managers[i];
+            *ret = km;
+            return 0;
+        }
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", managers[i]->name);
+    }
+    return error_set(e, -EINVAL, "key manager %.64s: there is no such manager; there are %s", name, names);
+}
+
+struct keymgr *keymgr_close(struct keymgr *km)
+{
+    if (km)
+        km->ops->close(km);
+    return NULL;
+}
+
+int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
+                  struct secret **ret, struct error *e)
+{
+    if (!uuid_valid(want->owner))
+        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no uuid", km->ops->name,
+                         want->owner);
+    if (!config_vg_name_valid(want->vg))
+        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no volume group",
+                         km->ops->name, want->vg);
+    if (want->bits < KEY_BITS_MIN || want->bits > KEY_BITS_MAX || want->bits % 8)
+        return error_set(e, -EINVAL,
+                         "key manager %s: cannot make a key of %u bits: they are 128 to 512, in whole bytes",
+                         km->ops->name, want->bits);
+    return km->ops->create(km, want, ret_id, ret, e);
+}
+
+int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
+{
+    return km->ops->fetch(km, id, ret, e);
+}
+
+int keymgr_destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    return km->ops->destroy(km, id, e);
+}
+
+int keymgr_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+{
+    return km->ops->list(km, ret, ret_n, e);
+}
+
+int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX], struct error *e)
+{
+    const char *colon = strchr(ref, ':');
+    size_t n = colon ? (size_t)(colon - ref) : 0;
+    if (n == 0 || n >= KEY_ID_MAX || !colon[1] || strlen(colon + 1) >= KEY_ID_MAX ||
+        !str_made_of(ref, "_+.-/=!:#&"))
+        return error_set(e, -EINVAL, "key reference \"%.64s\": is not of the form MANAGER:ID", ref);
+    memcpy(manager, ref, n);
+    manager[n] = '\0';
+    return str_copy(id, KEY_ID_MAX, colon + 1);
+}

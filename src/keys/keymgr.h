@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key managers: who keeps the secret of each instance. A new one is one file that fills in struct
- * keymgr_ops, and one line in keymgr.c; tests/unit/test_keymgr.c runs the same suite over each.
+/* Key managers: who keeps the secret of each instance.
  *
  *     r = keymgr_open(config, "local", &km, e);
  *     r = keymgr_create(km, &want, id, &secret, e);   // `id` goes into the tag mayfly.key as "local:<id>"
@@ -11,7 +10,20 @@
  * Errors that callers act on:
  *   -ENOKEY        the key is gone for good        (exit 7)
  *   -EACCES        this caller may not have it     (exit 2)
+ *   -EKEYREJECTED  it is there, but damaged or not to be unsealed (exit 2): nothing is removed for that
  *   -EHOSTUNREACH  the manager cannot be reached   (exit 6): nothing is known, try again
+ *
+ * Only -ENOKEY says that data is lost; a manager that is not sure returns another.
+ *
+ * A new manager (Vault, say) is one file, keys/vault.c, and three lines elsewhere: its ops declared at the
+ * end of this header and listed in keymgr.c, its name in the option `backend` of options.def (with a group of
+ * its own options there). tests/unit/test_keymgr.c runs the same suite over each that is durable. The file
+ * has
+ *
+ *     struct vault { struct keymgr base; ... };              // private; `base` first
+ *     const struct keymgr_ops keymgr_vault = {.name = "vault", .durable = true, .open = ...};
+ *
+ * and keeps secrets in `struct secret` only, also on their way through HTTP, JSON and base64.
  */
 #pragma once
 
@@ -19,7 +31,9 @@
 #include "secret/secret.h"
 #include "storage/volume.h"
 
-#define KEY_ID_MAX 160
+#define KEY_ID_MAX   160
+#define KEY_BITS_MIN 128
+#define KEY_BITS_MAX 512
 
 /* What a manager notes beside a secret, so that recover can tell whose it is without any volume. */
 struct key_info {
@@ -33,21 +47,35 @@ struct key_info {
 
 struct keymgr;
 struct keymgr_ops {
-    const char *name; /* as in mayfly.key and in [key_manager] backend */
+    const char *name; /* as in mayfly.key and in [key_manager] backend; no ':' */
 
     /* Does a key outlive the map that it opened? False for `ephemeral` alone. */
     bool durable;
 
-    /* Makes a random secret of want->bits and keeps it durably before it returns. */
+    /* Sets `*ret` up from the options. Asks nothing of the manager, touches no file; `c` is not kept. */
+    int (*open)(const struct config *c, struct keymgr **ret, struct error *e);
+
+    /* Makes a random secret of want->bits and keeps it durably before it returns: after a power cut in the
+     * next moment it can be fetched, and is listed. An interrupted create leaves a whole key or none. `id` is
+     * chosen by the manager, has LVM's alphabet for tags, never that of another key, and tells nothing of the
+     * secret. `want` was checked by keymgr_create(). */
     int (*create)(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e);
+
+    /* The same secret, as often as it is asked for. `id` may come from a tag that someone else wrote: it is
+     * checked before it becomes a part of a path or URL (-EINVAL). */
     int (*fetch)(struct keymgr *km, const char *id, struct secret **ret, struct error *e);
 
-    /* Destroys it, and looks that it is gone. 0 also when it was gone before. */
+    /* Destroys it, and looks that it is gone. 0 also when it was gone before. After an error the key may or
+     * may not be there; to call it again finishes the job. */
     int (*destroy)(struct keymgr *km, const char *id, struct error *e);
 
-    /* The keys that this host made. The caller frees *ret. */
+    /* The keys that this host made and that were not destroyed, in any order; whose they are is as certain as
+     * the manager can make it, since recover destroys what has no owner. An interrupted destroy is finished
+     * on the way. The caller frees *ret (NULL where *ret_n is 0). */
     int (*list)(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e);
+
+    /* Frees `km` itself. */
     void (*close)(struct keymgr *km);
 };
 
@@ -62,12 +90,17 @@ struct keymgr *keymgr_close(struct keymgr *km);
 DEFINE_CLEANUP(struct keymgr *, keymgr_close)
 #define _cleanup_keymgr_ _cleanup_(keymgr_closep)
 
+/* As the members of keymgr_ops say; `want` is checked here for all managers (-EINVAL). */
 int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e) _must_check_;
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e) _must_check_;
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* Splits "local:5c0e..." (a tag's value). -EINVAL. */
+/* Splits "local:5c0e..." (a tag's value) at the first colon. -EINVAL: not of that form, or with characters
+ * that LVM takes in no tag. Whether there is such a manager is for keymgr_open() to say. */
 int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX],
                   struct error *e) _must_check_;
+
+extern const struct keymgr_ops keymgr_local;
+extern const struct keymgr_ops keymgr_ephemeral;

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The folder of the local key manager. It knows names and bytes, and nothing of keys.
+ *
+ *     add     O_TMPFILE, write, fsync, linkat, fsync of the folder    a power cut leaves no half, and no rest
+ *     erase   rename to .doomed, overwrite, fdatasync, unlink         each half of it can be finished later
+ *
+ * Overwriting in place reaches the old bytes on ext4 and XFS over a plain disk. A file system that copies on
+ * write, a flash drive or a snapshot may keep them: there, the sealing key has to go (mayfly-keys(7)).
+ */
+#include "keys/local-folder.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "build-config.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HOST_FOLDER "/var/lib/mayfly/keys"
+#define DOOMED      ".doomed"
+#define NAME_BUFFER (UUID_TEXT + sizeof DOOMED)
+
+/* The host's own keys are those of root's program, which runs as MAYFLY_USER once it has dropped its rights.
+ */
+int local_folder_path(const struct config *c, char **ret_path, struct error *e)
+{
+    char *path = NULL;
+    const struct passwd *user = getpwuid(geteuid());
+    const char *data = secure_getenv("XDG_DATA_HOME"), *home = secure_getenv("HOME");
+    if (!home || *home != '/')
+        home = user ? user->pw_dir : NULL;
+
+    if (*c->local_directory)
+        path = strdup(c->local_directory);
+    else if (geteuid() == 0 || (user && streq(user->pw_name, MAYFLY_USER)))
+        path = strdup(HOST_FOLDER);
+    else if (data && *data == '/')
+        path = str_format("%s/mayfly/keys", data);
+    else if (home)
+        path = str_format("%s/.local/share/mayfly/keys", home);
+    else
+        return error_set(e, -ENOENT, "key folder: user %u has no home folder for it; set [local] directory",
+                         geteuid());
+    if (!path)
+        return error_memory(e);
+    *ret_path = path;
+    return 0;
+}
+
+static int sync_folder(const char *path)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* With its parents, all 0700, each noted on disk in the one above it. `path` begins with a slash. */
+static int make_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    _cleanup_free_ char *parent = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+    if (!parent)
+        return -ENOMEM;
+    int r = mkdir(path, 0700);
+    if (r < 0 && errno == ENOENT) {
+        r = make_folder(parent);
+        if (r < 0)
+            return r;
+        r = mkdir(path, 0700);
+    }
+    if (r < 0)
+        return errno == EEXIST ? 0 : -errno;
+    return sync_folder(parent);
+}
+
+int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
+{
+    int r = make ? make_folder(path) : 0;
+    if (r < 0)
+        return error_set(e, r, "key folder %s: cannot be made: %s; see [local] directory", path,
+                         strerror(-r));
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return LOCAL_ABSENT;
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set(e, errno, "key folder %s: cannot be opened: %m; see [local] directory", path);
+    if (st.st_uid != geteuid())
+        return error_set(
+            e, -EACCES,
+            "key folder %s: is not used: it belongs to user %u, and this is user %u; see [local] "
+            "directory",
+            path, st.st_uid, geteuid());
+    if (st.st_mode & 0077)
+        return error_set(e, -EACCES, "key folder %s: is not used: others may look into it; chmod 700 it",
+                         path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int local_folder_add(int folder_fd, const char *name, const void *data, size_t size)
+{
+    _cleanup_close_ int fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    int r = fd_write_all(fd, data, size);
+    if (r < 0)
+        return r;
+    char self[32];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    if (fsync(fd) < 0 || linkat(AT_FDCWD, self, folder_fd, name, AT_SYMLINK_FOLLOW) < 0 ||
+        fsync(folder_fd) < 0)
+        return -errno;
+    return 0;
+}
+
+/* The whole content with random bytes, on the disk when this returns. */
+static int overwrite(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    for (off_t at = 0; at < st.st_size;) {
+        uint8_t noise[256]; /* getrandom(2) gives as many at once, never fewer */
+        off_t left = st.st_size - at;
+        size_t n = left < (off_t)sizeof noise ? (size_t)left : sizeof noise;
+        if (getrandom(noise, n, 0) < 0)
+            return -errno;
+        int r = fd_pwrite_all(fd, noise, n, (uint64_t)at);
+        if (r < 0)
+            return r;
+        at += (off_t)n;
+    }
+    return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+static bool absent(int folder_fd, const char *name)
+{
+    return faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+/* The steps of local_folder_erase(), with a bare errno. */
+static int erase(int folder_fd, const char *id)
+{
+    char doomed[NAME_BUFFER];
+    snprintf(doomed, sizeof doomed, "%s%s", id, DOOMED);
+    if (renameat(folder_fd, id, folder_fd, doomed) < 0 && errno != ENOENT)
+        return -errno;
+    if (fsync(folder_fd) < 0) /* else a power cut could leave noise under the old name */
+        return -errno;
+    _cleanup_close_ int fd = openat(folder_fd, doomed, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? LOCAL_ABSENT : -errno;
+    int r = overwrite(fd);
+    if (r < 0)
+        return r;
+    if (unlinkat(folder_fd, doomed, 0) < 0 && errno != ENOENT) /* another mayfly may have finished it */
+        return -errno;
+    if (fsync(folder_fd) < 0)
+        return -errno;
+    return absent(folder_fd, id) && absent(folder_fd, doomed) ? 0 : -EEXIST;
+}
+
+int local_folder_erase(int folder_fd, const char *id, struct error *e)
+{
+    int r = erase(folder_fd, id);
+    if (r < 0)
+        return error_set(e, r, "key local:%s: its file cannot be destroyed: %s; try again", id, strerror(-r));
+    return r;
+}
+
+/* "<uuid>" or "<uuid>.doomed"; `id` gets the uuid. */
+static bool is_key_file(const char *name, char id[UUID_TEXT], bool *ret_doomed)
+{
+    size_t n = strnlen(name, UUID_TEXT - 1);
+    memcpy(id, name, n);
+    id[n] = '\0';
+    *ret_doomed = streq(name + n, DOOMED);
+    return uuid_valid(id) && (*ret_doomed || !name[n]);
+}
+
+static int only_key_files(const struct dirent *entry)
+{
+    char id[UUID_TEXT];
+    bool doomed = false;
+    return is_key_file(entry->d_name, id, &doomed);
+}
+
+/* Puts the ids of `n` entries into `ids`; a doomed file is erased instead. */
+static int take_entries(int folder_fd, struct dirent *const *entries, size_t n, char (*ids)[UUID_TEXT],
+                        size_t *ret_n, struct error *e)
+{
+    size_t live = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool doomed = false;
+        is_key_file(entries[i]->d_name, ids[live], &doomed);
+        int r = doomed ? local_folder_erase(folder_fd, ids[live], e) : 0;
+        if (r < 0)
+            return r;
+        live += !doomed;
+    }
+    *ret_n = live;
+    return 0;
+}
+
+int local_folder_list(int folder_fd, char (**ret_ids)[UUID_TEXT], size_t *ret_n, struct error *e)
+{
+    struct dirent **entries = NULL;
+    int n = scandirat(folder_fd, ".", &entries, only_key_files, alphasort);
+    if (n < 0)
+        return error_set(e, errno, "key folder: cannot be read: %m");
+
+    _cleanup_free_ void *ids = calloc((size_t)n + 1, UUID_TEXT);
+    int r = ids ? take_entries(folder_fd, entries, (size_t)n, ids, ret_n, e) : error_memory(e);
+    for (int i = 0; i < n; i++)
+        free(entries[i]);
+    free(entries);
+    if (r < 0)
+        return r;
+    *ret_ids = TAKE_PTR(ids);
+    return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sealing key of the local key manager: 32 random bytes in a file of their own, made once. */
+#pragma once
+
+#include "secret/secret.h"
+
+/* `name` is a name in the folder, or an absolute path. */
+
+/* LOCAL_ABSENT. -EACCES: others may read it, or it belongs to someone else. -EKEYREJECTED: not of its size.
+ */
+int local_seal_read(int folder_fd, const char *name, struct secret **ret, struct error *e) _must_check_;
+
+/* The same; made where it is missing, of several that try at once by one. But where there are keys already it
+ * is never made: they could not be unsealed by a new one (-EKEYREJECTED). */
+int local_seal_ensure(int folder_fd, const char *name, struct secret **ret, struct error *e) _must_check_;

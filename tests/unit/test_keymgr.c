@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One suite for every durable manager, then what is special to each. */
+#include "base/fd.h"
+#include "base/str.h"
+#include "keys/keymgr.h"
+#include "keys/local-file.h"
+#include "unit.h"
+
+#include "folder.h"
+
+#include <dirent.h>
+#include <sys/wait.h>
+
+#define OWNER   "6f1e8a8e-0000-4000-8000-000000000000"
+#define NO_KEY  "6f1e8a8e-0000-4000-8000-00000000dead"
+#define SEALING "keys/seal.key"
+
+static const struct key_info want = {.owner = OWNER, .vg = "vg0", .bits = 512};
+
+/* A manager that keeps what it has below the test's folder. */
+static struct keymgr *a_manager(void **state, const char *name, const char *sealing_key_file)
+{
+    struct error e = ERROR_NONE;
+    struct keymgr *km = NULL;
+    struct config c;
+    config_defaults(&c);
+    assert_int_equal(str_copy(c.local_directory, sizeof c.local_directory, folder_path(state, "keys")), 0);
+    assert_int_equal(str_copy(c.local_sealing_key_file, sizeof c.local_sealing_key_file, sealing_key_file),
+                     0);
+    assert_ok(keymgr_open(&c, name, &km, &e), e);
+    assert_string_equal(km->ops->name, name);
+    return km;
+}
+
+static struct keymgr *a_local(void **state)
+{
+    return a_manager(state, "local", "");
+}
+
+/* A key that must be made; the caller owns it. */
+static struct secret *a_key(struct keymgr *km, const struct key_info *info, char id[KEY_ID_MAX])
+{
+    struct error e = ERROR_NONE;
+    struct secret *key = NULL;
+    assert_ok(keymgr_create(km, info, id, &key, &e), e);
+    assert_int_equal(secret_size(key), info->bits / 8);
+    return key;
+}
+
+static void assert_fetch(struct keymgr *km, const char *id, int wanted)
+{
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *key = NULL;
+    assert_error(keymgr_fetch(km, id, &key, &e), wanted, e);
+    assert_true(wanted == 0 ? key != NULL : key == NULL);
+    assert_true(wanted == 0 || strlen(e.text) > 20);
+}
+
+static void assert_key_is(struct keymgr *km, const char *id, const struct secret *wanted)
+{
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *key = NULL;
+    assert_ok(keymgr_fetch(km, id, &key, &e), e);
+    assert_true(secret_equal(key, wanted));
+}
+
+static size_t count_listed(struct keymgr *km)
+{
+    struct error e = ERROR_NONE;
+    _cleanup_free_ struct key_info *keys = NULL;
+    size_t n = 0;
+    assert_ok(keymgr_list(km, &keys, &n, &e), e);
+    return n;
+}
+
+/* ---- the suite ---- */
+
+static void suite_keeps_keys(void **state, const char *name)
+{
+    struct error e = ERROR_NONE;
+    char a[KEY_ID_MAX], b[KEY_ID_MAX];
+    struct key_info small = want;
+    small.bits = 256;
+    small.scope = KEY_SCOPE_BATCH;
+    _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
+    assert_int_equal(count_listed(km), 0);
+    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a), *key_b = a_key(km, &small, b);
+    assert_string_not_equal(a, b);
+    assert_memory_not_equal(secret_peek(key_a), secret_peek(key_b), 32);
+    assert_key_is(km, a, key_a);
+    assert_key_is(km, b, key_b);
+
+    /* a later process finds the same */
+    _cleanup_keymgr_ struct keymgr *later = a_manager(state, name, "");
+    assert_key_is(later, a, key_a);
+    _cleanup_free_ struct key_info *keys = NULL;
+    size_t n = 0;
+    assert_ok(keymgr_list(later, &keys, &n, &e), e);
+    assert_int_equal(n, 2);
+    const struct key_info *of_b = &keys[streq(keys[0].id, b) ? 0 : 1];
+    assert_string_equal(of_b->id, b);
+    assert_string_equal(of_b->owner, OWNER);
+    assert_string_equal(of_b->vg, "vg0");
+    assert_int_equal(of_b->bits, 256);
+    assert_int_equal(of_b->scope, KEY_SCOPE_BATCH);
+    assert_true(of_b->created_sec > 1700000000);
+}
+
+static void suite_destroys_keys(void **state, const char *name)
+{
+    struct error e = ERROR_NONE;
+    char a[KEY_ID_MAX], b[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
+    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a), *key_b = a_key(km, &want, b);
+    assert_fetch(km, NO_KEY, -ENOKEY);
+    assert_ok(keymgr_destroy(km, a, &e), e);
+    assert_fetch(km, a, -ENOKEY);
+    assert_ok(keymgr_destroy(km, a, &e), e);
+    assert_ok(keymgr_destroy(km, NO_KEY, &e), e);
+    assert_key_is(km, b, key_b);
+    assert_int_equal(count_listed(km), 1);
+    assert_ok(keymgr_destroy(km, b, &e), e);
+    assert_int_equal(count_listed(km), 0);
+    assert_fetch(km, b, -ENOKEY);
+}
+
+static void suite_takes_all_sizes_of_cipher_c(void **state, const char *name)
+{
+    static const uint32_t sizes[] = {128, 192, 256, 512};
+    _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        char id[KEY_ID_MAX], ref[KEY_REF_MAX], manager[KEY_ID_MAX], again[KEY_ID_MAX];
+        struct key_info info = want;
+        info.bits = sizes[i];
+        _cleanup_secret_ struct secret *key = a_key(km, &info, id);
+        assert_key_is(km, id, key);
+
+        /* the id goes through a tag */
+        struct error e = ERROR_NONE;
+        assert_true((size_t)snprintf(ref, sizeof ref, "%s:%s", name, id) < sizeof ref);
+        assert_ok(key_ref_parse(ref, manager, again, &e), e);
+        assert_string_equal(manager, name);
+        assert_string_equal(again, id);
+    }
+}
+
+static void suite_does_not_believe_ids(void **state, const char *name)
+{
+    static const char *const bad[] = {"",
+                                      ".",
+                                      "..",
+                                      "../secret",
+                                      "/etc/passwd",
+                                      "seal.key",
+                                      "a b",
+                                      "6F1E8A8E-0000-4000-8000-00000000DEAD",
+                                      NO_KEY ".doomed",
+                                      NO_KEY "/"};
+    char id[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct error e = ERROR_NONE;
+        assert_error(keymgr_fetch(km, bad[i], &none, &e), -EINVAL, e);
+        e = ERROR_NONE;
+        assert_error(keymgr_destroy(km, bad[i], &e), -EINVAL, e);
+    }
+    assert_key_is(km, id, key);
+}
+
+#define SUITE(name)                                                                                          \
+    static void name##_keeps_keys(void **state)                                                              \
+    {                                                                                                        \
+        suite_keeps_keys(state, #name);                                                                      \
+    }                                                                                                        \
+    static void name##_destroys_keys(void **state)                                                           \
+    {                                                                                                        \
+        suite_destroys_keys(state, #name);                                                                   \
+    }                                                                                                        \
+    static void name##_takes_all_sizes_of_cipher_c(void **state)                                             \
+    {                                                                                                        \
+        suite_takes_all_sizes_of_cipher_c(state, #name);                                                     \
+    }                                                                                                        \
+    static void name##_does_not_believe_ids(void **state)                                                    \
+    {                                                                                                        \
+        suite_does_not_believe_ids(state, #name);                                                            \
+    }
+SUITE(local)
+
+/* ---- every manager ---- */
+
+static void managers_are_known_by_name(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct keymgr *km = NULL;
+    struct config c;
+    config_defaults(&c);
+    assert_error(keymgr_open(&c, "loca", &km, &e), -EINVAL, e);
+    assert_string_equal(e.text, "key manager loca: there is no such manager; there are local, ephemeral");
+    assert_null(keymgr_close(NULL));
+}
+
+static void wishes_are_checked(void **state)
+{
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    struct key_info bad[6];
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        bad[i] = want;
+    strcpy(bad[0].owner, "ci-1");
+    strcpy(bad[1].vg, "a\nb");
+    bad[2].bits = 0;
+    bad[3].bits = 120;
+    bad[4].bits = 513;
+    bad[5].bits = 1024;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct error e = ERROR_NONE;
+        char id[KEY_ID_MAX];
+        struct secret *key = NULL;
+        assert_error(keymgr_create(km, &bad[i], id, &key, &e), -EINVAL, e);
+    }
+    assert_int_equal(access(folder_path(state, "keys"), F_OK), -1);
+}
+
+static void references_are_split_at_the_first_colon(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX], longer[400];
+    assert_ok(key_ref_parse("barbican:https://host:9311/v1/secrets/1", manager, id, &e), e);
+    assert_string_equal(manager, "barbican");
+    assert_string_equal(id, "https://host:9311/v1/secrets/1");
+
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    longer[5] = ':';
+    const char *bad[] = {"", ":", "local", "local:", ":id", "local:a b", "local:a\nb", "local:a,b", longer};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(key_ref_parse(bad[i], manager, id, NULL), -EINVAL);
+}
+
+static void ephemeral_keeps_nothing(void **state)
+{
+    struct error e = ERROR_NONE;
+    char id[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_manager(state, "ephemeral", "");
+    assert_false(km->ops->durable);
+    _cleanup_secret_ struct secret *a = a_key(km, &want, id), *b = a_key(km, &want, id), *none = NULL;
+    assert_string_equal(id, OWNER);
+    assert_false(secret_equal(a, b));
+    assert_error(keymgr_fetch(km, id, &none, &e), -ENOKEY, e);
+    assert_string_equal(e.text,
+                        "key ephemeral:" OWNER ": is gone for good: it was in the kernel alone and went when "
+                        "its disks were closed; run mayfly delete, and launch a new instance");
+    e = ERROR_NONE;
+    assert_ok(keymgr_destroy(km, id, &e), e);
+    assert_int_equal(count_listed(km), 0);
+}
+
+/* ---- local ---- */
+
+static void local_paths_are_ours_alone(void **state)
+{
+    char id[KEY_ID_MAX];
+    struct stat st;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    assert_int_equal(stat(folder_path(state, "keys"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    assert_int_equal(stat(folder_path(state, SEALING), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_size, 32);
+    char name[300];
+    snprintf(name, sizeof name, "keys/%s", id);
+    assert_int_equal(stat(folder_path(state, name), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+/* Reads the file of a key, or what is left of it. */
+static size_t read_key_file(int fd, uint8_t file[LOCAL_FILE_MAX])
+{
+    ssize_t n = pread(fd, file, LOCAL_FILE_MAX, 0);
+    assert_true(n > 0);
+    return (size_t)n;
+}
+
+static int open_key_file(void **state, const char *id)
+{
+    char name[300];
+    snprintf(name, sizeof name, "keys/%s", id);
+    int fd = open(folder_path(state, name), O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void local_key_is_sealed(void **state)
+{
+    char id[KEY_ID_MAX];
+    uint8_t file[LOCAL_FILE_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    _cleanup_close_ int fd = open_key_file(state, id);
+    size_t n = read_key_file(fd, file);
+    assert_memory_equal(file, "mayfly-key 1\nid=", 16);
+    for (size_t at = 0; at < secret_size(key); at += 8)
+        assert_null(memmem(file, n, secret_peek(key) + at, 8));
+}
+
+/* Each byte of the file in turn: header, nonce, sealed key and tag. */
+static void local_tampering_is_noticed(void **state)
+{
+    struct error e = ERROR_NONE;
+    char id[KEY_ID_MAX], wanted[600];
+    uint8_t file[LOCAL_FILE_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    _cleanup_close_ int fd = open_key_file(state, id);
+    size_t n = read_key_file(fd, file);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t changed = file[i] ^ 1;
+        assert_int_equal(pwrite(fd, &changed, 1, (off_t)i), 1);
+        assert_fetch(km, id, -EKEYREJECTED);
+        assert_int_equal(pwrite(fd, &file[i], 1, (off_t)i), 1);
+    }
+    assert_key_is(km, id, key);
+
+    /* a header of the right form, with another owner: what recover would act upon */
+    size_t at = (size_t)((uint8_t *)memmem(file, n, "owner=", 6) - file) + 6;
+    assert_int_equal(pwrite(fd, "0", 1, (off_t)at), 1);
+    struct key_info *keys = NULL;
+    size_t listed = 0;
+    assert_error(keymgr_list(km, &keys, &listed, &e), -EKEYREJECTED, e);
+    snprintf(
+        wanted, sizeof wanted,
+        "key local:%s: its file in %s is damaged, or was sealed by another sealing key; restore it, or the "
+        "sealing key",
+        id, folder_path(state, "keys"));
+    assert_string_equal(e.text, wanted);
+}
+
+static void local_files_of_other_sizes_are_refused(void **state)
+{
+    char id[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    _cleanup_close_ int fd = open_key_file(state, id);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    for (off_t size = 0; size < st.st_size + 3; size++) {
+        if (size == st.st_size)
+            continue;
+        char name[300], copy[KEY_ID_MAX];
+        uint8_t file[LOCAL_FILE_MAX] = {0};
+        read_key_file(fd, file);
+        uuid_make(copy);
+        snprintf(name, sizeof name, "keys/%s", copy);
+        int other = open(folder_path(state, name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_int_equal(write(other, file, (size_t)size), size);
+        close(other);
+        assert_fetch(km, copy, -EKEYREJECTED);
+    }
+    assert_int_equal(ftruncate(fd, 100000), 0);
+    assert_fetch(km, id, -EKEYREJECTED);
+}
+
+static void local_keys_cannot_be_swapped(void **state)
+{
+    char a[KEY_ID_MAX], b[KEY_ID_MAX];
+    uint8_t file[LOCAL_FILE_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a), *key_b = a_key(km, &want, b);
+    _cleanup_close_ int fd_a = open_key_file(state, a), fd_b = open_key_file(state, b);
+    size_t n = read_key_file(fd_a, file);
+    assert_int_equal(pwrite(fd_b, file, n, 0), n);
+    assert_key_is(km, a, key_a);
+    assert_fetch(km, b, -EKEYREJECTED);
+}
+
+static void local_sealing_key_is_never_made_anew(void **state)
+{
+    struct error e = ERROR_NONE;
+    char id[KEY_ID_MAX], other[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    const char *path = folder_path(state, SEALING), *away = folder_path(state, "away");
+    assert_int_equal(rename(path, away), 0);
+
+    assert_error(keymgr_create(km, &want, other, &none, &e), -EKEYREJECTED, e);
+    assert_string_equal(e.text,
+                        "sealing key seal.key: is missing, and 1 keys are sealed by it; restore it, or mount "
+                        "the file system that it is on");
+    assert_fetch(km, id, -EKEYREJECTED);
+    assert_fetch(km, NO_KEY, -EHOSTUNREACH);
+    struct key_info *keys = NULL;
+    size_t n = 0;
+    assert_int_equal(keymgr_list(km, &keys, &n, NULL), -EKEYREJECTED);
+    assert_int_equal(access(path, F_OK), -1);
+
+    /* the wrong one, one of the wrong size, one that others can read, a link; then the right one */
+    folder_write(state, SEALING, "0123456789abcdef0123456789abcdef");
+    assert_fetch(km, id, -EACCES);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_fetch(km, id, -EKEYREJECTED);
+    folder_write(state, SEALING, "short");
+    assert_fetch(km, id, -EKEYREJECTED);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink(away, path), 0);
+    assert_fetch(km, id, -ELOOP);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rename(away, path), 0);
+    assert_key_is(km, id, key);
+}
+
+static void local_sealing_key_may_lie_elsewhere(void **state)
+{
+    char id[KEY_ID_MAX], path[512];
+    struct error e = ERROR_NONE;
+    strcpy(path, folder_path(state, "elsewhere/my.key"));
+    _cleanup_keymgr_ struct keymgr *km = a_manager(state, "local", path);
+    _cleanup_secret_ struct secret *none = NULL;
+    assert_error(keymgr_create(km, &want, id, &none, &e), -ENOENT, e);
+    assert_int_equal(mkdir(folder_path(state, "elsewhere"), 0755), 0);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(access(folder_path(state, SEALING), F_OK), -1);
+    assert_key_is(km, id, key);
+}
+
+/* An empty mount point must not look like keys that were destroyed. */
+static void local_folder_that_is_not_there_proves_nothing(void **state)
+{
+    char id[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    const char *folder = folder_path(state, "keys"), *away = folder_path(state, "away");
+    assert_int_equal(rename(folder, away), 0);
+    assert_fetch(km, id, -EHOSTUNREACH);
+    assert_int_equal(keymgr_destroy(km, id, NULL), -EHOSTUNREACH);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_fetch(km, id, -EHOSTUNREACH);
+    assert_int_equal(keymgr_destroy(km, id, NULL), -EHOSTUNREACH);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(rename(away, folder), 0);
+    assert_key_is(km, id, key);
+}
+
+static void local_folder_must_be_ours_alone(void **state)
+{
+    struct error e = ERROR_NONE;
+    char id[KEY_ID_MAX], wanted[600];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    const char *folder = folder_path(state, "keys");
+    assert_int_equal(chmod(folder, 0750), 0);
+    assert_error(keymgr_fetch(km, id, &none, &e), -EACCES, e);
+    snprintf(wanted, sizeof wanted, "key folder %s: is not used: others may look into it; chmod 700 it",
+             folder);
+    assert_string_equal(e.text, wanted);
+    assert_int_equal(keymgr_create(km, &want, id, &none, NULL), -EACCES);
+    assert_int_equal(chmod(folder, 0700), 0);
+    if (geteuid() != 0)
+        return; /* chown */
+    e = ERROR_NONE;
+    assert_int_equal(chown(folder, 65534, 65534), 0);
+    assert_error(keymgr_fetch(km, id, &none, &e), -EACCES, e);
+    snprintf(
+        wanted, sizeof wanted,
+        "key folder %s: is not used: it belongs to user 65534, and this is user 0; see [local] directory",
+        folder);
+    assert_string_equal(e.text, wanted);
+    assert_int_equal(chown(folder, 0, 0), 0);
+    assert_key_is(km, id, key);
+}
+
+/* What was in the file is gone from the disk, not only its name. */
+static void local_destroy_overwrites(void **state)
+{
+    struct error e = ERROR_NONE;
+    char id[KEY_ID_MAX];
+    uint8_t before[LOCAL_FILE_MAX], after[LOCAL_FILE_MAX];
+    struct stat st;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    _cleanup_close_ int fd = open_key_file(state, id);
+    size_t n = read_key_file(fd, before);
+    assert_ok(keymgr_destroy(km, id, &e), e);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_nlink, 0);
+    assert_int_equal(read_key_file(fd, after), n);
+    for (size_t at = 0; at + 8 <= n; at++)
+        assert_null(memmem(after, n, before + at, 8));
+}
+
+/* A power cut in the midst of destroy: before, and after the bytes were overwritten. */
+static void local_interrupted_destroy_is_finished(void **state)
+{
+    struct error e = ERROR_NONE;
+    char a[KEY_ID_MAX], b[KEY_ID_MAX], name[300], doomed[300];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a), *key_b = a_key(km, &want, b);
+    _cleanup_close_ int fd = open_key_file(state, a);
+    snprintf(name, sizeof name, "keys/%s", a);
+    snprintf(doomed, sizeof doomed, "keys/%s.doomed", a);
+    assert_int_equal(rename(folder_path(state, name), folder_path(state, doomed)), 0);
+    assert_fetch(km, a, -ENOKEY);
+    assert_int_equal(count_listed(km), 1);
+    assert_int_equal(access(folder_path(state, doomed), F_OK), -1);
+
+    snprintf(name, sizeof name, "keys/%s", b);
+    snprintf(doomed, sizeof doomed, "keys/%s.doomed", b);
+    assert_int_equal(rename(folder_path(state, name), folder_path(state, doomed)), 0);
+    folder_write(state, doomed, "noise");
+    assert_ok(keymgr_destroy(km, b, &e), e);
+    assert_int_equal(access(folder_path(state, doomed), F_OK), -1);
+    assert_int_equal(count_listed(km), 0);
+}
+
+static void local_passes_over_what_is_not_ours(void **state)
+{
+    char id[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    folder_write(state, "keys/README", "hello");
+    folder_write(state, "keys/" NO_KEY ".bak", "hello");
+    folder_write(state, "keys/x.doomed", "hello");
+    assert_int_equal(count_listed(km), 1);
+    assert_int_equal(access(folder_path(state, "keys/x.doomed"), F_OK), 0);
+}
+
+/* Nothing but the key files and seal.key is ever in the folder: no rests of temporary files. */
+static size_t count_files(void **state)
+{
+    DIR *dir = opendir(folder_path(state, "keys"));
+    size_t n = 0;
+    assert_non_null(dir);
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        n += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+    closedir(dir);
+    return n;
+}
+
+#define CHILDREN 8
+
+/* Many first launches at once must agree on one sealing key. */
+static void local_eight_at_once_agree(void **state)
+{
+    struct error e = ERROR_NONE;
+    for (int round = 0; round < 10; round++) {
+        int go[2];
+        pid_t pids[CHILDREN];
+        assert_int_equal(pipe(go), 0);
+        _cleanup_keymgr_ struct keymgr *km = a_local(state);
+        for (size_t i = 0; i < CHILDREN; i++) {
+            pids[i] = fork();
+            if (pids[i] == 0) {
+                char byte, id[KEY_ID_MAX];
+                struct secret *key = NULL, *again = NULL;
+                close(go[1]);
+                bool ok = read(go[0], &byte, 1) == 0 && keymgr_create(km, &want, id, &key, NULL) == 0 &&
+                          keymgr_fetch(km, id, &again, NULL) == 0 && secret_equal(key, again);
+                _exit(ok ? 0 : 1);
+            }
+        }
+        close(go[0]);
+        close(go[1]);
+        for (size_t i = 0; i < CHILDREN; i++) {
+            int status = 1;
+            assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+            assert_int_equal(status, 0);
+        }
+        _cleanup_free_ struct key_info *keys = NULL;
+        size_t n = 0;
+        assert_ok(keymgr_list(km, &keys, &n, &e), e);
+        assert_int_equal(n, CHILDREN);
+        assert_int_equal(count_files(state), CHILDREN + 1);
+        for (size_t i = 0; i < n; i++)
+            assert_ok(keymgr_destroy(km, keys[i].id, &e), e);
+        assert_int_equal(count_files(state), 1);
+        assert_int_equal(unlink(folder_path(state, SEALING)), 0);
+        assert_int_equal(rmdir(folder_path(state, "keys")), 0);
+    }
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
+#define SUITE_TESTS(name)                                                                                    \
+    IN_FOLDER(name##_keeps_keys), IN_FOLDER(name##_destroys_keys),                                           \
+        IN_FOLDER(name##_takes_all_sizes_of_cipher_c), IN_FOLDER(name##_does_not_believe_ids)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SUITE_TESTS(local),
+        cmocka_unit_test(managers_are_known_by_name),
+        IN_FOLDER(wishes_are_checked),
+        cmocka_unit_test(references_are_split_at_the_first_colon),
+        IN_FOLDER(ephemeral_keeps_nothing),
+        IN_FOLDER(local_paths_are_ours_alone),
+        IN_FOLDER(local_key_is_sealed),
+        IN_FOLDER(local_tampering_is_noticed),
+        IN_FOLDER(local_files_of_other_sizes_are_refused),
+        IN_FOLDER(local_keys_cannot_be_swapped),
+        IN_FOLDER(local_sealing_key_is_never_made_anew),
+        IN_FOLDER(local_sealing_key_may_lie_elsewhere),
+        IN_FOLDER(local_folder_that_is_not_there_proves_nothing),
+        IN_FOLDER(local_folder_must_be_ours_alone),
+        IN_FOLDER(local_destroy_overwrites),
+        IN_FOLDER(local_interrupted_destroy_is_finished),
+        IN_FOLDER(local_passes_over_what_is_not_ours),
+        IN_FOLDER(local_eight_at_once_agree),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
