@@ -6,91 +6,15 @@
  *       metadata/mayfly:instance    added: how a domain of ours is known again
  *       devices/disk...             kept, ours behind them
  *
- * A template is an operator's file, but it is read as if a stranger had written it: no network, no DTD and
- * hence no entities, a limit on its size. All text is escaped by libxml2, never by hand.
+ * All text is escaped by libxml2, never by hand. domain-read.c reads the template.
  */
 #include "virt/domain-xml.h"
 #include "base/str.h"
 #include "domain-template.h"
+#include "virt/domain-read.h"
 
 #include <inttypes.h>
-#include <libxml/parser.h>
-#include <libxml/tree.h>
 #include <stdio.h>
-
-DEFINE_CLEANUP(xmlDocPtr, xmlFreeDoc)
-DEFINE_CLEANUP(xmlParserCtxtPtr, xmlFreeParserCtxt)
-DEFINE_CLEANUP(xmlChar *, xmlFree)
-
-/* ------------------------------------------------------------------ reading */
-
-/* Called before the parser looks into the DTD. */
-static void refuse_dtd(void *context, const xmlChar *name, const xmlChar *id, const xmlChar *system)
-{
-    (void)name, (void)id, (void)system;
-    xmlParserCtxtPtr parser = context;
-    *(bool *)parser->_private = true;
-    xmlStopParser(parser);
-}
-
-static int not_xml(xmlParserCtxtPtr parser, struct error *e)
-{
-    const xmlError *why = xmlCtxtGetLastError(parser);
-    if (why && why->code == XML_ERR_NO_MEMORY)
-        return error_memory(e);
-
-    const char *message = why && why->message ? why->message : "it can't be read";
-    return error_set(e, -EINVAL, "domain XML, line %d: not well-formed: %.*s; check it with xmllint",
-                     why ? why->line : 0, (int)strcspn(message, "\n"), message);
-}
-
-/* Those of libvirt have no namespace. */
-static bool is_element(const xmlNode *node, const char *name)
-{
-    return node->type == XML_ELEMENT_NODE && !node->ns && streq((const char *)node->name, name);
-}
-
-static int read_xml(const char *text, xmlDocPtr *ret, struct error *e)
-{
-    size_t size = strnlen(text, DOMAIN_XML_MAX_BYTES + 1);
-    if (size > DOMAIN_XML_MAX_BYTES)
-        return error_set(e, -EINVAL, "domain XML: it has more than %d bytes; a definition is shorter",
-                         DOMAIN_XML_MAX_BYTES);
-
-    /* libxml2 tells of broken encodings on stderr, whatever it is asked: so there is one, and it is whole. */
-    if (!xmlCheckUTF8((const unsigned char *)text))
-        return error_set(e, -EINVAL, "domain XML: it is not UTF-8; convert it, as by iconv -t UTF-8");
-
-    _cleanup_(xmlFreeParserCtxtp) xmlParserCtxtPtr parser = xmlNewParserCtxt();
-    if (!parser)
-        return error_memory(e);
-    bool has_dtd = false;
-    parser->_private = &has_dtd;
-    parser->sax->internalSubset = refuse_dtd;
-    parser->sax->comment = NULL; /* libvirt would not keep them either */
-
-    _cleanup_(xmlFreeDocp) xmlDocPtr doc =
-        xmlCtxtReadMemory(parser, text, (int)size, NULL, "UTF-8",
-                          XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-    if (has_dtd)
-        return error_set(e, -EINVAL, "domain XML: it has a DOCTYPE; take that out, libvirt needs none");
-    if (!doc)
-        return not_xml(parser, e);
-    const xmlNode *root = xmlDocGetRootElement(doc);
-    if (!root || !is_element(root, "domain"))
-        return error_set(e, -EINVAL, "domain XML: the outermost element is not <domain>; see virsh dumpxml");
-    *ret = TAKE_PTR(doc);
-    return 0;
-}
-
-/* The first child of that name, or NULL; `parent` may be NULL. */
-static xmlNodePtr child(const xmlNode *parent, const char *name)
-{
-    for (xmlNodePtr node = parent ? parent->children : NULL; node; node = node->next)
-        if (is_element(node, name))
-            return node;
-    return NULL;
-}
 
 static bool is_our_mark(const xmlNode *node)
 {
@@ -115,7 +39,7 @@ static xmlNodePtr add(xmlNodePtr parent, const char *name)
 /* The first child of that name, made as the first child where there is none. */
 static xmlNodePtr child_or_new(xmlNodePtr parent, const char *name)
 {
-    xmlNodePtr node = child(parent, name);
+    xmlNodePtr node = domain_child(parent, name);
     if (node || !parent)
         return node;
     node = xmlNewDocNode(parent->doc, NULL, BAD_CAST name, NULL);
@@ -136,7 +60,7 @@ static xmlNodePtr set_text(xmlNodePtr node, const char *text)
 static void remove_children(xmlNodePtr parent, const char *name)
 {
     xmlNodePtr node;
-    while ((node = child(parent, name))) {
+    while ((node = domain_child(parent, name))) {
         xmlUnlinkNode(node);
         xmlFreeNode(node);
     }
@@ -157,7 +81,7 @@ static int put_memory(xmlNodePtr root, const struct domain_spec *spec, struct er
 {
     if (!spec->memory_bytes)
         return 0;
-    if (child(child(child(root, "cpu"), "numa"), "cell"))
+    if (domain_child(domain_child(domain_child(root, "cpu"), "numa"), "cell"))
         return error_set(e, -EINVAL,
                          "domain XML: it has NUMA cells, which say how much memory there is; leave out "
                          "--memory, or take the cells out of the template");
@@ -193,7 +117,7 @@ static bool put_mark(xmlNodePtr root)
 /* An instance's definition as a template would give its disks to a second guest. */
 static int refuse_instance(const xmlNode *root, struct error *e)
 {
-    const xmlNode *metadata = child(root, "metadata");
+    const xmlNode *metadata = domain_child(root, "metadata");
     for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next)
         if (is_our_mark(node))
             return error_set(e, -EINVAL,
@@ -235,7 +159,7 @@ static long first_free_target(const xmlNode *devices)
 {
     long first = 0;
     for (const xmlNode *node = devices->children; node; node = node->next) {
-        const xmlNode *target = is_element(node, "disk") ? child(node, "target") : NULL;
+        const xmlNode *target = domain_is_element(node, "disk") ? domain_child(node, "target") : NULL;
         if (!target)
             continue;
         _cleanup_(xmlFreep) xmlChar *name = xmlGetProp(target, BAD_CAST "dev");
@@ -250,9 +174,9 @@ static long first_free_target(const xmlNode *devices)
 static bool says_what_boots(const xmlNode *root, const xmlNode *devices)
 {
     for (const xmlNode *node = devices->children; node; node = node->next)
-        if (child(node, "boot"))
+        if (domain_child(node, "boot"))
             return true;
-    return child(child(root, "os"), "boot");
+    return domain_child(domain_child(root, "os"), "boot");
 }
 
 static bool add_disk(xmlNodePtr devices, const struct domain_disk *d, const char *target, bool boots)
@@ -277,7 +201,7 @@ static bool add_disk(xmlNodePtr devices, const struct domain_disk *d, const char
 
 static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
 {
-    xmlNodePtr devices = child(root, "devices");
+    xmlNodePtr devices = domain_child(root, "devices");
     if (!devices)
         devices = add(root, "devices");
     if (!devices)
@@ -331,7 +255,7 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
     int r = check_spec(spec, e);
     if (r == 0)
-        r = read_xml(template_xml ? template_xml : BUILTIN_DOMAIN_XML, &doc, e);
+        r = domain_read(template_xml ? template_xml : BUILTIN_DOMAIN_XML, &doc, e);
     if (r < 0)
         return r;
 
@@ -346,33 +270,4 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
     if (!put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec))
         return error_memory(e);
     return write_xml(doc, ret_xml, e);
-}
-
-/* A fresh string that the caller frees by free(), unlike those of libxml2. */
-static int copy_child_text(const xmlNode *root, const char *name, char **ret, struct error *e)
-{
-    const xmlNode *node = child(root, name);
-    if (!node)
-        return error_set(e, -EINVAL, "domain XML: it has no <%s>", name);
-    _cleanup_(xmlFreep) xmlChar *text = xmlNodeGetContent(node);
-    *ret = text ? strdup((const char *)text) : NULL;
-    return *ret ? 0 : error_memory(e);
-}
-
-int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struct error *e)
-{
-    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
-    _cleanup_free_ char *name = NULL, *uuid = NULL;
-    int r = read_xml(xml, &doc, e);
-    if (r < 0)
-        return r;
-    const xmlNode *root = xmlDocGetRootElement(doc);
-    r = copy_child_text(root, "name", &name, e);
-    if (r == 0)
-        r = copy_child_text(root, "uuid", &uuid, e);
-    if (r < 0)
-        return r;
-    *ret_name = TAKE_PTR(name);
-    *ret_uuid = TAKE_PTR(uuid);
-    return 0;
 }

@@ -308,6 +308,7 @@ static void numa_cells_are_not_overruled(void **state)
         "<domain><cpu><numa><cell id='0' cpus='0' memory='1' unit='GiB'/></numa></cpu></domain>";
     struct domain_spec spec = plain;
     _cleanup_free_ char *xml = make(&spec, template_xml);
+    assert_non_null(strstr(xml, "<cell id=\"0\" cpus=\"0\" memory=\"1\" unit=\"GiB\"/>"));
     spec.memory_bytes = 1 << 30;
     struct error e = ERROR_NONE;
     char *none = NULL;

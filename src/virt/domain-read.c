@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads a definition or a template. It is an operator's file, but it is read as if a stranger had written it:
+ * no network, no DTD and hence no entities, one encoding, a limit on its size. Nothing is printed.
+ */
+#include "virt/domain-read.h"
+#include "base/str.h"
+#include "virt/domain-xml.h"
+
+DEFINE_CLEANUP(xmlParserCtxtPtr, xmlFreeParserCtxt)
+
+/* Called before the parser looks into the DTD. */
+static void refuse_dtd(void *context, const xmlChar *name, const xmlChar *id, const xmlChar *system)
+{
+    (void)name, (void)id, (void)system;
+    xmlParserCtxtPtr parser = context;
+    *(bool *)parser->_private = true;
+    xmlStopParser(parser);
+}
+
+static int not_xml(xmlParserCtxtPtr parser, struct error *e)
+{
+    const xmlError *why = xmlCtxtGetLastError(parser);
+    if (why && why->code == XML_ERR_NO_MEMORY)
+        return error_memory(e);
+
+    const char *message = why && why->message ? why->message : "it can't be read";
+    return error_set(e, -EINVAL, "domain XML, line %d: not well-formed: %.*s; check it with xmllint",
+                     why ? why->line : 0, (int)strcspn(message, "\n"), message);
+}
+
+bool domain_is_element(const xmlNode *node, const char *name)
+{
+    return node->type == XML_ELEMENT_NODE && !node->ns && streq((const char *)node->name, name);
+}
+
+int domain_read(const char *text, xmlDocPtr *ret, struct error *e)
+{
+    size_t size = strnlen(text, DOMAIN_XML_MAX_BYTES + 1);
+    if (size > DOMAIN_XML_MAX_BYTES)
+        return error_set(e, -EINVAL, "domain XML: it has more than %d bytes; a definition is shorter",
+                         DOMAIN_XML_MAX_BYTES);
+
+    /* libxml2 tells of broken encodings on stderr, whatever it is asked: so there is one, and it is whole. */
+    if (!xmlCheckUTF8((const unsigned char *)text))
+        return error_set(e, -EINVAL, "domain XML: it is not UTF-8; convert it, as by iconv -t UTF-8");
+
+    _cleanup_(xmlFreeParserCtxtp) xmlParserCtxtPtr parser = xmlNewParserCtxt();
+    if (!parser)
+        return error_memory(e);
+    bool has_dtd = false;
+    parser->_private = &has_dtd;
+    parser->sax->internalSubset = refuse_dtd;
+    parser->sax->comment = NULL; /* libvirt would not keep them either */
+
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc =
+        xmlCtxtReadMemory(parser, text, (int)size, NULL, "UTF-8",
+                          XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    if (has_dtd)
+        return error_set(e, -EINVAL, "domain XML: it has a DOCTYPE; take that out, libvirt needs none");
+    if (!doc)
+        return not_xml(parser, e);
+    const xmlNode *root = xmlDocGetRootElement(doc);
+    if (!root || !domain_is_element(root, "domain"))
+        return error_set(e, -EINVAL, "domain XML: the outermost element is not <domain>; see virsh dumpxml");
+    *ret = TAKE_PTR(doc);
+    return 0;
+}
+
+xmlNodePtr domain_child(const xmlNode *parent, const char *name)
+{
+    for (xmlNodePtr node = parent ? parent->children : NULL; node; node = node->next)
+        if (domain_is_element(node, name))
+            return node;
+    return NULL;
+}
+
+/* A fresh string that the caller frees by free(), unlike those of libxml2. */
+static int copy_child_text(const xmlNode *root, const char *name, char **ret, struct error *e)
+{
+    const xmlNode *node = domain_child(root, name);
+    if (!node)
+        return error_set(e, -EINVAL, "domain XML: it has no <%s>", name);
+    _cleanup_(xmlFreep) xmlChar *text = xmlNodeGetContent(node);
+    *ret = text ? strdup((const char *)text) : NULL;
+    return *ret ? 0 : error_memory(e);
+}
+
+int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    int r = domain_read(xml, &doc, e);
+    if (r < 0)
+        return r;
+    const xmlNode *root = xmlDocGetRootElement(doc);
+    r = copy_child_text(root, "name", &name, e);
+    if (r == 0)
+        r = copy_child_text(root, "uuid", &uuid, e);
+    if (r < 0)
+        return r;
+    *ret_name = TAKE_PTR(name);
+    *ret_uuid = TAKE_PTR(uuid);
+    return 0;
+}

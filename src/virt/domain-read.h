@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside src/virt: a <domain> as libxml2's tree, and how to find something in it. */
+#pragma once
+
+#include "base/error.h"
+
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <stdbool.h>
+
+DEFINE_CLEANUP(xmlDocPtr, xmlFreeDoc)
+DEFINE_CLEANUP(xmlChar *, xmlFree)
+
+/* The caller frees *ret by xmlFreeDoc. -EINVAL as in domain-xml.h. */
+int domain_read(const char *text, xmlDocPtr *ret, struct error *e) _must_check_;
+
+/* One of libvirt's: it has no namespace. */
+bool domain_is_element(const xmlNode *node, const char *name);
+
+/* The first child element of that name, or NULL; `parent` may be NULL. */
+xmlNodePtr domain_child(const xmlNode *parent, const char *name);
