@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What image.c and import.c (and their tests) share. */
+#pragma once
+
+#include "image/image.h"
+
+#include <libnbd.h>
+#include <sys/types.h>
+
+struct image {
+    char *name;             /* its path, fit for a sentence: no control characters */
+    struct nbd_handle *nbd; /* the only connection to the qemu-nbd below */
+    pid_t pid;              /* -1: it has ended */
+    int words;              /* a pipe with what it said on standard error */
+    uint64_t size_bytes;
+};
+
+/* The error for a connection that failed: what qemu-nbd last said, or how it ended, or else libnbd's reason.
+ * `what`: "cannot be read at byte 4096". */
+int image_failed(struct image *i, int errnum, const char *what, struct error *e);
