@@ -195,15 +195,20 @@ static int make_room(struct inventory *i, json_object *vgs, json_object *lvs, si
     return i->groups && i->volumes && i->damaged && i->maps ? 0 : error_memory(e);
 }
 
-/* By instance, then the root disk, then eph0, eph1 ..., then swap. */
+static int role_rank(const char *role)
+{
+    return streq(role, "root") ? 0 : streq(role, "swap") ? 2 : 1;
+}
+
+/* By instance, then the root disk, then eph0, eph1 ... eph10, then swap. */
 static int compare_volumes(const void *a, const void *b)
 {
     const struct volume *v = a, *w = b;
     int r = strcmp(v->instance, w->instance);
     if (r == 0)
-        r = streq(w->role, "root") - streq(v->role, "root");
+        r = role_rank(v->role) - role_rank(w->role);
     if (r == 0)
-        r = (int)strlen(v->role) - (int)strlen(w->role); /* eph10 after eph9 */
+        r = (int)strlen(v->role) - (int)strlen(w->role);
     return r ? r : strcmp(v->role, w->role);
 }
 

@@ -15,8 +15,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* SIGTERM waits until the operation in hand is done. Programs that we run inherit the mask: what systemd
- * tells all of us does not stop an lvm in the middle of a change. */
+/* SIGTERM waits until the operation in hand is done. (The unit has KillMode=mixed, so that lvm is not told.)
+ */
 static int catch_stop(int *ret_fd, struct error *e)
 {
     sigset_t stop;

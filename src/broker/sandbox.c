@@ -17,6 +17,7 @@
 #include <cap-ng.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -109,13 +110,17 @@ int sandbox_harden(struct error *e)
     return 0;
 }
 
+/* In a container some may be missing already: what is not there is not asked for. */
 static int drop_capabilities(struct error *e)
 {
+    bool have[ARRAY_SIZE(capabilities)];
+    for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
+        have[i] = capng_have_capability(CAPNG_PERMITTED, capabilities[i]) != 0;
+
     capng_clear(CAPNG_SELECT_BOTH);
     for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
-        if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, capabilities[i]) <
-            0)
-            return error_set(e, -EINVAL, "mayfly-broker: capability %u is unknown", capabilities[i]);
+        if (have[i])
+            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, capabilities[i]);
     if (capng_apply(CAPNG_SELECT_BOTH) < 0)
         return error_set(e, -EPERM, "mayfly-broker: capabilities cannot be dropped; it must be run by root");
     return 0;

@@ -116,10 +116,7 @@ static int check_op_create(const struct session *s, const struct op_create *q, b
     int r = check_ref(s, &ref, needs_lock, e);
     if (r < 0)
         return r;
-    if (!TERMINATED(v->instance) || !TERMINATED(v->name) || !TERMINATED(v->disk) || !TERMINATED(v->role) ||
-        !TERMINATED(v->cipher) || !TERMINATED(v->key) || !TERMINATED(v->kdf) || !TERMINATED(v->check))
-        return error_endless(e);
-    return volume_check(v, e);
+    return volume_check(v, e); /* ends of its texts included */
 }
 
 static int check_op_volume(const struct session *s, const struct op_volume *q, bool needs_lock,

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See fake-storage.h. It has one group, "vg0", and checks what the real ones would check. */
+#include "fake-storage.h"
+
+#include "base/fd.h"
+#include "broker/device.h"
+#include "broker/mkfs.h"
+#include "storage/lvm.h"
+#include "storage/tags.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct fake_storage fake_storage;
+#define S (&fake_storage)
+
+struct lvm {
+    int nothing;
+};
+
+static struct fake_volume *find(const char *vg, const char *lv)
+{
+    for (size_t i = 0; i < S->n_volumes; i++)
+        if (streq(S->volumes[i].v.lv, lv) && streq(S->volumes[i].v.vg, vg))
+            return &S->volumes[i];
+    return NULL;
+}
+
+static struct map *find_map(const char *name)
+{
+    for (size_t i = 0; i < S->n_maps; i++)
+        if (streq(S->maps[i].name, name))
+            return &S->maps[i];
+    return NULL;
+}
+
+void fake_storage_add(const struct volume *v)
+{
+    struct fake_volume *new = &S->volumes[S->n_volumes++];
+    *new = (struct fake_volume){.v = *v, .fd = memfd_create("fake-volume", MFD_CLOEXEC)};
+    if (ftruncate(new->fd, (off_t)v->size_bytes) < 0)
+        abort();
+}
+
+void fake_storage_add_map(const char *name, const char *uuid)
+{
+    struct map *m = &S->maps[S->n_maps++];
+    memset(m, 0, sizeof *m);
+    snprintf(m->name, sizeof m->name, "%s", name);
+    snprintf(m->uuid, sizeof m->uuid, "%s", uuid);
+}
+
+void fake_storage_clear(void)
+{
+    for (size_t i = 0; i < S->n_volumes; i++)
+        fd_close(S->volumes[i].fd);
+    *S = (struct fake_storage){0};
+}
+
+/* --------------------------------------------------------------------- LVM */
+
+int lvm_start(struct lvm **ret, struct error *e)
+{
+    *ret = calloc(1, sizeof **ret);
+    return *ret ? 0 : error_memory(e);
+}
+
+struct lvm *lvm_stop(struct lvm *l)
+{
+    free(l);
+    return NULL;
+}
+
+int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_text, size_t *ret_size,
+               struct error *e)
+{
+    FILE *out = open_memstream(ret_text, ret_size);
+    (void)l, (void)vgs, (void)n_vgs, (void)e;
+    fprintf(out,
+            "{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1073741824\",\"vg_free\":\"4194304\","
+            "\"vg_extent_size\":\"4194304\",\"vg_mda_size\":\"1044480\",\"vg_mda_free\":\"500000\","
+            "\"vg_missing_pv_count\":\"0\"}]}]}\n{\"report\":[{\"lv\":[");
+    for (size_t i = 0; i < S->n_volumes; i++) {
+        char tags[TAGS_TEXT_MAX];
+        const struct volume *v = &S->volumes[i].v;
+        tags_format(v, tags);
+        fprintf(out, "%s{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"%llu\",\"lv_tags\":\"%s\"}",
+                i ? "," : "", v->vg, v->lv, (unsigned long long)v->size_bytes, tags);
+    }
+    fprintf(out, "]}]}\n");
+    fclose(out);
+    return 0;
+}
+
+int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
+                   struct error *e)
+{
+    struct volume *found = calloc(FAKE_MAX, sizeof *found);
+    size_t n = 0;
+    (void)l;
+    if (!found)
+        return error_memory(e);
+    for (size_t i = 0; i < S->n_volumes; i++)
+        if (streq(S->volumes[i].v.instance, instance) && streq(S->volumes[i].v.vg, vg))
+            found[n++] = S->volumes[i].v;
+    *ret = found;
+    *ret_n = n;
+    return 0;
+}
+
+int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
+{
+    struct volume made = *v;
+    (void)l;
+    if (find(v->vg, v->lv))
+        return error_set(e, -EEXIST, "volume %s: exists", v->lv);
+    if (S->n_volumes == FAKE_MAX)
+        return error_set(e, -ENOSPC, "volume %s: no room", v->lv);
+    if (v->size_bytes > FAKE_EXTENT_BYTES << 20)
+        return error_set(e, -ENOSPC, "volume %s: no room for so many bytes", v->lv);
+    made.size_bytes = (v->size_bytes + FAKE_EXTENT_BYTES - 1) / FAKE_EXTENT_BYTES * FAKE_EXTENT_BYTES;
+    fake_storage_add(&made);
+    return 0;
+}
+
+int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, enum volume_state from,
+                     enum volume_state to, struct error *e)
+{
+    (void)l;
+    for (size_t i = 0; i < n; i++) {
+        struct fake_volume *f = find(v[i]->vg, v[i]->lv);
+        if (!f || f->v.state != from || !streq(v[i]->vg, v[0]->vg))
+            return error_set(e, -EIO, "volume %s: is not in state %s", v[i]->lv, volume_state_name(from));
+        f->v.state = to;
+    }
+    return 0;
+}
+
+int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)
+{
+    (void)l;
+    return find(v->vg, v->lv) ? 0 : error_set(e, -ENOENT, "volume %s: is not there", v->lv);
+}
+
+int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e)
+{
+    (void)l;
+    for (size_t i = 0; i < n; i++) {
+        struct fake_volume *f = find(v[i]->vg, v[i]->lv);
+        if (!f || f->held || !streq(v[i]->vg, v[0]->vg))
+            return error_set(e, -EBUSY, "volume %s: is held", v[i]->lv);
+        fd_close(f->fd);
+        *f = S->volumes[--S->n_volumes];
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- dm-crypt */
+
+int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
+                 struct error *e)
+{
+    char name[MAP_NAME_MAX], uuid[MAP_UUID_MAX];
+    (void)volume_key;
+    volume_map_name(v, name);
+    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
+    const struct map *m = find_map(name);
+    if (m)
+        return error_set(e, str_starts(m->uuid, MAP_UUID_PREFIX) ? -EEXIST : -EUNSAFE, "map %s: exists",
+                         name);
+    fake_storage_add_map(name, uuid);
+    return 0;
+}
+
+int dmcrypt_close(const char *map_name, struct error *e)
+{
+    struct map *m = find_map(map_name);
+    if (!m)
+        return 0;
+    if (!str_starts(m->uuid, MAP_UUID_PREFIX))
+        return error_set(e, -EUNSAFE, "map %s: is not ours", map_name);
+    if (m->open_count)
+        return error_set(e, -EBUSY, "map %s: is held", map_name);
+    *m = S->maps[--S->n_maps];
+    return 0;
+}
+
+int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
+{
+    struct map *maps = calloc(FAKE_MAX, sizeof *maps);
+    if (!maps)
+        return error_memory(e);
+    memcpy(maps, S->maps, S->n_maps * sizeof *maps);
+    *ret = maps;
+    *ret_n = S->n_maps;
+    return 0;
+}
+
+int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
+{
+    const struct map *m = find_map(map_name);
+    if (!m)
+        return error_set(e, -ENOENT, "map %s: there is none", map_name);
+    if (!str_starts(m->uuid, MAP_UUID_PREFIX))
+        return error_set(e, -EUNSAFE, "map %s: is not ours", map_name);
+    *ret = *m;
+    return 0;
+}
+
+/* ----------------------------------------------------------------- devices */
+
+int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e)
+{
+    const struct fake_volume *f = find(v->vg, v->lv);
+    (void)access;
+    if (S->device_fails)
+        return error_set(e, -EIO, "device %s: cannot be opened", v->lv);
+    if (!f)
+        return error_set(e, -ENOENT, "device %s: is not there", v->lv);
+    *ret_fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
+    return 0;
+}
+
+int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    volume_map_name(v, name);
+    if (!find_map(name))
+        return error_set(e, -ENOENT, "map %s: is not there", name);
+    return device_open_volume(v, O_RDWR, ret_fd, e);
+}
+
+int device_size(int fd, uint64_t *ret_bytes, struct error *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_set(e, errno, "device: does not tell its size: %m");
+    *ret_bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+int device_check_unused(int fd, struct error *e)
+{
+    struct stat st, volume;
+    fstat(fd, &st);
+    for (size_t i = 0; i < S->n_volumes; i++)
+        if (fstat(S->volumes[i].fd, &volume) == 0 && volume.st_ino == st.st_ino && S->volumes[i].held)
+            return error_set(e, -EBUSY, "it is in use");
+    return 0;
+}
+
+int device_zero(int fd, struct error *e)
+{
+    uint64_t size_bytes = 0;
+    int r = device_size(fd, &size_bytes, e);
+    if (r == 0 && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size_bytes) < 0))
+        return error_set(e, errno, "device: cannot be zeroed: %m");
+    return r;
+}
+
+bool device_rotational(int fd)
+{
+    (void)fd;
+    return false;
+}
+
+/* A file system is "<fs>:<label>" at the beginning of the device. */
+int __wrap_mkfs_make(const char *path, const char *fs, const char *label, bool noise, struct error *e);
+int __wrap_mkfs_make(const char *path, const char *fs, const char *label, bool noise, struct error *e)
+{
+    (void)noise;
+    for (size_t i = 0; i < S->n_volumes; i++) {
+        char device[DEVICE_PATH_MAX];
+        volume_device_path(&S->volumes[i].v, device);
+        if (streq(device, path))
+            return dprintf(S->volumes[i].fd, "%s:%s", fs, label) > 0 ? 0 : -EIO;
+    }
+    return error_set(e, -ENOENT, "%s: is not there", path);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LVM, device-mapper and the device nodes, in memory, behind the headers of the real ones: so the broker's
+ * server runs on any machine, under sanitizers, with clients that send garbage. A volume's contents are an
+ * anonymous file, and a map leads to the file of its volume.
+ *
+ * Link it before the library `broker`, and with -Wl,--wrap=mkfs_make.
+ */
+#pragma once
+
+#include "storage/dmcrypt.h"
+#include "storage/volume.h"
+
+#define FAKE_MAX          64
+#define FAKE_EXTENT_BYTES (4ULL << 20)
+
+struct fake_volume {
+    struct volume v;
+    int fd;    /* what is on it */
+    bool held; /* by somebody else than us */
+};
+
+struct fake_storage {
+    struct fake_volume volumes[FAKE_MAX];
+    size_t n_volumes;
+    struct map maps[FAKE_MAX];
+    size_t n_maps;
+    bool device_fails; /* nodes cannot be opened */
+};
+extern struct fake_storage fake_storage;
+
+void fake_storage_add(const struct volume *v);
+void fake_storage_add_map(const char *name, const char *uuid);
+void fake_storage_clear(void);

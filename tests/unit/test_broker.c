@@ -1,0 +1,727 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The broker's server, over a storage in memory, and the real client.
+ *
+ * Most tests talk packets by hand, as a client that means no good would. The server runs in a child; what it
+ * has can be seen only through LIST and MAPS. */
+#include "base/fd.h"
+#include "broker/client.h"
+#include "broker/mkfs.h"
+#include "broker/server.h"
+#include "fake-storage.h"
+#include "storage/check.h"
+#include "unit.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define I "6e3a5a1e-0c8f-4f0e-9d38-0b3f5f6c7d8e"
+#define J "aaaaaaaa-0c8f-4f0e-9d38-0b3f5f6c7d8e"
+#define D "0d15c000-0c8f-4f0e-9d38-0b3f5f6c7d01"
+
+struct peer {
+    int socket;
+    pid_t pid;
+};
+
+static char folder[] = "/tmp/test-broker.XXXXXX";
+static char locks_path[64];
+
+/* ------------------------------------------------------------------ peers */
+
+static int first_socket = -1; /* while there are two: the second server must not hold the first one's end */
+
+static struct peer start(const char *locks)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        static struct config config;
+        struct session s = {.config = &config, .locks_path = locks, .locks = LOCKS_NONE};
+        config_defaults(&config);
+        strcpy(config.volume_groups.item[0], "vg0");
+        config.volume_groups.n = 1;
+        fd_close(ends[0]);
+        fd_close(first_socket);
+        int r = server_serve(ends[1], -1, &s, NULL);
+        session_end(&s);
+        fake_storage_clear();
+        exit(r < 0 ? 1 : 0); /* looks for leaks too */
+    }
+    fd_close(ends[1]);
+    first_socket = first_socket < 0 ? ends[0] : first_socket;
+    return (struct peer){.socket = ends[0], .pid = pid};
+}
+
+/* The server must have ended well: a sanitizer's finding is another status. */
+static void end(struct peer p)
+{
+    int status = -1;
+    fd_close(p.socket);
+    first_socket = p.socket == first_socket ? -1 : first_socket;
+    assert_int_equal(waitpid(p.pid, &status, 0), p.pid);
+    assert_int_equal(status, 0);
+}
+
+static struct answer receive(struct peer p, int *ret_fd)
+{
+    struct answer a;
+    size_t size = 0;
+    int fd = -1;
+    assert_int_equal(wire_receive(p.socket, &a, sizeof a, &size, &fd), 0);
+    assert_int_equal(size, sizeof a);
+    assert_int_equal(a.version, WIRE_VERSION);
+    if (ret_fd)
+        *ret_fd = fd;
+    else
+        fd_close(fd);
+    if (a.errnum) {
+        assert_true(a.text[0]);
+        assert_int_equal(fd, -1);
+    }
+    return a;
+}
+
+static struct answer ask_for(struct peer p, enum op op, const void *request, size_t size, int fd, int *ret_fd)
+{
+    assert_int_equal(wire_send_request(p.socket, op, request, size, fd), 0);
+    return receive(p, ret_fd);
+}
+
+static int ask(struct peer p, enum op op, const void *request, size_t size, int fd)
+{
+    return ask_for(p, op, request, size, fd, NULL).errnum;
+}
+#define ASK(p, op, request) ask(p, op, &(request), sizeof(request), -1)
+
+/* All that the server has, as text; the caller frees it. */
+static char *look(struct peer p)
+{
+    static const struct op_none none;
+    char *list = NULL;
+    size_t size = 0;
+    int fd = -1;
+    struct answer a = ask_for(p, OP_LIST, &none, sizeof none, -1, &fd);
+    assert_int_equal(a.errnum, 0);
+    assert_int_equal(fd_read_text(fd, 1 << 20, &list, &size), 0);
+    assert_int_equal(size, a.size_bytes);
+    fd_close(fd);
+
+    a = ask_for(p, OP_MAPS, &none, sizeof none, -1, &fd);
+    assert_int_equal(a.size_bytes % sizeof(struct map), 0);
+    for (size_t i = 0; i < a.size_bytes / sizeof(struct map); i++) {
+        struct map m;
+        assert_int_equal(fd_pread_all(fd, &m, sizeof m, i * sizeof m), 0);
+        char *more = str_format("%s%s=%s\n", list, m.name, m.uuid);
+        free(list);
+        list = more;
+    }
+    fd_close(fd);
+    return list;
+}
+
+static int lock(struct peer p, const char *uuid)
+{
+    struct op_lock q = {0};
+    strcpy(q.uuid, uuid);
+    return ASK(p, OP_LOCK, q);
+}
+
+/* ---------------------------------------------------------------- volumes */
+
+static struct secret *key_of(uint8_t start)
+{
+    struct secret *key = NULL;
+    assert_int_equal(secret_new(64, &key, NULL), 0);
+    for (size_t i = 0; i < 64; i++)
+        secret_bytes(key)[i] = (uint8_t)(start + i);
+    return key;
+}
+
+static struct volume plain(const char *instance, const char *role)
+{
+    struct volume v = {.vg = "vg0", .size_bytes = 5000000, .name = "ci-1", .cipher = "none"};
+    strcpy(v.instance, instance);
+    strcpy(v.disk, D);
+    strcpy(v.role, role);
+    memcpy(v.disk, role, 2); /* another disk for each role */
+    memcpy(v.disk, streq(role, "root") ? "00" : "ee", 2);
+    volume_set_lv_name(&v);
+    return v;
+}
+
+static struct volume encrypted(const char *instance, const char *role, const struct secret *key)
+{
+    struct volume v = plain(instance, role);
+    struct error e = ERROR_NONE;
+    strcpy(v.cipher, "aes-xts-plain64");
+    strcpy(v.key, "local:ci-1");
+    strcpy(v.kdf, "hkdf-sha512");
+    v.key_bits = 512;
+    v.sector_bytes = 4096;
+    assert_ok(volume_check_value(&v, key, v.check, &e), e);
+    return v;
+}
+
+static struct volume_ref ref(const struct volume *v)
+{
+    struct volume_ref r;
+    memcpy(r.vg, v->vg, sizeof r.vg);
+    memcpy(r.lv, v->lv, sizeof r.lv);
+    return r;
+}
+
+static int create(struct peer p, const struct volume *v)
+{
+    struct op_create q = {.volume = *v};
+    return ASK(p, OP_CREATE, q);
+}
+
+static int open_with(struct peer p, const struct volume *v, const struct secret *key, struct answer *ret,
+                     int *ret_fd)
+{
+    struct op_open q = {.volume = ref(v)};
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    assert_int_equal(secret_handover(key, &h, NULL), 0);
+    struct answer a = ask_for(p, OP_OPEN, &q, sizeof q, secret_handover_fd(h), ret_fd);
+    if (ret)
+        *ret = a;
+    return a.errnum;
+}
+
+static int act(struct peer p, enum op op, const struct volume *v)
+{
+    struct op_volume q = {.volume = ref(v)};
+    return ASK(p, op, q);
+}
+
+static int format(struct peer p, const struct volume *v, const char *fs, const char *label)
+{
+    struct op_format q = {.volume = ref(v)};
+    memcpy(q.fs, fs, strnlen(fs, sizeof q.fs));
+    memcpy(q.label, label, strnlen(label, sizeof q.label));
+    return ASK(p, OP_FORMAT, q);
+}
+
+static int mark(struct peer p, const struct volume *v, enum volume_state state)
+{
+    struct op_mark q = {.state = state, .set = {.n = 1, .volume = {ref(v)}}};
+    return ASK(p, OP_MARK, q);
+}
+
+static int remove_one(struct peer p, const struct volume *v)
+{
+    struct op_set q = {.n = 1, .volume = {ref(v)}};
+    return ASK(p, OP_REMOVE, q);
+}
+
+/* --------------------------------------------------------------- right paths */
+
+static void an_encrypted_volume_lives_and_dies(void **state)
+{
+    (void)state;
+    struct peer p = start(locks_path);
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key);
+    struct answer a;
+    int fd = -1, again = -1;
+    char text[9] = "";
+
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(lock(p, I), 0); /* ours already */
+    struct op_create q = {.volume = v};
+    a = ask_for(p, OP_CREATE, &q, sizeof q, -1, NULL);
+    assert_int_equal(a.errnum, 0);
+    assert_int_equal(a.size_bytes, 8 << 20); /* whole extents */
+
+    assert_int_equal(open_with(p, &v, key, &a, &fd), 0);
+    assert_false(a.existing);
+    assert_int_equal(a.size_bytes, 8 << 20);
+    assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);
+    assert_int_equal(open_with(p, &v, key, &a, &again), 0);
+    assert_true(a.existing);
+    assert_int_equal(format(p, &v, "ext4", "root"), 0);
+    assert_int_equal(fd_pread_all(fd, text, 8, 0), 0);
+    assert_memory_equal(text, "ext4:roo", 8);
+    fd_close(fd);
+    fd_close(again);
+
+    assert_int_equal(mark(p, &v, VOLUME_READY), 0);
+    assert_int_equal(mark(p, &v, VOLUME_READY), 0); /* nothing to do */
+    assert_int_equal(act(p, OP_CLOSE, &v), 0);
+    assert_int_equal(act(p, OP_CLOSE, &v), 0);
+    assert_int_equal(open_with(p, &v, key, &a, NULL), 0);
+    assert_int_equal(act(p, OP_CLOSE, &v), 0);
+    assert_int_equal(mark(p, &v, VOLUME_DOOMED), 0);
+    assert_int_equal(remove_one(p, &v), 0);
+    assert_int_equal(remove_one(p, &v), 0); /* gone is gone */
+    _cleanup_free_ char *left = look(p);
+    assert_null(strstr(left, I));
+    end(p);
+}
+
+static void a_plain_volume_is_overwritten_before_it_goes(void **state)
+{
+    (void)state;
+    struct peer p = start(locks_path);
+    struct volume v = plain(I, "eph0");
+    struct op_volume q = {.volume = ref(&v)};
+    int fd = -1;
+    char text[6] = "";
+
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(create(p, &v), 0);
+    assert_int_equal(ask_for(p, OP_OPEN_PLAIN, &q, sizeof q, -1, &fd).errnum, 0);
+    assert_int_equal(fd_pwrite_all(fd, "secret", 6, 0), 0);
+    assert_int_equal(remove_one(p, &v), 0);
+    assert_int_equal(fd_pread_all(fd, text, 6, 0), 0);
+    assert_memory_equal(text, "\0\0\0\0\0\0", 6);
+    fd_close(fd);
+    end(p);
+}
+
+static void a_set_is_of_several_states(void **state)
+{
+    (void)state;
+    struct peer p = start(locks_path);
+    struct volume v = plain(I, "root"), w = plain(I, "eph0");
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(create(p, &v), 0);
+    assert_int_equal(create(p, &w), 0);
+    assert_int_equal(mark(p, &v, VOLUME_READY), 0);
+    struct op_mark q = {.state = VOLUME_DOOMED, .set = {.n = 2, .volume = {ref(&v), ref(&w)}}};
+    assert_int_equal(ASK(p, OP_MARK, q), 0);
+    assert_int_equal(ASK(p, OP_REMOVE, q.set), 0);
+    end(p);
+}
+
+/* --------------------------------------------------------------- refusals */
+
+#define REFUSED(p, wanted, call)                                                                             \
+    do {                                                                                                     \
+        _cleanup_free_ char *before_ = look(p);                                                              \
+        assert_int_equal(call, wanted);                                                                      \
+        _cleanup_free_ char *after_ = look(p);                                                               \
+        assert_string_equal(before_, after_);                                                                \
+    } while (0)
+
+static void malformed_packets_are_refused(void **state)
+{
+    (void)state;
+    struct peer p = start(locks_path);
+    struct volume v = plain(I, "root");
+    struct op_lock uuid = {.uuid = I};
+    struct {
+        struct wire_header h;
+        struct op_lock lock;
+    } other = {.h = {.version = WIRE_VERSION + 1, .op = OP_LOCK}, .lock = uuid};
+
+    assert_int_equal(wire_send(p.socket, &other, sizeof other.h + sizeof other.lock, -1), 0);
+    assert_int_equal(receive(p, NULL).errnum, -EPROTO);
+    assert_int_equal(wire_send(p.socket, &other, 3, -1), 0);
+    assert_int_equal(receive(p, NULL).errnum, -EPROTO);
+    REFUSED(p, -EPROTO, ask(p, OP_COUNT, &uuid, sizeof uuid, -1));
+    REFUSED(p, -EPROTO, ask(p, (enum op)0xffffffff, &uuid, sizeof uuid, -1));
+    REFUSED(p, -EPROTO, ask(p, OP_LOCK, &uuid, sizeof uuid - 1, -1));
+    REFUSED(p, -EPROTO, ask(p, OP_LOCK, &uuid, sizeof uuid, STDIN_FILENO));
+    _cleanup_free_ char *huge = calloc(1, 20000);
+    REFUSED(p, -EPROTO, ask(p, OP_MARK, huge, 20000, -1));
+    memset(uuid.uuid, 'a', sizeof uuid.uuid);
+    REFUSED(p, -EPROTO, ASK(p, OP_LOCK, uuid));
+    REFUSED(p, -EINVAL, lock(p, "../../etc/passwd"));
+
+    assert_int_equal(lock(p, I), 0);
+    struct op_open q = {.volume = ref(&v)};
+    REFUSED(p, -EPROTO, ASK(p, OP_OPEN, q)); /* without a key */
+    struct op_mark m = {.state = VOLUME_BUILDING, .set = {.n = 1, .volume = {ref(&v)}}};
+    REFUSED(p, -EINVAL, ASK(p, OP_MARK, m));
+    m.state = 77;
+    REFUSED(p, -EINVAL, ASK(p, OP_MARK, m));
+    m = (struct op_mark){.state = VOLUME_READY, .set = {.n = 0}};
+    REFUSED(p, -EPROTO, ASK(p, OP_MARK, m));
+    m.set.n = WIRE_VOLUMES_MAX + 1;
+    REFUSED(p, -EPROTO, ASK(p, OP_MARK, m));
+    m.set = (struct op_set){.n = 2, .volume = {ref(&v), ref(&v)}};
+    REFUSED(p, -EINVAL, ASK(p, OP_REMOVE, m.set));
+    end(p);
+}
+
+static void names_and_groups_are_judged(void **state)
+{
+    (void)state;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    struct volume v = plain(I, "root");
+
+    struct op_volume q = {.volume = {"other", I "_disk"}};
+    REFUSED(p, -EPERM, ASK(p, OP_CLOSE, q));
+    struct answer a = ask_for(p, OP_CLOSE, &q, sizeof q, -1, NULL);
+    assert_non_null(strstr(a.text, "other"));
+    q = (struct op_volume){.volume = {"vg0", I "_disk./../x"}};
+    REFUSED(p, -EINVAL, ASK(p, OP_CLOSE, q));
+    q = (struct op_volume){.volume = {"..", I "_disk"}};
+    REFUSED(p, -EINVAL, ASK(p, OP_CLOSE, q));
+    memset(q.volume.lv, 'a', sizeof q.volume.lv);
+    REFUSED(p, -EPROTO, ASK(p, OP_CLOSE, q));
+
+    strcpy(v.vg, "other");
+    REFUSED(p, -EPERM, create(p, &v));
+    v = plain(I, "root");
+    memset(v.name, 'a', sizeof v.name);
+    REFUSED(p, -EINVAL, create(p, &v));
+    v = plain(I, "root");
+    strcpy(v.name, "a,mayfly.state=ready");
+    REFUSED(p, -EINVAL, create(p, &v));
+    v = plain(I, "root");
+    strcpy(v.lv, I "_disk.swap");
+    REFUSED(p, -EINVAL, create(p, &v));
+    v = plain(I, "root");
+    v.size_bytes = 0;
+    REFUSED(p, -EINVAL, create(p, &v));
+    v = plain(I, "root");
+    v.state = VOLUME_READY;
+    REFUSED(p, -EINVAL, create(p, &v));
+    end(p);
+}
+
+static void without_the_lock_nothing_is_done(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = plain(J, "root");
+    fake_storage_add(&v);
+    struct peer p = start(locks_path), other = start(locks_path);
+
+    assert_int_equal(lock(p, J), 0); /* another instance's lock is no help */
+    REFUSED(p, -EPERM, create(p, &v));
+    REFUSED(p, -EPERM, open_with(p, &v, key, NULL, NULL));
+    REFUSED(p, -EPERM, act(p, OP_OPEN_PLAIN, &v));
+    REFUSED(p, -EPERM, act(p, OP_CLOSE, &v));
+    REFUSED(p, -EPERM, format(p, &v, "ext4", ""));
+    REFUSED(p, -EPERM, mark(p, &v, VOLUME_DOOMED));
+    REFUSED(p, -EPERM, remove_one(p, &v));
+    struct op_set both = {.n = 2, .volume = {ref(&w), ref(&v)}};
+    REFUSED(p, -EPERM, ASK(p, OP_REMOVE, both));
+
+    struct op_lock q = {.uuid = J};
+    struct answer a = ask_for(other, OP_LOCK, &q, sizeof q, -1, NULL);
+    assert_int_equal(a.errnum, -EBUSY);
+    assert_non_null(strstr(a.text, J));
+    assert_int_equal(lock(other, I), 0);
+    end(p);
+    assert_int_equal(lock(other, J), 0); /* it went with the connection */
+    end(other);
+}
+
+static void a_folder_of_others_is_no_place_for_locks(void **state)
+{
+    (void)state;
+    char path[80];
+    snprintf(path, sizeof path, "%s/open/locks", folder);
+    struct peer p = start(path);
+    assert_int_equal(lock(p, I), 0); /* makes the folder */
+    end(p);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(chmod(path, 0777), 0);
+    path[strlen(path)] = '/';
+    p = start(path);
+    assert_int_equal(lock(p, I), -EPERM);
+    end(p);
+}
+
+static void only_the_right_key_opens(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1), *wrong = key_of(2), *half = NULL;
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    struct peer p = start(locks_path);
+    struct op_open q = {.volume = ref(&v)};
+    assert_int_equal(lock(p, I), 0);
+
+    REFUSED(p, -EKEYREJECTED, open_with(p, &v, wrong, NULL, NULL));
+    assert_int_equal(secret_new(5000, &half, NULL), 0); /* another number of pages */
+    REFUSED(p, -EPROTO, open_with(p, &v, half, NULL, NULL));
+    _cleanup_close_ int file = memfd_create("t", MFD_ALLOW_SEALING), pipe_end = open("/dev/null", O_RDWR);
+    REFUSED(p, -EPROTO, ask(p, OP_OPEN, &q, sizeof q, file));
+    REFUSED(p, -EPROTO, ask(p, OP_OPEN, &q, sizeof q, pipe_end));
+    REFUSED(p, -EINVAL, open_with(p, &w, key, NULL, NULL));
+    REFUSED(p, -EKEYREJECTED, act(p, OP_OPEN_PLAIN, &v));
+    REFUSED(p, -EUNSAFE, act(p, OP_OPEN_PLAIN, &w)); /* not made here */
+    struct volume none = plain(I, "swap");
+    REFUSED(p, -ENOENT, open_with(p, &none, key, NULL, NULL));
+
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    REFUSED(p, -EKEYREJECTED, open_with(p, &v, wrong, NULL, NULL)); /* the map does not help */
+    assert_int_equal(mark(p, &v, VOLUME_DOOMED), 0);
+    REFUSED(p, -EUNSAFE, open_with(p, &v, key, NULL, NULL));
+    end(p);
+}
+
+static void a_map_of_others_is_left_alone(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key);
+    v.state = VOLUME_DOOMED;
+    fake_storage_add(&v);
+    fake_storage_add_map(I "_disk-dmcrypt", "CRYPT-PLAIN-x");
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EUNSAFE, act(p, OP_CLOSE, &v));
+    REFUSED(p, -EUNSAFE, remove_one(p, &v));
+    end(p);
+}
+
+static void a_failed_open_leaves_no_map(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
+    fake_storage_add(&v);
+    fake_storage.device_fails = true;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EIO, open_with(p, &v, key, NULL, NULL));
+    REFUSED(p, -EIO, create(p, &w));
+    end(p);
+}
+
+static void only_what_is_being_made_here_is_formatted(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = encrypted(I, "eph0", key);
+    fake_storage_add(&v);
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    REFUSED(p, -EUNSAFE, format(p, &v, "ext4", "")); /* opened, but not made by us */
+
+    assert_int_equal(create(p, &w), 0);
+    REFUSED(p, -EEXIST, create(p, &w));
+    REFUSED(p, -EUNSAFE, format(p, &w, "ext4", "")); /* not opened */
+    assert_int_equal(open_with(p, &w, key, NULL, NULL), 0);
+    REFUSED(p, -EINVAL, format(p, &w, "btrfs", ""));
+    REFUSED(p, -EINVAL, format(p, &w, "", ""));
+    REFUSED(p, -EINVAL, format(p, &w, "ext4", "a b"));
+    REFUSED(p, -EINVAL, format(p, &w, "ext4", "-c"));
+    REFUSED(p, -EINVAL, format(p, &w, "ext4", "/etc"));
+    REFUSED(p, -EPROTO, format(p, &w, "ext4ext4", ""));
+    REFUSED(p, -EPROTO, format(p, &w, "ext4", "abcdefghijkl"));
+    assert_int_equal(format(p, &w, "vfat", "data-1"), 0);
+    assert_int_equal(mark(p, &w, VOLUME_READY), 0);
+    REFUSED(p, -EUNSAFE, format(p, &w, "ext4", ""));
+    end(p);
+}
+
+static void states_go_one_way(void **state)
+{
+    (void)state;
+    struct volume v = plain(I, "root"), w = plain(I, "eph0"), none = plain(I, "swap");
+    v.state = VOLUME_DOOMED;
+    w.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_READY));
+    REFUSED(p, -ENOENT, mark(p, &none, VOLUME_DOOMED));
+    REFUSED(p, -EUNSAFE, remove_one(p, &w));
+    struct op_set both = {.n = 2, .volume = {ref(&v), ref(&w)}};
+    REFUSED(p, -EUNSAFE, ASK(p, OP_REMOVE, both)); /* none of them, since one may not */
+    end(p);
+}
+
+static void what_is_in_use_is_not_removed(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage.volumes[1].held = true;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EBUSY, remove_one(p, &w));
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    REFUSED(p, -EBUSY, remove_one(p, &v));
+    end(p);
+}
+
+static void garbage_changes_nothing(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    _cleanup_free_ char *before = look(p);
+    static uint8_t packet[9000];
+    struct wire_header h = {.version = WIRE_VERSION};
+
+    srandom(1);
+    for (int i = 0; i < 100000; i++) {
+        size_t size = (size_t)(i % 10 ? random() % 300 : random() % (long)sizeof packet) + 1;
+        for (size_t k = 0; k < size; k += 4)
+            memcpy(packet + k, &(uint32_t){(uint32_t)random()}, 4);
+        h.op = (uint32_t)(random() % (OP_COUNT + 1));
+        if (i % 4)
+            memcpy(packet, &h, sizeof h);
+        assert_int_equal(wire_send(p.socket, packet, size, i % 8 ? -1 : STDIN_FILENO), 0);
+        struct answer a = receive(p, NULL);
+        assert_true(a.errnum < 0 || h.op <= OP_MAPS);
+    }
+    _cleanup_free_ char *after = look(p);
+    assert_string_equal(before, after);
+    end(p);
+}
+
+/* ------------------------------------------------------------ the real client */
+
+static size_t open_descriptors(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    size_t n = 0;
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static void the_client_goes_the_whole_way(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    size_t descriptors = open_descriptors();
+    _cleanup_secret_ struct secret *key = key_of(1);
+    _cleanup_broker_ struct broker *b = NULL;
+    _cleanup_inventory_ struct inventory *i = NULL;
+    struct volume v = encrypted(I, "root", key), many[100];
+    const struct volume *all[101] = {&v};
+    int fd = -1;
+
+    assert_ok(broker_fork(FAKE_BROKER, folder, &b, &e), e);
+    assert_ok(broker_lock(b, I, &e), e);
+    assert_ok(broker_create(b, &v, &e), e);
+    assert_int_equal(v.size_bytes, 8 << 20);
+    assert_ok(broker_open(b, &v, key, true, &fd, &e), e);
+    fd_close(fd);
+    assert_ok(broker_format(b, &v, "xfs", "root", &e), e);
+    assert_ok(broker_list(b, &i, &e), e);
+    assert_int_equal(i->n_volumes, 1);
+    assert_int_equal(i->n_maps, 1);
+    assert_true(str_ends(inventory_map_of(i, &v)->uuid, MAP_UUID_OPENED));
+    assert_ok(broker_close(b, &v, &e), e);
+    assert_ok(broker_mark(b, all, 1, VOLUME_DOOMED, &e), e);
+    for (int k = 0; k < 100; k++) { /* more than one packet; they are not there */
+        many[k] = plain(I, "root");
+        snprintf(many[k].lv, sizeof many[k].lv, I "_disk.eph%d", k);
+        all[k + 1] = &many[k];
+    }
+    assert_ok(broker_remove(b, all, 101, &e), e);
+    b = broker_disconnect(b);
+    assert_int_equal(open_descriptors(), descriptors);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no zombie */
+}
+
+static void the_client_passes_sentences_on(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct broker *b = NULL;
+    assert_ok(broker_fork(FAKE_BROKER, "refuse", &b, &e), e);
+    assert_error(broker_lock(b, I, &e), -EINVAL, e);
+    assert_string_equal(e.text, "mayfly.conf:3: nonsense");
+    b = broker_disconnect(b);
+
+    e = ERROR_NONE;
+    assert_ok(broker_fork(FAKE_BROKER, "die", &b, &e), e);
+    assert_error(broker_lock(b, I, &e), -ECONNRESET, e);
+    assert_non_null(strstr(e.text, "exited with status 9"));
+    b = broker_disconnect(b);
+
+    e = ERROR_NONE;
+    assert_error(broker_fork("/nonexistent/mayfly-broker", NULL, &b, &e), -ENOENT, e);
+    e = ERROR_NONE;
+    assert_error(broker_connect("/nonexistent/socket", &b, &e), -ENOENT, e);
+    assert_non_null(strstr(e.text, "systemctl start mayfly-broker.socket"));
+    assert_null(b);
+}
+
+static void a_closed_socket_is_not_there(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct broker *b = NULL;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/sock", folder);
+    _cleanup_close_ int s = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    assert_int_equal(bind(s, (struct sockaddr *)&address, sizeof address), 0);
+    assert_error(broker_connect(address.sun_path, &b, &e), -ECONNREFUSED, e);
+    unlink(address.sun_path);
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    fake_storage_clear();
+    return 0;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(locks_path, sizeof locks_path, "%s/locks", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    char path[80];
+    (void)state;
+    snprintf(path, sizeof path, "%s/open/locks", folder);
+    unlink(path);
+    *strrchr(path, '/') = '\0';
+    rmdir(path);
+    unlink(locks_path);
+    return rmdir(folder);
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, forget)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_encrypted_volume_lives_and_dies),
+        TEST(a_plain_volume_is_overwritten_before_it_goes),
+        TEST(a_set_is_of_several_states),
+        TEST(malformed_packets_are_refused),
+        TEST(names_and_groups_are_judged),
+        TEST(without_the_lock_nothing_is_done),
+        TEST(a_folder_of_others_is_no_place_for_locks),
+        TEST(only_the_right_key_opens),
+        TEST(a_map_of_others_is_left_alone),
+        TEST(a_failed_open_leaves_no_map),
+        TEST(only_what_is_being_made_here_is_formatted),
+        TEST(states_go_one_way),
+        TEST(what_is_in_use_is_not_removed),
+        TEST(garbage_changes_nothing),
+        TEST(the_client_goes_the_whole_way),
+        TEST(the_client_passes_sentences_on),
+        TEST(a_closed_socket_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/inventory.h"
+#include "storage/tags.h"
+#include "unit.h"
+
+#include <stdio.h>
+
+#define I "6e3a5a1e-0c8f-4f0e-9d38-0b3f5f6c7d8e"
+#define J "aaaaaaaa-0c8f-4f0e-9d38-0b3f5f6c7d8e"
+#define D "0d15c000-0c8f-4f0e-9d38-0b3f5f6c7d"
+
+#define VGS                                                                                                  \
+    "{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1000\",\"vg_free\":\"500\",\"vg_extent_"       \
+    "size\":"                                                                                                \
+    "\"4\",\"vg_mda_size\":\"70\",\"vg_mda_free\":\"30\",\"vg_missing_pv_count\":\"1\"}]}],\"log\":[]}\n"
+#define LVS(rows) "{\"report\":[{\"lv\":[" rows "]}],\"log\":[]}\n"
+
+static struct volume volume_of(const char *instance, const char *role, const char *disk)
+{
+    struct volume v = {.vg = "vg0", .size_bytes = 4 << 20, .name = "ci-1", .cipher = "none"};
+    memcpy(v.instance, instance, UUID_TEXT);
+    memcpy(v.disk, disk, UUID_TEXT);
+    strcpy(v.role, role);
+    volume_set_lv_name(&v);
+    return v;
+}
+
+static int print_row(char *text, size_t size, const struct volume *v, const char *more_tags,
+                     const char *comma)
+{
+    char tags[TAGS_TEXT_MAX];
+    tags_format(v, tags);
+    return snprintf(text, size,
+                    "{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"4194304\",\"lv_tags\":\"%s%s\"}%s",
+                    v->vg, v->lv, tags, more_tags, comma);
+}
+
+static int parse(const char *text, struct inventory **ret, struct error *e)
+{
+    return inventory_parse(text, strlen(text), NULL, 0, ret, e);
+}
+
+static void groups_volumes_and_maps_are_read(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    char text[8192] = VGS "{\"report\":[{\"lv\":[";
+    size_t n = strlen(text);
+    static const char *const roles[] = {"swap", "eph10", "eph9", "root"};
+    for (int i = 0; i < 4; i++) {
+        struct volume v = volume_of(I, roles[i], D "01");
+        v.disk[35] = (char)('0' + i);
+        n += (size_t)print_row(text + n, sizeof text - n, &v, "", ",");
+    }
+    struct volume other = volume_of(J, "root", D "aa");
+    n += (size_t)print_row(text + n, sizeof text - n, &other, "", "");
+    strcpy(text + n, "]}]}\n");
+
+    struct map maps[] = {{I "_disk-dmcrypt", MAP_UUID_PREFIX D "03", 1},
+                         {J "_disk-dmcrypt", MAP_UUID_PREFIX D "aa" MAP_UUID_OPENED, 0}};
+    _cleanup_inventory_ struct inventory *i = NULL;
+    assert_ok(inventory_parse(text, strlen(text), maps, 2, &i, &e), e);
+    assert_int_equal(i->n_groups, 1);
+    assert_int_equal(i->groups[0].extent_bytes, 4);
+    assert_false(i->groups[0].complete);
+    assert_int_equal(i->n_volumes, 5);
+    assert_int_equal(i->n_damaged, 0);
+    static const char *const order[] = {"root", "eph9", "eph10", "swap", "root"};
+    for (int k = 0; k < 5; k++)
+        assert_string_equal(i->volumes[k].role, order[k]);
+    assert_string_equal(i->volumes[4].instance, J);
+    assert_ptr_equal(inventory_map_of(i, &i->volumes[0]), &i->maps[0]);
+    assert_ptr_equal(inventory_map_of(i, &i->volumes[4]), &i->maps[1]);
+    assert_null(inventory_map_of(i, &i->volumes[3]));
+    assert_non_null(inventory_group(i, "vg0"));
+    assert_null(inventory_group(i, "vg1"));
+}
+
+static void what_cannot_be_believed_is_damaged(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    char text[8192] = VGS "{\"report\":[{\"lv\":[";
+    size_t n = strlen(text);
+    struct volume v = volume_of(I, "root", D "01"), w = v;
+    strcpy(w.lv, "another_name");
+    n += (size_t)print_row(text + n, sizeof text - n, &v, ",mayfly.state=ready", ",");
+    n += (size_t)print_row(text + n, sizeof text - n, &w, "", ",");
+    strcpy(text + n,
+           "{\"vg_name\":\"vg0\",\"lv_name\":\"theirs\",\"lv_size\":\"1\",\"lv_tags\":\"a,b\"}]}]}");
+
+    _cleanup_inventory_ struct inventory *i = NULL;
+    assert_ok(parse(text, &i, &e), e);
+    assert_int_equal(i->n_volumes, 0);
+    assert_int_equal(i->n_damaged, 2);
+    assert_string_equal(i->damaged[1].lv, "another_name");
+    assert_true(strlen(i->damaged[0].reason.text) > 10);
+}
+
+static void an_empty_host_is_fine(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_inventory_ struct inventory *i = NULL;
+    assert_ok(parse("{\"report\":[{\"vg\":[]}]}{\"report\":[{\"lv\":[]}]}", &i, &e), e);
+    assert_int_equal(i->n_groups + i->n_volumes + i->n_damaged + i->n_maps, 0);
+}
+
+static void another_form_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "{",
+        "[]",
+        "{}{}",
+        VGS,
+        "null" LVS(""),
+        VGS "{\"report\":[{\"lv\":",
+        VGS VGS,
+        VGS LVS("1"),
+        VGS LVS("null"),
+        VGS LVS("{}"),
+        VGS LVS("{\"lv_tags\":\"mayfly=1\"}"),
+        VGS "{\"report\":[null]}",
+        VGS "{\"report\":[{\"lv\":{}}]}",
+        VGS "{\"report\":7}",
+        "{\"report\":[{\"vg\":[{\"vg_name\":7}]}]}" LVS(""),
+        "{\"report\":[{\"vg\":[{\"vg_name\":\"v\",\"vg_size\":\"1.5g\"}]}]}" LVS(""),
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"};
+    for (size_t k = 0; k < ARRAY_SIZE(bad); k++) {
+        struct inventory *i = NULL;
+        struct error e = ERROR_NONE;
+        int r = parse(bad[k], &i, &e);
+        if (r != -EPROTO || i || !*e.text)
+            fail_msg("%s gave %d, %s", bad[k], r, e.text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_volumes_and_maps_are_read),
+        cmocka_unit_test(what_cannot_be_believed_is_damaged),
+        cmocka_unit_test(an_empty_host_is_fine),
+        cmocka_unit_test(another_form_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
