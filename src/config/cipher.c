@@ -8,8 +8,6 @@
 
 #include "base/str.h"
 
-#include <stdio.h>
-
 #define KEY_SIZES_MAX 3
 
 static const struct cipher {
@@ -96,4 +94,14 @@ int cipher_check(const char *cipher, uint32_t key_bits, struct error *e)
         if (key_bits && c->key_bits[i] == key_bits)
             return 0;
     return wrong_size(c, key_bits, e);
+}
+
+void cipher_print_manual(FILE *out)
+{
+    fputs("[[ *cipher*\n:[ *key\\_size*\n", out);
+    for (size_t i = 0; i < ARRAY_SIZE(ciphers); i++) {
+        char sizes[64];
+        sizes_text(&ciphers[i], sizes, sizeof sizes);
+        fprintf(out, "|  %s\n:  %s\n", ciphers[i].name, sizes);
+    }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Run while Mayfly is built: `config-doc sample` prints mayfly.conf; `config-doc manual` copies a manual page
- * from its input and puts the options where the line @OPTIONS@ is. So neither can say what the parser does
- * not. */
+ * from its input and puts the options and ciphers where the lines @OPTIONS@ and @CIPHERS@ are. So neither can
+ * say what the parser does not. */
 #include "base/str.h"
+#include "config/cipher.h"
 #include "config/config.h"
 
 static void print_page(void)
@@ -11,6 +12,8 @@ static void print_page(void)
     while (fgets(line, sizeof line, stdin))
         if (streq(line, "@OPTIONS@\n"))
             config_print_manual(stdout);
+        else if (streq(line, "@CIPHERS@\n"))
+            cipher_print_manual(stdout);
         else
             fputs(line, stdout);
 }

@@ -5,7 +5,7 @@
  *     erase   rename to .doomed, overwrite, fdatasync, unlink         each half of it can be finished later
  *
  * Overwriting in place reaches the old bytes on ext4 and XFS over a plain disk. A file system that copies on
- * write, a flash drive or a snapshot may keep them: there, the sealing key has to go (mayfly-keys(7)).
+ * write, a flash drive or a snapshot may keep them: there, the sealing key has to go: see mayfly.conf(5).
  */
 #include "keys/local-folder.h"
 
