@@ -6,11 +6,10 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "virt/domain-xml.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-
-#define TEMPLATE_BYTES_MAX (1 << 20)
 
 struct launch_options {
     struct launch_request request;
@@ -161,15 +160,27 @@ static int read_template(const char *path, char **ret_xml, struct error *e)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
-        return error_set(e, errno, "domain XML %s: cannot be opened as user %s: %m", path, getenv("USER"));
-    int r = fd_read_text(fd, TEMPLATE_BYTES_MAX, ret_xml, NULL);
+        return error_set(e, errno, "domain XML %s: cannot be opened by the user that mayfly runs as: %m",
+                         path);
+    int r = fd_read_text(fd, DOMAIN_XML_MAX_BYTES, ret_xml, NULL);
     return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerror(-r)) : 0;
 }
 
-static void print_plan(const struct steps *plan)
+static int print_plan(const struct steps *plan, bool json, struct error *e)
 {
-    for (size_t i = 0; i < steps_count(plan); i++)
-        printf("%3zu. %s\n", i + 1, steps_what(plan, i));
+    struct json_object *document = json ? json_document() : NULL;
+    struct json_object *steps = json ? json_object_new_array() : NULL;
+    bool whole = steps != NULL;
+    for (size_t i = 0; i < steps_count(plan); i++) {
+        if (json)
+            whole = json_object_array_add(steps, json_object_new_string(steps_what(plan, i))) == 0 && whole;
+        else
+            printf("%3zu. %s\n", i + 1, steps_what(plan, i));
+    }
+    if (!json)
+        return 0;
+    whole = json_put(document, "steps", steps) && whole;
+    return json_print(document, whole, e);
 }
 
 static int print_launched(const struct launched *launched, uint32_t n, bool json, struct error *e)
@@ -216,9 +227,7 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
     progress_end(&s->progress);
     if (r < 0)
         return r;
-    if (o.request.dry_run) {
-        print_plan(plan);
-        return 0;
-    }
+    if (o.request.dry_run)
+        return print_plan(plan, g->json, e);
     return print_launched(launched, o.request.count, g->json, e);
 }
