@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/session.h"
 #include "cli/verb.h"
+#include "instance/operations.h"
 
 #include <stdio.h>
 #include <time.h>
