@@ -47,6 +47,12 @@ static struct secret *a_key(struct keymgr *km, const struct key_info *info, char
     return key;
 }
 
+/* The same, where its bytes do not matter. */
+static void make_key(struct keymgr *km, char id[KEY_ID_MAX])
+{
+    secret_free(a_key(km, &want, id));
+}
+
 static void assert_fetch(struct keymgr *km, const char *id, int wanted)
 {
     struct error e = ERROR_NONE;
@@ -111,7 +117,8 @@ static void suite_destroys_keys(void **state, const char *name)
     struct error e = ERROR_NONE;
     char a[KEY_ID_MAX], b[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
-    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a), *key_b = a_key(km, &want, b);
+    make_key(km, a);
+    _cleanup_secret_ struct secret *key_b = a_key(km, &want, b);
     assert_fetch(km, NO_KEY, -ENOKEY);
     assert_ok(keymgr_destroy(km, a, &e), e);
     assert_fetch(km, a, -ENOKEY);
@@ -158,7 +165,8 @@ static void suite_does_not_believe_ids(void **state, const char *name)
                                       NO_KEY "/"};
     char id[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    _cleanup_secret_ struct secret *none = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct error e = ERROR_NONE;
         assert_error(keymgr_fetch(km, bad[i], &none, &e), -EINVAL, e);
@@ -264,7 +272,7 @@ static void local_paths_are_ours_alone(void **state)
     char id[KEY_ID_MAX];
     struct stat st;
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    make_key(km, id);
     assert_int_equal(stat(folder_path(state, "keys"), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0700);
     assert_int_equal(stat(folder_path(state, SEALING), &st), 0);
@@ -313,7 +321,7 @@ static void local_tampering_is_noticed(void **state)
     char id[KEY_ID_MAX], wanted[600];
     uint8_t file[LOCAL_FILE_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
     _cleanup_close_ int fd = open_key_file(state, id);
     size_t n = read_key_file(fd, file);
     for (size_t i = 0; i < n; i++) {
@@ -342,7 +350,7 @@ static void local_files_of_other_sizes_are_refused(void **state)
 {
     char id[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    make_key(km, id);
     _cleanup_close_ int fd = open_key_file(state, id);
     struct stat st;
     assert_int_equal(fstat(fd, &st), 0);
@@ -368,7 +376,8 @@ static void local_keys_cannot_be_swapped(void **state)
     char a[KEY_ID_MAX], b[KEY_ID_MAX];
     uint8_t file[LOCAL_FILE_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a), *key_b = a_key(km, &want, b);
+    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a);
+    make_key(km, b);
     _cleanup_close_ int fd_a = open_key_file(state, a), fd_b = open_key_file(state, b);
     size_t n = read_key_file(fd_a, file);
     assert_int_equal(pwrite(fd_b, file, n, 0), n);
@@ -381,7 +390,8 @@ static void local_sealing_key_is_never_made_anew(void **state)
     struct error e = ERROR_NONE;
     char id[KEY_ID_MAX], other[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    _cleanup_secret_ struct secret *none = NULL;
     const char *path = folder_path(state, SEALING), *away = folder_path(state, "away");
     assert_int_equal(rename(path, away), 0);
 
@@ -449,7 +459,8 @@ static void local_folder_must_be_ours_alone(void **state)
     struct error e = ERROR_NONE;
     char id[KEY_ID_MAX], wanted[600];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    _cleanup_secret_ struct secret *none = NULL;
     const char *folder = folder_path(state, "keys");
     assert_int_equal(chmod(folder, 0750), 0);
     assert_error(keymgr_fetch(km, id, &none, &e), -EACCES, e);
@@ -480,7 +491,7 @@ static void local_destroy_overwrites(void **state)
     uint8_t before[LOCAL_FILE_MAX], after[LOCAL_FILE_MAX];
     struct stat st;
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    make_key(km, id);
     _cleanup_close_ int fd = open_key_file(state, id);
     size_t n = read_key_file(fd, before);
     assert_ok(keymgr_destroy(km, id, &e), e);
@@ -497,8 +508,8 @@ static void local_interrupted_destroy_is_finished(void **state)
     struct error e = ERROR_NONE;
     char a[KEY_ID_MAX], b[KEY_ID_MAX], name[300], doomed[300];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a), *key_b = a_key(km, &want, b);
-    _cleanup_close_ int fd = open_key_file(state, a);
+    make_key(km, a);
+    make_key(km, b);
     snprintf(name, sizeof name, "keys/%s", a);
     snprintf(doomed, sizeof doomed, "keys/%s.doomed", a);
     assert_int_equal(rename(folder_path(state, name), folder_path(state, doomed)), 0);
@@ -519,7 +530,7 @@ static void local_passes_over_what_is_not_ours(void **state)
 {
     char id[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    make_key(km, id);
     folder_write(state, "keys/README", "hello");
     folder_write(state, "keys/" NO_KEY ".bak", "hello");
     folder_write(state, "keys/x.doomed", "hello");
