@@ -146,6 +146,7 @@ static int wait_for_block(struct import *m, struct block *b, const struct image_
         if (nbd_poll(m->image->nbd, POLL_MSEC) < 0)
             return read_failed(m, -EIO, b->offset_bytes, e);
     }
+    b->cookie = 0; /* libnbd forgets it, and would say "not yet" for ever */
     return done < 0 ? read_failed(m, -EIO, b->offset_bytes, e) : 0;
 }
 

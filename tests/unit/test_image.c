@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening images, with the real qemu-nbd: what is refused, in which words, and that nothing is left over; and
+ * the cage, tried from inside. */
+#include "base/fd.h"
+#include "base/str.h"
+#include "image-files.h"
+#include "image/image-internal.h"
+#include "image/sandbox.h"
+
+#include <grp.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static void refused(const char *path, const char *format, int wanted, const char *words)
+{
+    struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    int before = count_descriptors();
+    assert_error(image_open(path, format, &i, &e), wanted, e);
+    assert_null(i);
+    if (!strstr(e.text, words) || !strstr(e.text, "image "))
+        fail_msg("no \"%s\" in: %s", words, e.text);
+    if (strpbrk(e.text, "\n\r"))
+        fail_msg("more than a line: %s", e.text);
+    assert_int_equal(count_children(), 0);
+    assert_int_equal(count_descriptors(), before);
+}
+
+static void sizes_are_told(void **state)
+{
+    (void)state;
+    run("truncate -s 1000001 odd; qemu-img create -q -f qcow2 a.qcow2 3T; truncate -s 3M 'we\"ird}, \n "
+        "name'");
+    static const struct {
+        const char *path;
+        uint64_t bytes;
+    } files[] = {{"odd", 1000448}, {"a.qcow2", UINT64_C(3) << 40}, {"we\"ird}, \n name", 3 << 20}};
+    for (size_t n = 0; n < ARRAY_SIZE(files); n++) {
+        _cleanup_image_ struct image *i = NULL;
+        struct error e = ERROR_NONE;
+        assert_ok(image_open(files[n].path, NULL, &i, &e), e);
+        assert_int_equal(image_size_bytes(i), files[n].bytes);
+        assert_int_equal(count_children(), 1);
+        i = image_close(i);
+        assert_int_equal(count_children(), 0);
+    }
+}
+
+static void what_is_no_image_is_refused(void **state)
+{
+    (void)state;
+    run("mkfifo fifo; mkdir folder; : > empty; truncate -s 1M zeros");
+    refused("none", NULL, -ENOENT, "No such file");
+    refused("no\nne", NULL, -ENOENT, "no?ne");
+    refused("fifo", NULL, -EINVAL, "neither a regular file");
+    refused("folder", NULL, -EINVAL, "neither a regular file");
+    refused("/dev/zero", NULL, -EINVAL, "neither a regular file");
+    refused("empty", NULL, -EINVAL, "is empty");
+    refused("zeros", "qcow2", -EINVAL, "not a qcow2");
+    refused("zeros", "vmdk", -EINVAL, "raw, qcow2");
+}
+
+static void bad_images_are_refused(void **state)
+{
+    (void)state;
+    run("qemu-img create -q -f raw secret 1M; qemu-img create -q -f qcow2 -b secret -F raw backed 1M\n"
+        "qemu-img create -q -f qcow2 -o data_file=data external 1M\n"
+        "qemu-img create -q -f qcow2 good 1G\n"
+        "qemu-img create -q -f qcow2 --object secret,id=s,data=abc -o "
+        "encrypt.format=luks,encrypt.key-secret=s luks 1M\n"
+        "put() { cp good $1; printf \"$3\" | dd of=$1 bs=1 seek=$2 conv=notrunc status=none; }\n"
+        "put corrupt 79 '\\002'; put huge 24 '\\021'; put l1 36 '\\377\\377\\377\\377'; put snaps 60 "
+        "'\\377'\n"
+        "cp good cut1; truncate -s 60 cut1; cp good cut2; truncate -s 196608 cut2; cp good cut3; truncate -s "
+        "65536 cut3\n"
+        "put refs 48 '\\0\\0\\0\\0\\0\\003\\0\\0'; put snapshots 60 "
+        "'\\0\\0\\377\\0\\0\\0\\0\\0\\0\\003\\0\\0'");
+    refused("backed", NULL, -EINVAL, "backing file");
+    refused("external", NULL, -EINVAL, "data is in another file");
+    refused("luks", NULL, -EINVAL, "encrypted");
+    refused("corrupt", NULL, -EINVAL, "corrupt");
+    refused("huge", NULL, -EINVAL, "1 EiB");
+    refused("l1", NULL, -EINVAL, "L1");
+    refused("snaps", NULL, -EINVAL, "snapshot");
+    refused("cut1", NULL, -EINVAL, "cut off");
+    refused("cut2", NULL, -EINVAL, "L1 table");
+    refused("cut3", NULL, -EINVAL, "L1 table");
+    refused("snapshots", NULL, -EIO, "qemu-nbd: "); /* a table that only QEMU can judge */
+}
+
+static void unreadable_is_said(void **state)
+{
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    run("truncate -s 1M locked; chmod 600 locked; truncate -s 1M open; chmod 644 open");
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct image *i = NULL;
+        struct error e = ERROR_NONE;
+        if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+            _exit(1);
+        if (image_open("locked", NULL, &i, &e) != -EACCES || !strstr(e.text, "user 65534 may not read it"))
+            _exit(2);
+        e = ERROR_NONE;
+        if (image_open("open", NULL, &i, &e) != 0)
+            _exit(3);
+        image_close(i);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* One try each, by system calls alone; the bit is set where it succeeded. */
+static int tries(void)
+{
+    int done = 0;
+    done |= syscall(SYS_openat, AT_FDCWD, "writable", O_WRONLY) >= 0 ? 1 << 0 : 0;
+    done |= syscall(SYS_openat, AT_FDCWD, "fresh", O_RDONLY | O_CREAT, 0600) >= 0 ? 1 << 1 : 0;
+    done |= syscall(SYS_openat, AT_FDCWD, "writable", O_RDWR) >= 0 ? 1 << 2 : 0;
+    done |= syscall(SYS_socket, AF_INET, SOCK_STREAM, 0) >= 0 ? 1 << 3 : 0;
+    done |= syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0 ? 1 << 4 : 0;
+    done |= syscall(SYS_mkdirat, AT_FDCWD, "made", 0700) >= 0 ? 1 << 5 : 0;
+    done |= syscall(SYS_openat, AT_FDCWD, "writable", O_RDONLY) >= 0 ? 1 << 6 : 0;
+    return done;
+}
+
+static int tried_inside(const struct sandbox *box)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (box && sandbox_enter(box) < 0)
+            _exit(255);
+        _exit(tries());
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void the_cage_holds(void **state)
+{
+    (void)state;
+    run("echo x > writable; echo y > given");
+    _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC);
+    _cleanup_sandbox_ struct sandbox *box = NULL;
+    struct error e = ERROR_NONE;
+    assert_ok(sandbox_prepare(given, &box, &e), e);
+
+    assert_int_equal(tried_inside(NULL), 0x7f); /* outside of it, all of that works */
+    run("rm -r fresh made");
+    assert_int_equal(tried_inside(box), sandbox_hides_files(box) ? 0 : 1 << 6);
+    assert_int_equal(access("fresh", F_OK), -1);
+}
+
+/* From inside: no new process, no write to a file that is open, but the given file may be opened again. */
+static void the_cage_lets_through_what_is_meant(void **state)
+{
+    (void)state;
+    run("echo x > target; echo y > given");
+    _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC),
+                        target = open("target", O_RDWR | O_CLOEXEC);
+    _cleanup_sandbox_ struct sandbox *box = NULL;
+    struct error e = ERROR_NONE;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", given);
+    assert_ok(sandbox_prepare(given, &box, &e), e);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        if (sandbox_enter(box) < 0)
+            _exit(1);
+        if (syscall(SYS_openat, AT_FDCWD, path, O_RDONLY) < 0)
+            _exit(2);
+        if (syscall(SYS_openat, AT_FDCWD, path, O_RDWR) >= 0)
+            _exit(3);
+        if (pwrite(target, "zzzz", 4, 100) >= 0)
+            _exit(4);
+        if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) >= 0)
+            _exit(5);
+        if (syscall(SYS_io_uring_setup, 4, NULL) >= 0 || errno != EPERM)
+            _exit(6);
+        if (syscall(SYS_keyctl, 0, 0) >= 0 || errno != EPERM)
+            _exit(7);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* The real qemu-nbd is in it: its own status says so. */
+static void the_server_is_in_the_cage(void **state)
+{
+    (void)state;
+    run("truncate -s 1M zeros");
+    _cleanup_image_ struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    assert_ok(image_open("zeros", NULL, &i, &e), e);
+    _cleanup_free_ char *line =
+        str_format("grep -q '^NoNewPrivs:.1$' /proc/%d/status\n"
+                   "grep -q '^Seccomp:.2$' /proc/%d/status\n"
+                   "grep -q '^CapPrm:.0*$' /proc/%d/status\n"
+                   "grep -q '^Max file size  *0  *0 ' /proc/%d/limits\n"
+                   "! grep -z -v -e ^PATH= -e ^LC_ALL= -e ^LISTEN_ -e ^MALLOC_ /proc/%d/environ\n",
+                   i->pid, i->pid, i->pid, i->pid, i->pid);
+    assert_non_null(line);
+    run(line);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_are_told),
+        cmocka_unit_test(what_is_no_image_is_refused),
+        cmocka_unit_test(bad_images_are_refused),
+        cmocka_unit_test(unreadable_is_said),
+        cmocka_unit_test(the_cage_holds),
+        cmocka_unit_test(the_cage_lets_through_what_is_meant),
+        cmocka_unit_test(the_server_is_in_the_cage),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole imports through the real qemu-nbd, each compared byte for byte with what `qemu-img convert -O raw`
+ * makes of the same image; the target is noise before, so that a hole that was left out shows. */
+#include "base/fd.h"
+#include "base/str.h"
+#include "image-files.h"
+#include "image/image-internal.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#define NOISE 0xa5
+
+struct watch {
+    uint64_t last, total, stop_at, kill_at;
+    unsigned calls;
+    bool backwards;
+    const struct image *image;
+};
+
+static void update(void *context, uint64_t done, uint64_t total)
+{
+    struct watch *w = context;
+    w->backwards |= done <= w->last || total != w->total || done - w->last > 2 << 20;
+    w->last = done;
+    w->calls++;
+    if (w->kill_at && done >= w->kill_at)
+        kill(w->image->pid, SIGKILL);
+}
+
+static bool stopped(void *context)
+{
+    struct watch *w = context;
+    return w->stop_at && w->last >= w->stop_at;
+}
+
+/* A target of `bytes` bytes of noise. */
+static int make_target(const char *path, uint64_t bytes)
+{
+    static uint8_t noise[1 << 20];
+    memset(noise, NOISE, sizeof noise);
+    int fd = path ? open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
+                  : memfd_create("target", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_true(fd >= 0);
+    for (uint64_t at = 0; at < bytes; at += sizeof noise) {
+        size_t n = bytes - at < sizeof noise ? (size_t)(bytes - at) : sizeof noise;
+        assert_int_equal(fd_pwrite_all(fd, noise, n, at), 0);
+    }
+    return fd;
+}
+
+static void compare(int fd, const char *wanted_path, uint64_t bytes, uint64_t all_bytes)
+{
+    static uint8_t got[1 << 20], wanted[1 << 20];
+    _cleanup_close_ int w = open(wanted_path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(lseek(w, 0, SEEK_END), bytes);
+    for (uint64_t at = 0; at < all_bytes; at += sizeof got) {
+        size_t n = all_bytes - at < sizeof got ? (size_t)(all_bytes - at) : sizeof got;
+        size_t of_image = at >= bytes ? 0 : bytes - at < n ? (size_t)(bytes - at) : n;
+        memset(wanted, NOISE, n);
+        assert_int_equal(fd_pread_all(w, wanted, of_image, at), 0);
+        assert_int_equal(fd_pread_all(fd, got, n, at), 0);
+        if (memcmp(got, wanted, n) != 0)
+            fail_msg("%s: differs in the MiB at %llu", wanted_path, (unsigned long long)at);
+    }
+}
+
+/* `file`: what is imported; `target`: NULL for a memfd. The target has 1 MiB and 512 bytes more. */
+static void import_equals_convert(const char *file, const char *format, const char *target)
+{
+    _cleanup_image_ struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    assert_ok(image_open(file, format, &i, &e), e);
+    uint64_t bytes = image_size_bytes(i), all = bytes + (1 << 20) + 512;
+    _cleanup_close_ int fd = make_target(target, all);
+    struct watch w = {.total = bytes};
+    struct image_progress p = {.update = update, .stopped = stopped, .context = &w};
+
+    int flags = fcntl(fd, F_GETFL);
+    assert_ok(image_import(i, fd, &p, &e), e);
+    assert_false(w.backwards);
+    assert_int_equal(w.last, bytes);
+    assert_int_equal(fcntl(fd, F_GETFL), flags);
+
+    _cleanup_free_ char *line =
+        str_format("qemu-img convert %s %s -O raw %s wanted", format ? "-f" : "", format ? format : "", file);
+    assert_non_null(line);
+    run(line);
+    compare(fd, "wanted", bytes, all);
+    i = image_close(i);
+    assert_int_equal(count_children(), 0);
+}
+
+static void every_format_comes_out_right(void **state)
+{
+    (void)state;
+    run("qemu-img create -q -f raw base.raw 41M\n"
+        "qemu-io -f raw -c 'write -P 1 0 1M' -c 'write -P 2 3M 5M' -c 'write -P 3 20000k 512' -c 'write -P 9 "
+        "42991104 512' "
+        "base.raw >/dev/null\n"
+        "dd if=/dev/urandom of=base.raw bs=1M seek=9 count=4 conv=notrunc status=none\n"
+        "qemu-img convert -f raw -O qcow2 base.raw plain.qcow2\n"
+        "qemu-img convert -f raw -O qcow2 -o compat=0.10 base.raw old.qcow2\n"
+        "qemu-img convert -f raw -O qcow2 -c base.raw zlib.qcow2\n"
+        "qemu-img convert -f raw -O qcow2 -c -o compression_type=zstd base.raw zstd.qcow2\n"
+        "qemu-img convert -f raw -O qcow2 -o extended_l2=on,cluster_size=128k base.raw wide.qcow2\n"
+        "qemu-img convert -f raw -O qcow2 -o cluster_size=512 base.raw small.qcow2\n"
+        "qemu-img convert -f raw -O qcow2 -c -o cluster_size=2M base.raw large.qcow2\n"
+        "qemu-img convert -f raw -O qcow2 -o preallocation=full base.raw full.qcow2\n"
+        "cp plain.qcow2 snapshot.qcow2; qemu-img snapshot -c one snapshot.qcow2");
+    static const char *const files[] = {"base.raw",   "plain.qcow2",   "old.qcow2",   "zlib.qcow2",
+                                        "zstd.qcow2", "wide.qcow2",    "small.qcow2", "large.qcow2",
+                                        "full.qcow2", "snapshot.qcow2"};
+    for (size_t n = 0; n < ARRAY_SIZE(files); n++) {
+        import_equals_convert(files[n], n ? NULL : "raw", "target");
+        import_equals_convert(files[n], n ? NULL : "raw", NULL);
+    }
+}
+
+static void odd_sizes_come_out_right(void **state)
+{
+    (void)state;
+    run("dd if=/dev/urandom of=odd.raw bs=1000001 count=5 status=none; dd if=/dev/urandom of=tiny.raw bs=1 "
+        "count=7 status=none\n"
+        "cp odd.raw odd512.raw; truncate -s 5000192 odd512.raw; qemu-img convert -f raw -O qcow2 odd512.raw "
+        "odd.qcow2");
+    import_equals_convert("odd.raw", "raw", "target");
+    import_equals_convert("tiny.raw", "raw", "target");
+    import_equals_convert("odd.qcow2", NULL, "target");
+    import_equals_convert("odd.qcow2", "raw", "target"); /* a qcow2 as it is, for who says so */
+}
+
+static void large_holes_are_zeros(void **state)
+{
+    (void)state;
+    run("qemu-img create -q -f qcow2 sparse.qcow2 1100M\n"
+        "qemu-io -c 'write -P 1 500M 64k' -c 'write -P 2 1073676288 128k' sparse.qcow2 >/dev/null");
+    import_equals_convert("sparse.qcow2", NULL, "target");
+    run("rm target wanted");
+}
+
+/* One import that must fail, on a target of noise. */
+static int failing(const char *file, int fd, struct watch *w, struct error *e)
+{
+    _cleanup_image_ struct image *i = NULL;
+    *e = ERROR_NONE;
+    assert_ok(image_open(file, NULL, &i, e), *e);
+    w->total = image_size_bytes(i);
+    w->image = i;
+    struct image_progress p = {.update = update, .stopped = stopped, .context = w};
+    int r = image_import(i, fd, &p, e);
+    i = image_close(i);
+    assert_int_equal(count_children(), 0);
+    return r;
+}
+
+static void failures_are_told(void **state)
+{
+    (void)state;
+    struct watch w = {0};
+    struct error e;
+    run("dd if=/dev/urandom of=data.raw bs=1M count=40 status=none; qemu-img convert -f raw -O qcow2 "
+        "data.raw data.qcow2\n"
+        "truncate -s 20M data.qcow2");
+    _cleanup_close_ int small = make_target("small", (40 << 20) - 512);
+    assert_error(failing("data.raw", small, &w, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "do not fit"));
+    run("tr -d '\\245' < small | cmp - /dev/null"); /* noise, still */
+
+    _cleanup_close_ int fd = make_target("target", 40 << 20);
+    w = (struct watch){.stop_at = 6 << 20};
+    assert_error(failing("data.raw", fd, &w, &e), -ECANCELED, e);
+    assert_int_equal(w.last, 6 << 20);
+
+    w = (struct watch){.kill_at = 4 << 20};
+    assert_error(failing("data.raw", fd, &w, &e), -EIO, e);
+    assert_non_null(strstr(e.text, "killed by signal 9"));
+
+    /* Sealed against writing: what a device that is read-only would say. */
+    _cleanup_close_ int sealed = make_target(NULL, 40 << 20);
+    assert_int_equal(fcntl(sealed, F_ADD_SEALS, F_SEAL_WRITE), 0);
+    w = (struct watch){0};
+    assert_error(failing("data.raw", sealed, &w, &e), -EPERM, e);
+    assert_non_null(strstr(e.text, "cannot be written at byte 0"));
+}
+
+static void a_full_device_is_told(void **state)
+{
+    (void)state;
+    struct rlimit before, limited;
+    struct watch w = {0};
+    struct error e;
+    run("dd if=/dev/urandom of=data.raw bs=1M count=40 status=none");
+    _cleanup_close_ int fd = make_target("target", 40 << 20);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limited = before;
+    limited.rlim_cur = 10 << 20;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limited), 0);
+    int r = failing("data.raw", fd, &w, &e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_error(r, -EFBIG, e);
+    assert_non_null(strstr(e.text, "cannot be written at byte 10485760"));
+}
+
+/* Beyond its end a cut-off qcow2 has zeros for QEMU, or an error: either way, never another's bytes. */
+static void cut_off_data(void **state)
+{
+    (void)state;
+    run("dd if=/dev/urandom of=data.raw bs=1M count=40 status=none; qemu-img convert -f raw -O qcow2 "
+        "data.raw cut.qcow2\n"
+        "qemu-img convert -c -f raw -O qcow2 data.raw cutc.qcow2; truncate -s 20M cut.qcow2 cutc.qcow2");
+    import_equals_convert("cut.qcow2", NULL, "target");
+    _cleanup_close_ int fd = make_target("target", 40 << 20);
+    struct watch w = {0};
+    struct error e;
+    int r = failing("cutc.qcow2", fd, &w, &e);
+    if (r != 0 && (r != -EIO || !strstr(e.text, "cannot be read at byte ")))
+        fail_msg("%d: %s", r, e.text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_format_comes_out_right), cmocka_unit_test(odd_sizes_come_out_right),
+        cmocka_unit_test(large_holes_are_zeros),        cmocka_unit_test(failures_are_told),
+        cmocka_unit_test(a_full_device_is_told),        cmocka_unit_test(cut_off_data),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
