@@ -54,7 +54,7 @@ static off_t offset_of(const char *uuid)
 {
     uuid_t binary;
     uint64_t offset = 0;
-    uuid_parse(uuid, binary); /* checked by the caller */
+    uuid_parse(uuid, binary);                  /* checked by the caller */
     for (size_t i = 0; i < sizeof binary; i++) /* both halves, since either may be alike in many */
         offset = (offset << 8 | offset >> 56) ^ binary[i];
     return (off_t)(offset & (UINT64_MAX >> 2));

@@ -44,7 +44,11 @@ static int take_connection(int *ret_socket, struct error *e)
 static int start(const char *config_path, struct config *config, struct error *e)
 {
     int r = sandbox_enter(e);
-    return r < 0 ? r : config_load(config_path, CONFIG_ROOT_OWNED, config, e);
+    if (r == 0)
+        r = config_load(config_path, CONFIG_ROOT_OWNED, config, e); /* perhaps relative to where we are */
+    if (r < 0)
+        return r;
+    return chdir("/") < 0 ? error_set(e, errno, "mayfly-broker: cannot go to /: %m") : 0;
 }
 
 static int run(const char *config_path, struct error *e)

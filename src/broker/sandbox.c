@@ -105,7 +105,8 @@ int sandbox_harden(struct error *e)
     setsid(); /* fails where we lead one already: all the same */
     for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
         signal(ignored[i], SIG_IGN);
-    if (chdir("/") < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+    signal(SIGCHLD, SIG_DFL); /* where our parent ignores it, we could not wait for children */
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
         return error_set(e, errno, "mayfly-broker: cannot be hardened: %m");
     return 0;
 }
