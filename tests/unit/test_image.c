@@ -68,15 +68,13 @@ static void bad_images_are_refused(void **state)
     run("qemu-img create -q -f raw secret 1M; qemu-img create -q -f qcow2 -b secret -F raw backed 1M\n"
         "qemu-img create -q -f qcow2 -o data_file=data external 1M\n"
         "qemu-img create -q -f qcow2 good 1G\n"
-        "qemu-img create -q -f qcow2 --object secret,id=s,data=abc -o "
-        "encrypt.format=luks,encrypt.key-secret=s luks 1M\n"
         "put() { cp good $1; printf \"$3\" | dd of=$1 bs=1 seek=$2 conv=notrunc status=none; }\n"
         "put corrupt 79 '\\002'; put huge 24 '\\021'; put l1 36 '\\377\\377\\377\\377'; put snaps 60 "
         "'\\377'\n"
         "cp good cut1; truncate -s 60 cut1; cp good cut2; truncate -s 196608 cut2; cp good cut3; truncate -s "
         "65536 cut3\n"
-        "put refs 48 '\\0\\0\\0\\0\\0\\003\\0\\0'; put snapshots 60 "
-        "'\\0\\0\\377\\0\\0\\0\\0\\0\\0\\003\\0\\0'");
+        "put luks 32 '\\0\\0\\0\\002'; put snapshots 60 '\\0\\0\\0\\001\\0\\0\\0\\0\\0\\004\\0\\0'\n"
+        "tr '\\0' '\\377' < /dev/zero | dd of=snapshots bs=64k seek=4 count=1 iflag=fullblock status=none");
     refused("backed", NULL, -EINVAL, "backing file");
     refused("external", NULL, -EINVAL, "data is in another file");
     refused("luks", NULL, -EINVAL, "encrypted");
