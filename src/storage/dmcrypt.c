@@ -1,1 +1,423 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* dm-crypt maps by device-mapper's ioctls. See dmcrypt.h for the stack.
+ *
+ *     key -> thread key ring (logon: no one reads it back) -> dm-crypt's own copy; unlinked from the ring
+ *
+ * The key is in no table, no argument and no copy of libdevmapper's. Names are looked up in device-mapper
+ * itself, never as paths, which could lead elsewhere. What has not a uuid of ours is not touched.
+ */
+#include "storage/dmcrypt.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <keyutils.h>
+#include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What a guest writes must not be probed by the host, nor get links or mounts there. */
+#define UDEV_FLAGS                                                                                           \
+    (DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | DM_UDEV_DISABLE_DISK_RULES_FLAG |                                \
+     DM_UDEV_DISABLE_OTHER_RULES_FLAG)
+#define UDEV_DEADLINE_MSEC  30000
+#define CLOSE_DEADLINE_MSEC 5000
+
+static inline void task_freep(struct dm_task **t)
+{
+    if (*t)
+        dm_task_destroy(*t);
+}
+#define _cleanup_task_ _cleanup_(task_freep)
+
+/* ---- libdevmapper ---- */
+
+/* libdevmapper gives its log function no argument of ours; without one it writes to stderr. */
+static char last_message[256];
+
+static void _printf_(5, 6)
+    keep_message(int level, const char *file, int line, int errnum, const char *format, ...)
+{
+    (void)file, (void)line, (void)errnum;
+    if ((level & 7) > 3) /* 3: an error, as in syslog; the other bits are flags */
+        return;
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(last_message, sizeof last_message, format, ap);
+    va_end(ap);
+}
+
+static bool udev_runs(void)
+{
+    return access("/run/udev/control", F_OK) == 0;
+}
+
+static void pause_msec(unsigned msec)
+{
+    struct timespec t = {.tv_sec = msec / 1000, .tv_nsec = (long)(msec % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
+/* A task on the map with this name or uuid (one may be NULL). */
+static int new_task(int type, const char *name, const char *uuid, struct dm_task **ret)
+{
+    char version[64];
+    dm_log_with_errno_init(keep_message);
+    dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
+    dm_udev_set_sync_support(udev_runs());
+    if (!dm_driver_version(version, sizeof version))
+        return -ENODEV;
+    _cleanup_task_ struct dm_task *t = dm_task_create(type);
+    if (!t || (name && !dm_task_set_name(t, name)) || (uuid && !dm_task_set_uuid(t, uuid)))
+        return -ENOMEM;
+    *ret = TAKE_PTR(t);
+    return 0;
+}
+
+static int run_task(struct dm_task *t)
+{
+    last_message[0] = '\0';
+    if (dm_task_run(t))
+        return 0;
+    int errnum = dm_task_get_errno(t);
+    return errnum ? -errnum : -EIO;
+}
+
+/* For a change of device nodes: waits for udevd, but not for ever, or has the nodes made at once. */
+static int run_task_and_nodes(struct dm_task *t)
+{
+    uint32_t cookie = 0;
+    bool udev = udev_runs();
+    int ready = 0;
+    if (udev && !dm_task_set_cookie(t, &cookie, UDEV_FLAGS))
+        return -EIO;
+    int r = run_task(t);
+    for (unsigned waited = 0; udev && waited < UDEV_DEADLINE_MSEC; waited += 5) {
+        if (!dm_udev_wait_immediate(cookie, &ready) || ready)
+            break;
+        pause_msec(5);
+    }
+    dm_task_update_nodes();
+    return r;
+}
+
+struct found {
+    struct dm_info info;
+    char name[DM_NAME_LEN];
+    char uuid[DM_UUID_LEN];
+};
+
+/* A map by name or uuid. -ENOENT: there is none. */
+static int look_up(const char *name, const char *uuid, struct found *ret, struct error *e)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    const char *its_name, *its_uuid;
+    int r = new_task(DM_DEVICE_INFO, name, uuid, &t);
+    if (r == 0)
+        r = run_task(t);
+    if (r == 0 && !dm_task_get_info(t, &ret->info))
+        r = -EIO;
+    if (r < 0)
+        return error_set(e, r == -ENXIO ? -ENODEV : r, "map %s: cannot be looked up: %s", name ? name : uuid,
+                         r == -ENODEV ? "no device-mapper; try modprobe dm-mod" : last_message);
+    its_name = ret->info.exists ? dm_task_get_name(t) : NULL;
+    its_uuid = ret->info.exists ? dm_task_get_uuid(t) : NULL;
+    if (!ret->info.exists)
+        return -ENOENT;
+    if (str_copy(ret->name, sizeof ret->name, its_name ? its_name : "") < 0 ||
+        str_copy(ret->uuid, sizeof ret->uuid, its_uuid ? its_uuid : "") < 0)
+        return error_set(e, -EUNSAFE, "map %s: its name or uuid is too long", name ? name : uuid);
+    return 0;
+}
+
+static int remove_map(const char *name)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    int r = new_task(DM_DEVICE_REMOVE, name, NULL, &t);
+    return r < 0 ? r : run_task_and_nodes(t);
+}
+
+/* ---- opening ---- */
+
+/* The logical volume's own device and its size, from device-mapper. */
+static int find_volume(const struct volume *v, dev_t *ret_device, uint64_t *ret_sectors, struct error *e)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    struct dm_pool *pool = dm_pool_create("names", 512);
+    const char *name = pool ? dm_build_dm_name(pool, v->vg, v->lv, NULL) : NULL;
+    int r = name ? new_task(DM_DEVICE_TABLE, name, NULL, &t) : -ENOMEM;
+    if (r == 0)
+        r = run_task(t);
+    if (pool)
+        dm_pool_destroy(pool);
+
+    struct dm_info info = {.exists = 0};
+    if (r < 0 || !dm_task_get_info(t, &info) || !info.exists)
+        return error_set(e, r == -ENODEV || r == -ENOMEM ? r : -ENOENT,
+                         "volume %s/%s: cannot be opened: it has no device; activate it with lvchange -ay",
+                         v->vg, v->lv);
+    const char *uuid = dm_task_get_uuid(t);
+    if (!uuid || !str_starts(uuid, "LVM-"))
+        return error_set(e, -EUNSAFE, "volume %s/%s: refused: the device with its name is not LVM's", v->vg,
+                         v->lv);
+
+    uint64_t start = 0, length = 0;
+    char *type = NULL, *params = NULL;
+    for (void *next = NULL;;) {
+        next = dm_get_next_target(t, next, &start, &length, &type, &params);
+        if (!next)
+            break;
+    }
+    *ret_device = makedev(info.major, info.minor);
+    *ret_sectors = start + length;
+    return 0;
+}
+
+static bool leads_to(const char *name, dev_t below)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    if (new_task(DM_DEVICE_DEPS, name, NULL, &t) < 0 || run_task(t) < 0)
+        return false;
+    const struct dm_deps *deps = dm_task_get_deps(t);
+    return deps && deps->count == 1 && deps->device[0] == below;
+}
+
+/* 0: the way is free. -EEXIST: this disk's map is there. -EUNSAFE: something else is. */
+static int check_existing(const struct volume *v, const char *name, dev_t below, struct error *e)
+{
+    char uuid[MAP_UUID_MAX], opened[MAP_UUID_MAX];
+    struct found f;
+    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s", v->disk);
+    snprintf(opened, sizeof opened, MAP_UUID_PREFIX "%s" MAP_UUID_OPENED, v->disk);
+    int r = look_up(name, NULL, &f, e);
+    if (r == -ENOENT) {
+        r = look_up(NULL, uuid, &f, e);
+        if (r == -ENOENT)
+            r = look_up(NULL, opened, &f, e);
+        if (r < 0)
+            return r == -ENOENT ? 0 : r;
+        return error_set(e, -EUNSAFE, "map %s: refused: map %s has the uuid of this disk; see dmsetup info",
+                         name, f.name);
+    }
+    if (r < 0)
+        return r;
+    if (!streq(f.uuid, uuid) && !streq(f.uuid, opened))
+        return error_set(e, -EUNSAFE,
+                         "map %s: refused: a map of this name is there with uuid '%s', which is not this "
+                         "disk's; see dmsetup info",
+                         name, f.uuid);
+    if (!f.info.live_table &&
+        f.info.open_count == 0) /* whoever made it was interrupted before it led anywhere */
+        return remove_map(name) < 0 ? error_set(e, -EBUSY, "map %s: half made, and cannot be removed", name)
+                                    : 0;
+    if (!leads_to(name, below))
+        return error_set(e, -EUNSAFE,
+                         "map %s: refused: it is open and leads to another device than %s/%s; see dmsetup "
+                         "deps",
+                         name, v->vg, v->lv);
+    return error_set(e, -EEXIST, "map %s: is open already", name);
+}
+
+static bool kernel_has_crypt(void)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    if (new_task(DM_DEVICE_LIST_VERSIONS, NULL, NULL, &t) < 0 || run_task(t) < 0)
+        return true; /* not known */
+    const struct dm_versions *target = dm_task_get_versions(t), *last = NULL;
+    for (; target && target != last; target = (const void *)((const char *)target + last->next)) {
+        if (streq(target->name, "crypt"))
+            return true;
+        last = target;
+    }
+    return false;
+}
+
+/* libdevmapper passes the kernel's errno on in its message alone (-EIO here); the rest is in dmesg. */
+static int explain_create(const struct volume *v, const char *name, int r, struct error *e)
+{
+    char message[sizeof last_message];
+    memcpy(message, last_message, sizeof message);
+    if (r == -ENOMEM)
+        return error_memory(e);
+    if (r == -ENODEV || !kernel_has_crypt())
+        return error_set(e, -ENODEV,
+                         "map %s: cannot be made: the kernel has no dm-crypt; try modprobe dm_crypt", name);
+    return error_set(e, r == -EBUSY ? r : -EOPNOTSUPP,
+                     "map %s: cannot be made of %s, %" PRIu32 " bits, %" PRIu32
+                     "-byte sectors: %s; does this kernel "
+                     "have that? see dmesg",
+                     name, v->cipher, v->key_bits, v->sector_bytes, message);
+}
+
+static int create(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
+                  const struct map_options *o, struct dm_info *ret, struct error *e)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    char uuid[MAP_UUID_MAX], params[320];
+    bool large = v->sector_bytes == 4096;
+    int n_options = (large ? 2 : 0) + o->discards + (o->no_workqueues ? 2 : 0);
+    int n = snprintf(params, sizeof params, "%s :%" PRIu32 ":logon:mayfly:%s 0 %u:%u 0", v->cipher,
+                     v->key_bits / 8, v->disk, major(below), minor(below));
+    if (n_options)
+        snprintf(params + n, sizeof params - (size_t)n, " %d%s%s%s", n_options,
+                 large ? " sector_size:4096 iv_large_sectors" : "", o->discards ? " allow_discards" : "",
+                 o->no_workqueues ? " no_read_workqueue no_write_workqueue" : "");
+    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
+
+    int r = new_task(DM_DEVICE_CREATE, name, uuid, &t);
+    if (r == 0 && !dm_task_add_target(t, 0, sectors, "crypt", params))
+        r = -ENOMEM;
+    if (r == 0)
+        r = run_task_and_nodes(t);
+    if (r == 0 && !dm_task_get_info(t, ret))
+        r = -EIO;
+    return r < 0 ? explain_create(v, name, r, e) : 0;
+}
+
+/* A node that leads elsewhere would be written to instead. */
+static int check_node(const char *name, const struct dm_info *info, struct error *e)
+{
+    char path[DEVICE_PATH_MAX];
+    struct stat st;
+    snprintf(path, sizeof path, "/dev/mapper/%s", name);
+    if (stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == makedev(info->major, info->minor))
+        return 0;
+    return error_set(e, -ENXIO, "map %s: closed again: %s does not lead to it; is udevd in trouble?", name,
+                     path);
+}
+
+int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
+                 struct error *e)
+{
+    char name[MAP_NAME_MAX], description[64];
+    struct dm_info info;
+    dev_t below = 0;
+    uint64_t sectors = 0;
+    volume_map_name(v, name);
+    int r = find_volume(v, &below, &sectors, e);
+    if (r == 0)
+        r = check_existing(v, name, below, e);
+    if (r < 0)
+        return r;
+
+    snprintf(description, sizeof description, "mayfly:%s", v->disk);
+    key_serial_t key = add_key("logon", description, secret_peek(volume_key), secret_size(volume_key),
+                               KEY_SPEC_THREAD_KEYRING);
+    if (key < 0)
+        return error_set(e, errno,
+                         "map %s: cannot be made: the kernel's key ring does not take the key: %m%s", name,
+                         errno == EDQUOT ? "; see /proc/sys/kernel/keys/root_maxkeys" : "");
+    r = create(v, name, below, sectors, o, &info, e);
+    keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
+    if (r < 0)
+        return r;
+    r = check_node(name, &info, e);
+    if (r < 0)
+        remove_map(name);
+    return r;
+}
+
+/* ---- closing and looking ---- */
+
+static int refuse_foreign(const struct found *f, struct error *e)
+{
+    if (str_starts(f->uuid, MAP_UUID_PREFIX))
+        return 0;
+    return error_set(e, -EUNSAFE, "map %s: left alone: its uuid '%s' is not one of Mayfly's", f->name,
+                     f->uuid);
+}
+
+/* " by dm-3 dm-4", from sysfs; processes and mounts are not found there. */
+static void holders(const struct dm_info *info, char *text, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/sys/dev/block/%u:%u/holders", info->major, info->minor);
+    DIR *d = opendir(path);
+    text[0] = '\0';
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        size_t used = strlen(text);
+        if (entry->d_name[0] != '.')
+            snprintf(text + used, size - used, "%s%.32s", used ? " " : " by ", entry->d_name);
+    }
+    if (d)
+        closedir(d);
+}
+
+int dmcrypt_close(const char *map_name, struct error *e)
+{
+    struct found f;
+    char by[128];
+    int r = look_up(map_name, NULL, &f, e);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    r = refuse_foreign(&f, e);
+    if (r < 0)
+        return r;
+    r = remove_map(map_name);
+    for (unsigned msec = 10, waited = 0; r == -EBUSY && waited < CLOSE_DEADLINE_MSEC;
+         waited += msec, msec *= 2) {
+        pause_msec(msec);
+        r = remove_map(map_name);
+    }
+    if (r == 0 || r == -ENXIO || look_up(map_name, NULL, &f, NULL) == -ENOENT)
+        return 0;
+    holders(&f.info, by, sizeof by);
+    return error_set(e, r,
+                     "map %s: cannot be closed: it is held open %d times%s; see lsblk, and fuser -vm "
+                     "/dev/mapper/%s",
+                     map_name, f.info.open_count, by, map_name);
+}
+
+static int to_map(const struct found *f, struct map *ret, struct error *e)
+{
+    *ret = (struct map){.open_count = f->info.open_count};
+    if (str_copy(ret->name, sizeof ret->name, f->name) < 0 ||
+        str_copy(ret->uuid, sizeof ret->uuid, f->uuid) < 0)
+        return error_set(e, -EUNSAFE, "map %s: has a uuid of Mayfly's, but not such a name; see dmsetup info",
+                         f->name);
+    return 0;
+}
+
+int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
+{
+    struct found f;
+    int r = look_up(map_name, NULL, &f, e);
+    if (r == -ENOENT)
+        return error_set(e, r, "map %s: is not open", map_name);
+    if (r == 0)
+        r = refuse_foreign(&f, e);
+    return r < 0 ? r : to_map(&f, ret, e);
+}
+
+int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    _cleanup_free_ struct map *maps = NULL;
+    struct found f;
+    size_t n = 0;
+    int r = new_task(DM_DEVICE_LIST, NULL, NULL, &t);
+    if (r == 0)
+        r = run_task(t);
+    if (r < 0)
+        return error_set(e, r, "maps: cannot be listed: %s",
+                         r == -ENODEV ? "no device-mapper" : last_message);
+    const struct dm_names *d = dm_task_get_names(t);
+    for (bool more = d && d->dev; more; more = d->next, d = (const void *)((const char *)d + d->next)) {
+        r = look_up(d->name, NULL, &f, e);
+        if (r == -ENOENT || (r == 0 && !str_starts(f.uuid, MAP_UUID_PREFIX)))
+            continue;
+        struct map *bigger = r < 0 ? NULL : reallocarray(maps, n + 1, sizeof *maps);
+        if (bigger)
+            maps = bigger;
+        if (r == 0)
+            r = bigger ? to_map(&f, &maps[n++], e) : error_memory(e);
+        if (r < 0)
+            return r;
+    }
+    *ret = TAKE_PTR(maps);
+    *ret_n = n;
+    return 0;
+}

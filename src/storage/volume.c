@@ -1,1 +1,142 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The one judge of a struct volume, whether it came through a socket or from the tags that LVM keeps, and the
+ * names that follow from it. Nothing here touches a device. See volume.h.
+ */
+#include "storage/volume.h"
+
+#include "config/cipher.h"
+
+#include <stdio.h>
+
+#define TAG_OTHERS "_+.-/=!:#&" /* what LVM allows in a tag besides letters and digits */
+#define VG_OTHERS  "_+.-"
+
+/* A field that may have come through a socket: does it end, and is it not empty? */
+static bool is_text(const char *field, size_t size)
+{
+    return field[0] && memchr(field, '\0', size);
+}
+#define IS_TEXT(field) is_text(field, sizeof(field))
+
+static bool is_empty(const struct volume *v)
+{
+    return !v->key_bits && !v->sector_bytes && !v->key[0] && !v->kdf[0] && !v->check[0] && !v->scope;
+}
+
+static bool vg_valid(const char *vg)
+{
+    return vg[0] != '-' && vg[0] != '.' && str_made_of(vg, VG_OTHERS);
+}
+
+/* root, swap, eph0 to eph99 */
+static bool role_valid(const char *role)
+{
+    if (streq(role, "root") || streq(role, "swap"))
+        return true;
+    size_t digits = str_starts(role, "eph") ? strspn(role + 3, "0123456789") : 0;
+    return digits && !role[3 + digits] && (digits == 1 || (digits == 2 && role[3] != '0'));
+}
+
+/* MANAGER:ID */
+static bool key_ref_valid(const char *key)
+{
+    size_t manager = strspn(key, "abcdefghijklmnopqrstuvwxyz");
+    return manager && key[manager] == ':' && key[manager + 1] && str_made_of(key, TAG_OTHERS);
+}
+
+static bool check_valid(const char *check)
+{
+    return strspn(check, "0123456789abcdef") == CHECK_HEX - 1;
+}
+
+/* Empty fields alone, or all that a key needs. Returns what is wrong, or NULL. */
+static const char *wrong_encryption(const struct volume *v)
+{
+    if (!volume_encrypted(v))
+        return is_empty(v) ? NULL : "the plain volume has fields of an encrypted one";
+    if (v->sector_bytes != 512 && v->sector_bytes != 4096)
+        return "sector size (it must be 512 or 4096)";
+    if (!IS_TEXT(v->key) || !key_ref_valid(v->key))
+        return "key (it must be MANAGER:ID)";
+    if (v->scope != KEY_SCOPE_INSTANCE && v->scope != KEY_SCOPE_BATCH)
+        return "scope of the key";
+    if (!IS_TEXT(v->kdf) || !streq(v->kdf, "hkdf-sha512"))
+        return "key derivation (it must be hkdf-sha512)";
+    if (!IS_TEXT(v->check) || !check_valid(v->check))
+        return "check value (it must be 32 hex digits)";
+    return NULL;
+}
+
+/* Returns what is wrong with the identity of the volume, or NULL. */
+static const char *wrong_identity(const struct volume *v)
+{
+    struct volume expected = *v;
+    if (!IS_TEXT(v->instance) || !uuid_valid(v->instance))
+        return "uuid of the instance";
+    if (!IS_TEXT(v->disk) || !uuid_valid(v->disk))
+        return "uuid of the disk";
+    if (!IS_TEXT(v->role) || !role_valid(v->role))
+        return "role (it must be root, swap or eph0 to eph99)";
+    volume_set_lv_name(&expected);
+    if (!streq(v->lv, expected.lv))
+        return "name (it does not follow from instance and role)";
+    if (!IS_TEXT(v->name) || !str_made_of(v->name, TAG_OTHERS))
+        return "name of the instance";
+    if (v->state != VOLUME_BUILDING && v->state != VOLUME_READY && v->state != VOLUME_DOOMED)
+        return "state";
+    return v->size_bytes ? NULL : "size";
+}
+
+int volume_check(const struct volume *v, struct error *e)
+{
+    if (!IS_TEXT(v->vg) || !vg_valid(v->vg) || !IS_TEXT(v->lv) || !str_made_of(v->lv, VG_OTHERS))
+        return error_set(e, -EINVAL, "volume: its names are not of the form that LVM and Mayfly have");
+    const char *wrong = wrong_identity(v);
+    if (!wrong && !IS_TEXT(v->cipher))
+        wrong = "cipher";
+    if (!wrong)
+        wrong = wrong_encryption(v);
+    if (wrong)
+        return error_set(e, -EINVAL, "volume %s/%s: cannot be believed, wrong: %s; see mayfly-tags(7)", v->vg,
+                         v->lv, wrong);
+    int r = volume_encrypted(v) ? cipher_check(v->cipher, v->key_bits, e) : 0;
+    if (r < 0)
+        error_prefix(e, "volume %s/%s: ", v->vg, v->lv);
+    return r;
+}
+
+void volume_set_lv_name(struct volume *v)
+{
+    bool root = streq(v->role, "root");
+    snprintf(v->lv, sizeof v->lv, "%.36s_disk%s%.7s", v->instance, root ? "" : ".", root ? "" : v->role);
+}
+
+void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX])
+{
+    snprintf(field, MAP_NAME_MAX, "%.63s-dmcrypt", v->lv);
+}
+
+void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX])
+{
+    if (volume_encrypted(v))
+        snprintf(field, DEVICE_PATH_MAX, "/dev/mapper/%.63s-dmcrypt", v->lv);
+    else
+        snprintf(field, DEVICE_PATH_MAX, "/dev/%.63s/%.63s", v->vg, v->lv);
+}
+
+static const char *const state_names[] = {"building", "ready", "doomed"};
+
+const char *volume_state_name(enum volume_state state)
+{
+    return state_names[state];
+}
+
+int volume_state_parse(const char *text, enum volume_state *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(state_names); i++)
+        if (streq(state_names[i], text)) {
+            *ret = (enum volume_state)i;
+            return 0;
+        }
+    return -EINVAL;
+}

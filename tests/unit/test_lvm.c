@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of LVM's reports; LVM itself is for the lab. */
+#include "storage/lvm.h"
+#include "unit.h"
+
+static const char row[] = "          {\"lv_name\":\"a_disk\", \"lv_size\":\"4194304\", \"lv_tags\":\"\"},\n"
+                          "          {\"vg_name\":\"vg0\"}\n";
+
+static void fields_are_found(void **state)
+{
+    (void)state;
+    char field[16];
+    assert_int_equal(lvm_row_field(row, "lv_name", field, sizeof field), 0);
+    assert_string_equal(field, "a_disk");
+    assert_int_equal(lvm_row_field(row, "lv_size", field, sizeof field), 0);
+    assert_string_equal(field, "4194304");
+    assert_int_equal(lvm_row_field(row, "lv_tags", field, sizeof field), 0);
+    assert_string_equal(field, "");
+}
+
+static void a_row_ends_with_its_line(void **state)
+{
+    (void)state;
+    char field[16];
+    assert_int_equal(lvm_row_field(row, "vg_name", field, sizeof field), -ENOENT);
+    assert_int_equal(lvm_row_field("{\"a\":\"x\n\"b\":\"y\"}", "a", field, sizeof field), -EINVAL);
+    assert_int_equal(lvm_row_field("{\"a\":\"x\\\n\"}", "a", field, sizeof field), -EINVAL);
+    assert_int_equal(lvm_row_field("{\"a\":\"x", "a", field, sizeof field), -EINVAL);
+    assert_int_equal(lvm_row_field("{\"a\":\"x\\", "a", field, sizeof field), -EINVAL);
+}
+
+static void a_part_of_a_name_is_no_name(void **state)
+{
+    (void)state;
+    char field[16];
+    assert_int_equal(lvm_row_field("{\"lv_name\":\"x\"}", "name", field, sizeof field), -ENOENT);
+    assert_int_equal(lvm_row_field("{\"lv_name\":\"x\"}", "lv", field, sizeof field), -ENOENT);
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    char field[4];
+    assert_int_equal(lvm_row_field("{\"a\":\"xyz\"}", "a", field, sizeof field), 0);
+    assert_string_equal(field, "xyz");
+    assert_int_equal(lvm_row_field("{\"a\":\"wxyz\"}", "a", field, sizeof field), -ENAMETOOLONG);
+}
+
+static void messages_lose_their_backslashes(void **state)
+{
+    (void)state;
+    char field[64];
+    assert_int_equal(
+        lvm_row_field("{\"log_message\":\"group \\\"vg\\\" not found\"}", "log_message", field, sizeof field),
+        0);
+    assert_string_equal(field, "group \"vg\" not found");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_are_found),
+        cmocka_unit_test(a_row_ends_with_its_line),
+        cmocka_unit_test(a_part_of_a_name_is_no_name),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(messages_lose_their_backslashes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/volume.h"
+#include "unit.h"
+#include "volume-sample.h"
+
+#define BELIEVED(v)     assert_ok(volume_check(&(v), &(struct error){0}), (struct error){0})
+#define NOT_BELIEVED(v) assert_int_equal(volume_check(&(v), NULL), -EINVAL)
+
+static void samples_are_believed(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct volume v = sample_volume(), plain = sample_plain_volume();
+    assert_ok(volume_check(&v, &e), e);
+    assert_ok(volume_check(&plain, &e), e);
+}
+
+/* Each spoils one field of a good volume. */
+static void one_wrong_field_is_enough(void **state)
+{
+    (void)state;
+#define SPOIL(assignment)                                                                                    \
+    do {                                                                                                     \
+        struct volume v = sample_volume();                                                                   \
+        assignment;                                                                                          \
+        NOT_BELIEVED(v);                                                                                     \
+    } while (0)
+    SPOIL(v.vg[0] = '\0');
+    SPOIL(strcpy(v.vg, "-vg"));
+    SPOIL(strcpy(v.vg, ".."));
+    SPOIL(strcpy(v.vg, "a/b"));
+    SPOIL(strcpy(v.vg, "a b"));
+    SPOIL(memset(v.vg, 'a', sizeof v.vg));
+    SPOIL(memset(v.lv, 'a', sizeof v.lv));
+    SPOIL(memset(v.name, 'a', sizeof v.name));
+    SPOIL(memset(v.key, 'a', sizeof v.key));
+    SPOIL(memset(v.cipher, 'a', sizeof v.cipher));
+    SPOIL(memset(v.check, 'a', sizeof v.check));
+    SPOIL(memset(v.role, '1', sizeof v.role));
+    SPOIL(memset(v.disk, '1', sizeof v.disk));
+    SPOIL(v.size_bytes = 0);
+    SPOIL(v.instance[0] = '2');
+    SPOIL(v.disk[0] = 'G');
+    SPOIL(v.name[0] = ' ');
+    SPOIL(v.name[0] = ',');
+    SPOIL(v.name[0] = '\0');
+    SPOIL(strcpy(v.role, "root"));
+    SPOIL(strcpy(v.lv, "11111111-1111-4111-8111-111111111111_disk"));
+    SPOIL(v.state = (enum volume_state)3);
+    SPOIL(v.state = (enum volume_state) - 1);
+    SPOIL(v.scope = (enum key_scope)2);
+    SPOIL(strcpy(v.cipher, "aes-ecb"));
+    SPOIL(strcpy(v.cipher, "none"));
+    SPOIL(v.key_bits = 511);
+    SPOIL(v.key_bits = 0);
+    SPOIL(v.sector_bytes = 0);
+    SPOIL(v.sector_bytes = 1024);
+    SPOIL(strcpy(v.key, "local"));
+    SPOIL(strcpy(v.key, "local:"));
+    SPOIL(strcpy(v.key, ":abc"));
+    SPOIL(strcpy(v.key, "local:a b"));
+    SPOIL(strcpy(v.kdf, "hkdf-sha256"));
+    SPOIL(v.check[31] = '\0');
+    SPOIL(v.check[0] = 'A');
+}
+
+static void roles_are_few(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"root", "swap", "eph0", "eph9", "eph10", "eph99"};
+    static const char *const bad[] = {"", "eph", "eph00", "eph100", "eph1x", "rootx", "../x"};
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        struct volume v = sample_volume();
+        strcpy(v.role, good[i]);
+        volume_set_lv_name(&v);
+        BELIEVED(v);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct volume v = sample_volume();
+        strcpy(v.role, bad[i]);
+        volume_set_lv_name(&v);
+        NOT_BELIEVED(v);
+    }
+}
+
+static void a_plain_volume_has_no_key(void **state)
+{
+    (void)state;
+    struct volume v = sample_plain_volume();
+    strcpy(v.key, "local:abc");
+    NOT_BELIEVED(v);
+    v = sample_plain_volume();
+    v.key_bits = 512;
+    NOT_BELIEVED(v);
+    v = sample_plain_volume();
+    v.cipher[0] = '\0';
+    NOT_BELIEVED(v);
+}
+
+static void names_follow(void **state)
+{
+    (void)state;
+    struct volume v = sample_volume();
+    char map[MAP_NAME_MAX], path[DEVICE_PATH_MAX];
+    volume_map_name(&v, map);
+    assert_string_equal(map, "11111111-1111-4111-8111-111111111111_disk.eph0-dmcrypt");
+    volume_device_path(&v, path);
+    assert_string_equal(path, "/dev/mapper/11111111-1111-4111-8111-111111111111_disk.eph0-dmcrypt");
+    v = sample_plain_volume();
+    strcpy(v.role, "root");
+    volume_set_lv_name(&v);
+    volume_device_path(&v, path);
+    assert_string_equal(path, "/dev/vg0/11111111-1111-4111-8111-111111111111_disk");
+}
+
+static void states_have_names(void **state)
+{
+    (void)state;
+    enum volume_state s = VOLUME_BUILDING;
+    assert_int_equal(volume_state_parse("doomed", &s), 0);
+    assert_int_equal(s, VOLUME_DOOMED);
+    assert_string_equal(volume_state_name(s), "doomed");
+    assert_int_equal(volume_state_parse("", &s), -EINVAL);
+    assert_int_equal(volume_state_parse("readyx", &s), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(samples_are_believed), cmocka_unit_test(one_wrong_field_is_enough),
+        cmocka_unit_test(roles_are_few),        cmocka_unit_test(a_plain_volume_has_no_key),
+        cmocka_unit_test(names_follow),         cmocka_unit_test(states_have_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
