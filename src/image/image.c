@@ -24,7 +24,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CONNECT_LIMIT_SEC 60
@@ -197,16 +196,9 @@ static int start_server(struct image *i, int fd, enum image_format format, bool 
     return 0;
 }
 
-static time_t now_sec(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
-}
-
 static int connect_server(struct image *i, int connection, struct error *e)
 {
-    time_t limit = now_sec() + CONNECT_LIMIT_SEC;
+    time_t limit = image_now_sec() + CONNECT_LIMIT_SEC;
 
     i->nbd = nbd_create();
     if (!i->nbd || nbd_add_meta_context(i->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) < 0) {
@@ -217,7 +209,7 @@ static int connect_server(struct image *i, int connection, struct error *e)
     if (r < 0)
         fd_close(connection); /* else it is libnbd's now */
     while (r >= 0 && nbd_aio_is_connecting(i->nbd) == 1)
-        r = now_sec() < limit ? nbd_poll(i->nbd, 1000) : -1;
+        r = image_now_sec() < limit ? nbd_poll(i->nbd, 1000) : -1;
     if (r < 0 || nbd_aio_is_ready(i->nbd) != 1)
         return image_failed(i, -EIO, "cannot be read", e);
 

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES     (UINT64_C(2) << 20)
@@ -126,22 +125,15 @@ static bool stopped(const struct image_progress *p)
     return p && p->stopped && p->stopped(p->context);
 }
 
-static time_t now_sec(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
-}
-
 static int wait_for_block(struct import *m, struct block *b, const struct image_progress *p, struct error *e)
 {
-    time_t limit = now_sec() + STALL_LIMIT_SEC;
+    time_t limit = image_now_sec() + STALL_LIMIT_SEC;
     int done = 0;
     while (b->cookie > 0 && (done = nbd_aio_command_completed(m->image->nbd, (uint64_t)b->cookie)) == 0) {
         if (stopped(p))
             return error_set(e, -ECANCELED, "image %s: stopped at byte %" PRIu64, m->image->name,
                              b->offset_bytes);
-        if (now_sec() >= limit)
+        if (image_now_sec() >= limit)
             return read_failed(m, -ETIMEDOUT, b->offset_bytes, e);
         if (nbd_poll(m->image->nbd, POLL_MSEC) < 0)
             return read_failed(m, -EIO, b->offset_bytes, e);
