@@ -3,8 +3,7 @@
  *
  *     request --> server.c: size, names, group, lock --> here: the volume's own tags --> LVM, device-mapper
  *
- * What destroys or overwrites reads the tags again from LVM first, and looks at every volume of the request
- * before it changes one. A key is never kept beyond the request that brought it.
+ * A key is never kept beyond the request that brought it. The requests for sets of volumes are in sets.c.
  */
 #include "broker/operations.h"
 
@@ -16,8 +15,6 @@
 #include "storage/dmcrypt.h"
 
 #include <fcntl.h>
-
-#define UNUSED(x) ((void)(x))
 
 /* ---------------------------------------------------------------- looking */
 
@@ -107,27 +104,12 @@ int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply
     return 0;
 }
 
-/* Opens the logical volume's own device, after activating it if need be. */
-static int open_volume(struct session *s, const struct volume *v, int access, int *ret_fd, struct error *e)
-{
-    struct error why = ERROR_NONE;
-    struct lvm *lvm = NULL;
-    int r = device_open_volume(v, access, ret_fd, &why);
-    if (r == -ENOENT) {
-        r = session_lvm(s, &lvm, e);
-        if (r == 0)
-            r = lvm_activate(lvm, v, e);
-        return r < 0 ? r : device_open_volume(v, access, ret_fd, e);
-    }
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
-}
-
 static int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
                        struct error *e)
 {
     const struct config *c = s->config;
     _cleanup_close_ int fd = -1;
-    int r = open_volume(s, v, O_RDONLY, &fd, e);
+    int r = session_open_volume(s, v, O_RDONLY, &fd, e);
     if (r < 0)
         return r;
     *ret = (struct map_options){.discards = c->discard, .opened = opened};
@@ -197,7 +179,7 @@ int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct r
                          k->v.lv);
     if (!k->made_here || k->v.state != VOLUME_BUILDING)
         return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", k->v.lv);
-    r = open_volume(s, &k->v, O_RDWR, &reply->fd, e);
+    r = session_open_volume(s, &k->v, O_RDWR, &reply->fd, e);
     if (r == 0)
         r = device_size(reply->fd, &reply->size_bytes, e);
     if (r < 0)
@@ -248,154 +230,4 @@ int do_CLOSE(struct session *s, const struct op_volume *q, int fd, struct reply 
     if (k)
         k->opened_here = false;
     return 0;
-}
-
-/* ------------------------------------------------------ sets of volumes */
-
-/* Those of a request that there are; pointers into the session's table. */
-struct chosen {
-    struct known *k[WIRE_VOLUMES_MAX];
-    size_t n;
-};
-
-static bool same_instance(const struct volume_ref *a, const struct volume_ref *b)
-{
-    return streq(a->vg, b->vg) && memcmp(a->lv, b->lv, UUID_TEXT - 1) == 0;
-}
-
-/* Reads all of `set` from LVM again, one command an instance, and finds them. */
-static int choose(struct session *s, const struct op_set *set, struct chosen *ret, struct error *e)
-{
-    for (size_t i = 0; i < set->n; i++) {
-        size_t first = 0;
-        while (!same_instance(&set->volume[first], &set->volume[i]))
-            first++;
-        int r = first == i ? session_load(s, &set->volume[i], e) : 0;
-        if (r < 0)
-            return r;
-    }
-    ret->n = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        ret->k[ret->n] = session_find(s, &set->volume[i]);
-        ret->n += ret->k[ret->n] ? 1 : 0;
-    }
-    return 0;
-}
-
-/* Moves those of the group of the first one left, and of its state if that matters, from `c` to `ret`; false
- * at the end. */
-static bool take_alike(struct chosen *c, bool by_state, const struct volume *ret[WIRE_VOLUMES_MAX],
-                       size_t *ret_n)
-{
-    size_t left = 0, n = 0;
-    if (c->n == 0)
-        return false;
-    const struct volume *first = &c->k[0]->v;
-    for (size_t i = 0; i < c->n; i++) {
-        const struct volume *v = &c->k[i]->v;
-        if (streq(v->vg, first->vg) && (!by_state || v->state == first->state))
-            ret[n++] = v;
-        else
-            c->k[left++] = c->k[i];
-    }
-    c->n = left;
-    *ret_n = n;
-    return true;
-}
-
-static int check_mark(const struct volume *v, enum volume_state to, struct error *e)
-{
-    if (to == VOLUME_READY && v->state == VOLUME_DOOMED)
-        return error_set(e, -EUNSAFE, "volume %s: is being deleted, and does not become ready again", v->lv);
-    return 0;
-}
-
-int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *reply, struct error *e)
-{
-    const struct volume *alike[WIRE_VOLUMES_MAX];
-    struct lvm *lvm = NULL;
-    struct chosen c;
-    size_t n = 0;
-
-    UNUSED(fd), UNUSED(reply);
-    int r = session_lvm(s, &lvm, e);
-    if (r == 0)
-        r = choose(s, &q->set, &c, e);
-    if (r == 0 && c.n < q->set.n)
-        r = error_set(e, -ENOENT, "volumes: %zu of %u are not there, so none is marked; see mayfly list",
-                      q->set.n - c.n, q->set.n);
-    for (size_t i = 0; r == 0 && i < c.n; i++)
-        r = check_mark(&c.k[i]->v, q->state, e);
-    while (r == 0 && take_alike(&c, true, alike, &n))
-        if (alike[0]->state != q->state)
-            r = lvm_change_state(lvm, alike, n, alike[0]->state, q->state, e);
-    for (size_t i = 0; r == 0 && i < q->set.n; i++)
-        session_find(s, &q->set.volume[i])->v.state = q->state;
-    return r;
-}
-
-static int check_no_map(const struct volume *v, struct error *e)
-{
-    char name[MAP_NAME_MAX];
-    struct map map;
-    volume_map_name(v, name);
-    int r = dmcrypt_find(name, &map, NULL);
-    if (r == -ENOENT)
-        return 0;
-    if (r == 0)
-        return error_set(e, -EBUSY, "volume %s: is open, and is not removed; close it first", v->lv);
-    return error_set(e, r,
-                     "volume %s: is not removed, since a map of its name may lead to it: %s; see "
-                     "dmsetup info %s",
-                     v->lv, strerror(-r), name);
-}
-
-static int check_remove(const struct volume *v, struct error *e)
-{
-    _cleanup_close_ int fd = -1;
-    if (v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
-        return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
-                         volume_state_name(v->state));
-    int r = check_no_map(v, e);
-    if (r < 0)
-        return r;
-    struct error why = ERROR_NONE;
-    r = device_open_volume(v, O_RDONLY, &fd, &why);
-    if (r == 0)
-        r = device_check_unused(fd, &why);
-    if (r == -ENOENT) /* not active, so nobody has it */
-        return 0;
-    return r < 0 ? error_set(e, r, "volume %s: is not removed: %s", v->lv, why.text) : 0;
-}
-
-/* Cryptography makes encrypted volumes unreadable; a plain one has to be overwritten. */
-static int clear(struct session *s, const struct volume *v, struct error *e)
-{
-    _cleanup_close_ int fd = -1;
-    if (volume_encrypted(v) || !streq(s->config->volume_clear, "zero"))
-        return 0;
-    int r = open_volume(s, v, O_RDWR, &fd, e);
-    return r < 0 ? r : device_zero(fd, e);
-}
-
-int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *reply, struct error *e)
-{
-    const struct volume *alike[WIRE_VOLUMES_MAX];
-    struct lvm *lvm = NULL;
-    struct chosen c;
-    size_t n = 0;
-
-    UNUSED(fd), UNUSED(reply);
-    int r = session_lvm(s, &lvm, e);
-    if (r == 0)
-        r = choose(s, q, &c, e);
-    for (size_t i = 0; r == 0 && i < c.n; i++)
-        r = check_remove(&c.k[i]->v, e);
-    for (size_t i = 0; r == 0 && i < c.n; i++)
-        r = clear(s, &c.k[i]->v, e);
-    while (r == 0 && take_alike(&c, false, alike, &n))
-        r = lvm_remove(lvm, alike, n, e);
-    for (size_t i = 0; r == 0 && i < q->n; i++)
-        session_forget(s, &q->volume[i]);
-    return r;
 }

@@ -12,6 +12,8 @@ struct reply {
     uint64_t size_bytes;
 };
 
+#define UNUSED(x) ((void)(x))
+
 /* `fd` came with the request and stays the server's. */
 #define OP(NAME, request, fds, needs_lock, argument)                                                         \
     int do_##NAME(struct session *s, const struct request *q, int fd, struct reply *reply, struct error *e)  \

@@ -130,8 +130,8 @@ static int drop_capabilities(struct error *e)
 /* Any socket but a local one: nothing that root does here has to do with a network. */
 static int deny_all(scmp_filter_ctx filter)
 {
-    int r =
-        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+    int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+                             SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(denied); i++)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
     return r;

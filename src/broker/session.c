@@ -6,6 +6,8 @@
  */
 #include "broker/session.h"
 
+#include "broker/device.h"
+
 void session_end(struct session *s)
 {
     s->lvm = lvm_stop(s->lvm);
@@ -111,4 +113,18 @@ int session_get(struct session *s, const struct volume_ref *ref, struct known **
         return error_set(e, -ENOENT, "volume %s/%s: there is none; see mayfly list", ref->vg, ref->lv);
     *ret = k;
     return 0;
+}
+
+int session_open_volume(struct session *s, const struct volume *v, int access, int *ret_fd, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    struct lvm *lvm = NULL;
+    int r = device_open_volume(v, access, ret_fd, &why);
+    if (r == -ENOENT) {
+        r = session_lvm(s, &lvm, e);
+        if (r == 0)
+            r = lvm_activate(lvm, v, e);
+        return r < 0 ? r : device_open_volume(v, access, ret_fd, e);
+    }
+    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
 }

@@ -40,3 +40,7 @@ int session_get(struct session *s, const struct volume_ref *ref, struct known **
 
 int session_add(struct session *s, const struct known *k, struct error *e) _must_check_;
 void session_forget(struct session *s, const struct volume_ref *ref);
+
+/* Opens the logical volume's own device (O_RDONLY or O_RDWR), after activating it if need be. */
+int session_open_volume(struct session *s, const struct volume *v, int access, int *ret_fd,
+                        struct error *e) _must_check_;
