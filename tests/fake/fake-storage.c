@@ -228,6 +228,8 @@ int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
 {
     char name[MAP_NAME_MAX];
     volume_map_name(v, name);
+    if (S->map_fails)
+        return error_set(e, -EUNSAFE, "map %s: leads elsewhere", name);
     if (!find_map(name))
         return error_set(e, -ENOENT, "map %s: is not there", name);
     return device_open_volume(v, O_RDWR, ret_fd, e);

@@ -24,7 +24,8 @@ struct fake_storage {
     size_t n_volumes;
     struct map maps[FAKE_MAX];
     size_t n_maps;
-    bool device_fails; /* nodes cannot be opened */
+    bool device_fails; /* nodes of volumes cannot be opened */
+    bool map_fails;    /* nodes of maps cannot */
 };
 extern struct fake_storage fake_storage;
 

@@ -494,6 +494,13 @@ static void a_failed_open_leaves_no_map(void **state)
     REFUSED(p, -EIO, open_with(p, &v, key, NULL, NULL));
     REFUSED(p, -EIO, create(p, &w));
     end(p);
+
+    fake_storage.device_fails = false;
+    fake_storage.map_fails = true;
+    p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EUNSAFE, open_with(p, &v, key, NULL, NULL));
+    end(p);
 }
 
 static void only_what_is_being_made_here_is_formatted(void **state)
