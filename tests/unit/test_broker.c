@@ -557,9 +557,13 @@ static void what_is_in_use_is_not_removed(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     fake_storage.volumes[1].held = true;
+    char text[4] = "text";
+    assert_int_equal(fd_pwrite_all(fake_storage.volumes[1].fd, text, 4, 0), 0);
     struct peer p = start(locks_path);
     assert_int_equal(lock(p, I), 0);
     REFUSED(p, -EBUSY, remove_one(p, &w));
+    assert_int_equal(fd_pread_all(fake_storage.volumes[1].fd, text, 4, 0), 0);
+    assert_memory_equal(text, "text", 4); /* nor overwritten */
     assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
     REFUSED(p, -EBUSY, remove_one(p, &v));
     end(p);
