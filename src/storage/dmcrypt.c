@@ -8,137 +8,16 @@
  */
 #include "storage/dmcrypt.h"
 
+#include "storage/dm.h"
+
 #include <dirent.h>
 #include <inttypes.h>
 #include <keyutils.h>
-#include <libdevmapper.h>
-#include <linux/dm-ioctl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
-#include <unistd.h>
 
-/* What a guest writes must not be probed by the host, nor get links or mounts there. */
-#define UDEV_FLAGS                                                                                           \
-    (DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | DM_UDEV_DISABLE_DISK_RULES_FLAG |                                \
-     DM_UDEV_DISABLE_OTHER_RULES_FLAG)
-#define UDEV_DEADLINE_MSEC  30000
 #define CLOSE_DEADLINE_MSEC 5000
-
-static inline void task_freep(struct dm_task **t)
-{
-    if (*t)
-        dm_task_destroy(*t);
-}
-#define _cleanup_task_ _cleanup_(task_freep)
-
-/* ---- libdevmapper ---- */
-
-/* libdevmapper gives its log function no argument of ours; without one it writes to stderr. */
-static char last_message[256];
-
-static void _printf_(5, 6)
-    keep_message(int level, const char *file, int line, int errnum, const char *format, ...)
-{
-    (void)file, (void)line, (void)errnum;
-    if ((level & 7) > 3) /* 3: an error, as in syslog; the other bits are flags */
-        return;
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(last_message, sizeof last_message, format, ap);
-    va_end(ap);
-}
-
-static bool udev_runs(void)
-{
-    return access("/run/udev/control", F_OK) == 0;
-}
-
-static void pause_msec(unsigned msec)
-{
-    struct timespec t = {.tv_sec = msec / 1000, .tv_nsec = (long)(msec % 1000) * 1000000};
-    nanosleep(&t, NULL);
-}
-
-/* A task on the map with this name or uuid (one may be NULL). */
-static int new_task(int type, const char *name, const char *uuid, struct dm_task **ret)
-{
-    char version[64];
-    dm_log_with_errno_init(keep_message);
-    dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
-    dm_udev_set_sync_support(udev_runs());
-    if (!dm_driver_version(version, sizeof version))
-        return -ENODEV;
-    _cleanup_task_ struct dm_task *t = dm_task_create(type);
-    if (!t || (name && !dm_task_set_name(t, name)) || (uuid && !dm_task_set_uuid(t, uuid)))
-        return -ENOMEM;
-    *ret = TAKE_PTR(t);
-    return 0;
-}
-
-static int run_task(struct dm_task *t)
-{
-    last_message[0] = '\0';
-    if (dm_task_run(t))
-        return 0;
-    int errnum = dm_task_get_errno(t);
-    return errnum ? -errnum : -EIO;
-}
-
-/* For a change of device nodes: waits for udevd, but not for ever, or has the nodes made at once. */
-static int run_task_and_nodes(struct dm_task *t)
-{
-    uint32_t cookie = 0;
-    bool udev = udev_runs();
-    int ready = 0;
-    if (udev && !dm_task_set_cookie(t, &cookie, UDEV_FLAGS))
-        return -EIO;
-    int r = run_task(t);
-    for (unsigned waited = 0; udev && waited < UDEV_DEADLINE_MSEC; waited += 5) {
-        if (!dm_udev_wait_immediate(cookie, &ready) || ready)
-            break;
-        pause_msec(5);
-    }
-    dm_task_update_nodes();
-    return r;
-}
-
-struct found {
-    struct dm_info info;
-    char name[DM_NAME_LEN];
-    char uuid[DM_UUID_LEN];
-};
-
-/* A map by name or uuid. -ENOENT: there is none. */
-static int look_up(const char *name, const char *uuid, struct found *ret, struct error *e)
-{
-    _cleanup_task_ struct dm_task *t = NULL;
-    const char *its_name, *its_uuid;
-    int r = new_task(DM_DEVICE_INFO, name, uuid, &t);
-    if (r == 0)
-        r = run_task(t);
-    if (r == 0 && !dm_task_get_info(t, &ret->info))
-        r = -EIO;
-    if (r < 0)
-        return error_set(e, r == -ENXIO ? -ENODEV : r, "map %s: cannot be looked up: %s", name ? name : uuid,
-                         r == -ENODEV ? "no device-mapper; try modprobe dm-mod" : last_message);
-    its_name = ret->info.exists ? dm_task_get_name(t) : NULL;
-    its_uuid = ret->info.exists ? dm_task_get_uuid(t) : NULL;
-    if (!ret->info.exists)
-        return -ENOENT;
-    if (str_copy(ret->name, sizeof ret->name, its_name ? its_name : "") < 0 ||
-        str_copy(ret->uuid, sizeof ret->uuid, its_uuid ? its_uuid : "") < 0)
-        return error_set(e, -EUNSAFE, "map %s: its name or uuid is too long", name ? name : uuid);
-    return 0;
-}
-
-static int remove_map(const char *name)
-{
-    _cleanup_task_ struct dm_task *t = NULL;
-    int r = new_task(DM_DEVICE_REMOVE, name, NULL, &t);
-    return r < 0 ? r : run_task_and_nodes(t);
-}
 
 /* ---- opening ---- */
 
@@ -148,9 +27,9 @@ static int find_volume(const struct volume *v, dev_t *ret_device, uint64_t *ret_
     _cleanup_task_ struct dm_task *t = NULL;
     struct dm_pool *pool = dm_pool_create("names", 512);
     const char *name = pool ? dm_build_dm_name(pool, v->vg, v->lv, NULL) : NULL;
-    int r = name ? new_task(DM_DEVICE_TABLE, name, NULL, &t) : -ENOMEM;
+    int r = name ? dm_new_task(DM_DEVICE_TABLE, name, NULL, &t) : -ENOMEM;
     if (r == 0)
-        r = run_task(t);
+        r = dm_run_task(t);
     if (pool)
         dm_pool_destroy(pool);
 
@@ -179,7 +58,7 @@ static int find_volume(const struct volume *v, dev_t *ret_device, uint64_t *ret_
 static bool leads_to(const char *name, dev_t below)
 {
     _cleanup_task_ struct dm_task *t = NULL;
-    if (new_task(DM_DEVICE_DEPS, name, NULL, &t) < 0 || run_task(t) < 0)
+    if (dm_new_task(DM_DEVICE_DEPS, name, NULL, &t) < 0 || dm_run_task(t) < 0)
         return false;
     const struct dm_deps *deps = dm_task_get_deps(t);
     return deps && deps->count == 1 && deps->device[0] == below;
@@ -192,11 +71,11 @@ static int check_existing(const struct volume *v, const char *name, dev_t below,
     struct found f;
     snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s", v->disk);
     snprintf(opened, sizeof opened, MAP_UUID_PREFIX "%s" MAP_UUID_OPENED, v->disk);
-    int r = look_up(name, NULL, &f, e);
+    int r = dm_look_up(name, NULL, &f, e);
     if (r == -ENOENT) {
-        r = look_up(NULL, uuid, &f, e);
+        r = dm_look_up(NULL, uuid, &f, e);
         if (r == -ENOENT)
-            r = look_up(NULL, opened, &f, e);
+            r = dm_look_up(NULL, opened, &f, e);
         if (r < 0)
             return r == -ENOENT ? 0 : r;
         return error_set(e, -EUNSAFE, "map %s: refused: map %s has the uuid of this disk; see dmsetup info",
@@ -211,8 +90,9 @@ static int check_existing(const struct volume *v, const char *name, dev_t below,
                          name, f.uuid);
     if (!f.info.live_table &&
         f.info.open_count == 0) /* whoever made it was interrupted before it led anywhere */
-        return remove_map(name) < 0 ? error_set(e, -EBUSY, "map %s: half made, and cannot be removed", name)
-                                    : 0;
+        return dm_remove_map(name) < 0
+                   ? error_set(e, -EBUSY, "map %s: half made, and cannot be removed", name)
+                   : 0;
     if (!leads_to(name, below))
         return error_set(e, -EUNSAFE,
                          "map %s: refused: it is open and leads to another device than %s/%s; see dmsetup "
@@ -224,7 +104,7 @@ static int check_existing(const struct volume *v, const char *name, dev_t below,
 static bool kernel_has_crypt(void)
 {
     _cleanup_task_ struct dm_task *t = NULL;
-    if (new_task(DM_DEVICE_LIST_VERSIONS, NULL, NULL, &t) < 0 || run_task(t) < 0)
+    if (dm_new_task(DM_DEVICE_LIST_VERSIONS, NULL, NULL, &t) < 0 || dm_run_task(t) < 0)
         return true; /* not known */
     const struct dm_versions *target = dm_task_get_versions(t), *last = NULL;
     for (; target && target != last; target = (const void *)((const char *)target + last->next)) {
@@ -238,8 +118,8 @@ static bool kernel_has_crypt(void)
 /* libdevmapper passes the kernel's errno on in its message alone (-EIO here); the rest is in dmesg. */
 static int explain_create(const struct volume *v, const char *name, int r, struct error *e)
 {
-    char message[sizeof last_message];
-    memcpy(message, last_message, sizeof message);
+    char message[sizeof dm_last_message];
+    memcpy(message, dm_last_message, sizeof message);
     if (r == -ENOMEM)
         return error_memory(e);
     if (r == -ENODEV || !kernel_has_crypt())
@@ -267,11 +147,11 @@ static int create(const struct volume *v, const char *name, dev_t below, uint64_
                  o->no_workqueues ? " no_read_workqueue no_write_workqueue" : "");
     snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
 
-    int r = new_task(DM_DEVICE_CREATE, name, uuid, &t);
+    int r = dm_new_task(DM_DEVICE_CREATE, name, uuid, &t);
     if (r == 0 && !dm_task_add_target(t, 0, sectors, "crypt", params))
         r = -ENOMEM;
     if (r == 0)
-        r = run_task_and_nodes(t);
+        r = dm_run_task_and_nodes(t);
     if (r == 0 && !dm_task_get_info(t, ret))
         r = -EIO;
     return r < 0 ? explain_create(v, name, r, e) : 0;
@@ -316,7 +196,7 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
         return r;
     r = check_node(name, &info, e);
     if (r < 0)
-        remove_map(name);
+        dm_remove_map(name);
     return r;
 }
 
@@ -350,19 +230,19 @@ int dmcrypt_close(const char *map_name, struct error *e)
 {
     struct found f;
     char by[128];
-    int r = look_up(map_name, NULL, &f, e);
+    int r = dm_look_up(map_name, NULL, &f, e);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     r = refuse_foreign(&f, e);
     if (r < 0)
         return r;
-    r = remove_map(map_name);
+    r = dm_remove_map(map_name);
     for (unsigned msec = 10, waited = 0; r == -EBUSY && waited < CLOSE_DEADLINE_MSEC;
          waited += msec, msec *= 2) {
-        pause_msec(msec);
-        r = remove_map(map_name);
+        dm_pause_msec(msec);
+        r = dm_remove_map(map_name);
     }
-    if (r == 0 || r == -ENXIO || look_up(map_name, NULL, &f, NULL) == -ENOENT)
+    if (r == 0 || r == -ENXIO || dm_look_up(map_name, NULL, &f, NULL) == -ENOENT)
         return 0;
     holders(&f.info, by, sizeof by);
     return error_set(e, r,
@@ -384,7 +264,7 @@ static int to_map(const struct found *f, struct map *ret, struct error *e)
 int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
 {
     struct found f;
-    int r = look_up(map_name, NULL, &f, e);
+    int r = dm_look_up(map_name, NULL, &f, e);
     if (r == -ENOENT)
         return error_set(e, r, "map %s: is not open", map_name);
     if (r == 0)
@@ -398,15 +278,15 @@ int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
     _cleanup_free_ struct map *maps = NULL;
     struct found f;
     size_t n = 0;
-    int r = new_task(DM_DEVICE_LIST, NULL, NULL, &t);
+    int r = dm_new_task(DM_DEVICE_LIST, NULL, NULL, &t);
     if (r == 0)
-        r = run_task(t);
+        r = dm_run_task(t);
     if (r < 0)
         return error_set(e, r, "maps: cannot be listed: %s",
-                         r == -ENODEV ? "no device-mapper" : last_message);
+                         r == -ENODEV ? "no device-mapper" : dm_last_message);
     const struct dm_names *d = dm_task_get_names(t);
     for (bool more = d && d->dev; more; more = d->next, d = (const void *)((const char *)d + d->next)) {
-        r = look_up(d->name, NULL, &f, e);
+        r = dm_look_up(d->name, NULL, &f, e);
         if (r == -ENOENT || (r == 0 && !str_starts(f.uuid, MAP_UUID_PREFIX)))
             continue;
         struct map *bigger = r < 0 ? NULL : reallocarray(maps, n + 1, sizeof *maps);

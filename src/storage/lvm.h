@@ -41,7 +41,3 @@ int lvm_activate(struct lvm *l, const struct volume *v, struct error *e) _must_c
 
 /* Removes the volumes, by one command. -EBUSY: one of them is held open. */
 int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e) _must_check_;
-
-/* The value of a field in one row (a line) of LVM's JSON; escaped characters lose their backslash. -ENOENT:
- * the row has no such field. -ENAMETOOLONG, -EINVAL: it does not fit, or does not end. */
-int lvm_row_field(const char *row, const char *name, char *field, size_t size) _must_check_;

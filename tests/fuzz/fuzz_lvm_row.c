@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of LVM's JSON: a field is taken whole, ends, and never from behind the end of its row. */
-#include "storage/lvm.h"
+#include "storage/lvm-shell.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

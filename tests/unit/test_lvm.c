@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of LVM's reports; LVM itself is for the lab. */
-#include "storage/lvm.h"
+#include "storage/lvm-shell.h"
 #include "unit.h"
 
 static const char row[] = "          {\"lv_name\":\"a_disk\", \"lv_size\":\"4194304\", \"lv_tags\":\"\"},\n"

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libdevmapper, made quiet, and patient with udevd only up to a deadline. See dm.h. */
+#include "storage/dm.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What a guest writes must not be probed by the host, nor get links or mounts there. */
+#define UDEV_FLAGS                                                                                           \
+    (DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | DM_UDEV_DISABLE_DISK_RULES_FLAG |                                \
+     DM_UDEV_DISABLE_OTHER_RULES_FLAG)
+#define UDEV_DEADLINE_MSEC 30000
+
+/* libdevmapper gives its log function no argument of ours; without one it writes to stderr. */
+char dm_last_message[256];
+
+static void _printf_(5, 6)
+    keep_message(int level, const char *file, int line, int errnum, const char *format, ...)
+{
+    (void)file, (void)line, (void)errnum;
+    if ((level & 7) > 3) /* 3: an error, as in syslog; the other bits are flags */
+        return;
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(dm_last_message, sizeof dm_last_message, format, ap);
+    va_end(ap);
+}
+
+static bool udev_runs(void)
+{
+    return access("/run/udev/control", F_OK) == 0;
+}
+
+void dm_pause_msec(unsigned msec)
+{
+    struct timespec t = {.tv_sec = msec / 1000, .tv_nsec = (long)(msec % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
+int dm_new_task(int type, const char *name, const char *uuid, struct dm_task **ret)
+{
+    char version[64];
+    dm_log_with_errno_init(keep_message);
+    dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
+    dm_udev_set_sync_support(udev_runs());
+    if (!dm_driver_version(version, sizeof version))
+        return -ENODEV;
+    _cleanup_task_ struct dm_task *t = dm_task_create(type);
+    if (!t || (name && !dm_task_set_name(t, name)) || (uuid && !dm_task_set_uuid(t, uuid)))
+        return -ENOMEM;
+    *ret = TAKE_PTR(t);
+    return 0;
+}
+
+int dm_run_task(struct dm_task *t)
+{
+    dm_last_message[0] = '\0';
+    if (dm_task_run(t))
+        return 0;
+    int errnum = dm_task_get_errno(t);
+    return errnum ? -errnum : -EIO;
+}
+
+int dm_run_task_and_nodes(struct dm_task *t)
+{
+    uint32_t cookie = 0;
+    bool udev = udev_runs();
+    int ready = 0;
+    if (udev && !dm_task_set_cookie(t, &cookie, UDEV_FLAGS))
+        return -EIO;
+    int r = dm_run_task(t);
+    for (unsigned waited = 0; udev && waited < UDEV_DEADLINE_MSEC; waited += 5) {
+        if (!dm_udev_wait_immediate(cookie, &ready) || ready)
+            break;
+        dm_pause_msec(5);
+    }
+    dm_task_update_nodes();
+    return r;
+}
+
+int dm_look_up(const char *name, const char *uuid, struct found *ret, struct error *e)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    const char *its_name, *its_uuid;
+    int r = dm_new_task(DM_DEVICE_INFO, name, uuid, &t);
+    if (r == 0)
+        r = dm_run_task(t);
+    if (r == 0 && !dm_task_get_info(t, &ret->info))
+        r = -EIO;
+    if (r < 0)
+        return error_set(e, r == -ENXIO ? -ENODEV : r, "map %s: cannot be looked up: %s", name ? name : uuid,
+                         r == -ENODEV ? "no device-mapper; try modprobe dm-mod" : dm_last_message);
+    its_name = ret->info.exists ? dm_task_get_name(t) : NULL;
+    its_uuid = ret->info.exists ? dm_task_get_uuid(t) : NULL;
+    if (!ret->info.exists)
+        return -ENOENT;
+    if (str_copy(ret->name, sizeof ret->name, its_name ? its_name : "") < 0 ||
+        str_copy(ret->uuid, sizeof ret->uuid, its_uuid ? its_uuid : "") < 0)
+        return error_set(e, -EUNSAFE, "map %s: its name or uuid is too long", name ? name : uuid);
+    return 0;
+}
+
+int dm_remove_map(const char *name)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    int r = dm_new_task(DM_DEVICE_REMOVE, name, NULL, &t);
+    return r < 0 ? r : dm_run_task_and_nodes(t);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks of libdevmapper for dmcrypt.c: run one, look a map up, remove one. */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
+
+static inline void task_freep(struct dm_task **t)
+{
+    if (*t)
+        dm_task_destroy(*t);
+}
+#define _cleanup_task_ _cleanup_(task_freep)
+
+/* What libdevmapper said of the last task that failed; it has no other way to tell. */
+extern char dm_last_message[256];
+
+/* A task on the map with this name or uuid (one may be NULL). -ENODEV: the kernel has no device-mapper. */
+int dm_new_task(int type, const char *name, const char *uuid, struct dm_task **ret) _must_check_;
+int dm_run_task(struct dm_task *t) _must_check_;
+
+/* For a change of device nodes: waits for udevd, but not for ever, or has the nodes made at once. */
+int dm_run_task_and_nodes(struct dm_task *t) _must_check_;
+
+struct found {
+    struct dm_info info;
+    char name[DM_NAME_LEN];
+    char uuid[DM_UUID_LEN];
+};
+
+/* A map by name or uuid. -ENOENT, and no sentence: there is none. */
+int dm_look_up(const char *name, const char *uuid, struct found *ret, struct error *e) _must_check_;
+
+/* By name, whatever it is: the caller has looked. -EBUSY: it is held open. */
+int dm_remove_map(const char *name);
+
+void dm_pause_msec(unsigned msec);

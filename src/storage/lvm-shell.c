@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one lvm process. It knows words, rows and reasons; what the commands are for is in lvm.c.
+ *
+ *     command --socket--> stdin   lvm   LVM_REPORT_FD --pipe--> { "report": ..., "log": [ rows, one a line ]
+ * }
+ *
+ * The last row of the log has the status of the command (1 is success). Why a command failed is not in it:
+ * the shell's `lastlog` tells, in rows of the same form. A command that is not answered by its deadline, or
+ * not at all, costs the process its life; the next command starts another.
+ */
+#include "storage/lvm-shell.h"
+
+#include "base/fd.h"
+#include "base/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEADLINE_SEC 60
+#define REPORT_LIMIT (64U << 20) /* bytes of one report: more than 100,000 volumes */
+#define WORDS_MAX    60          /* the shell takes 63, and to more it gives no answer at all */
+
+/* Without udevd LVM has to make the device nodes itself, and must not wait for it. */
+#define WITHOUT_UDEV "activation{udev_sync=0 udev_rules=0}devices{obtain_device_list_from_udev=0}"
+
+/* What a guest writes can look like a physical volume of ours. An operator's own filter is left as it is. */
+#define WITHOUT_MAPS "devices{filter=[\"r|^/dev/mapper/.*-dmcrypt$|\"]}"
+
+struct lvm {
+    pid_t pid;    /* 0: none runs */
+    int to, from; /* commands; reports */
+    bool asked;   /* whether devices/filter is set in lvm.conf: */
+    bool operator_filter;
+};
+
+/* ---- the process ---- */
+
+static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+                                          "LVM_COMMAND_PROFILE=lvmdbusd", "LVM_REPORT_FD=3", NULL};
+
+/* Its own session, so that Ctrl-C does not cut a command of LVM in two. */
+static _noreturn_ void become_lvm(int commands, int reports)
+{
+    static const char *const argv[] = {"lvm", NULL};
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setsid();
+    commands = fd_move_high(commands);
+    reports = fd_move_high(reports);
+    int null = fd_move_high(open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (dup2(commands, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || dup2(reports, 3) < 0)
+        _exit(126);
+    process_close_from(4);
+    process_exec(argv, environment);
+}
+
+/* A socket rather than a pipe: writing to a process that has died is then an error and no signal. */
+static int start_process(struct lvm *l, struct error *e)
+{
+    int commands[2], reports[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, commands) < 0)
+        return error_set(e, errno, "lvm: cannot start: %m");
+    _cleanup_close_ int to = commands[0], its_stdin = commands[1];
+    if (pipe2(reports, O_CLOEXEC) < 0)
+        return error_set(e, errno, "lvm: cannot start: %m");
+    _cleanup_close_ int from = reports[0], its_report = reports[1];
+
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_set(e, errno, "lvm: cannot start: %m");
+    if (pid == 0)
+        become_lvm(its_stdin, its_report);
+    l->pid = pid;
+    l->to = TAKE_FD(to);
+    l->from = TAKE_FD(from);
+    return 0;
+}
+
+/* Its status, or -ETIMEDOUT where it had to be killed. It ends by itself when its stdin does. */
+static int end_process(struct lvm *l, unsigned deadline_msec)
+{
+    l->to = fd_close(l->to);
+    l->from = fd_close(l->from);
+    return l->pid ? process_wait(TAKE(l->pid, 0), deadline_msec) : 0;
+}
+
+int lvm_start(struct lvm **ret, struct error *e)
+{
+    _cleanup_close_ int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC); /* loads the module */
+    if (control < 0)
+        return error_set(
+            e, errno == EACCES ? EACCES : ENODEV,
+            "lvm: cannot start: no device-mapper (/dev/mapper/control: %m); try modprobe dm-mod");
+    if (access("/usr/sbin/lvm", X_OK) < 0 && access("/sbin/lvm", X_OK) < 0)
+        return error_set(e, -ENOENT, "lvm: cannot start: there is no such program; install lvm2");
+    struct lvm *l = malloc(sizeof *l);
+    if (!l)
+        return error_memory(e);
+    *l = (struct lvm){.to = -1, .from = -1};
+    *ret = l;
+    return 0;
+}
+
+struct lvm *lvm_stop(struct lvm *l)
+{
+    if (l)
+        end_process(l, 5000);
+    free(l);
+    return NULL;
+}
+
+/* ---- commands and reports ---- */
+
+void lvm_add_words(struct command *c, ...)
+{
+    va_list ap;
+    va_start(ap, c);
+    for (const char *word; (word = va_arg(ap, const char *));) {
+        bool fits = *word && c->used + strlen(word) + 2 < sizeof c->text && ++c->words < WORDS_MAX;
+        for (const char *p = word; *p; p++)
+            fits = fits && *p > ' ' && *p < 0x7f && !strchr("'\"\\", *p);
+        c->bad |= !fits;
+        if (!c->bad)
+            c->used += (size_t)sprintf(c->text + c->used, "%s ", word);
+    }
+    va_end(ap);
+}
+
+/* One whole report: it ends with the only line that is "  }". LVM writes it when the command is done, so that
+ * the deadline is that of the command. */
+static int read_report(int from, char **ret_text, size_t *ret_size)
+{
+    static const char end[] = "\n  }\n";
+    _cleanup_free_ char *text = NULL;
+    size_t used = 0, room = 0;
+    do {
+        if (room - used < 4096) {
+            room = room ? 2 * room : 16384;
+            char *bigger = room > REPORT_LIMIT ? NULL : realloc(text, room);
+            if (!bigger)
+                return -ENOMEM;
+            text = bigger;
+        }
+        struct pollfd p = {.fd = from, .events = POLLIN};
+        int ready = poll(&p, 1, DEADLINE_SEC * 1000);
+        ssize_t n = ready > 0 ? read(from, text + used, room - used - 1) : -1;
+        if (n == 0 || ready == 0)
+            return n == 0 ? -EPIPE : -ETIMEDOUT;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        used += n > 0 ? (size_t)n : 0;
+        text[used] = '\0';
+    } while (!str_ends(text, end));
+    *ret_text = TAKE_PTR(text);
+    *ret_size = used;
+    return 0;
+}
+
+/* Sends one line and reads its report. -EIO: the process is no more. */
+static int talk(struct lvm *l, const char *line, char **ret_text, size_t *ret_size, struct error *e)
+{
+    ssize_t sent =
+        send(l->to, line, strlen(line), MSG_NOSIGNAL); /* it is waiting for a line: there is room */
+    int r = sent == (ssize_t)strlen(line) ? read_report(l->from, ret_text, ret_size) : -EPIPE;
+    if (r == 0)
+        return 0;
+
+    char status[64];
+    int verb = (int)strcspn(line, " \n"), ended = end_process(l, r == -EPIPE ? 1000 : 0);
+    if (r == -ETIMEDOUT)
+        return error_set(
+            e, r,
+            "lvm: %.*s did not end within %d seconds, and lvm was killed; is a disk, or udev, stuck? "
+            "see dmesg",
+            verb, line, DEADLINE_SEC);
+    if (r == -ENOMEM)
+        return error_memory(e);
+    return error_set(e, -EIO, "lvm: ended during %.*s: it %s", verb, line,
+                     ended < 0 ? "did not answer" : process_status_text(ended, status, sizeof status));
+}
+
+int lvm_row_field(const char *row, const char *name, char *field, size_t size)
+{
+    char start[64];
+    size_t used = 0;
+    int n = snprintf(start, sizeof start, "\"%s\":\"", name);
+    const char *line_end = strchrnul(row, '\n');
+    const char *p = n < (int)sizeof start ? memmem(row, (size_t)(line_end - row), start, (size_t)n) : NULL;
+    if (!p)
+        return -ENOENT;
+    for (p += n; *p != '"'; p++) {
+        if (p >= line_end || used + 1 >= size || (*p == '\\' && ++p >= line_end))
+            return p >= line_end ? -EINVAL : -ENAMETOOLONG;
+        field[used++] = *p;
+    }
+    field[used] = '\0';
+    return 0;
+}
+
+const char *lvm_find_row(const char *from, const char *name, const char *value)
+{
+    char found[512];
+    for (const char *row = from; *row; row = strchrnul(row, '\n'), row += *row == '\n')
+        if (lvm_row_field(row, name, found, sizeof found) == 0 && (!value || streq(found, value)))
+            return row;
+    return NULL;
+}
+
+/* ---- status ---- */
+
+/* How LVM says it, what that is for us, and what can be done. */
+static const struct reason {
+    const char *words;
+    int errnum;
+    const char *way_out;
+} reasons[] = {
+    {" metadata on ", ENOSPC,
+     "the group's metadata area is full, whatever space its disks have; remove volumes, or use another "
+     "group, made "
+     "with a larger vgcreate --metadatasize"},
+    {"already exists", EEXIST, "see lvs"},
+    {"nsufficient", ENOSPC, "ask for less, remove volumes, or add a disk with vgextend"},
+    {"not found", ENOENT, "see vgs, and images_volume_group in mayfly.conf"},
+    {"ailed to find", ENOENT, "see lvs"},
+    {" in use", EBUSY, "close what holds it; see lsblk"},
+};
+
+static const struct reason *find_reason(const char *message)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+        if (strstr(message, reasons[i].words))
+            return &reasons[i];
+    return NULL;
+}
+
+/* Asks LVM why its last command failed: the first message that is known to us, else the first one. */
+static int explain(struct lvm *l, const char *what, struct error *e)
+{
+    _cleanup_free_ char *log = NULL;
+    char message[300], first[300] = "";
+    size_t size = 0;
+    const struct reason *reason = NULL;
+    int r = talk(l, "lastlog\n", &log, &size, e);
+    if (r < 0)
+        return r;
+    for (const char *row = log; !reason && (row = lvm_find_row(row, "log_type", "error"));
+         row = strchrnul(row, '\n')) {
+        if (lvm_row_field(row, "log_message", message, sizeof message) < 0)
+            continue;
+        reason = find_reason(message);
+        if (!first[0] || reason)
+            memcpy(first, message, sizeof first);
+    }
+    return error_set(e, reason ? reason->errnum : EIO, "%s: %s%s%s", what,
+                     first[0] ? first : "LVM does not say why", reason ? " (" : "; try vgck, and see dmesg",
+                     reason ? reason->way_out : "");
+}
+
+static bool succeeded(const char *report)
+{
+    const char *row = lvm_find_row(report, "log_type", "status");
+    char code[8];
+    return row && lvm_row_field(row, "log_ret_code", code, sizeof code) == 0 && streq(code, "1");
+}
+
+static int ensure_process(struct lvm *l, struct error *e)
+{
+    _cleanup_free_ char *report = NULL;
+    size_t size = 0;
+    int r = l->pid ? 0 : start_process(l, e);
+    if (r < 0 || l->asked)
+        return r;
+    r = talk(l, "lvmconfig devices/filter\n", &report, &size, e);
+    if (r < 0)
+        return r;
+    l->operator_filter = succeeded(report);
+    l->asked = true;
+    return 0;
+}
+
+int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret_report, size_t *ret_size,
+            const char *what, struct error *e)
+{
+    _cleanup_free_ char *report = NULL;
+    size_t size = 0;
+    bool udev = access("/run/udev/control", F_OK) == 0;
+    if (c->bad)
+        return error_set(e, -EINVAL,
+                         "%s: a name has characters that LVM does not take, or there are too many", what);
+    int r = ensure_process(l, e);
+    if (r < 0)
+        return r;
+    bool plain = udev && l->operator_filter;
+    _cleanup_free_ char *line =
+        str_format("%s %s%s%s%s %s\n", verb, plain ? "" : "--config '", udev ? "" : WITHOUT_UDEV,
+                   l->operator_filter ? "" : WITHOUT_MAPS, plain ? "" : "'", c->text);
+    if (!line)
+        return error_memory(e);
+    r = talk(l, line, &report, &size, e);
+    if (r < 0)
+        return r;
+    if (!succeeded(report))
+        return explain(l, what, e);
+    if (ret_report) {
+        *ret_report = TAKE_PTR(report);
+        *ret_size = size;
+    }
+    return 0;
+}

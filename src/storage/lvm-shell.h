@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lvm process that the functions of lvm.h talk to: commands built word by word, reports read row by row.
+ *
+ *     struct command c = {.used = 0};
+ *     lvm_add(&c, "-y", "vg0/old");
+ *     r = lvm_run(l, "lvremove", &c, NULL, NULL, "volume vg0/old: cannot be removed", e);
+ */
+#pragma once
+
+#include "storage/lvm.h"
+
+#define COMMAND_MAX 8192
+
+struct command {
+    char text[COMMAND_MAX];
+    size_t used, words;
+    bool bad; /* too long, or a word that the shell would not take as it is */
+};
+
+/* Adds words, each without a character that the shell would read as more than itself. */
+#define lvm_add(c, ...) lvm_add_words(c, __VA_ARGS__, (const char *)NULL)
+void lvm_add_words(struct command *c, ...) __attribute__((sentinel));
+
+/* Runs `verb` with the words in `c`, and starts the process if none runs. *ret_report, which the caller
+ * frees, may be NULL. `what` begins the sentence of an error, and LVM's own words end it. -EEXIST, -ENOSPC,
+ * -ENOENT, -EBUSY, -EIO; -EINVAL: a word that LVM would not take; -ETIMEDOUT. */
+int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret_report, size_t *ret_size,
+            const char *what, struct error *e) _must_check_;
+
+/* The first row from there on (a line; NULL: none) in which the field has that value, or any if it is NULL.
+ */
+const char *lvm_find_row(const char *from, const char *name, const char *value);
+
+/* The value of a field in one row of LVM's JSON; escaped characters lose their backslash. -ENOENT: the row
+ * has no such field. -ENAMETOOLONG, -EINVAL: it does not fit, or does not end. */
+int lvm_row_field(const char *row, const char *name, char *field, size_t size) _must_check_;
