@@ -36,9 +36,9 @@ state_of() { # NAME
 }
 
 our_volumes() { lvs --noheadings -o lv_name -S 'tags="mayfly=1"' | tr -d ' ' | sort; }
-our_maps() { dmsetup ls | grep -o '[^ \t]*-dmcrypt' | sort; }
+our_maps() { dmsetup ls | { grep -o "[^[:space:]]*-dmcrypt" || true; } | sort; }
 our_keys() { find /var/lib/mayfly/keys -type f ! -name seal.key -printf '%f\n' | sort; }
-our_domains() { virsh -q -c qemu:///system list --all --name | grep -v '^$' | sort; }
+our_domains() { virsh -q -c qemu:///system list --all --name | { grep -v "^$" || true; } | sort; }
 
 # Everything that a command which was refused must not have changed.
 world() {
@@ -58,6 +58,9 @@ refused() {
     grep -qE -- "$pattern" /tmp/refused.err || fail "$what: said '$(cat /tmp/refused.err)', not '$pattern'"
     [ "$before" = "$after" ] || fail "$what: changed something: $(diff <(echo "$before") <(echo "$after"))"
 }
+
+# repeat TEXT SIZE: lines of TEXT, cut at SIZE (16M).
+repeat() { { yes "$1" 2>/dev/null || true; } | head -c "$2"; }
 
 # guest NAME COMMAND REGEX: types a command; prints the answer up to the line MAYFLY-GUEST REGEX.
 guest() {

@@ -26,7 +26,7 @@ lab() { # OPTIONS... -- SCRIPT
 lab -- '
     mayfly launch keeper --root 16M --ephemeral 16M --no-start
     mayfly open keeper
-    yes KEEPER | head -c 16M | dd of="$(disk_device keeper eph0)" bs=1M iflag=fullblock oflag=direct status=none
+    repeat KEEPER 16M | dd of="$(disk_device keeper eph0)" bs=1M iflag=fullblock oflag=direct status=none
     mayfly close keeper
     start=$(date +%s%N)
     mayfly launch timing --count 4 --root 16M --ephemeral 16M --swap 16M --no-start
@@ -51,7 +51,7 @@ inspect='
         check "  $name is deleted" mayfly delete "$name"
     done
     mayfly open keeper
-    check "  keeper has its data" cmp <(yes KEEPER | head -c 16M) <(dd if="$(disk_device keeper eph0)" bs=1M iflag=direct status=none)
+    check "  keeper has its data" cmp <(repeat KEEPER 16M) <(dd if="$(disk_device keeper eph0)" bs=1M iflag=direct status=none)
     mayfly close keeper
     sync'
 
