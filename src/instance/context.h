@@ -36,3 +36,6 @@ struct context {
 
 void report_step(const struct context *c, const char *format, ...) _printf_(2, 3);
 void report_warning(const struct context *c, const char *format, ...) _printf_(2, 3);
+
+/* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
+int context_check_virt(const struct context *c, struct error *e) _must_check_;

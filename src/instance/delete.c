@@ -1,1 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly delete: from its first mark on there is no way back, only forward. An error leaves the rest doomed,
+ * the domain stopped and the key perhaps not yet destroyed: recover finishes that.
+ */
+#include "instance/operations.h"
+#include "instance/removal.h"
+
+int instance_delete(const struct context *c, const char *name, bool *ret_changed, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    _cleanup_steps_ struct steps *s = NULL;
+    const struct instance *i = NULL;
+    struct error why = ERROR_NONE;
+
+    int r = context_check_virt(c, e);
+    if (r == 0)
+        r = model_lock(c, name, &m, &i, &why);
+    if (r == -ENOENT) {
+        *ret_changed = false;
+        return 0;
+    }
+    if (r < 0)
+        return error_set(e, r, "%s", why.text);
+
+    struct removal removal = removal_of(m, i);
+    r = removal_check(&removal, e);
+    if (r == 0)
+        r = steps_new(&s, e);
+    if (r == 0)
+        r = removal_add_steps(s, &removal, e);
+    if (r < 0)
+        return r;
+    r = steps_run(s, c, e);
+    if (r < 0) {
+        error_append(e, "; mayfly recover, or delete again, finishes what was begun of %s", i->name);
+        return r;
+    }
+    *ret_changed = true;
+    return 0;
+}

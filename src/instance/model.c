@@ -1,1 +1,170 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Volumes of one uuid are an instance; libvirt says whether it runs. Nothing is kept between two looks.
+ *
+ *     broker: volumes, maps --+
+ *                             +--> instances, sorted by name
+ *     libvirt: domains -------+
+ *
+ * The first volume of an instance (root, where it has one) leads: a launch marks it ready last, a delete
+ * marks it doomed first. So what it says holds for the whole instance.
+ */
+#include "instance/model.h"
+
+static const char *const state_names[] = {
+    [INSTANCE_RUNNING] = "running",   [INSTANCE_SHUT_OFF] = "shut off", [INSTANCE_OPEN] = "open",
+    [INSTANCE_BUILDING] = "building", [INSTANCE_DOOMED] = "doomed",     [INSTANCE_NO_DOMAIN] = "no domain",
+};
+
+const char *instance_state_name(enum instance_state state)
+{
+    return state_names[state];
+}
+
+const struct map *model_map_of(const struct model *m, const struct volume *v)
+{
+    return inventory_map_of(m->inventory, v);
+}
+
+const struct domain *model_domain_of(const struct model *m, const char *uuid)
+{
+    for (size_t i = 0; i < m->n_domains; i++)
+        if (streq(m->domains[i].uuid, uuid))
+            return &m->domains[i];
+    return NULL;
+}
+
+bool model_damaged(const struct model *m, const char *uuid)
+{
+    for (size_t i = 0; i < m->inventory->n_damaged; i++)
+        if (str_starts(m->inventory->damaged[i].lv, uuid))
+            return true;
+    return false;
+}
+
+static bool is_open(const struct model *m, const struct instance *i)
+{
+    for (size_t v = 0; v < i->n_volumes; v++)
+        if (model_map_of(m, i->volumes[v]))
+            return true;
+    return false;
+}
+
+static enum instance_state state_of(const struct model *m, const struct instance *i,
+                                    const struct domain *domain)
+{
+    enum volume_state lead = i->volumes[0]->state;
+    if (lead == VOLUME_BUILDING)
+        return INSTANCE_BUILDING;
+    if (lead == VOLUME_DOOMED)
+        return INSTANCE_DOOMED;
+    if (domain && domain->active)
+        return INSTANCE_RUNNING;
+    if (i->domain_known && !domain)
+        return INSTANCE_NO_DOMAIN;
+    return is_open(m, i) ? INSTANCE_OPEN : INSTANCE_SHUT_OFF;
+}
+
+/* The instance of the `n` volumes at `first`, which the inventory has side by side. */
+static int add_instance(struct model *m, const struct volume *first, size_t n, bool domain_known,
+                        struct error *e)
+{
+    struct instance *i = &m->instances[m->n_instances];
+    i->volumes = calloc(n, sizeof(struct volume *));
+    if (!i->volumes)
+        return error_memory(e);
+    m->n_instances++;
+    for (size_t v = 0; v < n; v++)
+        i->volumes[v] = &first[v];
+    i->n_volumes = n;
+    i->domain_known = domain_known;
+
+    const struct domain *domain = model_domain_of(m, first->instance);
+    memcpy(i->uuid, first->instance, sizeof i->uuid);
+    int r = str_copy(i->name, sizeof i->name, domain && domain->name[0] ? domain->name : first->name);
+    if (r < 0)
+        return error_set(e, r, "instance %s: its name is too long", i->uuid);
+    i->state = state_of(m, i, domain);
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct instance *x = a, *y = b;
+    int order = strverscmp(x->name, y->name); /* ci-2 comes before ci-10 */
+    return order ? order : strcmp(x->uuid, y->uuid);
+}
+
+static int add_instances(struct model *m, bool domain_known, struct error *e)
+{
+    const struct volume *v = m->inventory->volumes;
+    size_t left = m->inventory->n_volumes;
+
+    m->instances = calloc(left ? left : 1, sizeof *m->instances);
+    if (!m->instances)
+        return error_memory(e);
+    while (left) {
+        size_t n = 1;
+        while (n < left && streq(v[n].instance, v->instance))
+            n++;
+        int r = add_instance(m, v, n, domain_known, e);
+        if (r < 0)
+            return r;
+        v += n;
+        left -= n;
+    }
+    qsort(m->instances, m->n_instances, sizeof *m->instances, by_name);
+    return 0;
+}
+
+int model_load(const struct context *c, struct model **ret, struct error *e)
+{
+    _cleanup_model_ struct model *m = calloc(1, sizeof *m);
+    if (!m)
+        return error_memory(e);
+    int r = broker_list(c->broker, &m->inventory, e);
+    if (r == 0 && c->virt)
+        r = virt_list(c->virt, &m->domains, &m->n_domains, e);
+    if (r == 0)
+        r = add_instances(m, c->virt != NULL, e);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(m);
+    return 0;
+}
+
+struct model *model_free(struct model *m)
+{
+    if (m) {
+        for (size_t i = 0; i < m->n_instances; i++)
+            free(m->instances[i].volumes);
+        free(m->instances);
+        free(m->domains);
+        inventory_free(m->inventory);
+        free(m);
+    }
+    return NULL;
+}
+
+int model_find(const struct model *m, const char *name_or_uuid, const struct instance **ret, struct error *e)
+{
+    const struct instance *found = NULL;
+    for (size_t i = 0; i < m->n_instances; i++) {
+        const struct instance *one = &m->instances[i];
+        if (streq(one->uuid, name_or_uuid)) {
+            *ret = one;
+            return 0;
+        }
+        if (!streq(one->name, name_or_uuid))
+            continue;
+        if (found)
+            return error_set(e, -EINVAL,
+                             "instance %s: several have this name (%s and %s are two); give the uuid",
+                             one->name, found->uuid, one->uuid);
+        found = one;
+    }
+    if (!found)
+        return error_set(e, -ENOENT, "instance %s: there is none of this name or uuid; see mayfly list",
+                         name_or_uuid);
+    *ret = found;
+    return 0;
+}

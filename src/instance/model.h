@@ -42,4 +42,17 @@ DEFINE_CLEANUP(struct model *, model_free)
 int model_find(const struct model *m, const char *name_or_uuid, const struct instance **ret,
                struct error *e) _must_check_;
 
+/* NULL if there is none. The results belong to the model. */
 const struct map *model_map_of(const struct model *m, const struct volume *v);
+const struct domain *model_domain_of(const struct model *m, const char *uuid);
+
+/* Is there a volume of this instance whose tags cannot be believed? */
+bool model_damaged(const struct model *m, const char *uuid);
+
+/* The instance as it is under its lock, which the broker's connection holds from here on: nobody else changes
+ * it. *ret points into *ret_model. As model_find(), and -EBUSY. */
+int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
+               const struct instance **ret, struct error *e) _must_check_;
+
+/* 0 if all of its volumes are ready; -ENEEDSRECOVER, or -EUNSAFE for damaged tags, with a sentence. */
+int model_check_ready(const struct model *m, const struct instance *i, struct error *e) _must_check_;

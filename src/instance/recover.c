@@ -1,1 +1,158 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly recover: what an interruption left half done is undone (building) or finished (doomed); maps that
+ * nobody uses are closed; keys that nobody names are destroyed. It acts on no doubt, and each of its acts may
+ * be cut off and repeated.
+ *
+ *     look -> list keys -> lock all -> look again -> instances -> maps -> keys
+ *
+ * The second look counts: a launch that was at work during the first one either is still at work, and its
+ * locks are not to be had, or is seen whole.
+ */
+#include "instance/recover.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bool recovery_holds(const struct recovery *r, const char *uuid)
+{
+    for (size_t i = 0; i < r->n_held; i++)
+        if (streq(r->held[i], uuid))
+            return true;
+    return false;
+}
+
+int recovery_tell(struct recovery *r, enum recover_kind kind, const char *object, struct error *e,
+                  const char *format, ...)
+{
+    struct recovered *bigger = reallocarray(r->done, r->n_done + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    r->done = bigger;
+    struct recovered *one = &r->done[r->n_done++];
+    *one = (struct recovered){.kind = kind};
+    snprintf(one->object, sizeof one->object, "%s", object);
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(one->text, sizeof one->text, format, ap);
+    va_end(ap);
+    r->n_remains += kind == RECOVER_REMAINS;
+    return 0;
+}
+
+int recovery_settle(struct recovery *r, enum recover_kind kind, const char *object, const char *done_text,
+                    int errnum, const struct error *why, struct error *e)
+{
+    if (errnum == -ENOMEM)
+        return error_memory(e);
+    if (errnum < 0)
+        return recovery_tell(r, RECOVER_REMAINS, object, e, "%s", why->text);
+    return recovery_tell(r, kind, object, e, "%s%s", r->dry_run ? "to be done: " : "", done_text);
+}
+
+bool map_instance(const struct map *map, char uuid[UUID_TEXT])
+{
+    memcpy(uuid, map->name, UUID_TEXT - 1);
+    uuid[UUID_TEXT - 1] = '\0';
+    return uuid_valid(uuid) && str_ends(map->name, "-dmcrypt");
+}
+
+static int lock(struct recovery *r, const char *uuid, const char *object, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    if (recovery_holds(r, uuid))
+        return 0;
+    char(*bigger)[UUID_TEXT] = reallocarray(r->held, r->n_held + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    r->held = bigger;
+    int locked = broker_lock(r->context.broker, uuid, &why);
+    if (locked == -EBUSY)
+        return recovery_tell(r, RECOVER_BUSY, object, e, "another mayfly works on it");
+    if (locked < 0)
+        return recovery_tell(r, RECOVER_REMAINS, object, e, "%s", why.text);
+    memcpy(r->held[r->n_held++], uuid, UUID_TEXT);
+    return 0;
+}
+
+/* Instances, orphaned maps, keys. Of a key, only one whose owner has no volumes is locked by its owner here.
+ */
+static int lock_all(struct recovery *r, const struct model *before, struct error *e)
+{
+    char object[sizeof r->done->object], uuid[UUID_TEXT];
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < before->n_instances; i++) {
+        snprintf(object, sizeof object, "instance %s (%s)", before->instances[i].name,
+                 before->instances[i].uuid);
+        result = lock(r, before->instances[i].uuid, object, e);
+    }
+    for (size_t i = 0; result == 0 && i < before->inventory->n_maps; i++) {
+        const struct map *map = &before->inventory->maps[i];
+        snprintf(object, sizeof object, "map %s", map->name);
+        const struct instance *known = NULL;
+        if (map_instance(map, uuid) && model_find(before, uuid, &known, NULL) < 0)
+            result = lock(r, uuid, object, e);
+    }
+    for (size_t i = 0; result == 0 && i < r->n_keys; i++) {
+        const struct instance *known = NULL;
+        snprintf(object, sizeof object, "key %.120s", r->keys[i].ref);
+        if (model_find(before, r->keys[i].info.owner, &known, NULL) < 0)
+            result = lock(r, r->keys[i].info.owner, object, e);
+    }
+    return result;
+}
+
+/* Without libvirt where that does not answer: storage is looked at anyway. */
+static int look(struct recovery *r, struct model **ret, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int result = model_load(&r->context, ret, &why);
+    if (result < 0 && result != -ENOMEM && r->context.virt) {
+        r->context.virt = NULL;
+        return model_load(&r->context, ret, e);
+    }
+    return result < 0 ? error_set(e, result, "%s", why.text) : 0;
+}
+
+static int put_in_order(struct recovery *r, struct error *e)
+{
+    _cleanup_model_ struct model *before = NULL;
+    int result = look(r, &before, e);
+    if (result == 0)
+        result = recovery_list_keys(r, e);
+    if (result == 0)
+        result = lock_all(r, before, e);
+    if (result == 0)
+        result = look(r, &r->model, e);
+    if (result == 0 && !r->context.virt)
+        result =
+            recovery_tell(r, RECOVER_REMAINS, "libvirt", e,
+                          "cannot be reached: no domain could be looked at; see systemctl status libvirtd");
+    for (size_t i = 0; result == 0 && i < r->model->n_instances; i++)
+        if (recovery_holds(r, r->model->instances[i].uuid))
+            result = recovery_instance(r, &r->model->instances[i], e);
+    if (result == 0)
+        result = recovery_orphan_maps(r, e);
+    return result < 0 ? result : recovery_destroy_keys(r, e);
+}
+
+int instance_recover(const struct context *c, bool dry_run, struct recovered **ret, size_t *ret_n,
+                     struct error *e)
+{
+    struct recovery r = {.context = *c, .dry_run = dry_run};
+    int result = put_in_order(&r, e);
+
+    model_free(r.model);
+    free(r.held);
+    free(r.keys);
+    free(r.managers);
+    if (result < 0) {
+        free(r.done);
+        return result;
+    }
+    *ret = r.done;
+    *ret_n = r.n_done;
+    if (r.n_remains)
+        return error_set(e, -ENEEDSRECOVER, "recover: %zu of %zu things could not be put in order",
+                         r.n_remains, r.n_done);
+    return 0;
+}

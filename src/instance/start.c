@@ -1,1 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly start: the disks first, then the domain. What this run opened is closed again when the domain does
+ * not start. Where libvirt's hook is installed it finds the disks open and has nothing to do.
+ */
+#include "instance/disks.h"
+#include "instance/operations.h"
+
+static int start_domain(const struct context *c, void *disks, struct error *e)
+{
+    return virt_start(c->virt, ((struct disks *)disks)->instance->uuid, e);
+}
+
+static int start_domain_undo(const struct context *c, void *disks, struct error *e)
+{
+    return virt_destroy(c->virt, ((struct disks *)disks)->instance->uuid, e);
+}
+
+static int run(const struct context *c, struct disks *d, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    const char *name = d->instance->name;
+    int r = steps_new(&s, e);
+    if (r == 0 && d->n_missing)
+        r = steps_add(s, disks_open, disks_open_undo, d, e, "open the disks of %s", name);
+    if (r == 0)
+        r = steps_add(s, start_domain, start_domain_undo, d, e, "start domain %s", name);
+    return r < 0 ? r : steps_run(s, c, e);
+}
+
+int instance_start(const struct context *c, const char *name, bool *ret_changed, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct disks d;
+
+    int r = context_check_virt(c, e);
+    if (r == 0)
+        r = model_lock(c, name, &m, &i, e);
+    if (r == 0)
+        r = model_check_ready(m, i, e);
+    if (r < 0)
+        return r;
+    if (i->state == INSTANCE_NO_DOMAIN)
+        return error_set(e, -ENOENT,
+                         "instance %s: cannot start: libvirt has no domain %s any more; define one with this "
+                         "uuid, or run mayfly delete",
+                         i->name, i->uuid);
+    if (i->state != INSTANCE_RUNNING) {
+        r = disks_look(c, m, i, false, &d, e);
+        if (r == 0)
+            r = run(c, &d, e);
+        if (r < 0)
+            return r;
+    }
+    *ret_changed = i->state != INSTANCE_RUNNING;
+    return 0;
+}

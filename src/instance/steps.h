@@ -2,25 +2,24 @@
 /* The engine: an operation is a list of steps, each with what undoes it. The same list serves a dry run, the
  * progress and the unwinding.
  *
- *     steps_add(s, &(struct step){"create volume vg0/..._disk", create_volume, remove_volume, disk});
+ *     r = steps_add(s, create_volume, remove_volume, disk, e, "create volume %s/%s", vg, lv);
  *     ...
  *     r = steps_run(s, c, e);
  *
- * steps_run() runs them in order. When one fails, or the user wants to stop, the steps that were done are
- * undone in reverse order, and the first error is the one that is reported. A step that fails has undone its
- * own part. When undoing fails too, the rest is still undone, the sentence says what is left, and the errno
- * becomes ENEEDSRECOVER.
+ * steps_run() runs them in order. When one fails, or the user wants to stop, they are undone in reverse
+ * order, and the first error is the one that is reported. The step that failed is undone as well, since it
+ * may have had its effect before it failed: an undo has to cope with a step that did nothing, or a part.
+ *
+ * When undoing fails too, the rest is still undone, the sentence says what is left, and the errno becomes
+ * ENEEDSRECOVER. A keystone is the exception: where it cannot be undone, nothing before it is, so that what
+ * recover finds is whole enough to be understood.
  */
 #pragma once
 
 #include "instance/context.h"
 
-struct step {
-    char *what; /* for people; owned by the list */
-    int (*run)(const struct context *c, void *object, struct error *e);
-    int (*undo)(const struct context *c, void *object, struct error *e); /* NULL: nothing to undo */
-    void *object;                                                        /* not owned */
-};
+/* The work of a step, or its undoing. The object is the operation's own: the list does not own it. */
+typedef int step_fn(const struct context *c, void *object, struct error *e);
 
 struct steps;
 int steps_new(struct steps **ret, struct error *e) _must_check_;
@@ -28,13 +27,16 @@ struct steps *steps_free(struct steps *s);
 DEFINE_CLEANUP(struct steps *, steps_free)
 #define _cleanup_steps_ _cleanup_(steps_freep)
 
-/* Adds one at the end; its text is formatted. */
-int steps_add(struct steps *s, int (*run)(const struct context *, void *, struct error *),
-              int (*undo)(const struct context *, void *, struct error *), void *object, struct error *e,
-              const char *format, ...) _printf_(6, 7) _must_check_;
+/* Adds one at the end; its text, for people, is formatted. `undo` NULL: there is nothing to undo. */
+int steps_add(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e, const char *format,
+              ...) _printf_(6, 7) _must_check_;
+
+/* As steps_add(): while this one stands, all before it has to stay. */
+int steps_add_keystone(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e,
+                       const char *format, ...) _printf_(6, 7) _must_check_;
 
 int steps_run(struct steps *s, const struct context *c, struct error *e) _must_check_;
 
-/* The texts, for --dry-run. */
+/* The texts, for --dry-run; they may be read when the objects of the steps are gone. */
 size_t steps_count(const struct steps *s);
 const char *steps_what(const struct steps *s, size_t i);

@@ -1,1 +1,108 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly stop: the domain first, then its disks. Nothing of it is undone: a guest that has shut down is not
+ * started again because a disk was slow to close; recover closes that.
+ */
+#include "instance/disks.h"
+#include "instance/operations.h"
+
+#include <time.h>
+
+#define POLL_MSEC 200
+
+struct stopping {
+    struct disks disks;
+    unsigned timeout_sec;
+    bool hard;
+};
+
+static uint64_t now_msec(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* 0: not active any more. -EBUSY: it is, and the time is over. -ECANCELED: the user waits no longer. */
+static int wait_for_end(const struct context *c, const struct stopping *s, struct error *e)
+{
+    const struct instance *i = s->disks.instance;
+    uint64_t end = now_msec() + (uint64_t)s->timeout_sec * 1000;
+    for (;;) {
+        struct domain domain;
+        int r = virt_find_uuid(c->virt, i->uuid, &domain, e);
+        if (r < 0)
+            return r;
+        if (!domain.active)
+            return 0;
+        if (c->stopped && c->stopped())
+            return error_set(e, -ECANCELED, "instance %s: still runs, and is no longer waited for", i->name);
+        if (now_msec() >= end)
+            return -EBUSY;
+        nanosleep(&(struct timespec){.tv_nsec = POLL_MSEC * 1000000L}, NULL);
+    }
+}
+
+static int stop_domain(const struct context *c, void *stopping, struct error *e)
+{
+    const struct stopping *s = stopping;
+    const struct instance *i = s->disks.instance;
+    if (s->hard && s->timeout_sec == 0)
+        return virt_destroy(c->virt, i->uuid, e);
+
+    int r = virt_shutdown(c->virt, i->uuid, e);
+    if (r == 0)
+        r = wait_for_end(c, s, e);
+    if (r != -EBUSY)
+        return r;
+    if (s->hard)
+        return virt_destroy(c->virt, i->uuid, e);
+    return error_set(e, -EBUSY,
+                     "instance %s: its guest still runs %u seconds after it was asked to power off; wait "
+                     "longer (--timeout), or pull the plug (--force)",
+                     i->name, s->timeout_sec);
+}
+
+static int run(const struct context *c, struct stopping *stopping, bool running, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    const char *name = stopping->disks.instance->name;
+    int r = steps_new(&s, e);
+    if (r == 0 && running)
+        r = steps_add(s, stop_domain, NULL, stopping, e, "stop domain %s", name);
+    if (r == 0 && stopping->disks.n_open)
+        r = steps_add(s, disks_close_durable, NULL, &stopping->disks, e, "close the disks of %s", name);
+    return r < 0 ? r : steps_run(s, c, e);
+}
+
+/* Is there anything to close that may be closed? */
+static bool can_close(const struct disks *d)
+{
+    for (size_t n = 0; n < d->instance->n_volumes; n++)
+        if (volume_encrypted(d->instance->volumes[n]) && d->durable[n] && !d->missing[n])
+            return true;
+    return false;
+}
+
+int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
+                  bool *ret_changed, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    struct stopping s = {.timeout_sec = timeout_sec, .hard = hard};
+    const struct instance *i = NULL;
+
+    int r = context_check_virt(c, e);
+    if (r == 0)
+        r = model_lock(c, name, &m, &i, e);
+    if (r == 0)
+        r = model_check_ready(m, i, e);
+    if (r == 0)
+        r = disks_look(c, m, i, false, &s.disks, e);
+    if (r < 0)
+        return r;
+    bool running = i->state == INSTANCE_RUNNING, changes = running || can_close(&s.disks);
+    r = changes ? run(c, &s, running, e) : 0;
+    if (r < 0)
+        return r;
+    *ret_changed = changes;
+    return 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See disks.h. Secrets live here only between the key manager's answer and the broker's.
+ *
+ *     key manager --secret--> derive --volume key--> broker --> map
+ */
+#include "instance/disks.h"
+
+#include "base/fd.h"
+#include "instance/keys.h"
+#include "keys/derive.h"
+
+int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, bool opened,
+              int *ret_fd, struct error *e)
+{
+    _cleanup_secret_ struct secret *volume_key = NULL;
+    _cleanup_close_ int fd = -1;
+    int r = volume_encrypted(v) ? derive_volume_key(v, secret, &volume_key, e) : 0;
+    if (r == 0)
+        r = broker_open(c->broker, v, volume_key, opened, &fd, e);
+    if (r == 0 && ret_fd)
+        *ret_fd = TAKE_FD(fd);
+    return r;
+}
+
+int disk_close(const struct context *c, const struct volume *v, struct error *e)
+{
+    return volume_encrypted(v) ? broker_close(c->broker, v, e) : 0;
+}
+
+int disks_look(const struct context *c, const struct model *m, const struct instance *i, bool opened,
+               struct disks *ret, struct error *e)
+{
+    if (i->n_volumes > DISKS_MAX)
+        return error_set(e, -EINVAL, "instance %s: it has %zu disks, more than any that Mayfly makes",
+                         i->name, i->n_volumes);
+    *ret = (struct disks){.instance = i, .opened = opened};
+    for (size_t n = 0; n < i->n_volumes; n++) {
+        const struct map *map = model_map_of(m, i->volumes[n]);
+        ret->durable[n] = true;
+        if (!volume_encrypted(i->volumes[n]))
+            continue;
+        int r = key_durable(c, i->volumes[n], &ret->durable[n], e);
+        if (r < 0)
+            return r;
+        ret->missing[n] = !map || (opened && !map_opened(map) && ret->durable[n]);
+        ret->n_missing += ret->missing[n];
+        ret->n_open += map != NULL;
+    }
+    return 0;
+}
+
+int disks_open(const struct context *c, void *disks, struct error *e)
+{
+    const struct disks *d = disks;
+    _cleanup_secret_ struct secret *secret = NULL;
+    const char *held = ""; /* whose secret that is */
+
+    for (size_t n = 0; n < d->instance->n_volumes; n++) {
+        const struct volume *v = d->instance->volumes[n];
+        if (!d->missing[n])
+            continue;
+        int r = 0;
+        if (!streq(held, v->key)) {
+            secret = secret_free(secret);
+            r = key_fetch(c, v, &secret, e);
+            held = v->key;
+        }
+        if (r == 0) /* what a cut-off start left, not marked as it should be */
+            r = disk_close(c, v, e);
+        if (r == 0)
+            r = disk_open(c, v, secret, d->opened, NULL, e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Closes those that `wanted` names, each whatever becomes of the others. Returns the first error. */
+static int close_all(const struct context *c, const struct disks *d, const bool wanted[DISKS_MAX],
+                     struct error *e)
+{
+    int first = 0;
+    for (size_t n = 0; n < d->instance->n_volumes; n++) {
+        int r = wanted[n] ? disk_close(c, d->instance->volumes[n], e) : 0;
+        if (r < 0 && first == 0)
+            first = r;
+    }
+    return first;
+}
+
+int disks_open_undo(const struct context *c, void *disks, struct error *e)
+{
+    const struct disks *d = disks;
+    return close_all(c, d, d->missing, e);
+}
+
+int disks_close_durable(const struct context *c, void *disks, struct error *e)
+{
+    const struct disks *d = disks;
+    return close_all(c, d, d->durable, e);
+}
+
+int disks_close(const struct context *c, void *disks, struct error *e)
+{
+    bool all[DISKS_MAX];
+    memset(all, true, sizeof all);
+    return close_all(c, disks, all, e);
+}
+
+bool disks_lose_data(const struct disks *d)
+{
+    for (size_t n = 0; n < d->instance->n_volumes; n++)
+        if (!d->durable[n] && !d->missing[n])
+            return true;
+    return false;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening and closing the disks of an instance. A disk that has a key is reached through its map alone. */
+#pragma once
+
+#include "instance/model.h"
+
+/* Opens the map of `v` with the key that is derived from `secret`, which is wiped again at once. *ret_fd (may
+ * be NULL) gets the device. */
+int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, bool opened,
+              int *ret_fd, struct error *e) _must_check_;
+
+/* Closes it; 0 if it is not open, or plain. */
+int disk_close(const struct context *c, const struct volume *v, struct error *e) _must_check_;
+
+#define DISKS_MAX 128 /* of one instance: root, swap and eph0 to eph99 are 102 */
+
+/* The disks of one instance, as a step's object. */
+struct disks {
+    const struct instance *instance;
+    bool opened;             /* they are to stay open when no domain uses them */
+    bool missing[DISKS_MAX]; /* no such map when disks_look() looked, by the index of the volume */
+    size_t n_missing;
+    bool durable[DISKS_MAX]; /* the key can be fetched again; true for a plain disk */
+    size_t n_open;           /* maps */
+};
+
+/* Fills it in. A map is missing also where it is to stay open, but is not marked so, and can be opened anew.
+ */
+int disks_look(const struct context *c, const struct model *m, const struct instance *i, bool opened,
+               struct disks *ret, struct error *e) _must_check_;
+
+/* A step: fetches the keys and opens what is missing. And its undo: closes that again. */
+int disks_open(const struct context *c, void *disks, struct error *e);
+int disks_open_undo(const struct context *c, void *disks, struct error *e);
+
+/* Steps: close all disks; or but for those whose data would be gone with their key. */
+int disks_close(const struct context *c, void *disks, struct error *e);
+int disks_close_durable(const struct context *c, void *disks, struct error *e);
+
+/* Would disks_close() lose data? */
+bool disks_lose_data(const struct disks *d);
+
+static inline bool map_opened(const struct map *map)
+{
+    return str_ends(map->uuid, MAP_UUID_OPENED);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Getting a key, and destroying it with its last user. What is destroyed here is gone for good, so a key goes
+ * only if every volume that could name it was seen.
+ */
+#include "instance/keys.h"
+
+static int open_manager(const struct context *c, const struct volume *v, struct keymgr **ret,
+                        char id[KEY_ID_MAX], struct error *e)
+{
+    char manager[KEY_ID_MAX];
+    int r = key_ref_parse(v->key, manager, id, e);
+    return r < 0 ? r : c->open_keymgr(c->config, manager, ret, e);
+}
+
+int key_fetch(const struct context *c, const struct volume *v, struct secret **ret, struct error *e)
+{
+    _cleanup_keymgr_ struct keymgr *km = NULL;
+    char id[KEY_ID_MAX];
+    int r = open_manager(c, v, &km, id, e);
+    if (r == 0)
+        r = keymgr_fetch(km, id, ret, e);
+    if (r < 0)
+        error_prefix(e, "instance %s: ", v->name);
+    return r;
+}
+
+int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e)
+{
+    _cleanup_keymgr_ struct keymgr *km = NULL;
+    char id[KEY_ID_MAX];
+    int r = open_manager(c, v, &km, id, e);
+    if (r == 0)
+        *ret = km->ops->durable;
+    return r;
+}
+
+const char *keys_doubt(const struct inventory *inventory, const char *vg)
+{
+    const struct group *group = inventory_group(inventory, vg);
+    if (!group)
+        return "its volume group is not here";
+    if (!group->complete)
+        return "its volume group lacks a physical volume";
+    for (size_t i = 0; i < inventory->n_damaged; i++)
+        if (streq(inventory->damaged[i].vg, vg))
+            return "a volume in its group has damaged tags, and may need it";
+    return NULL;
+}
+
+static bool is_among(const struct volume *v, const struct volume *const going[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(v->disk, going[i]->disk))
+            return true;
+    return false;
+}
+
+/* A doomed volume is never opened again, so it needs its key no more: of two deletes at work at the same time
+ * on two instances of a batch, the later one sees this and destroys the key. */
+static bool is_used(const struct inventory *inventory, const char *key, const struct volume *const going[],
+                    size_t n)
+{
+    for (size_t i = 0; i < inventory->n_volumes; i++) {
+        const struct volume *v = &inventory->volumes[i];
+        if (streq(v->key, key) && v->state != VOLUME_DOOMED && !is_among(v, going, n))
+            return true;
+    }
+    return false;
+}
+
+static int destroy(const struct context *c, const struct volume *v, struct error *e)
+{
+    _cleanup_keymgr_ struct keymgr *km = NULL;
+    char id[KEY_ID_MAX];
+    int r = open_manager(c, v, &km, id, e);
+    return r < 0 ? r : keymgr_destroy(km, id, e);
+}
+
+/* The instances of a batch come and go under locks of their own: look again. No lock of the batch is needed:
+ * a launch that uses its key holds those of all its instances, and what it builds counts as a user. */
+static int destroy_shared(const struct context *c, const struct volume *v, const struct volume *const going[],
+                          size_t n, struct error *e)
+{
+    _cleanup_inventory_ struct inventory *now = NULL;
+    int r = broker_list(c->broker, &now, e);
+    if (r < 0)
+        return r;
+    const char *doubt = keys_doubt(now, v->vg);
+    if (doubt)
+        report_warning(c, "key %s: is left in the key manager: %s; run mayfly recover", v->key, doubt);
+    return doubt || is_used(now, v->key, going, n) ? 0 : destroy(c, v, e);
+}
+
+int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
+                        const struct volume *const going[], size_t n, struct error *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct volume *v = going[i];
+        bool seen = !volume_encrypted(v);
+        for (size_t before = 0; before < i && !seen; before++)
+            seen = streq(going[before]->key, v->key);
+        if (seen)
+            continue;
+        int r = 0;
+        if (v->scope == KEY_SCOPE_BATCH)
+            r = destroy_shared(c, v, going, n, e);
+        else if (!is_used(inventory, v->key, going, n))
+            r = destroy(c, v, e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

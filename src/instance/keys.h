@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The secrets of instances, by what a volume's tag says of them (MANAGER:ID). */
+#pragma once
+
+#include "instance/context.h"
+
+/* Fetches the secret that `v` names from the manager that it names. */
+int key_fetch(const struct context *c, const struct volume *v, struct secret **ret,
+              struct error *e) _must_check_;
+
+/* Can the key of `v` be fetched again once its map is closed? False for an ephemeral one. */
+int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e) _must_check_;
+
+/* Destroys the keys of the `n` volumes `going`, which are doomed or were never finished, but for a key that
+ * another volume uses, which stays. In doubt it stays as well, with a warning; recover looks after it. */
+int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
+                        const struct volume *const going[], size_t n, struct error *e) _must_check_;
+
+/* May a volume name a key of the group `vg` without our seeing it? The reason, or NULL. */
+const char *keys_doubt(const struct inventory *inventory, const char *vg);

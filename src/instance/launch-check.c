@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that can be known to be wrong with a launch before anything is made. It looks and changes nothing; what
+ * it misses, because it changes a moment later, fails in a step and is undone.
+ */
+#include "instance/launch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SIZE_MAX_BYTES        (UINT64_C(1) << 60)
+#define METADATA_BYTES_A_DISK 512 /* at the least: its tags and its segment in the group's metadata */
+
+static int check_names(const struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    if (q->count < 1 || q->count > LAUNCH_COUNT_MAX)
+        return error_set(e, -EINVAL, "launch: cannot make %u instances at once; 1 to %d can be", q->count,
+                         LAUNCH_COUNT_MAX);
+    if (!q->name[0] || q->name[0] == '-' || q->name[0] == '.' || !str_made_of(q->name, "_.-") ||
+        uuid_valid(q->name))
+        return error_set(e, -EINVAL,
+                         "instance %s: this cannot be its name; use letters, digits, '_', '.' and '-', "
+                         "beginning with a letter, digit or '_'",
+                         q->name);
+    if (strlen(q->name) + (q->count > 1 ? strlen("-1000") : 0) >= INSTANCE_NAME_MAX)
+        return error_set(e, -EINVAL, "instance %s: the name is too long; %zu characters will do", q->name,
+                         INSTANCE_NAME_MAX - 1 - strlen("-1000"));
+    return 0;
+}
+
+static int check_taken(const struct launch *l, struct error *e)
+{
+    const struct model *m = l->model;
+    for (size_t n = 0; n < l->request->count; n++) {
+        char name[INSTANCE_NAME_MAX];
+        launch_name(l->request, n, name);
+        for (size_t d = 0; d < m->n_domains; d++)
+            if (streq(m->domains[d].name, name))
+                return error_set(e, -EEXIST,
+                                 "instance %s: cannot be launched: libvirt has a domain of this name; choose "
+                                 "another name",
+                                 name);
+        for (size_t v = 0; v < m->inventory->n_volumes; v++)
+            if (streq(m->inventory->volumes[v].name, name))
+                return error_set(
+                    e, -EEXIST,
+                    "instance %s: cannot be launched: volumes of this name exist; choose another "
+                    "name, or run mayfly delete %s",
+                    name, name);
+    }
+    return 0;
+}
+
+static int check_size(const char *what, uint64_t bytes, struct error *e)
+{
+    if (bytes <= SIZE_MAX_BYTES)
+        return 0;
+    return error_set(e, -EINVAL, "launch: a %s disk of %" PRIu64 " bytes is larger than any that LVM makes",
+                     what, bytes);
+}
+
+static int check_disks(const struct launch_request *q, struct error *e)
+{
+    if (q->n_ephemeral > LAUNCH_EPHEMERALS_MAX)
+        return error_set(e, -EINVAL, "launch: cannot make %zu ephemeral disks; %d can be", q->n_ephemeral,
+                         LAUNCH_EPHEMERALS_MAX);
+    if (launch_disks_each(q) == 0)
+        return error_set(e, -EINVAL, "launch: there is nothing to make; say --root, --ephemeral or --swap");
+    if (q->image_path && !q->root_bytes)
+        return error_set(e, -EINVAL, "image %s: there is no root disk to write it to; say --root",
+                         q->image_path);
+    int r = check_size("root", q->root_bytes, e);
+    if (r == 0)
+        r = check_size("swap", q->swap_bytes, e);
+    for (size_t i = 0; r == 0 && i < q->n_ephemeral; i++) {
+        const struct launch_ephemeral *one = &q->ephemeral[i];
+        if (one->size_bytes == 0)
+            return error_set(e, -EINVAL, "launch: ephemeral disk %zu has no size", i);
+        if (!streq(one->fs, "ext4") && !streq(one->fs, "xfs") && !streq(one->fs, "vfat"))
+            return error_set(
+                e, -EINVAL,
+                "launch: ephemeral disk %zu cannot have file system %.7s; ext4, xfs and vfat can "
+                "be made",
+                i, one->fs);
+        r = check_size("ephemeral", one->size_bytes, e);
+    }
+    return r;
+}
+
+static int find_group(struct launch *l, struct error *e)
+{
+    const struct config *c = l->context->config;
+    const char *vg = l->request->volume_group;
+    if (!vg && c->volume_groups.n == 0)
+        return error_set(e, -EINVAL,
+                         "volume group: none is configured; set images_volume_group in [libvirt]");
+    if (!vg)
+        vg = c->volume_groups.item[0];
+    if (!config_has_volume_group(c, vg))
+        return error_set(e, -EINVAL,
+                         "volume group %s: Mayfly may not use it; add it to images_volume_group in [libvirt]",
+                         vg);
+    l->group = inventory_group(l->model->inventory, vg);
+    if (!l->group)
+        return error_set(e, -ENOENT,
+                         "volume group %s: cannot create volumes: there is no such group; see vgs, or set "
+                         "images_volume_group",
+                         vg);
+    if (!l->group->complete)
+        return error_set(e, -ENODEV,
+                         "volume group %s: cannot create volumes: a physical volume of it is missing; see "
+                         "pvs, or take another by --volume-group",
+                         vg);
+    return 0;
+}
+
+/* Never so much that the sum of all disks of an instance could not be held by 64 bits. */
+static uint64_t room_for(const struct group *g, uint64_t bytes)
+{
+    uint64_t limit = UINT64_MAX / (LAUNCH_EPHEMERALS_MAX + 2);
+    uint64_t rounded = launch_round_up(g, bytes);
+    return rounded < limit ? rounded : limit;
+}
+
+static int check_room(const struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    const struct group *g = l->group;
+    uint64_t each = room_for(g, q->root_bytes) + room_for(g, q->swap_bytes);
+    for (size_t i = 0; i < q->n_ephemeral; i++)
+        each += room_for(g, q->ephemeral[i].size_bytes);
+
+    char wanted[32], free_text[32];
+    if (each > g->free_bytes / q->count) {
+        uint64_t all = each > UINT64_MAX / q->count ? UINT64_MAX : each * q->count;
+        return error_set(e, -ENOSPC,
+                         "volume group %s: cannot create the disks: they take %s, and %s are free; delete "
+                         "instances, or extend the group by vgextend",
+                         g->name, str_from_bytes(all, wanted, sizeof wanted),
+                         str_from_bytes(g->free_bytes, free_text, sizeof free_text));
+    }
+    uint64_t metadata = launch_disks_each(q) * q->count * METADATA_BYTES_A_DISK;
+    if (metadata > g->metadata_free_bytes)
+        return error_set(e, -ENOSPC,
+                         "volume group %s: cannot create the disks: LVM's metadata has room for %s, and they "
+                         "take %s; delete instances, or make a group by vgcreate --metadatasize 64m",
+                         g->name, str_from_bytes(g->metadata_free_bytes, free_text, sizeof free_text),
+                         str_from_bytes(metadata, wanted, sizeof wanted));
+    return 0;
+}
+
+static int check_key_manager(struct launch *l, struct error *e)
+{
+    const struct config *c = l->context->config;
+    if (!c->encryption_enabled && l->request->shared_key)
+        return error_set(e, -EINVAL,
+                         "launch: there is no key to share: encryption is off; set enabled in "
+                         "[ephemeral_storage_encryption]");
+    if (!c->encryption_enabled)
+        return 0;
+    int r = l->context->open_keymgr(c, c->key_backend, &l->km, e);
+    if (r < 0)
+        return r;
+    if (!l->km->ops->durable && l->request->no_start)
+        return error_set(e, -EINVAL,
+                         "launch: key manager %s keeps a key only as long as the disks are open, so "
+                         "--no-start would lose it; leave that out, or set another backend",
+                         l->km->ops->name);
+    return 0;
+}
+
+static int check_image(struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    if (!q->image_path)
+        return 0;
+    int r = image_open(q->image_path, q->image_format, &l->image, e);
+    if (r < 0)
+        return r;
+    char image[32], disk[32];
+    if (image_size_bytes(l->image) > launch_round_up(l->group, q->root_bytes))
+        return error_set(e, -EINVAL,
+                         "image %s: its %s (%" PRIu64 " bytes) do not fit a root disk of %s; say a larger "
+                         "--root",
+                         q->image_path, str_from_bytes(image_size_bytes(l->image), image, sizeof image),
+                         image_size_bytes(l->image), str_from_bytes(q->root_bytes, disk, sizeof disk));
+    return 0;
+}
+
+int launch_check(struct launch *l, struct error *e)
+{
+    int r = check_names(l, e);
+    if (r == 0)
+        r = check_disks(l->request, e);
+    if (r == 0)
+        r = context_check_virt(l->context, e);
+    if (r == 0)
+        r = check_key_manager(l, e);
+    if (r == 0)
+        r = model_load(l->context, &l->model, e);
+    if (r == 0)
+        r = check_taken(l, e);
+    if (r == 0)
+        r = find_group(l, e);
+    if (r == 0)
+        r = check_room(l, e);
+    return r < 0 ? r : check_image(l, e);
+}

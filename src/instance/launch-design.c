@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that a launch is going to make, as it will be: names, fresh uuids, sizes, the XML of the
+ * domains. Still nothing is changed. The check value of a disk is missing, until there is a key.
+ */
+#include "base/fd.h"
+#include "instance/launch.h"
+#include "keys/derive.h"
+#include "virt/domain-xml.h"
+
+#include <stdio.h>
+
+void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_NAME_MAX])
+{
+    if (q->count > 1)
+        snprintf(field, INSTANCE_NAME_MAX, "%.58s-%zu", q->name, n + 1);
+    else
+        snprintf(field, INSTANCE_NAME_MAX, "%.63s", q->name);
+}
+
+uint64_t launch_round_up(const struct group *group, uint64_t bytes)
+{
+    uint64_t extent = group->extent_bytes ? group->extent_bytes : 1;
+    return (bytes + extent - 1) / extent * extent;
+}
+
+/* A disk that is no multiple of 4096 bytes is encrypted by 512, or its end could not be used. */
+static void encrypt(const struct config *c, struct launch_disk *d)
+{
+    struct volume *v = &d->v;
+    v->key_bits = c->key_size_bits;
+    v->sector_bytes = v->size_bytes % c->sector_size_bytes ? 512 : c->sector_size_bytes;
+    v->scope = d->key->want.scope;
+    snprintf(v->cipher, sizeof v->cipher, "%.47s", c->cipher);
+    snprintf(v->kdf, sizeof v->kdf, "%s", KDF_HKDF_SHA512);
+    d->key->n_closed++;
+}
+
+static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes,
+                                    const char *role)
+{
+    struct launch_disk *d = &i->disks[i->n_disks++];
+    *d = (struct launch_disk){.launch = i->launch, .key = key, .fd = -1};
+    d->v.size_bytes = launch_round_up(i->launch->group, bytes);
+    d->v.state = VOLUME_BUILDING;
+    memcpy(d->v.vg, i->launch->group->name, sizeof d->v.vg);
+    memcpy(d->v.instance, i->uuid, sizeof d->v.instance);
+    memcpy(d->v.name, i->name, sizeof d->v.name);
+    snprintf(d->v.role, sizeof d->v.role, "%.7s", role);
+    uuid_make(d->v.disk);
+    volume_set_lv_name(&d->v);
+    if (key)
+        encrypt(i->launch->context->config, d);
+    else
+        snprintf(d->v.cipher, sizeof d->v.cipher, "none");
+    return d;
+}
+
+/* Labels as Nova has them. */
+static void add_disks(struct launch_instance *i, struct launch_key *key)
+{
+    const struct launch_request *q = i->launch->request;
+    if (q->root_bytes)
+        add_disk(i, key, q->root_bytes, "root")->takes_image = i->launch->image != NULL;
+    for (size_t n = 0; n < q->n_ephemeral; n++) {
+        char role[ROLE_MAX];
+        snprintf(role, sizeof role, "eph%u", (unsigned)n % 100);
+        struct launch_disk *d = add_disk(i, key, q->ephemeral[n].size_bytes, role);
+        memcpy(d->fs, q->ephemeral[n].fs, sizeof d->fs);
+        snprintf(d->label, sizeof d->label, "ephemeral%u", (unsigned)n % 100);
+    }
+    if (q->swap_bytes)
+        snprintf(add_disk(i, key, q->swap_bytes, "swap")->fs, sizeof(((struct launch_disk *)0)->fs), "swap");
+}
+
+static int write_xml(struct launch_instance *i, bool kvm, struct error *e)
+{
+    const struct launch_request *q = i->launch->request;
+    struct domain_disk disks[LAUNCH_EPHEMERALS_MAX + 2];
+    char paths[LAUNCH_EPHEMERALS_MAX + 2][DEVICE_PATH_MAX];
+    struct domain_spec spec = {.name = i->name,
+                               .uuid = i->uuid,
+                               .memory_bytes = q->memory_bytes,
+                               .vcpus = q->vcpus,
+                               .kvm = kvm,
+                               .disks = disks,
+                               .n_disks = i->n_disks};
+    for (size_t n = 0; n < i->n_disks; n++) {
+        const struct volume *v = &i->disks[n].v;
+        volume_device_path(v, paths[n]);
+        disks[n] = (struct domain_disk){.device_path = paths[n],
+                                        .serial = v->disk,
+                                        .sector_bytes = v->sector_bytes,
+                                        .discard = i->launch->context->config->discard};
+    }
+    return domain_xml(&spec, q->template_xml, &i->xml, e);
+}
+
+static void set_key(struct launch *l, struct launch_key *k, const char *owner, enum key_scope scope)
+{
+    k->launch = l;
+    k->want.scope = scope;
+    k->want.bits = l->context->config->key_size_bits;
+    memcpy(k->want.owner, owner, sizeof k->want.owner);
+    memcpy(k->want.vg, l->group->name, sizeof k->want.vg);
+}
+
+static struct launch_key *key_of(struct launch *l, const struct launch_instance *i)
+{
+    if (!l->km)
+        return NULL;
+    if (!l->n_keys || !l->request->shared_key) {
+        struct launch_key *k = &l->keys[l->n_keys++];
+        set_key(l, k, l->request->shared_key ? l->batch : i->uuid,
+                l->request->shared_key ? KEY_SCOPE_BATCH : KEY_SCOPE_INSTANCE);
+    }
+    return &l->keys[l->n_keys - 1];
+}
+
+static int allocate(struct launch *l, struct error *e)
+{
+    l->n_instances = l->request->count;
+    l->n_disks = l->n_instances * launch_disks_each(l->request);
+    l->instances = calloc(l->n_instances, sizeof *l->instances);
+    l->disks = calloc(l->n_disks, sizeof *l->disks);
+    l->keys = calloc(l->n_instances, sizeof *l->keys);
+    l->leads = calloc(l->n_instances, sizeof(struct volume *));
+    l->others = calloc(l->n_disks, sizeof(struct volume *));
+    if (l->instances && l->disks && l->keys && l->leads && l->others)
+        return 0;
+    l->n_instances = l->n_disks = 0;
+    return error_memory(e);
+}
+
+int launch_design(struct launch *l, struct error *e)
+{
+    int r = allocate(l, e);
+    if (r < 0)
+        return r;
+    bool kvm = virt_offers_kvm(l->context->virt);
+    if (l->request->shared_key)
+        uuid_make(l->batch);
+    for (size_t n = 0; r == 0 && n < l->n_instances; n++) {
+        struct launch_instance *i = &l->instances[n];
+        i->launch = l;
+        i->disks = &l->disks[n * launch_disks_each(l->request)];
+        launch_name(l->request, n, i->name);
+        uuid_make(i->uuid);
+        add_disks(i, key_of(l, i));
+        l->leads[l->n_leads++] = &i->disks[0].v;
+        for (size_t d = 1; d < i->n_disks; d++)
+            l->others[l->n_others++] = &i->disks[d].v;
+        r = write_xml(i, kvm, e);
+    }
+    return r;
+}
+
+struct launch *launch_free(struct launch *l)
+{
+    if (l) {
+        for (size_t i = 0; i < l->n_instances; i++)
+            free(l->instances[i].xml);
+        for (size_t i = 0; i < l->n_disks; i++)
+            if (l->disks[i].launch)
+                fd_close(l->disks[i].fd);
+        for (size_t i = 0; i < l->n_keys; i++)
+            secret_free(l->keys[i].secret);
+        free(l->instances);
+        free(l->disks);
+        free(l->keys);
+        free(l->leads);
+        free(l->others);
+        image_close(l->image);
+        keymgr_close(l->km);
+        model_free(l->model);
+    }
+    return NULL;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of a launch and what undoes each. An undo may find that its step did nothing, or that it did all
+ * and then failed: so it looks for what bears the uuid that was made for it alone, and touches nothing else.
+ */
+#include "base/fd.h"
+#include "instance/disks.h"
+#include "instance/launch.h"
+#include "instance/removal.h"
+#include "keys/derive.h"
+#include "storage/check.h"
+
+#include <stdio.h>
+
+/* -------------------------------------------------------------------- locks */
+
+int launch_lock_instance(const struct context *c, void *object, struct error *e)
+{
+    return broker_lock(c->broker, ((struct launch_instance *)object)->uuid, e);
+}
+
+int launch_lock_batch(const struct context *c, void *object, struct error *e)
+{
+    return broker_lock(c->broker, ((struct launch *)object)->batch, e);
+}
+
+/* ---------------------------------------------------------------------- key */
+
+int launch_create_key(const struct context *c, void *object, struct error *e)
+{
+    struct launch_key *k = object;
+    (void)c;
+    int r = keymgr_create(k->launch->km, &k->want, k->id, &k->secret, e);
+    if (r < 0)
+        return r;
+    k->made = true;
+    return 0;
+}
+
+/* The answer of the manager was lost, and perhaps there is a key: its owner is a uuid of this launch. A
+ * manager that cannot be asked now is asked by recover; that is no reason to call the launch half undone. */
+static int destroy_lost_key(const struct context *c, const struct launch_key *k, struct error *e)
+{
+    _cleanup_free_ struct key_info *keys = NULL;
+    struct error why = ERROR_NONE;
+    size_t n = 0;
+    int r = keymgr_list(k->launch->km, &keys, &n, &why);
+    if (r < 0)
+        report_warning(c, "key manager %s: cannot tell whether it made a key: %s; mayfly recover looks again",
+                       k->launch->km->ops->name, why.text);
+    r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (streq(keys[i].owner, k->want.owner))
+            r = keymgr_destroy(k->launch->km, keys[i].id, e);
+    return r;
+}
+
+int launch_create_key_undo(const struct context *c, void *object, struct error *e)
+{
+    struct launch_key *k = object;
+    k->secret = secret_free(k->secret);
+    return k->made ? keymgr_destroy(k->launch->km, k->id, e) : destroy_lost_key(c, k, e);
+}
+
+/* -------------------------------------------------------------------- disks */
+
+static int set_key_tags(struct launch_disk *d, struct error *e)
+{
+    _cleanup_secret_ struct secret *volume_key = NULL;
+    int n = snprintf(d->v.key, sizeof d->v.key, "%s:%s", d->launch->km->ops->name, d->key->id);
+    if (n < 0 || (size_t)n >= sizeof d->v.key)
+        return error_set(e, -EINVAL, "key %s: its name is too long for a tag", d->key->id);
+    int r = derive_volume_key(&d->v, d->key->secret, &volume_key, e);
+    return r < 0 ? r : volume_check_value(&d->v, volume_key, d->v.check, e);
+}
+
+int launch_create_volume(const struct context *c, void *object, struct error *e)
+{
+    struct launch_disk *d = object;
+    int r = d->key ? set_key_tags(d, e) : 0;
+    if (r == 0)
+        r = broker_create(c->broker, &d->v, e);
+    if (r < 0)
+        return r;
+    d->made = true;
+    return 0;
+}
+
+int launch_create_volume_undo(const struct context *c, void *object, struct error *e)
+{
+    const struct launch_disk *d = object;
+    const struct volume *v = &d->v;
+    if (d->made)
+        return broker_remove(c->broker, &v, 1, e);
+
+    _cleanup_inventory_ struct inventory *now = NULL;
+    int r = broker_list(c->broker, &now, e);
+    for (size_t i = 0; r == 0 && i < now->n_volumes; i++) {
+        v = &now->volumes[i];
+        if (streq(v->disk, d->v.disk))
+            r = broker_remove(c->broker, &v, 1, e);
+    }
+    return r;
+}
+
+int launch_open(const struct context *c, void *object, struct error *e)
+{
+    struct launch_disk *d = object;
+    int r = disk_open(c, &d->v, d->key ? d->key->secret : NULL, false, d->takes_image ? &d->fd : NULL, e);
+    if (r == 0 && d->key && --d->key->n_closed == 0)
+        d->key->secret = secret_free(d->key->secret); /* it has done its work */
+    return r;
+}
+
+int launch_open_undo(const struct context *c, void *object, struct error *e)
+{
+    struct launch_disk *d = object;
+    d->fd = fd_close(d->fd);
+    return disk_close(c, &d->v, e);
+}
+
+/* ------------------------------------------------------------------- filling */
+
+static void image_update(void *context, uint64_t done_bytes, uint64_t total_bytes)
+{
+    const struct launch *l = context;
+    const struct reporter *reporter = l->context->reporter;
+    if (reporter && reporter->progress)
+        reporter->progress(reporter->data, l->written_bytes + done_bytes, total_bytes * l->n_instances);
+}
+
+static bool image_stopped(void *context)
+{
+    const struct launch *l = context;
+    return l->context->stopped && l->context->stopped();
+}
+
+int launch_fill(const struct context *c, void *object, struct error *e)
+{
+    struct launch_disk *d = object;
+    if (!d->takes_image)
+        return broker_format(c->broker, &d->v, d->fs, d->label, e);
+
+    struct image_progress progress = {image_update, image_stopped, d->launch};
+    int r = c->import(d->launch->image, d->fd, &progress, e);
+    d->fd = fd_close(d->fd);
+    d->launch->written_bytes += image_size_bytes(d->launch->image);
+    return r;
+}
+
+int launch_close_maps(const struct context *c, void *object, struct error *e)
+{
+    const struct launch_instance *i = object;
+    int r = 0;
+    for (size_t n = 0; r == 0 && n < i->n_disks; n++)
+        r = disk_close(c, &i->disks[n].v, e);
+    return r;
+}
+
+/* ------------------------------------------------------------------- domains */
+
+int launch_define(const struct context *c, void *object, struct error *e)
+{
+    return virt_define(c->virt, ((struct launch_instance *)object)->xml, e);
+}
+
+/* Whatever became of its start, a domain is not undefined while it runs. */
+int launch_define_undo(const struct context *c, void *object, struct error *e)
+{
+    return domain_remove(c, ((struct launch_instance *)object)->uuid, e);
+}
+
+int launch_start(const struct context *c, void *object, struct error *e)
+{
+    return virt_start(c->virt, ((struct launch_instance *)object)->uuid, e);
+}
+
+int launch_start_undo(const struct context *c, void *object, struct error *e)
+{
+    return virt_destroy(c->virt, ((struct launch_instance *)object)->uuid, e);
+}
+
+/* ------------------------------------------------------------------- commits */
+
+int launch_others_ready(const struct context *c, void *object, struct error *e)
+{
+    const struct launch *l = object;
+    return broker_mark(c->broker, l->others, l->n_others, VOLUME_READY, e);
+}
+
+int launch_others_doomed(const struct context *c, void *object, struct error *e)
+{
+    const struct launch *l = object;
+    return broker_mark(c->broker, l->others, l->n_others, VOLUME_DOOMED, e);
+}
+
+int launch_leads_ready(const struct context *c, void *object, struct error *e)
+{
+    const struct launch *l = object;
+    return broker_mark(c->broker, l->leads, l->n_leads, VOLUME_READY, e);
+}
+
+int launch_leads_doomed(const struct context *c, void *object, struct error *e)
+{
+    const struct launch *l = object;
+    return broker_mark(c->broker, l->leads, l->n_leads, VOLUME_DOOMED, e);
+}

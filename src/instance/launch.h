@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one launch is made of; private to launch*.c.
+ *
+ *     launch_check()   launch-check.c   looks, changes nothing
+ *     launch_design()  launch-design.c  names, uuids, sizes, XML of everything that is to be made
+ *     launch_steps     launch-steps.c   makes and unmakes each
+ */
+#pragma once
+
+#include "instance/operations.h"
+
+struct launch;
+
+/* A secret in the key manager: of one instance, or of the whole batch. */
+struct launch_key {
+    struct launch *launch;
+    struct key_info want;
+    char id[KEY_ID_MAX];
+    struct secret *secret; /* from its making until the last disk under it is open */
+    size_t n_closed;       /* disks under it that are still to be opened */
+    bool made;
+};
+
+struct launch_disk {
+    struct launch *launch;
+    struct launch_key *key; /* NULL: plain */
+    struct volume v;
+    char fs[8]; /* "": not formatted */
+    char label[12];
+    bool takes_image;
+    bool made;
+    int fd; /* -1, but between opening it and writing the image */
+};
+
+struct launch_instance {
+    struct launch *launch;
+    char name[INSTANCE_NAME_MAX];
+    char uuid[UUID_TEXT];
+    struct launch_disk *disks; /* into the launch's, lead first */
+    size_t n_disks;
+    char *xml;
+};
+
+struct launch {
+    const struct context *context;
+    const struct launch_request *request;
+    struct model *model; /* before */
+    const struct group *group;
+    struct image *image;    /* NULL: none */
+    struct keymgr *km;      /* NULL: without encryption */
+    char batch[UUID_TEXT];  /* set with --shared-key */
+    uint64_t written_bytes; /* of images */
+
+    struct launch_instance *instances;
+    size_t n_instances;
+    struct launch_disk *disks;
+    size_t n_disks;
+    struct launch_key *keys;
+    size_t n_keys;
+    const struct volume **leads, **others; /* what the two commits mark */
+    size_t n_leads, n_others;
+};
+
+static inline size_t launch_disks_each(const struct launch_request *q)
+{
+    return (q->root_bytes ? 1 : 0) + q->n_ephemeral + (q->swap_bytes ? 1 : 0);
+}
+
+/* name, or name-1, name-2, ... */
+void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_NAME_MAX]);
+
+/* What LVM makes of `bytes`: whole extents. */
+uint64_t launch_round_up(const struct group *group, uint64_t bytes);
+
+/* Fills in model, group, image and km. */
+int launch_check(struct launch *l, struct error *e) _must_check_;
+int launch_design(struct launch *l, struct error *e) _must_check_;
+/* Frees what it holds, not the struct. */
+struct launch *launch_free(struct launch *l);
+DEFINE_CLEANUP(struct launch *, launch_free)
+
+/* The objects of the steps. */
+step_fn launch_lock_instance;                      /* launch_instance */
+step_fn launch_lock_batch;                         /* launch */
+step_fn launch_create_key, launch_create_key_undo; /* launch_key */
+step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo,
+    launch_fill;                                              /* disk */
+step_fn launch_define, launch_define_undo, launch_close_maps; /* launch_instance */
+step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_leads_doomed; /* launch */
+step_fn launch_start, launch_start_undo; /* launch_instance */

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What recover does to one instance that it has locked, and to maps that belong to none.
+ *
+ *     lead building    the launch was cut off before it counted: all goes
+ *     lead doomed      a delete, or the undoing of a launch, was cut off: all goes
+ *     lead ready       stays; of its other disks, those not ready go, and idle maps are closed
+ */
+#include "instance/keys.h"
+#include "instance/recover.h"
+#include "instance/removal.h"
+
+#include <stdio.h>
+
+#define OBJECT_MAX sizeof(((struct recovered *)0)->object)
+
+static int remove_them(struct recovery *r, struct removal *removal, struct error *why)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    int result = removal_check(removal, why);
+    if (result < 0 || r->dry_run)
+        return result;
+    result = steps_new(&s, why);
+    if (result == 0)
+        result = removal_add_steps(s, removal, why);
+    return result < 0 ? result : steps_run(s, &r->context, why);
+}
+
+/* Its domain must be known first: once the volumes are gone, nothing leads there any more. */
+static int remove_whole(struct recovery *r, const struct instance *i, const char *object, struct error *e)
+{
+    bool doomed = i->state == INSTANCE_DOOMED;
+    struct removal removal = removal_of(r->model, i);
+    struct error why = ERROR_NONE;
+    int result = 0;
+    if (!i->domain_known)
+        result =
+            error_set(&why, -ECONNREFUSED, "it is to be removed, once libvirt can be asked for its domain");
+    else
+        result = remove_them(r, &removal, &why);
+    return recovery_settle(r, doomed ? RECOVER_DELETED : RECOVER_REMOVED, object,
+                           doomed ? "its delete was cut off: finished" : "its launch was cut off: removed",
+                           result, &why, e);
+}
+
+static int remove_disk(struct recovery *r, const struct instance *i, const struct volume *v, struct error *e)
+{
+    struct removal removal = {.model = r->model, .instance = i, .volumes = &v, .n_volumes = 1};
+    struct error why = ERROR_NONE;
+    char object[OBJECT_MAX];
+    snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
+    int result = remove_them(r, &removal, &why);
+    return recovery_settle(r, RECOVER_REMOVED, object, "this disk was never finished, or was doomed: removed",
+                           result, &why, e);
+}
+
+static int close_map(struct recovery *r, const struct volume *v, const struct map *map, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    char object[OBJECT_MAX];
+    snprintf(object, sizeof object, "map %s", map->name);
+    int result = r->dry_run ? 0 : broker_close(r->context.broker, v, &why);
+    return recovery_settle(r, RECOVER_CLOSED, object, "no running instance uses it: closed", result, &why, e);
+}
+
+/* The maps of a ready instance whose domain is known to be idle, but for those that a person opened. */
+static int close_idle(struct recovery *r, const struct instance *i, struct error *e)
+{
+    int result = 0;
+    for (size_t n = 0; result == 0 && n < i->n_volumes; n++) {
+        const struct volume *v = i->volumes[n];
+        const struct map *map = model_map_of(r->model, v);
+        struct error why = ERROR_NONE;
+        bool durable = false;
+        if (v->state != VOLUME_READY || !map || map_opened(map) || !volume_encrypted(v))
+            continue;
+        if (key_durable(&r->context, v, &durable, &why) < 0) /* a manager that this version does not know */
+            result = recovery_tell(r, RECOVER_REMAINS, map->name, e, "%s", why.text);
+        else if (durable)
+            result = close_map(r, v, map, e);
+    }
+    return result;
+}
+
+int recovery_instance(struct recovery *r, const struct instance *i, struct error *e)
+{
+    char object[OBJECT_MAX];
+    snprintf(object, sizeof object, "instance %s (%s)", i->name, i->uuid);
+    if (i->state == INSTANCE_BUILDING || i->state == INSTANCE_DOOMED)
+        return remove_whole(r, i, object, e);
+
+    int result = 0;
+    for (size_t n = 1; result == 0 && n < i->n_volumes; n++)
+        if (i->volumes[n]->state != VOLUME_READY)
+            result = remove_disk(r, i, i->volumes[n], e);
+    if (result == 0 && i->domain_known && i->state != INSTANCE_RUNNING)
+        result = close_idle(r, i, e);
+    return result < 0 ? result : recovery_check_key(r, i, e);
+}
+
+static bool has_volume(const struct model *m, const struct map *map)
+{
+    char name[MAP_NAME_MAX];
+    for (size_t v = 0; v < m->inventory->n_volumes; v++) {
+        volume_map_name(&m->inventory->volumes[v], name);
+        if (streq(name, map->name))
+            return true;
+    }
+    return false;
+}
+
+/* A map whose volume is nowhere to be seen. Its group may just be away, so while a domain of that uuid is
+ * known, or libvirt is not, it stays. */
+int recovery_orphan_maps(struct recovery *r, struct error *e)
+{
+    const struct model *m = r->model;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < m->inventory->n_maps; i++) {
+        const struct map *map = &m->inventory->maps[i];
+        struct volume v = {0};
+        char object[OBJECT_MAX];
+        if (has_volume(m, map) || !map_instance(map, v.instance) || !recovery_holds(r, v.instance))
+            continue;
+        snprintf(v.lv, sizeof v.lv, "%.*s", (int)(strlen(map->name) - strlen("-dmcrypt")), map->name);
+        memcpy(v.vg, r->context.config->volume_groups.item[0], VG_NAME_MAX - 1);
+        snprintf(object, sizeof object, "map %s", map->name);
+        if (!r->context.virt || model_domain_of(m, v.instance) || model_damaged(m, v.instance))
+            result = recovery_tell(r, RECOVER_REMAINS, object, e,
+                                   "its volume is not to be seen, but its instance may need it; see vgs and "
+                                   "virsh list --all");
+        else if (!map_opened(map))
+            result = close_map(r, &v, map, e);
+    }
+    return result;
+}

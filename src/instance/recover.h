@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of recover; private to recover*.c. */
+#pragma once
+
+#include "instance/operations.h"
+
+/* A key that a manager lists. */
+struct listed_key {
+    char ref[KEY_REF_MAX]; /* as in a volume's tag */
+    struct key_info info;
+};
+
+struct recovery {
+    struct context context; /* the caller's, without libvirt where that cannot be asked */
+    bool dry_run;
+    struct model *model; /* as seen under the locks */
+
+    char (*held)[UUID_TEXT]; /* locks, of instances and of owners of keys */
+    size_t n_held;
+    struct listed_key *keys; /* as listed before the locks were taken */
+    size_t n_keys;
+    char (*managers)[KEY_ID_MAX]; /* that could be listed, whole */
+    size_t n_managers;
+
+    struct recovered *done;
+    size_t n_done;
+    size_t n_remains;
+};
+
+bool recovery_holds(const struct recovery *r, const char *uuid);
+
+/* Adds a line to the result. */
+int recovery_tell(struct recovery *r, enum recover_kind kind, const char *object, struct error *e,
+                  const char *format, ...) _printf_(5, 6) _must_check_;
+
+/* What is true of a thing that was to be put in order: done (errnum 0), or why not. Returns -errno only if
+ * memory ran out. */
+int recovery_settle(struct recovery *r, enum recover_kind kind, const char *object, const char *done_text,
+                    int errnum, const struct error *why, struct error *e) _must_check_;
+
+/* recover-keys.c */
+int recovery_list_keys(struct recovery *r, struct error *e) _must_check_;
+int recovery_destroy_keys(struct recovery *r, struct error *e) _must_check_;
+int recovery_check_key(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
+
+/* recover-disks.c */
+int recovery_instance(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
+int recovery_orphan_maps(struct recovery *r, struct error *e) _must_check_;
+
+/* The instance that a map of ours belongs to, by its name; false: it is not of that form. */
+bool map_instance(const struct map *map, char uuid[UUID_TEXT]);

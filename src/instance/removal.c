@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See removal.h. The lead's mark decides for the whole instance, so it is set before all others: from then on
+ * recover finishes the job, and no disk is ever opened again.
+ */
+#include "instance/removal.h"
+
+#include "instance/keys.h"
+
+static bool whole(const struct removal *r)
+{
+    return r->n_volumes == r->instance->n_volumes;
+}
+
+/* NULL: none, or it is not Mayfly's to touch, or only a disk goes. */
+static const struct domain *our_domain(const struct removal *r)
+{
+    const struct domain *domain = model_domain_of(r->model, r->instance->uuid);
+    return domain && domain->ours && whole(r) ? domain : NULL;
+}
+
+int removal_check(const struct removal *r, struct error *e)
+{
+    const struct instance *i = r->instance;
+    const struct domain *domain = model_domain_of(r->model, i->uuid);
+    if (model_damaged(r->model, i->uuid))
+        return error_set(e, -EUNSAFE,
+                         "instance %s: cannot be removed: the tags of one of its volumes are damaged, and it "
+                         "may need the key; mend or remove that volume first, see mayfly list",
+                         i->name);
+    if (domain && domain->active && !domain->ours)
+        return error_set(
+            e, -EUNSAFE,
+            "instance %s: cannot be removed: a running domain has its uuid, but not Mayfly's mark; "
+            "if that one may go, run virsh destroy %s",
+            i->name, domain->uuid);
+    return 0;
+}
+
+/* Marks those of volumes `from` to `to` that say ready. What says building is as good as doomed. */
+static int doom(const struct context *c, const struct removal *r, size_t from, size_t to, struct error *e)
+{
+    const struct volume *ready[DISKS_MAX];
+    size_t n = 0;
+    for (size_t i = from; i < to && n < DISKS_MAX; i++)
+        if (r->volumes[i]->state == VOLUME_READY)
+            ready[n++] = r->volumes[i];
+    return n ? broker_mark(c->broker, ready, n, VOLUME_DOOMED, e) : 0;
+}
+
+static int doom_lead(const struct context *c, void *removal, struct error *e)
+{
+    return doom(c, removal, 0, 1, e);
+}
+
+static int doom_others(const struct context *c, void *removal, struct error *e)
+{
+    const struct removal *r = removal;
+    return doom(c, r, 1, r->n_volumes, e);
+}
+
+int domain_remove(const struct context *c, const char *uuid, struct error *e)
+{
+    int r = virt_destroy(c->virt, uuid, e);
+    return r < 0 ? r : virt_undefine(c->virt, uuid, e);
+}
+
+static int remove_domain(const struct context *c, void *removal, struct error *e)
+{
+    return domain_remove(c, our_domain(removal)->uuid, e);
+}
+
+static int close_maps(const struct context *c, void *removal, struct error *e)
+{
+    const struct removal *r = removal;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < r->n_volumes; i++)
+        result = disk_close(c, r->volumes[i], e);
+    return result;
+}
+
+static int destroy_keys(const struct context *c, void *removal, struct error *e)
+{
+    const struct removal *r = removal;
+    return keys_destroy_unused(c, r->model->inventory, r->volumes, r->n_volumes, e);
+}
+
+static int remove_volumes(const struct context *c, void *removal, struct error *e)
+{
+    const struct removal *r = removal;
+    return broker_remove(c->broker, r->volumes, r->n_volumes, e);
+}
+
+int removal_add_steps(struct steps *s, struct removal *removal, struct error *e)
+{
+    const char *name = removal->instance->name;
+    const char *what = whole(removal) ? "disks" : "unfinished disks";
+    int r = steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", name);
+    if (r == 0 && removal->n_volumes > 1)
+        r = steps_add(s, doom_others, NULL, removal, e, "mark the other disks of %s doomed", name);
+    if (r == 0 && our_domain(removal))
+        r = steps_add(s, remove_domain, NULL, removal, e, "stop and undefine domain %s", name);
+    if (r == 0)
+        r = steps_add(s, close_maps, NULL, removal, e, "close the %s of %s", what, name);
+    if (r == 0)
+        r = steps_add(s, destroy_keys, NULL, removal, e, "destroy the key of %s", name);
+    if (r == 0)
+        r = steps_add(s, remove_volumes, NULL, removal, e, "remove the %s of %s", what, name);
+    return r;
+}

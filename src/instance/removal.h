@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How an instance, or one disk of it, goes for good. delete and recover both end here.
+ *
+ *     doomed -> domain gone -> maps closed -> key destroyed, seen gone -> volumes removed
+ *
+ * Each step may be repeated, and nothing is undone: whatever stops it, the next recover goes on.
+ */
+#pragma once
+
+#include "instance/disks.h"
+#include "instance/steps.h"
+
+struct removal {
+    const struct model *model;
+    const struct instance *instance;
+    const struct volume *const *volumes; /* that go: the instance's, lead first; or some, but not the lead */
+    size_t n_volumes;
+};
+
+/* 0 if it may begin: the domain is ours or idle, no volume has damaged tags. -EUNSAFE with a sentence. */
+int removal_check(const struct removal *r, struct error *e) _must_check_;
+
+/* All volumes of `i`, with its domain. */
+static inline struct removal removal_of(const struct model *m, const struct instance *i)
+{
+    return (struct removal){.model = m, .instance = i, .volumes = i->volumes, .n_volumes = i->n_volumes};
+}
+
+/* Adds its steps. The removal must outlive them. */
+int removal_add_steps(struct steps *s, struct removal *r, struct error *e) _must_check_;
+
+/* Ends and undefines the domain, which is ours; 0 if there is none. */
+int domain_remove(const struct context *c, const char *uuid, struct error *e) _must_check_;

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must be true of a host: the invariants of HACKING.md, as a program. They are stated on the world
+ * itself, and share no code with what they judge.
+ */
+#include "matrix.h"
+
+#include <stdio.h>
+
+#define WRONG(...) (snprintf(why, 200, __VA_ARGS__), false)
+
+static const struct world_volume *volume_of(const struct host *h, const char *lv)
+{
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (streq(h->volumes[i].v.lv, lv))
+            return &h->volumes[i];
+    return NULL;
+}
+
+static const struct world_map *map_of(const struct host *h, const char *lv)
+{
+    for (size_t i = 0; i < h->n_maps; i++)
+        if (streq(h->maps[i].lv, lv))
+            return &h->maps[i];
+    return NULL;
+}
+
+static const struct world_key *key_of(const struct host *h, const char *id)
+{
+    for (size_t i = 0; i < h->n_keys; i++)
+        if (streq(h->keys[i].info.id, id))
+            return &h->keys[i];
+    return NULL;
+}
+
+static const struct world_domain *domain_of(const struct host *h, const char *uuid)
+{
+    for (size_t i = 0; i < h->n_domains; i++)
+        if (streq(h->domains[i].d.uuid, uuid))
+            return &h->domains[i];
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ comparing */
+
+/* Who made or opened it last, and by which descriptor, does not count. */
+static bool same_volume(const struct world_volume *a, const struct world_volume *b)
+{
+    return memcmp(&a->v, &b->v, sizeof a->v) == 0 && a->has_image == b->has_image && streq(a->fs, b->fs) &&
+           streq(a->label, b->label);
+}
+
+#define SAME(a, b) (memcmp((a), (b), sizeof *(a)) == 0)
+
+bool bystanders_untouched(const struct host *before, const struct host *now, char why[200])
+{
+    for (size_t i = 0; i < before->n_volumes; i++) {
+        const struct world_volume *v = volume_of(now, before->volumes[i].v.lv);
+        if (!v || !same_volume(v, &before->volumes[i]))
+            return WRONG("volume %s of another instance was touched", before->volumes[i].v.lv);
+    }
+    for (size_t i = 0; i < before->n_maps; i++) {
+        const struct world_map *m = map_of(now, before->maps[i].lv);
+        if (!m || !SAME(m, &before->maps[i]))
+            return WRONG("map %s of another instance was touched", before->maps[i].map.name);
+    }
+    for (size_t i = 0; i < before->n_keys; i++) {
+        const struct world_key *k = key_of(now, before->keys[i].info.id);
+        if (!k || !SAME(k, &before->keys[i]))
+            return WRONG("key of another instance, %s, was touched", before->keys[i].info.owner);
+    }
+    for (size_t i = 0; i < before->n_domains; i++) {
+        const struct world_domain *d = domain_of(now, before->domains[i].d.uuid);
+        if (!d || !SAME(d, &before->domains[i]))
+            return WRONG("domain %s of another instance was touched", before->domains[i].d.name);
+    }
+    return true;
+}
+
+bool hosts_equal(const struct host *a, const struct host *b, char why[200])
+{
+    if (a->n_volumes != b->n_volumes || a->n_maps != b->n_maps || a->n_keys != b->n_keys ||
+        a->n_domains != b->n_domains)
+        return WRONG("it was not undone: volumes %zu, %zu; maps %zu, %zu; keys %zu, %zu; domains %zu, %zu",
+                     a->n_volumes, b->n_volumes, a->n_maps, b->n_maps, a->n_keys, b->n_keys, a->n_domains,
+                     b->n_domains);
+    if (!SAME(&a->group, &b->group))
+        return WRONG("the free space of the group has changed");
+    return bystanders_untouched(a, b, why);
+}
+
+/* ------------------------------------------------------------------ invariants */
+
+static bool is_ephemeral(const struct volume *v)
+{
+    return str_starts(v->key, "ephemeral:");
+}
+
+size_t lost_disks(const struct host *h)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n_volumes; i++)
+        n += is_ephemeral(&h->volumes[i].v) && !map_of(h, h->volumes[i].v.lv);
+    return n;
+}
+
+static bool volume_in_order(const struct host *h, const struct world_volume *w, char why[200])
+{
+    const struct volume *v = &w->v;
+    const char *id = strchr(v->key, ':');
+    if (v->state != VOLUME_READY)
+        return WRONG("volume %s is still %s", v->lv, volume_state_name(v->state));
+    if (!domain_of(h, v->instance))
+        return WRONG("volume %s is ready, but there is no domain", v->lv);
+    if (v->key[0] && !is_ephemeral(v) && !key_of(h, id + 1))
+        return WRONG("volume %s is ready, but its key is gone", v->lv);
+    return true;
+}
+
+static bool key_in_order(const struct host *h, const struct world_key *k, char why[200])
+{
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (str_ends(h->volumes[i].v.key, k->info.id))
+            return true;
+    return WRONG("a key of %s has no volume", k->info.owner);
+}
+
+static bool map_in_order(const struct host *h, const struct world_map *m, char why[200])
+{
+    const struct world_volume *v = volume_of(h, m->lv);
+    const struct world_domain *d = v ? domain_of(h, v->v.instance) : NULL;
+    if (!v)
+        return WRONG("map %s leads nowhere", m->map.name);
+    if ((d && d->d.active) || str_ends(m->map.uuid, MAP_UUID_OPENED) || is_ephemeral(&v->v))
+        return true;
+    return WRONG("map %s is open, and nobody runs", m->map.name);
+}
+
+/* All its disks or none; and each of a running one by its map. */
+static bool domain_in_order(const struct host *h, const struct world_domain *d, char why[200])
+{
+    size_t disks = 0;
+    for (size_t i = 0; i < h->n_volumes; i++) {
+        const struct volume *v = &h->volumes[i].v;
+        char path[DEVICE_PATH_MAX];
+        bool given = false;
+        if (!streq(v->instance, d->d.uuid))
+            continue;
+        volume_device_path(v, path);
+        for (size_t n = 0; n < d->n_disks; n++)
+            given |= streq(d->disk[n], path);
+        if (!given)
+            return WRONG("domain %s lacks volume %s, or has it unencrypted", d->d.name, v->lv);
+        if (d->d.active && v->key[0] && !map_of(h, v->lv))
+            return WRONG("domain %s runs without the map of %s", d->d.name, v->lv);
+        disks++;
+    }
+    return disks == d->n_disks ? true : WRONG("domain %s has %zu disks of %zu", d->d.name, disks, d->n_disks);
+}
+
+bool invariants_hold(const struct host *h, char why[200])
+{
+    bool hold = true;
+    for (size_t i = 0; hold && i < h->n_volumes; i++)
+        hold = volume_in_order(h, &h->volumes[i], why);
+    for (size_t i = 0; hold && i < h->n_keys; i++)
+        hold = key_in_order(h, &h->keys[i], why);
+    for (size_t i = 0; hold && i < h->n_maps; i++)
+        hold = map_in_order(h, &h->maps[i], why);
+    for (size_t i = 0; hold && i < h->n_domains; i++)
+        hold = domain_in_order(h, &h->domains[i], why);
+    return hold;
+}
+
+bool amount_is(const struct host *others, const struct host *h, const struct amount *wanted, char why[200])
+{
+    struct amount is = {.domains = h->n_domains - others->n_domains,
+                        .volumes = h->n_volumes - others->n_volumes,
+                        .maps = h->n_maps - others->n_maps,
+                        .keys = h->n_keys - others->n_keys};
+    for (size_t i = 0; i < h->n_domains; i++)
+        is.active += h->domains[i].d.active && !domain_of(others, h->domains[i].d.uuid);
+    for (size_t i = 0; i < h->n_maps; i++)
+        is.opened += str_ends(h->maps[i].map.uuid, MAP_UUID_OPENED);
+    if (memcmp(&is, wanted, sizeof is) == 0)
+        return true;
+    return WRONG(
+        "it went well, but there are %zu domains, %zu active, %zu volumes, %zu maps, %zu opened, %zu keys",
+        is.domains, is.active, is.volumes, is.maps, is.opened, is.keys);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of the matrix: what is there before, what is done, what there is when it went well. */
+#include "matrix.h"
+
+#include <stdio.h>
+
+#define GIB (UINT64_C(1) << 30)
+
+/* Preparations must go well. */
+static void must(int r, const struct error *e)
+{
+    if (r == 0)
+        return;
+    fprintf(stderr, "matrix: cannot prepare: %s\n", e->text);
+    abort();
+}
+
+static int launch(struct fake *f, const struct launch_request *q, struct error *e)
+{
+    _cleanup_free_ struct launched *launched = NULL;
+    return instance_launch(&f->context, q, &launched, NULL, e);
+}
+
+static void prepare_launch(struct fake *f, const struct launch_request *q)
+{
+    struct error e = ERROR_NONE;
+    must(launch(f, q, &e), &e);
+}
+
+/* ------------------------------------------------------------------- requests */
+
+#define FULL                                                                                                 \
+    .image_path = "/image", .root_bytes = GIB + 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1,           \
+    .swap_bytes = GIB
+
+static const struct launch_request one = {.name = "t", .count = 1, FULL};
+static const struct launch_request one_off = {.name = "t", .count = 1, FULL, .no_start = true};
+static const struct launch_request three = {.name = "t", .count = 3, FULL};
+static const struct launch_request three_shared = {.name = "t",
+                                                   .count = 3,
+                                                   .shared_key = true,
+                                                   .image_path = "/image",
+                                                   .root_bytes = GIB,
+                                                   .swap_bytes = GIB};
+static const struct launch_request three_off = {
+    .name = "t", .count = 3, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB, .no_start = true};
+static const struct launch_request rootless = {
+    .name = "t", .count = 1, .ephemeral = {{GIB, "xfs"}, {GIB, "vfat"}}, .n_ephemeral = 2};
+static const struct launch_request pair = {
+    .name = "t", .count = 2, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
+static const struct launch_request bare = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
+
+void make_bystanders(struct world *w)
+{
+    static const struct launch_request running = {.name = "runs", .count = 1, FULL};
+    static const struct launch_request stopped = {.name = "stopped", .count = 1, FULL, .no_start = true};
+    static const struct launch_request together = {
+        .name = "pair", .count = 2, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
+    static const struct launch_request plain = {.name = "plain", .count = 1, FULL};
+    struct fake f;
+
+    fake_begin(&f, w);
+    prepare_launch(&f, &running);
+    prepare_launch(&f, &stopped);
+    prepare_launch(&f, &together);
+    f.config.encryption_enabled = false;
+    prepare_launch(&f, &plain);
+    fake_end(&f);
+}
+
+static void plain_disks(struct config *c)
+{
+    c->encryption_enabled = false;
+}
+
+static void ephemeral_keys(struct config *c)
+{
+    snprintf(c->key_backend, sizeof c->key_backend, "ephemeral");
+}
+
+/* --------------------------------------------------------------- preparations */
+
+static void have_running(struct fake *f)
+{
+    prepare_launch(f, &one);
+}
+
+static void have_stopped(struct fake *f)
+{
+    prepare_launch(f, &one_off);
+}
+
+static void have_pair(struct fake *f)
+{
+    prepare_launch(f, &pair);
+}
+
+static void have_last_of_pair(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    have_pair(f);
+    must(instance_delete(&f->context, "t-2", &changed, &e), &e);
+}
+
+static void have_opened(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    have_stopped(f);
+    must(instance_open(&f->context, "t", &changed, &e), &e);
+}
+
+static void have_ephemeral_stopped(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    have_running(f);
+    must(instance_stop(&f->context, "t", 0, true, &changed, &e), &e);
+}
+
+/* As a start leaves it that was cut off: open, and not marked to stay so. */
+static void have_left_open(struct fake *f)
+{
+    have_opened(f);
+    for (size_t i = 0; i < f->world->host.n_maps; i++) {
+        char *uuid = f->world->host.maps[i].map.uuid;
+        if (str_ends(uuid, MAP_UUID_OPENED))
+            memset(uuid + strlen(uuid) - strlen(MAP_UUID_OPENED), 0, strlen(MAP_UUID_OPENED));
+    }
+}
+
+/* As a reboot of the host leaves it. */
+static void have_left_dead(struct fake *f)
+{
+    struct host *h = &f->world->host;
+    have_running(f);
+    struct world_domain *t = &h->domains[h->n_domains - 1];
+    t->d.active = false;
+    for (size_t i = h->n_maps; i-- > 0;)
+        if (str_starts(h->maps[i].lv, t->d.uuid))
+            world_drop(h->maps, &h->n_maps, sizeof h->maps[0], i);
+}
+
+/* ------------------------------------------------------------------ operations */
+
+#define LAUNCH(request)                                                                                      \
+    static int launch_##request(struct fake *f, struct error *e)                                             \
+    {                                                                                                        \
+        return launch(f, &request, e);                                                                       \
+    }
+LAUNCH(one)
+LAUNCH(one_off)
+LAUNCH(three)
+LAUNCH(three_shared)
+LAUNCH(three_off)
+LAUNCH(rootless)
+LAUNCH(bare)
+
+static int delete (struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_delete(&f->context, "t", &changed, e);
+}
+
+static int delete_first(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_delete(&f->context, "t-1", &changed, e);
+}
+
+static int start(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_start(&f->context, "t", &changed, e);
+}
+
+static int stop(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_stop(&f->context, "t", 5, false, &changed, e);
+}
+
+static int stop_hard(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_stop(&f->context, "t", 0, true, &changed, e);
+}
+
+static int open_disks(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_open(&f->context, "t", &changed, e);
+}
+
+static int close_disks(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_close(&f->context, "t", true, &changed, e);
+}
+
+static int recover(struct fake *f, struct error *e)
+{
+    _cleanup_free_ struct recovered *done = NULL;
+    size_t n = 0;
+    return instance_recover(&f->context, false, &done, &n, e);
+}
+
+#define NOTHING                                                                                              \
+    {                                                                                                        \
+        0                                                                                                    \
+    }
+
+const struct scenario scenarios[] = {
+    /* name, tune, prepare, operate, {domains, active, volumes, maps, opened, keys}, undone */
+    {"launch", NULL, NULL, launch_one, {1, 1, 3, 3, 0, 1}, true},
+    {"launch --no-start", NULL, NULL, launch_one_off, {1, 0, 3, 0, 0, 1}, true},
+    {"launch --count 3", NULL, NULL, launch_three, {3, 3, 9, 9, 0, 3}, true},
+    {"launch --count 3 --shared-key", NULL, NULL, launch_three_shared, {3, 3, 6, 6, 0, 1}, true},
+    {"launch --count 3 --shared-key --no-start", NULL, NULL, launch_three_off, {3, 0, 6, 0, 0, 1}, true},
+    {"launch without root", NULL, NULL, launch_rootless, {1, 1, 2, 2, 0, 1}, true},
+    {"launch plain", plain_disks, NULL, launch_one, {1, 1, 3, 0, 0, 0}, true},
+    {"launch plain, bare", plain_disks, NULL, launch_bare, {1, 0, 1, 0, 0, 0}, true},
+    {"launch plain --count 3", plain_disks, NULL, launch_three, {3, 3, 9, 0, 0, 0}, true},
+    {"launch with ephemeral key", ephemeral_keys, NULL, launch_one, {1, 1, 3, 3, 0, 0}, true},
+    {"launch --count 3 --shared-key, ephemeral",
+     ephemeral_keys,
+     NULL,
+     launch_three_shared,
+     {3, 3, 6, 6, 0, 0},
+     true},
+    {"delete running", NULL, have_running, delete, NOTHING, false},
+    {"delete stopped", NULL, have_stopped, delete, NOTHING, false},
+    {"delete opened", NULL, have_opened, delete, NOTHING, false},
+    {"delete of a pair", NULL, have_pair, delete_first, {1, 1, 2, 2, 0, 1}, false},
+    {"delete last of a pair", NULL, have_last_of_pair, delete_first, NOTHING, false},
+    {"delete plain", plain_disks, have_running, delete, NOTHING, false},
+    {"delete with ephemeral key", ephemeral_keys, have_running, delete, NOTHING, false},
+    {"start", NULL, have_stopped, start, {1, 1, 3, 3, 0, 1}, true},
+    {"start opened", NULL, have_opened, start, {1, 1, 3, 3, 3, 1}, true},
+    {"start after a reboot", NULL, have_left_dead, start, {1, 1, 3, 3, 0, 1}, true},
+    {"start plain", plain_disks, have_stopped, start, {1, 1, 3, 0, 0, 0}, true},
+    {"start with ephemeral key", ephemeral_keys, have_ephemeral_stopped, start, {1, 1, 3, 3, 0, 0}, true},
+    {"stop", NULL, have_running, stop, {1, 0, 3, 0, 0, 1}, false},
+    {"stop --force", NULL, have_running, stop_hard, {1, 0, 3, 0, 0, 1}, false},
+    {"stop opened", NULL, have_opened, stop, {1, 0, 3, 0, 0, 1}, false},
+    {"stop with ephemeral key", ephemeral_keys, have_running, stop, {1, 0, 3, 3, 0, 0}, false},
+    {"open", NULL, have_stopped, open_disks, {1, 0, 3, 3, 3, 1}, true},
+    {"open what was left open", NULL, have_left_open, open_disks, {1, 0, 3, 3, 3, 1}, false},
+    {"close", NULL, have_opened, close_disks, {1, 0, 3, 0, 0, 1}, false},
+    {"close with ephemeral key",
+     ephemeral_keys,
+     have_ephemeral_stopped,
+     close_disks,
+     {1, 0, 3, 0, 0, 0},
+     false},
+    {"recover in order", NULL, have_running, recover, {1, 1, 3, 3, 0, 1}, false},
+    {"recover left open", NULL, have_left_open, recover, {1, 0, 3, 0, 0, 1}, false},
+};
+const size_t n_scenarios = ARRAY_SIZE(scenarios);

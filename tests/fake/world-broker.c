@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The broker's double. It refuses what the real one refuses: work without the lock, an existing name, a wrong
+ * key, a volume on its way back from doomed, removing what is ready or in use, formatting what another
+ * connection made. A refusal that no correct operation ever runs into is noted as a violation.
+ *
+ * MARK and REMOVE of several volumes are several calls for the injector: LVM commits each volume by itself.
+ */
+#include "world.h"
+
+#include "base/fd.h"
+#include "storage/check.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+struct fake_broker {
+    struct broker base;
+    struct world *w;
+    unsigned connection; /* from 1 */
+};
+
+static struct world *world_of(struct broker *b)
+{
+    return ((struct fake_broker *)b)->w;
+}
+
+static bool holds(struct broker *b, const char *uuid)
+{
+    const struct fake_broker *f = (struct fake_broker *)b;
+    for (size_t i = 0; i < f->w->n_locks; i++)
+        if (f->w->locks[i].connection == f->connection && streq(f->w->locks[i].uuid, uuid))
+            return true;
+    return false;
+}
+
+/* As server.c: the lock of the instance whose uuid begins the volume's name. */
+static int check_lock(struct broker *b, const struct volume *v, struct error *e)
+{
+    char uuid[UUID_TEXT];
+    snprintf(uuid, sizeof uuid, "%.36s", v->lv);
+    if (holds(b, uuid))
+        return 0;
+    world_violated(world_of(b), "work on %s without its lock", v->lv);
+    return error_set(e, -EUNSAFE, "volume %s: not locked", v->lv);
+}
+
+/* ------------------------------------------------------------------ looking */
+
+static int order(const void *a, const void *b)
+{
+    const struct volume *x = a, *y = b;
+    int by_instance = strcmp(x->instance, y->instance);
+    if (by_instance)
+        return by_instance;
+    return streq(x->role, "root") != streq(y->role, "root") ? (streq(x->role, "root") ? -1 : 1)
+                                                            : strcmp(x->role, y->role);
+}
+
+static struct inventory *take_inventory(const struct host *h)
+{
+    struct inventory *i = calloc(1, sizeof *i);
+    struct group *groups = calloc(1, sizeof *groups);
+    struct volume *volumes = calloc(h->n_volumes + 1, sizeof *volumes);
+    struct damaged_volume *damaged = calloc(h->n_damaged + 1, sizeof *damaged);
+    struct map *maps = calloc(h->n_maps + 1, sizeof *maps);
+    if (!i || !groups || !volumes || !damaged || !maps)
+        abort();
+    groups[0] = h->group;
+    for (size_t n = 0; n < h->n_volumes; n++)
+        volumes[n] = h->volumes[n].v;
+    for (size_t n = 0; n < h->n_damaged; n++)
+        damaged[n] = h->damaged[n];
+    for (size_t n = 0; n < h->n_maps; n++)
+        maps[n] = h->maps[n].map;
+    qsort(volumes, h->n_volumes, sizeof *volumes, order);
+    *i = (struct inventory){.groups = groups,
+                            .n_groups = h->group.name[0] != '\0',
+                            .volumes = volumes,
+                            .n_volumes = h->n_volumes,
+                            .damaged = damaged,
+                            .n_damaged = h->n_damaged,
+                            .maps = maps,
+                            .n_maps = h->n_maps};
+    return i;
+}
+
+static int fake_list(struct broker *b, struct inventory **ret, struct error *e)
+{
+    struct world *w = world_of(b);
+    int r = world_enter(w, "list", e);
+    if (r >= 0)
+        r = world_leave(w, 0, e);
+    if (r < 0)
+        return r;
+    *ret = take_inventory(&w->host);
+    return 0;
+}
+
+static int take_lock(struct broker *b, const char *uuid, struct error *e)
+{
+    struct fake_broker *f = (struct fake_broker *)b;
+    struct world *w = f->w;
+    for (size_t i = 0; i < w->n_locks; i++)
+        if (streq(w->locks[i].uuid, uuid) && w->locks[i].connection != f->connection)
+            return error_set(e, -EBUSY, "%s: another mayfly works on it", uuid);
+    if (holds(b, uuid))
+        return 0;
+    if (w->n_locks == WORLD_LOCKS)
+        abort();
+    struct world_lock *lock = &w->locks[w->n_locks++];
+    lock->connection = f->connection;
+    memcpy(lock->uuid, uuid, UUID_TEXT);
+    return 0;
+}
+
+static int fake_lock(struct broker *b, const char *uuid, struct error *e)
+{
+    int r = world_enter(world_of(b), "lock", e);
+    if (r == 0)
+        r = take_lock(b, uuid, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
+/* ----------------------------------------------------------- making, opening */
+
+static int create(struct broker *b, struct volume *v, struct error *e)
+{
+    struct world *w = world_of(b);
+    uint64_t extent = w->host.group.extent_bytes;
+    int r = check_lock(b, v, e);
+    if (r == 0)
+        r = volume_check(v, e);
+    if (r < 0)
+        return r;
+    if (v->state != VOLUME_BUILDING || !streq(v->vg, w->host.group.name))
+        return error_set(e, -EINVAL, "volume %s: state or group", v->lv);
+    if (world_volume(w, v->lv))
+        return error_set(e, -EEXIST, "volume %s: exists", v->lv);
+    if (w->host.n_volumes == WORLD_VOLUMES)
+        abort();
+    v->size_bytes = (v->size_bytes + extent - 1) / extent * extent;
+    if (v->size_bytes > w->host.group.free_bytes)
+        return error_set(e, -ENOSPC, "volume %s: no space", v->lv);
+    w->host.group.free_bytes -= v->size_bytes;
+    struct world_volume *new = &w->host.volumes[w->host.n_volumes++];
+    *new = (struct world_volume){.v = *v, .maker = ((struct fake_broker *)b)->connection};
+    return 0;
+}
+
+static int fake_create(struct broker *b, struct volume *v, struct error *e)
+{
+    int r = world_enter(world_of(b), "create", e);
+    if (r == 0)
+        r = create(b, v, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
+static void add_map(struct world *w, const struct volume *v, bool opened)
+{
+    if (world_map(w, v->lv))
+        return;
+    struct world_map *m = &w->host.maps[w->host.n_maps++];
+    memcpy(m->lv, v->lv, sizeof m->lv);
+    volume_map_name(v, m->map.name);
+    snprintf(m->map.uuid, sizeof m->map.uuid, "%s%s%s", MAP_UUID_PREFIX, v->disk,
+             opened ? MAP_UUID_OPENED : "");
+}
+
+/* A descriptor that stands for the device; `found` notes which one it is. */
+static int hand_out(struct world_volume *found)
+{
+    struct stat st;
+    int fd = memfd_create("fake-device", MFD_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        abort();
+    if (found) {
+        found->fd = fd;
+        found->inode = st.st_ino;
+    }
+    return fd;
+}
+
+static int open_volume(struct broker *b, const struct volume *v, const struct secret *key, bool opened,
+                       int *ret_fd, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_lock(b, v, e);
+    if (r < 0)
+        return r;
+    if (!found)
+        return error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if (volume_encrypted(&found->v) != (key != NULL) || found->v.state == VOLUME_DOOMED) {
+        world_violated(w, "%s was to be opened while doomed, or without its key", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: not opened", v->lv);
+    }
+    if (!key && (found->v.state != VOLUME_BUILDING || found->maker != ((struct fake_broker *)b)->connection))
+        return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", v->lv);
+    if (key)
+        r = volume_verify_key(&found->v, key, e);
+    if (r < 0)
+        return r;
+    if (key)
+        add_map(w, &found->v, opened);
+    *ret_fd = hand_out(found);
+    found->opener = ((struct fake_broker *)b)->connection;
+    return 0;
+}
+
+static int fake_open(struct broker *b, const struct volume *v, const struct secret *key, bool opened,
+                     int *ret_fd, struct error *e)
+{
+    int fd = -1;
+    int r = world_enter(world_of(b), "open", e);
+    if (r == 0)
+        r = open_volume(b, v, key, opened, &fd, e);
+    else if (r == 1)
+        fd = hand_out(NULL);
+    if (r >= 0)
+        r = world_leave(world_of(b), 0, e);
+    if (r < 0) {
+        fd_close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* Has the operation still the descriptor that it was given? */
+static bool held_open(const struct world_volume *v)
+{
+    struct stat st;
+    return v && v->inode && fstat(v->fd, &st) == 0 && st.st_ino == v->inode;
+}
+
+static int close_map(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_lock(b, v, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < w->host.n_maps; i++) {
+        if (!streq(w->host.maps[i].lv, v->lv))
+            continue;
+        if (held_open(found) || (found && world_in_use(w, &found->v)))
+            return error_set(e, -EBUSY, "map %s: in use", w->host.maps[i].map.name);
+        world_drop(w->host.maps, &w->host.n_maps, sizeof w->host.maps[0], i);
+        break;
+    }
+    if (found)
+        found->opener = 0;
+    return 0;
+}
+
+static int fake_close(struct broker *b, const struct volume *v, struct error *e)
+{
+    int r = world_enter(world_of(b), "close", e);
+    if (r == 0)
+        r = close_map(b, v, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
+static int format(struct broker *b, const struct volume *v, const char *fs, const char *label,
+                  struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    unsigned connection = ((struct fake_broker *)b)->connection;
+    int r = check_lock(b, v, e);
+    if (r < 0)
+        return r;
+    if (!found || found->v.state != VOLUME_BUILDING || found->maker != connection ||
+        found->opener != connection || (volume_encrypted(v) && !world_map(w, v->lv))) {
+        world_violated(w, "%s was to be formatted", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: not formatted", v->lv);
+    }
+    snprintf(found->fs, sizeof found->fs, "%.7s", fs);
+    snprintf(found->label, sizeof found->label, "%.11s", label);
+    return 0;
+}
+
+static int fake_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
+                       struct error *e)
+{
+    int r = world_enter(world_of(b), "format", e);
+    if (r == 0)
+        r = format(b, v, fs, label, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
+/* ------------------------------------------------------------- sets of volumes */
+
+static int mark_one(struct broker *b, const struct volume *v, enum volume_state state, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_lock(b, v, e);
+    if (r < 0)
+        return r;
+    if (!found)
+        return error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if (state == VOLUME_BUILDING || (state == VOLUME_READY && found->v.state == VOLUME_DOOMED)) {
+        world_violated(w, "%s was to come back", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: never comes back", v->lv);
+    }
+    found->v.state = state;
+    return 0;
+}
+
+static int fake_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,
+                     struct error *e)
+{
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < n; i++) {
+        r = world_enter(world_of(b), state == VOLUME_READY ? "mark ready" : "mark doomed", e);
+        if (r == 0)
+            r = mark_one(b, v[i], state, e);
+        if (r >= 0)
+            r = world_leave(world_of(b), 0, e);
+    }
+    return r;
+}
+
+static int remove_one(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_lock(b, v, e);
+    if (r < 0 || !found)
+        return r;
+    if (found->v.state == VOLUME_READY) {
+        world_violated(w, "%s was to be removed while ready", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: ready", v->lv);
+    }
+    if (world_map(w, v->lv) || world_in_use(w, &found->v))
+        return error_set(e, -EBUSY, "volume %s: in use", v->lv);
+    w->host.group.free_bytes += found->v.size_bytes;
+    world_drop(w->host.volumes, &w->host.n_volumes, sizeof w->host.volumes[0],
+               (size_t)(found - w->host.volumes));
+    return 0;
+}
+
+static int fake_remove(struct broker *b, const struct volume *const v[], size_t n, struct error *e)
+{
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < n; i++) {
+        r = world_enter(world_of(b), "remove", e);
+        if (r == 0)
+            r = remove_one(b, v[i], e);
+        if (r >= 0)
+            r = world_leave(world_of(b), 0, e);
+    }
+    return r;
+}
+
+/* Locks go with the connection, as those of a process that was killed do. */
+static void fake_disconnect(struct broker *b)
+{
+    struct fake_broker *f = (struct fake_broker *)b;
+    for (size_t i = f->w->n_locks; i-- > 0;)
+        if (f->w->locks[i].connection == f->connection)
+            world_drop(f->w->locks, &f->w->n_locks, sizeof f->w->locks[0], i);
+    free(f);
+}
+
+static const struct broker_ops fake_broker_ops = {
+    .list = fake_list,
+    .lock = fake_lock,
+    .create = fake_create,
+    .open = fake_open,
+    .close = fake_close,
+    .format = fake_format,
+    .mark = fake_mark,
+    .remove = fake_remove,
+    .disconnect = fake_disconnect,
+};
+
+struct broker *fake_broker_new(struct world *w)
+{
+    struct fake_broker *f = calloc(1, sizeof *f);
+    if (!f)
+        abort();
+    *f = (struct fake_broker){.base.ops = &fake_broker_ops, .w = w, .connection = ++w->connections};
+    return &f->base;
+}

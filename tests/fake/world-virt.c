@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libvirt's double. It reads of a definition what matters: name, uuid, disks. A domain starts only if its
+ * devices are there, and a device below an encrypted volume is noted as a violation.
+ */
+#include "world.h"
+
+#include "virt/domain-xml.h"
+
+#include <stdio.h>
+
+struct fake_virt {
+    struct virt base;
+    struct world *w;
+};
+
+static struct world *world_of(struct virt *v)
+{
+    return ((struct fake_virt *)v)->w;
+}
+
+static int fake_list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "domains", e);
+    if (r >= 0)
+        r = world_leave(w, 0, e);
+    if (r < 0)
+        return r;
+    struct domain *all = calloc(w->host.n_domains + 1, sizeof *all);
+    if (!all)
+        abort();
+    for (size_t i = 0; i < w->host.n_domains; i++)
+        all[i] = w->host.domains[i].d;
+    *ret = all;
+    *ret_n = w->host.n_domains;
+    return 0;
+}
+
+static int find(struct virt *v, const char *name, const char *uuid, struct domain *ret, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "find domain", e);
+    if (r >= 0)
+        r = world_leave(w, 0, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < w->host.n_domains; i++) {
+        const struct domain *d = &w->host.domains[i].d;
+        if (name ? streq(d->name, name) : streq(d->uuid, uuid)) {
+            *ret = *d;
+            return 0;
+        }
+    }
+    return error_set(e, -ENOENT, "domain %s: there is none", name ? name : uuid);
+}
+
+static int fake_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e)
+{
+    return find(v, name, NULL, ret, e);
+}
+
+static int fake_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e)
+{
+    return find(v, NULL, uuid, ret, e);
+}
+
+static void read_disks(struct world_domain *d, const char *xml)
+{
+    static const char before[] = "<source dev=\"";
+    for (const char *at = strstr(xml, before); at; at = strstr(at, before)) {
+        at += strlen(before);
+        if (d->n_disks == WORLD_DISKS)
+            abort();
+        snprintf(d->disk[d->n_disks++], DEVICE_PATH_MAX, "%.*s", (int)strcspn(at, "\""), at);
+    }
+}
+
+static int define(struct world *w, const char *xml, struct error *e)
+{
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    int r = domain_xml_identity(xml, &name, &uuid, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < w->host.n_domains; i++)
+        if (streq(w->host.domains[i].d.name, name) || streq(w->host.domains[i].d.uuid, uuid))
+            return error_set(e, -EEXIST, "domain %s: exists", name);
+    if (w->host.n_domains == WORLD_DOMAINS)
+        abort();
+    struct world_domain *d = &w->host.domains[w->host.n_domains++];
+    snprintf(d->d.name, sizeof d->d.name, "%.63s", name);
+    snprintf(d->d.uuid, sizeof d->d.uuid, "%.36s", uuid);
+    d->d.ours = strstr(xml, DOMAIN_XML_NAMESPACE) != NULL;
+    read_disks(d, xml);
+    return 0;
+}
+
+static int fake_define(struct virt *v, const char *xml, struct error *e)
+{
+    int r = world_enter(world_of(v), "define", e);
+    if (r == 0)
+        r = define(world_of(v), xml, e);
+    return r < 0 ? r : world_leave(world_of(v), 0, e);
+}
+
+static int fake_undefine(struct virt *v, const char *uuid, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "undefine", e);
+    struct world_domain *d = world_domain(w, uuid);
+    if (r == 0 && d && d->d.active)
+        world_violated(w, "domain %s was to be undefined while it runs", d->d.name);
+    if (r == 0 && d)
+        world_drop(w->host.domains, &w->host.n_domains, sizeof *d, (size_t)(d - w->host.domains));
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+static bool device_there(struct world *w, const char *path)
+{
+    for (size_t i = 0; i < w->host.n_volumes; i++) {
+        const struct volume *v = &w->host.volumes[i].v;
+        char device[DEVICE_PATH_MAX], plain[DEVICE_PATH_MAX];
+        volume_device_path(v, device);
+        snprintf(plain, sizeof plain, "/dev/%s/%s", v->vg, v->lv);
+        if (streq(path, plain) && volume_encrypted(v))
+            world_violated(w, "%s goes to a VM unencrypted", v->lv);
+        if (streq(path, device))
+            return !volume_encrypted(v) || world_map(w, v->lv);
+    }
+    return false;
+}
+
+static int start(struct world *w, const char *uuid, struct error *e)
+{
+    struct world_domain *d = world_domain(w, uuid);
+    if (!d)
+        return error_set(e, -ENOENT, "domain %s: there is none", uuid);
+    for (size_t i = 0; i < d->n_disks; i++)
+        if (!device_there(w, d->disk[i])) {
+            world_violated(w, "domain %s was to start without %s", d->d.name, d->disk[i]);
+            return error_set(e, -EIO, "domain %s: no %s", d->d.name, d->disk[i]);
+        }
+    d->d.active = true;
+    return 0;
+}
+
+static int fake_start(struct virt *v, const char *uuid, struct error *e)
+{
+    int r = world_enter(world_of(v), "start", e);
+    if (r == 0)
+        r = start(world_of(v), uuid, e);
+    return r < 0 ? r : world_leave(world_of(v), 0, e);
+}
+
+static int end_domain(struct virt *v, const char *call, const char *uuid, bool ends, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, call, e);
+    struct world_domain *d = world_domain(w, uuid);
+    if (r == 0 && d && ends)
+        d->d.active = false;
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+static int fake_shutdown(struct virt *v, const char *uuid, struct error *e)
+{
+    return end_domain(v, "shutdown", uuid, !world_of(v)->guest_ignores, e);
+}
+
+static int fake_destroy(struct virt *v, const char *uuid, struct error *e)
+{
+    return end_domain(v, "destroy", uuid, true, e);
+}
+
+static bool fake_offers_kvm(struct virt *v)
+{
+    (void)v;
+    return true;
+}
+
+static void fake_disconnect(struct virt *v)
+{
+    free(v);
+}
+
+static const struct virt_ops fake_virt_ops = {
+    .list = fake_list,
+    .find_name = fake_find_name,
+    .find_uuid = fake_find_uuid,
+    .define = fake_define,
+    .undefine = fake_undefine,
+    .start = fake_start,
+    .shutdown = fake_shutdown,
+    .destroy = fake_destroy,
+    .offers_kvm = fake_offers_kvm,
+    .disconnect = fake_disconnect,
+};
+
+struct virt *fake_virt_new(struct world *w)
+{
+    struct fake_virt *f = calloc(1, sizeof *f);
+    if (!f)
+        abort();
+    *f = (struct fake_virt){.base.ops = &fake_virt_ops, .w = w};
+    return &f->base;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See world.h: the state, the counting of calls, and what a crash does. */
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static struct world *used;
+
+void fake_use(struct world *w)
+{
+    used = w;
+}
+
+struct world *fake_world(void)
+{
+    return used;
+}
+
+struct world *world_new(void)
+{
+    struct world *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    w->image_bytes = UINT64_C(1) << 30;
+    w->host.group = (struct group){.name = "vg0",
+                                   .size_bytes = UINT64_C(1) << 40,
+                                   .free_bytes = UINT64_C(1) << 40,
+                                   .extent_bytes = 4 << 20,
+                                   .metadata_size_bytes = 1 << 20,
+                                   .metadata_free_bytes = 1 << 19,
+                                   .complete = true};
+    return w;
+}
+
+struct world *world_free(struct world *w)
+{
+    free(w);
+    return NULL;
+}
+
+void world_reboot(struct host *h)
+{
+    h->n_maps = 0;
+    memset(h->maps, 0, sizeof h->maps);
+    for (size_t i = 0; i < h->n_domains; i++)
+        h->domains[i].d.active = false;
+}
+
+void world_revive(struct world *w)
+{
+    w->crashed = false;
+    w->n_locks = 0;
+    memset(w->inject, 0, sizeof w->inject);
+}
+
+static int injected_error(const char *call)
+{
+    return str_starts(call, "key ") ? -EHOSTUNREACH : -EIO;
+}
+
+static enum injection pending; /* after the effect of the present call */
+
+int world_enter(struct world *w, const char *call, struct error *e)
+{
+    pending = INJECT_NOTHING;
+    if (w->crashed)
+        return error_set(e, -ECONNRESET, "%s: crashed", call);
+    w->calls++;
+    for (size_t i = 0; i < ARRAY_SIZE(w->inject); i++) {
+        if (w->inject[i].at != w->calls)
+            continue;
+        w->hit = call;
+        if (w->inject[i].kind == INJECT_ERROR_BEFORE)
+            return error_set(e, injected_error(call), "%s: injected error before", call);
+        if (w->inject[i].kind == INJECT_CRASH_BEFORE) {
+            w->crashed = true;
+            return error_set(e, -ECONNRESET, "%s: injected crash before", call);
+        }
+        pending = w->inject[i].kind;
+    }
+    return w->without && streq(w->without, call) ? 1 : 0;
+}
+
+int world_leave(struct world *w, int r, struct error *e)
+{
+    enum injection kind = pending;
+    pending = INJECT_NOTHING;
+    if (r < 0 || kind == INJECT_NOTHING)
+        return r;
+    if (kind == INJECT_ERROR_AFTER)
+        return error_set(e, injected_error(w->hit), "%s: injected error after", w->hit);
+    w->crashed = true;
+    return error_set(e, -ECONNRESET, "%s: injected crash after", w->hit);
+}
+
+void world_violated(struct world *w, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    if (!w->violation[0])
+        vsnprintf(w->violation, sizeof w->violation, format, ap);
+    va_end(ap);
+}
+
+struct world_volume *world_volume(struct world *w, const char *lv)
+{
+    for (size_t i = 0; i < w->host.n_volumes; i++)
+        if (streq(w->host.volumes[i].v.lv, lv))
+            return &w->host.volumes[i];
+    return NULL;
+}
+
+struct world_map *world_map(struct world *w, const char *lv)
+{
+    for (size_t i = 0; i < w->host.n_maps; i++)
+        if (streq(w->host.maps[i].lv, lv))
+            return &w->host.maps[i];
+    return NULL;
+}
+
+struct world_domain *world_domain(struct world *w, const char *uuid)
+{
+    for (size_t i = 0; i < w->host.n_domains; i++)
+        if (streq(w->host.domains[i].d.uuid, uuid))
+            return &w->host.domains[i];
+    return NULL;
+}
+
+struct world_key *world_key(struct world *w, const char *id)
+{
+    for (size_t i = 0; i < w->host.n_keys; i++)
+        if (streq(w->host.keys[i].info.id, id))
+            return &w->host.keys[i];
+    return NULL;
+}
+
+bool world_in_use(const struct world *w, const struct volume *v)
+{
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+    for (size_t i = 0; i < w->host.n_domains; i++)
+        for (size_t d = 0; w->host.domains[i].d.active && d < w->host.domains[i].n_disks; d++)
+            if (streq(w->host.domains[i].disk[d], path))
+                return true;
+    return false;
+}
+
+void world_drop(void *array, size_t *n, size_t size, size_t i)
+{
+    char *bytes = array;
+    memmove(bytes + i * size, bytes + (i + 1) * size, (*n - i - 1) * size);
+    memset(bytes + --*n * size, 0, size); /* worlds are compared by their bytes */
+}
+
+void fake_begin(struct fake *f, struct world *w)
+{
+    *f = (struct fake){.world = w};
+    fake_use(w);
+    config_defaults(&f->config);
+    f->config.encryption_enabled = true;
+    f->config.volume_groups.n = 1;
+    snprintf(f->config.volume_groups.item[0], CONFIG_TEXT_MAX, "%s", w->host.group.name);
+    f->context = (struct context){.config = &f->config,
+                                  .broker = fake_broker_new(w),
+                                  .virt = w->virt_gone ? NULL : fake_virt_new(w),
+                                  .open_keymgr = fake_keymgr_open,
+                                  .import = fake_import};
+}
+
+void fake_end(struct fake *f)
+{
+    broker_disconnect(f->context.broker);
+    virt_disconnect(f->context.virt);
+}

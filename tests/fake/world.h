@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A host in memory: volumes, maps, keys, domains, locks. The doubles of the broker, the key manager, libvirt
+ * and the images all work on one such world, by the rules that the real ones enforce.
+ *
+ *     operation -> struct broker_ops, keymgr_ops, virt_ops -> doubles -> world
+ *                                                                 |
+ *                                             call number N: an error, or a crash
+ *
+ * Every call on a double is counted. At the injected one it fails, before or after it had its effect; in a
+ * crash all that follow fail as well, without effect: so the operation unwinds in memory, and the world stays
+ * as it was.
+ */
+#pragma once
+
+#include "instance/operations.h"
+
+#define WORLD_VOLUMES 32
+#define WORLD_KEYS    12
+#define WORLD_DOMAINS 12
+#define WORLD_LOCKS   32
+#define WORLD_DISKS   4 /* of one domain */
+
+struct world_volume {
+    struct volume v;
+    unsigned maker;  /* the connection that made it, or 0 */
+    unsigned opener; /* the connection that opened it, or 0 */
+    uint64_t inode;  /* of the descriptor that was handed out last, and its number */
+    int fd;
+    bool has_image;
+    char fs[8], label[12];
+};
+
+struct world_map {
+    struct map map;
+    char lv[LV_NAME_MAX];
+};
+
+struct world_key {
+    struct key_info info;
+    uint8_t bytes[64];
+};
+
+struct world_domain {
+    struct domain d;
+    size_t n_disks;
+    char disk[WORLD_DISKS][DEVICE_PATH_MAX];
+};
+
+struct world_lock {
+    char uuid[UUID_TEXT];
+    unsigned connection;
+};
+
+/* What is on the host. Plain data, so that two can be compared. */
+struct host {
+    struct group group;
+    struct world_volume volumes[WORLD_VOLUMES];
+    size_t n_volumes;
+    struct damaged_volume damaged[2];
+    size_t n_damaged;
+    struct world_map maps[WORLD_VOLUMES];
+    size_t n_maps;
+    struct world_key keys[WORLD_KEYS];
+    size_t n_keys;
+    struct world_domain domains[WORLD_DOMAINS];
+    size_t n_domains;
+};
+
+enum injection {
+    INJECT_NOTHING,
+    INJECT_ERROR_BEFORE,
+    INJECT_ERROR_AFTER,
+    INJECT_CRASH_BEFORE,
+    INJECT_CRASH_AFTER
+};
+
+struct world {
+    struct host host;
+    struct world_lock locks[WORLD_LOCKS];
+    size_t n_locks;
+    unsigned connections;  /* so far */
+    bool virt_gone;        /* libvirt does not answer */
+    bool keys_unreachable; /* the key manager does not */
+    bool guest_ignores;    /* shutdown */
+    uint64_t image_bytes;  /* size of any image */
+
+    unsigned calls; /* so far */
+    struct {
+        unsigned at; /* number of a call, from 1 */
+        enum injection kind;
+    } inject[2];
+    const char *hit; /* name of the call that was injected last */
+    bool crashed;
+    const char *without; /* calls of this name do nothing, as if the code never made them */
+    char violation[200]; /* a rule that an operation has broken; "" */
+};
+
+struct world *world_new(void);
+struct world *world_free(struct world *w);
+DEFINE_CLEANUP(struct world *, world_free)
+#define _cleanup_world_ _cleanup_(world_freep)
+
+/* After a crash: calls have effect again, locks are gone. And after one of the host: maps and running domains
+ * too. */
+void world_revive(struct world *w);
+void world_reboot(struct host *h);
+
+/* The doubles, made anew on each call, as by a new process. */
+struct fake {
+    struct world *world;
+    struct config config;
+    struct context context;
+};
+void fake_begin(struct fake *f, struct world *w);
+void fake_end(struct fake *f);
+
+struct broker *fake_broker_new(struct world *w);
+struct virt *fake_virt_new(struct world *w);
+int fake_keymgr_open(const struct config *c, const char *name, struct keymgr **ret, struct error *e);
+int fake_import(struct image *i, int fd, const struct image_progress *progress, struct error *e);
+void fake_use(struct world *w); /* what key managers and images, which are not told, work on */
+struct world *fake_world(void);
+
+/* For the doubles. world_enter() counts the call: -errno if it fails, 1 if it is to do nothing. world_leave()
+ * makes a failure after the effect of what world_enter() has let through with 0. */
+int world_enter(struct world *w, const char *call, struct error *e);
+int world_leave(struct world *w, int r, struct error *e);
+void world_violated(struct world *w, const char *format, ...) _printf_(2, 3);
+
+struct world_volume *world_volume(struct world *w, const char *lv);
+struct world_map *world_map(struct world *w, const char *lv);
+struct world_domain *world_domain(struct world *w, const char *uuid);
+struct world_key *world_key(struct world *w, const char *id);
+
+/* Does an active domain use this device? */
+bool world_in_use(const struct world *w, const struct volume *v);
+
+/* Takes element `i` out of an array of `*n`. */
+void world_drop(void *array, size_t *n, size_t size, size_t i);
