@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For the tests of operations: a world, a process on it, and short ways to act. */
+#pragma once
+
+#include "unit.h"
+
+#include "world.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+struct bench {
+    struct world *w;
+    struct fake f;
+    char warning[700]; /* the last one */
+    struct reporter reporter;
+};
+
+static void bench_warning(void *data, const char *text)
+{
+    struct bench *b = data;
+    size_t n = strnlen(text, sizeof b->warning - 1);
+    memcpy(b->warning, text, n);
+    b->warning[n] = '\0';
+}
+
+static int bench_setup(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    b->w = world_new();
+    fake_begin(&b->f, b->w);
+    b->reporter = (struct reporter){.warning = bench_warning, .data = b};
+    b->f.context.reporter = &b->reporter;
+    *state = b;
+    return 0;
+}
+
+static int bench_teardown(void **state)
+{
+    struct bench *b = *state;
+    fake_end(&b->f);
+    world_free(b->w);
+    free(b);
+    return 0;
+}
+
+static inline int bench_launch(struct bench *b, const struct launch_request *q, struct error *e)
+{
+    _cleanup_free_ struct launched *launched = NULL;
+    return instance_launch(&b->f.context, q, &launched, NULL, e);
+}
+
+/* An instance of one root disk (and swap), which must come about. */
+static inline void bench_make(struct bench *b, const char *name, bool no_start)
+{
+    const struct launch_request q = {
+        .name = name, .count = 1, .root_bytes = GIB, .swap_bytes = GIB, .no_start = no_start};
+    struct error e = ERROR_NONE;
+    assert_ok(bench_launch(b, &q, &e), e);
+}
+
+/* As a new process. */
+static inline void bench_again(struct bench *b)
+{
+    struct config config = b->f.config;
+    fake_end(&b->f);
+    fake_begin(&b->f, b->w);
+    b->f.config = config;
+    b->f.context.reporter = &b->reporter;
+}
+
+#define bench_test(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)

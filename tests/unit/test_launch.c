@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What launch refuses before it makes anything, and what it makes; start, stop, open, close where the matrix
+ * does not look at their words and numbers. */
+#include "instances.h"
+
+#include <stdio.h>
+
+/* Refused with `wanted` and these words, and nothing has changed. */
+static void refused(struct bench *b, struct launch_request q, int wanted, const char *words)
+{
+    static struct host before;
+    struct error e = ERROR_NONE;
+    if (!q.name)
+        q.name = "t";
+    if (!q.count)
+        q.count = 1;
+    before = b->w->host;
+    assert_error(bench_launch(b, &q, &e), wanted, e);
+    if (!strstr(e.text, words))
+        fail_msg("\"%s\" lacks \"%s\"", e.text, words);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+}
+
+static void test_refused(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "taken", true);
+
+    refused(b, (struct launch_request){.name = "a b", .root_bytes = GIB}, -EINVAL, "letters, digits");
+    refused(b, (struct launch_request){.name = "", .root_bytes = GIB}, -EINVAL, "letters, digits");
+    refused(b, (struct launch_request){.name = "-x", .root_bytes = GIB}, -EINVAL, "letters, digits");
+    refused(b, (struct launch_request){.name = "../x", .root_bytes = GIB}, -EINVAL, "letters, digits");
+    refused(
+        b,
+        (struct launch_request){.name = "0123456789012345678901234567890123456789012345678901234567890123",
+                                .root_bytes = GIB},
+        -EINVAL, "too long");
+    refused(b, (struct launch_request){.name = "taken", .root_bytes = GIB}, -EEXIST, "another name");
+    refused(b, (struct launch_request){.count = 1001, .root_bytes = GIB}, -EINVAL, "1 to 1000");
+    refused(b, (struct launch_request){0}, -EINVAL, "nothing to make");
+    refused(b, (struct launch_request){.swap_bytes = GIB, .image_path = "/image"}, -EINVAL, "--root");
+    refused(b, (struct launch_request){.root_bytes = UINT64_MAX}, -EINVAL, "larger than any");
+    refused(b, (struct launch_request){.ephemeral = {{GIB, "zfs"}}, .n_ephemeral = 1}, -EINVAL, "zfs");
+    refused(b, (struct launch_request){.ephemeral = {{0, "xfs"}}, .n_ephemeral = 1}, -EINVAL, "no size");
+    refused(b, (struct launch_request){.root_bytes = GIB, .volume_group = "other"}, -EINVAL,
+            "images_volume_group");
+    refused(b, (struct launch_request){.root_bytes = GIB, .template_xml = "<domain"}, -EINVAL, "XML");
+    refused(b, (struct launch_request){.root_bytes = GIB, .image_path = "/nowhere"}, -ENOENT, "/nowhere");
+    b->w->image_bytes = 5 * GIB;
+    refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image_path = "/image"}, -EINVAL, "5 GiB");
+    refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image_path = "/image"}, -EINVAL, "2 GiB");
+}
+
+static void test_refused_by_host(void **state)
+{
+    struct bench *b = *state;
+    struct group *g = &b->w->host.group;
+
+    g->free_bytes = 3 * GIB;
+    refused(b, (struct launch_request){.count = 4, .root_bytes = GIB}, -ENOSPC, "4 GiB");
+    refused(b, (struct launch_request){.count = 4, .root_bytes = GIB}, -ENOSPC, "3 GiB");
+    refused(b, (struct launch_request){.count = 3, .root_bytes = GIB + 1}, -ENOSPC, "vgextend");
+    refused(b, (struct launch_request){.count = 1000, .root_bytes = UINT64_C(1) << 60}, -ENOSPC, "free");
+    g->metadata_free_bytes = 1000;
+    refused(b, (struct launch_request){.count = 3, .root_bytes = GIB}, -ENOSPC, "metadata");
+    g->complete = false;
+    refused(b, (struct launch_request){.root_bytes = GIB}, -ENODEV, "pvs");
+    g->name[0] = '\0';
+    refused(b, (struct launch_request){.root_bytes = GIB}, -ENOENT, "vgs");
+    b->f.config.volume_groups.n = 0;
+    refused(b, (struct launch_request){.root_bytes = GIB}, -EINVAL, "images_volume_group");
+    virt_disconnect(b->f.context.virt);
+    b->f.context.virt = NULL;
+    refused(b, (struct launch_request){.root_bytes = GIB}, -ECONNREFUSED, "libvirt");
+}
+
+static void test_refused_by_keys(void **state)
+{
+    struct bench *b = *state;
+    strcpy(b->f.config.key_backend, "ephemeral");
+    refused(b, (struct launch_request){.root_bytes = GIB, .no_start = true}, -EINVAL, "--no-start");
+    strcpy(b->f.config.key_backend, "local");
+    b->w->keys_unreachable = true;
+    refused(b, (struct launch_request){.root_bytes = GIB}, -EHOSTUNREACH, "cannot be reached");
+    assert_non_null(strstr(b->warning, "mayfly recover"));
+    b->f.config.encryption_enabled = false;
+    refused(b, (struct launch_request){.root_bytes = GIB, .shared_key = true}, -EINVAL, "encryption is off");
+}
+
+static void test_volumes(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t",
+                                     .count = 1,
+                                     .image_path = "/image",
+                                     .root_bytes = GIB + 1,
+                                     .ephemeral = {{GIB, "ext4"}, {GIB, "xfs"}},
+                                     .n_ephemeral = 2,
+                                     .swap_bytes = GIB};
+    const struct world_volume *v = b->w->host.volumes;
+    struct error e = ERROR_NONE;
+
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_int_equal(b->w->host.n_volumes, 4);
+    assert_true(v[0].v.size_bytes == GIB + (4 << 20)); /* whole extents */
+    assert_true(v[0].has_image && !v[0].fs[0]);
+    assert_string_equal(v[1].fs, "ext4");
+    assert_string_equal(v[1].label, "ephemeral0");
+    assert_string_equal(v[2].label, "ephemeral1");
+    assert_string_equal(v[3].fs, "swap");
+    assert_string_equal(v[3].v.role, "swap");
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(v[i].v.cipher, "aes-xts-plain64");
+        assert_int_equal(v[i].v.sector_bytes, 4096);
+        assert_int_equal(v[i].v.key_bits, 512);
+        assert_string_equal(v[i].v.key, v[0].v.key);
+        assert_int_equal(v[i].v.scope, KEY_SCOPE_INSTANCE);
+        for (size_t other = 0; other < i; other++)
+            assert_string_not_equal(v[i].v.check, v[other].v.check); /* so their keys differ */
+    }
+    assert_string_equal(b->w->host.keys[0].info.owner, v[0].v.instance);
+    assert_string_equal(b->warning, "");
+}
+
+static void test_small_extents(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = (1 << 20) + 1024};
+    b->w->host.group.extent_bytes = 1024;
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_int_equal(b->w->host.volumes[0].v.sector_bytes, 512);
+}
+
+static void test_plain(void **state)
+{
+    struct bench *b = *state;
+    b->f.config.encryption_enabled = false;
+    bench_make(b, "t", false);
+    assert_non_null(strstr(b->warning, "not encrypted"));
+    assert_int_equal(b->w->host.n_keys + b->w->host.n_maps, 0);
+    assert_string_equal(b->w->host.volumes[0].v.cipher, "none");
+    assert_string_equal(b->w->host.volumes[0].v.key, "");
+}
+
+static void test_dry_run(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    const struct launch_request q = {
+        .name = "t", .count = 2, .root_bytes = GIB, .image_path = "/image", .dry_run = true};
+    _cleanup_free_ struct launched *launched = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    struct error e = ERROR_NONE;
+
+    before = b->w->host;
+    assert_ok(instance_launch(&b->f.context, &q, &launched, &plan, &e), e);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+    assert_string_equal(launched[1].name, "t-2");
+    assert_int_equal(steps_count(plan),
+                     16); /* 2 locks, 2 x (key, volume, open, image), 2 domains, ready, 2 starts */
+    assert_int_equal(strncmp(steps_what(plan, 0), "lock instance t-1", 17), 0);
+    assert_string_equal(steps_what(plan, 14), "start domain t-2");
+}
+
+static uint64_t done_bytes, total_bytes;
+static void on_progress(void *data, uint64_t done, uint64_t total)
+{
+    (void)data;
+    done_bytes = done;
+    total_bytes = total;
+}
+
+static void test_progress(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB, .image_path = "/image"};
+    struct error e = ERROR_NONE;
+    b->reporter.progress = on_progress;
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_true(done_bytes == 3 * GIB && total_bytes == 3 * GIB);
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+static void test_stopped(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    before = b->w->host;
+    b->f.context.stopped = always;
+    assert_error(bench_launch(b, &q, &e), -ECANCELED, e);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+}
+
+static void test_ephemeral_key_is_gone(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    strcpy(b->f.config.key_backend, "ephemeral");
+    bench_make(b, "t", false);
+    assert_ok(instance_stop(&b->f.context, "t", 0, true, &changed, &e), e);
+    assert_true(changed);
+    assert_int_equal(b->w->host.n_maps, 2); /* or all would be lost */
+    assert_error(instance_close(&b->f.context, "t", false, &changed, &e), -EUNSAFE, e);
+    assert_int_equal(b->w->host.n_maps, 2);
+    e = ERROR_NONE;
+    assert_ok(instance_start(&b->f.context, "t", &changed, &e), e);
+    world_reboot(&b->w->host);
+    assert_error(instance_start(&b->f.context, "t", &changed, &e), -ENOKEY, e);
+    assert_int_equal(exit_code(-ENOKEY), 7);
+    assert_false(b->w->host.domains[0].d.active);
+}
+
+static void test_idempotent(void **state)
+{
+    struct bench *b = *state;
+    const struct context *c = &b->f.context;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "t", false);
+    assert_ok(instance_start(c, "t", &changed, &e), e);
+    assert_false(changed);
+    assert_error(instance_open(c, "t", &changed, &e), -EBUSY, e);
+    e = ERROR_NONE;
+    assert_error(instance_close(c, "t", false, &changed, &e), -EBUSY, e);
+    e = ERROR_NONE;
+    assert_ok(instance_stop(c, "t", 5, false, &changed, &e), e);
+    assert_true(changed);
+    assert_ok(instance_stop(c, "t", 5, false, &changed, &e), e);
+    assert_false(changed);
+    assert_ok(instance_close(c, "t", false, &changed, &e), e);
+    assert_false(changed);
+    assert_ok(instance_open(c, "t", &changed, &e), e);
+    assert_true(changed);
+    assert_ok(instance_open(c, "t", &changed, &e), e);
+    assert_false(changed);
+    assert_ok(instance_delete(c, "t", &changed, &e), e);
+    assert_true(changed);
+    assert_ok(instance_delete(c, "t", &changed, &e), e);
+    assert_false(changed);
+}
+
+static void test_guest_ignores_stop(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "t", false);
+    b->w->guest_ignores = true;
+    assert_error(instance_stop(&b->f.context, "t", 0, false, &changed, &e), -EBUSY, e);
+    assert_non_null(strstr(e.text, "--force"));
+    assert_true(b->w->host.domains[0].d.active);
+    assert_int_equal(b->w->host.n_maps, 2);
+    e = ERROR_NONE;
+    assert_ok(instance_stop(&b->f.context, "t", 1, true, &changed, &e), e);
+    assert_false(b->w->host.domains[0].d.active);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+static void test_no_domain(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "t", true);
+    b->w->host.n_domains = 0;
+    assert_error(instance_start(&b->f.context, "t", &changed, &e), -ENOENT, e);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        bench_test(test_refused),         bench_test(test_refused_by_host),
+        bench_test(test_refused_by_keys), bench_test(test_volumes),
+        bench_test(test_small_extents),   bench_test(test_plain),
+        bench_test(test_dry_run),         bench_test(test_progress),
+        bench_test(test_stopped),         bench_test(test_ephemeral_key_is_gone),
+        bench_test(test_idempotent),      bench_test(test_guest_ignores_stop),
+        bench_test(test_no_domain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Volumes and domains put together: states, names, order, the look under the lock. */
+#include "instances.h"
+
+#include <stdio.h>
+
+static const struct instance *only(struct bench *b, struct model **m)
+{
+    struct error e = ERROR_NONE;
+    const struct instance *i = NULL;
+    *m = model_free(*m);
+    assert_ok(model_load(&b->f.context, m, &e), e);
+    assert_ok(model_find(*m, "a", &i, &e), e);
+    return i;
+}
+
+static void test_states(void **state)
+{
+    struct bench *b = *state;
+    struct host *h = &b->w->host;
+    _cleanup_model_ struct model *m = NULL;
+
+    bench_make(b, "a", false);
+    assert_int_equal(only(b, &m)->state, INSTANCE_RUNNING);
+    h->domains[0].d.active = false;
+    assert_int_equal(only(b, &m)->state, INSTANCE_OPEN);
+    h->n_maps = 0;
+    assert_int_equal(only(b, &m)->state, INSTANCE_SHUT_OFF);
+    h->n_domains = 0;
+    assert_int_equal(only(b, &m)->state, INSTANCE_NO_DOMAIN);
+    h->volumes[1].v.state = VOLUME_BUILDING; /* not the lead: it does not speak for the instance */
+    assert_int_equal(only(b, &m)->state, INSTANCE_NO_DOMAIN);
+    h->volumes[0].v.state = VOLUME_BUILDING;
+    assert_int_equal(only(b, &m)->state, INSTANCE_BUILDING);
+    h->volumes[0].v.state = VOLUME_DOOMED;
+    assert_int_equal(only(b, &m)->state, INSTANCE_DOOMED);
+    assert_string_equal(instance_state_name(INSTANCE_SHUT_OFF), "shut off");
+}
+
+static void test_without_libvirt(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_model_ struct model *m = NULL;
+
+    bench_make(b, "a", true);
+    assert_true(only(b, &m)->domain_known);
+    virt_disconnect(b->f.context.virt);
+    b->f.context.virt = NULL;
+    assert_false(only(b, &m)->domain_known);
+    assert_int_equal(only(b, &m)->state, INSTANCE_SHUT_OFF);
+}
+
+static void test_order_and_volumes(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_model_ struct model *m = NULL;
+    const struct launch_request ten = {.name = "ci", .count = 10, .root_bytes = GIB, .no_start = true};
+    struct error e = ERROR_NONE;
+
+    assert_ok(bench_launch(b, &ten, &e), e);
+    bench_make(b, "a", true);
+    assert_string_equal(only(b, &m)->name, "a");
+    assert_int_equal(m->n_instances, 11);
+    assert_string_equal(m->instances[2].name, "ci-2");
+    assert_string_equal(m->instances[10].name, "ci-10");
+    assert_int_equal(only(b, &m)->n_volumes, 2);
+    assert_string_equal(only(b, &m)->volumes[0]->role, "root");
+    assert_string_equal(only(b, &m)->volumes[1]->role, "swap");
+}
+
+static void test_find(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error e = ERROR_NONE;
+
+    bench_make(b, "a", true);
+    bench_make(b, "c", true);
+    const char *uuid = only(b, &m)->uuid;
+    assert_ok(model_find(m, uuid, &i, &e), e);
+    assert_string_equal(i->name, "a");
+    assert_error(model_find(m, "b", &i, &e), -ENOENT, e);
+    assert_non_null(strstr(e.text, "mayfly list"));
+
+    /* libvirt's name is the one that counts */
+    strcpy(b->w->host.domains[1].d.name, "a");
+    m = model_free(m);
+    e = ERROR_NONE;
+    assert_ok(model_load(&b->f.context, &m, &e), e);
+    assert_error(model_find(m, "a", &i, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "several"));
+}
+
+static void test_lock(void **state)
+{
+    struct bench *b = *state;
+    struct broker *other = fake_broker_new(b->w);
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error e = ERROR_NONE;
+
+    bench_make(b, "a", true);
+    bench_again(b); /* the launch held the lock */
+    assert_ok(broker_lock(other, b->w->host.volumes[0].v.instance, &e), e);
+    assert_error(model_lock(&b->f.context, "a", &m, &i, &e), -EBUSY, e);
+    assert_int_equal(strncmp(e.text, "instance a: ", 12), 0);
+    assert_null(m);
+
+    broker_disconnect(other);
+    e = ERROR_NONE;
+    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    assert_ok(model_check_ready(m, i, &e), e);
+}
+
+static void test_not_ready(void **state)
+{
+    struct bench *b = *state;
+    struct host *h = &b->w->host;
+    _cleanup_model_ struct model *m = NULL;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "a", true);
+    h->volumes[1].v.state = VOLUME_DOOMED;
+    const struct instance *i = only(b, &m);
+    assert_error(model_check_ready(m, i, &e), -ENEEDSRECOVER, e);
+    assert_non_null(strstr(e.text, "mayfly recover"));
+    e = ERROR_NONE;
+    assert_error(instance_start(&b->f.context, "a", &changed, &e), -ENEEDSRECOVER, e);
+
+    h->volumes[1].v.state = VOLUME_READY;
+    h->n_damaged = 1;
+    snprintf(h->damaged[0].vg, VG_NAME_MAX, "vg0");
+    snprintf(h->damaged[0].lv, LV_NAME_MAX, "%s_disk.eph0", h->volumes[0].v.instance);
+    i = only(b, &m);
+    e = ERROR_NONE;
+    assert_error(model_check_ready(m, i, &e), -EUNSAFE, e);
+    e = ERROR_NONE;
+    assert_error(instance_delete(&b->f.context, "a", &changed, &e), -EUNSAFE, e);
+    assert_int_equal(h->n_volumes, 2);
+    assert_int_equal(h->volumes[0].v.state, VOLUME_READY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        bench_test(test_states),
+        bench_test(test_without_libvirt),
+        bench_test(test_order_and_volumes),
+        bench_test(test_find),
+        bench_test(test_lock),
+        bench_test(test_not_ready),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What recover leaves alone, and says: others at work, doubt, what cannot be reached. What it puts in order
+ * is the matter of the matrix (tests/fake/matrix.c). */
+#include "instances.h"
+
+#include <stdio.h>
+
+struct result {
+    struct recovered *done;
+    size_t n;
+    int r;
+    struct error e;
+};
+
+static struct result recover(struct bench *b, bool dry_run)
+{
+    struct result x = {0};
+    bench_again(b);
+    x.r = instance_recover(&b->f.context, dry_run, &x.done, &x.n, &x.e);
+    return x;
+}
+
+/* One line, of this kind, with these words. */
+static void expect(struct result x, int r, enum recover_kind kind, const char *words)
+{
+    if (x.n != 1 || x.r != r || x.done[0].kind != kind || !strstr(x.done[0].text, words))
+        fail_msg("%zu lines, %d (%s): kind %d: %s: %s", x.n, x.r, x.e.text, x.n ? (int)x.done[0].kind : -1,
+                 x.n ? x.done[0].object : "", x.n ? x.done[0].text : "");
+    free(x.done);
+}
+
+static void expect_nothing(struct result x)
+{
+    if (x.n || x.r)
+        fail_msg("%zu lines, %d: %s", x.n, x.r, x.n ? x.done[0].text : x.e.text);
+    free(x.done);
+}
+
+/* As a launch leaves it that was cut off before it counted. */
+static void cut_off_launch(struct bench *b)
+{
+    bench_make(b, "t", false);
+    world_reboot(&b->w->host);
+    b->w->host.volumes[0].v.state = VOLUME_BUILDING;
+}
+
+static void damage(struct bench *b, const char *lv)
+{
+    struct damaged_volume *d = &b->w->host.damaged[b->w->host.n_damaged++];
+    memcpy(d->vg, "vg0", 4);
+    memcpy(d->lv, lv, strlen(lv) + 1);
+}
+
+static void lose_volumes(struct bench *b)
+{
+    bench_make(b, "t", true);
+    b->w->host.n_volumes = b->w->host.n_domains = 0;
+}
+
+static void test_in_order(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "runs", false);
+    bench_make(b, "stopped", true);
+    expect_nothing(recover(b, false));
+}
+
+static void test_dry_run(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    cut_off_launch(b);
+    before = b->w->host;
+    expect(recover(b, true), 0, RECOVER_REMOVED, "to be done");
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+    expect(recover(b, false), 0, RECOVER_REMOVED, "cut off");
+    assert_int_equal(b->w->host.n_volumes + b->w->host.n_keys + b->w->host.n_domains, 0);
+}
+
+static void test_busy(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    cut_off_launch(b);
+    bench_again(b); /* the launch is over; another is at work: */
+    struct broker *other = fake_broker_new(b->w);
+    assert_ok(broker_lock(other, b->w->host.volumes[0].v.instance, &e), e);
+    expect(recover(b, false), 0, RECOVER_BUSY, "another mayfly");
+    assert_int_equal(b->w->host.n_volumes, 2);
+    broker_disconnect(other);
+}
+
+/* A key is made before any volume: without the lock it would look like one that is left over. */
+static void test_key_of_a_launch_at_work(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    lose_volumes(b);
+    bench_again(b);
+    struct broker *other = fake_broker_new(b->w);
+    assert_ok(broker_lock(other, b->w->host.keys[0].info.owner, &e), e);
+    expect(recover(b, false), 0, RECOVER_BUSY, "another mayfly");
+    assert_int_equal(b->w->host.n_keys, 1);
+    broker_disconnect(other);
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+static void test_key_in_doubt(void **state)
+{
+    struct bench *b = *state;
+    struct group group = b->w->host.group;
+    lose_volumes(b);
+    damage(b, "something");
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "damaged tags");
+    b->w->host.n_damaged = 0;
+    b->w->host.group.complete = false;
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "physical volume");
+    b->w->host.group = (struct group){0};
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "not here");
+    assert_int_equal(b->w->host.n_keys, 1);
+    b->w->host.group = group;
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+}
+
+static void test_damaged_volume_keeps_its_instance(void **state)
+{
+    struct bench *b = *state;
+    char lv[LV_NAME_MAX];
+    cut_off_launch(b);
+    snprintf(lv, sizeof lv, "%.36s_disk.eph0", b->w->host.volumes[0].v.instance);
+    damage(b, lv);
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "damaged");
+    assert_int_equal(b->w->host.n_volumes, 2);
+    assert_int_equal(b->w->host.n_keys, 1);
+}
+
+static void test_key_manager_unreachable(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "t", false);
+    b->w->keys_unreachable = true;
+    assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EHOSTUNREACH, e);
+    assert_non_null(strstr(e.text, "mayfly recover"));
+    assert_int_equal(b->w->host.n_domains + b->w->host.n_maps, 0);
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_DOOMED);
+    assert_int_equal(b->w->host.volumes[1].v.state, VOLUME_DOOMED);
+
+    struct result x = recover(b, false); /* of the keys, and of the instance */
+    assert_int_equal(x.r, -ENEEDSRECOVER);
+    assert_int_equal(x.n, 2);
+    free(x.done);
+    b->w->keys_unreachable = false;
+    expect(recover(b, false), 0, RECOVER_DELETED, "finished");
+    assert_int_equal(b->w->host.n_volumes + b->w->host.n_keys, 0);
+}
+
+static void test_libvirt_unreachable(void **state)
+{
+    struct bench *b = *state;
+    cut_off_launch(b);
+    b->w->virt_gone = true;
+    struct result x = recover(b, false);
+    assert_int_equal(x.r, -ENEEDSRECOVER);
+    assert_int_equal(x.n, 2);
+    assert_string_equal(x.done[0].object, "libvirt");
+    assert_non_null(strstr(x.done[1].text, "once libvirt"));
+    free(x.done);
+    assert_int_equal(b->w->host.n_volumes, 2);
+    b->w->virt_gone = false;
+    expect(recover(b, false), 0, RECOVER_REMOVED, "cut off");
+}
+
+static void test_maps_stay_while_libvirt_is_away(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", false);
+    b->w->virt_gone = true;
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "cannot be reached");
+    assert_int_equal(b->w->host.n_maps, 2);
+}
+
+static void test_foreign_domain(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", false);
+    b->w->host.domains[0].d.ours = false;
+    b->w->host.volumes[0].v.state = VOLUME_DOOMED;
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "Mayfly's mark");
+    assert_true(b->w->host.domains[0].d.active);
+    b->w->host.domains[0].d.active = false;
+    expect(recover(b, false), 0, RECOVER_DELETED, "finished");
+    assert_int_equal(b->w->host.n_domains, 1); /* not ours to undefine */
+}
+
+static void test_single_disk(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    b->w->host.volumes[1].v.state = VOLUME_BUILDING;
+    expect(recover(b, false), 0, RECOVER_REMOVED, "this disk");
+    assert_int_equal(b->w->host.n_volumes, 1);
+    assert_string_equal(b->w->host.volumes[0].v.role, "root");
+    assert_int_equal(b->w->host.n_keys, 1); /* root's as well */
+    assert_int_equal(b->w->host.n_domains, 1);
+}
+
+static void test_ready_without_key(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
+    struct error e = ERROR_NONE;
+    assert_ok(bench_launch(b, &q, &e), e);
+    b->w->host.n_keys = 0;
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "its key is not among");
+    assert_int_equal(b->w->host.n_volumes, 1);
+}
+
+static void test_orphan_map(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", false);
+    b->w->host.domains[0].d.active = false;
+    b->w->host.n_maps = 1;
+    b->w->host.n_volumes = b->w->host.n_keys = 0;
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "may need it");
+    b->w->host.n_domains = 0;
+    expect(recover(b, false), 0, RECOVER_CLOSED, "closed");
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+static void test_batch_key_goes_with_its_last_user(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_ok(instance_delete(&b->f.context, "t-2", &changed, &e), e);
+    assert_int_equal(b->w->host.n_keys, 1);
+
+    /* in doubt it stays, and recover sees to it */
+    damage(b, "something");
+    assert_ok(instance_delete(&b->f.context, "t-1", &changed, &e), e);
+    assert_non_null(strstr(b->warning, "damaged tags"));
+    assert_int_equal(b->w->host.n_keys, 1);
+    b->w->host.n_damaged = 0;
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        bench_test(test_in_order),
+        bench_test(test_dry_run),
+        bench_test(test_busy),
+        bench_test(test_key_of_a_launch_at_work),
+        bench_test(test_key_in_doubt),
+        bench_test(test_damaged_volume_keeps_its_instance),
+        bench_test(test_key_manager_unreachable),
+        bench_test(test_libvirt_unreachable),
+        bench_test(test_maps_stay_while_libvirt_is_away),
+        bench_test(test_foreign_domain),
+        bench_test(test_single_disk),
+        bench_test(test_ready_without_key),
+        bench_test(test_orphan_map),
+        bench_test(test_batch_key_goes_with_its_last_user),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine: order, unwinding, which error is told, and what a keystone keeps. */
+#include "unit.h"
+
+#include "instance/steps.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One letter a call: "a" ran, "A" undone. */
+static char trace[64];
+static char warned[128];
+static unsigned stop_after; /* calls; 0: never */
+
+struct letter {
+    char name;
+    int run, undo; /* what they return */
+};
+
+static void note(char c)
+{
+    size_t n = strlen(trace);
+    trace[n] = c;
+    trace[n + 1] = '\0';
+}
+
+static int run(const struct context *c, void *object, struct error *e)
+{
+    const struct letter *l = object;
+    (void)c;
+    note(l->name);
+    return l->run < 0 ? error_set(e, l->run, "run %c", l->name) : 0;
+}
+
+static int undo(const struct context *c, void *object, struct error *e)
+{
+    const struct letter *l = object;
+    (void)c;
+    note((char)(l->name - 'a' + 'A'));
+    return l->undo < 0 ? error_set(e, l->undo, "undo %c", l->name) : 0;
+}
+
+static int silent(const struct context *c, void *object, struct error *e)
+{
+    (void)c, (void)object, (void)e;
+    return -EIO;
+}
+
+static bool stopped(void)
+{
+    return stop_after && strlen(trace) >= stop_after;
+}
+
+static void on_step(void *data, const char *what)
+{
+    (void)data;
+    snprintf(warned, sizeof warned, "%s", what);
+}
+
+static int go(struct letter *letters, size_t n, int keystone, struct error *e)
+{
+    static const struct reporter reporter = {.step = on_step};
+    const struct context c = {.reporter = &reporter, .stopped = stopped};
+    _cleanup_steps_ struct steps *s = NULL;
+    trace[0] = '\0';
+    assert_int_equal(steps_new(&s, e), 0);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal((int)i == keystone
+                             ? steps_add_keystone(s, run, undo, &letters[i], e, "step %c", letters[i].name)
+                             : steps_add(s, run, undo, &letters[i], e, "step %c", letters[i].name),
+                         0);
+    assert_int_equal(steps_count(s), n);
+    assert_string_equal(steps_what(s, 1), "step b");
+    return steps_run(s, &c, e);
+}
+
+#define ABC                                                                                                  \
+    {                                                                                                        \
+        {'a', 0, 0}, {'b', 0, 0},                                                                            \
+        {                                                                                                    \
+            'c', 0, 0                                                                                        \
+        }                                                                                                    \
+    }
+
+static void test_all_run(void **state)
+{
+    struct letter abc[] = ABC;
+    struct error e = ERROR_NONE;
+    (void)state;
+    assert_ok(go(abc, 3, -1, &e), e);
+    assert_string_equal(trace, "abc");
+    assert_string_equal(warned, "step c");
+}
+
+/* The one that failed may have had its effect. */
+static void test_failed_is_undone_too(void **state)
+{
+    struct letter abc[] = ABC;
+    struct error e = ERROR_NONE;
+    (void)state;
+    abc[1].run = -ENOSPC;
+    assert_error(go(abc, 3, -1, &e), -ENOSPC, e);
+    assert_string_equal(trace, "abBA");
+    assert_string_equal(e.text, "run b");
+    assert_int_equal(e.errnum, -ENOSPC);
+    assert_string_equal(warned, "undo: step a");
+}
+
+static void test_first_error_stays_and_rest_is_undone(void **state)
+{
+    struct letter abc[] = ABC;
+    struct error e = ERROR_NONE;
+    (void)state;
+    abc[2].run = -ENOSPC;
+    abc[1].undo = -EBUSY;
+    assert_error(go(abc, 3, -1, &e), -ENEEDSRECOVER, e);
+    assert_string_equal(trace, "abcCBA");
+    assert_int_equal(e.errnum, -ENEEDSRECOVER);
+    assert_int_equal(strncmp(e.text, "run c; ", 7), 0);
+    assert_non_null(strstr(e.text, "step b: undo b"));
+    assert_non_null(strstr(e.text, "mayfly recover"));
+}
+
+static void test_keystone_keeps_what_is_below(void **state)
+{
+    struct letter abc[] = ABC;
+    struct error e = ERROR_NONE;
+    (void)state;
+    abc[2].run = -ENOSPC;
+    abc[1].undo = -EBUSY;
+    assert_error(go(abc, 3, 1, &e), -ENEEDSRECOVER, e);
+    assert_string_equal(trace, "abcCB");
+
+    abc[1].undo = 0;
+    e = ERROR_NONE;
+    assert_error(go(abc, 3, 1, &e), -ENOSPC, e);
+    assert_string_equal(trace, "abcCBA");
+}
+
+static void test_stop_undoes(void **state)
+{
+    struct letter abc[] = ABC;
+    struct error e = ERROR_NONE;
+    (void)state;
+    stop_after = 2;
+    assert_error(go(abc, 3, -1, &e), -ECANCELED, e);
+    stop_after = 0;
+    assert_string_equal(trace, "abBA");
+    assert_string_equal(e.text, "stopped before: step c");
+}
+
+static void test_step_without_words(void **state)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    const struct context c = {0};
+    struct error e = ERROR_NONE;
+    (void)state;
+    assert_ok(steps_new(&s, &e), e);
+    assert_ok(steps_add(s, silent, NULL, NULL, &e, "mark %d", 7), e);
+    assert_error(steps_run(s, &c, &e), -EIO, e);
+    assert_string_equal(e.text, "mark 7: failed: Input/output error");
+}
+
+static void test_many(void **state)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    struct error e = ERROR_NONE;
+    (void)state;
+    assert_ok(steps_new(&s, &e), e);
+    for (int i = 0; i < 1000; i++)
+        assert_ok(steps_add(s, silent, NULL, NULL, &e, "step %d", i), e);
+    assert_int_equal(steps_count(s), 1000);
+    assert_string_equal(steps_what(s, 999), "step 999");
+    assert_null(steps_free(NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_run),
+        cmocka_unit_test(test_failed_is_undone_too),
+        cmocka_unit_test(test_first_error_stays_and_rest_is_undone),
+        cmocka_unit_test(test_keystone_keeps_what_is_below),
+        cmocka_unit_test(test_stop_undoes),
+        cmocka_unit_test(test_step_without_words),
+        cmocka_unit_test(test_many),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
