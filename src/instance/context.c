@@ -7,7 +7,8 @@
 
 #define REPORT_TEXT_MAX 700 /* a sentence of struct error, and some words before it */
 
-static void report(void (*tell)(void *, const char *), void *data, const char *format, va_list ap)
+static __attribute__((format(printf, 3, 0))) void report(void (*tell)(void *, const char *), void *data,
+                                                         const char *format, va_list ap)
 {
     char text[REPORT_TEXT_MAX];
     if (!tell)

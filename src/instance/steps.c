@@ -41,7 +41,8 @@ struct steps *steps_free(struct steps *s)
     return NULL;
 }
 
-static int add(struct steps *s, const struct step *new, struct error *e, const char *format, va_list ap)
+static __attribute__((format(printf, 4, 0))) int add(struct steps *s, const struct step *new, struct error *e,
+                                                     const char *format, va_list ap)
 {
     if (s->n == s->room) {
         size_t room = s->room ? s->room * 2 : 16;
