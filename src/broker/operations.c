@@ -179,7 +179,8 @@ int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct r
                          k->v.lv);
     if (!k->made_here || k->v.state != VOLUME_BUILDING)
         return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", k->v.lv);
-    r = session_open_volume(s, &k->v, O_RDWR, &reply->fd, e);
+    /* for writing alone: what stood in these blocks before is not for the caller */
+    r = session_open_volume(s, &k->v, O_WRONLY, &reply->fd, e);
     if (r == 0)
         r = device_size(reply->fd, &reply->size_bytes, e);
     if (r < 0)

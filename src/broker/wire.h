@@ -67,7 +67,7 @@ struct op_mark {
 };
 
 /* LIST answers with a descriptor of LVM's JSON (lvm_report), MAPS with one of an array of struct map, OPEN
- * and OPEN_PLAIN with the device itself, open for reading and writing. */
+ * with the device itself, open for reading and writing, OPEN_PLAIN for writing alone. */
 struct answer {
     uint32_t version;
     int32_t errnum;      /* 0 or a negative errno */

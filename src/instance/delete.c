@@ -5,6 +5,19 @@
 #include "instance/operations.h"
 #include "instance/removal.h"
 
+/* Nothing of ours has this name: nothing to do, unless it is someone else's domain, which a person may well
+ * have meant. */
+static int not_there(const struct context *c, const char *name, struct error *e)
+{
+    struct domain d;
+    int r = virt_find_name(c->virt, name, &d, NULL);
+    if (r == 0)
+        return error_set(e, -EUNSAFE,
+                         "domain %s: has no disks of Mayfly's, and is not deleted by it; see virsh undefine",
+                         name);
+    return r == -ENOENT ? 0 : error_set(e, r, "domain %s: libvirt cannot be asked for it", name);
+}
+
 int instance_delete(const struct context *c, const char *name, bool *ret_changed, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -17,7 +30,7 @@ int instance_delete(const struct context *c, const char *name, bool *ret_changed
         r = model_lock(c, name, &m, &i, &why);
     if (r == -ENOENT) {
         *ret_changed = false;
-        return 0;
+        return not_there(c, name, e);
     }
     if (r < 0)
         return error_set(e, r, "%s", why.text);

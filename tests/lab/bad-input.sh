@@ -18,7 +18,7 @@ refused 1 "'12Q' is not a size" "a size that is none" "${launch[@]}" --root 12Q
 refused 1 "not a file system" "an unknown file system" "${launch[@]}" --root 16M --ephemeral 16M,fs=zfs
 refused 1 "from 1 to" "a count of zero" "${launch[@]}" --root 16M --count 0
 refused 1 "name" "a name with a blank" mayfly launch 'a b' --root 16M --no-start
-refused 1 "disk" "no disk at all" "${launch[@]}"
+refused 1 "nothing to make" "no disk at all" "${launch[@]}"
 
 # --- names
 refused 5 "there" "the name is taken" mayfly launch there --root 16M --no-start
@@ -27,7 +27,7 @@ virsh -q -c qemu:///system define /dev/stdin >/dev/null <<'END'
 <domain type='qemu'><name>foreign</name><memory>65536</memory><os><type>hvm</type></os></domain>
 END
 refused 5 "foreign" "the name of someone else's domain" mayfly launch foreign --root 16M --no-start
-refused 4 "foreign" "delete of someone else's domain" mayfly delete foreign
+refused 8 "foreign" "delete of someone else's domain" mayfly delete foreign
 
 # --- images
 refused 4 "nothing.qcow2" "an image that is not there" "${launch[@]}" --root 300M --image "$images/nothing.qcow2"

@@ -7,7 +7,7 @@ host_up /dev/ubda
 vgchange -q -an vg0 >/dev/null
 for module in dm_crypt dm_mod; do
     echo "install $module /bin/false" >>/etc/modprobe.d/none.conf
-    rmmod $module
+    ! grep -q "^$module " /proc/modules || rmmod $module
 done
 check_fails 4 "launch without device-mapper" mayfly launch v --root 16M --no-start 2>/tmp/err
 cat /tmp/err

@@ -18,14 +18,14 @@ interrupt() { # SIGNAL STATUS SECONDS
     nothing_left
 }
 
-for moment in 0.3 0.7 1.1 1.6 2.5; do
+for moment in 0.4 1.2 2 3 4.5; do
     interrupt TERM 143 "$moment"
     interrupt INT 130 "$moment"
 done
 
 mayfly launch v --root 300M --image "$image" --no-start 2>/dev/null &
 pid=$!
-sleep 1
+sleep 2.5
 kill -KILL "$pid"
 wait "$pid" || true
 check "recover after kill -9" mayfly recover
