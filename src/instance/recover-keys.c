@@ -35,25 +35,50 @@ static int note_keys(struct recovery *r, const char *manager, const struct key_i
     return 0;
 }
 
-int recovery_list_keys(struct recovery *r, struct error *e)
+static int list_manager(struct recovery *r, const char *name, struct error *e)
 {
-    const struct config *config = r->context.config;
     _cleanup_keymgr_ struct keymgr *km = NULL;
     _cleanup_free_ struct key_info *keys = NULL;
     struct error why = ERROR_NONE;
     size_t n = 0;
 
-    int result = r->context.open_keymgr(config, config->key_backend, &km, &why);
+    int result = r->context.open_keymgr(r->context.config, name, &km, &why);
+    if (result == 0 && !km->ops->durable)
+        return 0;
     if (result == 0)
         result = keymgr_list(km, &keys, &n, &why);
     if (result == -ENOMEM)
         return error_memory(e);
-    if (result < 0) {
-        char object[sizeof r->done->object];
-        snprintf(object, sizeof object, "key manager %.100s", config->key_backend);
-        return recovery_tell(r, RECOVER_REMAINS, object, e, "its keys were not looked at: %s", why.text);
+    if (result == 0)
+        return note_keys(r, name, keys, n, e);
+    char object[sizeof r->done->object];
+    snprintf(object, sizeof object, "key manager %.100s", name);
+    return recovery_tell(r, RECOVER_REMAINS, object, e, "its keys were not looked at: %s", why.text);
+}
+
+/* Is no volume before this one under the same manager? */
+static bool first_of_manager(const struct inventory *inventory, size_t i, const char *manager)
+{
+    size_t n = strlen(manager);
+    for (size_t before = 0; before < i; before++)
+        if (str_starts(inventory->volumes[before].key, manager) && inventory->volumes[before].key[n] == ':')
+            return false;
+    return true;
+}
+
+/* The manager of new keys, and each that a volume names: the configuration may have changed since. */
+int recovery_list_keys(struct recovery *r, const struct inventory *inventory, struct error *e)
+{
+    const char *backend = r->context.config->key_backend;
+    int result = list_manager(r, backend, e);
+    for (size_t i = 0; result == 0 && i < inventory->n_volumes; i++) {
+        char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+        const struct volume *v = &inventory->volumes[i];
+        if (volume_encrypted(v) && key_ref_parse(v->key, manager, id, NULL) == 0 &&
+            !streq(manager, backend) && first_of_manager(inventory, i, manager))
+            result = list_manager(r, manager, e);
     }
-    return km->ops->durable ? note_keys(r, km->ops->name, keys, n, e) : 0;
+    return result;
 }
 
 /* Also by what this run has removed meanwhile: that one's key is destroyed already. */
@@ -68,9 +93,12 @@ static bool is_named(const struct recovery *r, const char *ref)
 static int destroy(const struct recovery *r, const struct listed_key *k, struct error *e)
 {
     _cleanup_keymgr_ struct keymgr *km = NULL;
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
     if (r->dry_run)
         return 0;
-    int result = r->context.open_keymgr(r->context.config, r->context.config->key_backend, &km, e);
+    int result = key_ref_parse(k->ref, manager, id, e);
+    if (result == 0)
+        result = r->context.open_keymgr(r->context.config, manager, &km, e);
     return result < 0 ? result : keymgr_destroy(km, k->info.id, e);
 }
 

@@ -118,7 +118,7 @@ static int put_in_order(struct recovery *r, struct error *e)
     _cleanup_model_ struct model *before = NULL;
     int result = look(r, &before, e);
     if (result == 0)
-        result = recovery_list_keys(r, e);
+        result = recovery_list_keys(r, before->inventory, e);
     if (result == 0)
         result = lock_all(r, before, e);
     if (result == 0)

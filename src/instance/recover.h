@@ -39,7 +39,7 @@ int recovery_settle(struct recovery *r, enum recover_kind kind, const char *obje
                     int errnum, const struct error *why, struct error *e) _must_check_;
 
 /* recover-keys.c */
-int recovery_list_keys(struct recovery *r, struct error *e) _must_check_;
+int recovery_list_keys(struct recovery *r, const struct inventory *inventory, struct error *e) _must_check_;
 int recovery_destroy_keys(struct recovery *r, struct error *e) _must_check_;
 int recovery_check_key(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 

@@ -263,11 +263,9 @@ static void two_faults(struct matrix *m, unsigned at)
         }
 }
 
-static void run_scenario(struct matrix *m, const struct scenario *s)
+/* The world that the scenario begins with. */
+static void prepare(struct matrix *m, const struct scenario *s)
 {
-    static struct world last_crash;
-    struct error e = ERROR_NONE;
-
     m->scenario = s;
     world_set(m, m->bystanders);
     m->world->without = NULL;
@@ -280,7 +278,14 @@ static void run_scenario(struct matrix *m, const struct scenario *s)
         fake_end(&f);
     }
     *m->before = *m->world;
+}
 
+static void run_scenario(struct matrix *m, const struct scenario *s)
+{
+    static struct world last_crash;
+    struct error e = ERROR_NONE;
+
+    prepare(m, s);
     begin_case(m);
     snprintf(m->label, sizeof m->label, "nothing fails");
     int r = act(m, s->operate, &e);

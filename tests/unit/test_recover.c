@@ -218,6 +218,18 @@ static void test_ready_without_key(void **state)
     assert_int_equal(b->w->host.n_volumes, 1);
 }
 
+/* Keys made before the configuration named another manager. */
+static void test_former_manager(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "gone", true);
+    b->w->host.n_volumes = b->w->host.n_domains = 0;
+    bench_make(b, "t", true);
+    strcpy(b->f.config.key_backend, "ephemeral");
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+    assert_int_equal(b->w->host.n_keys, 1);
+}
+
 static void test_orphan_map(void **state)
 {
     struct bench *b = *state;
@@ -266,6 +278,7 @@ int main(void)
         bench_test(test_foreign_domain),
         bench_test(test_single_disk),
         bench_test(test_ready_without_key),
+        bench_test(test_former_manager),
         bench_test(test_orphan_map),
         bench_test(test_batch_key_goes_with_its_last_user),
     };
