@@ -258,3 +258,16 @@ const struct scenario scenarios[] = {
     {"recover left open", NULL, have_left_open, recover, {1, 0, 3, 0, 0, 1}, false},
 };
 const size_t n_scenarios = ARRAY_SIZE(scenarios);
+
+void scenario_prepare(const struct scenario *s, struct world *w)
+{
+    struct fake f;
+    if (!s->prepare)
+        return;
+    w->without = NULL;
+    fake_begin(&f, w);
+    if (s->tune)
+        s->tune(&f.config);
+    s->prepare(&f);
+    fake_end(&f);
+}

@@ -263,29 +263,16 @@ static void two_faults(struct matrix *m, unsigned at)
         }
 }
 
-/* The world that the scenario begins with. */
-static void prepare(struct matrix *m, const struct scenario *s)
-{
-    m->scenario = s;
-    world_set(m, m->bystanders);
-    m->world->without = NULL;
-    if (s->prepare) {
-        struct fake f;
-        fake_begin(&f, m->world);
-        if (s->tune)
-            s->tune(&f.config);
-        s->prepare(&f);
-        fake_end(&f);
-    }
-    *m->before = *m->world;
-}
-
 static void run_scenario(struct matrix *m, const struct scenario *s)
 {
     static struct world last_crash;
     struct error e = ERROR_NONE;
 
-    prepare(m, s);
+    m->scenario = s;
+    world_set(m, m->bystanders);
+    scenario_prepare(s, m->world);
+    *m->before = *m->world;
+
     begin_case(m);
     snprintf(m->label, sizeof m->label, "nothing fails");
     int r = act(m, s->operate, &e);

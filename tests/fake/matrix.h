@@ -22,6 +22,9 @@ struct scenario {
 extern const struct scenario scenarios[];
 extern const size_t n_scenarios;
 
+/* Brings about what it begins with; nothing fails meanwhile. */
+void scenario_prepare(const struct scenario *s, struct world *w);
+
 /* Others, which no operation may touch: one running, one stopped, one plain, a pair with one key. */
 void make_bystanders(struct world *w);
 

@@ -153,6 +153,44 @@ void world_drop(void *array, size_t *n, size_t size, size_t i)
     memset(bytes + --*n * size, 0, size); /* worlds are compared by their bytes */
 }
 
+static int order(const void *a, const void *b)
+{
+    const struct volume *x = a, *y = b;
+    int by_instance = strcmp(x->instance, y->instance);
+    if (by_instance)
+        return by_instance;
+    return streq(x->role, "root") != streq(y->role, "root") ? (streq(x->role, "root") ? -1 : 1)
+                                                            : strcmp(x->role, y->role);
+}
+
+struct inventory *world_inventory(const struct host *h)
+{
+    struct inventory *i = calloc(1, sizeof *i);
+    struct group *groups = calloc(1, sizeof *groups);
+    struct volume *volumes = calloc(h->n_volumes + 1, sizeof *volumes);
+    struct damaged_volume *damaged = calloc(h->n_damaged + 1, sizeof *damaged);
+    struct map *maps = calloc(h->n_maps + 1, sizeof *maps);
+    if (!i || !groups || !volumes || !damaged || !maps)
+        abort();
+    groups[0] = h->group;
+    for (size_t n = 0; n < h->n_volumes; n++)
+        volumes[n] = h->volumes[n].v;
+    for (size_t n = 0; n < h->n_damaged; n++)
+        damaged[n] = h->damaged[n];
+    for (size_t n = 0; n < h->n_maps; n++)
+        maps[n] = h->maps[n].map;
+    qsort(volumes, h->n_volumes, sizeof *volumes, order);
+    *i = (struct inventory){.groups = groups,
+                            .n_groups = h->group.name[0] != '\0',
+                            .volumes = volumes,
+                            .n_volumes = h->n_volumes,
+                            .damaged = damaged,
+                            .n_damaged = h->n_damaged,
+                            .maps = maps,
+                            .n_maps = h->n_maps};
+    return i;
+}
+
 void fake_begin(struct fake *f, struct world *w)
 {
     *f = (struct fake){.world = w};

@@ -132,6 +132,9 @@ struct world_map *world_map(struct world *w, const char *lv);
 struct world_domain *world_domain(struct world *w, const char *uuid);
 struct world_key *world_key(struct world *w, const char *id);
 
+/* What the broker tells of the host, in its order. */
+struct inventory *world_inventory(const struct host *h);
+
 /* Does an active domain use this device? */
 bool world_in_use(const struct world *w, const struct volume *v);
 
