@@ -44,8 +44,11 @@ int process_wait(pid_t pid, unsigned deadline_msec)
 {
     _cleanup_close_ int pidfd = pidfd_open(pid, 0);
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    int status = 0, ready = pidfd < 0 ? 1 : poll(&p, 1, (int)deadline_msec);
+    uint64_t now = now_msec(), deadline = now + deadline_msec;
+    int status = 0, ready = pidfd < 0 ? 1 : -1;
 
+    for (; ready < 0; now = now_msec()) /* again after a signal */
+        ready = poll(&p, 1, now < deadline ? (int)(deadline - now) : 0);
     if (ready == 0)
         kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0)

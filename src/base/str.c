@@ -24,6 +24,13 @@ int str_copy(char *field, size_t size, const char *text)
     return 0;
 }
 
+void str_tame(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 127)
+            *text = '?';
+}
+
 char *str_vformat(const char *format, va_list ap)
 {
     char *text = NULL;

@@ -26,6 +26,9 @@ bool str_ends(const char *text, const char *end);
 /* Copies `text` into a field of `size` bytes; -ENAMETOOLONG, and an empty field, where it does not fit. */
 int str_copy(char *field, size_t size, const char *text) _must_check_;
 
+/* Makes `text` of a stranger's fit for a sentence: each control character becomes a '?'. */
+void str_tame(char *text);
+
 /* A fresh string that the caller frees, or NULL where memory ran out. */
 char *str_format(const char *format, ...) _printf_(1, 2);
 char *str_vformat(const char *format, va_list ap) __attribute__((format(printf, 1, 0)));

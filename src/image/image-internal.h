@@ -3,16 +3,15 @@
 #pragma once
 
 #include "image/image.h"
+#include "image/qemu.h"
 
 #include <libnbd.h>
-#include <sys/types.h>
 #include <time.h>
 
 struct image {
     char *name;             /* its path, fit for a sentence: no control characters */
     struct nbd_handle *nbd; /* the only connection to the qemu-nbd below */
-    pid_t pid;              /* -1: it has ended */
-    int words;              /* a pipe with what it said on standard error */
+    struct qemu server;     /* that qemu-nbd */
     uint64_t size_bytes;
 };
 

@@ -1,36 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens an image: one descriptor, judged by its head here, then served by a qemu-nbd of our own. The very
- * file that was judged is served (by /proc/self/fd, never by its name), with a format that is stated, with no
- * backing file, to one connection that exists before qemu-nbd does, and that ends it. Nobody else can
- * connect: the socket's name is gone by then.
+/* Opens an image: one descriptor, judged by its head here; a qcow2 is checked as a whole by qemu-img, for
+ * what was cut off would read as zeros; then it is served by a qemu-nbd of our own (qemu.h). That serves one
+ * connection, which exists before qemu-nbd does, and which ends it. Nobody else can connect: the socket's
+ * name is gone by then.
  *
- *     mayfly: connected socket  <---- unix ---->  listening socket as fd 3, image as fd 4: qemu-nbd, in the
- * sandbox
+ *     mayfly: connected socket  <---- unix ---->  listening socket: qemu-nbd, in the sandbox
  */
 #include "image/image.h"
 
 #include "base/fd.h"
-#include "base/process.h"
 #include "base/str.h"
 #include "image/format.h"
 #include "image/image-internal.h"
-#include "image/sandbox.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define CHECK_LIMIT_SEC   60
 #define CONNECT_LIMIT_SEC 60
 #define END_LIMIT_MSEC    2000
-#define OPTIONS_BYTES     256
 
-enum { FD_LISTENING = 3, FD_IMAGE = 4, FD_FIRST_CLOSED = 5 };
+enum { CHECK_SOUND = 0, CHECK_DAMAGED = 2, CHECK_LEAKS = 3 }; /* how qemu-img check exits */
 
 /* A file or block device open for reading. O_NONBLOCK: opening a FIFO would wait for its writer. */
 static int open_file(const char *path, const char *name, int *ret_fd, struct stat *ret_st, struct error *e)
@@ -102,96 +97,49 @@ static int make_connection(int *ret_listening, int *ret_ours, struct error *e)
         return error_set(e, r, "qemu-nbd: a socket for it in %s cannot be made: %s", folder,
                          strerrordesc_np(-r));
 
-    if ((r = fd_move_high(listening)) < 0)
-        return error_set(e, r, "qemu-nbd: its socket cannot be moved: %s", strerrordesc_np(-r));
-    *ret_listening = r;
+    *ret_listening = TAKE_FD(listening);
     *ret_ours = TAKE_FD(ours);
     return 0;
 }
 
-/* Everything is stated and nothing is probed. No name of the user's is in it, so nothing needs quoting. */
-static void make_options(char options[OPTIONS_BYTES], enum image_format format, bool device)
+/* Does all that its tables lead to lie within the file? qemu-nbd would serve what was cut off as zeros. Only
+ * a part of the last cluster may be missing, as QEMU itself leaves it out where it was never written. */
+static int check(const struct qemu_view *v, const char *name, struct error *e)
 {
-    snprintf(options, OPTIONS_BYTES,
-             "json:{\"driver\":\"%s\",%s\"file\":{\"driver\":\"%s\",\"filename\":\"/proc/self/fd/%d\","
-             "\"locking\":\"off\"}}",
-             format == IMAGE_QCOW2 ? "qcow2" : "raw", format == IMAGE_QCOW2 ? "\"backing\":null," : "",
-             device ? "host_device" : "file", FD_IMAGE);
-}
+    const char *argv[] = {"qemu-img", "check", "-q", v->options, NULL};
+    char field[4096], status_text[64];
+    _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
 
-/* What the child needs, all made before fork; the descriptors are above those that it is going to use. */
-struct start {
-    struct sandbox *sandbox;
-    int listening, image, words, null;
-    pid_t parent;
-    char options[OPTIONS_BYTES];
-};
-
-static void release_start(struct start *s)
-{
-    sandbox_free(s->sandbox);
-    fd_close(s->listening);
-    fd_close(s->image);
-    fd_close(s->words);
-    fd_close(s->null);
-}
-
-static _noreturn_ void child(const struct start *s)
-{
-    char listen_pid[32];
-    const char *argv[] = {"qemu-nbd", "--read-only", "--shared=1", s->options, NULL};
-    /* One malloc arena: each of its own would take 64 MiB of the address space that the sandbox leaves. */
-    const char *environment[] = {process_environment[0], process_environment[1],
-                                 "LISTEN_FDS=1",         listen_pid,
-                                 "MALLOC_ARENA_MAX=1",   NULL};
-
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    snprintf(listen_pid, sizeof listen_pid, "LISTEN_PID=%d", getpid());
-    if (getppid() != s->parent || dup2(s->null, 0) < 0 || dup2(s->words, 1) < 0 || dup2(s->words, 2) < 0 ||
-        dup2(s->listening, FD_LISTENING) < 0 || dup2(s->image, FD_IMAGE) < 0 ||
-        close_range(FD_FIRST_CLOSED, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-        _exit(126);
-    int r = sandbox_enter(s->sandbox);
-    if (r < 0) {
-        dprintf(2, "its sandbox cannot be entered: %s\n", strerrordesc_np(-r));
-        _exit(126);
-    }
-    process_exec(argv, environment);
-}
-
-/* Standard error as a pipe that never blocks: who floods it loses words, and nothing else. */
-static int make_words(struct image *i, struct start *s)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-        return -errno;
-    i->words = ends[0];
-    _cleanup_close_ int low = ends[1];
-    return (s->words = fd_move_high(low)) < 0 ? s->words : 0;
-}
-
-static int start_server(struct image *i, int fd, enum image_format format, bool device, int *ret_connection,
-                        struct error *e)
-{
-    _cleanup_(release_start) struct start s = {
-        .listening = -1, .image = -1, .words = -1, .null = -1, .parent = getpid()};
-    _cleanup_close_ int ours = -1, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    make_options(s.options, format, device);
-    int r = sandbox_prepare(fd, &s.sandbox, e);
-    if (r == 0)
-        r = make_connection(&s.listening, &ours, e);
+    int r = qemu_start(v, argv, -1, &q, e);
     if (r < 0)
         return r;
-    if ((r = make_words(i, &s)) < 0 || (r = s.image = fd_move_high(fd)) < 0 ||
-        (r = s.null = fd_move_high(null)) < 0)
-        return error_set(e, r, "qemu-nbd: cannot be given its descriptors: %s", strerrordesc_np(-r));
+    int status = qemu_wait(&q, CHECK_LIMIT_SEC * 1000);
+    if (status == -ETIMEDOUT)
+        return error_set(e, -ETIMEDOUT, "image %s: cannot be checked: qemu-img needs more than %d seconds",
+                         name, CHECK_LIMIT_SEC);
+    if (WIFEXITED(status) && (WEXITSTATUS(status) == CHECK_SOUND || WEXITSTATUS(status) == CHECK_LEAKS))
+        return 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CHECK_DAMAGED)
+        return error_set(e, -EINVAL,
+                         "image %.200s: is damaged or truncated: %.250s; fetch it again, or see qemu-img "
+                         "check",
+                         name, qemu_first_error(&q, field, sizeof field));
+    const char *words = qemu_last_words(&q, field, sizeof field);
+    return error_set(e, -EIO, "image %.200s: cannot be checked: qemu-img%s %.250s", name, *words ? ":" : "",
+                     *words ? words : qemu_status_text(status, status_text, sizeof status_text));
+}
 
-    i->pid = fork();
-    if (i->pid < 0)
-        return error_set(e, errno, "qemu-nbd: cannot be started: %m");
-    if (i->pid == 0)
-        child(&s);
+static int start_server(struct image *i, const struct qemu_view *v, int *ret_connection, struct error *e)
+{
+    const char *argv[] = {"qemu-nbd", "--read-only", "--shared=1", v->options, NULL};
+    _cleanup_close_ int listening = -1;
+    _cleanup_close_ int ours = -1;
+
+    int r = make_connection(&listening, &ours, e);
+    if (r == 0)
+        r = qemu_start(v, argv, listening, &i->server, e);
+    if (r < 0)
+        return r;
     *ret_connection = TAKE_FD(ours);
     return 0;
 }
@@ -225,13 +173,11 @@ static int make_image(const char *path, struct image **ret, struct error *e)
     _cleanup_image_ struct image *i = calloc(1, sizeof *i);
     if (!i)
         return error_memory(e);
-    i->pid = i->words = -1;
+    i->server = QEMU_NONE;
     i->name = strdup(path);
     if (!i->name)
         return error_memory(e);
-    for (char *c = i->name; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = '?';
+    str_tame(i->name);
     *ret = TAKE_PTR(i);
     return 0;
 }
@@ -240,6 +186,7 @@ int image_open(const char *path, const char *format, struct image **ret, struct 
 {
     _cleanup_image_ struct image *i = NULL;
     _cleanup_close_ int fd = -1;
+    _cleanup_(qemu_view_release) struct qemu_view view = {0};
     struct stat st;
     enum image_format found = IMAGE_RAW;
     int connection = -1;
@@ -250,7 +197,11 @@ int image_open(const char *path, const char *format, struct image **ret, struct 
     if (r == 0)
         r = judge(fd, i->name, format, &found, e);
     if (r == 0)
-        r = start_server(i, fd, found, S_ISBLK(st.st_mode), &connection, e);
+        r = qemu_view_make(fd, found, S_ISBLK(st.st_mode), &view, e);
+    if (r == 0 && found == IMAGE_QCOW2)
+        r = check(&view, i->name, e);
+    if (r == 0)
+        r = start_server(i, &view, &connection, e);
     if (r == 0)
         r = connect_server(i, connection, e);
     if (r < 0)
@@ -264,38 +215,17 @@ uint64_t image_size_bytes(const struct image *i)
     return i->size_bytes;
 }
 
-/* The last line that qemu-nbd wrote, without the options that it quotes. */
-static const char *last_words(struct image *i, char *field, size_t size)
-{
-    size_t used = 0;
-    ssize_t n;
-    while ((n = read(i->words, field + used, size - 1 - used)) > 0)
-        if ((used += (size_t)n) == size - 1)
-            used = 0; /* only the end counts */
-    field[used] = '\0';
-    while (used && field[used - 1] <= ' ')
-        field[--used] = '\0';
-    char *line = strrchr(field, '\n'), *quoted = strstr(field, "}': ");
-    line = line ? line + 1 : field;
-    if (quoted && quoted > line)
-        return quoted + 4;
-    return str_starts(line, "qemu-nbd: ") ? line + 10 : line;
-}
-
 int image_failed(struct image *i, int errnum, const char *what, struct error *e)
 {
     char field[4096], status[64] = "";
     const char *libnbd_words = nbd_get_error();
-    if (i->pid > 0 &&
+    if (i->server.pid > 0 &&
         (!i->nbd || nbd_aio_is_ready(i->nbd) != 1)) { /* the connection is gone: so is qemu-nbd */
-        int s = process_wait(i->pid, END_LIMIT_MSEC);
-        i->pid = -1;
-        if (s >= 0 && WIFEXITED(s) && WEXITSTATUS(s) == 127)
-            snprintf(status, sizeof status, "is not installed; see the package qemu-utils");
-        else if (s >= 0)
-            process_status_text(s, status, sizeof status);
+        int s = qemu_wait(&i->server, END_LIMIT_MSEC);
+        if (s >= 0)
+            qemu_status_text(s, status, sizeof status);
     }
-    const char *words = last_words(i, field, sizeof field);
+    const char *words = qemu_last_words(&i->server, field, sizeof field);
     if (*words)
         return error_set(e, errnum, "image %.200s: %s: qemu-nbd: %.250s", i->name, what, words);
     if (*status)
@@ -304,17 +234,12 @@ int image_failed(struct image *i, int errnum, const char *what, struct error *e)
                      libnbd_words ? libnbd_words : "qemu-nbd gives no answer");
 }
 
-/* Kills qemu-nbd at once: it has nothing to lose, for it cannot write. */
 struct image *image_close(struct image *i)
 {
     if (!i)
         return NULL;
     nbd_close(i->nbd); /* takes NULL */
-    if (i->pid > 0) {
-        kill(i->pid, SIGKILL);
-        process_wait(i->pid, END_LIMIT_MSEC);
-    }
-    fd_close(i->words);
+    qemu_end(&i->server);
     free(i->name);
     free(i);
     return NULL;

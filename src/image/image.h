@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images: parsed by a qemu-nbd in a sandbox of ours, read through libnbd, written to a mapped device.
+/* Images: checked by qemu-img and parsed by qemu-nbd in a sandbox of ours, read through libnbd, written to a
+ * mapped device.
  *
  *     image file -> qemu-nbd (sandbox) -> unix socket -> libnbd -> device descriptor -> dm-crypt -> LV
  *
@@ -16,8 +17,9 @@ struct image;
 
 /* Opens `path` for reading. `format` "raw", "qcow2", or NULL: qcow2 by its magic, else raw. Refused with
  * -EINVAL: a backing file, an external data file, an encrypted or damaged qcow2, a size of zero or beyond 1
- * EiB, something that is not a file or block device. -EACCES: the user that mayfly runs as may not read it.
- * -ENOENT. -EIO: qemu-nbd's own words. */
+ * EiB, something that is not a file or block device. A truncated qcow2 is a damaged one, unless all that it
+ * lacks is a part of its last cluster. -EACCES: the user that mayfly runs as may not read it. -ENOENT. -EIO:
+ * qemu-img's or qemu-nbd's own words. -ETIMEDOUT: it takes more than a minute to check its tables. */
 int image_open(const char *path, const char *format, struct image **ret, struct error *e) _must_check_;
 
 /* Its virtual size, which the disk must hold. */

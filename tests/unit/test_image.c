@@ -7,6 +7,7 @@
 #include "image/image-internal.h"
 #include "image/sandbox.h"
 
+#include <endian.h>
 #include <grp.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -85,7 +86,84 @@ static void bad_images_are_refused(void **state)
     refused("cut1", NULL, -EINVAL, "cut off");
     refused("cut2", NULL, -EINVAL, "L1 table");
     refused("cut3", NULL, -EINVAL, "L1 table");
-    refused("snapshots", NULL, -EIO, "qemu-nbd: "); /* a table that only QEMU can judge */
+    refused("snapshots", NULL, -EIO, "qemu-img: "); /* a table that only QEMU can judge */
+}
+
+static void opens(const char *path)
+{
+    _cleanup_image_ struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    assert_ok(image_open(path, NULL, &i, &e), e);
+}
+
+/* The big-endian number at an offset of a file, without the flags in its highest and lowest bits. */
+static uint64_t place_at(const char *path, uint64_t offset_bytes)
+{
+    uint64_t value;
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fd_pread_all(fd, &value, sizeof value, offset_bytes), 0);
+    return be64toh(value) & UINT64_C(0x00fffffffffffe00);
+}
+
+/* A copy of `path` that ends at `bytes`. Refused, and the file is as it was. */
+static void cut_is_refused(const char *path, uint64_t bytes, const char *words)
+{
+    _cleanup_free_ char *line =
+        str_format("cp %s cut; truncate -s %llu cut; cp cut before", path, (unsigned long long)bytes);
+    assert_non_null(line);
+    run(line);
+    refused("cut", NULL, -EINVAL, words);
+    run("cmp cut before");
+}
+
+static void cut_off_tables_and_data_are_refused(void **state)
+{
+    (void)state;
+    static const char *const truncated = "image cut: is damaged or truncated: ";
+    run("dd if=/dev/urandom of=data.raw bs=1M count=3 status=none; truncate -s 9M data.raw\n"
+        "yes mayfly | head -c 3M | dd of=data.raw bs=1M seek=5 conv=notrunc status=none\n"
+        "qemu-img convert -f raw -O qcow2 data.raw whole\n"
+        "qemu-img convert -f raw -O qcow2 -c data.raw zlib\n"
+        "qemu-img convert -f raw -O qcow2 -c -o compression_type=zstd data.raw zstd\n"
+        "qemu-img create -q -f qcow2 -o cluster_size=512 grown 64M\n"
+        "qemu-io -c 'write -P 1 0 9M' grown > /dev/null");
+    uint64_t l1 = place_at("whole", 40), l2 = place_at("whole", l1), data = place_at("whole", l2);
+    assert_true(l1 > 0 && l2 > l1 && data > l2);
+    cut_is_refused("whole", l1 + 7, "L1 table");
+    cut_is_refused("whole", l1 + 8, truncated); /* all that its head leads to is there */
+    cut_is_refused("whole", l2, truncated);
+    cut_is_refused("whole", l2 + 8, truncated);
+    cut_is_refused("whole", data + 1, truncated);
+    cut_is_refused("whole", data + (2 << 20), truncated);
+    cut_is_refused("whole", data + (2 << 20) + 5, "by one cluster or more: offset 0x");
+
+    /* This one has outgrown its first refcount table: the second one lies behind data. */
+    uint64_t counts = place_at("grown", 48);
+    assert_true(counts > 1 << 20);
+    cut_is_refused("grown", counts, "reference counts");
+    cut_is_refused("grown", counts + 100, truncated);
+
+    struct stat st;
+    for (int n = 0; n < 2; n++) {
+        const char *name = n ? "zstd" : "zlib";
+        assert_int_equal(stat(name, &st), 0);
+        opens(name);
+        cut_is_refused(name, (uint64_t)st.st_size / 2, truncated);
+        cut_is_refused(name, (uint64_t)st.st_size - 70000, truncated);
+    }
+}
+
+/* QEMU leaves the end of the last cluster out where it was never written: nobody can tell it from a cut. */
+static void what_qemu_leaves_as_it_is_opens(void **state)
+{
+    (void)state;
+    run("dd if=/dev/urandom of=data.raw bs=1M count=3 status=none; qemu-img convert -f raw -O qcow2 data.raw "
+        "short\n"
+        "cp short leak; truncate -s -1 short\n"
+        "truncate -s 8M leak; printf '\\0\\001' | dd of=leak bs=1 seek=131272 conv=notrunc status=none");
+    opens("short");
+    run("s=0; qemu-img check -q leak > /dev/null || s=$?; test $s = 3"); /* leaked clusters */
+    opens("leak");
 }
 
 static void unreadable_is_said(void **state)
@@ -200,15 +278,56 @@ static void the_server_is_in_the_cage(void **state)
     _cleanup_image_ struct image *i = NULL;
     struct error e = ERROR_NONE;
     assert_ok(image_open("zeros", NULL, &i, &e), e);
+    assert_int_equal(getsid(i->server.pid), i->server.pid); /* out of reach of a terminal's Ctrl-C */
     _cleanup_free_ char *line =
         str_format("grep -q '^NoNewPrivs:.1$' /proc/%d/status\n"
                    "grep -q '^Seccomp:.2$' /proc/%d/status\n"
                    "grep -q '^CapPrm:.0*$' /proc/%d/status\n"
                    "grep -q '^Max file size  *0  *0 ' /proc/%d/limits\n"
                    "! grep -z -v -e ^PATH= -e ^LC_ALL= -e ^LISTEN_ -e ^MALLOC_ /proc/%d/environ\n",
-                   i->pid, i->pid, i->pid, i->pid, i->pid);
+                   i->server.pid, i->server.pid, i->server.pid, i->server.pid, i->server.pid);
     assert_non_null(line);
     run(line);
+}
+
+/* Whatever goes wrong with a program of QEMU's, it ends in time, and floods nobody: the pipe is full, and
+ * `yes`, which cares, gives up. */
+static void a_program_that_goes_wrong_ends(void **state)
+{
+    (void)state;
+    run("truncate -s 1M zeros");
+    static const char *const programs[][3] = {{"sleep", "60", NULL}, {"yes", "ERROR \x1b many", NULL}};
+    _cleanup_close_ int fd = open("zeros", O_RDONLY | O_CLOEXEC);
+    _cleanup_(qemu_view_release) struct qemu_view view = {0};
+    struct error e = ERROR_NONE;
+    assert_ok(qemu_view_make(fd, IMAGE_RAW, false, &view, &e), e);
+
+    for (size_t n = 0; n < ARRAY_SIZE(programs); n++) {
+        char first[256], last[256];
+        _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
+        assert_ok(qemu_start(&view, programs[n], -1, &q, &e), e);
+        int status = qemu_wait(&q, n ? 20000 : 300);
+        assert_int_equal(status, n ? 1 << 8 : -ETIMEDOUT);
+        assert_int_equal(count_children(), 0);
+        assert_string_equal(qemu_first_error(&q, first, sizeof first), n ? "? many" : "");
+        assert_string_equal(qemu_last_words(&q, last, sizeof last), n ? "? many" : "");
+    }
+}
+
+static void a_program_that_is_missing_is_said(void **state)
+{
+    (void)state;
+    run("truncate -s 1M zeros");
+    static const char *const argv[] = {"no-such-program", NULL};
+    char field[64];
+    _cleanup_close_ int fd = open("zeros", O_RDONLY | O_CLOEXEC);
+    _cleanup_(qemu_view_release) struct qemu_view view = {0};
+    _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
+    struct error e = ERROR_NONE;
+    assert_ok(qemu_view_make(fd, IMAGE_RAW, false, &view, &e), e);
+    assert_ok(qemu_start(&view, argv, -1, &q, &e), e);
+    assert_string_equal(qemu_status_text(qemu_wait(&q, 5000), field, sizeof field),
+                        "is not installed; see the package qemu-utils");
 }
 
 int main(void)
@@ -217,6 +336,10 @@ int main(void)
         cmocka_unit_test(sizes_are_told),
         cmocka_unit_test(what_is_no_image_is_refused),
         cmocka_unit_test(bad_images_are_refused),
+        cmocka_unit_test(cut_off_tables_and_data_are_refused),
+        cmocka_unit_test(what_qemu_leaves_as_it_is_opens),
+        cmocka_unit_test(a_program_that_goes_wrong_ends),
+        cmocka_unit_test(a_program_that_is_missing_is_said),
         cmocka_unit_test(unreadable_is_said),
         cmocka_unit_test(the_cage_holds),
         cmocka_unit_test(the_cage_lets_through_what_is_meant),

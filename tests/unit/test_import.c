@@ -26,7 +26,7 @@ static void update(void *context, uint64_t done, uint64_t total)
     w->last = done;
     w->calls++;
     if (w->kill_at && done >= w->kill_at)
-        kill(w->image->pid, SIGKILL);
+        kill(w->image->server.pid, SIGKILL);
 }
 
 static bool stopped(void *context)
@@ -204,20 +204,20 @@ static void a_full_device_is_told(void **state)
     assert_non_null(strstr(e.text, "cannot be written at byte 10485760"));
 }
 
-/* Beyond its end a cut-off qcow2 has zeros for QEMU, or an error: either way, never another's bytes. */
+/* Within its last cluster a cut is not noticed when the image is opened (image.h): beyond its end there are
+ * zeros then, or, for what is compressed, an error: either way never another's bytes. */
 static void cut_off_data(void **state)
 {
     (void)state;
-    run("dd if=/dev/urandom of=data.raw bs=1M count=40 status=none; qemu-img convert -f raw -O qcow2 "
-        "data.raw cut.qcow2\n"
-        "qemu-img convert -c -f raw -O qcow2 data.raw cutc.qcow2; truncate -s 20M cut.qcow2 cutc.qcow2");
+    run("dd if=/dev/urandom of=data.raw bs=1M count=3 status=none; yes mayfly | head -c 9M >> data.raw\n"
+        "qemu-img convert -f raw -O qcow2 data.raw cut.qcow2; truncate -s -1000 cut.qcow2\n"
+        "qemu-img convert -c -f raw -O qcow2 data.raw cutc.qcow2; truncate -s -3000 cutc.qcow2");
     import_equals_convert("cut.qcow2", NULL, "target");
-    _cleanup_close_ int fd = make_target("target", 40 << 20);
+    _cleanup_close_ int fd = make_target("target", 12 << 20);
     struct watch w = {0};
     struct error e;
-    int r = failing("cutc.qcow2", fd, &w, &e);
-    if (r != 0 && (r != -EIO || !strstr(e.text, "cannot be read at byte ")))
-        fail_msg("%d: %s", r, e.text);
+    assert_error(failing("cutc.qcow2", fd, &w, &e), -EIO, e);
+    assert_non_null(strstr(e.text, "cannot be read at byte "));
 }
 
 int main(void)

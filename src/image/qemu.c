@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starts a program of QEMU's in the sandbox. It is given the very file that was judged (by /proc/self/fd,
+ * never by its name), in a format that is stated, without a backing file, and nothing else: not an argument
+ * of the user's, not a descriptor or an environment variable of ours.
+ *
+ *     0 /dev/null   1, 2 a pipe to us   3 the listening socket, if there is one   4 the image
+ */
+#include "image/qemu.h"
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define END_LIMIT_MSEC 2000
+
+enum { FD_LISTENING = 3, FD_IMAGE = 4, FD_FIRST_CLOSED = 5 };
+
+int qemu_view_make(int fd, enum image_format format, bool device, struct qemu_view *ret, struct error *e)
+{
+    struct qemu_view v = {.fd = fd};
+    int r = sandbox_prepare(fd, &v.sandbox, e);
+    if (r < 0)
+        return r;
+    /* Everything is stated and nothing is probed. No name of the user's is in it, so nothing needs quoting.
+     */
+    snprintf(v.options, sizeof v.options,
+             "json:{\"driver\":\"%s\",%s\"file\":{\"driver\":\"%s\",\"filename\":\"/proc/self/fd/%d\","
+             "\"locking\":\"off\"}}",
+             format == IMAGE_QCOW2 ? "qcow2" : "raw", format == IMAGE_QCOW2 ? "\"backing\":null," : "",
+             device ? "host_device" : "file", FD_IMAGE);
+    *ret = v;
+    return 0;
+}
+
+void qemu_view_release(struct qemu_view *v)
+{
+    v->sandbox = sandbox_free(v->sandbox);
+}
+
+/* What the child needs, all made before fork; the descriptors are above those that it is going to use. */
+struct start {
+    const struct sandbox *sandbox;
+    const char *const *argv;
+    int listening, image, words, null;
+    pid_t parent;
+};
+
+static void release_start(struct start *s)
+{
+    fd_close(s->listening);
+    fd_close(s->image);
+    fd_close(s->words);
+    fd_close(s->null);
+}
+
+static bool take_descriptors(const struct start *s)
+{
+    if (dup2(s->null, 0) < 0 || dup2(s->words, 1) < 0 || dup2(s->words, 2) < 0 ||
+        dup2(s->image, FD_IMAGE) < 0)
+        return false;
+    if (s->listening < 0)
+        close(FD_LISTENING);
+    else if (dup2(s->listening, FD_LISTENING) < 0)
+        return false;
+    return close_range(FD_FIRST_CLOSED, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+}
+
+static _noreturn_ void child(const struct start *s)
+{
+    char listen_pid[32];
+    /* One malloc arena: each of its own would take 64 MiB of the address space that the sandbox leaves. */
+    const char *environment[] = {process_environment[0],
+                                 process_environment[1],
+                                 "MALLOC_ARENA_MAX=1",
+                                 s->listening < 0 ? NULL : "LISTEN_FDS=1",
+                                 listen_pid,
+                                 NULL};
+
+    setsid(); /* Ctrl-C is for us: we undo, and need the server for nothing but its end */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    snprintf(listen_pid, sizeof listen_pid, "LISTEN_PID=%d", getpid());
+    if (getppid() != s->parent || !take_descriptors(s))
+        _exit(126);
+    int r = sandbox_enter(s->sandbox);
+    if (r < 0) {
+        dprintf(2, "its sandbox cannot be entered: %s\n", strerrordesc_np(-r));
+        _exit(126);
+    }
+    process_exec(s->argv, environment);
+}
+
+/* Its outputs are a pipe that never blocks: who floods it loses words, and nothing else. */
+static int make_descriptors(const struct qemu_view *v, int listening_fd, struct start *s, int *ret_words)
+{
+    int ends[2], r;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    _cleanup_close_ int ours = ends[0];
+    _cleanup_close_ int theirs = ends[1];
+    _cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if ((r = s->words = fd_move_high(theirs)) < 0 || (r = s->image = fd_move_high(v->fd)) < 0 ||
+        (r = s->null = fd_move_high(null)) < 0 ||
+        (listening_fd >= 0 && (r = s->listening = fd_move_high(listening_fd)) < 0))
+        return r;
+    *ret_words = TAKE_FD(ours);
+    return 0;
+}
+
+int qemu_start(const struct qemu_view *v, const char *const argv[], int listening_fd, struct qemu *ret,
+               struct error *e)
+{
+    _cleanup_(release_start) struct start s = {.sandbox = v->sandbox,
+                                               .argv = argv,
+                                               .listening = -1,
+                                               .image = -1,
+                                               .words = -1,
+                                               .null = -1,
+                                               .parent = getpid()};
+    _cleanup_close_ int words = -1;
+    int r = make_descriptors(v, listening_fd, &s, &words);
+    if (r < 0)
+        return error_set(e, r, "%s: cannot be given its descriptors: %s", argv[0], strerrordesc_np(-r));
+
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_set(e, errno, "%s: cannot be started: %m", argv[0]);
+    if (pid == 0)
+        child(&s);
+    *ret = (struct qemu){.pid = pid, .words = TAKE_FD(words)};
+    return 0;
+}
+
+int qemu_wait(struct qemu *q, unsigned deadline_msec)
+{
+    return process_wait(TAKE_FD(q->pid), deadline_msec);
+}
+
+void qemu_end(struct qemu *q)
+{
+    if (q->pid > 0) {
+        kill(q->pid, SIGKILL);
+        process_wait(TAKE_FD(q->pid), END_LIMIT_MSEC);
+    }
+    q->words = fd_close(q->words);
+}
+
+const char *qemu_status_text(int status, char *field, size_t size)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        snprintf(field, size, "is not installed; see the package qemu-utils");
+    else
+        process_status_text(status, field, size);
+    return field;
+}
+
+/* One line of the program's without what only says who speaks of what. */
+static const char *trimmed(char *line)
+{
+    static const char *const openings[] = {"qemu-nbd: ", "qemu-img: ", "ERROR: ", "ERROR "};
+    str_tame(line);
+    const char *quoted = strstr(line, "}': ");
+    if (quoted)
+        return quoted + 4;
+    for (size_t n = 0; n < ARRAY_SIZE(openings); n++)
+        if (str_starts(line, openings[n]))
+            return line + strlen(openings[n]);
+    return line;
+}
+
+const char *qemu_first_error(struct qemu *q, char *field, size_t size)
+{
+    ssize_t n = read(q->words, field, size - 1);
+    field[n > 0 ? n : 0] = '\0';
+    char *line = field;
+    while (*line && !str_starts(line, "ERROR")) {
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    line[strcspn(line, "\n")] = '\0';
+    return trimmed(line);
+}
+
+const char *qemu_last_words(struct qemu *q, char *field, size_t size)
+{
+    size_t used = 0;
+    ssize_t n;
+    while ((n = read(q->words, field + used, size - 1 - used)) > 0)
+        if ((used += (size_t)n) == size - 1)
+            used = 0; /* only the end counts */
+    while (used && (field[used - 1] == '\n' || field[used - 1] == ' '))
+        used--;
+    field[used] = '\0';
+    char *line = strrchr(field, '\n');
+    return trimmed(line ? line + 1 : field);
+}

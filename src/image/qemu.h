@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program of QEMU's over one image, in a sandbox: qemu-img to check it, qemu-nbd to serve it.
+ *
+ *     qemu_view_make(fd, IMAGE_QCOW2, false, &view, e);
+ *     const char *argv[] = {"qemu-img", "check", "-q", view.options, NULL};
+ *     qemu_start(&view, argv, -1, &program, e);
+ *     status = qemu_wait(&program, 60000);
+ */
+#pragma once
+
+#include "image/format.h"
+#include "image/sandbox.h"
+
+#include <sys/types.h>
+
+#define QEMU_OPTIONS_BYTES 256
+
+/* What such a program gets to see: the descriptor that was judged, and nothing else. */
+struct qemu_view {
+    int fd; /* the caller's */
+    struct sandbox *sandbox;
+    char options[QEMU_OPTIONS_BYTES]; /* the name of the image in its argv */
+};
+
+int qemu_view_make(int fd, enum image_format format, bool device, struct qemu_view *ret,
+                   struct error *e) _must_check_;
+void qemu_view_release(struct qemu_view *v);
+
+struct qemu {
+    pid_t pid; /* -1: it has ended, or never began */
+    int words; /* a pipe with what it says on both outputs; -1: none */
+};
+#define QEMU_NONE ((struct qemu){.pid = -1, .words = -1})
+
+/* `listening_fd`: a socket to serve, handed over as systemd does it; -1: none. It stays the caller's. */
+int qemu_start(const struct qemu_view *v, const char *const argv[], int listening_fd, struct qemu *ret,
+               struct error *e) _must_check_;
+
+/* Its wait status, or -ETIMEDOUT, after which it is dead. */
+int qemu_wait(struct qemu *q, unsigned deadline_msec) _must_check_;
+
+/* Kills it at once, if it lives: it has nothing to lose, for it cannot write. */
+void qemu_end(struct qemu *q);
+
+/* Once it has ended: "is not installed; see the package qemu-utils", "was killed by signal 9 (Killed)". */
+const char *qemu_status_text(int status, char *field, size_t size);
+
+/* From what it said: the first line that it calls an error, or the very last line; empty if it was silent.
+ * Fit for a sentence, without its name or the options that it quotes. Returns a place within `field`. */
+const char *qemu_first_error(struct qemu *q, char *field, size_t size);
+const char *qemu_last_words(struct qemu *q, char *field, size_t size);
