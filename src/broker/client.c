@@ -11,6 +11,7 @@
 #include "broker/wire.h"
 
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -301,20 +302,33 @@ int broker_connect(const char *socket_path, struct broker **ret, struct error *e
     return make_remote(&fd, 0, ret, e);
 }
 
-/* In the child: the socket as standard input, our standard error, and nothing else of ours. */
-static _noreturn_ void become_broker(const char *program, const char *config_path, int socket)
+/* The socket as its standard input, our standard error, a session of its own, and nothing else of ours.
+ * posix_spawn rather than fork, which would copy the page tables of all that libvirt brings along. */
+static int spawn_broker(const char *program, const char *config_path, int socket, pid_t *ret_pid)
 {
     const char *argv[] = {program, config_path ? "--config" : NULL, config_path, NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
     sigset_t none;
 
+    int r = posix_spawn_file_actions_init(&files);
+    if (r != 0)
+        return -r;
+    if ((r = posix_spawnattr_init(&attributes)) != 0) {
+        posix_spawn_file_actions_destroy(&files);
+        return -r;
+    }
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setsid();
-    if (dup2(socket, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-        _exit(126);
-    process_close_from(3);
-    execve(program, (char *const *)argv, (char *const *)process_environment);
-    _exit(127);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+    if ((r = posix_spawn_file_actions_adddup2(&files, socket, STDIN_FILENO)) == 0 &&
+        (r = posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO)) == 0 &&
+        (r = posix_spawn_file_actions_addclosefrom_np(&files, 3)) == 0)
+        r = posix_spawn(ret_pid, program, &files, &attributes, (char *const *)argv,
+                        (char *const *)process_environment);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    return -r;
 }
 
 int broker_fork(const char *program, const char *config_path, struct broker **ret, struct error *e)
@@ -327,13 +341,11 @@ int broker_fork(const char *program, const char *config_path, struct broker **re
     _cleanup_close_ int ours = ends[0];
     _cleanup_close_ int theirs = ends[1];
 
-    pid_t pid = fork();
-    if (pid < 0)
-        return error_set(e, errno, "mayfly-broker: cannot be started: %m");
-    if (pid == 0)
-        become_broker(program, config_path, theirs);
-
-    int r = make_remote(&ours, pid, ret, e);
+    pid_t pid = -1;
+    int r = spawn_broker(program, config_path, theirs, &pid);
+    if (r < 0)
+        return error_set(e, r, "mayfly-broker: cannot be started: %s", strerror(-r));
+    r = make_remote(&ours, pid, ret, e);
     if (r < 0) {
         ours = fd_close(ours);
         process_wait(pid, END_DEADLINE_MSEC);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MARK and REMOVE: what is done to many volumes at once, by as few commands of LVM as can be.
  *
- * Both read the tags again from LVM first, since people can change them by hand, and look at every volume of
- * the request before they change one. A cut in the middle leaves each volume as it was or as it should be;
- * the same request again does the rest.
+ * Both read the tags again from LVM first, since people can change them by hand (MARK not those of volumes
+ * that it has just made: ready destroys nothing), and look at every volume of the request before they change
+ * one. A cut in the middle leaves each volume as it was or as it should be; the same request again does the
+ * rest.
  */
 #include "broker/operations.h"
 
@@ -24,14 +25,17 @@ static bool same_instance(const struct volume_ref *a, const struct volume_ref *b
     return streq(a->vg, b->vg) && memcmp(a->lv, b->lv, UUID_TEXT - 1) == 0;
 }
 
-/* Reads all of `set` from LVM again, one command an instance, and finds them. */
-static int choose(struct session *s, const struct op_set *set, struct chosen *ret, struct error *e)
+/* Reads the volumes of `set` from LVM again, one command an instance, and finds them. Instances that this
+ * connection has made itself are read again only if `all`: nobody but a person could have changed them. */
+static int choose(struct session *s, const struct op_set *set, bool all, struct chosen *ret, struct error *e)
 {
     for (size_t i = 0; i < set->n; i++) {
         size_t first = 0;
         while (!same_instance(&set->volume[first], &set->volume[i]))
             first++;
-        int r = first == i ? session_load(s, &set->volume[i], e) : 0;
+        const struct known *k = session_find(s, &set->volume[i]);
+        bool fresh = first < i || (!all && k && k->made_here);
+        int r = fresh ? 0 : session_load(s, &set->volume[i], e);
         if (r < 0)
             return r;
     }
@@ -81,7 +85,7 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
     UNUSED(fd), UNUSED(reply);
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
-        r = choose(s, &q->set, &c, e);
+        r = choose(s, &q->set, false, &c, e);
     if (r == 0 && c.n < q->set.n)
         r = error_set(e, -ENOENT, "volumes: %zu of %u are not there, so none is marked; see mayfly list",
                       q->set.n - c.n, q->set.n);
@@ -149,7 +153,7 @@ int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *r
     UNUSED(fd), UNUSED(reply);
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
-        r = choose(s, q, &c, e);
+        r = choose(s, q, true, &c, e);
     for (size_t i = 0; r == 0 && i < c.n; i++)
         r = check_remove(&c.k[i]->v, e);
     for (size_t i = 0; r == 0 && i < c.n; i++)
