@@ -43,6 +43,8 @@ printf '\x7f\xff\xff\xff\xff\xff\xff\x00' | dd of="$images/absurd.qcow2" bs=1 se
 refused 1 "absurd" "an image of absurd size" "${launch[@]}" --root 300M --image "$images/absurd.qcow2"
 head -c 200000 "$image" >"$images/cut.qcow2"
 refused 1 "cut.qcow2" "a truncated image" "${launch[@]}" --root 300M --image "$images/cut.qcow2"
+head -c $(($(stat -c %s "$image") / 2)) "$image" >"$images/half.qcow2"
+refused 1 "half.qcow2: is damaged or truncated" "one that lacks half of its data" "${launch[@]}" --root 300M --image "$images/half.qcow2"
 install -m 600 "$image" "$images/private.qcow2"
 refused 2 "private.qcow2" "an image that the user mayfly may not read" "${launch[@]}" --root 300M --image "$images/private.qcow2"
 mkfifo "$images/fifo"
@@ -50,7 +52,7 @@ refused 1 "fifo" "a pipe as image" "${launch[@]}" --root 300M --image "$images/f
 
 # --- volume groups
 refused 4 "vg1" "a volume group that is not there" "${launch[@]}" --root 16M --volume-group vg1
-refused 2 "vg9" "one that is not in the configuration" "${launch[@]}" --root 16M --volume-group vg9
+refused 1 "vg9" "one that is not in the configuration" "${launch[@]}" --root 16M --volume-group vg9
 refused 10 "vg0" "one that is too full" "${launch[@]}" --root 2G
 
 # --- configuration

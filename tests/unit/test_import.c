@@ -205,7 +205,7 @@ static void a_full_device_is_told(void **state)
 }
 
 /* Within its last cluster a cut is not noticed when the image is opened (image.h): beyond its end there are
- * zeros then, or, for what is compressed, an error: either way never another's bytes. */
+ * zeros then, or, for most of what is compressed, an error; never another's bytes. */
 static void cut_off_data(void **state)
 {
     (void)state;
