@@ -50,13 +50,15 @@ world() {
 
 # refused STATUS PATTERN WHAT COMMAND...: exits with STATUS, says PATTERN on stderr, and changes nothing.
 refused() {
-    local status=$1 pattern=$2 what=$3 before after
+    local wanted=$1 pattern=$2 what=$3 status=0 before after
     shift 3
     before=$(world)
-    check_fails "$status" "$what" "$@" 2>/tmp/refused.err
+    "$@" 2>/tmp/refused.err || status=$?
     after=$(world)
+    [ "$status" = "$wanted" ] || fail "$what: status $status, not $wanted: $(cat /tmp/refused.err)"
     grep -qE -- "$pattern" /tmp/refused.err || fail "$what: said '$(cat /tmp/refused.err)', not '$pattern'"
     [ "$before" = "$after" ] || fail "$what: changed something: $(diff <(echo "$before") <(echo "$after"))"
+    ok "$what: $(head -c 300 /tmp/refused.err)"
 }
 
 # repeat TEXT SIZE: lines of TEXT, cut at SIZE (16M).

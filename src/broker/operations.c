@@ -38,7 +38,7 @@ int do_LIST(struct session *s, const struct op_none *q, int fd, struct reply *re
 
     UNUSED(q), UNUSED(fd);
     if (groups->n == 0)
-        return error_set(e, -ENOENT,
+        return error_set(e, -EINVAL,
                          "volume groups: none may be used; set images_volume_group in mayfly.conf");
     for (size_t i = 0; i < groups->n; i++)
         names[i] = groups->item[i];

@@ -7,12 +7,15 @@
  * our sentence. There is no deadline: libvirt's keepalive wants an event loop and begins only once a
  * connection is open, so a daemon that hangs is waited for, until a signal.
  */
+#include "base/fd.h"
 #include "base/str.h"
 #include "virt/domain-xml.h"
 #include "virt/virt.h"
 
+#include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <unistd.h>
 
 struct connection {
     struct virt virt; /* first: a struct virt * is one of these */
@@ -222,6 +225,23 @@ static bool is_about_xml(void)
     }
 }
 
+/* libvirt writes a definition, and renames it into its place, but does not sync the folder (9.0): after a
+ * power cut a domain that was defined could be missing, and one that was undefined be back. Callers commit
+ * what they do on the strength of our answer, so it is made durable here. A daemon on another host looks
+ * after its own disks. */
+static int make_durable(struct virt *v, struct error *e)
+{
+    static const char folder[] = "/etc/libvirt/qemu"; /* of qemu:///system */
+    _cleanup_free_ char *uri = virConnectGetURI(libvirt_of(v));
+    if (!uri || !streq(uri, "qemu:///system"))
+        return 0;
+    _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || syncfs(fd) < 0)
+        return error_set(e, errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
+                         folder);
+    return 0;
+}
+
 static int define(struct virt *v, const char *xml, struct error *e)
 {
     _cleanup_free_ char *name = NULL, *uuid = NULL;
@@ -234,7 +254,7 @@ static int define(struct virt *v, const char *xml, struct error *e)
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
     if (domain)
-        return 0;
+        return make_durable(v, e);
     if (is_about_xml())
         return error_set(e, -EINVAL,
                          "domain %s: cannot define: libvirt refuses its XML: %s; see --domain-xml", name,
@@ -253,11 +273,11 @@ static int undefine(struct virt *v, const char *uuid, struct error *e)
     };
     _cleanup_domain_ virDomainPtr domain = NULL;
     int r = lookup(v, uuid, &domain, e);
-    if (r < 0)
-        return r == -ENOENT ? 0 : r;
+    if (r < 0) /* gone, but perhaps not for long: who undefined it may have been cut off before the sync */
+        return r == -ENOENT ? make_durable(v, e) : r;
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
         if (virDomainUndefineFlags(domain, flags[i]) == 0 || no_such_domain())
-            return 0;
+            return make_durable(v, e);
         if (virGetLastErrorCode() != VIR_ERR_INVALID_ARG)
             break;
     }

@@ -26,7 +26,8 @@ struct virt_ops {
     int (*find_name)(struct virt *v, const char *name, struct domain *ret, struct error *e);
     int (*find_uuid)(struct virt *v, const char *uuid, struct domain *ret, struct error *e);
 
-    /* -EEXIST: the name or uuid is taken. -EINVAL: libvirt refuses the XML. */
+    /* Durable when it returns, as undefine is. -EEXIST: the name or uuid is taken. -EINVAL: libvirt refuses
+     * the XML. */
     int (*define)(struct virt *v, const char *xml, struct error *e);
     int (*undefine)(struct virt *v, const char *uuid, struct error *e); /* 0 if there is none */
     int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 if it is active */
