@@ -48,13 +48,18 @@ world() {
     echo "domains: $(our_domains)"
 }
 
-# refused STATUS PATTERN WHAT COMMAND...: exits with STATUS, says PATTERN on stderr, and changes nothing.
+# refused STATUS PATTERN WHAT COMMAND...: exits with STATUS, says PATTERN on stderr, and changes nothing. To look takes
+# seconds, so what was seen after one refusal is what should be there before the next; who changes something in between
+# says world_changed.
+refused_world=
+world_changed() { refused_world=; }
 refused() {
     local wanted=$1 pattern=$2 what=$3 status=0 before after
     shift 3
-    before=$(world)
+    before=${refused_world:-$(world)}
     "$@" 2>/tmp/refused.err || status=$?
     after=$(world)
+    refused_world=$after
     [ "$status" = "$wanted" ] || fail "$what: status $status, not $wanted: $(cat /tmp/refused.err)"
     grep -qE -- "$pattern" /tmp/refused.err || fail "$what: said '$(cat /tmp/refused.err)', not '$pattern'"
     [ "$before" = "$after" ] || fail "$what: changed something: $(diff <(echo "$before") <(echo "$after"))"

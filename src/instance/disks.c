@@ -88,10 +88,18 @@ static int close_all(const struct context *c, const struct disks *d, const bool 
     return first;
 }
 
+/* A map under our name that is not ours (-EUNSAFE) is why we failed, and nothing that we opened. */
 int disks_open_undo(const struct context *c, void *disks, struct error *e)
 {
     const struct disks *d = disks;
-    return close_all(c, d, d->missing, e);
+    int first = 0;
+    for (size_t n = 0; n < d->instance->n_volumes; n++) {
+        struct error why = ERROR_NONE;
+        int r = d->missing[n] ? disk_close(c, d->instance->volumes[n], &why) : 0;
+        if (r < 0 && r != -EUNSAFE && first == 0)
+            first = error_set(e, r, "%s", why.text);
+    }
+    return first;
 }
 
 int disks_close_durable(const struct context *c, void *disks, struct error *e)

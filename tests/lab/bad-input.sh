@@ -26,6 +26,7 @@ refused 4 "nowhere" "an instance that is not there" mayfly start nowhere
 virsh -q -c qemu:///system define /dev/stdin >/dev/null <<'END'
 <domain type='qemu'><name>foreign</name><memory>65536</memory><os><type>hvm</type></os></domain>
 END
+world_changed
 refused 5 "foreign" "the name of someone else's domain" mayfly launch foreign --root 16M --no-start
 refused 8 "foreign" "delete of someone else's domain" mayfly delete foreign
 
@@ -86,10 +87,12 @@ refused 1 "domain" "one that is no domain" "${launch[@]}" --root 16M --domain-xm
 # --- tags edited by hand, and what only looks like ours: untouched
 lv=$(disk_lv there root)
 lvchange -q --deltag mayfly.bits=512 --addtag mayfly.bits=256 "${lv#/dev/}" >/dev/null
+world_changed
 refused 2 '' "a tag changed by hand is noticed before a map exists" mayfly open there
 lvchange -q --deltag mayfly.bits=256 --addtag mayfly.bits=512 "${lv#/dev/}" >/dev/null
 mayfly open there >/dev/null && mayfly close there >/dev/null
 dmsetup create "$(basename "$(disk_device there root)")" --table '0 8 zero'
+world_changed
 refused 8 "not" "a map under our name that is not ours" mayfly open there
 dmsetup remove "$(basename "$(disk_device there root)")"
 

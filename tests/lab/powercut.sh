@@ -45,11 +45,12 @@ inspect='
     check_equal "  as are the keys" $((1 + whole)) "$keys"
     check_equal "  and the domains" $((1 + whole)) "$domains"
     check_equal "  no map is left" "" "$(our_maps)"
-    for name in $(our_domains | grep "^cut-" || true); do
-        check "  $name opens" mayfly open "$name"
-        check "  $name closes" mayfly close "$name"
-        check "  $name is deleted" mayfly delete "$name"
-    done
+    if [ "$whole" != 0 ]; then
+        mapfile -t names < <(our_domains | grep "^cut-")
+        check "  the whole ones open" mayfly open "${names[@]}"
+        check "  and close" mayfly close "${names[@]}"
+        check "  and are deleted" mayfly delete "${names[@]}"
+    fi
     mayfly open keeper
     check "  keeper has its data" cmp <(repeat KEEPER 16M) <(dd if="$(disk_device keeper eph0)" bs=1M iflag=direct status=none)
     mayfly close keeper

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# A user who is not root, in the groups mayfly and libvirt: the broker by its socket, with systemd's own activation, and keys of
+# their own. Another user, outside the group, gets nowhere; another inside it cannot open what is not theirs.
+# lab: -d 512M -m 1G -t 300
+. "$SRC/lab/lib.sh"
+. "$SRC/lab/lib-mayfly.sh"
+requires systemd-socket-activate
+host_up /dev/ubda
+
+add_user() { # NAME UID
+    echo "$1:x:$2:$2::/home/$1:/bin/bash" >>/etc/passwd
+    echo "$1:x:$2:" >>/etc/group
+    install -d -o "$2" -g "$2" -m 700 "/home/$1"
+}
+join() { sed -i -E "s/^($2:.*:)(.*)$/\1\2,$1/; s/:,/:/" /etc/group; } # NAME GROUP
+as() { # NAME COMMAND...
+    local name=$1
+    shift
+    setpriv --reuid "$name" --regid "$name" --init-groups --inh-caps=-all \
+        env HOME="/home/$name" USER="$name" PATH="$PATH" "$@"
+}
+mount -t tmpfs tmpfs /home
+add_user ann 2001
+add_user bob 2002
+add_user eve 2003
+for name in ann bob; do join $name mayfly; join $name libvirt; done
+
+check_fails 4 "no socket, no broker" as ann mayfly list 2>/tmp/err
+check "  and the way out is said" grep -q 'mayfly-broker.socket' /tmp/err
+
+mkdir -p /run/mayfly
+systemd-socket-activate --seqpacket --accept --inetd -l /run/mayfly/broker.sock "$BUILD/src/broker/mayfly-broker" \
+    >/tmp/broker.log 2>&1 &
+lab_wait 20 test -S /run/mayfly/broker.sock
+chown root:mayfly /run/mayfly/broker.sock
+chmod 660 /run/mayfly/broker.sock
+
+check_fails 2 "eve is not in the group" as eve mayfly list 2>/tmp/err
+check "  and is told so" grep -q 'group mayfly' /tmp/err
+check "ann launches" as ann mayfly launch a --root 16M --no-start
+check "with keys of her own" test "$(find /home/ann/.local/share/mayfly/keys -type f ! -name seal.key | wc -l)" = 1
+check_equal "not among root's" "" "$(our_keys)"
+check "she opens her disks" as ann mayfly open a
+check "and closes them" as ann mayfly close a
+check_fails 6 "bob has no key for them" as bob mayfly open a 2>/tmp/err
+cat /tmp/err
+check_equal "no map was made" "" "$(our_maps)"
+check "ann deletes" as ann mayfly delete a
+check_equal "her key is gone" 0 "$(find /home/ann/.local/share/mayfly/keys -type f ! -name seal.key | wc -l)"
+nothing_left
