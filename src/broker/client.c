@@ -4,24 +4,18 @@
  * It checks what comes back as to its form, although the other end is root: a broker of another version, or
  * one that died, must end in a sentence. The key crosses in memory that is wiped when the answer is there.
  */
-#include "broker/client.h"
+#include "broker/client-internal.h"
 
 #include "base/fd.h"
 #include "base/process.h"
 #include "broker/wire.h"
 
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define JSON_LIMIT         (256U << 20) /* bytes of LVM's report that are read */
 #define MAPS_LIMIT         (16U << 20)
-#define END_DEADLINE_MSEC  60000 /* for a broker that we forked, when it has no connection any more */
-#define GONE_DEADLINE_MSEC 1000  /* for one that has closed it by itself */
+#define GONE_DEADLINE_MSEC 1000 /* for one that has closed it by itself */
 
 struct remote {
     struct broker base; /* first: a struct broker * is one of these */
@@ -244,7 +238,7 @@ static void remote_disconnect(struct broker *base)
     struct remote *b = remote_of(base);
     fd_close(b->socket);
     if (b->pid)
-        process_wait(b->pid, END_DEADLINE_MSEC);
+        process_wait(b->pid, CLIENT_END_DEADLINE_MSEC);
     free(b);
 }
 
@@ -260,10 +254,7 @@ static const struct broker_ops remote_ops = {
     .disconnect = remote_disconnect,
 };
 
-/* -------------------------------------------------------------- connecting */
-
-/* Takes the socket over. */
-static int make_remote(int *socket, pid_t pid, struct broker **ret, struct error *e)
+int client_new(int *socket, pid_t pid, struct broker **ret, struct error *e)
 {
     struct remote *b = malloc(sizeof *b);
     if (!b)
@@ -271,84 +262,4 @@ static int make_remote(int *socket, pid_t pid, struct broker **ret, struct error
     *b = (struct remote){.base.ops = &remote_ops, .socket = TAKE_FD(*socket), .pid = pid};
     *ret = &b->base;
     return 0;
-}
-
-static int error_connect(const char *path, int errnum, struct error *e)
-{
-    switch (errnum) {
-    case EACCES:
-        return error_set(e, -EACCES,
-                         "mayfly-broker: you may not use it; add the user to the group mayfly and log "
-                         "in again, or run this as root");
-    case ENOENT:
-    case ECONNREFUSED:
-        return error_set(e, -errnum,
-                         "mayfly-broker: is not there (%s); systemctl start mayfly-broker.socket, or run "
-                         "this as root",
-                         path);
-    default:
-        return error_set(e, -errnum, "mayfly-broker: cannot be reached at %s: %s", path, strerror(errnum));
-    }
-}
-
-int broker_connect(const char *socket_path, struct broker **ret, struct error *e)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (str_copy(address.sun_path, sizeof address.sun_path, socket_path) < 0)
-        return error_connect(socket_path, ENAMETOOLONG, e);
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return error_connect(socket_path, errno, e);
-    return make_remote(&fd, 0, ret, e);
-}
-
-/* The socket as its standard input, our standard error, a session of its own, and nothing else of ours.
- * posix_spawn rather than fork, which would copy the page tables of all that libvirt brings along. */
-static int spawn_broker(const char *program, const char *config_path, int socket, pid_t *ret_pid)
-{
-    const char *argv[] = {program, config_path ? "--config" : NULL, config_path, NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-
-    int r = posix_spawn_file_actions_init(&files);
-    if (r != 0)
-        return -r;
-    if ((r = posix_spawnattr_init(&attributes)) != 0) {
-        posix_spawn_file_actions_destroy(&files);
-        return -r;
-    }
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
-    if ((r = posix_spawn_file_actions_adddup2(&files, socket, STDIN_FILENO)) == 0 &&
-        (r = posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO)) == 0 &&
-        (r = posix_spawn_file_actions_addclosefrom_np(&files, 3)) == 0)
-        r = posix_spawn(ret_pid, program, &files, &attributes, (char *const *)argv,
-                        (char *const *)process_environment);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-    return -r;
-}
-
-int broker_fork(const char *program, const char *config_path, struct broker **ret, struct error *e)
-{
-    int ends[2];
-    if (access(program, X_OK) < 0)
-        return error_set(e, errno, "%s: cannot be run: %m; install Mayfly wholly", program);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return error_set(e, errno, "mayfly-broker: cannot be connected: %m");
-    _cleanup_close_ int ours = ends[0];
-    _cleanup_close_ int theirs = ends[1];
-
-    pid_t pid = -1;
-    int r = spawn_broker(program, config_path, theirs, &pid);
-    if (r < 0)
-        return error_set(e, r, "mayfly-broker: cannot be started: %s", strerror(-r));
-    r = make_remote(&ours, pid, ret, e);
-    if (r < 0) {
-        ours = fd_close(ours);
-        process_wait(pid, END_DEADLINE_MSEC);
-    }
-    return r;
 }

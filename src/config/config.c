@@ -12,7 +12,6 @@
 #include "build-config.h"
 #include "config/cipher.h"
 #include "config/parse.h"
-#include "storage/volume.h" /* VG_NAME_MAX */
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define VG_NAME_MAX     64 /* ours; LVM takes 127 for the names of group and volume together, as a map does */
 #define CONFIG_TEXT_MAX 256
 #define CONFIG_LIST_MAX 16
 

@@ -23,11 +23,6 @@ static bool is_empty(const struct volume *v)
     return !v->key_bits && !v->sector_bytes && !v->key[0] && !v->kdf[0] && !v->check[0] && !v->scope;
 }
 
-static bool vg_valid(const char *vg)
-{
-    return vg[0] != '-' && vg[0] != '.' && str_made_of(vg, VG_OTHERS);
-}
-
 /* root, swap, eph0 to eph99 */
 static bool role_valid(const char *role)
 {
@@ -89,7 +84,7 @@ static const char *wrong_identity(const struct volume *v)
 
 int volume_check(const struct volume *v, struct error *e)
 {
-    if (!IS_TEXT(v->vg) || !vg_valid(v->vg) || !IS_TEXT(v->lv) || !str_made_of(v->lv, VG_OTHERS))
+    if (!IS_TEXT(v->vg) || !config_vg_name_valid(v->vg) || !IS_TEXT(v->lv) || !str_made_of(v->lv, VG_OTHERS))
         return error_set(e, -EINVAL, "volume: its names are not of the form that LVM and Mayfly have");
     const char *wrong = wrong_identity(v);
     if (!wrong && !IS_TEXT(v->cipher))

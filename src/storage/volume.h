@@ -12,11 +12,11 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VG_NAME_MAX       64  /* ours; LVM's limit is 127 for both names together, the map's is 127 */
 #define LV_NAME_MAX       64  /* <uuid>_disk.rescue is 48 */
 #define KEY_REF_MAX       192 /* "barbican:https://..." */
 #define CIPHER_MAX        48  /* "aes-xts-plain64", or "none" for a plain volume */

@@ -3,7 +3,7 @@
 # them, marks and reads them, formats nothing on its own, obeys the power button.
 # lab: -m 1G -t 240
 . "$SRC/lab/lib.sh"
-image=$BUILD/lab/guest.qcow2
+image=$SRC/build/lab/guest.qcow2
 requires qemu-system-x86_64 qemu-img mkfs.xfs mkfs.fat "$SRC/lab/guest/build"
 [ -f "$image" ] || skip "$image is missing: lab/guest/build makes it"
 

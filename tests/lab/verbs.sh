@@ -10,8 +10,13 @@ guest_image
 check "a dry run tells its steps" grep -q 'write image' <(mayfly launch vm --dry-run --image "$image" --root 300M --swap 32M)
 nothing_left
 
-check "launch of two" mayfly launch vm --count 2 --shared-key --image "$image" --root 300M --ephemeral 48M \
-    --ephemeral 48M,fs=vfat --swap 32M --memory 192M
+check "launch of two" mayfly --progress-fd 5 launch vm --count 2 --shared-key --image "$image" --root 300M \
+    --ephemeral 48M --ephemeral 48M,fs=vfat --swap 32M --memory 192M 5>/tmp/progress
+# shellcheck disable=SC2016 # awk's own
+check "progress is told, never goes back within an image, and ends at all of it" awk '
+    /^step write image/ { images++; done = 0 }
+    /^progress/ { if ($2 < done || $3 != 134217728) bad = 1; done = $2; if (done == $3) whole++ }
+    END { exit !(images == 2 && whole >= 2 && !bad) }' /tmp/progress
 check_equal "one secret serves both" 1 "$(our_keys | wc -l)"
 check_equal "four disks each" 8 "$(our_volumes | wc -l)"
 check_equal "list names them" "running running" \
@@ -61,4 +66,28 @@ check "the other answers" grep -q 'MAYFLY-GUEST done' <(guest vm-2 read 'done')
 check_fails 4 "a deleted instance is not found" mayfly start vm-1
 check "delete of the last user" mayfly delete vm-2
 nothing_left
+cat >/tmp/mine.xml <<'END'
+<domain type='qemu'>
+  <name>whatever</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+  <description>of my own making</description>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <devices>
+    <disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
+    <controller type='sata' index='0'/>
+    <serial type='pty'/>
+  </devices>
+</domain>
+END
+mayfly launch own --root 16M --swap 16M --vcpus 2 --no-start --domain-xml /tmp/mine.xml --json >/tmp/launched.json
+check "launch prints JSON" python3 -ISc '
+import json, sys
+d = json.load(open("/tmp/launched.json"))
+assert d["version"] == 1 and [i["name"] for i in d["instances"]] == ["own"]'
+virsh -q -c qemu:///system dumpxml own >/tmp/own.xml
+check "a domain of the operator's own making has the rest as it was" grep -q 'of my own making' /tmp/own.xml
+check "  our disks" test "$(grep -c 'dev=./dev/mapper/.*-dmcrypt' /tmp/own.xml)" = 2
+check "  and what was asked for" grep -q '<vcpu[^>]*>2</vcpu>' /tmp/own.xml
+mayfly delete own >/dev/null
+check "recover prints JSON" python3 -ISc 'import json, sys; assert json.load(sys.stdin)["results"] == []' \
+    < <(mayfly recover --json)
 check "recover has nothing to do" grep -q 'All is in order' <(mayfly recover)
