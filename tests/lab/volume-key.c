@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* volume-key KEY-ID DISK-UUID BITS SECTOR: writes the volume key of a disk to standard output, which must be a pipe.
- * For the test that cryptsetup can open our disks. */
+/* volume-key KEY-ID DISK-UUID BITS SECTOR: writes the volume key of a disk to standard output, which must be
+ * a pipe. For the test that cryptsetup can open our disks. */
 #include "base/fd.h"
 #include "keys/derive.h"
 #include "keys/keymgr.h"
