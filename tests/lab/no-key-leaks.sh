@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# No key in argv, environment, log, JSON, key file or table: everything that mayfly says, and everything that it starts, is
+# recorded during a launch, a start, a show and a failed open, and searched for the volume key, raw, in hex and in base64.
+# lab: -d 512M -m 1G -t 300
+. "$SRC/lab/lib.sh"
+. "$SRC/lab/lib-mayfly.sh"
+requires strace
+host_up /dev/ubda
+record=/tmp/record
+mkdir $record
+
+# run NAME COMMAND...: with its outputs, and argv and environment of every program that it starts, recorded.
+run() {
+    local name=$1
+    shift
+    strace -f -qq -v -s 65536 -e trace=execve -o "$record/$name.exec" "$@" >"$record/$name.out" 2>&1
+}
+run launch mayfly -v -v launch x --root 16M --ephemeral 16M --swap 16M --memory 64M --json
+run show mayfly -v -v show x --json
+run stop mayfly -v -v stop x --timeout 0 --force
+run start mayfly -v -v start x
+dmsetup table --showkeys >$record/table
+cat /proc/keys >$record/keys
+mayfly stop x --timeout 0 --force >/dev/null
+lv=$(disk_lv x root)
+lvchange -q --deltag mayfly.sector=4096 --addtag mayfly.sector=512 "${lv#/dev/}" >/dev/null
+run refused mayfly -v -v open x || ok "a disk whose tags were changed is not opened"
+lvchange -q --deltag mayfly.sector=512 --addtag mayfly.sector=4096 "${lv#/dev/}" >/dev/null
+cp /var/lib/mayfly/keys/* $record/
+check "programs were recorded: $(cat $record/*.exec | grep -c execve)" grep -q mkfs.ext4 $record/launch.exec
+
+id=$(disk_field x root key)
+search() { # ROLE FOLDER: in which files the volume key of that disk stands, in any form
+    as_mayfly "$BUILD/tests/lab/volume-key" "${id#local:}" "$(disk_field x "$1" uuid)" 512 4096 | python3 -ISc '
+import base64, os, sys
+key = sys.stdin.buffer.read()
+assert len(key) == 64
+forms = [key, key[:32], key[32:]]
+forms += [f.hex().encode() for f in forms] + [base64.b64encode(key)[:80]]
+for name in sorted(os.listdir(sys.argv[1])):
+    text = open(os.path.join(sys.argv[1], name), "rb").read()
+    if any(f in text or f in text.lower() for f in forms):
+        print(name)' "$2"
+}
+for role in root eph0 swap; do
+    check_equal "the key of $role stands nowhere" "" "$(search $role $record)"
+done
+mkdir /tmp/control
+as_mayfly "$BUILD/tests/lab/volume-key" "${id#local:}" "$(disk_field x root uuid)" 512 4096 | od -An -v -tx1 |
+    tr -d ' \n' >/tmp/control/leaked
+check_equal "  and the search finds one that was put there" leaked "$(search root /tmp/control)"
