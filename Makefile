@@ -2,7 +2,6 @@
 # The short way in front of meson. Build folders: build (plain), build-asan (unit tests), build-lab (programs that the
 # lab runs), build-clang, build-fuzz.
 BUILD = build
-DEVELOPER = -Dwerror=true
 
 .PHONY: all demo test check fuzz bench install clean
 
