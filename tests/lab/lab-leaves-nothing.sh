@@ -45,15 +45,16 @@ leaves_nothing() {
     check "  nothing is left" lab_wait 5 gone
 }
 
-up 'sleep 1'
+# Each way out is late enough for `up` to have looked, on a busy machine too.
+up 'sleep 4'
 leaves_nothing 0 "the end of the command"
-up 'sleep 60 & sleep 0.5'
+up 'sleep 60 & sleep 4'
 leaves_nothing 0 "the command, but not its children"
-up 'sleep 60' -t 3
+up 'sleep 60' -t 8
 leaves_nothing 124 "time-out"
-up 'sleep 60' -p 1
+up 'sleep 60' -p 4
 leaves_nothing 99 "power cut"
-up 'sleep 1; echo c >/proc/sysrq-trigger'
+up 'sleep 4; echo c >/proc/sysrq-trigger'
 leaves_nothing 125 "crash"
 for signal in TERM INT HUP KILL; do
     up 'sleep 60' -d 64M -u
