@@ -3,29 +3,55 @@
  * it is looked at again. */
 #include "instance/model.h"
 
+#define LOOKS_MAX 4 /* until the name stands still */
+
+/* Which uuid to lock first: what libvirt says is one question, a look at all volumes several. It may be
+ * wrong. */
+static int guess_uuid(const struct context *c, const char *name_or_uuid, char uuid[UUID_TEXT],
+                      struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct domain d;
+
+    if (uuid_valid(name_or_uuid))
+        return str_copy(uuid, UUID_TEXT, name_or_uuid);
+    if (c->virt && virt_find_name(c->virt, name_or_uuid, &d, NULL) == 0)
+        return str_copy(uuid, UUID_TEXT, d.uuid);
+    int r = model_load(c, &m, e);
+    if (r == 0)
+        r = model_find(m, name_or_uuid, &i, e);
+    return r < 0 ? r : str_copy(uuid, UUID_TEXT, i->uuid);
+}
+
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e)
 {
-    _cleanup_model_ struct model *before = NULL, *m = NULL;
-    const struct instance *i = NULL;
+    char uuid[UUID_TEXT];
+    int r = guess_uuid(c, name_or_uuid, uuid, e);
+    for (int looks = 0; r == 0 && looks < LOOKS_MAX; looks++) {
+        _cleanup_model_ struct model *m = NULL;
+        const struct instance *i = NULL;
 
-    int r = model_load(c, &before, e);
-    if (r == 0)
-        r = model_find(before, name_or_uuid, &i, e);
-    if (r < 0)
-        return r;
-    r = broker_lock(c->broker, i->uuid, e);
-    if (r < 0) {
-        error_prefix(e, "instance %s: ", i->name);
-        return r;
+        r = broker_lock(c->broker, uuid, e);
+        if (r < 0)
+            error_prefix(e, "instance %s: ", name_or_uuid);
+        if (r == 0)
+            r = model_load(c, &m, e);
+        if (r == 0)
+            r = model_find(m, name_or_uuid, &i, e);
+        if (r < 0)
+            return r;
+        if (streq(i->uuid, uuid)) {
+            *ret_model = TAKE_PTR(m);
+            *ret = i;
+            return 0;
+        }
+        memcpy(uuid, i->uuid, sizeof uuid); /* the name was another's when we guessed */
     }
-    r = model_load(c, &m, e);
-    if (r == 0)
-        r = model_find(m, i->uuid, ret, e);
-    if (r < 0)
-        return r;
-    *ret_model = TAKE_PTR(m);
-    return 0;
+    return r < 0 ? r
+                 : error_set(e, -EBUSY, "instance %s: its name changes while it is looked for; give the uuid",
+                             name_or_uuid);
 }
 
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e)
