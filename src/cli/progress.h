@@ -2,7 +2,7 @@
 /* How far we are: a bar on a terminal, lines on a descriptor for programs, steps as log lines with -v.
  *
  *     step TEXT            a step begins
- *     progress DONE TOTAL  bytes of the image now being written
+ *     progress DONE TOTAL  bytes of all images of this launch that are written
  */
 #pragma once
 
