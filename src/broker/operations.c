@@ -213,7 +213,10 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
     if (r < 0)
         return r;
     volume_device_path(&k->v, path);
-    return mkfs_make(path, q->fs, q->label, volume_encrypted(&k->v), e);
+    r = mkfs_make(path, q->fs, q->label, volume_encrypted(&k->v), e);
+    if (r < 0)
+        error_prefix(e, "volume %s: cannot be formatted as %s: ", k->v.lv, q->fs);
+    return r;
 }
 
 int do_CLOSE(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)

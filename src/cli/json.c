@@ -65,18 +65,26 @@ static struct json_object *json_disk(const struct model *m, const struct volume 
     return NULL;
 }
 
-struct json_object *json_instance(const struct model *m, const struct instance *i)
+static struct json_object *json_disks(const struct model *m, const struct instance *i)
 {
-    struct json_object *object = json_object_new_object(), *disks = json_object_new_array();
+    struct json_object *disks = json_object_new_array();
     bool whole = disks != NULL;
     for (size_t d = 0; whole && d < i->n_volumes; d++) {
         struct json_object *disk = json_disk(m, i->volumes[d]);
         whole = disk && json_object_array_add(disks, disk) == 0;
     }
-    whole = json_put(object, "disks", disks) && whole && json_put_text(object, "name", i->name) &&
-            json_put_text(object, "uuid", i->uuid) &&
-            json_put_text(object, "state", instance_state_name(i->state));
     if (whole)
+        return disks;
+    json_object_put(disks);
+    return NULL;
+}
+
+struct json_object *json_instance(const struct model *m, const struct instance *i)
+{
+    struct json_object *object = json_object_new_object();
+    if (json_put_text(object, "name", i->name) && json_put_text(object, "uuid", i->uuid) &&
+        json_put_text(object, "state", instance_state_name(i->state)) &&
+        json_put(object, "disks", json_disks(m, i)))
         return object;
     json_object_put(object);
     return NULL;

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define XFS_MIN_BYTES (UINT64_C(300) << 20) /* of mkfs.xfs since xfsprogs 5.19 */
+
 #define SIZE_MAX_BYTES        (UINT64_C(1) << 60)
 #define METADATA_BYTES_A_DISK 512 /* at the least: its tags and its segment in the group's metadata */
 
@@ -59,6 +61,23 @@ static int check_size(const char *what, uint64_t bytes, struct error *e)
                      what, bytes);
 }
 
+static int check_ephemeral(const struct launch_ephemeral *disk, size_t number, struct error *e)
+{
+    if (disk->size_bytes == 0)
+        return error_set(e, -EINVAL, "launch: ephemeral disk %zu has no size", number);
+    if (!streq(disk->fs, "ext4") && !streq(disk->fs, "xfs") && !streq(disk->fs, "vfat"))
+        return error_set(e, -EINVAL,
+                         "launch: ephemeral disk %zu cannot have file system %.7s; ext4, xfs and vfat can "
+                         "be made",
+                         number, disk->fs);
+    if (streq(disk->fs, "xfs") && disk->size_bytes < XFS_MIN_BYTES)
+        return error_set(e, -EINVAL,
+                         "launch: ephemeral disk %zu is too small for xfs, which wants 300 MiB at least; say "
+                         "a larger size, or fs=ext4",
+                         number);
+    return check_size("ephemeral", disk->size_bytes, e);
+}
+
 static int check_disks(const struct launch_request *q, struct error *e)
 {
     if (q->n_ephemeral > LAUNCH_EPHEMERALS_MAX)
@@ -72,18 +91,8 @@ static int check_disks(const struct launch_request *q, struct error *e)
     int r = check_size("root", q->root_bytes, e);
     if (r == 0)
         r = check_size("swap", q->swap_bytes, e);
-    for (size_t i = 0; r == 0 && i < q->n_ephemeral; i++) {
-        const struct launch_ephemeral *one = &q->ephemeral[i];
-        if (one->size_bytes == 0)
-            return error_set(e, -EINVAL, "launch: ephemeral disk %zu has no size", i);
-        if (!streq(one->fs, "ext4") && !streq(one->fs, "xfs") && !streq(one->fs, "vfat"))
-            return error_set(
-                e, -EINVAL,
-                "launch: ephemeral disk %zu cannot have file system %.7s; ext4, xfs and vfat can "
-                "be made",
-                i, one->fs);
-        r = check_size("ephemeral", one->size_bytes, e);
-    }
+    for (size_t i = 0; r == 0 && i < q->n_ephemeral; i++)
+        r = check_ephemeral(&q->ephemeral[i], i, e);
     return r;
 }
 

@@ -16,6 +16,7 @@ refused 1 'no such verb' "an unknown verb" mayfly frobnicate
 refused 1 '--sweep: unknown' "an unknown option" "${launch[@]}" --root 16M --sweep
 refused 1 "'12Q' is not a size" "a size that is none" "${launch[@]}" --root 12Q
 refused 1 "not a file system" "an unknown file system" "${launch[@]}" --root 16M --ephemeral 16M,fs=zfs
+refused 1 "too small for xfs" "an xfs disk that is too small" "${launch[@]}" --ephemeral 100M,fs=xfs
 refused 1 "from 1 to" "a count of zero" "${launch[@]}" --root 16M --count 0
 refused 1 "name" "a name with a blank" mayfly launch 'a b' --root 16M --no-start
 refused 1 "nothing to make" "no disk at all" "${launch[@]}"

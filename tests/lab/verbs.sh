@@ -65,6 +65,20 @@ check "the other answers" grep -q 'MAYFLY-GUEST done' <(guest vm-2 read 'done')
 check_fails 4 "a deleted instance is not found" mayfly start vm-1
 check "delete of the last user" mayfly delete vm-2
 nothing_left
+check "an xfs disk" mayfly launch x --ephemeral 320M,fs=xfs --no-start
+mayfly open x >/dev/null
+mkdir /tmp/xfs
+check "  can be mounted, and read back after it was closed" mount "$(disk_device x eph0)" /tmp/xfs
+echo kept >/tmp/xfs/file
+umount /tmp/xfs
+mayfly close x >/dev/null
+mayfly open x >/dev/null
+mount -o ro "$(disk_device x eph0)" /tmp/xfs
+check_equal "  with what was written" kept "$(cat /tmp/xfs/file)"
+umount /tmp/xfs
+mayfly close x >/dev/null
+mayfly delete x >/dev/null
+
 cat >/tmp/mine.xml <<'END'
 <domain type='qemu'>
   <name>whatever</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
