@@ -1,8 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What scripts about mayfly itself share (tests, demo, benchmarks): a host with a volume group, a configuration and libvirt; questions about
-# instances; guests that are talked to. To be sourced
-# behind lab/lib.sh, inside a lab, with BUILD and SRC set.
+# What scripts about mayfly itself share (tests, demo, benchmarks): a host with a volume group, a configuration and
+# libvirt; questions about instances; guests that are talked to. To be sourced behind lab/lib.sh, inside a lab, with
+# BUILD and SRC set.
+
+# The checkout may lie where only root can go; the user mayfly, and others, find the programs here.
+mkdir -p /run/build
+mount --bind "$BUILD" /run/build
+BUILD=/run/build
 PATH=$BUILD/src/cli:$PATH
 image=/run/images/guest.qcow2
 

@@ -2,7 +2,8 @@
 # Block devices as images, and as what images are written to: a last block that is no whole one, sectors of 4096 bytes.
 # lab: -d 300M -t 180
 . "$SRC/lab/lib.sh"
-probe=$BUILD/tests/lab/image-probe
+probe=/run/image-probe # where the user mayfly can go, too
+install -m 755 "$BUILD/tests/lab/image-probe" "$probe"
 requires "$probe" cryptsetup losetup qemu-img
 cd /tmp
 lab_users

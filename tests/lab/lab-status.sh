@@ -66,8 +66,10 @@ check "modules" "$SRC/lab/run" -- sh -c 'for m in dm-crypt dm-snapshot dm-flakey
     dm-thin-pool loop nbd; do modprobe $m || exit 1; done'
 
 if [ "$(id -u)" = 0 ]; then
+    chmod 755 "$job"
+    cp -r "$SRC/lab" "$job/own" # the checkout may lie where only root can go
     check_equal "an ordinary user has a lab, too" "0 254" "$(TMPDIR=/tmp setpriv --reuid 65534 \
-        --regid 65534 --clear-groups "$SRC/lab/run" -d 32M -- sh -c '
+        --regid 65534 --clear-groups "$job/own/run" -d 32M -- sh -c '
         pvcreate -q /dev/ubda && vgcreate -q vg0 /dev/ubda && lvcreate -qyZn -n a -L 8M vg0
         echo "$(id -u) $((0x$(stat -Lc %t /dev/vg0/a)))"' | tail -1)"
 fi
