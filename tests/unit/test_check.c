@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage/check.h"
+
+#include "key-sample.h"
 #include "unit.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Bytes 0, 1, 2 ... */
-static struct secret *counted(size_t size)
-{
-    struct error e = ERROR_NONE;
-    struct secret *s = NULL;
-    assert_ok(secret_new(size, &s, &e), e);
-    for (size_t i = 0; i < size; i++)
-        secret_bytes(s)[i] = (uint8_t)i;
-    return s;
-}
-
-static struct volume a_volume(void)
-{
-    return (struct volume){
-        .lv = "6f1e8a8e-0000-4000-8000-000000000000_disk",
-        .instance = "6f1e8a8e-0000-4000-8000-000000000000",
-        .disk = "6f1e8a8e-0000-4000-8000-000000000001",
-        .role = "root",
-        .cipher = "aes-xts-plain64",
-        .key_bits = 512,
-        .sector_bytes = 4096,
-        .kdf = "hkdf-sha512",
-        .check = "",
-    };
-}
 
 /* RFC 5869 has vectors for SHA-256 and SHA-1 only. These were computed with Python's hmac and hashlib, by the
  * definition in the RFC: PRK = HMAC(salt, ikm), T(i) = HMAC(PRK, T(i-1) | info | i). */

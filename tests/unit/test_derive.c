@@ -1,31 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys/derive.h"
+
+#include "key-sample.h"
 #include "unit.h"
 
 #include <string.h>
-
-static struct secret *counted(size_t size)
-{
-    struct error e = ERROR_NONE;
-    struct secret *s = NULL;
-    assert_ok(secret_new(size, &s, &e), e);
-    for (size_t i = 0; i < size; i++)
-        secret_bytes(s)[i] = (uint8_t)i;
-    return s;
-}
-
-static struct volume a_volume(void)
-{
-    return (struct volume){
-        .lv = "6f1e8a8e-0000-4000-8000-000000000000_disk",
-        .instance = "6f1e8a8e-0000-4000-8000-000000000000",
-        .disk = "6f1e8a8e-0000-4000-8000-000000000001",
-        .cipher = "aes-xts-plain64",
-        .key_bits = 512,
-        .sector_bytes = 4096,
-        .kdf = KDF_HKDF_SHA512,
-    };
-}
 
 /* The key that a person with Python and cryptsetup would derive: the way out must stay open. */
 static void the_key_is_the_documented_one(void **state)
