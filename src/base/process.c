@@ -2,6 +2,7 @@
 /* See process.h. No shell is ever between Mayfly and another program. */
 #include "base/process.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -12,7 +13,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 const char *const process_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
@@ -22,13 +22,6 @@ const char *const process_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 void process_close_from(int first)
 {
     close_range((unsigned)first, ~0U, 0);
-}
-
-static uint64_t now_msec(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 const char *process_status_text(int status, char *field, size_t size)
@@ -44,10 +37,10 @@ int process_wait(pid_t pid, unsigned deadline_msec)
 {
     _cleanup_close_ int pidfd = pidfd_open(pid, 0);
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    uint64_t now = now_msec(), deadline = now + deadline_msec;
+    uint64_t now = clock_msec(), deadline = now + deadline_msec;
     int status = 0, ready = pidfd < 0 ? 1 : -1;
 
-    for (; ready < 0; now = now_msec()) /* again after a signal */
+    for (; ready < 0; now = clock_msec()) /* again after a signal */
         ready = poll(&p, 1, now < deadline ? (int)(deadline - now) : 0);
     if (ready == 0)
         kill(pid, SIGKILL);
@@ -88,7 +81,7 @@ static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
     if (!text)
         return -ENOMEM;
     for (;;) {
-        uint64_t now = now_msec();
+        uint64_t now = clock_msec();
         struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
         int ready = poll(&p, 1, now < deadline ? (int)(deadline - now) : 0);
         if (ready == 0)
@@ -130,7 +123,7 @@ int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec
         return error_set(e, errno, "%s: cannot make a pipe: %m", argv[0]);
     _cleanup_close_ int from = ends[0];
     _cleanup_close_ int to = ends[1];
-    uint64_t deadline = now_msec() + (uint64_t)deadline_sec * 1000;
+    uint64_t deadline = clock_msec() + (uint64_t)deadline_sec * 1000;
 
     pid_t pid = fork();
     if (pid < 0)
@@ -141,7 +134,7 @@ int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec
 
     _cleanup_free_ char *output = NULL;
     int r = read_output(from, deadline, &output);
-    uint64_t now = now_msec();
+    uint64_t now = clock_msec();
     int status = process_wait(pid, r < 0 || now >= deadline ? 0 : (unsigned)(deadline - now));
     if (r == -ETIMEDOUT || status == -ETIMEDOUT)
         return error_set(e, -ETIMEDOUT, "%s: did not end within %u seconds and was killed", argv[0],

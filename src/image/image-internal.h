@@ -6,7 +6,6 @@
 #include "image/qemu.h"
 
 #include <libnbd.h>
-#include <time.h>
 
 struct image {
     char *name;             /* its path, fit for a sentence: no control characters */
@@ -18,11 +17,3 @@ struct image {
 /* The error for a connection that failed: what qemu-nbd last said, or how it ended, or else libnbd's reason.
  * `what`: "cannot be read at byte 4096". */
 int image_failed(struct image *i, int errnum, const char *what, struct error *e);
-
-/* Of a clock that nobody sets, for deadlines. */
-static inline time_t image_now_sec(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
-}

@@ -8,6 +8,7 @@
  */
 #include "image/image.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "image/format.h"
@@ -146,7 +147,7 @@ static int start_server(struct image *i, const struct qemu_view *v, int *ret_con
 
 static int connect_server(struct image *i, int connection, struct error *e)
 {
-    time_t limit = image_now_sec() + CONNECT_LIMIT_SEC;
+    uint64_t limit_msec = clock_msec() + CONNECT_LIMIT_SEC * 1000;
 
     i->nbd = nbd_create();
     if (!i->nbd || nbd_add_meta_context(i->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) < 0) {
@@ -157,7 +158,7 @@ static int connect_server(struct image *i, int connection, struct error *e)
     if (r < 0)
         fd_close(connection); /* else it is libnbd's now */
     while (r >= 0 && nbd_aio_is_connecting(i->nbd) == 1)
-        r = image_now_sec() < limit ? nbd_poll(i->nbd, 1000) : -1;
+        r = clock_msec() < limit_msec ? nbd_poll(i->nbd, 1000) : -1;
     if (r < 0 || nbd_aio_is_ready(i->nbd) != 1)
         return image_failed(i, -EIO, "cannot be read", e);
 

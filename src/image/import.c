@@ -6,6 +6,7 @@
  *
  * Up to 4 blocks are read ahead. A block that base:allocation says is all zeros costs no read.
  */
+#include "base/clock.h"
 #include "base/fd.h"
 #include "image/image-internal.h"
 
@@ -127,13 +128,13 @@ static bool stopped(const struct image_progress *p)
 
 static int wait_for_block(struct import *m, struct block *b, const struct image_progress *p, struct error *e)
 {
-    time_t limit = image_now_sec() + STALL_LIMIT_SEC;
+    uint64_t limit_msec = clock_msec() + STALL_LIMIT_SEC * 1000;
     int done = 0;
     while (b->cookie > 0 && (done = nbd_aio_command_completed(m->image->nbd, (uint64_t)b->cookie)) == 0) {
         if (stopped(p))
             return error_set(e, -ECANCELED, "image %s: stopped at byte %" PRIu64, m->image->name,
                              b->offset_bytes);
-        if (image_now_sec() >= limit)
+        if (clock_msec() >= limit_msec)
             return read_failed(m, -ETIMEDOUT, b->offset_bytes, e);
         if (nbd_poll(m->image->nbd, POLL_MSEC) < 0)
             return read_failed(m, -EIO, b->offset_bytes, e);

@@ -120,7 +120,7 @@ int recovery_orphan_maps(struct recovery *r, struct error *e)
         char object[OBJECT_MAX];
         if (has_volume(m, map) || !map_instance(map, v.instance) || !recovery_holds(r, v.instance))
             continue;
-        snprintf(v.lv, sizeof v.lv, "%.*s", (int)(strlen(map->name) - strlen("-dmcrypt")), map->name);
+        snprintf(v.lv, sizeof v.lv, "%.*s", (int)(strlen(map->name) - strlen(MAP_NAME_SUFFIX)), map->name);
         memcpy(v.vg, r->context.config->volume_groups.item[0], VG_NAME_MAX - 1);
         snprintf(object, sizeof object, "map %s", map->name);
         if (!r->context.virt || model_domain_of(m, v.instance) || model_damaged(m, v.instance))

@@ -53,7 +53,7 @@ bool map_instance(const struct map *map, char uuid[UUID_TEXT])
 {
     memcpy(uuid, map->name, UUID_TEXT - 1);
     uuid[UUID_TEXT - 1] = '\0';
-    return uuid_valid(uuid) && str_ends(map->name, "-dmcrypt");
+    return uuid_valid(uuid) && str_ends(map->name, MAP_NAME_SUFFIX);
 }
 
 static int lock(struct recovery *r, const char *uuid, const char *object, struct error *e)

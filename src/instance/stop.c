@@ -2,10 +2,9 @@
 /* mayfly stop: the domain first, then its disks. Nothing of it is undone: a guest that has shut down is not
  * started again because a disk was slow to close; recover closes that.
  */
+#include "base/clock.h"
 #include "instance/disks.h"
 #include "instance/operations.h"
-
-#include <time.h>
 
 #define POLL_MSEC 200
 
@@ -15,18 +14,11 @@ struct stopping {
     bool hard;
 };
 
-static uint64_t now_msec(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* 0: not active any more. -EBUSY: it is, and the time is over. -ECANCELED: the user waits no longer. */
 static int wait_for_end(const struct context *c, const struct stopping *s, struct error *e)
 {
     const struct instance *i = s->disks.instance;
-    uint64_t end = now_msec() + (uint64_t)s->timeout_sec * 1000;
+    uint64_t end = clock_msec() + (uint64_t)s->timeout_sec * 1000;
     for (;;) {
         struct domain domain;
         int r = virt_find_uuid(c->virt, i->uuid, &domain, e);
@@ -36,7 +28,7 @@ static int wait_for_end(const struct context *c, const struct stopping *s, struc
             return 0;
         if (c->stopped && c->stopped())
             return error_set(e, -ECANCELED, "instance %s: still runs, and is no longer waited for", i->name);
-        if (now_msec() >= end)
+        if (clock_msec() >= end)
             return -EBUSY;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MSEC * 1000000L}, NULL);
     }

@@ -108,13 +108,13 @@ void volume_set_lv_name(struct volume *v)
 
 void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX])
 {
-    snprintf(field, MAP_NAME_MAX, "%.63s-dmcrypt", v->lv);
+    snprintf(field, MAP_NAME_MAX, "%.63s" MAP_NAME_SUFFIX, v->lv);
 }
 
 void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX])
 {
     if (volume_encrypted(v))
-        snprintf(field, DEVICE_PATH_MAX, "/dev/mapper/%.63s-dmcrypt", v->lv);
+        snprintf(field, DEVICE_PATH_MAX, "/dev/mapper/%.63s" MAP_NAME_SUFFIX, v->lv);
     else
         snprintf(field, DEVICE_PATH_MAX, "/dev/%.63s/%.63s", v->vg, v->lv);
 }

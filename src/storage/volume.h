@@ -65,7 +65,8 @@ int volume_check(const struct volume *v, struct error *e) _must_check_;
 void volume_set_lv_name(struct volume *v);
 
 /* "<lv>-dmcrypt"; the field has LV_NAME_MAX + 8 bytes at least. */
-#define MAP_NAME_MAX (LV_NAME_MAX + 8)
+#define MAP_NAME_SUFFIX "-dmcrypt"
+#define MAP_NAME_MAX    (LV_NAME_MAX + 8)
 void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX]);
 
 /* What a guest gets: /dev/mapper/<map>, or /dev/<vg>/<lv> for a plain volume. */

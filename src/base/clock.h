@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The clock for deadlines and durations: nobody sets it. */
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+/* Milliseconds since some moment in the past. */
+static inline uint64_t clock_msec(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
