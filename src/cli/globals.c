@@ -14,13 +14,7 @@ static int set_config(void *target, const char *value, struct error *e)
     return 0;
 }
 
-static int set_json(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    ((struct globals *)target)->json = true;
-    return 0;
-}
-
+CLI_FLAG(set_json, struct globals, json)
 static int set_quiet(void *target, const char *value, struct error *e)
 {
     (void)target, (void)value, (void)e;
@@ -44,20 +38,8 @@ static int set_progress_fd(void *target, const char *value, struct error *e)
     return 0;
 }
 
-static int set_help(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    ((struct globals *)target)->help = true;
-    return 0;
-}
-
-static int set_version(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    ((struct globals *)target)->version = true;
-    return 0;
-}
-
+CLI_FLAG(set_help, struct globals, help)
+CLI_FLAG(set_version, struct globals, version)
 const struct cli_option global_options[] = {
     {"config-file", 0, "FILE", "read this configuration instead of /etc/mayfly", set_config},
     {"json", 0, NULL, "print JSON, for programs", set_json},

@@ -15,6 +15,15 @@ struct cli_option {
     int (*set)(void *target, const char *value, struct error *e);
 };
 
+/* Defines the `set` of a flag, which makes one bool of the verb's struct true. */
+#define CLI_FLAG(setter, type, member)                                                                       \
+    static int setter(void *target, const char *value, struct error *e)                                      \
+    {                                                                                                        \
+        (void)value, (void)e;                                                                                \
+        ((type *)target)->member = true;                                                                     \
+        return 0;                                                                                            \
+    }
+
 /* Options that belong together and go to one target. A table ends with a row without a name. */
 struct cli_group {
     const struct cli_option *options;

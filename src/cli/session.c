@@ -15,7 +15,7 @@
 
 /* The broker that belongs to this program: beside it, as in the folder that it was built in, or where it is
  * installed. Whoever can put a file beside us could have replaced us as well. */
-static int find_broker(char path[PATH_MAX], struct error *e)
+static void find_broker(char path[PATH_MAX])
 {
     static const char *const beside[] = {"mayfly-broker", "../broker/mayfly-broker"};
     char self[PATH_MAX / 2] = "";
@@ -24,12 +24,9 @@ static int find_broker(char path[PATH_MAX], struct error *e)
     for (size_t i = 0; slash && i < ARRAY_SIZE(beside); i++) {
         snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, beside[i]);
         if (access(path, X_OK) == 0)
-            return 0;
+            return;
     }
     snprintf(path, PATH_MAX, "%s/mayfly-broker", MAYFLY_LIBEXECDIR);
-    if (access(path, X_OK) < 0)
-        return error_set(e, -ENOENT, "%s: cannot be started: %m; install Mayfly whole", path);
-    return 0;
 }
 
 static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
@@ -38,10 +35,8 @@ static int reach_broker(const struct globals *g, struct broker **ret, struct err
         return broker_connect(BROKER_SOCKET, ret, e);
 
     char program[PATH_MAX];
-    int r = find_broker(program, e);
-    if (r < 0)
-        return r;
-    r = broker_fork(program, g->config_path, ret, e);
+    find_broker(program);
+    int r = broker_fork(program, g->config_path, ret, e);
     return r < 0 ? r : privileges_drop(e);
 }
 

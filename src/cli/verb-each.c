@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* start, stop, delete, open, close: the verbs that do one thing to each instance named. Each name is tried,
  * whatever became of the one before; the first error decides the exit status. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "instance/operations.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 struct each_options {
@@ -23,21 +23,15 @@ struct each {
                    struct error *e);
 };
 
-static double now_sec(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static int do_one(const struct each *each, const struct context *c, const struct each_options *o,
                   const char *name, struct error *e)
 {
     bool changed = false;
-    double start = now_sec();
+    uint64_t start_msec = clock_msec();
     int r = each->operate(c, o, name, &changed, e);
     if (r == 0 && log_get_level() >= LOG_LEVEL_WARNING)
-        printf("%s: %s (%.2f s)\n", name, changed ? each->done : each->unchanged, now_sec() - start);
+        printf("%s: %s (%.2f s)\n", name, changed ? each->done : each->unchanged,
+               (double)(clock_msec() - start_msec) / 1000);
     return r;
 }
 
@@ -74,20 +68,8 @@ static int set_timeout(void *target, const char *value, struct error *e)
     return 0;
 }
 
-static int set_force(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    ((struct each_options *)target)->force = true;
-    return 0;
-}
-
-static int set_yes(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    ((struct each_options *)target)->yes = true;
-    return 0;
-}
-
+CLI_FLAG(set_force, struct each_options, force)
+CLI_FLAG(set_yes, struct each_options, yes)
 static const struct cli_option stop_options[] = {
     {"timeout", 0, "SECONDS", "wait so long for the guest to power off (60)", set_timeout},
     {"force", 'f', NULL, "then pull the plug; at once with --timeout 0", set_force},

@@ -42,13 +42,7 @@ static int set_count(void *target, const char *value, struct error *e)
     return parse_number(value, LAUNCH_COUNT_MAX, &REQUEST(target)->count, e);
 }
 
-static int set_shared_key(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    REQUEST(target)->shared_key = true;
-    return 0;
-}
-
+CLI_FLAG(set_shared_key, struct launch_options, request.shared_key)
 static int set_image(void *target, const char *value, struct error *e)
 {
     (void)e;
@@ -125,20 +119,8 @@ static int set_domain_xml(void *target, const char *value, struct error *e)
     return 0;
 }
 
-static int set_no_start(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    REQUEST(target)->no_start = true;
-    return 0;
-}
-
-static int set_dry_run(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    REQUEST(target)->dry_run = true;
-    return 0;
-}
-
+CLI_FLAG(set_no_start, struct launch_options, request.no_start)
+CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {
     {"count", 0, "N", "make N instances, NAME-1 to NAME-N", set_count},
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},

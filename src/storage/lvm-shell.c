@@ -29,7 +29,7 @@
 #define WITHOUT_UDEV "activation{udev_sync=0 udev_rules=0}devices{obtain_device_list_from_udev=0}"
 
 /* What a guest writes can look like a physical volume of ours. An operator's own filter is left as it is. */
-#define WITHOUT_MAPS "devices{filter=[\"r|^/dev/mapper/.*-dmcrypt$|\"]}"
+#define WITHOUT_MAPS "devices{filter=[\"r|^/dev/mapper/.*" MAP_NAME_SUFFIX "$|\"]}"
 
 struct lvm {
     pid_t pid;    /* 0: none runs */
@@ -40,13 +40,12 @@ struct lvm {
 
 /* ---- the process ---- */
 
-static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-                                          "LVM_COMMAND_PROFILE=lvmdbusd", "LVM_REPORT_FD=3", NULL};
-
 /* Its own session, so that Ctrl-C does not cut a command of LVM in two. */
 static _noreturn_ void become_lvm(int commands, int reports)
 {
     static const char *const argv[] = {"lvm", NULL};
+    const char *environment[] = {process_environment[0], process_environment[1],
+                                 "LVM_COMMAND_PROFILE=lvmdbusd", "LVM_REPORT_FD=3", NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -157,7 +156,7 @@ static int read_report(int from, char **ret_text, size_t *ret_size)
             return -errno;
         used += n > 0 ? (size_t)n : 0;
         text[used] = '\0';
-    } while (!str_ends(text, end));
+    } while (used < strlen(end) || !streq(text + used - strlen(end), end)); /* str_ends() would read it all */
     *ret_text = TAKE_PTR(text);
     *ret_size = used;
     return 0;
