@@ -75,11 +75,12 @@ refused() {
 repeat() { { yes "$1" 2>/dev/null || true; } | head -c "$2"; }
 
 # guest NAME COMMAND REGEX: types a command; prints the answer up to the line MAYFLY-GUEST REGEX.
+# Both wait for the line's end too: a console is read while the guest writes, so a line may be half there.
 guest() {
     lab_console_send "$1" "$2\n"
-    lab_console_expect "$1" "(?s).*?MAYFLY-GUEST ($3)[^\n]*" 120 || fail "$1: no answer to '$2'"
+    lab_console_expect "$1" "(?s).*?MAYFLY-GUEST ($3)[^\n]*(?=\n)" 120 || fail "$1: no answer to '$2'"
 }
-guest_up() { lab_console_expect "$1" 'MAYFLY-GUEST ready[^\n]*' 180 || fail "$1 did not come up"; }
+guest_up() { lab_console_expect "$1" 'MAYFLY-GUEST ready[^\n]*(?=\n)' 180 || fail "$1 did not come up"; }
 
 # nothing_left: no volume, map, key or domain of ours.
 nothing_left() {
