@@ -23,7 +23,9 @@ struct context {
     struct virt *virt;
 
     /* Opens a key manager by name: keymgr_open, or the double's. */
-    int (*open_keymgr)(const struct config *c, const char *name, struct keymgr **ret, struct error *e);
+    int (*open_keymgr)(const struct config *c, const struct key_context *who, const char *name,
+                       struct keymgr **ret, struct error *e);
+    const struct key_context *who; /* asks them */
 
     /* Writes the image to a device: image_import, or the double's. */
     int (*import)(struct image *i, int fd, const struct image_progress *progress, struct error *e);

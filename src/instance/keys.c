@@ -9,7 +9,7 @@ static int open_manager(const struct context *c, const struct volume *v, struct 
 {
     char manager[KEY_ID_MAX];
     int r = key_ref_parse(v->key, manager, id, e);
-    return r < 0 ? r : c->open_keymgr(c->config, manager, ret, e);
+    return r < 0 ? r : c->open_keymgr(c->config, c->who, manager, ret, e);
 }
 
 int key_fetch(const struct context *c, const struct volume *v, struct secret **ret, struct error *e)

@@ -42,7 +42,7 @@ static int list_manager(struct recovery *r, const char *name, struct error *e)
     struct error why = ERROR_NONE;
     size_t n = 0;
 
-    int result = r->context.open_keymgr(r->context.config, name, &km, &why);
+    int result = r->context.open_keymgr(r->context.config, r->context.who, name, &km, &why);
     if (result == 0 && !km->ops->durable)
         return 0;
     if (result == 0)
@@ -98,7 +98,7 @@ static int destroy(const struct recovery *r, const struct listed_key *k, struct 
         return 0;
     int result = key_ref_parse(k->ref, manager, id, e);
     if (result == 0)
-        result = r->context.open_keymgr(r->context.config, manager, &km, e);
+        result = r->context.open_keymgr(r->context.config, r->context.who, manager, &km, e);
     return result < 0 ? result : keymgr_destroy(km, k->info.id, e);
 }
 

@@ -3,8 +3,10 @@
  * by shutdown, power cut or delete. There is nothing to recover, ever, and nothing to leak. */
 #include "keys/keymgr.h"
 
-static int ephemeral_open(const struct config *c, struct keymgr **ret, struct error *e)
+static int ephemeral_open(const struct keymgr_ops *self, const struct config *c,
+                          const struct key_context *who, struct keymgr **ret, struct error *e)
 {
+    (void)self, (void)who;
     (void)c;
     struct keymgr *km = calloc(1, sizeof *km);
     if (!km)

@@ -9,13 +9,14 @@ static const struct keymgr_ops *const managers[] = {
     &keymgr_ephemeral,
 };
 
-int keymgr_open(const struct config *c, const char *name, struct keymgr **ret, struct error *e)
+int keymgr_open(const struct config *c, const struct key_context *who, const char *name, struct keymgr **ret,
+                struct error *e)
 {
     char names[256] = "";
     for (size_t i = 0, used = 0; i < ARRAY_SIZE(managers) && used < sizeof names; i++) {
         if (streq(managers[i]->name, name)) {
             struct keymgr *km = NULL;
-            int r = managers[i]->open(c, &km, e);
+            int r = managers[i]->open(managers[i], c, who, &km, e);
             if (r < 0)
                 return r;
             km->ops = managers[i];
@@ -34,8 +35,7 @@ struct keymgr *keymgr_close(struct keymgr *km)
     return NULL;
 }
 
-int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
-                  struct secret **ret, struct error *e)
+static int check_want(const struct keymgr *km, const struct key_info *want, struct error *e)
 {
     if (!uuid_valid(want->owner))
         return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no uuid", km->ops->name,
@@ -47,12 +47,59 @@ int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KE
         return error_set(e, -EINVAL,
                          "key manager %s: cannot make a key of %u bits: they are 128 to 512, in whole bytes",
                          km->ops->name, want->bits);
-    return km->ops->create(km, want, ret_id, ret, e);
+    return 0;
+}
+
+int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
+                  struct secret **ret, struct error *e)
+{
+    struct key_made made = {.secret = NULL};
+    int r = keymgr_create_many(km, want, 1, &made, e);
+    if (r < 0)
+        return r;
+    memcpy(ret_id, made.id, KEY_ID_MAX);
+    *ret = made.secret;
+    return 0;
+}
+
+/* One by one; after an error those before it are destroyed again. One that cannot be is left to recover. */
+static int create_each(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
+                       struct error *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        int r = km->ops->create(km, &want[i], ret[i].id, &ret[i].secret, e);
+        if (r == 0)
+            continue;
+        while (i-- > 0) {
+            ret[i].secret = secret_free(ret[i].secret);
+            (void)!km->ops->destroy(km, ret[i].id, NULL);
+        }
+        return r;
+    }
+    return 0;
+}
+
+int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
+                       struct error *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        ret[i] = (struct key_made){.secret = NULL};
+        int r = check_want(km, &want[i], e);
+        if (r < 0)
+            return r;
+    }
+    return km->ops->create_many ? km->ops->create_many(km, want, n, ret, e)
+                                : create_each(km, want, n, ret, e);
 }
 
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {
     return km->ops->fetch(km, id, ret, e);
+}
+
+int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    return km->ops->may_destroy ? km->ops->may_destroy(km, id, e) : 0;
 }
 
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e)
@@ -63,6 +110,21 @@ int keymgr_destroy(struct keymgr *km, const char *id, struct error *e)
 int keymgr_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
 {
     return km->ops->list(km, ret, ret_n, e);
+}
+
+int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed, struct error *e)
+{
+    if (!km->ops->grant)
+        return error_set(e, -EOPNOTSUPP, "key manager %s: cannot grant a key: it knows no users",
+                         km->ops->name);
+    return km->ops->grant(km, id, user, allowed, e);
+}
+
+int keymgr_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
+                    struct error *e)
+{
+    *ret_n = 0;
+    return km->ops->diagnose ? km->ops->diagnose(km, ret, ret_n, e) : 0;
 }
 
 int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX], struct error *e)

@@ -36,8 +36,10 @@ static void local_close(struct keymgr *km)
     free(l);
 }
 
-static int local_open(const struct config *c, struct keymgr **ret, struct error *e)
+static int local_open(const struct keymgr_ops *self, const struct config *c, const struct key_context *who,
+                      struct keymgr **ret, struct error *e)
 {
+    (void)self, (void)who;
     _cleanup_free_ char *folder = NULL;
     int r = local_folder_path(c, &folder, e);
     if (r < 0)

@@ -115,9 +115,10 @@ static const struct keymgr_ops ephemeral_ops = {.name = "ephemeral",
                                                 .list = fake_list,
                                                 .close = fake_close};
 
-int fake_keymgr_open(const struct config *c, const char *name, struct keymgr **ret, struct error *e)
+int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
+                     struct keymgr **ret, struct error *e)
 {
-    (void)c;
+    (void)c, (void)who;
     const struct keymgr_ops *ops = streq(name, "local")       ? &local_ops
                                    : streq(name, "ephemeral") ? &ephemeral_ops
                                                               : NULL;

@@ -116,7 +116,8 @@ void fake_end(struct fake *f);
 
 struct broker *fake_broker_new(struct world *w);
 struct virt *fake_virt_new(struct world *w);
-int fake_keymgr_open(const struct config *c, const char *name, struct keymgr **ret, struct error *e);
+int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
+                     struct keymgr **ret, struct error *e);
 int fake_import(struct image *i, int fd, const struct image_progress *progress, struct error *e);
 void fake_use(struct world *w); /* what key managers and images, which are not told, work on */
 struct world *fake_world(void);

@@ -28,7 +28,7 @@ static int write_key(char **argv, struct error *e)
 
     _cleanup_keymgr_ struct keymgr *km = NULL;
     _cleanup_secret_ struct secret *secret = NULL, *key = NULL;
-    r = keymgr_open(&c, "local", &km, e);
+    r = keymgr_open(&c, &KEY_CONTEXT_NONE, "local", &km, e);
     if (r == 0)
         r = keymgr_fetch(km, argv[1], &secret, e);
     if (r == 0)

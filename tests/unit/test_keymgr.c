@@ -27,7 +27,7 @@ static struct keymgr *a_manager(void **state, const char *name, const char *seal
     assert_int_equal(str_copy(c.local_directory, sizeof c.local_directory, folder_path(state, "keys")), 0);
     assert_int_equal(str_copy(c.local_sealing_key_file, sizeof c.local_sealing_key_file, sealing_key_file),
                      0);
-    assert_ok(keymgr_open(&c, name, &km, &e), e);
+    assert_ok(keymgr_open(&c, &KEY_CONTEXT_NONE, name, &km, &e), e);
     assert_string_equal(km->ops->name, name);
     return km;
 }
@@ -204,7 +204,7 @@ static void managers_are_known_by_name(void **state)
     struct keymgr *km = NULL;
     struct config c;
     config_defaults(&c);
-    assert_error(keymgr_open(&c, "loca", &km, &e), -EINVAL, e);
+    assert_error(keymgr_open(&c, &KEY_CONTEXT_NONE, "loca", &km, &e), -EINVAL, e);
     assert_string_equal(e.text, "key manager loca: there is no such manager; there are local, ephemeral");
     assert_null(keymgr_close(NULL));
 }

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP exchanges with the servers of a key manager: libcurl, bound to what a key manager needs. TLS is always
+ * verified, redirects are never followed, every reply has a size limit, everything ends at a deadline, and
+ * what is secret goes straight into and out of `struct secret`. Only the program mayfly-keyagent links this:
+ * there every buffer that libcurl and OpenSSL free is wiped (keyagent/heap.c).
+ *
+ *     http_open(&settings, &h, e)
+ *     http_do(h, &request, &reply, e)      // any status is a success: what it means is for the caller
+ *     http_reply_end(&reply)
+ *
+ * Retried, with growing pauses and within the deadline: a connection that cannot be made or breaks, 429, and
+ * 500, 502, 503, 504; a request that could do harm twice (`once`) only if it was certainly not carried out:
+ * the connection was refused, or 429 or 503 was the answer. Retry-After is honoured within the deadline.
+ *
+ * Errors: -EHOSTUNREACH for everything that leaves us without a whole reply (refused, no route, name unknown,
+ * time-out, broken, certificate wrong, too long). The sentence begins with the server ("https://host:port:
+ * ...") and never contains a path's query, a token or a body.
+ */
+#pragma once
+
+#include "secret/secret.h"
+
+#include <stddef.h>
+
+#define HTTP_URL_MAX         1024
+#define HTTP_TOKEN_MAX       16384 /* bytes of a token; fernet has some 250, PKI tokens some thousands */
+#define HTTP_CONNECTIONS_MAX 4     /* at a time */
+
+struct http_settings {
+    const char *ca_file;  /* PEM; NULL or "": the system's */
+    unsigned connect_sec; /* for one connection, with its TLS handshake */
+    unsigned request_sec; /* for one exchange */
+    unsigned total_sec;   /* for all exchanges from http_begin() on, with pauses and retries */
+    unsigned retries;     /* of one request */
+    bool allow_plain;     /* http:// also to hosts other than loopback addresses and localhost */
+};
+
+struct http;
+int http_open(const struct http_settings *s, struct http **ret, struct error *e) _must_check_;
+struct http *http_close(struct http *h);
+DEFINE_CLEANUP(struct http *, http_close)
+#define _cleanup_http_ _cleanup_(http_closep)
+
+/* The deadline for all that follows starts now. http_open() does the same. */
+void http_begin(struct http *h);
+
+struct http_request {
+    const char *method;         /* GET, POST, PUT, PATCH, DELETE */
+    const char *url;            /* whole, http:// or https:// */
+    const struct secret *token; /* sent as X-Auth-Token; NULL: none */
+    const struct secret *body;  /* JSON; NULL: none */
+    const char *accept;         /* NULL: application/json */
+    size_t secret_max; /* > 0: a 2xx reply's body goes into reply.secret, of at most so many bytes; with
+                          any other status it is text */
+    bool once;         /* see above */
+};
+
+struct http_reply {
+    long status;
+    char *text;                   /* body, NUL-terminated, at most HTTP_TEXT_MAX bytes; "" if empty */
+    size_t size;                  /* of text */
+    struct secret *secret;        /* body, exactly as long as it came; NULL if there was none */
+    struct secret *subject_token; /* X-Subject-Token */
+    char type[64];                /* Content-Type, without parameters, in small letters */
+    char location[128];           /* scheme and host of a redirect */
+    int64_t date_sec;             /* Date, since 1970; 0: none */
+    bool uncertain;               /* after -EHOSTUNREACH: the request may have been carried out */
+};
+#define HTTP_TEXT_MAX ((size_t)4 << 20)
+
+int http_do(struct http *h, const struct http_request *q, struct http_reply *ret,
+            struct error *e) _must_check_;
+
+/* Several at once, over at most HTTP_CONNECTIONS_MAX connections. All are carried out, to success or failure;
+ * result[i] is 0 or the -errno of request i. Returns the first of the failures, by index, whose sentence goes
+ * to `e`, or 0. */
+int http_do_many(struct http *h, const struct http_request q[], size_t n, struct http_reply ret[],
+                 int result[], struct error *e) _must_check_;
+
+/* Wipes and frees what is in it; a reply that was zeroed or failed may be ended too. */
+void http_reply_end(struct http_reply *r);

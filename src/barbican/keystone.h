@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keystone v3 (docs.openstack.org/api-ref/identity/v3): one token for a run, and where Barbican is.
+ *
+ * Errors: -EACCES the credentials are refused (401, or 403), with the way out; -EHOSTUNREACH as in http.h,
+ * and for every reply that is no answer of a Keystone. */
+#pragma once
+
+#include "barbican/http.h"
+#include "barbican/openstack.h"
+
+struct keystone;
+
+/* Asks nothing yet. `who` and `h` are kept, and must outlive it. */
+int keystone_open(const struct openstack *who, struct http *h, struct keystone **ret,
+                  struct error *e) _must_check_;
+struct keystone *keystone_close(struct keystone *k);
+DEFINE_CLEANUP(struct keystone *, keystone_close)
+#define _cleanup_keystone_ _cleanup_(keystone_closep)
+
+/* The token to send; logs in first if that was not done. A token that the caller gave is used as it is. */
+int keystone_token(struct keystone *k, const struct secret **ret, struct error *e) _must_check_;
+
+/* Barbican said 401 to it: logs in again, once in a run. -EACCES: that was done already, or the caller gave a
+ * token, which is expired or revoked. */
+int keystone_renew(struct keystone *k, struct error *e) _must_check_;
+
+/* URL of the service of type key-manager, without a slash behind; logs in first, or asks for the catalog of a
+ * given token. `region` and `interface` "": any, and public. -EHOSTUNREACH: the catalog has none; the
+ * sentence says which regions and interfaces it has. */
+int keystone_endpoint(struct keystone *k, const char *region, const char *interface, char ret[HTTP_URL_MAX],
+                      struct error *e) _must_check_;
+
+/* What the login said; "" and 0 before it. */
+struct keystone_facts {
+    char user_id[65], user_name[OPENSTACK_NAME_MAX];
+    char project_id[65], project_name[OPENSTACK_NAME_MAX];
+    char roles[256];      /* separated by ", " */
+    int64_t expires_sec;  /* since 1970 */
+    int64_t server_sec;   /* Keystone's clock (Date) when it answered */
+    int64_t answered_sec; /* ours at the same moment */
+};
+const struct keystone_facts *keystone_facts(const struct keystone *k);
+
+/* The parsers of its replies, for keystone.c, the fuzzer and the tests. */
+int keystone_parse_token(const char *text, size_t size, struct keystone_facts *ret,
+                         struct error *e) _must_check_;
+int keystone_parse_endpoint(const char *text, size_t size, const char *region, const char *interface,
+                            char ret[HTTP_URL_MAX], struct error *e) _must_check_;
