@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files http*.c share: the connections, one exchange, and what became of it. */
+#pragma once
+
+#include "barbican/http.h"
+
+#include <curl/curl.h>
+
+#define HTTP_SERVER_MAX 300 /* of "https://host:port" */
+
+struct http {
+    CURLM *multi;
+    char *ca_file;                 /* NULL: the system's */
+    struct http_settings settings; /* without ca_file */
+    uint64_t deadline_msec;        /* of all exchanges, by clock_msec() */
+};
+
+/* The server of a URL, as messages name it. -EINVAL: no URL that may be asked, with the reason. */
+int http_server(const struct http *h, const char *url, char ret[HTTP_SERVER_MAX], struct error *e);
+
+/* Scheme, host and port of `url`, without what curl takes for granted; -EINVAL. */
+int http_origin(const char *url, char *ret, size_t size);
+
+/* Milliseconds that are left of the whole; 0: none. */
+uint64_t http_left_msec(const struct http *h);
+
+/* Why we ourselves cut an answer short. */
+enum http_refusal {
+    REFUSED_NOT,
+    REFUSED_HEADERS, /* too many, too long */
+    REFUSED_BODY,    /* too long */
+    REFUSED_TOKEN,   /* too long, or not of printable characters */
+    REFUSED_MEMORY,
+};
+
+/* One attempt at a request: a fresh handle of libcurl, freed right after, so that all its buffers are wiped
+ * with the heap. */
+struct exchange {
+    const struct http_request *request;
+    CURL *easy;
+    struct curl_slist *headers;
+    size_t body_sent; /* bytes of the request's body that libcurl took */
+    struct http_reply reply;
+    struct secret *secret; /* the body while it comes, with room for secret_max */
+    size_t body_came;
+    size_t text_room;
+    size_t header_count, header_bytes;
+    bool in_body;
+    enum http_refusal refusal;
+    struct error error;           /* with REFUSED_MEMORY */
+    char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
+    long retry_after_sec;         /* 0: not said */
+    bool sent;                    /* some of the request left us: it may have been carried out */
+};
+
+/* Sets the exchange up and lets the connections carry it out. */
+int exchange_start(struct http *h, const struct http_request *q, struct exchange *x, struct error *e);
+
+/* It ended with `code`: takes from the handle what is worth knowing, and frees it. */
+CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code);
+
+/* Ends it at any stage. */
+void exchange_end(struct http *h, struct exchange *x);
+
+/* One sentence for an exchange without a whole reply; returns -EHOSTUNREACH or -ENOMEM. */
+int http_explain(const struct http *h, const char *server, const struct exchange *x, CURLcode code,
+                 unsigned attempts, struct error *e);
