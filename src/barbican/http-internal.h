@@ -30,7 +30,7 @@ enum http_refusal {
     REFUSED_HEADERS, /* too many, too long */
     REFUSED_BODY,    /* too long */
     REFUSED_TOKEN,   /* too long, or not of printable characters */
-    REFUSED_MEMORY,
+    REFUSED_MEMORY,  /* ours, not the server's fault: the sentence is in `error` */
 };
 
 /* One attempt at a request: a fresh handle of libcurl, freed right after, so that all its buffers are wiped
@@ -39,29 +39,39 @@ struct exchange {
     const struct http_request *request;
     CURL *easy;
     struct curl_slist *headers;
-    size_t body_sent; /* bytes of the request's body that libcurl took */
-    struct http_reply reply;
-    struct secret *secret; /* the body while it comes, with room for secret_max */
+    size_t body_sent;        /* bytes of the request's body that libcurl took */
+    struct http_reply reply; /* as far as it came */
+    struct secret *secret;   /* the body while it comes, with room for secret_max */
+    size_t text_room;        /* bytes of reply.text */
     size_t body_came;
-    size_t text_room;
     size_t header_count, header_bytes;
     bool in_body;
+
+    /* known at its end */
     enum http_refusal refusal;
-    struct error error;           /* with REFUSED_MEMORY */
+    struct error error;
     char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
-    long retry_after_sec;         /* 0: not said */
+    bool connected;               /* the connection, with its TLS, was there */
     bool sent;                    /* some of the request left us: it may have been carried out */
+    int os_errno;                 /* of a connect() that failed */
+    long verify_result;           /* X509_V_ERR_... */
+    int64_t retry_after_sec;      /* 0: not said */
 };
 
-/* Sets the exchange up and lets the connections carry it out. */
+/* Sets the exchange up; the loop over h->multi carries it out. */
 int exchange_start(struct http *h, const struct http_request *q, struct exchange *x, struct error *e);
 
-/* It ended with `code`: takes from the handle what is worth knowing, and frees it. */
+/* It ended with `code`: takes from the handle what is worth knowing, and frees it. CURLE_OK: x->reply is
+ * whole. */
 CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code);
 
 /* Ends it at any stage. */
 void exchange_end(struct http *h, struct exchange *x);
 
-/* One sentence for an exchange without a whole reply; returns -EHOSTUNREACH or -ENOMEM. */
+/* Can it be sent in a header? */
+bool exchange_takes_token(const struct secret *token);
+
+/* One sentence for an exchange without a whole reply, after so many attempts. Returns -EHOSTUNREACH, or what
+ * failed on our side. */
 int http_explain(const struct http *h, const char *server, const struct exchange *x, CURLcode code,
                  unsigned attempts, struct error *e);

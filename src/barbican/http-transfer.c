@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One exchange with libcurl: what is sent, and what is taken of the answer. Nothing here depends on the
+ * environment (proxies, .netrc), nothing is stored (cookies, TLS sessions), nothing is printed. */
+#include "barbican/http-internal.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "build-config.h"
+
+#include <ctype.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define HEADERS_MAX      128
+#define HEADER_BYTES_MAX 65536 /* of all headers of an exchange, those of interim answers too */
+
+/* --- the answer --- */
+
+/* Is `line` the header `name`? Then its value, without blanks around it. */
+static bool header_value(const char *line, size_t size, const char *name, const char **ret, size_t *ret_size)
+{
+    size_t n = strlen(name);
+    if (size <= n || strncasecmp(line, name, n) != 0 || line[n] != ':')
+        return false;
+    const char *from = line + n + 1, *to = line + size;
+    while (from < to && isspace((unsigned char)*from))
+        from++;
+    while (to > from && isspace((unsigned char)to[-1]))
+        to--;
+    *ret = from;
+    *ret_size = (size_t)(to - from);
+    return true;
+}
+
+/* What may stand in a header that we send: nothing that could end it. */
+static bool is_token(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    return size > 0 && size <= HTTP_TOKEN_MAX;
+}
+
+static bool take_token(struct exchange *x, const char *value, size_t size)
+{
+    if (!is_token(value, size)) {
+        x->refusal = REFUSED_TOKEN;
+        return false;
+    }
+    x->reply.subject_token = secret_free(x->reply.subject_token);
+    if (secret_new(size, &x->reply.subject_token, &x->error) < 0) {
+        x->refusal = REFUSED_MEMORY;
+        return false;
+    }
+    memcpy(secret_bytes(x->reply.subject_token), value, size);
+    return true;
+}
+
+static void take_type(struct exchange *x, const char *value, size_t size)
+{
+    size_t n = 0;
+    while (n < size && n < sizeof x->reply.type - 1 && value[n] != ';' && !isspace((unsigned char)value[n])) {
+        x->reply.type[n] = (char)tolower((unsigned char)value[n]);
+        n++;
+    }
+    x->reply.type[n] = '\0';
+    str_tame(x->reply.type);
+}
+
+static void take_date(struct exchange *x, const char *value, size_t size)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", (int)size, value);
+    time_t t = curl_getdate(text, NULL);
+    x->reply.date_sec = t > 0 ? t : 0;
+}
+
+/* What interim answers (100 Continue) said is forgotten. */
+static void forget_headers(struct exchange *x)
+{
+    x->reply.subject_token = secret_free(x->reply.subject_token);
+    x->reply.type[0] = '\0';
+    x->reply.date_sec = 0;
+}
+
+static size_t on_header(char *line, size_t one, size_t n, void *context)
+{
+    struct exchange *x = context;
+    size_t size = one * n, value_size;
+    const char *value;
+    x->header_bytes += size;
+    if (++x->header_count > HEADERS_MAX || x->header_bytes > HEADER_BYTES_MAX) {
+        x->refusal = REFUSED_HEADERS;
+        return 0;
+    }
+    if (x->in_body) /* a trailer: nothing that we ask for */
+        return size;
+    if (size >= 5 && strncmp(line, "HTTP/", 5) == 0)
+        forget_headers(x);
+    else if (header_value(line, size, "X-Subject-Token", &value, &value_size)) {
+        if (!take_token(x, value, value_size))
+            return 0;
+    } else if (header_value(line, size, "Content-Type", &value, &value_size))
+        take_type(x, value, value_size);
+    else if (header_value(line, size, "Date", &value, &value_size))
+        take_date(x, value, value_size);
+    return size;
+}
+
+static long status_of(CURL *easy)
+{
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static bool take_secret(struct exchange *x, const char *data, size_t size)
+{
+    size_t max = x->request->secret_max;
+    if (size > max - x->body_came) {
+        x->refusal = REFUSED_BODY;
+        return false;
+    }
+    if (!x->secret && secret_new(max, &x->secret, &x->error) < 0) {
+        x->refusal = REFUSED_MEMORY;
+        return false;
+    }
+    memcpy(secret_bytes(x->secret) + x->body_came, data, size);
+    x->body_came += size;
+    return true;
+}
+
+static bool take_text(struct exchange *x, const char *data, size_t size)
+{
+    if (size > HTTP_TEXT_MAX - x->body_came) {
+        x->refusal = REFUSED_BODY;
+        return false;
+    }
+    size_t need = x->body_came + size + 1;
+    if (need > x->text_room) {
+        size_t room = need < 4096 ? 4096 : need * 2;
+        char *text = realloc(x->reply.text, room);
+        if (!text) {
+            error_memory(&x->error);
+            x->refusal = REFUSED_MEMORY;
+            return false;
+        }
+        x->reply.text = text;
+        x->text_room = room;
+    }
+    memcpy(x->reply.text + x->body_came, data, size);
+    x->body_came += size;
+    x->reply.size = x->body_came;
+    x->reply.text[x->body_came] = '\0';
+    return true;
+}
+
+static size_t on_body(char *data, size_t one, size_t n, void *context)
+{
+    struct exchange *x = context;
+    x->in_body = true;
+    bool secret = x->request->secret_max > 0 && status_of(x->easy) / 100 == 2;
+    return (secret ? take_secret(x, data, one * n) : take_text(x, data, one * n)) ? one * n : 0;
+}
+
+/* --- the request --- */
+
+static size_t on_send(char *buffer, size_t one, size_t n, void *context)
+{
+    struct exchange *x = context;
+    size_t left = secret_size(x->request->body) - x->body_sent;
+    size_t size = left < one * n ? left : one * n;
+    memcpy(buffer, secret_peek(x->request->body) + x->body_sent, size);
+    x->body_sent += size;
+    return size;
+}
+
+/* libcurl would send a request again by itself, if the server closed a connection that was used before. What
+ * could do harm twice must not begin again; that is why the body is handed over by a callback. */
+static int on_rewind(void *context, curl_off_t offset, int origin)
+{
+    struct exchange *x = context;
+    if (x->request->once || offset != 0 || origin != SEEK_SET)
+        return CURL_SEEKFUNC_FAIL;
+    x->body_sent = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+static CURLcode on_tls(CURL *easy, void *ctx, void *context)
+{
+    (void)easy;
+    (void)context;
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* freed, and so wiped, as soon as they are empty */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    return CURLE_OK;
+}
+
+static bool add_header(struct exchange *x, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(x->headers, line);
+    if (longer)
+        x->headers = longer;
+    return longer;
+}
+
+static bool add_token(struct exchange *x)
+{
+    static const char name[] = "X-Auth-Token: ";
+    const struct secret *token = x->request->token;
+    _cleanup_secret_ struct secret *line = NULL;
+    if (secret_new(sizeof name + secret_size(token), &line, NULL) < 0)
+        return false;
+    memcpy(secret_bytes(line), name, sizeof name - 1);
+    memcpy(secret_bytes(line) + sizeof name - 1, secret_peek(token), secret_size(token));
+    return add_header(x, (const char *)secret_bytes(line));
+}
+
+static bool add_headers(struct exchange *x)
+{
+    const struct http_request *q = x->request;
+    _cleanup_free_ char *accept = str_format("Accept: %s", q->accept ? q->accept : "application/json");
+    return accept && add_header(x, accept) && add_header(x, "Expect:") &&
+           (!q->body || add_header(x, "Content-Type: application/json")) && (!q->token || add_token(x));
+}
+
+/* Sets options until one of them fails. */
+#define SET(option, value)                                                                                   \
+    do {                                                                                                     \
+        if (code == CURLE_OK)                                                                                \
+            code = curl_easy_setopt(easy, option, value);                                                    \
+    } while (0)
+
+static CURLcode set_connection(const struct http *h, CURL *easy)
+{
+    CURLcode code = CURLE_OK;
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* a name server that hangs must not hold us up after the deadline */
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, ""); /* whatever the environment says */
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_USERAGENT, "mayfly/" MAYFLY_VERSION);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
+    if (h->ca_file) {
+        SET(CURLOPT_CAINFO, h->ca_file);
+        SET(CURLOPT_CAPATH, NULL); /* these CAs alone, not the system's besides */
+    }
+
+    uint64_t left = http_left_msec(h);
+    uint64_t connect = (uint64_t)h->settings.connect_sec * 1000;
+    uint64_t request = (uint64_t)h->settings.request_sec * 1000;
+    left = left ? left : 1; /* to libcurl, 0 is for ever */
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect && connect < left ? connect : left));
+    SET(CURLOPT_TIMEOUT_MS, (long)(request && request < left ? request : left));
+    return code;
+}
+
+static CURLcode set_body(struct exchange *x)
+{
+    CURL *easy = x->easy;
+    const struct http_request *q = x->request;
+    CURLcode code = CURLE_OK;
+    if (q->body) {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)secret_size(q->body));
+        SET(CURLOPT_READFUNCTION, on_send);
+        SET(CURLOPT_READDATA, x);
+        SET(CURLOPT_SEEKFUNCTION, on_rewind);
+        SET(CURLOPT_SEEKDATA, x);
+        return code;
+    }
+    if (q->method[0] == 'P') { /* without a body, but it says so */
+        SET(CURLOPT_POSTFIELDS, "");
+        SET(CURLOPT_POSTFIELDSIZE, 0L);
+    }
+    if (q->once) /* there is no body that could stop libcurl from sending it again: see on_rewind() */
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+    return code;
+}
+
+static CURLcode set_request(struct exchange *x)
+{
+    CURL *easy = x->easy;
+    CURLcode code = set_body(x);
+    SET(CURLOPT_CUSTOMREQUEST, x->request->method);
+    SET(CURLOPT_URL, x->request->url);
+    SET(CURLOPT_HTTPHEADER, x->headers);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, x);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, x);
+    SET(CURLOPT_ERRORBUFFER, x->detail);
+    SET(CURLOPT_PRIVATE, x);
+    return code;
+}
+#undef SET
+
+int exchange_start(struct http *h, const struct http_request *q, struct exchange *x, struct error *e)
+{
+    *x = (struct exchange){.request = q, .easy = curl_easy_init()};
+    if (x->easy && add_headers(x) && set_connection(h, x->easy) == CURLE_OK && set_request(x) == CURLE_OK &&
+        curl_multi_add_handle(h->multi, x->easy) == CURLM_OK)
+        return 0;
+    exchange_end(h, x);
+    return error_memory(e);
+}
+
+bool exchange_takes_token(const struct secret *token)
+{
+    return is_token((const char *)secret_peek(token), secret_size(token));
+}
+
+/* --- its end --- */
+
+static void free_handle(struct http *h, struct exchange *x)
+{
+    if (x->easy) {
+        curl_multi_remove_handle(h->multi, x->easy);
+        curl_easy_cleanup(x->easy);
+        x->easy = NULL;
+    }
+    curl_slist_free_all(x->headers);
+    x->headers = NULL;
+}
+
+void exchange_end(struct http *h, struct exchange *x)
+{
+    free_handle(h, x);
+    http_reply_end(&x->reply);
+    x->secret = secret_free(x->secret);
+}
+
+/* Cuts the secret to the size that came, and sees that there is a text. */
+static CURLcode finish_body(struct exchange *x)
+{
+    if (x->secret) {
+        if (secret_new(x->body_came, &x->reply.secret, &x->error) < 0)
+            x->refusal = REFUSED_MEMORY;
+        else
+            memcpy(secret_bytes(x->reply.secret), secret_peek(x->secret), x->body_came);
+        x->secret = secret_free(x->secret);
+    }
+    if (!x->reply.text && !(x->reply.text = strdup(""))) {
+        error_memory(&x->error);
+        x->refusal = REFUSED_MEMORY;
+    }
+    return x->refusal ? CURLE_WRITE_ERROR : CURLE_OK;
+}
+
+CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code)
+{
+    long request_bytes = 0, os_errno = 0;
+    curl_off_t retry_after = 0, connected_usec = 0;
+    const char *location = NULL;
+    curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &os_errno);
+    curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_usec);
+    curl_easy_getinfo(x->easy, CURLINFO_REDIRECT_URL, &location);
+    curl_easy_getinfo(x->easy, CURLINFO_SSL_VERIFYRESULT, &x->verify_result);
+    x->sent = request_bytes > 0 || x->body_sent > 0;
+    x->connected = connected_usec > 0;
+    x->os_errno = (int)os_errno;
+    x->retry_after_sec = retry_after;
+    x->reply.status = status_of(x->easy);
+    if (location && http_origin(location, x->reply.location, sizeof x->reply.location) < 0)
+        x->reply.location[0] = '\0';
+    if (code == CURLE_OK && (x->reply.status < 200 || x->reply.status > 599))
+        code = CURLE_WEIRD_SERVER_REPLY;
+    free_handle(h, x);
+    return code == CURLE_OK ? finish_body(x) : code;
+}
