@@ -32,8 +32,8 @@ int keystone_endpoint(struct keystone *k, const char *region, const char *interf
 
 /* What the login said; "" and 0 before it. */
 struct keystone_facts {
-    char user_id[65], user_name[OPENSTACK_NAME_MAX];
-    char project_id[65], project_name[OPENSTACK_NAME_MAX];
+    char user_id[65], user_name[OPENSTACK_TEXT_MAX];
+    char project_id[65], project_name[OPENSTACK_TEXT_MAX];
     char roles[256];      /* separated by ", " */
     int64_t expires_sec;  /* since 1970 */
     int64_t server_sec;   /* Keystone's clock (Date) when it answered */

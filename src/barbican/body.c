@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See body.h. */
+#include "barbican/body.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void put(struct body *b, const void *bytes, size_t size)
+{
+    if (b->error.errnum < 0)
+        return;
+    if (!b->room && secret_new(BODY_MAX, &b->room, &b->error) < 0)
+        return;
+    if (size > BODY_MAX - b->used) {
+        error_set(&b->error, -E2BIG, "request: a name or password in it is too long");
+        return;
+    }
+    memcpy(secret_bytes(b->room) + b->used, bytes, size);
+    b->used += size;
+}
+
+void body_put(struct body *b, const char *json)
+{
+    put(b, json, strlen(json));
+}
+
+void body_string_n(struct body *b, const void *text, size_t size)
+{
+    const unsigned char *at = text;
+    put(b, "\"", 1);
+    for (size_t i = 0; i < size; i++) {
+        char escape[8];
+        if (at[i] == '"' || at[i] == '\\')
+            put(b, (char[]){'\\', (char)at[i]}, 2);
+        else if (at[i] < ' ') {
+            int n = snprintf(escape, sizeof escape, "\\u%04x", at[i]);
+            put(b, escape, (size_t)n);
+            explicit_bzero(escape, sizeof escape);
+        } else
+            put(b, &at[i], 1);
+    }
+    put(b, "\"", 1);
+}
+
+void body_string(struct body *b, const char *text)
+{
+    body_string_n(b, text, strlen(text));
+}
+
+void body_number(struct body *b, unsigned long number)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%lu", number);
+    body_put(b, digits);
+}
+
+void body_base64(struct body *b, const uint8_t *bytes, size_t size)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    put(b, "\"", 1);
+    for (size_t i = 0; i < size; i += 3) {
+        size_t n = size - i < 3 ? size - i : 3;
+        uint32_t bits =
+            (uint32_t)bytes[i] << 16 | (n > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (n > 2 ? bytes[i + 2] : 0);
+        char four[4] = {alphabet[bits >> 18], alphabet[bits >> 12 & 63],
+                        n > 1 ? alphabet[bits >> 6 & 63] : '=', n > 2 ? alphabet[bits & 63] : '='};
+        put(b, four, sizeof four);
+        explicit_bzero(four, sizeof four);
+        explicit_bzero(&bits, sizeof bits);
+    }
+    put(b, "\"", 1);
+}
+
+int body_take(struct body *b, struct secret **ret, struct error *e)
+{
+    if (b->error.errnum < 0)
+        return error_set(e, b->error.errnum, "%s", b->error.text);
+    int r = secret_new(b->used, ret, e);
+    if (r == 0)
+        memcpy(secret_bytes(*ret), secret_peek(b->room), b->used);
+    return r;
+}
+
+void body_end(struct body *b)
+{
+    b->room = secret_free(b->room);
+}
