@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the key manager Barbican share. */
+#pragma once
+
+#include "barbican/barbican.h"
+#include "barbican/http.h"
+#include "barbican/keystone.h"
+#include "barbican/openstack.h"
+
+#define BARBICAN_HOST_MAX    80 /* HOST in the names of secrets */
+#define BARBICAN_CLEANUP_SEC 10
+
+struct barbican {
+    struct keymgr base;
+    struct openstack who;
+    struct http *http;
+    struct keystone *keystone;
+    char endpoint[HTTP_URL_MAX]; /* with /v1; "": not yet known */
+    char host[BARBICAN_HOST_MAX];
+
+    char configured_endpoint[OPENSTACK_TEXT_MAX];
+    char region[OPENSTACK_TEXT_MAX], interface[16]; /* where the caller does not say */
+    char host_user_id[KEY_USER_MAX];
+    bool host_reads, orders;
+    unsigned order_polls, order_delay_sec;
+};
+
+/* One call of Barbican's API. `path` follows /v1. */
+struct call {
+    const char *method;
+    char path[320];
+    struct secret *body; /* owned */
+    const char *accept;
+    size_t secret_max;
+    bool once;
+    struct http_reply reply;
+    int result; /* of http, not of the status */
+    struct error error;
+};
+void call_end(struct call *c);
+
+/* Carries them out with the token of this run; after a 401 those once more with a renewed one. 0, or the
+ * reason that none could be asked; what became of each is in its `result` and `reply`. */
+int barbican_call(struct barbican *b, struct call calls[], size_t n, struct error *e) _must_check_;
+
+/* 0 if the status is one of the two; else the error that the answer (or its absence) means:
+ *   "key barbican:ID: cannot be DONE: WORDS (https://host:port); WAY OUT"
+ * -ENOKEY only for Barbican's own 404. `object` is the key, or the manager where there is none. */
+int call_check(const struct barbican *b, const struct call *c, long ok, long ok_too, const char *object,
+               const char *action, struct error *e) _must_check_;
+
+/* Is it Barbican that says that there is no such secret? */
+bool call_says_gone(const struct call *c);
+
+/* "key barbican:ID" */
+#define BARBICAN_OBJECT_MAX (KEY_ID_MAX + 16)
+void barbican_object(const char *id, char ret[BARBICAN_OBJECT_MAX]);
+int barbican_check_id(const char *id, struct error *e) _must_check_;
+
+int barbican_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
+                         struct error *e) _must_check_;
+int barbican_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e) _must_check_;
+int barbican_fetch_as(struct barbican *b, const char *id, const char *action, struct secret **ret,
+                      struct error *e) _must_check_;
+int barbican_destroy_now(struct barbican *b, const char *id, struct error *e) _must_check_;
+int barbican_grant(struct keymgr *km, const char *id, const char *user, bool allowed,
+                   struct error *e) _must_check_;
+int barbican_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
+                      struct error *e) _must_check_;
+
+/* Makes the order of each key, and waits for it; fills in made[i].id. */
+int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
+                   struct error *e) _must_check_;
+
+/* Where Barbican is; logs in for it if it must. */
+int barbican_find(struct barbican *b, struct error *e) _must_check_;
+
+/* mayfly/HOST/VG/SCOPE/OWNER */
+#define SECRET_NAME_MAX 255
+int secret_name_make(const struct barbican *b, const struct key_info *info, char ret[SECRET_NAME_MAX],
+                     struct error *e) _must_check_;

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls of Barbican's API, and what their answers mean. */
+#include "barbican/barbican-internal.h"
+
+#include "barbican/message.h"
+#include "barbican/replies.h"
+#include "base/str.h"
+
+#include <stdio.h>
+
+void call_end(struct call *c)
+{
+    http_reply_end(&c->reply);
+    c->body = secret_free(c->body);
+}
+
+void barbican_object(const char *id, char ret[BARBICAN_OBJECT_MAX])
+{
+    snprintf(ret, BARBICAN_OBJECT_MAX, "key barbican:%s", id);
+}
+
+int barbican_check_id(const char *id, struct error *e)
+{
+    if (uuid_valid(id))
+        return 0;
+    return error_set(e, -EINVAL, "key barbican:%.64s: is none of Barbican's: its id is no uuid", id);
+}
+
+int barbican_find(struct barbican *b, struct error *e)
+{
+    if (b->endpoint[0])
+        return 0;
+    char url[HTTP_URL_MAX] = "";
+    const char *given = b->who.key_manager_endpoint_override[0] ? b->who.key_manager_endpoint_override
+                                                                : b->configured_endpoint;
+    int r = 0;
+    if (*given)
+        snprintf(url, sizeof url, "%s", given);
+    else
+        r = keystone_endpoint(b->keystone, b->who.region_name[0] ? b->who.region_name : b->region,
+                              b->who.interface[0] ? b->who.interface : b->interface, url, e);
+    if (r < 0)
+        return r;
+    size_t n = strlen(url);
+    while (n > 0 && url[n - 1] == '/')
+        url[--n] = '\0';
+    const char *version = str_ends(url, "/v1") ? "" : "/v1";
+    if (n + strlen(version) >= sizeof b->endpoint)
+        return error_set(e, -EINVAL, "key manager barbican: the URL of its endpoint is too long");
+    snprintf(b->endpoint, sizeof b->endpoint, "%s%s", url, version);
+    return 0;
+}
+
+/* Those of `calls` that `again` selects, with this token. */
+static int carry_out(struct barbican *b, struct call calls[], size_t n, const struct secret *token,
+                     bool only_refused, struct error *e)
+{
+    _cleanup_free_ struct http_request *requests = calloc(n, sizeof *requests);
+    _cleanup_free_ struct http_reply *replies = calloc(n, sizeof *replies);
+    _cleanup_free_ int *results = calloc(n, sizeof *results);
+    _cleanup_free_ size_t *which = calloc(n, sizeof *which);
+    _cleanup_free_ char(*urls)[HTTP_URL_MAX + sizeof calls->path] = calloc(n, sizeof *urls);
+    if (!requests || !replies || !results || !which || !urls)
+        return error_memory(e);
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct call *c = &calls[i];
+        if (only_refused && (c->result < 0 || c->reply.status != 401))
+            continue;
+        http_reply_end(&c->reply);
+        snprintf(urls[m], sizeof urls[m], "%s%s", b->endpoint, c->path);
+        requests[m] = (struct http_request){.method = c->method,
+                                            .url = urls[m],
+                                            .token = token,
+                                            .body = c->body,
+                                            .accept = c->accept,
+                                            .secret_max = c->secret_max,
+                                            .once = c->once};
+        which[m++] = i;
+    }
+    struct error first = ERROR_NONE;
+    int r = http_do_many(b->http, requests, m, replies, results, &first);
+    for (size_t i = 0; i < m; i++) {
+        struct call *c = &calls[which[i]];
+        c->reply = replies[i];
+        c->result = results[i];
+        if (c->result < 0) /* of several failures the first one speaks for all */
+            c->error = first;
+    }
+    return r == -ENOMEM ? error_memory(e) : 0;
+}
+
+int barbican_call(struct barbican *b, struct call calls[], size_t n, struct error *e)
+{
+    const struct secret *token = NULL;
+    int r = keystone_token(b->keystone, &token, e);
+    if (r == 0)
+        r = barbican_find(b, e);
+    if (r == 0)
+        r = carry_out(b, calls, n, token, false, e);
+    bool refused = false;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        refused = refused || (calls[i].result == 0 && calls[i].reply.status == 401);
+    if (!refused)
+        return r;
+    r = keystone_renew(b->keystone, e);
+    if (r == 0)
+        r = keystone_token(b->keystone, &token, e);
+    return r < 0 ? r : carry_out(b, calls, n, token, true, e);
+}
+
+bool call_says_gone(const struct call *c)
+{
+    return c->result == 0 && c->reply.status == 404 && reply_says_404(c->reply.text, c->reply.size);
+}
+
+/* Barbican's address without its path. */
+static void server_of(const struct barbican *b, char *ret, size_t size)
+{
+    const char *host = strstr(b->endpoint, "://");
+    size_t n = host ? (size_t)(host + 3 - b->endpoint) + strcspn(host + 3, "/") : 0;
+    snprintf(ret, size, "%.*s", (int)n, b->endpoint);
+}
+
+struct meaning {
+    int errnum;
+    const char *way_out;
+};
+
+static struct meaning meaning_of(const struct barbican *b, const struct call *c)
+{
+    switch (c->reply.status) {
+    case 401:
+        return (struct meaning){-EACCES, "get a fresh token"};
+    case 403:
+        return (struct meaning){
+            -EACCES, b->who.is_host
+                         ? "the host's own user may not do this: use the credentials of the "
+                           "project that owns it (OS_*, --os-cloud), or let the host read it "
+                           "(mayfly key grant, host_access)"
+                         : "use the credentials of the project that owns it, with the role creator"};
+    case 404:
+        if (call_says_gone(c))
+            return (struct meaning){-ENOKEY,
+                                    "the key is gone for good, and what it encrypted cannot be read any "
+                                    "more; run mayfly delete"};
+        return (struct meaning){-EHOSTUNREACH, "this is not how Barbican says it: check its endpoint"};
+    case 400:
+    case 406:
+    case 409:
+    case 413:
+    case 415:
+        return (struct meaning){-EIO, "look at Barbican's log"};
+    default:
+        if (c->reply.location[0])
+            return (struct meaning){-EHOSTUNREACH,
+                                    "redirects are not followed: correct barbican_endpoint, or the catalog"};
+        return (struct meaning){-EHOSTUNREACH, "try again, or look at the service"};
+    }
+}
+
+int call_check(const struct barbican *b, const struct call *c, long ok, long ok_too, const char *object,
+               const char *action, struct error *e)
+{
+    char server[300], message[MESSAGE_MAX];
+    if (c->result == -ENOMEM)
+        return error_memory(e);
+    if (c->result < 0)
+        return error_set(e, c->result, "%s: cannot be %s: Barbican cannot be reached: %s", object, action,
+                         c->error.text);
+    if (c->reply.status == ok || c->reply.status == ok_too)
+        return 0;
+    server_of(b, server, sizeof server);
+    if (c->reply.secret) /* a body of a good status, but not the one that was wanted */
+        message[0] = '\0';
+    else
+        reply_message(c->reply.text, c->reply.size, message, sizeof message);
+    struct meaning m = meaning_of(b, c);
+    return error_set(e, m.errnum, "%s: cannot be %s: Barbican (%s) answers %ld%s%s%s%s; %s", object, action,
+                     server, c->reply.status, *message ? ": " : "", message,
+                     c->reply.location[0] ? ", to " : "", c->reply.location, m.way_out);
+}

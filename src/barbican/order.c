@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys that Barbican makes itself, in its HSM perhaps: ordered, waited for, and then fetched. Orders
+ * themselves cannot be deleted by those who made them, and stay. */
+#include "barbican/barbican-internal.h"
+
+#include "barbican/body.h"
+#include "barbican/replies.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define FIRST_PAUSE_MSEC 50
+
+/* XTS is named for all: without it Barbican takes orders of 512 bits, and fails them later. */
+static int order_body(const struct barbican *b, const struct key_info *want, struct secret **ret,
+                      struct error *e)
+{
+    char name[SECRET_NAME_MAX];
+    int r = secret_name_make(b, want, name, e);
+    if (r < 0)
+        return r;
+    struct body body = {0};
+    body_put(&body, "{\"type\":\"key\",\"meta\":{\"name\":");
+    body_string(&body, name);
+    body_put(&body,
+             ",\"algorithm\":\"aes\",\"mode\":\"xts\",\"payload_content_type\":\"application/octet-stream\","
+             "\"bit_length\":");
+    body_number(&body, want->bits);
+    body_put(&body, "}}");
+    r = body_take(&body, ret, e);
+    body_end(&body);
+    return r;
+}
+
+static void pause_msec(unsigned msec)
+{
+    struct timespec t = {msec / 1000, (long)(msec % 1000) * 1000000};
+    while (nanosleep(&t, &t) < 0 && errno == EINTR) {
+    }
+}
+
+/* Looks once: 1 if the key is there, 0 if not yet. */
+static int look(struct barbican *b, const char *order, struct key_made *made, struct error *e)
+{
+    _cleanup_(call_end) struct call c = {.method = "GET"};
+    enum order_state state = ORDER_PENDING;
+    char id[UUID_TEXT], reason[200];
+    snprintf(c.path, sizeof c.path, "/orders/%.40s", order);
+    int r = barbican_call(b, &c, 1, e);
+    if (r == 0)
+        r = call_check(b, &c, 200, 200, "key manager barbican", "asked for an order", e);
+    if (r < 0)
+        return r == -ENOKEY ? -EHOSTUNREACH : r;
+    if (reply_order(c.reply.text, c.reply.size, &state, id, reason, sizeof reason) < 0)
+        return error_set(e, -EHOSTUNREACH,
+                         "order %s: cannot be read: the answer is not Barbican's; check its endpoint", order);
+    if (state == ORDER_ERROR)
+        return error_set(e, -EIO, "order %s: Barbican could not make the key: %s; look at its log", order,
+                         reason);
+    return state == ORDER_PENDING ? 0 : str_copy(made->id, KEY_ID_MAX, id) < 0 ? -EINVAL : 1;
+}
+
+static int wait_for(struct barbican *b, const char *order, struct key_made *made, struct error *e)
+{
+    unsigned pause = FIRST_PAUSE_MSEC, longest = b->order_delay_sec * 1000;
+    for (unsigned i = 0; i <= b->order_polls; i++) {
+        int r = look(b, order, made, e);
+        if (r != 0)
+            return r < 0 ? r : 0;
+        pause_msec(pause < longest ? pause : longest);
+        pause *= 2;
+    }
+    return error_set(e, -EHOSTUNREACH,
+                     "order %s: Barbican has not made the key after %u looks; is its worker running? See "
+                     "number_of_retries and retry_delay in [barbican]",
+                     order, b->order_polls);
+}
+
+static int order_one(struct barbican *b, const struct key_info *want, struct key_made *made, struct error *e)
+{
+    _cleanup_(call_end) struct call c = {.method = "POST", .path = "/orders", .once = true};
+    char order[UUID_TEXT];
+    int r = order_body(b, want, &c.body, e);
+    if (r == 0)
+        r = barbican_call(b, &c, 1, e);
+    if (r == 0)
+        r = call_check(b, &c, 202, 202, "key manager barbican", "asked to make a key", e);
+    if (r < 0)
+        return r == -ENOKEY ? -EHOSTUNREACH : r;
+    if (reply_ref(c.reply.text, c.reply.size, "order_ref", order) < 0)
+        return error_set(e, -EHOSTUNREACH,
+                         "key manager barbican: cannot be asked to make a key: the answer is not "
+                         "Barbican's; check its endpoint");
+    r = wait_for(b, order, made, e);
+    if (r == 0)
+        r = barbican_fetch_as(b, made->id, "fetched after its order", &made->secret, e);
+    if (r == 0 && secret_size(made->secret) != want->bits / 8)
+        r = error_set(e, -EIO, "order %s: Barbican made a key of %zu bytes, not of %u; look at its log",
+                      order, secret_size(made->secret), want->bits / 8);
+    return r;
+}
+
+int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
+                   struct error *e)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = order_one(b, &want[i], &made[i], e);
+    return r;
+}

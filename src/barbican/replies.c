@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See replies.h. */
+#include "barbican/replies.h"
+
+#include "barbican/json.h"
+#include "barbican/message.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static bool ref_id(const char *ref, char ret_id[UUID_TEXT])
+{
+    const char *slash = strrchr(ref, '/');
+    if (!slash || !uuid_valid(slash + 1))
+        return false;
+    memcpy(ret_id, slash + 1, UUID_TEXT);
+    return true;
+}
+
+static bool member_id(json_object *object, const char *name, char ret_id[UUID_TEXT])
+{
+    char ref[1024];
+    return reply_text(object, name, ref, sizeof ref) && ref_id(ref, ret_id);
+}
+
+int reply_ref(const char *text, size_t size, const char *member, char ret_id[UUID_TEXT])
+{
+    _cleanup_json_ json_object *document = reply_parse(text, size);
+    if (!document)
+        return -EBADMSG;
+    return member_id(document, member, ret_id) ? 0 : -ENOENT;
+}
+
+int reply_order(const char *text, size_t size, enum order_state *ret, char ret_id[UUID_TEXT],
+                char *ret_reason, size_t reason_size)
+{
+    _cleanup_json_ json_object *document = reply_parse(text, size);
+    char status[32];
+    if (!reply_text(document, "status", status, sizeof status))
+        return -EBADMSG;
+    if (streq(status, "ACTIVE")) {
+        *ret = ORDER_ACTIVE;
+        return member_id(document, "secret_ref", ret_id) ? 0 : -EBADMSG;
+    }
+    *ret = streq(status, "ERROR") ? ORDER_ERROR : ORDER_PENDING;
+    if (!reply_text(document, "error_reason", ret_reason, reason_size))
+        snprintf(ret_reason, reason_size, "no reason is given");
+    str_tame(ret_reason);
+    return 0;
+}
+
+/* Takes the part up to the next slash. */
+static bool next_part(const char **at, char *ret, size_t size)
+{
+    size_t n = strcspn(*at, "/");
+    if (n == 0 || n >= size)
+        return false;
+    memcpy(ret, *at, n);
+    ret[n] = '\0';
+    *at += n + ((*at)[n] == '/');
+    return true;
+}
+
+bool secret_name_parse(const char *name, const char *host, struct key_info *ret)
+{
+    char part[128], scope[16];
+    if (!str_starts(name, "mayfly/"))
+        return false;
+    const char *at = name + strlen("mayfly/");
+    if (!next_part(&at, part, sizeof part) || !streq(part, host) ||
+        !next_part(&at, ret->vg, sizeof ret->vg) || !next_part(&at, scope, sizeof scope) || !uuid_valid(at) ||
+        !config_vg_name_valid(ret->vg))
+        return false;
+    if (!streq(scope, "instance") && !streq(scope, "batch"))
+        return false;
+    ret->scope = streq(scope, "batch") ? KEY_SCOPE_BATCH : KEY_SCOPE_INSTANCE;
+    memcpy(ret->owner, at, UUID_TEXT);
+    return true;
+}
+
+static bool take_secret(json_object *secret, const char *host, struct key_info *ret)
+{
+    char name[512], id[UUID_TEXT], status[32], created[64];
+    struct tm tm = {0};
+    json_object *bits = reply_member(secret, "bit_length", json_type_int);
+    int64_t n = bits ? json_object_get_int64(bits) : 0;
+    *ret = (struct key_info){.id = ""};
+    if (!reply_text(secret, "name", name, sizeof name) || !secret_name_parse(name, host, ret) ||
+        !member_id(secret, "secret_ref", id) || n < KEY_BITS_MIN || n > KEY_BITS_MAX)
+        return false;
+    if (reply_text(secret, "status", status, sizeof status) && !streq(status, "ACTIVE"))
+        return false;
+    memcpy(ret->id, id, sizeof id);
+    ret->bits = (uint32_t)n;
+    if (reply_text(secret, "created", created, sizeof created) && strptime(created, "%Y-%m-%dT%H:%M:%S", &tm))
+        ret->created_sec = (uint64_t)timegm(&tm);
+    return true;
+}
+
+/* Secrets that come or go while pages are asked for move the others from one page to another. */
+static bool is_among(const struct key_info *keys, size_t n, const char *id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(keys[i].id, id))
+            return true;
+    return false;
+}
+
+int reply_list(const char *text, size_t size, const char *host, struct key_info **keys, size_t *n_keys,
+               size_t *ret_page)
+{
+    _cleanup_json_ json_object *document = reply_parse(text, size);
+    json_object *secrets = reply_member(document, "secrets", json_type_array);
+    if (!secrets)
+        return -EBADMSG;
+    size_t n = json_object_array_length(secrets);
+    struct key_info *bigger = reallocarray(*keys, *n_keys + n + 1, sizeof *bigger);
+    if (!bigger)
+        return -ENOMEM;
+    *keys = bigger;
+    for (size_t i = 0; i < n; i++) {
+        struct key_info one;
+        if (take_secret(json_object_array_get_idx(secrets, i), host, &one) &&
+            !is_among(bigger, *n_keys, one.id))
+            bigger[(*n_keys)++] = one;
+    }
+    *ret_page = n;
+    return 0;
+}
+
+int reply_named(const char *text, size_t size, const char *name, char ids[][UUID_TEXT], size_t max)
+{
+    _cleanup_json_ json_object *document = reply_parse(text, size);
+    json_object *secrets = reply_member(document, "secrets", json_type_array);
+    size_t found = 0;
+    if (!secrets)
+        return -EBADMSG;
+    for (size_t i = 0; i < json_object_array_length(secrets) && found < max; i++) {
+        json_object *secret = json_object_array_get_idx(secrets, i);
+        char its[512];
+        if (reply_text(secret, "name", its, sizeof its) && streq(its, name) &&
+            member_id(secret, "secret_ref", ids[found]))
+            found++;
+    }
+    return (int)found;
+}
+
+int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t max, size_t *ret_n,
+              bool *ret_project)
+{
+    _cleanup_json_ json_object *document = reply_parse(text, size);
+    json_object *read = reply_member(document, "read", json_type_object);
+    json_object *list = reply_member(read, "users", json_type_array);
+    json_object *project = reply_member(read, "project-access", json_type_boolean);
+    *ret_n = 0;
+    *ret_project = !project || json_object_get_boolean(project);
+    if (!document)
+        return -EBADMSG;
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        json_object *user = json_object_array_get_idx(list, i);
+        if (!json_object_is_type(user, json_type_string) || *ret_n == max)
+            return json_object_is_type(user, json_type_string) ? -E2BIG : -EBADMSG;
+        const char *id = json_object_get_string(user);
+        if (!*id || !str_made_of(id, "-_") || str_copy(users[*ret_n], KEY_USER_MAX, id) < 0)
+            return -EBADMSG;
+        (*ret_n)++;
+    }
+    return 0;
+}
+
+bool reply_says_404(const char *text, size_t size)
+{
+    _cleanup_json_ json_object *document = reply_parse(text, size);
+    json_object *error = reply_member(document, "error", json_type_object);
+    json_object *code = reply_member(error ? error : document, "code", json_type_int);
+    return code && json_object_get_int64(code) == 404;
+}

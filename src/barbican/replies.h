@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Barbican's replies. -EBADMSG: it is none of the expected form, which callers turn into their own sentence.
+ */
+#pragma once
+
+#include "keys/keymgr.h"
+
+/* The uuid at the end of {"secret_ref": "https://.../v1/secrets/UUID"} (`member` names it); -ENOENT: not
+ * there. */
+int reply_ref(const char *text, size_t size, const char *member, char ret_id[UUID_TEXT]) _must_check_;
+
+enum order_state { ORDER_PENDING, ORDER_ACTIVE, ORDER_ERROR };
+/* ret_id at ORDER_ACTIVE, ret_reason at ORDER_ERROR. */
+int reply_order(const char *text, size_t size, enum order_state *ret, char ret_id[UUID_TEXT],
+                char *ret_reason, size_t reason_size) _must_check_;
+
+/* mayfly/HOST/VG/SCOPE/OWNER with this HOST? Then VG, scope and owner go into `ret`. */
+bool secret_name_parse(const char *name, const char *host, struct key_info *ret);
+
+/* One page of a list: the keys of this host among them are appended to *keys (grown as needed), once each;
+ * *ret_page is the number of secrets on the page. */
+int reply_list(const char *text, size_t size, const char *host, struct key_info **keys, size_t *n_keys,
+               size_t *ret_page) _must_check_;
+
+/* The uuids of a list with the exact name. Returns how many were put into `ids`, or -EBADMSG. */
+int reply_named(const char *text, size_t size, const char *name, char ids[][UUID_TEXT],
+                size_t max) _must_check_;
+
+/* The users who may read, of {"read": {"users": [...], "project-access": true}}. -E2BIG: more than `max`. */
+int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t max, size_t *ret_n,
+              bool *ret_project) _must_check_;
+
+/* Does a body say {"code": 404}, as Barbican does? A proxy that knows no such path says it otherwise. */
+bool reply_says_404(const char *text, size_t size);
