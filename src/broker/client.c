@@ -7,6 +7,7 @@
 #include "broker/client-internal.h"
 
 #include "base/fd.h"
+#include "base/packet.h"
 #include "base/process.h"
 #include "broker/wire.h"
 
@@ -47,7 +48,7 @@ static int receive_answer(struct remote *b, struct answer *a, int *ret_fd, struc
 {
     _cleanup_close_ int fd = -1;
     size_t size = 0;
-    int r = wire_receive(b->socket, a, sizeof *a, &size, &fd);
+    int r = packet_receive(b->socket, a, sizeof *a, &size, &fd);
     if (r == -ECONNRESET)
         return error_gone(b, e);
     if (r < 0)

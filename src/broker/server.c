@@ -11,6 +11,7 @@
 #include "broker/server.h"
 
 #include "base/fd.h"
+#include "base/packet.h"
 #include "base/log.h"
 #include "broker/operations.h"
 
@@ -213,11 +214,11 @@ static int answer(int socket, int result, const struct reply *reply, const struc
     a.errnum = result < 0 ? result : 0;
     if (result < 0) {
         memcpy(a.text, e->text, sizeof a.text);
-        return wire_send(socket, &a, sizeof a, -1);
+        return packet_send(socket, &a, sizeof a, -1);
     }
     a.existing = reply->existing;
     a.size_bytes = reply->size_bytes;
-    return wire_send(socket, &a, sizeof a, fd);
+    return packet_send(socket, &a, sizeof a, fd);
 }
 
 static int serve_one(int socket, struct session *s, const struct error *start)
@@ -228,7 +229,7 @@ static int serve_one(int socket, struct session *s, const struct error *start)
     _cleanup_close_ int fd = -1;
     size_t size = 0;
 
-    int r = wire_receive(socket, &p, sizeof p, &size, &fd);
+    int r = packet_receive(socket, &p, sizeof p, &size, &fd);
     if (r == -EPROTO)
         error_set(&e, r, "request: too long, or with too many descriptors");
     else if (r < 0)

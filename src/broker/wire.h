@@ -76,15 +76,8 @@ struct answer {
     char text[sizeof((struct error *)0)->text];
 };
 
-/* Sends one packet, with `fd` unless it is -1. */
-int wire_send(int socket, const void *packet, size_t size, int fd) _must_check_;
-
-/* As wire_send, of two parts. */
+/* Sends one request, with `fd` unless it is -1 (see base/packet.h). */
 int wire_send_request(int socket, enum op op, const void *request, size_t size, int fd) _must_check_;
-
-/* Receives one packet of at most `size` bytes and at most one descriptor (-1: none came).
- * -ECONNRESET: the other end is gone. -EPROTO: too long, or more descriptors. */
-int wire_receive(int socket, void *packet, size_t size, size_t *ret_size, int *ret_fd) _must_check_;
 
 /* Both names as volume_check() wants them: a valid group's, and <uuid>_disk[.role]. */
 int volume_ref_check(const struct volume_ref *ref, struct error *e) _must_check_;

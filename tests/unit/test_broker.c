@@ -4,6 +4,7 @@
  * Most tests talk packets by hand, as a client that means no good would. The server runs in a child; what it
  * has can be seen only through LIST and MAPS. */
 #include "base/fd.h"
+#include "base/packet.h"
 #include "broker/client.h"
 #include "broker/mkfs.h"
 #include "broker/server.h"
@@ -76,7 +77,7 @@ static struct answer receive(struct peer p, int *ret_fd)
     struct answer a;
     size_t size = 0;
     int fd = -1;
-    assert_int_equal(wire_receive(p.socket, &a, sizeof a, &size, &fd), 0);
+    assert_int_equal(packet_receive(p.socket, &a, sizeof a, &size, &fd), 0);
     assert_int_equal(size, sizeof a);
     assert_int_equal(a.version, WIRE_VERSION);
     if (ret_fd)
@@ -324,9 +325,9 @@ static void malformed_packets_are_refused(void **state)
         struct op_lock lock;
     } other = {.h = {.version = WIRE_VERSION + 1, .op = OP_LOCK}, .lock = uuid};
 
-    assert_int_equal(wire_send(p.socket, &other, sizeof other.h + sizeof other.lock, -1), 0);
+    assert_int_equal(packet_send(p.socket, &other, sizeof other.h + sizeof other.lock, -1), 0);
     assert_int_equal(receive(p, NULL).errnum, -EPROTO);
-    assert_int_equal(wire_send(p.socket, &other, 3, -1), 0);
+    assert_int_equal(packet_send(p.socket, &other, 3, -1), 0);
     assert_int_equal(receive(p, NULL).errnum, -EPROTO);
     REFUSED(p, -EPROTO, ask(p, OP_COUNT, &uuid, sizeof uuid, -1));
     REFUSED(p, -EPROTO, ask(p, (enum op)0xffffffff, &uuid, sizeof uuid, -1));
@@ -590,7 +591,7 @@ static void garbage_changes_nothing(void **state)
         h.op = (uint32_t)(random() % (OP_COUNT + 1));
         if (i % 4)
             memcpy(packet, &h, sizeof h);
-        assert_int_equal(wire_send(p.socket, packet, size, i % 8 ? -1 : STDIN_FILENO), 0);
+        assert_int_equal(packet_send(p.socket, packet, size, i % 8 ? -1 : STDIN_FILENO), 0);
         struct answer a = receive(p, NULL);
         assert_true(a.errnum < 0 || h.op <= OP_MAPS);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
+#include "base/packet.h"
 #include "broker/wire.h"
 #include "unit.h"
 
@@ -52,7 +53,7 @@ static void a_packet_and_its_descriptor_arrive(void **state)
 
     struct op_lock request = {.uuid = "x"};
     assert_int_equal(wire_send_request(ends[0], OP_LOCK, &request, sizeof request, file), 0);
-    assert_int_equal(wire_receive(ends[1], buffer, sizeof buffer, &size, &got), 0);
+    assert_int_equal(packet_receive(ends[1], buffer, sizeof buffer, &size, &got), 0);
     assert_int_equal(size, sizeof(struct wire_header) + sizeof request);
     assert_int_equal(((struct wire_header *)(void *)buffer)->op, OP_LOCK);
     assert_true(fcntl(got, F_GETFD) & FD_CLOEXEC);
@@ -61,8 +62,8 @@ static void a_packet_and_its_descriptor_arrive(void **state)
     assert_memory_equal(text, "hello", 5);
     fd_close(got);
 
-    assert_int_equal(wire_send(ends[1], "abc", 3, -1), 0);
-    assert_int_equal(wire_receive(ends[0], buffer, sizeof buffer, &size, &got), 0);
+    assert_int_equal(packet_send(ends[1], "abc", 3, -1), 0);
+    assert_int_equal(packet_receive(ends[0], buffer, sizeof buffer, &size, &got), 0);
     assert_int_equal(size, 3);
     assert_int_equal(got, -1);
     fd_close(ends[0]);
@@ -79,12 +80,12 @@ static void more_descriptors_are_refused_and_closed(void **state)
     int before = next_fd();
     for (size_t n = 2; n <= 16; n++) { /* from 9 on, the kernel cuts the list */
         send_fds(ends[0], n);
-        assert_int_equal(wire_receive(ends[1], buffer, sizeof buffer, &size, &got), -EPROTO);
+        assert_int_equal(packet_receive(ends[1], buffer, sizeof buffer, &size, &got), -EPROTO);
         assert_int_equal(next_fd(), before);
     }
     assert_int_equal(got, -1);
     send_fds(ends[0], 1);
-    assert_int_equal(wire_receive(ends[1], buffer, sizeof buffer, &size, &got), 0);
+    assert_int_equal(packet_receive(ends[1], buffer, sizeof buffer, &size, &got), 0);
     fd_close(got);
     fd_close(ends[0]);
     fd_close(ends[1]);
@@ -98,8 +99,8 @@ static void what_is_too_long_is_refused_with_its_descriptor(void **state)
     size_t size = 0;
     make_pair(ends);
     int before = next_fd();
-    assert_int_equal(wire_send(ends[0], packet, sizeof packet, 0), 0);
-    assert_int_equal(wire_receive(ends[1], buffer, sizeof buffer, &size, &got), -EPROTO);
+    assert_int_equal(packet_send(ends[0], packet, sizeof packet, 0), 0);
+    assert_int_equal(packet_receive(ends[1], buffer, sizeof buffer, &size, &got), -EPROTO);
     assert_int_equal(next_fd(), before);
     fd_close(ends[0]);
     fd_close(ends[1]);
@@ -113,8 +114,8 @@ static void the_end_is_told(void **state)
     size_t size = 0;
     make_pair(ends);
     fd_close(ends[0]);
-    assert_int_equal(wire_receive(ends[1], buffer, sizeof buffer, &size, &got), -ECONNRESET);
-    assert_int_equal(wire_send(ends[1], "x", 1, -1), -ECONNRESET);
+    assert_int_equal(packet_receive(ends[1], buffer, sizeof buffer, &size, &got), -ECONNRESET);
+    assert_int_equal(packet_send(ends[1], "x", 1, -1), -ECONNRESET);
     fd_close(ends[1]);
 }
 
