@@ -113,7 +113,7 @@ static int login_body(const struct openstack *o, struct secret **ret, struct err
         put_password(&b, o);
     else
         put_application_credential(&b, o);
-    body_put(&b, "}");
+    body_put(&b, "}}");
     int r = body_take(&b, ret, e);
     body_end(&b);
     return r;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly-keyagent: all of Mayfly that talks to a network. mayfly starts it for a run, as its own user, with
+ * one connection as its standard input, and it ends with that. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "keyagent/sandbox.h"
+#include "keyagent/serve.h"
+
+#include <unistd.h>
+
+int main(int argc, char *argv[])
+{
+    struct error e = ERROR_NONE;
+    (void)argv;
+    log_set_program("mayfly-keyagent");
+    if (argc != 1) {
+        log_error("is started by mayfly, and has no options");
+        return EXIT_USAGE;
+    }
+    int r = keyagent_sandbox(&e);
+    if (r == 0)
+        r = keyagent_serve(STDIN_FILENO, &e);
+    if (r < 0)
+        log_error("%s", e.text);
+    return exit_code(r);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of mayfly, one after the other: see keys/agent-wire.h. */
+#include "keyagent/serve.h"
+
+#include "base/fd.h"
+#include "base/packet.h"
+#include "keyagent/managers.h"
+#include "keys/agent-wire.h"
+
+struct connection {
+    int socket;
+    struct config config;
+    struct key_context who;
+    char manager[AGENT_NAME_MAX];
+    struct keymgr *km;
+    struct secret_handover *handover; /* until the next packet */
+};
+
+static int send_answer(const struct connection *c, struct agent_answer *a, const struct error *why, int fd)
+{
+    if (a->errnum < 0)
+        (void)!str_copy(a->text, sizeof a->text, why->text);
+    return packet_send(c->socket, a, sizeof *a, a->errnum < 0 ? -1 : fd);
+}
+
+static int answer_plain(const struct connection *c, int r, const struct error *why)
+{
+    struct agent_answer a = {.errnum = r};
+    return send_answer(c, &a, why, -1);
+}
+
+/* `n` records as a file. */
+static int answer_records(const struct connection *c, const void *records, size_t n, size_t size)
+{
+    _cleanup_close_ int fd = -1;
+    struct error why = ERROR_NONE;
+    struct agent_answer a = {.n = (uint32_t)n};
+    if (n > 0 && (a.errnum = fd_memfd("mayfly records", records, n * size, &fd)) < 0)
+        error_set(&why, a.errnum, "mayfly-keyagent: cannot answer: %s", strerror(-a.errnum));
+    return send_answer(c, &a, &why, fd);
+}
+
+static int answer_secret(struct connection *c, const struct secret *s)
+{
+    struct error why = ERROR_NONE;
+    struct agent_answer a = {.size = secret_size(s)};
+    a.errnum = secret_handover(s, &c->handover, &why);
+    return send_answer(c, &a, &why, a.errnum < 0 ? -1 : secret_handover_fd(c->handover));
+}
+
+/* -------------------------------------------------------------------------------------------------
+ * operations */
+
+static int take_gift(struct connection *c, const struct agent_request *q, int *fd, struct error *e)
+{
+    switch (q->n) {
+    case AGENT_ENVIRONMENT:
+        return q->size > KEY_ENVIRONMENT_MAX ? -EPROTO : secret_receive(*fd, q->size, &c->who.environment, e);
+    case AGENT_TOKEN:
+        return q->size > KEY_ENVIRONMENT_MAX ? -EPROTO : secret_receive(*fd, q->size, &c->who.token, e);
+    case AGENT_CLOUDS:
+        c->who.clouds_fd = TAKE_FD(*fd);
+        return 0;
+    case AGENT_SECURE:
+        c->who.secure_fd = TAKE_FD(*fd);
+        return 0;
+    case AGENT_HOST_SECRET:
+        c->who.host_secret_fd = TAKE_FD(*fd);
+        return 0;
+    default:
+        return -EPROTO;
+    }
+}
+
+static int open_manager(struct connection *c, struct error *e)
+{
+    const struct keymgr_ops *ops = network_manager(c->manager);
+    if (!ops)
+        return error_set(e, -EINVAL, "key manager %s: mayfly-keyagent has none of this name", c->manager);
+    int r = ops->open(ops, &c->config, &c->who, &c->km, e);
+    if (r == 0)
+        c->km->ops = ops;
+    return r;
+}
+
+static int fetch(struct connection *c, const char *id)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    struct error why = ERROR_NONE;
+    int r = keymgr_fetch(c->km, id, &key, &why);
+    return r < 0 ? answer_plain(c, r, &why) : answer_secret(c, key);
+}
+
+/* All secrets behind each other, in the order of the wants. */
+static int join(const struct key_made made[], size_t n, struct secret **ret, struct error *e)
+{
+    size_t size = 0, at = 0;
+    for (size_t i = 0; i < n; i++)
+        size += secret_size(made[i].secret);
+    int r = secret_new(size, ret, e);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        memcpy(secret_bytes(*ret) + at, secret_peek(made[i].secret), secret_size(made[i].secret));
+        at += secret_size(made[i].secret);
+    }
+    return r;
+}
+
+static int answer_made(struct connection *c, const struct key_made made[], size_t n)
+{
+    _cleanup_free_ struct agent_id *ids = calloc(n, sizeof *ids);
+    _cleanup_secret_ struct secret *all = NULL;
+    struct error why = ERROR_NONE;
+    int r = ids ? join(made, n, &all, &why) : error_memory(&why);
+    if (r < 0)
+        return answer_plain(c, r, &why);
+    for (size_t i = 0; i < n; i++)
+        memcpy(ids[i].id, made[i].id, sizeof ids[i].id);
+    r = answer_records(c, ids, n, sizeof *ids);
+    return r < 0 ? r : answer_secret(c, all);
+}
+
+static int create(struct connection *c, const struct agent_request *q, int fd)
+{
+    struct error why = ERROR_NONE;
+    size_t n = q->n;
+    if (n == 0 || n > AGENT_KEYS_MAX)
+        return -EPROTO;
+    _cleanup_free_ struct key_info *want = calloc(n, sizeof *want);
+    _cleanup_free_ struct key_made *made = calloc(n, sizeof *made);
+    if (!want || !made)
+        return answer_plain(c, error_memory(&why), &why);
+    if (fd < 0 || fd_pread_all(fd, want, n * sizeof *want, 0) < 0)
+        return -EPROTO;
+    for (size_t i = 0; i < n; i++)
+        want[i].owner[UUID_TEXT - 1] = want[i].vg[VG_NAME_MAX - 1] = '\0';
+    int r = keymgr_create_many(c->km, want, n, made, &why);
+    r = r < 0 ? answer_plain(c, r, &why) : answer_made(c, made, n);
+    for (size_t i = 0; i < n; i++)
+        secret_free(made[i].secret);
+    return r;
+}
+
+static int list(struct connection *c)
+{
+    _cleanup_free_ struct key_info *keys = NULL;
+    struct error why = ERROR_NONE;
+    size_t n = 0;
+    int r = keymgr_list(c->km, &keys, &n, &why);
+    if (r == 0 && n > AGENT_KEYS_MAX)
+        r = error_set(&why, -E2BIG, "key manager %s: has more than %d keys of this host", c->manager,
+                      AGENT_KEYS_MAX);
+    return r < 0 ? answer_plain(c, r, &why) : answer_records(c, keys, n, sizeof *keys);
+}
+
+static int diagnose(struct connection *c)
+{
+    struct key_finding findings[KEY_FINDINGS_MAX];
+    struct error why = ERROR_NONE;
+    size_t n = 0;
+    int r = keymgr_diagnose(c->km, findings, &n, &why);
+    return r < 0 ? answer_plain(c, r, &why) : answer_records(c, findings, n, sizeof *findings);
+}
+
+/* < 0: the connection cannot go on; what goes wrong with a key is an answer. */
+static int answer(struct connection *c, const struct agent_request *q, int *fd)
+{
+    struct error why = ERROR_NONE;
+    switch (q->op) {
+    case AGENT_GIVE:
+        return c->km ? -EPROTO : take_gift(c, q, fd, NULL);
+    case AGENT_OPEN:
+        return c->km ? -EPROTO : answer_plain(c, open_manager(c, &why), &why);
+    case AGENT_DONE:
+        return 0;
+    default:
+        break;
+    }
+    if (!c->km)
+        return -EPROTO;
+    switch (q->op) {
+    case AGENT_CREATE:
+        return create(c, q, *fd);
+    case AGENT_FETCH:
+        return fetch(c, q->id);
+    case AGENT_MAY_DESTROY:
+        return answer_plain(c, keymgr_may_destroy(c->km, q->id, &why), &why);
+    case AGENT_DESTROY:
+        return answer_plain(c, keymgr_destroy(c->km, q->id, &why), &why);
+    case AGENT_LIST:
+        return list(c);
+    case AGENT_GRANT:
+        return answer_plain(c, keymgr_grant(c->km, q->id, *q->user ? q->user : NULL, q->allowed, &why), &why);
+    case AGENT_DIAGNOSE:
+        return diagnose(c);
+    default:
+        return -EPROTO;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ the
+ * connection */
+
+static int receive_hello(struct connection *c)
+{
+    _cleanup_free_ struct agent_hello *hello = calloc(1, sizeof *hello);
+    _cleanup_close_ int fd = -1;
+    size_t size = 0;
+    if (!hello)
+        return -ENOMEM;
+    int r = packet_receive(c->socket, hello, sizeof *hello, &size, &fd);
+    if (r < 0)
+        return r;
+    if (size != sizeof *hello || hello->version != AGENT_VERSION)
+        return -EPROTO;
+    hello->manager[sizeof hello->manager - 1] = hello->cloud[sizeof hello->cloud - 1] = '\0';
+    memcpy(c->manager, hello->manager, sizeof c->manager);
+    memcpy(c->who.cloud, hello->cloud, sizeof c->who.cloud);
+    c->config = hello->config;
+    return 0;
+}
+
+static int serve(struct connection *c)
+{
+    int r = receive_hello(c);
+    while (r == 0) {
+        _cleanup_close_ int fd = -1;
+        struct agent_request q;
+        size_t size = 0;
+        r = packet_receive(c->socket, &q, sizeof q, &size, &fd);
+        c->handover =
+            secret_handover_end(c->handover); /* whatever came, the other end has what it was given */
+        if (r == 0 && size != sizeof q)
+            r = -EPROTO;
+        if (r < 0)
+            break;
+        q.id[sizeof q.id - 1] = q.user[sizeof q.user - 1] = '\0';
+        r = answer(c, &q, &fd);
+    }
+    return r;
+}
+
+int keyagent_serve(int socket, struct error *e)
+{
+    struct connection c = {.socket = socket, .who = KEY_CONTEXT_NONE};
+    int r = serve(&c);
+    secret_handover_end(c.handover);
+    keymgr_close(c.km);
+    key_context_end(&c.who);
+    if (r == -ECONNRESET)
+        return 0;
+    return error_set(e, r, "mayfly-keyagent: the connection broke: %s", strerror(-r));
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one connection to mayfly-keyagent: starting it, giving it the caller's context, asking, ending. */
+#pragma once
+
+#include "keys/agent-wire.h"
+
+#include <sys/types.h>
+
+struct agent_link {
+    int socket; /* -1: not started */
+    pid_t pid;
+    unsigned deadline_sec; /* for one answer */
+};
+#define AGENT_LINK_NONE ((struct agent_link){.socket = -1})
+
+/* Starts the program of `who`, and has it open the manager `name`. */
+int agent_link_start(struct agent_link *l, const char *name, const struct config *c,
+                     const struct key_context *who, struct error *e) _must_check_;
+
+/* Sends a request; `fd` -1: without a descriptor. */
+int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
+                    struct error *e) _must_check_;
+
+/* The answer; ret_fd is -1 where no descriptor came. An answer that is an error becomes the error. */
+int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_fd,
+                       struct error *e) _must_check_;
+
+/* Lets it end by itself, for a while. */
+void agent_link_end(struct agent_link *l);

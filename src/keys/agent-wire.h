@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes between mayfly and mayfly-keyagent (a socketpair, AF_UNIX, SOCK_SEQPACKET): fixed structs in the
+ * host's own byte order, at most one descriptor a packet. Both ends are of one version, and were built
+ * together.
+ *
+ *     mayfly                                     mayfly-keyagent
+ *       | struct agent_hello -->                   |
+ *       | struct agent_request GIVE [fd] -->       |  for each part of the caller's context that there is
+ *       | struct agent_request ... [fd] -->        |
+ *       | <-- struct agent_answer [fd]             |
+ *       | <-- struct agent_answer [secrets]        |  after CREATE alone
+ *       | struct agent_request DONE -->            |  the secrets were received: FETCH and CREATE
+ *
+ * Neither believes the other: mayfly-keyagent reads what a network says, and mayfly what it is told by that.
+ */
+#pragma once
+
+#include "keys/keymgr.h"
+
+#define AGENT_VERSION  1
+#define AGENT_NAME_MAX 24
+#define AGENT_KEYS_MAX 4096
+
+enum agent_op {
+    AGENT_GIVE,   /* `n` is an enum agent_gift, `size` that of a secret; no answer */
+    AGENT_OPEN,   /* all was given: answers whether the manager opened */
+    AGENT_CREATE, /* fd: `n` struct key_info; answers n struct agent_id, then the secrets behind each other */
+    AGENT_FETCH,  /* id; answers the secret */
+    AGENT_MAY_DESTROY, /* id */
+    AGENT_DESTROY,     /* id */
+    AGENT_LIST,        /* answers `n` struct key_info */
+    AGENT_GRANT,       /* id, user ("": the host's), allowed */
+    AGENT_DIAGNOSE,    /* answers `n` struct key_finding */
+    AGENT_DONE,        /* no answer */
+};
+
+enum agent_gift {
+    AGENT_ENVIRONMENT,
+    AGENT_TOKEN,
+    AGENT_CLOUDS,
+    AGENT_SECURE,
+    AGENT_HOST_SECRET,
+    AGENT_GIFTS
+};
+
+struct agent_hello {
+    uint32_t version;
+    char manager[AGENT_NAME_MAX];
+    char cloud[KEY_CLOUD_MAX];
+    struct config config;
+};
+
+struct agent_request {
+    uint32_t op;
+    uint32_t n;
+    uint64_t size;
+    char id[KEY_ID_MAX];
+    char user[KEY_USER_MAX];
+    uint8_t allowed;
+};
+
+struct agent_id {
+    char id[KEY_ID_MAX];
+};
+
+struct agent_answer {
+    int32_t errnum; /* 0 or a negative errno */
+    uint32_t n;
+    uint64_t size; /* of a secret; bytes */
+    char text[sizeof((struct error *)0)->text];
+};

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stands in, in mayfly, for the key managers that talk to a network: each operation is a request to
+ * mayfly-keyagent, which is started by the first one and ends with the manager. */
+#include "base/fd.h"
+#include "keys/agent-connect.h"
+#include "keys/keymgr.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct agent {
+    struct keymgr base;
+    const char *name;
+    struct config config;
+    const struct key_context *who; /* outlives the manager: it is the session's */
+    struct agent_link link;
+};
+
+static int agent_open(const struct keymgr_ops *self, const struct config *c, const struct key_context *who,
+                      struct keymgr **ret, struct error *e)
+{
+    struct agent *a = calloc(1, sizeof *a);
+    if (!a)
+        return error_memory(e);
+    a->name = self->name;
+    a->config = *c;
+    a->who = who;
+    a->link = AGENT_LINK_NONE;
+    *ret = &a->base;
+    return 0;
+}
+
+static void agent_close(struct keymgr *km)
+{
+    struct agent *a = (struct agent *)km;
+    agent_link_end(&a->link);
+    free(a);
+}
+
+/* One request and its answer. A link that broke is not used again: the next request starts another. */
+static int call(struct agent *a, const struct agent_request *q, int fd, struct agent_answer *answer,
+                int *ret_fd, struct error *e)
+{
+    int r = a->link.socket >= 0 ? 0 : agent_link_start(&a->link, a->name, &a->config, a->who, e);
+    if (r == 0)
+        r = agent_link_send(&a->link, q, fd, e);
+    if (r == 0)
+        r = agent_link_receive(&a->link, answer, ret_fd, e);
+    if (r == -EPROTO || (r < 0 && a->link.pid == 0))
+        agent_link_end(&a->link);
+    return r;
+}
+
+static int error_form(struct error *e)
+{
+    return error_set(e, -EPROTO, "mayfly-keyagent: its answer has a wrong form; install all of one version");
+}
+
+static int put_id(char field[KEY_ID_MAX], const char *id, struct error *e)
+{
+    return str_copy(field, KEY_ID_MAX, id) < 0 ? error_set(e, -EINVAL, "key %.64s: its id is too long", id)
+                                               : 0;
+}
+
+/* An operation on one key that answers nothing. */
+static int simple(struct keymgr *km, enum agent_op op, const char *id, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    struct agent_request q = {.op = op};
+    struct agent_answer answer;
+    int r = put_id(q.id, id, e);
+    return r < 0 ? r : call((struct agent *)km, &q, -1, &answer, &fd, e);
+}
+
+static int agent_may_destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    return simple(km, AGENT_MAY_DESTROY, id, e);
+}
+
+static int agent_destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    return simple(km, AGENT_DESTROY, id, e);
+}
+
+static int agent_grant(struct keymgr *km, const char *id, const char *user, bool allowed, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    struct agent_request q = {.op = AGENT_GRANT, .allowed = allowed};
+    struct agent_answer answer;
+    int r = put_id(q.id, id, e);
+    if (r == 0 && str_copy(q.user, sizeof q.user, user ? user : "") < 0)
+        r = error_set(e, -EINVAL, "user %.64s: is too long for an id", user);
+    return r < 0 ? r : call((struct agent *)km, &q, -1, &answer, &fd, e);
+}
+
+/* Takes `size` bytes of secrets out of `fd`, and tells the other end that they are here. */
+static int receive_secret(struct agent *a, int fd, size_t size, struct secret **ret, struct error *e)
+{
+    int r = fd < 0 || size == 0 ? error_form(e) : secret_receive(fd, size, ret, e);
+    if (r == 0)
+        r = agent_link_send(&a->link, &(struct agent_request){.op = AGENT_DONE}, -1, e);
+    return r;
+}
+
+static int agent_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
+{
+    struct agent *a = (struct agent *)km;
+    _cleanup_close_ int fd = -1;
+    struct agent_request q = {.op = AGENT_FETCH};
+    struct agent_answer answer;
+    int r = put_id(q.id, id, e);
+    if (r == 0)
+        r = call(a, &q, -1, &answer, &fd, e);
+    if (r < 0)
+        return r;
+    if (answer.size < KEY_BITS_MIN / 8 || answer.size > KEY_BITS_MAX / 8)
+        return error_form(e);
+    return receive_secret(a, fd, answer.size, ret, e);
+}
+
+/* Reads `n` records of `size` bytes out of a file that the other end made; the caller frees. */
+static int read_records(int fd, size_t n, size_t size, void **ret, struct error *e)
+{
+    void *records = calloc(n ? n : 1, size);
+    if (!records)
+        return error_memory(e);
+    int r = n ? fd_pread_all(fd, records, n * size, 0) : 0;
+    if (r < 0) {
+        free(records);
+        return error_form(e);
+    }
+    *ret = records;
+    return 0;
+}
+
+static bool id_valid(const char id[KEY_ID_MAX])
+{
+    return memchr(id, '\0', KEY_ID_MAX) && *id && str_made_of(id, "_+.-/=!:#&");
+}
+
+/* Cuts the secrets, which lie behind each other, into the keys. */
+static int cut(const struct key_info want[], size_t n, const struct agent_id ids[], const struct secret *all,
+               struct key_made ret[], struct error *e)
+{
+    size_t at = 0;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        size_t size = want[i].bits / 8;
+        r = id_valid(ids[i].id) ? secret_new(size, &ret[i].secret, e) : error_form(e);
+        if (r < 0)
+            break;
+        memcpy(secret_bytes(ret[i].secret), secret_peek(all) + at, size);
+        memcpy(ret[i].id, ids[i].id, KEY_ID_MAX);
+        at += size;
+    }
+    for (size_t i = 0; r < 0 && i < n; i++)
+        ret[i].secret = secret_free(ret[i].secret);
+    return r;
+}
+
+static int agent_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
+                             struct error *e)
+{
+    struct agent *a = (struct agent *)km;
+    _cleanup_close_ int wants_fd = -1, ids_fd = -1, secrets_fd = -1;
+    _cleanup_free_ void *ids = NULL;
+    _cleanup_secret_ struct secret *all = NULL;
+    struct agent_answer answer;
+    size_t size = 0;
+    for (size_t i = 0; i < n; i++)
+        size += want[i].bits / 8;
+    int r = n > AGENT_KEYS_MAX ? -E2BIG : fd_memfd("mayfly keys", want, n * sizeof *want, &wants_fd);
+    if (r < 0)
+        return error_set(e, r, "mayfly-keyagent: cannot be asked for %zu keys: %s", n, strerror(-r));
+    r = call(a, &(struct agent_request){.op = AGENT_CREATE, .n = (uint32_t)n}, wants_fd, &answer, &ids_fd, e);
+    if (r == 0)
+        r = answer.n == n ? read_records(ids_fd, n, sizeof(struct agent_id), &ids, e) : error_form(e);
+    if (r == 0)
+        r = agent_link_receive(&a->link, &answer, &secrets_fd, e);
+    if (r == 0)
+        r = answer.size == size ? receive_secret(a, secrets_fd, size, &all, e) : error_form(e);
+    return r < 0 ? r : cut(want, n, ids, all, ret, e);
+}
+
+static bool info_valid(const struct key_info *k)
+{
+    return id_valid(k->id) && memchr(k->owner, '\0', sizeof k->owner) && uuid_valid(k->owner) &&
+           memchr(k->vg, '\0', sizeof k->vg) && config_vg_name_valid(k->vg) &&
+           (k->scope == KEY_SCOPE_INSTANCE || k->scope == KEY_SCOPE_BATCH);
+}
+
+static int agent_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    _cleanup_free_ void *records = NULL;
+    struct agent_answer answer;
+    int r = call((struct agent *)km, &(struct agent_request){.op = AGENT_LIST}, -1, &answer, &fd, e);
+    if (r == 0)
+        r = read_records(fd, answer.n, sizeof(struct key_info), &records, e);
+    if (r < 0)
+        return r;
+    const struct key_info *keys = records;
+    for (size_t i = 0; i < answer.n; i++)
+        if (!info_valid(&keys[i]))
+            return error_form(e);
+    *ret_n = answer.n;
+    *ret = answer.n ? TAKE_PTR(records) : NULL;
+    return 0;
+}
+
+static int agent_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
+                          struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    struct agent_answer answer;
+    int r = call((struct agent *)km, &(struct agent_request){.op = AGENT_DIAGNOSE}, -1, &answer, &fd, e);
+    if (r < 0)
+        return r;
+    if (answer.n > KEY_FINDINGS_MAX || fd_pread_all(fd, ret, answer.n * sizeof *ret, 0) < 0)
+        return error_form(e);
+    for (size_t i = 0; i < answer.n; i++) {
+        ret[i].what[sizeof ret[i].what - 1] = ret[i].text[sizeof ret[i].text - 1] = '\0';
+        str_tame(ret[i].what);
+        str_tame(ret[i].text);
+    }
+    *ret_n = answer.n;
+    return 0;
+}
+
+const struct keymgr_ops keymgr_barbican = {
+    .name = "barbican",
+    .durable = true,
+    .open = agent_open,
+    .create_many = agent_create_many,
+    .fetch = agent_fetch,
+    .may_destroy = agent_may_destroy,
+    .destroy = agent_destroy,
+    .list = agent_list,
+    .grant = agent_grant,
+    .diagnose = agent_diagnose,
+    .close = agent_close,
+};

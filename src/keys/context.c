@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See context.h. */
+#include "keys/context.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+#define TOKEN_MAX 16384
+#define PREFIX    "OS_"
+
+static bool holds_secret(const char *variable)
+{
+    static const char *const names[] = {
+        "OS_PASSWORD=", "OS_TOKEN=", "OS_AUTH_TOKEN=", "OS_APPLICATION_CREDENTIAL_SECRET="};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (str_starts(variable, names[i]))
+            return true;
+    return false;
+}
+
+static int copy_variables(struct secret **ret, struct error *e)
+{
+    size_t size = 0, at = 0;
+    for (char **v = environ; v && *v; v++)
+        if (str_starts(*v, PREFIX))
+            size += strlen(*v) + 1;
+    if (size == 0)
+        return 0;
+    if (size > KEY_ENVIRONMENT_MAX)
+        return error_set(e, -E2BIG, "OS_* variables: are longer than %d bytes", KEY_ENVIRONMENT_MAX);
+    int r = secret_new(size, ret, e);
+    for (char **v = environ; r == 0 && *v; v++)
+        if (str_starts(*v, PREFIX)) {
+            size_t n = strlen(*v) + 1;
+            memcpy(secret_bytes(*ret) + at, *v, n);
+            at += n;
+        }
+    return r;
+}
+
+/* The environment is where the kernel put it at exec, for /proc/PID/environ to show: what is secret is
+ * overwritten. */
+static void clear_variables(void)
+{
+    for (char **v = environ; v && *v;) {
+        if (!str_starts(*v, PREFIX)) {
+            v++;
+            continue;
+        }
+        char *value = strchr(*v, '=');
+        if (value && holds_secret(*v))
+            explicit_bzero(value + 1, strlen(value + 1));
+        for (char **next = v; (next[0] = next[1]); next++) {
+        }
+    }
+}
+
+static int read_token(int fd, struct secret **ret, struct error *e)
+{
+    _cleanup_secret_ struct secret *room = NULL;
+    size_t n = 0;
+    int r = secret_new(TOKEN_MAX + 1, &room, e);
+    if (r < 0)
+        return r;
+    for (;;) {
+        ssize_t got = read(fd, secret_bytes(room) + n, TOKEN_MAX + 1 - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set(e, errno, "--token-fd %d: cannot be read: %m", fd);
+        if (got == 0)
+            break;
+        n += (size_t)got;
+        if (n > TOKEN_MAX)
+            return error_set(e, -EINVAL, "--token-fd %d: has more than the %d bytes of a token", fd,
+                             TOKEN_MAX);
+    }
+    while (n > 0 && strchr("\r\n", secret_peek(room)[n - 1]))
+        n--;
+    if (n == 0)
+        return error_set(e, -EINVAL, "--token-fd %d: there is no token in it", fd);
+    r = secret_new(n, ret, e);
+    if (r == 0)
+        memcpy(secret_bytes(*ret), secret_peek(room), n);
+    return r;
+}
+
+static int open_in(const char *folder, const char *below, const char *name)
+{
+    char path[PATH_MAX];
+    if (!folder || !*folder ||
+        snprintf(path, sizeof path, "%s%s/%s", folder, below, name) >= (int)sizeof path)
+        return -1;
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+/* Where openstacksdk looks, in its order; secure.yaml lies beside clouds.yaml. */
+static int open_clouds(const char *named, struct key_context *ret, struct error *e)
+{
+    const struct {
+        const char *folder, *below;
+    } places[] = {{".", ""}, {getenv("HOME"), "/.config/openstack"}, {"/etc", "/openstack"}};
+    if (named && *named) {
+        ret->clouds_fd = open(named, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        return ret->clouds_fd < 0 ? error_set(e, errno, "OS_CLIENT_CONFIG_FILE %s: cannot be read: %m", named)
+                                  : 0;
+    }
+    for (size_t i = 0; ret->clouds_fd < 0 && i < ARRAY_SIZE(places); i++) {
+        ret->clouds_fd = open_in(places[i].folder, places[i].below, "clouds.yaml");
+        if (ret->clouds_fd >= 0)
+            ret->secure_fd = open_in(places[i].folder, places[i].below, "secure.yaml");
+    }
+    return 0;
+}
+
+/* The password of the host is nobody's but root's. A systemd credential is in a folder of the service alone.
+ */
+static int open_host_secret(const struct config *c, int *ret_fd, struct error *e)
+{
+    _cleanup_close_ int fd = open_in(getenv("CREDENTIALS_DIRECTORY"), "", "mayfly.barbican");
+    struct stat st;
+    if (fd >= 0) {
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+    }
+    fd = *c->host_password_file ? open(c->host_password_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+                                : -1;
+    if (fd < 0) /* not there, or not for this user: then the host's credentials are not for him either */
+        return 0;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & 077))
+        return error_set(
+            e, -EPERM, "%s: holds the password of the host, but others than its owner can read it; chmod 600",
+            c->host_password_file);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int key_context_take(const struct config *c, const char *cloud, int token_fd, struct key_context *ret,
+                     struct error *e)
+{
+    char clouds_file[PATH_MAX] = "";
+    *ret = KEY_CONTEXT_NONE;
+    if (!cloud && !(cloud = getenv("OS_CLOUD")))
+        cloud = "";
+    int r = str_copy(ret->cloud, sizeof ret->cloud, cloud);
+    if (r < 0)
+        return error_set(e, r, "cloud %.64s: its name is too long", cloud);
+    if (getenv("OS_CLIENT_CONFIG_FILE") &&
+        str_copy(clouds_file, sizeof clouds_file, getenv("OS_CLIENT_CONFIG_FILE")) < 0)
+        return error_set(e, -ENAMETOOLONG, "OS_CLIENT_CONFIG_FILE: is too long");
+    r = copy_variables(&ret->environment, e);
+    clear_variables();
+    if (r == 0 && token_fd >= 0)
+        r = read_token(token_fd, &ret->token, e);
+    if (r == 0 && ret->cloud[0])
+        r = open_clouds(clouds_file, ret, e);
+    return r < 0 ? r : open_host_secret(c, &ret->host_secret_fd, e);
+}
+
+void key_context_end(struct key_context *who)
+{
+    who->environment = secret_free(who->environment);
+    who->token = secret_free(who->token);
+    who->clouds_fd = fd_close(who->clouds_fd);
+    who->secure_fd = fd_close(who->secure_fd);
+    who->host_secret_fd = fd_close(who->host_secret_fd);
+}

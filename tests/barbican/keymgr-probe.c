@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks a key manager for what the lines of its standard input say, and answers each with a line:
+ *
+ *     keymgr-probe MANAGER CONFIG AGENT
+ *
+ *     create N BITS            ok ID:SHA256...
+ *     fetch ID                 ok SHA256             (of the key: keys are never shown)
+ *     may-destroy ID | destroy ID | grant ID | revoke ID
+ *     list                     ok ID...
+ *     diagnose                 ok WHAT=RESULT...
+ *
+ * or `error EXIT-STATUS SENTENCE`. The caller's context is that of the environment; CLOUD and TOKEN_FD stand
+ * for
+ * --os-cloud and --token-fd. */
+#include "base/str.h"
+#include "keys/keymgr.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+
+#define KEYS_MAX 64
+
+static void print_hash(const struct secret *key)
+{
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    char hex[2 * sizeof hash + 1];
+    SHA256(secret_peek(key), secret_size(key), hash);
+    str_hex(hash, sizeof hash, hex);
+    printf("%s", hex);
+}
+
+static int create(struct keymgr *km, size_t n, uint32_t bits, struct error *e)
+{
+    struct key_info want[KEYS_MAX];
+    struct key_made made[KEYS_MAX];
+    n = n < KEYS_MAX ? n : KEYS_MAX;
+    for (size_t i = 0; i < n; i++) {
+        want[i] = (struct key_info){.vg = "vg0", .bits = bits};
+        uuid_make(want[i].owner);
+    }
+    int r = keymgr_create_many(km, want, n, made, e);
+    if (r < 0)
+        return r;
+    printf("ok");
+    for (size_t i = 0; i < n; i++) {
+        printf(" %s:", made[i].id);
+        print_hash(made[i].secret);
+        secret_free(made[i].secret);
+    }
+    printf("\n");
+    return 0;
+}
+
+static int fetch(struct keymgr *km, const char *id, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    int r = keymgr_fetch(km, id, &key, e);
+    if (r < 0)
+        return r;
+    printf("ok ");
+    print_hash(key);
+    printf("\n");
+    return 0;
+}
+
+static int list(struct keymgr *km, struct error *e)
+{
+    _cleanup_free_ struct key_info *keys = NULL;
+    size_t n = 0;
+    int r = keymgr_list(km, &keys, &n, e);
+    if (r < 0)
+        return r;
+    printf("ok");
+    for (size_t i = 0; i < n; i++)
+        printf(" %s", keys[i].id);
+    printf("\n");
+    return 0;
+}
+
+static int diagnose(struct keymgr *km, struct error *e)
+{
+    struct key_finding f[KEY_FINDINGS_MAX];
+    size_t n = 0;
+    int r = keymgr_diagnose(km, f, &n, e);
+    if (r < 0)
+        return r;
+    printf("ok");
+    for (size_t i = 0; i < n; i++)
+        printf(" %s=%d (%s)", f[i].what, f[i].result, f[i].text);
+    printf("\n");
+    return 0;
+}
+
+static int done(int r)
+{
+    if (r == 0)
+        printf("ok\n");
+    return r;
+}
+
+static int obey(struct keymgr *km, char *line, struct error *e)
+{
+    const char *verb = strtok(line, " \n"), *first = strtok(NULL, " \n"), *second = strtok(NULL, " \n");
+    verb = verb ? verb : "";
+    first = first ? first : "";
+    if (streq(verb, "create"))
+        return create(km, strtoul(first, NULL, 10), second ? (uint32_t)strtoul(second, NULL, 10) : 512, e);
+    if (streq(verb, "fetch"))
+        return fetch(km, first, e);
+    if (streq(verb, "may-destroy"))
+        return done(keymgr_may_destroy(km, first, e));
+    if (streq(verb, "destroy"))
+        return done(keymgr_destroy(km, first, e));
+    if (streq(verb, "grant") || streq(verb, "revoke"))
+        return done(keymgr_grant(km, first, NULL, streq(verb, "grant"), e));
+    if (streq(verb, "list"))
+        return list(km, e);
+    if (streq(verb, "diagnose"))
+        return diagnose(km, e);
+    return error_set(e, -EINVAL, "%s: what is that?", verb);
+}
+
+static int run(const char *manager, const char *config, const char *agent, struct error *e)
+{
+    static struct config c;
+    struct key_context who = KEY_CONTEXT_NONE;
+    _cleanup_keymgr_ struct keymgr *km = NULL;
+    const char *token_fd = getenv("TOKEN_FD");
+    char line[512];
+    int r = config_load(config, CONFIG_ANY_OWNER, &c, e);
+    if (r == 0)
+        r = key_context_take(&c, getenv("CLOUD"), token_fd ? atoi(token_fd) : -1, &who, e);
+    if (r == 0)
+        r = str_copy(who.agent_program, sizeof who.agent_program, agent);
+    if (r == 0)
+        r = keymgr_open(&c, &who, manager, &km, e);
+    while (r == 0 && fgets(line, sizeof line, stdin)) {
+        struct error why = ERROR_NONE;
+        int result = obey(km, line, &why);
+        if (result < 0)
+            printf("error %d %s\n", exit_code(result), why.text);
+        fflush(stdout);
+    }
+    km = keymgr_close(km);
+    key_context_end(&who);
+    return r;
+}
+
+int main(int argc, char *argv[])
+{
+    struct error e = ERROR_NONE;
+    if (argc != 4) {
+        fprintf(stderr, "Usage: keymgr-probe MANAGER CONFIG AGENT\n");
+        return EXIT_USAGE;
+    }
+    int r = run(argv[1], argv[2], argv[3], &e);
+    if (r < 0)
+        printf("error %d %s\n", exit_code(r), e.text);
+    return exit_code(r);
+}
