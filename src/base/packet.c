@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See packet.h. It never trusts the other end: what does not fit is refused, and every descriptor that came with
- * it is closed at once, so that nobody can fill our table of descriptors.
+/* See packet.h. It never trusts the other end: what does not fit is refused, and every descriptor that came
+ * with it is closed at once, so that nobody can fill our table of descriptors.
  */
 #include "base/packet.h"
 

@@ -29,13 +29,30 @@ static int set_verbose(void *target, const char *value, struct error *e)
     return 0;
 }
 
-static int set_progress_fd(void *target, const char *value, struct error *e)
+static int set_fd(int *field, const char *value, struct error *e)
 {
     uint64_t fd = 0;
     if (str_to_u64(value, &fd) < 0 || fd > 1023 || fcntl((int)fd, F_GETFD) < 0)
         return error_set(e, -EINVAL, "%s is not an open file descriptor", value);
-    ((struct globals *)target)->progress_fd = (int)fd;
+    *field = (int)fd;
     return 0;
+}
+
+static int set_progress_fd(void *target, const char *value, struct error *e)
+{
+    return set_fd(&((struct globals *)target)->progress_fd, value, e);
+}
+
+static int set_cloud(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    ((struct globals *)target)->cloud = value;
+    return 0;
+}
+
+static int set_token_fd(void *target, const char *value, struct error *e)
+{
+    return set_fd(&((struct globals *)target)->token_fd, value, e);
 }
 
 CLI_FLAG(set_help, struct globals, help)
@@ -44,6 +61,8 @@ const struct cli_option global_options[] = {
     {"config-file", 0, "FILE", "read this configuration instead of /etc/mayfly", set_config},
     {"json", 0, NULL, "print JSON, for programs", set_json},
     {"progress-fd", 0, "N", "write progress as lines to descriptor N", set_progress_fd},
+    {"os-cloud", 0, "NAME", "use the credentials of this cloud of clouds.yaml", set_cloud},
+    {"token-fd", 0, "N", "read a token of Keystone's from descriptor N", set_token_fd},
     {"quiet", 'q', NULL, "errors only", set_quiet},
     {"verbose", 'v', NULL, "tell each step; twice: more", set_verbose},
     {"help", 'h', NULL, "show this help", set_help},

@@ -7,7 +7,9 @@
 struct globals {
     const char *config_path; /* NULL: the installed configuration */
     bool json;
-    int progress_fd; /* -1: none */
+    int progress_fd;   /* -1: none */
+    const char *cloud; /* of clouds.yaml; NULL: as OS_CLOUD says */
+    int token_fd;      /* -1: none */
     bool help;
     bool version;
 };

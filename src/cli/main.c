@@ -73,7 +73,7 @@ static const struct verb *find_verb(const char *name)
 
 static int run(int argc, char **argv, struct error *e)
 {
-    struct globals g = {.progress_fd = -1};
+    struct globals g = {.progress_fd = -1, .token_fd = -1};
     const struct cli_group groups[] = {{global_options, &g}};
     int n = 0;
     int r = cli_parse(argc, argv, groups, 1, true, &n, e);

@@ -13,20 +13,20 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The broker that belongs to this program: beside it, as in the folder that it was built in, or where it is
- * installed. Whoever can put a file beside us could have replaced us as well. */
-static void find_broker(char path[PATH_MAX])
+/* The program `name` that belongs to this one: beside it, in the `folder` beside that it was built in, or
+ * where it is installed. Whoever can put a file beside us could have replaced us as well. */
+static void find_program(const char *folder, const char *name, char path[PATH_MAX])
 {
-    static const char *const beside[] = {"mayfly-broker", "../broker/mayfly-broker"};
+    const char *const between[] = {"", folder};
     char self[PATH_MAX / 2] = "";
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     char *slash = n > 0 ? strrchr(self, '/') : NULL;
-    for (size_t i = 0; slash && i < ARRAY_SIZE(beside); i++) {
-        snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, beside[i]);
+    for (size_t i = 0; slash && i < ARRAY_SIZE(between); i++) {
+        snprintf(path, PATH_MAX, "%.*s/%s%s", (int)(slash - self), self, between[i], name);
         if (access(path, X_OK) == 0)
             return;
     }
-    snprintf(path, PATH_MAX, "%s/mayfly-broker", MAYFLY_LIBEXECDIR);
+    snprintf(path, PATH_MAX, "%s/%s", MAYFLY_LIBEXECDIR, name);
 }
 
 static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
@@ -35,7 +35,7 @@ static int reach_broker(const struct globals *g, struct broker **ret, struct err
         return broker_connect(BROKER_SOCKET, ret, e);
 
     char program[PATH_MAX];
-    find_broker(program);
+    find_program("../broker/", "mayfly-broker", program);
     int r = broker_fork(program, g->config_path, ret, e);
     return r < 0 ? r : privileges_drop(e);
 }
@@ -59,20 +59,27 @@ int session_open(const struct globals *g, enum session_virt virt, struct session
         return error_memory(e);
     privileges_harden();
     signals_install();
-    int r = reach_broker(g, &s->broker, e);
+    s->who = KEY_CONTEXT_NONE;
+    int r = config_load(g->config_path, CONFIG_ANY_OWNER, &s->config, e);
     if (r == 0)
-        r = config_load(g->config_path, CONFIG_ANY_OWNER, &s->config, e);
+        r = key_context_take(&s->config, g->cloud, g->token_fd, &s->who, e);
+    if (r == 0)
+        r = reach_broker(g, &s->broker, e);
     if (r == 0)
         r = reach_libvirt(s, virt, e);
     if (r < 0)
         return r;
 
+    find_program("../keyagent/", "mayfly-keyagent", s->who.agent_program);
     progress_init(&s->progress, g->progress_fd);
     s->context = (struct context){
         .config = &s->config,
         .broker = s->broker,
         .virt = s->virt,
+        .find_keymgr = keymgr_find,
         .open_keymgr = keymgr_open,
+        .who = &s->who,
+        .managers = &s->managers,
         .import = image_import,
         .reporter = &s->progress.reporter,
         .stopped = signals_stopped,
@@ -85,6 +92,8 @@ struct session *session_close(struct session *s)
 {
     if (s) {
         progress_end(&s->progress);
+        key_managers_end(&s->managers);
+        key_context_end(&s->who);
         virt_disconnect(s->virt);
         broker_disconnect(s->broker);
         free(s);

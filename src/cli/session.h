@@ -8,9 +8,11 @@
 
 struct session {
     struct config config;
+    struct key_context who;
     struct broker *broker;
     struct virt *virt;
     struct progress progress;
+    struct key_managers managers;
     struct context context;
 };
 
@@ -19,8 +21,8 @@ enum session_virt {
     SESSION_VIRT_WANTED, /* without libvirt the verb says less; context.virt is NULL then */
 };
 
-/* In this order: root forks the broker and gives up being root (others connect to the socket), then the
- * configuration is read, then libvirt is asked. */
+/* In this order: the configuration is read and what says who asks is taken (and opened, but not parsed), root
+ * forks the broker and gives up being root (others connect to the socket), then libvirt is asked. */
 int session_open(const struct globals *g, enum session_virt virt, struct session **ret,
                  struct error *e) _must_check_;
 struct session *session_close(struct session *s);

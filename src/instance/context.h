@@ -6,6 +6,7 @@
 #include "broker/client.h"
 #include "config/config.h"
 #include "image/image.h"
+#include "instance/managers.h"
 #include "keys/keymgr.h"
 #include "virt/virt.h"
 
@@ -22,10 +23,13 @@ struct context {
     struct broker *broker;
     struct virt *virt;
 
-    /* Opens a key manager by name: keymgr_open, or the double's. */
+    /* Finds and opens key managers by name: keymgr_find and keymgr_open, or the double's. Operations use
+     * context_keymgr(), which opens each once. */
+    const struct keymgr_ops *(*find_keymgr)(const char *name);
     int (*open_keymgr)(const struct config *c, const struct key_context *who, const char *name,
                        struct keymgr **ret, struct error *e);
     const struct key_context *who; /* asks them */
+    struct key_managers *managers; /* that are open; the owner of the context ends them */
 
     /* Writes the image to a device: image_import, or the double's. */
     int (*import)(struct image *i, int fd, const struct image_progress *progress, struct error *e);

@@ -2,6 +2,7 @@
 /* mayfly delete: from its first mark on there is no way back, only forward. An error leaves the rest doomed,
  * the domain stopped and the key perhaps not yet destroyed: recover finishes that.
  */
+#include "instance/keys.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
 
@@ -37,6 +38,8 @@ int instance_delete(const struct context *c, const char *name, bool *ret_changed
 
     struct removal removal = removal_of(m, i);
     r = removal_check(&removal, e);
+    if (r == 0)
+        r = keys_may_destroy(c, m->inventory, removal.volumes, removal.n_volumes, e);
     if (r == 0)
         r = steps_new(&s, e);
     if (r == 0)

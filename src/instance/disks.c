@@ -115,6 +115,14 @@ int disks_close(const struct context *c, void *disks, struct error *e)
     return close_all(c, disks, all, e);
 }
 
+bool disks_can_close(const struct disks *d)
+{
+    for (size_t n = 0; n < d->instance->n_volumes; n++)
+        if (volume_encrypted(d->instance->volumes[n]) && d->durable[n] && !d->missing[n])
+            return true;
+    return false;
+}
+
 bool disks_lose_data(const struct disks *d)
 {
     for (size_t n = 0; n < d->instance->n_volumes; n++)

@@ -37,6 +37,9 @@ int disks_open_undo(const struct context *c, void *disks, struct error *e);
 int disks_close(const struct context *c, void *disks, struct error *e);
 int disks_close_durable(const struct context *c, void *disks, struct error *e);
 
+/* Is there anything to close that may be closed? */
+bool disks_can_close(const struct disks *d);
+
 /* Would disks_close() lose data? */
 bool disks_lose_data(const struct disks *d);
 

@@ -4,19 +4,19 @@
  */
 #include "instance/keys.h"
 
-static int open_manager(const struct context *c, const struct volume *v, struct keymgr **ret,
-                        char id[KEY_ID_MAX], struct error *e)
+static int manager_of(const struct context *c, const struct volume *v, struct keymgr **ret,
+                      char id[KEY_ID_MAX], struct error *e)
 {
     char manager[KEY_ID_MAX];
     int r = key_ref_parse(v->key, manager, id, e);
-    return r < 0 ? r : c->open_keymgr(c->config, c->who, manager, ret, e);
+    return r < 0 ? r : context_keymgr(c, manager, ret, e);
 }
 
 int key_fetch(const struct context *c, const struct volume *v, struct secret **ret, struct error *e)
 {
-    _cleanup_keymgr_ struct keymgr *km = NULL;
+    struct keymgr *km = NULL;
     char id[KEY_ID_MAX];
-    int r = open_manager(c, v, &km, id, e);
+    int r = manager_of(c, v, &km, id, e);
     if (r == 0)
         r = keymgr_fetch(km, id, ret, e);
     if (r < 0)
@@ -26,12 +26,17 @@ int key_fetch(const struct context *c, const struct volume *v, struct secret **r
 
 int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e)
 {
-    _cleanup_keymgr_ struct keymgr *km = NULL;
-    char id[KEY_ID_MAX];
-    int r = open_manager(c, v, &km, id, e);
-    if (r == 0)
-        *ret = km->ops->durable;
-    return r;
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+    int r = key_ref_parse(v->key, manager, id, e);
+    if (r < 0)
+        return r;
+    const struct keymgr_ops *ops = c->find_keymgr(manager);
+    if (!ops)
+        return error_set(e, -EINVAL,
+                         "volume %s/%s: this Mayfly has no key manager %.64s; see its tag mayfly.key", v->vg,
+                         v->lv, manager);
+    *ret = ops->durable;
+    return 0;
 }
 
 const char *keys_doubt(const struct inventory *inventory, const char *vg)
@@ -70,9 +75,9 @@ static bool is_used(const struct inventory *inventory, const char *key, const st
 
 static int destroy(const struct context *c, const struct volume *v, struct error *e)
 {
-    _cleanup_keymgr_ struct keymgr *km = NULL;
+    struct keymgr *km = NULL;
     char id[KEY_ID_MAX];
-    int r = open_manager(c, v, &km, id, e);
+    int r = manager_of(c, v, &km, id, e);
     return r < 0 ? r : keymgr_destroy(km, id, e);
 }
 
@@ -91,15 +96,42 @@ static int destroy_shared(const struct context *c, const struct volume *v, const
     return doubt || is_used(now, v->key, going, n) ? 0 : destroy(c, v, e);
 }
 
+/* Has none before it the same key? */
+static bool first_of_key(const struct volume *const going[], size_t i)
+{
+    for (size_t before = 0; before < i; before++)
+        if (streq(going[before]->key, going[i]->key))
+            return false;
+    return true;
+}
+
+int keys_may_destroy(const struct context *c, const struct inventory *inventory,
+                     const struct volume *const going[], size_t n, struct error *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct keymgr *km = NULL;
+        struct error why = ERROR_NONE;
+        char id[KEY_ID_MAX];
+        if (!volume_encrypted(going[i]) || !first_of_key(going, i) ||
+            is_used(inventory, going[i]->key, going, n))
+            continue;
+        int r = manager_of(c, going[i], &km, id, &why);
+        if (r == 0)
+            r = keymgr_may_destroy(km, id, &why);
+        if (r == -EACCES || r == -EINVAL) {
+            error_prefix(&why, "instance %s: cannot be deleted: ", going[i]->name);
+            return error_set(e, r, "%s", why.text);
+        }
+    }
+    return 0;
+}
+
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
                         const struct volume *const going[], size_t n, struct error *e)
 {
     for (size_t i = 0; i < n; i++) {
         const struct volume *v = going[i];
-        bool seen = !volume_encrypted(v);
-        for (size_t before = 0; before < i && !seen; before++)
-            seen = streq(going[before]->key, v->key);
-        if (seen)
+        if (!volume_encrypted(v) || !first_of_key(going, i))
             continue;
         int r = 0;
         if (v->scope == KEY_SCOPE_BATCH)

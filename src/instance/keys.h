@@ -16,5 +16,10 @@ int key_durable(const struct context *c, const struct volume *v, bool *ret, stru
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
                         const struct volume *const going[], size_t n, struct error *e) _must_check_;
 
+/* Would the manager let this caller do that? To be asked before anything is changed. A manager that cannot be
+ * reached is no reason to refuse: recover finishes what is begun. -EACCES, -EINVAL. */
+int keys_may_destroy(const struct context *c, const struct inventory *inventory,
+                     const struct volume *const going[], size_t n, struct error *e) _must_check_;
+
 /* May a volume name a key of the group `vg` without our seeing it? The reason, or NULL. */
 const char *keys_doubt(const struct inventory *inventory, const char *vg);

@@ -167,7 +167,7 @@ static int check_key_manager(struct launch *l, struct error *e)
                          "[ephemeral_storage_encryption]");
     if (!c->encryption_enabled)
         return 0;
-    int r = l->context->open_keymgr(c, l->context->who, c->key_backend, &l->km, e);
+    int r = context_keymgr(l->context, c->key_backend, &l->km, e);
     if (r < 0)
         return r;
     if (!l->km->ops->durable && l->request->no_start)

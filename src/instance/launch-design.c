@@ -170,7 +170,6 @@ struct launch *launch_free(struct launch *l)
         free(l->leads);
         free(l->others);
         image_close(l->image);
-        keymgr_close(l->km);
         model_free(l->model);
     }
     return NULL;

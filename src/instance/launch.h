@@ -47,7 +47,7 @@ struct launch {
     struct model *model; /* before */
     const struct group *group;
     struct image *image;    /* NULL: none */
-    struct keymgr *km;      /* NULL: without encryption */
+    struct keymgr *km;      /* the context's; NULL: without encryption */
     char batch[UUID_TEXT];  /* set with --shared-key */
     uint64_t written_bytes; /* of images */
 

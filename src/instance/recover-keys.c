@@ -37,12 +37,12 @@ static int note_keys(struct recovery *r, const char *manager, const struct key_i
 
 static int list_manager(struct recovery *r, const char *name, struct error *e)
 {
-    _cleanup_keymgr_ struct keymgr *km = NULL;
+    struct keymgr *km = NULL;
     _cleanup_free_ struct key_info *keys = NULL;
     struct error why = ERROR_NONE;
     size_t n = 0;
 
-    int result = r->context.open_keymgr(r->context.config, r->context.who, name, &km, &why);
+    int result = context_keymgr(&r->context, name, &km, &why);
     if (result == 0 && !km->ops->durable)
         return 0;
     if (result == 0)
@@ -51,6 +51,12 @@ static int list_manager(struct recovery *r, const char *name, struct error *e)
         return error_memory(e);
     if (result == 0)
         return note_keys(r, name, keys, n, e);
+    const struct keymgr_ops *ops = r->context.find_keymgr(name);
+    if (result == -EACCES && ops && !ops->lists_all) {
+        /* nobody's or another's credentials: that nothing is seen says nothing, at boot say */
+        report_warning(&r->context, "the keys of %s were not looked at: %s", name, why.text);
+        return 0;
+    }
     char object[sizeof r->done->object];
     snprintf(object, sizeof object, "key manager %.100s", name);
     return recovery_tell(r, RECOVER_REMAINS, object, e, "its keys were not looked at: %s", why.text);
@@ -92,13 +98,13 @@ static bool is_named(const struct recovery *r, const char *ref)
 
 static int destroy(const struct recovery *r, const struct listed_key *k, struct error *e)
 {
-    _cleanup_keymgr_ struct keymgr *km = NULL;
+    struct keymgr *km = NULL;
     char manager[KEY_ID_MAX], id[KEY_ID_MAX];
     if (r->dry_run)
         return 0;
     int result = key_ref_parse(k->ref, manager, id, e);
     if (result == 0)
-        result = r->context.open_keymgr(r->context.config, r->context.who, manager, &km, e);
+        result = context_keymgr(&r->context, manager, &km, e);
     return result < 0 ? result : keymgr_destroy(km, k->info.id, e);
 }
 
@@ -143,7 +149,8 @@ static const char *lost_key(const struct recovery *r, const struct volume *v)
         return NULL;
     if (!durable && !model_map_of(r->model, v))
         return "its ephemeral key went with its map, and what it held is gone; run mayfly delete";
-    if (durable && manager_listed(r, manager) && !key_listed(r, v->key))
+    const struct keymgr_ops *ops = r->context.find_keymgr(manager);
+    if (durable && ops && ops->lists_all && manager_listed(r, manager) && !key_listed(r, v->key))
         return "its key is not among those that the key manager lists; if it is in no other, run mayfly "
                "delete";
     return NULL;

@@ -66,15 +66,6 @@ static int run(const struct context *c, struct stopping *stopping, bool running,
     return r < 0 ? r : steps_run(s, c, e);
 }
 
-/* Is there anything to close that may be closed? */
-static bool can_close(const struct disks *d)
-{
-    for (size_t n = 0; n < d->instance->n_volumes; n++)
-        if (volume_encrypted(d->instance->volumes[n]) && d->durable[n] && !d->missing[n])
-            return true;
-    return false;
-}
-
 int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
                   bool *ret_changed, struct error *e)
 {
@@ -91,7 +82,7 @@ int instance_stop(const struct context *c, const char *name, unsigned timeout_se
         r = disks_look(c, m, i, false, &s.disks, e);
     if (r < 0)
         return r;
-    bool running = i->state == INSTANCE_RUNNING, changes = running || can_close(&s.disks);
+    bool running = i->state == INSTANCE_RUNNING, changes = running || disks_can_close(&s.disks);
     r = changes ? run(c, &s, running, e) : 0;
     if (r < 0)
         return r;

@@ -7,7 +7,16 @@
 static const struct keymgr_ops *const managers[] = {
     &keymgr_local,
     &keymgr_ephemeral,
+    &keymgr_barbican,
 };
+
+const struct keymgr_ops *keymgr_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(managers); i++)
+        if (streq(managers[i]->name, name))
+            return managers[i];
+    return NULL;
+}
 
 int keymgr_open(const struct config *c, const struct key_context *who, const char *name, struct keymgr **ret,
                 struct error *e)

@@ -70,6 +70,10 @@ struct keymgr_ops {
     /* Does a key outlive the map that it opened? False for `ephemeral` alone. */
     bool durable;
 
+    /* Does list() see every key of this host, whoever asks? False where a caller sees but those of his own
+     * project: then a key that is not listed need not be gone. */
+    bool lists_all;
+
     /* Sets `*ret` up from the options and the caller's context. Asks nothing of the manager, touches no file;
      * `c` and `who` are not kept, but what is in `who` may be taken out of it. */
     int (*open)(const struct keymgr_ops *self, const struct config *c, const struct key_context *who,
@@ -123,6 +127,9 @@ struct keymgr {
     const struct keymgr_ops *ops;
 };
 
+/* What is true of a manager of this name, without opening it; NULL: there is none. */
+const struct keymgr_ops *keymgr_find(const char *name);
+
 /* -EINVAL: no such manager. Nothing is asked of it yet. */
 int keymgr_open(const struct config *c, const struct key_context *who, const char *name, struct keymgr **ret,
                 struct error *e) _must_check_;
@@ -152,3 +159,4 @@ int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX]
 
 extern const struct keymgr_ops keymgr_local;
 extern const struct keymgr_ops keymgr_ephemeral;
+extern const struct keymgr_ops keymgr_barbican; /* agent.c: stands in for the one in mayfly-keyagent */

@@ -249,6 +249,7 @@ static int local_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, s
 const struct keymgr_ops keymgr_local = {
     .name = "local",
     .durable = true,
+    .lists_all = true,
     .open = local_open,
     .create = local_create,
     .fetch = local_fetch,

@@ -102,6 +102,7 @@ static void fake_close(struct keymgr *km)
 
 static const struct keymgr_ops local_ops = {.name = "local",
                                             .durable = true,
+                                            .lists_all = true,
                                             .create = fake_create,
                                             .fetch = fake_fetch,
                                             .destroy = fake_destroy,
@@ -115,13 +116,20 @@ static const struct keymgr_ops ephemeral_ops = {.name = "ephemeral",
                                                 .list = fake_list,
                                                 .close = fake_close};
 
+const struct keymgr_ops *fake_keymgr_find(const char *name)
+{
+    static const struct keymgr_ops *const all[] = {&local_ops, &ephemeral_ops};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        if (streq(all[i]->name, name))
+            return all[i];
+    return NULL;
+}
+
 int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
                      struct keymgr **ret, struct error *e)
 {
     (void)c, (void)who;
-    const struct keymgr_ops *ops = streq(name, "local")       ? &local_ops
-                                   : streq(name, "ephemeral") ? &ephemeral_ops
-                                                              : NULL;
+    const struct keymgr_ops *ops = fake_keymgr_find(name);
     if (!ops)
         return error_set(e, -EINVAL, "key manager %s: there is none", name);
     struct keymgr *km = calloc(1, sizeof *km);

@@ -202,12 +202,15 @@ void fake_begin(struct fake *f, struct world *w)
     f->context = (struct context){.config = &f->config,
                                   .broker = fake_broker_new(w),
                                   .virt = w->virt_gone ? NULL : fake_virt_new(w),
+                                  .find_keymgr = fake_keymgr_find,
                                   .open_keymgr = fake_keymgr_open,
+                                  .managers = &f->managers,
                                   .import = fake_import};
 }
 
 void fake_end(struct fake *f)
 {
+    key_managers_end(&f->managers);
     broker_disconnect(f->context.broker);
     virt_disconnect(f->context.virt);
 }

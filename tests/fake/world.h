@@ -109,6 +109,7 @@ void world_reboot(struct host *h);
 struct fake {
     struct world *world;
     struct config config;
+    struct key_managers managers;
     struct context context;
 };
 void fake_begin(struct fake *f, struct world *w);
@@ -116,6 +117,7 @@ void fake_end(struct fake *f);
 
 struct broker *fake_broker_new(struct world *w);
 struct virt *fake_virt_new(struct world *w);
+const struct keymgr_ops *fake_keymgr_find(const char *name);
 int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
                      struct keymgr **ret, struct error *e);
 int fake_import(struct image *i, int fd, const struct image_progress *progress, struct error *e);

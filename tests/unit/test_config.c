@@ -110,7 +110,7 @@ static void every_error_has_file_and_line(void **state)
         {"[libvirt]\nvolume_clear = shred\n",
          "f:2: [libvirt] volume_clear: \"shred\" is not one of zero|none"},
         {"[key_manager]\nbackend = l|e\n",
-         "f:2: [key_manager] backend: \"l|e\" is not one of local|ephemeral"},
+         "f:2: [key_manager] backend: \"l|e\" is not one of local|ephemeral|barbican"},
         {ENCRYPTION "\nwhat\nenabled = maybe\n", "f:3: is neither [group] nor name = value"},
         {ENCRYPTION "[local\n", "f:2: is neither [group] nor name = value"},
         {ENCRYPTION "cipher = aes-xts-plain64\n  key_size = 256\n",
