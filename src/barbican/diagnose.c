@@ -66,8 +66,8 @@ static int check_clock(struct barbican *b, struct report *r)
     int64_t skew = f->answered_sec - f->server_sec;
     int result = llabs(skew) > SKEW_MAX_SEC ? -ETIME : 0;
     if (result < 0)
-        error_set(&why, result, "this host's clock is %lld s %s Keystone's; see timedatectl",
-                  llabs(skew), skew > 0 ? "ahead of" : "behind");
+        error_set(&why, result, "this host's clock is %lld s %s Keystone's; see timedatectl", llabs(skew),
+                  skew > 0 ? "ahead of" : "behind");
     if (note(r, "clock", result, &why) == 0)
         snprintf(text_of(r), sizeof r->findings->text, "within %d s of Keystone's", SKEW_MAX_SEC);
     return result;

@@ -29,7 +29,9 @@ static const char *explain_refusal(const struct exchange *x)
 /* The sentence tells apart what the administrator of this host can set from what the server's has to. */
 static void explain_certificate(const struct http *h, const struct exchange *x, char ret[REASON_MAX])
 {
-    if (x->verify_result == X509_V_OK) { /* the chain is good: it is the name that is not */
+    /* the chain is good, and it is the name that is not: libcurl tells it in words alone */
+    if (strstr(x->detail, "no alternative certificate subject name matches") ||
+        strstr(x->detail, "does not match")) {
         snprintf(ret, REASON_MAX,
                  "its certificate is for another host (%.200s); use the name that the certificate has",
                  x->detail);
@@ -116,6 +118,10 @@ static void explain(const struct http *h, const struct exchange *x, CURLcode cod
     case CURLE_BAD_CONTENT_ENCODING:
         text = "what it answers is not HTTP/1.1; check that the address is that of Keystone or Barbican";
         break;
+    case CURLE_OUT_OF_MEMORY: /* how libcurl says that a line of the headers is longer than it takes */
+        text = "its answer has a header that is too long; check that the address is that of Keystone or "
+               "Barbican";
+        break;
     case CURLE_WRITE_ERROR:
         text = explain_refusal(x);
         break;
@@ -131,7 +137,7 @@ int http_explain(const struct http *h, const char *server, const struct exchange
 {
     if (x->refusal == REFUSED_MEMORY)
         return error_set(e, x->error.errnum, "%s", x->error.text);
-    if (code == CURLE_OUT_OF_MEMORY)
+    if (code == CURLE_OUT_OF_MEMORY && x->header_bytes == 0)
         return error_memory(e);
 
     char reason[REASON_MAX];
