@@ -177,7 +177,7 @@ int barbican_destroy_now(struct barbican *b, const char *id, struct error *e)
     _cleanup_(call_end) struct call c = {.method = "DELETE"};
     struct error why = ERROR_NONE;
     snprintf(c.path, sizeof c.path, "/secrets/%.40s", id);
-    int r = key_call(b, &c, id, 204, 200, "destroyed", &why);
+    int r = key_call(b, &c, id, 204, 204, "destroyed", &why);
     if (r == 0)
         return see_gone(b, id, e);
     return r == -ENOKEY ? 0 : error_set(e, r, "%s", why.text);

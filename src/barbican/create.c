@@ -176,10 +176,14 @@ static int adorn(struct barbican *b, const struct key_info want[], size_t n, con
     if (r == 0)
         r = barbican_call(b, calls, n, e);
     for (size_t i = 0; r == 0 && i < n; i++) {
+        const char *action = acl ? "opened to the host (host_access = read)" : "given its consumer";
         char object[BARBICAN_OBJECT_MAX];
         barbican_object(made[i].id, object);
-        r = call_check(b, &calls[i], 200, 201, object,
-                       acl ? "opened to the host (host_access = read)" : "given its consumer", e);
+        r = call_check(b, &calls[i], 200, 201, object, action, e);
+        if (r == 0 && !reply_is_object(calls[i].reply.text, calls[i].reply.size))
+            r = error_set(e, -EHOSTUNREACH,
+                          "%s: cannot be %s: the answer is not Barbican's; check its endpoint", object,
+                          action);
     }
     calls_end(calls, n);
     return r == -ENOKEY ? -EHOSTUNREACH : r; /* nothing is lost that was just made */

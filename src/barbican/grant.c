@@ -27,7 +27,11 @@ static int acl_call(struct barbican *b, const char *id, struct call *c, struct e
         error_prefix(e, "%s: cannot be granted: ", object);
         return r;
     }
-    return call_check(b, c, 200, 200, object, "granted", e);
+    r = call_check(b, c, 200, 200, object, "granted", e);
+    if (r == 0 && !reply_is_object(c->reply.text, c->reply.size))
+        return error_set(e, -EHOSTUNREACH,
+                         "%s: cannot be granted: the answer is not Barbican's; check its endpoint", object);
+    return r;
 }
 
 static int acl_get(struct barbican *b, const char *id, struct acl *ret, struct error *e)

@@ -137,7 +137,7 @@ int http_explain(const struct http *h, const char *server, const struct exchange
 {
     if (x->refusal == REFUSED_MEMORY)
         return error_set(e, x->error.errnum, "%s", x->error.text);
-    if (code == CURLE_OUT_OF_MEMORY && x->header_bytes == 0)
+    if (code == CURLE_OUT_OF_MEMORY && !x->sent)
         return error_memory(e);
 
     char reason[REASON_MAX];

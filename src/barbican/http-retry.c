@@ -171,14 +171,16 @@ static int jobs_start(struct jobs *js)
     return (int)(next - now);
 }
 
-/* Takes note of the attempts that ended. */
-static void jobs_reap(struct jobs *js)
+/* Takes note of the attempts that ended. Were there any? */
+static bool jobs_reap(struct jobs *js)
 {
     CURLMsg *message;
     int left;
+    bool any = false;
     while ((message = curl_multi_info_read(js->http->multi, &left))) {
         if (message->msg != CURLMSG_DONE)
             continue;
+        any = true;
         CURLcode code = message->data.result; /* the message goes with the handle */
         for (size_t i = 0; i < js->n; i++)
             if (js->all[i].state == JOB_RUNS && js->all[i].x.easy == message->easy_handle) {
@@ -186,6 +188,7 @@ static void jobs_reap(struct jobs *js)
                 break;
             }
     }
+    return any;
 }
 
 static int jobs_run(struct jobs *js, struct error *e)
@@ -194,9 +197,7 @@ static int jobs_run(struct jobs *js, struct error *e)
         size_t ended = js->ended;
         int wait_msec = jobs_start(js), running;
         CURLMcode code = curl_multi_perform(js->http->multi, &running);
-        if (code == CURLM_OK)
-            jobs_reap(js);
-        if (code == CURLM_OK && js->ended == ended)
+        if (code == CURLM_OK && !jobs_reap(js) && js->ended == ended)
             code = curl_multi_poll(js->http->multi, NULL, 0, wait_msec, NULL);
         if (code != CURLM_OK)
             return error_set(e, code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EIO, "libcurl: cannot go on: %s",

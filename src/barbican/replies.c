@@ -169,6 +169,12 @@ int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t 
     return 0;
 }
 
+bool reply_is_object(const char *text, size_t size)
+{
+    _cleanup_json_ json_object *document = reply_parse(text, size);
+    return document;
+}
+
 bool reply_says_404(const char *text, size_t size)
 {
     _cleanup_json_ json_object *document = reply_parse(text, size);

@@ -30,5 +30,8 @@ int reply_named(const char *text, size_t size, const char *name, char ids[][UUID
 int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t max, size_t *ret_n,
               bool *ret_project) _must_check_;
 
+/* Is it JSON at all, an object? What a proxy or a wrong server answers with 200 is not. */
+bool reply_is_object(const char *text, size_t size);
+
 /* Does a body say {"code": 404}, as Barbican does? A proxy that knows no such path says it otherwise. */
 bool reply_says_404(const char *text, size_t size);

@@ -167,6 +167,8 @@ static bool answer_broken(struct part *p, const char *path)
         repeat(p, "", "HTTP/1.1 100 Continue\r\n\r\n");
     else if (strcmp(path, "/headers") == 0)
         repeat(p, head, "X-More: of it\r\n");
+    else if (strcmp(path, "/first-line") == 0)
+        repeat(p, "HTTP/1.1 200 ", filler());
     else if (strcmp(path, "/header") == 0) {
         part_say(p, head);
         repeat(p, "X-More: ", filler());
