@@ -11,8 +11,8 @@
 #include "broker/server.h"
 
 #include "base/fd.h"
-#include "base/packet.h"
 #include "base/log.h"
+#include "base/packet.h"
 #include "broker/operations.h"
 
 #include <poll.h>

@@ -205,7 +205,8 @@ static void managers_are_known_by_name(void **state)
     struct config c;
     config_defaults(&c);
     assert_error(keymgr_open(&c, &KEY_CONTEXT_NONE, "loca", &km, &e), -EINVAL, e);
-    assert_string_equal(e.text, "key manager loca: there is no such manager; there are local, ephemeral, barbican");
+    assert_string_equal(e.text,
+                        "key manager loca: there is no such manager; there are local, ephemeral, barbican");
     assert_null(keymgr_close(NULL));
 }
 
