@@ -211,7 +211,8 @@ int http_do_many(struct http *h, const struct http_request q[], size_t n, struct
 {
     _cleanup_(jobs_end) struct jobs js = {
         .http = h, .requests = q, .replies = ret, .results = result, .n = n};
-    memset(ret, 0, n * sizeof *ret);
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (struct http_reply){0};
     js.all = calloc(n ? n : 1, sizeof *js.all);
     if (!js.all)
         return error_memory(e);

@@ -359,7 +359,7 @@ static void assert_certificate(const struct server_options *o, const char *ca_fi
     q.token = token;
     assert_unreachable(&f, &q, false, words);
     assert_int_equal(server_requests(f.server), 0);
-    assert_int_equal(server_connections(f.server), 1); /* not tried again */
+    assert_true(server_connections(f.server) <= 1); /* not tried again; the server may not have seen it yet */
 }
 
 static void a_wrong_certificate_is_refused(void **state)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any bytes as each of Barbican's replies: what is taken is of the form that the rest relies on. */
+#include "barbican/replies.h"
+#include "base/str.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_list(const char *text, size_t size)
+{
+    _cleanup_free_ struct key_info *keys = NULL;
+    size_t n = 0, page = 0;
+    if (reply_list(text, size, "host-00000000", &keys, &n, &page) < 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (!uuid_valid(keys[i].id) || !uuid_valid(keys[i].owner) || !config_vg_name_valid(keys[i].vg) ||
+            n > page)
+            abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *text = (const char *)data;
+    char id[UUID_TEXT], reason[64], ids[4][UUID_TEXT], users[4][KEY_USER_MAX];
+    enum order_state state = ORDER_PENDING;
+    size_t n = 0;
+    bool project = false;
+    if (reply_ref(text, size, "secret_ref", id) == 0 && !uuid_valid(id))
+        abort();
+    if (reply_order(text, size, &state, id, reason, sizeof reason) == 0 && state == ORDER_ACTIVE &&
+        !uuid_valid(id))
+        abort();
+    if (reply_named(text, size, "mayfly", ids, ARRAY_SIZE(ids)) > (int)ARRAY_SIZE(ids))
+        abort();
+    if (reply_acl(text, size, users, ARRAY_SIZE(users), &n, &project) == 0 && n > ARRAY_SIZE(users))
+        abort();
+    (void)reply_says_404(text, size);
+    check_list(text, size);
+    return 0;
+}
