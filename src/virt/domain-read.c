@@ -74,8 +74,16 @@ xmlNodePtr domain_child(const xmlNode *parent, const char *name)
     return NULL;
 }
 
-/* A fresh string that the caller frees by free(), unlike those of libxml2. */
-static int copy_child_text(const xmlNode *root, const char *name, char **ret, struct error *e)
+bool domain_has_mark(const xmlNode *root)
+{
+    const xmlNode *metadata = domain_child(root, "metadata");
+    for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next)
+        if (node->ns && node->ns->href && streq((const char *)node->ns->href, DOMAIN_XML_NAMESPACE))
+            return true;
+    return false;
+}
+
+int domain_copy_child_text(const xmlNode *root, const char *name, char **ret, struct error *e)
 {
     const xmlNode *node = domain_child(root, name);
     if (!node)
@@ -93,9 +101,9 @@ int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struc
     if (r < 0)
         return r;
     const xmlNode *root = xmlDocGetRootElement(doc);
-    r = copy_child_text(root, "name", &name, e);
+    r = domain_copy_child_text(root, "name", &name, e);
     if (r == 0)
-        r = copy_child_text(root, "uuid", &uuid, e);
+        r = domain_copy_child_text(root, "uuid", &uuid, e);
     if (r < 0)
         return r;
     *ret_name = TAKE_PTR(name);

@@ -19,3 +19,10 @@ bool domain_is_element(const xmlNode *node, const char *name);
 
 /* The first child element of that name, or NULL; `parent` may be NULL. */
 xmlNodePtr domain_child(const xmlNode *parent, const char *name);
+
+/* Does the <domain> have our mark in its metadata? */
+bool domain_has_mark(const xmlNode *root);
+
+/* The text of the child element `name`, a fresh string that the caller frees by free(). -EINVAL: there is
+ * none. */
+int domain_copy_child_text(const xmlNode *root, const char *name, char **ret, struct error *e) _must_check_;

@@ -16,11 +16,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static bool is_our_mark(const xmlNode *node)
-{
-    return node->ns && node->ns->href && streq((const char *)node->ns->href, DOMAIN_XML_NAMESPACE);
-}
-
 /* ------------------------------------------------------------------ writing */
 
 /* These return NULL where memory ran out, or where they were given NULL: a chain of them is checked once. */
@@ -117,13 +112,12 @@ static bool put_mark(xmlNodePtr root)
 /* An instance's definition as a template would give its disks to a second guest. */
 static int refuse_instance(const xmlNode *root, struct error *e)
 {
-    const xmlNode *metadata = domain_child(root, "metadata");
-    for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next)
-        if (is_our_mark(node))
-            return error_set(e, -EINVAL,
-                             "domain XML: it is the definition of an instance, and a second one would share "
-                             "its disks; take out its disks and the element mayfly:instance");
-    return 0;
+    if (!domain_has_mark(root))
+        return 0;
+    return error_set(
+        e, -EINVAL,
+        "domain XML: it is the definition of an instance, and a second one would share its disks; "
+        "take out its disks and the element mayfly:instance");
 }
 
 /* -------------------------------------------------------------------- disks */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A domain as libvirt hands it to its hooks: XML on their standard input (libvirt.org/hooks.html). */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+struct hook_domain {
+    char uuid[UUID_TEXT];
+    char *name;
+    bool ours;      /* has our mark in its metadata */
+    char **devices; /* what its disks name as host devices: paths */
+    size_t n_devices;
+};
+
+/* Could this XML be that of an instance, or name a volume of one? It looks at bytes and parses nothing, so
+ * root may ask it; the domains of others are done with here. */
+bool hook_concerns_us(const char *xml);
+
+/* *ret is to be freed by hook_domain_end(), also after an error. -EINVAL: it is no definition of a domain. */
+int hook_domain_read(const char *xml, struct hook_domain *ret, struct error *e) _must_check_;
+void hook_domain_end(struct hook_domain *d);
+#define _cleanup_hook_domain_ _cleanup_(hook_domain_end)
