@@ -11,13 +11,21 @@ BUILD=/run/build
 PATH=$BUILD/src/cli:$PATH
 image=/run/images/guest.qcow2
 
-# A host ready for use: vg0 on DISK, keys kept, libvirtd up. host_up DISK [OPTION=VALUE...]
+# libvirt's hook, as it is installed; libvirtd has to be started after it.
+install_hook() {
+    mkdir -p /etc/libvirt/hooks/qemu.d
+    sed "s|@bindir@|$BUILD/src/cli|" "$SRC/data/libvirt-hook.in" >/etc/libvirt/hooks/qemu.d/mayfly
+    chmod 755 /etc/libvirt/hooks/qemu.d/mayfly
+}
+
+# A host ready for use: vg0 on DISK, keys kept, libvirtd up, with the hook. host_up DISK [OPTION=VALUE...]
 host_up() {
     local disk=$1
     shift
     lab_users
     lab_vg vg0 "$disk"
     lab_config "$@"
+    install_hook
     lab_libvirtd
 }
 

@@ -43,6 +43,8 @@ static int reach_broker(const struct globals *g, struct broker **ret, struct err
 static int reach_libvirt(struct session *s, enum session_virt virt, struct error *e)
 {
     struct error why = ERROR_NONE;
+    if (virt == SESSION_VIRT_NONE)
+        return 0;
     int r = virt_connect(s->config.connection_uri, &s->virt, &why);
     if (r == 0)
         return 0;

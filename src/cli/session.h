@@ -19,6 +19,7 @@ struct session {
 enum session_virt {
     SESSION_VIRT_NEEDED,
     SESSION_VIRT_WANTED, /* without libvirt the verb says less; context.virt is NULL then */
+    SESSION_VIRT_NONE,   /* libvirt is not asked: it waits for us */
 };
 
 /* In this order: the configuration is read and what says who asks is taken (and opened, but not parsed), root

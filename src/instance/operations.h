@@ -5,6 +5,7 @@
 
 #include "instance/model.h"
 #include "instance/steps.h"
+#include "virt/hook-domain.h"
 
 #define LAUNCH_EPHEMERALS_MAX 16
 #define LAUNCH_COUNT_MAX      1000
@@ -66,6 +67,15 @@ int instance_open(const struct context *c, const char *name, bool *ret_changed, 
  * would lose its data, and not `lose_data`. */
 int instance_close(const struct context *c, const char *name, bool lose_data, bool *ret_changed,
                    struct error *e) _must_check_;
+
+/* libvirt's hook, which waits for these: nothing here asks libvirt. Before QEMU starts: the disks of the
+ * domain are opened, if they are not, with the key fetched now. 0 also for a domain that has nothing to do
+ * with us. -EUNSAFE: a disk of the domain is the bare volume below an encrypted one. */
+int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e) _must_check_;
+
+/* When QEMU is gone, or did not come up: they are closed, unless the key is ephemeral, or another mayfly is
+ * at work on the instance, which then sees to it. */
+int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
 enum recover_kind {
     RECOVER_REMOVED, /* a half-built instance or disk */

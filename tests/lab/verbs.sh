@@ -56,8 +56,11 @@ exec 7<&-
 check "close" mayfly close vm-1
 check "again: nothing to do" grep -q 'was closed' <(mayfly close vm-1)
 
-check_fails 1 "virsh start cannot be used yet without the map, and harms nothing" \
-    virsh -q -c qemu:///system start vm-1
+check "virsh start opens the disks" virsh -q -c qemu:///system start vm-1
+guest_up vm-1 >/dev/null
+check "  what the guest wrote is there" grep -q 'read vda FIRST-MARK' <(guest vm-1 read 'done')
+check "virsh destroy" virsh -q -c qemu:///system destroy vm-1
+check_fails 1 "  closes them" grep -q "$(basename "$(disk_device vm-1 root)")" <(our_maps)
 check "delete" mayfly delete vm-1
 check_equal "the shared secret stays for the other" 1 "$(our_keys | wc -l)"
 check_equal "which still has its disks" 4 "$(our_volumes | wc -l)"

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What libvirt's hook does for a domain: its disks are opened just before QEMU starts, and closed when it is
+ * gone. libvirt holds the domain meanwhile and waits, so nothing here asks libvirt anything.
+ *
+ *     virsh start    libvirtd -- prepare --> lock, fetch the key, open -----> QEMU
+ *     mayfly start   opens, holds the lock, asks libvirtd -- prepare --> all is open: QEMU
+ *
+ * Whoever holds the lock of an instance sees to its disks: so before a start the hook waits for the lock only
+ * if a disk is closed, and after the end it leaves the disks to who has it.
+ */
+#include "base/clock.h"
+#include "instance/disks.h"
+#include "instance/operations.h"
+
+#include <sys/stat.h>
+
+#define LOCK_WAIT_MSEC 20000
+#define LOCK_POLL_MSEC 200
+
+/* ---------------------------------------------------------------------------------------------- prepare */
+
+/* The device number of a block device; 0: there is none at this path. */
+static dev_t device_number(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+}
+
+/* Invariant 5: what would be read and written through no map is refused, whatever path leads to it. */
+static int refuse_bare_volumes(const struct model *m, const struct hook_domain *d, struct error *e)
+{
+    for (size_t n = 0; n < d->n_devices; n++) {
+        dev_t device = device_number(d->devices[n]);
+        for (size_t i = 0; device && i < m->inventory->n_volumes; i++) {
+            const struct volume *v = &m->inventory->volumes[i];
+            char path[DEVICE_PATH_MAX];
+            snprintf(path, sizeof path, "/dev/%.63s/%.63s", v->vg, v->lv);
+            if (volume_encrypted(v) && device_number(path) == device)
+                return error_set(
+                    e, -EUNSAFE,
+                    "domain %s: its disk %.200s is the volume below an encrypted disk, and a guest "
+                    "would write to it in plaintext; give it the map (/dev/mapper/%.63s%s)",
+                    d->name, d->devices[n], v->lv, MAP_NAME_SUFFIX);
+        }
+    }
+    return 0;
+}
+
+/* As it is, if all of its disks are open; *ret_open tells. */
+static int look_unlocked(const struct context *c, const char *uuid, struct model **ret, bool *ret_open,
+                         struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct disks d;
+    int r = model_load(c, &m, e);
+    if (r == 0)
+        r = model_find(m, uuid, &i, e);
+    if (r == 0)
+        r = disks_look(c, m, i, false, &d, e);
+    if (r < 0)
+        return r;
+    *ret_open = d.n_missing == 0;
+    *ret = TAKE_PTR(m);
+    return 0;
+}
+
+/* The instance under its lock; or without it (*ret NULL) where another has that and all disks are open. */
+static int take(const struct context *c, const char *uuid, struct model **ret_model,
+                const struct instance **ret, struct error *e)
+{
+    uint64_t end = clock_msec() + LOCK_WAIT_MSEC;
+    for (;;) {
+        struct error why = ERROR_NONE;
+        bool open = false;
+        int r = model_lock(c, uuid, ret_model, ret, &why);
+        if (r != -EBUSY)
+            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+        *ret_model = model_free(*ret_model);
+        r = look_unlocked(c, uuid, ret_model, &open, e);
+        if (r < 0 || open)
+            return r;
+        if (clock_msec() >= end)
+            return error_set(e, -EBUSY, "%s", why.text);
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_MSEC * 1000000L}, NULL);
+    }
+}
+
+static int open_disks(const struct context *c, const struct model *m, const struct instance *i,
+                      struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    struct disks d;
+    int r = model_check_ready(m, i, e);
+    if (r == 0)
+        r = disks_look(c, m, i, false, &d, e);
+    if (r < 0 || d.n_missing == 0)
+        return r;
+    r = steps_new(&s, e);
+    if (r == 0)
+        r = steps_add(s, disks_open, disks_open_undo, &d, e, "open the disks of %s", i->name);
+    if (r == 0)
+        r = steps_run(s, c, e);
+    if (r == -EACCES)
+        error_append(e, "; whoever may have the key can start it: mayfly start %s", i->name);
+    return r;
+}
+
+/* No volume has its uuid. It may still name those of an instance. */
+static int prepare_other(const struct context *c, const struct hook_domain *d, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    if (d->ours)
+        return error_set(e, -ENOENT,
+                         "instance %s: none of its disks is there; is their volume group? See vgs, and virsh "
+                         "undefine if they were removed",
+                         d->name);
+    int r = model_load(c, &m, e);
+    return r < 0 ? r : refuse_bare_volumes(m, d, e);
+}
+
+int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error why = ERROR_NONE;
+    int r = take(c, d->uuid, &m, &i, &why);
+    if (r == -ENOENT)
+        return prepare_other(c, d, e);
+    if (r < 0)
+        return error_set(e, r, "%s", why.text);
+    r = refuse_bare_volumes(m, d, e);
+    return r < 0 || !i ? r : open_disks(c, m, i, e);
+}
+
+/* ---------------------------------------------------------------------------------------------- release */
+
+int instance_hook_release(const struct context *c, const char *uuid, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error why = ERROR_NONE;
+    struct disks d;
+    int r = model_lock(c, uuid, &m, &i, &why);
+    if (r == -EBUSY || r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return error_set(e, r, "%s", why.text);
+    r = disks_look(c, m, i, false, &d, e);
+    return r < 0 ? r : disks_close_durable(c, &d, e);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What libvirt's hook does for a domain, over doubles. A call on libvirt from there would wait for ever, so
+ * there is none to call. */
+#include "instances.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* An instance that does not run, and the hook as a new process. */
+static void have(struct bench *b, const char *name)
+{
+    bench_make(b, name, true);
+    bench_again(b);
+    virt_disconnect(b->f.context.virt);
+    b->f.context.virt = NULL;
+}
+
+static struct hook_domain domain_of(struct bench *b)
+{
+    struct hook_domain d = {.name = (char *)"a", .ours = true};
+    memcpy(d.uuid, b->w->host.volumes[0].v.instance, sizeof d.uuid);
+    return d;
+}
+
+static int prepare(struct bench *b, struct error *e)
+{
+    struct hook_domain d = domain_of(b);
+    return instance_hook_prepare(&b->f.context, &d, e);
+}
+
+static int release(struct bench *b, struct error *e)
+{
+    return instance_hook_release(&b->f.context, b->w->host.volumes[0].v.instance, e);
+}
+
+static void lock_by_another(struct bench *b)
+{
+    struct world_lock *l = &b->w->locks[b->w->n_locks++];
+    memcpy(l->uuid, b->w->host.volumes[0].v.instance, sizeof l->uuid);
+    l->connection = 1000000;
+}
+
+static void test_opens_and_closes(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    have(b, "a");
+    assert_ok(prepare(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 2);
+    assert_ok(prepare(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 2);
+    assert_ok(release(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 0);
+    assert_ok(release(b, &e), e);
+}
+
+/* As mayfly start asks libvirt, which asks the hook; and as mayfly stop does. */
+static void test_under_anothers_lock(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    have(b, "a");
+    assert_ok(prepare(b, &e), e);
+    lock_by_another(b);
+    assert_ok(prepare(b, &e), e);
+    assert_ok(release(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 2);
+}
+
+static void test_no_key(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    have(b, "a");
+    b->w->keys_unreachable = true;
+    assert_int_equal(prepare(b, &e), -EHOSTUNREACH);
+    assert_int_equal(b->w->host.n_maps, 0);
+    e = ERROR_NONE;
+    b->w->keys_unreachable = false;
+    b->w->host.n_keys = 0;
+    assert_int_equal(prepare(b, &e), -ENOKEY);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+static void test_not_ready(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    have(b, "a");
+    b->w->host.volumes[0].v.state = VOLUME_DOOMED;
+    assert_int_equal(prepare(b, &e), -ENEEDSRECOVER);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+static void test_of_others(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    struct hook_domain d = {.name = (char *)"web", .uuid = "11111111-1111-4111-8111-111111111111"};
+    have(b, "a");
+    assert_ok(instance_hook_prepare(&b->f.context, &d, &e), e);
+    assert_ok(instance_hook_release(&b->f.context, d.uuid, &e), e);
+    d.ours = true;
+    assert_int_equal(instance_hook_prepare(&b->f.context, &d, &e), -ENOENT);
+    assert_non_null(strstr(e.text, "web"));
+}
+
+/* Closing would lose what they hold. */
+static void test_ephemeral(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    strcpy(b->f.config.key_backend, "ephemeral");
+    bench_make(b, "a", false);
+    bench_again(b);
+    b->w->host.domains[0].d.active = false;
+    assert_ok(release(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 2);
+    assert_ok(prepare(b, &e), e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        bench_test(test_opens_and_closes), bench_test(test_under_anothers_lock), bench_test(test_no_key),
+        bench_test(test_not_ready),        bench_test(test_of_others),           bench_test(test_ephemeral),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
