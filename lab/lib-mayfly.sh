@@ -79,6 +79,24 @@ refused() {
     ok "$what: $(head -c 300 /tmp/refused.err)"
 }
 
+# until_progress LINE COMMAND...: starts a command that tells its progress to descriptor 9 (mayfly --progress-fd 9), and comes
+# back when a line of that begins so. Its pid is in $pid, what it says in /tmp/err.
+until_progress() {
+    local begin=$1 line
+    shift
+    [ -p /tmp/progress ] || mkfifo /tmp/progress
+    "$@" 2>/tmp/err 9>/tmp/progress &
+    # shellcheck disable=SC2034 # the caller's
+    pid=$!
+    exec 8</tmp/progress
+    while IFS= read -r line <&8 && [[ $line != "$begin"* ]]; do :; done
+    cat <&8 >/dev/null & # so that it never waits for us
+    exec 8<&-
+}
+
+# recovered [as USER]: the broker of a mayfly that was killed may still be at work for a moment, and keeps its locks so long.
+recovered() { "$@" mayfly recover >/tmp/recovered && ! grep -q '^busy' /tmp/recovered; }
+
 # repeat TEXT SIZE: lines of TEXT, cut at SIZE (16M).
 repeat() { { yes "$1" 2>/dev/null || true; } | head -c "$2"; }
 

@@ -6,22 +6,11 @@
 host_up /dev/ubda
 guest_image
 set -m # each job is a process group, as in a terminal
-mkfifo /tmp/progress
-
-# launch_until LINE: starts a launch, and comes back when its progress has a line that begins so; its pid is in $pid.
-launch_until() {
-    local line
-    mayfly --progress-fd 9 launch v --count 3 --image "$image" --root 300M --swap 16M --no-start 2>/tmp/err 9>/tmp/progress &
-    pid=$!
-    exec 8</tmp/progress
-    while IFS= read -r line <&8 && [[ $line != "$1"* ]]; do :; done
-    cat <&8 >/dev/null & # so that it never waits for us
-    exec 8<&-
-}
+launch=(mayfly --progress-fd 9 launch v --count 3 --image "$image" --root 300M --swap 16M --no-start)
 
 interrupt() { # SIGNAL STATUS LINE
     local status=0
-    launch_until "$3"
+    until_progress "$3" "${launch[@]}"
     kill "-$1" -- "-$pid"
     wait "$pid" || status=$?
     cat /tmp/err
@@ -35,11 +24,8 @@ for line in 'step lock' 'step create a key' 'step create volume' 'step write ima
     interrupt INT 130 "$line"
 done
 
-# Its broker may still be at work for a moment, and keeps its locks so long.
-recovered() { mayfly recover >/tmp/recovered && ! grep -q '^busy' /tmp/recovered; }
-
 for line in 'step create volume' 'progress 67108864' 'step define'; do
-    launch_until "$line"
+    until_progress "$line" "${launch[@]}"
     kill -KILL "$pid"
     wait "$pid" || true
     lab_wait 30 recovered
