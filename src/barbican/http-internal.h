@@ -68,6 +68,11 @@ CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code);
 /* Ends it at any stage. */
 void exchange_end(struct http *h, struct exchange *x);
 
+/* Takes one line of the headers, or a part of the body that came with this status. false: the answer is cut
+ * short, for the reason in x->refusal. Neither asks libcurl anything. */
+bool exchange_take_header(struct exchange *x, const char *line, size_t size);
+bool exchange_take_body(struct exchange *x, long status, const char *data, size_t size);
+
 /* Can it be sent in a header? */
 bool exchange_takes_token(const struct secret *token);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections: opening, closing, the deadline, and which URLs may be asked. One exchange is http-transfer.c,
- * retries http-retry.c, the sentences http-explain.c. */
+/* Connections: opening, closing, the deadline, and which URLs may be asked. One exchange is http-transfer.c
+ * and http-answer.c, retries http-retry.c, the sentences http-explain.c. */
 #include "barbican/http-internal.h"
 
 #include "base/clock.h"
