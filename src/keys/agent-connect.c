@@ -9,61 +9,19 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <sys/time.h>
 
 #define END_DEADLINE_MSEC 2000
 #define MARGIN_SEC        20 /* what the program has beyond its own deadlines */
 
-/* As the broker is started: the socket as its standard input, our standard error, a session of its own (so
- * that Ctrl-C does not end it in the middle of making a key), nothing else of ours. */
-static int spawn(const char *program, int socket, pid_t *ret_pid)
-{
-    const char *argv[] = {program, NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    int r = posix_spawn_file_actions_init(&files);
-    if (r != 0)
-        return -r;
-    if ((r = posix_spawnattr_init(&attributes)) != 0) {
-        posix_spawn_file_actions_destroy(&files);
-        return -r;
-    }
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
-    if ((r = posix_spawn_file_actions_adddup2(&files, socket, STDIN_FILENO)) == 0 &&
-        (r = posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO)) == 0 &&
-        (r = posix_spawn_file_actions_addclosefrom_np(&files, 3)) == 0)
-        r = posix_spawn(ret_pid, program, &files, &attributes, (char *const *)argv,
-                        (char *const *)process_environment);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-    return -r;
-}
-
-static int start(struct agent_link *l, const char *program, struct error *e)
-{
-    int ends[2];
-    if (access(program, X_OK) < 0)
-        return error_set(e, errno, "%s: cannot be run: %m; install Mayfly wholly",
-                         *program ? program : "mayfly-keyagent");
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return error_set(e, errno, "mayfly-keyagent: cannot be connected: %m");
-    _cleanup_close_ int theirs = ends[1];
-    l->socket = ends[0];
-    int r = spawn(program, theirs, &l->pid);
-    return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot be started: %s", strerror(-r)) : 0;
-}
-
+/* What has ended, is silent or talks nonsense is not asked again: the next request starts another. */
 static int error_gone(struct agent_link *l, struct error *e)
 {
     char text[64] = "did not end";
     int status = l->pid > 0 ? process_wait(l->pid, END_DEADLINE_MSEC) : -1;
     l->pid = 0;
+    agent_link_end(l);
     if (status >= 0)
         process_status_text(status, text, sizeof text);
     return error_set(
@@ -71,11 +29,28 @@ static int error_gone(struct agent_link *l, struct error *e)
         text);
 }
 
+static int error_silent(struct agent_link *l, struct error *e)
+{
+    if (l->pid > 0)
+        kill(l->pid, SIGKILL);
+    agent_link_end(l);
+    return error_set(e, -EHOSTUNREACH, "mayfly-keyagent: has not answered within %u s; try again",
+                     l->deadline_sec);
+}
+
+int agent_link_refuse(struct agent_link *l, struct error *e)
+{
+    agent_link_end(l);
+    return error_set(e, -EPROTO, "mayfly-keyagent: its answer has a wrong form; install all of one version");
+}
+
 int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd, struct error *e)
 {
     int r = packet_send(l->socket, q, sizeof *q, fd);
     if (r == -ECONNRESET)
         return error_gone(l, e);
+    if (r == -EAGAIN)
+        return error_silent(l, e);
     return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot be asked: %s", strerror(-r)) : 0;
 }
 
@@ -89,13 +64,10 @@ static int wait_answer(struct agent_link *l, struct error *e)
         if (n > 0)
             return 0;
         if (n == 0)
-            break;
+            return error_silent(l, e);
         if (errno != EINTR)
             return error_set(e, errno, "mayfly-keyagent: cannot be waited for: %m");
     }
-    kill(l->pid, SIGKILL);
-    return error_set(e, -EHOSTUNREACH, "mayfly-keyagent: has not answered within %u s; try again",
-                     l->deadline_sec);
 }
 
 int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_fd, struct error *e)
@@ -108,9 +80,8 @@ int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_
     r = packet_receive(l->socket, ret, sizeof *ret, &size, &fd);
     if (r == -ECONNRESET)
         return error_gone(l, e);
-    if (r < 0 || size != sizeof *ret || ret->errnum > 0 || ret->n > AGENT_KEYS_MAX)
-        return error_set(e, -EPROTO,
-                         "mayfly-keyagent: its answer has a wrong form; install all of one version");
+    if (r < 0 || size != sizeof *ret || !agent_result_valid(ret->errnum) || ret->n > AGENT_KEYS_MAX)
+        return agent_link_refuse(l, e);
     ret->text[sizeof ret->text - 1] = '\0';
     str_tame(ret->text);
     if (ret->errnum < 0)
@@ -178,7 +149,10 @@ int agent_link_start(struct agent_link *l, const char *name, const struct config
     /* a create cleans up after its deadline, and orders are waited for */
     l->deadline_sec =
         2 * c->barbican_deadline_sec + c->barbican_order_polls * c->barbican_order_delay_sec + MARGIN_SEC;
-    int r = start(l, who->agent_program, e);
+    const struct timeval patience = {.tv_sec = l->deadline_sec};
+    int r = agent_program_start(who->agent_program, &l->socket, &l->pid, e);
+    if (r == 0 && setsockopt(l->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0)
+        r = error_set(e, errno, "mayfly-keyagent: cannot be connected: %m");
     if (r == 0)
         r = open_manager(l, name, c, who, e);
     if (r < 0)

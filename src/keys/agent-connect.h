@@ -13,7 +13,8 @@ struct agent_link {
 };
 #define AGENT_LINK_NONE ((struct agent_link){.socket = -1})
 
-/* Starts the program of `who`, and has it open the manager `name`. */
+/* Starts the program of `who`, and has it open the manager `name`. A link that breaks is ended at once, in
+ * all that follows. */
 int agent_link_start(struct agent_link *l, const char *name, const struct config *c,
                      const struct key_context *who, struct error *e) _must_check_;
 
@@ -25,5 +26,11 @@ int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
 int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_fd,
                        struct error *e) _must_check_;
 
+/* What it said cannot be: ends the link, -EPROTO. */
+int agent_link_refuse(struct agent_link *l, struct error *e);
+
 /* Lets it end by itself, for a while. */
 void agent_link_end(struct agent_link *l);
+
+/* agent-start.c: runs `program` with the other end of a socket as its standard input. */
+int agent_program_start(const char *program, int *ret_socket, pid_t *ret_pid, struct error *e) _must_check_;

@@ -69,3 +69,9 @@ struct agent_answer {
     uint64_t size; /* of a secret; bytes */
     char text[sizeof((struct error *)0)->text];
 };
+
+/* Is it 0 or a negative errno of the kernel's? */
+static inline bool agent_result_valid(int result)
+{
+    return result <= 0 && result > -4096;
+}

@@ -37,7 +37,7 @@ static void agent_close(struct keymgr *km)
     free(a);
 }
 
-/* One request and its answer. A link that broke is not used again: the next request starts another. */
+/* One request and its answer. */
 static int call(struct agent *a, const struct agent_request *q, int fd, struct agent_answer *answer,
                 int *ret_fd, struct error *e)
 {
@@ -46,14 +46,7 @@ static int call(struct agent *a, const struct agent_request *q, int fd, struct a
         r = agent_link_send(&a->link, q, fd, e);
     if (r == 0)
         r = agent_link_receive(&a->link, answer, ret_fd, e);
-    if (r == -EPROTO || (r < 0 && a->link.pid == 0))
-        agent_link_end(&a->link);
     return r;
-}
-
-static int error_form(struct error *e)
-{
-    return error_set(e, -EPROTO, "mayfly-keyagent: its answer has a wrong form; install all of one version");
 }
 
 static int put_id(char field[KEY_ID_MAX], const char *id, struct error *e)
@@ -96,9 +89,15 @@ static int agent_grant(struct keymgr *km, const char *id, const char *user, bool
 /* Takes `size` bytes of secrets out of `fd`, and tells the other end that they are here. */
 static int receive_secret(struct agent *a, int fd, size_t size, struct secret **ret, struct error *e)
 {
-    int r = fd < 0 || size == 0 ? error_form(e) : secret_receive(fd, size, ret, e);
+    _cleanup_secret_ struct secret *s = NULL;
+    int r = fd < 0 ? -EPROTO : secret_receive(fd, size, &s, NULL);
+    if (r == -EPROTO)
+        return agent_link_refuse(&a->link, e);
+    if (r < 0)
+        return error_set(e, r, "mayfly-keyagent: the key that it gave cannot be taken: %s", strerror(-r));
+    r = agent_link_send(&a->link, &(struct agent_request){.op = AGENT_DONE}, -1, e);
     if (r == 0)
-        r = agent_link_send(&a->link, &(struct agent_request){.op = AGENT_DONE}, -1, e);
+        *ret = TAKE_PTR(s);
     return r;
 }
 
@@ -114,12 +113,12 @@ static int agent_fetch(struct keymgr *km, const char *id, struct secret **ret, s
     if (r < 0)
         return r;
     if (answer.size < KEY_BITS_MIN / 8 || answer.size > KEY_BITS_MAX / 8)
-        return error_form(e);
+        return agent_link_refuse(&a->link, e);
     return receive_secret(a, fd, answer.size, ret, e);
 }
 
 /* Reads `n` records of `size` bytes out of a file that the other end made; the caller frees. */
-static int read_records(int fd, size_t n, size_t size, void **ret, struct error *e)
+static int read_records(struct agent *a, int fd, size_t n, size_t size, void **ret, struct error *e)
 {
     void *records = calloc(n ? n : 1, size);
     if (!records)
@@ -127,7 +126,7 @@ static int read_records(int fd, size_t n, size_t size, void **ret, struct error 
     int r = n ? fd_pread_all(fd, records, n * size, 0) : 0;
     if (r < 0) {
         free(records);
-        return error_form(e);
+        return agent_link_refuse(&a->link, e);
     }
     *ret = records;
     return 0;
@@ -139,14 +138,14 @@ static bool id_valid(const char id[KEY_ID_MAX])
 }
 
 /* Cuts the secrets, which lie behind each other, into the keys. */
-static int cut(const struct key_info want[], size_t n, const struct agent_id ids[], const struct secret *all,
-               struct key_made ret[], struct error *e)
+static int cut(struct agent *a, const struct key_info want[], size_t n, const struct agent_id ids[],
+               const struct secret *all, struct key_made ret[], struct error *e)
 {
     size_t at = 0;
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
         size_t size = want[i].bits / 8;
-        r = id_valid(ids[i].id) ? secret_new(size, &ret[i].secret, e) : error_form(e);
+        r = id_valid(ids[i].id) ? secret_new(size, &ret[i].secret, e) : agent_link_refuse(&a->link, e);
         if (r < 0)
             break;
         memcpy(secret_bytes(ret[i].secret), secret_peek(all) + at, size);
@@ -174,12 +173,14 @@ static int agent_create_many(struct keymgr *km, const struct key_info want[], si
         return error_set(e, r, "mayfly-keyagent: cannot be asked for %zu keys: %s", n, strerror(-r));
     r = call(a, &(struct agent_request){.op = AGENT_CREATE, .n = (uint32_t)n}, wants_fd, &answer, &ids_fd, e);
     if (r == 0)
-        r = answer.n == n ? read_records(ids_fd, n, sizeof(struct agent_id), &ids, e) : error_form(e);
+        r = answer.n == n ? read_records(a, ids_fd, n, sizeof(struct agent_id), &ids, e)
+                          : agent_link_refuse(&a->link, e);
     if (r == 0)
         r = agent_link_receive(&a->link, &answer, &secrets_fd, e);
     if (r == 0)
-        r = answer.size == size ? receive_secret(a, secrets_fd, size, &all, e) : error_form(e);
-    return r < 0 ? r : cut(want, n, ids, all, ret, e);
+        r = answer.size == size ? receive_secret(a, secrets_fd, size, &all, e)
+                                : agent_link_refuse(&a->link, e);
+    return r < 0 ? r : cut(a, want, n, ids, all, ret, e);
 }
 
 static bool info_valid(const struct key_info *k)
@@ -191,18 +192,19 @@ static bool info_valid(const struct key_info *k)
 
 static int agent_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
 {
+    struct agent *a = (struct agent *)km;
     _cleanup_close_ int fd = -1;
     _cleanup_free_ void *records = NULL;
     struct agent_answer answer;
-    int r = call((struct agent *)km, &(struct agent_request){.op = AGENT_LIST}, -1, &answer, &fd, e);
+    int r = call(a, &(struct agent_request){.op = AGENT_LIST}, -1, &answer, &fd, e);
     if (r == 0)
-        r = read_records(fd, answer.n, sizeof(struct key_info), &records, e);
+        r = read_records(a, fd, answer.n, sizeof(struct key_info), &records, e);
     if (r < 0)
         return r;
     const struct key_info *keys = records;
     for (size_t i = 0; i < answer.n; i++)
         if (!info_valid(&keys[i]))
-            return error_form(e);
+            return agent_link_refuse(&a->link, e);
     *ret_n = answer.n;
     *ret = answer.n ? TAKE_PTR(records) : NULL;
     return 0;
@@ -211,14 +213,17 @@ static int agent_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, s
 static int agent_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                           struct error *e)
 {
+    struct agent *a = (struct agent *)km;
     _cleanup_close_ int fd = -1;
     struct agent_answer answer;
-    int r = call((struct agent *)km, &(struct agent_request){.op = AGENT_DIAGNOSE}, -1, &answer, &fd, e);
+    int r = call(a, &(struct agent_request){.op = AGENT_DIAGNOSE}, -1, &answer, &fd, e);
     if (r < 0)
         return r;
     if (answer.n > KEY_FINDINGS_MAX || fd_pread_all(fd, ret, answer.n * sizeof *ret, 0) < 0)
-        return error_form(e);
+        return agent_link_refuse(&a->link, e);
     for (size_t i = 0; i < answer.n; i++) {
+        if (!agent_result_valid(ret[i].result))
+            return agent_link_refuse(&a->link, e);
         ret[i].what[sizeof ret[i].what - 1] = ret[i].text[sizeof ret[i].text - 1] = '\0';
         str_tame(ret[i].what);
         str_tame(ret[i].text);

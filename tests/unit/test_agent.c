@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly's side of the talk with mayfly-keyagent, whose place a hostile or dying one takes: none of its
+ * answers is believed that has not the form, and the next request starts another. */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/packet.h"
+#include "base/str.h"
+#include "keys/agent-connect.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define OWNER     "6f1e8a8e-0000-4000-8000-000000000000"
+#define SLOW_MSEC 30000 /* what ends at a deadline of 1 s has ended by then, on any machine */
+
+/* The agent's end of the talk: reads the request `n` (0 is OPEN) and answers. false: it ends. */
+typedef bool (*behaviour)(int socket, int n);
+
+static behaviour behave;
+static int started;
+
+static bool next_request(int socket, struct agent_request *ret)
+{
+    static char packet[sizeof(struct agent_hello)];
+    size_t size;
+    int fd;
+    do {
+        if (packet_receive(socket, packet, sizeof packet, &size, &fd) < 0)
+            return false;
+        fd_close(fd);
+        memcpy(ret, packet, sizeof *ret);
+    } while (size != sizeof *ret || ret->op == AGENT_GIVE || ret->op == AGENT_DONE);
+    return true;
+}
+
+/* In the place of agent-start.c. */
+int agent_program_start(const char *program, int *ret_socket, pid_t *ret_pid, struct error *e)
+{
+    int ends[2];
+    (void)program;
+    (void)e;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct agent_request q;
+        fd_close(ends[0]);
+        for (int n = 0; next_request(ends[1], &q) && behave(ends[1], n); n++) {
+        }
+        _exit(0);
+    }
+    fd_close(ends[1]);
+    *ret_socket = ends[0];
+    *ret_pid = pid;
+    started++;
+    return 0;
+}
+
+static struct config config;
+static const struct key_context who = KEY_CONTEXT_NONE;
+
+static struct keymgr *with(behaviour b)
+{
+    struct error e = ERROR_NONE;
+    struct keymgr *km = NULL;
+    config_defaults(&config);
+    behave = b;
+    started = 0;
+    assert_ok(keymgr_open(&config, &who, "barbican", &km, &e), e);
+    assert_int_equal(started, 0); /* nothing is asked yet */
+    return km;
+}
+
+/* --------------------------------------------------------------------------------------------- what it
+ * answers */
+
+static bool say(int socket, const struct agent_answer *a, int fd)
+{
+    int r = packet_send(socket, a, sizeof *a, fd);
+    fd_close(fd);
+    return r == 0;
+}
+
+static bool say_ok(int socket)
+{
+    return say(socket, &(struct agent_answer){.errnum = 0}, -1);
+}
+
+static int file_of(const void *bytes, size_t size)
+{
+    int fd = -1;
+    return fd_memfd("records", bytes, size, &fd) < 0 ? -1 : fd;
+}
+
+static bool say_secret(int socket, uint64_t claimed, size_t size)
+{
+    _cleanup_secret_ struct secret *s = NULL;
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    struct agent_request q;
+    struct agent_answer a = {.size = claimed};
+    if (secret_new(size, &s, NULL) < 0)
+        return false;
+    memset(secret_bytes(s), 'k', size);
+    if (secret_handover(s, &h, NULL) < 0 || packet_send(socket, &a, sizeof a, secret_handover_fd(h)) < 0)
+        return false;
+    size_t got;
+    int fd;
+    return packet_receive(socket, &q, sizeof q, &got, &fd) == 0 && q.op == AGENT_DONE;
+}
+
+/* ------------------------------------------------------------------------------------------------ wrong
+ * answers */
+
+static const char page[4096];
+
+#define ANSWER(name, ...)                                                                                    \
+    static bool name(int socket, int n)                                                                      \
+    {                                                                                                        \
+        return n == 0 ? say_ok(socket) : __VA_ARGS__;                                                        \
+    }
+
+ANSWER(short_packet, send(socket, "x", 1, MSG_NOSIGNAL) == 1)
+ANSWER(one_byte_short,
+       send(socket, &(struct agent_answer){.errnum = 0}, sizeof(struct agent_answer) - 1, 0) > 0)
+ANSWER(positive_errnum, say(socket, &(struct agent_answer){.errnum = ENOENT}, -1))
+ANSWER(no_errnum_of_the_kernel, say(socket, &(struct agent_answer){.errnum = INT32_MIN}, -1))
+ANSWER(too_many, say(socket, &(struct agent_answer){.n = AGENT_KEYS_MAX + 1}, -1))
+ANSWER(nothing_in_it, say_ok(socket))
+ANSWER(secret_of_a_byte, say_secret(socket, 1, 1))
+ANSWER(secret_too_long, say_secret(socket, KEY_BITS_MAX / 8 + 1, KEY_BITS_MAX / 8 + 1))
+ANSWER(secret_without_file, say(socket, &(struct agent_answer){.size = 64}, -1))
+ANSWER(secret_not_sealed, say(socket, &(struct agent_answer){.size = 64}, file_of(page, sizeof page)))
+ANSWER(secret_in_a_device, say(socket, &(struct agent_answer){.size = 64}, open("/dev/zero", O_RDONLY)))
+
+static bool a_longer_packet(int socket, int n)
+{
+    static const char packet[sizeof(struct agent_answer) + 1];
+    return n == 0 ? say_ok(socket) : send(socket, packet, sizeof packet, 0) > 0;
+}
+
+static bool wrong_from_the_start(int socket, int n)
+{
+    (void)n;
+    return send(socket, "hello", 5, MSG_NOSIGNAL) == 5;
+}
+
+static void assert_refused(behaviour b, int (*ask)(struct keymgr *km, struct error *e))
+{
+    _cleanup_keymgr_ struct keymgr *km = with(b);
+    for (int i = 1; i <= 2; i++) {
+        struct error e = ERROR_NONE;
+        assert_error(ask(km, &e), -EPROTO, e);
+        assert_non_null(strstr(e.text, "mayfly-keyagent"));
+        assert_int_equal(started, i); /* not the one that talks nonsense again */
+    }
+}
+
+static int fetch(struct keymgr *km, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    int r = keymgr_fetch(km, "1", &key, e);
+    assert_true((r == 0) == (key != NULL));
+    return r;
+}
+
+static void wrong_answers(void **state)
+{
+    (void)state;
+    static const behaviour all[] = {
+        short_packet,      one_byte_short,     a_longer_packet,     positive_errnum, no_errnum_of_the_kernel,
+        too_many,          nothing_in_it,      secret_of_a_byte,    secret_too_long, secret_without_file,
+        secret_not_sealed, secret_in_a_device, wrong_from_the_start};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        assert_refused(all[i], fetch);
+}
+
+static bool with_two_files(int socket, int n)
+{
+    int fds[2] = {STDIN_FILENO, STDERR_FILENO};
+    struct agent_answer a = {.size = 64};
+    char control[CMSG_SPACE(sizeof fds)] __attribute__((aligned(sizeof(size_t)))) = {0};
+    struct iovec part = {&a, sizeof a};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c =
+        (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), fds, sizeof fds);
+    return n == 0 ? say_ok(socket) : sendmsg(socket, &m, 0) > 0;
+}
+
+/* Nothing that it sends along stays open in us. */
+static void descriptors_are_closed(void **state)
+{
+    (void)state;
+    static const behaviour all[] = {with_two_files, secret_not_sealed, secret_in_a_device, secret_of_a_byte};
+    int before = dup(STDIN_FILENO);
+    close(before);
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        assert_refused(all[i], fetch);
+    int after = dup(STDIN_FILENO);
+    close(after);
+    assert_int_equal(after, before);
+}
+
+/* ------------------------------------------------------------------------------------------------ making
+ * keys */
+
+#define KEYS 2
+
+static int create(struct keymgr *km, struct error *e)
+{
+    struct key_info want[KEYS];
+    struct key_made made[KEYS];
+    for (size_t i = 0; i < KEYS; i++)
+        want[i] = (struct key_info){.owner = OWNER, .vg = "vg0", .bits = i ? 256 : 512};
+    int r = keymgr_create_many(km, want, KEYS, made, e);
+    for (size_t i = 0; i < KEYS; i++) {
+        assert_true((r == 0) == (made[i].secret != NULL));
+        if (r == 0) {
+            assert_int_equal(secret_size(made[i].secret), want[i].bits / 8);
+            assert_string_equal(made[i].id, i ? "2" : "1");
+        }
+        secret_free(made[i].secret);
+    }
+    return r;
+}
+
+static bool say_made(int socket, int n, uint32_t n_ids, const struct agent_id ids[KEYS], size_t bytes)
+{
+    if (n == 0)
+        return say_ok(socket);
+    return say(socket, &(struct agent_answer){.n = n_ids}, file_of(ids, n_ids * sizeof *ids)) &&
+           say_secret(socket, bytes, bytes);
+}
+
+static const struct agent_id good_ids[KEYS] = {{"1"}, {"2"}};
+
+static bool made_well(int socket, int n)
+{
+    return say_made(socket, n, KEYS, good_ids, 96);
+}
+
+static bool made_too_few(int socket, int n)
+{
+    return say_made(socket, n, 1, good_ids, 96);
+}
+
+static bool made_too_short(int socket, int n)
+{
+    return say_made(socket, n, KEYS, good_ids, 95);
+}
+
+static bool made_without_end(int socket, int n)
+{
+    struct agent_id ids[KEYS] = {{"1"}, {"2"}};
+    memset(ids[1].id, 'x', sizeof ids[1].id);
+    return say_made(socket, n, KEYS, ids, 96);
+}
+
+static bool made_without_name(int socket, int n)
+{
+    static const struct agent_id ids[KEYS] = {{"1"}, {""}};
+    return say_made(socket, n, KEYS, ids, 96);
+}
+
+static bool made_of_no_alphabet(int socket, int n)
+{
+    static const struct agent_id ids[KEYS] = {{"1"}, {"a b"}};
+    return say_made(socket, n, KEYS, ids, 96);
+}
+
+ANSWER(made_in_a_short_file,
+       say(socket, &(struct agent_answer){.n = KEYS}, file_of(good_ids, sizeof good_ids - 1)))
+ANSWER(made_without_file, say(socket, &(struct agent_answer){.n = KEYS}, -1))
+
+static void keys_that_are_made(void **state)
+{
+    (void)state;
+    static const behaviour bad[] = {made_too_few,      made_too_short,      made_without_end,
+                                    made_without_name, made_of_no_alphabet, made_in_a_short_file,
+                                    made_without_file};
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = with(made_well);
+    assert_ok(create(km, &e), e);
+    assert_ok(create(km, &e), e);
+    assert_int_equal(started, 1);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_refused(bad[i], create);
+}
+
+/* --------------------------------------------------------------------------------------- lists and findings
+ */
+
+static struct key_info listed;
+
+static bool say_list(int socket, int n)
+{
+    return n == 0 ? say_ok(socket)
+                  : say(socket, &(struct agent_answer){.n = 1}, file_of(&listed, sizeof listed));
+}
+
+static int list(struct keymgr *km, struct error *e)
+{
+    _cleanup_free_ struct key_info *keys = NULL;
+    size_t n = 0;
+    int r = keymgr_list(km, &keys, &n, e);
+    if (r == 0)
+        assert_memory_equal(keys, &listed, sizeof listed);
+    return r;
+}
+
+ANSWER(empty_list, say_ok(socket))
+
+static void keys_that_are_listed(void **state)
+{
+    (void)state;
+    const struct key_info good = {.id = "1", .owner = OWNER, .vg = "vg0", .bits = 512};
+    struct key_info bad[7];
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        bad[i] = good;
+    memset(bad[0].id, '1', sizeof bad[0].id);
+    bad[1].id[0] = '\0';
+    memset(bad[2].owner, 'a', sizeof bad[2].owner);
+    bad[3].owner[0] = 'X';
+    memset(bad[4].vg, 'v', sizeof bad[4].vg);
+    bad[5].vg[0] = '/';
+    bad[6].scope = (enum key_scope)77;
+    listed = good;
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = with(say_list);
+    assert_ok(list(km, &e), e);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        listed = bad[i];
+        assert_refused(say_list, list);
+    }
+    km = keymgr_close(km);
+    km = with(empty_list);
+    struct key_info *none = (struct key_info *)&listed;
+    size_t n = 77;
+    assert_ok(keymgr_list(km, &none, &n, &e), e);
+    assert_int_equal(n, 0);
+    assert_null(none);
+}
+
+static struct key_finding found;
+
+static bool say_finding(int socket, int n)
+{
+    return n == 0 ? say_ok(socket)
+                  : say(socket, &(struct agent_answer){.n = 1}, file_of(&found, sizeof found));
+}
+
+ANSWER(too_many_findings,
+       say(socket, &(struct agent_answer){.n = KEY_FINDINGS_MAX + 1}, open("/dev/zero", O_RDONLY)))
+
+static struct key_finding findings[KEY_FINDINGS_MAX];
+
+static int diagnose(struct keymgr *km, struct error *e)
+{
+    size_t n = 0;
+    int r = keymgr_diagnose(km, findings, &n, e);
+    assert_int_equal(n, r == 0 ? 1 : 0);
+    return r;
+}
+
+static void what_is_found(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    memset(&found, 0x1b, sizeof found);
+    found.result = -EACCES;
+    _cleanup_keymgr_ struct keymgr *km = with(say_finding);
+    assert_ok(diagnose(km, &e), e);
+    assert_int_equal(findings[0].result, -EACCES);
+    assert_int_equal(strlen(findings[0].what), sizeof findings[0].what - 1);
+    assert_int_equal(strspn(findings[0].text, "?"), sizeof findings[0].text - 1);
+    found.result = 5;
+    assert_refused(say_finding, diagnose);
+    found.result = INT32_MIN;
+    assert_refused(say_finding, diagnose);
+    assert_refused(too_many_findings, diagnose);
+}
+
+/* ------------------------------------------------------------------------------- errors, ends, and silence
+ */
+
+static bool say_gone(int socket, int n)
+{
+    struct agent_answer a = {.errnum = -ENOKEY};
+    memset(a.text, '\r', sizeof a.text);
+    return n == 0 ? say_ok(socket) : say(socket, &a, -1);
+}
+
+/* An error that is an answer; its words are for a terminal, and have an end. */
+static void an_error_is_an_answer(void **state)
+{
+    (void)state;
+    _cleanup_keymgr_ struct keymgr *km = with(say_gone);
+    for (int i = 0; i < 2; i++) {
+        struct error e = ERROR_NONE;
+        assert_error(fetch(km, &e), -ENOKEY, e);
+        assert_int_equal(strspn(e.text, "?"), sizeof e.text - 1);
+    }
+    assert_int_equal(started, 1);
+}
+
+static bool ends_at_once(int socket, int n)
+{
+    (void)socket;
+    (void)n;
+    return false;
+}
+
+ANSWER(ends_when_asked, false)
+
+static bool ends_before_the_secrets(int socket, int n)
+{
+    return n == 0
+               ? say_ok(socket)
+               : say(socket, &(struct agent_answer){.n = KEYS}, file_of(good_ids, sizeof good_ids)) && false;
+}
+
+static void assert_gone(behaviour b, int (*ask)(struct keymgr *km, struct error *e))
+{
+    _cleanup_keymgr_ struct keymgr *km = with(b);
+    for (int i = 1; i <= 2; i++) {
+        struct error e = ERROR_NONE;
+        assert_error(ask(km, &e), -EIO, e);
+        assert_non_null(strstr(e.text, "exited with status 0 in the middle of a request"));
+        assert_int_equal(started, i);
+    }
+}
+
+static void it_ends(void **state)
+{
+    (void)state;
+    assert_gone(ends_at_once, fetch);
+    assert_gone(ends_when_asked, fetch);
+    assert_gone(ends_before_the_secrets, create);
+}
+
+static bool is_silent(int socket, int n)
+{
+    struct pollfd none = {.fd = -1};
+    if (n == 0)
+        return say_ok(socket);
+    for (;;)
+        poll(&none, 1, -1); /* until it is killed */
+}
+
+static void it_never_answers(void **state)
+{
+    (void)state;
+    struct agent_link l = AGENT_LINK_NONE;
+    struct agent_answer answer;
+    struct error e = ERROR_NONE;
+    int fd = -1;
+    config_defaults(&config);
+    behave = is_silent;
+    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    assert_true(l.deadline_sec > config.barbican_deadline_sec); /* its own deadline comes first */
+    l.deadline_sec = 1;
+    uint64_t begun = clock_msec();
+    assert_ok(agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e), e);
+    assert_error(agent_link_receive(&l, &answer, &fd, &e), -EHOSTUNREACH, e);
+    assert_non_null(strstr(e.text, "within 1 s"));
+    assert_true(clock_msec() - begun < SLOW_MSEC);
+    assert_int_equal(l.socket, -1); /* the next request starts another */
+    assert_int_equal(l.pid, 0);
+}
+
+/* What cannot be said in a packet is not sent. */
+static void what_is_too_long(void **state)
+{
+    (void)state;
+    char id[KEY_ID_MAX + 1];
+    struct error e = ERROR_NONE;
+    memset(id, 'i', sizeof id);
+    id[KEY_ID_MAX] = '\0';
+    _cleanup_keymgr_ struct keymgr *km = with(empty_list);
+    assert_error(keymgr_destroy(km, id, &e), -EINVAL, e);
+    e = ERROR_NONE;
+    assert_error(keymgr_grant(km, "1", id, true, &e), -EINVAL, e);
+    assert_int_equal(started, 0);
+    id[KEY_ID_MAX - 1] = '\0';
+    e = ERROR_NONE;
+    assert_ok(keymgr_destroy(km, id, &e), e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_answers),
+        cmocka_unit_test(descriptors_are_closed),
+        cmocka_unit_test(keys_that_are_made),
+        cmocka_unit_test(keys_that_are_listed),
+        cmocka_unit_test(what_is_found),
+        cmocka_unit_test(an_error_is_an_answer),
+        cmocka_unit_test(it_ends),
+        cmocka_unit_test(it_never_answers),
+        cmocka_unit_test(what_is_too_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
