@@ -253,6 +253,47 @@ void config_defaults(struct config *ret)
     *ret = reading.config;
 }
 
+static bool text_ends(const char *text)
+{
+    return memchr(text, '\0', CONFIG_TEXT_MAX);
+}
+
+static bool list_is_whole(const struct config_list *list)
+{
+    if (list->n > CONFIG_LIST_MAX)
+        return false;
+    for (size_t i = 0; i < list->n; i++)
+        if (!text_ends(list->item[i]))
+            return false;
+    return true;
+}
+
+static bool is_truth(const bool *field)
+{
+    unsigned char byte; /* a bool that is neither may not even be read as one */
+    memcpy(&byte, field, sizeof byte);
+    return byte <= 1;
+}
+
+bool config_is_whole(const struct config *c)
+{
+    bool whole = true;
+#define WHOLE_BOOL(f)                                             is_truth(&c->f)
+#define WHOLE_UINT(f)                                             true
+#define WHOLE_WORD(f)                                             text_ends(c->f)
+#define WHOLE_TEXT(f)                                             text_ends(c->f)
+#define WHOLE_LIST(f)                                             list_is_whole(&c->f)
+#define OPTION(group, name, kind, field, fallback, allowed, text) whole = whole && WHOLE_##kind(field);
+#include "config/options.def"
+#undef OPTION
+#undef WHOLE_BOOL
+#undef WHOLE_UINT
+#undef WHOLE_WORD
+#undef WHOLE_TEXT
+#undef WHOLE_LIST
+    return whole;
+}
+
 bool config_vg_name_valid(const char *vg)
 {
     return *vg && *vg != '-' && strlen(vg) < VG_NAME_MAX && str_made_of(vg, "+_.-") && !streq(vg, ".") &&

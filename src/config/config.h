@@ -60,6 +60,9 @@ int config_parse(const char *file, const char *text, size_t size, struct config 
 /* The defaults of options.def. */
 void config_defaults(struct config *ret);
 
+/* Of a struct that another process filled in: does each text end, and is each truth 0 or 1? */
+bool config_is_whole(const struct config *c);
+
 /* Could LVM have a volume group of this name? At most VG_NAME_MAX - 1 letters, digits and + _ . - */
 bool config_vg_name_valid(const char *vg);
 

@@ -51,22 +51,35 @@ static int answer_secret(struct connection *c, const struct secret *s)
 /* -------------------------------------------------------------------------------------------------
  * operations */
 
-static int take_gift(struct connection *c, const struct agent_request *q, int *fd, struct error *e)
+/* Each at most once. */
+static int take_secret_gift(const struct agent_request *q, int fd, struct secret **field)
+{
+    if (*field || q->size == 0 || q->size > KEY_ENVIRONMENT_MAX)
+        return -EPROTO;
+    return secret_receive(fd, q->size, field, NULL);
+}
+
+static int take_file_gift(int *fd, int *field)
+{
+    if (*field >= 0 || *fd < 0)
+        return -EPROTO;
+    *field = TAKE_FD(*fd);
+    return 0;
+}
+
+static int take_gift(struct connection *c, const struct agent_request *q, int *fd)
 {
     switch (q->n) {
     case AGENT_ENVIRONMENT:
-        return q->size > KEY_ENVIRONMENT_MAX ? -EPROTO : secret_receive(*fd, q->size, &c->who.environment, e);
+        return take_secret_gift(q, *fd, &c->who.environment);
     case AGENT_TOKEN:
-        return q->size > KEY_ENVIRONMENT_MAX ? -EPROTO : secret_receive(*fd, q->size, &c->who.token, e);
+        return take_secret_gift(q, *fd, &c->who.token);
     case AGENT_CLOUDS:
-        c->who.clouds_fd = TAKE_FD(*fd);
-        return 0;
+        return take_file_gift(fd, &c->who.clouds_fd);
     case AGENT_SECURE:
-        c->who.secure_fd = TAKE_FD(*fd);
-        return 0;
+        return take_file_gift(fd, &c->who.secure_fd);
     case AGENT_HOST_SECRET:
-        c->who.host_secret_fd = TAKE_FD(*fd);
-        return 0;
+        return take_file_gift(fd, &c->who.host_secret_fd);
     default:
         return -EPROTO;
     }
@@ -167,7 +180,7 @@ static int answer(struct connection *c, const struct agent_request *q, int *fd)
     struct error why = ERROR_NONE;
     switch (q->op) {
     case AGENT_GIVE:
-        return c->km ? -EPROTO : take_gift(c, q, fd, NULL);
+        return c->km ? -EPROTO : take_gift(c, q, fd);
     case AGENT_OPEN:
         return c->km ? -EPROTO : answer_plain(c, open_manager(c, &why), &why);
     case AGENT_DONE:
@@ -210,7 +223,7 @@ static int receive_hello(struct connection *c)
     int r = packet_receive(c->socket, hello, sizeof *hello, &size, &fd);
     if (r < 0)
         return r;
-    if (size != sizeof *hello || hello->version != AGENT_VERSION)
+    if (size != sizeof *hello || hello->version != AGENT_VERSION || !config_is_whole(&hello->config))
         return -EPROTO;
     hello->manager[sizeof hello->manager - 1] = hello->cloud[sizeof hello->cloud - 1] = '\0';
     memcpy(c->manager, hello->manager, sizeof c->manager);
