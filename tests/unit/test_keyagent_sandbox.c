@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What mayfly-keyagent can no more do behind its filter, and what it still can. Each try is in a child of its
+ * own, since there is no way out of it, and some end it. */
+#include "keyagent/sandbox.h"
+#include "secret/secret.h"
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+static pid_t parent;
+
+/* Returns the wait status of a child that did it behind the filter, as an ordinary user. */
+static int behind_filter(int (*try)(void))
+{
+    int status = -1;
+    parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct error e = ERROR_NONE;
+        if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+            _exit(120);
+        if (keyagent_sandbox(&e) < 0) {
+            dprintf(STDERR_FILENO, "%s\n", e.text);
+            _exit(121);
+        }
+        _exit(try());
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------- what ends
+ * it */
+
+static int try_execve(void)
+{
+    char *const none[] = {NULL};
+    return execve("/bin/true", none, none);
+}
+
+static int try_fork(void)
+{
+    return (int)syscall(SYS_fork);
+}
+
+static int try_vfork(void)
+{
+    return (int)syscall(SYS_vfork);
+}
+
+static int try_ptrace(void)
+{
+    return (int)ptrace(PTRACE_ATTACH, parent, 0, 0);
+}
+
+static int try_kill(void)
+{
+    return kill(parent, 0);
+}
+
+static int try_listen(void)
+{
+    return listen(socket(AF_INET, SOCK_STREAM, 0), 1);
+}
+
+static int try_accept(void)
+{
+    return accept(STDIN_FILENO, NULL, NULL);
+}
+
+static int try_setuid(void)
+{
+    return setuid(getuid());
+}
+
+static int try_mount(void)
+{
+    return mount("none", "/", "tmpfs", 0, NULL);
+}
+
+static int try_read_memory(void)
+{
+    char byte;
+    struct iovec here = {&byte, 1}, there = {&parent, 1};
+    return (int)process_vm_readv(parent, &here, 1, &there, 1, 0);
+}
+
+static int try_bpf(void)
+{
+    return (int)syscall(SYS_bpf, 0, NULL, 0);
+}
+
+static void what_ends_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int (*try)(void);
+    } all[] = {
+        {"execve", try_execve}, {"fork", try_fork},
+        {"vfork", try_vfork},   {"ptrace", try_ptrace},
+        {"kill", try_kill},     {"listen", try_listen},
+        {"accept", try_accept}, {"setuid", try_setuid},
+        {"mount", try_mount},   {"process_vm_readv", try_read_memory},
+        {"bpf", try_bpf},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        int status = behind_filter(all[i].try);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+            fail_msg("%s: wait status %#x", all[i].name, status);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------ what is
+ * denied */
+
+static bool denied(long result)
+{
+    return result < 0 && errno == EPERM;
+}
+
+/* The number of the first thing that is not as it should be. */
+static int try_denied(void)
+{
+    static const int families[] = {AF_PACKET, AF_ALG, AF_VSOCK, AF_BLUETOOTH, AF_KEY};
+    static const int modes[] = {O_WRONLY, O_RDWR, O_RDONLY | O_CREAT, O_RDONLY | O_TRUNC, O_TMPFILE | O_RDWR};
+    struct rlimit limit = {1, 1};
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+        if (!denied(socket(families[i], SOCK_RAW, 0)))
+            return 1;
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+        if (!denied(open("/tmp", modes[i], 0600)) || !denied(syscall(SYS_open, "/tmp", modes[i], 0600)))
+            return 2;
+    if (!denied(syscall(SYS_creat, "/tmp/mayfly-test", 0600)) || !denied(mkdir("/tmp/mayfly-test", 0700)) ||
+        !denied(unlink("/tmp/mayfly-test")) || !denied(rename("/tmp/mayfly-test", "/tmp/mayfly-test-2")) ||
+        !denied(symlink("a", "/tmp/mayfly-test")) || !denied(truncate("/tmp/mayfly-test", 0)) ||
+        !denied(chmod("/tmp", 0700)))
+        return 3;
+    if (!denied(fork())) /* as glibc does it: clone() without the flags of a thread */
+        return 4;
+    if (!denied(unshare(CLONE_NEWUSER)) || !denied(syscall(SYS_setns, 0, 0)) || !denied(chroot("/")))
+        return 5;
+    if (!denied(syscall(SYS_io_uring_setup, 1, NULL)) || !denied(syscall(SYS_userfaultfd, 0)) ||
+        !denied(syscall(SYS_perf_event_open, NULL, 0, 0, 0, 0)) ||
+        !denied(syscall(SYS_add_key, "user", "a", "b", 1, 0)) ||
+        !denied(syscall(SYS_keyctl, 0, 0, 0, 0, 0)) || !denied(syscall(SYS_pidfd_open, parent, 0)))
+        return 6;
+    if (!denied(prctl(PR_SET_DUMPABLE, 1)) || !denied(ioctl(STDIN_FILENO, 0x5412 /* TIOCSTI */, "x")))
+        return 7;
+    if (!denied(syscall(SYS_tgkill, parent, parent, SIGUSR1)) ||
+        !denied(prlimit(parent, RLIMIT_NOFILE, &limit, NULL)))
+        return 8;
+    return 0;
+}
+
+static void what_is_denied(void **state)
+{
+    (void)state;
+    int status = behind_filter(try_denied);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* -------------------------------------------------------------------------------------------- what must go
+ * on */
+
+static void *thread(void *ran)
+{
+    *(bool *)ran = true;
+    return ran;
+}
+
+static int try_needed(void)
+{
+    struct rlimit core;
+    struct error e = ERROR_NONE;
+    struct secret *s = NULL;
+    struct secret_handover *h = NULL;
+    pthread_t id;
+    bool ran = false;
+    if (prctl(PR_SET_NAME, "keyagent") < 0)
+        return 1;
+    int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    char byte;
+    if (fd < 0 || read(fd, &byte, 1) != 1)
+        return 2;
+    static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+        if ((fd = socket(families[i], SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0 && errno != EAFNOSUPPORT)
+            return 3;
+    struct sockaddr_in nobody = {
+        .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(fd, (struct sockaddr *)&nobody, sizeof nobody) == 0 || errno != ECONNREFUSED)
+        return 4;
+    struct addrinfo *addresses = NULL;
+    if (getaddrinfo("localhost", "80", NULL, &addresses) != 0)
+        return 5;
+    freeaddrinfo(addresses);
+    if (pthread_create(&id, NULL, thread, &ran) != 0 || pthread_join(id, NULL) != 0 || !ran)
+        return 6;
+    if (secret_random(64, &s, &e) < 0 || secret_handover(s, &h, &e) < 0)
+        return dprintf(STDERR_FILENO, "%s\n", e.text), 7;
+    secret_handover_end(h);
+    secret_free(s);
+    if (raise(SIGUSR1) != 0) /* a signal to itself, ignored */
+        return 8;
+    if (getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_cur != 0 || core.rlim_max != 0)
+        return 9;
+    return 0;
+}
+
+static void what_must_go_on(void **state)
+{
+    (void)state;
+    signal(SIGUSR1, SIG_IGN);
+    int status = behind_filter(try_needed);
+    signal(SIGUSR1, SIG_DFL);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("wait status %#x", status);
+}
+
+/* ------------------------------------------------------------------------------------------ how it is
+ * hardened */
+
+static int try_hardened(void)
+{
+    char text[4096] = "";
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    if (read(fd, text, sizeof text - 1) < 0)
+        return 1;
+    if (!strstr(text, "NoNewPrivs:\t1") || !strstr(text, "Seccomp:\t2") || !strstr(text, "Umask:\t0077"))
+        return 2;
+    return 0;
+}
+
+static void how_it_is_hardened(void **state)
+{
+    (void)state;
+    int status = behind_filter(try_hardened);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void root_is_refused(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    struct error e = ERROR_NONE;
+    assert_error(keyagent_sandbox(&e), -EPERM, e);
+    assert_non_null(strstr(e.text, "does not run as root"));
+    pid_t pid = fork(); /* and nothing was done to this process */
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(0);
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(root_is_refused),    cmocka_unit_test(what_ends_it),
+        cmocka_unit_test(what_is_denied),     cmocka_unit_test(what_must_go_on),
+        cmocka_unit_test(how_it_is_hardened),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
