@@ -34,7 +34,7 @@ struct call {
     size_t secret_max;
     bool once;
     struct http_reply reply;
-    int result; /* of http, not of the status */
+    int result; /* of http, not of the status; -ECANCELED: it was not asked */
     struct error error;
 };
 void call_end(struct call *c);

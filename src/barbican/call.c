@@ -93,6 +93,8 @@ static int carry_out(struct barbican *b, struct call calls[], size_t n, const st
 int barbican_call(struct barbican *b, struct call calls[], size_t n, struct error *e)
 {
     const struct secret *token = NULL;
+    for (size_t i = 0; i < n; i++)
+        calls[i].result = -ECANCELED;
     int r = keystone_token(b->keystone, &token, e);
     if (r == 0)
         r = barbican_find(b, e);

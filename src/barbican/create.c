@@ -126,7 +126,7 @@ static int store(struct barbican *b, const struct key_info want[], size_t n, str
     }
     if (r == 0)
         r = barbican_call(b, calls, n, e);
-    for (size_t i = 0; r != -EACCES && i < n && calls[i].body; i++) { /* all: what was made must be known */
+    for (size_t i = 0; i < n && calls[i].body; i++) { /* all: what was made must be known */
         int taken = take_stored(b, &want[i], &calls[i], &made[i], r < 0 ? NULL : e);
         r = r < 0 ? r : taken;
     }

@@ -68,7 +68,8 @@ static bool take_endpoint(struct search *s, json_object *endpoint, char ret[HTTP
     char region[OPENSTACK_TEXT_MAX], interface[32];
     if (!reply_text(endpoint, "region_id", region, sizeof region))
         reply_text(endpoint, "region", region, sizeof region);
-    reply_text(endpoint, "interface", interface, sizeof interface);
+    if (!reply_text(endpoint, "interface", interface, sizeof interface))
+        return false;
     int n = snprintf(s->seen + s->seen_used, sizeof s->seen - s->seen_used, "%s%.40s/%s",
                      s->seen_used ? ", " : "", region, interface);
     if (n > 0 && (size_t)n < sizeof s->seen - s->seen_used)
