@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is taken of the caller's environment, files and descriptors, and that no secret of it stays where
+ * others can see it. Each try is in a child with an environment of its own. */
+#include "base/fd.h"
+#include "base/str.h"
+#include "keys/context.h"
+#include "unit.h"
+
+#include "folder.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TOKEN_MAX 16384
+
+extern char **environ;
+
+static struct config config;
+
+static int take(const char *cloud, int token_fd, struct key_context *ret, struct error *e)
+{
+    return key_context_take(&config, cloud, token_fd, ret, e);
+}
+
+/* ------------------------------------------------------------------------------------------------- variables
+ */
+
+/* As the process began: a fresh exec of this program, since the environment that the kernel shows is the one
+ * that it put there. */
+static int after_exec(void)
+{
+    static const char *const secrets[] = {"hush-password", "hush-token", "hush-auth", "hush-credential"};
+    static const char wanted[] = "OS_USERNAME=alice\0OS_PASSWORD=hush-password\0OS_TOKEN=hush-token\0"
+                                 "OS_AUTH_TOKEN=hush-auth\0OS_APPLICATION_CREDENTIAL_SECRET=hush-credential\0"
+                                 "OS_EMPTY=";
+    char shown[8192] = "";
+    struct key_context who;
+    struct error e = ERROR_NONE;
+    config_defaults(&config);
+    if (take(NULL, -1, &who, &e) < 0)
+        return 1;
+    if (!who.environment || secret_size(who.environment) != sizeof wanted ||
+        memcmp(secret_peek(who.environment), wanted, sizeof wanted) != 0)
+        return 2;
+    if (!streq(getenv("HOME"), "/nowhere") || !streq(getenv("NOS_PASSWORD"), "kept") || environ[2])
+        return 3; /* and nothing else is left */
+    _cleanup_close_ int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, shown, sizeof shown);
+    if (n <= 0 || !memmem(shown, (size_t)n, "OS_USERNAME=alice", 17))
+        return 4; /* it is the block that we mean */
+    for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
+        if (memmem(shown, (size_t)n, secrets[i], strlen(secrets[i])))
+            return 5;
+    key_context_end(&who);
+    return who.environment ? 6 : 0;
+}
+
+static int wait_for(pid_t pid)
+{
+    int status = -1;
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void variables_are_taken_and_overwritten(void **state)
+{
+    (void)state;
+    static char *const variables[] = {(char *)"HOME=/nowhere",
+                                      (char *)"OS_USERNAME=alice",
+                                      (char *)"OS_PASSWORD=hush-password",
+                                      (char *)"OS_TOKEN=hush-token",
+                                      (char *)"NOS_PASSWORD=kept",
+                                      (char *)"OS_AUTH_TOKEN=hush-auth",
+                                      (char *)"OS_APPLICATION_CREDENTIAL_SECRET=hush-credential",
+                                      (char *)"OS_EMPTY=",
+                                      NULL};
+    char *const argv[] = {(char *)"test_context", (char *)"after-exec", NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        execve("/proc/self/exe", argv, variables);
+        _exit(100);
+    }
+    assert_int_equal(wait_for(pid), 0);
+}
+
+static void no_variables(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    clearenv();
+    assert_ok(take(NULL, -1, &who, &e), e);
+    assert_null(who.environment);
+    assert_null(who.token);
+    assert_string_equal(who.cloud, "");
+    assert_true(who.clouds_fd < 0 && who.secure_fd < 0 && who.host_secret_fd < 0);
+    key_context_end(&who);
+}
+
+static void too_many_variables(void **state)
+{
+    (void)state;
+    static char value[KEY_ENVIRONMENT_MAX];
+    struct key_context who;
+    for (int i = 0; i < 2; i++) {
+        struct error e = ERROR_NONE;
+        size_t n = sizeof value - sizeof "OS_X=" + (size_t)i; /* just as many as can be, and one more */
+        memset(value, 'v', n);
+        value[n] = '\0';
+        clearenv();
+        setenv("OS_X", value, 1);
+        assert_error(take(NULL, -1, &who, &e), i ? -E2BIG : 0, e);
+        assert_null(getenv("OS_X")); /* taken out in any case */
+        key_context_end(&who);
+    }
+}
+
+/* -----------------------------------------------------------------------------------------------------
+ * tokens */
+
+static int token_of(const void *text, size_t size, struct key_context *ret, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    assert_int_equal(fd_memfd("token", text, size, &fd), 0);
+    clearenv();
+    return take(NULL, fd, ret, e);
+}
+
+static void a_token(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"gAAAA-token", "gAAAA-token\n", "gAAAA-token\r\n", "gAAAA-token\n\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct error e = ERROR_NONE;
+        struct key_context who;
+        assert_ok(token_of(texts[i], strlen(texts[i]), &who, &e), e);
+        assert_int_equal(secret_size(who.token), 11);
+        assert_memory_equal(secret_peek(who.token), "gAAAA-token", 11);
+        key_context_end(&who);
+    }
+}
+
+static void tokens_that_are_none(void **state)
+{
+    (void)state;
+    static char text[TOKEN_MAX + 1];
+    static const char *const empty[] = {"", "\n", "\r\n\r\n"};
+    struct key_context who;
+    struct error e = ERROR_NONE;
+    for (size_t i = 0; i < ARRAY_SIZE(empty); i++) {
+        e = ERROR_NONE;
+        assert_error(token_of(empty[i], strlen(empty[i]), &who, &e), -EINVAL, e);
+        key_context_end(&who);
+    }
+    memset(text, 't', sizeof text);
+    e = ERROR_NONE;
+    assert_ok(token_of(text, TOKEN_MAX, &who, &e), e);
+    assert_int_equal(secret_size(who.token), TOKEN_MAX);
+    key_context_end(&who);
+    assert_error(token_of(text, TOKEN_MAX + 1, &who, &e), -EINVAL, e);
+    assert_null(who.token);
+    key_context_end(&who);
+    e = ERROR_NONE;
+    assert_error(take(NULL, 9999, &who, &e), -EBADF, e);
+    assert_non_null(strstr(e.text, "--token-fd 9999"));
+    key_context_end(&who);
+}
+
+/* From a pipe it comes in parts. */
+static void a_token_in_parts(void **state)
+{
+    (void)state;
+    int ends[2];
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (const char *c = "to-ken\n"; *c; c++)
+            if (write(ends[1], c, 1) != 1 || usleep(1000) < 0)
+                _exit(1);
+        _exit(0);
+    }
+    close(ends[1]);
+    clearenv();
+    assert_ok(take(NULL, ends[0], &who, &e), e);
+    assert_int_equal(secret_size(who.token), 6);
+    assert_memory_equal(secret_peek(who.token), "to-ken", 6);
+    key_context_end(&who);
+    close(ends[0]);
+    assert_int_equal(wait_for(pid), 0);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * clouds.yaml */
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+    assert_int_equal(fchmod(fd, mode), 0);
+}
+
+static void assert_file(int fd, const char *wanted)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+    if (!wanted) {
+        assert_int_equal(fd, -1);
+        return;
+    }
+    assert_true(fd >= 0);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    assert_int_equal(fd_read_text(fd, 4096, &text, &size), 0);
+    assert_string_equal(text, wanted);
+}
+
+static void assert_clouds(const char *clouds, const char *secure)
+{
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    assert_ok(take("lab", -1, &who, &e), e);
+    assert_string_equal(who.cloud, "lab");
+    assert_file(who.clouds_fd, clouds);
+    assert_file(who.secure_fd, secure);
+    key_context_end(&who);
+}
+
+static void places_of_clouds(void **state)
+{
+    const char *folder = *state;
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    clearenv();
+    setenv("HOME", folder, 1);
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(mkdir("here", 0700) | mkdir(".config", 0700) | mkdir(".config/openstack", 0700), 0);
+    assert_int_equal(chdir("here"), 0);
+    if (access("/etc/openstack/clouds.yaml", F_OK) < 0)
+        assert_clouds(NULL, NULL); /* none is there; whether one must be is for the manager to say */
+
+    write_file("../.config/openstack/clouds.yaml", "home", 0600);
+    assert_clouds("home", NULL);
+    write_file("../.config/openstack/secure.yaml", "home secrets", 0600);
+    assert_clouds("home", "home secrets");
+    write_file("clouds.yaml", "here", 0600);
+    assert_clouds("here", NULL); /* the other one's secrets are not for this one */
+    write_file("secure.yaml", "here secrets", 0600);
+    assert_clouds("here", "here secrets");
+    write_file("../named.yaml", "named", 0600);
+    setenv("OS_CLIENT_CONFIG_FILE", "../named.yaml", 1);
+    assert_clouds("named", NULL);
+
+    setenv("OS_CLIENT_CONFIG_FILE", "../nowhere.yaml", 1); /* named, and so no other will do */
+    assert_error(take("lab", -1, &who, &e), -ENOENT, e);
+    assert_non_null(strstr(e.text, "../nowhere.yaml"));
+    key_context_end(&who);
+
+    /* by the variable; and without a cloud no file is opened */
+    e = ERROR_NONE;
+    setenv("OS_CLOUD", "other", 1);
+    assert_ok(take(NULL, -1, &who, &e), e);
+    assert_string_equal(who.cloud, "other");
+    assert_file(who.clouds_fd, "here");
+    key_context_end(&who);
+    assert_ok(take(NULL, -1, &who, &e), e); /* OS_CLOUD was taken out of the environment */
+    assert_string_equal(who.cloud, "");
+    assert_int_equal(who.clouds_fd, -1);
+    key_context_end(&who);
+    assert_int_equal(chdir("/"), 0);
+}
+
+static void a_cloud_of_a_long_name(void **state)
+{
+    (void)state;
+    char name[KEY_CLOUD_MAX + 1];
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    memset(name, 'c', sizeof name);
+    name[KEY_CLOUD_MAX] = '\0';
+    clearenv();
+    assert_error(take(name, -1, &who, &e), -ENAMETOOLONG, e);
+    key_context_end(&who);
+}
+
+/* ------------------------------------------------------------------------------------- the password of the
+ * host */
+
+static int take_host(const char *path, struct key_context *ret, struct error *e)
+{
+    assert_int_equal(str_copy(config.host_password_file, sizeof config.host_password_file, path), 0);
+    return take(NULL, -1, ret, e);
+}
+
+static void the_password_of_the_host(void **state)
+{
+    const char *folder = *state;
+    static const mode_t open_to_others[] = {0604, 0640, 0620, 0602, 0610, 0601, 0666};
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    clearenv();
+    assert_int_equal(chdir(folder), 0);
+    assert_ok(take_host("nowhere", &who, &e), e);
+    assert_int_equal(who.host_secret_fd, -1);
+    key_context_end(&who);
+
+    for (size_t i = 0; i < ARRAY_SIZE(open_to_others); i++) {
+        e = ERROR_NONE;
+        write_file("password", "pw", open_to_others[i]);
+        assert_error(take_host("password", &who, &e), -EPERM, e);
+        assert_non_null(strstr(e.text, "chmod 600"));
+        assert_int_equal(who.host_secret_fd, -1);
+        key_context_end(&who);
+    }
+    e = ERROR_NONE;
+    write_file("password", "pw", 0400);
+    assert_ok(take_host("password", &who, &e), e);
+    assert_file(who.host_secret_fd, "pw");
+    key_context_end(&who);
+
+    /* what is no file, and might never end */
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_error(take_host("fifo", &who, &e), -EPERM, e);
+    key_context_end(&who);
+    e = ERROR_NONE;
+    assert_error(take_host("/dev/zero", &who, &e), -EPERM, e);
+    key_context_end(&who);
+
+    /* systemd's comes first */
+    e = ERROR_NONE;
+    assert_int_equal(mkdir("credentials", 0700), 0);
+    setenv("CREDENTIALS_DIRECTORY", "credentials", 1);
+    assert_ok(take_host("password", &who, &e), e);
+    assert_file(who.host_secret_fd, "pw");
+    key_context_end(&who);
+    write_file("credentials/mayfly.barbican", "credential", 0440);
+    assert_ok(take_host("password", &who, &e), e);
+    assert_file(who.host_secret_fd, "credential");
+    key_context_end(&who);
+    config.host_password_file[0] = '\0';
+    assert_int_equal(chdir("/"), 0);
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc == 2 && streq(argv[1], "after-exec"))
+        return after_exec();
+    config_defaults(&config);
+    config.host_password_file[0] = '\0';
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(variables_are_taken_and_overwritten),
+        cmocka_unit_test(no_variables),
+        cmocka_unit_test(too_many_variables),
+        cmocka_unit_test(a_token),
+        cmocka_unit_test(tokens_that_are_none),
+        cmocka_unit_test(a_token_in_parts),
+        cmocka_unit_test_setup_teardown(places_of_clouds, folder_make, folder_remove),
+        cmocka_unit_test(a_cloud_of_a_long_name),
+        cmocka_unit_test_setup_teardown(the_password_of_the_host, folder_make, folder_remove),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
