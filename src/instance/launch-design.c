@@ -97,7 +97,6 @@ static int write_xml(struct launch_instance *i, bool kvm, struct error *e)
 
 static void set_key(struct launch *l, struct launch_key *k, const char *owner, enum key_scope scope)
 {
-    k->launch = l;
     k->want.scope = scope;
     k->want.bits = l->context->config->key_size_bits;
     memcpy(k->want.owner, owner, sizeof k->want.owner);
@@ -116,6 +115,34 @@ static struct launch_key *key_of(struct launch *l, const struct launch_instance 
     return &l->keys[l->n_keys - 1];
 }
 
+static size_t at_most(size_t n, size_t limit)
+{
+    return n < limit ? n : limit;
+}
+
+/* For a key of a chunk mayfly locks a page, and mayfly-keyagent at most two, of its secret and of the request
+ * that stores it. A quarter of what may be locked leaves room for what else is: LAUNCH_COUNT_MAX keys at once
+ * would all but fill the 8 MiB of a Debian 12, and elsewhere 64 KiB are usual. */
+static size_t chunk_size(void)
+{
+    size_t fit = secret_pages_max() / 4;
+    return fit ? at_most(fit, LAUNCH_CHUNK_MAX) : 1;
+}
+
+/* Instances one after the other; each has the key of its own number, or all that of the first. */
+static void cut_chunks(struct launch *l)
+{
+    size_t size = chunk_size();
+    for (size_t first = 0; first < l->n_instances; first += size)
+        l->chunks[l->n_chunks++] = (struct launch_chunk){
+            .launch = l,
+            .instances = &l->instances[first],
+            .n_instances = at_most(l->n_instances - first, size),
+            .keys = &l->keys[first],
+            .n_keys = first < l->n_keys ? at_most(l->n_keys - first, size) : 0,
+        };
+}
+
 static int allocate(struct launch *l, struct error *e)
 {
     l->n_instances = l->request->count;
@@ -123,9 +150,10 @@ static int allocate(struct launch *l, struct error *e)
     l->instances = calloc(l->n_instances, sizeof *l->instances);
     l->disks = calloc(l->n_disks, sizeof *l->disks);
     l->keys = calloc(l->n_instances, sizeof *l->keys);
+    l->chunks = calloc(l->n_instances, sizeof *l->chunks);
     l->leads = calloc(l->n_instances, sizeof(struct volume *));
     l->others = calloc(l->n_disks, sizeof(struct volume *));
-    if (l->instances && l->disks && l->keys && l->leads && l->others)
+    if (l->instances && l->disks && l->keys && l->chunks && l->leads && l->others)
         return 0;
     l->n_instances = l->n_disks = 0;
     return error_memory(e);
@@ -151,6 +179,7 @@ int launch_design(struct launch *l, struct error *e)
             l->others[l->n_others++] = &i->disks[d].v;
         r = write_xml(i, kvm, e);
     }
+    cut_chunks(l);
     return r;
 }
 
@@ -167,6 +196,7 @@ struct launch *launch_free(struct launch *l)
         free(l->instances);
         free(l->disks);
         free(l->keys);
+        free(l->chunks);
         free(l->leads);
         free(l->others);
         image_close(l->image);

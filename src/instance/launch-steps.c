@@ -23,42 +23,79 @@ int launch_lock_batch(const struct context *c, void *object, struct error *e)
     return broker_lock(c->broker, ((struct launch *)object)->batch, e);
 }
 
-/* ---------------------------------------------------------------------- key */
+/* --------------------------------------------------------------------- keys */
 
-int launch_create_key(const struct context *c, void *object, struct error *e)
+int launch_create_keys(const struct context *c, void *object, struct error *e)
 {
-    struct launch_key *k = object;
+    struct launch_chunk *k = object;
     (void)c;
-    int r = keymgr_create(k->launch->km, &k->want, k->id, &k->secret, e);
+    _cleanup_free_ struct key_info *want = calloc(k->n_keys, sizeof *want);
+    _cleanup_free_ struct key_made *made = calloc(k->n_keys, sizeof *made);
+    if (!want || !made)
+        return error_memory(e);
+    for (size_t i = 0; i < k->n_keys; i++)
+        want[i] = k->keys[i].want;
+    int r = keymgr_create_many(k->launch->km, want, k->n_keys, made, e);
     if (r < 0)
         return r;
-    k->made = true;
+    for (size_t i = 0; i < k->n_keys; i++) {
+        memcpy(k->keys[i].id, made[i].id, sizeof made[i].id);
+        k->keys[i].secret = made[i].secret;
+    }
+    k->keys_made = true;
     return 0;
 }
 
-/* The answer of the manager was lost, and perhaps there is a key: its owner is a uuid of this launch. A
+/* One of several: whatever becomes of it the others go too, but a manager that cannot be reached is not
+ * waited for once more for each. */
+static void destroy_next(struct keymgr *km, const char *id, int *result, struct error *e)
+{
+    if (*result == -EHOSTUNREACH)
+        return;
+    int r = keymgr_destroy(km, id, e);
+    if (r < 0)
+        *result = r;
+}
+
+static int destroy_made(const struct launch_chunk *k, struct error *e)
+{
+    int result = 0;
+    for (size_t i = 0; i < k->n_keys; i++)
+        destroy_next(k->launch->km, k->keys[i].id, &result, e);
+    return result;
+}
+
+static bool wanted(const struct launch_chunk *k, const struct key_info *key)
+{
+    for (size_t i = 0; i < k->n_keys; i++)
+        if (streq(k->keys[i].want.owner, key->owner))
+            return true;
+    return false;
+}
+
+/* The answer of the manager was lost, and perhaps there are keys: their owners are uuids of this launch. A
  * manager that cannot be asked now is asked by recover; that is no reason to call the launch half undone. */
-static int destroy_lost_key(const struct context *c, const struct launch_key *k, struct error *e)
+static int destroy_lost(const struct context *c, const struct launch_chunk *k, struct error *e)
 {
     _cleanup_free_ struct key_info *keys = NULL;
     struct error why = ERROR_NONE;
     size_t n = 0;
-    int r = keymgr_list(k->launch->km, &keys, &n, &why);
-    if (r < 0)
+    int result = 0;
+    if (keymgr_list(k->launch->km, &keys, &n, &why) < 0)
         report_warning(c, "key manager %s: cannot tell whether it made a key: %s; mayfly recover looks again",
                        k->launch->km->ops->name, why.text);
-    r = 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        if (streq(keys[i].owner, k->want.owner))
-            r = keymgr_destroy(k->launch->km, keys[i].id, e);
-    return r;
+    for (size_t i = 0; i < n; i++)
+        if (wanted(k, &keys[i]))
+            destroy_next(k->launch->km, keys[i].id, &result, e);
+    return result;
 }
 
-int launch_create_key_undo(const struct context *c, void *object, struct error *e)
+int launch_create_keys_undo(const struct context *c, void *object, struct error *e)
 {
-    struct launch_key *k = object;
-    k->secret = secret_free(k->secret);
-    return k->made ? keymgr_destroy(k->launch->km, k->id, e) : destroy_lost_key(c, k, e);
+    struct launch_chunk *k = object;
+    for (size_t i = 0; i < k->n_keys; i++)
+        k->keys[i].secret = secret_free(k->keys[i].secret);
+    return k->keys_made ? destroy_made(k, e) : destroy_lost(c, k, e);
 }
 
 /* -------------------------------------------------------------------- disks */

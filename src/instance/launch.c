@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly launch: looks, designs, makes the list of steps, runs it. All instances or nothing.
  *
- *     locks | key, volumes, open, fill: per instance | domains | close | others ready | LEADS READY | start
- *                                                                                     commit point
+ *     locks | keys, volumes, open, fill: per chunk | domains | close | others ready | LEADS READY | start
+ *                                                                                   commit point
  *
- * Before the commit point recover undoes an instance, after it the instance stands. Per instance, so that no
- * more secrets than that of one instance, or of the batch, are in memory at a time.
+ * Before the commit point recover undoes an instance, after it the instance stands.
+ *
+ * The keys of a chunk of instances are made at once, which a manager behind a network does over several
+ * connections. Their secrets are in memory from then until the last disk under each is open. So all disks of
+ * the chunk are opened before an image is written to any, which may take hours; and a chunk is so small that
+ * its secrets are few, fit into what may be locked, and are made within one deadline of the manager's. The
+ * one that a batch shares stays until the last chunk is open.
  */
 #include "instance/launch.h"
 
@@ -20,11 +25,15 @@ static int add_locks(struct steps *s, struct launch *l, struct error *e)
     return r;
 }
 
-static int add_key(struct steps *s, struct launch_key *k, struct error *e)
+static int add_keys(struct steps *s, struct launch_chunk *k, struct error *e)
 {
     const char *manager = k->launch->km->ops->name;
-    return steps_add(s, launch_create_key, launch_create_key_undo, k, e,
-                     "create a key of %u bits in %s for %s", k->want.bits, manager, k->want.owner);
+    const struct key_info *want = &k->keys[0].want;
+    if (k->n_keys == 1)
+        return steps_add(s, launch_create_keys, launch_create_keys_undo, k, e,
+                         "create a key of %u bits in %s for %s", want->bits, manager, want->owner);
+    return steps_add(s, launch_create_keys, launch_create_keys_undo, k, e, "create %zu keys of %u bits in %s",
+                     k->n_keys, want->bits, manager);
 }
 
 static int add_volume(struct steps *s, struct launch_disk *d, struct error *e)
@@ -50,26 +59,30 @@ static int add_fill(struct steps *s, struct launch_disk *d, struct error *e)
     return d->fs[0] ? steps_add(s, launch_fill, NULL, d, e, "format %s: %s", d->v.lv, d->fs) : 0;
 }
 
-static int add_disks(struct steps *s, struct launch_instance *i, struct error *e)
+/* For all disks of the chunk, instance by instance. */
+static int add_each(struct steps *s, struct launch_chunk *k,
+                    int (*add)(struct steps *, struct launch_disk *, struct error *), struct error *e)
 {
     int r = 0;
-    for (size_t n = 0; r == 0 && n < i->n_disks; n++)
-        r = add_volume(s, &i->disks[n], e);
-    for (size_t n = 0; r == 0 && n < i->n_disks; n++)
-        r = add_open(s, &i->disks[n], e);
-    for (size_t n = 0; r == 0 && n < i->n_disks; n++)
-        r = add_fill(s, &i->disks[n], e);
+    for (size_t i = 0; i < k->n_instances; i++)
+        for (size_t n = 0; r == 0 && n < k->instances[i].n_disks; n++)
+            r = add(s, &k->instances[i].disks[n], e);
     return r;
 }
 
 static int add_storage(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < l->n_instances; i++) {
-        if (i < l->n_keys) /* one each, or the batch's with the first */
-            r = add_key(s, &l->keys[i], e);
+    for (size_t i = 0; r == 0 && i < l->n_chunks; i++) {
+        struct launch_chunk *k = &l->chunks[i];
+        if (k->n_keys)
+            r = add_keys(s, k, e);
         if (r == 0)
-            r = add_disks(s, &l->instances[i], e);
+            r = add_each(s, k, add_volume, e);
+        if (r == 0)
+            r = add_each(s, k, add_open, e);
+        if (r == 0)
+            r = add_each(s, k, add_fill, e);
     }
     return r;
 }

@@ -13,12 +13,10 @@ struct launch;
 
 /* A secret in the key manager: of one instance, or of the whole batch. */
 struct launch_key {
-    struct launch *launch;
     struct key_info want;
     char id[KEY_ID_MAX];
     struct secret *secret; /* from its making until the last disk under it is open */
     size_t n_closed;       /* disks under it that are still to be opened */
-    bool made;
 };
 
 struct launch_disk {
@@ -41,6 +39,18 @@ struct launch_instance {
     char *xml;
 };
 
+/* Instances whose keys are made at once, and whose disks follow, before the next chunk begins. */
+#define LAUNCH_CHUNK_MAX 64
+
+struct launch_chunk {
+    struct launch *launch;
+    struct launch_instance *instances; /* into the launch's */
+    size_t n_instances;
+    struct launch_key *keys; /* the same; none where an earlier chunk has made the one of the batch */
+    size_t n_keys;
+    bool keys_made;
+};
+
 struct launch {
     const struct context *context;
     const struct launch_request *request;
@@ -57,6 +67,8 @@ struct launch {
     size_t n_disks;
     struct launch_key *keys;
     size_t n_keys;
+    struct launch_chunk *chunks;
+    size_t n_chunks;
     const struct volume **leads, **others; /* what the two commits mark */
     size_t n_leads, n_others;
 };
@@ -80,9 +92,9 @@ struct launch *launch_free(struct launch *l);
 DEFINE_CLEANUP(struct launch *, launch_free)
 
 /* The objects of the steps. */
-step_fn launch_lock_instance;                      /* launch_instance */
-step_fn launch_lock_batch;                         /* launch */
-step_fn launch_create_key, launch_create_key_undo; /* launch_key */
+step_fn launch_lock_instance;                        /* launch_instance */
+step_fn launch_lock_batch;                           /* launch */
+step_fn launch_create_keys, launch_create_keys_undo; /* launch_chunk */
 step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo,
     launch_fill;                                              /* disk */
 step_fn launch_define, launch_define_undo, launch_close_maps; /* launch_instance */

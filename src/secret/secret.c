@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -41,6 +42,14 @@ static size_t whole_pages(size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     return (size + page - 1) / page * page;
+}
+
+size_t secret_pages_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+        return 1;
+    return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur / whole_pages(1);
 }
 
 int secret_new(size_t size, struct secret **ret, struct error *e)

@@ -22,6 +22,10 @@ struct secret;
 /* `size` zero bytes, to be filled by the caller. */
 int secret_new(size_t size, struct secret **ret, struct error *e) _must_check_;
 
+/* How many pages of secrets this process may have at a time, by its RLIMIT_MEMLOCK. A secret that is no
+ * larger than a key takes one, and so does what hands it over. */
+size_t secret_pages_max(void);
+
 /* `size` bytes of getrandom(2). */
 int secret_random(size_t size, struct secret **ret, struct error *e) _must_check_;
 

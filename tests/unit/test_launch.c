@@ -4,6 +4,8 @@
 #include "instances.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* Refused with `wanted` and these words, and nothing has changed. */
 static void refused(struct bench *b, struct launch_request q, int wanted, const char *words)
@@ -157,10 +159,74 @@ static void test_dry_run(void **state)
     assert_ok(instance_launch(&b->f.context, &q, &launched, &plan, &e), e);
     assert_memory_equal(&before, &b->w->host, sizeof before);
     assert_string_equal(launched[1].name, "t-2");
-    /* 2 locks, 2 x (key, volume, open, image), 2 domains, ready, 2 starts */
-    assert_int_equal(steps_count(plan), 15);
+    /* 2 locks, keys, 2 x (volume, open, image), 2 domains, ready, 2 starts */
+    assert_int_equal(steps_count(plan), 14);
     assert_int_equal(strncmp(steps_what(plan, 0), "lock instance t-1", 17), 0);
-    assert_string_equal(steps_what(plan, 14), "start domain t-2");
+    assert_string_equal(steps_what(plan, 2), "create 2 keys of 512 bits in local");
+    assert_string_equal(steps_what(plan, 13), "start domain t-2");
+}
+
+/* The keys that each step of a launch of `count` makes, and whether all disks under them are opened before a
+ * byte is written to any, and before the next keys are made. */
+static size_t count_keys(struct bench *b, uint32_t count, bool shared_key, size_t made[])
+{
+    const struct launch_request q = {.name = "t",
+                                     .count = count,
+                                     .shared_key = shared_key,
+                                     .root_bytes = GIB,
+                                     .image_path = "/image",
+                                     .dry_run = true};
+    _cleanup_free_ struct launched *launched = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    struct error e = ERROR_NONE;
+    size_t n = 0, closed = 0;
+    assert_ok(instance_launch(&b->f.context, &q, &launched, &plan, &e), e);
+    for (size_t i = 0; i < steps_count(plan); i++) {
+        const char *what = steps_what(plan, i);
+        if (sscanf(what, "create %zu keys", &made[n]) == 1 || str_starts(what, "create a key")) {
+            assert_int_equal(shared_key ? 0 : closed, 0);
+            made[n] = str_starts(what, "create a key") ? 1 : made[n];
+            closed = shared_key ? count : made[n];
+            n++;
+        }
+        closed -= str_starts(what, "open ");
+        if (str_starts(what, "write image") && !shared_key)
+            assert_int_equal(closed, 0);
+    }
+    assert_int_equal(closed, 0);
+    return n;
+}
+
+static void test_keys_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct rlimit before, low;
+    size_t made[LAUNCH_COUNT_MAX];
+
+    assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+    if (before.rlim_max < 2 << 20)
+        skip();
+    low = before;
+    low.rlim_cur = 2 << 20;
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
+    assert_int_equal(count_keys(b, 130, false, made), 3);
+    assert_int_equal(made[0], 64);
+    assert_int_equal(made[1], 64);
+    assert_int_equal(made[2], 2);
+    assert_int_equal(count_keys(b, 64, false, made), 1);
+    assert_int_equal(count_keys(b, 65, false, made), 2);
+    assert_int_equal(count_keys(b, 130, true, made), 1);
+    assert_int_equal(made[0], 1);
+
+    /* no more of them than may be locked */
+    low.rlim_cur = 16 * (rlim_t)sysconf(_SC_PAGESIZE);
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
+    assert_int_equal(count_keys(b, 10, false, made), 3);
+    assert_int_equal(made[0], 4);
+    low.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
+    assert_int_equal(count_keys(b, 10, false, made), 10);
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
 }
 
 static uint64_t done_bytes, total_bytes;
@@ -287,7 +353,7 @@ int main(void)
         bench_test(test_dry_run),         bench_test(test_progress),
         bench_test(test_stopped),         bench_test(test_ephemeral_key_is_gone),
         bench_test(test_idempotent),      bench_test(test_guest_ignores_stop),
-        bench_test(test_no_domain),
+        bench_test(test_no_domain),       bench_test(test_keys_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
