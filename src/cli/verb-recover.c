@@ -82,7 +82,7 @@ int verb_recover(const struct verb *self, struct globals *g, int argc, char **ar
     if (r < 0)
         return r;
     r = instance_recover(&s->context, dry_run, &done, &n_done, e);
-    if (r < 0 && r != -ENEEDSRECOVER)
+    if (r < 0 && !done)
         return r;
     int printed = g->json ? print_json(done, n_done, e) : print_table(done, n_done, e);
     return r < 0 ? r : printed;

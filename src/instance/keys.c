@@ -81,6 +81,20 @@ static int destroy(const struct context *c, const struct volume *v, struct error
     return r < 0 ? r : keymgr_destroy(km, id, e);
 }
 
+/* Only a key that several instances share may be needed by what is not seen. While that is in doubt its last
+ * volumes stay: without them nothing would lead to the key. */
+static int check_doubt(const struct inventory *inventory, const struct volume *v, struct error *e)
+{
+    const char *doubt = v->scope == KEY_SCOPE_BATCH ? keys_doubt(inventory, v->vg) : NULL;
+    if (!doubt)
+        return 0;
+    return error_set(
+        e, -EUNSAFE,
+        "key %s: cannot be destroyed: it is shared, and %s; mend that first, see mayfly list and "
+        "pvs",
+        v->key, doubt);
+}
+
 /* The instances of a batch come and go under locks of their own: look again. No lock of the batch is needed:
  * a launch that uses its key holds those of all its instances, and what it builds counts as a user. */
 static int destroy_shared(const struct context *c, const struct volume *v, const struct volume *const going[],
@@ -88,12 +102,10 @@ static int destroy_shared(const struct context *c, const struct volume *v, const
 {
     _cleanup_inventory_ struct inventory *now = NULL;
     int r = broker_list(c->broker, &now, e);
-    if (r < 0)
+    if (r < 0 || is_used(now, v->key, going, n))
         return r;
-    const char *doubt = keys_doubt(now, v->vg);
-    if (doubt)
-        report_warning(c, "key %s: is left in the key manager: %s; run mayfly recover", v->key, doubt);
-    return doubt || is_used(now, v->key, going, n) ? 0 : destroy(c, v, e);
+    r = check_doubt(now, v, e);
+    return r < 0 ? r : destroy(c, v, e);
 }
 
 /* Has none before it the same key? */
@@ -115,10 +127,12 @@ int keys_may_destroy(const struct context *c, const struct inventory *inventory,
         if (!volume_encrypted(going[i]) || !first_of_key(going, i) ||
             is_used(inventory, going[i]->key, going, n))
             continue;
-        int r = manager_of(c, going[i], &km, id, &why);
+        int r = check_doubt(inventory, going[i], &why);
+        if (r == 0)
+            r = manager_of(c, going[i], &km, id, &why);
         if (r == 0)
             r = keymgr_may_destroy(km, id, &why);
-        if (r == -EACCES || r == -EINVAL) {
+        if (r == -EACCES || r == -EINVAL || r == -EUNSAFE) {
             error_prefix(&why, "instance %s: cannot be deleted: ", going[i]->name);
             return error_set(e, r, "%s", why.text);
         }

@@ -12,12 +12,13 @@ int key_fetch(const struct context *c, const struct volume *v, struct secret **r
 int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e) _must_check_;
 
 /* Destroys the keys of the `n` volumes `going`, which are doomed or were never finished, but for a key that
- * another volume uses, which stays. In doubt it stays as well, with a warning; recover looks after it. */
+ * another volume uses, which stays. 0: each key is gone, or still has a volume; then these may go. -EUNSAFE:
+ * a volume that cannot be seen may need one. */
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
                         const struct volume *const going[], size_t n, struct error *e) _must_check_;
 
 /* Would the manager let this caller do that? To be asked before anything is changed. A manager that cannot be
- * reached is no reason to refuse: recover finishes what is begun. -EACCES, -EINVAL. */
+ * reached is no reason to refuse: recover finishes what is begun. -EACCES, -EINVAL, -EUNSAFE. */
 int keys_may_destroy(const struct context *c, const struct inventory *inventory,
                      const struct volume *const going[], size_t n, struct error *e) _must_check_;
 

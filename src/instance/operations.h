@@ -94,7 +94,9 @@ struct recovered {
 
 /* Puts all in order that an interruption left: see the invariants in HACKING.md. Asks nothing, removes only
  * what the tags say was never finished or already doomed, and a key only if its whole volume group is here
- * and no volume names it. *ret lists what was done and what remains (the caller frees it); -ENEEDSRECOVER if
- * something remains. `dry_run` lists only. */
+ * and no volume names it. *ret lists what was done and what remains (the caller frees it), also where an
+ * error says that something remains: -ENEEDSRECOVER; or, where that is why all of it remains, -EHOSTUNREACH
+ * (a key manager cannot be reached) or -EACCES (their keys are not this caller's to destroy). After any other
+ * failure it is left as it was. `dry_run` lists only. */
 int instance_recover(const struct context *c, bool dry_run, struct recovered **ret, size_t *ret_n,
                      struct error *e) _must_check_;

@@ -37,6 +37,8 @@ static int remove_whole(struct recovery *r, const struct instance *i, const char
             error_set(&why, -ECONNREFUSED, "it is to be removed, once libvirt can be asked for its domain");
     else
         result = remove_them(r, &removal, &why);
+    if (result == -EACCES)
+        error_append(&why, "; until then it stays as it is, and cannot be used");
     return recovery_settle(r, doomed ? RECOVER_DELETED : RECOVER_REMOVED, object,
                            doomed ? "its delete was cut off: finished" : "its launch was cut off: removed",
                            result, &why, e);
@@ -74,7 +76,7 @@ static int close_idle(struct recovery *r, const struct instance *i, struct error
         if (v->state != VOLUME_READY || !map || map_opened(map) || !volume_encrypted(v))
             continue;
         if (key_durable(&r->context, v, &durable, &why) < 0) /* a manager that this version does not know */
-            result = recovery_tell(r, RECOVER_REMAINS, map->name, e, "%s", why.text);
+            result = recovery_remains(r, map->name, -EINVAL, e, "%s", why.text);
         else if (durable)
             result = close_map(r, v, map, e);
     }
@@ -124,9 +126,10 @@ int recovery_orphan_maps(struct recovery *r, struct error *e)
         memcpy(v.vg, r->context.config->volume_groups.item[0], VG_NAME_MAX - 1);
         snprintf(object, sizeof object, "map %s", map->name);
         if (!r->context.virt || model_domain_of(m, v.instance) || model_damaged(m, v.instance))
-            result = recovery_tell(r, RECOVER_REMAINS, object, e,
-                                   "its volume is not to be seen, but its instance may need it; see vgs and "
-                                   "virsh list --all");
+            result =
+                recovery_remains(r, object, -ENEEDSRECOVER, e,
+                                 "its volume is not to be seen, but its instance may need it; see vgs and "
+                                 "virsh list --all");
         else if (!map_opened(map))
             result = close_map(r, &v, map, e);
     }

@@ -35,6 +35,13 @@ static int note_keys(struct recovery *r, const char *manager, const struct key_i
     return 0;
 }
 
+/* Without any it is nobody, or the host's own user, at boot say: that one may fetch keys which others made,
+ * but perhaps not list those of a project, and need not. */
+static bool brought_credentials(const struct key_context *who)
+{
+    return who->environment || who->token || who->cloud[0];
+}
+
 static int list_manager(struct recovery *r, const char *name, struct error *e)
 {
     struct keymgr *km = NULL;
@@ -52,14 +59,13 @@ static int list_manager(struct recovery *r, const char *name, struct error *e)
     if (result == 0)
         return note_keys(r, name, keys, n, e);
     const struct keymgr_ops *ops = r->context.find_keymgr(name);
-    if (result == -EACCES && ops && !ops->lists_all) {
-        /* nobody's or another's credentials: that nothing is seen says nothing, at boot say */
+    if (result == -EACCES && ops && !ops->lists_all && !brought_credentials(r->context.who)) {
         report_warning(&r->context, "the keys of %s were not looked at: %s", name, why.text);
         return 0;
     }
     char object[sizeof r->done->object];
     snprintf(object, sizeof object, "key manager %.100s", name);
-    return recovery_tell(r, RECOVER_REMAINS, object, e, "its keys were not looked at: %s", why.text);
+    return recovery_remains(r, object, result, e, "its keys were not looked at: %s", why.text);
 }
 
 /* Is no volume before this one under the same manager? */
@@ -120,8 +126,8 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
         snprintf(object, sizeof object, "key %.120s", k->ref);
         const char *doubt = keys_doubt(r->model->inventory, k->info.vg);
         if (doubt) {
-            result = recovery_tell(r, RECOVER_REMAINS, object, e,
-                                   "no volume names it, but it is left: %s (%s)", doubt, k->info.vg);
+            result = recovery_remains(r, object, -ENEEDSRECOVER, e,
+                                      "no volume names it, but it is left: %s (%s)", doubt, k->info.vg);
             continue;
         }
         int destroyed = destroy(r, k, &why);
@@ -164,7 +170,7 @@ int recovery_check_key(struct recovery *r, const struct instance *i, struct erro
         char object[sizeof r->done->object];
         snprintf(object, sizeof object, "volume %s/%s", i->volumes[n]->vg, i->volumes[n]->lv);
         if (lost)
-            result = recovery_tell(r, RECOVER_REMAINS, object, e, "%s", lost);
+            result = recovery_remains(r, object, -ENEEDSRECOVER, e, "%s", lost);
     }
     return result;
 }

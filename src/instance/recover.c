@@ -21,8 +21,9 @@ bool recovery_holds(const struct recovery *r, const char *uuid)
     return false;
 }
 
-int recovery_tell(struct recovery *r, enum recover_kind kind, const char *object, struct error *e,
-                  const char *format, ...)
+static __attribute__((format(printf, 5, 0))) int tell(struct recovery *r, enum recover_kind kind,
+                                                      const char *object, struct error *e, const char *format,
+                                                      va_list ap)
 {
     struct recovered *bigger = reallocarray(r->done, r->n_done + 1, sizeof *bigger);
     if (!bigger)
@@ -31,12 +32,31 @@ int recovery_tell(struct recovery *r, enum recover_kind kind, const char *object
     struct recovered *one = &r->done[r->n_done++];
     *one = (struct recovered){.kind = kind};
     snprintf(one->object, sizeof one->object, "%s", object);
+    vsnprintf(one->text, sizeof one->text, format, ap);
+    return 0;
+}
+
+int recovery_tell(struct recovery *r, enum recover_kind kind, const char *object, struct error *e,
+                  const char *format, ...)
+{
     va_list ap;
     va_start(ap, format);
-    vsnprintf(one->text, sizeof one->text, format, ap);
+    int result = tell(r, kind, object, e, format, ap);
     va_end(ap);
-    r->n_remains += kind == RECOVER_REMAINS;
-    return 0;
+    return result;
+}
+
+int recovery_remains(struct recovery *r, const char *object, int errnum, struct error *e, const char *format,
+                     ...)
+{
+    int reason = errnum == -EHOSTUNREACH || errnum == -EACCES ? errnum : -ENEEDSRECOVER;
+    r->reason = r->n_remains == 0 || r->reason == reason ? reason : -ENEEDSRECOVER;
+    r->n_remains++;
+    va_list ap;
+    va_start(ap, format);
+    int result = tell(r, RECOVER_REMAINS, object, e, format, ap);
+    va_end(ap);
+    return result;
 }
 
 int recovery_settle(struct recovery *r, enum recover_kind kind, const char *object, const char *done_text,
@@ -45,7 +65,7 @@ int recovery_settle(struct recovery *r, enum recover_kind kind, const char *obje
     if (errnum == -ENOMEM)
         return error_memory(e);
     if (errnum < 0)
-        return recovery_tell(r, RECOVER_REMAINS, object, e, "%s", why->text);
+        return recovery_remains(r, object, errnum, e, "%s", why->text);
     return recovery_tell(r, kind, object, e, "%s%s", r->dry_run ? "to be done: " : "", done_text);
 }
 
@@ -69,7 +89,7 @@ static int lock(struct recovery *r, const char *uuid, const char *object, struct
     if (locked == -EBUSY)
         return recovery_tell(r, RECOVER_BUSY, object, e, "another mayfly works on it");
     if (locked < 0)
-        return recovery_tell(r, RECOVER_REMAINS, object, e, "%s", why.text);
+        return recovery_remains(r, object, locked, e, "%s", why.text);
     memcpy(r->held[r->n_held++], uuid, UUID_TEXT);
     return 0;
 }
@@ -124,15 +144,28 @@ static int put_in_order(struct recovery *r, struct error *e)
     if (result == 0)
         result = look(r, &r->model, e);
     if (result == 0 && !r->context.virt)
-        result =
-            recovery_tell(r, RECOVER_REMAINS, "libvirt", e,
-                          "cannot be reached: no domain could be looked at; see systemctl status libvirtd");
+        result = recovery_remains(
+            r, "libvirt", -ECONNREFUSED, e,
+            "cannot be reached: no domain could be looked at; see systemctl status libvirtd");
     for (size_t i = 0; result == 0 && i < r->model->n_instances; i++)
         if (recovery_holds(r, r->model->instances[i].uuid))
             result = recovery_instance(r, &r->model->instances[i], e);
     if (result == 0)
         result = recovery_orphan_maps(r, e);
     return result < 0 ? result : recovery_destroy_keys(r, e);
+}
+
+static const char *way_out(int reason)
+{
+    switch (reason) {
+    case -EHOSTUNREACH:
+        return ": the key manager cannot be reached; try again later";
+    case -EACCES:
+        return ": their keys are not this caller's; run mayfly recover with the credentials that they were "
+               "made with";
+    default:
+        return "";
+    }
 }
 
 int instance_recover(const struct context *c, bool dry_run, struct recovered **ret, size_t *ret_n,
@@ -152,7 +185,7 @@ int instance_recover(const struct context *c, bool dry_run, struct recovered **r
     *ret = r.done;
     *ret_n = r.n_done;
     if (r.n_remains)
-        return error_set(e, -ENEEDSRECOVER, "recover: %zu of %zu things could not be put in order",
-                         r.n_remains, r.n_done);
+        return error_set(e, r.reason, "recover: %zu of %zu things could not be put in order%s", r.n_remains,
+                         r.n_done, way_out(r.reason));
     return 0;
 }

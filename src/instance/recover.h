@@ -25,13 +25,19 @@ struct recovery {
     struct recovered *done;
     size_t n_done;
     size_t n_remains;
+    int reason; /* why all of it remains, if that is one (see recovery_remains()); else -ENEEDSRECOVER */
 };
 
 bool recovery_holds(const struct recovery *r, const char *uuid);
 
-/* Adds a line to the result. */
+/* Adds a line to the result, of a kind other than RECOVER_REMAINS. */
 int recovery_tell(struct recovery *r, enum recover_kind kind, const char *object, struct error *e,
                   const char *format, ...) _printf_(5, 6) _must_check_;
+
+/* Adds a line about what could not be put in order. `errnum` counts where it says who has to come: nobody but
+ * the same caller, later (-EHOSTUNREACH), or another caller (-EACCES). */
+int recovery_remains(struct recovery *r, const char *object, int errnum, struct error *e, const char *format,
+                     ...) _printf_(5, 6) _must_check_;
 
 /* What is true of a thing that was to be put in order: done (errnum 0), or why not. Returns -errno only if
  * memory ran out. */

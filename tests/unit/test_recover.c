@@ -149,9 +149,17 @@ static void test_key_manager_unreachable(void **state)
     assert_int_equal(b->w->host.volumes[1].v.state, VOLUME_DOOMED);
 
     struct result x = recover(b, false); /* of the keys, and of the instance */
-    assert_int_equal(x.r, -ENEEDSRECOVER);
+    assert_int_equal(x.r, -EHOSTUNREACH);
+    assert_int_equal(exit_code(x.r), 6);
+    assert_non_null(strstr(x.e.text, "try again"));
     assert_int_equal(x.n, 2);
     free(x.done);
+    b->w->virt_gone = true; /* then it is more than that */
+    x = recover(b, false);
+    assert_int_equal(x.r, -ENEEDSRECOVER);
+    assert_int_equal(x.n, 3);
+    free(x.done);
+    b->w->virt_gone = false;
     b->w->keys_unreachable = false;
     expect(recover(b, false), 0, RECOVER_DELETED, "finished");
     assert_int_equal(b->w->host.n_volumes + b->w->host.n_keys, 0);
@@ -254,13 +262,32 @@ static void test_batch_key_goes_with_its_last_user(void **state)
     assert_ok(instance_delete(&b->f.context, "t-2", &changed, &e), e);
     assert_int_equal(b->w->host.n_keys, 1);
 
-    /* in doubt it stays, and recover sees to it */
+    /* in doubt nothing is begun, or finished */
+    damage(b, "something");
+    assert_error(instance_delete(&b->f.context, "t-1", &changed, &e), -EUNSAFE, e);
+    assert_non_null(strstr(e.text, "damaged tags"));
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
+    b->w->host.volumes[0].v.state = VOLUME_DOOMED;
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "damaged tags");
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_int_equal(b->w->host.n_volumes, 1);
+    b->w->host.n_damaged = 0;
+    expect(recover(b, false), 0, RECOVER_DELETED, "finished");
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+/* Of a batch only the key's last user is in doubt. */
+static void test_batch_key_in_use(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_ok(bench_launch(b, &q, &e), e);
     damage(b, "something");
     assert_ok(instance_delete(&b->f.context, "t-1", &changed, &e), e);
-    assert_non_null(strstr(b->warning, "damaged tags"));
     assert_int_equal(b->w->host.n_keys, 1);
-    b->w->host.n_damaged = 0;
-    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+    assert_int_equal(b->w->host.n_volumes, 1);
 }
 
 int main(void)
@@ -281,6 +308,7 @@ int main(void)
         bench_test(test_former_manager),
         bench_test(test_orphan_map),
         bench_test(test_batch_key_goes_with_its_last_user),
+        bench_test(test_batch_key_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
