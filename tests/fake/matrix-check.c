@@ -118,6 +118,8 @@ static bool volume_in_order(const struct host *h, const struct world_volume *w, 
 
 static bool key_in_order(const struct host *h, const struct world_key *k, char why[200])
 {
+    if (streq(k->manager, "barbican") && !(k->host_reads && k->has_consumer))
+        return WRONG("a key of %s was only half made", k->info.owner);
     for (size_t i = 0; i < h->n_volumes; i++)
         if (str_ends(h->volumes[i].v.key, k->info.id))
             return true;

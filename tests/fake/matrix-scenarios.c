@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of the matrix: what is there before, what is done, what there is when it went well. */
+/* The rows of the matrix: what is there before, what is done, what there is when it went well. Those with
+ * keys behind a network are in matrix-network.c. */
 #include "matrix.h"
 
 #include <stdio.h>
 
-#define GIB (UINT64_C(1) << 30)
-
-/* Preparations must go well. */
-static void must(int r, const struct error *e)
+void must(int r, const struct error *e)
 {
     if (r == 0)
         return;
@@ -15,16 +13,34 @@ static void must(int r, const struct error *e)
     abort();
 }
 
-static int launch(struct fake *f, const struct launch_request *q, struct error *e)
+int launch(struct fake *f, const struct launch_request *q, struct error *e)
 {
     _cleanup_free_ struct launched *launched = NULL;
     return instance_launch(&f->context, q, &launched, NULL, e);
 }
 
-static void prepare_launch(struct fake *f, const struct launch_request *q)
+void prepare_launch(struct fake *f, const struct launch_request *q)
 {
     struct error e = ERROR_NONE;
     must(launch(f, q, &e), &e);
+}
+
+/* -------------------------------------------------------------- configurations */
+
+static void plain_disks(struct config *c)
+{
+    c->encryption_enabled = false;
+}
+
+static void ephemeral_keys(struct config *c)
+{
+    snprintf(c->key_backend, sizeof c->key_backend, "ephemeral");
+}
+
+void in_barbican(struct config *c)
+{
+    snprintf(c->key_backend, sizeof c->key_backend, "barbican");
+    snprintf(c->host_access, sizeof c->host_access, "read");
 }
 
 /* ------------------------------------------------------------------- requests */
@@ -57,6 +73,8 @@ void make_bystanders(struct world *w)
     static const struct launch_request together = {
         .name = "pair", .count = 2, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
     static const struct launch_request plain = {.name = "plain", .count = 1, FULL};
+    static const struct launch_request theirs = {
+        .name = "theirs", .count = 1, .root_bytes = GIB, .no_start = true};
     struct fake f;
 
     fake_begin(&f, w);
@@ -65,27 +83,21 @@ void make_bystanders(struct world *w)
     prepare_launch(&f, &together);
     f.config.encryption_enabled = false;
     prepare_launch(&f, &plain);
+    f.config.encryption_enabled = true;
+    in_barbican(&f.config);
+    fake_ask_as(&f, PROJECT_THEIRS);
+    prepare_launch(&f, &theirs);
     fake_end(&f);
-}
-
-static void plain_disks(struct config *c)
-{
-    c->encryption_enabled = false;
-}
-
-static void ephemeral_keys(struct config *c)
-{
-    snprintf(c->key_backend, sizeof c->key_backend, "ephemeral");
 }
 
 /* --------------------------------------------------------------- preparations */
 
-static void have_running(struct fake *f)
+void have_running(struct fake *f)
 {
     prepare_launch(f, &one);
 }
 
-static void have_stopped(struct fake *f)
+void have_stopped(struct fake *f)
 {
     prepare_launch(f, &one_off);
 }
@@ -131,7 +143,7 @@ static void have_left_open(struct fake *f)
 }
 
 /* As a reboot of the host leaves it. */
-static void have_left_dead(struct fake *f)
+void have_left_dead(struct fake *f)
 {
     struct host *h = &f->world->host;
     have_running(f);
@@ -206,56 +218,51 @@ static int recover(struct fake *f, struct error *e)
     return instance_recover(&f->context, false, &done, &n, e);
 }
 
-#define NOTHING                                                                                              \
-    {                                                                                                        \
-        0                                                                                                    \
-    }
-
 const struct scenario scenarios[] = {
-    /* name, tune, prepare, operate, {domains, active, volumes, maps, opened, keys}, undone */
-    {"launch", NULL, NULL, launch_one, {1, 1, 3, 3, 0, 1}, true},
-    {"launch --no-start", NULL, NULL, launch_one_off, {1, 0, 3, 0, 0, 1}, true},
-    {"launch --count 3", NULL, NULL, launch_three, {3, 3, 9, 9, 0, 3}, true},
-    {"launch --count 3 --shared-key", NULL, NULL, launch_three_shared, {3, 3, 6, 6, 0, 1}, true},
-    {"launch --count 3 --shared-key --no-start", NULL, NULL, launch_three_off, {3, 0, 6, 0, 0, 1}, true},
-    {"launch without root", NULL, NULL, launch_rootless, {1, 1, 2, 2, 0, 1}, true},
-    {"launch plain", plain_disks, NULL, launch_one, {1, 1, 3, 0, 0, 0}, true},
-    {"launch plain, bare", plain_disks, NULL, launch_bare, {1, 0, 1, 0, 0, 0}, true},
-    {"launch plain --count 3", plain_disks, NULL, launch_three, {3, 3, 9, 0, 0, 0}, true},
-    {"launch with ephemeral key", ephemeral_keys, NULL, launch_one, {1, 1, 3, 3, 0, 0}, true},
+    /* name, tune, prepare, operate, {domains, active, volumes, maps, opened, keys}, promise */
+    {"launch", NULL, NULL, launch_one, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"launch --no-start", NULL, NULL, launch_one_off, {1, 0, 3, 0, 0, 1}, UNDONE},
+    {"launch --count 3", NULL, NULL, launch_three, {3, 3, 9, 9, 0, 3}, UNDONE},
+    {"launch --count 3 --shared-key", NULL, NULL, launch_three_shared, {3, 3, 6, 6, 0, 1}, UNDONE},
+    {"launch --count 3 --shared-key --no-start", NULL, NULL, launch_three_off, {3, 0, 6, 0, 0, 1}, UNDONE},
+    {"launch without root", NULL, NULL, launch_rootless, {1, 1, 2, 2, 0, 1}, UNDONE},
+    {"launch plain", plain_disks, NULL, launch_one, {1, 1, 3, 0, 0, 0}, UNDONE},
+    {"launch plain, bare", plain_disks, NULL, launch_bare, {1, 0, 1, 0, 0, 0}, UNDONE},
+    {"launch plain --count 3", plain_disks, NULL, launch_three, {3, 3, 9, 0, 0, 0}, UNDONE},
+    {"launch with ephemeral key", ephemeral_keys, NULL, launch_one, {1, 1, 3, 3, 0, 0}, UNDONE},
     {"launch --count 3 --shared-key, ephemeral",
      ephemeral_keys,
      NULL,
      launch_three_shared,
      {3, 3, 6, 6, 0, 0},
-     true},
-    {"delete running", NULL, have_running, delete, NOTHING, false},
-    {"delete stopped", NULL, have_stopped, delete, NOTHING, false},
-    {"delete opened", NULL, have_opened, delete, NOTHING, false},
-    {"delete of a pair", NULL, have_pair, delete_first, {1, 1, 2, 2, 0, 1}, false},
-    {"delete last of a pair", NULL, have_last_of_pair, delete_first, NOTHING, false},
-    {"delete plain", plain_disks, have_running, delete, NOTHING, false},
-    {"delete with ephemeral key", ephemeral_keys, have_running, delete, NOTHING, false},
-    {"start", NULL, have_stopped, start, {1, 1, 3, 3, 0, 1}, true},
-    {"start opened", NULL, have_opened, start, {1, 1, 3, 3, 3, 1}, true},
-    {"start after a reboot", NULL, have_left_dead, start, {1, 1, 3, 3, 0, 1}, true},
-    {"start plain", plain_disks, have_stopped, start, {1, 1, 3, 0, 0, 0}, true},
-    {"start with ephemeral key", ephemeral_keys, have_ephemeral_stopped, start, {1, 1, 3, 3, 0, 0}, true},
-    {"stop", NULL, have_running, stop, {1, 0, 3, 0, 0, 1}, false},
-    {"stop --force", NULL, have_running, stop_hard, {1, 0, 3, 0, 0, 1}, false},
-    {"stop opened", NULL, have_opened, stop, {1, 0, 3, 0, 0, 1}, false},
-    {"stop with ephemeral key", ephemeral_keys, have_running, stop, {1, 0, 3, 3, 0, 0}, false},
-    {"open", NULL, have_stopped, open_disks, {1, 0, 3, 3, 3, 1}, true},
-    {"open what was left open", NULL, have_left_open, open_disks, {1, 0, 3, 3, 3, 1}, false},
-    {"close", NULL, have_opened, close_disks, {1, 0, 3, 0, 0, 1}, false},
+     UNDONE},
+    {"delete running", NULL, have_running, delete, NOTHING, FORWARD},
+    {"delete stopped", NULL, have_stopped, delete, NOTHING, FORWARD},
+    {"delete opened", NULL, have_opened, delete, NOTHING, FORWARD},
+    {"delete of a pair", NULL, have_pair, delete_first, {1, 1, 2, 2, 0, 1}, FORWARD},
+    {"delete last of a pair", NULL, have_last_of_pair, delete_first, NOTHING, FORWARD},
+    {"delete plain", plain_disks, have_running, delete, NOTHING, FORWARD},
+    {"delete with ephemeral key", ephemeral_keys, have_running, delete, NOTHING, FORWARD},
+    {"start", NULL, have_stopped, start, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"start opened", NULL, have_opened, start, {1, 1, 3, 3, 3, 1}, UNDONE},
+    {"start after a reboot", NULL, have_left_dead, start, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"start plain", plain_disks, have_stopped, start, {1, 1, 3, 0, 0, 0}, UNDONE},
+    {"start with ephemeral key", ephemeral_keys, have_ephemeral_stopped, start, {1, 1, 3, 3, 0, 0}, UNDONE},
+    {"stop", NULL, have_running, stop, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"stop --force", NULL, have_running, stop_hard, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"stop opened", NULL, have_opened, stop, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"stop with ephemeral key", ephemeral_keys, have_running, stop, {1, 0, 3, 3, 0, 0}, FORWARD},
+    {"open", NULL, have_stopped, open_disks, {1, 0, 3, 3, 3, 1}, UNDONE},
+    {"open what was left open", NULL, have_left_open, open_disks, {1, 0, 3, 3, 3, 1}, FORWARD},
+    {"close", NULL, have_opened, close_disks, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"close with ephemeral key",
      ephemeral_keys,
      have_ephemeral_stopped,
      close_disks,
      {1, 0, 3, 0, 0, 0},
-     false},
-    {"recover in order", NULL, have_running, recover, {1, 1, 3, 3, 0, 1}, false},
-    {"recover left open", NULL, have_left_open, recover, {1, 0, 3, 0, 0, 1}, false},
+     FORWARD},
+    {"recover in order", NULL, have_running, recover, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"recover left open", NULL, have_left_open, recover, {1, 0, 3, 0, 0, 1}, FORWARD},
 };
 const size_t n_scenarios = ARRAY_SIZE(scenarios);
 

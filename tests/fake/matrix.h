@@ -10,22 +10,44 @@ struct amount {
     size_t domains, active, volumes, maps, opened, keys;
 };
 
+enum promise {
+    FORWARD,    /* what an error leaves half done recover finishes */
+    UNDONE,     /* an error leaves everything as it was before */
+    UNFINISHED, /* as FORWARD, and also when it went well it leaves something to recover */
+};
+
 struct scenario {
     const char *name;
     void (*tune)(struct config *c);  /* NULL: encrypted, keys in `local` */
     void (*prepare)(struct fake *f); /* NULL: nothing is there before */
     int (*operate)(struct fake *f, struct error *e);
     struct amount done; /* when it went well */
-    bool undone;        /* an error leaves everything as it was before */
+    enum promise promise;
 };
 
-extern const struct scenario scenarios[];
-extern const size_t n_scenarios;
+extern const struct scenario scenarios[], network_scenarios[];
+extern const size_t n_scenarios, n_network_scenarios;
+
+#define NOTHING                                                                                              \
+    {                                                                                                        \
+        0                                                                                                    \
+    }
+#define GIB (UINT64_C(1) << 30)
+
+/* What scenarios are made of. Preparations must go well. */
+void must(int r, const struct error *e);
+int launch(struct fake *f, const struct launch_request *q, struct error *e);
+void prepare_launch(struct fake *f, const struct launch_request *q);
+void in_barbican(struct config *c);
+void have_running(struct fake *f); /* `t`, of three disks */
+void have_stopped(struct fake *f);
+void have_left_dead(struct fake *f); /* as a reboot of the host leaves it */
 
 /* Brings about what it begins with; nothing fails meanwhile. */
 void scenario_prepare(const struct scenario *s, struct world *w);
 
-/* Others, which no operation may touch: one running, one stopped, one plain, a pair with one key. */
+/* Others, which no operation may touch: one running, one stopped, one plain, a pair with one key, one whose
+ * key is another project's. */
 void make_bystanders(struct world *w);
 
 /* These describe in `why` what is wrong, and return false. */
@@ -36,3 +58,40 @@ bool amount_is(const struct host *others, const struct host *h, const struct amo
 
 /* Of disks that are ready, but whose ephemeral key is gone: recover tells of each. */
 size_t lost_disks(const struct host *h);
+
+/* As if the code never made calls of this name. */
+struct mutation {
+    const char *call;
+    bool recover_does;    /* but recover did */
+    const char *scenario; /* the one in which that matters; NULL: they are looked at one after the other */
+};
+
+struct matrix {
+    const struct scenario *scenario;
+    struct world *bystanders;        /* alone */
+    struct world *before;            /* with what the scenario needs */
+    struct world *world;             /* at work */
+    struct host others;              /* the bystanders as they must be now */
+    const struct mutation *mutation; /* NULL: none */
+    int next_fd;                     /* the lowest that is free when nothing leaks */
+    bool went_well;                  /* the operation said so: recover has to leave its result alone */
+    char label[300];
+    unsigned cases, broken;
+};
+
+void case_broken(struct matrix *m, const char *why);
+
+/* A new process on the world: begins, acts, ends. */
+int case_act(struct matrix *m, int (*operate)(struct fake *, struct error *), struct error *e);
+int case_recover(struct matrix *m, struct error *e);
+
+void case_set_world(struct matrix *m, const struct world *to);
+
+/* What a crash leaves: a new process sees it, perhaps after a reboot. */
+void case_come_back(struct matrix *m, bool reboot);
+
+/* The operation itself, after its error. */
+void case_check_operation(struct matrix *m, int r, bool crashed, bool second);
+
+/* Recover, and all must be in order: but for disks whose key was ephemeral, which it tells of. */
+void case_check_recovered(struct matrix *m);

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two key managers on the world: `local`, whose keys outlive everything, and `ephemeral`, which keeps none.
+/* Three key managers on the world.
+ *
+ *     local      keys outlive everything, and whoever asks sees them all
+ *     ephemeral  keeps none
+ *     barbican   as one behind a network: keys of a project, which that one alone lists and destroys; the
+ *                host's own user may read those that were opened to it. N keys are made in phases over all of
+ *                them (store, grant, consumer), each request a call of its own for the injector.
  */
 #include "world.h"
 
 #include <stdio.h>
 
-static const struct keymgr_ops local_ops, ephemeral_ops;
+struct fake_keymgr {
+    struct keymgr base;
+    char project[WORLD_PROJECT_MAX]; /* of who asks; "": nobody */
+    bool host_access;
+};
+
+static const struct keymgr_ops local_ops, ephemeral_ops, barbican_ops;
+
+static const char *asker(const struct keymgr *km)
+{
+    return ((const struct fake_keymgr *)km)->project;
+}
 
 static int enter(const char *call, struct error *e)
 {
@@ -16,28 +33,51 @@ static int enter(const char *call, struct error *e)
     return r;
 }
 
-static int add_key(struct world *w, const struct key_info *want, const struct secret *s)
+static struct world_key *find(const struct keymgr *km, const char *id)
 {
+    struct world_key *k = world_key(fake_world(), id);
+    return k && streq(k->manager, km->ops->name) ? k : NULL;
+}
+
+/* Is it the asker's own? In `local` all are. `k` NULL: there is none, which whoever is known may be told. */
+static int check_own(const struct keymgr *km, const struct world_key *k, struct error *e)
+{
+    if (km->ops != &barbican_ops)
+        return 0;
+    if (!asker(km)[0])
+        return error_set(e, -EACCES, "key manager barbican: no credentials");
+    if (k && !streq(k->project, asker(km)))
+        return error_set(e, -EACCES, "key barbican:%s: is not that of project %s", k->info.id, asker(km));
+    return 0;
+}
+
+/* ------------------------------------------------------------------------ making */
+
+static void add_key(const struct keymgr *km, const struct key_info *want, const struct secret *s)
+{
+    struct world *w = fake_world();
     if (w->host.n_keys == WORLD_KEYS || secret_size(s) > sizeof w->host.keys[0].bytes)
         abort();
     struct world_key *k = &w->host.keys[w->host.n_keys++];
     k->info = *want;
     uuid_make(k->info.id);
+    snprintf(k->manager, sizeof k->manager, "%s", km->ops->name);
+    snprintf(k->project, sizeof k->project, "%s", asker(km));
     memcpy(k->bytes, secret_peek(s), secret_size(s));
-    return 0;
 }
 
-static int fake_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
-                       struct secret **ret, struct error *e)
+/* One request that makes a key: by `call` for the injector. */
+static int make(struct keymgr *km, const char *call, const struct key_info *want, char ret_id[KEY_ID_MAX],
+                struct secret **ret, struct error *e)
 {
     struct world *w = fake_world();
     _cleanup_secret_ struct secret *s = NULL;
-    int r = enter("key create", e);
+    int r = enter(call, e);
     bool kept = r == 0 && km->ops->durable;
     if (r >= 0)
         r = secret_random(want->bits / 8, &s, e);
     if (r == 0 && kept)
-        r = add_key(w, want, s);
+        add_key(km, want, s);
     r = world_leave(w, r, e);
     if (r < 0)
         return r;
@@ -46,32 +86,96 @@ static int fake_create(struct keymgr *km, const struct key_info *want, char ret_
     return 0;
 }
 
+static int fake_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
+                       struct secret **ret, struct error *e)
+{
+    return make(km, "key create", want, ret_id, ret, e);
+}
+
+static int grant(struct keymgr *km, const char *id, struct error *e)
+{
+    int r = enter("key grant", e);
+    struct world_key *k = find(km, id);
+    if (r == 0 && k)
+        k->host_reads = true;
+    return r < 0 ? r : world_leave(fake_world(), 0, e);
+}
+
+static int add_consumer(struct keymgr *km, const char *id, struct error *e)
+{
+    int r = enter("key consumer", e);
+    struct world_key *k = find(km, id);
+    if (r == 0 && k)
+        k->has_consumer = true;
+    return r < 0 ? r : world_leave(fake_world(), 0, e);
+}
+
+static int fake_destroy(struct keymgr *km, const char *id, struct error *e);
+
+/* Requests of a phase run beside each other, so one that fails does not keep the others from being sent. What
+ * was made is destroyed again, but for a key whose id is not known since the answer was lost. */
+static int fake_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
+                            struct error *e)
+{
+    struct fake_keymgr *f = (struct fake_keymgr *)km;
+    int first = check_own(km, NULL, e);
+    for (int phase = 0; first == 0 && phase < 3; phase++)
+        for (size_t i = 0; i < n; i++) {
+            int r = phase == 0       ? make(km, "key store", &want[i], ret[i].id, &ret[i].secret, e)
+                    : phase == 2     ? add_consumer(km, ret[i].id, e)
+                    : f->host_access ? grant(km, ret[i].id, e)
+                                     : 0;
+            first = first < 0 ? first : r;
+        }
+    for (size_t i = 0; first < 0 && i < n; i++) {
+        ret[i].secret = secret_free(ret[i].secret);
+        if (ret[i].id[0])
+            (void)!fake_destroy(km, ret[i].id, NULL);
+    }
+    return first;
+}
+
+/* ------------------------------------------------------------------------- using */
+
 static int fake_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {
-    struct world *w = fake_world();
     _cleanup_secret_ struct secret *s = NULL;
     int r = enter("key fetch", e);
     if (r < 0)
         return r;
-    const struct world_key *k = world_key(w, id);
-    if (!km->ops->durable || !k)
+    const struct world_key *k = find(km, id);
+    bool opened = k && k->host_reads && streq(asker(km), PROJECT_HOST);
+    r = opened ? 0 : check_own(km, k, e);
+    if (r < 0)
+        return r;
+    if (!k)
         return error_set(e, -ENOKEY, "key %s:%s: is gone for good", km->ops->name, id);
     r = secret_new(k->info.bits / 8, &s, e);
     if (r == 0)
         memcpy(secret_bytes(s), k->bytes, secret_size(s));
-    r = world_leave(w, r, e);
+    r = world_leave(fake_world(), r, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(s);
     return 0;
 }
 
+static int fake_may_destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    int r = enter("key may destroy", e);
+    if (r == 0)
+        r = check_own(km, find(km, id), e);
+    return r < 0 ? r : world_leave(fake_world(), 0, e);
+}
+
 static int fake_destroy(struct keymgr *km, const char *id, struct error *e)
 {
     struct world *w = fake_world();
     int r = enter("key destroy", e);
-    struct world_key *k = world_key(w, id);
-    if (r == 0 && km->ops->durable && k)
+    struct world_key *k = find(km, id);
+    if (r == 0)
+        r = check_own(km, k, e);
+    if (r == 0 && k)
         world_drop(w->host.keys, &w->host.n_keys, sizeof *k, (size_t)(k - w->host.keys));
     return r < 0 ? r : world_leave(w, 0, e);
 }
@@ -80,16 +184,22 @@ static int fake_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, st
 {
     struct world *w = fake_world();
     int r = enter("key list", e);
+    bool skipped = r == 1;
     if (r >= 0)
+        r = check_own(km, NULL, e);
+    if (r == 0)
         r = world_leave(w, 0, e);
     if (r < 0)
         return r;
-    size_t n = km->ops->durable ? w->host.n_keys : 0;
-    struct key_info *keys = calloc(n + 1, sizeof *keys);
+    struct key_info *keys = calloc(w->host.n_keys + 1, sizeof *keys);
+    size_t n = 0;
     if (!keys)
         abort();
-    for (size_t i = 0; i < n; i++)
-        keys[i] = w->host.keys[i].info;
+    for (size_t i = 0; !skipped && i < w->host.n_keys; i++) {
+        const struct world_key *k = &w->host.keys[i];
+        if (find(km, k->info.id) && check_own(km, k, NULL) == 0)
+            keys[n++] = k->info;
+    }
     *ret = keys;
     *ret_n = n;
     return 0;
@@ -115,10 +225,18 @@ static const struct keymgr_ops ephemeral_ops = {.name = "ephemeral",
                                                 .destroy = fake_destroy,
                                                 .list = fake_list,
                                                 .close = fake_close};
+static const struct keymgr_ops barbican_ops = {.name = "barbican",
+                                               .durable = true,
+                                               .create_many = fake_create_many,
+                                               .fetch = fake_fetch,
+                                               .may_destroy = fake_may_destroy,
+                                               .destroy = fake_destroy,
+                                               .list = fake_list,
+                                               .close = fake_close};
 
 const struct keymgr_ops *fake_keymgr_find(const char *name)
 {
-    static const struct keymgr_ops *const all[] = {&local_ops, &ephemeral_ops};
+    static const struct keymgr_ops *const all[] = {&local_ops, &ephemeral_ops, &barbican_ops};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         if (streq(all[i]->name, name))
             return all[i];
@@ -128,14 +246,16 @@ const struct keymgr_ops *fake_keymgr_find(const char *name)
 int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
                      struct keymgr **ret, struct error *e)
 {
-    (void)c, (void)who;
     const struct keymgr_ops *ops = fake_keymgr_find(name);
     if (!ops)
         return error_set(e, -EINVAL, "key manager %s: there is none", name);
-    struct keymgr *km = calloc(1, sizeof *km);
-    if (!km)
+    struct fake_keymgr *f = calloc(1, sizeof *f);
+    if (!f)
         abort();
-    km->ops = ops;
-    *ret = km;
+    f->base.ops = ops;
+    f->host_access = streq(c->host_access, "read");
+    if (ops == &barbican_ops)
+        snprintf(f->project, sizeof f->project, "%.7s", who->host_secret_fd >= 0 ? PROJECT_HOST : who->cloud);
+    *ret = &f->base;
     return 0;
 }

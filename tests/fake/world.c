@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static struct world *used;
 
@@ -191,9 +192,28 @@ struct inventory *world_inventory(const struct host *h)
     return i;
 }
 
+void fake_ask_as_nobody(struct fake *f)
+{
+    f->who = KEY_CONTEXT_NONE;
+}
+
+void fake_ask_as(struct fake *f, const char *project)
+{
+    fake_ask_as_nobody(f);
+    snprintf(f->who.cloud, sizeof f->who.cloud, "%s", project);
+}
+
+/* As if the password of its user lay there; nobody reads it. */
+void fake_ask_as_host(struct fake *f)
+{
+    fake_ask_as_nobody(f);
+    f->who.host_secret_fd = STDIN_FILENO;
+}
+
 void fake_begin(struct fake *f, struct world *w)
 {
     *f = (struct fake){.world = w};
+    fake_ask_as(f, PROJECT_OURS);
     fake_use(w);
     config_defaults(&f->config);
     f->config.encryption_enabled = true;
@@ -204,6 +224,7 @@ void fake_begin(struct fake *f, struct world *w)
                                   .virt = w->virt_gone ? NULL : fake_virt_new(w),
                                   .find_keymgr = fake_keymgr_find,
                                   .open_keymgr = fake_keymgr_open,
+                                  .who = &f->who,
                                   .managers = &f->managers,
                                   .import = fake_import};
 }
@@ -213,4 +234,16 @@ void fake_end(struct fake *f)
     key_managers_end(&f->managers);
     broker_disconnect(f->context.broker);
     virt_disconnect(f->context.virt);
+}
+
+void fake_again(struct fake *f)
+{
+    struct config config = f->config;
+    struct key_context who = f->who;
+    const struct reporter *reporter = f->context.reporter;
+    fake_end(f);
+    fake_begin(f, f->world);
+    f->config = config;
+    f->who = who;
+    f->context.reporter = reporter;
 }

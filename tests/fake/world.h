@@ -20,6 +20,12 @@
 #define WORLD_LOCKS   32
 #define WORLD_DISKS   4 /* of one domain */
 
+/* Projects of `barbican`. Who asks is of the one that the context names as its cloud. */
+#define PROJECT_OURS      "ours"
+#define PROJECT_THEIRS    "theirs"
+#define PROJECT_HOST      "host" /* of the host's own user, who may read keys */
+#define WORLD_PROJECT_MAX 8
+
 struct world_volume {
     struct volume v;
     unsigned maker;  /* the connection that made it, or 0 */
@@ -37,6 +43,9 @@ struct world_map {
 
 struct world_key {
     struct key_info info;
+    char manager[12];
+    char project[WORLD_PROJECT_MAX]; /* whose it is, in `barbican` */
+    bool host_reads, has_consumer;   /* in `barbican`, which does these after the key is stored */
     uint8_t bytes[64];
 };
 
@@ -109,11 +118,20 @@ void world_reboot(struct host *h);
 struct fake {
     struct world *world;
     struct config config;
+    struct key_context who;
     struct key_managers managers;
     struct context context;
 };
-void fake_begin(struct fake *f, struct world *w);
+void fake_begin(struct fake *f, struct world *w); /* asks `barbican` as PROJECT_OURS */
 void fake_end(struct fake *f);
+
+/* From now on it is another who asks `barbican`: of a project; the host's own user; or nobody. */
+void fake_ask_as(struct fake *f, const char *project);
+void fake_ask_as_host(struct fake *f);
+void fake_ask_as_nobody(struct fake *f);
+
+/* One process ends, and the next begins: the same caller with the same configuration. */
+void fake_again(struct fake *f);
 
 struct broker *fake_broker_new(struct world *w);
 struct virt *fake_virt_new(struct world *w);

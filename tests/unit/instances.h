@@ -12,6 +12,7 @@ struct bench {
     struct world *w;
     struct fake f;
     char warning[700]; /* the last one */
+    unsigned warnings;
     struct reporter reporter;
 };
 
@@ -21,6 +22,7 @@ static void bench_warning(void *data, const char *text)
     size_t n = strnlen(text, sizeof b->warning - 1);
     memcpy(b->warning, text, n);
     b->warning[n] = '\0';
+    b->warnings++;
 }
 
 static int bench_setup(void **state)
@@ -58,14 +60,10 @@ static inline void bench_make(struct bench *b, const char *name, bool no_start)
     assert_ok(bench_launch(b, &q, &e), e);
 }
 
-/* As a new process. */
-static inline void bench_again(struct bench *b)
+static inline void bench_use_barbican(struct bench *b)
 {
-    struct config config = b->f.config;
-    fake_end(&b->f);
-    fake_begin(&b->f, b->w);
-    b->f.config = config;
-    b->f.context.reporter = &b->reporter;
+    strcpy(b->f.config.key_backend, "barbican");
+    strcpy(b->f.config.host_access, "read");
 }
 
 #define bench_test(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)

@@ -229,6 +229,91 @@ static void test_keys_at_once(void **state)
     assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
 }
 
+/* More instances than one chunk has, made and undone. */
+static void test_several_chunks(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    struct launch_request q = {.name = "t", .count = 5, .root_bytes = GIB};
+    struct rlimit limit, low;
+    struct error e = ERROR_NONE;
+
+    bench_use_barbican(b);
+    before = b->w->host;
+    assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    low = limit;
+    low.rlim_cur = 8 * (rlim_t)sysconf(_SC_PAGESIZE);
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
+    b->w->inject[0].at = 28; /* in the third chunk */
+    b->w->inject[0].kind = INJECT_ERROR_AFTER;
+    assert_error(bench_launch(b, &q, &e), -EHOSTUNREACH, e);
+    assert_string_equal(b->w->hit, "key store");
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+
+    e = ERROR_NONE;
+    q.shared_key = true;
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_int_equal(b->w->host.n_maps, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_string_equal(b->w->host.volumes[i].v.key, b->w->host.volumes[0].v.key);
+}
+
+/* Some keys are made, one is refused, and of another nobody knows. */
+static void test_lost_keys(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+
+    bench_use_barbican(b);
+    b->w->inject[0].at = 7; /* behind the model and the locks */
+    b->w->inject[0].kind = INJECT_ERROR_AFTER;
+    b->w->inject[1].at = 8;
+    b->w->inject[1].kind = INJECT_ERROR_BEFORE;
+    assert_error(bench_launch(b, &q, &e), -EHOSTUNREACH, e);
+    assert_string_equal(b->w->hit, "key store");
+    assert_int_equal(b->w->host.n_keys + b->w->host.n_volumes, 0);
+    assert_int_equal(b->warnings, 0);
+
+    /* nor can the manager be asked for them: one warning, whatever their number */
+    b->w->keys_unreachable = true;
+    e = ERROR_NONE;
+    assert_error(bench_launch(b, &q, &e), -EHOSTUNREACH, e);
+    assert_int_equal(b->warnings, 1);
+    assert_non_null(strstr(b->warning, "mayfly recover"));
+}
+
+static void test_keys_of_others(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_use_barbican(b);
+    bench_make(b, "t", true);
+    before = b->w->host;
+    fake_again(&b->f);
+    fake_ask_as(&b->f, PROJECT_THEIRS);
+    assert_error(instance_start(&b->f.context, "t", &changed, &e), -EACCES, e);
+    assert_int_equal(exit_code(-EACCES), 2);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+    e = ERROR_NONE;
+    assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EACCES, e);
+    assert_non_null(strstr(e.text, "instance t: cannot be deleted"));
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+
+    fake_again(&b->f);
+    fake_ask_as_nobody(&b->f);
+    refused(b, (struct launch_request){.name = "other", .root_bytes = GIB}, -EACCES, "no credentials");
+    fake_again(&b->f);
+    fake_ask_as_host(&b->f);
+    e = ERROR_NONE;
+    assert_ok(instance_start(&b->f.context, "t", &changed, &e), e);
+}
+
 static uint64_t done_bytes, total_bytes;
 static void on_progress(void *data, uint64_t done, uint64_t total)
 {
@@ -354,6 +439,8 @@ int main(void)
         bench_test(test_stopped),         bench_test(test_ephemeral_key_is_gone),
         bench_test(test_idempotent),      bench_test(test_guest_ignores_stop),
         bench_test(test_no_domain),       bench_test(test_keys_at_once),
+        bench_test(test_several_chunks),  bench_test(test_lost_keys),
+        bench_test(test_keys_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ struct result {
 static struct result recover(struct bench *b, bool dry_run)
 {
     struct result x = {0};
-    bench_again(b);
+    fake_again(&b->f);
     x.r = instance_recover(&b->f.context, dry_run, &x.done, &x.n, &x.e);
     return x;
 }
@@ -82,7 +82,7 @@ static void test_busy(void **state)
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     cut_off_launch(b);
-    bench_again(b); /* the launch is over; another is at work: */
+    fake_again(&b->f); /* the launch is over; another is at work: */
     struct broker *other = fake_broker_new(b->w);
     assert_ok(broker_lock(other, b->w->host.volumes[0].v.instance, &e), e);
     expect(recover(b, false), 0, RECOVER_BUSY, "another mayfly");
@@ -96,7 +96,7 @@ static void test_key_of_a_launch_at_work(void **state)
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     lose_volumes(b);
-    bench_again(b);
+    fake_again(&b->f);
     struct broker *other = fake_broker_new(b->w);
     assert_ok(broker_lock(other, b->w->host.keys[0].info.owner, &e), e);
     expect(recover(b, false), 0, RECOVER_BUSY, "another mayfly");
@@ -290,6 +290,59 @@ static void test_batch_key_in_use(void **state)
     assert_int_equal(b->w->host.n_volumes, 1);
 }
 
+/* Keys that are not shown to this caller are neither missed nor left over. */
+static void test_keys_of_others(void **state)
+{
+    struct bench *b = *state;
+    bench_use_barbican(b);
+    bench_make(b, "t", true);
+    fake_ask_as(&b->f, PROJECT_THEIRS);
+    expect_nothing(recover(b, false));
+    fake_ask_as_host(&b->f);
+    expect_nothing(recover(b, false));
+
+    b->w->host.n_volumes = b->w->host.n_domains = 0; /* left over, for whoever may see it */
+    expect_nothing(recover(b, false));
+    fake_ask_as(&b->f, PROJECT_OURS);
+    expect(recover(b, true), 0, RECOVER_KEY, "to be done");
+}
+
+static void test_doomed_with_key_of_others(void **state)
+{
+    struct bench *b = *state;
+    bench_use_barbican(b);
+    bench_make(b, "t", false);
+    b->w->host.volumes[0].v.state = VOLUME_DOOMED;
+    fake_ask_as(&b->f, PROJECT_THEIRS);
+    for (int again = 0; again < 2; again++) {
+        struct result x = recover(b, false);
+        assert_non_null(strstr(x.e.text, "credentials"));
+        expect(x, -EACCES, RECOVER_REMAINS, "until then it stays");
+        assert_int_equal(b->w->host.n_volumes, 2);
+        assert_int_equal(b->w->host.n_keys, 1);
+        assert_int_equal(b->w->host.n_maps + b->w->host.n_domains, 0);
+    }
+    fake_ask_as(&b->f, PROJECT_OURS);
+    expect(recover(b, false), 0, RECOVER_DELETED, "finished");
+    assert_int_equal(b->w->host.n_volumes + b->w->host.n_keys, 0);
+}
+
+/* Nobody sees no keys, and that is no fault; who brings credentials wants to know that they are refused. */
+static void test_keys_not_to_be_listed(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bench_use_barbican(b);
+    bench_make(b, "t", true);
+    fake_ask_as_nobody(&b->f);
+    expect_nothing(recover(b, false));
+    assert_non_null(strstr(b->warning, "no credentials"));
+
+    assert_ok(secret_new(8, &b->f.who.token, &e), e); /* of no project */
+    expect(recover(b, false), -EACCES, RECOVER_REMAINS, "were not looked at");
+    b->f.who.token = secret_free(b->f.who.token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +362,9 @@ int main(void)
         bench_test(test_orphan_map),
         bench_test(test_batch_key_goes_with_its_last_user),
         bench_test(test_batch_key_in_use),
+        bench_test(test_keys_of_others),
+        bench_test(test_doomed_with_key_of_others),
+        bench_test(test_keys_not_to_be_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One case of the matrix: processes that act on the world, what a crash leaves, and what is looked at after.
+ */
+#include "matrix.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define BROKEN_SHOWN 20
+
+void case_broken(struct matrix *m, const char *why)
+{
+    if (m->broken++ < BROKEN_SHOWN && !m->mutation)
+        printf("matrix: BROKEN: %s: %s: %s\n", m->scenario->name, m->label, why);
+}
+
+static struct outcome {
+    size_t n, remains;
+} outcome;
+
+static int operate_recover(struct fake *f, struct error *e)
+{
+    _cleanup_free_ struct recovered *done = NULL;
+    size_t n = 0;
+    int r = instance_recover(&f->context, false, &done, &n, e);
+    outcome = (struct outcome){.n = n};
+    for (size_t i = 0; i < n; i++)
+        outcome.remains += done[i].kind == RECOVER_REMAINS;
+    return r;
+}
+
+int case_act(struct matrix *m, int (*operate)(struct fake *, struct error *), struct error *e)
+{
+    const struct mutation *mutation = m->mutation;
+    struct fake f;
+    fake_begin(&f, m->world);
+    if (m->scenario->tune)
+        m->scenario->tune(&f.config);
+    if (mutation)
+        m->world->without = mutation->recover_does && operate == operate_recover ? NULL : mutation->call;
+    int r = operate(&f, e);
+    fake_end(&f);
+    return r;
+}
+
+int case_recover(struct matrix *m, struct error *e)
+{
+    if (m->mutation && streq(m->mutation->call, "recover"))
+        return 0;
+    return case_act(m, operate_recover, e);
+}
+
+void case_set_world(struct matrix *m, const struct world *to)
+{
+    *m->world = *to;
+    m->world->calls = 0;
+    m->world->hit = NULL;
+}
+
+void case_come_back(struct matrix *m, bool reboot)
+{
+    world_revive(m->world);
+    m->world->calls = 0;
+    if (!reboot)
+        return;
+    world_reboot(&m->world->host);
+    world_reboot(&m->others);
+}
+
+static void check_rules(struct matrix *m)
+{
+    int next_fd = dup(0);
+    close(next_fd);
+    if (m->world->violation[0])
+        case_broken(m, m->world->violation);
+    else if (next_fd != m->next_fd)
+        case_broken(m, "a descriptor is left open");
+    m->next_fd = next_fd;
+}
+
+void case_check_recovered(struct matrix *m)
+{
+    struct error e = ERROR_NONE;
+    char why[200] = "";
+    size_t lost = 0;
+    for (int again = 0; again < 2; again++) {
+        e = ERROR_NONE;
+        outcome = (struct outcome){0};
+        int r = case_recover(m, &e);
+        lost = lost_disks(&m->world->host);
+        if (r < 0 && (r != -ENEEDSRECOVER || outcome.remains != lost)) {
+            case_broken(m, e.text);
+            return;
+        }
+        if (again && outcome.n != outcome.remains) {
+            case_broken(m, "the second recover found something to do");
+            return;
+        }
+    }
+    bool as_done = m->went_well && m->scenario->promise != UNFINISHED;
+    if ((as_done && !amount_is(&m->others, &m->world->host, &m->scenario->done, why)) ||
+        !invariants_hold(&m->world->host, why) || !bystanders_untouched(&m->others, &m->world->host, why))
+        case_broken(m, why);
+    else
+        check_rules(m);
+}
+
+void case_check_operation(struct matrix *m, int r, bool crashed, bool second)
+{
+    char why[200] = "";
+    if (crashed && r == 0)
+        case_broken(m, "it crashed, and said that it went well");
+    else if (r == 0 && !second && !amount_is(&m->others, &m->world->host, &m->scenario->done, why))
+        case_broken(m, why);
+    else if (r < 0 && !crashed && !second && m->scenario->promise == UNDONE &&
+             !hosts_equal(&m->before->host, &m->world->host, why))
+        case_broken(m, why);
+}
