@@ -38,6 +38,7 @@ struct call {
     struct error error;
 };
 void call_end(struct call *c);
+void calls_end(struct call *calls, size_t n); /* frees the array too */
 
 /* Carries them out with the token of this run; after a 401 those once more with a renewed one. 0, or the
  * reason that none could be asked; what became of each is in its `result` and `reply`. */
@@ -68,7 +69,8 @@ int barbican_grant(struct keymgr *km, const char *id, const char *user, bool all
 int barbican_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                       struct error *e) _must_check_;
 
-/* Makes the order of each key, and waits for it; fills in made[i].id. */
+/* Makes the order of each key, and waits for all; fills in made[i]. After an error the ids of those that are
+ * there already. */
 int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
                    struct error *e) _must_check_;
 

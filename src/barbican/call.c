@@ -14,6 +14,13 @@ void call_end(struct call *c)
     c->body = secret_free(c->body);
 }
 
+void calls_end(struct call *calls, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        call_end(&calls[i]);
+    free(calls);
+}
+
 void barbican_object(const char *id, char ret[BARBICAN_OBJECT_MAX])
 {
     snprintf(ret, BARBICAN_OBJECT_MAX, "key barbican:%s", id);

@@ -14,13 +14,6 @@
 
 #define STORE_RETRIES 2
 
-static void calls_end(struct call *calls, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        call_end(&calls[i]);
-    free(calls);
-}
-
 static int store_body(const struct barbican *b, const struct key_info *want, const struct secret *key,
                       struct secret **ret, struct error *e)
 {

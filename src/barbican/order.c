@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that Barbican makes itself, in its HSM perhaps: ordered, waited for, and then fetched. Orders
- * themselves cannot be deleted by those who made them, and stay. */
+/* Keys that Barbican makes itself, in its HSM perhaps: all are ordered, then each is waited for and fetched.
+ * Orders themselves cannot be deleted by those who made them, and stay. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/body.h"
@@ -61,38 +61,63 @@ static int look(struct barbican *b, const char *order, struct key_made *made, st
     return state == ORDER_PENDING ? 0 : str_copy(made->id, KEY_ID_MAX, id) < 0 ? -EINVAL : 1;
 }
 
-static int wait_for(struct barbican *b, const char *order, struct key_made *made, struct error *e)
+/* `looks` at most. */
+static int wait_for(struct barbican *b, const char *order, unsigned looks, struct key_made *made,
+                    struct error *e)
 {
     unsigned pause = FIRST_PAUSE_MSEC, longest = b->order_delay_sec * 1000;
-    for (unsigned i = 0; i <= b->order_polls; i++) {
+    for (unsigned i = 0; i < looks; i++) {
+        if (i > 0) {
+            pause_msec(pause < longest ? pause : longest);
+            pause *= 2;
+        }
         int r = look(b, order, made, e);
         if (r != 0)
             return r < 0 ? r : 0;
-        pause_msec(pause < longest ? pause : longest);
-        pause *= 2;
     }
     return error_set(e, -EHOSTUNREACH,
                      "order %s: Barbican has not made the key after %u looks; is its worker running? See "
                      "number_of_retries and retry_delay in [barbican]",
-                     order, b->order_polls);
+                     order, looks);
 }
 
-static int order_one(struct barbican *b, const struct key_info *want, struct key_made *made, struct error *e)
+static int read_placed(const struct barbican *b, const struct call *c, char order[UUID_TEXT], struct error *e)
 {
-    _cleanup_(call_end) struct call c = {.method = "POST", .path = "/orders", .once = true};
-    char order[UUID_TEXT];
-    int r = order_body(b, want, &c.body, e);
-    if (r == 0)
-        r = barbican_call(b, &c, 1, e);
-    if (r == 0)
-        r = call_check(b, &c, 202, 202, "key manager barbican", "asked to make a key", e);
-    if (r < 0)
-        return r == -ENOKEY ? -EHOSTUNREACH : r;
-    if (reply_ref(c.reply.text, c.reply.size, "order_ref", order) < 0)
+    int r = call_check(b, c, 202, 202, "key manager barbican", "asked to make a key", e);
+    if (r == 0 && reply_ref(c->reply.text, c->reply.size, "order_ref", order) < 0)
         return error_set(e, -EHOSTUNREACH,
                          "key manager barbican: cannot be asked to make a key: the answer is not "
                          "Barbican's; check its endpoint");
-    r = wait_for(b, order, made, e);
+    return r == -ENOKEY ? -EHOSTUNREACH : r;
+}
+
+/* All at once; orders[i] is "" where none was placed, as far as is known. */
+static int place(struct barbican *b, const struct key_info want[], size_t n, char (*orders)[UUID_TEXT],
+                 struct error *e)
+{
+    struct call *calls = calloc(n, sizeof *calls);
+    if (!calls)
+        return error_memory(e);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        calls[i] = (struct call){.method = "POST", .path = "/orders", .once = true};
+        r = order_body(b, &want[i], &calls[i].body, e);
+    }
+    if (r == 0)
+        r = barbican_call(b, calls, n, e);
+    bool asked = r == 0;
+    for (size_t i = 0; asked && i < n; i++) { /* all: what was placed must be known */
+        int read = read_placed(b, &calls[i], orders[i], r < 0 ? NULL : e);
+        r = r < 0 ? r : read;
+    }
+    calls_end(calls, n);
+    return r;
+}
+
+static int collect(struct barbican *b, const char *order, const struct key_info *want, struct key_made *made,
+                   struct error *e)
+{
+    int r = wait_for(b, order, b->order_polls + 1, made, e);
     if (r == 0)
         r = barbican_fetch_as(b, made->id, "fetched after its order", &made->secret, e);
     if (r == 0 && secret_size(made->secret) != want->bits / 8)
@@ -104,8 +129,15 @@ static int order_one(struct barbican *b, const struct key_info *want, struct key
 int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
                    struct error *e)
 {
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = order_one(b, &want[i], &made[i], e);
+    _cleanup_free_ char(*orders)[UUID_TEXT] = calloc(n, sizeof *orders);
+    if (!orders)
+        return error_memory(e);
+    int r = place(b, want, n, orders, e);
+    for (size_t i = 0; i < n; i++) {
+        if (r == 0)
+            r = collect(b, orders[i], &want[i], &made[i], e);
+        else if (orders[i][0]) /* what was made meanwhile is to be destroyed */
+            (void)!wait_for(b, orders[i], 1, &made[i], NULL);
+    }
     return r;
 }
