@@ -17,7 +17,9 @@ static int remove_them(struct recovery *r, struct removal *removal, struct error
 {
     _cleanup_steps_ struct steps *s = NULL;
     int result = removal_check(removal, why);
-    if (result < 0 || r->dry_run)
+    if (result == 0 && r->dry_run)
+        return keys_may_destroy(&r->context, r->model->inventory, removal->volumes, removal->n_volumes, why);
+    if (result < 0)
         return result;
     result = steps_new(&s, why);
     if (result == 0)

@@ -314,6 +314,8 @@ static void test_doomed_with_key_of_others(void **state)
     bench_make(b, "t", false);
     b->w->host.volumes[0].v.state = VOLUME_DOOMED;
     fake_ask_as(&b->f, PROJECT_THEIRS);
+    expect(recover(b, true), -EACCES, RECOVER_REMAINS, "until then it stays");
+    assert_int_equal(b->w->host.n_maps, 2);
     for (int again = 0; again < 2; again++) {
         struct result x = recover(b, false);
         assert_non_null(strstr(x.e.text, "credentials"));
