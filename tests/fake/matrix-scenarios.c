@@ -211,6 +211,34 @@ static int close_disks(struct fake *f, struct error *e)
     return instance_close(&f->context, "t", true, &changed, e);
 }
 
+/* As libvirt calls the hook, which must not ask it anything: before the domain starts, and after it has ended
+ * or could not be started. */
+static int hook(struct fake *f, bool before, struct error *e)
+{
+    struct context c = f->context;
+    const struct domain *t = &f->world->host.domains[f->world->host.n_domains - 1].d;
+    struct hook_domain d = {.name = (char *)"t", .ours = true};
+    memcpy(d.uuid, t->uuid, sizeof d.uuid);
+    c.virt = NULL;
+    return before ? instance_hook_prepare(&c, &d, e) : instance_hook_release(&c, d.uuid, e);
+}
+
+static int virsh_start(struct fake *f, struct error *e)
+{
+    int r = hook(f, true, e);
+    if (r == 0)
+        r = virt_start(f->context.virt, f->world->host.domains[f->world->host.n_domains - 1].d.uuid, e);
+    if (r < 0)
+        (void)!hook(f, false, NULL);
+    return r;
+}
+
+static int virsh_destroy(struct fake *f, struct error *e)
+{
+    int r = virt_destroy(f->context.virt, f->world->host.domains[f->world->host.n_domains - 1].d.uuid, e);
+    return r < 0 ? r : hook(f, false, e);
+}
+
 static int recover(struct fake *f, struct error *e)
 {
     _cleanup_free_ struct recovered *done = NULL;
@@ -248,6 +276,9 @@ const struct scenario scenarios[] = {
     {"start after a reboot", NULL, have_left_dead, start, {1, 1, 3, 3, 0, 1}, UNDONE},
     {"start plain", plain_disks, have_stopped, start, {1, 1, 3, 0, 0, 0}, UNDONE},
     {"start with ephemeral key", ephemeral_keys, have_ephemeral_stopped, start, {1, 1, 3, 3, 0, 0}, UNDONE},
+    {"virsh start", NULL, have_stopped, virsh_start, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"virsh start after a reboot", NULL, have_left_dead, virsh_start, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"virsh destroy", NULL, have_running, virsh_destroy, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"stop", NULL, have_running, stop, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"stop --force", NULL, have_running, stop_hard, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"stop opened", NULL, have_opened, stop, {1, 0, 3, 0, 0, 1}, FORWARD},

@@ -10,7 +10,7 @@
 static void have(struct bench *b, const char *name)
 {
     bench_make(b, name, true);
-    bench_again(b);
+    fake_again(&b->f);
     virt_disconnect(b->f.context.virt);
     b->f.context.virt = NULL;
 }
@@ -112,7 +112,7 @@ static void test_ephemeral(void **state)
     struct error e = ERROR_NONE;
     strcpy(b->f.config.key_backend, "ephemeral");
     bench_make(b, "a", false);
-    bench_again(b);
+    fake_again(&b->f);
     b->w->host.domains[0].d.active = false;
     assert_ok(release(b, &e), e);
     assert_int_equal(b->w->host.n_maps, 2);
