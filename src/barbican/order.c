@@ -105,8 +105,7 @@ static int place(struct barbican *b, const struct key_info want[], size_t n, cha
     }
     if (r == 0)
         r = barbican_call(b, calls, n, e);
-    bool asked = r == 0;
-    for (size_t i = 0; asked && i < n; i++) { /* all: what was placed must be known */
+    for (size_t i = 0; i < n && calls[i].body; i++) { /* all: what was placed must be known */
         int read = read_placed(b, &calls[i], orders[i], r < 0 ? NULL : e);
         r = r < 0 ? r : read;
     }
