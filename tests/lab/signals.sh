@@ -18,7 +18,7 @@ interrupt() { # SIGNAL STATUS LINE
     nothing_left
 }
 
-for line in 'step lock' 'step create a key' 'step create volume' 'step write image' 'progress 67108864' \
+for line in 'step lock' 'step create 3 keys' 'step create volume' 'step write image' 'progress 67108864' \
     'step format' 'step define'; do
     interrupt TERM 143 "$line"
     interrupt INT 130 "$line"
