@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define PAGE      100
 #define PAGES_MAX 1000
 
 int secret_name_make(const struct barbican *b, const struct key_info *info, char ret[SECRET_NAME_MAX],
@@ -27,8 +26,8 @@ static int list_page(struct barbican *b, size_t offset, struct key_info **keys, 
                      size_t *ret_page, struct error *e)
 {
     _cleanup_(call_end) struct call c = {.method = "GET"};
-    snprintf(c.path, sizeof c.path, "/secrets?secret_type=symmetric&sort=created&limit=%d&offset=%zu", PAGE,
-             offset);
+    snprintf(c.path, sizeof c.path, "/secrets?secret_type=symmetric&sort=created&limit=%d&offset=%zu",
+             REPLY_PAGE, offset);
     int r = barbican_call(b, &c, 1, e);
     if (r < 0) {
         error_prefix(e, "key manager barbican: its keys cannot be listed: ");
@@ -51,16 +50,16 @@ int barbican_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struc
 {
     struct barbican *b = (struct barbican *)km;
     _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0, page = PAGE;
+    size_t n = 0, page = REPLY_PAGE;
     http_begin(b->http);
     for (size_t i = 0; page > 0; i++) {
         if (i == PAGES_MAX)
             return error_set(e, -EHOSTUNREACH,
                              "key manager barbican: its list of keys has no end; look at the service");
-        int r = list_page(b, i * PAGE, &keys, &n, &page, e);
+        int r = list_page(b, i * REPLY_PAGE, &keys, &n, &page, e);
         if (r < 0)
             return r;
-        if (page < PAGE)
+        if (page < REPLY_PAGE)
             break;
     }
     *ret = n ? TAKE_PTR(keys) : NULL;

@@ -115,6 +115,8 @@ int reply_list(const char *text, size_t size, const char *host, struct key_info 
     if (!secrets)
         return -EBADMSG;
     size_t n = json_object_array_length(secrets);
+    if (n > REPLY_PAGE)
+        return -EBADMSG;
     struct key_info *bigger = reallocarray(*keys, *n_keys + n + 1, sizeof *bigger);
     if (!bigger)
         return -ENOMEM;

@@ -17,6 +17,8 @@ int reply_order(const char *text, size_t size, enum order_state *ret, char ret_i
 /* mayfly/HOST/VG/SCOPE/OWNER with this HOST? Then VG, scope and owner go into `ret`. */
 bool secret_name_parse(const char *name, const char *host, struct key_info *ret);
 
+#define REPLY_PAGE 100 /* secrets on a page, at most: Barbican's own limit */
+
 /* One page of a list: the keys of this host among them are appended to *keys (grown as needed), once each;
  * *ret_page is the number of secrets on the page. */
 int reply_list(const char *text, size_t size, const char *host, struct key_info **keys, size_t *n_keys,

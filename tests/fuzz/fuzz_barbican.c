@@ -2,6 +2,9 @@
 /* Any bytes as each of Barbican's replies: what is taken is of the form that the rest relies on. */
 #include "barbican/replies.h"
 #include "base/str.h"
+#include "text.h"
+
+#define HOST "host-00000000"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -9,12 +12,25 @@ static void check_list(const char *text, size_t size)
 {
     _cleanup_free_ struct key_info *keys = NULL;
     size_t n = 0, page = 0;
-    if (reply_list(text, size, "host-00000000", &keys, &n, &page) < 0)
+    if (reply_list(text, size, HOST, &keys, &n, &page) < 0)
         return;
     for (size_t i = 0; i < n; i++)
         if (!uuid_valid(keys[i].id) || !uuid_valid(keys[i].owner) || !config_vg_name_valid(keys[i].vg) ||
             n > page)
             abort();
+}
+
+/* A name that is taken for one of ours is made up of what was taken. */
+static void check_name(const char *text, size_t size)
+{
+    struct key_info k;
+    _cleanup_free_ char *name = text_of(text, size);
+    if (!secret_name_parse(name, HOST, &k))
+        return;
+    _cleanup_free_ char *again = str_format("mayfly/" HOST "/%s/%s/%s", k.vg,
+                                            k.scope == KEY_SCOPE_BATCH ? "batch" : "instance", k.owner);
+    if (!streq(name, again) || !uuid_valid(k.owner) || !config_vg_name_valid(k.vg))
+        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -33,7 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (reply_acl(text, size, users, ARRAY_SIZE(users), &n, &project) == 0 && n > ARRAY_SIZE(users))
         abort();
-    (void)reply_says_404(text, size);
+    if (reply_says_404(text, size) && !reply_is_object(text, size))
+        abort();
     check_list(text, size);
+    check_name(text, size);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any template gives a definition that reads back with the name and uuid put in, or one sentence. */
+#include "text.h"
 #include "virt/domain-xml.h"
 
 #include <string.h>
@@ -25,11 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct domain_disk disk = {"/dev/mapper/a-dmcrypt", "root", 4096, false};
     const struct domain_spec spec = {NAME, UUID, 1 << 30, 2, false, &disk, 1};
-    _cleanup_free_ char *text = malloc(size + 1), *xml = NULL;
-    if (!text)
-        return 0;
-    memcpy(text, data, size);
-    text[size] = '\0';
+    _cleanup_free_ char *text = text_of(data, size), *xml = NULL;
 
     struct error e = ERROR_NONE;
     int r = domain_xml(&spec, text, &xml, &e);

@@ -13,12 +13,32 @@
 
 #define SECRET_MAX 65
 
-static const uint8_t *answer; /* what is sent on every connection; set before one is made */
+#define ANSWER_MAX 65536
+
+/* What is sent on every connection. An exchange that ended at its deadline may leave the server behind. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint8_t answer[ANSWER_MAX];
 static size_t answer_size;
+
 static int listener = -1;
 static char url[64];
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void set_answer(const uint8_t *bytes, size_t size)
+{
+    pthread_mutex_lock(&lock);
+    answer_size = size < ANSWER_MAX ? size : ANSWER_MAX;
+    memcpy(answer, bytes, answer_size);
+    pthread_mutex_unlock(&lock);
+}
+
+static void send_answer(int fd)
+{
+    pthread_mutex_lock(&lock); /* a socket takes that much at once */
+    (void)!send(fd, answer, answer_size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    pthread_mutex_unlock(&lock);
+}
 
 /* Answers whatever it is asked, and closes. */
 static void *serve(void *unused)
@@ -29,7 +49,7 @@ static void *serve(void *unused)
         if (fd < 0)
             continue;
         if (recv(fd, request, sizeof request, 0) > 0)
-            (void)!send(fd, answer, answer_size, MSG_NOSIGNAL);
+            send_answer(fd);
         shutdown(fd, SHUT_WR);
         while (recv(fd, request, sizeof request, 0) > 0) { /* until the other end has read all */
         }
@@ -76,8 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     h = h ? h : start();
-    answer = data + 1;
-    answer_size = size - 1;
+    set_answer(data + 1, size - 1);
     struct http_request q = {
         .method = methods[data[0] % ARRAY_SIZE(methods)], .url = url, .once = data[0] & 4};
     q.secret_max = data[0] & 8 ? SECRET_MAX : 0;

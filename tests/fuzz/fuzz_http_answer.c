@@ -4,6 +4,7 @@
  * of each line is tried as an address, too. */
 #include "barbican/http-internal.h"
 #include "base/str.h"
+#include "text.h"
 
 #define SECRET_MAX 65
 
@@ -12,8 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void try_origin(const char *line, size_t size)
 {
     char origin[sizeof((struct http_reply *)0)->location];
-    _cleanup_free_ char *url = strndup(line, size);
-    if (!url || http_origin(url, origin, sizeof origin) < 0)
+    _cleanup_free_ char *url = text_of(line, size);
+    url[strcspn(url, "\r\n")] = '\0';
+    if (http_origin(url, origin, sizeof origin) < 0)
         return;
     if (!memchr(origin, '\0', sizeof origin) || !strstr(origin, "://"))
         abort();

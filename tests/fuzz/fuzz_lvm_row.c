@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of LVM's JSON: a field is taken whole, ends, and never from behind the end of its row. */
 #include "storage/lvm-shell.h"
+#include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const names[] = {"lv_name", "lv_tags", "log_ret_code", "a"};
-    _cleanup_free_ char *row = strndup((const char *)data, size);
+    _cleanup_free_ char *row = text_of(data, size);
     char field[16];
 
-    for (size_t i = 0; row && i < ARRAY_SIZE(names); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         memset(field, 'x', sizeof field);
         if (lvm_row_field(row, names[i], field, sizeof field) < 0)
             continue;

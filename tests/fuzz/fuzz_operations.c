@@ -15,6 +15,7 @@
 #include "barbican/http.h"
 #include "barbican/replies.h"
 #include "base/str.h"
+#include "text.h"
 
 #define ID    "6f1e8a8e-0000-4000-8000-000000000001"
 #define OWNER "6f1e8a8e-0000-4000-8000-000000000002"
@@ -103,10 +104,7 @@ static int next_reply(const struct http_request *q, struct http_reply *ret, stru
     if (q->secret_max && ret->status / 100 == 2)
         ret->secret = secret_of(body, size < q->secret_max ? size : q->secret_max);
     ret->size = ret->secret ? 0 : size;
-    ret->text = strndup(body, ret->size); /* a NUL of the input ends the text, but not its size: */
-    if (!ret->text)
-        abort();
-    ret->size = strlen(ret->text);
+    ret->text = text_of(body, ret->size);
     said_404 = said_404 || ret->status == 404;
     return 0;
 }

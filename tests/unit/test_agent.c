@@ -166,6 +166,11 @@ static int fetch(struct keymgr *km, struct error *e)
     return r;
 }
 
+static int destroy(struct keymgr *km, struct error *e)
+{
+    return keymgr_destroy(km, "1", e);
+}
+
 static void wrong_answers(void **state)
 {
     (void)state;
@@ -175,6 +180,11 @@ static void wrong_answers(void **state)
         secret_not_sealed, secret_in_a_device, wrong_from_the_start};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         assert_refused(all[i], fetch);
+
+    /* where nothing is looked at but the result */
+    static const behaviour plain[] = {short_packet, one_byte_short, a_longer_packet, positive_errnum};
+    for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+        assert_refused(plain[i], destroy);
 }
 
 static bool with_two_files(int socket, int n)

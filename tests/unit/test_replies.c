@@ -209,6 +209,22 @@ static void what_is_no_list(void **state)
     assert_int_equal(page, 77);
 }
 
+static void a_page_without_end(void **state)
+{
+    (void)state;
+    _cleanup_free_ struct key_info *keys = NULL;
+    size_t n = 0, page = 0;
+    char text[2048] = "{\"secrets\":[7";
+    for (int i = 1; i < REPLY_PAGE; i++)
+        strcat(text, ",7");
+    size_t end = strlen(text);
+    memcpy(text + end, "]}", sizeof "]}");
+    assert_int_equal(list(text, &keys, &n, &page), 0);
+    assert_int_equal(page, REPLY_PAGE);
+    memcpy(text + end, ",7]}", sizeof ",7]}");
+    assert_int_equal(list(text, &keys, &n, &page), -EBADMSG);
+}
+
 static void secrets_of_one_name(void **state)
 {
     (void)state;
@@ -326,15 +342,11 @@ static void messages_of_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references),
-        cmocka_unit_test(orders),
-        cmocka_unit_test(names_of_secrets),
-        cmocka_unit_test(lists),
-        cmocka_unit_test(secrets_of_others),
-        cmocka_unit_test(what_is_no_list),
-        cmocka_unit_test(secrets_of_one_name),
-        cmocka_unit_test(access_lists),
-        cmocka_unit_test(only_barbican_says_gone),
+        cmocka_unit_test(references),         cmocka_unit_test(orders),
+        cmocka_unit_test(names_of_secrets),   cmocka_unit_test(lists),
+        cmocka_unit_test(secrets_of_others),  cmocka_unit_test(what_is_no_list),
+        cmocka_unit_test(a_page_without_end), cmocka_unit_test(secrets_of_one_name),
+        cmocka_unit_test(access_lists),       cmocka_unit_test(only_barbican_says_gone),
         cmocka_unit_test(messages_of_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
