@@ -92,53 +92,16 @@ static void roles_without_end(void **state)
 #define SERVICE(type, endpoints) "{\"type\":\"" type "\",\"endpoints\":[" endpoints "]}"
 #define CATALOG(services)        "{\"token\":{\"catalog\":[" services "]}}"
 
-static const char catalog[] = CATALOG(SERVICE(
-    "identity",
-    ENDPOINT("public",
-             "R1", "https://identity/v3")) ",7,{\"type\":\"key-manager\"}," SERVICE("key-manager",
-                                                                                    ENDPOINT("internal", "R1", "https://internal-1") "," ENDPOINT(
-                                                                                        "public", "R1",
-                                                                                        "https://public-1//"
-                                                                                        "/")) "," SERVICE("ke"
-                                                                                                          "y-"
-                                                                                                          "ma"
-                                                                                                          "na"
-                                                                                                          "ge"
-                                                                                                          "r",
-                                                                                                          "\""
-                                                                                                          "x"
-                                                                                                          "\""
-                                                                                                          ",{"
-                                                                                                          "\""
-                                                                                                          "in"
-                                                                                                          "te"
-                                                                                                          "rf"
-                                                                                                          "ac"
-                                                                                                          "e"
-                                                                                                          "\""
-                                                                                                          ":"
-                                                                                                          "\""
-                                                                                                          "pu"
-                                                                                                          "bl"
-                                                                                                          "ic"
-                                                                                                          "\""
-                                                                                                          ","
-                                                                                                          "\""
-                                                                                                          "re"
-                                                                                                          "gi"
-                                                                                                          "on"
-                                                                                                          "_i"
-                                                                                                          "d"
-                                                                                                          "\""
-                                                                                                          ":"
-                                                                                                          "\""
-                                                                                                          "R2"
-                                                                                                          "\""
-                                                                                                          "}"
-                                                                                                          "," ENDPOINT("public", "R2", "https://public-2/v1/") "," ENDPOINT(
-                                                                                                              "admin",
-                                                                                                              "R2",
-                                                                                                              "https://admin-2")));
+#define PUBLIC_1   ENDPOINT("public", "R1", "https://public-1///")
+#define INTERNAL_1 ENDPOINT("internal", "R1", "https://internal-1")
+#define PUBLIC_2   ENDPOINT("public", "R2", "https://public-2/v1/")
+#define ADMIN_2    ENDPOINT("admin", "R2", "https://admin-2")
+#define NO_URL     "{\"interface\":\"public\",\"region_id\":\"R2\"}"
+#define IDENTITY   SERVICE("identity", ENDPOINT("public", "R1", "https://identity/v3"))
+#define REGION_1   SERVICE("key-manager", INTERNAL_1 "," PUBLIC_1)
+#define REGION_2   SERVICE("key-manager", "\"x\"," NO_URL "," PUBLIC_2 "," ADMIN_2)
+
+static const char catalog[] = CATALOG(IDENTITY ",7,{\"type\":\"key-manager\"}," REGION_1 "," REGION_2);
 
 static void assert_endpoint(const char *text, const char *region, const char *interface, const char *wanted)
 {
