@@ -45,7 +45,7 @@ const struct keystone_facts *keystone_facts(const struct keystone *k)
     return &k->facts;
 }
 
-/* -------------------------------------------------------------------------------------------- the request */
+/* --- the request --- */
 
 static void put_member(struct body *b, const char *name, const char *value)
 {
@@ -119,8 +119,7 @@ static int login_body(const struct openstack *o, struct secret **ret, struct err
     return r;
 }
 
-/* ---------------------------------------------------------------------------------------------- the answer
- */
+/* --- the answer --- */
 
 /* Keystone tells no one which of user, password, project and role is wrong: so name all of them. */
 static int error_refused(const struct keystone *k, long status, struct error *e)

@@ -133,8 +133,7 @@ int openstack_parse_environment(const struct secret *environment, struct opensta
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ the whole
- */
+/* --- the whole --- */
 
 static int choose_auth(struct openstack *o, struct error *e)
 {

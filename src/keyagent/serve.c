@@ -48,8 +48,7 @@ static int answer_secret(struct connection *c, const struct secret *s)
     return send_answer(c, &a, &why, a.errnum < 0 ? -1 : secret_handover_fd(c->handover));
 }
 
-/* -------------------------------------------------------------------------------------------------
- * operations */
+/* --- operations --- */
 
 /* Each at most once. */
 static int take_secret_gift(const struct agent_request *q, int fd, struct secret **field)
@@ -210,8 +209,7 @@ static int answer(struct connection *c, const struct agent_request *q, int *fd)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ the
- * connection */
+/* --- the connection --- */
 
 static int receive_hello(struct connection *c)
 {

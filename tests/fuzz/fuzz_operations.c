@@ -31,8 +31,7 @@ static char stored[STORED_MAX][UUID_TEXT];
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* ------------------------------------------------------------- in the place of the files http*.c: the
- * servers */
+/* --- the servers, in the place of the files http*.c --- */
 
 int http_open(const struct http_settings *s, struct http **ret, struct error *e)
 {
@@ -154,8 +153,7 @@ int http_do(struct http *h, const struct http_request *q, struct http_reply *ret
     return http_do_many(h, q, 1, ret, &result, e);
 }
 
-/* --------------------------------------------------------------------------------------------- the
- * operations */
+/* --- the operations --- */
 
 static struct keymgr *open_manager(bool orders)
 {

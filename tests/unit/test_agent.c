@@ -74,8 +74,7 @@ static struct keymgr *with(behaviour b)
     return km;
 }
 
-/* --------------------------------------------------------------------------------------------- what it
- * answers */
+/* --- what it answers --- */
 
 static bool say(int socket, const struct agent_answer *a, int fd)
 {
@@ -111,8 +110,7 @@ static bool say_secret(int socket, uint64_t claimed, size_t size)
     return packet_receive(socket, &q, sizeof q, &got, &fd) == 0 && q.op == AGENT_DONE;
 }
 
-/* ------------------------------------------------------------------------------------------------ wrong
- * answers */
+/* --- wrong answers --- */
 
 static const char page[4096];
 
@@ -216,8 +214,7 @@ static void descriptors_are_closed(void **state)
     assert_int_equal(after, before);
 }
 
-/* ------------------------------------------------------------------------------------------------ making
- * keys */
+/* --- making keys --- */
 
 #define KEYS 2
 
@@ -302,8 +299,7 @@ static void keys_that_are_made(void **state)
         assert_refused(bad[i], create);
 }
 
-/* --------------------------------------------------------------------------------------- lists and findings
- */
+/* --- lists and findings --- */
 
 static struct key_info listed;
 
@@ -395,8 +391,7 @@ static void what_is_found(void **state)
     assert_refused(too_many_findings, diagnose);
 }
 
-/* ------------------------------------------------------------------------------- errors, ends, and silence
- */
+/* --- errors, ends, and silence --- */
 
 static bool say_gone(int socket, int n)
 {

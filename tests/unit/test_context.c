@@ -24,8 +24,7 @@ static int take(const char *cloud, int token_fd, struct key_context *ret, struct
     return key_context_take(&config, cloud, token_fd, ret, e);
 }
 
-/* ------------------------------------------------------------------------------------------------- variables
- */
+/* --- variables --- */
 
 /* As the process began: a fresh exec of this program, since the environment that the kernel shows is the one
  * that it put there. */
@@ -119,8 +118,7 @@ static void too_many_variables(void **state)
     }
 }
 
-/* -----------------------------------------------------------------------------------------------------
- * tokens */
+/* --- tokens --- */
 
 static int token_of(const void *text, size_t size, struct key_context *ret, struct error *e)
 {
@@ -195,8 +193,7 @@ static void a_token_in_parts(void **state)
     assert_int_equal(wait_for(pid), 0);
 }
 
-/* ------------------------------------------------------------------------------------------------
- * clouds.yaml */
+/* --- clouds.yaml --- */
 
 static void write_file(const char *path, const char *text, mode_t mode)
 {
@@ -288,8 +285,7 @@ static void a_cloud_of_a_long_name(void **state)
     key_context_end(&who);
 }
 
-/* ------------------------------------------------------------------------------------- the password of the
- * host */
+/* --- the password of the host --- */
 
 static int take_host(const char *path, struct key_context *ret, struct error *e)
 {

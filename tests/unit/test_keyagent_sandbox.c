@@ -61,8 +61,7 @@ static int behind_filter(int (*try)(void))
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------- what ends
- * it */
+/* --- what ends it --- */
 
 static int try_execve(void)
 {
@@ -143,8 +142,7 @@ static void what_ends_it(void **state)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------ what is
- * denied */
+/* --- what is denied --- */
 
 static bool denied(long result)
 {
@@ -193,8 +191,7 @@ static void what_is_denied(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* -------------------------------------------------------------------------------------------- what must go
- * on */
+/* --- what must go on --- */
 
 static void *thread(void *ran)
 {
@@ -252,8 +249,7 @@ static void what_must_go_on(void **state)
         fail_msg("wait status %#x", status);
 }
 
-/* ------------------------------------------------------------------------------------------ how it is
- * hardened */
+/* --- how it is hardened --- */
 
 static int try_hardened(void)
 {

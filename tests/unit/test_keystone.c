@@ -84,8 +84,7 @@ static void roles_without_end(void **state)
     assert_true(strlen(f.roles) < sizeof f.roles);
 }
 
-/* ----------------------------------------------------------------------------------------------- the catalog
- */
+/* --- the catalog --- */
 
 #define ENDPOINT(interface, region, url)                                                                     \
     "{\"interface\":\"" interface "\",\"region_id\":\"" region "\",\"url\":\"" url "\"}"

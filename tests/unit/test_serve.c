@@ -118,8 +118,7 @@ static void end(struct talk *t)
     assert_int_equal(next_fd(), t->before); /* nothing that came with a packet stays open */
 }
 
-/* ------------------------------------------------------------------------------------------------- the
- * beginning */
+/* --- the beginning --- */
 
 static void a_whole_context(void **state)
 {
@@ -291,8 +290,7 @@ static void wrong_gifts(void **state)
     }
 }
 
-/* --------------------------------------------------------------------------------------------------- the
- * requests */
+/* --- the requests --- */
 
 static void wrong_requests(void **state)
 {
