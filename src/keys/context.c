@@ -82,7 +82,7 @@ static int read_token(int fd, struct secret **ret, struct error *e)
             return error_set(e, -EINVAL, "--token-fd %d: has more than the %d bytes of a token", fd,
                              TOKEN_MAX);
     }
-    while (n > 0 && strchr("\r\n", secret_peek(room)[n - 1]))
+    while (n > 0 && (secret_peek(room)[n - 1] == '\n' || secret_peek(room)[n - 1] == '\r'))
         n--;
     if (n == 0)
         return error_set(e, -EINVAL, "--token-fd %d: there is no token in it", fd);

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define OWNER     "6f1e8a8e-0000-4000-8000-000000000000"
@@ -478,6 +479,25 @@ static void it_never_answers(void **state)
     assert_int_equal(l.pid, 0);
 }
 
+/* Nor does it read, until no more fits into the socket. */
+static void it_never_reads(void **state)
+{
+    (void)state;
+    const struct timeval second = {.tv_sec = 1};
+    struct agent_link l = AGENT_LINK_NONE;
+    struct error e = ERROR_NONE;
+    int r = 0;
+    config_defaults(&config);
+    behave = is_silent;
+    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    assert_int_equal(setsockopt(l.socket, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second), 0);
+    for (int i = 0; r == 0 && i < 100000; i++)
+        r = agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e);
+    assert_error(r, -EHOSTUNREACH, e);
+    assert_int_equal(l.socket, -1);
+    assert_int_equal(l.pid, 0);
+}
+
 /* What cannot be said in a packet is not sent. */
 static void what_is_too_long(void **state)
 {
@@ -507,6 +527,7 @@ int main(void)
         cmocka_unit_test(an_error_is_an_answer),
         cmocka_unit_test(it_ends),
         cmocka_unit_test(it_never_answers),
+        cmocka_unit_test(it_never_reads),
         cmocka_unit_test(what_is_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

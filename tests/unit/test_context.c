@@ -142,6 +142,17 @@ static void a_token(void **state)
     }
 }
 
+/* Nothing but newlines is cut off: whether the rest can be one is for those who send it. */
+static void a_token_with_a_nul(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    assert_ok(token_of("to-ken\0\n", 8, &who, &e), e);
+    assert_int_equal(secret_size(who.token), 7);
+    key_context_end(&who);
+}
+
 static void tokens_that_are_none(void **state)
 {
     (void)state;
@@ -353,6 +364,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(no_variables),
         cmocka_unit_test(too_many_variables),
         cmocka_unit_test(a_token),
+        cmocka_unit_test(a_token_with_a_nul),
         cmocka_unit_test(tokens_that_are_none),
         cmocka_unit_test(a_token_in_parts),
         cmocka_unit_test_setup_teardown(places_of_clouds, folder_make, folder_remove),
