@@ -26,7 +26,7 @@
 static const char *at, *end; /* of the answers that are left */
 static bool said_404;
 
-/* The keys that the servers say they have made, until they are asked to destroy them. */
+/* Keys and orders that the servers say they have, until they are asked to destroy it, or about it. */
 static char stored[STORED_MAX][UUID_TEXT];
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -117,19 +117,33 @@ static bool can_be_asked(const char *url)
     return str_starts(url, "https://") || str_starts(url, "http://");
 }
 
-static void note_stored(const struct http_request *q, const struct http_reply *reply)
+static void note_id(const char id[UUID_TEXT])
 {
     for (size_t i = 0; i < STORED_MAX; i++)
-        if (streq(q->method, "DELETE") && stored[i][0] && str_ends(q->url, stored[i]))
-            stored[i][0] = '\0';
-    for (size_t i = 0; reply->status == 201 && streq(q->method, "POST") && str_ends(q->url, "/v1/secrets") &&
-                       i < STORED_MAX;
-         i++)
         if (!stored[i][0]) {
-            if (reply_ref(reply->text, reply->size, "secret_ref", stored[i]) < 0)
-                stored[i][0] = '\0';
-            break;
+            memcpy(stored[i], id, UUID_TEXT);
+            return;
         }
+}
+
+/* A key that the servers say they have made must be destroyed, and an order must be looked at. */
+static void note_stored(const struct http_request *q, const struct http_reply *r)
+{
+    enum order_state state = ORDER_PENDING;
+    char id[UUID_TEXT], reason[64];
+    bool post = streq(q->method, "POST"), look = streq(q->method, "GET") && strstr(q->url, "/v1/orders/");
+    for (size_t i = 0; i < STORED_MAX; i++)
+        if ((look || streq(q->method, "DELETE")) && stored[i][0] && str_ends(q->url, stored[i]))
+            stored[i][0] = '\0';
+    if (post && r->status == 201 && str_ends(q->url, "/v1/secrets") &&
+        reply_ref(r->text, r->size, "secret_ref", id) == 0)
+        note_id(id);
+    if (post && r->status == 202 && str_ends(q->url, "/v1/orders") &&
+        reply_ref(r->text, r->size, "order_ref", id) == 0)
+        note_id(id);
+    if (look && r->status == 200 && reply_order(r->text, r->size, &state, id, reason, sizeof reason) == 0 &&
+        state == ORDER_ACTIVE)
+        note_id(id);
 }
 
 int http_do_many(struct http *h, const struct http_request q[], size_t n, struct http_reply ret[],
