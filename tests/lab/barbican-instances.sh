@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Instances whose keys are in real Barbican. Each has a secret there, named, with a consumer, open to the host; of 256 and 512
 # bits, stored and ordered. A guest boots, and what it wrote is there when the host itself has started it again.
-# openstack: -d 1G -m 2G -t 900
+# openstack: -d 1G -m 2G -t 1800
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

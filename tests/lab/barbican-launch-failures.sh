@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # No key is left in Barbican by a launch that failed, whatever failed and wherever; nor anything else.
-# openstack: -d 1G -m 1G -t 1800
+# openstack: -d 1G -m 1G -t 3000
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

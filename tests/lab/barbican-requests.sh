@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What Keystone and Barbican are asked, counted there: one token for a run, three requests for a new key and one for a fetched
 # one, and no key is fetched that is known.
-# openstack: -d 1G -m 1G -t 900
+# openstack: -d 1G -m 1G -t 1500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"
@@ -16,7 +16,7 @@ asked() {
 most_of_a_key() { requests | sed -nE 's|.* /v1/secrets/([0-9a-f-]{36}).*|\1|p' | sort | uniq -c | sort -n | awk 'END { print $1 + 0 }'; }
 
 asked "launch of ten with three disks each" \
-    as alice mayfly launch many --count 10 --root 16M --ephemeral 16M --swap 16M --no-start
+    as alice mayfly launch many --count 10 --root 16M --ephemeral 16M --swap 16M --memory 64M --no-start
 check_equal "  one token" 1 "$(count_requests '^POST /v3/auth/tokens 201$')"
 check_equal "  ten secrets" 10 "$(count_requests '^POST /v1/secrets 201$')"
 check_equal "  ten accesses for the host" 10 "$(count_requests '^PUT /v1/secrets/[^/]+/acl 200$')"
