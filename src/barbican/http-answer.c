@@ -79,6 +79,7 @@ static void take_date(struct exchange *x, const char *value, size_t size)
 /* What interim answers (100 Continue) said is forgotten. */
 static void forget_headers(struct exchange *x)
 {
+    x->headers_whole = false;
     x->reply.subject_token = secret_free(x->reply.subject_token);
     x->reply.type[0] = '\0';
     x->reply.date_sec = 0;
@@ -103,6 +104,8 @@ bool exchange_take_header(struct exchange *x, const char *line, size_t size)
         take_type(x, value, value_size);
     else if (header_value(line, size, "Date", &value, &value_size))
         take_date(x, value, value_size);
+    else if (line[0] == '\r' || line[0] == '\n')
+        x->headers_whole = true;
     return true;
 }
 

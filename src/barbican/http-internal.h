@@ -45,7 +45,7 @@ struct exchange {
     size_t text_room;        /* bytes of reply.text */
     size_t body_came;
     size_t header_count, header_bytes;
-    bool in_body;
+    bool headers_whole, in_body;
 
     /* known at its end */
     enum http_refusal refusal;

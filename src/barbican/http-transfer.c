@@ -235,6 +235,9 @@ CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code)
     x->reply.status = status_of(x->easy);
     if (location && http_origin(location, x->reply.location, sizeof x->reply.location) < 0)
         x->reply.location[0] = '\0';
+    if (code == CURLE_OK &&
+        !x->headers_whole) /* to libcurl, an answer may end in the middle of its headers */
+        code = CURLE_PARTIAL_FILE;
     if (code == CURLE_OK && (x->reply.status < 200 || x->reply.status > 599))
         code = CURLE_WEIRD_SERVER_REPLY;
     free_handle(h, x);

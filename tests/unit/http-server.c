@@ -158,6 +158,8 @@ static bool answer_broken(struct part *p, const char *path)
     } else if (strcmp(path, "/truncated") == 0) {
         part_say(p, head);
         part_say(p, "Content-Length: 10\r\n\r\nabc");
+    } else if (strcmp(path, "/headers-cut") == 0) {
+        part_say(p, head);
     } else if (strcmp(path, "/chunks-cut") == 0) {
         part_say(p, head);
         part_say(p, "Transfer-Encoding: chunked\r\n\r\n5\r\nabc");

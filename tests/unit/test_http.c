@@ -327,6 +327,7 @@ static void no_answer_breaks_it(void **state)
     } faults[] = {
         {"/drop", "broke before an answer came"},
         {"/truncated", "in the middle of the answer"},
+        {"/headers-cut", "in the middle of the answer"},
         {"/chunks-cut", "in the middle of the answer"},
         {"/garbage", "not HTTP/1.1"},
         {"/interim", "no end of headers"},
