@@ -4,6 +4,7 @@
 
 #include "barbican/body.h"
 #include "barbican/message.h"
+#include "barbican/replies.h"
 #include "base/str.h"
 
 #include <stdio.h>
@@ -147,13 +148,21 @@ static int error_refused(const struct keystone *k, long status, struct error *e)
         o->project_id[0] ? o->project_id : o->project_name, o->source, status);
 }
 
+/* 401 is what it says of all credentials but one that was deleted: 404, in its own words. */
+static bool says_refused(const struct keystone *k, const struct http_reply *reply)
+{
+    return reply->status == 401 || reply->status == 403 ||
+           (reply->status == 404 && k->who->auth == OPENSTACK_APPLICATION_CREDENTIAL &&
+            reply_says_404(reply->text, reply->size));
+}
+
 static int check_status(const struct keystone *k, const struct http_reply *reply, long wanted,
                         struct error *e)
 {
     char message[MESSAGE_MAX];
     if (reply->status == wanted)
         return 0;
-    if (reply->status == 401 || reply->status == 403)
+    if (says_refused(k, reply))
         return error_refused(k, reply->status, e);
     reply_message(reply->text, reply->size, message, sizeof message);
     if (reply->location[0])
