@@ -7,8 +7,7 @@
 #include "barbican/keystone.h"
 #include "barbican/openstack.h"
 
-#define BARBICAN_HOST_MAX    80 /* HOST in the names of secrets */
-#define BARBICAN_CLEANUP_SEC 10
+#define BARBICAN_HOST_MAX 80 /* HOST in the names of secrets */
 
 struct barbican {
     struct keymgr base;
@@ -53,6 +52,9 @@ int call_check(const struct barbican *b, const struct call *c, long ok, long ok_
 /* Is it Barbican that says that there is no such secret? */
 bool call_says_gone(const struct call *c);
 
+/* Was it sent, and perhaps carried out, but the answer is not one of Barbican's that tells? */
+bool call_answer_is_lost(const struct call *c);
+
 /* "key barbican:ID" */
 #define BARBICAN_OBJECT_MAX (KEY_ID_MAX + 16)
 void barbican_object(const char *id, char ret[BARBICAN_OBJECT_MAX]);
@@ -70,9 +72,9 @@ int barbican_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX
                       struct error *e) _must_check_;
 
 /* Makes the order of each key, and waits for all; fills in made[i]. After an error the ids of those that are
- * there already. */
+ * there already; unknown[i] says of one without an id that it may be made all the same. */
 int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
-                   struct error *e) _must_check_;
+                   bool unknown[], struct error *e) _must_check_;
 
 /* Where Barbican is; logs in for it if it must. */
 int barbican_find(struct barbican *b, struct error *e) _must_check_;

@@ -123,6 +123,13 @@ bool call_says_gone(const struct call *c)
     return c->result == 0 && c->reply.status == 404 && reply_says_404(c->reply.text, c->reply.size);
 }
 
+bool call_answer_is_lost(const struct call *c)
+{
+    if (c->result < 0)
+        return c->reply.uncertain;
+    return c->reply.status / 100 == 2 || c->reply.status >= 500;
+}
+
 /* Barbican's address without its path. */
 static void server_of(const struct barbican *b, char *ret, size_t size)
 {
@@ -164,7 +171,9 @@ static struct meaning meaning_of(const struct barbican *b, const struct call *c)
         if (c->reply.location[0])
             return (struct meaning){-EHOSTUNREACH,
                                     "redirects are not followed: correct barbican_endpoint, or the catalog"};
-        return (struct meaning){-EHOSTUNREACH, "try again, or look at the service"};
+        if (c->reply.status == 429 || c->reply.status >= 500)
+            return (struct meaning){-EHOSTUNREACH, "try again, or look at the service"};
+        return (struct meaning){-EHOSTUNREACH, "this is not how Barbican says it: check its endpoint"};
     }
 }
 

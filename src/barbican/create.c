@@ -64,13 +64,6 @@ static int look_for(struct barbican *b, const struct key_info *want, char id[KEY
     return 0;
 }
 
-static bool answer_is_lost(const struct call *c)
-{
-    if (c->result < 0)
-        return c->reply.uncertain;
-    return c->reply.status / 100 == 2 || c->reply.status >= 500;
-}
-
 static int read_stored(const struct barbican *b, const struct call *c, struct key_made *made, struct error *e)
 {
     char id[UUID_TEXT];
@@ -91,7 +84,7 @@ static int take_stored(struct barbican *b, const struct key_info *want, struct c
 {
     struct error why = ERROR_NONE;
     int r = read_stored(b, c, made, &why);
-    for (unsigned i = 0; r < 0 && answer_is_lost(c) && i < STORE_RETRIES; i++) {
+    for (unsigned i = 0; r < 0 && call_answer_is_lost(c) && i < STORE_RETRIES; i++) {
         if (look_for(b, want, made->id, NULL) < 0)
             break;
         if (made->id[0])
@@ -105,22 +98,23 @@ static int take_stored(struct barbican *b, const struct key_info *want, struct c
 }
 
 static int store(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
-                 struct error *e)
+                 bool unknown[], struct error *e)
 {
     struct call *calls = calloc(n, sizeof *calls);
     if (!calls)
         return error_memory(e);
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        calls[i] = (struct call){.method = "POST", .path = "/secrets", .once = true};
+        calls[i] = (struct call){.method = "POST", .path = "/secrets", .once = true, .result = -ECANCELED};
         r = secret_random(want[i].bits / 8, &made[i].secret, e);
         if (r == 0)
             r = store_body(b, &want[i], made[i].secret, &calls[i].body, e);
     }
-    if (r == 0)
-        r = barbican_call(b, calls, n, e);
+    if (r == 0 && (r = barbican_call(b, calls, n, e)) < 0)
+        error_prefix(e, "key manager barbican: cannot be asked to keep a key: ");
     for (size_t i = 0; i < n && calls[i].body; i++) { /* all: what was made must be known */
         int taken = take_stored(b, &want[i], &calls[i], &made[i], r < 0 ? NULL : e);
+        unknown[i] = taken < 0 && call_answer_is_lost(&calls[i]);
         r = r < 0 ? r : taken;
     }
     calls_end(calls, n);
@@ -166,10 +160,10 @@ static int adorn(struct barbican *b, const struct key_info want[], size_t n, con
                  acl ? "acl" : "consumers");
         r = acl ? grant_body(b, &calls[i].body, e) : consumer_body(&want[i], &calls[i].body, e);
     }
-    if (r == 0)
-        r = barbican_call(b, calls, n, e);
+    const char *action = acl ? "opened to the host (host_access = read)" : "given its consumer";
+    if (r == 0 && (r = barbican_call(b, calls, n, e)) < 0)
+        error_prefix(e, "key barbican:%s: cannot be %s: ", made[0].id, action);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        const char *action = acl ? "opened to the host (host_access = read)" : "given its consumer";
         char object[BARBICAN_OBJECT_MAX];
         barbican_object(made[i].id, object);
         r = call_check(b, &calls[i], 200, 201, object, action, e);
@@ -182,24 +176,27 @@ static int adorn(struct barbican *b, const struct key_info want[], size_t n, con
     return r == -ENOKEY ? -EHOSTUNREACH : r; /* nothing is lost that was just made */
 }
 
-/* None of them: with a time of its own, since the deadline may be what failed. */
+/* None of them: with a time of its own, since the deadline may be what failed. Those that are `unknown` have
+ * no id, and may be there all the same. */
 static void unmake(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
-                   struct error *e)
+                   const bool unknown[], struct error *e)
 {
     size_t left = 0;
     http_begin(b->http);
     for (size_t i = 0; i < n; i++) {
         made[i].secret = secret_free(made[i].secret);
-        if (!made[i].id[0])
-            continue;
-        if (barbican_destroy_now(b, made[i].id, NULL) < 0)
+        int r = unknown[i] ? look_for(b, &want[i], made[i].id, NULL) : 0;
+        if (r == 0 && made[i].id[0])
+            r = barbican_destroy_now(b, made[i].id, NULL);
+        if (r < 0)
             left++;
         made[i].id[0] = '\0';
     }
-    (void)want;
     if (left)
-        error_append(
-            e, "; %zu keys that were made before could not be destroyed again: mayfly recover does it", left);
+        error_append(e,
+                     "; %zu keys that were made, or may have been, could not be destroyed again: mayfly "
+                     "recover does it",
+                     left);
 }
 
 int barbican_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
@@ -211,13 +208,16 @@ int barbican_create_many(struct keymgr *km, const struct key_info want[], size_t
             e, -EINVAL,
             "key manager barbican: cannot make a key: host_access = read needs the id of the host's user, "
             "user_id in [barbican_service_user]; openstack user show -f value -c id NAME tells it");
+    _cleanup_free_ bool *unknown = calloc(n, sizeof *unknown);
+    if (!unknown)
+        return error_memory(e);
     http_begin(b->http);
-    int r = b->orders ? barbican_order(b, want, n, ret, e) : store(b, want, n, ret, e);
+    int r = b->orders ? barbican_order(b, want, n, ret, unknown, e) : store(b, want, n, ret, unknown, e);
     if (r == 0 && b->host_reads)
         r = adorn(b, want, n, ret, true, e);
     if (r == 0)
         r = adorn(b, want, n, ret, false, e);
     if (r < 0)
-        unmake(b, want, n, ret, e);
+        unmake(b, want, n, ret, unknown, e);
     return r;
 }

@@ -104,7 +104,7 @@ bool exchange_take_header(struct exchange *x, const char *line, size_t size)
         take_type(x, value, value_size);
     else if (header_value(line, size, "Date", &value, &value_size))
         take_date(x, value, value_size);
-    else if (line[0] == '\r' || line[0] == '\n')
+    else if (size > 0 && (line[0] == '\r' || line[0] == '\n'))
         x->headers_whole = true;
     return true;
 }

@@ -93,20 +93,21 @@ static int read_placed(const struct barbican *b, const struct call *c, char orde
 
 /* All at once; orders[i] is "" where none was placed, as far as is known. */
 static int place(struct barbican *b, const struct key_info want[], size_t n, char (*orders)[UUID_TEXT],
-                 struct error *e)
+                 bool unknown[], struct error *e)
 {
     struct call *calls = calloc(n, sizeof *calls);
     if (!calls)
         return error_memory(e);
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        calls[i] = (struct call){.method = "POST", .path = "/orders", .once = true};
+        calls[i] = (struct call){.method = "POST", .path = "/orders", .once = true, .result = -ECANCELED};
         r = order_body(b, &want[i], &calls[i].body, e);
     }
-    if (r == 0)
-        r = barbican_call(b, calls, n, e);
+    if (r == 0 && (r = barbican_call(b, calls, n, e)) < 0)
+        error_prefix(e, "key manager barbican: cannot be asked to make a key: ");
     for (size_t i = 0; i < n && calls[i].body; i++) { /* all: what was placed must be known */
         int read = read_placed(b, &calls[i], orders[i], r < 0 ? NULL : e);
+        unknown[i] = read < 0 && call_answer_is_lost(&calls[i]);
         r = r < 0 ? r : read;
     }
     calls_end(calls, n);
@@ -126,17 +127,18 @@ static int collect(struct barbican *b, const char *order, const struct key_info 
 }
 
 int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
-                   struct error *e)
+                   bool unknown[], struct error *e)
 {
     _cleanup_free_ char(*orders)[UUID_TEXT] = calloc(n, sizeof *orders);
     if (!orders)
         return error_memory(e);
-    int r = place(b, want, n, orders, e);
+    int r = place(b, want, n, orders, unknown, e);
     for (size_t i = 0; i < n; i++) {
         if (r == 0)
             r = collect(b, orders[i], &want[i], &made[i], e);
         else if (orders[i][0]) /* what was made meanwhile is to be destroyed */
             (void)!wait_for(b, orders[i], 1, &made[i], NULL);
+        unknown[i] = unknown[i] || (orders[i][0] && !made[i].id[0]);
     }
     return r;
 }
