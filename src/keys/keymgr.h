@@ -20,7 +20,7 @@
  * seccomp, with a heap that is wiped; mayfly itself only sees keys/agent.c, which stands in for it. Elsewhere
  * there are three lines: its ops declared and listed (keymgr.c, and for a network keyagent/managers.c), its
  * name in the option `backend` of options.def, with a group of its own options there.
- * tests/unit/test_keymgr.c runs the same suite over each that is durable. The file has
+ * A durable one passes the suite of tests/keymgr-suite.h, which says how it joins. The file has
  *
  *     struct vault { struct keymgr base; ... };              // private; `base` first
  *     const struct keymgr_ops vault_manager = {.name = "vault", .durable = true, .open = ...};

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One suite for every durable manager, then what is special to each. */
+/* The key managers of this process: the suite of all durable ones, then what is special to each. */
 #include "base/fd.h"
 #include "base/str.h"
-#include "keys/keymgr.h"
+#include "keymgr-suite.h"
 #include "keys/local-file.h"
-#include "unit.h"
 
 #include "folder.h"
 
 #include <dirent.h>
 #include <sys/wait.h>
 
-#define OWNER   "6f1e8a8e-0000-4000-8000-000000000000"
-#define NO_KEY  "6f1e8a8e-0000-4000-8000-00000000dead"
 #define SEALING "keys/seal.key"
-
-static const struct key_info want = {.owner = OWNER, .vg = "vg0", .bits = 512};
 
 /* A manager that keeps what it has below the test's folder. */
 static struct keymgr *a_manager(void **state, const char *name, const char *sealing_key_file)
@@ -37,163 +32,10 @@ static struct keymgr *a_local(void **state)
     return a_manager(state, "local", "");
 }
 
-/* A key that must be made; the caller owns it. */
-static struct secret *a_key(struct keymgr *km, const struct key_info *info, char id[KEY_ID_MAX])
+struct keymgr *suite_open(void **state)
 {
-    struct error e = ERROR_NONE;
-    struct secret *key = NULL;
-    assert_ok(keymgr_create(km, info, id, &key, &e), e);
-    assert_int_equal(secret_size(key), info->bits / 8);
-    return key;
+    return a_local(state);
 }
-
-/* The same, where its bytes do not matter. */
-static void make_key(struct keymgr *km, char id[KEY_ID_MAX])
-{
-    secret_free(a_key(km, &want, id));
-}
-
-static void assert_fetch(struct keymgr *km, const char *id, int wanted)
-{
-    struct error e = ERROR_NONE;
-    _cleanup_secret_ struct secret *key = NULL;
-    assert_error(keymgr_fetch(km, id, &key, &e), wanted, e);
-    assert_true(wanted == 0 ? key != NULL : key == NULL);
-    assert_true(wanted == 0 || strlen(e.text) > 20);
-}
-
-static void assert_key_is(struct keymgr *km, const char *id, const struct secret *wanted)
-{
-    struct error e = ERROR_NONE;
-    _cleanup_secret_ struct secret *key = NULL;
-    assert_ok(keymgr_fetch(km, id, &key, &e), e);
-    assert_true(secret_equal(key, wanted));
-}
-
-static size_t count_listed(struct keymgr *km)
-{
-    struct error e = ERROR_NONE;
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    assert_ok(keymgr_list(km, &keys, &n, &e), e);
-    return n;
-}
-
-/* ---- the suite ---- */
-
-static void suite_keeps_keys(void **state, const char *name)
-{
-    struct error e = ERROR_NONE;
-    char a[KEY_ID_MAX], b[KEY_ID_MAX];
-    struct key_info small = want;
-    small.bits = 256;
-    small.scope = KEY_SCOPE_BATCH;
-    _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
-    assert_int_equal(count_listed(km), 0);
-    _cleanup_secret_ struct secret *key_a = a_key(km, &want, a), *key_b = a_key(km, &small, b);
-    assert_string_not_equal(a, b);
-    assert_memory_not_equal(secret_peek(key_a), secret_peek(key_b), 32);
-    assert_key_is(km, a, key_a);
-    assert_key_is(km, b, key_b);
-
-    /* a later process finds the same */
-    _cleanup_keymgr_ struct keymgr *later = a_manager(state, name, "");
-    assert_key_is(later, a, key_a);
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    assert_ok(keymgr_list(later, &keys, &n, &e), e);
-    assert_int_equal(n, 2);
-    const struct key_info *of_b = &keys[streq(keys[0].id, b) ? 0 : 1];
-    assert_string_equal(of_b->id, b);
-    assert_string_equal(of_b->owner, OWNER);
-    assert_string_equal(of_b->vg, "vg0");
-    assert_int_equal(of_b->bits, 256);
-    assert_int_equal(of_b->scope, KEY_SCOPE_BATCH);
-    assert_true(of_b->created_sec > 1700000000);
-}
-
-static void suite_destroys_keys(void **state, const char *name)
-{
-    struct error e = ERROR_NONE;
-    char a[KEY_ID_MAX], b[KEY_ID_MAX];
-    _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
-    make_key(km, a);
-    _cleanup_secret_ struct secret *key_b = a_key(km, &want, b);
-    assert_fetch(km, NO_KEY, -ENOKEY);
-    assert_ok(keymgr_destroy(km, a, &e), e);
-    assert_fetch(km, a, -ENOKEY);
-    assert_ok(keymgr_destroy(km, a, &e), e);
-    assert_ok(keymgr_destroy(km, NO_KEY, &e), e);
-    assert_key_is(km, b, key_b);
-    assert_int_equal(count_listed(km), 1);
-    assert_ok(keymgr_destroy(km, b, &e), e);
-    assert_int_equal(count_listed(km), 0);
-    assert_fetch(km, b, -ENOKEY);
-}
-
-static void suite_takes_all_sizes_of_cipher_c(void **state, const char *name)
-{
-    static const uint32_t sizes[] = {128, 192, 256, 512};
-    _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
-    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-        char id[KEY_ID_MAX], ref[KEY_REF_MAX], manager[KEY_ID_MAX], again[KEY_ID_MAX];
-        struct key_info info = want;
-        info.bits = sizes[i];
-        _cleanup_secret_ struct secret *key = a_key(km, &info, id);
-        assert_key_is(km, id, key);
-
-        /* the id goes through a tag */
-        struct error e = ERROR_NONE;
-        assert_true((size_t)snprintf(ref, sizeof ref, "%s:%s", name, id) < sizeof ref);
-        assert_ok(key_ref_parse(ref, manager, again, &e), e);
-        assert_string_equal(manager, name);
-        assert_string_equal(again, id);
-    }
-}
-
-static void suite_does_not_believe_ids(void **state, const char *name)
-{
-    static const char *const bad[] = {"",
-                                      ".",
-                                      "..",
-                                      "../secret",
-                                      "/etc/passwd",
-                                      "seal.key",
-                                      "a b",
-                                      "6F1E8A8E-0000-4000-8000-00000000DEAD",
-                                      NO_KEY ".doomed",
-                                      NO_KEY "/"};
-    char id[KEY_ID_MAX];
-    _cleanup_keymgr_ struct keymgr *km = a_manager(state, name, "");
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
-    _cleanup_secret_ struct secret *none = NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        struct error e = ERROR_NONE;
-        assert_error(keymgr_fetch(km, bad[i], &none, &e), -EINVAL, e);
-        e = ERROR_NONE;
-        assert_error(keymgr_destroy(km, bad[i], &e), -EINVAL, e);
-    }
-    assert_key_is(km, id, key);
-}
-
-#define SUITE(name)                                                                                          \
-    static void name##_keeps_keys(void **state)                                                              \
-    {                                                                                                        \
-        suite_keeps_keys(state, #name);                                                                      \
-    }                                                                                                        \
-    static void name##_destroys_keys(void **state)                                                           \
-    {                                                                                                        \
-        suite_destroys_keys(state, #name);                                                                   \
-    }                                                                                                        \
-    static void name##_takes_all_sizes_of_cipher_c(void **state)                                             \
-    {                                                                                                        \
-        suite_takes_all_sizes_of_cipher_c(state, #name);                                                     \
-    }                                                                                                        \
-    static void name##_does_not_believe_ids(void **state)                                                    \
-    {                                                                                                        \
-        suite_does_not_believe_ids(state, #name);                                                            \
-    }
-SUITE(local)
 
 /* ---- every manager ---- */
 
@@ -594,14 +436,11 @@ static void local_eight_at_once_agree(void **state)
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-#define SUITE_TESTS(name)                                                                                    \
-    IN_FOLDER(name##_keeps_keys), IN_FOLDER(name##_destroys_keys),                                           \
-        IN_FOLDER(name##_takes_all_sizes_of_cipher_c), IN_FOLDER(name##_does_not_believe_ids)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SUITE_TESTS(local),
+        KEYMGR_SUITE(folder_make, folder_remove),
         cmocka_unit_test(managers_are_known_by_name),
         IN_FOLDER(wishes_are_checked),
         cmocka_unit_test(references_are_split_at_the_first_colon),
