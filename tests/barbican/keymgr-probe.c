@@ -5,13 +5,14 @@
  *
  *     create N BITS            ok ID:SHA256...
  *     fetch ID                 ok SHA256             (of the key: keys are never shown)
+ *     hold ID | release        the same, and keeps the key until then
+ *     spill-heap ID | spill-stack ID     the same, and leaves a copy where none may be
  *     may-destroy ID | destroy ID | grant ID | revoke ID
  *     list                     ok ID...
  *     diagnose                 ok WHAT=RESULT...
  *
  * or `error EXIT-STATUS SENTENCE`. The caller's context is that of the environment; CLOUD and TOKEN_FD stand
- * for
- * --os-cloud and --token-fd. */
+ * for --os-cloud and --token-fd. */
 #include "base/str.h"
 #include "keys/keymgr.h"
 
@@ -19,6 +20,9 @@
 #include <stdio.h>
 
 #define KEYS_MAX 64
+
+static struct secret *held;
+static uint8_t *volatile spilled; /* volatile: the compiler may not see that nobody reads it */
 
 static void print_hash(const struct secret *key)
 {
@@ -51,16 +55,45 @@ static int create(struct keymgr *km, size_t n, uint32_t bits, struct error *e)
     return 0;
 }
 
-static int fetch(struct keymgr *km, const char *id, struct error *e)
+/* Fetches it, and keeps it. */
+static int hold(struct keymgr *km, const char *id, struct error *e)
 {
-    _cleanup_secret_ struct secret *key = NULL;
-    int r = keymgr_fetch(km, id, &key, e);
+    held = secret_free(held);
+    int r = keymgr_fetch(km, id, &held, e);
     if (r < 0)
         return r;
     printf("ok ");
-    print_hash(key);
+    print_hash(held);
     printf("\n");
     return 0;
+}
+
+static int fetch(struct keymgr *km, const char *id, struct error *e)
+{
+    int r = hold(km, id, e);
+    held = secret_free(held);
+    return r;
+}
+
+/* What a search of the memory must find. */
+static int spill_heap(struct keymgr *km, const char *id, struct error *e)
+{
+    int r = hold(km, id, e);
+    if (r == 0 && (spilled = malloc(secret_size(held))))
+        memcpy(spilled, secret_peek(held), secret_size(held));
+    return r;
+}
+
+/* Far below what later calls write to. */
+static int spill_stack(struct keymgr *km, const char *id, struct error *e)
+{
+    uint8_t deep[1 << 18];
+    int r = hold(km, id, e);
+    spilled = deep;
+    if (r == 0)
+        memcpy(spilled, secret_peek(held), secret_size(held));
+    spilled = NULL;
+    return r;
 }
 
 static int list(struct keymgr *km, struct error *e)
@@ -107,6 +140,16 @@ static int obey(struct keymgr *km, char *line, struct error *e)
         return create(km, strtoul(first, NULL, 10), second ? (uint32_t)strtoul(second, NULL, 10) : 512, e);
     if (streq(verb, "fetch"))
         return fetch(km, first, e);
+    if (streq(verb, "hold"))
+        return hold(km, first, e);
+    if (streq(verb, "spill-heap"))
+        return spill_heap(km, first, e);
+    if (streq(verb, "spill-stack"))
+        return spill_stack(km, first, e);
+    if (streq(verb, "release")) {
+        held = secret_free(held);
+        return done(0);
+    }
     if (streq(verb, "may-destroy"))
         return done(keymgr_may_destroy(km, first, e));
     if (streq(verb, "destroy"))
@@ -141,6 +184,7 @@ static int run(const char *manager, const char *config, const char *agent, struc
             printf("error %d %s\n", exit_code(result), why.text);
         fflush(stdout);
     }
+    held = secret_free(held);
     km = keymgr_close(km);
     key_context_end(&who);
     return r;

@@ -1,0 +1,203 @@
+#!/usr/bin/python3 -EsB
+# SPDX-License-Identifier: Apache-2.0
+"""tests/barbican/who.py SRC PROBE AGENT: who asks, in every way that a caller can say it, and what becomes of a token
+that has expired or was revoked."""
+
+import contextlib
+import os
+import re
+import sys
+import time
+import uuid
+
+from mayfly import DENIED, UNREACHABLE, Place, check, refused
+from proxy import Proxy
+from servers import Servers, http
+
+CLOUDS = """
+clouds:
+  other:
+    auth: {{auth_url: "http://127.0.0.1:1/v3", username: nobody}}
+  lab:
+    region_name: RegionOne
+    auth:
+      auth_url: {auth_url}
+      username: {name}
+      project_name: {project}
+      user_domain_name: Default
+      project_domain_name: Default
+"""
+SECURE = """
+clouds:
+  lab:
+    auth: {{password: {password}}}
+"""
+
+
+def may(what, place, key, environment, **more):
+    answer = place.ask_one(environment, f"fetch {key}", **more)
+    check(f"{what}: may fetch", answer.ok, answer)
+
+
+def may_not(what, place, key, environment, words, status=DENIED, **more):
+    refused(f"{what}: may not", place.ask_one(environment, f"fetch {key}", **more), status, words)
+
+
+def password(place, owner, key):
+    may("a password", place, key, owner.environment())
+    may_not("a wrong password", place, key, owner.environment(OS_PASSWORD="not-the-password"), "the password, .* is wrong")
+    may_not("an unknown user", place, key, owner.environment(OS_USERNAME="nobody-of-that-name"), "the user, .* is wrong")
+    may_not("a project that is not his", place, key, owner.environment(OS_PROJECT_NAME="tenant-a"), "project")
+    may_not("nobody", place, key, {"OS_AUTH_URL": owner.servers.auth_url}, "OS_|username|credentials")
+
+
+def application_credential(place, owner, key):
+    auth_url = owner.servers.auth_url
+    owner.login()
+    made = http("POST", f"{auth_url}/users/{owner.id}/application_credentials", owner.token,
+                {"application_credential": {"name": "ci"}})[0]["application_credential"]
+    by_id = {"OS_AUTH_URL": auth_url, "OS_AUTH_TYPE": "v3applicationcredential",
+             "OS_APPLICATION_CREDENTIAL_ID": made["id"], "OS_APPLICATION_CREDENTIAL_SECRET": made["secret"]}
+    by_name = {"OS_AUTH_URL": auth_url, "OS_APPLICATION_CREDENTIAL_NAME": "ci", "OS_USERNAME": owner.name,
+               "OS_USER_DOMAIN_NAME": "Default", "OS_APPLICATION_CREDENTIAL_SECRET": made["secret"]}
+    may("an application credential by its id", place, key, by_id)
+    may("an application credential by its name", place, key, by_name)
+    may_not("its wrong secret", place, key, {**by_id, "OS_APPLICATION_CREDENTIAL_SECRET": "wrong-secret"},
+            "application credential .* secret is wrong")
+    http("DELETE", f"{auth_url}/users/{owner.id}/application_credentials/{made['id']}", owner.token)
+    may_not("one that was deleted", place, key, by_id, "application credential .* was deleted")
+
+
+@contextlib.contextmanager
+def pipe_with(text):
+    """A descriptor to read the text from, once."""
+    reading, writing = os.pipe()
+    os.write(writing, text.encode())
+    os.close(writing)
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+
+
+def ask_by_fd(place, environment, token, line):
+    with pipe_with(f"{token}\n") as fd:
+        return place.ask_one({**environment, "TOKEN_FD": str(fd)}, line, pass_fds=[fd])
+
+
+def token(place, owner, key):
+    servers = owner.servers
+    fresh = owner.login()
+    by_variable = {"OS_AUTH_URL": servers.auth_url, "OS_AUTH_TYPE": "token", "OS_TOKEN": fresh}
+    servers.requests()
+    may("OS_TOKEN", place, key, by_variable)
+    asked = servers.requests()
+    check("  for which no other is made", not any("POST" in line for line in asked), asked)
+    answer = ask_by_fd(place, {"OS_AUTH_URL": servers.auth_url}, fresh, f"fetch {key}")
+    check("--token-fd: may fetch", answer.ok, answer)
+    answer = ask_by_fd(place, {}, fresh, f"fetch {key}")
+    check("--token-fd alone, with the host's Keystone: may fetch", answer.ok, answer)
+    servers.revoke(fresh)
+    may_not("OS_TOKEN that was revoked", place, key, by_variable, "expired or was revoked; get a fresh one")
+    refused("--token-fd that was revoked: may not", ask_by_fd(place, by_variable, fresh, f"fetch {key}"), DENIED,
+            "token of --token-fd: it has expired or was revoked; get a fresh one")
+    check("a new one may", ask_by_fd(place, by_variable, owner.login(), f"fetch {key}").ok)
+
+
+def clouds_yaml(place, owner, key):
+    values = {"auth_url": owner.servers.auth_url, **vars(owner)}
+    place.write("home/.config/openstack/clouds.yaml", CLOUDS.format(**values))
+    home = {"HOME": f"{place.folder}/home", "CLOUD": "lab"}
+    may_not("a cloud without its password", place, key, home, "cloud lab of clouds.yaml: the password is missing")
+    place.write("home/.config/openstack/secure.yaml", SECURE.format(**values), 0o600)
+    may("a cloud, with its password in secure.yaml", place, key, home)
+    may("the same by OS_CLOUD", place, key, {"HOME": home["HOME"], "OS_CLOUD": "lab"})
+    whole = place.write("whole.yaml", CLOUDS.format(**values) + f"      password: {owner.password}\n", 0o600)
+    may("OS_CLIENT_CONFIG_FILE", place, key, {"OS_CLIENT_CONFIG_FILE": whole, "CLOUD": "lab"})
+    refused("a cloud that is not there", place.ask_one({**home, "CLOUD": "lost"}, f"fetch {key}"), 4, "has no cloud lost")
+
+
+def host(place, owner, key):
+    """The host's own user, who was granted the key when it was made."""
+    may("the host, with its password in a file", place, key, {})
+    folder = os.path.dirname(place.write("credentials/mayfly.barbican", "compute-pw\n", 0o400))
+    none = place.configure(name="none.conf", password_file="/nonexistent")
+    may("the host, with a credential of systemd", place, key, {"CREDENTIALS_DIRECTORY": folder}, config=none)
+    may_not("the host without a password", place, key, {}, "no credentials: .*whose password cannot be read", config=none)
+    open_to_all = place.configure(name="open.conf", password_file=place.write("open-password", "compute-pw\n", 0o644))
+    may_not("a password that others can read", place, key, {}, "open-password: .*others .* can read it; chmod 600",
+            config=open_to_all)
+    check("the host may not destroy", not place.ask_one({}, f"destroy {key}").ok and owner.may_read(key))
+
+
+def catalog(place, owner, key):
+    """Region and interface: each endpoint is a proxy that notes who came."""
+    servers = owner.servers
+    one, two = f"one-{uuid.uuid4().hex[:8]}", f"two-{uuid.uuid4().hex[:8]}"
+    with Proxy(servers.barbican_port) as public, Proxy(servers.barbican_port) as internal, \
+            Proxy(servers.barbican_port) as other:
+        servers.add_endpoint(one, public.url)
+        servers.add_endpoint(one, internal.url, "internal")
+        servers.add_endpoint(two, other.url)
+        may("region by OS_REGION_NAME", place, key, owner.environment(OS_REGION_NAME=two))
+        check("  and is taken", (len(public.requests), len(internal.requests), len(other.requests)) == (0, 0, 1))
+        config = place.configure(f"barbican_region_name = {one}\nbarbican_endpoint_type = internal", "region.conf")
+        may("region and interface by the configuration", place, key, owner.environment(), config=config)
+        check("  and is taken", (len(public.requests), len(internal.requests), len(other.requests)) == (0, 1, 1))
+        may("interface by OS_INTERFACE", place, key, owner.environment(OS_INTERFACE="public"), config=config)
+        check("  and is taken", (len(public.requests), len(internal.requests), len(other.requests)) == (1, 1, 1))
+        may_not("a region that is not there", place, key, owner.environment(OS_REGION_NAME="nowhere"),
+                f"region nowhere .*RegionOne/public.*{one}/public", UNREACHABLE)
+        may_not("an interface that is not there", place, key, owner.environment(OS_REGION_NAME=two, OS_INTERFACE="admin"),
+                f"interface admin, but .*{two}/public", UNREACHABLE)
+
+
+def revoked_under_way(place, owner, key):
+    """By a proxy, which knows the tokens. After a fetch the run's token is revoked."""
+    servers = owner.servers
+    with Proxy(servers.keystone_port) as keystone:
+        with place.session(owner.environment(OS_AUTH_URL=keystone.url)) as session:
+            check("a run begins", session.ask(f"fetch {key}").ok and len(keystone.tokens) == 1)
+            servers.revoke(keystone.tokens[0])
+            check("its token is revoked: it gets a second one, and goes on", session.ask(f"fetch {key}").ok)
+            check("  and only one", len(keystone.tokens) == 2)
+            check("  which it keeps", session.ask("list").ok and len(keystone.tokens) == 2)
+            servers.revoke(keystone.tokens[1])
+            refused("but a third one is not asked for", session.ask(f"fetch {key}"), DENIED, "has just given")
+            check("  indeed", len(keystone.tokens) == 2, keystone.requests)
+
+
+def expired(place, owner, key):
+    """As above, with a Keystone whose tokens live for 2 seconds. This spoils the servers for other tests."""
+    servers = owner.servers
+    servers.down("keystone")
+    path = f"{servers.folder}/keystone.conf"
+    with open(path, encoding="utf-8") as file:
+        text = re.sub(r"(?m)^expiration = .*", "expiration = 2", file.read())
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    servers.up(2)
+    given = {"OS_AUTH_URL": servers.auth_url, "OS_TOKEN": owner.login()}
+    time.sleep(3)
+    may_not("OS_TOKEN that has expired", place, key, given, "expired or was revoked; get a fresh one")
+    with place.session(owner.environment()) as session:
+        servers.requests()
+        session.ask("list")  # its answer depends on how fast this machine is
+        time.sleep(3)
+        session.ask(f"fetch {key}")
+        asked = servers.requests()
+        check("a token that expires under way is renewed", sum("/auth/tokens" in line for line in asked) == 2, asked)
+
+
+def main():
+    source, *programs = sys.argv[1:4]
+    with Servers(source) as servers, Place(servers, programs) as place:
+        owner = servers.new_user()
+        key = place.ask_one(owner.environment(), "create 1 512").ids[0]
+        for test in (password, application_credential, token, clouds_yaml, host, catalog, revoked_under_way):
+            test(place, owner, key)
+        if servers.mine:
+            expired(place, owner, key)
+
+
+main()
