@@ -72,6 +72,11 @@ def orders(place, servers):
         check(f"Barbican makes a key of {bits} bits", made.ok, made)
         again, gone = place.ask(alice, f"fetch {made.ids[0]}", f"destroy {made.ids[0]}")
         check("  the same as it is fetched", again.hashes == made.hashes and gone.ok, again)
+    made = place.ask_one(alice, "create 6 512", config=config)
+    check("six are ordered at once", len(set(made.ids)) == len(set(made.hashes)) == 6, made)
+    fetched = place.ask(alice, *[f"fetch {key}" for key in made.ids])
+    check("  each is its own", [f.hashes[0] for f in fetched] == made.hashes, fetched)
+    check("  and is destroyed", all(a.ok for a in place.ask(alice, *[f"destroy {key}" for key in made.ids])))
 
 
 def many(place, servers):
