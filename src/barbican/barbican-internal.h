@@ -66,7 +66,7 @@ int barbican_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struc
 int barbican_fetch_as(struct barbican *b, const char *id, const char *action, struct secret **ret,
                       struct error *e) _must_check_;
 int barbican_destroy_now(struct barbican *b, const char *id, struct error *e) _must_check_;
-int barbican_grant(struct keymgr *km, const char *id, const char *user, bool allowed,
+int barbican_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
                    struct error *e) _must_check_;
 int barbican_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                       struct error *e) _must_check_;

@@ -74,7 +74,8 @@ static size_t find_user(const struct acl *acl, const char *user)
     return i;
 }
 
-int barbican_grant(struct keymgr *km, const char *id, const char *user, bool allowed, struct error *e)
+int barbican_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
+                   struct error *e)
 {
     struct barbican *b = (struct barbican *)km;
     struct acl acl = {.n = 0};
@@ -93,12 +94,17 @@ int barbican_grant(struct keymgr *km, const char *id, const char *user, bool all
     if (r < 0)
         return r;
     size_t at = find_user(&acl, user);
-    if ((at < acl.n) == allowed)
+    if ((at < acl.n) == allowed) {
+        *ret_changed = false;
         return 0;
+    }
     if (!allowed)
         memcpy(acl.users[at], acl.users[--acl.n], KEY_USER_MAX);
     else if (acl.n == USERS_MAX || str_copy(acl.users[acl.n++], KEY_USER_MAX, user) < 0)
         return error_set(e, -E2BIG, "key barbican:%s: cannot be granted: %d users may read it already", id,
                          USERS_MAX);
-    return acl_put(b, id, &acl, e);
+    r = acl_put(b, id, &acl, e);
+    if (r == 0)
+        *ret_changed = true;
+    return r;
 }

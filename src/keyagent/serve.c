@@ -164,6 +164,16 @@ static int list(struct connection *c)
     return r < 0 ? answer_plain(c, r, &why) : answer_records(c, keys, n, sizeof *keys);
 }
 
+static int grant(struct connection *c, const struct agent_request *q)
+{
+    struct agent_answer a = {.n = 0};
+    struct error why = ERROR_NONE;
+    bool changed = false;
+    a.errnum = keymgr_grant(c->km, q->id, *q->user ? q->user : NULL, q->allowed, &changed, &why);
+    a.n = changed;
+    return send_answer(c, &a, &why, -1);
+}
+
 static int diagnose(struct connection *c)
 {
     struct key_finding findings[KEY_FINDINGS_MAX];
@@ -201,7 +211,7 @@ static int answer(struct connection *c, const struct agent_request *q, int *fd)
     case AGENT_LIST:
         return list(c);
     case AGENT_GRANT:
-        return answer_plain(c, keymgr_grant(c->km, q->id, *q->user ? q->user : NULL, q->allowed, &why), &why);
+        return grant(c, q);
     case AGENT_DIAGNOSE:
         return diagnose(c);
     default:

@@ -17,7 +17,7 @@
 
 #include "keys/keymgr.h"
 
-#define AGENT_VERSION  1
+#define AGENT_VERSION  2
 #define AGENT_NAME_MAX 24
 #define AGENT_KEYS_MAX 4096
 
@@ -29,7 +29,7 @@ enum agent_op {
     AGENT_MAY_DESTROY, /* id */
     AGENT_DESTROY,     /* id */
     AGENT_LIST,        /* answers `n` struct key_info */
-    AGENT_GRANT,       /* id, user ("": the host's), allowed */
+    AGENT_GRANT,       /* id, user ("": the host's), allowed; answers `n`: 1 if that was not so before */
     AGENT_DIAGNOSE,    /* answers `n` struct key_finding */
     AGENT_DONE,        /* no answer */
 };

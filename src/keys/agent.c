@@ -75,7 +75,8 @@ static int agent_destroy(struct keymgr *km, const char *id, struct error *e)
     return simple(km, AGENT_DESTROY, id, e);
 }
 
-static int agent_grant(struct keymgr *km, const char *id, const char *user, bool allowed, struct error *e)
+static int agent_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
+                       struct error *e)
 {
     _cleanup_close_ int fd = -1;
     struct agent_request q = {.op = AGENT_GRANT, .allowed = allowed};
@@ -83,7 +84,11 @@ static int agent_grant(struct keymgr *km, const char *id, const char *user, bool
     int r = put_id(q.id, id, e);
     if (r == 0 && str_copy(q.user, sizeof q.user, user ? user : "") < 0)
         r = error_set(e, -EINVAL, "user %.64s: is too long for an id", user);
-    return r < 0 ? r : call((struct agent *)km, &q, -1, &answer, &fd, e);
+    if (r == 0)
+        r = call((struct agent *)km, &q, -1, &answer, &fd, e);
+    if (r == 0)
+        *ret_changed = answer.n != 0;
+    return r;
 }
 
 /* Takes `size` bytes of secrets out of `fd`, and tells the other end that they are here. */

@@ -121,12 +121,13 @@ int keymgr_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct 
     return km->ops->list(km, ret, ret_n, e);
 }
 
-int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed, struct error *e)
+int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
+                 struct error *e)
 {
     if (!km->ops->grant)
         return error_set(e, -EOPNOTSUPP, "key manager %s: cannot grant a key: it knows no users",
                          km->ops->name);
-    return km->ops->grant(km, id, user, allowed, e);
+    return km->ops->grant(km, id, user, allowed, ret_changed, e);
 }
 
 int keymgr_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,

@@ -109,8 +109,9 @@ struct keymgr_ops {
     int (*list)(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e);
 
     /* Lets `user` (an id of the manager's; NULL: the host's own service user) fetch the key, or ends that.
-     * May be NULL: the manager knows no users. */
-    int (*grant)(struct keymgr *km, const char *id, const char *user, bool allowed, struct error *e);
+     * *ret_changed: it was not so before. May be NULL: the manager knows no users. */
+    int (*grant)(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
+                 struct error *e);
 
     /* Looks at credentials, clock, way to the server, ... and says of each what it found: *ret_n entries of
      * `ret`, the first failure last. Changes nothing. An error only where it could not look at all. May be
@@ -147,7 +148,7 @@ int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct 
 int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e) _must_check_;
-int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed,
+int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
                  struct error *e) _must_check_;
 int keymgr_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                     struct error *e) _must_check_;

@@ -7,7 +7,8 @@
  *     fetch ID                 ok SHA256             (of the key: keys are never shown)
  *     hold ID | release        the same, and keeps the key until then
  *     spill-heap ID | spill-stack ID     the same, and leaves a copy where none may be
- *     may-destroy ID | destroy ID | grant ID | revoke ID
+ *     may-destroy ID | destroy ID
+ *     grant ID | revoke ID     ok changed, or ok unchanged
  *     list                     ok ID...
  *     diagnose                 ok WHAT=RESULT...
  *
@@ -131,6 +132,15 @@ static int done(int r)
     return r;
 }
 
+static int grant(struct keymgr *km, const char *id, bool allowed, struct error *e)
+{
+    bool changed = false;
+    int r = keymgr_grant(km, id, NULL, allowed, &changed, e);
+    if (r == 0)
+        printf("ok %s\n", changed ? "changed" : "unchanged");
+    return r;
+}
+
 static int obey(struct keymgr *km, char *line, struct error *e)
 {
     const char *verb = strtok(line, " \n"), *first = strtok(NULL, " \n"), *second = strtok(NULL, " \n");
@@ -155,7 +165,7 @@ static int obey(struct keymgr *km, char *line, struct error *e)
     if (streq(verb, "destroy"))
         return done(keymgr_destroy(km, first, e));
     if (streq(verb, "grant") || streq(verb, "revoke"))
-        return done(keymgr_grant(km, first, NULL, streq(verb, "grant"), e));
+        return grant(km, first, streq(verb, "grant"), e);
     if (streq(verb, "list"))
         return list(km, e);
     if (streq(verb, "diagnose"))
