@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What verbs share that do one thing to each of the objects named: every one is tried, whatever became of the
+ * one before, and the first error decides the exit status. */
+#pragma once
+
+#include "cli/session.h"
+#include "cli/verb.h"
+
+struct each {
+    const char *done;      /* "started" */
+    const char *unchanged; /* "was running" */
+    enum session_virt virt;
+    const char *what;  /* to ask first: "Destroy the keys and disks of"; NULL: there is nothing to ask */
+    const char *price; /* and what it costs: "What they hold is gone for good." */
+
+    /* `options` are those that the verb has read. */
+    int (*operate)(const struct context *c, const void *options, const char *name, bool *ret_changed,
+                   struct error *e);
+};
+
+/* Asks, unless `yes`, and does it to the `n` names. -EINVAL: the person did not confirm. */
+int each_run(const struct each *each, const struct verb *self, const struct globals *g, const void *options,
+             bool yes, char **names, int n, struct error *e) _must_check_;
