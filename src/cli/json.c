@@ -27,6 +27,14 @@ bool json_put_bool(struct json_object *object, const char *name, bool value)
     return json_put(object, name, json_object_new_boolean(value));
 }
 
+bool json_append(struct json_object *array, struct json_object *value)
+{
+    if (array && value && json_object_array_add(array, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
 struct json_object *json_document(void)
 {
     struct json_object *document = json_object_new_object();
@@ -69,10 +77,8 @@ static struct json_object *json_disks(const struct model *m, const struct instan
 {
     struct json_object *disks = json_object_new_array();
     bool whole = disks != NULL;
-    for (size_t d = 0; whole && d < i->n_volumes; d++) {
-        struct json_object *disk = json_disk(m, i->volumes[d]);
-        whole = disk && json_object_array_add(disks, disk) == 0;
-    }
+    for (size_t d = 0; whole && d < i->n_volumes; d++)
+        whole = json_append(disks, json_disk(m, i->volumes[d]));
     if (whole)
         return disks;
     json_object_put(disks);

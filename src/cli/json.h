@@ -15,6 +15,9 @@ bool json_put_text(struct json_object *object, const char *name, const char *tex
 bool json_put_u64(struct json_object *object, const char *name, uint64_t number);
 bool json_put_bool(struct json_object *object, const char *name, bool value);
 
+/* The same for the end of an array. */
+bool json_append(struct json_object *array, struct json_object *value);
+
 /* {"version": 1}; NULL: out of memory. */
 struct json_object *json_document(void);
 

@@ -44,10 +44,8 @@ static int print_json(const struct model *m, struct error *e)
 {
     struct json_object *document = json_document(), *instances = json_object_new_array();
     bool whole = instances != NULL;
-    for (size_t i = 0; whole && i < m->n_instances; i++) {
-        struct json_object *one = json_instance(m, &m->instances[i]);
-        whole = one && json_object_array_add(instances, one) == 0;
-    }
+    for (size_t i = 0; whole && i < m->n_instances; i++)
+        whole = json_append(instances, json_instance(m, &m->instances[i]));
     whole = json_put(document, "instances", instances) && whole;
     return json_print(document, whole, e);
 }

@@ -108,11 +108,10 @@ static int destroy_shared(const struct context *c, const struct volume *v, const
     return r < 0 ? r : destroy(c, v, e);
 }
 
-/* Has none before it the same key? */
-static bool first_of_key(const struct volume *const going[], size_t i)
+bool first_of_key(const struct volume *const volumes[], size_t i)
 {
     for (size_t before = 0; before < i; before++)
-        if (streq(going[before]->key, going[i]->key))
+        if (streq(volumes[before]->key, volumes[i]->key))
             return false;
     return true;
 }

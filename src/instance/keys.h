@@ -22,5 +22,8 @@ int keys_destroy_unused(const struct context *c, const struct inventory *invento
 int keys_may_destroy(const struct context *c, const struct inventory *inventory,
                      const struct volume *const going[], size_t n, struct error *e) _must_check_;
 
+/* Has none of the volumes before volumes[i] the same key? */
+bool first_of_key(const struct volume *const volumes[], size_t i);
+
 /* May a volume name a key of the group `vg` without our seeing it? The reason, or NULL. */
 const char *keys_doubt(const struct inventory *inventory, const char *vg);

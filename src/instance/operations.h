@@ -77,6 +77,15 @@ int instance_hook_prepare(const struct context *c, const struct hook_domain *d, 
  * at work on the instance, which then sees to it. */
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
+/* Destroys the key MANAGER:ID, which no volume may name. -EUNSAFE: one does, or one may without our seeing
+ * it; the sentence has the way out. */
+int key_destroy(const struct context *c, const char *ref, bool *ret_changed, struct error *e) _must_check_;
+
+/* Lets `user` of the key manager (NULL: the host's own) fetch the key MANAGER:ID, or that of the instance, or
+ * ends that. */
+int key_grant(const struct context *c, const char *name_or_ref, const char *user, bool allowed,
+              bool *ret_changed, struct error *e) _must_check_;
+
 enum recover_kind {
     RECOVER_REMOVED, /* a half-built instance or disk */
     RECOVER_DELETED, /* finished a delete */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys for people and for programs: whose they are and who needs them, never what they are. */
+#pragma once
+
+#include "instance/key-list.h"
+
+/* A line each. */
+int key_print_table(const struct model *m, const struct key_entry *const shown[], size_t n,
+                    struct error *e) _must_check_;
+
+/* One of them, with the volumes that name it. */
+int key_print_one(const struct model *m, const struct key_entry *k, struct error *e) _must_check_;
+
+/* `n` of them, and all managers. */
+int key_print_json(const struct model *m, const struct key_list *l, const struct key_entry *const shown[],
+                   size_t n, struct error *e) _must_check_;

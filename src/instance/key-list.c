@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See key-list.h.
+ *
+ *     managers: keys they list ----+
+ *                                  +--> entries, each with its volumes
+ *     volumes: keys their tags name+
+ */
+#include "instance/key-list.h"
+
+#include "instance/keys.h"
+
+#include <stdio.h>
+
+const char *key_state_name(enum key_state state)
+{
+    static const char *const names[] = {
+        [KEY_USED] = "used", [KEY_UNUSED] = "unused", [KEY_MISSING] = "missing", [KEY_UNSEEN] = "unseen"};
+    return names[state];
+}
+
+/* ------------------------------------------------------------------ managers */
+
+static struct key_source *find_source(const struct key_list *l, const char *name)
+{
+    for (size_t i = 0; i < l->n_managers; i++)
+        if (streq(l->managers[i].name, name))
+            return &l->managers[i];
+    return NULL;
+}
+
+static int add_source(struct key_list *l, const struct context *c, const char *name, struct error *e)
+{
+    if (find_source(l, name))
+        return 0;
+    struct key_source *bigger = reallocarray(l->managers, l->n_managers + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    l->managers = bigger;
+    struct key_source *s = &l->managers[l->n_managers++];
+    *s = (struct key_source){.ops = c->find_keymgr(name)};
+    snprintf(s->name, sizeof s->name, "%s", name);
+    return 0;
+}
+
+/* The manager of new keys, and each that a volume names: the configuration may have changed since. */
+static int add_sources(struct key_list *l, const struct context *c, const struct inventory *inventory,
+                       struct error *e)
+{
+    int r = add_source(l, c, c->config->key_backend, e);
+    for (size_t i = 0; r == 0 && i < inventory->n_volumes; i++) {
+        char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+        const struct volume *v = &inventory->volumes[i];
+        if (volume_encrypted(v) && key_ref_parse(v->key, manager, id, NULL) == 0)
+            r = add_source(l, c, manager, e);
+    }
+    return r;
+}
+
+/* ---------------------------------------------------------------------- keys */
+
+static struct key_entry *find_entry(const struct key_list *l, const char *ref)
+{
+    for (size_t i = 0; i < l->n_keys; i++)
+        if (streq(l->keys[i].ref, ref))
+            return &l->keys[i];
+    return NULL;
+}
+
+const struct key_entry *key_list_find(const struct key_list *l, const char *ref)
+{
+    return find_entry(l, ref);
+}
+
+/* One more, all zero; NULL: out of memory. */
+static struct key_entry *add_entry(struct key_list *l)
+{
+    struct key_entry *bigger = reallocarray(l->keys, l->n_keys + 1, sizeof *bigger);
+    if (!bigger)
+        return NULL;
+    l->keys = bigger;
+    l->keys[l->n_keys] = (struct key_entry){.n_volumes = 0};
+    return &l->keys[l->n_keys++];
+}
+
+static int by_age(const void *a, const void *b)
+{
+    const struct key_info *x = a, *y = b;
+    if (x->created_sec != y->created_sec)
+        return x->created_sec < y->created_sec ? -1 : 1;
+    return strcmp(x->id, y->id);
+}
+
+static int add_listed(struct key_list *l, const char *manager, struct key_info *keys, size_t n,
+                      struct error *e)
+{
+    if (n)
+        qsort(keys, n, sizeof *keys, by_age);
+    for (size_t i = 0; i < n; i++) {
+        struct key_entry *k = add_entry(l);
+        if (!k)
+            return error_memory(e);
+        k->info = keys[i];
+        k->state = KEY_UNUSED;
+        snprintf(k->ref, sizeof k->ref, "%.24s:%.159s", manager, keys[i].id);
+    }
+    return 0;
+}
+
+/* What keeps a manager from being listed is noted in `s`. */
+static int ask(struct key_list *l, const struct context *c, struct key_source *s, struct error *e)
+{
+    struct keymgr *km = NULL;
+    _cleanup_free_ struct key_info *keys = NULL;
+    size_t n = 0;
+    int r = context_keymgr(c, s->name, &km, &s->error);
+    if (r == 0)
+        r = keymgr_list(km, &keys, &n, &s->error);
+    if (r == -ENOMEM)
+        return error_memory(e);
+    if (r < 0) {
+        error_set(&s->error, r, "key manager %s: its keys cannot be listed",
+                  s->name); /* if it said no more */
+        return 0;
+    }
+    return add_listed(l, s->name, keys, n, e);
+}
+
+/* What is known of a key that a volume names and no manager has listed. */
+static int add_unlisted(struct key_list *l, const struct model *m, const struct volume *v,
+                        struct key_entry **ret, struct error *e)
+{
+    char manager[KEY_ID_MAX] = "";
+    struct key_entry *k = add_entry(l);
+    if (!k)
+        return error_memory(e);
+    int r = key_ref_parse(v->key, manager, k->info.id, NULL);
+    const struct key_source *s = r < 0 ? NULL : find_source(l, manager);
+    memcpy(k->ref, v->key, sizeof k->ref);
+    memcpy(k->info.vg, v->vg, sizeof k->info.vg);
+    k->info.scope = v->scope;
+    if (v->scope == KEY_SCOPE_INSTANCE)
+        memcpy(k->info.owner, v->instance, sizeof k->info.owner);
+    k->state = KEY_UNSEEN;
+    if (s && s->ops && !s->ops->durable) /* it is in the kernel, or nowhere */
+        k->state = model_map_of(m, v) ? KEY_USED : KEY_MISSING;
+    else if (s && s->ops && s->ops->lists_all && !s->error.errnum)
+        k->state = KEY_MISSING;
+    *ret = k;
+    return 0;
+}
+
+static int add_user(struct key_list *l, const struct model *m, const struct volume *v, struct error *e)
+{
+    struct key_entry *k = find_entry(l, v->key);
+    int r = k ? 0 : add_unlisted(l, m, v, &k, e);
+    if (r < 0)
+        return r;
+    const struct volume **bigger = reallocarray(k->volumes, k->n_volumes + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    k->volumes = bigger;
+    k->volumes[k->n_volumes++] = v;
+    if (k->state == KEY_UNUSED)
+        k->state = KEY_USED;
+    return 0;
+}
+
+static int load(struct key_list *l, const struct context *c, const struct model *m, struct error *e)
+{
+    const struct inventory *inventory = m->inventory;
+    int r = add_sources(l, c, inventory, e);
+    for (size_t i = 0; r == 0 && i < l->n_managers; i++)
+        r = ask(l, c, &l->managers[i], e);
+    for (size_t i = 0; r == 0 && i < inventory->n_volumes; i++)
+        if (volume_encrypted(&inventory->volumes[i]))
+            r = add_user(l, m, &inventory->volumes[i], e);
+    for (size_t i = 0; r == 0 && i < l->n_keys; i++)
+        if (l->keys[i].state == KEY_UNUSED)
+            l->keys[i].doubt = keys_doubt(inventory, l->keys[i].info.vg);
+    return r;
+}
+
+int key_list_load(const struct context *c, const struct model *m, struct key_list **ret, struct error *e)
+{
+    _cleanup_key_list_ struct key_list *l = calloc(1, sizeof *l);
+    if (!l)
+        return error_memory(e);
+    int r = load(l, c, m, e);
+    if (r == 0)
+        *ret = TAKE_PTR(l);
+    return r;
+}
+
+struct key_list *key_list_free(struct key_list *l)
+{
+    if (l) {
+        for (size_t i = 0; i < l->n_keys; i++)
+            free(l->keys[i].volumes);
+        free(l->keys);
+        free(l->managers);
+        free(l);
+    }
+    return NULL;
+}
+
+bool key_entry_used_by(const struct key_entry *k, const char *uuid)
+{
+    for (size_t i = 0; i < k->n_volumes; i++)
+        if (streq(k->volumes[i]->instance, uuid))
+            return true;
+    return false;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of this host, put together from what the key managers list and what the tags of volumes name.
+ *
+ *     r = key_list_load(c, model, &list, e);
+ *     for (size_t i = 0; i < list->n_keys; i++) ... list->keys[i].state ...
+ *
+ * A manager that cannot be asked fails nothing: it is noted in list->managers, and what volumes name of its
+ * keys is KEY_UNSEEN.
+ */
+#pragma once
+
+#include "instance/model.h"
+
+enum key_state {
+    KEY_USED,    /* listed, and a volume names it */
+    KEY_UNUSED,  /* listed, and no volume names it */
+    KEY_MISSING, /* a volume names it, and its manager, which lists all, does not */
+    KEY_UNSEEN   /* a volume names it, and its manager was not asked, or shows this caller only his own */
+};
+
+const char *key_state_name(enum key_state state); /* "used", ... */
+
+struct key_entry {
+    char ref[KEY_REF_MAX]; /* MANAGER:ID, as in a volume's tag */
+    struct key_info info;  /* owner "", bits and created_sec 0: not known */
+    enum key_state state;
+    const char *doubt;             /* of an unused one: why a volume may name it all the same; NULL */
+    const struct volume **volumes; /* that name it, into the model's inventory */
+    size_t n_volumes;
+};
+
+/* A manager in use: that of new keys, or one that a volume names. */
+struct key_source {
+    char name[KEY_ID_MAX];
+    const struct keymgr_ops *ops; /* NULL: this Mayfly has none of this name */
+    struct error error;           /* why its keys were not listed; errnum 0: they were */
+};
+
+struct key_list {
+    struct key_entry *keys; /* manager by manager, the oldest first */
+    size_t n_keys;
+    struct key_source *managers;
+    size_t n_managers;
+};
+
+/* *ret points into `m`, which must outlive it. Fails only where memory ran out. */
+int key_list_load(const struct context *c, const struct model *m, struct key_list **ret,
+                  struct error *e) _must_check_;
+struct key_list *key_list_free(struct key_list *l);
+DEFINE_CLEANUP(struct key_list *, key_list_free)
+#define _cleanup_key_list_ _cleanup_(key_list_freep)
+
+/* NULL: neither listed nor named by a volume. */
+const struct key_entry *key_list_find(const struct key_list *l, const char *ref);
+
+/* Does a volume of this instance name it? */
+bool key_entry_used_by(const struct key_entry *k, const char *uuid);
