@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operations behind mayfly key: what the list says of each key, and what is never destroyed. */
+#include "instance/key-list.h"
+#include "instances.h"
+
+#include <stdio.h>
+
+/* ---------------------------------------------------------------------- list */
+
+struct listing {
+    struct model *m;
+    struct key_list *l;
+};
+
+static struct listing list_keys(struct bench *b)
+{
+    struct listing x = {0};
+    struct error e = ERROR_NONE;
+    bench_again(b);
+    assert_ok(model_load(&b->f.context, &x.m, &e), e);
+    assert_ok(key_list_load(&b->f.context, x.m, &x.l, &e), e);
+    return x;
+}
+
+static void listing_end(struct listing *x)
+{
+    key_list_free(x->l);
+    model_free(x->m);
+}
+#define _cleanup_listing_ _cleanup_(listing_end)
+
+/* The state of the only key. */
+static enum key_state only_state(struct bench *b)
+{
+    _cleanup_listing_ struct listing x = list_keys(b);
+    assert_int_equal(x.l->n_keys, 1);
+    return x.l->keys[0].state;
+}
+
+static void lose_volumes(struct bench *b)
+{
+    b->w->host.n_volumes = b->w->host.n_domains = 0;
+}
+
+static void ref_of(const struct bench *b, size_t key, char ref[KEY_REF_MAX])
+{
+    snprintf(ref, KEY_REF_MAX, "local:%.100s", b->w->host.keys[key].info.id);
+}
+
+static void test_used(void **state)
+{
+    struct bench *b = *state;
+    char ref[KEY_REF_MAX];
+    bench_make(b, "t", true);
+    ref_of(b, 0, ref);
+    _cleanup_listing_ struct listing x = list_keys(b);
+    const struct key_entry *k = key_list_find(x.l, ref);
+    assert_non_null(k);
+    assert_int_equal(x.l->n_keys, 1);
+    assert_int_equal(k->state, KEY_USED);
+    assert_int_equal(k->n_volumes, 2);
+    assert_int_equal(k->info.bits, 512);
+    assert_string_equal(k->info.owner, b->w->host.volumes[0].v.instance);
+    assert_true(key_entry_used_by(k, k->info.owner));
+    assert_false(key_entry_used_by(k, "11111111-1111-4111-8111-111111111111"));
+    assert_null(key_list_find(x.l, "local:other"));
+    assert_int_equal(x.l->n_managers, 1);
+    assert_int_equal(x.l->managers[0].error.errnum, 0);
+}
+
+static void test_shared(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    assert_ok(bench_launch(b, &q, &e), e);
+    _cleanup_listing_ struct listing x = list_keys(b);
+    assert_int_equal(x.l->n_keys, 1);
+    assert_int_equal(x.l->keys[0].info.scope, KEY_SCOPE_BATCH);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(key_entry_used_by(&x.l->keys[0], x.m->instances[i].uuid));
+}
+
+static void test_unused(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    lose_volumes(b);
+    assert_int_equal(only_state(b), KEY_UNUSED);
+    b->w->host.group.complete = false;
+    _cleanup_listing_ struct listing x = list_keys(b);
+    assert_non_null(strstr(x.l->keys[0].doubt, "physical volume"));
+}
+
+static void test_missing(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    b->w->host.n_keys = 0;
+    _cleanup_listing_ struct listing x = list_keys(b);
+    assert_int_equal(x.l->n_keys, 1);
+    assert_int_equal(x.l->keys[0].state, KEY_MISSING);
+    assert_int_equal(x.l->keys[0].n_volumes, 2);
+    assert_string_equal(x.l->keys[0].info.owner, b->w->host.volumes[0].v.instance);
+    assert_int_equal(x.l->keys[0].info.bits, 0);
+}
+
+/* What cannot be asked is neither missing nor unused, and no reason to say nothing. */
+static void test_unreachable(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    b->w->keys_unreachable = true;
+    _cleanup_listing_ struct listing x = list_keys(b);
+    assert_int_equal(x.l->n_keys, 1);
+    assert_int_equal(x.l->keys[0].state, KEY_UNSEEN);
+    assert_int_equal(x.l->managers[0].error.errnum, -EHOSTUNREACH);
+}
+
+static void test_ephemeral(void **state)
+{
+    struct bench *b = *state;
+    strcpy(b->f.config.key_backend, "ephemeral");
+    bench_make(b, "t", false);
+    assert_int_equal(only_state(b), KEY_USED);
+    world_reboot(&b->w->host);
+    assert_int_equal(only_state(b), KEY_MISSING);
+}
+
+/* Keys made before the configuration named another manager, and one that this Mayfly does not have. */
+static void test_managers_in_use(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    strcpy(b->f.config.key_backend, "ephemeral");
+    strcpy(b->w->host.volumes[1].v.key, "vault:1234");
+    _cleanup_listing_ struct listing x = list_keys(b);
+    assert_int_equal(x.l->n_managers, 3);
+    assert_int_equal(x.l->n_keys, 2);
+    assert_int_equal(x.l->keys[0].state, KEY_USED);
+    assert_int_equal(x.l->keys[1].state, KEY_UNSEEN);
+    assert_string_equal(x.l->managers[2].name, "vault");
+    assert_null(x.l->managers[2].ops);
+    assert_int_equal(x.l->managers[2].error.errnum, -EINVAL);
+}
+
+/* ------------------------------------------------------------------- destroy */
+
+static int destroy(struct bench *b, const char *ref, bool *ret_changed, struct error *e)
+{
+    *e = ERROR_NONE;
+    bench_again(b);
+    return key_destroy(&b->f.context, ref, ret_changed, e);
+}
+
+static void assert_refused(struct bench *b, const char *ref, int r, const char *words)
+{
+    static struct host before;
+    struct error e;
+    bool changed = false;
+    before = b->w->host;
+    assert_error(destroy(b, ref, &changed, &e), r, e);
+    if (!strstr(e.text, words))
+        fail_msg("said '%s', not '%s'", e.text, words);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+}
+
+static void test_destroy(void **state)
+{
+    struct bench *b = *state;
+    struct error e;
+    char ref[KEY_REF_MAX];
+    bool changed = false;
+    bench_make(b, "t", true);
+    bench_make(b, "other", true);
+    ref_of(b, 0, ref);
+    assert_refused(b, ref, -EUNSAFE, "mayfly delete t ");
+    world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 0);
+    assert_refused(b, ref, -EUNSAFE, "mayfly delete t ");
+    world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 0);
+    assert_ok(destroy(b, ref, &changed, &e), e);
+    assert_true(changed);
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_null(world_key(b->w, ref + strlen("local:")));
+    assert_ok(destroy(b, ref, &changed, &e), e);
+    assert_false(changed);
+}
+
+static void test_destroy_unfinished(void **state)
+{
+    struct bench *b = *state;
+    char ref[KEY_REF_MAX];
+    bench_make(b, "t", true);
+    ref_of(b, 0, ref);
+    b->w->host.volumes[0].v.state = VOLUME_DOOMED;
+    assert_refused(b, ref, -EUNSAFE, "mayfly recover");
+}
+
+static void test_destroy_in_doubt(void **state)
+{
+    struct bench *b = *state;
+    struct group group = b->w->host.group;
+    struct damaged_volume *d = &b->w->host.damaged[0];
+    char ref[KEY_REF_MAX];
+    bench_make(b, "t", true);
+    lose_volumes(b);
+    ref_of(b, 0, ref);
+    memcpy(d->vg, "vg0", 4);
+    b->w->host.n_damaged = 1;
+    assert_refused(b, ref, -EUNSAFE, "damaged tags");
+    b->w->host.n_damaged = 0;
+    b->w->host.group.complete = false;
+    assert_refused(b, ref, -EUNSAFE, "physical volume");
+    b->w->host.group = (struct group){0};
+    assert_refused(b, ref, -EUNSAFE, "not here");
+    b->w->host.group = group;
+}
+
+/* A launch makes its key before any volume. */
+static void test_destroy_of_a_launch_at_work(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    char ref[KEY_REF_MAX];
+    bool changed = false;
+    bench_make(b, "t", true);
+    lose_volumes(b);
+    ref_of(b, 0, ref);
+    bench_again(b);
+    struct broker *other = fake_broker_new(b->w);
+    assert_ok(broker_lock(other, b->w->host.keys[0].info.owner, &e), e);
+    assert_refused(b, ref, -EBUSY, "another mayfly");
+    broker_disconnect(other);
+    assert_ok(destroy(b, ref, &changed, &e), e);
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+static void test_destroy_what_is_none(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    assert_refused(b, "t", -EINVAL, "MANAGER:ID");
+    assert_refused(b, "vault:1234", -EINVAL, "vault");
+    assert_refused(b, "ephemeral:1234", -EINVAL, "keeps none");
+    b->w->keys_unreachable = true;
+    assert_refused(b, "local:1234", -EHOSTUNREACH, "cannot be reached");
+}
+
+/* --------------------------------------------------------------------- grant */
+
+/* A manager that knows users, as few as one a key. */
+static struct {
+    char id[KEY_ID_MAX], user[KEY_USER_MAX];
+    bool allowed;
+    unsigned calls;
+} granted;
+
+static int note_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
+                      struct error *e)
+{
+    (void)km, (void)e;
+    *ret_changed = granted.allowed != allowed;
+    granted.allowed = allowed;
+    granted.calls++;
+    snprintf(granted.id, sizeof granted.id, "%s", id);
+    snprintf(granted.user, sizeof granted.user, "%s", user ? user : "the host");
+    return 0;
+}
+
+static int open_granting(const struct config *c, const struct key_context *who, const char *name,
+                         struct keymgr **ret, struct error *e)
+{
+    static struct keymgr_ops ops;
+    int r = fake_keymgr_open(c, who, name, ret, e);
+    if (r < 0)
+        return r;
+    ops = *(*ret)->ops;
+    ops.grant = note_grant;
+    (*ret)->ops = &ops;
+    return 0;
+}
+
+static void test_grant(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    char ref[KEY_REF_MAX];
+    bench_make(b, "t", true); /* two disks, one key */
+    bench_again(b);
+    b->f.context.open_keymgr = open_granting;
+    memset(&granted, 0, sizeof granted);
+    assert_ok(key_grant(&b->f.context, "t", NULL, true, &changed, &e), e);
+    assert_true(changed);
+    assert_int_equal(granted.calls, 1);
+    assert_string_equal(granted.user, "the host");
+    assert_string_equal(granted.id, b->w->host.keys[0].info.id);
+    ref_of(b, 0, ref);
+    assert_ok(key_grant(&b->f.context, ref, "bob", true, &changed, &e), e);
+    assert_false(changed);
+    assert_string_equal(granted.user, "bob");
+    assert_ok(key_grant(&b->f.context, ref, "bob", false, &changed, &e), e);
+    assert_true(changed);
+    assert_false(granted.allowed);
+}
+
+static void test_grant_refused(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "t", true);
+    assert_error(key_grant(&b->f.context, "t", NULL, true, &changed, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "knows no users"));
+    e = ERROR_NONE;
+    assert_error(key_grant(&b->f.context, "nobody", NULL, true, &changed, &e), -ENOENT, e);
+    e = ERROR_NONE;
+    b->f.config.encryption_enabled = false;
+    bench_make(b, "plain", true);
+    assert_error(key_grant(&b->f.context, "plain", NULL, true, &changed, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "not encrypted"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        bench_test(test_used),
+        bench_test(test_shared),
+        bench_test(test_unused),
+        bench_test(test_missing),
+        bench_test(test_unreachable),
+        bench_test(test_ephemeral),
+        bench_test(test_managers_in_use),
+        bench_test(test_destroy),
+        bench_test(test_destroy_unfinished),
+        bench_test(test_destroy_in_doubt),
+        bench_test(test_destroy_of_a_launch_at_work),
+        bench_test(test_destroy_what_is_none),
+        bench_test(test_grant),
+        bench_test(test_grant_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
