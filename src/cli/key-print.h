@@ -3,6 +3,7 @@
 #pragma once
 
 #include "instance/key-list.h"
+#include "instance/model.h"
 
 /* A line each. */
 int key_print_table(const struct model *m, const struct key_entry *const shown[], size_t n,

@@ -29,6 +29,7 @@ static void find_program(const char *folder, const char *name, char path[PATH_MA
     snprintf(path, PATH_MAX, "%s/%s", MAYFLY_LIBEXECDIR, name);
 }
 
+/* Root's own, which is root still when we no longer are; or the one of the socket. */
 static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
 {
     if (geteuid() != 0)
@@ -36,8 +37,12 @@ static int reach_broker(const struct globals *g, struct broker **ret, struct err
 
     char program[PATH_MAX];
     find_program("../broker/", "mayfly-broker", program);
-    int r = broker_fork(program, g->config_path, ret, e);
-    return r < 0 ? r : privileges_drop(e);
+    return broker_fork(program, g->config_path, ret, e);
+}
+
+static int give_up_root(struct error *e)
+{
+    return geteuid() == 0 ? privileges_drop(e) : 0;
 }
 
 static int reach_libvirt(struct session *s, enum session_virt virt, struct error *e)
@@ -54,24 +59,19 @@ static int reach_libvirt(struct session *s, enum session_virt virt, struct error
     return 0;
 }
 
-int session_open(const struct globals *g, enum session_virt virt, struct session **ret, struct error *e)
+static struct session *session_new(void)
 {
-    _cleanup_session_ struct session *s = calloc(1, sizeof *s);
-    if (!s)
-        return error_memory(e);
+    struct session *s = calloc(1, sizeof *s);
+    if (s)
+        s->who = KEY_CONTEXT_NONE;
     privileges_harden();
     signals_install();
-    s->who = KEY_CONTEXT_NONE;
-    int r = config_load(g->config_path, CONFIG_ANY_OWNER, &s->config, e);
-    if (r == 0)
-        r = key_context_take(&s->config, g->cloud, g->token_fd, &s->who, e);
-    if (r == 0)
-        r = reach_broker(g, &s->broker, e);
-    if (r == 0)
-        r = reach_libvirt(s, virt, e);
-    if (r < 0)
-        return r;
+    return s;
+}
 
+/* All parts are there that will be. */
+static void make_context(struct session *s, const struct globals *g)
+{
     find_program("../keyagent/", "mayfly-keyagent", s->who.agent_program);
     progress_init(&s->progress, g->progress_fd);
     s->context = (struct context){
@@ -86,7 +86,50 @@ int session_open(const struct globals *g, enum session_virt virt, struct session
         .reporter = &s->progress.reporter,
         .stopped = signals_stopped,
     };
+}
+
+int session_open(const struct globals *g, enum session_virt virt, struct session **ret, struct error *e)
+{
+    _cleanup_session_ struct session *s = session_new();
+    if (!s)
+        return error_memory(e);
+    int r = config_load(g->config_path, CONFIG_ANY_OWNER, &s->config, e);
+    if (r == 0)
+        r = key_context_take(&s->config, g->cloud, g->token_fd, &s->who, e);
+    if (r == 0)
+        r = reach_broker(g, &s->broker, e);
+    if (r == 0)
+        r = give_up_root(e);
+    if (r == 0)
+        r = reach_libvirt(s, virt, e);
+    if (r < 0)
+        return r;
+    make_context(s, g);
     *ret = TAKE_PTR(s);
+    return 0;
+}
+
+int session_open_despite(const struct globals *g, struct session **ret, struct lacks *ret_lacks,
+                         struct error *e)
+{
+    _cleanup_session_ struct session *s = session_new();
+    struct lacks lacks = {.config = ERROR_NONE};
+    if (!s)
+        return error_memory(e);
+    bool usable = config_load(g->config_path, CONFIG_ANY_OWNER, &s->config, &lacks.config) == 0;
+    if (usable) {
+        (void)!key_context_take(&s->config, g->cloud, g->token_fd, &s->who, &lacks.who);
+        (void)!reach_broker(g, &s->broker, &lacks.broker);
+    } else
+        config_defaults(&s->config);
+    int r = give_up_root(e);
+    if (r < 0)
+        return r;
+    if (usable)
+        (void)!virt_connect(s->config.connection_uri, &s->virt, &lacks.virt);
+    make_context(s, g);
+    *ret = TAKE_PTR(s);
+    *ret_lacks = lacks;
     return 0;
 }
 

@@ -26,6 +26,11 @@ enum session_virt {
  * forks the broker and gives up being root (others connect to the socket), then libvirt is asked. */
 int session_open(const struct globals *g, enum session_virt virt, struct session **ret,
                  struct error *e) _must_check_;
+
+/* For mayfly doctor: what cannot be had is noted, and the session goes on without it. Fails only where it
+ * must not go on: root cannot be given up, or memory ran out. */
+int session_open_despite(const struct globals *g, struct session **ret, struct lacks *ret_lacks,
+                         struct error *e) _must_check_;
 struct session *session_close(struct session *s);
 DEFINE_CLEANUP(struct session *, session_close)
 #define _cleanup_session_ _cleanup_(session_closep)

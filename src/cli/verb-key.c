@@ -80,7 +80,7 @@ static int show(const struct globals *g, const struct context *c, const char *na
     if (r == 0 && name_or_ref && !strchr(name_or_ref, ':'))
         r = model_find(m, name_or_ref, &instance, e);
     if (r == 0)
-        r = key_list_load(c, m, &l, e);
+        r = key_list_load(c, m->inventory, &l, e);
     if (r < 0)
         return r;
 

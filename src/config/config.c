@@ -246,6 +246,27 @@ int config_load(const char *path, enum config_trust trust, struct config *ret, s
     return finish(&reading, add_named(&reading, path, trust, e), ret, e);
 }
 
+int config_files(const char *path, char **ret, struct error *e)
+{
+    const char *file = MAYFLY_SYSCONFDIR "/mayfly/mayfly.conf",
+               *folder = MAYFLY_SYSCONFDIR "/mayfly/mayfly.conf.d";
+    struct dirent **entries = NULL;
+    char *all = strdup(path ? path : access(file, F_OK) == 0 ? file : "");
+    int n = path ? 0 : scandir(folder, &entries, ends_with_conf, by_name);
+    for (int i = 0; i < n; i++) {
+        char *longer =
+            all ? str_format("%s%s%s/%s", all, *all ? ", " : "", folder, entries[i]->d_name) : NULL;
+        free(all);
+        all = longer;
+        free(entries[i]);
+    }
+    free(entries);
+    if (!all)
+        return error_memory(e);
+    *ret = all;
+    return 0;
+}
+
 void config_defaults(struct config *ret)
 {
     struct config_reading reading;

@@ -57,6 +57,10 @@ int config_load_folder(const char *folder, enum config_trust trust, struct confi
 int config_parse(const char *file, const char *text, size_t size, struct config *ret,
                  struct error *e) _must_check_;
 
+/* The names of the files that config_load() reads now, separated by ", ", for people; "" for none. The caller
+ * frees it. */
+int config_files(const char *path, char **ret, struct error *e) _must_check_;
+
 /* The defaults of options.def. */
 void config_defaults(struct config *ret);
 

@@ -40,6 +40,14 @@ struct context {
     bool (*stopped)(void);
 };
 
+/* Why a context has to do without a part; errnum 0: it has it. Only mayfly doctor goes on then. */
+struct lacks {
+    struct error config; /* the rest is not tried then, and the configuration is the default one */
+    struct error who;    /* the credentials that the caller named */
+    struct error broker; /* context.broker is NULL */
+    struct error virt;   /* context.virt is NULL */
+};
+
 void report_step(const struct context *c, const char *format, ...) _printf_(2, 3);
 void report_warning(const struct context *c, const char *format, ...) _printf_(2, 3);
 

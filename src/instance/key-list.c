@@ -126,7 +126,7 @@ static int ask(struct key_list *l, const struct context *c, struct key_source *s
 }
 
 /* What is known of a key that a volume names and no manager has listed. */
-static int add_unlisted(struct key_list *l, const struct model *m, const struct volume *v,
+static int add_unlisted(struct key_list *l, const struct inventory *inventory, const struct volume *v,
                         struct key_entry **ret, struct error *e)
 {
     char manager[KEY_ID_MAX] = "";
@@ -142,17 +142,18 @@ static int add_unlisted(struct key_list *l, const struct model *m, const struct 
         memcpy(k->info.owner, v->instance, sizeof k->info.owner);
     k->state = KEY_UNSEEN;
     if (s && s->ops && !s->ops->durable) /* it is in the kernel, or nowhere */
-        k->state = model_map_of(m, v) ? KEY_USED : KEY_MISSING;
+        k->state = inventory_map_of(inventory, v) ? KEY_USED : KEY_MISSING;
     else if (s && s->ops && s->ops->lists_all && !s->error.errnum)
         k->state = KEY_MISSING;
     *ret = k;
     return 0;
 }
 
-static int add_user(struct key_list *l, const struct model *m, const struct volume *v, struct error *e)
+static int add_user(struct key_list *l, const struct inventory *inventory, const struct volume *v,
+                    struct error *e)
 {
     struct key_entry *k = find_entry(l, v->key);
-    int r = k ? 0 : add_unlisted(l, m, v, &k, e);
+    int r = k ? 0 : add_unlisted(l, inventory, v, &k, e);
     if (r < 0)
         return r;
     const struct volume **bigger = reallocarray(k->volumes, k->n_volumes + 1, sizeof *bigger);
@@ -165,27 +166,40 @@ static int add_user(struct key_list *l, const struct model *m, const struct volu
     return 0;
 }
 
-static int load(struct key_list *l, const struct context *c, const struct model *m, struct error *e)
+static int load(struct key_list *l, const struct context *c, const struct inventory *inventory,
+                struct error *e)
 {
-    const struct inventory *inventory = m->inventory;
-    int r = add_sources(l, c, inventory, e);
+    int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_managers; i++)
         r = ask(l, c, &l->managers[i], e);
     for (size_t i = 0; r == 0 && i < inventory->n_volumes; i++)
         if (volume_encrypted(&inventory->volumes[i]))
-            r = add_user(l, m, &inventory->volumes[i], e);
+            r = add_user(l, inventory, &inventory->volumes[i], e);
     for (size_t i = 0; r == 0 && i < l->n_keys; i++)
         if (l->keys[i].state == KEY_UNUSED)
             l->keys[i].doubt = keys_doubt(inventory, l->keys[i].info.vg);
     return r;
 }
 
-int key_list_load(const struct context *c, const struct model *m, struct key_list **ret, struct error *e)
+int key_list_managers(const struct context *c, const struct inventory *inventory, struct key_list **ret,
+                      struct error *e)
 {
     _cleanup_key_list_ struct key_list *l = calloc(1, sizeof *l);
     if (!l)
         return error_memory(e);
-    int r = load(l, c, m, e);
+    int r = add_sources(l, c, inventory, e);
+    if (r == 0)
+        *ret = TAKE_PTR(l);
+    return r;
+}
+
+int key_list_load(const struct context *c, const struct inventory *inventory, struct key_list **ret,
+                  struct error *e)
+{
+    _cleanup_key_list_ struct key_list *l = NULL;
+    int r = key_list_managers(c, inventory, &l, e);
+    if (r == 0)
+        r = load(l, c, inventory, e);
     if (r == 0)
         *ret = TAKE_PTR(l);
     return r;

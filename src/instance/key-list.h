@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of this host, put together from what the key managers list and what the tags of volumes name.
  *
- *     r = key_list_load(c, model, &list, e);
+ *     r = key_list_load(c, inventory, &list, e);
  *     for (size_t i = 0; i < list->n_keys; i++) ... list->keys[i].state ...
  *
  * A manager that cannot be asked fails nothing: it is noted in list->managers, and what volumes name of its
@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "instance/model.h"
+#include "instance/context.h"
 
 enum key_state {
     KEY_USED,    /* listed, and a volume names it */
@@ -25,7 +25,7 @@ struct key_entry {
     struct key_info info;  /* owner "", bits and created_sec 0: not known */
     enum key_state state;
     const char *doubt;             /* of an unused one: why a volume may name it all the same; NULL */
-    const struct volume **volumes; /* that name it, into the model's inventory */
+    const struct volume **volumes; /* that name it, into the inventory */
     size_t n_volumes;
 };
 
@@ -43,9 +43,13 @@ struct key_list {
     size_t n_managers;
 };
 
-/* *ret points into `m`, which must outlive it. Fails only where memory ran out. */
-int key_list_load(const struct context *c, const struct model *m, struct key_list **ret,
+/* *ret points into `inventory`, which must outlive it. Both fail only where memory ran out. */
+int key_list_load(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                   struct error *e) _must_check_;
+
+/* The same without keys: just the managers, which are not asked. */
+int key_list_managers(const struct context *c, const struct inventory *inventory, struct key_list **ret,
+                      struct error *e) _must_check_;
 struct key_list *key_list_free(struct key_list *l);
 DEFINE_CLEANUP(struct key_list *, key_list_free)
 #define _cleanup_key_list_ _cleanup_(key_list_freep)

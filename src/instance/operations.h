@@ -77,6 +77,23 @@ int instance_hook_prepare(const struct context *c, const struct hook_domain *d, 
  * at work on the instance, which then sees to it. */
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
+enum finding_result { FINDING_OK, FINDING_WARNING, FINDING_FAILED };
+
+/* One thing that doctor looked at. */
+struct finding {
+    enum finding_result result;
+    int errnum;     /* of a failure: negative; else 0 */
+    char what[100]; /* "volume group vg0", "key manager barbican: clock" */
+    char text[600]; /* what was found, or what is wrong and the way out */
+};
+
+/* Looks at all that the other operations need, also when something before it failed, and tries a key of its
+ * own out on each key manager in use. `lacks` is what the context came without; `config_files` and `hook_path`
+ * are told and looked at. *ret lists what was found (the caller frees it). Fails only where memory ran out. */
+int instance_doctor(const struct context *c, const struct lacks *lacks, const char *config_files,
+                    const char *hook_path, struct finding **ret, size_t *ret_n,
+                    struct error *e) _must_check_;
+
 /* Destroys the key MANAGER:ID, which no volume may name. -EUNSAFE: one does, or one may without our seeing
  * it; the sentence has the way out. */
 int key_destroy(const struct context *c, const char *ref, bool *ret_changed, struct error *e) _must_check_;

@@ -17,6 +17,7 @@
 #include "keys/local-seal.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -246,6 +247,38 @@ static int local_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, s
     return 0;
 }
 
+/* `r` as the look at `path` gave it. */
+static void note(struct key_finding *f, const char *what, const char *path, int r, const struct error *why)
+{
+    *f = (struct key_finding){.result = r < 0 ? r : 0};
+    snprintf(f->what, sizeof f->what, "%s", what);
+    if (r < 0)
+        snprintf(f->text, sizeof f->text, "%s", why->text);
+    else
+        snprintf(f->text, sizeof f->text, "%.500s %s", path,
+                 r == LOCAL_ABSENT ? "is not there yet; the first key makes it" : "is there, and ours alone");
+}
+
+/* Whether there are keys that an absent sealing key has sealed is seen when they are listed. */
+static int local_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
+                          struct error *e)
+{
+    const struct local *l = (const struct local *)km;
+    _cleanup_close_ int folder_fd = -1;
+    _cleanup_secret_ struct secret *sealing = NULL;
+    struct error why = ERROR_NONE;
+    (void)e;
+    *ret_n = 1;
+    int r = local_folder_open(l->folder, false, &folder_fd, &why);
+    note(&ret[0], "folder", l->folder, r, &why);
+    if (r != 0)
+        return 0;
+    *ret_n = 2;
+    r = local_seal_read(folder_fd, l->sealing, &sealing, &why);
+    note(&ret[1], "sealing key", l->sealing, r, &why);
+    return 0;
+}
+
 const struct keymgr_ops keymgr_local = {
     .name = "local",
     .durable = true,
@@ -255,5 +288,6 @@ const struct keymgr_ops keymgr_local = {
     .fetch = local_fetch,
     .destroy = local_destroy,
     .list = local_list,
+    .diagnose = local_diagnose,
     .close = local_close,
 };

@@ -18,7 +18,7 @@ static struct listing list_keys(struct bench *b)
     struct error e = ERROR_NONE;
     bench_again(b);
     assert_ok(model_load(&b->f.context, &x.m, &e), e);
-    assert_ok(key_list_load(&b->f.context, x.m, &x.l, &e), e);
+    assert_ok(key_list_load(&b->f.context, x.m->inventory, &x.l, &e), e);
     return x;
 }
 

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly doctor: what needs no network first, then the key managers. One failure hides no other: what can be
+ * tried without the part that failed is tried.
+ *
+ *     configuration -> broker -> volume groups -> libvirt, its hook -> key managers
+ */
+#include "instance/doctor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define METADATA_LOW_PERCENT 25
+
+/* ------------------------------------------------------------------ findings */
+
+static struct finding *add(struct examination *x, enum finding_result result, const char *what)
+{
+    struct finding *bigger = reallocarray(x->findings, x->n + 1, sizeof *bigger);
+    if (!bigger) {
+        x->out_of_memory = true;
+        return NULL;
+    }
+    x->findings = bigger;
+    struct finding *f = &x->findings[x->n++];
+    *f = (struct finding){.result = result};
+    snprintf(f->what, sizeof f->what, "%s", what);
+    return f;
+}
+
+static __attribute__((format(printf, 4, 0))) void note(struct examination *x, enum finding_result result,
+                                                       const char *what, const char *format, va_list ap)
+{
+    struct finding *f = add(x, result, what);
+    if (f)
+        vsnprintf(f->text, sizeof f->text, format, ap);
+}
+
+void examination_ok(struct examination *x, const char *what, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    note(x, FINDING_OK, what, format, ap);
+    va_end(ap);
+}
+
+void examination_warn(struct examination *x, const char *what, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    note(x, FINDING_WARNING, what, format, ap);
+    va_end(ap);
+}
+
+void examination_fail(struct examination *x, const char *what, int errnum, const char *why)
+{
+    struct finding *f = add(x, FINDING_FAILED, what);
+    if (!f)
+        return;
+    f->errnum = errnum;
+    snprintf(f->text, sizeof f->text, "%s", *why ? why : strerror(-errnum));
+}
+
+/* ------------------------------------------------------------- configuration */
+
+static void examine_configuration(struct examination *x, const char *files)
+{
+    const struct config *c = x->context->config;
+    const struct error *bad = &x->lacks->config;
+    struct error why = ERROR_NONE;
+    if (bad->errnum) {
+        examination_fail(x, "configuration", bad->errnum, bad->text);
+        return;
+    }
+    if (c->volume_groups.n == 0) {
+        error_set(&why, -EINVAL, "no volume group may be used; set images_volume_group in mayfly.conf");
+        examination_fail(x, "configuration", why.errnum, why.text);
+    } else if (!c->encryption_enabled)
+        examination_warn(x, "configuration",
+                         "%s: encryption is off, so the disks of new instances will be plain; set enabled in "
+                         "[ephemeral_storage_encryption]",
+                         *files ? files : "no file");
+    else
+        examination_ok(x, "configuration", "%s: encryption is on (%s, %u bits), keys are kept by %s", files,
+                       c->cipher, c->key_size_bits, c->key_backend);
+    if (x->lacks->who.errnum)
+        examination_fail(x, "credentials", x->lacks->who.errnum, x->lacks->who.text);
+}
+
+/* -------------------------------------------------------------------- broker */
+
+/* It answers if it gives the lock that the keys need which are to be tried. */
+static void examine_broker(struct examination *x)
+{
+    struct error why = x->lacks->broker;
+    uuid_make(x->owner);
+    int r = why.errnum ? why.errnum : broker_lock(x->context->broker, x->owner, &why);
+    x->locked = r == 0;
+    if (r < 0)
+        examination_fail(x, "broker", r, why.text);
+    else
+        examination_ok(x, "broker", "mayfly-broker answers");
+}
+
+static void examine_metadata(struct examination *x, const struct group *g)
+{
+    char what[sizeof x->findings->what], room[32];
+    snprintf(what, sizeof what, "LVM metadata of %s", g->name);
+    uint64_t percent = g->metadata_size_bytes ? g->metadata_free_bytes * 100 / g->metadata_size_bytes : 0;
+    str_from_bytes(g->metadata_free_bytes, room, sizeof room);
+    if (percent < METADATA_LOW_PERCENT)
+        examination_warn(x, what,
+                         "room for %s is left (%" PRIu64
+                         "%%), and each disk takes up some; delete instances, or make a group by vgcreate "
+                         "--metadatasize 64m",
+                         room, percent);
+    else
+        examination_ok(x, what, "room for %s is left (%" PRIu64 "%%)", room, percent);
+}
+
+static void examine_group(struct examination *x, const char *name)
+{
+    const struct group *g = inventory_group(x->inventory, name);
+    char what[sizeof x->findings->what], size[32], left[32];
+    struct error why = ERROR_NONE;
+    snprintf(what, sizeof what, "volume group %.63s", name);
+    if (!g)
+        error_set(&why, -ENOENT, "it is not here; see vgs, or correct images_volume_group in mayfly.conf");
+    else if (!g->complete)
+        error_set(&why, -ENODEV, "it lacks a physical volume; see pvs, and attach the disk that is missing");
+    if (why.errnum) {
+        examination_fail(x, what, why.errnum, why.text);
+        return;
+    }
+    examination_ok(x, what, "%s of %s are free", str_from_bytes(g->free_bytes, left, sizeof left),
+                   str_from_bytes(g->size_bytes, size, sizeof size));
+    examine_metadata(x, g);
+}
+
+static void examine_damaged(struct examination *x, const struct damaged_volume *d)
+{
+    char what[sizeof x->findings->what];
+    snprintf(what, sizeof what, "volume %.30s/%.60s", d->vg, d->lv);
+    examination_warn(x, what, "says that it is Mayfly's, but is left alone: %.400s; see mayfly-tags(7)",
+                     d->reason.text);
+}
+
+static void examine_groups(struct examination *x)
+{
+    const struct config_list *groups = &x->context->config->volume_groups;
+    struct error why = ERROR_NONE;
+    if (!x->locked || groups->n == 0)
+        return;
+    int r = broker_list(x->context->broker, &x->inventory, &why);
+    if (r < 0) {
+        examination_fail(x, "volume groups", r, why.text);
+        return;
+    }
+    for (size_t i = 0; i < groups->n; i++)
+        examine_group(x, groups->item[i]);
+    for (size_t i = 0; i < x->inventory->n_damaged; i++)
+        examine_damaged(x, &x->inventory->damaged[i]);
+}
+
+/* ------------------------------------------------------------------- libvirt */
+
+static void examine_libvirt(struct examination *x)
+{
+    const struct context *c = x->context;
+    _cleanup_free_ struct domain *domains = NULL;
+    struct error why = x->lacks->virt;
+    size_t n = 0;
+    int r = why.errnum ? why.errnum : context_check_virt(c, &why);
+    if (r == 0)
+        r = virt_list(c->virt, &domains, &n, &why);
+    if (r < 0)
+        examination_fail(x, "libvirt", r, why.text);
+    else if (!virt_offers_kvm(c->virt))
+        examination_warn(
+            x, "libvirt",
+            "%s: answers, but offers no KVM, so guests are emulated and slow; see virt-host-validate",
+            c->config->connection_uri);
+    else
+        examination_ok(x, "libvirt", "%s: answers, and offers KVM", c->config->connection_uri);
+}
+
+static void examine_hook(struct examination *x, const char *path)
+{
+    struct stat st;
+    const char *wrong = NULL;
+    if (stat(path, &st) < 0)
+        wrong = errno == ENOENT ? "is not there" : "cannot be looked at";
+    else if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+        wrong = "is not executable";
+    if (wrong)
+        examination_warn(
+            x, "libvirt hook",
+            "%s %s: plain virsh start does not open disks; use mayfly start, or put Mayfly's hook "
+            "there and restart libvirtd",
+            path, wrong);
+    else
+        examination_ok(x, "libvirt hook", "%s is there", path);
+}
+
+int instance_doctor(const struct context *c, const struct lacks *lacks, const char *config_files,
+                    const char *hook_path, struct finding **ret, size_t *ret_n, struct error *e)
+{
+    struct examination x = {.context = c, .lacks = lacks};
+    examine_configuration(&x, config_files);
+    if (!lacks->config.errnum) {
+        examine_broker(&x);
+        examine_groups(&x);
+        examine_libvirt(&x);
+        examine_hook(&x, hook_path);
+        examine_key_managers(&x);
+    }
+    inventory_free(x.inventory);
+    if (x.out_of_memory) {
+        free(x.findings);
+        return error_memory(e);
+    }
+    *ret = x.findings;
+    *ret_n = x.n;
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of doctor; private to doctor*.c. */
+#pragma once
+
+#include "instance/operations.h"
+
+struct examination {
+    const struct context *context;
+    const struct lacks *lacks;
+    struct inventory *inventory; /* NULL: the broker could not say */
+    char owner[UUID_TEXT];       /* of the keys that are tried: nobody's */
+    bool locked;                 /* the broker holds its lock, so that recover leaves them alone */
+
+    struct finding *findings;
+    size_t n;
+    bool out_of_memory;
+};
+
+/* Each adds a finding. `why` is a sentence, or "" where there is but the errno. */
+void examination_ok(struct examination *x, const char *what, const char *format, ...) _printf_(3, 4);
+void examination_warn(struct examination *x, const char *what, const char *format, ...) _printf_(3, 4);
+void examination_fail(struct examination *x, const char *what, int errnum, const char *why);
+
+/* doctor-keys.c: each key manager in use. */
+void examine_key_managers(struct examination *x);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What doctor finds on the doubles: each part that can fail, that one failure hides no other, and that the
+ * key which it tries is gone again, or told of. */
+#include "instances.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct findings {
+    struct finding *all;
+    size_t n;
+};
+
+static const char *hook = "/proc/self/exe"; /* a file that can be executed */
+static struct lacks lacks;
+
+static struct findings doctor(struct bench *b)
+{
+    struct findings f = {0};
+    struct error e = ERROR_NONE;
+    bench_again(b);
+    if (lacks.broker.errnum)
+        b->f.context.broker = broker_disconnect(b->f.context.broker);
+    if (lacks.virt.errnum)
+        b->f.context.virt = virt_disconnect(b->f.context.virt);
+    assert_ok(instance_doctor(&b->f.context, &lacks, "mayfly.conf", hook, &f.all, &f.n, &e), e);
+    return f;
+}
+
+static void findings_end(struct findings *f)
+{
+    free(f->all);
+}
+#define _cleanup_findings_ _cleanup_(findings_end)
+
+static size_t count(const struct findings *f, enum finding_result result)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n; i++)
+        n += f->all[i].result == result;
+    return n;
+}
+
+static const struct finding *find(const struct findings *f, const char *what)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (streq(f->all[i].what, what))
+            return &f->all[i];
+    return NULL;
+}
+
+static void assert_finding(const struct findings *f, const char *what, enum finding_result result, int errnum,
+                           const char *words)
+{
+    const struct finding *one = find(f, what);
+    if (!one || one->result != result || one->errnum != errnum || !strstr(one->text, words))
+        fail_msg("%s: result %d, %d: %s", what, one ? (int)one->result : -1, one ? one->errnum : 0,
+                 one ? one->text : "(not there)");
+}
+
+static int setup(void **state)
+{
+    lacks = (struct lacks){.config = ERROR_NONE};
+    hook = "/proc/self/exe";
+    return bench_setup(state);
+}
+
+static void test_all_well(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    bench_make(b, "t", true);
+    before = b->w->host;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_int_equal(count(&f, FINDING_FAILED), 0);
+    assert_finding(&f, "configuration", FINDING_OK, 0, "mayfly.conf");
+    assert_finding(&f, "broker", FINDING_OK, 0, "");
+    assert_finding(&f, "volume group vg0", FINDING_OK, 0, "free");
+    assert_finding(&f, "LVM metadata of vg0", FINDING_OK, 0, "50%");
+    assert_finding(&f, "libvirt hook", FINDING_OK, 0, hook);
+    assert_finding(&f, "key manager local: keys", FINDING_OK, 0, "1 of this host");
+    assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+    assert_string_equal(b->w->violation, "");
+}
+
+static void test_configuration(void **state)
+{
+    struct bench *b = *state;
+    error_set(&lacks.config, -EINVAL, "mayfly.conf:3: nonsense");
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_int_equal(f.n, 1);
+    assert_finding(&f, "configuration", FINDING_FAILED, -EINVAL, "nonsense");
+}
+
+static void test_nothing_configured(void **state)
+{
+    struct bench *b = *state;
+    b->f.config.volume_groups.n = 0;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "configuration", FINDING_FAILED, -EINVAL, "images_volume_group");
+    assert_finding(&f, "broker", FINDING_OK, 0, "");
+    assert_finding(&f, "key manager local: a key", FINDING_WARNING, 0, "none was tried");
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+static void test_encryption_off(void **state)
+{
+    struct bench *b = *state;
+    b->f.config.encryption_enabled = false;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "configuration", FINDING_WARNING, 0, "encryption is off");
+    assert_int_equal(count(&f, FINDING_FAILED), 0);
+}
+
+static void test_no_broker(void **state)
+{
+    struct bench *b = *state;
+    error_set(&lacks.broker, -ENOENT, "mayfly-broker: is not there");
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "broker", FINDING_FAILED, -ENOENT, "is not there");
+    assert_null(find(&f, "volume group vg0"));
+    assert_non_null(find(&f, "libvirt"));
+    assert_finding(&f, "key manager local: a key", FINDING_WARNING, 0, "none was tried");
+    assert_int_equal(count(&f, FINDING_FAILED), 1);
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+static void test_groups(void **state)
+{
+    struct bench *b = *state;
+    b->f.config.volume_groups.n = 2;
+    strcpy(b->f.config.volume_groups.item[1], "vg1");
+    b->w->host.group.complete = false;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "volume group vg0", FINDING_FAILED, -ENODEV, "physical volume");
+    assert_finding(&f, "volume group vg1", FINDING_FAILED, -ENOENT, "not here");
+    assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
+}
+
+static void test_metadata_low(void **state)
+{
+    struct bench *b = *state;
+    b->w->host.group.metadata_free_bytes = b->w->host.group.metadata_size_bytes / 5;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "LVM metadata of vg0", FINDING_WARNING, 0, "19%");
+    assert_int_equal(count(&f, FINDING_FAILED), 0);
+}
+
+static void test_damaged_volume(void **state)
+{
+    struct bench *b = *state;
+    strcpy(b->w->host.damaged[0].vg, "vg0");
+    strcpy(b->w->host.damaged[0].lv, "odd");
+    b->w->host.n_damaged = 1;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "volume vg0/odd", FINDING_WARNING, 0, "left alone");
+}
+
+static void test_no_libvirt(void **state)
+{
+    struct bench *b = *state;
+    error_set(&lacks.virt, -ECONNREFUSED, "libvirt: cannot connect");
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "libvirt", FINDING_FAILED, -ECONNREFUSED, "cannot connect");
+    assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
+}
+
+static void test_hook(void **state)
+{
+    struct bench *b = *state;
+    char path[] = "/tmp/mayfly-hook-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(fchmod(fd, 0644), 0);
+    close(fd);
+    hook = path;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "libvirt hook", FINDING_WARNING, 0, "not executable");
+    unlink(path);
+    _cleanup_findings_ struct findings g = doctor(b);
+    assert_finding(&g, "libvirt hook", FINDING_WARNING, 0, "is not there");
+}
+
+static void test_credentials(void **state)
+{
+    struct bench *b = *state;
+    error_set(&lacks.who, -EPERM, "password: others can read it");
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "credentials", FINDING_FAILED, -EPERM, "others can read it");
+    assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone"); /* which wants none */
+}
+
+static void test_manager_unreachable(void **state)
+{
+    struct bench *b = *state;
+    b->w->keys_unreachable = true;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "key manager local: keys", FINDING_FAILED, -EHOSTUNREACH, "cannot be reached");
+    assert_null(find(&f, "key manager local: a key"));
+}
+
+static void test_managers_in_use(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    strcpy(b->f.config.key_backend, "ephemeral");
+    strcpy(b->w->host.volumes[1].v.key, "vault:1234");
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "key manager ephemeral", FINDING_OK, 0, "in the kernel alone");
+    assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
+    assert_finding(&f, "key manager vault", FINDING_FAILED, -EINVAL, "vault");
+}
+
+/* ------------------------------------------------- managers that have something */
+
+static struct keymgr_ops odd; /* the double's, but for one operation */
+
+static int open_odd(const struct config *c, const struct key_context *who, const char *name,
+                    struct keymgr **ret, struct error *e)
+{
+    int r = fake_keymgr_open(c, who, name, ret, e);
+    if (r < 0)
+        return r;
+    struct keymgr_ops ops = *(*ret)->ops;
+    ops.fetch = odd.fetch ? odd.fetch : ops.fetch;
+    ops.destroy = odd.destroy ? odd.destroy : ops.destroy;
+    ops.diagnose = odd.diagnose;
+    odd = ops;
+    (*ret)->ops = &odd;
+    return 0;
+}
+
+static struct findings doctor_odd(struct bench *b, struct keymgr_ops with)
+{
+    struct findings f = {0};
+    struct error e = ERROR_NONE;
+    bench_again(b);
+    odd = with;
+    b->f.context.open_keymgr = open_odd;
+    assert_ok(instance_doctor(&b->f.context, &lacks, "", hook, &f.all, &f.n, &e), e);
+    return f;
+}
+
+static int fetch_another(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
+{
+    (void)km;
+    if (world_key(fake_world(), id))
+        return secret_random(64, ret, e);
+    return error_set(e, -ENOKEY, "gone");
+}
+
+static int destroy_nothing(struct keymgr *km, const char *id, struct error *e)
+{
+    (void)km, (void)id, (void)e;
+    return 0;
+}
+
+static int destroy_refused(struct keymgr *km, const char *id, struct error *e)
+{
+    (void)km, (void)id;
+    return error_set(e, -EACCES, "not you");
+}
+
+static int diagnose_clock(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
+                          struct error *e)
+{
+    (void)km, (void)e;
+    ret[0] = (struct key_finding){.what = "catalog", .text = "found"};
+    ret[1] = (struct key_finding){.what = "clock", .result = -ETIME, .text = "is behind"};
+    *ret_n = 2;
+    return 0;
+}
+
+static void test_another_key_is_fetched(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_findings_ struct findings f = doctor_odd(b, (struct keymgr_ops){.fetch = fetch_another});
+    assert_finding(&f, "key manager local: a key", FINDING_FAILED, -EKEYREJECTED, "not what was made");
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+/* It stays, so its reference is told. */
+static void assert_left(struct bench *b, const struct findings *f, int errnum, const char *words)
+{
+    char ref[KEY_REF_MAX];
+    assert_int_equal(b->w->host.n_keys, 1);
+    snprintf(ref, sizeof ref, "mayfly key destroy local:%.100s", b->w->host.keys[0].info.id);
+    assert_finding(f, "key manager local: a key", FINDING_FAILED, errnum, ref);
+    assert_finding(f, "key manager local: a key", FINDING_FAILED, errnum, words);
+}
+
+static void test_key_is_not_destroyed(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_findings_ struct findings f = doctor_odd(b, (struct keymgr_ops){.destroy = destroy_nothing});
+    assert_left(b, &f, -EEXIST, "still there");
+    b->w->host.n_keys = 0;
+    _cleanup_findings_ struct findings g = doctor_odd(b, (struct keymgr_ops){.destroy = destroy_refused});
+    assert_left(b, &g, -EACCES, "not you");
+    b->w->host.n_keys = 0;
+    _cleanup_findings_ struct findings h =
+        doctor_odd(b, (struct keymgr_ops){.fetch = fetch_another, .destroy = destroy_refused});
+    assert_left(b, &h, -EKEYREJECTED, "not what was made");
+}
+
+static void test_diagnosis(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_findings_ struct findings f = doctor_odd(b, (struct keymgr_ops){.diagnose = diagnose_clock});
+    assert_finding(&f, "key manager local: catalog", FINDING_OK, 0, "found");
+    assert_finding(&f, "key manager local: clock", FINDING_FAILED, -ETIME, "is behind");
+    assert_null(find(&f, "key manager local: a key"));
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+/* A recover at the same moment leaves the key alone: while one is there, its owner is locked. */
+static int fetch_and_recover(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
+{
+    struct world *w = fake_world();
+    struct world_key *k = world_key(w, id);
+    if (k) {
+        struct broker *other = fake_broker_new(w);
+        assert_int_equal(broker_lock(other, k->info.owner, NULL), -EBUSY);
+        broker_disconnect(other);
+    }
+    return fake_keymgr_find(km->ops->name)->fetch(km, id, ret, e);
+}
+
+static void test_locked(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_findings_ struct findings f = doctor_odd(b, (struct keymgr_ops){.fetch = fetch_and_recover});
+    assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
+}
+
+#define doctor_test(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        doctor_test(test_all_well),
+        doctor_test(test_configuration),
+        doctor_test(test_nothing_configured),
+        doctor_test(test_encryption_off),
+        doctor_test(test_no_broker),
+        doctor_test(test_groups),
+        doctor_test(test_metadata_low),
+        doctor_test(test_damaged_volume),
+        doctor_test(test_no_libvirt),
+        doctor_test(test_hook),
+        doctor_test(test_credentials),
+        doctor_test(test_manager_unreachable),
+        doctor_test(test_managers_in_use),
+        doctor_test(test_another_key_is_fetched),
+        doctor_test(test_key_is_not_destroyed),
+        doctor_test(test_diagnosis),
+        doctor_test(test_locked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
