@@ -106,7 +106,8 @@ static void examine_metadata(struct examination *x, const struct group *g)
 {
     char what[sizeof x->findings->what], room[32];
     snprintf(what, sizeof what, "LVM metadata of %s", g->name);
-    uint64_t percent = g->metadata_size_bytes ? g->metadata_free_bytes * 100 / g->metadata_size_bytes : 0;
+    uint64_t usable = g->metadata_size_bytes / 2; /* LVM writes the next version beside the last one */
+    uint64_t percent = usable ? g->metadata_free_bytes * 100 / usable : 0;
     str_from_bytes(g->metadata_free_bytes, room, sizeof room);
     if (percent < METADATA_LOW_PERCENT)
         examination_warn(x, what,

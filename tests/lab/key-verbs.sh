@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+# mayfly key and mayfly doctor with the key manager local: what they say of each key, what is refused and what is done; all
+# that doctor can find wrong, and that it leaves nothing behind.
+# lab: -d 512M -m 1G -t 500
+. "$SRC/lab/lib.sh"
+. "$SRC/lab/lib-mayfly.sh"
+requires script
+host_up /dev/ubda
+
+# ask EXPRESSION: of the JSON document `d` on standard input, one line a value.
+ask() { python3 -ISc 'import json, sys; d = json.load(sys.stdin); print(*eval(sys.argv[1]), sep="\n")' "$1"; }
+
+# --- key list, key show
+mayfly launch a --root 16M --swap 16M --no-start >/dev/null
+mayfly launch b --count 2 --shared-key --root 16M --no-start >/dev/null
+mayfly launch lost --root 16M --no-start >/dev/null
+a=$(disk_field a root key)
+b=$(disk_field b-1 root key)
+lost=$(disk_field lost root key)
+lv=$(disk_lv lost root)
+lvremove -q -y "${lv#/dev/}" >/dev/null
+virsh -q -c qemu:///system undefine lost
+mayfly key list | tee /tmp/list
+check "list: used by two disks" grep -qE "^$a .* a +instance +512 .* used by 2 volumes$" /tmp/list
+check "  shared by two instances" grep -qE "^$b .* b-1, b-2 +batch .* used by 2 volumes$" /tmp/list
+check "  and one that nobody needs" grep -qE "^$lost .* - +instance .* unused$" /tmp/list
+mayfly key list --json >/tmp/list.json
+check_equal "as JSON: states" "unused used used" "$(ask 'sorted(k["state"] for k in d["keys"])' </tmp/list.json | xargs)"
+check_equal "  of version 1, of which manager" "1 local True" \
+    "$(ask '[d["version"]] + [x for m in d["managers"] for x in (m["name"], m["listed"])]' </tmp/list.json | xargs)"
+check_equal "show by name, as JSON" "$a" "$(mayfly key show a --json | ask '[k["key"] for k in d["keys"]]')"
+mayfly key show "$b" | tee /tmp/show
+check_equal "show by reference, with its disks" 2 "$(grep -cE '^b-[12] +root +ready +closed +vg0/' /tmp/show)"
+refused 4 "mayfly key list" "show of a key that is none" mayfly key show "local:11111111-1111-4111-8111-111111111111"
+refused 4 "mayfly list" "show of an instance that is none" mayfly key show nobody
+refused 1 "key --help" "a command that is none" mayfly key frobnicate
+check_equal "help tells the four" 4 "$(mayfly key --help | grep -cE '^  mayfly key (list|show|destroy|grant)')"
+
+# --- key destroy, key grant
+refused 8 "mayfly delete a " "destroy of a key that disks need" mayfly key destroy "$a"
+refused 8 "mayfly delete b-1 " "  that several need" mayfly key destroy "$b"
+refused 1 "MANAGER:ID" "  of a name" mayfly key destroy a
+refused 1 "knows no users" "grant where no users are known" mayfly key grant a
+lvcreate -q -n odd -L 1M --addtag mayfly=1 vg0 >/dev/null
+world_changed
+refused 8 "damaged tags" "destroy in doubt" mayfly key destroy "$lost"
+check "list tells of the doubt" grep -qE "^$lost .* unused, not for certain$" <(mayfly key list)
+mayfly doctor >/tmp/doctor
+check "  and so does doctor" grep -qE "^warning +volume vg0/odd " /tmp/doctor
+lvremove -q -y vg0/odd >/dev/null
+world_changed
+
+owner=$(ask '[k["owner"] for k in d["keys"] if k["state"] == "unused"]' </tmp/list.json)
+printf 'lock %s\nwait /tmp/go\n' "$owner" |
+    "$BUILD/tests/lab/broker-probe" "$BUILD/src/broker/mayfly-broker" >/tmp/lock &
+holder=$!
+lab_wait 20 grep -q 'lock ok' /tmp/lock
+refused 5 "another mayfly" "destroy while another mayfly works for its owner" mayfly key destroy "$lost"
+touch /tmp/go
+wait $holder
+
+# ask_person ANSWER: what a person at a terminal is asked, and told.
+ask_person() {
+    echo "$1" | script -qec "mayfly key destroy $lost" /tmp/typescript >/dev/null || true
+    cat /tmp/typescript
+}
+check "a person at a terminal is asked" grep -q "Go on?" <(ask_person n)
+check "  and may think better of it" grep -q "nothing was done" /tmp/typescript
+check "  so that it is there" grep -q "^$lost " <(mayfly key list)
+check "destroy" grep -q "destroyed" <(mayfly key destroy --yes "$lost")
+check_fails 1 "it is gone" grep -q "^$lost " <(mayfly key list)
+check "again: nothing to do" grep -q "was gone" <(mayfly key destroy "$lost")
+check_fails 8 "of several each is tried, the first error decides" mayfly key destroy "$lost" "$a" >/tmp/said 2>&1
+check "  and what was done is said" grep -q "^$lost: was gone" /tmp/said
+
+key_file=/var/lib/mayfly/keys/${a#local:}
+mv "$key_file" /tmp/key
+check "a key that a disk misses" grep -qE "^$a .* missing, 2 volumes$" <(mayfly key list)
+mv /tmp/key "$key_file"
+chmod 755 /var/lib/mayfly/keys
+status=0
+mayfly key list >/tmp/list 2>/tmp/err || status=$?
+check_equal "a manager that cannot be asked: the status says so" 2 "$status"
+check "  and a sentence" grep -q "chmod 700" /tmp/err
+check "  behind what the volumes tell" grep -qE "^$a .* unseen, 2 volumes$" /tmp/list
+check_equal "  also as JSON" "False" "$(mayfly key list --json 2>/dev/null | ask '[m["listed"] for m in d["managers"]]')"
+chmod 700 /var/lib/mayfly/keys
+
+# --- doctor
+# doctor STATUS WHAT RESULT PATTERN WORDS: exits with STATUS, and has a line `RESULT PATTERN ... WORDS`.
+keys_before=$(our_keys)
+doctor() {
+    local status=0
+    mayfly doctor >/tmp/doctor 2>/tmp/err || status=$?
+    [ "$status" = "$1" ] || fail "$2: status $status, not $1: $(cat /tmp/doctor /tmp/err)"
+    grep -qE "^$3 +$4 .*$5" /tmp/doctor || fail "$2: '$3 $4 $5' is not in: $(cat /tmp/doctor)"
+    [ "$(our_keys)" = "$keys_before" ] || fail "$2: left a key behind"
+    ok "$2: $(grep -E "^$3 +$4 " /tmp/doctor | head -c 300)"
+}
+doctor 0 "all is well" ok "key manager local: a key" "is gone"
+cat /tmp/doctor
+check_fails 1 "  nothing failed" grep -q ^failed /tmp/doctor
+for line in configuration broker "volume group vg0" "LVM metadata of vg0" "key manager local: folder" \
+    "key manager local: sealing key" "key manager local: keys"; do
+    check "  $line" grep -qE "^ok +$line " /tmp/doctor
+done
+check_equal "as JSON" "1 ok" "$(mayfly doctor --json |
+    ask '[d["version"]] + [f["result"] for f in d["findings"] if f["what"] == "key manager local: a key"]' | xargs)"
+
+hook=/etc/libvirt/hooks/qemu.d/mayfly
+rm -f $hook
+doctor 0 "no hook is a warning" warning "libvirt hook" "is not there"
+mkdir -p ${hook%/*}
+touch $hook
+doctor 0 "nor is one that cannot be run" warning "libvirt hook" "not executable"
+chmod 755 $hook
+doctor 0 "with it" ok "libvirt hook" "is there"
+rm -f $hook
+
+lab_config libvirt.images_volume_group=vg0,vg1
+doctor 4 "a group that is not there" failed "volume group vg1" "not here"
+check "  hides nothing of the rest" grep -qE "^ok +key manager local: a key .*is gone" /tmp/doctor
+lab_config ephemeral_storage_encryption.enabled=false
+doctor 0 "encryption is off" warning configuration "encryption is off"
+lab_config ephemeral_storage_encryption.cipher=caesar-xts-plain64
+doctor 1 "a configuration with a mistake" failed configuration "caesar"
+check_equal "  of which nothing else comes" 2 "$(wc -l </tmp/doctor)"
+lab_config key_manager.backend=ephemeral
+doctor 0 "keys in the kernel alone" ok "key manager ephemeral" "in the kernel"
+check "  those of the former manager are looked at, too" grep -qE "^ok +key manager local: a key " /tmp/doctor
+lab_config
+
+chmod 755 /var/lib/mayfly/keys
+doctor 2 "a key folder that others may look into" failed "key manager local: folder" "chmod 700"
+chmod 700 /var/lib/mayfly/keys
+chown root /var/lib/mayfly/keys
+doctor 2 "a key folder of someone else" failed "key manager local: folder" "belongs to user 0"
+chown mayfly /var/lib/mayfly/keys
+chmod 644 /var/lib/mayfly/keys/seal.key
+doctor 2 "a sealing key that others may read" failed "key manager local: sealing key" "chmod 600|chmod"
+chmod 600 /var/lib/mayfly/keys/seal.key
+cp -p "$key_file" /tmp/key
+echo >>"$key_file"
+doctor 2 "a key that is damaged" failed "key manager local: keys" "restore it"
+cp -p /tmp/key "$key_file"
+lab_stop_libvirtd
+doctor 10 "no libvirt" failed libvirt "systemctl start libvirtd"
+check "  a key is tried all the same" grep -qE "^ok +key manager local: a key " /tmp/doctor
+lab_libvirtd
+
+status=0
+setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nowhere mayfly doctor >/tmp/doctor 2>/dev/null || status=$?
+check_equal "a user without a broker" 4 "$status"
+check "  is told the way" grep -qE "^failed +broker .*mayfly-broker.socket" /tmp/doctor
+check "  and no key is tried, which recover could not tell from a stray" \
+    grep -qE "^warning +key manager local: a key .*none was tried" /tmp/doctor
+
+mayfly delete a b-1 b-2 >/dev/null
+nothing_left
+check "recover has nothing to do" grep -q 'All is in order' <(mayfly recover)
