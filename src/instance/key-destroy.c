@@ -23,7 +23,8 @@ static int find_key(struct keymgr *km, const char *id, struct key_info *ret, boo
     return 0;
 }
 
-/* 0: it is gone. That it is not listed may also mean that it is another's, or that a folder is not mounted. */
+/* 0: it is gone. That it is not listed may also mean that it is another's, or that a folder is not mounted.
+ */
 static int check_gone(struct keymgr *km, const char *ref, const char *id, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;

@@ -88,11 +88,11 @@ struct finding {
 };
 
 /* Looks at all that the other operations need, also when something before it failed, and tries a key of its
- * own out on each key manager in use. `lacks` is what the context came without; `config_files` and `hook_path`
- * are told and looked at. *ret lists what was found (the caller frees it). Fails only where memory ran out. */
+ * own out on each key manager in use. `lacks` is what the context came without; `config_files` and
+ * `hook_path` are told and looked at. *ret lists what was found (the caller frees it). Fails only where
+ * memory ran out. */
 int instance_doctor(const struct context *c, const struct lacks *lacks, const char *config_files,
-                    const char *hook_path, struct finding **ret, size_t *ret_n,
-                    struct error *e) _must_check_;
+                    const char *hook_path, struct finding **ret, size_t *ret_n, struct error *e) _must_check_;
 
 /* Destroys the key MANAGER:ID, which no volume may name. -EUNSAFE: one does, or one may without our seeing
  * it; the sentence has the way out. */

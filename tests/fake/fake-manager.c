@@ -83,11 +83,12 @@ static int fake_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, st
     return 0;
 }
 
-static int fake_grant(struct keymgr *km, const char *id, const char *user, bool allowed, struct error *e)
+static int fake_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
+                      struct error *e)
 {
-    (void)allowed;
     check_text(user ? user : "", KEY_USER_MAX);
     memcpy(fake.last_user, user ? user : "", strlen(user ? user : "") + 1);
+    *ret_changed = allowed;
     return fake_one(km, id, e);
 }
 

@@ -141,6 +141,7 @@ static int diagnose(struct keymgr *km, struct error *e)
 
 static int operate(struct keymgr *km, uint8_t which, struct error *e)
 {
+    bool changed = false;
     switch (which % 6) {
     case 0:
         return create(km, e);
@@ -151,7 +152,7 @@ static int operate(struct keymgr *km, uint8_t which, struct error *e)
     case 3:
         return diagnose(km, e);
     case 4:
-        return keymgr_grant(km, "1", NULL, true, e);
+        return keymgr_grant(km, "1", NULL, true, &changed, e);
     default:
         return keymgr_destroy(km, "1", e);
     }

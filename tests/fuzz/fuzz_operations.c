@@ -242,6 +242,7 @@ static int diagnose(struct keymgr *km, struct error *e)
 static int operate(char letter, struct error *e)
 {
     _cleanup_keymgr_ struct keymgr *km = open_manager(letter == 'o');
+    bool changed = false;
     switch (letter) {
     case 'c':
     case 'o':
@@ -256,7 +257,7 @@ static int operate(char letter, struct error *e)
         return keymgr_destroy(km, ID, e);
     case 'g':
     case 'r':
-        return keymgr_grant(km, ID, NULL, letter == 'g', e);
+        return keymgr_grant(km, ID, NULL, letter == 'g', &changed, e);
     default:
         return diagnose(km, e);
     }

@@ -503,13 +503,14 @@ static void what_is_too_long(void **state)
 {
     (void)state;
     char id[KEY_ID_MAX + 1];
+    bool changed = false;
     struct error e = ERROR_NONE;
     memset(id, 'i', sizeof id);
     id[KEY_ID_MAX] = '\0';
     _cleanup_keymgr_ struct keymgr *km = with(empty_list);
     assert_error(keymgr_destroy(km, id, &e), -EINVAL, e);
     e = ERROR_NONE;
-    assert_error(keymgr_grant(km, "1", id, true, &e), -EINVAL, e);
+    assert_error(keymgr_grant(km, "1", id, true, &changed, &e), -EINVAL, e);
     assert_int_equal(started, 0);
     id[KEY_ID_MAX - 1] = '\0';
     e = ERROR_NONE;

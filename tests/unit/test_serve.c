@@ -334,6 +334,25 @@ static void texts_without_ends(void **state)
     end(&t);
 }
 
+static void granting_says_whether_it_changed(void **state)
+{
+    (void)state;
+    struct talk t;
+    struct agent_answer a;
+    begin(&t);
+    open_manager(&t);
+    for (uint8_t allowed = 0; allowed < 2; allowed++)
+        ask(&t, (struct agent_request){.op = AGENT_GRANT, .id = "1", .allowed = allowed}, -1);
+    assert_ends(&t, 0);
+    assert_answer(&t, 0);
+    for (uint8_t allowed = 0; allowed < 2; allowed++) {
+        fd_close(next_answer(&t, &a));
+        assert_int_equal(a.errnum, 0);
+        assert_int_equal(a.n, allowed); /* so the double says */
+    }
+    end(&t);
+}
+
 static int file_of(const struct key_info want[], size_t n)
 {
     int fd = -1;
@@ -467,6 +486,7 @@ int main(void)
         cmocka_unit_test(wrong_gifts),
         cmocka_unit_test(wrong_requests),
         cmocka_unit_test(texts_without_ends),
+        cmocka_unit_test(granting_says_whether_it_changed),
         cmocka_unit_test(wrong_wants),
         cmocka_unit_test(wants_that_cannot_be),
         cmocka_unit_test(what_is_answered),
