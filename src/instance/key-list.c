@@ -112,6 +112,8 @@ static int ask(struct key_list *l, const struct context *c, struct key_source *s
     struct keymgr *km = NULL;
     _cleanup_free_ struct key_info *keys = NULL;
     size_t n = 0;
+    if (s->ops && !s->ops->durable)
+        return 0;
     int r = context_keymgr(c, s->name, &km, &s->error);
     if (r == 0)
         r = keymgr_list(km, &keys, &n, &s->error);

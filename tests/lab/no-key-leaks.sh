@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # No key in argv, environment, log, JSON, key file or table: everything that mayfly says, and everything that it starts, is
-# recorded during a launch, a start, a show and a failed open, and searched for the volume key, raw, in hex and in base64.
+# recorded during a launch, a start, a show, what is said of its key, a doctor and a failed open, and searched for the volume key, raw, in hex and in base64.
 # lab: -d 512M -m 1G -t 300
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
@@ -17,6 +17,9 @@ run() {
 }
 run launch mayfly -v -v launch x --root 16M --ephemeral 16M --swap 16M --memory 64M --json
 run show mayfly -v -v show x --json
+run key-list mayfly -v -v key list --json
+run key-show mayfly -v -v key show x
+run doctor mayfly -v -v doctor
 run stop mayfly -v -v stop x --timeout 0 --force
 run start mayfly -v -v start x
 dmsetup table --showkeys >$record/table
