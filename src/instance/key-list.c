@@ -100,6 +100,7 @@ static int add_listed(struct key_list *l, const char *manager, struct key_info *
         if (!k)
             return error_memory(e);
         k->info = keys[i];
+        k->listed = true;
         k->state = KEY_UNUSED;
         snprintf(k->ref, sizeof k->ref, "%.24s:%.159s", manager, keys[i].id);
     }

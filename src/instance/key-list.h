@@ -23,6 +23,7 @@ const char *key_state_name(enum key_state state); /* "used", ... */
 struct key_entry {
     char ref[KEY_REF_MAX]; /* MANAGER:ID, as in a volume's tag */
     struct key_info info;  /* owner "", bits and created_sec 0: not known */
+    bool listed;           /* by its manager */
     enum key_state state;
     const char *doubt;             /* of an unused one: why a volume may name it all the same; NULL */
     const struct volume **volumes; /* that name it, into the inventory */

@@ -112,11 +112,12 @@ static int lock_all(struct recovery *r, const struct model *before, struct error
         if (map_instance(map, uuid) && model_find(before, uuid, &known, NULL) < 0)
             result = lock(r, uuid, object, e);
     }
-    for (size_t i = 0; result == 0 && i < r->n_keys; i++) {
+    for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
+        const struct key_entry *k = &r->keys->keys[i];
         const struct instance *known = NULL;
-        snprintf(object, sizeof object, "key %.120s", r->keys[i].ref);
-        if (model_find(before, r->keys[i].info.owner, &known, NULL) < 0)
-            result = lock(r, r->keys[i].info.owner, object, e);
+        snprintf(object, sizeof object, "key %.120s", k->ref);
+        if (k->listed && model_find(before, k->info.owner, &known, NULL) < 0)
+            result = lock(r, k->info.owner, object, e);
     }
     return result;
 }
@@ -176,8 +177,7 @@ int instance_recover(const struct context *c, bool dry_run, struct recovered **r
 
     model_free(r.model);
     free(r.held);
-    free(r.keys);
-    free(r.managers);
+    key_list_free(r.keys);
     if (result < 0) {
         free(r.done);
         return result;

@@ -2,13 +2,8 @@
 /* One run of recover; private to recover*.c. */
 #pragma once
 
+#include "instance/key-list.h"
 #include "instance/operations.h"
-
-/* A key that a manager lists. */
-struct listed_key {
-    char ref[KEY_REF_MAX]; /* as in a volume's tag */
-    struct key_info info;
-};
 
 struct recovery {
     struct context context; /* the caller's, without libvirt where that cannot be asked */
@@ -17,10 +12,8 @@ struct recovery {
 
     char (*held)[UUID_TEXT]; /* locks, of instances and of owners of keys */
     size_t n_held;
-    struct listed_key *keys; /* as listed before the locks were taken */
-    size_t n_keys;
-    char (*managers)[KEY_ID_MAX]; /* that could be listed, whole */
-    size_t n_managers;
+    struct key_list *keys; /* as listed before the locks were taken; not for its volumes, which were a model's
+                              that is gone */
 
     struct recovered *done;
     size_t n_done;
