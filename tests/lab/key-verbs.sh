@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# mayfly key and mayfly doctor with the key manager local: what they say of each key, what is refused and what is done; all
-# that doctor can find wrong, and that it leaves nothing behind.
+# mayfly key with the key manager local: what it says of each key, what is refused and what is done.
 # lab: -d 512M -m 1G -t 500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
@@ -45,8 +44,6 @@ lvcreate -q -n odd -L 1M --addtag mayfly=1 vg0 >/dev/null
 world_changed
 refused 8 "damaged tags" "destroy in doubt" mayfly key destroy "$lost"
 check "list tells of the doubt" grep -qE "^$lost .* unused, not for certain$" <(mayfly key list)
-mayfly doctor >/tmp/doctor
-check "  and so does doctor" grep -qE "^warning +volume vg0/odd " /tmp/doctor
 lvremove -q -y vg0/odd >/dev/null
 world_changed
 
@@ -85,75 +82,6 @@ check "  and a sentence" grep -q "chmod 700" /tmp/err
 check "  behind what the volumes tell" grep -qE "^$a .* unseen, 2 volumes$" /tmp/list
 check_equal "  also as JSON" "False" "$(mayfly key list --json 2>/dev/null | ask '[m["listed"] for m in d["managers"]]')"
 chmod 700 /var/lib/mayfly/keys
-
-# --- doctor
-# doctor STATUS WHAT RESULT PATTERN WORDS: exits with STATUS, and has a line `RESULT PATTERN ... WORDS`.
-keys_before=$(our_keys)
-doctor() {
-    local status=0
-    mayfly doctor >/tmp/doctor 2>/tmp/err || status=$?
-    [ "$status" = "$1" ] || fail "$2: status $status, not $1: $(cat /tmp/doctor /tmp/err)"
-    grep -qE "^$3 +$4 .*$5" /tmp/doctor || fail "$2: '$3 $4 $5' is not in: $(cat /tmp/doctor)"
-    [ "$(our_keys)" = "$keys_before" ] || fail "$2: left a key behind"
-    ok "$2: $(grep -E "^$3 +$4 " /tmp/doctor | head -c 300)"
-}
-doctor 0 "all is well" ok "key manager local: a key" "is gone"
-cat /tmp/doctor
-check_fails 1 "  nothing failed" grep -q ^failed /tmp/doctor
-for line in configuration broker "volume group vg0" "LVM metadata of vg0" "key manager local: folder" \
-    "key manager local: sealing key" "key manager local: keys"; do
-    check "  $line" grep -qE "^ok +$line " /tmp/doctor
-done
-check_equal "as JSON" "1 ok" "$(mayfly doctor --json |
-    ask '[d["version"]] + [f["result"] for f in d["findings"] if f["what"] == "key manager local: a key"]' | xargs)"
-
-hook=/etc/libvirt/hooks/qemu.d/mayfly
-rm -f $hook
-doctor 0 "no hook is a warning" warning "libvirt hook" "is not there"
-mkdir -p ${hook%/*}
-touch $hook
-doctor 0 "nor is one that cannot be run" warning "libvirt hook" "not executable"
-chmod 755 $hook
-doctor 0 "with it" ok "libvirt hook" "is there"
-rm -f $hook
-
-lab_config libvirt.images_volume_group=vg0,vg1
-doctor 4 "a group that is not there" failed "volume group vg1" "not here"
-check "  hides nothing of the rest" grep -qE "^ok +key manager local: a key .*is gone" /tmp/doctor
-lab_config ephemeral_storage_encryption.enabled=false
-doctor 0 "encryption is off" warning configuration "encryption is off"
-lab_config ephemeral_storage_encryption.cipher=caesar-xts-plain64
-doctor 1 "a configuration with a mistake" failed configuration "caesar"
-check_equal "  of which nothing else comes" 2 "$(wc -l </tmp/doctor)"
-lab_config key_manager.backend=ephemeral
-doctor 0 "keys in the kernel alone" ok "key manager ephemeral" "in the kernel"
-check "  those of the former manager are looked at, too" grep -qE "^ok +key manager local: a key " /tmp/doctor
-lab_config
-
-chmod 755 /var/lib/mayfly/keys
-doctor 2 "a key folder that others may look into" failed "key manager local: folder" "chmod 700"
-chmod 700 /var/lib/mayfly/keys
-chown root /var/lib/mayfly/keys
-doctor 2 "a key folder of someone else" failed "key manager local: folder" "belongs to user 0"
-chown mayfly /var/lib/mayfly/keys
-chmod 644 /var/lib/mayfly/keys/seal.key
-doctor 2 "a sealing key that others may read" failed "key manager local: sealing key" "chmod 600|chmod"
-chmod 600 /var/lib/mayfly/keys/seal.key
-cp -p "$key_file" /tmp/key
-echo >>"$key_file"
-doctor 2 "a key that is damaged" failed "key manager local: keys" "restore it"
-cp -p /tmp/key "$key_file"
-lab_stop_libvirtd
-doctor 10 "no libvirt" failed libvirt "systemctl start libvirtd"
-check "  a key is tried all the same" grep -qE "^ok +key manager local: a key " /tmp/doctor
-lab_libvirtd
-
-status=0
-setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nowhere mayfly doctor >/tmp/doctor 2>/dev/null || status=$?
-check_equal "a user without a broker" 4 "$status"
-check "  is told the way" grep -qE "^failed +broker .*mayfly-broker.socket" /tmp/doctor
-check "  and no key is tried, which recover could not tell from a stray" \
-    grep -qE "^warning +key manager local: a key .*none was tried" /tmp/doctor
 
 mayfly delete a b-1 b-2 >/dev/null
 nothing_left

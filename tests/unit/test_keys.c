@@ -16,7 +16,7 @@ static struct listing list_keys(struct bench *b)
 {
     struct listing x = {0};
     struct error e = ERROR_NONE;
-    bench_again(b);
+    fake_again(&b->f);
     assert_ok(model_load(&b->f.context, &x.m, &e), e);
     assert_ok(key_list_load(&b->f.context, x.m->inventory, &x.l, &e), e);
     return x;
@@ -149,7 +149,7 @@ static void test_managers_in_use(void **state)
 static int destroy(struct bench *b, const char *ref, bool *ret_changed, struct error *e)
 {
     *e = ERROR_NONE;
-    bench_again(b);
+    fake_again(&b->f);
     return key_destroy(&b->f.context, ref, ret_changed, e);
 }
 
@@ -226,7 +226,7 @@ static void test_destroy_of_a_launch_at_work(void **state)
     bench_make(b, "t", true);
     lose_volumes(b);
     ref_of(b, 0, ref);
-    bench_again(b);
+    fake_again(&b->f);
     struct broker *other = fake_broker_new(b->w);
     assert_ok(broker_lock(other, b->w->host.keys[0].info.owner, &e), e);
     assert_refused(b, ref, -EBUSY, "another mayfly");
@@ -287,7 +287,7 @@ static void test_grant(void **state)
     bool changed = false;
     char ref[KEY_REF_MAX];
     bench_make(b, "t", true); /* two disks, one key */
-    bench_again(b);
+    fake_again(&b->f);
     b->f.context.open_keymgr = open_granting;
     memset(&granted, 0, sizeof granted);
     assert_ok(key_grant(&b->f.context, "t", NULL, true, &changed, &e), e);
