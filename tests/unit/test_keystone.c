@@ -60,7 +60,7 @@ static void what_is_no_token(void **state)
         TOKEN("\"user\":{\"id\":\"0123456789012345678901234567890123456789012345678901234567890123x5\"}"),
         TOKEN(USER) "x",
         TOKEN(USER) "{}",
-        "{\"token\":{" USER,
+        ("{\"token\":{" USER),
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct error e = ERROR_NONE;
