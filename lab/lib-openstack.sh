@@ -79,3 +79,17 @@ key_id() { # NAME: that of the instance's key, in Barbican
     ref=$(disk_field "$1" root key)
     echo "${ref#barbican:}"
 }
+
+# check_kept NAME BITS: the instance's secret as Barbican itself tells of it, where the configuration has host_access = read.
+check_kept() {
+    local id uuid
+    id=$(key_id "$1")
+    uuid=$(virsh -q -c qemu:///system domuuid "$1" | tr -d ' \n')
+    check "$1: its secret is named, and has $2 bits" \
+        grep -qxE "$id mayfly/lab-[0-9a-f]{8}/vg0/instance/$uuid $2" <(our_keys)
+    check_equal "  the host may read it, and the instance is its consumer" \
+        "status 200 200 200
+bytes $(($2 / 8))
+reader $COMPUTE_ID
+consumer mayfly instance $uuid" "$(openstack api show alice "$id")"
+}
