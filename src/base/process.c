@@ -9,9 +9,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +50,47 @@ int process_wait(pid_t pid, unsigned deadline_msec)
         if (errno != EINTR)
             return -errno;
     return ready == 0 ? -ETIMEDOUT : status;
+}
+
+/* posix_spawn rather than fork, which would copy the page tables of all that libvirt brings along. */
+static int spawn_on(int socket, const char *const argv[], pid_t *ret_pid)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    int r = posix_spawn_file_actions_init(&files);
+    if (r != 0)
+        return -r;
+    if ((r = posix_spawnattr_init(&attributes)) != 0) {
+        posix_spawn_file_actions_destroy(&files);
+        return -r;
+    }
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+    if ((r = posix_spawn_file_actions_adddup2(&files, socket, STDIN_FILENO)) == 0 &&
+        (r = posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO)) == 0 &&
+        (r = posix_spawn_file_actions_addclosefrom_np(&files, 3)) == 0)
+        r = posix_spawn(ret_pid, argv[0], &files, &attributes, (char *const *)argv,
+                        (char *const *)process_environment);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    return -r;
+}
+
+int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid, struct error *e)
+{
+    int ends[2];
+    if (access(argv[0], X_OK) < 0)
+        return error_set(e, errno, "%s: cannot be run: %m; install Mayfly wholly", argv[0]);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return error_set(e, errno, "%s: cannot be connected: %m", argv[0]);
+    _cleanup_close_ int ours = ends[0], theirs = ends[1];
+    int r = spawn_on(theirs, argv, ret_pid);
+    if (r < 0)
+        return error_set(e, r, "%s: cannot be started: %s", argv[0], strerror(-r));
+    *ret_socket = TAKE_FD(ours);
+    return 0;
 }
 
 void process_exec(const char *const argv[], const char *const environment[])

@@ -22,6 +22,13 @@ int process_run(const char *const argv[], unsigned deadline_sec, char **ret_outp
 int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec, char **ret_output,
                    struct error *e) _must_check_;
 
+/* Starts a program of ours, argv[0] being its path, with one end of a pair of sockets (AF_UNIX,
+ * SOCK_SEQPACKET) as its standard input and our standard error for both outputs; the other end is
+ * *ret_socket. It has a session of its own, so that Ctrl-C does not end it in the middle of its work, and
+ * nothing else of ours. Whoever gets it ends it: process_wait(). */
+int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid,
+                       struct error *e) _must_check_;
+
 /* In a child between fork and exec: becomes argv[0], looked up as process_run() does; else exits with 127. */
 _noreturn_ void process_exec(const char *const argv[], const char *const environment[]);
 
