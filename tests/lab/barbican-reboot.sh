@@ -45,7 +45,7 @@ boot '
     check_equal "  closes it" "" "$(our_maps)"
 
     check_fails 1 "virsh start of what the host may not read" virsh start private 2>/tmp/err
-    check "  virsh says why, and the way out: $(tail -n 1 /tmp/err)" grep -q "403.*mayfly start private" /tmp/err
+    check "  virsh says why, and the way out: $(grep -o "instance private.*" /tmp/err)" grep -q "403.*mayfly start private" /tmp/err
     check_equal "  nothing is open" "" "$(our_maps)"
     check "mayfly start, by alice" as alice mayfly start private
     check_equal "  it runs" running "$(state_of private)"
