@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The guest of the lab under plain QEMU: boots by the BIOS, finds its disks by what is on
 # them, marks and reads them, formats nothing on its own, obeys the power button.
-# lab: -m 1G -t 240
+# lab: -m 1G -t 720
 . "$SRC/lab/lib.sh"
 image=$SRC/build/lab/guest.qcow2
 requires qemu-system-x86_64 qemu-img mkfs.xfs mkfs.fat "$SRC/lab/guest/build"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # kill -TERM, Ctrl-C and kill -9 in the middle of a launch: undone, and said by the exit status; after kill -9, by recover.
-# lab: -d 2G -m 1G -t 400
+# lab: -d 2G -m 1G -t 1200
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda
