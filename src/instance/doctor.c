@@ -142,8 +142,7 @@ static void examine_damaged(struct examination *x, const struct damaged_volume *
 {
     char what[sizeof x->findings->what];
     snprintf(what, sizeof what, "volume %.30s/%.60s", d->vg, d->lv);
-    examination_warn(x, what, "says that it is Mayfly's, but is left alone: %.400s; see mayfly-tags(7)",
-                     d->reason.text);
+    examination_warn(x, what, "says that it is Mayfly's, but is left alone: %.400s", d->reason.text);
 }
 
 static void examine_groups(struct examination *x)

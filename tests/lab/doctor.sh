@@ -75,7 +75,7 @@ chmod 755 /var/lib/mayfly/keys
 doctor 2 "a key folder that others may look into" failed "key manager local: folder" "chmod 700"
 chmod 700 /var/lib/mayfly/keys
 chown root /var/lib/mayfly/keys
-doctor 2 "a key folder of someone else" failed "key manager local: folder" "belongs to user 0"
+doctor 2 "a key folder of someone else" failed "key manager local: folder" "cannot be opened: Permission denied"
 chown mayfly /var/lib/mayfly/keys
 chmod 644 /var/lib/mayfly/keys/seal.key
 doctor 2 "a sealing key that others may read" failed "key manager local: sealing key" "chmod"
