@@ -73,10 +73,10 @@ static int take(const struct context *c, const char *uuid, struct model **ret_mo
     for (;;) {
         struct error why = ERROR_NONE;
         bool open = false;
+        *ret_model = model_free(*ret_model); /* of the last look */
         int r = model_lock(c, uuid, ret_model, ret, &why);
         if (r != -EBUSY)
             return r < 0 ? error_set(e, r, "%s", why.text) : 0;
-        *ret_model = model_free(*ret_model);
         r = look_unlocked(c, uuid, ret_model, &open, e);
         if (r < 0 || open)
             return r;
