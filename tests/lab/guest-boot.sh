@@ -51,7 +51,7 @@ boot() {
 answer() {
     local line
     : >log
-    while IFS= read -t 60 -r line <&4; do
+    while IFS= read -t 400 -r line <&4; do
         line=${line%$'\r'}
         printf '%s\n' "$line" >>log
         [[ ! $line =~ ^MAYFLY-GUEST\ $1$ ]] || return 0
@@ -74,11 +74,11 @@ gone() {
     ! kill -0 "$guest" 2>/dev/null
 }
 
-# The button is pressed; within 10 s (all is emulated twice) QEMU is gone.
+# The button is pressed; within a minute (all is emulated twice) QEMU is gone.
 press_power_button() {
     printf 'system_powerdown\n' >monitor.in
     cat <&4 >log &
-    lab_wait 10 gone || fail 'the power button is ignored'
+    lab_wait 60 gone || fail 'the power button is ignored'
     wait "$guest" || fail "QEMU gave $?"
     ok 'the power button ends the guest'
 }

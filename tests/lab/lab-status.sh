@@ -38,10 +38,12 @@ ends 125 "the kernel died" "a kernel that does not come up" -k init=/no/such/ini
 ends 125 "no such file" "a disk that is not there" -d "$job/none" -- true
 ends 125 "no command" "no command"
 
-"${lab[@]}" -- sh -c 'echo early; sleep 5' >"$job/out" &
+rm -f "$job/job/seen"
+"${lab[@]}" -- sh -c 'echo early; until [ -e "$LAB_JOB/seen" ]; do sleep 0.1; done' >"$job/out" &
 pid=$!
-check "output is seen while the command runs" lab_wait 4 grep -q early "$job/out"
+check "output is seen while the command runs" lab_wait 60 grep -q early "$job/out"
 check "  the command still runs" kill -0 "$pid"
+touch "$job/job/seen"
 wait "$pid"
 
 cd "$job" || exit

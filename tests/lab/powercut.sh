@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# 20 power cuts at random moments of a launch of four: after boot and recover no volume, map, key or domain is left that
+# 8 power cuts at random moments of a launch of four: after boot and recover no volume, map, key or domain is left that
 # shouldn't be, and an instance that was ready before has its data. The moments come from a fixed seed.
-# host: -t 1500
+# host: -t 3000
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 
-cuts=${POWERCUTS:-20} seed=${POWERCUT_SEED:-2014}
+cuts=${POWERCUTS:-8} seed=${POWERCUT_SEED:-2014}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 truncate -s 1G "$work/disk"
