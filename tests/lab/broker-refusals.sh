@@ -57,11 +57,14 @@ close
 remove" "ok open EBADE close EBADE remove EBADE"
 dmsetup remove "${a}_disk-dmcrypt"
 
-rm -f /tmp/go
-(echo "lock $a" && sleep 3) | "$probe" "$broker" >/dev/null &
-lab_wait 10 grep -q OFDLCK /proc/locks
+mkfifo /tmp/hold
+"$probe" "$broker" </tmp/hold >/tmp/held 2>&1 &
+exec 3>/tmp/hold
+echo "lock $a" >&3
+lab_wait 60 grep -qx 'lock ok' /tmp/held || fail "the lock was not had: $(cat /tmp/held)"
 talk "the lock is another's" "lock $a" "lock EBUSY"
 check "the sentence names it" grep -q "$a: another mayfly works on it" /tmp/sentences
+exec 3>&-
 wait
 talk "until that one is gone" "lock $a" "ok"
 
