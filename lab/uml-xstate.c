@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lets User-Mode Linux 6.1 run on processors with AMX. lab/run compiles and preloads it there.
  *
- * That kernel keeps a process's extended registers in a buffer of 2696 bytes, which ends before AMX's. To read as much
- * through ptrace is allowed; to write less than the whole is EFAULT, upon which the kernel dies ("ptrace set fp regs
- * failed"). So what it writes is filled up to the whole here. AMX itself then has its initial state, which is what it
- * always has: UML offers no way to ask for its use (arch_prctl, ARCH_REQ_XCOMP_PERM).
+ * That kernel keeps a process's extended registers in a buffer of 2696 bytes, which ends before AMX's. To
+ * read as much through ptrace is allowed; to write less than the whole is EFAULT, upon which the kernel dies
+ * ("ptrace set fp regs failed"). So what it writes is filled up to the whole here. AMX itself then has its
+ * initial state, which is what it always has: UML offers no way to ask for its use (arch_prctl,
+ * ARCH_REQ_XCOMP_PERM).
  *
- * The format is XSAVE's (Intel SDM 1, 13.4): XSTATE_BV, the set of the components that are there, at byte 512.
+ * The format is XSAVE's (Intel SDM 1, 13.4): XSTATE_BV, the set of the components that are there, at byte
+ * 512.
  */
 #define _GNU_SOURCE
 #include <elf.h>
