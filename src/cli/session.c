@@ -8,6 +8,7 @@
 #include "build-config.h"
 #include "cli/privileges.h"
 #include "cli/signals.h"
+#include "instance/model.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -84,6 +85,7 @@ static void make_context(struct session *s, const struct globals *g)
         .managers = &s->managers,
         .import = image_import,
         .reporter = &s->progress.reporter,
+        .lock_wait_msec = LOCK_WAIT_MSEC,
         .stopped = signals_stopped,
     };
 }

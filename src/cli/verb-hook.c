@@ -47,6 +47,7 @@ static int act(struct globals *g, enum moment moment, const char *xml, struct er
         r = hook_domain_read(xml, &domain, e);
     if (r < 0)
         return r;
+    s->context.lock_wait_msec = 0; /* the hook has its own way of waiting: see instance/hook.c */
     return moment == MOMENT_PREPARE ? instance_hook_prepare(&s->context, &domain, e)
                                     : instance_hook_release(&s->context, domain.uuid, e);
 }

@@ -36,6 +36,9 @@ struct context {
 
     const struct reporter *reporter;
 
+    /* How long to wait for an instance that another works on. Most do so for a moment: recover has all. */
+    unsigned lock_wait_msec;
+
     /* Has the user asked to stop (SIGINT, SIGTERM)? Looked at between steps and while an image is written. */
     bool (*stopped)(void);
 };

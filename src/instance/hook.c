@@ -14,9 +14,6 @@
 
 #include <sys/stat.h>
 
-#define LOCK_WAIT_MSEC 20000
-#define LOCK_POLL_MSEC 200
-
 /* ---------------------------------------------------------------------------------------------- prepare */
 
 /* The device number of a block device; 0: there is none at this path. */

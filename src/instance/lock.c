@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a verb takes hold of one instance: what was seen before the lock may have changed until it is held, so
  * it is looked at again. */
+#include "base/clock.h"
 #include "instance/model.h"
 
 #define LOOKS_MAX 4 /* until the name stands still */
@@ -24,6 +25,18 @@ static int guess_uuid(const struct context *c, const char *name_or_uuid, char uu
     return r < 0 ? r : str_copy(uuid, UUID_TEXT, i->uuid);
 }
 
+static int lock_patiently(const struct context *c, const char *uuid, struct error *e)
+{
+    uint64_t end = clock_msec() + c->lock_wait_msec;
+    for (;;) {
+        struct error why = ERROR_NONE;
+        int r = broker_lock(c->broker, uuid, &why);
+        if (r != -EBUSY || clock_msec() >= end || (c->stopped && c->stopped()))
+            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_MSEC * 1000000L}, NULL);
+    }
+}
+
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e)
 {
@@ -33,7 +46,7 @@ int model_lock(const struct context *c, const char *name_or_uuid, struct model *
         _cleanup_model_ struct model *m = NULL;
         const struct instance *i = NULL;
 
-        r = broker_lock(c->broker, uuid, e);
+        r = lock_patiently(c, uuid, e);
         if (r < 0)
             error_prefix(e, "instance %s: ", name_or_uuid);
         if (r == 0)

@@ -49,8 +49,12 @@ const struct domain *model_domain_of(const struct model *m, const char *uuid);
 /* Is there a volume of this instance whose tags cannot be believed? */
 bool model_damaged(const struct model *m, const char *uuid);
 
+#define LOCK_WAIT_MSEC 20000 /* for an instance that another has; then -EBUSY */
+#define LOCK_POLL_MSEC 200
+
 /* The instance as it is under its lock, which the broker's connection holds from here on: nobody else changes
- * it. *ret points into *ret_model. As model_find(), and -EBUSY. */
+ * it. *ret points into *ret_model. As model_find(), and -EBUSY
+ * if another has it for longer than c->lock_wait_msec. */
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e) _must_check_;
 

@@ -92,6 +92,42 @@ static void test_find(void **state)
     assert_non_null(strstr(e.text, "several"));
 }
 
+static struct broker *holder;
+
+static bool lets_go(void)
+{
+    broker_disconnect(holder);
+    holder = NULL;
+    return false;
+}
+
+static bool stops(void)
+{
+    return true;
+}
+
+static void test_lock_waits(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error e = ERROR_NONE;
+
+    bench_make(b, "a", true);
+    fake_again(&b->f);
+    holder = fake_broker_new(b->w);
+    assert_ok(broker_lock(holder, b->w->host.volumes[0].v.instance, &e), e);
+    b->f.context.lock_wait_msec = LOCK_WAIT_MSEC;
+
+    b->f.context.stopped = stops;
+    assert_error(model_lock(&b->f.context, "a", &m, &i, &e), -EBUSY, e);
+
+    b->f.context.stopped = lets_go;
+    e = ERROR_NONE;
+    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    assert_null(holder);
+}
+
 static void test_lock(void **state)
 {
     struct bench *b = *state;
@@ -150,6 +186,7 @@ int main(void)
         bench_test(test_order_and_volumes),
         bench_test(test_find),
         bench_test(test_lock),
+        bench_test(test_lock_waits),
         bench_test(test_not_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
