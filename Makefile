@@ -3,7 +3,7 @@
 # lab runs), build-clang, build-fuzz.
 BUILD = build
 
-.PHONY: all demo test check fuzz bench install clean
+.PHONY: all demo test torture check fuzz bench install clean
 
 all:
 	@tools/packages build
@@ -17,6 +17,10 @@ demo:
 test:
 	@tools/packages build test
 	@tests/run
+
+torture:
+	@tools/packages build test
+	@tests/torture
 
 check:
 	@tools/packages build test

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# kill -TERM, Ctrl-C and kill -9 in the middle of a launch: undone, and said by the exit status; after kill -9, by recover.
+# kill -TERM, Ctrl-C and kill -9 in the middle of a launch with an image: undone, and said by the exit status; after kill
+# -9, by recover. killed.sh does more of the last.
 # lab: -d 2G -m 1G -t 1200
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
@@ -21,13 +22,13 @@ interrupt() { # SIGNAL STATUS LINE
 for line in 'step lock' 'step create 3 keys' 'step create volume' 'step write image' 'progress 67108864' \
     'step format' 'step define'; do
     interrupt TERM 143 "$line"
+done
+for line in 'step create volume' 'progress 67108864'; do
     interrupt INT 130 "$line"
 done
 
-for line in 'step create volume' 'progress 67108864' 'step define'; do
-    until_progress "$line" "${launch[@]}"
-    kill -KILL "$pid"
-    wait "$pid" || true
-    lab_wait 30 recovered
-    nothing_left
-done
+until_progress 'progress 67108864' "${launch[@]}"
+kill -KILL "$pid"
+wait "$pid" || true
+lab_wait 60 recovered
+nothing_left

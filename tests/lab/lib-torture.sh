@@ -1,0 +1,131 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What the tests share that interrupt Mayfly at random moments: four instances to which random things happen, a ledger of
+# what must be there whatever comes between, and a look at whether it is. To be sourced behind lab/lib-mayfly.sh.
+#
+# The ledger has a file for each instance that may be there, one line:
+#   making              a launch was begun
+#   going               a delete was begun
+#   kept MARK [MARK]    launched for certain, and the first block of its eph0 has this mark, or the one or the other
+# It is on a disk before the next thing is begun.
+ledger=${ledger:-/tmp/ledger}
+mkdir -p "$ledger"
+torture_names=(t-1 t-2 t-3 t-4)
+marks=0
+
+entry() { cat "$ledger/$1" 2>/dev/null || true; }
+note() { # NAME LINE
+    echo "$2" >"$ledger/.new"
+    sync "$ledger/.new"
+    mv "$ledger/.new" "$ledger/$1"
+    sync "$ledger"
+}
+forget() {
+    rm -f "$ledger/$1"
+    sync "$ledger"
+}
+is_kept() { [[ $(entry "$1") == kept* ]]; }
+
+# One block, so that a power cut leaves the old mark or the new one.
+block() { repeat "MAYFLY-PLAINTEXT $1" 4096; }
+read_mark() { # NAME: that of an open instance
+    dd if="$(disk_device "$1" eph0)" bs=4096 count=1 iflag=direct status=none | sed -n '1s/^MAYFLY-PLAINTEXT //p' | tr -d '\0'
+}
+write_mark() { # NAME: a new mark, on an instance that is open
+    local mark=$RANDOM-$((marks += 1)) old
+    old=$(entry "$1")
+    [[ $old == kept* ]] || old=kept
+    note "$1" "kept $mark${old#kept}"
+    block "$mark" | dd of="$(disk_device "$1" eph0)" bs=4096 oflag=direct conv=fsync iflag=fullblock status=none
+    note "$1" "kept $mark"
+}
+
+launched() { # NAME...: they are whole; each gets its first mark
+    local name
+    mayfly open "$@"
+    for name; do write_mark "$name"; done
+    mayfly close "$@"
+}
+
+do_launch_all() {
+    local name
+    for name in "${torture_names[@]}"; do note "$name" making; done
+    mayfly launch t --count ${#torture_names[@]} --root 16M --ephemeral 16M --swap 16M --memory 64M --no-start
+    launched "${torture_names[@]}"
+}
+do_launch() {
+    note "$1" making
+    mayfly launch "$1" --root 16M --ephemeral 16M --swap 16M --memory 64M --no-start
+    launched "$1"
+}
+do_delete() {
+    note "$1" going
+    mayfly delete --yes "$1"
+    forget "$1"
+}
+do_write() {
+    mayfly open "$1"
+    write_mark "$1"
+    mayfly close "$1"
+}
+do_run() {
+    mayfly start "$1"
+    mayfly stop "$1" --timeout 0 --force
+}
+do_virsh() {
+    virsh -q -c qemu:///system start "$1"
+    virsh -q -c qemu:///system destroy "$1"
+}
+do_recover() { mayfly recover; }
+
+# One random thing to one random instance. A function, so that whoever is to be interrupted knows what it does.
+torture_step() {
+    local name=${torture_names[RANDOM % ${#torture_names[@]}]} doings
+    if [ -z "$(ls "$ledger")" ]; then
+        doings=(launch_all)
+    elif ! is_kept "$name"; then
+        doings=(launch)
+    else
+        doings=(delete write run virsh recover)
+    fi
+    local doing=${doings[RANDOM % ${#doings[@]}]}
+    echo "-- $doing $name"
+    "do_$doing" "$name"
+}
+
+# What must hold after recover, with no instance running: nothing lost, nothing left over. Puts the ledger in order.
+torture_inspect() {
+    local names name accepted mark
+    mapfile -t names < <(our_domains)
+    [ ${#names[@]} = 0 ] || { mayfly stop --timeout 0 --force "${names[@]}" && mayfly close "${names[@]}"; } >/dev/null
+    check_equal "  the volumes are those of ${names[*]:-none}" "$(disks_of_domains "${names[@]}")" "$(our_volumes)"
+    check_equal "  as are the keys" ${#names[@]} "$(our_keys | wc -l)"
+    check_equal "  no map is left" "" "$(our_maps)"
+    for name in "${torture_names[@]}"; do
+        if [[ " ${names[*]} " != *" $name "* ]]; then
+            is_kept "$name" && fail "$name is lost: $(entry "$name")"
+            forget "$name"
+        fi
+    done
+    [ ${#names[@]} != 0 ] || return 0
+    mayfly open "${names[@]}" >/dev/null
+    for name in "${names[@]}"; do
+        accepted=$(entry "$name")
+        if [[ $accepted == kept* ]]; then
+            mark=$(read_mark "$name")
+            [[ " ${accepted#kept} " == *" $mark "* ]] || fail "$name has '$mark', where it should have: $accepted"
+            note "$name" "kept $mark"
+        else
+            write_mark "$name" # a launch that was whole, a delete that was not yet one
+        fi
+    done
+    mayfly close "${names[@]}" >/dev/null
+    ok "  ${names[*]}: open, with what was written"
+}
+
+# The disks that the definitions of all domains name.
+disks_of_domains() {
+    local name
+    for name; do virsh -q -c qemu:///system domblklist "$name" --inactive; done | awk '{ print $2 }' |
+        sed -n 's|^/dev/mapper/\(.*\)-dmcrypt$|\1|p' | sort
+}
