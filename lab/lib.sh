@@ -59,7 +59,8 @@ check_equal() {
     ok "$1"
 }
 
-# lab_wait SECONDS COMMAND...: until the command succeeds; fails if the time runs out.
+# lab_wait SECONDS COMMAND...: until the command succeeds; fails if the time runs out. Be generous: machines may be slow, and a
+# wait that succeeds costs nothing.
 lab_wait() {
     local deadline=$((SECONDS + $1))
     shift
@@ -266,7 +267,7 @@ lab_stop_libvirtd() {
     local pid
     pid=$(</run/libvirtd.pid)
     kill "$pid"
-    lab_wait 20 test ! -e "/proc/$pid"
+    lab_wait 120 test ! -e "/proc/$pid"
     rm -f /run/libvirtd.pid
 }
 

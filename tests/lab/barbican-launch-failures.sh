@@ -27,7 +27,7 @@ faulty 'lost POST .*/consumers' 6 'consumer' "it takes the consumer, and no one 
 agent_dies() {
     requests_forget
     "${launch[@]}" --root 16M --no-start &
-    lab_wait 60 grep -q '/acl' "$LAB_JOB/requests" # next comes the consumer, where it hangs
+    lab_wait 120 grep -q '/acl' "$LAB_JOB/requests" # next comes the consumer, where it hangs
     kill -KILL "$(pgrep -x mayfly-keyagent)"
     wait $!
 }

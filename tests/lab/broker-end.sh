@@ -13,7 +13,7 @@ begin() {
     client=$!
     exec 6>/tmp/commands
     echo "$1" >&6
-    lab_wait 10 grep -q '^lock ok' /tmp/answers
+    lab_wait 120 grep -q '^lock ok' /tmp/answers
     server=$(xargs <"/proc/$client/task/$client/children")
 }
 answered() { grep -qx "$1" /tmp/answers; }
@@ -22,7 +22,7 @@ begin "volume vg0 $a root 8388608 7
 lock
 create
 open"
-lab_wait 10 answered 'open ok'
+lab_wait 120 answered 'open ok'
 check_equal "it is in a session of its own" "$server" "$(cut -d' ' -f6 "/proc/$server/stat")"
 check_equal "no new privileges, a filter, few capabilities" "1 2 0000000000000000" \
     "$(awk '/^NoNewPrivs|^Seccomp:|^CapInh/ { print $2 }' "/proc/$server/status" | sort | xargs | awk '{ print $2, $3, $1 }')"
@@ -33,10 +33,10 @@ kill -HUP "$server"
 echo close >&6 # waits for the descriptor that the probe holds
 sleep 0.3
 kill -TERM "$server"
-lab_wait 20 answered 'close EBUSY'
+lab_wait 120 answered 'close EBUSY'
 ok "SIGTERM lets it finish what it does, and answer"
 echo close >&6
-lab_wait 10 answered 'close ECONNRESET'
+lab_wait 120 answered 'close ECONNRESET'
 ok "and then it ends"
 check_equal "its lvm too" "" "$(pidof lvm || true)"
 exec 6>&-
@@ -46,14 +46,14 @@ check "the map is as it was" test -b "/dev/mapper/${a}_disk-dmcrypt"
 begin "volume vg0 $a root 8388608 7
 lock
 close"
-lab_wait 10 answered 'close ok'
+lab_wait 120 answered 'close ok'
 kill -KILL "$server"
 echo create >&6
-lab_wait 10 answered 'create ECONNRESET'
+lab_wait 120 answered 'create ECONNRESET'
 check "who was killed is told of" grep -q 'killed by signal 9' /tmp/sentences
 exec 6>&-
 wait "$client"
-lab_wait 10 bash -c '! pidof lvm'
+lab_wait 120 bash -c '! pidof lvm'
 ok "its lvm is gone with it"
 
 # Told to end again and again while volumes are made: each is there wholly or not at all.

@@ -61,7 +61,7 @@ mkfifo /tmp/hold
 "$probe" "$broker" </tmp/hold >/tmp/held 2>&1 &
 exec 3>/tmp/hold
 echo "lock $a" >&3
-lab_wait 60 grep -qx 'lock ok' /tmp/held || fail "the lock was not had: $(cat /tmp/held)"
+lab_wait 120 grep -qx 'lock ok' /tmp/held || fail "the lock was not had: $(cat /tmp/held)"
 talk "the lock is another's" "lock $a" "lock EBUSY"
 check "the sentence names it" grep -q "$a: another mayfly works on it" /tmp/sentences
 exec 3>&-

@@ -11,7 +11,7 @@ cp "$probe" /run/broker-probe # the checkout may be closed to others
 socket=/run/mayfly/broker.sock
 systemd-socket-activate --accept --inetd --seqpacket -l $socket "$broker" 2>/tmp/activate &
 activate=$!
-lab_wait 10 test -S $socket
+lab_wait 120 test -S $socket
 chmod 660 $socket
 chown root:mayfly $socket
 
@@ -38,6 +38,6 @@ check_equal "anybody else is told what to do" "connect EACCES" "$answers"
 check "in a sentence" grep -q 'add the user to the group mayfly' /tmp/err
 kill $activate
 wait $activate || true
-lab_wait 10 bash -c '! pidof mayfly-broker'
+lab_wait 120 bash -c '! pidof mayfly-broker'
 answers=$(/run/broker-probe $socket </dev/null 2>/tmp/err) || true
 check_equal "nobody listens" "connect ECONNREFUSED" "$answers"

@@ -78,7 +78,7 @@ gone() {
 press_power_button() {
     printf 'system_powerdown\n' >monitor.in
     cat <&4 >log &
-    lab_wait 60 gone || fail 'the power button is ignored'
+    lab_wait 120 gone || fail 'the power button is ignored'
     wait "$guest" || fail "QEMU gave $?"
     ok 'the power button ends the guest'
 }

@@ -29,7 +29,7 @@ guest_up vm >/dev/null
 check_equal "  what was written is there" 2 "$(guest vm read 'done' | grep -c 'read vd. BY-VIRSH')"
 check "the guest powers itself off" virsh shutdown vm
 no_maps() { [ -z "$(our_maps)" ]; }
-check "  which closes them too" lab_wait 60 no_maps
+check "  which closes them too" lab_wait 120 no_maps
 check_equal "  and is seen" "shut off" "$(state_of vm)"
 
 check "mayfly start, with the hook behind it" mayfly start vm

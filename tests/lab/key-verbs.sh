@@ -51,7 +51,7 @@ owner=$(ask '[k["owner"] for k in d["keys"] if k["state"] == "unused"]' </tmp/li
 printf 'lock %s\nwait /tmp/go\n' "$owner" |
     "$BUILD/tests/lab/broker-probe" "$BUILD/src/broker/mayfly-broker" >/tmp/lock &
 holder=$!
-lab_wait 20 grep -q 'lock ok' /tmp/lock
+lab_wait 120 grep -q 'lock ok' /tmp/lock
 refused 5 "another mayfly" "destroy while another mayfly works for its owner" mayfly key destroy "$lost"
 touch /tmp/go
 wait $holder

@@ -39,6 +39,6 @@ for round in $(seq "$rounds"); do
         rm -f /run/libvirtd.pid
         lab_libvirtd
     fi
-    check "round $round, kill -9 of $victim: recover" lab_wait 60 recovered
+    check "round $round, kill -9 of $victim: recover" lab_wait 120 recovered
     torture_inspect
 done

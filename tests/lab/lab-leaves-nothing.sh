@@ -30,7 +30,7 @@ up() {
     setsid "$SRC/lab/run" -j "$job/job" "$@" -- sh -c 'touch "$LAB_JOB/up"; '"$command" \
         >/dev/null 2>&1 &
     pid=$!
-    lab_wait 60 test -e "$job/job/up"
+    lab_wait 120 test -e "$job/job/up"
     session=$(cat "$job/job/pid")
     [ "$(members "$session" | wc -l)" -gt 1 ] || fail "the search does not find a running lab"
     [ "$(launchers | wc -l)" -gt 2 ] || fail "the search does not find lab/run and its keeper"
@@ -42,7 +42,7 @@ leaves_nothing() {
     local status=0
     wait "$pid" || status=$?
     check_equal "$2: status" "$1" "$status"
-    check "  nothing is left" lab_wait 5 gone
+    check "  nothing is left" lab_wait 120 gone
 }
 
 # Each way out is late enough for `up` to have looked, on a busy machine too.
@@ -74,5 +74,5 @@ for delay in 0.03 0.05 0.1 0.2 0.4; do
     kill -KILL "$pid"
     wait "$pid" || true
     session=$(cat "$job/job/pid" 2>/dev/null || echo none)
-    check "SIGKILL after $delay s leaves nothing" lab_wait 5 gone
+    check "SIGKILL after $delay s leaves nothing" lab_wait 120 gone
 done

@@ -14,7 +14,7 @@ inside='. "$LAB_HOME/lib.sh"; . "$LAB_HOME/lib-openstack.sh"; openstack_reach
 all_ended() { check_fails 1 "$1" pgrep -f "openstack/serve .* $folder "; }
 
 check_fails 7 "the exit status is the command's" "${lab[@]}" -t 400 -- bash -c "$inside"'
-    lab_wait 30 answers || fail "Barbican is not reached"
+    lab_wait 120 answers || fail "Barbican is not reached"
     openstack api token alice >"$LAB_JOB/token"
     check_fails 1 "a token that is none" openstack api revoke nonsense
     openstack down barbican

@@ -13,7 +13,7 @@ one='
     lab_vg vg0 /dev/ubda
     lvcreate -q -Zn -Wn -y -n "of$1" -L 8M vg0 >/dev/null
     : >"$LAB_JOB/ready"
-    lab_wait 30 test -e "$LAB_JOB/go"
+    lab_wait 120 test -e "$LAB_JOB/go"
     echo "I am $(cat /tmp/whoami) and see $(lvs --noheadings -o name vg0 | xargs)"
     exit "4$1"
 '
@@ -24,7 +24,7 @@ for n in 1 2 3; do
     pids[n]=$!
 done
 for n in 1 2 3; do
-    check "lab $n is up" lab_wait 60 test -e "$job/$n/ready"
+    check "lab $n is up" lab_wait 120 test -e "$job/$n/ready"
 done
 check_equal "all three have kernels of their own" 3 "$(cat "$job"/?/pid | sort -u | wc -l)"
 touch "$job"/{1,2,3}/go

@@ -44,13 +44,13 @@ check "the same disks boot again" "${lab[@]}" bash -c "$second"
 check_fails 99 "by -p" "$SRC/lab/run" -p 0.3 -- sleep 60
 "${lab[@]}" sh -c 'touch "$LAB_JOB/up"; sleep 60' &
 pid=$!
-lab_wait 60 test -e "$job/job/up"
+lab_wait 120 test -e "$job/job/up"
 touch "$job/job/POWERCUT"
 check_fails 99 "by a file" wait "$pid"
 check_fails 1 "which is gone then" test -e "$job/job/POWERCUT"
 rm "$job/job/up"
 "${lab[@]}" sh -c 'touch "$LAB_JOB/up"; sleep 60' &
 pid=$!
-lab_wait 60 test -e "$job/job/up"
+lab_wait 120 test -e "$job/job/up"
 kill -USR1 "$pid"
 check_fails 99 "by a signal" wait "$pid"

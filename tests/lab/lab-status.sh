@@ -41,7 +41,7 @@ ends 125 "no command" "no command"
 rm -f "$job/job/seen"
 "${lab[@]}" -- sh -c 'echo early; until [ -e "$LAB_JOB/seen" ]; do sleep 0.1; done' >"$job/out" &
 pid=$!
-check "output is seen while the command runs" lab_wait 60 grep -q early "$job/out"
+check "output is seen while the command runs" lab_wait 120 grep -q early "$job/out"
 check "  the command still runs" kill -0 "$pid"
 touch "$job/job/seen"
 wait "$pid"
@@ -83,7 +83,7 @@ ZNLSYL-ENZ-FRNEPU
 END
     touch "$LAB_JOB/up"; sleep 60' &
 pid=$!
-lab_wait 30 test -e "$job/job/up"
+lab_wait 120 test -e "$job/job/up"
 found=$(for word in MAYFLY-RAM-SEARCH MAYFLY-MAR-SEARCH; do
     printf %s "$word" | xxd -p
 done | "$SRC/lab/ram-search" "$job/job" | xargs)

@@ -30,5 +30,5 @@ done
 until_progress 'progress 67108864' "${launch[@]}"
 kill -KILL "$pid"
 wait "$pid" || true
-lab_wait 60 recovered
+lab_wait 120 recovered
 nothing_left

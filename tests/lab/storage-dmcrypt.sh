@@ -36,7 +36,7 @@ check_equal "the node leads to the map" "$(dmsetup info -c --noheadings -o major
     "$(stat -Lc %Hr:%Lr "$node")"
 check_equal "it is listed" "$map MAYFLY-$disk 0" "$("$probe" maps)"
 check_equal "and found" "$map MAYFLY-$disk 0" "$("$probe" find "$map")"
-check "no key ring has the key any more" lab_wait 3 sh -c '! grep -q mayfly: /proc/keys'
+check "no key ring has the key any more" lab_wait 120 sh -c '! grep -q mayfly: /proc/keys'
 check_fails 1 "nor the caller's" grep -q mayfly: <(keyctl show 2>&1)
 refuses EEXIST 'is open already' "it is not opened twice" open vg0 $a root "$key" -
 
@@ -65,7 +65,7 @@ refuses EBUSY 'held open 1 times' "a map that is held is not closed" close "$map
 [ $((SECONDS - begin)) -ge 3 ] || fail "it was not waited for the holder"
 exec 5<&-
 (exec 5<"$node" && sleep 1) &
-lab_wait 5 sh -c "[ \"\$('$probe' find '$map' | cut -d' ' -f3)\" = 1 ]"
+lab_wait 120 sh -c "[ \"\$('$probe' find '$map' | cut -d' ' -f3)\" = 1 ]"
 "$probe" close "$map"
 ok "a holder that leaves is waited for"
 wait

@@ -103,7 +103,7 @@ lvremove -q -y vg0/foreign vg0/other >/dev/null
 rm -f /tmp/go
 "$probe" report vg0 + wait /tmp/go + report vg0 >/tmp/out 2>/tmp/err &
 probe_pid=$!
-lab_wait 20 grep -q '^[0-9]*$' /tmp/out
+lab_wait 120 grep -q '^[0-9]*$' /tmp/out
 lvm_pid=$(cat /proc/$probe_pid/task/$probe_pid/children)
 check_equal "one process serves them all" 1 "$(wc -w <<<"$lvm_pid")"
 check_equal "in a session of its own" "${lvm_pid% }" "$(cut -d' ' -f6 "/proc/${lvm_pid% }/stat")"
@@ -116,10 +116,10 @@ grep -q '^EIO .*lvm: ended during vgs: it was killed by signal 9' /tmp/err || fa
 rm -f /tmp/go
 "$probe" report vg0 + wait /tmp/go >/tmp/out &
 probe_pid=$!
-lab_wait 20 grep -q '^[0-9]*$' /tmp/out
+lab_wait 120 grep -q '^[0-9]*$' /tmp/out
 lvm_pid=$(cat /proc/$probe_pid/task/$probe_pid/children)
 kill -9 $probe_pid
-check "lvm goes with its broker" lab_wait 5 test ! -e "/proc/${lvm_pid% }"
+check "lvm goes with its broker" lab_wait 120 test ! -e "/proc/${lvm_pid% }"
 
 vgremove -q -y vg.+_-1 >/dev/null
 pvcreate -q -y --metadatasize 32k --dataalignment 64k /dev/ubdb >/dev/null

@@ -31,7 +31,7 @@ check "  and the way out is said" grep -q 'mayfly-broker.socket' /tmp/err
 mkdir -p /run/mayfly
 systemd-socket-activate --seqpacket --accept --inetd -l /run/mayfly/broker.sock "$BUILD/src/broker/mayfly-broker" \
     >/tmp/broker.log 2>&1 &
-lab_wait 20 test -S /run/mayfly/broker.sock
+lab_wait 120 test -S /run/mayfly/broker.sock
 chown root:mayfly /run/mayfly/broker.sock
 chmod 660 /run/mayfly/broker.sock
 
