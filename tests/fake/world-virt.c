@@ -36,7 +36,9 @@ static int fake_list(struct virt *v, struct domain **ret, size_t *ret_n, struct 
     return 0;
 }
 
-static int find(struct virt *v, const char *name, const char *uuid, struct domain *ret, struct error *e)
+enum by { BY_NAME, BY_UUID };
+
+static int find(struct virt *v, enum by by, const char *text, struct domain *ret, struct error *e)
 {
     struct world *w = world_of(v);
     int r = world_enter(w, "find domain", e);
@@ -46,22 +48,22 @@ static int find(struct virt *v, const char *name, const char *uuid, struct domai
         return r;
     for (size_t i = 0; i < w->host.n_domains; i++) {
         const struct domain *d = &w->host.domains[i].d;
-        if (name ? streq(d->name, name) : streq(d->uuid, uuid)) {
+        if (streq(by == BY_NAME ? d->name : d->uuid, text)) {
             *ret = *d;
             return 0;
         }
     }
-    return error_set(e, -ENOENT, "domain %s: there is none", name ? name : uuid);
+    return error_set(e, -ENOENT, "domain %s: there is none", text);
 }
 
 static int fake_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e)
 {
-    return find(v, name, NULL, ret, e);
+    return find(v, BY_NAME, name, ret, e);
 }
 
 static int fake_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e)
 {
-    return find(v, NULL, uuid, ret, e);
+    return find(v, BY_UUID, uuid, ret, e);
 }
 
 static void read_disks(struct world_domain *d, const char *xml)

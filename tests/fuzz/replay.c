@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void replay(const char *text, size_t size)
 {
     _cleanup_free_ uint8_t *data =
-        malloc(size ? size : 1); /* of the exact size, so that a read beyond it shows */
+        calloc(size ? size : 1, 1); /* of the exact size, so that a read beyond it shows */
     if (!data)
         abort();
     memcpy(data, text, size);
