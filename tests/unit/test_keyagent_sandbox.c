@@ -31,9 +31,11 @@ static pid_t other; /* a process of the same user, which the kernel itself would
 
 static pid_t start_other(void)
 {
-    pid_t pid = fork();
+    pid_t self = getpid(), pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != self) /* who was gone before */
+            _exit(0);
         for (;;)
             pause();
     }
