@@ -28,21 +28,34 @@ is_kept() { [[ $(entry "$1") == kept* ]]; }
 
 # One block, so that a power cut leaves the old mark or the new one.
 block() { repeat "MAYFLY-PLAINTEXT $1" 4096; }
+# The devices of all disks eph0, by name of the instance, found by one look.
+declare -A eph0
+look_at_devices() {
+    local line
+    eph0=()
+    while IFS= read -r line; do eph0[${line%%=*}]=${line#*=}; done < <(mayfly list --json | python3 -ISc '
+import json, sys
+for i in json.load(sys.stdin)["instances"]:
+    for d in i["disks"]:
+        if d["role"] == "eph0":
+            print(i["name"], d["device"], sep="=")')
+}
 read_mark() { # NAME: that of an open instance
-    dd if="$(disk_device "$1" eph0)" bs=4096 count=1 iflag=direct status=none | sed -n '1s/^MAYFLY-PLAINTEXT //p' | tr -d '\0'
+    dd if="${eph0[$1]}" bs=4096 count=1 iflag=direct status=none | sed -n '1s/^MAYFLY-PLAINTEXT //p' | tr -d '\0'
 }
 write_mark() { # NAME: a new mark, on an instance that is open
     local mark=$RANDOM-$((marks += 1)) old
     old=$(entry "$1")
     [[ $old == kept* ]] || old=kept
     note "$1" "kept $mark${old#kept}"
-    block "$mark" | dd of="$(disk_device "$1" eph0)" bs=4096 oflag=direct conv=fsync iflag=fullblock status=none
+    block "$mark" | dd of="${eph0[$1]}" bs=4096 oflag=direct conv=fsync iflag=fullblock status=none
     note "$1" "kept $mark"
 }
 
 launched() { # NAME...: they are whole; each gets its first mark
     local name
     mayfly open "$@"
+    look_at_devices
     for name; do write_mark "$name"; done
     mayfly close "$@"
 }
@@ -65,6 +78,7 @@ do_delete() {
 }
 do_write() {
     mayfly open "$1"
+    look_at_devices
     write_mark "$1"
     mayfly close "$1"
 }
@@ -109,6 +123,7 @@ torture_inspect() {
     done
     [ ${#names[@]} != 0 ] || return 0
     mayfly open "${names[@]}" >/dev/null
+    look_at_devices
     for name in "${names[@]}"; do
         accepted=$(entry "$name")
         if [[ $accepted == kept* ]]; then
@@ -125,7 +140,9 @@ torture_inspect() {
 
 # The disks that the definitions of all domains name.
 disks_of_domains() {
-    local name
-    for name; do virsh -q -c qemu:///system domblklist "$name" --inactive; done | awk '{ print $2 }' |
+    local name commands=
+    for name; do commands+="domblklist $name --inactive;"; done
+    [ $# != 0 ] || return 0
+    virsh -q -c qemu:///system "$commands" | awk '{ print $2 }' |
         sed -n 's|^/dev/mapper/\(.*\)-dmcrypt$|\1|p' | sort
 }
