@@ -7,28 +7,14 @@
  * our sentence. There is no deadline: libvirt's keepalive wants an event loop and begins only once a
  * connection is open, so a daemon that hangs is waited for, until a signal.
  */
+#include "virt/connection.h"
+
 #include "base/fd.h"
 #include "base/str.h"
 #include "virt/domain-xml.h"
-#include "virt/virt.h"
 
 #include <fcntl.h>
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
 #include <unistd.h>
-
-struct connection {
-    struct virt virt; /* first: a struct virt * is one of these */
-    virConnectPtr libvirt;
-};
-
-DEFINE_CLEANUP(virDomainPtr, virDomainFree)
-#define _cleanup_domain_ _cleanup_(virDomainFreep)
-
-static virConnectPtr libvirt_of(struct virt *v)
-{
-    return ((struct connection *)v)->libvirt;
-}
 
 /* ------------------------------------------------------------------- errors */
 
@@ -79,14 +65,12 @@ static int sentence(struct virt *v, virErrorPtr why, const char *object, const c
     return r;
 }
 
-/* What libvirt has just refused. */
-static int failed(struct virt *v, const char *object, const char *action, struct error *e)
+int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e)
 {
     return sentence(v, virSaveLastError(), object, action, e);
 }
 
-/* The same, by the domain's name, which libvirt forgets its last error to tell. */
-static int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e)
+int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e)
 {
     virErrorPtr why = virSaveLastError();
     return sentence(v, why, virDomainGetName(domain), action, e);
@@ -112,7 +96,7 @@ static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, str
 
     int active = virDomainIsActive(domain);
     if (active < 0)
-        return no_such_domain() ? -ENOENT : failed(v, d.uuid, "get its state", e);
+        return no_such_domain() ? -ENOENT : libvirt_failed(v, d.uuid, "get its state", e);
     d.active = active;
 
     _cleanup_free_ char *mark =
@@ -120,7 +104,7 @@ static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, str
     if (!mark && no_such_domain())
         return -ENOENT;
     if (!mark && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
-        return failed(v, d.uuid, "get its metadata", e);
+        return libvirt_failed(v, d.uuid, "get its metadata", e);
     d.ours = mark;
     *ret = d;
     return 0;
@@ -131,7 +115,7 @@ static int list(struct virt *v, struct domain **ret, size_t *ret_n, struct error
     virDomainPtr *all = NULL;
     int n = virConnectListAllDomains(libvirt_of(v), &all, 0);
     if (n < 0)
-        return failed(v, "*", "list", e);
+        return libvirt_failed(v, "*", "list", e);
 
     _cleanup_free_ struct domain *domains = calloc((size_t)n + 1, sizeof *domains);
     size_t described = 0;
@@ -153,16 +137,15 @@ static int list(struct virt *v, struct domain **ret, size_t *ret_n, struct error
     return 0;
 }
 
-/* -ENOENT without a sentence: to some that is no error. */
-static int lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e)
+int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e)
 {
     *ret = virDomainLookupByUUIDString(libvirt_of(v), uuid);
     if (*ret)
         return 0;
-    return no_such_domain() ? -ENOENT : failed(v, uuid, "find", e);
+    return no_such_domain() ? -ENOENT : libvirt_failed(v, uuid, "find", e);
 }
 
-static int no_domain(const char *object, struct error *e)
+int no_domain(const char *object, struct error *e)
 {
     return error_set(e, -ENOENT, "domain %s: libvirt knows no such domain; see virsh list --all", object);
 }
@@ -171,7 +154,7 @@ static int find_name(struct virt *v, const char *name, struct domain *ret, struc
 {
     _cleanup_domain_ virDomainPtr domain = virDomainLookupByName(libvirt_of(v), name);
     if (!domain && !no_such_domain())
-        return failed(v, name, "find", e);
+        return libvirt_failed(v, name, "find", e);
     int r = domain ? describe(v, domain, ret, e) : -ENOENT;
     return r == -ENOENT ? no_domain(name, e) : r;
 }
@@ -179,7 +162,7 @@ static int find_name(struct virt *v, const char *name, struct domain *ret, struc
 static int find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = lookup(v, uuid, &domain, e);
+    int r = domain_lookup(v, uuid, &domain, e);
     if (r == 0)
         r = describe(v, domain, ret, e);
     return r == -ENOENT ? no_domain(uuid, e) : r;
@@ -198,10 +181,10 @@ static int check_free(struct virt *v, const char *name, const char *uuid, struct
                          "take another name, or see virsh dominfo %s",
                          name, name);
     if (!no_such_domain())
-        return failed(v, name, "define", e);
+        return libvirt_failed(v, name, "define", e);
 
     _cleanup_domain_ virDomainPtr by_uuid = NULL;
-    int r = lookup(v, uuid, &by_uuid, e);
+    int r = domain_lookup(v, uuid, &by_uuid, e);
     if (r == 0)
         return error_set(e, -EEXIST,
                          "domain %s: cannot define: libvirt has a domain of its uuid %s, named %s", name,
@@ -225,11 +208,7 @@ static bool is_about_xml(void)
     }
 }
 
-/* libvirt writes a definition, and renames it into its place, but does not sync the folder (9.0): after a
- * power cut a domain that was defined could be missing, and one that was undefined be back. Callers commit
- * what they do on the strength of our answer, so it is made durable here. A daemon on another host looks
- * after its own disks. */
-static int make_durable(struct virt *v, struct error *e)
+int definitions_make_durable(struct virt *v, struct error *e)
 {
     static const char folder[] = "/etc/libvirt/qemu"; /* of qemu:///system */
     _cleanup_free_ char *uri = virConnectGetURI(libvirt_of(v));
@@ -254,12 +233,12 @@ static int define(struct virt *v, const char *xml, struct error *e)
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
     if (domain)
-        return make_durable(v, e);
+        return definitions_make_durable(v, e);
     if (is_about_xml())
         return error_set(e, -EINVAL,
                          "domain %s: cannot define: libvirt refuses its XML: %s; see --domain-xml", name,
                          virGetLastErrorMessage());
-    return failed(v, name, "define", e);
+    return libvirt_failed(v, name, "define", e);
 }
 
 /* Nothing of the domain stays behind, above all no saved RAM of the guest. A driver that has no such things
@@ -272,16 +251,16 @@ static int undefine(struct virt *v, const char *uuid, struct error *e)
         VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA,
     };
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = lookup(v, uuid, &domain, e);
+    int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0) /* gone, but perhaps not for long: who undefined it may have been cut off before the sync */
-        return r == -ENOENT ? make_durable(v, e) : r;
+        return r == -ENOENT ? definitions_make_durable(v, e) : r;
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
         if (virDomainUndefineFlags(domain, flags[i]) == 0 || no_such_domain())
-            return make_durable(v, e);
+            return definitions_make_durable(v, e);
         if (virGetLastErrorCode() != VIR_ERR_INVALID_ARG)
             break;
     }
-    return failed(v, uuid, "undefine", e);
+    return libvirt_failed(v, uuid, "undefine", e);
 }
 
 /* ------------------------------------------------------- starting, stopping */
@@ -300,7 +279,7 @@ static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, con
 static int start(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = lookup(v, uuid, &domain, e);
+    int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
     if (virDomainIsActive(domain) == 1 || virDomainCreate(domain) == 0)
@@ -311,7 +290,7 @@ static int start(struct virt *v, const char *uuid, struct error *e)
 static int shut_down(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = lookup(v, uuid, &domain, e);
+    int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
     /* No flags: libvirt asks the guest's agent if there is one, else it presses the ACPI button. */
@@ -323,7 +302,7 @@ static int shut_down(struct virt *v, const char *uuid, struct error *e)
 static int destroy(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = lookup(v, uuid, &domain, e);
+    int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     if (virDomainIsActive(domain) == 0 || virDomainDestroy(domain) == 0 || no_such_domain())
@@ -355,6 +334,9 @@ static const struct virt_ops ops = {
     .start = start,
     .shutdown = shut_down,
     .destroy = destroy,
+    .attach_disk = connection_attach_disk,
+    .detach_disk = connection_detach_disk,
+    .has_disk = connection_has_disk,
     .offers_kvm = offers_kvm,
     .disconnect = disconnect,
 };

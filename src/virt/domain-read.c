@@ -110,3 +110,66 @@ int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struc
     *ret_uuid = TAKE_PTR(uuid);
     return 0;
 }
+
+/* -------------------------------------------------------------------- disks */
+
+/* vda is 0, vdz 25, vdaa 26, ...; -1: no such name. */
+static long target_number(const char *name)
+{
+    if (!str_starts(name, "vd") || !name[2] || strlen(name) > 6)
+        return -1;
+    long number = 0;
+    for (const char *c = name + 2; *c; c++) {
+        if (*c < 'a' || *c > 'z')
+            return -1;
+        number = number * 26 + (*c - 'a' + 1);
+    }
+    return number - 1;
+}
+
+void domain_target_name(long number, char field[TARGET_NAME_MAX])
+{
+    char letters[8];
+    size_t n = 0;
+    for (long rest = number + 1; rest > 0; rest = (rest - 1) / 26)
+        letters[n++] = (char)('a' + (rest - 1) % 26);
+    char *end = stpcpy(field, "vd");
+    while (n)
+        *end++ = letters[--n];
+    *end = '\0';
+}
+
+/* NULL where it has none. The caller frees it by xmlFree(). */
+static xmlChar *attribute_of_child(const xmlNode *node, const char *child, const char *name)
+{
+    const xmlNode *found = domain_child(node, child);
+    return found ? xmlGetProp(found, BAD_CAST name) : NULL;
+}
+
+long domain_free_target(const xmlNode *root)
+{
+    long first = 0;
+    const xmlNode *devices = domain_child(root, "devices");
+    for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next) {
+        _cleanup_(xmlFreep) xmlChar *name =
+            domain_is_element(node, "disk") ? attribute_of_child(node, "target", "dev") : NULL;
+        long number = name ? target_number((const char *)name) : -1;
+        if (number >= first)
+            first = number + 1;
+    }
+    return first;
+}
+
+bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX])
+{
+    const xmlNode *devices = domain_child(root, "devices");
+    for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next) {
+        if (!domain_is_element(node, "disk"))
+            continue;
+        _cleanup_(xmlFreep) xmlChar *path = attribute_of_child(node, "source", "dev");
+        _cleanup_(xmlFreep) xmlChar *name = attribute_of_child(node, "target", "dev");
+        if (path && name && streq((const char *)path, device_path))
+            return str_copy(target, TARGET_NAME_MAX, (const char *)name) == 0;
+    }
+    return false;
+}

@@ -26,3 +26,13 @@ bool domain_has_mark(const xmlNode *root);
 /* The text of the child element `name`, a fresh string that the caller frees by free(). -EINVAL: there is
  * none. */
 int domain_copy_child_text(const xmlNode *root, const char *name, char **ret, struct error *e) _must_check_;
+
+/* ---- disks: targets are vda, vdb, ... vdz, vdaa ... */
+#define TARGET_NAME_MAX 16
+
+/* The number of the first target behind all that the <domain> has: 0 for vda. */
+long domain_free_target(const xmlNode *root);
+void domain_target_name(long number, char field[TARGET_NAME_MAX]);
+
+/* Has the <domain> a disk on this device of the host? Under which target? */
+bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX]);

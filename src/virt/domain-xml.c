@@ -122,48 +122,6 @@ static int refuse_instance(const xmlNode *root, struct error *e)
 
 /* -------------------------------------------------------------------- disks */
 
-/* vda is 0, vdz 25, vdaa 26, ...; -1: no such name. */
-static long target_number(const char *name)
-{
-    if (!str_starts(name, "vd") || !name[2] || strlen(name) > 6)
-        return -1;
-    long number = 0;
-    for (const char *c = name + 2; *c; c++) {
-        if (*c < 'a' || *c > 'z')
-            return -1;
-        number = number * 26 + (*c - 'a' + 1);
-    }
-    return number - 1;
-}
-
-static void target_name(long number, char field[16])
-{
-    char letters[8];
-    size_t n = 0;
-    for (long rest = number + 1; rest > 0; rest = (rest - 1) / 26)
-        letters[n++] = (char)('a' + (rest - 1) % 26);
-    char *end = stpcpy(field, "vd");
-    while (n)
-        *end++ = letters[--n];
-    *end = '\0';
-}
-
-/* One more than the highest that the template has. */
-static long first_free_target(const xmlNode *devices)
-{
-    long first = 0;
-    for (const xmlNode *node = devices->children; node; node = node->next) {
-        const xmlNode *target = domain_is_element(node, "disk") ? domain_child(node, "target") : NULL;
-        if (!target)
-            continue;
-        _cleanup_(xmlFreep) xmlChar *name = xmlGetProp(target, BAD_CAST "dev");
-        long number = name ? target_number((const char *)name) : -1;
-        if (number >= first)
-            first = number + 1;
-    }
-    return first;
-}
-
 /* libvirt takes a boot order at the devices, or <os><boot>, never both. */
 static bool says_what_boots(const xmlNode *root, const xmlNode *devices)
 {
@@ -201,11 +159,11 @@ static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
     if (!devices)
         return false;
 
-    long first = first_free_target(devices);
+    long first = domain_free_target(root);
     bool boots = !says_what_boots(root, devices);
     for (size_t i = 0; i < spec->n_disks; i++) {
-        char target[16];
-        target_name(first + (long)i, target);
+        char target[TARGET_NAME_MAX];
+        domain_target_name(first + (long)i, target);
         if (!add_disk(devices, &spec->disks[i], target, boots && i == 0))
             return false;
     }
@@ -232,13 +190,17 @@ static bool is_plain_text(const char *text)
     return xmlCheckUTF8((const unsigned char *)text);
 }
 
+static bool is_plain_disk(const struct domain_disk *d)
+{
+    return is_plain_text(d->device_path) && (!d->serial || is_plain_text(d->serial));
+}
+
 static int check_spec(const struct domain_spec *spec, struct error *e)
 {
     if (!uuid_valid(spec->uuid) || !*spec->name || !is_plain_text(spec->name))
         return error_set(e, -EINVAL, "domain: its name or uuid has characters that can't be in one");
     for (size_t i = 0; i < spec->n_disks; i++)
-        if (!is_plain_text(spec->disks[i].device_path) ||
-            (spec->disks[i].serial && !is_plain_text(spec->disks[i].serial)))
+        if (!is_plain_disk(&spec->disks[i]))
             return error_set(e, -EINVAL, "domain %s: the path or serial of disk %zu is not plain text",
                              spec->name, i);
     return 0;
@@ -263,5 +225,21 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
         return error_memory(e);
     if (!put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec))
         return error_memory(e);
+    return write_xml(doc, ret_xml, e);
+}
+
+int domain_disk_xml(const struct domain_disk *disk, const char *target, char **ret_xml, struct error *e)
+{
+    if (!is_plain_disk(disk))
+        return error_set(e, -EINVAL, "disk: its path or serial is not plain text");
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = xmlNewDoc(BAD_CAST "1.0");
+    xmlNodePtr root = doc ? xmlNewDocNode(doc, NULL, BAD_CAST "devices", NULL) : NULL;
+    if (!root)
+        return error_memory(e);
+    xmlDocSetRootElement(doc, root);
+    if (!add_disk(root, disk, target, false))
+        return error_memory(e);
+    xmlDocSetRootElement(doc, root->children);
+    xmlFreeNode(root);
     return write_xml(doc, ret_xml, e);
 }

@@ -37,3 +37,7 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
 
 /* Name and uuid that a definition carries; the caller frees both. -EINVAL as above, or one is missing. */
 int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struct error *e) _must_check_;
+
+/* A <disk> alone, for a domain that is defined already. The caller frees *ret_xml. */
+int domain_disk_xml(const struct domain_disk *disk, const char *target, char **ret_xml,
+                    struct error *e) _must_check_;

@@ -50,6 +50,24 @@ int virt_destroy(struct virt *v, const char *uuid, struct error *e)
     return v->ops->destroy(v, uuid, e);
 }
 
+int virt_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
+                     struct error *e)
+{
+    return v->ops->attach_disk(v, uuid, disk, sides, e);
+}
+
+int virt_detach_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                     struct error *e)
+{
+    return v->ops->detach_disk(v, uuid, device_path, side, e);
+}
+
+int virt_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side, bool *ret,
+                  struct error *e)
+{
+    return v->ops->has_disk(v, uuid, device_path, side, ret, e);
+}
+
 bool virt_offers_kvm(struct virt *v)
 {
     return v->ops->offers_kvm(v);

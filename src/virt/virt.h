@@ -17,6 +17,14 @@ struct domain {
     bool ours; /* has our metadata: Mayfly defined it */
 };
 
+/* Where a domain has its disks. */
+enum domain_side {
+    DOMAIN_DEFINITION = 1, /* what it is started from */
+    DOMAIN_GUEST = 2,      /* what runs now */
+};
+
+struct domain_disk;
+
 struct virt;
 struct virt_ops {
     /* All domains. The caller frees *ret. */
@@ -33,6 +41,20 @@ struct virt_ops {
     int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 if it is active */
     int (*shutdown)(struct virt *v, const char *uuid, struct error *e); /* asks the guest, does not wait */
     int (*destroy)(struct virt *v, const char *uuid, struct error *e);  /* at once; 0 if not active */
+
+    /* Gives the domain a disk, behind those that it has, on each of the `sides` or on none; durable in the
+     * definition. A guest that does not run is an error. */
+    int (*attach_disk)(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
+                       struct error *e);
+
+    /* Takes away the disk on this device; 0 if it is not there, or no such domain. Durable in the definition;
+     * the guest is asked, and not waited for: see has_disk. */
+    int (*detach_disk)(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                       struct error *e);
+
+    /* Is there such a disk? Not where there is no domain, and none in a guest that does not run. */
+    int (*has_disk)(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                    bool *ret, struct error *e);
 
     /* Can new domains be of type kvm here? In doubt, no: such a domain would not start. */
     bool (*offers_kvm)(struct virt *v);
@@ -57,4 +79,10 @@ int virt_undefine(struct virt *v, const char *uuid, struct error *e) _must_check
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_destroy(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
+                     struct error *e) _must_check_;
+int virt_detach_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                     struct error *e) _must_check_;
+int virt_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side, bool *ret,
+                  struct error *e) _must_check_;
 bool virt_offers_kvm(struct virt *v);

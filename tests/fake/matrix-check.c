@@ -137,26 +137,43 @@ static bool map_in_order(const struct host *h, const struct world_map *m, char w
     return WRONG("map %s is open, and nobody runs", m->map.name);
 }
 
-/* All its disks or none; and each of a running one by its map. */
+/* Each disk that the guest has is one of those, by its map. A detach that was cut off may have left it
+ * without one. */
+static bool guest_in_order(const struct host *h, const struct world_domain *d, char why[200])
+{
+    for (size_t n = 0; d->d.active && n < d->running.n; n++) {
+        const struct world_volume *found = NULL;
+        for (size_t i = 0; i < h->n_volumes; i++) {
+            char path[DEVICE_PATH_MAX];
+            volume_device_path(&h->volumes[i].v, path);
+            if (streq(path, d->running.path[n]))
+                found = &h->volumes[i];
+        }
+        if (!found || !streq(found->v.instance, d->d.uuid))
+            return WRONG("domain %s runs with %s, which is no disk of it", d->d.name, d->running.path[n]);
+        if (found->v.key[0] && !map_of(h, found->v.lv))
+            return WRONG("domain %s runs without the map of %s", d->d.name, found->v.lv);
+    }
+    return true;
+}
+
+/* All its disks or none. */
 static bool domain_in_order(const struct host *h, const struct world_domain *d, char why[200])
 {
     size_t disks = 0;
     for (size_t i = 0; i < h->n_volumes; i++) {
         const struct volume *v = &h->volumes[i].v;
         char path[DEVICE_PATH_MAX];
-        bool given = false;
         if (!streq(v->instance, d->d.uuid))
             continue;
         volume_device_path(v, path);
-        for (size_t n = 0; n < d->n_disks; n++)
-            given |= streq(d->disk[n], path);
-        if (!given)
+        if (!world_has_disk(&d->defined, path))
             return WRONG("domain %s lacks volume %s, or has it unencrypted", d->d.name, v->lv);
-        if (d->d.active && v->key[0] && !map_of(h, v->lv))
-            return WRONG("domain %s runs without the map of %s", d->d.name, v->lv);
         disks++;
     }
-    return disks == d->n_disks ? true : WRONG("domain %s has %zu disks of %zu", d->d.name, disks, d->n_disks);
+    if (disks != d->defined.n)
+        return WRONG("domain %s has %zu disks of %zu", d->d.name, disks, d->defined.n);
+    return guest_in_order(h, d, why);
 }
 
 bool invariants_hold(const struct host *h, char why[200])
@@ -179,8 +196,12 @@ bool amount_is(const struct host *others, const struct host *h, const struct amo
                         .volumes = h->n_volumes - others->n_volumes,
                         .maps = h->n_maps - others->n_maps,
                         .keys = h->n_keys - others->n_keys};
-    for (size_t i = 0; i < h->n_domains; i++)
-        is.active += h->domains[i].d.active && !domain_of(others, h->domains[i].d.uuid);
+    for (size_t i = 0; i < h->n_domains; i++) {
+        const struct world_domain *d = &h->domains[i];
+        is.active += d->d.active && !domain_of(others, d->d.uuid);
+        if (d->d.active && !SAME(&d->running, &d->defined))
+            return WRONG("it went well, but the guest %s has other disks than its definition", d->d.name);
+    }
     for (size_t i = 0; i < h->n_maps; i++)
         is.opened += str_ends(h->maps[i].map.uuid, MAP_UUID_OPENED);
     if (memcmp(&is, wanted, sizeof is) == 0)

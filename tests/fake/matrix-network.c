@@ -28,7 +28,7 @@ static void have_wreck(struct fake *f, const char *name, enum volume_state state
     struct host *h = &f->world->host;
     prepare_launch(f, &q);
     h->volumes[h->n_volumes - 1].v.state = state;
-    h->domains[h->n_domains - 1].d.active = false;
+    world_end_guest(&h->domains[h->n_domains - 1]);
     world_drop(h->maps, &h->n_maps, sizeof h->maps[0], h->n_maps - 1);
 }
 

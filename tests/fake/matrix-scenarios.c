@@ -148,7 +148,7 @@ void have_left_dead(struct fake *f)
     struct host *h = &f->world->host;
     have_running(f);
     struct world_domain *t = &h->domains[h->n_domains - 1];
-    t->d.active = false;
+    world_end_guest(t);
     for (size_t i = h->n_maps; i-- > 0;)
         if (str_starts(h->maps[i].lv, t->d.uuid))
             world_drop(h->maps, &h->n_maps, sizeof h->maps[0], i);

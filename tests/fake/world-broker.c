@@ -206,7 +206,7 @@ static int close_map(struct broker *b, const struct volume *v, struct error *e)
     for (size_t i = 0; i < w->host.n_maps; i++) {
         if (!streq(w->host.maps[i].lv, v->lv))
             continue;
-        if (held_open(found) || (found && world_in_use(w, &found->v)))
+        if (held_open(found) || (found && world_in_use(&w->host, &found->v)))
             return error_set(e, -EBUSY, "map %s: in use", w->host.maps[i].map.name);
         world_drop(w->host.maps, &w->host.n_maps, sizeof w->host.maps[0], i);
         break;
@@ -254,6 +254,21 @@ static int fake_format(struct broker *b, const struct volume *v, const char *fs,
 
 /* ------------------------------------------------------------- sets of volumes */
 
+/* A disk that is ready is in the definition of its domain. One that is doomed while the instance stays, a
+ * guest has let go of before. */
+static void check_order(struct world *w, const struct volume *v, enum volume_state to)
+{
+    const struct world_domain *d = world_domain(w, v->instance);
+    const struct world_volume *lead = world_lead(w, v->instance);
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+    if (to == VOLUME_READY && v->state == VOLUME_BUILDING && (!d || !world_has_disk(&d->defined, path)))
+        world_violated(w, "%s was to be ready before its domain has it", v->lv);
+    if (to == VOLUME_DOOMED && v->state == VOLUME_READY && lead->v.state == VOLUME_READY &&
+        &lead->v != v && world_in_use(&w->host, v))
+        world_violated(w, "%s was to be doomed while a guest has it", v->lv);
+}
+
 static int mark_one(struct broker *b, const struct volume *v, enum volume_state state, struct error *e)
 {
     struct world *w = world_of(b);
@@ -267,6 +282,7 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
         world_violated(w, "%s was to come back", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: never comes back", v->lv);
     }
+    check_order(w, &found->v, state);
     found->v.state = state;
     return 0;
 }
@@ -296,7 +312,7 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
         world_violated(w, "%s was to be removed while ready", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: ready", v->lv);
     }
-    if (world_map(w, v->lv) || world_in_use(w, &found->v))
+    if (world_map(w, v->lv) || world_in_use(&w->host, &found->v))
         return error_set(e, -EBUSY, "volume %s: in use", v->lv);
     w->host.group.free_bytes += found->v.size_bytes;
     world_drop(w->host.volumes, &w->host.n_volumes, sizeof w->host.volumes[0],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libvirt's double. It reads of a definition what matters: name, uuid, disks. A domain starts only if its
- * devices are there, and a device below an encrypted volume is noted as a violation.
+ * devices are there, and a device below an encrypted volume is noted as a violation. A guest lets go of a disk
+ * as soon as it is asked, or never.
  */
 #include "world.h"
 
@@ -66,14 +67,36 @@ static int fake_find_uuid(struct virt *v, const char *uuid, struct domain *ret, 
     return find(v, BY_UUID, uuid, ret, e);
 }
 
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void add_disk(struct world_disks *all, const char *path)
+{
+    if (world_has_disk(all, path))
+        return;
+    if (all->n == WORLD_DISKS)
+        abort();
+    snprintf(all->path[all->n++], DEVICE_PATH_MAX, "%s", path);
+    qsort(all->path, all->n, sizeof all->path[0], by_path);
+}
+
+static void drop_disk(struct world_disks *all, const char *path)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (streq(all->path[i], path))
+            world_drop(all->path, &all->n, sizeof all->path[0], i);
+}
+
 static void read_disks(struct world_domain *d, const char *xml)
 {
     static const char before[] = "<source dev=\"";
     for (const char *at = strstr(xml, before); at; at = strstr(at, before)) {
+        char path[DEVICE_PATH_MAX];
         at += strlen(before);
-        if (d->n_disks == WORLD_DISKS)
-            abort();
-        snprintf(d->disk[d->n_disks++], DEVICE_PATH_MAX, "%.*s", (int)strcspn(at, "\""), at);
+        snprintf(path, sizeof path, "%.*s", (int)strcspn(at, "\""), at);
+        add_disk(&d->defined, path);
     }
 }
 
@@ -86,11 +109,7 @@ static int define(struct world *w, const char *xml, struct error *e)
     for (size_t i = 0; i < w->host.n_domains; i++)
         if (streq(w->host.domains[i].d.name, name) || streq(w->host.domains[i].d.uuid, uuid))
             return error_set(e, -EEXIST, "domain %s: exists", name);
-    if (w->host.n_domains == WORLD_DOMAINS)
-        abort();
-    struct world_domain *d = &w->host.domains[w->host.n_domains++];
-    snprintf(d->d.name, sizeof d->d.name, "%.63s", name);
-    snprintf(d->d.uuid, sizeof d->d.uuid, "%.36s", uuid);
+    struct world_domain *d = world_add_domain(w, name, uuid);
     d->d.ours = strstr(xml, DOMAIN_XML_NAMESPACE) != NULL;
     read_disks(d, xml);
     return 0;
@@ -136,12 +155,13 @@ static int start(struct world *w, const char *uuid, struct error *e)
     struct world_domain *d = world_domain(w, uuid);
     if (!d)
         return error_set(e, -ENOENT, "domain %s: there is none", uuid);
-    for (size_t i = 0; i < d->n_disks; i++)
-        if (!device_there(w, d->disk[i])) {
-            world_violated(w, "domain %s was to start without %s", d->d.name, d->disk[i]);
-            return error_set(e, -EIO, "domain %s: no %s", d->d.name, d->disk[i]);
+    for (size_t i = 0; i < d->defined.n; i++)
+        if (!device_there(w, d->defined.path[i])) {
+            world_violated(w, "domain %s was to start without %s", d->d.name, d->defined.path[i]);
+            return error_set(e, -EIO, "domain %s: no %s", d->d.name, d->defined.path[i]);
         }
     d->d.active = true;
+    d->running = d->defined;
     return 0;
 }
 
@@ -159,7 +179,7 @@ static int end_domain(struct virt *v, const char *call, const char *uuid, bool e
     int r = world_enter(w, call, e);
     struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && d && ends)
-        d->d.active = false;
+        world_end_guest(d);
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
@@ -171,6 +191,59 @@ static int fake_shutdown(struct virt *v, const char *uuid, struct error *e)
 static int fake_destroy(struct virt *v, const char *uuid, struct error *e)
 {
     return end_domain(v, "destroy", uuid, true, e);
+}
+
+/* -------------------------------------------------------------------- disks */
+
+static int attach(struct world *w, const char *uuid, const char *path, unsigned sides, struct error *e)
+{
+    struct world_domain *d = world_domain(w, uuid);
+    if (!d)
+        return error_set(e, -ENOENT, "domain %s: there is none", uuid);
+    if (sides & DOMAIN_GUEST && (!d->d.active || !device_there(w, path)))
+        return error_set(e, -EIO, "domain %s: does not run, or there is no %s", d->d.name, path);
+    if (sides & DOMAIN_DEFINITION)
+        add_disk(&d->defined, path);
+    if (sides & DOMAIN_GUEST)
+        add_disk(&d->running, path);
+    return 0;
+}
+
+static int fake_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
+                            struct error *e)
+{
+    int r = world_enter(world_of(v), "attach disk", e);
+    if (r == 0)
+        r = attach(world_of(v), uuid, disk->device_path, sides, e);
+    return r < 0 ? r : world_leave(world_of(v), 0, e);
+}
+
+static int fake_detach_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                            struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, side == DOMAIN_GUEST ? "ask guest" : "detach disk", e);
+    struct world_domain *d = world_domain(w, uuid);
+    if (r == 0 && d && side == DOMAIN_DEFINITION)
+        drop_disk(&d->defined, device_path);
+    if (r == 0 && d && side == DOMAIN_GUEST && !w->guest_ignores)
+        drop_disk(&d->running, device_path);
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+static int fake_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                         bool *ret, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "find disk", e);
+    if (r >= 0)
+        r = world_leave(w, 0, e);
+    if (r < 0)
+        return r;
+    const struct world_domain *d = world_domain(w, uuid);
+    *ret = d && (side == DOMAIN_DEFINITION ? world_has_disk(&d->defined, device_path)
+                                           : d->d.active && world_has_disk(&d->running, device_path));
+    return 0;
 }
 
 static bool fake_offers_kvm(struct virt *v)
@@ -193,6 +266,9 @@ static const struct virt_ops fake_virt_ops = {
     .start = fake_start,
     .shutdown = fake_shutdown,
     .destroy = fake_destroy,
+    .attach_disk = fake_attach_disk,
+    .detach_disk = fake_detach_disk,
+    .has_disk = fake_has_disk,
     .offers_kvm = fake_offers_kvm,
     .disconnect = fake_disconnect,
 };

@@ -40,12 +40,18 @@ struct world *world_free(struct world *w)
     return NULL;
 }
 
+void world_end_guest(struct world_domain *d)
+{
+    d->d.active = false;
+    memset(&d->running, 0, sizeof d->running);
+}
+
 void world_reboot(struct host *h)
 {
     h->n_maps = 0;
     memset(h->maps, 0, sizeof h->maps);
     for (size_t i = 0; i < h->n_domains; i++)
-        h->domains[i].d.active = false;
+        world_end_guest(&h->domains[i]);
 }
 
 void world_revive(struct world *w)
@@ -136,15 +142,32 @@ struct world_key *world_key(struct world *w, const char *id)
     return NULL;
 }
 
-bool world_in_use(const struct world *w, const struct volume *v)
+bool world_has_disk(const struct world_disks *all, const char *path)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (streq(all->path[i], path))
+            return true;
+    return false;
+}
+
+bool world_in_use(const struct host *h, const struct volume *v)
 {
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
-    for (size_t i = 0; i < w->host.n_domains; i++)
-        for (size_t d = 0; w->host.domains[i].d.active && d < w->host.domains[i].n_disks; d++)
-            if (streq(w->host.domains[i].disk[d], path))
-                return true;
+    for (size_t i = 0; i < h->n_domains; i++)
+        if (h->domains[i].d.active && world_has_disk(&h->domains[i].running, path))
+            return true;
     return false;
+}
+
+struct world_domain *world_add_domain(struct world *w, const char *name, const char *uuid)
+{
+    if (w->host.n_domains == WORLD_DOMAINS)
+        abort();
+    struct world_domain *d = &w->host.domains[w->host.n_domains++];
+    snprintf(d->d.name, sizeof d->d.name, "%.63s", name);
+    snprintf(d->d.uuid, sizeof d->d.uuid, "%.36s", uuid);
+    return d;
 }
 
 void world_drop(void *array, size_t *n, size_t size, size_t i)
@@ -164,6 +187,17 @@ static int order(const void *a, const void *b)
                                                             : strcmp(x->role, y->role);
 }
 
+struct world_volume *world_lead(struct world *w, const char *uuid)
+{
+    struct world_volume *lead = NULL;
+    for (size_t i = 0; i < w->host.n_volumes; i++) {
+        struct world_volume *one = &w->host.volumes[i];
+        if (streq(one->v.instance, uuid) && (!lead || order(&one->v, &lead->v) < 0))
+            lead = one;
+    }
+    return lead;
+}
+
 struct inventory *world_inventory(const struct host *h)
 {
     struct inventory *i = calloc(1, sizeof *i);
@@ -178,8 +212,12 @@ struct inventory *world_inventory(const struct host *h)
         volumes[n] = h->volumes[n].v;
     for (size_t n = 0; n < h->n_damaged; n++)
         damaged[n] = h->damaged[n];
-    for (size_t n = 0; n < h->n_maps; n++)
+    for (size_t n = 0; n < h->n_maps; n++) {
         maps[n] = h->maps[n].map;
+        for (size_t v = 0; v < h->n_volumes; v++)
+            if (streq(h->volumes[v].v.lv, h->maps[n].lv))
+                maps[n].open_count = world_in_use(h, &h->volumes[v].v) ? 1 : 0;
+    }
     qsort(volumes, h->n_volumes, sizeof *volumes, order);
     *i = (struct inventory){.groups = groups,
                             .n_groups = h->group.name[0] != '\0',

@@ -18,7 +18,7 @@
 #define WORLD_KEYS    12
 #define WORLD_DOMAINS 12
 #define WORLD_LOCKS   32
-#define WORLD_DISKS   4 /* of one domain */
+#define WORLD_DISKS   5 /* of one domain */
 
 /* Projects of `barbican`. Who asks is of the one that the context names as its cloud. */
 #define PROJECT_OURS      "ours"
@@ -49,10 +49,15 @@ struct world_key {
     uint8_t bytes[64];
 };
 
+/* Sorted, so that two can be compared by their bytes. */
+struct world_disks {
+    size_t n;
+    char path[WORLD_DISKS][DEVICE_PATH_MAX];
+};
+
 struct world_domain {
     struct domain d;
-    size_t n_disks;
-    char disk[WORLD_DISKS][DEVICE_PATH_MAX];
+    struct world_disks defined, running; /* of its definition, and of the guest while it is active */
 };
 
 struct world_lock {
@@ -90,7 +95,7 @@ struct world {
     unsigned connections;  /* so far */
     bool virt_gone;        /* libvirt does not answer */
     bool keys_unreachable; /* the key manager does not */
-    bool guest_ignores;    /* shutdown */
+    bool guest_ignores;    /* shutdown, and to let go of a disk */
     uint64_t image_bytes;  /* size of any image */
 
     unsigned calls; /* so far */
@@ -113,6 +118,7 @@ DEFINE_CLEANUP(struct world *, world_free)
  * too. */
 void world_revive(struct world *w);
 void world_reboot(struct host *h);
+void world_end_guest(struct world_domain *d); /* nobody is told */
 
 /* The doubles, made anew on each call, as by a new process. */
 struct fake {
@@ -149,6 +155,7 @@ int world_leave(struct world *w, int r, struct error *e);
 void world_violated(struct world *w, const char *format, ...) _printf_(2, 3);
 
 struct world_volume *world_volume(struct world *w, const char *lv);
+struct world_volume *world_lead(struct world *w, const char *uuid); /* the first one of an instance */
 struct world_map *world_map(struct world *w, const char *lv);
 struct world_domain *world_domain(struct world *w, const char *uuid);
 struct world_key *world_key(struct world *w, const char *id);
@@ -156,8 +163,13 @@ struct world_key *world_key(struct world *w, const char *id);
 /* What the broker tells of the host, in its order. */
 struct inventory *world_inventory(const struct host *h);
 
-/* Does an active domain use this device? */
-bool world_in_use(const struct world *w, const struct volume *v);
+bool world_has_disk(const struct world_disks *all, const char *path);
+
+/* Does a running guest use this device? */
+bool world_in_use(const struct host *h, const struct volume *v);
+
+/* A domain of someone else's, without disks. */
+struct world_domain *world_add_domain(struct world *w, const char *name, const char *uuid);
 
 /* Takes element `i` out of an array of `*n`. */
 void world_drop(void *array, size_t *n, size_t size, size_t i);

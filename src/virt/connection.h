@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside src/virt: what the files behind struct virt_ops share of a connection to libvirt. */
+#pragma once
+
+#include "virt/virt.h"
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+struct connection {
+    struct virt virt; /* first: a struct virt * is one of these */
+    virConnectPtr libvirt;
+};
+
+DEFINE_CLEANUP(virDomainPtr, virDomainFree)
+#define _cleanup_domain_ _cleanup_(virDomainFreep)
+
+static inline virConnectPtr libvirt_of(struct virt *v)
+{
+    return ((struct connection *)v)->libvirt;
+}
+
+/* A sentence about what libvirt has just refused; of domain_failed() by the domain's name, which libvirt
+ * forgets its last error to tell. */
+int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e);
+int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e);
+
+/* -ENOENT without a sentence: to some that is no error. */
+int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e) _must_check_;
+
+/* The sentence: -ENOENT. */
+int no_domain(const char *object, struct error *e);
+
+/* libvirt writes a definition, and renames it into its place, but does not sync the folder (9.0): after a
+ * power cut a domain that was defined could be missing, and one that was undefined be back. Callers commit
+ * what they do on the strength of our answer, so it is made durable here. A daemon on another host looks
+ * after its own disks. */
+int definitions_make_durable(struct virt *v, struct error *e) _must_check_;
+
+/* devices.c */
+int connection_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
+                           struct error *e) _must_check_;
+int connection_detach_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                           struct error *e) _must_check_;
+int connection_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                        bool *ret, struct error *e) _must_check_;

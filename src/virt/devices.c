@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disks of domains that are there already, in their definition and in a running guest. Only disks that the
+ * caller names by their device are touched. See virt.h.
+ */
+#include "virt/connection.h"
+#include "virt/domain-read.h"
+#include "virt/domain-xml.h"
+
+/* The <domain> of that side; *ret NULL: no guest runs. The caller frees it. libvirt gives the definition
+ * where it is asked for what runs and nothing does; what runs has a number. */
+static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side, xmlDocPtr *ret,
+                     struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    _cleanup_free_ char *xml =
+        virDomainGetXMLDesc(domain, side == DOMAIN_DEFINITION ? VIR_DOMAIN_XML_INACTIVE : 0);
+    if (!xml)
+        return domain_failed(v, domain, "read its definition", e);
+    int r = domain_read(xml, &doc, e);
+    if (r < 0)
+        return r;
+    bool there = side == DOMAIN_DEFINITION || xmlHasProp(xmlDocGetRootElement(doc), BAD_CAST "id");
+    *ret = there ? TAKE_PTR(doc) : NULL;
+    return 0;
+}
+
+/* Free on both sides; or the one that the disk has on the other side already. */
+static int choose_target(struct virt *v, virDomainPtr domain, const char *device_path,
+                         char target[TARGET_NAME_MAX], struct error *e)
+{
+    static const enum domain_side sides[] = {DOMAIN_DEFINITION, DOMAIN_GUEST};
+    long number = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(sides); i++) {
+        _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+        int r = read_side(v, domain, sides[i], &doc, e);
+        if (r < 0)
+            return r;
+        const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+        if (!root)
+            continue;
+        if (domain_find_disk(root, device_path, target))
+            return 0;
+        long free_one = domain_free_target(root);
+        number = free_one > number ? free_one : number;
+    }
+    domain_target_name(number, target);
+    return 0;
+}
+
+static unsigned affects(unsigned sides)
+{
+    return (sides & DOMAIN_DEFINITION ? (unsigned)VIR_DOMAIN_AFFECT_CONFIG : 0U) |
+           (sides & DOMAIN_GUEST ? (unsigned)VIR_DOMAIN_AFFECT_LIVE : 0U);
+}
+
+int connection_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
+                           struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    _cleanup_free_ char *xml = NULL;
+    char target[TARGET_NAME_MAX];
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    r = choose_target(v, domain, disk->device_path, target, e);
+    if (r == 0)
+        r = domain_disk_xml(disk, target, &xml, e);
+    if (r == 0 && virDomainAttachDeviceFlags(domain, xml, affects(sides)) < 0)
+        r = domain_failed(v, domain, "take another disk", e);
+    return r < 0 ? r : definitions_make_durable(v, e);
+}
+
+/* libvirt finds a disk by its target. */
+static int detach(struct virt *v, virDomainPtr domain, const char *device_path, enum domain_side side,
+                  struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    _cleanup_free_ char *xml = NULL;
+    char target[TARGET_NAME_MAX];
+    int r = read_side(v, domain, side, &doc, e);
+    if (r < 0 || !doc || !domain_find_disk(xmlDocGetRootElement(doc), device_path, target))
+        return r;
+    r = domain_disk_xml(&(struct domain_disk){.device_path = device_path}, target, &xml, e);
+    if (r < 0 || virDomainDetachDeviceFlags(domain, xml, affects(side)) == 0)
+        return r;
+    struct error why = ERROR_NONE;
+    r = domain_failed(v, domain, "give a disk back", &why);
+    if (side == DOMAIN_GUEST && virDomainIsActive(domain) == 0)
+        return 0; /* the guest has ended meanwhile */
+    return error_set(e, r, "%s", why.text);
+}
+
+int connection_detach_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                           struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r == 0)
+        r = detach(v, domain, device_path, side, e);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    /* also what is gone: who took it away may have been cut off before the sync */
+    return side == DOMAIN_DEFINITION ? definitions_make_durable(v, e) : 0;
+}
+
+int connection_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
+                        bool *ret, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    char target[TARGET_NAME_MAX];
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r == 0)
+        r = read_side(v, domain, side, &doc, e);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    *ret = doc && domain_find_disk(xmlDocGetRootElement(doc), device_path, target);
+    return 0;
+}
