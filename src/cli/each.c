@@ -36,15 +36,14 @@ static int do_each(const struct each *each, const struct context *c, const void 
     return e->errnum;
 }
 
-/* Only a person at a terminal is asked; a script has said what it wants. */
-static bool confirmed(const struct each *each, char **names, int n)
+bool each_confirmed(const char *what, const char *price, char **names, int n)
 {
     if (!isatty(STDIN_FILENO))
         return true;
-    fprintf(stderr, "%s:", each->what);
+    fprintf(stderr, "%s:", what);
     for (int i = 0; i < n; i++)
         fprintf(stderr, " %s", names[i]);
-    fprintf(stderr, "\n%s Go on? (y/N) ", each->price);
+    fprintf(stderr, "\n%s Go on? (y/N) ", price);
     int answer = getchar();
     return answer == 'y' || answer == 'Y';
 }
@@ -53,7 +52,7 @@ int each_run(const struct each *each, const struct verb *self, const struct glob
              bool yes, char **names, int n, struct error *e)
 {
     _cleanup_session_ struct session *s = NULL;
-    if (each->what && !yes && !confirmed(each, names, n))
+    if (each->what && !yes && !each_confirmed(each->what, each->price, names, n))
         return error_set(e, -EINVAL, "%s: not confirmed; nothing was done", self->name);
     int r = session_open(g, each->virt, &s, e);
     return r < 0 ? r : do_each(each, &s->context, options, names, n, e);

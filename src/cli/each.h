@@ -18,6 +18,9 @@ struct each {
                    struct error *e);
 };
 
+/* Asks a person at a terminal; a script has said what it wants. */
+bool each_confirmed(const char *what, const char *price, char **names, int n);
+
 /* Asks, unless `yes`, and does it to the `n` names. -EINVAL: the person did not confirm. */
 int each_run(const struct each *each, const struct verb *self, const struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e) _must_check_;

@@ -92,6 +92,15 @@ int cli_parse(int argc, char **argv, const struct cli_group *groups, size_t n_gr
     return 0;
 }
 
+int cli_parse_timeout(const char *value, unsigned *ret_sec, struct error *e)
+{
+    uint64_t seconds = 0;
+    if (str_to_u64(value, &seconds) < 0 || seconds > 86400)
+        return error_set(e, -EINVAL, "'%s' is not a number of seconds from 0 to 86400", value);
+    *ret_sec = (unsigned)seconds;
+    return 0;
+}
+
 void cli_print_options(const struct cli_option *options)
 {
     for (const struct cli_option *o = options; o->name; o++) {

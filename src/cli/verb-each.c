@@ -11,11 +11,7 @@ struct each_options {
 
 static int set_timeout(void *target, const char *value, struct error *e)
 {
-    uint64_t seconds = 0;
-    if (str_to_u64(value, &seconds) < 0 || seconds > 86400)
-        return error_set(e, -EINVAL, "'%s' is not a number of seconds from 0 to 86400", value);
-    ((struct each_options *)target)->timeout_sec = (unsigned)seconds;
-    return 0;
+    return cli_parse_timeout(value, &((struct each_options *)target)->timeout_sec, e);
 }
 
 CLI_FLAG(set_force, struct each_options, force)

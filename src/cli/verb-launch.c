@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly launch: options to a launch_request, and what came of it. */
+/* mayfly launch, create, attach: options to a launch_request, and what came of it. */
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/json.h"
+#include "cli/plan.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -121,20 +122,49 @@ static int set_domain_xml(void *target, const char *value, struct error *e)
 
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
 CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
+
+#define OPTION_VOLUME_GROUP                                                                                  \
+    {                                                                                                        \
+        "volume-group", 0, "VG", "make the disks in this volume group", set_volume_group                     \
+    }
+#define OPTION_EPHEMERAL                                                                                     \
+    {                                                                                                        \
+        "ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral      \
+    }
+#define OPTION_DRY_RUN                                                                                       \
+    {                                                                                                        \
+        "dry-run", 0, NULL, "tell what would be done", set_dry_run                                           \
+    }
 static const struct cli_option launch_options[] = {
     {"count", 0, "N", "make N instances, NAME-1 to NAME-N", set_count},
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
     {"root", 0, "SIZE", "size of the root disk", set_root},
-    {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
+    OPTION_EPHEMERAL,
     {"swap", 0, "SIZE", "a swap disk", set_swap},
     {"memory", 0, "SIZE", "memory of each instance", set_memory},
     {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
-    {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
+    OPTION_VOLUME_GROUP,
     {"domain-xml", 0, "FILE", "libvirt XML to put the disks into", set_domain_xml},
     {"no-start", 0, NULL, "define the domains, do not start them", set_no_start},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    OPTION_DRY_RUN,
+    {0},
+};
+static const struct cli_option create_options[] = {
+    {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
+    {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
+    {"root", 0, "SIZE", "size of the root disk", set_root},
+    OPTION_EPHEMERAL,
+    {"swap", 0, "SIZE", "a swap disk", set_swap},
+    OPTION_VOLUME_GROUP,
+    OPTION_DRY_RUN,
+    {0},
+};
+static const struct cli_option attach_options[] = {
+    OPTION_EPHEMERAL,
+    OPTION_VOLUME_GROUP,
+    OPTION_DRY_RUN,
     {0},
 };
 
@@ -146,23 +176,6 @@ static int read_template(const char *path, char **ret_xml, struct error *e)
                          path);
     int r = fd_read_text(fd, DOMAIN_XML_MAX_BYTES, ret_xml, NULL);
     return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerror(-r)) : 0;
-}
-
-static int print_plan(const struct steps *plan, bool json, struct error *e)
-{
-    struct json_object *document = json ? json_document() : NULL;
-    struct json_object *steps = json ? json_object_new_array() : NULL;
-    bool whole = steps != NULL;
-    for (size_t i = 0; i < steps_count(plan); i++) {
-        if (json)
-            whole = json_object_array_add(steps, json_object_new_string(steps_what(plan, i))) == 0 && whole;
-        else
-            printf("%3zu. %s\n", i + 1, steps_what(plan, i));
-    }
-    if (!json)
-        return 0;
-    whole = json_put(document, "steps", steps) && whole;
-    return json_print(document, whole, e);
 }
 
 static int print_launched(const struct launched *launched, uint32_t n, bool json, struct error *e)
@@ -186,23 +199,45 @@ static int print_launched(const struct launched *launched, uint32_t n, bool json
     return json_print(document, whole, e);
 }
 
+static int print_attached(const char *name, const struct volume *v, bool json, struct error *e)
+{
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+    if (!json) {
+        printf("%s: %s attached, %s\n", name, v->role, path);
+        return 0;
+    }
+    struct json_object *document = json_document(), *disk = json_object_new_object();
+    bool whole = json_put_text(disk, "role", v->role) && json_put_text(disk, "uuid", v->disk) &&
+                 json_put_text(disk, "volume_group", v->vg) && json_put_text(disk, "volume", v->lv) &&
+                 json_put_u64(disk, "size_bytes", v->size_bytes) && json_put_text(disk, "device", path);
+    whole = json_put(document, "disk", disk) && whole;
+    return json_print(document, whole, e);
+}
+
+/* Parses, and opens the session. 1: there is nothing to do. */
+static int begin(const struct verb *self, struct globals *g, const struct cli_option *options, int argc,
+                 char **argv, struct launch_options *o, struct session **ret, struct error *e)
+{
+    int n = 0;
+    int r = verb_parse(self, g, options, o, argc, argv, 1, 1, &n, e);
+    if (r != 0)
+        return r;
+    o->request.name = argv[1];
+    return session_open(g, SESSION_VIRT_NEEDED, ret, e);
+}
+
 int verb_launch(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     struct launch_options o = {.request = {.count = 1}};
-    int n = 0;
-    int r = verb_parse(self, g, launch_options, &o, argc, argv, 1, 1, &n, e);
-    if (r != 0)
-        return r;
-    o.request.name = argv[1];
-
     _cleanup_session_ struct session *s = NULL;
     _cleanup_free_ char *template_xml = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
-    r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
+    int r = begin(self, g, launch_options, argc, argv, &o, &s, e);
     if (r == 0 && o.template_path)
         r = read_template(o.template_path, &template_xml, e);
-    if (r < 0)
+    if (r != 0)
         return r;
     o.request.template_xml = template_xml;
     r = instance_launch(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
@@ -212,4 +247,35 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
     if (o.request.dry_run)
         return print_plan(plan, g->json, e);
     return print_launched(launched, o.request.count, g->json, e);
+}
+
+int verb_create(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    struct launch_options o = {.request = {.count = 1}};
+    _cleanup_session_ struct session *s = NULL;
+    _cleanup_free_ struct launched *launched = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    int r = begin(self, g, create_options, argc, argv, &o, &s, e);
+    if (r != 0)
+        return r;
+    r = instance_create(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
+    progress_end(&s->progress);
+    if (r < 0)
+        return r;
+    return o.request.dry_run ? print_plan(plan, g->json, e) : print_launched(launched, 1, g->json, e);
+}
+
+int verb_attach(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    struct launch_options o = {.request = {.count = 1}};
+    _cleanup_session_ struct session *s = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    struct volume made;
+    int r = begin(self, g, attach_options, argc, argv, &o, &s, e);
+    if (r == 0)
+        r = instance_attach(&s->context, &o.request, &made, o.request.dry_run ? &plan : NULL, e);
+    if (r != 0)
+        return r;
+    return o.request.dry_run ? print_plan(plan, g->json, e)
+                             : print_attached(o.request.name, &made, g->json, e);
 }

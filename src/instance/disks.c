@@ -5,9 +5,13 @@
  */
 #include "instance/disks.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "instance/keys.h"
 #include "keys/derive.h"
+
+#define POLL_MSEC 200
+#define LEAVE_SEC 30 /* for a guest that is up, on a busy host */
 
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, bool opened,
               int *ret_fd, struct error *e)
@@ -25,6 +29,49 @@ int disk_open(const struct context *c, const struct volume *v, const struct secr
 int disk_close(const struct context *c, const struct volume *v, struct error *e)
 {
     return volume_encrypted(v) ? broker_close(c->broker, v, e) : 0;
+}
+
+struct domain_disk disk_of_domain(const struct context *c, const struct volume *v, char path[DEVICE_PATH_MAX])
+{
+    volume_device_path(v, path);
+    return (struct domain_disk){.device_path = path,
+                                .serial = v->disk,
+                                .sector_bytes = v->sector_bytes,
+                                .discard = c->config->discard};
+}
+
+int disk_leave_guest(const struct context *c, const struct volume *v, unsigned timeout_sec, struct error *e)
+{
+    uint64_t end = clock_msec() + (uint64_t)timeout_sec * 1000;
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+    int r = virt_detach_disk(c->virt, v->instance, path, DOMAIN_GUEST, e);
+    while (r == 0) {
+        bool there = false;
+        r = virt_has_disk(c->virt, v->instance, path, DOMAIN_GUEST, &there, e);
+        if (r < 0 || !there)
+            return r;
+        if (c->stopped && c->stopped())
+            return error_set(e, -ECANCELED,
+                             "instance %s: its guest still has disk %s, and is no longer waited "
+                             "for",
+                             v->name, v->role);
+        if (clock_msec() >= end)
+            return error_set(e, -EBUSY,
+                             "instance %s: its guest does not let go of disk %s in %u seconds; is it "
+                             "up? Wait longer (--timeout), or run mayfly stop first",
+                             v->name, v->role, timeout_sec);
+        nanosleep(&(struct timespec){.tv_nsec = POLL_MSEC * 1000000L}, NULL);
+    }
+    return r;
+}
+
+int disk_leave_domain(const struct context *c, const struct volume *v, struct error *e)
+{
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+    int r = disk_leave_guest(c, v, LEAVE_SEC, e);
+    return r < 0 ? r : virt_detach_disk(c->virt, v->instance, path, DOMAIN_DEFINITION, e);
 }
 
 int disks_look(const struct context *c, const struct model *m, const struct instance *i, bool opened,

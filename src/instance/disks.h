@@ -3,6 +3,7 @@
 #pragma once
 
 #include "instance/model.h"
+#include "virt/domain-xml.h"
 
 /* Opens the map of `v` with the key that is derived from `secret`, which is wiped again at once. *ret_fd (may
  * be NULL) gets the device. */
@@ -11,6 +12,18 @@ int disk_open(const struct context *c, const struct volume *v, const struct secr
 
 /* Closes it; 0 if it is not open, or plain. */
 int disk_close(const struct context *c, const struct volume *v, struct error *e) _must_check_;
+
+/* What libvirt is told of it; `path` is for the result to point into. */
+struct domain_disk disk_of_domain(const struct context *c, const struct volume *v,
+                                  char path[DEVICE_PATH_MAX]);
+
+/* The guest of its instance is asked to let go of it, and waited for; 0 at once where none has it. -EBUSY: it
+ * has it still. */
+int disk_leave_guest(const struct context *c, const struct volume *v, unsigned timeout_sec,
+                     struct error *e) _must_check_;
+
+/* The same, and it goes from the definition of the domain, which need not be Mayfly's. */
+int disk_leave_domain(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 
 #define DISKS_MAX 128 /* of one instance: root, swap and eph0 to eph99 are 102 */
 

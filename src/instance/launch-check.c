@@ -53,46 +53,49 @@ static int check_taken(const struct launch *l, struct error *e)
     return 0;
 }
 
-static int check_size(const char *what, uint64_t bytes, struct error *e)
+static int check_size(const struct launch *l, const char *what, uint64_t bytes, struct error *e)
 {
     if (bytes <= SIZE_MAX_BYTES)
         return 0;
-    return error_set(e, -EINVAL, "launch: a %s disk of %" PRIu64 " bytes is larger than any that LVM makes",
-                     what, bytes);
+    return error_set(e, -EINVAL, "%s: a %s disk of %" PRIu64 " bytes is larger than any that LVM makes",
+                     l->verb, what, bytes);
 }
 
-static int check_ephemeral(const struct launch_ephemeral *disk, size_t number, struct error *e)
+static int check_ephemeral(const struct launch *l, const struct launch_ephemeral *disk, size_t number,
+                           struct error *e)
 {
     if (disk->size_bytes == 0)
-        return error_set(e, -EINVAL, "launch: ephemeral disk %zu has no size", number);
+        return error_set(e, -EINVAL, "%s: ephemeral disk %zu has no size", l->verb, number);
     if (!streq(disk->fs, "ext4") && !streq(disk->fs, "xfs") && !streq(disk->fs, "vfat"))
         return error_set(e, -EINVAL,
-                         "launch: ephemeral disk %zu cannot have file system %.7s; ext4, xfs and vfat can "
+                         "%s: ephemeral disk %zu cannot have file system %.7s; ext4, xfs and vfat can "
                          "be made",
-                         number, disk->fs);
+                         l->verb, number, disk->fs);
     if (streq(disk->fs, "xfs") && disk->size_bytes < XFS_MIN_BYTES)
         return error_set(e, -EINVAL,
-                         "launch: ephemeral disk %zu is too small for xfs, which wants 300 MiB at least; say "
+                         "%s: ephemeral disk %zu is too small for xfs, which wants 300 MiB at least; say "
                          "a larger size, or fs=ext4",
-                         number);
-    return check_size("ephemeral", disk->size_bytes, e);
+                         l->verb, number);
+    return check_size(l, "ephemeral", disk->size_bytes, e);
 }
 
-static int check_disks(const struct launch_request *q, struct error *e)
+int launch_check_disks(const struct launch *l, struct error *e)
 {
+    const struct launch_request *q = l->request;
     if (q->n_ephemeral > LAUNCH_EPHEMERALS_MAX)
-        return error_set(e, -EINVAL, "launch: cannot make %zu ephemeral disks; %d can be", q->n_ephemeral,
-                         LAUNCH_EPHEMERALS_MAX);
+        return error_set(e, -EINVAL, "%s: cannot make %zu ephemeral disks; %d can be", l->verb,
+                         q->n_ephemeral, LAUNCH_EPHEMERALS_MAX);
     if (launch_disks_each(q) == 0)
-        return error_set(e, -EINVAL, "launch: there is nothing to make; say --root, --ephemeral or --swap");
+        return error_set(e, -EINVAL, "%s: there is nothing to make; say --root, --ephemeral or --swap",
+                         l->verb);
     if (q->image_path && !q->root_bytes)
         return error_set(e, -EINVAL, "image %s: there is no root disk to write it to; say --root",
                          q->image_path);
-    int r = check_size("root", q->root_bytes, e);
+    int r = check_size(l, "root", q->root_bytes, e);
     if (r == 0)
-        r = check_size("swap", q->swap_bytes, e);
+        r = check_size(l, "swap", q->swap_bytes, e);
     for (size_t i = 0; r == 0 && i < q->n_ephemeral; i++)
-        r = check_ephemeral(&q->ephemeral[i], i, e);
+        r = check_ephemeral(l, &q->ephemeral[i], i, e);
     return r;
 }
 
@@ -158,7 +161,7 @@ static int check_room(const struct launch *l, struct error *e)
     return 0;
 }
 
-static int check_key_manager(struct launch *l, struct error *e)
+int launch_check_keys(struct launch *l, struct error *e)
 {
     const struct config *c = l->context->config;
     if (!c->encryption_enabled && l->request->shared_key)
@@ -170,6 +173,11 @@ static int check_key_manager(struct launch *l, struct error *e)
     int r = context_keymgr(l->context, c->key_backend, &l->km, e);
     if (r < 0)
         return r;
+    if (!l->km->ops->durable && l->domain)
+        return error_set(e, -EINVAL,
+                         "domain %s: key manager %s keeps a key only as long as the disks are open, and they "
+                         "are closed until the domain starts; set another backend",
+                         l->domain->name, l->km->ops->name);
     if (!l->km->ops->durable && l->request->no_start)
         return error_set(e, -EINVAL,
                          "launch: key manager %s keeps a key only as long as the disks are open, so "
@@ -196,22 +204,26 @@ static int check_image(struct launch *l, struct error *e)
     return 0;
 }
 
+int launch_check_room(struct launch *l, struct error *e)
+{
+    int r = find_group(l, e);
+    if (r == 0)
+        r = check_room(l, e);
+    return r < 0 ? r : check_image(l, e);
+}
+
 int launch_check(struct launch *l, struct error *e)
 {
     int r = check_names(l, e);
     if (r == 0)
-        r = check_disks(l->request, e);
+        r = launch_check_disks(l, e);
     if (r == 0)
         r = context_check_virt(l->context, e);
     if (r == 0)
-        r = check_key_manager(l, e);
+        r = launch_check_keys(l, e);
     if (r == 0)
         r = model_load(l->context, &l->model, e);
     if (r == 0)
         r = check_taken(l, e);
-    if (r == 0)
-        r = find_group(l, e);
-    if (r == 0)
-        r = check_room(l, e);
-    return r < 0 ? r : check_image(l, e);
+    return r < 0 ? r : launch_check_room(l, e);
 }

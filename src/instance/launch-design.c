@@ -3,9 +3,9 @@
  * domains. Still nothing is changed. The check value of a disk is missing, until there is a key.
  */
 #include "base/fd.h"
+#include "instance/disks.h"
 #include "instance/launch.h"
 #include "keys/derive.h"
-#include "virt/domain-xml.h"
 
 #include <stdio.h>
 
@@ -44,7 +44,7 @@ static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key
     d->v.state = VOLUME_BUILDING;
     memcpy(d->v.vg, i->launch->group->name, sizeof d->v.vg);
     memcpy(d->v.instance, i->uuid, sizeof d->v.instance);
-    memcpy(d->v.name, i->name, sizeof d->v.name);
+    snprintf(d->v.name, sizeof d->v.name, "%.63s", volume_instance_name_valid(i->name) ? i->name : i->uuid);
     snprintf(d->v.role, sizeof d->v.role, "%.7s", role);
     uuid_make(d->v.disk);
     volume_set_lv_name(&d->v);
@@ -56,18 +56,24 @@ static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key
 }
 
 /* Labels as Nova has them. */
+struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
+                                         const struct launch_ephemeral *asked)
+{
+    char role[ROLE_MAX];
+    snprintf(role, sizeof role, "eph%u", number % 100);
+    struct launch_disk *d = add_disk(i, key, asked->size_bytes, role);
+    memcpy(d->fs, asked->fs, sizeof d->fs);
+    snprintf(d->label, sizeof d->label, "ephemeral%u", number % 100);
+    return d;
+}
+
 static void add_disks(struct launch_instance *i, struct launch_key *key)
 {
     const struct launch_request *q = i->launch->request;
     if (q->root_bytes)
         add_disk(i, key, q->root_bytes, "root")->takes_image = i->launch->image != NULL;
-    for (size_t n = 0; n < q->n_ephemeral; n++) {
-        char role[ROLE_MAX];
-        snprintf(role, sizeof role, "eph%u", (unsigned)n % 100);
-        struct launch_disk *d = add_disk(i, key, q->ephemeral[n].size_bytes, role);
-        memcpy(d->fs, q->ephemeral[n].fs, sizeof d->fs);
-        snprintf(d->label, sizeof d->label, "ephemeral%u", (unsigned)n % 100);
-    }
+    for (size_t n = 0; n < q->n_ephemeral; n++)
+        launch_add_ephemeral(i, key, (unsigned)n, &q->ephemeral[n]);
     if (q->swap_bytes)
         snprintf(add_disk(i, key, q->swap_bytes, "swap")->fs, sizeof(((struct launch_disk *)0)->fs), "swap");
 }
@@ -84,14 +90,8 @@ static int write_xml(struct launch_instance *i, bool kvm, struct error *e)
                                .kvm = kvm,
                                .disks = disks,
                                .n_disks = i->n_disks};
-    for (size_t n = 0; n < i->n_disks; n++) {
-        const struct volume *v = &i->disks[n].v;
-        volume_device_path(v, paths[n]);
-        disks[n] = (struct domain_disk){.device_path = paths[n],
-                                        .serial = v->disk,
-                                        .sector_bytes = v->sector_bytes,
-                                        .discard = i->launch->context->config->discard};
-    }
+    for (size_t n = 0; n < i->n_disks; n++)
+        disks[n] = disk_of_domain(i->launch->context, &i->disks[n].v, paths[n]);
     return domain_xml(&spec, q->template_xml, &i->xml, e);
 }
 
@@ -143,7 +143,7 @@ static void cut_chunks(struct launch *l)
         };
 }
 
-static int allocate(struct launch *l, struct error *e)
+int launch_allocate(struct launch *l, struct error *e)
 {
     l->n_instances = l->request->count;
     l->n_disks = l->n_instances * launch_disks_each(l->request);
@@ -159,25 +159,37 @@ static int allocate(struct launch *l, struct error *e)
     return error_memory(e);
 }
 
+/* That of the domain which takes the disks, or a fresh one. */
+static void name_instance(struct launch_instance *i, size_t n)
+{
+    const struct domain *d = i->launch->domain;
+    if (d) {
+        snprintf(i->name, sizeof i->name, "%.63s", d->name[0] ? d->name : d->uuid);
+        memcpy(i->uuid, d->uuid, sizeof i->uuid);
+    } else {
+        launch_name(i->launch->request, n, i->name);
+        uuid_make(i->uuid);
+    }
+}
+
 int launch_design(struct launch *l, struct error *e)
 {
-    int r = allocate(l, e);
+    int r = launch_allocate(l, e);
     if (r < 0)
         return r;
-    bool kvm = virt_offers_kvm(l->context->virt);
+    bool kvm = !l->domain && virt_offers_kvm(l->context->virt);
     if (l->request->shared_key)
         uuid_make(l->batch);
     for (size_t n = 0; r == 0 && n < l->n_instances; n++) {
         struct launch_instance *i = &l->instances[n];
         i->launch = l;
         i->disks = &l->disks[n * launch_disks_each(l->request)];
-        launch_name(l->request, n, i->name);
-        uuid_make(i->uuid);
+        name_instance(i, n);
         add_disks(i, key_of(l, i));
         l->leads[l->n_leads++] = &i->disks[0].v;
         for (size_t d = 1; d < i->n_disks; d++)
             l->others[l->n_others++] = &i->disks[d].v;
-        r = write_xml(i, kvm, e);
+        r = l->domain ? 0 : write_xml(i, kvm, e);
     }
     cut_chunks(l);
     return r;

@@ -206,6 +206,20 @@ int launch_define_undo(const struct context *c, void *object, struct error *e)
     return domain_remove(c, ((struct launch_instance *)object)->uuid, e);
 }
 
+int launch_attach(const struct context *c, void *object, struct error *e)
+{
+    const struct launch_disk *d = object;
+    char path[DEVICE_PATH_MAX];
+    const struct domain_disk disk = disk_of_domain(c, &d->v, path);
+    unsigned sides = DOMAIN_DEFINITION | (d->launch->live ? DOMAIN_GUEST : 0U);
+    return virt_attach_disk(c->virt, d->v.instance, &disk, sides, e);
+}
+
+int launch_attach_undo(const struct context *c, void *object, struct error *e)
+{
+    return disk_leave_domain(c, &((struct launch_disk *)object)->v, e);
+}
+
 int launch_start(const struct context *c, void *object, struct error *e)
 {
     return virt_start(c->virt, ((struct launch_instance *)object)->uuid, e);

@@ -70,7 +70,7 @@ static int add_each(struct steps *s, struct launch_chunk *k,
     return r;
 }
 
-static int add_storage(struct steps *s, struct launch *l, struct error *e)
+int launch_add_storage(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_chunks; i++) {
@@ -100,15 +100,34 @@ static int add_domains(struct steps *s, struct launch *l, struct error *e)
     return r;
 }
 
-static int add_commits(struct steps *s, struct launch *l, struct error *e)
+int launch_add_attachments(struct steps *s, struct launch *l, struct error *e)
+{
+    int r = 0;
+    if (l->km && !l->live)
+        r = steps_add(s, launch_close_maps, NULL, l->instances, e, "close the new disks of %s",
+                      l->instances->name);
+    for (size_t i = 0; r == 0 && i < l->n_disks; i++)
+        r = steps_add_keystone(s, launch_attach, launch_attach_undo, &l->disks[i], e,
+                               "add disk %s to the definition of %s%s", l->disks[i].v.role,
+                               l->instances->name, l->live ? ", and to its guest" : "");
+    return r;
+}
+
+int launch_add_commits(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     if (l->n_others)
         r = steps_add_keystone(s, launch_others_ready, launch_others_doomed, l, e, "mark %zu disks ready",
                                l->n_others);
-    if (r == 0)
+    if (r == 0 && l->n_leads)
         r = steps_add_keystone(s, launch_leads_ready, launch_leads_doomed, l, e,
                                "mark %zu disks ready, the first of each instance", l->n_leads);
+    return r;
+}
+
+static int add_starts(struct steps *s, struct launch *l, struct error *e)
+{
+    int r = 0;
     for (size_t i = 0; r == 0 && !l->request->no_start && i < l->n_instances; i++)
         r = steps_add(s, launch_start, launch_start_undo, &l->instances[i], e, "start domain %s",
                       l->instances[i].name);
@@ -122,18 +141,20 @@ static int make_plan(struct launch *l, struct steps **ret, struct error *e)
     if (r == 0)
         r = add_locks(s, l, e);
     if (r == 0)
-        r = add_storage(s, l, e);
+        r = launch_add_storage(s, l, e);
     if (r == 0)
         r = add_domains(s, l, e);
     if (r == 0)
-        r = add_commits(s, l, e);
+        r = launch_add_commits(s, l, e);
+    if (r == 0)
+        r = add_starts(s, l, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(s);
     return 0;
 }
 
-static int tell_result(const struct launch *l, struct launched **ret, struct error *e)
+int launch_tell(const struct launch *l, struct launched **ret, struct error *e)
 {
     struct launched *launched = calloc(l->n_instances, sizeof *launched);
     if (!launched)
@@ -146,10 +167,20 @@ static int tell_result(const struct launch *l, struct launched **ret, struct err
     return 0;
 }
 
+int launch_run(const struct launch *l, struct steps *plan, struct error *e)
+{
+    if (!l->km)
+        report_warning(l->context,
+                       "the disks of %s are not encrypted: enabled is false in "
+                       "[ephemeral_storage_encryption]",
+                       l->request->name);
+    return l->request->dry_run ? 0 : steps_run(plan, l->context, e);
+}
+
 int instance_launch(const struct context *c, const struct launch_request *request, struct launched **ret,
                     struct steps **ret_plan, struct error *e)
 {
-    struct launch launch = {.context = c, .request = request};
+    struct launch launch = {.context = c, .request = request, .verb = "launch"};
     _cleanup_(launch_freep) struct launch *l = &launch;
     _cleanup_steps_ struct steps *plan = NULL;
     _cleanup_free_ struct launched *launched = NULL;
@@ -160,16 +191,10 @@ int instance_launch(const struct context *c, const struct launch_request *reques
     if (r == 0)
         r = make_plan(l, &plan, e);
     if (r == 0)
-        r = tell_result(l, &launched, e);
+        r = launch_tell(l, &launched, e);
     if (r < 0)
         return r;
-    if (!l->km)
-        report_warning(c,
-                       "the disks of %s are not encrypted: enabled is false in "
-                       "[ephemeral_storage_encryption]",
-                       request->name);
-    if (!request->dry_run)
-        r = steps_run(plan, c, e);
+    r = launch_run(l, plan, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(launched);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one launch is made of; private to launch*.c.
+/* What one launch is made of; private to launch*.c, and to create.c and attach.c, which make disks for a
+ * domain that is there already.
  *
  *     launch_check()   launch-check.c   looks, changes nothing
  *     launch_design()  launch-design.c  names, uuids, sizes, XML of everything that is to be made
@@ -54,7 +55,10 @@ struct launch_chunk {
 struct launch {
     const struct context *context;
     const struct launch_request *request;
-    struct model *model; /* before */
+    const char *verb;            /* "launch": with it sentences begin */
+    const struct domain *domain; /* it takes the disks, and is the model's; NULL: domains are defined */
+    bool live;                   /* so does its guest, which runs */
+    struct model *model;         /* before */
     const struct group *group;
     struct image *image;    /* NULL: none */
     struct keymgr *km;      /* the context's; NULL: without encryption */
@@ -86,7 +90,31 @@ uint64_t launch_round_up(const struct group *group, uint64_t bytes);
 
 /* Fills in model, group, image and km. */
 int launch_check(struct launch *l, struct error *e) _must_check_;
+
+/* Its parts: of the disks asked for; of the key manager, which opens it; of what the group, which is found,
+ * has room for, and of the image, which is opened. */
+int launch_check_disks(const struct launch *l, struct error *e) _must_check_;
+int launch_check_keys(struct launch *l, struct error *e) _must_check_;
+int launch_check_room(struct launch *l, struct error *e) _must_check_;
+
 int launch_design(struct launch *l, struct error *e) _must_check_;
+
+/* Its parts: room for what is asked for, and one ephemeral disk in it. */
+int launch_allocate(struct launch *l, struct error *e) _must_check_;
+struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
+                                         const struct launch_ephemeral *asked);
+
+/* Add steps: of all chunks; for a domain that takes the disks; the commit. */
+int launch_add_storage(struct steps *s, struct launch *l, struct error *e) _must_check_;
+int launch_add_attachments(struct steps *s, struct launch *l, struct error *e) _must_check_;
+int launch_add_commits(struct steps *s, struct launch *l, struct error *e) _must_check_;
+
+/* Warns of plain disks, and runs it unless it is a dry run. */
+int launch_run(const struct launch *l, struct steps *plan, struct error *e) _must_check_;
+
+/* Names and uuids of its instances; the caller frees *ret. */
+int launch_tell(const struct launch *l, struct launched **ret, struct error *e) _must_check_;
+
 /* Frees what it holds, not the struct. */
 struct launch *launch_free(struct launch *l);
 DEFINE_CLEANUP(struct launch *, launch_free)
@@ -95,8 +123,8 @@ DEFINE_CLEANUP(struct launch *, launch_free)
 step_fn launch_lock_instance;                        /* launch_instance */
 step_fn launch_lock_batch;                           /* launch */
 step_fn launch_create_keys, launch_create_keys_undo; /* launch_chunk */
-step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo,
-    launch_fill;                                              /* disk */
+step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo, launch_fill,
+    launch_attach, launch_attach_undo;                        /* disk */
 step_fn launch_define, launch_define_undo, launch_close_maps; /* launch_instance */
 step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_leads_doomed; /* launch */
 step_fn launch_start, launch_start_undo; /* launch_instance */

@@ -44,6 +44,29 @@ struct launched {
 int instance_launch(const struct context *c, const struct launch_request *request, struct launched **ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 
+/* The same disks for the domain request->name (or its uuid), which others have defined and which does not
+ * run; what the request says of count, shared_key, memory, vcpus and template is not looked at. *ret has one
+ * entry. -EEXIST: it has disks of ours. -EBUSY: it runs. */
+int instance_create(const struct context *c, const struct launch_request *request, struct launched **ret,
+                    struct steps **ret_plan, struct error *e) _must_check_;
+
+/* One more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0], its volume_group
+ * and dry_run count. *ret is what was made. */
+int instance_attach(const struct context *c, const struct launch_request *request, struct volume *ret,
+                    struct steps **ret_plan, struct error *e) _must_check_;
+
+struct detach_request {
+    const char *name;
+    const char *role;     /* eph0, ... */
+    unsigned timeout_sec; /* for the guest to let go of it */
+    bool dry_run;
+};
+
+/* Destroys an ephemeral disk other than the first one of the instance. -EBUSY: the guest does not let go of
+ * it, or something on the host holds it; nothing has changed then. */
+int instance_detach(const struct context *c, const struct detach_request *q, bool *ret_changed,
+                    struct steps **ret_plan, struct error *e) _must_check_;
+
 /* Opens the disks with the key fetched now, then starts the domain. */
 int instance_start(const struct context *c, const char *name, bool *ret_changed,
                    struct error *e) _must_check_;

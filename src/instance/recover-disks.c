@@ -52,7 +52,12 @@ static int remove_disk(struct recovery *r, const struct instance *i, const struc
     struct error why = ERROR_NONE;
     char object[OBJECT_MAX];
     snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
-    int result = remove_them(r, &removal, &why);
+    int result = 0;
+    if (!i->domain_known)
+        result = error_set(&why, -ECONNREFUSED,
+                           "it is to be removed, once libvirt can be asked whether its domain has it");
+    else
+        result = remove_them(r, &removal, &why);
     return recovery_settle(r, RECOVER_REMOVED, object, "this disk was never finished, or was doomed: removed",
                            result, &why, e);
 }

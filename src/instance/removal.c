@@ -6,6 +6,10 @@
 
 #include "instance/keys.h"
 
+#include <stdio.h>
+
+#define DESCRIPTION_MAX (INSTANCE_NAME_MAX + 32)
+
 static bool whole(const struct removal *r)
 {
     return r->n_volumes == r->instance->n_volumes;
@@ -27,12 +31,12 @@ int removal_check(const struct removal *r, struct error *e)
                          "instance %s: cannot be removed: the tags of one of its volumes are damaged, and it "
                          "may need the key; mend or remove that volume first, see mayfly list",
                          i->name);
-    if (domain && domain->active && !domain->ours)
+    if (domain && domain->active && !domain->ours && whole(r))
         return error_set(
             e, -EUNSAFE,
-            "instance %s: cannot be removed: a running domain has its uuid, but not Mayfly's mark; "
-            "if that one may go, run virsh destroy %s",
-            i->name, domain->uuid);
+            "instance %s: cannot be removed: a running domain has its uuid, but not Mayfly's mark, so others "
+            "have defined it; shut it down first: mayfly stop %s, or virsh destroy %s",
+            i->name, i->name, domain->uuid);
     return 0;
 }
 
@@ -69,6 +73,15 @@ static int remove_domain(const struct context *c, void *removal, struct error *e
     return domain_remove(c, our_domain(removal)->uuid, e);
 }
 
+static int leave_domain(const struct context *c, void *removal, struct error *e)
+{
+    const struct removal *r = removal;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < r->n_volumes; i++)
+        result = disk_leave_domain(c, r->volumes[i], e);
+    return result;
+}
+
 static int close_maps(const struct context *c, void *removal, struct error *e)
 {
     const struct removal *r = removal;
@@ -90,20 +103,35 @@ static int remove_volumes(const struct context *c, void *removal, struct error *
     return broker_remove(c->broker, r->volumes, r->n_volumes, e);
 }
 
+/* "the disks of vm", "disk eph0 of vm": for people. */
+static void describe(const struct removal *r, char field[DESCRIPTION_MAX])
+{
+    if (whole(r))
+        snprintf(field, DESCRIPTION_MAX, "the disks of %s", r->instance->name);
+    else
+        snprintf(field, DESCRIPTION_MAX, "disk %s of %s", r->volumes[0]->role, r->instance->name);
+}
+
 int removal_add_steps(struct steps *s, struct removal *removal, struct error *e)
 {
     const char *name = removal->instance->name;
-    const char *what = whole(removal) ? "disks" : "unfinished disks";
-    int r = steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", name);
+    char disks[DESCRIPTION_MAX];
+    describe(removal, disks);
+    int r = whole(removal) ? steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", name)
+                           : steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", disks);
     if (r == 0 && removal->n_volumes > 1)
         r = steps_add(s, doom_others, NULL, removal, e, "mark the other disks of %s doomed", name);
     if (r == 0 && our_domain(removal))
         r = steps_add(s, remove_domain, NULL, removal, e, "stop and undefine domain %s", name);
+    else if (r == 0 && model_domain_of(removal->model, removal->instance->uuid))
+        r = steps_add(s, leave_domain, NULL, removal, e, "take %s out of its domain", disks);
     if (r == 0)
-        r = steps_add(s, close_maps, NULL, removal, e, "close the %s of %s", what, name);
+        r = steps_add(s, close_maps, NULL, removal, e, "close %s", disks);
     if (r == 0)
-        r = steps_add(s, destroy_keys, NULL, removal, e, "destroy the key of %s", name);
+        r = whole(removal)
+                ? steps_add(s, destroy_keys, NULL, removal, e, "destroy the key of %s", name)
+                : steps_add(s, destroy_keys, NULL, removal, e, "destroy its key, unless others have it too");
     if (r == 0)
-        r = steps_add(s, remove_volumes, NULL, removal, e, "remove the %s of %s", what, name);
+        r = steps_add(s, remove_volumes, NULL, removal, e, "remove %s", disks);
     return r;
 }

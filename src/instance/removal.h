@@ -3,6 +3,7 @@
  *
  *     doomed -> domain gone -> maps closed -> key destroyed, seen gone -> volumes removed
  *
+ * A domain that others have defined, or that keeps other disks, does not go: the disks are taken out of it.
  * Each step may be repeated, and nothing is undone: whatever stops it, the next recover goes on.
  */
 #pragma once

@@ -75,7 +75,7 @@ static const char *wrong_identity(const struct volume *v)
     volume_set_lv_name(&expected);
     if (!streq(v->lv, expected.lv))
         return "name (it does not follow from instance and role)";
-    if (!IS_TEXT(v->name) || !str_made_of(v->name, TAG_OTHERS))
+    if (!IS_TEXT(v->name) || !volume_instance_name_valid(v->name))
         return "name of the instance";
     if (v->state != VOLUME_BUILDING && v->state != VOLUME_READY && v->state != VOLUME_DOOMED)
         return "state";
@@ -98,6 +98,11 @@ int volume_check(const struct volume *v, struct error *e)
     if (r < 0)
         error_prefix(e, "volume %s/%s: ", v->vg, v->lv);
     return r;
+}
+
+bool volume_instance_name_valid(const char *name)
+{
+    return *name && str_made_of(name, TAG_OTHERS);
 }
 
 void volume_set_lv_name(struct volume *v)

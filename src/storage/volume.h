@@ -61,6 +61,9 @@ static inline bool volume_encrypted(const struct volume *v)
  * volume from a socket or from LVM. -EINVAL with a sentence. */
 int volume_check(const struct volume *v, struct error *e) _must_check_;
 
+/* Could it be the name of an instance in a tag? A domain may have others. */
+bool volume_instance_name_valid(const char *name);
+
 /* Sets v->lv from v->instance and v->role. */
 void volume_set_lv_name(struct volume *v);
 

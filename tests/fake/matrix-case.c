@@ -105,6 +105,15 @@ void case_check_recovered(struct matrix *m)
         check_rules(m);
 }
 
+/* A delete or a detach has begun. */
+static bool turned(const struct host *before, const struct host *now)
+{
+    bool doomed = now->n_volumes < before->n_volumes;
+    for (size_t i = 0; i < now->n_volumes; i++)
+        doomed = doomed || now->volumes[i].v.state == VOLUME_DOOMED;
+    return doomed;
+}
+
 void case_check_operation(struct matrix *m, int r, bool crashed, bool second)
 {
     char why[200] = "";
@@ -112,7 +121,9 @@ void case_check_operation(struct matrix *m, int r, bool crashed, bool second)
         case_broken(m, "it crashed, and said that it went well");
     else if (r == 0 && !second && !amount_is(&m->others, &m->world->host, &m->scenario->done, why))
         case_broken(m, why);
-    else if (r < 0 && !crashed && !second && m->scenario->promise == UNDONE &&
+    else if (r < 0 && !crashed && !second &&
+             (m->scenario->promise == UNDONE ||
+              (m->scenario->promise == TURNING && !turned(&m->before->host, &m->world->host))) &&
              !hosts_equal(&m->before->host, &m->world->host, why))
         case_broken(m, why);
 }

@@ -95,8 +95,7 @@ static int delete_first(struct fake *f, struct error *e)
     return instance_delete(&f->context, "t-1", &changed, e);
 }
 
-/* What an operation has to return where nothing fails. Of failures the caller hears. */
-static int wanted(struct fake *f, int wanted_r, int r)
+int wanted(struct fake *f, int wanted_r, int r)
 {
     if (r != wanted_r && (r == 0 || !f->world->hit))
         world_violated(f->world, "it returned %d, not %d", r, wanted_r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of the matrix: what is there before, what is done, what there is when it went well. Those with
- * keys behind a network are in matrix-network.c. */
+ * keys behind a network are in matrix-network.c, those about single disks in matrix-disks.c. */
 #include "matrix.h"
 
 #include <stdio.h>
@@ -27,7 +27,7 @@ void prepare_launch(struct fake *f, const struct launch_request *q)
 
 /* -------------------------------------------------------------- configurations */
 
-static void plain_disks(struct config *c)
+void plain_disks(struct config *c)
 {
     c->encryption_enabled = false;
 }
@@ -75,12 +75,18 @@ void make_bystanders(struct world *w)
     static const struct launch_request plain = {.name = "plain", .count = 1, FULL};
     static const struct launch_request theirs = {
         .name = "theirs", .count = 1, .root_bytes = GIB, .no_start = true};
+    static const struct launch_request created = {.name = "created", .count = 1, .root_bytes = GIB};
+    _cleanup_free_ struct launched *launched = NULL;
+    struct error e = ERROR_NONE;
     struct fake f;
 
     fake_begin(&f, w);
     prepare_launch(&f, &running);
     prepare_launch(&f, &stopped);
     prepare_launch(&f, &together);
+    world_add_domain(w, "foreign", "88888888-8888-4888-8888-888888888888");
+    world_add_domain(w, "created", "99999999-9999-4999-8999-999999999999");
+    must(instance_create(&f.context, &created, &launched, NULL, &e), &e);
     f.config.encryption_enabled = false;
     prepare_launch(&f, &plain);
     f.config.encryption_enabled = true;
@@ -115,7 +121,7 @@ static void have_last_of_pair(struct fake *f)
     must(instance_delete(&f->context, "t-2", &changed, &e), &e);
 }
 
-static void have_opened(struct fake *f)
+void have_opened(struct fake *f)
 {
     struct error e = ERROR_NONE;
     bool changed = false;

@@ -164,7 +164,7 @@ static void run_scenario(struct matrix *m, const struct scenario *s)
         for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
             if (!same_as_before(&kinds[k], call))
                 call = one_fault(m, &kinds[k], at, &last_crash);
-        if (s->promise == UNDONE)
+        if (s->promise == UNDONE || s->promise == TURNING)
             two_faults(m, at);
         if (m->mutation && m->broken)
             return;
@@ -175,13 +175,20 @@ static void run_all(struct matrix *m, const struct mutation *mutation)
 {
     m->mutation = mutation;
     m->cases = m->broken = 0;
-    for (size_t i = 0; i < n_scenarios + n_network_scenarios; i++) {
-        const struct scenario *s = i < n_scenarios ? &scenarios[i] : &network_scenarios[i - n_scenarios];
-        if (!mutation || !mutation->scenario || streq(mutation->scenario, s->name))
-            run_scenario(m, s);
-        if (mutation && m->broken)
-            return;
-    }
+    const struct {
+        const struct scenario *scenarios;
+        size_t n;
+    } tables[] = {{scenarios, n_scenarios},
+                  {network_scenarios, n_network_scenarios},
+                  {disk_scenarios, n_disk_scenarios}};
+    for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+        for (size_t i = 0; i < tables[t].n; i++) {
+            const struct scenario *s = &tables[t].scenarios[i];
+            if (!mutation || !mutation->scenario || streq(mutation->scenario, s->name))
+                run_scenario(m, s);
+            if (mutation && m->broken)
+                return;
+        }
 }
 
 static int run_mutations(struct matrix *m)
@@ -199,6 +206,9 @@ static int run_mutations(struct matrix *m)
         {.call = "destroy"},
         {.call = "key list", .recover_does = true, .scenario = "barbican: launch"}, /* after a lost answer */
         {.call = "key may destroy", .scenario = "barbican: delete by others"},
+        {.call = "attach disk", .scenario = "attach"},        /* ready before its domain has it */
+        {.call = "ask guest", .scenario = "detach, running"}, /* doomed before the guest let go */
+        {.call = "detach disk", .scenario = "detach"},
     };
     int failed = 0;
     for (size_t i = 0; i < ARRAY_SIZE(mutations); i++) {

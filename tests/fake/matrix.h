@@ -13,6 +13,7 @@ struct amount {
 enum promise {
     FORWARD,    /* what an error leaves half done recover finishes */
     UNDONE,     /* an error leaves everything as it was before */
+    TURNING,    /* UNDONE until a volume is doomed, FORWARD from there */
     UNFINISHED, /* as FORWARD, and also when it went well it leaves something to recover */
 };
 
@@ -25,8 +26,8 @@ struct scenario {
     enum promise promise;
 };
 
-extern const struct scenario scenarios[], network_scenarios[];
-extern const size_t n_scenarios, n_network_scenarios;
+extern const struct scenario scenarios[], network_scenarios[], disk_scenarios[];
+extern const size_t n_scenarios, n_network_scenarios, n_disk_scenarios;
 
 #define NOTHING                                                                                              \
     {                                                                                                        \
@@ -38,16 +39,21 @@ extern const size_t n_scenarios, n_network_scenarios;
 void must(int r, const struct error *e);
 int launch(struct fake *f, const struct launch_request *q, struct error *e);
 void prepare_launch(struct fake *f, const struct launch_request *q);
+void plain_disks(struct config *c);
 void in_barbican(struct config *c);
 void have_running(struct fake *f); /* `t`, of three disks */
 void have_stopped(struct fake *f);
+void have_opened(struct fake *f);
 void have_left_dead(struct fake *f); /* as a reboot of the host leaves it */
+
+/* What an operation has to return where nothing fails. Of failures the caller hears. */
+int wanted(struct fake *f, int wanted_r, int r);
 
 /* Brings about what it begins with; nothing fails meanwhile. */
 void scenario_prepare(const struct scenario *s, struct world *w);
 
 /* Others, which no operation may touch: one running, one stopped, one plain, a pair with one key, one whose
- * key is another project's. */
+ * key is another project's, a domain that others have defined, with a disk of ours and without. */
 void make_bystanders(struct world *w);
 
 /* These describe in `why` what is wrong, and return false. */

@@ -255,17 +255,19 @@ static int fake_format(struct broker *b, const struct volume *v, const char *fs,
 /* ------------------------------------------------------------- sets of volumes */
 
 /* A disk that is ready is in the definition of its domain. One that is doomed while the instance stays, a
- * guest has let go of before. */
-static void check_order(struct world *w, const struct volume *v, enum volume_state to)
+ * guest has let go of before: unless it was made a moment ago, and is undone. */
+static void check_order(struct world *w, const struct world_volume *found, unsigned connection,
+                        enum volume_state to)
 {
+    const struct volume *v = &found->v;
     const struct world_domain *d = world_domain(w, v->instance);
     const struct world_volume *lead = world_lead(w, v->instance);
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
     if (to == VOLUME_READY && v->state == VOLUME_BUILDING && (!d || !world_has_disk(&d->defined, path)))
         world_violated(w, "%s was to be ready before its domain has it", v->lv);
-    if (to == VOLUME_DOOMED && v->state == VOLUME_READY && lead->v.state == VOLUME_READY &&
-        &lead->v != v && world_in_use(&w->host, v))
+    if (to == VOLUME_DOOMED && v->state == VOLUME_READY && lead->v.state == VOLUME_READY && lead != found &&
+        found->maker != connection && world_in_use(&w->host, v))
         world_violated(w, "%s was to be doomed while a guest has it", v->lv);
 }
 
@@ -282,7 +284,7 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
         world_violated(w, "%s was to come back", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: never comes back", v->lv);
     }
-    check_order(w, &found->v, state);
+    check_order(w, found, ((struct fake_broker *)b)->connection, state);
     found->v.state = state;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libvirt's double. It reads of a definition what matters: name, uuid, disks. A domain starts only if its
- * devices are there, and a device below an encrypted volume is noted as a violation. A guest lets go of a disk
- * as soon as it is asked, or never.
+ * devices are there, and a device below an encrypted volume is noted as a violation. A guest lets go of a
+ * disk as soon as it is asked, or never.
  */
 #include "world.h"
 

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly attach: one more ephemeral disk. Its key is derived from the secret that the instance has; as all
+ * disks it is made as a launch makes them.
+ *
+ *     lock | fetch the key | volume, open, format | definition, and guest if it runs | READY
+ *                                                                                     commit point
+ *
+ * The first disk of the instance is ready all the time, so until the commit recover removes the new one
+ * alone.
+ */
+#include "instance/keys.h"
+#include "instance/launch.h"
+
+#include <stdio.h>
+
+struct addition {
+    struct launch launch;
+    const struct instance *instance;
+    const struct volume *lead;
+};
+
+static int check_instance(const struct addition *a, struct error *e)
+{
+    const struct instance *i = a->instance;
+    int r = model_check_ready(a->launch.model, i, e);
+    if (r == 0 && i->state == INSTANCE_NO_DOMAIN)
+        r = error_set(
+            e, -ENOENT,
+            "instance %s: libvirt has no domain %s any more that could have another disk; define one "
+            "with this uuid, or run mayfly delete",
+            i->name, i->uuid);
+    return r;
+}
+
+/* What says of a disk that it has a key is the instance, not today's configuration. */
+static int check_key(struct addition *a, struct error *e)
+{
+    const struct context *c = a->launch.context;
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+    bool durable = false;
+    if (!volume_encrypted(a->lead) && c->config->encryption_enabled)
+        return error_set(e, -EUNSAFE,
+                         "instance %s: its disks are plain, so there is no key for another, which must have "
+                         "one: enabled is true in [ephemeral_storage_encryption]",
+                         a->instance->name);
+    if (!volume_encrypted(a->lead))
+        return 0;
+    int r = key_durable(c, a->lead, &durable, e);
+    if (r == 0 && !durable)
+        r = error_set(
+            e, -EINVAL,
+            "instance %s: its key is ephemeral, and was forgotten when its disks were opened; there "
+            "is none to derive another from",
+            a->instance->name);
+    if (r == 0)
+        r = key_ref_parse(a->lead->key, manager, id, e);
+    return r < 0 ? r : context_keymgr(c, manager, &a->launch.km, e);
+}
+
+static int check(struct addition *a, struct error *e)
+{
+    struct launch *l = &a->launch;
+    int r = l->request->n_ephemeral == 1 ? launch_check_disks(l, e)
+                                         : error_set(e, -EINVAL, "attach: say --ephemeral SIZE, once");
+    if (r == 0)
+        r = context_check_virt(l->context, e);
+    if (r == 0)
+        r = model_lock(l->context, l->request->name, &l->model, &a->instance, e);
+    if (r < 0)
+        return r;
+    a->lead = a->instance->volumes[0];
+    l->domain = model_domain_of(l->model, a->instance->uuid);
+    l->live = a->instance->state == INSTANCE_RUNNING;
+    r = check_instance(a, e);
+    if (r == 0)
+        r = check_key(a, e);
+    return r < 0 ? r : launch_check_room(l, e);
+}
+
+static bool has_role(const struct instance *i, const char *role)
+{
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (streq(i->volumes[n]->role, role))
+            return true;
+    return false;
+}
+
+/* The first free number whose disk does not come before the lead, or it would take its place, and a crash
+ * would leave an instance that looks as if it had never been launched. */
+static int choose_number(const struct instance *i, unsigned *ret, struct error *e)
+{
+    const char *lead = i->volumes[0]->role;
+    bool root = streq(lead, "root"), after = root;
+    if (!root && !str_starts(lead, "eph"))
+        return error_set(
+            e, -EINVAL,
+            "instance %s: its first disk is %s, and a disk cannot come before it; launch another "
+            "instance",
+            i->name, lead);
+    for (unsigned number = 0; number < 100; number++) {
+        char role[ROLE_MAX];
+        snprintf(role, sizeof role, "eph%u", number);
+        if (after && !has_role(i, role)) {
+            *ret = number;
+            return 0;
+        }
+        after = after || streq(role, lead);
+    }
+    return error_set(e, -ENOSPC, "instance %s: it has all the ephemeral disks that there can be", i->name);
+}
+
+/* The key of the lead, by its parameters. */
+static void take_key(struct addition *a, struct launch_key *k)
+{
+    char manager[KEY_ID_MAX];
+    k->want.scope = a->lead->scope;
+    (void)!key_ref_parse(a->lead->key, manager, k->id, NULL); /* check_key() has parsed it */
+    a->launch.n_keys = 1;
+}
+
+static int design(struct addition *a, struct error *e)
+{
+    struct launch *l = &a->launch;
+    unsigned number = 0;
+    int r = choose_number(a->instance, &number, e);
+    if (r == 0)
+        r = launch_allocate(l, e);
+    if (r < 0)
+        return r;
+    struct launch_instance *i = l->instances;
+    *i = (struct launch_instance){.launch = l, .disks = l->disks};
+    memcpy(i->name, a->instance->name, sizeof i->name);
+    memcpy(i->uuid, a->instance->uuid, sizeof i->uuid);
+    if (l->km)
+        take_key(a, l->keys);
+    struct launch_disk *d =
+        launch_add_ephemeral(i, l->km ? l->keys : NULL, number, &l->request->ephemeral[0]);
+    if (l->km) {
+        d->v.key_bits = a->lead->key_bits;
+        memcpy(d->v.cipher, a->lead->cipher, sizeof d->v.cipher);
+    }
+    l->others[l->n_others++] = &d->v;
+    l->chunks[l->n_chunks++] = (struct launch_chunk){.launch = l, .instances = i, .n_instances = 1};
+    return 0;
+}
+
+static int fetch_key(const struct context *c, void *addition, struct error *e)
+{
+    struct addition *a = addition;
+    return key_fetch(c, a->lead, &a->launch.keys->secret, e);
+}
+
+static int make_plan(struct addition *a, struct steps **ret, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    int r = steps_new(&s, e);
+    if (r == 0 && a->launch.km)
+        r = steps_add(s, fetch_key, NULL, a, e, "fetch the key of %s", a->instance->name);
+    if (r == 0)
+        r = launch_add_storage(s, &a->launch, e);
+    if (r == 0)
+        r = launch_add_attachments(s, &a->launch, e);
+    if (r == 0)
+        r = launch_add_commits(s, &a->launch, e);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+int instance_attach(const struct context *c, const struct launch_request *request, struct volume *ret,
+                    struct steps **ret_plan, struct error *e)
+{
+    struct addition a = {.launch = {.context = c, .request = request, .verb = "attach"}};
+    _cleanup_(launch_freep) struct launch *l = &a.launch;
+    _cleanup_steps_ struct steps *plan = NULL;
+
+    int r = check(&a, e);
+    if (r == 0)
+        r = design(&a, e);
+    if (r == 0)
+        r = make_plan(&a, &plan, e);
+    if (r == 0)
+        r = launch_run(l, plan, e);
+    if (r < 0)
+        return r;
+    *ret = l->disks[0].v;
+    if (ret_plan)
+        *ret_plan = TAKE_PTR(plan);
+    return 0;
+}

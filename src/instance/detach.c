@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly detach: one ephemeral disk goes for good.
+ *
+ *     lock | guest lets go | no one holds it | DOOMED -> definition -> closed -> volume removed
+ *
+ * Until the mark nothing has changed that a start would not bring back; from it on there is but one way, that
+ * of removal.c.
+ */
+#include "instance/operations.h"
+#include "instance/removal.h"
+
+struct detachment {
+    const struct volume *v;
+    unsigned timeout_sec;
+    struct removal removal;
+};
+
+static int leave_guest(const struct context *c, void *detachment, struct error *e)
+{
+    const struct detachment *d = detachment;
+    return disk_leave_guest(c, d->v, d->timeout_sec, e);
+}
+
+/* The guest may have kept it, or have ended. */
+static int leave_guest_undo(const struct context *c, void *detachment, struct error *e)
+{
+    const struct volume *v = ((struct detachment *)detachment)->v;
+    char path[DEVICE_PATH_MAX];
+    const struct domain_disk disk = disk_of_domain(c, v, path);
+    struct domain domain;
+    bool there = false;
+    int r = virt_find_uuid(c->virt, v->instance, &domain, e);
+    if (r == 0)
+        r = virt_has_disk(c->virt, v->instance, path, DOMAIN_GUEST, &there, e);
+    if (r < 0 || there || !domain.active)
+        return r;
+    return virt_attach_disk(c->virt, v->instance, &disk, DOMAIN_GUEST, e);
+}
+
+/* Someone on the host, as by mount: it would stay open, doomed. */
+static int check_unheld(const struct context *c, void *detachment, struct error *e)
+{
+    const struct volume *v = ((struct detachment *)detachment)->v;
+    _cleanup_inventory_ struct inventory *now = NULL;
+    int r = broker_list(c->broker, &now, e);
+    const struct map *map = r == 0 ? inventory_map_of(now, v) : NULL;
+    if (r < 0 || !map || map->open_count == 0)
+        return r;
+    return error_set(e, -EBUSY,
+                     "instance %s: something on this host uses disk %s (%s); see lsof, and umount it",
+                     v->name, v->role, map->name);
+}
+
+static int find(const struct instance *i, const char *role, const struct volume **ret, struct error *e)
+{
+    *ret = NULL;
+    if (!str_starts(role, "eph"))
+        return error_set(e, -EINVAL,
+                         "instance %s: %s is no ephemeral disk, and others are not detached; mayfly show %s "
+                         "lists its disks",
+                         i->name, role, i->name);
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (streq(i->volumes[n]->role, role))
+            *ret = i->volumes[n];
+    if (*ret != i->volumes[0])
+        return 0;
+    return error_set(e, -EINVAL,
+                     "instance %s: %s is its first disk, without which it cannot be; run mayfly delete %s",
+                     i->name, role, i->name);
+}
+
+static int make_plan(const struct instance *i, struct detachment *d, struct steps **ret, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    int r = steps_new(&s, e);
+    if (r == 0 && i->state == INSTANCE_RUNNING)
+        r = steps_add(s, leave_guest, leave_guest_undo, d, e, "wait until the guest of %s lets go of disk %s",
+                      i->name, d->v->role);
+    if (r == 0 && volume_encrypted(d->v))
+        r = steps_add(s, check_unheld, NULL, d, e, "see that nothing holds disk %s of %s", d->v->role,
+                      i->name);
+    if (r == 0)
+        r = removal_add_steps(s, &d->removal, e);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+int instance_detach(const struct context *c, const struct detach_request *q, bool *ret_changed,
+                    struct steps **ret_plan, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    _cleanup_steps_ struct steps *s = NULL;
+    const struct instance *i = NULL;
+    struct detachment d = {.timeout_sec = q->timeout_sec};
+
+    int r = context_check_virt(c, e);
+    if (r == 0)
+        r = model_lock(c, q->name, &m, &i, e);
+    if (r == 0)
+        r = model_check_ready(m, i, e);
+    if (r == 0)
+        r = find(i, q->role, &d.v, e);
+    if (r < 0)
+        return r;
+    d.removal = (struct removal){.model = m, .instance = i, .volumes = &d.v, .n_volumes = d.v ? 1 : 0};
+    r = d.v ? make_plan(i, &d, &s, e) : steps_new(&s, e);
+    if (r == 0 && !q->dry_run)
+        r = steps_run(s, c, e);
+    if (r < 0)
+        return r;
+    *ret_changed = d.v;
+    if (ret_plan)
+        *ret_plan = TAKE_PTR(s);
+    return 0;
+}

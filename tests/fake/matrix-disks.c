@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of the matrix about disks that come and go while the instance stays, and about domains that others
+ * have defined.
+ */
+#include "matrix.h"
+
+static const struct launch_request three_disks = {.name = "t",
+                                                  .count = 1,
+                                                  .image_path = "/image",
+                                                  .root_bytes = GIB,
+                                                  .ephemeral = {{GIB, "ext4"}},
+                                                  .n_ephemeral = 1,
+                                                  .swap_bytes = GIB};
+static const struct launch_request one_more = {
+    .name = "t", .count = 1, .ephemeral = {{GIB, "xfs"}}, .n_ephemeral = 1};
+
+/* --------------------------------------------------------------- preparations */
+
+static void have_domain(struct fake *f)
+{
+    world_add_domain(f->world, "t", "77777777-7777-4777-8777-777777777777");
+}
+
+static int create(struct fake *f, struct error *e)
+{
+    _cleanup_free_ struct launched *launched = NULL;
+    return instance_create(&f->context, &three_disks, &launched, NULL, e);
+}
+
+static void have_created(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    have_domain(f);
+    must(create(f, &e), &e);
+}
+
+static void have_created_running(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    have_created(f);
+    must(instance_start(&f->context, "t", &changed, &e), &e);
+}
+
+static void have_stubborn(struct fake *f)
+{
+    have_running(f);
+    f->world->guest_ignores = true;
+}
+
+/* ------------------------------------------------------------------ operations */
+
+static int start(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_start(&f->context, "t", &changed, e);
+}
+
+static int delete (struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_delete(&f->context, "t", &changed, e);
+}
+
+/* Its disks are in use, and it is not ours to end. */
+static int delete_refused(struct fake *f, struct error *e)
+{
+    return wanted(f, -EUNSAFE, delete (f, e));
+}
+
+static int attach(struct fake *f, struct error *e)
+{
+    struct volume made;
+    return instance_attach(&f->context, &one_more, &made, NULL, e);
+}
+
+static int detach(struct fake *f, struct error *e)
+{
+    const struct detach_request q = {.name = "t", .role = "eph0"};
+    bool changed = false;
+    return instance_detach(&f->context, &q, &changed, NULL, e);
+}
+
+static int detach_refused(struct fake *f, struct error *e)
+{
+    return wanted(f, -EBUSY, detach(f, e));
+}
+
+const struct scenario disk_scenarios[] = {
+    /* name, tune, prepare, operate, {domains, active, volumes, maps, opened, keys}, promise */
+    {"create", NULL, have_domain, create, {1, 0, 3, 0, 0, 1}, UNDONE},
+    {"create plain", plain_disks, have_domain, create, {1, 0, 3, 0, 0, 0}, UNDONE},
+    {"barbican: create", in_barbican, have_domain, create, {1, 0, 3, 0, 0, 1}, UNDONE},
+    {"start created", NULL, have_created, start, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"delete created", NULL, have_created, delete, {1, 0, 0, 0, 0, 0}, FORWARD},
+    {"delete created, running", NULL, have_created_running, delete_refused, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"attach", NULL, have_stopped, attach, {1, 0, 4, 0, 0, 1}, UNDONE},
+    {"attach, opened", NULL, have_opened, attach, {1, 0, 4, 3, 3, 1}, UNDONE},
+    {"attach, running", NULL, have_running, attach, {1, 1, 4, 4, 0, 1}, UNDONE},
+    {"attach to created, running", NULL, have_created_running, attach, {1, 1, 4, 4, 0, 1}, UNDONE},
+    {"attach plain, running", plain_disks, have_running, attach, {1, 1, 4, 0, 0, 0}, UNDONE},
+    {"detach", NULL, have_stopped, detach, {1, 0, 2, 0, 0, 1}, TURNING},
+    {"detach, opened", NULL, have_opened, detach, {1, 0, 2, 2, 2, 1}, TURNING},
+    {"detach, running", NULL, have_running, detach, {1, 1, 2, 2, 0, 1}, TURNING},
+    {"detach from created, running", NULL, have_created_running, detach, {1, 1, 2, 2, 0, 1}, TURNING},
+    {"detach plain, running", plain_disks, have_running, detach, {1, 1, 2, 0, 0, 0}, TURNING},
+    {"detach, the guest keeps it", NULL, have_stubborn, detach_refused, {1, 1, 3, 3, 0, 1}, UNDONE},
+};
+const size_t n_disk_scenarios = ARRAY_SIZE(disk_scenarios);
