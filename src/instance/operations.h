@@ -45,8 +45,8 @@ int instance_launch(const struct context *c, const struct launch_request *reques
                     struct steps **ret_plan, struct error *e) _must_check_;
 
 /* The same disks for the domain request->name (or its uuid), which others have defined and which does not
- * run; what the request says of count, shared_key, memory, vcpus and template is not looked at. *ret has one
- * entry. -EEXIST: it has disks of ours. -EBUSY: it runs. */
+ * run; request->count is 1; its shared_key, memory, vcpus and template are not looked at. *ret has one entry.
+ * -EEXIST: it has disks of ours. -EBUSY: it runs. */
 int instance_create(const struct context *c, const struct launch_request *request, struct launched **ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 

@@ -4,6 +4,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "unit.h"
+#include "virt/domain-read.h"
 #include "virt/domain-xml.h"
 
 #include <stdio.h>
@@ -113,6 +114,51 @@ static void the_built_in_template(void **state)
         "</domain>\n";
     assert_string_equal(xml, wanted);
     the_schema_takes(xml);
+}
+
+static void a_disk_alone(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_free_ char *xml = NULL;
+    assert_ok(domain_disk_xml(&disks[0], "vdc", &xml, &e), e);
+    assert_string_equal(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                             "<disk type=\"block\" device=\"disk\">\n"
+                             "  <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" "
+                             "discard=\"unmap\"/>\n"
+                             "  <source dev=\"" LV "-dmcrypt\"/>\n"
+                             "  <target dev=\"vdc\" bus=\"virtio\"/>\n"
+                             "  <blockio logical_block_size=\"512\" physical_block_size=\"4096\"/>\n"
+                             "  <serial>root</serial>\n"
+                             "</disk>\n");
+    struct domain_disk bad = disks[0];
+    bad.serial = "a\nb";
+    _cleanup_free_ char *none = NULL;
+    assert_error(domain_disk_xml(&bad, "vdc", &none, &e), -EINVAL, e);
+}
+
+/* As libvirt prints them, with disks of others. */
+static void disks_are_found(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    char target[TARGET_NAME_MAX];
+    assert_ok(
+        domain_read("<domain><devices>"
+                    "<disk device='cdrom'><target dev='sda' bus='sata'/></disk>"
+                    "<disk type='file'><source file='/x' index='2'/><target dev='vdb'/></disk>"
+                    "<disk type='block'><source dev='/dev/mapper/m' index='1'/><target dev='vda'/></disk>"
+                    "</devices></domain>",
+                    &doc, &e),
+        e);
+    const xmlNode *root = xmlDocGetRootElement(doc);
+    assert_true(domain_find_disk(root, "/dev/mapper/m", target));
+    assert_string_equal(target, "vda");
+    assert_false(domain_find_disk(root, "/dev/mapper", target));
+    assert_int_equal(domain_free_target(root), 2);
+    domain_target_name(domain_free_target(root), target);
+    assert_string_equal(target, "vdc");
 }
 
 static void without_kvm_the_type_is_qemu(void **state)
@@ -329,6 +375,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_built_in_template),
+        cmocka_unit_test(a_disk_alone),
+        cmocka_unit_test(disks_are_found),
         cmocka_unit_test(without_kvm_the_type_is_qemu),
         cmocka_unit_test(an_operators_template_keeps_its_own),
         cmocka_unit_test(a_device_of_the_template_may_boot_first),
