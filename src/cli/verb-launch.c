@@ -122,49 +122,36 @@ static int set_domain_xml(void *target, const char *value, struct error *e)
 
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
 CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
-
-#define OPTION_VOLUME_GROUP                                                                                  \
-    {                                                                                                        \
-        "volume-group", 0, "VG", "make the disks in this volume group", set_volume_group                     \
-    }
-#define OPTION_EPHEMERAL                                                                                     \
-    {                                                                                                        \
-        "ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral      \
-    }
-#define OPTION_DRY_RUN                                                                                       \
-    {                                                                                                        \
-        "dry-run", 0, NULL, "tell what would be done", set_dry_run                                           \
-    }
 static const struct cli_option launch_options[] = {
     {"count", 0, "N", "make N instances, NAME-1 to NAME-N", set_count},
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
     {"root", 0, "SIZE", "size of the root disk", set_root},
-    OPTION_EPHEMERAL,
+    {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE", "a swap disk", set_swap},
     {"memory", 0, "SIZE", "memory of each instance", set_memory},
     {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
-    OPTION_VOLUME_GROUP,
+    {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
     {"domain-xml", 0, "FILE", "libvirt XML to put the disks into", set_domain_xml},
     {"no-start", 0, NULL, "define the domains, do not start them", set_no_start},
-    OPTION_DRY_RUN,
+    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 static const struct cli_option create_options[] = {
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
     {"root", 0, "SIZE", "size of the root disk", set_root},
-    OPTION_EPHEMERAL,
+    {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE", "a swap disk", set_swap},
-    OPTION_VOLUME_GROUP,
-    OPTION_DRY_RUN,
+    {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
+    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 static const struct cli_option attach_options[] = {
-    OPTION_EPHEMERAL,
-    OPTION_VOLUME_GROUP,
-    OPTION_DRY_RUN,
+    {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
+    {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
+    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 

@@ -59,7 +59,7 @@ int disk_leave_guest(const struct context *c, const struct volume *v, unsigned t
         if (clock_msec() >= end)
             return error_set(e, -EBUSY,
                              "instance %s: its guest does not let go of disk %s in %u seconds; is it "
-                             "up? Wait longer (--timeout), or run mayfly stop first",
+                             "up? Wait longer (--timeout), or shut it down first",
                              v->name, v->role, timeout_sec);
         nanosleep(&(struct timespec){.tv_nsec = POLL_MSEC * 1000000L}, NULL);
     }

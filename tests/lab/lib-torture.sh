@@ -90,6 +90,10 @@ do_virsh() {
     virsh -q -c qemu:///system start "$1"
     virsh -q -c qemu:///system destroy "$1"
 }
+do_disk() { # one more, for a moment
+    mayfly attach "$1" --ephemeral 16M
+    mayfly detach --yes "$1" eph1
+}
 do_recover() { mayfly recover; }
 
 # One random thing to one random instance. A function, so that whoever is to be interrupted knows what it does.
@@ -100,7 +104,7 @@ torture_step() {
     elif ! is_kept "$name"; then
         doings=(launch)
     else
-        doings=(delete write run virsh recover)
+        doings=(delete write run virsh disk recover)
     fi
     local doing=${doings[RANDOM % ${#doings[@]}]}
     echo "-- $doing $name"
