@@ -38,6 +38,32 @@ static const char *kind_name(enum recover_kind kind)
     return "unknown";
 }
 
+/* NULL: none of its own. */
+static const char *fault_name(enum recover_fault fault)
+{
+    switch (fault) {
+    case FAULT_KEY_WITHOUT_VOLUME:
+        return "key without volume";
+    case FAULT_VOLUME_WITHOUT_KEY:
+        return "volume without key";
+    case FAULT_OTHER:
+        break;
+    }
+    return NULL;
+}
+
+static struct json_object *json_recovered(const struct recovered *one)
+{
+    struct json_object *result = json_object_new_object();
+    const char *fault = fault_name(one->fault);
+    if (json_put_text(result, "result", kind_name(one->kind)) &&
+        json_put_text(result, "object", one->object) && json_put_text(result, "text", one->text) &&
+        (!fault || json_put_text(result, "fault", fault)))
+        return result;
+    json_object_put(result);
+    return NULL;
+}
+
 static int print_table(const struct recovered *done, size_t n, struct error *e)
 {
     if (n == 0) {
@@ -58,12 +84,8 @@ static int print_json(const struct recovered *done, size_t n, struct error *e)
 {
     struct json_object *document = json_document(), *results = json_object_new_array();
     bool whole = results != NULL;
-    for (size_t i = 0; whole && i < n; i++) {
-        struct json_object *one = json_object_new_object();
-        whole = json_put_text(one, "result", kind_name(done[i].kind)) &&
-                json_put_text(one, "object", done[i].object) && json_put_text(one, "text", done[i].text) &&
-                json_object_array_add(results, one) == 0;
-    }
+    for (size_t i = 0; whole && i < n; i++)
+        whole = json_append(results, json_recovered(&done[i]));
     whole = json_put(document, "results", results) && whole;
     return json_print(document, whole, e);
 }

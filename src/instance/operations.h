@@ -135,8 +135,12 @@ enum recover_kind {
     RECOVER_REMAINS  /* could not be put in order; why */
 };
 
+/* What was wrong with it, where that is one of the two that people ask for; it is none of the others. */
+enum recover_fault { FAULT_OTHER, FAULT_KEY_WITHOUT_VOLUME, FAULT_VOLUME_WITHOUT_KEY };
+
 struct recovered {
     enum recover_kind kind;
+    enum recover_fault fault;
     char object[160]; /* "instance ci-1 (uuid)", "map ...", "key local:..." */
     char text[600];   /* what was done, or why not */
 };

@@ -34,6 +34,14 @@ int recovery_list_keys(struct recovery *r, const struct inventory *inventory, st
     return result;
 }
 
+/* Says what was wrong with the last line. */
+static int found(struct recovery *r, enum recover_fault fault, int result)
+{
+    if (result == 0)
+        r->done[r->n_done - 1].fault = fault;
+    return result;
+}
+
 /* Also by what this run has removed meanwhile: that one's key is destroyed already. */
 static bool is_named(const struct recovery *r, const char *ref)
 {
@@ -55,29 +63,31 @@ static int destroy(const struct recovery *r, const struct key_entry *k, struct e
     return result < 0 ? result : keymgr_destroy(km, k->info.id, e);
 }
 
+static int destroy_unnamed(struct recovery *r, const struct key_entry *k, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    char object[sizeof r->done->object];
+    snprintf(object, sizeof object, "key %.120s", k->ref);
+    const char *doubt = keys_doubt(r->model->inventory, k->info.vg);
+    if (doubt)
+        return recovery_remains(r, object, -ENEEDSRECOVER, e, "no volume names it, but it is left: %s (%s)",
+                                doubt, k->info.vg);
+    int destroyed = destroy(r, k, &why);
+    return recovery_settle(r, RECOVER_KEY, object, "no volume names it: destroyed", destroyed, &why, e);
+}
+
 int recovery_destroy_keys(struct recovery *r, struct error *e)
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
-        struct error why = ERROR_NONE;
-        char object[sizeof r->done->object];
-        if (!k->listed || !recovery_holds(r, k->info.owner) || is_named(r, k->ref))
-            continue;
-        snprintf(object, sizeof object, "key %.120s", k->ref);
-        const char *doubt = keys_doubt(r->model->inventory, k->info.vg);
-        if (doubt) {
-            result = recovery_remains(r, object, -ENEEDSRECOVER, e,
-                                      "no volume names it, but it is left: %s (%s)", doubt, k->info.vg);
-            continue;
-        }
-        int destroyed = destroy(r, k, &why);
-        result = recovery_settle(r, RECOVER_KEY, object, "no volume names it: destroyed", destroyed, &why, e);
+        if (k->listed && recovery_holds(r, k->info.owner) && !is_named(r, k->ref))
+            result = found(r, FAULT_KEY_WITHOUT_VOLUME, destroy_unnamed(r, k, e));
     }
     return result;
 }
 
-/* Why the disk cannot be opened any more, or NULL. A key of a manager that was not asked is not missed. */
+/* What became of the key of a disk that cannot be opened any more, or NULL. A key of a manager that was not asked is not missed. */
 static const char *lost_key(const struct recovery *r, const struct volume *v)
 {
     bool durable = true;
@@ -86,11 +96,10 @@ static const char *lost_key(const struct recovery *r, const struct volume *v)
     if (!durable)
         return model_map_of(r->model, v)
                    ? NULL
-                   : "its ephemeral key went with its map, and what it held is gone; run mayfly delete";
+                   : "went with its map, and what the disk held is gone; run mayfly delete";
     const struct key_entry *k = key_list_find(r->keys, v->key);
     return k && k->state == KEY_MISSING
-               ? "its key is not among those that the key manager lists; if it is in "
-                 "no other, run mayfly delete"
+               ? "is not among those that the key manager lists; if it is in no other, run mayfly delete"
                : NULL;
 }
 
@@ -102,7 +111,9 @@ int recovery_check_key(struct recovery *r, const struct instance *i, struct erro
         char object[sizeof r->done->object];
         snprintf(object, sizeof object, "volume %s/%s", i->volumes[n]->vg, i->volumes[n]->lv);
         if (lost)
-            result = recovery_remains(r, object, -ENEEDSRECOVER, e, "%s", lost);
+            result = found(r, FAULT_VOLUME_WITHOUT_KEY,
+                           recovery_remains(r, object, -ENEEDSRECOVER, e, "its key %.120s %s",
+                                            i->volumes[n]->key, lost));
     }
     return result;
 }

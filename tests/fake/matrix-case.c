@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define BROKEN_SHOWN 20
+#define OUTCOME_MAX  32
 
 void case_broken(struct matrix *m, const char *why)
 {
@@ -14,19 +15,35 @@ void case_broken(struct matrix *m, const char *why)
         printf("matrix: BROKEN: %s: %s: %s\n", m->scenario->name, m->label, why);
 }
 
+/* What the last run of recover told. */
 static struct outcome {
+    struct recovered done[OUTCOME_MAX];
     size_t n, remains;
 } outcome;
 
-static int operate_recover(struct fake *f, struct error *e)
+static int recover(struct fake *f, bool dry_run, struct error *e)
 {
     _cleanup_free_ struct recovered *done = NULL;
     size_t n = 0;
-    int r = instance_recover(&f->context, false, &done, &n, e);
+    int r = instance_recover(&f->context, dry_run, &done, &n, e);
+    if (n > OUTCOME_MAX)
+        abort();
     outcome = (struct outcome){.n = n};
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        outcome.done[i] = done[i];
         outcome.remains += done[i].kind == RECOVER_REMAINS;
+    }
     return r;
+}
+
+static int operate_recover(struct fake *f, struct error *e)
+{
+    return recover(f, false, e);
+}
+
+static int operate_dry_run(struct fake *f, struct error *e)
+{
+    return recover(f, true, e);
 }
 
 int case_act(struct matrix *m, int (*operate)(struct fake *, struct error *), struct error *e)
@@ -78,15 +95,45 @@ static void check_rules(struct matrix *m)
     m->next_fd = next_fd;
 }
 
+/* A dry run changes nothing, and tells what recover then does. */
+static void check_dry_run(struct matrix *m, struct outcome *ret_told)
+{
+    static struct host before;
+    struct error e = ERROR_NONE;
+    before = m->world->host;
+    bool acts = m->mutation && streq(m->mutation->call, "dry run");
+    (void)!case_act(m, acts ? operate_recover : operate_dry_run, &e);
+    if (memcmp(&before, &m->world->host, sizeof before) != 0)
+        case_broken(m, "a dry run has changed something");
+    *ret_told = outcome;
+}
+
+static bool same_lines(const struct outcome *a, const struct outcome *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++)
+        same = a->done[i].kind == b->done[i].kind && a->done[i].fault == b->done[i].fault &&
+               streq(a->done[i].object, b->done[i].object);
+    return same;
+}
+
 void case_check_recovered(struct matrix *m)
 {
+    static struct outcome told;
     struct error e = ERROR_NONE;
     char why[200] = "";
     size_t lost = 0;
+    bool dry_run = !m->mutation || streq(m->mutation->call, "dry run");
+    if (dry_run)
+        check_dry_run(m, &told);
     for (int again = 0; again < 2; again++) {
         e = ERROR_NONE;
-        outcome = (struct outcome){0};
+        outcome = (struct outcome){.n = 0};
         int r = case_recover(m, &e);
+        if (dry_run && !again && !same_lines(&told, &outcome)) {
+            case_broken(m, "recover did something else than its dry run had told");
+            return;
+        }
         lost = lost_disks(&m->world->host);
         if (r < 0 && (r != -ENEEDSRECOVER || outcome.remains != lost)) {
             case_broken(m, e.text);

@@ -195,6 +195,7 @@ static int run_mutations(struct matrix *m)
 {
     static const struct mutation mutations[] = {
         {.call = "recover"},
+        {.call = "dry run"},
         {.call = "lock"},
         {.call = "close"},
         {.call = "remove"},

@@ -20,6 +20,14 @@ static struct result recover(struct bench *b, bool dry_run)
     return x;
 }
 
+/* Is the only line about this? */
+static struct result about(struct result x, enum recover_fault fault)
+{
+    if (x.n != 1 || x.done[0].fault != fault)
+        fail_msg("%zu lines, about fault %d", x.n, x.n ? (int)x.done[0].fault : -1);
+    return x;
+}
+
 /* One line, of this kind, with these words. */
 static void expect(struct result x, int r, enum recover_kind kind, const char *words)
 {
@@ -117,10 +125,10 @@ static void test_key_in_doubt(void **state)
     b->w->host.group.complete = false;
     expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "physical volume");
     b->w->host.group = (struct group){0};
-    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "not here");
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS, "not here");
     assert_int_equal(b->w->host.n_keys, 1);
     b->w->host.group = group;
-    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), 0, RECOVER_KEY, "destroyed");
 }
 
 static void test_damaged_volume_keeps_its_instance(void **state)
@@ -222,7 +230,22 @@ static void test_ready_without_key(void **state)
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &q, &e), e);
     b->w->host.n_keys = 0;
-    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "its key is not among");
+    expect(about(recover(b, false), FAULT_VOLUME_WITHOUT_KEY), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "is not among");
+    assert_int_equal(b->w->host.n_volumes, 1);
+}
+
+static void test_ephemeral_key_after_reboot(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    strcpy(b->f.config.key_backend, "ephemeral");
+    assert_ok(bench_launch(b, &q, &e), e);
+    expect_nothing(recover(b, false));
+    world_reboot(&b->w->host);
+    expect(about(recover(b, false), FAULT_VOLUME_WITHOUT_KEY), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "went with its map");
     assert_int_equal(b->w->host.n_volumes, 1);
 }
 
@@ -360,6 +383,7 @@ int main(void)
         bench_test(test_foreign_domain),
         bench_test(test_single_disk),
         bench_test(test_ready_without_key),
+        bench_test(test_ephemeral_key_after_reboot),
         bench_test(test_former_manager),
         bench_test(test_orphan_map),
         bench_test(test_batch_key_goes_with_its_last_user),
