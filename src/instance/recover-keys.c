@@ -87,7 +87,8 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
     return result;
 }
 
-/* What became of the key of a disk that cannot be opened any more, or NULL. A key of a manager that was not asked is not missed. */
+/* What became of the key of a disk that cannot be opened any more, or NULL. A key of a manager that was not
+ * asked is not missed. */
 static const char *lost_key(const struct recovery *r, const struct volume *v)
 {
     bool durable = true;
