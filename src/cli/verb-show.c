@@ -32,10 +32,33 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
     return 0;
 }
 
-static int print_json(const struct model *m, const struct instance *i, struct error *e)
+static void print_ram(const struct instance *i, const struct domain_ram *ram)
 {
-    struct json_object *document = json_document();
-    bool whole = json_put(document, "instance", json_instance(m, i));
+    printf("Memory: %s; core dumps of QEMU come %s it\n",
+           ram->save_refused ? "saving it to a file is refused"
+                             : "virsh save would write it to the host unencrypted",
+           ram->core_dumped ? "with" : "without");
+    if (ram->saved)
+        printf("        libvirt keeps it UNENCRYPTED in a file; see virsh managedsave-remove %s\n", i->name);
+}
+
+static struct json_object *json_ram(const struct domain_ram *ram)
+{
+    struct json_object *object = json_object_new_object();
+    if (json_put_bool(object, "save_refused", ram->save_refused) &&
+        json_put_bool(object, "core_dumped", ram->core_dumped) && json_put_bool(object, "saved", ram->saved))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+/* `ram` NULL: there is no domain, or libvirt could not be asked. */
+static int print_json(const struct model *m, const struct instance *i, const struct domain_ram *ram,
+                      struct error *e)
+{
+    struct json_object *document = json_document(), *instance = json_instance(m, i);
+    bool whole = !ram || json_put(instance, "memory", json_ram(ram));
+    whole = json_put(document, "instance", instance) && whole;
     return json_print(document, whole, e);
 }
 
@@ -55,9 +78,18 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
         r = model_find(m, argv[1], &i, e);
     if (r < 0)
         return r;
+    struct domain_ram ram;
+    bool has_ram = model_domain_of(m, i->uuid);
+    if (has_ram)
+        r = virt_ram(s->context.virt, i->uuid, &ram, e);
+    if (r < 0)
+        return r;
     if (g->json)
-        return print_json(m, i, e);
+        return print_json(m, i, has_ram ? &ram : NULL, e);
 
-    printf("Name:   %s\nUUID:   %s\nState:  %s\n\n", i->name, i->uuid, instance_state_name(i->state));
+    printf("Name:   %s\nUUID:   %s\nState:  %s\n", i->name, i->uuid, instance_state_name(i->state));
+    if (has_ram)
+        print_ram(i, &ram);
+    printf("\n");
     return print_disks(m, i, e);
 }

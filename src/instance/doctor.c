@@ -164,6 +164,22 @@ static void examine_groups(struct examination *x)
 
 /* ------------------------------------------------------------------- libvirt */
 
+/* A file of it holds in plaintext what the disks hold encrypted. */
+static void examine_ram(struct examination *x, const struct domain *d)
+{
+    struct domain_ram ram = {.saved = false};
+    char what[sizeof x->findings->what];
+    bool has_disks = d->ours;
+    for (size_t i = 0; x->inventory && i < x->inventory->n_volumes; i++)
+        has_disks |= streq(x->inventory->volumes[i].instance, d->uuid);
+    snprintf(what, sizeof what, "memory of %.80s", d->name);
+    if (has_disks && virt_ram(x->context->virt, d->uuid, &ram, NULL) == 0 && ram.saved)
+        examination_warn(x, what,
+                         "libvirt keeps it unencrypted in a file, as virsh managedsave wrote it; start the "
+                         "instance to use it up, or drop it by virsh managedsave-remove %s",
+                         d->uuid);
+}
+
 static void examine_libvirt(struct examination *x)
 {
     const struct context *c = x->context;
@@ -182,6 +198,8 @@ static void examine_libvirt(struct examination *x)
             c->config->connection_uri);
     else
         examination_ok(x, "libvirt", "%s: answers, and offers KVM", c->config->connection_uri);
+    for (size_t i = 0; i < n; i++)
+        examine_ram(x, &domains[i]);
 }
 
 static void examine_hook(struct examination *x, const char *path)

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "virt/domain-ram.h"
 #include "virt/domain-xml.h"
 
 #include <fcntl.h>
@@ -166,6 +167,23 @@ static int find_uuid(struct virt *v, const char *uuid, struct domain *ret, struc
     if (r == 0)
         r = describe(v, domain, ret, e);
     return r == -ENOENT ? no_domain(uuid, e) : r;
+}
+
+static int ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    _cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);
+    if (!xml)
+        return domain_failed(v, domain, "get its XML", e);
+    r = domain_ram_read(xml, ret, e);
+    int saved = r == 0 ? virDomainHasManagedSaveImage(domain, 0) : 0;
+    if (saved < 0 && virGetLastErrorCode() != VIR_ERR_NO_SUPPORT)
+        return domain_failed(v, domain, "tell whether it is saved", e);
+    ret->saved = saved > 0;
+    return r;
 }
 
 /* ----------------------------------------------------- defining, undefining */
@@ -329,6 +347,7 @@ static const struct virt_ops ops = {
     .list = list,
     .find_name = find_name,
     .find_uuid = find_uuid,
+    .ram = ram,
     .define = define,
     .undefine = undefine,
     .start = start,

@@ -83,6 +83,21 @@ bool domain_has_mark(const xmlNode *root)
     return false;
 }
 
+bool domain_has_property(const xmlNode *node, const char *name, const char *value)
+{
+    _cleanup_(xmlFreep) xmlChar *found = node ? xmlGetProp(node, BAD_CAST name) : NULL;
+    return found && streq((const char *)found, value);
+}
+
+bool domain_refuses_save(const xmlNode *devices)
+{
+    for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next)
+        if (domain_is_element(node, "serial") &&
+            domain_has_property(domain_child(node, "target"), "type", "usb-serial"))
+            return true;
+    return false;
+}
+
 int domain_copy_child_text(const xmlNode *root, const char *name, char **ret, struct error *e)
 {
     const xmlNode *node = domain_child(root, name);

@@ -20,6 +20,13 @@ bool domain_is_element(const xmlNode *node, const char *name);
 /* The first child element of that name, or NULL; `parent` may be NULL. */
 xmlNodePtr domain_child(const xmlNode *parent, const char *name);
 
+/* `node` may be NULL. */
+bool domain_has_property(const xmlNode *node, const char *name, const char *value);
+
+/* Is there a device that QEMU cannot save, so that it refuses to save the domain? The one that domain_xml()
+ * adds. */
+bool domain_refuses_save(const xmlNode *devices);
+
 /* Does the <domain> have our mark in its metadata? */
 bool domain_has_mark(const xmlNode *root);
 

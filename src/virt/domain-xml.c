@@ -5,6 +5,7 @@
  *       name uuid memory vcpu       replaced
  *       metadata/mayfly:instance    added: how a domain of ours is known again
  *       devices/disk...             kept, ours behind them
+ *       devices/serial              added: what keeps QEMU from saving the guest's RAM to a file
  *
  * All text is escaped by libxml2, never by hand. domain-read.c reads the template.
  */
@@ -170,6 +171,35 @@ static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
     return true;
 }
 
+/* ---------------------------------------------------------------- guest RAM */
+
+static bool is_without_usb(const xmlNode *devices)
+{
+    for (const xmlNode *node = devices->children; node; node = node->next)
+        if (domain_is_element(node, "controller") && domain_has_property(node, "type", "usb") &&
+            domain_has_property(node, "model", "none"))
+            return true;
+    return false;
+}
+
+/* libvirt has no switch against saving a domain, and no hook that is asked. But QEMU does not know how to
+ * save a USB serial port, and libvirt asks it first. This one leads nowhere. */
+static bool refuse_save(xmlNodePtr root)
+{
+    xmlNodePtr devices = domain_child(root, "devices");
+    if (domain_refuses_save(devices) || is_without_usb(devices))
+        return true;
+    return attribute(add(attribute(add(devices, "serial"), "type", "null"), "target"), "type", "usb-serial");
+}
+
+static bool guard_ram(xmlNodePtr root)
+{
+    xmlNodePtr memory = domain_child(root, "memory");
+    if (memory && !xmlHasProp(memory, BAD_CAST "dumpCore") && !attribute(memory, "dumpCore", "off"))
+        return false;
+    return refuse_save(root);
+}
+
 /* --------------------------------------------------------------- the whole */
 
 static int write_xml(xmlDocPtr doc, char **ret, struct error *e)
@@ -223,7 +253,8 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
         return r;
     if (!template_xml && !attribute(root, "type", spec->kvm ? "kvm" : "qemu"))
         return error_memory(e);
-    if (!put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec))
+    if (!put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec) ||
+        !guard_ram(root))
         return error_memory(e);
     return write_xml(doc, ret_xml, e);
 }

@@ -25,6 +25,11 @@ int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct 
     return v->ops->find_uuid(v, uuid, ret, e);
 }
 
+int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
+{
+    return v->ops->ram(v, uuid, ret, e);
+}
+
 int virt_define(struct virt *v, const char *xml, struct error *e)
 {
     return v->ops->define(v, xml, e);

@@ -25,6 +25,13 @@ enum domain_side {
 
 struct domain_disk;
 
+/* Where a guest's RAM may go, which holds in plaintext what its disks hold encrypted. */
+struct domain_ram {
+    bool save_refused; /* by QEMU, of virsh save, managedsave, dump and snapshots with memory */
+    bool core_dumped;  /* a core dump of QEMU has it */
+    bool saved;        /* libvirt keeps it in a file, from a managed save */
+};
+
 struct virt;
 struct virt_ops {
     /* All domains. The caller frees *ret. */
@@ -33,6 +40,9 @@ struct virt_ops {
     /* -ENOENT: there is none. */
     int (*find_name)(struct virt *v, const char *name, struct domain *ret, struct error *e);
     int (*find_uuid)(struct virt *v, const char *uuid, struct domain *ret, struct error *e);
+
+    /* -ENOENT: there is none. */
+    int (*ram)(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e);
 
     /* Durable when it returns, as undefine is. -EEXIST: the name or uuid is taken. -EINVAL: libvirt refuses
      * the XML. */
@@ -74,6 +84,7 @@ DEFINE_CLEANUP(struct virt *, virt_disconnect)
 int virt_list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e) _must_check_;
 int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e) _must_check_;
 int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e) _must_check_;
+int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e) _must_check_;
 int virt_define(struct virt *v, const char *xml, struct error *e) _must_check_;
 int virt_undefine(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;

@@ -5,6 +5,7 @@
  */
 #include "world.h"
 
+#include "virt/domain-ram.h"
 #include "virt/domain-xml.h"
 
 #include <stdio.h>
@@ -89,6 +90,20 @@ static void drop_disk(struct world_disks *all, const char *path)
             world_drop(all->path, &all->n, sizeof all->path[0], i);
 }
 
+static int fake_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "ram", e);
+    if (r >= 0)
+        r = world_leave(w, 0, e);
+    const struct world_domain *d = world_domain(w, uuid);
+    if (r == 0 && !d)
+        r = error_set(e, -ENOENT, "domain %s: there is none", uuid);
+    if (r == 0)
+        *ret = d->ram;
+    return r;
+}
+
 static void read_disks(struct world_domain *d, const char *xml)
 {
     static const char before[] = "<source dev=\"";
@@ -112,6 +127,9 @@ static int define(struct world *w, const char *xml, struct error *e)
     struct world_domain *d = world_add_domain(w, name, uuid);
     d->d.ours = strstr(xml, DOMAIN_XML_NAMESPACE) != NULL;
     read_disks(d, xml);
+    r = domain_ram_read(xml, &d->ram, e);
+    if (r < 0)
+        abort();
     return 0;
 }
 
@@ -261,6 +279,7 @@ static const struct virt_ops fake_virt_ops = {
     .list = fake_list,
     .find_name = fake_find_name,
     .find_uuid = fake_find_uuid,
+    .ram = fake_ram,
     .define = fake_define,
     .undefine = fake_undefine,
     .start = fake_start,

@@ -58,6 +58,7 @@ struct world_disks {
 struct world_domain {
     struct domain d;
     struct world_disks defined, running; /* of its definition, and of the guest while it is active */
+    struct domain_ram ram;
 };
 
 struct world_lock {

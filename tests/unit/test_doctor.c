@@ -337,6 +337,23 @@ static void test_locked(void **state)
 
 #define doctor_test(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
 
+static void test_saved_ram(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", false);
+    _cleanup_findings_ struct findings before = doctor(b);
+    assert_null(find(&before, "memory of t"));
+    b->w->host.domains[0].ram.saved = true;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "memory of t", FINDING_WARNING, 0, "unencrypted");
+    b->w->host.domains[0].d.ours = false;
+    _cleanup_findings_ struct findings created = doctor(b); /* a domain of others, with disks of ours */
+    assert_finding(&created, "memory of t", FINDING_WARNING, 0, "unencrypted");
+    b->w->host.n_volumes = 0;
+    _cleanup_findings_ struct findings theirs = doctor(b);
+    assert_null(find(&theirs, "memory of t"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +374,7 @@ int main(void)
         doctor_test(test_key_is_not_destroyed),
         doctor_test(test_diagnosis),
         doctor_test(test_locked),
+        bench_test(test_saved_ram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

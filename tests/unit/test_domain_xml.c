@@ -4,6 +4,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "unit.h"
+#include "virt/domain-ram.h"
 #include "virt/domain-read.h"
 #include "virt/domain-xml.h"
 
@@ -110,6 +111,9 @@ static void the_built_in_template(void **state)
         "      <target dev=\"vdb\" bus=\"virtio\"/>\n"
         "      <serial>eph0</serial>\n"
         "    </disk>\n"
+        "    <serial type=\"null\">\n"
+        "      <target type=\"usb-serial\"/>\n"
+        "    </serial>\n"
         "  </devices>\n"
         "</domain>\n";
     assert_string_equal(xml, wanted);
@@ -200,7 +204,7 @@ static void an_operators_template_keeps_its_own(void **state)
         "    <a:note xmlns:a=\"urn:a\">kept</a:note>\n"
         "    " MARK "\n"
         "  </metadata>\n"
-        "  <memory unit=\"KiB\">977</memory>\n"
+        "  <memory unit=\"KiB\" dumpCore=\"off\">977</memory>\n"
         "  <vcpu placement=\"static\">2</vcpu>\n"
         "  <os>\n"
         "    <type>hvm</type>\n"
@@ -227,6 +231,9 @@ static void an_operators_template_keeps_its_own(void **state)
         "      <target dev=\"vde\" bus=\"virtio\"/>\n"
         "      <serial>eph0</serial>\n"
         "    </disk>\n"
+        "    <serial type=\"null\">\n"
+        "      <target type=\"usb-serial\"/>\n"
+        "    </serial>\n"
         "  </devices>\n"
         "</domain>\n";
     assert_string_equal(xml, wanted);
@@ -248,9 +255,9 @@ static void the_least_template_is_filled_in(void **state)
     (void)state;
     struct domain_spec spec = {.name = "n", .uuid = UUID, .memory_bytes = 1024, .vcpus = 1};
     _cleanup_free_ char *xml = make(&spec, "<domain/>");
-    assert_non_null(strstr(xml, "<memory unit=\"KiB\">1</memory>"));
+    assert_non_null(strstr(xml, "<memory unit=\"KiB\" dumpCore=\"off\">1</memory>"));
     assert_non_null(strstr(xml, "<vcpu>1</vcpu>"));
-    assert_non_null(strstr(xml, "<devices/>"));
+    assert_non_null(strstr(xml, "<devices>\n    <serial type=\"null\">"));
     assert_non_null(strstr(xml, MARK));
 }
 
@@ -361,6 +368,32 @@ static void numa_cells_are_not_overruled(void **state)
     assert_error(domain_xml(&spec, template_xml, &none, &e), -EINVAL, e);
 }
 
+static void ram_is_guarded(const char *template_xml, bool save_refused, bool core_dumped)
+{
+    struct error e = ERROR_NONE;
+    struct domain_ram ram;
+    _cleanup_free_ char *xml = make(&plain, template_xml);
+    assert_ok(domain_ram_read(xml, &ram, &e), e);
+    assert_int_equal(ram.save_refused, save_refused);
+    assert_int_equal(ram.core_dumped, core_dumped);
+    const char *first = strstr(xml, "usb-serial");
+    assert_true(!first || !strstr(first + 1, "usb-serial")); /* one will do */
+}
+
+static void ram_is_guarded_unless_the_template_forbids_it(void **state)
+{
+    (void)state;
+    ram_is_guarded(NULL, true, false);
+    ram_is_guarded("<domain><memory>1</memory></domain>", true, false);
+    ram_is_guarded("<domain><memory dumpCore='on'>1</memory></domain>", true, true);
+    ram_is_guarded(
+        "<domain><memory>1</memory><devices><controller type='usb' model='none'/></devices></domain>", false,
+        false);
+    ram_is_guarded("<domain><memory>1</memory><devices><controller type='usb' model='qemu-xhci'/>"
+                   "<serial type='null'><target type='usb-serial'/></serial></devices></domain>",
+                   true, false);
+}
+
 static void an_identity_is_whole(void **state)
 {
     (void)state;
@@ -389,6 +422,7 @@ int main(void)
         cmocka_unit_test(too_much_is_refused),
         cmocka_unit_test(an_instance_is_no_template),
         cmocka_unit_test(numa_cells_are_not_overruled),
+        cmocka_unit_test(ram_is_guarded_unless_the_template_forbids_it),
         cmocka_unit_test(an_identity_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

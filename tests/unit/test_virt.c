@@ -77,6 +77,9 @@ static void a_life(void **state)
     struct error e = ERROR_NONE;
     assert_ok(define("mayfly-test", uuid, &e), e);
     assert_domain(false);
+    struct domain_ram ram;
+    assert_ok(virt_ram(virt, uuid, &ram, &e), e);
+    assert_true(ram.save_refused && !ram.core_dumped && !ram.saved);
     for (int twice = 0; twice < 2; twice++) {
         assert_ok(virt_start(virt, uuid, &e), e);
         assert_domain(true);
