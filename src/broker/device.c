@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "storage/dmcrypt.h"
+#include "storage/holders.h"
 
 #include <fcntl.h>
 #include <libdevmapper.h>
@@ -126,9 +127,13 @@ int device_check_unused(int fd, struct error *e)
     }
     if (count < 0)
         return error_set(e, count, "device: device-mapper does not tell whether it is in use");
-    if (count > 1)
-        return error_set(e, -EBUSY, "it is in use; shut down what uses it, see lsof");
-    return 0;
+    if (count <= 1)
+        return 0;
+    struct stat st;
+    char by[256] = "";
+    if (fstat(fd, &st) == 0)
+        holders_name(st.st_rdev, by, sizeof by);
+    return error_set(e, -EBUSY, "it is in use%s; shut down what uses it, see lsblk and fuser -v", by);
 }
 
 int device_zero(int fd, struct error *e)

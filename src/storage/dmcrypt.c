@@ -9,8 +9,8 @@
 #include "storage/dmcrypt.h"
 
 #include "storage/dm.h"
+#include "storage/holders.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <keyutils.h>
 #include <stdio.h>
@@ -210,26 +210,10 @@ static int refuse_foreign(const struct found *f, struct error *e)
                      f->uuid);
 }
 
-/* " by dm-3 dm-4", from sysfs; processes and mounts are not found there. */
-static void holders(const struct dm_info *info, char *text, size_t size)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/sys/dev/block/%u:%u/holders", info->major, info->minor);
-    DIR *d = opendir(path);
-    text[0] = '\0';
-    for (struct dirent *entry; d && (entry = readdir(d));) {
-        size_t used = strlen(text);
-        if (entry->d_name[0] != '.')
-            snprintf(text + used, size - used, "%s%.32s", used ? " " : " by ", entry->d_name);
-    }
-    if (d)
-        closedir(d);
-}
-
 int dmcrypt_close(const char *map_name, struct error *e)
 {
     struct found f;
-    char by[128];
+    char by[256];
     int r = dm_look_up(map_name, NULL, &f, e);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
@@ -244,7 +228,7 @@ int dmcrypt_close(const char *map_name, struct error *e)
     }
     if (r == 0 || r == -ENXIO || dm_look_up(map_name, NULL, &f, NULL) == -ENOENT)
         return 0;
-    holders(&f.info, by, sizeof by);
+    holders_name(makedev(f.info.major, f.info.minor), by, sizeof by);
     return error_set(e, r,
                      "map %s: cannot be closed: it is held open %d times%s; see lsblk, and fuser -vm "
                      "/dev/mapper/%s",

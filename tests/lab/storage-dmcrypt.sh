@@ -59,6 +59,20 @@ check_equal "a person's map says so" "MAYFLY-$disk-opened" "$("$probe" find "$ma
 refuses EEXIST 'is open already' "and is not opened a second time either" open vg0 $a root "$key" -
 check "the data is back" cmp -n 1048576 /tmp/wanted "$node"
 
+mke2fs -q "$node"
+mkdir -p /tmp/mnt
+mount "$node" /tmp/mnt
+refuses EBUSY 'times by mount /tmp/mnt;' "a map that is mounted is not closed, and the place is named" close "$map"
+umount /tmp/mnt
+mkswap -q "$node" >/dev/null
+swapon "$node"
+refuses EBUSY 'times by swap;' "nor one that is swap" close "$map"
+swapoff "$node"
+dmsetup create on-it --table "0 8 linear $node 0"
+refuses EBUSY 'times by map on-it;' "nor one below another map" close "$map"
+dmsetup remove on-it
+dd if=/tmp/wanted of="$node" bs=64k conv=fsync status=none
+
 exec 5<"$node"
 begin=$SECONDS
 refuses EBUSY 'held open 1 times' "a map that is held is not closed" close "$map"

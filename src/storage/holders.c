@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See holders.h. What cannot be read is left out: this only ever adds words to an error.
+ *
+ *     /sys/dev/block/M:N/holders      maps of the device-mapper, RAID
+ *     /proc/self/mountinfo            mounts
+ *     /proc/swaps                     swap
+ *     /sys/block/loopN/loop           loop devices
+ */
+#include "storage/holders.h"
+
+#include "base/macro.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+DEFINE_CLEANUP(FILE *, fclose)
+DEFINE_CLEANUP(DIR *, closedir)
+
+static void add(char *text, size_t size, const char *kind, const char *name)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s%s%.100s", used ? ", " : " by ", kind, name);
+}
+
+/* The first line of a file without its end; empty if there is none. */
+static void read_line(const char *path, char *line, size_t size)
+{
+    _cleanup_(fclosep) FILE *f = fopen(path, "re");
+    line[0] = '\0';
+    if (f && fgets(line, (int)size, f))
+        line[strcspn(line, "\n")] = '\0';
+}
+
+static void add_maps(dev_t device, char *text, size_t size)
+{
+    char path[400], name[200];
+    snprintf(path, sizeof path, "/sys/dev/block/%u:%u/holders", major(device), minor(device));
+    _cleanup_(closedirp) DIR *d = opendir(path);
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/sys/class/block/%s/dm/name", entry->d_name);
+        read_line(path, name, sizeof name);
+        add(text, size, name[0] ? "map " : "", name[0] ? name : entry->d_name);
+    }
+}
+
+/* ID PARENT MAJOR:MINOR ROOT MOUNT-POINT ... */
+static void add_mounts(dev_t device, char *text, size_t size)
+{
+    _cleanup_(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
+    char line[4096], point[4096];
+    unsigned major_number = 0, minor_number = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "%*s %*s %u:%u %*s %4095s", &major_number, &minor_number, point) == 3 &&
+            makedev(major_number, minor_number) == device)
+            add(text, size, "mount ", point);
+}
+
+static bool leads_to(const char *path, dev_t device)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
+}
+
+static void add_swap(dev_t device, char *text, size_t size)
+{
+    _cleanup_(fclosep) FILE *f = fopen("/proc/swaps", "re");
+    char line[4096];
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, " \t")] = '\0';
+        if (leads_to(line, device))
+            add(text, size, "swap", "");
+    }
+}
+
+static void add_loops(dev_t device, char *text, size_t size)
+{
+    char path[400], file[4096];
+    _cleanup_(closedirp) DIR *d = opendir("/sys/block");
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        if (!str_starts(entry->d_name, "loop"))
+            continue;
+        snprintf(path, sizeof path, "/sys/block/%s/loop/backing_file", entry->d_name);
+        read_line(path, file, sizeof file);
+        if (leads_to(file, device))
+            add(text, size, "", entry->d_name);
+    }
+}
+
+void holders_name(dev_t device, char *text, size_t size)
+{
+    text[0] = '\0';
+    add_maps(device, text, size);
+    add_mounts(device, text, size);
+    add_swap(device, text, size);
+    add_loops(device, text, size);
+}
