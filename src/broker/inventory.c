@@ -94,6 +94,16 @@ static int add_damaged(struct inventory *i, json_object *row, const struct error
     return 0;
 }
 
+static void add_untagged(struct inventory *i, json_object *row)
+{
+    const char *vg = text_of(row, "vg_name"), *lv = text_of(row, "lv_name");
+    struct untagged_volume *u = &i->untagged[i->n_untagged];
+    if (!vg || !lv || str_copy(u->vg, sizeof u->vg, vg) < 0)
+        return;
+    snprintf(u->instance, sizeof u->instance, "%s", lv);
+    i->n_untagged += uuid_valid(u->instance) && str_starts(lv + strlen(u->instance), VOLUME_INFIX);
+}
+
 static int parse_volume(struct inventory *i, json_object *row, struct error *e)
 {
     struct volume v = {0};
@@ -103,8 +113,10 @@ static int parse_volume(struct inventory *i, json_object *row, struct error *e)
         return error_form(e, "lv_tags");
 
     int r = tags_parse(tags, &v, &why);
-    if (r == -ENOENT)
+    if (r == -ENOENT) {
+        add_untagged(i, row);
         return 0;
+    }
     if (r == 0)
         r = copy_text(row, "vg_name", v.vg, sizeof v.vg, &why);
     if (r == 0)
@@ -191,8 +203,9 @@ static int make_room(struct inventory *i, json_object *vgs, json_object *lvs, si
     i->groups = calloc(n_groups + 1, sizeof *i->groups);
     i->volumes = calloc(n_volumes + 1, sizeof *i->volumes);
     i->damaged = calloc(n_volumes + 1, sizeof *i->damaged);
+    i->untagged = calloc(n_volumes + 1, sizeof *i->untagged);
     i->maps = calloc(n_maps + 1, sizeof *i->maps);
-    return i->groups && i->volumes && i->damaged && i->maps ? 0 : error_memory(e);
+    return i->groups && i->volumes && i->damaged && i->untagged && i->maps ? 0 : error_memory(e);
 }
 
 static int role_rank(const char *role)
@@ -254,6 +267,7 @@ struct inventory *inventory_free(struct inventory *i)
         free(i->groups);
         free(i->volumes);
         free(i->damaged);
+        free(i->untagged);
         free(i->maps);
         free(i);
     }

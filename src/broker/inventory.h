@@ -20,6 +20,13 @@ struct damaged_volume {
     struct error reason;
 };
 
+/* A volume that is named as those of an instance are, and does not say that it is ours. It may be somebody
+ * else's, such as Nova's, or have lost its tags. */
+struct untagged_volume {
+    char vg[VG_NAME_MAX];
+    char instance[UUID_TEXT];
+};
+
 struct inventory {
     struct group *groups;
     size_t n_groups;
@@ -27,6 +34,8 @@ struct inventory {
     size_t n_volumes;
     struct damaged_volume *damaged;
     size_t n_damaged;
+    struct untagged_volume *untagged;
+    size_t n_untagged;
     struct map *maps;
     size_t n_maps;
 };

@@ -68,11 +68,57 @@ static bool take_alike(struct chosen *c, bool by_state, const struct volume *ret
     return true;
 }
 
-static int check_mark(const struct volume *v, enum volume_state to, struct error *e)
+/* 1: its map is there; 0: there is none. Another's under its name is refused. */
+static int find_map(const struct volume *v, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    struct map map;
+    volume_map_name(v, name);
+    int r = dmcrypt_find(name, &map, NULL);
+    if (r == 0 || r == -ENOENT)
+        return r == 0;
+    return error_set(e, r,
+                     "volume %s: is not removed, since a map of its name may lead to it: %s; see "
+                     "dmsetup info %s",
+                     v->lv, strerror(-r), name);
+}
+
+/* Nobody has the volume itself. A plain one is looked at when it is removed: until then a guest may use it.
+ */
+static int check_not_held(const struct volume *v, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    struct error why = ERROR_NONE;
+    int r = device_open_volume(v, O_RDONLY, &fd, &why);
+    if (r == 0)
+        r = device_check_unused(fd, &why);
+    if (r == -ENOENT) /* not active, so nobody has it */
+        return 0;
+    return r < 0 ? error_set(e, r, "volume %s: is not removed: %s", v->lv, why.text) : 0;
+}
+
+/* Before the first volume of an instance is doomed, from where there is no way back: is there anything at any
+ * of them that would not be removed in the end? */
+static int check_doom(const struct session *s, const struct volume *of, struct error *e)
+{
+    for (size_t i = 0; i < s->n_known; i++) {
+        const struct volume *v = &s->known[i].v;
+        if (!streq(v->instance, of->instance) || !volume_encrypted(v))
+            continue;
+        int r = find_map(v, e);
+        if (r == 0)
+            r = check_not_held(v, e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int check_mark(const struct session *s, const struct volume *v, enum volume_state to, struct error *e)
 {
     if (to == VOLUME_READY && v->state == VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and does not become ready again", v->lv);
-    return 0;
+    return to == VOLUME_DOOMED && v->state == VOLUME_READY ? check_doom(s, v, e) : 0;
 }
 
 int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *reply, struct error *e)
@@ -90,7 +136,7 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
         r = error_set(e, -ENOENT, "volumes: %zu of %u are not there, so none is marked; see mayfly list",
                       q->set.n - c.n, q->set.n);
     for (size_t i = 0; r == 0 && i < c.n; i++)
-        r = check_mark(&c.k[i]->v, q->state, e);
+        r = check_mark(s, &c.k[i]->v, q->state, e);
     while (r == 0 && take_alike(&c, true, alike, &n))
         if (alike[0]->state != q->state)
             r = lvm_change_state(lvm, alike, n, alike[0]->state, q->state, e);
@@ -99,38 +145,15 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
     return r;
 }
 
-static int check_no_map(const struct volume *v, struct error *e)
-{
-    char name[MAP_NAME_MAX];
-    struct map map;
-    volume_map_name(v, name);
-    int r = dmcrypt_find(name, &map, NULL);
-    if (r == -ENOENT)
-        return 0;
-    if (r == 0)
-        return error_set(e, -EBUSY, "volume %s: is open, and is not removed; close it first", v->lv);
-    return error_set(e, r,
-                     "volume %s: is not removed, since a map of its name may lead to it: %s; see "
-                     "dmsetup info %s",
-                     v->lv, strerror(-r), name);
-}
-
 static int check_remove(const struct volume *v, struct error *e)
 {
-    _cleanup_close_ int fd = -1;
     if (v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
                          volume_state_name(v->state));
-    int r = check_no_map(v, e);
-    if (r < 0)
-        return r;
-    struct error why = ERROR_NONE;
-    r = device_open_volume(v, O_RDONLY, &fd, &why);
-    if (r == 0)
-        r = device_check_unused(fd, &why);
-    if (r == -ENOENT) /* not active, so nobody has it */
-        return 0;
-    return r < 0 ? error_set(e, r, "volume %s: is not removed: %s", v->lv, why.text) : 0;
+    int r = find_map(v, e);
+    if (r > 0)
+        return error_set(e, -EBUSY, "volume %s: is open, and is not removed; close it first", v->lv);
+    return r < 0 ? r : check_not_held(v, e);
 }
 
 /* Cryptography makes encrypted volumes unreadable; a plain one has to be overwritten. */

@@ -19,6 +19,22 @@ static int not_there(const struct context *c, const char *name, struct error *e)
     return r == -ENOENT ? 0 : error_set(e, r, "domain %s: libvirt cannot be asked for it", name);
 }
 
+/* A guest that runs is stopped, and then has none of its disks. Who holds one of another's, a person who has
+ * mounted it, say, shall not lose it by a slip. */
+static int check_not_held(const struct model *m, const struct instance *i, struct error *e)
+{
+    const struct domain *domain = model_domain_of(m, i->uuid);
+    for (size_t n = 0; n < i->n_volumes; n++) {
+        const struct map *map = model_map_of(m, i->volumes[n]);
+        if (i->volumes[n]->state == VOLUME_READY && map && map->open_count && !(domain && domain->active))
+            return error_set(e, -EBUSY,
+                             "instance %s: is not deleted: it does not run, but something on this host uses "
+                             "/dev/mapper/%s; see lsblk and fuser -vm",
+                             i->name, map->name);
+    }
+    return 0;
+}
+
 int instance_delete(const struct context *c, const char *name, bool *ret_changed, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -38,6 +54,8 @@ int instance_delete(const struct context *c, const char *name, bool *ret_changed
 
     struct removal removal = removal_of(m, i);
     r = removal_check(&removal, e);
+    if (r == 0)
+        r = check_not_held(m, i, e);
     if (r == 0)
         r = keys_may_destroy(c, m->inventory, removal.volumes, removal.n_volumes, e);
     if (r == 0)

@@ -81,7 +81,7 @@ static int destroy(const struct context *c, struct keymgr *km, const char *ref, 
         r = check_unnamed(c, ref, &m, e);
     if (r < 0)
         return r;
-    const char *doubt = keys_doubt(m->inventory, key->vg);
+    const char *doubt = keys_doubt(m->inventory, key->vg, key->owner);
     if (doubt)
         return error_set(e, -EUNSAFE,
                          "key %s: is not destroyed: no volume is seen that names it, but %s (%s); mend that "

@@ -180,7 +180,7 @@ static int load(struct key_list *l, const struct context *c, const struct invent
             r = add_user(l, inventory, &inventory->volumes[i], e);
     for (size_t i = 0; r == 0 && i < l->n_keys; i++)
         if (l->keys[i].state == KEY_UNUSED)
-            l->keys[i].doubt = keys_doubt(inventory, l->keys[i].info.vg);
+            l->keys[i].doubt = keys_doubt(inventory, l->keys[i].info.vg, l->keys[i].info.owner);
     return r;
 }
 

@@ -39,7 +39,7 @@ int key_durable(const struct context *c, const struct volume *v, bool *ret, stru
     return 0;
 }
 
-const char *keys_doubt(const struct inventory *inventory, const char *vg)
+const char *keys_doubt(const struct inventory *inventory, const char *vg, const char *owner)
 {
     const struct group *group = inventory_group(inventory, vg);
     if (!group)
@@ -49,6 +49,9 @@ const char *keys_doubt(const struct inventory *inventory, const char *vg)
     for (size_t i = 0; i < inventory->n_damaged; i++)
         if (streq(inventory->damaged[i].vg, vg))
             return "a volume in its group has damaged tags, and may need it";
+    for (size_t i = 0; i < inventory->n_untagged; i++)
+        if (streq(inventory->untagged[i].vg, vg) && streq(inventory->untagged[i].instance, owner))
+            return "a volume with the name of its instance's has no tags of Mayfly's, and may have lost them";
     return NULL;
 }
 
@@ -85,7 +88,7 @@ static int destroy(const struct context *c, const struct volume *v, struct error
  * volumes stay: without them nothing would lead to the key. */
 static int check_doubt(const struct inventory *inventory, const struct volume *v, struct error *e)
 {
-    const char *doubt = v->scope == KEY_SCOPE_BATCH ? keys_doubt(inventory, v->vg) : NULL;
+    const char *doubt = v->scope == KEY_SCOPE_BATCH ? keys_doubt(inventory, v->vg, "") : NULL;
     if (!doubt)
         return 0;
     return error_set(

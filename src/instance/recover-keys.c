@@ -68,7 +68,7 @@ static int destroy_unnamed(struct recovery *r, const struct key_entry *k, struct
     struct error why = ERROR_NONE;
     char object[sizeof r->done->object];
     snprintf(object, sizeof object, "key %.120s", k->ref);
-    const char *doubt = keys_doubt(r->model->inventory, k->info.vg);
+    const char *doubt = keys_doubt(r->model->inventory, k->info.vg, k->info.owner);
     if (doubt)
         return recovery_remains(r, object, -ENEEDSRECOVER, e, "no volume names it, but it is left: %s (%s)",
                                 doubt, k->info.vg);

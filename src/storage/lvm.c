@@ -23,7 +23,7 @@ int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_
         _cleanup_free_ char *before = TAKE_PTR(groups);
         groups = str_format("%s||vg_name=%s", before, vgs[i]);
     }
-    volumes = groups ? str_format("(%s)&&lv_tags=" TAG_OURS, groups) : NULL;
+    volumes = groups ? str_format("(%s)&&(lv_tags=" TAG_OURS "||lv_name=~" VOLUME_INFIX ")", groups) : NULL;
     if (!volumes)
         return error_memory(e);
     lvm_add(&c, "-ovg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_mda_size,vg_mda_free", "-S",
@@ -77,7 +77,7 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct v
     struct command c = {.used = 0};
     size_t size = 0, n = 0;
     snprintf(what, sizeof what, "volume group %.63s: cannot be listed", vg);
-    snprintf(select, sizeof select, "lv_name=~^%.36s_disk", instance);
+    snprintf(select, sizeof select, "lv_name=~^%.36s" VOLUME_INFIX, instance);
     lvm_add(&c, "-olv_name,lv_size,lv_tags", "-S", select, vg);
     int r = lvm_run(l, "lvs", &c, &report, &size, what, e);
     if (r < 0)

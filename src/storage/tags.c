@@ -140,16 +140,20 @@ static int all_there(const struct volume *v, uint32_t seen, struct error *e)
 /* Among the tags is one that says whose volume it is: TAG_OURS or that of another version. */
 static int find_version(const char *text, struct error *e)
 {
-    bool ours = false;
+    bool ours = false, others = false;
     for (const char *tag = text; *tag; tag += *tag == ',') {
         size_t length = strcspn(tag, ",");
         if (length == strlen(TAG_OURS) && str_starts(tag, TAG_OURS))
             ours = true;
+        else if (str_starts(tag, TAG_PREFIX))
+            others = true;
         else if (str_starts(tag, "mayfly=") || str_starts(tag, "mayfly,"))
             return error_set(e, -EINVAL, "tag %.*s: unknown version; is it of a newer Mayfly?", (int)length,
                              tag);
         tag += length;
     }
+    if (!ours && others)
+        return error_set(e, -EINVAL, "tag " TAG_OURS ": is missing; see mayfly-tags(7)");
     return ours ? 0 : error_set(e, -ENOENT, "not a volume of Mayfly: it has no tag " TAG_OURS);
 }
 

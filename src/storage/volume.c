@@ -108,7 +108,8 @@ bool volume_instance_name_valid(const char *name)
 void volume_set_lv_name(struct volume *v)
 {
     bool root = streq(v->role, "root");
-    snprintf(v->lv, sizeof v->lv, "%.36s_disk%s%.7s", v->instance, root ? "" : ".", root ? "" : v->role);
+    snprintf(v->lv, sizeof v->lv, "%.36s" VOLUME_INFIX "%s%.7s", v->instance, root ? "" : ".",
+             root ? "" : v->role);
 }
 
 void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX])

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define VOLUME_INFIX      "_disk"
 #define LV_NAME_MAX       64  /* <uuid>_disk.rescue is 48 */
 #define KEY_REF_MAX       192 /* "barbican:https://..." */
 #define CIPHER_MAX        48  /* "aes-xts-plain64", or "none" for a plain volume */

@@ -204,14 +204,17 @@ struct inventory *world_inventory(const struct host *h)
     struct group *groups = calloc(1, sizeof *groups);
     struct volume *volumes = calloc(h->n_volumes + 1, sizeof *volumes);
     struct damaged_volume *damaged = calloc(h->n_damaged + 1, sizeof *damaged);
+    struct untagged_volume *untagged = calloc(h->n_untagged + 1, sizeof *untagged);
     struct map *maps = calloc(h->n_maps + 1, sizeof *maps);
-    if (!i || !groups || !volumes || !damaged || !maps)
+    if (!i || !groups || !volumes || !damaged || !untagged || !maps)
         abort();
     groups[0] = h->group;
     for (size_t n = 0; n < h->n_volumes; n++)
         volumes[n] = h->volumes[n].v;
     for (size_t n = 0; n < h->n_damaged; n++)
         damaged[n] = h->damaged[n];
+    for (size_t n = 0; n < h->n_untagged; n++)
+        untagged[n] = h->untagged[n];
     for (size_t n = 0; n < h->n_maps; n++) {
         maps[n] = h->maps[n].map;
         for (size_t v = 0; v < h->n_volumes; v++)
@@ -225,6 +228,8 @@ struct inventory *world_inventory(const struct host *h)
                             .n_volumes = h->n_volumes,
                             .damaged = damaged,
                             .n_damaged = h->n_damaged,
+                            .untagged = untagged,
+                            .n_untagged = h->n_untagged,
                             .maps = maps,
                             .n_maps = h->n_maps};
     return i;

@@ -73,6 +73,8 @@ struct host {
     size_t n_volumes;
     struct damaged_volume damaged[2];
     size_t n_damaged;
+    struct untagged_volume untagged[2];
+    size_t n_untagged;
     struct world_map maps[WORLD_VOLUMES];
     size_t n_maps;
     struct world_key keys[WORLD_KEYS];

@@ -85,18 +85,6 @@ refused 1 "XML" "a template that is not well-formed" "${launch[@]}" --root 16M -
 echo '<network/>' >"$images/bad.xml"
 refused 1 "domain" "one that is no domain" "${launch[@]}" --root 16M --domain-xml "$images/bad.xml"
 
-# --- tags edited by hand, and what only looks like ours: untouched
-lv=$(disk_lv there root)
-lvchange -q --deltag mayfly.bits=512 --addtag mayfly.bits=256 "${lv#/dev/}" >/dev/null
-world_changed
-refused 2 '' "a tag changed by hand is noticed before a map exists" mayfly open there
-lvchange -q --deltag mayfly.bits=256 --addtag mayfly.bits=512 "${lv#/dev/}" >/dev/null
-mayfly open there >/dev/null && mayfly close there >/dev/null
-dmsetup create "$(basename "$(disk_device there root)")" --table '0 8 zero'
-world_changed
-refused 8 "not" "a map under our name that is not ours" mayfly open there
-dmsetup remove "$(basename "$(disk_device there root)")"
-
 # --- what is not there
 lab_stop_libvirtd
 check_fails 10 "libvirt is not there" "${launch[@]}" --root 16M 2>/tmp/err

@@ -483,6 +483,28 @@ static void a_map_of_others_is_left_alone(void **state)
     end(p);
 }
 
+static void what_others_have_is_not_doomed(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = encrypted(I, "eph0", key);
+    v.state = w.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage.volumes[1].held = true; /* the other disk: not even the lead is marked */
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EBUSY, mark(p, &v, VOLUME_DOOMED));
+    end(p);
+
+    fake_storage.volumes[1].held = false;
+    fake_storage_add_map(I "_disk.eph0-dmcrypt", "CRYPT-PLAIN-x");
+    p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_DOOMED));
+    end(p);
+}
+
 static void a_failed_open_leaves_no_map(void **state)
 {
     (void)state;
@@ -726,6 +748,7 @@ int main(void)
         TEST(a_folder_of_others_is_no_place_for_locks),
         TEST(only_the_right_key_opens),
         TEST(a_map_of_others_is_left_alone),
+        TEST(what_others_have_is_not_doomed),
         TEST(a_failed_open_leaves_no_map),
         TEST(only_what_is_being_made_here_is_formatted),
         TEST(states_go_one_way),

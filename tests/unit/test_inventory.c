@@ -97,6 +97,22 @@ static void what_cannot_be_believed_is_damaged(void **state)
     assert_true(strlen(i->damaged[0].reason.text) > 10);
 }
 
+static void what_only_has_our_name_is_told(void **state)
+{
+    (void)state;
+    static const char text[] =
+        VGS LVS("{\"vg_name\":\"vg0\",\"lv_name\":\"" I "_disk.eph0\",\"lv_size\":\"1\",\"lv_tags\":\"\"},"
+                "{\"vg_name\":\"vg0\",\"lv_name\":\"" I "-disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"},"
+                "{\"vg_name\":\"vg0\",\"lv_name\":\"x_disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"}");
+    struct error e = ERROR_NONE;
+    _cleanup_inventory_ struct inventory *i = NULL;
+    assert_ok(parse(text, &i, &e), e);
+    assert_int_equal(i->n_volumes + i->n_damaged, 0);
+    assert_int_equal(i->n_untagged, 1);
+    assert_string_equal(i->untagged[0].instance, I);
+    assert_string_equal(i->untagged[0].vg, "vg0");
+}
+
 static void an_empty_host_is_fine(void **state)
 {
     (void)state;
@@ -142,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_volumes_and_maps_are_read),
         cmocka_unit_test(what_cannot_be_believed_is_damaged),
+        cmocka_unit_test(what_only_has_our_name_is_told),
         cmocka_unit_test(an_empty_host_is_fine),
         cmocka_unit_test(another_form_is_refused),
     };

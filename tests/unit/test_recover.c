@@ -131,6 +131,21 @@ static void test_key_in_doubt(void **state)
     expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), 0, RECOVER_KEY, "destroyed");
 }
 
+/* Its tags may have been deleted by a slip: then nothing but the key is needed to have it back. */
+static void test_key_of_a_volume_without_tags(void **state)
+{
+    struct bench *b = *state;
+    struct untagged_volume *u = &b->w->host.untagged[0];
+    lose_volumes(b);
+    *u = (struct untagged_volume){.vg = "vg0"};
+    memcpy(u->instance, b->w->host.keys[0].info.owner, sizeof u->instance);
+    b->w->host.n_untagged = 1;
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "may have lost");
+    uuid_make(u->instance); /* of Nova's, say */
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+}
+
 static void test_damaged_volume_keeps_its_instance(void **state)
 {
     struct bench *b = *state;
@@ -376,6 +391,7 @@ int main(void)
         bench_test(test_busy),
         bench_test(test_key_of_a_launch_at_work),
         bench_test(test_key_in_doubt),
+        bench_test(test_key_of_a_volume_without_tags),
         bench_test(test_damaged_volume_keeps_its_instance),
         bench_test(test_key_manager_unreachable),
         bench_test(test_libvirt_unreachable),

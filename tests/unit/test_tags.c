@@ -68,10 +68,11 @@ static void not_ours(void **state)
 {
     (void)state;
     struct volume v = sample_volume(), before = v;
-    static const char *const texts[] = {"",          ",",         "other", "mayfly.state=ready",
+    static const char *const texts[] = {"",          ",",         "other", "x.mayfly.state=ready",
                                         "mayflyx=1", "x,mayfly1", "mayfly"};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         assert_int_equal(tags_parse(texts[i], &v, NULL), -ENOENT);
+    assert_int_equal(tags_parse("other,mayfly.state=ready", &v, NULL), -EINVAL); /* it was one */
     assert_memory_equal(&v, &before, sizeof v);
 }
 
