@@ -65,9 +65,14 @@ int connection_attach_disk(struct virt *v, const char *uuid, const struct domain
     r = choose_target(v, domain, disk->device_path, target, e);
     if (r == 0)
         r = domain_disk_xml(disk, target, &xml, e);
-    if (r == 0 && virDomainAttachDeviceFlags(domain, xml, affects(sides)) < 0)
-        r = domain_failed(v, domain, "take another disk", e);
-    return r < 0 ? r : definitions_make_durable(v, e);
+    if (r < 0)
+        return r;
+    if (virDomainAttachDeviceFlags(domain, xml, affects(sides)) == 0)
+        return definitions_make_durable(v, e);
+    r = domain_failed(v, domain, "take another disk", e);
+    if (sides & DOMAIN_GUEST)
+        error_append(e, "; a domain that is shut off has room for it");
+    return r;
 }
 
 /* libvirt finds a disk by its target. */
