@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Judges an image by its first bytes. This is the only parsing of an image outside of the sandbox: fixed
- * offsets of a 512-byte head, each compared and never followed. Whatever leads to another file, needs a key,
- * is damaged, or claims what its own tables cannot hold, is refused here, before any other program sees it.
+ * offsets of a 512-byte head, each compared and never followed. Whatever leads to another file, is damaged,
+ * or claims what its own tables cannot hold, is refused here, before any other program sees it.
  *
  *     0 magic, version   8 backing file   20 cluster_bits   24 size   32 crypt, L1   48 refcounts   60
  * snapshots 72 features (version 3)   100 header_length   header_length.. extensions
@@ -21,6 +21,7 @@
 #define L1_LIMIT_ENTRIES       (UINT32_C(32) << 17) /* 32 MiB of table, as QEMU's own limit */
 #define SNAPSHOT_LIMIT         65536
 #define REFCOUNT_ORDER_LIMIT   6
+#define CRYPT_LUKS             2
 #define INCOMPATIBLE_CORRUPT   (1 << 1)
 #define INCOMPATIBLE_DATA_FILE (1 << 2)
 #define INCOMPATIBLE_WIDE_L2   (1 << 4)
@@ -75,7 +76,7 @@ static int header_read(const uint8_t *head, size_t size, struct header *ret, str
     return 0;
 }
 
-/* What would make QEMU open another file, or ask for a key. */
+/* What would make QEMU open another file, or ask for a key of a kind that nobody should have any more. */
 static int check_self_contained(const struct header *h, struct error *e)
 {
     if (h->backing_offset || h->backing_size)
@@ -86,8 +87,8 @@ static int check_self_contained(const struct header *h, struct error *e)
         return error_set(e, -EINVAL,
                          "its data is in another file, which is never followed; flatten it by "
                          "qemu-img convert");
-    if (h->crypt)
-        return error_set(e, -EINVAL, "it is encrypted; decrypt it by qemu-img convert");
+    if (h->crypt && h->crypt != CRYPT_LUKS)
+        return error_set(e, -EINVAL, "it is encrypted, and not by LUKS; decrypt it by qemu-img convert");
     if (h->incompatible & INCOMPATIBLE_CORRUPT)
         return damaged(e, "it is marked as corrupt");
     if (h->incompatible & ~(uint64_t)INCOMPATIBLE_KNOWN)
@@ -150,7 +151,8 @@ static int check_extensions(const struct header *h, const uint8_t *head, size_t 
     return 0;
 }
 
-static int check_qcow2(const uint8_t *head, size_t size, uint64_t file_bytes, struct error *e)
+static int check_qcow2(const uint8_t *head, size_t size, uint64_t file_bytes, enum image_format *ret,
+                       struct error *e)
 {
     struct header h = {0};
     int r = header_read(head, size, &h, e);
@@ -160,6 +162,8 @@ static int check_qcow2(const uint8_t *head, size_t size, uint64_t file_bytes, st
         r = check_geometry(&h, file_bytes, e);
     if (r == 0)
         r = check_extensions(&h, head, size, e);
+    if (r == 0)
+        *ret = h.crypt ? IMAGE_LUKS : IMAGE_QCOW2;
     return r;
 }
 
@@ -206,13 +210,8 @@ int image_format_detect(const uint8_t *head, size_t size, uint64_t file_bytes, c
         return error_set(e, -EINVAL, "it is empty");
     if (wanted && !raw && !magic)
         return error_set(e, -EINVAL, "it is not a qcow2, though it was said to be one; leave the format out");
-    if (!raw && magic) {
-        int r = check_qcow2(head, size, file_bytes, e);
-        if (r < 0)
-            return r;
-        *ret = IMAGE_QCOW2;
-        return 0;
-    }
+    if (!raw && magic)
+        return check_qcow2(head, size, file_bytes, ret, e);
     int r = raw ? 0 : check_foreign(head, size, e);
     if (r < 0)
         return r;

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum image_format { IMAGE_RAW, IMAGE_QCOW2 };
+/* IMAGE_LUKS: a qcow2 whose data is encrypted, by a key in a LUKS header within it. */
+enum image_format { IMAGE_RAW, IMAGE_QCOW2, IMAGE_LUKS };
 
 #define IMAGE_HEAD_BYTES 512 /* of the file are enough to judge it */
 

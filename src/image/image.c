@@ -50,6 +50,22 @@ static int open_file(const char *path, const char *name, int *ret_fd, struct sta
     return 0;
 }
 
+/* Has it a key where it needs one? */
+static int judge_key(const char *name, enum image_format format, const struct secret *key, struct error *e)
+{
+    if (format == IMAGE_LUKS && !key)
+        return error_set(e, -EINVAL,
+                         "image %s: cannot be used: it is encrypted; name its key by --image-key, or decrypt "
+                         "it by qemu-img convert",
+                         name);
+    if (format != IMAGE_LUKS && key)
+        return error_set(e, -EINVAL,
+                         "image %s: cannot be used: it is not a qcow2 encrypted by LUKS, but a key was named "
+                         "for it; leave that out if it is the right image",
+                         name);
+    return 0;
+}
+
 static int judge(int fd, const char *name, const char *wanted, enum image_format *ret, struct error *e)
 {
     uint8_t head[IMAGE_HEAD_BYTES];
@@ -107,7 +123,7 @@ static int make_connection(int *ret_listening, int *ret_ours, struct error *e)
  * a part of the last cluster may be missing, as QEMU itself leaves it out where it was never written. */
 static int check(const struct qemu_view *v, const char *name, struct error *e)
 {
-    const char *argv[] = {"qemu-img", "check", "-q", v->options, NULL};
+    const char *argv[] = {"qemu-img", "check", "-q", v->key_option, v->options, NULL};
     char field[4096], status_text[64];
     _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
 
@@ -126,13 +142,16 @@ static int check(const struct qemu_view *v, const char *name, struct error *e)
                          "check",
                          name, qemu_first_error(&q, field, sizeof field));
     const char *words = qemu_last_words(&q, field, sizeof field);
+    if (strstr(words, "Invalid password"))
+        return error_set(e, -EKEYREJECTED, "image %.200s: cannot be opened: this is not its key", name);
     return error_set(e, -EIO, "image %.200s: cannot be checked: qemu-img%s %.250s", name, *words ? ":" : "",
                      *words ? words : qemu_status_text(status, status_text, sizeof status_text));
 }
 
 static int start_server(struct image *i, const struct qemu_view *v, int *ret_connection, struct error *e)
 {
-    const char *argv[] = {"qemu-nbd", "--read-only", "--shared=1", v->options, NULL};
+    const char *access = v->file.writes ? "--discard=ignore" : "--read-only";
+    const char *argv[] = {"qemu-nbd", access, "--shared=1", v->key_option, v->options, NULL};
     _cleanup_close_ int listening = -1;
     _cleanup_close_ int ours = -1;
 
@@ -169,7 +188,7 @@ static int connect_server(struct image *i, int connection, struct error *e)
     return 0;
 }
 
-static int make_image(const char *path, struct image **ret, struct error *e)
+int image_new(const char *path, struct image **ret, struct error *e)
 {
     _cleanup_image_ struct image *i = calloc(1, sizeof *i);
     if (!i)
@@ -183,28 +202,42 @@ static int make_image(const char *path, struct image **ret, struct error *e)
     return 0;
 }
 
+int image_serve(struct image *i, const struct qemu_view *v, struct error *e)
+{
+    int connection = -1;
+    int r = start_server(i, v, &connection, e);
+    return r < 0 ? r : connect_server(i, connection, e);
+}
+
 int image_open(const char *path, const char *format, struct image **ret, struct error *e)
+{
+    return image_open_encrypted(path, format, NULL, ret, e);
+}
+
+int image_open_encrypted(const char *path, const char *format, const struct secret *key, struct image **ret,
+                         struct error *e)
 {
     _cleanup_image_ struct image *i = NULL;
     _cleanup_close_ int fd = -1;
     _cleanup_(qemu_view_release) struct qemu_view view = {0};
     struct stat st;
     enum image_format found = IMAGE_RAW;
-    int connection = -1;
 
-    int r = make_image(path, &i, e);
+    int r = image_new(path, &i, e);
     if (r == 0)
         r = open_file(path, i->name, &fd, &st, e);
     if (r == 0)
         r = judge(fd, i->name, format, &found, e);
     if (r == 0)
-        r = qemu_view_make(fd, found, S_ISBLK(st.st_mode), &view, e);
-    if (r == 0 && found == IMAGE_QCOW2)
+        r = judge_key(i->name, found, key, e);
+    if (r == 0)
+        r = qemu_view_make(
+            &(struct qemu_file){.fd = fd, .format = found, .device = S_ISBLK(st.st_mode), .key = key}, &view,
+            e);
+    if (r == 0 && found != IMAGE_RAW)
         r = check(&view, i->name, e);
     if (r == 0)
-        r = start_server(i, &view, &connection, e);
-    if (r == 0)
-        r = connect_server(i, connection, e);
+        r = image_serve(i, &view, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(i);

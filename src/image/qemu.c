@@ -4,6 +4,8 @@
  * of the user's, not a descriptor or an environment variable of ours.
  *
  *     0 /dev/null   1, 2 a pipe to us   3 the listening socket, if there is one   4 the image
+ *     5 a pipe with the passphrase of a LUKS image: its key in hex, as OpenStack has it. QEMU takes text
+ * only.
  */
 #include "image/qemu.h"
 
@@ -20,21 +22,25 @@
 
 #define END_LIMIT_MSEC 2000
 
-enum { FD_LISTENING = 3, FD_IMAGE = 4, FD_FIRST_CLOSED = 5 };
+enum { FD_LISTENING = 3, FD_IMAGE = 4, FD_KEY = 5, FD_FIRST_CLOSED = 6 };
 
-int qemu_view_make(int fd, enum image_format format, bool device, struct qemu_view *ret, struct error *e)
+const char qemu_file_name[] = "/proc/self/fd/4";
+
+int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct error *e)
 {
-    struct qemu_view v = {.fd = fd};
-    int r = sandbox_prepare(fd, &v.sandbox, e);
+    struct qemu_view v = {.file = *f};
+    int r = sandbox_prepare(f->fd, f->writes, &v.sandbox, e);
     if (r < 0)
         return r;
     /* Everything is stated and nothing is probed. No name of the user's is in it, so nothing needs quoting.
      */
     snprintf(v.options, sizeof v.options,
-             "json:{\"driver\":\"%s\",%s\"file\":{\"driver\":\"%s\",\"filename\":\"/proc/self/fd/%d\","
+             "json:{\"driver\":\"%s\",%s%s\"file\":{\"driver\":\"%s\",\"filename\":\"%s\","
              "\"locking\":\"off\"}}",
-             format == IMAGE_QCOW2 ? "qcow2" : "raw", format == IMAGE_QCOW2 ? "\"backing\":null," : "",
-             device ? "host_device" : "file", FD_IMAGE);
+             f->format == IMAGE_RAW ? "raw" : "qcow2", f->format == IMAGE_RAW ? "" : "\"backing\":null,",
+             f->format == IMAGE_LUKS ? "\"encrypt\":{\"format\":\"luks\",\"key-secret\":\"key\"}," : "",
+             f->device ? "host_device" : "file", qemu_file_name);
+    v.key_option = f->key ? "--object=secret,id=key,format=raw,file=/proc/self/fd/5" : "--";
     *ret = v;
     return 0;
 }
@@ -48,7 +54,7 @@ void qemu_view_release(struct qemu_view *v)
 struct start {
     const struct sandbox *sandbox;
     const char *const *argv;
-    int listening, image, words, null;
+    int listening, image, key, words, null;
     pid_t parent;
 };
 
@@ -56,18 +62,24 @@ static void release_start(struct start *s)
 {
     fd_close(s->listening);
     fd_close(s->image);
+    fd_close(s->key);
     fd_close(s->words);
     fd_close(s->null);
+}
+
+/* -1: it has none under this number. */
+static bool take_if_any(int fd, int number)
+{
+    if (fd < 0)
+        close(number);
+    return fd < 0 || dup2(fd, number) >= 0;
 }
 
 static bool take_descriptors(const struct start *s)
 {
     if (dup2(s->null, 0) < 0 || dup2(s->words, 1) < 0 || dup2(s->words, 2) < 0 ||
-        dup2(s->image, FD_IMAGE) < 0)
-        return false;
-    if (s->listening < 0)
-        close(FD_LISTENING);
-    else if (dup2(s->listening, FD_LISTENING) < 0)
+        dup2(s->image, FD_IMAGE) < 0 || !take_if_any(s->listening, FD_LISTENING) ||
+        !take_if_any(s->key, FD_KEY))
         return false;
     return close_range(FD_FIRST_CLOSED, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
@@ -96,6 +108,30 @@ static _noreturn_ void child(const struct start *s)
     process_exec(s->argv, environment);
 }
 
+/* A pipe with the key in it, which it reads to the end: never in a file, nor in memory that can be swapped.
+ */
+static int make_key(const struct secret *key, int *ret_fd, struct error *e)
+{
+    _cleanup_secret_ struct secret *hex = NULL;
+    size_t size = 2 * secret_size(key);
+    int ends[2];
+    int r = secret_new(size + 1, &hex, e);
+    if (r < 0)
+        return r;
+    str_hex(secret_peek(key), secret_size(key), (char *)secret_bytes(hex));
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_set(e, errno, "qemu: a pipe for a key cannot be made: %m");
+    _cleanup_close_ int theirs = ends[0];
+    _cleanup_close_ int ours = ends[1];
+    r = fd_write_all(ours, secret_peek(hex), size); /* it has room for many times as much */
+    if (r == 0)
+        r = fd_move_high(theirs);
+    if (r < 0)
+        return error_set(e, r, "qemu: the key cannot be handed to it: %s", strerrordesc_np(-r));
+    *ret_fd = r;
+    return 0;
+}
+
 /* Its outputs are a pipe that never blocks: who floods it loses words, and nothing else. */
 static int make_descriptors(const struct qemu_view *v, int listening_fd, struct start *s, int *ret_words)
 {
@@ -106,7 +142,7 @@ static int make_descriptors(const struct qemu_view *v, int listening_fd, struct 
     _cleanup_close_ int theirs = ends[1];
     _cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-    if ((r = s->words = fd_move_high(theirs)) < 0 || (r = s->image = fd_move_high(v->fd)) < 0 ||
+    if ((r = s->words = fd_move_high(theirs)) < 0 || (r = s->image = fd_move_high(v->file.fd)) < 0 ||
         (r = s->null = fd_move_high(null)) < 0 ||
         (listening_fd >= 0 && (r = s->listening = fd_move_high(listening_fd)) < 0))
         return r;
@@ -121,6 +157,7 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
                                                .argv = argv,
                                                .listening = -1,
                                                .image = -1,
+                                               .key = -1,
                                                .words = -1,
                                                .null = -1,
                                                .parent = getpid()};
@@ -128,6 +165,9 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
     int r = make_descriptors(v, listening_fd, &s, &words);
     if (r < 0)
         return error_set(e, r, "%s: cannot be given its descriptors: %s", argv[0], strerrordesc_np(-r));
+    r = v->file.key ? make_key(v->file.key, &s.key, e) : 0;
+    if (r < 0)
+        return r;
 
     pid_t pid = fork();
     if (pid < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program of QEMU's over one image, in a sandbox: qemu-img to check it, qemu-nbd to serve it.
+/* A program of QEMU's over one image, in a sandbox: qemu-img to check or make it, qemu-nbd to serve it.
  *
- *     qemu_view_make(fd, IMAGE_QCOW2, false, &view, e);
- *     const char *argv[] = {"qemu-img", "check", "-q", view.options, NULL};
+ *     qemu_view_make(&(struct qemu_file){.fd = fd, .format = IMAGE_QCOW2}, &view, e);
+ *     const char *argv[] = {"qemu-img", "check", "-q", view.key_option, view.options, NULL};
  *     qemu_start(&view, argv, -1, &program, e);
  *     status = qemu_wait(&program, 60000);
  */
@@ -10,20 +10,32 @@
 
 #include "image/format.h"
 #include "image/sandbox.h"
+#include "secret/secret.h"
 
 #include <sys/types.h>
 
-#define QEMU_OPTIONS_BYTES 256
+#define QEMU_OPTIONS_BYTES 320
 
-/* What such a program gets to see: the descriptor that was judged, and nothing else. */
-struct qemu_view {
-    int fd; /* the caller's */
-    struct sandbox *sandbox;
-    char options[QEMU_OPTIONS_BYTES]; /* the name of the image in its argv */
+/* All of it stays the caller's. */
+struct qemu_file {
+    int fd;
+    enum image_format format;
+    bool device;              /* a block device */
+    bool writes;              /* it is ours, and new */
+    const struct secret *key; /* of a LUKS image, else NULL */
 };
 
-int qemu_view_make(int fd, enum image_format format, bool device, struct qemu_view *ret,
-                   struct error *e) _must_check_;
+/* What such a program gets to see: the descriptor that was judged, the key through a pipe, and nothing else.
+ */
+struct qemu_view {
+    struct qemu_file file;
+    struct sandbox *sandbox;
+    const char *key_option; /* goes before the name; "--", which says nothing, where there is none */
+    char options[QEMU_OPTIONS_BYTES]; /* the name of the image in its argv */
+};
+extern const char qemu_file_name[]; /* the same file for qemu-img create */
+
+int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct error *e) _must_check_;
 void qemu_view_release(struct qemu_view *v);
 
 struct qemu {
@@ -39,7 +51,7 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
 /* Its wait status, or -ETIMEDOUT, after which it is dead. */
 int qemu_wait(struct qemu *q, unsigned deadline_msec) _must_check_;
 
-/* Kills it at once, if it lives: it has nothing to lose, for it cannot write. */
+/* Kills it at once, if it lives: what it has not written yet is lost. */
 void qemu_end(struct qemu *q);
 
 /* Once it has ended: "is not installed; see the package qemu-utils", "was killed by signal 9 (Killed)". */

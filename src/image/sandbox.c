@@ -6,8 +6,9 @@
  *     Landlock (Linux 5.13)                reads below /usr and of the image, nothing else in the file system
  *     seccomp                              an allow-list: no socket, writing open, new process, io_uring
  *
- * What remains: execve has to be allowed, since it comes after; so a program taken over from inside may
- * become another one of /usr, in the same cage. Without Landlock it may read what its user may read.
+ * One that writes a new image of ours may write to that file, and make it longer; no foreign bytes are parsed
+ * there. What remains: execve has to be allowed, since it comes after; so a program taken over from inside
+ * may become another one of /usr, in the same cage. Without Landlock it may read what its user may read.
  * RLIMIT_NPROC is left alone (it counts all of the user's processes): seccomp lets it make threads only.
  */
 #include "image/sandbox.h"
@@ -39,6 +40,7 @@
 #define LANDLOCK_READ_PROGRAMS (LANDLOCK_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE)
 
 struct sandbox {
+    bool writes;
     int landlock; /* -1: this kernel has none */
     struct sock_fprog filter;
 };
@@ -73,14 +75,21 @@ static const char *const allowed[] = {
     /* waiting for all of that */
     "poll", "ppoll", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2", "pipe2",
 };
+
+/* The same of qemu-img create and qemu-nbd over a new qcow2, with LUKS and without. */
+static const char *const allowed_to_writers[] = {
+    "pwrite64", "pwritev", "fdatasync", "fsync", "fallocate", "ftruncate",
+    "getrusage", /* how long LUKS takes over a key */
+};
 /* clang-format on */
 
 /* Allowed where `value` is what the argument has in the bits of `mask`. */
-static const struct {
+struct condition {
     const char *name;
     unsigned argument;
     uint64_t mask, value;
-} conditions[] = {
+};
+static const struct condition conditions[] = {
     {"openat", 2, O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY},
     {"clone", 0, CLONE_THREAD, CLONE_THREAD},
     {"prctl", 0, UINT32_MAX, PR_SET_NAME},
@@ -90,20 +99,36 @@ static const struct {
     {"ioctl", 1, UINT32_MAX, BLKSECTGET},
 };
 
-static int add_rules(scmp_filter_ctx ctx)
+/* qemu-img create says O_CREAT also of a file that is there; Landlock lets no other be made. */
+static const struct condition writers_open = {"openat", 2, O_ACCMODE | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY),
+                                              O_RDWR};
+
+static int allow(scmp_filter_ctx ctx, const char *const names[], size_t n)
 {
     int r = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(allowed) && r == 0; i++) {
-        int number = seccomp_syscall_resolve_name(allowed[i]);
+    for (size_t i = 0; i < n && r == 0; i++) {
+        int number = seccomp_syscall_resolve_name(names[i]);
         if (number != __NR_SCMP_ERROR)
             r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 0);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(conditions) && r == 0; i++) {
-        struct scmp_arg_cmp compare = {conditions[i].argument, SCMP_CMP_MASKED_EQ, conditions[i].mask,
-                                       conditions[i].value};
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(conditions[i].name), 1,
-                             compare);
-    }
+    return r;
+}
+
+static int allow_where(scmp_filter_ctx ctx, const struct condition *c)
+{
+    struct scmp_arg_cmp compare = {c->argument, SCMP_CMP_MASKED_EQ, c->mask, c->value};
+    return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(c->name), 1, compare);
+}
+
+static int add_rules(scmp_filter_ctx ctx, bool writes)
+{
+    int r = allow(ctx, allowed, ARRAY_SIZE(allowed));
+    for (size_t i = 0; i < ARRAY_SIZE(conditions) && r == 0; i++)
+        r = allow_where(ctx, &conditions[i]);
+    if (r == 0 && writes)
+        r = allow(ctx, allowed_to_writers, ARRAY_SIZE(allowed_to_writers));
+    if (r == 0 && writes)
+        r = allow_where(ctx, &writers_open);
     /* Its flags are in memory, out of a filter's sight; with ENOSYS glibc takes clone. */
     return r < 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
@@ -121,7 +146,7 @@ static int make_filter(struct sandbox *s)
         return -ENOMEM;
     if (fd < 0)
         return -errno;
-    int r = add_rules(ctx);
+    int r = add_rules(ctx, s->writes);
     if (r == 0)
         r = seccomp_export_bpf(ctx, fd);
     if (r < 0)
@@ -143,7 +168,7 @@ static int landlock_add(int ruleset, int fd, uint64_t rights)
     return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
 }
 
-static int make_landlock(struct sandbox *s, int readable_fd)
+static int make_landlock(struct sandbox *s, int image_fd)
 {
     static const struct {
         const char *path;
@@ -158,7 +183,8 @@ static int make_landlock(struct sandbox *s, int readable_fd)
     if (ruleset < 0)
         return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
 
-    int r = landlock_add(ruleset, readable_fd, LANDLOCK_READ_FILE);
+    int r =
+        landlock_add(ruleset, image_fd, LANDLOCK_READ_FILE | (s->writes ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));
     for (size_t i = 0; i < ARRAY_SIZE(rules) && r == 0; i++) {
         _cleanup_close_ int fd = open(rules[i].path, O_PATH | O_CLOEXEC);
         if (fd >= 0)
@@ -173,13 +199,14 @@ static int make_landlock(struct sandbox *s, int readable_fd)
     return 0;
 }
 
-int sandbox_prepare(int readable_fd, struct sandbox **ret, struct error *e)
+int sandbox_prepare(int fd, bool writes, struct sandbox **ret, struct error *e)
 {
     _cleanup_sandbox_ struct sandbox *s = calloc(1, sizeof *s);
     if (!s)
         return error_memory(e);
     s->landlock = -1;
-    int r = make_landlock(s, readable_fd);
+    s->writes = writes;
+    int r = make_landlock(s, fd);
     if (r == 0)
         r = make_filter(s);
     if (r < 0)
@@ -210,7 +237,7 @@ int sandbox_enter(const struct sandbox *s)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_capset, &header, none) < 0)
         return -errno;
     if ((r = limit(RLIMIT_AS, MEMORY_LIMIT_BYTES)) < 0 || (r = limit(RLIMIT_NOFILE, DESCRIPTOR_LIMIT)) < 0 ||
-        (r = limit(RLIMIT_FSIZE, 0)) < 0 || (r = limit(RLIMIT_CORE, 0)) < 0)
+        (!s->writes && (r = limit(RLIMIT_FSIZE, 0)) < 0) || (r = limit(RLIMIT_CORE, 0)) < 0)
         return r;
     if (s->landlock >= 0 && syscall(SYS_landlock_restrict_self, s->landlock, 0) < 0)
         return -errno;

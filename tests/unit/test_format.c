@@ -86,7 +86,7 @@ static void each_bad_field_is_refused(void **state)
         {"do not match", 3, 24, 8, UINT64_C(1) << 60},
         {"do not match", 3, 24, 8, (UINT64_C(10) << 30) + 1},
         {"encrypted", 2, 32, 4, 1},
-        {"encrypted", 3, 32, 4, 2},
+        {"encrypted", 3, 32, 4, 3},
         {"do not match", 3, 36, 4, 19},
         {"do not match", 3, 36, 4, UINT32_MAX},
         {"L1 table is not within", 3, 36, 4, 32 << 17},

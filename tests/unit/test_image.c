@@ -226,7 +226,7 @@ static void the_cage_holds(void **state)
     _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC);
     _cleanup_sandbox_ struct sandbox *box = NULL;
     struct error e = ERROR_NONE;
-    assert_ok(sandbox_prepare(given, &box, &e), e);
+    assert_ok(sandbox_prepare(given, false, &box, &e), e);
 
     assert_int_equal(tried_inside(NULL), 0x7f); /* outside of it, all of that works */
     run("rm -r fresh made");
@@ -245,7 +245,7 @@ static void the_cage_lets_through_what_is_meant(void **state)
     struct error e = ERROR_NONE;
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", given);
-    assert_ok(sandbox_prepare(given, &box, &e), e);
+    assert_ok(sandbox_prepare(given, false, &box, &e), e);
     pid_t pid = fork();
     if (pid == 0) {
         signal(SIGXFSZ, SIG_IGN);
@@ -300,7 +300,7 @@ static void a_program_that_goes_wrong_ends(void **state)
     _cleanup_close_ int fd = open("zeros", O_RDONLY | O_CLOEXEC);
     _cleanup_(qemu_view_release) struct qemu_view view = {0};
     struct error e = ERROR_NONE;
-    assert_ok(qemu_view_make(fd, IMAGE_RAW, false, &view, &e), e);
+    assert_ok(qemu_view_make(&(struct qemu_file){.fd = fd}, &view, &e), e);
 
     for (size_t n = 0; n < ARRAY_SIZE(programs); n++) {
         char first[256], last[256];
@@ -324,7 +324,7 @@ static void a_program_that_is_missing_is_said(void **state)
     _cleanup_(qemu_view_release) struct qemu_view view = {0};
     _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
     struct error e = ERROR_NONE;
-    assert_ok(qemu_view_make(fd, IMAGE_RAW, false, &view, &e), e);
+    assert_ok(qemu_view_make(&(struct qemu_file){.fd = fd}, &view, &e), e);
     assert_ok(qemu_start(&view, argv, -1, &q, &e), e);
     assert_string_equal(qemu_status_text(qemu_wait(&q, 5000), field, sizeof field),
                         "is not installed; see the package qemu-utils");

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes a qcow2 of a device: qemu-img makes it empty, qemu-nbd writes to it, both in the sandbox (qemu.h).
+ *
+ *     device -> pread, O_DIRECT -> one locked buffer -> runs of clusters that are not zeros -> qemu-nbd
+ *
+ * The device is a snapshot, which becomes worthless once its room is used up, and then gives no byte any
+ * more. What was read by then may have been wrong already, so at the end a byte is read again: if that can be
+ * had, all before it was right.
+ */
+#include "base/fd.h"
+#include "base/str.h"
+#include "image/image-internal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BLOCK_BYTES    (UINT64_C(1) << 20)
+#define CLUSTER_BYTES  (UINT64_C(64) << 10) /* of a qcow2, as qemu-img makes it */
+#define MAKE_LIMIT_SEC 120                  /* LUKS tries out for a while how fast this host is */
+#define MAKE_TRIES     20
+#define END_LIMIT_SEC  120 /* the last tables are written */
+
+struct export
+{
+    struct image *image; /* that is written */
+    int fd;
+    uint64_t size_bytes;
+    uint8_t *block; /* BLOCK_BYTES, plaintext of the guest */
+};
+
+/* ---------------------------------------------------------------------- making */
+
+/* Stated rather than left to the defaults of a version. The key has all the entropy that there can be, so
+ * that stretching it (iter-time, in ms) would only cost time. */
+#define LUKS_OPTIONS                                                                                         \
+    "compat=1.1,encrypt.format=luks,encrypt.key-secret=key,encrypt.cipher-alg=aes-256,encrypt.cipher-mode="  \
+    "xts,"                                                                                                   \
+    "encrypt.ivgen-alg=plain64,encrypt.hash-alg=sha256,encrypt.iter-time=10"
+
+static int make_once(const struct qemu_view *v, const char *name, uint64_t size_bytes, bool *ret_again,
+                     struct error *e)
+{
+    char size[24], field[4096], status_text[64];
+    const char *argv[] = {
+        "qemu-img",    "create",       "-q", "-f", "qcow2", "-o", v->file.key ? LUKS_OPTIONS : "compat=1.1",
+        v->key_option, qemu_file_name, size, NULL};
+    _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
+
+    snprintf(size, sizeof size, "%" PRIu64, size_bytes);
+    int r = qemu_start(v, argv, -1, &q, e);
+    if (r < 0)
+        return r;
+    int status = qemu_wait(&q, MAKE_LIMIT_SEC * 1000);
+    if (status == 0)
+        return 0;
+    if (status == -ETIMEDOUT)
+        return error_set(e, status, "image %.200s: cannot be made: qemu-img needs more than %d seconds", name,
+                         MAKE_LIMIT_SEC);
+    const char *words = qemu_last_words(&q, field, sizeof field);
+    *ret_again = strstr(words, "accurate CPU usage") != NULL;
+    return error_set(e, -EIO, "image %.200s: cannot be made: qemu-img%s %.250s", name, *words ? ":" : "",
+                     *words ? words : qemu_status_text(status, status_text, sizeof status_text));
+}
+
+/* QEMU 7.2 gives up where the kernel counted the first milliseconds of its trial as the system's and not its
+ * own, which happens now and then: once more, then. */
+static int make(const struct qemu_view *v, const char *name, uint64_t size_bytes, struct error *e)
+{
+    for (int tries = 1;; tries++) {
+        struct error why = ERROR_NONE;
+        bool again = false;
+        int r = make_once(v, name, size_bytes, &again, &why);
+        if (r == 0 || !again || tries == MAKE_TRIES)
+            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+    }
+}
+
+/* --------------------------------------------------------------------- copying */
+
+static int read_block(struct export *x, uint64_t at, size_t bytes, struct error *e)
+{
+    int r = fd_pread_all(x->fd, x->block, bytes, at);
+    if (r < 0)
+        return error_set(e, r, "image %.200s: the snapshot cannot be read at byte %" PRIu64 ": %s",
+                         x->image->name, at, strerrordesc_np(-r));
+    return 0;
+}
+
+static bool is_zeros(const uint8_t *data, size_t bytes)
+{
+    return data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0;
+}
+
+static size_t cluster_at(size_t at, size_t bytes)
+{
+    return bytes - at < CLUSTER_BYTES ? bytes - at : CLUSTER_BYTES;
+}
+
+static int write_run(struct export *x, uint64_t at, size_t from, size_t to, struct error *e)
+{
+    char what[64];
+    if (to == from || nbd_pwrite(x->image->nbd, x->block + from, to - from, at + from, 0) == 0)
+        return 0;
+    snprintf(what, sizeof what, "cannot be written at byte %" PRIu64, at + from);
+    return image_failed(x->image, nbd_get_errno() == ENOSPC ? -ENOSPC : -EIO, what, e);
+}
+
+/* What is not zeros of the block that begins at byte `at` of the image. */
+static int write_block(struct export *x, uint64_t at, size_t bytes, struct error *e)
+{
+    size_t from = 0;
+    int r = 0;
+    for (size_t to = 0; r == 0 && to < bytes; to += cluster_at(to, bytes)) {
+        if (!is_zeros(x->block + to, cluster_at(to, bytes)))
+            continue;
+        r = write_run(x, at, from, to, e);
+        from = to + cluster_at(to, bytes);
+    }
+    return r < 0 ? r : write_run(x, at, from, bytes, e);
+}
+
+static int copy_all(struct export *x, const struct image_progress *p, struct error *e)
+{
+    for (uint64_t at = 0; at < x->size_bytes; at += BLOCK_BYTES) {
+        uint64_t left = x->size_bytes - at;
+        size_t bytes = (size_t)(left < BLOCK_BYTES ? left : BLOCK_BYTES);
+        if (p && p->stopped && p->stopped(p->context))
+            return error_set(e, -ECANCELED, "image %.200s: stopped at byte %" PRIu64, x->image->name, at);
+        int r = read_block(x, at, bytes, e);
+        if (r == 0)
+            r = write_block(x, at, bytes, e);
+        if (r < 0)
+            return r;
+        if (p && p->update)
+            p->update(p->context, at + bytes, x->size_bytes);
+    }
+    return read_block(x, 0, x->size_bytes < CLUSTER_BYTES ? x->size_bytes : CLUSTER_BYTES, e);
+}
+
+/* qemu-nbd writes the tables of the image when the connection ends, and ends itself. */
+static int finish(struct export *x, int file_fd, struct error *e)
+{
+    struct image *i = x->image;
+    if (nbd_flush(i->nbd, 0) < 0 || nbd_shutdown(i->nbd, 0) < 0)
+        return image_failed(i, -EIO, "cannot be written", e);
+    int status = qemu_wait(&i->server, END_LIMIT_SEC * 1000);
+    if (status != 0) {
+        char text[64];
+        return error_set(e, status < 0 ? status : -EIO, "image %.200s: cannot be written: qemu-nbd %s",
+                         i->name, status < 0 ? "does not end" : qemu_status_text(status, text, sizeof text));
+    }
+    return fsync(file_fd) < 0 ? error_set(e, errno, "image %.200s: cannot be synced: %m", i->name) : 0;
+}
+
+/* ------------------------------------------------------------------- the whole */
+
+static void release(struct export *x)
+{
+    image_close(x->image);
+    if (x->block)
+        munmap(x->block, BLOCK_BYTES);
+}
+
+static int take_memory(struct export *x, struct error *e)
+{
+    void *block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        return error_memory(e);
+    x->block = block;
+    if (mlock(block, BLOCK_BYTES) < 0 || madvise(block, BLOCK_BYTES, MADV_DONTDUMP) < 0 ||
+        madvise(block, BLOCK_BYTES, MADV_DONTFORK) < 0)
+        return error_set(e, errno,
+                         "image %.200s: cannot be made: 1 MiB for what goes through memory cannot be locked "
+                         "into RAM: %m; see RLIMIT_MEMLOCK",
+                         x->image->name);
+    return 0;
+}
+
+static int take_device(struct export *x, struct error *e)
+{
+    off_t end = lseek(x->fd, 0, SEEK_END);
+    int flags = fcntl(x->fd, F_GETFL);
+    if (end <= 0 || flags < 0)
+        return error_set(e, end < 0 ? errno : EINVAL,
+                         "image %.200s: the size of the snapshot cannot be found", x->image->name);
+    x->size_bytes = (uint64_t)end;
+    (void)!fcntl(x->fd, F_SETFL, flags | O_DIRECT); /* not for what tests take for a device */
+    return 0;
+}
+
+int image_export(int fd, int file_fd, const char *name, const struct secret *key,
+                 const struct image_progress *progress, struct error *e)
+{
+    _cleanup_(release) struct export x = {.fd = fd};
+    _cleanup_(qemu_view_release) struct qemu_view view = {0};
+    const struct qemu_file file = {
+        .fd = file_fd, .format = key ? IMAGE_LUKS : IMAGE_QCOW2, .writes = true, .key = key};
+
+    int r = image_new(name, &x.image, e);
+    if (r == 0)
+        r = take_device(&x, e);
+    if (r == 0)
+        r = take_memory(&x, e);
+    if (r == 0)
+        r = qemu_view_make(&file, &view, e);
+    if (r == 0)
+        r = make(&view, x.image->name, x.size_bytes, e);
+    if (r == 0)
+        r = image_serve(x.image, &view, e);
+    if (r == 0)
+        r = copy_all(&x, progress, e);
+    return r < 0 ? r : finish(&x, file_fd, e);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A new file that has no name until it is whole, so that a cut leaves nothing of it.
+ *
+ *     image_file_new("/images/vm.qcow2", &file, e);
+ *     ... write to image_file_fd(file), fsync ...
+ *     image_file_link(file, e);
+ */
+#pragma once
+
+#include "base/error.h"
+
+struct image_file;
+
+/* In the folder of `path`, which must be there, and which the user that mayfly runs as must be able to write
+ * to. -EEXIST: something has that name. -EACCES, -ENOENT. -EOPNOTSUPP: the file system has no O_TMPFILE. */
+int image_file_new(const char *path, struct image_file **ret, struct error *e) _must_check_;
+
+int image_file_fd(const struct image_file *f);
+
+/* Gives it its name, durably; never to replace another (-EEXIST). And takes it away again: 0 if it has none.
+ */
+int image_file_link(struct image_file *f, struct error *e) _must_check_;
+int image_file_unlink(struct image_file *f, struct error *e) _must_check_;
+
+/* What has no name is gone. */
+struct image_file *image_file_free(struct image_file *f);
+DEFINE_CLEANUP(struct image_file *, image_file_free)
+#define _cleanup_image_file_ _cleanup_(image_file_freep)

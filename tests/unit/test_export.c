@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole exports through the real QEMU: what comes back from the image is what the device had, none of it
+ * stands in the file, and a file has its name only once it is whole. */
+#include "base/fd.h"
+#include "base/str.h"
+#include "image-files.h"
+#include "image/file.h"
+#include "image/image.h"
+
+#include <sys/mman.h>
+
+#define DEVICE                                                                                               \
+    "{ yes MARKER | head -c 300000; head -c 3000000 /dev/zero; yes MARKER | head -c 70000; } > device; "
+
+static int exported(const char *path, const struct secret *key, const struct image_progress *p,
+                    struct error *e)
+{
+    _cleanup_image_file_ struct image_file *file = NULL;
+    _cleanup_close_ int device = open("device", O_RDONLY | O_CLOEXEC);
+    int before = count_descriptors();
+    assert_true(device >= 0);
+    int r = image_file_new(path, &file, e);
+    if (r == 0)
+        r = image_export(device, image_file_fd(file), path, key, p, e);
+    assert_int_equal(access(path, F_OK), -1);
+    if (r == 0)
+        r = image_file_link(file, e);
+    file = image_file_free(file);
+    assert_int_equal(count_children(), 0);
+    assert_int_equal(count_descriptors(), before);
+    return r;
+}
+
+/* What image_import() makes of it is the device again. */
+static void comes_back(const char *path, const struct secret *key)
+{
+    _cleanup_image_ struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    _cleanup_close_ int back = open("back", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_ok(image_open_encrypted(path, NULL, key, &i, &e), e);
+    assert_int_equal(ftruncate(back, (off_t)image_size_bytes(i)), 0);
+    assert_ok(image_import(i, back, NULL, &e), e);
+    run("cmp device back");
+}
+
+static void a_key(struct secret **ret)
+{
+    struct error e = ERROR_NONE;
+    assert_ok(secret_random(64, ret, &e), e);
+}
+
+static void encrypted(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = NULL, *other = NULL;
+    struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    a_key(&key);
+    a_key(&other);
+    run(DEVICE "truncate -s 8M device");
+    assert_ok(exported("luks.qcow2", key, NULL, &e), e);
+    run("! grep -q MARKER luks.qcow2; test $(stat -c %a luks.qcow2) = 600");
+    run("test $(du -k luks.qcow2 | cut -f 1) -lt 4000"); /* LUKS' header takes 2 MiB */
+    run("qemu-img info luks.qcow2 | grep -q 'format: luks'");
+    comes_back("luks.qcow2", key);
+
+    assert_error(image_open("luks.qcow2", NULL, &i, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "it is encrypted; name its key"));
+    e = ERROR_NONE;
+    assert_error(image_open_encrypted("luks.qcow2", NULL, other, &i, &e), -EKEYREJECTED, e);
+    assert_int_equal(count_children(), 0);
+}
+
+static void plaintext(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = NULL;
+    struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    a_key(&key);
+    run(DEVICE "truncate -s 3370496 device"); /* no whole number of clusters */
+    assert_ok(exported("plain.qcow2", NULL, NULL, &e), e);
+    run("grep -q MARKER plain.qcow2; test $(du -k plain.qcow2 | cut -f 1) -lt 1000");
+    comes_back("plain.qcow2", NULL);
+    assert_error(image_open_encrypted("plain.qcow2", NULL, key, &i, &e), -EINVAL, e);
+}
+
+static bool stop(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static void nothing_is_left_of_what_fails(void **state)
+{
+    (void)state;
+    struct image_progress p = {.stopped = stop};
+    struct error e = ERROR_NONE;
+    run(DEVICE "mkdir -p folder; touch there");
+    assert_error(exported("folder/a", NULL, &p, &e), -ECANCELED, e);
+    run("test -z \"$(ls folder)\"");
+    e = ERROR_NONE;
+    run("truncate -s 0 device");
+    assert_error(exported("folder/a", NULL, NULL, &e), -EINVAL, e);
+    run("test -z \"$(ls folder)\"");
+}
+
+static void names_are_taken_once(void **state)
+{
+    (void)state;
+    struct image_file *file = NULL;
+    struct error e = ERROR_NONE;
+    run("mkdir -p names; echo old > names/there; ln -s nowhere names/link");
+    assert_error(image_file_new("names/there", &file, &e), -EEXIST, e);
+    e = ERROR_NONE;
+    assert_error(image_file_new("names/link", &file, &e), -EEXIST, e);
+    e = ERROR_NONE;
+    assert_error(image_file_new("names/none/a", &file, &e), -ENOENT, e);
+    e = ERROR_NONE;
+    assert_error(image_file_new("names/", &file, &e), -EINVAL, e);
+    e = ERROR_NONE;
+
+    assert_ok(image_file_new("names/new", &file, &e), e);
+    run("echo other > names/new"); /* meanwhile */
+    assert_error(image_file_link(file, &e), -EEXIST, e);
+    e = ERROR_NONE;
+    assert_ok(image_file_unlink(file, &e), e); /* not ours */
+    run("grep -q other names/new; rm names/new");
+    assert_ok(image_file_link(file, &e), e);
+    run("test -f names/new");
+    assert_ok(image_file_unlink(file, &e), e);
+    assert_ok(image_file_unlink(file, &e), e);
+    run("test ! -e names/new; grep -q old names/there");
+    file = image_file_free(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(encrypted),
+        cmocka_unit_test(plaintext),
+        cmocka_unit_test(nothing_is_left_of_what_fails),
+        cmocka_unit_test(names_are_taken_once),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
