@@ -137,7 +137,7 @@ static int consumer_body(const struct key_info *want, struct secret **ret, struc
 {
     struct body body = {0};
     body_put(&body, "{\"service\":\"mayfly\",\"resource_type\":");
-    body_string(&body, want->scope == KEY_SCOPE_BATCH ? "batch" : "instance");
+    body_string(&body, key_scope_name(want->scope));
     body_put(&body, ",\"resource_id\":");
     body_string(&body, want->owner);
     body_put(&body, "}");

@@ -16,7 +16,7 @@ int secret_name_make(const struct barbican *b, const struct key_info *info, char
                      struct error *e)
 {
     int n = snprintf(ret, SECRET_NAME_MAX, "mayfly/%s/%s/%s/%s", b->host, info->vg,
-                     info->scope == KEY_SCOPE_BATCH ? "batch" : "instance", info->owner);
+                     key_scope_name(info->scope), info->owner);
     if (n < 0 || n >= SECRET_NAME_MAX)
         return error_set(e, -EINVAL, "key manager barbican: the name of a secret would be too long");
     return 0;

@@ -72,9 +72,8 @@ bool secret_name_parse(const char *name, const char *host, struct key_info *ret)
         !next_part(&at, ret->vg, sizeof ret->vg) || !next_part(&at, scope, sizeof scope) || !uuid_valid(at) ||
         !config_vg_name_valid(ret->vg))
         return false;
-    if (!streq(scope, "instance") && !streq(scope, "batch"))
+    if (key_scope_parse(scope, &ret->scope) < 0)
         return false;
-    ret->scope = streq(scope, "batch") ? KEY_SCOPE_BATCH : KEY_SCOPE_INSTANCE;
     memcpy(ret->owner, at, UUID_TEXT);
     return true;
 }

@@ -157,6 +157,21 @@ static int remote_create(struct broker *b, struct volume *v, struct error *e)
     return 0;
 }
 
+static int remote_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
+                           const char *disk, uint64_t room_bytes, struct error *e)
+{
+    struct op_snapshot request = {.origin = ref_of(origin), .room_bytes = room_bytes};
+    _cleanup_handover_ struct secret_handover *key = NULL;
+    struct answer a;
+    int r = str_copy(request.disk, sizeof request.disk, disk);
+    if (r < 0)
+        return error_set(e, -EINVAL, "snapshot: '%s' is no uuid", disk);
+    r = secret_handover(volume_key, &key, e);
+    if (r < 0)
+        return r;
+    return call(remote_of(b), OP_SNAPSHOT, &request, sizeof request, secret_handover_fd(key), &a, NULL, e);
+}
+
 static int open_plain(struct remote *b, const struct volume *v, int *ret_fd, struct error *e)
 {
     struct op_volume request = {.volume = ref_of(v)};
@@ -247,6 +262,7 @@ static const struct broker_ops remote_ops = {
     .list = remote_list,
     .lock = remote_lock,
     .create = remote_create,
+    .snapshot = remote_snapshot,
     .open = remote_open,
     .close = remote_close,
     .format = remote_format,

@@ -21,6 +21,11 @@ struct broker_ops {
      */
     int (*create)(struct broker *b, struct volume *v, struct error *e);
 
+    /* Makes a snapshot, in state building, of what `origin` holds at this moment, with room_bytes for what
+     * changes meanwhile; its uuid is to be `disk`, and its key is the origin's. */
+    int (*snapshot)(struct broker *b, const struct volume *origin, const struct secret *volume_key,
+                    const char *disk, uint64_t room_bytes, struct error *e);
+
     /* Opens its map (again) and hands out the device. volume_key is NULL for a plain volume. `opened`: it
      * stays open when no domain uses it. */
     int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
@@ -58,6 +63,8 @@ DEFINE_CLEANUP(struct broker *, broker_disconnect)
 int broker_list(struct broker *b, struct inventory **ret, struct error *e) _must_check_;
 int broker_lock(struct broker *b, const char *uuid, struct error *e) _must_check_;
 int broker_create(struct broker *b, struct volume *v, struct error *e) _must_check_;
+int broker_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
+                    const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
                 int *ret_fd, struct error *e) _must_check_;
 int broker_close(struct broker *b, const struct volume *v, struct error *e) _must_check_;

@@ -67,7 +67,7 @@ int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
     volume_map_name(v, name);
     snprintf(path, sizeof path, "/dev/mapper/%s", name);
     snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s", v->disk);
-    return open_mapped(path, O_RDWR, name, uuid, ret_fd, e);
+    return open_mapped(path, volume_is_snapshot(v) ? O_RDONLY : O_RDWR, name, uuid, ret_fd, e);
 }
 
 /* LVM's name for device-mapper doubles the hyphens of both names and puts one between. */

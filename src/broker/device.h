@@ -5,7 +5,8 @@
 
 #include "storage/volume.h"
 
-/* Opens the map of `v` for reading and writing. -EUNSAFE: the node leads to something else. */
+/* Opens the map of `v`, for reading and writing; that of a snapshot for reading alone. -EUNSAFE: the node
+ * leads to something else. */
 int device_open_map(const struct volume *v, int *ret_fd, struct error *e) _must_check_;
 
 /* Opens the logical volume itself; `access` is O_RDONLY or O_RDWR. -ENOENT: it is not active. */

@@ -210,10 +210,10 @@ static int make_room(struct inventory *i, json_object *vgs, json_object *lvs, si
 
 static int role_rank(const char *role)
 {
-    return streq(role, "root") ? 0 : streq(role, "swap") ? 2 : 1;
+    return streq(role, "root") ? 0 : streq(role, "swap") ? 2 : streq(role, ROLE_SNAPSHOT) ? 3 : 1;
 }
 
-/* By instance, then the root disk, then eph0, eph1 ... eph10, then swap. */
+/* By instance, then the root disk, then eph0, eph1 ... eph10, then swap, then a snapshot. */
 static int compare_volumes(const void *a, const void *b)
 {
     const struct volume *v = a, *w = b;

@@ -24,6 +24,12 @@ int broker_create(struct broker *b, struct volume *v, struct error *e)
     return b->ops->create(b, v, e);
 }
 
+int broker_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
+                    const char *disk, uint64_t room_bytes, struct error *e)
+{
+    return b->ops->snapshot(b, origin, volume_key, disk, room_bytes, e);
+}
+
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
                 int *ret_fd, struct error *e)
 {

@@ -82,6 +82,9 @@ int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply
     UNUSED(fd);
     if (k.v.state != VOLUME_BUILDING)
         return error_set(e, -EINVAL, "volume %s: is made in state building only", k.v.lv);
+    if (volume_is_snapshot(&k.v))
+        return error_set(e, -EINVAL, "volume %s: its role is that of a snapshot, which is not made so",
+                         k.v.lv);
     if (k.v.size_bytes == 0)
         return error_set(e, -EINVAL, "volume %s: cannot have no bytes; say its size", k.v.lv);
     int r = session_lvm(s, &lvm, e);
@@ -104,6 +107,63 @@ int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply
     return 0;
 }
 
+/* The volume that is made: as the disk's, but for what makes it another. Its check value is made from the
+ * key, which is the disk's: so who brings that, and nobody else, opens it. */
+static int design_snapshot(const struct volume *origin, const struct op_snapshot *q, const struct secret *key,
+                           struct volume *ret, struct error *e)
+{
+    struct volume v = *origin;
+    v.state = VOLUME_BUILDING;
+    v.size_bytes = q->room_bytes;
+    memcpy(v.disk, q->disk, sizeof v.disk);
+    memcpy(v.role, ROLE_SNAPSHOT, sizeof ROLE_SNAPSHOT);
+    volume_set_lv_name(&v);
+    int r = volume_check_value(&v, key, v.check, e);
+    if (r == 0)
+        r = volume_check(&v, e);
+    if (r == 0)
+        *ret = v;
+    return r;
+}
+
+static int check_origin(const struct volume *v, struct error *e)
+{
+    if (!volume_encrypted(v))
+        return error_set(e, -EINVAL, "volume %s: is not encrypted; snapshots are made of encrypted ones",
+                         v->lv);
+    if (v->state != VOLUME_READY)
+        return error_set(e, -EUNSAFE, "volume %s: is %s, and no snapshot is made of it", v->lv,
+                         volume_state_name(v->state));
+    return 0;
+}
+
+int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct reply *reply, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    _cleanup_close_ int active = -1;
+    struct known snapshot = {.made_here = true}, *origin = NULL;
+
+    int r = session_load(s, &q->origin, e);
+    if (r == 0)
+        r = session_get(s, &q->origin, &origin, e);
+    if (r == 0)
+        r = check_origin(&origin->v, e);
+    if (r == 0)
+        r = secret_receive(fd, origin->v.key_bits / 8, &key, e);
+    if (r == 0)
+        r = volume_verify_key(&origin->v, key, e);
+    if (r == 0)
+        r = design_snapshot(&origin->v, q, key, &snapshot.v, e);
+    if (r == 0) /* LVM makes none of a volume that is not active */
+        r = session_open_volume(s, &origin->v, O_RDONLY, &active, e);
+    if (r == 0)
+        r = lvm_snapshot(s->lvm, &origin->v, &snapshot.v, e);
+    if (r < 0)
+        return r;
+    reply->size_bytes = snapshot.v.size_bytes;
+    return session_add(s, &snapshot, e);
+}
+
 static int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
                        struct error *e)
 {
@@ -112,7 +172,7 @@ static int map_options(struct session *s, const struct volume *v, bool opened, s
     int r = session_open_volume(s, v, O_RDONLY, &fd, e);
     if (r < 0)
         return r;
-    *ret = (struct map_options){.discards = c->discard, .opened = opened};
+    *ret = (struct map_options){.discards = c->discard, .opened = opened, .read_only = volume_is_snapshot(v)};
     ret->no_workqueues = streq(c->workqueues, "auto") ? !device_rotational(fd) : streq(c->workqueues, "off");
     return 0;
 }
@@ -202,7 +262,7 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
         r = session_get(s, &q->volume, &k, e);
     if (r < 0)
         return r;
-    if (!k->made_here || !k->opened_here || k->v.state != VOLUME_BUILDING)
+    if (!k->made_here || !k->opened_here || k->v.state != VOLUME_BUILDING || volume_is_snapshot(&k->v))
         return error_set(e, -EUNSAFE,
                          "volume %s: is formatted only by who made and opened it, while it is building",
                          k->v.lv);

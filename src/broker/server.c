@@ -126,6 +126,16 @@ static int check_op_volume(const struct session *s, const struct op_volume *q, b
     return check_ref(s, &q->volume, needs_lock, e);
 }
 
+static int check_op_snapshot(const struct session *s, const struct op_snapshot *q, bool needs_lock,
+                             struct error *e)
+{
+    if (!TERMINATED(q->disk))
+        return error_endless(e);
+    if (!uuid_valid(q->disk))
+        return error_set(e, -EINVAL, "snapshot: the name of its disk is no uuid");
+    return check_ref(s, &q->origin, needs_lock, e);
+}
+
 static int check_op_open(const struct session *s, const struct op_open *q, bool needs_lock, struct error *e)
 {
     return check_ref(s, &q->volume, needs_lock, e);

@@ -118,6 +118,8 @@ static int check_mark(const struct session *s, const struct volume *v, enum volu
 {
     if (to == VOLUME_READY && v->state == VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and does not become ready again", v->lv);
+    if (to == VOLUME_READY && volume_is_snapshot(v))
+        return error_set(e, -EUNSAFE, "volume %s: is a snapshot, which never is a disk of its own", v->lv);
     return to == VOLUME_DOOMED && v->state == VOLUME_READY ? check_doom(s, v, e) : 0;
 }
 
@@ -145,12 +147,32 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
     return r;
 }
 
-static int check_remove(const struct volume *v, struct error *e)
+/* LVM would remove it with the disk, and what has to be done before that (see instance/snapshot.h) would not
+ * be. */
+static int check_no_snapshot(struct session *s, const struct volume *v, struct error *e)
+{
+    struct volume snapshot = *v;
+    struct volume_ref ref = {0};
+    memcpy(snapshot.role, ROLE_SNAPSHOT, sizeof ROLE_SNAPSHOT);
+    volume_set_lv_name(&snapshot);
+    memcpy(ref.vg, v->vg, sizeof ref.vg);
+    memcpy(ref.lv, snapshot.lv, sizeof ref.lv);
+    if (volume_is_snapshot(v) || !session_find(s, &ref))
+        return 0;
+    return error_set(e, -EBUSY,
+                     "volume %s: is not removed, since %s may be a snapshot of it; remove that first", v->lv,
+                     ref.lv);
+}
+
+static int check_remove(struct session *s, const struct volume *v, struct error *e)
 {
     if (v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
                          volume_state_name(v->state));
-    int r = find_map(v, e);
+    int r = check_no_snapshot(s, v, e);
+    if (r < 0)
+        return r;
+    r = find_map(v, e);
     if (r > 0)
         return error_set(e, -EBUSY, "volume %s: is open, and is not removed; close it first", v->lv);
     return r < 0 ? r : check_not_held(v, e);
@@ -178,7 +200,7 @@ int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *r
     if (r == 0)
         r = choose(s, q, true, &c, e);
     for (size_t i = 0; r == 0 && i < c.n; i++)
-        r = check_remove(&c.k[i]->v, e);
+        r = check_remove(s, &c.k[i]->v, e);
     for (size_t i = 0; r == 0 && i < c.n; i++)
         r = clear(s, &c.k[i]->v, e);
     while (r == 0 && take_alike(&c, false, alike, &n))

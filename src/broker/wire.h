@@ -48,6 +48,11 @@ struct op_create {
 struct op_volume {
     struct volume_ref volume;
 };
+struct op_snapshot {
+    struct volume_ref origin;
+    char disk[UUID_TEXT]; /* of the snapshot */
+    uint64_t room_bytes;  /* for what changes meanwhile */
+};
 struct op_open {
     struct volume_ref volume;
     uint8_t opened; /* 1: by a person, to stay (MAP_UUID_OPENED) */
@@ -67,12 +72,13 @@ struct op_mark {
 };
 
 /* LIST answers with a descriptor of LVM's JSON (lvm_report), MAPS with one of an array of struct map, OPEN
- * with the device itself, open for reading and writing, OPEN_PLAIN for writing alone. */
+ * with the device itself, open for reading and writing (a snapshot: for reading alone), OPEN_PLAIN for
+ * writing alone. */
 struct answer {
     uint32_t version;
     int32_t errnum;      /* 0 or a negative errno */
     uint8_t existing;    /* OPEN: the map was there already */
-    uint64_t size_bytes; /* CREATE, OPEN, OPEN_PLAIN: of the device; LIST, MAPS: of the file */
+    uint64_t size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN: of the device; LIST, MAPS: of the file */
     char text[sizeof((struct error *)0)->text];
 };
 

@@ -49,8 +49,7 @@ static bool put_encryption(struct json_object *disk, const struct volume *v)
 {
     return json_put_text(disk, "cipher", v->cipher) && json_put_u64(disk, "key_bits", v->key_bits) &&
            json_put_u64(disk, "sector_bytes", v->sector_bytes) && json_put_text(disk, "key", v->key) &&
-           json_put_text(disk, "key_scope", v->scope == KEY_SCOPE_BATCH ? "batch" : "instance") &&
-           json_put_text(disk, "kdf", v->kdf);
+           json_put_text(disk, "key_scope", key_scope_name(v->scope)) && json_put_text(disk, "kdf", v->kdf);
 }
 
 static struct json_object *json_disk(const struct model *m, const struct volume *v)

@@ -15,11 +15,6 @@ static const char *or_dash(const char *text)
     return *text ? text : "-";
 }
 
-static const char *scope_name(enum key_scope scope)
-{
-    return scope == KEY_SCOPE_BATCH ? "batch" : "instance";
-}
-
 /* The names of the instances whose volumes name it, separated by ", "; "-" for none. The caller frees; NULL:
  * out of memory. */
 static char *users_of(const struct model *m, const struct key_entry *k)
@@ -71,8 +66,8 @@ static int add_row(struct table *t, const struct model *m, const struct key_entr
     _cleanup_free_ char *users = users_of(m, k);
     if (!users)
         return error_memory(e);
-    return table_row(t, e, k->ref, or_dash(k->info.owner), users, scope_name(k->info.scope), bits_of(k, bits),
-                     created_of(k, created), state_of(k, state));
+    return table_row(t, e, k->ref, or_dash(k->info.owner), users, key_scope_name(k->info.scope),
+                     bits_of(k, bits), created_of(k, created), state_of(k, state));
 }
 
 int key_print_table(const struct model *m, const struct key_entry *const shown[], size_t n, struct error *e)
@@ -112,7 +107,7 @@ int key_print_one(const struct model *m, const struct key_entry *k, struct error
     char bits[16], created[32], state[STATE_MAX];
     printf(
         "Key:      %s\nOwner:    %s\nScope:    %s\nGroup:    %s\nBits:     %s\nCreated:  %s\nState:    %s\n",
-        k->ref, or_dash(k->info.owner), scope_name(k->info.scope), or_dash(k->info.vg), bits_of(k, bits),
+        k->ref, or_dash(k->info.owner), key_scope_name(k->info.scope), or_dash(k->info.vg), bits_of(k, bits),
         created_of(k, created), state_of(k, state));
     if (k->doubt)
         printf("Doubt:    %s\n", k->doubt);
@@ -153,7 +148,7 @@ static struct json_object *json_volumes(const struct model *m, const struct key_
 static struct json_object *json_key(const struct model *m, const struct key_entry *k)
 {
     struct json_object *key = json_object_new_object();
-    if (json_put_text(key, "key", k->ref) && json_put_text(key, "scope", scope_name(k->info.scope)) &&
+    if (json_put_text(key, "key", k->ref) && json_put_text(key, "scope", key_scope_name(k->info.scope)) &&
         json_put_text(key, "volume_group", k->info.vg) &&
         (!*k->info.owner || json_put_text(key, "owner", k->info.owner)) &&
         (!k->info.bits || json_put_u64(key, "bits", k->info.bits)) &&

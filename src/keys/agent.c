@@ -191,8 +191,7 @@ static int agent_create_many(struct keymgr *km, const struct key_info want[], si
 static bool info_valid(const struct key_info *k)
 {
     return id_valid(k->id) && memchr(k->owner, '\0', sizeof k->owner) && uuid_valid(k->owner) &&
-           memchr(k->vg, '\0', sizeof k->vg) && config_vg_name_valid(k->vg) &&
-           (k->scope == KEY_SCOPE_INSTANCE || k->scope == KEY_SCOPE_BATCH);
+           memchr(k->vg, '\0', sizeof k->vg) && config_vg_name_valid(k->vg) && k->scope <= KEY_SCOPE_IMAGE;
 }
 
 static int agent_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)

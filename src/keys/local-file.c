@@ -14,17 +14,13 @@
 #define NONCE_BYTES 12
 #define TAG_BYTES   16
 
-static const char *scope_name(enum key_scope scope)
-{
-    return scope == KEY_SCOPE_BATCH ? "batch" : "instance";
-}
-
 /* Bytes of the text part, without the NUL behind it. */
 static size_t format_header(const struct key_info *info, char text[LOCAL_FILE_MAX])
 {
-    int n = snprintf(text, LOCAL_FILE_MAX,
-                     "mayfly-key 1\nid=%s\nowner=%s\nvg=%s\nscope=%s\nbits=%u\ncreated=%" PRIu64 "\n\n",
-                     info->id, info->owner, info->vg, scope_name(info->scope), info->bits, info->created_sec);
+    int n =
+        snprintf(text, LOCAL_FILE_MAX,
+                 "mayfly-key 1\nid=%s\nowner=%s\nvg=%s\nscope=%s\nbits=%u\ncreated=%" PRIu64 "\n\n", info->id,
+                 info->owner, info->vg, key_scope_name(info->scope), info->bits, info->created_sec);
     return n < 0 ? 0 : (size_t)n;
 }
 
@@ -83,10 +79,11 @@ int local_file_parse(const uint8_t *file, size_t size, struct key_info *ret, siz
     struct key_info info = {0};
     int n = sscanf(text, "mayfly-key 1 id=%36s owner=%36s vg=%63s scope=%8s bits=%4u created=%19" SCNu64,
                    info.id, info.owner, info.vg, scope, &info.bits, &info.created_sec);
-    info.scope = streq(scope, "batch") ? KEY_SCOPE_BATCH : KEY_SCOPE_INSTANCE;
 
     /* sscanf is lenient; what counts is that the text is, byte for byte, the one that would be written. */
-    size_t header_bytes = n == 6 && info_valid(&info) ? format_header(&info, again) : 0;
+    size_t header_bytes = n == 6 && key_scope_parse(scope, &info.scope) == 0 && info_valid(&info)
+                              ? format_header(&info, again)
+                              : 0;
     if (!header_bytes || size != header_bytes + NONCE_BYTES + info.bits / 8 + TAG_BYTES ||
         memcmp(file, again, header_bytes) != 0)
         return error_set(e, -EKEYREJECTED, "is damaged, or no key file of this version of Mayfly");

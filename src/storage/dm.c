@@ -107,3 +107,10 @@ int dm_remove_map(const char *name)
     int r = dm_new_task(DM_DEVICE_REMOVE, name, NULL, &t);
     return r < 0 ? r : dm_run_task_and_nodes(t);
 }
+
+int dm_load_target(const char *target)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    int r = dm_new_task(DM_DEVICE_GET_TARGET_VERSION, target, NULL, &t);
+    return r < 0 ? r : dm_run_task(t);
+}

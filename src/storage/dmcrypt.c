@@ -148,7 +148,8 @@ static int create(const struct volume *v, const char *name, dev_t below, uint64_
     snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
 
     int r = dm_new_task(DM_DEVICE_CREATE, name, uuid, &t);
-    if (r == 0 && !dm_task_add_target(t, 0, sectors, "crypt", params))
+    if (r == 0 &&
+        (!dm_task_add_target(t, 0, sectors, "crypt", params) || (o->read_only && !dm_task_set_ro(t))))
         r = -ENOMEM;
     if (r == 0)
         r = dm_run_task_and_nodes(t);

@@ -23,6 +23,7 @@ struct map_options {
     bool discards;      /* allow_discards */
     bool no_workqueues; /* no_read_workqueue no_write_workqueue */
     bool opened;        /* MAP_UUID_OPENED */
+    bool read_only;
 };
 
 /* Opens a map for `v`, whose key has been verified. -EEXIST: there is one for this disk already (and it leads

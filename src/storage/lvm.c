@@ -4,6 +4,7 @@
  */
 #include "storage/lvm.h"
 
+#include "storage/dm.h"
 #include "storage/lvm-shell.h"
 #include "storage/tags.h"
 
@@ -96,20 +97,45 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct v
     return 0;
 }
 
-int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
+/* lvcreate with the words in `c`, then v's name, size and tags, then the group or volume that it is made in.
+ */
+static int create(struct lvm *l, struct command *c, const struct volume *v, const char *of, struct error *e)
 {
     char what[200], size[32], tags[TAGS_TEXT_MAX], *rest = tags;
-    struct command c = {.used = 0};
     snprintf(what, sizeof what, "volume %s/%s of %s: cannot be made", v->vg, v->lv,
              str_from_bytes(v->size_bytes, size, sizeof size));
     snprintf(size, sizeof size, "%" PRIu64 "b", (v->size_bytes + 511) / 512 * 512);
     tags_format(v, tags);
-    lvm_add(&c, "-Zn", "-Wn", "-y", "-n", v->lv, "-L", size);
+    lvm_add(c, "-y", "-n", v->lv, "-L", size);
     for (char *tag; (tag = strsep(&rest, ","));) {
-        lvm_add(&c, "--addtag", tag);
+        lvm_add(c, "--addtag", tag);
     }
-    lvm_add(&c, v->vg);
-    return lvm_run(l, "lvcreate", &c, NULL, NULL, what, e);
+    lvm_add(c, of);
+    return lvm_run(l, "lvcreate", c, NULL, NULL, what, e);
+}
+
+int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
+{
+    struct command c = {.used = 0};
+    lvm_add(&c, "-Zn", "-Wn");
+    return create(l, &c, v, v->vg, e);
+}
+
+/* LVM wipes the head of a snapshot's room itself, and has to: it would read old entries there. */
+int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume *snapshot, struct error *e)
+{
+    char of[VG_NAME_MAX + LV_NAME_MAX];
+    struct command c = {.used = 0};
+    int r = dm_load_target("snapshot");
+    if (r < 0)
+        return error_set(
+            e, r == -ENODEV ? r : -EOPNOTSUPP,
+            "volume %s/%s: no snapshot can be made of it: the kernel has no dm-snapshot; try modprobe "
+            "dm-snapshot",
+            origin->vg, origin->lv);
+    snprintf(of, sizeof of, "%.63s/%.63s", origin->vg, origin->lv);
+    lvm_add(&c, "-s", "-pr");
+    return create(l, &c, snapshot, of, e);
 }
 
 /* The same words before the names of up to SET_MAX volumes at a time. */

@@ -31,6 +31,12 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct v
  * up to whole extents by LVM. -EEXIST, -ENOSPC, -ENOENT (no such group). */
 int lvm_create(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
+/* Makes `snapshot`, with its tags and in one commit, of what `origin` holds at that moment; read-only. It has
+ * v->size_bytes of room for what changes in the origin meanwhile; once that is used up it gives -EIO only. As
+ * lvm_create(). */
+int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume *snapshot,
+                 struct error *e) _must_check_;
+
 /* Changes the state tag of `n` volumes (all in state `from`) by one command: each volume by a commit of its
  * own. */
 int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, enum volume_state from,

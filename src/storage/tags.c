@@ -11,8 +11,6 @@
 #define TAG_PREFIX "mayfly."
 #define VALUE_MAX  KEY_REF_MAX /* the longest value of all */
 
-static const char *const scope_names[] = {"instance", "batch"};
-
 enum kind { TEXT, NUMBER, STATE, SCOPE };
 
 static const struct tag {
@@ -48,7 +46,7 @@ static void format_value(const struct volume *v, const struct tag *t, char value
         snprintf(value, VALUE_MAX, "%s", volume_state_name(v->state));
         break;
     case SCOPE:
-        snprintf(value, VALUE_MAX, "%s", scope_names[v->scope]);
+        snprintf(value, VALUE_MAX, "%s", key_scope_name(v->scope));
         break;
     }
 }
@@ -83,16 +81,6 @@ static int parse_number(const char *value, uint32_t *ret)
     return streq(again, value) ? 0 : -EINVAL; /* "0512" is not how we write it */
 }
 
-static int parse_scope(const char *value, enum key_scope *ret)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(scope_names); i++)
-        if (streq(value, scope_names[i])) {
-            *ret = (enum key_scope)i;
-            return 0;
-        }
-    return -EINVAL;
-}
-
 static int parse_value(struct volume *v, const struct tag *t, const char *value)
 {
     void *field = (char *)v + t->offset;
@@ -104,7 +92,7 @@ static int parse_value(struct volume *v, const struct tag *t, const char *value)
     case STATE:
         return volume_state_parse(value, field);
     case SCOPE:
-        return parse_scope(value, field);
+        return key_scope_parse(value, field);
     }
     return -EINVAL;
 }

@@ -23,10 +23,10 @@ static bool is_empty(const struct volume *v)
     return !v->key_bits && !v->sector_bytes && !v->key[0] && !v->kdf[0] && !v->check[0] && !v->scope;
 }
 
-/* root, swap, eph0 to eph99 */
+/* root, swap, snap, eph0 to eph99 */
 static bool role_valid(const char *role)
 {
-    if (streq(role, "root") || streq(role, "swap"))
+    if (streq(role, "root") || streq(role, "swap") || streq(role, ROLE_SNAPSHOT))
         return true;
     size_t digits = str_starts(role, "eph") ? strspn(role + 3, "0123456789") : 0;
     return digits && !role[3 + digits] && (digits == 1 || (digits == 2 && role[3] != '0'));
@@ -71,7 +71,7 @@ static const char *wrong_identity(const struct volume *v)
     if (!IS_TEXT(v->disk) || !uuid_valid(v->disk))
         return "uuid of the disk";
     if (!IS_TEXT(v->role) || !role_valid(v->role))
-        return "role (it must be root, swap or eph0 to eph99)";
+        return "role (it must be root, swap, snap or eph0 to eph99)";
     volume_set_lv_name(&expected);
     if (!streq(v->lv, expected.lv))
         return "name (it does not follow from instance and role)";
@@ -79,6 +79,8 @@ static const char *wrong_identity(const struct volume *v)
         return "name of the instance";
     if (v->state != VOLUME_BUILDING && v->state != VOLUME_READY && v->state != VOLUME_DOOMED)
         return "state";
+    if (volume_is_snapshot(v) && v->state == VOLUME_READY)
+        return "state (a snapshot is never ready)";
     return v->size_bytes ? NULL : "size";
 }
 
@@ -137,6 +139,23 @@ int volume_state_parse(const char *text, enum volume_state *ret)
     for (size_t i = 0; i < ARRAY_SIZE(state_names); i++)
         if (streq(state_names[i], text)) {
             *ret = (enum volume_state)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+static const char *const scope_names[] = {"instance", "batch", "image"};
+
+const char *key_scope_name(enum key_scope scope)
+{
+    return scope_names[scope];
+}
+
+int key_scope_parse(const char *text, enum key_scope *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(scope_names); i++)
+        if (streq(scope_names[i], text)) {
+            *ret = (enum key_scope)i;
             return 0;
         }
     return -EINVAL;

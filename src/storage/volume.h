@@ -23,13 +23,15 @@
 #define CIPHER_MAX        48  /* "aes-xts-plain64", or "none" for a plain volume */
 #define KDF_MAX           24  /* "hkdf-sha512" */
 #define CHECK_HEX         33  /* 16 bytes in hex and a NUL */
-#define ROLE_MAX          8   /* root, eph0..eph99, swap */
+#define ROLE_MAX          8   /* root, eph0..eph99, swap, snap */
 #define INSTANCE_NAME_MAX 64
 
 /* In the order of a disk's life. */
 enum volume_state { VOLUME_BUILDING, VOLUME_READY, VOLUME_DOOMED };
 
-enum key_scope { KEY_SCOPE_INSTANCE, KEY_SCOPE_BATCH };
+/* Who shares a secret: the disks of one instance, those of a batch; or it is that of an image file that a
+ * snapshot was written to, which no volume names. */
+enum key_scope { KEY_SCOPE_INSTANCE, KEY_SCOPE_BATCH, KEY_SCOPE_IMAGE };
 
 struct volume {
     char vg[VG_NAME_MAX];
@@ -58,6 +60,14 @@ static inline bool volume_encrypted(const struct volume *v)
     return !streq(v->cipher, "none");
 }
 
+/* An LVM snapshot of another disk of the instance, whose key opens it, while it is written to an image file.
+ * Never ready: see broker/ops.def. */
+#define ROLE_SNAPSHOT "snap"
+static inline bool volume_is_snapshot(const struct volume *v)
+{
+    return streq(v->role, ROLE_SNAPSHOT);
+}
+
 /* Every field in its place and of its form, the LV's name that of its instance and role. The only judge of a
  * volume from a socket or from LVM. -EINVAL with a sentence. */
 int volume_check(const struct volume *v, struct error *e) _must_check_;
@@ -79,3 +89,6 @@ void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX]);
 
 const char *volume_state_name(enum volume_state state);
 int volume_state_parse(const char *text, enum volume_state *ret) _must_check_;
+
+const char *key_scope_name(enum key_scope scope); /* "instance", ... */
+int key_scope_parse(const char *text, enum key_scope *ret) _must_check_;

@@ -572,6 +572,53 @@ static void states_go_one_way(void **state)
     end(p);
 }
 
+static int snapshot_with(struct peer p, const struct volume *origin, const struct secret *key,
+                         const char *disk)
+{
+    struct op_snapshot q = {.origin = ref(origin), .room_bytes = 1 << 22};
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    strcpy(q.disk, disk);
+    assert_int_equal(secret_handover(key, &h, NULL), 0);
+    return ask(p, OP_SNAPSHOT, &q, sizeof q, secret_handover_fd(h));
+}
+
+/* Made of a ready encrypted disk by who brings its key, opened by that key, and never a disk of its own. */
+static void a_snapshot_needs_the_key_of_its_disk(void **state)
+{
+    (void)state;
+    struct peer p = start(locks_path);
+    _cleanup_secret_ struct secret *key = key_of(1), *other = key_of(2);
+    const struct volume root = encrypted(I, "root", key), bare = plain(J, "root");
+    struct volume snap = encrypted(I, "snap", key);
+    struct answer a;
+
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(lock(p, J), 0);
+    assert_int_equal(create(p, &root), 0);
+    assert_int_equal(create(p, &bare), 0);
+    assert_int_equal(create(p, &snap), -EINVAL);                         /* only as a snapshot */
+    assert_int_equal(snapshot_with(p, &root, key, snap.disk), -EUNSAFE); /* not ready */
+    assert_int_equal(mark(p, &root, VOLUME_READY), 0);
+    assert_int_equal(mark(p, &bare, VOLUME_READY), 0);
+    assert_int_equal(snapshot_with(p, &root, other, snap.disk), -EKEYREJECTED);
+    assert_int_equal(snapshot_with(p, &bare, key, snap.disk), -EINVAL);
+    assert_int_equal(snapshot_with(p, &root, key, "no uuid"), -EINVAL);
+    assert_int_equal(snapshot_with(p, &root, key, snap.disk), 0);
+    assert_int_equal(snapshot_with(p, &root, key, D), -EEXIST); /* one at a time */
+    assert_int_equal(snapshot_with(p, &snap, key, D), -EUNSAFE);
+
+    assert_int_equal(open_with(p, &snap, other, NULL, NULL), -EKEYREJECTED);
+    assert_int_equal(open_with(p, &snap, key, &a, NULL), 0);
+    assert_int_equal(format(p, &snap, "ext4", ""), -EUNSAFE);
+    assert_int_equal(mark(p, &snap, VOLUME_READY), -EUNSAFE);
+    assert_int_equal(mark(p, &root, VOLUME_DOOMED), 0);
+    assert_int_equal(remove_one(p, &root), -EBUSY); /* not over its head */
+    assert_int_equal(act(p, OP_CLOSE, &snap), 0);
+    assert_int_equal(remove_one(p, &snap), 0);
+    assert_int_equal(remove_one(p, &root), 0);
+    end(p);
+}
+
 static void what_is_in_use_is_not_removed(void **state)
 {
     (void)state;
@@ -752,6 +799,7 @@ int main(void)
         TEST(a_failed_open_leaves_no_map),
         TEST(only_what_is_being_made_here_is_formatted),
         TEST(states_go_one_way),
+        TEST(a_snapshot_needs_the_key_of_its_disk),
         TEST(what_is_in_use_is_not_removed),
         TEST(garbage_changes_nothing),
         TEST(the_client_goes_the_whole_way),
