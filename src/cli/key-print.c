@@ -53,6 +53,8 @@ static const char *state_of(const struct key_entry *k, char field[STATE_MAX])
     const char *volumes = k->n_volumes == 1 ? "volume" : "volumes";
     if (k->state == KEY_UNUSED)
         return k->doubt ? "unused, not for certain" : "unused";
+    if (k->state == KEY_IMAGE)
+        return "of an image file";
     if (k->state == KEY_USED)
         snprintf(field, STATE_MAX, "used by %zu %s", k->n_volumes, volumes);
     else

@@ -84,6 +84,7 @@ static void make_context(struct session *s, const struct globals *g)
         .who = &s->who,
         .managers = &s->managers,
         .import = image_import,
+        .export = image_export,
         .reporter = &s->progress.reporter,
         .lock_wait_msec = LOCK_WAIT_MSEC,
         .stopped = signals_stopped,

@@ -17,16 +17,6 @@ struct launch_options {
     const char *template_path;
 };
 
-static int parse_size(const char *value, uint64_t *ret_bytes, struct error *e)
-{
-    uint64_t bytes = 0;
-    int r = str_to_bytes(value, &bytes);
-    if (r < 0 || bytes == 0)
-        return error_set(e, -EINVAL, "'%s' is not a size; say 512M, 20G or 1T", value);
-    *ret_bytes = bytes;
-    return 0;
-}
-
 static int parse_number(const char *value, uint64_t max, uint32_t *ret, struct error *e)
 {
     uint64_t number = 0;
@@ -58,9 +48,16 @@ static int set_image_format(void *target, const char *value, struct error *e)
     return 0;
 }
 
+static int set_image_key(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    REQUEST(target)->image_key = value;
+    return 0;
+}
+
 static int set_root(void *target, const char *value, struct error *e)
 {
-    return parse_size(value, &REQUEST(target)->root_bytes, e);
+    return cli_parse_size(value, &REQUEST(target)->root_bytes, e);
 }
 
 /* SIZE[,fs=TYPE] */
@@ -84,7 +81,7 @@ static int set_ephemeral(void *target, const char *value, struct error *e)
     }
     if (!streq(fs, "ext4") && !streq(fs, "xfs") && !streq(fs, "vfat"))
         return error_set(e, -EINVAL, "'%s' is not a file system for it; take ext4, xfs or vfat", fs);
-    int r = parse_size(size, &disk->size_bytes, e);
+    int r = cli_parse_size(size, &disk->size_bytes, e);
     if (r < 0)
         return r;
     request->n_ephemeral++;
@@ -93,12 +90,12 @@ static int set_ephemeral(void *target, const char *value, struct error *e)
 
 static int set_swap(void *target, const char *value, struct error *e)
 {
-    return parse_size(value, &REQUEST(target)->swap_bytes, e);
+    return cli_parse_size(value, &REQUEST(target)->swap_bytes, e);
 }
 
 static int set_memory(void *target, const char *value, struct error *e)
 {
-    return parse_size(value, &REQUEST(target)->memory_bytes, e);
+    return cli_parse_size(value, &REQUEST(target)->memory_bytes, e);
 }
 
 static int set_vcpus(void *target, const char *value, struct error *e)
@@ -127,6 +124,7 @@ static const struct cli_option launch_options[] = {
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
+    {"image-key", 0, "MANAGER:ID", "the key of an encrypted image, as snapshot printed it", set_image_key},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE", "a swap disk", set_swap},
@@ -141,6 +139,7 @@ static const struct cli_option launch_options[] = {
 static const struct cli_option create_options[] = {
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
+    {"image-key", 0, "MANAGER:ID", "the key of an encrypted image, as snapshot printed it", set_image_key},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE", "a swap disk", set_swap},

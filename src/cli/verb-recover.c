@@ -30,6 +30,8 @@ static const char *kind_name(enum recover_kind kind)
         return "closed";
     case RECOVER_KEY:
         return "destroyed";
+    case RECOVER_KEPT:
+        return "kept";
     case RECOVER_BUSY:
         return "busy";
     case RECOVER_REMAINS:

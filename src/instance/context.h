@@ -34,6 +34,10 @@ struct context {
     /* Writes the image to a device: image_import, or the double's. */
     int (*import)(struct image *i, int fd, const struct image_progress *progress, struct error *e);
 
+    /* And the other way: image_export, or the double's. */
+    int (*export)(int fd, int file_fd, const char *name, const struct secret *key,
+                  const struct image_progress *progress, struct error *e);
+
     const struct reporter *reporter;
 
     /* How long to wait for an instance that another works on. Most do so for a moment: recover has all. */

@@ -13,8 +13,11 @@
 
 const char *key_state_name(enum key_state state)
 {
-    static const char *const names[] = {
-        [KEY_USED] = "used", [KEY_UNUSED] = "unused", [KEY_MISSING] = "missing", [KEY_UNSEEN] = "unseen"};
+    static const char *const names[] = {[KEY_USED] = "used",
+                                        [KEY_UNUSED] = "unused",
+                                        [KEY_IMAGE] = "image",
+                                        [KEY_MISSING] = "missing",
+                                        [KEY_UNSEEN] = "unseen"};
     return names[state];
 }
 
@@ -101,7 +104,7 @@ static int add_listed(struct key_list *l, const char *manager, struct key_info *
             return error_memory(e);
         k->info = keys[i];
         k->listed = true;
-        k->state = KEY_UNUSED;
+        k->state = keys[i].scope == KEY_SCOPE_IMAGE ? KEY_IMAGE : KEY_UNUSED;
         snprintf(k->ref, sizeof k->ref, "%.24s:%.159s", manager, keys[i].id);
     }
     return 0;

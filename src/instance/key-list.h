@@ -14,6 +14,8 @@
 enum key_state {
     KEY_USED,    /* listed, and a volume names it */
     KEY_UNUSED,  /* listed, and no volume names it */
+    KEY_IMAGE,   /* listed, and of an image file, of which nothing is known here: mayfly key destroy is for it
+                  */
     KEY_MISSING, /* a volume names it, and its manager, which lists all, does not */
     KEY_UNSEEN   /* a volume names it, and its manager was not asked, or shows this caller only his own */
 };

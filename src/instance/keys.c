@@ -63,14 +63,16 @@ static bool is_among(const struct volume *v, const struct volume *const going[],
     return false;
 }
 
-/* A doomed volume is never opened again, so it needs its key no more: of two deletes at work at the same time
- * on two instances of a batch, the later one sees this and destroys the key. */
+/* A snapshot needs the key of its disk for no longer than that. A doomed volume is never opened again, so it
+ * needs its key no more: of two deletes at work at the same time on two instances of a batch, the later one
+ * sees this and destroys the key. */
 static bool is_used(const struct inventory *inventory, const char *key, const struct volume *const going[],
                     size_t n)
 {
     for (size_t i = 0; i < inventory->n_volumes; i++) {
         const struct volume *v = &inventory->volumes[i];
-        if (streq(v->key, key) && v->state != VOLUME_DOOMED && !is_among(v, going, n))
+        if (streq(v->key, key) && v->state != VOLUME_DOOMED && !volume_is_snapshot(v) &&
+            !is_among(v, going, n))
             return true;
     }
     return false;
@@ -158,4 +160,19 @@ int keys_destroy_unused(const struct context *c, const struct inventory *invento
             return r;
     }
     return 0;
+}
+
+int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e)
+{
+    _cleanup_free_ struct key_info *keys = NULL;
+    struct keymgr *km = NULL;
+    char id[KEY_ID_MAX];
+    size_t n = 0;
+    int r = manager_of(c, v, &km, id, e);
+    if (r == 0)
+        r = keymgr_list(km, &keys, &n, e);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (keys[i].scope == KEY_SCOPE_IMAGE && streq(keys[i].owner, v->disk))
+            r = keymgr_destroy(km, keys[i].id, e);
+    return r;
 }

@@ -17,6 +17,10 @@ int key_durable(const struct context *c, const struct volume *v, bool *ret, stru
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
                         const struct volume *const going[], size_t n, struct error *e) _must_check_;
 
+/* Destroys the key of the image that was to be made of the snapshot `v`, if there is one: its owner is `v`.
+ */
+int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e) _must_check_;
+
 /* Would the manager let this caller do that? To be asked before anything is changed. A manager that cannot be
  * reached is no reason to refuse: recover finishes what is begun. -EACCES, -EINVAL, -EUNSAFE. */
 int keys_may_destroy(const struct context *c, const struct inventory *inventory,

@@ -186,12 +186,31 @@ int launch_check_keys(struct launch *l, struct error *e)
     return 0;
 }
 
+/* Its key, if it is encrypted, is needed but to open it. */
+static int open_image(struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    _cleanup_secret_ struct secret *key = NULL;
+    struct keymgr *km = NULL;
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+    if (!q->image_key)
+        return image_open(q->image_path, q->image_format, &l->image, e);
+    int r = key_ref_parse(q->image_key, manager, id, e);
+    if (r == 0)
+        r = context_keymgr(l->context, manager, &km, e);
+    if (r == 0)
+        r = keymgr_fetch(km, id, &key, e);
+    return r < 0 ? r : image_open_encrypted(q->image_path, q->image_format, key, &l->image, e);
+}
+
 static int check_image(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
     if (!q->image_path)
-        return 0;
-    int r = image_open(q->image_path, q->image_format, &l->image, e);
+        return q->image_key
+                   ? error_set(e, -EINVAL, "image: there is a key for one, but no image; say --image")
+                   : 0;
+    int r = open_image(l, e);
     if (r < 0)
         return r;
     char image[32], disk[32];

@@ -64,18 +64,24 @@ static enum instance_state state_of(const struct model *m, const struct instance
     return is_open(m, i) ? INSTANCE_OPEN : INSTANCE_SHUT_OFF;
 }
 
-/* The instance of the `n` volumes at `first`, which the inventory has side by side. */
+/* The instance of the `n` volumes at `first`, which the inventory has side by side. LVM removes a snapshot
+ * with its disk: where one is alone, the tags of the disk are damaged, and nothing may be done. */
 static int add_instance(struct model *m, const struct volume *first, size_t n, bool domain_known,
                         struct error *e)
 {
+    if (n == 1 && volume_is_snapshot(first))
+        return 0;
     struct instance *i = &m->instances[m->n_instances];
     i->volumes = calloc(n, sizeof(struct volume *));
     if (!i->volumes)
         return error_memory(e);
     m->n_instances++;
-    for (size_t v = 0; v < n; v++)
-        i->volumes[v] = &first[v];
-    i->n_volumes = n;
+    for (size_t v = 0; v < n; v++) {
+        if (volume_is_snapshot(&first[v]))
+            i->snapshot = &first[v];
+        else
+            i->volumes[i->n_volumes++] = &first[v];
+    }
     i->domain_known = domain_known;
 
     const struct domain *domain = model_domain_of(m, first->instance);

@@ -22,6 +22,8 @@ struct instance {
     bool domain_known;             /* false: libvirt could not be asked */
     const struct volume **volumes; /* into the model's inventory, root first */
     size_t n_volumes;
+    const struct volume
+        *snapshot; /* none of its disks: one is being written to a file, or was cut off; NULL */
 };
 
 struct model {

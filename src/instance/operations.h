@@ -21,6 +21,7 @@ struct launch_request {
     bool shared_key;
     const char *image_path;   /* NULL: an empty root disk */
     const char *image_format; /* NULL: by magic */
+    const char *image_key;    /* MANAGER:ID of the key of an encrypted image; NULL: it is not encrypted */
     uint64_t root_bytes;      /* 0: no root disk */
     struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
     size_t n_ephemeral;
@@ -66,6 +67,30 @@ struct detach_request {
  * it, or something on the host holds it; nothing has changed then. */
 int instance_detach(const struct context *c, const struct detach_request *q, bool *ret_changed,
                     struct steps **ret_plan, struct error *e) _must_check_;
+
+struct snapshot_request {
+    const char *name;    /* of the instance */
+    const char *role;    /* of the disk; NULL: its first */
+    const char *path;    /* of the file that is made */
+    uint64_t room_bytes; /* for what the guest writes meanwhile; 0: a fifth of the disk */
+    bool plaintext;      /* the file is not encrypted */
+    bool dry_run;
+};
+
+struct snapshotted {
+    char instance[INSTANCE_NAME_MAX];
+    char uuid[UUID_TEXT];
+    char role[ROLE_MAX];
+    char key[KEY_REF_MAX]; /* MANAGER:ID; "": in plaintext */
+    uint64_t size_bytes;   /* of the disk */
+};
+
+/* Writes what the disk holds at this moment, whether the instance runs or not, to a new file: a qcow2,
+ * encrypted with a key of its own in the disk's key manager. The whole file, or nothing. ret_plan as of
+ * instance_launch(). -EEXIST: there is such a file. -ENOSPC; -EIO: also where the room was used up. -EINVAL:
+ * a plain disk, or an ephemeral key. */
+int instance_snapshot(const struct context *c, const struct snapshot_request *request,
+                      struct snapshotted *ret, struct steps **ret_plan, struct error *e) _must_check_;
 
 /* Opens the disks with the key fetched now, then starts the domain. */
 int instance_start(const struct context *c, const char *name, bool *ret_changed,
@@ -131,6 +156,7 @@ enum recover_kind {
     RECOVER_DELETED, /* finished a delete */
     RECOVER_CLOSED,  /* a map without a running instance */
     RECOVER_KEY,     /* destroyed a key without volumes */
+    RECOVER_KEPT,    /* a key that an image file may need: nothing to do, but to know */
     RECOVER_BUSY,    /* left alone: another mayfly works on it */
     RECOVER_REMAINS  /* could not be put in order; why */
 };

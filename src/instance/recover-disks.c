@@ -3,7 +3,8 @@
  *
  *     lead building    the launch was cut off before it counted: all goes
  *     lead doomed      a delete, or the undoing of a launch, was cut off: all goes
- *     lead ready       stays; of its other disks, those not ready go, and idle maps are closed
+ *     lead ready       stays; of its other disks, those not ready go, and so does a snapshot; idle maps are
+ *                      closed
  */
 #include "instance/keys.h"
 #include "instance/recover.h"
@@ -90,6 +91,36 @@ static int close_idle(struct recovery *r, const struct instance *i, struct error
     return result;
 }
 
+/* The key of a file that has, or has not, got its name: we cannot know, and the owner of the file must. */
+static int tell_image_key(struct recovery *r, const struct volume *v, struct error *e)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
+        const struct key_entry *k = &r->keys->keys[i];
+        char object[OBJECT_MAX];
+        if (k->info.scope != KEY_SCOPE_IMAGE || !streq(k->info.owner, v->disk))
+            continue;
+        snprintf(object, sizeof object, "key %.120s", k->ref);
+        result =
+            recovery_tell(r, RECOVER_KEPT, object, e,
+                          "it is that of the image file that a snapshot of %s was written to, if that is "
+                          "there; else run mayfly key destroy %s",
+                          v->name, k->ref);
+    }
+    return result;
+}
+
+static int recover_snapshot(struct recovery *r, const struct volume *v, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    char object[OBJECT_MAX];
+    snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
+    int removed = r->dry_run ? 0 : snapshot_remove(&r->context, v, &why);
+    int result =
+        recovery_settle(r, RECOVER_REMOVED, object, "a snapshot was cut off: removed", removed, &why, e);
+    return result == 0 && removed == 0 && v->state == VOLUME_DOOMED ? tell_image_key(r, v, e) : result;
+}
+
 int recovery_instance(struct recovery *r, const struct instance *i, struct error *e)
 {
     char object[OBJECT_MAX];
@@ -97,7 +128,7 @@ int recovery_instance(struct recovery *r, const struct instance *i, struct error
     if (i->state == INSTANCE_BUILDING || i->state == INSTANCE_DOOMED)
         return remove_whole(r, i, object, e);
 
-    int result = 0;
+    int result = i->snapshot ? recover_snapshot(r, i->snapshot, e) : 0;
     for (size_t n = 1; result == 0 && n < i->n_volumes; n++)
         if (i->volumes[n]->state != VOLUME_READY)
             result = remove_disk(r, i, i->volumes[n], e);

@@ -81,7 +81,7 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
     int result = 0;
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
-        if (k->listed && recovery_holds(r, k->info.owner) && !is_named(r, k->ref))
+        if (k->listed && k->state != KEY_IMAGE && recovery_holds(r, k->info.owner) && !is_named(r, k->ref))
             result = found(r, FAULT_KEY_WITHOUT_VOLUME, destroy_unnamed(r, k, e));
     }
     return result;

@@ -116,7 +116,7 @@ static int lock_all(struct recovery *r, const struct model *before, struct error
         const struct key_entry *k = &r->keys->keys[i];
         const struct instance *known = NULL;
         snprintf(object, sizeof object, "key %.120s", k->ref);
-        if (k->listed && model_find(before, k->info.owner, &known, NULL) < 0)
+        if (k->listed && k->state != KEY_IMAGE && model_find(before, k->info.owner, &known, NULL) < 0)
             result = lock(r, k->info.owner, object, e);
     }
     return result;

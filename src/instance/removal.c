@@ -112,12 +112,29 @@ static void describe(const struct removal *r, char field[DESCRIPTION_MAX])
         snprintf(field, DESCRIPTION_MAX, "disk %s of %s", r->volumes[0]->role, r->instance->name);
 }
 
+int snapshot_remove(const struct context *c, const struct volume *v, struct error *e)
+{
+    int r = disk_close(c, v, e);
+    if (r == 0 && v->state == VOLUME_BUILDING) /* else it is a file's: see snapshot.c */
+        r = key_destroy_of_image(c, v, e);
+    return r < 0 ? r : broker_remove(c->broker, &v, 1, e);
+}
+
+static int remove_snapshot(const struct context *c, void *removal, struct error *e)
+{
+    return snapshot_remove(c, ((const struct removal *)removal)->instance->snapshot, e);
+}
+
 int removal_add_steps(struct steps *s, struct removal *removal, struct error *e)
 {
     const char *name = removal->instance->name;
     char disks[DESCRIPTION_MAX];
     describe(removal, disks);
-    int r = whole(removal) ? steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", name)
+    int r = 0;
+    if (removal->instance->snapshot) /* LVM would take it along, unasked */
+        r = steps_add(s, remove_snapshot, NULL, removal, e, "remove the unfinished snapshot of %s", name);
+    if (r == 0)
+        r = whole(removal) ? steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", name)
                            : steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", disks);
     if (r == 0 && removal->n_volumes > 1)
         r = steps_add(s, doom_others, NULL, removal, e, "mark the other disks of %s doomed", name);

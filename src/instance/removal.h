@@ -27,6 +27,9 @@ static inline struct removal removal_of(const struct model *m, const struct inst
     return (struct removal){.model = m, .instance = i, .volumes = i->volumes, .n_volumes = i->n_volumes};
 }
 
+/* Removes a snapshot that was cut off: its map, the key of the image that it did not become, its volume. */
+int snapshot_remove(const struct context *c, const struct volume *v, struct error *e) _must_check_;
+
 /* Adds its steps. The removal must outlive them. */
 int removal_add_steps(struct steps *s, struct removal *r, struct error *e) _must_check_;
 

@@ -79,10 +79,11 @@ bool bystanders_untouched(const struct host *before, const struct host *now, cha
 bool hosts_equal(const struct host *a, const struct host *b, char why[200])
 {
     if (a->n_volumes != b->n_volumes || a->n_maps != b->n_maps || a->n_keys != b->n_keys ||
-        a->n_domains != b->n_domains)
-        return WRONG("it was not undone: volumes %zu, %zu; maps %zu, %zu; keys %zu, %zu; domains %zu, %zu",
+        a->n_domains != b->n_domains || a->n_files != b->n_files)
+        return WRONG("it was not undone: volumes %zu, %zu; maps %zu, %zu; keys %zu, %zu; domains %zu, %zu; "
+                     "files %zu, %zu",
                      a->n_volumes, b->n_volumes, a->n_maps, b->n_maps, a->n_keys, b->n_keys, a->n_domains,
-                     b->n_domains);
+                     b->n_domains, a->n_files, b->n_files);
     if (!SAME(&a->group, &b->group))
         return WRONG("the free space of the group has changed");
     return bystanders_untouched(a, b, why);
@@ -123,7 +124,20 @@ static bool key_in_order(const struct host *h, const struct world_key *k, char w
     for (size_t i = 0; i < h->n_volumes; i++)
         if (str_ends(h->volumes[i].v.key, k->info.id))
             return true;
+    for (size_t i = 0; k->info.scope == KEY_SCOPE_IMAGE && i < h->n_files; i++)
+        if (memcmp(h->files[i].key, k->bytes, sizeof k->bytes) == 0)
+            return true;
+    if (k->info.scope == KEY_SCOPE_IMAGE && h->handed_over)
+        return true;
     return WRONG("a key of %s has no volume", k->info.owner);
+}
+
+static bool file_in_order(const struct host *h, const struct world_file *f, char why[200])
+{
+    for (size_t i = 0; i < h->n_keys; i++)
+        if (memcmp(h->keys[i].bytes, f->key, sizeof f->key) == 0)
+            return true;
+    return f->encrypted ? WRONG("file %s is whole, but its key is gone", f->path) : true;
 }
 
 static bool map_in_order(const struct host *h, const struct world_map *m, char why[200])
@@ -187,6 +201,8 @@ bool invariants_hold(const struct host *h, char why[200])
         hold = map_in_order(h, &h->maps[i], why);
     for (size_t i = 0; hold && i < h->n_domains; i++)
         hold = domain_in_order(h, &h->domains[i], why);
+    for (size_t i = 0; hold && i < h->n_files; i++)
+        hold = file_in_order(h, &h->files[i], why);
     return hold;
 }
 

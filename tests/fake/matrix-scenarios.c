@@ -66,6 +66,14 @@ static const struct launch_request pair = {
     .name = "t", .count = 2, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
 static const struct launch_request bare = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
 
+static void snapshot_to(struct fake *f, const char *name, const char *path)
+{
+    const struct snapshot_request q = {.name = name, .path = path};
+    struct snapshotted done;
+    struct error e = ERROR_NONE;
+    must(instance_snapshot(&f->context, &q, &done, NULL, &e), &e);
+}
+
 void make_bystanders(struct world *w)
 {
     static const struct launch_request running = {.name = "runs", .count = 1, FULL};
@@ -90,6 +98,8 @@ void make_bystanders(struct world *w)
     f.config.encryption_enabled = false;
     prepare_launch(&f, &plain);
     f.config.encryption_enabled = true;
+    snapshot_to(&f, "stopped", "/image-of-others");
+    w->host.handed_over = false;
     in_barbican(&f.config);
     fake_ask_as(&f, PROJECT_THEIRS);
     prepare_launch(&f, &theirs);
@@ -148,6 +158,26 @@ static void have_left_open(struct fake *f)
     }
 }
 
+static int cut_off(int fd, int file_fd, const char *name, const struct secret *key,
+                   const struct image_progress *progress, struct error *e)
+{
+    (void)fd, (void)file_fd, (void)name, (void)key, (void)progress;
+    fake_world()->crashed = true;
+    return error_set(e, -ECONNRESET, "crash");
+}
+
+/* As a crash leaves it while a file was written. */
+static void have_cut_snapshot(struct fake *f)
+{
+    const struct snapshot_request q = {.name = "t", .path = "/file"};
+    struct snapshotted done;
+    have_running(f);
+    f->context.export = cut_off;
+    if (instance_snapshot(&f->context, &q, &done, NULL, NULL) == 0)
+        abort();
+    world_revive(f->world);
+}
+
 /* As a reboot of the host leaves it. */
 void have_left_dead(struct fake *f)
 {
@@ -174,6 +204,32 @@ LAUNCH(three_shared)
 LAUNCH(three_off)
 LAUNCH(rootless)
 LAUNCH(bare)
+
+static int snapshot(struct fake *f, struct error *e)
+{
+    const struct snapshot_request q = {.name = "t", .path = "/file"};
+    struct snapshotted done;
+    return instance_snapshot(&f->context, &q, &done, NULL, e);
+}
+
+static int snapshot_plaintext(struct fake *f, struct error *e)
+{
+    const struct snapshot_request q = {.name = "t", .path = "/file", .role = "swap", .plaintext = true};
+    struct snapshotted done;
+    return instance_snapshot(&f->context, &q, &done, NULL, e);
+}
+
+static int launch_from_snapshot(struct fake *f, struct error *e)
+{
+    const struct host *h = &f->world->host;
+    char key[KEY_REF_MAX] = "";
+    for (size_t i = 0; i < h->n_keys; i++)
+        if (h->keys[i].info.scope == KEY_SCOPE_IMAGE)
+            snprintf(key, sizeof key, "local:%.100s", h->keys[i].info.id);
+    const struct launch_request q = {
+        .name = "t", .count = 1, .image_path = "/image-of-others", .image_key = key, .root_bytes = GIB};
+    return launch(f, &q, e);
+}
 
 static int delete (struct fake *f, struct error *e)
 {
@@ -298,6 +354,18 @@ const struct scenario scenarios[] = {
      close_disks,
      {1, 0, 3, 0, 0, 0},
      FORWARD},
+    {"snapshot", NULL, have_running, snapshot, {1, 1, 3, 3, 0, 2}, UNDONE},
+    {"snapshot of a stopped one", NULL, have_stopped, snapshot, {1, 0, 3, 0, 0, 2}, UNDONE},
+    {"snapshot of a swap disk, in plaintext",
+     NULL,
+     have_running,
+     snapshot_plaintext,
+     {1, 1, 3, 3, 0, 1},
+     UNDONE},
+    {"launch from a snapshot", NULL, NULL, launch_from_snapshot, {1, 1, 1, 1, 0, 1}, UNDONE},
+    {"delete with a snapshot that was cut off", NULL, have_cut_snapshot, delete, NOTHING, FORWARD},
+    {"stop with a snapshot that was cut off", NULL, have_cut_snapshot, stop, {1, 0, 4, 1, 0, 2}, UNFINISHED},
+    {"recover a snapshot that was cut off", NULL, have_cut_snapshot, recover, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"recover in order", NULL, have_running, recover, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"recover left open", NULL, have_left_open, recover, {1, 0, 3, 0, 0, 1}, FORWARD},
 };

@@ -210,6 +210,9 @@ static int run_mutations(struct matrix *m)
         {.call = "attach disk", .scenario = "attach"},        /* ready before its domain has it */
         {.call = "ask guest", .scenario = "detach, running"}, /* doomed before the guest let go */
         {.call = "detach disk", .scenario = "detach"},
+        {.call = "mark doomed",
+         .scenario = "snapshot"}, /* the key is still the snapshot's when the file has its name */
+        {.call = "key list", .scenario = "recover a snapshot that was cut off"},
     };
     int failed = 0;
     for (size_t i = 0; i < ARRAY_SIZE(mutations); i++) {

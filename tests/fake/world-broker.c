@@ -95,7 +95,7 @@ static int create(struct broker *b, struct volume *v, struct error *e)
         r = volume_check(v, e);
     if (r < 0)
         return r;
-    if (v->state != VOLUME_BUILDING || !streq(v->vg, w->host.group.name))
+    if (v->state != VOLUME_BUILDING || volume_is_snapshot(v) || !streq(v->vg, w->host.group.name))
         return error_set(e, -EINVAL, "volume %s: state or group", v->lv);
     if (world_volume(w, v->lv))
         return error_set(e, -EEXIST, "volume %s: exists", v->lv);
@@ -115,6 +115,43 @@ static int fake_create(struct broker *b, struct volume *v, struct error *e)
     int r = world_enter(world_of(b), "create", e);
     if (r == 0)
         r = create(b, v, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
+/* As design_snapshot() of the real one: a volume of its own, whose check value is of the disk's key. */
+static int snapshot(struct broker *b, const struct volume *v, const struct secret *key, const char *disk,
+                    uint64_t room_bytes, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *origin = world_volume(w, v->lv);
+    int r = check_lock(b, v, e);
+    if (r == 0 && (!origin || !volume_encrypted(&origin->v) || origin->v.state != VOLUME_READY))
+        r = error_set(e, -EUNSAFE, "volume %s: no snapshot", v->lv);
+    if (r == 0)
+        r = volume_verify_key(&origin->v, key, e);
+    if (r < 0)
+        return r;
+    struct world_volume new = {.v = origin->v, .maker = ((struct fake_broker *)b)->connection};
+    new.v.state = VOLUME_BUILDING;
+    new.v.size_bytes = room_bytes;
+    snprintf(new.v.disk, sizeof new.v.disk, "%s", disk);
+    snprintf(new.v.role, sizeof new.v.role, ROLE_SNAPSHOT);
+    volume_set_lv_name(&new.v);
+    if (world_volume(w, new.v.lv))
+        return error_set(e, -EEXIST, "volume %s: exists", new.v.lv);
+    if (w->host.n_volumes == WORLD_VOLUMES)
+        abort();
+    w->host.group.free_bytes -= room_bytes;
+    w->host.volumes[w->host.n_volumes++] = new;
+    return volume_check_value(&new.v, key, w->host.volumes[w->host.n_volumes - 1].v.check, e);
+}
+
+static int fake_snapshot(struct broker *b, const struct volume *v, const struct secret *key, const char *disk,
+                         uint64_t room_bytes, struct error *e)
+{
+    int r = world_enter(world_of(b), "snapshot", e);
+    if (r == 0)
+        r = snapshot(b, v, key, disk, room_bytes, e);
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
@@ -280,12 +317,14 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
         return r;
     if (!found)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
-    if (state == VOLUME_BUILDING || (state == VOLUME_READY && found->v.state == VOLUME_DOOMED)) {
+    if (state == VOLUME_BUILDING ||
+        (state == VOLUME_READY && (found->v.state == VOLUME_DOOMED || volume_is_snapshot(&found->v)))) {
         world_violated(w, "%s was to come back", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: never comes back", v->lv);
     }
     check_order(w, found, ((struct fake_broker *)b)->connection, state);
     found->v.state = state;
+    w->host.handed_over |= volume_is_snapshot(&found->v);
     return 0;
 }
 
@@ -316,6 +355,10 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
     }
     if (world_map(w, v->lv) || world_in_use(&w->host, &found->v))
         return error_set(e, -EBUSY, "volume %s: in use", v->lv);
+    for (size_t i = 0; i < w->host.n_volumes; i++)
+        if (volume_is_snapshot(&w->host.volumes[i].v) && &w->host.volumes[i] != found &&
+            streq(w->host.volumes[i].v.instance, found->v.instance))
+            return error_set(e, -EBUSY, "volume %s: has a snapshot", v->lv);
     w->host.group.free_bytes += found->v.size_bytes;
     world_drop(w->host.volumes, &w->host.n_volumes, sizeof w->host.volumes[0],
                (size_t)(found - w->host.volumes));
@@ -349,6 +392,7 @@ static const struct broker_ops fake_broker_ops = {
     .list = fake_list,
     .lock = fake_lock,
     .create = fake_create,
+    .snapshot = fake_snapshot,
     .open = fake_open,
     .close = fake_close,
     .format = fake_format,

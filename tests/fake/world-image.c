@@ -4,6 +4,11 @@
  */
 #include "world.h"
 
+#include "base/fd.h"
+#include "image/file.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 struct image {
@@ -26,6 +31,18 @@ int image_open(const char *path, const char *format, struct image **ret, struct 
     i->size_bytes = fake_world()->image_bytes;
     *ret = i;
     return 0;
+}
+
+/* With the key that the file of this name was made with. */
+int image_open_encrypted(const char *path, const char *format, const struct secret *key, struct image **ret,
+                         struct error *e)
+{
+    const struct host *h = &fake_world()->host;
+    for (size_t i = 0; i < h->n_files; i++)
+        if (streq(h->files[i].path, path) && h->files[i].encrypted &&
+            memcmp(h->files[i].key, secret_peek(key), secret_size(key)) == 0)
+            return image_open(path, format, ret, e);
+    return error_set(e, -EKEYREJECTED, "image %s: this is not its key", path);
 }
 
 uint64_t image_size_bytes(const struct image *i)
@@ -66,4 +83,94 @@ int fake_import(struct image *i, int fd, const struct image_progress *progress, 
     if (r >= 0)
         progress->update(progress->context, i->size_bytes, i->size_bytes);
     return r < 0 ? r : world_leave(w, 0, e);
+}
+
+/* ------------------------------------------------------------------- new files */
+
+struct image_file {
+    struct world_file f;
+    int fd;
+};
+
+static struct image_file *written; /* the only one at a time */
+
+int image_file_new(const char *path, struct image_file **ret, struct error *e)
+{
+    int r = world_enter(fake_world(), "file new", e);
+    if (r >= 0)
+        r = world_leave(fake_world(), 0, e);
+    if (r < 0)
+        return r;
+    struct image_file *f = calloc(1, sizeof *f);
+    if (!f)
+        abort();
+    snprintf(f->f.path, sizeof f->f.path, "%s", path);
+    f->fd = memfd_create("fake-file", MFD_CLOEXEC);
+    *ret = written = f;
+    return 0;
+}
+
+int image_file_fd(const struct image_file *f)
+{
+    return f->fd;
+}
+
+/* Reads the map of a snapshot, and of no other volume. */
+static int read_snapshot(struct world *w, int fd, struct error *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_set(e, -EBADF, "image: no device");
+    for (size_t i = 0; i < w->host.n_volumes; i++)
+        if (w->host.volumes[i].inode == st.st_ino && volume_is_snapshot(&w->host.volumes[i].v))
+            return 0;
+    world_violated(w, "a file was to be made of what is no snapshot");
+    return error_set(e, -EBADF, "image: not the device of a snapshot");
+}
+
+int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
+                const struct image_progress *progress, struct error *e)
+{
+    struct world *w = fake_world();
+    (void)file_fd, (void)name;
+    int r = world_enter(w, "export", e);
+    if (r == 0)
+        r = read_snapshot(w, fd, e);
+    if (r == 0) {
+        written->f.encrypted = key != NULL;
+        if (key)
+            memcpy(written->f.key, secret_peek(key), secret_size(key));
+    }
+    if (r >= 0)
+        progress->update(progress->context, w->image_bytes, w->image_bytes);
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+int image_file_link(struct image_file *f, struct error *e)
+{
+    struct world *w = fake_world();
+    int r = world_enter(w, "file link", e);
+    if (r == 0 && w->host.n_files == WORLD_FILES)
+        abort();
+    if (r == 0)
+        w->host.files[w->host.n_files++] = f->f;
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+int image_file_unlink(struct image_file *f, struct error *e)
+{
+    struct world *w = fake_world();
+    int r = world_enter(w, "file unlink", e);
+    for (size_t i = w->host.n_files; r == 0 && i-- > 0;)
+        if (streq(w->host.files[i].path, f->f.path))
+            world_drop(w->host.files, &w->host.n_files, sizeof w->host.files[0], i);
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+struct image_file *image_file_free(struct image_file *f)
+{
+    if (f)
+        fd_close(f->fd);
+    free(f);
+    return NULL;
 }

@@ -269,7 +269,8 @@ void fake_begin(struct fake *f, struct world *w)
                                   .open_keymgr = fake_keymgr_open,
                                   .who = &f->who,
                                   .managers = &f->managers,
-                                  .import = fake_import};
+                                  .import = fake_import,
+                                  .export = fake_export};
 }
 
 void fake_end(struct fake *f)

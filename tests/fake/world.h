@@ -19,6 +19,7 @@
 #define WORLD_DOMAINS 12
 #define WORLD_LOCKS   32
 #define WORLD_DISKS   5 /* of one domain */
+#define WORLD_FILES   4
 
 /* Projects of `barbican`. Who asks is of the one that the context names as its cloud. */
 #define PROJECT_OURS      "ours"
@@ -66,6 +67,13 @@ struct world_lock {
     unsigned connection;
 };
 
+/* An image file that a snapshot was written to. */
+struct world_file {
+    char path[32];
+    bool encrypted;
+    uint8_t key[64]; /* what it was encrypted with */
+};
+
 /* What is on the host. Plain data, so that two can be compared. */
 struct host {
     struct group group;
@@ -81,6 +89,9 @@ struct host {
     size_t n_keys;
     struct world_domain domains[WORLD_DOMAINS];
     size_t n_domains;
+    struct world_file files[WORLD_FILES];
+    size_t n_files;
+    bool handed_over; /* a snapshot was doomed: its key is a file's, which may not have its name yet */
 };
 
 enum injection {
@@ -148,6 +159,8 @@ const struct keymgr_ops *fake_keymgr_find(const char *name);
 int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
                      struct keymgr **ret, struct error *e);
 int fake_import(struct image *i, int fd, const struct image_progress *progress, struct error *e);
+int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
+                const struct image_progress *progress, struct error *e);
 void fake_use(struct world *w); /* what key managers and images, which are not told, work on */
 struct world *fake_world(void);
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be known to be wrong with a snapshot before anything is made, and how it is going to be. */
+#include "base/fd.h"
+#include "instance/snapshot.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define ROOM_MIN_BYTES (UINT64_C(64) << 20)
+
+static int find_disk(struct snapshot *s, struct error *e)
+{
+    const char *role = s->request->role;
+    const struct instance *i = s->instance;
+    size_t n = 0;
+    while (role && n < i->n_volumes && !streq(i->volumes[n]->role, role))
+        n++;
+    if (n == i->n_volumes)
+        return error_set(e, -ENOENT, "instance %s: has no disk %s; see mayfly show %s", i->name, role,
+                         i->name);
+    s->origin = i->volumes[n];
+    return 0;
+}
+
+/* Its key must be had again, to open the snapshot, and keeps to its manager. */
+static int check_key(struct snapshot *s, struct error *e)
+{
+    const struct volume *v = s->origin;
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+    bool durable = false;
+    if (!volume_encrypted(v))
+        return error_set(
+            e, -EINVAL,
+            "instance %s: no snapshot is made of its disk %s, which is not encrypted; use lvcreate "
+            "--snapshot and qemu-img convert",
+            s->instance->name, v->role);
+    int r = key_durable(s->context, v, &durable, e);
+    if (r < 0)
+        return r;
+    if (!durable)
+        return error_set(
+            e, -EINVAL,
+            "instance %s: no snapshot can be made of its disk %s: its key is ephemeral, and in the "
+            "kernel alone",
+            s->instance->name, v->role);
+    r = key_ref_parse(v->key, manager, id, e);
+    return r < 0 || s->request->plaintext ? r : context_keymgr(s->context, manager, &s->km, e);
+}
+
+/* A fifth of the disk, if nothing is said: no more than the disk has, and what describes it, is of any use.
+ */
+static int check_room(struct snapshot *s, struct error *e)
+{
+    const struct group *g = inventory_group(s->model->inventory, s->origin->vg);
+    uint64_t disk = s->origin->size_bytes, extent = g && g->extent_bytes ? g->extent_bytes : 1;
+    uint64_t most = disk + disk / 64 + extent, room = s->request->room_bytes;
+    if (!room)
+        room = disk / 5 > ROOM_MIN_BYTES ? disk / 5 : ROOM_MIN_BYTES;
+    if (room > most)
+        room = most;
+    s->v.size_bytes = (room + extent - 1) / extent * extent;
+    if (!g || s->v.size_bytes <= g->free_bytes)
+        return 0;
+    char wanted[32], free_text[32];
+    return error_set(
+        e, -ENOSPC,
+        "volume group %s: cannot make a snapshot: it takes %s for what changes meanwhile, and %s are "
+        "free; say a smaller --room, or extend the group by vgextend",
+        g->name, str_from_bytes(s->v.size_bytes, wanted, sizeof wanted),
+        str_from_bytes(g->free_bytes, free_text, sizeof free_text));
+}
+
+static void design(struct snapshot *s)
+{
+    s->v = *s->origin;
+    s->v.state = VOLUME_BUILDING;
+    uuid_make(s->v.disk);
+    snprintf(s->v.role, sizeof s->v.role, ROLE_SNAPSHOT);
+    volume_set_lv_name(&s->v);
+}
+
+int snapshot_check(struct snapshot *s, struct error *e)
+{
+    const struct context *c = s->context;
+    int r = model_lock(c, s->request->name, &s->model, &s->instance, e);
+    if (r == 0)
+        r = model_check_ready(s->model, s->instance, e);
+    if (r == 0 && s->instance->snapshot)
+        r = error_set(e, -ENEEDSRECOVER, "instance %s: a snapshot of it was cut off; run mayfly recover",
+                      s->instance->name);
+    if (r == 0)
+        r = find_disk(s, e);
+    if (r == 0)
+        r = check_key(s, e);
+    if (r < 0)
+        return r;
+    design(s);
+    r = check_room(s, e);
+    return r < 0 ? r : image_file_new(s->request->path, &s->file, e);
+}
+
+struct snapshot *snapshot_free(struct snapshot *s)
+{
+    if (s) {
+        fd_close(s->fd);
+        secret_free(s->volume_key);
+        secret_free(s->key);
+        image_file_free(s->file);
+        model_free(s->model);
+    }
+    return NULL;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly snapshot: what a disk holds at one moment, as an image file with a key of its own.
+ *
+ *     SNAPSHOT | open, key | write the file, which has no name | close | doomed | NAME | remove
+ *      a point in time                                           commit points: of the key, of the file
+ *
+ * The owner of the image's key is the snapshot: by that recover knows it. While the snapshot is building
+ * there is no file, so its key goes with it; once it is doomed the key is the file's. A file so never loses
+ * its key, whatever is cut off; at worst a key stays whose file did not get its name, and recover tells of
+ * that.
+ */
+#include "instance/snapshot.h"
+
+#include "base/fd.h"
+#include "keys/derive.h"
+
+#include <stdio.h>
+
+/* Everything that a snapshot needs beside the disk's own data goes by the same lock, so that nobody but this
+ * run touches them. */
+static int lock(const struct context *c, void *object, struct error *e)
+{
+    return broker_lock(c->broker, ((struct snapshot *)object)->v.disk, e);
+}
+
+/* ---------------------------------------------------------------- the volume */
+
+static int create(const struct context *c, void *object, struct error *e)
+{
+    struct snapshot *s = object;
+    _cleanup_secret_ struct secret *secret = NULL;
+    int r = key_fetch(c, s->origin, &secret, e);
+    if (r == 0)
+        r = derive_volume_key(s->origin, secret, &s->volume_key, e);
+    return r < 0 ? r : broker_snapshot(c->broker, s->origin, s->volume_key, s->v.disk, s->v.size_bytes, e);
+}
+
+static int create_undo(const struct context *c, void *object, struct error *e)
+{
+    struct snapshot *s = object;
+    _cleanup_inventory_ struct inventory *now = NULL;
+    s->volume_key = secret_free(s->volume_key);
+    int r = broker_list(c->broker, &now, e);
+    for (size_t i = 0; r == 0 && i < now->n_volumes; i++) {
+        const struct volume *v = &now->volumes[i];
+        if (streq(v->disk, s->v.disk))
+            r = broker_remove(c->broker, &v, 1, e);
+    }
+    return r;
+}
+
+static int open_map(const struct context *c, void *object, struct error *e)
+{
+    struct snapshot *s = object;
+    int r = broker_open(c->broker, &s->v, s->volume_key, false, &s->fd, e);
+    s->volume_key = secret_free(s->volume_key);
+    return r;
+}
+
+static int open_map_undo(const struct context *c, void *object, struct error *e)
+{
+    struct snapshot *s = object;
+    s->fd = fd_close(s->fd);
+    return disk_close(c, &s->v, e);
+}
+
+static int close_map(const struct context *c, void *object, struct error *e)
+{
+    return disk_close(c, &((struct snapshot *)object)->v, e);
+}
+
+/* From here on the key is the file's. */
+static int mark_doomed(const struct context *c, void *object, struct error *e)
+{
+    const struct volume *v = &((struct snapshot *)object)->v;
+    return broker_mark(c->broker, &v, 1, VOLUME_DOOMED, e);
+}
+
+static int remove_volume(const struct context *c, void *object, struct error *e)
+{
+    const struct volume *v = &((struct snapshot *)object)->v;
+    return broker_remove(c->broker, &v, 1, e);
+}
+
+/* ------------------------------------------------------------------- the file */
+
+static int create_key(const struct context *c, void *object, struct error *e)
+{
+    struct snapshot *s = object;
+    struct key_info want = {.scope = KEY_SCOPE_IMAGE, .bits = c->config->key_size_bits};
+    memcpy(want.owner, s->v.disk, sizeof want.owner);
+    memcpy(want.vg, s->v.vg, sizeof want.vg);
+    return keymgr_create(s->km, &want, s->key_id, &s->key, e);
+}
+
+static int create_key_undo(const struct context *c, void *object, struct error *e)
+{
+    struct snapshot *s = object;
+    s->key = secret_free(s->key);
+    return key_destroy_of_image(c, &s->v, e);
+}
+
+static void update(void *context, uint64_t done_bytes, uint64_t total_bytes)
+{
+    const struct reporter *reporter = ((const struct snapshot *)context)->context->reporter;
+    if (reporter && reporter->progress)
+        reporter->progress(reporter->data, done_bytes, total_bytes);
+}
+
+static bool stopped(void *context)
+{
+    const struct context *c = ((const struct snapshot *)context)->context;
+    return c->stopped && c->stopped();
+}
+
+static int write_file(const struct context *c, void *object, struct error *e)
+{
+    struct snapshot *s = object;
+    struct image_progress progress = {update, stopped, s};
+    char size[32];
+    int r = c->export(s->fd, image_file_fd(s->file), s->request->path, s->key, &progress, e);
+    if (r == -EIO)
+        error_append(e, "; if its guest has written more than %s meanwhile, say a larger --room",
+                     str_from_bytes(s->v.size_bytes, size, sizeof size));
+    s->fd = fd_close(s->fd);
+    s->key = secret_free(s->key);
+    return r;
+}
+
+static int link_file(const struct context *c, void *object, struct error *e)
+{
+    (void)c;
+    return image_file_link(((struct snapshot *)object)->file, e);
+}
+
+static int link_file_undo(const struct context *c, void *object, struct error *e)
+{
+    (void)c;
+    return image_file_unlink(((struct snapshot *)object)->file, e);
+}
+
+/* --------------------------------------------------------------------- guests */
+
+/* A guest that has ended meanwhile: libvirt's hook has left its disks to us, who have the lock. */
+static int close_after_guest(const struct context *c, void *object, struct error *e)
+{
+    const struct snapshot *s = object;
+    struct disks d;
+    struct domain domain;
+    int r = virt_find_uuid(c->virt, s->instance->uuid, &domain, e);
+    if (r < 0 || domain.active)
+        return r;
+    r = disks_look(c, s->model, s->instance, false, &d, e);
+    return r < 0 ? r : disks_close_durable(c, &d, e);
+}
+
+/* ------------------------------------------------------------------------ plan */
+
+static int add_making(struct steps *p, struct snapshot *s, struct error *e)
+{
+    char room[32];
+    int r = steps_add(p, lock, NULL, s, e, "lock the snapshot %s", s->v.disk);
+    if (r == 0)
+        r = steps_add(p, create, create_undo, s, e, "make snapshot %s/%s of %s, with %s of room", s->v.vg,
+                      s->v.lv, s->origin->lv, str_from_bytes(s->v.size_bytes, room, sizeof room));
+    if (r == 0)
+        r = steps_add(p, open_map, open_map_undo, s, e, "open %s/%s, read-only", s->v.vg, s->v.lv);
+    if (r == 0 && s->km) /* a key that cannot be destroyed again is found by its snapshot */
+        r = steps_add_keystone(p, create_key, create_key_undo, s, e,
+                               "create a key of %u bits in %s for the image",
+                               s->context->config->key_size_bits, s->km->ops->name);
+    if (r == 0)
+        r = steps_add(p, write_file, NULL, s, e, "write %s%s", s->request->path,
+                      s->km ? ", encrypted" : " in plaintext");
+    return r;
+}
+
+static int add_commits(struct steps *p, struct snapshot *s, struct error *e)
+{
+    int r = 0;
+    if (s->context->virt && s->instance->state == INSTANCE_RUNNING)
+        r = steps_add(p, close_after_guest, NULL, s, e, "close the disks of %s if its guest has ended",
+                      s->instance->name);
+    if (r == 0)
+        r = steps_add(p, close_map, NULL, s, e, "close %s/%s", s->v.vg, s->v.lv);
+    if (r == 0)
+        r = steps_add(p, mark_doomed, NULL, s, e, "mark %s/%s doomed", s->v.vg, s->v.lv);
+    if (r == 0)
+        r = steps_add_keystone(p, link_file, link_file_undo, s, e, "give %s its name", s->request->path);
+    if (r == 0)
+        r = steps_add(p, remove_volume, NULL, s, e, "remove %s/%s", s->v.vg, s->v.lv);
+    return r;
+}
+
+static int make_plan(struct snapshot *s, struct steps **ret, struct error *e)
+{
+    _cleanup_steps_ struct steps *p = NULL;
+    int r = steps_new(&p, e);
+    if (r == 0)
+        r = add_making(p, s, e);
+    if (r == 0)
+        r = add_commits(p, s, e);
+    if (r == 0)
+        *ret = TAKE_PTR(p);
+    return r;
+}
+
+static struct snapshotted result_of(const struct snapshot *s)
+{
+    struct snapshotted done = {0};
+    memcpy(done.instance, s->instance->name, sizeof done.instance);
+    memcpy(done.uuid, s->instance->uuid, sizeof done.uuid);
+    memcpy(done.role, s->origin->role, sizeof done.role);
+    done.size_bytes = s->origin->size_bytes;
+    if (s->km)
+        snprintf(done.key, sizeof done.key, "%s:%.159s", s->km->ops->name, s->key_id);
+    return done;
+}
+
+int instance_snapshot(const struct context *c, const struct snapshot_request *request,
+                      struct snapshotted *ret, struct steps **ret_plan, struct error *e)
+{
+    struct snapshot snapshot = {.context = c, .request = request, .fd = -1};
+    _cleanup_(snapshot_freep) struct snapshot *s = &snapshot;
+    _cleanup_steps_ struct steps *plan = NULL;
+
+    int r = snapshot_check(s, e);
+    if (r == 0)
+        r = make_plan(s, &plan, e);
+    if (r == 0 && !request->dry_run)
+        r = steps_run(plan, c, e);
+    if (r < 0)
+        return r;
+    *ret = result_of(s);
+    if (ret_plan)
+        *ret_plan = TAKE_PTR(plan);
+    return 0;
+}

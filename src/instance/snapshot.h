@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one snapshot is made of; private to snapshot*.c. */
+#pragma once
+
+#include "image/file.h"
+#include "instance/disks.h"
+#include "instance/keys.h"
+#include "instance/operations.h"
+
+struct snapshot {
+    const struct context *context;
+    const struct snapshot_request *request;
+    struct model *model; /* under the lock */
+    const struct instance *instance;
+    const struct volume *origin;
+    struct volume v;           /* its names and uuid; the rest as the origin's; size_bytes: its room */
+    struct secret *volume_key; /* from its making until it is open */
+    int fd;                    /* -1, but from then until the file is written */
+    struct keymgr *km;         /* NULL: in plaintext */
+    char key_id[KEY_ID_MAX];
+    struct secret *key; /* of the image, until that is written */
+    struct image_file *file;
+};
+
+/* snapshot-check.c: looks, and fills in all but the keys and the descriptor. */
+int snapshot_check(struct snapshot *s, struct error *e) _must_check_;
+
+/* Frees what it holds, not the struct. */
+struct snapshot *snapshot_free(struct snapshot *s);
+DEFINE_CLEANUP(struct snapshot *, snapshot_free)
