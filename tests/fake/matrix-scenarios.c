@@ -205,7 +205,7 @@ LAUNCH(three_off)
 LAUNCH(rootless)
 LAUNCH(bare)
 
-static int snapshot(struct fake *f, struct error *e)
+int snapshot(struct fake *f, struct error *e)
 {
     const struct snapshot_request q = {.name = "t", .path = "/file"};
     struct snapshotted done;

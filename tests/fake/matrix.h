@@ -44,7 +44,8 @@ void in_barbican(struct config *c);
 void have_running(struct fake *f); /* `t`, of three disks */
 void have_stopped(struct fake *f);
 void have_opened(struct fake *f);
-void have_left_dead(struct fake *f); /* as a reboot of the host leaves it */
+void have_left_dead(struct fake *f);           /* as a reboot of the host leaves it */
+int snapshot(struct fake *f, struct error *e); /* of t */
 
 /* What an operation has to return where nothing fails. Of failures the caller hears. */
 int wanted(struct fake *f, int wanted_r, int r);

@@ -52,7 +52,7 @@ check "  with what was written before" grep -q 'read vda FIRST-MARK' <(guest new
 check "stop" mayfly stop new --timeout 60
 mayfly open new >/dev/null
 disk=$(disk_device new root)
-check "  its file system is clean" e2fsck -fn "$disk?offset=$(partx -bgo START -n -1 "$disk" | awk '{ print $1 * 512 }')"
+check "  its file system is clean" e2fsck -fn "$disk?offset=$(partx -S 512 -go START -n -1 "$disk" | awk '{ print $1 * 512 }')"
 
 # What changes while it is at work has too little room: half of the disk, written while it stands still.
 until_progress 'step write' mayfly --progress-fd 9 snapshot new $files/full.qcow2 --room 4M

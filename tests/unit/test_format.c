@@ -56,6 +56,10 @@ static void good_ones_are_known(void **state)
         assert_ok(detect(head, "qcow2", &f, &e), e);
         assert_ok(detect(head, "raw", &f, &e), e);
         assert_int_equal(f, IMAGE_RAW);
+        put32(head + 32, 2);
+        assert_ok(detect(head, NULL, &f, &e), e);
+        assert_int_equal(f, IMAGE_LUKS);
+        put32(head + 32, 0);
     }
     put64(head + 72, 1 | 1 << 3 | 1 << 4); /* dirty, compression type, extended L2 */
     put32(head + 36, 40);

@@ -270,6 +270,43 @@ static void the_cage_lets_through_what_is_meant(void **state)
     assert_int_equal(status, 0);
 }
 
+/* For a file of ours: that one may be written to, and grow; no other can be opened for writing, or be made.
+ */
+static void the_cage_of_a_writer(void **state)
+{
+    (void)state;
+    run("echo x > other; echo y > given; rm -f fresh");
+    _cleanup_close_ int given = open("given", O_RDWR | O_CLOEXEC);
+    _cleanup_sandbox_ struct sandbox *box = NULL;
+    struct error e = ERROR_NONE;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", given);
+    assert_ok(sandbox_prepare(given, true, &box, &e), e);
+    bool walls = sandbox_hides_files(box);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (sandbox_enter(box) < 0)
+            _exit(1);
+        int again = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT, 0644);
+        if (again < 0 || pwrite(again, "zzzz", 4, 1 << 20) != 4 || ftruncate(again, 2 << 20) < 0 ||
+            fdatasync(again) < 0)
+            _exit(2);
+        if (walls && syscall(SYS_openat, AT_FDCWD, "other", O_RDWR) >= 0)
+            _exit(3);
+        if (walls && syscall(SYS_openat, AT_FDCWD, "fresh", O_RDWR | O_CREAT, 0644) >= 0)
+            _exit(4);
+        if (syscall(SYS_openat, AT_FDCWD, "other", O_WRONLY) >= 0 ||
+            syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_TRUNC) >= 0)
+            _exit(5);
+        if (unlink("other") >= 0 || syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0)
+            _exit(6);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* The real qemu-nbd is in it: its own status says so. */
 static void the_server_is_in_the_cage(void **state)
 {
@@ -343,6 +380,7 @@ int main(void)
         cmocka_unit_test(unreadable_is_said),
         cmocka_unit_test(the_cage_holds),
         cmocka_unit_test(the_cage_lets_through_what_is_meant),
+        cmocka_unit_test(the_cage_of_a_writer),
         cmocka_unit_test(the_server_is_in_the_cage),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
