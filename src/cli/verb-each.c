@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start, stop, delete, open, close: the verbs that do one thing to each instance named. */
+/* start, stop, reboot, delete, open, close: the verbs that do one thing to each instance named. */
 #include "cli/each.h"
 #include "instance/operations.h"
 
 struct each_options {
     unsigned timeout_sec;
     bool force;
+    bool hard;
     bool yes;
 };
 
@@ -15,10 +16,15 @@ static int set_timeout(void *target, const char *value, struct error *e)
 }
 
 CLI_FLAG(set_force, struct each_options, force)
+CLI_FLAG(set_hard, struct each_options, hard)
 CLI_FLAG(set_yes, struct each_options, yes)
 static const struct cli_option stop_options[] = {
     {"timeout", 0, "SECONDS", "wait so long for the guest to power off (60)", set_timeout},
     {"force", 'f', NULL, "then pull the plug; at once with --timeout 0", set_force},
+    {0},
+};
+static const struct cli_option reboot_options[] = {
+    {"hard", 0, NULL, "pull the plug, and start again on disks opened anew", set_hard},
     {0},
 };
 static const struct cli_option delete_options[] = {
@@ -42,6 +48,13 @@ static int operate_stop(const struct context *c, const void *options, const char
 {
     const struct each_options *o = options;
     return instance_stop(c, name, o->timeout_sec, o->force, ret_changed, e);
+}
+
+static int operate_reboot(const struct context *c, const void *options, const char *name, bool *ret_changed,
+                          struct error *e)
+{
+    const struct each_options *o = options;
+    return instance_reboot(c, name, o->hard, ret_changed, e);
 }
 
 static int operate_delete(const struct context *c, const void *options, const char *name, bool *ret_changed,
@@ -85,6 +98,12 @@ int verb_stop(const struct verb *self, struct globals *g, int argc, char **argv,
 {
     static const struct each each = {.done = "stopped", .unchanged = "was stopped", .operate = operate_stop};
     return verb_each(self, g, stop_options, &each, argc, argv, e);
+}
+
+int verb_reboot(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    static const struct each each = {.done = "rebooted", .operate = operate_reboot};
+    return verb_each(self, g, reboot_options, &each, argc, argv, e);
 }
 
 int verb_delete(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

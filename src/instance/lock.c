@@ -83,3 +83,14 @@ int model_check_ready(const struct model *m, const struct instance *i, struct er
                              volume_state_name(i->volumes[v]->state));
     return 0;
 }
+
+int model_check_domain(const struct instance *i, struct error *e)
+{
+    if (i->state != INSTANCE_NO_DOMAIN)
+        return 0;
+    return error_set(
+        e, -ENOENT,
+        "instance %s: cannot start: libvirt has no domain %s any more; define one with this uuid, "
+        "or run mayfly delete",
+        i->name, i->uuid);
+}

@@ -62,3 +62,6 @@ int model_lock(const struct context *c, const char *name_or_uuid, struct model *
 
 /* 0 if all of its volumes are ready; -ENEEDSRECOVER, or -EUNSAFE for damaged tags, with a sentence. */
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e) _must_check_;
+
+/* 0, unless libvirt is known to have no domain of its uuid: -ENOENT with a sentence. */
+int model_check_domain(const struct instance *i, struct error *e) _must_check_;

@@ -102,6 +102,12 @@ int instance_start(const struct context *c, const char *name, bool *ret_changed,
 int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
                   bool *ret_changed, struct error *e) _must_check_;
 
+/* Tells the guest to reboot, and does not wait; -EINVAL: it does not run. `hard`: the domain ends at once,
+ * and starts again on disks opened anew with the key fetched now, or kept open where it is ephemeral; one
+ * that does not run is started. */
+int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed,
+                    struct error *e) _must_check_;
+
 /* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed.
  */
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,

@@ -2,7 +2,8 @@
 /* mayfly start: the disks first, then the domain. What this run opened is closed again when the domain does
  * not start. Where libvirt's hook is installed it finds the disks open and has nothing to do.
  */
-#include "instance/disks.h"
+#include "instance/start.h"
+
 #include "instance/operations.h"
 
 static int start_domain(const struct context *c, void *disks, struct error *e)
@@ -15,15 +16,23 @@ static int start_domain_undo(const struct context *c, void *disks, struct error 
     return virt_destroy(c->virt, ((struct disks *)disks)->instance->uuid, e);
 }
 
-static int run(const struct context *c, struct disks *d, struct error *e)
+int start_add_steps(struct steps *s, struct disks *d, struct error *e)
 {
-    _cleanup_steps_ struct steps *s = NULL;
     const char *name = d->instance->name;
-    int r = steps_new(&s, e);
-    if (r == 0 && d->n_missing)
+    int r = 0;
+    if (d->n_missing)
         r = steps_add(s, disks_open, disks_open_undo, d, e, "open the disks of %s", name);
     if (r == 0)
         r = steps_add(s, start_domain, start_domain_undo, d, e, "start domain %s", name);
+    return r;
+}
+
+static int run(const struct context *c, struct disks *d, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    int r = steps_new(&s, e);
+    if (r == 0)
+        r = start_add_steps(s, d, e);
     return r < 0 ? r : steps_run(s, c, e);
 }
 
@@ -38,13 +47,10 @@ int instance_start(const struct context *c, const char *name, bool *ret_changed,
         r = model_lock(c, name, &m, &i, e);
     if (r == 0)
         r = model_check_ready(m, i, e);
+    if (r == 0)
+        r = model_check_domain(i, e);
     if (r < 0)
         return r;
-    if (i->state == INSTANCE_NO_DOMAIN)
-        return error_set(e, -ENOENT,
-                         "instance %s: cannot start: libvirt has no domain %s any more; define one with this "
-                         "uuid, or run mayfly delete",
-                         i->name, i->uuid);
     if (i->state != INSTANCE_RUNNING) {
         r = disks_look(c, m, i, false, &d, e);
         if (r == 0)

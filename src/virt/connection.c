@@ -317,6 +317,15 @@ static int shut_down(struct virt *v, const char *uuid, struct error *e)
     return unless_active_is(v, domain, 0, "shut down", e);
 }
 
+static int reboot_guest(struct virt *v, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    return virDomainReboot(domain, 0) == 0 ? 0 : domain_failed(v, domain, "reboot", e);
+}
+
 static int destroy(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
@@ -352,6 +361,7 @@ static const struct virt_ops ops = {
     .undefine = undefine,
     .start = start,
     .shutdown = shut_down,
+    .reboot = reboot_guest,
     .destroy = destroy,
     .attach_disk = connection_attach_disk,
     .detach_disk = connection_detach_disk,

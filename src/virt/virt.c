@@ -50,6 +50,11 @@ int virt_shutdown(struct virt *v, const char *uuid, struct error *e)
     return v->ops->shutdown(v, uuid, e);
 }
 
+int virt_reboot(struct virt *v, const char *uuid, struct error *e)
+{
+    return v->ops->reboot(v, uuid, e);
+}
+
 int virt_destroy(struct virt *v, const char *uuid, struct error *e)
 {
     return v->ops->destroy(v, uuid, e);

@@ -50,6 +50,7 @@ struct virt_ops {
     int (*undefine)(struct virt *v, const char *uuid, struct error *e); /* 0 if there is none */
     int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 if it is active */
     int (*shutdown)(struct virt *v, const char *uuid, struct error *e); /* asks the guest, does not wait */
+    int (*reboot)(struct virt *v, const char *uuid, struct error *e);   /* as shutdown; -EBUSY: not active */
     int (*destroy)(struct virt *v, const char *uuid, struct error *e);  /* at once; 0 if not active */
 
     /* Gives the domain a disk, behind those that it has, on each of the `sides` or on none; durable in the
@@ -89,6 +90,7 @@ int virt_define(struct virt *v, const char *xml, struct error *e) _must_check_;
 int virt_undefine(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_reboot(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_destroy(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
                      struct error *e) _must_check_;

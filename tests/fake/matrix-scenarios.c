@@ -261,6 +261,18 @@ static int stop_hard(struct fake *f, struct error *e)
     return instance_stop(&f->context, "t", 0, true, &changed, e);
 }
 
+static int reboot(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_reboot(&f->context, "t", false, &changed, e);
+}
+
+static int reboot_hard(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_reboot(&f->context, "t", true, &changed, e);
+}
+
 static int open_disks(struct fake *f, struct error *e)
 {
     bool changed = false;
@@ -345,6 +357,16 @@ const struct scenario scenarios[] = {
     {"stop --force", NULL, have_running, stop_hard, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"stop opened", NULL, have_opened, stop, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"stop with ephemeral key", ephemeral_keys, have_running, stop, {1, 0, 3, 3, 0, 0}, FORWARD},
+    {"reboot", NULL, have_running, reboot, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"reboot --hard", NULL, have_running, reboot_hard, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"reboot --hard after a reboot", NULL, have_left_dead, reboot_hard, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"reboot --hard plain", plain_disks, have_running, reboot_hard, {1, 1, 3, 0, 0, 0}, FORWARD},
+    {"reboot --hard with ephemeral key",
+     ephemeral_keys,
+     have_running,
+     reboot_hard,
+     {1, 1, 3, 3, 0, 0},
+     FORWARD},
     {"open", NULL, have_stopped, open_disks, {1, 0, 3, 3, 3, 1}, UNDONE},
     {"open what was left open", NULL, have_left_open, open_disks, {1, 0, 3, 3, 3, 1}, FORWARD},
     {"close", NULL, have_opened, close_disks, {1, 0, 3, 0, 0, 1}, FORWARD},

@@ -206,6 +206,11 @@ static int fake_shutdown(struct virt *v, const char *uuid, struct error *e)
     return end_domain(v, "shutdown", uuid, !world_of(v)->guest_ignores, e);
 }
 
+static int fake_reboot(struct virt *v, const char *uuid, struct error *e)
+{
+    return end_domain(v, "reboot", uuid, false, e);
+}
+
 static int fake_destroy(struct virt *v, const char *uuid, struct error *e)
 {
     return end_domain(v, "destroy", uuid, true, e);
@@ -284,6 +289,7 @@ static const struct virt_ops fake_virt_ops = {
     .undefine = fake_undefine,
     .start = fake_start,
     .shutdown = fake_shutdown,
+    .reboot = fake_reboot,
     .destroy = fake_destroy,
     .attach_disk = fake_attach_disk,
     .detach_disk = fake_detach_disk,

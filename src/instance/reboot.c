@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly reboot. Soft, the guest is told, and its QEMU and its disks stay as they are. Hard, it ends at once,
+ * and comes up on disks that are opened anew:
+ *
+ *     look that the keys can be had -> end the domain -> close, open -> start
+ *
+ * A key that cannot be had so leaves the guest running. What stops it later leaves the instance shut off, as
+ * a hard reboot that is said again starts it.
+ */
+#include "instance/keys.h"
+#include "instance/operations.h"
+#include "instance/start.h"
+
+static int ask_guest(const struct context *c, void *disks, struct error *e)
+{
+    return virt_reboot(c->virt, ((struct disks *)disks)->instance->uuid, e);
+}
+
+/* Fetched and dropped again: no key waits in memory until a guest has ended. */
+static int try_keys(const struct context *c, void *disks, struct error *e)
+{
+    const struct disks *d = disks;
+    const struct volume *const *volumes = d->instance->volumes;
+    for (size_t n = 0; n < d->instance->n_volumes; n++) {
+        _cleanup_secret_ struct secret *secret = NULL;
+        int r = d->missing[n] && first_of_key(volumes, n) ? key_fetch(c, volumes[n], &secret, e) : 0;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int end_domain(const struct context *c, void *disks, struct error *e)
+{
+    return virt_destroy(c->virt, ((struct disks *)disks)->instance->uuid, e);
+}
+
+/* All disks count as missing whose key can be fetched again; to open them closes them first. */
+static void forget_maps(struct disks *d)
+{
+    d->n_missing = 0;
+    for (size_t n = 0; n < d->instance->n_volumes; n++) {
+        if (volume_encrypted(d->instance->volumes[n]) && d->durable[n])
+            d->missing[n] = true;
+        d->n_missing += d->missing[n];
+    }
+}
+
+static int add_hard(struct steps *s, struct disks *d, bool running, struct error *e)
+{
+    const char *name = d->instance->name;
+    int r = 0;
+    if (running)
+        forget_maps(d);
+    if (running && d->n_missing)
+        r = steps_add(s, try_keys, NULL, d, e, "look that the key of %s can be fetched", name);
+    if (r == 0 && running)
+        r = steps_add(s, end_domain, NULL, d, e, "end domain %s", name);
+    return r < 0 ? r : start_add_steps(s, d, e);
+}
+
+static int run(const struct context *c, struct disks *d, bool running, bool hard, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    int r = steps_new(&s, e);
+    if (r == 0 && hard)
+        r = add_hard(s, d, running, e);
+    else if (r == 0)
+        r = steps_add(s, ask_guest, NULL, d, e, "tell the guest of %s to reboot", d->instance->name);
+    return r < 0 ? r : steps_run(s, c, e);
+}
+
+int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct disks d;
+
+    int r = context_check_virt(c, e);
+    if (r == 0)
+        r = model_lock(c, name, &m, &i, e);
+    if (r == 0)
+        r = model_check_ready(m, i, e);
+    if (r == 0)
+        r = model_check_domain(i, e);
+    if (r < 0)
+        return r;
+    bool running = i->state == INSTANCE_RUNNING;
+    if (!running && !hard)
+        return error_set(
+            e, -EINVAL,
+            "instance %s: cannot be rebooted: it does not run; run mayfly start, or reboot --hard", i->name);
+    r = disks_look(c, m, i, false, &d, e);
+    if (r == 0)
+        r = run(c, &d, running, hard, e);
+    if (r == 0)
+        *ret_changed = true;
+    return r;
+}
