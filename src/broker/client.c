@@ -195,6 +195,13 @@ static int remote_open(struct broker *base, const struct volume *v, const struct
     return call(b, OP_OPEN, &request, sizeof request, secret_handover_fd(key), &a, ret_fd, e);
 }
 
+static int remote_resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
+{
+    struct op_resize request = {.volume = ref_of(v), .size_bytes = size_bytes};
+    struct answer a;
+    return call(remote_of(b), OP_RESIZE, &request, sizeof request, -1, &a, NULL, e);
+}
+
 static int remote_close(struct broker *b, const struct volume *v, struct error *e)
 {
     struct op_volume request = {.volume = ref_of(v)};
@@ -264,6 +271,7 @@ static const struct broker_ops remote_ops = {
     .create = remote_create,
     .snapshot = remote_snapshot,
     .open = remote_open,
+    .resize = remote_resize,
     .close = remote_close,
     .format = remote_format,
     .mark = remote_mark,

@@ -26,10 +26,13 @@ struct broker_ops {
     int (*snapshot)(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e);
 
-    /* Opens its map (again) and hands out the device. volume_key is NULL for a plain volume. `opened`: it
-     * stays open when no domain uses it. */
+    /* Opens its map (again), as long as the volume is, and hands out the device. volume_key is NULL for a
+     * plain volume. `opened`: it stays open when no domain uses it. */
     int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
                 int *ret_fd, struct error *e);
+
+    /* Makes the volume larger, never smaller; a map of it grows when it is opened again. */
+    int (*resize)(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e);
 
     int (*close)(struct broker *b, const struct volume *v, struct error *e);
     int (*format)(struct broker *b, const struct volume *v, const char *fs, const char *label,
@@ -67,6 +70,8 @@ int broker_snapshot(struct broker *b, const struct volume *origin, const struct 
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
                 int *ret_fd, struct error *e) _must_check_;
+int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
+                  struct error *e) _must_check_;
 int broker_close(struct broker *b, const struct volume *v, struct error *e) _must_check_;
 int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e) _must_check_;

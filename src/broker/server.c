@@ -141,6 +141,12 @@ static int check_op_open(const struct session *s, const struct op_open *q, bool 
     return check_ref(s, &q->volume, needs_lock, e);
 }
 
+static int check_op_resize(const struct session *s, const struct op_resize *q, bool needs_lock,
+                           struct error *e)
+{
+    return check_ref(s, &q->volume, needs_lock, e);
+}
+
 static int check_op_format(const struct session *s, const struct op_format *q, bool needs_lock,
                            struct error *e)
 {

@@ -57,6 +57,10 @@ struct op_open {
     struct volume_ref volume;
     uint8_t opened; /* 1: by a person, to stay (MAP_UUID_OPENED) */
 };
+struct op_resize {
+    struct volume_ref volume;
+    uint64_t size_bytes;
+};
 struct op_format {
     struct volume_ref volume;
     char fs[8];     /* ext4, xfs, vfat or swap */
@@ -76,9 +80,10 @@ struct op_mark {
  * writing alone. */
 struct answer {
     uint32_t version;
-    int32_t errnum;      /* 0 or a negative errno */
-    uint8_t existing;    /* OPEN: the map was there already */
-    uint64_t size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN: of the device; LIST, MAPS: of the file */
+    int32_t errnum;   /* 0 or a negative errno */
+    uint8_t existing; /* OPEN: the map was there already */
+    uint64_t
+        size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, RESIZE: of the device; LIST, MAPS: of the file */
     char text[sizeof((struct error *)0)->text];
 };
 

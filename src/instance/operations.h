@@ -108,6 +108,18 @@ int instance_stop(const struct context *c, const char *name, unsigned timeout_se
 int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed,
                     struct error *e) _must_check_;
 
+struct resize_request {
+    const char *role; /* of the disk */
+    uint64_t size_bytes;
+    bool dry_run; /* fill in ret_plan, change nothing */
+};
+
+/* Makes the disk as large as that, rounded up to what LVM can make: the volume, its map if it is open, with
+ * the key fetched now, and tells a running guest. *ret_changed: volume or map were smaller. -ENOENT: it has
+ * no such disk. -EUNSAFE: it is larger. -EINVAL: its key is ephemeral. -ENOSPC. */
+int instance_resize(const struct context *c, const char *name, const struct resize_request *q,
+                    bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
+
 /* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed.
  */
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,

@@ -21,6 +21,17 @@
 
 /* ---- opening ---- */
 
+static uint64_t end_of_table(struct dm_task *t)
+{
+    uint64_t start = 0, length = 0;
+    char *type = NULL, *params = NULL;
+    void *next = NULL;
+    do {
+        next = dm_get_next_target(t, next, &start, &length, &type, &params);
+    } while (next);
+    return start + length;
+}
+
 /* The logical volume's own device and its size, from device-mapper. */
 static int find_volume(const struct volume *v, dev_t *ret_device, uint64_t *ret_sectors, struct error *e)
 {
@@ -43,15 +54,21 @@ static int find_volume(const struct volume *v, dev_t *ret_device, uint64_t *ret_
         return error_set(e, -EUNSAFE, "volume %s/%s: refused: the device with its name is not LVM's", v->vg,
                          v->lv);
 
-    uint64_t start = 0, length = 0;
-    char *type = NULL, *params = NULL;
-    for (void *next = NULL;;) {
-        next = dm_get_next_target(t, next, &start, &length, &type, &params);
-        if (!next)
-            break;
-    }
     *ret_device = makedev(info.major, info.minor);
-    *ret_sectors = start + length;
+    *ret_sectors = end_of_table(t);
+    return 0;
+}
+
+/* 0 also where it has no table yet. */
+static int map_sectors(const char *name, uint64_t *ret, struct error *e)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    int r = dm_new_task(DM_DEVICE_TABLE, name, NULL, &t);
+    if (r == 0)
+        r = dm_run_task(t);
+    if (r < 0)
+        return error_set(e, r, "map %s: does not tell its size: %s", name, dm_last_message);
+    *ret = end_of_table(t);
     return 0;
 }
 
@@ -64,7 +81,7 @@ static bool leads_to(const char *name, dev_t below)
     return deps && deps->count == 1 && deps->device[0] == below;
 }
 
-/* 0: the way is free. -EEXIST: this disk's map is there. -EUNSAFE: something else is. */
+/* 0: the way is free. -EEXIST, and no sentence: this disk's map is there. -EUNSAFE: something else is. */
 static int check_existing(const struct volume *v, const char *name, dev_t below, struct error *e)
 {
     char uuid[MAP_UUID_MAX], opened[MAP_UUID_MAX];
@@ -98,7 +115,7 @@ static int check_existing(const struct volume *v, const char *name, dev_t below,
                          "map %s: refused: it is open and leads to another device than %s/%s; see dmsetup "
                          "deps",
                          name, v->vg, v->lv);
-    return error_set(e, -EEXIST, "map %s: is open already", name);
+    return -EEXIST;
 }
 
 static bool kernel_has_crypt(void)
@@ -132,11 +149,11 @@ static int explain_create(const struct volume *v, const char *name, int r, struc
                      name, v->cipher, v->key_bits, v->sector_bytes, message);
 }
 
-static int create(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
-                  const struct map_options *o, struct dm_info *ret, struct error *e)
+/* The one target of a map's table. */
+static int add_crypt(struct dm_task *t, const struct volume *v, dev_t below, uint64_t sectors,
+                     const struct map_options *o)
 {
-    _cleanup_task_ struct dm_task *t = NULL;
-    char uuid[MAP_UUID_MAX], params[320];
+    char params[320];
     bool large = v->sector_bytes == 4096;
     int n_options = (large ? 2 : 0) + o->discards + (o->no_workqueues ? 2 : 0);
     int n = snprintf(params, sizeof params, "%s :%" PRIu32 ":logon:mayfly:%s 0 %u:%u 0", v->cipher,
@@ -145,11 +162,20 @@ static int create(const struct volume *v, const char *name, dev_t below, uint64_
         snprintf(params + n, sizeof params - (size_t)n, " %d%s%s%s", n_options,
                  large ? " sector_size:4096 iv_large_sectors" : "", o->discards ? " allow_discards" : "",
                  o->no_workqueues ? " no_read_workqueue no_write_workqueue" : "");
+    return dm_task_add_target(t, 0, sectors, "crypt", params) ? 0 : -ENOMEM;
+}
+
+static int create(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
+                  const struct map_options *o, struct dm_info *ret, struct error *e)
+{
+    _cleanup_task_ struct dm_task *t = NULL;
+    char uuid[MAP_UUID_MAX];
     snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
 
     int r = dm_new_task(DM_DEVICE_CREATE, name, uuid, &t);
-    if (r == 0 &&
-        (!dm_task_add_target(t, 0, sectors, "crypt", params) || (o->read_only && !dm_task_set_ro(t))))
+    if (r == 0)
+        r = add_crypt(t, v, below, sectors, o);
+    if (r == 0 && o->read_only && !dm_task_set_ro(t))
         r = -ENOMEM;
     if (r == 0)
         r = dm_run_task_and_nodes(t);
@@ -170,35 +196,75 @@ static int check_node(const char *name, const struct dm_info *info, struct error
                      path);
 }
 
-int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
-                 struct error *e)
+static int open_new(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
+                    const struct map_options *o, struct error *e)
 {
-    char name[MAP_NAME_MAX], description[64];
     struct dm_info info;
-    dev_t below = 0;
-    uint64_t sectors = 0;
-    volume_map_name(v, name);
-    int r = find_volume(v, &below, &sectors, e);
-    if (r == 0)
-        r = check_existing(v, name, below, e);
-    if (r < 0)
-        return r;
-
-    snprintf(description, sizeof description, "mayfly:%s", v->disk);
-    key_serial_t key = add_key("logon", description, secret_peek(volume_key), secret_size(volume_key),
-                               KEY_SPEC_THREAD_KEYRING);
-    if (key < 0)
-        return error_set(e, errno,
-                         "map %s: cannot be made: the kernel's key ring does not take the key: %m%s", name,
-                         errno == EDQUOT ? "; see /proc/sys/kernel/keys/root_maxkeys" : "");
-    r = create(v, name, below, sectors, o, &info, e);
-    keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
+    int r = create(v, name, below, sectors, o, &info, e);
     if (r < 0)
         return r;
     r = check_node(name, &info, e);
     if (r < 0)
         dm_remove_map(name);
     return r;
+}
+
+/* A second table beside the one in use, and then the change from one to the other, which the kernel makes at
+ * once: what is under way is finished, what comes waits. Cut off between the two, the map is as it was. */
+static int lengthen(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
+                    const struct map_options *o, struct error *e)
+{
+    _cleanup_task_ struct dm_task *load = NULL, *resume = NULL;
+    int r = dm_new_task(DM_DEVICE_RELOAD, name, NULL, &load);
+    if (r == 0)
+        r = add_crypt(load, v, below, sectors, o);
+    if (r == 0)
+        r = dm_run_task(load);
+    if (r == 0)
+        r = dm_new_task(DM_DEVICE_RESUME, name, NULL, &resume);
+    if (r == 0)
+        r = dm_run_task_and_nodes(resume);
+    return r < 0 ? error_set(e, r, "map %s: cannot be made as long as its volume: %s", name, dm_last_message)
+                 : 0;
+}
+
+static int give_key(const struct volume *v, const struct secret *volume_key, const char *name,
+                    key_serial_t *ret, struct error *e)
+{
+    char description[64];
+    snprintf(description, sizeof description, "mayfly:%s", v->disk);
+    *ret = add_key("logon", description, secret_peek(volume_key), secret_size(volume_key),
+                   KEY_SPEC_THREAD_KEYRING);
+    if (*ret >= 0)
+        return 0;
+    return error_set(e, errno, "map %s: cannot be made: the kernel's key ring does not take the key: %m%s",
+                     name, errno == EDQUOT ? "; see /proc/sys/kernel/keys/root_maxkeys" : "");
+}
+
+int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
+                 struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    dev_t below = 0;
+    uint64_t sectors = 0, has_sectors = 0;
+    key_serial_t key = 0;
+    volume_map_name(v, name);
+    int r = find_volume(v, &below, &sectors, e);
+    if (r == 0)
+        r = check_existing(v, name, below, e);
+    bool there = r == -EEXIST;
+    if (there)
+        r = map_sectors(name, &has_sectors, e);
+    if (r == 0 && has_sectors < sectors) {
+        r = give_key(v, volume_key, name, &key, e);
+        if (r == 0)
+            r = (there ? lengthen : open_new)(v, name, below, sectors, o, e);
+        if (key > 0)
+            keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
+    }
+    if (r < 0)
+        return r;
+    return there ? error_set(e, -EEXIST, "map %s: is open already", name) : 0;
 }
 
 /* ---- closing and looking ---- */
@@ -238,7 +304,11 @@ int dmcrypt_close(const char *map_name, struct error *e)
 
 static int to_map(const struct found *f, struct map *ret, struct error *e)
 {
-    *ret = (struct map){.open_count = f->info.open_count};
+    uint64_t sectors = 0;
+    int r = map_sectors(f->name, &sectors, e);
+    if (r < 0)
+        return r;
+    *ret = (struct map){.open_count = f->info.open_count, .size_bytes = sectors * 512};
     if (str_copy(ret->name, sizeof ret->name, f->name) < 0 ||
         str_copy(ret->uuid, sizeof ret->uuid, f->uuid) < 0)
         return error_set(e, -EUNSAFE, "map %s: has a uuid of Mayfly's, but not such a name; see dmsetup info",

@@ -16,7 +16,8 @@
 struct map {
     char name[MAP_NAME_MAX];
     char uuid[MAP_UUID_MAX];
-    int32_t open_count; /* who holds it, dm-crypt itself not counted */
+    uint64_t size_bytes; /* less than its volume has, where a resize was cut off */
+    int32_t open_count;  /* who holds it, dm-crypt itself not counted */
 };
 
 struct map_options {
@@ -27,8 +28,9 @@ struct map_options {
 };
 
 /* Opens a map for `v`, whose key has been verified. -EEXIST: there is one for this disk already (and it leads
- * to this volume). -EUNSAFE: a map has its name, or its uuid, that is not this disk's. -ENODEV: no
- * device-mapper, or no dm-crypt. */
+ * to this volume), which is now as long as the volume, if it was not: whoever uses it goes on meanwhile.
+ * -EUNSAFE: a map has its name, or its uuid, that is not this disk's. -ENODEV: no device-mapper, or no
+ * dm-crypt. */
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  struct error *e) _must_check_;
 

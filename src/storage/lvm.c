@@ -176,6 +176,19 @@ int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)
     return run_on_set(l, "lvchange", &c, &v, 1, "cannot be activated", e);
 }
 
+int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struct error *e)
+{
+    char size[32], text[32], cannot[80];
+    struct command c = {.used = 0};
+    if (size_bytes <= v->size_bytes) /* lvextend would say so too */
+        return error_set(e, -EINVAL, "volume %s/%s: is not smaller than that", v->vg, v->lv);
+    snprintf(size, sizeof size, "%" PRIu64 "b", (size_bytes + 511) / 512 * 512);
+    snprintf(cannot, sizeof cannot, "cannot be extended to %s",
+             str_from_bytes(size_bytes, text, sizeof text));
+    lvm_add(&c, "-L", size);
+    return run_on_set(l, "lvextend", &c, &v, 1, cannot, e);
+}
+
 int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e)
 {
     struct command c = {.used = 0};

@@ -45,5 +45,9 @@ int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, en
 /* Makes sure that the volume's device exists (lvchange -ay). */
 int lvm_activate(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
+/* Makes the volume as large as that, rounded up to whole extents by LVM; what it holds stays. -EINVAL: it has
+ * that size, or more, already; -ENOSPC. */
+int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struct error *e) _must_check_;
+
 /* Removes the volumes, by one command. -EBUSY: one of them is held open. */
 int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e) _must_check_;

@@ -337,6 +337,19 @@ static int destroy(struct virt *v, const char *uuid, struct error *e)
     return unless_active_is(v, domain, 0, "stop", e);
 }
 
+static int resize_disk(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
+                       struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    if (virDomainIsActive(domain) == 0 ||
+        virDomainBlockResize(domain, device_path, size_bytes, VIR_DOMAIN_BLOCK_RESIZE_BYTES) == 0)
+        return 0;
+    return unless_active_is(v, domain, 0, "tell its guest the new size", e);
+}
+
 /* --------------------------------------------------------------- connection */
 
 static bool offers_kvm(struct virt *v)
@@ -366,6 +379,7 @@ static const struct virt_ops ops = {
     .attach_disk = connection_attach_disk,
     .detach_disk = connection_detach_disk,
     .has_disk = connection_has_disk,
+    .resize_disk = resize_disk,
     .offers_kvm = offers_kvm,
     .disconnect = disconnect,
 };

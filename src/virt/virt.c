@@ -78,6 +78,12 @@ int virt_has_disk(struct virt *v, const char *uuid, const char *device_path, enu
     return v->ops->has_disk(v, uuid, device_path, side, ret, e);
 }
 
+int virt_resize_disk(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
+                     struct error *e)
+{
+    return v->ops->resize_disk(v, uuid, device_path, size_bytes, e);
+}
+
 bool virt_offers_kvm(struct virt *v)
 {
     return v->ops->offers_kvm(v);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define DOMAIN_NAME_MAX 64
 
@@ -67,6 +68,10 @@ struct virt_ops {
     int (*has_disk)(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                     bool *ret, struct error *e);
 
+    /* Tells a running guest that its disk on this device has so many bytes now; 0 if it does not run. */
+    int (*resize_disk)(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
+                       struct error *e);
+
     /* Can new domains be of type kvm here? In doubt, no: such a domain would not start. */
     bool (*offers_kvm)(struct virt *v);
     void (*disconnect)(struct virt *v);
@@ -98,4 +103,6 @@ int virt_detach_disk(struct virt *v, const char *uuid, const char *device_path, 
                      struct error *e) _must_check_;
 int virt_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side, bool *ret,
                   struct error *e) _must_check_;
+int virt_resize_disk(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
+                     struct error *e) _must_check_;
 bool virt_offers_kvm(struct virt *v);

@@ -160,6 +160,16 @@ int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)
     return find(v->vg, v->lv) ? 0 : error_set(e, -ENOENT, "volume %s: is not there", v->lv);
 }
 
+int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struct error *e)
+{
+    struct fake_volume *f = find(v->vg, v->lv);
+    (void)l;
+    if (!f || size_bytes <= f->v.size_bytes || size_bytes > FAKE_EXTENT_BYTES << 20)
+        return error_set(e, -ENOSPC, "volume %s: cannot be extended", v->lv);
+    f->v.size_bytes = (size_bytes + FAKE_EXTENT_BYTES - 1) / FAKE_EXTENT_BYTES * FAKE_EXTENT_BYTES;
+    return ftruncate(f->fd, (off_t)f->v.size_bytes) < 0 ? error_set(e, errno, "volume %s: %m", v->lv) : 0;
+}
+
 int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e)
 {
     (void)l;
@@ -182,11 +192,15 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
     (void)volume_key;
     volume_map_name(v, name);
     snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
-    const struct map *m = find_map(name);
-    if (m)
-        return error_set(e, str_starts(m->uuid, MAP_UUID_PREFIX) ? -EEXIST : -EUNSAFE, "map %s: exists",
-                         name);
+    struct map *m = find_map(name);
+    if (m && !str_starts(m->uuid, MAP_UUID_PREFIX))
+        return error_set(e, -EUNSAFE, "map %s: is not ours", name);
+    if (m) {
+        m->size_bytes = v->size_bytes;
+        return error_set(e, -EEXIST, "map %s: exists", name);
+    }
     fake_storage_add_map(name, uuid);
+    find_map(name)->size_bytes = v->size_bytes;
     return 0;
 }
 

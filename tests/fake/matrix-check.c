@@ -146,6 +146,8 @@ static bool map_in_order(const struct host *h, const struct world_map *m, char w
     const struct world_domain *d = v ? domain_of(h, v->v.instance) : NULL;
     if (!v)
         return WRONG("map %s leads nowhere", m->map.name);
+    if (m->map.size_bytes > v->v.size_bytes)
+        return WRONG("map %s is longer than its volume", m->map.name);
     if ((d && d->d.active) || str_ends(m->map.uuid, MAP_UUID_OPENED) || is_ephemeral(&v->v))
         return true;
     return WRONG("map %s is open, and nobody runs", m->map.name);
@@ -160,13 +162,16 @@ static bool guest_in_order(const struct host *h, const struct world_domain *d, c
         for (size_t i = 0; i < h->n_volumes; i++) {
             char path[DEVICE_PATH_MAX];
             volume_device_path(&h->volumes[i].v, path);
-            if (streq(path, d->running.path[n]))
+            if (streq(path, d->running.disk[n].path))
                 found = &h->volumes[i];
         }
         if (!found || !streq(found->v.instance, d->d.uuid))
-            return WRONG("domain %s runs with %s, which is no disk of it", d->d.name, d->running.path[n]);
+            return WRONG("domain %s runs with %s, which is no disk of it", d->d.name,
+                         d->running.disk[n].path);
         if (found->v.key[0] && !map_of(h, found->v.lv))
             return WRONG("domain %s runs without the map of %s", d->d.name, found->v.lv);
+        if (d->running.disk[n].bytes > world_device_bytes(h, d->running.disk[n].path))
+            return WRONG("domain %s was told of more than %s has", d->d.name, found->v.lv);
     }
     return true;
 }
@@ -206,6 +211,14 @@ bool invariants_hold(const struct host *h, char why[200])
     return hold;
 }
 
+static bool same_disks(const struct world_disks *a, const struct world_disks *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++)
+        same = streq(a->disk[i].path, b->disk[i].path);
+    return same;
+}
+
 bool amount_is(const struct host *others, const struct host *h, const struct amount *wanted, char why[200])
 {
     struct amount is = {.domains = h->n_domains - others->n_domains,
@@ -215,7 +228,7 @@ bool amount_is(const struct host *others, const struct host *h, const struct amo
     for (size_t i = 0; i < h->n_domains; i++) {
         const struct world_domain *d = &h->domains[i];
         is.active += d->d.active && !domain_of(others, d->d.uuid);
-        if (d->d.active && !SAME(&d->running, &d->defined))
+        if (d->d.active && !same_disks(&d->running, &d->defined))
             return WRONG("it went well, but the guest %s has other disks than its definition", d->d.name);
     }
     for (size_t i = 0; i < h->n_maps; i++)

@@ -273,6 +273,57 @@ static int reboot_hard(struct fake *f, struct error *e)
     return instance_reboot(&f->context, "t", true, &changed, e);
 }
 
+/* What is promised when it went well, beyond amounts: volume, map and a running guest agree. */
+static void check_sizes(struct world *w, const char *role, uint64_t bytes)
+{
+    const struct world_domain *t = &w->host.domains[w->host.n_domains - 1];
+    for (size_t i = 0; i < w->host.n_volumes; i++) {
+        const struct volume *v = &w->host.volumes[i].v;
+        char path[DEVICE_PATH_MAX];
+        if (!streq(v->instance, t->d.uuid) || !streq(v->role, role))
+            continue;
+        volume_device_path(v, path);
+        uint64_t device_bytes = world_device_bytes(&w->host, path);
+        bool told = !t->d.active;
+        for (size_t d = 0; d < t->running.n; d++)
+            told |= streq(t->running.disk[d].path, path) && t->running.disk[d].bytes == bytes;
+        if (v->size_bytes != bytes || (device_bytes && device_bytes != bytes) || !told)
+            world_violated(w, "%s was resized, but not everywhere", v->lv);
+    }
+}
+
+static int resize(struct fake *f, const char *role, uint64_t size_bytes, struct error *e)
+{
+    const struct resize_request q = {.role = role, .size_bytes = size_bytes};
+    bool changed = false;
+    int r = instance_resize(&f->context, "t", &q, &changed, NULL, e);
+    if (r == 0)
+        check_sizes(f->world, role, size_bytes);
+    return r;
+}
+
+static int resize_root(struct fake *f, struct error *e)
+{
+    return resize(f, "root", 2 * GIB, e);
+}
+
+static int resize_swap(struct fake *f, struct error *e)
+{
+    return resize(f, "swap", 3 * GIB, e);
+}
+
+/* As a cut-off resize leaves it: the volume is larger than its map, and than the guest knows. */
+static void have_half_resized(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    struct host *h = &f->world->host;
+    have_running(f);
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (streq(h->volumes[i].v.instance, h->domains[h->n_domains - 1].d.uuid) &&
+            streq(h->volumes[i].v.role, "root"))
+            must(broker_resize(f->context.broker, &h->volumes[i].v, 2 * GIB, &e), &e);
+}
+
 static int open_disks(struct fake *f, struct error *e)
 {
     bool changed = false;
@@ -367,6 +418,12 @@ const struct scenario scenarios[] = {
      reboot_hard,
      {1, 1, 3, 3, 0, 0},
      FORWARD},
+    {"resize", NULL, have_stopped, resize_root, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"resize running", NULL, have_running, resize_root, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"resize running, swap", NULL, have_running, resize_swap, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"resize opened", NULL, have_opened, resize_root, {1, 0, 3, 3, 3, 1}, FORWARD},
+    {"resize running, half done", NULL, have_half_resized, resize_root, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"resize plain", plain_disks, have_running, resize_root, {1, 1, 3, 0, 0, 0}, FORWARD},
     {"open", NULL, have_stopped, open_disks, {1, 0, 3, 3, 3, 1}, UNDONE},
     {"open what was left open", NULL, have_left_open, open_disks, {1, 0, 3, 3, 3, 1}, FORWARD},
     {"close", NULL, have_opened, close_disks, {1, 0, 3, 0, 0, 1}, FORWARD},

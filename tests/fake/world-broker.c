@@ -157,9 +157,13 @@ static int fake_snapshot(struct broker *b, const struct volume *v, const struct 
 
 static void add_map(struct world *w, const struct volume *v, bool opened)
 {
-    if (world_map(w, v->lv))
+    struct world_map *m = world_map(w, v->lv);
+    if (m) {
+        m->map.size_bytes = v->size_bytes;
         return;
-    struct world_map *m = &w->host.maps[w->host.n_maps++];
+    }
+    m = &w->host.maps[w->host.n_maps++];
+    m->map.size_bytes = v->size_bytes;
     memcpy(m->lv, v->lv, sizeof m->lv);
     volume_map_name(v, m->map.name);
     snprintf(m->map.uuid, sizeof m->map.uuid, "%s%s%s", MAP_UUID_PREFIX, v->disk,
@@ -224,6 +228,36 @@ static int fake_open(struct broker *b, const struct volume *v, const struct secr
     }
     *ret_fd = fd;
     return 0;
+}
+
+static int resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    uint64_t extent = w->host.group.extent_bytes;
+    int r = check_lock(b, v, e);
+    if (r < 0)
+        return r;
+    if (!found)
+        return error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if (found->v.state != VOLUME_READY || size_bytes < found->v.size_bytes) {
+        world_violated(w, "%s was to be resized while not ready, or made smaller", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: not resized", v->lv);
+    }
+    uint64_t more_bytes = (size_bytes - found->v.size_bytes + extent - 1) / extent * extent;
+    if (more_bytes > w->host.group.free_bytes)
+        return error_set(e, -ENOSPC, "volume %s: no space", v->lv);
+    w->host.group.free_bytes -= more_bytes;
+    found->v.size_bytes += more_bytes;
+    return 0;
+}
+
+static int fake_resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
+{
+    int r = world_enter(world_of(b), "resize", e);
+    if (r == 0)
+        r = resize(b, v, size_bytes, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
 /* Has the operation still the descriptor that it was given? */
@@ -394,6 +428,7 @@ static const struct broker_ops fake_broker_ops = {
     .create = fake_create,
     .snapshot = fake_snapshot,
     .open = fake_open,
+    .resize = fake_resize,
     .close = fake_close,
     .format = fake_format,
     .mark = fake_mark,

@@ -73,21 +73,30 @@ static int by_path(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static void add_disk(struct world_disks *all, const char *path)
+static struct world_disk *find_disk(struct world_disks *all, const char *path)
 {
-    if (world_has_disk(all, path))
-        return;
+    for (size_t i = 0; i < all->n; i++)
+        if (streq(all->disk[i].path, path))
+            return &all->disk[i];
+    return NULL;
+}
+
+static struct world_disk *add_disk(struct world_disks *all, const char *path)
+{
+    if (find_disk(all, path))
+        return find_disk(all, path);
     if (all->n == WORLD_DISKS)
         abort();
-    snprintf(all->path[all->n++], DEVICE_PATH_MAX, "%s", path);
-    qsort(all->path, all->n, sizeof all->path[0], by_path);
+    snprintf(all->disk[all->n++].path, DEVICE_PATH_MAX, "%s", path);
+    qsort(all->disk, all->n, sizeof all->disk[0], by_path);
+    return find_disk(all, path);
 }
 
 static void drop_disk(struct world_disks *all, const char *path)
 {
     for (size_t i = 0; i < all->n; i++)
-        if (streq(all->path[i], path))
-            world_drop(all->path, &all->n, sizeof all->path[0], i);
+        if (streq(all->disk[i].path, path))
+            world_drop(all->disk, &all->n, sizeof all->disk[0].path, i);
 }
 
 static int fake_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
@@ -174,12 +183,14 @@ static int start(struct world *w, const char *uuid, struct error *e)
     if (!d)
         return error_set(e, -ENOENT, "domain %s: there is none", uuid);
     for (size_t i = 0; i < d->defined.n; i++)
-        if (!device_there(w, d->defined.path[i])) {
-            world_violated(w, "domain %s was to start without %s", d->d.name, d->defined.path[i]);
-            return error_set(e, -EIO, "domain %s: no %s", d->d.name, d->defined.path[i]);
+        if (!device_there(w, d->defined.disk[i].path)) {
+            world_violated(w, "domain %s was to start without %s", d->d.name, d->defined.disk[i].path);
+            return error_set(e, -EIO, "domain %s: no %s", d->d.name, d->defined.disk[i].path);
         }
     d->d.active = true;
     d->running = d->defined;
+    for (size_t i = 0; i < d->running.n; i++)
+        d->running.disk[i].bytes = world_device_bytes(&w->host, d->running.disk[i].path);
     return 0;
 }
 
@@ -228,7 +239,7 @@ static int attach(struct world *w, const char *uuid, const char *path, unsigned 
     if (sides & DOMAIN_DEFINITION)
         add_disk(&d->defined, path);
     if (sides & DOMAIN_GUEST)
-        add_disk(&d->running, path);
+        add_disk(&d->running, path)->bytes = world_device_bytes(&w->host, path);
     return 0;
 }
 
@@ -269,6 +280,29 @@ static int fake_has_disk(struct virt *v, const char *uuid, const char *device_pa
     return 0;
 }
 
+static int resize_disk(struct world *w, const char *uuid, const char *path, uint64_t bytes, struct error *e)
+{
+    struct world_domain *d = world_domain(w, uuid);
+    struct world_disk *disk = d ? find_disk(&d->running, path) : NULL;
+    if (!disk)
+        return error_set(e, -EIO, "domain %s: has no disk %s", uuid, path);
+    if (bytes != world_device_bytes(&w->host, path)) {
+        world_violated(w, "the guest of %s was to be told a size that %s has not", d->d.name, path);
+        return error_set(e, -EIO, "domain %s: %s has not that size", d->d.name, path);
+    }
+    disk->bytes = bytes;
+    return 0;
+}
+
+static int fake_resize_disk(struct virt *v, const char *uuid, const char *path, uint64_t bytes,
+                            struct error *e)
+{
+    int r = world_enter(world_of(v), "block resize", e);
+    if (r == 0)
+        r = resize_disk(world_of(v), uuid, path, bytes, e);
+    return r < 0 ? r : world_leave(world_of(v), 0, e);
+}
+
 static bool fake_offers_kvm(struct virt *v)
 {
     (void)v;
@@ -294,6 +328,7 @@ static const struct virt_ops fake_virt_ops = {
     .attach_disk = fake_attach_disk,
     .detach_disk = fake_detach_disk,
     .has_disk = fake_has_disk,
+    .resize_disk = fake_resize_disk,
     .offers_kvm = fake_offers_kvm,
     .disconnect = fake_disconnect,
 };

@@ -145,9 +145,25 @@ struct world_key *world_key(struct world *w, const char *id)
 bool world_has_disk(const struct world_disks *all, const char *path)
 {
     for (size_t i = 0; i < all->n; i++)
-        if (streq(all->path[i], path))
+        if (streq(all->disk[i].path, path))
             return true;
     return false;
+}
+
+uint64_t world_device_bytes(const struct host *h, const char *path)
+{
+    for (size_t i = 0; i < h->n_volumes; i++) {
+        const struct volume *v = &h->volumes[i].v;
+        char device[DEVICE_PATH_MAX];
+        volume_device_path(v, device);
+        if (!streq(device, path))
+            continue;
+        for (size_t m = 0; volume_encrypted(v) && m < h->n_maps; m++)
+            if (streq(h->maps[m].lv, v->lv))
+                return h->maps[m].map.size_bytes;
+        return volume_encrypted(v) ? 0 : v->size_bytes;
+    }
+    return 0;
 }
 
 bool world_in_use(const struct host *h, const struct volume *v)

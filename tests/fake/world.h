@@ -50,10 +50,13 @@ struct world_key {
     uint8_t bytes[64];
 };
 
-/* Sorted, so that two can be compared by their bytes. */
+/* Sorted, so that two can be compared one by one. */
 struct world_disks {
     size_t n;
-    char path[WORLD_DISKS][DEVICE_PATH_MAX];
+    struct world_disk {
+        char path[DEVICE_PATH_MAX];
+        uint64_t bytes; /* as the guest was told; 0 in a definition */
+    } disk[WORLD_DISKS];
 };
 
 struct world_domain {
@@ -180,6 +183,9 @@ struct world_key *world_key(struct world *w, const char *id);
 struct inventory *world_inventory(const struct host *h);
 
 bool world_has_disk(const struct world_disks *all, const char *path);
+
+/* How much can be reached through the device at this path, a map or a plain volume; 0: there is none. */
+uint64_t world_device_bytes(const struct host *h, const char *path);
 
 /* Does a running guest use this device? */
 bool world_in_use(const struct host *h, const struct volume *v);

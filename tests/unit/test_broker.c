@@ -224,6 +224,12 @@ static int remove_one(struct peer p, const struct volume *v)
     return ASK(p, OP_REMOVE, q);
 }
 
+static struct answer resize(struct peer p, const struct volume *v, uint64_t size_bytes)
+{
+    struct op_resize q = {.volume = ref(v), .size_bytes = size_bytes};
+    return ask_for(p, OP_RESIZE, &q, sizeof q, -1, NULL);
+}
+
 /* --------------------------------------------------------------- right paths */
 
 static void an_encrypted_volume_lives_and_dies(void **state)
@@ -406,6 +412,7 @@ static void without_the_lock_nothing_is_done(void **state)
     REFUSED(p, -EPERM, open_with(p, &v, key, NULL, NULL));
     REFUSED(p, -EPERM, act(p, OP_OPEN_PLAIN, &v));
     REFUSED(p, -EPERM, act(p, OP_CLOSE, &v));
+    REFUSED(p, -EPERM, resize(p, &v, 2 * v.size_bytes).errnum);
     REFUSED(p, -EPERM, format(p, &v, "ext4", ""));
     REFUSED(p, -EPERM, mark(p, &v, VOLUME_DOOMED));
     REFUSED(p, -EPERM, remove_one(p, &v));
@@ -619,6 +626,31 @@ static void a_snapshot_needs_the_key_of_its_disk(void **state)
     end(p);
 }
 
+static void a_ready_volume_grows_and_never_shrinks(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
+    struct answer a;
+    v.state = VOLUME_READY;
+    v.size_bytes = FAKE_EXTENT_BYTES;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EUNSAFE, resize(p, &v, v.size_bytes - 4096).errnum);
+    REFUSED(p, -EINVAL, resize(p, &v, v.size_bytes + 512).errnum);
+    REFUSED(p, -EUNSAFE, resize(p, &w, w.size_bytes * 2).errnum); /* building */
+    REFUSED(p, -ENOSPC, resize(p, &v, UINT64_MAX / 4096 * 4096).errnum);
+    for (int again = 0; again < 2; again++) {
+        a = resize(p, &v, v.size_bytes + 4096);
+        assert_int_equal(a.errnum, 0);
+        assert_int_equal(a.size_bytes, 2 * FAKE_EXTENT_BYTES);
+        v.size_bytes = 2 * FAKE_EXTENT_BYTES - 4096;
+    }
+    end(p);
+}
+
 static void what_is_in_use_is_not_removed(void **state)
 {
     (void)state;
@@ -800,6 +832,7 @@ int main(void)
         TEST(only_what_is_being_made_here_is_formatted),
         TEST(states_go_one_way),
         TEST(a_snapshot_needs_the_key_of_its_disk),
+        TEST(a_ready_volume_grows_and_never_shrinks),
         TEST(what_is_in_use_is_not_removed),
         TEST(garbage_changes_nothing),
         TEST(the_client_goes_the_whole_way),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes an instance that is there: reboot. */
+/* What changes an instance that is there: reboot, resize. */
 #include "instances.h"
 
 #define assert_refused(errnum, words, call)                                                                  \
@@ -61,12 +61,84 @@ static void test_hard_reboot_opens_anew(void **state)
     assert_false(str_ends(b->w->host.maps[0].map.uuid, MAP_UUID_OPENED));
 }
 
+static int resize(struct bench *b, const char *role, uint64_t size_bytes, bool *ret_changed, struct error *e)
+{
+    const struct resize_request q = {.role = role, .size_bytes = size_bytes};
+    return instance_resize(&b->f.context, "a", &q, ret_changed, NULL, e);
+}
+
+static void test_resize_is_idempotent(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "a", false);
+    assert_ok(resize(b, "root", GIB + 1, &changed, &e), e);
+    assert_true(changed);
+    assert_int_equal(b->w->host.volumes[0].v.size_bytes, GIB + (4 << 20)); /* whole extents */
+    assert_int_equal(b->w->host.maps[0].map.size_bytes, GIB + (4 << 20));
+    assert_int_equal(b->w->host.domains[0].running.disk[0].bytes, GIB + (4 << 20));
+    assert_ok(resize(b, "root", GIB + 1, &changed, &e), e);
+    assert_false(changed);
+
+    b->w->host.maps[0].map.size_bytes = GIB; /* as if it was cut off */
+    b->w->host.domains[0].running.disk[0].bytes = GIB;
+    assert_ok(resize(b, "root", GIB + 1, &changed, &e), e);
+    assert_true(changed);
+    assert_int_equal(b->w->host.domains[0].running.disk[0].bytes, GIB + (4 << 20));
+}
+
+static void test_resize_tells_its_steps(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_steps_ struct steps *plan = NULL;
+    const struct resize_request q = {.role = "root", .size_bytes = 2 * GIB, .dry_run = true};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "a", false);
+    assert_ok(instance_resize(&b->f.context, "a", &q, &changed, &plan, &e), e);
+    assert_int_equal(steps_count(plan), 4);
+    assert_int_equal(b->w->host.volumes[0].v.size_bytes, GIB);
+}
+
+static void test_resize_refuses(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "a", false);
+    assert_refused(-EUNSAFE, "not made smaller", resize(b, "root", GIB / 2, &changed, &e));
+    assert_refused(-ENOENT, "no disk eph0", resize(b, "eph0", 2 * GIB, &changed, &e));
+    assert_refused(-ENOSPC, "vgextend", resize(b, "root", GIB << 20, &changed, &e));
+    assert_refused(-EINVAL, "", resize(b, "root", UINT64_MAX, &changed, &e));
+    b->w->keys_unreachable = true;
+    assert_refused(-EHOSTUNREACH, "", resize(b, "root", 2 * GIB, &changed, &e));
+    assert_int_equal(b->w->host.volumes[0].v.size_bytes, GIB);
+    assert_false(changed);
+}
+
+static void test_an_ephemeral_key_is_not_lent(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    strcpy(b->f.config.key_backend, "ephemeral");
+    bench_make(b, "a", false);
+    assert_refused(-EINVAL, "ephemeral", resize(b, "root", 2 * GIB, &changed, &e));
+    assert_int_equal(b->w->host.volumes[0].v.size_bytes, GIB);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bench_test(test_reboot_of_what_runs),
-        bench_test(test_hard_reboot_wants_its_key_first),
-        bench_test(test_hard_reboot_opens_anew),
+        bench_test(test_reboot_of_what_runs),          bench_test(test_hard_reboot_wants_its_key_first),
+        bench_test(test_hard_reboot_opens_anew),       bench_test(test_resize_is_idempotent),
+        bench_test(test_resize_tells_its_steps),       bench_test(test_resize_refuses),
+        bench_test(test_an_ephemeral_key_is_not_lent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RESIZE: what changes a volume that is in use. The tags are read again first: people can change them. */
+#include "broker/operations.h"
+
+#include "base/fd.h"
+#include "broker/device.h"
+
+#include <fcntl.h>
+
+/* As it is now. */
+static int get_fresh(struct session *s, const struct volume_ref *ref, struct known **ret, struct error *e)
+{
+    int r = session_load(s, ref, e);
+    return r < 0 ? r : session_get(s, ref, ret, e);
+}
+
+static int check_resize(const struct volume *v, uint64_t size_bytes, struct error *e)
+{
+    if (v->state != VOLUME_READY)
+        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready one is resized", v->lv,
+                         volume_state_name(v->state));
+    if (size_bytes < v->size_bytes)
+        return error_set(e, -EUNSAFE, "volume %s: is never made smaller", v->lv);
+    if (volume_encrypted(v) && size_bytes % v->sector_bytes)
+        return error_set(e, -EINVAL, "volume %s: is encrypted by %u bytes, and its size a multiple of that",
+                         v->lv, v->sector_bytes);
+    return 0;
+}
+
+int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply *reply, struct error *e)
+{
+    struct known *k = NULL;
+    struct lvm *lvm = NULL;
+    _cleanup_close_ int device = -1;
+
+    UNUSED(fd);
+    int r = get_fresh(s, &q->volume, &k, e);
+    if (r == 0)
+        r = check_resize(&k->v, q->size_bytes, e);
+    if (r == 0)
+        r = session_lvm(s, &lvm, e);
+    if (r == 0 && q->size_bytes > k->v.size_bytes)
+        r = lvm_extend(lvm, &k->v, q->size_bytes, e);
+    if (r == 0)
+        r = session_open_volume(s, &k->v, O_RDONLY, &device, e);
+    if (r == 0)
+        r = device_size(device, &k->v.size_bytes, e);
+    if (r == 0)
+        reply->size_bytes = k->v.size_bytes;
+    return r;
+}

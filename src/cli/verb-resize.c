@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly resize: one disk of one instance. */
+#include "base/log.h"
+#include "cli/plan.h"
+#include "cli/session.h"
+#include "cli/verb.h"
+#include "instance/operations.h"
+
+#include <stdio.h>
+
+static int set_disk(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    ((struct resize_request *)target)->role = value;
+    return 0;
+}
+
+CLI_FLAG(set_dry_run, struct resize_request, dry_run)
+static const struct cli_option resize_options[] = {
+    {"disk", 0, "ROLE", "the disk that is to grow: root, eph0, swap, ...", set_disk},
+    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {0},
+};
+
+int verb_resize(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    struct resize_request q = {.role = NULL};
+    int n = 0;
+    int r = verb_parse(self, g, resize_options, &q, argc, argv, 2, 2, &n, e);
+    if (r != 0)
+        return r;
+    _cleanup_session_ struct session *s = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    bool changed = false;
+    if (!q.role)
+        return error_set(e, -EINVAL,
+                         "instance %s: which disk is to grow? Say --disk ROLE; see mayfly show %s", argv[1],
+                         argv[1]);
+    r = cli_parse_size(argv[2], &q.size_bytes, e);
+    if (r == 0)
+        r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
+    if (r == 0)
+        r = instance_resize(&s->context, argv[1], &q, &changed, q.dry_run ? &plan : NULL, e);
+    if (r < 0)
+        return r;
+    if (q.dry_run)
+        return print_plan(plan, g->json, e);
+    if (log_get_level() >= LOG_LEVEL_WARNING)
+        printf(changed ? "%s: disk %s has grown; partitions and file systems on it are the guest's to grow\n"
+                       : "%s: disk %s had that size\n",
+               argv[1], q.role);
+    return 0;
+}
