@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RESIZE: what changes a volume that is in use. The tags are read again first: people can change them. */
+/* RESIZE and REMAKE: what changes a volume that is there. Its tags are read again first: people can change
+ * them. */
 #include "broker/operations.h"
 
 #include "base/fd.h"
@@ -48,4 +49,43 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
     if (r == 0)
         reply->size_bytes = k->v.size_bytes;
     return r;
+}
+
+/* Names follow from instance and role, so these two are the same. */
+static int check_remake(struct session *s, const struct volume *old, const struct volume *new,
+                        struct error *e)
+{
+    if (old->state != VOLUME_READY && old->state != VOLUME_REBUILDING)
+        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready one is made anew", old->lv,
+                         volume_state_name(old->state));
+    if (new->state != VOLUME_REBUILDING || streq(new->disk, old->disk))
+        return error_set(e, -EINVAL, "volume %s: is made anew as another disk, in state rebuilding only",
+                         old->lv);
+    if (volume_encrypted(new) != volume_encrypted(old))
+        return error_set(e, -EUNSAFE, "volume %s: stays encrypted, or plain, when it is made anew", old->lv);
+    return check_idle(s, old, e);
+}
+
+int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply *reply, struct error *e)
+{
+    struct volume_ref ref;
+    struct known *k = NULL;
+    struct lvm *lvm = NULL;
+
+    UNUSED(fd), UNUSED(reply);
+    memcpy(ref.vg, q->volume.vg, sizeof ref.vg);
+    memcpy(ref.lv, q->volume.lv, sizeof ref.lv);
+    int r = get_fresh(s, &ref, &k, e);
+    if (r == 0)
+        r = check_remake(s, &k->v, &q->volume, e);
+    if (r == 0)
+        r = session_lvm(s, &lvm, e);
+    if (r == 0)
+        r = lvm_retag(lvm, &k->v, &q->volume, e);
+    if (r < 0)
+        return r;
+    uint64_t size_bytes = k->v.size_bytes;
+    *k = (struct known){.v = q->volume, .made_here = true};
+    k->v.size_bytes = size_bytes;
+    return clear_plain(s, &k->v, e);
 }

@@ -195,6 +195,13 @@ static int remote_open(struct broker *base, const struct volume *v, const struct
     return call(b, OP_OPEN, &request, sizeof request, secret_handover_fd(key), &a, ret_fd, e);
 }
 
+static int remote_remake(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct op_create request = {.volume = *v};
+    struct answer a;
+    return call(remote_of(b), OP_REMAKE, &request, sizeof request, -1, &a, NULL, e);
+}
+
 static int remote_resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
 {
     struct op_resize request = {.volume = ref_of(v), .size_bytes = size_bytes};
@@ -271,6 +278,7 @@ static const struct broker_ops remote_ops = {
     .create = remote_create,
     .snapshot = remote_snapshot,
     .open = remote_open,
+    .remake = remote_remake,
     .resize = remote_resize,
     .close = remote_close,
     .format = remote_format,

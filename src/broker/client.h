@@ -31,6 +31,9 @@ struct broker_ops {
     int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
                 int *ret_fd, struct error *e);
 
+    /* The volume becomes that new disk, in state rebuilding: what it held is gone. */
+    int (*remake)(struct broker *b, const struct volume *v, struct error *e);
+
     /* Makes the volume larger, never smaller; a map of it grows when it is opened again. */
     int (*resize)(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e);
 
@@ -70,6 +73,7 @@ int broker_snapshot(struct broker *b, const struct volume *origin, const struct 
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
                 int *ret_fd, struct error *e) _must_check_;
+int broker_remake(struct broker *b, const struct volume *v, struct error *e) _must_check_;
 int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
                   struct error *e) _must_check_;
 int broker_close(struct broker *b, const struct volume *v, struct error *e) _must_check_;

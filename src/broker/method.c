@@ -36,6 +36,11 @@ int broker_open(struct broker *b, const struct volume *v, const struct secret *v
     return b->ops->open(b, v, volume_key, opened, ret_fd, e);
 }
 
+int broker_remake(struct broker *b, const struct volume *v, struct error *e)
+{
+    return b->ops->remake(b, v, e);
+}
+
 int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
 {
     return b->ops->resize(b, v, size_bytes, e);

@@ -237,7 +237,7 @@ int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct r
     if (volume_encrypted(&k->v))
         return error_set(e, -EKEYREJECTED, "volume %s: is encrypted, and not opened without its key",
                          k->v.lv);
-    if (!k->made_here || k->v.state != VOLUME_BUILDING)
+    if (!k->made_here || !volume_unfinished(&k->v))
         return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", k->v.lv);
     /* for writing alone: what stood in these blocks before is not for the caller */
     r = session_open_volume(s, &k->v, O_WRONLY, &reply->fd, e);
@@ -262,7 +262,7 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
         r = session_get(s, &q->volume, &k, e);
     if (r < 0)
         return r;
-    if (!k->made_here || !k->opened_here || k->v.state != VOLUME_BUILDING || volume_is_snapshot(&k->v))
+    if (!k->made_here || !k->opened_here || !volume_unfinished(&k->v) || volume_is_snapshot(&k->v))
         return error_set(e, -EUNSAFE,
                          "volume %s: is formatted only by who made and opened it, while it is building",
                          k->v.lv);

@@ -14,6 +14,12 @@ struct reply {
 
 #define UNUSED(x) ((void)(x))
 
+/* sets.c: 0 if it has no map and no snapshot, and nobody holds it. */
+int check_idle(struct session *s, const struct volume *v, struct error *e) _must_check_;
+
+/* sets.c: overwrites a plain volume, if that is configured. */
+int clear_plain(struct session *s, const struct volume *v, struct error *e) _must_check_;
+
 /* `fd` came with the request and stays the server's. */
 #define OP(NAME, request, fds, needs_lock, argument)                                                         \
     int do_##NAME(struct session *s, const struct request *q, int fd, struct reply *reply, struct error *e)  \

@@ -78,7 +78,7 @@ static int find_map(const struct volume *v, struct error *e)
     if (r == 0 || r == -ENOENT)
         return r == 0;
     return error_set(e, r,
-                     "volume %s: is not removed, since a map of its name may lead to it: %s; see "
+                     "volume %s: is left as it is, since a map of its name may lead to it: %s; see "
                      "dmsetup info %s",
                      v->lv, strerror(-r), name);
 }
@@ -94,7 +94,7 @@ static int check_not_held(const struct volume *v, struct error *e)
         r = device_check_unused(fd, &why);
     if (r == -ENOENT) /* not active, so nobody has it */
         return 0;
-    return r < 0 ? error_set(e, r, "volume %s: is not removed: %s", v->lv, why.text) : 0;
+    return r < 0 ? error_set(e, r, "volume %s: is left as it is: %s", v->lv, why.text) : 0;
 }
 
 /* Before the first volume of an instance is doomed, from where there is no way back: is there anything at any
@@ -160,8 +160,19 @@ static int check_no_snapshot(struct session *s, const struct volume *v, struct e
     if (volume_is_snapshot(v) || !session_find(s, &ref))
         return 0;
     return error_set(e, -EBUSY,
-                     "volume %s: is not removed, since %s may be a snapshot of it; remove that first", v->lv,
-                     ref.lv);
+                     "volume %s: is left as it is, since %s may be a snapshot of it; remove that first",
+                     v->lv, ref.lv);
+}
+
+int check_idle(struct session *s, const struct volume *v, struct error *e)
+{
+    int r = check_no_snapshot(s, v, e);
+    if (r < 0)
+        return r;
+    r = find_map(v, e);
+    if (r > 0)
+        return error_set(e, -EBUSY, "volume %s: is open, and is left as it is; close it first", v->lv);
+    return r < 0 ? r : check_not_held(v, e);
 }
 
 static int check_remove(struct session *s, const struct volume *v, struct error *e)
@@ -169,17 +180,11 @@ static int check_remove(struct session *s, const struct volume *v, struct error 
     if (v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
                          volume_state_name(v->state));
-    int r = check_no_snapshot(s, v, e);
-    if (r < 0)
-        return r;
-    r = find_map(v, e);
-    if (r > 0)
-        return error_set(e, -EBUSY, "volume %s: is open, and is not removed; close it first", v->lv);
-    return r < 0 ? r : check_not_held(v, e);
+    return check_idle(s, v, e);
 }
 
 /* Cryptography makes encrypted volumes unreadable; a plain one has to be overwritten. */
-static int clear(struct session *s, const struct volume *v, struct error *e)
+int clear_plain(struct session *s, const struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     if (volume_encrypted(v) || !streq(s->config->volume_clear, "zero"))
@@ -202,7 +207,7 @@ int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *r
     for (size_t i = 0; r == 0 && i < c.n; i++)
         r = check_remove(s, &c.k[i]->v, e);
     for (size_t i = 0; r == 0 && i < c.n; i++)
-        r = clear(s, &c.k[i]->v, e);
+        r = clear_plain(s, &c.k[i]->v, e);
     while (r == 0 && take_alike(&c, false, alike, &n))
         r = lvm_remove(lvm, alike, n, e);
     for (size_t i = 0; r == 0 && i < q->n; i++)

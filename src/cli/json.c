@@ -65,6 +65,7 @@ static struct json_object *json_disk(const struct model *m, const struct volume 
                  json_put_text(disk, "state", volume_state_name(v->state)) &&
                  json_put_bool(disk, "encrypted", volume_encrypted(v)) &&
                  json_put_bool(disk, "open", map != NULL) &&
+                 (!v->fs[0] || json_put_text(disk, "file_system", v->fs)) &&
                  (!volume_encrypted(v) || put_encryption(disk, v));
     if (whole)
         return disk;

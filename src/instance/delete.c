@@ -56,8 +56,11 @@ int instance_delete(const struct context *c, const char *name, bool *ret_changed
     r = removal_check(&removal, e);
     if (r == 0)
         r = check_not_held(m, i, e);
-    if (r == 0)
+    if (r == 0) {
         r = keys_may_destroy(c, m->inventory, removal.volumes, removal.n_volumes, e);
+        if (r < 0)
+            error_prefix(e, "instance %s: cannot be deleted: ", i->name);
+    }
     if (r == 0)
         r = steps_new(&s, e);
     if (r == 0)

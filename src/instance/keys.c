@@ -113,6 +113,14 @@ static int destroy_shared(const struct context *c, const struct volume *v, const
     return r < 0 ? r : destroy(c, v, e);
 }
 
+bool key_named(const struct inventory *inventory, const char *ref)
+{
+    for (size_t i = 0; i < inventory->n_volumes; i++)
+        if (streq(inventory->volumes[i].key, ref))
+            return true;
+    return false;
+}
+
 bool first_of_key(const struct volume *const volumes[], size_t i)
 {
     for (size_t before = 0; before < i; before++)
@@ -136,10 +144,8 @@ int keys_may_destroy(const struct context *c, const struct inventory *inventory,
             r = manager_of(c, going[i], &km, id, &why);
         if (r == 0)
             r = keymgr_may_destroy(km, id, &why);
-        if (r == -EACCES || r == -EINVAL || r == -EUNSAFE) {
-            error_prefix(&why, "instance %s: cannot be deleted: ", going[i]->name);
+        if (r == -EACCES || r == -EINVAL || r == -EUNSAFE)
             return error_set(e, r, "%s", why.text);
-        }
     }
     return 0;
 }

@@ -26,6 +26,9 @@ int key_destroy_of_image(const struct context *c, const struct volume *v, struct
 int keys_may_destroy(const struct context *c, const struct inventory *inventory,
                      const struct volume *const going[], size_t n, struct error *e) _must_check_;
 
+/* Does a volume name the key `ref`? */
+bool key_named(const struct inventory *inventory, const char *ref);
+
 /* Has none of the volumes before volumes[i] the same key? */
 bool first_of_key(const struct volume *const volumes[], size_t i);
 

@@ -4,6 +4,7 @@
  */
 #include "base/fd.h"
 #include "instance/disks.h"
+#include "instance/keys.h"
 #include "instance/launch.h"
 #include "instance/removal.h"
 #include "keys/derive.h"
@@ -65,11 +66,15 @@ static int destroy_made(const struct launch_chunk *k, struct error *e)
     return result;
 }
 
+/* The owner alone is not enough: an instance that is rebuilt has a key already, and may have another for
+ * disks in a group that is not here now. */
 static bool wanted(const struct launch_chunk *k, const struct key_info *key)
 {
+    char ref[KEY_REF_MAX];
+    snprintf(ref, sizeof ref, "%s:%.159s", k->launch->km->ops->name, key->id);
     for (size_t i = 0; i < k->n_keys; i++)
-        if (streq(k->keys[i].want.owner, key->owner))
-            return true;
+        if (streq(k->keys[i].want.owner, key->owner) && streq(k->keys[i].want.vg, key->vg))
+            return !key_named(k->launch->model->inventory, ref);
     return false;
 }
 
@@ -100,7 +105,7 @@ int launch_create_keys_undo(const struct context *c, void *object, struct error 
 
 /* -------------------------------------------------------------------- disks */
 
-static int set_key_tags(struct launch_disk *d, struct error *e)
+int launch_set_key_tags(struct launch_disk *d, struct error *e)
 {
     _cleanup_secret_ struct secret *volume_key = NULL;
     int n = snprintf(d->v.key, sizeof d->v.key, "%s:%s", d->launch->km->ops->name, d->key->id);
@@ -113,7 +118,8 @@ static int set_key_tags(struct launch_disk *d, struct error *e)
 int launch_create_volume(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
-    int r = d->key ? set_key_tags(d, e) : 0;
+    int r = d->key ? launch_set_key_tags(d, e) : 0;
+    memcpy(d->v.fs, d->fs, sizeof d->v.fs);
     if (r == 0)
         r = broker_create(c->broker, &d->v, e);
     if (r < 0)

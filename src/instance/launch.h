@@ -119,6 +119,9 @@ int launch_tell(const struct launch *l, struct launched **ret, struct error *e) 
 struct launch *launch_free(struct launch *l);
 DEFINE_CLEANUP(struct launch *, launch_free)
 
+/* What follows from the key: its reference and the check value. */
+int launch_set_key_tags(struct launch_disk *d, struct error *e) _must_check_;
+
 /* The objects of the steps. */
 step_fn launch_lock_instance;                        /* launch_instance */
 step_fn launch_lock_batch;                           /* launch */

@@ -74,6 +74,11 @@ int model_check_ready(const struct model *m, const struct instance *i, struct er
                          "instance %s: the tags of one of its volumes are damaged, so it is left alone; see "
                          "mayfly list",
                          i->name);
+    if (i->state == INSTANCE_REBUILDING)
+        return error_set(e, -ENEEDSRECOVER,
+                         "instance %s: its rebuild was cut off, and what its disks held is gone; run mayfly "
+                         "rebuild again, or mayfly delete",
+                         i->name);
     for (size_t v = 0; v < i->n_volumes; v++)
         if (i->volumes[v]->state != VOLUME_READY)
             return error_set(e, -ENEEDSRECOVER,
@@ -88,9 +93,8 @@ int model_check_domain(const struct instance *i, struct error *e)
 {
     if (i->state != INSTANCE_NO_DOMAIN)
         return 0;
-    return error_set(
-        e, -ENOENT,
-        "instance %s: cannot start: libvirt has no domain %s any more; define one with this uuid, "
-        "or run mayfly delete",
-        i->name, i->uuid);
+    return error_set(e, -ENOENT,
+                     "instance %s: libvirt has no domain %s any more; define one with this uuid, "
+                     "or run mayfly delete",
+                     i->name, i->uuid);
 }

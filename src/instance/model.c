@@ -11,8 +11,10 @@
 #include "instance/model.h"
 
 static const char *const state_names[] = {
-    [INSTANCE_RUNNING] = "running",   [INSTANCE_SHUT_OFF] = "shut off", [INSTANCE_OPEN] = "open",
-    [INSTANCE_BUILDING] = "building", [INSTANCE_DOOMED] = "doomed",     [INSTANCE_NO_DOMAIN] = "no domain",
+    [INSTANCE_REBUILDING] = "rebuilding", [INSTANCE_RUNNING] = "running",
+    [INSTANCE_SHUT_OFF] = "shut off",     [INSTANCE_OPEN] = "open",
+    [INSTANCE_BUILDING] = "building",     [INSTANCE_DOOMED] = "doomed",
+    [INSTANCE_NO_DOMAIN] = "no domain",
 };
 
 const char *instance_state_name(enum instance_state state)
@@ -55,6 +57,8 @@ static enum instance_state state_of(const struct model *m, const struct instance
     enum volume_state lead = i->volumes[0]->state;
     if (lead == VOLUME_BUILDING)
         return INSTANCE_BUILDING;
+    if (lead == VOLUME_REBUILDING)
+        return INSTANCE_REBUILDING;
     if (lead == VOLUME_DOOMED)
         return INSTANCE_DOOMED;
     if (domain && domain->active)

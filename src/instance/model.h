@@ -5,12 +5,13 @@
 #include "instance/context.h"
 
 enum instance_state {
-    INSTANCE_RUNNING,  /* its domain is active */
-    INSTANCE_SHUT_OFF, /* its domain is not active, and its disks are closed */
-    INSTANCE_OPEN,     /* its domain is not active, but a disk is open */
-    INSTANCE_BUILDING, /* a launch is at work, or was cut off: recover removes it */
-    INSTANCE_DOOMED,   /* a delete is at work, or was cut off: recover finishes it */
-    INSTANCE_NO_DOMAIN /* its volumes are ready, but libvirt knows no such domain */
+    INSTANCE_RUNNING,    /* its domain is active */
+    INSTANCE_SHUT_OFF,   /* its domain is not active, and its disks are closed */
+    INSTANCE_OPEN,       /* its domain is not active, but a disk is open */
+    INSTANCE_BUILDING,   /* a launch is at work, or was cut off: recover removes it */
+    INSTANCE_REBUILDING, /* a rebuild is at work, or was cut off: only another, or a delete, ends that */
+    INSTANCE_DOOMED,     /* a delete is at work, or was cut off: recover finishes it */
+    INSTANCE_NO_DOMAIN   /* its volumes are ready, but libvirt knows no such domain */
 };
 
 const char *instance_state_name(enum instance_state state); /* "running", "shut off", ... */

@@ -120,6 +120,18 @@ struct resize_request {
 int instance_resize(const struct context *c, const char *name, const struct resize_request *q,
                     bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
+struct rebuild_request {
+    const char *image_path;   /* NULL: an empty root disk */
+    const char *image_format; /* NULL: by magic */
+    bool dry_run;             /* fill in ret_plan, change nothing */
+};
+
+/* New disks of the same roles, sizes and file systems, with a new key, for the domain as it is; it ends at
+ * once, and is started again if it ran. From the first new disk on there is no way back to the old ones: an
+ * error leaves the instance in state rebuilding, until this is done again. */
+int instance_rebuild(const struct context *c, const char *name, const struct rebuild_request *q,
+                     struct steps **ret_plan, struct error *e) _must_check_;
+
 /* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed.
  */
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,

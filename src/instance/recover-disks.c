@@ -3,6 +3,7 @@
  *
  *     lead building    the launch was cut off before it counted: all goes
  *     lead doomed      a delete, or the undoing of a launch, was cut off: all goes
+ *     lead rebuilding  stays, and is closed: another rebuild, or a delete, ends it
  *     lead ready       stays; of its other disks, those not ready go, and so does a snapshot; idle maps are
  *                      closed
  */
@@ -110,6 +111,22 @@ static int tell_image_key(struct recovery *r, const struct volume *v, struct err
     return result;
 }
 
+/* Nothing brings back what its disks held, and only who asked for the rebuild knows the image: so it stays as
+ * it is, closed, and is told of. */
+static int close_rebuilding(struct recovery *r, const struct instance *i, const char *object, struct error *e)
+{
+    int result =
+        recovery_remains(r, object, -ENEEDSRECOVER, e,
+                         "its rebuild was cut off, and what its disks held is gone; run mayfly rebuild "
+                         "again, or mayfly delete");
+    for (size_t n = 0; result == 0 && n < i->n_volumes; n++) {
+        const struct map *map = model_map_of(r->model, i->volumes[n]);
+        if (map)
+            result = close_map(r, i->volumes[n], map, e);
+    }
+    return result;
+}
+
 static int recover_snapshot(struct recovery *r, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -130,8 +147,10 @@ int recovery_instance(struct recovery *r, const struct instance *i, struct error
 
     int result = i->snapshot ? recover_snapshot(r, i->snapshot, e) : 0;
     for (size_t n = 1; result == 0 && n < i->n_volumes; n++)
-        if (i->volumes[n]->state != VOLUME_READY)
+        if (i->volumes[n]->state == VOLUME_BUILDING || i->volumes[n]->state == VOLUME_DOOMED)
             result = remove_disk(r, i, i->volumes[n], e);
+    if (result == 0 && i->state == INSTANCE_REBUILDING)
+        return close_rebuilding(r, i, object, e);
     if (result == 0 && i->domain_known && i->state != INSTANCE_RUNNING)
         result = close_idle(r, i, e);
     return result < 0 ? result : recovery_check_key(r, i, e);

@@ -42,15 +42,6 @@ static int found(struct recovery *r, enum recover_fault fault, int result)
     return result;
 }
 
-/* Also by what this run has removed meanwhile: that one's key is destroyed already. */
-static bool is_named(const struct recovery *r, const char *ref)
-{
-    for (size_t i = 0; i < r->model->inventory->n_volumes; i++)
-        if (streq(r->model->inventory->volumes[i].key, ref))
-            return true;
-    return false;
-}
-
 static int destroy(const struct recovery *r, const struct key_entry *k, struct error *e)
 {
     struct keymgr *km = NULL;
@@ -81,7 +72,9 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
     int result = 0;
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
-        if (k->listed && k->state != KEY_IMAGE && recovery_holds(r, k->info.owner) && !is_named(r, k->ref))
+        /* named also by what this run has removed meanwhile: that one's key is destroyed already */
+        if (k->listed && k->state != KEY_IMAGE && recovery_holds(r, k->info.owner) &&
+            !key_named(r->model->inventory, k->ref))
             result = found(r, FAULT_KEY_WITHOUT_VOLUME, destroy_unnamed(r, k, e));
     }
     return result;
@@ -97,7 +90,7 @@ static const char *lost_key(const struct recovery *r, const struct volume *v)
     if (!durable)
         return model_map_of(r->model, v)
                    ? NULL
-                   : "went with its map, and what the disk held is gone; run mayfly delete";
+                   : "went with its map, and what the disk held is gone; run mayfly rebuild or mayfly delete";
     const struct key_entry *k = key_list_find(r->keys, v->key);
     return k && k->state == KEY_MISSING
                ? "is not among those that the key manager lists; if it is in no other, run mayfly delete"

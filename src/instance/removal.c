@@ -40,13 +40,15 @@ int removal_check(const struct removal *r, struct error *e)
     return 0;
 }
 
-/* Marks those of volumes `from` to `to` that say ready. What says building is as good as doomed. */
+/* Marks those of volumes `from` to `to` that say ready or rebuilding. What says building is as good as
+ * doomed.
+ */
 static int doom(const struct context *c, const struct removal *r, size_t from, size_t to, struct error *e)
 {
     const struct volume *ready[DISKS_MAX];
     size_t n = 0;
     for (size_t i = from; i < to && n < DISKS_MAX; i++)
-        if (r->volumes[i]->state == VOLUME_READY)
+        if (r->volumes[i]->state == VOLUME_READY || r->volumes[i]->state == VOLUME_REBUILDING)
             ready[n++] = r->volumes[i];
     return n ? broker_mark(c->broker, ready, n, VOLUME_DOOMED, e) : 0;
 }

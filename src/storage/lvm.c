@@ -169,6 +169,38 @@ int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, en
     return run_on_set(l, "lvchange", &c, v, n, cannot, e);
 }
 
+static bool has_tag(const char *tags, const char *tag)
+{
+    size_t length = strlen(tag);
+    for (const char *t = tags; *t; t += *t == ',') {
+        if (strncmp(t, tag, length) == 0 && (t[length] == ',' || !t[length]))
+            return true;
+        t += strcspn(t, ",");
+    }
+    return false;
+}
+
+/* Those of `v` that `other` has not. */
+static void add_tags_beyond(struct command *c, const char *option, const struct volume *v,
+                            const struct volume *other)
+{
+    char tags[TAGS_TEXT_MAX], others[TAGS_TEXT_MAX], *rest = tags;
+    tags_format(v, tags);
+    tags_format(other, others);
+    for (char *tag; (tag = strsep(&rest, ","));)
+        if (!has_tag(others, tag)) {
+            lvm_add(c, option, tag);
+        }
+}
+
+int lvm_retag(struct lvm *l, const struct volume *old, const struct volume *new, struct error *e)
+{
+    struct command c = {.used = 0};
+    add_tags_beyond(&c, "--deltag", old, new);
+    add_tags_beyond(&c, "--addtag", new, old);
+    return run_on_set(l, "lvchange", &c, &old, 1, "cannot be tagged anew", e);
+}
+
 int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)
 {
     struct command c = {.used = 0};

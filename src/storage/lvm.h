@@ -42,6 +42,10 @@ int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume
 int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, enum volume_state from,
                      enum volume_state to, struct error *e) _must_check_;
 
+/* Changes the tags that `old` has to those of `new`, whose names and size are the same, in one commit. */
+int lvm_retag(struct lvm *l, const struct volume *old, const struct volume *new,
+              struct error *e) _must_check_;
+
 /* Makes sure that the volume's device exists (lvchange -ay). */
 int lvm_activate(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 

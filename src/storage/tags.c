@@ -16,20 +16,24 @@ enum kind { TEXT, NUMBER, STATE, SCOPE };
 static const struct tag {
     const char *name;
     enum kind kind;
-    bool plain; /* a plain volume has it too */
+    bool plain;    /* a plain volume has it too */
+    bool optional; /* not there where the field is empty */
     size_t offset, size;
 } tags[] = {
-#define TAG(name, kind, plain, field)                                                                        \
+#define ROW(name, kind, plain, optional, field)                                                              \
     {                                                                                                        \
-        name, kind, plain, offsetof(struct volume, field), sizeof(((struct volume *)0)->field)               \
+        name, kind, plain, optional, offsetof(struct volume, field), sizeof(((struct volume *)0)->field)     \
     }
+#define TAG(name, kind, plain, field) ROW(name, kind, plain, false, field)
     TAG("instance", TEXT, true, instance), TAG("name", TEXT, true, name),
     TAG("disk", TEXT, true, disk),         TAG("role", TEXT, true, role),
     TAG("state", STATE, true, state),      TAG("cipher", TEXT, true, cipher),
     TAG("bits", NUMBER, false, key_bits),  TAG("sector", NUMBER, false, sector_bytes),
     TAG("key", TEXT, false, key),          TAG("scope", SCOPE, false, scope),
     TAG("kdf", TEXT, false, kdf),          TAG("check", TEXT, false, check),
+    ROW("fs", TEXT, true, true, fs),
 #undef TAG
+#undef ROW
 };
 
 static void format_value(const struct volume *v, const struct tag *t, char value[VALUE_MAX])
@@ -59,6 +63,8 @@ void tags_format(const struct volume *v, char text[TAGS_TEXT_MAX])
         if (!tags[i].plain && !volume_encrypted(v))
             continue;
         format_value(v, &tags[i], value);
+        if (tags[i].optional && !value[0])
+            continue;
         used +=
             (size_t)snprintf(text + used, TAGS_TEXT_MAX - used, "," TAG_PREFIX "%s=%s", tags[i].name, value);
     }
@@ -119,7 +125,7 @@ static int parse_tag(struct volume *v, const char *tag, uint32_t *seen, struct e
 static int all_there(const struct volume *v, uint32_t seen, struct error *e)
 {
     for (size_t i = 0; i < ARRAY_SIZE(tags); i++)
-        if ((tags[i].plain || volume_encrypted(v)) && !(seen & 1U << i))
+        if (!tags[i].optional && (tags[i].plain || volume_encrypted(v)) && !(seen & 1U << i))
             return error_set(e, -EINVAL, "tag " TAG_PREFIX "%s: is missing; see mayfly-tags(7)",
                              tags[i].name);
     return 0;

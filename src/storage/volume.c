@@ -11,6 +11,8 @@
 #define TAG_OTHERS "_+.-/=!:#&" /* what LVM allows in a tag besides letters and digits */
 #define VG_OTHERS  "_+.-"
 
+static const char *const state_names[] = {"building", "ready", "rebuilding", "doomed"};
+
 /* A field that may have come through a socket: does it end, and is it not empty? */
 static bool is_text(const char *field, size_t size)
 {
@@ -30,6 +32,15 @@ static bool role_valid(const char *role)
         return true;
     size_t digits = str_starts(role, "eph") ? strspn(role + 3, "0123456789") : 0;
     return digits && !role[3 + digits] && (digits == 1 || (digits == 2 && role[3] != '0'));
+}
+
+static bool fs_valid(const char fs[FS_MAX])
+{
+    static const char *const known[] = {"", "ext4", "xfs", "vfat", "swap"};
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (strncmp(fs, known[i], FS_MAX) == 0)
+            return true;
+    return false;
 }
 
 /* MANAGER:ID */
@@ -77,10 +88,12 @@ static const char *wrong_identity(const struct volume *v)
         return "name (it does not follow from instance and role)";
     if (!IS_TEXT(v->name) || !volume_instance_name_valid(v->name))
         return "name of the instance";
-    if (v->state != VOLUME_BUILDING && v->state != VOLUME_READY && v->state != VOLUME_DOOMED)
+    if ((unsigned)v->state >= ARRAY_SIZE(state_names))
         return "state";
     if (volume_is_snapshot(v) && v->state == VOLUME_READY)
         return "state (a snapshot is never ready)";
+    if (!fs_valid(v->fs))
+        return "file system";
     return v->size_bytes ? NULL : "size";
 }
 
@@ -126,8 +139,6 @@ void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX])
     else
         snprintf(field, DEVICE_PATH_MAX, "/dev/%.63s/%.63s", v->vg, v->lv);
 }
-
-static const char *const state_names[] = {"building", "ready", "doomed"};
 
 const char *volume_state_name(enum volume_state state)
 {

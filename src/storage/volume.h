@@ -23,11 +23,12 @@
 #define CIPHER_MAX        48  /* "aes-xts-plain64", or "none" for a plain volume */
 #define KDF_MAX           24  /* "hkdf-sha512" */
 #define CHECK_HEX         33  /* 16 bytes in hex and a NUL */
+#define FS_MAX            8   /* ext4, xfs, vfat, swap */
 #define ROLE_MAX          8   /* root, eph0..eph99, swap, snap */
 #define INSTANCE_NAME_MAX 64
 
 /* In the order of a disk's life. */
-enum volume_state { VOLUME_BUILDING, VOLUME_READY, VOLUME_DOOMED };
+enum volume_state { VOLUME_BUILDING, VOLUME_READY, VOLUME_REBUILDING, VOLUME_DOOMED };
 
 /* Who shares a secret: the disks of one instance, those of a batch; or it is that of an image file that a
  * snapshot was written to, which no volume names. */
@@ -43,6 +44,7 @@ struct volume {
     char disk[UUID_TEXT];         /* mayfly.disk: this disk alone; salt of its key */
     char role[ROLE_MAX];          /* mayfly.role */
     enum volume_state state;      /* mayfly.state */
+    char fs[FS_MAX];              /* mayfly.fs: what was made on it; empty: nothing, or an image */
 
     /* A plain volume has cipher "none" and nothing in the rest. */
     char cipher[CIPHER_MAX]; /* mayfly.cipher: as dm-crypt and cryptsetup write it */
@@ -66,6 +68,12 @@ static inline bool volume_encrypted(const struct volume *v)
 static inline bool volume_is_snapshot(const struct volume *v)
 {
     return streq(v->role, ROLE_SNAPSHOT);
+}
+
+/* Is what it holds still worth nothing, since it is being written? */
+static inline bool volume_unfinished(const struct volume *v)
+{
+    return v->state == VOLUME_BUILDING || v->state == VOLUME_REBUILDING;
 }
 
 /* Every field in its place and of its form, the LV's name that of its instance and role. The only judge of a

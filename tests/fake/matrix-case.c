@@ -134,7 +134,7 @@ void case_check_recovered(struct matrix *m)
             case_broken(m, "recover did something else than its dry run had told");
             return;
         }
-        lost = lost_disks(&m->world->host);
+        lost = only_told(&m->world->host);
         if (r < 0 && (r != -ENEEDSRECOVER || outcome.remains != lost)) {
             case_broken(m, e.text);
             return;

@@ -96,11 +96,26 @@ static bool is_ephemeral(const struct volume *v)
     return str_starts(v->key, "ephemeral:");
 }
 
-size_t lost_disks(const struct host *h)
+/* Is it being rebuilt? Then its lead says so, and what its other disks say is worth nothing. */
+static bool rebuilding(const struct host *h, const char *uuid)
+{
+    const struct volume *lead = NULL;
+    for (size_t i = 0; i < h->n_volumes; i++) {
+        const struct volume *v = &h->volumes[i].v;
+        if (streq(v->instance, uuid) && (!lead || streq(v->role, "root")))
+            lead = v;
+    }
+    return lead && lead->state == VOLUME_REBUILDING;
+}
+
+size_t only_told(const struct host *h)
 {
     size_t n = 0;
     for (size_t i = 0; i < h->n_volumes; i++)
-        n += is_ephemeral(&h->volumes[i].v) && !map_of(h, h->volumes[i].v.lv);
+        n += is_ephemeral(&h->volumes[i].v) && !map_of(h, h->volumes[i].v.lv) &&
+             !rebuilding(h, h->volumes[i].v.instance);
+    for (size_t i = 0; i < h->n_domains; i++)
+        n += rebuilding(h, h->domains[i].d.uuid);
     return n;
 }
 
@@ -108,10 +123,13 @@ static bool volume_in_order(const struct host *h, const struct world_volume *w, 
 {
     const struct volume *v = &w->v;
     const char *id = strchr(v->key, ':');
-    if (v->state != VOLUME_READY)
+    bool unready = rebuilding(h, v->instance);
+    if (v->state != VOLUME_READY && !(unready && v->state == VOLUME_REBUILDING))
         return WRONG("volume %s is still %s", v->lv, volume_state_name(v->state));
     if (!domain_of(h, v->instance))
         return WRONG("volume %s is ready, but there is no domain", v->lv);
+    if (unready && (map_of(h, v->lv) || domain_of(h, v->instance)->d.active))
+        return WRONG("volume %s is used, while its instance is rebuilding", v->lv);
     if (v->key[0] && !is_ephemeral(v) && !key_of(h, id + 1))
         return WRONG("volume %s is ready, but its key is gone", v->lv);
     return true;

@@ -118,6 +118,26 @@ static int delete_as_them(struct fake *f, struct error *e)
     return r == -EACCES && !all_ready(&f->world->host) ? r : wanted(f, -EACCES, r);
 }
 
+static int rebuild(struct fake *f, struct error *e)
+{
+    static const struct rebuild_request q = {.image_path = "/image"};
+    return instance_rebuild(&f->context, "t", &q, NULL, e);
+}
+
+static int rebuild_first(struct fake *f, struct error *e)
+{
+    static const struct rebuild_request q = {.image_path = NULL};
+    return instance_rebuild(&f->context, "t-1", &q, NULL, e);
+}
+
+static int rebuild_as_them(struct fake *f, struct error *e)
+{
+    fake_ask_as(f, PROJECT_THEIRS);
+    int r = rebuild(f, e);
+    const struct host *h = &f->world->host;
+    return r == -EACCES && !h->domains[h->n_domains - 1].d.active ? r : wanted(f, -EACCES, r);
+}
+
 /* `remains` things, and nothing else is told of. */
 static int recover(struct fake *f, int wanted_r, size_t remains, struct error *e)
 {
@@ -196,6 +216,9 @@ const struct scenario network_scenarios[] = {
      delete_while_away,
      {0, 0, 2, 0, 0, 1},
      UNFINISHED},
+    {"barbican: rebuild", in_barbican, have_small, rebuild, {1, 1, 2, 2, 0, 1}, FORWARD},
+    {"barbican: rebuild of a batch", in_barbican, have_shared, rebuild_first, {3, 3, 3, 3, 0, 2}, FORWARD},
+    {"barbican: rebuild by others", in_barbican, have_small, rebuild_as_them, {1, 1, 2, 2, 0, 1}, FORWARD},
     {"barbican: recover", in_barbican, have_wrecks, recover_as_us, {1, 1, 2, 2, 0, 1}, FORWARD},
     {"barbican: recover, unreachable",
      in_barbican,

@@ -64,6 +64,12 @@ static const struct launch_request rootless = {
     .name = "t", .count = 1, .ephemeral = {{GIB, "xfs"}, {GIB, "vfat"}}, .n_ephemeral = 2};
 static const struct launch_request pair = {
     .name = "t", .count = 2, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
+static const struct launch_request pair_with_image = {.name = "t",
+                                                      .count = 2,
+                                                      .shared_key = true,
+                                                      .image_path = "/image",
+                                                      .root_bytes = GIB,
+                                                      .swap_bytes = GIB};
 static const struct launch_request bare = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
 
 static void snapshot_to(struct fake *f, const char *name, const char *path)
@@ -121,6 +127,11 @@ void have_stopped(struct fake *f)
 static void have_pair(struct fake *f)
 {
     prepare_launch(f, &pair);
+}
+
+static void have_pair_with_image(struct fake *f)
+{
+    prepare_launch(f, &pair_with_image);
 }
 
 static void have_last_of_pair(struct fake *f)
@@ -324,6 +335,90 @@ static void have_half_resized(struct fake *f)
             must(broker_resize(f->context.broker, &h->volumes[i].v, 2 * GIB, &e), &e);
 }
 
+/* What is promised when it went well, beyond amounts: the disks have what was made on them before. */
+static void check_contents(struct world *w, const char *uuid)
+{
+    for (size_t i = 0; i < w->host.n_volumes; i++) {
+        const struct world_volume *v = &w->host.volumes[i];
+        bool root = streq(v->v.role, "root");
+        if (streq(v->v.instance, uuid) &&
+            (v->has_image != root || !streq(v->fs, v->v.fs) || root == !!v->fs[0]))
+            world_violated(w, "%s was rebuilt, but not with what it had", v->v.lv);
+    }
+}
+
+static int rebuild_named(struct fake *f, const char *name, struct error *e)
+{
+    static const struct rebuild_request q = {.image_path = "/image"};
+    int r = instance_rebuild(&f->context, name, &q, NULL, e);
+    for (size_t i = 0; r == 0 && i < f->world->host.n_domains; i++)
+        if (streq(f->world->host.domains[i].d.name, name))
+            check_contents(f->world, f->world->host.domains[i].d.uuid);
+    return r;
+}
+
+static int rebuild(struct fake *f, struct error *e)
+{
+    return rebuild_named(f, "t", e);
+}
+
+static int rebuild_first(struct fake *f, struct error *e)
+{
+    return rebuild_named(f, "t-1", e);
+}
+
+/* How many disks of the instance are in that state? */
+static size_t disks_in(const struct host *h, const char *uuid, enum volume_state state)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n_volumes; i++)
+        n += streq(h->volumes[i].v.instance, uuid) && h->volumes[i].v.state == state;
+    return n;
+}
+
+static int recover(struct fake *f, struct error *e)
+{
+    _cleanup_free_ struct recovered *done = NULL;
+    size_t n = 0;
+    return instance_recover(&f->context, false, &done, &n, e);
+}
+
+/* Where the process of a rebuild was killed: so many of three disks were rebuilding. */
+static void have_cut_rebuild(struct fake *f, size_t rebuilding)
+{
+    static struct host before;
+    char uuid[UUID_TEXT];
+    have_running(f);
+    fake_again(f); /* or the launch would still hold its lock */
+    before = f->world->host;
+    memcpy(uuid, f->world->host.domains[f->world->host.n_domains - 1].d.uuid, sizeof uuid);
+    for (unsigned at = 1; disks_in(&f->world->host, uuid, VOLUME_REBUILDING) != rebuilding; at++) {
+        struct error e = ERROR_NONE;
+        f->world->host = before;
+        f->world->calls = 0;
+        f->world->inject[0].at = at;
+        f->world->inject[0].kind = INJECT_CRASH_AFTER;
+        if (rebuild(f, &e) == 0)
+            abort();
+        world_revive(f->world);
+        fake_again(f);
+    }
+}
+
+static void have_rebuild_cut_early(struct fake *f)
+{
+    have_cut_rebuild(f, 1); /* and the others have their old key */
+}
+
+/* Recover has destroyed its old key, and can but tell of the rest. */
+static void have_rebuild_cut_late(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    have_cut_rebuild(f, 3);
+    must(recover(f, &e) == -ENEEDSRECOVER ? 0 : -EIO, &e);
+    fake_again(f);
+}
+
 static int open_disks(struct fake *f, struct error *e)
 {
     bool changed = false;
@@ -362,13 +457,6 @@ static int virsh_destroy(struct fake *f, struct error *e)
 {
     int r = virt_destroy(f->context.virt, f->world->host.domains[f->world->host.n_domains - 1].d.uuid, e);
     return r < 0 ? r : hook(f, false, e);
-}
-
-static int recover(struct fake *f, struct error *e)
-{
-    _cleanup_free_ struct recovered *done = NULL;
-    size_t n = 0;
-    return instance_recover(&f->context, false, &done, &n, e);
 }
 
 const struct scenario scenarios[] = {
@@ -424,6 +512,22 @@ const struct scenario scenarios[] = {
     {"resize opened", NULL, have_opened, resize_root, {1, 0, 3, 3, 3, 1}, FORWARD},
     {"resize running, half done", NULL, have_half_resized, resize_root, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"resize plain", plain_disks, have_running, resize_root, {1, 1, 3, 0, 0, 0}, FORWARD},
+    {"rebuild", NULL, have_running, rebuild, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"rebuild stopped", NULL, have_stopped, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"rebuild opened", NULL, have_opened, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"rebuild after a reboot", NULL, have_left_dead, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"rebuild of a pair", NULL, have_pair_with_image, rebuild_first, {2, 2, 4, 4, 0, 2}, FORWARD},
+    {"rebuild cut early", NULL, have_rebuild_cut_early, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"rebuild cut late", NULL, have_rebuild_cut_late, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"delete of what is rebuilding", NULL, have_rebuild_cut_early, delete, NOTHING, FORWARD},
+    {"rebuild plain", plain_disks, have_running, rebuild, {1, 1, 3, 0, 0, 0}, FORWARD},
+    {"rebuild with ephemeral key", ephemeral_keys, have_running, rebuild, {1, 1, 3, 3, 0, 0}, FORWARD},
+    {"rebuild with ephemeral key after a reboot",
+     ephemeral_keys,
+     have_left_dead,
+     rebuild,
+     {1, 0, 3, 3, 0, 0},
+     FORWARD},
     {"open", NULL, have_stopped, open_disks, {1, 0, 3, 3, 3, 1}, UNDONE},
     {"open what was left open", NULL, have_left_open, open_disks, {1, 0, 3, 3, 3, 1}, FORWARD},
     {"close", NULL, have_opened, close_disks, {1, 0, 3, 0, 0, 1}, FORWARD},

@@ -211,6 +211,10 @@ static int run_mutations(struct matrix *m)
         {.call = "resize", .scenario = "resize running"}, /* what comes above would be too large */
         {.call = "open", .scenario = "resize running"},
         {.call = "block resize", .scenario = "resize running"},
+        {.call = "remake", .scenario = "rebuild"},
+        {.call = "close", .scenario = "rebuild"},
+        {.call = "key destroy", .scenario = "rebuild"},
+        {.call = "mark ready", .scenario = "rebuild"},
         {.call = "key list", .recover_does = true, .scenario = "barbican: launch"}, /* after a lost answer */
         {.call = "key may destroy", .scenario = "barbican: delete by others"},
         {.call = "attach disk", .scenario = "attach"},        /* ready before its domain has it */

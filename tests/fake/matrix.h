@@ -63,8 +63,9 @@ bool bystanders_untouched(const struct host *before, const struct host *now, cha
 bool invariants_hold(const struct host *h, char why[200]);
 bool amount_is(const struct host *others, const struct host *h, const struct amount *wanted, char why[200]);
 
-/* Of disks that are ready, but whose ephemeral key is gone: recover tells of each. */
-size_t lost_disks(const struct host *h);
+/* What recover can but tell of: disks that are ready, but whose ephemeral key is gone; instances whose
+ * rebuild was cut off. */
+size_t only_told(const struct host *h);
 
 /* As if the code never made calls of this name. */
 struct mutation {

@@ -198,7 +198,7 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
         world_violated(w, "%s was to be opened while doomed, or without its key", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not opened", v->lv);
     }
-    if (!key && (found->v.state != VOLUME_BUILDING || found->maker != ((struct fake_broker *)b)->connection))
+    if (!key && (!volume_unfinished(&found->v) || found->maker != ((struct fake_broker *)b)->connection))
         return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", v->lv);
     if (key)
         r = volume_verify_key(&found->v, key, e);
@@ -228,6 +228,39 @@ static int fake_open(struct broker *b, const struct volume *v, const struct secr
     }
     *ret_fd = fd;
     return 0;
+}
+
+static int remake(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_lock(b, v, e);
+    if (r == 0)
+        r = volume_check(v, e);
+    if (r < 0)
+        return r;
+    if (!found)
+        return error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if ((found->v.state != VOLUME_READY && found->v.state != VOLUME_REBUILDING) ||
+        v->state != VOLUME_REBUILDING || streq(v->disk, found->v.disk) ||
+        volume_encrypted(v) != volume_encrypted(&found->v) || world_in_use(&w->host, &found->v)) {
+        world_violated(w, "%s was to be made anew, but may not", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: not made anew", v->lv);
+    }
+    if (world_map(w, v->lv))
+        return error_set(e, -EBUSY, "volume %s: in use", v->lv);
+    uint64_t size_bytes = found->v.size_bytes;
+    *found = (struct world_volume){.v = *v, .maker = ((struct fake_broker *)b)->connection};
+    found->v.size_bytes = size_bytes;
+    return 0;
+}
+
+static int fake_remake(struct broker *b, const struct volume *v, struct error *e)
+{
+    int r = world_enter(world_of(b), "remake", e);
+    if (r == 0)
+        r = remake(b, v, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
 static int resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
@@ -304,7 +337,7 @@ static int format(struct broker *b, const struct volume *v, const char *fs, cons
     int r = check_lock(b, v, e);
     if (r < 0)
         return r;
-    if (!found || found->v.state != VOLUME_BUILDING || found->maker != connection ||
+    if (!found || !volume_unfinished(&found->v) || found->maker != connection ||
         found->opener != connection || (volume_encrypted(v) && !world_map(w, v->lv))) {
         world_violated(w, "%s was to be formatted", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not formatted", v->lv);
@@ -428,6 +461,7 @@ static const struct broker_ops fake_broker_ops = {
     .create = fake_create,
     .snapshot = fake_snapshot,
     .open = fake_open,
+    .remake = fake_remake,
     .resize = fake_resize,
     .close = fake_close,
     .format = fake_format,

@@ -66,7 +66,7 @@ static int write_image(struct world *w, int fd, struct error *e)
         struct world_volume *v = &w->host.volumes[i];
         if (v->inode != st.st_ino)
             continue;
-        if (v->v.state != VOLUME_BUILDING)
+        if (!volume_unfinished(&v->v))
             world_violated(w, "an image was to be written to %s, which is not building", v->v.lv);
         v->has_image = true;
         return 0;

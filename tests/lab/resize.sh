@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# reboot, resize: what the guest wrote stays, and it sees its disk grow; shrinking is refused.
+# reboot, resize, rebuild: what the guest wrote stays, and it sees its disk grow; then other disks take the place of its own,
+# also where their key is lost.
 # lab: -d 2G -m 2G -t 900
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
@@ -24,7 +25,7 @@ check "reboot" mayfly reboot vm
 guest_up vm >/dev/null
 check "  what it wrote is there" kept
 mv /var/lib/mayfly/keys /var/lib/mayfly/away
-check_fails 7 "a hard reboot without the key" mayfly reboot vm --hard
+check_fails 6 "a hard reboot without the key" mayfly reboot vm --hard
 check_equal "  leaves it running" running "$(state_of vm)"
 mv /var/lib/mayfly/away /var/lib/mayfly/keys
 check "hard reboot" mayfly reboot vm --hard
@@ -45,5 +46,32 @@ check_equal "  while it is open" $((80 << 20)) "$(blockdev --getsize64 "$device"
 check "  with all that is on it" cmp <(dd if="$device" bs=1 skip="$end" count=6 status=none) <(printf BEHIND)
 check_fails 1 "  and no key in the ring" grep -q mayfly: /proc/keys
 mayfly close vm >/dev/null
-mayfly delete vm >/dev/null
+
+old=$(our_keys) disk=$(disk_field vm root uuid)
+check "dry run of rebuild" grep -q 'destroy the key' <(mayfly rebuild vm --image "$image" --dry-run)
+refused 4 'nowhere' "an image that is not there costs nothing" mayfly rebuild vm --image /nowhere
+check "rebuild" mayfly rebuild vm --image "$image"
+check_equal "  it stays shut off" "shut off" "$(state_of vm)"
+check_fails 1 "  its old key is gone" grep -qF "$old" <(our_keys)
+check_equal "  it has one key" 1 "$(our_keys | wc -l)"
+check_fails 1 "  and other disks" test "$disk" = "$(disk_field vm root uuid)"
+check_equal "  of the same size" $((80 << 20)) "$(disk_field vm eph0 size_bytes)"
+check "start" mayfly start vm
+check "  the guest finds what launch makes" grep -q 'vda:root:ext4,vdb:ephemeral0:ext4' <(guest_up vm)
+check_equal "  and nothing of what it wrote" 2 "$(guest vm read 'done' | grep -c 'read vd. none')"
+check "delete" mayfly delete vm
+nothing_left
+
+lab_config key_manager.backend=ephemeral
+mayfly launch e --root 16M --ephemeral 16M --memory 64M >/dev/null
+refused 1 'ephemeral' "a disk whose key is in the kernel alone does not grow" mayfly resize e --disk root 32M
+mayfly stop e --timeout 0 --force >/dev/null
+mayfly close e --yes >/dev/null
+check_fails 7 "as after a reboot of the host, its key is gone" mayfly start e
+lab_config
+check "rebuild gives it one that is kept" mayfly rebuild e
+check_equal "  in the key manager of now" 1 "$(our_keys | wc -l)"
+check "start" mayfly start e
+check "recover finds all in order" grep -q 'All is in order' <(mayfly recover)
+mayfly delete e >/dev/null
 nothing_left

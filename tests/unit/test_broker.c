@@ -651,6 +651,48 @@ static void a_ready_volume_grows_and_never_shrinks(void **state)
     end(p);
 }
 
+static int remake(struct peer p, const struct volume *v)
+{
+    struct op_create q = {.volume = *v};
+    return ASK(p, OP_REMAKE, q);
+}
+
+static void a_disk_is_made_anew_when_nobody_uses_it(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1), *other = key_of(9);
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
+    v.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    struct peer p = start(locks_path);
+    struct volume new = v, bare = plain(I, "root"), early = w;
+    new.state = bare.state = early.state = VOLUME_REBUILDING;
+    memcpy(new.disk, "11", 2);
+    memcpy(bare.disk, "11", 2);
+    memcpy(early.disk, "11", 2);
+    assert_int_equal(volume_check_value(&new, other, new.check, NULL), 0);
+
+    REFUSED(p, -EPERM, remake(p, &new)); /* not locked */
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EUNSAFE, remake(p, &bare));
+    REFUSED(p, -EUNSAFE, remake(p, &early)); /* building */
+    new.state = VOLUME_READY;
+    REFUSED(p, -EINVAL, remake(p, &new));
+    new.state = VOLUME_REBUILDING;
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    REFUSED(p, -EBUSY, remake(p, &new));
+    assert_int_equal(act(p, OP_CLOSE, &v), 0);
+    REFUSED(p, -EUNSAFE, format(p, &v, "ext4", "")); /* ready */
+    assert_int_equal(remake(p, &new), 0);
+    REFUSED(p, -EKEYREJECTED, open_with(p, &v, key, NULL, NULL));
+    assert_int_equal(open_with(p, &new, other, NULL, NULL), 0);
+    assert_int_equal(format(p, &new, "ext4", ""), 0);
+    assert_int_equal(mark(p, &new, VOLUME_READY), 0);
+    REFUSED(p, -EUNSAFE, format(p, &new, "ext4", ""));
+    end(p);
+}
+
 static void what_is_in_use_is_not_removed(void **state)
 {
     (void)state;
@@ -833,6 +875,7 @@ int main(void)
         TEST(states_go_one_way),
         TEST(a_snapshot_needs_the_key_of_its_disk),
         TEST(a_ready_volume_grows_and_never_shrinks),
+        TEST(a_disk_is_made_anew_when_nobody_uses_it),
         TEST(what_is_in_use_is_not_removed),
         TEST(garbage_changes_nothing),
         TEST(the_client_goes_the_whole_way),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes an instance that is there: reboot, resize. */
+/* What changes an instance that is there: reboot, resize, rebuild. */
 #include "instances.h"
 
 #define assert_refused(errnum, words, call)                                                                  \
@@ -132,13 +132,108 @@ static void test_an_ephemeral_key_is_not_lent(void **state)
     assert_int_equal(b->w->host.volumes[0].v.size_bytes, GIB);
 }
 
+static int rebuild(struct bench *b, const char *image_path, struct error *e)
+{
+    const struct rebuild_request q = {.image_path = image_path};
+    return instance_rebuild(&b->f.context, "a", &q, NULL, e);
+}
+
+static void test_rebuild_makes_other_disks(void **state)
+{
+    struct bench *b = *state;
+    const struct host *h = &b->w->host;
+    struct error e = ERROR_NONE;
+    char key[KEY_ID_MAX];
+
+    bench_make(b, "a", false);
+    struct volume before = h->volumes[0].v;
+    memcpy(key, h->keys[0].info.id, sizeof key);
+    assert_ok(rebuild(b, "/image", &e), e);
+    assert_true(active(b));
+    assert_int_equal(h->n_volumes, 2);
+    assert_int_equal(h->n_keys, 1);
+    assert_null(world_key(b->w, key));
+    const struct volume *after = &h->volumes[0].v;
+    assert_string_equal(after->lv, before.lv);
+    assert_string_not_equal(after->disk, before.disk);
+    assert_string_not_equal(after->check, before.check);
+    assert_int_equal(after->size_bytes, before.size_bytes);
+    assert_true(h->volumes[0].has_image);
+    assert_string_equal(h->volumes[1].fs, "swap");
+}
+
+static void test_rebuild_by_another_key_manager(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+
+    strcpy(b->f.config.key_backend, "ephemeral");
+    bench_make(b, "a", false);
+    world_reboot(&b->w->host);
+    assert_error(instance_start(&b->f.context, "a", &(bool){false}, &e), -ENOKEY, e);
+    strcpy(b->f.config.key_backend, "local");
+    e = ERROR_NONE;
+    assert_ok(rebuild(b, NULL, &e), e);
+    assert_false(active(b));
+    assert_ok(instance_start(&b->f.context, "a", &(bool){false}, &e), e);
+    assert_true(str_starts(b->w->host.volumes[0].v.key, "local:"));
+}
+
+static void test_rebuild_refuses_before_it_ends_anything(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+
+    bench_make(b, "a", false);
+    struct volume before = b->w->host.volumes[0].v;
+    assert_refused(-ENOENT, "/nowhere", rebuild(b, "/nowhere", &e));
+    b->w->image_bytes = 2 * GIB;
+    assert_refused(-EINVAL, "do not fit", rebuild(b, "/image", &e));
+    b->w->host.volumes[1].v.state = VOLUME_DOOMED;
+    assert_refused(-ENEEDSRECOVER, "recover first", rebuild(b, NULL, &e));
+    b->w->host.volumes[1].v.state = VOLUME_READY;
+    b->w->keys_unreachable = true;
+    assert_refused(-EHOSTUNREACH, "", rebuild(b, NULL, &e));
+    assert_true(active(b));
+    assert_memory_equal(&before, &b->w->host.volumes[0].v, sizeof before);
+    assert_int_equal(b->w->host.n_maps, 2);
+}
+
+static void test_what_is_rebuilding_is_not_used(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    _cleanup_free_ struct recovered *done = NULL;
+    size_t n = 0;
+    bool changed = false;
+
+    bench_make(b, "a", true);
+    b->w->host.volumes[0].v.state = VOLUME_REBUILDING;
+    assert_refused(-ENEEDSRECOVER, "mayfly rebuild again", instance_start(&b->f.context, "a", &changed, &e));
+    assert_refused(-ENEEDSRECOVER, "mayfly rebuild again", instance_open(&b->f.context, "a", &changed, &e));
+    assert_error(instance_recover(&b->f.context, false, &done, &n, &e), -ENEEDSRECOVER, e);
+    assert_int_equal(n, 1);
+    assert_non_null(strstr(done[0].text, "mayfly rebuild again"));
+    e = ERROR_NONE;
+    assert_ok(instance_delete(&b->f.context, "a", &changed, &e), e);
+    assert_int_equal(b->w->host.n_volumes, 0);
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bench_test(test_reboot_of_what_runs),          bench_test(test_hard_reboot_wants_its_key_first),
-        bench_test(test_hard_reboot_opens_anew),       bench_test(test_resize_is_idempotent),
-        bench_test(test_resize_tells_its_steps),       bench_test(test_resize_refuses),
+        bench_test(test_reboot_of_what_runs),
+        bench_test(test_hard_reboot_wants_its_key_first),
+        bench_test(test_hard_reboot_opens_anew),
+        bench_test(test_resize_is_idempotent),
+        bench_test(test_resize_tells_its_steps),
+        bench_test(test_resize_refuses),
         bench_test(test_an_ephemeral_key_is_not_lent),
+        bench_test(test_rebuild_makes_other_disks),
+        bench_test(test_rebuild_by_another_key_manager),
+        bench_test(test_rebuild_refuses_before_it_ends_anything),
+        bench_test(test_what_is_rebuilding_is_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,8 @@ static void the_longest_fits(void **state)
     memset(v.key + 6, 'k', sizeof v.key - 7);
     memset(v.cipher, 'c', sizeof v.cipher - 1);
     memset(v.kdf, 'f', sizeof v.kdf - 1);
-    v.state = VOLUME_BUILDING;
+    strcpy(v.fs, "ext4");
+    v.state = VOLUME_REBUILDING;
     again = v;
     tags_format(&v, text);
     assert_ok(tags_parse(text, &again, &e), e);

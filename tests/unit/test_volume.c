@@ -39,6 +39,8 @@ static void one_wrong_field_is_enough(void **state)
     SPOIL(memset(v.role, '1', sizeof v.role));
     SPOIL(memset(v.disk, '1', sizeof v.disk));
     SPOIL(v.size_bytes = 0);
+    SPOIL(strcpy(v.fs, "btrfs"));
+    SPOIL(memset(v.fs, 'x', sizeof v.fs));
     SPOIL(v.instance[0] = '2');
     SPOIL(v.disk[0] = 'G');
     SPOIL(v.name[0] = ' ');
@@ -46,7 +48,7 @@ static void one_wrong_field_is_enough(void **state)
     SPOIL(v.name[0] = '\0');
     SPOIL(strcpy(v.role, "root"));
     SPOIL(strcpy(v.lv, "11111111-1111-4111-8111-111111111111_disk"));
-    SPOIL(v.state = (enum volume_state)3);
+    SPOIL(v.state = (enum volume_state)4);
     SPOIL(v.state = (enum volume_state) - 1);
     SPOIL(v.scope = (enum key_scope)2);
     SPOIL(strcpy(v.cipher, "aes-ecb"));

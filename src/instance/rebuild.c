@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly rebuild: an instance gets new disks, of the same roles, sizes and file systems, with a new key.
+ *
+ *     look | new key | end domain, close | REMAKE, lead first | open, fill, close | others ready, LEAD READY
+ * | old key gone | start
+ *
+ * The volumes stay and their tags change: to another disk's uuid, the new key, and state rebuilding. So there
+ * need not be room for a second set, and nothing has to be renamed. The price is that from the first of these
+ * changes on the old disks are gone, whatever becomes of the rest. But never is there a mixture: the lead is
+ * the first to say rebuilding and the last to say ready, and as long as it does not, the instance is neither
+ * started nor opened; recover closes it and tells, and another rebuild, which begins anew, or a delete, ends
+ * it.
+ */
+#include "instance/disks.h"
+#include "instance/keys.h"
+#include "instance/launch.h"
+#include "keys/derive.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct rebuild {
+    struct launch launch; /* as which it makes what it makes */
+    struct launch_request request;
+    const struct instance *instance; /* before */
+    struct disks disks;
+    bool running;
+};
+
+/* ---------------------------------------------------------------------------------------------- checks */
+
+static int check_volumes(const struct model *m, const struct instance *i, struct error *e)
+{
+    if (model_damaged(m, i->uuid))
+        return model_check_ready(m, i, e);
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (i->volumes[n]->state != VOLUME_READY && i->volumes[n]->state != VOLUME_REBUILDING)
+            return error_set(
+                e, -ENEEDSRECOVER,
+                "instance %s: cannot be rebuilt: its volume %s/%s is %s; run mayfly recover first", i->name,
+                i->volumes[n]->vg, i->volumes[n]->lv, volume_state_name(i->volumes[n]->state));
+    return 0;
+}
+
+static int check_domain(struct rebuild *r, struct error *e)
+{
+    const struct domain *domain = model_domain_of(r->launch.model, r->instance->uuid);
+    if (!domain)
+        return error_set(
+            e, -ENOENT,
+            "instance %s: cannot be rebuilt: libvirt has no domain %s any more; run mayfly delete, "
+            "and launch a new one",
+            r->instance->name, r->instance->uuid);
+    r->running = domain->active;
+    return 0;
+}
+
+static int check_image(struct rebuild *r, struct error *e)
+{
+    const struct volume *root = r->instance->volumes[0];
+    const char *path = r->request.image_path;
+    char image[32], disk[32];
+    if (!path)
+        return 0;
+    if (!streq(root->role, "root"))
+        return error_set(e, -EINVAL, "image %s: instance %s has no root disk to write it to", path,
+                         r->instance->name);
+    int result = image_open(path, r->request.image_format, &r->launch.image, e);
+    if (result < 0 || image_size_bytes(r->launch.image) <= root->size_bytes)
+        return result;
+    return error_set(e, -EINVAL, "image %s: its %s (%" PRIu64 " bytes) do not fit the root disk of %s, of %s",
+                     path, str_from_bytes(image_size_bytes(r->launch.image), image, sizeof image),
+                     image_size_bytes(r->launch.image), r->instance->name,
+                     str_from_bytes(root->size_bytes, disk, sizeof disk));
+}
+
+/* The keys that go, and the manager of the one that comes. */
+static int check_keys(struct rebuild *r, struct error *e)
+{
+    const struct context *c = r->launch.context;
+    const struct instance *i = r->instance;
+    int result = keys_may_destroy(c, r->launch.model->inventory, i->volumes, i->n_volumes, e);
+    if (result < 0)
+        error_prefix(e, "instance %s: cannot be rebuilt: ", i->name);
+    for (size_t n = 0; result == 0 && !r->launch.km && n < i->n_volumes; n++)
+        if (volume_encrypted(i->volumes[n]))
+            result = context_keymgr(c, c->config->key_backend, &r->launch.km, e);
+    return result;
+}
+
+static int check(struct rebuild *r, struct error *e)
+{
+    const struct context *c = r->launch.context;
+    int result = check_volumes(r->launch.model, r->instance, e);
+    if (result == 0)
+        result = check_domain(r, e);
+    if (result == 0)
+        result = check_keys(r, e);
+    if (result == 0)
+        result = disks_look(c, r->launch.model, r->instance, false, &r->disks, e);
+    return result < 0 ? result : check_image(r, e);
+}
+
+/* ---------------------------------------------------------------------------------------------- design */
+
+static int allocate(struct launch *l, size_t n_disks, struct error *e)
+{
+    l->instances = calloc(1, sizeof *l->instances);
+    l->disks = calloc(n_disks, sizeof *l->disks);
+    l->keys = calloc(1, sizeof *l->keys);
+    l->chunks = calloc(1, sizeof *l->chunks);
+    l->leads = calloc(1, sizeof(struct volume *));
+    l->others = calloc(n_disks, sizeof(struct volume *));
+    return l->instances && l->disks && l->keys && l->chunks && l->leads && l->others ? 0 : error_memory(e);
+}
+
+/* The same but for its uuid and its key. What the domain's definition says of it stays true. */
+static void design_disk(struct launch *l, const struct volume *old)
+{
+    struct launch_disk *d = &l->disks[l->n_disks++];
+    *d = (struct launch_disk){.launch = l, .v = *old, .fd = -1};
+    d->v.state = VOLUME_REBUILDING;
+    uuid_make(d->v.disk);
+    memcpy(d->fs, old->fs, sizeof d->fs);
+    if (str_starts(old->role, "eph"))
+        snprintf(d->label, sizeof d->label, "ephemeral%.2s", old->role + strlen("eph"));
+    d->takes_image = l->image && streq(old->role, "root");
+    if (!volume_encrypted(old))
+        return;
+    d->key = &l->keys[0];
+    d->key->want.bits = old->key_bits;
+    d->key->n_closed++;
+    d->v.scope = KEY_SCOPE_INSTANCE;
+    snprintf(d->v.kdf, sizeof d->v.kdf, "%s", KDF_HKDF_SHA512);
+}
+
+static int design(struct rebuild *r, struct error *e)
+{
+    struct launch *l = &r->launch;
+    const struct instance *i = r->instance;
+    int result = allocate(l, i->n_volumes, e);
+    if (result < 0)
+        return result;
+    for (size_t n = 0; n < i->n_volumes; n++)
+        design_disk(l, i->volumes[n]);
+    l->leads[l->n_leads++] = &l->disks[0].v;
+    for (size_t n = 1; n < l->n_disks; n++)
+        l->others[l->n_others++] = &l->disks[n].v;
+
+    struct launch_instance *one = &l->instances[l->n_instances++];
+    *one = (struct launch_instance){.launch = l, .disks = l->disks, .n_disks = l->n_disks};
+    memcpy(one->name, i->name, sizeof one->name);
+    memcpy(one->uuid, i->uuid, sizeof one->uuid);
+    l->n_keys = l->km ? 1 : 0;
+    l->keys[0].want.scope = KEY_SCOPE_INSTANCE;
+    memcpy(l->keys[0].want.owner, i->uuid, sizeof i->uuid);
+    memcpy(l->keys[0].want.vg, i->volumes[0]->vg, sizeof l->keys[0].want.vg);
+    l->chunks[l->n_chunks++] = (struct launch_chunk){
+        .launch = l, .instances = one, .n_instances = 1, .keys = l->keys, .n_keys = l->n_keys};
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------------------------- steps */
+
+static int end_domain(const struct context *c, void *rebuild, struct error *e)
+{
+    return virt_destroy(c->virt, ((struct rebuild *)rebuild)->instance->uuid, e);
+}
+
+/* Lead first. */
+static int remake(const struct context *c, void *rebuild, struct error *e)
+{
+    struct launch *l = &((struct rebuild *)rebuild)->launch;
+    int r = 0;
+    for (size_t n = 0; r == 0 && n < l->n_disks; n++) {
+        if (l->disks[n].key)
+            r = launch_set_key_tags(&l->disks[n], e);
+        if (r == 0)
+            r = broker_remake(c->broker, &l->disks[n].v, e);
+    }
+    return r;
+}
+
+/* 0 if nothing was remade. Else the new key stays, which the lead names by now. */
+static int remake_undo(const struct context *c, void *rebuild, struct error *e)
+{
+    const struct rebuild *r = rebuild;
+    _cleanup_inventory_ struct inventory *now = NULL;
+    int result = broker_list(c->broker, &now, e);
+    if (result < 0)
+        return result;
+    for (size_t n = 0; n < now->n_volumes; n++)
+        if (streq(now->volumes[n].disk, r->instance->volumes[0]->disk))
+            return 0;
+    return error_set(e, -ENEEDSRECOVER,
+                     "what its disks held is gone: run mayfly rebuild %s again, or mayfly delete",
+                     r->instance->name);
+}
+
+static int destroy_old_keys(const struct context *c, void *rebuild, struct error *e)
+{
+    const struct rebuild *r = rebuild;
+    int result =
+        keys_destroy_unused(c, r->launch.model->inventory, r->instance->volumes, r->instance->n_volumes, e);
+    if (result < 0)
+        error_append(e, "; instance %s is rebuilt, and mayfly recover destroys its old key",
+                     r->instance->name);
+    return result;
+}
+
+static int start(const struct context *c, void *rebuild, struct error *e)
+{
+    bool changed = false;
+    return instance_start(c, ((struct rebuild *)rebuild)->instance->uuid, &changed, e);
+}
+
+static int add_disks(struct steps *s, struct launch *l, struct error *e)
+{
+    int r = 0;
+    for (size_t n = 0; r == 0 && n < l->n_disks; n++)
+        if (l->disks[n].key || l->disks[n].takes_image || l->disks[n].fs[0])
+            r = steps_add(s, launch_open, launch_open_undo, &l->disks[n], e, "open %s", l->disks[n].v.lv);
+    for (size_t n = 0; r == 0 && n < l->n_disks; n++) {
+        struct launch_disk *d = &l->disks[n];
+        if (d->takes_image)
+            r = steps_add(s, launch_fill, NULL, d, e, "write image %s to %s", l->request->image_path,
+                          d->v.lv);
+        else if (d->fs[0])
+            r = steps_add(s, launch_fill, NULL, d, e, "format %s: %s", d->v.lv, d->fs);
+    }
+    if (r == 0 && l->km && l->km->ops->durable)
+        r = steps_add(s, launch_close_maps, NULL, &l->instances[0], e, "close them");
+    return r;
+}
+
+/* Up to the commit. */
+static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
+{
+    struct launch *l = &r->launch;
+    const char *name = r->instance->name;
+    int result = 0;
+    if (l->n_keys)
+        result =
+            steps_add(s, launch_create_keys, launch_create_keys_undo, &l->chunks[0], e,
+                      "create a key of %u bits in %s for %s", l->keys[0].want.bits, l->km->ops->name, name);
+    if (result == 0 && r->running)
+        result = steps_add(s, end_domain, NULL, r, e, "end domain %s", name);
+    if (result == 0 && r->disks.n_open)
+        result = steps_add(s, disks_close, NULL, &r->disks, e, "close the disks of %s", name);
+    if (result == 0)
+        result = steps_add_keystone(s, remake, remake_undo, r, e,
+                                    "make the disks of %s anew: the old are gone", name);
+    if (result == 0)
+        result = add_disks(s, l, e);
+    if (result == 0 && l->n_others)
+        result = steps_add(s, launch_others_ready, NULL, l, e, "mark %zu disks ready", l->n_others);
+    return result < 0 ? result : steps_add(s, launch_leads_ready, NULL, l, e, "mark the first disk ready");
+}
+
+/* What fails here undoes nothing before. */
+static int add_steps_after(struct steps *s, struct rebuild *r, struct error *e)
+{
+    int result = 0;
+    if (r->launch.n_keys)
+        result = steps_add(s, destroy_old_keys, NULL, r, e, "destroy the key that %s had", r->instance->name);
+    if (result == 0 && r->running)
+        result = steps_add(s, start, NULL, r, e, "start domain %s", r->instance->name);
+    return result;
+}
+
+static int run(const struct context *c, struct rebuild *r, bool dry_run, struct steps **ret_plan,
+               struct error *e)
+{
+    _cleanup_steps_ struct steps *before = NULL, *after = NULL;
+    int result = steps_new(&before, e);
+    if (result == 0)
+        result = steps_new(&after, e);
+    if (result == 0)
+        result = add_steps(before, r, e);
+    if (result == 0)
+        result = add_steps_after(dry_run ? before : after, r, e);
+    if (result == 0 && !dry_run)
+        result = steps_run(before, c, e);
+    if (result == 0 && !dry_run)
+        result = steps_run(after, c, e);
+    if (result == 0 && ret_plan)
+        *ret_plan = TAKE_PTR(before);
+    return result;
+}
+
+int instance_rebuild(const struct context *c, const char *name, const struct rebuild_request *q,
+                     struct steps **ret_plan, struct error *e)
+{
+    struct rebuild rebuild = {
+        .request = {.image_path = q->image_path, .image_format = q->image_format},
+    };
+    _cleanup_(launch_freep) struct launch *l = &rebuild.launch;
+    l->context = c;
+    l->request = &rebuild.request;
+
+    int r = context_check_virt(c, e);
+    if (r == 0)
+        r = model_lock(c, name, &l->model, &rebuild.instance, e);
+    if (r == 0)
+        r = check(&rebuild, e);
+    if (r == 0)
+        r = design(&rebuild, e);
+    return r < 0 ? r : run(c, &rebuild, q->dry_run, ret_plan, e);
+}
