@@ -34,6 +34,7 @@ check "  what it wrote is there" kept
 check "  also behind the old end" grep -q BEHIND <(guest vm "dump vdb $end 16" dumped)
 
 mayfly stop vm --timeout 0 --force >/dev/null
+world_changed
 refused 1 'does not run' "one that does not run is not told to reboot" mayfly reboot vm
 check "resize of a stopped one" mayfly resize vm --disk eph0 64M
 mayfly open vm >/dev/null
@@ -49,6 +50,7 @@ mayfly close vm >/dev/null
 
 old=$(our_keys) disk=$(disk_field vm root uuid)
 check "dry run of rebuild" grep -q 'destroy the key' <(mayfly rebuild vm --image "$image" --dry-run)
+world_changed
 refused 4 'nowhere' "an image that is not there costs nothing" mayfly rebuild vm --image /nowhere
 check "rebuild" mayfly rebuild vm --image "$image"
 check_equal "  it stays shut off" "shut off" "$(state_of vm)"
@@ -64,6 +66,7 @@ nothing_left
 
 lab_config key_manager.backend=ephemeral
 mayfly launch e --root 16M --ephemeral 16M --memory 64M >/dev/null
+world_changed
 refused 1 'ephemeral' "a disk whose key is in the kernel alone does not grow" mayfly resize e --disk root 32M
 mayfly stop e --timeout 0 --force >/dev/null
 mayfly close e --yes >/dev/null
