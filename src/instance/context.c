@@ -42,3 +42,31 @@ int context_check_virt(const struct context *c, struct error *e)
     return error_set(e, -ECONNREFUSED, "libvirt %s: cannot be reached; see systemctl status libvirtd",
                      c->config->connection_uri);
 }
+
+struct import {
+    const struct context *context;
+    uint64_t done_bytes, total_bytes;
+};
+
+static void import_update(void *data, uint64_t done_bytes, uint64_t total_bytes)
+{
+    const struct import *i = data;
+    const struct reporter *reporter = i->context->reporter;
+    (void)total_bytes; /* of this image */
+    if (reporter && reporter->progress)
+        reporter->progress(reporter->data, i->done_bytes + done_bytes, i->total_bytes);
+}
+
+static bool import_stopped(void *data)
+{
+    const struct import *i = data;
+    return i->context->stopped && i->context->stopped();
+}
+
+int context_import(const struct context *c, struct image *image, int fd, uint64_t done_bytes,
+                   uint64_t total_bytes, struct error *e)
+{
+    struct import i = {c, done_bytes, total_bytes};
+    struct image_progress progress = {import_update, import_stopped, &i};
+    return c->import(image, fd, &progress, e);
+}

@@ -60,3 +60,8 @@ void report_warning(const struct context *c, const char *format, ...) _printf_(2
 
 /* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
+
+/* Writes the image to the device behind `fd`, tells the reporter how far it is, and heeds c->stopped(). Of
+ * all `total_bytes` that the operation writes `done_bytes` are written already. */
+int context_import(const struct context *c, struct image *image, int fd, uint64_t done_bytes,
+                   uint64_t total_bytes, struct error *e) _must_check_;

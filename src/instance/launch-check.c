@@ -2,6 +2,7 @@
 /* All that can be known to be wrong with a launch before anything is made. It looks and changes nothing; what
  * it misses, because it changes a moment later, fails in a step and is undone.
  */
+#include "instance/group.h"
 #include "instance/launch.h"
 
 #include <inttypes.h>
@@ -9,8 +10,7 @@
 
 #define XFS_MIN_BYTES (UINT64_C(300) << 20) /* of mkfs.xfs since xfsprogs 5.19 */
 
-#define SIZE_MAX_BYTES        (UINT64_C(1) << 60)
-#define METADATA_BYTES_A_DISK 512 /* at the least: its tags and its segment in the group's metadata */
+#define SIZE_MAX_BYTES (UINT64_C(1) << 60)
 
 static int check_names(const struct launch *l, struct error *e)
 {
@@ -130,7 +130,7 @@ static int find_group(struct launch *l, struct error *e)
 static uint64_t room_for(const struct group *g, uint64_t bytes)
 {
     uint64_t limit = UINT64_MAX / (LAUNCH_EPHEMERALS_MAX + 2);
-    uint64_t rounded = launch_round_up(g, bytes);
+    uint64_t rounded = group_round_up(g, bytes);
     return rounded < limit ? rounded : limit;
 }
 
@@ -142,23 +142,8 @@ static int check_room(const struct launch *l, struct error *e)
     for (size_t i = 0; i < q->n_ephemeral; i++)
         each += room_for(g, q->ephemeral[i].size_bytes);
 
-    char wanted[32], free_text[32];
-    if (each > g->free_bytes / q->count) {
-        uint64_t all = each > UINT64_MAX / q->count ? UINT64_MAX : each * q->count;
-        return error_set(e, -ENOSPC,
-                         "volume group %s: cannot create the disks: they take %s, and %s are free; delete "
-                         "instances, or extend the group by vgextend",
-                         g->name, str_from_bytes(all, wanted, sizeof wanted),
-                         str_from_bytes(g->free_bytes, free_text, sizeof free_text));
-    }
-    uint64_t metadata = launch_disks_each(q) * q->count * METADATA_BYTES_A_DISK;
-    if (metadata > g->metadata_free_bytes)
-        return error_set(e, -ENOSPC,
-                         "volume group %s: cannot create the disks: LVM's metadata has room for %s, and they "
-                         "take %s; delete instances, or make a group by vgcreate --metadatasize 64m",
-                         g->name, str_from_bytes(g->metadata_free_bytes, free_text, sizeof free_text),
-                         str_from_bytes(metadata, wanted, sizeof wanted));
-    return 0;
+    uint64_t all = each > UINT64_MAX / q->count ? UINT64_MAX : each * q->count;
+    return group_check_room(g, all, launch_disks_each(q) * q->count, e);
 }
 
 int launch_check_keys(struct launch *l, struct error *e)
@@ -214,7 +199,7 @@ static int check_image(struct launch *l, struct error *e)
     if (r < 0)
         return r;
     char image[32], disk[32];
-    if (image_size_bytes(l->image) > launch_round_up(l->group, q->root_bytes))
+    if (image_size_bytes(l->image) > group_round_up(l->group, q->root_bytes))
         return error_set(e, -EINVAL,
                          "image %s: its %s (%" PRIu64 " bytes) do not fit a root disk of %s; say a larger "
                          "--root",

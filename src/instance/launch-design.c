@@ -4,6 +4,7 @@
  */
 #include "base/fd.h"
 #include "instance/disks.h"
+#include "instance/group.h"
 #include "instance/launch.h"
 #include "keys/derive.h"
 
@@ -15,12 +16,6 @@ void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_N
         snprintf(field, INSTANCE_NAME_MAX, "%.58s-%zu", q->name, n + 1);
     else
         snprintf(field, INSTANCE_NAME_MAX, "%.63s", q->name);
-}
-
-uint64_t launch_round_up(const struct group *group, uint64_t bytes)
-{
-    uint64_t extent = group->extent_bytes ? group->extent_bytes : 1;
-    return (bytes + extent - 1) / extent * extent;
 }
 
 /* A disk that is no multiple of 4096 bytes is encrypted by 512, or its end could not be used. */
@@ -40,7 +35,7 @@ static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key
 {
     struct launch_disk *d = &i->disks[i->n_disks++];
     *d = (struct launch_disk){.launch = i->launch, .key = key, .fd = -1};
-    d->v.size_bytes = launch_round_up(i->launch->group, bytes);
+    d->v.size_bytes = group_round_up(i->launch->group, bytes);
     d->v.state = VOLUME_BUILDING;
     memcpy(d->v.vg, i->launch->group->name, sizeof d->v.vg);
     memcpy(d->v.instance, i->uuid, sizeof d->v.instance);

@@ -163,30 +163,17 @@ int launch_open_undo(const struct context *c, void *object, struct error *e)
 
 /* ------------------------------------------------------------------- filling */
 
-static void image_update(void *context, uint64_t done_bytes, uint64_t total_bytes)
-{
-    const struct launch *l = context;
-    const struct reporter *reporter = l->context->reporter;
-    if (reporter && reporter->progress)
-        reporter->progress(reporter->data, l->written_bytes + done_bytes, total_bytes * l->n_instances);
-}
-
-static bool image_stopped(void *context)
-{
-    const struct launch *l = context;
-    return l->context->stopped && l->context->stopped();
-}
-
 int launch_fill(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
     if (!d->takes_image)
         return broker_format(c->broker, &d->v, d->fs, d->label, e);
 
-    struct image_progress progress = {image_update, image_stopped, d->launch};
-    int r = c->import(d->launch->image, d->fd, &progress, e);
+    struct launch *l = d->launch;
+    uint64_t image_bytes = image_size_bytes(l->image);
+    int r = context_import(c, l->image, d->fd, l->written_bytes, image_bytes * l->n_instances, e);
     d->fd = fd_close(d->fd);
-    d->launch->written_bytes += image_size_bytes(d->launch->image);
+    l->written_bytes += image_bytes;
     return r;
 }
 

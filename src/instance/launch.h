@@ -85,9 +85,6 @@ static inline size_t launch_disks_each(const struct launch_request *q)
 /* name, or name-1, name-2, ... */
 void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_NAME_MAX]);
 
-/* What LVM makes of `bytes`: whole extents. */
-uint64_t launch_round_up(const struct group *group, uint64_t bytes);
-
 /* Fills in model, group, image and km. */
 int launch_check(struct launch *l, struct error *e) _must_check_;
 

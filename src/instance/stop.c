@@ -2,6 +2,7 @@
 /* mayfly stop: the domain first, then its disks. Nothing of it is undone: a guest that has shut down is not
  * started again because a disk was slow to close; recover closes that.
  */
+#include "instance/stop.h"
 #include "base/clock.h"
 #include "instance/disks.h"
 #include "instance/operations.h"
@@ -15,10 +16,10 @@ struct stopping {
 };
 
 /* 0: not active any more. -EBUSY: it is, and the time is over. -ECANCELED: the user waits no longer. */
-static int wait_for_end(const struct context *c, const struct stopping *s, struct error *e)
+static int wait_for_end(const struct context *c, const struct instance *i, unsigned timeout_sec,
+                        struct error *e)
 {
-    const struct instance *i = s->disks.instance;
-    uint64_t end = clock_msec() + (uint64_t)s->timeout_sec * 1000;
+    uint64_t end = clock_msec() + (uint64_t)timeout_sec * 1000;
     for (;;) {
         struct domain domain;
         int r = virt_find_uuid(c->virt, i->uuid, &domain, e);
@@ -34,24 +35,29 @@ static int wait_for_end(const struct context *c, const struct stopping *s, struc
     }
 }
 
-static int stop_domain(const struct context *c, void *stopping, struct error *e)
+int domain_stop(const struct context *c, const struct instance *i, unsigned timeout_sec, bool hard,
+                struct error *e)
 {
-    const struct stopping *s = stopping;
-    const struct instance *i = s->disks.instance;
-    if (s->hard && s->timeout_sec == 0)
+    if (hard && timeout_sec == 0)
         return virt_destroy(c->virt, i->uuid, e);
 
     int r = virt_shutdown(c->virt, i->uuid, e);
     if (r == 0)
-        r = wait_for_end(c, s, e);
+        r = wait_for_end(c, i, timeout_sec, e);
     if (r != -EBUSY)
         return r;
-    if (s->hard)
+    if (hard)
         return virt_destroy(c->virt, i->uuid, e);
     return error_set(e, -EBUSY,
                      "instance %s: its guest still runs %u seconds after it was asked to power off; wait "
                      "longer (--timeout), or pull the plug (--force)",
-                     i->name, s->timeout_sec);
+                     i->name, timeout_sec);
+}
+
+static int stop_domain(const struct context *c, void *stopping, struct error *e)
+{
+    const struct stopping *s = stopping;
+    return domain_stop(c, s->disks.instance, s->timeout_sec, s->hard, e);
 }
 
 static int run(const struct context *c, struct stopping *stopping, bool running, struct error *e)
