@@ -210,10 +210,15 @@ static int make_room(struct inventory *i, json_object *vgs, json_object *lvs, si
 
 static int role_rank(const char *role)
 {
-    return streq(role, "root") ? 0 : streq(role, "swap") ? 2 : streq(role, ROLE_SNAPSHOT) ? 3 : 1;
+    static const char *const last[] = {"swap", ROLE_SNAPSHOT, ROLE_RESCUE};
+    for (int i = 0; i < (int)ARRAY_SIZE(last); i++)
+        if (streq(role, last[i]))
+            return 2 + i;
+    return streq(role, "root") ? 0 : 1;
 }
 
-/* By instance, then the root disk, then eph0, eph1 ... eph10, then swap, then a snapshot. */
+/* By instance, then the root disk, then eph0, eph1 ... eph10, then swap; then what is never to lead: a
+ * snapshot, the rescue disk. */
 static int compare_volumes(const void *a, const void *b)
 {
     const struct volume *v = a, *w = b;

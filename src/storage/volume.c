@@ -25,10 +25,10 @@ static bool is_empty(const struct volume *v)
     return !v->key_bits && !v->sector_bytes && !v->key[0] && !v->kdf[0] && !v->check[0] && !v->scope;
 }
 
-/* root, swap, snap, eph0 to eph99 */
+/* root, swap, snap, rescue, eph0 to eph99 */
 static bool role_valid(const char *role)
 {
-    if (streq(role, "root") || streq(role, "swap") || streq(role, ROLE_SNAPSHOT))
+    if (streq(role, "root") || streq(role, "swap") || streq(role, ROLE_SNAPSHOT) || streq(role, ROLE_RESCUE))
         return true;
     size_t digits = str_starts(role, "eph") ? strspn(role + 3, "0123456789") : 0;
     return digits && !role[3 + digits] && (digits == 1 || (digits == 2 && role[3] != '0'));
@@ -82,7 +82,7 @@ static const char *wrong_identity(const struct volume *v)
     if (!IS_TEXT(v->disk) || !uuid_valid(v->disk))
         return "uuid of the disk";
     if (!IS_TEXT(v->role) || !role_valid(v->role))
-        return "role (it must be root, swap, snap or eph0 to eph99)";
+        return "role (it must be root, swap, snap, rescue or eph0 to eph99)";
     volume_set_lv_name(&expected);
     if (!streq(v->lv, expected.lv))
         return "name (it does not follow from instance and role)";

@@ -24,7 +24,7 @@
 #define KDF_MAX           24  /* "hkdf-sha512" */
 #define CHECK_HEX         33  /* 16 bytes in hex and a NUL */
 #define FS_MAX            8   /* ext4, xfs, vfat, swap */
-#define ROLE_MAX          8   /* root, eph0..eph99, swap, snap */
+#define ROLE_MAX          8   /* root, eph0..eph99, swap, snap, rescue */
 #define INSTANCE_NAME_MAX 64
 
 /* In the order of a disk's life. */
@@ -55,6 +55,14 @@ struct volume {
     char kdf[KDF_MAX];       /* mayfly.kdf */
     char check[CHECK_HEX];   /* mayfly.check: see check.h */
 };
+
+#define ROLE_RESCUE "rescue"
+
+/* Is it the rescue disk, which is there only between mayfly rescue and unrescue? */
+static inline bool volume_is_rescue(const struct volume *v)
+{
+    return streq(v->role, ROLE_RESCUE);
+}
 
 /* Is the disk encrypted? */
 static inline bool volume_encrypted(const struct volume *v)

@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "virt/domain-ram.h"
-#include "virt/domain-xml.h"
+#include "virt/rescue-xml.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -86,6 +86,19 @@ static bool no_such_domain(void)
 
 /* ------------------------------------------------------------------ finding */
 
+/* Does its metadata have an element of this namespace? -ENOENT: it went away meanwhile. */
+static int has_metadata(struct virt *v, virDomainPtr domain, const char *uuid, const char *namespace,
+                        bool *ret, struct error *e)
+{
+    _cleanup_free_ char *element = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, namespace, 0);
+    if (!element && no_such_domain())
+        return -ENOENT;
+    if (!element && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
+        return libvirt_failed(v, uuid, "get its metadata", e);
+    *ret = element;
+    return 0;
+}
+
 /* -ENOENT: it went away meanwhile. */
 static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
 {
@@ -100,13 +113,11 @@ static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, str
         return no_such_domain() ? -ENOENT : libvirt_failed(v, d.uuid, "get its state", e);
     d.active = active;
 
-    _cleanup_free_ char *mark =
-        virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_XML_NAMESPACE, 0);
-    if (!mark && no_such_domain())
-        return -ENOENT;
-    if (!mark && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
-        return libvirt_failed(v, d.uuid, "get its metadata", e);
-    d.ours = mark;
+    int r = has_metadata(v, domain, d.uuid, DOMAIN_XML_NAMESPACE, &d.ours, e);
+    if (r == 0)
+        r = has_metadata(v, domain, d.uuid, RESCUE_XML_NAMESPACE, &d.rescued, e);
+    if (r < 0)
+        return r;
     *ret = d;
     return 0;
 }
@@ -239,6 +250,14 @@ int definitions_make_durable(struct virt *v, struct error *e)
     return 0;
 }
 
+static int refused(struct virt *v, const char *name, const char *way_out, struct error *e)
+{
+    if (is_about_xml())
+        return error_set(e, -EINVAL, "domain %s: cannot define: libvirt refuses its XML: %s%s", name,
+                         virGetLastErrorMessage(), way_out);
+    return libvirt_failed(v, name, "define", e);
+}
+
 static int define(struct virt *v, const char *xml, struct error *e)
 {
     _cleanup_free_ char *name = NULL, *uuid = NULL;
@@ -250,13 +269,31 @@ static int define(struct virt *v, const char *xml, struct error *e)
 
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
-    if (domain)
-        return definitions_make_durable(v, e);
-    if (is_about_xml())
-        return error_set(e, -EINVAL,
-                         "domain %s: cannot define: libvirt refuses its XML: %s; see --domain-xml", name,
-                         virGetLastErrorMessage());
-    return libvirt_failed(v, name, "define", e);
+    return domain ? definitions_make_durable(v, e) : refused(v, name, "; see --domain-xml", e);
+}
+
+static int definition(struct virt *v, const char *uuid, char **ret, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    *ret = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    return *ret ? 0 : domain_failed(v, domain, "get its definition", e);
+}
+
+/* Not validated: what comes back from libvirt itself has to be taken, whatever its schema says of it. */
+static int redefine(struct virt *v, const char *xml, struct error *e)
+{
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    _cleanup_domain_ virDomainPtr before = NULL, domain = NULL;
+    int r = domain_xml_identity(xml, &name, &uuid, e);
+    if (r == 0)
+        r = domain_lookup(v, uuid, &before, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    domain = virDomainDefineXMLFlags(libvirt_of(v), xml, 0);
+    return domain ? definitions_make_durable(v, e) : refused(v, name, "", e);
 }
 
 /* Nothing of the domain stays behind, above all no saved RAM of the guest. A driver that has no such things
@@ -372,6 +409,8 @@ static const struct virt_ops ops = {
     .ram = ram,
     .define = define,
     .undefine = undefine,
+    .definition = definition,
+    .redefine = redefine,
     .start = start,
     .shutdown = shut_down,
     .reboot = reboot_guest,

@@ -12,7 +12,7 @@
 #include "virt/domain-xml.h"
 #include "base/str.h"
 #include "domain-template.h"
-#include "virt/domain-read.h"
+#include "virt/domain-write.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,8 +32,7 @@ static xmlNodePtr add(xmlNodePtr parent, const char *name)
     return parent ? xmlNewChild(parent, NULL, BAD_CAST name, NULL) : NULL;
 }
 
-/* The first child of that name, made as the first child where there is none. */
-static xmlNodePtr child_or_new(xmlNodePtr parent, const char *name)
+xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name)
 {
     xmlNodePtr node = domain_child(parent, name);
     if (node || !parent)
@@ -69,8 +68,8 @@ static bool put_identity(xmlNodePtr root, const struct domain_spec *spec)
     xmlUnsetProp(root, BAD_CAST "id"); /* that of a running domain; the XML may be its dump */
     remove_children(root, "uuid");
     remove_children(root, "name");
-    xmlNodePtr uuid = set_text(child_or_new(root, "uuid"), spec->uuid);
-    return uuid && set_text(child_or_new(root, "name"), spec->name);
+    xmlNodePtr uuid = set_text(domain_child_or_new(root, "uuid"), spec->uuid);
+    return uuid && set_text(domain_child_or_new(root, "name"), spec->name);
 }
 
 static int put_memory(xmlNodePtr root, const struct domain_spec *spec, struct error *e)
@@ -84,7 +83,8 @@ static int put_memory(xmlNodePtr root, const struct domain_spec *spec, struct er
     char text[32];
     snprintf(text, sizeof text, "%" PRIu64, spec->memory_bytes / 1024 + !!(spec->memory_bytes % 1024));
     remove_children(root, "currentMemory");
-    return attribute(set_text(child_or_new(root, "memory"), text), "unit", "KiB") ? 0 : error_memory(e);
+    return attribute(set_text(domain_child_or_new(root, "memory"), text), "unit", "KiB") ? 0
+                                                                                         : error_memory(e);
 }
 
 static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
@@ -94,7 +94,7 @@ static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
     char text[16];
     snprintf(text, sizeof text, "%" PRIu32, spec->vcpus);
     remove_children(root, "vcpus");
-    xmlNodePtr vcpu = set_text(child_or_new(root, "vcpu"), text);
+    xmlNodePtr vcpu = set_text(domain_child_or_new(root, "vcpu"), text);
     if (vcpu)
         xmlUnsetProp(vcpu, BAD_CAST "current");
     return vcpu;
@@ -102,7 +102,7 @@ static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
 
 static bool put_mark(xmlNodePtr root)
 {
-    xmlNodePtr mark = add(child_or_new(root, "metadata"), "instance");
+    xmlNodePtr mark = add(domain_child_or_new(root, "metadata"), "instance");
     xmlNsPtr ns = mark ? xmlNewNs(mark, BAD_CAST DOMAIN_XML_NAMESPACE, BAD_CAST "mayfly") : NULL;
     if (!ns)
         return false;
@@ -132,7 +132,7 @@ static bool says_what_boots(const xmlNode *root, const xmlNode *devices)
     return domain_child(domain_child(root, "os"), "boot");
 }
 
-static bool add_disk(xmlNodePtr devices, const struct domain_disk *d, const char *target, bool boots)
+xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const char *target, bool boots)
 {
     xmlNodePtr disk = attribute(attribute(add(devices, "disk"), "type", "block"), "device", "disk");
     xmlNodePtr driver = attribute(attribute(add(disk, "driver"), "name", "qemu"), "type", "raw");
@@ -149,7 +149,7 @@ static bool add_disk(xmlNodePtr devices, const struct domain_disk *d, const char
         ok = ok && set_text(add(disk, "serial"), d->serial);
     if (boots)
         ok = ok && attribute(add(disk, "boot"), "order", "1");
-    return ok;
+    return ok ? disk : NULL;
 }
 
 static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
@@ -165,7 +165,7 @@ static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
     for (size_t i = 0; i < spec->n_disks; i++) {
         char target[TARGET_NAME_MAX];
         domain_target_name(first + (long)i, target);
-        if (!add_disk(devices, &spec->disks[i], target, boots && i == 0))
+        if (!domain_add_disk(devices, &spec->disks[i], target, boots && i == 0))
             return false;
     }
     return true;
@@ -202,7 +202,7 @@ static bool guard_ram(xmlNodePtr root)
 
 /* --------------------------------------------------------------- the whole */
 
-static int write_xml(xmlDocPtr doc, char **ret, struct error *e)
+int domain_write(xmlDocPtr doc, char **ret, struct error *e)
 {
     _cleanup_(xmlFreep) xmlChar *text = NULL;
     int size = 0;
@@ -256,7 +256,7 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
     if (!put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec) ||
         !guard_ram(root))
         return error_memory(e);
-    return write_xml(doc, ret_xml, e);
+    return domain_write(doc, ret_xml, e);
 }
 
 int domain_disk_xml(const struct domain_disk *disk, const char *target, char **ret_xml, struct error *e)
@@ -268,9 +268,9 @@ int domain_disk_xml(const struct domain_disk *disk, const char *target, char **r
     if (!root)
         return error_memory(e);
     xmlDocSetRootElement(doc, root);
-    if (!add_disk(root, disk, target, false))
+    if (!domain_add_disk(root, disk, target, false))
         return error_memory(e);
     xmlDocSetRootElement(doc, root->children);
     xmlFreeNode(root);
-    return write_xml(doc, ret_xml, e);
+    return domain_write(doc, ret_xml, e);
 }

@@ -40,6 +40,16 @@ int virt_undefine(struct virt *v, const char *uuid, struct error *e)
     return v->ops->undefine(v, uuid, e);
 }
 
+int virt_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
+{
+    return v->ops->definition(v, uuid, ret, e);
+}
+
+int virt_redefine(struct virt *v, const char *xml, struct error *e)
+{
+    return v->ops->redefine(v, xml, e);
+}
+
 int virt_start(struct virt *v, const char *uuid, struct error *e)
 {
     return v->ops->start(v, uuid, e);

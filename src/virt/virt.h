@@ -15,7 +15,8 @@ struct domain {
     char uuid[UUID_TEXT];
     char name[DOMAIN_NAME_MAX]; /* empty: longer than that, so none of ours */
     bool active;
-    bool ours; /* has our metadata: Mayfly defined it */
+    bool ours;    /* has our metadata: Mayfly defined it */
+    bool rescued; /* its definition has a rescue disk (virt/rescue-xml.h) */
 };
 
 /* Where a domain has its disks. */
@@ -49,6 +50,15 @@ struct virt_ops {
      * the XML. */
     int (*define)(struct virt *v, const char *xml, struct error *e);
     int (*undefine)(struct virt *v, const char *uuid, struct error *e); /* 0 if there is none */
+
+    /* The XML that it starts from the next time, with all that libvirt keeps of it, passwords too. The caller
+     * frees *ret. -ENOENT. */
+    int (*definition)(struct virt *v, const char *uuid, char **ret, struct error *e);
+
+    /* Puts `xml` in the place of the definition with its uuid; durable as define is. -ENOENT: there is none.
+     * An active domain runs on as it is. */
+    int (*redefine)(struct virt *v, const char *xml, struct error *e);
+
     int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 if it is active */
     int (*shutdown)(struct virt *v, const char *uuid, struct error *e); /* asks the guest, does not wait */
     int (*reboot)(struct virt *v, const char *uuid, struct error *e);   /* as shutdown; -EBUSY: not active */
@@ -93,6 +103,8 @@ int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct 
 int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e) _must_check_;
 int virt_define(struct virt *v, const char *xml, struct error *e) _must_check_;
 int virt_undefine(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_definition(struct virt *v, const char *uuid, char **ret, struct error *e) _must_check_;
+int virt_redefine(struct virt *v, const char *xml, struct error *e) _must_check_;
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_reboot(struct virt *v, const char *uuid, struct error *e) _must_check_;

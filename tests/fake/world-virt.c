@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libvirt's double. It reads of a definition what matters: name, uuid, disks. A domain starts only if its
- * devices are there, and a device below an encrypted volume is noted as a violation. A guest lets go of a
- * disk as soon as it is asked, or never.
+/* libvirt's double. It reads of a definition what matters: name, uuid, marks, disks, and gives that back. A
+ * domain starts only if its devices are there, and a device below an encrypted volume is noted as a
+ * violation. A guest lets go of a disk as soon as it is asked, or never.
  */
 #include "world.h"
 
 #include "virt/domain-ram.h"
-#include "virt/domain-xml.h"
+#include "virt/rescue-xml.h"
 
 #include <stdio.h>
 
@@ -124,6 +124,16 @@ static void read_disks(struct world_domain *d, const char *xml)
     }
 }
 
+static void read_definition(struct world_domain *d, const char *xml, const char *name, const char *uuid)
+{
+    *d = (struct world_domain){.d.active = d->d.active, .running = d->running, .ram = d->ram};
+    snprintf(d->d.name, sizeof d->d.name, "%.63s", name);
+    snprintf(d->d.uuid, sizeof d->d.uuid, "%.36s", uuid);
+    d->d.ours = strstr(xml, DOMAIN_XML_NAMESPACE) != NULL;
+    d->d.rescued = strstr(xml, RESCUE_XML_NAMESPACE) != NULL;
+    read_disks(d, xml);
+}
+
 static int define(struct world *w, const char *xml, struct error *e)
 {
     _cleanup_free_ char *name = NULL, *uuid = NULL;
@@ -134,8 +144,7 @@ static int define(struct world *w, const char *xml, struct error *e)
         if (streq(w->host.domains[i].d.name, name) || streq(w->host.domains[i].d.uuid, uuid))
             return error_set(e, -EEXIST, "domain %s: exists", name);
     struct world_domain *d = world_add_domain(w, name, uuid);
-    d->d.ours = strstr(xml, DOMAIN_XML_NAMESPACE) != NULL;
-    read_disks(d, xml);
+    read_definition(d, xml, name, uuid);
     r = domain_ram_read(xml, &d->ram, e);
     if (r < 0)
         abort();
@@ -160,6 +169,64 @@ static int fake_undefine(struct virt *v, const char *uuid, struct error *e)
     if (r == 0 && d)
         world_drop(w->host.domains, &w->host.n_domains, sizeof *d, (size_t)(d - w->host.domains));
     return r < 0 ? r : world_leave(w, 0, e);
+}
+
+static void write_definition(const struct world_domain *d, FILE *out)
+{
+    fprintf(out, "<domain><name>%s</name><uuid>%s</uuid>", d->d.name, d->d.uuid);
+    if (d->d.ours || d->d.rescued)
+        fprintf(out, "<metadata>%s%s</metadata>",
+                d->d.ours ? "<a:instance xmlns:a='" DOMAIN_XML_NAMESPACE "'/>" : "",
+                d->d.rescued ? "<a:rescue xmlns:a='" RESCUE_XML_NAMESPACE "'/>" : "");
+    fprintf(out, "<devices>");
+    for (size_t i = 0; i < d->defined.n; i++)
+        fprintf(out, "<disk><source dev=\"%s\"/><target dev='vd%c' bus='virtio'/></disk>", d->defined.path[i],
+                (int)('a' + i));
+    fprintf(out, "</devices></domain>");
+}
+
+static int fake_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "definition", e);
+    if (r >= 0)
+        r = world_leave(w, 0, e);
+    if (r < 0)
+        return r;
+    const struct world_domain *d = world_domain(w, uuid);
+    if (!d)
+        return error_set(e, -ENOENT, "domain %s: there is none", uuid);
+    size_t size = 0;
+    FILE *out = open_memstream(ret, &size);
+    if (!out)
+        abort();
+    write_definition(d, out);
+    fclose(out);
+    return 0;
+}
+
+/* It is never changed under a running guest: who started that would not get what he sees. */
+static int redefine(struct world *w, const char *xml, struct error *e)
+{
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    int r = domain_xml_identity(xml, &name, &uuid, e);
+    if (r < 0)
+        return r;
+    struct world_domain *d = world_domain(w, uuid);
+    if (!d)
+        return error_set(e, -ENOENT, "domain %s: there is none", uuid);
+    if (d->d.active)
+        world_violated(w, "domain %s was to be redefined while it runs", d->d.name);
+    read_definition(d, xml, name, uuid);
+    return 0;
+}
+
+static int fake_redefine(struct virt *v, const char *xml, struct error *e)
+{
+    int r = world_enter(world_of(v), "redefine", e);
+    if (r == 0)
+        r = redefine(world_of(v), xml, e);
+    return r < 0 ? r : world_leave(world_of(v), 0, e);
 }
 
 static bool device_there(struct world *w, const char *path)
@@ -321,6 +388,8 @@ static const struct virt_ops fake_virt_ops = {
     .ram = fake_ram,
     .define = fake_define,
     .undefine = fake_undefine,
+    .definition = fake_definition,
+    .redefine = fake_redefine,
     .start = fake_start,
     .shutdown = fake_shutdown,
     .reboot = fake_reboot,

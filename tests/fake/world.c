@@ -193,14 +193,18 @@ void world_drop(void *array, size_t *n, size_t size, size_t i)
     memset(bytes + --*n * size, 0, size); /* worlds are compared by their bytes */
 }
 
+static int rank(const char *role)
+{
+    return streq(role, "root") ? 0 : streq(role, ROLE_RESCUE) ? 2 : 1;
+}
+
 static int order(const void *a, const void *b)
 {
     const struct volume *x = a, *y = b;
-    int by_instance = strcmp(x->instance, y->instance);
-    if (by_instance)
-        return by_instance;
-    return streq(x->role, "root") != streq(y->role, "root") ? (streq(x->role, "root") ? -1 : 1)
-                                                            : strcmp(x->role, y->role);
+    int r = strcmp(x->instance, y->instance);
+    if (r == 0)
+        r = rank(x->role) - rank(y->role);
+    return r ? r : strcmp(x->role, y->role);
 }
 
 struct world_volume *world_lead(struct world *w, const char *uuid)

@@ -46,8 +46,8 @@ static void groups_volumes_and_maps_are_read(void **state)
     struct error e = ERROR_NONE;
     char text[8192] = VGS "{\"report\":[{\"lv\":[";
     size_t n = strlen(text);
-    static const char *const roles[] = {"swap", "eph10", "eph9", "root"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const roles[] = {"rescue", "swap", "eph10", "eph9", "root"};
+    for (int i = 0; i < 5; i++) {
         struct volume v = volume_of(I, roles[i], D "01");
         v.disk[35] = (char)('0' + i);
         n += (size_t)print_row(text + n, sizeof text - n, &v, "", ",");
@@ -56,21 +56,21 @@ static void groups_volumes_and_maps_are_read(void **state)
     n += (size_t)print_row(text + n, sizeof text - n, &other, "", "");
     strcpy(text + n, "]}]}\n");
 
-    struct map maps[] = {{I "_disk-dmcrypt", MAP_UUID_PREFIX D "03", 1 << 30, 1},
+    struct map maps[] = {{I "_disk-dmcrypt", MAP_UUID_PREFIX D "04", 1 << 30, 1},
                          {J "_disk-dmcrypt", MAP_UUID_PREFIX D "aa" MAP_UUID_OPENED, 1 << 30, 0}};
     _cleanup_inventory_ struct inventory *i = NULL;
     assert_ok(inventory_parse(text, strlen(text), maps, 2, &i, &e), e);
     assert_int_equal(i->n_groups, 1);
     assert_int_equal(i->groups[0].extent_bytes, 4);
     assert_false(i->groups[0].complete);
-    assert_int_equal(i->n_volumes, 5);
+    assert_int_equal(i->n_volumes, 6);
     assert_int_equal(i->n_damaged, 0);
-    static const char *const order[] = {"root", "eph9", "eph10", "swap", "root"};
-    for (int k = 0; k < 5; k++)
+    static const char *const order[] = {"root", "eph9", "eph10", "swap", "rescue", "root"};
+    for (int k = 0; k < 6; k++)
         assert_string_equal(i->volumes[k].role, order[k]);
-    assert_string_equal(i->volumes[4].instance, J);
+    assert_string_equal(i->volumes[5].instance, J);
     assert_ptr_equal(inventory_map_of(i, &i->volumes[0]), &i->maps[0]);
-    assert_ptr_equal(inventory_map_of(i, &i->volumes[4]), &i->maps[1]);
+    assert_ptr_equal(inventory_map_of(i, &i->volumes[5]), &i->maps[1]);
     assert_null(inventory_map_of(i, &i->volumes[3]));
     assert_non_null(inventory_group(i, "vg0"));
     assert_null(inventory_group(i, "vg1"));

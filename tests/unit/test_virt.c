@@ -4,7 +4,7 @@
  */
 #include "base/str.h"
 #include "unit.h"
-#include "virt/domain-xml.h"
+#include "virt/rescue-xml.h"
 #include "virt/virt.h"
 
 #include <stdio.h>
@@ -178,6 +178,38 @@ static void bad_definitions_are_refused(void **state)
     assert_string_equal(e.text, "domain XML: it has no <name>");
 }
 
+static void a_definition_is_changed(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_free_ char *before = NULL, *with = NULL, *now = NULL, *back = NULL, *after = NULL;
+    char path[80];
+    const struct domain_disk rescue = {.device_path = path, .serial = "x", .sector_bytes = 512};
+    struct domain d;
+    snprintf(path, sizeof path, "/dev/mapper/%s_disk.rescue-dmcrypt", uuid);
+    assert_error(virt_definition(virt, uuid, &before, &e), -ENOENT, e);
+    e = ERROR_NONE;
+    struct domain_disk none = disk;
+    disk.device_path = "/dev/sdx";
+    int r = define("mayfly-test", uuid, &e);
+    disk = none;
+    assert_ok(r, e);
+    assert_ok(virt_definition(virt, uuid, &before, &e), e);
+    assert_ok(rescue_xml_add(before, &rescue, &with, &e), e);
+    assert_ok(virt_redefine(virt, with, &e), e);
+    assert_ok(virt_find_uuid(virt, uuid, &d, &e), e);
+    assert_true(d.ours && d.rescued);
+    assert_ok(virt_definition(virt, uuid, &now, &e), e);
+    assert_non_null(strstr(now, rescue.device_path));
+
+    assert_ok(rescue_xml_remove(now, &back, &e), e);
+    assert_ok(virt_redefine(virt, back, &e), e);
+    assert_ok(virt_definition(virt, uuid, &after, &e), e);
+    assert_string_equal(after, before);
+    assert_ok(virt_undefine(virt, uuid, &e), e);
+    assert_error(virt_redefine(virt, back, &e), -ENOENT, e);
+}
+
 static void a_disk_that_is_not_there_is_told(void **state)
 {
     (void)state;
@@ -221,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_running_guest_is_asked_to_go, connect, disconnect),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_told, connect, disconnect),
         cmocka_unit_test_setup_teardown(bad_definitions_are_refused, connect, disconnect),
+        cmocka_unit_test_setup_teardown(a_definition_is_changed, connect, disconnect),
         cmocka_unit_test_setup_teardown(a_disk_that_is_not_there_is_told, connect, disconnect),
         cmocka_unit_test(without_a_daemon_it_says_so),
     };

@@ -69,7 +69,7 @@ static void one_wrong_field_is_enough(void **state)
 static void roles_are_few(void **state)
 {
     (void)state;
-    static const char *const good[] = {"root", "swap", "eph0", "eph9", "eph10", "eph99"};
+    static const char *const good[] = {"root", "swap", "rescue", "eph0", "eph9", "eph10", "eph99"};
     static const char *const bad[] = {"", "eph", "eph00", "eph100", "eph1x", "rootx", "../x"};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         struct volume v = sample_volume();

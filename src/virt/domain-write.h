@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside src/virt: making parts of a <domain>. What returns a node returns NULL where memory ran out, or
+ * where it was given NULL: a chain of them is checked once. */
+#pragma once
+
+#include "virt/domain-read.h"
+#include "virt/domain-xml.h"
+
+/* The first child of that name, made as the first child where there is none. */
+xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name);
+
+/* The <disk>, behind the last device; `boots`: first of all. */
+xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const char *target, bool boots);
+
+/* As libvirt would write it, but for the form of its quotes. The caller frees *ret. */
+int domain_write(xmlDocPtr doc, char **ret, struct error *e) _must_check_;

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest counts its disks by their addresses, so the rescue disk becomes vda only in the place of the first
+ * one. All disks move on by one place, and back again:
+ *
+ *     place     vda 0000:02    vdb 0000:03    vdc 0000:04    vdd (libvirt finds one)
+ *     before    root           eph0           swap
+ *     after     rescue         root           eph0           swap
+ *
+ * Boot orders make room for the first. libvirt may add controllers for the new place, so those that were
+ * there before are listed in the metadata: what is not among them goes with the rescue disk.
+ */
+#include "virt/rescue-xml.h"
+
+#include "base/str.h"
+#include "virt/domain-write.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define CHAIN_MAX 128 /* virtio disks of a domain */
+
+/* The rescue disk, and the others behind it, in the order of their places. */
+struct chain {
+    xmlNodePtr disk[CHAIN_MAX];
+    size_t n;
+};
+
+static xmlNodePtr next_of(xmlNodePtr node, const char *name)
+{
+    while (node && !domain_is_element(node, name))
+        node = node->next;
+    return node;
+}
+
+static xmlNodePtr first_child(xmlNodePtr parent, const char *name)
+{
+    return parent ? next_of(parent->children, name) : NULL;
+}
+
+static bool has_value(xmlNodePtr node, const char *attribute, const char *wanted)
+{
+    _cleanup_(xmlFreep) xmlChar *value = node ? xmlGetProp(node, BAD_CAST attribute) : NULL;
+    return value && streq((const char *)value, wanted);
+}
+
+/* --------------------------------------------------------------------- places */
+
+static xmlNodePtr target_of(xmlNodePtr disk)
+{
+    return domain_child(disk, "target");
+}
+
+static bool is_virtio(xmlNodePtr disk)
+{
+    return has_value(target_of(disk), "bus", "virtio") && xmlHasProp(target_of(disk), BAD_CAST "dev");
+}
+
+/* `first` and those behind it. */
+static int find_chain(xmlNodePtr first, struct chain *ret, struct error *e)
+{
+    ret->n = 0;
+    for (xmlNodePtr disk = first; disk; disk = next_of(disk->next, "disk")) {
+        if (!is_virtio(disk))
+            continue;
+        if (ret->n == CHAIN_MAX)
+            return error_set(e, -EINVAL, "it has more than %d virtio disks", CHAIN_MAX);
+        ret->disk[ret->n++] = disk;
+    }
+    return 0;
+}
+
+/* Each disk gets the place of the one `step` further on in the circle. */
+static bool move_places(const struct chain *c, size_t step)
+{
+    xmlNodePtr address[CHAIN_MAX];
+    xmlChar *name[CHAIN_MAX];
+    bool ok = true;
+    for (size_t i = 0; i < c->n; i++) {
+        address[i] = domain_child(c->disk[i], "address");
+        name[i] = xmlGetProp(target_of(c->disk[i]), BAD_CAST "dev");
+        if (address[i])
+            xmlUnlinkNode(address[i]);
+    }
+    for (size_t i = 0; i < c->n; i++) {
+        size_t from = (i + step) % c->n;
+        ok = name[from] && xmlSetProp(target_of(c->disk[i]), BAD_CAST "dev", name[from]) && ok;
+        if (address[from]) /* at the end, where libvirt has it */
+            xmlAddChild(c->disk[i], address[from]);
+    }
+    for (size_t i = 0; i < c->n; i++)
+        xmlFree(name[i]);
+    return ok;
+}
+
+/* ----------------------------------------------------------------- boot orders */
+
+/* Adds `by` to the boot order of each device that has one; false: none has. */
+static bool move_boot_orders(xmlNodePtr devices, int by)
+{
+    bool any = false;
+    for (xmlNodePtr device = devices ? devices->children : NULL; device; device = device->next) {
+        xmlNodePtr boot = domain_child(device, "boot");
+        _cleanup_(xmlFreep) xmlChar *text = boot ? xmlGetProp(boot, BAD_CAST "order") : NULL;
+        uint64_t order = 0;
+        char moved[24];
+        if (!text || str_to_u64((const char *)text, &order) < 0 || order > UINT32_MAX)
+            continue;
+        snprintf(moved, sizeof moved, "%" PRId64, (int64_t)order + by);
+        xmlSetProp(boot, BAD_CAST "order", BAD_CAST moved);
+        any = true;
+    }
+    return any;
+}
+
+static xmlNodePtr find_first(xmlNodePtr devices, bool (*wanted)(xmlNodePtr disk))
+{
+    xmlNodePtr disk = first_child(devices, "disk");
+    while (disk && !wanted(disk))
+        disk = next_of(disk->next, "disk");
+    return disk;
+}
+
+/* No drive for disks that can be changed. */
+static bool is_fixed(xmlNodePtr disk)
+{
+    return !xmlHasProp(disk, BAD_CAST "device") || has_value(disk, "device", "disk");
+}
+
+/* Would what is in the place of `first` boot? A domain without boot orders takes the first disk of all,
+ * unless it says otherwise. */
+static int check_boots(xmlNodePtr root, xmlNodePtr first, bool by_order, struct error *e)
+{
+    xmlNodePtr os = domain_child(root, "os"), boot = domain_child(os, "boot");
+    if (!first)
+        return error_set(e, -EINVAL,
+                         "it has no virtio disk in whose place a rescue disk could be; see virsh "
+                         "dumpxml");
+    if (domain_child(os, "kernel"))
+        return error_set(e, -EINVAL,
+                         "it boots a kernel of the host's (<os><kernel>), and no disk; take that "
+                         "out by virsh edit");
+    if (!by_order &&
+        ((boot && !has_value(boot, "dev", "hd")) || find_first(first->parent, is_fixed) != first))
+        return error_set(e, -EINVAL,
+                         "it does not boot from its first virtio disk (<os><boot>); give its disks "
+                         "a <boot order> by virsh edit");
+    return 0;
+}
+
+/* ------------------------------------------------------------------- metadata */
+
+static xmlNodePtr find_record(const xmlNode *root)
+{
+    xmlNodePtr metadata = domain_child(root, "metadata");
+    for (xmlNodePtr node = metadata ? metadata->children : NULL; node; node = node->next)
+        if (node->ns && node->ns->href && streq((const char *)node->ns->href, RESCUE_XML_NAMESPACE))
+            return node;
+    return NULL;
+}
+
+static bool copy_attribute(xmlNodePtr from, xmlNodePtr to, const char *name)
+{
+    _cleanup_(xmlFreep) xmlChar *value = xmlGetProp(from, BAD_CAST name);
+    return !value || xmlSetProp(to, BAD_CAST name, value);
+}
+
+/* <mayfly:rescue> with the type and index of each controller. */
+static bool put_record(xmlNodePtr root, xmlNodePtr devices)
+{
+    xmlNodePtr metadata = domain_child_or_new(root, "metadata");
+    xmlNodePtr record = metadata ? xmlNewChild(metadata, NULL, BAD_CAST "rescue", NULL) : NULL;
+    xmlNsPtr ns = record ? xmlNewNs(record, BAD_CAST RESCUE_XML_NAMESPACE, BAD_CAST "mayfly") : NULL;
+    if (!ns)
+        return false;
+    xmlSetNs(record, ns);
+    bool ok = true;
+    for (xmlNodePtr c = first_child(devices, "controller"); ok && c; c = next_of(c->next, "controller")) {
+        xmlNodePtr noted = xmlNewChild(record, ns, BAD_CAST "controller", NULL);
+        ok = noted && copy_attribute(c, noted, "type") && copy_attribute(c, noted, "index");
+    }
+    return ok;
+}
+
+static bool is_recorded(const xmlNode *record, xmlNodePtr controller)
+{
+    _cleanup_(xmlFreep) xmlChar *type = xmlGetProp(controller, BAD_CAST "type");
+    _cleanup_(xmlFreep) xmlChar *index = xmlGetProp(controller, BAD_CAST "index");
+    if (!type || !index)
+        return true;
+    for (xmlNodePtr noted = record->children; noted; noted = noted->next)
+        if (has_value(noted, "type", (const char *)type) && has_value(noted, "index", (const char *)index))
+            return true;
+    return false;
+}
+
+static void remove_node(xmlNodePtr node)
+{
+    xmlUnlinkNode(node);
+    xmlFreeNode(node);
+}
+
+/* With the controllers that are not in it. */
+static void remove_record(xmlNodePtr record, xmlNodePtr devices)
+{
+    for (xmlNodePtr c = first_child(devices, "controller"), next; c; c = next) {
+        next = next_of(c->next, "controller");
+        if (!is_recorded(record, c))
+            remove_node(c);
+    }
+    xmlNodePtr metadata = record->parent;
+    remove_node(record);
+    if (!metadata->children)
+        remove_node(metadata);
+}
+
+/* --------------------------------------------------------------------- the disk */
+
+/* By the name of its volume or map, which follows from the domain's uuid. */
+static xmlNodePtr find_rescue(const xmlNode *root)
+{
+    _cleanup_free_ char *uuid = NULL;
+    if (domain_copy_child_text(root, "uuid", &uuid, NULL) < 0)
+        return NULL;
+    for (xmlNodePtr disk = first_child(domain_child(root, "devices"), "disk"); disk;
+         disk = next_of(disk->next, "disk")) {
+        xmlNodePtr source = domain_child(disk, "source");
+        _cleanup_(xmlFreep) xmlChar *path = source ? xmlGetProp(source, BAD_CAST "dev") : NULL;
+        const char *name = path ? strrchr((const char *)path, '/') : NULL;
+        if (name && str_starts(name + 1, uuid) && str_starts(name + 1 + strlen(uuid), "_disk.rescue"))
+            return disk;
+    }
+    return NULL;
+}
+
+static int add_before(xmlNodePtr root, xmlNodePtr first, const struct domain_disk *rescue, bool by_order,
+                      struct error *e)
+{
+    char target[TARGET_NAME_MAX];
+    struct chain chain;
+    domain_target_name(domain_free_target(root), target);
+    xmlNodePtr disk = domain_add_disk(first->parent, rescue, target, by_order);
+    if (!disk)
+        return error_memory(e);
+    xmlUnlinkNode(disk);
+    xmlAddPrevSibling(first, disk);
+    int r = find_chain(disk, &chain, e);
+    if (r == 0 && !move_places(&chain, 1))
+        r = error_memory(e);
+    return r;
+}
+
+int rescue_xml_add(const char *xml, const struct domain_disk *rescue, char **ret, struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    int r = domain_read(xml, &doc, e);
+    if (r < 0)
+        return r;
+    xmlNodePtr root = xmlDocGetRootElement(doc), devices = domain_child(root, "devices");
+    if (find_rescue(root) || find_record(root))
+        return error_set(e, -EEXIST, "it has a rescue disk already; see virsh dumpxml --inactive");
+    xmlNodePtr first = find_first(devices, is_virtio);
+    bool by_order = move_boot_orders(devices, 1);
+    r = check_boots(root, first, by_order, e);
+    if (r == 0 && !put_record(root, devices))
+        r = error_memory(e);
+    if (r == 0)
+        r = add_before(root, first, rescue, by_order, e);
+    return r < 0 ? r : domain_write(doc, ret, e);
+}
+
+/* On another bus, where a person put it, it stands in nobody's place. */
+static int remove_disk(xmlNodePtr disk, struct error *e)
+{
+    xmlNodePtr devices = disk->parent;
+    bool by_order = domain_child(disk, "boot");
+    struct chain chain;
+    int r = is_virtio(disk) ? find_chain(disk, &chain, e) : 0;
+    if (r == 0 && is_virtio(disk) && !move_places(&chain, chain.n - 1))
+        r = error_memory(e);
+    if (r < 0)
+        return r;
+    remove_node(disk);
+    if (by_order)
+        move_boot_orders(devices, -1);
+    return 0;
+}
+
+int rescue_xml_remove(const char *xml, char **ret, struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    int r = domain_read(xml, &doc, e);
+    if (r < 0)
+        return r;
+    const xmlNode *root = xmlDocGetRootElement(doc);
+    xmlNodePtr disk = find_rescue(root), record = find_record(root);
+    if (!disk && !record) {
+        *ret = NULL;
+        return 0;
+    }
+    if (disk)
+        r = remove_disk(disk, e);
+    if (r == 0 && record)
+        remove_record(record, domain_child(root, "devices"));
+    return r < 0 ? r : domain_write(doc, ret, e);
+}
