@@ -29,9 +29,11 @@ static int print_table(const struct model *m, struct error *e)
     _cleanup_table_ struct table t = TABLE("Name", "UUID", "State", "Disks", "Size", "Protection");
     for (size_t i = 0; i < m->n_instances; i++) {
         const struct instance *one = &m->instances[i];
-        char disks[24], size[32];
+        char state[32], disks[24], size[32];
+        snprintf(state, sizeof state, "%s%s", instance_state_name(one->state),
+                 instance_in_rescue(one) ? ", in rescue" : "");
         snprintf(disks, sizeof disks, "%zu", one->n_volumes);
-        int r = table_row(&t, e, one->name, one->uuid, instance_state_name(one->state), disks,
+        int r = table_row(&t, e, one->name, one->uuid, state, disks,
                           str_from_bytes(total_bytes(one), size, sizeof size), protection(one));
         if (r < 0)
             return r;

@@ -87,7 +87,8 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
     if (g->json)
         return print_json(m, i, has_ram ? &ram : NULL, e);
 
-    printf("Name:   %s\nUUID:   %s\nState:  %s\n", i->name, i->uuid, instance_state_name(i->state));
+    printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i->state),
+           instance_in_rescue(i) ? ", in rescue" : "");
     if (has_ram)
         print_ram(i, &ram);
     printf("\n");

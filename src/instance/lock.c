@@ -67,6 +67,21 @@ int model_lock(const struct context *c, const char *name_or_uuid, struct model *
                              name_or_uuid);
 }
 
+int model_check_not_saved(const struct context *c, const struct instance *i, struct error *e)
+{
+    struct domain_ram ram;
+    if (i->state == INSTANCE_RUNNING || i->state == INSTANCE_NO_DOMAIN)
+        return 0;
+    int r = virt_ram(c->virt, i->uuid, &ram, e);
+    if (r < 0 || !ram.saved)
+        return r;
+    return error_set(
+        e, -EBUSY,
+        "instance %s: its guest's RAM is saved, and would go on from there on other disks; start it "
+        "and shut it down, or drop that by virsh managedsave-remove %s",
+        i->name, i->uuid);
+}
+
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e)
 {
     if (model_damaged(m, i->uuid))

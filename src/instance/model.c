@@ -35,6 +35,18 @@ const struct domain *model_domain_of(const struct model *m, const char *uuid)
     return NULL;
 }
 
+const struct volume *instance_rescue_disk(const struct instance *i)
+{
+    const struct volume *last = i->volumes[i->n_volumes - 1];
+    return volume_is_rescue(last) ? last : NULL;
+}
+
+bool instance_in_rescue(const struct instance *i)
+{
+    const struct volume *disk = instance_rescue_disk(i);
+    return disk && disk->state == VOLUME_READY;
+}
+
 bool model_damaged(const struct model *m, const char *uuid)
 {
     for (size_t i = 0; i < m->inventory->n_damaged; i++)

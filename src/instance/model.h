@@ -49,6 +49,15 @@ int model_find(const struct model *m, const char *name_or_uuid, const struct ins
 const struct map *model_map_of(const struct model *m, const struct volume *v);
 const struct domain *model_domain_of(const struct model *m, const char *uuid);
 
+/* Its rescue disk, in whatever state; NULL: it has none. */
+const struct volume *instance_rescue_disk(const struct instance *i);
+
+/* Does it start from its rescue disk? */
+bool instance_in_rescue(const struct instance *i);
+
+/* -EBUSY: libvirt keeps the RAM of its guest, which would go on from there on other disks. */
+int model_check_not_saved(const struct context *c, const struct instance *i, struct error *e) _must_check_;
+
 /* Is there a volume of this instance whose tags cannot be believed? */
 bool model_damaged(const struct model *m, const char *uuid);
 

@@ -155,6 +155,25 @@ int instance_hook_prepare(const struct context *c, const struct hook_domain *d, 
  * at work on the instance, which then sees to it. */
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
+struct rescue_request {
+    const char *image_path;
+    const char *image_format; /* NULL: by magic */
+    uint64_t root_bytes;      /* of the rescue disk; 0: the image's size */
+    unsigned timeout_sec;     /* for a running guest to power off, before the plug is pulled */
+    bool dry_run;             /* fill in ret_plan, change nothing */
+};
+
+/* Starts the instance, stopped first if it runs, from a disk with the rescue image, its own disks behind that
+ * one. What fails leaves it as it was. Unchanged: it is in rescue already. ret_plan as for a launch. -EINVAL:
+ * its key is ephemeral; no disk in that place would boot. */
+int instance_rescue(const struct context *c, const char *name, const struct rescue_request *request,
+                    bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
+
+/* Stops the domain, gives it its definition back, removes the rescue disk, and starts the domain if it ran.
+ * Unchanged: it is not in rescue. Once the rescue disk is marked there is no way back, only forward. */
+int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool *ret_changed,
+                      struct error *e) _must_check_;
+
 enum finding_result { FINDING_OK, FINDING_WARNING, FINDING_FAILED };
 
 /* One thing that doctor looked at. */

@@ -5,7 +5,7 @@
  *     lead doomed      a delete, or the undoing of a launch, was cut off: all goes
  *     lead rebuilding  stays, and is closed: another rebuild, or a delete, ends it
  *     lead ready       stays; of its other disks, those not ready go, and so does a snapshot; idle maps are
- *                      closed
+ *                      closed; without a ready rescue disk its domain gets its own definition back
  */
 #include "instance/keys.h"
 #include "instance/recover.h"
@@ -48,6 +48,34 @@ static int remove_whole(struct recovery *r, const struct instance *i, const char
                            result, &why, e);
 }
 
+/* May the definition of its domain be changed, so that it leaves rescue? */
+static int check_leaves_rescue(const struct recovery *r, const struct instance *i, struct error *e)
+{
+    const struct domain *domain = model_domain_of(r->model, i->uuid);
+    if (!i->domain_known)
+        return error_set(e, -ECONNREFUSED, "it is to leave rescue, once libvirt can be asked for its domain");
+    if (domain && domain->active && domain->rescued)
+        return error_set(e, -EBUSY, "it runs, and its rescue was cut off; run mayfly unrescue %s", i->name);
+    return 0;
+}
+
+/* Its rescue disk is nowhere to be seen, but its domain would start from it. */
+static int forget_rescue(struct recovery *r, const struct instance *i, const char *object, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    const struct domain *domain = model_domain_of(r->model, i->uuid);
+    if (!domain || !domain->rescued || instance_rescue_disk(i))
+        return 0;
+    int result = check_leaves_rescue(r, i, &why);
+    if (result == 0 && model_damaged(r->model, i->uuid))
+        result =
+            error_set(&why, -EUNSAFE, "its rescue disk is not to be seen; see mayfly list for damaged tags");
+    if (result == 0 && !r->dry_run)
+        result = domain_leave_rescue(&r->context, i->uuid, &why);
+    return recovery_settle(r, RECOVER_REMOVED, object, "its rescue disk is gone: its definition is put back",
+                           result, &why, e);
+}
+
 static int remove_disk(struct recovery *r, const struct instance *i, const struct volume *v, struct error *e)
 {
     struct removal removal = {.model = r->model, .instance = i, .volumes = &v, .n_volumes = 1};
@@ -58,7 +86,9 @@ static int remove_disk(struct recovery *r, const struct instance *i, const struc
     if (!i->domain_known)
         result = error_set(&why, -ECONNREFUSED,
                            "it is to be removed, once libvirt can be asked whether its domain has it");
-    else
+    else if (volume_is_rescue(v))
+        result = check_leaves_rescue(r, i, &why);
+    if (result == 0)
         result = remove_them(r, &removal, &why);
     return recovery_settle(r, RECOVER_REMOVED, object, "this disk was never finished, or was doomed: removed",
                            result, &why, e);
@@ -142,13 +172,16 @@ int recovery_instance(struct recovery *r, const struct instance *i, struct error
 {
     char object[OBJECT_MAX];
     snprintf(object, sizeof object, "instance %s (%s)", i->name, i->uuid);
-    if (i->state == INSTANCE_BUILDING || i->state == INSTANCE_DOOMED)
+    bool headless = volume_is_rescue(i->volumes[0]); /* its own disks are not to be seen */
+    if (!headless && (i->state == INSTANCE_BUILDING || i->state == INSTANCE_DOOMED))
         return remove_whole(r, i, object, e);
 
     int result = i->snapshot ? recover_snapshot(r, i->snapshot, e) : 0;
-    for (size_t n = 1; result == 0 && n < i->n_volumes; n++)
+    for (size_t n = headless ? 0 : 1; result == 0 && n < i->n_volumes; n++)
         if (i->volumes[n]->state == VOLUME_BUILDING || i->volumes[n]->state == VOLUME_DOOMED)
             result = remove_disk(r, i, i->volumes[n], e);
+    if (result == 0)
+        result = forget_rescue(r, i, object, e);
     if (result == 0 && i->state == INSTANCE_REBUILDING)
         return close_rebuilding(r, i, object, e);
     if (result == 0 && i->domain_known && i->state != INSTANCE_RUNNING)

@@ -5,21 +5,23 @@
 #include "instance/removal.h"
 
 #include "instance/keys.h"
+#include "virt/rescue-xml.h"
 
 #include <stdio.h>
 
 #define DESCRIPTION_MAX (INSTANCE_NAME_MAX + 32)
 
-static bool whole(const struct removal *r)
-{
-    return r->n_volumes == r->instance->n_volumes;
-}
-
 /* NULL: none, or it is not Mayfly's to touch, or only a disk goes. */
 static const struct domain *our_domain(const struct removal *r)
 {
     const struct domain *domain = model_domain_of(r->model, r->instance->uuid);
-    return domain && domain->ours && whole(r) ? domain : NULL;
+    return domain && domain->ours && r->whole ? domain : NULL;
+}
+
+/* A rescue disk alone? Its instance stays, with the key, even if no other disk of it is to be seen now. */
+static bool ends_rescue(const struct removal *r)
+{
+    return !r->whole && volume_is_rescue(r->volumes[0]);
 }
 
 int removal_check(const struct removal *r, struct error *e)
@@ -31,7 +33,7 @@ int removal_check(const struct removal *r, struct error *e)
                          "instance %s: cannot be removed: the tags of one of its volumes are damaged, and it "
                          "may need the key; mend or remove that volume first, see mayfly list",
                          i->name);
-    if (domain && domain->active && !domain->ours && whole(r))
+    if (domain && domain->active && !domain->ours && r->whole)
         return error_set(
             e, -EUNSAFE,
             "instance %s: cannot be removed: a running domain has its uuid, but not Mayfly's mark, so others "
@@ -84,6 +86,25 @@ static int leave_domain(const struct context *c, void *removal, struct error *e)
     return result;
 }
 
+int domain_leave_rescue(const struct context *c, const char *uuid, struct error *e)
+{
+    _cleanup_free_ char *xml = NULL, *before = NULL;
+    struct error why = ERROR_NONE;
+    int r = virt_definition(c->virt, uuid, &xml, &why);
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0)
+        r = rescue_xml_remove(xml, &before, &why);
+    if (r == 0 && before)
+        r = virt_redefine(c->virt, before, &why);
+    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+}
+
+static int leave_rescue(const struct context *c, void *removal, struct error *e)
+{
+    return domain_leave_rescue(c, ((const struct removal *)removal)->instance->uuid, e);
+}
+
 static int close_maps(const struct context *c, void *removal, struct error *e)
 {
     const struct removal *r = removal;
@@ -108,7 +129,7 @@ static int remove_volumes(const struct context *c, void *removal, struct error *
 /* "the disks of vm", "disk eph0 of vm": for people. */
 static void describe(const struct removal *r, char field[DESCRIPTION_MAX])
 {
-    if (whole(r))
+    if (r->whole)
         snprintf(field, DESCRIPTION_MAX, "the disks of %s", r->instance->name);
     else
         snprintf(field, DESCRIPTION_MAX, "disk %s of %s", r->volumes[0]->role, r->instance->name);
@@ -127,6 +148,20 @@ static int remove_snapshot(const struct context *c, void *removal, struct error 
     return snapshot_remove(c, ((const struct removal *)removal)->instance->snapshot, e);
 }
 
+/* The domain stays. */
+static int add_leaving(struct steps *s, struct removal *removal, const char *disks, struct error *e)
+{
+    int r = 0;
+    if (!model_domain_of(removal->model, removal->instance->uuid))
+        return 0;
+    if (volume_is_rescue(removal->volumes[removal->n_volumes - 1]))
+        r = steps_add(s, leave_rescue, NULL, removal, e, "give domain %s its definition back",
+                      removal->instance->name);
+    if (r == 0 && !ends_rescue(removal))
+        r = steps_add(s, leave_domain, NULL, removal, e, "take %s out of its domain", disks);
+    return r;
+}
+
 int removal_add_steps(struct steps *s, struct removal *removal, struct error *e)
 {
     const char *name = removal->instance->name;
@@ -136,18 +171,18 @@ int removal_add_steps(struct steps *s, struct removal *removal, struct error *e)
     if (removal->instance->snapshot) /* LVM would take it along, unasked */
         r = steps_add(s, remove_snapshot, NULL, removal, e, "remove the unfinished snapshot of %s", name);
     if (r == 0)
-        r = whole(removal) ? steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", name)
+        r = removal->whole ? steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", name)
                            : steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", disks);
     if (r == 0 && removal->n_volumes > 1)
         r = steps_add(s, doom_others, NULL, removal, e, "mark the other disks of %s doomed", name);
     if (r == 0 && our_domain(removal))
         r = steps_add(s, remove_domain, NULL, removal, e, "stop and undefine domain %s", name);
-    else if (r == 0 && model_domain_of(removal->model, removal->instance->uuid))
-        r = steps_add(s, leave_domain, NULL, removal, e, "take %s out of its domain", disks);
+    else if (r == 0)
+        r = add_leaving(s, removal, disks, e);
     if (r == 0)
         r = steps_add(s, close_maps, NULL, removal, e, "close %s", disks);
-    if (r == 0)
-        r = whole(removal)
+    if (r == 0 && !ends_rescue(removal))
+        r = removal->whole
                 ? steps_add(s, destroy_keys, NULL, removal, e, "destroy the key of %s", name)
                 : steps_add(s, destroy_keys, NULL, removal, e, "destroy its key, unless others have it too");
     if (r == 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How an instance, or one disk of it, goes for good. delete and recover both end here.
+/* How an instance, or one disk of it, goes for good. delete, unrescue and recover all end here.
  *
  *     doomed -> domain gone -> maps closed -> key destroyed, seen gone -> volumes removed
  *
  * A domain that others have defined, or that keeps other disks, does not go: the disks are taken out of it.
+ * Where only the rescue disk goes, it gets its definition back.
  * Each step may be repeated, and nothing is undone: whatever stops it, the next recover goes on.
  */
 #pragma once
@@ -16,6 +17,7 @@ struct removal {
     const struct instance *instance;
     const struct volume *const *volumes; /* that go: the instance's, lead first; or some, but not the lead */
     size_t n_volumes;
+    bool whole; /* the domain goes too */
 };
 
 /* 0 if it may begin: the domain is ours or idle, no volume has damaged tags. -EUNSAFE with a sentence. */
@@ -24,7 +26,8 @@ int removal_check(const struct removal *r, struct error *e) _must_check_;
 /* All volumes of `i`, with its domain. */
 static inline struct removal removal_of(const struct model *m, const struct instance *i)
 {
-    return (struct removal){.model = m, .instance = i, .volumes = i->volumes, .n_volumes = i->n_volumes};
+    return (struct removal){
+        .model = m, .instance = i, .volumes = i->volumes, .n_volumes = i->n_volumes, .whole = true};
 }
 
 /* Removes a snapshot that was cut off: its map, the key of the image that it did not become, its volume. */
@@ -32,6 +35,10 @@ int snapshot_remove(const struct context *c, const struct volume *v, struct erro
 
 /* Adds its steps. The removal must outlive them. */
 int removal_add_steps(struct steps *s, struct removal *r, struct error *e) _must_check_;
+
+/* Gives the domain, which must not run, the definition back that it had before its rescue; 0 if it has that,
+ * or is gone. */
+int domain_leave_rescue(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
 /* Ends and undefines the domain, which is ours; 0 if there is none. */
 int domain_remove(const struct context *c, const char *uuid, struct error *e) _must_check_;

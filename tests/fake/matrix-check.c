@@ -194,6 +194,18 @@ static bool guest_in_order(const struct host *h, const struct world_domain *d, c
     return true;
 }
 
+/* Where there is a rescue disk, with an image on it, there is the mark, and the other way round. */
+static bool rescue_in_order(const struct host *h, const struct world_domain *d, char why[200])
+{
+    const struct world_volume *rescue = NULL;
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (streq(h->volumes[i].v.instance, d->d.uuid) && streq(h->volumes[i].v.role, "rescue"))
+            rescue = &h->volumes[i];
+    if (d->d.rescued != (rescue != NULL))
+        return WRONG("domain %s %s in rescue", d->d.name, rescue ? "ought to be" : "is still");
+    return !rescue || rescue->has_image ? true : WRONG("the rescue disk of %s is empty", d->d.name);
+}
+
 /* All its disks or none. */
 static bool domain_in_order(const struct host *h, const struct world_domain *d, char why[200])
 {
@@ -210,7 +222,7 @@ static bool domain_in_order(const struct host *h, const struct world_domain *d, 
     }
     if (disks != d->defined.n)
         return WRONG("domain %s has %zu disks of %zu", d->d.name, disks, d->defined.n);
-    return guest_in_order(h, d, why);
+    return rescue_in_order(h, d, why) && guest_in_order(h, d, why);
 }
 
 bool invariants_hold(const struct host *h, char why[200])

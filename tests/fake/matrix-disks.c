@@ -27,7 +27,7 @@ static int create(struct fake *f, struct error *e)
     return instance_create(&f->context, &three_disks, &launched, NULL, e);
 }
 
-static void have_created(struct fake *f)
+void have_created(struct fake *f)
 {
     struct error e = ERROR_NONE;
     have_domain(f);

@@ -376,13 +376,6 @@ static size_t disks_in(const struct host *h, const char *uuid, enum volume_state
     return n;
 }
 
-static int recover(struct fake *f, struct error *e)
-{
-    _cleanup_free_ struct recovered *done = NULL;
-    size_t n = 0;
-    return instance_recover(&f->context, false, &done, &n, e);
-}
-
 /* Where the process of a rebuild was killed: so many of three disks were rebuilding. */
 static void have_cut_rebuild(struct fake *f, size_t rebuilding)
 {
@@ -443,7 +436,7 @@ static int hook(struct fake *f, bool before, struct error *e)
     return before ? instance_hook_prepare(&c, &d, e) : instance_hook_release(&c, d.uuid, e);
 }
 
-static int virsh_start(struct fake *f, struct error *e)
+int virsh_start(struct fake *f, struct error *e)
 {
     int r = hook(f, true, e);
     if (r == 0)
@@ -457,6 +450,13 @@ static int virsh_destroy(struct fake *f, struct error *e)
 {
     int r = virt_destroy(f->context.virt, f->world->host.domains[f->world->host.n_domains - 1].d.uuid, e);
     return r < 0 ? r : hook(f, false, e);
+}
+
+int recover_all(struct fake *f, struct error *e)
+{
+    _cleanup_free_ struct recovered *done = NULL;
+    size_t n = 0;
+    return instance_recover(&f->context, false, &done, &n, e);
 }
 
 const struct scenario scenarios[] = {
@@ -548,9 +548,14 @@ const struct scenario scenarios[] = {
     {"launch from a snapshot", NULL, NULL, launch_from_snapshot, {1, 1, 1, 1, 0, 1}, UNDONE},
     {"delete with a snapshot that was cut off", NULL, have_cut_snapshot, delete, NOTHING, FORWARD},
     {"stop with a snapshot that was cut off", NULL, have_cut_snapshot, stop, {1, 0, 4, 1, 0, 2}, UNFINISHED},
-    {"recover a snapshot that was cut off", NULL, have_cut_snapshot, recover, {1, 1, 3, 3, 0, 1}, FORWARD},
-    {"recover in order", NULL, have_running, recover, {1, 1, 3, 3, 0, 1}, FORWARD},
-    {"recover left open", NULL, have_left_open, recover, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"recover a snapshot that was cut off",
+     NULL,
+     have_cut_snapshot,
+     recover_all,
+     {1, 1, 3, 3, 0, 1},
+     FORWARD},
+    {"recover in order", NULL, have_running, recover_all, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"recover left open", NULL, have_left_open, recover_all, {1, 0, 3, 0, 0, 1}, FORWARD},
 };
 const size_t n_scenarios = ARRAY_SIZE(scenarios);
 

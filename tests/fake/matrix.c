@@ -35,8 +35,9 @@ static bool is_crash(enum injection kind)
 /* A call that changes nothing fails after its effect as it does before. */
 static bool same_as_before(const struct fault_kind *k, const char *call)
 {
-    static const char *const reads[] = {"list",      "domains",         "find domain", "key list",
-                                        "key fetch", "key may destroy", "lock",        "find disk"};
+    static const char *const reads[] = {
+        "list", "domains",   "find domain", "key list", "key fetch", "key may destroy",
+        "lock", "find disk", "definition",  "ram"};
     for (size_t i = 0; call && i < ARRAY_SIZE(reads); i++)
         if (streq(call, reads[i]))
             return k->kind == INJECT_ERROR_AFTER || k->kind == INJECT_CRASH_AFTER;
@@ -181,7 +182,8 @@ static void run_all(struct matrix *m, const struct mutation *mutation, const cha
         size_t n;
     } tables[] = {{scenarios, n_scenarios},
                   {network_scenarios, n_network_scenarios},
-                  {disk_scenarios, n_disk_scenarios}};
+                  {disk_scenarios, n_disk_scenarios},
+                  {rescue_scenarios, n_rescue_scenarios}};
     for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
         for (size_t i = 0; i < tables[t].n; i++) {
             const struct scenario *s = &tables[t].scenarios[i];
@@ -215,6 +217,9 @@ static int run_mutations(struct matrix *m)
         {.call = "close", .scenario = "rebuild"},
         {.call = "key destroy", .scenario = "rebuild"},
         {.call = "mark ready", .scenario = "rebuild"},
+        {.call = "redefine", .scenario = "rescue stopped"},
+        {.call = "redefine", .scenario = "unrescue running"},
+        {.call = "redefine", .scenario = "recover a cut-off unrescue"},
         {.call = "key list", .recover_does = true, .scenario = "barbican: launch"}, /* after a lost answer */
         {.call = "key may destroy", .scenario = "barbican: delete by others"},
         {.call = "attach disk", .scenario = "attach"},        /* ready before its domain has it */

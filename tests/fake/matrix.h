@@ -26,8 +26,8 @@ struct scenario {
     enum promise promise;
 };
 
-extern const struct scenario scenarios[], network_scenarios[], disk_scenarios[];
-extern const size_t n_scenarios, n_network_scenarios, n_disk_scenarios;
+extern const struct scenario scenarios[], network_scenarios[], disk_scenarios[], rescue_scenarios[];
+extern const size_t n_scenarios, n_network_scenarios, n_disk_scenarios, n_rescue_scenarios;
 
 #define NOTHING                                                                                              \
     {                                                                                                        \
@@ -46,6 +46,10 @@ void have_stopped(struct fake *f);
 void have_opened(struct fake *f);
 void have_left_dead(struct fake *f);           /* as a reboot of the host leaves it */
 int snapshot(struct fake *f, struct error *e); /* of t */
+
+void have_created(struct fake *f); /* disks of `t`, which others have defined; it does not run */
+int virsh_start(struct fake *f, struct error *e);
+int recover_all(struct fake *f, struct error *e);
 
 /* What an operation has to return where nothing fails. Of failures the caller hears. */
 int wanted(struct fake *f, int wanted_r, int r);

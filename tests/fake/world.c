@@ -195,7 +195,7 @@ void world_drop(void *array, size_t *n, size_t size, size_t i)
 
 static int rank(const char *role)
 {
-    return streq(role, "root") ? 0 : streq(role, ROLE_RESCUE) ? 2 : 1;
+    return streq(role, "root") ? 0 : streq(role, ROLE_RESCUE) ? 3 : streq(role, ROLE_SNAPSHOT) ? 2 : 1;
 }
 
 static int order(const void *a, const void *b)

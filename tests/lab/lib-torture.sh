@@ -94,6 +94,13 @@ do_disk() { # one more, for a moment
     mayfly attach "$1" --ephemeral 16M
     mayfly detach --yes "$1" eph1
 }
+do_rescue() {
+    mkdir -p /run/images
+    truncate -s 4M /run/images/rescue.raw
+    mayfly rescue "$1" --image /run/images/rescue.raw --timeout 0
+    mayfly stop "$1" --timeout 0 --force
+}
+do_unrescue() { mayfly unrescue "$1"; }
 do_recover() { mayfly recover; }
 
 # One random thing to one random instance. A function, so that whoever is to be interrupted knows what it does.
@@ -104,7 +111,7 @@ torture_step() {
     elif ! is_kept "$name"; then
         doings=(launch)
     else
-        doings=(delete write run virsh disk recover)
+        doings=(delete write run virsh disk rescue unrescue recover)
     fi
     local doing=${doings[RANDOM % ${#doings[@]}]}
     echo "-- $doing $name"

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly rescue and unrescue. */
+#include "base/log.h"
+#include "cli/each.h"
+#include "cli/plan.h"
+#include "instance/operations.h"
+
+#include <stdio.h>
+
+#define TIMEOUT_SEC 60
+
+static int set_timeout(void *target, const char *value, struct error *e)
+{
+    return cli_parse_timeout(value, &((struct rescue_request *)target)->timeout_sec, e);
+}
+
+static int set_image(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    ((struct rescue_request *)target)->image_path = value;
+    return 0;
+}
+
+static int set_image_format(void *target, const char *value, struct error *e)
+{
+    (void)e;
+    ((struct rescue_request *)target)->image_format = value;
+    return 0;
+}
+
+static int set_root(void *target, const char *value, struct error *e)
+{
+    return cli_parse_size(value, &((struct rescue_request *)target)->root_bytes, e);
+}
+
+CLI_FLAG(set_dry_run, struct rescue_request, dry_run)
+#define TIMEOUT_OPTION                                                                                       \
+    {                                                                                                        \
+        "timeout", 0, "SECONDS", "wait so long for the guest to power off, then pull the plug (60)",         \
+            set_timeout                                                                                      \
+    }
+static const struct cli_option rescue_options[] = {
+    {"image", 0, "FILE", "start from this raw or qcow2 image", set_image},
+    {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
+    {"root", 0, "SIZE", "size of the rescue disk; else the image's", set_root},
+    TIMEOUT_OPTION,
+    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {0},
+};
+static const struct cli_option unrescue_options[] = {TIMEOUT_OPTION, {0}};
+
+int verb_rescue(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    struct rescue_request request = {.timeout_sec = TIMEOUT_SEC};
+    int n = 0;
+    int r = verb_parse(self, g, rescue_options, &request, argc, argv, 1, 1, &n, e);
+    if (r != 0)
+        return r;
+    if (!request.image_path)
+        return error_set(e, -EINVAL, "rescue: from which image? Say --image FILE");
+
+    _cleanup_session_ struct session *s = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    bool changed = false;
+    r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
+    if (r < 0)
+        return r;
+    r = instance_rescue(&s->context, argv[1], &request, &changed, &plan, e);
+    progress_end(&s->progress);
+    if (r < 0)
+        return r;
+    if (request.dry_run)
+        return print_plan(plan, g->json, e);
+    if (log_get_level() >= LOG_LEVEL_WARNING)
+        printf("%s: %s\n", argv[1],
+               changed ? "started from the rescue image" : "was in rescue; nothing was changed");
+    return 0;
+}
+
+static int operate_unrescue(const struct context *c, const void *options, const char *name, bool *ret_changed,
+                            struct error *e)
+{
+    return instance_unrescue(c, name, ((const struct rescue_request *)options)->timeout_sec, ret_changed, e);
+}
+
+int verb_unrescue(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    static const struct each each = {.done = "is itself again, nothing is left of the rescue",
+                                     .unchanged = "was not in rescue; nothing was changed",
+                                     .operate = operate_unrescue};
+    struct rescue_request request = {.timeout_sec = TIMEOUT_SEC};
+    int n = 0;
+    int r = verb_parse(self, g, unrescue_options, &request, argc, argv, 1, argc, &n, e);
+    return r != 0 ? r : each_run(&each, self, g, &request, true, argv + 1, n, e);
+}

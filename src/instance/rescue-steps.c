@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of a rescue and what undoes each: see rescue.c for their order. */
+#include "base/fd.h"
+#include "instance/keys.h"
+#include "instance/rescue.h"
+#include "instance/stop.h"
+#include "keys/derive.h"
+#include "storage/check.h"
+
+/* --------------------------------------------------------------- the rescue disk */
+
+int rescue_fetch_key(const struct context *c, void *object, struct error *e)
+{
+    struct rescue *r = object;
+    return key_fetch(c, &r->v, &r->secret, e);
+}
+
+int rescue_fetch_key_undo(const struct context *c, void *object, struct error *e)
+{
+    struct rescue *r = object;
+    (void)c, (void)e;
+    r->secret = secret_free(r->secret);
+    return 0;
+}
+
+static int set_check(struct rescue *r, struct error *e)
+{
+    _cleanup_secret_ struct secret *volume_key = NULL;
+    int result = derive_volume_key(&r->v, r->secret, &volume_key, e);
+    return result < 0 ? result : volume_check_value(&r->v, volume_key, r->v.check, e);
+}
+
+int rescue_create(const struct context *c, void *object, struct error *e)
+{
+    struct rescue *r = object;
+    int result = r->secret ? set_check(r, e) : 0;
+    if (result == 0)
+        result = broker_create(c->broker, &r->v, e);
+    if (result < 0)
+        return result;
+    r->made = true;
+    return 0;
+}
+
+/* Where nothing is known of it, it is looked for by the uuid that was made for it alone. */
+int rescue_create_undo(const struct context *c, void *object, struct error *e)
+{
+    const struct rescue *r = object;
+    const struct volume *v = &r->v;
+    if (r->made)
+        return broker_remove(c->broker, &v, 1, e);
+
+    _cleanup_inventory_ struct inventory *now = NULL;
+    int result = broker_list(c->broker, &now, e);
+    for (size_t i = 0; result == 0 && i < now->n_volumes; i++) {
+        v = &now->volumes[i];
+        if (streq(v->disk, r->v.disk))
+            result = broker_remove(c->broker, &v, 1, e);
+    }
+    return result;
+}
+
+int rescue_open(const struct context *c, void *object, struct error *e)
+{
+    struct rescue *r = object;
+    int result = disk_open(c, &r->v, r->secret, false, &r->fd, e);
+    if (result == 0)
+        r->secret = secret_free(r->secret); /* it has done its work */
+    return result;
+}
+
+int rescue_open_undo(const struct context *c, void *object, struct error *e)
+{
+    struct rescue *r = object;
+    r->fd = fd_close(r->fd);
+    return disk_close(c, &r->v, e);
+}
+
+int rescue_fill(const struct context *c, void *object, struct error *e)
+{
+    struct rescue *r = object;
+    int result = context_import(c, r->image, r->fd, 0, image_size_bytes(r->image), e);
+    r->fd = fd_close(r->fd);
+    return result;
+}
+
+/* -------------------------------------------------------------------- the domain */
+
+int rescue_stop(const struct context *c, void *object, struct error *e)
+{
+    const struct rescue *r = object;
+    return domain_stop(c, r->instance, r->request->timeout_sec, true, e);
+}
+
+int rescue_stop_undo(const struct context *c, void *object, struct error *e)
+{
+    return virt_start(c->virt, ((const struct rescue *)object)->instance->uuid, e);
+}
+
+int rescue_define(const struct context *c, void *object, struct error *e)
+{
+    return virt_redefine(c->virt, ((const struct rescue *)object)->xml_now, e);
+}
+
+int rescue_define_undo(const struct context *c, void *object, struct error *e)
+{
+    return virt_redefine(c->virt, ((const struct rescue *)object)->xml_before, e);
+}
+
+static int mark(const struct context *c, const struct rescue *r, enum volume_state state, struct error *e)
+{
+    const struct volume *v = &r->v;
+    return broker_mark(c->broker, &v, 1, state, e);
+}
+
+int rescue_ready(const struct context *c, void *object, struct error *e)
+{
+    return mark(c, object, VOLUME_READY, e);
+}
+
+int rescue_ready_undo(const struct context *c, void *object, struct error *e)
+{
+    return mark(c, object, VOLUME_DOOMED, e);
+}
+
+int rescue_start(const struct context *c, void *object, struct error *e)
+{
+    return virt_start(c->virt, ((const struct rescue *)object)->instance->uuid, e);
+}
+
+int rescue_start_undo(const struct context *c, void *object, struct error *e)
+{
+    return virt_destroy(c->virt, ((const struct rescue *)object)->instance->uuid, e);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly rescue: the instance starts from a disk with an image that works, its own disks behind that one.
+ *
+ *     create, open, fill | stop | open its own disks | definition | READY | start
+ *       while it runs                                           commit point
+ *
+ * Before the commit point recover takes it all back; after it the instance is in rescue, whoever stops and
+ * starts it. The rescue disk is encrypted as the instance's disks are, with a key of its own from the same
+ * secret, in the same group: whoever sees it sees them too.
+ */
+#include "instance/rescue.h"
+
+#include "base/fd.h"
+#include "instance/group.h"
+#include "instance/keys.h"
+#include "keys/derive.h"
+#include "virt/rescue-xml.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ------------------------------------------------------------------------- checks */
+
+/* One of its disks after which the rescue disk is made: an encrypted one, where it has such. */
+static const struct volume *model_disk(const struct instance *i)
+{
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (volume_encrypted(i->volumes[n]))
+            return i->volumes[n];
+    return i->volumes[0];
+}
+
+static int check_instance(const struct context *c, const struct rescue *r, struct error *e)
+{
+    const struct instance *i = r->instance;
+    bool durable = true;
+    int result = model_check_ready(r->model, i, e);
+    if (result < 0)
+        return result;
+    if (i->state == INSTANCE_NO_DOMAIN)
+        return error_set(e, -ENOENT,
+                         "instance %s: cannot be rescued: libvirt has no domain %s any more; define one with "
+                         "this uuid, or run mayfly delete",
+                         i->name, i->uuid);
+    result = model_check_not_saved(c, i, e);
+    if (result < 0)
+        return result;
+    if (!volume_encrypted(model_disk(i)) && c->config->encryption_enabled)
+        return error_set(e, -EUNSAFE,
+                         "instance %s: its disks are plain, so there is no key for a rescue disk, which must "
+                         "have one: enabled is true in [ephemeral_storage_encryption]",
+                         i->name);
+    if (volume_encrypted(model_disk(i)))
+        result = key_durable(c, model_disk(i), &durable, e);
+    if (result == 0 && !durable)
+        return error_set(e, -EINVAL,
+                         "instance %s: cannot be rescued: its key is ephemeral, and nobody can encrypt one "
+                         "more disk with it; run mayfly stop, and look at its disks from the host",
+                         i->name);
+    return result;
+}
+
+static void design(struct rescue *r, const struct group *group)
+{
+    uint64_t bytes = r->request->root_bytes ? r->request->root_bytes : image_size_bytes(r->image);
+    r->v = *model_disk(r->instance);
+    memcpy(r->v.vg, r->instance->volumes[0]->vg, sizeof r->v.vg);
+    r->v.size_bytes = group_round_up(group, bytes);
+    r->v.state = VOLUME_BUILDING;
+    uuid_make(r->v.disk);
+    snprintf(r->v.role, sizeof r->v.role, ROLE_RESCUE);
+    volume_set_lv_name(&r->v);
+    if (!volume_encrypted(&r->v))
+        return;
+    snprintf(r->v.kdf, sizeof r->v.kdf, "%s", KDF_HKDF_SHA512);
+    if (r->v.size_bytes % r->v.sector_bytes)
+        r->v.sector_bytes = 512;
+}
+
+static int check_image(struct rescue *r, struct error *e)
+{
+    const struct rescue_request *q = r->request;
+    const char *vg = r->instance->volumes[0]->vg;
+    const struct group *group = inventory_group(r->model->inventory, vg);
+    char image[32];
+    if (!group || !group->complete)
+        return error_set(
+            e, -ENODEV, "volume group %s: cannot create volumes: a physical volume of it is missing; see pvs",
+            vg);
+    int result = image_open(q->image_path, q->image_format, &r->image, e);
+    if (result < 0)
+        return result;
+    design(r, group);
+    if (image_size_bytes(r->image) > r->v.size_bytes)
+        return error_set(e, -EINVAL,
+                         "image %s: its %s (%" PRIu64
+                         " bytes) do not fit the rescue disk; say a larger --root",
+                         q->image_path, str_from_bytes(image_size_bytes(r->image), image, sizeof image),
+                         image_size_bytes(r->image));
+    return group_check_room(group, r->v.size_bytes, 1, e);
+}
+
+static int check_definition(const struct context *c, struct rescue *r, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    char path[DEVICE_PATH_MAX];
+    const struct domain_disk disk = disk_of_domain(c, &r->v, path);
+    int result = virt_definition(c->virt, r->instance->uuid, &r->xml_before, e);
+    if (result < 0)
+        return result;
+    result = rescue_xml_add(r->xml_before, &disk, &r->xml_now, &why);
+    return result < 0 ? error_set(e, result, "domain %s: cannot be rescued: %s", r->instance->name, why.text)
+                      : 0;
+}
+
+/* --------------------------------------------------------------------------- plan */
+
+static int add_disk(struct steps *s, struct rescue *r, struct error *e)
+{
+    const struct volume *v = &r->v;
+    char size[32];
+    str_from_bytes(v->size_bytes, size, sizeof size);
+    int result = 0;
+    if (volume_encrypted(v))
+        result = steps_add(s, rescue_fetch_key, rescue_fetch_key_undo, r, e, "fetch the key of %s", v->name);
+    if (result == 0)
+        result = steps_add(s, rescue_create, rescue_create_undo, r, e, "create volume %s/%s of %s", v->vg,
+                           v->lv, size);
+    if (result == 0)
+        result = steps_add(s, rescue_open, rescue_open_undo, r, e, "open %s/%s", v->vg, v->lv);
+    if (result == 0)
+        result = steps_add(s, rescue_fill, NULL, r, e, "write image %s to %s", r->request->image_path, v->lv);
+    return result;
+}
+
+/* Where its definition could not be put back, the volume stays: it is by that one that recover sees it. */
+static int add_domain(struct steps *s, struct rescue *r, struct error *e)
+{
+    const char *name = r->instance->name;
+    int result = 0;
+    if (r->instance->state == INSTANCE_RUNNING)
+        result = steps_add(s, rescue_stop, rescue_stop_undo, r, e, "stop domain %s", name);
+    if (result == 0 && r->disks.n_missing)
+        result = steps_add(s, disks_open, disks_open_undo, &r->disks, e, "open the disks of %s", name);
+    if (result == 0)
+        result = steps_add_keystone(s, rescue_define, rescue_define_undo, r, e,
+                                    "put the rescue disk into the definition of domain %s", name);
+    if (result == 0)
+        result = steps_add_keystone(s, rescue_ready, rescue_ready_undo, r, e, "mark %s ready", r->v.lv);
+    if (result == 0)
+        result = steps_add(s, rescue_start, rescue_start_undo, r, e, "start domain %s", name);
+    return result;
+}
+
+static int make_plan(struct rescue *r, struct steps **ret, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    int result = steps_new(&s, e);
+    if (result == 0)
+        result = add_disk(s, r, e);
+    if (result == 0)
+        result = add_domain(s, r, e);
+    if (result == 0)
+        *ret = TAKE_PTR(s);
+    return result;
+}
+
+static int plan(const struct context *c, struct rescue *r, struct steps **ret, struct error *e)
+{
+    int result = check_image(r, e);
+    if (result == 0)
+        result = check_definition(c, r, e);
+    if (result == 0)
+        result = disks_look(c, r->model, r->instance, false, &r->disks, e);
+    return result < 0 ? result : make_plan(r, ret, e);
+}
+
+static void end(struct rescue *r)
+{
+    fd_close(r->fd);
+    secret_free(r->secret);
+    image_close(r->image);
+    model_free(r->model);
+    free(r->xml_before);
+    free(r->xml_now);
+}
+
+int instance_rescue(const struct context *c, const char *name, const struct rescue_request *request,
+                    bool *ret_changed, struct steps **ret_plan, struct error *e)
+{
+    _cleanup_(end) struct rescue rescue = {.request = request, .fd = -1};
+    _cleanup_steps_ struct steps *s = NULL;
+    struct rescue *r = &rescue;
+
+    int result = context_check_virt(c, e);
+    if (result == 0)
+        result = model_lock(c, name, &r->model, &r->instance, e);
+    if (result == 0)
+        result = check_instance(c, r, e);
+    if (result < 0)
+        return result;
+    bool changes = !instance_in_rescue(r->instance);
+    result = changes ? plan(c, r, &s, e) : steps_new(&s, e);
+    if (result == 0 && !request->dry_run)
+        result = steps_run(s, c, e);
+    if (result < 0)
+        return result;
+    *ret_changed = changes;
+    if (ret_plan)
+        *ret_plan = TAKE_PTR(s);
+    return 0;
+}

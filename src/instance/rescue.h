@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one rescue is made of; private to rescue*.c. */
+#pragma once
+
+#include "instance/disks.h"
+#include "instance/operations.h"
+
+struct rescue {
+    const struct rescue_request *request;
+    struct model *model;
+    const struct instance *instance;
+    struct disks disks; /* its own, as they are before */
+    struct image *image;
+    struct secret *secret; /* the instance's, from its fetching until the rescue disk is open; NULL: plain */
+    struct volume v;       /* the rescue disk */
+    bool made;
+    int fd;                     /* -1, but between opening it and writing the image */
+    char *xml_before, *xml_now; /* definitions of the domain */
+};
+
+/* The steps; each one's object is the rescue. */
+step_fn rescue_fetch_key, rescue_fetch_key_undo, rescue_create, rescue_create_undo, rescue_open,
+    rescue_open_undo, rescue_fill, rescue_stop, rescue_stop_undo, rescue_define, rescue_define_undo,
+    rescue_ready, rescue_ready_undo, rescue_start, rescue_start_undo;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly unrescue: back to the instance's own first disk, and nothing is left of the rescue.
+ *
+ *     stop | doomed -> definition -> closed -> removed | start, if it ran
+ *
+ * Nothing is undone: recover, or unrescue again, goes on from where it was cut off.
+ */
+#include "instance/disks.h"
+#include "instance/operations.h"
+#include "instance/removal.h"
+#include "instance/stop.h"
+
+struct unrescue {
+    const struct instance *instance;
+    unsigned timeout_sec;
+    const struct volume *disk; /* NULL: it is gone, and only the definition still names it */
+    struct removal removal;    /* of that disk */
+    struct disks own;          /* the others */
+};
+
+static int stop(const struct context *c, void *unrescue, struct error *e)
+{
+    const struct unrescue *u = unrescue;
+    return domain_stop(c, u->instance, u->timeout_sec, true, e);
+}
+
+static int leave(const struct context *c, void *unrescue, struct error *e)
+{
+    return domain_leave_rescue(c, ((const struct unrescue *)unrescue)->instance->uuid, e);
+}
+
+static int start(const struct context *c, void *unrescue, struct error *e)
+{
+    return virt_start(c->virt, ((const struct unrescue *)unrescue)->instance->uuid, e);
+}
+
+/* It is to be closed, as what is not running is. */
+static int start_undo(const struct context *c, void *unrescue, struct error *e)
+{
+    struct unrescue *u = unrescue;
+    int r = virt_destroy(c->virt, u->instance->uuid, e);
+    return r < 0 ? r : disks_close_durable(c, &u->own, e);
+}
+
+static int run(const struct context *c, struct unrescue *u, bool running, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    const char *name = u->instance->name;
+    int r = steps_new(&s, e);
+    if (r == 0 && running)
+        r = steps_add(s, stop, NULL, u, e, "stop domain %s", name);
+    if (r == 0 && u->disk)
+        r = removal_add_steps(s, &u->removal, e);
+    else if (r == 0)
+        r = steps_add(s, leave, NULL, u, e, "give domain %s its definition back", name);
+    if (r == 0 && running)
+        r = steps_add(s, start, start_undo, u, e, "start domain %s", name);
+    return r < 0 ? r : steps_run(s, c, e);
+}
+
+int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool *ret_changed,
+                      struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct unrescue u = {.timeout_sec = timeout_sec};
+
+    int r = context_check_virt(c, e);
+    if (r == 0)
+        r = model_lock(c, name, &m, &i, e);
+    if (r < 0)
+        return r;
+    u.disk = instance_rescue_disk(i);
+    const struct domain *domain = model_domain_of(m, i->uuid);
+    if (!u.disk && !(domain && domain->rescued)) {
+        *ret_changed = false;
+        return 0;
+    }
+    struct instance own = *i; /* the rescue disk is the last */
+    own.n_volumes -= u.disk != NULL;
+    if (own.n_volumes == 0)
+        return error_set(
+            e, -EUNSAFE,
+            "instance %s: none of its own disks is to be seen, so that its rescue disk is left alone; "
+            "see vgs, and mayfly list",
+            i->name);
+    u.instance = &own;
+    u.removal = (struct removal){.model = m, .instance = i, .volumes = &u.disk, .n_volumes = 1};
+    r = model_check_ready(m, &own, e);
+    if (r == 0)
+        r = model_check_not_saved(c, i, e);
+    if (r == 0)
+        r = disks_look(c, m, &own, false, &u.own, e);
+    if (r == 0)
+        r = run(c, &u, i->state == INSTANCE_RUNNING, e);
+    if (r < 0)
+        return r;
+    *ret_changed = true;
+    return 0;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What rescue and unrescue refuse, and say; and what recover makes of what it cannot understand. What they do
+ * is the matter of the matrix (tests/fake/matrix.c). */
+#include "instances.h"
+
+#include <stdio.h>
+
+static const struct rescue_request request = {.image_path = "/rescue", .timeout_sec = 1};
+
+static int rescue(struct bench *b, const struct rescue_request *q, bool *ret_changed, struct error *e)
+{
+    fake_again(&b->f);
+    return instance_rescue(&b->f.context, "t", q, ret_changed, NULL, e);
+}
+
+static int unrescue(struct bench *b, bool *ret_changed, struct error *e)
+{
+    fake_again(&b->f);
+    return instance_unrescue(&b->f.context, "t", 1, ret_changed, e);
+}
+
+static void must_rescue(struct bench *b)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_ok(rescue(b, &request, &changed, &e), e);
+    assert_true(changed);
+}
+
+/* Nothing is changed, and the sentence has these words. */
+static void refused(struct bench *b, const struct rescue_request *q, int r, const char *words)
+{
+    static struct host before;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    before = b->w->host;
+    assert_error(rescue(b, q, &changed, &e), r, e);
+    if (!strstr(e.text, words))
+        fail_msg("'%s' is not in '%s'", words, e.text);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+}
+
+static void test_refusals(void **state)
+{
+    struct bench *b = *state;
+    struct rescue_request q = request;
+    refused(b, &q, -ENOENT, "none of this name");
+    bench_make(b, "t", false);
+    q.root_bytes = GIB / 2;
+    refused(b, &q, -EINVAL, "larger --root");
+    q.root_bytes = 2 * b->w->host.group.size_bytes;
+    refused(b, &q, -ENOSPC, "are free");
+    q = request;
+    q.image_path = "/nowhere";
+    refused(b, &q, -ENOENT, "/nowhere");
+    b->w->host.volumes[1].v.state = VOLUME_BUILDING;
+    refused(b, &request, -ENEEDSRECOVER, "recover");
+    b->w->host.volumes[1].v.state = VOLUME_READY;
+    b->w->host.n_domains = 0;
+    refused(b, &request, -ENOENT, "no domain");
+}
+
+/* The guest would go on where it was, but its disks would be others meanwhile. */
+static void test_saved_ram(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    b->w->host.domains[0].ram.saved = true;
+    refused(b, &request, -EBUSY, "managedsave-remove");
+}
+
+static void test_ephemeral_key(void **state)
+{
+    struct bench *b = *state;
+    strcpy(b->f.config.key_backend, "ephemeral");
+    bench_make(b, "t", false);
+    refused(b, &request, -EINVAL, "ephemeral");
+}
+
+/* Nothing new is plain where encryption is on. */
+static void test_plain(void **state)
+{
+    struct bench *b = *state;
+    b->f.config.encryption_enabled = false;
+    bench_make(b, "t", false);
+    b->f.config.encryption_enabled = true;
+    refused(b, &request, -EUNSAFE, "plain");
+    b->f.config.encryption_enabled = false;
+    must_rescue(b);
+}
+
+static void test_again(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    struct error e = ERROR_NONE;
+    bool changed = true;
+    bench_make(b, "t", false);
+    assert_ok(unrescue(b, &changed, &e), e);
+    assert_false(changed);
+    must_rescue(b);
+    before = b->w->host;
+    assert_ok(rescue(b, &request, &changed, &e), e);
+    assert_false(changed);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+    assert_ok(unrescue(b, &changed, &e), e);
+    assert_true(changed);
+}
+
+static void test_dry_run(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    struct rescue_request q = request;
+    struct error e = ERROR_NONE;
+    _cleanup_steps_ struct steps *plan = NULL;
+    bool changed = false;
+    bench_make(b, "t", false);
+    before = b->w->host;
+    q.dry_run = true;
+    assert_ok(instance_rescue(&b->f.context, "t", &q, &changed, &plan, &e), e);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+    assert_int_equal(steps_count(plan), 8);
+}
+
+/* Each disk has a key of its own; all of them come from the one secret. */
+static void test_key(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", false);
+    must_rescue(b);
+    const struct volume *root = &b->w->host.volumes[0].v, *disk = &b->w->host.volumes[2].v;
+    assert_string_equal(disk->role, "rescue");
+    assert_string_equal(disk->key, root->key);
+    assert_string_not_equal(disk->check, root->check);
+    assert_int_equal(b->w->host.n_keys, 1);
+}
+
+/* A guest that does not obey loses its plug, as one that is broken has to. */
+static void test_guest_that_hangs(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", false);
+    b->w->guest_ignores = true;
+    must_rescue(b);
+    assert_true(b->w->host.domains[0].d.active);
+    assert_true(b->w->host.domains[0].d.rescued);
+}
+
+static void expect_remains(struct bench *b, const char *words)
+{
+    struct recovered *done = NULL;
+    struct error e = ERROR_NONE;
+    static struct host before;
+    size_t n = 0;
+    before = b->w->host;
+    fake_again(&b->f);
+    assert_error(instance_recover(&b->f.context, false, &done, &n, &e), -ENEEDSRECOVER, e);
+    bool found = false;
+    for (size_t i = 0; i < n; i++)
+        found |= done[i].kind == RECOVER_REMAINS && strstr(done[i].text, words);
+    if (!found)
+        fail_msg("none of %zu lines has '%s', the first: %s", n, words, n ? done[0].text : "");
+    assert_int_equal(before.n_volumes, b->w->host.n_volumes);
+    assert_memory_equal(&before.domains, &b->w->host.domains, sizeof before.domains);
+    free(done);
+}
+
+static void test_recover_in_doubt(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", false);
+    must_rescue(b);
+    b->w->host.volumes[2].v.state = VOLUME_DOOMED; /* and it runs: someone started it meanwhile */
+    expect_remains(b, "unrescue");
+    b->w->virt_gone = true;
+    expect_remains(b, "once libvirt can be asked");
+    b->w->virt_gone = false;
+    b->w->host.domains[0].d.active = false; /* its tags were edited */
+    struct volume v = b->w->host.volumes[2].v;
+    world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 2);
+    struct damaged_volume *d = &b->w->host.damaged[b->w->host.n_damaged++];
+    memcpy(d->vg, v.vg, sizeof d->vg);
+    memcpy(d->lv, v.lv, sizeof d->lv);
+    expect_remains(b, "damaged tags");
+}
+
+/* The rescue disk never leads: neither domain nor key go with it, though no other disk is to be seen. */
+static void test_alone(void **state)
+{
+    struct bench *b = *state;
+    struct recovered *done = NULL;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    size_t n = 0;
+    bench_make(b, "t", true);
+    must_rescue(b);
+    b->w->host.domains[0].d.active = false;
+    world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 0);
+    world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 0);
+    assert_error(unrescue(b, &changed, &e), -EUNSAFE, e);
+    b->w->host.volumes[0].v.state = VOLUME_DOOMED;
+    fake_again(&b->f);
+    (void)!instance_recover(&b->f.context, false, &done, &n, &e);
+    free(done);
+    assert_int_equal(b->w->host.n_volumes, 0);
+    assert_int_equal(b->w->host.n_domains, 1);
+    assert_false(b->w->host.domains[0].d.rescued);
+    assert_int_equal(b->w->host.n_keys, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        bench_test(test_refusals),      bench_test(test_saved_ram),
+        bench_test(test_ephemeral_key), bench_test(test_plain),
+        bench_test(test_again),         bench_test(test_dry_run),
+        bench_test(test_key),           bench_test(test_guest_that_hangs),
+        bench_test(test_alone),         bench_test(test_recover_in_doubt),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
