@@ -120,13 +120,3 @@ void cli_print_options(const struct cli_option *options)
         printf("  %-34s %s\n", left, o->help);
     }
 }
-
-int cli_parse_size(const char *value, uint64_t *ret_bytes, struct error *e)
-{
-    uint64_t bytes = 0;
-    int r = str_to_bytes(value, &bytes);
-    if (r < 0 || bytes == 0)
-        return error_set(e, -EINVAL, "'%s' is not a size; say 512M, 20G or 1T", value);
-    *ret_bytes = bytes;
-    return 0;
-}

@@ -43,7 +43,4 @@ struct cli_group {
 int cli_parse(int argc, char **argv, const struct cli_group *groups, size_t n_groups, bool stop_at_operand,
               int *ret_n, struct error *e) _must_check_;
 
-/* "512M", "20G": more than no bytes. -EINVAL with a sentence. */
-int cli_parse_size(const char *value, uint64_t *ret_bytes, struct error *e) _must_check_;
-
 void cli_print_options(const struct cli_option *options);

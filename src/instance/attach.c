@@ -23,6 +23,8 @@ static int check_instance(const struct addition *a, struct error *e)
 {
     const struct instance *i = a->instance;
     int r = model_check_ready(a->launch.model, i, e);
+    if (r == 0)
+        r = model_check_not_in_rescue(i, e);
     if (r == 0 && i->state == INSTANCE_NO_DOMAIN)
         r = error_set(
             e, -ENOENT,

@@ -101,6 +101,8 @@ int instance_detach(const struct context *c, const struct detach_request *q, boo
     if (r == 0)
         r = model_check_ready(m, i, e);
     if (r == 0)
+        r = model_check_not_in_rescue(i, e);
+    if (r == 0)
         r = find(i, q->role, &d.v, e);
     if (r < 0)
         return r;

@@ -47,6 +47,14 @@ bool instance_in_rescue(const struct instance *i)
     return disk && disk->state == VOLUME_READY;
 }
 
+int model_check_not_in_rescue(const struct instance *i, struct error *e)
+{
+    if (!instance_rescue_disk(i))
+        return 0;
+    return error_set(e, -EBUSY, "instance %s: it is in rescue; run mayfly unrescue %s first", i->name,
+                     i->name);
+}
+
 bool model_damaged(const struct model *m, const char *uuid)
 {
     for (size_t i = 0; i < m->inventory->n_damaged; i++)

@@ -70,6 +70,9 @@ bool model_damaged(const struct model *m, const char *uuid);
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e) _must_check_;
 
+/* -EBUSY, with the way out, for one in rescue, whose disks and definition are not to be changed meanwhile. */
+int model_check_not_in_rescue(const struct instance *i, struct error *e) _must_check_;
+
 /* 0 if all of its volumes are ready; -ENEEDSRECOVER, or -EUNSAFE for damaged tags, with a sentence. */
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e) _must_check_;
 

@@ -93,6 +93,8 @@ static int check(struct rebuild *r, struct error *e)
     const struct context *c = r->launch.context;
     int result = check_volumes(r->launch.model, r->instance, e);
     if (result == 0)
+        result = model_check_not_in_rescue(r->instance, e);
+    if (result == 0)
         result = check_domain(r, e);
     if (result == 0)
         result = check_keys(r, e);

@@ -9,8 +9,9 @@
  * more, and one whose key is in the kernel alone cannot grow.
  */
 #include "instance/disks.h"
+#include "instance/group.h"
 #include "instance/keys.h"
-#include "instance/launch.h"
+#include "instance/operations.h"
 
 struct resizing {
     const struct instance *instance;
@@ -38,7 +39,7 @@ static int find_disk(const struct instance *i, const char *role, const struct vo
 static uint64_t round_up(const struct resizing *r, uint64_t bytes)
 {
     uint64_t sector = r->volume->sector_bytes ? r->volume->sector_bytes : 512;
-    return launch_round_up(r->group, (bytes + sector - 1) / sector * sector);
+    return group_round_up(r->group, (bytes + sector - 1) / sector * sector);
 }
 
 static int check_size(const struct resizing *r, struct error *e)

@@ -408,7 +408,7 @@ static void have_rebuild_cut_late(struct fake *f)
 {
     struct error e = ERROR_NONE;
     have_cut_rebuild(f, 3);
-    must(recover(f, &e) == -ENEEDSRECOVER ? 0 : -EIO, &e);
+    must(recover_all(f, &e) == -ENEEDSRECOVER ? 0 : -EIO, &e);
     fake_again(f);
 }
 

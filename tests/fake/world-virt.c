@@ -180,8 +180,8 @@ static void write_definition(const struct world_domain *d, FILE *out)
                 d->d.rescued ? "<a:rescue xmlns:a='" RESCUE_XML_NAMESPACE "'/>" : "");
     fprintf(out, "<devices>");
     for (size_t i = 0; i < d->defined.n; i++)
-        fprintf(out, "<disk><source dev=\"%s\"/><target dev='vd%c' bus='virtio'/></disk>", d->defined.path[i],
-                (int)('a' + i));
+        fprintf(out, "<disk><source dev=\"%s\"/><target dev='vd%c' bus='virtio'/></disk>",
+                d->defined.disk[i].path, (int)('a' + i));
     fprintf(out, "</devices></domain>");
 }
 

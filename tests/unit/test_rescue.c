@@ -209,14 +209,42 @@ static void test_alone(void **state)
     assert_int_equal(b->w->host.n_keys, 1);
 }
 
+/* What would change the disks or the definition that unrescue puts back. */
+static void test_refused_meanwhile(void **state)
+{
+    struct bench *b = *state;
+    struct error attach = ERROR_NONE, detach = ERROR_NONE, rebuild = ERROR_NONE;
+    static const struct launch_request another = {
+        .name = "t", .ephemeral = {{.size_bytes = GIB}}, .n_ephemeral = 1};
+    const struct detach_request eph0 = {.name = "t", .role = "eph0"};
+    const struct rebuild_request anew = {.dry_run = false};
+    struct volume v;
+    bool changed = false;
+    bench_make(b, "t", true);
+    must_rescue(b);
+    fake_again(&b->f);
+    assert_error(instance_attach(&b->f.context, &another, &v, NULL, &attach), -EBUSY, attach);
+    fake_again(&b->f);
+    assert_error(instance_detach(&b->f.context, &eph0, &changed, NULL, &detach), -EBUSY, detach);
+    fake_again(&b->f);
+    assert_error(instance_rebuild(&b->f.context, "t", &anew, NULL, &rebuild), -EBUSY, rebuild);
+    assert_non_null(strstr(rebuild.text, "mayfly unrescue t"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bench_test(test_refusals),      bench_test(test_saved_ram),
-        bench_test(test_ephemeral_key), bench_test(test_plain),
-        bench_test(test_again),         bench_test(test_dry_run),
-        bench_test(test_key),           bench_test(test_guest_that_hangs),
-        bench_test(test_alone),         bench_test(test_recover_in_doubt),
+        bench_test(test_refusals),
+        bench_test(test_saved_ram),
+        bench_test(test_ephemeral_key),
+        bench_test(test_plain),
+        bench_test(test_again),
+        bench_test(test_dry_run),
+        bench_test(test_key),
+        bench_test(test_guest_that_hangs),
+        bench_test(test_alone),
+        bench_test(test_recover_in_doubt),
+        bench_test(test_refused_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
