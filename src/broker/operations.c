@@ -164,12 +164,27 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
     return session_add(s, &snapshot, e);
 }
 
+/* What is ready has contents that nobody else shall write to. */
+static int check_not_shared(const struct volume *v, int fd, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    struct map map;
+    struct error why = ERROR_NONE;
+    volume_map_name(v, name);
+    if (v->state != VOLUME_READY || dmcrypt_find(name, &map, NULL) != -ENOENT)
+        return 0;
+    int r = device_check_unused(fd, &why);
+    return r < 0 ? error_set(e, r, "volume %s: cannot be opened: %s", v->lv, why.text) : 0;
+}
+
 static int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
                        struct error *e)
 {
     const struct config *c = s->config;
     _cleanup_close_ int fd = -1;
     int r = session_open_volume(s, v, O_RDONLY, &fd, e);
+    if (r == 0)
+        r = check_not_shared(v, fd, e);
     if (r < 0)
         return r;
     *ret = (struct map_options){.discards = c->discard, .opened = opened, .read_only = volume_is_snapshot(v)};

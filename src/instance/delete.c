@@ -69,7 +69,8 @@ int instance_delete(const struct context *c, const char *name, bool *ret_changed
         return r;
     r = steps_run(s, c, e);
     if (r < 0) {
-        error_append(e, "; mayfly recover, or delete again, finishes what was begun of %s", i->name);
+        if (removal.begun)
+            error_append(e, "; mayfly recover, or delete again, finishes what was begun of %s", i->name);
         return r;
     }
     *ret_changed = true;

@@ -57,7 +57,11 @@ static int doom(const struct context *c, const struct removal *r, size_t from, s
 
 static int doom_lead(const struct context *c, void *removal, struct error *e)
 {
-    return doom(c, removal, 0, 1, e);
+    struct removal *r = removal;
+    int result = doom(c, r, 0, 1, e);
+    r->begun =
+        result != -EBUSY && result != -EUNSAFE; /* refused by the broker; else it may have had its effect */
+    return result;
 }
 
 static int doom_others(const struct context *c, void *removal, struct error *e)

@@ -18,6 +18,7 @@ struct removal {
     const struct volume *const *volumes; /* that go: the instance's, lead first; or some, but not the lead */
     size_t n_volumes;
     bool whole; /* the domain goes too */
+    bool begun; /* set by the first step: from then on there is no way back */
 };
 
 /* 0 if it may begin: the domain is ours or idle, no volume has damaged tags. -EUNSAFE with a sentence. */

@@ -79,7 +79,7 @@ check "  is closed once that is gone" grep -q '^closed' <(mayfly recover)
 dmsetup create holder --table "0 32768 linear $root 0"
 world_changed
 refused 5 'in use' "a volume that something else has: delete" mayfly delete there
-refused 5 'busy' "  start" mayfly start there
+refused 5 'in use by map holder' "  start" mayfly start there
 dmsetup remove holder
 
 # --- names
@@ -93,9 +93,16 @@ check_equal "  it is there" "0 8 zero" "$(dmsetup table "$(basename "$map")" | x
 dmsetup remove "$(basename "$map")"
 check_untouched
 
-lvcreate -q -Zn -Wn -y -n "${uuid}_disk.eph0" -L 4M vg0 >/dev/null
-repeat THEIRS 4M >"/dev/vg0/${uuid}_disk.eph0"
-check "recover leaves a volume that only has our name" mayfly recover
-check "delete of the instance" mayfly delete there
-check "  leaves it too" cmp <(repeat THEIRS 4M) "/dev/vg0/${uuid}_disk.eph0"
+theirs=${uuid}_disk.eph0
+lvcreate -q -Zn -Wn -y -n "$theirs" -L 4M vg0 >/dev/null
+repeat THEIRS 4M >"/dev/vg0/$theirs"
+world_changed
+for verb in start open delete; do
+    refused 8 'not a volume of Mayfly' "a volume that only has our name: $verb" mayfly "$verb" there
+done
+check "  recover leaves it" mayfly recover
+check "  it is as it was" cmp <(repeat THEIRS 4M) "/dev/vg0/$theirs"
+lvremove -q -y "vg0/$theirs" >/dev/null
+check_untouched
+check "delete" mayfly delete there
 nothing_left

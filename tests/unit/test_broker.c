@@ -512,6 +512,20 @@ static void what_others_have_is_not_doomed(void **state)
     end(p);
 }
 
+static void what_others_have_is_not_opened(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key);
+    v.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage.volumes[0].held = true;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EBUSY, open_with(p, &v, key, NULL, NULL));
+    end(p);
+}
+
 static void a_failed_open_leaves_no_map(void **state)
 {
     (void)state;
@@ -870,6 +884,7 @@ int main(void)
         TEST(only_the_right_key_opens),
         TEST(a_map_of_others_is_left_alone),
         TEST(what_others_have_is_not_doomed),
+        TEST(what_others_have_is_not_opened),
         TEST(a_failed_open_leaves_no_map),
         TEST(only_what_is_being_made_here_is_formatted),
         TEST(states_go_one_way),
