@@ -215,7 +215,7 @@ static void test_refused_meanwhile(void **state)
     struct bench *b = *state;
     struct error attach = ERROR_NONE, detach = ERROR_NONE, rebuild = ERROR_NONE;
     static const struct launch_request another = {
-        .name = "t", .ephemeral = {{.size_bytes = GIB}}, .n_ephemeral = 1};
+        .name = "t", .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1};
     const struct detach_request eph0 = {.name = "t", .role = "eph0"};
     const struct rebuild_request anew = {.dry_run = false};
     struct volume v;
