@@ -69,6 +69,7 @@ static void design(struct rescue *r, const struct group *group)
     r->v.state = VOLUME_BUILDING;
     uuid_make(r->v.disk);
     snprintf(r->v.role, sizeof r->v.role, ROLE_RESCUE);
+    memset(r->v.fs, 0, sizeof r->v.fs); /* the image's own */
     volume_set_lv_name(&r->v);
     if (!volume_encrypted(&r->v))
         return;
