@@ -74,6 +74,31 @@ static int check_image(struct rebuild *r, struct error *e)
                      str_from_bytes(root->size_bytes, disk, sizeof disk));
 }
 
+/* Its old key goes, so no disk that may need it must be out of sight: in a group that is away, or without
+ * tags. */
+static int check_all_seen(const struct rebuild *r, struct error *e)
+{
+    const struct config *c = r->launch.context->config;
+    const struct inventory *inventory = r->launch.model->inventory;
+    for (size_t n = 0; n < c->volume_groups.n; n++) {
+        const struct group *group = inventory_group(inventory, c->volume_groups.item[n]);
+        if (!group || !group->complete)
+            return error_set(
+                e, -EUNSAFE,
+                "instance %s: cannot be rebuilt: volume group %s is not here, or lacks a physical "
+                "volume, and may hold a disk that needs the key; see vgs and pvs",
+                r->instance->name, c->volume_groups.item[n]);
+    }
+    for (size_t n = 0; n < inventory->n_untagged; n++)
+        if (streq(inventory->untagged[n].instance, r->instance->uuid))
+            return error_set(
+                e, -EUNSAFE,
+                "instance %s: cannot be rebuilt: a volume of its name in group %s has no tags of "
+                "Mayfly's, and may need the key; mend or remove that first",
+                r->instance->name, inventory->untagged[n].vg);
+    return 0;
+}
+
 /* The keys that go, and the manager of the one that comes. */
 static int check_keys(struct rebuild *r, struct error *e)
 {
@@ -96,6 +121,8 @@ static int check(struct rebuild *r, struct error *e)
         result = model_check_not_in_rescue(r->instance, e);
     if (result == 0)
         result = check_domain(r, e);
+    if (result == 0)
+        result = check_all_seen(r, e);
     if (result == 0)
         result = check_keys(r, e);
     if (result == 0)

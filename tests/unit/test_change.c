@@ -192,6 +192,9 @@ static void test_rebuild_refuses_before_it_ends_anything(void **state)
     b->w->host.volumes[1].v.state = VOLUME_DOOMED;
     assert_refused(-ENEEDSRECOVER, "recover first", rebuild(b, NULL, &e));
     b->w->host.volumes[1].v.state = VOLUME_READY;
+    b->w->host.group.complete = false;
+    assert_refused(-EUNSAFE, "may hold a disk", rebuild(b, NULL, &e));
+    b->w->host.group.complete = true;
     b->w->keys_unreachable = true;
     assert_refused(-EHOSTUNREACH, "", rebuild(b, NULL, &e));
     assert_true(active(b));
