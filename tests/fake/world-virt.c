@@ -96,7 +96,7 @@ static void drop_disk(struct world_disks *all, const char *path)
 {
     for (size_t i = 0; i < all->n; i++)
         if (streq(all->disk[i].path, path))
-            world_drop(all->disk, &all->n, sizeof all->disk[0].path, i);
+            world_drop(all->disk, &all->n, sizeof all->disk[0], i);
 }
 
 static int fake_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
