@@ -15,6 +15,7 @@
 
 struct addition {
     struct launch launch;
+    struct launch_request request; /* what was asked for, in the group of the lead */
     const struct instance *instance;
     const struct volume *lead;
 };
@@ -71,6 +72,7 @@ static int check(struct addition *a, struct error *e)
     if (r < 0)
         return r;
     a->lead = a->instance->volumes[0];
+    a->request.volume_group = a->lead->vg; /* so that no disk of an instance is ever seen alone */
     l->domain = model_domain_of(l->model, a->instance->uuid);
     l->live = a->instance->state == INSTANCE_RUNNING;
     r = check_instance(a, e);
@@ -173,10 +175,11 @@ static int make_plan(struct addition *a, struct steps **ret, struct error *e)
 int instance_attach(const struct context *c, const struct launch_request *request, struct volume *ret,
                     struct steps **ret_plan, struct error *e)
 {
-    struct addition a = {.launch = {.context = c, .request = request, .verb = "attach"}};
+    struct addition a = {.launch = {.context = c, .verb = "attach"}, .request = *request};
     _cleanup_(launch_freep) struct launch *l = &a.launch;
     _cleanup_steps_ struct steps *plan = NULL;
 
+    l->request = &a.request;
     int r = check(&a, e);
     if (r == 0)
         r = design(&a, e);

@@ -51,8 +51,8 @@ int instance_launch(const struct context *c, const struct launch_request *reques
 int instance_create(const struct context *c, const struct launch_request *request, struct launched **ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 
-/* One more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0], its volume_group
- * and dry_run count. *ret is what was made. */
+/* One more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0] and dry_run
+ * count; it is made in the group of the first disk. *ret is what was made. */
 int instance_attach(const struct context *c, const struct launch_request *request, struct volume *ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 
