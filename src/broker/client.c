@@ -16,6 +16,7 @@
 
 #define JSON_LIMIT         (256U << 20) /* bytes of LVM's report that are read */
 #define MAPS_LIMIT         (16U << 20)
+#define STRANGERS_LIMIT    (1U << 20)
 #define GONE_DEADLINE_MSEC 1000 /* for one that has closed it by itself */
 
 struct remote {
@@ -95,13 +96,12 @@ static struct volume_ref ref_of(const struct volume *v)
 /* ------------------------------------------------------------------ methods */
 
 /* Asks for a file; the caller frees what was in it. */
-static int call_for_file(struct remote *b, enum op op, size_t limit, char **ret, size_t *ret_size,
-                         struct error *e)
+static int call_for_file(struct remote *b, enum op op, const void *request, size_t size, size_t limit,
+                         char **ret, size_t *ret_size, struct error *e)
 {
-    static const struct op_none request;
     _cleanup_close_ int fd = -1;
     struct answer a;
-    int r = call(b, op, &request, sizeof request, -1, &a, &fd, e);
+    int r = call(b, op, request, size, -1, &a, &fd, e);
     if (r < 0)
         return r;
     r = fd_read_text(fd, limit, ret, ret_size);
@@ -121,13 +121,14 @@ static int check_maps(const char *text, size_t size, struct error *e)
 
 static int remote_list(struct broker *base, struct inventory **ret, struct error *e)
 {
+    static const struct op_none none;
     struct remote *b = remote_of(base);
     _cleanup_free_ char *json = NULL, *maps = NULL;
     size_t json_size = 0, maps_size = 0;
 
-    int r = call_for_file(b, OP_LIST, JSON_LIMIT, &json, &json_size, e);
+    int r = call_for_file(b, OP_LIST, &none, sizeof none, JSON_LIMIT, &json, &json_size, e);
     if (r == 0)
-        r = call_for_file(b, OP_MAPS, MAPS_LIMIT, &maps, &maps_size, e);
+        r = call_for_file(b, OP_MAPS, &none, sizeof none, MAPS_LIMIT, &maps, &maps_size, e);
     if (r == 0)
         r = check_maps(maps, maps_size, e);
     if (r < 0)
@@ -263,6 +264,63 @@ static int remote_remove(struct broker *b, const struct volume *const v[], size_
     return r;
 }
 
+/* Is `text` a whole number of volumes, with ends to their names? */
+static int check_strangers(const char *text, size_t size, struct error *e)
+{
+    bool good = size % sizeof(struct volume) == 0;
+    const struct volume *v = (const struct volume *)(const void *)text;
+    for (size_t i = 0; good && i < size / sizeof *v; i++)
+        good = memchr(v[i].vg, '\0', sizeof v[i].vg) && memchr(v[i].lv, '\0', sizeof v[i].lv);
+    return good ? 0 : error_set(e, -EPROTO, "mayfly-broker: its list of volumes is malformed");
+}
+
+static int remote_strangers(struct broker *b, const char *vg, const char *uuid, struct volume **ret,
+                            size_t *ret_n, struct error *e)
+{
+    struct op_volume request = {0};
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    snprintf(request.volume.vg, sizeof request.volume.vg, "%.63s", vg);
+    snprintf(request.volume.lv, sizeof request.volume.lv, "%.36s_disk", uuid);
+    int r =
+        call_for_file(remote_of(b), OP_STRANGERS, &request, sizeof request, STRANGERS_LIMIT, &text, &size, e);
+    if (r == 0)
+        r = check_strangers(text, size, e);
+    if (r < 0)
+        return r;
+    *ret_n = size / sizeof **ret;
+    *ret = (struct volume *)(void *)TAKE_PTR(text);
+    return 0;
+}
+
+static int remote_try(struct broker *b, const struct volume *v, const struct secret *volume_key,
+                      bool *ret_shows, struct error *e)
+{
+    struct op_create request = {.volume = *v};
+    _cleanup_handover_ struct secret_handover *key = NULL;
+    struct answer a;
+    int r = secret_handover(volume_key, &key, e);
+    if (r == 0)
+        r = call(remote_of(b), OP_TRY, &request, sizeof request, secret_handover_fd(key), &a, NULL, e);
+    if (r == 0)
+        *ret_shows = a.shows != 0;
+    return r;
+}
+
+static int remote_adopt(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct op_create request = {.volume = *v};
+    struct answer a;
+    return call(remote_of(b), OP_ADOPT, &request, sizeof request, -1, &a, NULL, e);
+}
+
+static int remote_release(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct op_volume request = {.volume = ref_of(v)};
+    struct answer a;
+    return call(remote_of(b), OP_RELEASE, &request, sizeof request, -1, &a, NULL, e);
+}
+
 static void remote_disconnect(struct broker *base)
 {
     struct remote *b = remote_of(base);
@@ -284,6 +342,10 @@ static const struct broker_ops remote_ops = {
     .format = remote_format,
     .mark = remote_mark,
     .remove = remote_remove,
+    .strangers = remote_strangers,
+    .try = remote_try,
+    .adopt = remote_adopt,
+    .release = remote_release,
     .disconnect = remote_disconnect,
 };
 

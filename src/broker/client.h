@@ -46,6 +46,20 @@ struct broker_ops {
                 struct error *e);
     int (*remove)(struct broker *b, const struct volume *const v[], size_t n, struct error *e);
 
+    /* For root alone; see ops.def. The volumes of that group that have the name of the instance, but no tag
+     * of ours: names and sizes. The caller frees *ret. */
+    int (*strangers)(struct broker *b, const char *vg, const char *uuid, struct volume **ret, size_t *ret_n,
+                     struct error *e);
+
+    /* Does something that makes sense show on that stranger under this key? `v` is as it is to be adopted.
+     * -EBUSY: it is open. -EUNSAFE: it is not encrypted. */
+    int (*try)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_shows,
+               struct error *e);
+
+    /* Tags it, in state adopting; takes the tags off again, also where there are none. */
+    int (*adopt)(struct broker *b, const struct volume *v, struct error *e);
+    int (*release)(struct broker *b, const struct volume *v, struct error *e);
+
     void (*disconnect)(struct broker *b);
 };
 
@@ -82,3 +96,9 @@ int broker_format(struct broker *b, const struct volume *v, const char *fs, cons
 int broker_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,
                 struct error *e) _must_check_;
 int broker_remove(struct broker *b, const struct volume *const v[], size_t n, struct error *e) _must_check_;
+int broker_strangers(struct broker *b, const char *vg, const char *uuid, struct volume **ret, size_t *ret_n,
+                     struct error *e) _must_check_;
+int broker_try(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_shows,
+               struct error *e) _must_check_;
+int broker_adopt(struct broker *b, const struct volume *v, struct error *e) _must_check_;
+int broker_release(struct broker *b, const struct volume *v, struct error *e) _must_check_;

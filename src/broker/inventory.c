@@ -208,28 +208,6 @@ static int make_room(struct inventory *i, json_object *vgs, json_object *lvs, si
     return i->groups && i->volumes && i->damaged && i->untagged && i->maps ? 0 : error_memory(e);
 }
 
-static int role_rank(const char *role)
-{
-    static const char *const last[] = {"swap", ROLE_SNAPSHOT, ROLE_RESCUE};
-    for (int i = 0; i < (int)ARRAY_SIZE(last); i++)
-        if (streq(role, last[i]))
-            return 2 + i;
-    return streq(role, "root") ? 0 : 1;
-}
-
-/* By instance, then the root disk, then eph0, eph1 ... eph10, then swap; then what is never to lead: a
- * snapshot, the rescue disk. */
-static int compare_volumes(const void *a, const void *b)
-{
-    const struct volume *v = a, *w = b;
-    int r = strcmp(v->instance, w->instance);
-    if (r == 0)
-        r = role_rank(v->role) - role_rank(w->role);
-    if (r == 0)
-        r = (int)strlen(v->role) - (int)strlen(w->role);
-    return r ? r : strcmp(v->role, w->role);
-}
-
 static int parse_documents(const char *json, size_t size, const struct map *maps, size_t n_maps,
                            struct inventory *i, struct error *e)
 {
@@ -246,7 +224,7 @@ static int parse_documents(const char *json, size_t size, const struct map *maps
         r = for_rows(lvs, "lv", i, parse_volume, e);
     if (r < 0)
         return r;
-    qsort(i->volumes, i->n_volumes, sizeof *i->volumes, compare_volumes);
+    qsort(i->volumes, i->n_volumes, sizeof *i->volumes, volume_order);
     if (n_maps)
         memcpy(i->maps, maps, n_maps * sizeof *maps);
     i->n_maps = n_maps;

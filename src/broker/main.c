@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* SIGTERM waits until the operation in hand is done. (The unit has KillMode=mixed, so that lvm is not told.)
@@ -41,6 +42,14 @@ static int take_connection(int *ret_socket, struct error *e)
     return 0;
 }
 
+/* Of one that root's mayfly started, who gave root up later, this still says root. */
+static bool peer_is_root(int socket)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
+}
+
 static int start(const char *config_path, struct config *config, struct error *e)
 {
     int r = sandbox_enter(e);
@@ -65,6 +74,7 @@ static int run(const char *config_path, struct error *e)
         r = catch_stop(&stop, e);
     if (r < 0)
         return r;
+    session.root = peer_is_root(socket);
     r = start(config_path, &config, &why);
     r = server_serve(socket, stop, &session, r < 0 ? &why : NULL);
     session_end(&session);

@@ -67,3 +67,25 @@ int broker_remove(struct broker *b, const struct volume *const v[], size_t n, st
 {
     return b->ops->remove(b, v, n, e);
 }
+
+int broker_strangers(struct broker *b, const char *vg, const char *uuid, struct volume **ret, size_t *ret_n,
+                     struct error *e)
+{
+    return b->ops->strangers(b, vg, uuid, ret, ret_n, e);
+}
+
+int broker_try(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_shows,
+               struct error *e)
+{
+    return b->ops->try(b, v, volume_key, ret_shows, e);
+}
+
+int broker_adopt(struct broker *b, const struct volume *v, struct error *e)
+{
+    return b->ops->adopt(b, v, e);
+}
+
+int broker_release(struct broker *b, const struct volume *v, struct error *e)
+{
+    return b->ops->release(b, v, e);
+}

@@ -228,6 +228,8 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
         return error_set(e, -EINVAL, "volume %s: is not encrypted, so no key can open it", k->v.lv);
     if (k->v.state == VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and is never opened again", k->v.lv);
+    if (k->v.state == VOLUME_ADOPTING)
+        return error_set(e, -EUNSAFE, "volume %s: is not opened before it is wholly adopted", k->v.lv);
     r = secret_receive(fd, k->v.key_bits / 8, &key, e);
     if (r == 0)
         r = volume_verify_key(&k->v, key, e);

@@ -8,7 +8,7 @@
 /* What goes back, where the act succeeds; nothing of it is used where it fails. */
 struct reply {
     int fd; /* given away with the answer; -1: none */
-    bool existing;
+    bool existing, shows;
     uint64_t size_bytes;
 };
 

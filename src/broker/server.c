@@ -233,6 +233,7 @@ static int answer(int socket, int result, const struct reply *reply, const struc
         return packet_send(socket, &a, sizeof a, -1);
     }
     a.existing = reply->existing;
+    a.shows = reply->shows;
     a.size_bytes = reply->size_bytes;
     return packet_send(socket, &a, sizeof a, fd);
 }

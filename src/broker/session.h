@@ -16,6 +16,7 @@ struct known {
 
 struct session {
     const struct config *config;
+    bool root; /* is at the other end */
     const char *locks_path;
     struct locks locks;
     struct lvm *lvm; /* started when first needed */

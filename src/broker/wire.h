@@ -75,15 +75,16 @@ struct op_mark {
     struct op_set set;
 };
 
-/* LIST answers with a descriptor of LVM's JSON (lvm_report), MAPS with one of an array of struct map, OPEN
- * with the device itself, open for reading and writing (a snapshot: for reading alone), OPEN_PLAIN for
- * writing alone. */
+/* LIST answers with a descriptor of LVM's JSON (lvm_report), MAPS with one of an array of struct map,
+ * STRANGERS with one of an array of struct volume of which only names and sizes are set, OPEN with the device
+ * itself, open for reading and writing (a snapshot: for reading alone), OPEN_PLAIN for writing alone. */
 struct answer {
     uint32_t version;
-    int32_t errnum;   /* 0 or a negative errno */
-    uint8_t existing; /* OPEN: the map was there already */
-    uint64_t
-        size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, RESIZE: of the device; LIST, MAPS: of the file */
+    int32_t errnum;      /* 0 or a negative errno */
+    uint8_t existing;    /* OPEN: the map was there already */
+    uint8_t shows;       /* TRY: something makes sense under this key */
+    uint64_t size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN: of the device; LIST, MAPS, STRANGERS: of the
+                            file */
     char text[sizeof((struct error *)0)->text];
 };
 

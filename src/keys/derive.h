@@ -4,16 +4,22 @@
  *     volume key = HKDF-SHA-512(secret, salt = disk uuid, info = "mayfly 1 volume cipher=C bits=N sector=S")
  *
  * Two disks of one instance, and two instances of one batch, so never share a key.
+ *
+ * For disks that Nova made, as its dm-crypt got it from `cryptsetup create --key-file=-`, with the secret in
+ * lower-case hex on standard input, and H cryptsetup's default hash: RIPEMD-160 before 2.7.0, SHA-256 since:
+ *
+ *     volume key = H(hex) H("A" hex) H("AA" hex) ..., cut to its size
+ *
+ * All disks of an instance so have the same.
  */
 #pragma once
 
 #include "secret/secret.h"
 #include "storage/volume.h"
 
-#define KDF_HKDF_SHA512    "hkdf-sha512"
 #define VOLUME_INFO_FORMAT "mayfly 1 volume cipher=%s bits=%u sector=%u"
 
 /* The volume key of `v`: v->key_bits / 8 bytes, by v->kdf (-EINVAL if unknown). -EKEYREJECTED: XTS halves are
- * equal. */
+ * equal. -ENOTSUP: OpenSSL lacks the hash. */
 int derive_volume_key(const struct volume *v, const struct secret *secret, struct secret **ret,
                       struct error *e) _must_check_;

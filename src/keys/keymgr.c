@@ -101,6 +101,19 @@ int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n
                                 : create_each(km, want, n, ret, e);
 }
 
+int keymgr_import(struct keymgr *km, const struct key_info *info, const struct secret *secret,
+                  struct error *e)
+{
+    if (!km->ops->import)
+        return error_set(e, -EOPNOTSUPP, "key manager %s: takes no key that was made elsewhere",
+                         km->ops->name);
+    int r = check_want(km, info, e);
+    if (r == 0 && secret_size(secret) != info->bits / 8)
+        r = error_set(e, -EINVAL, "key manager %s: a key of %zu bytes has not %u bits", km->ops->name,
+                      secret_size(secret), info->bits);
+    return r < 0 ? r : km->ops->import(km, info, secret, e);
+}
+
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {
     return km->ops->fetch(km, id, ret, e);

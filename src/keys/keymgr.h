@@ -91,6 +91,11 @@ struct keymgr_ops {
     int (*create_many)(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                        struct error *e);
 
+    /* Keeps a secret that was made elsewhere, under `info->id`, which is new. May be NULL: then only what the
+     * manager made is kept. */
+    int (*import)(struct keymgr *km, const struct key_info *info, const struct secret *secret,
+                  struct error *e);
+
     /* The same secret, as often as it is asked for. `id` may come from a tag that someone else wrote: it is
      * checked before it becomes a part of a path or URL (-EINVAL). */
     int (*fetch)(struct keymgr *km, const char *id, struct secret **ret, struct error *e);
@@ -144,6 +149,8 @@ int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KE
                   struct secret **ret, struct error *e) _must_check_;
 int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                        struct error *e) _must_check_;
+int keymgr_import(struct keymgr *km, const struct key_info *info, const struct secret *secret,
+                  struct error *e) _must_check_;
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e) _must_check_;
 int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;

@@ -155,23 +155,30 @@ static int add_key(const struct local *l, int folder_fd, const struct key_info *
     return 0;
 }
 
-static int local_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
-                        struct secret **ret, struct error *e)
+static int local_import(struct keymgr *km, const struct key_info *info, const struct secret *key,
+                        struct error *e)
 {
     const struct local *l = (const struct local *)km;
     _cleanup_close_ int folder_fd = -1;
-    int r = local_folder_open(l->folder, true, &folder_fd, e);
+    struct key_info now = *info;
+    int r = check_id(info->id, e);
+    if (r == 0)
+        r = local_folder_open(l->folder, true, &folder_fd, e);
     if (r != 0)
         return r < 0 ? r : error_set(e, -ENOENT, "key folder %s: went while it was opened", l->folder);
+    now.created_sec = (uint64_t)time(NULL);
+    return add_key(l, folder_fd, &now, key, e);
+}
 
+static int local_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
+                        struct secret **ret, struct error *e)
+{
     _cleanup_secret_ struct secret *key = NULL;
-    r = secret_random(want->bits / 8, &key, e);
-    if (r < 0)
-        return r;
     struct key_info info = *want;
     uuid_make(info.id);
-    info.created_sec = (uint64_t)time(NULL);
-    r = add_key(l, folder_fd, &info, key, e);
+    int r = secret_random(want->bits / 8, &key, e);
+    if (r == 0)
+        r = local_import(km, &info, key, e);
     if (r < 0)
         return r;
     memcpy(ret_id, info.id, UUID_TEXT);
@@ -285,6 +292,7 @@ const struct keymgr_ops keymgr_local = {
     .lists_all = true,
     .open = local_open,
     .create = local_create,
+    .import = local_import,
     .fetch = local_fetch,
     .destroy = local_destroy,
     .list = local_list,

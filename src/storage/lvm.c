@@ -40,7 +40,8 @@ int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_
     return *ret_text ? 0 : error_memory(e);
 }
 
-/* A row of lvs. A tag that is not as it should be is a refusal: what the volume is can't be known. */
+/* A row of lvs. A tag that is not as it should be is a refusal: what the volume is can't be known. One that
+ * has none of ours is a stranger. */
 static int parse_volume(const char *row, const char *vg, struct volume *ret, struct error *e)
 {
     char size[24], tags[4 * TAGS_TEXT_MAX];
@@ -58,10 +59,10 @@ static int parse_volume(const char *row, const char *vg, struct volume *ret, str
     if (r < 0)
         return error_set(e, -EUNSAFE, "volume %s/%s: refused: LVM describes it in words unknown here", vg,
                          v.lv);
-    r = tags_parse(tags, &v, &why);
+    r = tags_none(tags) ? 0 : tags_parse(tags, &v, &why);
     if (r < 0)
         error_prefix(&why, "volume %s/%s: refused: ", vg, v.lv);
-    else
+    else if (!volume_stranger(&v))
         r = volume_check(&v, &why);
     if (r < 0)
         return error_set(e, -EUNSAFE, "%s", why.text);
@@ -69,8 +70,8 @@ static int parse_volume(const char *row, const char *vg, struct volume *ret, str
     return 0;
 }
 
-int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
-                   struct error *e)
+int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
+              struct error *e)
 {
     _cleanup_free_ char *report = NULL;
     _cleanup_free_ struct volume *volumes = NULL;
@@ -97,19 +98,43 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct v
     return 0;
 }
 
+int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
+                   struct error *e)
+{
+    _cleanup_free_ struct volume *volumes = NULL;
+    size_t n = 0;
+    int r = lvm_named(l, vg, instance, &volumes, &n, e);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (volume_stranger(&volumes[i]))
+            r = error_set(e, -EUNSAFE,
+                          "volume %s/%s: refused: not a volume of Mayfly: it has no tag " TAG_OURS, vg,
+                          volumes[i].lv);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(volumes);
+    *ret_n = n;
+    return 0;
+}
+
+/* `option` and a tag, for each tag of `v`. */
+static void add_tags(struct command *c, const char *option, const struct volume *v)
+{
+    char tags[TAGS_TEXT_MAX], *rest = tags;
+    tags_format(v, tags);
+    for (char *tag; (tag = strsep(&rest, ","));)
+        lvm_add(c, option, tag);
+}
+
 /* lvcreate with the words in `c`, then v's name, size and tags, then the group or volume that it is made in.
  */
 static int create(struct lvm *l, struct command *c, const struct volume *v, const char *of, struct error *e)
 {
-    char what[200], size[32], tags[TAGS_TEXT_MAX], *rest = tags;
+    char what[200], size[32];
     snprintf(what, sizeof what, "volume %s/%s of %s: cannot be made", v->vg, v->lv,
              str_from_bytes(v->size_bytes, size, sizeof size));
     snprintf(size, sizeof size, "%" PRIu64 "b", (v->size_bytes + 511) / 512 * 512);
-    tags_format(v, tags);
     lvm_add(c, "-y", "-n", v->lv, "-L", size);
-    for (char *tag; (tag = strsep(&rest, ","));) {
-        lvm_add(c, "--addtag", tag);
-    }
+    add_tags(c, "--addtag", v);
     lvm_add(c, of);
     return lvm_run(l, "lvcreate", c, NULL, NULL, what, e);
 }
@@ -199,6 +224,20 @@ int lvm_retag(struct lvm *l, const struct volume *old, const struct volume *new,
     add_tags_beyond(&c, "--deltag", old, new);
     add_tags_beyond(&c, "--addtag", new, old);
     return run_on_set(l, "lvchange", &c, &old, 1, "cannot be tagged anew", e);
+}
+
+int lvm_tag(struct lvm *l, const struct volume *v, struct error *e)
+{
+    struct command c = {.used = 0};
+    add_tags(&c, "--addtag", v);
+    return run_on_set(l, "lvchange", &c, &v, 1, "cannot be tagged", e);
+}
+
+int lvm_untag(struct lvm *l, const struct volume *v, struct error *e)
+{
+    struct command c = {.used = 0};
+    add_tags(&c, "--deltag", v);
+    return run_on_set(l, "lvchange", &c, &v, 1, "cannot be freed of its tags", e);
 }
 
 int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)

@@ -27,6 +27,20 @@ int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_
 int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
                    struct error *e) _must_check_;
 
+/* As lvm_volumes_of(), and with them those that have our name but no tag of ours at all: of such a one
+ * nothing but names and size is set (volume_stranger). */
+int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
+              struct error *e) _must_check_;
+
+static inline bool volume_stranger(const struct volume *v)
+{
+    return !v->disk[0];
+}
+
+/* Sets all tags of a stranger, or takes all of them off again: each is one commit. */
+int lvm_tag(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
+int lvm_untag(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
+
 /* Makes an active logical volume with its tags, in one commit, and zeroes nothing. v->size_bytes is rounded
  * up to whole extents by LVM. -EEXIST, -ENOSPC, -ENOENT (no such group). */
 int lvm_create(struct lvm *l, const struct volume *v, struct error *e) _must_check_;

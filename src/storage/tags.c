@@ -151,6 +151,16 @@ static int find_version(const char *text, struct error *e)
     return ours ? 0 : error_set(e, -ENOENT, "not a volume of Mayfly: it has no tag " TAG_OURS);
 }
 
+bool tags_none(const char *text)
+{
+    for (const char *tag = text; *tag; tag += *tag == ',') {
+        if (str_starts(tag, "mayfly"))
+            return false;
+        tag += strcspn(tag, ",");
+    }
+    return true;
+}
+
 int tags_parse(const char *text, struct volume *ret, struct error *e)
 {
     struct volume v = {0};

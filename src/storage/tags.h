@@ -17,6 +17,9 @@ void tags_format(const struct volume *v, char text[TAGS_TEXT_MAX]);
  * missing, twice or malformed, or its version unknown. The caller goes on to volume_check(). */
 int tags_parse(const char *text, struct volume *ret, struct error *e) _must_check_;
 
+/* Is there no tag at all in `text` that begins as ours do, of whatever version or form? */
+bool tags_none(const char *text);
+
 /* "mayfly.state=ready" */
 #define TAG_STATE_MAX 32
 void tags_format_state(enum volume_state state, char text[TAG_STATE_MAX]);

@@ -11,7 +11,7 @@
 #define TAG_OTHERS "_+.-/=!:#&" /* what LVM allows in a tag besides letters and digits */
 #define VG_OTHERS  "_+.-"
 
-static const char *const state_names[] = {"building", "ready", "rebuilding", "doomed"};
+static const char *const state_names[] = {"building", "adopting", "ready", "rebuilding", "doomed"};
 
 /* A field that may have come through a socket: does it end, and is it not empty? */
 static bool is_text(const char *field, size_t size)
@@ -25,10 +25,11 @@ static bool is_empty(const struct volume *v)
     return !v->key_bits && !v->sector_bytes && !v->key[0] && !v->kdf[0] && !v->check[0] && !v->scope;
 }
 
-/* root, swap, snap, rescue, eph0 to eph99 */
-static bool role_valid(const char *role)
+/* "local" is Nova's first ephemeral disk. */
+bool volume_role_valid(const char *role)
 {
-    if (streq(role, "root") || streq(role, "swap") || streq(role, ROLE_SNAPSHOT) || streq(role, ROLE_RESCUE))
+    if (streq(role, "root") || streq(role, "swap") || streq(role, "local") || streq(role, ROLE_SNAPSHOT) ||
+        streq(role, ROLE_RESCUE))
         return true;
     size_t digits = str_starts(role, "eph") ? strspn(role + 3, "0123456789") : 0;
     return digits && !role[3 + digits] && (digits == 1 || (digits == 2 && role[3] != '0'));
@@ -55,6 +56,14 @@ static bool check_valid(const char *check)
     return strspn(check, "0123456789abcdef") == CHECK_HEX - 1;
 }
 
+static const char *wrong_kdf(const struct volume *v)
+{
+    if (!IS_TEXT(v->kdf) || (!streq(v->kdf, KDF_HKDF_SHA512) && !streq(v->kdf, KDF_NOVA_RIPEMD160) &&
+                             !streq(v->kdf, KDF_NOVA_SHA256)))
+        return "key derivation (it must be hkdf-sha512, nova-ripemd160 or nova-sha256)";
+    return volume_novas(v) && v->sector_bytes != 512 ? "sector size (Nova's disks have 512)" : NULL;
+}
+
 /* Empty fields alone, or all that a key needs. Returns what is wrong, or NULL. */
 static const char *wrong_encryption(const struct volume *v)
 {
@@ -66,11 +75,9 @@ static const char *wrong_encryption(const struct volume *v)
         return "key (it must be MANAGER:ID)";
     if (v->scope != KEY_SCOPE_INSTANCE && v->scope != KEY_SCOPE_BATCH)
         return "scope of the key";
-    if (!IS_TEXT(v->kdf) || !streq(v->kdf, "hkdf-sha512"))
-        return "key derivation (it must be hkdf-sha512)";
     if (!IS_TEXT(v->check) || !check_valid(v->check))
         return "check value (it must be 32 hex digits)";
-    return NULL;
+    return wrong_kdf(v);
 }
 
 /* Returns what is wrong with the identity of the volume, or NULL. */
@@ -81,8 +88,8 @@ static const char *wrong_identity(const struct volume *v)
         return "uuid of the instance";
     if (!IS_TEXT(v->disk) || !uuid_valid(v->disk))
         return "uuid of the disk";
-    if (!IS_TEXT(v->role) || !role_valid(v->role))
-        return "role (it must be root, swap, snap, rescue or eph0 to eph99)";
+    if (!IS_TEXT(v->role) || !volume_role_valid(v->role))
+        return "role (it must be root, swap, local, snap, rescue or eph0 to eph99)";
     volume_set_lv_name(&expected);
     if (!streq(v->lv, expected.lv))
         return "name (it does not follow from instance and role)";
@@ -118,6 +125,26 @@ int volume_check(const struct volume *v, struct error *e)
 bool volume_instance_name_valid(const char *name)
 {
     return *name && str_made_of(name, TAG_OTHERS);
+}
+
+static int role_rank(const char *role)
+{
+    static const char *const last[] = {"swap", ROLE_SNAPSHOT, ROLE_RESCUE};
+    for (int i = 0; i < (int)ARRAY_SIZE(last); i++)
+        if (streq(role, last[i]))
+            return 3 + i;
+    return streq(role, "root") ? 0 : streq(role, "local") ? 1 : 2;
+}
+
+int volume_order(const void *a, const void *b)
+{
+    const struct volume *v = a, *w = b;
+    int r = strcmp(v->instance, w->instance);
+    if (r == 0)
+        r = role_rank(v->role) - role_rank(w->role);
+    if (r == 0)
+        r = (int)strlen(v->role) - (int)strlen(w->role);
+    return r ? r : strcmp(v->role, w->role);
 }
 
 void volume_set_lv_name(struct volume *v)

@@ -21,14 +21,15 @@
 #define LV_NAME_MAX       64  /* <uuid>_disk.rescue is 48 */
 #define KEY_REF_MAX       192 /* "barbican:https://..." */
 #define CIPHER_MAX        48  /* "aes-xts-plain64", or "none" for a plain volume */
-#define KDF_MAX           24  /* "hkdf-sha512" */
+#define KDF_MAX           24  /* "hkdf-sha512", "nova-ripemd160" */
 #define CHECK_HEX         33  /* 16 bytes in hex and a NUL */
 #define FS_MAX            8   /* ext4, xfs, vfat, swap */
-#define ROLE_MAX          8   /* root, eph0..eph99, swap, snap, rescue */
+#define ROLE_MAX          8   /* root, local, eph0..eph99, swap, snap, rescue */
 #define INSTANCE_NAME_MAX 64
 
-/* In the order of a disk's life. */
-enum volume_state { VOLUME_BUILDING, VOLUME_READY, VOLUME_REBUILDING, VOLUME_DOOMED };
+/* In the order of a disk's life: one that was made begins as building, one that was there before as adopting.
+ */
+enum volume_state { VOLUME_BUILDING, VOLUME_ADOPTING, VOLUME_READY, VOLUME_REBUILDING, VOLUME_DOOMED };
 
 /* Who shares a secret: the disks of one instance, those of a batch; or it is that of an image file that a
  * snapshot was written to, which no volume names. */
@@ -84,12 +85,31 @@ static inline bool volume_unfinished(const struct volume *v)
     return v->state == VOLUME_BUILDING || v->state == VOLUME_REBUILDING;
 }
 
+/* How the volume key comes from the secret in the key manager. Those of Nova are for disks that it made:
+ * cryptsetup's hash of the secret's hex. */
+#define KDF_HKDF_SHA512    "hkdf-sha512"
+#define KDF_NOVA_RIPEMD160 "nova-ripemd160"
+#define KDF_NOVA_SHA256    "nova-sha256"
+
+/* Did Nova make it? Then it was adopted. */
+static inline bool volume_novas(const struct volume *v)
+{
+    return str_starts(v->kdf, "nova-");
+}
+
 /* Every field in its place and of its form, the LV's name that of its instance and role. The only judge of a
  * volume from a socket or from LVM. -EINVAL with a sentence. */
 int volume_check(const struct volume *v, struct error *e) _must_check_;
 
 /* Could it be the name of an instance in a tag? A domain may have others. */
 bool volume_instance_name_valid(const char *name);
+
+/* root, local, eph0 to eph99, swap, snap, rescue */
+bool volume_role_valid(const char *role);
+
+/* For qsort: by instance, then the root disk, then local, eph0, eph1 ... eph10, then swap, then a snapshot.
+ */
+int volume_order(const void *a, const void *b);
 
 /* Sets v->lv from v->instance and v->role. */
 void volume_set_lv_name(struct volume *v);

@@ -19,7 +19,7 @@ int main(int argc, char *argv[])
         error_set(&start, -EINVAL, "mayfly.conf:3: nonsense");
 
     _cleanup_free_ char *locks = str_format("%s/locks", argument);
-    struct session session = {.config = &config, .locks_path = locks, .locks = LOCKS_NONE};
+    struct session session = {.config = &config, .root = true, .locks_path = locks, .locks = LOCKS_NONE};
     config_defaults(&config);
     config.volume_groups.n = 1;
     memcpy(config.volume_groups.item[0], "vg0", sizeof "vg0");

@@ -45,6 +45,12 @@ void fake_storage_add(const struct volume *v)
         abort();
 }
 
+void fake_storage_add_stranger(const struct volume *v)
+{
+    fake_storage_add(v);
+    S->volumes[S->n_volumes - 1].stranger = true;
+}
+
 void fake_storage_add_map(const char *name, const char *uuid)
 {
     struct map *m = &S->maps[S->n_maps++];
@@ -83,20 +89,22 @@ int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_
             "{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1073741824\",\"vg_free\":\"4194304\","
             "\"vg_extent_size\":\"4194304\",\"vg_mda_size\":\"1044480\",\"vg_mda_free\":\"500000\","
             "\"vg_missing_pv_count\":\"0\"}]}]}\n{\"report\":[{\"lv\":[");
-    for (size_t i = 0; i < S->n_volumes; i++) {
+    for (size_t i = 0, told = 0; i < S->n_volumes; i++) {
         char tags[TAGS_TEXT_MAX];
         const struct volume *v = &S->volumes[i].v;
+        if (S->volumes[i].stranger)
+            continue;
         tags_format(v, tags);
         fprintf(out, "%s{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"%llu\",\"lv_tags\":\"%s\"}",
-                i ? "," : "", v->vg, v->lv, (unsigned long long)v->size_bytes, tags);
+                told++ ? "," : "", v->vg, v->lv, (unsigned long long)v->size_bytes, tags);
     }
     fprintf(out, "]}]}\n");
     fclose(out);
     return 0;
 }
 
-int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
-                   struct error *e)
+int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
+              struct error *e)
 {
     struct volume *found = calloc(FAKE_MAX, sizeof *found);
     size_t n = 0;
@@ -104,10 +112,49 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct v
     if (!found)
         return error_memory(e);
     for (size_t i = 0; i < S->n_volumes; i++)
-        if (streq(S->volumes[i].v.instance, instance) && streq(S->volumes[i].v.vg, vg))
-            found[n++] = S->volumes[i].v;
+        if (streq(S->volumes[i].v.instance, instance) && streq(S->volumes[i].v.vg, vg)) {
+            const struct volume *v = &S->volumes[i].v;
+            struct volume names = {.size_bytes = v->size_bytes};
+            memcpy(names.vg, v->vg, sizeof names.vg);
+            memcpy(names.lv, v->lv, sizeof names.lv);
+            found[n++] = S->volumes[i].stranger ? names : *v;
+        }
     *ret = found;
     *ret_n = n;
+    return 0;
+}
+
+int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
+                   struct error *e)
+{
+    _cleanup_free_ struct volume *found = NULL;
+    int r = lvm_named(l, vg, instance, &found, ret_n, e);
+    for (size_t i = 0; r == 0 && i < *ret_n; i++)
+        if (volume_stranger(&found[i]))
+            r = error_set(e, -EUNSAFE, "volumes of %s: one has no tags", instance);
+    if (r == 0)
+        *ret = TAKE_PTR(found);
+    return r;
+}
+
+int lvm_tag(struct lvm *l, const struct volume *v, struct error *e)
+{
+    struct fake_volume *f = find(v->vg, v->lv);
+    (void)l;
+    if (!f || !f->stranger)
+        return error_set(e, -EIO, "volume %s: none, or tagged", v->lv);
+    f->v = *v;
+    f->stranger = false;
+    return 0;
+}
+
+int lvm_untag(struct lvm *l, const struct volume *v, struct error *e)
+{
+    struct fake_volume *f = find(v->vg, v->lv);
+    (void)l;
+    if (!f || f->stranger)
+        return error_set(e, -EIO, "volume %s: none, or not tagged", v->lv);
+    f->stranger = true;
     return 0;
 }
 

@@ -15,8 +15,9 @@
 
 struct fake_volume {
     struct volume v;
-    int fd;    /* what is on it */
-    bool held; /* by somebody else than us */
+    int fd;        /* what is on it */
+    bool held;     /* by somebody else than us */
+    bool stranger; /* it has no tags: of `v` only names and size are told */
 };
 
 struct fake_storage {
@@ -30,5 +31,6 @@ struct fake_storage {
 extern struct fake_storage fake_storage;
 
 void fake_storage_add(const struct volume *v);
+void fake_storage_add_stranger(const struct volume *v);
 void fake_storage_add_map(const char *name, const char *uuid);
 void fake_storage_clear(void);

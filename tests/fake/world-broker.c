@@ -45,6 +45,19 @@ static int check_lock(struct broker *b, const struct volume *v, struct error *e)
     return error_set(e, -EUNSAFE, "volume %s: not locked", v->lv);
 }
 
+/* And nothing of the instance may be without tags (session_load). */
+static int check_named(struct broker *b, const struct volume *v, struct error *e)
+{
+    const struct host *h = &world_of(b)->host;
+    int r = check_lock(b, v, e);
+    for (size_t i = 0; r == 0 && i < h->n_volumes; i++)
+        if (h->volumes[i].stranger && strncmp(h->volumes[i].v.lv, v->lv, UUID_TEXT - 1) == 0) {
+            world_violated(world_of(b), "work on %s beside a volume without tags", v->lv);
+            r = error_set(e, -EUNSAFE, "volume %s: has no tags", h->volumes[i].v.lv);
+        }
+    return r;
+}
+
 /* ------------------------------------------------------------------ looking */
 
 static int fake_list(struct broker *b, struct inventory **ret, struct error *e)
@@ -189,13 +202,14 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
 {
     struct world *w = world_of(b);
     struct world_volume *found = world_volume(w, v->lv);
-    int r = check_lock(b, v, e);
+    int r = check_named(b, v, e);
     if (r < 0)
         return r;
     if (!found)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
-    if (volume_encrypted(&found->v) != (key != NULL) || found->v.state == VOLUME_DOOMED) {
-        world_violated(w, "%s was to be opened while doomed, or without its key", v->lv);
+    if (volume_encrypted(&found->v) != (key != NULL) || found->v.state == VOLUME_DOOMED ||
+        found->v.state == VOLUME_ADOPTING) {
+        world_violated(w, "%s was to be opened while doomed or adopting, or without its key", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not opened", v->lv);
     }
     if (!key && (!volume_unfinished(&found->v) || found->maker != ((struct fake_broker *)b)->connection))
@@ -379,11 +393,15 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
 {
     struct world *w = world_of(b);
     struct world_volume *found = world_volume(w, v->lv);
-    int r = check_lock(b, v, e);
+    int r = check_named(b, v, e);
     if (r < 0)
         return r;
     if (!found)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if (state == VOLUME_DOOMED && found->v.state == VOLUME_ADOPTING) {
+        world_violated(w, "%s was to be doomed while adopting", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: adopting", v->lv);
+    }
     if (state == VOLUME_BUILDING ||
         (state == VOLUME_READY && (found->v.state == VOLUME_DOOMED || volume_is_snapshot(&found->v)))) {
         world_violated(w, "%s was to come back", v->lv);
@@ -413,12 +431,12 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
 {
     struct world *w = world_of(b);
     struct world_volume *found = world_volume(w, v->lv);
-    int r = check_lock(b, v, e);
+    int r = check_named(b, v, e);
     if (r < 0 || !found)
         return r;
-    if (found->v.state == VOLUME_READY) {
-        world_violated(w, "%s was to be removed while ready", v->lv);
-        return error_set(e, -EUNSAFE, "volume %s: ready", v->lv);
+    if (found->v.state == VOLUME_READY || found->v.state == VOLUME_ADOPTING) {
+        world_violated(w, "%s was to be removed while %s", v->lv, volume_state_name(found->v.state));
+        return error_set(e, -EUNSAFE, "volume %s: ready or adopting", v->lv);
     }
     if (world_map(w, v->lv) || world_in_use(&w->host, &found->v))
         return error_set(e, -EBUSY, "volume %s: in use", v->lv);
@@ -445,6 +463,113 @@ static int fake_remove(struct broker *b, const struct volume *const v[], size_t 
     return r;
 }
 
+/* ------------------------------------------------------------------- adopting */
+
+static struct volume names_of(const struct volume *v)
+{
+    struct volume names;
+    memset(&names, 0, sizeof names); /* worlds are compared by their bytes */
+    memcpy(names.vg, v->vg, sizeof names.vg);
+    memcpy(names.lv, v->lv, sizeof names.lv);
+    names.size_bytes = v->size_bytes;
+    return names;
+}
+
+static int fake_strangers(struct broker *b, const char *vg, const char *uuid, struct volume **ret,
+                          size_t *ret_n, struct error *e)
+{
+    const struct host *h = &world_of(b)->host;
+    int r = world_enter(world_of(b), "strangers", e);
+    if (r >= 0)
+        r = world_leave(world_of(b), 0, e);
+    if (r < 0)
+        return r;
+    struct volume *found = calloc(h->n_volumes + 1, sizeof *found);
+    size_t n = 0;
+    if (!found)
+        abort();
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (h->volumes[i].stranger && streq(h->volumes[i].v.vg, vg) && str_starts(h->volumes[i].v.lv, uuid))
+            found[n++] = h->volumes[i].v;
+    *ret = found;
+    *ret_n = n;
+    return 0;
+}
+
+/* As it is to be adopted: a stranger that nobody uses, and all of its tags. */
+static int check_stranger(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct world *w = world_of(b);
+    const struct world_volume *found = world_volume(w, v->lv);
+    int r = check_lock(b, v, e);
+    if (r == 0)
+        r = volume_check(v, e);
+    if (r < 0)
+        return r;
+    if (!found || v->state != VOLUME_ADOPTING || !volume_novas(v))
+        return error_set(e, -EINVAL, "volume %s: none, or not Nova's", v->lv);
+    if (!found->stranger)
+        return error_set(e, -EEXIST, "volume %s: has tags", v->lv);
+    return world_map(w, v->lv) || world_in_use(w, v) ? error_set(e, -EBUSY, "volume %s: in use", v->lv) : 0;
+}
+
+static int fake_try(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_shows,
+                    struct error *e)
+{
+    const struct world_volume *found = world_volume(world_of(b), v->lv);
+    bool shows = true;
+    int r = world_enter(world_of(b), "try", e);
+    if (r == 0) {
+        r = check_stranger(b, v, e);
+        if (r == 0)
+            r = volume_verify_key(v, key, e);
+        shows = r == 0 && memcmp(found->sealing, secret_peek(key), sizeof found->sealing) == 0;
+    }
+    if (r >= 0)
+        r = world_leave(world_of(b), 0, e);
+    if (r == 0)
+        *ret_shows = shows;
+    return r;
+}
+
+static int fake_adopt(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct world_volume *found = world_volume(world_of(b), v->lv);
+    int r = world_enter(world_of(b), "adopt", e);
+    if (r == 0) {
+        r = check_stranger(b, v, e);
+        if (r == 0) {
+            found->v = *v;
+            found->stranger = false;
+        }
+    }
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
+static int release(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct world_volume *found = world_volume(world_of(b), v->lv);
+    int r = check_lock(b, v, e);
+    if (r < 0 || !found || found->stranger)
+        return r < 0 ? r : found ? 0 : error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if (found->v.state != VOLUME_ADOPTING) {
+        world_violated(world_of(b), "%s was to lose its tags while %s", v->lv,
+                       volume_state_name(found->v.state));
+        return error_set(e, -EUNSAFE, "volume %s: not adopting", v->lv);
+    }
+    found->v = names_of(&found->v);
+    found->stranger = true;
+    return 0;
+}
+
+static int fake_release(struct broker *b, const struct volume *v, struct error *e)
+{
+    int r = world_enter(world_of(b), "release", e);
+    if (r == 0)
+        r = release(b, v, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
 /* Locks go with the connection, as those of a process that was killed do. */
 static void fake_disconnect(struct broker *b)
 {
@@ -467,6 +592,10 @@ static const struct broker_ops fake_broker_ops = {
     .format = fake_format,
     .mark = fake_mark,
     .remove = fake_remove,
+    .strangers = fake_strangers,
+    .try = fake_try,
+    .adopt = fake_adopt,
+    .release = fake_release,
     .disconnect = fake_disconnect,
 };
 

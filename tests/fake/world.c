@@ -193,26 +193,12 @@ void world_drop(void *array, size_t *n, size_t size, size_t i)
     memset(bytes + --*n * size, 0, size); /* worlds are compared by their bytes */
 }
 
-static int rank(const char *role)
-{
-    return streq(role, "root") ? 0 : streq(role, ROLE_RESCUE) ? 3 : streq(role, ROLE_SNAPSHOT) ? 2 : 1;
-}
-
-static int order(const void *a, const void *b)
-{
-    const struct volume *x = a, *y = b;
-    int r = strcmp(x->instance, y->instance);
-    if (r == 0)
-        r = rank(x->role) - rank(y->role);
-    return r ? r : strcmp(x->role, y->role);
-}
-
 struct world_volume *world_lead(struct world *w, const char *uuid)
 {
     struct world_volume *lead = NULL;
     for (size_t i = 0; i < w->host.n_volumes; i++) {
         struct world_volume *one = &w->host.volumes[i];
-        if (streq(one->v.instance, uuid) && (!lead || order(&one->v, &lead->v) < 0))
+        if (streq(one->v.instance, uuid) && (!lead || volume_order(&one->v, &lead->v) < 0))
             lead = one;
     }
     return lead;
@@ -229,8 +215,10 @@ struct inventory *world_inventory(const struct host *h)
     if (!i || !groups || !volumes || !damaged || !untagged || !maps)
         abort();
     groups[0] = h->group;
+    size_t n_volumes = 0;
     for (size_t n = 0; n < h->n_volumes; n++)
-        volumes[n] = h->volumes[n].v;
+        if (!h->volumes[n].stranger)
+            volumes[n_volumes++] = h->volumes[n].v;
     for (size_t n = 0; n < h->n_damaged; n++)
         damaged[n] = h->damaged[n];
     for (size_t n = 0; n < h->n_untagged; n++)
@@ -241,11 +229,11 @@ struct inventory *world_inventory(const struct host *h)
             if (streq(h->volumes[v].v.lv, h->maps[n].lv))
                 maps[n].open_count = world_in_use(h, &h->volumes[v].v) ? 1 : 0;
     }
-    qsort(volumes, h->n_volumes, sizeof *volumes, order);
+    qsort(volumes, n_volumes, sizeof *volumes, volume_order);
     *i = (struct inventory){.groups = groups,
                             .n_groups = h->group.name[0] != '\0',
                             .volumes = volumes,
-                            .n_volumes = h->n_volumes,
+                            .n_volumes = n_volumes,
                             .damaged = damaged,
                             .n_damaged = h->n_damaged,
                             .untagged = untagged,

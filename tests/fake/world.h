@@ -35,6 +35,9 @@ struct world_volume {
     int fd;
     bool has_image;
     char fs[8], label[12];
+    bool nova;          /* it made the volume; */
+    bool stranger;      /* which has no tags: of `v` only names and size are set */
+    uint8_t sealing[8]; /* how the volume key begins that it used */
 };
 
 struct world_map {
@@ -46,6 +49,7 @@ struct world_key {
     struct key_info info;
     char manager[12];
     char project[WORLD_PROJECT_MAX]; /* whose it is, in `barbican` */
+    bool nova;                       /* it made the key, of which Mayfly's lists tell nothing */
     bool host_reads, has_consumer;   /* in `barbican`, which does these after the key is stored */
     uint8_t bytes[64];
 };

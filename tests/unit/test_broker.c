@@ -10,10 +10,12 @@
 #include "broker/server.h"
 #include "fake-storage.h"
 #include "storage/check.h"
+#include "storage/xts.h"
 #include "unit.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -37,6 +39,7 @@ static char locks_path[64];
 
 /* ------------------------------------------------------------------ peers */
 
+static bool peer_is_root = true;
 static int first_socket = -1; /* while there are two: the second server must not hold the first one's end */
 
 static struct peer start(const char *locks)
@@ -46,7 +49,8 @@ static struct peer start(const char *locks)
     pid_t pid = fork();
     if (pid == 0) {
         static struct config config;
-        struct session s = {.config = &config, .locks_path = locks, .locks = LOCKS_NONE};
+        struct session s = {
+            .config = &config, .root = peer_is_root, .locks_path = locks, .locks = LOCKS_NONE};
         config_defaults(&config);
         strcpy(config.volume_groups.item[0], "vg0");
         config.volume_groups.n = 1;
@@ -757,6 +761,158 @@ static void garbage_changes_nothing(void **state)
     end(p);
 }
 
+/* ------------------------------------------------------------------- adopting */
+
+/* As it is to be adopted. */
+static struct volume novas(const char *role, const struct secret *key)
+{
+    struct volume v = encrypted(I, role, key);
+    struct error e = ERROR_NONE;
+    strcpy(v.kdf, KDF_NOVA_SHA256);
+    v.sector_bytes = 512;
+    v.state = VOLUME_ADOPTING;
+    assert_ok(volume_check_value(&v, key, v.check, &e), e);
+    return v;
+}
+
+/* On the disk, as dm-crypt writes it: a partition table in the first sector. */
+static void add_novas(const struct volume *v, const struct secret *key)
+{
+    uint8_t sector[512] = {0}, tweak[16] = {0};
+    int n = 0;
+    sector[446 + 4] = 0x83;
+    sector[446 + 12] = 1;
+    sector[510] = 0x55;
+    sector[511] = 0xaa;
+    EVP_CIPHER_CTX *context = key ? EVP_CIPHER_CTX_new() : NULL;
+    if (context) {
+        assert_int_equal(EVP_EncryptInit_ex(context, EVP_aes_256_xts(), NULL, secret_peek(key), tweak), 1);
+        assert_int_equal(EVP_EncryptUpdate(context, sector, &n, sector, sizeof sector), 1);
+        EVP_CIPHER_CTX_free(context);
+    }
+    fake_storage_add_stranger(v);
+    assert_int_equal(fd_pwrite_all(fake_storage.volumes[fake_storage.n_volumes - 1].fd, sector, 512, 0), 0);
+}
+
+static struct answer try_with(struct peer p, const struct volume *v, const struct secret *key)
+{
+    struct op_create q = {.volume = *v};
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    assert_int_equal(secret_handover(key, &h, NULL), 0);
+    return ask_for(p, OP_TRY, &q, sizeof q, secret_handover_fd(h), NULL);
+}
+
+static int adopt(struct peer p, const struct volume *v)
+{
+    struct op_create q = {.volume = *v};
+    return ASK(p, OP_ADOPT, q);
+}
+
+static size_t strangers(struct peer p)
+{
+    struct op_volume q = {.volume = {"vg0", I "_disk"}};
+    int fd = -1;
+    struct answer a = ask_for(p, OP_STRANGERS, &q, sizeof q, -1, &fd);
+    assert_int_equal(a.errnum, 0);
+    for (size_t at = 0; at < a.size_bytes; at += sizeof(struct volume)) {
+        struct volume v;
+        assert_int_equal(fd_pread_all(fd, &v, sizeof v, at), 0);
+        assert_true(str_starts(v.lv, I "_disk") && v.size_bytes && !v.instance[0] && !v.check[0]);
+    }
+    fd_close(fd);
+    return a.size_bytes / sizeof(struct volume);
+}
+
+static void what_nova_made_is_adopted_and_given_back(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = novas("root", key), w = novas("eph0", key);
+    add_novas(&v, key);
+    add_novas(&w, key);
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(strangers(p), 2);
+    struct answer a = try_with(p, &v, key);
+    assert_int_equal(a.errnum, 0);
+    assert_true(a.shows);
+
+    assert_int_equal(adopt(p, &v), 0);
+    assert_int_equal(strangers(p), 1);
+    REFUSED(p, -EEXIST, adopt(p, &v));
+    REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_READY)); /* beside one without tags */
+    assert_int_equal(act(p, OP_RELEASE, &v), 0);
+    assert_int_equal(act(p, OP_RELEASE, &v), 0); /* it has none */
+    assert_int_equal(strangers(p), 2);
+
+    assert_int_equal(adopt(p, &v), 0);
+    assert_int_equal(adopt(p, &w), 0);
+    REFUSED(p, -EUNSAFE, open_with(p, &v, key, NULL, NULL));
+    REFUSED(p, -EUNSAFE, remove_one(p, &v));
+    REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_DOOMED));
+    assert_int_equal(mark(p, &v, VOLUME_READY), 0);
+    assert_int_equal(mark(p, &w, VOLUME_READY), 0);
+    REFUSED(p, -EUNSAFE, act(p, OP_RELEASE, &v));
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    end(p);
+}
+
+static void only_what_is_surely_novas_is_adopted(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1), *other = key_of(2);
+    struct volume v = novas("root", key), w = novas("eph0", key), x = v, wrong = novas("root", other),
+                  none = novas("swap", key);
+    add_novas(&v, key);
+    add_novas(&w, NULL);
+    struct peer p = start(locks_path);
+    REFUSED(p, -EPERM, adopt(p, &v)); /* not locked */
+    assert_int_equal(lock(p, I), 0);
+
+    REFUSED(p, -EKEYREJECTED, try_with(p, &v, other).errnum); /* not the one that the tags are for */
+    struct answer a = try_with(p, &wrong, other);
+    assert_int_equal(a.errnum, 0);
+    assert_false(a.shows);
+    REFUSED(p, -EUNSAFE, try_with(p, &w, key).errnum); /* in the clear */
+    REFUSED(p, -ENOENT, adopt(p, &none));
+    x.state = VOLUME_READY;
+    REFUSED(p, -EINVAL, adopt(p, &x));
+    x = v;
+    strcpy(x.kdf, KDF_HKDF_SHA512);
+    REFUSED(p, -EINVAL, adopt(p, &x));
+    x = v;
+    strcpy(x.cipher, "serpent-xts-plain64");
+    REFUSED(p, -EINVAL, adopt(p, &x));
+    end(p);
+
+    fake_storage.volumes[0].held = true;
+    fake_storage_add_map(I "_disk.eph0-dmcrypt", "CRYPT-PLAIN-x");
+    p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EBUSY, adopt(p, &v));
+    REFUSED(p, -EBUSY, adopt(p, &w));
+    REFUSED(p, -EBUSY, try_with(p, &v, key).errnum);
+    end(p);
+}
+
+static void only_root_adopts(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = novas("root", key);
+    struct op_volume q = {.volume = ref(&v)};
+    add_novas(&v, key);
+    peer_is_root = false;
+    struct peer p = start(locks_path);
+    peer_is_root = true;
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EPERM, ASK(p, OP_STRANGERS, q));
+    REFUSED(p, -EPERM, try_with(p, &v, key).errnum);
+    REFUSED(p, -EPERM, adopt(p, &v));
+    assert_int_equal(act(p, OP_RELEASE, &v), 0); /* nothing to do */
+    end(p);
+}
+
 /* ------------------------------------------------------------ the real client */
 
 static size_t open_descriptors(void)
@@ -893,6 +1049,9 @@ int main(void)
         TEST(a_disk_is_made_anew_when_nobody_uses_it),
         TEST(what_is_in_use_is_not_removed),
         TEST(garbage_changes_nothing),
+        TEST(what_nova_made_is_adopted_and_given_back),
+        TEST(only_what_is_surely_novas_is_adopted),
+        TEST(only_root_adopts),
         TEST(the_client_goes_the_whole_way),
         TEST(the_client_passes_sentences_on),
         TEST(a_closed_socket_is_not_there),

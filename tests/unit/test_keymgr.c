@@ -144,6 +144,29 @@ static int open_key_file(void **state, const char *id)
     return fd;
 }
 
+static void local_keeps_what_was_made_elsewhere(void **state)
+{
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = NULL;
+    struct key_info info = want;
+    uuid_make(info.id);
+    assert_ok(secret_random(64, &key, &e), e);
+    assert_ok(keymgr_import(km, &info, key, &e), e);
+    assert_key_is(km, info.id, key);
+    assert_int_equal(count_listed(km), 1);
+    info.bits = 256;
+    assert_error(keymgr_import(km, &info, key, &e), -EINVAL, e);
+    info = want;
+    strcpy(info.id, "../x");
+    e = ERROR_NONE;
+    assert_error(keymgr_import(km, &info, key, &e), -EINVAL, e);
+
+    _cleanup_keymgr_ struct keymgr *other = a_manager(state, "ephemeral", "");
+    e = ERROR_NONE;
+    assert_error(keymgr_import(other, &want, key, &e), -EOPNOTSUPP, e);
+}
+
 static void local_key_is_sealed(void **state)
 {
     char id[KEY_ID_MAX];
@@ -446,6 +469,7 @@ int main(void)
         cmocka_unit_test(references_are_split_at_the_first_colon),
         IN_FOLDER(ephemeral_keeps_nothing),
         IN_FOLDER(local_paths_are_ours_alone),
+        IN_FOLDER(local_keeps_what_was_made_elsewhere),
         IN_FOLDER(local_key_is_sealed),
         IN_FOLDER(local_tampering_is_noticed),
         IN_FOLDER(local_files_of_other_sizes_are_refused),

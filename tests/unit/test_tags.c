@@ -28,6 +28,18 @@ static void written_as_documented(void **state)
     assert_string_equal(text, "mayfly.state=building");
 }
 
+/* Whatever begins as ours do may be ours. */
+static void a_stranger_has_none(void **state)
+{
+    (void)state;
+    assert_true(tags_none(""));
+    assert_true(tags_none("zone,x.mayfly=1"));
+    assert_false(tags_none(ALL));
+    assert_false(tags_none("zone,mayfly.role=root"));
+    assert_false(tags_none("mayfly=2"));
+    assert_false(tags_none("zone,mayfly"));
+}
+
 /* The longest values of all fit, and come back. */
 static void the_longest_fits(void **state)
 {
@@ -126,9 +138,13 @@ static void none_may_be_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written_as_documented),       cmocka_unit_test(the_longest_fits),
-        cmocka_unit_test(read_back_in_any_order),      cmocka_unit_test(not_ours),
-        cmocka_unit_test(ours_but_not_to_be_believed), cmocka_unit_test(none_may_be_missing),
+        cmocka_unit_test(written_as_documented),
+        cmocka_unit_test(a_stranger_has_none),
+        cmocka_unit_test(the_longest_fits),
+        cmocka_unit_test(read_back_in_any_order),
+        cmocka_unit_test(not_ours),
+        cmocka_unit_test(ours_but_not_to_be_believed),
+        cmocka_unit_test(none_may_be_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ static void one_wrong_field_is_enough(void **state)
     SPOIL(v.name[0] = '\0');
     SPOIL(strcpy(v.role, "root"));
     SPOIL(strcpy(v.lv, "11111111-1111-4111-8111-111111111111_disk"));
-    SPOIL(v.state = (enum volume_state)4);
+    SPOIL(v.state = (enum volume_state)5);
     SPOIL(v.state = (enum volume_state) - 1);
     SPOIL(v.scope = (enum key_scope)2);
     SPOIL(strcpy(v.cipher, "aes-ecb"));
@@ -69,7 +69,7 @@ static void one_wrong_field_is_enough(void **state)
 static void roles_are_few(void **state)
 {
     (void)state;
-    static const char *const good[] = {"root", "swap", "rescue", "eph0", "eph9", "eph10", "eph99"};
+    static const char *const good[] = {"root", "swap", "rescue", "local", "eph0", "eph9", "eph10", "eph99"};
     static const char *const bad[] = {"", "eph", "eph00", "eph100", "eph1x", "rootx", "../x"};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         struct volume v = sample_volume();
@@ -96,6 +96,23 @@ static void a_plain_volume_has_no_key(void **state)
     NOT_BELIEVED(v);
     v = sample_plain_volume();
     v.cipher[0] = '\0';
+    NOT_BELIEVED(v);
+}
+
+static void novas_volumes_have_its_sectors(void **state)
+{
+    (void)state;
+    struct volume v = sample_volume();
+    assert_false(volume_novas(&v));
+    strcpy(v.kdf, KDF_NOVA_RIPEMD160);
+    assert_true(volume_novas(&v));
+    NOT_BELIEVED(v); /* 4096 */
+    v.sector_bytes = 512;
+    BELIEVED(v);
+    strcpy(v.kdf, KDF_NOVA_SHA256);
+    v.state = VOLUME_ADOPTING;
+    BELIEVED(v);
+    strcpy(v.kdf, "nova-md5");
     NOT_BELIEVED(v);
 }
 
@@ -129,9 +146,13 @@ static void states_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples_are_believed), cmocka_unit_test(one_wrong_field_is_enough),
-        cmocka_unit_test(roles_are_few),        cmocka_unit_test(a_plain_volume_has_no_key),
-        cmocka_unit_test(names_follow),         cmocka_unit_test(states_have_names),
+        cmocka_unit_test(samples_are_believed),
+        cmocka_unit_test(one_wrong_field_is_enough),
+        cmocka_unit_test(roles_are_few),
+        cmocka_unit_test(a_plain_volume_has_no_key),
+        cmocka_unit_test(novas_volumes_have_its_sectors),
+        cmocka_unit_test(names_follow),
+        cmocka_unit_test(states_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

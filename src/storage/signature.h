@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Does what stands at the beginning of a disk make sense? By that a wrong key is noticed where no check value
+ * was kept: under it everything is noise. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIGNATURE_HEAD_BYTES (68 << 10) /* all places where one is looked for */
+
+/* Is there a partition table, a file system, swap, a physical volume or LUKS? Noise looks like one of them
+ * less than once in 2^32 times. */
+bool signature_shows(const uint8_t *head, size_t size);
