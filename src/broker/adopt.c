@@ -85,8 +85,8 @@ static int find_named(struct session *s, const char *vg, const char *lv, struct 
 /* Is it one of Nova's, as its tags are to say? */
 static int check_form(const struct volume *v, struct error *e)
 {
-    if (v->state != VOLUME_ADOPTING || !volume_novas(v) || volume_is_snapshot(v) ||
-        streq(v->role, ROLE_RESCUE) || !streq(v->cipher, XTS_CIPHER))
+    if (v->state != VOLUME_ADOPTING || !volume_novas(v) || volume_is_snapshot(v) || volume_is_rescue(v) ||
+        !streq(v->cipher, XTS_CIPHER))
         return error_set(e, -EINVAL,
                          "volume %s: only what Nova made is adopted: in state adopting, with one of "
                          "Nova's key derivations, and " XTS_CIPHER,

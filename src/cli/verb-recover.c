@@ -26,6 +26,10 @@ static const char *kind_name(enum recover_kind kind)
         return "removed";
     case RECOVER_DELETED:
         return "deleted";
+    case RECOVER_RELEASED:
+        return "released";
+    case RECOVER_ADOPTED:
+        return "adopted";
     case RECOVER_CLOSED:
         return "closed";
     case RECOVER_KEY:

@@ -10,7 +10,7 @@
 static int print_disks(const struct model *m, const struct instance *i, struct error *e)
 {
     _cleanup_table_ struct table t =
-        TABLE("Disk", "Size", "State", "Map", "Encryption", "Sector", "Key", "Device");
+        TABLE("Disk", "Size", "State", "Map", "Encryption", "Sector", "Key", "Derivation", "Device");
     for (size_t d = 0; d < i->n_volumes; d++) {
         const struct volume *v = i->volumes[d];
         char size[32], encryption[CIPHER_MAX + 16] = "none", sector[16] = "-", path[DEVICE_PATH_MAX];
@@ -24,7 +24,7 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
                           !volume_encrypted(v) ? "-"
                           : model_map_of(m, v) ? "open"
                                                : "closed",
-                          encryption, sector, *v->key ? v->key : "-", path);
+                          encryption, sector, *v->key ? v->key : "-", *v->kdf ? v->kdf : "-", path);
         if (r < 0)
             return r;
     }

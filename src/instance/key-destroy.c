@@ -46,7 +46,7 @@ static int named(const struct model *m, const struct volume *v, struct error *e)
     int r = model_find(m, v->instance, &i, e);
     if (r < 0)
         return r;
-    if (i->state == INSTANCE_BUILDING || i->state == INSTANCE_DOOMED)
+    if (i->state == INSTANCE_BUILDING || i->state == INSTANCE_ADOPTING || i->state == INSTANCE_DOOMED)
         return error_set(e, -EUNSAFE,
                          "key %s: is not destroyed: volume %s/%s of instance %s, which is %s, has it; run "
                          "mayfly recover",

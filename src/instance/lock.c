@@ -25,7 +25,7 @@ static int guess_uuid(const struct context *c, const char *name_or_uuid, char uu
     return r < 0 ? r : str_copy(uuid, UUID_TEXT, i->uuid);
 }
 
-static int lock_patiently(const struct context *c, const char *uuid, struct error *e)
+int model_lock_uuid(const struct context *c, const char *uuid, struct error *e)
 {
     uint64_t end = clock_msec() + c->lock_wait_msec;
     for (;;) {
@@ -46,7 +46,7 @@ int model_lock(const struct context *c, const char *name_or_uuid, struct model *
         _cleanup_model_ struct model *m = NULL;
         const struct instance *i = NULL;
 
-        r = lock_patiently(c, uuid, e);
+        r = model_lock_uuid(c, uuid, e);
         if (r < 0)
             error_prefix(e, "instance %s: ", name_or_uuid);
         if (r == 0)
@@ -96,11 +96,11 @@ int model_check_ready(const struct model *m, const struct instance *i, struct er
                          i->name);
     for (size_t v = 0; v < i->n_volumes; v++)
         if (i->volumes[v]->state != VOLUME_READY)
-            return error_set(e, -ENEEDSRECOVER,
-                             "instance %s: volume %s/%s is %s, since a launch or a delete was cut off; run "
-                             "mayfly recover",
-                             i->name, i->volumes[v]->vg, i->volumes[v]->lv,
-                             volume_state_name(i->volumes[v]->state));
+            return error_set(
+                e, -ENEEDSRECOVER,
+                "instance %s: volume %s/%s is %s, since a launch, a delete or an adoption was cut off; run "
+                "mayfly recover",
+                i->name, i->volumes[v]->vg, i->volumes[v]->lv, volume_state_name(i->volumes[v]->state));
     return 0;
 }
 

@@ -13,8 +13,8 @@
 static const char *const state_names[] = {
     [INSTANCE_REBUILDING] = "rebuilding", [INSTANCE_RUNNING] = "running",
     [INSTANCE_SHUT_OFF] = "shut off",     [INSTANCE_OPEN] = "open",
-    [INSTANCE_BUILDING] = "building",     [INSTANCE_DOOMED] = "doomed",
-    [INSTANCE_NO_DOMAIN] = "no domain",
+    [INSTANCE_ADOPTING] = "adopting",     [INSTANCE_BUILDING] = "building",
+    [INSTANCE_DOOMED] = "doomed",         [INSTANCE_NO_DOMAIN] = "no domain",
 };
 
 const char *instance_state_name(enum instance_state state)
@@ -79,6 +79,8 @@ static enum instance_state state_of(const struct model *m, const struct instance
         return INSTANCE_BUILDING;
     if (lead == VOLUME_REBUILDING)
         return INSTANCE_REBUILDING;
+    if (lead == VOLUME_ADOPTING)
+        return INSTANCE_ADOPTING;
     if (lead == VOLUME_DOOMED)
         return INSTANCE_DOOMED;
     if (domain && domain->active)

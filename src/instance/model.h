@@ -9,6 +9,7 @@ enum instance_state {
     INSTANCE_SHUT_OFF,   /* its domain is not active, and its disks are closed */
     INSTANCE_OPEN,       /* its domain is not active, but a disk is open */
     INSTANCE_BUILDING,   /* a launch is at work, or was cut off: recover removes it */
+    INSTANCE_ADOPTING,   /* an adoption is at work, or was cut off: recover gives its disks back */
     INSTANCE_REBUILDING, /* a rebuild is at work, or was cut off: only another, or a delete, ends that */
     INSTANCE_DOOMED,     /* a delete is at work, or was cut off: recover finishes it */
     INSTANCE_NO_DOMAIN   /* its volumes are ready, but libvirt knows no such domain */
@@ -64,9 +65,12 @@ bool model_damaged(const struct model *m, const char *uuid);
 #define LOCK_WAIT_MSEC 20000 /* for an instance that another has; then -EBUSY */
 #define LOCK_POLL_MSEC 200
 
+/* The lock of this uuid alone, whether there is such an instance or not. -EBUSY if another has it for longer
+ * than c->lock_wait_msec. */
+int model_lock_uuid(const struct context *c, const char *uuid, struct error *e) _must_check_;
+
 /* The instance as it is under its lock, which the broker's connection holds from here on: nobody else changes
- * it. *ret points into *ret_model. As model_find(), and -EBUSY
- * if another has it for longer than c->lock_wait_msec. */
+ * it. *ret points into *ret_model. As model_find() and model_lock_uuid(). */
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e) _must_check_;
 

@@ -146,6 +146,22 @@ int instance_open(const struct context *c, const char *name, bool *ret_changed, 
 int instance_close(const struct context *c, const char *name, bool lose_data, bool *ret_changed,
                    struct error *e) _must_check_;
 
+struct adopt_request {
+    const char *uuid;
+    const char *key;             /* MANAGER:ID of the secret that Nova made; NULL: `secret` */
+    const struct secret *secret; /* itself, to be kept by the manager `local` */
+    const char *kdf;             /* KDF_NOVA_... */
+    uint32_t key_bits;           /* of the volume key; 0: as configured */
+    bool force;                  /* also if nothing shows on the first disk */
+    bool dry_run;
+};
+
+/* Takes over the disks of an instance that Nova made, with aes-xts-plain64. For root alone. Nothing is
+ * changed unless something shows under the key: -EKEYREJECTED. -EBUSY: its domain runs, or a disk is open.
+ * ret_plan (may be NULL) gets the list of steps; NULL where there is nothing to do. */
+int instance_adopt(const struct context *c, const struct adopt_request *request, bool *ret_changed,
+                   struct steps **ret_plan, struct error *e) _must_check_;
+
 /* libvirt's hook, which waits for these: nothing here asks libvirt. Before QEMU starts: the disks of the
  * domain are opened, if they are not, with the key fetched now. 0 also for a domain that has nothing to do
  * with us. -EUNSAFE: a disk of the domain is the bare volume below an encrypted one. */
@@ -201,13 +217,15 @@ int key_grant(const struct context *c, const char *name_or_ref, const char *user
               bool *ret_changed, struct error *e) _must_check_;
 
 enum recover_kind {
-    RECOVER_REMOVED, /* a half-built instance or disk */
-    RECOVER_DELETED, /* finished a delete */
-    RECOVER_CLOSED,  /* a map without a running instance */
-    RECOVER_KEY,     /* destroyed a key without volumes */
-    RECOVER_KEPT,    /* a key that an image file may need: nothing to do, but to know */
-    RECOVER_BUSY,    /* left alone: another mayfly works on it */
-    RECOVER_REMAINS  /* could not be put in order; why */
+    RECOVER_REMOVED,  /* a half-built instance or disk */
+    RECOVER_DELETED,  /* finished a delete */
+    RECOVER_RELEASED, /* gave back a disk that was not wholly adopted */
+    RECOVER_ADOPTED,  /* finished an adoption */
+    RECOVER_CLOSED,   /* a map without a running instance */
+    RECOVER_KEY,      /* destroyed a key without volumes */
+    RECOVER_KEPT,     /* a key that an image file may need: nothing to do, but to know */
+    RECOVER_BUSY,     /* left alone: another mayfly works on it */
+    RECOVER_REMAINS   /* could not be put in order; why */
 };
 
 /* What was wrong with it, where that is one of the two that people ask for; it is none of the others. */

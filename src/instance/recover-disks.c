@@ -2,10 +2,12 @@
 /* What recover does to one instance that it has locked, and to maps that belong to none.
  *
  *     lead building    the launch was cut off before it counted: all goes
+ *     lead adopting    an adoption was cut off before it counted: all are given back
  *     lead doomed      a delete, or the undoing of a launch, was cut off: all goes
  *     lead rebuilding  stays, and is closed: another rebuild, or a delete, ends it
- *     lead ready       stays; of its other disks, those not ready go, and so does a snapshot; idle maps are
- *                      closed; without a ready rescue disk its domain gets its own definition back
+ *     lead ready       stays; of its other disks, adopting ones are marked ready, building or doomed ones go,
+ *                      and so does a snapshot; idle maps are closed; without a ready rescue disk its
+ *                      domain gets its own definition back
  */
 #include "instance/keys.h"
 #include "instance/recover.h"
@@ -175,8 +177,12 @@ int recovery_instance(struct recovery *r, const struct instance *i, struct error
     bool headless = volume_is_rescue(i->volumes[0]); /* its own disks are not to be seen */
     if (!headless && (i->state == INSTANCE_BUILDING || i->state == INSTANCE_DOOMED))
         return remove_whole(r, i, object, e);
+    if (i->state == INSTANCE_ADOPTING)
+        return recovery_release(r, i, e);
 
-    int result = i->snapshot ? recover_snapshot(r, i->snapshot, e) : 0;
+    int result = recovery_adopt(r, i, e);
+    if (result == 0 && i->snapshot)
+        result = recover_snapshot(r, i->snapshot, e);
     for (size_t n = headless ? 0 : 1; result == 0 && n < i->n_volumes; n++)
         if (i->volumes[n]->state == VOLUME_BUILDING || i->volumes[n]->state == VOLUME_DOOMED)
             result = remove_disk(r, i, i->volumes[n], e);

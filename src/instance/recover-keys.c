@@ -80,6 +80,23 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
     return result;
 }
 
+/* It has the lead's own uuid, which was made for this adoption. */
+int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    char object[sizeof r->done->object];
+    const struct key_entry *k = key_list_find(r->keys, lead->key);
+    if (!k || !str_ends(lead->key, lead->disk) || k->state == KEY_MISSING)
+        return 0;
+    snprintf(object, sizeof object, "key %.120s", k->ref);
+    if (!k->listed)
+        return recovery_remains(r, object, -EHOSTUNREACH, e,
+                                "the copy that the adoption made: its manager could not be asked");
+    int destroyed = destroy(r, k, &why);
+    return recovery_settle(r, RECOVER_KEY, object, "the copy that the adoption made: destroyed", destroyed,
+                           &why, e);
+}
+
 /* What became of the key of a disk that cannot be opened any more, or NULL. A key of a manager that was not
  * asked is not missed. */
 static const char *lost_key(const struct recovery *r, const struct volume *v)

@@ -42,9 +42,16 @@ int recovery_list_keys(struct recovery *r, const struct inventory *inventory, st
 int recovery_destroy_keys(struct recovery *r, struct error *e) _must_check_;
 int recovery_check_key(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 
+/* Destroys the copy of the key that the adoption of this instance, which was cut off, has made; no other. */
+int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct error *e) _must_check_;
+
 /* recover-disks.c */
 int recovery_instance(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 int recovery_orphan_maps(struct recovery *r, struct error *e) _must_check_;
+
+/* recover-adopt.c: gives all disks of the instance back; marks those ready that still are adopting. */
+int recovery_release(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
+int recovery_adopt(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 
 /* The instance that a map of ours belongs to, by its name; false: it is not of that form. */
 bool map_instance(const struct map *map, char uuid[UUID_TEXT]);

@@ -24,6 +24,19 @@ static bool ends_rescue(const struct removal *r)
     return !r->whole && volume_is_rescue(r->volumes[0]);
 }
 
+/* Data that was there before us: neither it nor its key is destroyed before it is wholly ours. */
+static int check_not_adopting(const struct instance *i, struct error *e)
+{
+    for (size_t v = 0; v < i->n_volumes; v++)
+        if (i->volumes[v]->state == VOLUME_ADOPTING)
+            return error_set(
+                e, -ENEEDSRECOVER,
+                "instance %s: cannot be removed: the adoption of volume %s/%s was cut off; run mayfly "
+                "recover first",
+                i->name, i->volumes[v]->vg, i->volumes[v]->lv);
+    return 0;
+}
+
 int removal_check(const struct removal *r, struct error *e)
 {
     const struct instance *i = r->instance;
@@ -39,7 +52,7 @@ int removal_check(const struct removal *r, struct error *e)
             "instance %s: cannot be removed: a running domain has its uuid, but not Mayfly's mark, so others "
             "have defined it; shut it down first: mayfly stop %s, or virsh destroy %s",
             i->name, i->name, domain->uuid);
-    return 0;
+    return check_not_adopting(i, e);
 }
 
 /* Marks those of volumes `from` to `to` that say ready or rebuilding. What says building is as good as

@@ -45,8 +45,8 @@ static const struct world_domain *domain_of(const struct host *h, const char *uu
 /* Who made or opened it last, and by which descriptor, does not count. */
 static bool same_volume(const struct world_volume *a, const struct world_volume *b)
 {
-    return memcmp(&a->v, &b->v, sizeof a->v) == 0 && a->has_image == b->has_image && streq(a->fs, b->fs) &&
-           streq(a->label, b->label);
+    return memcmp(&a->v, &b->v, sizeof a->v) == 0 && a->has_image == b->has_image &&
+           a->stranger == b->stranger && streq(a->fs, b->fs) && streq(a->label, b->label);
 }
 
 #define SAME(a, b) (memcmp((a), (b), sizeof *(a)) == 0)
@@ -123,6 +123,8 @@ static bool volume_in_order(const struct host *h, const struct world_volume *w, 
 {
     const struct volume *v = &w->v;
     const char *id = strchr(v->key, ':');
+    if (w->stranger)
+        return true;
     bool unready = rebuilding(h, v->instance);
     if (v->state != VOLUME_READY && !(unready && v->state == VOLUME_REBUILDING))
         return WRONG("volume %s is still %s", v->lv, volume_state_name(v->state));
@@ -137,6 +139,8 @@ static bool volume_in_order(const struct host *h, const struct world_volume *w, 
 
 static bool key_in_order(const struct host *h, const struct world_key *k, char why[200])
 {
+    if (k->nova)
+        return true;
     if (streq(k->manager, "barbican") && !(k->host_reads && k->has_consumer))
         return WRONG("a key of %s was only half made", k->info.owner);
     for (size_t i = 0; i < h->n_volumes; i++)
@@ -206,14 +210,14 @@ static bool rescue_in_order(const struct host *h, const struct world_domain *d, 
     return !rescue || rescue->has_image ? true : WRONG("the rescue disk of %s is empty", d->d.name);
 }
 
-/* All its disks or none. */
+/* All its disks or none; those that Nova made also before they are adopted. */
 static bool domain_in_order(const struct host *h, const struct world_domain *d, char why[200])
 {
     size_t disks = 0;
     for (size_t i = 0; i < h->n_volumes; i++) {
         const struct volume *v = &h->volumes[i].v;
         char path[DEVICE_PATH_MAX];
-        if (!streq(v->instance, d->d.uuid))
+        if (!streq(v->instance, d->d.uuid) && !(h->volumes[i].stranger && str_starts(v->lv, d->d.uuid)))
             continue;
         volume_device_path(v, path);
         if (!world_has_disk(&d->defined, path))

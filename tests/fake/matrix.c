@@ -37,7 +37,7 @@ static bool same_as_before(const struct fault_kind *k, const char *call)
 {
     static const char *const reads[] = {
         "list", "domains",   "find domain", "key list", "key fetch", "key may destroy",
-        "lock", "find disk", "definition",  "ram"};
+        "lock", "find disk", "definition",  "ram",      "strangers", "try"};
     for (size_t i = 0; call && i < ARRAY_SIZE(reads); i++)
         if (streq(call, reads[i]))
             return k->kind == INJECT_ERROR_AFTER || k->kind == INJECT_CRASH_AFTER;
@@ -183,7 +183,8 @@ static void run_all(struct matrix *m, const struct mutation *mutation, const cha
     } tables[] = {{scenarios, n_scenarios},
                   {network_scenarios, n_network_scenarios},
                   {disk_scenarios, n_disk_scenarios},
-                  {rescue_scenarios, n_rescue_scenarios}};
+                  {rescue_scenarios, n_rescue_scenarios},
+                  {adopt_scenarios, n_adopt_scenarios}};
     for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
         for (size_t i = 0; i < tables[t].n; i++) {
             const struct scenario *s = &tables[t].scenarios[i];
@@ -221,6 +222,10 @@ static int run_mutations(struct matrix *m)
         {.call = "redefine", .scenario = "unrescue running"},
         {.call = "redefine", .scenario = "recover a cut-off unrescue"},
         {.call = "key list", .recover_does = true, .scenario = "barbican: launch"}, /* after a lost answer */
+        {.call = "adopt", .scenario = "adopt"},
+        {.call = "release", .scenario = "adopt"},
+        {.call = "try", .scenario = "adopt with a wrong key"},
+        {.call = "key import", .scenario = "adopt, key imported"},
         {.call = "key may destroy", .scenario = "barbican: delete by others"},
         {.call = "attach disk", .scenario = "attach"},        /* ready before its domain has it */
         {.call = "ask guest", .scenario = "detach, running"}, /* doomed before the guest let go */

@@ -26,8 +26,9 @@ struct scenario {
     enum promise promise;
 };
 
-extern const struct scenario scenarios[], network_scenarios[], disk_scenarios[], rescue_scenarios[];
-extern const size_t n_scenarios, n_network_scenarios, n_disk_scenarios, n_rescue_scenarios;
+extern const struct scenario scenarios[], network_scenarios[], disk_scenarios[], rescue_scenarios[],
+    adopt_scenarios[];
+extern const size_t n_scenarios, n_network_scenarios, n_disk_scenarios, n_rescue_scenarios, n_adopt_scenarios;
 
 #define NOTHING                                                                                              \
     {                                                                                                        \

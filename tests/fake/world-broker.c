@@ -510,7 +510,8 @@ static int check_stranger(struct broker *b, const struct volume *v, struct error
         return error_set(e, -EINVAL, "volume %s: none, or not Nova's", v->lv);
     if (!found->stranger)
         return error_set(e, -EEXIST, "volume %s: has tags", v->lv);
-    return world_map(w, v->lv) || world_in_use(w, v) ? error_set(e, -EBUSY, "volume %s: in use", v->lv) : 0;
+    return world_map(w, v->lv) || world_in_use(&w->host, v) ? error_set(e, -EBUSY, "volume %s: in use", v->lv)
+                                                            : 0;
 }
 
 static int fake_try(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_shows,

@@ -92,6 +92,18 @@ static int fake_create(struct keymgr *km, const struct key_info *want, char ret_
     return make(km, "key create", want, ret_id, ret, e);
 }
 
+static int fake_import_key(struct keymgr *km, const struct key_info *info, const struct secret *s,
+                           struct error *e)
+{
+    struct world *w = fake_world();
+    int r = enter("key import", e);
+    if (r == 0) {
+        add_key(km, info, s);
+        memcpy(w->host.keys[w->host.n_keys - 1].info.id, info->id, sizeof info->id);
+    }
+    return world_leave(w, r, e);
+}
+
 static int grant(struct keymgr *km, const char *id, struct error *e)
 {
     int r = enter("key grant", e);
@@ -168,6 +180,14 @@ static int fake_may_destroy(struct keymgr *km, const char *id, struct error *e)
     return r < 0 ? r : world_leave(fake_world(), 0, e);
 }
 
+/* What Nova encrypted goes by a delete alone. */
+static void check_needed(struct world *w, const struct world_key *k)
+{
+    for (size_t i = 0; k->nova && i < w->host.n_volumes; i++)
+        if (w->host.volumes[i].nova && w->host.volumes[i].v.state != VOLUME_DOOMED)
+            world_violated(w, "Nova's key of %s was to be destroyed", w->host.volumes[i].v.lv);
+}
+
 static int fake_destroy(struct keymgr *km, const char *id, struct error *e)
 {
     struct world *w = fake_world();
@@ -175,6 +195,8 @@ static int fake_destroy(struct keymgr *km, const char *id, struct error *e)
     struct world_key *k = find(km, id);
     if (r == 0)
         r = check_own(km, k, e);
+    if (r == 0 && k)
+        check_needed(w, k);
     if (r == 0 && k)
         world_drop(w->host.keys, &w->host.n_keys, sizeof *k, (size_t)(k - w->host.keys));
     return r < 0 ? r : world_leave(w, 0, e);
@@ -197,7 +219,7 @@ static int fake_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, st
         abort();
     for (size_t i = 0; !skipped && i < w->host.n_keys; i++) {
         const struct world_key *k = &w->host.keys[i];
-        if (find(km, k->info.id) && check_own(km, k, NULL) == 0)
+        if (!k->nova && find(km, k->info.id) && check_own(km, k, NULL) == 0)
             keys[n++] = k->info;
     }
     *ret = keys;
@@ -214,6 +236,7 @@ static const struct keymgr_ops local_ops = {.name = "local",
                                             .durable = true,
                                             .lists_all = true,
                                             .create = fake_create,
+                                            .import = fake_import_key,
                                             .fetch = fake_fetch,
                                             .destroy = fake_destroy,
                                             .list = fake_list,

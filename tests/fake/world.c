@@ -210,7 +210,7 @@ struct inventory *world_inventory(const struct host *h)
     struct group *groups = calloc(1, sizeof *groups);
     struct volume *volumes = calloc(h->n_volumes + 1, sizeof *volumes);
     struct damaged_volume *damaged = calloc(h->n_damaged + 1, sizeof *damaged);
-    struct untagged_volume *untagged = calloc(h->n_untagged + 1, sizeof *untagged);
+    struct untagged_volume *untagged = calloc(h->n_untagged + h->n_volumes + 1, sizeof *untagged);
     struct map *maps = calloc(h->n_maps + 1, sizeof *maps);
     if (!i || !groups || !volumes || !damaged || !untagged || !maps)
         abort();
@@ -223,6 +223,13 @@ struct inventory *world_inventory(const struct host *h)
         damaged[n] = h->damaged[n];
     for (size_t n = 0; n < h->n_untagged; n++)
         untagged[n] = h->untagged[n];
+    size_t n_untagged = h->n_untagged;
+    for (size_t n = 0; n < h->n_volumes; n++)
+        if (h->volumes[n].stranger) {
+            struct untagged_volume *u = &untagged[n_untagged++];
+            snprintf(u->vg, sizeof u->vg, "%s", h->volumes[n].v.vg);
+            snprintf(u->instance, sizeof u->instance, "%.36s", h->volumes[n].v.lv);
+        }
     for (size_t n = 0; n < h->n_maps; n++) {
         maps[n] = h->maps[n].map;
         for (size_t v = 0; v < h->n_volumes; v++)
@@ -237,7 +244,7 @@ struct inventory *world_inventory(const struct host *h)
                             .damaged = damaged,
                             .n_damaged = h->n_damaged,
                             .untagged = untagged,
-                            .n_untagged = h->n_untagged,
+                            .n_untagged = n_untagged,
                             .maps = maps,
                             .n_maps = h->n_maps};
     return i;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Keys of 256 bits and of 512, stored in Barbican and ordered from it: each opens its disks again, for all who may read it.
+# And one that Nova has in Barbican: its disk is adopted with it.
 # openstack: -d 512M -m 1G -t 1500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
@@ -21,3 +22,22 @@ for way in 'order 512' 'order 256' 'store 256'; do
     as alice mayfly delete x >/dev/null
     nothing_left
 done
+
+uuid=aaaaaaaa-1111-4111-8111-111111111111
+device=/dev/mapper/${uuid}_disk-dmcrypt
+hex=$(od -An -v -tx1 -N64 /dev/urandom | tr -d ' \n')
+id=$(openstack api store alice "$hex" | xargs)
+lvcreate -q -Zn -Wn -y -n "${uuid}_disk" -L 16M vg0 >/dev/null
+printf %s "$hex" | DM_DISABLE_UDEV=1 cryptsetup create "${device##*/}" "/dev/vg0/${uuid}_disk" \
+    --cipher=aes-xts-plain64 --key-size=512 --key-file=- --hash sha256
+mkswap -q "$device"
+DM_DISABLE_UDEV=1 cryptsetup close "${device##*/}"
+openstack_config ephemeral_storage_encryption.key_size=512
+adopt() { as "$1" mayfly adopt $uuid --key "barbican:$id" --kdf nova-sha256; }
+check_fails 2 "Nova's key is not adopted by another project" adopt bob
+check "but by its own" adopt alice
+as alice mayfly open $uuid >/dev/null
+check_equal "  and opens the disk" swap "$(blkid -p -o value -s TYPE "$device")"
+as alice mayfly recover
+as alice mayfly delete $uuid
+nothing_left
