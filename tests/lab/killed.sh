@@ -26,6 +26,9 @@ kill_one() { # WHAT: as soon as it is there, and a random moment more
     kill -KILL "$pid" 2>/dev/null && echo "killed $1"
 }
 
+# The broker of a mayfly that was killed may still be at work for a moment, and keeps its locks so long.
+not_busy() { ! { mayfly recover || true; } | grep -q '^busy'; }
+
 victims=(mayfly mayfly-broker libvirtd)
 for round in $(seq "$rounds"); do
     victim=${victims[round % 3]}
@@ -39,6 +42,8 @@ for round in $(seq "$rounds"); do
         rm -f /run/libvirtd.pid
         lab_libvirtd
     fi
-    check "round $round, kill -9 of $victim: recover" lab_wait 120 recovered
+    echo "round $round, kill -9 of $victim"
+    lab_wait 120 not_busy
+    torture_recover
     torture_inspect
 done

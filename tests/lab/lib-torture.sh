@@ -4,7 +4,7 @@
 # what must be there whatever comes between, and a look at whether it is. To be sourced behind lab/lib-mayfly.sh.
 #
 # The ledger has a file for each instance that may be there, one line:
-#   making              a launch was begun
+#   making              a launch was begun, or a rebuild, which gives other disks to one that is there
 #   going               a delete was begun
 #   kept MARK [MARK]    launched for certain, and the first block of its eph0 has this mark, or the one or the other
 # It is on a disk before the next thing is begun.
@@ -94,14 +94,59 @@ do_disk() { # one more, for a moment
     mayfly attach "$1" --ephemeral 16M
     mayfly detach --yes "$1" eph1
 }
+do_grow() { mayfly resize "$1" --disk eph0 24M; } # once
 do_rescue() {
-    mkdir -p /run/images
-    truncate -s 4M /run/images/rescue.raw
-    mayfly rescue "$1" --image /run/images/rescue.raw --timeout 0
-    mayfly stop "$1" --timeout 0 --force
+    mayfly rescue "$1" --image "$rescue_image" --timeout 0
+    mayfly unrescue "$1" --timeout 0
 }
-do_unrescue() { mayfly unrescue "$1"; }
+do_rebuild() {
+    note "$1" making
+    mayfly rebuild --yes "$1"
+    launched "$1"
+}
+do_snapshot() {
+    mayfly snapshot "$1" "$images/$1" --disk eph0
+    forget_images
+}
 do_recover() { mayfly recover; }
+
+# For rescues, which do not look at what boots; and where snapshots go.
+images=/run/torture rescue_image=/run/torture/rescue
+install -d -o mayfly -m 700 "$images"
+head -c 1M /dev/urandom >"$rescue_image"
+chmod 644 "$rescue_image"
+
+# Snapshots that became a file, and those of which only the key is left.
+forget_images() {
+    local keys
+    rm -f "$images"/t-*
+    keys=$(mayfly key list --json | python3 -ISc '
+import json, sys
+print(*[k["key"] for k in json.load(sys.stdin)["keys"] if k["state"] == "image"])')
+    # shellcheck disable=SC2086 # one word each
+    [ -z "$keys" ] || mayfly key destroy --yes $keys >/dev/null
+}
+
+states() { # NAME=STATE of each instance
+    mayfly list --json | python3 -ISc '
+import json, sys
+for i in json.load(sys.stdin)["instances"]:
+    print(i["name"], i["state"], sep="=")'
+}
+
+# What only a person can put in order: a rebuild that was cut off, and a rescue, which goes on until it is ended.
+torture_recover() {
+    local line names
+    mayfly recover >/tmp/recovered || grep -q 'its rebuild was cut off' /tmp/recovered || fail "recover: $(cat /tmp/recovered)"
+    for line in $(states | grep '=rebuilding$' || true); do
+        [ "$(entry "${line%=*}")" = making ] || fail "$line, but the ledger has: $(entry "${line%=*}")"
+        mayfly rebuild --yes "${line%=*}" >/dev/null
+    done
+    mapfile -t names < <(our_domains)
+    [ ${#names[@]} = 0 ] || mayfly unrescue --timeout 0 "${names[@]}" >/dev/null
+    check "  recover" mayfly recover
+    check "  again: nothing to do" grep -q 'All is in order' <(mayfly recover)
+}
 
 # One random thing to one random instance. A function, so that whoever is to be interrupted knows what it does.
 torture_step() {
@@ -111,7 +156,7 @@ torture_step() {
     elif ! is_kept "$name"; then
         doings=(launch)
     else
-        doings=(delete write run virsh disk rescue unrescue recover)
+        doings=(delete write run virsh disk grow rescue rebuild snapshot recover)
     fi
     local doing=${doings[RANDOM % ${#doings[@]}]}
     echo "-- $doing $name"
@@ -123,6 +168,7 @@ torture_inspect() {
     local names name accepted mark
     mapfile -t names < <(our_domains)
     [ ${#names[@]} = 0 ] || { mayfly stop --timeout 0 --force "${names[@]}" && mayfly close "${names[@]}"; } >/dev/null
+    forget_images
     check_equal "  the volumes are those of ${names[*]:-none}" "$(disks_of_domains "${names[@]}")" "$(our_volumes)"
     check_equal "  as are the keys" ${#names[@]} "$(our_keys | wc -l)"
     check_equal "  no map is left" "" "$(our_maps)"

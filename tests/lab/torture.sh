@@ -20,8 +20,7 @@ lab() { # SCRIPT
             host_up /dev/ubda
             ledger=/run/lab/state/ledger
             . "$SRC/tests/lab/lib-torture.sh"
-            mayfly recover || fail "recover found what it cannot mend"
-            check "  again: nothing to do" grep -q "All is in order" <(mayfly recover)
+            torture_recover
             torture_inspect
             '"$1"
 }
