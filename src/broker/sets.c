@@ -73,14 +73,13 @@ static int find_map(const struct volume *v, struct error *e)
 {
     char name[MAP_NAME_MAX];
     struct map map;
+    struct error why = ERROR_NONE;
     volume_map_name(v, name);
-    int r = dmcrypt_find(name, &map, NULL);
+    int r = dmcrypt_find(name, &map, &why);
     if (r == 0 || r == -ENOENT)
         return r == 0;
-    return error_set(e, r,
-                     "volume %s: is left as it is, since a map of its name may lead to it: %s; see "
-                     "dmsetup info %s",
-                     v->lv, strerror(-r), name);
+    return error_set(e, r, "volume %s: is left as it is, since a map of its name may lead to it: %s", v->lv,
+                     why.text);
 }
 
 /* Nobody has the volume itself. A plain one is looked at when it is removed: until then a guest may use it.

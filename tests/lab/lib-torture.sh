@@ -105,7 +105,7 @@ do_rebuild() {
     launched "$1"
 }
 do_snapshot() {
-    mayfly snapshot "$1" "$images/$1" --disk eph0
+    mayfly snapshot "$1" "$images/$1" --disk swap
     forget_images
 }
 do_recover() { mayfly recover; }
@@ -127,25 +127,23 @@ print(*[k["key"] for k in json.load(sys.stdin)["keys"] if k["state"] == "image"]
     [ -z "$keys" ] || mayfly key destroy --yes $keys >/dev/null
 }
 
-states() { # NAME=STATE of each instance
-    mayfly list --json | python3 -ISc '
+# Recover, and then what only a person can put in order: a rebuild that was cut off, and a rescue, which goes on until it is
+# ended.
+torture_recover() {
+    local name doing
+    mayfly recover >/tmp/recovered || grep -q 'its rebuild was cut off' /tmp/recovered || fail "recover: $(cat /tmp/recovered)"
+    while IFS='=' read -r name doing; do
+        [ "$doing" != 'rebuild --yes' ] || [ "$(entry "$name")" = making ] || fail "$name: rebuilding, but noted as $(entry "$name")"
+        # shellcheck disable=SC2086 # a verb and its options
+        mayfly $doing "$name" </dev/null >/dev/null
+    done < <(mayfly list --json | python3 -ISc '
 import json, sys
 for i in json.load(sys.stdin)["instances"]:
-    print(i["name"], i["state"], sep="=")'
-}
-
-# What only a person can put in order: a rebuild that was cut off, and a rescue, which goes on until it is ended.
-torture_recover() {
-    local line names
-    mayfly recover >/tmp/recovered || grep -q 'its rebuild was cut off' /tmp/recovered || fail "recover: $(cat /tmp/recovered)"
-    for line in $(states | grep '=rebuilding$' || true); do
-        [ "$(entry "${line%=*}")" = making ] || fail "$line, but the ledger has: $(entry "${line%=*}")"
-        mayfly rebuild --yes "${line%=*}" >/dev/null
-    done
-    mapfile -t names < <(our_domains)
-    [ ${#names[@]} = 0 ] || mayfly unrescue --timeout 0 "${names[@]}" >/dev/null
-    check "  recover" mayfly recover
-    check "  again: nothing to do" grep -q 'All is in order' <(mayfly recover)
+    if i["state"] == "rebuilding":
+        print(i["name"], "rebuild --yes", sep="=")
+    elif i["in_rescue"]:
+        print(i["name"], "unrescue --timeout 0", sep="=")')
+    check "  recover; again: nothing to do" grep -q 'All is in order' <(mayfly recover)
 }
 
 # One random thing to one random instance. A function, so that whoever is to be interrupted knows what it does.
@@ -167,8 +165,8 @@ torture_step() {
 torture_inspect() {
     local names name accepted mark
     mapfile -t names < <(our_domains)
-    [ ${#names[@]} = 0 ] || { mayfly stop --timeout 0 --force "${names[@]}" && mayfly close "${names[@]}"; } >/dev/null
-    forget_images
+    [ -z "$(our_maps)" ] || { mayfly stop --timeout 0 --force "${names[@]}" && mayfly close "${names[@]}"; } >/dev/null
+    [ "$(our_keys | wc -l)" = ${#names[@]} ] || forget_images
     check_equal "  the volumes are those of ${names[*]:-none}" "$(disks_of_domains "${names[@]}")" "$(our_volumes)"
     check_equal "  as are the keys" ${#names[@]} "$(our_keys | wc -l)"
     check_equal "  no map is left" "" "$(our_maps)"
