@@ -104,9 +104,9 @@ repeat() { { yes "$1" 2>/dev/null || true; } | head -c "$2"; }
 # Both wait for the line's end too: a console is read while the guest writes, so a line may be half there.
 guest() {
     lab_console_send "$1" "$2\n"
-    lab_console_expect "$1" "(?s).*?MAYFLY-GUEST ($3)[^\n]*(?=\n)" 300 || fail "$1: no answer to '$2'"
+    lab_console_expect "$1" "(?s).*?MAYFLY-GUEST ($3)[^\n]*(?=\n)" 900 || fail "$1: no answer to '$2'"
 }
-guest_up() { lab_console_expect "$1" 'MAYFLY-GUEST ready[^\n]*(?=\n)' 600 || fail "$1 did not come up"; }
+guest_up() { lab_console_expect "$1" 'MAYFLY-GUEST ready[^\n]*(?=\n)' 900 || fail "$1 did not come up"; }
 
 # nothing_left: no volume, map, key or domain of ours.
 nothing_left() {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Disks that Nova made, by the very commands that it runs, are adopted with the key that it had, and live on as others do.
-# lab: -d 300M -m 1G -t 600
+# lab: -d 300M -m 1G -t 1800
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 requires cryptsetup mkfs.ext4 systemd-socket-activate

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A domain that others have defined gets its disks from mayfly create, boots from them, and stays theirs when they are
 # deleted; one more disk comes and goes, in a running guest and in one that is shut off.
-# lab: -d 1G -m 2G -t 900
+# lab: -d 1G -m 2G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Bad input: a clear message, the documented exit status, and everything as before.
-# lab: -d 1G -d 64M -m 1G -t 1500
+# lab: -d 1G -d 64M -m 1G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda libvirt.images_volume_group=vg0,vg1

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Delete destroys the secret in Barbican. If Barbican cannot be reached, the instance is stopped and stays doomed, and recover
 # finishes when it is back.
-# openstack: -d 512M -m 1G -t 1200
+# openstack: -d 512M -m 1G -t 3600
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

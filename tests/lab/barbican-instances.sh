@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Instances whose keys are in real Barbican: each has a secret there. A guest boots, and what it wrote is there when the host
 # itself has started it again.
-# openstack: -d 1G -m 2G -t 1500
+# openstack: -d 1G -m 2G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Keys of 256 bits and of 512, stored in Barbican and ordered from it: each opens its disks again, for all who may read it.
 # And one that Nova has in Barbican: its disk is adopted with it.
-# openstack: -d 512M -m 1G -t 1500
+# openstack: -d 512M -m 1G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

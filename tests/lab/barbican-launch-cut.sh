@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # No key is left in Barbican by a launch that was cut off in the middle: by a group that someone else has filled meanwhile, by
 # SIGTERM, and, after recover, by SIGKILL.
-# openstack: -d 1G -m 1G -t 1800
+# openstack: -d 1G -m 1G -t 5400
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

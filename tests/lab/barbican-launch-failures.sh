@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # No key is left in Barbican by a launch that failed, whatever failed; nor anything else. barbican-launch-cut.sh has those that
 # are cut off in the middle.
-# openstack: -d 1G -m 1G -t 2400
+# openstack: -d 1G -m 1G -t 7200
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The host reboots: an instance whose key the host may read starts by plain virsh, with the host's own credentials; another is
 # refused, and says how it can be started: by its owner.
-# host: -t 1500
+# host: -t 4500
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 requires slirp-fullbolt socat
@@ -13,7 +13,7 @@ truncate -s 64M "$work/state"
 
 boot() { # SCRIPT: runs on the host, which then loses its power
     local status=0
-    "$SRC/lab/openstack/lab" -o "$work/services" -m 1G -t 700 -s "$BUILD" -d "$work/disk" -d "$work/state" -- \
+    "$SRC/lab/openstack/lab" -o "$work/services" -m 1G -t 2100 -s "$BUILD" -d "$work/disk" -d "$work/state" -- \
         env SRC="$SRC" BUILD="$BUILD" bash -c '
             . "$SRC/lab/lib.sh"; . "$SRC/lab/lib-mayfly.sh"; . "$SRC/lab/lib-openstack.sh"
             virsh() { command virsh -q -c qemu:///system "$@"; }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What Keystone and Barbican are asked, counted there: one token for a run, three requests for a new key and one for a fetched
 # one, and no key is fetched that is known.
-# openstack: -d 1G -m 1G -t 1500
+# openstack: -d 1G -m 1G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

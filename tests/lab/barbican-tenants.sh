@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Who may not: another project, a user without a role, the host without access, a token that is no longer good. Each is refused,
 # and nothing is changed. Then the same with a fresh token.
-# openstack: -T 90 -d 512M -m 1G -t 1500
+# openstack: -T 90 -d 512M -m 1G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

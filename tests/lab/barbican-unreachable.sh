@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Keystone or Barbican is down, or does not answer: exit status 6, nothing is made, nothing is opened; and once they are back all
 # is as it was.
-# openstack: -d 512M -m 1G -t 1500
+# openstack: -d 512M -m 1G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/lab/lib-openstack.sh"

@@ -2,7 +2,7 @@
 # The host loses its power with three instances running, a launch and a delete under way, and comes back: the one with autostart
 # runs by itself, the others by virsh start, all with their data; recover, as its unit runs it, puts the rest in order. What is
 # half built or doomed is not started before that, though it has autostart as well.
-# host: -t 1800
+# host: -t 5400
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 

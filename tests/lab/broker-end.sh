@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # How the broker ends: told to in the middle of something, killed, left by its client.
-# lab: -d 100M -t 600
+# lab: -d 100M -t 1800
 . "$SRC/lab/lib.sh"
 . "$SRC/tests/lab/lib-broker.sh"
 requires "$probe" "$broker"

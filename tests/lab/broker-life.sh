@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A volume's whole life through the broker, which runs as root in its sandbox, with real LVM and dm-crypt.
-# lab: -d 500M -d 100M -t 900
+# lab: -d 500M -d 100M -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/tests/lab/lib-broker.sh"
 requires "$probe" "$broker"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the broker does not do, with real LVM and dm-crypt under it.
-# lab: -d 100M -d 100M -t 600
+# lab: -d 100M -d 100M -t 1800
 . "$SRC/lab/lib.sh"
 . "$SRC/tests/lab/lib-broker.sh"
 requires "$probe" "$broker"

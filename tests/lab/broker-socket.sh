@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The broker as systemd starts it, one for each connection, for users of the group mayfly.
-# lab: -d 100M -t 360
+# lab: -d 100M -t 1080
 . "$SRC/lab/lib.sh"
 . "$SRC/tests/lab/lib-broker.sh"
 requires "$probe" "$broker" systemd-socket-activate

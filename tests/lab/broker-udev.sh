@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The broker's life and refusals again, where udevd runs, as it does on real hosts.
-# lab: -u -d 500M -d 100M -t 1500
+# lab: -u -d 500M -d 100M -t 4500
 . "$SRC/lab/lib.sh"
 check "udevd runs" test -S /run/udev/control
 bash "$SRC/tests/lab/broker-life.sh"

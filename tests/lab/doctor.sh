@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # mayfly doctor with the key manager local: all that it can find wrong, that one failure hides no other, and that it leaves no key.
-# lab: -d 128M -m 1G -t 1500
+# lab: -d 128M -m 1G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 lab_users

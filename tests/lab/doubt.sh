@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # In doubt nothing is destroyed: tags edited by hand, volumes and maps that only have our names, disks that somebody else
 # uses. Each verb that meets one is refused, and the contents of all volumes are as before.
-# lab: -d 512M -m 1G -t 1200
+# lab: -d 512M -m 1G -t 3600
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The ephemeral key manager: the key is in the kernel alone, for as long as the map is open.
-# lab: -d 1G -m 1G -t 900
+# lab: -d 1G -m 1G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda key_manager.backend=ephemeral

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The guest of the lab under plain QEMU: boots by the BIOS, finds its disks by what is on
 # them, marks and reads them, formats nothing on its own, obeys the power button.
-# lab: -m 1G -t 720
+# lab: -m 1G -t 2160
 . "$SRC/lab/lib.sh"
 image=$SRC/build/lab/guest.qcow2
 requires qemu-system-x86_64 qemu-img mkfs.xfs mkfs.fat "$SRC/lab/guest/build"
@@ -51,7 +51,7 @@ boot() {
 answer() {
     local line
     : >log
-    while IFS= read -t 400 -r line <&4; do
+    while IFS= read -t 900 -r line <&4; do
         line=${line%$'\r'}
         printf '%s\n' "$line" >>log
         [[ ! $line =~ ^MAYFLY-GUEST\ $1$ ]] || return 0

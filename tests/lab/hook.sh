@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Plain virsh: the hook opens the disks just before QEMU starts, and closes them when it is gone, whoever ends it. What is not
 # Mayfly's starts as ever, even where Mayfly itself is broken; what would lead a guest below the encryption does not.
-# lab: -d 1G -m 2G -t 1500
+# lab: -d 1G -m 2G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

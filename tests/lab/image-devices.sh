@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Block devices as images, and as what images are written to: a last block that is no whole one, sectors of 4096 bytes.
-# lab: -d 300M -t 540
+# lab: -d 300M -t 1620
 . "$SRC/lab/lib.sh"
 probe=/run/image-probe # where the user mayfly can go, too
 install -m 755 "$BUILD/tests/lab/image-probe" "$probe"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The way out: with the derived volume key alone, cryptsetup opens a disk of ours. The key goes from a test program
 # to cryptsetup through a pipe.
-# lab: -d 1G -m 1G -t 900
+# lab: -d 1G -m 1G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 requires cryptsetup

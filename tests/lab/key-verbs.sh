@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # mayfly key with the key manager local: what it says of each key, what is refused and what is done.
-# lab: -d 512M -m 1G -t 1500
+# lab: -d 512M -m 1G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 requires script

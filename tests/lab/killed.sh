@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 of mayfly, of its broker and of libvirtd at random moments of random things done to four instances: recover leaves
 # nothing that shouldn't be, and every instance that was there has what was written to it. The moments come from a fixed seed.
-# lab: -d 512M -m 1G -t 1800
+# lab: -d 512M -m 1G -t 5400
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

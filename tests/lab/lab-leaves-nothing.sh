@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Whatever way a lab ends, no process of it stays, and none of its folders.
-# host: -t 540
+# host: -t 1620
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 

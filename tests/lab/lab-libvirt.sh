@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # libvirtd in the lab: the user mayfly runs a domain through the group libvirt, others may
 # not, and nothing that a guest writes to its console is lost.
-# lab: -m 1G -t 720
+# lab: -m 1G -t 2160
 . "$SRC/lab/lib.sh"
 requires libvirtd virsh qemu-system-x86_64
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Keystone and Barbican outside of a lab: it reaches them, and can stop one and start it again; they end with it, however it
 # ends; and what they keep is there for the next lab, if that is wanted.
-# host: -t 1500
+# host: -t 4500
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 requires slirp-fullbolt socat

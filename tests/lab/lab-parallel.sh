@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Three labs at a time do not touch one another.
-# host: -t 360
+# host: -t 1080
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 

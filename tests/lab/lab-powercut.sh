@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A power cut keeps what was synced, loses what was not, and the disks can be used again.
-# host: -t 540
+# host: -t 1620
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # lab/run: the exit status, what is told on stderr, the environment, the RAM.
-# host: -t 720
+# host: -t 2160
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 

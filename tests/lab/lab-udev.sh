@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The lab with and without systemd-udevd: who makes the nodes of devices.
-# host: -t 360
+# host: -t 1080
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 

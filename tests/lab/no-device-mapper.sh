@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A kernel without device-mapper: said clearly, and nothing is left behind.
-# lab: -d 128M -m 512M -t 600
+# lab: -d 128M -m 512M -t 1800
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # No key in argv, environment, log, JSON, key file or table: everything that mayfly says, and everything that it starts, is
 # recorded during a launch, a start, a show, what is said of its key, a doctor and a failed open, and searched for the volume key, raw, in hex and in base64.
-# lab: -d 512M -m 1G -t 900
+# lab: -d 512M -m 1G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 requires strace

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Many at once: eight launches, then eight deletes, each beside two runs of recover; two launches of one name; two deletes of
 # one instance. No deadlock, no interference, each result right.
-# lab: -d 1G -m 1G -t 1200
+# lab: -d 1G -m 1G -t 3600
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

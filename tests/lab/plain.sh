@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # enabled = false: plain volumes, named as such by launch and list, and overwritten when deleted.
-# lab: -d 1G -m 1G -t 900
+# lab: -d 1G -m 1G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda ephemeral_storage_encryption.enabled=false

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Rescue: the guest boots from another disk, as vda, and sees its own behind it; unrescue puts everything back, and nothing is
 # left in LVM, device-mapper, libvirt and the key manager. Of a running instance, and of a stopped one by way of plain virsh.
-# lab: -d 1G -m 2G -t 1500
+# lab: -d 1G -m 2G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

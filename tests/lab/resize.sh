@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # reboot, resize, rebuild: what the guest wrote stays, and it sees its disk grow; then other disks take the place of its own,
 # also where their key is lost.
-# lab: -d 2G -m 2G -t 900
+# lab: -d 2G -m 2G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # kill -TERM, Ctrl-C and kill -9 in the middle of a launch with an image: undone, and said by the exit status; after kill
 # -9, by recover. killed.sh does more of the last.
-# lab: -d 2G -m 1G -t 1200
+# lab: -d 2G -m 1G -t 3600
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A snapshot of a VM that writes all the time: a point in time, encrypted with a key of its own, from which another VM runs;
 # and what is left when it is cut off, or runs out of room.
-# lab: -d 2G -m 2G -t 900
+# lab: -d 2G -m 2G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Maps: opened, closed, opened again with the same data; nothing foreign is touched; no key can be read back.
-# lab: -d 200M -t 540
+# lab: -d 200M -t 1620
 . "$SRC/lab/lib.sh"
 probe=$BUILD/tests/lab/storage-probe
 requires "$probe" keyctl xxd

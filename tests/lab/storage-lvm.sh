@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Volumes by the one lvm process: made, listed, marked, removed; and what LVM refuses.
-# lab: -d 200M -d 100M -t 540
+# lab: -d 200M -d 100M -t 1620
 . "$SRC/lab/lib.sh"
 probe=$BUILD/tests/lab/storage-probe
 requires "$probe"

@@ -13,7 +13,7 @@ truncate -s 512M "$work/disk"
 truncate -s 64M "$work/state"
 
 lab() { # SCRIPT
-    "$SRC/lab/run" -m 1G -t 400 -s "$BUILD" -d "$work/disk" -d "$work/state" -- \
+    "$SRC/lab/run" -m 1G -t 1200 -s "$BUILD" -d "$work/disk" -d "$work/state" -- \
         env SRC="$SRC" BUILD="$BUILD" bash -c '
             . "$SRC/lab/lib.sh"; . "$SRC/lab/lib-mayfly.sh"
             lab_state /dev/ubdb

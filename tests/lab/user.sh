@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A user who is not root, in the groups mayfly and libvirt: the broker by its socket, with systemd's own activation, and keys of
 # their own. Another user, outside the group, gets nowhere; another inside it cannot open what is not theirs.
-# lab: -d 512M -m 1G -t 900
+# lab: -d 512M -m 1G -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 requires systemd-socket-activate

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every verb on real parts: real guests boot from an image on encrypted disks, keep what they wrote over stop and start,
 # and are gone with their keys when deleted.
-# lab: -d 3G -m 2G -t 1500
+# lab: -d 3G -m 2G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# lab: -d 64M -m 1G -t 900
+# lab: -d 64M -m 1G -t 2700
 # The connection to a real libvirtd: the unit test's domains, from the built-in template, with QEMU (TCG).
 # shellcheck source=lab/lib.sh
 . "$SRC/lab/lib.sh"
