@@ -12,7 +12,7 @@ truncate -s 1G "$work/disk"
 truncate -s 64M "$work/state"
 
 boot() { # SCRIPT: runs on the host
-    "$SRC/lab/run" -m 2G -t 800 -s "$BUILD" -d "$work/disk" -d "$work/state" -- \
+    "$SRC/lab/run" -m 2G -t 2400 -s "$BUILD" -d "$work/disk" -d "$work/state" -- \
         env SRC="$SRC" BUILD="$BUILD" bash -c '
             . "$SRC/lab/lib.sh"; . "$SRC/lab/lib-mayfly.sh"
             virsh() { command virsh -q -c qemu:///system "$@"; }

@@ -7,7 +7,7 @@
 host_up /dev/ubda
 . "$SRC/tests/lab/lib-torture.sh"
 
-rounds=18
+rounds=9
 RANDOM=2014
 torture_step
 torture_inspect
