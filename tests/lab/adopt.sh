@@ -79,7 +79,7 @@ socket=/run/mayfly/broker.sock
 install -d -m 755 /run/mayfly
 systemd-socket-activate --accept --inetd --seqpacket -l $socket "$BUILD/src/broker/mayfly-broker" 2>/tmp/activate &
 activate=$!
-lab_wait 10 test -S $socket
+lab_wait 120 test -S $socket
 chgrp mayfly $socket && chmod 660 $socket
 refused 2 "only root may adopt" "a member of the group mayfly" adopt_as_mayfly $old ripemd160
 kill $activate
@@ -118,6 +118,16 @@ virsh -q -c qemu:///system start instance-0000000a >/dev/null
 check_equal "virsh start opens its disks, by the hook" 3 "$(our_maps | wc -l)"
 virsh -q -c qemu:///system destroy instance-0000000a >/dev/null
 check_equal "and virsh destroy closes them" "" "$(our_maps)"
+
+# It lives on as others do, under the keys that it came with.
+install -d -o mayfly -m 700 /run/files
+check "an adopted disk grows" mayfly resize $old 20M --disk root
+check "  a snapshot of it" mayfly snapshot $old /run/files/root.qcow2 --plaintext
+check "  has what it holds" grep -qa "written under ripemd160" /run/files/root.qcow2
+check "another disk comes" mayfly attach $old --ephemeral 16M
+check_equal "  with a key of Mayfly's own making" hkdf-sha512 "$(disk_field $old eph0 kdf)"
+check "  and goes" mayfly detach $old eph0
+look_into $old ripemd160
 
 mayfly recover
 mayfly delete $old $new
