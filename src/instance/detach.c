@@ -95,11 +95,7 @@ int instance_detach(const struct context *c, const struct detach_request *q, boo
     const struct instance *i = NULL;
     struct detachment d = {.timeout_sec = q->timeout_sec};
 
-    int r = context_check_virt(c, e);
-    if (r == 0)
-        r = model_lock(c, q->name, &m, &i, e);
-    if (r == 0)
-        r = model_check_ready(m, i, e);
+    int r = model_lock_ready(c, q->name, &m, &i, e);
     if (r == 0)
         r = model_check_not_in_rescue(i, e);
     if (r == 0)

@@ -113,3 +113,12 @@ int model_check_domain(const struct instance *i, struct error *e)
                      "or run mayfly delete",
                      i->name, i->uuid);
 }
+
+int model_lock_ready(const struct context *c, const char *name_or_uuid, struct model **ret_model,
+                     const struct instance **ret, struct error *e)
+{
+    int r = context_check_virt(c, e);
+    if (r == 0)
+        r = model_lock(c, name_or_uuid, ret_model, ret, e);
+    return r < 0 ? r : model_check_ready(*ret_model, *ret, e);
+}

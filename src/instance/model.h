@@ -74,6 +74,11 @@ int model_lock_uuid(const struct context *c, const char *uuid, struct error *e) 
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e) _must_check_;
 
+/* model_lock() for what needs libvirt, without which nobody knows whether the instance runs, and all volumes
+ * ready. As model_check_ready(), and -ECONNREFUSED. */
+int model_lock_ready(const struct context *c, const char *name_or_uuid, struct model **ret_model,
+                     const struct instance **ret, struct error *e) _must_check_;
+
 /* -EBUSY, with the way out, for one in rescue, whose disks and definition are not to be changed meanwhile. */
 int model_check_not_in_rescue(const struct instance *i, struct error *e) _must_check_;
 

@@ -20,11 +20,7 @@ static int take(const struct context *c, const char *name, bool opened, struct m
 {
     _cleanup_model_ struct model *m = NULL;
     const struct instance *i = NULL;
-    int r = context_check_virt(c, e); /* without it nobody knows whether the instance runs */
-    if (r == 0)
-        r = model_lock(c, name, &m, &i, e);
-    if (r == 0)
-        r = model_check_ready(m, i, e);
+    int r = model_lock_ready(c, name, &m, &i, e);
     if (r == 0)
         r = check_not_running(i, e);
     if (r == 0)

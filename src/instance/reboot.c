@@ -76,11 +76,7 @@ int instance_reboot(const struct context *c, const char *name, bool hard, bool *
     const struct instance *i = NULL;
     struct disks d;
 
-    int r = context_check_virt(c, e);
-    if (r == 0)
-        r = model_lock(c, name, &m, &i, e);
-    if (r == 0)
-        r = model_check_ready(m, i, e);
+    int r = model_lock_ready(c, name, &m, &i, e);
     if (r == 0)
         r = model_check_domain(i, e);
     if (r < 0)

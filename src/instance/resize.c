@@ -171,11 +171,7 @@ int instance_resize(const struct context *c, const char *name, const struct resi
 {
     _cleanup_model_ struct model *m = NULL;
     struct resizing resizing = {.secret = NULL};
-    int r = context_check_virt(c, e); /* without it nobody knows whether there is a guest to tell */
-    if (r == 0)
-        r = model_lock(c, name, &m, &resizing.instance, e);
-    if (r == 0)
-        r = model_check_ready(m, resizing.instance, e);
+    int r = model_lock_ready(c, name, &m, &resizing.instance, e);
     if (r == 0)
         r = look(c, m, q, &resizing, e);
     return r < 0 ? r : resize(c, q, &resizing, ret_changed, ret_plan, e);

@@ -79,11 +79,7 @@ int instance_stop(const struct context *c, const char *name, unsigned timeout_se
     struct stopping s = {.timeout_sec = timeout_sec, .hard = hard};
     const struct instance *i = NULL;
 
-    int r = context_check_virt(c, e);
-    if (r == 0)
-        r = model_lock(c, name, &m, &i, e);
-    if (r == 0)
-        r = model_check_ready(m, i, e);
+    int r = model_lock_ready(c, name, &m, &i, e);
     if (r == 0)
         r = disks_look(c, m, i, false, &s.disks, e);
     if (r < 0)
