@@ -52,12 +52,33 @@ int process_wait(pid_t pid, unsigned deadline_msec)
     return ready == 0 ? -ETIMEDOUT : status;
 }
 
+static const int group_signals[] = {SIGINT, SIGTERM, SIGHUP}; /* for all of a process group */
+
+static sigset_t group_signals_set(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_SIZE(group_signals); i++)
+        sigaddset(&set, group_signals[i]);
+    return set;
+}
+
+void process_begin_peer(void)
+{
+    const sigset_t set = group_signals_set();
+    for (size_t i = 0; i < ARRAY_SIZE(group_signals); i++) {
+        signal(group_signals[i], SIG_IGN); /* drops what is pending */
+        signal(group_signals[i], SIG_DFL);
+    }
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /* posix_spawn rather than fork, which would copy the page tables of all that libvirt brings along. */
 static int spawn_on(int socket, const char *const argv[], pid_t *ret_pid)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    const sigset_t blocked = group_signals_set(); /* until process_begin_peer() */
     int r = posix_spawn_file_actions_init(&files);
     if (r != 0)
         return -r;
@@ -65,8 +86,7 @@ static int spawn_on(int socket, const char *const argv[], pid_t *ret_pid)
         posix_spawn_file_actions_destroy(&files);
         return -r;
     }
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigmask(&attributes, &blocked);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     if ((r = posix_spawn_file_actions_adddup2(&files, socket, STDIN_FILENO)) == 0 &&
         (r = posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO)) == 0 &&

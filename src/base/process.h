@@ -25,9 +25,13 @@ int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec
 /* Starts a program of ours, argv[0] being its path, with one end of a pair of sockets (AF_UNIX,
  * SOCK_SEQPACKET) as its standard input and our standard error for both outputs; the other end is
  * *ret_socket. It has a session of its own, so that Ctrl-C does not end it in the middle of its work, and
- * nothing else of ours. Whoever gets it ends it: process_wait(). */
+ * nothing else of ours. It begins with process_begin_peer(). Whoever gets it ends it: process_wait(). */
 int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid,
                        struct error *e) _must_check_;
+
+/* Forgets SIGINT, SIGTERM and SIGHUP that came with the process group that it was started in, in the moment
+ * before its own session; they are blocked until then. From here on they are its own. */
+void process_begin_peer(void);
 
 /* In a child between fork and exec: becomes argv[0], looked up as process_run() does; else exits with 127. */
 _noreturn_ void process_exec(const char *const argv[], const char *const environment[]);

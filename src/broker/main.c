@@ -7,6 +7,7 @@
  */
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "broker/sandbox.h"
 #include "broker/server.h"
 
@@ -67,6 +68,7 @@ static int run(const char *config_path, struct error *e)
     struct session session = {.config = &config, .locks_path = BROKER_LOCKS, .locks = LOCKS_NONE};
     struct error why = ERROR_NONE;
 
+    process_begin_peer();
     int r = sandbox_harden(e);
     if (r == 0)
         r = take_connection(&socket, e);

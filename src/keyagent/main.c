@@ -3,6 +3,7 @@
  * one connection as its standard input, and it ends with that. */
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "keyagent/sandbox.h"
 #include "keyagent/serve.h"
 
@@ -22,6 +23,7 @@ int main(int argc, char *argv[])
     struct error e = ERROR_NONE;
     (void)argv;
     log_set_program("mayfly-keyagent");
+    process_begin_peer();
     if (argc != 1) {
         log_error("is started by mayfly, and has no options");
         return EXIT_USAGE;

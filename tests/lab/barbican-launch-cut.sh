@@ -25,7 +25,7 @@ for line in 'step create' 'step format' 'step define'; do
     until_progress "$line" "${launch[@]}" --count 2
     kill -TERM -- "-$pid"
     wait "$pid" || status=$?
-    check_equal "SIGTERM at '$line'" 143 "$status"
+    check_equal "SIGTERM at '$line': $(cat /tmp/err)" 143 "$status"
     check_equal "  nothing is left" "$before" "$(world)"
 done
 
