@@ -97,7 +97,8 @@ do_disk() { # one more, for a moment
 do_grow() { mayfly resize "$1" --disk eph0 24M; } # once
 do_rescue() {
     mayfly rescue "$1" --image "$rescue_image" --timeout 0
-    mayfly unrescue "$1" --timeout 0
+    mayfly unrescue "$1" --timeout 0 # it ran in rescue, so it runs on
+    mayfly stop "$1" --timeout 0 --force
 }
 do_rebuild() {
     note "$1" making
