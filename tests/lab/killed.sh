@@ -31,7 +31,7 @@ not_busy() { ! { mayfly recover || true; } | grep -q '^busy'; }
 
 victims=(mayfly mayfly-broker libvirtd)
 for round in $(seq "$rounds"); do
-    [ "$SECONDS" -lt 600 ] || break # on a slow machine
+    [ "$SECONDS" -lt 400 ] || break # on a slow machine
     victim=${victims[round % 3]}
     RANDOM=$((RANDOM + round))
     (torture_step) >/tmp/step 2>&1 &

@@ -7,7 +7,7 @@
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 
-cuts=${TORTURE_CUTS:-25} seed=${TORTURE_SEED:-2014} limit_sec=${TORTURE_SECONDS:-1200}
+cuts=${TORTURE_CUTS:-25} seed=${TORTURE_SEED:-2014} limit_sec=${TORTURE_SECONDS:-900}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 truncate -s 512M "$work/disk"
