@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The host reboots: an instance whose key the host may read starts by plain virsh, with the host's own credentials; another is
-# refused, and says how it can be started: by its owner.
+# The host reboots with three instances: of those whose keys the host may read one comes up by itself and one by plain virsh,
+# with the host's own credentials; the third is refused, and says how it can be started: by its owner.
 # host: -t 4500
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
@@ -27,14 +27,24 @@ boot() { # SCRIPT: runs on the host, which then loses its power
 boot '
     openstack_host_up /dev/ubda key_manager.host_access=read
     as alice mayfly launch shared --root 16M --memory 64M
+    as alice mayfly launch auto --root 16M --memory 64M
+    virsh autostart auto
     repeat SHARED 16M | dd of="$(disk_device shared root)" bs=1M iflag=fullblock oflag=direct status=none
     openstack_config key_manager.host_access=none
     as alice mayfly launch private --root 16M --memory 64M
-    check_equal "both run" 2 "$(virsh list --name | grep -c .)"'
+    check_equal "all run" 3 "$(virsh list --name | grep -c .)"'
 
 boot '
-    openstack_host_up /dev/ubda key_manager.host_access=read
+    openstack_reach
+    lab_vg vg0 /dev/ubda
+    openstack_config key_manager.host_access=read
+    install_hook
     check_equal "after the reboot no map is there" "" "$(our_maps)"
+    lab_libvirtd
+    auto_runs() { [ "$(state_of auto)" = running ]; }
+    check "one comes up by itself" lab_wait 300 auto_runs
+    check_equal "  and is the only one" 1 "$(our_maps | wc -l)"
+    virsh destroy auto
     requests_forget
     check "virsh start" virsh start shared
     check_equal "  with one token, and one request for the key" "1 1" \
@@ -50,5 +60,5 @@ boot '
     check "mayfly start, by alice" as alice mayfly start private
     check_equal "  it runs" running "$(state_of private)"
     check "recover finds all in order" as alice mayfly recover
-    as alice mayfly delete shared private
+    as alice mayfly delete shared private auto
     nothing_left'
