@@ -149,7 +149,6 @@ static const struct cli_option create_options[] = {
 };
 static const struct cli_option attach_options[] = {
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
-    {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
