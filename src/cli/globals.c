@@ -7,13 +7,7 @@
 
 #include <fcntl.h>
 
-static int set_config(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct globals *)target)->config_path = value;
-    return 0;
-}
-
+CLI_TEXT(set_config, struct globals, config_path)
 CLI_FLAG(set_json, struct globals, json)
 static int set_quiet(void *target, const char *value, struct error *e)
 {
@@ -43,13 +37,7 @@ static int set_progress_fd(void *target, const char *value, struct error *e)
     return set_fd(&((struct globals *)target)->progress_fd, value, e);
 }
 
-static int set_cloud(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct globals *)target)->cloud = value;
-    return 0;
-}
-
+CLI_TEXT(set_cloud, struct globals, cloud)
 static int set_token_fd(void *target, const char *value, struct error *e)
 {
     return set_fd(&((struct globals *)target)->token_fd, value, e);

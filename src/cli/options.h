@@ -25,6 +25,15 @@ struct cli_option {
         return 0;                                                                                            \
     }
 
+/* Defines the `set` of an option whose value is kept as it is, in the caller's argv. */
+#define CLI_TEXT(setter, type, member)                                                                       \
+    static int setter(void *target, const char *value, struct error *e)                                      \
+    {                                                                                                        \
+        (void)e;                                                                                             \
+        ((type *)target)->member = value;                                                                    \
+        return 0;                                                                                            \
+    }
+
 /* A number of seconds that an operation waits. */
 int cli_parse_timeout(const char *value, unsigned *ret_sec, struct error *e) _must_check_;
 

@@ -34,27 +34,9 @@ static int set_count(void *target, const char *value, struct error *e)
 }
 
 CLI_FLAG(set_shared_key, struct launch_options, request.shared_key)
-static int set_image(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    REQUEST(target)->image_path = value;
-    return 0;
-}
-
-static int set_image_format(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    REQUEST(target)->image_format = value;
-    return 0;
-}
-
-static int set_image_key(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    REQUEST(target)->image_key = value;
-    return 0;
-}
-
+CLI_TEXT(set_image, struct launch_options, request.image_path)
+CLI_TEXT(set_image_format, struct launch_options, request.image_format)
+CLI_TEXT(set_image_key, struct launch_options, request.image_key)
 static int set_root(void *target, const char *value, struct error *e)
 {
     return cli_parse_size(value, &REQUEST(target)->root_bytes, e);
@@ -103,20 +85,8 @@ static int set_vcpus(void *target, const char *value, struct error *e)
     return parse_number(value, 1024, &REQUEST(target)->vcpus, e);
 }
 
-static int set_volume_group(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    REQUEST(target)->volume_group = value;
-    return 0;
-}
-
-static int set_domain_xml(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct launch_options *)target)->template_path = value;
-    return 0;
-}
-
+CLI_TEXT(set_volume_group, struct launch_options, request.volume_group)
+CLI_TEXT(set_domain_xml, struct launch_options, template_path)
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
 CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {

@@ -9,20 +9,8 @@ struct rebuild_options {
     bool yes;
 };
 
-static int set_image(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct rebuild_options *)target)->request.image_path = value;
-    return 0;
-}
-
-static int set_image_format(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct rebuild_options *)target)->request.image_format = value;
-    return 0;
-}
-
+CLI_TEXT(set_image, struct rebuild_options, request.image_path)
+CLI_TEXT(set_image_format, struct rebuild_options, request.image_format)
 CLI_FLAG(set_dry_run, struct rebuild_options, request.dry_run)
 CLI_FLAG(set_yes, struct rebuild_options, yes)
 static const struct cli_option rebuild_options[] = {

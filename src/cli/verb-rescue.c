@@ -14,20 +14,8 @@ static int set_timeout(void *target, const char *value, struct error *e)
     return cli_parse_timeout(value, &((struct rescue_request *)target)->timeout_sec, e);
 }
 
-static int set_image(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct rescue_request *)target)->image_path = value;
-    return 0;
-}
-
-static int set_image_format(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct rescue_request *)target)->image_format = value;
-    return 0;
-}
-
+CLI_TEXT(set_image, struct rescue_request, image_path)
+CLI_TEXT(set_image_format, struct rescue_request, image_format)
 static int set_root(void *target, const char *value, struct error *e)
 {
     return cli_parse_size(value, &((struct rescue_request *)target)->root_bytes, e);

@@ -8,13 +8,7 @@
 
 #include <stdio.h>
 
-static int set_disk(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct resize_request *)target)->role = value;
-    return 0;
-}
-
+CLI_TEXT(set_disk, struct resize_request, role)
 CLI_FLAG(set_dry_run, struct resize_request, dry_run)
 static const struct cli_option resize_options[] = {
     {"disk", 0, "ROLE", "the disk that is to grow: root, eph0, swap, ...", set_disk},

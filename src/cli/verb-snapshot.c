@@ -7,13 +7,7 @@
 
 #include <stdio.h>
 
-static int set_disk(void *target, const char *value, struct error *e)
-{
-    (void)e;
-    ((struct snapshot_request *)target)->role = value;
-    return 0;
-}
-
+CLI_TEXT(set_disk, struct snapshot_request, role)
 static int set_room(void *target, const char *value, struct error *e)
 {
     return cli_parse_size(value, &((struct snapshot_request *)target)->room_bytes, e);
