@@ -23,9 +23,7 @@ struct addition {
 static int check_instance(const struct addition *a, struct error *e)
 {
     const struct instance *i = a->instance;
-    int r = model_check_ready(a->launch.model, i, e);
-    if (r == 0)
-        r = model_check_not_in_rescue(i, e);
+    int r = model_check_not_in_rescue(i, e);
     if (r == 0 && i->state == INSTANCE_NO_DOMAIN)
         r = error_set(
             e, -ENOENT,
@@ -66,9 +64,7 @@ static int check(struct addition *a, struct error *e)
     int r = l->request->n_ephemeral == 1 ? launch_check_disks(l, e)
                                          : error_set(e, -EINVAL, "attach: say --ephemeral SIZE, once");
     if (r == 0)
-        r = context_check_virt(l->context, e);
-    if (r == 0)
-        r = model_lock(l->context, l->request->name, &l->model, &a->instance, e);
+        r = model_lock_ready(l->context, l->request->name, &l->model, &a->instance, e);
     if (r < 0)
         return r;
     a->lead = a->instance->volumes[0];
@@ -161,11 +157,7 @@ static int make_plan(struct addition *a, struct steps **ret, struct error *e)
     if (r == 0 && a->launch.km)
         r = steps_add(s, fetch_key, NULL, a, e, "fetch the key of %s", a->instance->name);
     if (r == 0)
-        r = launch_add_storage(s, &a->launch, e);
-    if (r == 0)
-        r = launch_add_attachments(s, &a->launch, e);
-    if (r == 0)
-        r = launch_add_commits(s, &a->launch, e);
+        r = launch_add_to_domain(s, &a->launch, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(s);

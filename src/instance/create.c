@@ -65,11 +65,7 @@ static int make_plan(struct launch *l, struct steps **ret, struct error *e)
     _cleanup_steps_ struct steps *s = NULL;
     int r = steps_new(&s, e);
     if (r == 0)
-        r = launch_add_storage(s, l, e);
-    if (r == 0)
-        r = launch_add_attachments(s, l, e);
-    if (r == 0)
-        r = launch_add_commits(s, l, e);
+        r = launch_add_to_domain(s, l, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(s);

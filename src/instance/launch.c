@@ -70,7 +70,7 @@ static int add_each(struct steps *s, struct launch_chunk *k,
     return r;
 }
 
-int launch_add_storage(struct steps *s, struct launch *l, struct error *e)
+static int add_storage(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_chunks; i++) {
@@ -100,7 +100,7 @@ static int add_domains(struct steps *s, struct launch *l, struct error *e)
     return r;
 }
 
-int launch_add_attachments(struct steps *s, struct launch *l, struct error *e)
+static int add_attachments(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     if (l->km && !l->live)
@@ -113,7 +113,7 @@ int launch_add_attachments(struct steps *s, struct launch *l, struct error *e)
     return r;
 }
 
-int launch_add_commits(struct steps *s, struct launch *l, struct error *e)
+static int add_commits(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     if (l->n_others)
@@ -123,6 +123,14 @@ int launch_add_commits(struct steps *s, struct launch *l, struct error *e)
         r = steps_add_keystone(s, launch_leads_ready, launch_leads_doomed, l, e,
                                "mark %zu disks ready, the first of each instance", l->n_leads);
     return r;
+}
+
+int launch_add_to_domain(struct steps *s, struct launch *l, struct error *e)
+{
+    int r = add_storage(s, l, e);
+    if (r == 0)
+        r = add_attachments(s, l, e);
+    return r < 0 ? r : add_commits(s, l, e);
 }
 
 static int add_starts(struct steps *s, struct launch *l, struct error *e)
@@ -141,11 +149,11 @@ static int make_plan(struct launch *l, struct steps **ret, struct error *e)
     if (r == 0)
         r = add_locks(s, l, e);
     if (r == 0)
-        r = launch_add_storage(s, l, e);
+        r = add_storage(s, l, e);
     if (r == 0)
         r = add_domains(s, l, e);
     if (r == 0)
-        r = launch_add_commits(s, l, e);
+        r = add_commits(s, l, e);
     if (r == 0)
         r = add_starts(s, l, e);
     if (r < 0)

@@ -101,10 +101,9 @@ int launch_allocate(struct launch *l, struct error *e) _must_check_;
 struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
                                          const struct launch_ephemeral *asked);
 
-/* Add steps: of all chunks; for a domain that takes the disks; the commit. */
-int launch_add_storage(struct steps *s, struct launch *l, struct error *e) _must_check_;
-int launch_add_attachments(struct steps *s, struct launch *l, struct error *e) _must_check_;
-int launch_add_commits(struct steps *s, struct launch *l, struct error *e) _must_check_;
+/* Adds the steps by which a domain that is there gets the disks: of all chunks, its definition, the commit.
+ */
+int launch_add_to_domain(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
 /* Warns of plain disks, and runs it unless it is a dry run. */
 int launch_run(const struct launch *l, struct steps *plan, struct error *e) _must_check_;
