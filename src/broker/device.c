@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "storage/dmcrypt.h"
+#include "storage/facts.h"
 #include "storage/holders.h"
 
 #include <fcntl.h>
@@ -30,16 +31,9 @@
 static void read_attribute(int fd, const char *name, char *line, size_t size)
 {
     struct stat st;
-    char path[96];
     line[0] = '\0';
-    if (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
-        return;
-    snprintf(path, sizeof path, "/sys/dev/block/%u:%u/%s", major(st.st_rdev), minor(st.st_rdev), name);
-
-    _cleanup_close_ int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = file < 0 ? -1 : read(file, line, size - 1);
-    line[n < 0 ? 0 : n] = '\0';
-    line[strcspn(line, "\n")] = '\0';
+    if (fstat(fd, &st) == 0 && S_ISBLK(st.st_mode))
+        device_attribute(st.st_rdev, name, line, size);
 }
 
 /* Opens `path`, which must lead to the device-mapper device of this name whose uuid starts so. */
@@ -149,11 +143,4 @@ int device_zero(int fd, struct error *e)
             return error_set(e, errno, "device: cannot be overwritten with zeros: %m");
     }
     return fsync(fd) < 0 ? error_set(e, errno, "device: the zeros cannot be written: %m") : 0;
-}
-
-bool device_rotational(int fd)
-{
-    char line[8];
-    read_attribute(fd, "queue/rotational", line, sizeof line);
-    return !streq(line, "0");
 }

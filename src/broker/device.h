@@ -20,6 +20,3 @@ int device_check_unused(int fd, struct error *e) _must_check_;
 
 /* Overwrites all of it with zeros, and sees that they are on the disk. */
 int device_zero(int fd, struct error *e) _must_check_;
-
-/* Does it lie on disks that turn? Taken as true where the kernel does not tell. */
-bool device_rotational(int fd);

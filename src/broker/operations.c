@@ -13,8 +13,10 @@
 #include "broker/mkfs.h"
 #include "storage/check.h"
 #include "storage/dmcrypt.h"
+#include "storage/facts.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 /* ---------------------------------------------------------------- looking */
 
@@ -180,15 +182,19 @@ static int check_not_shared(const struct volume *v, int fd, struct error *e)
 static int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
                        struct error *e)
 {
-    const struct config *c = s->config;
     _cleanup_close_ int fd = -1;
+    struct stat st = {.st_rdev = 0};
+    struct facts facts;
     int r = session_open_volume(s, v, O_RDONLY, &fd, e);
     if (r == 0)
         r = check_not_shared(v, fd, e);
     if (r < 0)
         return r;
-    *ret = (struct map_options){.discards = c->discard, .opened = opened, .read_only = volume_is_snapshot(v)};
-    ret->no_workqueues = streq(c->workqueues, "auto") ? !device_rotational(fd) : streq(c->workqueues, "off");
+    if (fstat(fd, &st) < 0)
+        return error_set(e, errno, "volume %s: its device does not tell what it is: %m", v->lv);
+    facts_of_device(st.st_rdev, dmcrypt_version(), &facts);
+    *ret = (struct map_options){
+        .flags = choose_flags(s->config, &facts, NULL), .opened = opened, .read_only = volume_is_snapshot(v)};
     return 0;
 }
 

@@ -196,11 +196,6 @@ int config_reading_check(const struct config_reading *reading, struct error *e)
     int r = check_cipher(reading, e);
     if (r < 0)
         return r;
-    if (c->sector_size_bytes != 512 && c->sector_size_bytes != 4096) {
-        error_set(e, -EINVAL, "[ephemeral_storage_encryption] sector_size: %u is neither 512 nor 4096",
-                  c->sector_size_bytes);
-        return blame(reading, config_option_sector_size_bytes, e);
-    }
     r = check_volume_groups(reading, e);
     if (r < 0)
         return r;

@@ -7,6 +7,7 @@
 #include "instance/group.h"
 #include "instance/launch.h"
 #include "keys/derive.h"
+#include "storage/choice.h"
 
 #include <stdio.h>
 
@@ -18,12 +19,11 @@ void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_N
         snprintf(field, INSTANCE_NAME_MAX, "%.63s", q->name);
 }
 
-/* A disk that is no multiple of 4096 bytes is encrypted by 512, or its end could not be used. */
 static void encrypt(const struct config *c, struct launch_disk *d)
 {
     struct volume *v = &d->v;
     v->key_bits = c->key_size_bits;
-    v->sector_bytes = v->size_bytes % c->sector_size_bytes ? 512 : c->sector_size_bytes;
+    v->sector_bytes = choose_sector_bytes(c, &(struct facts){.rotational = true}, v->size_bytes, NULL);
     v->scope = d->key->want.scope;
     snprintf(v->cipher, sizeof v->cipher, "%.47s", c->cipher);
     snprintf(v->kdf, sizeof v->kdf, "%s", KDF_HKDF_SHA512);

@@ -108,9 +108,14 @@ int dm_remove_map(const char *name)
     return r < 0 ? r : dm_run_task_and_nodes(t);
 }
 
-int dm_load_target(const char *target)
+int dm_load_target(const char *target, uint32_t ret_version[3])
 {
     _cleanup_task_ struct dm_task *t = NULL;
     int r = dm_new_task(DM_DEVICE_GET_TARGET_VERSION, target, NULL, &t);
-    return r < 0 ? r : dm_run_task(t);
+    if (r == 0)
+        r = dm_run_task(t);
+    const struct dm_versions *v = r == 0 && ret_version ? dm_task_get_versions(t) : NULL;
+    if (v)
+        memcpy(ret_version, v->version, sizeof v->version);
+    return r;
 }

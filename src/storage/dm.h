@@ -38,7 +38,8 @@ int dm_look_up(const char *name, const char *uuid, struct found *ret, struct err
 int dm_remove_map(const char *name);
 
 /* Has the kernel load the module of this target, if it must: who has not the right to load modules, as
- * programs in the broker's sandbox, may still ask for one that device-mapper needs. */
-int dm_load_target(const char *target) _must_check_;
+ * programs in the broker's sandbox, may still ask for one that device-mapper needs. ret_version (may be NULL)
+ * gets its major, minor and patch. */
+int dm_load_target(const char *target, uint32_t ret_version[3]) _must_check_;
 
 void dm_pause_msec(unsigned msec);

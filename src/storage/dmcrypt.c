@@ -118,18 +118,10 @@ static int check_existing(const struct volume *v, const char *name, dev_t below,
     return -EEXIST;
 }
 
-static bool kernel_has_crypt(void)
+uint32_t dmcrypt_version(void)
 {
-    _cleanup_task_ struct dm_task *t = NULL;
-    if (dm_new_task(DM_DEVICE_LIST_VERSIONS, NULL, NULL, &t) < 0 || dm_run_task(t) < 0)
-        return true; /* not known */
-    const struct dm_versions *target = dm_task_get_versions(t), *last = NULL;
-    for (; target && target != last; target = (const void *)((const char *)target + last->next)) {
-        if (streq(target->name, "crypt"))
-            return true;
-        last = target;
-    }
-    return false;
+    uint32_t version[3] = {0};
+    return dm_load_target("crypt", version) < 0 ? 0 : CRYPT_VERSION(version[0], version[1]);
 }
 
 /* libdevmapper passes the kernel's errno on in its message alone (-EIO here); the rest is in dmesg. */
@@ -139,7 +131,7 @@ static int explain_create(const struct volume *v, const char *name, int r, struc
     memcpy(message, dm_last_message, sizeof message);
     if (r == -ENOMEM)
         return error_memory(e);
-    if (r == -ENODEV || !kernel_has_crypt())
+    if (r == -ENODEV || dmcrypt_version() == 0)
         return error_set(e, -ENODEV,
                          "map %s: cannot be made: the kernel has no dm-crypt; try modprobe dm_crypt", name);
     return error_set(e, r == -EBUSY ? r : -EOPNOTSUPP,
@@ -153,15 +145,10 @@ static int explain_create(const struct volume *v, const char *name, int r, struc
 static int add_crypt(struct dm_task *t, const struct volume *v, dev_t below, uint64_t sectors,
                      const struct map_options *o)
 {
-    char params[320];
-    bool large = v->sector_bytes == 4096;
-    int n_options = (large ? 2 : 0) + o->discards + (o->no_workqueues ? 2 : 0);
-    int n = snprintf(params, sizeof params, "%s :%" PRIu32 ":logon:mayfly:%s 0 %u:%u 0", v->cipher,
-                     v->key_bits / 8, v->disk, major(below), minor(below));
-    if (n_options)
-        snprintf(params + n, sizeof params - (size_t)n, " %d%s%s%s", n_options,
-                 large ? " sector_size:4096 iv_large_sectors" : "", o->discards ? " allow_discards" : "",
-                 o->no_workqueues ? " no_read_workqueue no_write_workqueue" : "");
+    char params[256 + CRYPT_OPTIONS_TEXT_MAX], options[CRYPT_OPTIONS_TEXT_MAX];
+    crypt_options_text(v->sector_bytes, o->flags, options);
+    snprintf(params, sizeof params, "%s :%" PRIu32 ":logon:mayfly:%s 0 %u:%u 0%s", v->cipher, v->key_bits / 8,
+             v->disk, major(below), minor(below), options);
     return dm_task_add_target(t, 0, sectors, "crypt", params) ? 0 : -ENOMEM;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "secret/secret.h"
+#include "storage/choice.h"
 #include "storage/volume.h"
 
 #define MAP_UUID_PREFIX "MAYFLY-"
@@ -18,14 +19,17 @@ struct map {
     char uuid[MAP_UUID_MAX];
     uint64_t size_bytes; /* less than its volume has, where a resize was cut off */
     int32_t open_count;  /* who holds it, dm-crypt itself not counted */
+    uint32_t flags;      /* enum crypt_flag: of the table in use */
 };
 
 struct map_options {
-    bool discards;      /* allow_discards */
-    bool no_workqueues; /* no_read_workqueue no_write_workqueue */
-    bool opened;        /* MAP_UUID_OPENED */
+    uint32_t flags; /* enum crypt_flag */
+    bool opened;    /* MAP_UUID_OPENED */
     bool read_only;
 };
+
+/* CRYPT_VERSION() of the kernel's dm-crypt, which is loaded if need be; 0: it has none, or does not tell. */
+uint32_t dmcrypt_version(void);
 
 /* Opens a map for `v`, whose key has been verified. -EEXIST: there is one for this disk already (and it leads
  * to this volume), which is now as long as the volume, if it was not: whoever uses it goes on meanwhile.

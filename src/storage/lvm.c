@@ -151,7 +151,7 @@ int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume
 {
     char of[VG_NAME_MAX + LV_NAME_MAX];
     struct command c = {.used = 0};
-    int r = dm_load_target("snapshot");
+    int r = dm_load_target("snapshot", NULL);
     if (r < 0)
         return error_set(
             e, r == -ENODEV ? r : -EOPNOTSUPP,

@@ -244,6 +244,11 @@ int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct e
 
 /* ---------------------------------------------------------------- dm-crypt */
 
+uint32_t dmcrypt_version(void)
+{
+    return CRYPT_VERSION(1, 24);
+}
+
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  struct error *e)
 {
@@ -260,6 +265,7 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
     }
     fake_storage_add_map(name, uuid);
     find_map(name)->size_bytes = v->size_bytes;
+    find_map(name)->flags = o->flags;
     return 0;
 }
 
@@ -349,12 +355,6 @@ int device_zero(int fd, struct error *e)
     if (r == 0 && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size_bytes) < 0))
         return error_set(e, errno, "device: cannot be zeroed: %m");
     return r;
-}
-
-bool device_rotational(int fd)
-{
-    (void)fd;
-    return false;
 }
 
 /* A file system is "<fs>:<label>" at the beginning of the device. */

@@ -12,8 +12,6 @@ static void check_usable(const struct config *c)
 {
     if (cipher_check(c->cipher, c->key_size_bits, NULL) < 0)
         abort();
-    if (c->sector_size_bytes != 512 && c->sector_size_bytes != 4096)
-        abort();
     for (size_t i = 0; i < c->volume_groups.n; i++)
         if (!config_vg_name_valid(c->volume_groups.item[i]))
             abort();

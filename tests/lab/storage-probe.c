@@ -147,8 +147,8 @@ static int cmd_open(struct lvm **l, char *const arg[], struct error *e)
     _cleanup_free_ struct volume *v = NULL;
     _cleanup_secret_ struct secret *key = NULL;
     size_t n = 0, size = strlen(arg[3]) / 2;
-    struct map_options o = {.discards = strstr(arg[4], "discards"),
-                            .no_workqueues = strstr(arg[4], "noqueues"),
+    struct map_options o = {.flags = (strstr(arg[4], "discards") ? CRYPT_ALLOW_DISCARDS : 0) |
+                                     (strstr(arg[4], "noqueues") ? CRYPT_NO_WORKQUEUES : 0),
                             .opened = strstr(arg[4], "opened")};
     int r = find(l, arg, arg[2], &v, &n, e);
     if (r == 0)

@@ -21,7 +21,7 @@ static void assert_defaults(const struct config *c)
     assert_false(c->encryption_enabled);
     assert_string_equal(c->cipher, "aes-xts-plain64");
     assert_int_equal(c->key_size_bits, 512);
-    assert_int_equal(c->sector_size_bytes, 4096);
+    assert_string_equal(c->sector_size, "auto");
     assert_string_equal(c->workqueues, "auto");
     assert_int_equal(c->volume_groups.n, 0);
     assert_string_equal(c->connection_uri, "qemu:///system");
@@ -58,7 +58,7 @@ static void values_are_read(void **state)
     assert_true(c.discard);
     assert_string_equal(c.cipher, "aes-cbc-essiv:sha256");
     assert_int_equal(c.key_size_bits, 256);
-    assert_int_equal(c.sector_size_bytes, 512);
+    assert_string_equal(c.sector_size, "512");
     assert_string_equal(c.volume_clear, "none");
     assert_int_equal(c.volume_groups.n, 3);
     assert_string_equal(c.volume_groups.item[0], "vg0");
@@ -131,7 +131,7 @@ static void every_error_has_file_and_line(void **state)
                                         "needs two keys (of 96 bits each it "
                                         "would have here)"},
         {ENCRYPTION "sector_size = 1024\n",
-         "f:2: [ephemeral_storage_encryption] sector_size: 1024 is neither 512 nor 4096"},
+         "f:2: [ephemeral_storage_encryption] sector_size: \"1024\" is not one of auto|512|4096"},
         {"[libvirt]\nimages_volume_group = vg0, a/b\n",
          "f:2: [libvirt] images_volume_group: \"a/b\" cannot be the name of a volume group; see vgs"},
         {"[libvirt]\nimages_volume_group = ..\n",

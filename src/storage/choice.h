@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a disk goes through dm-crypt: chosen by what disk, kernel and processor offer and by the configuration,
+ * each choice with its reason. Nothing is looked at here: the facts come in (storage/facts.h gathers them).
+ *
+ *     facts + configuration --> sector size of a new disk     its data is bound to that
+ *                           --> options of a map              may change at any opening, and meanwhile
+ */
+#pragma once
+
+#include "config/config.h"
+
+/* Version of the kernel's dm-crypt, which tells better than the kernel's own what it can. */
+#define CRYPT_VERSION(major, minor) ((uint32_t)(major) << 16 | (uint32_t)(minor))
+#define CRYPT_VERSION_NO_WORKQUEUES CRYPT_VERSION(1, 22) /* Linux 5.9 */
+#define CRYPT_VERSION_HIGH_PRIORITY CRYPT_VERSION(1, 26) /* Linux 6.10 */
+#define CRYPT_OPTIONS_TEXT_MAX      192
+
+struct facts {
+    bool rotational;               /* the disk below turns, or the kernel does not tell */
+    uint32_t physical_block_bytes; /* of the disk below; 0: the kernel does not tell */
+    uint32_t crypt_version;        /* CRYPT_VERSION(); 0: not known */
+    bool aes;                      /* the processor has instructions for AES */
+};
+
+/* dm-crypt's optional arguments that no data is bound to, as bits of `flags`. */
+enum crypt_flag {
+    CRYPT_ALLOW_DISCARDS = 1 << 0,
+    CRYPT_NO_READ_WORKQUEUE = 1 << 1,
+    CRYPT_NO_WRITE_WORKQUEUE = 1 << 2,
+    CRYPT_HIGH_PRIORITY = 1 << 3,
+    CRYPT_SAME_CPU = 1 << 4,
+    CRYPT_SUBMIT_FROM_CPUS = 1 << 5,
+};
+#define CRYPT_NO_WORKQUEUES (CRYPT_NO_READ_WORKQUEUE | CRYPT_NO_WRITE_WORKQUEUE)
+
+/* The options of the configuration that they follow from. */
+enum choice { CHOICE_WORKQUEUES, CHOICE_HIGH_PRIORITY, CHOICE_SAME_CPU, CHOICE_DISCARD, CHOICE_COUNT };
+
+/* The flags of a map. ret_why (may be NULL) gets a reason for each, for people; none is to be freed. */
+uint32_t choose_flags(const struct config *c, const struct facts *f, const char *ret_why[CHOICE_COUNT]);
+
+/* Its name in mayfly.conf; and what these flags say of it: "on", "off", or "partly". */
+const char *choice_name(enum choice choice);
+const char *choice_value(enum choice choice, uint32_t flags);
+
+/* The sector size of a new disk of that many bytes: 4096 or 512. ret_why may be NULL. */
+uint32_t choose_sector_bytes(const struct config *c, const struct facts *f, uint64_t size_bytes,
+                             const char **ret_why);
+
+/* What is to be known of the speed of this cipher here. */
+const char *explain_cipher(const char *cipher, const struct facts *f);
+
+/* The optional arguments at the end of a table, with their number and a blank before them; "" if there are
+ * none. 512 and no flags are what cryptsetup makes of a plain device by itself. */
+void crypt_options_text(uint32_t sector_bytes, uint32_t flags, char text[CRYPT_OPTIONS_TEXT_MAX]);
+
+/* The flags among the words of a table. */
+uint32_t crypt_flags_parse(const char *params);

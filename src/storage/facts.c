@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sysfs tells of a logical volume what is true of the disks below: the kernel has stacked their limits. See
+ * facts.h. */
+#include "storage/facts.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+DEFINE_CLEANUP(FILE *, fclose)
+
+void device_attribute(dev_t device, const char *name, char *line, size_t size)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/sys/dev/block/%u:%u/%s", major(device), minor(device), name);
+    _cleanup_close_ int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = file < 0 ? -1 : read(file, line, size - 1);
+    line[n < 0 ? 0 : n] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+}
+
+/* "flags" of an x86, "Features" of an ARM: each processor's, of which the first does. */
+static bool processor_has_aes(void)
+{
+    _cleanup_(fclosep) FILE *f = fopen("/proc/cpuinfo", "re");
+    char line[8192];
+    while (f && fgets(line, sizeof line, f))
+        if (str_starts(line, "flags") || str_starts(line, "Features")) {
+            line[strcspn(line, "\n")] = ' ';
+            return strstr(line, " aes ") != NULL;
+        }
+    return false;
+}
+
+void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret)
+{
+    char line[24];
+    uint64_t bytes = 0;
+    *ret = (struct facts){.crypt_version = crypt_version, .aes = processor_has_aes()};
+    device_attribute(device, "queue/rotational", line, sizeof line);
+    ret->rotational = !streq(line, "0");
+    device_attribute(device, "queue/physical_block_size", line, sizeof line);
+    if (str_to_u64(line, &bytes) == 0)
+        ret->physical_block_bytes = (uint32_t)bytes;
+}
+
+void facts_of_volume(const struct volume *v, uint32_t crypt_version, struct facts *ret)
+{
+    struct stat st;
+    char path[DEVICE_PATH_MAX];
+    snprintf(path, sizeof path, "/dev/%s/%s", v->vg, v->lv);
+    facts_of_device(stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0, crypt_version, ret);
+}

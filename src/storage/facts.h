@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The facts that choices are made by, as far as anybody may ask the kernel for them: all but the version of
+ * dm-crypt, which is the broker's to tell. */
+#pragma once
+
+#include "storage/choice.h"
+#include "storage/volume.h"
+
+#include <sys/types.h>
+
+/* Of the block device, and the processor. What the kernel does not tell is as struct facts says. */
+void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret);
+
+/* Of the device of the volume; as of a device of which nothing is known where it is not active. */
+void facts_of_volume(const struct volume *v, uint32_t crypt_version, struct facts *ret);
+
+/* The line in the file `name` of the block device in sysfs; "" if there is none. */
+void device_attribute(dev_t device, const char *name, char *line, size_t size);
