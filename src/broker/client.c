@@ -97,11 +97,10 @@ static struct volume_ref ref_of(const struct volume *v)
 
 /* Asks for a file; the caller frees what was in it. */
 static int call_for_file(struct remote *b, enum op op, const void *request, size_t size, size_t limit,
-                         char **ret, size_t *ret_size, struct error *e)
+                         struct answer *a, char **ret, size_t *ret_size, struct error *e)
 {
     _cleanup_close_ int fd = -1;
-    struct answer a;
-    int r = call(b, op, request, size, -1, &a, &fd, e);
+    int r = call(b, op, request, size, -1, a, &fd, e);
     if (r < 0)
         return r;
     r = fd_read_text(fd, limit, ret, ret_size);
@@ -125,16 +124,19 @@ static int remote_list(struct broker *base, struct inventory **ret, struct error
     struct remote *b = remote_of(base);
     _cleanup_free_ char *json = NULL, *maps = NULL;
     size_t json_size = 0, maps_size = 0;
+    struct answer a;
 
-    int r = call_for_file(b, OP_LIST, &none, sizeof none, JSON_LIMIT, &json, &json_size, e);
+    int r = call_for_file(b, OP_LIST, &none, sizeof none, JSON_LIMIT, &a, &json, &json_size, e);
     if (r == 0)
-        r = call_for_file(b, OP_MAPS, &none, sizeof none, MAPS_LIMIT, &maps, &maps_size, e);
+        r = call_for_file(b, OP_MAPS, &none, sizeof none, MAPS_LIMIT, &a, &maps, &maps_size, e);
     if (r == 0)
         r = check_maps(maps, maps_size, e);
-    if (r < 0)
-        return r;
-    return inventory_parse(json, json_size, (const struct map *)(const void *)maps,
-                           maps_size / sizeof(struct map), ret, e);
+    if (r == 0)
+        r = inventory_parse(json, json_size, (const struct map *)(const void *)maps,
+                            maps_size / sizeof(struct map), ret, e);
+    if (r == 0)
+        (*ret)->crypt_version = a.crypt_version;
+    return r;
 }
 
 static int remote_lock(struct broker *b, const char *uuid, struct error *e)
@@ -194,6 +196,20 @@ static int remote_open(struct broker *base, const struct volume *v, const struct
     if (r < 0)
         return r;
     return call(b, OP_OPEN, &request, sizeof request, secret_handover_fd(key), &a, ret_fd, e);
+}
+
+static int remote_tune(struct broker *b, const struct volume *v, const struct secret *volume_key,
+                       bool *ret_changed, struct error *e)
+{
+    struct op_volume request = {.volume = ref_of(v)};
+    _cleanup_handover_ struct secret_handover *key = NULL;
+    struct answer a;
+    int r = secret_handover(volume_key, &key, e);
+    if (r == 0)
+        r = call(remote_of(b), OP_TUNE, &request, sizeof request, secret_handover_fd(key), &a, NULL, e);
+    if (r == 0)
+        *ret_changed = a.changed != 0;
+    return r;
 }
 
 static int remote_remake(struct broker *b, const struct volume *v, struct error *e)
@@ -280,10 +296,11 @@ static int remote_strangers(struct broker *b, const char *vg, const char *uuid, 
     struct op_volume request = {0};
     _cleanup_free_ char *text = NULL;
     size_t size = 0;
+    struct answer a;
     snprintf(request.volume.vg, sizeof request.volume.vg, "%.63s", vg);
     snprintf(request.volume.lv, sizeof request.volume.lv, "%.36s_disk", uuid);
-    int r =
-        call_for_file(remote_of(b), OP_STRANGERS, &request, sizeof request, STRANGERS_LIMIT, &text, &size, e);
+    int r = call_for_file(remote_of(b), OP_STRANGERS, &request, sizeof request, STRANGERS_LIMIT, &a, &text,
+                          &size, e);
     if (r == 0)
         r = check_strangers(text, size, e);
     if (r < 0)
@@ -336,6 +353,7 @@ static const struct broker_ops remote_ops = {
     .create = remote_create,
     .snapshot = remote_snapshot,
     .open = remote_open,
+    .tune = remote_tune,
     .remake = remote_remake,
     .resize = remote_resize,
     .close = remote_close,

@@ -31,6 +31,11 @@ struct broker_ops {
     int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
                 int *ret_fd, struct error *e);
 
+    /* Brings the flags of its open map to what the broker would choose now; unchanged: they are that.
+     * -ENOENT: it is not open. */
+    int (*tune)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
+                struct error *e);
+
     /* The volume becomes that new disk, in state rebuilding: what it held is gone. */
     int (*remake)(struct broker *b, const struct volume *v, struct error *e);
 
@@ -87,6 +92,8 @@ int broker_snapshot(struct broker *b, const struct volume *origin, const struct 
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
                 int *ret_fd, struct error *e) _must_check_;
+int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
+                struct error *e) _must_check_;
 int broker_remake(struct broker *b, const struct volume *v, struct error *e) _must_check_;
 int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
                   struct error *e) _must_check_;

@@ -38,6 +38,7 @@ struct inventory {
     size_t n_untagged;
     struct map *maps;
     size_t n_maps;
+    uint32_t crypt_version; /* CRYPT_VERSION() of the kernel's dm-crypt; 0: not known */
 };
 
 /* From LVM's JSON (lvm_report) and an array of maps. Refuses what is not of that form: -EPROTO. */

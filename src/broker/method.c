@@ -36,6 +36,12 @@ int broker_open(struct broker *b, const struct volume *v, const struct secret *v
     return b->ops->open(b, v, volume_key, opened, ret_fd, e);
 }
 
+int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
+                struct error *e)
+{
+    return b->ops->tune(b, v, volume_key, ret_changed, e);
+}
+
 int broker_remake(struct broker *b, const struct volume *v, struct error *e)
 {
     return b->ops->remake(b, v, e);

@@ -57,6 +57,7 @@ int do_MAPS(struct session *s, const struct op_none *q, int fd, struct reply *re
 
     UNUSED(s), UNUSED(q), UNUSED(fd);
     int r = dmcrypt_list(&maps, &n, e);
+    reply->crypt_version = dmcrypt_version();
     return r < 0 ? r : reply_with_file("mayfly-maps", maps, n * sizeof *maps, reply, e);
 }
 
@@ -221,6 +222,20 @@ static int open_map(const struct volume *v, const struct secret *key, const stru
     return r;
 }
 
+/* The key that came with the request, if it is that of the encrypted volume. */
+static int receive_key(const struct volume *v, int fd, struct secret **ret, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    if (!volume_encrypted(v))
+        return error_set(e, -EINVAL, "volume %s: is not encrypted, so no key can open it", v->lv);
+    int r = secret_receive(fd, v->key_bits / 8, &key, e);
+    if (r == 0)
+        r = volume_verify_key(v, key, e);
+    if (r == 0)
+        *ret = TAKE_PTR(key);
+    return r;
+}
+
 int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *reply, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
@@ -230,15 +245,11 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
     int r = session_get(s, &q->volume, &k, e);
     if (r < 0)
         return r;
-    if (!volume_encrypted(&k->v))
-        return error_set(e, -EINVAL, "volume %s: is not encrypted, so no key can open it", k->v.lv);
     if (k->v.state == VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and is never opened again", k->v.lv);
     if (k->v.state == VOLUME_ADOPTING)
         return error_set(e, -EUNSAFE, "volume %s: is not opened before it is wholly adopted", k->v.lv);
-    r = secret_receive(fd, k->v.key_bits / 8, &key, e);
-    if (r == 0)
-        r = volume_verify_key(&k->v, key, e);
+    r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
         r = map_options(s, &k->v, q->opened != 0, &options, e);
     if (r == 0)
@@ -247,6 +258,24 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
         return r;
     k->opened_here = true;
     return 0;
+}
+
+int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    struct map_options options;
+    struct known *k = NULL;
+
+    int r = session_get(s, &q->volume, &k, e);
+    if (r < 0)
+        return r;
+    if (k->v.state != VOLUME_READY) /* so it is no snapshot either, whose map is read-only */
+        return error_set(e, -EUNSAFE, "volume %s: is %s, and only the map of a ready one is tuned", k->v.lv,
+                         volume_state_name(k->v.state));
+    r = receive_key(&k->v, fd, &key, e);
+    if (r == 0)
+        r = map_options(s, &k->v, false, &options, e);
+    return r < 0 ? r : dmcrypt_tune(&k->v, key, &options, &reply->changed, e);
 }
 
 int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)

@@ -8,7 +8,8 @@
 /* What goes back, where the act succeeds; nothing of it is used where it fails. */
 struct reply {
     int fd; /* given away with the answer; -1: none */
-    bool existing, shows;
+    bool existing, shows, changed;
+    uint32_t crypt_version;
     uint64_t size_bytes;
 };
 

@@ -234,6 +234,8 @@ static int answer(int socket, int result, const struct reply *reply, const struc
     }
     a.existing = reply->existing;
     a.shows = reply->shows;
+    a.changed = reply->changed;
+    a.crypt_version = reply->crypt_version;
     a.size_bytes = reply->size_bytes;
     return packet_send(socket, &a, sizeof a, fd);
 }

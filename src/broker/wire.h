@@ -80,9 +80,11 @@ struct op_mark {
  * itself, open for reading and writing (a snapshot: for reading alone), OPEN_PLAIN for writing alone. */
 struct answer {
     uint32_t version;
-    int32_t errnum;      /* 0 or a negative errno */
-    uint8_t existing;    /* OPEN: the map was there already */
-    uint8_t shows;       /* TRY: something makes sense under this key */
+    int32_t errnum;         /* 0 or a negative errno */
+    uint8_t existing;       /* OPEN: the map was there already */
+    uint8_t shows;          /* TRY: something makes sense under this key */
+    uint8_t changed;        /* TUNE: the map had another table */
+    uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
     uint64_t size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN: of the device; LIST, MAPS, STRANGERS: of the
                             file */
     char text[sizeof((struct error *)0)->text];

@@ -20,8 +20,8 @@ static int do_one(const struct each *each, const struct context *c, const void *
     return r;
 }
 
-static int do_each(const struct each *each, const struct context *c, const void *options, char **names, int n,
-                   struct error *e)
+int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,
+            struct error *e)
 {
     for (int i = 0; i < n; i++) {
         struct error one = ERROR_NONE;
@@ -55,5 +55,5 @@ int each_run(const struct each *each, const struct verb *self, const struct glob
     if (each->what && !yes && !each_confirmed(each->what, each->price, names, n))
         return error_set(e, -EINVAL, "%s: not confirmed; nothing was done", self->name);
     int r = session_open(g, each->virt, &s, e);
-    return r < 0 ? r : do_each(each, &s->context, options, names, n, e);
+    return r < 0 ? r : each_do(each, &s->context, options, names, n, e);
 }

@@ -18,6 +18,10 @@ struct each {
                    struct error *e);
 };
 
+/* Does it to the `n` names. */
+int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,
+            struct error *e) _must_check_;
+
 /* Asks a person at a terminal; a script has said what it wants. */
 bool each_confirmed(const char *what, const char *price, char **names, int n);
 

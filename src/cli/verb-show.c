@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly show: one instance, its disks, and how each is protected. Never a key: only whose it is. */
+/* mayfly show: one instance, its disks, how each is protected, and why so. Never a key: only whose it is. */
 #include "cli/json.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "storage/facts.h"
 
 #include <stdio.h>
 
@@ -32,6 +33,89 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
     return 0;
 }
 
+/* One thing that dm-crypt is told of a disk. */
+struct told {
+    const char *option;     /* of mayfly.conf */
+    char value[CIPHER_MAX]; /* as it would be chosen now; of what its data is bound to, as it is */
+    const char *live;       /* what an open disk has; NULL: not open, or its data is bound to it */
+    const char *why;
+};
+#define TOLD_MAX (2 + CHOICE_COUNT)
+
+static void tell(const struct context *c, const struct model *m, const struct volume *v,
+                 struct told ret[TOLD_MAX])
+{
+    const char *why[CHOICE_COUNT] = {NULL}, *sector_why = NULL;
+    const struct map *map = model_map_of(m, v);
+    struct facts facts;
+    facts_of_volume(v, m->inventory->crypt_version, &facts);
+    uint32_t flags = choose_flags(c->config, &facts, why);
+    if (choose_sector_bytes(c->config, &facts, v->size_bytes, &sector_why) != v->sector_bytes)
+        sector_why = "as the disk was made";
+
+    ret[0] = (struct told){.option = "sector_size", .why = sector_why};
+    snprintf(ret[0].value, sizeof ret[0].value, "%u", v->sector_bytes);
+    ret[1] = (struct told){.option = "cipher", .why = explain_cipher(v->cipher, processor_has_aes())};
+    memcpy(ret[1].value, v->cipher, sizeof ret[1].value);
+    for (enum choice i = 0; i < CHOICE_COUNT; i++) {
+        struct told *t = &ret[2 + i];
+        *t = (struct told){.option = choice_name(i), .why = why[i]};
+        snprintf(t->value, sizeof t->value, "%s", choice_value(i, flags));
+        t->live = map ? choice_value(i, map->flags) : NULL;
+    }
+}
+
+static int print_told(const struct context *c, const struct model *m, const struct instance *i,
+                      struct error *e)
+{
+    _cleanup_table_ struct table t = TABLE("Disk", "Option", "Choice", "Open with", "Reason", NULL);
+    struct told told[TOLD_MAX];
+    for (size_t d = 0; d < i->n_volumes; d++) {
+        if (!volume_encrypted(i->volumes[d]))
+            continue;
+        tell(c, m, i->volumes[d], told);
+        for (size_t n = 0; n < TOLD_MAX; n++) {
+            int r = table_row(&t, e, i->volumes[d]->role, told[n].option, told[n].value,
+                              told[n].live ? told[n].live : "-", told[n].why);
+            if (r < 0)
+                return r;
+        }
+    }
+    printf("\n");
+    table_print(&t);
+    return 0;
+}
+
+static struct json_object *json_told(const struct context *c, const struct model *m, const struct volume *v)
+{
+    struct json_object *table = json_object_new_object();
+    struct told told[TOLD_MAX];
+    bool whole = table != NULL;
+    tell(c, m, v, told);
+    for (size_t n = 0; whole && n < TOLD_MAX; n++) {
+        struct json_object *one = json_object_new_object();
+        whole = json_put_text(one, "choice", told[n].value) && json_put_text(one, "reason", told[n].why) &&
+                (!told[n].live || json_put_text(one, "open_with", told[n].live));
+        whole = json_put(table, told[n].option, one) && whole;
+    }
+    if (whole)
+        return table;
+    json_object_put(table);
+    return NULL;
+}
+
+/* Into the disks of `instance`, which are in the order of its volumes. */
+static bool put_told(struct json_object *instance, const struct context *c, const struct model *m,
+                     const struct instance *i)
+{
+    struct json_object *disks = NULL;
+    bool whole = json_object_object_get_ex(instance, "disks", &disks);
+    for (size_t d = 0; whole && d < i->n_volumes; d++)
+        whole = !volume_encrypted(i->volumes[d]) ||
+                json_put(json_object_array_get_idx(disks, d), "table", json_told(c, m, i->volumes[d]));
+    return whole;
+}
+
 static void print_ram(const struct instance *i, const struct domain_ram *ram)
 {
     printf("Memory: %s; core dumps of QEMU come %s it\n",
@@ -53,11 +137,12 @@ static struct json_object *json_ram(const struct domain_ram *ram)
 }
 
 /* `ram` NULL: there is no domain, or libvirt could not be asked. */
-static int print_json(const struct model *m, const struct instance *i, const struct domain_ram *ram,
-                      struct error *e)
+static int print_json(const struct context *c, const struct model *m, const struct instance *i,
+                      const struct domain_ram *ram, struct error *e)
 {
     struct json_object *document = json_document(), *instance = json_instance(m, i);
     bool whole = !ram || json_put(instance, "memory", json_ram(ram));
+    whole = put_told(instance, c, m, i) && whole;
     whole = json_put(document, "instance", instance) && whole;
     return json_print(document, whole, e);
 }
@@ -85,12 +170,13 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
     if (r < 0)
         return r;
     if (g->json)
-        return print_json(m, i, has_ram ? &ram : NULL, e);
+        return print_json(&s->context, m, i, has_ram ? &ram : NULL, e);
 
     printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i->state),
            instance_in_rescue(i) ? ", in rescue" : "");
     if (has_ram)
         print_ram(i, &ram);
     printf("\n");
-    return print_disks(m, i, e);
+    r = print_disks(m, i, e);
+    return r < 0 ? r : print_told(&s->context, m, i, e);
 }

@@ -26,6 +26,14 @@ int disk_open(const struct context *c, const struct volume *v, const struct secr
     return r;
 }
 
+int disk_tune(const struct context *c, const struct volume *v, const struct secret *secret, bool *ret_changed,
+              struct error *e)
+{
+    _cleanup_secret_ struct secret *volume_key = NULL;
+    int r = derive_volume_key(v, secret, &volume_key, e);
+    return r < 0 ? r : broker_tune(c->broker, v, volume_key, ret_changed, e);
+}
+
 int disk_close(const struct context *c, const struct volume *v, struct error *e)
 {
     return volume_encrypted(v) ? broker_close(c->broker, v, e) : 0;

@@ -10,6 +10,10 @@
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, bool opened,
               int *ret_fd, struct error *e) _must_check_;
 
+/* The same for a map that is open and is to get other flags. */
+int disk_tune(const struct context *c, const struct volume *v, const struct secret *secret, bool *ret_changed,
+              struct error *e) _must_check_;
+
 /* Closes it; 0 if it is not open, or plain. */
 int disk_close(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 

@@ -2,9 +2,11 @@
 /* mayfly doctor: what needs no network first, then the key managers. One failure hides no other: what can be
  * tried without the part that failed is tried.
  *
- *     configuration -> broker -> volume groups -> libvirt, its hook -> key managers
+ *     configuration -> processor -> broker -> volume groups -> libvirt, its hook -> key managers
  */
 #include "instance/doctor.h"
+
+#include "storage/facts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,6 +87,21 @@ static void examine_configuration(struct examination *x, const char *files)
                        c->cipher, c->key_size_bits, c->key_backend);
     if (x->lacks->who.errnum)
         examination_fail(x, "credentials", x->lacks->who.errnum, x->lacks->who.text);
+}
+
+/* Serpent, Twofish and Camellia have no instructions anywhere. */
+static void examine_processor(struct examination *x)
+{
+    const struct config *c = x->context->config;
+    if (!c->encryption_enabled)
+        return;
+    if (!processor_has_aes())
+        examination_warn(x, "processor", "has no instructions for AES, so encryption is slow: %s", c->cipher);
+    else if (!str_starts(c->cipher, "aes-"))
+        examination_warn(x, "processor", "has instructions for AES, which %s cannot use, so it is slow",
+                         c->cipher);
+    else
+        examination_ok(x, "processor", "has instructions for AES: %s", c->cipher);
 }
 
 /* -------------------------------------------------------------------- broker */
@@ -226,6 +243,7 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const ch
     struct examination x = {.context = c, .lacks = lacks};
     examine_configuration(&x, config_files);
     if (!lacks->config.errnum) {
+        examine_processor(&x);
         examine_broker(&x);
         examine_groups(&x);
         examine_libvirt(&x);

@@ -120,6 +120,12 @@ struct resize_request {
 int instance_resize(const struct context *c, const char *name, const struct resize_request *q,
                     bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
+/* Brings the open maps of an instance to the flags that would be chosen for them now, with the key fetched
+ * now; whoever uses them goes on. Unchanged: they have them, or none is open. ret_plan as of
+ * instance_launch(). -EINVAL: its key is ephemeral. */
+int instance_tune(const struct context *c, const char *name, bool dry_run, bool *ret_changed,
+                  struct steps **ret_plan, struct error *e) _must_check_;
+
 struct rebuild_request {
     const char *image_path;   /* NULL: an empty root disk */
     const char *image_format; /* NULL: by magic */

@@ -112,12 +112,12 @@ uint32_t choose_sector_bytes(const struct config *c, const struct facts *f, uint
     return bytes;
 }
 
-const char *explain_cipher(const char *cipher, const struct facts *f)
+const char *explain_cipher(const char *cipher, bool has_aes)
 {
     if (!str_starts(cipher, "aes-"))
         return "as the disk was made; slow, since no processor has instructions for it";
-    return f->aes ? "as the disk was made; the processor has instructions for AES"
-                  : "as the disk was made; slow, since the processor has no instructions for AES";
+    return has_aes ? "as the disk was made; the processor has instructions for AES"
+                   : "as the disk was made; slow, since the processor has no instructions for AES";
 }
 
 /* ------------------------------------------------------------------- tables */

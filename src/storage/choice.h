@@ -19,7 +19,6 @@ struct facts {
     bool rotational;               /* the disk below turns, or the kernel does not tell */
     uint32_t physical_block_bytes; /* of the disk below; 0: the kernel does not tell */
     uint32_t crypt_version;        /* CRYPT_VERSION(); 0: not known */
-    bool aes;                      /* the processor has instructions for AES */
 };
 
 /* dm-crypt's optional arguments that no data is bound to, as bits of `flags`. */
@@ -47,8 +46,8 @@ const char *choice_value(enum choice choice, uint32_t flags);
 uint32_t choose_sector_bytes(const struct config *c, const struct facts *f, uint64_t size_bytes,
                              const char **ret_why);
 
-/* What is to be known of the speed of this cipher here. */
-const char *explain_cipher(const char *cipher, const struct facts *f);
+/* What is to be known of this cipher's speed on a processor with instructions for AES, or without. */
+const char *explain_cipher(const char *cipher, bool has_aes);
 
 /* The optional arguments at the end of a table, with their number and a blank before them; "" if there are
  * none. 512 and no flags are what cryptsetup makes of a plain device by itself. */

@@ -8,6 +8,7 @@
  */
 #include "storage/dmcrypt.h"
 
+#include "base/log.h"
 #include "storage/dm.h"
 #include "storage/holders.h"
 
@@ -59,16 +60,20 @@ static int find_volume(const struct volume *v, dev_t *ret_device, uint64_t *ret_
     return 0;
 }
 
-/* 0 also where it has no table yet. */
-static int map_sectors(const char *name, uint64_t *ret, struct error *e)
+/* Length and flags of the table in use: 0 also where there is none yet. The key is not in it. */
+static int read_table(const char *name, uint64_t *ret_sectors, uint32_t *ret_flags, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
+    uint64_t start = 0, length = 0;
+    char *type = NULL, *params = NULL;
     int r = dm_new_task(DM_DEVICE_TABLE, name, NULL, &t);
     if (r == 0)
         r = dm_run_task(t);
     if (r < 0)
         return error_set(e, r, "map %s: does not tell its size: %s", name, dm_last_message);
-    *ret = end_of_table(t);
+    dm_get_next_target(t, NULL, &start, &length, &type, &params);
+    *ret_sectors = end_of_table(t);
+    *ret_flags = params ? crypt_flags_parse(params) : 0;
     return 0;
 }
 
@@ -196,10 +201,21 @@ static int open_new(const struct volume *v, const char *name, dev_t below, uint6
     return r;
 }
 
+/* Where the other table was not taken, the map goes on with the one that it has. */
+static void keep_table(const char *name)
+{
+    _cleanup_task_ struct dm_task *clear = NULL, *resume = NULL;
+    if (dm_new_task(DM_DEVICE_CLEAR, name, NULL, &clear) < 0 || dm_run_task(clear) < 0)
+        log_warning("map %s: keeps a table that it was not to have: %s", name, dm_last_message);
+    if (dm_new_task(DM_DEVICE_RESUME, name, NULL, &resume) < 0 || dm_run_task_and_nodes(resume) < 0)
+        log_warning("map %s: may be suspended; see dmsetup info, dmsetup resume: %s", name, dm_last_message);
+}
+
 /* A second table beside the one in use, and then the change from one to the other, which the kernel makes at
- * once: what is under way is finished, what comes waits. Cut off between the two, the map is as it was. */
-static int lengthen(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
-                    const struct map_options *o, struct error *e)
+ * once: what is under way is finished, what comes waits. Cut off between the two, the map is as it was; what
+ * was loaded goes with the map, or gives way to the next one. */
+static int replace_table(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
+                         const struct map_options *o, struct error *e)
 {
     _cleanup_task_ struct dm_task *load = NULL, *resume = NULL;
     int r = dm_new_task(DM_DEVICE_RELOAD, name, NULL, &load);
@@ -211,8 +227,11 @@ static int lengthen(const struct volume *v, const char *name, dev_t below, uint6
         r = dm_new_task(DM_DEVICE_RESUME, name, NULL, &resume);
     if (r == 0)
         r = dm_run_task_and_nodes(resume);
-    return r < 0 ? error_set(e, r, "map %s: cannot be made as long as its volume: %s", name, dm_last_message)
-                 : 0;
+    if (r == 0)
+        return 0;
+    error_set(e, r, "map %s: cannot be given another table: %s; see dmesg", name, dm_last_message);
+    keep_table(name);
+    return r;
 }
 
 static int give_key(const struct volume *v, const struct secret *volume_key, const char *name,
@@ -228,30 +247,65 @@ static int give_key(const struct volume *v, const struct secret *volume_key, con
                      name, errno == EDQUOT ? "; see /proc/sys/kernel/keys/root_maxkeys" : "");
 }
 
+/* What is there before a map is opened or changed. */
+struct place {
+    char name[MAP_NAME_MAX]; /* of the map */
+    dev_t below;             /* the volume */
+    uint64_t sectors;        /* of the volume */
+    bool there;              /* the map, with: */
+    uint64_t has_sectors;
+    uint32_t has_flags;
+};
+
+static int find_place(const struct volume *v, struct place *ret, struct error *e)
+{
+    *ret = (struct place){.there = false};
+    volume_map_name(v, ret->name);
+    int r = find_volume(v, &ret->below, &ret->sectors, e);
+    if (r == 0)
+        r = check_existing(v, ret->name, ret->below, e);
+    ret->there = r == -EEXIST;
+    return ret->there ? read_table(ret->name, &ret->has_sectors, &ret->has_flags, e) : r;
+}
+
+/* Makes the map, or gives the one that is there another table. */
+static int make(const struct volume *v, const struct secret *volume_key, const struct place *p,
+                const struct map_options *o, struct error *e)
+{
+    key_serial_t key = 0;
+    int r = give_key(v, volume_key, p->name, &key, e);
+    if (r == 0)
+        r = (p->there ? replace_table : open_new)(v, p->name, p->below, p->sectors, o, e);
+    if (key > 0)
+        keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
+    return r;
+}
+
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  struct error *e)
 {
-    char name[MAP_NAME_MAX];
-    dev_t below = 0;
-    uint64_t sectors = 0, has_sectors = 0;
-    key_serial_t key = 0;
-    volume_map_name(v, name);
-    int r = find_volume(v, &below, &sectors, e);
-    if (r == 0)
-        r = check_existing(v, name, below, e);
-    bool there = r == -EEXIST;
-    if (there)
-        r = map_sectors(name, &has_sectors, e);
-    if (r == 0 && has_sectors < sectors) {
-        r = give_key(v, volume_key, name, &key, e);
-        if (r == 0)
-            r = (there ? lengthen : open_new)(v, name, below, sectors, o, e);
-        if (key > 0)
-            keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
-    }
+    struct place p;
+    int r = find_place(v, &p, e);
+    if (r == 0 && p.has_sectors < p.sectors)
+        r = make(v, volume_key, &p, o, e);
     if (r < 0)
         return r;
-    return there ? error_set(e, -EEXIST, "map %s: is open already", name) : 0;
+    return p.there ? error_set(e, -EEXIST, "map %s: is open already", p.name) : 0;
+}
+
+int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
+                 bool *ret_changed, struct error *e)
+{
+    struct place p;
+    int r = find_place(v, &p, e);
+    if (r == 0 && !p.there)
+        r = error_set(e, -ENOENT, "map %s: is not open", p.name);
+    if (r == 0 && p.sectors < p.has_sectors)
+        r = error_set(e, -EUNSAFE, "map %s: left alone: it is longer than its volume", p.name);
+    if (r < 0)
+        return r;
+    *ret_changed = p.has_flags != o->flags || p.has_sectors < p.sectors;
+    return *ret_changed ? make(v, volume_key, &p, o, e) : 0;
 }
 
 /* ---- closing and looking ---- */
@@ -292,10 +346,11 @@ int dmcrypt_close(const char *map_name, struct error *e)
 static int to_map(const struct found *f, struct map *ret, struct error *e)
 {
     uint64_t sectors = 0;
-    int r = map_sectors(f->name, &sectors, e);
+    uint32_t flags = 0;
+    int r = read_table(f->name, &sectors, &flags, e);
     if (r < 0)
         return r;
-    *ret = (struct map){.open_count = f->info.open_count, .size_bytes = sectors * 512};
+    *ret = (struct map){.open_count = f->info.open_count, .size_bytes = sectors * 512, .flags = flags};
     if (str_copy(ret->name, sizeof ret->name, f->name) < 0 ||
         str_copy(ret->uuid, sizeof ret->uuid, f->uuid) < 0)
         return error_set(e, -EUNSAFE, "map %s: has a uuid of Mayfly's, but not such a name; see dmsetup info",

@@ -38,6 +38,12 @@ uint32_t dmcrypt_version(void);
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  struct error *e) _must_check_;
 
+/* Gives the open map of `v`, whose key has been verified, a table with these flags, and makes it as long as
+ * the volume, if it has others: whoever uses it goes on meanwhile. Unchanged: it was so. -ENOENT: it is not
+ * open. -EUNSAFE as above. */
+int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
+                 bool *ret_changed, struct error *e) _must_check_;
+
 /* Closes it; 0 if there is none. Waits a bounded time for a holder that is about to leave, then -EBUSY.
  * -EUNSAFE: the name belongs to a map that is not ours. */
 int dmcrypt_close(const char *map_name, struct error *e) _must_check_;

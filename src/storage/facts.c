@@ -25,7 +25,7 @@ void device_attribute(dev_t device, const char *name, char *line, size_t size)
 }
 
 /* "flags" of an x86, "Features" of an ARM: each processor's, of which the first does. */
-static bool processor_has_aes(void)
+bool processor_has_aes(void)
 {
     _cleanup_(fclosep) FILE *f = fopen("/proc/cpuinfo", "re");
     char line[8192];
@@ -41,7 +41,7 @@ void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret)
 {
     char line[24];
     uint64_t bytes = 0;
-    *ret = (struct facts){.crypt_version = crypt_version, .aes = processor_has_aes()};
+    *ret = (struct facts){.crypt_version = crypt_version};
     device_attribute(device, "queue/rotational", line, sizeof line);
     ret->rotational = !streq(line, "0");
     device_attribute(device, "queue/physical_block_size", line, sizeof line);

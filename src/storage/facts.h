@@ -8,11 +8,14 @@
 
 #include <sys/types.h>
 
-/* Of the block device, and the processor. What the kernel does not tell is as struct facts says. */
+/* Of the block device. What the kernel does not tell is as struct facts says. */
 void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret);
 
 /* Of the device of the volume; as of a device of which nothing is known where it is not active. */
 void facts_of_volume(const struct volume *v, uint32_t crypt_version, struct facts *ret);
+
+/* Has the processor instructions for AES? */
+bool processor_has_aes(void);
 
 /* The line in the file `name` of the block device in sysfs; "" if there is none. */
 void device_attribute(dev_t device, const char *name, char *line, size_t size);

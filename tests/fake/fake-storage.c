@@ -269,6 +269,22 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
     return 0;
 }
 
+int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
+                 bool *ret_changed, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    (void)volume_key;
+    volume_map_name(v, name);
+    struct map *m = find_map(name);
+    if (!m)
+        return error_set(e, -ENOENT, "map %s: is not open", name);
+    if (!str_starts(m->uuid, MAP_UUID_PREFIX))
+        return error_set(e, -EUNSAFE, "map %s: is not ours", name);
+    *ret_changed = m->flags != o->flags;
+    m->flags = o->flags;
+    return 0;
+}
+
 int dmcrypt_close(const char *map_name, struct error *e)
 {
     struct map *m = find_map(map_name);

@@ -335,6 +335,20 @@ static void have_half_resized(struct fake *f)
             must(broker_resize(f->context.broker, &h->volumes[i].v, 2 * GIB, &e), &e);
 }
 
+/* By another configuration than the disks were opened by. */
+static int tune(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    f->config.discard = true;
+    int r = instance_tune(&f->context, "t", false, &changed, NULL, e);
+    const struct host *h = &f->world->host;
+    for (size_t i = 0; r == 0 && i < h->n_maps; i++)
+        if (str_starts(h->maps[i].lv, h->domains[h->n_domains - 1].d.uuid) &&
+            h->maps[i].map.flags != CRYPT_ALLOW_DISCARDS)
+            world_violated(f->world, "%s was tuned, but has not the flags that it should", h->maps[i].lv);
+    return r;
+}
+
 /* What is promised when it went well, beyond amounts: the disks have what was made on them before. */
 static void check_contents(struct world *w, const char *uuid)
 {
@@ -512,6 +526,10 @@ const struct scenario scenarios[] = {
     {"resize opened", NULL, have_opened, resize_root, {1, 0, 3, 3, 3, 1}, FORWARD},
     {"resize running, half done", NULL, have_half_resized, resize_root, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"resize plain", plain_disks, have_running, resize_root, {1, 1, 3, 0, 0, 0}, FORWARD},
+    {"tune", NULL, have_running, tune, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"tune opened", NULL, have_opened, tune, {1, 0, 3, 3, 3, 1}, FORWARD},
+    {"tune stopped", NULL, have_stopped, tune, {1, 0, 3, 0, 0, 1}, UNDONE},
+    {"tune plain", plain_disks, have_running, tune, {1, 1, 3, 0, 0, 0}, UNDONE},
     {"rebuild", NULL, have_running, rebuild, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"rebuild stopped", NULL, have_stopped, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"rebuild opened", NULL, have_opened, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},

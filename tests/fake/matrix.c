@@ -214,6 +214,7 @@ static int run_mutations(struct matrix *m)
         {.call = "resize", .scenario = "resize running"}, /* what comes above would be too large */
         {.call = "open", .scenario = "resize running"},
         {.call = "block resize", .scenario = "resize running"},
+        {.call = "tune", .scenario = "tune"},
         {.call = "remake", .scenario = "rebuild"},
         {.call = "close", .scenario = "rebuild"},
         {.call = "key destroy", .scenario = "rebuild"},

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "storage/check.h"
+#include "storage/facts.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
@@ -168,6 +169,14 @@ static int fake_snapshot(struct broker *b, const struct volume *v, const struct 
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
+/* By the configuration of the one process that there is, and as of a disk of which nothing is known. */
+static uint32_t chosen_flags(const struct world *w, const struct volume *v)
+{
+    struct facts facts;
+    facts_of_volume(v, WORLD_CRYPT_VERSION, &facts);
+    return choose_flags(w->config, &facts, NULL);
+}
+
 static void add_map(struct world *w, const struct volume *v, bool opened)
 {
     struct world_map *m = world_map(w, v->lv);
@@ -177,6 +186,7 @@ static void add_map(struct world *w, const struct volume *v, bool opened)
     }
     m = &w->host.maps[w->host.n_maps++];
     m->map.size_bytes = v->size_bytes;
+    m->map.flags = chosen_flags(w, v);
     memcpy(m->lv, v->lv, sizeof m->lv);
     volume_map_name(v, m->map.name);
     snprintf(m->map.uuid, sizeof m->map.uuid, "%s%s%s", MAP_UUID_PREFIX, v->disk,
@@ -242,6 +252,38 @@ static int fake_open(struct broker *b, const struct volume *v, const struct secr
     }
     *ret_fd = fd;
     return 0;
+}
+
+static int tune(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_changed,
+                struct error *e)
+{
+    struct world *w = world_of(b);
+    const struct world_volume *found = world_volume(w, v->lv);
+    struct world_map *m = world_map(w, v->lv);
+    int r = check_named(b, v, e);
+    if (r < 0)
+        return r;
+    if (!found || !m)
+        return error_set(e, -ENOENT, "volume %s: none, or not open", v->lv);
+    if (found->v.state != VOLUME_READY) {
+        world_violated(w, "the map of %s was to be tuned while not ready", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: not tuned", v->lv);
+    }
+    r = volume_verify_key(&found->v, key, e);
+    if (r < 0)
+        return r;
+    *ret_changed = m->map.flags != chosen_flags(w, &found->v);
+    m->map.flags = chosen_flags(w, &found->v);
+    return 0;
+}
+
+static int fake_tune(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_changed,
+                     struct error *e)
+{
+    int r = world_enter(world_of(b), "tune", e);
+    if (r == 0)
+        r = tune(b, v, key, ret_changed, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
 static int remake(struct broker *b, const struct volume *v, struct error *e)
@@ -587,6 +629,7 @@ static const struct broker_ops fake_broker_ops = {
     .create = fake_create,
     .snapshot = fake_snapshot,
     .open = fake_open,
+    .tune = fake_tune,
     .remake = fake_remake,
     .resize = fake_resize,
     .close = fake_close,

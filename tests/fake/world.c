@@ -246,7 +246,8 @@ struct inventory *world_inventory(const struct host *h)
                             .untagged = untagged,
                             .n_untagged = n_untagged,
                             .maps = maps,
-                            .n_maps = h->n_maps};
+                            .n_maps = h->n_maps,
+                            .crypt_version = WORLD_CRYPT_VERSION};
     return i;
 }
 
@@ -271,6 +272,7 @@ void fake_ask_as_host(struct fake *f)
 void fake_begin(struct fake *f, struct world *w)
 {
     *f = (struct fake){.world = w};
+    w->config = &f->config;
     fake_ask_as(f, PROJECT_OURS);
     fake_use(w);
     config_defaults(&f->config);

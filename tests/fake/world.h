@@ -21,6 +21,8 @@
 #define WORLD_DISKS   5 /* of one domain */
 #define WORLD_FILES   4
 
+#define WORLD_CRYPT_VERSION CRYPT_VERSION(1, 24)
+
 /* Projects of `barbican`. Who asks is of the one that the context names as its cloud. */
 #define PROJECT_OURS      "ours"
 #define PROJECT_THEIRS    "theirs"
@@ -111,6 +113,7 @@ enum injection {
 
 struct world {
     struct host host;
+    const struct config *config; /* of who works on it now */
     struct world_lock locks[WORLD_LOCKS];
     size_t n_locks;
     unsigned connections;  /* so far */

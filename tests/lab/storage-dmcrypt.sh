@@ -55,6 +55,13 @@ allow_discards no_read_workqueue no_write_workqueue sector_size:4096 iv_large_se
 for option in allow_discards no_read_workqueue no_write_workqueue sector_size:4096 iv_large_sectors; do
     check "  with $option" grep -qw "$option" <(loaded "$map")
 done
+check_equal "tune: nothing to do" unchanged "$("$probe" tune vg0 $a root "$key" 'discards,noqueues')"
+check_equal "other options" changed "$("$probe" tune vg0 $a root "$key" -)"
+check_fails 1 "  are in the table" grep -qw allow_discards <(loaded "$map")
+before=$(dmsetup table "$map")
+refuses EINVAL 'another table' "a table that the kernel does not take" tune vg0 $a root "${key:0:32}" noqueues
+check_equal "  leaves the map as it was" "$before" "$(dmsetup table "$map")"
+check_equal "  in use, and alone" "ACTIVE LIVE" "$(dmsetup info "$map" | sed -n 's/^\(State\|Tables present\): *//p' | tr '\n' ' ' | sed 's/ $//')"
 check_equal "a person's map says so" "MAYFLY-$disk-opened" "$("$probe" find "$map" | cut -d' ' -f2)"
 refuses EEXIST 'is open already' "and is not opened a second time either" open vg0 $a root "$key" -
 check "the data is back" cmp -n 1048576 /tmp/wanted "$node"
@@ -126,6 +133,7 @@ check_equal "LVM under mayfly does not see what guests write" "" \
     "$("$probe" report guest | grep -o '"vg_name":"guest"' || true)"
 vgchange -q -an guest
 "$probe" close "$map"
+refuses ENOENT 'is not open' "what is not open is not tuned" tune vg0 $a root "$key" -
 
 for cipher in 'aes-xts-plain64,256,512' 'serpent-xts-plain64,512,4096' 'aes-cbc-essiv:sha256,256,512'; do
     IFS=, read -r name bits sector <<<"$cipher"

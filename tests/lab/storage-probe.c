@@ -141,11 +141,12 @@ static int cmd_report(struct lvm **l, char *const arg[], struct error *e)
     return r;
 }
 
-/* open VG UUID ROLE KEYHEX [discards|noqueues|opened]... joined by commas */
-static int cmd_open(struct lvm **l, char *const arg[], struct error *e)
+/* {open|tune} VG UUID ROLE KEYHEX [discards|noqueues|opened]... joined by commas */
+static int with_key(struct lvm **l, char *const arg[], bool tune, struct error *e)
 {
     _cleanup_free_ struct volume *v = NULL;
     _cleanup_secret_ struct secret *key = NULL;
+    bool changed = false;
     size_t n = 0, size = strlen(arg[3]) / 2;
     struct map_options o = {.flags = (strstr(arg[4], "discards") ? CRYPT_ALLOW_DISCARDS : 0) |
                                      (strstr(arg[4], "noqueues") ? CRYPT_NO_WORKQUEUES : 0),
@@ -155,7 +156,22 @@ static int cmd_open(struct lvm **l, char *const arg[], struct error *e)
         r = secret_new(size, &key, e);
     for (size_t i = 0; r == 0 && i < size; i++)
         sscanf(arg[3] + 2 * i, "%2hhx", &secret_bytes(key)[i]);
-    return r < 0 ? r : dmcrypt_open(v, key, &o, e);
+    if (r < 0 || !tune)
+        return r < 0 ? r : dmcrypt_open(v, key, &o, e);
+    r = dmcrypt_tune(v, key, &o, &changed, e);
+    if (r == 0)
+        puts(changed ? "changed" : "unchanged");
+    return r;
+}
+
+static int cmd_open(struct lvm **l, char *const arg[], struct error *e)
+{
+    return with_key(l, arg, false, e);
+}
+
+static int cmd_tune(struct lvm **l, char *const arg[], struct error *e)
+{
+    return with_key(l, arg, true, e);
 }
 
 static int cmd_close(struct lvm **l, char *const arg[], struct error *e)
@@ -204,7 +220,7 @@ static const struct {
     {"create", 5, cmd_create}, {"volumes", 2, cmd_volumes}, {"mark", 4, cmd_mark},
     {"remove", 2, cmd_remove}, {"report", 1, cmd_report},   {"activate", 3, cmd_activate},
     {"open", 5, cmd_open},     {"close", 1, cmd_close},     {"find", 1, cmd_find},
-    {"maps", 0, cmd_maps},     {"wait", 1, cmd_wait},
+    {"maps", 0, cmd_maps},     {"wait", 1, cmd_wait},       {"tune", 5, cmd_tune},
 };
 
 static int run(struct lvm **l, int n, char *const arg[], struct error *e)

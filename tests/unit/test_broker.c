@@ -551,6 +551,45 @@ static void a_failed_open_leaves_no_map(void **state)
     end(p);
 }
 
+static struct answer tune(struct peer p, const struct volume *v, const struct secret *key)
+{
+    struct op_volume q = {.volume = ref(v)};
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    assert_int_equal(secret_handover(key, &h, NULL), 0);
+    return ask_for(p, OP_TUNE, &q, sizeof q, secret_handover_fd(h), NULL);
+}
+
+static void who_brings_the_key_of_an_open_disk_tunes(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1), *wrong = key_of(2);
+    struct volume v = encrypted(I, "root", key), w = encrypted(I, "eph0", key), x = plain(I, "swap");
+    v.state = x.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage_add(&x);
+    fake_storage_add_map(I "_disk-dmcrypt", MAP_UUID_PREFIX D);
+    fake_storage_add_map(I "_disk.eph0-dmcrypt", MAP_UUID_PREFIX D);
+    fake_storage.maps[0].flags = CRYPT_ALLOW_DISCARDS;
+    struct peer p = start(locks_path);
+
+    REFUSED(p, -EPERM, tune(p, &v, key).errnum); /* without the lock */
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EPROTO, act(p, OP_TUNE, &v)); /* without a key */
+    REFUSED(p, -EKEYREJECTED, tune(p, &v, wrong).errnum);
+    REFUSED(p, -EINVAL, tune(p, &x, key).errnum);
+    REFUSED(p, -EUNSAFE, tune(p, &w, key).errnum); /* building */
+    struct answer a = tune(p, &v, key);
+    assert_int_equal(a.errnum, 0);
+    assert_true(a.changed);
+    a = tune(p, &v, key);
+    assert_int_equal(a.errnum, 0);
+    assert_false(a.changed);
+    assert_int_equal(act(p, OP_CLOSE, &v), 0);
+    REFUSED(p, -ENOENT, tune(p, &v, key).errnum); /* nothing is opened so */
+    end(p);
+}
+
 static void only_what_is_being_made_here_is_formatted(void **state)
 {
     (void)state;
@@ -935,6 +974,7 @@ static void the_client_goes_the_whole_way(void **state)
     _cleanup_inventory_ struct inventory *i = NULL;
     struct volume v = encrypted(I, "root", key), many[100];
     const struct volume *all[101] = {&v};
+    bool changed = true;
     int fd = -1;
 
     assert_ok(broker_fork(FAKE_BROKER, folder, &b, &e), e);
@@ -948,6 +988,10 @@ static void the_client_goes_the_whole_way(void **state)
     assert_int_equal(i->n_volumes, 1);
     assert_int_equal(i->n_maps, 1);
     assert_true(str_ends(inventory_map_of(i, &v)->uuid, MAP_UUID_OPENED));
+    assert_int_equal(i->crypt_version, CRYPT_VERSION(1, 24));
+    assert_ok(broker_mark(b, all, 1, VOLUME_READY, &e), e);
+    assert_ok(broker_tune(b, &v, key, &changed, &e), e);
+    assert_false(changed);
     assert_ok(broker_close(b, &v, &e), e);
     assert_ok(broker_mark(b, all, 1, VOLUME_DOOMED, &e), e);
     for (int k = 0; k < 100; k++) { /* more than one packet; they are not there */
@@ -1042,6 +1086,7 @@ int main(void)
         TEST(what_others_have_is_not_doomed),
         TEST(what_others_have_is_not_opened),
         TEST(a_failed_open_leaves_no_map),
+        TEST(who_brings_the_key_of_an_open_disk_tunes),
         TEST(only_what_is_being_made_here_is_formatted),
         TEST(states_go_one_way),
         TEST(a_snapshot_needs_the_key_of_its_disk),

@@ -132,6 +132,71 @@ static void test_an_ephemeral_key_is_not_lent(void **state)
     assert_int_equal(b->w->host.volumes[0].v.size_bytes, GIB);
 }
 
+static int tune(struct bench *b, bool *ret_changed, struct error *e)
+{
+    return instance_tune(&b->f.context, "a", false, ret_changed, NULL, e);
+}
+
+static void test_tune_brings_flags_to_the_choice(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_steps_ struct steps *plan = NULL;
+    const struct world_map *maps = b->w->host.maps;
+    struct error e = ERROR_NONE;
+    bool changed = true;
+
+    bench_make(b, "a", false);
+    assert_ok(tune(b, &changed, &e), e);
+    assert_false(changed);
+
+    b->f.config.discard = true;
+    assert_ok(instance_tune(&b->f.context, "a", true, &changed, &plan, &e), e);
+    assert_int_equal(steps_count(plan), 3); /* one key, two disks */
+    assert_non_null(strstr(steps_what(plan, 1), "_disk: discard on"));
+    assert_int_equal(maps[0].map.flags, 0);
+    b->w->keys_unreachable = true;
+    assert_refused(-EHOSTUNREACH, "", tune(b, &changed, &e));
+    assert_int_equal(maps[0].map.flags, 0);
+    b->w->keys_unreachable = false;
+
+    b->f.context.virt = virt_disconnect(b->f.context.virt); /* is not asked */
+    assert_ok(tune(b, &changed, &e), e);
+    assert_true(changed);
+    assert_int_equal(maps[0].map.flags, CRYPT_ALLOW_DISCARDS);
+    assert_int_equal(maps[1].map.flags, CRYPT_ALLOW_DISCARDS);
+    assert_ok(tune(b, &changed, &e), e);
+    assert_false(changed);
+}
+
+static void test_tune_without_anything_to_do(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = true;
+
+    bench_make(b, "a", true);
+    b->f.config.discard = true;
+    assert_ok(tune(b, &changed, &e), e); /* nothing is open */
+    assert_false(changed);
+    b->w->host.volumes[0].v.state = VOLUME_DOOMED;
+    assert_refused(-ENEEDSRECOVER, "mayfly recover", tune(b, &changed, &e));
+}
+
+static void test_tune_is_not_lent_an_ephemeral_key(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = true;
+
+    strcpy(b->f.config.key_backend, "ephemeral");
+    bench_make(b, "a", false);
+    assert_ok(tune(b, &changed, &e), e);
+    assert_false(changed);
+    b->f.config.discard = true;
+    assert_refused(-EINVAL, "ephemeral", tune(b, &changed, &e));
+    assert_int_equal(b->w->host.maps[0].map.flags, 0);
+}
+
 static int rebuild(struct bench *b, const char *image_path, struct error *e)
 {
     const struct rebuild_request q = {.image_path = image_path};
@@ -233,6 +298,9 @@ int main(void)
         bench_test(test_resize_tells_its_steps),
         bench_test(test_resize_refuses),
         bench_test(test_an_ephemeral_key_is_not_lent),
+        bench_test(test_tune_brings_flags_to_the_choice),
+        bench_test(test_tune_without_anything_to_do),
+        bench_test(test_tune_is_not_lent_an_ephemeral_key),
         bench_test(test_rebuild_makes_other_disks),
         bench_test(test_rebuild_by_another_key_manager),
         bench_test(test_rebuild_refuses_before_it_ends_anything),
