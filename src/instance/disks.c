@@ -45,7 +45,8 @@ struct domain_disk disk_of_domain(const struct context *c, const struct volume *
     return (struct domain_disk){.device_path = path,
                                 .serial = v->disk,
                                 .sector_bytes = v->sector_bytes,
-                                .discard = c->config->discard};
+                                .discard = c->config->discard,
+                                .io_uring = streq(c->config->disk_io, "io_uring")};
 }
 
 int disk_leave_guest(const struct context *c, const struct volume *v, unsigned timeout_sec, struct error *e)

@@ -3,8 +3,7 @@
  * caller names by their device are touched. See virt.h.
  */
 #include "virt/connection.h"
-#include "virt/domain-read.h"
-#include "virt/domain-xml.h"
+#include "virt/domain-write.h"
 
 /* The <domain> of that side; *ret NULL: no guest runs. The caller frees it. libvirt gives the definition
  * where it is asked for what runs and nothing does; what runs has a number. */
@@ -24,26 +23,21 @@ static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side,
     return 0;
 }
 
-/* Free on both sides; or the one that the disk has on the other side already. */
-static int choose_target(struct virt *v, virDomainPtr domain, const char *device_path,
-                         char target[TARGET_NAME_MAX], struct error *e)
+/* Free on both sides; its target is that which the disk has on the other side already, if it has. */
+static int choose_place(struct virt *v, virDomainPtr domain, const char *device_path, struct disk_place *ret,
+                        struct error *e)
 {
-    static const enum domain_side sides[] = {DOMAIN_DEFINITION, DOMAIN_GUEST};
-    long number = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(sides); i++) {
-        _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
-        int r = read_side(v, domain, sides[i], &doc, e);
-        if (r < 0)
-            return r;
-        const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
-        if (!root)
-            continue;
-        if (domain_find_disk(root, device_path, target))
-            return 0;
-        long free_one = domain_free_target(root);
-        number = free_one > number ? free_one : number;
-    }
-    domain_target_name(number, target);
+    _cleanup_(xmlFreeDocp) xmlDocPtr definition = NULL, guest = NULL;
+    int r = read_side(v, domain, DOMAIN_DEFINITION, &definition, e);
+    if (r == 0)
+        r = read_side(v, domain, DOMAIN_GUEST, &guest, e);
+    if (r < 0)
+        return r;
+    const xmlNode *root = xmlDocGetRootElement(definition);
+    const xmlNode *running = guest ? xmlDocGetRootElement(guest) : NULL;
+    domain_free_place(root, running, ret);
+    if (!domain_find_disk(root, device_path, ret->target) && running)
+        domain_find_disk(running, device_path, ret->target);
     return 0;
 }
 
@@ -58,13 +52,13 @@ int connection_attach_disk(struct virt *v, const char *uuid, const struct domain
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
     _cleanup_free_ char *xml = NULL;
-    char target[TARGET_NAME_MAX];
+    struct disk_place place;
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    r = choose_target(v, domain, disk->device_path, target, e);
+    r = choose_place(v, domain, disk->device_path, &place, e);
     if (r == 0)
-        r = domain_disk_xml(disk, target, &xml, e);
+        r = domain_disk_xml(disk, &place, &xml, e);
     if (r < 0)
         return r;
     if (virDomainAttachDeviceFlags(domain, xml, affects(sides)) == 0)
@@ -81,11 +75,11 @@ static int detach(struct virt *v, virDomainPtr domain, const char *device_path, 
 {
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
     _cleanup_free_ char *xml = NULL;
-    char target[TARGET_NAME_MAX];
+    struct disk_place place = {.iothread = 0};
     int r = read_side(v, domain, side, &doc, e);
-    if (r < 0 || !doc || !domain_find_disk(xmlDocGetRootElement(doc), device_path, target))
+    if (r < 0 || !doc || !domain_find_disk(xmlDocGetRootElement(doc), device_path, place.target))
         return r;
-    r = domain_disk_xml(&(struct domain_disk){.device_path = device_path}, target, &xml, e);
+    r = domain_disk_xml(&(struct domain_disk){.device_path = device_path}, &place, &xml, e);
     if (r < 0 || virDomainDetachDeviceFlags(domain, xml, affects(side)) == 0)
         return r;
     struct error why = ERROR_NONE;

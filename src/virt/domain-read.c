@@ -142,7 +142,7 @@ static long target_number(const char *name)
     return number - 1;
 }
 
-void domain_target_name(long number, char field[TARGET_NAME_MAX])
+static void target_name(long number, char field[TARGET_NAME_MAX])
 {
     char letters[8];
     size_t n = 0;
@@ -161,7 +161,8 @@ static xmlChar *attribute_of_child(const xmlNode *node, const char *child, const
     return found ? xmlGetProp(found, BAD_CAST name) : NULL;
 }
 
-long domain_free_target(const xmlNode *root)
+/* The number of the first target behind all: 0 for vda. */
+static long free_target(const xmlNode *root)
 {
     long first = 0;
     const xmlNode *devices = domain_child(root, "devices");
@@ -187,4 +188,78 @@ bool domain_find_disk(const xmlNode *root, const char *device_path, char target[
             return str_copy(target, TARGET_NAME_MAX, (const char *)name) == 0;
     }
     return false;
+}
+
+/* ------------------------------------------------------------- I/O threads */
+
+/* 0 for what is none. */
+static uint32_t as_number(const xmlChar *text)
+{
+    uint64_t n = 0;
+    return text && str_to_u64((const char *)text, &n) == 0 && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
+static uint32_t count_iothreads(const xmlNode *root)
+{
+    const xmlNode *node = domain_child(root, "iothreads");
+    _cleanup_(xmlFreep) xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
+    return as_number(text);
+}
+
+/* The id of the thread at this index; 0: there are no more. They are numbered from 1 where none is named. */
+static uint32_t iothread_at(const xmlNode *root, uint32_t index)
+{
+    const xmlNode *ids = domain_child(root, "iothreadids");
+    if (!ids)
+        return index < count_iothreads(root) ? index + 1 : 0;
+    for (const xmlNode *node = ids->children; node; node = node->next) {
+        if (!domain_is_element(node, "iothread") || index-- > 0)
+            continue;
+        _cleanup_(xmlFreep) xmlChar *id = xmlGetProp(node, BAD_CAST "id");
+        return as_number(id);
+    }
+    return 0;
+}
+
+static bool has_iothread(const xmlNode *root, uint32_t id)
+{
+    if (!domain_child(root, "iothreadids"))
+        return id <= count_iothreads(root);
+    for (uint32_t i = 0, found; (found = iothread_at(root, i)); i++)
+        if (found == id)
+            return true;
+    return false;
+}
+
+static size_t count_disks(const xmlNode *root, uint32_t iothread)
+{
+    size_t n = 0;
+    const xmlNode *devices = domain_child(root, "devices");
+    for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next) {
+        _cleanup_(xmlFreep) xmlChar *id =
+            domain_is_element(node, "disk") ? attribute_of_child(node, "driver", "iothread") : NULL;
+        n += id && as_number(id) == iothread;
+    }
+    return n;
+}
+
+static uint32_t free_iothread(const xmlNode *root, const xmlNode *other)
+{
+    uint32_t best = 0;
+    size_t fewest = SIZE_MAX;
+    for (uint32_t i = 0, id; fewest > 0 && (id = iothread_at(root, i)); i++) {
+        size_t n = other && !has_iothread(other, id) ? SIZE_MAX : count_disks(root, id);
+        if (n < fewest) {
+            fewest = n;
+            best = id;
+        }
+    }
+    return best;
+}
+
+void domain_free_place(const xmlNode *root, const xmlNode *other, struct disk_place *ret)
+{
+    long here = free_target(root), there = other ? free_target(other) : 0;
+    target_name(here > there ? here : there, ret->target);
+    ret->iothread = free_iothread(root, other);
 }

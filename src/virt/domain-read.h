@@ -37,9 +37,16 @@ int domain_copy_child_text(const xmlNode *root, const char *name, char **ret, st
 /* ---- disks: targets are vda, vdb, ... vdz, vdaa ... */
 #define TARGET_NAME_MAX 16
 
-/* The number of the first target behind all that the <domain> has: 0 for vda. */
-long domain_free_target(const xmlNode *root);
-void domain_target_name(long number, char field[TARGET_NAME_MAX]);
+/* Where a disk is in its domain. */
+struct disk_place {
+    char target[TARGET_NAME_MAX];
+    uint32_t iothread; /* 0: none, it is served by QEMU's main loop */
+};
+
+/* One for a further disk: behind all that the <domain> has, served by the I/O thread with the fewest disks.
+ * It is free in `other` too, the <domain> that runs under this definition, and that has the thread; or NULL.
+ */
+void domain_free_place(const xmlNode *root, const xmlNode *other, struct disk_place *ret);
 
 /* Has the <domain> a disk on this device of the host? Under which target? */
 bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX]);

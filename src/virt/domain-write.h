@@ -10,7 +10,13 @@
 xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name);
 
 /* The <disk>, behind the last device; `boots`: first of all. */
-xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const char *target, bool boots);
+xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const struct disk_place *place,
+                           bool boots);
+
+/* A <disk> alone, for a domain that is defined already. The caller frees *ret_xml. -EINVAL: its path or
+ * serial is not plain text. */
+int domain_disk_xml(const struct domain_disk *d, const struct disk_place *place, char **ret_xml,
+                    struct error *e) _must_check_;
 
 /* As libvirt would write it, but for the form of its quotes. The caller frees *ret. */
 int domain_write(xmlDocPtr doc, char **ret, struct error *e) _must_check_;

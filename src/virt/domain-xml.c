@@ -3,6 +3,7 @@
  *
  *     <domain>                      type (built-in template alone)
  *       name uuid memory vcpu       replaced
+ *       iothreads                   added, unless it is there: what serves our disks
  *       metadata/mayfly:instance    added: how a domain of ours is known again
  *       devices/disk...             kept, ours behind them
  *       devices/serial              added: what keeps QEMU from saving the guest's RAM to a file
@@ -110,6 +111,13 @@ static bool put_mark(xmlNodePtr root)
     return attribute(mark, "version", "1");
 }
 
+/* The template may say how many: none, too. */
+static bool put_iothreads(xmlNodePtr root)
+{
+    return domain_child(root, "iothreads") || domain_child(root, "iothreadids") ||
+           set_text(domain_child_or_new(root, "iothreads"), "1");
+}
+
 /* An instance's definition as a template would give its disks to a second guest. */
 static int refuse_instance(const xmlNode *root, struct error *e)
 {
@@ -132,15 +140,25 @@ static bool says_what_boots(const xmlNode *root, const xmlNode *devices)
     return domain_child(domain_child(root, "os"), "boot");
 }
 
-xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const char *target, bool boots)
+/* Why this and nothing else, see mayfly.conf(5), DISKS IN LIBVIRT. What is left out has the right default:
+ * as many queues as processors (QEMU 5.2), queues of 256, no detection of zeroes, discards ignored. */
+static xmlNodePtr add_driver(xmlNodePtr disk, const struct domain_disk *d, uint32_t iothread)
 {
-    xmlNodePtr disk = attribute(attribute(add(devices, "disk"), "type", "block"), "device", "disk");
+    char id[16];
+    snprintf(id, sizeof id, "%" PRIu32, iothread);
     xmlNodePtr driver = attribute(attribute(add(disk, "driver"), "name", "qemu"), "type", "raw");
-    driver = attribute(attribute(driver, "cache", "none"), "io", "native");
+    driver = attribute(attribute(driver, "cache", "none"), "io", d->io_uring ? "io_uring" : "native");
     if (d->discard)
         driver = attribute(driver, "discard", "unmap");
-    bool ok = driver && attribute(add(disk, "source"), "dev", d->device_path);
-    ok = ok && attribute(attribute(add(disk, "target"), "dev", target), "bus", "virtio");
+    return iothread ? attribute(driver, "iothread", id) : driver;
+}
+
+xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const struct disk_place *place,
+                           bool boots)
+{
+    xmlNodePtr disk = attribute(attribute(add(devices, "disk"), "type", "block"), "device", "disk");
+    bool ok = add_driver(disk, d, place->iothread) && attribute(add(disk, "source"), "dev", d->device_path);
+    ok = ok && attribute(attribute(add(disk, "target"), "dev", place->target), "bus", "virtio");
     if (d->sector_bytes == 4096) {
         xmlNodePtr sizes = attribute(add(disk, "blockio"), "logical_block_size", "512");
         ok = ok && attribute(sizes, "physical_block_size", "4096");
@@ -160,12 +178,11 @@ static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
     if (!devices)
         return false;
 
-    long first = domain_free_target(root);
     bool boots = !says_what_boots(root, devices);
     for (size_t i = 0; i < spec->n_disks; i++) {
-        char target[TARGET_NAME_MAX];
-        domain_target_name(first + (long)i, target);
-        if (!domain_add_disk(devices, &spec->disks[i], target, boots && i == 0))
+        struct disk_place place;
+        domain_free_place(root, NULL, &place);
+        if (!domain_add_disk(devices, &spec->disks[i], &place, boots && i == 0))
             return false;
     }
     return true;
@@ -253,22 +270,23 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
         return r;
     if (!template_xml && !attribute(root, "type", spec->kvm ? "kvm" : "qemu"))
         return error_memory(e);
-    if (!put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec) ||
-        !guard_ram(root))
+    if (!put_iothreads(root) || !put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) ||
+        !put_disks(root, spec) || !guard_ram(root))
         return error_memory(e);
     return domain_write(doc, ret_xml, e);
 }
 
-int domain_disk_xml(const struct domain_disk *disk, const char *target, char **ret_xml, struct error *e)
+int domain_disk_xml(const struct domain_disk *d, const struct disk_place *place, char **ret_xml,
+                    struct error *e)
 {
-    if (!is_plain_disk(disk))
+    if (!is_plain_disk(d))
         return error_set(e, -EINVAL, "disk: its path or serial is not plain text");
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = xmlNewDoc(BAD_CAST "1.0");
     xmlNodePtr root = doc ? xmlNewDocNode(doc, NULL, BAD_CAST "devices", NULL) : NULL;
     if (!root)
         return error_memory(e);
     xmlDocSetRootElement(doc, root);
-    if (!domain_add_disk(root, disk, target, false))
+    if (!domain_add_disk(root, d, place, false))
         return error_memory(e);
     xmlDocSetRootElement(doc, root->children);
     xmlFreeNode(root);

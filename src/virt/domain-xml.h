@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The libvirt XML of an instance: a template (built in, or the operator's own) with name, uuid, memory,
  * vcpus, our metadata and our disks put in. Disks are vda, vdb, ... in the order given, behind those that the
- * template has itself (whose target names are kept). */
+ * template has itself (whose target names are kept). They share an I/O thread, or those of the template. */
 #pragma once
 
 #include "base/error.h"
@@ -18,6 +18,7 @@ struct domain_disk {
     const char *serial;    /* the guest finds its first 20 characters below /dev/disk/by-id; NULL: none */
     uint32_t sector_bytes; /* 4096: <blockio logical_block_size='512' physical_block_size='4096'/> */
     bool discard;          /* the guest's discards go down to the device */
+    bool io_uring;         /* in place of Linux AIO */
 };
 
 struct domain_spec {
@@ -37,7 +38,3 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
 
 /* Name and uuid that a definition carries; the caller frees both. -EINVAL as above, or one is missing. */
 int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struct error *e) _must_check_;
-
-/* A <disk> alone, for a domain that is defined already. The caller frees *ret_xml. */
-int domain_disk_xml(const struct domain_disk *disk, const char *target, char **ret_xml,
-                    struct error *e) _must_check_;

@@ -235,10 +235,10 @@ static xmlNodePtr find_rescue(const xmlNode *root)
 static int add_before(xmlNodePtr root, xmlNodePtr first, const struct domain_disk *rescue, bool by_order,
                       struct error *e)
 {
-    char target[TARGET_NAME_MAX];
+    struct disk_place place;
     struct chain chain;
-    domain_target_name(domain_free_target(root), target);
-    xmlNodePtr disk = domain_add_disk(first->parent, rescue, target, by_order);
+    domain_free_place(root, NULL, &place);
+    xmlNodePtr disk = domain_add_disk(first->parent, rescue, &place, by_order);
     if (!disk)
         return error_memory(e);
     xmlUnlinkNode(disk);

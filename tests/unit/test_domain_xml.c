@@ -5,8 +5,7 @@
 #include "base/str.h"
 #include "unit.h"
 #include "virt/domain-ram.h"
-#include "virt/domain-read.h"
-#include "virt/domain-xml.h"
+#include "virt/domain-write.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +71,7 @@ static void the_built_in_template(void **state)
         "  <metadata>\n"
         "    " MARK "\n"
         "  </metadata>\n"
+        "  <iothreads>1</iothreads>\n"
         "  <memory unit=\"KiB\" dumpCore=\"off\">4194304</memory>\n"
         "  <vcpu>3</vcpu>\n"
         "  <os>\n"
@@ -98,7 +98,8 @@ static void the_built_in_template(void **state)
         "      <backend model=\"random\">/dev/urandom</backend>\n"
         "    </rng>\n"
         "    <disk type=\"block\" device=\"disk\">\n"
-        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" discard=\"unmap\"/>\n"
+        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" discard=\"unmap\" "
+        "iothread=\"1\"/>\n"
         "      <source dev=\"" LV "-dmcrypt\"/>\n"
         "      <target dev=\"vda\" bus=\"virtio\"/>\n"
         "      <blockio logical_block_size=\"512\" physical_block_size=\"4096\"/>\n"
@@ -106,7 +107,7 @@ static void the_built_in_template(void **state)
         "      <boot order=\"1\"/>\n"
         "    </disk>\n"
         "    <disk type=\"block\" device=\"disk\">\n"
-        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\"/>\n"
+        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" iothread=\"1\"/>\n"
         "      <source dev=\"" LV ".eph0-dmcrypt\"/>\n"
         "      <target dev=\"vdb\" bus=\"virtio\"/>\n"
         "      <serial>eph0</serial>\n"
@@ -125,7 +126,8 @@ static void a_disk_alone(void **state)
     (void)state;
     struct error e = ERROR_NONE;
     _cleanup_free_ char *xml = NULL;
-    assert_ok(domain_disk_xml(&disks[0], "vdc", &xml, &e), e);
+    const struct disk_place place = {.target = "vdc"};
+    assert_ok(domain_disk_xml(&disks[0], &place, &xml, &e), e);
     assert_string_equal(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                              "<disk type=\"block\" device=\"disk\">\n"
                              "  <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" "
@@ -138,7 +140,7 @@ static void a_disk_alone(void **state)
     struct domain_disk bad = disks[0];
     bad.serial = "a\nb";
     _cleanup_free_ char *none = NULL;
-    assert_error(domain_disk_xml(&bad, "vdc", &none, &e), -EINVAL, e);
+    assert_error(domain_disk_xml(&bad, &place, &none, &e), -EINVAL, e);
 }
 
 /* As libvirt prints them, with disks of others. */
@@ -160,9 +162,91 @@ static void disks_are_found(void **state)
     assert_true(domain_find_disk(root, "/dev/mapper/m", target));
     assert_string_equal(target, "vda");
     assert_false(domain_find_disk(root, "/dev/mapper", target));
-    assert_int_equal(domain_free_target(root), 2);
-    domain_target_name(domain_free_target(root), target);
-    assert_string_equal(target, "vdc");
+    struct disk_place place;
+    domain_free_place(root, NULL, &place);
+    assert_string_equal(place.target, "vdc");
+    assert_int_equal(place.iothread, 0);
+}
+
+#define DISK_OF(id) "<disk><driver name='qemu' iothread='" id "'/><target dev='vda'/></disk>"
+
+/* The I/O thread for a further disk of this domain; `running` may be NULL. */
+static uint32_t free_iothread(const char *xml, const char *running)
+{
+    struct error e = ERROR_NONE;
+    struct disk_place place;
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL, other = NULL;
+    assert_ok(domain_read(xml, &doc, &e), e);
+    if (running)
+        assert_ok(domain_read(running, &other, &e), e);
+    domain_free_place(xmlDocGetRootElement(doc), other ? xmlDocGetRootElement(other) : NULL, &place);
+    return place.iothread;
+}
+
+static void the_iothread_with_the_fewest_disks_is_taken(void **state)
+{
+    (void)state;
+    static const char two[] = "<domain><iothreads>2</iothreads><devices>" DISK_OF("1") "</devices></domain>";
+    static const char named[] = "<domain><iothreads>9</iothreads><iothreadids><iothread id='4'/>"
+                                "<iothread id='7'/></iothreadids></domain>";
+    assert_int_equal(free_iothread("<domain/>", NULL), 0);
+    assert_int_equal(free_iothread("<domain><iothreads>0</iothreads></domain>", NULL), 0);
+    assert_int_equal(free_iothread("<domain><iothreads>-1</iothreads></domain>", NULL), 0);
+    assert_int_equal(free_iothread("<domain><iothreads>4294967295</iothreads></domain>", NULL), 1);
+    assert_int_equal(free_iothread("<domain><iothreads>1</iothreads><devices>" DISK_OF("1")
+                                       DISK_OF("1") "</devices></domain>",
+                                   NULL),
+                     1);
+    assert_int_equal(free_iothread(two, NULL), 2);
+    assert_int_equal(free_iothread(named, NULL), 4);
+
+    /* what runs was started before the definition got them, or has others */
+    assert_int_equal(free_iothread(two, two), 2);
+    assert_int_equal(free_iothread(two, "<domain/>"), 0);
+    assert_int_equal(free_iothread(two, "<domain><iothreads>1</iothreads></domain>"), 1);
+    assert_int_equal(free_iothread(named, "<domain><iothreadids><iothread id='7'/></iothreadids></domain>"),
+                     7);
+}
+
+/* And one further disk has a name that is free on both sides. */
+static void a_place_is_free_in_what_runs_too(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct disk_place place;
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL, other = NULL;
+    assert_ok(domain_read("<domain><devices><disk><target dev='vdb'/></disk></devices></domain>", &doc, &e),
+              e);
+    assert_ok(domain_read("<domain><devices><disk><target dev='vdd'/></disk></devices></domain>", &other, &e),
+              e);
+    domain_free_place(xmlDocGetRootElement(doc), xmlDocGetRootElement(other), &place);
+    assert_string_equal(place.target, "vde");
+    domain_free_place(xmlDocGetRootElement(other), xmlDocGetRootElement(doc), &place);
+    assert_string_equal(place.target, "vde");
+}
+
+static void a_template_says_how_many_iothreads(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *two = make(&plain, "<domain><iothreads>2</iothreads></domain>");
+    assert_non_null(strstr(two, "discard=\"unmap\" iothread=\"1\"/>"));
+    assert_non_null(strstr(two, "io=\"native\" iothread=\"2\"/>"));
+    _cleanup_free_ char *named =
+        make(&plain, "<domain><iothreadids><iothread id='5'/></iothreadids></domain>");
+    assert_non_null(strstr(named, "io=\"native\" iothread=\"5\"/>"));
+    assert_null(strstr(named, "<iothreads>"));
+    _cleanup_free_ char *none = make(&plain, "<domain><iothreads>0</iothreads></domain>");
+    assert_null(strstr(none, "iothread="));
+}
+
+static void io_uring_is_used_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    const struct domain_disk disk = {.device_path = LV, .sector_bytes = 512, .io_uring = true};
+    const struct domain_spec spec = {.name = "n", .uuid = UUID, .disks = &disk, .n_disks = 1};
+    _cleanup_free_ char *xml = make(&spec, NULL);
+    assert_non_null(strstr(xml, "cache=\"none\" io=\"io_uring\" iothread=\"1\"/>"));
+    the_schema_takes(xml);
 }
 
 static void without_kvm_the_type_is_qemu(void **state)
@@ -200,6 +284,7 @@ static void an_operators_template_keeps_its_own(void **state)
         "<domain type=\"test\">\n"
         "  <name>ci-1</name>\n"
         "  <uuid>" UUID "</uuid>\n"
+        "  <iothreads>1</iothreads>\n"
         "  <metadata>\n"
         "    <a:note xmlns:a=\"urn:a\">kept</a:note>\n"
         "    " MARK "\n"
@@ -219,14 +304,15 @@ static void an_operators_template_keeps_its_own(void **state)
         "      <target dev=\"vdc\" bus=\"virtio\"/>\n"
         "    </disk>\n"
         "    <disk type=\"block\" device=\"disk\">\n"
-        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" discard=\"unmap\"/>\n"
+        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" discard=\"unmap\" "
+        "iothread=\"1\"/>\n"
         "      <source dev=\"" LV "-dmcrypt\"/>\n"
         "      <target dev=\"vdd\" bus=\"virtio\"/>\n"
         "      <blockio logical_block_size=\"512\" physical_block_size=\"4096\"/>\n"
         "      <serial>root</serial>\n"
         "    </disk>\n"
         "    <disk type=\"block\" device=\"disk\">\n"
-        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\"/>\n"
+        "      <driver name=\"qemu\" type=\"raw\" cache=\"none\" io=\"native\" iothread=\"1\"/>\n"
         "      <source dev=\"" LV ".eph0-dmcrypt\"/>\n"
         "      <target dev=\"vde\" bus=\"virtio\"/>\n"
         "      <serial>eph0</serial>\n"
@@ -417,6 +503,10 @@ int main(void)
         cmocka_unit_test(the_built_in_template),
         cmocka_unit_test(a_disk_alone),
         cmocka_unit_test(disks_are_found),
+        cmocka_unit_test(the_iothread_with_the_fewest_disks_is_taken),
+        cmocka_unit_test(a_place_is_free_in_what_runs_too),
+        cmocka_unit_test(a_template_says_how_many_iothreads),
+        cmocka_unit_test(io_uring_is_used_where_it_is_asked_for),
         cmocka_unit_test(without_kvm_the_type_is_qemu),
         cmocka_unit_test(an_operators_template_keeps_its_own),
         cmocka_unit_test(a_device_of_the_template_may_boot_first),

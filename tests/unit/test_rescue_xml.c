@@ -93,6 +93,17 @@ static void taken_out_nothing_is_left(void **state)
     }
 }
 
+/* The rescue disk is served by the thread that its own are served by. */
+static void it_has_the_iothread_of_the_domain(void **state)
+{
+    (void)state;
+    static const char before[] = BEGIN METADATA(MARK) "  <iothreads>1</iothreads>\n" OS("")
+        DISK(LV "-dmcrypt", BOOT("1"), PLACE("vda", "0x02")) END;
+    _cleanup_free_ char *with = add(before), *again = taken_out(with);
+    assert_non_null(strstr(with, "io=\"native\" iothread=\"1\"/>\n      <source dev=\"" RESCUE));
+    assert_string_equal(again, before);
+}
+
 /* libvirt gives the last disk an address, and may make a port for it. */
 static void what_libvirt_adds_goes_too(void **state)
 {
@@ -159,9 +170,13 @@ static void what_would_not_boot_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_takes_the_place_of_the_first),  cmocka_unit_test(taken_out_nothing_is_left),
-        cmocka_unit_test(what_libvirt_adds_goes_too),       cmocka_unit_test(what_a_person_changed_stays),
-        cmocka_unit_test(a_disk_without_a_record_is_found), cmocka_unit_test(what_would_not_boot_is_refused),
+        cmocka_unit_test(it_takes_the_place_of_the_first),
+        cmocka_unit_test(taken_out_nothing_is_left),
+        cmocka_unit_test(it_has_the_iothread_of_the_domain),
+        cmocka_unit_test(what_libvirt_adds_goes_too),
+        cmocka_unit_test(what_a_person_changed_stays),
+        cmocka_unit_test(a_disk_without_a_record_is_found),
+        cmocka_unit_test(what_would_not_boot_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
