@@ -37,6 +37,7 @@ CLI_FLAG(set_shared_key, struct launch_options, request.shared_key)
 CLI_TEXT(set_image, struct launch_options, request.image_path)
 CLI_TEXT(set_image_format, struct launch_options, request.image_format)
 CLI_TEXT(set_image_key, struct launch_options, request.image_key)
+CLI_TEXT(set_image_sha256, struct launch_options, request.image_sha256)
 static int set_root(void *target, const char *value, struct error *e)
 {
     return cli_parse_size(value, &REQUEST(target)->root_bytes, e);
@@ -95,6 +96,7 @@ static const struct cli_option launch_options[] = {
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
     {"image-key", 0, "MANAGER:ID", "the key of an encrypted image, as snapshot printed it", set_image_key},
+    {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE", "a swap disk", set_swap},
@@ -110,6 +112,7 @@ static const struct cli_option create_options[] = {
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
     {"image-key", 0, "MANAGER:ID", "the key of an encrypted image, as snapshot printed it", set_image_key},
+    {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE", "a swap disk", set_swap},

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES    (UINT64_C(1) << 20)
+#define EXPORT_BYTES   (UINT64_C(1) << 20)
 #define CLUSTER_BYTES  (UINT64_C(64) << 10) /* of a qcow2, as qemu-img makes it */
 #define MAKE_LIMIT_SEC 120                  /* LUKS tries out for a while how fast this host is */
 #define MAKE_TRIES     20
@@ -30,7 +30,7 @@ struct export
     struct image *image; /* that is written */
     int fd;
     uint64_t size_bytes;
-    uint8_t *block; /* BLOCK_BYTES, plaintext of the guest */
+    uint8_t *block; /* EXPORT_BYTES, plaintext of the guest */
 };
 
 /* ---------------------------------------------------------------------- making */
@@ -126,9 +126,9 @@ static int write_block(struct export *x, uint64_t at, size_t bytes, struct error
 
 static int copy_all(struct export *x, const struct image_progress *p, struct error *e)
 {
-    for (uint64_t at = 0; at < x->size_bytes; at += BLOCK_BYTES) {
+    for (uint64_t at = 0; at < x->size_bytes; at += EXPORT_BYTES) {
         uint64_t left = x->size_bytes - at;
-        size_t bytes = (size_t)(left < BLOCK_BYTES ? left : BLOCK_BYTES);
+        size_t bytes = (size_t)(left < EXPORT_BYTES ? left : EXPORT_BYTES);
         if (p && p->stopped && p->stopped(p->context))
             return error_set(e, -ECANCELED, "image %.200s: stopped at byte %" PRIu64, x->image->name, at);
         int r = read_block(x, at, bytes, e);
@@ -163,17 +163,17 @@ static void release(struct export *x)
 {
     image_close(x->image);
     if (x->block)
-        munmap(x->block, BLOCK_BYTES);
+        munmap(x->block, EXPORT_BYTES);
 }
 
 static int take_memory(struct export *x, struct error *e)
 {
-    void *block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *block = mmap(NULL, EXPORT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED)
         return error_memory(e);
     x->block = block;
-    if (mlock(block, BLOCK_BYTES) < 0 || madvise(block, BLOCK_BYTES, MADV_DONTDUMP) < 0 ||
-        madvise(block, BLOCK_BYTES, MADV_DONTFORK) < 0)
+    if (mlock(block, EXPORT_BYTES) < 0 || madvise(block, EXPORT_BYTES, MADV_DONTDUMP) < 0 ||
+        madvise(block, EXPORT_BYTES, MADV_DONTFORK) < 0)
         return error_set(e, errno,
                          "image %.200s: cannot be made: 1 MiB for what goes through memory cannot be locked "
                          "into RAM: %m; see RLIMIT_MEMLOCK",

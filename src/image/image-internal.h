@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What image.c and import.c (and their tests) share. */
+/* What image.c, import.c, holes.c and export.c (and their tests) share. */
 #pragma once
 
 #include "image/image.h"
@@ -9,9 +9,15 @@
 
 struct image {
     char *name;             /* its path, fit for a sentence: no control characters */
-    struct nbd_handle *nbd; /* the only connection to the qemu-nbd below */
+    uint64_t size_bytes;    /* what a guest sees; whole sectors of 512 bytes */
+    struct nbd_handle *nbd; /* the only connection to the qemu-nbd below; NULL: it is raw, or that was cut */
     struct qemu server;     /* that qemu-nbd */
-    uint64_t size_bytes;
+
+    /* A raw image, which needs no parser: the file, as it is and without the page cache. -1: none. */
+    int fd, direct_fd;
+    uint64_t file_bytes;
+
+    uint8_t *sha256; /* of its contents, as expected; NULL: they may be any */
 };
 
 int image_new(const char *path, struct image **ret, struct error *e) _must_check_;
@@ -22,3 +28,22 @@ int image_serve(struct image *i, const struct qemu_view *v, struct error *e) _mu
 /* The error for a connection that failed: what qemu-nbd last said, or how it ended, or else libnbd's reason.
  * `what`: "cannot be read at byte 4096". */
 int image_failed(struct image *i, int errnum, const char *what, struct error *e);
+
+/* Where there is something to read, by blocks, in one window of the image after the other. */
+#define BLOCK_BYTES   (UINT64_C(256) << 10)
+#define WINDOW_BLOCKS 4096 /* 1 GiB: what one question about holes covers */
+
+struct holes {
+    uint64_t window_bytes; /* where it begins */
+    bool data[WINDOW_BLOCKS];
+};
+
+/* Fills `h` for the window that begins at `at_bytes`, a multiple of its size. What cannot be told is data. */
+int holes_look(struct image *i, uint64_t at_bytes, struct holes *h, struct error *e) _must_check_;
+
+/* How far from byte `at_bytes`, the begin of a block, it is all zeros: whole blocks, or up to the end of the
+ * image, and not beyond the window. 0: that block has data. */
+uint64_t holes_zeros(const struct image *i, const struct holes *h, uint64_t at_bytes);
+
+/* "cannot be read at byte 4096", of either kind of image. */
+int image_read_failed(struct image *i, int errnum, uint64_t at_bytes, struct error *e);

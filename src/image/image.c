@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens an image: one descriptor, judged by its head here; a qcow2 is checked as a whole by qemu-img, for
- * what was cut off would read as zeros; then it is served by a qemu-nbd of our own (qemu.h). That serves one
- * connection, which exists before qemu-nbd does, and which ends it. Nobody else can connect: the socket's
- * name is gone by then.
+/* Opens an image: one descriptor, judged by its head here. A raw one needs no parser and is read as it is. A
+ * qcow2 is checked as a whole by qemu-img, for what was cut off would read as zeros; then it is served by a
+ * qemu-nbd of our own (qemu.h). That serves one connection, which exists before qemu-nbd does, and which ends
+ * it. Nobody else can connect: the socket's name is gone by then.
  *
  *     mayfly: connected socket  <---- unix ---->  listening socket: qemu-nbd, in the sandbox
  */
@@ -15,6 +15,8 @@
 #include "image/image-internal.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SECTOR_BYTES      512
 #define CHECK_LIMIT_SEC   60
 #define CONNECT_LIMIT_SEC 60
 #define END_LIMIT_MSEC    2000
@@ -194,6 +197,7 @@ int image_new(const char *path, struct image **ret, struct error *e)
     if (!i)
         return error_memory(e);
     i->server = QEMU_NONE;
+    i->fd = i->direct_fd = -1;
     i->name = strdup(path);
     if (!i->name)
         return error_memory(e);
@@ -209,6 +213,32 @@ int image_serve(struct image *i, const struct qemu_view *v, struct error *e)
     return r < 0 ? r : connect_server(i, connection, e);
 }
 
+static int check_and_serve(struct image *i, const struct qemu_file *file, struct error *e)
+{
+    _cleanup_(qemu_view_release) struct qemu_view view = {0};
+    int r = qemu_view_make(file, &view, e);
+    if (r == 0)
+        r = check(&view, i->name, e);
+    return r < 0 ? r : image_serve(i, &view, e);
+}
+
+/* The direct descriptor is of the very same file: nothing is looked up by name. A file system may have no
+ * such thing. */
+static int take_raw(struct image *i, int fd, struct error *e)
+{
+    char path[64];
+    i->fd = fd;
+    off_t end = lseek(fd, 0, SEEK_END);
+    int flags = fcntl(fd, F_GETFL);
+    if (end < 0 || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+        return error_set(e, errno, "image %s: cannot be examined: %m", i->name);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    i->direct_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_DIRECT);
+    i->file_bytes = (uint64_t)end;
+    i->size_bytes = (i->file_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
+    return 0;
+}
+
 int image_open(const char *path, const char *format, struct image **ret, struct error *e)
 {
     return image_open_encrypted(path, format, NULL, ret, e);
@@ -219,7 +249,6 @@ int image_open_encrypted(const char *path, const char *format, const struct secr
 {
     _cleanup_image_ struct image *i = NULL;
     _cleanup_close_ int fd = -1;
-    _cleanup_(qemu_view_release) struct qemu_view view = {0};
     struct stat st;
     enum image_format found = IMAGE_RAW;
 
@@ -230,14 +259,11 @@ int image_open_encrypted(const char *path, const char *format, const struct secr
         r = judge(fd, i->name, format, &found, e);
     if (r == 0)
         r = judge_key(i->name, found, key, e);
-    if (r == 0)
-        r = qemu_view_make(
-            &(struct qemu_file){.fd = fd, .format = found, .device = S_ISBLK(st.st_mode), .key = key}, &view,
-            e);
-    if (r == 0 && found != IMAGE_RAW)
-        r = check(&view, i->name, e);
-    if (r == 0)
-        r = image_serve(i, &view, e);
+    if (r == 0 && found == IMAGE_RAW)
+        r = take_raw(i, TAKE_FD(fd), e);
+    else if (r == 0)
+        r = check_and_serve(
+            i, &(struct qemu_file){.fd = fd, .format = found, .device = S_ISBLK(st.st_mode), .key = key}, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(i);
@@ -268,12 +294,35 @@ int image_failed(struct image *i, int errnum, const char *what, struct error *e)
                      libnbd_words ? libnbd_words : "qemu-nbd gives no answer");
 }
 
+int image_read_failed(struct image *i, int errnum, uint64_t at_bytes, struct error *e)
+{
+    char what[64];
+    snprintf(what, sizeof what, "cannot be read at byte %" PRIu64, at_bytes);
+    if (i->fd < 0)
+        return image_failed(i, errnum, what, e);
+    return error_set(e, errnum, "image %.200s: %s: %s", i->name, what, strerrordesc_np(-errnum));
+}
+
+int image_expect(struct image *i, const char *sha256, struct error *e)
+{
+    long size = 0;
+    OPENSSL_free(i->sha256);
+    i->sha256 = OPENSSL_hexstr2buf(sha256, &size);
+    if (i->sha256 && size == IMAGE_SHA256_BYTES)
+        return 0;
+    return error_set(e, -EINVAL, "image %s: '%.80s' is no SHA-256, which has 64 hexadecimal digits", i->name,
+                     sha256);
+}
+
 struct image *image_close(struct image *i)
 {
     if (!i)
         return NULL;
     nbd_close(i->nbd); /* takes NULL */
     qemu_end(&i->server);
+    fd_close(i->fd);
+    fd_close(i->direct_fd);
+    OPENSSL_free(i->sha256);
     free(i->name);
     free(i);
     return NULL;

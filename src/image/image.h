@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images: checked by qemu-img and parsed by qemu-nbd in a sandbox of ours, read through libnbd, written to a
- * mapped device.
+/* Images: checked by qemu-img and parsed by qemu-nbd in a sandbox of ours, read through libnbd, written to
+ * mapped devices. A raw image is no format, and read as it is.
  *
- *     image file -> qemu-nbd (sandbox) -> unix socket -> libnbd -> device descriptor -> dm-crypt -> LV
+ *     image file -> qemu-nbd (sandbox) -> unix socket -> libnbd -> device descriptors -> dm-crypt -> LVs
+ *     raw image  ------------------------------------------------> device descriptors -> dm-crypt -> LVs
  *     new qcow2 <- qemu-nbd (sandbox) <- unix socket <- libnbd <- device descriptor <- dm-crypt <- snapshot
  *
  * No process of Mayfly parses more of an image than its first bytes (format.h).
@@ -43,10 +44,23 @@ struct image_progress {
     void *context;
 };
 
-/* Writes the whole virtual size to the device behind `fd`, holes as zeros (which dm-crypt encrypts), and
- * syncs it. What the device has beyond that is left as it is. -EINVAL: the device is smaller. */
-int image_import(struct image *i, int fd, const struct image_progress *progress,
-                 struct error *e) _must_check_;
+/* From now on an import ends with -EINVAL, all written, if the contents (all of the virtual size) do not have
+ * this SHA-256, in hex. -EINVAL: it is none. */
+#define IMAGE_SHA256_BYTES 32
+int image_expect(struct image *i, const char *sha256, struct error *e) _must_check_;
+
+/* A device that an image is written to, and its name for sentences. Both stay the caller's. */
+struct image_target {
+    int fd;
+    const char *name;
+};
+
+/* Reads the image once, writes its whole virtual size to each of the devices, holes as zeros (which dm-crypt
+ * encrypts), and syncs them. What a device has beyond that is left as it is. Progress is told of all of them
+ * together. -EINVAL: a device is smaller; then nothing was written. An error of one ends it for all. Not
+ * more than 12 MiB of memory are used, whatever the number of devices. */
+int image_import(struct image *i, const struct image_target *targets, size_t n,
+                 const struct image_progress *progress, struct error *e) _must_check_;
 
 /* The other way: makes a qcow2 of all that the device behind `fd` holds in the empty file behind `file_fd`,
  * which is synced then; what is zeros takes no room. With a key it is encrypted by LUKS, the passphrase being

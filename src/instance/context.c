@@ -52,7 +52,7 @@ static void import_update(void *data, uint64_t done_bytes, uint64_t total_bytes)
 {
     const struct import *i = data;
     const struct reporter *reporter = i->context->reporter;
-    (void)total_bytes; /* of this image */
+    (void)total_bytes; /* of this step */
     if (reporter && reporter->progress)
         reporter->progress(reporter->data, i->done_bytes + done_bytes, i->total_bytes);
 }
@@ -63,10 +63,10 @@ static bool import_stopped(void *data)
     return i->context->stopped && i->context->stopped();
 }
 
-int context_import(const struct context *c, struct image *image, int fd, uint64_t done_bytes,
-                   uint64_t total_bytes, struct error *e)
+int context_import(const struct context *c, struct image *image, const struct image_target *targets, size_t n,
+                   uint64_t done_bytes, uint64_t total_bytes, struct error *e)
 {
     struct import i = {c, done_bytes, total_bytes};
     struct image_progress progress = {import_update, import_stopped, &i};
-    return c->import(image, fd, &progress, e);
+    return c->import(image, targets, n, &progress, e);
 }

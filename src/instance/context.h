@@ -31,8 +31,9 @@ struct context {
     const struct key_context *who; /* asks them */
     struct key_managers *managers; /* that are open; the owner of the context ends them */
 
-    /* Writes the image to a device: image_import, or the double's. */
-    int (*import)(struct image *i, int fd, const struct image_progress *progress, struct error *e);
+    /* Writes the image to devices: image_import, or the double's. */
+    int (*import)(struct image *i, const struct image_target *targets, size_t n,
+                  const struct image_progress *progress, struct error *e);
 
     /* And the other way: image_export, or the double's. */
     int (*export)(int fd, int file_fd, const char *name, const struct secret *key,
@@ -61,7 +62,7 @@ void report_warning(const struct context *c, const char *format, ...) _printf_(2
 /* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
 
-/* Writes the image to the device behind `fd`, tells the reporter how far it is, and heeds c->stopped(). Of
- * all `total_bytes` that the operation writes `done_bytes` are written already. */
-int context_import(const struct context *c, struct image *image, int fd, uint64_t done_bytes,
-                   uint64_t total_bytes, struct error *e) _must_check_;
+/* Writes the image to these devices, tells the reporter how far it is, and heeds c->stopped(). Of all
+ * `total_bytes` that the operation writes `done_bytes` are written already. */
+int context_import(const struct context *c, struct image *image, const struct image_target *targets, size_t n,
+                   uint64_t done_bytes, uint64_t total_bytes, struct error *e) _must_check_;

@@ -191,11 +191,14 @@ static int open_image(struct launch *l, struct error *e)
 static int check_image(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
+    if (!q->image_path && (q->image_key || q->image_sha256))
+        return error_set(e, -EINVAL, "image: there is a %s of one, but no image; say --image",
+                         q->image_key ? "key" : "SHA-256");
     if (!q->image_path)
-        return q->image_key
-                   ? error_set(e, -EINVAL, "image: there is a key for one, but no image; say --image")
-                   : 0;
+        return 0;
     int r = open_image(l, e);
+    if (r == 0 && q->image_sha256)
+        r = image_expect(l->image, q->image_sha256, e);
     if (r < 0)
         return r;
     char image[32], disk[32];

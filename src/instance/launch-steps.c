@@ -163,17 +163,28 @@ int launch_open_undo(const struct context *c, void *object, struct error *e)
 
 /* ------------------------------------------------------------------- filling */
 
-int launch_fill(const struct context *c, void *object, struct error *e)
+int launch_format(const struct context *c, void *object, struct error *e)
 {
-    struct launch_disk *d = object;
-    if (!d->takes_image)
-        return broker_format(c->broker, &d->v, d->fs, d->label, e);
+    const struct launch_disk *d = object;
+    return broker_format(c->broker, &d->v, d->fs, d->label, e);
+}
 
-    struct launch *l = d->launch;
+/* The image is read once for all disks of the chunk that take it. */
+int launch_write_image(const struct context *c, void *object, struct error *e)
+{
+    const struct launch_chunk *k = object;
+    struct launch *l = k->launch;
+    struct image_target targets[LAUNCH_CHUNK_MAX];
+    struct launch_disk *disks[LAUNCH_CHUNK_MAX];
+    size_t n = launch_image_disks(k, disks);
+    for (size_t i = 0; i < n; i++)
+        targets[i] = (struct image_target){.fd = disks[i]->fd, .name = disks[i]->v.lv};
+
     uint64_t image_bytes = image_size_bytes(l->image);
-    int r = context_import(c, l->image, d->fd, l->written_bytes, image_bytes * l->n_instances, e);
-    d->fd = fd_close(d->fd);
-    l->written_bytes += image_bytes;
+    int r = context_import(c, l->image, targets, n, l->written_bytes, image_bytes * l->n_instances, e);
+    for (size_t i = 0; i < n; i++)
+        disks[i]->fd = fd_close(disks[i]->fd);
+    l->written_bytes += image_bytes * n;
     return r;
 }
 

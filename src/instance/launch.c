@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly launch: looks, designs, makes the list of steps, runs it. All instances or nothing.
  *
- *     locks | keys, volumes, open, fill: per chunk | domains | close | others ready | LEADS READY | start
- *                                                                                   commit point
+ *     locks | keys, volumes, open, image, formats: per chunk | domains | close | others ready | LEADS READY |
+ * start commit point
  *
  * Before the commit point recover undoes an instance, after it the instance stands.
  *
@@ -51,12 +51,32 @@ static int add_open(struct steps *s, struct launch_disk *d, struct error *e)
     return steps_add(s, launch_open, launch_open_undo, d, e, "open %s/%s", d->v.vg, d->v.lv);
 }
 
-static int add_fill(struct steps *s, struct launch_disk *d, struct error *e)
+static int add_format(struct steps *s, struct launch_disk *d, struct error *e)
 {
-    if (d->takes_image)
-        return steps_add(s, launch_fill, NULL, d, e, "write image %s to %s", d->launch->request->image_path,
-                         d->v.lv);
-    return d->fs[0] ? steps_add(s, launch_fill, NULL, d, e, "format %s: %s", d->v.lv, d->fs) : 0;
+    return d->fs[0] ? steps_add(s, launch_format, NULL, d, e, "format %s: %s", d->v.lv, d->fs) : 0;
+}
+
+size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < k->n_instances; i++)
+        for (size_t d = 0; d < k->instances[i].n_disks; d++)
+            if (k->instances[i].disks[d].takes_image)
+                disks[n++] = &k->instances[i].disks[d];
+    return n;
+}
+
+int launch_add_image(struct steps *s, struct launch_chunk *k, struct error *e)
+{
+    struct launch_disk *disks[LAUNCH_CHUNK_MAX];
+    size_t n = launch_image_disks(k, disks);
+    const char *path = k->launch->request->image_path;
+    if (n == 0)
+        return 0;
+    if (n == 1)
+        return steps_add(s, launch_write_image, NULL, k, e, "write image %s to %s", path, disks[0]->v.lv);
+    return steps_add(s, launch_write_image, NULL, k, e, "write image %s to %s and %zu more", path,
+                     disks[0]->v.lv, n - 1);
 }
 
 /* For all disks of the chunk, instance by instance. */
@@ -82,7 +102,9 @@ static int add_storage(struct steps *s, struct launch *l, struct error *e)
         if (r == 0)
             r = add_each(s, k, add_open, e);
         if (r == 0)
-            r = add_each(s, k, add_fill, e);
+            r = launch_add_image(s, k, e);
+        if (r == 0)
+            r = add_each(s, k, add_format, e);
     }
     return r;
 }

@@ -105,6 +105,12 @@ struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launc
  */
 int launch_add_to_domain(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
+/* Adds the step that writes the image to all disks of the chunk that take it, if any does. */
+int launch_add_image(struct steps *s, struct launch_chunk *k, struct error *e) _must_check_;
+
+/* Those disks: at most one of each instance. Returns how many. */
+size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX]);
+
 /* Warns of plain disks, and runs it unless it is a dry run. */
 int launch_run(const struct launch *l, struct steps *plan, struct error *e) _must_check_;
 
@@ -119,10 +125,10 @@ DEFINE_CLEANUP(struct launch *, launch_free)
 int launch_set_key_tags(struct launch_disk *d, struct error *e) _must_check_;
 
 /* The objects of the steps. */
-step_fn launch_lock_instance;                        /* launch_instance */
-step_fn launch_lock_batch;                           /* launch */
-step_fn launch_create_keys, launch_create_keys_undo; /* launch_chunk */
-step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo, launch_fill,
+step_fn launch_lock_instance;                                            /* launch_instance */
+step_fn launch_lock_batch;                                               /* launch */
+step_fn launch_create_keys, launch_create_keys_undo, launch_write_image; /* launch_chunk */
+step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo, launch_format,
     launch_attach, launch_attach_undo;                        /* disk */
 step_fn launch_define, launch_define_undo, launch_close_maps; /* launch_instance */
 step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_leads_doomed; /* launch */

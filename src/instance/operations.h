@@ -22,6 +22,7 @@ struct launch_request {
     const char *image_path;   /* NULL: an empty root disk */
     const char *image_format; /* NULL: by magic */
     const char *image_key;    /* MANAGER:ID of the key of an encrypted image; NULL: it is not encrypted */
+    const char *image_sha256; /* of its contents, in hex; NULL: they may be any */
     uint64_t root_bytes;      /* 0: no root disk */
     struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
     size_t n_ephemeral;

@@ -249,14 +249,12 @@ static int add_disks(struct steps *s, struct launch *l, struct error *e)
     for (size_t n = 0; r == 0 && n < l->n_disks; n++)
         if (l->disks[n].key || l->disks[n].takes_image || l->disks[n].fs[0])
             r = steps_add(s, launch_open, launch_open_undo, &l->disks[n], e, "open %s", l->disks[n].v.lv);
-    for (size_t n = 0; r == 0 && n < l->n_disks; n++) {
-        struct launch_disk *d = &l->disks[n];
-        if (d->takes_image)
-            r = steps_add(s, launch_fill, NULL, d, e, "write image %s to %s", l->request->image_path,
-                          d->v.lv);
-        else if (d->fs[0])
-            r = steps_add(s, launch_fill, NULL, d, e, "format %s: %s", d->v.lv, d->fs);
-    }
+    if (r == 0)
+        r = launch_add_image(s, l->chunks, e);
+    for (size_t n = 0; r == 0 && n < l->n_disks; n++)
+        if (l->disks[n].fs[0])
+            r = steps_add(s, launch_format, NULL, &l->disks[n], e, "format %s: %s", l->disks[n].v.lv,
+                          l->disks[n].fs);
     if (r == 0 && l->km && l->km->ops->durable)
         r = steps_add(s, launch_close_maps, NULL, &l->instances[0], e, "close them");
     return r;

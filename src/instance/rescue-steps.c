@@ -79,7 +79,8 @@ int rescue_open_undo(const struct context *c, void *object, struct error *e)
 int rescue_fill(const struct context *c, void *object, struct error *e)
 {
     struct rescue *r = object;
-    int result = context_import(c, r->image, r->fd, 0, image_size_bytes(r->image), e);
+    const struct image_target target = {.fd = r->fd, .name = r->v.lv};
+    int result = context_import(c, r->image, &target, 1, 0, image_size_bytes(r->image), e);
     r->fd = fd_close(r->fd);
     return result;
 }

@@ -168,7 +168,8 @@ struct virt *fake_virt_new(struct world *w);
 const struct keymgr_ops *fake_keymgr_find(const char *name);
 int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
                      struct keymgr **ret, struct error *e);
-int fake_import(struct image *i, int fd, const struct image_progress *progress, struct error *e);
+int fake_import(struct image *i, const struct image_target *targets, size_t n,
+                const struct image_progress *progress, struct error *e);
 int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
                 const struct image_progress *progress, struct error *e);
 void fake_use(struct world *w); /* what key managers and images, which are not told, work on */

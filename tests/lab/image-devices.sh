@@ -45,6 +45,7 @@ make_lv raw 5M
 make_lv qcow2 8M
 make_lv cut 2M
 make_lv target 20M
+make_lv copy 20M
 cp data.raw /dev/vg0/raw
 qemu-img convert -f raw -O qcow2 data.raw data.qcow2
 cp data.qcow2 /dev/vg0/qcow2
@@ -75,8 +76,29 @@ written "a qcow2 that does" odd.qcow2 odd.raw $target
 head -c 1536 data.raw >tiny.raw
 written "an image smaller than a block" tiny.raw tiny.raw $target
 
+# --- several at a time, from one reading: maps with sectors of 4096 and of 512 bytes, and a plain volume
+make_lv crypt512 21M
+cryptsetup open --type plain --cipher aes-xts-plain64 --key-size 512 --key-file key /dev/vg0/crypt512 crypt512
+all="$target /dev/mapper/crypt512 /dev/vg0/target"
+for image in data.qcow2 odd.raw odd.qcow2; do
+    raw=${image%.*}.raw
+    bytes=$(stat -c %s "$raw")
+    for one in $all; do noise "$(blockdev --getsize64 "$one")" >"$one"; done
+    # shellcheck disable=SC2086
+    check_equal "$image to three devices: its size" "$bytes" "$("$probe" $image $all)"
+    for one in $all; do
+        { cat "$raw" && noise $(($(blockdev --getsize64 "$one") - bytes)); } | cmp - "$one" || fail "$image: $one is not it"
+    done
+    ok "  and each has every byte of it, and none behind"
+done
+dmsetup create broken --table "0 8192 linear /dev/vg0/copy 0
+8192 32768 error"
+refuses EIO "image data.raw: disk /dev/mapper/broken cannot be written at byte 4194304" "one of three that breaks" \
+    "$probe" data.raw "$target" /dev/mapper/broken /dev/mapper/crypt512
+dmsetup remove broken
+cryptsetup close crypt512
+
 # --- the map as an image: sectors of 4096 bytes, a device of the whole size of another
-make_lv copy 20M
 cat $target >map.raw
 written "such a map as the image" $target map.raw /dev/vg0/copy
 

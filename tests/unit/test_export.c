@@ -39,7 +39,7 @@ static void comes_back(const char *path, const struct secret *key)
     _cleanup_close_ int back = open("back", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_ok(image_open_encrypted(path, NULL, key, &i, &e), e);
     assert_int_equal(ftruncate(back, (off_t)image_size_bytes(i)), 0);
-    assert_ok(image_import(i, back, NULL, &e), e);
+    assert_ok(image_import(i, &(struct image_target){.fd = back, .name = "back"}, 1, NULL, &e), e);
     run("cmp device back");
 }
 

@@ -43,7 +43,8 @@ static void sizes_are_told(void **state)
         struct error e = ERROR_NONE;
         assert_ok(image_open(files[n].path, NULL, &i, &e), e);
         assert_int_equal(image_size_bytes(i), files[n].bytes);
-        assert_int_equal(count_children(), 1);
+        assert_int_equal(count_children(),
+                         str_ends(files[n].path, ".qcow2")); /* what is raw needs no parser */
         i = image_close(i);
         assert_int_equal(count_children(), 0);
     }
@@ -311,7 +312,7 @@ static void the_cage_of_a_writer(void **state)
 static void the_server_is_in_the_cage(void **state)
 {
     (void)state;
-    run("truncate -s 1M zeros");
+    run("qemu-img create -q -f qcow2 zeros 1M");
     _cleanup_image_ struct image *i = NULL;
     struct error e = ERROR_NONE;
     assert_ok(image_open("zeros", NULL, &i, &e), e);

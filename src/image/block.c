@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A block of an image on its way: from qemu-nbd or from a raw file into memory, from there to every device.
+ */
+#include "base/clock.h"
+#include "image/import-internal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#define ZEROS_MAX_BYTES (UINT64_C(16) << 20) /* of a hole, at a time */
+#define DIRECT_BYTES    4096                 /* what O_DIRECT wants a multiple of */
+
+/* ----------------------------------------------------------------------------------------------- reading */
+
+static int read_arrived(void *block, int *error)
+{
+    struct block *b = block;
+    b->result = *error ? -EIO : 0;
+    b->state = BLOCK_ARRIVED;
+    return 1; /* libnbd may forget it */
+}
+
+/* What the page cache has is had without the disk; everything else goes past it. */
+static void read_file(struct import *m, struct block *b)
+{
+    const struct image *i = m->image;
+    uint64_t left = i->file_bytes - b->offset_bytes;
+    size_t bytes = left < b->bytes ? (size_t)left : b->bytes;
+    struct iovec all = {b->buffer, bytes};
+    memset(b->buffer + bytes, 0, b->bytes - bytes);
+    if (preadv2(i->fd, &all, 1, (off_t)b->offset_bytes, RWF_NOWAIT) == (ssize_t)bytes) {
+        b->state = BLOCK_ARRIVED;
+        return;
+    }
+    b->read = (struct ring_request){.operation = RING_READ,
+                                    .fd = bytes % DIRECT_BYTES || i->direct_fd < 0 ? i->fd : i->direct_fd,
+                                    .buffer = b->buffer,
+                                    .bytes = bytes,
+                                    .offset_bytes = b->offset_bytes,
+                                    .owner = b};
+    ring_start(m->ring, &b->read);
+}
+
+int block_take(struct import *m, struct block *b, struct error *e)
+{
+    uint64_t at = m->next_bytes, left = m->image->size_bytes - at;
+    int r = at % (WINDOW_BLOCKS * BLOCK_BYTES) ? 0 : holes_look(m->image, at, &m->holes, e);
+    if (r < 0)
+        return r;
+    uint64_t zeros = holes_zeros(m->image, &m->holes, at);
+    uint64_t bytes = zeros ? zeros : left;
+    uint64_t limit = zeros ? ZEROS_MAX_BYTES : BLOCK_BYTES;
+
+    b->offset_bytes = at;
+    b->bytes = (size_t)(bytes < limit ? bytes : limit);
+    b->data = zeros ? NULL : b->buffer;
+    b->state = zeros ? BLOCK_ARRIVED : BLOCK_READING;
+    b->result = 0;
+    b->hashed = false;
+    m->next_bytes += b->bytes;
+    if (zeros)
+        return 0;
+    nbd_completion_callback callback = {.callback = read_arrived, .user_data = b};
+    if (m->image->fd >= 0)
+        read_file(m, b);
+    else if (nbd_aio_pread(m->image->nbd, b->buffer, b->bytes, at, callback, 0) < 0) {
+        b->state = BLOCK_FREE;
+        return image_read_failed(m->image, -EIO, at, e);
+    }
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------------------------- writing */
+
+int device_set_direct(struct device *d, bool on)
+{
+    int flags = fcntl(d->target.fd, F_GETFL);
+    if (flags < 0 || fcntl(d->target.fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
+        return -errno;
+    d->direct = on;
+    return 0;
+}
+
+void block_write(struct import *m, struct block *b)
+{
+    b->state = BLOCK_WRITING;
+    b->n_writing = m->n_devices;
+    for (size_t n = 0; n < m->n_devices; n++) {
+        b->writes[n] = (struct write){.request = {.operation = b->data ? RING_WRITE : RING_ZERO,
+                                                  .fd = m->devices[n].target.fd,
+                                                  .buffer = b->data,
+                                                  .bytes = b->bytes,
+                                                  .offset_bytes = b->offset_bytes,
+                                                  .owner = b}};
+        ring_start(m->ring, &b->writes[n].request);
+    }
+}
+
+/* A tail that is no multiple of the device's blocks gives EINVAL under O_DIRECT, and goes through the cache.
+ */
+static int end_write(struct import *m, struct block *b, struct write *w, struct error *e)
+{
+    struct device *d = &m->devices[w - b->writes];
+    int r = w->request.result;
+    if (r == -EINVAL && !w->buffered && (!d->direct || device_set_direct(d, false) == 0)) {
+        w->buffered = true;
+        ring_start(m->ring, &w->request);
+        return 0;
+    }
+    b->n_writing--;
+    if (r < 0)
+        return error_set(e, r, "image %.200s: disk %.100s cannot be written at byte %" PRIu64 ": %s",
+                         m->image->name, d->target.name, b->offset_bytes + w->request.done_bytes,
+                         strerrordesc_np(-r));
+    m->done_bytes += b->bytes;
+    if (m->progress && m->progress->update)
+        m->progress->update(m->progress->context, m->done_bytes, m->image->size_bytes * m->n_devices);
+    return 0;
+}
+
+int block_end_request(struct import *m, struct ring_request *q, struct error *e)
+{
+    struct block *b = q->owner;
+    m->event_msec = clock_msec();
+    if (q != &b->read)
+        return end_write(m, b, (struct write *)q, e);
+    b->result = q->result;
+    b->state = BLOCK_ARRIVED;
+    return 0;
+}

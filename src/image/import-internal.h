@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an import is made of; private to import.c, block.c and checksum.c. */
+#pragma once
+
+#include "image/image-internal.h"
+#include "image/ring.h"
+
+#include <openssl/evp.h>
+
+#define BLOCKS 32
+
+enum state { BLOCK_FREE, BLOCK_READING, BLOCK_ARRIVED, BLOCK_WRITING };
+
+struct device {
+    struct image_target target;
+    bool direct; /* the descriptor is in O_DIRECT mode now */
+};
+
+struct write {
+    struct ring_request request;
+    bool buffered; /* it was tried again without O_DIRECT */
+};
+
+struct block {
+    enum state state;
+    uint64_t offset_bytes;
+    size_t bytes;
+    uint8_t *data; /* `buffer`; NULL: zeros */
+    uint8_t *buffer;
+    int result; /* of the read, once it has arrived */
+    bool hashed;
+    struct ring_request read;
+    struct write *writes; /* one to each device; those under way: */
+    size_t n_writing;
+};
+
+struct import {
+    struct image *image;
+    const struct image_progress *progress;
+    struct ring *ring;
+    struct device *devices;
+    size_t n_devices;
+    struct block blocks[BLOCKS];
+    struct write *writes; /* of all blocks */
+    uint8_t *memory;
+    struct holes holes;
+    uint64_t next_bytes; /* of the image: the first byte that no block has had yet */
+    uint64_t done_bytes; /* written, to all devices together */
+    uint64_t event_msec; /* when anything was done last */
+    EVP_MD_CTX *hash;    /* NULL: nobody asks for it */
+    uint64_t hashed_bytes;
+};
+
+/* Gives a free block its part of the image, and has it filled. */
+int block_take(struct import *m, struct block *b, struct error *e) _must_check_;
+
+/* Writes what has arrived to all devices. */
+void block_write(struct import *m, struct block *b);
+
+/* A request of a block is done. */
+int block_end_request(struct import *m, struct ring_request *q, struct error *e) _must_check_;
+
+/* May the descriptor of this device do without the page cache? It is asked, and told no more at the end. */
+int device_set_direct(struct device *d, bool on);
+
+/* Begins it if the image is expected to have one; adds all blocks that have come, in the order of the image,
+ * for which they wait before they are free; compares it. */
+int checksum_begin(struct import *m, struct error *e) _must_check_;
+int checksum_go_on(struct import *m, struct error *e) _must_check_;
+int checksum_check(struct import *m, struct error *e) _must_check_;
