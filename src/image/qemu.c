@@ -12,10 +12,12 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "build-config.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,10 +28,33 @@ enum { FD_LISTENING = 3, FD_IMAGE = 4, FD_KEY = 5, FD_FIRST_CLOSED = 6 };
 
 const char qemu_file_name[] = "/proc/self/fd/4";
 
+#define PRELOAD "LD_PRELOAD="
+
+/* Where it is installed, or in the build folder, for programs of src/ and tests/. Without it everything works
+ * as well, only slower. The dynamic linker has spaces and colons between names. */
+static void find_inflate(char preload[PATH_MAX])
+{
+    static const char *const between[] = {"../image/", "../../src/image/"};
+    char self[PATH_MAX / 2] = "";
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    const char *slash = n > 0 ? strrchr(self, '/') : NULL;
+    const char *path = preload + strlen(PRELOAD);
+    for (size_t i = 0; slash && i < ARRAY_SIZE(between); i++) {
+        snprintf(preload, PATH_MAX, PRELOAD "%.*s/%sinflate.so", (int)(slash - self), self, between[i]);
+        if (access(path, R_OK) == 0 && !strpbrk(path, " :"))
+            return;
+    }
+    snprintf(preload, PATH_MAX, PRELOAD MAYFLY_LIBEXECDIR "/inflate.so");
+    if (access(path, R_OK) < 0)
+        snprintf(preload, PATH_MAX, PRELOAD);
+}
+
 int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct error *e)
 {
     struct qemu_view v = {.file = *f};
-    int r = sandbox_prepare(f->fd, f->writes, &v.sandbox, e);
+    find_inflate(v.preload);
+    const char *library = v.preload + strlen(PRELOAD);
+    int r = sandbox_prepare(f->fd, f->writes, *library ? library : NULL, &v.sandbox, e);
     if (r < 0)
         return r;
     /* Everything is stated and nothing is probed. No name of the user's is in it, so nothing needs quoting.
@@ -54,6 +79,7 @@ void qemu_view_release(struct qemu_view *v)
 struct start {
     const struct sandbox *sandbox;
     const char *const *argv;
+    const char *preload;
     int listening, image, key, words, null;
     pid_t parent;
 };
@@ -91,6 +117,7 @@ static _noreturn_ void child(const struct start *s)
     const char *environment[] = {process_environment[0],
                                  process_environment[1],
                                  "MALLOC_ARENA_MAX=1",
+                                 s->preload,
                                  s->listening < 0 ? NULL : "LISTEN_FDS=1",
                                  listen_pid,
                                  NULL};
@@ -155,6 +182,7 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
 {
     _cleanup_(release_start) struct start s = {.sandbox = v->sandbox,
                                                .argv = argv,
+                                               .preload = v->preload,
                                                .listening = -1,
                                                .image = -1,
                                                .key = -1,

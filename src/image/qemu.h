@@ -12,6 +12,7 @@
 #include "image/sandbox.h"
 #include "secret/secret.h"
 
+#include <limits.h>
 #include <sys/types.h>
 
 #define QEMU_OPTIONS_BYTES 320
@@ -32,6 +33,7 @@ struct qemu_view {
     struct sandbox *sandbox;
     const char *key_option; /* goes before the name; "--", which says nothing, where there is none */
     char options[QEMU_OPTIONS_BYTES]; /* the name of the image in its argv */
+    char preload[PATH_MAX]; /* "LD_PRELOAD=", and the library that inflates faster if there is one */
 };
 extern const char qemu_file_name[]; /* the same file for qemu-img create */
 

@@ -168,15 +168,19 @@ static int landlock_add(int ruleset, int fd, uint64_t rights)
     return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
 }
 
-static int make_landlock(struct sandbox *s, int image_fd)
+static int make_landlock(struct sandbox *s, int image_fd, const char *library)
 {
-    static const struct {
+    const struct {
         const char *path;
         uint64_t rights;
     } rules[] = {
-        {"/usr", LANDLOCK_READ_PROGRAMS},         {"/lib", LANDLOCK_READ_PROGRAMS},
-        {"/lib64", LANDLOCK_READ_PROGRAMS},       {"/bin", LANDLOCK_READ_PROGRAMS},
-        {"/etc/ld.so.cache", LANDLOCK_READ_FILE}, {"/dev/urandom", LANDLOCK_READ_FILE},
+        {"/usr", LANDLOCK_READ_PROGRAMS},
+        {"/lib", LANDLOCK_READ_PROGRAMS},
+        {"/lib64", LANDLOCK_READ_PROGRAMS},
+        {"/bin", LANDLOCK_READ_PROGRAMS},
+        {"/etc/ld.so.cache", LANDLOCK_READ_FILE},
+        {"/dev/urandom", LANDLOCK_READ_FILE},
+        {library, LANDLOCK_READ_FILE},
     };
     struct landlock_ruleset_attr all = {.handled_access_fs = LANDLOCK_ALL_RIGHTS};
     _cleanup_close_ int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
@@ -186,7 +190,7 @@ static int make_landlock(struct sandbox *s, int image_fd)
     int r =
         landlock_add(ruleset, image_fd, LANDLOCK_READ_FILE | (s->writes ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));
     for (size_t i = 0; i < ARRAY_SIZE(rules) && r == 0; i++) {
-        _cleanup_close_ int fd = open(rules[i].path, O_PATH | O_CLOEXEC);
+        _cleanup_close_ int fd = rules[i].path ? open(rules[i].path, O_PATH | O_CLOEXEC) : -1;
         if (fd >= 0)
             r = landlock_add(ruleset, fd, rules[i].rights);
     }
@@ -199,14 +203,14 @@ static int make_landlock(struct sandbox *s, int image_fd)
     return 0;
 }
 
-int sandbox_prepare(int fd, bool writes, struct sandbox **ret, struct error *e)
+int sandbox_prepare(int fd, bool writes, const char *library, struct sandbox **ret, struct error *e)
 {
     _cleanup_sandbox_ struct sandbox *s = calloc(1, sizeof *s);
     if (!s)
         return error_memory(e);
     s->landlock = -1;
     s->writes = writes;
-    int r = make_landlock(s, fd);
+    int r = make_landlock(s, fd, library);
     if (r == 0)
         r = make_filter(s);
     if (r < 0)

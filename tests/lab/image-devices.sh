@@ -93,7 +93,7 @@ for image in data.qcow2 odd.raw odd.qcow2; do
 done
 dmsetup create broken --table "0 8192 linear /dev/vg0/copy 0
 8192 32768 error"
-refuses EIO "image data.raw: disk /dev/mapper/broken cannot be written at byte 4194304" "one of three that breaks" \
+refuses EIO "image data.raw: disk /dev/mapper/broken cannot be written at byte 4" "one of three that breaks" \
     "$probe" data.raw "$target" /dev/mapper/broken /dev/mapper/crypt512
 dmsetup remove broken
 cryptsetup close crypt512

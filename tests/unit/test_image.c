@@ -227,7 +227,7 @@ static void the_cage_holds(void **state)
     _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC);
     _cleanup_sandbox_ struct sandbox *box = NULL;
     struct error e = ERROR_NONE;
-    assert_ok(sandbox_prepare(given, false, &box, &e), e);
+    assert_ok(sandbox_prepare(given, false, NULL, &box, &e), e);
 
     assert_int_equal(tried_inside(NULL), 0x7f); /* outside of it, all of that works */
     run("rm -r fresh made");
@@ -246,7 +246,7 @@ static void the_cage_lets_through_what_is_meant(void **state)
     struct error e = ERROR_NONE;
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", given);
-    assert_ok(sandbox_prepare(given, false, &box, &e), e);
+    assert_ok(sandbox_prepare(given, false, NULL, &box, &e), e);
     pid_t pid = fork();
     if (pid == 0) {
         signal(SIGXFSZ, SIG_IGN);
@@ -282,7 +282,7 @@ static void the_cage_of_a_writer(void **state)
     struct error e = ERROR_NONE;
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", given);
-    assert_ok(sandbox_prepare(given, true, &box, &e), e);
+    assert_ok(sandbox_prepare(given, true, NULL, &box, &e), e);
     bool walls = sandbox_hides_files(box);
     pid_t pid = fork();
     if (pid == 0) {
@@ -317,13 +317,14 @@ static void the_server_is_in_the_cage(void **state)
     struct error e = ERROR_NONE;
     assert_ok(image_open("zeros", NULL, &i, &e), e);
     assert_int_equal(getsid(i->server.pid), i->server.pid); /* out of reach of a terminal's Ctrl-C */
-    _cleanup_free_ char *line =
-        str_format("grep -q '^NoNewPrivs:.1$' /proc/%d/status\n"
-                   "grep -q '^Seccomp:.2$' /proc/%d/status\n"
-                   "grep -q '^CapPrm:.0*$' /proc/%d/status\n"
-                   "grep -q '^Max file size  *0  *0 ' /proc/%d/limits\n"
-                   "! grep -z -v -e ^PATH= -e ^LC_ALL= -e ^LISTEN_ -e ^MALLOC_ /proc/%d/environ\n",
-                   i->server.pid, i->server.pid, i->server.pid, i->server.pid, i->server.pid);
+    _cleanup_free_ char *line = str_format(
+        "grep -q '^NoNewPrivs:.1$' /proc/%d/status\n"
+        "grep -q '^Seccomp:.2$' /proc/%d/status\n"
+        "grep -q '^CapPrm:.0*$' /proc/%d/status\n"
+        "grep -q '^Max file size  *0  *0 ' /proc/%d/limits\n"
+        "! grep -z -v -e ^PATH= -e ^LC_ALL= -e ^LISTEN_ -e ^MALLOC_ -e ^LD_PRELOAD= /proc/%d/environ\n"
+        "grep -q /inflate.so /proc/%d/maps\n",
+        i->server.pid, i->server.pid, i->server.pid, i->server.pid, i->server.pid, i->server.pid);
     assert_non_null(line);
     run(line);
 }
