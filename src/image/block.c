@@ -11,6 +11,7 @@
 
 #define ZEROS_MAX_BYTES (UINT64_C(16) << 20) /* of a hole, at a time */
 #define DIRECT_BYTES    4096                 /* what O_DIRECT wants a multiple of */
+#define TELL_BYTES      (UINT64_C(2) << 20)  /* how often progress is told of */
 
 /* ----------------------------------------------------------------------------------------------- reading */
 
@@ -98,6 +99,17 @@ void block_write(struct import *m, struct block *b)
     }
 }
 
+/* Not of every block, which would be thousands of words a second; but of the last one. */
+static void tell(struct import *m)
+{
+    const struct image_progress *p = m->progress;
+    uint64_t total = m->image->size_bytes * m->n_devices;
+    if (!p || !p->update || (m->done_bytes < m->told_bytes + TELL_BYTES && m->done_bytes < total))
+        return;
+    m->told_bytes = m->done_bytes;
+    p->update(p->context, m->done_bytes, total);
+}
+
 /* A tail that is no multiple of the device's blocks gives EINVAL under O_DIRECT, and goes through the cache.
  */
 static int end_write(struct import *m, struct block *b, struct write *w, struct error *e)
@@ -115,8 +127,7 @@ static int end_write(struct import *m, struct block *b, struct write *w, struct 
                          m->image->name, d->target.name, b->offset_bytes + w->request.done_bytes,
                          strerrordesc_np(-r));
     m->done_bytes += b->bytes;
-    if (m->progress && m->progress->update)
-        m->progress->update(m->progress->context, m->done_bytes, m->image->size_bytes * m->n_devices);
+    tell(m);
     return 0;
 }
 

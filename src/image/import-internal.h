@@ -46,6 +46,7 @@ struct import {
     struct holes holes;
     uint64_t next_bytes; /* of the image: the first byte that no block has had yet */
     uint64_t done_bytes; /* written, to all devices together */
+    uint64_t told_bytes; /* of them the progress was told of */
     uint64_t event_msec; /* when anything was done last */
     EVP_MD_CTX *hash;    /* NULL: nobody asks for it */
     uint64_t hashed_bytes;

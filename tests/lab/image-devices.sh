@@ -83,7 +83,10 @@ all="$target /dev/mapper/crypt512 /dev/vg0/target"
 for image in data.qcow2 odd.raw odd.qcow2; do
     raw=${image%.*}.raw
     bytes=$(stat -c %s "$raw")
-    for one in $all; do noise "$(blockdev --getsize64 "$one")" >"$one"; done
+    for one in $all; do
+        room=$(blockdev --getsize64 "$one")
+        noise "$room" >"$one"
+    done
     # shellcheck disable=SC2086
     check_equal "$image to three devices: its size" "$bytes" "$("$probe" $image $all)"
     for one in $all; do

@@ -19,15 +19,15 @@ interrupt() { # SIGNAL STATUS LINE
     nothing_left
 }
 
-for line in 'step lock' 'step create 3 keys' 'step create volume' 'step write image' 'progress 67108864' \
+for line in 'step lock' 'step create 3 keys' 'step create volume' 'step write image' 'progress 1' \
     'step format' 'step define'; do
     interrupt TERM 143 "$line"
 done
-for line in 'step create volume' 'progress 67108864'; do
+for line in 'step create volume' 'progress 1'; do
     interrupt INT 130 "$line"
 done
 
-until_progress 'progress 67108864' "${launch[@]}"
+until_progress 'progress 1' "${launch[@]}"
 kill -KILL "$pid"
 wait "$pid" || true
 lab_wait 120 recovered

@@ -25,7 +25,7 @@ struct watch {
 static void update(void *context, uint64_t done, uint64_t total)
 {
     struct watch *w = context;
-    w->backwards |= done <= w->last || total != w->total || done - w->last > 16 << 20;
+    w->backwards |= done <= w->last || total != w->total || done - w->last > 18 << 20;
     w->last = done;
     w->calls++;
     if (w->kill_at && done >= w->kill_at && w->image->server.pid > 0)

@@ -67,7 +67,9 @@ static void compare(size_t bytes, int window, size_t room)
 static void fill(int kind)
 {
     for (size_t i = 0; i < CLUSTER; i++)
-        plain[i] = (uint8_t)(kind == 0 ? (size_t)"mayfly "[i % 7] + i / 5000 : kind == 1 ? (size_t)random() : 7);
+        plain[i] = (uint8_t)(kind == 0   ? (size_t) "mayfly "[i % 7] + i / 5000
+                             : kind == 1 ? (size_t)random()
+                                         : 7);
 }
 
 static void it_does_as_zlib(void **state)
