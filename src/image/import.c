@@ -81,7 +81,7 @@ static int wait_event(struct import *m, bool reading, struct error *e)
     };
     if (nbd && nbd_aio_get_direction(nbd) & LIBNBD_AIO_DIRECTION_WRITE)
         fds[1].events |= POLLOUT;
-    if (poll(fds, ARRAY_SIZE(fds), POLL_MSEC) <= 0 || !fds[1].revents)
+    if (poll(fds, ARRAY_SIZE(fds), POLL_MSEC) <= 0 || !nbd || !fds[1].revents)
         return check_stop(m, e);
     m->event_msec = clock_msec();
     int r = fds[1].revents == POLLOUT ? nbd_aio_notify_write(nbd) : nbd_aio_notify_read(nbd);
