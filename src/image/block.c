@@ -23,7 +23,8 @@ static int read_arrived(void *block, int *error)
     return 1; /* libnbd may forget it */
 }
 
-/* What the page cache has is had without the disk; everything else goes past it. */
+/* An image that the page cache has is had without the disk. From the first block on that is not there it goes
+ * past it: to ask again would have the kernel read ahead what is read anyway. */
 static void read_file(struct import *m, struct block *b)
 {
     const struct image *i = m->image;
@@ -31,7 +32,8 @@ static void read_file(struct import *m, struct block *b)
     size_t bytes = left < b->bytes ? (size_t)left : b->bytes;
     struct iovec all = {b->buffer, bytes};
     memset(b->buffer + bytes, 0, b->bytes - bytes);
-    if (preadv2(i->fd, &all, 1, (off_t)b->offset_bytes, RWF_NOWAIT) == (ssize_t)bytes) {
+    m->cached = m->cached && preadv2(i->fd, &all, 1, (off_t)b->offset_bytes, RWF_NOWAIT) == (ssize_t)bytes;
+    if (m->cached) {
         b->state = BLOCK_ARRIVED;
         return;
     }

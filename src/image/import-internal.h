@@ -44,6 +44,7 @@ struct import {
     struct write *writes; /* of all blocks */
     uint8_t *memory;
     struct holes holes;
+    bool cached;         /* the page cache had all of it so far */
     uint64_t next_bytes; /* of the image: the first byte that no block has had yet */
     uint64_t done_bytes; /* written, to all devices together */
     uint64_t told_bytes; /* of them the progress was told of */

@@ -208,7 +208,8 @@ int image_import(struct image *i, const struct image_target *targets, size_t n,
     if (i->fd < 0 && !i->nbd)
         return error_set(e, -ENOTCONN, "image %s: an import of it has failed before; open it again", i->name);
 
-    _cleanup_(release) struct import m = {.image = i, .progress = progress, .event_msec = clock_msec()};
+    _cleanup_(release) struct import m = {
+        .image = i, .progress = progress, .cached = true, .event_msec = clock_msec()};
     int r = take_devices(&m, targets, n, e);
     if (r == 0)
         r = take_memory(&m, e);
