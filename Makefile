@@ -3,7 +3,7 @@
 # lab runs), build-clang, build-fuzz.
 BUILD = build
 
-.PHONY: all demo test torture check fuzz bench install clean
+.PHONY: all demo test torture check fuzz bench bench-check install clean
 
 all:
 	@tools/packages build
@@ -31,8 +31,13 @@ fuzz:
 	@tests/fuzz/run
 
 bench:
-	@tools/packages build test
+	@tools/packages build test bench
 	@bench/run
+
+# Does anything that can be counted do worse than it did? Not part of test: it takes minutes.
+bench-check:
+	@tools/packages build test bench
+	@bench/run --check
 
 install: all
 	@meson install -C $(BUILD)
