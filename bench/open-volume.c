@@ -4,12 +4,10 @@
  *
  *     open-volume VG INSTANCE [OPTION=VALUE...]       of mayfly.conf's [ephemeral_storage_encryption]
  */
-#include "base/fd.h"
-#include "broker/device.h"
 #include "config/config.h"
 #include "storage/dmcrypt.h"
+#include "storage/facts.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 
 static int configure(int n, char *const option[], struct config *ret, struct error *e)
@@ -28,7 +26,7 @@ static int new_disk(const struct config *c, const char *vg, const char *instance
     *ret = (struct volume){
         .state = VOLUME_READY, .role = "root", .disk = "d15c0000-0000-4000-8000-000000000000"};
     ret->key_bits = c->key_size_bits;
-    ret->sector_bytes = c->sector_size_bytes;
+    ret->size_bytes = 16ULL << 30;
     if (str_copy(ret->vg, sizeof ret->vg, vg) < 0 ||
         str_copy(ret->instance, sizeof ret->instance, instance) < 0 ||
         str_copy(ret->cipher, sizeof ret->cipher, c->cipher) < 0)
@@ -46,18 +44,15 @@ static int make_key(const struct volume *v, struct secret **ret, struct error *e
     return r;
 }
 
-static int open_volume(const struct config *c, const struct volume *v, struct error *e)
+static int open_volume(const struct config *c, struct volume *v, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
-    _cleanup_close_ int fd = -1;
-    struct map_options o = {.discards = c->discard};
-    int r = device_open_volume(v, O_RDONLY, &fd, e);
-    if (r == 0)
-        r = make_key(v, &key, e);
-    if (r < 0)
-        return r;
-    o.no_workqueues = streq(c->workqueues, "auto") ? !device_rotational(fd) : streq(c->workqueues, "off");
-    return dmcrypt_open(v, key, &o, e);
+    struct facts facts;
+    facts_of_volume(v, dmcrypt_version(), &facts);
+    v->sector_bytes = choose_sector_bytes(c, &facts, v->size_bytes, NULL);
+    const struct map_options o = {.flags = choose_flags(c, &facts, NULL)};
+    int r = make_key(v, &key, e);
+    return r < 0 ? r : dmcrypt_open(v, key, &o, e);
 }
 
 int main(int argc, char *argv[])
