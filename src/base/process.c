@@ -136,14 +136,30 @@ static _noreturn_ void child(const char *const argv[], int input, int output)
     process_exec(argv, process_environment);
 }
 
+/* Most programs say nothing: no more memory is touched than they fill. One byte is kept for the end. */
+static int make_room(char **text, size_t used, size_t *room)
+{
+    if (used + 1 < *room || *room > OUTPUT_LIMIT)
+        return 0;
+    size_t more = *room ? 2 * *room : 1024;
+    if (more > OUTPUT_LIMIT)
+        more = OUTPUT_LIMIT + 1;
+    char *bigger = realloc(*text, more);
+    if (!bigger)
+        return -ENOMEM;
+    *text = bigger;
+    *room = more;
+    return 0;
+}
+
 /* What comes out of the pipe until it is closed or the deadline is over. */
 static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
 {
-    _cleanup_free_ char *text = calloc(1, OUTPUT_LIMIT + 1);
-    size_t used = 0;
-    if (!text)
-        return -ENOMEM;
+    _cleanup_free_ char *text = NULL;
+    size_t used = 0, room = 0;
     for (;;) {
+        if (make_room(&text, used, &room) < 0)
+            return -ENOMEM;
         uint64_t now = clock_msec();
         struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
         int ready = poll(&p, 1, now < deadline ? (int)(deadline - now) : 0);
@@ -152,12 +168,13 @@ static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
         if (ready < 0)
             continue;
         char drain[4096];
-        bool room = used < OUTPUT_LIMIT;
-        ssize_t n = read(pipe_fd, room ? text + used : drain, room ? OUTPUT_LIMIT - used : sizeof drain);
+        bool fits = used + 1 < room;
+        ssize_t n = read(pipe_fd, fits ? text + used : drain, fits ? room - used - 1 : sizeof drain);
         if (n == 0)
             break;
-        used += n > 0 && room ? (size_t)n : 0;
+        used += n > 0 && fits ? (size_t)n : 0;
     }
+    text[used] = '\0';
     *ret_output = TAKE_PTR(text);
     return 0;
 }

@@ -37,12 +37,12 @@ static int load_named(struct session *s, const char *vg, const char *lv, struct 
                       struct error *e)
 {
     struct volume_ref ref = {0};
-    char instance[UUID_TEXT];
+    char instance[1][UUID_TEXT];
     struct lvm *lvm = NULL;
     memcpy(ref.lv, lv, sizeof ref.lv);
-    volume_ref_instance(&ref, instance);
+    volume_ref_instance(&ref, instance[0]);
     int r = session_lvm(s, &lvm, e);
-    return r < 0 ? r : lvm_named(lvm, vg, instance, ret, ret_n, e);
+    return r < 0 ? r : lvm_named(lvm, vg, (const char(*)[UUID_TEXT])instance, 1, ret, ret_n, e);
 }
 
 int do_STRANGERS(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)

@@ -7,7 +7,8 @@
  *   vfat        notes it too, but most firmware and Windows want the disk's own: 512. mkfs.vfat does not make
  *               less than the device has, so it works on a sparse memory file, and what it wrote is copied.
  * A fresh map reads as noise, in which any signature may be found: all are told to go on (-F, -f).
- * None is told to discard: noise must stay noise, and the volume is fresh anyway.
+ * None is told to discard: noise must stay noise, and the volume is fresh anyway. All sync the device before
+ * they end, as the guest reads past the page cache.
  */
 #include "broker/mkfs.h"
 
@@ -127,16 +128,9 @@ static int make_vfat(const char *path, const char *label, struct error *e)
     if (r < 0)
         return r;
     r = copy_data(file, device);
+    if (r == 0 && fsync(device) < 0)
+        r = -errno;
     return r < 0 ? error_set(e, r, "%s: cannot be formatted as vfat: %s", path, strerror(-r)) : 0;
-}
-
-/* The guest reads past the page cache. */
-static int sync_device(const char *path, struct error *e)
-{
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        return error_set(e, errno, "%s: cannot be written to the disk: %m", path);
-    return 0;
 }
 
 int mkfs_make(const char *path, const char *fs, const char *label, bool noise, struct error *e)
@@ -152,5 +146,5 @@ int mkfs_make(const char *path, const char *fs, const char *label, bool noise, s
         r = make_vfat(path, label, e);
     else
         r = make_swap(path, label, e);
-    return r < 0 ? r : sync_device(path, e);
+    return r;
 }

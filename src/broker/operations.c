@@ -309,6 +309,10 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
     UNUSED(fd), UNUSED(reply);
     int r = mkfs_check(q->fs, q->label, e);
     if (r == 0)
+        r = session_get(s, &q->volume, &k, e);
+    /* What is encrypted is reached by the map that this connection has made, with the disk's own uuid; a
+     * plain one by its name, under which a person may have put another since. */
+    if (r == 0 && !volume_encrypted(&k->v))
         r = session_load(s, &q->volume, e);
     if (r == 0)
         r = session_get(s, &q->volume, &k, e);

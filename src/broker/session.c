@@ -72,17 +72,31 @@ static struct known remembered(struct session *s, const struct volume *fresh)
     return now;
 }
 
+static bool is_of(const struct volume *v, const char *vg, const char (*instances)[UUID_TEXT], size_t n)
+{
+    bool found = false;
+    for (size_t i = 0; !found && streq(v->vg, vg) && i < n; i++)
+        found = streq(v->instance, instances[i]);
+    return found;
+}
+
 int session_load(struct session *s, const struct volume_ref *ref, struct error *e)
 {
-    char instance[UUID_TEXT];
+    char instance[1][UUID_TEXT];
+    volume_ref_instance(ref, instance[0]);
+    return session_load_all(s, ref->vg, (const char(*)[UUID_TEXT])instance, 1, e);
+}
+
+int session_load_all(struct session *s, const char *vg, const char (*instances)[UUID_TEXT],
+                     size_t n_instances, struct error *e)
+{
     _cleanup_free_ struct volume *fresh = NULL;
     size_t n_fresh = 0, n = 0;
     struct lvm *lvm = NULL;
 
-    volume_ref_instance(ref, instance);
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
-        r = lvm_volumes_of(lvm, ref->vg, instance, &fresh, &n_fresh, e);
+        r = lvm_volumes_of(lvm, vg, instances, n_instances, &fresh, &n_fresh, e);
     if (r < 0)
         return r;
     struct known *table = calloc(s->n_known + n_fresh + 1, sizeof *table);
@@ -90,7 +104,7 @@ int session_load(struct session *s, const struct volume_ref *ref, struct error *
         return error_memory(e);
 
     for (size_t i = 0; i < s->n_known; i++)
-        if (!streq(s->known[i].v.instance, instance) || !streq(s->known[i].v.vg, ref->vg))
+        if (!is_of(&s->known[i].v, vg, instances, n_instances))
             table[n++] = s->known[i];
     for (size_t i = 0; i < n_fresh; i++)
         table[n++] = remembered(s, &fresh[i]);

@@ -32,6 +32,10 @@ int session_lvm(struct session *s, struct lvm **ret, struct error *e) _must_chec
 /* Reads the volumes of the instance that `ref` belongs to from LVM, again if they are known already. */
 int session_load(struct session *s, const struct volume_ref *ref, struct error *e) _must_check_;
 
+/* The same for up to LVM_INSTANCES_MAX instances in one group, by one command. */
+int session_load_all(struct session *s, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
+                     struct error *e) _must_check_;
+
 /* NULL if it is not known. Results are good until the next load, add or forget. */
 struct known *session_find(struct session *s, const struct volume_ref *ref);
 

@@ -19,23 +19,50 @@ struct chosen {
     struct known *k[WIRE_VOLUMES_MAX];
     size_t n;
 };
+_Static_assert(WIRE_VOLUMES_MAX <= LVM_INSTANCES_MAX, "all are read by one command, whosever they are");
 
 static bool same_instance(const struct volume_ref *a, const struct volume_ref *b)
 {
     return streq(a->vg, b->vg) && memcmp(a->lv, b->lv, UUID_TEXT - 1) == 0;
 }
 
-/* Reads the volumes of `set` from LVM again, one command an instance, and finds them. Instances that this
- * connection has made itself are read again only if `all`: nobody but a person could have changed them. */
+/* Is volume `i` the first one of its instance? */
+static bool first_of_instance(const struct op_set *set, size_t i)
+{
+    size_t first = 0;
+    while (!same_instance(&set->volume[first], &set->volume[i]))
+        first++;
+    return first == i;
+}
+
+static bool first_of_group(const struct op_set *set, size_t i)
+{
+    size_t first = 0;
+    while (!streq(set->volume[first].vg, set->volume[i].vg))
+        first++;
+    return first == i;
+}
+
+/* Reads the instances of `set` that are in the group from LVM again, by one command. Those that this
+ * connection has made itself only if `all`: nobody but a person could have changed them. */
+static int load_group(struct session *s, const struct op_set *set, const char *vg, bool all, struct error *e)
+{
+    char instances[WIRE_VOLUMES_MAX][UUID_TEXT];
+    size_t n = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        const struct known *k = session_find(s, &set->volume[i]);
+        bool fresh = !all && k && k->made_here;
+        if (streq(set->volume[i].vg, vg) && first_of_instance(set, i) && !fresh)
+            volume_ref_instance(&set->volume[i], instances[n++]);
+    }
+    return n ? session_load_all(s, vg, (const char(*)[UUID_TEXT])instances, n, e) : 0;
+}
+
+/* Reads them again, group by group, and finds the volumes of `set`. */
 static int choose(struct session *s, const struct op_set *set, bool all, struct chosen *ret, struct error *e)
 {
     for (size_t i = 0; i < set->n; i++) {
-        size_t first = 0;
-        while (!same_instance(&set->volume[first], &set->volume[i]))
-            first++;
-        const struct known *k = session_find(s, &set->volume[i]);
-        bool fresh = first < i || (!all && k && k->made_here);
-        int r = fresh ? 0 : session_load(s, &set->volume[i], e);
+        int r = first_of_group(set, i) ? load_group(s, set, set->volume[i].vg, all, e) : 0;
         if (r < 0)
             return r;
     }

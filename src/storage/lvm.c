@@ -11,7 +11,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SET_MAX 40 /* volumes in one command, so that it stays within what the shell takes */
+#define SET_MAX    40 /* volumes in one command, so that it stays within what the shell takes */
+#define SELECT_MAX (LVM_INSTANCES_MAX * UUID_TEXT + 32)
 
 int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_text, size_t *ret_size,
                struct error *e)
@@ -70,18 +71,33 @@ static int parse_volume(const char *row, const char *vg, struct volume *ret, str
     return 0;
 }
 
-int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
-              struct error *e)
+/* LVM's selection by a regular expression, which is in braces since it has parentheses itself. */
+static int select_instances(const char (*instances)[UUID_TEXT], size_t n, char text[SELECT_MAX],
+                            struct error *e)
+{
+    size_t used = (size_t)sprintf(text, "lv_name=~{^(");
+    if (n < 1 || n > LVM_INSTANCES_MAX)
+        return error_set(e, -EINVAL, "volumes: of %zu instances, not 1 to %d", n, LVM_INSTANCES_MAX);
+    for (size_t i = 0; i < n; i++)
+        used += (size_t)sprintf(text + used, "%s%.36s", i ? "|" : "", instances[i]);
+    sprintf(text + used, ")" VOLUME_INFIX "}");
+    return 0;
+}
+
+int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
+              struct volume **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ char *report = NULL;
     _cleanup_free_ struct volume *volumes = NULL;
-    char what[160], select[80];
+    char what[160], select[SELECT_MAX];
     struct command c = {.used = 0};
     size_t size = 0, n = 0;
+    int r = select_instances(instances, n_instances, select, e);
+    if (r < 0)
+        return r;
     snprintf(what, sizeof what, "volume group %.63s: cannot be listed", vg);
-    snprintf(select, sizeof select, "lv_name=~^%.36s" VOLUME_INFIX, instance);
     lvm_add(&c, "-olv_name,lv_size,lv_tags", "-S", select, vg);
-    int r = lvm_run(l, "lvs", &c, &report, &size, what, e);
+    r = lvm_run(l, "lvs", &c, &report, &size, what, e);
     if (r < 0)
         return r;
     for (const char *row = report; (row = lvm_find_row(row, "lv_name", NULL)); row = strchrnul(row, '\n')) {
@@ -98,12 +114,12 @@ int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume
     return 0;
 }
 
-int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
-                   struct error *e)
+int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
+                   struct volume **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ struct volume *volumes = NULL;
     size_t n = 0;
-    int r = lvm_named(l, vg, instance, &volumes, &n, e);
+    int r = lvm_named(l, vg, instances, n_instances, &volumes, &n, e);
     for (size_t i = 0; r == 0 && i < n; i++)
         if (volume_stranger(&volumes[i]))
             r = error_set(e, -EUNSAFE,

@@ -22,15 +22,17 @@ DEFINE_CLEANUP(struct lvm *, lvm_stop)
 int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_text, size_t *ret_size,
                struct error *e) _must_check_;
 
-/* The volumes of one instance in the group; the caller frees *ret. A volume that has our name but not
- * our tags is -EUNSAFE. */
-int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
-                   struct error *e) _must_check_;
+#define LVM_INSTANCES_MAX 64 /* of one look */
+
+/* The volumes of `n` instances in the group, by one command; the caller frees *ret. A volume that has our
+ * name but not our tags is -EUNSAFE. */
+int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
+                   struct volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
 /* As lvm_volumes_of(), and with them those that have our name but no tag of ours at all: of such a one
  * nothing but names and size is set (volume_stranger). */
-int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
-              struct error *e) _must_check_;
+int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
+              struct volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
 static inline bool volume_stranger(const struct volume *v)
 {

@@ -103,8 +103,16 @@ int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_
     return 0;
 }
 
-int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
-              struct error *e)
+static bool among(const char *instance, const char (*instances)[UUID_TEXT], size_t n)
+{
+    bool found = false;
+    for (size_t i = 0; !found && i < n; i++)
+        found = streq(instance, instances[i]);
+    return found;
+}
+
+int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
+              struct volume **ret, size_t *ret_n, struct error *e)
 {
     struct volume *found = calloc(FAKE_MAX, sizeof *found);
     size_t n = 0;
@@ -112,7 +120,7 @@ int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume
     if (!found)
         return error_memory(e);
     for (size_t i = 0; i < S->n_volumes; i++)
-        if (streq(S->volumes[i].v.instance, instance) && streq(S->volumes[i].v.vg, vg)) {
+        if (among(S->volumes[i].v.instance, instances, n_instances) && streq(S->volumes[i].v.vg, vg)) {
             const struct volume *v = &S->volumes[i].v;
             struct volume names = {.size_bytes = v->size_bytes};
             memcpy(names.vg, v->vg, sizeof names.vg);
@@ -124,14 +132,14 @@ int lvm_named(struct lvm *l, const char *vg, const char *instance, struct volume
     return 0;
 }
 
-int lvm_volumes_of(struct lvm *l, const char *vg, const char *instance, struct volume **ret, size_t *ret_n,
-                   struct error *e)
+int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
+                   struct volume **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ struct volume *found = NULL;
-    int r = lvm_named(l, vg, instance, &found, ret_n, e);
+    int r = lvm_named(l, vg, instances, n, &found, ret_n, e);
     for (size_t i = 0; r == 0 && i < *ret_n; i++)
         if (volume_stranger(&found[i]))
-            r = error_set(e, -EUNSAFE, "volumes of %s: one has no tags", instance);
+            r = error_set(e, -EUNSAFE, "volume %s: has no tags", found[i].lv);
     if (r == 0)
         *ret = TAKE_PTR(found);
     return r;

@@ -49,9 +49,12 @@ static void make_volume(struct volume *v, char *const arg[])
 static int find(struct lvm **l, char *const arg[], const char *role, struct volume **ret, size_t *ret_n,
                 struct error *e)
 {
+    char instance[1][UUID_TEXT];
     int r = need_lvm(l, e);
     if (r == 0)
-        r = lvm_volumes_of(*l, arg[0], arg[1], ret, ret_n, e);
+        r = str_copy(instance[0], UUID_TEXT, arg[1]);
+    if (r == 0)
+        r = lvm_volumes_of(*l, arg[0], (const char(*)[UUID_TEXT])instance, 1, ret, ret_n, e);
     size_t kept = 0;
     for (size_t i = 0; r == 0 && i < *ret_n; i++)
         if (!role || streq((*ret)[i].role, role))
