@@ -8,16 +8,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int do_one(const struct each *each, const struct context *c, const void *options, const char *name,
-                  struct error *e)
+/* What became of one. The first error is said at the end. */
+static void tell(const struct each *each, const char *name, bool changed, uint64_t start_msec,
+                 const struct error *one, struct error *e)
 {
-    bool changed = false;
-    uint64_t start_msec = clock_msec();
-    int r = each->operate(c, options, name, &changed, e);
-    if (r == 0 && log_get_level() >= LOG_LEVEL_WARNING)
+    if (one->errnum && e->errnum)
+        log_error("%s", one->text);
+    else if (one->errnum)
+        error_set(e, one->errnum, "%s", one->text);
+    else if (log_get_level() >= LOG_LEVEL_WARNING)
         printf("%s: %s (%.2f s)\n", name, changed ? each->done : each->unchanged,
                (double)(clock_msec() - start_msec) / 1000);
-    return r;
 }
 
 int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,
@@ -25,15 +26,29 @@ int each_do(const struct each *each, const struct context *c, const void *option
 {
     for (int i = 0; i < n; i++) {
         struct error one = ERROR_NONE;
-        int r = do_one(each, c, options, names[i], &one);
-        if (r == -ECANCELED)
-            return error_set(e, r, "%s", one.text);
-        if (r < 0 && e->errnum)
-            log_error("%s", one.text); /* the first is said at the end */
-        else if (r < 0)
-            error_set(e, r, "%s", one.text);
+        bool changed = false;
+        uint64_t start_msec = clock_msec();
+        if (each->operate(c, options, names[i], &changed, &one) == -ECANCELED)
+            return error_set(e, one.errnum, "%s", one.text);
+        tell(each, names[i], changed, start_msec, &one, e);
     }
     return e->errnum;
+}
+
+static int do_all(const struct each *each, const struct context *c, char **names, int n, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    uint64_t start_msec = clock_msec();
+    _cleanup_free_ struct deleted *done = calloc((size_t)n, sizeof *done);
+    if (!done)
+        return error_memory(e);
+    int r = each->operate_all(c, (const char *const *)names, (size_t)n, done, &why);
+    if (r == -ECANCELED)
+        error_set(e, r, "%s", why.text);
+    for (int i = 0; i < n; i++)
+        if (r != -ECANCELED || done[i].changed)
+            tell(each, names[i], done[i].changed, start_msec, &done[i].error, e);
+    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
 }
 
 bool each_confirmed(const char *what, const char *price, char **names, int n)
@@ -55,5 +70,8 @@ int each_run(const struct each *each, const struct verb *self, const struct glob
     if (each->what && !yes && !each_confirmed(each->what, each->price, names, n))
         return error_set(e, -EINVAL, "%s: not confirmed; nothing was done", self->name);
     int r = session_open(g, each->virt, &s, e);
-    return r < 0 ? r : each_do(each, &s->context, options, names, n, e);
+    if (r < 0)
+        return r;
+    return each->operate_all ? do_all(each, &s->context, names, n, e)
+                             : each_do(each, &s->context, options, names, n, e);
 }

@@ -5,6 +5,7 @@
 
 #include "cli/session.h"
 #include "cli/verb.h"
+#include "instance/operations.h"
 
 struct each {
     const char *done;      /* "started" */
@@ -16,6 +17,10 @@ struct each {
     /* `options` are those that the verb has read. */
     int (*operate)(const struct context *c, const void *options, const char *name, bool *ret_changed,
                    struct error *e);
+
+    /* Instead of `operate`, for all at once. */
+    int (*operate_all)(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
+                       struct error *e);
 };
 
 /* Does it to the `n` names. */

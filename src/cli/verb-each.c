@@ -57,13 +57,6 @@ static int operate_reboot(const struct context *c, const void *options, const ch
     return instance_reboot(c, name, o->hard, ret_changed, e);
 }
 
-static int operate_delete(const struct context *c, const void *options, const char *name, bool *ret_changed,
-                          struct error *e)
-{
-    (void)options;
-    return instance_delete(c, name, ret_changed, e);
-}
-
 static int operate_open(const struct context *c, const void *options, const char *name, bool *ret_changed,
                         struct error *e)
 {
@@ -112,7 +105,7 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
                                      .unchanged = "was not there",
                                      .what = "Destroy the keys and disks of",
                                      .price = "What they hold is gone for good.",
-                                     .operate = operate_delete};
+                                     .operate_all = instances_delete};
     return verb_each(self, g, delete_options, &each, argc, argv, e);
 }
 

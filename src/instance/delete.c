@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly delete: from its first mark on there is no way back, only forward. An error leaves the rest doomed,
  * the domain stopped and the key perhaps not yet destroyed: recover finishes that.
+ *
+ * Several are looked up, locked and removed together. What is wrong with one is found before the first mark
+ * as far as can be, and never keeps the others.
  */
 #include "instance/keys.h"
 #include "instance/operations.h"
@@ -35,44 +38,170 @@ static int check_not_held(const struct model *m, const struct instance *i, struc
     return 0;
 }
 
+/* One name of those that are deleted together. */
+struct deletion {
+    const struct instance *instance; /* NULL: there is none, or it cannot be had */
+    struct removal removal;
+    bool goes; /* the removal is on its way */
+};
+
+/* All volumes that go. */
+struct going {
+    const struct volume **v;
+    size_t n;
+};
+
+/* Asks for the keys of the volumes from `from` on: who comes last of those that share one destroys it. */
+static int check_keys(const struct context *c, const struct model *m, const struct going *going, size_t from,
+                      struct error *e)
+{
+    int r = 0;
+    for (size_t i = from; r == 0 && i < going->n; i++)
+        if (first_of_key(going->v + from, i - from))
+            r = key_may_destroy(c, m->inventory, going->v[i], going->v, going->n, e);
+    return r;
+}
+
+/* Adds its volumes to those that go, unless it is refused. */
+static int check(const struct context *c, const struct model *m, const struct removal *r, struct going *going,
+                 struct error *e)
+{
+    size_t before = going->n;
+    int result = removal_check(r, e);
+    if (result == 0)
+        result = check_not_held(m, r->instance, e);
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < r->n_volumes; i++)
+        going->v[going->n++] = r->volumes[i];
+    result = check_keys(c, m, going, before, e);
+    if (result < 0) {
+        going->n = before;
+        error_prefix(e, "instance %s: cannot be deleted: ", r->instance->name);
+    }
+    return result;
+}
+
+/* The place of the first of the names that stands for the same instance. */
+static size_t first_of(const struct deletion d[], size_t i)
+{
+    size_t first = 0;
+    while (d[first].instance != d[i].instance)
+        first++;
+    return first;
+}
+
+/* Makes one list of those that may go; *ret is its first, or NULL. */
+static int list_removals(const struct context *c, const struct model *m, struct deletion d[], size_t n,
+                         struct deleted ret[], struct removal **ret_first, struct error *e)
+{
+    _cleanup_free_ const struct volume **v = calloc(m->inventory->n_volumes + 1, sizeof(struct volume *));
+    struct going going = {.v = v};
+    struct removal **end = ret_first;
+    if (!v)
+        return error_memory(e);
+    for (size_t i = 0; i < n; i++) {
+        if (!d[i].instance || first_of(d, i) < i)
+            continue;
+        d[i].removal = removal_of(m, d[i].instance);
+        d[i].goes = check(c, m, &d[i].removal, &going, &ret[i].error) == 0;
+        if (d[i].goes) {
+            *end = &d[i].removal;
+            end = &d[i].removal.next;
+        }
+    }
+    return 0;
+}
+
+/* What the steps came to, for one: `r` and `e` are of them all. */
+static void conclude(const struct removal *removal, int r, const struct error *e, struct deleted *ret)
+{
+    ret->error = removal->error;
+    if (r < 0 && !ret->error.errnum)
+        ret->error = *e;
+    ret->changed = ret->error.errnum == 0;
+    if (!ret->changed && removal->begun)
+        error_append(&ret->error, "; mayfly recover, or delete again, finishes what was begun of %s",
+                     removal->instance->name);
+}
+
+static int run(const struct context *c, struct removal *first, struct error *e)
+{
+    _cleanup_steps_ struct steps *s = NULL;
+    int r = steps_new(&s, e);
+    if (r == 0)
+        r = removal_add_steps(s, first, e);
+    return r < 0 ? r : steps_run(s, c, e);
+}
+
+/* Those that `why` leaves, under their locks. `stopped`: so have we been. */
+static void delete_locked(const struct context *c, const struct model *m, struct deletion d[], size_t n,
+                          struct deleted ret[], struct error *stopped)
+{
+    struct error of_all = ERROR_NONE;
+    struct removal *first = NULL;
+    int r = m ? list_removals(c, m, d, n, ret, &first, &of_all) : 0;
+    if (r == 0 && first)
+        r = run(c, first, &of_all);
+    for (size_t i = 0; i < n; i++) {
+        if (d[i].goes)
+            conclude(&d[i].removal, r, &of_all, &ret[i]);
+        if (ret[i].error.errnum == -ECANCELED && !stopped->errnum)
+            *stopped = ret[i].error;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (d[i].instance && first_of(d, i) < i)
+            ret[i].error = ret[first_of(d, i)].error;
+}
+
+static void delete_some(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
+                        struct error *stopped)
+{
+    const struct instance *instances[MODEL_LOCKS_MAX];
+    struct error why[MODEL_LOCKS_MAX], of_all = ERROR_NONE;
+    struct deletion d[MODEL_LOCKS_MAX] = {0};
+    _cleanup_model_ struct model *m = NULL;
+
+    int r = model_lock_many(c, names, n, &m, instances, why, &of_all);
+    for (size_t i = 0; i < n; i++) {
+        if (r < 0)
+            ret[i].error = of_all;
+        else if (why[i].errnum == -ENOENT)
+            (void)!not_there(c, names[i], &ret[i].error);
+        else
+            ret[i].error = why[i];
+        d[i].instance = r < 0 ? NULL : instances[i];
+    }
+    if (r == 0)
+        delete_locked(c, m, d, n, ret, stopped);
+}
+
+int instances_delete(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
+                     struct error *e)
+{
+    struct error stopped = ERROR_NONE;
+    int r = context_check_virt(c, e);
+    if (r < 0)
+        return r;
+    memset(ret, 0, n * sizeof *ret);
+    for (size_t done = 0, some; done < n && !stopped.errnum; done += some) {
+        some = n - done < MODEL_LOCKS_MAX ? n - done : MODEL_LOCKS_MAX;
+        delete_some(c, names + done, some, ret + done, &stopped);
+    }
+    if (stopped.errnum)
+        return error_set(e, stopped.errnum, "%s", stopped.text);
+    for (size_t i = 0; i < n; i++)
+        if (ret[i].error.errnum)
+            return error_set(e, ret[i].error.errnum, "%s", ret[i].error.text);
+    return 0;
+}
+
 int instance_delete(const struct context *c, const char *name, bool *ret_changed, struct error *e)
 {
-    _cleanup_model_ struct model *m = NULL;
-    _cleanup_steps_ struct steps *s = NULL;
-    const struct instance *i = NULL;
-    struct error why = ERROR_NONE;
-
-    int r = context_check_virt(c, e);
+    const char *const names[] = {name};
+    struct deleted d;
+    int r = instances_delete(c, names, 1, &d, e);
     if (r == 0)
-        r = model_lock(c, name, &m, &i, &why);
-    if (r == -ENOENT) {
-        *ret_changed = false;
-        return not_there(c, name, e);
-    }
-    if (r < 0)
-        return error_set(e, r, "%s", why.text);
-
-    struct removal removal = removal_of(m, i);
-    r = removal_check(&removal, e);
-    if (r == 0)
-        r = check_not_held(m, i, e);
-    if (r == 0) {
-        r = keys_may_destroy(c, m->inventory, removal.volumes, removal.n_volumes, e);
-        if (r < 0)
-            error_prefix(e, "instance %s: cannot be deleted: ", i->name);
-    }
-    if (r == 0)
-        r = steps_new(&s, e);
-    if (r == 0)
-        r = removal_add_steps(s, &removal, e);
-    if (r < 0)
-        return r;
-    r = steps_run(s, c, e);
-    if (r < 0) {
-        if (removal.begun)
-            error_append(e, "; mayfly recover, or delete again, finishes what was begun of %s", i->name);
-        return r;
-    }
-    *ret_changed = true;
-    return 0;
+        *ret_changed = d.changed;
+    return r;
 }

@@ -129,43 +129,50 @@ bool first_of_key(const struct volume *const volumes[], size_t i)
     return true;
 }
 
+int key_may_destroy(const struct context *c, const struct inventory *inventory, const struct volume *v,
+                    const struct volume *const going[], size_t n, struct error *e)
+{
+    struct keymgr *km = NULL;
+    struct error why = ERROR_NONE;
+    char id[KEY_ID_MAX];
+    if (!volume_encrypted(v) || is_used(inventory, v->key, going, n))
+        return 0;
+    int r = check_doubt(inventory, v, &why);
+    if (r == 0)
+        r = manager_of(c, v, &km, id, &why);
+    if (r == 0)
+        r = keymgr_may_destroy(km, id, &why);
+    return r == -EACCES || r == -EINVAL || r == -EUNSAFE ? error_set(e, r, "%s", why.text) : 0;
+}
+
 int keys_may_destroy(const struct context *c, const struct inventory *inventory,
                      const struct volume *const going[], size_t n, struct error *e)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct keymgr *km = NULL;
-        struct error why = ERROR_NONE;
-        char id[KEY_ID_MAX];
-        if (!volume_encrypted(going[i]) || !first_of_key(going, i) ||
-            is_used(inventory, going[i]->key, going, n))
-            continue;
-        int r = check_doubt(inventory, going[i], &why);
-        if (r == 0)
-            r = manager_of(c, going[i], &km, id, &why);
-        if (r == 0)
-            r = keymgr_may_destroy(km, id, &why);
-        if (r == -EACCES || r == -EINVAL || r == -EUNSAFE)
-            return error_set(e, r, "%s", why.text);
-    }
-    return 0;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (first_of_key(going, i))
+            r = key_may_destroy(c, inventory, going[i], going, n, e);
+    return r;
+}
+
+int key_destroy_unused(const struct context *c, const struct inventory *inventory, const struct volume *v,
+                       const struct volume *const going[], size_t n, struct error *e)
+{
+    if (!volume_encrypted(v))
+        return 0;
+    if (v->scope == KEY_SCOPE_BATCH)
+        return destroy_shared(c, v, going, n, e);
+    return is_used(inventory, v->key, going, n) ? 0 : destroy(c, v, e);
 }
 
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
                         const struct volume *const going[], size_t n, struct error *e)
 {
-    for (size_t i = 0; i < n; i++) {
-        const struct volume *v = going[i];
-        if (!volume_encrypted(v) || !first_of_key(going, i))
-            continue;
-        int r = 0;
-        if (v->scope == KEY_SCOPE_BATCH)
-            r = destroy_shared(c, v, going, n, e);
-        else if (!is_used(inventory, v->key, going, n))
-            r = destroy(c, v, e);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (first_of_key(going, i))
+            r = key_destroy_unused(c, inventory, going[i], going, n, e);
+    return r;
 }
 
 int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e)

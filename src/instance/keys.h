@@ -11,9 +11,13 @@ int key_fetch(const struct context *c, const struct volume *v, struct secret **r
 /* Can the key of `v` be fetched again once its map is closed? False for an ephemeral one. */
 int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e) _must_check_;
 
-/* Destroys the keys of the `n` volumes `going`, which are doomed or were never finished, but for a key that
- * another volume uses, which stays. 0: each key is gone, or still has a volume; then these may go. -EUNSAFE:
- * a volume that cannot be seen may need one. */
+/* Destroys the key of `v`, one of the `n` volumes `going`, which are doomed or were never finished, unless
+ * another volume uses it: then it stays. 0: the key is gone, has another volume, or there was none; then
+ * those that name it may go. -EUNSAFE: a volume that cannot be seen may need it. */
+int key_destroy_unused(const struct context *c, const struct inventory *inventory, const struct volume *v,
+                       const struct volume *const going[], size_t n, struct error *e) _must_check_;
+
+/* The same for each of their keys, up to the first error. */
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
                         const struct volume *const going[], size_t n, struct error *e) _must_check_;
 
@@ -23,6 +27,8 @@ int key_destroy_of_image(const struct context *c, const struct volume *v, struct
 
 /* Would the manager let this caller do that? To be asked before anything is changed. A manager that cannot be
  * reached is no reason to refuse: recover finishes what is begun. -EACCES, -EINVAL, -EUNSAFE. */
+int key_may_destroy(const struct context *c, const struct inventory *inventory, const struct volume *v,
+                    const struct volume *const going[], size_t n, struct error *e) _must_check_;
 int keys_may_destroy(const struct context *c, const struct inventory *inventory,
                      const struct volume *const going[], size_t n, struct error *e) _must_check_;
 

@@ -204,6 +204,12 @@ int launch_define(const struct context *c, void *object, struct error *e)
     return virt_define(c->virt, ((struct launch_instance *)object)->xml, e);
 }
 
+int launch_settle(const struct context *c, void *object, struct error *e)
+{
+    (void)object;
+    return virt_settle(c->virt, e);
+}
+
 /* Whatever became of its start, a domain is not undefined while it runs. */
 int launch_define_undo(const struct context *c, void *object, struct error *e)
 {

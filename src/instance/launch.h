@@ -131,5 +131,6 @@ step_fn launch_create_keys, launch_create_keys_undo, launch_write_image; /* laun
 step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo, launch_format,
     launch_attach, launch_attach_undo;                        /* disk */
 step_fn launch_define, launch_define_undo, launch_close_maps; /* launch_instance */
+step_fn launch_settle;                                        /* launch */
 step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_leads_doomed; /* launch */
 step_fn launch_start, launch_start_undo; /* launch_instance */

@@ -74,6 +74,13 @@ int model_lock_uuid(const struct context *c, const char *uuid, struct error *e) 
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e) _must_check_;
 
+/* The same for several: ret[i] is NULL where why[i] tells why it cannot be had. The locks are taken in one
+ * order, so that of two who want the same ones neither waits for the other. *ret_model is NULL where none can
+ * be had. */
+#define MODEL_LOCKS_MAX 64
+int model_lock_many(const struct context *c, const char *const names[], size_t n, struct model **ret_model,
+                    const struct instance *ret[], struct error why[], struct error *e) _must_check_;
+
 /* model_lock() for what needs libvirt, without which nobody knows whether the instance runs, and all volumes
  * ready. As model_check_ready(), and -ECONNREFUSED. */
 int model_lock_ready(const struct context *c, const char *name_or_uuid, struct model **ret_model,

@@ -139,8 +139,18 @@ struct rebuild_request {
 int instance_rebuild(const struct context *c, const char *name, const struct rebuild_request *q,
                      struct steps **ret_plan, struct error *e) _must_check_;
 
-/* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed.
+/* What became of one of several. */
+struct deleted {
+    bool changed;       /* it was there, and is gone */
+    struct error error; /* errnum 0: none */
+};
+
+/* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed:
+ * each of these for all of them at once. One that cannot be deleted keeps none of the others. Fills in
+ * ret[n]; returns the first error, or -ECANCELED: those that are neither changed nor in error were not begun.
  */
+int instances_delete(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
+                     struct error *e) _must_check_;
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,
                     struct error *e) _must_check_;
 

@@ -2,27 +2,11 @@
 /* See removal.h. The lead's mark decides for the whole instance, so it is set before all others: from then on
  * recover finishes the job, and no disk is ever opened again.
  */
-#include "instance/removal.h"
-
-#include "instance/keys.h"
-#include "virt/rescue-xml.h"
+#include "instance/removal-steps.h"
 
 #include <stdio.h>
 
 #define DESCRIPTION_MAX (INSTANCE_NAME_MAX + 32)
-
-/* NULL: none, or it is not Mayfly's to touch, or only a disk goes. */
-static const struct domain *our_domain(const struct removal *r)
-{
-    const struct domain *domain = model_domain_of(r->model, r->instance->uuid);
-    return domain && domain->ours && r->whole ? domain : NULL;
-}
-
-/* A rescue disk alone? Its instance stays, with the key, even if no other disk of it is to be seen now. */
-static bool ends_rescue(const struct removal *r)
-{
-    return !r->whole && volume_is_rescue(r->volumes[0]);
-}
 
 /* Data that was there before us: neither it nor its key is destroyed before it is wholly ours. */
 static int check_not_adopting(const struct instance *i, struct error *e)
@@ -55,154 +39,82 @@ int removal_check(const struct removal *r, struct error *e)
     return check_not_adopting(i, e);
 }
 
-/* Marks those of volumes `from` to `to` that say ready or rebuilding. What says building is as good as
- * doomed.
- */
-static int doom(const struct context *c, const struct removal *r, size_t from, size_t to, struct error *e)
+static bool has_snapshot(const struct removal *r)
 {
-    const struct volume *ready[DISKS_MAX];
+    return r->instance->snapshot;
+}
+
+static bool has_others(const struct removal *r)
+{
+    return r->n_volumes > 1;
+}
+
+static bool ends_domain(const struct removal *r)
+{
+    return removal_domain(r);
+}
+
+static bool is_whole(const struct removal *r)
+{
+    return r->whole;
+}
+
+static bool ends_key(const struct removal *r)
+{
+    return !removal_ends_rescue(r);
+}
+
+static bool any(const struct removal *first, bool (*is)(const struct removal *))
+{
+    for (const struct removal *r = first; r; r = r->next)
+        if (is(r))
+            return true;
+    return false;
+}
+
+/* For people: "vm", "20 instances"; "the disks of vm", "disk eph0 of vm". */
+static void describe(const struct removal *first, char name[DESCRIPTION_MAX], char disks[DESCRIPTION_MAX])
+{
     size_t n = 0;
-    for (size_t i = from; i < to && n < DISKS_MAX; i++)
-        if (r->volumes[i]->state == VOLUME_READY || r->volumes[i]->state == VOLUME_REBUILDING)
-            ready[n++] = r->volumes[i];
-    return n ? broker_mark(c->broker, ready, n, VOLUME_DOOMED, e) : 0;
-}
-
-static int doom_lead(const struct context *c, void *removal, struct error *e)
-{
-    struct removal *r = removal;
-    int result = doom(c, r, 0, 1, e);
-    r->begun =
-        result != -EBUSY && result != -EUNSAFE; /* refused by the broker; else it may have had its effect */
-    return result;
-}
-
-static int doom_others(const struct context *c, void *removal, struct error *e)
-{
-    const struct removal *r = removal;
-    return doom(c, r, 1, r->n_volumes, e);
-}
-
-int domain_remove(const struct context *c, const char *uuid, struct error *e)
-{
-    int r = virt_destroy(c->virt, uuid, e);
-    return r < 0 ? r : virt_undefine(c->virt, uuid, e);
-}
-
-static int remove_domain(const struct context *c, void *removal, struct error *e)
-{
-    return domain_remove(c, our_domain(removal)->uuid, e);
-}
-
-static int leave_domain(const struct context *c, void *removal, struct error *e)
-{
-    const struct removal *r = removal;
-    int result = 0;
-    for (size_t i = 0; result == 0 && i < r->n_volumes; i++)
-        result = disk_leave_domain(c, r->volumes[i], e);
-    return result;
-}
-
-int domain_leave_rescue(const struct context *c, const char *uuid, struct error *e)
-{
-    _cleanup_free_ char *xml = NULL, *before = NULL;
-    struct error why = ERROR_NONE;
-    int r = virt_definition(c->virt, uuid, &xml, &why);
-    if (r == -ENOENT)
-        return 0;
-    if (r == 0)
-        r = rescue_xml_remove(xml, &before, &why);
-    if (r == 0 && before)
-        r = virt_redefine(c->virt, before, &why);
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
-}
-
-static int leave_rescue(const struct context *c, void *removal, struct error *e)
-{
-    return domain_leave_rescue(c, ((const struct removal *)removal)->instance->uuid, e);
-}
-
-static int close_maps(const struct context *c, void *removal, struct error *e)
-{
-    const struct removal *r = removal;
-    int result = 0;
-    for (size_t i = 0; result == 0 && i < r->n_volumes; i++)
-        result = disk_close(c, r->volumes[i], e);
-    return result;
-}
-
-static int destroy_keys(const struct context *c, void *removal, struct error *e)
-{
-    const struct removal *r = removal;
-    return keys_destroy_unused(c, r->model->inventory, r->volumes, r->n_volumes, e);
-}
-
-static int remove_volumes(const struct context *c, void *removal, struct error *e)
-{
-    const struct removal *r = removal;
-    return broker_remove(c->broker, r->volumes, r->n_volumes, e);
-}
-
-/* "the disks of vm", "disk eph0 of vm": for people. */
-static void describe(const struct removal *r, char field[DESCRIPTION_MAX])
-{
-    if (r->whole)
-        snprintf(field, DESCRIPTION_MAX, "the disks of %s", r->instance->name);
+    for (const struct removal *r = first; r; r = r->next)
+        n++;
+    if (n == 1)
+        snprintf(name, DESCRIPTION_MAX, "%s", first->instance->name);
     else
-        snprintf(field, DESCRIPTION_MAX, "disk %s of %s", r->volumes[0]->role, r->instance->name);
+        snprintf(name, DESCRIPTION_MAX, "%zu instances", n);
+    if (first->whole)
+        snprintf(disks, DESCRIPTION_MAX, "the disks of %.*s", INSTANCE_NAME_MAX, name);
+    else
+        snprintf(disks, DESCRIPTION_MAX, "disk %s of %.*s", first->volumes[0]->role, INSTANCE_NAME_MAX, name);
 }
 
-int snapshot_remove(const struct context *c, const struct volume *v, struct error *e)
+int removal_add_steps(struct steps *s, struct removal *first, struct error *e)
 {
-    int r = disk_close(c, v, e);
-    if (r == 0 && v->state == VOLUME_BUILDING) /* else it is a file's: see snapshot.c */
-        r = key_destroy_of_image(c, v, e);
-    return r < 0 ? r : broker_remove(c->broker, &v, 1, e);
-}
-
-static int remove_snapshot(const struct context *c, void *removal, struct error *e)
-{
-    return snapshot_remove(c, ((const struct removal *)removal)->instance->snapshot, e);
-}
-
-/* The domain stays. */
-static int add_leaving(struct steps *s, struct removal *removal, const char *disks, struct error *e)
-{
+    char name[DESCRIPTION_MAX], disks[DESCRIPTION_MAX];
+    describe(first, name, disks);
+    const struct {
+        bool (*needed)(const struct removal *); /* by one of them; NULL: always */
+        step_fn *run;
+        const char *what[3];
+    } steps[] = {
+        /* LVM would take it along, unasked */
+        {has_snapshot, removal_remove_snapshots, {"remove the unfinished snapshot of ", name, ""}},
+        {NULL, removal_doom_leads, {"mark ", first->whole ? name : disks, " doomed"}},
+        {has_others, removal_doom_others, {"mark the other disks of ", name, " doomed"}},
+        {ends_domain, removal_end_domains, {"stop and undefine domain ", name, ""}},
+        {is_whole, removal_settle_domains, {"sync libvirt's definitions", "", ""}},
+        {removal_leaves_rescue, removal_leave_rescue, {"give domain ", name, " its definition back"}},
+        {removal_leaves_domain, removal_leave_domains, {"take ", disks, " out of its domain"}},
+        {NULL, removal_close_maps, {"close ", disks, ""}},
+        {ends_key,
+         removal_destroy_keys,
+         {"destroy the key of ", first->whole ? name : disks, ", unless others have it"}},
+        {NULL, removal_remove_volumes, {"remove ", disks, ""}},
+    };
     int r = 0;
-    if (!model_domain_of(removal->model, removal->instance->uuid))
-        return 0;
-    if (volume_is_rescue(removal->volumes[removal->n_volumes - 1]))
-        r = steps_add(s, leave_rescue, NULL, removal, e, "give domain %s its definition back",
-                      removal->instance->name);
-    if (r == 0 && !ends_rescue(removal))
-        r = steps_add(s, leave_domain, NULL, removal, e, "take %s out of its domain", disks);
-    return r;
-}
-
-int removal_add_steps(struct steps *s, struct removal *removal, struct error *e)
-{
-    const char *name = removal->instance->name;
-    char disks[DESCRIPTION_MAX];
-    describe(removal, disks);
-    int r = 0;
-    if (removal->instance->snapshot) /* LVM would take it along, unasked */
-        r = steps_add(s, remove_snapshot, NULL, removal, e, "remove the unfinished snapshot of %s", name);
-    if (r == 0)
-        r = removal->whole ? steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", name)
-                           : steps_add(s, doom_lead, NULL, removal, e, "mark %s doomed", disks);
-    if (r == 0 && removal->n_volumes > 1)
-        r = steps_add(s, doom_others, NULL, removal, e, "mark the other disks of %s doomed", name);
-    if (r == 0 && our_domain(removal))
-        r = steps_add(s, remove_domain, NULL, removal, e, "stop and undefine domain %s", name);
-    else if (r == 0)
-        r = add_leaving(s, removal, disks, e);
-    if (r == 0)
-        r = steps_add(s, close_maps, NULL, removal, e, "close %s", disks);
-    if (r == 0 && !ends_rescue(removal))
-        r = removal->whole
-                ? steps_add(s, destroy_keys, NULL, removal, e, "destroy the key of %s", name)
-                : steps_add(s, destroy_keys, NULL, removal, e, "destroy its key, unless others have it too");
-    if (r == 0)
-        r = steps_add(s, remove_volumes, NULL, removal, e, "remove %s", disks);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
+        if (!steps[i].needed || any(first, steps[i].needed))
+            r = steps_add(s, steps[i].run, NULL, first, e, "%s%s%s", steps[i].what[0], steps[i].what[1],
+                          steps[i].what[2]);
     return r;
 }

@@ -3,6 +3,9 @@
  *
  *     doomed -> domain gone -> maps closed -> key destroyed, seen gone -> volumes removed
  *
+ * Several go step by step together, each step for all of them at once as far as that can be done: one that
+ * cannot go on drops out, with its error, and the others do.
+ *
  * A domain that others have defined, or that keeps other disks, does not go: the disks are taken out of it.
  * Where only the rescue disk goes, it gets its definition back.
  * Each step may be repeated, and nothing is undone: whatever stops it, the next recover goes on.
@@ -19,6 +22,9 @@ struct removal {
     size_t n_volumes;
     bool whole; /* the domain goes too */
     bool begun; /* set by the first step: from then on there is no way back */
+
+    struct removal *next; /* that goes at the same time, of the same model; NULL: none */
+    struct error error;   /* why it got no further than it did; the steps fail where none got any further */
 };
 
 /* 0 if it may begin: the domain is ours or idle, no volume has damaged tags. -EUNSAFE with a sentence. */
@@ -34,12 +40,12 @@ static inline struct removal removal_of(const struct model *m, const struct inst
 /* Removes a snapshot that was cut off: its map, the key of the image that it did not become, its volume. */
 int snapshot_remove(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 
-/* Adds its steps. The removal must outlive them. */
+/* Adds the steps of it and of those behind it. They must outlive them. */
 int removal_add_steps(struct steps *s, struct removal *r, struct error *e) _must_check_;
 
 /* Gives the domain, which must not run, the definition back that it had before its rescue; 0 if it has that,
  * or is gone. */
 int domain_leave_rescue(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
-/* Ends and undefines the domain, which is ours; 0 if there is none. */
+/* Ends and undefines the domain, which is ours, for good; 0 if there is none. */
 int domain_remove(const struct context *c, const char *uuid, struct error *e) _must_check_;

@@ -269,7 +269,7 @@ static int define(struct virt *v, const char *xml, struct error *e)
 
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
-    return domain ? definitions_make_durable(v, e) : refused(v, name, "; see --domain-xml", e);
+    return domain ? 0 : refused(v, name, "; see --domain-xml", e);
 }
 
 static int definition(struct virt *v, const char *uuid, char **ret, struct error *e)
@@ -307,11 +307,11 @@ static int undefine(struct virt *v, const char *uuid, struct error *e)
     };
     _cleanup_domain_ virDomainPtr domain = NULL;
     int r = domain_lookup(v, uuid, &domain, e);
-    if (r < 0) /* gone, but perhaps not for long: who undefined it may have been cut off before the sync */
-        return r == -ENOENT ? definitions_make_durable(v, e) : r;
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
         if (virDomainUndefineFlags(domain, flags[i]) == 0 || no_such_domain())
-            return definitions_make_durable(v, e);
+            return 0;
         if (virGetLastErrorCode() != VIR_ERR_INVALID_ARG)
             break;
     }
@@ -409,6 +409,7 @@ static const struct virt_ops ops = {
     .ram = ram,
     .define = define,
     .undefine = undefine,
+    .settle = definitions_make_durable,
     .definition = definition,
     .redefine = redefine,
     .start = start,

@@ -40,6 +40,11 @@ int virt_undefine(struct virt *v, const char *uuid, struct error *e)
     return v->ops->undefine(v, uuid, e);
 }
 
+int virt_settle(struct virt *v, struct error *e)
+{
+    return v->ops->settle(v, e);
+}
+
 int virt_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
 {
     return v->ops->definition(v, uuid, ret, e);

@@ -46,17 +46,20 @@ struct virt_ops {
     /* -ENOENT: there is none. */
     int (*ram)(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e);
 
-    /* Durable when it returns, as undefine is. -EEXIST: the name or uuid is taken. -EINVAL: libvirt refuses
-     * the XML. */
+    /* A power cut may undo it until settle() was called, as it may undefine. -EEXIST: the name or uuid is
+     * taken. -EINVAL: libvirt refuses the XML. */
     int (*define)(struct virt *v, const char *xml, struct error *e);
     int (*undefine)(struct virt *v, const char *uuid, struct error *e); /* 0 if there is none */
+
+    /* Makes all definitions durable, and that others are gone. */
+    int (*settle)(struct virt *v, struct error *e);
 
     /* The XML that it starts from the next time, with all that libvirt keeps of it, passwords too. The caller
      * frees *ret. -ENOENT. */
     int (*definition)(struct virt *v, const char *uuid, char **ret, struct error *e);
 
-    /* Puts `xml` in the place of the definition with its uuid; durable as define is. -ENOENT: there is none.
-     * An active domain runs on as it is. */
+    /* Puts `xml` in the place of the definition with its uuid; durable when it returns. -ENOENT: there is
+     * none. An active domain runs on as it is. */
     int (*redefine)(struct virt *v, const char *xml, struct error *e);
 
     int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 if it is active */
@@ -103,6 +106,7 @@ int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct 
 int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e) _must_check_;
 int virt_define(struct virt *v, const char *xml, struct error *e) _must_check_;
 int virt_undefine(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_settle(struct virt *v, struct error *e) _must_check_;
 int virt_definition(struct virt *v, const char *uuid, char **ret, struct error *e) _must_check_;
 int virt_redefine(struct virt *v, const char *xml, struct error *e) _must_check_;
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;

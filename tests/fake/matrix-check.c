@@ -224,6 +224,8 @@ static bool domain_in_order(const struct host *h, const struct world_domain *d, 
             return WRONG("domain %s lacks volume %s, or has it unencrypted", d->d.name, v->lv);
         disks++;
     }
+    if (d->unsettled)
+        return WRONG("domain %s would not outlive a power cut", d->d.name);
     if (disks != d->defined.n)
         return WRONG("domain %s has %zu disks of %zu", d->d.name, disks, d->defined.n);
     return rescue_in_order(h, d, why) && guest_in_order(h, d, why);
@@ -242,6 +244,8 @@ bool invariants_hold(const struct host *h, char why[200])
         hold = domain_in_order(h, &h->domains[i], why);
     for (size_t i = 0; hold && i < h->n_files; i++)
         hold = file_in_order(h, &h->files[i], why);
+    if (hold && h->n_undefined)
+        return WRONG("domain %s would be back after a power cut", h->undefined[0].d.name);
     return hold;
 }
 

@@ -134,6 +134,11 @@ static void have_pair_with_image(struct fake *f)
     prepare_launch(f, &pair_with_image);
 }
 
+static void have_three(struct fake *f)
+{
+    prepare_launch(f, &three);
+}
+
 static void have_last_of_pair(struct fake *f)
 {
     struct error e = ERROR_NONE;
@@ -252,6 +257,30 @@ static int delete_first(struct fake *f, struct error *e)
 {
     bool changed = false;
     return instance_delete(&f->context, "t-1", &changed, e);
+}
+
+/* Of each name the truth is told: who is said to be gone has no domain any more. */
+static int delete_all(struct fake *f, const char *const names[], size_t n, struct error *e)
+{
+    struct deleted done[4];
+    int r = instances_delete(&f->context, names, n, done, e);
+    for (size_t i = 0; i < n; i++)
+        for (size_t d = 0; d < f->world->host.n_domains; d++)
+            if (done[i].changed && streq(f->world->host.domains[d].d.name, names[i]))
+                world_violated(f->world, "%s was said to be deleted", names[i]);
+    return r;
+}
+
+static int delete_two(struct fake *f, struct error *e)
+{
+    const char *const names[] = {"t-1", "nobody", "t-2", "t-1"};
+    return delete_all(f, names, ARRAY_SIZE(names), e);
+}
+
+static int delete_pair(struct fake *f, struct error *e)
+{
+    const char *const names[] = {"t-2", "t-1"};
+    return delete_all(f, names, ARRAY_SIZE(names), e);
 }
 
 static int start(struct fake *f, struct error *e)
@@ -495,6 +524,8 @@ const struct scenario scenarios[] = {
     {"delete stopped", NULL, have_stopped, delete, NOTHING, FORWARD},
     {"delete opened", NULL, have_opened, delete, NOTHING, FORWARD},
     {"delete of a pair", NULL, have_pair, delete_first, {1, 1, 2, 2, 0, 1}, FORWARD},
+    {"delete two of three", NULL, have_three, delete_two, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"delete both of a pair", NULL, have_pair, delete_pair, NOTHING, FORWARD},
     {"delete last of a pair", NULL, have_last_of_pair, delete_first, NOTHING, FORWARD},
     {"delete plain", plain_disks, have_running, delete, NOTHING, FORWARD},
     {"delete with ephemeral key", ephemeral_keys, have_running, delete, NOTHING, FORWARD},

@@ -211,7 +211,9 @@ static int run_mutations(struct matrix *m)
         {.call = "key create"},
         {.call = "undefine"},
         {.call = "destroy"},
-        {.call = "resize", .scenario = "resize running"}, /* what comes above would be too large */
+        {.call = "settle", .scenario = "launch --no-start"},   /* a power cut takes the domain away */
+        {.call = "settle", .scenario = "delete two of three"}, /* or brings it back */
+        {.call = "resize", .scenario = "resize running"},      /* what comes above would be too large */
         {.call = "open", .scenario = "resize running"},
         {.call = "block resize", .scenario = "resize running"},
         {.call = "tune", .scenario = "tune"},

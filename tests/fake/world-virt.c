@@ -145,6 +145,7 @@ static int define(struct world *w, const char *xml, struct error *e)
             return error_set(e, -EEXIST, "domain %s: exists", name);
     struct world_domain *d = world_add_domain(w, name, uuid);
     read_definition(d, xml, name, uuid);
+    d->unsettled = true;
     r = domain_ram_read(xml, &d->ram, e);
     if (r < 0)
         abort();
@@ -159,15 +160,32 @@ static int fake_define(struct virt *v, const char *xml, struct error *e)
     return r < 0 ? r : world_leave(world_of(v), 0, e);
 }
 
+static void undefine(struct world *w, struct world_domain *d)
+{
+    struct host *h = &w->host;
+    if (d->d.active)
+        world_violated(w, "domain %s was to be undefined while it runs", d->d.name);
+    if (!d->unsettled)
+        h->undefined[h->n_undefined++] = *d;
+    world_drop(h->domains, &h->n_domains, sizeof *d, (size_t)(d - h->domains));
+}
+
 static int fake_undefine(struct virt *v, const char *uuid, struct error *e)
 {
     struct world *w = world_of(v);
     int r = world_enter(w, "undefine", e);
     struct world_domain *d = world_domain(w, uuid);
-    if (r == 0 && d && d->d.active)
-        world_violated(w, "domain %s was to be undefined while it runs", d->d.name);
     if (r == 0 && d)
-        world_drop(w->host.domains, &w->host.n_domains, sizeof *d, (size_t)(d - w->host.domains));
+        undefine(w, d);
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+static int fake_settle(struct virt *v, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "settle", e);
+    if (r == 0)
+        world_settle(&w->host);
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
@@ -218,6 +236,7 @@ static int redefine(struct world *w, const char *xml, struct error *e)
     if (d->d.active)
         world_violated(w, "domain %s was to be redefined while it runs", d->d.name);
     read_definition(d, xml, name, uuid);
+    world_settle(&w->host);
     return 0;
 }
 
@@ -303,8 +322,10 @@ static int attach(struct world *w, const char *uuid, const char *path, unsigned 
         return error_set(e, -ENOENT, "domain %s: there is none", uuid);
     if (sides & DOMAIN_GUEST && (!d->d.active || !device_there(w, path)))
         return error_set(e, -EIO, "domain %s: does not run, or there is no %s", d->d.name, path);
-    if (sides & DOMAIN_DEFINITION)
+    if (sides & DOMAIN_DEFINITION) {
         add_disk(&d->defined, path);
+        world_settle(&w->host);
+    }
     if (sides & DOMAIN_GUEST)
         add_disk(&d->running, path)->bytes = world_device_bytes(&w->host, path);
     return 0;
@@ -325,8 +346,10 @@ static int fake_detach_disk(struct virt *v, const char *uuid, const char *device
     struct world *w = world_of(v);
     int r = world_enter(w, side == DOMAIN_GUEST ? "ask guest" : "detach disk", e);
     struct world_domain *d = world_domain(w, uuid);
-    if (r == 0 && d && side == DOMAIN_DEFINITION)
+    if (r == 0 && d && side == DOMAIN_DEFINITION) {
         drop_disk(&d->defined, device_path);
+        world_settle(&w->host);
+    }
     if (r == 0 && d && side == DOMAIN_GUEST && !w->guest_ignores)
         drop_disk(&d->running, device_path);
     return r < 0 ? r : world_leave(w, 0, e);
@@ -388,6 +411,7 @@ static const struct virt_ops fake_virt_ops = {
     .ram = fake_ram,
     .define = fake_define,
     .undefine = fake_undefine,
+    .settle = fake_settle,
     .definition = fake_definition,
     .redefine = fake_redefine,
     .start = fake_start,

@@ -50,8 +50,24 @@ void world_reboot(struct host *h)
 {
     h->n_maps = 0;
     memset(h->maps, 0, sizeof h->maps);
+    for (size_t i = h->n_domains; i-- > 0;)
+        if (h->domains[i].unsettled)
+            world_drop(h->domains, &h->n_domains, sizeof h->domains[0], i);
+    if (h->n_domains + h->n_undefined > WORLD_DOMAINS)
+        abort();
+    for (size_t i = 0; i < h->n_undefined; i++)
+        h->domains[h->n_domains++] = h->undefined[i];
+    world_settle(h);
     for (size_t i = 0; i < h->n_domains; i++)
         world_end_guest(&h->domains[i]);
+}
+
+void world_settle(struct host *h)
+{
+    for (size_t i = 0; i < h->n_domains; i++)
+        h->domains[i].unsettled = false;
+    memset(h->undefined, 0, sizeof h->undefined);
+    h->n_undefined = 0;
 }
 
 void world_revive(struct world *w)

@@ -14,7 +14,7 @@
 
 #include "instance/operations.h"
 
-#define WORLD_VOLUMES 32
+#define WORLD_VOLUMES 40
 #define WORLD_KEYS    12
 #define WORLD_DOMAINS 12
 #define WORLD_LOCKS   32
@@ -69,6 +69,7 @@ struct world_domain {
     struct domain d;
     struct world_disks defined, running; /* of its definition, and of the guest while it is active */
     struct domain_ram ram;
+    bool unsettled; /* its definition, which a power cut takes away */
 };
 
 struct world_lock {
@@ -98,6 +99,8 @@ struct host {
     size_t n_keys;
     struct world_domain domains[WORLD_DOMAINS];
     size_t n_domains;
+    struct world_domain undefined[WORLD_DOMAINS]; /* which a power cut brings back */
+    size_t n_undefined;
     struct world_file files[WORLD_FILES];
     size_t n_files;
     bool handed_over; /* a snapshot was doomed: its key is a file's, which may not have its name yet */
@@ -142,6 +145,7 @@ DEFINE_CLEANUP(struct world *, world_free)
  * too. */
 void world_revive(struct world *w);
 void world_reboot(struct host *h);
+void world_settle(struct host *h);            /* all definitions */
 void world_end_guest(struct world_domain *d); /* nobody is told */
 
 /* The doubles, made anew on each call, as by a new process. */

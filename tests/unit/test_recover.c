@@ -314,6 +314,30 @@ static void test_batch_key_goes_with_its_last_user(void **state)
     assert_int_equal(b->w->host.n_keys, 0);
 }
 
+/* Of several names one is refused, before anything of it is changed, and the others go. Who is last to have
+ * a key that is in doubt is found among them too. */
+static void test_delete_of_several(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request pair = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    const char *const names[] = {"t-2", "alone", "nobody", "t-1", "t-2"};
+    struct deleted done[ARRAY_SIZE(names)];
+    struct error e = ERROR_NONE;
+    assert_ok(bench_launch(b, &pair, &e), e);
+    bench_make(b, "alone", true);
+    damage(b, "something");
+    assert_error(instances_delete(&b->f.context, names, ARRAY_SIZE(names), done, &e), -EUNSAFE, e);
+    assert_true(done[0].changed && done[1].changed);
+    assert_false(done[2].changed || done[2].error.errnum);
+    assert_int_equal(done[3].error.errnum, -EUNSAFE);
+    assert_non_null(strstr(done[3].error.text, "instance t-1: cannot be deleted"));
+    assert_false(done[4].changed || done[4].error.errnum);
+    assert_int_equal(b->w->host.n_volumes, 1);
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_int_equal(b->w->host.n_domains, 1);
+}
+
 /* Of a batch only the key's last user is in doubt. */
 static void test_batch_key_in_use(void **state)
 {
@@ -404,6 +428,7 @@ int main(void)
         bench_test(test_orphan_map),
         bench_test(test_batch_key_goes_with_its_last_user),
         bench_test(test_batch_key_in_use),
+        bench_test(test_delete_of_several),
         bench_test(test_keys_of_others),
         bench_test(test_doomed_with_key_of_others),
         bench_test(test_keys_not_to_be_listed),

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of removal.c: each for a whole list of removals. See removal.h.
+ *
+ * The object of each step is the first removal of the list. Every step may be done again: so what fails for
+ * all at once is tried one by one, to see whose fault it was.
+ */
+#include "instance/removal-steps.h"
+
+#include "instance/keys.h"
+#include "virt/rescue-xml.h"
+
+/* NULL: none, or it is not Mayfly's to touch, or only a disk goes. */
+const struct domain *removal_domain(const struct removal *r)
+{
+    const struct domain *domain = model_domain_of(r->model, r->instance->uuid);
+    return domain && domain->ours && r->whole ? domain : NULL;
+}
+
+/* A rescue disk alone? Its instance stays, with the key, even if no other disk of it is to be seen now. */
+bool removal_ends_rescue(const struct removal *r)
+{
+    return !r->whole && volume_is_rescue(r->volumes[0]);
+}
+
+/* ---------------------------------------------------------------- several at once */
+
+/* Is it still on its way? `only`: and that one; NULL: any. */
+static bool goes(const struct removal *r, const struct removal *only)
+{
+    return r->error.errnum == 0 && (!only || r == only);
+}
+
+/* What the step says in the end: an error once none is left. */
+static int left(const struct removal *first, struct error *e)
+{
+    for (const struct removal *r = first; r; r = r->next)
+        if (goes(r, NULL))
+            return 0;
+    return error_set(e, first->error.errnum, "%s", first->error.text);
+}
+
+/* Not the fault of one: the next would run into it too, perhaps after a long wait. */
+static bool concerns_all(int r)
+{
+    return r == -EHOSTUNREACH || r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT || r == -ENOMEM;
+}
+
+/* Notes an error that came with or without a sentence. */
+static void stop(struct removal *r, int result, const struct error *why)
+{
+    if (result < 0)
+        error_set(&r->error, result, "%s", why->errnum ? why->text : strerror(-result));
+}
+
+typedef int together_fn(const struct context *c, const struct removal *first, const struct removal *only,
+                        struct error *e);
+
+static int together(const struct context *c, struct removal *first, together_fn *act, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int result = act(c, first, NULL, &why);
+    bool all = !first->next || concerns_all(result);
+    for (struct removal *r = first; result < 0 && r; r = r->next) {
+        if (!goes(r, NULL))
+            continue;
+        if (all)
+            stop(r, result, &why);
+        else
+            stop(r, act(c, first, r, &r->error), &r->error);
+    }
+    return left(first, e);
+}
+
+typedef int single_fn(const struct context *c, const struct removal *r, struct error *e);
+
+static int one_by_one(const struct context *c, struct removal *first, single_fn *act, struct error *e)
+{
+    for (struct removal *r = first; r; r = r->next)
+        if (goes(r, NULL))
+            stop(r, act(c, r, &r->error), &r->error);
+    return left(first, e);
+}
+
+static size_t count_volumes(const struct removal *first)
+{
+    size_t n = 0;
+    for (const struct removal *r = first; r; r = r->next)
+        n += r->n_volumes;
+    return n;
+}
+
+/* All volumes of those that are still on their way; the caller frees *ret. */
+static int gather(const struct removal *first, const struct removal *only, const struct volume ***ret,
+                  size_t *ret_n, struct error *e)
+{
+    size_t n = 0;
+    const struct volume **all = calloc(count_volumes(first), sizeof(struct volume *));
+    if (!all)
+        return error_memory(e);
+    for (const struct removal *r = first; r; r = r->next)
+        for (size_t i = 0; goes(r, only) && i < r->n_volumes; i++)
+            all[n++] = r->volumes[i];
+    *ret = all;
+    *ret_n = n;
+    return 0;
+}
+
+/* ------------------------------------------------------------------------ marks */
+
+static bool can_be_doomed(const struct volume *v)
+{
+    return v->state == VOLUME_READY || v->state == VOLUME_REBUILDING;
+}
+
+/* Marks the leads, or all others. What says building is as good as doomed. */
+static int doom(const struct context *c, const struct removal *first, const struct removal *only, bool leads,
+                struct error *e)
+{
+    size_t n = 0;
+    _cleanup_free_ const struct volume **ready = calloc(count_volumes(first), sizeof(struct volume *));
+    if (!ready)
+        return error_memory(e);
+    for (const struct removal *r = first; r; r = r->next)
+        for (size_t i = leads ? 0 : 1; goes(r, only) && i < (leads ? 1 : r->n_volumes); i++)
+            if (can_be_doomed(r->volumes[i]))
+                ready[n++] = r->volumes[i];
+    return n ? broker_mark(c->broker, ready, n, VOLUME_DOOMED, e) : 0;
+}
+
+static int doom_leads_of(const struct context *c, const struct removal *first, const struct removal *only,
+                         struct error *e)
+{
+    return doom(c, first, only, true, e);
+}
+
+static int doom_others_of(const struct context *c, const struct removal *first, const struct removal *only,
+                          struct error *e)
+{
+    return doom(c, first, only, false, e);
+}
+
+int removal_doom_leads(const struct context *c, void *removal, struct error *e)
+{
+    for (struct removal *r = removal; r; r = r->next)
+        r->begun = goes(r, NULL);
+    int result = together(c, removal, doom_leads_of, e);
+    for (struct removal *r = removal; r; r = r->next)
+        if (r->error.errnum == -EBUSY || r->error.errnum == -EUNSAFE)
+            r->begun = false; /* refused by the broker; else it may have had its effect */
+    return result;
+}
+
+int removal_doom_others(const struct context *c, void *removal, struct error *e)
+{
+    return together(c, removal, doom_others_of, e);
+}
+
+/* ---------------------------------------------------------------------- domains */
+
+static int remove_domain(const struct context *c, const char *uuid, struct error *e)
+{
+    int r = virt_destroy(c->virt, uuid, e);
+    return r < 0 ? r : virt_undefine(c->virt, uuid, e);
+}
+
+int domain_remove(const struct context *c, const char *uuid, struct error *e)
+{
+    int r = remove_domain(c, uuid, e);
+    return r < 0 ? r : virt_settle(c->virt, e);
+}
+
+static int remove_our_domain(const struct context *c, const struct removal *r, struct error *e)
+{
+    return removal_domain(r) ? remove_domain(c, removal_domain(r)->uuid, e) : 0;
+}
+
+int removal_end_domains(const struct context *c, void *removal, struct error *e)
+{
+    return one_by_one(c, removal, remove_our_domain, e);
+}
+
+/* Also where there is none: who undefined it may have been cut off before this. */
+static int settle_domains_of(const struct context *c, const struct removal *first, const struct removal *only,
+                             struct error *e)
+{
+    (void)first, (void)only;
+    return virt_settle(c->virt, e);
+}
+
+int removal_settle_domains(const struct context *c, void *removal, struct error *e)
+{
+    return together(c, removal, settle_domains_of, e);
+}
+
+int domain_leave_rescue(const struct context *c, const char *uuid, struct error *e)
+{
+    _cleanup_free_ char *xml = NULL, *before = NULL;
+    struct error why = ERROR_NONE;
+    int r = virt_definition(c->virt, uuid, &xml, &why);
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0)
+        r = rescue_xml_remove(xml, &before, &why);
+    if (r == 0 && before)
+        r = virt_redefine(c->virt, before, &why);
+    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+}
+
+/* Where the domain stays: */
+static bool stays(const struct removal *r)
+{
+    return !removal_domain(r) && model_domain_of(r->model, r->instance->uuid);
+}
+
+bool removal_leaves_rescue(const struct removal *r)
+{
+    return stays(r) && volume_is_rescue(r->volumes[r->n_volumes - 1]);
+}
+
+bool removal_leaves_domain(const struct removal *r)
+{
+    return stays(r) && !removal_ends_rescue(r);
+}
+
+static int leave_rescue_of(const struct context *c, const struct removal *r, struct error *e)
+{
+    return removal_leaves_rescue(r) ? domain_leave_rescue(c, r->instance->uuid, e) : 0;
+}
+
+int removal_leave_rescue(const struct context *c, void *removal, struct error *e)
+{
+    return one_by_one(c, removal, leave_rescue_of, e);
+}
+
+static int leave_domain_of(const struct context *c, const struct removal *r, struct error *e)
+{
+    int result = 0;
+    for (size_t i = 0; removal_leaves_domain(r) && result == 0 && i < r->n_volumes; i++)
+        result = disk_leave_domain(c, r->volumes[i], e);
+    return result;
+}
+
+int removal_leave_domains(const struct context *c, void *removal, struct error *e)
+{
+    return one_by_one(c, removal, leave_domain_of, e);
+}
+
+/* ------------------------------------------------------------- maps, keys, volumes */
+
+static int close_maps_of(const struct context *c, const struct removal *r, struct error *e)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < r->n_volumes; i++)
+        result = disk_close(c, r->volumes[i], e);
+    return result;
+}
+
+int removal_close_maps(const struct context *c, void *removal, struct error *e)
+{
+    return one_by_one(c, removal, close_maps_of, e);
+}
+
+static bool has_key(const struct removal *r, const char *key)
+{
+    bool found = false;
+    for (size_t i = 0; !found && i < r->n_volumes; i++)
+        found = streq(r->volumes[i]->key, key);
+    return found;
+}
+
+/* Who has the key goes no further, and keeps the volumes that lead to it. */
+static void keep_key(struct removal *first, const char *key, int result, const struct error *why)
+{
+    for (struct removal *r = first; r; r = r->next)
+        if (goes(r, NULL) && has_key(r, key))
+            stop(r, result, why);
+}
+
+/* "barbican:..." and "barbican:..." */
+static bool same_manager(const char *key, const char *other)
+{
+    size_t n = strcspn(key, ":");
+    return strncmp(key, other, n + 1) == 0;
+}
+
+/* Key by key. A manager that cannot be reached is not waited for once more for each. */
+int removal_destroy_keys(const struct context *c, void *removal, struct error *e)
+{
+    struct removal *first = removal;
+    _cleanup_free_ const struct volume **going = NULL;
+    const char *unreachable = "";
+    struct error why = ERROR_NONE;
+    size_t n = 0;
+    int result = gather(first, NULL, &going, &n, e);
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < n; i++) {
+        const char *key = going[i]->key;
+        if (!first_of_key(going, i))
+            continue;
+        if (!*unreachable || !same_manager(key, unreachable)) {
+            why = ERROR_NONE;
+            result = key_destroy_unused(c, first->model->inventory, going[i], going, n, &why);
+        }
+        if (result == -EHOSTUNREACH)
+            unreachable = key;
+        if (result < 0)
+            keep_key(first, key, result, &why);
+    }
+    return left(first, e);
+}
+
+static int remove_volumes_of(const struct context *c, const struct removal *first, const struct removal *only,
+                             struct error *e)
+{
+    _cleanup_free_ const struct volume **going = NULL;
+    size_t n = 0;
+    int result = gather(first, only, &going, &n, e);
+    return result < 0 ? result : broker_remove(c->broker, going, n, e);
+}
+
+int removal_remove_volumes(const struct context *c, void *removal, struct error *e)
+{
+    return together(c, removal, remove_volumes_of, e);
+}
+
+int snapshot_remove(const struct context *c, const struct volume *v, struct error *e)
+{
+    int r = disk_close(c, v, e);
+    if (r == 0 && v->state == VOLUME_BUILDING) /* else it is a file's: see snapshot.c */
+        r = key_destroy_of_image(c, v, e);
+    return r < 0 ? r : broker_remove(c->broker, &v, 1, e);
+}
+
+static int remove_snapshot_of(const struct context *c, const struct removal *r, struct error *e)
+{
+    return r->instance->snapshot ? snapshot_remove(c, r->instance->snapshot, e) : 0;
+}
+
+int removal_remove_snapshots(const struct context *c, void *removal, struct error *e)
+{
+    return one_by_one(c, removal, remove_snapshot_of, e);
+}
