@@ -19,11 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXPORT_BYTES   (UINT64_C(1) << 20)
-#define CLUSTER_BYTES  (UINT64_C(64) << 10) /* of a qcow2, as qemu-img makes it */
-#define MAKE_LIMIT_SEC 120                  /* LUKS tries out for a while how fast this host is */
-#define MAKE_TRIES     20
-#define END_LIMIT_SEC  120 /* the last tables are written */
+#define EXPORT_BYTES  (UINT64_C(1) << 20)
+#define CLUSTER_BYTES (UINT64_C(64) << 10) /* of a qcow2, as qemu-img makes it */
+#define END_LIMIT_SEC 120                  /* the last tables are written */
 
 struct export
 {
@@ -41,44 +39,6 @@ struct export
     "compat=1.1,encrypt.format=luks,encrypt.key-secret=key,encrypt.cipher-alg=aes-256,encrypt.cipher-mode="  \
     "xts,"                                                                                                   \
     "encrypt.ivgen-alg=plain64,encrypt.hash-alg=sha256,encrypt.iter-time=10"
-
-static int make_once(const struct qemu_view *v, const char *name, uint64_t size_bytes, bool *ret_again,
-                     struct error *e)
-{
-    char size[24], field[4096], status_text[64];
-    const char *argv[] = {
-        "qemu-img",    "create",       "-q", "-f", "qcow2", "-o", v->file.key ? LUKS_OPTIONS : "compat=1.1",
-        v->key_option, qemu_file_name, size, NULL};
-    _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
-
-    snprintf(size, sizeof size, "%" PRIu64, size_bytes);
-    int r = qemu_start(v, argv, -1, &q, e);
-    if (r < 0)
-        return r;
-    int status = qemu_wait(&q, MAKE_LIMIT_SEC * 1000);
-    if (status == 0)
-        return 0;
-    if (status == -ETIMEDOUT)
-        return error_set(e, status, "image %.200s: cannot be made: qemu-img needs more than %d seconds", name,
-                         MAKE_LIMIT_SEC);
-    const char *words = qemu_last_words(&q, field, sizeof field);
-    *ret_again = strstr(words, "accurate CPU usage") != NULL;
-    return error_set(e, -EIO, "image %.200s: cannot be made: qemu-img%s %.250s", name, *words ? ":" : "",
-                     *words ? words : qemu_status_text(status, status_text, sizeof status_text));
-}
-
-/* QEMU 7.2 gives up where the kernel counted the first milliseconds of its trial as the system's and not its
- * own, which happens now and then: once more, then. */
-static int make(const struct qemu_view *v, const char *name, uint64_t size_bytes, struct error *e)
-{
-    for (int tries = 1;; tries++) {
-        struct error why = ERROR_NONE;
-        bool again = false;
-        int r = make_once(v, name, size_bytes, &again, &why);
-        if (r == 0 || !again || tries == MAKE_TRIES)
-            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
-    }
-}
 
 /* --------------------------------------------------------------------- copying */
 
@@ -209,7 +169,7 @@ int image_export(int fd, int file_fd, const char *name, const struct secret *key
     if (r == 0)
         r = qemu_view_make(&file, &view, e);
     if (r == 0)
-        r = make(&view, x.image->name, x.size_bytes, e);
+        r = qemu_create(&view, "qcow2", key ? LUKS_OPTIONS : "compat=1.1", x.image->name, x.size_bytes, e);
     if (r == 0)
         r = image_serve(x.image, &view, e);
     if (r == 0)

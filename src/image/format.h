@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* IMAGE_LUKS: a qcow2 whose data is encrypted, by a key in a LUKS header within it. */
-enum image_format { IMAGE_RAW, IMAGE_QCOW2, IMAGE_LUKS };
+/* IMAGE_LUKS: a qcow2 whose data is encrypted, by a key in a LUKS header within it. IMAGE_LUKS_BARE: LUKS
+ * without a qcow2, which no image is: mayfly bench has it measured. */
+enum image_format { IMAGE_RAW, IMAGE_QCOW2, IMAGE_LUKS, IMAGE_LUKS_BARE };
 
 #define IMAGE_HEAD_BYTES 512 /* of the file are enough to judge it */
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "image/lend.h"
 #include "build-config.h"
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +51,14 @@ static void find_inflate(char preload[PATH_MAX])
         snprintf(preload, PATH_MAX, PRELOAD);
 }
 
+static const char *const formats[] = {
+    [IMAGE_RAW] = "\"driver\":\"raw\"",
+    [IMAGE_QCOW2] = "\"driver\":\"qcow2\",\"backing\":null",
+    [IMAGE_LUKS] = ("\"driver\":\"qcow2\",\"backing\":null,"
+                    "\"encrypt\":{\"format\":\"luks\",\"key-secret\":\"key\"}"),
+    [IMAGE_LUKS_BARE] = "\"driver\":\"luks\",\"key-secret\":\"key\"",
+};
+
 int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct error *e)
 {
     struct qemu_view v = {.file = *f};
@@ -60,11 +70,8 @@ int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct erro
     /* Everything is stated and nothing is probed. No name of the user's is in it, so nothing needs quoting.
      */
     snprintf(v.options, sizeof v.options,
-             "json:{\"driver\":\"%s\",%s%s\"file\":{\"driver\":\"%s\",\"filename\":\"%s\","
-             "\"locking\":\"off\"}}",
-             f->format == IMAGE_RAW ? "raw" : "qcow2", f->format == IMAGE_RAW ? "" : "\"backing\":null,",
-             f->format == IMAGE_LUKS ? "\"encrypt\":{\"format\":\"luks\",\"key-secret\":\"key\"}," : "",
-             f->device ? "host_device" : "file", qemu_file_name);
+             "json:{%s,\"file\":{\"driver\":\"%s\",\"filename\":\"%s\",\"locking\":\"off\"}}",
+             formats[f->format], f->device ? "host_device" : "file", qemu_file_name);
     v.key_option = f->key ? "--object=secret,id=key,format=raw,file=/proc/self/fd/5" : "--";
     *ret = v;
     return 0;
@@ -81,6 +88,7 @@ struct start {
     const char *const *argv;
     const char *preload;
     int listening, image, key, words, null;
+    int lend; /* a socket; -1: it may open its device itself */
     pid_t parent;
 };
 
@@ -91,6 +99,7 @@ static void release_start(struct start *s)
     fd_close(s->key);
     fd_close(s->words);
     fd_close(s->null);
+    fd_close(s->lend);
 }
 
 /* -1: it has none under this number. */
@@ -125,7 +134,7 @@ static _noreturn_ void child(const struct start *s)
     setsid(); /* Ctrl-C is for us: we undo, and need the server for nothing but its end */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(listen_pid, sizeof listen_pid, "LISTEN_PID=%d", getpid());
-    if (getppid() != s->parent || !take_descriptors(s))
+    if (getppid() != s->parent || !take_descriptors(s) || (s->lend >= 0 && lend_begin(s->lend) < 0))
         _exit(126);
     int r = sandbox_enter(s->sandbox);
     if (r < 0) {
@@ -177,6 +186,20 @@ static int make_descriptors(const struct qemu_view *v, int listening_fd, struct 
     return 0;
 }
 
+static int make_lending(struct start *s, int *ret_ours)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    *ret_ours = ends[0];
+    _cleanup_close_ int theirs = ends[1];
+    int r = fd_move_high(theirs);
+    if (r < 0)
+        return r;
+    s->lend = r;
+    return 0;
+}
+
 int qemu_start(const struct qemu_view *v, const char *const argv[], int listening_fd, struct qemu *ret,
                struct error *e)
 {
@@ -188,9 +211,13 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
                                                .key = -1,
                                                .words = -1,
                                                .null = -1,
+                                               .lend = -1,
                                                .parent = getpid()};
     _cleanup_close_ int words = -1;
+    _cleanup_close_ int lend = -1;
     int r = make_descriptors(v, listening_fd, &s, &words);
+    if (r == 0 && v->file.lent)
+        r = make_lending(&s, &lend);
     if (r < 0)
         return error_set(e, r, "%s: cannot be given its descriptors: %s", argv[0], strerrordesc_np(-r));
     r = v->file.key ? make_key(v->file.key, &s.key, e) : 0;
@@ -202,8 +229,9 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
         return error_set(e, errno, "%s: cannot be started: %m", argv[0]);
     if (pid == 0)
         child(&s);
-    *ret = (struct qemu){.pid = pid, .words = TAKE_FD(words)};
-    return 0;
+    *ret = (struct qemu){.pid = pid, .words = TAKE_FD(words), .listener = -1};
+    s.lend = fd_close(s.lend); /* so that its end is noticed */
+    return v->file.lent ? lend_listen(lend, &ret->listener, e) : 0;
 }
 
 int qemu_wait(struct qemu *q, unsigned deadline_msec)
@@ -218,6 +246,7 @@ void qemu_end(struct qemu *q)
         process_wait(TAKE_FD(q->pid), END_LIMIT_MSEC);
     }
     q->words = fd_close(q->words);
+    q->listener = fd_close(q->listener);
 }
 
 const char *qemu_status_text(int status, char *field, size_t size)

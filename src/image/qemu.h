@@ -23,6 +23,7 @@ struct qemu_file {
     enum image_format format;
     bool device;              /* a block device */
     bool writes;              /* it is ours, and new */
+    bool lent;                /* its user may not open it: see lend.h, and struct qemu */
     const struct secret *key; /* of a LUKS image, else NULL */
 };
 
@@ -41,14 +42,19 @@ int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct erro
 void qemu_view_release(struct qemu_view *v);
 
 struct qemu {
-    pid_t pid; /* -1: it has ended, or never began */
-    int words; /* a pipe with what it says on both outputs; -1: none */
+    pid_t pid;    /* -1: it has ended, or never began */
+    int words;    /* a pipe with what it says on both outputs; -1: none */
+    int listener; /* of a device that was lent, for lend_answer(); -1: none */
 };
-#define QEMU_NONE ((struct qemu){.pid = -1, .words = -1})
+#define QEMU_NONE ((struct qemu){.pid = -1, .words = -1, .listener = -1})
 
 /* `listening_fd`: a socket to serve, handed over as systemd does it; -1: none. It stays the caller's. */
 int qemu_start(const struct qemu_view *v, const char *const argv[], int listening_fd, struct qemu *ret,
                struct error *e) _must_check_;
+
+/* qemu-img create: a new image in the file of `v`, which is ours. `what` is for sentences. */
+int qemu_create(const struct qemu_view *v, const char *format, const char *options, const char *what,
+                uint64_t size_bytes, struct error *e) _must_check_;
 
 /* Its wait status, or -ETIMEDOUT, after which it is dead. */
 int qemu_wait(struct qemu *q, unsigned deadline_msec) _must_check_;

@@ -76,10 +76,12 @@ static const char *const allowed[] = {
     "poll", "ppoll", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2", "pipe2",
 };
 
-/* The same of qemu-img create and qemu-nbd over a new qcow2, with LUKS and without. */
+/* The same of qemu-img create and qemu-nbd over a new qcow2, with LUKS and without, and a scratch volume. */
 static const char *const allowed_to_writers[] = {
     "pwrite64", "pwritev", "fdatasync", "fsync", "fallocate", "ftruncate",
     "getrusage", /* how long LUKS takes over a key */
+    /* the kernel's asynchronous I/O, as mayfly bench measures it */
+    "io_setup", "io_submit", "io_getevents", "io_destroy",
 };
 /* clang-format on */
 
@@ -95,8 +97,10 @@ static const struct condition conditions[] = {
     {"prctl", 0, UINT32_MAX, PR_SET_NAME},
     {"prctl", 0, UINT32_MAX, PR_SET_TIMERSLACK},
     {"prlimit64", 2, UINT64_MAX, 0}, /* asking for the limits, not setting them */
-    /* how much a block device takes at once; no ioctl else, TIOCSTI least of all */
+    /* how much a block device takes at once, and whether it is read-only; no ioctl else, TIOCSTI least of all
+     */
     {"ioctl", 1, UINT32_MAX, BLKSECTGET},
+    {"ioctl", 1, UINT32_MAX, BLKROGET},
 };
 
 /* qemu-img create says O_CREAT also of a file that is there; Landlock lets no other be made. */
