@@ -212,6 +212,18 @@ static int remote_tune(struct broker *b, const struct volume *v, const struct se
     return r;
 }
 
+static int remote_bench(struct broker *b, const struct volume *v, const struct secret *volume_key,
+                        enum bench_table table, int *ret_fd, struct error *e)
+{
+    struct op_bench request = {.volume = ref_of(v), .table = table};
+    _cleanup_handover_ struct secret_handover *key = NULL;
+    struct answer a;
+    int r = secret_handover(volume_key, &key, e);
+    if (r < 0)
+        return r;
+    return call(remote_of(b), OP_BENCH, &request, sizeof request, secret_handover_fd(key), &a, ret_fd, e);
+}
+
 static int remote_remake(struct broker *b, const struct volume *v, struct error *e)
 {
     struct op_create request = {.volume = *v};
@@ -354,6 +366,7 @@ static const struct broker_ops remote_ops = {
     .snapshot = remote_snapshot,
     .open = remote_open,
     .tune = remote_tune,
+    .bench = remote_bench,
     .remake = remote_remake,
     .resize = remote_resize,
     .close = remote_close,

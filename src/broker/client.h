@@ -36,6 +36,11 @@ struct broker_ops {
     int (*tune)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
                 struct error *e);
 
+    /* Lends the scratch volume that this connection made, for reading and writing: itself, or a new map of it
+     * by that table, which is to be closed before the next. The first time all of it is overwritten. */
+    int (*bench)(struct broker *b, const struct volume *v, const struct secret *volume_key,
+                 enum bench_table table, int *ret_fd, struct error *e);
+
     /* The volume becomes that new disk, in state rebuilding: what it held is gone. */
     int (*remake)(struct broker *b, const struct volume *v, struct error *e);
 
@@ -94,6 +99,8 @@ int broker_open(struct broker *b, const struct volume *v, const struct secret *v
                 int *ret_fd, struct error *e) _must_check_;
 int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
                 struct error *e) _must_check_;
+int broker_bench(struct broker *b, const struct volume *v, const struct secret *volume_key,
+                 enum bench_table table, int *ret_fd, struct error *e) _must_check_;
 int broker_remake(struct broker *b, const struct volume *v, struct error *e) _must_check_;
 int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
                   struct error *e) _must_check_;

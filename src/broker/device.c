@@ -144,3 +144,13 @@ int device_zero(int fd, struct error *e)
     }
     return fsync(fd) < 0 ? error_set(e, errno, "device: the zeros cannot be written: %m") : 0;
 }
+
+/* As libcryptsetup: the physical block, where that is larger than the logical one and no more than 4096. */
+uint32_t device_luks_sector_bytes(int fd)
+{
+    int logical = 512;
+    unsigned physical = 0;
+    (void)!ioctl(fd, BLKSSZGET, &logical);
+    (void)!ioctl(fd, BLKPBSZGET, &physical);
+    return logical == 4096 || physical == 4096 ? 4096 : 512;
+}

@@ -20,3 +20,6 @@ int device_check_unused(int fd, struct error *e) _must_check_;
 
 /* Overwrites all of it with zeros, and sees that they are on the disk. */
 int device_zero(int fd, struct error *e) _must_check_;
+
+/* The sectors that cryptsetup luksFormat takes by itself on this device: 512 or 4096. */
+uint32_t device_luks_sector_bytes(int fd);

@@ -42,6 +42,12 @@ int broker_tune(struct broker *b, const struct volume *v, const struct secret *v
     return b->ops->tune(b, v, volume_key, ret_changed, e);
 }
 
+int broker_bench(struct broker *b, const struct volume *v, const struct secret *volume_key,
+                 enum bench_table table, int *ret_fd, struct error *e)
+{
+    return b->ops->bench(b, v, volume_key, table, ret_fd, e);
+}
+
 int broker_remake(struct broker *b, const struct volume *v, struct error *e)
 {
     return b->ops->remake(b, v, e);

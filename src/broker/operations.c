@@ -180,8 +180,8 @@ static int check_not_shared(const struct volume *v, int fd, struct error *e)
     return r < 0 ? error_set(e, r, "volume %s: cannot be opened: %s", v->lv, why.text) : 0;
 }
 
-static int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
-                       struct error *e)
+int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
+                struct error *e)
 {
     _cleanup_close_ int fd = -1;
     struct stat st = {.st_rdev = 0};
@@ -199,9 +199,8 @@ static int map_options(struct session *s, const struct volume *v, bool opened, s
     return 0;
 }
 
-/* Makes sure that there is a map of `v` under its key, and opens its device. */
-static int open_map(const struct volume *v, const struct secret *key, const struct map_options *o,
-                    struct reply *reply, struct error *e)
+int open_map(const struct volume *v, const struct secret *key, const struct map_options *o,
+             struct reply *reply, struct error *e)
 {
     struct error why = ERROR_NONE;
     int r = dmcrypt_open(v, key, o, &why);
@@ -247,6 +246,8 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
         return r;
     if (k->v.state == VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and is never opened again", k->v.lv);
+    if (volume_is_bench(&k->v))
+        return error_set(e, -EUNSAFE, "volume %s: is a scratch volume, and no disk", k->v.lv);
     if (k->v.state == VOLUME_ADOPTING)
         return error_set(e, -EUNSAFE, "volume %s: is not opened before it is wholly adopted", k->v.lv);
     r = receive_key(&k->v, fd, &key, e);
@@ -289,7 +290,7 @@ int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct r
     if (volume_encrypted(&k->v))
         return error_set(e, -EKEYREJECTED, "volume %s: is encrypted, and not opened without its key",
                          k->v.lv);
-    if (!k->made_here || !volume_unfinished(&k->v))
+    if (!k->made_here || !volume_unfinished(&k->v) || volume_is_bench(&k->v))
         return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", k->v.lv);
     /* for writing alone: what stood in these blocks before is not for the caller */
     r = session_open_volume(s, &k->v, O_WRONLY, &reply->fd, e);

@@ -21,6 +21,14 @@ int check_idle(struct session *s, const struct volume *v, struct error *e) _must
 /* sets.c: overwrites a plain volume, if that is configured. */
 int clear_plain(struct session *s, const struct volume *v, struct error *e) _must_check_;
 
+/* operations.c: the table that the configuration wants for `v`. */
+int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
+                struct error *e) _must_check_;
+
+/* operations.c: makes sure that there is a map of `v` under its key, and opens its device. */
+int open_map(const struct volume *v, const struct secret *key, const struct map_options *o,
+             struct reply *reply, struct error *e) _must_check_;
+
 /* `fd` came with the request and stays the server's. */
 #define OP(NAME, request, fds, needs_lock, argument)                                                         \
     int do_##NAME(struct session *s, const struct request *q, int fd, struct reply *reply, struct error *e)  \

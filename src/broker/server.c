@@ -141,6 +141,13 @@ static int check_op_open(const struct session *s, const struct op_open *q, bool 
     return check_ref(s, &q->volume, needs_lock, e);
 }
 
+static int check_op_bench(const struct session *s, const struct op_bench *q, bool needs_lock, struct error *e)
+{
+    if (q->table >= BENCH_TABLES)
+        return error_set(e, -EINVAL, "request: there is no table %u", q->table);
+    return check_ref(s, &q->volume, needs_lock, e);
+}
+
 static int check_op_resize(const struct session *s, const struct op_resize *q, bool needs_lock,
                            struct error *e)
 {

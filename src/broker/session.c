@@ -68,6 +68,7 @@ static struct known remembered(struct session *s, const struct volume *fresh)
     if (before && streq(before->v.disk, fresh->disk)) {
         now.made_here = before->made_here;
         now.opened_here = before->opened_here;
+        now.overwritten = before->overwritten;
     }
     return now;
 }

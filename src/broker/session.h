@@ -12,6 +12,7 @@ struct known {
     struct volume v;
     bool made_here;   /* by CREATE of this connection */
     bool opened_here; /* by this connection, which so has proven that it has the key */
+    bool overwritten; /* by BENCH of this connection, all of it */
 };
 
 struct session {

@@ -146,6 +146,8 @@ static int check_mark(const struct session *s, const struct volume *v, enum volu
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and does not become ready again", v->lv);
     if (to == VOLUME_READY && volume_is_snapshot(v))
         return error_set(e, -EUNSAFE, "volume %s: is a snapshot, which never is a disk of its own", v->lv);
+    if (to == VOLUME_READY && volume_is_bench(v))
+        return error_set(e, -EUNSAFE, "volume %s: is a scratch volume, which never is a disk", v->lv);
     if (to == VOLUME_DOOMED && v->state == VOLUME_ADOPTING)
         return error_set(e, -EUNSAFE, "volume %s: is being adopted, and nothing of it is destroyed", v->lv);
     return to == VOLUME_DOOMED && v->state == VOLUME_READY ? check_doom(s, v, e) : 0;

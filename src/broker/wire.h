@@ -57,6 +57,10 @@ struct op_open {
     struct volume_ref volume;
     uint8_t opened; /* 1: by a person, to stay (MAP_UUID_OPENED) */
 };
+struct op_bench {
+    struct volume_ref volume;
+    uint32_t table; /* enum bench_table */
+};
 struct op_resize {
     struct volume_ref volume;
     uint64_t size_bytes;
@@ -77,7 +81,8 @@ struct op_mark {
 
 /* LIST answers with a descriptor of LVM's JSON (lvm_report), MAPS with one of an array of struct map,
  * STRANGERS with one of an array of struct volume of which only names and sizes are set, OPEN with the device
- * itself, open for reading and writing (a snapshot: for reading alone), OPEN_PLAIN for writing alone. */
+ * itself, open for reading and writing (a snapshot: for reading alone), OPEN_PLAIN for writing alone, BENCH
+ * for reading and writing. */
 struct answer {
     uint32_t version;
     int32_t errnum;         /* 0 or a negative errno */
@@ -85,8 +90,8 @@ struct answer {
     uint8_t shows;          /* TRY: something makes sense under this key */
     uint8_t changed;        /* TUNE: the map had another table */
     uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
-    uint64_t size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN: of the device; LIST, MAPS, STRANGERS: of the
-                            file */
+    uint64_t size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
+                            STRANGERS: of the file */
     char text[sizeof((struct error *)0)->text];
 };
 

@@ -82,7 +82,8 @@ static int set_role(struct volume *v, struct error *e)
         memcpy(named.role, "root", sizeof "root");
     else if (*rest != '.' || str_copy(named.role, sizeof named.role, rest + 1) < 0)
         named.role[0] = '\0';
-    if (!volume_role_valid(named.role) || volume_is_snapshot(&named) || volume_is_rescue(&named))
+    if (!volume_role_valid(named.role) || volume_is_snapshot(&named) || volume_is_rescue(&named) ||
+        volume_is_bench(&named))
         return error_set(
             e, -EUNSAFE,
             "volume %s/%s: has the name of the instance, but of no disk that is adopted (disk, "

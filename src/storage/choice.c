@@ -122,23 +122,25 @@ const char *explain_cipher(const char *cipher, bool has_aes)
 
 /* ------------------------------------------------------------------- tables */
 
-void crypt_options_text(uint32_t sector_bytes, uint32_t flags, char text[CRYPT_OPTIONS_TEXT_MAX])
+/* No longer than all the words together, which CRYPT_OPTIONS_TEXT_MAX has room for. */
+void crypt_options_text(uint32_t sector_bytes, bool large_iv, uint32_t flags,
+                        char text[CRYPT_OPTIONS_TEXT_MAX])
 {
-    char words[CRYPT_OPTIONS_TEXT_MAX] = "";
-    size_t used = 0;
+    const char *words[2 + ARRAY_SIZE(flag_names)];
     int n = 0;
-    if (sector_bytes == 4096) {
-        used += (size_t)snprintf(words, sizeof words, " sector_size:4096 iv_large_sectors");
-        n = 2;
-    }
+    if (sector_bytes == 4096)
+        words[n++] = "sector_size:4096";
+    if (sector_bytes == 4096 && large_iv)
+        words[n++] = "iv_large_sectors";
     for (size_t i = 0; i < ARRAY_SIZE(flag_names); i++)
-        if (flags & 1U << i) {
-            used += (size_t)snprintf(words + used, sizeof words - used, " %s", flag_names[i]);
-            n++;
-        }
-    text[0] = '\0';
+        if (flags & 1U << i)
+            words[n++] = flag_names[i];
+    char *end = text;
+    *end = '\0';
     if (n)
-        snprintf(text, CRYPT_OPTIONS_TEXT_MAX, " %d%.*s", n, CRYPT_OPTIONS_TEXT_MAX - 8, words);
+        end += sprintf(end, " %d", n);
+    for (int i = 0; i < n; i++)
+        end = stpcpy(stpcpy(end, " "), words[i]);
 }
 
 uint32_t crypt_flags_parse(const char *params)

@@ -50,8 +50,10 @@ uint32_t choose_sector_bytes(const struct config *c, const struct facts *f, uint
 const char *explain_cipher(const char *cipher, bool has_aes);
 
 /* The optional arguments at the end of a table, with their number and a blank before them; "" if there are
- * none. 512 and no flags are what cryptsetup makes of a plain device by itself. */
-void crypt_options_text(uint32_t sector_bytes, uint32_t flags, char text[CRYPT_OPTIONS_TEXT_MAX]);
+ * none. 512 and no flags are what cryptsetup makes of a plain device by itself; 4096 without `large_iv`, what
+ * LUKS2 does. */
+void crypt_options_text(uint32_t sector_bytes, bool large_iv, uint32_t flags,
+                        char text[CRYPT_OPTIONS_TEXT_MAX]);
 
 /* The flags among the words of a table. */
 uint32_t crypt_flags_parse(const char *params);

@@ -151,7 +151,7 @@ static int add_crypt(struct dm_task *t, const struct volume *v, dev_t below, uin
                      const struct map_options *o)
 {
     char params[256 + CRYPT_OPTIONS_TEXT_MAX], options[CRYPT_OPTIONS_TEXT_MAX];
-    crypt_options_text(v->sector_bytes, o->flags, options);
+    crypt_options_text(v->sector_bytes, !o->plain_iv, o->flags, options);
     snprintf(params, sizeof params, "%s :%" PRIu32 ":logon:mayfly:%s 0 %u:%u 0%s", v->cipher, v->key_bits / 8,
              v->disk, major(below), minor(below), options);
     return dm_task_add_target(t, 0, sectors, "crypt", params) ? 0 : -ENOMEM;

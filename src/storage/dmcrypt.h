@@ -26,6 +26,7 @@ struct map_options {
     uint32_t flags; /* enum crypt_flag */
     bool opened;    /* MAP_UUID_OPENED */
     bool read_only;
+    bool plain_iv; /* numbers sectors by 512 bytes whatever their size, as LUKS2 does; for mayfly bench */
 };
 
 /* CRYPT_VERSION() of the kernel's dm-crypt, which is loaded if need be; 0: it has none, or does not tell. */

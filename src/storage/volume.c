@@ -29,7 +29,7 @@ static bool is_empty(const struct volume *v)
 bool volume_role_valid(const char *role)
 {
     if (streq(role, "root") || streq(role, "swap") || streq(role, "local") || streq(role, ROLE_SNAPSHOT) ||
-        streq(role, ROLE_RESCUE))
+        streq(role, ROLE_RESCUE) || streq(role, ROLE_BENCH))
         return true;
     size_t digits = str_starts(role, "eph") ? strspn(role + 3, "0123456789") : 0;
     return digits && !role[3 + digits] && (digits == 1 || (digits == 2 && role[3] != '0'));
@@ -89,7 +89,7 @@ static const char *wrong_identity(const struct volume *v)
     if (!IS_TEXT(v->disk) || !uuid_valid(v->disk))
         return "uuid of the disk";
     if (!IS_TEXT(v->role) || !volume_role_valid(v->role))
-        return "role (it must be root, swap, local, snap, rescue or eph0 to eph99)";
+        return "role (it must be root, swap, local, snap, rescue, bench or eph0 to eph99)";
     volume_set_lv_name(&expected);
     if (!streq(v->lv, expected.lv))
         return "name (it does not follow from instance and role)";
@@ -99,6 +99,8 @@ static const char *wrong_identity(const struct volume *v)
         return "state";
     if (volume_is_snapshot(v) && v->state == VOLUME_READY)
         return "state (a snapshot is never ready)";
+    if (volume_is_bench(v) && v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
+        return "state (a scratch volume is building or doomed)";
     if (!fs_valid(v->fs))
         return "file system";
     return v->size_bytes ? NULL : "size";
@@ -129,7 +131,7 @@ bool volume_instance_name_valid(const char *name)
 
 static int role_rank(const char *role)
 {
-    static const char *const last[] = {"swap", ROLE_SNAPSHOT, ROLE_RESCUE};
+    static const char *const last[] = {"swap", ROLE_SNAPSHOT, ROLE_BENCH, ROLE_RESCUE};
     for (int i = 0; i < (int)ARRAY_SIZE(last); i++)
         if (streq(role, last[i]))
             return 3 + i;

@@ -24,7 +24,7 @@
 #define KDF_MAX           24  /* "hkdf-sha512", "nova-ripemd160" */
 #define CHECK_HEX         33  /* 16 bytes in hex and a NUL */
 #define FS_MAX            8   /* ext4, xfs, vfat, swap */
-#define ROLE_MAX          8   /* root, local, eph0..eph99, swap, snap, rescue */
+#define ROLE_MAX          8   /* root, local, eph0..eph99, swap, snap, rescue, bench */
 #define INSTANCE_NAME_MAX 64
 
 /* In the order of a disk's life: one that was made begins as building, one that was there before as adopting.
@@ -79,6 +79,17 @@ static inline bool volume_is_snapshot(const struct volume *v)
     return streq(v->role, ROLE_SNAPSHOT);
 }
 
+/* The scratch volume of mayfly bench: of no instance, and never ready, so that whatever is cut off recover
+ * removes it. */
+#define ROLE_BENCH "bench"
+static inline bool volume_is_bench(const struct volume *v)
+{
+    return streq(v->role, ROLE_BENCH);
+}
+
+/* How the scratch volume is lent. */
+enum bench_table { BENCH_TABLE_NONE, BENCH_TABLE_OURS, BENCH_TABLE_CRYPTSETUP, BENCH_TABLES };
+
 /* Is what it holds still worth nothing, since it is being written? */
 static inline bool volume_unfinished(const struct volume *v)
 {
@@ -104,7 +115,7 @@ int volume_check(const struct volume *v, struct error *e) _must_check_;
 /* Could it be the name of an instance in a tag? A domain may have others. */
 bool volume_instance_name_valid(const char *name);
 
-/* root, local, eph0 to eph99, swap, snap, rescue */
+/* root, local, eph0 to eph99, swap, snap, rescue, bench */
 bool volume_role_valid(const char *role);
 
 /* For qsort: by instance, then the root disk, then local, eph0, eph1 ... eph10, then swap, then a snapshot.

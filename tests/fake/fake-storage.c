@@ -177,8 +177,8 @@ int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
     if (v->size_bytes > FAKE_EXTENT_BYTES << 20)
         return error_set(e, -ENOSPC, "volume %s: no room for so many bytes", v->lv);
     made.size_bytes = (v->size_bytes + FAKE_EXTENT_BYTES - 1) / FAKE_EXTENT_BYTES * FAKE_EXTENT_BYTES;
-    fake_storage_add(&made);
-    return 0;
+    fake_storage_add(&made); /* with what stood there before */
+    return pwrite(find(v->vg, v->lv)->fd, FAKE_REMAINS, sizeof FAKE_REMAINS, 0) < 0 ? -errno : 0;
 }
 
 int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume *snapshot, struct error *e)
@@ -379,6 +379,12 @@ int device_zero(int fd, struct error *e)
     if (r == 0 && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size_bytes) < 0))
         return error_set(e, errno, "device: cannot be zeroed: %m");
     return r;
+}
+
+uint32_t device_luks_sector_bytes(int fd)
+{
+    (void)fd;
+    return 512;
 }
 
 /* A file system is "<fs>:<label>" at the beginning of the device. */

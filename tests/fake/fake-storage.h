@@ -12,6 +12,7 @@
 
 #define FAKE_MAX          64
 #define FAKE_EXTENT_BYTES (4ULL << 20)
+#define FAKE_REMAINS      "of another before" /* begins a new volume */
 
 struct fake_volume {
     struct volume v;

@@ -683,6 +683,60 @@ static void a_snapshot_needs_the_key_of_its_disk(void **state)
     end(p);
 }
 
+static int lend(struct peer p, const struct volume *v, const struct secret *key, uint32_t table, int *ret_fd)
+{
+    struct op_bench q = {.volume = ref(v), .table = table};
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    assert_int_equal(secret_handover(key, &h, NULL), 0);
+    return ask_for(p, OP_BENCH, &q, sizeof q, secret_handover_fd(h), ret_fd).errnum;
+}
+
+/* To whoever made it, and brings its key; by then nothing is left of what stood there. */
+static void a_scratch_volume_is_overwritten_and_lent(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1), *other = key_of(2);
+    struct volume scratch = encrypted(I, "bench", key), root = encrypted(J, "root", key),
+                  bare = plain(J, "bench"), found = encrypted(J, "bench", key);
+    char head[sizeof FAKE_REMAINS], zeros[sizeof FAKE_REMAINS] = {0};
+    int fd = -1;
+    found.state = VOLUME_BUILDING;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, J), 0);
+    REFUSED(p, -EPERM, create(p, &scratch)); /* without its lock */
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(create(p, &scratch), 0);
+    assert_int_equal(create(p, &root), 0);
+    assert_int_equal(create(p, &bare), 0);
+    REFUSED(p, -EUNSAFE, lend(p, &root, key, BENCH_TABLE_NONE, NULL));
+    REFUSED(p, -EUNSAFE, lend(p, &bare, key, BENCH_TABLE_NONE, NULL));
+    REFUSED(p, -EUNSAFE, act(p, OP_OPEN_PLAIN, &bare));
+    REFUSED(p, -EUNSAFE, open_with(p, &scratch, key, NULL, NULL));
+    REFUSED(p, -EKEYREJECTED, lend(p, &scratch, other, BENCH_TABLE_NONE, NULL));
+    REFUSED(p, -EINVAL, lend(p, &scratch, key, BENCH_TABLES, NULL));
+    REFUSED(p, -EUNSAFE, mark(p, &scratch, VOLUME_READY));
+
+    assert_int_equal(lend(p, &scratch, key, BENCH_TABLE_NONE, &fd), 0);
+    assert_int_equal(pread(fd, head, sizeof head, 0), sizeof head);
+    assert_memory_equal(head, zeros, sizeof head);
+    fd_close(fd);
+    assert_int_equal(lend(p, &scratch, key, BENCH_TABLE_OURS, NULL), 0);
+    REFUSED(p, -EBUSY, lend(p, &scratch, key, BENCH_TABLE_CRYPTSETUP, NULL)); /* one at a time */
+    REFUSED(p, -EUNSAFE, format(p, &scratch, "ext4", ""));
+    assert_int_equal(act(p, OP_CLOSE, &scratch), 0);
+    assert_int_equal(lend(p, &scratch, key, BENCH_TABLE_CRYPTSETUP, NULL), 0);
+    REFUSED(p, -EBUSY, remove_one(p, &scratch));
+    assert_int_equal(act(p, OP_CLOSE, &scratch), 0);
+    assert_int_equal(remove_one(p, &scratch), 0);
+    end(p);
+
+    fake_storage_add(&found); /* another has made it */
+    p = start(locks_path);
+    assert_int_equal(lock(p, J), 0);
+    REFUSED(p, -EUNSAFE, lend(p, &found, key, BENCH_TABLE_NONE, NULL));
+    end(p);
+}
+
 static void a_ready_volume_grows_and_never_shrinks(void **state)
 {
     (void)state;
@@ -1090,6 +1144,7 @@ int main(void)
         TEST(only_what_is_being_made_here_is_formatted),
         TEST(states_go_one_way),
         TEST(a_snapshot_needs_the_key_of_its_disk),
+        TEST(a_scratch_volume_is_overwritten_and_lent),
         TEST(a_ready_volume_grows_and_never_shrinks),
         TEST(a_disk_is_made_anew_when_nobody_uses_it),
         TEST(what_is_in_use_is_not_removed),

@@ -125,16 +125,16 @@ static void tables(void **state)
     for (uint32_t flags = 0; flags < 1 << 6; flags++)
         for (uint32_t sector_bytes = 512; sector_bytes <= 4096; sector_bytes *= 8) {
             int n = 0, told = 0;
-            crypt_options_text(sector_bytes, flags, text);
+            crypt_options_text(sector_bytes, true, flags, text);
             for (const char *p = text; *p; p++)
                 n += *p == ' ';
             assert_int_equal(sscanf(text, "%d", &told) == 1 ? told + 1 : 0, n);
             assert_int_equal(crypt_flags_parse(text), flags);
             assert_int_equal(strstr(text, "sector_size:4096 iv_large_sectors") != NULL, sector_bytes == 4096);
         }
-    crypt_options_text(512, 0, text);
+    crypt_options_text(512, true, 0, text);
     assert_string_equal(text, "");
-    crypt_options_text(4096, CRYPT_ALLOW_DISCARDS | CRYPT_NO_WORKQUEUES, text);
+    crypt_options_text(4096, true, CRYPT_ALLOW_DISCARDS | CRYPT_NO_WORKQUEUES, text);
     assert_string_equal(text, " 5 sector_size:4096 iv_large_sectors allow_discards no_read_workqueue "
                               "no_write_workqueue");
     assert_int_equal(crypt_flags_parse("aes-xts-plain64 :64:logon:mayfly:allow_discards 0 7:0 0"), 0);

@@ -51,6 +51,7 @@ static void one_wrong_field_is_enough(void **state)
     SPOIL(v.state = (enum volume_state)5);
     SPOIL(v.state = (enum volume_state) - 1);
     SPOIL(v.scope = (enum key_scope)2);
+    SPOIL((strcpy(v.role, ROLE_BENCH), volume_set_lv_name(&v), v.state = VOLUME_READY));
     SPOIL(strcpy(v.cipher, "aes-ecb"));
     SPOIL(strcpy(v.cipher, "none"));
     SPOIL(v.key_bits = 511);
@@ -77,6 +78,11 @@ static void roles_are_few(void **state)
         volume_set_lv_name(&v);
         BELIEVED(v);
     }
+    struct volume scratch = sample_volume(); /* which never is a disk */
+    scratch.state = VOLUME_BUILDING;
+    strcpy(scratch.role, ROLE_BENCH);
+    volume_set_lv_name(&scratch);
+    BELIEVED(scratch);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct volume v = sample_volume();
         strcpy(v.role, bad[i]);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BENCH: lends the scratch volume of mayfly bench, as it is or through a map, to whoever has just made it.
+ *
+ * What stood in its extents may be anybody's, and is not encrypted where it was a plain disk's, or of another
+ * user of the group. Whoever can read the volume reads that, through a map with a key of theirs too. So
+ * before it is lent for the first time all of it is overwritten: through a map, so that no device is spared
+ * the writing, and what is read later was written.
+ */
+#include "broker/operations.h"
+
+#include "base/fd.h"
+#include "broker/device.h"
+#include "storage/check.h"
+
+#include <fcntl.h>
+
+static int check_scratch(const struct known *k, struct error *e)
+{
+    const struct volume *v = &k->v;
+    if (volume_is_bench(v) && volume_encrypted(v) && k->made_here && v->state == VOLUME_BUILDING)
+        return 0;
+    return error_set(e, -EUNSAFE, "volume %s: only a scratch volume is lent, and to whoever made it", v->lv);
+}
+
+static int close_again(const struct volume *v, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    volume_map_name(v, name);
+    return dmcrypt_close(name, e);
+}
+
+static int overwrite(const struct volume *v, const struct secret *key, const struct map_options *o,
+                     struct error *e)
+{
+    struct reply map = {.fd = -1};
+    struct error why = ERROR_NONE;
+    int r = open_map(v, key, o, &map, e);
+    if (r < 0)
+        return r;
+    r = device_zero(map.fd, e);
+    map.fd = fd_close(map.fd);
+    int closed = close_again(v, &why);
+    return r == 0 && closed < 0 ? error_set(e, closed, "%s", why.text) : r;
+}
+
+/* As cryptsetup luksFormat would have it here: LUKS2, and no flags of performance. */
+static int as_cryptsetup(struct session *s, const struct volume *v, struct volume *ret,
+                         struct map_options *ret_options, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    int r = session_open_volume(s, v, O_RDONLY, &fd, e);
+    if (r < 0)
+        return r;
+    *ret = *v;
+    ret->sector_bytes = device_luks_sector_bytes(fd);
+    *ret_options = (struct map_options){.plain_iv = true};
+    return 0;
+}
+
+static int lend(struct session *s, const struct volume *v, const struct secret *key, enum bench_table table,
+                const struct map_options *ours, struct reply *reply, struct error *e)
+{
+    struct volume other;
+    struct map_options options;
+    int r = 0;
+    switch (table) {
+    case BENCH_TABLE_OURS:
+        return open_map(v, key, ours, reply, e);
+    case BENCH_TABLE_CRYPTSETUP:
+        r = as_cryptsetup(s, v, &other, &options, e);
+        return r < 0 ? r : open_map(&other, key, &options, reply, e);
+    default:
+        r = session_open_volume(s, v, O_RDWR, &reply->fd, e);
+        return r < 0 ? r : device_size(reply->fd, &reply->size_bytes, e);
+    }
+}
+
+int do_BENCH(struct session *s, const struct op_bench *q, int fd, struct reply *reply, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    struct map_options ours;
+    struct known *k = NULL;
+
+    int r = session_get(s, &q->volume, &k, e);
+    if (r == 0)
+        r = check_scratch(k, e);
+    if (r == 0)
+        r = secret_receive(fd, k->v.key_bits / 8, &key, e);
+    if (r == 0)
+        r = volume_verify_key(&k->v, key, e);
+    if (r == 0) /* one at a time, so that a map is always new, and of the table that was asked for */
+        r = check_idle(s, &k->v, e);
+    if (r == 0)
+        r = map_options(s, &k->v, false, &ours, e);
+    if (r == 0 && !k->overwritten)
+        r = overwrite(&k->v, key, &ours, e);
+    if (r < 0)
+        return r;
+    k->overwritten = true;
+    return lend(s, &k->v, key, (enum bench_table)q->table, &ours, reply, e);
+}
