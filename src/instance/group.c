@@ -4,6 +4,33 @@
 
 #define METADATA_BYTES_A_DISK 512 /* at the least: its tags and its segment in the group's metadata */
 
+int group_find(const struct config *c, const struct inventory *i, const char *vg, const struct group **ret,
+               struct error *e)
+{
+    if (!vg && c->volume_groups.n == 0)
+        return error_set(e, -EINVAL,
+                         "volume group: none is configured; set images_volume_group in [libvirt]");
+    if (!vg)
+        vg = c->volume_groups.item[0];
+    if (!config_has_volume_group(c, vg))
+        return error_set(e, -EINVAL,
+                         "volume group %s: Mayfly may not use it; add it to images_volume_group in [libvirt]",
+                         vg);
+    const struct group *g = inventory_group(i, vg);
+    if (!g)
+        return error_set(e, -ENOENT,
+                         "volume group %s: cannot create volumes: there is no such group; see vgs, or set "
+                         "images_volume_group",
+                         vg);
+    if (!g->complete)
+        return error_set(e, -ENODEV,
+                         "volume group %s: cannot create volumes: a physical volume of it is missing; see "
+                         "pvs, or take another by --volume-group",
+                         vg);
+    *ret = g;
+    return 0;
+}
+
 uint64_t group_round_up(const struct group *g, uint64_t bytes)
 {
     uint64_t extent = g->extent_bytes ? g->extent_bytes : 1;

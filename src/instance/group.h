@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Room in a volume group, before something is made there. */
+/* The volume group that something is to be made in, and its room. */
 #pragma once
 
 #include "broker/inventory.h"
+
+/* The group of this name (NULL: the first configured), whole and Mayfly's to use. -EINVAL, -ENOENT, -ENODEV.
+ */
+int group_find(const struct config *c, const struct inventory *i, const char *vg, const struct group **ret,
+               struct error *e) _must_check_;
 
 /* What LVM makes of `bytes`: whole extents. */
 uint64_t group_round_up(const struct group *g, uint64_t bytes);

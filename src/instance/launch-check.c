@@ -99,33 +99,6 @@ int launch_check_disks(const struct launch *l, struct error *e)
     return r;
 }
 
-static int find_group(struct launch *l, struct error *e)
-{
-    const struct config *c = l->context->config;
-    const char *vg = l->request->volume_group;
-    if (!vg && c->volume_groups.n == 0)
-        return error_set(e, -EINVAL,
-                         "volume group: none is configured; set images_volume_group in [libvirt]");
-    if (!vg)
-        vg = c->volume_groups.item[0];
-    if (!config_has_volume_group(c, vg))
-        return error_set(e, -EINVAL,
-                         "volume group %s: Mayfly may not use it; add it to images_volume_group in [libvirt]",
-                         vg);
-    l->group = inventory_group(l->model->inventory, vg);
-    if (!l->group)
-        return error_set(e, -ENOENT,
-                         "volume group %s: cannot create volumes: there is no such group; see vgs, or set "
-                         "images_volume_group",
-                         vg);
-    if (!l->group->complete)
-        return error_set(e, -ENODEV,
-                         "volume group %s: cannot create volumes: a physical volume of it is missing; see "
-                         "pvs, or take another by --volume-group",
-                         vg);
-    return 0;
-}
-
 /* Never so much that the sum of all disks of an instance could not be held by 64 bits. */
 static uint64_t room_for(const struct group *g, uint64_t bytes)
 {
@@ -213,7 +186,7 @@ static int check_image(struct launch *l, struct error *e)
 
 int launch_check_room(struct launch *l, struct error *e)
 {
-    int r = find_group(l, e);
+    int r = group_find(l->context->config, l->model->inventory, l->request->volume_group, &l->group, e);
     if (r == 0)
         r = check_room(l, e);
     return r < 0 ? r : check_image(l, e);
