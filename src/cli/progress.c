@@ -26,13 +26,12 @@ static void on_step(void *data, const char *what)
         dprintf(p->fd, "step %s\n", what);
 }
 
-static void draw(struct progress *p, unsigned percent, uint64_t total_bytes)
+static void draw(struct progress *p, unsigned percent, const char *total)
 {
     static const char full[] = "########################################";
-    char size[32];
     unsigned cells = percent * BAR_WIDTH / 100;
     fprintf(stderr, "\r[%.*s%*s] %3u%% of %s", (int)cells, full, (int)(BAR_WIDTH - cells), "", percent,
-            str_from_bytes(total_bytes, size, sizeof size));
+            total);
     p->drawn = true;
 }
 
@@ -42,10 +41,20 @@ static void on_progress(void *data, uint64_t done_bytes, uint64_t total_bytes)
     unsigned percent = total_bytes ? (unsigned)((double)done_bytes * 100 / (double)total_bytes) : 100;
     if (p->fd >= 0)
         dprintf(p->fd, "progress %" PRIu64 " %" PRIu64 "\n", done_bytes, total_bytes);
+    char size[32];
     if (p->terminal && (!p->drawn || percent != p->percent || total_bytes != p->total_bytes))
-        draw(p, percent, total_bytes);
+        draw(p, percent, str_from_bytes(total_bytes, size, sizeof size));
     p->percent = percent;
     p->total_bytes = total_bytes;
+}
+
+static void on_count(void *data, unsigned done, unsigned total)
+{
+    struct progress *p = data;
+    char text[48];
+    snprintf(text, sizeof text, "%u measurements", total);
+    if (p->terminal)
+        draw(p, total ? done * 100 / total : 100, text);
 }
 
 static void on_warning(void *data, const char *text)
@@ -57,7 +66,8 @@ static void on_warning(void *data, const char *text)
 void progress_init(struct progress *p, int fd)
 {
     *p = (struct progress){
-        .reporter = {.step = on_step, .progress = on_progress, .warning = on_warning, .data = p},
+        .reporter =
+            {.step = on_step, .progress = on_progress, .count = on_count, .warning = on_warning, .data = p},
         .fd = fd,
         .terminal = isatty(STDERR_FILENO) && log_get_level() >= LOG_LEVEL_WARNING,
     };

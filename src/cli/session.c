@@ -85,6 +85,8 @@ static void make_context(struct session *s, const struct globals *g)
         .managers = &s->managers,
         .import = image_import,
         .export = image_export,
+        .bench_look = bench_look,
+        .bench_measure = bench_measure,
         .reporter = &s->progress.reporter,
         .lock_wait_msec = LOCK_WAIT_MSEC,
         .stopped = signals_stopped,

@@ -3,6 +3,7 @@
  * any operation over doubles; nothing below is global. */
 #pragma once
 
+#include "bench/bench.h"
 #include "broker/client.h"
 #include "config/config.h"
 #include "image/image.h"
@@ -14,6 +15,7 @@
 struct reporter {
     void (*step)(void *context, const char *what);                              /* a step begins */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes); /* of images written */
+    void (*count)(void *context, unsigned done, unsigned total);                /* of measurements */
     void (*warning)(void *context, const char *text);
     void *data;
 };
@@ -38,6 +40,10 @@ struct context {
     /* And the other way: image_export, or the double's. */
     int (*export)(int fd, int file_fd, const char *name, const struct secret *key,
                   const struct image_progress *progress, struct error *e);
+
+    /* What fio can measure here, and a measurement: bench_look and bench_measure, or the double's. */
+    int (*bench_look)(char ret_why_not[BENCH_WHY_MAX], struct error *e);
+    int (*bench_measure)(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 
     const struct reporter *reporter;
 

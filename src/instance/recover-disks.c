@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What recover does to one instance that it has locked, and to maps that belong to none.
  *
- *     lead building    the launch was cut off before it counted: all goes
+ *     lead building    the launch was cut off before it counted: all goes; a scratch volume of bench too
  *     lead adopting    an adoption was cut off before it counted: all are given back
  *     lead doomed      a delete, or the undoing of a launch, was cut off: all goes
  *     lead rebuilding  stays, and is closed: another rebuild, or a delete, ends it
@@ -31,23 +31,31 @@ static int remove_them(struct recovery *r, struct removal *removal, struct error
     return result < 0 ? result : steps_run(s, &r->context, why);
 }
 
-/* Its domain must be known first: once the volumes are gone, nothing leads there any more. */
+static const char *why_removed(const struct instance *i)
+{
+    if (volume_is_bench(i->volumes[0]))
+        return "a bench was cut off: its scratch volume is removed";
+    return i->state == INSTANCE_DOOMED ? "its delete was cut off: finished"
+                                       : "its launch was cut off: removed";
+}
+
+/* Its domain must be known first: once the volumes are gone, nothing leads there any more. A scratch volume
+ * never had one. */
 static int remove_whole(struct recovery *r, const struct instance *i, const char *object, struct error *e)
 {
     bool doomed = i->state == INSTANCE_DOOMED;
     struct removal removal = removal_of(r->model, i);
     struct error why = ERROR_NONE;
     int result = 0;
-    if (!i->domain_known)
+    if (!i->domain_known && !volume_is_bench(i->volumes[0]))
         result =
             error_set(&why, -ECONNREFUSED, "it is to be removed, once libvirt can be asked for its domain");
     else
         result = remove_them(r, &removal, &why);
     if (result == -EACCES)
         error_append(&why, "; until then it stays as it is, and cannot be used");
-    return recovery_settle(r, doomed ? RECOVER_DELETED : RECOVER_REMOVED, object,
-                           doomed ? "its delete was cut off: finished" : "its launch was cut off: removed",
-                           result, &why, e);
+    return recovery_settle(r, doomed ? RECOVER_DELETED : RECOVER_REMOVED, object, why_removed(i), result,
+                           &why, e);
 }
 
 /* May the definition of its domain be changed, so that it leaves rescue? */

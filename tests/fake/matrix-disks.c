@@ -4,6 +4,8 @@
  */
 #include "matrix.h"
 
+#include "instance/bench.h"
+
 static const struct launch_request three_disks = {.name = "t",
                                                   .count = 1,
                                                   .image_path = "/image",
@@ -86,6 +88,35 @@ static int detach_refused(struct fake *f, struct error *e)
     return wanted(f, -EBUSY, detach(f, e));
 }
 
+static const struct bench_request once = {.size_bytes = GIB, .runtime_sec = 1, .rounds = 1, .jobs = 1};
+
+static int bench(struct fake *f, struct error *e)
+{
+    struct bench_result result;
+    int r = instance_bench(&f->context, &once, &result, NULL, e);
+    if (r == 0 && (result.ratio[0][BENCH_RAW] != 1 || result.ratio[0][BENCH_OURS] != 0.8))
+        world_violated(f->world, "it was measured, but not told right");
+    return r;
+}
+
+static int killed(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e)
+{
+    (void)fd, (void)ret;
+    if (cell->column == BENCH_RAW) /* so that there is a map */
+        return 0;
+    fake_world()->crashed = true;
+    return error_set(e, -ECONNRESET, "crash");
+}
+
+static void have_cut_bench(struct fake *f)
+{
+    struct bench_result result;
+    f->context.bench_measure = killed;
+    if (instance_bench(&f->context, &once, &result, NULL, NULL) == 0)
+        abort();
+    world_revive(f->world);
+}
+
 const struct scenario disk_scenarios[] = {
     /* name, tune, prepare, operate, {domains, active, volumes, maps, opened, keys}, promise */
     {"create", NULL, have_domain, create, {1, 0, 3, 0, 0, 1}, UNDONE},
@@ -104,6 +135,8 @@ const struct scenario disk_scenarios[] = {
     {"detach, running", NULL, have_running, detach, {1, 1, 2, 2, 0, 1}, TURNING},
     {"detach from created, running", NULL, have_created_running, detach, {1, 1, 2, 2, 0, 1}, TURNING},
     {"detach plain, running", plain_disks, have_running, detach, {1, 1, 2, 0, 0, 0}, TURNING},
+    {"bench", NULL, NULL, bench, NOTHING, UNDONE},
+    {"recover a bench that was cut off", NULL, have_cut_bench, recover_all, NOTHING, FORWARD},
     {"detach, the guest keeps it", NULL, have_stubborn, detach_refused, {1, 1, 3, 3, 0, 1}, UNDONE},
 };
 const size_t n_disk_scenarios = ARRAY_SIZE(disk_scenarios);

@@ -286,6 +286,50 @@ static int fake_tune(struct broker *b, const struct volume *v, const struct secr
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
+/* Each table a map of its own, which is closed before the next. */
+static int lend_scratch(struct broker *b, const struct volume *v, const struct secret *key,
+                        enum bench_table table, int *ret_fd, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_named(b, v, e);
+    if (r < 0)
+        return r;
+    if (!found || !volume_is_bench(&found->v) || found->v.state != VOLUME_BUILDING ||
+        found->maker != ((struct fake_broker *)b)->connection) {
+        world_violated(w, "%s was to be lent, which is no scratch volume", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: not lent", v->lv);
+    }
+    r = volume_verify_key(&found->v, key, e);
+    if (r == 0 && world_map(w, v->lv))
+        r = error_set(e, -EBUSY, "volume %s: is open", v->lv);
+    if (r < 0)
+        return r;
+    if (table != BENCH_TABLE_NONE)
+        add_map(w, &found->v, false);
+    *ret_fd = hand_out(found);
+    return 0;
+}
+
+static int fake_bench(struct broker *b, const struct volume *v, const struct secret *key,
+                      enum bench_table table, int *ret_fd, struct error *e)
+{
+    int fd = -1;
+    int r = world_enter(world_of(b), "bench", e);
+    if (r == 0)
+        r = lend_scratch(b, v, key, table, &fd, e);
+    else if (r == 1)
+        fd = hand_out(NULL);
+    if (r >= 0)
+        r = world_leave(world_of(b), 0, e);
+    if (r < 0) {
+        fd_close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
 static int remake(struct broker *b, const struct volume *v, struct error *e)
 {
     struct world *w = world_of(b);
@@ -630,6 +674,7 @@ static const struct broker_ops fake_broker_ops = {
     .snapshot = fake_snapshot,
     .open = fake_open,
     .tune = fake_tune,
+    .bench = fake_bench,
     .remake = fake_remake,
     .resize = fake_resize,
     .close = fake_close,

@@ -303,7 +303,9 @@ void fake_begin(struct fake *f, struct world *w)
                                   .who = &f->who,
                                   .managers = &f->managers,
                                   .import = fake_import,
-                                  .export = fake_export};
+                                  .export = fake_export,
+                                  .bench_look = fake_bench_look,
+                                  .bench_measure = fake_bench_measure};
 }
 
 void fake_end(struct fake *f)

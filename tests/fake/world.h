@@ -176,6 +176,8 @@ int fake_import(struct image *i, const struct image_target *targets, size_t n,
                 const struct image_progress *progress, struct error *e);
 int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
                 const struct image_progress *progress, struct error *e);
+int fake_bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e);
+int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 void fake_use(struct world *w); /* what key managers and images, which are not told, work on */
 struct world *fake_world(void);
 

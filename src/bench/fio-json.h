@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What fio prints (--output-format=json) of one job. */
+#pragma once
+
+#include "bench/bench.h"
+
+#include <stddef.h>
+
+struct fio_result {
+    struct bench_figures figures; /* but for cpu_usec */
+    uint64_t ios;
+};
+
+/* `text` may begin with warnings of fio's. -EPROTO: it is not of that form, or nothing was measured. */
+int fio_parse(const char *text, bool writes, struct fio_result *ret, struct error *e) _must_check_;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A chart of horizontal bars as an SVG file, fit for a dark and a light page. */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdio.h>
+
+struct chart_bar {
+    const char *group; /* bars of one group are side by side in the list */
+    const char *name;
+    const char *text;   /* what it stands for, written behind it */
+    const char *colour; /* "#1f9d6b" */
+    double length;      /* 1: as long as the line that all are compared with */
+};
+
+int chart_write(FILE *file, const char *title, const struct chart_bar bars[], size_t n,
+                struct error *e) _must_check_;
