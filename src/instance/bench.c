@@ -15,6 +15,7 @@
 #include "instance/model.h"
 #include "keys/derive.h"
 #include "storage/check.h"
+#include "storage/choice.h"
 
 #include <linux/fs.h>
 #include <stdio.h>
@@ -195,7 +196,7 @@ static int design(struct benchmark *b, const struct config *c, const struct grou
     v->size_bytes = group_round_up(g, b->request->size_bytes);
     v->state = VOLUME_BUILDING;
     v->key_bits = c->key_size_bits;
-    v->sector_bytes = v->size_bytes % c->sector_size_bytes ? 512 : c->sector_size_bytes;
+    v->sector_bytes = choose_sector_bytes(c, &(struct facts){.rotational = true}, v->size_bytes, NULL);
     v->scope = KEY_SCOPE_INSTANCE;
     memcpy(v->vg, g->name, sizeof v->vg);
     memcpy(v->name, BENCH_NAME, sizeof BENCH_NAME);

@@ -159,11 +159,11 @@ static void test_dry_run(void **state)
     assert_ok(instance_launch(&b->f.context, &q, &launched, &plan, &e), e);
     assert_memory_equal(&before, &b->w->host, sizeof before);
     assert_string_equal(launched[1].name, "t-2");
-    /* 2 locks, keys, 2 x (volume, open), the image, 2 domains, ready, 2 starts */
-    assert_int_equal(steps_count(plan), 13);
+    /* 2 locks, keys, 2 x (volume, open), the image, 2 domains, their sync, ready, 2 starts */
+    assert_int_equal(steps_count(plan), 14);
     assert_int_equal(strncmp(steps_what(plan, 0), "lock instance t-1", 17), 0);
     assert_string_equal(steps_what(plan, 2), "create 2 keys of 512 bits in local");
-    assert_string_equal(steps_what(plan, 12), "start domain t-2");
+    assert_string_equal(steps_what(plan, 13), "start domain t-2");
 }
 
 /* The keys that each step of a launch of `count` makes, and whether all disks under them are opened before a
