@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LVM's report, read without privilege. See inventory.h.
  *
- *     {"report":[{"vg":[{"vg_name":"...", ...}]}], "log":[...]}     of vgs
  *     {"report":[{"lv":[{"lv_name":"...", ...}]}], "log":[...]}     of lvs; all values are strings
+ *     {"report":[{"vg":[{"vg_name":"...", ...}]}], "log":[...]}     of vgs, on groups without volumes of ours
+ *
+ * A row of lvs tells of its group too. json-c reads row after row, so that no more than one is held in memory
+ * as a tree, which takes several times the room of its text.
  *
  * Tags can be written by anyone who may run lvchange: a volume whose tags cannot be believed is put among the
  * damaged ones, and never among the volumes.
@@ -56,9 +59,17 @@ static int read_number(json_object *row, const char *name, uint64_t *ret, struct
 
 /* --------------------------------------------------------------------- rows */
 
+/* The `n` items, with room for one more, or NULL. The room doubles, so that thousands are not moved each
+ * time.
+ */
+static void *one_more(void *items, size_t n, size_t size)
+{
+    return n & (n - 1) ? items : reallocarray(items, n ? 2 * n : 1, size);
+}
+
 static int parse_group(struct inventory *i, json_object *row, struct error *e)
 {
-    struct group g = {0};
+    struct group g = {0}, *groups = NULL;
     uint64_t missing = 0;
     int r = copy_text(row, "vg_name", g.name, sizeof g.name, e);
     if (r == 0)
@@ -76,47 +87,66 @@ static int parse_group(struct inventory *i, json_object *row, struct error *e)
     if (r < 0)
         return r;
     g.complete = missing == 0;
+    groups = one_more(i->groups, i->n_groups, sizeof g);
+    if (!groups)
+        return error_memory(e);
+    i->groups = groups;
     i->groups[i->n_groups++] = g;
     return 0;
 }
 
+/* What a row of lvs tells of a group not seen before. */
+static int parse_its_group(struct inventory *i, json_object *row, struct error *e)
+{
+    const char *vg = text_of(row, "vg_name");
+    return vg && text_of(row, "vg_size") && !inventory_group(i, vg) ? parse_group(i, row, e) : 0;
+}
+
 static int add_damaged(struct inventory *i, json_object *row, const struct error *reason, struct error *e)
 {
-    struct damaged_volume *d = &i->damaged[i->n_damaged];
     /* a name of any length: it is only shown */
     const char *vg = text_of(row, "vg_name"), *lv = text_of(row, "lv_name");
     if (!vg || !lv)
         return error_form(e, "lv_name");
+    struct damaged_volume *damaged = one_more(i->damaged, i->n_damaged, sizeof *damaged);
+    if (!damaged)
+        return error_memory(e);
+    i->damaged = damaged;
+    struct damaged_volume *d = &i->damaged[i->n_damaged++];
+    *d = (struct damaged_volume){.reason = *reason};
     snprintf(d->vg, sizeof d->vg, "%s", vg);
     snprintf(d->lv, sizeof d->lv, "%s", lv);
-    d->reason = *reason;
-    i->n_damaged++;
     return 0;
 }
 
-static void add_untagged(struct inventory *i, json_object *row)
+static int add_untagged(struct inventory *i, json_object *row, struct error *e)
 {
     const char *vg = text_of(row, "vg_name"), *lv = text_of(row, "lv_name");
-    struct untagged_volume *u = &i->untagged[i->n_untagged];
-    if (!vg || !lv || str_copy(u->vg, sizeof u->vg, vg) < 0)
-        return;
-    snprintf(u->instance, sizeof u->instance, "%s", lv);
-    i->n_untagged += uuid_valid(u->instance) && str_starts(lv + strlen(u->instance), VOLUME_INFIX);
+    struct untagged_volume u = {.vg = ""}, *untagged = NULL;
+    if (!vg || !lv || str_copy(u.vg, sizeof u.vg, vg) < 0)
+        return 0;
+    snprintf(u.instance, sizeof u.instance, "%s", lv);
+    if (!uuid_valid(u.instance) || !str_starts(lv + strlen(u.instance), VOLUME_INFIX))
+        return 0;
+    untagged = one_more(i->untagged, i->n_untagged, sizeof u);
+    if (!untagged)
+        return error_memory(e);
+    i->untagged = untagged;
+    i->untagged[i->n_untagged++] = u;
+    return 0;
 }
 
 static int parse_volume(struct inventory *i, json_object *row, struct error *e)
 {
-    struct volume v = {0};
+    struct volume v = {0}, *volumes = NULL;
     struct error why = ERROR_NONE;
     const char *tags = text_of(row, "lv_tags");
     if (!tags)
         return error_form(e, "lv_tags");
 
     int r = tags_parse(tags, &v, &why);
-    if (r == -ENOENT) {
-        add_untagged(i, row);
-        return 0;
-    }
+    if (r == -ENOENT)
+        return add_untagged(i, row, e);
     if (r == 0)
         r = copy_text(row, "vg_name", v.vg, sizeof v.vg, &why);
     if (r == 0)
@@ -125,106 +155,157 @@ static int parse_volume(struct inventory *i, json_object *row, struct error *e)
         r = read_number(row, "lv_size", &v.size_bytes, &why);
     if (r == 0)
         r = volume_check(&v, &why);
-    if (r == -ENOMEM)
-        return error_memory(e);
-    if (r < 0)
+    if (r < 0 && r != -ENOMEM)
         return add_damaged(i, row, &why, e);
+    volumes = r == 0 ? one_more(i->volumes, i->n_volumes, sizeof v) : NULL;
+    if (!volumes)
+        return error_memory(e);
+    i->volumes = volumes;
     i->volumes[i->n_volumes++] = v;
     return 0;
 }
 
-/* ---------------------------------------------------------------- documents */
-
-/* The next document of the text; *at is where it begins, and then where it ends. */
-static int next_document(const char *json, size_t size, size_t *at, json_object **ret, struct error *e)
-{
-    _cleanup_tokener_ json_tokener *t = json_tokener_new_ex(JSON_DEPTH);
-    if (!t)
-        return error_memory(e);
-    if (size - *at > INT_MAX)
-        return error_form(e, "too long");
-    json_object *document = json_tokener_parse_ex(t, json + *at, (int)(size - *at));
-    if (!document)
-        return error_form(e, json_tokener_get_error(t) == json_tokener_continue
-                                 ? "it is cut off"
-                                 : json_tokener_error_desc(json_tokener_get_error(t)));
-    *at += json_tokener_get_parse_end(t);
-    *ret = document;
-    return 0;
-}
-
-/* The rows of the document's table `name`: borrowed from it. A document may have several reports. */
-static int for_rows(json_object *document, const char *name, struct inventory *i,
-                    int (*each)(struct inventory *, json_object *, struct error *), struct error *e)
-{
-    json_object *reports = NULL;
-    if (!json_object_object_get_ex(document, "report", &reports) ||
-        !json_object_is_type(reports, json_type_array))
-        return error_form(e, "it has no report");
-    for (size_t n = 0; n < json_object_array_length(reports); n++) {
-        json_object *rows = NULL;
-        if (!json_object_object_get_ex(json_object_array_get_idx(reports, n), name, &rows) ||
-            !json_object_is_type(rows, json_type_array))
-            return error_form(e, "it lacks a table");
-        for (size_t row = 0; row < json_object_array_length(rows); row++) {
-            int r = each(i, json_object_array_get_idx(rows, row), e);
-            if (r < 0)
-                return r;
-        }
-    }
-    return 0;
-}
-
-/* Counts, so that the arrays are made once. */
-static int count_row(struct inventory *i, json_object *row, struct error *e)
+static int parse_row(struct inventory *i, bool of_lvs, json_object *row, struct error *e)
 {
     if (!json_object_is_type(row, json_type_object))
         return error_form(e, "a row of it is none");
-    i->n_groups++;
+    int r = of_lvs ? parse_its_group(i, row, e) : parse_group(i, row, e);
+    return r == 0 && of_lvs ? parse_volume(i, row, e) : r;
+}
+
+/* ---------------------------------------------------------------- documents */
+
+/* The text from where it is to be read on. */
+struct reader {
+    const char *at, *end;
+    json_tokener *tokener;
+    bool seen_lvs;
+};
+
+static bool at_end(struct reader *t)
+{
+    while (t->at < t->end && strchr(" \t\r\n", *t->at) && *t->at)
+        t->at++;
+    return t->at == t->end;
+}
+
+static bool take(struct reader *t, char c)
+{
+    bool there = !at_end(t) && *t->at == c;
+    t->at += there;
+    return there;
+}
+
+static bool take_name(struct reader *t, const char *name)
+{
+    size_t length = strlen(name);
+    if (!take(t, '"') || (size_t)(t->end - t->at) <= length || memcmp(t->at, name, length) != 0 ||
+        t->at[length] != '"')
+        return false;
+    t->at += length + 1;
+    return take(t, ':');
+}
+
+/* The caller puts *ret, which may be NULL. */
+static int take_value(struct reader *t, json_object **ret, struct error *e)
+{
+    if (t->end - t->at > INT_MAX)
+        return error_form(e, "too long");
+    json_tokener_reset(t->tokener);
+    json_object *value = json_tokener_parse_ex(t->tokener, t->at, (int)(t->end - t->at));
+    enum json_tokener_error why = json_tokener_get_error(t->tokener);
+    if (why != json_tokener_success)
+        return error_form(e, why == json_tokener_continue ? "it is cut off" : json_tokener_error_desc(why));
+    t->at += json_tokener_get_parse_end(t->tokener);
+    *ret = value;
     return 0;
 }
 
-static int count_rows(json_object *document, const char *name, size_t *ret, struct error *e)
+static int take_rows(struct reader *t, struct inventory *i, bool of_lvs, struct error *e)
 {
-    struct inventory counter = {0};
-    int r = for_rows(document, name, &counter, count_row, e);
-    *ret = counter.n_groups;
+    if (!take(t, '['))
+        return error_form(e, "it lacks a table");
+    if (take(t, ']'))
+        return 0;
+    do {
+        _cleanup_json_ json_object *row = NULL;
+        int r = take_value(t, &row, e);
+        if (r == 0)
+            r = parse_row(i, of_lvs, row, e);
+        if (r < 0)
+            return r;
+    } while (take(t, ','));
+    return take(t, ']') ? 0 : error_form(e, "its table has no end");
+}
+
+/* A document may have several reports, each with one table. */
+static int take_reports(struct reader *t, struct inventory *i, struct error *e)
+{
+    do {
+        bool of_lvs = false;
+        if (!take(t, '{'))
+            return error_form(e, "it has no report");
+        const char *name = t->at;
+        of_lvs = take_name(t, "lv");
+        if (!of_lvs)
+            t->at = name;
+        if (!of_lvs && !take_name(t, "vg"))
+            return error_form(e, "it lacks a table");
+        t->seen_lvs |= of_lvs;
+        int r = take_rows(t, i, of_lvs, e);
+        if (r < 0)
+            return r;
+        if (!take(t, '}'))
+            return error_form(e, "a report of it has no end");
+    } while (take(t, ','));
+    return 0;
+}
+
+/* The log, whatever it says, is the broker's. */
+static int take_document(struct reader *t, struct inventory *i, struct error *e)
+{
+    _cleanup_json_ json_object *log = NULL;
+    if (!take(t, '{') || !take_name(t, "report") || !take(t, '['))
+        return error_form(e, "it has no report");
+    int r = take_reports(t, i, e);
+    if (r == 0 && !take(t, ']'))
+        r = error_form(e, "its reports have no end");
+    if (r == 0 && take(t, ',') && take_name(t, "log"))
+        r = take_value(t, &log, e);
+    if (r == 0 && !take(t, '}'))
+        r = error_form(e, "it has no end");
     return r;
 }
 
-static int make_room(struct inventory *i, json_object *vgs, json_object *lvs, size_t n_maps, struct error *e)
+static int parse_documents(const char *json, size_t size, struct inventory *i, struct error *e)
 {
-    size_t n_groups = 0, n_volumes = 0;
-    int r = count_rows(vgs, "vg", &n_groups, e);
-    if (r == 0)
-        r = count_rows(lvs, "lv", &n_volumes, e);
-    if (r < 0)
-        return r;
-    i->groups = calloc(n_groups + 1, sizeof *i->groups);
-    i->volumes = calloc(n_volumes + 1, sizeof *i->volumes);
-    i->damaged = calloc(n_volumes + 1, sizeof *i->damaged);
-    i->untagged = calloc(n_volumes + 1, sizeof *i->untagged);
-    i->maps = calloc(n_maps + 1, sizeof *i->maps);
-    return i->groups && i->volumes && i->damaged && i->untagged && i->maps ? 0 : error_memory(e);
+    _cleanup_tokener_ json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
+    struct reader t = {.at = json, .end = json + size, .tokener = tokener};
+    int r = tokener ? 0 : error_memory(e);
+    while (r == 0 && !at_end(&t))
+        r = take_document(&t, i, e);
+    return r == 0 && !t.seen_lvs ? error_form(e, "it has no volumes") : r;
 }
 
-static int parse_documents(const char *json, size_t size, const struct map *maps, size_t n_maps,
-                           struct inventory *i, struct error *e)
+static int map_order(const void *a, const void *b)
 {
-    _cleanup_json_ json_object *vgs = NULL, *lvs = NULL;
-    size_t at = 0;
-    int r = next_document(json, size, &at, &vgs, e);
-    if (r == 0)
-        r = next_document(json, size, &at, &lvs, e);
-    if (r == 0)
-        r = make_room(i, vgs, lvs, n_maps, e);
-    if (r == 0)
-        r = for_rows(vgs, "vg", i, parse_group, e);
-    if (r == 0)
-        r = for_rows(lvs, "lv", i, parse_volume, e);
-    if (r < 0)
-        return r;
-    qsort(i->volumes, i->n_volumes, sizeof *i->volumes, volume_order);
+    const struct map *x = a, *y = b;
+    return strcmp(x->uuid, y->uuid);
+}
+
+void inventory_sort(struct inventory *i)
+{
+    if (i->n_volumes)
+        qsort(i->volumes, i->n_volumes, sizeof *i->volumes, volume_order);
+    if (i->n_maps)
+        qsort(i->maps, i->n_maps, sizeof *i->maps, map_order);
+}
+
+static int take_maps(const struct map *maps, size_t n_maps, struct inventory *i, struct error *e)
+{
+    i->maps = calloc(n_maps + 1, sizeof *i->maps);
+    if (!i->maps)
+        return error_memory(e);
     if (n_maps)
         memcpy(i->maps, maps, n_maps * sizeof *maps);
     i->n_maps = n_maps;
@@ -237,9 +318,12 @@ int inventory_parse(const char *json, size_t size, const struct map *maps, size_
     _cleanup_inventory_ struct inventory *i = calloc(1, sizeof *i);
     if (!i)
         return error_memory(e);
-    int r = parse_documents(json, size, maps, n_maps, i, e);
+    int r = parse_documents(json, size, i, e);
+    if (r == 0)
+        r = take_maps(maps, n_maps, i, e);
     if (r < 0)
         return r;
+    inventory_sort(i);
     *ret = TAKE_PTR(i);
     return 0;
 }
@@ -265,16 +349,32 @@ const struct group *inventory_group(const struct inventory *i, const char *vg)
     return NULL;
 }
 
+const struct volume *inventory_volumes_of(const struct inventory *i, const char *instance, size_t *ret_n)
+{
+    size_t low = 0, high = i->n_volumes, n = 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(i->volumes[middle].instance, instance) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low + n < i->n_volumes && streq(i->volumes[low + n].instance, instance))
+        n++;
+    *ret_n = n;
+    return n ? &i->volumes[low] : NULL;
+}
+
+static const struct map *find_map(const struct inventory *i, const char *disk, const char *mark)
+{
+    struct map key = {.size_bytes = 0};
+    snprintf(key.uuid, sizeof key.uuid, MAP_UUID_PREFIX "%s%s", disk, mark);
+    return i->n_maps ? bsearch(&key, i->maps, i->n_maps, sizeof *i->maps, map_order) : NULL;
+}
+
 /* By uuid, with or without the mark of one that a person opened. */
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v)
 {
-    char uuid[MAP_UUID_MAX];
-    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s", v->disk);
-    for (size_t n = 0; n < i->n_maps; n++) {
-        const char *found = i->maps[n].uuid;
-        if (str_starts(found, uuid) &&
-            (streq(found + strlen(uuid), "") || streq(found + strlen(uuid), MAP_UUID_OPENED)))
-            return &i->maps[n];
-    }
-    return NULL;
+    const struct map *map = find_map(i, v->disk, "");
+    return map ? map : find_map(i, v->disk, MAP_UUID_OPENED);
 }

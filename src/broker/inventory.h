@@ -36,7 +36,7 @@ struct inventory {
     size_t n_damaged;
     struct untagged_volume *untagged;
     size_t n_untagged;
-    struct map *maps;
+    struct map *maps; /* sorted by uuid */
     size_t n_maps;
     uint32_t crypt_version; /* CRYPT_VERSION() of the kernel's dm-crypt; 0: not known */
 };
@@ -48,6 +48,12 @@ struct inventory *inventory_free(struct inventory *i);
 DEFINE_CLEANUP(struct inventory *, inventory_free)
 #define _cleanup_inventory_ _cleanup_(inventory_freep)
 
+/* As inventory_parse() leaves it, and as the functions below want it. */
+void inventory_sort(struct inventory *i);
+
 /* NULL if there is none. The results belong to the inventory. */
 const struct group *inventory_group(const struct inventory *i, const char *vg);
+
+/* Those of one instance, side by side. */
+const struct volume *inventory_volumes_of(const struct inventory *i, const char *instance, size_t *ret_n);
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v);

@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---------------------------------------------------------------- looking */
 
@@ -34,9 +35,7 @@ int do_LIST(struct session *s, const struct op_none *q, int fd, struct reply *re
 {
     const struct config_list *groups = &s->config->volume_groups;
     const char *names[CONFIG_LIST_MAX];
-    _cleanup_free_ char *json = NULL;
     struct lvm *lvm = NULL;
-    size_t size = 0;
 
     UNUSED(q), UNUSED(fd);
     if (groups->n == 0)
@@ -46,8 +45,14 @@ int do_LIST(struct session *s, const struct op_none *q, int fd, struct reply *re
         names[i] = groups->item[i];
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
-        r = lvm_report(lvm, names, groups->n, &json, &size, e);
-    return r < 0 ? r : reply_with_file("mayfly-list", json, size, reply, e);
+        r = reply_with_file("mayfly-list", "", 0, reply, e);
+    if (r == 0)
+        r = lvm_report(lvm, names, groups->n, reply->fd, e);
+    if (r == 0)
+        reply->size_bytes = (uint64_t)lseek(reply->fd, 0, SEEK_CUR);
+    else
+        reply->fd = fd_close(reply->fd);
+    return r;
 }
 
 int do_MAPS(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)

@@ -44,9 +44,9 @@ int dm_new_task(int type, const char *name, const char *uuid, struct dm_task **r
     dm_log_with_errno_init(keep_message);
     dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
     dm_udev_set_sync_support(udev_runs());
-    if (!dm_driver_version(version, sizeof version))
+    _cleanup_task_ struct dm_task *t = dm_task_create(type); /* the first one asks the kernel's version */
+    if (!t && !dm_driver_version(version, sizeof version))
         return -ENODEV;
-    _cleanup_task_ struct dm_task *t = dm_task_create(type);
     if (!t || (name && !dm_task_set_name(t, name)) || (uuid && !dm_task_set_uuid(t, uuid)))
         return -ENOMEM;
     *ret = TAKE_PTR(t);

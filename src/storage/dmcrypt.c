@@ -369,13 +369,15 @@ int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
     return r < 0 ? r : to_map(&f, ret, e);
 }
 
+/* Most devices are volumes of LVM. Since Linux 5.13 the kernel leaves out what has not our prefix; before, it
+ * takes no notice of it, and each is asked for its uuid. */
 int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
     _cleanup_free_ struct map *maps = NULL;
     struct found f;
     size_t n = 0;
-    int r = dm_new_task(DM_DEVICE_LIST, NULL, NULL, &t);
+    int r = dm_new_task(DM_DEVICE_LIST, NULL, MAP_UUID_PREFIX, &t);
     if (r == 0)
         r = dm_run_task(t);
     if (r < 0)

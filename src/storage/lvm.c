@@ -4,6 +4,7 @@
  */
 #include "storage/lvm.h"
 
+#include "base/fd.h"
 #include "storage/dm.h"
 #include "storage/lvm-shell.h"
 #include "storage/tags.h"
@@ -14,31 +15,58 @@
 #define SET_MAX    40 /* volumes in one command, so that it stays within what the shell takes */
 #define SELECT_MAX (LVM_INSTANCES_MAX * UUID_TEXT + 32)
 
-int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_text, size_t *ret_size,
-               struct error *e)
+#define GROUP_FIELDS "vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_mda_size,vg_mda_free"
+
+/* Runs the command, and writes its report to `fd`. Those of `vgs` that are in it become NULL. */
+static int report_to(struct lvm *l, const char *verb, const struct command *c, const char *vgs[],
+                     size_t n_vgs, const char *what, int fd, struct error *e)
 {
-    _cleanup_free_ char *groups = str_format("vg_name=."), /* no group has that name */
-        *volumes = NULL, *of_vgs = NULL, *of_lvs = NULL;
-    struct command c = {.used = 0}, d = {.used = 0};
-    size_t vgs_size = 0, lvs_size = 0;
-    for (size_t i = 0; i < n_vgs && groups; i++) {
-        _cleanup_free_ char *before = TAKE_PTR(groups);
-        groups = str_format("%s||vg_name=%s", before, vgs[i]);
-    }
-    volumes = groups ? str_format("(%s)&&(lv_tags=" TAG_OURS "||lv_name=~" VOLUME_INFIX ")", groups) : NULL;
-    if (!volumes)
-        return error_memory(e);
-    lvm_add(&c, "-ovg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_mda_size,vg_mda_free", "-S",
-            groups);
-    lvm_add(&d, "-ovg_name,lv_name,lv_size,lv_tags", "-S", volumes);
-    int r = lvm_run(l, "vgs", &c, &of_vgs, &vgs_size, "volume groups: cannot be listed", e);
-    if (r == 0)
-        r = lvm_run(l, "lvs", &d, &of_lvs, &lvs_size, "volumes: cannot be listed", e);
+    _cleanup_free_ char *report = NULL;
+    size_t size = 0;
+    int r = lvm_run(l, verb, c, &report, &size, what, e);
     if (r < 0)
         return r;
-    *ret_text = str_format("%s%s", of_vgs, of_lvs);
-    *ret_size = vgs_size + lvs_size;
-    return *ret_text ? 0 : error_memory(e);
+    for (size_t i = 0; i < n_vgs; i++)
+        if (vgs[i] && lvm_find_row(report, "vg_name", vgs[i]))
+            vgs[i] = NULL;
+    r = fd_write_all(fd, report, size);
+    return r < 0 ? error_set(e, r, "%s: %s", what, strerror(-r)) : 0;
+}
+
+/* A selection of those that are not NULL; the caller frees it. */
+static char *select_groups(const char *const vgs[], size_t n_vgs)
+{
+    char *groups = str_format("vg_name=."); /* no group has that name */
+    for (size_t i = 0; i < n_vgs && groups; i++) {
+        _cleanup_free_ char *before = groups;
+        groups = vgs[i] ? str_format("%s||vg_name=%s", before, vgs[i]) : TAKE_PTR(before);
+    }
+    return groups;
+}
+
+/* LVM reads all metadata for each command, and a group with thousands of volumes has megabytes of it. So lvs
+ * tells of groups too, and vgs is asked only where there are groups in which it found no volume. */
+int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, struct error *e)
+{
+    struct command of_lvs = {.used = 0}, of_vgs = {.used = 0};
+    _cleanup_free_ const char **left = calloc(n_vgs + 1, sizeof(const char *));
+    _cleanup_free_ char *groups = select_groups(vgs, n_vgs), *volumes = NULL, *empty = NULL;
+    volumes = groups ? str_format("(%s)&&(lv_tags=" TAG_OURS "||lv_name=~" VOLUME_INFIX ")", groups) : NULL;
+    if (!left || !volumes)
+        return error_memory(e);
+    memcpy(left, vgs, n_vgs * sizeof *left);
+    lvm_add(&of_lvs, "-o" GROUP_FIELDS ",lv_name,lv_size,lv_tags", "-S", volumes);
+    int r = report_to(l, "lvs", &of_lvs, left, n_vgs, "volumes: cannot be listed", fd, e);
+    size_t n_left = 0;
+    for (size_t i = 0; i < n_vgs; i++)
+        n_left += left[i] != NULL;
+    if (r < 0 || n_left == 0)
+        return r;
+    empty = select_groups(left, n_vgs);
+    if (!empty)
+        return error_memory(e);
+    lvm_add(&of_vgs, "-o" GROUP_FIELDS, "-S", empty);
+    return report_to(l, "vgs", &of_vgs, left, n_vgs, "volume groups: cannot be listed", fd, e);
 }
 
 /* A row of lvs. A tag that is not as it should be is a refusal: what the volume is can't be known. One that

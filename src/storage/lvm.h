@@ -17,10 +17,10 @@ struct lvm *lvm_stop(struct lvm *l);
 DEFINE_CLEANUP(struct lvm *, lvm_stop)
 #define _cleanup_lvm_ _cleanup_(lvm_stopp)
 
-/* Reports on the groups named, and on the volumes of ours in them, as LVM's JSON: *ret_text, which the caller
- * frees, is two documents, of vgs and of lvs. Groups that are not there are just not in it. */
-int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_text, size_t *ret_size,
-               struct error *e) _must_check_;
+/* Reports on the groups named, and on the volumes of ours in them, as LVM's JSON, written to `fd`: a document
+ * of lvs, whose rows tell of their group too, and one of vgs if there are groups without such volumes. Groups
+ * that are not there are just not in it. */
+int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, struct error *e) _must_check_;
 
 #define LVM_INSTANCES_MAX 64 /* of one look */
 

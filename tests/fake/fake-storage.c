@@ -80,26 +80,24 @@ struct lvm *lvm_stop(struct lvm *l)
     return NULL;
 }
 
-int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, char **ret_text, size_t *ret_size,
-               struct error *e)
+int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, struct error *e)
 {
-    FILE *out = open_memstream(ret_text, ret_size);
     (void)l, (void)vgs, (void)n_vgs, (void)e;
-    fprintf(out,
-            "{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1073741824\",\"vg_free\":\"4194304\","
-            "\"vg_extent_size\":\"4194304\",\"vg_mda_size\":\"1044480\",\"vg_mda_free\":\"500000\","
-            "\"vg_missing_pv_count\":\"0\"}]}]}\n{\"report\":[{\"lv\":[");
+    dprintf(fd, "{\"report\":[{\"lv\":[");
     for (size_t i = 0, told = 0; i < S->n_volumes; i++) {
         char tags[TAGS_TEXT_MAX];
         const struct volume *v = &S->volumes[i].v;
         if (S->volumes[i].stranger)
             continue;
         tags_format(v, tags);
-        fprintf(out, "%s{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"%llu\",\"lv_tags\":\"%s\"}",
+        dprintf(fd, "%s{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"%llu\",\"lv_tags\":\"%s\"}",
                 told++ ? "," : "", v->vg, v->lv, (unsigned long long)v->size_bytes, tags);
     }
-    fprintf(out, "]}]}\n");
-    fclose(out);
+    dprintf(
+        fd,
+        "]}]}\n{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1073741824\",\"vg_free\":\"4194304\","
+        "\"vg_extent_size\":\"4194304\",\"vg_mda_size\":\"1044480\",\"vg_mda_free\":\"500000\","
+        "\"vg_missing_pv_count\":\"0\"}]}]}\n");
     return 0;
 }
 

@@ -252,7 +252,6 @@ struct inventory *world_inventory(const struct host *h)
             if (streq(h->volumes[v].v.lv, h->maps[n].lv))
                 maps[n].open_count = world_in_use(h, &h->volumes[v].v) ? 1 : 0;
     }
-    qsort(volumes, n_volumes, sizeof *volumes, volume_order);
     *i = (struct inventory){.groups = groups,
                             .n_groups = h->group.name[0] != '\0',
                             .volumes = volumes,
@@ -264,6 +263,7 @@ struct inventory *world_inventory(const struct host *h)
                             .maps = maps,
                             .n_maps = h->n_maps,
                             .crypt_version = WORLD_CRYPT_VERSION};
+    inventory_sort(i);
     return i;
 }
 

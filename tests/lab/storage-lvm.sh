@@ -47,13 +47,16 @@ while text.strip():
     document, end = decoder.raw_decode(text.lstrip())
     documents.append(document["report"][0])
     text = text.lstrip()[end:]
-vgs, lvs = documents
-assert sorted(v["vg_name"] for v in vgs["vg"]) == ["vg.+_-1", "vg0"], vgs
-assert int(vgs["vg"][0]["vg_mda_free"]) > 0
+lvs, vgs = documents
+assert vgs["vg"] == [], vgs
+assert sorted({v["vg_name"] for v in lvs["lv"]}) == ["vg.+_-1", "vg0"], lvs
+assert int(lvs["lv"][0]["vg_mda_free"]) > 0
 assert sorted(v["lv_name"][-5:] for v in lvs["lv"]) == [".eph0", ".swap", "_disk"], lvs
 assert all(int(v["lv_size"]) >= 1 << 20 for v in lvs["lv"])
 '
 ok "the report has the groups that are there and volumes of ours in them"
+"$probe" report vg0,vg.+_-1 >/tmp/report
+check_equal "the metadata is read once if there are volumes in each of the groups" 1 "$(grep -c '"report"' /tmp/report)"
 "$probe" report nosuch >/tmp/report
 check_equal "a report on nothing has no rows" 0 "$(grep -c '[vl][gv]_name' /tmp/report || true)"
 
@@ -112,7 +115,7 @@ check_equal "with four descriptors" "0 1 2 3" "$(find "/proc/${lvm_pid% }/fd" -l
 kill -9 "$lvm_pid"
 touch /tmp/go
 check_fails 1 "a process that was killed is an error" wait $probe_pid
-grep -q '^EIO .*lvm: ended during vgs: it was killed by signal 9' /tmp/err || fail "$(cat /tmp/err)"
+grep -q '^EIO .*lvm: ended during lvs: it was killed by signal 9' /tmp/err || fail "$(cat /tmp/err)"
 rm -f /tmp/go
 "$probe" report vg0 + wait /tmp/go >/tmp/out &
 probe_pid=$!

@@ -131,16 +131,13 @@ static int cmd_activate(struct lvm **l, char *const arg[], struct error *e)
 static int cmd_report(struct lvm **l, char *const arg[], struct error *e)
 {
     const char *vgs[16];
-    char *rest = arg[0], *text = NULL;
-    size_t n = 0, size = 0;
+    char *rest = arg[0];
+    size_t n = 0;
     int r = need_lvm(l, e);
     for (char *vg; n < 16 && (vg = strsep(&rest, ","));)
         vgs[n++] = vg;
     if (r == 0)
-        r = lvm_report(*l, vgs, n, &text, &size, e);
-    if (r == 0)
-        fwrite(text, 1, size, stdout);
-    free(text);
+        r = lvm_report(*l, vgs, n, STDOUT_FILENO, e);
     return r;
 }
 

@@ -143,6 +143,11 @@ static void another_form_is_refused(void **state)
         VGS "{\"report\":7}",
         "{\"report\":[{\"vg\":[{\"vg_name\":7}]}]}" LVS(""),
         "{\"report\":[{\"vg\":[{\"vg_name\":\"v\",\"vg_size\":\"1.5g\"}]}]}" LVS(""),
+        "{\"report\":[{\"lv\":[{\"lv_tags\":\"\"} {\"lv_tags\":\"\"}]}]}",
+        "{\"report\":[{\"lv\":[{\"lv_tags\":\"\"},]}]}",
+        "{\"report\":[{\"lv\":[]}]} x",
+        "{\"report\":[{\"lv\":[]}],\"other\":[]}",
+        "{\"report\":[{\"seg\":[]}]}",
         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"};
     for (size_t k = 0; k < ARRAY_SIZE(bad); k++) {
         struct inventory *i = NULL;
@@ -153,6 +158,84 @@ static void another_form_is_refused(void **state)
     }
 }
 
+/* Of AddressSanitizer, if the test is built with that; what is allocated now, and was at most. */
+int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, size_t),
+                                              void (*)(const volatile void *)) __attribute__((weak));
+size_t __sanitizer_get_allocated_size(const volatile void *) __attribute__((weak));
+static size_t now_bytes, peak_bytes;
+
+static void on_malloc(const volatile void *memory, size_t size)
+{
+    (void)memory;
+    now_bytes += size;
+    peak_bytes = now_bytes > peak_bytes ? now_bytes : peak_bytes;
+}
+
+static void on_free(const volatile void *memory)
+{
+    now_bytes -= memory ? __sanitizer_get_allocated_size(memory) : 0;
+}
+
+/* Beside what is kept, and is moved once while it grows, a row at a time takes memory. */
+static void thousands_are_read_within_bounds(void **state)
+{
+    (void)state;
+    enum { N = 10000 };
+    struct error e = ERROR_NONE;
+    static char text[N * 600];
+    struct map *maps = test_calloc(N, sizeof *maps);
+    _cleanup_inventory_ struct inventory *i = NULL;
+    size_t n = (size_t)snprintf(text, sizeof text, "{\"report\":[{\"lv\":[");
+    for (int k = 0; k < N; k++) {
+        struct volume v = volume_of(I, k % 2 ? "swap" : "root", D "01");
+        snprintf(v.instance, sizeof v.instance, "%08x-0c8f-4f0e-9d38-0b3f5f6c7d8e", (unsigned)(N - k / 2));
+        snprintf(v.disk, sizeof v.disk, "%08x-0c8f-4f0e-9d38-0b3f5f6c7d8e", (unsigned)k);
+        volume_set_lv_name(&v);
+        snprintf(maps[k].uuid, sizeof maps[k].uuid, MAP_UUID_PREFIX "%s", v.disk);
+        n += (size_t)print_row(text + n, sizeof text - n, &v, "", k + 1 < N ? "," : "");
+    }
+    n += (size_t)snprintf(text + n, sizeof text - n, "]}],\"log\":[]}\n" VGS);
+
+    if (__sanitizer_install_malloc_and_free_hooks)
+        __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+    now_bytes = peak_bytes = 0;
+    assert_ok(inventory_parse(text, n, maps, N, &i, &e), e);
+    assert_true(peak_bytes < (16384 + 8192) * sizeof(struct volume) + 2 * N * sizeof *maps + 65536);
+    assert_int_equal(i->n_volumes, N);
+    for (size_t k = 0; k < N; k++) {
+        const struct map *map = inventory_map_of(i, &i->volumes[k]);
+        assert_non_null(map);
+        assert_string_equal(map->uuid + strlen(MAP_UUID_PREFIX), i->volumes[k].disk);
+        size_t n_of = 0;
+        assert_ptr_equal(inventory_volumes_of(i, i->volumes[k].instance, &n_of), &i->volumes[k / 2 * 2]);
+        assert_int_equal(n_of, 2);
+    }
+    size_t none = 1;
+    assert_null(inventory_volumes_of(i, J, &none));
+    assert_int_equal(none, 0);
+    test_free(maps);
+}
+
+static void a_row_of_lvs_tells_of_its_group(void **state)
+{
+    (void)state;
+    static const char text[] = LVS("{\"vg_name\":\"vg1\",\"vg_size\":\"9\",\"vg_free\":\"5\",\"vg_extent_"
+                                   "size\":\"4\",\"vg_mda_size\":\"7\","
+                                   "\"vg_mda_free\":\"3\",\"vg_missing_pv_count\":\"0\",\"lv_name\":\"x_"
+                                   "disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"},"
+                                   "{\"vg_name\":\"vg1\",\"vg_size\":\"9\",\"vg_free\":\"5\",\"vg_extent_"
+                                   "size\":\"4\",\"vg_mda_size\":\"7\","
+                                   "\"vg_mda_free\":\"3\",\"vg_missing_pv_count\":\"0\",\"lv_name\":\"y_"
+                                   "disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"}") VGS;
+    struct error e = ERROR_NONE;
+    _cleanup_inventory_ struct inventory *i = NULL;
+    assert_ok(parse(text, &i, &e), e);
+    assert_int_equal(i->n_groups, 2);
+    assert_int_equal(inventory_group(i, "vg1")->free_bytes, 5);
+    assert_true(inventory_group(i, "vg1")->complete);
+    assert_int_equal(inventory_group(i, "vg0")->free_bytes, 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +244,8 @@ int main(void)
         cmocka_unit_test(what_only_has_our_name_is_told),
         cmocka_unit_test(an_empty_host_is_fine),
         cmocka_unit_test(another_form_is_refused),
+        cmocka_unit_test(a_row_of_lvs_tells_of_its_group),
+        cmocka_unit_test(thousands_are_read_within_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
