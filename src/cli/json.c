@@ -97,14 +97,43 @@ struct json_object *json_instance(const struct model *m, const struct instance *
     return NULL;
 }
 
+static const char *text_of(struct json_object *object)
+{
+    return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                      JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
 int json_print(struct json_object *document, bool whole, struct error *e)
 {
-    const char *text =
-        whole ? json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                             JSON_C_TO_STRING_NOSLASHESCAPE)
-              : NULL;
+    const char *text = whole ? text_of(document) : NULL;
     if (text)
         printf("%s\n", text);
     json_object_put(document);
     return text ? 0 : error_memory(e);
+}
+
+/* As json-c would indent it. */
+void json_list_begin(const char *name)
+{
+    printf("{\n  \"version\": %d,\n  \"%s\": [", JSON_VERSION, name);
+}
+
+int json_list_item(size_t i, struct json_object *item, struct error *e)
+{
+    const char *text = item ? text_of(item) : NULL;
+    if (!text) {
+        json_object_put(item);
+        return error_memory(e);
+    }
+    printf("%s\n    ", i ? "," : "");
+    for (; *text; text++) /* no line ends within a string of JSON */
+        if (putchar(*text) == '\n')
+            printf("    ");
+    json_object_put(item);
+    return 0;
+}
+
+void json_list_end(size_t n)
+{
+    printf("%s]\n}\n", n ? "\n  " : "");
 }

@@ -26,3 +26,15 @@ struct json_object *json_instance(const struct model *m, const struct instance *
 
 /* Prints and frees; `whole` false: something did not get in (-ENOMEM). */
 int json_print(struct json_object *document, bool whole, struct error *e) _must_check_;
+
+/* A document with an array of any length, printed item by item, so that they are never in memory together:
+ *
+ *     json_list_begin("instances");
+ *     for (size_t i = 0; r == 0 && i < n; i++)
+ *         r = json_list_item(i, json_instance(...), e);     // prints and frees; NULL: -ENOMEM
+ *     if (r == 0)
+ *         json_list_end(n);
+ */
+void json_list_begin(const char *name);
+int json_list_item(size_t i, struct json_object *item, struct error *e) _must_check_;
+void json_list_end(size_t n);

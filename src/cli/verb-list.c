@@ -44,12 +44,13 @@ static int print_table(const struct model *m, struct error *e)
 
 static int print_json(const struct model *m, struct error *e)
 {
-    struct json_object *document = json_document(), *instances = json_object_new_array();
-    bool whole = instances != NULL;
-    for (size_t i = 0; whole && i < m->n_instances; i++)
-        whole = json_append(instances, json_instance(m, &m->instances[i]));
-    whole = json_put(document, "instances", instances) && whole;
-    return json_print(document, whole, e);
+    int r = 0;
+    json_list_begin("instances");
+    for (size_t i = 0; r == 0 && i < m->n_instances; i++)
+        r = json_list_item(i, json_instance(m, &m->instances[i]), e);
+    if (r == 0)
+        json_list_end(m->n_instances);
+    return r;
 }
 
 static void warn_of_damage(const struct session *s, const struct model *m)

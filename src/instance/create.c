@@ -20,6 +20,8 @@ static int take_domain(struct launch *l, struct error *e)
         r = broker_lock(c->broker, d.uuid, e);
     if (r == 0)
         r = model_load(c, &l->model, e);
+    if (r == 0)
+        r = model_ask_domain(c, l->model, d.uuid, e);
     if (r < 0)
         return r;
     l->domain = model_domain_of(l->model, d.uuid);

@@ -186,9 +186,8 @@ static void examine_ram(struct examination *x, const struct domain *d)
 {
     struct domain_ram ram = {.saved = false};
     char what[sizeof x->findings->what];
-    bool has_disks = d->ours;
-    for (size_t i = 0; x->inventory && i < x->inventory->n_volumes; i++)
-        has_disks |= streq(x->inventory->volumes[i].instance, d->uuid);
+    size_t n = 0;
+    bool has_disks = d->ours || (x->inventory && inventory_volumes_of(x->inventory, d->uuid, &n));
     snprintf(what, sizeof what, "memory of %.80s", d->name);
     if (has_disks && virt_ram(x->context->virt, d->uuid, &ram, NULL) == 0 && ram.saved)
         examination_warn(x, what,
@@ -205,7 +204,7 @@ static void examine_libvirt(struct examination *x)
     size_t n = 0;
     int r = why.errnum ? why.errnum : context_check_virt(c, &why);
     if (r == 0)
-        r = virt_list(c->virt, &domains, &n, &why);
+        r = virt_list(c->virt, true, &domains, &n, &why);
     if (r < 0)
         examination_fail(x, "libvirt", r, why.text);
     else if (!virt_offers_kvm(c->virt))

@@ -30,25 +30,34 @@ static int check_names(const struct launch *l, struct error *e)
     return 0;
 }
 
+/* Is it the name of one of the instances? "ci-3" is where there are 3 of "ci" or more. */
+static bool will_be_name(const struct launch_request *q, const char *name)
+{
+    char again[INSTANCE_NAME_MAX];
+    const char *dash = strrchr(name, '-');
+    uint64_t number = 0;
+    if (q->count > 1 && (!dash || str_to_u64(dash + 1, &number) < 0 || number < 1 || number > q->count))
+        return false;
+    launch_name(q, q->count > 1 ? number - 1 : 0, again);
+    return streq(name, again);
+}
+
 static int check_taken(const struct launch *l, struct error *e)
 {
     const struct model *m = l->model;
-    for (size_t n = 0; n < l->request->count; n++) {
-        char name[INSTANCE_NAME_MAX];
-        launch_name(l->request, n, name);
-        for (size_t d = 0; d < m->n_domains; d++)
-            if (streq(m->domains[d].name, name))
-                return error_set(e, -EEXIST,
-                                 "instance %s: cannot be launched: libvirt has a domain of this name; choose "
-                                 "another name",
-                                 name);
-        for (size_t v = 0; v < m->inventory->n_volumes; v++)
-            if (streq(m->inventory->volumes[v].name, name))
-                return error_set(
-                    e, -EEXIST,
-                    "instance %s: cannot be launched: volumes of this name exist; choose another "
-                    "name, or run mayfly delete %s",
-                    name, name);
+    for (size_t d = 0; d < m->n_domains; d++)
+        if (will_be_name(l->request, m->domains[d].name))
+            return error_set(e, -EEXIST,
+                             "instance %s: cannot be launched: libvirt has a domain of this name; choose "
+                             "another name",
+                             m->domains[d].name);
+    for (size_t v = 0; v < m->inventory->n_volumes; v++) {
+        const char *name = m->inventory->volumes[v].name;
+        if (will_be_name(l->request, name))
+            return error_set(e, -EEXIST,
+                             "instance %s: cannot be launched: volumes of this name exist; choose another "
+                             "name, or run mayfly delete %s",
+                             name, name);
     }
     return 0;
 }

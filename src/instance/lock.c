@@ -104,12 +104,13 @@ int model_lock_many(const struct context *c, const char *const names[], size_t n
             return r;
         same = !m || find_all(m, w, n, ret, why);
     }
-    for (size_t i = 0; i < n; i++)
-        if (ret[i] && !w[i].locked) {
-            ret[i] = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (ret[i] && !w[i].locked)
             error_set(&why[i], -EBUSY, "instance %s: its name changes while it is looked for; give the uuid",
                       names[i]);
-        }
+        if (ret[i] && (!w[i].locked || model_ask_domain(c, m, ret[i]->uuid, &why[i]) < 0))
+            ret[i] = NULL;
+    }
     *ret_model = TAKE_PTR(m);
     return 0;
 }

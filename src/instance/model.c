@@ -27,12 +27,23 @@ const struct map *model_map_of(const struct model *m, const struct volume *v)
     return inventory_map_of(m->inventory, v);
 }
 
+static int by_uuid(const void *a, const void *b)
+{
+    const struct domain *x = a, *y = b;
+    return strcmp(x->uuid, y->uuid);
+}
+
+static struct domain *find_domain(const struct model *m, const char *uuid)
+{
+    struct domain key = {.active = false};
+    return !m->n_domains || str_copy(key.uuid, sizeof key.uuid, uuid) < 0
+               ? NULL
+               : bsearch(&key, m->domains, m->n_domains, sizeof *m->domains, by_uuid);
+}
+
 const struct domain *model_domain_of(const struct model *m, const char *uuid)
 {
-    for (size_t i = 0; i < m->n_domains; i++)
-        if (streq(m->domains[i].uuid, uuid))
-            return &m->domains[i];
-    return NULL;
+    return find_domain(m, uuid);
 }
 
 const struct volume *instance_rescue_disk(const struct instance *i)
@@ -148,19 +159,45 @@ static int add_instances(struct model *m, bool domain_known, struct error *e)
     return 0;
 }
 
-int model_load(const struct context *c, struct model **ret, struct error *e)
+static int load(const struct context *c, bool metadata, struct model **ret, struct error *e)
 {
     _cleanup_model_ struct model *m = calloc(1, sizeof *m);
     if (!m)
         return error_memory(e);
     int r = broker_list(c->broker, &m->inventory, e);
     if (r == 0 && c->virt)
-        r = virt_list(c->virt, &m->domains, &m->n_domains, e);
+        r = virt_list(c->virt, metadata, &m->domains, &m->n_domains, e);
+    if (r == 0 && m->n_domains)
+        qsort(m->domains, m->n_domains, sizeof *m->domains, by_uuid);
     if (r == 0)
         r = add_instances(m, c->virt != NULL, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(m);
+    return 0;
+}
+
+int model_load(const struct context *c, struct model **ret, struct error *e)
+{
+    return load(c, false, ret, e);
+}
+
+int model_load_whole(const struct context *c, struct model **ret, struct error *e)
+{
+    return load(c, true, ret, e);
+}
+
+int model_ask_domain(const struct context *c, struct model *m, const char *uuid, struct error *e)
+{
+    struct domain *domain = find_domain(m, uuid), fresh;
+    struct error why = ERROR_NONE;
+    int r = domain ? virt_find_uuid(c->virt, uuid, &fresh, &why) : -ENOENT;
+    if (r == -ENOENT) /* or it went away since the look: as if it had been neither */
+        return 0;
+    if (r < 0)
+        return error_set(e, r, "%s", why.text);
+    domain->ours = fresh.ours;
+    domain->rescued = fresh.rescued;
     return 0;
 }
 

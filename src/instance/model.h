@@ -30,14 +30,19 @@ struct instance {
 
 struct model {
     struct inventory *inventory;
-    struct domain *domains;
+    struct domain *domains; /* sorted by uuid */
     size_t n_domains;
     struct instance *instances; /* sorted by name */
     size_t n_instances;
 };
 
-/* Asks the broker, and libvirt if c->virt is not NULL. */
+/* Asks the broker, and libvirt if c->virt is not NULL: few questions, whatever their number; but whether
+ * domains are `ours` or `rescued` is not asked. model_load_whole() asks that too, of each; and
+ * model_ask_domain() of the one with this uuid, if there is one. */
 int model_load(const struct context *c, struct model **ret, struct error *e) _must_check_;
+int model_load_whole(const struct context *c, struct model **ret, struct error *e) _must_check_;
+int model_ask_domain(const struct context *c, struct model *m, const char *uuid,
+                     struct error *e) _must_check_;
 struct model *model_free(struct model *m);
 DEFINE_CLEANUP(struct model *, model_free)
 #define _cleanup_model_ _cleanup_(model_freep)
@@ -69,8 +74,8 @@ bool model_damaged(const struct model *m, const char *uuid);
  * than c->lock_wait_msec. */
 int model_lock_uuid(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
-/* The instance as it is under its lock, which the broker's connection holds from here on: nobody else changes
- * it. *ret points into *ret_model. As model_find() and model_lock_uuid(). */
+/* The instance, and its domain, as they are under its lock, which the broker's connection holds from here on:
+ * nobody else changes it. *ret points into *ret_model. As model_find() and model_lock_uuid(). */
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e) _must_check_;
 

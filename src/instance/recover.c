@@ -126,10 +126,10 @@ static int lock_all(struct recovery *r, const struct model *before, struct error
 static int look(struct recovery *r, struct model **ret, struct error *e)
 {
     struct error why = ERROR_NONE;
-    int result = model_load(&r->context, ret, &why);
+    int result = model_load_whole(&r->context, ret, &why);
     if (result < 0 && result != -ENOMEM && r->context.virt) {
         r->context.virt = NULL;
-        return model_load(&r->context, ret, e);
+        return model_load_whole(&r->context, ret, e);
     }
     return result < 0 ? error_set(e, result, "%s", why.text) : 0;
 }

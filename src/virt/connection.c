@@ -99,30 +99,30 @@ static int has_metadata(struct virt *v, virDomainPtr domain, const char *uuid, c
     return 0;
 }
 
-/* -ENOENT: it went away meanwhile. */
+/* What libvirt has told already with `domain`: there is an id as long as it is active. */
 static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
 {
-    struct domain d = {0};
+    struct domain d = {.active = virDomainGetID(domain) != (unsigned)-1};
     if (virDomainGetUUIDString(domain, d.uuid) < 0)
         return domain_failed(v, domain, "get its uuid", e);
     if (str_copy(d.name, sizeof d.name, virDomainGetName(domain)) < 0)
         d.name[0] = '\0'; /* see virt.h */
-
-    int active = virDomainIsActive(domain);
-    if (active < 0)
-        return no_such_domain() ? -ENOENT : libvirt_failed(v, d.uuid, "get its state", e);
-    d.active = active;
-
-    int r = has_metadata(v, domain, d.uuid, DOMAIN_XML_NAMESPACE, &d.ours, e);
-    if (r == 0)
-        r = has_metadata(v, domain, d.uuid, RESCUE_XML_NAMESPACE, &d.rescued, e);
-    if (r < 0)
-        return r;
     *ret = d;
     return 0;
 }
 
-static int list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e)
+/* -ENOENT: it went away meanwhile. */
+static int describe_whole(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
+{
+    int r = describe(v, domain, ret, e);
+    if (r == 0)
+        r = has_metadata(v, domain, ret->uuid, DOMAIN_XML_NAMESPACE, &ret->ours, e);
+    if (r == 0)
+        r = has_metadata(v, domain, ret->uuid, RESCUE_XML_NAMESPACE, &ret->rescued, e);
+    return r;
+}
+
+static int list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
 {
     virDomainPtr *all = NULL;
     int n = virConnectListAllDomains(libvirt_of(v), &all, 0);
@@ -134,7 +134,7 @@ static int list(struct virt *v, struct domain **ret, size_t *ret_n, struct error
     int r = domains ? 0 : error_memory(e);
     for (int i = 0; i < n; i++) {
         if (r == 0)
-            r = describe(v, all[i], &domains[described], e);
+            r = (metadata ? describe_whole : describe)(v, all[i], &domains[described], e);
         if (r == 0)
             described++;
         else if (r == -ENOENT)
@@ -167,7 +167,7 @@ static int find_name(struct virt *v, const char *name, struct domain *ret, struc
     _cleanup_domain_ virDomainPtr domain = virDomainLookupByName(libvirt_of(v), name);
     if (!domain && !no_such_domain())
         return libvirt_failed(v, name, "find", e);
-    int r = domain ? describe(v, domain, ret, e) : -ENOENT;
+    int r = domain ? describe_whole(v, domain, ret, e) : -ENOENT;
     return r == -ENOENT ? no_domain(name, e) : r;
 }
 
@@ -176,7 +176,7 @@ static int find_uuid(struct virt *v, const char *uuid, struct domain *ret, struc
     _cleanup_domain_ virDomainPtr domain = NULL;
     int r = domain_lookup(v, uuid, &domain, e);
     if (r == 0)
-        r = describe(v, domain, ret, e);
+        r = describe_whole(v, domain, ret, e);
     return r == -ENOENT ? no_domain(uuid, e) : r;
 }
 

@@ -10,9 +10,9 @@ struct virt *virt_disconnect(struct virt *v)
     return NULL;
 }
 
-int virt_list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e)
+int virt_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
 {
-    return v->ops->list(v, ret, ret_n, e);
+    return v->ops->list(v, metadata, ret, ret_n, e);
 }
 
 int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e)

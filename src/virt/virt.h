@@ -15,8 +15,8 @@ struct domain {
     char uuid[UUID_TEXT];
     char name[DOMAIN_NAME_MAX]; /* empty: longer than that, so none of ours */
     bool active;
-    bool ours;    /* has our metadata: Mayfly defined it */
-    bool rescued; /* its definition has a rescue disk (virt/rescue-xml.h) */
+    bool ours;    /* has our metadata: Mayfly defined it; false where that was not asked */
+    bool rescued; /* its definition has a rescue disk (virt/rescue-xml.h); false where that was not asked */
 };
 
 /* Where a domain has its disks. */
@@ -36,8 +36,9 @@ struct domain_ram {
 
 struct virt;
 struct virt_ops {
-    /* All domains. The caller frees *ret. */
-    int (*list)(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e);
+    /* All domains. Without `metadata` it is one question, whatever their number, and nobody knows whether
+     * they are `ours` or `rescued`; with it, two more for each. The caller frees *ret. */
+    int (*list)(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e);
 
     /* -ENOENT: there is none. */
     int (*find_name)(struct virt *v, const char *name, struct domain *ret, struct error *e);
@@ -100,7 +101,8 @@ struct virt *virt_disconnect(struct virt *v);
 DEFINE_CLEANUP(struct virt *, virt_disconnect)
 #define _cleanup_virt_ _cleanup_(virt_disconnectp)
 
-int virt_list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e) _must_check_;
+int virt_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n,
+              struct error *e) _must_check_;
 int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e) _must_check_;
 int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e) _must_check_;
 int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e) _must_check_;

@@ -20,7 +20,7 @@ static struct world *world_of(struct virt *v)
     return ((struct fake_virt *)v)->w;
 }
 
-static int fake_list(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e)
+static int fake_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
 {
     struct world *w = world_of(v);
     int r = world_enter(w, "domains", e);
@@ -31,8 +31,11 @@ static int fake_list(struct virt *v, struct domain **ret, size_t *ret_n, struct 
     struct domain *all = calloc(w->host.n_domains + 1, sizeof *all);
     if (!all)
         abort();
-    for (size_t i = 0; i < w->host.n_domains; i++)
+    for (size_t i = 0; i < w->host.n_domains; i++) {
         all[i] = w->host.domains[i].d;
+        all[i].ours &= metadata;
+        all[i].rescued &= metadata;
+    }
     *ret = all;
     *ret_n = w->host.n_domains;
     return 0;

@@ -100,12 +100,12 @@ static void all_are_listed(void **state)
     struct error e = ERROR_NONE;
     _cleanup_free_ struct domain *before = NULL, *after = NULL;
     size_t n_before = 0, n_after = 0;
-    assert_ok(virt_list(virt, &before, &n_before, &e), e);
+    assert_ok(virt_list(virt, true, &before, &n_before, &e), e);
     for (size_t i = 0; i < n_before; i++)
         assert_false(before[i].ours);
 
     assert_ok(define("mayfly-test", uuid, &e), e);
-    assert_ok(virt_list(virt, &after, &n_after, &e), e);
+    assert_ok(virt_list(virt, true, &after, &n_after, &e), e);
     assert_int_equal(n_after, n_before + 1);
     size_t n_ours = 0;
     for (size_t i = 0; i < n_after; i++)
