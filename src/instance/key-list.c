@@ -9,6 +9,7 @@
 
 #include "instance/keys.h"
 
+#include <search.h>
 #include <stdio.h>
 
 const char *key_state_name(enum key_state state)
@@ -61,12 +62,16 @@ static int add_sources(struct key_list *l, const struct context *c, const struct
 
 /* ---------------------------------------------------------------------- keys */
 
+/* The text `ref` is the first member of an entry. */
+static int by_ref(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
 static struct key_entry *find_entry(const struct key_list *l, const char *ref)
 {
-    for (size_t i = 0; i < l->n_keys; i++)
-        if (streq(l->keys[i].ref, ref))
-            return &l->keys[i];
-    return NULL;
+    struct key_entry *const *found = tfind(ref, &l->by_ref, by_ref);
+    return found ? *found : NULL;
 }
 
 const struct key_entry *key_list_find(const struct key_list *l, const char *ref)
@@ -74,15 +79,34 @@ const struct key_entry *key_list_find(const struct key_list *l, const char *ref)
     return find_entry(l, ref);
 }
 
-/* One more, all zero; NULL: out of memory. */
+/* Room for `n` more. From make_index() on the keys must not move, so that has to be enough. */
+static int make_room(struct key_list *l, size_t n, struct error *e)
+{
+    struct key_entry *bigger = reallocarray(l->keys, l->n_keys + n + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    l->keys = bigger;
+    return 0;
+}
+
+/* One more, all zero. */
 static struct key_entry *add_entry(struct key_list *l)
 {
-    struct key_entry *bigger = reallocarray(l->keys, l->n_keys + 1, sizeof *bigger);
-    if (!bigger)
-        return NULL;
-    l->keys = bigger;
     l->keys[l->n_keys] = (struct key_entry){.n_volumes = 0};
     return &l->keys[l->n_keys++];
+}
+
+static int index_entry(struct key_list *l, struct key_entry *k, struct error *e)
+{
+    return tsearch(k, &l->by_ref, by_ref) ? 0 : error_memory(e);
+}
+
+static int make_index(struct key_list *l, size_t n_more, struct error *e)
+{
+    int r = make_room(l, n_more, e);
+    for (size_t i = 0; r == 0 && i < l->n_keys; i++)
+        r = index_entry(l, &l->keys[i], e);
+    return r;
 }
 
 static int by_age(const void *a, const void *b)
@@ -96,18 +120,17 @@ static int by_age(const void *a, const void *b)
 static int add_listed(struct key_list *l, const char *manager, struct key_info *keys, size_t n,
                       struct error *e)
 {
-    if (n)
+    int r = make_room(l, n, e);
+    if (r == 0 && n)
         qsort(keys, n, sizeof *keys, by_age);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; r == 0 && i < n; i++) {
         struct key_entry *k = add_entry(l);
-        if (!k)
-            return error_memory(e);
         k->info = keys[i];
         k->listed = true;
         k->state = keys[i].scope == KEY_SCOPE_IMAGE ? KEY_IMAGE : KEY_UNUSED;
         snprintf(k->ref, sizeof k->ref, "%.24s:%.159s", manager, keys[i].id);
     }
-    return 0;
+    return r;
 }
 
 /* What keeps a manager from being listed is noted in `s`. */
@@ -137,8 +160,6 @@ static int add_unlisted(struct key_list *l, const struct inventory *inventory, c
 {
     char manager[KEY_ID_MAX] = "";
     struct key_entry *k = add_entry(l);
-    if (!k)
-        return error_memory(e);
     int r = key_ref_parse(v->key, manager, k->info.id, NULL);
     const struct key_source *s = r < 0 ? NULL : find_source(l, manager);
     memcpy(k->ref, v->key, sizeof k->ref);
@@ -152,7 +173,7 @@ static int add_unlisted(struct key_list *l, const struct inventory *inventory, c
     else if (s && s->ops && s->ops->lists_all && !s->error.errnum)
         k->state = KEY_MISSING;
     *ret = k;
-    return 0;
+    return index_entry(l, k, e);
 }
 
 static int add_user(struct key_list *l, const struct inventory *inventory, const struct volume *v,
@@ -178,6 +199,8 @@ static int load(struct key_list *l, const struct context *c, const struct invent
     int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_managers; i++)
         r = ask(l, c, &l->managers[i], e);
+    if (r == 0)
+        r = make_index(l, inventory->n_volumes, e);
     for (size_t i = 0; r == 0 && i < inventory->n_volumes; i++)
         if (volume_encrypted(&inventory->volumes[i]))
             r = add_user(l, inventory, &inventory->volumes[i], e);
@@ -211,9 +234,16 @@ int key_list_load(const struct context *c, const struct inventory *inventory, st
     return r;
 }
 
+/* The keys are the array's, not the tree's. */
+static void keep(void *entry)
+{
+    (void)entry;
+}
+
 struct key_list *key_list_free(struct key_list *l)
 {
     if (l) {
+        tdestroy(l->by_ref, keep);
         for (size_t i = 0; i < l->n_keys; i++)
             free(l->keys[i].volumes);
         free(l->keys);

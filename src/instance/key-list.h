@@ -44,6 +44,7 @@ struct key_list {
     size_t n_keys;
     struct key_source *managers;
     size_t n_managers;
+    void *by_ref; /* the keys, as a tree of tsearch() */
 };
 
 /* *ret points into `inventory`, which must outlive it. Both fail only where memory ran out. */

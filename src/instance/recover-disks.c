@@ -203,11 +203,13 @@ int recovery_instance(struct recovery *r, const struct instance *i, struct error
     return result < 0 ? result : recovery_check_key(r, i, e);
 }
 
-static bool has_volume(const struct model *m, const struct map *map)
+static bool has_volume(const struct model *m, const struct map *map, const char *uuid)
 {
     char name[MAP_NAME_MAX];
-    for (size_t v = 0; v < m->inventory->n_volumes; v++) {
-        volume_map_name(&m->inventory->volumes[v], name);
+    size_t n = 0;
+    const struct volume *v = inventory_volumes_of(m->inventory, uuid, &n);
+    for (size_t i = 0; i < n; i++) {
+        volume_map_name(&v[i], name);
         if (streq(name, map->name))
             return true;
     }
@@ -224,7 +226,8 @@ int recovery_orphan_maps(struct recovery *r, struct error *e)
         const struct map *map = &m->inventory->maps[i];
         struct volume v = {0};
         char object[OBJECT_MAX];
-        if (has_volume(m, map) || !map_instance(map, v.instance) || !recovery_holds(r, v.instance))
+        if (!map_instance(map, v.instance) || has_volume(m, map, v.instance) ||
+            !recovery_takes(r, v.instance))
             continue;
         snprintf(v.lv, sizeof v.lv, "%.*s", (int)(strlen(map->name) - strlen(MAP_NAME_SUFFIX)), map->name);
         memcpy(v.vg, r->context.config->volume_groups.item[0], VG_NAME_MAX - 1);

@@ -37,7 +37,7 @@ int recovery_list_keys(struct recovery *r, const struct inventory *inventory, st
 /* Says what was wrong with the last line. */
 static int found(struct recovery *r, enum recover_fault fault, int result)
 {
-    if (result == 0)
+    if (result == 0 && !r->noting)
         r->done[r->n_done - 1].fault = fault;
     return result;
 }
@@ -67,14 +67,19 @@ static int destroy_unnamed(struct recovery *r, const struct key_entry *k, struct
     return recovery_settle(r, RECOVER_KEY, object, "no volume names it: destroyed", destroyed, &why, e);
 }
 
+/* The list is of the first look, when it was made. */
+static bool is_named(const struct recovery *r, const struct key_entry *k)
+{
+    return r->noting ? k->n_volumes > 0 : key_named(r->model->inventory, k->ref);
+}
+
 int recovery_destroy_keys(struct recovery *r, struct error *e)
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
         /* named also by what this run has removed meanwhile: that one's key is destroyed already */
-        if (k->listed && k->state != KEY_IMAGE && recovery_holds(r, k->info.owner) &&
-            !key_named(r->model->inventory, k->ref))
+        if (k->listed && k->state != KEY_IMAGE && recovery_takes(r, k->info.owner) && !is_named(r, k))
             result = found(r, FAULT_KEY_WITHOUT_VOLUME, destroy_unnamed(r, k, e));
     }
     return result;

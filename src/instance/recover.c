@@ -3,28 +3,47 @@
  * nobody uses are closed; keys that nobody names are destroyed. It acts on no doubt, and each of its acts may
  * be cut off and repeated.
  *
- *     look -> list keys -> lock all -> look again -> instances -> maps -> keys
+ *     look -> list keys -> note what is to be done -> lock that -> look again -> instances -> maps -> keys
  *
  * The second look counts: a launch that was at work during the first one either is still at work, and its
- * locks are not to be had, or is seen whole.
+ * locks are not to be had, or is seen whole. Where there is nothing to do there is nothing to lock either,
+ * and one look is enough, whatever the number of instances.
  */
 #include "instance/recover.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-bool recovery_holds(const struct recovery *r, const char *uuid)
+static bool is_among(char (*uuids)[UUID_TEXT], size_t n, const char *uuid)
 {
-    for (size_t i = 0; i < r->n_held; i++)
-        if (streq(r->held[i], uuid))
+    for (size_t i = 0; i < n; i++)
+        if (streq(uuids[i], uuid))
             return true;
     return false;
+}
+
+static int add_uuid(char (**uuids)[UUID_TEXT], size_t *n, const char *uuid, struct error *e)
+{
+    char(*bigger)[UUID_TEXT] = reallocarray(*uuids, *n + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    *uuids = bigger;
+    memcpy(bigger[(*n)++], uuid, UUID_TEXT);
+    return 0;
+}
+
+bool recovery_takes(struct recovery *r, const char *uuid)
+{
+    r->about = uuid;
+    return r->noting || is_among(r->held, r->n_held, uuid);
 }
 
 static __attribute__((format(printf, 5, 0))) int tell(struct recovery *r, enum recover_kind kind,
                                                       const char *object, struct error *e, const char *format,
                                                       va_list ap)
 {
+    if (r->noting)
+        return is_among(r->noted, r->n_noted, r->about) ? 0 : add_uuid(&r->noted, &r->n_noted, r->about, e);
     struct recovered *bigger = reallocarray(r->done, r->n_done + 1, sizeof *bigger);
     if (!bigger)
         return error_memory(e);
@@ -50,8 +69,8 @@ int recovery_remains(struct recovery *r, const char *object, int errnum, struct 
                      ...)
 {
     int reason = errnum == -EHOSTUNREACH || errnum == -EACCES ? errnum : -ENEEDSRECOVER;
-    r->reason = r->n_remains == 0 || r->reason == reason ? reason : -ENEEDSRECOVER;
-    r->n_remains++;
+    if (!r->noting)
+        r->reason = r->n_remains++ == 0 || r->reason == reason ? reason : -ENEEDSRECOVER;
     va_list ap;
     va_start(ap, format);
     int result = tell(r, RECOVER_REMAINS, object, e, format, ap);
@@ -79,24 +98,19 @@ bool map_instance(const struct map *map, char uuid[UUID_TEXT])
 static int lock(struct recovery *r, const char *uuid, const char *object, struct error *e)
 {
     struct error why = ERROR_NONE;
-    if (recovery_holds(r, uuid))
+    if (!is_among(r->noted, r->n_noted, uuid) || is_among(r->held, r->n_held, uuid))
         return 0;
-    char(*bigger)[UUID_TEXT] = reallocarray(r->held, r->n_held + 1, sizeof *bigger);
-    if (!bigger)
-        return error_memory(e);
-    r->held = bigger;
     int locked = broker_lock(r->context.broker, uuid, &why);
     if (locked == -EBUSY)
         return recovery_tell(r, RECOVER_BUSY, object, e, "another mayfly works on it");
     if (locked < 0)
         return recovery_remains(r, object, locked, e, "%s", why.text);
-    memcpy(r->held[r->n_held++], uuid, UUID_TEXT);
-    return 0;
+    return add_uuid(&r->held, &r->n_held, uuid, e);
 }
 
-/* Instances, orphaned maps, keys. Of a key, only one whose owner has no volumes is locked by its owner here.
- */
-static int lock_all(struct recovery *r, const struct model *before, struct error *e)
+/* Instances, orphaned maps, keys: what was noted of them. Of a key, only one whose owner has no volumes is
+ * locked by its owner here. */
+static int lock_noted(struct recovery *r, const struct model *before, struct error *e)
 {
     char object[sizeof r->done->object], uuid[UUID_TEXT];
     int result = 0;
@@ -134,26 +148,50 @@ static int look(struct recovery *r, struct model **ret, struct error *e)
     return result < 0 ? error_set(e, result, "%s", why.text) : 0;
 }
 
-static int put_in_order(struct recovery *r, struct error *e)
+/* All that is to be done with what r->model has, and may be taken up. */
+static int work(struct recovery *r, struct error *e)
 {
-    _cleanup_model_ struct model *before = NULL;
-    int result = look(r, &before, e);
-    if (result == 0)
-        result = recovery_list_keys(r, before->inventory, e);
-    if (result == 0)
-        result = lock_all(r, before, e);
-    if (result == 0)
-        result = look(r, &r->model, e);
-    if (result == 0 && !r->context.virt)
-        result = recovery_remains(
-            r, "libvirt", -ECONNREFUSED, e,
-            "cannot be reached: no domain could be looked at; see systemctl status libvirtd");
+    int result = 0;
     for (size_t i = 0; result == 0 && i < r->model->n_instances; i++)
-        if (recovery_holds(r, r->model->instances[i].uuid))
+        if (recovery_takes(r, r->model->instances[i].uuid))
             result = recovery_instance(r, &r->model->instances[i], e);
     if (result == 0)
         result = recovery_orphan_maps(r, e);
     return result < 0 ? result : recovery_destroy_keys(r, e);
+}
+
+/* The same work as a dry run over the first look, of which only the uuids are kept. */
+static int note(struct recovery *r, struct error *e)
+{
+    bool dry_run = r->dry_run;
+    r->noting = r->dry_run = true;
+    int result = work(r, e);
+    r->noting = false;
+    r->dry_run = dry_run;
+    return result;
+}
+
+static int lock_and_look_again(struct recovery *r, struct error *e)
+{
+    _cleanup_model_ struct model *before = TAKE_PTR(r->model);
+    int result = lock_noted(r, before, e);
+    return result < 0 ? result : look(r, &r->model, e);
+}
+
+static int put_in_order(struct recovery *r, struct error *e)
+{
+    int result = look(r, &r->model, e);
+    if (result == 0)
+        result = recovery_list_keys(r, r->model->inventory, e);
+    if (result == 0)
+        result = note(r, e);
+    if (result == 0 && r->n_noted)
+        result = lock_and_look_again(r, e);
+    if (result == 0 && !r->context.virt)
+        result = recovery_remains(
+            r, "libvirt", -ECONNREFUSED, e,
+            "cannot be reached: no domain could be looked at; see systemctl status libvirtd");
+    return result == 0 && r->n_held ? work(r, e) : result;
 }
 
 static const char *way_out(int reason)
@@ -176,6 +214,7 @@ int instance_recover(const struct context *c, bool dry_run, struct recovered **r
     int result = put_in_order(&r, e);
 
     model_free(r.model);
+    free(r.noted);
     free(r.held);
     key_list_free(r.keys);
     if (result < 0) {

@@ -10,7 +10,14 @@ struct recovery {
     bool dry_run;
     struct model *model; /* as seen under the locks */
 
-    char (*held)[UUID_TEXT]; /* locks, of instances and of owners of keys */
+    /* At first nothing is held, and nothing done: what there would be to do is noted by the uuids that are
+     * to be locked for it, of instances and of owners of keys. */
+    bool noting;
+    const char *about; /* the uuid that is looked at */
+    char (*noted)[UUID_TEXT];
+    size_t n_noted;
+
+    char (*held)[UUID_TEXT]; /* locks */
     size_t n_held;
     struct key_list *keys; /* as listed before the locks were taken; not for its volumes, which were a model's
                               that is gone */
@@ -21,7 +28,8 @@ struct recovery {
     int reason; /* why all of it remains, if that is one (see recovery_remains()); else -ENEEDSRECOVER */
 };
 
-bool recovery_holds(const struct recovery *r, const char *uuid);
+/* Is something to be done about this uuid now? Then that is what the next lines are about. */
+bool recovery_takes(struct recovery *r, const char *uuid);
 
 /* Adds a line to the result, of a kind other than RECOVER_REMAINS. */
 int recovery_tell(struct recovery *r, enum recover_kind kind, const char *object, struct error *e,

@@ -407,10 +407,28 @@ static void test_keys_not_to_be_listed(void **state)
     b->f.who.token = secret_free(b->f.who.token);
 }
 
+/* Calls of the broker, of libvirt and of the key manager: none for each instance. */
+static void test_looks_do_not_grow(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"a", "b", "c", "d"};
+    unsigned calls[ARRAY_SIZE(names)];
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        bench_make(b, names[i], false);
+        b->w->calls = 0;
+        expect_nothing(recover(b, false));
+        calls[i] = b->w->calls;
+        assert_int_equal(calls[i], calls[0]);
+        assert_int_equal(b->w->n_locks, 0);
+    }
+    assert_int_equal(calls[0], 3); /* volumes with maps, domains, keys */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         bench_test(test_in_order),
+        bench_test(test_looks_do_not_grow),
         bench_test(test_dry_run),
         bench_test(test_busy),
         bench_test(test_key_of_a_launch_at_work),
