@@ -6,13 +6,16 @@
  */
 #include "instance/doctor.h"
 
+#include "instance/group.h"
 #include "storage/facts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+/* Both: a large area may be all but full and still have room for years. */
 #define METADATA_LOW_PERCENT 25
+#define METADATA_LOW_DISKS   1000
 
 /* ------------------------------------------------------------------ findings */
 
@@ -124,16 +127,17 @@ static void examine_metadata(struct examination *x, const struct group *g)
     char what[sizeof x->findings->what], room[32];
     snprintf(what, sizeof what, "LVM metadata of %s", g->name);
     uint64_t usable = g->metadata_size_bytes / 2; /* LVM writes the next version beside the last one */
+    uint64_t disks = group_room_disks(g);
     uint64_t percent = usable ? g->metadata_free_bytes * 100 / usable : 0;
     str_from_bytes(g->metadata_free_bytes, room, sizeof room);
-    if (percent < METADATA_LOW_PERCENT)
+    if (percent < METADATA_LOW_PERCENT && disks < METADATA_LOW_DISKS)
         examination_warn(x, what,
-                         "room for %s is left (%" PRIu64
-                         "%%), and each disk takes up some; delete instances, or make a group by vgcreate "
-                         "--metadatasize 64m",
-                         room, percent);
+                         "room for about %" PRIu64 " more disks is left (%s, %" PRIu64
+                         "%%); delete instances, or make a group by vgcreate --metadatasize 64m",
+                         disks, room, percent);
     else
-        examination_ok(x, what, "room for %s is left (%" PRIu64 "%%)", room, percent);
+        examination_ok(x, what, "room for about %" PRIu64 " more disks is left (%s, %" PRIu64 "%%)", disks,
+                       room, percent);
 }
 
 static void examine_group(struct examination *x, const char *name)

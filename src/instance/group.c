@@ -2,7 +2,14 @@
 /* See group.h. */
 #include "instance/group.h"
 
-#define METADATA_BYTES_A_DISK 512 /* at the least: its tags and its segment in the group's metadata */
+#include <inttypes.h>
+
+/* Its tags and its segment in the group's metadata: some 770 are usual, and LVM counts in sectors. */
+#define METADATA_BYTES_A_DISK 1024
+
+/* This part of the area is left free, so that what is there can still be changed: a volume that becomes
+ * doomed takes a byte more, one that is resized a segment. Else a full group could not even be emptied. */
+#define METADATA_RESERVE_PART 64
 
 int group_find(const struct config *c, const struct inventory *i, const char *vg, const struct group **ret,
                struct error *e)
@@ -37,21 +44,28 @@ uint64_t group_round_up(const struct group *g, uint64_t bytes)
     return (bytes + extent - 1) / extent * extent;
 }
 
+uint64_t group_room_disks(const struct group *g)
+{
+    uint64_t reserve = g->metadata_size_bytes / METADATA_RESERVE_PART;
+    return g->metadata_free_bytes > reserve ? (g->metadata_free_bytes - reserve) / METADATA_BYTES_A_DISK : 0;
+}
+
 int group_check_room(const struct group *g, uint64_t bytes, uint64_t n_disks, struct error *e)
 {
     char wanted[32], free_text[32];
+    uint64_t room = group_room_disks(g);
     if (bytes > g->free_bytes)
         return error_set(e, -ENOSPC,
                          "volume group %s: cannot create the disks: they take %s, and %s are free; delete "
                          "instances, or extend the group by vgextend",
                          g->name, str_from_bytes(bytes, wanted, sizeof wanted),
                          str_from_bytes(g->free_bytes, free_text, sizeof free_text));
-    uint64_t metadata = n_disks * METADATA_BYTES_A_DISK;
-    if (metadata > g->metadata_free_bytes)
-        return error_set(e, -ENOSPC,
-                         "volume group %s: cannot create the disks: LVM's metadata has room for %s, and they "
-                         "take %s; delete instances, or make a group by vgcreate --metadatasize 64m",
-                         g->name, str_from_bytes(g->metadata_free_bytes, free_text, sizeof free_text),
-                         str_from_bytes(metadata, wanted, sizeof wanted));
+    if (n_disks > room)
+        return error_set(
+            e, -ENOSPC,
+            "volume group %s: cannot create the disks: LVM's metadata has room for about %" PRIu64
+            " more, and these are %" PRIu64
+            "; delete instances, or make a group by vgcreate --metadatasize 64m",
+            g->name, room, n_disks);
     return 0;
 }

@@ -12,5 +12,9 @@ int group_find(const struct config *c, const struct inventory *i, const char *vg
 /* What LVM makes of `bytes`: whole extents. */
 uint64_t group_round_up(const struct group *g, uint64_t bytes);
 
+/* How many more disks LVM's metadata has room for, on the safe side. LVM counts as free what the next version
+ * can take, which it writes beside the last one. */
+uint64_t group_room_disks(const struct group *g);
+
 /* -ENOSPC: no room for `n_disks` disks of `bytes` together, or in LVM's metadata for their tags. */
 int group_check_room(const struct group *g, uint64_t bytes, uint64_t n_disks, struct error *e) _must_check_;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # mayfly doctor with the key manager local: all that it can find wrong, that one failure hides no other, and that it leaves no key.
-# lab: -d 128M -m 1G -t 4500
+# lab: -d 128M -d 64M -m 1G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 lab_users
@@ -81,6 +81,27 @@ chmod 644 /var/lib/mayfly/keys/seal.key
 doctor 2 "a sealing key that others may read" failed "key manager local: sealing key" "chmod"
 chmod 600 /var/lib/mayfly/keys/seal.key
 doctor 0 "mended" ok "key manager local: a key" "is gone"
+
+# --- a metadata area that gets full: doctor warns, then launch refuses, while LVM itself could still go on
+pvcreate -q -y --metadatasize 60k --dataalignment 64k /dev/ubdb >/dev/null
+vgcreate -q -s 1M small /dev/ubdb >/dev/null
+lab_config libvirt.images_volume_group=vg0,small
+doctor 0 "an empty metadata area" ok "LVM metadata of small" "room for about 27 more disks"
+one_more() { lvcreate -qq -y -Zn -Wn -L 1M -n "other$1" --addtag "$(printf 'x%.0s' {1..1000})" small >/dev/null; }
+for n in $(seq 18); do one_more "$n"; done
+doctor 0 "one with little room" warning "LVM metadata of small" "room for about [0-9] more disks.*--metadatasize"
+launches=0
+while mayfly launch "full$launches" --volume-group small --root 1M --no-start >/dev/null 2>/tmp/err; do
+    launches=$((launches + 1))
+done
+check "  launches go on for a while ($launches)" test "$launches" -ge 2
+refused 10 "metadata has room for about 0 more" "launch refuses before it is full" \
+    mayfly launch another --volume-group small --root 1M --no-start
+check "  when LVM still makes a small change" lvcreate -qq -y -Zn -Wn -L 1M -n last small
+for ((n = 0; n < launches; n++)); do mayfly delete "full$n" >/dev/null; done
+check "  and all of them can be deleted" test -z "$(our_volumes)"
+vgremove -q -y small >/dev/null
+lab_config
 
 # --- with keys that were there before
 mayfly launch a --root 16M --no-start >/dev/null

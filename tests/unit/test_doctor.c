@@ -144,8 +144,19 @@ static void test_metadata_low(void **state)
     struct bench *b = *state;
     b->w->host.group.metadata_free_bytes = b->w->host.group.metadata_size_bytes / 10;
     _cleanup_findings_ struct findings f = doctor(b);
-    assert_finding(&f, "LVM metadata of vg0", FINDING_WARNING, 0, "19%");
+    assert_finding(&f, "LVM metadata of vg0", FINDING_WARNING, 0,
+                   "about 86 more disks is left (102.3 KiB, 19%)");
     assert_int_equal(count(&f, FINDING_FAILED), 0);
+}
+
+static void test_metadata_low_but_large(void **state)
+{
+    struct bench *b = *state;
+    struct group *g = &b->w->host.group;
+    g->metadata_size_bytes = UINT64_C(64) << 20;
+    g->metadata_free_bytes = g->metadata_size_bytes / 20;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "LVM metadata of vg0", FINDING_OK, 0, "about 2252 more disks");
 }
 
 static void test_damaged_volume(void **state)
@@ -364,6 +375,7 @@ int main(void)
         doctor_test(test_no_broker),
         doctor_test(test_groups),
         doctor_test(test_metadata_low),
+        doctor_test(test_metadata_low_but_large),
         doctor_test(test_damaged_volume),
         doctor_test(test_no_libvirt),
         doctor_test(test_hook),

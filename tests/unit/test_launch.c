@@ -63,8 +63,12 @@ static void test_refused_by_host(void **state)
     refused(b, (struct launch_request){.count = 4, .root_bytes = GIB}, -ENOSPC, "3 GiB");
     refused(b, (struct launch_request){.count = 3, .root_bytes = GIB + 1}, -ENOSPC, "vgextend");
     refused(b, (struct launch_request){.count = 1000, .root_bytes = UINT64_C(1) << 60}, -ENOSPC, "free");
-    g->metadata_free_bytes = 1000;
-    refused(b, (struct launch_request){.count = 3, .root_bytes = GIB}, -ENOSPC, "metadata");
+    g->metadata_free_bytes = g->metadata_size_bytes / 64 + 2 * 1024;
+    refused(b, (struct launch_request){.count = 3, .root_bytes = GIB}, -ENOSPC,
+            "metadata has room for about 2 ");
+    g->metadata_free_bytes = 1000; /* what is left free so that volumes can still be doomed */
+    refused(b, (struct launch_request){.count = 1, .root_bytes = GIB}, -ENOSPC,
+            "metadata has room for about 0 ");
     g->complete = false;
     refused(b, (struct launch_request){.root_bytes = GIB}, -ENODEV, "pvs");
     g->name[0] = '\0';
