@@ -103,10 +103,10 @@ check_equal "and removed" "foreign other" "$(lvs --noheadings -o name vg0 | xarg
 lvremove -q -y vg0/foreign vg0/other >/dev/null
 
 # The process: stuck, killed, and no one's any more.
-rm -f /tmp/go
+rm -f /tmp/go /tmp/out
 "$probe" report vg0 + wait /tmp/go + report vg0 >/tmp/out 2>/tmp/err &
 probe_pid=$!
-lab_wait 120 grep -q '^[0-9]*$' /tmp/out
+lab_wait 120 grep -qsx "[0-9][0-9]*" /tmp/out
 lvm_pid=$(cat /proc/$probe_pid/task/$probe_pid/children)
 check_equal "one process serves them all" 1 "$(wc -w <<<"$lvm_pid")"
 check_equal "in a session of its own" "${lvm_pid% }" "$(cut -d' ' -f6 "/proc/${lvm_pid% }/stat")"
@@ -116,10 +116,10 @@ kill -9 "$lvm_pid"
 touch /tmp/go
 check_fails 1 "a process that was killed is an error" wait $probe_pid
 grep -q '^EIO .*lvm: ended during lvs: it was killed by signal 9' /tmp/err || fail "$(cat /tmp/err)"
-rm -f /tmp/go
+rm -f /tmp/go /tmp/out
 "$probe" report vg0 + wait /tmp/go >/tmp/out &
 probe_pid=$!
-lab_wait 120 grep -q '^[0-9]*$' /tmp/out
+lab_wait 120 grep -qsx "[0-9][0-9]*" /tmp/out
 lvm_pid=$(cat /proc/$probe_pid/task/$probe_pid/children)
 kill -9 $probe_pid
 check "lvm goes with its broker" lab_wait 120 test ! -e "/proc/${lvm_pid% }"
