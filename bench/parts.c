@@ -101,8 +101,10 @@ static int broker_list_of_host(struct broker *b, struct inventory **ret, struct 
     return inventory_parse(h->report, h->report_size, h->maps, h->n * DISKS, ret, e);
 }
 
-static int virt_list_of_host(struct virt *v, struct domain **ret, size_t *ret_n, struct error *e)
+static int virt_list_of_host(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n,
+                             struct error *e)
 {
+    (void)metadata; /* the marks of these domains are known */
     struct host *h = (struct host *)((char *)v - offsetof(struct host, virt));
     struct domain *copy = calloc(h->n + 1, sizeof *copy);
     if (!copy)
