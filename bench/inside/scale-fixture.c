@@ -68,7 +68,7 @@ static struct volume design(const struct fixture *f, const char *name, const cha
     snprintf(v.cipher, sizeof v.cipher, "%.47s", f->config.cipher);
     snprintf(v.kdf, sizeof v.kdf, KDF_HKDF_SHA512);
     v.key_bits = f->config.key_size_bits;
-    v.sector_bytes = f->config.sector_size_bytes;
+    v.sector_bytes = 4096;
     v.scope = KEY_SCOPE_INSTANCE;
     uuid_make(v.disk);
     volume_set_lv_name(&v);
