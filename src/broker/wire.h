@@ -90,8 +90,8 @@ struct answer {
     uint8_t shows;          /* TRY: something makes sense under this key */
     uint8_t changed;        /* TUNE: the map had another table */
     uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
-    uint64_t size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
-                            STRANGERS: of the file */
+    uint64_t size_bytes;    /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
+                               STRANGERS: of the file */
     char text[sizeof((struct error *)0)->text];
 };
 

@@ -12,8 +12,8 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
-#include "image/lend.h"
 #include "build-config.h"
+#include "image/lend.h"
 
 #include <fcntl.h>
 #include <signal.h>
