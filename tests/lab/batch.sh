@@ -24,7 +24,8 @@ disks=(--root 4M --ephemeral 8M --swap 4M --no-start)
 traced mayfly launch one "${disks[@]}" >/dev/null
 nothing_idle launch
 check_equal "a launch runs" "lvm mayfly mayfly-broker mkfs.ext4 mkswap" "$(sort /tmp/programs | xargs)"
-one=$(sort /tmp/commands | grep -v lvcreate | xargs) one_commits=$commits
+# vgs: a group without a volume of ours yet is asked for by itself
+one=$(sort /tmp/commands | grep -vx 'lvcreate *\|vgs *' | xargs) one_commits=$commits
 traced mayfly launch b --count 6 "${disks[@]}" >/dev/null
 check_equal "one of six runs one lvm" 1 "$(count lvm programs)"
 check_equal "  as many file systems as it makes" 12 "$(grep -c '^mk' /tmp/programs)"
