@@ -10,7 +10,6 @@
 
 #include "base/fd.h"
 #include "broker/device.h"
-#include "storage/check.h"
 
 #include <fcntl.h>
 
@@ -85,9 +84,7 @@ int do_BENCH(struct session *s, const struct op_bench *q, int fd, struct reply *
     if (r == 0)
         r = check_scratch(k, e);
     if (r == 0)
-        r = secret_receive(fd, k->v.key_bits / 8, &key, e);
-    if (r == 0)
-        r = volume_verify_key(&k->v, key, e);
+        r = receive_key(&k->v, fd, &key, e);
     if (r == 0) /* one at a time, so that a map is always new, and of the table that was asked for */
         r = check_idle(s, &k->v, e);
     if (r == 0)

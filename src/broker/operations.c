@@ -226,8 +226,7 @@ int open_map(const struct volume *v, const struct secret *key, const struct map_
     return r;
 }
 
-/* The key that came with the request, if it is that of the encrypted volume. */
-static int receive_key(const struct volume *v, int fd, struct secret **ret, struct error *e)
+int receive_key(const struct volume *v, int fd, struct secret **ret, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
     if (!volume_encrypted(v))

@@ -25,6 +25,9 @@ int clear_plain(struct session *s, const struct volume *v, struct error *e) _mus
 int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
                 struct error *e) _must_check_;
 
+/* operations.c: the key that came with the request as `fd`, if it is that of the encrypted volume. */
+int receive_key(const struct volume *v, int fd, struct secret **ret, struct error *e) _must_check_;
+
 /* operations.c: makes sure that there is a map of `v` under its key, and opens its device. */
 int open_map(const struct volume *v, const struct secret *key, const struct map_options *o,
              struct reply *reply, struct error *e) _must_check_;
