@@ -235,14 +235,10 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
     return 0;
 }
 
-static int fake_open(struct broker *b, const struct volume *v, const struct secret *key, bool opened,
-                     int *ret_fd, struct error *e)
+/* The end of a call that hands out a device; `r` and `fd` are what became of it, 1: it was to do nothing. */
+static int leave_with(struct broker *b, int r, int fd, int *ret_fd, struct error *e)
 {
-    int fd = -1;
-    int r = world_enter(world_of(b), "open", e);
-    if (r == 0)
-        r = open_volume(b, v, key, opened, &fd, e);
-    else if (r == 1)
+    if (r == 1)
         fd = hand_out(NULL);
     if (r >= 0)
         r = world_leave(world_of(b), 0, e);
@@ -252,6 +248,16 @@ static int fake_open(struct broker *b, const struct volume *v, const struct secr
     }
     *ret_fd = fd;
     return 0;
+}
+
+static int fake_open(struct broker *b, const struct volume *v, const struct secret *key, bool opened,
+                     int *ret_fd, struct error *e)
+{
+    int fd = -1;
+    int r = world_enter(world_of(b), "open", e);
+    if (r == 0)
+        r = open_volume(b, v, key, opened, &fd, e);
+    return leave_with(b, r, fd, ret_fd, e);
 }
 
 static int tune(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_changed,
@@ -318,16 +324,7 @@ static int fake_bench(struct broker *b, const struct volume *v, const struct sec
     int r = world_enter(world_of(b), "bench", e);
     if (r == 0)
         r = lend_scratch(b, v, key, table, &fd, e);
-    else if (r == 1)
-        fd = hand_out(NULL);
-    if (r >= 0)
-        r = world_leave(world_of(b), 0, e);
-    if (r < 0) {
-        fd_close(fd);
-        return r;
-    }
-    *ret_fd = fd;
-    return 0;
+    return leave_with(b, r, fd, ret_fd, e);
 }
 
 static int remake(struct broker *b, const struct volume *v, struct error *e)
