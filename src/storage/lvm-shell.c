@@ -26,10 +26,18 @@
 #define WORDS_MAX    60          /* the shell takes 63, and to more it gives no answer at all */
 
 /* Without udevd LVM has to make the device nodes itself, and must not wait for it. */
-#define WITHOUT_UDEV "activation{udev_sync=0 udev_rules=0}devices{obtain_device_list_from_udev=0}"
+#define WITHOUT_UDEV "DM_DISABLE_UDEV=1"
 
-/* What a guest writes can look like a physical volume of ours. An operator's own filter is left as it is. */
-#define WITHOUT_MAPS "devices{filter=[\"r|^/dev/mapper/.*" MAP_NAME_SUFFIX "$|\"]}"
+/* What a guest writes can look like a physical volume of ours, so neither maps nor volumes are read, by LVM's
+ * way to name them: /dev/GROUP/UUID_disk. An operator's own filter is left as it is. */
+#define WITHOUT_DISKS                                                                                        \
+    "devices{filter=[\"r|^/dev/mapper/.*" MAP_NAME_SUFFIX "$|\",\"r|^/dev/[^/]*/[-0-9a-f]*" VOLUME_INFIX     \
+    "|\"]}"
+
+/* LVM archives the whole group before each change and keeps that for 30 days: with a thousand disks of a
+ * day's life, gigabytes a day of what nobody can want back, since its keys are gone. What other commands
+ * change is archived as ever, and the backup, the present state, is kept by all. */
+#define WITHOUT_ARCHIVE "backup{archive=0}"
 
 struct lvm {
     pid_t pid;    /* 0: none runs */
@@ -44,8 +52,10 @@ struct lvm {
 static _noreturn_ void become_lvm(int commands, int reports)
 {
     static const char *const argv[] = {"lvm", NULL};
-    const char *environment[] = {process_environment[0], process_environment[1],
-                                 "LVM_COMMAND_PROFILE=lvmdbusd", "LVM_REPORT_FD=3", NULL};
+    const char *without_udev = access("/run/udev/control", F_OK) < 0 ? WITHOUT_UDEV : NULL;
+    const char *environment[] = {
+        process_environment[0], process_environment[1], "LVM_COMMAND_PROFILE=lvmdbusd",
+        "LVM_REPORT_FD=3",      without_udev,           NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -289,17 +299,14 @@ int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret
 {
     _cleanup_free_ char *report = NULL;
     size_t size = 0;
-    bool udev = access("/run/udev/control", F_OK) == 0;
     if (c->bad)
         return error_set(e, -EINVAL,
                          "%s: a name has characters that LVM does not take, or there are too many", what);
     int r = ensure_process(l, e);
     if (r < 0)
         return r;
-    bool plain = udev && l->operator_filter;
-    _cleanup_free_ char *line =
-        str_format("%s %s%s%s%s %s\n", verb, plain ? "" : "--config '", udev ? "" : WITHOUT_UDEV,
-                   l->operator_filter ? "" : WITHOUT_MAPS, plain ? "" : "'", c->text);
+    _cleanup_free_ char *line = str_format("%s --config '" WITHOUT_ARCHIVE "%s' %s\n", verb,
+                                           l->operator_filter ? "" : WITHOUT_DISKS, c->text);
     if (!line)
         return error_memory(e);
     r = talk(l, line, &report, &size, e);

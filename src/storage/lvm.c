@@ -234,6 +234,10 @@ int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, en
     tags_format_state(from, old);
     tags_format_state(to, new);
     snprintf(cannot, sizeof cannot, "cannot be marked %s", volume_state_name(to));
+    /* The removal to come brings LVM's backup file up to date again; here it would be written and synced
+     * twice for each volume. */
+    if (to == VOLUME_DOOMED)
+        lvm_add(&c, "-An");
     lvm_add(&c, "--deltag", old, "--addtag", new);
     return run_on_set(l, "lvchange", &c, v, n, cannot, e);
 }

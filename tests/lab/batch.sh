@@ -18,9 +18,12 @@ traced() {
     sed -nE 's/.*execve\("[^"]*\/([^"/]+)".*= 0$/\1/p; s/.*execve\("[^"]*\/([^"/]+)".*<unfinished.*/\1/p' /tmp/trace >/tmp/programs
     sed -nE 's/.*sendto\([0-9]+, "((vgs|lvs|lv[a-z]+) ).*/\1/p' /tmp/trace >/tmp/commands
 }
+archives() { find /etc/lvm -path '*/archive/vg0_*' | wc -l; }
+backup_seqno() { sed -nE 's/^\tseqno = ([0-9]+)$/\1/p' /etc/lvm/backup/vg0; }
 count() { grep -cx "$1 *" "/tmp/$2" || true; }
 disks=(--root 4M --ephemeral 8M --swap 4M --no-start)
 
+before=$(archives)
 traced mayfly launch one "${disks[@]}" >/dev/null
 nothing_idle launch
 check_equal "a launch runs" "lvm mayfly mayfly-broker mkfs.ext4 mkswap" "$(sort /tmp/programs | xargs)"
@@ -32,6 +35,8 @@ check_equal "  as many file systems as it makes" 12 "$(grep -c '^mk' /tmp/progra
 check_equal "  an lvcreate for each disk" 18 "$(count lvcreate commands)"
 check_equal "  and as many other commands of LVM as for one" "$one" "$(sort /tmp/commands | grep -v lvcreate | xargs)"
 check_equal "  and six times as many commits" $((6 * one_commits)) "$commits"
+check_equal "LVM archives nothing of that" "$before" "$(archives)"
+check_equal "  and its backup is of the present state" "$(seqno)" "$(backup_seqno)"
 for verb in list "show b-1" doctor recover; do
     # shellcheck disable=SC2086 # words
     mayfly $verb >/dev/null
@@ -60,6 +65,7 @@ traced mayfly delete b-2 b-4 b-5 b-6 >/dev/null
 check_equal "delete of four runs no more programs" "lvm mayfly mayfly-broker" "$(sort /tmp/programs | xargs)"
 check_equal "  no more commands of LVM" "$one" "$(sort /tmp/commands | xargs)"
 check_equal "  a commit more for each disk that it marks" $((one_commits + 9)) "$commits"
+check_equal "  LVM's backup is again of the present state" "$(seqno)" "$(backup_seqno)"
 nothing_idle delete
 nothing_left
 
