@@ -195,18 +195,15 @@ static int design(struct benchmark *b, const struct config *c, const struct grou
     struct volume *v = &b->v;
     v->size_bytes = group_round_up(g, b->request->size_bytes);
     v->state = VOLUME_BUILDING;
-    v->key_bits = c->key_size_bits;
-    v->sector_bytes = choose_sector_bytes(c, &(struct facts){.rotational = true}, v->size_bytes, NULL);
     v->scope = KEY_SCOPE_INSTANCE;
     memcpy(v->vg, g->name, sizeof v->vg);
     memcpy(v->name, BENCH_NAME, sizeof BENCH_NAME);
     memcpy(v->role, ROLE_BENCH, sizeof ROLE_BENCH);
     uuid_make(v->instance);
     uuid_make(v->disk);
-    snprintf(v->cipher, sizeof v->cipher, "%.47s", c->cipher);
-    snprintf(v->kdf, sizeof v->kdf, "%s", KDF_HKDF_SHA512);
     snprintf(v->key, sizeof v->key, "ephemeral:%s", v->instance);
     volume_set_lv_name(v);
+    choose_encryption(c, v);
     int r = secret_random(v->key_bits / 8, &secret, e);
     if (r == 0)
         r = derive_volume_key(v, secret, &b->volume_key, e);

@@ -21,12 +21,8 @@ void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_N
 
 static void encrypt(const struct config *c, struct launch_disk *d)
 {
-    struct volume *v = &d->v;
-    v->key_bits = c->key_size_bits;
-    v->sector_bytes = choose_sector_bytes(c, &(struct facts){.rotational = true}, v->size_bytes, NULL);
-    v->scope = d->key->want.scope;
-    snprintf(v->cipher, sizeof v->cipher, "%.47s", c->cipher);
-    snprintf(v->kdf, sizeof v->kdf, "%s", KDF_HKDF_SHA512);
+    choose_encryption(c, &d->v);
+    d->v.scope = d->key->want.scope;
     d->key->n_closed++;
 }
 

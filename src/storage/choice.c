@@ -112,6 +112,15 @@ uint32_t choose_sector_bytes(const struct config *c, const struct facts *f, uint
     return bytes;
 }
 
+void choose_encryption(const struct config *c, struct volume *v)
+{
+    static const struct facts none = {.rotational = true}; /* they decide nothing but the reason */
+    v->key_bits = c->key_size_bits;
+    v->sector_bytes = choose_sector_bytes(c, &none, v->size_bytes, NULL);
+    snprintf(v->cipher, sizeof v->cipher, "%.47s", c->cipher);
+    snprintf(v->kdf, sizeof v->kdf, "%s", KDF_HKDF_SHA512);
+}
+
 const char *explain_cipher(const char *cipher, bool has_aes)
 {
     if (!str_starts(cipher, "aes-"))

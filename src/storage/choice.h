@@ -2,12 +2,12 @@
 /* How a disk goes through dm-crypt: chosen by what disk, kernel and processor offer and by the configuration,
  * each choice with its reason. Nothing is looked at here: the facts come in (storage/facts.h gathers them).
  *
- *     facts + configuration --> sector size of a new disk     its data is bound to that
- *                           --> options of a map              may change at any opening, and meanwhile
+ *             configuration --> encryption of a new disk      its data is bound to that
+ *     facts + configuration --> options of a map              may change at any opening, and meanwhile
  */
 #pragma once
 
-#include "config/config.h"
+#include "storage/volume.h"
 
 /* Version of the kernel's dm-crypt, which tells better than the kernel's own what it can. */
 #define CRYPT_VERSION(major, minor) ((uint32_t)(major) << 16 | (uint32_t)(minor))
@@ -45,6 +45,10 @@ const char *choice_value(enum choice choice, uint32_t flags);
 /* The sector size of a new disk of that many bytes: 4096 or 512. ret_why may be NULL. */
 uint32_t choose_sector_bytes(const struct config *c, const struct facts *f, uint64_t size_bytes,
                              const char **ret_why);
+
+/* How a new disk of v->size_bytes is encrypted: fills in cipher, key_bits, sector_bytes and kdf. What key it
+ * has is not chosen here. */
+void choose_encryption(const struct config *c, struct volume *v);
 
 /* What is to be known of this cipher's speed on a processor with instructions for AES, or without. */
 const char *explain_cipher(const char *cipher, bool has_aes);

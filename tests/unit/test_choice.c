@@ -109,6 +109,24 @@ static void sector_sizes(void **state)
     }
 }
 
+static void encryption(void **state)
+{
+    struct config c;
+    struct volume v = {.size_bytes = (1 << 20) + 512};
+    (void)state;
+    config_defaults(&c);
+    set(c.cipher, "serpent-xts-plain64");
+    c.key_size_bits = 256;
+    choose_encryption(&c, &v);
+    assert_string_equal(v.cipher, "serpent-xts-plain64");
+    assert_string_equal(v.kdf, KDF_HKDF_SHA512);
+    assert_int_equal(v.key_bits, 256);
+    assert_int_equal(v.sector_bytes, 512);
+    v.size_bytes = 1 << 20;
+    choose_encryption(&c, &v);
+    assert_int_equal(v.sector_bytes, 4096);
+}
+
 static void ciphers(void **state)
 {
     (void)state;
@@ -158,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_facts_and_configurations),
         cmocka_unit_test(sector_sizes),
+        cmocka_unit_test(encryption),
         cmocka_unit_test(ciphers),
         cmocka_unit_test(tables),
         cmocka_unit_test(values),
