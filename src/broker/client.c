@@ -85,6 +85,15 @@ static int call(struct remote *b, enum op op, const void *request, size_t size, 
     return 0;
 }
 
+/* The same, and hands over a key. */
+static int call_with_key(struct remote *b, enum op op, const void *request, size_t size,
+                         const struct secret *volume_key, struct answer *a, int *ret_fd, struct error *e)
+{
+    _cleanup_handover_ struct secret_handover *key = NULL;
+    int r = secret_handover(volume_key, &key, e);
+    return r < 0 ? r : call(b, op, request, size, secret_handover_fd(key), a, ret_fd, e);
+}
+
 static struct volume_ref ref_of(const struct volume *v)
 {
     struct volume_ref ref;
@@ -164,15 +173,11 @@ static int remote_snapshot(struct broker *b, const struct volume *origin, const 
                            const char *disk, uint64_t room_bytes, struct error *e)
 {
     struct op_snapshot request = {.origin = ref_of(origin), .room_bytes = room_bytes};
-    _cleanup_handover_ struct secret_handover *key = NULL;
     struct answer a;
     int r = str_copy(request.disk, sizeof request.disk, disk);
     if (r < 0)
         return error_set(e, -EINVAL, "snapshot: '%s' is no uuid", disk);
-    r = secret_handover(volume_key, &key, e);
-    if (r < 0)
-        return r;
-    return call(remote_of(b), OP_SNAPSHOT, &request, sizeof request, secret_handover_fd(key), &a, NULL, e);
+    return call_with_key(remote_of(b), OP_SNAPSHOT, &request, sizeof request, volume_key, &a, NULL, e);
 }
 
 static int open_plain(struct remote *b, const struct volume *v, int *ret_fd, struct error *e)
@@ -187,26 +192,19 @@ static int remote_open(struct broker *base, const struct volume *v, const struct
 {
     struct remote *b = remote_of(base);
     struct op_open request = {.volume = ref_of(v), .opened = opened};
-    _cleanup_handover_ struct secret_handover *key = NULL;
     struct answer a;
 
     if (!volume_key)
         return open_plain(b, v, ret_fd, e);
-    int r = secret_handover(volume_key, &key, e);
-    if (r < 0)
-        return r;
-    return call(b, OP_OPEN, &request, sizeof request, secret_handover_fd(key), &a, ret_fd, e);
+    return call_with_key(b, OP_OPEN, &request, sizeof request, volume_key, &a, ret_fd, e);
 }
 
 static int remote_tune(struct broker *b, const struct volume *v, const struct secret *volume_key,
                        bool *ret_changed, struct error *e)
 {
     struct op_volume request = {.volume = ref_of(v)};
-    _cleanup_handover_ struct secret_handover *key = NULL;
     struct answer a;
-    int r = secret_handover(volume_key, &key, e);
-    if (r == 0)
-        r = call(remote_of(b), OP_TUNE, &request, sizeof request, secret_handover_fd(key), &a, NULL, e);
+    int r = call_with_key(remote_of(b), OP_TUNE, &request, sizeof request, volume_key, &a, NULL, e);
     if (r == 0)
         *ret_changed = a.changed != 0;
     return r;
@@ -216,12 +214,8 @@ static int remote_bench(struct broker *b, const struct volume *v, const struct s
                         enum bench_table table, int *ret_fd, struct error *e)
 {
     struct op_bench request = {.volume = ref_of(v), .table = table};
-    _cleanup_handover_ struct secret_handover *key = NULL;
     struct answer a;
-    int r = secret_handover(volume_key, &key, e);
-    if (r < 0)
-        return r;
-    return call(remote_of(b), OP_BENCH, &request, sizeof request, secret_handover_fd(key), &a, ret_fd, e);
+    return call_with_key(remote_of(b), OP_BENCH, &request, sizeof request, volume_key, &a, ret_fd, e);
 }
 
 static int remote_remake(struct broker *b, const struct volume *v, struct error *e)
@@ -326,11 +320,8 @@ static int remote_try(struct broker *b, const struct volume *v, const struct sec
                       bool *ret_shows, struct error *e)
 {
     struct op_create request = {.volume = *v};
-    _cleanup_handover_ struct secret_handover *key = NULL;
     struct answer a;
-    int r = secret_handover(volume_key, &key, e);
-    if (r == 0)
-        r = call(remote_of(b), OP_TRY, &request, sizeof request, secret_handover_fd(key), &a, NULL, e);
+    int r = call_with_key(remote_of(b), OP_TRY, &request, sizeof request, volume_key, &a, NULL, e);
     if (r == 0)
         *ret_shows = a.shows != 0;
     return r;
