@@ -8,13 +8,6 @@
 
 #include <fcntl.h>
 
-/* As it is now. */
-static int get_fresh(struct session *s, const struct volume_ref *ref, struct known **ret, struct error *e)
-{
-    int r = session_load(s, ref, e);
-    return r < 0 ? r : session_get(s, ref, ret, e);
-}
-
 static int check_resize(const struct volume *v, uint64_t size_bytes, struct error *e)
 {
     if (v->state != VOLUME_READY)
@@ -35,7 +28,7 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
     _cleanup_close_ int device = -1;
 
     UNUSED(fd);
-    int r = get_fresh(s, &q->volume, &k, e);
+    int r = session_get_fresh(s, &q->volume, &k, e);
     if (r == 0)
         r = check_resize(&k->v, q->size_bytes, e);
     if (r == 0)
@@ -75,7 +68,7 @@ int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply
     UNUSED(fd), UNUSED(reply);
     memcpy(ref.vg, q->volume.vg, sizeof ref.vg);
     memcpy(ref.lv, q->volume.lv, sizeof ref.lv);
-    int r = get_fresh(s, &ref, &k, e);
+    int r = session_get_fresh(s, &ref, &k, e);
     if (r == 0)
         r = check_remake(s, &k->v, &q->volume, e);
     if (r == 0)

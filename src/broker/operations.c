@@ -151,9 +151,7 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
     _cleanup_close_ int active = -1;
     struct known snapshot = {.made_here = true}, *origin = NULL;
 
-    int r = session_load(s, &q->origin, e);
-    if (r == 0)
-        r = session_get(s, &q->origin, &origin, e);
+    int r = session_get_fresh(s, &q->origin, &origin, e);
     if (r == 0)
         r = check_origin(&origin->v, e);
     if (r == 0)
@@ -318,9 +316,7 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
     /* What is encrypted is reached by the map that this connection has made, with the disk's own uuid; a
      * plain one by its name, under which a person may have put another since. */
     if (r == 0 && !volume_encrypted(&k->v))
-        r = session_load(s, &q->volume, e);
-    if (r == 0)
-        r = session_get(s, &q->volume, &k, e);
+        r = session_get_fresh(s, &q->volume, &k, e);
     if (r < 0)
         return r;
     if (!k->made_here || !k->opened_here || !volume_unfinished(&k->v) || volume_is_snapshot(&k->v))

@@ -130,6 +130,12 @@ int session_get(struct session *s, const struct volume_ref *ref, struct known **
     return 0;
 }
 
+int session_get_fresh(struct session *s, const struct volume_ref *ref, struct known **ret, struct error *e)
+{
+    int r = session_load(s, ref, e);
+    return r < 0 ? r : session_get(s, ref, ret, e);
+}
+
 int session_open_volume(struct session *s, const struct volume *v, int access, int *ret_fd, struct error *e)
 {
     struct error why = ERROR_NONE;

@@ -44,6 +44,10 @@ struct known *session_find(struct session *s, const struct volume_ref *ref);
 int session_get(struct session *s, const struct volume_ref *ref, struct known **ret,
                 struct error *e) _must_check_;
 
+/* The volume as it is now: as session_get, but always loads it. */
+int session_get_fresh(struct session *s, const struct volume_ref *ref, struct known **ret,
+                      struct error *e) _must_check_;
+
 int session_add(struct session *s, const struct known *k, struct error *e) _must_check_;
 void session_forget(struct session *s, const struct volume_ref *ref);
 
