@@ -49,7 +49,7 @@ static int open_volume(const struct config *c, struct volume *v, struct error *e
     _cleanup_secret_ struct secret *key = NULL;
     struct facts facts;
     facts_of_volume(v, dmcrypt_version(), &facts);
-    v->sector_bytes = choose_sector_bytes(c, &facts, v->size_bytes, NULL);
+    v->sector_bytes = choose_sector_bytes(c, v->size_bytes);
     const struct map_options o = {.flags = choose_flags(c, &facts, NULL)};
     int r = make_key(v, &key, e);
     return r < 0 ? r : dmcrypt_open(v, key, &o, e);

@@ -94,29 +94,32 @@ const char *choice_value(enum choice choice, uint32_t flags)
     return !set == choices[choice].negative ? "on" : "off";
 }
 
-uint32_t choose_sector_bytes(const struct config *c, const struct facts *f, uint64_t size_bytes,
-                             const char **ret_why)
+static uint32_t sector_bytes_asked(const struct config *c)
 {
-    const char *why = CONFIGURED;
-    uint32_t bytes = streq(c->sector_size, "512") ? 512 : 4096;
-    if (streq(c->sector_size, "auto"))
-        why = f->physical_block_bytes >= 4096
-                  ? "as large as the blocks of the disk below; guests see 512 bytes either way"
-                  : "an eighth as many units to encrypt; guests see 512 bytes either way";
-    if (size_bytes % bytes) {
-        bytes = 512;
-        why = "the size of the disk is no multiple of 4096";
-    }
-    if (ret_why)
-        *ret_why = why;
-    return bytes;
+    return streq(c->sector_size, "512") ? 512 : 4096;
+}
+
+uint32_t choose_sector_bytes(const struct config *c, uint64_t size_bytes)
+{
+    uint32_t asked = sector_bytes_asked(c);
+    return size_bytes % asked ? 512 : asked;
+}
+
+const char *explain_sector_bytes(const struct config *c, const struct facts *f, uint64_t size_bytes)
+{
+    if (size_bytes % sector_bytes_asked(c))
+        return "the size of the disk is no multiple of 4096";
+    if (!streq(c->sector_size, "auto"))
+        return CONFIGURED;
+    return f->physical_block_bytes >= 4096
+               ? "as large as the blocks of the disk below; guests see 512 bytes either way"
+               : "an eighth as many units to encrypt; guests see 512 bytes either way";
 }
 
 void choose_encryption(const struct config *c, struct volume *v)
 {
-    static const struct facts none = {.rotational = true}; /* they decide nothing but the reason */
     v->key_bits = c->key_size_bits;
-    v->sector_bytes = choose_sector_bytes(c, &none, v->size_bytes, NULL);
+    v->sector_bytes = choose_sector_bytes(c, v->size_bytes);
     snprintf(v->cipher, sizeof v->cipher, "%.47s", c->cipher);
     snprintf(v->kdf, sizeof v->kdf, "%s", KDF_HKDF_SHA512);
 }
