@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/process.h"
+#include "storage/lvm-filter.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -40,10 +41,9 @@
 #define WITHOUT_ARCHIVE "backup{archive=0}"
 
 struct lvm {
-    pid_t pid;    /* 0: none runs */
-    int to, from; /* commands; reports */
-    bool asked;   /* whether devices/filter is set in lvm.conf: */
-    bool operator_filter;
+    pid_t pid;            /* 0: none runs */
+    int to, from;         /* commands; reports */
+    bool operator_filter; /* devices/filter is set */
 };
 
 /* ---- the process ---- */
@@ -281,17 +281,10 @@ static bool succeeded(const char *report)
 
 static int ensure_process(struct lvm *l, struct error *e)
 {
-    _cleanup_free_ char *report = NULL;
-    size_t size = 0;
-    int r = l->pid ? 0 : start_process(l, e);
-    if (r < 0 || l->asked)
-        return r;
-    r = talk(l, "lvmconfig devices/filter\n", &report, &size, e);
-    if (r < 0)
-        return r;
-    l->operator_filter = succeeded(report);
-    l->asked = true;
-    return 0;
+    if (l->pid)
+        return 0;
+    l->operator_filter = lvm_filter_is_set();
+    return start_process(l, e);
 }
 
 int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret_report, size_t *ret_size,

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of LVM's reports; LVM itself is for the lab. */
+#include "storage/lvm-filter.h"
 #include "storage/lvm-shell.h"
 #include "unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char row[] = "          {\"lv_name\":\"a_disk\", \"lv_size\":\"4194304\", \"lv_tags\":\"\"},\n"
                           "          {\"vg_name\":\"vg0\"}\n";
@@ -56,6 +62,33 @@ static void messages_lose_their_backslashes(void **state)
     assert_string_equal(field, "group \"vg\" not found");
 }
 
+/* What lvm_filter_may_be_set() says of a folder with that one file. */
+static bool may_be_set(const char *name, const char *text)
+{
+    char folder[] = "/tmp/mayfly-test-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    bool answer = lvm_filter_may_be_set(folder);
+    unlink(path);
+    rmdir(folder);
+    return answer;
+}
+
+static void lvm_is_asked_where_a_filter_may_be_set(void **state)
+{
+    (void)state;
+    assert_false(may_be_set("lvm.conf", "devices {\n\t# filter = [ \"a|.*|\" ]\n    #filter\n}\n"));
+    assert_false(may_be_set("lvm.conf.dpkg-old", "devices/filter = [ \"a|.*|\" ]\n"));
+    assert_false(lvm_filter_may_be_set("/nonexistent"));
+    assert_true(may_be_set("lvm.conf", "devices {\n\tfilter = [ \"a|.*|\" ]\n}\n"));
+    assert_true(may_be_set("lvm_db.conf", "devices/filter=[ \"a|.*|\" ]"));
+    assert_true(may_be_set("lvmlocal.conf", "devices { dir = \"/dev\" filter = [ \"r|.*|\" ] }\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -64,6 +97,7 @@ int main(void)
         cmocka_unit_test(a_part_of_a_name_is_no_name),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(messages_lose_their_backslashes),
+        cmocka_unit_test(lvm_is_asked_where_a_filter_may_be_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

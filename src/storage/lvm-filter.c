@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See lvm-filter.h. */
+#include "storage/lvm-filter.h"
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIGURATION "/etc/lvm"
+#define DEADLINE_SEC  60
+
+DEFINE_CLEANUP(FILE *, fclose)
+DEFINE_CLEANUP(DIR *, closedir)
+
+static bool file_has_word(const char *path)
+{
+    _cleanup_(fclosep) FILE *file = fopen(path, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t room = 0;
+    bool found = !file;
+    while (!found && getline(&line, &room, file) >= 0)
+        found = line[strspn(line, " \t")] != '#' && strstr(line, "filter");
+    return found || ferror(file);
+}
+
+bool lvm_filter_may_be_set(const char *folder)
+{
+    _cleanup_(closedirp) DIR *dir = opendir(folder);
+    bool found = !dir && errno != ENOENT;
+    for (struct dirent *d; dir && !found && (d = readdir(dir));) {
+        _cleanup_free_ char *path = str_format("%s/%s", folder, d->d_name);
+        found = !path || (str_ends(d->d_name, ".conf") && file_has_word(path));
+    }
+    return found;
+}
+
+/* By a process of its own: under a profile, as the one of lvm-shell.c is, lvmconfig looks at nothing but
+ * that, and once told to merge (--mergedconfig) LVM 2.03.16 dies of the next --config. */
+bool lvm_filter_is_set(void)
+{
+    static const char *const argv[] = {"lvm", "lvmconfig", "devices/filter", NULL};
+    struct error e = ERROR_NONE; /* it has none is said by the same status as all else */
+    return lvm_filter_may_be_set(CONFIGURATION) && process_run(argv, DEADLINE_SEC, NULL, &e) == 0;
+}
