@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* File descriptors: closing, whole reads and writes, anonymous files. */
+/* Files and their descriptors: closing, whole reads and writes, anonymous files. */
 #pragma once
 
 #include "base/macro.h"
 
+#include <dirent.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* Closes `fd` if it is one, keeps errno. Returns -1. */
@@ -15,6 +17,11 @@ static inline void fd_closep(int *fd)
     fd_close(*fd);
 }
 #define _cleanup_close_ _cleanup_(fd_closep)
+
+DEFINE_CLEANUP(FILE *, fclose)
+#define _cleanup_fclose_ _cleanup_(fclosep)
+DEFINE_CLEANUP(DIR *, closedir)
+#define _cleanup_closedir_ _cleanup_(closedirp)
 
 /* All `size` bytes, or a negative errno (-EIO: the file ended before). */
 int fd_read_all(int fd, void *buffer, size_t size) _must_check_;

@@ -12,8 +12,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-DEFINE_CLEANUP(FILE *, fclose)
-
 void device_attribute(dev_t device, const char *name, char *line, size_t size)
 {
     char path[96];
@@ -27,7 +25,7 @@ void device_attribute(dev_t device, const char *name, char *line, size_t size)
 /* "flags" of an x86, "Features" of an ARM: each processor's, of which the first does. */
 bool processor_has_aes(void)
 {
-    _cleanup_(fclosep) FILE *f = fopen("/proc/cpuinfo", "re");
+    _cleanup_fclose_ FILE *f = fopen("/proc/cpuinfo", "re");
     char line[8192];
     while (f && fgets(line, sizeof line, f))
         if (str_starts(line, "flags") || str_starts(line, "Features")) {

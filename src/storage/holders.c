@@ -8,18 +8,14 @@
  */
 #include "storage/holders.h"
 
-#include "base/macro.h"
+#include "base/fd.h"
 #include "base/str.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-
-DEFINE_CLEANUP(FILE *, fclose)
-DEFINE_CLEANUP(DIR *, closedir)
 
 static void add(char *text, size_t size, const char *kind, const char *name)
 {
@@ -30,7 +26,7 @@ static void add(char *text, size_t size, const char *kind, const char *name)
 /* The first line of a file without its end; empty if there is none. */
 static void read_line(const char *path, char *line, size_t size)
 {
-    _cleanup_(fclosep) FILE *f = fopen(path, "re");
+    _cleanup_fclose_ FILE *f = fopen(path, "re");
     line[0] = '\0';
     if (f && fgets(line, (int)size, f))
         line[strcspn(line, "\n")] = '\0';
@@ -40,7 +36,7 @@ static void add_maps(dev_t device, char *text, size_t size)
 {
     char path[400], name[200];
     snprintf(path, sizeof path, "/sys/dev/block/%u:%u/holders", major(device), minor(device));
-    _cleanup_(closedirp) DIR *d = opendir(path);
+    _cleanup_closedir_ DIR *d = opendir(path);
     for (struct dirent *entry; d && (entry = readdir(d));) {
         if (entry->d_name[0] == '.')
             continue;
@@ -53,7 +49,7 @@ static void add_maps(dev_t device, char *text, size_t size)
 /* ID PARENT MAJOR:MINOR ROOT MOUNT-POINT ... */
 static void add_mounts(dev_t device, char *text, size_t size)
 {
-    _cleanup_(fclosep) FILE *f = fopen("/proc/self/mountinfo", "re");
+    _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
     char line[4096], point[4096];
     unsigned major_number = 0, minor_number = 0;
     while (f && fgets(line, sizeof line, f))
@@ -70,7 +66,7 @@ static bool leads_to(const char *path, dev_t device)
 
 static void add_swap(dev_t device, char *text, size_t size)
 {
-    _cleanup_(fclosep) FILE *f = fopen("/proc/swaps", "re");
+    _cleanup_fclose_ FILE *f = fopen("/proc/swaps", "re");
     char line[4096];
     while (f && fgets(line, sizeof line, f)) {
         line[strcspn(line, " \t")] = '\0';
@@ -82,7 +78,7 @@ static void add_swap(dev_t device, char *text, size_t size)
 static void add_loops(dev_t device, char *text, size_t size)
 {
     char path[400], file[4096];
-    _cleanup_(closedirp) DIR *d = opendir("/sys/block");
+    _cleanup_closedir_ DIR *d = opendir("/sys/block");
     for (struct dirent *entry; d && (entry = readdir(d));) {
         if (!str_starts(entry->d_name, "loop"))
             continue;

@@ -6,21 +6,16 @@
 #include "base/process.h"
 #include "base/str.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CONFIGURATION "/etc/lvm"
 #define DEADLINE_SEC  60
 
-DEFINE_CLEANUP(FILE *, fclose)
-DEFINE_CLEANUP(DIR *, closedir)
-
 static bool file_has_word(const char *path)
 {
-    _cleanup_(fclosep) FILE *file = fopen(path, "re");
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
     _cleanup_free_ char *line = NULL;
     size_t room = 0;
     bool found = !file;
@@ -31,7 +26,7 @@ static bool file_has_word(const char *path)
 
 bool lvm_filter_may_be_set(const char *folder)
 {
-    _cleanup_(closedirp) DIR *dir = opendir(folder);
+    _cleanup_closedir_ DIR *dir = opendir(folder);
     bool found = !dir && errno != ENOENT;
     for (struct dirent *d; dir && !found && (d = readdir(dir));) {
         _cleanup_free_ char *path = str_format("%s/%s", folder, d->d_name);
