@@ -109,6 +109,15 @@ do_snapshot() {
     mayfly snapshot "$1" "$images/$1" --disk swap
     forget_images
 }
+do_tune() { # another table for the open maps, and back
+    mayfly open "$1"
+    lab_config ephemeral_storage_encryption.same_cpu=on
+    mayfly tune "$1"
+    lab_config
+    mayfly tune "$1"
+    mayfly close "$1"
+}
+do_bench() { mayfly bench --size 16M --rounds 1 --runtime 1 --job write-4k-qd1; } # beside all instances
 do_recover() { mayfly recover; }
 
 # For rescues, which do not look at what boots; and where snapshots go.
@@ -155,7 +164,7 @@ torture_step() {
     elif ! is_kept "$name"; then
         doings=(launch)
     else
-        doings=(delete write run virsh disk grow rescue rebuild snapshot recover)
+        doings=(delete write run virsh disk grow rescue rebuild snapshot tune bench recover)
     fi
     local doing=${doings[RANDOM % ${#doings[@]}]}
     echo "-- $doing $name"
