@@ -131,11 +131,11 @@ pvcreate -q -y "$node" >/dev/null
 vgcreate -q -s 1M guest "$node" >/dev/null
 check_equal "LVM under mayfly does not see what guests write" "" \
     "$("$probe" report guest | grep -o '"vg_name":"guest"' || true)"
-cp /etc/lvm/lvmlocal.conf /tmp/lvmlocal.conf
-sed -i 's/^devices { /&filter = [ "a|.*|" ] /' /etc/lvm/lvmlocal.conf
+cp /etc/lvm/lvm.conf /tmp/lvm.conf
+sed -i 's/^devices {/&\nfilter = [ "a|.*|" ]/' /etc/lvm/lvm.conf
 check_equal "  unless the operator has a filter that lets it" '"vg_name":"guest"' \
     "$("$probe" report guest | grep -om1 '"vg_name":"guest"' || true)"
-cp /tmp/lvmlocal.conf /etc/lvm/lvmlocal.conf
+cp /tmp/lvm.conf /etc/lvm/lvm.conf
 vgchange -q -an guest
 "$probe" close "$map"
 refuses ENOENT 'is not open' "what is not open is not tuned" tune vg0 $a root "$key" -
