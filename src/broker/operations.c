@@ -155,9 +155,7 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
     if (r == 0)
         r = check_origin(&origin->v, e);
     if (r == 0)
-        r = secret_receive(fd, origin->v.key_bits / 8, &key, e);
-    if (r == 0)
-        r = volume_verify_key(&origin->v, key, e);
+        r = receive_key(&origin->v, fd, &key, e);
     if (r == 0)
         r = design_snapshot(&origin->v, q, key, &snapshot.v, e);
     if (r == 0) /* LVM makes none of a volume that is not active */
