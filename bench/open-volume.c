@@ -25,11 +25,10 @@ static int new_disk(const struct config *c, const char *vg, const char *instance
 {
     *ret = (struct volume){
         .state = VOLUME_READY, .role = "root", .disk = "d15c0000-0000-4000-8000-000000000000"};
-    ret->key_bits = c->key_size_bits;
     ret->size_bytes = 16ULL << 30;
+    choose_encryption(c, ret);
     if (str_copy(ret->vg, sizeof ret->vg, vg) < 0 ||
-        str_copy(ret->instance, sizeof ret->instance, instance) < 0 ||
-        str_copy(ret->cipher, sizeof ret->cipher, c->cipher) < 0)
+        str_copy(ret->instance, sizeof ret->instance, instance) < 0)
         return error_set(e, -EINVAL, "a name is too long");
     volume_set_lv_name(ret);
     return 0;
@@ -49,7 +48,6 @@ static int open_volume(const struct config *c, struct volume *v, struct error *e
     _cleanup_secret_ struct secret *key = NULL;
     struct facts facts;
     facts_of_volume(v, dmcrypt_version(), &facts);
-    v->sector_bytes = choose_sector_bytes(c, v->size_bytes);
     const struct map_options o = {.flags = choose_flags(c, &facts, NULL)};
     int r = make_key(v, &key, e);
     return r < 0 ? r : dmcrypt_open(v, key, &o, e);
