@@ -6,7 +6,6 @@
 #include "instance/disks.h"
 #include "instance/group.h"
 #include "instance/launch.h"
-#include "keys/derive.h"
 #include "storage/choice.h"
 
 #include <stdio.h>

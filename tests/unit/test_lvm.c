@@ -4,9 +4,7 @@
 #include "storage/lvm-shell.h"
 #include "unit.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char row[] = "          {\"lv_name\":\"a_disk\", \"lv_size\":\"4194304\", \"lv_tags\":\"\"},\n"
