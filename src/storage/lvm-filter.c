@@ -40,6 +40,6 @@ bool lvm_filter_may_be_set(const char *folder)
 bool lvm_filter_is_set(void)
 {
     static const char *const argv[] = {"lvm", "lvmconfig", "devices/filter", NULL};
-    struct error e = ERROR_NONE; /* it has none is said by the same status as all else */
+    struct error e = ERROR_NONE; /* that none is set is told as a failure, too */
     return lvm_filter_may_be_set(CONFIGURATION) && process_run(argv, DEADLINE_SEC, NULL, &e) == 0;
 }

@@ -37,7 +37,7 @@
 
 /* LVM archives the whole group before each change and keeps that for 30 days: with a thousand disks of a
  * day's life, gigabytes a day of what nobody can want back, since its keys are gone. What other commands
- * change is archived as ever, and the backup, the present state, is kept by all. */
+ * change is archived as ever. */
 #define WITHOUT_ARCHIVE "backup{archive=0}"
 
 struct lvm {
