@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly: finds the verb, runs it, says its first error, and ends with the documented exit status. */
+#include "base/audit.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "build-config.h"
@@ -92,6 +93,8 @@ static int run(int argc, char **argv, struct error *e)
     const struct verb *verb = find_verb(argv[1]);
     if (!verb)
         return error_set(e, -EINVAL, "%s: there is no such verb; see mayfly --help", argv[1]);
+    audit_open("mayfly");
+    audit_set_verb(verb->name);
     return verb->run(verb, &g, n, argv + 1, e);
 }
 

@@ -2,6 +2,8 @@
 /* The list of key managers, and what is the same for all of them. It never looks into a secret. */
 #include "keys/keymgr.h"
 
+#include "base/audit.h"
+
 #include <stdio.h>
 
 static const struct keymgr_ops *const managers[] = {
@@ -71,6 +73,24 @@ int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KE
     return 0;
 }
 
+/* What was done with a key, or tried. `id` NULL: it was to be made. `info` may be NULL. */
+static void audit(const struct keymgr *km, const char *action, const char *id, const struct key_info *info,
+                  const char *grantee, int result, const struct error *e)
+{
+    char ref[KEY_REF_MAX] = "";
+    if (id)
+        snprintf(ref, sizeof ref, "%s:%s", km->ops->name, id);
+    audit_write(&(struct audit_event){
+        .kind = AUDIT_KEY,
+        .action = action,
+        .instance = info && info->scope == KEY_SCOPE_INSTANCE ? info->owner : NULL,
+        .key = ref,
+        .grantee = grantee,
+        .result = result,
+        .reason = e ? e->text : NULL,
+    });
+}
+
 /* One by one; after an error those before it are destroyed again. One that cannot be is left to recover. */
 static int create_each(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                        struct error *e)
@@ -97,8 +117,11 @@ int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n
         if (r < 0)
             return r;
     }
-    return km->ops->create_many ? km->ops->create_many(km, want, n, ret, e)
-                                : create_each(km, want, n, ret, e);
+    int r =
+        km->ops->create_many ? km->ops->create_many(km, want, n, ret, e) : create_each(km, want, n, ret, e);
+    for (size_t i = 0; i < n; i++)
+        audit(km, "create", r == 0 ? ret[i].id : NULL, &want[i], NULL, r, e);
+    return r;
 }
 
 int keymgr_import(struct keymgr *km, const struct key_info *info, const struct secret *secret,
@@ -111,12 +134,18 @@ int keymgr_import(struct keymgr *km, const struct key_info *info, const struct s
     if (r == 0 && secret_size(secret) != info->bits / 8)
         r = error_set(e, -EINVAL, "key manager %s: a key of %zu bytes has not %u bits", km->ops->name,
                       secret_size(secret), info->bits);
-    return r < 0 ? r : km->ops->import(km, info, secret, e);
+    if (r < 0)
+        return r;
+    r = km->ops->import(km, info, secret, e);
+    audit(km, "import", info->id, info, NULL, r, e);
+    return r;
 }
 
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {
-    return km->ops->fetch(km, id, ret, e);
+    int r = km->ops->fetch(km, id, ret, e);
+    audit(km, "fetch", id, NULL, NULL, r, e);
+    return r;
 }
 
 int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e)
@@ -126,7 +155,9 @@ int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e)
 
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e)
 {
-    return km->ops->destroy(km, id, e);
+    int r = km->ops->destroy(km, id, e);
+    audit(km, "destroy", id, NULL, NULL, r, e);
+    return r;
 }
 
 int keymgr_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
@@ -140,7 +171,9 @@ int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allow
     if (!km->ops->grant)
         return error_set(e, -EOPNOTSUPP, "key manager %s: cannot grant a key: it knows no users",
                          km->ops->name);
-    return km->ops->grant(km, id, user, allowed, ret_changed, e);
+    int r = km->ops->grant(km, id, user, allowed, ret_changed, e);
+    audit(km, allowed ? "grant" : "revoke", id, NULL, user ? user : "host", r, e);
+    return r;
 }
 
 int keymgr_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/macro.h"
+#include "unit.h"
 
 #include <fcntl.h>
 #include <ftw.h>

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit trail: one entry in the journal for each change of an instance, a key or a volume, with fields
+ * that journalctl(1) selects (see AUDIT TRAIL in mayfly(1)). Never a secret: an event has no member for one.
+ *
+ *     audit_open("mayfly");
+ *     audit_set_verb("delete");
+ *     ...
+ *     audit_write(&(struct audit_event){.kind = AUDIT_KEY, .action = "destroy", .key = ref, .result = r});
+ *
+ * An entry is a datagram of journald's native protocol; without journald it is a line for syslog, and without
+ * that nothing. Writing never fails an operation and never blocks. Before audit_open() nothing is written, so
+ * that tests, and programs that act for another one, leave no trail.
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+enum audit_kind { AUDIT_INSTANCE, AUDIT_KEY, AUDIT_VOLUME };
+
+/* Who asked. `user` and `project` are those of a Keystone token; NULL or "": there is none. */
+struct audit_who {
+    uid_t uid;
+    const char *user;
+    const char *project;
+};
+
+/* What was done, or tried. Texts may be NULL or "": the entry has no such field then. */
+struct audit_event {
+    enum audit_kind kind;
+    const char *action;          /* "start", "fetch", "remove": an infinitive, lower case */
+    const char *instance;        /* its uuid */
+    const char *name;            /* of the instance, for people */
+    const char *volume;          /* VG/LV */
+    const char *key;             /* MANAGER:... */
+    const char *grantee;         /* who may fetch the key from now on, or no more */
+    int result;                  /* 0, or the negative errno of what failed */
+    const char *reason;          /* of the failure: a sentence */
+    const struct audit_who *who; /* NULL: who started this process */
+};
+
+/* Opens the socket, and notes who started the process: to be called before root is given up, and before a
+ * sandbox is entered. `identifier` (not copied) is what journalctl -t selects. */
+void audit_open(const char *identifier);
+
+/* The same with other sockets, for tests. The paths are not copied. */
+void audit_open_at(const char *identifier, const char *journal_path, const char *syslog_path);
+
+/* The command that this process runs; not copied. */
+void audit_set_verb(const char *verb);
+
+void audit_write(const struct audit_event *event);
+
+/* Nothing is written any more. */
+void audit_close(void);
