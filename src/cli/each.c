@@ -51,25 +51,31 @@ static int do_all(const struct each *each, const struct context *c, char **names
     return r < 0 ? error_set(e, r, "%s", why.text) : 0;
 }
 
-bool each_confirmed(const char *what, const char *price, char **names, int n)
+int each_confirm(const struct verb *verb, const char *what, const char *price, char **names, int n,
+                 struct error *e)
 {
     if (!isatty(STDIN_FILENO))
-        return true;
+        return error_set(e, -EINVAL,
+                         "%s: destroys data, and there is no terminal to ask for a confirmation; nothing was "
+                         "done; use --yes to go on without",
+                         verb->name);
     fprintf(stderr, "%s:", what);
     for (int i = 0; i < n; i++)
         fprintf(stderr, " %s", names[i]);
     fprintf(stderr, "\n%s Go on? (y/N) ", price);
     int answer = getchar();
-    return answer == 'y' || answer == 'Y';
+    if (answer != 'y' && answer != 'Y')
+        return error_set(e, -EINVAL, "%s: not confirmed; nothing was done", verb->name);
+    return 0;
 }
 
 int each_run(const struct each *each, const struct verb *self, const struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e)
 {
     _cleanup_session_ struct session *s = NULL;
-    if (each->what && !yes && !each_confirmed(each->what, each->price, names, n))
-        return error_set(e, -EINVAL, "%s: not confirmed; nothing was done", self->name);
-    int r = session_open(g, each->virt, &s, e);
+    int r = each->what && !yes ? each_confirm(self, each->what, each->price, names, n, e) : 0;
+    if (r == 0)
+        r = session_open(g, each->virt, &s, e);
     if (r < 0)
         return r;
     return each->operate_all ? do_all(each, &s->context, names, n, e)

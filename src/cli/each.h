@@ -27,9 +27,11 @@ struct each {
 int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,
             struct error *e) _must_check_;
 
-/* Asks a person at a terminal; a script has said what it wants. */
-bool each_confirmed(const char *what, const char *price, char **names, int n);
+/* Asks the person at the terminal: "`what`: NAMES; `price`". -EINVAL: not confirmed, or there is no terminal.
+ */
+int each_confirm(const struct verb *verb, const char *what, const char *price, char **names, int n,
+                 struct error *e) _must_check_;
 
-/* Asks, unless `yes`, and does it to the `n` names. -EINVAL: the person did not confirm. */
+/* Asks, unless `yes`, and does it to the `n` names. -EINVAL as of each_confirm(). */
 int each_run(const struct each *each, const struct verb *self, const struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e) _must_check_;

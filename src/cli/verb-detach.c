@@ -38,10 +38,10 @@ int verb_detach(const struct verb *self, struct globals *g, int argc, char **arg
         return r;
     o.request.name = argv[1];
     o.request.role = argv[2];
-    if (!o.yes && !o.request.dry_run &&
-        !each_confirmed("Destroy the disk", "What it holds is gone for good.", argv + 1, n))
-        return error_set(e, -EINVAL, "detach: not confirmed; nothing was done");
-    r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
+    if (!o.yes && !o.request.dry_run)
+        r = each_confirm(self, "Destroy the disk", "What it holds is gone for good.", argv + 1, n, e);
+    if (r == 0)
+        r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
     if (r == 0)
         r = instance_detach(&s->context, &o.request, &changed, o.request.dry_run ? &plan : NULL, e);
     if (r < 0)

@@ -126,11 +126,11 @@ check "  a snapshot of it" mayfly snapshot $old /run/files/root.qcow2 --plaintex
 check "  has what it holds" grep -qa "written under ripemd160" /run/files/root.qcow2
 check "another disk comes" mayfly attach $old --ephemeral 16M
 check_equal "  with a key of Mayfly's own making" hkdf-sha512 "$(disk_field $old eph0 kdf)"
-check "  and goes" mayfly detach $old eph0
+check "  and goes" mayfly detach --yes $old eph0
 look_into $old ripemd160
 
 mayfly recover
-mayfly delete $old $new
+mayfly delete --yes $old $new
 check_equal "no volume is left" "" "$(lvs --noheadings -o lv_name vg0 | xargs)"
 check_equal "no key" "" "$(our_keys)"
 check_equal "the domain of others stays" instance-0000000a "$(our_domains)"

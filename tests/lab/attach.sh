@@ -37,7 +37,7 @@ check_equal "  both sides have it" "3 3" "$(count_disks web) $(count_disks web -
 sees() { guest web 'write vdc 20971520 HOT-MARK' "(written|error).*" | grep -q 'written vdc'; }
 check "  and the guest writes to it" lab_wait 60 sees
 world_changed
-refused 8 'others have defined it' "delete while it runs" mayfly delete web
+refused 8 'others have defined it' "delete while it runs" mayfly delete --yes web
 check "stop" mayfly stop web --timeout 0 --force
 check_equal "  has closed all three" "" "$(our_maps)"
 check "virsh start" virsh start web
@@ -66,7 +66,7 @@ world_changed
 refused 1 'is no ephemeral disk' "detach of the root disk" mayfly detach --yes web root
 check "detach, while it is shut off" mayfly detach --yes web eph0
 check_equal "  its definition has it no more" 2 "$(count_disks web --inactive)"
-check "delete" mayfly delete web
+check "delete" mayfly delete --yes web
 virsh dumpxml --inactive web >/tmp/after.xml
 check "  leaves the domain as it was" diff <(grep -v "<controller\|<address\|</controller" /tmp/before.xml) \
     <(grep -v "<controller\|<address\|</controller" /tmp/after.xml)
@@ -81,6 +81,6 @@ refused 5 'does not let go' "detach from a guest that does not obey" mayfly deta
 check_equal "  both sides still have it" "2 2" "$(count_disks vm) $(count_disks vm --inactive)"
 check "stop" mayfly stop vm --timeout 0 --force
 check "detach" mayfly detach --yes vm eph0
-check "delete" mayfly delete vm
+check "delete" mayfly delete --yes vm
 nothing_left
 check "recover has nothing to do" grep -q 'All is in order' <(mayfly recover)

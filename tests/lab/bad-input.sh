@@ -29,7 +29,7 @@ virsh -q -c qemu:///system define /dev/stdin >/dev/null <<'END'
 END
 world_changed
 refused 5 "foreign" "the name of someone else's domain" mayfly launch foreign --root 16M --no-start
-refused 8 "foreign" "delete of someone else's domain" mayfly delete foreign
+refused 8 "foreign" "delete of someone else's domain" mayfly delete --yes foreign
 
 # --- images
 refused 4 "nothing.qcow2" "an image that is not there" "${launch[@]}" --root 300M --image "$images/nothing.qcow2"
@@ -91,6 +91,6 @@ check_fails 10 "libvirt is not there" "${launch[@]}" --root 16M 2>/tmp/err
 check "  and that is said" grep -q libvirt /tmp/err
 check "list works without it" grep -q there <(mayfly list 2>/dev/null)
 lab_libvirtd
-mayfly delete there >/dev/null
+mayfly delete --yes there >/dev/null
 virsh -q -c qemu:///system undefine foreign
 nothing_left

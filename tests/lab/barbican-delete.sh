@@ -11,12 +11,12 @@ gone() { check_equal "$1" "status 404 404 404" "$(openstack api show alice "$2")
 as alice mayfly launch a --count 2 --root 16M --ephemeral 16M --memory 64M >/dev/null
 first=$(key_id a-1) second=$(key_id a-2)
 check_equal "it is there before" "status 200 200 200" "$(openstack api show alice "$first" | head -n 1)"
-check "delete" as alice mayfly delete a-1
+check "delete" as alice mayfly delete --yes a-1
 gone "the secret is gone, with its payload and consumer" "$first"
 check "the other one's is not" grep -q "^$second" <(our_keys)
 
 openstack down barbican
-check_fails 6 "delete without Barbican" as alice mayfly delete a-2 2>/tmp/err
+check_fails 6 "delete without Barbican" as alice mayfly delete --yes a-2 2>/tmp/err
 check "  says what will finish it: $(cat /tmp/err)" grep -q "$second.*mayfly recover" /tmp/err
 check_equal "  the domain was stopped and is gone" "" "$(our_domains)"
 check_equal "  so are the maps" "" "$(our_maps)"

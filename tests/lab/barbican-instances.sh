@@ -20,5 +20,5 @@ check_equal "no map is left open" "" "$(our_maps)"
 check "the host starts it, with nobody's credentials but its own" mayfly start vm-1
 guest_up vm-1 >/dev/null
 check_equal "what it wrote is there, on both disks" 2 "$(guest vm-1 read 'done' | grep -c 'read vd. FIRST-MARK')"
-check "delete, while one runs" as alice mayfly delete vm-1 vm-2
+check "delete, while one runs" as alice mayfly delete --yes vm-1 vm-2
 nothing_left

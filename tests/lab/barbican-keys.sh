@@ -19,7 +19,7 @@ for way in 'order 512' 'order 256' 'store 256'; do
     check_equal "  ($create) another of the project reads what was written" "$way" \
         "$(dd if="$(disk_device x root)" bs=4096 count=1 iflag=direct status=none | tr -d '\0')"
     mayfly close x >/dev/null
-    as alice mayfly delete x >/dev/null
+    as alice mayfly delete --yes x >/dev/null
     nothing_left
 done
 
@@ -39,5 +39,5 @@ check "but by its own" adopt alice
 as alice mayfly open $uuid >/dev/null
 check_equal "  and opens the disk" swap "$(blkid -p -o value -s TYPE "$device")"
 as alice mayfly recover
-as alice mayfly delete $uuid
+as alice mayfly delete --yes $uuid
 nothing_left

@@ -60,5 +60,5 @@ boot '
     check "mayfly start, by alice" as alice mayfly start private
     check_equal "  it runs" running "$(state_of private)"
     check "recover finds all in order" as alice mayfly recover
-    as alice mayfly delete shared private auto
+    as alice mayfly delete --yes shared private auto
     nothing_left'

@@ -44,7 +44,7 @@ asked "recover" as alice mayfly recover
 check_equal "  one token, one page of the list" "POST /v3/auth/tokens 201
 GET /v1/secrets 200" "$(requests)"
 
-asked "delete of ten" as alice mayfly delete many-{1..10}
+asked "delete of ten" as alice mayfly delete --yes many-{1..10}
 check_equal "  one token" 1 "$(count_requests '^POST /v3/auth/tokens 201$')"
 check_equal "  each is destroyed once" 10 "$(count_requests '^DELETE /v1/secrets/[^/]+ 204$')"
 check_equal "  three requests for each: may it be, do it, is it gone" 3 "$(most_of_a_key)"

@@ -39,5 +39,5 @@ check_equal "nothing has changed" "$before" "$(world)"
 
 openstack_config
 check "now it opens" as alice mayfly open a
-check "and is deleted" as alice mayfly delete a
+check "and is deleted" as alice mayfly delete --yes a
 nothing_left

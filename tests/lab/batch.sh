@@ -47,7 +47,7 @@ mayfly open b-2 >/dev/null
 nothing_idle open
 exec 7<"$(disk_device b-2 swap)"
 status=0
-mayfly delete b-1 b-2 nobody b-3 b-1 >/tmp/out 2>/tmp/err || status=$?
+mayfly delete --yes b-1 b-2 nobody b-3 b-1 >/tmp/out 2>/tmp/err || status=$?
 exec 7<&-
 check_equal "a delete of several, one of which is held, says so" 5 "$status"
 check "  of that one" grep -q 'instance b-2: is not deleted: .*something on this host uses' /tmp/err
@@ -59,9 +59,9 @@ check_equal "  and of the disks" 15 "$(our_volumes | wc -l)"
 mayfly close b-2 >/dev/null
 nothing_idle close
 
-traced mayfly delete one >/dev/null
+traced mayfly delete --yes one >/dev/null
 one=$(sort /tmp/commands | xargs) one_commits=$commits
-traced mayfly delete b-2 b-4 b-5 b-6 >/dev/null
+traced mayfly delete --yes b-2 b-4 b-5 b-6 >/dev/null
 check_equal "delete of four runs no more programs" "lvm mayfly mayfly-broker" "$(sort /tmp/programs | xargs)"
 check_equal "  no more commands of LVM" "$one" "$(sort /tmp/commands | xargs)"
 check_equal "  a commit more for each disk that it marks" $((one_commits + 9)) "$commits"
@@ -82,5 +82,5 @@ peak mayfly launch o --root 4M --swap 4M --no-start
 one=$broker
 peak mayfly launch m --count 24 --root 4M --swap 4M --no-start
 check "  the broker no more than for one instance (here with a sanitizer, so not less than 8 MiB)" test "$broker" -lt $((one + 512))
-peak mayfly delete o "${names[@]}"
+peak mayfly delete --yes o "${names[@]}"
 check "  nor for a delete" test "$broker" -lt $((one + 512))

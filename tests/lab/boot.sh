@@ -56,7 +56,7 @@ boot '
     exec 7<&-
     lab_wait 60 virsh dominfo half >/dev/null 2>&1
     virsh autostart half
-    until_progress "step mark doomed doomed" mayfly --progress-fd 9 delete doomed
+    until_progress "step mark doomed doomed" mayfly --progress-fd 9 delete --yes doomed
     kill -STOP "$libvirtd" # before it can be asked for the domain
     marked() { [ "$(lvs --noheadings -o tags -S "tags=mayfly.state=doomed" | wc -l)" = 2 ]; }
     check "a delete has marked its volumes" lab_wait 60 marked
@@ -101,9 +101,9 @@ print(*[r[\"result\"] + \": \" + r[\"fault\"] for r in json.load(sys.stdin)[\"re
     check_fails 1 "what had an ephemeral key is refused" virsh start fleeting 2>/tmp/err
     check "  virsh says why" grep -q "key ephemeral:.*gone for good" /tmp/err
     check_fails 7 "  and so does mayfly" mayfly start fleeting
-    check "it can be deleted" mayfly delete fleeting
+    check "it can be deleted" mayfly delete --yes fleeting
     check "then all is in order" grep -q "All is in order" <(mayfly recover)
-    mayfly delete auto plain-1 plain-2 >/dev/null
+    mayfly delete --yes auto plain-1 plain-2 >/dev/null
 
     cat >/tmp/bare.xml <<-END
 	<domain type="qemu"><memory unit="MiB">64</memory><os><type arch="x86_64" machine="pc">hvm</type></os>
@@ -115,6 +115,6 @@ print(*[r[\"result\"] + \": \" + r[\"fault\"] for r in json.load(sys.stdin)[\"re
     check_equal "  closes the disk" "" "$(our_maps)"
     check "  show tells" grep -q UNENCRYPTED <(mayfly show bare)
     check "  doctor warns" grep -qE "^warning +memory of bare .*managedsave-remove" <(mayfly doctor)
-    mayfly delete bare >/dev/null
+    mayfly delete --yes bare >/dev/null
     check_equal "  with the instance it goes" "" "$(ls /var/lib/libvirt/qemu/save)"
     nothing_left'

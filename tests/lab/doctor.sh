@@ -98,7 +98,7 @@ check "  launches go on for a while ($launches)" test "$launches" -ge 2
 refused 10 "metadata has room for about 0 more" "launch refuses before it is full" \
     mayfly launch another --volume-group small --root 1M --no-start
 check "  when LVM still makes a small change" lvcreate -qq -y -Zn -Wn -L 1M -n last small
-for ((n = 0; n < launches; n++)); do mayfly delete "full$n" >/dev/null; done
+for ((n = 0; n < launches; n++)); do mayfly delete --yes "full$n" >/dev/null; done
 check "  and all of them can be deleted" test -z "$(our_volumes)"
 vgremove -q -y small >/dev/null
 lab_config
@@ -114,5 +114,5 @@ check_equal "a key that is damaged: the status says so" 2 "$status"
 check "  and a line" grep -qE "^failed +key manager local: keys .*restore it" /tmp/doctor
 cp -p /tmp/key "$key"
 check "mended" mayfly doctor
-mayfly delete a >/dev/null
+mayfly delete --yes a >/dev/null
 nothing_left

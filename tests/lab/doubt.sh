@@ -34,8 +34,9 @@ lvchange -q --deltag mayfly.bits=256 --addtag mayfly.bits=512 "$root" >/dev/null
 
 lvchange -q --deltag mayfly.role=swap "$swap" >/dev/null
 world_changed
-for verb in start open delete; do
-    refused 8 'damaged' "one that is missing: $verb" mayfly "$verb" there
+for verb in start open "delete --yes"; do
+    # shellcheck disable=SC2086 # a verb, perhaps with an option
+    refused 8 'damaged' "one that is missing: $verb" mayfly $verb there
 done
 check "  recover has nothing to do" mayfly recover
 check_fails 1 "  virsh start" virsh start there
@@ -43,7 +44,7 @@ lvchange -q --addtag mayfly.role=swap "$swap" >/dev/null
 
 retag --deltag "$root" <<<mayfly=1
 retag --deltag "$swap" <<<mayfly=1
-refused 8 "no disks of Mayfly's" "the first of them, on all disks: delete" mayfly delete there
+refused 8 "no disks of Mayfly's" "the first of them, on all disks: delete" mayfly delete --yes there
 refused 9 'could not be put in order' "  recover, which keeps the key" mayfly recover
 check_fails 1 "  virsh start" virsh start there
 retag --addtag "$root" <<<mayfly=1
@@ -64,7 +65,7 @@ check "  and has its data" cmp <(repeat THERE 16M) <(dd if="$map" bs=1M iflag=di
 # --- in use
 exec 7<"$map"
 world_changed
-refused 5 'uses /dev/mapper' "an open disk that a process has: delete" mayfly delete there
+refused 5 'uses /dev/mapper' "an open disk that a process has: delete" mayfly delete --yes there
 check_fails 5 "  close" mayfly close there 2>/tmp/err
 check "  is told that it is held" grep -q 'held open 1 times;' /tmp/err
 exec 7<&-
@@ -78,15 +79,16 @@ exec 7<&-
 check "  is closed once that is gone" grep -q '^closed' <(mayfly recover)
 dmsetup create holder --table "0 32768 linear $root 0"
 world_changed
-refused 5 'in use' "a volume that something else has: delete" mayfly delete there
+refused 5 'in use' "a volume that something else has: delete" mayfly delete --yes there
 refused 5 'in use by map holder' "  start" mayfly start there
 dmsetup remove holder
 
 # --- names
 dmsetup create "$(basename "$map")" --table '0 8 zero'
 world_changed
-for verb in start open delete; do
-    refused 8 'not' "a map under our name that is not ours: $verb" mayfly "$verb" there
+for verb in start open "delete --yes"; do
+    # shellcheck disable=SC2086
+    refused 8 'not' "a map under our name that is not ours: $verb" mayfly $verb there
 done
 check "  recover leaves it" mayfly recover
 check_equal "  it is there" "0 8 zero" "$(dmsetup table "$(basename "$map")" | xargs)"
@@ -97,12 +99,13 @@ theirs=${uuid}_disk.eph0
 lvcreate -q -Zn -Wn -y -n "$theirs" -L 4M vg0 >/dev/null
 repeat THEIRS 4M >"/dev/vg0/$theirs"
 world_changed
-for verb in start open delete; do
-    refused 8 'not a volume of Mayfly' "a volume that only has our name: $verb" mayfly "$verb" there
+for verb in start open "delete --yes"; do
+    # shellcheck disable=SC2086
+    refused 8 'not a volume of Mayfly' "a volume that only has our name: $verb" mayfly $verb there
 done
 check "  recover leaves it" mayfly recover
 check "  it is as it was" cmp <(repeat THEIRS 4M) "/dev/vg0/$theirs"
 lvremove -q -y "vg0/$theirs" >/dev/null
 check_untouched
-check "delete" mayfly delete there
+check "delete" mayfly delete --yes there
 nothing_left

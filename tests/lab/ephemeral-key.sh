@@ -17,5 +17,5 @@ mayfly stop e --timeout 0 --force >/dev/null
 check_fails 8 "close would lose the data, and is refused" mayfly close e
 check "unless that is wanted" mayfly close e --yes
 check_fails 7 "then the key is gone for good" mayfly start e
-check "delete" mayfly delete e
+check "delete" mayfly delete --yes e
 nothing_left

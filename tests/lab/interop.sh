@@ -26,7 +26,7 @@ for sector in 4096 512; do
         check "cryptsetup reads the same bytes: $bits bits, $sector-byte sectors" \
             cmp /tmp/plain <(dd if=/dev/mapper/way-out bs=1M iflag=direct status=none)
         cryptsetup close way-out
-        mayfly delete x >/dev/null
+        mayfly delete --yes x >/dev/null
     done
 done
 nothing_left

@@ -36,13 +36,13 @@ refused 1 "key --help" "a command that is none" mayfly key frobnicate
 check_equal "help tells the four" 4 "$(mayfly key --help | grep -cE '^  mayfly key (list|show|destroy|grant)')"
 
 # --- key destroy, key grant
-refused 8 "mayfly delete a " "destroy of a key that disks need" mayfly key destroy "$a"
-refused 8 "mayfly delete b-[12] " "  that several need" mayfly key destroy "$b"
-refused 1 "MANAGER:ID" "  of a name" mayfly key destroy a
+refused 8 "mayfly delete a " "destroy of a key that disks need" mayfly key destroy --yes "$a"
+refused 8 "mayfly delete b-[12] " "  that several need" mayfly key destroy --yes "$b"
+refused 1 "MANAGER:ID" "  of a name" mayfly key destroy --yes a
 refused 1 "knows no users" "grant where no users are known" mayfly key grant a
 lvcreate -q -n odd -L 1M --addtag mayfly=1 vg0 >/dev/null
 world_changed
-refused 8 "damaged tags" "destroy in doubt" mayfly key destroy "$lost"
+refused 8 "damaged tags" "destroy in doubt" mayfly key destroy --yes "$lost"
 check "list tells of the doubt" grep -qE "^$lost .* unused, not for certain$" <(mayfly key list)
 lvremove -q -y vg0/odd >/dev/null
 world_changed
@@ -52,7 +52,7 @@ printf 'lock %s\nwait /tmp/go\n' "$owner" |
     "$BUILD/tests/lab/broker-probe" "$BUILD/src/broker/mayfly-broker" >/tmp/lock &
 holder=$!
 lab_wait 120 grep -q 'lock ok' /tmp/lock
-refused 5 "another mayfly" "destroy while another mayfly works for its owner" mayfly key destroy "$lost"
+refused 5 "another mayfly" "destroy while another mayfly works for its owner" mayfly key destroy --yes "$lost"
 touch /tmp/go
 wait $holder
 
@@ -61,13 +61,14 @@ ask_person() {
     echo "$1" | script -qec "mayfly key destroy $lost" /tmp/typescript >/dev/null || true
     cat /tmp/typescript
 }
+refused 1 "no terminal" "without a terminal nothing is destroyed unasked" mayfly key destroy "$lost"
 check "a person at a terminal is asked" grep -q "Go on?" <(ask_person n)
 check "  and may think better of it" grep -q "nothing was done" /tmp/typescript
 check "  so that it is there" grep -q "^$lost " <(mayfly key list)
 check "destroy" grep -q "destroyed" <(mayfly key destroy --yes "$lost")
 check_fails 1 "it is gone" grep -q "^$lost " <(mayfly key list)
-check "again: nothing to do" grep -q "was gone" <(mayfly key destroy "$lost")
-check_fails 8 "of several each is tried, the first error decides" mayfly key destroy "$lost" "$a" >/tmp/said 2>&1
+check "again: nothing to do" grep -q "was gone" <(mayfly key destroy --yes "$lost")
+check_fails 8 "of several each is tried, the first error decides" mayfly key destroy --yes "$lost" "$a" >/tmp/said 2>&1
 check "  and what was done is said" grep -q "^$lost: was gone" /tmp/said
 
 key_file=/var/lib/mayfly/keys/${a#local:}
@@ -83,6 +84,6 @@ check "  behind what the volumes tell" grep -qE "^$a .* unseen, 2 volumes$" /tmp
 check_equal "  also as JSON" "False" "$(mayfly key list --json 2>/dev/null | ask '[m["listed"] for m in d["managers"]]')"
 chmod 700 /var/lib/mayfly/keys
 
-mayfly delete a b-1 b-2 >/dev/null
+mayfly delete --yes a b-1 b-2 >/dev/null
 nothing_left
 check "recover has nothing to do" grep -q 'All is in order' <(mayfly recover)

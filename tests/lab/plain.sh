@@ -13,7 +13,7 @@ lv=$(disk_lv p root)
 echo PLAIN-TEXT-ON-DISK | dd of="$lv" bs=512 conv=sync oflag=direct status=none
 sync
 check_equal "what is written is on the disk" 1 "$("$SRC/lab/search" /dev/ubda PLAIN-TEXT-ON-DISK)"
-check "delete" mayfly delete p
+check "delete" mayfly delete --yes p
 check_equal "and is overwritten there" 0 "$("$SRC/lab/search" /dev/ubda PLAIN-TEXT-ON-DISK)"
 nothing_left
 
@@ -23,5 +23,5 @@ lab_config ephemeral_storage_encryption.enabled=false ephemeral_storage_encrypti
     ephemeral_storage_encryption.key_size=256
 check "open" mayfly open q
 check "by its tags, not by the configuration" grep -q 'crypt aes-xts-plain64 :64:logon' <(dmsetup table --showkeys)
-mayfly delete q >/dev/null
+mayfly delete --yes q >/dev/null
 nothing_left

@@ -51,8 +51,8 @@ mayfly close vm >/dev/null
 old=$(our_keys) disk=$(disk_field vm root uuid)
 check "dry run of rebuild" grep -q 'destroy the key' <(mayfly rebuild vm --image "$image" --dry-run)
 world_changed
-refused 4 'nowhere' "an image that is not there costs nothing" mayfly rebuild vm --image /nowhere
-check "rebuild" mayfly rebuild vm --image "$image"
+refused 4 'nowhere' "an image that is not there costs nothing" mayfly rebuild --yes vm --image /nowhere
+check "rebuild" mayfly rebuild --yes vm --image "$image"
 check_equal "  it stays shut off" "shut off" "$(state_of vm)"
 check_fails 1 "  its old key is gone" grep -qF "$old" <(our_keys)
 check_equal "  it has one key" 1 "$(our_keys | wc -l)"
@@ -61,7 +61,7 @@ check_equal "  of the same size" $((80 << 20)) "$(disk_field vm eph0 size_bytes)
 check "start" mayfly start vm
 check "  the guest finds what launch makes" grep -q 'vda:root:ext4,vdb:ephemeral0:ext4' <(guest_up vm)
 check_equal "  and nothing of what it wrote" 2 "$(guest vm read 'done' | grep -c 'read vd. none')"
-check "delete" mayfly delete vm
+check "delete" mayfly delete --yes vm
 nothing_left
 
 lab_config key_manager.backend=ephemeral
@@ -72,9 +72,9 @@ mayfly stop e --timeout 0 --force >/dev/null
 mayfly close e --yes >/dev/null
 check_fails 7 "as after a reboot of the host, its key is gone" mayfly start e
 lab_config
-check "rebuild gives it one that is kept" mayfly rebuild e
+check "rebuild gives it one that is kept" mayfly rebuild --yes e
 check_equal "  in the key manager of now" 1 "$(our_keys | wc -l)"
 check "start" mayfly start e
 check "recover finds all in order" grep -q 'All is in order' <(mayfly recover)
-mayfly delete e >/dev/null
+mayfly delete --yes e >/dev/null
 nothing_left

@@ -42,7 +42,7 @@ lab_wait 120 recovered
 check_equal "recover removes it" 2 "$(our_volumes | wc -l)"
 check_equal "  its map" 2 "$(our_maps | wc -l)"
 check_equal "  and the key of what did not become a file" 2 "$(our_keys | wc -l)"
-mayfly delete vm >/dev/null
+mayfly delete --yes vm >/dev/null
 check_equal "the image's key survives its instance" 1 "$(our_keys | wc -l)"
 
 check_fails 1 "without its key no VM is made of it" mayfly launch new --image $files/vm.qcow2 --root 300M
@@ -65,7 +65,7 @@ check_equal "  no file is left" "eph.qcow2 vm.qcow2" "$(cd $files && echo *)"
 check_equal "  nor a volume" 1 "$(our_volumes | wc -l)"
 check_equal "  nor a key" 2 "$(our_keys | wc -l)"
 mayfly close new >/dev/null
-mayfly delete new >/dev/null
-check "destroy the image's key" mayfly key destroy "$key"
+mayfly delete --yes new >/dev/null
+check "destroy the image's key" mayfly key destroy --yes "$key"
 check_fails 7 "then the file is worthless" mayfly launch new --image $files/vm.qcow2 --image-key "$key" --root 300M
 nothing_left

@@ -88,7 +88,7 @@ wait $!
 check "  all is there" cmp <(dd if="$device" bs=1M count=48 iflag=direct status=none) /tmp/data
 check "  also for the first table after it" sh -c "mayfly close vm && mayfly open vm && cmp -n 50331648 $device /tmp/data"
 mayfly close vm >/dev/null
-mayfly delete vm >/dev/null
+mayfly delete --yes vm >/dev/null
 nothing_left
 
 lab_config key_manager.backend=ephemeral
@@ -97,5 +97,5 @@ check "one whose key is in the kernel alone is in tune" grep -q 'e: was in tune'
 lab_config key_manager.backend=ephemeral $crypt.discard=true
 world_changed
 refused 1 'ephemeral' "  and stays with its table" mayfly tune e
-mayfly delete e >/dev/null
+mayfly delete --yes e >/dev/null
 nothing_left

@@ -45,6 +45,6 @@ check "and closes them" as ann mayfly close a
 check_fails 6 "bob has no key for them" as bob mayfly open a 2>/tmp/err
 cat /tmp/err
 check_equal "no map was made" "" "$(our_maps)"
-check "ann deletes" as ann mayfly delete a
+check "ann deletes" as ann mayfly delete --yes a
 check_equal "her key is gone" 0 "$(find /home/ann/.local/share/mayfly/keys -type f ! -name seal.key | wc -l)"
 nothing_left

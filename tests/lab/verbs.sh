@@ -61,12 +61,12 @@ guest_up vm-1 >/dev/null
 check "  what the guest wrote is there" grep -q 'read vda FIRST-MARK' <(guest vm-1 read 'done')
 check "virsh destroy" virsh -q -c qemu:///system destroy vm-1
 check_fails 1 "  closes them" grep -q "$(basename "$(disk_device vm-1 root)")" <(our_maps)
-check "delete" mayfly delete vm-1
+check "delete" mayfly delete --yes vm-1
 check_equal "the shared secret stays for the other" 1 "$(our_keys | wc -l)"
 check_equal "which still has its disks" 4 "$(our_volumes | wc -l)"
 check "the other answers" grep -q 'MAYFLY-GUEST done' <(guest vm-2 read 'done')
 check_fails 4 "a deleted instance is not found" mayfly start vm-1
-check "delete of the last user" mayfly delete vm-2
+check "delete of the last user" mayfly delete --yes vm-2
 nothing_left
 check "an xfs disk" mayfly launch x --ephemeral 320M,fs=xfs --no-start
 mayfly open x >/dev/null
@@ -80,7 +80,7 @@ mount -o ro "$(disk_device x eph0)" /tmp/xfs
 check_equal "  with what was written" kept "$(cat /tmp/xfs/file)"
 umount /tmp/xfs
 mayfly close x >/dev/null
-mayfly delete x >/dev/null
+mayfly delete --yes x >/dev/null
 
 cat >/tmp/mine.xml <<'END'
 <domain type='qemu'>
@@ -103,7 +103,7 @@ virsh -q -c qemu:///system dumpxml own >/tmp/own.xml
 check "a domain of the operator's own making has the rest as it was" grep -q 'of my own making' /tmp/own.xml
 check "  our disks" test "$(grep -c 'dev=./dev/mapper/.*-dmcrypt' /tmp/own.xml)" = 2
 check "  and what was asked for" grep -q '<vcpu[^>]*>2</vcpu>' /tmp/own.xml
-mayfly delete own >/dev/null
+mayfly delete --yes own >/dev/null
 check "recover prints JSON" python3 -ISc 'import json, sys; assert json.load(sys.stdin)["results"] == []' \
     < <(mayfly recover --json)
 check "recover has nothing to do" grep -q 'All is in order' <(mayfly recover)
