@@ -157,6 +157,19 @@ void audit_write(const struct audit_event *event)
         send_syslog(priority, message);
 }
 
+int audit_instance(const char *action, const char *uuid, const char *name, int result, const struct error *e)
+{
+    audit_write(&(struct audit_event){
+        .kind = AUDIT_INSTANCE,
+        .action = action,
+        .instance = uuid,
+        .name = name,
+        .result = result,
+        .reason = e ? e->text : NULL,
+    });
+    return result;
+}
+
 void audit_open_at(const char *identifier, const char *journal_path, const char *syslog_path)
 {
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -52,5 +52,11 @@ void audit_set_verb(const char *verb);
 
 void audit_write(const struct audit_event *event);
 
+/* The same for an operation on an instance, in passing: returns `result`.
+ *
+ *     r = audit_instance("start", i->uuid, i->name, steps_run(s, c, e), e);
+ */
+int audit_instance(const char *action, const char *uuid, const char *name, int result, const struct error *e);
+
 /* Nothing is written any more. */
 void audit_close(void);

@@ -10,6 +10,7 @@
  */
 #include "instance/adopt.h"
 
+#include "base/audit.h"
 static int import_key(const struct context *c, void *object, struct error *e)
 {
     const struct adoption *a = object;
@@ -107,7 +108,7 @@ int instance_adopt(const struct context *c, const struct adopt_request *request,
     if (r == 0 && !done)
         r = make_plan(&a, &plan, e);
     if (r == 0 && !done && !request->dry_run)
-        r = steps_run(plan, c, e);
+        r = audit_instance("adopt", request->uuid, NULL, steps_run(plan, c, e), e);
     if (r < 0)
         return r;
     *ret_changed = !done;

@@ -5,6 +5,7 @@
  * Several are looked up, locked and removed together. What is wrong with one is found before the first mark
  * as far as can be, and never keeps the others.
  */
+#include "base/audit.h"
 #include "instance/keys.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
@@ -146,6 +147,9 @@ static void delete_locked(const struct context *c, const struct model *m, struct
     for (size_t i = 0; i < n; i++) {
         if (d[i].goes)
             conclude(&d[i].removal, r, &of_all, &ret[i]);
+        if (d[i].goes)
+            audit_instance("delete", d[i].instance->uuid, d[i].instance->name, ret[i].error.errnum,
+                           &ret[i].error);
         if (ret[i].error.errnum == -ECANCELED && !stopped->errnum)
             *stopped = ret[i].error;
     }

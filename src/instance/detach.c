@@ -6,6 +6,7 @@
  * Until the mark nothing has changed that a start would not bring back; from it on there is but one way, that
  * of removal.c.
  */
+#include "base/audit.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
 
@@ -105,7 +106,7 @@ int instance_detach(const struct context *c, const struct detach_request *q, boo
     d.removal = (struct removal){.model = m, .instance = i, .volumes = &d.v, .n_volumes = d.v ? 1 : 0};
     r = d.v ? make_plan(i, &d, &s, e) : steps_new(&s, e);
     if (r == 0 && !q->dry_run)
-        r = steps_run(s, c, e);
+        r = audit_instance("detach", i->uuid, i->name, steps_run(s, c, e), e);
     if (r < 0)
         return r;
     *ret_changed = d.v;

@@ -8,6 +8,7 @@
  * Whoever holds the lock of an instance sees to its disks: so before a start the hook waits for the lock only
  * if a disk is closed, and after the end it leaves the disks to who has it.
  */
+#include "base/audit.h"
 #include "base/clock.h"
 #include "instance/disks.h"
 #include "instance/operations.h"
@@ -98,6 +99,8 @@ static int open_disks(const struct context *c, const struct model *m, const stru
         r = steps_add(s, disks_open, disks_open_undo, &d, e, "open the disks of %s", i->name);
     if (r == 0)
         r = steps_run(s, c, e);
+    if (r == 0)
+        audit_instance("open", i->uuid, i->name, 0, NULL);
     if (r == -EACCES)
         error_append(e, "; whoever may have the key can start it: mayfly start %s", i->name);
     return r;
@@ -116,7 +119,7 @@ static int prepare_other(const struct context *c, const struct hook_domain *d, s
     return r < 0 ? r : refuse_bare_volumes(m, d, e);
 }
 
-int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e)
+static int prepare(const struct context *c, const struct hook_domain *d, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     const struct instance *i = NULL;
@@ -128,6 +131,13 @@ int instance_hook_prepare(const struct context *c, const struct hook_domain *d, 
         return error_set(e, r, "%s", why.text);
     r = refuse_bare_volumes(m, d, e);
     return r < 0 || !i ? r : open_disks(c, m, i, e);
+}
+
+/* Whatever keeps a domain from starting is in the audit trail. */
+int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e)
+{
+    int r = prepare(c, d, e);
+    return r < 0 ? audit_instance("open", d->uuid, d->name, r, e) : 0;
 }
 
 /* ---------------------------------------------------------------------------------------------- release */
@@ -144,5 +154,7 @@ int instance_hook_release(const struct context *c, const char *uuid, struct erro
     if (r < 0)
         return error_set(e, r, "%s", why.text);
     r = disks_look(c, m, i, false, &d, e);
-    return r < 0 ? r : disks_close_durable(c, &d, e);
+    if (r < 0 || !disks_can_close(&d))
+        return r;
+    return audit_instance("close", i->uuid, i->name, disks_close_durable(c, &d, e), e);
 }

@@ -14,6 +14,7 @@
  */
 #include "instance/launch.h"
 
+#include "base/audit.h"
 static int add_locks(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
@@ -206,7 +207,12 @@ int launch_run(const struct launch *l, struct steps *plan, struct error *e)
                        "the disks of %s are not encrypted: enabled is false in "
                        "[ephemeral_storage_encryption]",
                        l->request->name);
-    return l->request->dry_run ? 0 : steps_run(plan, l->context, e);
+    if (l->request->dry_run)
+        return 0;
+    int r = steps_run(plan, l->context, e);
+    for (size_t i = 0; i < l->n_instances; i++)
+        audit_instance(l->verb, l->instances[i].uuid, l->instances[i].name, r, e);
+    return r;
 }
 
 int instance_launch(const struct context *c, const struct launch_request *request, struct launched **ret,

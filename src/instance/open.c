@@ -2,6 +2,7 @@
 /* mayfly open and close: the disks of an instance that does not run, for a look from the host. Such maps are
  * marked, so that recover knows that a person wants them open.
  */
+#include "base/audit.h"
 #include "instance/disks.h"
 #include "instance/operations.h"
 
@@ -38,7 +39,7 @@ static int run_one(const struct context *c, step_fn *run, step_fn *undo, struct 
     int r = steps_new(&s, e);
     if (r == 0)
         r = steps_add(s, run, undo, d, e, "%s the disks of %s", verb, d->instance->name);
-    return r < 0 ? r : steps_run(s, c, e);
+    return r < 0 ? r : audit_instance(verb, d->instance->uuid, d->instance->name, steps_run(s, c, e), e);
 }
 
 int instance_open(const struct context *c, const char *name, bool *ret_changed, struct error *e)

@@ -7,6 +7,7 @@
  * A key that cannot be had so leaves the guest running. What stops it later leaves the instance shut off, as
  * a hard reboot that is said again starts it.
  */
+#include "base/audit.h"
 #include "instance/keys.h"
 #include "instance/operations.h"
 #include "instance/start.h"
@@ -67,7 +68,7 @@ static int run(const struct context *c, struct disks *d, bool running, bool hard
         r = add_hard(s, d, running, e);
     else if (r == 0)
         r = steps_add(s, ask_guest, NULL, d, e, "tell the guest of %s to reboot", d->instance->name);
-    return r < 0 ? r : steps_run(s, c, e);
+    return r < 0 ? r : audit_instance("reboot", d->instance->uuid, d->instance->name, steps_run(s, c, e), e);
 }
 
 int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed, struct error *e)

@@ -11,6 +11,7 @@
  * started nor opened; recover closes it and tells, and another rebuild, which begins anew, or a delete, ends
  * it.
  */
+#include "base/audit.h"
 #include "instance/disks.h"
 #include "instance/keys.h"
 #include "instance/launch.h"
@@ -310,6 +311,8 @@ static int run(const struct context *c, struct rebuild *r, bool dry_run, struct 
         result = steps_run(before, c, e);
     if (result == 0 && !dry_run)
         result = steps_run(after, c, e);
+    if (!dry_run)
+        audit_instance("rebuild", r->instance->uuid, r->instance->name, result, e);
     if (result == 0 && ret_plan)
         *ret_plan = TAKE_PTR(before);
     return result;

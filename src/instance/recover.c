@@ -11,6 +11,8 @@
  */
 #include "instance/recover.h"
 
+#include "base/audit.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -78,9 +80,21 @@ int recovery_remains(struct recovery *r, const char *object, int errnum, struct 
     return result;
 }
 
+/* For the audit trail; NULL: nothing of an instance was changed, or the key manager's entry tells. */
+static const char *action_of(enum recover_kind kind)
+{
+    static const char *const actions[] = {
+        [RECOVER_REMOVED] = "remove", [RECOVER_DELETED] = "delete", [RECOVER_RELEASED] = "release",
+        [RECOVER_ADOPTED] = "adopt",  [RECOVER_CLOSED] = "close",
+    };
+    return kind < ARRAY_SIZE(actions) ? actions[kind] : NULL;
+}
+
 int recovery_settle(struct recovery *r, enum recover_kind kind, const char *object, const char *done_text,
                     int errnum, const struct error *why, struct error *e)
 {
+    if (!r->dry_run && action_of(kind))
+        audit_instance(action_of(kind), r->about, NULL, errnum, why);
     if (errnum == -ENOMEM)
         return error_memory(e);
     if (errnum < 0)

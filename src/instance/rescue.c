@@ -10,6 +10,7 @@
  */
 #include "instance/rescue.h"
 
+#include "base/audit.h"
 #include "base/fd.h"
 #include "instance/group.h"
 #include "instance/keys.h"
@@ -202,8 +203,8 @@ int instance_rescue(const struct context *c, const char *name, const struct resc
         return result;
     bool changes = !instance_in_rescue(r->instance);
     result = changes ? plan(c, r, &s, e) : steps_new(&s, e);
-    if (result == 0 && !request->dry_run)
-        result = steps_run(s, c, e);
+    if (result == 0 && changes && !request->dry_run)
+        result = audit_instance("rescue", r->instance->uuid, r->instance->name, steps_run(s, c, e), e);
     if (result < 0)
         return result;
     *ret_changed = changes;

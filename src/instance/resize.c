@@ -8,6 +8,7 @@
  * must name its key, and the kernel lends none out of a table that it has: so an open map wants the key once
  * more, and one whose key is in the kernel alone cannot grow.
  */
+#include "base/audit.h"
 #include "instance/disks.h"
 #include "instance/group.h"
 #include "instance/keys.h"
@@ -157,6 +158,8 @@ static int resize(const struct context *c, const struct resize_request *q, struc
         result = add_steps(s, r, &changes, e);
     if (result == 0 && !q->dry_run)
         result = steps_run(s, c, e);
+    if (changes && !q->dry_run)
+        audit_instance("resize", r->instance->uuid, r->instance->name, result, e);
     r->secret = secret_free(r->secret);
     if (result < 0)
         return result;

@@ -11,6 +11,7 @@
  */
 #include "instance/snapshot.h"
 
+#include "base/audit.h"
 #include "base/fd.h"
 #include "keys/derive.h"
 
@@ -228,7 +229,7 @@ int instance_snapshot(const struct context *c, const struct snapshot_request *re
     if (r == 0)
         r = make_plan(s, &plan, e);
     if (r == 0 && !request->dry_run)
-        r = steps_run(plan, c, e);
+        r = audit_instance("snapshot", s->instance->uuid, s->instance->name, steps_run(plan, c, e), e);
     if (r < 0)
         return r;
     *ret = result_of(s);

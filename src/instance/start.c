@@ -4,6 +4,7 @@
  */
 #include "instance/start.h"
 
+#include "base/audit.h"
 #include "instance/operations.h"
 
 static int start_domain(const struct context *c, void *disks, struct error *e)
@@ -33,7 +34,7 @@ static int run(const struct context *c, struct disks *d, struct error *e)
     int r = steps_new(&s, e);
     if (r == 0)
         r = start_add_steps(s, d, e);
-    return r < 0 ? r : steps_run(s, c, e);
+    return r < 0 ? r : audit_instance("start", d->instance->uuid, d->instance->name, steps_run(s, c, e), e);
 }
 
 int instance_start(const struct context *c, const char *name, bool *ret_changed, struct error *e)

@@ -3,6 +3,8 @@
  * started again because a disk was slow to close; recover closes that.
  */
 #include "instance/stop.h"
+
+#include "base/audit.h"
 #include "base/clock.h"
 #include "instance/disks.h"
 #include "instance/operations.h"
@@ -69,7 +71,7 @@ static int run(const struct context *c, struct stopping *stopping, bool running,
         r = steps_add(s, stop_domain, NULL, stopping, e, "stop domain %s", name);
     if (r == 0 && stopping->disks.n_open)
         r = steps_add(s, disks_close_durable, NULL, &stopping->disks, e, "close the disks of %s", name);
-    return r < 0 ? r : steps_run(s, c, e);
+    return r < 0 ? r : audit_instance("stop", stopping->disks.instance->uuid, name, steps_run(s, c, e), e);
 }
 
 int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,

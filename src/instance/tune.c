@@ -8,6 +8,7 @@
  * so one whose key is in the kernel alone keeps its table. Nothing is undone: with either table the disk is
  * whole.
  */
+#include "base/audit.h"
 #include "instance/disks.h"
 #include "instance/keys.h"
 #include "instance/operations.h"
@@ -114,6 +115,8 @@ static int tune(const struct context *c, bool dry_run, struct tuning *t, struct 
         r = add_steps(s, t, e);
     if (r == 0 && !dry_run)
         r = steps_run(s, c, e);
+    if (!dry_run && t->changed)
+        audit_instance("tune", t->instance->uuid, t->instance->name, r, e);
     t->secret = secret_free(t->secret);
     if (r == 0 && ret_plan)
         *ret_plan = TAKE_PTR(s);

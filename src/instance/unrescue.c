@@ -5,6 +5,7 @@
  *
  * Nothing is undone: recover, or unrescue again, goes on from where it was cut off.
  */
+#include "base/audit.h"
 #include "instance/disks.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
@@ -55,7 +56,7 @@ static int run(const struct context *c, struct unrescue *u, bool running, struct
         r = steps_add(s, leave, NULL, u, e, "give domain %s its definition back", name);
     if (r == 0 && running)
         r = steps_add(s, start, start_undo, u, e, "start domain %s", name);
-    return r < 0 ? r : steps_run(s, c, e);
+    return r < 0 ? r : audit_instance("unrescue", u->instance->uuid, name, steps_run(s, c, e), e);
 }
 
 int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool *ret_changed,

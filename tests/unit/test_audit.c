@@ -1,48 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit trail, read from sockets that stand for journald's and syslog's. */
 #include "base/audit.h"
-#include "folder.h"
+#include "trail.h"
 #include "unit.h"
-
-#include <stdbool.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-/* A datagram socket with this name in the test's folder. */
-static int listen_at(void **state, const char *name)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = folder_path(state, name);
-    assert_true(strlen(path) < sizeof address.sun_path);
-    strcpy(address.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
-/* The next datagram as text; "" where there is none. */
-static const char *receive(int fd)
-{
-    static char text[16384];
-    ssize_t n = recv(fd, text, sizeof text - 1, 0);
-    text[n > 0 ? n : 0] = '\0';
-    return text;
-}
-
-static bool has_line(const char *text, const char *line)
-{
-    size_t length = strlen(line);
-    for (const char *at = strstr(text, line); at; at = strstr(at + 1, line))
-        if ((at == text || at[-1] == '\n') && at[length] == '\n')
-            return true;
-    return false;
-}
 
 static void an_event_has_fields(void **state)
 {
     char journal[512], log[512];
-    int fd = listen_at(state, "journal");
+    int fd = trail_listen(state, "journal");
     strcpy(journal, folder_path(state, "journal"));
     strcpy(log, folder_path(state, "log"));
     audit_open_at("mayfly", journal, log);
@@ -51,20 +16,20 @@ static void an_event_has_fields(void **state)
         .kind = AUDIT_INSTANCE, .action = "start", .instance = "5c0e1c9e-0f53", .name = "web"});
 
     char own[64], message[200];
-    const char *text = receive(fd);
+    const char *text = trail_next(fd);
     snprintf(own, sizeof own, "MAYFLY_UID=%u", getuid());
     snprintf(message, sizeof message,
              "MESSAGE=instance web (5c0e1c9e-0f53): start: done (uid %u, mayfly start)", getuid());
-    assert_true(has_line(text, message));
-    assert_true(has_line(text, "MESSAGE_ID=f4761ed4d40d423ab65974c4c0cda1ae"));
-    assert_true(has_line(text, "PRIORITY=5"));
-    assert_true(has_line(text, "SYSLOG_IDENTIFIER=mayfly"));
-    assert_true(has_line(text, "MAYFLY_ACTION=start"));
-    assert_true(has_line(text, "MAYFLY_INSTANCE=5c0e1c9e-0f53"));
-    assert_true(has_line(text, "MAYFLY_NAME=web"));
-    assert_true(has_line(text, "MAYFLY_RESULT=0"));
-    assert_true(has_line(text, "MAYFLY_VERB=start"));
-    assert_true(has_line(text, own));
+    assert_true(trail_has(text, message));
+    assert_true(trail_has(text, "MESSAGE_ID=f4761ed4d40d423ab65974c4c0cda1ae"));
+    assert_true(trail_has(text, "PRIORITY=5"));
+    assert_true(trail_has(text, "SYSLOG_IDENTIFIER=mayfly"));
+    assert_true(trail_has(text, "MAYFLY_ACTION=start"));
+    assert_true(trail_has(text, "MAYFLY_INSTANCE=5c0e1c9e-0f53"));
+    assert_true(trail_has(text, "MAYFLY_NAME=web"));
+    assert_true(trail_has(text, "MAYFLY_RESULT=0"));
+    assert_true(trail_has(text, "MAYFLY_VERB=start"));
+    assert_true(trail_has(text, own));
     assert_null(strstr(text, "MAYFLY_KEY="));
     assert_null(strstr(text, "ERRNO="));
     audit_close();
@@ -74,7 +39,7 @@ static void an_event_has_fields(void **state)
 static void a_failure_says_why_and_who(void **state)
 {
     char journal[512];
-    int fd = listen_at(state, "journal");
+    int fd = trail_listen(state, "journal");
     strcpy(journal, folder_path(state, "journal"));
     audit_open_at("mayfly", journal, journal);
     audit_set_verb(NULL);
@@ -86,16 +51,17 @@ static void a_failure_says_why_and_who(void **state)
         .reason = "key 7: is another's",
         .who = &(struct audit_who){.uid = 1234, .user = "alice", .project = "ci"},
     });
-    const char *text = receive(fd);
-    assert_true(has_line(text, "MESSAGE=key barbican:7: destroy: failed with status 2 (uid 1234, user alice, "
-                               "project ci): key 7: is another's"));
-    assert_true(has_line(text, "PRIORITY=4"));
-    assert_true(has_line(text, "MAYFLY_KEY=barbican:7"));
-    assert_true(has_line(text, "MAYFLY_USER=alice"));
-    assert_true(has_line(text, "MAYFLY_PROJECT=ci"));
-    assert_true(has_line(text, "MAYFLY_UID=1234"));
-    assert_true(has_line(text, "MAYFLY_RESULT=2"));
-    assert_true(has_line(text, "ERRNO=13"));
+    const char *text = trail_next(fd);
+    assert_true(trail_has(text,
+                          "MESSAGE=key barbican:7: destroy: failed with status 2 (uid 1234, user alice, "
+                          "project ci): key 7: is another's"));
+    assert_true(trail_has(text, "PRIORITY=4"));
+    assert_true(trail_has(text, "MAYFLY_KEY=barbican:7"));
+    assert_true(trail_has(text, "MAYFLY_USER=alice"));
+    assert_true(trail_has(text, "MAYFLY_PROJECT=ci"));
+    assert_true(trail_has(text, "MAYFLY_UID=1234"));
+    assert_true(trail_has(text, "MAYFLY_RESULT=2"));
+    assert_true(trail_has(text, "ERRNO=13"));
     audit_close();
     close(fd);
 }
@@ -104,7 +70,7 @@ static void a_failure_says_why_and_who(void **state)
 static void a_value_forges_no_field(void **state)
 {
     char journal[512], longer[5000];
-    int fd = listen_at(state, "journal");
+    int fd = trail_listen(state, "journal");
     strcpy(journal, folder_path(state, "journal"));
     memset(longer, 'x', sizeof longer);
     longer[sizeof longer - 1] = '\0';
@@ -114,9 +80,9 @@ static void a_value_forges_no_field(void **state)
                                       .name = "web\nMAYFLY_UID=0\nPRIORITY=0",
                                       .result = -EIO,
                                       .reason = longer});
-    const char *text = receive(fd);
-    assert_true(has_line(text, "MAYFLY_NAME=web?MAYFLY_UID=0?PRIORITY=0"));
-    assert_false(has_line(text, "PRIORITY=0"));
+    const char *text = trail_next(fd);
+    assert_true(trail_has(text, "MAYFLY_NAME=web?MAYFLY_UID=0?PRIORITY=0"));
+    assert_false(trail_has(text, "PRIORITY=0"));
     for (const char *line = text; *line; line = strchr(line, '\n') + 1)
         assert_non_null(strchr(line, '='));
     audit_close();
@@ -126,13 +92,13 @@ static void a_value_forges_no_field(void **state)
 static void without_journald_there_is_syslog(void **state)
 {
     char none[512], log[512], wanted[200];
-    int fd = listen_at(state, "log");
+    int fd = trail_listen(state, "log");
     strcpy(none, folder_path(state, "journal"));
     strcpy(log, folder_path(state, "log"));
     audit_open_at("mayfly", none, log);
     audit_write(&(struct audit_event){.kind = AUDIT_KEY, .action = "fetch", .key = "local:1"});
     snprintf(wanted, sizeof wanted, "<85>mayfly[%d]: key local:1: fetch: done (uid %u)", getpid(), getuid());
-    assert_string_equal(receive(fd), wanted);
+    assert_string_equal(trail_next(fd), wanted);
     audit_close();
     close(fd);
 }
@@ -147,7 +113,7 @@ static void nobody_need_listen(void **state)
     audit_open_at("mayfly", none, none);
     audit_write(&event);
 
-    int fd = listen_at(state, "full");
+    int fd = trail_listen(state, "full");
     strcpy(full, folder_path(state, "full"));
     audit_open_at("mayfly", full, full);
     alarm(20); /* ends the test where it blocks */
