@@ -179,7 +179,7 @@ static int derive_keys(struct host *h, struct error *e)
     int r = 0;
     for (size_t i = 0; r == 0 && i < h->n; i++) {
         _cleanup_secret_ struct secret *key = NULL;
-        char check[CHECK_HEX];
+        char check[CHECK_MAX];
         r = derive_volume_key(&h->volumes[i * DISKS], h->secret, &key, e);
         if (r == 0)
             r = volume_check_value(&h->volumes[i * DISKS], key, check, e);

@@ -118,8 +118,8 @@ int launch_set_key_tags(struct launch_disk *d, struct error *e)
 int launch_create_volume(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
-    int r = d->key ? launch_set_key_tags(d, e) : 0;
     memcpy(d->v.fs, d->fs, sizeof d->v.fs);
+    int r = d->key ? launch_set_key_tags(d, e) : 0;
     if (r == 0)
         r = broker_create(c->broker, &d->v, e);
     if (r < 0)

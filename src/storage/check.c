@@ -14,8 +14,8 @@
 #include <openssl/params.h>
 #include <stdio.h>
 
-#define CHECK_BYTES    ((CHECK_HEX - 1) / 2)
-#define INFO_MAX       320
+#define CHECK_BYTES    (CHECK_HEX_DIGITS / 2)
+#define INFO_MAX       768
 #define HKDF_MAX_BYTES (255 * 64) /* RFC 5869, 2.3 */
 
 static EVP_KDF_CTX *new_context(void)
@@ -57,21 +57,35 @@ int hkdf_sha512(const struct secret *ikm, const char *salt, const char *info, si
     return 0;
 }
 
-int volume_check_value(const struct volume *v, const struct secret *volume_key, char hex[CHECK_HEX],
-                       struct error *e)
+/* The info of a scheme. No field has a blank in it, so no two volumes have the same. */
+static int format_info(const struct volume *v, int scheme, char info[INFO_MAX], struct error *e)
+{
+    int n = scheme == 1 ? snprintf(info, INFO_MAX, CHECK_INFO_1, v->instance, v->role, v->cipher, v->key_bits,
+                                   v->sector_bytes, v->kdf)
+                        : snprintf(info, INFO_MAX, CHECK_INFO_2, v->instance, v->role, v->cipher, v->key_bits,
+                                   v->sector_bytes, v->kdf, v->key, key_scope_name(v->scope), v->fs, v->name);
+    return n < 0 || n >= INFO_MAX ? error_set(e, -EINVAL, "volume %s: its tags are too long", v->lv) : 0;
+}
+
+static int check_value(const struct volume *v, int scheme, const struct secret *volume_key,
+                       char value[CHECK_MAX], struct error *e)
 {
     char info[INFO_MAX];
-    int n = snprintf(info, sizeof info, CHECK_INFO_FORMAT, v->instance, v->role, v->cipher, v->key_bits,
-                     v->sector_bytes, v->kdf);
-    if (n < 0 || (size_t)n >= sizeof info)
-        return error_set(e, -EINVAL, "volume %s: its tags are too long", v->lv);
-
-    _cleanup_secret_ struct secret *value = NULL;
-    int r = hkdf_sha512(volume_key, v->disk, info, CHECK_BYTES, &value, e);
+    _cleanup_secret_ struct secret *bytes = NULL;
+    int r = format_info(v, scheme, info, e);
+    if (r == 0)
+        r = hkdf_sha512(volume_key, v->disk, info, CHECK_BYTES, &bytes, e);
     if (r < 0)
         return r;
-    str_hex(secret_peek(value), CHECK_BYTES, hex);
+    char *hex = scheme == 1 ? value : stpcpy(value, CHECK_SCHEME_2);
+    str_hex(secret_peek(bytes), CHECK_BYTES, hex);
     return 0;
+}
+
+int volume_check_value(const struct volume *v, const struct secret *volume_key, char value[CHECK_MAX],
+                       struct error *e)
+{
+    return check_value(v, 2, volume_key, value, e);
 }
 
 int volume_check_key_form(const struct volume *v, const struct secret *volume_key, struct error *e)
@@ -94,14 +108,14 @@ int volume_check_key_form(const struct volume *v, const struct secret *volume_ke
 
 int volume_verify_key(const struct volume *v, const struct secret *volume_key, struct error *e)
 {
-    char hex[CHECK_HEX];
+    char value[CHECK_MAX];
+    int scheme = str_starts(v->check, CHECK_SCHEME_2) ? 2 : 1;
     int r = volume_check_key_form(v, volume_key, e);
+    if (r == 0)
+        r = check_value(v, scheme, volume_key, value, e);
     if (r < 0)
         return r;
-    r = volume_check_value(v, volume_key, hex, e);
-    if (r < 0)
-        return r;
-    if (!streq(hex, v->check)) /* no secret: the value is a tag for all to read */
+    if (!streq(value, v->check)) /* no secret: the value is a tag for all to read */
         return error_set(e, -EKEYREJECTED,
                          "volume %s: cannot be opened: this is not its key, or its tags were changed; see "
                          "mayfly-tags(7)",

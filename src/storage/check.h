@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HKDF, and the value by which a disk knows its key.
  *
- *     check = the first 16 bytes of HKDF-SHA-512(volume key, salt = disk uuid, info = "mayfly 1 check" and
- * every parameter that a tag holds and that must not change: CHECK_INFO_FORMAT)
+ *     check = "2:" and the first 16 bytes of HKDF-SHA-512(volume key, salt = disk uuid, info), in hex
+ *     info  = CHECK_INFO_2 with every tag but the state and the check value itself
  *
- * A wrong key, or a changed tag, is so noticed before a map exists. It is made from the volume key, not from
- * the secret in the key manager, so that the broker, who must verify it, never sees more than the one key.
+ * It makes a wrong key and a changed tag known before a map exists. It is computed from the volume key, not
+ * from the secret in the key manager, so that the broker, which verifies it, never sees more than one key.
+ *
+ * Scheme 1 (CHECK_INFO_1, no "2:") bound less: not who shares the secret, its reference, the file system and
+ * the name. It is verified where it is found, and never written. Nobody without the volume key can turn one
+ * into the other.
  */
 #pragma once
 
 #include "secret/secret.h"
 #include "storage/volume.h"
 
-#define CHECK_INFO_FORMAT "mayfly 1 check instance=%s role=%s cipher=%s bits=%u sector=%u kdf=%s"
+#define CHECK_INFO_1 "mayfly 1 check instance=%s role=%s cipher=%s bits=%u sector=%u kdf=%s"
+#define CHECK_INFO_2                                                                                         \
+    "mayfly 2 check instance=%s role=%s cipher=%s bits=%u sector=%u kdf=%s key=%s scope=%s fs=%s name=%s"
 
 /* HKDF-SHA-512 (RFC 5869) of `size` bytes, 1 to 16320. -EINVAL: more or less, or `ikm` is empty. */
 int hkdf_sha512(const struct secret *ikm, const char *salt, const char *info, size_t size,
                 struct secret **ret, struct error *e) _must_check_;
 
-/* Puts the check value of `v` under `volume_key` into `hex`. */
-int volume_check_value(const struct volume *v, const struct secret *volume_key, char hex[CHECK_HEX],
+/* Puts the check value of `v` under `volume_key`, of the newest scheme, into `value`. All its other tags but
+ * the state must have been set. */
+int volume_check_value(const struct volume *v, const struct secret *volume_key, char value[CHECK_MAX],
                        struct error *e) _must_check_;
 
 /* 0 if `volume_key` has the right size and, where the cipher is XTS, halves that differ (FIPS 140-3 IG C.I);

@@ -53,7 +53,9 @@ static bool key_ref_valid(const char *key)
 
 static bool check_valid(const char *check)
 {
-    return strspn(check, "0123456789abcdef") == CHECK_HEX - 1;
+    if (str_starts(check, CHECK_SCHEME_2))
+        check += strlen(CHECK_SCHEME_2);
+    return strspn(check, "0123456789abcdef") == CHECK_HEX_DIGITS && !check[CHECK_HEX_DIGITS];
 }
 
 static const char *wrong_kdf(const struct volume *v)
@@ -76,7 +78,7 @@ static const char *wrong_encryption(const struct volume *v)
     if (v->scope != KEY_SCOPE_INSTANCE && v->scope != KEY_SCOPE_BATCH)
         return "scope of the key";
     if (!IS_TEXT(v->check) || !check_valid(v->check))
-        return "check value (it must be 32 hex digits)";
+        return "check value (it must be 2: and 32 hex digits, or these alone)";
     return wrong_kdf(v);
 }
 

@@ -22,7 +22,7 @@
 #define KEY_REF_MAX       192 /* "barbican:https://..." */
 #define CIPHER_MAX        48  /* "aes-xts-plain64", or "none" for a plain volume */
 #define KDF_MAX           24  /* "hkdf-sha512", "nova-ripemd160" */
-#define CHECK_HEX         33  /* 16 bytes in hex and a NUL */
+#define CHECK_MAX         35  /* "2:", 16 bytes in hex and a NUL */
 #define FS_MAX            8   /* ext4, xfs, vfat, swap */
 #define ROLE_MAX          8   /* root, local, eph0..eph99, swap, snap, rescue, bench */
 #define INSTANCE_NAME_MAX 64
@@ -30,6 +30,10 @@
 /* In the order of a disk's life: one that was made begins as building, one that was there before as adopting.
  */
 enum volume_state { VOLUME_BUILDING, VOLUME_ADOPTING, VOLUME_READY, VOLUME_REBUILDING, VOLUME_DOOMED };
+
+/* The check value begins with the number of its scheme; that of scheme 1 has none. See check.h. */
+#define CHECK_SCHEME_2   "2:"
+#define CHECK_HEX_DIGITS 32
 
 /* Who shares a secret: the disks of one instance, those of a batch; or it is that of an image file that a
  * snapshot was written to, which no volume names. */
@@ -54,7 +58,7 @@ struct volume {
     char key[KEY_REF_MAX];   /* mayfly.key: MANAGER:ID of the secret that the volume key is derived from */
     enum key_scope scope;    /* mayfly.scope: who shares that secret */
     char kdf[KDF_MAX];       /* mayfly.kdf */
-    char check[CHECK_HEX];   /* mayfly.check: see check.h */
+    char check[CHECK_MAX];   /* mayfly.check: see check.h */
 };
 
 #define ROLE_RESCUE "rescue"

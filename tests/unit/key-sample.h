@@ -28,6 +28,10 @@ static inline struct volume a_volume(void)
         .key_bits = 512,
         .sector_bytes = 4096,
         .kdf = "hkdf-sha512",
+        .key = "local:abc",
+        .scope = KEY_SCOPE_BATCH,
+        .fs = "ext4",
+        .name = "ci-1",
         .check = "",
     };
 }

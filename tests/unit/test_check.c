@@ -71,17 +71,36 @@ static void the_check_value_is_the_documented_one(void **state)
 {
     (void)state;
     struct error e = ERROR_NONE;
-    char hex[CHECK_HEX];
+    char hex[CHECK_MAX];
     const struct volume v = a_volume();
     _cleanup_secret_ struct secret *key = counted(64);
     assert_ok(volume_check_value(&v, key, hex, &e), e);
-    assert_string_equal(hex, "3c99c505077031f309b97672e234351d");
+    assert_string_equal(hex, "2:e7ff0ec88e0af48d54a5612dd577375a");
+}
+
+/* Of a disk that was made before there was scheme 2: it bound none of what is changed here. */
+static void scheme_1_is_still_verified(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct volume v = a_volume();
+    _cleanup_secret_ struct secret *key = counted(64);
+    strcpy(v.check, "3c99c505077031f309b97672e234351d");
+    strcpy(v.name, "renamed");
+    assert_ok(volume_verify_key(&v, key, &e), e);
+    v.sector_bytes = 512;
+    assert_int_equal(volume_verify_key(&v, key, NULL), -EKEYREJECTED);
+    v.sector_bytes = 4096;
+    strcpy(v.check, "e7ff0ec88e0af48d54a5612dd577375a"); /* scheme 2's, called scheme 1 */
+    assert_int_equal(volume_verify_key(&v, key, NULL), -EKEYREJECTED);
+    strcpy(v.check, "2:3c99c505077031f309b97672e234351d");
+    assert_int_equal(volume_verify_key(&v, key, NULL), -EKEYREJECTED);
 }
 
 static void it_changes_with_every_parameter(void **state)
 {
     (void)state;
-    struct volume v[8];
+    struct volume v[12];
     for (size_t i = 0; i < ARRAY_SIZE(v); i++)
         v[i] = a_volume();
     strcpy(v[1].instance, "6f1e8a8e-0000-4000-8000-000000000002");
@@ -91,9 +110,13 @@ static void it_changes_with_every_parameter(void **state)
     v[5].key_bits = 256;
     v[6].sector_bytes = 512;
     strcpy(v[7].kdf, "hkdf-sha256");
+    strcpy(v[8].key, "local:abd");
+    v[9].scope = KEY_SCOPE_INSTANCE;
+    v[10].fs[0] = '\0';
+    strcpy(v[11].name, "renamed");
 
     struct error e = ERROR_NONE;
-    char hex[ARRAY_SIZE(v)][CHECK_HEX];
+    char hex[ARRAY_SIZE(v)][CHECK_MAX];
     _cleanup_secret_ struct secret *key = counted(64);
     for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
         assert_ok(volume_check_value(&v[i], key, hex[i], &e), e);
@@ -112,7 +135,6 @@ static void what_may_change_does_not_change_it(void **state)
     v.size_bytes = 1 << 30;
     v.state = VOLUME_DOOMED;
     strcpy(v.vg, "other");
-    strcpy(v.name, "renamed");
     assert_ok(volume_verify_key(&v, key, &e), e);
 }
 
@@ -172,6 +194,7 @@ int main(void)
         cmocka_unit_test(hkdf_agrees_with_another),
         cmocka_unit_test(hkdf_has_limits),
         cmocka_unit_test(the_check_value_is_the_documented_one),
+        cmocka_unit_test(scheme_1_is_still_verified),
         cmocka_unit_test(it_changes_with_every_parameter),
         cmocka_unit_test(what_may_change_does_not_change_it),
         cmocka_unit_test(a_wrong_key_or_tag_is_noticed),

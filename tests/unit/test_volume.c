@@ -65,6 +65,13 @@ static void one_wrong_field_is_enough(void **state)
     SPOIL(strcpy(v.kdf, "hkdf-sha256"));
     SPOIL(v.check[31] = '\0');
     SPOIL(v.check[0] = 'A');
+    SPOIL(strcpy(v.check, "3:00112233445566778899aabbccddeeff"));
+    SPOIL(strcpy(v.check, "2:00112233445566778899aabbccddeef"));
+    SPOIL(strcpy(v.check, "2:"));
+    SPOIL(strcpy(v.check, "00112233445566778899aabbccddeeff0"));
+    struct volume v = sample_volume();
+    strcpy(v.check, "2:00112233445566778899aabbccddeeff");
+    assert_int_equal(volume_check(&v, NULL), 0);
 }
 
 static void roles_are_few(void **state)
