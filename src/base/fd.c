@@ -8,6 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* sys/mman.h since glibc 2.38 */
+#endif
+
 int fd_close(int fd)
 {
     if (fd >= 0) {
@@ -105,11 +109,20 @@ int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size)
     return 0;
 }
 
+/* Linux before 6.3 does not know the flag, and takes none that it does not know. */
+int fd_memfd_empty(const char *name, unsigned flags)
+{
+    int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create(name, flags | MFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd)
 {
-    _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC);
+    _cleanup_close_ int fd = fd_memfd_empty(name, 0);
     if (fd < 0)
-        return -errno;
+        return fd;
     int r = fd_pwrite_all(fd, data, size, 0);
     if (r < 0)
         return r;

@@ -33,6 +33,10 @@ int fd_pwrite_all(int fd, const void *buffer, size_t size, uint64_t offset_bytes
  * The caller frees *ret_text. A file that can be mapped or sought is read from its beginning. */
 int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size) _must_check_;
 
+/* An empty anonymous file, which can never be executed: with vm.memfd_noexec = 2 the kernel makes no other.
+ * `flags` of memfd_create() besides MFD_CLOEXEC. A descriptor, or a negative errno. */
+int fd_memfd_empty(const char *name, unsigned flags) _must_check_;
+
 /* An anonymous file with `size` bytes of `data` in it, at offset 0. */
 int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd) _must_check_;
 

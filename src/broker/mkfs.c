@@ -112,7 +112,7 @@ static void to_upper(char field[16], const char *label)
 static int make_vfat(const char *path, const char *label, struct error *e)
 {
     _cleanup_close_ int device = open(path, O_RDWR | O_CLOEXEC);
-    _cleanup_close_ int file = memfd_create("mayfly-vfat", MFD_CLOEXEC);
+    _cleanup_close_ int file = fd_memfd_empty("mayfly-vfat", 0);
     off_t size_bytes = device < 0 ? -1 : lseek(device, 0, SEEK_END);
     if (file < 0 || size_bytes < 0 || ftruncate(file, size_bytes) < 0)
         return error_set(e, errno, "%s: cannot be formatted as vfat: %m", path);

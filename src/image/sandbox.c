@@ -145,11 +145,11 @@ static void release_filter(scmp_filter_ctx *ctx)
 static int make_filter(struct sandbox *s)
 {
     _cleanup_(release_filter) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    _cleanup_close_ int fd = memfd_create("filter", MFD_CLOEXEC);
+    _cleanup_close_ int fd = fd_memfd_empty("filter", 0);
     if (!ctx)
         return -ENOMEM;
     if (fd < 0)
-        return -errno;
+        return fd;
     int r = add_rules(ctx, s->writes);
     if (r == 0)
         r = seccomp_export_bpf(ctx, fd);

@@ -134,9 +134,9 @@ static int open_handover(size_t mapped)
         return fd;
     fd_close(fd);
 
-    fd = memfd_create("mayfly-secret", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    fd = fd_memfd_empty("mayfly-secret", MFD_ALLOW_SEALING);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (ftruncate(fd, (off_t)mapped) < 0 || fcntl(fd, F_ADD_SEALS, HANDOVER_SEALS) < 0) {
         int r = -errno;
         fd_close(fd);

@@ -5,7 +5,10 @@
 #include "base/str.h"
 #include "unit.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void first_error_stays(void **state)
@@ -111,6 +114,19 @@ static void text_comes_back_from_a_memfd(void **state)
     assert_int_equal(fd_read_text(fd, 4, &none, NULL), -EFBIG);
 }
 
+/* Where the kernel can (Linux 6.3): it may be told to make no other (vm.memfd_noexec = 2). */
+static void a_memfd_is_no_program(void **state)
+{
+    (void)state;
+    struct stat st;
+    _cleanup_close_ int fd = fd_memfd_empty("t", 0), probe = memfd_create("t", 8 /* MFD_NOEXEC_SEAL */);
+    if (probe < 0)
+        skip();
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_mode & 0111, 0);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+}
+
 static void programs_are_run(void **state)
 {
     (void)state;
@@ -140,11 +156,12 @@ static void failing_programs_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_error_stays),       cmocka_unit_test(long_texts_are_cut_not_spilled),
-        cmocka_unit_test(exit_codes_follow_errno), cmocka_unit_test(sizes_are_read),
-        cmocka_unit_test(sizes_are_written),       cmocka_unit_test(fields_are_never_cut),
-        cmocka_unit_test(uuids_are_strict),        cmocka_unit_test(text_comes_back_from_a_memfd),
-        cmocka_unit_test(programs_are_run),        cmocka_unit_test(failing_programs_are_told),
+        cmocka_unit_test(first_error_stays),         cmocka_unit_test(long_texts_are_cut_not_spilled),
+        cmocka_unit_test(exit_codes_follow_errno),   cmocka_unit_test(sizes_are_read),
+        cmocka_unit_test(sizes_are_written),         cmocka_unit_test(fields_are_never_cut),
+        cmocka_unit_test(uuids_are_strict),          cmocka_unit_test(text_comes_back_from_a_memfd),
+        cmocka_unit_test(a_memfd_is_no_program),     cmocka_unit_test(programs_are_run),
+        cmocka_unit_test(failing_programs_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
