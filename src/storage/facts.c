@@ -23,16 +23,25 @@ void device_attribute(dev_t device, const char *name, char *line, size_t size)
 }
 
 /* "flags" of an x86, "Features" of an ARM: each processor's, of which the first does. */
+bool cpuinfo_has_aes(FILE *f)
+{
+    char *line = NULL;
+    size_t room = 0;
+    bool flags = false, found = false;
+    while (!flags && getline(&line, &room, f) >= 0) {
+        flags = str_starts(line, "flags") || str_starts(line, "Features");
+        char *rest = line;
+        for (char *word; flags && !found && (word = strsep(&rest, " \t\n"));)
+            found = streq(word, "aes");
+    }
+    free(line);
+    return found;
+}
+
 bool processor_has_aes(void)
 {
     _cleanup_fclose_ FILE *f = fopen("/proc/cpuinfo", "re");
-    char line[8192];
-    while (f && fgets(line, sizeof line, f))
-        if (str_starts(line, "flags") || str_starts(line, "Features")) {
-            line[strcspn(line, "\n")] = ' ';
-            return strstr(line, " aes ") != NULL;
-        }
-    return false;
+    return f && cpuinfo_has_aes(f);
 }
 
 void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret)

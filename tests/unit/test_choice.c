@@ -4,6 +4,7 @@
 #include "storage/choice.h"
 
 #include "base/str.h"
+#include "storage/facts.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -169,6 +170,30 @@ static void values(void **state)
     assert_string_equal(choice_name(CHOICE_DISCARD), "discard");
 }
 
+static bool aes_in(const char *cpuinfo)
+{
+    FILE *f = fmemopen((void *)cpuinfo, strlen(cpuinfo), "r");
+    assert_non_null(f);
+    bool has = cpuinfo_has_aes(f);
+    fclose(f);
+    return has;
+}
+
+static void processors(void **state)
+{
+    (void)state;
+    char many[20000] = "processor\t: 0\nflags\t\t: ";
+    for (size_t n = strlen(many); n < sizeof many - 8; n += 5)
+        memcpy(many + n, "flag ", 6);
+    assert_false(aes_in(many)); /* longer than any buffer, and the last line without an end */
+    memcpy(many + strlen(many) - 5, " aes", 5);
+    assert_true(aes_in(many));
+    assert_true(aes_in("Features\t: fp asimd aes pmull\n"));
+    assert_false(aes_in("flags : vaes aesx\nmodel : aes\n"));
+    assert_false(aes_in("flags : fpu\nflags : aes\n")); /* the first processor does */
+    assert_false(aes_in("model : aes\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +203,7 @@ int main(void)
         cmocka_unit_test(ciphers),
         cmocka_unit_test(tables),
         cmocka_unit_test(values),
+        cmocka_unit_test(processors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
