@@ -276,8 +276,10 @@ static int make(const struct volume *v, const struct secret *volume_key, const s
     int r = give_key(v, volume_key, p->name, &key, e);
     if (r == 0)
         r = (p->there ? replace_table : open_new)(v, p->name, p->below, p->sectors, o, e);
-    if (key > 0)
+    if (key > 0) {
+        keyctl_revoke(key); /* frees the payload now; what is unlinked waits for the garbage collector */
         keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
+    }
     return r;
 }
 
