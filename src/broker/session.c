@@ -48,6 +48,14 @@ void session_forget(struct session *s, const struct volume_ref *ref)
 
 int session_add(struct session *s, const struct known *k, struct error *e)
 {
+    struct volume_ref ref = {0};
+    memcpy(ref.vg, k->v.vg, sizeof ref.vg);
+    memcpy(ref.lv, k->v.lv, sizeof ref.lv);
+    struct known *old = session_find(s, &ref); /* a person removed it meanwhile */
+    if (old) {
+        *old = *k;
+        return 0;
+    }
     struct known *bigger = realloc(s->known, (s->n_known + 1) * sizeof *bigger);
     if (!bigger)
         return error_memory(e);

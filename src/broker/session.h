@@ -48,6 +48,7 @@ int session_get(struct session *s, const struct volume_ref *ref, struct known **
 int session_get_fresh(struct session *s, const struct volume_ref *ref, struct known **ret,
                       struct error *e) _must_check_;
 
+/* Adds it, or replaces one of the same name. */
 int session_add(struct session *s, const struct known *k, struct error *e) _must_check_;
 void session_forget(struct session *s, const struct volume_ref *ref);
 

@@ -43,16 +43,25 @@ static bool first_of_group(const struct op_set *set, size_t i)
     return first == i;
 }
 
-/* Reads the instances of `set` that are in the group from LVM again, by one command. Those that this
- * connection has made itself only if `all`: nobody but a person could have changed them. */
+/* Did this connection make all volumes of the set that are of the instance of volume `i`? */
+static bool made_here(struct session *s, const struct op_set *set, size_t i)
+{
+    for (size_t n = 0; n < set->n; n++) {
+        const struct known *k = session_find(s, &set->volume[n]);
+        if (same_instance(&set->volume[n], &set->volume[i]) && !(k && k->made_here))
+            return false;
+    }
+    return true;
+}
+
+/* Reads the instances of `set` that are in the group from LVM again, by one command. Those of which this
+ * connection has made all volumes itself only if `all`: nobody but a person could have changed them. */
 static int load_group(struct session *s, const struct op_set *set, const char *vg, bool all, struct error *e)
 {
     char instances[WIRE_VOLUMES_MAX][UUID_TEXT];
     size_t n = 0;
     for (size_t i = 0; i < set->n; i++) {
-        const struct known *k = session_find(s, &set->volume[i]);
-        bool fresh = !all && k && k->made_here;
-        if (streq(set->volume[i].vg, vg) && first_of_instance(set, i) && !fresh)
+        if (streq(set->volume[i].vg, vg) && first_of_instance(set, i) && (all || !made_here(s, set, i)))
             volume_ref_instance(&set->volume[i], instances[n++]);
     }
     return n ? session_load_all(s, vg, (const char(*)[UUID_TEXT])instances, n, e) : 0;
