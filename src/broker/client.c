@@ -54,7 +54,7 @@ static int receive_answer(struct remote *b, struct answer *a, int *ret_fd, struc
         return error_gone(b, e);
     if (r < 0)
         return error_set(e, r, "mayfly-broker: its answer cannot be read: %s", strerror(-r));
-    if (size != sizeof *a || a->version != WIRE_VERSION || a->errnum > 0)
+    if (size != sizeof *a || a->version != wire_version || a->errnum > 0)
         return error_set(e, -EPROTO,
                          "mayfly-broker: is of another version; install both programs of one version "
                          "of Mayfly");

@@ -47,11 +47,11 @@ static int decode(const struct packet *p, size_t size, int fd, const struct oper
 {
     if (size < sizeof p->header)
         return error_set(e, -EPROTO, "request: too short");
-    if (p->header.version != WIRE_VERSION)
+    if (p->header.version != wire_version)
         return error_set(e, -EPROTO,
-                         "request: of version %u, while this mayfly-broker has %d; install both programs of "
-                         "one version of Mayfly",
-                         p->header.version, WIRE_VERSION);
+                         "request: of version %08x, while this mayfly-broker has %08x; install both programs "
+                         "from one build of Mayfly",
+                         p->header.version, wire_version);
     if (p->header.op >= OP_COUNT)
         return error_set(e, -EPROTO, "request: there is no operation %u", p->header.op);
 
@@ -233,7 +233,7 @@ static int answer(int socket, int result, const struct reply *reply, const struc
     struct answer a;
 
     memset(&a, 0, sizeof a); /* what is between its members goes over the socket too */
-    a.version = WIRE_VERSION;
+    a.version = wire_version;
     a.errnum = result < 0 ? result : 0;
     if (result < 0) {
         memcpy(a.text, e->text, sizeof a.text);

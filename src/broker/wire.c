@@ -3,10 +3,13 @@
 #include "broker/wire.h"
 
 #include "base/packet.h"
+#include "wire-version.h"
+
+const uint32_t wire_version = WIRE_VERSION;
 
 int wire_send_request(int socket, enum op op, const void *request, size_t size, int fd)
 {
-    struct wire_header header = {.version = WIRE_VERSION, .op = op};
+    struct wire_header header = {.version = wire_version, .op = op};
     struct iovec parts[] = {{.iov_base = &header, .iov_len = sizeof header},
                             {.iov_base = (void *)request, .iov_len = size}};
     return packet_send_parts(socket, parts, ARRAY_SIZE(parts), fd);

@@ -12,10 +12,12 @@
 #include "storage/dmcrypt.h"
 #include "storage/volume.h"
 
-#define WIRE_VERSION     1
 #define WIRE_VOLUMES_MAX 64 /* volumes in one MARK or REMOVE */
 #define BROKER_SOCKET    "/run/mayfly/broker.sock"
 #define BROKER_LOCKS     "/run/mayfly/locks"
+
+/* Made from this header and ops.def when it is built: whatever changes in them, so does the version. */
+extern const uint32_t wire_version;
 
 enum op {
 #define OP(NAME, request, fds, needs_lock, argument) OP_##NAME,
@@ -31,7 +33,7 @@ struct volume_ref {
 };
 
 struct wire_header {
-    uint32_t version; /* WIRE_VERSION */
+    uint32_t version; /* wire_version */
     uint32_t op;      /* enum op */
 };
 

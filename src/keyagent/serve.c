@@ -231,7 +231,7 @@ static int receive_hello(struct connection *c)
     int r = packet_receive(c->socket, hello, sizeof *hello, &size, &fd);
     if (r < 0)
         return r;
-    if (size != sizeof *hello || hello->version != AGENT_VERSION || !config_is_whole(&hello->config))
+    if (size != sizeof *hello || hello->version != agent_version || !config_is_whole(&hello->config))
         return -EPROTO;
     hello->manager[sizeof hello->manager - 1] = hello->cloud[sizeof hello->cloud - 1] = '\0';
     memcpy(c->manager, hello->manager, sizeof c->manager);

@@ -112,7 +112,7 @@ static int send_hello(struct agent_link *l, const char *name, const struct confi
     _cleanup_free_ struct agent_hello *hello = calloc(1, sizeof *hello);
     if (!hello)
         return error_memory(e);
-    hello->version = AGENT_VERSION;
+    hello->version = agent_version;
     hello->config = *c;
     memcpy(hello->cloud, who->cloud, sizeof hello->cloud);
     int r = str_copy(hello->manager, sizeof hello->manager, name);

@@ -17,9 +17,11 @@
 
 #include "keys/keymgr.h"
 
-#define AGENT_VERSION  2
 #define AGENT_NAME_MAX 24
 #define AGENT_KEYS_MAX 4096
+
+/* Made from this header when it is built: another one has another version. */
+extern const uint32_t agent_version;
 
 enum agent_op {
     AGENT_GIVE,   /* `n` is an enum agent_gift, `size` that of a secret; no answer */
@@ -44,7 +46,7 @@ enum agent_gift {
 };
 
 struct agent_hello {
-    uint32_t version;
+    uint32_t version; /* agent_version */
     char manager[AGENT_NAME_MAX];
     char cloud[KEY_CLOUD_MAX];
     struct config config;

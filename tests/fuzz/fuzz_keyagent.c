@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void send_hello(const struct step *s, int socket)
 {
     static struct agent_hello hello;
-    hello = (struct agent_hello){.version = AGENT_VERSION, .manager = "fake", .cloud = "lab"};
+    hello = (struct agent_hello){.version = agent_version, .manager = "fake", .cloud = "lab"};
     config_defaults(&hello.config);
     step_send(s, socket, &hello, sizeof hello, -1);
 }

@@ -83,7 +83,7 @@ static struct answer receive(struct peer p, int *ret_fd)
     int fd = -1;
     assert_int_equal(packet_receive(p.socket, &a, sizeof a, &size, &fd), 0);
     assert_int_equal(size, sizeof a);
-    assert_int_equal(a.version, WIRE_VERSION);
+    assert_int_equal(a.version, wire_version);
     if (ret_fd)
         *ret_fd = fd;
     else
@@ -333,7 +333,7 @@ static void malformed_packets_are_refused(void **state)
     struct {
         struct wire_header h;
         struct op_lock lock;
-    } other = {.h = {.version = WIRE_VERSION + 1, .op = OP_LOCK}, .lock = uuid};
+    } other = {.h = {.version = wire_version + 1, .op = OP_LOCK}, .lock = uuid};
 
     assert_int_equal(packet_send(p.socket, &other, sizeof other.h + sizeof other.lock, -1), 0);
     assert_int_equal(receive(p, NULL).errnum, -EPROTO);
@@ -636,6 +636,20 @@ static void states_go_one_way(void **state)
     end(p);
 }
 
+/* One that this connection made, and beside it, as the second, one that was there before. */
+static void a_set_of_new_and_old_is_found(void **state)
+{
+    (void)state;
+    struct volume old = plain(I, "root"), new = plain(I, "eph0");
+    fake_storage_add(&old);
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(create(p, &new), 0);
+    struct op_mark q = {.state = VOLUME_READY, .set = {.n = 2, .volume = {ref(&new), ref(&old)}}};
+    assert_int_equal(ASK(p, OP_MARK, q), 0);
+    end(p);
+}
+
 static int snapshot_with(struct peer p, const struct volume *origin, const struct secret *key,
                          const char *disk)
 {
@@ -835,7 +849,7 @@ static void garbage_changes_nothing(void **state)
     assert_int_equal(lock(p, I), 0);
     _cleanup_free_ char *before = look(p);
     static uint8_t packet[9000];
-    struct wire_header h = {.version = WIRE_VERSION};
+    struct wire_header h = {.version = wire_version};
 
     srandom(1);
     for (int i = 0; i < 100000; i++) {
@@ -1143,6 +1157,7 @@ int main(void)
         TEST(who_brings_the_key_of_an_open_disk_tunes),
         TEST(only_what_is_being_made_here_is_formatted),
         TEST(states_go_one_way),
+        TEST(a_set_of_new_and_old_is_found),
         TEST(a_snapshot_needs_the_key_of_its_disk),
         TEST(a_scratch_volume_is_overwritten_and_lent),
         TEST(a_ready_volume_grows_and_never_shrinks),

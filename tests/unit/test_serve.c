@@ -42,7 +42,7 @@ static void begin(struct talk *t)
 
 static void hello_of(struct agent_hello *ret)
 {
-    *ret = (struct agent_hello){.version = AGENT_VERSION, .manager = "fake", .cloud = "lab"};
+    *ret = (struct agent_hello){.version = agent_version, .manager = "fake", .cloud = "lab"};
     config_defaults(&ret->config);
 }
 
@@ -154,7 +154,7 @@ static void a_wrong_hello(void **state)
         hello_of(&h);
         switch (i) {
         case 0:
-            h.version = AGENT_VERSION + 1;
+            h.version = agent_version + 1;
             break;
         case 1:
             size--;
