@@ -8,7 +8,7 @@
 #include "build-config.h"
 #include "cli/privileges.h"
 #include "cli/signals.h"
-#include "instance/model.h"
+#include "instance/drift.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -89,6 +89,7 @@ static void make_context(struct session *s, const struct globals *g)
         .bench_measure = bench_measure,
         .reporter = &s->progress.reporter,
         .lock_wait_msec = LOCK_WAIT_MSEC,
+        .holder_wait_msec = HOLDER_WAIT_MSEC,
         .stopped = signals_stopped,
     };
 }

@@ -50,6 +50,9 @@ struct context {
     /* How long to wait for an instance that another works on. Most do so for a moment: recover has all. */
     unsigned lock_wait_msec;
 
+    /* How long a holder of a device that has no name, as udev that looks at a new one, may take to let go. */
+    unsigned holder_wait_msec;
+
     /* Has the user asked to stop (SIGINT, SIGTERM)? Looked at between steps and while an image is written. */
     bool (*stopped)(void);
 };

@@ -77,77 +77,13 @@ int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struc
     return sentence(v, why, virDomainGetName(domain), action, e);
 }
 
-/* Did the last call fail because there is no such domain? */
-static bool no_such_domain(void)
+bool no_such_domain(void)
 {
     const virError *why = virGetLastError();
     return why && why->code == VIR_ERR_NO_DOMAIN;
 }
 
 /* ------------------------------------------------------------------ finding */
-
-/* Does its metadata have an element of this namespace? -ENOENT: it went away meanwhile. */
-static int has_metadata(struct virt *v, virDomainPtr domain, const char *uuid, const char *namespace,
-                        bool *ret, struct error *e)
-{
-    _cleanup_free_ char *element = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, namespace, 0);
-    if (!element && no_such_domain())
-        return -ENOENT;
-    if (!element && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
-        return libvirt_failed(v, uuid, "get its metadata", e);
-    *ret = element;
-    return 0;
-}
-
-/* What libvirt has told already with `domain`: there is an id as long as it is active. */
-static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
-{
-    struct domain d = {.active = virDomainGetID(domain) != (unsigned)-1};
-    if (virDomainGetUUIDString(domain, d.uuid) < 0)
-        return domain_failed(v, domain, "get its uuid", e);
-    if (str_copy(d.name, sizeof d.name, virDomainGetName(domain)) < 0)
-        d.name[0] = '\0'; /* see virt.h */
-    *ret = d;
-    return 0;
-}
-
-/* -ENOENT: it went away meanwhile. */
-static int describe_whole(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
-{
-    int r = describe(v, domain, ret, e);
-    if (r == 0)
-        r = has_metadata(v, domain, ret->uuid, DOMAIN_XML_NAMESPACE, &ret->ours, e);
-    if (r == 0)
-        r = has_metadata(v, domain, ret->uuid, RESCUE_XML_NAMESPACE, &ret->rescued, e);
-    return r;
-}
-
-static int list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
-{
-    virDomainPtr *all = NULL;
-    int n = virConnectListAllDomains(libvirt_of(v), &all, 0);
-    if (n < 0)
-        return libvirt_failed(v, "*", "list", e);
-
-    _cleanup_free_ struct domain *domains = calloc((size_t)n + 1, sizeof *domains);
-    size_t described = 0;
-    int r = domains ? 0 : error_memory(e);
-    for (int i = 0; i < n; i++) {
-        if (r == 0)
-            r = (metadata ? describe_whole : describe)(v, all[i], &domains[described], e);
-        if (r == 0)
-            described++;
-        else if (r == -ENOENT)
-            r = 0;
-        virDomainFree(all[i]);
-    }
-    free(all);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(domains);
-    *ret_n = described;
-    return 0;
-}
 
 int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e)
 {
@@ -160,24 +96,6 @@ int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct er
 int no_domain(const char *object, struct error *e)
 {
     return error_set(e, -ENOENT, "domain %s: libvirt knows no such domain; see virsh list --all", object);
-}
-
-static int find_name(struct virt *v, const char *name, struct domain *ret, struct error *e)
-{
-    _cleanup_domain_ virDomainPtr domain = virDomainLookupByName(libvirt_of(v), name);
-    if (!domain && !no_such_domain())
-        return libvirt_failed(v, name, "find", e);
-    int r = domain ? describe_whole(v, domain, ret, e) : -ENOENT;
-    return r == -ENOENT ? no_domain(name, e) : r;
-}
-
-static int find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e)
-{
-    _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
-    if (r == 0)
-        r = describe_whole(v, domain, ret, e);
-    return r == -ENOENT ? no_domain(uuid, e) : r;
 }
 
 static int ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
@@ -389,6 +307,20 @@ static int resize_disk(struct virt *v, const char *uuid, const char *device_path
 
 /* --------------------------------------------------------------- connection */
 
+static int drop_save(struct virt *v, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    int saved = virDomainHasManagedSaveImage(domain, 0);
+    if (saved > 0)
+        saved = virDomainManagedSaveRemove(domain, 0);
+    if (saved >= 0 || no_such_domain() || virGetLastErrorCode() == VIR_ERR_NO_SUPPORT)
+        return 0;
+    return domain_failed(v, domain, "remove its managed save", e);
+}
+
 static bool offers_kvm(struct virt *v)
 {
     _cleanup_free_ char *capabilities =
@@ -403,9 +335,9 @@ static void disconnect(struct virt *v)
 }
 
 static const struct virt_ops ops = {
-    .list = list,
-    .find_name = find_name,
-    .find_uuid = find_uuid,
+    .list = connection_list,
+    .find_name = connection_find_name,
+    .find_uuid = connection_find_uuid,
     .ram = ram,
     .define = define,
     .undefine = undefine,
@@ -420,6 +352,8 @@ static const struct virt_ops ops = {
     .detach_disk = connection_detach_disk,
     .has_disk = connection_has_disk,
     .resize_disk = resize_disk,
+    .view = connection_view,
+    .drop_save = drop_save,
     .offers_kvm = offers_kvm,
     .disconnect = disconnect,
 };

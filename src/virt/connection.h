@@ -25,6 +25,9 @@ static inline virConnectPtr libvirt_of(struct virt *v)
 int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e);
 int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e);
 
+/* Did the last call fail because there is no such domain? */
+bool no_such_domain(void);
+
 /* -ENOENT without a sentence: to some that is no error. */
 int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e) _must_check_;
 
@@ -37,6 +40,12 @@ int no_domain(const char *object, struct error *e);
  * after its own disks. */
 int definitions_make_durable(struct virt *v, struct error *e) _must_check_;
 
+/* find.c */
+int connection_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n,
+                    struct error *e) _must_check_;
+int connection_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e) _must_check_;
+int connection_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e) _must_check_;
+
 /* devices.c */
 int connection_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
                            struct error *e) _must_check_;
@@ -44,3 +53,5 @@ int connection_detach_disk(struct virt *v, const char *uuid, const char *device_
                            struct error *e) _must_check_;
 int connection_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                         bool *ret, struct error *e) _must_check_;
+int connection_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
+                    struct error *e) _must_check_;

@@ -5,17 +5,24 @@
 #include "virt/connection.h"
 #include "virt/domain-write.h"
 
+/* What libvirt tells of that side; the caller frees *ret. */
+static int text_of_side(struct virt *v, virDomainPtr domain, enum domain_side side, char **ret,
+                        struct error *e)
+{
+    *ret = virDomainGetXMLDesc(domain, side == DOMAIN_DEFINITION ? VIR_DOMAIN_XML_INACTIVE : 0);
+    return *ret ? 0 : domain_failed(v, domain, "read its definition", e);
+}
+
 /* The <domain> of that side; *ret NULL: no guest runs. The caller frees it. libvirt gives the definition
  * where it is asked for what runs and nothing does; what runs has a number. */
 static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side, xmlDocPtr *ret,
                      struct error *e)
 {
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
-    _cleanup_free_ char *xml =
-        virDomainGetXMLDesc(domain, side == DOMAIN_DEFINITION ? VIR_DOMAIN_XML_INACTIVE : 0);
-    if (!xml)
-        return domain_failed(v, domain, "read its definition", e);
-    int r = domain_read(xml, &doc, e);
+    _cleanup_free_ char *xml = NULL;
+    int r = text_of_side(v, domain, side, &xml, e);
+    if (r == 0)
+        r = domain_read(xml, &doc, e);
     if (r < 0)
         return r;
     bool there = side == DOMAIN_DEFINITION || xmlHasProp(xmlDocGetRootElement(doc), BAD_CAST "id");
@@ -115,4 +122,19 @@ int connection_has_disk(struct virt *v, const char *uuid, const char *device_pat
         return r;
     *ret = doc && domain_find_disk(xmlDocGetRootElement(doc), device_path, target);
     return 0;
+}
+
+int connection_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
+                    struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    _cleanup_free_ char *xml = NULL;
+    *ret = (struct domain_view){.found = false};
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    if (side == DOMAIN_GUEST && virDomainIsActive(domain) == 0)
+        return 0;
+    r = text_of_side(v, domain, side, &xml, e);
+    return r < 0 ? r : domain_view_read(xml, ret, e);
 }

@@ -3,6 +3,16 @@
  * test's double) is no concern of this file. */
 #include "virt/virt.h"
 
+const char *domain_state_name(enum domain_state state)
+{
+    static const char *const names[] = {
+        [DOMAIN_NO_STATE] = "no state", [DOMAIN_RUNNING] = "running",         [DOMAIN_IDLE] = "idle",
+        [DOMAIN_PAUSED] = "paused",     [DOMAIN_IN_SHUTDOWN] = "in shutdown", [DOMAIN_SHUT_OFF] = "shut off",
+        [DOMAIN_CRASHED] = "crashed",   [DOMAIN_PMSUSPENDED] = "pmsuspended",
+    };
+    return (size_t)state < ARRAY_SIZE(names) ? names[state] : names[DOMAIN_NO_STATE];
+}
+
 struct virt *virt_disconnect(struct virt *v)
 {
     if (v)
@@ -97,6 +107,17 @@ int virt_resize_disk(struct virt *v, const char *uuid, const char *device_path, 
                      struct error *e)
 {
     return v->ops->resize_disk(v, uuid, device_path, size_bytes, e);
+}
+
+int virt_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
+              struct error *e)
+{
+    return v->ops->view(v, uuid, side, ret, e);
+}
+
+int virt_drop_save(struct virt *v, const char *uuid, struct error *e)
+{
+    return v->ops->drop_save(v, uuid, e);
 }
 
 bool virt_offers_kvm(struct virt *v)

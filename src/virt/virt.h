@@ -4,18 +4,35 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "virt/domain-view.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define DOMAIN_NAME_MAX 64
 
-/* What libvirt calls running, idle, paused, in shutdown, pmsuspended is `active`. */
+/* libvirt's own (virDomainState), with its numbers. */
+enum domain_state {
+    DOMAIN_NO_STATE,
+    DOMAIN_RUNNING,
+    DOMAIN_IDLE,
+    DOMAIN_PAUSED,
+    DOMAIN_IN_SHUTDOWN,
+    DOMAIN_SHUT_OFF,
+    DOMAIN_CRASHED,
+    DOMAIN_PMSUSPENDED
+};
+
+const char *domain_state_name(enum domain_state state); /* as virsh prints it: "running", "shut off", ... */
+
 struct domain {
     char uuid[UUID_TEXT];
     char name[DOMAIN_NAME_MAX]; /* empty: longer than that, so none of ours */
-    bool active;
-    bool ours;    /* has our metadata: Mayfly defined it; false where that was not asked */
+    enum domain_state state;
+    bool active;     /* QEMU is there, so the disks are in use: all states but shut off */
+    bool persistent; /* it has a definition; false: libvirt forgets it when it ends */
+    bool saved;      /* it has a managed save: its next start resumes that memory */
+    bool ours;       /* has our metadata: Mayfly defined it; false where that was not asked */
     bool rescued; /* its definition has a rescue disk (virt/rescue-xml.h); false where that was not asked */
 };
 
@@ -36,7 +53,7 @@ struct domain_ram {
 
 struct virt;
 struct virt_ops {
-    /* All domains. Without `metadata` it is one question, whatever their number, and nobody knows whether
+    /* All domains. Without `metadata` it is a few questions, whatever their number, and nobody knows whether
      * they are `ours` or `rescued`; with it, two more for each. The caller frees *ret. */
     int (*list)(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e);
 
@@ -86,6 +103,14 @@ struct virt_ops {
     int (*resize_disk)(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
                        struct error *e);
 
+    /* Its disks, and what else is told of it there, on that side; view->found is false for a guest that does
+     * not run. The caller ends *ret by domain_view_end(), also after an error. -ENOENT: there is none. */
+    int (*view)(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
+                struct error *e);
+
+    /* Removes the managed save, with the memory that it holds; 0 if there is none, or no such domain. */
+    int (*drop_save)(struct virt *v, const char *uuid, struct error *e);
+
     /* Can new domains be of type kvm here? In doubt, no: such a domain would not start. */
     bool (*offers_kvm)(struct virt *v);
     void (*disconnect)(struct virt *v);
@@ -123,4 +148,7 @@ int virt_has_disk(struct virt *v, const char *uuid, const char *device_path, enu
                   struct error *e) _must_check_;
 int virt_resize_disk(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
                      struct error *e) _must_check_;
+int virt_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
+              struct error *e) _must_check_;
+int virt_drop_save(struct virt *v, const char *uuid, struct error *e) _must_check_;
 bool virt_offers_kvm(struct virt *v);

@@ -37,7 +37,8 @@ static bool same_as_before(const struct fault_kind *k, const char *call)
 {
     static const char *const reads[] = {
         "list", "domains",   "find domain", "key list", "key fetch", "key may destroy",
-        "lock", "find disk", "definition",  "ram",      "strangers", "try"};
+        "lock", "find disk", "definition",  "ram",      "view",      "strangers",
+        "try"};
     for (size_t i = 0; call && i < ARRAY_SIZE(reads); i++)
         if (streq(call, reads[i]))
             return k->kind == INJECT_ERROR_AFTER || k->kind == INJECT_CRASH_AFTER;

@@ -20,6 +20,19 @@ static struct world *world_of(struct virt *v)
     return ((struct fake_virt *)v)->w;
 }
 
+/* As libvirt tells of it. */
+static struct domain told_of(const struct world_domain *w)
+{
+    struct domain d = w->d;
+    if (!d.active)
+        d.state = DOMAIN_SHUT_OFF;
+    else if (d.state == DOMAIN_NO_STATE)
+        d.state = DOMAIN_RUNNING;
+    d.persistent = !w->transient;
+    d.saved = w->ram.saved;
+    return d;
+}
+
 static int fake_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
 {
     struct world *w = world_of(v);
@@ -32,7 +45,7 @@ static int fake_list(struct virt *v, bool metadata, struct domain **ret, size_t 
     if (!all)
         abort();
     for (size_t i = 0; i < w->host.n_domains; i++) {
-        all[i] = w->host.domains[i].d;
+        all[i] = told_of(&w->host.domains[i]);
         all[i].ours &= metadata;
         all[i].rescued &= metadata;
     }
@@ -54,7 +67,7 @@ static int find(struct virt *v, enum by by, const char *text, struct domain *ret
     for (size_t i = 0; i < w->host.n_domains; i++) {
         const struct domain *d = &w->host.domains[i].d;
         if (streq(by == BY_NAME ? d->name : d->uuid, text)) {
-            *ret = *d;
+            *ret = told_of(&w->host.domains[i]);
             return 0;
         }
     }
@@ -192,7 +205,18 @@ static int fake_settle(struct virt *v, struct error *e)
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
-static void write_definition(const struct world_domain *d, FILE *out)
+static void write_disk(const struct world_disk *disk, int letter, FILE *out)
+{
+    fprintf(out, "<disk>");
+    if (disk->overlay[0])
+        fprintf(out, "<source file=\"%s\"/><backingStore>", disk->overlay);
+    fprintf(out, "<source dev=\"%s\"/>%s", disk->path, disk->overlay[0] ? "</backingStore>" : "");
+    if (disk->mirror[0])
+        fprintf(out, "<mirror><source file=\"%s\"/></mirror>", disk->mirror);
+    fprintf(out, "<target dev='vd%c' bus='virtio'/></disk>", letter);
+}
+
+static void write_definition(const struct world_domain *d, const struct world_disks *disks, FILE *out)
 {
     fprintf(out, "<domain><name>%s</name><uuid>%s</uuid>", d->d.name, d->d.uuid);
     if (d->d.ours || d->d.rescued)
@@ -200,10 +224,22 @@ static void write_definition(const struct world_domain *d, FILE *out)
                 d->d.ours ? "<a:instance xmlns:a='" DOMAIN_XML_NAMESPACE "'/>" : "",
                 d->d.rescued ? "<a:rescue xmlns:a='" RESCUE_XML_NAMESPACE "'/>" : "");
     fprintf(out, "<devices>");
-    for (size_t i = 0; i < d->defined.n; i++)
-        fprintf(out, "<disk><source dev=\"%s\"/><target dev='vd%c' bus='virtio'/></disk>",
-                d->defined.disk[i].path, (int)('a' + i));
+    for (size_t i = 0; i < disks->n; i++)
+        write_disk(&disks->disk[i], (int)('a' + i), out);
     fprintf(out, "</devices></domain>");
+}
+
+/* The caller frees it. */
+static char *xml_of(const struct world_domain *d, const struct world_disks *disks)
+{
+    char *xml = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&xml, &size);
+    if (!out)
+        abort();
+    write_definition(d, disks, out);
+    fclose(out);
+    return xml;
 }
 
 static int fake_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
@@ -217,13 +253,37 @@ static int fake_definition(struct virt *v, const char *uuid, char **ret, struct 
     const struct world_domain *d = world_domain(w, uuid);
     if (!d)
         return error_set(e, -ENOENT, "domain %s: there is none", uuid);
-    size_t size = 0;
-    FILE *out = open_memstream(ret, &size);
-    if (!out)
-        abort();
-    write_definition(d, out);
-    fclose(out);
+    *ret = xml_of(d, &d->defined);
     return 0;
+}
+
+static int fake_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
+                     struct error *e)
+{
+    struct world *w = world_of(v);
+    *ret = (struct domain_view){.found = false};
+    int r = world_enter(w, "view", e);
+    if (r >= 0)
+        r = world_leave(w, 0, e);
+    if (r < 0)
+        return r;
+    const struct world_domain *d = world_domain(w, uuid);
+    if (!d)
+        return error_set(e, -ENOENT, "domain %s: there is none", uuid);
+    if (side == DOMAIN_GUEST && !d->d.active)
+        return 0;
+    _cleanup_free_ char *xml = xml_of(d, side == DOMAIN_GUEST ? &d->running : &d->defined);
+    return domain_view_read(xml, ret, e);
+}
+
+static int fake_drop_save(struct virt *v, const char *uuid, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "drop save", e);
+    struct world_domain *d = world_domain(w, uuid);
+    if (r == 0 && d)
+        d->ram.saved = false;
+    return r < 0 ? r : world_leave(w, 0, e);
 }
 
 /* It is never changed under a running guest: who started that would not get what he sees. */
@@ -425,6 +485,8 @@ static const struct virt_ops fake_virt_ops = {
     .detach_disk = fake_detach_disk,
     .has_disk = fake_has_disk,
     .resize_disk = fake_resize_disk,
+    .view = fake_view,
+    .drop_save = fake_drop_save,
     .offers_kvm = fake_offers_kvm,
     .disconnect = fake_disconnect,
 };

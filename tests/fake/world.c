@@ -250,7 +250,7 @@ struct inventory *world_inventory(const struct host *h)
         maps[n] = h->maps[n].map;
         for (size_t v = 0; v < h->n_volumes; v++)
             if (streq(h->volumes[v].v.lv, h->maps[n].lv))
-                maps[n].open_count = world_in_use(h, &h->volumes[v].v) ? 1 : 0;
+                maps[n].open_count = h->maps[n].held + world_in_use(h, &h->volumes[v].v);
     }
     *i = (struct inventory){.groups = groups,
                             .n_groups = h->group.name[0] != '\0',

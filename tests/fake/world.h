@@ -45,6 +45,7 @@ struct world_volume {
 struct world_map {
     struct map map;
     char lv[LV_NAME_MAX];
+    bool held; /* by somebody on the host, as by a mount */
 };
 
 struct world_key {
@@ -61,12 +62,15 @@ struct world_disks {
     size_t n;
     struct world_disk {
         char path[DEVICE_PATH_MAX];
-        uint64_t bytes; /* as the guest was told; 0 in a definition */
+        uint64_t bytes;   /* as the guest was told; 0 in a definition */
+        char overlay[32]; /* file that the guest writes to in its place: a disk-only snapshot; "" */
+        char mirror[32];  /* file that a block job copies it to; "" */
     } disk[WORLD_DISKS];
 };
 
 struct world_domain {
-    struct domain d;
+    struct domain d; /* state is DOMAIN_NO_STATE for running or shut off; persistent and saved are unused: */
+    bool transient;  /* libvirt forgets it when it ends; ram.saved */
     struct world_disks defined, running; /* of its definition, and of the guest while it is active */
     struct domain_ram ram;
     bool unsettled; /* its definition, which a power cut takes away */

@@ -68,7 +68,8 @@ static void assert_domain(bool active)
     assert_string_equal(by_name.uuid, uuid);
     assert_int_equal(by_uuid.active, active);
     assert_int_equal(by_name.active, active);
-    assert_true(by_uuid.ours);
+    assert_true(by_uuid.ours && by_uuid.persistent && !by_uuid.saved);
+    assert_string_equal(domain_state_name(by_uuid.state), active ? "running" : "shut off");
 }
 
 static void a_life(void **state)

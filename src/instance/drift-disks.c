@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Are the disks of the domain those of the instance? Objects are compared, not spellings: a device has many
+ * names, and one number.
+ *
+ *     definition: what the next start takes       guest: what runs now
+ */
+#include "instance/drift-internal.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define NEEDS_DEFINITION                                                                                     \
+    (DRIFT_ELSEWHERE | DRIFT(BARE) | DRIFT(MISSING) | DRIFT(NOT_IN_GUEST) | DRIFT(MARK_LOST))
+
+/* What one side says of one disk of the instance. */
+struct match {
+    const struct disk_view *disk; /* NULL: nothing leads to it */
+    bool top;                     /* the guest reads and writes it */
+    bool below;                   /* it is in the backing chain of something else */
+    bool bare;                    /* or the volume below it is */
+    bool replaced;                /* by something else of the same serial number */
+    const char *copied_to;        /* by a block job; NULL: none */
+};
+
+/* 0: no block device. */
+static dev_t device_number(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+}
+
+static bool same_device(const struct domain_source *source, const char *path)
+{
+    if (source->volume) {
+        char device[DEVICE_PATH_MAX]; /* of a pool that is a volume group, and mostly has its name */
+        return snprintf(device, sizeof device, "/dev/%s", source->path) < (int)sizeof device &&
+               (streq(device, path) || (device_number(path) && device_number(device) == device_number(path)));
+    }
+    return streq(source->path, path) ||
+           (device_number(path) && device_number(source->path) == device_number(path));
+}
+
+static void match_source(const struct disk_view *disk, const struct domain_source *source, const char *path,
+                         const char *bare_path, struct match *m)
+{
+    bool same = same_device(source, path);
+    bool bare = !streq(path, bare_path) && same_device(source, bare_path);
+    if ((!same && !bare) || source->use == SOURCE_MIRROR)
+        return;
+    m->disk = disk;
+    m->bare |= bare;
+    m->top |= same && source->use == SOURCE_TOP;
+    m->below |= same && source->use != SOURCE_TOP;
+}
+
+static void match_disk(const struct disk_view *disk, const struct volume *v, const char *path,
+                       const char *bare_path, struct match *m)
+{
+    for (size_t i = 0; i < disk->n_sources; i++)
+        match_source(disk, &disk->sources[i], path, bare_path, m);
+    if (!m->disk && disk->serial && streq(disk->serial, v->disk) && disk_view_top(disk)) {
+        m->disk = disk;
+        m->replaced = true;
+    }
+    for (size_t i = 0; m->disk == disk && !m->copied_to && i < disk->n_sources; i++)
+        if (disk->sources[i].use == SOURCE_MIRROR)
+            m->copied_to = disk->sources[i].path;
+}
+
+static struct match find_match(const struct domain_view *view, const struct volume *v)
+{
+    struct match m = {.disk = NULL};
+    char path[DEVICE_PATH_MAX], bare_path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+    snprintf(bare_path, sizeof bare_path, "/dev/%.63s/%.63s", v->vg, v->lv);
+    for (size_t i = 0; i < view->n_disks && (!m.disk || m.replaced); i++)
+        match_disk(&view->disks[i], v, path, bare_path, &m);
+    return m;
+}
+
+static const char *target_of(const struct match *m)
+{
+    return m->disk->target ? m->disk->target : "a disk";
+}
+
+/* What holds of either side. */
+static void tell_elsewhere(struct drift_search *s, const struct volume *v, const struct match *m,
+                           const char *where)
+{
+    const struct domain_source *top = m->disk ? disk_view_top(m->disk) : NULL;
+    if (m->below && !m->top && top)
+        drift_add(
+            s, DRIFT_OVERLAY, v, -EUNSAFE,
+            "its disk %s (%s) is below the overlay %.120s of a disk-only snapshot: what the guest writes "
+            "goes there, unencrypted; see virsh blockcommit %s %s --active --pivot",
+            v->role, target_of(m), top->path, s->instance->uuid, target_of(m));
+    if (m->replaced && top)
+        drift_add(
+            s, DRIFT_REPLACED, v, -EUNSAFE,
+            "the %s has %.120s in the place of its disk %s (%s), as after a disk-only snapshot or a block "
+            "copy; see virsh domblklist %s",
+            where, top->path, v->role, target_of(m), s->instance->uuid);
+    if (m->copied_to)
+        drift_add(
+            s, DRIFT_BLOCK_COPY, v, -EUNSAFE,
+            "a block job copies its disk %s (%s) to %.120s, unencrypted; end it by virsh blockjob %s %s "
+            "--abort",
+            v->role, target_of(m), m->copied_to, s->instance->uuid, target_of(m));
+    if (m->bare)
+        drift_add(s, DRIFT_BARE, v, -EUNSAFE,
+                  "the %s names the volume below its encrypted disk %s (%s), and writes there would not be "
+                  "encrypted; give it /dev/mapper/%.63s%s by virsh edit %s",
+                  where, v->role, target_of(m), v->lv, MAP_NAME_SUFFIX, s->instance->uuid);
+}
+
+static void compare(struct drift_search *s, const struct volume *v, const struct domain_view *definition,
+                    const struct domain_view *guest)
+{
+    struct match defined = find_match(definition, v), running = find_match(guest, v);
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+    if (guest->found && running.disk)
+        tell_elsewhere(s, v, &running, "running guest");
+    if (!guest->found || !running.disk || (running.top && !running.copied_to))
+        tell_elsewhere(s, v, &defined, "definition");
+    if (!defined.disk)
+        drift_add(
+            s, DRIFT_MISSING, v, -ENOENT,
+            "the definition of its domain does not name its disk %s; put %s back by virsh attach-disk %s "
+            "--config or virsh edit",
+            v->role, path, s->instance->uuid);
+    else if (guest->found && !running.disk)
+        drift_add(s, DRIFT_NOT_IN_GUEST, v, -ENOENT,
+                  "the running guest does not have its disk %s; it gets it with its next start", v->role);
+}
+
+/* Only the templates of Mayfly have this device, and only what it launched has all of its disks. */
+static void look_for_mark(struct drift_search *s, const struct domain_view *definition)
+{
+    if (!definition->ours && definition->save_refused)
+        drift_add(
+            s, DRIFT_MARK_LOST, NULL, -EUNSAFE,
+            "the definition of its domain looks like Mayfly's, but has lost the element mayfly:instance "
+            "of its metadata; mayfly delete takes the disks out of it and leaves the domain");
+}
+
+int drift_compare_disks(struct drift_search *s, struct error *e)
+{
+    _cleanup_domain_view_ struct domain_view definition = {.found = false}, guest = {.found = false};
+    const struct instance *i = s->instance;
+    struct error why = ERROR_NONE;
+    if (!s->domain || !(s->kinds & NEEDS_DEFINITION))
+        return 0;
+    int r = virt_view(s->context->virt, i->uuid, DOMAIN_DEFINITION, &definition, &why);
+    if (r == 0 && s->domain->active)
+        r = virt_view(s->context->virt, i->uuid, DOMAIN_GUEST, &guest, &why);
+    if (r == -ENOENT) { /* it went away since the model was loaded */
+        drift_add(s, DRIFT_UNDEFINED, NULL, -ENOENT, "libvirt has no domain %s any more", i->uuid);
+        return 0;
+    }
+    if (r < 0)
+        return error_set(e, r, "%s", why.text);
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (i->volumes[n]->state == VOLUME_READY && (!s->only || i->volumes[n] == s->only))
+            compare(s, i->volumes[n], &definition, &guest);
+    look_for_mark(s, &definition);
+    return 0;
+}

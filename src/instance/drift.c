@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See drift.h. What is found is a fact of this moment: nothing is kept, and who looks under the lock of the
+ * instance is safe from other mayflies, but not from people.
+ */
+#include "instance/drift-internal.h"
+
+#include "base/clock.h"
+#include "storage/holders.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define HOLDER_POLL_MSEC 200
+
+static const char *const names[DRIFT_KINDS] = {
+    [DRIFT_UNKNOWN] = "unknown",     [DRIFT_UNDEFINED] = "undefined",   [DRIFT_TRANSIENT] = "transient",
+    [DRIFT_STATE] = "state",         [DRIFT_SAVED] = "managed-save",    [DRIFT_HELD] = "held",
+    [DRIFT_OVERLAY] = "overlay",     [DRIFT_BLOCK_COPY] = "block-copy", [DRIFT_REPLACED] = "replaced",
+    [DRIFT_BARE] = "bare-volume",    [DRIFT_MISSING] = "missing",       [DRIFT_NOT_IN_GUEST] = "not-in-guest",
+    [DRIFT_MARK_LOST] = "mark-lost", [DRIFT_RENAMED] = "renamed",
+};
+
+const char *drift_name(enum drift_kind kind)
+{
+    return names[kind];
+}
+
+void drift_add(struct drift_search *s, enum drift_kind kind, const struct volume *disk, int errnum,
+               const char *format, ...)
+{
+    struct drift *d = s->result;
+    if (!drift_wanted(s, kind))
+        return;
+    struct drift_finding *bigger = reallocarray(d->found, d->n + 1, sizeof *bigger);
+    if (!bigger) {
+        s->out_of_memory = true;
+        return;
+    }
+    d->found = bigger;
+    struct drift_finding *f = &d->found[d->n++];
+    *f = (struct drift_finding){.kind = kind, .disk = disk, .errnum = errnum};
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(f->text, sizeof f->text, format, ap);
+    va_end(ap);
+}
+
+/* ---------------------------------------------------------------------------------------------- domain */
+
+static void look_at_state(struct drift_search *s)
+{
+    const char *uuid = s->instance->uuid;
+    switch (s->domain->state) {
+    case DOMAIN_PAUSED:
+        drift_add(
+            s, DRIFT_STATE, NULL, -EBUSY,
+            "its domain is paused; resume it by virsh resume %s (virsh domstate --reason tells why it is "
+            "paused), or end it by mayfly stop --force",
+            uuid);
+        break;
+    case DOMAIN_CRASHED:
+        drift_add(
+            s, DRIFT_STATE, NULL, -EBUSY,
+            "its domain is crashed: the guest has failed, and libvirt preserves it for a look; end it by "
+            "mayfly stop --force, or mayfly reboot --hard");
+        break;
+    case DOMAIN_PMSUSPENDED:
+        drift_add(
+            s, DRIFT_STATE, NULL, -EBUSY,
+            "its domain is pmsuspended: the guest sleeps; wake it by virsh dompmwakeup %s, or end it by "
+            "mayfly stop --force",
+            uuid);
+        break;
+    case DOMAIN_IN_SHUTDOWN:
+        drift_add(s, DRIFT_STATE, NULL, -EBUSY,
+                  "its domain is in shutdown; wait until it is shut off, or end it by mayfly stop --force");
+        break;
+    case DOMAIN_NO_STATE:
+    case DOMAIN_RUNNING:
+    case DOMAIN_IDLE:
+    case DOMAIN_SHUT_OFF:
+        break;
+    }
+}
+
+static void look_at_domain(struct drift_search *s)
+{
+    const struct instance *i = s->instance;
+    const struct domain *d = s->domain;
+    if (!i->domain_known)
+        drift_add(s, DRIFT_UNKNOWN, NULL, -ECONNREFUSED,
+                  "libvirt cannot be asked about its domain; see systemctl status libvirtd virtqemud");
+    else if (!d)
+        drift_add(s, DRIFT_UNDEFINED, NULL, -ENOENT,
+                  "libvirt has no domain %s any more; define one with this uuid, or run mayfly delete",
+                  i->uuid);
+    if (!d)
+        return;
+    if (!d->persistent)
+        drift_add(
+            s, DRIFT_TRANSIENT, NULL, -EUNSAFE,
+            "its domain is transient: it runs without a definition, and libvirt forgets it when it ends; "
+            "define it first: virsh dumpxml %s >FILE, virsh define FILE",
+            i->uuid);
+    look_at_state(s);
+    if (d->saved)
+        drift_add(s, DRIFT_SAVED, NULL, -EBUSY,
+                  "it has a managed save, and its next start would resume that memory; start it and shut it "
+                  "down, or run virsh managedsave-remove %s",
+                  i->uuid);
+    if (d->name[0] && !streq(d->name, i->volumes[0]->name))
+        drift_add(s, DRIFT_RENAMED, NULL, -EEXIST,
+                  "libvirt calls it %s, and the tags of its volumes call it %s", d->name,
+                  i->volumes[0]->name);
+}
+
+/* --------------------------------------------------------------------------------------------- holders */
+
+/* Who uses the device below a running guest, or beside it. A guest of its own is a process, which has no name
+ * here; udev, which looks at a new device for a moment, is one as well. */
+static void name_holders(const char *path, char text[200])
+{
+    struct stat st;
+    text[0] = '\0';
+    if (stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+        holders_name(st.st_rdev, text, 200);
+}
+
+static bool is_held(const struct drift_search *s, const struct inventory *inventory, const struct volume *v,
+                    char by[200])
+{
+    char path[DEVICE_PATH_MAX];
+    const struct map *map = volume_encrypted(v) ? inventory_map_of(inventory, v) : NULL;
+    by[0] = '\0';
+    if (volume_encrypted(v) && !map)
+        return false;
+    volume_device_path(v, path);
+    name_holders(path, by);
+    return by[0] || (map && map->open_count > 0 && !(s->domain && s->domain->active));
+}
+
+/* Is it still so once whoever only looks at the device has had time to let go? */
+static int wait_for_holder(const struct drift_search *s, const struct volume *v, char by[200], bool *ret,
+                           struct error *e)
+{
+    const struct context *c = s->context;
+    uint64_t end = clock_msec() + c->holder_wait_msec;
+    *ret = true;
+    while (*ret && !by[0] && clock_msec() < end && !(c->stopped && c->stopped())) {
+        _cleanup_inventory_ struct inventory *now = NULL;
+        nanosleep(&(struct timespec){.tv_nsec = HOLDER_POLL_MSEC * 1000000L}, NULL);
+        int r = broker_list(c->broker, &now, e);
+        if (r < 0)
+            return r;
+        *ret = is_held(s, now, v, by);
+    }
+    return 0;
+}
+
+static int look_at_holders(struct drift_search *s, struct error *e)
+{
+    const struct instance *i = s->instance;
+    for (size_t n = 0; n < i->n_volumes; n++) {
+        const struct volume *v = i->volumes[n];
+        char by[200], path[DEVICE_PATH_MAX];
+        bool held = (!s->only || v == s->only) && is_held(s, s->model->inventory, v, by);
+        int r = held ? wait_for_holder(s, v, by, &held, e) : 0;
+        if (r < 0)
+            return r;
+        volume_device_path(v, path);
+        if (held)
+            drift_add(
+                s, DRIFT_HELD, v, -EBUSY,
+                "its disk %s (%s) is in use on this host%s; see lsblk and fuser -vm, and umount it or end "
+                "what uses it",
+                v->role, path, by);
+    }
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------------------- the whole look */
+
+static int by_kind(const void *a, const void *b)
+{
+    const struct drift_finding *x = a, *y = b;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return x->disk && y->disk ? volume_order(x->disk, y->disk) : 0;
+}
+
+int drift_look(const struct context *c, const struct model *m, const struct instance *i, unsigned kinds,
+               const struct volume *only, struct drift *ret, struct error *e)
+{
+    struct drift_search s = {.context = c,
+                             .model = m,
+                             .instance = i,
+                             .domain = model_domain_of(m, i->uuid),
+                             .kinds = kinds,
+                             .only = only,
+                             .result = ret};
+    *ret = (struct drift){.n = 0};
+    look_at_domain(&s);
+    int r = drift_wanted(&s, DRIFT_HELD) ? look_at_holders(&s, e) : 0;
+    if (r == 0)
+        r = drift_compare_disks(&s, e);
+    if (r == 0 && s.out_of_memory)
+        r = error_memory(e);
+    if (r == 0 && ret->n)
+        qsort(ret->found, ret->n, sizeof *ret->found, by_kind);
+    return r;
+}
+
+void drift_end(struct drift *d)
+{
+    free(d->found);
+    *d = (struct drift){.n = 0};
+}
+
+int drift_check(const struct context *c, const struct model *m, const struct instance *i,
+                const struct drift_need *need, struct error *e)
+{
+    _cleanup_drift_ struct drift d = {.n = 0};
+    int r = drift_look(c, m, i, need->refused | need->told, need->disk, &d, e);
+    if (r < 0)
+        return r;
+    for (size_t n = 0; n < d.n; n++)
+        if (need->refused & (1U << d.found[n].kind))
+            return error_set(e, d.found[n].errnum, "instance %s: %s: %s", i->name, need->cannot,
+                             d.found[n].text);
+    for (size_t n = 0; n < d.n; n++)
+        report_warning(c, "instance %s: %s", i->name, d.found[n].text);
+    return 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people have done to an instance without Mayfly: by virsh, by mount, by another tool. One place looks
+ * for it, for all verbs:
+ *
+ *     verb: which of it stops me, of which do I warn?  --> drift_check() --> refused, with the way out
+ *     list, show, doctor: what is there?               --> drift_look()  --> findings
+ */
+#pragma once
+
+#include "instance/model.h"
+
+enum drift_kind {
+    DRIFT_UNKNOWN,      /* libvirt cannot be asked, so nothing below but DRIFT_HELD is known */
+    DRIFT_UNDEFINED,    /* libvirt has no domain of its uuid */
+    DRIFT_TRANSIENT,    /* its domain was undefined while it runs: libvirt forgets it when it ends */
+    DRIFT_STATE,        /* its domain is paused, crashed, pmsuspended or in shutdown */
+    DRIFT_SAVED,        /* a managed save: the next start resumes the memory in it */
+    DRIFT_HELD,         /* something on the host uses a disk: a mount, swap, another map, a process */
+    DRIFT_OVERLAY,      /* a disk-only snapshot: the guest writes to another file, unencrypted */
+    DRIFT_BLOCK_COPY,   /* a block job copies what the guest writes to another file, unencrypted */
+    DRIFT_REPLACED,     /* the domain has something else under the serial number of the disk */
+    DRIFT_BARE,         /* the domain names the volume below the encrypted disk */
+    DRIFT_MISSING,      /* the definition does not name the disk */
+    DRIFT_NOT_IN_GUEST, /* the running guest does not have the disk, though the definition names it */
+    DRIFT_MARK_LOST,    /* the definition is one of Mayfly's, but has lost its mark */
+    DRIFT_RENAMED,      /* libvirt's name is not the one in the tags */
+    DRIFT_KINDS
+};
+
+#define HOLDER_WAIT_MSEC 3000 /* see struct context */
+
+#define DRIFT(kind) (1U << DRIFT_##kind)
+#define DRIFT_ALL   ((1U << DRIFT_KINDS) - 1)
+
+/* The guest does not write to the volume, or not only there. */
+#define DRIFT_ELSEWHERE (DRIFT(OVERLAY) | DRIFT(BLOCK_COPY) | DRIFT(REPLACED))
+
+const char *drift_name(enum drift_kind kind); /* for programs: "managed-save", "held", ... */
+
+struct drift_finding {
+    enum drift_kind kind;
+    const struct volume *disk; /* NULL: it concerns all of the instance */
+    int errnum;                /* of a verb that it stops */
+    char text[400];            /* what is the case, and the way out; begins with a small letter */
+};
+
+struct drift {
+    struct drift_finding *found; /* in the order of the kinds */
+    size_t n;
+};
+
+/* Looks for these kinds. Whether libvirt is asked once more, for the XML, depends on them: not for UNKNOWN to
+ * HELD, nor for RENAMED. `only`: of its disks that one counts; NULL: all that are ready. The caller ends
+ * *ret. */
+int drift_look(const struct context *c, const struct model *m, const struct instance *i, unsigned kinds,
+               const struct volume *only, struct drift *ret, struct error *e) _must_check_;
+void drift_end(struct drift *d);
+#define _cleanup_drift_ _cleanup_(drift_end)
+
+/* What a verb needs. */
+struct drift_need {
+    const char *cannot;        /* "cannot be started" */
+    unsigned refused;          /* kinds that stop it */
+    unsigned told;             /* kinds that it warns of, and goes on */
+    const struct volume *disk; /* as `only` */
+};
+
+/* 0, or the first finding that stops it, as an error: "instance web: cannot be started: ...". */
+int drift_check(const struct context *c, const struct model *m, const struct instance *i,
+                const struct drift_need *need, struct error *e) _must_check_;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See domain-view.h. Whoever may define domains has written what is read here.
+ *
+ *     <disk><source/><backingStore><source/><backingStore>...</backingStore></backingStore>
+ *           <mirror><source/><backingStore>...</backingStore></mirror></disk>
+ */
+#include "virt/domain-view.h"
+
+#include "virt/domain-read.h"
+
+#define DEPTH_MAX 256 /* libvirt's own limit for a backing chain is 200 */
+
+static char *take_property(const xmlNode *node, const char *name)
+{
+    _cleanup_(xmlFreep) xmlChar *text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
+    return text ? strdup((const char *)text) : NULL;
+}
+
+static char *take_text(const xmlNode *node)
+{
+    _cleanup_(xmlFreep) xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
+    return text && *text ? strdup((const char *)text) : NULL;
+}
+
+/* Where a <source> leads; NULL: nowhere that has a name. */
+static char *path_of(const xmlNode *source, bool *ret_volume)
+{
+    static const char *const names[] = {"dev", "file", "dir", "path", "name"};
+    _cleanup_free_ char *pool = take_property(source, "pool"), *volume = take_property(source, "volume");
+    char *path = NULL;
+    *ret_volume = pool && volume;
+    if (*ret_volume)
+        return asprintf(&path, "%s/%s", pool, volume) < 0 ? NULL : path;
+    for (size_t i = 0; !path && i < ARRAY_SIZE(names); i++)
+        path = take_property(source, names[i]);
+    return path;
+}
+
+static int add_source(struct disk_view *d, const xmlNode *source, enum source_use use, struct error *e)
+{
+    bool volume = false;
+    char *path = path_of(source, &volume);
+    if (!path)
+        return 0;
+    struct domain_source *bigger = reallocarray(d->sources, d->n_sources + 1, sizeof *bigger);
+    if (!bigger) {
+        free(path);
+        return error_memory(e);
+    }
+    d->sources = bigger;
+    d->sources[d->n_sources++] = (struct domain_source){.use = use, .volume = volume, .path = path};
+    return 0;
+}
+
+/* What `node`, a <disk>, <mirror> or <backingStore>, has as <source>, and all below that. */
+static int add_chain(struct disk_view *d, const xmlNode *node, enum source_use use, struct error *e)
+{
+    int r = 0;
+    for (int depth = 0; r == 0 && node && depth < DEPTH_MAX; depth++) {
+        const xmlNode *source = domain_child(node, "source"), *data = domain_child(source, "dataStore");
+        r = add_source(d, source, use, e);
+        if (r == 0 && data)
+            r = add_source(d, domain_child(data, "source"), SOURCE_DATA, e);
+        if (use == SOURCE_TOP)
+            use = SOURCE_BACKING;
+        node = domain_child(node, "backingStore");
+    }
+    return r;
+}
+
+/* Older forms of <mirror> have the path as an attribute. */
+static int add_mirror(struct disk_view *d, const xmlNode *mirror, struct error *e)
+{
+    int r = mirror ? add_chain(d, mirror, SOURCE_MIRROR, e) : 0;
+    return r == 0 && mirror && !domain_child(mirror, "source") ? add_source(d, mirror, SOURCE_MIRROR, e) : r;
+}
+
+static int add_disk(struct domain_view *v, const xmlNode *node, struct error *e)
+{
+    struct disk_view *bigger = reallocarray(v->disks, v->n_disks + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    v->disks = bigger;
+    struct disk_view *d = &v->disks[v->n_disks++];
+    *d = (struct disk_view){.target = take_property(domain_child(node, "target"), "dev"),
+                            .serial = take_text(domain_child(node, "serial"))};
+    int r = add_chain(d, node, SOURCE_TOP, e);
+    return r < 0 ? r : add_mirror(d, domain_child(node, "mirror"), e);
+}
+
+int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    *ret = (struct domain_view){.found = false};
+    int r = domain_read(xml, &doc, e);
+    if (r < 0)
+        return r;
+    const xmlNode *root = xmlDocGetRootElement(doc), *devices = domain_child(root, "devices");
+    *ret = (struct domain_view){
+        .found = true,
+        .ours = domain_has_mark(root),
+        .save_refused = domain_refuses_save(devices),
+        .name = take_text(domain_child(root, "name")),
+        .uuid = take_text(domain_child(root, "uuid")),
+        .nvram = take_text(domain_child(domain_child(root, "os"), "nvram")),
+    };
+    for (const xmlNode *node = devices ? devices->children : NULL; r == 0 && node; node = node->next)
+        if (domain_is_element(node, "disk"))
+            r = add_disk(ret, node, e);
+    return r;
+}
+
+static void end_disk(struct disk_view *d)
+{
+    for (size_t i = 0; i < d->n_sources; i++)
+        free(d->sources[i].path);
+    free(d->sources);
+    free(d->target);
+    free(d->serial);
+}
+
+void domain_view_end(struct domain_view *v)
+{
+    for (size_t i = 0; i < v->n_disks; i++)
+        end_disk(&v->disks[i]);
+    free(v->disks);
+    free(v->name);
+    free(v->uuid);
+    free(v->nvram);
+}
+
+const struct domain_source *disk_view_top(const struct disk_view *d)
+{
+    for (size_t i = 0; i < d->n_sources; i++)
+        if (d->sources[i].use == SOURCE_TOP)
+            return &d->sources[i];
+    return NULL;
+}
