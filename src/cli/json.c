@@ -89,7 +89,8 @@ struct json_object *json_instance(const struct model *m, const struct instance *
 {
     struct json_object *object = json_object_new_object();
     if (json_put_text(object, "name", i->name) && json_put_text(object, "uuid", i->uuid) &&
-        json_put_text(object, "state", instance_state_name(i->state)) &&
+        json_put_text(object, "state", instance_state_name(i)) &&
+        json_put_bool(object, "domain_known", i->domain_known) &&
         json_put_bool(object, "in_rescue", instance_in_rescue(i)) &&
         json_put(object, "disks", json_disks(m, i)))
         return object;

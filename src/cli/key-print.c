@@ -74,8 +74,7 @@ static int add_row(struct table *t, const struct model *m, const struct key_entr
 
 int key_print_table(const struct model *m, const struct key_entry *const shown[], size_t n, struct error *e)
 {
-    _cleanup_table_ struct table t =
-        TABLE("Key", "Owner", "Instances", "Scope", "Bits", "Created", "State", NULL);
+    _cleanup_table_ struct table t = TABLE("Key", "Owner", "Instances", "Scope", "Bits", "Created", "State");
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++)
         r = add_row(&t, m, shown[i], e);
@@ -86,7 +85,7 @@ int key_print_table(const struct model *m, const struct key_entry *const shown[]
 
 static int print_volumes(const struct model *m, const struct key_entry *k, struct error *e)
 {
-    _cleanup_table_ struct table t = TABLE("Instance", "Disk", "State", "Map", "Volume", NULL);
+    _cleanup_table_ struct table t = TABLE("Instance", "Disk", "State", "Map", "Volume");
     for (size_t i = 0; i < k->n_volumes; i++) {
         const struct volume *v = k->volumes[i];
         const struct instance *instance = NULL;

@@ -2,7 +2,7 @@
 /* See table.h. */
 #include "cli/table.h"
 
-#include <stdarg.h>
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,23 +15,20 @@ static size_t columns(const struct table *t)
     return n;
 }
 
-int table_row(struct table *t, struct error *e, ...)
+int table_add(struct table *t, const char *const cells[], size_t n, struct error *e)
 {
-    size_t n = columns(t);
+    assert(n == columns(t));
     char **bigger = reallocarray(t->cells, t->n_cells + n, sizeof *bigger);
     if (!bigger)
         return error_memory(e);
     t->cells = bigger;
 
     bool whole = true;
-    va_list ap;
-    va_start(ap, e);
     for (size_t i = 0; i < n; i++) {
-        char *cell = strdup(va_arg(ap, const char *));
+        char *cell = strdup(cells[i]);
         t->cells[t->n_cells++] = cell;
         whole = whole && cell;
     }
-    va_end(ap);
     return whole ? 0 : error_memory(e);
 }
 

@@ -108,7 +108,7 @@ static int add_row(struct table *t, const struct bench_result *b, unsigned job, 
 static int print_table(const struct bench_result *b, struct error *e)
 {
     _cleanup_table_ struct table t =
-        TABLE("Job", "Disk", "IOPS", "MiB/s", "p50 us", "p99 us", "CPU us/IO", "Ratio", NULL);
+        TABLE("Job", "Disk", "IOPS", "MiB/s", "p50 us", "p99 us", "CPU us/IO", "Ratio");
     int r = 0;
     for (unsigned j = 0; r == 0 && j < BENCH_JOBS; j++)
         for (unsigned c = 0; r == 0 && c < BENCH_COLUMNS; c++)

@@ -22,7 +22,7 @@ static const char *result_name(enum finding_result result)
 
 static int print_table(const struct finding *found, size_t n, struct error *e)
 {
-    _cleanup_table_ struct table t = TABLE("Result", "What", "Text", NULL);
+    _cleanup_table_ struct table t = TABLE("Result", "What", "Text");
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++)
         r = table_row(&t, e, result_name(found[i].result), found[i].what, found[i].text);

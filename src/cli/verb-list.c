@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly list: every instance that has volumes of ours, one line each. */
+#include "cli/findings.h"
 #include "cli/json.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -24,17 +25,21 @@ static uint64_t total_bytes(const struct instance *i)
     return bytes;
 }
 
-static int print_table(const struct model *m, struct error *e)
+static int print_table(const struct context *c, const struct model *m, struct error *e)
 {
-    _cleanup_table_ struct table t = TABLE("Name", "UUID", "State", "Disks", "Size", "Protection");
+    _cleanup_table_ struct table t =
+        TABLE("Name", "UUID", "State", "Disks", "Size", "Protection", "Findings");
     for (size_t i = 0; i < m->n_instances; i++) {
+        _cleanup_drift_ struct drift drift = {.n = 0};
         const struct instance *one = &m->instances[i];
-        char state[32], disks[24], size[32];
-        snprintf(state, sizeof state, "%s%s", instance_state_name(one->state),
+        char state[32], disks[24], size[32], findings[200];
+        findings_look(c, m, one, &drift);
+        findings_names(&drift, findings, sizeof findings);
+        snprintf(state, sizeof state, "%s%s", instance_state_name(one),
                  instance_in_rescue(one) ? ", in rescue" : "");
         snprintf(disks, sizeof disks, "%zu", one->n_volumes);
         int r = table_row(&t, e, one->name, one->uuid, state, disks,
-                          str_from_bytes(total_bytes(one), size, sizeof size), protection(one));
+                          str_from_bytes(total_bytes(one), size, sizeof size), protection(one), findings);
         if (r < 0)
             return r;
     }
@@ -42,12 +47,24 @@ static int print_table(const struct model *m, struct error *e)
     return 0;
 }
 
-static int print_json(const struct model *m, struct error *e)
+static struct json_object *json_with_findings(const struct context *c, const struct model *m,
+                                              const struct instance *i)
+{
+    _cleanup_drift_ struct drift drift = {.n = 0};
+    struct json_object *instance = json_instance(m, i);
+    findings_look(c, m, i, &drift);
+    if (json_put(instance, "findings", findings_json(&drift)))
+        return instance;
+    json_object_put(instance);
+    return NULL;
+}
+
+static int print_json(const struct context *c, const struct model *m, struct error *e)
 {
     int r = 0;
     json_list_begin("instances");
     for (size_t i = 0; r == 0 && i < m->n_instances; i++)
-        r = json_list_item(i, json_instance(m, &m->instances[i]), e);
+        r = json_list_item(i, json_with_findings(c, m, &m->instances[i]), e);
     if (r == 0)
         json_list_end(m->n_instances);
     return r;
@@ -76,5 +93,5 @@ int verb_list(const struct verb *self, struct globals *g, int argc, char **argv,
     if (r < 0)
         return r;
     warn_of_damage(s, m);
-    return g->json ? print_json(m, e) : print_table(m, e);
+    return g->json ? print_json(&s->context, m, e) : print_table(&s->context, m, e);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly show: one instance, its disks, how each is protected, and why so. Never a key: only whose it is. */
+#include "cli/findings.h"
 #include "cli/json.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -68,7 +69,7 @@ static void tell(const struct context *c, const struct model *m, const struct vo
 static int print_told(const struct context *c, const struct model *m, const struct instance *i,
                       struct error *e)
 {
-    _cleanup_table_ struct table t = TABLE("Disk", "Option", "Choice", "Open with", "Reason", NULL);
+    _cleanup_table_ struct table t = TABLE("Disk", "Option", "Choice", "Open with", "Reason");
     struct told told[TOLD_MAX];
     for (size_t d = 0; d < i->n_volumes; d++) {
         if (!volume_encrypted(i->volumes[d]))
@@ -81,6 +82,8 @@ static int print_told(const struct context *c, const struct model *m, const stru
                 return r;
         }
     }
+    if (t.n_cells == 0) /* plain disks have none */
+        return 0;
     printf("\n");
     table_print(&t);
     return 0;
@@ -138,13 +141,27 @@ static struct json_object *json_ram(const struct domain_ram *ram)
 
 /* `ram` NULL: there is no domain, or libvirt could not be asked. */
 static int print_json(const struct context *c, const struct model *m, const struct instance *i,
-                      const struct domain_ram *ram, struct error *e)
+                      const struct domain_ram *ram, const struct drift *drift, struct error *e)
 {
     struct json_object *document = json_document(), *instance = json_instance(m, i);
     bool whole = !ram || json_put(instance, "memory", json_ram(ram));
     whole = put_told(instance, c, m, i) && whole;
+    whole = json_put(instance, "findings", findings_json(drift)) && whole;
     whole = json_put(document, "instance", instance) && whole;
     return json_print(document, whole, e);
+}
+
+/* What libvirt does not tell is left out, with a warning: the disks can be shown without. */
+static bool look_at_ram(const struct context *c, const struct model *m, const struct instance *i,
+                        struct domain_ram *ret)
+{
+    struct error why = ERROR_NONE;
+    if (!model_domain_of(m, i->uuid))
+        return false;
+    int r = virt_ram(c->virt, i->uuid, ret, &why);
+    if (r < 0)
+        report_warning(c, "%s", why.text);
+    return r == 0;
 }
 
 int verb_show(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -164,18 +181,17 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
     if (r < 0)
         return r;
     struct domain_ram ram;
-    bool has_ram = model_domain_of(m, i->uuid);
-    if (has_ram)
-        r = virt_ram(s->context.virt, i->uuid, &ram, e);
-    if (r < 0)
-        return r;
+    bool has_ram = look_at_ram(&s->context, m, i, &ram);
+    _cleanup_drift_ struct drift drift = {.n = 0};
+    findings_look(&s->context, m, i, &drift);
     if (g->json)
-        return print_json(&s->context, m, i, has_ram ? &ram : NULL, e);
+        return print_json(&s->context, m, i, has_ram ? &ram : NULL, &drift, e);
 
-    printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i->state),
+    printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i),
            instance_in_rescue(i) ? ", in rescue" : "");
     if (has_ram)
         print_ram(i, &ram);
+    findings_print(&drift);
     printf("\n");
     r = print_disks(m, i, e);
     return r < 0 ? r : print_told(&s->context, m, i, e);

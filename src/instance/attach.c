@@ -8,6 +8,7 @@
  * The first disk of the instance is ready all the time, so until the commit recover removes the new one
  * alone.
  */
+#include "instance/drift.h"
 #include "instance/keys.h"
 #include "instance/launch.h"
 
@@ -20,17 +21,16 @@ struct addition {
     const struct volume *lead;
 };
 
+/* The definition gets the disk, and so does a guest that runs. */
+static const struct drift_need needs = {
+    .cannot = "cannot be given another disk",
+    .refused = DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HALTED) | DRIFT(ENDING),
+};
+
 static int check_instance(const struct addition *a, struct error *e)
 {
-    const struct instance *i = a->instance;
-    int r = model_check_not_in_rescue(i, e);
-    if (r == 0 && i->state == INSTANCE_NO_DOMAIN)
-        r = error_set(
-            e, -ENOENT,
-            "instance %s: libvirt has no domain %s any more that could have another disk; define one "
-            "with this uuid, or run mayfly delete",
-            i->name, i->uuid);
-    return r;
+    int r = model_check_not_in_rescue(a->instance, e);
+    return r < 0 ? r : drift_check(a->launch.context, a->launch.model, a->instance, &needs, e);
 }
 
 /* What says of a disk that it has a key is the instance, not today's configuration. */

@@ -7,6 +7,7 @@
  * All is closed before the definition names it. So if somebody starts the domain meanwhile, the hook finds
  * the disks missing, waits for our lock, and opens them when they are ready.
  */
+#include "instance/drift.h"
 #include "instance/launch.h"
 
 /* Found, locked, and seen again under the lock. */
@@ -28,6 +29,16 @@ static int take_domain(struct launch *l, struct error *e)
     return l->domain ? 0 : error_set(e, -ENOENT, "domain %s: it has been undefined meanwhile", name);
 }
 
+/* A guest that goes on from its saved memory would not have the new disks. */
+static int check_not_saved(const struct launch *l, struct error *e)
+{
+    static const struct drift_need needs = {.cannot = "cannot be given disks", .refused = DRIFT(SAVED)};
+    struct instance i = {.domain_known = true};
+    memcpy(i.uuid, l->domain->uuid, sizeof i.uuid);
+    memcpy(i.name, l->domain->name, sizeof l->domain->name);
+    return drift_check(l->context, l->model, &i, &needs, e);
+}
+
 static int check_domain(const struct launch *l, struct error *e)
 {
     const struct domain *d = l->domain;
@@ -45,7 +56,7 @@ static int check_domain(const struct launch *l, struct error *e)
     if (d->active)
         return error_set(e, -EBUSY, "domain %s: it runs; shut it down first (virsh shutdown %s)", d->name,
                          d->name);
-    return 0;
+    return check_not_saved(l, e);
 }
 
 static int check(struct launch *l, struct error *e)

@@ -6,6 +6,7 @@
  * as far as can be, and never keeps the others.
  */
 #include "base/audit.h"
+#include "instance/drift.h"
 #include "instance/keys.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
@@ -23,21 +24,10 @@ static int not_there(const struct context *c, const char *name, struct error *e)
     return r == -ENOENT ? 0 : error_set(e, r, "domain %s: libvirt cannot be asked for it", name);
 }
 
-/* A guest that runs is stopped, and then has none of its disks. Who holds one of another's, a person who has
- * mounted it, say, shall not lose it by a slip. */
-static int check_not_held(const struct model *m, const struct instance *i, struct error *e)
-{
-    const struct domain *domain = model_domain_of(m, i->uuid);
-    for (size_t n = 0; n < i->n_volumes; n++) {
-        const struct map *map = model_map_of(m, i->volumes[n]);
-        if (i->volumes[n]->state == VOLUME_READY && map && map->open_count && !(domain && domain->active))
-            return error_set(e, -EBUSY,
-                             "instance %s: is not deleted: it does not run, but something on this host uses "
-                             "/dev/mapper/%s; see lsblk and fuser -vm",
-                             i->name, map->name);
-    }
-    return 0;
-}
+/* A guest that runs is ended, and then has none of its disks. Who else holds one, a person who has mounted
+ * it, say, shall not lose it by a slip. What the guest has written elsewhere stays, and is told of. */
+static const struct drift_need needs = {
+    .cannot = "cannot be deleted", .refused = DRIFT(HELD), .told = DRIFT_ELSEWHERE};
 
 /* One name of those that are deleted together. */
 struct deletion {
@@ -70,7 +60,7 @@ static int check(const struct context *c, const struct model *m, const struct re
     size_t before = going->n;
     int result = removal_check(r, e);
     if (result == 0)
-        result = check_not_held(m, r->instance, e);
+        result = drift_check(c, m, r->instance, &needs, e);
     if (result < 0)
         return result;
     for (size_t i = 0; i < r->n_volumes; i++)

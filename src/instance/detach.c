@@ -7,6 +7,7 @@
  * of removal.c.
  */
 #include "base/audit.h"
+#include "instance/drift.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
 
@@ -70,6 +71,19 @@ static int find(const struct instance *i, const char *role, const struct volume 
                      i->name, role, i->name);
 }
 
+/* Definition and guest let go of the disk itself, and nothing else leads to it. */
+static int check_drift(const struct context *c, const struct model *m, const struct instance *i,
+                       const struct volume *v, struct error *e)
+{
+    const struct drift_need needs = {
+        .cannot = "cannot lose a disk",
+        .refused = DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HALTED) | DRIFT(ENDING) | DRIFT(HELD) |
+                   DRIFT_ELSEWHERE | DRIFT(BARE),
+        .disk = v,
+    };
+    return drift_check(c, m, i, &needs, e);
+}
+
 static int make_plan(const struct instance *i, struct detachment *d, struct steps **ret, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
@@ -101,6 +115,8 @@ int instance_detach(const struct context *c, const struct detach_request *q, boo
         r = model_check_not_in_rescue(i, e);
     if (r == 0)
         r = find(i, q->role, &d.v, e);
+    if (r == 0 && d.v)
+        r = check_drift(c, m, i, d.v, e);
     if (r < 0)
         return r;
     d.removal = (struct removal){.model = m, .instance = i, .volumes = &d.v, .n_volumes = d.v ? 1 : 0};

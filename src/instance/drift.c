@@ -15,11 +15,21 @@
 #define HOLDER_POLL_MSEC 200
 
 static const char *const names[DRIFT_KINDS] = {
-    [DRIFT_UNKNOWN] = "unknown",     [DRIFT_UNDEFINED] = "undefined",   [DRIFT_TRANSIENT] = "transient",
-    [DRIFT_STATE] = "state",         [DRIFT_SAVED] = "managed-save",    [DRIFT_HELD] = "held",
-    [DRIFT_OVERLAY] = "overlay",     [DRIFT_BLOCK_COPY] = "block-copy", [DRIFT_REPLACED] = "replaced",
-    [DRIFT_BARE] = "bare-volume",    [DRIFT_MISSING] = "missing",       [DRIFT_NOT_IN_GUEST] = "not-in-guest",
-    [DRIFT_MARK_LOST] = "mark-lost", [DRIFT_RENAMED] = "renamed",
+    [DRIFT_UNKNOWN] = "unknown",
+    [DRIFT_UNDEFINED] = "undefined",
+    [DRIFT_TRANSIENT] = "transient",
+    [DRIFT_HALTED] = "halted",
+    [DRIFT_ENDING] = "in-shutdown",
+    [DRIFT_SAVED] = "managed-save",
+    [DRIFT_HELD] = "held",
+    [DRIFT_OVERLAY] = "overlay",
+    [DRIFT_BLOCK_COPY] = "block-copy",
+    [DRIFT_REPLACED] = "replaced",
+    [DRIFT_BARE] = "bare-volume",
+    [DRIFT_MISSING] = "missing",
+    [DRIFT_NOT_IN_GUEST] = "not-in-guest",
+    [DRIFT_MARK_LOST] = "mark-lost",
+    [DRIFT_RENAMED] = "renamed",
 };
 
 const char *drift_name(enum drift_kind kind)
@@ -55,26 +65,26 @@ static void look_at_state(struct drift_search *s)
     switch (s->domain->state) {
     case DOMAIN_PAUSED:
         drift_add(
-            s, DRIFT_STATE, NULL, -EBUSY,
+            s, DRIFT_HALTED, NULL, -EBUSY,
             "its domain is paused; resume it by virsh resume %s (virsh domstate --reason tells why it is "
             "paused), or end it by mayfly stop --force",
             uuid);
         break;
     case DOMAIN_CRASHED:
         drift_add(
-            s, DRIFT_STATE, NULL, -EBUSY,
+            s, DRIFT_HALTED, NULL, -EBUSY,
             "its domain is crashed: the guest has failed, and libvirt preserves it for a look; end it by "
             "mayfly stop --force, or mayfly reboot --hard");
         break;
     case DOMAIN_PMSUSPENDED:
         drift_add(
-            s, DRIFT_STATE, NULL, -EBUSY,
+            s, DRIFT_HALTED, NULL, -EBUSY,
             "its domain is pmsuspended: the guest sleeps; wake it by virsh dompmwakeup %s, or end it by "
             "mayfly stop --force",
             uuid);
         break;
     case DOMAIN_IN_SHUTDOWN:
-        drift_add(s, DRIFT_STATE, NULL, -EBUSY,
+        drift_add(s, DRIFT_ENDING, NULL, -EBUSY,
                   "its domain is in shutdown; wait until it is shut off, or end it by mayfly stop --force");
         break;
     case DOMAIN_NO_STATE:
@@ -110,7 +120,7 @@ static void look_at_domain(struct drift_search *s)
                   "it has a managed save, and its next start would resume that memory; start it and shut it "
                   "down, or run virsh managedsave-remove %s",
                   i->uuid);
-    if (d->name[0] && !streq(d->name, i->volumes[0]->name))
+    if (d->name[0] && i->n_volumes && !streq(d->name, i->volumes[0]->name))
         drift_add(s, DRIFT_RENAMED, NULL, -EEXIST,
                   "libvirt calls it %s, and the tags of its volumes call it %s", d->name,
                   i->volumes[0]->name);
@@ -134,7 +144,7 @@ static bool is_held(const struct drift_search *s, const struct inventory *invent
     char path[DEVICE_PATH_MAX];
     const struct map *map = volume_encrypted(v) ? inventory_map_of(inventory, v) : NULL;
     by[0] = '\0';
-    if (volume_encrypted(v) && !map)
+    if ((volume_encrypted(v) && !map) || v->state == VOLUME_DOOMED || v->state == VOLUME_BUILDING)
         return false;
     volume_device_path(v, path);
     name_holders(path, by);
@@ -227,8 +237,8 @@ int drift_check(const struct context *c, const struct model *m, const struct ins
         return r;
     for (size_t n = 0; n < d.n; n++)
         if (need->refused & (1U << d.found[n].kind))
-            return error_set(e, d.found[n].errnum, "instance %s: %s: %s", i->name, need->cannot,
-                             d.found[n].text);
+            return error_set(e, d.found[n].errnum, "%s %s: %s: %s", i->n_volumes ? "instance" : "domain",
+                             i->name, need->cannot, d.found[n].text);
     for (size_t n = 0; n < d.n; n++)
         report_warning(c, "instance %s: %s", i->name, d.found[n].text);
     return 0;

@@ -13,7 +13,8 @@ enum drift_kind {
     DRIFT_UNKNOWN,      /* libvirt cannot be asked, so nothing below but DRIFT_HELD is known */
     DRIFT_UNDEFINED,    /* libvirt has no domain of its uuid */
     DRIFT_TRANSIENT,    /* its domain was undefined while it runs: libvirt forgets it when it ends */
-    DRIFT_STATE,        /* its domain is paused, crashed, pmsuspended or in shutdown */
+    DRIFT_HALTED,       /* its domain is paused, crashed or pmsuspended: the guest answers nothing */
+    DRIFT_ENDING,       /* its domain is in shutdown */
     DRIFT_SAVED,        /* a managed save: the next start resumes the memory in it */
     DRIFT_HELD,         /* something on the host uses a disk: a mount, swap, another map, a process */
     DRIFT_OVERLAY,      /* a disk-only snapshot: the guest writes to another file, unencrypted */
@@ -65,6 +66,7 @@ struct drift_need {
     const struct volume *disk; /* as `only` */
 };
 
-/* 0, or the first finding that stops it, as an error: "instance web: cannot be started: ...". */
+/* 0, or the first finding that stops it, as an error: "instance web: cannot be started: ...". An instance
+ * without volumes is a domain that is to become one. */
 int drift_check(const struct context *c, const struct model *m, const struct instance *i,
                 const struct drift_need *need, struct error *e) _must_check_;

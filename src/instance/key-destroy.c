@@ -50,7 +50,7 @@ static int named(const struct model *m, const struct volume *v, struct error *e)
         return error_set(e, -EUNSAFE,
                          "key %s: is not destroyed: volume %s/%s of instance %s, which is %s, has it; run "
                          "mayfly recover",
-                         v->key, v->vg, v->lv, i->name, instance_state_name(i->state));
+                         v->key, v->vg, v->lv, i->name, instance_state_name(i));
     return error_set(e, -EUNSAFE,
                      "key %s: is not destroyed: volume %s/%s of instance %s needs it; mayfly delete %s "
                      "destroys both",

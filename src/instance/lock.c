@@ -129,21 +129,6 @@ int model_lock(const struct context *c, const char *name_or_uuid, struct model *
     return r;
 }
 
-int model_check_not_saved(const struct context *c, const struct instance *i, struct error *e)
-{
-    struct domain_ram ram;
-    if (i->state == INSTANCE_RUNNING || i->state == INSTANCE_NO_DOMAIN)
-        return 0;
-    int r = virt_ram(c->virt, i->uuid, &ram, e);
-    if (r < 0 || !ram.saved)
-        return r;
-    return error_set(
-        e, -EBUSY,
-        "instance %s: its guest's RAM is saved, and would go on from there on other disks; start it "
-        "and shut it down, or drop that by virsh managedsave-remove %s",
-        i->name, i->uuid);
-}
-
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e)
 {
     if (model_damaged(m, i->uuid))
@@ -164,16 +149,6 @@ int model_check_ready(const struct model *m, const struct instance *i, struct er
                 "mayfly recover",
                 i->name, i->volumes[v]->vg, i->volumes[v]->lv, volume_state_name(i->volumes[v]->state));
     return 0;
-}
-
-int model_check_domain(const struct instance *i, struct error *e)
-{
-    if (i->state != INSTANCE_NO_DOMAIN)
-        return 0;
-    return error_set(e, -ENOENT,
-                     "instance %s: libvirt has no domain %s any more; define one with this uuid, "
-                     "or run mayfly delete",
-                     i->name, i->uuid);
 }
 
 int model_lock_ready(const struct context *c, const char *name_or_uuid, struct model **ret_model,

@@ -15,11 +15,12 @@ static const char *const state_names[] = {
     [INSTANCE_SHUT_OFF] = "shut off",     [INSTANCE_OPEN] = "open",
     [INSTANCE_ADOPTING] = "adopting",     [INSTANCE_BUILDING] = "building",
     [INSTANCE_DOOMED] = "doomed",         [INSTANCE_NO_DOMAIN] = "no domain",
+    [INSTANCE_UNKNOWN] = "unknown",
 };
 
-const char *instance_state_name(enum instance_state state)
+const char *instance_state_name(const struct instance *i)
 {
-    return state_names[state];
+    return i->state == INSTANCE_RUNNING ? domain_state_name(i->domain_state) : state_names[i->state];
 }
 
 const struct map *model_map_of(const struct model *m, const struct volume *v)
@@ -94,10 +95,12 @@ static enum instance_state state_of(const struct model *m, const struct instance
         return INSTANCE_ADOPTING;
     if (lead == VOLUME_DOOMED)
         return INSTANCE_DOOMED;
-    if (domain && domain->active)
-        return INSTANCE_RUNNING;
-    if (i->domain_known && !domain)
+    if (!i->domain_known)
+        return INSTANCE_UNKNOWN;
+    if (!domain)
         return INSTANCE_NO_DOMAIN;
+    if (domain->active)
+        return INSTANCE_RUNNING;
     return is_open(m, i) ? INSTANCE_OPEN : INSTANCE_SHUT_OFF;
 }
 
@@ -127,6 +130,7 @@ static int add_instance(struct model *m, const struct volume *first, size_t n, b
     if (r < 0)
         return error_set(e, r, "instance %s: its name is too long", i->uuid);
     i->state = state_of(m, i, domain);
+    i->domain_state = domain ? domain->state : DOMAIN_NO_STATE;
     return 0;
 }
 

@@ -5,28 +5,31 @@
 #include "instance/context.h"
 
 enum instance_state {
-    INSTANCE_RUNNING,    /* its domain is active */
+    INSTANCE_RUNNING,    /* its domain is active: running, paused, ... */
     INSTANCE_SHUT_OFF,   /* its domain is not active, and its disks are closed */
     INSTANCE_OPEN,       /* its domain is not active, but a disk is open */
     INSTANCE_BUILDING,   /* a launch is at work, or was cut off: recover removes it */
     INSTANCE_ADOPTING,   /* an adoption is at work, or was cut off: recover gives its disks back */
     INSTANCE_REBUILDING, /* a rebuild is at work, or was cut off: only another, or a delete, ends that */
     INSTANCE_DOOMED,     /* a delete is at work, or was cut off: recover finishes it */
-    INSTANCE_NO_DOMAIN   /* its volumes are ready, but libvirt knows no such domain */
+    INSTANCE_NO_DOMAIN,  /* its volumes are ready, but libvirt knows no such domain */
+    INSTANCE_UNKNOWN     /* its volumes are ready, but libvirt could not be asked for its domain */
 };
-
-const char *instance_state_name(enum instance_state state); /* "running", "shut off", ... */
 
 struct instance {
     char uuid[UUID_TEXT];
     char name[INSTANCE_NAME_MAX]; /* libvirt's, else the one in the tags */
     enum instance_state state;
-    bool domain_known;             /* false: libvirt could not be asked */
-    const struct volume **volumes; /* into the model's inventory, root first */
+    enum domain_state domain_state; /* of one that is INSTANCE_RUNNING */
+    bool domain_known;              /* false: libvirt could not be asked */
+    const struct volume **volumes;  /* into the model's inventory, root first */
     size_t n_volumes;
     const struct volume
         *snapshot; /* none of its disks: one is being written to a file, or was cut off; NULL */
 };
+
+/* "shut off", "building", ...; of one whose domain is active what libvirt says: "running", "paused", ... */
+const char *instance_state_name(const struct instance *i);
 
 struct model {
     struct inventory *inventory;
@@ -61,9 +64,6 @@ const struct volume *instance_rescue_disk(const struct instance *i);
 /* Does it start from its rescue disk? */
 bool instance_in_rescue(const struct instance *i);
 
-/* -EBUSY: libvirt keeps the RAM of its guest, which would go on from there on other disks. */
-int model_check_not_saved(const struct context *c, const struct instance *i, struct error *e) _must_check_;
-
 /* Is there a volume of this instance whose tags cannot be believed? */
 bool model_damaged(const struct model *m, const char *uuid);
 
@@ -96,6 +96,3 @@ int model_check_not_in_rescue(const struct instance *i, struct error *e) _must_c
 
 /* 0 if all of its volumes are ready; -ENEEDSRECOVER, or -EUNSAFE for damaged tags, with a sentence. */
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e) _must_check_;
-
-/* 0, unless libvirt is known to have no domain of its uuid: -ENOENT with a sentence. */
-int model_check_domain(const struct instance *i, struct error *e) _must_check_;

@@ -4,6 +4,7 @@
  */
 #include "base/audit.h"
 #include "instance/disks.h"
+#include "instance/drift.h"
 #include "instance/operations.h"
 
 static int check_not_running(const struct instance *i, struct error *e)
@@ -15,6 +16,10 @@ static int check_not_running(const struct instance *i, struct error *e)
         "instance %s: it runs, and its disks are its own as long as it does; run mayfly stop first", i->name);
 }
 
+/* Who writes to a disk from the host would do so below the memory of a guest that remembers it. */
+static const struct drift_need needs = {
+    .cannot = "cannot be opened", .refused = DRIFT(SAVED), .told = DRIFT_ELSEWHERE};
+
 /* Locked, ready, not running. */
 static int take(const struct context *c, const char *name, bool opened, struct model **ret_model,
                 struct disks *ret, struct error *e)
@@ -24,6 +29,8 @@ static int take(const struct context *c, const char *name, bool opened, struct m
     int r = model_lock_ready(c, name, &m, &i, e);
     if (r == 0)
         r = check_not_running(i, e);
+    if (r == 0 && opened)
+        r = drift_check(c, m, i, &needs, e);
     if (r == 0)
         r = disks_look(c, m, i, opened, ret, e);
     if (r < 0)

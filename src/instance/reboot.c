@@ -8,6 +8,7 @@
  * a hard reboot that is said again starts it.
  */
 #include "base/audit.h"
+#include "instance/drift.h"
 #include "instance/keys.h"
 #include "instance/operations.h"
 #include "instance/start.h"
@@ -71,6 +72,15 @@ static int run(const struct context *c, struct disks *d, bool running, bool hard
     return r < 0 ? r : audit_instance("reboot", d->instance->uuid, d->instance->name, steps_run(s, c, e), e);
 }
 
+/* A guest that is to reboot itself must be able to. Hard, it is ended and started from its definition. */
+static const struct drift_need needs_soft = {.cannot = "cannot be rebooted",
+                                             .refused = DRIFT(UNDEFINED) | DRIFT(HALTED) | DRIFT(ENDING)};
+static const struct drift_need needs_hard = {
+    .cannot = "cannot be rebooted",
+    .refused = DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(HELD) | DRIFT(BLOCK_COPY) | DRIFT(BARE),
+    .told = DRIFT(OVERLAY) | DRIFT(REPLACED) | DRIFT(MISSING),
+};
+
 int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -79,7 +89,7 @@ int instance_reboot(const struct context *c, const char *name, bool hard, bool *
 
     int r = model_lock_ready(c, name, &m, &i, e);
     if (r == 0)
-        r = model_check_domain(i, e);
+        r = drift_check(c, m, i, hard ? &needs_hard : &needs_soft, e);
     if (r < 0)
         return r;
     bool running = i->state == INSTANCE_RUNNING;

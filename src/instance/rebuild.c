@@ -13,6 +13,7 @@
  */
 #include "base/audit.h"
 #include "instance/disks.h"
+#include "instance/drift.h"
 #include "instance/keys.h"
 #include "instance/launch.h"
 #include "keys/derive.h"
@@ -43,17 +44,20 @@ static int check_volumes(const struct model *m, const struct instance *i, struct
     return 0;
 }
 
+/* It is ended, what its disks held goes, and nothing that remembers that may come up beside the new disks:
+ * no saved memory, no overlay, no mount. */
+static const struct drift_need needs = {
+    .cannot = "cannot be rebuilt",
+    .refused =
+        DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT_ELSEWHERE | DRIFT(BARE),
+    .told = DRIFT(MISSING),
+};
+
 static int check_domain(struct rebuild *r, struct error *e)
 {
     const struct domain *domain = model_domain_of(r->launch.model, r->instance->uuid);
-    if (!domain)
-        return error_set(
-            e, -ENOENT,
-            "instance %s: cannot be rebuilt: libvirt has no domain %s any more; run mayfly delete, "
-            "and launch a new one",
-            r->instance->name, r->instance->uuid);
-    r->running = domain->active;
-    return 0;
+    r->running = domain && domain->active;
+    return drift_check(r->launch.context, r->launch.model, r->instance, &needs, e);
 }
 
 static int check_image(struct rebuild *r, struct error *e)

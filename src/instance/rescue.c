@@ -12,6 +12,7 @@
 
 #include "base/audit.h"
 #include "base/fd.h"
+#include "instance/drift.h"
 #include "instance/group.h"
 #include "instance/keys.h"
 #include "keys/derive.h"
@@ -31,6 +32,14 @@ static const struct volume *model_disk(const struct instance *i)
     return i->volumes[0];
 }
 
+/* It is ended, and started from another definition. */
+static const struct drift_need needs = {
+    .cannot = "cannot be rescued",
+    .refused =
+        DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT(BLOCK_COPY) | DRIFT(BARE),
+    .told = DRIFT(OVERLAY) | DRIFT(REPLACED) | DRIFT(MISSING),
+};
+
 static int check_instance(const struct context *c, const struct rescue *r, struct error *e)
 {
     const struct instance *i = r->instance;
@@ -38,12 +47,7 @@ static int check_instance(const struct context *c, const struct rescue *r, struc
     int result = model_check_ready(r->model, i, e);
     if (result < 0)
         return result;
-    if (i->state == INSTANCE_NO_DOMAIN)
-        return error_set(e, -ENOENT,
-                         "instance %s: cannot be rescued: libvirt has no domain %s any more; define one with "
-                         "this uuid, or run mayfly delete",
-                         i->name, i->uuid);
-    result = model_check_not_saved(c, i, e);
+    result = drift_check(c, r->model, i, &needs, e);
     if (result < 0)
         return result;
     if (!volume_encrypted(model_disk(i)) && c->config->encryption_enabled)

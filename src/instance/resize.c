@@ -10,6 +10,7 @@
  */
 #include "base/audit.h"
 #include "instance/disks.h"
+#include "instance/drift.h"
 #include "instance/group.h"
 #include "instance/keys.h"
 #include "instance/operations.h"
@@ -79,7 +80,20 @@ static int check_key(const struct context *c, const struct resizing *r, struct e
         r->instance->name, r->volume->role);
 }
 
-/* -ENOENT, -EINVAL, -EUNSAFE, -ENOSPC. */
+/* What grows has to be what the guest writes to. */
+static int check_drift(const struct context *c, const struct model *m, const struct resizing *r,
+                       struct error *e)
+{
+    const struct drift_need needs = {
+        .cannot = "cannot be resized",
+        .refused = DRIFT(SAVED) | DRIFT_ELSEWHERE | DRIFT(BARE),
+        .told = DRIFT(NOT_IN_GUEST),
+        .disk = r->volume,
+    };
+    return drift_check(c, m, r->instance, &needs, e);
+}
+
+/* -ENOENT, -EINVAL, -EUNSAFE, -ENOSPC, -EBUSY. */
 static int look(const struct context *c, const struct model *m, const struct resize_request *q,
                 struct resizing *r, struct error *e)
 {
@@ -94,6 +108,8 @@ static int look(const struct context *c, const struct model *m, const struct res
     r->size_bytes = round_up(r, q->size_bytes);
     r->map = volume_encrypted(r->volume) ? model_map_of(m, r->volume) : NULL;
     result = check_key(c, r, e);
+    if (result == 0)
+        result = check_drift(c, m, r, e);
     return result < 0 ? result : check_size(r, e);
 }
 
@@ -123,7 +139,11 @@ static int tell_guest(const struct context *c, void *resizing, struct error *e)
 {
     const struct resizing *r = resizing;
     char path[DEVICE_PATH_MAX];
+    bool has = false;
     volume_device_path(r->volume, path);
+    int result = virt_has_disk(c->virt, r->instance->uuid, path, DOMAIN_GUEST, &has, e);
+    if (result < 0 || !has) /* somebody took it out of the guest, which sees it with its next start */
+        return result;
     return virt_resize_disk(c->virt, r->instance->uuid, path, r->size_bytes, e);
 }
 

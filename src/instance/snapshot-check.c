@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be known to be wrong with a snapshot before anything is made, and how it is going to be. */
 #include "base/fd.h"
+#include "instance/drift.h"
 #include "instance/snapshot.h"
 
 #include <inttypes.h>
@@ -20,6 +21,18 @@ static int find_disk(struct snapshot *s, struct error *e)
                          i->name);
     s->origin = i->volumes[n];
     return 0;
+}
+
+/* The volume has to be what the guest writes to, or the file would have what it wrote once. */
+static int check_drift(const struct snapshot *s, struct error *e)
+{
+    const struct drift_need needs = {
+        .cannot = "no snapshot can be made",
+        .refused = DRIFT_ELSEWHERE | DRIFT(BARE),
+        .told = DRIFT(UNKNOWN) | DRIFT(MISSING) | DRIFT(NOT_IN_GUEST),
+        .disk = s->origin,
+    };
+    return drift_check(s->context, s->model, s->instance, &needs, e);
 }
 
 /* Its key must be had again, to open the snapshot, and keeps to its manager. */
@@ -90,6 +103,8 @@ int snapshot_check(struct snapshot *s, struct error *e)
                       s->instance->name);
     if (r == 0)
         r = find_disk(s, e);
+    if (r == 0)
+        r = check_drift(s, e);
     if (r == 0)
         r = check_key(s, e);
     if (r < 0)

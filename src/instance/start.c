@@ -5,6 +5,7 @@
 #include "instance/start.h"
 
 #include "base/audit.h"
+#include "instance/drift.h"
 #include "instance/operations.h"
 
 static int start_domain(const struct context *c, void *disks, struct error *e)
@@ -37,6 +38,15 @@ static int run(const struct context *c, struct disks *d, struct error *e)
     return r < 0 ? r : audit_instance("start", d->instance->uuid, d->instance->name, steps_run(s, c, e), e);
 }
 
+/* A guest that is there, but does not run, is not called running. One that writes elsewhere may go on. */
+static const struct drift_need needs = {
+    .cannot = "cannot be started",
+    .refused = DRIFT(UNDEFINED) | DRIFT(HALTED) | DRIFT(ENDING) | DRIFT(HELD) | DRIFT(BARE),
+    .told = DRIFT_ELSEWHERE | DRIFT(MISSING),
+};
+static const struct drift_need needs_running = {.cannot = "cannot be started",
+                                                .refused = DRIFT(HALTED) | DRIFT(ENDING)};
+
 int instance_start(const struct context *c, const char *name, bool *ret_changed, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -45,7 +55,7 @@ int instance_start(const struct context *c, const char *name, bool *ret_changed,
 
     int r = model_lock_ready(c, name, &m, &i, e);
     if (r == 0)
-        r = model_check_domain(i, e);
+        r = drift_check(c, m, i, i->state == INSTANCE_RUNNING ? &needs_running : &needs, e);
     if (r < 0)
         return r;
     if (i->state != INSTANCE_RUNNING) {

@@ -7,6 +7,7 @@
 #include "base/audit.h"
 #include "base/clock.h"
 #include "instance/disks.h"
+#include "instance/drift.h"
 #include "instance/operations.h"
 
 #define POLL_MSEC 200
@@ -17,18 +18,34 @@ struct stopping {
     bool hard;
 };
 
-/* 0: not active any more. -EBUSY: it is, and the time is over. -ECANCELED: the user waits no longer. */
+/* As it is now. One that was undefined while it ran is gone when it ends: then it is not active. */
+static int look_at_domain(const struct context *c, const struct instance *i, struct domain *ret,
+                          struct error *e)
+{
+    struct error why = ERROR_NONE;
+    *ret = (struct domain){.state = DOMAIN_SHUT_OFF};
+    int r = virt_find_uuid(c->virt, i->uuid, ret, &why);
+    return r == 0 || r == -ENOENT ? 0 : error_set(e, r, "%s", why.text);
+}
+
+/* Does its guest hear what it is asked? */
+static bool is_halted(const struct domain *d)
+{
+    return d->state == DOMAIN_PAUSED || d->state == DOMAIN_CRASHED || d->state == DOMAIN_PMSUSPENDED;
+}
+
+/* 0: not active any more. -EBUSY: it is, and the time is over, or its guest is halted. -ECANCELED: the user
+ * waits no longer. */
 static int wait_for_end(const struct context *c, const struct instance *i, unsigned timeout_sec,
-                        struct error *e)
+                        struct domain *ret, struct error *e)
 {
     uint64_t end = clock_msec() + (uint64_t)timeout_sec * 1000;
     for (;;) {
-        struct domain domain;
-        int r = virt_find_uuid(c->virt, i->uuid, &domain, e);
-        if (r < 0)
+        int r = look_at_domain(c, i, ret, e);
+        if (r < 0 || !ret->active)
             return r;
-        if (!domain.active)
-            return 0;
+        if (is_halted(ret))
+            return -EBUSY;
         if (c->stopped && c->stopped())
             return error_set(e, -ECANCELED, "instance %s: still runs, and is no longer waited for", i->name);
         if (clock_msec() >= end)
@@ -37,19 +54,35 @@ static int wait_for_end(const struct context *c, const struct instance *i, unsig
     }
 }
 
+/* It may be gone the moment before. */
+static int ask_guest(const struct context *c, const struct instance *i, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = virt_shutdown(c->virt, i->uuid, &why);
+    return r == 0 || r == -ENOENT ? 0 : error_set(e, r, "%s", why.text);
+}
+
 int domain_stop(const struct context *c, const struct instance *i, unsigned timeout_sec, bool hard,
                 struct error *e)
 {
+    struct domain domain;
     if (hard && timeout_sec == 0)
         return virt_destroy(c->virt, i->uuid, e);
 
-    int r = virt_shutdown(c->virt, i->uuid, e);
+    int r = look_at_domain(c, i, &domain, e);
+    if (r == 0 && domain.active)
+        r = is_halted(&domain) ? -EBUSY : ask_guest(c, i, e);
     if (r == 0)
-        r = wait_for_end(c, i, timeout_sec, e);
+        r = wait_for_end(c, i, timeout_sec, &domain, e);
     if (r != -EBUSY)
         return r;
     if (hard)
         return virt_destroy(c->virt, i->uuid, e);
+    if (is_halted(&domain))
+        return error_set(e, -EBUSY,
+                         "instance %s: cannot be stopped: its domain is %s, so its guest cannot power off; "
+                         "resume it (virsh resume, virsh dompmwakeup), or pull the plug (--force)",
+                         i->name, domain_state_name(domain.state));
     return error_set(e, -EBUSY,
                      "instance %s: its guest still runs %u seconds after it was asked to power off; wait "
                      "longer (--timeout), or pull the plug (--force)",
@@ -74,6 +107,11 @@ static int run(const struct context *c, struct stopping *stopping, bool running,
     return r < 0 ? r : audit_instance("stop", stopping->disks.instance->uuid, name, steps_run(s, c, e), e);
 }
 
+/* The domain ends all the same, and its disks are closed; but it cannot be started again before it is
+ * defined.
+ */
+static const struct drift_need needs = {.cannot = "cannot be stopped", .told = DRIFT(TRANSIENT)};
+
 int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
                   bool *ret_changed, struct error *e)
 {
@@ -82,6 +120,8 @@ int instance_stop(const struct context *c, const char *name, unsigned timeout_se
     const struct instance *i = NULL;
 
     int r = model_lock_ready(c, name, &m, &i, e);
+    if (r == 0)
+        r = drift_check(c, m, i, &needs, e);
     if (r == 0)
         r = disks_look(c, m, i, false, &s.disks, e);
     if (r < 0)

@@ -7,6 +7,7 @@
  */
 #include "base/audit.h"
 #include "instance/disks.h"
+#include "instance/drift.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
 #include "instance/stop.h"
@@ -59,6 +60,12 @@ static int run(const struct context *c, struct unrescue *u, bool running, struct
     return r < 0 ? r : audit_instance("unrescue", u->instance->uuid, name, steps_run(s, c, e), e);
 }
 
+/* It is ended, and started from the definition that it had before. */
+static const struct drift_need needs = {
+    .cannot = "cannot leave rescue",
+    .refused = DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT(BLOCK_COPY),
+};
+
 int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool *ret_changed,
                       struct error *e)
 {
@@ -89,7 +96,7 @@ int instance_unrescue(const struct context *c, const char *name, unsigned timeou
     u.removal = (struct removal){.model = m, .instance = i, .volumes = &u.disk, .n_volumes = 1};
     r = model_check_ready(m, &own, e);
     if (r == 0)
-        r = model_check_not_saved(c, i, e);
+        r = drift_check(c, m, i, &needs, e);
     if (r == 0)
         r = disks_look(c, m, &own, false, &u.own, e);
     if (r == 0)

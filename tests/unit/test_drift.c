@@ -50,13 +50,13 @@ static void test_domain(void **state)
     assert_found(b, DRIFT(TRANSIENT), "virsh define");
     d->transient = false;
     d->d.state = DOMAIN_PAUSED;
-    assert_found(b, DRIFT(STATE), "virsh resume");
+    assert_found(b, DRIFT(HALTED), "virsh resume");
     d->d.state = DOMAIN_CRASHED;
-    assert_found(b, DRIFT(STATE), "crashed");
+    assert_found(b, DRIFT(HALTED), "crashed");
     d->d.state = DOMAIN_PMSUSPENDED;
-    assert_found(b, DRIFT(STATE), "dompmwakeup");
+    assert_found(b, DRIFT(HALTED), "dompmwakeup");
     d->d.state = DOMAIN_IN_SHUTDOWN;
-    assert_found(b, DRIFT(STATE), "in shutdown");
+    assert_found(b, DRIFT(ENDING), "in shutdown");
     d->d.state = DOMAIN_NO_STATE;
     strcpy(d->d.name, "other");
     assert_found(b, DRIFT(RENAMED), "other");

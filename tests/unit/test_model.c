@@ -22,10 +22,16 @@ static void test_states(void **state)
 
     bench_make(b, "a", false);
     assert_int_equal(only(b, &m)->state, INSTANCE_RUNNING);
+    assert_string_equal(instance_state_name(only(b, &m)), "running");
+    h->domains[0].d.state = DOMAIN_PAUSED; /* its disks are in use all the same */
+    assert_int_equal(only(b, &m)->state, INSTANCE_RUNNING);
+    assert_string_equal(instance_state_name(only(b, &m)), "paused");
+    h->domains[0].d.state = DOMAIN_NO_STATE;
     h->domains[0].d.active = false;
     assert_int_equal(only(b, &m)->state, INSTANCE_OPEN);
     h->n_maps = 0;
     assert_int_equal(only(b, &m)->state, INSTANCE_SHUT_OFF);
+    assert_string_equal(instance_state_name(only(b, &m)), "shut off");
     h->n_domains = 0;
     assert_int_equal(only(b, &m)->state, INSTANCE_NO_DOMAIN);
     h->volumes[1].v.state = VOLUME_BUILDING; /* not the lead: it does not speak for the instance */
@@ -34,7 +40,6 @@ static void test_states(void **state)
     assert_int_equal(only(b, &m)->state, INSTANCE_BUILDING);
     h->volumes[0].v.state = VOLUME_DOOMED;
     assert_int_equal(only(b, &m)->state, INSTANCE_DOOMED);
-    assert_string_equal(instance_state_name(INSTANCE_SHUT_OFF), "shut off");
 }
 
 static void test_without_libvirt(void **state)
@@ -47,7 +52,8 @@ static void test_without_libvirt(void **state)
     virt_disconnect(b->f.context.virt);
     b->f.context.virt = NULL;
     assert_false(only(b, &m)->domain_known);
-    assert_int_equal(only(b, &m)->state, INSTANCE_SHUT_OFF);
+    assert_int_equal(only(b, &m)->state, INSTANCE_UNKNOWN);
+    assert_string_equal(instance_state_name(only(b, &m)), "unknown");
 }
 
 static void test_order_and_volumes(void **state)

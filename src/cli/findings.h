@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was done to an instance without Mayfly, as list and show tell of it. See instance/drift.h. */
+#pragma once
+
+#include "instance/drift.h"
+
+#include <json-c/json.h>
+
+/* All findings. Where libvirt does not answer for this instance that is a warning, and there are fewer. */
+void findings_look(const struct context *c, const struct model *m, const struct instance *i,
+                   struct drift *ret);
+
+/* "managed-save, held", each kind once; "-": none. */
+void findings_names(const struct drift *d, char *text, size_t size);
+
+/* A line for each, with a heading; nothing where there are none. */
+void findings_print(const struct drift *d);
+
+/* [{"kind", "disk", "text", "exit_status"}]; NULL: out of memory. */
+struct json_object *findings_json(const struct drift *d);
