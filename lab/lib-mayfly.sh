@@ -50,7 +50,7 @@ state_of() { # NAME
 
 our_volumes() { lvs --noheadings -o lv_name -S 'tags="mayfly=1"' | tr -d ' ' | sort; }
 our_maps() { dmsetup ls | { grep -o "[^[:space:]]*-dmcrypt" || true; } | sort; }
-our_keys() { find /var/lib/mayfly/keys -type f ! -name seal.key -printf '%f\n' | sort; }
+our_keys() { find /var/lib/mayfly/keys -type f ! -name seal.key ! -name identity -printf '%f\n' | sort; }
 our_domains() { virsh -q -c qemu:///system list --all --name | { grep -v "^$" || true; } | sort; }
 
 # Everything that a command which was refused must not have changed.

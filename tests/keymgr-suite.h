@@ -32,6 +32,7 @@ size_t count_listed(struct keymgr *km);
 
 void suite_keeps_keys(void **state);
 void suite_destroys_keys(void **state);
+void suite_reads_old_references(void **state);
 void suite_takes_all_sizes_of_cipher_c(void **state);
 void suite_does_not_believe_ids(void **state);
 void suite_makes_many_at_once(void **state);
@@ -42,6 +43,7 @@ void suite_says_who_may_destroy(void **state);
 #define KEYMGR_SUITE(setup, teardown)                                                                        \
     cmocka_unit_test_setup_teardown(suite_keeps_keys, setup, teardown),                                      \
         cmocka_unit_test_setup_teardown(suite_destroys_keys, setup, teardown),                               \
+        cmocka_unit_test_setup_teardown(suite_reads_old_references, setup, teardown),                        \
         cmocka_unit_test_setup_teardown(suite_takes_all_sizes_of_cipher_c, setup, teardown),                 \
         cmocka_unit_test_setup_teardown(suite_does_not_believe_ids, setup, teardown),                        \
         cmocka_unit_test_setup_teardown(suite_makes_many_at_once, setup, teardown),                          \

@@ -62,7 +62,7 @@ int barbican_check_id(const char *id, struct error *e) _must_check_;
 
 int barbican_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                          struct error *e) _must_check_;
-int barbican_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e) _must_check_;
+int barbican_list(struct keymgr *km, struct key_listing *ret, struct error *e) _must_check_;
 int barbican_fetch_as(struct barbican *b, const char *id, const char *action, struct secret **ret,
                       struct error *e) _must_check_;
 int barbican_destroy_now(struct barbican *b, const char *id, struct error *e) _must_check_;

@@ -73,7 +73,7 @@ static int open_parts(struct barbican *b, const struct config *c, struct key_con
     return r < 0 ? r : keystone_open(&b->who, b->http, &b->keystone, e);
 }
 
-static int barbican_open(const struct keymgr_ops *self, const struct config *c, const struct key_context *who,
+static int barbican_open(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
                          struct keymgr **ret, struct error *e)
 {
     (void)self;
@@ -81,13 +81,28 @@ static int barbican_open(const struct keymgr_ops *self, const struct config *c, 
     if (!b)
         return error_memory(e);
     take_options(b, c);
-    int r = open_parts(b, c, (struct key_context *)who, e);
+    int r = open_parts(b, c, who, e);
     if (r < 0) {
         error_prefix(e, "key manager barbican: ");
         barbican_close(&b->base);
         return r;
     }
+    b->base.durable = true;
     *ret = &b->base;
+    return 0;
+}
+
+static int barbican_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
+{
+    struct barbican *b = (struct barbican *)km;
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    (void)make;
+    http_begin(b->http);
+    int r = barbican_find(b, e);
+    if (r < 0)
+        return r;
+    SHA256((const unsigned char *)b->endpoint, strlen(b->endpoint), hash);
+    str_hex(hash, 8, ret);
     return 0;
 }
 
@@ -153,7 +168,7 @@ static int barbican_may_destroy(struct keymgr *km, const char *id, struct error 
     snprintf(c.path, sizeof c.path, "/secrets/%.40s", id);
     struct error why = ERROR_NONE;
     r = key_call(b, &c, id, 400, 409, "destroyed by this caller", &why);
-    if (r == -EIO || r == -ENOKEY) /* 415, say; or gone */
+    if (r == -EIO) /* 415, say */
         return 0;
     return r < 0 ? error_set(e, r, "%s", why.text) : 0;
 }
@@ -180,7 +195,7 @@ int barbican_destroy_now(struct barbican *b, const char *id, struct error *e)
     int r = key_call(b, &c, id, 204, 204, "destroyed", &why);
     if (r == 0)
         return see_gone(b, id, e);
-    return r == -ENOKEY ? 0 : error_set(e, r, "%s", why.text);
+    return error_set(e, r, "%s", why.text);
 }
 
 static int barbican_destroy(struct keymgr *km, const char *id, struct error *e)
@@ -193,8 +208,8 @@ static int barbican_destroy(struct keymgr *km, const char *id, struct error *e)
 
 const struct keymgr_ops barbican_manager = {
     .name = "barbican",
-    .durable = true,
     .open = barbican_open,
+    .place = barbican_place,
     .create_many = barbican_create_many,
     .fetch = barbican_fetch,
     .may_destroy = barbican_may_destroy,

@@ -46,7 +46,7 @@ static int list_page(struct barbican *b, size_t offset, struct key_info **keys, 
     return r;
 }
 
-int barbican_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+int barbican_list(struct keymgr *km, struct key_listing *ret, struct error *e)
 {
     struct barbican *b = (struct barbican *)km;
     _cleanup_free_ struct key_info *keys = NULL;
@@ -62,7 +62,7 @@ int barbican_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struc
         if (page < REPLY_PAGE)
             break;
     }
-    *ret = n ? TAKE_PTR(keys) : NULL;
-    *ret_n = n;
+    ret->keys = n ? TAKE_PTR(keys) : NULL;
+    ret->n = n;
     return 0;
 }

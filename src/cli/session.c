@@ -79,7 +79,6 @@ static void make_context(struct session *s, const struct globals *g)
         .config = &s->config,
         .broker = s->broker,
         .virt = s->virt,
-        .find_keymgr = keymgr_find,
         .open_keymgr = keymgr_open,
         .who = &s->who,
         .managers = &s->managers,

@@ -19,7 +19,7 @@ static int known(const struct adoption *a, const struct instance *i, bool *ret_d
     int r = model_check_ready(a->model, i, e);
     if (r < 0)
         return r;
-    *ret_done = streq(i->volumes[0]->kdf, q->kdf) && (!q->key || streq(i->volumes[0]->key, q->key));
+    *ret_done = streq(i->volumes[0]->kdf, q->kdf) && (!q->key || key_ref_same(i->volumes[0]->key, q->key));
     if (*ret_done)
         return 0;
     return error_set(e, -EEXIST, "instance %s: is not adopted: it is Mayfly's already; see mayfly show %s",
@@ -130,9 +130,27 @@ static int check_key(const struct adoption *a, struct error *e)
         r = error_set(e, -EINVAL, "key %s: its manager keeps none", lead->key);
     const struct inventory *now = a->model->inventory;
     for (size_t i = 0; r == 0 && i < now->n_volumes; i++)
-        if (streq(now->volumes[i].key, lead->key))
+        if (key_ref_same(now->volumes[i].key, lead->key))
             r = error_set(e, -EUNSAFE, "key %s: is that of instance %s; each of Nova's has its own",
                           lead->key, now->volumes[i].name);
+    return r;
+}
+
+static void set_key(struct adoption *a, const char ref[KEY_REF_MAX])
+{
+    for (size_t i = 0; i < a->n_volumes; i++)
+        memcpy(a->volumes[i].key, ref, KEY_REF_MAX);
+}
+
+/* It is named as the first disk is: recover knows it by that. */
+static int name_import(struct adoption *a, char ref[KEY_REF_MAX], struct error *e)
+{
+    struct keymgr *km = NULL;
+    int r = context_keymgr(a->context, ADOPT_MANAGER, &km, e);
+    if (r == 0)
+        r = keymgr_new_id(km, !a->request->dry_run, a->volumes[0].disk, a->imports.id, e);
+    if (r == 0)
+        snprintf(ref, KEY_REF_MAX, ADOPT_MANAGER ":%.159s", a->imports.id);
     return r;
 }
 
@@ -140,23 +158,42 @@ static int check_key(const struct adoption *a, struct error *e)
 static int name_key(struct adoption *a, struct error *e)
 {
     const struct adopt_request *q = a->request;
+    char ref[KEY_REF_MAX] = "";
     int r = 0;
     if (!q->key) {
         a->imports =
             (struct key_info){.scope = KEY_SCOPE_INSTANCE, .bits = (uint32_t)secret_size(q->secret) * 8};
-        memcpy(a->imports.id, a->volumes[0].disk, sizeof a->volumes[0].disk); /* recover knows it by that */
         memcpy(a->imports.owner, a->volumes[0].instance, sizeof a->imports.owner);
         memcpy(a->imports.vg, a->volumes[0].vg, sizeof a->imports.vg);
     }
-    for (size_t i = 0; r == 0 && i < a->n_volumes; i++) {
-        char *field = a->volumes[i].key;
-        if (q->key)
-            r = str_copy(field, sizeof a->volumes[i].key, q->key);
-        else
-            snprintf(field, sizeof a->volumes[i].key, ADOPT_MANAGER ":%.36s", a->imports.id);
-    }
-    return r < 0 ? error_set(e, -EINVAL, "key %.64s: its name is too long for a tag", q->key)
-                 : check_key(a, e);
+    if (!q->key)
+        r = name_import(a, ref, e);
+    else if (str_copy(ref, sizeof ref, q->key) < 0)
+        r = error_set(e, -EINVAL, "key %.64s: its name is too long for a tag", q->key);
+    if (r < 0)
+        return r;
+    set_key(a, ref);
+    return check_key(a, e);
+}
+
+/* The key was found: so its reference names the place that has it. */
+static int add_place(struct adoption *a, struct error *e)
+{
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX], whole[KEY_ID_MAX], place[KEY_PLACE_MAX], ref[KEY_REF_MAX];
+    const char *own = NULL;
+    struct keymgr *km = NULL;
+    int r = key_ref_parse(a->volumes[0].key, manager, id, e);
+    if (r == 0)
+        r = context_keymgr(a->context, manager, &km, e);
+    if (r == 0)
+        r = key_id_split(id, place, &own, e);
+    if (r == 0)
+        r = keymgr_new_id(km, false, own, whole, e);
+    if (r < 0 || place[0])
+        return r;
+    snprintf(ref, sizeof ref, "%.24s:%.159s", manager, whole);
+    set_key(a, ref);
+    return 0;
 }
 
 /* On the first disk something must show; another may never have been written to. */
@@ -195,6 +232,8 @@ static int try_key(struct adoption *a, struct error *e)
 {
     _cleanup_secret_ struct secret *fetched = NULL;
     int r = a->request->key ? key_fetch(a->context, &a->volumes[0], &fetched, e) : 0;
+    if (r == 0 && a->request->key)
+        r = add_place(a, e);
     for (size_t i = 0; r == 0 && i < a->n_volumes; i++)
         r = try_volume(a, &a->volumes[i], fetched ? fetched : a->request->secret, e);
     return r;

@@ -25,12 +25,11 @@ struct context {
     struct broker *broker;
     struct virt *virt;
 
-    /* Finds and opens key managers by name: keymgr_find and keymgr_open, or the double's. Operations use
-     * context_keymgr(), which opens each once. */
-    const struct keymgr_ops *(*find_keymgr)(const char *name);
-    int (*open_keymgr)(const struct config *c, const struct key_context *who, const char *name,
-                       struct keymgr **ret, struct error *e);
-    const struct key_context *who; /* asks them */
+    /* Opens key managers by name: keymgr_open, or the double's. Operations use context_keymgr(), which opens
+     * each once. */
+    int (*open_keymgr)(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
+                       struct error *e);
+    struct key_context *who;       /* asks them */
     struct key_managers *managers; /* that are open; the owner of the context ends them */
 
     /* Writes the image to devices: image_import, or the double's. */

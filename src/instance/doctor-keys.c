@@ -112,36 +112,34 @@ static bool examine_itself(struct examination *x, struct keymgr *km)
 
 static bool examine_list(struct examination *x, struct keymgr *km)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
     struct error why = ERROR_NONE;
     char what[WHAT_MAX];
-    size_t n = 0;
     name_part(what, km->ops->name, "keys");
-    int r = keymgr_list(km, &keys, &n, &why);
+    int r = keymgr_list(km, &l, &why);
+    if (r == 0 && (r = l.incomplete.errnum) < 0)
+        why = l.incomplete;
     if (r < 0)
         examination_fail(x, what, r, why.text);
     else
-        examination_ok(x, what, "%zu of this host are listed", n);
+        examination_ok(x, what, "%zu of this host are listed", l.n);
     return r == 0;
 }
 
 static void examine_manager(struct examination *x, const struct key_source *s)
 {
-    struct error why = ERROR_NONE;
-    struct keymgr *km = NULL;
     char what[WHAT_MAX];
     snprintf(what, sizeof what, "key manager %.40s", s->name);
-    if (x->lacks->who.errnum && s->ops && s->ops->durable && !s->ops->lists_all) {
+    if (x->lacks->who.errnum && s->km && s->km->durable && !s->km->lists_all) {
         examination_warn(x, what, "was not asked: the credentials that were named cannot be had");
         return;
     }
-    int r = context_keymgr(x->context, s->name, &km, &why);
-    if (r < 0)
-        examination_fail(x, what, r, why.text);
-    else if (!km->ops->durable)
+    if (!s->km)
+        examination_fail(x, what, s->error.errnum, s->error.text);
+    else if (!s->km->durable)
         examination_ok(x, what, "keys are in the kernel alone, and go when their disks are closed");
-    else if (examine_itself(x, km) && examine_list(x, km))
-        examine_key(x, km);
+    else if (examine_itself(x, s->km) && examine_list(x, s->km))
+        examine_key(x, s->km);
 }
 
 void examine_key_managers(struct examination *x)

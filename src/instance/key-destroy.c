@@ -5,21 +5,27 @@
 #include "instance/keys.h"
 #include "instance/operations.h"
 
+/* `id` may be without the place. */
+static bool is_meant(const char *listed, const char *id)
+{
+    const char *slash = strchr(listed, '/');
+    return streq(listed, id) || (slash && streq(slash + 1, id));
+}
+
 /* *ret_listed: the manager lists it, and *ret is filled in. */
 static int find_key(struct keymgr *km, const char *id, struct key_info *ret, bool *ret_listed,
                     struct error *e)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    int r = keymgr_list(km, &keys, &n, e);
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    int r = keymgr_list(km, &l, e);
     if (r < 0)
         return r;
     size_t i = 0;
-    while (i < n && !streq(keys[i].id, id))
+    while (i < l.n && !is_meant(l.keys[i].id, id))
         i++;
-    if (i < n)
-        *ret = keys[i];
-    *ret_listed = i < n;
+    if (i < l.n)
+        *ret = l.keys[i];
+    *ret_listed = i < l.n;
     return 0;
 }
 
@@ -63,7 +69,7 @@ static int check_unnamed(const struct context *c, const char *ref, struct model 
     _cleanup_model_ struct model *m = NULL;
     int r = model_load(c, &m, e);
     for (size_t i = 0; r == 0 && i < m->inventory->n_volumes; i++)
-        if (streq(m->inventory->volumes[i].key, ref))
+        if (key_ref_same(m->inventory->volumes[i].key, ref))
             r = named(m, &m->inventory->volumes[i], e);
     if (r == 0)
         *ret = TAKE_PTR(m);
@@ -101,7 +107,7 @@ int key_destroy(const struct context *c, const char *ref, bool *ret_changed, str
     int r = key_ref_parse(ref, manager, id, e);
     if (r == 0)
         r = context_keymgr(c, manager, &km, e);
-    if (r == 0 && !km->ops->durable)
+    if (r == 0 && !km->durable)
         return error_set(e, -EINVAL,
                          "key %s: cannot be destroyed: key manager %s keeps none; they go when their disks "
                          "are closed, by mayfly delete",

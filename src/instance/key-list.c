@@ -14,11 +14,9 @@
 
 const char *key_state_name(enum key_state state)
 {
-    static const char *const names[] = {[KEY_USED] = "used",
-                                        [KEY_UNUSED] = "unused",
-                                        [KEY_IMAGE] = "image",
-                                        [KEY_MISSING] = "missing",
-                                        [KEY_UNSEEN] = "unseen"};
+    static const char *const names[] = {
+        [KEY_USED] = "used",       [KEY_UNUSED] = "unused",   [KEY_IMAGE] = "image",
+        [KEY_DAMAGED] = "damaged", [KEY_MISSING] = "missing", [KEY_UNSEEN] = "unseen"};
     return names[state];
 }
 
@@ -41,9 +39,9 @@ static int add_source(struct key_list *l, const struct context *c, const char *n
         return error_memory(e);
     l->managers = bigger;
     struct key_source *s = &l->managers[l->n_managers++];
-    *s = (struct key_source){.ops = c->find_keymgr(name)};
+    *s = (struct key_source){.km = NULL};
     snprintf(s->name, sizeof s->name, "%s", name);
-    return 0;
+    return context_keymgr(c, name, &s->km, &s->error) == -ENOMEM ? error_memory(e) : 0;
 }
 
 /* The manager of new keys, and each that a volume names: the configuration may have changed since. */
@@ -65,7 +63,7 @@ static int add_sources(struct key_list *l, const struct context *c, const struct
 /* The text `ref` is the first member of an entry. */
 static int by_ref(const void *a, const void *b)
 {
-    return strcmp(a, b);
+    return key_ref_order(a, b);
 }
 
 static struct key_entry *find_entry(const struct key_list *l, const char *ref)
@@ -127,23 +125,21 @@ static int add_listed(struct key_list *l, const char *manager, struct key_info *
         struct key_entry *k = add_entry(l);
         k->info = keys[i];
         k->listed = true;
-        k->state = keys[i].scope == KEY_SCOPE_IMAGE ? KEY_IMAGE : KEY_UNUSED;
+        k->state = keys[i].damaged ? KEY_DAMAGED : keys[i].scope == KEY_SCOPE_IMAGE ? KEY_IMAGE : KEY_UNUSED;
         snprintf(k->ref, sizeof k->ref, "%.24s:%.159s", manager, keys[i].id);
     }
     return r;
 }
 
 /* What keeps a manager from being listed is noted in `s`. */
-static int ask(struct key_list *l, const struct context *c, struct key_source *s, struct error *e)
+static int ask(struct key_list *l, struct key_source *s, struct error *e)
 {
-    struct keymgr *km = NULL;
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    if (s->ops && !s->ops->durable)
+    _cleanup_key_listing_ struct key_listing listing = {.n = 0};
+    if (!s->km || !s->km->durable)
         return 0;
-    int r = context_keymgr(c, s->name, &km, &s->error);
+    int r = keymgr_list(s->km, &listing, &s->error);
     if (r == 0)
-        r = keymgr_list(km, &keys, &n, &s->error);
+        r = keymgr_place(s->km, false, s->place, &s->error);
     if (r == -ENOMEM)
         return error_memory(e);
     if (r < 0) {
@@ -151,7 +147,17 @@ static int ask(struct key_list *l, const struct context *c, struct key_source *s
                   s->name); /* if it said no more */
         return 0;
     }
-    return add_listed(l, s->name, keys, n, e);
+    s->incomplete = listing.incomplete;
+    return add_listed(l, s->name, listing.keys, listing.n, e);
+}
+
+/* A place that lists all of its keys has not listed this one, and it is the one that the reference names. */
+static bool is_missing(const struct key_source *s, const char *id)
+{
+    char place[KEY_PLACE_MAX];
+    const char *own = NULL;
+    return s->km->lists_all && !s->error.errnum && key_id_split(id, place, &own, NULL) == 0 && place[0] &&
+           streq(place, s->place);
 }
 
 /* What is known of a key that a volume names and no manager has listed. */
@@ -168,9 +174,9 @@ static int add_unlisted(struct key_list *l, const struct inventory *inventory, c
     if (v->scope == KEY_SCOPE_INSTANCE)
         memcpy(k->info.owner, v->instance, sizeof k->info.owner);
     k->state = KEY_UNSEEN;
-    if (s && s->ops && !s->ops->durable) /* it is in the kernel, or nowhere */
+    if (s && s->km && !s->km->durable) /* it is in the kernel, or nowhere */
         k->state = inventory_map_of(inventory, v) ? KEY_USED : KEY_MISSING;
-    else if (s && s->ops && s->ops->lists_all && !s->error.errnum)
+    else if (s && s->km && is_missing(s, k->info.id))
         k->state = KEY_MISSING;
     *ret = k;
     return index_entry(l, k, e);
@@ -193,12 +199,11 @@ static int add_user(struct key_list *l, const struct inventory *inventory, const
     return 0;
 }
 
-static int load(struct key_list *l, const struct context *c, const struct inventory *inventory,
-                struct error *e)
+static int load(struct key_list *l, const struct inventory *inventory, struct error *e)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_managers; i++)
-        r = ask(l, c, &l->managers[i], e);
+        r = ask(l, &l->managers[i], e);
     if (r == 0)
         r = make_index(l, inventory->n_volumes, e);
     for (size_t i = 0; r == 0 && i < inventory->n_volumes; i++)
@@ -228,7 +233,7 @@ int key_list_load(const struct context *c, const struct inventory *inventory, st
     _cleanup_key_list_ struct key_list *l = NULL;
     int r = key_list_managers(c, inventory, &l, e);
     if (r == 0)
-        r = load(l, c, inventory, e);
+        r = load(l, inventory, e);
     if (r == 0)
         *ret = TAKE_PTR(l);
     return r;

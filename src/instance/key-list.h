@@ -16,14 +16,15 @@ enum key_state {
     KEY_UNUSED,  /* listed, and no volume names it */
     KEY_IMAGE,   /* listed, and of an image file, of which nothing is known here: mayfly key destroy is for it
                   */
-    KEY_MISSING, /* a volume names it, and its manager, which lists all, does not */
-    KEY_UNSEEN   /* a volume names it, and its manager was not asked, or shows this caller only his own */
+    KEY_DAMAGED, /* listed by its name alone: it cannot be read, and may be restored */
+    KEY_MISSING, /* a volume names it, and the place that it names, which lists all, does not */
+    KEY_UNSEEN   /* a volume names it, and its place was not asked, or does not show all to this caller */
 };
 
 const char *key_state_name(enum key_state state); /* "used", ... */
 
 struct key_entry {
-    char ref[KEY_REF_MAX]; /* MANAGER:ID, as in a volume's tag */
+    char ref[KEY_REF_MAX]; /* MANAGER:PLACE/ID; of an unlisted one as in the volume's tag */
     struct key_info info;  /* owner "", bits and created_sec 0: not known */
     bool listed;           /* by its manager */
     enum key_state state;
@@ -35,8 +36,10 @@ struct key_entry {
 /* A manager in use: that of new keys, or one that a volume names. */
 struct key_source {
     char name[KEY_ID_MAX];
-    const struct keymgr_ops *ops; /* NULL: this Mayfly has none of this name */
-    struct error error;           /* why its keys were not listed; errnum 0: they were */
+    struct keymgr *km;         /* the context's; NULL: it cannot be opened */
+    char place[KEY_PLACE_MAX]; /* that was asked; "": it has no identity */
+    struct error error;        /* why its keys were not listed; errnum 0: they were */
+    struct error incomplete;   /* why not all of them were; errnum 0: all were */
 };
 
 struct key_list {

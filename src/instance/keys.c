@@ -26,17 +26,14 @@ int key_fetch(const struct context *c, const struct volume *v, struct secret **r
 
 int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e)
 {
-    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
-    int r = key_ref_parse(v->key, manager, id, e);
+    struct keymgr *km = NULL;
+    char id[KEY_ID_MAX];
+    int r = manager_of(c, v, &km, id, e);
     if (r < 0)
-        return r;
-    const struct keymgr_ops *ops = c->find_keymgr(manager);
-    if (!ops)
-        return error_set(e, -EINVAL,
-                         "volume %s/%s: this Mayfly has no key manager %.64s; see its tag mayfly.key", v->vg,
-                         v->lv, manager);
-    *ret = ops->durable;
-    return 0;
+        error_prefix(e, "volume %s/%s: ", v->vg, v->lv);
+    else
+        *ret = km->durable;
+    return r;
 }
 
 const char *keys_doubt(const struct inventory *inventory, const char *vg, const char *owner)
@@ -71,7 +68,7 @@ static bool is_used(const struct inventory *inventory, const char *key, const st
 {
     for (size_t i = 0; i < inventory->n_volumes; i++) {
         const struct volume *v = &inventory->volumes[i];
-        if (streq(v->key, key) && v->state != VOLUME_DOOMED && !volume_is_snapshot(v) &&
+        if (key_ref_same(v->key, key) && v->state != VOLUME_DOOMED && !volume_is_snapshot(v) &&
             !is_among(v, going, n))
             return true;
     }
@@ -116,7 +113,7 @@ static int destroy_shared(const struct context *c, const struct volume *v, const
 bool key_named(const struct inventory *inventory, const char *ref)
 {
     for (size_t i = 0; i < inventory->n_volumes; i++)
-        if (streq(inventory->volumes[i].key, ref))
+        if (key_ref_same(inventory->volumes[i].key, ref))
             return true;
     return false;
 }
@@ -124,7 +121,7 @@ bool key_named(const struct inventory *inventory, const char *ref)
 bool first_of_key(const struct volume *const volumes[], size_t i)
 {
     for (size_t before = 0; before < i; before++)
-        if (streq(volumes[before]->key, volumes[i]->key))
+        if (key_ref_same(volumes[before]->key, volumes[i]->key))
             return false;
     return true;
 }
@@ -142,7 +139,9 @@ int key_may_destroy(const struct context *c, const struct inventory *inventory, 
         r = manager_of(c, v, &km, id, &why);
     if (r == 0)
         r = keymgr_may_destroy(km, id, &why);
-    return r == -EACCES || r == -EINVAL || r == -EUNSAFE ? error_set(e, r, "%s", why.text) : 0;
+    return r == -EACCES || r == -EINVAL || r == -EUNSAFE || r == -EHOSTUNREACH || r == -EKEYREJECTED
+               ? error_set(e, r, "%s", why.text)
+               : 0;
 }
 
 int keys_may_destroy(const struct context *c, const struct inventory *inventory,
@@ -177,15 +176,14 @@ int keys_destroy_unused(const struct context *c, const struct inventory *invento
 
 int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
     struct keymgr *km = NULL;
     char id[KEY_ID_MAX];
-    size_t n = 0;
     int r = manager_of(c, v, &km, id, e);
     if (r == 0)
-        r = keymgr_list(km, &keys, &n, e);
-    for (size_t i = 0; r == 0 && i < n; i++)
-        if (keys[i].scope == KEY_SCOPE_IMAGE && streq(keys[i].owner, v->disk))
-            r = keymgr_destroy(km, keys[i].id, e);
+        r = keymgr_list(km, &l, e);
+    for (size_t i = 0; r == 0 && i < l.n; i++)
+        if (l.keys[i].scope == KEY_SCOPE_IMAGE && streq(l.keys[i].owner, v->disk))
+            r = keymgr_destroy(km, l.keys[i].id, e);
     return r;
 }

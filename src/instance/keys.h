@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The secrets of instances, by what a volume's tag says of them (MANAGER:ID). */
+/* The secrets of instances, by what a volume's tag says of them (MANAGER:PLACE/ID). */
 #pragma once
 
 #include "instance/context.h"
@@ -26,7 +26,8 @@ int keys_destroy_unused(const struct context *c, const struct inventory *invento
 int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 
 /* Would the manager let this caller do that? To be asked before anything is changed. A manager that cannot be
- * reached is no reason to refuse: recover finishes what is begun. -EACCES, -EINVAL, -EUNSAFE. */
+ * reached is no reason to refuse: recover finishes what is begun. -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED;
+ * -EHOSTUNREACH: the key is kept elsewhere, so this caller will never do it. */
 int key_may_destroy(const struct context *c, const struct inventory *inventory, const struct volume *v,
                     const struct volume *const going[], size_t n, struct error *e) _must_check_;
 int keys_may_destroy(const struct context *c, const struct inventory *inventory,

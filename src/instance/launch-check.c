@@ -140,12 +140,12 @@ int launch_check_keys(struct launch *l, struct error *e)
     int r = context_keymgr(l->context, c->key_backend, &l->km, e);
     if (r < 0)
         return r;
-    if (!l->km->ops->durable && l->domain)
+    if (!l->km->durable && l->domain)
         return error_set(e, -EINVAL,
                          "domain %s: key manager %s keeps a key only as long as the disks are open, and they "
                          "are closed until the domain starts; set another backend",
                          l->domain->name, l->km->ops->name);
-    if (!l->km->ops->durable && l->request->no_start)
+    if (!l->km->durable && l->request->no_start)
         return error_set(e, -EINVAL,
                          "launch: key manager %s keeps a key only as long as the disks are open, so "
                          "--no-start would lose it; leave that out, or set another backend",

@@ -82,16 +82,15 @@ static bool wanted(const struct launch_chunk *k, const struct key_info *key)
  * manager that cannot be asked now is asked by recover; that is no reason to call the launch half undone. */
 static int destroy_lost(const struct context *c, const struct launch_chunk *k, struct error *e)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
     struct error why = ERROR_NONE;
-    size_t n = 0;
     int result = 0;
-    if (keymgr_list(k->launch->km, &keys, &n, &why) < 0)
+    if (keymgr_list(k->launch->km, &l, &why) < 0)
         report_warning(c, "key manager %s: cannot tell whether it made a key: %s; mayfly recover looks again",
                        k->launch->km->ops->name, why.text);
-    for (size_t i = 0; i < n; i++)
-        if (wanted(k, &keys[i]))
-            destroy_next(k->launch->km, keys[i].id, &result, e);
+    for (size_t i = 0; i < l.n; i++)
+        if (wanted(k, &l.keys[i]))
+            destroy_next(k->launch->km, l.keys[i].id, &result, e);
     return result;
 }
 

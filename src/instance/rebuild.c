@@ -260,7 +260,7 @@ static int add_disks(struct steps *s, struct launch *l, struct error *e)
         if (l->disks[n].fs[0])
             r = steps_add(s, launch_format, NULL, &l->disks[n], e, "format %s: %s", l->disks[n].v.lv,
                           l->disks[n].fs);
-    if (r == 0 && l->km && l->km->ops->durable)
+    if (r == 0 && l->km && l->km->durable)
         r = steps_add(s, launch_close_maps, NULL, &l->instances[0], e, "close them");
     return r;
 }

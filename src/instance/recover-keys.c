@@ -16,7 +16,7 @@ static bool brought_credentials(const struct key_context *who)
 
 static int tell_unlisted(struct recovery *r, const struct key_source *s, struct error *e)
 {
-    if (s->error.errnum == -EACCES && s->ops && !s->ops->lists_all && !brought_credentials(r->context.who)) {
+    if (s->error.errnum == -EACCES && s->km && !s->km->lists_all && !brought_credentials(r->context.who)) {
         report_warning(&r->context, "the keys of %s were not looked at: %s", s->name, s->error.text);
         return 0;
     }

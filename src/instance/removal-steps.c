@@ -264,7 +264,7 @@ static bool has_key(const struct removal *r, const char *key)
 {
     bool found = false;
     for (size_t i = 0; !found && i < r->n_volumes; i++)
-        found = streq(r->volumes[i]->key, key);
+        found = key_ref_same(r->volumes[i]->key, key);
     return found;
 }
 

@@ -18,7 +18,7 @@ struct connection {
 
 static int send_answer(const struct connection *c, struct agent_answer *a, const struct error *why, int fd)
 {
-    if (a->errnum < 0)
+    if (a->errnum < 0 || a->incomplete < 0)
         (void)!str_copy(a->text, sizeof a->text, why->text);
     return packet_send(c->socket, a, sizeof *a, a->errnum < 0 ? -1 : fd);
 }
@@ -95,11 +95,27 @@ static int open_manager(struct connection *c, struct error *e)
     return r;
 }
 
+static int answer_opened(struct connection *c)
+{
+    struct error why = ERROR_NONE;
+    struct agent_answer a = {.errnum = open_manager(c, &why)};
+    a.lists_all = c->km && c->km->lists_all;
+    return send_answer(c, &a, &why, -1);
+}
+
+static int place(struct connection *c, bool make)
+{
+    struct error why = ERROR_NONE;
+    struct agent_answer a = {.n = 0};
+    a.errnum = c->km->ops->place(c->km, make, a.place, &why);
+    return send_answer(c, &a, &why, -1);
+}
+
 static int fetch(struct connection *c, const char *id)
 {
     _cleanup_secret_ struct secret *key = NULL;
     struct error why = ERROR_NONE;
-    int r = keymgr_fetch(c->km, id, &key, &why);
+    int r = c->km->ops->fetch(c->km, id, &key, &why);
     return r < 0 ? answer_plain(c, r, &why) : answer_secret(c, key);
 }
 
@@ -145,7 +161,11 @@ static int create(struct connection *c, const struct agent_request *q, int fd)
         return -EPROTO;
     for (size_t i = 0; i < n; i++)
         want[i].owner[UUID_TEXT - 1] = want[i].vg[VG_NAME_MAX - 1] = '\0';
-    int r = keymgr_create_many(c->km, want, n, made, &why);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = key_want_check(c->manager, &want[i], &why);
+    if (r == 0)
+        r = c->km->ops->create_many(c->km, want, n, made, &why);
     r = r < 0 ? answer_plain(c, r, &why) : answer_made(c, made, n);
     for (size_t i = 0; i < n; i++)
         secret_free(made[i].secret);
@@ -154,14 +174,24 @@ static int create(struct connection *c, const struct agent_request *q, int fd)
 
 static int list(struct connection *c)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    _cleanup_close_ int fd = -1;
     struct error why = ERROR_NONE;
-    size_t n = 0;
-    int r = keymgr_list(c->km, &keys, &n, &why);
-    if (r == 0 && n > AGENT_KEYS_MAX)
+    int r = c->km->ops->list(c->km, &l, &why);
+    if (r == 0 && l.n > AGENT_KEYS_MAX)
         r = error_set(&why, -E2BIG, "key manager %s: has more than %d keys of this host", c->manager,
                       AGENT_KEYS_MAX);
-    return r < 0 ? answer_plain(c, r, &why) : answer_records(c, keys, n, sizeof *keys);
+    if (r == 0 && l.n > 0 && (r = fd_memfd("mayfly records", l.keys, l.n * sizeof *l.keys, &fd)) < 0)
+        error_set(&why, r, "mayfly-keyagent: cannot answer: %s", strerror(-r));
+    struct agent_answer a = {.errnum = r, .n = (uint32_t)l.n, .incomplete = l.incomplete.errnum};
+    return send_answer(c, &a, r < 0 ? &why : &l.incomplete, fd);
+}
+
+static int may_destroy(struct connection *c, const char *id)
+{
+    struct error why = ERROR_NONE;
+    int r = c->km->ops->may_destroy ? c->km->ops->may_destroy(c->km, id, &why) : 0;
+    return answer_plain(c, r, &why);
 }
 
 static int grant(struct connection *c, const struct agent_request *q)
@@ -169,7 +199,9 @@ static int grant(struct connection *c, const struct agent_request *q)
     struct agent_answer a = {.n = 0};
     struct error why = ERROR_NONE;
     bool changed = false;
-    a.errnum = keymgr_grant(c->km, q->id, *q->user ? q->user : NULL, q->allowed, &changed, &why);
+    a.errnum = c->km->ops->grant
+                   ? c->km->ops->grant(c->km, q->id, *q->user ? q->user : NULL, q->allowed, &changed, &why)
+                   : error_set(&why, -EOPNOTSUPP, "key manager %s: it knows no users", c->manager);
     a.n = changed;
     return send_answer(c, &a, &why, -1);
 }
@@ -191,7 +223,7 @@ static int answer(struct connection *c, const struct agent_request *q, int *fd)
     case AGENT_GIVE:
         return c->km ? -EPROTO : take_gift(c, q, fd);
     case AGENT_OPEN:
-        return c->km ? -EPROTO : answer_plain(c, open_manager(c, &why), &why);
+        return c->km ? -EPROTO : answer_opened(c);
     case AGENT_DONE:
         return 0;
     default:
@@ -205,11 +237,13 @@ static int answer(struct connection *c, const struct agent_request *q, int *fd)
     case AGENT_FETCH:
         return fetch(c, q->id);
     case AGENT_MAY_DESTROY:
-        return answer_plain(c, keymgr_may_destroy(c->km, q->id, &why), &why);
+        return may_destroy(c, q->id);
     case AGENT_DESTROY:
-        return answer_plain(c, keymgr_destroy(c->km, q->id, &why), &why);
+        return answer_plain(c, c->km->ops->destroy(c->km, q->id, &why), &why);
     case AGENT_LIST:
         return list(c);
+    case AGENT_PLACE:
+        return place(c, q->n != 0);
     case AGENT_GRANT:
         return grant(c, q);
     case AGENT_DIAGNOSE:

@@ -80,7 +80,8 @@ int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_
     r = packet_receive(l->socket, ret, sizeof *ret, &size, &fd);
     if (r == -ECONNRESET)
         return error_gone(l, e);
-    if (r < 0 || size != sizeof *ret || !agent_result_valid(ret->errnum) || ret->n > AGENT_KEYS_MAX)
+    if (r < 0 || size != sizeof *ret || !agent_result_valid(ret->errnum) ||
+        !agent_result_valid(ret->incomplete) || ret->n > AGENT_KEYS_MAX)
         return agent_link_refuse(l, e);
     ret->text[sizeof ret->text - 1] = '\0';
     str_tame(ret->text);
@@ -106,8 +107,8 @@ static int give_secret(struct agent_link *l, enum agent_gift gift, const struct 
     return r < 0 ? r : give_fd(l, gift, secret_handover_fd(*ret), secret_size(s), e);
 }
 
-static int send_hello(struct agent_link *l, const char *name, const struct config *c,
-                      const struct key_context *who, struct error *e)
+static int send_hello(struct agent_link *l, const char *name, const struct config *c, struct key_context *who,
+                      struct error *e)
 {
     _cleanup_free_ struct agent_hello *hello = calloc(1, sizeof *hello);
     if (!hello)
@@ -122,7 +123,7 @@ static int send_hello(struct agent_link *l, const char *name, const struct confi
 }
 
 static int open_manager(struct agent_link *l, const char *name, const struct config *c,
-                        const struct key_context *who, struct error *e)
+                        struct key_context *who, struct error *e)
 {
     _cleanup_handover_ struct secret_handover *environment = NULL, *token = NULL;
     _cleanup_close_ int fd = -1;
@@ -140,11 +141,15 @@ static int open_manager(struct agent_link *l, const char *name, const struct con
         r = give_fd(l, AGENT_HOST_SECRET, who->host_secret_fd, 0, e);
     if (r == 0)
         r = agent_link_send(l, &(struct agent_request){.op = AGENT_OPEN}, -1, e);
-    return r < 0 ? r : agent_link_receive(l, &answer, &fd, e);
+    if (r == 0)
+        r = agent_link_receive(l, &answer, &fd, e);
+    if (r == 0)
+        l->lists_all = answer.lists_all != 0;
+    return r;
 }
 
-int agent_link_start(struct agent_link *l, const char *name, const struct config *c,
-                     const struct key_context *who, struct error *e)
+int agent_link_start(struct agent_link *l, const char *name, const struct config *c, struct key_context *who,
+                     struct error *e)
 {
     /* a create cleans up after its deadline, and orders are waited for */
     l->deadline_sec =

@@ -10,13 +10,14 @@ struct agent_link {
     int socket; /* -1: not started */
     pid_t pid;
     unsigned deadline_sec; /* for one answer */
+    bool lists_all;        /* as the manager that it opened said */
 };
 #define AGENT_LINK_NONE ((struct agent_link){.socket = -1})
 
 /* Starts the program of `who`, and has it open the manager `name`. A link that breaks is ended at once, in
  * all that follows. */
-int agent_link_start(struct agent_link *l, const char *name, const struct config *c,
-                     const struct key_context *who, struct error *e) _must_check_;
+int agent_link_start(struct agent_link *l, const char *name, const struct config *c, struct key_context *who,
+                     struct error *e) _must_check_;
 
 /* Sends a request; `fd` -1: without a descriptor. */
 int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,

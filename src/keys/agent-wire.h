@@ -11,6 +11,7 @@
  *       | <-- struct agent_answer [secrets]        |  after CREATE alone
  *       | struct agent_request DONE -->            |  the secrets were received: FETCH and CREATE
  *
+ * Ids are the managers' own: of places, and of what an absent key proves, mayfly judges (keys/place.c).
  * Neither believes the other: mayfly-keyagent reads what a network says, and mayfly what it is told by that.
  */
 #pragma once
@@ -25,12 +26,13 @@ extern const uint32_t agent_version;
 
 enum agent_op {
     AGENT_GIVE,   /* `n` is an enum agent_gift, `size` that of a secret; no answer */
-    AGENT_OPEN,   /* all was given: answers whether the manager opened */
+    AGENT_OPEN,   /* all was given: answers whether the manager opened, and `lists_all` */
     AGENT_CREATE, /* fd: `n` struct key_info; answers n struct agent_id, then the secrets behind each other */
     AGENT_FETCH,  /* id; answers the secret */
     AGENT_MAY_DESTROY, /* id */
     AGENT_DESTROY,     /* id */
-    AGENT_LIST,        /* answers `n` struct key_info */
+    AGENT_LIST,        /* answers `n` struct key_info, and `incomplete` with its text */
+    AGENT_PLACE,       /* n: whether to make one; answers the place */
     AGENT_GRANT,       /* id, user ("": the host's), allowed; answers `n`: 1 if that was not so before */
     AGENT_DIAGNOSE,    /* answers `n` struct key_finding */
     AGENT_DONE,        /* no answer */
@@ -68,8 +70,11 @@ struct agent_id {
 struct agent_answer {
     int32_t errnum; /* 0 or a negative errno */
     uint32_t n;
-    uint64_t size; /* of a secret; bytes */
-    char text[sizeof((struct error *)0)->text];
+    uint64_t size;      /* of a secret; bytes */
+    int32_t incomplete; /* 0 or a negative errno */
+    uint8_t lists_all;
+    char place[KEY_PLACE_MAX];
+    char text[sizeof((struct error *)0)->text]; /* of errnum, or of incomplete */
 };
 
 /* Is it 0 or a negative errno of the kernel's? */

@@ -12,11 +12,11 @@ struct agent {
     struct keymgr base;
     const char *name;
     struct config config;
-    const struct key_context *who; /* outlives the manager: it is the session's */
+    struct key_context *who; /* the session's, which outlives the manager */
     struct agent_link link;
 };
 
-static int agent_open(const struct keymgr_ops *self, const struct config *c, const struct key_context *who,
+static int agent_open(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
                       struct keymgr **ret, struct error *e)
 {
     struct agent *a = calloc(1, sizeof *a);
@@ -26,6 +26,7 @@ static int agent_open(const struct keymgr_ops *self, const struct config *c, con
     a->config = *c;
     a->who = who;
     a->link = AGENT_LINK_NONE;
+    a->base.durable = true; /* as that of each network is */
     *ret = &a->base;
     return 0;
 }
@@ -42,6 +43,7 @@ static int call(struct agent *a, const struct agent_request *q, int fd, struct a
                 int *ret_fd, struct error *e)
 {
     int r = a->link.socket >= 0 ? 0 : agent_link_start(&a->link, a->name, &a->config, a->who, e);
+    a->base.lists_all = a->link.lists_all;
     if (r == 0)
         r = agent_link_send(&a->link, q, fd, e);
     if (r == 0)
@@ -63,6 +65,20 @@ static int simple(struct keymgr *km, enum agent_op op, const char *id, struct er
     struct agent_answer answer;
     int r = put_id(q.id, id, e);
     return r < 0 ? r : call((struct agent *)km, &q, -1, &answer, &fd, e);
+}
+
+static int agent_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    struct agent_request q = {.op = AGENT_PLACE, .n = make};
+    struct agent_answer answer;
+    int r = call((struct agent *)km, &q, -1, &answer, &fd, e);
+    if (r < 0)
+        return r;
+    if (!memchr(answer.place, '\0', sizeof answer.place)) /* keymgr_place() looks at its form */
+        return agent_link_refuse(&((struct agent *)km)->link, e);
+    memcpy(ret, answer.place, sizeof answer.place);
+    return 0;
 }
 
 static int agent_may_destroy(struct keymgr *km, const char *id, struct error *e)
@@ -190,11 +206,13 @@ static int agent_create_many(struct keymgr *km, const struct key_info want[], si
 
 static bool info_valid(const struct key_info *k)
 {
+    if (k->damaged)
+        return id_valid(k->id) && !k->owner[0] && !k->vg[0];
     return id_valid(k->id) && memchr(k->owner, '\0', sizeof k->owner) && uuid_valid(k->owner) &&
            memchr(k->vg, '\0', sizeof k->vg) && config_vg_name_valid(k->vg) && k->scope <= KEY_SCOPE_IMAGE;
 }
 
-static int agent_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+static int agent_list(struct keymgr *km, struct key_listing *ret, struct error *e)
 {
     struct agent *a = (struct agent *)km;
     _cleanup_close_ int fd = -1;
@@ -209,8 +227,10 @@ static int agent_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, s
     for (size_t i = 0; i < answer.n; i++)
         if (!info_valid(&keys[i]))
             return agent_link_refuse(&a->link, e);
-    *ret_n = answer.n;
-    *ret = answer.n ? TAKE_PTR(records) : NULL;
+    ret->n = answer.n;
+    ret->keys = answer.n ? TAKE_PTR(records) : NULL;
+    if (answer.incomplete < 0)
+        error_set(&ret->incomplete, answer.incomplete, "%s", answer.text);
     return 0;
 }
 
@@ -238,8 +258,8 @@ static int agent_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS
 
 const struct keymgr_ops keymgr_barbican = {
     .name = "barbican",
-    .durable = true,
     .open = agent_open,
+    .place = agent_place,
     .create_many = agent_create_many,
     .fetch = agent_fetch,
     .may_destroy = agent_may_destroy,

@@ -3,8 +3,8 @@
  * by shutdown, power cut or delete. There is nothing to recover, ever, and nothing to leak. */
 #include "keys/keymgr.h"
 
-static int ephemeral_open(const struct keymgr_ops *self, const struct config *c,
-                          const struct key_context *who, struct keymgr **ret, struct error *e)
+static int ephemeral_open(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
+                          struct keymgr **ret, struct error *e)
 {
     (void)self, (void)who;
     (void)c;
@@ -38,11 +38,9 @@ static int ephemeral_destroy(struct keymgr *km, const char *id, struct error *e)
     return 0;
 }
 
-static int ephemeral_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+static int ephemeral_list(struct keymgr *km, struct key_listing *ret, struct error *e)
 {
-    (void)km, (void)e;
-    *ret = NULL;
-    *ret_n = 0;
+    (void)km, (void)ret, (void)e;
     return 0;
 }
 
@@ -53,7 +51,6 @@ static void ephemeral_close(struct keymgr *km)
 
 const struct keymgr_ops keymgr_ephemeral = {
     .name = "ephemeral",
-    .durable = false,
     .open = ephemeral_open,
     .create = ephemeral_create,
     .fetch = ephemeral_fetch,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of key managers, and what is the same for all of them. It never looks into a secret. */
-#include "keys/keymgr.h"
+/* The list of key managers, and what is the same for all of them: above all that "there is no such key"
+ * counts only if the place that says so is the one that the reference names. It never looks into a secret. */
+#include "keys/place.h"
 
 #include "base/audit.h"
 
@@ -12,15 +13,7 @@ static const struct keymgr_ops *const managers[] = {
     &keymgr_barbican,
 };
 
-const struct keymgr_ops *keymgr_find(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(managers); i++)
-        if (streq(managers[i]->name, name))
-            return managers[i];
-    return NULL;
-}
-
-int keymgr_open(const struct config *c, const struct key_context *who, const char *name, struct keymgr **ret,
+int keymgr_open(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
                 struct error *e)
 {
     char names[256] = "";
@@ -46,18 +39,18 @@ struct keymgr *keymgr_close(struct keymgr *km)
     return NULL;
 }
 
-static int check_want(const struct keymgr *km, const struct key_info *want, struct error *e)
+int key_want_check(const char *manager, const struct key_info *want, struct error *e)
 {
     if (!uuid_valid(want->owner))
-        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no uuid", km->ops->name,
+        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no uuid", manager,
                          want->owner);
     if (!config_vg_name_valid(want->vg))
-        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no volume group",
-                         km->ops->name, want->vg);
+        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no volume group", manager,
+                         want->vg);
     if (want->bits < KEY_BITS_MIN || want->bits > KEY_BITS_MAX || want->bits % 8)
         return error_set(e, -EINVAL,
                          "key manager %s: cannot make a key of %u bits: they are 128 to 512, in whole bytes",
-                         km->ops->name, want->bits);
+                         manager, want->bits);
     return 0;
 }
 
@@ -108,61 +101,182 @@ static int create_each(struct keymgr *km, const struct key_info want[], size_t n
     return 0;
 }
 
+/* After an error nothing of what was made stays, as far as that can be done. */
+static int name_made(struct keymgr *km, const char *place, struct key_made made[], size_t n, struct error *e)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = key_add_place(km, place, made[i].id, e);
+    for (size_t i = 0; r < 0 && i < n; i++) {
+        struct key_at at;
+        made[i].secret = secret_free(made[i].secret);
+        if (key_locate(km, made[i].id, &at, NULL) == 0)
+            (void)!km->ops->destroy(km, at.id, NULL);
+    }
+    return r;
+}
+
 int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                        struct error *e)
 {
+    char place[KEY_PLACE_MAX];
     for (size_t i = 0; i < n; i++) {
         ret[i] = (struct key_made){.secret = NULL};
-        int r = check_want(km, &want[i], e);
+        int r = key_want_check(km->ops->name, &want[i], e);
         if (r < 0)
             return r;
     }
-    int r =
-        km->ops->create_many ? km->ops->create_many(km, want, n, ret, e) : create_each(km, want, n, ret, e);
+    int r = keymgr_place(km, true, place, e);
+    if (r == 0)
+        r = km->ops->create_many ? km->ops->create_many(km, want, n, ret, e)
+                                 : create_each(km, want, n, ret, e);
+    if (r == 0)
+        r = name_made(km, place, ret, n, e);
     for (size_t i = 0; i < n; i++)
         audit(km, "create", r == 0 ? ret[i].id : NULL, &want[i], NULL, r, e);
     return r;
 }
 
+int keymgr_new_id(struct keymgr *km, bool make_place, const char *own, char ret_id[KEY_ID_MAX],
+                  struct error *e)
+{
+    char place[KEY_PLACE_MAX];
+    int r = keymgr_place(km, make_place, place, e);
+    if (r == 0 && str_copy(ret_id, KEY_ID_MAX, own) < 0)
+        r = error_set(e, -EINVAL, "key %s:%.64s: its id is too long", km->ops->name, own);
+    return r < 0 ? r : key_add_place(km, place, ret_id, e);
+}
+
 int keymgr_import(struct keymgr *km, const struct key_info *info, const struct secret *secret,
                   struct error *e)
 {
+    struct key_info kept = *info;
+    struct key_at at;
+    char place[KEY_PLACE_MAX];
     if (!km->ops->import)
         return error_set(e, -EOPNOTSUPP, "key manager %s: takes no key that was made elsewhere",
                          km->ops->name);
-    int r = check_want(km, info, e);
+    int r = key_want_check(km->ops->name, info, e);
     if (r == 0 && secret_size(secret) != info->bits / 8)
         r = error_set(e, -EINVAL, "key manager %s: a key of %zu bytes has not %u bits", km->ops->name,
                       secret_size(secret), info->bits);
+    if (r == 0)
+        r = key_locate(km, info->id, &at, e);
+    if (r == 0)
+        r = keymgr_place(km, true, place, e);
+    if (r == 0)
+        r = key_check_place(km, &at, e);
+    if (r == 0)
+        r = str_copy(kept.id, sizeof kept.id, at.id);
     if (r < 0)
         return r;
-    r = km->ops->import(km, info, secret, e);
+    r = km->ops->import(km, &kept, secret, e);
     audit(km, "import", info->id, info, NULL, r, e);
     return r;
 }
 
+static int fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    struct key_at at;
+    int r = key_locate(km, id, &at, e);
+    if (r < 0)
+        return r;
+    r = km->ops->fetch(km, at.id, ret, &why);
+    if (r == -ENOKEY)
+        return key_judge_absence(km, &at, &why, e);
+    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+}
+
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {
-    int r = km->ops->fetch(km, id, ret, e);
+    int r = fetch(km, id, ret, e);
     audit(km, "fetch", id, NULL, NULL, r, e);
     return r;
 }
 
 int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e)
 {
-    return km->ops->may_destroy ? km->ops->may_destroy(km, id, e) : 0;
+    struct error why = ERROR_NONE;
+    struct key_at at;
+    char place[KEY_PLACE_MAX];
+    int r = key_locate(km, id, &at, e);
+    if (r < 0)
+        return r;
+    r = keymgr_place(km, false, place, &why);
+    if (r == -EHOSTUNREACH) /* not now: that is for destroy() to say */
+        return 0;
+    if (r == 0 && (r = key_check_place(km, &at, e)) < 0)
+        return r;
+    if (r == 0 && km->ops->may_destroy)
+        r = km->ops->may_destroy(km, at.id, &why);
+    if (r == -ENOKEY)
+        r = key_judge_absence(km, &at, &why, e);
+    else if (r < 0 && r != -EHOSTUNREACH)
+        return error_set(e, r, "%s", why.text);
+    else
+        r = 0;
+    return r == -ENOKEY ? 0 : r;
+}
+
+static int destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    struct key_at at;
+    int r = key_locate(km, id, &at, e);
+    if (r == 0)
+        r = key_check_place(km, &at, e);
+    if (r < 0)
+        return r;
+    r = km->ops->destroy(km, at.id, &why);
+    if (r != -ENOKEY)
+        return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+    struct error absent = ERROR_NONE;
+    r = key_judge_absence(km, &at, &why, &absent);
+    return r == -ENOKEY ? 0 : error_set(e, r, "%s", absent.text);
 }
 
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e)
 {
-    int r = km->ops->destroy(km, id, e);
+    int r = destroy(km, id, e);
     audit(km, "destroy", id, NULL, NULL, r, e);
     return r;
 }
 
-int keymgr_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+void key_listing_end(struct key_listing *l)
 {
-    return km->ops->list(km, ret, ret_n, e);
+    free(l->keys);
+    *l = (struct key_listing){.n = 0};
+}
+
+int keymgr_list(struct keymgr *km, struct key_listing *ret, struct error *e)
+{
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    char place[KEY_PLACE_MAX];
+    int r = keymgr_place(km, false, place, e);
+    if (r == 0)
+        r = km->ops->list(km, &l, e);
+    for (size_t i = 0; r == 0 && i < l.n; i++)
+        r = key_add_place(km, place, l.keys[i].id, e);
+    if (r < 0)
+        return r;
+    *ret = l;
+    l = (struct key_listing){.n = 0};
+    return 0;
+}
+
+static int grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
+                 struct error *e)
+{
+    struct error why = ERROR_NONE;
+    struct key_at at;
+    int r = key_locate(km, id, &at, e);
+    if (r < 0)
+        return r;
+    r = km->ops->grant(km, at.id, user, allowed, ret_changed, &why);
+    if (r == -ENOKEY)
+        return key_judge_absence(km, &at, &why, e);
+    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
 }
 
 int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
@@ -171,7 +285,7 @@ int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allow
     if (!km->ops->grant)
         return error_set(e, -EOPNOTSUPP, "key manager %s: cannot grant a key: it knows no users",
                          km->ops->name);
-    int r = km->ops->grant(km, id, user, allowed, ret_changed, e);
+    int r = grant(km, id, user, allowed, ret_changed, e);
     audit(km, allowed ? "grant" : "revoke", id, NULL, user ? user : "host", r, e);
     return r;
 }
@@ -181,16 +295,4 @@ int keymgr_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX],
 {
     *ret_n = 0;
     return km->ops->diagnose ? km->ops->diagnose(km, ret, ret_n, e) : 0;
-}
-
-int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX], struct error *e)
-{
-    const char *colon = strchr(ref, ':');
-    size_t n = colon ? (size_t)(colon - ref) : 0;
-    if (n == 0 || n >= KEY_ID_MAX || !colon[1] || strlen(colon + 1) >= KEY_ID_MAX ||
-        !str_made_of(ref, "_+.-/=!:#&"))
-        return error_set(e, -EINVAL, "key reference \"%.64s\": is not of the form MANAGER:ID", ref);
-    memcpy(manager, ref, n);
-    manager[n] = '\0';
-    return str_copy(id, KEY_ID_MAX, colon + 1);
 }

@@ -7,11 +7,19 @@
  *     r = keymgr_fetch(km, id, &secret, e);
  *     r = keymgr_destroy(km, id, e);
  *
+ * A reference is MANAGER:PLACE/ID. The place is an identity of where the key is kept: of a key folder, of a
+ * service. A manager that does not have a key proves with that only that the key is not in its own place. So
+ * keymgr.c believes "there is no such key" only where the reference names the place that has answered.
+ * References of before places (MANAGER:ID) still open what is found, and absence proves nothing for them.
+ *
+ * What keymgr_*() call an id is PLACE/ID; the operations of a manager see ID alone.
+ *
  * Errors that callers act on:
  *   -ENOKEY        the key is gone for good        (exit 7)
  *   -EACCES        this caller may not have it     (exit 2)
  *   -EKEYREJECTED  it is there, but damaged or not to be unsealed (exit 2): nothing is removed for that
- *   -EHOSTUNREACH  the manager cannot be reached   (exit 6): nothing is known, try again
+ *   -EHOSTUNREACH  the manager cannot be reached, or the key is kept in another place (exit 6): nothing is
+ *                  known of it
  *
  * Only -ENOKEY says that data is lost; a manager that is not sure returns another.
  *
@@ -23,7 +31,7 @@
  * A durable one passes the suite of tests/keymgr-suite.h, which says how it joins. The file has
  *
  *     struct vault { struct keymgr base; ... };              // private; `base` first
- *     const struct keymgr_ops vault_manager = {.name = "vault", .durable = true, .open = ...};
+ *     const struct keymgr_ops vault_manager = {.name = "vault", .open = ..., .place = ...};
  *
  * and keeps secrets in `struct secret` only, also on their way through HTTP, JSON and base64.
  */
@@ -34,10 +42,11 @@
 #include "secret/secret.h"
 #include "storage/volume.h"
 
-#define KEY_ID_MAX   160
-#define KEY_USER_MAX 65
-#define KEY_BITS_MIN 128
-#define KEY_BITS_MAX 512
+#define KEY_ID_MAX    160 /* PLACE/ID */
+#define KEY_PLACE_MAX 96
+#define KEY_USER_MAX  65
+#define KEY_BITS_MIN  128
+#define KEY_BITS_MAX  512
 
 /* What a manager notes beside a secret, so that recover can tell whose it is without any volume. */
 struct key_info {
@@ -47,7 +56,18 @@ struct key_info {
     enum key_scope scope;
     uint32_t bits;
     uint64_t created_sec; /* since 1970; unset in a request */
+    bool damaged;         /* of a listed one: it is there and cannot be read; of the rest only `id` is set */
 };
+
+/* What a manager listed. */
+struct key_listing {
+    struct key_info *keys; /* in any order */
+    size_t n;
+    struct error incomplete; /* why keys may be there that are not listed, or not with their owners; errnum 0:
+                                it is complete */
+};
+void key_listing_end(struct key_listing *l);
+#define _cleanup_key_listing_ _cleanup_(key_listing_end)
 
 /* A key that was made; whoever gets it owns the secret. */
 struct key_made {
@@ -67,22 +87,27 @@ struct keymgr;
 struct keymgr_ops {
     const char *name; /* as in mayfly.key and in [key_manager] backend; no ':' */
 
-    /* Does a key outlive the map that it opened? False for `ephemeral` alone. */
-    bool durable;
-
-    /* Does list() see every key of this host, whoever asks? False where a caller sees but those of his own
-     * project: then a key that is not listed need not be gone. */
-    bool lists_all;
-
-    /* Sets `*ret` up from the options and the caller's context. Asks nothing of the manager, touches no file;
-     * `c` and `who` are not kept, but what is in `who` may be taken out of it. */
-    int (*open)(const struct keymgr_ops *self, const struct config *c, const struct key_context *who,
+    /* Sets `*ret` up from the options and the caller's context, `durable` and `lists_all` included. Asks
+     * nothing of the manager, touches no file. `c` is not kept; `who` outlives the manager. */
+    int (*open)(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
                 struct keymgr **ret, struct error *e);
+
+    /* The identity of the place that answers: it never changes, no other place has it, and it has LVM's
+     * alphabet without '/' and ':'. "": it has none, so what is not found here is not known. `make`: a place
+     * without keys that has no identity gets one. NULL for a manager that keeps nothing: then ids have no
+     * place, and what it says of a key is so. */
+    int (*place)(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e);
+
+    /* Says that the key `id` is not here, since it is kept in `place` ("": that is not known):
+     * -EHOSTUNREACH; -EACCES, with the name, where it is known to be another user's. NULL: said in general
+     * words. */
+    int (*elsewhere)(struct keymgr *km, const char *id, const char *place, struct error *e);
 
     /* Makes a random secret of want->bits and keeps it durably before it returns: after a power cut in the
      * next moment it can be fetched, and is listed. An interrupted create leaves a whole key or none. `id` is
-     * chosen by the manager, has LVM's alphabet for tags, never that of another key, and tells nothing of the
-     * secret. `want` was checked by keymgr_create(). NULL where there is create_many. */
+     * chosen by the manager, has LVM's alphabet for tags without '/', at most 63 characters, is never that of
+     * another key, and tells nothing of the secret. `want` was checked by keymgr_create(). NULL where there
+     * is create_many. */
     int (*create)(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e);
 
@@ -97,21 +122,21 @@ struct keymgr_ops {
                   struct error *e);
 
     /* The same secret, as often as it is asked for. `id` may come from a tag that someone else wrote: it is
-     * checked before it becomes a part of a path or URL (-EINVAL). */
+     * checked before it becomes a part of a path or URL (-EINVAL). -ENOKEY: this place has no such key. */
     int (*fetch)(struct keymgr *km, const char *id, struct secret **ret, struct error *e);
 
-    /* Would destroy() be allowed? 0 also when the key is gone. Changes nothing. -EACCES, -EHOSTUNREACH. May
-     * be NULL: whoever can open the manager can destroy. */
+    /* Would destroy() be allowed? Changes nothing. -EACCES, -EHOSTUNREACH; -ENOKEY: this place has no such
+     * key. May be NULL: whoever can open the manager can destroy. */
     int (*may_destroy)(struct keymgr *km, const char *id, struct error *e);
 
-    /* Destroys it, and looks that it is gone. 0 also when it was gone before. After an error the key may or
-     * may not be there; to call it again finishes the job. */
+    /* Destroys it, and looks that it is gone. -ENOKEY: this place had no such key. After another error the
+     * key may or may not be there; to call it again finishes the job. */
     int (*destroy)(struct keymgr *km, const char *id, struct error *e);
 
-    /* The keys that this host made, that this caller may see, and that were not destroyed, in any order;
-     * whose they are is as certain as the manager can make it, since recover destroys what has no owner. An
-     * interrupted destroy is finished on the way. The caller frees *ret (NULL where *ret_n is 0). */
-    int (*list)(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e);
+    /* The keys that this host made, that this caller may see, and that were not destroyed; whose they are is
+     * as certain as the manager can make it, since recover destroys what has no owner. An interrupted destroy
+     * is finished on the way. *ret is empty before. */
+    int (*list)(struct keymgr *km, struct key_listing *ret, struct error *e);
 
     /* Lets `user` (an id of the manager's; NULL: the host's own service user) fetch the key, or ends that.
      * *ret_changed: it was not so before. May be NULL: the manager knows no users. */
@@ -131,20 +156,35 @@ struct keymgr_ops {
 /* The first member of each manager's own struct. */
 struct keymgr {
     const struct keymgr_ops *ops;
+    bool durable;   /* a key outlives the map that it opened; false for `ephemeral` alone */
+    bool lists_all; /* a complete listing has every key of the place, whoever asks; false where a caller sees
+                       but those of his own project. Known for certain after list(). */
+    char place[KEY_PLACE_MAX]; /* for keymgr_place() alone: "" until it has one */
 };
 
-/* What is true of a manager of this name, without opening it; NULL: there is none. */
-const struct keymgr_ops *keymgr_find(const char *name);
-
 /* -EINVAL: no such manager. Nothing is asked of it yet. */
-int keymgr_open(const struct config *c, const struct key_context *who, const char *name, struct keymgr **ret,
+int keymgr_open(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
                 struct error *e) _must_check_;
 struct keymgr *keymgr_close(struct keymgr *km);
 DEFINE_CLEANUP(struct keymgr *, keymgr_close)
 #define _cleanup_keymgr_ _cleanup_(keymgr_closep)
 
-/* As the members of keymgr_ops say; `want` is checked here for all managers (-EINVAL). -EOPNOTSUPP: the
- * manager has no such operation. */
+/* "": it has none now. */
+int keymgr_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e) _must_check_;
+
+/* The id that a key imported as `own` is going to have. */
+int keymgr_new_id(struct keymgr *km, bool make_place, const char *own, char ret_id[KEY_ID_MAX],
+                  struct error *e) _must_check_;
+
+/* What is wrong with a request for a key (-EINVAL); `manager` is for the sentence. */
+int key_want_check(const char *manager, const struct key_info *want, struct error *e) _must_check_;
+
+/* As the members of keymgr_ops say, with ids that have places; `want` is checked here for all managers
+ * (-EINVAL). -EOPNOTSUPP: the manager has no such operation.
+ * fetch: -ENOKEY only if the key is gone for good.
+ * may_destroy: -EACCES, or -EHOSTUNREACH where it is certain that this place cannot destroy it. 0 also for a
+ * key that is gone, and where the manager cannot be reached now.
+ * destroy: 0 also if the key is certainly gone. Nothing is destroyed where the id names another place. */
 int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e) _must_check_;
 int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
@@ -154,16 +194,25 @@ int keymgr_import(struct keymgr *km, const struct key_info *info, const struct s
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e) _must_check_;
 int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
-int keymgr_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e) _must_check_;
+int keymgr_list(struct keymgr *km, struct key_listing *ret, struct error *e) _must_check_;
 int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
                  struct error *e) _must_check_;
 int keymgr_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                     struct error *e) _must_check_;
 
-/* Splits "local:5c0e..." (a tag's value) at the first colon. -EINVAL: not of that form, or with characters
- * that LVM takes in no tag. Whether there is such a manager is for keymgr_open() to say. */
+/* Splits "local:PLACE/5c0e..." (a tag's value) at the first colon. -EINVAL: not of that form, or with
+ * characters that LVM takes in no tag. Whether there is such a manager is for keymgr_open() to say. */
 int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX],
                   struct error *e) _must_check_;
+
+/* Splits PLACE/ID; *ret_own points into `id`. The place of an old id is "". */
+int key_id_split(const char *id, char place[KEY_PLACE_MAX], const char **ret_own,
+                 struct error *e) _must_check_;
+
+/* Are they of one key, as far as can be told? The ids of keys are random, so the places do not count: one may
+ * lack it, and what may be the same key is taken for it. An order of references by that. */
+int key_ref_order(const char *a, const char *b);
+bool key_ref_same(const char *a, const char *b);
 
 extern const struct keymgr_ops keymgr_local;
 extern const struct keymgr_ops keymgr_ephemeral;

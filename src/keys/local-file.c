@@ -15,12 +15,13 @@
 #define TAG_BYTES   16
 
 /* Bytes of the text part, without the NUL behind it. */
-static size_t format_header(const struct key_info *info, char text[LOCAL_FILE_MAX])
+static size_t format_header(const struct key_info *info, const char *folder, char text[LOCAL_FILE_MAX])
 {
     int n =
         snprintf(text, LOCAL_FILE_MAX,
-                 "mayfly-key 1\nid=%s\nowner=%s\nvg=%s\nscope=%s\nbits=%u\ncreated=%" PRIu64 "\n\n", info->id,
-                 info->owner, info->vg, key_scope_name(info->scope), info->bits, info->created_sec);
+                 "mayfly-key %d\nid=%s\nowner=%s\nvg=%s\nscope=%s\nbits=%u\ncreated=%" PRIu64 "\n%s%s%s\n",
+                 *folder ? 2 : 1, info->id, info->owner, info->vg, key_scope_name(info->scope), info->bits,
+                 info->created_sec, *folder ? "folder=" : "", folder, *folder ? "\n" : "");
     return n < 0 ? 0 : (size_t)n;
 }
 
@@ -44,11 +45,12 @@ static bool gcm(bool encrypt, const struct secret *sealing_key, const uint8_t *n
            (!encrypt || EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, tag) == 1);
 }
 
-int local_file_seal(const struct key_info *info, const struct secret *key, const struct secret *sealing_key,
-                    uint8_t file[LOCAL_FILE_MAX], size_t *ret_size, struct error *e)
+int local_file_seal(const struct key_info *info, const char *folder, const struct secret *key,
+                    const struct secret *sealing_key, uint8_t file[LOCAL_FILE_MAX], size_t *ret_size,
+                    struct error *e)
 {
     char header[LOCAL_FILE_MAX];
-    size_t header_bytes = format_header(info, header), key_bytes = secret_size(key);
+    size_t header_bytes = format_header(info, folder, header), key_bytes = secret_size(key);
     size_t size = header_bytes + NONCE_BYTES + key_bytes + TAG_BYTES;
     if (size > LOCAL_FILE_MAX)
         return error_set(e, -EINVAL, "key local:%s: is too large to be kept", info->id);
@@ -70,24 +72,28 @@ static bool info_valid(const struct key_info *info)
            info->bits >= KEY_BITS_MIN && info->bits <= KEY_BITS_MAX && info->bits % 8 == 0;
 }
 
-int local_file_parse(const uint8_t *file, size_t size, struct key_info *ret, size_t *ret_header_bytes,
-                     struct error *e)
+int local_file_parse(const uint8_t *file, size_t size, struct key_info *ret, char ret_folder[KEY_PLACE_MAX],
+                     size_t *ret_header_bytes, struct error *e)
 {
-    _Static_assert(UUID_TEXT == 37 && VG_NAME_MAX == 64, "the widths below");
+    _Static_assert(UUID_TEXT == 37 && VG_NAME_MAX == 64 && KEY_PLACE_MAX == 96, "the widths below");
     char text[LOCAL_FILE_MAX + 1] = "", again[LOCAL_FILE_MAX], scope[9] = "";
     memcpy(text, file, size < LOCAL_FILE_MAX ? size : LOCAL_FILE_MAX);
     struct key_info info = {0};
-    int n = sscanf(text, "mayfly-key 1 id=%36s owner=%36s vg=%63s scope=%8s bits=%4u created=%19" SCNu64,
-                   info.id, info.owner, info.vg, scope, &info.bits, &info.created_sec);
+    char folder[KEY_PLACE_MAX] = "";
+    int n = sscanf(text,
+                   "mayfly-key %*1[12] id=%36s owner=%36s vg=%63s scope=%8s bits=%4u created=%19" SCNu64
+                   " folder=%95s",
+                   info.id, info.owner, info.vg, scope, &info.bits, &info.created_sec, folder);
 
     /* sscanf is lenient; what counts is that the text is, byte for byte, the one that would be written. */
-    size_t header_bytes = n == 6 && key_scope_parse(scope, &info.scope) == 0 && info_valid(&info)
-                              ? format_header(&info, again)
+    size_t header_bytes = n >= 6 && key_scope_parse(scope, &info.scope) == 0 && info_valid(&info)
+                              ? format_header(&info, folder, again)
                               : 0;
     if (!header_bytes || size != header_bytes + NONCE_BYTES + info.bits / 8 + TAG_BYTES ||
         memcmp(file, again, header_bytes) != 0)
         return error_set(e, -EKEYREJECTED, "is damaged, or no key file of this version of Mayfly");
     *ret = info;
+    memcpy(ret_folder, folder, sizeof folder);
     *ret_header_bytes = header_bytes;
     return 0;
 }
@@ -96,8 +102,9 @@ int local_file_unseal(const uint8_t *file, size_t size, const struct secret *sea
                       struct key_info *ret_info, struct secret **ret_key, struct error *e)
 {
     struct key_info info;
+    char folder[KEY_PLACE_MAX];
     size_t header_bytes = 0;
-    int r = local_file_parse(file, size, &info, &header_bytes, e);
+    int r = local_file_parse(file, size, &info, folder, &header_bytes, e);
     if (r < 0)
         return r;
 

@@ -118,6 +118,16 @@ int local_folder_add(int folder_fd, const char *name, const void *data, size_t s
     return 0;
 }
 
+int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room, size_t *ret_size)
+{
+    _cleanup_close_ int fd = openat(folder_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_free_ char *text = NULL;
+    int r = fd < 0 ? -errno : fd_read_text(fd, room, &text, ret_size);
+    if (r == 0)
+        memcpy(bytes, text, *ret_size);
+    return r;
+}
+
 /* The whole content with random bytes, on the disk when this returns. */
 static int overwrite(int fd)
 {
@@ -143,22 +153,43 @@ static bool absent(int folder_fd, const char *name)
     return faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
+bool local_folder_has(int folder_fd, const char *id)
+{
+    char doomed[NAME_BUFFER];
+    snprintf(doomed, sizeof doomed, "%s%s", id, DOOMED);
+    return !absent(folder_fd, id) || !absent(folder_fd, doomed);
+}
+
+/* Marks the file `id` by the name that erase() goes on with. A full disk may have no room for the longer
+ * name: then it keeps its own, and a power cut in the midst leaves a damaged key instead of a doomed one. */
+static int rename_doomed(int folder_fd, const char *id, const char *doomed, const char **ret_name)
+{
+    *ret_name = doomed;
+    if (renameat(folder_fd, id, folder_fd, doomed) < 0) {
+        if (errno == ENOSPC || errno == EDQUOT)
+            *ret_name = id;
+        else if (errno != ENOENT)
+            return -errno;
+    }
+    return fsync(folder_fd) < 0 ? -errno : 0; /* else a power cut could leave noise under the old name */
+}
+
 /* The steps of local_folder_erase(), with a bare errno. */
 static int erase(int folder_fd, const char *id)
 {
     char doomed[NAME_BUFFER];
+    const char *name = NULL;
     snprintf(doomed, sizeof doomed, "%s%s", id, DOOMED);
-    if (renameat(folder_fd, id, folder_fd, doomed) < 0 && errno != ENOENT)
-        return -errno;
-    if (fsync(folder_fd) < 0) /* else a power cut could leave noise under the old name */
-        return -errno;
-    _cleanup_close_ int fd = openat(folder_fd, doomed, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? LOCAL_ABSENT : -errno;
-    int r = overwrite(fd);
+    int r = rename_doomed(folder_fd, id, doomed, &name);
     if (r < 0)
         return r;
-    if (unlinkat(folder_fd, doomed, 0) < 0 && errno != ENOENT) /* another mayfly may have finished it */
+    _cleanup_close_ int fd = openat(folder_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? LOCAL_ABSENT : -errno;
+    r = overwrite(fd);
+    if (r < 0)
+        return r;
+    if (unlinkat(folder_fd, name, 0) < 0 && errno != ENOENT) /* another mayfly may have finished it */
         return -errno;
     if (fsync(folder_fd) < 0)
         return -errno;

@@ -17,6 +17,13 @@ int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
  * temporary name. A bare errno: -EEXIST, -EOPNOTSUPP where the file system cannot make unnamed files. */
 int local_folder_add(int folder_fd, const char *name, const void *data, size_t size) _must_check_;
 
+/* The bytes of a file, `room` at most. A bare errno: -ENOENT, -EFBIG. */
+int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room,
+                      size_t *ret_size) _must_check_;
+
+/* Is there the key file `id`, or what an interrupted erasure has left of it? */
+bool local_folder_has(int folder_fd, const char *id);
+
 /* Overwrites the key file `id`, removes it and looks that it is gone. First it becomes `<id>.doomed`, so that
  * an interrupted erasure is known as such. LOCAL_ABSENT: there was neither. */
 int local_folder_erase(int folder_fd, const char *id, struct error *e) _must_check_;

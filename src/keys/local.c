@@ -1,43 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The key manager of one host: a file for each key, sealed by one more.
  *
- *     local.c          the operations, and what is said when they fail
- *     local-folder.c   names and bytes: who owns the folder; adding and erasing whole files
- *     local-file.c     one key as the bytes of its file
- *     local-seal.c     the sealing key
+ *     local.c           the operations, and what is said when they fail
+ *     local-folder.c    names and bytes: who owns the folder; adding and erasing whole files
+ *     local-identity.c  which folder it is
+ *     local-file.c      one key as the bytes of its file
+ *     local-seal.c      the sealing key
  *
- * It never says that a key is gone for good where a folder or a sealing key may merely not be mounted, and
- * never makes a new sealing key beside keys that an older one has sealed.
+ * Each user has a folder. That a key is not in one says nothing of the others, nor of one that is not
+ * mounted: so the identity of the folder is the place in the references of its keys.
  */
 #include "base/fd.h"
 #include "base/str.h"
 #include "keys/keymgr.h"
-#include "keys/local-file.h"
 #include "keys/local-folder.h"
+#include "keys/local-identity.h"
 #include "keys/local-seal.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SEALING_NAME "seal.key"
 
 struct local {
     struct keymgr base;
-    char *folder;  /* absolute path */
-    char *sealing; /* name in the folder, or absolute path */
+    char *folder;               /* absolute path */
+    char *sealing;              /* name in the folder, or absolute path */
+    struct secret *sealing_key; /* NULL: not read yet; a run reads it once */
 };
 
 static void local_close(struct keymgr *km)
 {
     struct local *l = (struct local *)km;
+    secret_free(l->sealing_key);
     free(l->folder);
     free(l->sealing);
     free(l);
 }
 
-static int local_open(const struct keymgr_ops *self, const struct config *c, const struct key_context *who,
+static int local_open(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
                       struct keymgr **ret, struct error *e)
 {
     (void)self, (void)who;
@@ -52,6 +53,7 @@ static int local_open(const struct keymgr_ops *self, const struct config *c, con
         return error_memory(e);
     l->folder = TAKE_PTR(folder);
     l->sealing = TAKE_PTR(sealing);
+    l->base.durable = l->base.lists_all = true;
     *ret = &l->base;
     return 0;
 }
@@ -63,51 +65,73 @@ static int check_id(const char *id, struct error *e)
     return 0;
 }
 
-/* Neither the key nor what would have sealed it is there. */
-static int unreachable(const struct local *l, const char *id, struct error *e)
+/* The folder, where keys are going to be. */
+static int open_made(const struct local *l, int *ret_fd, struct error *e)
 {
+    int r = local_folder_open(l->folder, true, ret_fd, e);
+    return r == LOCAL_ABSENT ? error_set(e, -ENOENT, "key folder %s: went while it was opened", l->folder)
+                             : r;
+}
+
+static int local_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
+{
+    const struct local *l = (const struct local *)km;
+    _cleanup_close_ int folder_fd = -1;
+    int r = make ? open_made(l, &folder_fd, e) : local_folder_open(l->folder, false, &folder_fd, e);
+    if (r == LOCAL_ABSENT) {
+        ret[0] = '\0';
+        return 0;
+    }
+    if (r == 0)
+        r = make ? local_identity_ensure(folder_fd, l->folder, ret, e)
+                 : local_identity_read(folder_fd, l->folder, ret, e);
+    return r;
+}
+
+static int local_elsewhere(struct keymgr *km, const char *id, const char *place, struct error *e)
+{
+    const struct local *l = (const struct local *)km;
+    char owner[64];
+    if (local_identity_foreign(place, owner))
+        return error_set(e, -EACCES,
+                         "key local:%s: is kept by the key manager of user %s; nobody else can fetch or "
+                         "destroy it",
+                         id, owner);
     return error_set(
         e, -EHOSTUNREACH,
-        "key local:%s: nothing is known of it: in %s there is no sealing key (%s), so it is not the "
-        "folder of this key; mount its file system, or see [local] directory",
-        id, l->folder, l->sealing);
+        "key local:%s: nothing is known of it: %s is not the folder that it is kept in%s%s; mount "
+        "the file system of that folder, run this as the user whose it is, or see [local] directory",
+        id, l->folder, *place ? ", " : "", place);
 }
 
-static int is_missing(const struct local *l, int folder_fd, const char *id, struct error *e)
+/* The bytes of the key's file. LOCAL_ABSENT: there is none. */
+static int read_file(int folder_fd, const char *id, uint8_t file[LOCAL_FILE_MAX], size_t *ret_size,
+                     struct error *e)
 {
-    return faccessat(folder_fd, l->sealing, F_OK, 0) < 0 ? unreachable(l, id, e) : LOCAL_ABSENT;
-}
-
-/* The bytes of the key's file. LOCAL_ABSENT: there is surely none. */
-static int read_file(const struct local *l, int folder_fd, const char *id, uint8_t file[LOCAL_FILE_MAX],
-                     size_t *ret_size, struct error *e)
-{
-    _cleanup_close_ int fd = openat(folder_fd, id, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return is_missing(l, folder_fd, id, e);
-    _cleanup_free_ char *bytes = NULL;
-    size_t size = 0;
-    int r = fd < 0 ? -errno : fd_read_text(fd, LOCAL_FILE_MAX, &bytes, &size);
+    int r = local_folder_read(folder_fd, id, file, LOCAL_FILE_MAX, ret_size);
+    if (r == -ENOENT)
+        return LOCAL_ABSENT;
     if (r == -EFBIG)
         return error_set(e, -EKEYREJECTED, "key local:%s: is damaged: its file is too long; restore it", id);
-    if (r < 0)
-        return error_set(e, r, "key local:%s: cannot be read: %s", id, strerror(-r));
-    memcpy(file, bytes, size);
-    *ret_size = size;
-    return 0;
+    return r < 0 ? error_set(e, r, "key local:%s: cannot be read: %s", id, strerror(-r)) : 0;
 }
 
-/* Reads and unseals one key; either output may be NULL. LOCAL_ABSENT. */
-static int unseal(const struct local *l, int folder_fd, const char *id, struct key_info *ret_info,
+/* LOCAL_ABSENT */
+static int read_sealing(struct local *l, int folder_fd, struct error *e)
+{
+    return l->sealing_key ? 0 : local_seal_read(folder_fd, l->sealing, &l->sealing_key, e);
+}
+
+/* Reads and unseals one key; either output may be NULL. LOCAL_ABSENT: there is none. */
+static int unseal(struct local *l, int folder_fd, const char *id, struct key_info *ret_info,
                   struct secret **ret, struct error *e)
 {
     uint8_t file[LOCAL_FILE_MAX];
     size_t size = 0;
-    int r = read_file(l, folder_fd, id, file, &size, e);
+    int r = read_file(folder_fd, id, file, &size, e);
     if (r != 0)
         return r;
-    _cleanup_secret_ struct secret *sealing = NULL, *key = NULL;
-    r = local_seal_read(folder_fd, l->sealing, &sealing, e);
+    r = read_sealing(l, folder_fd, e);
     if (r == LOCAL_ABSENT)
         return error_set(
             e, -EKEYREJECTED,
@@ -117,9 +141,10 @@ static int unseal(const struct local *l, int folder_fd, const char *id, struct k
     if (r < 0)
         return r;
 
+    _cleanup_secret_ struct secret *key = NULL;
     struct error why = ERROR_NONE;
     struct key_info info;
-    r = local_file_unseal(file, size, sealing, &info, &key, &why);
+    r = local_file_unseal(file, size, l->sealing_key, &info, &key, &why);
     if (r == 0 && !streq(info.id, id))
         r = error_set(&why, -EKEYREJECTED, "holds another key, %s", info.id);
     if (r < 0)
@@ -132,40 +157,34 @@ static int unseal(const struct local *l, int folder_fd, const char *id, struct k
     return 0;
 }
 
-static int add_key(const struct local *l, int folder_fd, const struct key_info *info,
-                   const struct secret *key, struct error *e)
+static int add_key(struct local *l, int folder_fd, const struct key_info *info, const struct secret *key,
+                   struct error *e)
 {
-    _cleanup_secret_ struct secret *sealing = NULL;
+    char identity[KEY_PLACE_MAX];
     uint8_t file[LOCAL_FILE_MAX];
     size_t size = 0;
-    int r = local_seal_ensure(folder_fd, l->sealing, &sealing, e);
-    if (r < 0)
-        return r;
-    r = local_file_seal(info, key, sealing, file, &size, e);
+    int r = local_identity_ensure(folder_fd, l->folder, identity, e);
+    if (r == 0 && !l->sealing_key)
+        r = local_seal_ensure(folder_fd, l->sealing, &l->sealing_key, e);
+    if (r == 0)
+        r = local_file_seal(info, identity, key, l->sealing_key, file, &size, e);
     if (r < 0)
         return r;
     r = local_folder_add(folder_fd, info->id, file, size);
-    if (r == -EOPNOTSUPP)
-        return error_set(e, r,
-                         "key folder %s: its file system cannot make files that are whole or not there "
-                         "(O_TMPFILE); set [local] directory to one on ext4 or XFS",
-                         l->folder);
-    if (r < 0)
-        return error_set(e, r, "key folder %s: cannot keep a new key: %s", l->folder, strerror(-r));
-    return 0;
+    return r < 0 ? error_set(e, r, "key folder %s: cannot keep a new key: %s", l->folder, strerror(-r)) : 0;
 }
 
 static int local_import(struct keymgr *km, const struct key_info *info, const struct secret *key,
                         struct error *e)
 {
-    const struct local *l = (const struct local *)km;
+    struct local *l = (struct local *)km;
     _cleanup_close_ int folder_fd = -1;
     struct key_info now = *info;
     int r = check_id(info->id, e);
     if (r == 0)
-        r = local_folder_open(l->folder, true, &folder_fd, e);
-    if (r != 0)
-        return r < 0 ? r : error_set(e, -ENOENT, "key folder %s: went while it was opened", l->folder);
+        r = open_made(l, &folder_fd, e);
+    if (r < 0)
+        return r;
     now.created_sec = (uint64_t)time(NULL);
     return add_key(l, folder_fd, &now, key, e);
 }
@@ -186,6 +205,14 @@ static int local_create(struct keymgr *km, const struct key_info *want, char ret
     return 0;
 }
 
+static int error_absent(const struct local *l, const char *id, struct error *e)
+{
+    return error_set(e, -ENOKEY,
+                     "key local:%s: is gone for good: it is not in %s; what it encrypted cannot be read any "
+                     "more; run mayfly delete",
+                     id, l->folder);
+}
+
 /* The folder, for a key that should be in it. */
 static int open_for(const struct local *l, const char *id, int *ret_fd, struct error *e)
 {
@@ -193,24 +220,26 @@ static int open_for(const struct local *l, const char *id, int *ret_fd, struct e
     if (r < 0)
         return r;
     r = local_folder_open(l->folder, false, ret_fd, e);
-    return r == LOCAL_ABSENT ? unreachable(l, id, e) : r;
+    return r == LOCAL_ABSENT ? error_absent(l, id, e) : r;
 }
 
 static int local_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {
-    const struct local *l = (const struct local *)km;
+    struct local *l = (struct local *)km;
     _cleanup_close_ int folder_fd = -1;
     int r = open_for(l, id, &folder_fd, e);
     if (r < 0)
         return r;
     r = unseal(l, folder_fd, id, NULL, ret, e);
-    if (r == LOCAL_ABSENT)
-        return error_set(
-            e, -ENOKEY,
-            "key local:%s: is gone for good: it is not in %s; what it encrypted cannot be read any "
-            "more; run mayfly delete",
-            id, l->folder);
-    return r;
+    return r == LOCAL_ABSENT ? error_absent(l, id, e) : r;
+}
+
+static int local_may_destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    const struct local *l = (const struct local *)km;
+    _cleanup_close_ int folder_fd = -1;
+    int r = open_for(l, id, &folder_fd, e);
+    return r == 0 && !local_folder_has(folder_fd, id) ? error_absent(l, id, e) : r;
 }
 
 static int local_destroy(struct keymgr *km, const char *id, struct error *e)
@@ -221,37 +250,44 @@ static int local_destroy(struct keymgr *km, const char *id, struct error *e)
     if (r < 0)
         return r;
     r = local_folder_erase(folder_fd, id, e);
-    if (r == LOCAL_ABSENT)
-        r = is_missing(l, folder_fd, id, e);
-    return r < 0 ? r : 0;
+    return r == LOCAL_ABSENT ? error_absent(l, id, e) : r;
 }
 
-/* A damaged file fails the whole list: recover, which acts on what is missing from it, must not act on doubt.
- */
-static int local_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+/* One more for the list; a damaged one is on it by its name alone. */
+static int list_one(struct local *l, int folder_fd, const char *id, struct key_listing *to, struct error *e)
 {
-    const struct local *l = (const struct local *)km;
+    struct error why = ERROR_NONE;
+    struct key_info *info = &to->keys[to->n];
+    int r = unseal(l, folder_fd, id, info, NULL, &why);
+    if (r == LOCAL_ABSENT) /* destroyed since the folder was read */
+        return 0;
+    if (r == -EKEYREJECTED && l->sealing_key) {
+        *info = (struct key_info){.damaged = true};
+        memcpy(info->id, id, UUID_TEXT);
+        error_set(&to->incomplete, r, "%s", why.text);
+    } else if (r < 0)
+        return error_set(e, r, "%s", why.text);
+    to->n++;
+    return 0;
+}
+
+static int local_list(struct keymgr *km, struct key_listing *ret, struct error *e)
+{
+    struct local *l = (struct local *)km;
     _cleanup_close_ int folder_fd = -1;
     _cleanup_free_ char(*ids)[UUID_TEXT] = NULL;
-    size_t n = 0, listed = 0;
+    size_t n = 0;
     int r = local_folder_open(l->folder, false, &folder_fd, e);
     if (r == 0)
         r = local_folder_list(folder_fd, &ids, &n, e);
-    if (r < 0)
-        return r;
-
-    _cleanup_free_ struct key_info *keys = n ? calloc(n, sizeof *keys) : NULL;
-    if (n && !keys)
+    if (r != 0)
+        return r < 0 ? r : 0;
+    ret->keys = calloc(n + 1, sizeof *ret->keys);
+    if (!ret->keys)
         return error_memory(e);
-    for (size_t i = 0; i < n; i++) {
-        r = unseal(l, folder_fd, ids[i], &keys[listed], NULL, e);
-        if (r < 0)
-            return r;
-        listed += r == 0; /* else destroyed since the folder was read */
-    }
-    *ret = TAKE_PTR(keys);
-    *ret_n = listed;
-    return 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = list_one(l, folder_fd, ids[i], ret, e);
+    return r;
 }
 
 /* `r` as the look at `path` gave it. */
@@ -274,6 +310,7 @@ static int local_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS
     _cleanup_close_ int folder_fd = -1;
     _cleanup_secret_ struct secret *sealing = NULL;
     struct error why = ERROR_NONE;
+    char identity[KEY_PLACE_MAX];
     (void)e;
     *ret_n = 1;
     int r = local_folder_open(l->folder, false, &folder_fd, &why);
@@ -283,17 +320,23 @@ static int local_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS
     *ret_n = 2;
     r = local_seal_read(folder_fd, l->sealing, &sealing, &why);
     note(&ret[1], "sealing key", l->sealing, r, &why);
+    if (r < 0)
+        return 0;
+    *ret_n = 3;
+    r = local_identity_read(folder_fd, l->folder, identity, &why);
+    note(&ret[2], "identity", identity, r == 0 && !identity[0] ? LOCAL_ABSENT : r, &why);
     return 0;
 }
 
 const struct keymgr_ops keymgr_local = {
     .name = "local",
-    .durable = true,
-    .lists_all = true,
     .open = local_open,
+    .place = local_place,
+    .elsewhere = local_elsewhere,
     .create = local_create,
     .import = local_import,
     .fetch = local_fetch,
+    .may_destroy = local_may_destroy,
     .destroy = local_destroy,
     .list = local_list,
     .diagnose = local_diagnose,

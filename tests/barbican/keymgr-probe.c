@@ -99,14 +99,13 @@ static int spill_stack(struct keymgr *km, const char *id, struct error *e)
 
 static int list(struct keymgr *km, struct error *e)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    int r = keymgr_list(km, &keys, &n, e);
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    int r = keymgr_list(km, &l, e);
     if (r < 0)
         return r;
     printf("ok");
-    for (size_t i = 0; i < n; i++)
-        printf(" %s", keys[i].id);
+    for (size_t i = 0; i < l.n; i++)
+        printf(" %s", l.keys[i].id);
     printf("\n");
     return 0;
 }

@@ -23,11 +23,10 @@ static int without_keys(void **state)
 {
     struct error e = ERROR_NONE;
     _cleanup_keymgr_ struct keymgr *km = suite_open(state);
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    assert_ok(keymgr_list(km, &keys, &n, &e), e);
-    for (size_t i = 0; i < n; i++)
-        assert_ok(keymgr_destroy(km, keys[i].id, &e), e);
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    assert_ok(keymgr_list(km, &l, &e), e);
+    for (size_t i = 0; i < l.n; i++)
+        assert_ok(keymgr_destroy(km, l.keys[i].id, &e), e);
     return 0;
 }
 

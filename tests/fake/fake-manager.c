@@ -68,18 +68,29 @@ static int fake_fetch(struct keymgr *km, const char *id, struct secret **ret, st
     return r < 0 ? r : make_key(KEY_BITS_MAX / 8, ret, e);
 }
 
-static int fake_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+static int fake_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
+{
+    (void)km, (void)make;
+    int r = answer(e);
+    if (r == 0)
+        memcpy(ret, FAKE_PLACE, sizeof FAKE_PLACE);
+    return r;
+}
+
+static int fake_list(struct keymgr *km, struct key_listing *ret, struct error *e)
 {
     (void)km;
     int r = answer(e);
     if (r < 0)
         return r;
-    *ret = calloc(LISTED, sizeof **ret);
-    if (!*ret)
+    ret->keys = calloc(LISTED, sizeof *ret->keys);
+    if (!ret->keys)
         return error_memory(e);
     for (size_t i = 0; i < LISTED; i++)
-        (*ret)[i] = (struct key_info){.id = OWNER, .owner = OWNER, .vg = "vg0", .bits = 512};
-    *ret_n = LISTED;
+        ret->keys[i] = (struct key_info){.id = OWNER, .owner = OWNER, .vg = "vg0", .bits = 512};
+    ret->n = LISTED;
+    if (fake.incomplete)
+        error_set(&ret->incomplete, -EKEYREJECTED, "one is damaged");
     return 0;
 }
 
@@ -92,7 +103,7 @@ static int fake_grant(struct keymgr *km, const char *id, const char *user, bool 
     return fake_one(km, id, e);
 }
 
-static int fake_open(const struct keymgr_ops *self, const struct config *c, const struct key_context *who,
+static int fake_open(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
                      struct keymgr **ret, struct error *e)
 {
     (void)self;
@@ -110,6 +121,8 @@ static int fake_open(const struct keymgr_ops *self, const struct config *c, cons
     int r = fake.refuses ? refuse(e) : 0;
     if (r == 0 && !(*ret = calloc(1, sizeof **ret)))
         r = error_memory(e);
+    if (r == 0)
+        (*ret)->durable = (*ret)->lists_all = true;
     fake.open += r == 0;
     return r;
 }
@@ -123,8 +136,8 @@ static void fake_close(struct keymgr *km)
 const struct keymgr_ops *network_manager(const char *name)
 {
     static const struct keymgr_ops ops = {.name = "fake",
-                                          .durable = true,
                                           .open = fake_open,
+                                          .place = fake_place,
                                           .create_many = fake_create_many,
                                           .fetch = fake_fetch,
                                           .may_destroy = fake_one,

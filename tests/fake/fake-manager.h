@@ -5,9 +5,12 @@
 
 #include "keys/keymgr.h"
 
+#define FAKE_PLACE "place.1"
+
 struct fake_manager {
     bool refuses;          /* everything: -EACCES */
     bool refuses_keys;     /* everything but to be opened */
+    bool incomplete;       /* its list is */
     unsigned opened, open; /* how often it was; how many are */
     unsigned asked;        /* operations */
     char last_id[KEY_ID_MAX], last_user[KEY_USER_MAX];

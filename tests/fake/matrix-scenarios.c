@@ -241,7 +241,7 @@ static int launch_from_snapshot(struct fake *f, struct error *e)
     char key[KEY_REF_MAX] = "";
     for (size_t i = 0; i < h->n_keys; i++)
         if (h->keys[i].info.scope == KEY_SCOPE_IMAGE)
-            snprintf(key, sizeof key, "local:%.100s", h->keys[i].info.id);
+            snprintf(key, sizeof key, "local:local/%.100s", h->keys[i].info.id);
     const struct launch_request q = {
         .name = "t", .count = 1, .image_path = "/image-of-others", .image_key = key, .root_bytes = GIB};
     return launch(f, &q, e);

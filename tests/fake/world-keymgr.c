@@ -73,7 +73,7 @@ static int make(struct keymgr *km, const char *call, const struct key_info *want
     struct world *w = fake_world();
     _cleanup_secret_ struct secret *s = NULL;
     int r = enter(call, e);
-    bool kept = r == 0 && km->ops->durable;
+    bool kept = r == 0 && km->durable;
     if (r >= 0)
         r = secret_random(want->bits / 8, &s, e);
     if (r == 0 && kept)
@@ -199,10 +199,19 @@ static int fake_destroy(struct keymgr *km, const char *id, struct error *e)
         check_needed(w, k);
     if (r == 0 && k)
         world_drop(w->host.keys, &w->host.n_keys, sizeof *k, (size_t)(k - w->host.keys));
-    return r < 0 ? r : world_leave(w, 0, e);
+    r = r < 0 ? r : world_leave(w, 0, e);
+    return r == 0 && !k && km->ops != &ephemeral_ops ? error_set(e, -ENOKEY, "key %s: there is none", id) : r;
 }
 
-static int fake_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, struct error *e)
+/* No request: whoever is asked for a key says with the answer who he is. */
+static int fake_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
+{
+    (void)make, (void)e;
+    snprintf(ret, KEY_PLACE_MAX, "%s", km->ops->name);
+    return 0;
+}
+
+static int fake_list(struct keymgr *km, struct key_listing *ret, struct error *e)
 {
     struct world *w = fake_world();
     int r = enter("key list", e);
@@ -213,17 +222,14 @@ static int fake_list(struct keymgr *km, struct key_info **ret, size_t *ret_n, st
         r = world_leave(w, 0, e);
     if (r < 0)
         return r;
-    struct key_info *keys = calloc(w->host.n_keys + 1, sizeof *keys);
-    size_t n = 0;
-    if (!keys)
+    ret->keys = calloc(w->host.n_keys + 1, sizeof *ret->keys);
+    if (!ret->keys)
         abort();
     for (size_t i = 0; !skipped && i < w->host.n_keys; i++) {
         const struct world_key *k = &w->host.keys[i];
         if (!k->nova && find(km, k->info.id) && check_own(km, k, NULL) == 0)
-            keys[n++] = k->info;
+            ret->keys[ret->n++] = k->info;
     }
-    *ret = keys;
-    *ret_n = n;
     return 0;
 }
 
@@ -233,8 +239,7 @@ static void fake_close(struct keymgr *km)
 }
 
 static const struct keymgr_ops local_ops = {.name = "local",
-                                            .durable = true,
-                                            .lists_all = true,
+                                            .place = fake_place,
                                             .create = fake_create,
                                             .import = fake_import_key,
                                             .fetch = fake_fetch,
@@ -242,14 +247,13 @@ static const struct keymgr_ops local_ops = {.name = "local",
                                             .list = fake_list,
                                             .close = fake_close};
 static const struct keymgr_ops ephemeral_ops = {.name = "ephemeral",
-                                                .durable = false,
                                                 .create = fake_create,
                                                 .fetch = fake_fetch,
                                                 .destroy = fake_destroy,
                                                 .list = fake_list,
                                                 .close = fake_close};
 static const struct keymgr_ops barbican_ops = {.name = "barbican",
-                                               .durable = true,
+                                               .place = fake_place,
                                                .create_many = fake_create_many,
                                                .fetch = fake_fetch,
                                                .may_destroy = fake_may_destroy,
@@ -257,25 +261,22 @@ static const struct keymgr_ops barbican_ops = {.name = "barbican",
                                                .list = fake_list,
                                                .close = fake_close};
 
-const struct keymgr_ops *fake_keymgr_find(const char *name)
+int fake_keymgr_open(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
+                     struct error *e)
 {
     static const struct keymgr_ops *const all[] = {&local_ops, &ephemeral_ops, &barbican_ops};
+    const struct keymgr_ops *ops = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         if (streq(all[i]->name, name))
-            return all[i];
-    return NULL;
-}
-
-int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
-                     struct keymgr **ret, struct error *e)
-{
-    const struct keymgr_ops *ops = fake_keymgr_find(name);
+            ops = all[i];
     if (!ops)
         return error_set(e, -EINVAL, "key manager %s: there is none", name);
     struct fake_keymgr *f = calloc(1, sizeof *f);
     if (!f)
         abort();
     f->base.ops = ops;
+    f->base.durable = ops != &ephemeral_ops;
+    f->base.lists_all = ops == &local_ops;
     f->host_access = streq(c->host_access, "read");
     if (ops == &barbican_ops)
         snprintf(f->project, sizeof f->project, "%.7s", who->host_secret_fd >= 0 ? PROJECT_HOST : who->cloud);

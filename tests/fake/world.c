@@ -298,7 +298,6 @@ void fake_begin(struct fake *f, struct world *w)
     f->context = (struct context){.config = &f->config,
                                   .broker = fake_broker_new(w),
                                   .virt = w->virt_gone ? NULL : fake_virt_new(w),
-                                  .find_keymgr = fake_keymgr_find,
                                   .open_keymgr = fake_keymgr_open,
                                   .who = &f->who,
                                   .managers = &f->managers,

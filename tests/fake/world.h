@@ -173,9 +173,8 @@ void fake_again(struct fake *f);
 
 struct broker *fake_broker_new(struct world *w);
 struct virt *fake_virt_new(struct world *w);
-const struct keymgr_ops *fake_keymgr_find(const char *name);
-int fake_keymgr_open(const struct config *c, const struct key_context *who, const char *name,
-                     struct keymgr **ret, struct error *e);
+int fake_keymgr_open(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
+                     struct error *e);
 int fake_import(struct image *i, const struct image_target *targets, size_t n,
                 const struct image_progress *progress, struct error *e);
 int fake_export(int fd, int file_fd, const char *name, const struct secret *key,

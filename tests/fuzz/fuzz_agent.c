@@ -116,11 +116,11 @@ static int fetch(struct keymgr *km, struct error *e)
 
 static int list(struct keymgr *km, struct error *e)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    int r = keymgr_list(km, &keys, &n, e);
-    for (size_t i = 0; r == 0 && i < n; i++)
-        if (!uuid_valid(keys[i].owner) || !config_vg_name_valid(keys[i].vg) || !*keys[i].id)
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    int r = keymgr_list(km, &l, e);
+    for (size_t i = 0; r == 0 && i < l.n; i++)
+        if (!*l.keys[i].id ||
+            (!l.keys[i].damaged && (!uuid_valid(l.keys[i].owner) || !config_vg_name_valid(l.keys[i].vg))))
             abort();
     return r;
 }
@@ -161,7 +161,7 @@ static int operate(struct keymgr *km, uint8_t which, struct error *e)
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     static struct config config;
-    const struct key_context who = KEY_CONTEXT_NONE;
+    struct key_context who = KEY_CONTEXT_NONE;
     struct keymgr *km = NULL;
     int next = step_next_fd();
     if (size == 0 || keymgr_open(&config, &who, "barbican", &km, NULL) < 0)

@@ -9,8 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_any_bytes(const uint8_t *data, size_t size, const struct secret *sealing)
 {
     struct key_info info;
+    char folder[KEY_PLACE_MAX];
     size_t header_bytes = 0;
-    if (local_file_parse(data, size, &info, &header_bytes, NULL) == 0 &&
+    if (local_file_parse(data, size, &info, folder, &header_bytes, NULL) == 0 &&
         (!uuid_valid(info.id) || !uuid_valid(info.owner) || header_bytes >= size))
         abort();
     if (local_file_unseal(data, size, sealing, &info, NULL, NULL) == 0)
@@ -26,7 +27,8 @@ static void check_changed(const uint8_t *data, size_t size, const struct secret 
                                          .bits = 256};
     uint8_t file[LOCAL_FILE_MAX], changed[LOCAL_FILE_MAX];
     size_t n = 0;
-    if (size == 0 || local_file_seal(&info, sealing, sealing, file, &n, NULL) < 0)
+    if (size == 0 ||
+        local_file_seal(&info, data[0] % 2 ? "1.0123456789abcdef" : "", sealing, sealing, file, &n, NULL) < 0)
         return;
     size_t at = data[0] < n ? data[0] : n, room = n - at;
     memcpy(changed, file, n);

@@ -190,6 +190,13 @@ static struct keymgr *open_manager(bool orders)
     return km;
 }
 
+/* Behind the place, if it has one. */
+static const char *own_id(const char *id)
+{
+    const char *slash = strchr(id, '/');
+    return slash ? slash + 1 : id;
+}
+
 static int create(struct keymgr *km, struct error *e)
 {
     struct key_info want[KEYS];
@@ -198,7 +205,8 @@ static int create(struct keymgr *km, struct error *e)
         want[i] = (struct key_info){.owner = OWNER, .vg = "vg0", .bits = 512};
     int r = keymgr_create_many(km, want, KEYS, made, e);
     for (size_t i = 0; i < KEYS; i++) {
-        if (r < 0 ? made[i].secret != NULL : secret_size(made[i].secret) != 64 || !uuid_valid(made[i].id))
+        if (r < 0 ? made[i].secret != NULL
+                  : secret_size(made[i].secret) != 64 || !uuid_valid(own_id(made[i].id)))
             abort();
         secret_free(made[i].secret);
     }
@@ -219,11 +227,10 @@ static int fetch(struct keymgr *km, struct error *e)
 
 static int list(struct keymgr *km, struct error *e)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    int r = keymgr_list(km, &keys, &n, e);
-    for (size_t i = 0; r == 0 && i < n; i++)
-        if (!uuid_valid(keys[i].id) || !uuid_valid(keys[i].owner))
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    int r = keymgr_list(km, &l, e);
+    for (size_t i = 0; r == 0 && i < l.n; i++)
+        if (!uuid_valid(own_id(l.keys[i].id)) || !uuid_valid(l.keys[i].owner))
             abort();
     return r;
 }

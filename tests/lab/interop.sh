@@ -21,7 +21,7 @@ for sector in 4096 512; do
         [ $sector = 512 ] || large=(--iv-large-sectors)
         id=$(disk_field x root key)
         cryptsetup open --type plain --cipher aes-xts-plain64 --key-size $bits --sector-size $sector \
-            "${large[@]}" --key-file <(as_mayfly "$volume_key" "${id#local:}" "$(disk_field x root uuid)" "$bits" "$sector") \
+            "${large[@]}" --key-file <(as_mayfly "$volume_key" "${id#*:}" "$(disk_field x root uuid)" "$bits" "$sector") \
             "$lv" way-out
         check "cryptsetup reads the same bytes: $bits bits, $sector-byte sectors" \
             cmp /tmp/plain <(dd if=/dev/mapper/way-out bs=1M iflag=direct status=none)

@@ -71,7 +71,7 @@ check "again: nothing to do" grep -q "was gone" <(mayfly key destroy --yes "$los
 check_fails 8 "of several each is tried, the first error decides" mayfly key destroy --yes "$lost" "$a" >/tmp/said 2>&1
 check "  and what was done is said" grep -q "^$lost: was gone" /tmp/said
 
-key_file=/var/lib/mayfly/keys/${a#local:}
+key_file=/var/lib/mayfly/keys/${a##*/}
 mv "$key_file" /tmp/key
 check "a key that a disk misses" grep -qE "^$a .* missing, 2 volumes$" <(mayfly key list)
 mv /tmp/key "$key_file"

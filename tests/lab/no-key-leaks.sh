@@ -34,7 +34,7 @@ check "programs were recorded: $(cat $record/*.exec | grep -c execve)" grep -q m
 
 id=$(disk_field x root key)
 search() { # ROLE FOLDER: in which files the volume key of that disk stands, in any form
-    as_mayfly "$BUILD/tests/lab/volume-key" "${id#local:}" "$(disk_field x "$1" uuid)" 512 4096 | python3 -ISc '
+    as_mayfly "$BUILD/tests/lab/volume-key" "${id#*:}" "$(disk_field x "$1" uuid)" 512 4096 | python3 -ISc '
 import base64, os, sys
 key = sys.stdin.buffer.read()
 assert len(key) == 64
@@ -49,6 +49,6 @@ for role in root eph0 swap; do
     check_equal "the key of $role stands nowhere" "" "$(search $role $record)"
 done
 mkdir /tmp/control
-as_mayfly "$BUILD/tests/lab/volume-key" "${id#local:}" "$(disk_field x root uuid)" 512 4096 | od -An -v -tx1 |
+as_mayfly "$BUILD/tests/lab/volume-key" "${id#*:}" "$(disk_field x root uuid)" 512 4096 | od -An -v -tx1 |
     tr -d ' \n' >/tmp/control/leaked
 check_equal "  and the search finds one that was put there" leaked "$(search root /tmp/control)"

@@ -38,6 +38,17 @@ static bool next_request(int socket, struct agent_request *ret)
     return true;
 }
 
+/* It always knows where it is, unless a test says where. */
+static const char *place = "place.1";
+
+static bool say_place(int socket)
+{
+    struct agent_answer a = {.errnum = 0};
+    memset(a.place, 'x', sizeof a.place);
+    memcpy(a.place, place, strlen(place) < sizeof a.place ? strlen(place) + 1 : sizeof a.place);
+    return packet_send(socket, &a, sizeof a, -1) == 0;
+}
+
 /* In the place of agent-start.c. */
 int agent_program_start(const char *program, int *ret_socket, pid_t *ret_pid, struct error *e)
 {
@@ -49,8 +60,9 @@ int agent_program_start(const char *program, int *ret_socket, pid_t *ret_pid, st
     if (pid == 0) {
         struct agent_request q;
         fd_close(ends[0]);
-        for (int n = 0; next_request(ends[1], &q) && behave(ends[1], n); n++) {
-        }
+        for (int n = 0; next_request(ends[1], &q);)
+            if (q.op == AGENT_PLACE ? !say_place(ends[1]) : !behave(ends[1], n++))
+                break;
         _exit(0);
     }
     fd_close(ends[1]);
@@ -61,7 +73,7 @@ int agent_program_start(const char *program, int *ret_socket, pid_t *ret_pid, st
 }
 
 static struct config config;
-static const struct key_context who = KEY_CONTEXT_NONE;
+static struct key_context who = KEY_CONTEXT_NONE;
 
 static struct keymgr *with(behaviour b)
 {
@@ -160,7 +172,7 @@ static void assert_refused(behaviour b, int (*ask)(struct keymgr *km, struct err
 static int fetch(struct keymgr *km, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
-    int r = keymgr_fetch(km, "1", &key, e);
+    int r = keymgr_fetch(km, "place.1/1", &key, e);
     assert_true((r == 0) == (key != NULL));
     return r;
 }
@@ -230,7 +242,7 @@ static int create(struct keymgr *km, struct error *e)
         assert_true((r == 0) == (made[i].secret != NULL));
         if (r == 0) {
             assert_int_equal(secret_size(made[i].secret), want[i].bits / 8);
-            assert_string_equal(made[i].id, i ? "2" : "1");
+            assert_string_equal(made[i].id, i ? "place.1/2" : "place.1/1");
         }
         secret_free(made[i].secret);
     }
@@ -312,11 +324,13 @@ static bool say_list(int socket, int n)
 
 static int list(struct keymgr *km, struct error *e)
 {
-    _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0;
-    int r = keymgr_list(km, &keys, &n, e);
-    if (r == 0)
-        assert_memory_equal(keys, &listed, sizeof listed);
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    int r = keymgr_list(km, &l, e);
+    if (r == 0) {
+        assert_int_equal(l.n, 1);
+        assert_string_equal(l.keys[0].id, "place.1/1");
+        assert_memory_equal(l.keys[0].owner, listed.owner, sizeof listed - offsetof(struct key_info, owner));
+    }
     return r;
 }
 
@@ -346,11 +360,78 @@ static void keys_that_are_listed(void **state)
     }
     km = keymgr_close(km);
     km = with(empty_list);
-    struct key_info *none = (struct key_info *)&listed;
-    size_t n = 77;
-    assert_ok(keymgr_list(km, &none, &n, &e), e);
-    assert_int_equal(n, 0);
-    assert_null(none);
+    _cleanup_key_listing_ struct key_listing none = {.n = 77};
+    assert_ok(keymgr_list(km, &none, &e), e);
+    assert_int_equal(none.n, 0);
+    assert_null(none.keys);
+    assert_int_equal(none.incomplete.errnum, 0);
+}
+
+/* One that is damaged is there by its name alone, and the list says so. */
+static bool say_incomplete(int socket, int n)
+{
+    struct agent_answer a = {.n = 1, .incomplete = -EKEYREJECTED, .text = "one is damaged"};
+    return n == 0 ? say_ok(socket) : say(socket, &a, file_of(&listed, sizeof listed));
+}
+
+ANSWER(odd_incomplete, say(socket, &(struct agent_answer){.incomplete = 5}, -1))
+
+static void a_list_may_be_incomplete(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    listed = (struct key_info){.id = "1", .damaged = true};
+    _cleanup_keymgr_ struct keymgr *km = with(say_incomplete);
+    assert_ok(keymgr_list(km, &l, &e), e);
+    assert_int_equal(l.n, 1);
+    assert_true(l.keys[0].damaged);
+    assert_int_equal(l.incomplete.errnum, -EKEYREJECTED);
+    assert_string_equal(l.incomplete.text, "one is damaged");
+    assert_refused(odd_incomplete, list);
+}
+
+/* What is absent is gone only if the place that says so is the one of the reference. */
+static bool say_absent(int socket, int n)
+{
+    struct agent_answer a = {.errnum = -ENOKEY, .text = "there is none"};
+    return n == 0 ? say_ok(socket) : say(socket, &a, -1);
+}
+
+static void absence_counts_where_the_key_is_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id;
+        int fetched, destroyed;
+    } cases[] = {{"place.1/1", -ENOKEY, 0},
+                 {"place.2/1", -EHOSTUNREACH, -EHOSTUNREACH},
+                 {"1", -EHOSTUNREACH, -EHOSTUNREACH}};
+    _cleanup_keymgr_ struct keymgr *km = with(say_absent);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_NONE, why = ERROR_NONE, may = ERROR_NONE;
+        _cleanup_secret_ struct secret *none = NULL;
+        assert_error(keymgr_fetch(km, cases[i].id, &none, &e), cases[i].fetched, e);
+        assert_error(keymgr_destroy(km, cases[i].id, &why), cases[i].destroyed, why);
+        assert_error(keymgr_may_destroy(km, cases[i].id, &may), cases[i].destroyed, may);
+    }
+}
+
+static void a_place_has_a_form(void **state)
+{
+    (void)state;
+    char long_place[200];
+    memset(long_place, 'x', sizeof long_place - 1);
+    long_place[sizeof long_place - 1] = '\0';
+    const char *bad[] = {"a/b", "a:b", "a b", "a\nb", long_place};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char ret[KEY_PLACE_MAX];
+        struct error e = ERROR_NONE;
+        place = bad[i];
+        _cleanup_keymgr_ struct keymgr *km = with(empty_list);
+        assert_error(keymgr_place(km, false, ret, &e), -EPROTO, e);
+    }
+    place = "place.1";
 }
 
 static struct key_finding found;
@@ -524,6 +605,9 @@ int main(void)
         cmocka_unit_test(descriptors_are_closed),
         cmocka_unit_test(keys_that_are_made),
         cmocka_unit_test(keys_that_are_listed),
+        cmocka_unit_test(a_list_may_be_incomplete),
+        cmocka_unit_test(absence_counts_where_the_key_is_kept),
+        cmocka_unit_test(a_place_has_a_form),
         cmocka_unit_test(what_is_found),
         cmocka_unit_test(an_error_is_an_answer),
         cmocka_unit_test(it_ends),

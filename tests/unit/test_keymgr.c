@@ -10,7 +10,15 @@
 #include <dirent.h>
 #include <sys/wait.h>
 
-#define SEALING "keys/seal.key"
+#define SEALING  "keys/seal.key"
+#define IDENTITY "keys/identity"
+
+/* The name of a key's file. */
+static const char *own(const char *id)
+{
+    const char *slash = strchr(id, '/');
+    return slash ? slash + 1 : id;
+}
 
 /* A manager that keeps what it has below the test's folder. */
 static struct keymgr *a_manager(void **state, const char *name, const char *sealing_key_file)
@@ -30,6 +38,13 @@ static struct keymgr *a_manager(void **state, const char *name, const char *seal
 static struct keymgr *a_local(void **state)
 {
     return a_manager(state, "local", "");
+}
+
+/* As the next run has it. */
+static struct keymgr *again(void **state, struct keymgr *km)
+{
+    keymgr_close(km);
+    return a_local(state);
 }
 
 struct keymgr *suite_open(void **state)
@@ -78,9 +93,9 @@ static void references_are_split_at_the_first_colon(void **state)
     (void)state;
     struct error e = ERROR_NONE;
     char manager[KEY_ID_MAX], id[KEY_ID_MAX], longer[400];
-    assert_ok(key_ref_parse("barbican:https://host:9311/v1/secrets/1", manager, id, &e), e);
+    assert_ok(key_ref_parse("barbican:One.1/a:b", manager, id, &e), e);
     assert_string_equal(manager, "barbican");
-    assert_string_equal(id, "https://host:9311/v1/secrets/1");
+    assert_string_equal(id, "One.1/a:b");
 
     memset(longer, 'x', sizeof longer);
     longer[sizeof longer - 1] = '\0';
@@ -90,12 +105,49 @@ static void references_are_split_at_the_first_colon(void **state)
         assert_int_equal(key_ref_parse(bad[i], manager, id, NULL), -EINVAL);
 }
 
+static void ids_are_split_at_the_first_slash(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    char place[KEY_PLACE_MAX], longer[400];
+    const char *own = NULL;
+    assert_ok(key_id_split("998.0/5c0e", place, &own, &e), e);
+    assert_string_equal(place, "998.0");
+    assert_string_equal(own, "5c0e");
+    assert_ok(key_id_split("5c0e", place, &own, &e), e);
+    assert_string_equal(place, "");
+    assert_string_equal(own, "5c0e");
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    longer[KEY_PLACE_MAX] = '/';
+    const char *bad[] = {"/", "/5c0e", "998.0/", longer};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(key_id_split(bad[i], place, &own, NULL), -EINVAL);
+}
+
+/* Whether a key is used is not to depend on how it is written. */
+static void references_of_one_key_are_the_same(void **state)
+{
+    (void)state;
+    assert_true(key_ref_same("local:a/1", "local:1"));
+    assert_true(key_ref_same("local:1", "local:a/1"));
+    assert_true(key_ref_same("local:a/1", "local:b/1"));
+    assert_false(key_ref_same("local:a/1", "local:a/2"));
+    assert_false(key_ref_same("local:1", "local:11"));
+    assert_false(key_ref_same("local:1", "loca:1"));
+    assert_false(key_ref_same("local:1", "local2:1"));
+    assert_false(key_ref_same("", "local:1"));
+    assert_true(key_ref_same("", ""));
+    assert_true(key_ref_order("local:z/1", "local:a/2") < 0);
+    assert_true(key_ref_order("local:a/2", "local:1") > 0);
+}
+
 static void ephemeral_keeps_nothing(void **state)
 {
     struct error e = ERROR_NONE;
     char id[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_manager(state, "ephemeral", "");
-    assert_false(km->ops->durable);
+    assert_false(km->durable);
     _cleanup_secret_ struct secret *a = a_key(km, &want, id), *b = a_key(km, &want, id), *none = NULL;
     assert_string_equal(id, OWNER);
     assert_false(secret_equal(a, b));
@@ -122,7 +174,7 @@ static void local_paths_are_ours_alone(void **state)
     assert_int_equal(st.st_mode & 07777, 0600);
     assert_int_equal(st.st_size, 32);
     char name[300];
-    snprintf(name, sizeof name, "keys/%s", id);
+    snprintf(name, sizeof name, "keys/%s", own(id));
     assert_int_equal(stat(folder_path(state, name), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
 }
@@ -138,7 +190,7 @@ static size_t read_key_file(int fd, uint8_t file[LOCAL_FILE_MAX])
 static int open_key_file(void **state, const char *id)
 {
     char name[300];
-    snprintf(name, sizeof name, "keys/%s", id);
+    snprintf(name, sizeof name, "keys/%s", own(id));
     int fd = open(folder_path(state, name), O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
     return fd;
@@ -175,7 +227,7 @@ static void local_key_is_sealed(void **state)
     _cleanup_secret_ struct secret *key = a_key(km, &want, id);
     _cleanup_close_ int fd = open_key_file(state, id);
     size_t n = read_key_file(fd, file);
-    assert_memory_equal(file, "mayfly-key 1\nid=", 16);
+    assert_memory_equal(file, "mayfly-key 2\nid=", 16);
     for (size_t at = 0; at < secret_size(key); at += 8)
         assert_null(memmem(file, n, secret_peek(key) + at, 8));
 }
@@ -201,15 +253,19 @@ static void local_tampering_is_noticed(void **state)
     /* a header of the right form, with another owner: what recover would act upon */
     size_t at = (size_t)((uint8_t *)memmem(file, n, "owner=", 6) - file) + 6;
     assert_int_equal(pwrite(fd, "0", 1, (off_t)at), 1);
-    struct key_info *keys = NULL;
-    size_t listed = 0;
-    assert_error(keymgr_list(km, &keys, &listed, &e), -EKEYREJECTED, e);
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    assert_ok(keymgr_list(km, &l, &e), e);
+    assert_int_equal(l.incomplete.errnum, -EKEYREJECTED);
+    assert_int_equal(l.n, 1);
+    assert_true(l.keys[0].damaged);
+    assert_string_equal(l.keys[0].id, id);
+    assert_string_equal(l.keys[0].owner, "");
     snprintf(
         wanted, sizeof wanted,
         "key local:%s: its file in %s is damaged, or was sealed by another sealing key; restore it, or the "
         "sealing key",
-        id, folder_path(state, "keys"));
-    assert_string_equal(e.text, wanted);
+        own(id), folder_path(state, "keys"));
+    assert_string_equal(l.incomplete.text, wanted);
 }
 
 static void local_files_of_other_sizes_are_refused(void **state)
@@ -258,32 +314,39 @@ static void local_sealing_key_is_never_made_anew(void **state)
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
     _cleanup_secret_ struct secret *key = a_key(km, &want, id);
     _cleanup_secret_ struct secret *none = NULL;
-    const char *path = folder_path(state, SEALING), *away = folder_path(state, "away");
+    char path[512], away[512];
+    strcpy(path, folder_path(state, SEALING));
+    strcpy(away, folder_path(state, "away"));
     assert_int_equal(rename(path, away), 0);
 
+    km = again(state, km);
     assert_error(keymgr_create(km, &want, other, &none, &e), -EKEYREJECTED, e);
     assert_string_equal(e.text,
                         "sealing key seal.key: is missing, and 1 keys are sealed by it; restore it, or mount "
                         "the file system that it is on");
     assert_fetch(km, id, -EKEYREJECTED);
     assert_fetch(km, NO_KEY, -EHOSTUNREACH);
-    struct key_info *keys = NULL;
-    size_t n = 0;
-    assert_int_equal(keymgr_list(km, &keys, &n, NULL), -EKEYREJECTED);
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    assert_int_equal(keymgr_list(km, &l, NULL), -EKEYREJECTED);
     assert_int_equal(access(path, F_OK), -1);
 
     /* the wrong one, one of the wrong size, one that others can read, a link; then the right one */
     folder_write(state, SEALING, "0123456789abcdef0123456789abcdef");
+    km = again(state, km);
     assert_fetch(km, id, -EACCES);
     assert_int_equal(chmod(path, 0600), 0);
+    km = again(state, km);
     assert_fetch(km, id, -EKEYREJECTED);
     folder_write(state, SEALING, "short");
+    km = again(state, km);
     assert_fetch(km, id, -EKEYREJECTED);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink(away, path), 0);
+    km = again(state, km);
     assert_fetch(km, id, -ELOOP);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rename(away, path), 0);
+    km = again(state, km);
     assert_key_is(km, id, key);
 }
 
@@ -302,22 +365,167 @@ static void local_sealing_key_may_lie_elsewhere(void **state)
     assert_key_is(km, id, key);
 }
 
-/* An empty mount point must not look like keys that were destroyed. */
+/* An empty mount point, or another folder, must not look like keys that were destroyed: whatever is asked. */
+static void assert_proves_nothing(struct keymgr *km, const char *id, int wanted)
+{
+    assert_fetch(km, id, wanted);
+    assert_int_equal(keymgr_may_destroy(km, id, NULL), wanted);
+    assert_int_equal(keymgr_destroy(km, id, NULL), wanted);
+}
+
 static void local_folder_that_is_not_there_proves_nothing(void **state)
 {
-    char id[KEY_ID_MAX];
+    char id[KEY_ID_MAX], other[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
     _cleanup_secret_ struct secret *key = a_key(km, &want, id);
-    const char *folder = folder_path(state, "keys"), *away = folder_path(state, "away");
+    char folder[512], away[512];
+    strcpy(folder, folder_path(state, "keys"));
+    strcpy(away, folder_path(state, "away"));
     assert_int_equal(rename(folder, away), 0);
-    assert_fetch(km, id, -EHOSTUNREACH);
-    assert_int_equal(keymgr_destroy(km, id, NULL), -EHOSTUNREACH);
+    km = again(state, km);
+    assert_proves_nothing(km, id, -EHOSTUNREACH);
+    assert_proves_nothing(km, own(id), -EHOSTUNREACH);
     assert_int_equal(mkdir(folder, 0700), 0);
-    assert_fetch(km, id, -EHOSTUNREACH);
-    assert_int_equal(keymgr_destroy(km, id, NULL), -EHOSTUNREACH);
+    assert_proves_nothing(km, id, -EHOSTUNREACH);
+    assert_int_equal(rmdir(folder), 0);
+    make_key(km, other); /* another folder has come to be there */
+    assert_proves_nothing(km, id, -EHOSTUNREACH);
+    assert_proves_nothing(km, own(id), -EHOSTUNREACH);
+    assert_int_equal(rename(folder, folder_path(state, "second")), 0);
+    assert_int_equal(rename(away, folder), 0);
+    km = again(state, km);
+    assert_proves_nothing(km, other, -EHOSTUNREACH);
+    assert_key_is(km, id, key);
+}
+
+/* The sealing key may lie on a file system of its own: that it is there says nothing of the folder. */
+static void local_sealing_key_proves_nothing(void **state)
+{
+    char id[KEY_ID_MAX], path[512];
+    strcpy(path, folder_path(state, "my.key"));
+    _cleanup_keymgr_ struct keymgr *km = a_manager(state, "local", path);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    char folder[512], away[512];
+    strcpy(folder, folder_path(state, "keys"));
+    strcpy(away, folder_path(state, "away"));
+    assert_int_equal(rename(folder, away), 0);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    km = keymgr_close(km);
+    km = a_manager(state, "local", path);
+    assert_proves_nothing(km, id, -EHOSTUNREACH);
+    assert_proves_nothing(km, own(id), -EHOSTUNREACH);
     assert_int_equal(rmdir(folder), 0);
     assert_int_equal(rename(away, folder), 0);
     assert_key_is(km, id, key);
+}
+
+/* An identity that was lost is not made anew beside keys that had it. */
+static void local_identity_is_never_made_anew(void **state)
+{
+    char id[KEY_ID_MAX], other[KEY_ID_MAX];
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    _cleanup_secret_ struct secret *none = NULL;
+    char path[512], away[512];
+    strcpy(path, folder_path(state, IDENTITY));
+    strcpy(away, folder_path(state, "away"));
+    assert_int_equal(rename(path, away), 0);
+    km = again(state, km);
+    assert_error(keymgr_create(km, &want, other, &none, &e), -EKEYREJECTED, e);
+    assert_non_null(strstr(e.text, "identity"));
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(keymgr_destroy(km, id, NULL), -EHOSTUNREACH);
+    assert_key_is(km, id, key); /* what is found is found */
+
+    static const char *const damaged[] = {"",
+                                          "x\n",
+                                          "0.0123456789abcde\n",
+                                          "0.0123456789abcdef/x\n",
+                                          "00.0123456789abcdef\n",
+                                          "0.0123456789abcdef\nx\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {
+        folder_write(state, IDENTITY, damaged[i]);
+        km = again(state, km);
+        assert_int_equal(keymgr_create(km, &want, other, &none, NULL), -EKEYREJECTED);
+        assert_int_equal(keymgr_destroy(km, id, NULL), -EKEYREJECTED);
+        assert_key_is(km, id, key);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rename(away, path), 0);
+    assert_key_is(km, id, key);
+}
+
+/* Whose a key is can be told where its folder is another user's. */
+static void local_key_of_another_user_names_him(void **state)
+{
+    struct error e = ERROR_NONE;
+    char id[KEY_ID_MAX], theirs[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    snprintf(theirs, sizeof theirs, "%u.0123456789abcdef/" NO_KEY, geteuid() + 1);
+    assert_proves_nothing(km, theirs, -EACCES);
+    assert_error(keymgr_fetch(km, theirs, &none, &e), -EACCES, e);
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, "(%u)", geteuid() + 1);
+    assert_non_null(strstr(e.text, wanted));
+}
+
+/* Keys from before folders had an identity: read as they are, and proof of nothing once they are gone. */
+static void local_keys_without_identity_are_read(void **state)
+{
+    struct error e = ERROR_NONE;
+    char old[KEY_ID_MAX], id[KEY_ID_MAX], name[300];
+    uint8_t file[LOCAL_FILE_MAX];
+    size_t size = 0;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    make_key(km, old);
+    assert_ok(keymgr_destroy(km, old, &e), e);
+    assert_int_equal(unlink(folder_path(state, IDENTITY)), 0);
+    _cleanup_close_ int fd = open(folder_path(state, SEALING), O_RDONLY | O_CLOEXEC);
+    _cleanup_secret_ struct secret *sealing = NULL, *key = NULL;
+    assert_ok(secret_new(LOCAL_SEALING_BYTES, &sealing, &e), e);
+    assert_int_equal(read(fd, secret_bytes(sealing), LOCAL_SEALING_BYTES), LOCAL_SEALING_BYTES);
+    assert_ok(secret_random(64, &key, &e), e);
+    struct key_info info = want;
+    strcpy(info.id, NO_KEY);
+    assert_ok(local_file_seal(&info, "", key, sealing, file, &size, &e), e);
+    assert_memory_equal(file, "mayfly-key 1\nid=", 16);
+    snprintf(name, sizeof name, "keys/" NO_KEY);
+    int old_fd = open(folder_path(state, name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(old_fd, file, size), size);
+    close(old_fd);
+
+    km = again(state, km);
+    assert_key_is(km, NO_KEY, key);
+    assert_int_equal(count_listed(km), 1);
+    make_key(km, id); /* and with it an identity */
+    assert_non_null(strchr(id, '/'));
+    assert_key_is(km, NO_KEY, key);
+    assert_int_equal(count_listed(km), 2);
+    assert_ok(keymgr_destroy(km, NO_KEY, &e), e);
+    assert_proves_nothing(km, NO_KEY, -EHOSTUNREACH);
+}
+
+/* One damaged file takes no other with it, and can be removed by its name. */
+static void local_damaged_key_blocks_no_other(void **state)
+{
+    struct error e = ERROR_NONE;
+    char good[KEY_ID_MAX], bad[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, good);
+    make_key(km, bad);
+    _cleanup_close_ int fd = open_key_file(state, bad);
+    assert_int_equal(ftruncate(fd, 20), 0);
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    assert_ok(keymgr_list(km, &l, &e), e);
+    assert_int_equal(l.n, 2);
+    assert_int_equal(l.incomplete.errnum, -EKEYREJECTED);
+    for (size_t i = 0; i < l.n; i++)
+        assert_int_equal(l.keys[i].damaged, streq(l.keys[i].id, bad));
+    assert_ok(keymgr_destroy(km, bad, &e), e);
+    assert_int_equal(count_listed(km), 1);
+    assert_key_is(km, good, key);
 }
 
 static void local_folder_must_be_ours_alone(void **state)
@@ -376,15 +584,15 @@ static void local_interrupted_destroy_is_finished(void **state)
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
     make_key(km, a);
     make_key(km, b);
-    snprintf(name, sizeof name, "keys/%s", a);
-    snprintf(doomed, sizeof doomed, "keys/%s.doomed", a);
+    snprintf(name, sizeof name, "keys/%s", own(a));
+    snprintf(doomed, sizeof doomed, "keys/%s.doomed", own(a));
     assert_int_equal(rename(folder_path(state, name), folder_path(state, doomed)), 0);
     assert_fetch(km, a, -ENOKEY);
     assert_int_equal(count_listed(km), 1);
     assert_int_equal(access(folder_path(state, doomed), F_OK), -1);
 
-    snprintf(name, sizeof name, "keys/%s", b);
-    snprintf(doomed, sizeof doomed, "keys/%s.doomed", b);
+    snprintf(name, sizeof name, "keys/%s", own(b));
+    snprintf(doomed, sizeof doomed, "keys/%s.doomed", own(b));
     assert_int_equal(rename(folder_path(state, name), folder_path(state, doomed)), 0);
     folder_write(state, doomed, "noise");
     assert_ok(keymgr_destroy(km, b, &e), e);
@@ -404,7 +612,7 @@ static void local_passes_over_what_is_not_ours(void **state)
     assert_int_equal(access(folder_path(state, "keys/x.doomed"), F_OK), 0);
 }
 
-/* Nothing but the key files and seal.key is ever in the folder: no rests of temporary files. */
+/* Nothing but the key files, seal.key and identity is ever in the folder: no rests of temporary files. */
 static size_t count_files(void **state)
 {
     DIR *dir = opendir(folder_path(state, "keys"));
@@ -418,7 +626,7 @@ static size_t count_files(void **state)
 
 #define CHILDREN 8
 
-/* Many first launches at once must agree on one sealing key. */
+/* Many first launches at once must agree on one sealing key, and one identity. */
 static void local_eight_at_once_agree(void **state)
 {
     struct error e = ERROR_NONE;
@@ -445,14 +653,14 @@ static void local_eight_at_once_agree(void **state)
             assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
             assert_int_equal(status, 0);
         }
-        _cleanup_free_ struct key_info *keys = NULL;
-        size_t n = 0;
-        assert_ok(keymgr_list(km, &keys, &n, &e), e);
-        assert_int_equal(n, CHILDREN);
-        assert_int_equal(count_files(state), CHILDREN + 1);
-        for (size_t i = 0; i < n; i++)
-            assert_ok(keymgr_destroy(km, keys[i].id, &e), e);
-        assert_int_equal(count_files(state), 1);
+        _cleanup_key_listing_ struct key_listing l = {.n = 0};
+        assert_ok(keymgr_list(km, &l, &e), e);
+        assert_int_equal(l.n, CHILDREN);
+        assert_int_equal(count_files(state), CHILDREN + 2);
+        for (size_t i = 0; i < l.n; i++)
+            assert_ok(keymgr_destroy(km, l.keys[i].id, &e), e);
+        assert_int_equal(count_files(state), 2);
+        assert_int_equal(unlink(folder_path(state, IDENTITY)), 0);
         assert_int_equal(unlink(folder_path(state, SEALING)), 0);
         assert_int_equal(rmdir(folder_path(state, "keys")), 0);
     }
@@ -467,6 +675,8 @@ int main(void)
         cmocka_unit_test(managers_are_known_by_name),
         IN_FOLDER(wishes_are_checked),
         cmocka_unit_test(references_are_split_at_the_first_colon),
+        cmocka_unit_test(ids_are_split_at_the_first_slash),
+        cmocka_unit_test(references_of_one_key_are_the_same),
         IN_FOLDER(ephemeral_keeps_nothing),
         IN_FOLDER(local_paths_are_ours_alone),
         IN_FOLDER(local_keeps_what_was_made_elsewhere),
@@ -477,6 +687,11 @@ int main(void)
         IN_FOLDER(local_sealing_key_is_never_made_anew),
         IN_FOLDER(local_sealing_key_may_lie_elsewhere),
         IN_FOLDER(local_folder_that_is_not_there_proves_nothing),
+        IN_FOLDER(local_sealing_key_proves_nothing),
+        IN_FOLDER(local_identity_is_never_made_anew),
+        IN_FOLDER(local_key_of_another_user_names_him),
+        IN_FOLDER(local_keys_without_identity_are_read),
+        IN_FOLDER(local_damaged_key_blocks_no_other),
         IN_FOLDER(local_folder_must_be_ours_alone),
         IN_FOLDER(local_destroy_overwrites),
         IN_FOLDER(local_interrupted_destroy_is_finished),

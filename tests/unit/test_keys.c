@@ -44,7 +44,7 @@ static void lose_volumes(struct bench *b)
 
 static void ref_of(const struct bench *b, size_t key, char ref[KEY_REF_MAX])
 {
-    snprintf(ref, KEY_REF_MAX, "local:%.100s", b->w->host.keys[key].info.id);
+    snprintf(ref, KEY_REF_MAX, "local:local/%.100s", b->w->host.keys[key].info.id);
 }
 
 static void test_used(void **state)
@@ -140,7 +140,7 @@ static void test_managers_in_use(void **state)
     assert_int_equal(x.l->keys[0].state, KEY_USED);
     assert_int_equal(x.l->keys[1].state, KEY_UNSEEN);
     assert_string_equal(x.l->managers[2].name, "vault");
-    assert_null(x.l->managers[2].ops);
+    assert_null(x.l->managers[2].km);
     assert_int_equal(x.l->managers[2].error.errnum, -EINVAL);
 }
 
@@ -181,7 +181,7 @@ static void test_destroy(void **state)
     assert_ok(destroy(b, ref, &changed, &e), e);
     assert_true(changed);
     assert_int_equal(b->w->host.n_keys, 1);
-    assert_null(world_key(b->w, ref + strlen("local:")));
+    assert_null(world_key(b->w, ref + strlen("local:local/")));
     assert_ok(destroy(b, ref, &changed, &e), e);
     assert_false(changed);
 }
@@ -239,7 +239,7 @@ static void test_destroy_what_is_none(void **state)
 {
     struct bench *b = *state;
     bench_make(b, "t", true);
-    assert_refused(b, "t", -EINVAL, "MANAGER:ID");
+    assert_refused(b, "t", -EINVAL, "MANAGER:PLACE/ID");
     assert_refused(b, "vault:1234", -EINVAL, "vault");
     assert_refused(b, "ephemeral:1234", -EINVAL, "keeps none");
     b->w->keys_unreachable = true;
@@ -267,7 +267,7 @@ static int note_grant(struct keymgr *km, const char *id, const char *user, bool 
     return 0;
 }
 
-static int open_granting(const struct config *c, const struct key_context *who, const char *name,
+static int open_granting(const struct config *c, struct key_context *who, const char *name,
                          struct keymgr **ret, struct error *e)
 {
     static struct keymgr_ops ops;
