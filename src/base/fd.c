@@ -130,6 +130,15 @@ int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd)
     return 0;
 }
 
+int fd_temporary_folder(char *path, size_t size)
+{
+    const char *const bases[] = {secure_getenv("TMPDIR"), "/tmp"};
+    for (size_t i = 0; i < ARRAY_SIZE(bases); i++)
+        if (bases[i] && snprintf(path, size, "%s/mayfly-XXXXXX", bases[i]) < (int)size && mkdtemp(path))
+            return 0;
+    return -errno;
+}
+
 int fd_move_high(int fd)
 {
     int high = fcntl(fd, F_DUPFD_CLOEXEC, 10);

@@ -24,12 +24,6 @@
 #define LUKS_OPTIONS                                                                                         \
     "key-secret=key,cipher-alg=aes-256,cipher-mode=xts,ivgen-alg=plain64,hash-alg=sha256,iter-time=10"
 
-static const char *temporary(void)
-{
-    const char *folder = secure_getenv("TMPDIR");
-    return folder ? folder : "/tmp";
-}
-
 /* What is before the payload, from the file to the device: both can be had in whole blocks only. */
 static int copy_header(int file, int fd, struct error *e)
 {
@@ -50,14 +44,19 @@ static int copy_header(int file, int fd, struct error *e)
 /* Without a name: an overlay, as containers have it, knows no O_TMPFILE. */
 static int make_file(int *ret_fd, struct error *e)
 {
-    char name[PATH_MAX];
-    int n = snprintf(name, sizeof name, "%s/mayfly-XXXXXX", temporary());
-    int fd = n < (int)sizeof name ? mkostemp(name, O_CLOEXEC) : -1;
-    if (fd < 0)
-        return error_set(e, errno, "%s: a file for a LUKS header cannot be made there: %m", temporary());
+    char folder[PATH_MAX - 4], name[PATH_MAX];
+    int r = fd_temporary_folder(folder, sizeof folder);
+    if (r < 0)
+        return error_set(e, r, "a file for a LUKS header cannot be made in TMPDIR or /tmp: %s",
+                         strerrordesc_np(-r));
+    snprintf(name, sizeof name, "%s/f", folder);
+    int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    r = fd < 0 ? error_set(e, errno, "%s: a file for a LUKS header cannot be made: %m", name) : 0;
     unlink(name);
-    *ret_fd = fd;
-    return 0;
+    rmdir(folder);
+    if (r == 0)
+        *ret_fd = fd;
+    return r;
 }
 
 static int format(int fd, const struct secret *key, struct error *e)
@@ -81,22 +80,21 @@ static int make_socket(int *ret_listening, int *ret_path, struct error *e)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char folder[sizeof address.sun_path - 4];
     _cleanup_close_ int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (snprintf(folder, sizeof folder, "%s/mayfly-XXXXXX", temporary()) >= (int)sizeof folder)
-        return error_set(e, -ENAMETOOLONG, "TMPDIR: is too long for a socket in it; set a shorter one");
-    if (listening < 0 || !mkdtemp(folder))
-        return error_set(e, errno, "qemu-nbd: a socket for it cannot be made in %s: %m", temporary());
+    int r = listening < 0 ? -errno : fd_temporary_folder(folder, sizeof folder);
+    if (r < 0)
+        return error_set(e, r, "qemu-nbd: a socket for it cannot be made in TMPDIR or /tmp: %s",
+                         strerrordesc_np(-r));
     snprintf(address.sun_path, sizeof address.sun_path, "%s/s", folder);
-    int r = bind(listening, (const struct sockaddr *)&address, sizeof address) < 0 || listen(listening, 8) < 0
-                ? -errno
-                : 0;
+    r = bind(listening, (const struct sockaddr *)&address, sizeof address) < 0 || listen(listening, 8) < 0
+            ? -errno
+            : 0;
     int path = r == 0 ? open(address.sun_path, O_PATH | O_CLOEXEC) : -1;
     if (r == 0 && path < 0)
         r = -errno;
     unlink(address.sun_path);
     rmdir(folder);
     if (r < 0)
-        return error_set(e, r, "qemu-nbd: a socket for it cannot be made in %s: %s", temporary(),
-                         strerrordesc_np(-r));
+        return error_set(e, r, "qemu-nbd: a socket for it cannot be made: %s", strerrordesc_np(-r));
     *ret_listening = TAKE_FD(listening);
     *ret_path = path;
     return 0;

@@ -17,8 +17,8 @@
 #include "broker/operations.h"
 
 #include "base/fd.h"
+#include "base/signature.h"
 #include "storage/check.h"
-#include "storage/signature.h"
 #include "storage/xts.h"
 
 #include <fcntl.h>

@@ -44,6 +44,7 @@ int privileges_drop(struct error *e)
     unsetenv("XDG_RUNTIME_DIR");
     unsetenv("XDG_CONFIG_HOME");
     unsetenv("XDG_CACHE_HOME");
+    unsetenv("TMPDIR");        /* root's own folder, perhaps, as libpam-tmpdir makes one */
     prctl(PR_SET_DUMPABLE, 0); /* the change of user switched it on again */
     return 0;
 }

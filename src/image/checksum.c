@@ -14,14 +14,23 @@ int checksum_begin(struct import *m, struct error *e)
     return m->hash && EVP_DigestInit_ex(m->hash, EVP_sha256(), NULL) == 1 ? 0 : error_memory(e);
 }
 
+/* How much of a block is the image's own: a raw file that ends within a sector is filled up with zeros, which
+ * sha256sum(1) does not know. */
+static size_t own_bytes(const struct import *m, const struct block *b)
+{
+    uint64_t end = m->image->fd >= 0 ? m->image->file_bytes : m->image->size_bytes;
+    return end - b->offset_bytes < b->bytes ? (size_t)(end - b->offset_bytes) : b->bytes;
+}
+
 static int add_block(struct import *m, const struct block *b)
 {
     static const uint8_t zeros[4096];
+    size_t bytes = own_bytes(m, b);
     int done = 1;
     if (b->data)
-        done = EVP_DigestUpdate(m->hash, b->data, b->bytes);
-    for (size_t at = 0, n; !b->data && done == 1 && at < b->bytes; at += n) {
-        n = b->bytes - at < sizeof zeros ? b->bytes - at : sizeof zeros;
+        done = EVP_DigestUpdate(m->hash, b->data, bytes);
+    for (size_t at = 0, n; !b->data && done == 1 && at < bytes; at += n) {
+        n = bytes - at < sizeof zeros ? bytes - at : sizeof zeros;
         done = EVP_DigestUpdate(m->hash, zeros, n);
     }
     m->hashed_bytes += b->bytes;
@@ -30,7 +39,7 @@ static int add_block(struct import *m, const struct block *b)
 
 int checksum_go_on(struct import *m, struct error *e)
 {
-    for (size_t n = 0; m->hash && n < BLOCKS;) {
+    for (size_t n = 0; m->hash && n < m->n_blocks;) {
         struct block *b = &m->blocks[n++];
         if (b->state != BLOCK_WRITING || b->hashed || b->offset_bytes != m->hashed_bytes)
             continue;

@@ -15,20 +15,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define EXPORT_BYTES  (UINT64_C(1) << 20)
 #define CLUSTER_BYTES (UINT64_C(64) << 10) /* of a qcow2, as qemu-img makes it */
-#define END_LIMIT_SEC 120                  /* the last tables are written */
 
 struct export
 {
     struct image *image; /* that is written */
     int fd;
     uint64_t size_bytes;
-    uint8_t *block; /* EXPORT_BYTES, plaintext of the guest */
+    struct image_memory memory;
+    uint8_t *block; /* EXPORT_BYTES of it, plaintext of the guest */
 };
 
 /* ---------------------------------------------------------------------- making */
@@ -64,10 +63,12 @@ static size_t cluster_at(size_t at, size_t bytes)
 static int write_run(struct export *x, uint64_t at, size_t from, size_t to, struct error *e)
 {
     char what[64];
-    if (to == from || nbd_pwrite(x->image->nbd, x->block + from, to - from, at + from, 0) == 0)
+    if (to == from)
         return 0;
     snprintf(what, sizeof what, "cannot be written at byte %" PRIu64, at + from);
-    return image_failed(x->image, nbd_get_errno() == ENOSPC ? -ENOSPC : -EIO, what, e);
+    int64_t cookie =
+        nbd_aio_pwrite(x->image->nbd, x->block + from, to - from, at + from, NBD_NULL_COMPLETION, 0);
+    return image_await(x->image, cookie, 0, what, e);
 }
 
 /* What is not zeros of the block that begins at byte `at` of the image. */
@@ -89,7 +90,7 @@ static int copy_all(struct export *x, const struct image_progress *p, struct err
     for (uint64_t at = 0; at < x->size_bytes; at += EXPORT_BYTES) {
         uint64_t left = x->size_bytes - at;
         size_t bytes = (size_t)(left < EXPORT_BYTES ? left : EXPORT_BYTES);
-        if (p && p->stopped && p->stopped(p->context))
+        if (image_stopped(x->image))
             return error_set(e, -ECANCELED, "image %.200s: stopped at byte %" PRIu64, x->image->name, at);
         int r = read_block(x, at, bytes, e);
         if (r == 0)
@@ -102,13 +103,23 @@ static int copy_all(struct export *x, const struct image_progress *p, struct err
     return read_block(x, 0, x->size_bytes < CLUSTER_BYTES ? x->size_bytes : CLUSTER_BYTES, e);
 }
 
+static bool stopped(void *image)
+{
+    return image_stopped(image);
+}
+
 /* qemu-nbd writes the tables of the image when the connection ends, and ends itself. */
 static int finish(struct export *x, int file_fd, struct error *e)
 {
     struct image *i = x->image;
-    if (nbd_flush(i->nbd, 0) < 0 || nbd_shutdown(i->nbd, 0) < 0)
+    int r = image_await(i, nbd_aio_flush(i->nbd, NBD_NULL_COMPLETION, 0), 0, "cannot be written", e);
+    if (r < 0)
+        return r;
+    if (nbd_shutdown(i->nbd, 0) < 0)
         return image_failed(i, -EIO, "cannot be written", e);
-    int status = qemu_wait(&i->server, END_LIMIT_SEC * 1000);
+    int status = qemu_wait_for(&i->server, stopped, i);
+    if (status == -ECANCELED)
+        return error_set(e, status, "image %.200s: stopped while its last tables were written", i->name);
     if (status != 0) {
         char text[64];
         return error_set(e, status < 0 ? status : -EIO, "image %.200s: cannot be written: qemu-nbd %s",
@@ -122,23 +133,7 @@ static int finish(struct export *x, int file_fd, struct error *e)
 static void release(struct export *x)
 {
     image_close(x->image);
-    if (x->block)
-        munmap(x->block, EXPORT_BYTES);
-}
-
-static int take_memory(struct export *x, struct error *e)
-{
-    void *block = mmap(NULL, EXPORT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (block == MAP_FAILED)
-        return error_memory(e);
-    x->block = block;
-    if (mlock(block, EXPORT_BYTES) < 0 || madvise(block, EXPORT_BYTES, MADV_DONTDUMP) < 0 ||
-        madvise(block, EXPORT_BYTES, MADV_DONTFORK) < 0)
-        return error_set(e, errno,
-                         "image %.200s: cannot be made: 1 MiB for what goes through memory cannot be locked "
-                         "into RAM: %m; see RLIMIT_MEMLOCK",
-                         x->image->name);
-    return 0;
+    image_memory_free(&x->memory);
 }
 
 static int take_device(struct export *x, struct error *e)
@@ -162,10 +157,13 @@ int image_export(int fd, int file_fd, const char *name, const struct secret *key
         .fd = file_fd, .format = key ? IMAGE_LUKS : IMAGE_QCOW2, .writes = true, .key = key};
 
     int r = image_new(name, &x.image, e);
+    if (r < 0)
+        return r;
+    x.image->progress = progress;
+    r = take_device(&x, e);
     if (r == 0)
-        r = take_device(&x, e);
-    if (r == 0)
-        r = take_memory(&x, e);
+        r = image_memory_new(&x.memory, EXPORT_BYTES, true, x.image->name, e);
+    x.block = x.memory.data;
     if (r == 0)
         r = qemu_view_make(&file, &view, e);
     if (r == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Judges an image by its first bytes. This is the only parsing of an image outside of the sandbox: fixed
- * offsets of a 512-byte head, each compared and never followed. Whatever leads to another file, is damaged,
- * or claims what its own tables cannot hold, is refused here, before any other program sees it.
+/* Judges an image by its ends. This and foreign.c are the only parsing of an image outside of the sandbox:
+ * fixed offsets, each compared and never followed. Whatever leads to another file, is damaged, or claims what
+ * its own tables cannot hold, is refused here, before any other program sees it.
  *
  *     0 magic, version   8 backing file   20 cluster_bits   24 size   32 crypt, L1   48 refcounts   60
  * snapshots 72 features (version 3)   100 header_length   header_length.. extensions
@@ -167,55 +167,24 @@ static int check_qcow2(const uint8_t *head, size_t size, uint64_t file_bytes, en
     return r;
 }
 
-/* Formats that nobody means to write to a disk as they are. `wanted` "raw" does it nevertheless. */
-static int check_foreign(const uint8_t *head, size_t size, struct error *e)
-{
-    static const struct {
-        const char *name, *magic;
-        uint8_t offset, bytes;
-    } foreign[] = {
-        {"VMDK", "KDMV", 0, 4},
-        {"VMDK", "# Disk DescriptorFile", 0, 21},
-        {"VHDX", "vhdxfile", 0, 8},
-        {"VPC", "conectix", 0, 8},
-        {"VDI", "\x7f\x10\xda\xbe", 64, 4},
-        {"QED", "QED\0", 0, 4},
-        {"gzip", "\x1f\x8b\x08", 0, 3},
-        {"xz",
-         "\xfd"
-         "7zXZ",
-         0, 6},
-        {"zstd", "\x28\xb5\x2f\xfd", 0, 4},
-        {"bzip2", "BZh", 0, 3},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
-        if (size >= (size_t)foreign[i].offset + foreign[i].bytes &&
-            memcmp(head + foreign[i].offset, foreign[i].magic, foreign[i].bytes) == 0)
-            return error_set(e, -EINVAL,
-                             "it is in the %s format, neither raw nor qcow2; unpack it, convert it "
-                             "by qemu-img convert, or say that its format is raw",
-                             foreign[i].name);
-    return 0;
-}
-
-int image_format_detect(const uint8_t *head, size_t size, uint64_t file_bytes, const char *wanted,
-                        enum image_format *ret, struct error *e)
+int image_format_detect(const struct image_ends *f, const char *wanted, enum image_format *ret,
+                        struct error *e)
 {
     bool raw = wanted && streq(wanted, "raw");
-    bool magic = size >= 4 && be32(head) == QCOW2_MAGIC;
+    bool magic = f->head_bytes >= 4 && be32(f->head) == QCOW2_MAGIC;
 
     if (wanted && !raw && !streq(wanted, "qcow2"))
         return error_set(e, -EINVAL, "the format %.20s is not known; it is one of raw, qcow2", wanted);
-    if (!file_bytes)
+    if (!f->file_bytes)
         return error_set(e, -EINVAL, "it is empty");
     if (wanted && !raw && !magic)
         return error_set(e, -EINVAL, "it is not a qcow2, though it was said to be one; leave the format out");
     if (!raw && magic)
-        return check_qcow2(head, size, file_bytes, ret, e);
-    int r = raw ? 0 : check_foreign(head, size, e);
+        return check_qcow2(f->head, f->head_bytes, f->file_bytes, ret, e);
+    int r = raw ? 0 : image_foreign_check(f, e);
     if (r < 0)
         return r;
-    if (file_bytes > SIZE_LIMIT_BYTES)
+    if (f->file_bytes > SIZE_LIMIT_BYTES)
         return error_set(e, -EINVAL, "its size is beyond 1 EiB");
     *ret = IMAGE_RAW;
     return 0;

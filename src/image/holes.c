@@ -3,6 +3,8 @@
  * block that has only zeros by that is never read. */
 #include "image/image-internal.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,7 +78,14 @@ static int ask_server(struct image *i, struct holes *h, struct error *e)
     while (a.end_bytes < end) {
         uint64_t from = a.end_bytes;
         nbd_extent_callback callback = {.callback = take_extents, .user_data = &a};
-        if (nbd_block_status(i->nbd, end - from, from, callback, 0) < 0 || a.end_bytes <= from)
+        char what[64];
+        snprintf(what, sizeof what, "cannot be read at byte %" PRIu64, from);
+        int r =
+            image_await(i, nbd_aio_block_status(i->nbd, end - from, from, callback, NBD_NULL_COMPLETION, 0),
+                        -EIO, what, e);
+        if (r < 0)
+            return r;
+        if (a.end_bytes <= from)
             return image_read_failed(i, -EIO, from, e);
     }
     return 0;

@@ -18,7 +18,13 @@ struct image {
     uint64_t file_bytes;
 
     uint8_t *sha256; /* of its contents, as expected; NULL: they may be any */
+    bool encrypted;  /* what comes out of it, or goes in, is plaintext of something that is not */
+    const char *doubt;
+    const struct image_progress *progress; /* asked whether to stop; may be NULL */
 };
+
+/* Does its user want to stop? */
+bool image_stopped(const struct image *i);
 
 int image_new(const char *path, struct image **ret, struct error *e) _must_check_;
 
@@ -28,6 +34,21 @@ int image_serve(struct image *i, const struct qemu_view *v, struct error *e) _mu
 /* The error for a connection that failed: what qemu-nbd last said, or how it ended, or else libnbd's reason.
  * `what`: "cannot be read at byte 4096". */
 int image_failed(struct image *i, int errnum, const char *what, struct error *e);
+
+/* Waits for an asynchronous command of libnbd (a negative cookie: it could not be sent), or until the user
+ * wants to stop: then the connection is closed, since the command may have buffers of ours. */
+int image_await(struct image *i, int64_t cookie, int errnum, const char *what, struct error *e) _must_check_;
+
+/* Memory for an image's contents. `locked`: into RAM, in no core dump, not for children, wiped at the end.
+ * -EPERM: it cannot be locked. */
+struct image_memory {
+    uint8_t *data;
+    size_t bytes;
+    bool locked;
+};
+int image_memory_new(struct image_memory *m, size_t bytes, bool locked, const char *name,
+                     struct error *e) _must_check_;
+void image_memory_free(struct image_memory *m);
 
 /* Where there is something to read, by blocks, in one window of the image after the other. */
 #define BLOCK_BYTES   (UINT64_C(256) << 10)

@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 #define SECTOR_BYTES      512
-#define CHECK_LIMIT_SEC   60
-#define CONNECT_LIMIT_SEC 60
+#define CONNECT_LIMIT_SEC 300
+#define POLL_MSEC         200 /* how often a person is asked */
 #define END_LIMIT_MSEC    2000
 
 enum { CHECK_SOUND = 0, CHECK_DAMAGED = 2, CHECK_LEAKS = 3 }; /* how qemu-img check exits */
@@ -69,27 +69,34 @@ static int judge_key(const char *name, enum image_format format, const struct se
     return 0;
 }
 
-static int judge(int fd, const char *name, const char *wanted, enum image_format *ret, struct error *e)
+static int judge(struct image *i, int fd, const char *wanted, enum image_format *ret, struct error *e)
 {
-    uint8_t head[IMAGE_HEAD_BYTES];
+    uint8_t head[IMAGE_HEAD_BYTES], tail[IMAGE_TAIL_BYTES];
+    struct image_ends ends = {.head = head, .tail = tail};
     off_t end = lseek(fd, 0, SEEK_END);
     if (end < 0)
-        return error_set(e, errno, "image %s: its size cannot be found: %m", name);
+        return error_set(e, errno, "image %s: its size cannot be found: %m", i->name);
 
-    size_t size = (uint64_t)end < sizeof head ? (size_t)end : sizeof head;
-    int r = fd_pread_all(fd, head, size, 0);
+    ends.file_bytes = (uint64_t)end;
+    ends.head_bytes = ends.file_bytes < sizeof head ? (size_t)end : sizeof head;
+    ends.tail_bytes = ends.file_bytes < sizeof tail ? (size_t)end : sizeof tail;
+    int r = fd_pread_all(fd, head, ends.head_bytes, 0);
+    if (r == 0)
+        r = fd_pread_all(fd, tail, ends.tail_bytes, ends.file_bytes - ends.tail_bytes);
     if (r < 0)
-        return error_set(e, r, "image %s: cannot be read: %s", name, strerrordesc_np(-r));
-    r = image_format_detect(head, size, (uint64_t)end, wanted, ret, e);
+        return error_set(e, r, "image %s: cannot be read: %s", i->name, strerrordesc_np(-r));
+    r = image_format_detect(&ends, wanted, ret, e);
     if (r < 0)
-        error_prefix(e, "image %s: cannot be used: ", name);
+        error_prefix(e, "image %s: cannot be used: ", i->name);
+    else if (*ret == IMAGE_RAW && !wanted && !image_shows_disk(&ends))
+        i->doubt = "no boot sector, partition table or file system that is known begins it; it is written as "
+                   "it is, as a raw image";
     return r;
 }
 
 /* A listening socket and a connection to it, in a folder that only we could enter and that is gone again. */
 static int make_connection(int *ret_listening, int *ret_ours, struct error *e)
 {
-    const char *base = secure_getenv("TMPDIR");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char folder[sizeof address.sun_path];
     _cleanup_close_ int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -97,20 +104,18 @@ static int make_connection(int *ret_listening, int *ret_ours, struct error *e)
 
     if (listening < 0 || ours < 0)
         return error_set(e, errno, "qemu-nbd: a socket for it cannot be made: %m");
-    if (snprintf(folder, sizeof folder, "%s/mayfly-XXXXXX", base ? base : "/tmp") >= (int)sizeof folder - 4)
-        return error_set(e, -ENAMETOOLONG,
-                         "qemu-nbd: TMPDIR is too long for a socket in it; set a shorter one");
-    if (!mkdtemp(folder))
-        return error_set(e, errno, "qemu-nbd: a folder %s for its socket cannot be made: %m; set TMPDIR",
-                         folder);
+    int r = fd_temporary_folder(folder, sizeof folder - 4);
+    if (r < 0)
+        return error_set(e, r, "qemu-nbd: a folder for its socket cannot be made in TMPDIR or /tmp: %s",
+                         strerrordesc_np(-r));
 
     int length =
         snprintf(address.sun_path, sizeof address.sun_path, "%.*s/s", (int)sizeof folder - 4, folder);
     const struct sockaddr *a = (const struct sockaddr *)&address;
-    int r = length < 0 || bind(listening, a, sizeof address) < 0 || listen(listening, 1) < 0 ||
-                    connect(ours, a, sizeof address) < 0
-                ? -errno
-                : 0;
+    r = length < 0 || bind(listening, a, sizeof address) < 0 || listen(listening, 1) < 0 ||
+                connect(ours, a, sizeof address) < 0
+            ? -errno
+            : 0;
     unlink(address.sun_path);
     rmdir(folder);
     if (r < 0)
@@ -122,10 +127,23 @@ static int make_connection(int *ret_listening, int *ret_ours, struct error *e)
     return 0;
 }
 
-/* Does all that its tables lead to lie within the file? qemu-nbd would serve what was cut off as zeros. Only
- * a part of the last cluster may be missing, as QEMU itself leaves it out where it was never written. */
-static int check(const struct qemu_view *v, const char *name, struct error *e)
+bool image_stopped(const struct image *i)
 {
+    const struct image_progress *p = i->progress;
+    return p && p->stopped && p->stopped(p->context);
+}
+
+static bool stopped(void *image)
+{
+    return image_stopped(image);
+}
+
+/* Does all that its tables lead to lie within the file? There is no limit to how long that takes: of an image
+ * of terabytes the tables are hundreds of megabytes. qemu-nbd would serve what was cut off as zeros. Only
+ * a part of the last cluster may be missing, as QEMU itself leaves it out where it was never written. */
+static int check(const struct image *i, const struct qemu_view *v, struct error *e)
+{
+    const char *name = i->name;
     const char *argv[] = {"qemu-img", "check", "-q", v->key_option, v->options, NULL};
     char field[4096], status_text[64];
     _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
@@ -133,10 +151,10 @@ static int check(const struct qemu_view *v, const char *name, struct error *e)
     int r = qemu_start(v, argv, -1, &q, e);
     if (r < 0)
         return r;
-    int status = qemu_wait(&q, CHECK_LIMIT_SEC * 1000);
-    if (status == -ETIMEDOUT)
-        return error_set(e, -ETIMEDOUT, "image %s: cannot be checked: qemu-img needs more than %d seconds",
-                         name, CHECK_LIMIT_SEC);
+    int status = qemu_wait_for(&q, stopped, (void *)i);
+    if (status < 0)
+        return error_set(e, status, "image %s: its check %s", name,
+                         status == -ECANCELED ? "was stopped" : "failed");
     if (WIFEXITED(status) && (WEXITSTATUS(status) == CHECK_SOUND || WEXITSTATUS(status) == CHECK_LEAKS))
         return 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == CHECK_DAMAGED)
@@ -179,8 +197,11 @@ static int connect_server(struct image *i, int connection, struct error *e)
     int r = nbd_aio_connect_socket(i->nbd, connection);
     if (r < 0)
         fd_close(connection); /* else it is libnbd's now */
-    while (r >= 0 && nbd_aio_is_connecting(i->nbd) == 1)
-        r = clock_msec() < limit_msec ? nbd_poll(i->nbd, 1000) : -1;
+    while (r >= 0 && nbd_aio_is_connecting(i->nbd) == 1) {
+        if (image_stopped(i))
+            return error_set(e, -ECANCELED, "image %s: stopped before it was open", i->name);
+        r = clock_msec() < limit_msec ? nbd_poll(i->nbd, POLL_MSEC) : -1;
+    }
     if (r < 0 || nbd_aio_is_ready(i->nbd) != 1)
         return image_failed(i, -EIO, "cannot be read", e);
 
@@ -218,7 +239,7 @@ static int check_and_serve(struct image *i, const struct qemu_file *file, struct
     _cleanup_(qemu_view_release) struct qemu_view view = {0};
     int r = qemu_view_make(file, &view, e);
     if (r == 0)
-        r = check(&view, i->name, e);
+        r = check(i, &view, e);
     return r < 0 ? r : image_serve(i, &view, e);
 }
 
@@ -239,33 +260,30 @@ static int take_raw(struct image *i, int fd, struct error *e)
     return 0;
 }
 
-int image_open(const char *path, const char *format, struct image **ret, struct error *e)
-{
-    return image_open_encrypted(path, format, NULL, ret, e);
-}
-
-int image_open_encrypted(const char *path, const char *format, const struct secret *key, struct image **ret,
-                         struct error *e)
+int image_open(const struct image_source *source, struct image **ret, struct error *e)
 {
     _cleanup_image_ struct image *i = NULL;
     _cleanup_close_ int fd = -1;
     struct stat st;
     enum image_format found = IMAGE_RAW;
 
-    int r = image_new(path, &i, e);
+    int r = image_new(source->path, &i, e);
     if (r == 0)
-        r = open_file(path, i->name, &fd, &st, e);
+        r = open_file(source->path, i->name, &fd, &st, e);
     if (r == 0)
-        r = judge(fd, i->name, format, &found, e);
+        r = judge(i, fd, source->format, &found, e);
     if (r == 0)
-        r = judge_key(i->name, found, key, e);
-    if (r == 0 && found == IMAGE_RAW)
-        r = take_raw(i, TAKE_FD(fd), e);
-    else if (r == 0)
-        r = check_and_serve(
-            i, &(struct qemu_file){.fd = fd, .format = found, .device = S_ISBLK(st.st_mode), .key = key}, e);
+        r = judge_key(i->name, found, source->key, e);
     if (r < 0)
         return r;
+    i->encrypted = found == IMAGE_LUKS;
+    i->progress = source->progress;
+    const struct qemu_file file = {
+        .fd = fd, .format = found, .device = S_ISBLK(st.st_mode), .key = source->key};
+    r = found == IMAGE_RAW ? take_raw(i, TAKE_FD(fd), e) : check_and_serve(i, &file, e);
+    if (r < 0)
+        return r;
+    i->progress = NULL;
     *ret = TAKE_PTR(i);
     return 0;
 }
@@ -273,6 +291,28 @@ int image_open_encrypted(const char *path, const char *format, const struct secr
 uint64_t image_size_bytes(const struct image *i)
 {
     return i->size_bytes;
+}
+
+const char *image_doubt(const struct image *i)
+{
+    return i->doubt;
+}
+
+int image_await(struct image *i, int64_t cookie, int errnum, const char *what, struct error *e)
+{
+    while (cookie >= 0) {
+        int completed = nbd_aio_command_completed(i->nbd, (uint64_t)cookie);
+        if (completed > 0)
+            return 0;
+        if (completed < 0 || nbd_poll(i->nbd, POLL_MSEC) < 0)
+            break;
+        if (image_stopped(i)) {
+            nbd_close(i->nbd);
+            i->nbd = NULL;
+            return error_set(e, -ECANCELED, "image %s: stopped", i->name);
+        }
+    }
+    return image_failed(i, errnum ? errnum : nbd_get_errno() == ENOSPC ? -ENOSPC : -EIO, what, e);
 }
 
 int image_failed(struct image *i, int errnum, const char *what, struct error *e)

@@ -17,32 +17,38 @@
 
 struct image;
 
-/* Opens `path` for reading. `format` "raw", "qcow2", or NULL: qcow2 by its magic, else raw. Refused with
- * -EINVAL: a backing file, an external data file, an encrypted (but see below) or damaged qcow2, a size of
- * zero or beyond 1 EiB, something that is not a file or block device. A truncated qcow2 is a damaged one,
- * unless all that it lacks is a part of its last cluster. -EACCES: the user that mayfly runs as may not read
- * it. -ENOENT. -EIO: qemu-img's or qemu-nbd's own words. -ETIMEDOUT: it takes more than a minute to check its
- * tables. */
-int image_open(const char *path, const char *format, struct image **ret, struct error *e) _must_check_;
-
-/* The same for a qcow2 that is encrypted by LUKS; its passphrase is `key` in hex. -EINVAL: it is not
- * encrypted. -EKEYREJECTED: this is not its key. `key` is not needed any more then. NULL: as image_open(). */
-int image_open_encrypted(const char *path, const char *format, const struct secret *key, struct image **ret,
-                         struct error *e) _must_check_;
-
-/* Its virtual size, which the disk must hold. */
-uint64_t image_size_bytes(const struct image *i);
-
-struct image *image_close(struct image *i);
-DEFINE_CLEANUP(struct image *, image_close)
-#define _cleanup_image_ _cleanup_(image_closep)
-
 /* How a long operation tells of its progress, and is told to stop. */
 struct image_progress {
     void (*update)(void *context, uint64_t done_bytes, uint64_t total_bytes);
     bool (*stopped)(void *context); /* true: give up with -ECANCELED */
     void *context;
 };
+
+/* An image as its user names it. Nothing of it is needed once the image is open. */
+struct image_source {
+    const char *path;
+    const char *format;       /* "raw", "qcow2"; NULL: qcow2 by its magic, else raw */
+    const struct secret *key; /* of a qcow2 that is encrypted by LUKS: its passphrase is the key in hex */
+    const struct image_progress *progress; /* asked whether to stop; NULL: nobody stops it */
+};
+
+/* Opens it for reading. Refused with -EINVAL: a backing file, an external data file, a damaged qcow2, one
+ * that is encrypted where there is no key or the other way round, what is no disk image (foreign.h) unless
+ * the format is stated as raw, a size of zero or beyond 1 EiB, something that is not a file or block device.
+ * A truncated qcow2 is a damaged one, unless all that it lacks is a part of its last cluster. -EKEYREJECTED:
+ * this is not its key. -EACCES: the user that mayfly runs as may not read it. -ENOENT. -EIO: qemu-img's or
+ * qemu-nbd's own words. -ECANCELED. */
+int image_open(const struct image_source *source, struct image **ret, struct error *e) _must_check_;
+
+/* Its virtual size, which the disk must hold. */
+uint64_t image_size_bytes(const struct image *i);
+
+/* A sentence on why it may not be the disk image that was meant; NULL: it looks like one. */
+const char *image_doubt(const struct image *i);
+
+struct image *image_close(struct image *i);
+DEFINE_CLEANUP(struct image *, image_close)
+#define _cleanup_image_ _cleanup_(image_closep)
 
 /* From now on an import ends with -EINVAL, all written, if the contents (all of the virtual size) do not have
  * this SHA-256, in hex. -EINVAL: it is none. */

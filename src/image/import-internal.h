@@ -7,7 +7,8 @@
 
 #include <openssl/evp.h>
 
-#define BLOCKS 32
+#define BLOCKS        32
+#define LOCKED_BLOCKS 8 /* where what they hold is not to be swapped: so much may mostly be locked */
 
 enum state { BLOCK_FREE, BLOCK_READING, BLOCK_ARRIVED, BLOCK_WRITING };
 
@@ -42,7 +43,8 @@ struct import {
     size_t n_devices;
     struct block blocks[BLOCKS];
     struct write *writes; /* of all blocks */
-    uint8_t *memory;
+    struct image_memory memory;
+    size_t n_blocks; /* of `blocks`, that have memory */
     struct holes holes;
     bool cached;         /* the page cache had all of it so far */
     uint64_t next_bytes; /* of the image: the first byte that no block has had yet */

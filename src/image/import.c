@@ -16,7 +16,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define POLL_MSEC       200
@@ -29,7 +28,7 @@
 static int move_blocks(struct import *m, struct error *e)
 {
     int r = 0;
-    for (size_t n = 0; r == 0 && n < BLOCKS; n++) {
+    for (size_t n = 0; r == 0 && n < m->n_blocks; n++) {
         struct block *b = &m->blocks[n];
         if (b->state == BLOCK_WRITING && b->n_writing == 0 && (!m->hash || b->hashed))
             b->state = BLOCK_FREE;
@@ -46,7 +45,7 @@ static int move_blocks(struct import *m, struct error *e)
 static size_t count(const struct import *m, enum state state)
 {
     size_t n = 0;
-    for (size_t i = 0; i < BLOCKS; i++)
+    for (size_t i = 0; i < m->n_blocks; i++)
         n += m->blocks[i].state == state;
     return n;
 }
@@ -54,7 +53,7 @@ static size_t count(const struct import *m, enum state state)
 static uint64_t first_reading(const struct import *m)
 {
     uint64_t at = m->next_bytes;
-    for (size_t i = 0; i < BLOCKS; i++)
+    for (size_t i = 0; i < m->n_blocks; i++)
         if (m->blocks[i].state == BLOCK_READING && m->blocks[i].offset_bytes < at)
             at = m->blocks[i].offset_bytes;
     return at;
@@ -62,8 +61,7 @@ static uint64_t first_reading(const struct import *m)
 
 static int check_stop(const struct import *m, struct error *e)
 {
-    const struct image_progress *p = m->progress;
-    if (p && p->stopped && p->stopped(p->context))
+    if (image_stopped(m->image))
         return error_set(e, -ECANCELED, "image %s: stopped after %" PRIu64 " bytes were written",
                          m->image->name, m->done_bytes);
     if (ring_under_way(m->ring) == 0 && clock_msec() >= m->event_msec + STALL_LIMIT_SEC * 1000)
@@ -106,7 +104,7 @@ static int take_events(struct import *m, struct error *e)
 static int copy_all(struct import *m, struct error *e)
 {
     int r = move_blocks(m, e);
-    while (r == 0 && count(m, BLOCK_FREE) < BLOCKS) {
+    while (r == 0 && count(m, BLOCK_FREE) < m->n_blocks) {
         r = take_events(m, e);
         if (r == 0)
             r = move_blocks(m, e);
@@ -142,6 +140,7 @@ static int sync_all(struct import *m, struct error *e)
 /* The buffers are libnbd's as long as a read is under way: then the connection is cut. The ring waits. */
 static void release(struct import *m)
 {
+    m->image->progress = NULL;
     if (m->image->nbd && count(m, BLOCK_READING) > 0) {
         nbd_close(m->image->nbd);
         m->image->nbd = NULL;
@@ -150,8 +149,7 @@ static void release(struct import *m)
     for (size_t n = 0; m->devices && n < m->n_devices; n++)
         if (m->devices[n].direct)
             device_set_direct(&m->devices[n], false);
-    if (m->memory)
-        munmap(m->memory, BLOCKS * BLOCK_BYTES);
+    image_memory_free(&m->memory);
     EVP_MD_CTX_free(m->hash);
     free(m->writes);
     free(m->devices);
@@ -188,15 +186,15 @@ static int take_devices(struct import *m, const struct image_target *targets, si
     return 0;
 }
 
+/* What comes out of an encrypted image is on no disk in plaintext, and does not come into the host's swap. */
 static int take_memory(struct import *m, struct error *e)
 {
-    void *memory =
-        mmap(NULL, BLOCKS * BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return error_memory(e);
-    m->memory = memory;
-    for (size_t n = 0; n < BLOCKS; n++) {
-        m->blocks[n].buffer = m->memory + n * BLOCK_BYTES;
+    m->n_blocks = m->image->encrypted ? LOCKED_BLOCKS : BLOCKS;
+    int r = image_memory_new(&m->memory, m->n_blocks * BLOCK_BYTES, m->image->encrypted, m->image->name, e);
+    if (r < 0)
+        return r;
+    for (size_t n = 0; n < m->n_blocks; n++) {
+        m->blocks[n].buffer = m->memory.data + n * BLOCK_BYTES;
         m->blocks[n].writes = &m->writes[n * m->n_devices];
     }
     return ring_new(&m->ring) < 0 ? error_memory(e) : 0;
@@ -208,6 +206,7 @@ int image_import(struct image *i, const struct image_target *targets, size_t n,
     if (i->fd < 0 && !i->nbd)
         return error_set(e, -ENOTCONN, "image %s: an import of it has failed before; open it again", i->name);
 
+    i->progress = progress;
     _cleanup_(release) struct import m = {
         .image = i, .progress = progress, .cached = true, .event_msec = clock_msec()};
     int r = take_devices(&m, targets, n, e);

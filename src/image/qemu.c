@@ -16,15 +16,18 @@
 #include "image/lend.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define END_LIMIT_MSEC 2000
+#define POLL_MSEC      200 /* how often a person is asked */
 
 enum { FD_LISTENING = 3, FD_IMAGE = 4, FD_KEY = 5, FD_FIRST_CLOSED = 6 };
 
@@ -237,6 +240,25 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
 int qemu_wait(struct qemu *q, unsigned deadline_msec)
 {
     return process_wait(TAKE_FD(q->pid), deadline_msec);
+}
+
+int qemu_wait_for(struct qemu *q, bool (*stopped)(void *), void *context)
+{
+    _cleanup_close_ int pidfd = pidfd_open(q->pid, 0);
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    if (pidfd < 0)
+        return -errno;
+    for (;;) {
+        int ready = poll(&p, 1, POLL_MSEC);
+        if (ready < 0 && errno != EINTR)
+            return -errno;
+        if (ready > 0)
+            return qemu_wait(q, END_LIMIT_MSEC);
+        if (stopped && stopped(context)) {
+            qemu_end(q);
+            return -ECANCELED;
+        }
+    }
 }
 
 void qemu_end(struct qemu *q)

@@ -59,6 +59,9 @@ int qemu_create(const struct qemu_view *v, const char *format, const char *optio
 /* Its wait status, or -ETIMEDOUT, after which it is dead. */
 int qemu_wait(struct qemu *q, unsigned deadline_msec) _must_check_;
 
+/* The same without a deadline. It is killed once `stopped` (may be NULL) says so: -ECANCELED. */
+int qemu_wait_for(struct qemu *q, bool (*stopped)(void *context), void *context) _must_check_;
+
 /* Kills it at once, if it lives: what it has not written yet is lost. */
 void qemu_end(struct qemu *q);
 

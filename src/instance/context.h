@@ -70,6 +70,10 @@ void report_warning(const struct context *c, const char *format, ...) _printf_(2
 /* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
 
+/* Opens an image for writing, heeds c->stopped(), and warns where it hardly is one. `key` may be NULL. */
+int context_open_image(const struct context *c, const char *path, const char *format,
+                       const struct secret *key, struct image **ret, struct error *e) _must_check_;
+
 /* Writes the image to these devices, tells the reporter how far it is, and heeds c->stopped(). Of all
  * `total_bytes` that the operation writes `done_bytes` are written already. */
 int context_import(const struct context *c, struct image *image, const struct image_target *targets, size_t n,

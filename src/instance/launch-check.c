@@ -161,13 +161,13 @@ static int open_image(struct launch *l, struct error *e)
     struct keymgr *km = NULL;
     char manager[KEY_ID_MAX], id[KEY_ID_MAX];
     if (!q->image_key)
-        return image_open(q->image_path, q->image_format, &l->image, e);
+        return context_open_image(l->context, q->image_path, q->image_format, NULL, &l->image, e);
     int r = key_ref_parse(q->image_key, manager, id, e);
     if (r == 0)
         r = context_keymgr(l->context, manager, &km, e);
     if (r == 0)
         r = keymgr_fetch(km, id, &key, e);
-    return r < 0 ? r : image_open_encrypted(q->image_path, q->image_format, key, &l->image, e);
+    return r < 0 ? r : context_open_image(l->context, q->image_path, q->image_format, key, &l->image, e);
 }
 
 static int check_image(struct launch *l, struct error *e)

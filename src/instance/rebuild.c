@@ -70,7 +70,8 @@ static int check_image(struct rebuild *r, struct error *e)
     if (!streq(root->role, "root"))
         return error_set(e, -EINVAL, "image %s: instance %s has no root disk to write it to", path,
                          r->instance->name);
-    int result = image_open(path, r->request.image_format, &r->launch.image, e);
+    int result =
+        context_open_image(r->launch.context, path, r->request.image_format, NULL, &r->launch.image, e);
     if (result < 0 || image_size_bytes(r->launch.image) <= root->size_bytes)
         return result;
     return error_set(e, -EINVAL, "image %s: its %s (%" PRIu64 " bytes) do not fit the root disk of %s, of %s",

@@ -83,7 +83,7 @@ static void design(struct rescue *r, const struct group *group)
         r->v.sector_bytes = 512;
 }
 
-static int check_image(struct rescue *r, struct error *e)
+static int check_image(const struct context *c, struct rescue *r, struct error *e)
 {
     const struct rescue_request *q = r->request;
     const char *vg = r->instance->volumes[0]->vg;
@@ -93,7 +93,7 @@ static int check_image(struct rescue *r, struct error *e)
         return error_set(
             e, -ENODEV, "volume group %s: cannot create volumes: a physical volume of it is missing; see pvs",
             vg);
-    int result = image_open(q->image_path, q->image_format, &r->image, e);
+    int result = context_open_image(c, q->image_path, q->image_format, NULL, &r->image, e);
     if (result < 0)
         return result;
     design(r, group);
@@ -173,7 +173,7 @@ static int make_plan(struct rescue *r, struct steps **ret, struct error *e)
 
 static int plan(const struct context *c, struct rescue *r, struct steps **ret, struct error *e)
 {
-    int result = check_image(r, e);
+    int result = check_image(c, r, e);
     if (result == 0)
         result = check_definition(c, r, e);
     if (result == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The head of an image, with the magic put in half of the cases so that the header check is reached. */
+/* The ends of an image, with the magic put in half of the cases so that the header check is reached. */
 #include "image/format.h"
 
 #include <stdlib.h>
@@ -26,7 +26,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct error e = ERROR_NONE;
     enum image_format format = (enum image_format)77;
-    int r = image_format_detect(head, head_bytes, file_bytes, wanted[data[0] & 3], &format, &e);
+    size_t tail_bytes = head_bytes < IMAGE_TAIL_BYTES ? head_bytes : IMAGE_TAIL_BYTES;
+    const struct image_ends ends = {.head = head,
+                                    .head_bytes = head_bytes,
+                                    .tail = head + head_bytes - tail_bytes,
+                                    .tail_bytes = tail_bytes,
+                                    .file_bytes = file_bytes};
+    int r = image_format_detect(&ends, wanted[data[0] & 3], &format, &e);
+    (void)!image_shows_disk(&ends);
     if ((r == 0) == (e.errnum != 0) || (r == 0) != (format <= IMAGE_LUKS))
         abort();
     free(head);

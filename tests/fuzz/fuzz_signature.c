@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The head of a disk, of any length, laid over zeros at a place that the input tells: nothing behind its end
  * is read, and what shows in a part shows in the whole. */
-#include "storage/signature.h"
+#include "base/signature.h"
 
 #include <stdlib.h>
 #include <string.h>

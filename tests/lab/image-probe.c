@@ -16,7 +16,7 @@ static int run(const char *path, char **devices, size_t n, struct error *e)
 {
     _cleanup_image_ struct image *i = NULL;
     struct image_target targets[DEVICES_MAX];
-    int r = image_open(path, NULL, &i, e);
+    int r = image_open(&(struct image_source){.path = path}, &i, e);
     if (r < 0)
         return r;
     printf("%" PRIu64 "\n", image_size_bytes(i));

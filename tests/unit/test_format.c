@@ -40,7 +40,9 @@ static void make_head(uint8_t head[IMAGE_HEAD_BYTES], uint32_t version)
 static int detect(const uint8_t *head, const char *wanted, enum image_format *ret, struct error *e)
 {
     *e = ERROR_NONE;
-    return image_format_detect(head, IMAGE_HEAD_BYTES, FILE_BYTES, wanted, ret, e);
+    return image_format_detect(
+        &(struct image_ends){.head = head, .head_bytes = IMAGE_HEAD_BYTES, .file_bytes = FILE_BYTES}, wanted,
+        ret, e);
 }
 
 static void good_ones_are_known(void **state)
@@ -168,13 +170,127 @@ static void short_files(void **state)
     uint8_t head[IMAGE_HEAD_BYTES] = {0};
     enum image_format f = IMAGE_RAW;
     struct error e = ERROR_NONE;
-    assert_error(image_format_detect(head, 0, 0, NULL, &f, &e), -EINVAL, e);
+    struct image_ends ends = {.head = head};
+    assert_error(image_format_detect(&ends, NULL, &f, &e), -EINVAL, e);
     e = ERROR_NONE;
-    assert_error(image_format_detect(head, 0, 0, "raw", &f, &e), -EINVAL, e);
+    assert_error(image_format_detect(&ends, "raw", &f, &e), -EINVAL, e);
     make_head(head, 3);
     for (size_t size = 1; size < 104; size++) {
         e = ERROR_NONE;
-        assert_error(image_format_detect(head, size, size, NULL, &f, &e), size < 4 ? 0 : -EINVAL, e);
+        ends.head_bytes = ends.file_bytes = size;
+        assert_error(image_format_detect(&ends, NULL, &f, &e), size < 4 ? 0 : -EINVAL, e);
+    }
+}
+
+/* ------------------------------------------------------------- what is no image */
+
+static int detect_text(const char *head, size_t size, struct error *e)
+{
+    enum image_format f = IMAGE_RAW;
+    *e = ERROR_NONE;
+    return image_format_detect(
+        &(struct image_ends){.head = (const uint8_t *)head, .head_bytes = size, .file_bytes = size}, NULL, &f,
+        e);
+}
+
+static void what_begins_otherwise_is_refused(void **state)
+{
+    (void)state;
+#define BEGIN(words, text)                                                                                   \
+    {                                                                                                        \
+        words, text, sizeof(text) - 1                                                                        \
+    }
+    static const struct {
+        const char *words, *text;
+        size_t size;
+    } begins[] = {
+        BEGIN("zip", "PK\x03\x04 and more"),
+        BEGIN("7z", "7z\xbc\xaf\x27\x1c and more"),
+        BEGIN("lz4", "\x04\x22\x4d\x18 and more"),
+        BEGIN("lz4 or zstd", "\x57\x2a\x4d\x18 and more"),
+        BEGIN("lzma", "\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0 and more"),
+        BEGIN("lzma", "\x5d\0\0\x00\x01\x00\x10\0\0\0\0\0\0\0 and more"),
+        BEGIN("HTML", "<!DOCTYPE html><html>"),
+        BEGIN("HTML", "\r\n  <html lang=en>"),
+        BEGIN("HTML", "\xef\xbb\xbf<HTML>"),
+        BEGIN("XML", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>"),
+        BEGIN("XML", "<Error><Code>AccessDenied</Code>"),
+        BEGIN("JSON", "{\"message\": \"Not found\"}"),
+        BEGIN("JSON", "{\n  \"error\": 404\n}"),
+        BEGIN("Parallels", "WithoutFreeSpace"),
+        BEGIN("Parallels", "WithouFreSpacExt"),
+        BEGIN("LUKS", "LUKS\xba\xbe\0\x01"),
+        BEGIN("decrypt", "LUKS\xba\xbe\0\x02"),
+        BEGIN("rar", "Rar!\x1a\x07\x01\0"),
+        BEGIN("ELF", "\x7f\x45LF\x02\x01\x01"),
+        BEGIN("OpenPGP", "-----BEGIN PGP SIGNATURE-----"),
+    };
+    struct error e;
+    for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
+        assert_error(detect_text(begins[i].text, begins[i].size, &e), -EINVAL, e);
+        if (!strstr(e.text, begins[i].words) || !strstr(e.text, "--image-format raw"))
+            fail_msg("no \"%s\" in: %s", begins[i].words, e.text);
+    }
+    static const char *const others[] = {"{ no JSON", "<no page", "MZ and nothing more", "]\0\0", "PKZ"};
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        assert_ok(detect_text(others[i], strlen(others[i]), &e), e);
+}
+
+/* A disk in a format whose mark is at the end of the file. */
+static void what_ends_otherwise_is_refused(void **state)
+{
+    (void)state;
+    uint8_t head[IMAGE_HEAD_BYTES] = {0}, tail[IMAGE_TAIL_BYTES] = {0};
+    static const struct {
+        const char *words, *text;
+        size_t from_end;
+    } ends[] = {{"VHD", "conectix", 512}, {"dmg", "koly", 512}, {"zip", "PK\x05\x06", 22}};
+    struct error e = ERROR_NONE;
+    enum image_format f = IMAGE_QCOW2;
+    const struct image_ends file = {.head = head,
+                                    .head_bytes = sizeof head,
+                                    .tail = tail,
+                                    .tail_bytes = sizeof tail,
+                                    .file_bytes = FILE_BYTES};
+    head[510] = 0x55;
+    head[511] = 0xaa;
+    assert_ok(image_format_detect(&file, NULL, &f, &e), e);
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        memset(tail, 0, sizeof tail);
+        memcpy(tail + sizeof tail - ends[i].from_end, ends[i].text, strlen(ends[i].text));
+        e = ERROR_NONE;
+        assert_error(image_format_detect(&file, NULL, &f, &e), -EINVAL, e);
+        assert_non_null(strstr(e.text, ends[i].words));
+        e = ERROR_NONE;
+        assert_ok(image_format_detect(&file, "raw", &f, &e), e);
+    }
+}
+
+static bool shows(const uint8_t *head, size_t size)
+{
+    return image_shows_disk(
+        &(struct image_ends){.head = head, .head_bytes = size, .file_bytes = size ? FILE_BYTES : 0});
+}
+
+static void disks_are_known(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t offset;
+        const char *text;
+    } marks[] = {{510, "\x55\xaa"}, {512, "EFI PART"},   {4096, "EFI PART"}, {0, "XFSB"},
+                 {0, "hsqs"},       {65600, "_BHRfS_M"}, {32769, "CD001"},   {4086, "SWAPSPACE2"}};
+    uint8_t head[IMAGE_HEAD_BYTES];
+    memset(head, 0, sizeof head);
+    assert_true(shows(head, sizeof head)); /* nothing at all */
+    assert_true(shows(head, 0));
+    memset(head, 'x', sizeof head);
+    assert_false(shows(head, sizeof head));
+    for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+        memset(head, 'x', sizeof head);
+        memcpy(head + marks[i].offset, marks[i].text, strlen(marks[i].text));
+        assert_true(shows(head, sizeof head));
+        assert_false(shows(head, marks[i].offset + 1));
     }
 }
 
@@ -186,6 +302,9 @@ int main(void)
         cmocka_unit_test(extensions_behind_others_are_found),
         cmocka_unit_test(what_was_said_is_held_to),
         cmocka_unit_test(short_files),
+        cmocka_unit_test(what_begins_otherwise_is_refused),
+        cmocka_unit_test(what_ends_otherwise_is_refused),
+        cmocka_unit_test(disks_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

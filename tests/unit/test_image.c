@@ -19,7 +19,7 @@ static void refused(const char *path, const char *format, int wanted, const char
     struct image *i = NULL;
     struct error e = ERROR_NONE;
     int before = count_descriptors();
-    assert_error(image_open(path, format, &i, &e), wanted, e);
+    assert_error(image_open(&(struct image_source){.path = path, .format = format}, &i, &e), wanted, e);
     assert_null(i);
     if (!strstr(e.text, words) || !strstr(e.text, "image "))
         fail_msg("no \"%s\" in: %s", words, e.text);
@@ -41,7 +41,7 @@ static void sizes_are_told(void **state)
     for (size_t n = 0; n < ARRAY_SIZE(files); n++) {
         _cleanup_image_ struct image *i = NULL;
         struct error e = ERROR_NONE;
-        assert_ok(image_open(files[n].path, NULL, &i, &e), e);
+        assert_ok(image_open(&(struct image_source){.path = files[n].path}, &i, &e), e);
         assert_int_equal(image_size_bytes(i), files[n].bytes);
         assert_int_equal(count_children(),
                          str_ends(files[n].path, ".qcow2")); /* what is raw needs no parser */
@@ -62,6 +62,101 @@ static void what_is_no_image_is_refused(void **state)
     refused("empty", NULL, -EINVAL, "is empty");
     refused("zeros", "qcow2", -EINVAL, "not a qcow2");
     refused("zeros", "vmdk", -EINVAL, "raw, qcow2");
+}
+
+/* Made by the programs that people have them from. */
+static void other_formats_are_refused(void **state)
+{
+    (void)state;
+    run("mkdir pack; cd pack; truncate -s 1M disk; printf '\\125\\252' | dd of=disk bs=1 seek=510 "
+        "conv=notrunc status=none\n"
+        "for f in vmdk vdi vhdx vpc qed parallels; do qemu-img convert -f raw -O $f disk disk.$f; done\n"
+        "qemu-img convert -f raw -O vpc -o subformat=fixed disk disk.fixed\n"
+        "qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat disk disk.flat\n"
+        "qemu-img create -q -f luks --object secret,id=k,data=x -o key-secret=k,iter-time=10 disk.luks 1M\n"
+        "tar cf disk.ova disk; gzip -k disk; xz -k disk; xz -k --format=lzma disk; bzip2 -k disk; zstd -q "
+        "disk\n"
+        "lz4 -q disk disk.lz4; lz4 -q -l disk disk.old; zip -q disk.zip disk\n"
+        "echo '<!DOCTYPE HTML><p>404' > disk.html");
+    static const struct {
+        const char *path, *words;
+    } files[] = {
+        {"pack/disk.vmdk", "VMDK"}, {"pack/disk.flat", "VMDK"},
+        {"pack/disk.vdi", "VDI"},   {"pack/disk.vhdx", "VHDX"},
+        {"pack/disk.vpc", "VPC"},   {"pack/disk.fixed", "fixed VHD"},
+        {"pack/disk.qed", "QED"},   {"pack/disk.parallels", "Parallels"},
+        {"pack/disk.luks", "LUKS"}, {"pack/disk.ova", "OVA"},
+        {"pack/disk.gz", "gzip"},   {"pack/disk.xz", "xz"},
+        {"pack/disk.lzma", "lzma"}, {"pack/disk.bz2", "bzip2"},
+        {"pack/disk.zst", "zstd"},  {"pack/disk.lz4", "lz4"},
+        {"pack/disk.old", "lz4"},   {"pack/disk.zip", "zip"},
+        {"pack/disk.html", "HTML"},
+    };
+    for (size_t n = 0; n < ARRAY_SIZE(files); n++) {
+        _cleanup_image_ struct image *i = NULL;
+        struct error e = ERROR_NONE;
+        refused(files[n].path, NULL, -EINVAL, files[n].words);
+        assert_ok(image_open(&(struct image_source){.path = files[n].path, .format = "raw"}, &i, &e), e);
+        assert_null(image_doubt(i)); /* its user knows */
+    }
+}
+
+static bool is_doubted(const char *path)
+{
+    _cleanup_image_ struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    assert_ok(image_open(&(struct image_source){.path = path}, &i, &e), e);
+    return image_doubt(i);
+}
+
+static void what_shows_nothing_is_doubted(void **state)
+{
+    (void)state;
+    run("truncate -s 1M zeros; head -c 1M /dev/urandom > noise; printf '\\0\\0' | dd of=noise bs=1 seek=510 "
+        "conv=notrunc status=none; printf 'Not found' > text\n"
+        "truncate -s 8M ext4 swap; mkfs.ext4 -q ext4; mkswap -q swap 2>/dev/null\n"
+        "cp zeros mbr; printf '\\125\\252' | dd of=mbr bs=1 seek=510 conv=notrunc status=none");
+    assert_false(is_doubted("zeros") || is_doubted("ext4") || is_doubted("swap") || is_doubted("mbr"));
+    assert_true(is_doubted("noise") && is_doubted("text"));
+}
+
+/* The socket's folder: a TMPDIR that another user's environment has left, or one that is too long. */
+static void a_wrong_temporary_folder_is_no_matter(void **state)
+{
+    (void)state;
+    char longer[200];
+    memset(longer, 'x', sizeof longer);
+    longer[0] = '/';
+    longer[sizeof longer - 1] = '\0';
+    const char *const folders[] = {"/proc", "/nowhere", longer};
+    run("qemu-img create -q -f qcow2 a.qcow2 1M");
+    for (size_t n = 0; n < ARRAY_SIZE(folders); n++) {
+        _cleanup_image_ struct image *i = NULL;
+        struct error e = ERROR_NONE;
+        setenv("TMPDIR", folders[n], 1);
+        assert_ok(image_open(&(struct image_source){.path = "a.qcow2"}, &i, &e), e);
+    }
+    unsetenv("TMPDIR");
+}
+
+static bool at_once(void *context)
+{
+    ++*(unsigned *)context;
+    return true;
+}
+
+static void opening_can_be_stopped(void **state)
+{
+    (void)state;
+    unsigned asked = 0;
+    const struct image_progress progress = {.stopped = at_once, .context = &asked};
+    struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    run("qemu-img create -q -f qcow2 a.qcow2 1M");
+    assert_error(image_open(&(struct image_source){.path = "a.qcow2", .progress = &progress}, &i, &e),
+                 -ECANCELED, e);
+    assert_true(asked > 0);
+    assert_int_equal(count_children(), 0);
 }
 
 static void bad_images_are_refused(void **state)
@@ -94,7 +189,7 @@ static void opens(const char *path)
 {
     _cleanup_image_ struct image *i = NULL;
     struct error e = ERROR_NONE;
-    assert_ok(image_open(path, NULL, &i, &e), e);
+    assert_ok(image_open(&(struct image_source){.path = path}, &i, &e), e);
 }
 
 /* The big-endian number at an offset of a file, without the flags in its highest and lowest bits. */
@@ -179,10 +274,11 @@ static void unreadable_is_said(void **state)
         struct error e = ERROR_NONE;
         if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
             _exit(1);
-        if (image_open("locked", NULL, &i, &e) != -EACCES || !strstr(e.text, "user 65534 may not read it"))
+        if (image_open(&(struct image_source){.path = "locked"}, &i, &e) != -EACCES ||
+            !strstr(e.text, "user 65534 may not read it"))
             _exit(2);
         e = ERROR_NONE;
-        if (image_open("open", NULL, &i, &e) != 0)
+        if (image_open(&(struct image_source){.path = "open"}, &i, &e) != 0)
             _exit(3);
         image_close(i);
         _exit(0);
@@ -315,7 +411,7 @@ static void the_server_is_in_the_cage(void **state)
     run("qemu-img create -q -f qcow2 zeros 1M");
     _cleanup_image_ struct image *i = NULL;
     struct error e = ERROR_NONE;
-    assert_ok(image_open("zeros", NULL, &i, &e), e);
+    assert_ok(image_open(&(struct image_source){.path = "zeros"}, &i, &e), e);
     assert_int_equal(getsid(i->server.pid), i->server.pid); /* out of reach of a terminal's Ctrl-C */
     _cleanup_free_ char *line = str_format(
         "grep -q '^NoNewPrivs:.1$' /proc/%d/status\n"
@@ -353,6 +449,24 @@ static void a_program_that_goes_wrong_ends(void **state)
     }
 }
 
+/* Without a deadline, but not without an end. */
+static void a_program_that_hangs_can_be_left(void **state)
+{
+    (void)state;
+    static const char *const argv[] = {"sleep", "60", NULL};
+    unsigned asked = 0;
+    run("truncate -s 1M zeros");
+    _cleanup_close_ int fd = open("zeros", O_RDONLY | O_CLOEXEC);
+    _cleanup_(qemu_view_release) struct qemu_view view = {0};
+    _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
+    struct error e = ERROR_NONE;
+    assert_ok(qemu_view_make(&(struct qemu_file){.fd = fd}, &view, &e), e);
+    assert_ok(qemu_start(&view, argv, -1, &q, &e), e);
+    assert_int_equal(qemu_wait_for(&q, at_once, &asked), -ECANCELED);
+    assert_int_equal(asked, 1);
+    assert_int_equal(count_children(), 0);
+}
+
 static void a_program_that_is_missing_is_said(void **state)
 {
     (void)state;
@@ -374,10 +488,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_told),
         cmocka_unit_test(what_is_no_image_is_refused),
+        cmocka_unit_test(other_formats_are_refused),
+        cmocka_unit_test(what_shows_nothing_is_doubted),
+        cmocka_unit_test(a_wrong_temporary_folder_is_no_matter),
+        cmocka_unit_test(opening_can_be_stopped),
         cmocka_unit_test(bad_images_are_refused),
         cmocka_unit_test(cut_off_tables_and_data_are_refused),
         cmocka_unit_test(what_qemu_leaves_as_it_is_opens),
         cmocka_unit_test(a_program_that_goes_wrong_ends),
+        cmocka_unit_test(a_program_that_hangs_can_be_left),
         cmocka_unit_test(a_program_that_is_missing_is_said),
         cmocka_unit_test(unreadable_is_said),
         cmocka_unit_test(the_cage_holds),

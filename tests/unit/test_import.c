@@ -79,7 +79,7 @@ static void import_to(const char *file, const char *format, const char *target, 
     struct image_target targets[DEVICES_MAX];
     int flags[DEVICES_MAX];
     struct error e = ERROR_NONE;
-    assert_ok(image_open(file, format, &i, &e), e);
+    assert_ok(image_open(&(struct image_source){.path = file, .format = format}, &i, &e), e);
     uint64_t bytes = image_size_bytes(i), all = bytes + (1 << 20) + 512;
     struct watch w = {.total = bytes * n};
     struct image_progress p = {.update = update, .stopped = stopped, .context = &w};
@@ -199,7 +199,7 @@ static int failing(const char *file, int fd, struct watch *w, struct error *e)
 {
     _cleanup_image_ struct image *i = NULL;
     *e = ERROR_NONE;
-    assert_ok(image_open(file, NULL, &i, e), *e);
+    assert_ok(image_open(&(struct image_source){.path = file}, &i, e), *e);
     w->total = image_size_bytes(i);
     w->image = i;
     struct image_progress p = {.update = update, .stopped = stopped, .context = w};
@@ -246,7 +246,7 @@ static void the_disk_that_fails_is_named(void **state)
     _cleanup_image_ struct image *i = NULL;
     struct error e = ERROR_NONE;
     run("dd if=/dev/urandom of=data.raw bs=1M count=40 status=none");
-    assert_ok(image_open("data.raw", NULL, &i, &e), e);
+    assert_ok(image_open(&(struct image_source){.path = "data.raw"}, &i, &e), e);
     struct image_target targets[] = {{make_target("target0", 40 << 20), "good"},
                                      {make_target(NULL, 40 << 20), "bad"},
                                      {make_target("target2", 40 << 20), "fine"}};
@@ -266,7 +266,7 @@ static int import_expecting(const char *file, const char *sha256, struct error *
     _cleanup_close_ int fd = make_target("target", 41 << 20);
     const struct image_target target = {.fd = fd, .name = "disk"};
     *e = ERROR_NONE;
-    assert_ok(image_open(file, NULL, &i, e), *e);
+    assert_ok(image_open(&(struct image_source){.path = file}, &i, e), *e);
     int r = image_expect(i, sha256, e);
     return r < 0 ? r : image_import(i, &target, 1, NULL, e);
 }
@@ -293,6 +293,24 @@ static void another_image_is_refused(void **state)
         assert_error(import_expecting("data.raw", no_sums[n], &e), -EINVAL, e);
 }
 
+/* sha256sum(1) knows nothing of sectors. */
+static void sums_of_odd_sizes(void **state)
+{
+    (void)state;
+    static const unsigned sizes[] = {1, 511, 513, 4097, 262143, 1000001};
+    for (size_t n = 0; n < ARRAY_SIZE(sizes); n++) {
+        struct error e;
+        char line[200], sum[65] = "";
+        snprintf(line, sizeof line, "head -c %u /dev/urandom > odd; sha256sum odd > sum", sizes[n]);
+        run(line);
+        _cleanup_close_ int fd = open("sum", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(fd_read_all(fd, sum, 64), 0);
+        assert_ok(import_expecting("odd", sum, &e), e);
+        sum[0] = sum[0] == '0' ? '1' : '0';
+        assert_error(import_expecting("odd", sum, &e), -EINVAL, e);
+    }
+}
+
 /* A file that becomes shorter while it is read must not look like zeros. */
 static void truncate_it(void *context, uint64_t done, uint64_t total)
 {
@@ -307,7 +325,7 @@ static void a_shrinking_file_is_told(void **state)
     struct error e = ERROR_NONE;
     char name[] = "data.raw";
     run("dd if=/dev/urandom of=data.raw bs=1M count=40 status=none");
-    assert_ok(image_open(name, NULL, &i, &e), e);
+    assert_ok(image_open(&(struct image_source){.path = name}, &i, &e), e);
     _cleanup_close_ int fd = make_target("target", 40 << 20);
     const struct image_target target = {.fd = fd, .name = "disk"};
     const struct image_progress p = {.update = truncate_it, .context = name};
@@ -362,6 +380,7 @@ int main(void)
         cmocka_unit_test(failures_are_told),
         cmocka_unit_test(the_disk_that_fails_is_named),
         cmocka_unit_test(another_image_is_refused),
+        cmocka_unit_test(sums_of_odd_sizes),
         cmocka_unit_test(a_shrinking_file_is_told),
         cmocka_unit_test(a_full_device_is_told),
         cmocka_unit_test(cut_off_data),

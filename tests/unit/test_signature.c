@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "storage/signature.h"
+#include "base/signature.h"
 
 #include "base/macro.h"
 #include "base/process.h"

@@ -2,7 +2,7 @@
 /* Signatures as blkid(8) knows them, of what a guest may have on a disk. One of two bytes alone would be
  * found in noise too easily: with it, other fields have to be as they must. See signature.h.
  */
-#include "storage/signature.h"
+#include "base/signature.h"
 
 #include "base/macro.h"
 
