@@ -118,8 +118,8 @@ static int find_map(const struct volume *v, struct error *e)
                      why.text);
 }
 
-/* Nobody has the volume itself. A plain one is looked at when it is removed: until then a guest may use it.
- */
+/* Nobody has the volume itself. A plain one of an instance that goes is looked at when it is removed: until
+ * then a guest may use it. */
 static int check_not_held(const struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -132,10 +132,26 @@ static int check_not_held(const struct volume *v, struct error *e)
     return r < 0 ? error_set(e, r, "volume %s: is left as it is: %s", v->lv, why.text) : 0;
 }
 
+/* Is it a disk that goes while its instance stays, so that its guest must have let go of it? Where this
+ * connection made the disk the guest is asked afterwards: its making is undone. */
+static bool goes_alone(const struct session *s, const struct known *k)
+{
+    for (size_t i = 0; i < s->n_known && !k->made_here; i++) {
+        const struct volume *v = &s->known[i].v;
+        if (streq(v->instance, k->v.instance) && v->state == VOLUME_READY && volume_order(v, &k->v) < 0)
+            return true;
+    }
+    return false;
+}
+
 /* Before the first volume of an instance is doomed, from where there is no way back: is there anything at any
  * of them that would not be removed in the end? */
-static int check_doom(const struct session *s, const struct volume *of, struct error *e)
+static int check_doom(const struct session *s, const struct known *k, struct error *e)
 {
+    const struct volume *of = &k->v;
+    int alone = !volume_encrypted(of) && goes_alone(s, k) ? check_not_held(of, e) : 0;
+    if (alone < 0)
+        return alone;
     for (size_t i = 0; i < s->n_known; i++) {
         const struct volume *v = &s->known[i].v;
         if (!streq(v->instance, of->instance) || !volume_encrypted(v))
@@ -149,8 +165,9 @@ static int check_doom(const struct session *s, const struct volume *of, struct e
     return 0;
 }
 
-static int check_mark(const struct session *s, const struct volume *v, enum volume_state to, struct error *e)
+static int check_mark(const struct session *s, const struct known *k, enum volume_state to, struct error *e)
 {
+    const struct volume *v = &k->v;
     if (to == VOLUME_READY && v->state == VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and does not become ready again", v->lv);
     if (to == VOLUME_READY && volume_is_snapshot(v))
@@ -159,7 +176,7 @@ static int check_mark(const struct session *s, const struct volume *v, enum volu
         return error_set(e, -EUNSAFE, "volume %s: is a scratch volume, which never is a disk", v->lv);
     if (to == VOLUME_DOOMED && v->state == VOLUME_ADOPTING)
         return error_set(e, -EUNSAFE, "volume %s: is being adopted, and nothing of it is destroyed", v->lv);
-    return to == VOLUME_DOOMED && v->state == VOLUME_READY ? check_doom(s, v, e) : 0;
+    return to == VOLUME_DOOMED && v->state == VOLUME_READY ? check_doom(s, k, e) : 0;
 }
 
 int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *reply, struct error *e)
@@ -177,7 +194,7 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
         r = error_set(e, -ENOENT, "volumes: %zu of %u are not there, so none is marked; see mayfly list",
                       q->set.n - c.n, q->set.n);
     for (size_t i = 0; r == 0 && i < c.n; i++)
-        r = check_mark(s, &c.k[i]->v, q->state, e);
+        r = check_mark(s, c.k[i], q->state, e);
     while (r == 0 && take_alike(&c, true, alike, &n))
         if (alike[0]->state != q->state)
             r = lvm_change_state(lvm, alike, n, alike[0]->state, q->state, e);

@@ -2,7 +2,7 @@
 /* mayfly doctor: what needs no network first, then the key managers. One failure hides no other: what can be
  * tried without the part that failed is tried.
  *
- *     configuration -> processor -> broker -> volume groups -> libvirt, its hook -> key managers
+ *     configuration -> processor -> broker -> volume groups -> libvirt, instances, hook -> key managers
  */
 #include "instance/doctor.h"
 
@@ -188,12 +188,11 @@ static void examine_groups(struct examination *x)
 /* A file of it holds in plaintext what the disks hold encrypted. */
 static void examine_ram(struct examination *x, const struct domain *d)
 {
-    struct domain_ram ram = {.saved = false};
     char what[sizeof x->findings->what];
     size_t n = 0;
     bool has_disks = d->ours || (x->inventory && inventory_volumes_of(x->inventory, d->uuid, &n));
     snprintf(what, sizeof what, "memory of %.80s", d->name);
-    if (has_disks && virt_ram(x->context->virt, d->uuid, &ram, NULL) == 0 && ram.saved)
+    if (has_disks && d->saved)
         examination_warn(x, what,
                          "libvirt keeps it unencrypted in a file, as virsh managedsave wrote it; start the "
                          "instance to use it up, or drop it by virsh managedsave-remove %s",
@@ -250,6 +249,7 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const ch
         examine_broker(&x);
         examine_groups(&x);
         examine_libvirt(&x);
+        examine_instances(&x);
         examine_hook(&x, hook_path);
         examine_key_managers(&x);
     }

@@ -21,5 +21,8 @@ void examination_ok(struct examination *x, const char *what, const char *format,
 void examination_warn(struct examination *x, const char *what, const char *format, ...) _printf_(3, 4);
 void examination_fail(struct examination *x, const char *what, int errnum, const char *why);
 
+/* doctor-drift.c: what was done to instances without Mayfly. */
+void examine_instances(struct examination *x);
+
 /* doctor-keys.c: each key manager in use. */
 void examine_key_managers(struct examination *x);

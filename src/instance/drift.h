@@ -28,7 +28,7 @@ enum drift_kind {
     DRIFT_KINDS
 };
 
-#define HOLDER_WAIT_MSEC 3000 /* see struct context */
+#define HOLDER_WAIT_MSEC 5000 /* see struct context */
 
 #define DRIFT(kind) (1U << DRIFT_##kind)
 #define DRIFT_ALL   ((1U << DRIFT_KINDS) - 1)

@@ -11,6 +11,7 @@
 #include "base/audit.h"
 #include "base/clock.h"
 #include "instance/disks.h"
+#include "instance/drift.h"
 #include "instance/operations.h"
 
 #include <sys/stat.h>
@@ -106,17 +107,48 @@ static int open_disks(const struct context *c, const struct model *m, const stru
     return r;
 }
 
+/* A clone of an instance has the mark, and disks of its own. */
+static bool names_own_volumes(const struct hook_domain *d)
+{
+    for (size_t n = 0; n < d->n_devices; n++)
+        if (strstr(d->devices[n], d->uuid))
+            return true;
+    return false;
+}
+
+static int refuse_mark(const struct hook_domain *d, struct error *e)
+{
+    if (names_own_volumes(d))
+        return error_set(
+            e, -ENOENT,
+            "instance %s: none of its disks is there; is their volume group missing? See vgs, and "
+            "run virsh undefine if they were removed",
+            d->name);
+    return error_set(
+        e, -EUNSAFE,
+        "domain %s: it has Mayfly's mark, but no volume has its uuid: it looks like a clone of an "
+        "instance; its disks are not Mayfly's and not encrypted by it; if that is meant, take the "
+        "mark out: virsh metadata %s " DOMAIN_XML_NAMESPACE " --config --remove",
+        d->name, d->uuid);
+}
+
 /* No volume has its uuid. It may still name those of an instance. */
 static int prepare_other(const struct context *c, const struct hook_domain *d, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     if (d->ours)
-        return error_set(e, -ENOENT,
-                         "instance %s: none of its disks is there; is their volume group? See vgs, and virsh "
-                         "undefine if they were removed",
-                         d->name);
+        return refuse_mark(d, e);
     int r = model_load(c, &m, e);
     return r < 0 ? r : refuse_bare_volumes(m, d, e);
+}
+
+/* Whoever has the lock: its disks may have been open, and mounted, for long. */
+static int refuse_held(const struct context *c, const struct model *m, const char *uuid, struct error *e)
+{
+    static const struct drift_need needs = {.cannot = "cannot be started", .refused = DRIFT(HELD)};
+    const struct instance *i = NULL;
+    int r = model_find(m, uuid, &i, e);
+    return r < 0 ? r : drift_check(c, m, i, &needs, e);
 }
 
 static int prepare(const struct context *c, const struct hook_domain *d, struct error *e)
@@ -130,6 +162,8 @@ static int prepare(const struct context *c, const struct hook_domain *d, struct 
     if (r < 0)
         return error_set(e, r, "%s", why.text);
     r = refuse_bare_volumes(m, d, e);
+    if (r == 0)
+        r = refuse_held(c, m, d->uuid, e);
     return r < 0 || !i ? r : open_disks(c, m, i, e);
 }
 

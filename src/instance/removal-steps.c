@@ -232,9 +232,11 @@ int removal_leave_rescue(const struct context *c, void *removal, struct error *e
     return one_by_one(c, removal, leave_rescue_of, e);
 }
 
+/* What libvirt has saved of the guest's memory holds in plaintext what was on the disks, and could not go on
+ * without them. */
 static int leave_domain_of(const struct context *c, const struct removal *r, struct error *e)
 {
-    int result = 0;
+    int result = r->whole && removal_leaves_domain(r) ? virt_drop_save(c->virt, r->instance->uuid, e) : 0;
     for (size_t i = 0; removal_leaves_domain(r) && result == 0 && i < r->n_volumes; i++)
         result = disk_leave_domain(c, r->volumes[i], e);
     return result;

@@ -142,7 +142,8 @@ static void read_disks(struct world_domain *d, const char *xml)
 
 static void read_definition(struct world_domain *d, const char *xml, const char *name, const char *uuid)
 {
-    *d = (struct world_domain){.d.active = d->d.active, .running = d->running, .ram = d->ram};
+    *d = (struct world_domain){
+        .d.active = d->d.active, .d.state = d->d.state, .running = d->running, .ram = d->ram};
     snprintf(d->d.name, sizeof d->d.name, "%.63s", name);
     snprintf(d->d.uuid, sizeof d->d.uuid, "%.36s", uuid);
     d->d.ours = strstr(xml, DOMAIN_XML_NAMESPACE) != NULL;
@@ -356,8 +357,10 @@ static int end_domain(struct virt *v, const char *call, const char *uuid, bool e
     struct world *w = world_of(v);
     int r = world_enter(w, call, e);
     struct world_domain *d = world_domain(w, uuid);
-    if (r == 0 && d && ends)
+    if (r == 0 && d && ends) {
         world_end_guest(d);
+        world_forget_transient(&w->host);
+    }
     return r < 0 ? r : world_leave(w, 0, e);
 }
 

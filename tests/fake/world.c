@@ -43,7 +43,15 @@ struct world *world_free(struct world *w)
 void world_end_guest(struct world_domain *d)
 {
     d->d.active = false;
+    d->d.state = DOMAIN_NO_STATE;
     memset(&d->running, 0, sizeof d->running);
+}
+
+void world_forget_transient(struct host *h)
+{
+    for (size_t i = h->n_domains; i-- > 0;)
+        if (h->domains[i].transient && !h->domains[i].d.active)
+            world_drop(h->domains, &h->n_domains, sizeof h->domains[0], i);
 }
 
 void world_reboot(struct host *h)
@@ -60,6 +68,7 @@ void world_reboot(struct host *h)
     world_settle(h);
     for (size_t i = 0; i < h->n_domains; i++)
         world_end_guest(&h->domains[i]);
+    world_forget_transient(h);
 }
 
 void world_settle(struct host *h)

@@ -150,7 +150,8 @@ DEFINE_CLEANUP(struct world *, world_free)
 void world_revive(struct world *w);
 void world_reboot(struct host *h);
 void world_settle(struct host *h);            /* all definitions */
-void world_end_guest(struct world_domain *d); /* nobody is told */
+void world_end_guest(struct world_domain *d); /* nobody is told; one that is transient stays, for a moment */
+void world_forget_transient(struct host *h);  /* those that have ended */
 
 /* The doubles, made anew on each call, as by a new process. */
 struct fake {

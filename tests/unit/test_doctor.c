@@ -348,6 +348,20 @@ static void test_locked(void **state)
     assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
 }
 
+static void test_people(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", false);
+    b->w->host.domains[0].transient = true;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "instance t", FINDING_WARNING, 0, "transient");
+    assert_null(find(&f, "domain t"));
+    b->w->host.n_volumes = 0; /* as of a clone, which has the mark too */
+    _cleanup_findings_ struct findings clone = doctor(b);
+    assert_finding(&clone, "domain t", FINDING_WARNING, 0, "clone");
+    assert_null(find(&clone, "instance t"));
+}
+
 #define doctor_test(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
 
 static void test_saved_ram(void **state)
@@ -389,6 +403,7 @@ int main(void)
         doctor_test(test_diagnosis),
         doctor_test(test_locked),
         bench_test(test_saved_ram),
+        bench_test(test_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

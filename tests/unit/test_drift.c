@@ -132,11 +132,253 @@ static void test_check(void **state)
     assert_int_equal(b->warnings, 1);
 }
 
+/* ------------------------------------------------------------------------------------------------ verbs */
+
+static int start(struct bench *b, struct error *e)
+{
+    bool changed = false;
+    return instance_start(&b->f.context, "a", &changed, e);
+}
+
+static int reboot_hard(struct bench *b, struct error *e)
+{
+    bool changed = false;
+    return instance_reboot(&b->f.context, "a", true, &changed, e);
+}
+
+static int reboot_soft(struct bench *b, struct error *e)
+{
+    bool changed = false;
+    return instance_reboot(&b->f.context, "a", false, &changed, e);
+}
+
+static int stop(struct bench *b, struct error *e)
+{
+    bool changed = false;
+    return instance_stop(&b->f.context, "a", 1, false, &changed, e);
+}
+
+static int stop_hard(struct bench *b, struct error *e)
+{
+    bool changed = false;
+    return instance_stop(&b->f.context, "a", 1, true, &changed, e);
+}
+
+static int rescue(struct bench *b, struct error *e)
+{
+    static const struct rescue_request q = {.image_path = "/rescue", .timeout_sec = 1};
+    bool changed = false;
+    return instance_rescue(&b->f.context, "a", &q, &changed, NULL, e);
+}
+
+static int rebuild(struct bench *b, struct error *e)
+{
+    static const struct rebuild_request q = {.image_path = "/image"};
+    return instance_rebuild(&b->f.context, "a", &q, NULL, e);
+}
+
+static int resize(struct bench *b, struct error *e)
+{
+    static const struct resize_request q = {.role = "root", .size_bytes = 2 * GIB};
+    bool changed = false;
+    return instance_resize(&b->f.context, "a", &q, &changed, NULL, e);
+}
+
+static int attach(struct bench *b, struct error *e)
+{
+    static const struct launch_request q = {
+        .name = "a", .count = 1, .ephemeral = {{GIB, "xfs"}}, .n_ephemeral = 1};
+    struct volume made;
+    return instance_attach(&b->f.context, &q, &made, NULL, e);
+}
+
+static int detach(struct bench *b, struct error *e)
+{
+    static const struct detach_request q = {.name = "a", .role = "eph0"};
+    bool changed = false;
+    return instance_detach(&b->f.context, &q, &changed, NULL, e);
+}
+
+static int snapshot(struct bench *b, struct error *e)
+{
+    static const struct snapshot_request q = {.name = "a", .path = "/file"};
+    struct snapshotted done;
+    return instance_snapshot(&b->f.context, &q, &done, NULL, e);
+}
+
+static int delete (struct bench *b, struct error *e)
+{
+    bool changed = false;
+    return instance_delete(&b->f.context, "a", &changed, e);
+}
+
+static int open_disks(struct bench *b, struct error *e)
+{
+    bool changed = false;
+    return instance_open(&b->f.context, "a", &changed, e);
+}
+
+typedef int verb_fn(struct bench *b, struct error *e);
+
+/* `a`, of a root disk and eph0. */
+static void make_two_disks(struct bench *b, bool no_start)
+{
+    const struct launch_request q = {.name = "a",
+                                     .count = 1,
+                                     .image_path = "/image",
+                                     .root_bytes = GIB,
+                                     .ephemeral = {{GIB, "ext4"}},
+                                     .n_ephemeral = 1,
+                                     .no_start = no_start};
+    struct error e = ERROR_NONE;
+    assert_ok(bench_launch(b, &q, &e), e);
+}
+
+/* Refused with a sentence about `says`, and everything is as it was. */
+static void assert_refused(struct bench *b, verb_fn *verb, int errnum, const char *says)
+{
+    static struct host before;
+    struct error e = ERROR_NONE;
+    before = b->w->host;
+    fake_again(&b->f);
+    assert_error(verb(b, &e), errnum, e);
+    if (!strstr(e.text, says))
+        fail_msg("not about %s: %s", says, e.text);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+}
+
+static void test_held_disks_stop(void **state)
+{
+    static verb_fn *const verbs[] = {start, rescue, rebuild, delete, reboot_hard, detach};
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    make_two_disks(b, true);
+    fake_again(&b->f);
+    assert_ok(open_disks(b, &e), e);
+    for (size_t i = 0; i < b->w->host.n_maps; i++)
+        b->w->host.maps[i].held = true;
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        assert_refused(b, verbs[i], -EBUSY, "in use on this host");
+}
+
+static void test_managed_save_stops(void **state)
+{
+    static verb_fn *const verbs[] = {rescue, rebuild, open_disks, attach, detach, resize};
+    struct bench *b = *state;
+    make_two_disks(b, true);
+    domain_of(b)->ram.saved = true;
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        assert_refused(b, verbs[i], -EBUSY, "managed save");
+}
+
+static void test_create_refuses_managed_save(void **state)
+{
+    static const struct launch_request q = {.name = "theirs", .count = 1, .root_bytes = GIB};
+    struct bench *b = *state;
+    _cleanup_free_ struct launched *launched = NULL;
+    struct error e = ERROR_NONE;
+    world_add_domain(b->w, "theirs", "77777777-7777-4777-8777-777777777777")->ram.saved = true;
+    assert_error(instance_create(&b->f.context, &q, &launched, NULL, &e), -EBUSY, e);
+    assert_non_null(strstr(e.text, "domain theirs: cannot be given disks: it has a managed save"));
+    assert_int_equal(b->w->host.n_volumes, 0);
+}
+
+static void test_other_writes_stop(void **state)
+{
+    static verb_fn *const verbs[] = {snapshot, resize, rebuild};
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    make_two_disks(b, false);
+    struct world_domain *d = domain_of(b);
+    strcpy(d->running.disk[0].overlay, "/srv/o");
+    d->defined.disk[0] = d->running.disk[0];
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        assert_refused(b, verbs[i], -EUNSAFE, "/srv/o");
+    d->defined.disk[0].overlay[0] = d->running.disk[0].overlay[0] = '\0';
+    strcpy(d->running.disk[0].mirror, "/srv/copy");
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        assert_refused(b, verbs[i], -EUNSAFE, "/srv/copy");
+    fake_again(&b->f);
+    assert_ok(delete (b, &e), e); /* which tells of the file that stays */
+    assert_non_null(strstr(b->warning, "/srv/copy"));
+}
+
+static void test_transient(void **state)
+{
+    static verb_fn *const verbs[] = {rescue, rebuild, reboot_hard, attach, detach};
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    make_two_disks(b, false);
+    domain_of(b)->transient = true;
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        assert_refused(b, verbs[i], -EUNSAFE, "transient");
+    fake_again(&b->f);
+    assert_ok(stop(b, &e), e);
+    assert_int_equal(b->w->host.n_domains, 0);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+static void test_halted(void **state)
+{
+    static verb_fn *const verbs[] = {start, stop, reboot_soft, attach, detach};
+    static const enum domain_state states[] = {DOMAIN_PAUSED, DOMAIN_CRASHED, DOMAIN_PMSUSPENDED};
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    make_two_disks(b, false);
+    for (size_t s = 0; s < ARRAY_SIZE(states); s++)
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+            domain_of(b)->d.state = states[s];
+            assert_refused(b, verbs[i], -EBUSY, domain_state_name(states[s]));
+        }
+    fake_again(&b->f);
+    assert_ok(stop_hard(b, &e), e);
+    assert_false(domain_of(b)->d.active);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+/* It is not in the guest, which somebody took it out of: the rest grows. */
+static void test_resize_of_what_the_guest_lacks(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    make_two_disks(b, false);
+    struct world_domain *d = domain_of(b);
+    world_drop(d->running.disk, &d->running.n, sizeof d->running.disk[0], 0);
+    fake_again(&b->f);
+    assert_ok(resize(b, &e), e);
+    assert_non_null(strstr(b->warning, "does not have its disk root"));
+}
+
+/* Nor does what was saved of its memory stay. */
+static void test_delete_of_a_domain_of_others(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    make_two_disks(b, true);
+    domain_of(b)->d.ours = false;
+    domain_of(b)->ram.saved = true;
+    fake_again(&b->f);
+    assert_ok(delete (b, &e), e);
+    assert_int_equal(b->w->host.n_domains, 1);
+    assert_false(domain_of(b)->ram.saved);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bench_test(test_in_order), bench_test(test_domain), bench_test(test_held),
-        bench_test(test_disks),    bench_test(test_check),
+        bench_test(test_in_order),
+        bench_test(test_domain),
+        bench_test(test_held),
+        bench_test(test_disks),
+        bench_test(test_check),
+        bench_test(test_held_disks_stop),
+        bench_test(test_managed_save_stops),
+        bench_test(test_create_refuses_managed_save),
+        bench_test(test_other_writes_stop),
+        bench_test(test_transient),
+        bench_test(test_halted),
+        bench_test(test_resize_of_what_the_guest_lacks),
+        bench_test(test_delete_of_a_domain_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,9 +100,45 @@ static void test_of_others(void **state)
     have(b, "a");
     assert_ok(instance_hook_prepare(&b->f.context, &d, &e), e);
     assert_ok(instance_hook_release(&b->f.context, d.uuid, &e), e);
-    d.ours = true;
+}
+
+/* The mark is there, and no volume: they are away, or it is a clone, whose disks are other ones. */
+static void test_mark_without_volumes(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    char own[] = "/dev/mapper/11111111-1111-4111-8111-111111111111_disk-dmcrypt", *devices[] = {own};
+    struct hook_domain d = {.name = (char *)"web",
+                            .uuid = "11111111-1111-4111-8111-111111111111",
+                            .ours = true,
+                            .devices = devices,
+                            .n_devices = 1};
+    have(b, "a");
     assert_int_equal(instance_hook_prepare(&b->f.context, &d, &e), -ENOENT);
-    assert_non_null(strstr(e.text, "web"));
+    assert_non_null(strstr(e.text, "volume group"));
+    d.n_devices = 0;
+    e = ERROR_NONE;
+    assert_int_equal(instance_hook_prepare(&b->f.context, &d, &e), -EUNSAFE);
+    assert_non_null(strstr(e.text, "clone"));
+    assert_non_null(strstr(e.text, "virsh metadata"));
+}
+
+/* Whoever has mounted a disk shall not share it with a guest, whoever has the lock meanwhile. */
+static void test_held(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    have(b, "a");
+    assert_ok(prepare(b, &e), e);
+    b->w->host.maps[0].held = true;
+    assert_error(prepare(b, &e), -EBUSY, e);
+    assert_non_null(strstr(e.text, "in use on this host"));
+    lock_by_another(b);
+    e = ERROR_NONE;
+    assert_error(prepare(b, &e), -EBUSY, e);
+    b->w->host.maps[0].held = false;
+    e = ERROR_NONE;
+    assert_ok(prepare(b, &e), e);
 }
 
 /* Closing would lose what they hold. */
@@ -122,8 +158,14 @@ static void test_ephemeral(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bench_test(test_opens_and_closes), bench_test(test_under_anothers_lock), bench_test(test_no_key),
-        bench_test(test_not_ready),        bench_test(test_of_others),           bench_test(test_ephemeral),
+        bench_test(test_opens_and_closes),
+        bench_test(test_under_anothers_lock),
+        bench_test(test_no_key),
+        bench_test(test_not_ready),
+        bench_test(test_of_others),
+        bench_test(test_mark_without_volumes),
+        bench_test(test_held),
+        bench_test(test_ephemeral),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

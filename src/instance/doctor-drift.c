@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly doctor on what was done to instances without Mayfly: see drift.h. Nothing of it is a failure of this
+ * host, so all are warnings. */
+#include "instance/doctor.h"
+#include "instance/drift.h"
+#include "virt/domain-xml.h"
+
+#include <stdio.h>
+
+/* A managed save has a finding of its own, for what it holds. */
+#define TOLD (DRIFT_ALL & ~DRIFT(SAVED) & ~DRIFT(UNKNOWN))
+
+static void examine_instance(struct examination *x, const struct model *m, const struct instance *i)
+{
+    _cleanup_drift_ struct drift d = {.n = 0};
+    struct error why = ERROR_NONE;
+    char what[sizeof x->findings->what];
+    snprintf(what, sizeof what, "instance %.80s", i->name);
+    if (drift_look(x->context, m, i, TOLD, NULL, &d, &why) < 0)
+        examination_warn(x, what, "cannot be looked at: %s", why.text);
+    for (size_t n = 0; n < d.n; n++)
+        examination_warn(x, what, "%s", d.found[n].text);
+}
+
+static void examine_mark(struct examination *x, const struct model *m, const struct domain *d)
+{
+    char what[sizeof x->findings->what];
+    size_t n = 0;
+    if (!d->ours || inventory_volumes_of(m->inventory, d->uuid, &n) || model_damaged(m, d->uuid))
+        return;
+    snprintf(what, sizeof what, "domain %.80s", d->name);
+    examination_warn(
+        x, what,
+        "has Mayfly's mark, but no volume has its uuid %s: its volume group is missing, or it is a "
+        "clone of an instance; a clone's mark is taken out by virsh metadata %s %s --config --remove",
+        d->uuid, d->uuid, DOMAIN_XML_NAMESPACE);
+}
+
+void examine_instances(struct examination *x)
+{
+    _cleanup_model_ struct model *m = NULL;
+    struct error why = ERROR_NONE;
+    if (!x->inventory) /* the broker could not say, which is told */
+        return;
+    if (model_load_whole(x->context, &m, &why) < 0) {
+        examination_warn(x, "instances", "cannot be looked at: %s", why.text);
+        return;
+    }
+    for (size_t i = 0; i < m->n_instances; i++)
+        examine_instance(x, m, &m->instances[i]);
+    for (size_t i = 0; i < m->n_domains; i++)
+        examine_mark(x, m, &m->domains[i]);
+}
