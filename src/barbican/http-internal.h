@@ -11,6 +11,7 @@
 struct http {
     CURLM *multi;
     char *ca_file;                 /* NULL: the system's */
+    struct curl_blob ca;           /* its contents: later no file can be opened any more */
     struct http_settings settings; /* without ca_file */
     uint64_t deadline_msec;        /* of all exchanges, by clock_msec() */
 };

@@ -117,8 +117,11 @@ static CURLcode set_connection(const struct http *h, CURL *easy)
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
     if (h->ca_file) {
-        SET(CURLOPT_CAINFO, h->ca_file);
-        SET(CURLOPT_CAPATH, NULL); /* these CAs alone, not the system's besides */
+        if (h->ca.data)
+            SET(CURLOPT_CAINFO_BLOB, &h->ca);
+        else
+            SET(CURLOPT_CAINFO, h->ca_file); /* fails, and says so */
+        SET(CURLOPT_CAPATH, NULL);           /* these CAs alone, not the system's besides */
     }
 
     uint64_t left = http_left_msec(h);

@@ -14,12 +14,12 @@
 #include "image/sandbox.h"
 
 #include "base/fd.h"
+#include "base/landlock.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -32,12 +32,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MEMORY_LIMIT_BYTES     (UINT64_C(2) << 30) /* address space: 64 worker threads with 8 MiB of stack */
-#define DESCRIPTOR_LIMIT       64
-#define FILTER_LIMIT_BYTES     (1 << 16)
-#define LANDLOCK_ALL_RIGHTS    ((UINT64_C(1) << 13) - 1) /* all that the first version of Landlock knows */
-#define LANDLOCK_READ_FILE     LANDLOCK_ACCESS_FS_READ_FILE
-#define LANDLOCK_READ_PROGRAMS (LANDLOCK_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE)
+#define MEMORY_LIMIT_BYTES (UINT64_C(2) << 30) /* address space: 64 worker threads with 8 MiB of stack */
+#define DESCRIPTOR_LIMIT   64
+#define FILTER_LIMIT_BYTES (1 << 16)
 
 struct sandbox {
     bool writes;
@@ -166,12 +163,6 @@ static int make_filter(struct sandbox *s)
     return 0;
 }
 
-static int landlock_add(int ruleset, int fd, uint64_t rights)
-{
-    struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = fd};
-    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
-}
-
 static int make_landlock(struct sandbox *s, int image_fd, const char *library)
 {
     const struct {
@@ -186,21 +177,16 @@ static int make_landlock(struct sandbox *s, int image_fd, const char *library)
         {"/dev/urandom", LANDLOCK_READ_FILE},
         {library, LANDLOCK_READ_FILE},
     };
-    struct landlock_ruleset_attr all = {.handled_access_fs = LANDLOCK_ALL_RIGHTS};
-    _cleanup_close_ int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
+    _cleanup_close_ int ruleset = landlock_new();
     if (ruleset < 0)
-        return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
+        return ruleset == -EOPNOTSUPP ? 0 : ruleset;
 
-    int r =
-        landlock_add(ruleset, image_fd, LANDLOCK_READ_FILE | (s->writes ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));
-    for (size_t i = 0; i < ARRAY_SIZE(rules) && r == 0; i++) {
-        _cleanup_close_ int fd = rules[i].path ? open(rules[i].path, O_PATH | O_CLOEXEC) : -1;
-        if (fd >= 0)
-            r = landlock_add(ruleset, fd, rules[i].rights);
-    }
-    if (r < 0)
-        return r;
-    r = fd_move_high(ruleset);
+    int r = landlock_allow_fd(ruleset, image_fd,
+                              LANDLOCK_READ_FILE | (s->writes ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));
+    for (size_t i = 0; i < ARRAY_SIZE(rules) && r == 0; i++)
+        r = rules[i].path ? landlock_allow(ruleset, rules[i].path, rules[i].rights) : 0;
+    if (r == 0)
+        r = fd_move_high(ruleset);
     if (r < 0)
         return r;
     s->landlock = r;
@@ -247,8 +233,8 @@ int sandbox_enter(const struct sandbox *s)
     if ((r = limit(RLIMIT_AS, MEMORY_LIMIT_BYTES)) < 0 || (r = limit(RLIMIT_NOFILE, DESCRIPTOR_LIMIT)) < 0 ||
         (!s->writes && (r = limit(RLIMIT_FSIZE, 0)) < 0) || (r = limit(RLIMIT_CORE, 0)) < 0)
         return r;
-    if (s->landlock >= 0 && syscall(SYS_landlock_restrict_self, s->landlock, 0) < 0)
-        return -errno;
+    if (s->landlock >= 0 && (r = landlock_enter(s->landlock)) < 0)
+        return r;
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &s->filter, 0, 0) < 0 ? -errno : 0;
 }
 

@@ -30,7 +30,7 @@ int main(int argc, char *argv[])
     }
     int r = keyagent_sandbox(&e);
     if (r == 0)
-        r = keyagent_serve(STDIN_FILENO, &e);
+        r = keyagent_serve(STDIN_FILENO, keyagent_hide_files, &e);
     if (r < 0)
         log_error("%s", e.text);
     return exit_code(r);

@@ -4,7 +4,11 @@
  * use for (another program, another process, listening) ends it. */
 #include "keyagent/sandbox.h"
 
+#include "base/fd.h"
+#include "base/landlock.h"
+
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -94,7 +98,10 @@ static const int allowed[] = {
     SCMP_SYS(recvmsg),
     SCMP_SYS(recvmmsg),
     SCMP_SYS(shutdown),
-    SCMP_SYS(socketpair),
+    /* to take away more (keyagent_hide_files) */
+    SCMP_SYS(landlock_create_ruleset),
+    SCMP_SYS(landlock_add_rule),
+    SCMP_SYS(landlock_restrict_self),
     /* itself */
     SCMP_SYS(getrandom),
     SCMP_SYS(getpid),
@@ -140,17 +147,37 @@ static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condit
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
 }
 
-/* Files for reading only; sockets of the internet, of name services (nscd, resolved), and of the kernel that
- * tells of addresses. */
-static int add_files_and_sockets(scmp_filter_ctx filter)
+static int allow_if_both(scmp_filter_ctx filter, int call, struct scmp_arg_cmp one, struct scmp_arg_cmp other)
 {
-    static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+    const struct scmp_arg_cmp both[] = {one, other};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 2, both);
+}
+
+/* Sockets of the internet, and of the kernel for addresses and routes. None that leads to another process of
+ * this host: libvirt's, the broker's, nscd's. glibc then asks the name servers itself. libcurl wakes its
+ * thread by a pair of streams, which can never be connected to anything else, as one of datagrams could. */
+static int add_sockets(scmp_filter_ctx filter)
+{
+    const scmp_datum_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    int r = allow_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET, 0));
+    if (r == 0)
+        r = allow_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0));
+    if (r == 0)
+        r = allow_if_both(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0),
+                          SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE, 0));
+    if (r == 0)
+        r = allow_if_both(filter, SCMP_SYS(socketpair), SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
+                          SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX & ~flags, SOCK_STREAM));
+    return r;
+}
+
+/* Files for reading only. */
+static int add_files(scmp_filter_ctx filter)
+{
     const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
     int r = allow_if(filter, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, writing, 0));
     if (r == 0)
         r = allow_if(filter, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, writing, 0));
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++)
-        r = allow_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
     return r;
 }
 
@@ -158,7 +185,9 @@ static int add_files_and_sockets(scmp_filter_ctx filter)
 static int add_conditions(scmp_filter_ctx filter)
 {
     const scmp_datum_t own = (scmp_datum_t)getpid(), thread = CLONE_THREAD | CLONE_VM;
-    int r = add_files_and_sockets(filter);
+    int r = add_files(filter);
+    if (r == 0)
+        r = add_sockets(filter);
     if (r == 0)
         r = allow_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
     /* its flags lie in memory, where a filter cannot see them: the libraries fall back to clone */
@@ -204,4 +233,44 @@ int keyagent_sandbox(struct error *e)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set(e, errno, "mayfly-keyagent: cannot be hardened: %m");
     return filter_calls(e);
+}
+
+/* What resolving names and TLS read. Not /etc as a whole: keys may lie there. */
+static const char *const readable[] = {
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/dev/urandom",
+    "/dev/null",
+    /* names and addresses; where resolv.conf leads */
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager/resolv.conf",
+    /* certificates, as Debian and as Fedora have them */
+    "/etc/ssl",
+    "/etc/ca-certificates",
+    "/etc/pki/tls",
+    "/etc/pki/ca-trust",
+    "/etc/crypto-policies",
+};
+
+int keyagent_hide_files(struct error *e)
+{
+    _cleanup_close_ int ruleset = landlock_new();
+    if (ruleset == -EOPNOTSUPP)
+        return 0; /* see SECURITY.md, Limits */
+    int r = ruleset < 0 ? ruleset : 0;
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(readable); i++)
+        r = landlock_allow(ruleset, readable[i], LANDLOCK_READ_TREE);
+    if (r == 0)
+        r = landlock_enter(ruleset);
+    return r < 0 ? error_set(e, r, "mayfly-keyagent: files cannot be hidden from it: %s", strerror(-r)) : 0;
 }

@@ -9,6 +9,7 @@
 
 struct connection {
     int socket;
+    int (*hide_files)(struct error *e);
     struct config config;
     struct key_context who;
     char manager[AGENT_NAME_MAX];
@@ -90,9 +91,10 @@ static int open_manager(struct connection *c, struct error *e)
     if (!ops)
         return error_set(e, -EINVAL, "key manager %s: mayfly-keyagent has none of this name", c->manager);
     int r = ops->open(ops, &c->config, &c->who, &c->km, e);
-    if (r == 0)
-        c->km->ops = ops;
-    return r;
+    if (r < 0)
+        return r;
+    c->km->ops = ops;
+    return c->hide_files ? c->hide_files(e) : 0;
 }
 
 static int answer_opened(struct connection *c)
@@ -294,9 +296,9 @@ static int serve(struct connection *c)
     return r;
 }
 
-int keyagent_serve(int socket, struct error *e)
+int keyagent_serve(int socket, int (*hide_files)(struct error *e), struct error *e)
 {
-    struct connection c = {.socket = socket, .who = KEY_CONTEXT_NONE};
+    struct connection c = {.socket = socket, .hide_files = hide_files, .who = KEY_CONTEXT_NONE};
     int r = serve(&c);
     secret_handover_end(c.handover);
     keymgr_close(c.km);

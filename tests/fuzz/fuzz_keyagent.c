@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         else
             send_request(&s, ends[0]);
     shutdown(ends[0], SHUT_WR);
-    (void)!keyagent_serve(ends[1], NULL);
+    (void)!keyagent_serve(ends[1], NULL, NULL);
     fd_close(ends[0]);
     fd_close(ends[1]);
     if (step_next_fd() != next || fake_manager()->open)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What mayfly-keyagent can no more do behind its filter, and what it still can. Each try is in a child of its
  * own, since there is no way out of it, and some end it. */
+#include "base/fd.h"
+#include "base/landlock.h"
 #include "keyagent/sandbox.h"
 #include "secret/secret.h"
 #include "unit.h"
@@ -155,13 +157,18 @@ static bool denied(long result)
  * the kernel that judged it. */
 static int try_denied(void)
 {
-    static const int families[] = {AF_PACKET, AF_ALG, AF_VSOCK, AF_BLUETOOTH, AF_KEY};
+    static const int families[] = {AF_UNIX, AF_PACKET, AF_ALG, AF_VSOCK, AF_BLUETOOTH, AF_KEY};
     static const int modes[] = {O_WRONLY, O_RDWR, O_RDONLY | O_CREAT, O_RDONLY | O_TRUNC, O_TMPFILE | O_RDWR};
     static const char none[] = "/nonexistent/file";
     struct rlimit limit = {64, 64};
     for (size_t i = 0; i < ARRAY_SIZE(families); i++)
         if (!denied(socket(families[i], 77 /* no type: EINVAL */, 0)))
             return 1;
+    int pair[2];
+    if (!denied(socket(AF_NETLINK, SOCK_RAW, 15 /* NETLINK_KOBJECT_UEVENT */)) ||
+        !denied(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair)) ||
+        !denied(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)))
+        return 9;
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
         if (!denied(open(none, modes[i], 0600)) || !denied(syscall(SYS_open, none, modes[i], 0600)))
             return 2;
@@ -211,11 +218,11 @@ static int try_needed(void)
     bool ran = false;
     if (prctl(PR_SET_NAME, "keyagent") < 0)
         return 1;
-    int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-    char byte;
-    if (fd < 0 || read(fd, &byte, 1) != 1)
+    int fd = -1, pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0 ||
+        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0 /* NETLINK_ROUTE */) < 0)
         return 2;
-    static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+    static const int families[] = {AF_INET, AF_INET6};
     for (size_t i = 0; i < ARRAY_SIZE(families); i++)
         if ((fd = socket(families[i], SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0 && errno != EAFNOSUPPORT)
             return 3;
@@ -247,6 +254,55 @@ static void what_must_go_on(void **state)
     signal(SIGUSR1, SIG_IGN);
     int status = behind_filter(try_needed);
     signal(SIGUSR1, SIG_DFL);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("wait status %#x", status);
+}
+
+/* --- what it can read --- */
+
+static char key_path[] = "/tmp/mayfly-key-XXXXXX";
+
+static bool readable(const char *path)
+{
+    char byte;
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, &byte, 1) >= 0;
+}
+
+/* Its own user's file, before and after; and what it goes on to need. */
+static int try_hidden(void)
+{
+    struct error e = ERROR_NONE;
+    struct addrinfo *addresses = NULL;
+    if (!readable(key_path) || !readable("/etc/passwd"))
+        return 1;
+    if (keyagent_hide_files(&e) < 0)
+        return dprintf(STDERR_FILENO, "%s\n", e.text), 2;
+    if (readable(key_path) || readable("/etc/passwd") || readable("/proc/self/status") || errno != EACCES)
+        return 3;
+    if (!readable("/etc/hosts") || !readable("/etc/nsswitch.conf"))
+        return 4;
+    if (access("/etc/ssl/certs/ca-certificates.crt", F_OK) == 0 &&
+        !readable("/etc/ssl/certs/ca-certificates.crt"))
+        return 5;
+    if (getaddrinfo("localhost", "80", NULL, &addresses) != 0)
+        return 6;
+    freeaddrinfo(addresses);
+    return 0;
+}
+
+static void what_it_can_read(void **state)
+{
+    (void)state;
+    _cleanup_close_ int ruleset = landlock_new();
+    if (ruleset < 0)
+        skip();
+    _cleanup_close_ int key = mkstemp(key_path);
+    assert_int_equal(write(key, "k", 1), 1);
+    if (geteuid() == 0)
+        assert_int_equal(fchown(key, NOBODY, NOBODY), 0);
+    int status = behind_filter(try_hidden);
+    unlink(key_path);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fail_msg("wait status %#x", status);
 }
@@ -292,9 +348,9 @@ static void root_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(root_is_refused),    cmocka_unit_test(what_ends_it),
-        cmocka_unit_test(what_is_denied),     cmocka_unit_test(what_must_go_on),
-        cmocka_unit_test(how_it_is_hardened),
+        cmocka_unit_test(root_is_refused),  cmocka_unit_test(what_ends_it),
+        cmocka_unit_test(what_is_denied),   cmocka_unit_test(what_must_go_on),
+        cmocka_unit_test(what_it_can_read), cmocka_unit_test(how_it_is_hardened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

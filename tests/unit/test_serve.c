@@ -86,7 +86,7 @@ static void assert_ends(const struct talk *t, int wanted)
 {
     struct error e = ERROR_NONE;
     shutdown(t->ours, SHUT_WR);
-    assert_error(keyagent_serve(t->theirs, &e), wanted, e);
+    assert_error(keyagent_serve(t->theirs, NULL, &e), wanted, e);
     assert_int_equal(fake_manager()->open, 0);
 }
 

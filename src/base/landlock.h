@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Landlock (Linux 5.13): a process keeps itself and its children from opening files. A ruleset denies all
+ * that is done to files by name; what is allowed is added, file by file or with all that lies below a folder.
+ */
+#pragma once
+
+#include <linux/landlock.h>
+#include <stdint.h>
+
+#define LANDLOCK_READ_FILE     LANDLOCK_ACCESS_FS_READ_FILE
+#define LANDLOCK_READ_TREE     (LANDLOCK_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define LANDLOCK_READ_PROGRAMS (LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE)
+
+/* A descriptor of a new ruleset. -EOPNOTSUPP: the kernel has no Landlock, or it is switched off. */
+int landlock_new(void);
+
+/* Allows `rights` on the file, or on what lies below the folder. 0 if `path` is not there. */
+int landlock_allow(int ruleset, const char *path, uint64_t rights);
+int landlock_allow_fd(int ruleset, int fd, uint64_t rights);
+
+/* From here on. The caller has set no_new_privs. Async-signal-safe. */
+int landlock_enter(int ruleset);
