@@ -137,7 +137,7 @@ static int open_manager(struct agent_link *l, const char *name, const struct con
         r = give_fd(l, AGENT_CLOUDS, who->clouds_fd, 0, e);
     if (r == 0)
         r = give_fd(l, AGENT_SECURE, who->secure_fd, 0, e);
-    if (r == 0)
+    if (r == 0 && !key_context_names_caller(who))
         r = give_fd(l, AGENT_HOST_SECRET, who->host_secret_fd, 0, e);
     if (r == 0)
         r = agent_link_send(l, &(struct agent_request){.op = AGENT_OPEN}, -1, e);

@@ -164,6 +164,34 @@ int key_context_take(const struct config *c, const char *cloud, int token_fd, st
     return r < 0 ? r : open_host_secret(c, &ret->host_secret_fd, e);
 }
 
+/* What openstack.c takes for somebody's credentials; other variables say only where, and for what. */
+static bool names_caller(const char *variable)
+{
+    static const char *const names[] = {"OS_AUTH_URL=",
+                                        "OS_USERNAME=",
+                                        "OS_USER_NAME=",
+                                        "OS_USER_ID=",
+                                        "OS_TOKEN=",
+                                        "OS_AUTH_TOKEN=",
+                                        "OS_APPLICATION_CREDENTIAL_SECRET="};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (str_starts(variable, names[i]))
+            return variable[strlen(names[i])] != '\0';
+    return false;
+}
+
+bool key_context_names_caller(const struct key_context *who)
+{
+    bool names = who->token || who->cloud[0];
+    size_t size = who->environment ? secret_size(who->environment) : 0;
+    for (size_t at = 0; !names && at < size;) {
+        const char *variable = (const char *)secret_peek(who->environment) + at;
+        names = names_caller(variable);
+        at += strlen(variable) + 1;
+    }
+    return names;
+}
+
 void key_context_end(struct key_context *who)
 {
     who->environment = secret_free(who->environment);

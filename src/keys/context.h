@@ -39,3 +39,7 @@ struct key_context {
 int key_context_take(const struct config *c, const char *cloud, int token_fd, struct key_context *ret,
                      struct error *e) _must_check_;
 void key_context_end(struct key_context *who);
+
+/* Does it say who asks: by a token, a cloud, or variables that name somebody? Else the host itself asks, and
+ * needs its password. */
+bool key_context_names_caller(const struct key_context *who);

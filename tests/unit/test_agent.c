@@ -23,6 +23,7 @@ typedef bool (*behaviour)(int socket, int n);
 
 static behaviour behave;
 static int started;
+static unsigned gifts; /* in the agent's process: a bit for each enum agent_gift that it was given */
 
 static bool next_request(int socket, struct agent_request *ret)
 {
@@ -34,6 +35,7 @@ static bool next_request(int socket, struct agent_request *ret)
             return false;
         fd_close(fd);
         memcpy(ret, packet, sizeof *ret);
+        gifts |= size == sizeof *ret && ret->op == AGENT_GIVE ? 1U << ret->n : 0;
     } while (size != sizeof *ret || ret->op == AGENT_GIVE || ret->op == AGENT_DONE);
     return true;
 }
@@ -598,6 +600,48 @@ static void what_is_too_long(void **state)
     assert_ok(keymgr_destroy(km, id, &e), e);
 }
 
+/* Answers by the result of OPEN whether it was given the host's password. */
+static bool tells_gifts(int socket, int n)
+{
+    (void)n;
+    bool given = gifts & 1U << AGENT_HOST_SECRET;
+    return say(socket, &(struct agent_answer){.errnum = given ? -EEXIST : -ENOENT}, -1);
+}
+
+static int open_as(const char *variables, size_t size, const char *cloud, bool token)
+{
+    struct key_info *keys = NULL;
+    struct error e = ERROR_NONE;
+    size_t n = 0;
+    who.host_secret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    snprintf(who.cloud, sizeof who.cloud, "%s", cloud);
+    if (token)
+        assert_ok(secret_new(1, &who.token, &e), e);
+    if (size) {
+        assert_ok(secret_new(size, &who.environment, &e), e);
+        memcpy(secret_bytes(who.environment), variables, size);
+    }
+    struct keymgr *km = with(tells_gifts);
+    int r = keymgr_list(km, &keys, &n, &e);
+    keymgr_close(km);
+    key_context_end(&who);
+    who = (struct key_context)KEY_CONTEXT_NONE;
+    return r;
+}
+
+static void the_hosts_password_is_for_the_host(void **state)
+{
+    (void)state;
+#define VARIABLES(text) text, sizeof text
+    assert_int_equal(open_as(NULL, 0, "", false), -EEXIST);
+    assert_int_equal(open_as(VARIABLES("OS_REGION_NAME=one\0OS_USERNAME="), "", false), -EEXIST);
+    assert_int_equal(open_as(VARIABLES("OS_REGION_NAME=one\0OS_USERNAME=a"), "", false), -ENOENT);
+    assert_int_equal(open_as(VARIABLES("OS_AUTH_URL=https://k/v3"), "", false), -ENOENT);
+    assert_int_equal(open_as(VARIABLES("OS_TOKEN=t"), "", false), -ENOENT);
+    assert_int_equal(open_as(NULL, 0, "prod", false), -ENOENT);
+    assert_int_equal(open_as(NULL, 0, "", true), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -614,6 +658,7 @@ int main(void)
         cmocka_unit_test(it_never_answers),
         cmocka_unit_test(it_never_reads),
         cmocka_unit_test(what_is_too_long),
+        cmocka_unit_test(the_hosts_password_is_for_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
