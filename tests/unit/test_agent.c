@@ -610,9 +610,8 @@ static bool tells_gifts(int socket, int n)
 
 static int open_as(const char *variables, size_t size, const char *cloud, bool token)
 {
-    struct key_info *keys = NULL;
+    struct key_listing keys;
     struct error e = ERROR_NONE;
-    size_t n = 0;
     who.host_secret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     snprintf(who.cloud, sizeof who.cloud, "%s", cloud);
     if (token)
@@ -622,7 +621,7 @@ static int open_as(const char *variables, size_t size, const char *cloud, bool t
         memcpy(secret_bytes(who.environment), variables, size);
     }
     struct keymgr *km = with(tells_gifts);
-    int r = keymgr_list(km, &keys, &n, &e);
+    int r = keymgr_list(km, &keys, &e);
     keymgr_close(km);
     key_context_end(&who);
     who = (struct key_context)KEY_CONTEXT_NONE;
