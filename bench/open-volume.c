@@ -9,6 +9,7 @@
 #include "storage/facts.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 static int configure(int n, char *const option[], struct config *ret, struct error *e)
 {
@@ -47,8 +48,13 @@ static int open_volume(const struct config *c, struct volume *v, struct error *e
 {
     _cleanup_secret_ struct secret *key = NULL;
     struct facts facts;
+    struct stat st;
+    char path[160];
+    snprintf(path, sizeof path, "/dev/%s/%s", v->vg, v->lv);
+    if (stat(path, &st) < 0)
+        return error_set(e, errno, "%s: %m", path);
     facts_of_volume(v, dmcrypt_version(), &facts);
-    const struct map_options o = {.flags = choose_flags(c, &facts, NULL)};
+    const struct map_options o = {.below = st.st_rdev, .flags = choose_flags(c, &facts, NULL)};
     int r = make_key(v, &key, e);
     return r < 0 ? r : dmcrypt_open(v, key, &o, e);
 }

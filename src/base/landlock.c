@@ -10,12 +10,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ALL_RIGHTS ((UINT64_C(1) << 13) - 1) /* that the first version of Landlock knows */
-#define OF_FILES   (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE)
+#define OF_FILES (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE)
 
 int landlock_new(void)
 {
-    const struct landlock_ruleset_attr all = {.handled_access_fs = ALL_RIGHTS};
+    const struct landlock_ruleset_attr all = {.handled_access_fs = LANDLOCK_ALL};
     int fd = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
     if (fd >= 0)
         return fd;

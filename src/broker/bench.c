@@ -43,31 +43,24 @@ static int overwrite(const struct volume *v, const struct secret *key, const str
 }
 
 /* As cryptsetup luksFormat would have it here: LUKS2, and no flags of performance. */
-static int as_cryptsetup(struct session *s, const struct volume *v, struct volume *ret,
-                         struct map_options *ret_options, struct error *e)
+static int open_as_cryptsetup(const struct volume *v, int device, const struct secret *key,
+                              const struct map_options *ours, struct reply *reply, struct error *e)
 {
-    _cleanup_close_ int fd = -1;
-    int r = session_open_volume(s, v, O_RDONLY, &fd, e);
-    if (r < 0)
-        return r;
-    *ret = *v;
-    ret->sector_bytes = device_luks_sector_bytes(fd);
-    *ret_options = (struct map_options){.plain_iv = true};
-    return 0;
+    struct volume other = *v;
+    const struct map_options options = {.below = ours->below, .plain_iv = true};
+    other.sector_bytes = device_luks_sector_bytes(device);
+    return open_map(&other, key, &options, reply, e);
 }
 
-static int lend(struct session *s, const struct volume *v, const struct secret *key, enum bench_table table,
-                const struct map_options *ours, struct reply *reply, struct error *e)
+static int lend(struct session *s, const struct volume *v, int device, const struct secret *key,
+                enum bench_table table, const struct map_options *ours, struct reply *reply, struct error *e)
 {
-    struct volume other;
-    struct map_options options;
     int r = 0;
     switch (table) {
     case BENCH_TABLE_OURS:
         return open_map(v, key, ours, reply, e);
     case BENCH_TABLE_CRYPTSETUP:
-        r = as_cryptsetup(s, v, &other, &options, e);
-        return r < 0 ? r : open_map(&other, key, &options, reply, e);
+        return open_as_cryptsetup(v, device, key, ours, reply, e);
     default:
         r = session_open_volume(s, v, O_RDWR, &reply->fd, e);
         return r < 0 ? r : device_size(reply->fd, &reply->size_bytes, e);
@@ -77,6 +70,7 @@ static int lend(struct session *s, const struct volume *v, const struct secret *
 int do_BENCH(struct session *s, const struct op_bench *q, int fd, struct reply *reply, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
+    _cleanup_close_ int device = -1;
     struct map_options ours;
     struct known *k = NULL;
 
@@ -88,11 +82,11 @@ int do_BENCH(struct session *s, const struct op_bench *q, int fd, struct reply *
     if (r == 0) /* one at a time, so that a map is always new, and of the table that was asked for */
         r = check_idle(s, &k->v, e);
     if (r == 0)
-        r = map_options(s, &k->v, false, &ours, e);
+        r = map_options(s, &k->v, false, &ours, &device, e);
     if (r == 0 && !k->overwritten)
         r = overwrite(&k->v, key, &ours, e);
     if (r < 0)
         return r;
     k->overwritten = true;
-    return lend(s, &k->v, key, (enum bench_table)q->table, &ours, reply, e);
+    return lend(s, &k->v, device, key, (enum bench_table)q->table, &ours, reply, e);
 }

@@ -182,7 +182,7 @@ static int check_not_shared(const struct volume *v, int fd, struct error *e)
 }
 
 int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
-                struct error *e)
+                int *ret_device, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     struct stat st = {.st_rdev = 0};
@@ -195,8 +195,11 @@ int map_options(struct session *s, const struct volume *v, bool opened, struct m
     if (fstat(fd, &st) < 0)
         return error_set(e, errno, "volume %s: its device does not tell what it is: %m", v->lv);
     facts_of_device(st.st_rdev, dmcrypt_version(), &facts);
-    *ret = (struct map_options){
-        .flags = choose_flags(s->config, &facts, NULL), .opened = opened, .read_only = volume_is_snapshot(v)};
+    *ret = (struct map_options){.below = st.st_rdev,
+                                .flags = choose_flags(s->config, &facts, NULL),
+                                .opened = opened,
+                                .read_only = volume_is_snapshot(v)};
+    *ret_device = TAKE_FD(fd);
     return 0;
 }
 
@@ -238,6 +241,7 @@ int receive_key(const struct volume *v, int fd, struct secret **ret, struct erro
 int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *reply, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
+    _cleanup_close_ int device = -1; /* held, so that the map leads to the volume that was judged */
     struct map_options options;
     struct known *k = NULL;
 
@@ -252,7 +256,7 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
         return error_set(e, -EUNSAFE, "volume %s: is not opened before it is wholly adopted", k->v.lv);
     r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
-        r = map_options(s, &k->v, q->opened != 0, &options, e);
+        r = map_options(s, &k->v, q->opened != 0, &options, &device, e);
     if (r == 0)
         r = open_map(&k->v, key, &options, reply, e);
     if (r < 0)
@@ -264,6 +268,7 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
 int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
+    _cleanup_close_ int device = -1; /* held, so that the map leads to the volume that was judged */
     struct map_options options;
     struct known *k = NULL;
 
@@ -275,7 +280,7 @@ int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *
                          volume_state_name(k->v.state));
     r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
-        r = map_options(s, &k->v, false, &options, e);
+        r = map_options(s, &k->v, false, &options, &device, e);
     return r < 0 ? r : dmcrypt_tune(&k->v, key, &options, &reply->changed, e);
 }
 

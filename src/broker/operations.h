@@ -21,9 +21,10 @@ int check_idle(struct session *s, const struct volume *v, struct error *e) _must
 /* sets.c: overwrites a plain volume, if that is configured. */
 int clear_plain(struct session *s, const struct volume *v, struct error *e) _must_check_;
 
-/* operations.c: the table that the configuration wants for `v`. */
+/* operations.c: the table that the configuration wants for `v`, and its device, which is to be held open
+ * until the map is there. */
 int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
-                struct error *e) _must_check_;
+                int *ret_device, struct error *e) _must_check_;
 
 /* operations.c: the key that came with the request as `fd`, if it is that of the encrypted volume. */
 int receive_key(const struct volume *v, int fd, struct secret **ret, struct error *e) _must_check_;

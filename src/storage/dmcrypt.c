@@ -33,29 +33,23 @@ static uint64_t end_of_table(struct dm_task *t)
     return start + length;
 }
 
-/* The logical volume's own device and its size, from device-mapper. */
-static int find_volume(const struct volume *v, dev_t *ret_device, uint64_t *ret_sectors, struct error *e)
+/* The size of the logical volume's own device. */
+static int find_volume(const struct volume *v, dev_t below, uint64_t *ret_sectors, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
-    struct dm_pool *pool = dm_pool_create("names", 512);
-    const char *name = pool ? dm_build_dm_name(pool, v->vg, v->lv, NULL) : NULL;
-    int r = name ? dm_new_task(DM_DEVICE_TABLE, name, NULL, &t) : -ENOMEM;
+    struct dm_info info = {.exists = 0};
+    int r = dm_new_task(DM_DEVICE_TABLE, NULL, NULL, &t);
+    if (r == 0 && (!dm_task_set_major(t, (int)major(below)) || !dm_task_set_minor(t, (int)minor(below))))
+        r = -ENOMEM;
     if (r == 0)
         r = dm_run_task(t);
-    if (pool)
-        dm_pool_destroy(pool);
-
-    struct dm_info info = {.exists = 0};
     if (r < 0 || !dm_task_get_info(t, &info) || !info.exists)
         return error_set(e, r == -ENODEV || r == -ENOMEM ? r : -ENOENT,
                          "volume %s/%s: cannot be opened: it has no device; activate it with lvchange -ay",
                          v->vg, v->lv);
     const char *uuid = dm_task_get_uuid(t);
     if (!uuid || !str_starts(uuid, "LVM-"))
-        return error_set(e, -EUNSAFE, "volume %s/%s: refused: the device with its name is not LVM's", v->vg,
-                         v->lv);
-
-    *ret_device = makedev(info.major, info.minor);
+        return error_set(e, -EUNSAFE, "volume %s/%s: refused: its device is not LVM's", v->vg, v->lv);
     *ret_sectors = end_of_table(t);
     return 0;
 }
@@ -147,18 +141,17 @@ static int explain_create(const struct volume *v, const char *name, int r, struc
 }
 
 /* The one target of a map's table. */
-static int add_crypt(struct dm_task *t, const struct volume *v, dev_t below, uint64_t sectors,
-                     const struct map_options *o)
+static int add_crypt(struct dm_task *t, const struct volume *v, uint64_t sectors, const struct map_options *o)
 {
     char params[256 + CRYPT_OPTIONS_TEXT_MAX], options[CRYPT_OPTIONS_TEXT_MAX];
     crypt_options_text(v->sector_bytes, !o->plain_iv, o->flags, options);
     snprintf(params, sizeof params, "%s :%" PRIu32 ":logon:mayfly:%s 0 %u:%u 0%s", v->cipher, v->key_bits / 8,
-             v->disk, major(below), minor(below), options);
+             v->disk, major(o->below), minor(o->below), options);
     return dm_task_add_target(t, 0, sectors, "crypt", params) ? 0 : -ENOMEM;
 }
 
-static int create(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
-                  const struct map_options *o, struct dm_info *ret, struct error *e)
+static int create(const struct volume *v, const char *name, uint64_t sectors, const struct map_options *o,
+                  struct dm_info *ret, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
     char uuid[MAP_UUID_MAX];
@@ -166,7 +159,7 @@ static int create(const struct volume *v, const char *name, dev_t below, uint64_
 
     int r = dm_new_task(DM_DEVICE_CREATE, name, uuid, &t);
     if (r == 0)
-        r = add_crypt(t, v, below, sectors, o);
+        r = add_crypt(t, v, sectors, o);
     if (r == 0 && o->read_only && !dm_task_set_ro(t))
         r = -ENOMEM;
     if (r == 0)
@@ -188,11 +181,11 @@ static int check_node(const char *name, const struct dm_info *info, struct error
                      path);
 }
 
-static int open_new(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
-                    const struct map_options *o, struct error *e)
+static int open_new(const struct volume *v, const char *name, uint64_t sectors, const struct map_options *o,
+                    struct error *e)
 {
     struct dm_info info;
-    int r = create(v, name, below, sectors, o, &info, e);
+    int r = create(v, name, sectors, o, &info, e);
     if (r < 0)
         return r;
     r = check_node(name, &info, e);
@@ -214,13 +207,13 @@ static void keep_table(const char *name)
 /* A second table beside the one in use, and then the change from one to the other, which the kernel makes at
  * once: what is under way is finished, what comes waits. Cut off between the two, the map is as it was; what
  * was loaded goes with the map, or gives way to the next one. */
-static int replace_table(const struct volume *v, const char *name, dev_t below, uint64_t sectors,
+static int replace_table(const struct volume *v, const char *name, uint64_t sectors,
                          const struct map_options *o, struct error *e)
 {
     _cleanup_task_ struct dm_task *load = NULL, *resume = NULL;
     int r = dm_new_task(DM_DEVICE_RELOAD, name, NULL, &load);
     if (r == 0)
-        r = add_crypt(load, v, below, sectors, o);
+        r = add_crypt(load, v, sectors, o);
     if (r == 0)
         r = dm_run_task(load);
     if (r == 0)
@@ -250,20 +243,19 @@ static int give_key(const struct volume *v, const struct secret *volume_key, con
 /* What is there before a map is opened or changed. */
 struct place {
     char name[MAP_NAME_MAX]; /* of the map */
-    dev_t below;             /* the volume */
     uint64_t sectors;        /* of the volume */
     bool there;              /* the map, with: */
     uint64_t has_sectors;
     uint32_t has_flags;
 };
 
-static int find_place(const struct volume *v, struct place *ret, struct error *e)
+static int find_place(const struct volume *v, dev_t below, struct place *ret, struct error *e)
 {
     *ret = (struct place){.there = false};
     volume_map_name(v, ret->name);
-    int r = find_volume(v, &ret->below, &ret->sectors, e);
+    int r = find_volume(v, below, &ret->sectors, e);
     if (r == 0)
-        r = check_existing(v, ret->name, ret->below, e);
+        r = check_existing(v, ret->name, below, e);
     ret->there = r == -EEXIST;
     return ret->there ? read_table(ret->name, &ret->has_sectors, &ret->has_flags, e) : r;
 }
@@ -275,7 +267,7 @@ static int make(const struct volume *v, const struct secret *volume_key, const s
     key_serial_t key = 0;
     int r = give_key(v, volume_key, p->name, &key, e);
     if (r == 0)
-        r = (p->there ? replace_table : open_new)(v, p->name, p->below, p->sectors, o, e);
+        r = (p->there ? replace_table : open_new)(v, p->name, p->sectors, o, e);
     if (key > 0) {
         keyctl_revoke(key); /* frees the payload now; what is unlinked waits for the garbage collector */
         keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
@@ -287,7 +279,7 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
                  struct error *e)
 {
     struct place p;
-    int r = find_place(v, &p, e);
+    int r = find_place(v, o->below, &p, e);
     if (r == 0 && p.has_sectors < p.sectors)
         r = make(v, volume_key, &p, o, e);
     if (r < 0)
@@ -299,7 +291,7 @@ int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const 
                  bool *ret_changed, struct error *e)
 {
     struct place p;
-    int r = find_place(v, &p, e);
+    int r = find_place(v, o->below, &p, e);
     if (r == 0 && !p.there)
         r = error_set(e, -ENOENT, "map %s: is not open", p.name);
     if (r == 0 && p.sectors < p.has_sectors)

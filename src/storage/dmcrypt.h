@@ -10,6 +10,8 @@
 #include "storage/choice.h"
 #include "storage/volume.h"
 
+#include <sys/types.h>
+
 #define MAP_UUID_PREFIX "MAYFLY-"
 #define MAP_UUID_OPENED "-opened" /* suffix: a person opened it (mayfly open); recover leaves it alone */
 #define MAP_UUID_MAX    64
@@ -23,6 +25,7 @@ struct map {
 };
 
 struct map_options {
+    dev_t below;    /* the volume, which the caller holds open: by its name it could be another meanwhile */
     uint32_t flags; /* enum crypt_flag */
     bool opened;    /* MAP_UUID_OPENED */
     bool read_only;

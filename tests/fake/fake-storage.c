@@ -255,11 +255,26 @@ uint32_t dmcrypt_version(void)
     return CRYPT_VERSION(1, 24);
 }
 
+/* Does the broker have the volume open while it makes a map of it? Else it could be another by then. */
+static int check_held(const struct volume *v, struct error *e)
+{
+    struct stat wanted, st;
+    int n = 0;
+    if (fstat(find(v->vg, v->lv)->fd, &wanted) < 0)
+        abort();
+    for (int fd = 0; fd < 100; fd++)
+        n += fstat(fd, &st) == 0 && st.st_ino == wanted.st_ino && st.st_dev == wanted.st_dev;
+    return n > 1 ? 0 : error_set(e, -EIO, "volume %s: is not held", v->lv);
+}
+
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  struct error *e)
 {
     char name[MAP_NAME_MAX], uuid[MAP_UUID_MAX];
     (void)volume_key;
+    int r = check_held(v, e);
+    if (r < 0)
+        return r;
     volume_map_name(v, name);
     snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
     struct map *m = find_map(name);
@@ -280,6 +295,9 @@ int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const 
 {
     char name[MAP_NAME_MAX];
     (void)volume_key;
+    int r = check_held(v, e);
+    if (r < 0)
+        return r;
     volume_map_name(v, name);
     struct map *m = find_map(name);
     if (!m)

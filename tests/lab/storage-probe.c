@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DISK_PREFIX "d15c0000" /* the disk's uuid is the instance's with this beginning and end */
@@ -141,6 +142,16 @@ static int cmd_report(struct lvm **l, char *const arg[], struct error *e)
     return r;
 }
 
+/* By device-mapper's name, in which hyphens are doubled. 0: it is not active. */
+static dev_t device_of(const struct volume *v)
+{
+    struct stat st = {.st_rdev = 0};
+    char path[300], *end = path + sprintf(path, "/dev/mapper/%s-", v->vg);
+    for (const char *p = v->lv; *p; p++)
+        end += sprintf(end, *p == '-' ? "--" : "%c", *p);
+    return stat(path, &st) == 0 ? st.st_rdev : 0;
+}
+
 /* {open|tune} VG UUID ROLE KEYHEX [discards|noqueues|opened]... joined by commas */
 static int with_key(struct lvm **l, char *const arg[], bool tune, struct error *e)
 {
@@ -156,6 +167,7 @@ static int with_key(struct lvm **l, char *const arg[], bool tune, struct error *
         r = secret_new(size, &key, e);
     for (size_t i = 0; r == 0 && i < size; i++)
         sscanf(arg[3] + 2 * i, "%2hhx", &secret_bytes(key)[i]);
+    o.below = r == 0 ? device_of(v) : 0;
     if (r < 0 || !tune)
         return r < 0 ? r : dmcrypt_open(v, key, &o, e);
     r = dmcrypt_tune(v, key, &o, &changed, e);

@@ -41,26 +41,19 @@ check "ann launches" as ann mayfly launch a --root 16M --no-start
 check "with keys of her own" test "$(find /home/ann/.local/share/mayfly/keys -type f ! -name seal.key ! -name identity | wc -l)" = 1
 check_equal "not among root's" "" "$(our_keys)"
 
-# Whoever takes over mayfly-keyagent: started by ann, and by root. The user itself could reach each of these.
-cat /etc/mayfly/mayfly.conf - >/tmp/network.conf <<EOF
-[key_manager]
-backend = barbican
-EOF
-chmod 644 /tmp/network.conf
+# Whoever takes over mayfly-keyagent, started by root and by ann, who themselves reach both sockets.
+sed 's/^backend = .*/backend = barbican/' /etc/mayfly/mayfly.conf >/etc/mayfly/network.conf
 attack() { # COMMAND...: mayfly asks Barbican, and what its agent reached is printed
     echo "$BUILD/tests/lab/takeover.so" >/etc/ld.so.preload
     "$@" env OS_AUTH_URL=https://keystone.test/v3 OS_USERNAME=u OS_PASSWORD=p OS_PROJECT_NAME=p OS_USER_DOMAIN_NAME=d \
-        OS_PROJECT_DOMAIN_NAME=d mayfly --config-file /tmp/network.conf key list >/tmp/attack 2>&1
+        OS_PROJECT_DOMAIN_NAME=d mayfly --config-file /etc/mayfly/network.conf key list >/tmp/attack 2>&1 || true
     rm /etc/ld.so.preload
-    sort -u /tmp/attack | grep '^takeover:'
+    grep '^takeover:' /tmp/attack | sort -u
 }
-root_key=/var/lib/mayfly/keys/$(uuidgen) ann_key=$(find /home/ann/.local/share/mayfly/keys -type f ! -name seal.key)
-install -o mayfly -g mayfly -m 600 /etc/hostname "$root_key"
-printf '%s\n' "$root_key" /etc/mayfly/mayfly.conf /run/libvirt/libvirt-sock /run/mayfly/broker.sock >/tmp/takeover
-check_equal "an agent of root's reaches nothing of this host" "$(sed 's/^/takeover: not /' /tmp/takeover | sort)" "$(attack)"
-printf '%s\n' "$ann_key" /etc/mayfly/mayfly.conf /run/libvirt/libvirt-sock /run/mayfly/broker.sock >/tmp/takeover
-check_equal "nor does ann's" "$(sed 's/^/takeover: not /' /tmp/takeover | sort)" "$(attack as ann)"
-rm "$root_key"
+# this kernel has no Landlock: what files it hides is in test_keyagent_sandbox
+printf '%s\n' /run/libvirt/libvirt-sock /run/mayfly/broker.sock >/tmp/takeover
+check_equal "an agent of root's reaches neither libvirt nor the broker" "$(sed 's/^/takeover: not /' /tmp/takeover)" "$(attack)"
+check_equal "nor does ann's" "$(sed 's/^/takeover: not /' /tmp/takeover)" "$(attack as ann)"
 
 check "she opens her disks" as ann mayfly open a
 check "and closes them" as ann mayfly close a

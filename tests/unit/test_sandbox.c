@@ -1,25 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the broker can no more do in its sandbox. Each try is in a child, since there is no way out of it. */
+#include "base/fd.h"
+#include "base/landlock.h"
 #include "base/process.h"
 #include "broker/sandbox.h"
 #include "unit.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static bool denied(long result)
 {
     return result < 0 && errno == EPERM;
+}
+
+static bool has_landlock(void)
+{
+    _cleanup_close_ int ruleset = landlock_new();
+    return ruleset >= 0;
+}
+
+static char folder[] = "/tmp/mayfly-sandbox-XXXXXX", program[64], file[64];
+
+/* A program, and the name of a file that is not there. */
+static void make_files(void)
+{
+    assert_non_null(mkdtemp(folder));
+    snprintf(program, sizeof program, "%s/true", folder);
+    snprintf(file, sizeof file, "%s/file", folder);
+    assert_int_equal(process_run((const char *[]){"cp", "/bin/true", program, NULL}, 10, NULL, NULL), 0);
+}
+
+static void remove_files(void)
+{
+    unlink(program);
+    rmdir(folder);
+}
+
+/* Whoever takes it over makes no file where programs or keys are, and runs nothing that it finds elsewhere.
+ */
+static int try_files(void)
+{
+    _cleanup_close_ int null = open("/dev/null", O_RDWR), config = open("/etc/hosts", O_RDONLY);
+    char *const argv[] = {program, NULL};
+    if (null < 0 || config < 0)
+        return 20;
+    if (open("/etc/mayfly-sandbox", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES)
+        return 21;
+    if (open(file, O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES || unlink(program) == 0)
+        return 22;
+    if (execv(program, argv) == 0 || errno != EACCES)
+        return 23;
+    return 0;
+}
+
+/* AddressSanitizer has mlockall() do nothing. */
+static bool memory_is_locked(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return true;
+#else
+    char line[256];
+    _cleanup_fclose_ FILE *f = fopen("/proc/self/status", "re");
+    unsigned long locked = 0;
+    while (f && locked == 0 && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmLck: %lu", &locked) != 1)
+            locked = 0;
+    return locked > 100; /* kB */
+#endif
 }
 
 /* The number of the first thing that is not as it should be. */
@@ -38,6 +99,20 @@ static int try_all(void)
         return 3;
     if (!denied(ptrace(PTRACE_TRACEME, 0, 0, 0)) || !denied(unshare(CLONE_NEWUSER)))
         return 4;
+    static const unsigned name_spaces[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+                                           CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
+    for (size_t i = 0; i < ARRAY_SIZE(name_spaces); i++)
+        if (!denied(syscall(SYS_clone, name_spaces[i] | SIGCHLD, NULL, NULL, NULL, NULL)))
+            return 11;
+    if (syscall(SYS_clone3, NULL, 0) >= 0 || errno != ENOSYS)
+        return 12;
+    if (!denied(syscall(SYS_fsconfig, -1, 0, NULL, NULL, 0)) || !denied(personality(PER_LINUX32)))
+        return 13;
+    if (!memory_is_locked())
+        return 14;
+    int r = has_landlock() ? try_files() : 0;
+    if (r != 0)
+        return r;
     if (!denied(mount("none", "/mnt", "tmpfs", 0, NULL)) || !denied(chroot("/")))
         return 5;
     if (!denied(setuid(1)))
@@ -59,10 +134,12 @@ static void it_holds(void **state)
     if (geteuid() != 0)
         skip();
     int status = -1;
+    make_files();
     pid_t pid = fork();
     if (pid == 0)
         _exit(try_all());
     waitpid(pid, &status, 0);
+    remove_files();
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
 }
