@@ -3,37 +3,48 @@
  *
  *     harden            limits, signals, environment
  *     capabilities      root's name, but few of its rights
+ *     memory            nothing of this process is swapped
  *     no_new_privs      no set-uid program gives them back
- *     system calls      no network, no tracing, no mounts, no modules, no other kernel
+ *     Landlock          (Linux 5.13) writes below /dev, /run and LVM's folders, runs programs of the system
+ *     system calls      no network, no tracing, no mounts or name spaces, no modules, no other kernel
  *
  * The filter names what is denied, not what is allowed: lvm and mkfs of all distributions run under it, and
- * what they will need tomorrow is not known. Denied calls fail with EPERM.
+ * what they will need tomorrow is not known. Denied calls fail with EPERM. What it cannot hold: whoever takes
+ * this process over has device-mapper, and so every disk of the host.
  */
 #include "broker/sandbox.h"
 
-#include "base/macro.h"
+#include "base/fd.h"
+#include "base/landlock.h"
+#include "base/log.h"
 #include "base/process.h"
 
 #include <cap-ng.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const unsigned capabilities[] = {
-    CAP_SYS_ADMIN,    /* device-mapper's ioctls */
-    CAP_DAC_OVERRIDE, /* a mayfly.conf or /dev that root does not own alone */
-    CAP_CHOWN,        /* libdevmapper makes nodes where there is no udevd: group disk */
-    CAP_FOWNER,       /* and their modes */
-    CAP_MKNOD,        /* and the nodes themselves */
-    CAP_IPC_LOCK,     /* keys, and lvm in its critical sections, are locked into RAM */
-    CAP_IPC_OWNER,    /* udev's cookies are semaphores */
-    CAP_SYS_NICE,     /* lvm raises its priority while devices are suspended */
-    CAP_SYS_RESOURCE, /* and may write a group's metadata to a full file system */
+static const struct {
+    unsigned number;
+    bool without_udev; /* needed only where there is no udevd, and libdevmapper makes the device nodes */
+} capabilities[] = {
+    {CAP_SYS_ADMIN, false},    /* device-mapper's ioctls */
+    {CAP_DAC_OVERRIDE, false}, /* a mayfly.conf or /dev that root does not own alone */
+    {CAP_CHOWN, true},         /* of device nodes: group disk */
+    {CAP_FOWNER, true},        /* and their modes */
+    {CAP_MKNOD, true},         /* and the nodes themselves */
+    {CAP_IPC_LOCK, false},     /* keys, and lvm in its critical sections, are locked into RAM */
+    {CAP_IPC_OWNER, false},    /* udev's cookies are semaphores */
+    {CAP_SYS_NICE, false},     /* lvm raises its priority while devices are suspended */
+    {CAP_SYS_RESOURCE, false}, /* and may write a group's metadata to a full file system */
 };
 
 static const int denied[] = {
@@ -65,6 +76,7 @@ static const int denied[] = {
     SCMP_SYS(move_mount),
     SCMP_SYS(open_tree),
     SCMP_SYS(fsopen),
+    SCMP_SYS(fsconfig),
     SCMP_SYS(fsmount),
     SCMP_SYS(fspick),
     SCMP_SYS(mount_setattr),
@@ -72,6 +84,8 @@ static const int denied[] = {
     SCMP_SYS(setns),
     SCMP_SYS(open_by_handle_at),
     SCMP_SYS(quotactl),
+    SCMP_SYS(quotactl_fd),
+    SCMP_SYS(fanotify_init),
     SCMP_SYS(swapon),
     SCMP_SYS(swapoff),
     SCMP_SYS(acct),
@@ -83,9 +97,19 @@ static const int denied[] = {
     SCMP_SYS(sethostname),
     SCMP_SYS(setdomainname),
     SCMP_SYS(vhangup),
+    SCMP_SYS(personality),
     /* a way around a filter of system calls */
     SCMP_SYS(io_uring_setup),
 };
+
+/* What clone() could make: see deny_name_spaces(). */
+static const unsigned name_spaces[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+                                       CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
+
+/* Folders below which files are written, made and removed: device nodes; locks and sockets; LVM's backups and
+ * its file of devices, where distributions have them. */
+static const char *const written[] = {"/dev", "/run", "/var/lock", "/etc/lvm", "/var/lib/lvm"};
+static const char *const programs[] = {"/usr", "/bin", "/sbin", "/lib", "/lib64"};
 
 static void clean_environment(void)
 {
@@ -114,17 +138,62 @@ int sandbox_harden(struct error *e)
 /* In a container some may be missing already: what is not there is not asked for. */
 static int drop_capabilities(struct error *e)
 {
-    bool have[ARRAY_SIZE(capabilities)];
+    bool have[ARRAY_SIZE(capabilities)], udev = access("/run/udev/control", F_OK) == 0;
     for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
-        have[i] = capng_have_capability(CAPNG_PERMITTED, capabilities[i]) != 0;
+        have[i] = !(udev && capabilities[i].without_udev) &&
+                  capng_have_capability(CAPNG_PERMITTED, capabilities[i].number) != 0;
 
     capng_clear(CAPNG_SELECT_BOTH);
     for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
         if (have[i])
-            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, capabilities[i]);
+            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+                         capabilities[i].number);
     if (capng_apply(CAPNG_SELECT_BOTH) < 0)
         return error_set(e, -EPERM, "mayfly-broker: capabilities cannot be dropped; it must be run by root");
     return 0;
+}
+
+/* Keys pass through OpenSSL's heap and through stacks, too. ONFAULT: what is never touched costs nothing. */
+static void lock_memory(void)
+{
+    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+        log_warning("memory cannot be locked into RAM (%m): encrypt the swap of this host");
+}
+
+static int allow_folders(int ruleset, const char *const folders[], size_t n, uint64_t rights)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = landlock_allow(ruleset, folders[i], rights);
+    return r;
+}
+
+/* Reading is allowed everywhere: mayfly.conf may be anywhere. */
+static int confine_files(struct error *e)
+{
+    _cleanup_close_ int ruleset = landlock_new();
+    if (ruleset == -EOPNOTSUPP)
+        return 0;
+    int r = ruleset < 0 ? ruleset : landlock_allow(ruleset, "/", LANDLOCK_READ_TREE);
+    if (r == 0)
+        r = allow_folders(ruleset, programs, ARRAY_SIZE(programs), LANDLOCK_READ_PROGRAMS);
+    if (r == 0)
+        r = allow_folders(ruleset, written, ARRAY_SIZE(written), LANDLOCK_WRITE_TREE);
+    if (r == 0)
+        r = landlock_allow(ruleset, "/proc", LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE);
+    if (r == 0)
+        r = landlock_enter(ruleset);
+    return r < 0 ? error_set(e, r, "mayfly-broker: files cannot be protected from it: %s", strerror(-r)) : 0;
+}
+
+/* The flags of clone3 are in memory, out of the filter's sight: glibc then takes clone. */
+static int deny_name_spaces(scmp_filter_ctx filter)
+{
+    int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(name_spaces); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                             SCMP_A0(SCMP_CMP_MASKED_EQ, name_spaces[i], name_spaces[i]));
+    return r;
 }
 
 /* Any socket but a local one: nothing that root does here has to do with a network. */
@@ -134,12 +203,12 @@ static int deny_all(scmp_filter_ctx filter)
                              SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(denied); i++)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
-    return r;
+    return r < 0 ? r : deny_name_spaces(filter);
 }
 
 static int filter_calls(struct error *e)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW); /* loading it sets no_new_privs */
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     if (!filter)
         return error_memory(e);
     int r = deny_all(filter);
@@ -156,5 +225,11 @@ static int filter_calls(struct error *e)
 int sandbox_enter(struct error *e)
 {
     int r = drop_capabilities(e);
+    if (r < 0)
+        return r;
+    lock_memory();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_set(e, errno, "mayfly-broker: cannot be hardened: %m");
+    r = confine_files(e);
     return r < 0 ? r : filter_calls(e);
 }
