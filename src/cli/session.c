@@ -66,7 +66,7 @@ static struct session *session_new(void)
     if (s)
         s->who = KEY_CONTEXT_NONE;
     privileges_harden();
-    signals_install();
+    signals_install(log_get_level() < LOG_LEVEL_WARNING);
     return s;
 }
 
@@ -74,6 +74,7 @@ static struct session *session_new(void)
 static void make_context(struct session *s, const struct globals *g)
 {
     find_program("../keyagent/", "mayfly-keyagent", s->who.agent_program);
+    s->who.stopped = signals_stopped;
     progress_init(&s->progress, g->progress_fd);
     s->context = (struct context){
         .config = &s->config,
@@ -90,6 +91,7 @@ static void make_context(struct session *s, const struct globals *g)
         .lock_wait_msec = LOCK_WAIT_MSEC,
         .holder_wait_msec = HOLDER_WAIT_MSEC,
         .stopped = signals_stopped,
+        .hold_stop = signals_hold,
     };
 }
 

@@ -41,6 +41,7 @@ static int tag_undo(const struct context *c, void *volume, struct error *e)
 static int lead_ready(const struct context *c, void *object, struct error *e)
 {
     const struct volume *lead = ((struct adoption *)object)->volumes;
+    context_hold_stop(c);
     return broker_mark(c->broker, &lead, 1, VOLUME_READY, e);
 }
 

@@ -35,6 +35,18 @@ void report_warning(const struct context *c, const char *format, ...)
     va_end(ap);
 }
 
+void context_hold_stop(const struct context *c)
+{
+    if (c->hold_stop)
+        c->hold_stop(true);
+}
+
+void context_heed_stop(const struct context *c)
+{
+    if (c->hold_stop)
+        c->hold_stop(false);
+}
+
 int context_check_virt(const struct context *c, struct error *e)
 {
     if (c->virt)

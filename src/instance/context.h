@@ -54,6 +54,10 @@ struct context {
 
     /* Has the user asked to stop (SIGINT, SIGTERM)? Looked at between steps and while an image is written. */
     bool (*stopped)(void);
+
+    /* While this is on, between a point of no return and the end of an operation, `stopped` says no. May be
+     * NULL. */
+    void (*hold_stop)(bool on);
 };
 
 /* Why a context has to do without a part; errnum 0: it has it. Only mayfly doctor goes on then. */
@@ -66,6 +70,11 @@ struct lacks {
 
 void report_step(const struct context *c, const char *format, ...) _printf_(2, 3);
 void report_warning(const struct context *c, const char *format, ...) _printf_(2, 3);
+
+/* What a step does from here on cannot be undone, so the list of steps is run to its end whatever the user
+ * asks. steps_run() ends that. */
+void context_hold_stop(const struct context *c);
+void context_heed_stop(const struct context *c);
 
 /* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;

@@ -36,7 +36,9 @@ int model_lock_uuid(const struct context *c, const char *uuid, struct error *e)
     for (;;) {
         struct error why = ERROR_NONE;
         int r = broker_lock(c->broker, uuid, &why);
-        if (r != -EBUSY || clock_msec() >= end || (c->stopped && c->stopped()))
+        if (r == -EBUSY && c->stopped && c->stopped())
+            return error_set(e, -ECANCELED, "%s; it is no longer waited for", why.text);
+        if (r != -EBUSY || clock_msec() >= end)
             return r < 0 ? error_set(e, r, "%s", why.text) : 0;
         nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_MSEC * 1000000L}, NULL);
     }

@@ -2,7 +2,7 @@
 /* mayfly rebuild: an instance gets new disks, of the same roles, sizes and file systems, with a new key.
  *
  *     look | new key | end domain, close | REMAKE, lead first | open, fill, close | others ready, LEAD READY
- * | old key gone | start
+ *     then, each whatever becomes of the other: start | old key gone
  *
  * The volumes stay and their tags change: to another disk's uuid, the new key, and state rebuilding. So there
  * need not be room for a second set, and nothing has to be renamed. The price is that from the first of these
@@ -202,11 +202,14 @@ static int end_domain(const struct context *c, void *rebuild, struct error *e)
     return virt_destroy(c->virt, ((struct rebuild *)rebuild)->instance->uuid, e);
 }
 
-/* Lead first. */
+/* Lead first. From here on the old data is gone, and a half-made instance helps nobody: so the rest is done
+ * too.
+ */
 static int remake(const struct context *c, void *rebuild, struct error *e)
 {
     struct launch *l = &((struct rebuild *)rebuild)->launch;
     int r = 0;
+    context_hold_stop(c);
     for (size_t n = 0; r == 0 && n < l->n_disks; n++) {
         if (l->disks[n].key)
             r = launch_set_key_tags(&l->disks[n], e);
@@ -290,36 +293,60 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
     return result < 0 ? result : steps_add(s, launch_leads_ready, NULL, l, e, "mark the first disk ready");
 }
 
-/* What fails here undoes nothing before. */
-static int add_steps_after(struct steps *s, struct rebuild *r, struct error *e)
+static int add_start(struct steps *s, struct rebuild *r, struct error *e)
 {
-    int result = 0;
-    if (r->launch.n_keys)
-        result = steps_add(s, destroy_old_keys, NULL, r, e, "destroy the key that %s had", r->instance->name);
-    if (result == 0 && r->running)
-        result = steps_add(s, start, NULL, r, e, "start domain %s", r->instance->name);
-    return result;
+    return r->running ? steps_add(s, start, NULL, r, e, "start domain %s", r->instance->name) : 0;
+}
+
+static int add_destroy_key(struct steps *s, struct rebuild *r, struct error *e)
+{
+    return r->launch.n_keys
+               ? steps_add(s, destroy_old_keys, NULL, r, e, "destroy the key that %s had", r->instance->name)
+               : 0;
+}
+
+/* The instance is rebuilt: neither of the two waits for the other, and what fails undoes nothing. The first
+ * error is the one that is reported. */
+static int run_after(const struct context *c, struct rebuild *r, struct error *e)
+{
+    int (*const adding[])(struct steps *, struct rebuild *, struct error *) = {add_start, add_destroy_key};
+    struct error first = ERROR_NONE;
+    for (size_t i = 0; i < ARRAY_SIZE(adding); i++) {
+        _cleanup_steps_ struct steps *s = NULL;
+        struct error why = ERROR_NONE;
+        int result = steps_new(&s, &why);
+        if (result == 0)
+            result = adding[i](s, r, &why);
+        context_hold_stop(c);
+        if (result == 0)
+            result = steps_run(s, c, &why);
+        if (result < 0 && first.errnum)
+            report_warning(c, "%s", why.text);
+        else if (result < 0)
+            first = why;
+    }
+    return first.errnum ? error_set(e, first.errnum, "%s", first.text) : 0;
 }
 
 static int run(const struct context *c, struct rebuild *r, bool dry_run, struct steps **ret_plan,
                struct error *e)
 {
-    _cleanup_steps_ struct steps *before = NULL, *after = NULL;
-    int result = steps_new(&before, e);
+    _cleanup_steps_ struct steps *s = NULL;
+    int result = steps_new(&s, e);
     if (result == 0)
-        result = steps_new(&after, e);
-    if (result == 0)
-        result = add_steps(before, r, e);
-    if (result == 0)
-        result = add_steps_after(dry_run ? before : after, r, e);
+        result = add_steps(s, r, e);
+    if (result == 0 && dry_run)
+        result = add_start(s, r, e);
+    if (result == 0 && dry_run)
+        result = add_destroy_key(s, r, e);
     if (result == 0 && !dry_run)
-        result = steps_run(before, c, e);
+        result = steps_run(s, c, e);
     if (result == 0 && !dry_run)
-        result = steps_run(after, c, e);
+        result = run_after(c, r, e);
     if (!dry_run)
         audit_instance("rebuild", r->instance->uuid, r->instance->name, result, e);
     if (result == 0 && ret_plan)
-        *ret_plan = TAKE_PTR(before);
+        *ret_plan = TAKE_PTR(s);
     return result;
 }
 

@@ -143,6 +143,7 @@ int removal_doom_leads(const struct context *c, void *removal, struct error *e)
 {
     for (struct removal *r = removal; r; r = r->next)
         r->begun = goes(r, NULL);
+    context_hold_stop(c);
     int result = together(c, removal, doom_leads_of, e);
     for (struct removal *r = removal; r; r = r->next)
         if (r->error.errnum == -EBUSY || r->error.errnum == -EUNSAFE)

@@ -107,7 +107,7 @@ static int unwind(const struct steps *s, size_t n, const struct context *c, int 
     return -ENEEDSRECOVER;
 }
 
-int steps_run(struct steps *s, const struct context *c, struct error *e)
+static int run(struct steps *s, const struct context *c, struct error *e)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (c->stopped && c->stopped()) {
@@ -122,6 +122,13 @@ int steps_run(struct steps *s, const struct context *c, struct error *e)
         }
     }
     return 0;
+}
+
+int steps_run(struct steps *s, const struct context *c, struct error *e)
+{
+    int r = run(s, c, e);
+    context_heed_stop(c);
+    return r;
 }
 
 size_t steps_count(const struct steps *s)

@@ -18,7 +18,8 @@
 
 #include "instance/context.h"
 
-/* The work of a step, or its undoing. The object is the operation's own: the list does not own it. */
+/* The work of a step, or its undoing. The object is the operation's own: the list does not own it. A step
+ * that is a point of no return calls context_hold_stop(). */
 typedef int step_fn(const struct context *c, void *object, struct error *e);
 
 struct steps;

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #define END_DEADLINE_MSEC 2000
+#define STOP_POLL_MSEC    200
 #define MARGIN_SEC        20 /* what the program has beyond its own deadlines */
 
 /* What has ended, is silent or talks nonsense is not asked again: the next request starts another. */
@@ -38,6 +39,15 @@ static int error_silent(struct agent_link *l, struct error *e)
                      l->deadline_sec);
 }
 
+/* What it was asked for may have been done, or not: as where an answer is lost. */
+static int error_stopped(struct agent_link *l, struct error *e)
+{
+    if (l->pid > 0)
+        kill(l->pid, SIGKILL);
+    agent_link_end(l);
+    return error_set(e, -ECANCELED, "mayfly-keyagent: stopped while a key manager was waited for");
+}
+
 int agent_link_refuse(struct agent_link *l, struct error *e)
 {
     agent_link_end(l);
@@ -54,19 +64,23 @@ int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
     return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot be asked: %s", strerror(-r)) : 0;
 }
 
+/* A stop that came before this wait does not end it: what is undone after a stop has to ask as well. */
 static int wait_answer(struct agent_link *l, struct error *e)
 {
     uint64_t deadline = clock_msec() + (uint64_t)l->deadline_sec * 1000;
+    bool stopped_before = l->stopped && l->stopped();
     for (;;) {
-        uint64_t now = clock_msec();
+        uint64_t now = clock_msec(), left = now < deadline ? deadline - now : 0;
         struct pollfd p = {.fd = l->socket, .events = POLLIN};
-        int n = now < deadline ? poll(&p, 1, (int)(deadline - now)) : 0;
+        int n = left ? poll(&p, 1, left < STOP_POLL_MSEC ? (int)left : STOP_POLL_MSEC) : 0;
         if (n > 0)
             return 0;
-        if (n == 0)
-            return error_silent(l, e);
-        if (errno != EINTR)
+        if (n < 0 && errno != EINTR)
             return error_set(e, errno, "mayfly-keyagent: cannot be waited for: %m");
+        if (!stopped_before && l->stopped && l->stopped())
+            return error_stopped(l, e);
+        if (!left)
+            return error_silent(l, e);
     }
 }
 
@@ -155,6 +169,7 @@ int agent_link_start(struct agent_link *l, const char *name, const struct config
     l->deadline_sec =
         2 * c->barbican_deadline_sec + c->barbican_order_polls * c->barbican_order_delay_sec + MARGIN_SEC;
     const struct timeval patience = {.tv_sec = l->deadline_sec};
+    l->stopped = who->stopped;
     int r = agent_program_start(who->agent_program, &l->socket, &l->pid, e);
     if (r == 0 && setsockopt(l->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0)
         r = error_set(e, errno, "mayfly-keyagent: cannot be connected: %m");

@@ -11,6 +11,7 @@ struct agent_link {
     pid_t pid;
     unsigned deadline_sec; /* for one answer */
     bool lists_all;        /* as the manager that it opened said */
+    bool (*stopped)(void); /* the context's */
 };
 #define AGENT_LINK_NONE ((struct agent_link){.socket = -1})
 

@@ -21,6 +21,7 @@ struct key_context {
     int secure_fd;                /* secure.yaml beside it; or -1 */
     int host_secret_fd;           /* the password of the host's service user, not yet read; or -1 */
     char agent_program[PATH_MAX]; /* mayfly-keyagent */
+    bool (*stopped)(void);        /* does the user no longer want to wait for an answer? NULL: never */
 };
 
 #define KEY_CONTEXT_NONE                                                                                     \

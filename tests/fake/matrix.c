@@ -139,6 +139,31 @@ static void two_faults(struct matrix *m, unsigned at)
         }
 }
 
+/* How many volumes are in a state that only recover, or another rebuild, ends. */
+static size_t unfinished(const struct host *h)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n_volumes; i++)
+        n += !h->volumes[i].stranger && h->volumes[i].v.state != VOLUME_READY;
+    return n;
+}
+
+/* The user asks to stop during call `at`: all is undone, or all is done, and nothing is left to recover. */
+static void one_stop(struct matrix *m, unsigned at)
+{
+    static const struct fault_kind stop = {"the user stops it", INJECT_STOP, false};
+    begin_case(m);
+    int r = run(m, &stop, at);
+    snprintf(m->label, sizeof m->label, "call %u (%s), %s", at, m->world->hit, stop.name);
+    if (r < 0 && r != -ECANCELED)
+        case_broken(m, "it was stopped, and fails in another way");
+    if (m->scenario->promise != UNFINISHED && unfinished(&m->world->host) > unfinished(&m->before->host))
+        case_broken(m, "it was stopped, and leaves a volume unfinished");
+    case_check_operation(m, r, false, false);
+    case_come_back(m, false);
+    case_check_recovered(m);
+}
+
 static void run_scenario(struct matrix *m, const struct scenario *s)
 {
     static struct world last_crash;
@@ -163,6 +188,7 @@ static void run_scenario(struct matrix *m, const struct scenario *s)
     last_crash.host.n_keys = 0; /* like no world to come */
     for (unsigned at = 1; at <= calls; at++) {
         const char *call = NULL;
+        one_stop(m, at);
         for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
             if (!same_as_before(&kinds[k], call))
                 call = one_fault(m, &kinds[k], at, &last_crash);

@@ -81,7 +81,7 @@ void world_settle(struct host *h)
 
 void world_revive(struct world *w)
 {
-    w->crashed = false;
+    w->crashed = w->stop_asked = w->stop_held = false;
     w->n_locks = 0;
     memset(w->inject, 0, sizeof w->inject);
 }
@@ -108,6 +108,10 @@ int world_enter(struct world *w, const char *call, struct error *e)
         if (w->inject[i].kind == INJECT_CRASH_BEFORE) {
             w->crashed = true;
             return error_set(e, -ECONNRESET, "%s: injected crash before", call);
+        }
+        if (w->inject[i].kind == INJECT_STOP) {
+            w->stop_asked = true;
+            continue;
         }
         pending = w->inject[i].kind;
     }
@@ -294,6 +298,16 @@ void fake_ask_as_host(struct fake *f)
     f->who.host_secret_fd = STDIN_FILENO;
 }
 
+static bool stopped(void)
+{
+    return used->stop_asked && !used->stop_held;
+}
+
+static void hold_stop(bool on)
+{
+    used->stop_held = on;
+}
+
 void fake_begin(struct fake *f, struct world *w)
 {
     *f = (struct fake){.world = w};
@@ -313,7 +327,9 @@ void fake_begin(struct fake *f, struct world *w)
                                   .import = fake_import,
                                   .export = fake_export,
                                   .bench_look = fake_bench_look,
-                                  .bench_measure = fake_bench_measure};
+                                  .bench_measure = fake_bench_measure,
+                                  .stopped = stopped,
+                                  .hold_stop = hold_stop};
 }
 
 void fake_end(struct fake *f)

@@ -115,7 +115,8 @@ enum injection {
     INJECT_ERROR_BEFORE,
     INJECT_ERROR_AFTER,
     INJECT_CRASH_BEFORE,
-    INJECT_CRASH_AFTER
+    INJECT_CRASH_AFTER,
+    INJECT_STOP, /* the user asks to stop; the call itself goes well */
 };
 
 struct world {
@@ -136,8 +137,9 @@ struct world {
     } inject[2];
     const char *hit; /* name of the call that was injected last */
     bool crashed;
-    const char *without; /* calls of this name do nothing, as if the code never made them */
-    char violation[200]; /* a rule that an operation has broken; "" */
+    bool stop_asked, stop_held; /* as by SIGINT; between a point of no return and the end */
+    const char *without;        /* calls of this name do nothing, as if the code never made them */
+    char violation[200];        /* a rule that an operation has broken; "" */
 };
 
 struct world *world_new(void);

@@ -32,3 +32,33 @@ kill -KILL "$pid"
 wait "$pid" || true
 lab_wait 120 recovered
 nothing_left
+
+# A signal after the point of no return: the operation is finished.
+mayfly launch r --image "$image" --root 300M --no-start >/dev/null
+status=0
+until_progress 'progress 1' mayfly --progress-fd 9 rebuild r --image "$image" --yes
+kill -TERM -- "-$pid"
+wait "$pid" || status=$?
+check_equal "SIGTERM while a rebuild writes the image" 0 "$status"
+check "  it says that it goes on" grep -q 'can no longer be undone' /tmp/err
+check_equal "  and the instance is whole" "shut off" "$(state_of r)"
+
+# The second signal ends mayfly at once, whatever it waits for; SIGHUP is ignored under nohup.
+hung() { # COMMAND...: started while libvirtd does not answer, and asked to stop twice; its status
+    local status=0 begun
+    "$@" >/tmp/out 2>/tmp/err </dev/null &
+    pid=$!
+    sleep 2
+    begun=$SECONDS
+    kill -TERM "$pid"
+    sleep 1
+    kill -INT "$pid" 2>/dev/null || true
+    wait "$pid" || status=$?
+    [ $((SECONDS - begun)) -le 10 ] || fail "$*: did not end after the second signal"
+    echo "$status"
+}
+kill -STOP "$(</run/libvirtd.pid)"
+check_equal "libvirtd hangs: two signals end start" 130 "$(hung mayfly start r)"
+check "  the first was answered" grep -q 'A second signal ends mayfly at once' /tmp/err
+kill -CONT "$(</run/libvirtd.pid)"
+check "  recover finds nothing to do" grep -q 'All is in order' <(mayfly recover)

@@ -11,6 +11,7 @@
 static char trace[64];
 static char warned[128];
 static unsigned stop_after; /* calls; 0: never */
+static bool held;
 
 struct letter {
     char name;
@@ -27,8 +28,9 @@ static void note(char c)
 static int run(const struct context *c, void *object, struct error *e)
 {
     const struct letter *l = object;
-    (void)c;
     note(l->name);
+    if (l->name == 'p') /* a point of no return */
+        context_hold_stop(c);
     return l->run < 0 ? error_set(e, l->run, "run %c", l->name) : 0;
 }
 
@@ -48,7 +50,12 @@ static int silent(const struct context *c, void *object, struct error *e)
 
 static bool stopped(void)
 {
-    return stop_after && strlen(trace) >= stop_after;
+    return stop_after && !held && strlen(trace) >= stop_after;
+}
+
+static void hold_stop(bool on)
+{
+    held = on;
 }
 
 static void on_step(void *data, const char *what)
@@ -60,7 +67,7 @@ static void on_step(void *data, const char *what)
 static int go(struct letter *letters, size_t n, int keystone, struct error *e)
 {
     static const struct reporter reporter = {.step = on_step};
-    const struct context c = {.reporter = &reporter, .stopped = stopped};
+    const struct context c = {.reporter = &reporter, .stopped = stopped, .hold_stop = hold_stop};
     _cleanup_steps_ struct steps *s = NULL;
     trace[0] = '\0';
     assert_int_equal(steps_new(&s, e), 0);
@@ -149,6 +156,30 @@ static void test_stop_undoes(void **state)
     assert_string_equal(e.text, "stopped before: step c");
 }
 
+static void test_stop_after_the_point_of_no_return_waits(void **state)
+{
+    struct letter apc[] = ABC;
+    struct error e = ERROR_NONE;
+    (void)state;
+    apc[1].name = 'p';
+    stop_after = 2;
+    _cleanup_steps_ struct steps *s = NULL;
+    const struct context c = {.stopped = stopped, .hold_stop = hold_stop};
+    trace[0] = '\0';
+    assert_ok(steps_new(&s, &e), e);
+    for (size_t i = 0; i < 3; i++)
+        assert_ok(steps_add(s, run, undo, &apc[i], &e, "step %c", apc[i].name), e);
+    assert_ok(steps_run(s, &c, &e), e);
+    assert_string_equal(trace, "apc");
+    assert_false(held);
+
+    stop_after = 1; /* before it, the stop is heeded */
+    trace[0] = '\0';
+    assert_error(steps_run(s, &c, &e), -ECANCELED, e);
+    stop_after = 0;
+    assert_string_equal(trace, "aA");
+}
+
 static void test_step_without_words(void **state)
 {
     _cleanup_steps_ struct steps *s = NULL;
@@ -182,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_first_error_stays_and_rest_is_undone),
         cmocka_unit_test(test_keystone_keeps_what_is_below),
         cmocka_unit_test(test_stop_undoes),
+        cmocka_unit_test(test_stop_after_the_point_of_no_return_waits),
         cmocka_unit_test(test_step_without_words),
         cmocka_unit_test(test_many),
     };
