@@ -51,8 +51,9 @@ static int check_taken(const struct launch *l, struct error *e)
                              "instance %s: cannot be launched: libvirt has a domain of this name; choose "
                              "another name",
                              m->domains[d].name);
-    for (size_t v = 0; v < m->inventory->n_volumes; v++) {
-        const char *name = m->inventory->volumes[v].name;
+    /* by the names that they have now: one whose domain was renamed has given its old name free */
+    for (size_t i = 0; i < m->n_instances; i++) {
+        const char *name = m->instances[i].name;
         if (will_be_name(l->request, name))
             return error_set(e, -EEXIST,
                              "instance %s: cannot be launched: volumes of this name exist; choose another "

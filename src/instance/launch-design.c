@@ -7,6 +7,7 @@
 #include "instance/group.h"
 #include "instance/launch.h"
 #include "storage/choice.h"
+#include "virt/domain-shared.h"
 
 #include <stdio.h>
 
@@ -68,13 +69,15 @@ static void add_disks(struct launch_instance *i, struct launch_key *key)
         snprintf(add_disk(i, key, q->swap_bytes, "swap")->fs, sizeof(((struct launch_disk *)0)->fs), "swap");
 }
 
-static int write_xml(struct launch_instance *i, bool kvm, struct error *e)
+/* `trial`: as libvirt is to judge it, before anything of it is there. The caller frees *ret. */
+static int write_xml(const struct launch_instance *i, bool kvm, bool trial, char **ret, struct error *e)
 {
     const struct launch_request *q = i->launch->request;
     struct domain_disk disks[LAUNCH_EPHEMERALS_MAX + 2];
     char paths[LAUNCH_EPHEMERALS_MAX + 2][DEVICE_PATH_MAX];
     struct domain_spec spec = {.name = i->name,
                                .uuid = i->uuid,
+                               .trial = trial,
                                .memory_bytes = q->memory_bytes,
                                .vcpus = q->vcpus,
                                .kvm = kvm,
@@ -82,7 +85,36 @@ static int write_xml(struct launch_instance *i, bool kvm, struct error *e)
                                .n_disks = i->n_disks};
     for (size_t n = 0; n < i->n_disks; n++)
         disks[n] = disk_of_domain(i->launch->context, &i->disks[n].v, paths[n]);
-    return domain_xml(&spec, q->template_xml, &i->xml, e);
+    return domain_xml(&spec, q->template_xml, ret, e);
+}
+
+/* What several instances made from the template would share, or one with the domain that the template was
+ * printed from, which may be there no more. */
+static int check_shared(const struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    char shared[DOMAIN_SHARED_MAX] = "";
+    int r = q->template_xml ? domain_shared(q->template_xml, shared, e) : 0;
+    if (r < 0 || !*shared)
+        return r;
+    if (q->count > 1)
+        return error_set(
+            e, -EINVAL,
+            "domain XML: %u instances cannot share %s; take that out of the template, so that libvirt "
+            "chooses, or launch them one by one",
+            q->count, shared);
+    report_warning(l->context, "domain XML: %s will have %s; no other domain may have the same", q->name,
+                   shared);
+    return 0;
+}
+
+int launch_check_definition(const struct launch *l, struct error *e)
+{
+    _cleanup_free_ char *xml = NULL;
+    int r = check_shared(l, e);
+    if (r == 0)
+        r = write_xml(&l->instances[0], l->kvm, true, &xml, e);
+    return r < 0 ? r : virt_try(l->context->virt, xml, l->instances[0].name, e);
 }
 
 static void set_key(struct launch *l, struct launch_key *k, const char *owner, enum key_scope scope)
@@ -167,7 +199,7 @@ int launch_design(struct launch *l, struct error *e)
     int r = launch_allocate(l, e);
     if (r < 0)
         return r;
-    bool kvm = !l->domain && virt_offers_kvm(l->context->virt);
+    l->kvm = !l->domain && virt_offers_kvm(l->context->virt);
     if (l->request->shared_key)
         uuid_make(l->batch);
     for (size_t n = 0; r == 0 && n < l->n_instances; n++) {
@@ -179,7 +211,7 @@ int launch_design(struct launch *l, struct error *e)
         l->leads[l->n_leads++] = &i->disks[0].v;
         for (size_t d = 1; d < i->n_disks; d++)
             l->others[l->n_others++] = &i->disks[d].v;
-        r = l->domain ? 0 : write_xml(i, kvm, e);
+        r = l->domain ? 0 : write_xml(i, l->kvm, false, &i->xml, e);
     }
     cut_chunks(l);
     return r;

@@ -227,6 +227,8 @@ int instance_launch(const struct context *c, const struct launch_request *reques
     if (r == 0)
         r = launch_design(l, e);
     if (r == 0)
+        r = launch_check_definition(l, e);
+    if (r == 0)
         r = make_plan(l, &plan, e);
     if (r == 0)
         r = launch_tell(l, &launched, e);

@@ -12,6 +12,7 @@
 #include "instance/recover.h"
 
 #include "base/audit.h"
+#include "virt/domain-xml.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -192,9 +193,32 @@ static int lock_and_look_again(struct recovery *r, struct error *e)
     return result < 0 ? result : look(r, &r->model, e);
 }
 
+static bool has_trials(const struct model *m)
+{
+    for (size_t i = 0; i < m->n_domains; i++)
+        if (str_starts(m->domains[i].name, TRIAL_NAME))
+            return true;
+    return false;
+}
+
+/* Nobody needs them, not even the launch that may be trying one out just now: so there is no lock. */
+static int remove_trials(struct recovery *r, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    size_t n = 0;
+    int result = has_trials(r->model) ? virt_remove_trials(r->context.virt, r->dry_run, &n, &why) : 0;
+    if (result == 0 && n == 0)
+        return 0;
+    return recovery_settle(r, RECOVER_REMOVED, "definitions " TRIAL_NAME "*",
+                           "a launch was cut off while libvirt judged its definition: removed", result, &why,
+                           e);
+}
+
 static int put_in_order(struct recovery *r, struct error *e)
 {
     int result = look(r, &r->model, e);
+    if (result == 0)
+        result = remove_trials(r, e);
     if (result == 0)
         result = recovery_list_keys(r, r->model->inventory, e);
     if (result == 0)

@@ -160,8 +160,17 @@ int removal_doom_others(const struct context *c, void *removal, struct error *e)
 
 static int remove_domain(const struct context *c, const char *uuid, struct error *e)
 {
+    _cleanup_free_ char *kept = NULL;
     int r = virt_destroy(c->virt, uuid, e);
-    return r < 0 ? r : virt_undefine(c->virt, uuid, e);
+    if (r == 0)
+        r = virt_undefine(c->virt, uuid, &kept, e);
+    if (r == 0 && kept)
+        report_warning(
+            c,
+            "domain %s: its NVRAM file %s stays: libvirt did not make it for this domain, or another one "
+            "has it",
+            uuid, kept);
+    return r;
 }
 
 int domain_remove(const struct context *c, const char *uuid, struct error *e)

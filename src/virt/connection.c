@@ -168,12 +168,15 @@ int definitions_make_durable(struct virt *v, struct error *e)
     return 0;
 }
 
-static int refused(struct virt *v, const char *name, const char *way_out, struct error *e)
+int definition_refused(struct virt *v, const char *name, const char *way_out, struct error *e)
 {
-    if (is_about_xml())
-        return error_set(e, -EINVAL, "domain %s: cannot define: libvirt refuses its XML: %s%s", name,
-                         virGetLastErrorMessage(), way_out);
-    return libvirt_failed(v, name, "define", e);
+    if (!is_about_xml())
+        return libvirt_failed(v, name, "define", e);
+    _cleanup_free_ char *message = strdup(virGetLastErrorMessage());
+    for (char *c = message; c && (c = strchr(c, '\n'));) /* of the schema there is a line for each level */
+        *c = ';';
+    return error_set(e, -EINVAL, "domain %s: cannot define: libvirt refuses its XML: %s%s", name,
+                     message ? message : "it does not say why", way_out);
 }
 
 static int define(struct virt *v, const char *xml, struct error *e)
@@ -187,7 +190,8 @@ static int define(struct virt *v, const char *xml, struct error *e)
 
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
-    return domain ? 0 : refused(v, name, "; see --domain-xml", e);
+    return domain ? connection_check_nvram(v, domain, NULL, e)
+                  : definition_refused(v, name, "; see --domain-xml", e);
 }
 
 static int definition(struct virt *v, const char *uuid, char **ret, struct error *e)
@@ -211,29 +215,7 @@ static int redefine(struct virt *v, const char *xml, struct error *e)
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
     domain = virDomainDefineXMLFlags(libvirt_of(v), xml, 0);
-    return domain ? definitions_make_durable(v, e) : refused(v, name, "", e);
-}
-
-/* Nothing of the domain stays behind, above all no saved RAM of the guest. A driver that has no such things
- * does not know their flags either. */
-static int undefine(struct virt *v, const char *uuid, struct error *e)
-{
-    static const unsigned flags[] = {
-        VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-            VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_TPM,
-        VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA,
-    };
-    _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
-    if (r < 0)
-        return r == -ENOENT ? 0 : r;
-    for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-        if (virDomainUndefineFlags(domain, flags[i]) == 0 || no_such_domain())
-            return 0;
-        if (virGetLastErrorCode() != VIR_ERR_INVALID_ARG)
-            break;
-    }
-    return libvirt_failed(v, uuid, "undefine", e);
+    return domain ? definitions_make_durable(v, e) : definition_refused(v, name, "", e);
 }
 
 /* ------------------------------------------------------- starting, stopping */
@@ -340,7 +322,9 @@ static const struct virt_ops ops = {
     .find_uuid = connection_find_uuid,
     .ram = ram,
     .define = define,
-    .undefine = undefine,
+    .try = connection_try,
+    .remove_trials = connection_remove_trials,
+    .undefine = connection_undefine,
     .settle = definitions_make_durable,
     .definition = definition,
     .redefine = redefine,

@@ -74,13 +74,13 @@ xmlNodePtr domain_child(const xmlNode *parent, const char *name)
     return NULL;
 }
 
-bool domain_has_mark(const xmlNode *root)
+xmlNodePtr domain_find_mark(const xmlNode *root)
 {
     const xmlNode *metadata = domain_child(root, "metadata");
-    for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next)
+    for (xmlNodePtr node = metadata ? metadata->children : NULL; node; node = node->next)
         if (node->ns && node->ns->href && streq((const char *)node->ns->href, DOMAIN_XML_NAMESPACE))
-            return true;
-    return false;
+            return node;
+    return NULL;
 }
 
 bool domain_has_property(const xmlNode *node, const char *name, const char *value)

@@ -27,8 +27,8 @@ bool domain_has_property(const xmlNode *node, const char *name, const char *valu
  * adds. */
 bool domain_refuses_save(const xmlNode *devices);
 
-/* Does the <domain> have our mark in its metadata? */
-bool domain_has_mark(const xmlNode *root);
+/* Our mark in the metadata of the <domain>; NULL: it has none. */
+xmlNodePtr domain_find_mark(const xmlNode *root);
 
 /* The text of the child element `name`, a fresh string that the caller frees by free(). -EINVAL: there is
  * none. */

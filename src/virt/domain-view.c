@@ -6,6 +6,7 @@
  */
 #include "virt/domain-view.h"
 
+#include "virt/domain-nvram.h"
 #include "virt/domain-read.h"
 
 #define DEPTH_MAX 256 /* libvirt's own limit for a backing chain is 200 */
@@ -98,12 +99,12 @@ int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
     const xmlNode *root = xmlDocGetRootElement(doc), *devices = domain_child(root, "devices");
     *ret = (struct domain_view){
         .found = true,
-        .ours = domain_has_mark(root),
+        .ours = domain_find_mark(root) != NULL,
         .save_refused = domain_refuses_save(devices),
         .name = take_text(domain_child(root, "name")),
         .uuid = take_text(domain_child(root, "uuid")),
-        .nvram = take_text(domain_child(domain_child(root, "os"), "nvram")),
     };
+    r = domain_nvram(root, &ret->nvram, e);
     for (const xmlNode *node = devices ? devices->children : NULL; r == 0 && node; node = node->next)
         if (domain_is_element(node, "disk"))
             r = add_disk(ret, node, e);

@@ -3,6 +3,7 @@
  *
  *     <domain>                      type (built-in template alone)
  *       name uuid memory vcpu       replaced
+ *       NVRAM file, genid, ...      taken out: see domain-shared.h
  *       iothreads                   added, unless it is there: what serves our disks
  *       metadata/mayfly:instance    added: how a domain of ours is known again
  *       devices/disk...             kept, ours behind them
@@ -13,6 +14,7 @@
 #include "virt/domain-xml.h"
 #include "base/str.h"
 #include "domain-template.h"
+#include "virt/domain-shared.h"
 #include "virt/domain-write.h"
 
 #include <inttypes.h>
@@ -66,11 +68,14 @@ static void remove_children(xmlNodePtr parent, const char *name)
 
 static bool put_identity(xmlNodePtr root, const struct domain_spec *spec)
 {
+    domain_drop_identity(root);
     xmlUnsetProp(root, BAD_CAST "id"); /* that of a running domain; the XML may be its dump */
     remove_children(root, "uuid");
     remove_children(root, "name");
+    char trial[sizeof TRIAL_NAME + UUID_TEXT];
+    snprintf(trial, sizeof trial, "%s%s", TRIAL_NAME, spec->uuid);
     xmlNodePtr uuid = set_text(domain_child_or_new(root, "uuid"), spec->uuid);
-    return uuid && set_text(domain_child_or_new(root, "name"), spec->name);
+    return uuid && set_text(domain_child_or_new(root, "name"), spec->trial ? trial : spec->name);
 }
 
 static int put_memory(xmlNodePtr root, const struct domain_spec *spec, struct error *e)
@@ -101,14 +106,17 @@ static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
     return vcpu;
 }
 
-static bool put_mark(xmlNodePtr root)
+/* The name is that of now: what libvirt names after it (the NVRAM file) keeps it when the domain is renamed.
+ */
+static bool put_mark(xmlNodePtr root, const struct domain_spec *spec)
 {
     xmlNodePtr mark = add(domain_child_or_new(root, "metadata"), "instance");
-    xmlNsPtr ns = mark ? xmlNewNs(mark, BAD_CAST DOMAIN_XML_NAMESPACE, BAD_CAST "mayfly") : NULL;
+    const char *namespace = spec->trial ? TRIAL_XML_NAMESPACE : DOMAIN_XML_NAMESPACE;
+    xmlNsPtr ns = mark ? xmlNewNs(mark, BAD_CAST namespace, BAD_CAST "mayfly") : NULL;
     if (!ns)
         return false;
     xmlSetNs(mark, ns);
-    return attribute(mark, "version", "1");
+    return attribute(attribute(mark, "version", "1"), "name", spec->name);
 }
 
 /* The template may say how many: none, too. */
@@ -121,7 +129,7 @@ static bool put_iothreads(xmlNodePtr root)
 /* An instance's definition as a template would give its disks to a second guest. */
 static int refuse_instance(const xmlNode *root, struct error *e)
 {
-    if (!domain_has_mark(root))
+    if (!domain_find_mark(root))
         return 0;
     return error_set(
         e, -EINVAL,
@@ -270,8 +278,8 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
         return r;
     if (!template_xml && !attribute(root, "type", spec->kvm ? "kvm" : "qemu"))
         return error_memory(e);
-    if (!put_iothreads(root) || !put_mark(root) || !put_identity(root, spec) || !put_vcpus(root, spec) ||
-        !put_disks(root, spec) || !guard_ram(root))
+    if (!put_iothreads(root) || !put_mark(root, spec) || !put_identity(root, spec) ||
+        !put_vcpus(root, spec) || !put_disks(root, spec) || !guard_ram(root))
         return error_memory(e);
     return domain_write(doc, ret_xml, e);
 }

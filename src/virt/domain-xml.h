@@ -11,7 +11,10 @@
 #include <stdint.h>
 
 #define DOMAIN_XML_NAMESPACE "urn:mayfly:domain:1"
-#define DOMAIN_XML_MAX_BYTES (1 << 20) /* a longer template is refused */
+#define TRIAL_XML_NAMESPACE                                                                                  \
+    "urn:mayfly:trial:1" /* in place of that, in what is defined for libvirt's verdict alone */
+#define TRIAL_NAME           "mayfly-trial-" /* and the uuid: its name */
+#define DOMAIN_XML_MAX_BYTES (1 << 20)       /* a longer template is refused */
 
 struct domain_disk {
     const char *device_path;
@@ -23,6 +26,7 @@ struct domain_disk {
 
 struct domain_spec {
     const char *name, *uuid;
+    bool trial;            /* for virt_try(): its name is another, and it has no mark of ours */
     uint64_t memory_bytes; /* 0: what the template says */
     uint32_t vcpus;        /* 0: what the template says */
     bool kvm;              /* virt_offers_kvm(); looked at for the built-in template alone */

@@ -56,7 +56,7 @@ int hook_domain_read(const char *xml, struct hook_domain *ret, struct error *e)
         return r;
     const xmlNode *root = xmlDocGetRootElement(doc);
     r = read_identity(root, ret, e);
-    ret->ours = domain_has_mark(root);
+    ret->ours = domain_find_mark(root) != NULL;
     const xmlNode *devices = domain_child(root, "devices");
     for (const xmlNode *node = devices ? devices->children : NULL; r == 0 && node; node = node->next)
         if (domain_is_element(node, "disk"))

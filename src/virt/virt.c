@@ -45,9 +45,20 @@ int virt_define(struct virt *v, const char *xml, struct error *e)
     return v->ops->define(v, xml, e);
 }
 
-int virt_undefine(struct virt *v, const char *uuid, struct error *e)
+int virt_try(struct virt *v, const char *trial_xml, const char *name, struct error *e)
 {
-    return v->ops->undefine(v, uuid, e);
+    return v->ops->try(v, trial_xml, name, e);
+}
+
+int virt_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e)
+{
+    return v->ops->remove_trials(v, dry_run, ret_n, e);
+}
+
+int virt_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e)
+{
+    *ret_kept = NULL;
+    return v->ops->undefine(v, uuid, ret_kept, e);
 }
 
 int virt_settle(struct virt *v, struct error *e)

@@ -67,7 +67,18 @@ struct virt_ops {
     /* A power cut may undo it until settle() was called, as it may undefine. -EEXIST: the name or uuid is
      * taken. -EINVAL: libvirt refuses the XML. */
     int (*define)(struct virt *v, const char *xml, struct error *e);
-    int (*undefine)(struct virt *v, const char *uuid, struct error *e); /* 0 if there is none */
+
+    /* libvirt's verdict on the definition `trial_xml` (domain_xml(), of a trial) of the instance `name`,
+     * without a trace but where it is cut off: an earlier trial is removed by the next one, or by recover.
+     * -EEXIST: libvirt would give it the UEFI variables of another domain. -EINVAL as define. */
+    int (*try)(struct virt *v, const char *trial_xml, const char *name, struct error *e);
+
+    /* Removes what trials have left that were cut off; *ret_n: how many; `dry_run`: how many there are. */
+    int (*remove_trials)(struct virt *v, bool dry_run, size_t *ret_n, struct error *e);
+
+    /* 0 if there is none. *ret_kept (the caller frees it) is the file of its UEFI's variables where that
+     * stays, since libvirt did not make it for this domain, or another has it too; NULL: none stays. */
+    int (*undefine)(struct virt *v, const char *uuid, char **ret_kept, struct error *e);
 
     /* Makes all definitions durable, and that others are gone. */
     int (*settle)(struct virt *v, struct error *e);
@@ -132,7 +143,9 @@ int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct 
 int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e) _must_check_;
 int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e) _must_check_;
 int virt_define(struct virt *v, const char *xml, struct error *e) _must_check_;
-int virt_undefine(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_try(struct virt *v, const char *trial_xml, const char *name, struct error *e) _must_check_;
+int virt_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e) _must_check_;
+int virt_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e) _must_check_;
 int virt_settle(struct virt *v, struct error *e) _must_check_;
 int virt_definition(struct virt *v, const char *uuid, char **ret, struct error *e) _must_check_;
 int virt_redefine(struct virt *v, const char *xml, struct error *e) _must_check_;

@@ -36,9 +36,9 @@ static bool is_crash(enum injection kind)
 static bool same_as_before(const struct fault_kind *k, const char *call)
 {
     static const char *const reads[] = {
-        "list", "domains",   "find domain", "key list", "key fetch", "key may destroy",
-        "lock", "find disk", "definition",  "ram",      "view",      "strangers",
-        "try"};
+        "list", "domains",        "find domain",  "key list", "key fetch", "key may destroy",
+        "lock", "find disk",      "definition",   "ram",      "strangers", "try",
+        "view", "try definition", "remove trials"};
     for (size_t i = 0; call && i < ARRAY_SIZE(reads); i++)
         if (streq(call, reads[i]))
             return k->kind == INJECT_ERROR_AFTER || k->kind == INJECT_CRASH_AFTER;

@@ -177,6 +177,25 @@ static int fake_define(struct virt *v, const char *xml, struct error *e)
     return r < 0 ? r : world_leave(world_of(v), 0, e);
 }
 
+static int fake_try(struct virt *v, const char *trial_xml, const char *name, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "try definition", e);
+    if (r == 0 && (!strstr(trial_xml, TRIAL_XML_NAMESPACE) || strstr(trial_xml, DOMAIN_XML_NAMESPACE)))
+        world_violated(w, "the definition of %s is tried out under our mark", name);
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+/* A trial is over before anything else happens here. */
+static int fake_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = world_enter(w, "remove trials", e);
+    (void)dry_run;
+    *ret_n = 0;
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
 static void undefine(struct world *w, struct world_domain *d)
 {
     struct host *h = &w->host;
@@ -187,8 +206,9 @@ static void undefine(struct world *w, struct world_domain *d)
     world_drop(h->domains, &h->n_domains, sizeof *d, (size_t)(d - h->domains));
 }
 
-static int fake_undefine(struct virt *v, const char *uuid, struct error *e)
+static int fake_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e)
 {
+    (void)ret_kept;
     struct world *w = world_of(v);
     int r = world_enter(w, "undefine", e);
     struct world_domain *d = world_domain(w, uuid);
@@ -476,6 +496,8 @@ static const struct virt_ops fake_virt_ops = {
     .find_uuid = fake_find_uuid,
     .ram = fake_ram,
     .define = fake_define,
+    .try = fake_try,
+    .remove_trials = fake_remove_trials,
     .undefine = fake_undefine,
     .settle = fake_settle,
     .definition = fake_definition,

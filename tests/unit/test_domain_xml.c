@@ -4,7 +4,9 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "unit.h"
+#include "virt/domain-nvram.h"
 #include "virt/domain-ram.h"
+#include "virt/domain-shared.h"
 #include "virt/domain-write.h"
 
 #include <stdio.h>
@@ -13,7 +15,7 @@
 
 #define UUID "6f1e8a8e-0000-4000-8000-00000000000a"
 #define LV   "/dev/mapper/" UUID "_disk"
-#define MARK "<mayfly:instance xmlns:mayfly=\"urn:mayfly:domain:1\" version=\"1\"/>"
+#define MARK "<mayfly:instance xmlns:mayfly=\"urn:mayfly:domain:1\" version=\"1\" name=\"ci-1\"/>"
 
 static const struct domain_disk disks[] = {
     {.device_path = LV "-dmcrypt", .serial = "root", .sector_bytes = 4096, .discard = true},
@@ -325,6 +327,125 @@ static void an_operators_template_keeps_its_own(void **state)
     assert_string_equal(xml, wanted);
 }
 
+static void what_identifies_one_machine_is_taken_out(void **state)
+{
+    (void)state;
+    struct domain_spec spec = plain;
+    static const char golden[] =
+        "<domain type='test'><genid>6f1e8a8e-ffff-4000-8000-00000000000a</genid>"
+        "<hwuuid>6f1e8a8e-ffff-4000-8000-00000000000b</hwuuid>"
+        "<sysinfo type='smbios'><system><entry name='uuid'>6f1e8a8e-ffff-4000-8000-00000000000c</entry>"
+        "<entry name='family'>kept</entry></system></sysinfo>"
+        "<os><type>hvm</type><loader readonly='yes' type='pflash'>/CODE.fd</loader>%s</os></domain>";
+    static const struct {
+        const char *nvram, *left;
+    } cases[] = {
+        {"<nvram>/var/lib/libvirt/qemu/nvram/golden_VARS.fd</nvram>",
+         "type=\"pflash\">/CODE.fd</loader>\n  </os>"},
+        {"<nvram template='/VARS.fd'>/golden_VARS.fd</nvram>", "<nvram template=\"/VARS.fd\"/>"},
+        {"<nvram type='file' template='/VARS.fd'><source file='/golden_VARS.fd'/></nvram>",
+         "<nvram template=\"/VARS.fd\"/>"},
+        {"<nvram type='network'><source protocol='iscsi' name='golden'><host name='h'/></source></nvram>",
+         "type=\"pflash\">/CODE.fd</loader>\n  </os>"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char template[1000];
+        snprintf(template, sizeof template, golden, cases[i].nvram);
+        _cleanup_free_ char *xml = make(&spec, template);
+        assert_null(strstr(xml, "golden"));
+        assert_null(strstr(xml, "ffff"));
+        assert_non_null(strstr(xml, "<genid/>"));
+        assert_non_null(strstr(xml, ">kept</entry>"));
+        assert_non_null(strstr(xml, cases[i].left));
+    }
+}
+
+static void what_instances_would_share_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *devices, *shared; /* NULL: refused */
+    } cases[] = {
+        {"", ""},
+        {"<disk device='cdrom'><source file='/a'/><target dev='sda'/></disk>", ""},
+        {"<disk device='floppy'><target dev='fda'/></disk>", ""},
+        {"<disk><source file='/a'/><target dev='vda'/><readonly/></disk>", ""},
+        {"<disk><source file='/a'/><target dev='vda'/><shareable/></disk>", ""},
+        {"<disk><source file='/a'/><target dev='vda'/></disk>", NULL},
+        {"<disk type='block' device='lun'><source dev='/a'/><target dev='sda'/></disk>", NULL},
+        {"<disk device='floppy'><source file='/a'/><target dev='fda'/></disk>", NULL},
+        {"<interface type='network'><source network='default'/><target dev='vnet3'/></interface>", ""},
+        {"<interface type='network'><mac address='52:54:00:12:34:56'/></interface>",
+         "the MAC address 52:54:00:12:34:56"},
+        {"<interface type='bridge'><target dev='tap-golden'/></interface>", "the network device tap-golden"},
+        {"<graphics type='vnc' port='-1' autoport='yes'/>", ""},
+        {"<graphics type='vnc' port='5900' autoport='yes'/>", ""},
+        {"<graphics type='vnc' port='5901' autoport='no'/>", "graphics' port 5901"},
+        {"<graphics type='spice'><listen type='socket' socket='/run/golden'/></graphics>",
+         "graphics' socket /run/golden"},
+        {"<serial type='tcp'><source mode='bind' host='::' service='4555'/></serial>", "the port 4555"},
+        {"<serial type='tcp'><source mode='connect' host='log' service='4555'/></serial>", ""},
+        {"<channel type='unix'><source mode='bind' path='/run/golden'/></channel>", "the socket /run/golden"},
+        {"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>", ""},
+        {"<serial type='pty'><log file='/log/golden'/></serial>", "the file /log/golden"},
+        {"<vsock><cid auto='no' address='9'/></vsock>", "the vsock address 9"},
+        {"<vsock><cid auto='yes' address='9'/></vsock>", ""},
+        {"<hostdev mode='subsystem' type='pci'/>", "a device of the host: pci"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char template[1000], shared[DOMAIN_SHARED_MAX] = "";
+        struct error e = ERROR_NONE;
+        snprintf(template, sizeof template, "<domain><devices>%s</devices></domain>", cases[i].devices);
+        int r = domain_shared(template, shared, &e);
+        if (!cases[i].shared) {
+            assert_error(r, -EUNSAFE, e);
+            continue;
+        }
+        assert_ok(r, e);
+        assert_string_equal(shared, cases[i].shared);
+    }
+    char shared[DOMAIN_SHARED_MAX] = "";
+    struct error e = ERROR_NONE;
+    assert_ok(domain_shared("<domain><seclabel type='static'><label>a:b:c:s0</label></seclabel></domain>",
+                            shared, &e),
+              e);
+    assert_string_equal(shared, "the security label a:b:c:s0");
+}
+
+static void an_nvram_file_is_its_domains_own_by_its_name(void **state)
+{
+    (void)state;
+#define NVRAM "/var/lib/libvirt/qemu/nvram/"
+    static const struct {
+        const char *path;
+        bool own;
+    } cases[] = {
+        {NVRAM "now_VARS.fd", true},     {NVRAM "then_VARS.fd", true},    {NVRAM UUID "_VARS.qcow2", true},
+        {NVRAM "golden_VARS.fd", false}, {"/srv/now_VARS.fd", false},     {NVRAM "now", false},
+        {NVRAM "nownow_VARS.fd", false}, {NVRAM "../now_VARS.fd", false}, {NVRAM "_VARS.fd", false},
+    };
+    static const char xml[] = "<domain><name>now</name><uuid>" UUID "</uuid><metadata>"
+                              "<m:instance xmlns:m='urn:mayfly:domain:1' name='then'/></metadata></domain>";
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    struct error e = ERROR_NONE;
+    assert_ok(domain_read(xml, &doc, &e), e);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(domain_nvram_is_own(xmlDocGetRootElement(doc), cases[i].path), cases[i].own);
+    _cleanup_free_ char *path = domain_nvram_of(NVRAM "then_VARS.fd", "ci.1");
+    assert_string_equal(path, NVRAM "ci.1_VARS.fd");
+}
+
+static void a_trial_is_no_instance(void **state)
+{
+    (void)state;
+    struct domain_spec spec = plain;
+    spec.trial = true;
+    _cleanup_free_ char *xml = make(&spec, NULL);
+    assert_non_null(strstr(xml, "<name>" TRIAL_NAME UUID "</name>"));
+    assert_null(strstr(xml, DOMAIN_XML_NAMESPACE));
+    the_schema_takes(xml);
+}
+
 static void a_device_of_the_template_may_boot_first(void **state)
 {
     (void)state;
@@ -344,7 +465,7 @@ static void the_least_template_is_filled_in(void **state)
     assert_non_null(strstr(xml, "<memory unit=\"KiB\" dumpCore=\"off\">1</memory>"));
     assert_non_null(strstr(xml, "<vcpu>1</vcpu>"));
     assert_non_null(strstr(xml, "<devices>\n    <serial type=\"null\">"));
-    assert_non_null(strstr(xml, MARK));
+    assert_non_null(strstr(xml, "xmlns:mayfly=\"urn:mayfly:domain:1\" version=\"1\" name=\"n\"/>"));
 }
 
 static void targets_go_on_behind_vdz(void **state)
@@ -509,6 +630,10 @@ int main(void)
         cmocka_unit_test(io_uring_is_used_where_it_is_asked_for),
         cmocka_unit_test(without_kvm_the_type_is_qemu),
         cmocka_unit_test(an_operators_template_keeps_its_own),
+        cmocka_unit_test(what_identifies_one_machine_is_taken_out),
+        cmocka_unit_test(what_instances_would_share_is_told),
+        cmocka_unit_test(an_nvram_file_is_its_domains_own_by_its_name),
+        cmocka_unit_test(a_trial_is_no_instance),
         cmocka_unit_test(a_device_of_the_template_may_boot_first),
         cmocka_unit_test(the_least_template_is_filled_in),
         cmocka_unit_test(targets_go_on_behind_vdz),

@@ -248,7 +248,7 @@ static void test_several_chunks(void **state)
     low = limit;
     low.rlim_cur = 8 * (rlim_t)sysconf(_SC_PAGESIZE);
     assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
-    b->w->inject[0].at = 28; /* in the third chunk */
+    b->w->inject[0].at = 29; /* in the third chunk */
     b->w->inject[0].kind = INJECT_ERROR_AFTER;
     assert_error(bench_launch(b, &q, &e), -EHOSTUNREACH, e);
     assert_string_equal(b->w->hit, "key store");

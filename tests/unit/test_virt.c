@@ -19,6 +19,15 @@ static struct virt *virt;
 static struct domain_disk disk;
 static char uuid[UUID_TEXT];
 
+/* No file of it stays. */
+static int undefine(struct error *e)
+{
+    _cleanup_free_ char *kept = NULL;
+    int r = virt_undefine(virt, uuid, &kept, e);
+    assert_null(kept);
+    return r;
+}
+
 static int connect(void **state)
 {
     (void)state;
@@ -37,7 +46,7 @@ static int disconnect(void **state)
     (void)state;
     int r = virt_destroy(virt, uuid, NULL);
     if (r == 0)
-        r = virt_undefine(virt, uuid, NULL);
+        r = undefine(NULL);
     virt = virt_disconnect(virt);
     return r;
 }
@@ -90,7 +99,7 @@ static void a_life(void **state)
         assert_domain(false);
     }
     for (int twice = 0; twice < 2; twice++)
-        assert_ok(virt_undefine(virt, uuid, &e), e);
+        assert_ok(undefine(&e), e);
     struct domain d;
     assert_error(virt_find_uuid(virt, uuid, &d, &e), -ENOENT, e);
 }
@@ -162,7 +171,7 @@ static void what_is_not_there_is_told(void **state)
     assert_error(virt_shutdown(virt, uuid, &e), -ENOENT, e);
     e = ERROR_NONE;
     assert_ok(virt_destroy(virt, uuid, &e), e);
-    assert_ok(virt_undefine(virt, uuid, &e), e);
+    assert_ok(undefine(&e), e);
     assert_int_equal(e.errnum, 0);
 }
 
@@ -207,7 +216,7 @@ static void a_definition_is_changed(void **state)
     assert_ok(virt_redefine(virt, back, &e), e);
     assert_ok(virt_definition(virt, uuid, &after, &e), e);
     assert_string_equal(after, before);
-    assert_ok(virt_undefine(virt, uuid, &e), e);
+    assert_ok(undefine(&e), e);
     assert_error(virt_redefine(virt, back, &e), -ENOENT, e);
 }
 

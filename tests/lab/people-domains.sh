@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# What people do with definitions: templates printed from a domain that is still there, UEFI variables, names that change, XML
+# that libvirt does not take. The firmware is an empty file: it does not boot, but libvirt keeps its variables as of any other.
+# lab: -d 600M -m 1G -t 2400
+. "$SRC/lab/lib.sh"
+. "$SRC/lab/lib-mayfly.sh"
+host_up /dev/ubda
+virsh() { command virsh -q -c qemu:///system "$@"; }
+nvram=/var/lib/libvirt/qemu/nvram
+mkdir -p /srv
+truncate -s 4M /srv/CODE.fd
+truncate -s 512K /srv/VARS.fd
+
+template() { # NAME NVRAM [DEVICES [ELEMENTS]]
+    cat <<END
+<domain type='qemu'><name>$1</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>${4:-}
+<os><type arch='x86_64' machine='q35'>hvm</type><loader readonly='yes' type='pflash'>/srv/CODE.fd</loader>$2</os>
+<features><acpi/></features>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>${3:-}</devices></domain>
+END
+}
+nvram_of() { virsh dumpxml --inactive "$1" | sed -n 's|.*<nvram[^>]*>\(.*\)</nvram>.*|\1|p'; }
+
+# ---- UEFI variables
+template golden "<nvram template='/srv/VARS.fd'/>" >/tmp/golden.xml
+virsh define /tmp/golden.xml
+virsh start golden
+virsh destroy golden
+echo enrolled >>"$nvram/golden_VARS.fd"
+virsh dumpxml --inactive golden >/tmp/template.xml
+check "the template names the variables of golden" grep -q "$nvram/golden_VARS.fd" /tmp/template.xml
+
+mayfly launch ci --count 2 --root 16M --domain-xml /tmp/template.xml >/dev/null
+check_equal "each instance has UEFI variables of its own" "$nvram/ci-1_VARS.fd $nvram/ci-2_VARS.fd" "$(nvram_of ci-1) $(nvram_of ci-2)"
+check "  which libvirt has made" test -s "$nvram/ci-1_VARS.fd" -a -s "$nvram/ci-2_VARS.fd"
+mayfly delete --yes ci-1 >/dev/null
+check "they go with the instance" test ! -e "$nvram/ci-1_VARS.fd"
+check "  those of others stay" test -s "$nvram/ci-2_VARS.fd" -a "$(tail -c 9 "$nvram/golden_VARS.fd")" = enrolled
+
+virsh destroy ci-2
+virsh domrename ci-2 renamed
+refused 5 'ci-2_VARS.fd, which domain renamed has' "a name whose variables a renamed domain has" \
+    mayfly launch ci-2 --root 16M --domain-xml /tmp/template.xml --no-start
+mayfly delete --yes renamed >/dev/null
+check "the variables of a renamed instance go with it" test ! -e "$nvram/ci-2_VARS.fd"
+world_changed
+
+mayfly launch edited --root 16M --domain-xml /tmp/template.xml --no-start >/dev/null
+virsh dumpxml --inactive edited | sed "s|$nvram/edited_VARS.fd|$nvram/golden_VARS.fd|" >/tmp/edited.xml
+virsh define /tmp/edited.xml
+mayfly delete --yes edited >/dev/null 2>/tmp/err
+check "variables that a person has put in stay" test "$(tail -c 9 "$nvram/golden_VARS.fd")" = enrolled
+check "  which is told" grep -q "NVRAM file $nvram/golden_VARS.fd stays" /tmp/err
+check_equal "no domain of ours is left" golden "$(our_domains)"
+
+# A launch that fails when its domain starts, and is undone.
+template golden "<nvram template='/srv/none.fd'>$nvram/golden_VARS.fd</nvram>" >/tmp/dead.xml
+status=0
+mayfly launch dead --root 16M --domain-xml /tmp/dead.xml 2>/tmp/err || status=$?
+cat /tmp/err
+check "a launch that fails removes no variables of others" test "$status" != 0 -a "$(tail -c 9 "$nvram/golden_VARS.fd")" = enrolled
+virsh undefine --nvram golden
+
+# ---- what else two domains cannot share
+template t "" "<disk type='file' device='disk'><source file='/srv/VARS.fd'/><target dev='vda' bus='virtio'/></disk>" >/tmp/t.xml
+refused 8 'disk vda would be written to' "a disk of the template's" mayfly launch t --root 16M --domain-xml /tmp/t.xml
+template t "" "<interface type='user'><mac address='52:54:00:12:34:56'/></interface>" >/tmp/t.xml
+refused 1 'cannot share the MAC address' "one MAC address for two" mayfly launch t --count 2 --root 16M --domain-xml /tmp/t.xml
+template t "" "" "<genid>6f1e8a8e-ffff-4000-8000-00000000000a</genid><sysinfo type='smbios'><system>
+<entry name='uuid'>6f1e8a8e-ffff-4000-8000-00000000000b</entry></system></sysinfo>" >/tmp/t.xml
+mayfly launch t --count 2 --root 16M --domain-xml /tmp/t.xml --no-start >/dev/null
+check_equal "generation ids are made anew" 2 \
+    "$(for name in t-1 t-2; do virsh dumpxml --inactive "$name" | grep -o '<genid>.*'; done | grep -v ffff | sort -u | wc -l)"
+mayfly delete --yes t-1 t-2 >/dev/null
+check_equal "no domain is left" "" "$(our_domains)"
+world_changed
+
+# ---- libvirt's verdict
+template t "" "" "<cpu><topology sockets='2' cores='2' threads='1'/></cpu>" >/tmp/t.xml
+for dry in "" --dry-run; do
+    refused 1 'libvirt refuses its XML' "a topology that does not fit $dry" \
+        mayfly launch t --vcpus 6 --root 16M --domain-xml /tmp/t.xml $dry
+done
+mayfly -v launch t --vcpus 6 --root 16M --domain-xml /tmp/t.xml 2>/tmp/err || true
+check "  it is told before anything is made" test "$(grep -c 'create volume' /tmp/err)" = 0
+template mayfly-trial-x "" "" "<metadata><a:instance xmlns:a='urn:mayfly:trial:1'/></metadata>" >/tmp/t.xml
+virsh define /tmp/t.xml
+check "recover removes a trial that was cut off" grep -q 'libvirt judged its definition: removed' <(mayfly recover)
+check_equal "no domain is left" "" "$(our_domains)"
