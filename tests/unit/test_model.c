@@ -126,7 +126,7 @@ static void test_lock_waits(void **state)
     b->f.context.lock_wait_msec = LOCK_WAIT_MSEC;
 
     b->f.context.stopped = stops;
-    assert_error(model_lock(&b->f.context, "a", &m, &i, &e), -EBUSY, e);
+    assert_error(model_lock(&b->f.context, "a", &m, &i, &e), -ECANCELED, e);
 
     b->f.context.stopped = lets_go;
     e = ERROR_NONE;
