@@ -102,6 +102,43 @@ static int parse_its_group(struct inventory *i, json_object *row, struct error *
     return vg && text_of(row, "vg_size") && !inventory_group(i, vg) ? parse_group(i, row, e) : 0;
 }
 
+/* The instance that the name of a disk begins with; "": it is no such name. */
+static void instance_of_name(const char *lv, char ret[UUID_TEXT])
+{
+    snprintf(ret, UUID_TEXT, "%s", lv);
+    if (!uuid_valid(ret) || !str_starts(lv + strlen(ret), VOLUME_INFIX))
+        ret[0] = '\0';
+}
+
+/* Of tags that are not understood as a whole. Where two differ, none is believed. */
+static void instance_of_tags(const char *tags, char ret[UUID_TEXT])
+{
+    static const char name[] = "mayfly.instance=";
+    ret[0] = '\0';
+    for (const char *at = tags; (at = strstr(at, name));) {
+        char uuid[UUID_TEXT];
+        at += strlen(name);
+        snprintf(uuid, sizeof uuid, "%s", at);
+        if (!uuid_valid(uuid) || (ret[0] && !streq(ret, uuid))) {
+            ret[0] = '\0';
+            return;
+        }
+        memcpy(ret, uuid, sizeof uuid);
+    }
+}
+
+bool damaged_is_of(const struct damaged_volume *d, const char *uuid)
+{
+    return str_starts(d->lv, uuid) || streq(d->tagged, uuid);
+}
+
+bool damaged_may_be_of(const struct damaged_volume *d, const char *uuid)
+{
+    char named[UUID_TEXT];
+    instance_of_name(d->lv, named);
+    return damaged_is_of(d, uuid) || (!named[0] && !d->tagged[0]);
+}
+
 static int add_damaged(struct inventory *i, json_object *row, const struct error *reason, struct error *e)
 {
     /* a name of any length: it is only shown */
@@ -116,6 +153,7 @@ static int add_damaged(struct inventory *i, json_object *row, const struct error
     *d = (struct damaged_volume){.reason = *reason};
     snprintf(d->vg, sizeof d->vg, "%s", vg);
     snprintf(d->lv, sizeof d->lv, "%s", lv);
+    instance_of_tags(text_of(row, "lv_tags") ? text_of(row, "lv_tags") : "", d->tagged);
     return 0;
 }
 
@@ -125,8 +163,9 @@ static int add_untagged(struct inventory *i, json_object *row, struct error *e)
     struct untagged_volume u = {.vg = ""}, *untagged = NULL;
     if (!vg || !lv || str_copy(u.vg, sizeof u.vg, vg) < 0)
         return 0;
-    snprintf(u.instance, sizeof u.instance, "%s", lv);
-    if (!uuid_valid(u.instance) || !str_starts(lv + strlen(u.instance), VOLUME_INFIX))
+    snprintf(u.lv, sizeof u.lv, "%s", lv);
+    instance_of_name(lv, u.instance);
+    if (!u.instance[0])
         return 0;
     untagged = one_more(i->untagged, i->n_untagged, sizeof u);
     if (!untagged)

@@ -17,6 +17,7 @@ struct group {
 struct damaged_volume {
     char vg[VG_NAME_MAX];
     char lv[LV_NAME_MAX];
+    char tagged[UUID_TEXT]; /* the instance that a tag of it says; "": none */
     struct error reason;
 };
 
@@ -24,6 +25,7 @@ struct damaged_volume {
  * else's, such as Nova's, or have lost its tags. */
 struct untagged_volume {
     char vg[VG_NAME_MAX];
+    char lv[LV_NAME_MAX];
     char instance[UUID_TEXT];
 };
 
@@ -50,6 +52,11 @@ DEFINE_CLEANUP(struct inventory *, inventory_free)
 
 /* As inventory_parse() leaves it, and as the functions below want it. */
 void inventory_sort(struct inventory *i);
+
+/* Does its name or a tag say that it is a disk of this instance? And may it be one: of a volume that says
+ * nothing of an instance nobody knows. */
+bool damaged_is_of(const struct damaged_volume *d, const char *uuid);
+bool damaged_may_be_of(const struct damaged_volume *d, const char *uuid);
 
 /* NULL if there is none. The results belong to the inventory. */
 const struct group *inventory_group(const struct inventory *i, const char *vg);

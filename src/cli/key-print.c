@@ -48,13 +48,20 @@ static const char *created_of(const struct key_entry *k, char field[32])
     return field;
 }
 
+static const char *scope_of(const struct key_entry *k)
+{
+    return k->info.damaged ? "-" : key_scope_name(k->info.scope);
+}
+
 static const char *state_of(const struct key_entry *k, char field[STATE_MAX])
 {
     const char *volumes = k->n_volumes == 1 ? "volume" : "volumes";
     if (k->state == KEY_UNUSED)
-        return k->doubt ? "unused, not for certain" : "unused";
+        return k->doubt.errnum ? "unused, not for certain" : "unused";
     if (k->state == KEY_IMAGE)
         return "of an image file";
+    if (k->state == KEY_DAMAGED && !k->n_volumes)
+        return "damaged";
     if (k->state == KEY_USED)
         snprintf(field, STATE_MAX, "used by %zu %s", k->n_volumes, volumes);
     else
@@ -68,8 +75,8 @@ static int add_row(struct table *t, const struct model *m, const struct key_entr
     _cleanup_free_ char *users = users_of(m, k);
     if (!users)
         return error_memory(e);
-    return table_row(t, e, k->ref, or_dash(k->info.owner), users, key_scope_name(k->info.scope),
-                     bits_of(k, bits), created_of(k, created), state_of(k, state));
+    return table_row(t, e, k->ref, or_dash(k->info.owner), users, scope_of(k), bits_of(k, bits),
+                     created_of(k, created), state_of(k, state));
 }
 
 int key_print_table(const struct model *m, const struct key_entry *const shown[], size_t n, struct error *e)
@@ -108,10 +115,10 @@ int key_print_one(const struct model *m, const struct key_entry *k, struct error
     char bits[16], created[32], state[STATE_MAX];
     printf(
         "Key:      %s\nOwner:    %s\nScope:    %s\nGroup:    %s\nBits:     %s\nCreated:  %s\nState:    %s\n",
-        k->ref, or_dash(k->info.owner), key_scope_name(k->info.scope), or_dash(k->info.vg), bits_of(k, bits),
+        k->ref, or_dash(k->info.owner), scope_of(k), or_dash(k->info.vg), bits_of(k, bits),
         created_of(k, created), state_of(k, state));
-    if (k->doubt)
-        printf("Doubt:    %s\n", k->doubt);
+    if (k->doubt.errnum)
+        printf("Doubt:    %s\n", k->doubt.text);
     printf("\n");
     return k->n_volumes ? print_volumes(m, k, e) : 0;
 }
@@ -149,13 +156,15 @@ static struct json_object *json_volumes(const struct model *m, const struct key_
 static struct json_object *json_key(const struct model *m, const struct key_entry *k)
 {
     struct json_object *key = json_object_new_object();
-    if (json_put_text(key, "key", k->ref) && json_put_text(key, "scope", key_scope_name(k->info.scope)) &&
-        json_put_text(key, "volume_group", k->info.vg) &&
+    if (json_put_text(key, "key", k->ref) &&
+        (k->info.damaged || json_put_text(key, "scope", key_scope_name(k->info.scope))) &&
+        (!*k->info.vg || json_put_text(key, "volume_group", k->info.vg)) &&
         (!*k->info.owner || json_put_text(key, "owner", k->info.owner)) &&
         (!k->info.bits || json_put_u64(key, "bits", k->info.bits)) &&
         (!k->info.created_sec || json_put_u64(key, "created_sec", k->info.created_sec)) &&
         json_put_text(key, "state", key_state_name(k->state)) &&
-        (!k->doubt || json_put_text(key, "doubt", k->doubt)) && json_put(key, "volumes", json_volumes(m, k)))
+        (!k->doubt.errnum || json_put_text(key, "doubt", k->doubt.text)) &&
+        json_put(key, "volumes", json_volumes(m, k)))
         return key;
     json_object_put(key);
     return NULL;
@@ -165,6 +174,9 @@ static struct json_object *json_manager(const struct key_source *s)
 {
     struct json_object *manager = json_object_new_object();
     if (json_put_text(manager, "name", s->name) && json_put_bool(manager, "listed", s->error.errnum == 0) &&
+        json_put_bool(manager, "complete", s->error.errnum == 0 && s->incomplete.errnum == 0) &&
+        (!s->place[0] || json_put_text(manager, "place", s->place)) &&
+        (!s->incomplete.errnum || json_put_text(manager, "incomplete", s->incomplete.text)) &&
         (!s->error.errnum || json_put_text(manager, "error", s->error.text)))
         return manager;
     json_object_put(manager);

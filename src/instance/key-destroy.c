@@ -2,6 +2,7 @@
 /* mayfly key destroy: one key that nobody needs, before recover comes to it. What it encrypted is gone with
  * it, so it goes by the rules of recover: all that could name it was seen under the lock of its owner.
  */
+#include "instance/doubt.h"
 #include "instance/keys.h"
 #include "instance/operations.h"
 
@@ -12,20 +13,21 @@ static bool is_meant(const char *listed, const char *id)
     return streq(listed, id) || (slash && streq(slash + 1, id));
 }
 
-/* *ret_listed: the manager lists it, and *ret is filled in. */
-static int find_key(struct keymgr *km, const char *id, struct key_info *ret, bool *ret_listed,
-                    struct error *e)
+/* NULL: its manager does not list it. */
+static int find_key(const struct context *c, const struct model *m, const char *ref,
+                    struct key_list **ret_list, const struct key_entry **ret, struct error *e)
 {
-    _cleanup_key_listing_ struct key_listing l = {.n = 0};
-    int r = keymgr_list(km, &l, e);
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+    int r = key_ref_parse(ref, manager, id, e);
+    if (r == 0)
+        r = key_list_load_one(c, m->inventory, manager, ret_list, e);
     if (r < 0)
         return r;
-    size_t i = 0;
-    while (i < l.n && !is_meant(l.keys[i].id, id))
-        i++;
-    if (i < l.n)
-        *ret = l.keys[i];
-    *ret_listed = i < l.n;
+    const struct key_source *s = &(*ret_list)->managers[0];
+    if (s->error.errnum)
+        return error_set(e, s->error.errnum, "%s", s->error.text);
+    const struct key_entry *k = key_list_find(*ret_list, ref);
+    *ret = k && k->listed && is_meant(k->info.id, id) ? k : NULL;
     return 0;
 }
 
@@ -76,33 +78,33 @@ static int check_unnamed(const struct context *c, const char *ref, struct model 
     return r;
 }
 
-static int destroy(const struct context *c, struct keymgr *km, const char *ref, const struct key_info *key,
-                   struct error *e)
+/* The owner of a damaged key is not known: it cannot be locked. No launch that is at work has one. */
+static int destroy(const struct context *c, struct keymgr *km, const char *ref, const struct key_list *l,
+                   const struct key_entry *k, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
-    int r = broker_lock(c->broker, key->owner, e);
+    struct error doubt = ERROR_NONE;
+    int r = k->info.damaged ? 0 : broker_lock(c->broker, k->info.owner, e);
     if (r < 0)
         error_prefix(e, "key %s: is not destroyed: ", ref);
     if (r == 0)
         r = check_unnamed(c, ref, &m, e);
     if (r < 0)
         return r;
-    const char *doubt = keys_doubt(m->inventory, key->vg, key->owner);
-    if (doubt)
-        return error_set(e, -EUNSAFE,
-                         "key %s: is not destroyed: no volume is seen that names it, but %s (%s); mend that "
-                         "first, see mayfly doctor",
-                         ref, doubt, key->vg);
-    return keymgr_destroy(km, key->id, e);
+    r = doubt_of_unnamed(l, m->inventory, k, &doubt);
+    if (r < 0)
+        return error_set(e, r, "key %s: is not destroyed: no volume is seen that names it, but %s", ref,
+                         doubt.text);
+    return keymgr_destroy(km, k->info.id, e);
 }
 
 int key_destroy(const struct context *c, const char *ref, bool *ret_changed, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
+    _cleanup_key_list_ struct key_list *l = NULL;
+    const struct key_entry *k = NULL;
     char manager[KEY_ID_MAX], id[KEY_ID_MAX];
     struct keymgr *km = NULL;
-    struct key_info key;
-    bool listed = false;
 
     int r = key_ref_parse(ref, manager, id, e);
     if (r == 0)
@@ -115,10 +117,10 @@ int key_destroy(const struct context *c, const char *ref, bool *ret_changed, str
     if (r == 0)
         r = check_unnamed(c, ref, &m, e);
     if (r == 0)
-        r = find_key(km, id, &key, &listed, e);
+        r = find_key(c, m, ref, &l, &k, e);
     if (r == 0)
-        r = listed ? destroy(c, km, ref, &key, e) : check_gone(km, ref, id, e);
+        r = k ? destroy(c, km, ref, l, k, e) : check_gone(km, ref, id, e);
     if (r == 0)
-        *ret_changed = listed;
+        *ret_changed = k;
     return r;
 }

@@ -7,7 +7,7 @@
  */
 #include "instance/key-list.h"
 
-#include "instance/keys.h"
+#include "instance/doubt.h"
 
 #include <search.h>
 #include <stdio.h>
@@ -210,8 +210,8 @@ static int load(struct key_list *l, const struct inventory *inventory, struct er
         if (volume_encrypted(&inventory->volumes[i]))
             r = add_user(l, inventory, &inventory->volumes[i], e);
     for (size_t i = 0; r == 0 && i < l->n_keys; i++)
-        if (l->keys[i].state == KEY_UNUSED)
-            l->keys[i].doubt = keys_doubt(inventory, l->keys[i].info.vg, l->keys[i].info.owner);
+        if (l->keys[i].n_volumes == 0 && (l->keys[i].state == KEY_UNUSED || l->keys[i].state == KEY_DAMAGED))
+            (void)!doubt_of_unnamed(l, inventory, &l->keys[i], &l->keys[i].doubt);
     return r;
 }
 
@@ -232,6 +232,18 @@ int key_list_load(const struct context *c, const struct inventory *inventory, st
 {
     _cleanup_key_list_ struct key_list *l = NULL;
     int r = key_list_managers(c, inventory, &l, e);
+    if (r == 0)
+        r = load(l, inventory, e);
+    if (r == 0)
+        *ret = TAKE_PTR(l);
+    return r;
+}
+
+int key_list_load_one(const struct context *c, const struct inventory *inventory, const char *manager,
+                      struct key_list **ret, struct error *e)
+{
+    _cleanup_key_list_ struct key_list *l = calloc(1, sizeof *l);
+    int r = l ? add_source(l, c, manager, e) : error_memory(e);
     if (r == 0)
         r = load(l, inventory, e);
     if (r == 0)

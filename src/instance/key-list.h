@@ -28,7 +28,8 @@ struct key_entry {
     struct key_info info;  /* owner "", bits and created_sec 0: not known */
     bool listed;           /* by its manager */
     enum key_state state;
-    const char *doubt;             /* of an unused one: why a volume may name it all the same; NULL */
+    struct error
+        doubt; /* of an unused or damaged one: why a volume may need it all the same; errnum 0: none */
     const struct volume **volumes; /* that name it, into the inventory */
     size_t n_volumes;
 };
@@ -53,6 +54,10 @@ struct key_list {
 /* *ret points into `inventory`, which must outlive it. Both fail only where memory ran out. */
 int key_list_load(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                   struct error *e) _must_check_;
+
+/* The same, of the keys of one manager: no other is asked. */
+int key_list_load_one(const struct context *c, const struct inventory *inventory, const char *manager,
+                      struct key_list **ret, struct error *e) _must_check_;
 
 /* The same without keys: just the managers, which are not asked. */
 int key_list_managers(const struct context *c, const struct inventory *inventory, struct key_list **ret,

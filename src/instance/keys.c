@@ -4,6 +4,8 @@
  */
 #include "instance/keys.h"
 
+#include "instance/doubt.h"
+
 static int manager_of(const struct context *c, const struct volume *v, struct keymgr **ret,
                       char id[KEY_ID_MAX], struct error *e)
 {
@@ -34,22 +36,6 @@ int key_durable(const struct context *c, const struct volume *v, bool *ret, stru
     else
         *ret = km->durable;
     return r;
-}
-
-const char *keys_doubt(const struct inventory *inventory, const char *vg, const char *owner)
-{
-    const struct group *group = inventory_group(inventory, vg);
-    if (!group)
-        return "its volume group is not here";
-    if (!group->complete)
-        return "its volume group lacks a physical volume";
-    for (size_t i = 0; i < inventory->n_damaged; i++)
-        if (streq(inventory->damaged[i].vg, vg))
-            return "a volume in its group has damaged tags, and may need it";
-    for (size_t i = 0; i < inventory->n_untagged; i++)
-        if (streq(inventory->untagged[i].vg, vg) && streq(inventory->untagged[i].instance, owner))
-            return "a volume with the name of its instance's has no tags of Mayfly's, and may have lost them";
-    return NULL;
 }
 
 static bool is_among(const struct volume *v, const struct volume *const going[], size_t n)
@@ -83,18 +69,17 @@ static int destroy(const struct context *c, const struct volume *v, struct error
     return r < 0 ? r : keymgr_destroy(km, id, e);
 }
 
-/* Only a key that several instances share may be needed by what is not seen. While that is in doubt its last
- * volumes stay: without them nothing would lead to the key. */
+/* May a volume that is not seen need it? While that is in doubt the last volumes of the key stay: without
+ * them nothing would lead to it. A key that is one instance's alone is certain where all of that one is seen.
+ */
 static int check_doubt(const struct inventory *inventory, const struct volume *v, struct error *e)
 {
-    const char *doubt = v->scope == KEY_SCOPE_BATCH ? keys_doubt(inventory, v->vg, "") : NULL;
-    if (!doubt)
-        return 0;
-    return error_set(
-        e, -EUNSAFE,
-        "key %s: cannot be destroyed: it is shared, and %s; mend that first, see mayfly list and "
-        "pvs",
-        v->key, doubt);
+    struct error why = ERROR_NONE;
+    int r = v->scope == KEY_SCOPE_INSTANCE ? doubt_of_instance(inventory, v->vg, v->instance, &why)
+                                           : doubt_of_group(inventory, v->vg, &why);
+    return r < 0 ? error_set(e, r, "key %s: cannot be destroyed: %s%s", v->key,
+                             v->scope == KEY_SCOPE_INSTANCE ? "" : "instances share it, and ", why.text)
+                 : 0;
 }
 
 /* The instances of a batch come and go under locks of their own: look again. No lock of the batch is needed:
@@ -161,7 +146,10 @@ int key_destroy_unused(const struct context *c, const struct inventory *inventor
         return 0;
     if (v->scope == KEY_SCOPE_BATCH)
         return destroy_shared(c, v, going, n, e);
-    return is_used(inventory, v->key, going, n) ? 0 : destroy(c, v, e);
+    if (is_used(inventory, v->key, going, n))
+        return 0;
+    int r = check_doubt(inventory, v, e);
+    return r < 0 ? r : destroy(c, v, e);
 }
 
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,

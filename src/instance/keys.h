@@ -38,7 +38,3 @@ bool key_named(const struct inventory *inventory, const char *ref);
 
 /* Has none of the volumes before volumes[i] the same key? */
 bool first_of_key(const struct volume *const volumes[], size_t i);
-
-/* May a volume name a key of the group `vg` without our seeing it? The reason, or NULL. `owner` of a batch is
- * the uuid of no volume: there the tags alone tell. */
-const char *keys_doubt(const struct inventory *inventory, const char *vg, const char *owner);

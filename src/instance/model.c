@@ -70,7 +70,7 @@ int model_check_not_in_rescue(const struct instance *i, struct error *e)
 bool model_damaged(const struct model *m, const char *uuid)
 {
     for (size_t i = 0; i < m->inventory->n_damaged; i++)
-        if (str_starts(m->inventory->damaged[i].lv, uuid))
+        if (damaged_is_of(&m->inventory->damaged[i], uuid))
             return true;
     return false;
 }

@@ -2,6 +2,7 @@
 /* Keys without volumes, and volumes without keys. The first are destroyed, if it is certain that no volume
  * can name them; the second are only told of: what they hold may not be lost, but in another key manager.
  */
+#include "instance/doubt.h"
 #include "instance/keys.h"
 #include "instance/recover.h"
 
@@ -25,12 +26,26 @@ static int tell_unlisted(struct recovery *r, const struct key_source *s, struct 
     return recovery_remains(r, object, s->error.errnum, e, "its keys were not looked at: %s", s->error.text);
 }
 
+static int tell_of_manager(struct recovery *r, const struct key_source *s, struct error *e)
+{
+    char object[sizeof r->done->object];
+    if (s->error.errnum)
+        return tell_unlisted(r, s, e);
+    if (!s->incomplete.errnum)
+        return 0;
+    snprintf(object, sizeof object, "key manager %.100s", s->name);
+    return recovery_remains(
+        r, object, -ENEEDSRECOVER, e,
+        "not all of its keys can be read: %s; mayfly key list shows them, mayfly key destroy "
+        "removes one that nobody needs",
+        s->incomplete.text);
+}
+
 int recovery_list_keys(struct recovery *r, const struct inventory *inventory, struct error *e)
 {
     int result = key_list_load(&r->context, inventory, &r->keys, e);
     for (size_t i = 0; result == 0 && i < r->keys->n_managers; i++)
-        if (r->keys->managers[i].error.errnum)
-            result = tell_unlisted(r, &r->keys->managers[i], e);
+        result = tell_of_manager(r, &r->keys->managers[i], e);
     return result;
 }
 
@@ -59,10 +74,10 @@ static int destroy_unnamed(struct recovery *r, const struct key_entry *k, struct
     struct error why = ERROR_NONE;
     char object[sizeof r->done->object];
     snprintf(object, sizeof object, "key %.120s", k->ref);
-    const char *doubt = keys_doubt(r->model->inventory, k->info.vg, k->info.owner);
-    if (doubt)
-        return recovery_remains(r, object, -ENEEDSRECOVER, e, "no volume names it, but it is left: %s (%s)",
-                                doubt, k->info.vg);
+    struct error doubt = ERROR_NONE;
+    if (doubt_of_unnamed(r->keys, r->model->inventory, k, &doubt) < 0)
+        return recovery_remains(r, object, -ENEEDSRECOVER, e, "no volume names it, but it is left: %s",
+                                doubt.text);
     int destroyed = destroy(r, k, &why);
     return recovery_settle(r, RECOVER_KEY, object, "no volume names it: destroyed", destroyed, &why, e);
 }
@@ -79,7 +94,8 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
         /* named also by what this run has removed meanwhile: that one's key is destroyed already */
-        if (k->listed && k->state != KEY_IMAGE && recovery_takes(r, k->info.owner) && !is_named(r, k))
+        if (k->listed && k->state != KEY_IMAGE && k->state != KEY_DAMAGED &&
+            recovery_takes(r, k->info.owner) && !is_named(r, k))
             result = found(r, FAULT_KEY_WITHOUT_VOLUME, destroy_unnamed(r, k, e));
     }
     return result;
@@ -114,9 +130,12 @@ static const char *lost_key(const struct recovery *r, const struct volume *v)
                    ? NULL
                    : "went with its map, and what the disk held is gone; run mayfly rebuild or mayfly delete";
     const struct key_entry *k = key_list_find(r->keys, v->key);
-    return k && k->state == KEY_MISSING
-               ? "is not among those that the key manager lists; if it is in no other, run mayfly delete"
-               : NULL;
+    if (k && k->state == KEY_DAMAGED)
+        return "is damaged; restore it from a backup";
+    return k && k->state == KEY_MISSING ? "is not among those that its key manager lists, which are all; "
+                                          "restore it from a backup, or, if "
+                                          "there is none, run mayfly delete"
+                                        : NULL;
 }
 
 int recovery_check_key(struct recovery *r, const struct instance *i, struct error *e)

@@ -122,7 +122,9 @@ size_t only_told(const struct host *h)
 static bool volume_in_order(const struct host *h, const struct world_volume *w, char why[200])
 {
     const struct volume *v = &w->v;
-    const char *id = strchr(v->key, ':');
+    const char *id = strrchr(v->key, '/'); /* behind the place */
+    if (!id)
+        id = strchr(v->key, ':');
     if (w->stranger)
         return true;
     bool unready = rebuilding(h, v->instance);

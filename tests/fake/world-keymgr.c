@@ -35,7 +35,7 @@ static int enter(const char *call, struct error *e)
 
 static struct world_key *find(const struct keymgr *km, const char *id)
 {
-    struct world_key *k = world_key(fake_world(), id);
+    struct world_key *k = fake_world()->place == PLACE_OWN ? world_key(fake_world(), id) : NULL;
     return k && streq(k->manager, km->ops->name) ? k : NULL;
 }
 
@@ -177,7 +177,8 @@ static int fake_may_destroy(struct keymgr *km, const char *id, struct error *e)
     int r = enter("key may destroy", e);
     if (r == 0)
         r = check_own(km, find(km, id), e);
-    return r < 0 ? r : world_leave(fake_world(), 0, e);
+    r = r < 0 ? r : world_leave(fake_world(), 0, e);
+    return r == 0 && !find(km, id) ? error_set(e, -ENOKEY, "key %s: there is none", id) : r;
 }
 
 /* What Nova encrypted goes by a delete alone. */
@@ -207,8 +208,15 @@ static int fake_destroy(struct keymgr *km, const char *id, struct error *e)
 static int fake_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
 {
     (void)make, (void)e;
-    snprintf(ret, KEY_PLACE_MAX, "%s", km->ops->name);
+    snprintf(ret, KEY_PLACE_MAX, "%s", fake_world()->place == PLACE_OWN ? km->ops->name : "other");
     return 0;
+}
+
+static int fake_elsewhere(struct keymgr *km, const char *id, const char *place, struct error *e)
+{
+    if (fake_world()->place == PLACE_FOREIGN && place[0])
+        return error_set(e, -EACCES, "key %s:%s: is kept by the key manager of user ann", km->ops->name, id);
+    return error_set(e, -EHOSTUNREACH, "key %s:%s: nothing is known of it", km->ops->name, id);
 }
 
 static int fake_list(struct keymgr *km, struct key_listing *ret, struct error *e)
@@ -227,8 +235,15 @@ static int fake_list(struct keymgr *km, struct key_listing *ret, struct error *e
         abort();
     for (size_t i = 0; !skipped && i < w->host.n_keys; i++) {
         const struct world_key *k = &w->host.keys[i];
-        if (!k->nova && find(km, k->info.id) && check_own(km, k, NULL) == 0)
-            ret->keys[ret->n++] = k->info;
+        if (k->nova || !find(km, k->info.id) || check_own(km, k, NULL) < 0)
+            continue;
+        ret->keys[ret->n] = k->info;
+        if (w->key_damaged && i == 0) {
+            ret->keys[ret->n] = (struct key_info){.damaged = true};
+            memcpy(ret->keys[ret->n].id, k->info.id, sizeof k->info.id);
+            error_set(&ret->incomplete, -EKEYREJECTED, "key %s: is damaged", k->info.id);
+        }
+        ret->n++;
     }
     return 0;
 }
@@ -240,9 +255,11 @@ static void fake_close(struct keymgr *km)
 
 static const struct keymgr_ops local_ops = {.name = "local",
                                             .place = fake_place,
+                                            .elsewhere = fake_elsewhere,
                                             .create = fake_create,
                                             .import = fake_import_key,
                                             .fetch = fake_fetch,
+                                            .may_destroy = fake_may_destroy,
                                             .destroy = fake_destroy,
                                             .list = fake_list,
                                             .close = fake_close};
@@ -254,6 +271,7 @@ static const struct keymgr_ops ephemeral_ops = {.name = "ephemeral",
                                                 .close = fake_close};
 static const struct keymgr_ops barbican_ops = {.name = "barbican",
                                                .place = fake_place,
+                                               .elsewhere = fake_elsewhere,
                                                .create_many = fake_create_many,
                                                .fetch = fake_fetch,
                                                .may_destroy = fake_may_destroy,

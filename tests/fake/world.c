@@ -257,6 +257,7 @@ struct inventory *world_inventory(const struct host *h)
         if (h->volumes[n].stranger) {
             struct untagged_volume *u = &untagged[n_untagged++];
             snprintf(u->vg, sizeof u->vg, "%s", h->volumes[n].v.vg);
+            snprintf(u->lv, sizeof u->lv, "%s", h->volumes[n].v.lv);
             snprintf(u->instance, sizeof u->instance, "%.36s", h->volumes[n].v.lv);
         }
     for (size_t n = 0; n < h->n_maps; n++) {

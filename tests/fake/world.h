@@ -127,8 +127,14 @@ struct world {
     unsigned connections;  /* so far */
     bool virt_gone;        /* libvirt does not answer */
     bool keys_unreachable; /* the key manager does not */
-    bool guest_ignores;    /* shutdown, and to let go of a disk */
-    uint64_t image_bytes;  /* size of any image */
+    enum {
+        PLACE_OWN,
+        PLACE_OTHER,  /* what answers is another folder, or another service: it has none of the keys */
+        PLACE_FOREIGN /* the same, and it is known that the keys are another user's */
+    } place;
+    bool key_damaged;     /* the first key cannot be read: it is listed by its id alone */
+    bool guest_ignores;   /* shutdown, and to let go of a disk */
+    uint64_t image_bytes; /* size of any image */
 
     unsigned calls; /* so far */
     struct {

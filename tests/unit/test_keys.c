@@ -89,7 +89,7 @@ static void test_unused(void **state)
     assert_int_equal(only_state(b), KEY_UNUSED);
     b->w->host.group.complete = false;
     _cleanup_listing_ struct listing x = list_keys(b);
-    assert_non_null(strstr(x.l->keys[0].doubt, "physical volume"));
+    assert_non_null(strstr(x.l->keys[0].doubt.text, "physical volume"));
 }
 
 static void test_missing(void **state)

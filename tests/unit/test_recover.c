@@ -142,7 +142,11 @@ static void test_key_of_a_volume_without_tags(void **state)
     b->w->host.n_untagged = 1;
     expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
            "may have lost");
-    uuid_make(u->instance); /* of Nova's, say */
+    uuid_make(u->instance); /* it may have lost its name too */
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "may have lost");
+    assert_int_equal(b->w->host.n_keys, 1);
+    strcpy(u->vg, "vg1");
     expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
 }
 
@@ -325,7 +329,7 @@ static void test_delete_of_several(void **state)
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &pair, &e), e);
     bench_make(b, "alone", true);
-    damage(b, "something");
+    damage(b, "11111111-1111-4111-8111-111111111111_disk");
     assert_error(instances_delete(&b->f.context, names, ARRAY_SIZE(names), done, &e), -EUNSAFE, e);
     assert_true(done[0].changed && done[1].changed);
     assert_false(done[2].changed || done[2].error.errnum);
@@ -336,6 +340,102 @@ static void test_delete_of_several(void **state)
     assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
     assert_int_equal(b->w->host.n_keys, 1);
     assert_int_equal(b->w->host.n_domains, 1);
+}
+
+/* A volume that says of no instance that it is its own may be anybody's. */
+static void test_delete_beside_a_stray_volume(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "t", true);
+    damage(b, "something");
+    assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EUNSAFE, e);
+    assert_non_null(strstr(e.text, "something"));
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
+    strcpy(b->w->host.damaged[0].tagged, "11111111-1111-4111-8111-111111111111");
+    e = ERROR_NONE;
+    assert_ok(instance_delete(&b->f.context, "t", &changed, &e), e);
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+/* Who asks in the wrong place neither destroys nor changes anything, and recover has nothing against it. */
+static void test_keys_of_another_place(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    bench_make(b, "t", true);
+    before = b->w->host;
+    for (int place = PLACE_OTHER; place <= PLACE_FOREIGN; place++) {
+        int wanted = place == PLACE_FOREIGN ? -EACCES : -EHOSTUNREACH;
+        struct error e = ERROR_NONE;
+        bool changed = false;
+        b->w->place = place;
+        fake_again(&b->f);
+        assert_error(instance_delete(&b->f.context, "t", &changed, &e), wanted, e);
+        assert_memory_equal(&before, &b->w->host, sizeof before);
+        expect_nothing(recover(b, false));
+        assert_memory_equal(&before, &b->w->host, sizeof before);
+    }
+    b->w->place = PLACE_OWN;
+    expect_nothing(recover(b, false));
+}
+
+/* The same with a reference from before places. */
+static void test_old_reference_of_another_place(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "t", true);
+    for (size_t i = 0; i < b->w->host.n_volumes; i++)
+        snprintf(b->w->host.volumes[i].v.key, KEY_REF_MAX, "local:%.100s", b->w->host.keys[0].info.id);
+    expect_nothing(recover(b, false));
+    b->w->place = PLACE_OTHER;
+    fake_again(&b->f);
+    assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EHOSTUNREACH, e);
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
+    expect_nothing(recover(b, false));
+    b->w->place = PLACE_OWN;
+    e = ERROR_NONE;
+    fake_again(&b->f);
+    assert_ok(instance_delete(&b->f.context, "t", &changed, &e), e);
+    assert_int_equal(b->w->host.n_keys + b->w->host.n_volumes, 0);
+}
+
+/* A tag that was changed names a key that is none: then the one that nobody names may be the right one. */
+static void test_key_of_a_volume_with_a_changed_tag(void **state)
+{
+    static const char *const refs[] = {"local:local/11111111-1111-4111-8111-111111111111",
+                                       "local:other/11111111-1111-4111-8111-111111111111",
+                                       "local:11111111-1111-4111-8111-111111111111",
+                                       "vault:11111111-1111-4111-8111-111111111111", NULL};
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    bench_make(b, "other", true);
+    for (size_t i = 0; i < ARRAY_SIZE(refs); i++) {
+        for (size_t v = 0; v < b->w->host.n_volumes; v++)
+            if (streq(b->w->host.volumes[v].v.name, "t"))
+                snprintf(b->w->host.volumes[v].v.key, KEY_REF_MAX, "%s%.100s",
+                         refs[i] ? refs[i] : "local:local/", refs[i] ? "" : b->w->host.keys[1].info.id);
+        struct result x = recover(b, false);
+        assert_int_equal(b->w->host.n_keys, 2);
+        assert_int_not_equal(x.r, 0);
+        free(x.done);
+    }
+}
+
+/* One that cannot be read stops nothing but what might concern it. */
+static void test_damaged_key(void **state)
+{
+    struct bench *b = *state;
+    lose_volumes(b);
+    bench_make(b, "other", true);
+    b->w->key_damaged = true;
+    struct result x = recover(b, false);
+    assert_int_equal(x.r, -ENEEDSRECOVER);
+    assert_int_equal(b->w->host.n_keys, 2);
+    free(x.done);
 }
 
 /* Of a batch only the key's last user is in doubt. */
@@ -447,6 +547,11 @@ int main(void)
         bench_test(test_batch_key_goes_with_its_last_user),
         bench_test(test_batch_key_in_use),
         bench_test(test_delete_of_several),
+        bench_test(test_delete_beside_a_stray_volume),
+        bench_test(test_keys_of_another_place),
+        bench_test(test_old_reference_of_another_place),
+        bench_test(test_key_of_a_volume_with_a_changed_tag),
+        bench_test(test_damaged_key),
         bench_test(test_keys_of_others),
         bench_test(test_doomed_with_key_of_others),
         bench_test(test_keys_not_to_be_listed),

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See doubt.h. */
+#include "instance/doubt.h"
+
+static int check_whole(const struct inventory *i, const char *vg, struct error *e)
+{
+    const struct group *group = inventory_group(i, vg);
+    if (!group)
+        return error_set(
+            e, -EUNSAFE,
+            "volume group %s is not here, and a volume in it may need the key; make it visible (see "
+            "vgs, and volume_groups in mayfly.conf)",
+            vg);
+    if (!group->complete)
+        return error_set(
+            e, -EUNSAFE,
+            "volume group %s lacks a physical volume, and a volume on it may need the key; bring it "
+            "back (see pvs)",
+            vg);
+    return 0;
+}
+
+static int error_damaged(const struct damaged_volume *d, struct error *e)
+{
+    return error_set(
+        e, -EUNSAFE,
+        "volume %s/%.100s has damaged tags (%.200s), and may need the key; mend the tags, or remove "
+        "the volume if nobody needs it",
+        d->vg, d->lv, d->reason.text);
+}
+
+static int error_untagged(const struct untagged_volume *u, struct error *e)
+{
+    return error_set(
+        e, -EUNSAFE,
+        "volume %s/%s has the name of an instance's disk and no tags of Mayfly's, and may have lost "
+        "them; give it its tags back (vgcfgrestore, lvchange --addtag), or another name if it is not "
+        "Mayfly's",
+        u->vg, u->lv);
+}
+
+int doubt_of_group(const struct inventory *i, const char *vg, struct error *e)
+{
+    int r = check_whole(i, vg, e);
+    for (size_t n = 0; r == 0 && n < i->n_damaged; n++)
+        if (streq(i->damaged[n].vg, vg))
+            r = error_damaged(&i->damaged[n], e);
+    for (size_t n = 0; r == 0 && n < i->n_untagged; n++)
+        if (streq(i->untagged[n].vg, vg))
+            r = error_untagged(&i->untagged[n], e);
+    return r;
+}
+
+int doubt_of_instance(const struct inventory *i, const char *vg, const char *uuid, struct error *e)
+{
+    int r = check_whole(i, vg, e);
+    for (size_t n = 0; r == 0 && n < i->n_damaged; n++)
+        if (streq(i->damaged[n].vg, vg) && damaged_may_be_of(&i->damaged[n], uuid))
+            r = error_damaged(&i->damaged[n], e);
+    for (size_t n = 0; r == 0 && n < i->n_untagged; n++)
+        if (streq(i->untagged[n].vg, vg) && streq(i->untagged[n].instance, uuid))
+            r = error_untagged(&i->untagged[n], e);
+    return r;
+}
+
+/* Does `v` say of its key what cannot be, so that it may be another key that it needs? That of a manager
+ * which shows a caller only his own keys may well be one that is not listed. */
+static bool names_wrong_key(const struct key_list *l, const struct volume *v, const struct key_entry *k)
+{
+    const struct key_entry *named = key_list_find(l, v->key);
+    bool own = k->info.scope == KEY_SCOPE_INSTANCE && streq(k->info.owner, v->instance);
+    if (!named || named->state == KEY_MISSING)
+        return true;
+    if (!named->listed)
+        return own || (k->info.scope == KEY_SCOPE_BATCH && v->scope == KEY_SCOPE_BATCH);
+    if (named->state == KEY_DAMAGED)
+        return false;
+    return v->scope == KEY_SCOPE_INSTANCE && !streq(named->info.owner, v->instance);
+}
+
+int doubt_of_unnamed(const struct key_list *l, const struct inventory *i, const struct key_entry *k,
+                     struct error *e)
+{
+    int r = 0;
+    if (k->state == KEY_DAMAGED) { /* whose it is is not known */
+        for (size_t n = 0; r == 0 && n < i->n_groups; n++)
+            r = doubt_of_group(i, i->groups[n].name, e);
+        return r;
+    }
+    r = doubt_of_group(i, k->info.vg, e);
+    for (size_t n = 0; r == 0 && n < i->n_volumes; n++) {
+        const struct volume *v = &i->volumes[n];
+        if (volume_encrypted(v) && streq(v->vg, k->info.vg) && names_wrong_key(l, v, k))
+            r = error_set(
+                e, -EUNSAFE,
+                "volume %s/%s names the key %s, which is not there or not its own, and may need this one; "
+                "mend its tag mayfly.key, or delete its instance",
+                v->vg, v->lv, v->key);
+    }
+    return r;
+}

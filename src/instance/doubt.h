@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* May a volume need a key although none is seen that does? A look at the volumes can be incomplete in many
+ * ways, and what is not seen is no proof: as long as there is doubt no key is destroyed.
+ *
+ * Each function returns 0, or -EUNSAFE with the object, the reason and the way out.
+ */
+#pragma once
+
+#include "instance/key-list.h"
+
+/* Any key of the volume group: it is not seen as a whole, or a volume in it is not understood. */
+int doubt_of_group(const struct inventory *i, const char *vg, struct error *e) _must_check_;
+
+/* A key that is the instance's alone, named by volumes of it: only what may be another volume of it counts.
+ */
+int doubt_of_instance(const struct inventory *i, const char *vg, const char *uuid,
+                      struct error *e) _must_check_;
+
+/* A key that a manager lists and no volume names. `l` says which keys there are, `i` is a look under the lock
+ * of its owner. */
+int doubt_of_unnamed(const struct key_list *l, const struct inventory *i, const struct key_entry *k,
+                     struct error *e) _must_check_;
