@@ -27,7 +27,7 @@ static int new_disk(const struct config *c, const char *vg, const char *instance
     *ret = (struct volume){
         .state = VOLUME_READY, .role = "root", .disk = "d15c0000-0000-4000-8000-000000000000"};
     ret->size_bytes = 16ULL << 30;
-    choose_encryption(c, ret);
+    choose_encryption(c, &(struct facts){.rotational = true}, ret);
     if (str_copy(ret->vg, sizeof ret->vg, vg) < 0 ||
         str_copy(ret->instance, sizeof ret->instance, instance) < 0)
         return error_set(e, -EINVAL, "a name is too long");

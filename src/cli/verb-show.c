@@ -51,8 +51,8 @@ static void tell(const struct context *c, const struct model *m, const struct vo
     struct facts facts;
     facts_of_volume(v, m->inventory->crypt_version, &facts);
     uint32_t flags = choose_flags(c->config, &facts, why);
-    if (choose_sector_bytes(c->config, v->size_bytes) == v->sector_bytes)
-        sector_why = explain_sector_bytes(c->config, &facts, v->size_bytes);
+    if (choose_sector_bytes(c->config, v->cipher, &facts, v->size_bytes) == v->sector_bytes)
+        sector_why = explain_sector_bytes(c->config, v->cipher, &facts, v->size_bytes);
 
     ret[0] = (struct told){.option = "sector_size", .why = sector_why};
     snprintf(ret[0].value, sizeof ret[0].value, "%u", v->sector_bytes);

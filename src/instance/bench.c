@@ -15,7 +15,7 @@
 #include "instance/model.h"
 #include "keys/derive.h"
 #include "storage/check.h"
-#include "storage/choice.h"
+#include "storage/facts.h"
 
 #include <linux/fs.h>
 #include <stdio.h>
@@ -193,6 +193,7 @@ static int design(struct benchmark *b, const struct config *c, const struct grou
 {
     _cleanup_secret_ struct secret *secret = NULL;
     struct volume *v = &b->v;
+    struct facts facts;
     v->size_bytes = group_round_up(g, b->request->size_bytes);
     v->state = VOLUME_BUILDING;
     v->scope = KEY_SCOPE_INSTANCE;
@@ -203,7 +204,8 @@ static int design(struct benchmark *b, const struct config *c, const struct grou
     uuid_make(v->disk);
     snprintf(v->key, sizeof v->key, "ephemeral:%s", v->instance);
     volume_set_lv_name(v);
-    choose_encryption(c, v);
+    facts_of_group(v->vg, 0, &facts);
+    choose_encryption(c, &facts, v);
     int r = secret_random(v->key_bits / 8, &secret, e);
     if (r == 0)
         r = derive_volume_key(v, secret, &b->volume_key, e);

@@ -6,7 +6,7 @@
 #include "instance/disks.h"
 #include "instance/group.h"
 #include "instance/launch.h"
-#include "storage/choice.h"
+#include "storage/facts.h"
 #include "virt/domain-shared.h"
 
 #include <stdio.h>
@@ -21,7 +21,9 @@ void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_N
 
 static void encrypt(const struct config *c, struct launch_disk *d)
 {
-    choose_encryption(c, &d->v);
+    struct facts facts;
+    facts_of_group(d->v.vg, 0, &facts);
+    choose_encryption(c, &facts, &d->v);
     d->v.scope = d->key->want.scope;
     d->key->n_closed++;
 }

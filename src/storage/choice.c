@@ -3,6 +3,7 @@
 #include "storage/choice.h"
 
 #include "base/str.h"
+#include "config/cipher.h"
 
 #include <stdio.h>
 
@@ -94,32 +95,46 @@ const char *choice_value(enum choice choice, uint32_t flags)
     return !set == choices[choice].negative ? "on" : "off";
 }
 
-static uint32_t sector_bytes_asked(const struct config *c)
+/* In CBC a write of 512 bytes changes how the rest of its unit is encrypted. So where the disk may write less
+ * than 4096 bytes at once, a power cut could garble what the guest did not write; XTS garbles 16 bytes of
+ * what it did. */
+static bool may_tear(const char *cipher, const struct facts *f)
 {
+    return !cipher_is_xts(cipher) && f->physical_block_bytes < 4096;
+}
+
+static uint32_t sector_bytes_asked(const struct config *c, const char *cipher, const struct facts *f)
+{
+    if (streq(c->sector_size, "auto"))
+        return may_tear(cipher, f) ? 512 : 4096;
     return streq(c->sector_size, "512") ? 512 : 4096;
 }
 
-uint32_t choose_sector_bytes(const struct config *c, uint64_t size_bytes)
+uint32_t choose_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
+                             uint64_t size_bytes)
 {
-    uint32_t asked = sector_bytes_asked(c);
+    uint32_t asked = sector_bytes_asked(c, cipher, f);
     return size_bytes % asked ? 512 : asked;
 }
 
-const char *explain_sector_bytes(const struct config *c, const struct facts *f, uint64_t size_bytes)
+const char *explain_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
+                                 uint64_t size_bytes)
 {
-    if (size_bytes % sector_bytes_asked(c))
+    if (size_bytes % sector_bytes_asked(c, cipher, f))
         return "the size of the disk is no multiple of 4096";
     if (!streq(c->sector_size, "auto"))
         return CONFIGURED;
+    if (may_tear(cipher, f))
+        return "CBC, and the disk below may write 512 bytes alone: a power cut garbles no neighbours";
     return f->physical_block_bytes >= 4096
                ? "as large as the blocks of the disk below; guests see 512 bytes either way"
                : "an eighth as many units to encrypt; guests see 512 bytes either way";
 }
 
-void choose_encryption(const struct config *c, struct volume *v)
+void choose_encryption(const struct config *c, const struct facts *f, struct volume *v)
 {
     v->key_bits = c->key_size_bits;
-    v->sector_bytes = choose_sector_bytes(c, v->size_bytes);
+    v->sector_bytes = choose_sector_bytes(c, c->cipher, f, v->size_bytes);
     snprintf(v->cipher, sizeof v->cipher, "%.47s", c->cipher);
     snprintf(v->kdf, sizeof v->kdf, "%s", KDF_HKDF_SHA512);
 }

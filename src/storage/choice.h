@@ -42,13 +42,16 @@ uint32_t choose_flags(const struct config *c, const struct facts *f, const char 
 const char *choice_name(enum choice choice);
 const char *choice_value(enum choice choice, uint32_t flags);
 
-/* The sector size of a new disk of that many bytes: 4096 or 512. And why it is that, for people. */
-uint32_t choose_sector_bytes(const struct config *c, uint64_t size_bytes);
-const char *explain_sector_bytes(const struct config *c, const struct facts *f, uint64_t size_bytes);
+/* The sector size of a new disk with this cipher and of that many bytes: 4096 or 512. And why it is that, for
+ * people. */
+uint32_t choose_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
+                             uint64_t size_bytes);
+const char *explain_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
+                                 uint64_t size_bytes);
 
 /* How a new disk of v->size_bytes is encrypted: fills in cipher, key_bits, sector_bytes and kdf. What key it
  * has is not chosen here. */
-void choose_encryption(const struct config *c, struct volume *v);
+void choose_encryption(const struct config *c, const struct facts *f, struct volume *v);
 
 /* What is to be known of this cipher's speed on a processor with instructions for AES, or without. */
 const char *explain_cipher(const char *cipher, bool has_aes);

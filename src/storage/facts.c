@@ -63,3 +63,22 @@ void facts_of_volume(const struct volume *v, uint32_t crypt_version, struct fact
     snprintf(path, sizeof path, "/dev/%s/%s", v->vg, v->lv);
     facts_of_device(stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0, crypt_version, ret);
 }
+
+void facts_of_group(const char *vg, uint32_t crypt_version, struct facts *ret)
+{
+    char path[DEVICE_PATH_MAX];
+    snprintf(path, sizeof path, "/dev/%s", vg);
+    _cleanup_closedir_ DIR *folder = opendir(path);
+    bool any = false;
+    *ret = (struct facts){.rotational = true, .crypt_version = crypt_version};
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        struct stat st;
+        struct facts one;
+        if (fstatat(dirfd(folder), entry->d_name, &st, 0) < 0 || !S_ISBLK(st.st_mode))
+            continue;
+        facts_of_device(st.st_rdev, crypt_version, &one);
+        if (!any || one.physical_block_bytes < ret->physical_block_bytes)
+            ret->physical_block_bytes = one.physical_block_bytes;
+        any = true;
+    }
+}

@@ -15,6 +15,10 @@ void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret);
 /* Of the device of the volume; as of a device of which nothing is known where it is not active. */
 void facts_of_volume(const struct volume *v, uint32_t crypt_version, struct facts *ret);
 
+/* Of a volume that is going to be made in the group: the smallest blocks that one of its active volumes has,
+ * and nothing else, since it is not known on which disk it will lie. */
+void facts_of_group(const char *vg, uint32_t crypt_version, struct facts *ret);
+
 /* Has the processor instructions for AES? The second one reads a file like /proc/cpuinfo. */
 bool processor_has_aes(void);
 bool cpuinfo_has_aes(FILE *f);

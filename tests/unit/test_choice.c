@@ -82,20 +82,26 @@ static void all_facts_and_configurations(void **state)
 static void sector_sizes(void **state)
 {
     static const struct {
-        const char *asked;
+        const char *cipher, *asked;
         uint64_t size_bytes;
         uint32_t physical_block_bytes, wanted;
         const char *why;
     } rows[] = {
-        {"auto", 1 << 20, 512, 4096, "eighth"},
-        {"auto", 1 << 20, 0, 4096, "eighth"},
-        {"auto", 1 << 20, 4096, 4096, "blocks of the disk below"},
-        {"auto", 1 << 20, 16384, 4096, "blocks of the disk below"},
-        {"auto", (1 << 20) + 512, 4096, 512, "no multiple"},
-        {"4096", 1 << 20, 512, 4096, "as configured"},
-        {"4096", (1 << 20) + 2048, 512, 512, "no multiple"},
-        {"512", 1 << 20, 4096, 512, "as configured"},
-        {"512", (1 << 20) + 512, 4096, 512, "as configured"},
+#define XTS "aes-xts-plain64"
+#define CBC "aes-cbc-essiv:sha256"
+        {CBC, "auto", 1 << 20, 512, 512, "CBC"},
+        {CBC, "auto", 1 << 20, 0, 512, "CBC"},
+        {CBC, "auto", 1 << 20, 4096, 4096, "blocks of the disk below"},
+        {CBC, "4096", 1 << 20, 512, 4096, "as configured"},
+        {XTS, "auto", 1 << 20, 512, 4096, "eighth"},
+        {XTS, "auto", 1 << 20, 0, 4096, "eighth"},
+        {XTS, "auto", 1 << 20, 4096, 4096, "blocks of the disk below"},
+        {XTS, "auto", 1 << 20, 16384, 4096, "blocks of the disk below"},
+        {XTS, "auto", (1 << 20) + 512, 4096, 512, "no multiple"},
+        {XTS, "4096", 1 << 20, 512, 4096, "as configured"},
+        {XTS, "4096", (1 << 20) + 2048, 512, 512, "no multiple"},
+        {XTS, "512", 1 << 20, 4096, 512, "as configured"},
+        {XTS, "512", (1 << 20) + 512, 4096, 512, "as configured"},
     };
     struct config c;
     (void)state;
@@ -103,8 +109,9 @@ static void sector_sizes(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct facts f = {.physical_block_bytes = rows[i].physical_block_bytes};
         set(c.sector_size, rows[i].asked);
-        assert_int_equal(choose_sector_bytes(&c, rows[i].size_bytes), rows[i].wanted);
-        assert_non_null(strstr(explain_sector_bytes(&c, &f, rows[i].size_bytes), rows[i].why));
+        assert_int_equal(choose_sector_bytes(&c, rows[i].cipher, &f, rows[i].size_bytes), rows[i].wanted);
+        assert_non_null(
+            strstr(explain_sector_bytes(&c, rows[i].cipher, &f, rows[i].size_bytes), rows[i].why));
     }
 }
 
@@ -112,17 +119,18 @@ static void encryption(void **state)
 {
     struct config c;
     struct volume v = {.size_bytes = (1 << 20) + 512};
+    const struct facts unknown = {.rotational = true};
     (void)state;
     config_defaults(&c);
     set(c.cipher, "serpent-xts-plain64");
     c.key_size_bits = 256;
-    choose_encryption(&c, &v);
+    choose_encryption(&c, &unknown, &v);
     assert_string_equal(v.cipher, "serpent-xts-plain64");
     assert_string_equal(v.kdf, KDF_HKDF_SHA512);
     assert_int_equal(v.key_bits, 256);
     assert_int_equal(v.sector_bytes, 512);
     v.size_bytes = 1 << 20;
-    choose_encryption(&c, &v);
+    choose_encryption(&c, &unknown, &v);
     assert_int_equal(v.sector_bytes, 4096);
 }
 
