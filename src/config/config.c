@@ -15,6 +15,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,17 +24,48 @@
 /* 1 where the file or folder is not there. */
 #define ABSENT 1
 
+static int check_owner(const struct stat *st, const char *path, struct error *e)
+{
+    if (st->st_uid != 0)
+        return error_set(e, -EPERM, "%s: is not believed: it belongs to user %u; chown it to root", path,
+                         st->st_uid);
+    if (st->st_mode & 0022)
+        return error_set(e, -EPERM, "%s: is not believed: others than root can write to it; chmod go-w it",
+                         path);
+    return 0;
+}
+
 static int check_root_owned(int fd, const char *path, struct error *e)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return error_set(e, errno, "%s: cannot be read: %m", path);
-    if (st.st_uid != 0)
-        return error_set(e, -EPERM, "%s: is not believed: it belongs to user %u; chown it to root", path,
-                         st.st_uid);
-    if (st.st_mode & 0022)
-        return error_set(e, -EPERM, "%s: is not believed: others than root can write to it; chmod go-w it",
-                         path);
+    return check_owner(&st, path, e);
+}
+
+/* Who can write to a folder above can put another one in its place; but not in one like /tmp (sticky), since
+ * it is root's. */
+static int check_above(int folder_fd, struct error *e)
+{
+    struct stat st, below;
+    _cleanup_close_ int fd = fcntl(folder_fd, F_DUPFD_CLOEXEC, 0);
+    int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+    do {
+        char name[64], path[PATH_MAX] = "a folder above";
+        _cleanup_close_ int child = TAKE_FD(fd);
+        below = st;
+        fd = openat(child, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (r < 0 || fd < 0 || fstat(fd, &st) < 0)
+            return error_set(e, errno, "configuration: a folder above it cannot be looked at: %m");
+        snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(name, path, sizeof path - 1);
+        path[n > 0 ? n : 0] = '\0';
+        if (st.st_mode & S_ISVTX)
+            st.st_mode &= ~(mode_t)0022;
+        r = check_owner(&st, path, e);
+        if (r < 0)
+            return r;
+    } while (st.st_ino != below.st_ino || st.st_dev != below.st_dev);
     return 0;
 }
 
@@ -45,10 +77,24 @@ static int open_folder(const char *path, enum config_trust trust, int *ret_fd, s
     if (fd < 0)
         return error_set(e, errno, "%s: cannot be read: %m", path);
     int r = trust == CONFIG_ROOT_OWNED ? check_root_owned(fd, path, e) : 0;
+    if (r == 0 && trust == CONFIG_ROOT_OWNED)
+        r = check_above(fd, e);
     if (r < 0)
         return r;
     *ret_fd = TAKE_FD(fd);
     return 0;
+}
+
+/* From a pipe or a device one could read for ever. */
+static int check_regular(int fd, const char *path, struct error *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_set(e, errno, "%s: cannot be read: %m", path);
+    if (S_ISREG(st.st_mode))
+        return 0;
+    return error_set(e, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL, "%s: cannot be read: it is no regular file",
+                     path);
 }
 
 /* Takes in `path`, whose last part is opened below `folder_fd`. With CONFIG_ROOT_OWNED the folder was checked
@@ -59,7 +105,8 @@ static int add_file(struct config_reading *reading, int folder_fd, const char *p
 {
     const char *slash = strrchr(path, '/');
     int follow = trust == CONFIG_ROOT_OWNED ? O_NOFOLLOW : 0;
-    _cleanup_close_ int fd = openat(folder_fd, slash ? slash + 1 : path, O_RDONLY | O_CLOEXEC | follow);
+    _cleanup_close_ int fd =
+        openat(folder_fd, slash ? slash + 1 : path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | follow);
     if (fd < 0 && errno == ENOENT)
         return ABSENT;
     if (fd < 0 && errno == ELOOP && follow)
@@ -68,7 +115,9 @@ static int add_file(struct config_reading *reading, int folder_fd, const char *p
     if (fd < 0)
         return error_set(e, errno, "%s: cannot be read: %m", path);
 
-    int r = trust == CONFIG_ROOT_OWNED ? check_root_owned(fd, path, e) : 0;
+    int r = check_regular(fd, path, e);
+    if (r == 0 && trust == CONFIG_ROOT_OWNED)
+        r = check_root_owned(fd, path, e);
     if (r < 0)
         return r;
     _cleanup_free_ char *text = NULL;
@@ -162,13 +211,16 @@ static int blame(const struct config_reading *reading, enum config_option option
 static int check_volume_groups(const struct config_reading *reading, struct error *e)
 {
     const struct config_list *groups = &reading->config.volume_groups;
-    for (size_t i = 0; i < groups->n; i++)
-        if (!config_vg_name_valid(groups->item[i])) {
-            error_set(e, -EINVAL,
-                      "[libvirt] images_volume_group: \"%s\" cannot be the name of a volume group; see vgs",
-                      groups->item[i]);
-            return blame(reading, config_option_volume_groups, e);
-        }
+    for (size_t i = 0; i < groups->n; i++) {
+        const char *wrong =
+            config_vg_name_valid(groups->item[i]) ? NULL : "cannot be the name of a volume group; see vgs";
+        for (size_t j = 0; !wrong && j < i; j++)
+            wrong = streq(groups->item[i], groups->item[j]) ? "is there twice" : NULL;
+        if (!wrong)
+            continue;
+        error_set(e, -EINVAL, "[libvirt] images_volume_group: \"%s\" %s", groups->item[i], wrong);
+        return blame(reading, config_option_volume_groups, e);
+    }
     return 0;
 }
 

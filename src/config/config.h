@@ -4,7 +4,8 @@
  * stand in them.
  *
  * A file that is called nova.conf may hold all that Nova has; what Mayfly knows is picked out of it. In any
- * other, and in the group [ephemeral_storage_encryption] of every file, an unknown name is an error.
+ * other, and in the group [ephemeral_storage_encryption] of every file, an unknown name is an error, and so
+ * is one that is given twice.
  *
  * Both mayfly and mayfly-broker read it; the broker believes only files that root owns and no one else can
  * write (CONFIG_ROOT_OWNED). */

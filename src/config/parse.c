@@ -36,6 +36,8 @@ struct source {
     const char *end;
     bool nova; /* a nova.conf: names that are not ours are passed over */
 
+    unsigned given[ARRAY_SIZE(options)]; /* the line in which the option was; 0: none yet */
+
     unsigned line;  /* number of the line that libinih has, from 1 */
     bool cut;       /* it was longer than libinih's buffer */
     bool named;     /* an option was seen since the last [group] line: */
@@ -167,10 +169,13 @@ static int take_option(struct source *s, const struct option *o, const char *val
         r = error_set(s->e, -EINVAL, "the line is too long; 196 characters can be read");
     else
         r = set_value(&s->reading->config, o, value, s->e);
+    if (r == 0 && s->given[o - options] && must_be_known(s, o->group))
+        r = error_set(s->e, -EINVAL, "is given twice; line %u has it too", s->given[o - options]);
     if (r < 0) {
         error_prefix(s->e, "[%s] %s: ", o->group, o->name);
         return r;
     }
+    s->given[o - options] = s->line;
     snprintf(s->reading->where[o - options], CONFIG_WHERE_MAX, "%s:%u", s->file, s->line);
     return 0;
 }

@@ -205,7 +205,7 @@ int launch_run(const struct launch *l, struct steps *plan, struct error *e)
     if (!l->km)
         report_warning(l->context,
                        "the disks of %s are not encrypted: enabled is false in "
-                       "[ephemeral_storage_encryption]",
+                       "[ephemeral_storage_encryption], as it is where the configuration does not set it",
                        l->request->name);
     if (l->request->dry_run)
         return 0;

@@ -69,16 +69,25 @@ static void values_are_read(void **state)
     assert_false(config_has_volume_group(&c, ""));
 }
 
-static void the_last_word_counts(void **state)
+/* But of nova.conf's own options, as Nova reads them. */
+static void what_is_given_twice_is_refused(void **state)
 {
     (void)state;
-    struct error e;
+    struct error e = ERROR_NONE;
     struct config c;
-    assert_ok(parse("f", "[libvirt]\nimages_volume_group=a,b\nimages_volume_group=c\n", &c, &e), e);
+    assert_error(parse("f", "[libvirt]\nimages_volume_group=a,b\nimages_volume_group=c\n", &c, &e), -EINVAL,
+                 e);
+    assert_string_equal(e.text, "f:3: [libvirt] images_volume_group: is given twice; line 2 has it too");
+    e = ERROR_NONE;
+    assert_error(parse("nova.conf", ENCRYPTION "key_size=512\n\n" ENCRYPTION "key_size=256\n", &c, &e),
+                 -EINVAL, e);
+    e = ERROR_NONE;
+    assert_error(parse("f", "[libvirt]\nimages_volume_group=a,b,a\n", &c, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "\"a\" is there twice"));
+    e = ERROR_NONE;
+    assert_ok(parse("nova.conf", "[libvirt]\nimages_volume_group=a,b\nimages_volume_group=c\n", &c, &e), e);
     assert_int_equal(c.volume_groups.n, 1);
     assert_string_equal(c.volume_groups.item[0], "c");
-    assert_ok(parse("f", ENCRYPTION "key_size=7\nkey_size=256\n", &c, &e), e);
-    assert_int_equal(c.key_size_bits, 256);
 }
 
 static void every_error_has_file_and_line(void **state)
@@ -344,6 +353,46 @@ static void roots_program_believes_roots_files_alone(void **state)
     assert_ok(config_load(path, CONFIG_ROOT_OWNED, &c, &e), e);
 }
 
+/* Nobody writes to the pipe: who waits for that waits for ever. */
+static void pipes_and_devices_are_refused(void **state)
+{
+    struct config c;
+    const char *const trusted[] = {"/dev/null", "/dev/zero"};
+    for (enum config_trust trust = CONFIG_ANY_OWNER; trust <= CONFIG_ROOT_OWNED; trust++) {
+        struct error e = ERROR_NONE;
+        alarm(30);
+        (void)!mkfifo(folder_path(state, "mayfly.conf"), 0644);
+        assert_error(config_load(folder_path(state, "mayfly.conf"), trust, &c, &e), -EINVAL, e);
+        e = ERROR_NONE;
+        assert_error(config_load_folder(*state, trust, &c, &e), -EINVAL, e);
+        assert_non_null(strstr(e.text, "no regular file"));
+        for (size_t i = 0; i < ARRAY_SIZE(trusted); i++)
+            assert_int_equal(config_load(trusted[i], trust, &c, NULL), -EINVAL);
+        alarm(0);
+    }
+}
+
+static void folders_above_are_looked_at(void **state)
+{
+    if (geteuid() != 0)
+        skip(); /* chown */
+    struct error e = ERROR_NONE;
+    struct config c;
+    assert_int_equal(mkdir(folder_path(state, "a"), 0755), 0);
+    assert_int_equal(mkdir(folder_path(state, "a/b"), 0755), 0);
+    folder_write(state, "a/b/x.conf", ENCRYPTION "enabled = yes\n");
+    const char *path = folder_path(state, "a/b/x.conf");
+    assert_ok(config_load(path, CONFIG_ROOT_OWNED, &c, &e), e);
+    assert_int_equal(chmod(*state, 0777), 0);
+    assert_not_believed(state, "a/b/x.conf", "is not believed: others than root can write to it");
+    assert_int_equal(chmod(*state, 01777), 0); /* nobody else can rename a/ there */
+    assert_ok(config_load(path, CONFIG_ROOT_OWNED, &c, &e), e);
+    assert_int_equal(chmod(*state, 0755), 0);
+    assert_int_equal(chown(*state, 65534, 0), 0);
+    assert_not_believed(state, "a/b/x.conf", "it belongs to user 65534");
+    assert_ok(config_load(path, CONFIG_ANY_OWNER, &c, &e), e);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
 
 int main(void)
@@ -351,7 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_text_gives_the_defaults),
         cmocka_unit_test(values_are_read),
-        cmocka_unit_test(the_last_word_counts),
+        cmocka_unit_test(what_is_given_twice_is_refused),
         cmocka_unit_test(every_error_has_file_and_line),
         cmocka_unit_test(long_lines_are_not_cut_in_two),
         cmocka_unit_test(names_of_volume_groups),
@@ -363,6 +412,8 @@ int main(void)
         IN_FOLDER(the_file_that_is_to_blame_is_named),
         IN_FOLDER(a_named_file_must_be_there),
         IN_FOLDER(roots_program_believes_roots_files_alone),
+        IN_FOLDER(pipes_and_devices_are_refused),
+        IN_FOLDER(folders_above_are_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
