@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "storage/volume.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -114,6 +115,8 @@ static int make_vfat(const char *path, const char *label, struct error *e)
     _cleanup_close_ int device = open(path, O_RDWR | O_CLOEXEC);
     _cleanup_close_ int file = fd_memfd_empty("mayfly-vfat", 0);
     off_t size_bytes = device < 0 ? -1 : lseek(device, 0, SEEK_END);
+    if (size_bytes > 0 && (uint64_t)size_bytes > VFAT_MAX_BYTES)
+        return error_set(e, -EINVAL, "%s: is larger than the 256 GiB of a vfat; choose ext4 or xfs", path);
     if (file < 0 || size_bytes < 0 || ftruncate(file, size_bytes) < 0)
         return error_set(e, errno, "%s: cannot be formatted as vfat: %m", path);
 

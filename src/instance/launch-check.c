@@ -86,6 +86,12 @@ static int check_ephemeral(const struct launch *l, const struct launch_ephemeral
                          "%s: ephemeral disk %zu is too small for xfs, which wants 300 MiB at least; say "
                          "a larger size, or fs=ext4",
                          l->verb, number);
+    if (streq(disk->fs, "vfat") && disk->size_bytes > VFAT_MAX_BYTES)
+        return error_set(
+            e, -EINVAL,
+            "%s: ephemeral disk %zu is too large for vfat, of which at most 256 GiB are made; say "
+            "fs=ext4 or fs=xfs",
+            l->verb, number);
     return check_size(l, "ephemeral", disk->size_bytes, e);
 }
 

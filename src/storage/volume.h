@@ -27,6 +27,9 @@
 #define ROLE_MAX          8   /* root, local, eph0..eph99, swap, snap, rescue, bench */
 #define INSTANCE_NAME_MAX 64
 
+/* A vfat is made in memory first, of which its two tables then take 64 MiB. */
+#define VFAT_MAX_BYTES (UINT64_C(256) << 30)
+
 /* In the order of a disk's life: one that was made begins as building, one that was there before as adopting.
  */
 enum volume_state { VOLUME_BUILDING, VOLUME_ADOPTING, VOLUME_READY, VOLUME_REBUILDING, VOLUME_DOOMED };

@@ -4,6 +4,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "broker/mkfs.h"
+#include "storage/volume.h"
 #include "unit.h"
 
 #include <fcntl.h>
@@ -59,6 +60,16 @@ static void vfat_has_sectors_of_512_bytes_and_is_sound(void **state)
     assert_ok(process_run(fsck, 10, NULL, &e), e);
 }
 
+/* Its tables would fill the host's memory. */
+static void a_vfat_has_a_limit(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    assert_int_equal(truncate(path, (off_t)VFAT_MAX_BYTES + 512), 0);
+    assert_error(mkfs_make(path, "vfat", "", true, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "256 GiB"));
+}
+
 static void labels_are_judged(void **state)
 {
     (void)state;
@@ -86,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_is_made),
         cmocka_unit_test(vfat_has_sectors_of_512_bytes_and_is_sound),
+        cmocka_unit_test(a_vfat_has_a_limit),
         cmocka_unit_test(labels_are_judged),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
