@@ -124,8 +124,19 @@ void process_exec(const char *const argv[], const char *const environment[])
     _exit(127);
 }
 
+/* What a program expects: exec keeps what is ignored, and what is blocked. */
+static void reset_signals(void)
+{
+    sigset_t none;
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* fails of those that cannot be ignored either */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static _noreturn_ void child(const char *const argv[], int input, int output)
 {
+    reset_signals();
     if (input < 0)
         input = open("/dev/null", O_RDONLY);
 

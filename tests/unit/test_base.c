@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -137,6 +138,25 @@ static void programs_are_run(void **state)
     assert_string_equal(output, "PATH=/usr/sbin:/usr/bin:/sbin:/bin\nLC_ALL=C\n");
 }
 
+/* Blocked and ignored here, as in the broker: a stop would not reach a mkfs, nor a broken pipe end it. */
+static void programs_get_their_signals(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *status = NULL;
+    struct error e = ERROR_NONE;
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, &before);
+    signal(SIGPIPE, SIG_IGN);
+    const char *argv[] = {"grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status", NULL};
+    int r = process_run(argv, 10, &status, &e);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    assert_ok(r, e);
+    assert_string_equal(status, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
 static void failing_programs_are_told(void **state)
 {
     (void)state;
@@ -156,12 +176,12 @@ static void failing_programs_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_error_stays),         cmocka_unit_test(long_texts_are_cut_not_spilled),
-        cmocka_unit_test(exit_codes_follow_errno),   cmocka_unit_test(sizes_are_read),
-        cmocka_unit_test(sizes_are_written),         cmocka_unit_test(fields_are_never_cut),
-        cmocka_unit_test(uuids_are_strict),          cmocka_unit_test(text_comes_back_from_a_memfd),
-        cmocka_unit_test(a_memfd_is_no_program),     cmocka_unit_test(programs_are_run),
-        cmocka_unit_test(failing_programs_are_told),
+        cmocka_unit_test(first_error_stays),          cmocka_unit_test(long_texts_are_cut_not_spilled),
+        cmocka_unit_test(exit_codes_follow_errno),    cmocka_unit_test(sizes_are_read),
+        cmocka_unit_test(sizes_are_written),          cmocka_unit_test(fields_are_never_cut),
+        cmocka_unit_test(uuids_are_strict),           cmocka_unit_test(text_comes_back_from_a_memfd),
+        cmocka_unit_test(a_memfd_is_no_program),      cmocka_unit_test(programs_are_run),
+        cmocka_unit_test(programs_get_their_signals), cmocka_unit_test(failing_programs_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
