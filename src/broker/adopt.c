@@ -181,6 +181,8 @@ int do_ADOPT(struct session *s, const struct op_create *q, int fd, struct reply 
     UNUSED(fd), UNUSED(reply);
     int r = take_stranger(s, &q->volume, &device, e);
     if (r == 0)
+        r = session_check_disk_new(s, q->volume.disk, e);
+    if (r == 0)
         r = session_lvm(s, &lvm, e);
     return r < 0 ? r : lvm_tag(lvm, &q->volume, e);
 }

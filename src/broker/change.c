@@ -72,6 +72,8 @@ int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply
     if (r == 0)
         r = check_remake(s, &k->v, &q->volume, e);
     if (r == 0)
+        r = session_check_disk_new(s, q->volume.disk, e);
+    if (r == 0)
         r = session_lvm(s, &lvm, e);
     if (r == 0)
         r = lvm_retag(lvm, &k->v, &q->volume, e);

@@ -97,6 +97,8 @@ int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply
         return error_set(e, -EINVAL, "volume %s: cannot have no bytes; say its size", k.v.lv);
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
+        r = session_check_disk_new(s, k.v.disk, e);
+    if (r == 0)
         r = lvm_create(lvm, &k.v, e);
     if (r < 0)
         return r;
@@ -158,6 +160,8 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
         r = receive_key(&origin->v, fd, &key, e);
     if (r == 0)
         r = design_snapshot(&origin->v, q, key, &snapshot.v, e);
+    if (r == 0)
+        r = session_check_disk_new(s, snapshot.v.disk, e);
     if (r == 0) /* LVM makes none of a volume that is not active */
         r = session_open_volume(s, &origin->v, O_RDONLY, &active, e);
     if (r == 0)

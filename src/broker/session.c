@@ -144,6 +144,23 @@ int session_get_fresh(struct session *s, const struct volume_ref *ref, struct kn
     return r < 0 ? r : session_get(s, ref, ret, e);
 }
 
+int session_check_disk_new(struct session *s, const char *disk, struct error *e)
+{
+    const struct config_list *groups = &s->config->volume_groups;
+    const char *names[CONFIG_LIST_MAX];
+    char where[LVM_WHERE_MAX];
+    struct lvm *lvm = NULL;
+    for (size_t i = 0; i < groups->n; i++)
+        names[i] = groups->item[i];
+    int r = session_lvm(s, &lvm, e);
+    if (r == 0)
+        r = lvm_find_disk(lvm, names, groups->n, disk, where, e);
+    if (r < 0 || !where[0])
+        return r;
+    return error_set(e, -EEXIST, "disk %s: is volume %s already; each disk has a uuid of its own", disk,
+                     where);
+}
+
 int session_open_volume(struct session *s, const struct volume *v, int access, int *ret_fd, struct error *e)
 {
     struct error why = ERROR_NONE;

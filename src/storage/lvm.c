@@ -160,6 +160,34 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_T
     return 0;
 }
 
+int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const char *disk,
+                  char where[LVM_WHERE_MAX], struct error *e)
+{
+    where[0] = '\0';
+    for (size_t i = 0; i < n_vgs && !where[0]; i++) {
+        _cleanup_free_ char *report = NULL;
+        char what[160], select[80], lv[LV_NAME_MAX];
+        struct error why = ERROR_NONE;
+        struct command c = {.used = 0};
+        size_t size = 0;
+        snprintf(what, sizeof what, "volume group %.63s: cannot be listed", vgs[i]);
+        snprintf(select, sizeof select, "lv_tags=mayfly.disk=%.36s", disk);
+        lvm_add(&c, "-olv_name", "-S", select, vgs[i]);
+        int r = lvm_run(l, "lvs", &c, &report, &size, what, &why);
+        if (r == -ENOENT)
+            continue;
+        if (r < 0)
+            return error_set(e, r, "%s", why.text);
+        const char *row = lvm_find_row(report, "lv_name", NULL);
+        if (!row)
+            continue;
+        if (lvm_row_field(row, "lv_name", lv, sizeof lv) < 0)
+            lv[0] = '\0'; /* longer than a name of ours */
+        snprintf(where, LVM_WHERE_MAX, "%.63s/%.63s", vgs[i], lv);
+    }
+    return 0;
+}
+
 /* `option` and a tag, for each tag of `v`. */
 static void add_tags(struct command *c, const char *option, const struct volume *v)
 {

@@ -34,6 +34,12 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_T
 int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
               struct volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
+/* Has any volume in these groups the disk uuid in its tags? `where` gets its name, or "". A group that is not
+ * there has none. */
+#define LVM_WHERE_MAX (VG_NAME_MAX + LV_NAME_MAX)
+int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const char *disk,
+                  char where[LVM_WHERE_MAX], struct error *e) _must_check_;
+
 static inline bool volume_stranger(const struct volume *v)
 {
     return !v->disk[0];

@@ -164,6 +164,17 @@ int lvm_untag(struct lvm *l, const struct volume *v, struct error *e)
     return 0;
 }
 
+int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const char *disk,
+                  char where[LVM_WHERE_MAX], struct error *e)
+{
+    (void)l, (void)vgs, (void)n_vgs, (void)e;
+    where[0] = '\0';
+    for (size_t i = 0; i < S->n_volumes; i++)
+        if (!S->volumes[i].stranger && streq(S->volumes[i].v.disk, disk))
+            snprintf(where, LVM_WHERE_MAX, "%s/%s", S->volumes[i].v.vg, S->volumes[i].v.lv);
+    return 0;
+}
+
 int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
 {
     struct volume made = *v;
