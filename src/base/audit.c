@@ -142,6 +142,8 @@ void audit_write(const struct audit_event *event)
     add(&entry, "MAYFLY_ACTION", "%s", event->action);
     add(&entry, "MAYFLY_RESULT", "%d", exit_code(event->result));
     add(&entry, "MAYFLY_UID", "%u", (unsigned)who->uid);
+    if (who->pid)
+        add(&entry, "MAYFLY_PID", "%d", (int)who->pid);
     add_text(&entry, "MAYFLY_VERB", trail.verb);
     add_text(&entry, "MAYFLY_INSTANCE", event->instance);
     add_text(&entry, "MAYFLY_NAME", event->name);

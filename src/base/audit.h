@@ -22,6 +22,7 @@ enum audit_kind { AUDIT_INSTANCE, AUDIT_KEY, AUDIT_VOLUME };
 /* Who asked. `user` and `project` are those of a Keystone token; NULL or "": there is none. */
 struct audit_who {
     uid_t uid;
+    pid_t pid; /* 0: who writes the entry, which the journal knows */
     const char *user;
     const char *project;
 };

@@ -5,6 +5,7 @@
  * Its caller is not root, mostly: it tells what went wrong as an answer, where the caller can see it, and it
  * has one option, which only root can give.
  */
+#include "base/audit.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -44,11 +45,13 @@ static int take_connection(int *ret_socket, struct error *e)
 }
 
 /* Of one that root's mayfly started, who gave root up later, this still says root. */
-static bool peer_is_root(int socket)
+static int look_at_peer(int socket, struct session *s, struct error *e)
 {
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
+    socklen_t size = sizeof s->peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &s->peer, &size) < 0)
+        return error_set(e, errno, "mayfly-broker: cannot see who is connected: %m");
+    s->root = s->peer.uid == 0;
+    return 0;
 }
 
 static int start(const char *config_path, struct config *config, struct error *e)
@@ -74,9 +77,11 @@ static int run(const char *config_path, struct error *e)
         r = take_connection(&socket, e);
     if (r == 0)
         r = catch_stop(&stop, e);
+    if (r == 0)
+        r = look_at_peer(socket, &session, e);
     if (r < 0)
         return r;
-    session.root = peer_is_root(socket);
+    audit_open("mayfly-broker");
     r = start(config_path, &config, &why);
     r = server_serve(socket, stop, &session, r < 0 ? &why : NULL);
     session_end(&session);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/packet.h"
 #include "broker/operations.h"
+#include "broker/trail.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -217,11 +218,15 @@ static int handle(struct session *s, const struct packet *p, size_t size, int fd
                   struct error *e)
 {
     const struct operation *o = NULL;
+    struct trail trail;
     int r = decode(p, size, fd, &o, e);
     if (r == 0)
         r = authorise(s, p, o->needs_lock, e);
-    if (r == 0)
+    if (r == 0) {
+        trail_begin(&trail, s, p->header.op, &p->body);
         r = act(s, p, fd, reply, e);
+        trail_end(&trail, s, r, e);
+    }
     log_debug("%s: %s", o ? o->name : "request", r < 0 ? e->text : "done");
     return r;
 }
@@ -277,18 +282,10 @@ static int wait_for_request(int socket, int stop_fd)
     return fds[0].revents ? 0 : 1;
 }
 
-static void log_peer(int socket)
-{
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
-        log_debug("connection of process %d, user %u, group %u", peer.pid, peer.uid, peer.gid);
-}
-
 int server_serve(int socket, int stop_fd, struct session *s, const struct error *start)
 {
     int r;
-    log_peer(socket);
+    log_debug("connection of process %d, user %u, group %u", s->peer.pid, s->peer.uid, s->peer.gid);
     do {
         r = wait_for_request(socket, stop_fd);
         if (r == 0)

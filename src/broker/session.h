@@ -8,6 +8,8 @@
 #include "config/config.h"
 #include "storage/lvm.h"
 
+#include <sys/socket.h>
+
 struct known {
     struct volume v;
     bool made_here;   /* by CREATE of this connection */
@@ -17,7 +19,8 @@ struct known {
 
 struct session {
     const struct config *config;
-    bool root; /* is at the other end */
+    struct ucred peer; /* who is at the other end */
+    bool root;         /* it is root */
     const char *locks_path;
     struct locks locks;
     struct lvm *lvm; /* started when first needed */
@@ -51,6 +54,9 @@ int session_get_fresh(struct session *s, const struct volume_ref *ref, struct kn
 /* Adds it, or replaces one of the same name. */
 int session_add(struct session *s, const struct known *k, struct error *e) _must_check_;
 void session_forget(struct session *s, const struct volume_ref *ref);
+
+/* Is no volume of ours the disk of this uuid? Its map would get in the way of that one's. -EEXIST. */
+int session_check_disk_new(struct session *s, const char *disk, struct error *e) _must_check_;
 
 /* Opens the logical volume's own device (O_RDONLY or O_RDWR), after activating it if need be. */
 int session_open_volume(struct session *s, const struct volume *v, int access, int *ret_fd,

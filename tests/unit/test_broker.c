@@ -3,6 +3,7 @@
  *
  * Most tests talk packets by hand, as a client that means no good would. The server runs in a child; what it
  * has can be seen only through LIST and MAPS. */
+#include "base/audit.h"
 #include "base/fd.h"
 #include "base/packet.h"
 #include "broker/client.h"
@@ -51,6 +52,8 @@ static struct peer start(const char *locks)
         static struct config config;
         struct session s = {
             .config = &config, .root = peer_is_root, .locks_path = locks, .locks = LOCKS_NONE};
+        socklen_t size = sizeof s.peer;
+        assert_int_equal(getsockopt(ends[1], SOL_SOCKET, SO_PEERCRED, &s.peer, &size), 0);
         config_defaults(&config);
         strcpy(config.volume_groups.item[0], "vg0");
         config.volume_groups.n = 1;
@@ -157,8 +160,10 @@ static struct volume plain(const char *instance, const char *role)
     strcpy(v.instance, instance);
     strcpy(v.disk, D);
     strcpy(v.role, role);
-    memcpy(v.disk, role, 2); /* another disk for each role */
-    memcpy(v.disk, streq(role, "root") ? "00" : "ee", 2);
+    unsigned hash = 0; /* another disk for each instance and role */
+    for (const char *c = role; *c; c++)
+        hash = hash * 31 + (unsigned char)*c;
+    snprintf(v.disk, sizeof v.disk, "%.2s%02x%s", instance, hash & 0xff, D + 4);
     volume_set_lv_name(&v);
     return v;
 }
@@ -868,6 +873,89 @@ static void garbage_changes_nothing(void **state)
     end(p);
 }
 
+/* Whoever could make one could keep the other's disk from being opened. */
+static void no_two_disks_have_one_uuid(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume victims = encrypted(J, "root", key), v = encrypted(I, "root", key),
+                  w = encrypted(I, "eph0", key);
+    victims.state = v.state = VOLUME_READY;
+    v.disk[0] = '1';
+    assert_int_equal(volume_check_value(&v, key, v.check, NULL), 0);
+    memcpy(w.disk, victims.disk, sizeof w.disk);
+    fake_storage_add(&victims);
+    fake_storage_add(&v);
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EEXIST, create(p, &w));
+    struct volume new = v;
+    new.state = VOLUME_REBUILDING;
+    memcpy(new.disk, victims.disk, sizeof new.disk);
+    REFUSED(p, -EEXIST, remake(p, &new));
+    REFUSED(p, -EEXIST, snapshot_with(p, &v, key, victims.disk));
+    REFUSED(p, -EEXIST, snapshot_with(p, &v, key, v.disk));
+    memcpy(w.disk, "77", 2);
+    assert_int_equal(create(p, &w), 0);
+    end(p);
+}
+
+/* ---------------------------------------------------------------------- the trail */
+
+/* The next entry, of which the fields must be there; NULL: there is none. */
+static char *entry(int journal, const char *const fields[], size_t n)
+{
+    static char text[8192];
+    ssize_t size = recv(journal, text, sizeof text - 1, MSG_DONTWAIT);
+    if (size < 0)
+        return NULL;
+    text[size] = '\0';
+    for (size_t i = 0; i < n; i++)
+        if (!strstr(text, fields[i]))
+            fail_msg("no %s in %s", fields[i], text);
+    return text;
+}
+#define ENTRY(journal, ...)                                                                                  \
+    assert_non_null(entry(journal, (const char *const[]){__VA_ARGS__},                                       \
+                          sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)))
+
+static void changes_leave_entries(void **state)
+{
+    (void)state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    _cleanup_close_ int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    _cleanup_secret_ struct secret *key = key_of(1);
+    char pid[32];
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/journal", folder);
+    assert_int_equal(bind(journal, (struct sockaddr *)&address, sizeof address), 0);
+    audit_open_at("mayfly-broker", address.sun_path, address.sun_path);
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
+    struct peer p = start(locks_path);
+    snprintf(pid, sizeof pid, "\nMAYFLY_PID=%d\n", (int)getpid());
+
+    free(look(p));
+    assert_int_equal(lock(p, I), 0);
+    assert_null(entry(journal, NULL, 0)); /* nothing was changed */
+    assert_int_equal(create(p, &v), 0);
+    ENTRY(journal, "\nMAYFLY_ACTION=create\n", "\nMAYFLY_VOLUME=vg0/" I "_disk\n",
+          "\nMAYFLY_INSTANCE=" I "\n", "\nMAYFLY_KEY=local:ci-1\n", "\nMAYFLY_RESULT=0\n", pid,
+          "\nMAYFLY_UID=");
+    REFUSED(p, -EEXIST, create(p, &v));
+    ENTRY(journal, "\nMAYFLY_ACTION=create\n", "\nMAYFLY_RESULT=5\n");
+    assert_int_equal(create(p, &w), 0);
+    ENTRY(journal, "\nMAYFLY_VOLUME=vg0/" I "_disk.eph0\n");
+    struct op_mark mark = {.state = VOLUME_DOOMED, .set = {.n = 2, .volume = {ref(&v), ref(&w)}}};
+    assert_int_equal(ASK(p, OP_MARK, mark), 0);
+    ENTRY(journal, "\nMAYFLY_ACTION=doom\n", "_disk\n", "\nMAYFLY_KEY=local:ci-1\n");
+    ENTRY(journal, "\nMAYFLY_ACTION=doom\n", "_disk.eph0\n");
+    assert_int_equal(remove_one(p, &v), 0);
+    ENTRY(journal, "\nMAYFLY_ACTION=remove\n", "\nMAYFLY_KEY=local:ci-1\n");
+    assert_null(entry(journal, NULL, 0));
+    end(p);
+    audit_close();
+    unlink(address.sun_path);
+}
+
 /* ------------------------------------------------------------------- adopting */
 
 /* As it is to be adopted. */
@@ -1164,6 +1252,8 @@ int main(void)
         TEST(a_disk_is_made_anew_when_nobody_uses_it),
         TEST(what_is_in_use_is_not_removed),
         TEST(garbage_changes_nothing),
+        TEST(changes_leave_entries),
+        TEST(no_two_disks_have_one_uuid),
         TEST(what_nova_made_is_adopted_and_given_back),
         TEST(only_what_is_surely_novas_is_adopted),
         TEST(only_root_adopts),
