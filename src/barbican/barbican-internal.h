@@ -7,7 +7,7 @@
 #include "barbican/keystone.h"
 #include "barbican/openstack.h"
 
-#define BARBICAN_HOST_MAX 80 /* HOST in the names of secrets */
+#define BARBICAN_HOST_MAX 82 /* HOST in the names of secrets */
 
 struct barbican {
     struct keymgr base;
@@ -31,7 +31,7 @@ struct call {
     struct secret *body; /* owned */
     const char *accept;
     size_t secret_max;
-    bool once;
+    bool not_idempotent;
     struct http_reply reply;
     int result; /* of http, not of the status; -ECANCELED: it was not asked */
     struct error error;
@@ -52,8 +52,13 @@ int call_check(const struct barbican *b, const struct call *c, long ok, long ok_
 /* Is it Barbican that says that there is no such secret? */
 bool call_says_gone(const struct call *c);
 
-/* Was it sent, and perhaps carried out, but the answer is not one of Barbican's that tells? */
-bool call_answer_is_lost(const struct call *c);
+/* What is known of a key that two or more requests were to make. An answer of 2xx that nobody can read is
+ * none. */
+static inline enum http_outcome outcome_add(enum http_outcome before, enum http_outcome unreadable)
+{
+    enum http_outcome now = unreadable == HTTP_DONE ? HTTP_PERHAPS : unreadable;
+    return now > before ? now : before;
+}
 
 /* "key barbican:ID" */
 #define BARBICAN_OBJECT_MAX (KEY_ID_MAX + 16)
@@ -71,15 +76,27 @@ int barbican_grant(struct keymgr *km, const char *id, const char *user, bool all
 int barbican_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                       struct error *e) _must_check_;
 
-/* Makes the order of each key, and waits for all; fills in made[i]. After an error the ids of those that are
- * there already; unknown[i] says of one without an id that it may be made all the same. */
+/* Both make all keys and fill in made[i]. After an error made[i].id is set where a key is known to be there,
+ * and outcome[i] is HTTP_PERHAPS where there may be one, or may come to be one, that has no known id.
+ * `outcome` is zeroed by the caller. barbican_order() has Barbican make them, and waits: its time does not
+ * count for http_begin(). */
+int barbican_store(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
+                   enum http_outcome outcome[], struct error *e) _must_check_;
 int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
-                   bool unknown[], struct error *e) _must_check_;
+                   enum http_outcome outcome[], struct error *e) _must_check_;
+
+/* named.c: the secrets with the name of this key, NAMED_MAX at most. */
+#define NAMED_MAX 8
+int barbican_named(struct barbican *b, const struct key_info *want, char ids[NAMED_MAX][UUID_TEXT],
+                   size_t *ret_n, struct error *e) _must_check_;
+/* Destroys all of them but `keep` (""; all); *ret_n is how many that were. */
+int barbican_destroy_named(struct barbican *b, const struct key_info *want, const char *keep, size_t *ret_n,
+                           struct error *e) _must_check_;
 
 /* Where Barbican is; logs in for it if it must. */
 int barbican_find(struct barbican *b, struct error *e) _must_check_;
 
-/* mayfly/HOST/VG/SCOPE/OWNER */
+/* mayfly/HOST/VG/SCOPE/OWNER, as secret_name_parse() reads it */
 #define SECRET_NAME_MAX 255
 int secret_name_make(const struct barbican *b, const struct key_info *info, char ret[SECRET_NAME_MAX],
                      struct error *e) _must_check_;

@@ -3,6 +3,7 @@
 #include "barbican/barbican-internal.h"
 
 #include "barbican/replies.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <openssl/sha.h>
@@ -18,26 +19,40 @@ static void barbican_close(struct keymgr *km)
     free(b);
 }
 
-/* NAME-HASH: two hosts of the same name, and copies of a host under another name, are told apart. The
- * machine's id is confidential (machine-id(5)), so it goes in hashed. */
+#define MACHINE_ID_DIGITS 32
+
+/* "": there is none, as in a container or on the first boot. */
+static void machine_id(char ret[MACHINE_ID_DIGITS + 1])
+{
+    FILE *f = fopen("/etc/machine-id", "re");
+    size_t n = f ? fread(ret, 1, MACHINE_ID_DIGITS, f) : 0;
+    ret[n] = '\0';
+    if (f)
+        fclose(f);
+    if (strspn(ret, "0123456789abcdef") != MACHINE_ID_DIGITS)
+        ret[0] = '\0';
+}
+
+/* NAME-ID: the name is for people, the id says which host it is, whatever it is called. The machine's id is
+ * confidential (machine-id(5)), so it goes in hashed. A host without one has but its name, with '_' for '-'.
+ */
 static void host_name(char ret[BARBICAN_HOST_MAX])
 {
-    char name[64] = "", id[64] = "mayfly secret names ";
+    char name[64] = "", id[MACHINE_ID_DIGITS + 1], text[64], hex[17];
     uint8_t hash[SHA256_DIGEST_LENGTH];
-    gethostname(name, sizeof name - 1);
+    if (gethostname(name, sizeof name - 1) < 0 || !name[0])
+        snprintf(name, sizeof name, "localhost");
+    machine_id(id);
     for (char *c = name; *c; c++)
-        if (!str_made_of((char[]){*c, '\0'}, ".-"))
-            *c = '-';
-    FILE *f = fopen("/etc/machine-id", "re");
-    if (f) {
-        size_t used = strlen(id);
-        size_t n = fread(id + used, 1, 32, f);
-        id[used + n] = '\0';
-        fclose(f);
+        if (!str_made_of((char[]){*c, '\0'}, "."))
+            *c = id[0] ? '-' : '_';
+    if (!id[0]) {
+        snprintf(ret, BARBICAN_HOST_MAX, "%s", name);
+        return;
     }
-    SHA256((const unsigned char *)id, strlen(id), hash);
-    char hex[9];
-    str_hex(hash, 4, hex);
+    snprintf(text, sizeof text, "mayfly secret names %s", id);
+    SHA256((const unsigned char *)text, strlen(text), hash);
+    str_hex(hash, 8, hex);
     snprintf(ret, BARBICAN_HOST_MAX, "%s-%s", name, hex);
 }
 
@@ -173,18 +188,23 @@ static int barbican_may_destroy(struct keymgr *km, const char *id, struct error 
     return r < 0 ? error_set(e, r, "%s", why.text) : 0;
 }
 
+/* Several looks: the first may be answered by a node of Barbican's database that lags behind. */
 static int see_gone(struct barbican *b, const char *id, struct error *e)
 {
-    _cleanup_(call_end) struct call c = {.method = "GET"};
-    snprintf(c.path, sizeof c.path, "/secrets/%.40s", id);
-    struct error why = ERROR_NONE;
-    int r = key_call(b, &c, id, 200, 200, "seen to be gone", &why);
-    if (r == -ENOKEY)
-        return 0;
-    if (r == 0)
-        return error_set(e, -EIO,
-                         "key barbican:%s: is still there after Barbican destroyed it; look at its log", id);
-    return error_set(e, r, "%s", why.text);
+    static const unsigned pauses_msec[] = {0, 200, 1000, 3000};
+    for (size_t i = 0; i < ARRAY_SIZE(pauses_msec); i++) {
+        _cleanup_(call_end) struct call c = {.method = "GET"};
+        struct error why = ERROR_NONE;
+        clock_sleep_msec(pauses_msec[i]);
+        snprintf(c.path, sizeof c.path, "/secrets/%.40s", id);
+        int r = key_call(b, &c, id, 200, 200, "seen to be gone", &why);
+        if (r == -ENOKEY)
+            return 0;
+        if (r < 0)
+            return error_set(e, r, "%s", why.text);
+    }
+    return error_set(e, -EIO, "key barbican:%s: is still there after Barbican destroyed it; look at its log",
+                     id);
 }
 
 int barbican_destroy_now(struct barbican *b, const char *id, struct error *e)

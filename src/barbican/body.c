@@ -24,9 +24,31 @@ void body_put(struct body *b, const char *json)
     put(b, json, strlen(json));
 }
 
+/* Bytes of the character at `at`; 0: none of UTF-8. Overlong forms and surrogates are left to the server. */
+static size_t utf8_size(const unsigned char *at, size_t left)
+{
+    size_t n = at[0] < 0x80 ? 1 : at[0] >> 5 == 6 ? 2 : at[0] >> 4 == 14 ? 3 : at[0] >> 3 == 30 ? 4 : 0;
+    for (size_t i = 1; i < n; i++)
+        if (i >= left || at[i] >> 6 != 2)
+            return 0;
+    return n;
+}
+
+static bool is_utf8(const unsigned char *at, size_t size)
+{
+    for (size_t i = 0, n = 0; i < size; i += n)
+        if ((n = utf8_size(at + i, size - i)) == 0)
+            return false;
+    return true;
+}
+
 void body_string_n(struct body *b, const void *text, size_t size)
 {
     const unsigned char *at = text;
+    if (b->error.errnum == 0 && !is_utf8(at, size))
+        error_set(
+            &b->error, -EINVAL,
+            "request: a name or password in it is not UTF-8; use a locale of UTF-8, or convert the file");
     put(b, "\"", 1);
     for (size_t i = 0; i < size; i++) {
         char escape[8];

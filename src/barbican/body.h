@@ -25,7 +25,8 @@ struct body {
 /* JSON as it stands. */
 void body_put(struct body *b, const char *json);
 
-/* A JSON string with its quotes: `size` bytes of UTF-8, escaped (RFC 8259, section 7). */
+/* A JSON string with its quotes: `size` bytes of UTF-8, escaped (RFC 8259, section 7). Other bytes are an
+ * error. */
 void body_string_n(struct body *b, const void *text, size_t size);
 void body_string(struct body *b, const char *text);
 

@@ -58,7 +58,7 @@ int barbican_find(struct barbican *b, struct error *e)
     return 0;
 }
 
-/* Those of `calls` that `again` selects, with this token. */
+/* Those of `calls`, or those alone that were answered with 401, with this token. */
 static int carry_out(struct barbican *b, struct call calls[], size_t n, const struct secret *token,
                      bool only_refused, struct error *e)
 {
@@ -82,11 +82,11 @@ static int carry_out(struct barbican *b, struct call calls[], size_t n, const st
                                             .body = c->body,
                                             .accept = c->accept,
                                             .secret_max = c->secret_max,
-                                            .once = c->once};
+                                            .not_idempotent = c->not_idempotent};
         which[m++] = i;
     }
     struct error first = ERROR_NONE;
-    int r = http_do_many(b->http, requests, m, replies, results, &first);
+    (void)!http_do_many(b->http, requests, m, replies, results, &first); /* what failed is in the results */
     for (size_t i = 0; i < m; i++) {
         struct call *c = &calls[which[i]];
         c->reply = replies[i];
@@ -94,7 +94,7 @@ static int carry_out(struct barbican *b, struct call calls[], size_t n, const st
         if (c->result < 0) /* of several failures the first one speaks for all */
             c->error = first;
     }
-    return r == -ENOMEM ? error_memory(e) : 0;
+    return 0;
 }
 
 int barbican_call(struct barbican *b, struct call calls[], size_t n, struct error *e)
@@ -108,8 +108,11 @@ int barbican_call(struct barbican *b, struct call calls[], size_t n, struct erro
     if (r == 0)
         r = carry_out(b, calls, n, token, false, e);
     bool refused = false;
-    for (size_t i = 0; r == 0 && i < n; i++)
+    for (size_t i = 0; r == 0 && i < n; i++) {
         refused = refused || (calls[i].result == 0 && calls[i].reply.status == 401);
+        if (calls[i].result == 0 && calls[i].reply.status / 100 == 2)
+            keystone_token_works(b->keystone);
+    }
     if (!refused)
         return r;
     r = keystone_renew(b->keystone, e);
@@ -121,13 +124,6 @@ int barbican_call(struct barbican *b, struct call calls[], size_t n, struct erro
 bool call_says_gone(const struct call *c)
 {
     return c->result == 0 && c->reply.status == 404 && reply_says_404(c->reply.text, c->reply.size);
-}
-
-bool call_answer_is_lost(const struct call *c)
-{
-    if (c->result < 0)
-        return c->reply.uncertain;
-    return c->reply.status / 100 == 2 || c->reply.status >= 500;
 }
 
 /* Barbican's address without its path. */
@@ -149,6 +145,9 @@ static struct meaning meaning_of(const struct barbican *b, const struct call *c)
     case 401:
         return (struct meaning){-EACCES, "get a fresh token"};
     case 403:
+        if (reply_says_quota(c->reply.text, c->reply.size))
+            return (struct meaning){-EDQUOT, "delete secrets of the project, or have its quota raised "
+                                             "(openstack secret list; Barbican's project-quotas)"};
         return (struct meaning){
             -EACCES, b->who.is_host
                          ? "the host's own user may not do this: use the credentials of the "
@@ -161,8 +160,11 @@ static struct meaning meaning_of(const struct barbican *b, const struct call *c)
                                     "the key is gone for good, and what it encrypted cannot be read any "
                                     "more; run mayfly delete"};
         return (struct meaning){-EHOSTUNREACH, "this is not how Barbican says it: check its endpoint"};
+    case 406: /* asked for bytes, it has text */
+        return (struct meaning){-EKEYREJECTED,
+                                "the secret is no key of Mayfly's, but of another type, such as a "
+                                "passphrase"};
     case 400:
-    case 406:
     case 409:
     case 413:
     case 415:

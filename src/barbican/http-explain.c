@@ -61,6 +61,12 @@ static void explain_timeout(const struct http *h, const struct exchange *x, char
         snprintf(ret, REASON_MAX,
                  "no %s within the %u s of deadline in [barbican]; try again, or look at the service",
                  x->connected ? "whole answer" : "connection", h->settings.total_sec);
+    else if (!x->resolved)
+        snprintf(
+            ret, REASON_MAX,
+            "its name was not looked up within the %u s of connect_timeout in [barbican]; check the name "
+            "servers of this host (resolvectl, /etc/resolv.conf)",
+            h->settings.connect_sec);
     else if (!x->connected)
         snprintf(
             ret, REASON_MAX,

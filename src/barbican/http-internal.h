@@ -52,6 +52,7 @@ struct exchange {
     enum http_refusal refusal;
     struct error error;
     char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
+    bool resolved;                /* an address of the server's name was known */
     bool connected;               /* the connection, with its TLS, was there */
     bool sent;                    /* some of the request left us: it may have been carried out */
     int os_errno;                 /* of a connect() that failed */

@@ -19,7 +19,7 @@ struct job {
     struct exchange x;
     unsigned attempts;
     uint64_t not_before_msec;
-    bool uncertain; /* an attempt was sent, and it is not known what became of it */
+    enum http_outcome outcome; /* of all attempts so far */
     char server[HTTP_SERVER_MAX];
     struct error error;
 };
@@ -45,7 +45,7 @@ static void job_end(struct jobs *js, struct job *job, int r)
     size_t i = (size_t)(job - js->all);
     if (r == 0)
         js->replies[i] = TAKE(job->x.reply, (struct http_reply){0});
-    js->replies[i].uncertain = r < 0 && job->uncertain;
+    js->replies[i].outcome = job->outcome;
     js->results[i] = r;
     exchange_end(js->http, &job->x);
     job->state = JOB_ENDED;
@@ -92,10 +92,14 @@ static bool may_pass(CURLcode code, long status)
     }
 }
 
-/* Was the attempt certainly not carried out? */
-static bool was_harmless(const struct exchange *x, CURLcode code)
+/* What became of one attempt. A proxy that gave up waiting (408, 503, 504) may have passed the request on. */
+static enum http_outcome outcome_of(const struct exchange *x, CURLcode code)
 {
-    return code == CURLE_OK ? x->reply.status == 429 || x->reply.status == 503 : !x->sent;
+    if (code != CURLE_OK)
+        return x->sent ? HTTP_PERHAPS : HTTP_NOT_SENT;
+    if (x->reply.status / 100 == 2)
+        return HTTP_DONE;
+    return x->reply.status >= 500 || x->reply.status == 408 ? HTTP_PERHAPS : HTTP_REFUSED;
 }
 
 /* An attempt ended: another one, or the end of the job. */
@@ -105,12 +109,13 @@ static void job_attempted(struct jobs *js, struct job *job, CURLcode code)
     struct exchange *x = &job->x;
     js->running--;
     code = exchange_finish(h, x, code);
-    bool harmless = was_harmless(x, code);
-    job->uncertain = job->uncertain || !harmless;
+    enum http_outcome outcome = outcome_of(x, code);
+    job->outcome = outcome > job->outcome ? outcome : job->outcome;
 
     uint64_t pause = pause_msec(job);
-    if (may_pass(code, x->reply.status) && (harmless || !x->request->once) &&
-        job->attempts <= h->settings.retries && pause < http_left_msec(h)) {
+    bool repeatable = !x->request->not_idempotent || job->outcome < HTTP_PERHAPS;
+    if (may_pass(code, x->reply.status) && repeatable && job->attempts <= h->settings.retries &&
+        pause < http_left_msec(h)) {
         exchange_end(h, x);
         job->not_before_msec = clock_msec() + pause;
         job->state = JOB_WAITS;
@@ -223,7 +228,16 @@ int http_do_many(struct http *h, const struct http_request q[], size_t n, struct
             job_end(&js, &js.all[i], r);
     }
 
-    int r = jobs_run(&js, e);
+    struct error why = ERROR_NONE;
+    int r = jobs_run(&js, &why);
+    for (size_t i = 0; i < n && r < 0; i++)
+        if (js.all[i].state != JOB_ENDED) {
+            if (js.all[i].state == JOB_RUNS)
+                js.all[i].outcome = HTTP_PERHAPS;
+            job_end(&js, &js.all[i], r);
+        }
+    if (r < 0)
+        return error_set(e, r, "%s", why.text);
     for (size_t i = 0; i < n && r == 0; i++)
         if (result[i] < 0)
             r = error_set(e, result[i], "%s", js.all[i].error.text);

@@ -49,7 +49,7 @@ static size_t on_send(char *buffer, size_t one, size_t n, void *context)
 static int on_rewind(void *context, curl_off_t offset, int origin)
 {
     struct exchange *x = context;
-    if (x->request->once || offset != 0 || origin != SEEK_SET)
+    if (x->request->not_idempotent || offset != 0 || origin != SEEK_SET)
         return CURL_SEEKFUNC_FAIL;
     x->body_sent = 0;
     return CURL_SEEKFUNC_OK;
@@ -73,24 +73,27 @@ static bool add_header(struct exchange *x, const char *line)
     return longer;
 }
 
-static bool add_token(struct exchange *x)
+static int add_token(struct exchange *x, struct error *e)
 {
     static const char name[] = "X-Auth-Token: ";
     const struct secret *token = x->request->token;
     _cleanup_secret_ struct secret *line = NULL;
-    if (secret_new(sizeof name + secret_size(token), &line, NULL) < 0)
-        return false;
+    int r = secret_new(sizeof name + secret_size(token), &line, e);
+    if (r < 0)
+        return r;
     memcpy(secret_bytes(line), name, sizeof name - 1);
     memcpy(secret_bytes(line) + sizeof name - 1, secret_peek(token), secret_size(token));
-    return add_header(x, (const char *)secret_bytes(line));
+    return add_header(x, (const char *)secret_bytes(line)) ? 0 : error_memory(e);
 }
 
-static bool add_headers(struct exchange *x)
+static int add_headers(struct exchange *x, struct error *e)
 {
     const struct http_request *q = x->request;
     _cleanup_free_ char *accept = str_format("Accept: %s", q->accept ? q->accept : "application/json");
-    return accept && add_header(x, accept) && add_header(x, "Expect:") &&
-           (!q->body || add_header(x, "Content-Type: application/json")) && (!q->token || add_token(x));
+    if (!accept || !add_header(x, accept) || !add_header(x, "Expect:") ||
+        (q->body && !add_header(x, "Content-Type: application/json")))
+        return error_memory(e);
+    return q->token ? add_token(x, e) : 0;
 }
 
 /* Sets options until one of them fails. */
@@ -151,7 +154,8 @@ static CURLcode set_body(struct exchange *x)
         SET(CURLOPT_POSTFIELDS, "");
         SET(CURLOPT_POSTFIELDSIZE, 0L);
     }
-    if (q->once) /* there is no body that could stop libcurl from sending it again: see on_rewind() */
+    if (q->not_idempotent) /* there is no body that could stop libcurl from sending it again: see on_rewind()
+                            */
         SET(CURLOPT_FRESH_CONNECT, 1L);
     return code;
 }
@@ -176,11 +180,19 @@ static CURLcode set_request(struct exchange *x)
 int exchange_start(struct http *h, const struct http_request *q, struct exchange *x, struct error *e)
 {
     *x = (struct exchange){.request = q, .easy = curl_easy_init()};
-    if (x->easy && add_headers(x) && set_connection(h, x->easy) == CURLE_OK && set_request(x) == CURLE_OK &&
-        curl_multi_add_handle(h->multi, x->easy) == CURLM_OK)
-        return 0;
-    exchange_end(h, x);
-    return error_memory(e);
+    int r = x->easy ? add_headers(x, e) : error_memory(e);
+    CURLcode code = CURLE_OK;
+    if (r == 0 && ((code = set_connection(h, x->easy)) != CURLE_OK || (code = set_request(x)) != CURLE_OK))
+        r = code == CURLE_OUT_OF_MEMORY
+                ? error_memory(e)
+                : error_set(e, -ENOTSUP,
+                            "libcurl: lacks what Mayfly needs (%s); install the one built with OpenSSL",
+                            curl_easy_strerror(code));
+    if (r == 0 && curl_multi_add_handle(h->multi, x->easy) != CURLM_OK)
+        r = error_memory(e);
+    if (r < 0)
+        exchange_end(h, x);
+    return r;
 }
 
 /* --- its end --- */
@@ -223,15 +235,17 @@ static CURLcode finish_body(struct exchange *x)
 CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code)
 {
     long request_bytes = 0, os_errno = 0;
-    curl_off_t retry_after = 0, connected_usec = 0;
+    curl_off_t retry_after = 0, connected_usec = 0, resolved_usec = 0;
     const char *location = NULL;
     curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
     curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &os_errno);
     curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_usec);
+    curl_easy_getinfo(x->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_usec);
     curl_easy_getinfo(x->easy, CURLINFO_REDIRECT_URL, &location);
     curl_easy_getinfo(x->easy, CURLINFO_SSL_VERIFYRESULT, &x->verify_result);
     x->sent = request_bytes > 0 || x->body_sent > 0;
+    x->resolved = resolved_usec > 0;
     x->connected = connected_usec > 0;
     x->os_errno = (int)os_errno;
     x->retry_after_sec = retry_after;

@@ -9,8 +9,8 @@
  *     http_reply_end(&reply)
  *
  * Retried, with growing pauses and within the deadline: a connection that cannot be made or breaks, 429, and
- * 500, 502, 503, 504; a request that could do harm twice (`once`) only if it was certainly not carried out:
- * the connection was refused, or 429 or 503 was the answer. Retry-After is honoured within the deadline.
+ * 500, 502, 503, 504. A request that is not idempotent is retried only if no attempt may have been carried
+ * out: the connection could not be made, or 429 was the answer. Retry-After is honoured within the deadline.
  *
  * Errors: -EHOSTUNREACH for everything that leaves us without a whole reply (refused, no route, name unknown,
  * time-out, broken, certificate wrong, too long). The sentence begins with the server ("https://host:port:
@@ -50,9 +50,18 @@ struct http_request {
     const struct secret *token; /* sent as X-Auth-Token; NULL: none */
     const struct secret *body;  /* JSON; NULL: none */
     const char *accept;         /* NULL: application/json */
-    size_t secret_max; /* > 0: a 2xx reply's body goes into reply.secret, of at most so many bytes; with
-                          any other status it is text */
-    bool once;         /* see above */
+    size_t secret_max;   /* > 0: a 2xx reply's body goes into reply.secret, of at most so many bytes; with
+                            any other status it is text */
+    bool not_idempotent; /* carried out twice it would do what it should not: see above */
+};
+
+/* What became of a request on the server, as far as is known here. Ordered: a later one is more done. */
+enum http_outcome {
+    HTTP_NOT_SENT, /* nothing of it left this host */
+    HTTP_REFUSED,  /* the server answered that it did not do it: 3xx, 4xx */
+    HTTP_PERHAPS,  /* it, or an earlier attempt, may have been carried out: no answer, or 5xx, which gateways
+                      send too when the server behind them goes on */
+    HTTP_DONE,     /* 2xx */
 };
 
 struct http_reply {
@@ -64,7 +73,7 @@ struct http_reply {
     char type[64];                /* Content-Type, without parameters, in small letters */
     char location[128];           /* scheme and host of a redirect */
     int64_t date_sec;             /* Date, since 1970; 0: none */
-    bool uncertain;               /* after -EHOSTUNREACH: the request may have been carried out */
+    enum http_outcome outcome;    /* also after an error */
 };
 #define HTTP_TEXT_MAX ((size_t)4 << 20)
 

@@ -23,6 +23,12 @@ static int64_t parse_time(const char *text)
     return rest ? (int64_t)timegm(&tm) : 0;
 }
 
+bool keystone_wants_more(const char *text, size_t size)
+{
+    _cleanup_json_ json_object *document = reply_parse(text, size);
+    return reply_member(document, "required_auth_methods", json_type_array);
+}
+
 static void put_roles(json_object *token, char *ret, size_t size)
 {
     json_object *roles = reply_member(token, "roles", json_type_array);

@@ -16,7 +16,7 @@ struct keystone {
     struct secret *token; /* NULL: not logged in, or the caller's own is used */
     char *catalog;        /* the body that has it; NULL: not asked for */
     size_t catalog_size;
-    bool renewed;
+    bool renewed; /* and has not worked since */
     struct keystone_facts facts;
 };
 
@@ -123,9 +123,16 @@ static int login_body(const struct openstack *o, struct secret **ret, struct err
 /* --- the answer --- */
 
 /* Keystone tells no one which of user, password, project and role is wrong: so name all of them. */
-static int error_refused(const struct keystone *k, long status, struct error *e)
+static int error_refused(const struct keystone *k, const struct http_reply *reply, struct error *e)
 {
     const struct openstack *o = k->who;
+    long status = reply ? reply->status : 401;
+    if (reply && keystone_wants_more(reply->text, reply->size))
+        return error_set(e, -EACCES,
+                         "Keystone (%s) wants more than a password from user %.64s (multi-factor "
+                         "authentication), which Mayfly "
+                         "cannot give; use an application credential, or a token (openstack token issue)",
+                         o->auth_url, o->user_id[0] ? o->user_id : o->username);
     if (o->auth == OPENSTACK_TOKEN)
         return error_set(
             e, -EACCES,
@@ -163,7 +170,7 @@ static int check_status(const struct keystone *k, const struct http_reply *reply
     if (reply->status == wanted)
         return 0;
     if (says_refused(k, reply))
-        return error_refused(k, reply->status, e);
+        return error_refused(k, reply, e);
     reply_message(reply->text, reply->size, message, sizeof message);
     if (reply->location[0])
         return error_set(
@@ -245,15 +252,23 @@ int keystone_token(struct keystone *k, const struct secret **ret, struct error *
 int keystone_renew(struct keystone *k, struct error *e)
 {
     if (k->who->auth == OPENSTACK_TOKEN)
-        return error_refused(k, 401, e);
+        return error_refused(k, NULL, e);
     if (k->renewed)
         return error_set(
             e, -EACCES,
             "Barbican refuses a token that Keystone (%s) has just given; does Barbican ask the same "
-            "Keystone, and is its clock right?",
-            k->who->auth_url);
+            "Keystone, and is its clock right?%s",
+            k->who->auth_url,
+            k->who->auth == OPENSTACK_APPLICATION_CREDENTIAL
+                ? " Or do the access rules of the application credential leave out the key manager?"
+                : "");
     k->renewed = true;
     return login(k, e);
+}
+
+void keystone_token_works(struct keystone *k)
+{
+    k->renewed = false;
 }
 
 /* The catalog that goes with a token which the caller brought; who he is comes with GET /v3/auth/tokens, but

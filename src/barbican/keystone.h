@@ -20,9 +20,12 @@ DEFINE_CLEANUP(struct keystone *, keystone_close)
 /* The token to send; logs in first if that was not done. A token that the caller gave is used as it is. */
 int keystone_token(struct keystone *k, const struct secret **ret, struct error *e) _must_check_;
 
-/* Barbican said 401 to it: logs in again, once in a run. -EACCES: that was done already, or the caller gave a
- * token, which is expired or revoked. */
+/* Barbican said 401 to it: logs in again, as often as tokens end in a long run. -EACCES: the last renewed one
+ * has never worked, or the caller gave a token, which is expired or revoked. */
 int keystone_renew(struct keystone *k, struct error *e) _must_check_;
+
+/* Barbican has accepted the token. */
+void keystone_token_works(struct keystone *k);
 
 /* URL of the service of type key-manager, without a slash behind; logs in first, or asks for the catalog of a
  * given token. `region` and `interface` "": any, and public. -EHOSTUNREACH: the catalog has none; the
@@ -40,6 +43,9 @@ struct keystone_facts {
     int64_t answered_sec; /* ours at the same moment */
 };
 const struct keystone_facts *keystone_facts(const struct keystone *k);
+
+/* A 401 to a password that was right, but is not enough: {"required_auth_methods": ...}. */
+bool keystone_wants_more(const char *text, size_t size);
 
 /* The parsers of its replies, for keystone.c, the fuzzer and the tests. */
 int keystone_parse_token(const char *text, size_t size, struct keystone_facts *ret,

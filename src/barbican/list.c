@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys that this host made in the caller's project, by their names. Barbican's filter knows only whole
- * names, so all secrets of the project go by, 100 at a time. Its link to the next page forgets the filter
- * (seen with 15.0), so the offsets are counted here. */
+ * names, so all secrets of the project go by, 100 at a time or as many as Barbican's administrator lets it
+ * give. Its link to the next page forgets the filter (seen with 15.0), so the offsets are counted here. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/replies.h"
@@ -10,20 +10,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define PAGES_MAX 1000
-
-int secret_name_make(const struct barbican *b, const struct key_info *info, char ret[SECRET_NAME_MAX],
-                     struct error *e)
-{
-    int n = snprintf(ret, SECRET_NAME_MAX, "mayfly/%s/%s/%s/%s", b->host, info->vg,
-                     key_scope_name(info->scope), info->owner);
-    if (n < 0 || n >= SECRET_NAME_MAX)
-        return error_set(e, -EINVAL, "key manager barbican: the name of a secret would be too long");
-    return 0;
-}
+#define SECRETS_MAX 10000000 /* a list that goes on behind that has no end */
 
 static int list_page(struct barbican *b, size_t offset, struct key_info **keys, size_t *n_keys,
-                     size_t *ret_page, struct error *e)
+                     size_t *ret_page, size_t *ret_total, struct error *e)
 {
     _cleanup_(call_end) struct call c = {.method = "GET"};
     snprintf(c.path, sizeof c.path, "/secrets?secret_type=symmetric&sort=created&limit=%d&offset=%zu",
@@ -36,7 +26,8 @@ static int list_page(struct barbican *b, size_t offset, struct key_info **keys, 
     r = call_check(b, &c, 200, 200, "key manager barbican", "asked for its keys", e);
     if (r == -ENOKEY) /* 404 for a list: not the place */
         return -EHOSTUNREACH;
-    if (r == 0 && (r = reply_list(c.reply.text, c.reply.size, b->host, keys, n_keys, ret_page)) < 0)
+    if (r == 0 &&
+        (r = reply_list(c.reply.text, c.reply.size, b->host, keys, n_keys, ret_page, ret_total)) < 0)
         return r == -ENOMEM
                    ? error_memory(e)
                    : error_set(
@@ -46,22 +37,44 @@ static int list_page(struct barbican *b, size_t offset, struct key_info **keys, 
     return r;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct key_info *)a)->id, ((const struct key_info *)b)->id);
+}
+
+/* Secrets that come or go meanwhile move others from page to page, so that some are seen twice. */
+static size_t drop_repeats(struct key_info *keys, size_t n)
+{
+    size_t kept = 0;
+    if (n > 1)
+        qsort(keys, n, sizeof *keys, by_id);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || !streq(keys[kept - 1].id, keys[i].id))
+            keys[kept++] = keys[i];
+    return kept;
+}
+
 int barbican_list(struct keymgr *km, struct key_listing *ret, struct error *e)
 {
     struct barbican *b = (struct barbican *)km;
     _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0, page = REPLY_PAGE;
+    size_t n = 0, offset = 0, page = 1, total = 0;
     http_begin(b->http);
-    for (size_t i = 0; page > 0; i++) {
-        if (i == PAGES_MAX)
+    while (page > 0) {
+        size_t before = total;
+        if (offset > SECRETS_MAX)
             return error_set(e, -EHOSTUNREACH,
                              "key manager barbican: its list of keys has no end; look at the service");
-        int r = list_page(b, i * REPLY_PAGE, &keys, &n, &page, e);
+        int r = list_page(b, offset, &keys, &n, &page, &total, e);
         if (r < 0)
             return r;
-        if (page < REPLY_PAGE)
-            break;
+        offset += page;
+        if (page > 0 && total < before) { /* some were deleted: those behind them have moved up */
+            size_t deleted = before - total;
+            offset -= deleted < offset ? deleted : offset;
+        }
     }
+    n = drop_repeats(keys, n);
     ret->keys = n ? TAKE_PTR(keys) : NULL;
     ret->n = n;
     return 0;

@@ -5,12 +5,12 @@
 
 #include "barbican/body.h"
 #include "barbican/replies.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <stdio.h>
-#include <time.h>
 
-#define FIRST_PAUSE_MSEC 50
+#define PAUSE_MIN_MSEC 50
 
 /* XTS is named for all: without it Barbican takes orders of 512 bits, and fails them later. */
 static int order_body(const struct barbican *b, const struct key_info *want, struct secret **ret,
@@ -33,15 +33,9 @@ static int order_body(const struct barbican *b, const struct key_info *want, str
     return r;
 }
 
-static void pause_msec(unsigned msec)
-{
-    struct timespec t = {msec / 1000, (long)(msec % 1000) * 1000000};
-    while (nanosleep(&t, &t) < 0 && errno == EINTR) {
-    }
-}
-
-/* Looks once: 1 if the key is there, 0 if not yet. */
-static int look(struct barbican *b, const char *order, struct key_made *made, struct error *e)
+/* Looks once: 1 if the key is there, 0 if not yet. `outcome` becomes what the order says. */
+static int look(struct barbican *b, const char *order, struct key_made *made, enum http_outcome *outcome,
+                struct error *e)
 {
     _cleanup_(call_end) struct call c = {.method = "GET"};
     enum order_state state = ORDER_PENDING;
@@ -55,35 +49,48 @@ static int look(struct barbican *b, const char *order, struct key_made *made, st
     if (reply_order(c.reply.text, c.reply.size, &state, id, reason, sizeof reason) < 0)
         return error_set(e, -EHOSTUNREACH,
                          "order %s: cannot be read: the answer is not Barbican's; check its endpoint", order);
-    if (state == ORDER_ERROR)
+    if (state == ORDER_ERROR) {
+        *outcome = HTTP_REFUSED;
         return error_set(e, -EIO, "order %s: Barbican could not make the key: %s; look at its log", order,
                          reason);
-    return state == ORDER_PENDING ? 0 : str_copy(made->id, KEY_ID_MAX, id) < 0 ? -EINVAL : 1;
+    }
+    if (state == ORDER_PENDING)
+        return 0;
+    *outcome = HTTP_DONE;
+    return str_copy(made->id, KEY_ID_MAX, id) < 0 ? -EINVAL : 1;
 }
 
-/* `looks` at most. */
-static int wait_for(struct barbican *b, const char *order, unsigned looks, struct key_made *made,
-                    struct error *e)
+/* Looks at growing intervals, which retry_delay bounds, until `patience_msec` have passed. */
+static int wait_for(struct barbican *b, const char *order, uint64_t patience_msec, struct key_made *made,
+                    enum http_outcome *outcome, struct error *e)
 {
-    unsigned pause = FIRST_PAUSE_MSEC, longest = b->order_delay_sec * 1000;
-    for (unsigned i = 0; i < looks; i++) {
-        if (i > 0) {
-            pause_msec(pause < longest ? pause : longest);
-            pause *= 2;
-        }
-        int r = look(b, order, made, e);
+    uint64_t deadline = clock_msec() + patience_msec, pause = PAUSE_MIN_MSEC;
+    uint64_t longest = (uint64_t)b->order_delay_sec * 1000;
+    longest = longest > PAUSE_MIN_MSEC ? longest : PAUSE_MIN_MSEC;
+    for (;;) {
+        if (patience_msec)
+            http_begin(b->http);
+        int r = look(b, order, made, outcome, e);
         if (r != 0)
             return r < 0 ? r : 0;
+        uint64_t now = clock_msec();
+        if (now >= deadline)
+            break;
+        clock_sleep_msec(pause < deadline - now ? pause : deadline - now);
+        pause = pause * 2 < longest ? pause * 2 : longest;
     }
-    return error_set(e, -EHOSTUNREACH,
-                     "order %s: Barbican has not made the key after %u looks; is its worker running? See "
-                     "number_of_retries and retry_delay in [barbican]",
-                     order, looks);
+    return error_set(
+        e, -EHOSTUNREACH,
+        "order %s: Barbican has not made the key within %llu s (number_of_retries x retry_delay in "
+        "[barbican]); is its worker running?",
+        order, (unsigned long long)patience_msec / 1000);
 }
 
-static int read_placed(const struct barbican *b, const struct call *c, char order[UUID_TEXT], struct error *e)
+static int read_placed(const struct barbican *b, const struct call *c, char order[UUID_TEXT],
+                       enum http_outcome *outcome, struct error *e)
 {
     int r = call_check(b, c, 202, 202, "key manager barbican", "asked to make a key", e);
+    *outcome = outcome_add(HTTP_NOT_SENT, c->reply.outcome); /* a key of an order is still to come */
     if (r == 0 && reply_ref(c->reply.text, c->reply.size, "order_ref", order) < 0)
         return error_set(e, -EHOSTUNREACH,
                          "key manager barbican: cannot be asked to make a key: the answer is not "
@@ -93,21 +100,20 @@ static int read_placed(const struct barbican *b, const struct call *c, char orde
 
 /* All at once; orders[i] is "" where none was placed, as far as is known. */
 static int place(struct barbican *b, const struct key_info want[], size_t n, char (*orders)[UUID_TEXT],
-                 bool unknown[], struct error *e)
+                 enum http_outcome outcome[], struct error *e)
 {
     struct call *calls = calloc(n, sizeof *calls);
     if (!calls)
         return error_memory(e);
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        calls[i] = (struct call){.method = "POST", .path = "/orders", .once = true, .result = -ECANCELED};
+        calls[i] = (struct call){.method = "POST", .path = "/orders", .not_idempotent = true};
         r = order_body(b, &want[i], &calls[i].body, e);
     }
     if (r == 0 && (r = barbican_call(b, calls, n, e)) < 0)
         error_prefix(e, "key manager barbican: cannot be asked to make a key: ");
     for (size_t i = 0; i < n && calls[i].body; i++) { /* all: what was placed must be known */
-        int read = read_placed(b, &calls[i], orders[i], r < 0 ? NULL : e);
-        unknown[i] = read < 0 && call_answer_is_lost(&calls[i]);
+        int read = read_placed(b, &calls[i], orders[i], &outcome[i], r < 0 ? NULL : e);
         r = r < 0 ? r : read;
     }
     calls_end(calls, n);
@@ -115,9 +121,10 @@ static int place(struct barbican *b, const struct key_info want[], size_t n, cha
 }
 
 static int collect(struct barbican *b, const char *order, const struct key_info *want, struct key_made *made,
-                   struct error *e)
+                   enum http_outcome *outcome, struct error *e)
 {
-    int r = wait_for(b, order, b->order_polls + 1, made, e);
+    uint64_t patience_msec = (uint64_t)b->order_polls * b->order_delay_sec * 1000;
+    int r = wait_for(b, order, patience_msec, made, outcome, e);
     if (r == 0)
         r = barbican_fetch_as(b, made->id, "fetched after its order", &made->secret, e);
     if (r == 0 && secret_size(made->secret) != want->bits / 8)
@@ -127,18 +134,20 @@ static int collect(struct barbican *b, const char *order, const struct key_info 
 }
 
 int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
-                   bool unknown[], struct error *e)
+                   enum http_outcome outcome[], struct error *e)
 {
     _cleanup_free_ char(*orders)[UUID_TEXT] = calloc(n, sizeof *orders);
     if (!orders)
         return error_memory(e);
-    int r = place(b, want, n, orders, unknown, e);
-    for (size_t i = 0; i < n; i++) {
-        if (r == 0)
-            r = collect(b, orders[i], &want[i], &made[i], e);
-        else if (orders[i][0]) /* what was made meanwhile is to be destroyed */
-            (void)!wait_for(b, orders[i], 1, &made[i], NULL);
-        unknown[i] = unknown[i] || (orders[i][0] && !made[i].id[0]);
-    }
+    int r = place(b, want, n, orders, outcome, e);
+    for (size_t i = 0; r == 0 && i < n;
+         i++) /* one after the other, as a worker makes them: each has its own time */
+        r = collect(b, orders[i], &want[i], &made[i], &outcome[i], e);
+    if (r == 0)
+        return 0;
+    http_begin(b->http);
+    for (size_t i = 0; i < n; i++)
+        if (orders[i][0] && outcome[i] == HTTP_PERHAPS) /* what was made meanwhile is to be destroyed */
+            (void)!wait_for(b, orders[i], 0, &made[i], &outcome[i], NULL);
     return r;
 }

@@ -62,15 +62,30 @@ static bool next_part(const char **at, char *ret, size_t size)
     return true;
 }
 
+static bool take_group(const char **at, char ret[VG_NAME_MAX])
+{
+    if (!next_part(at, ret, VG_NAME_MAX))
+        return false;
+    for (char *c = ret; *c; c++)
+        *c = *c == SECRET_NAME_PLUS ? '+' : *c;
+    return config_vg_name_valid(ret);
+}
+
+/* The id behind the last '-' decides; the name before it is there for people. */
+static bool is_host(const char *part, const char *host)
+{
+    const char *its = strrchr(part, '-'), *own = strrchr(host, '-');
+    return its && own && own[1] ? streq(its, own) : streq(part, host);
+}
+
 bool secret_name_parse(const char *name, const char *host, struct key_info *ret)
 {
     char part[128], scope[16];
     if (!str_starts(name, "mayfly/"))
         return false;
     const char *at = name + strlen("mayfly/");
-    if (!next_part(&at, part, sizeof part) || !streq(part, host) ||
-        !next_part(&at, ret->vg, sizeof ret->vg) || !next_part(&at, scope, sizeof scope) || !uuid_valid(at) ||
-        !config_vg_name_valid(ret->vg))
+    if (!next_part(&at, part, sizeof part) || !is_host(part, host) || !take_group(&at, ret->vg) ||
+        !next_part(&at, scope, sizeof scope) || !uuid_valid(at))
         return false;
     if (key_scope_parse(scope, &ret->scope) < 0)
         return false;
@@ -97,17 +112,8 @@ static bool take_secret(json_object *secret, const char *host, struct key_info *
     return true;
 }
 
-/* Secrets that come or go while pages are asked for move the others from one page to another. */
-static bool is_among(const struct key_info *keys, size_t n, const char *id)
-{
-    for (size_t i = 0; i < n; i++)
-        if (streq(keys[i].id, id))
-            return true;
-    return false;
-}
-
 int reply_list(const char *text, size_t size, const char *host, struct key_info **keys, size_t *n_keys,
-               size_t *ret_page)
+               size_t *ret_page, size_t *ret_total)
 {
     _cleanup_json_ json_object *document = reply_parse(text, size);
     json_object *secrets = reply_member(document, "secrets", json_type_array);
@@ -120,13 +126,13 @@ int reply_list(const char *text, size_t size, const char *host, struct key_info 
     if (!bigger)
         return -ENOMEM;
     *keys = bigger;
-    for (size_t i = 0; i < n; i++) {
-        struct key_info one;
-        if (take_secret(json_object_array_get_idx(secrets, i), host, &one) &&
-            !is_among(bigger, *n_keys, one.id))
-            bigger[(*n_keys)++] = one;
-    }
+    for (size_t i = 0; i < n; i++)
+        if (take_secret(json_object_array_get_idx(secrets, i), host, &bigger[*n_keys]))
+            (*n_keys)++;
+    json_object *total = reply_member(document, "total", json_type_int);
+    int64_t count = total ? json_object_get_int64(total) : 0;
     *ret_page = n;
+    *ret_total = count > 0 ? (size_t)count : 0;
     return 0;
 }
 
@@ -176,6 +182,13 @@ bool reply_is_object(const char *text, size_t size)
 {
     _cleanup_json_ json_object *document = reply_parse(text, size);
     return document;
+}
+
+bool reply_says_quota(const char *text, size_t size)
+{
+    char message[MESSAGE_MAX];
+    reply_message(text, size, message, sizeof message);
+    return strcasestr(message, "quota");
 }
 
 bool reply_says_404(const char *text, size_t size)

@@ -14,15 +14,20 @@ enum order_state { ORDER_PENDING, ORDER_ACTIVE, ORDER_ERROR };
 int reply_order(const char *text, size_t size, enum order_state *ret, char ret_id[UUID_TEXT],
                 char *ret_reason, size_t reason_size) _must_check_;
 
-/* mayfly/HOST/VG/SCOPE/OWNER with this HOST? Then VG, scope and owner go into `ret`. */
+/* For '+' in the name of a group: Barbican's filter by names takes that for a blank, however it is escaped.
+ */
+#define SECRET_NAME_PLUS ':'
+
+/* mayfly/HOST/VG/SCOPE/OWNER of this host? Then VG, scope and owner go into `ret`. HOST is NAME-ID; two of
+ * the same ID are one host, which has changed its name. A HOST without '-' is compared as a whole. */
 bool secret_name_parse(const char *name, const char *host, struct key_info *ret);
 
 #define REPLY_PAGE 100 /* secrets on a page, at most: Barbican's own limit */
 
-/* One page of a list: the keys of this host among them are appended to *keys (grown as needed), once each;
- * *ret_page is the number of secrets on the page. */
+/* One page of a list: the keys of this host among them are appended to *keys, which grows as needed.
+ * `ret_page` is the number of secrets on the page, `ret_total` that of the whole list (0: not said). */
 int reply_list(const char *text, size_t size, const char *host, struct key_info **keys, size_t *n_keys,
-               size_t *ret_page) _must_check_;
+               size_t *ret_page, size_t *ret_total) _must_check_;
 
 /* The uuids of a list with the exact name. Returns how many were put into `ids`, or -EBADMSG. */
 int reply_named(const char *text, size_t size, const char *name, char ids[][UUID_TEXT],
@@ -34,6 +39,9 @@ int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t 
 
 /* Is it JSON at all, an object? What a proxy or a wrong server answers with 200 is not. */
 bool reply_is_object(const char *text, size_t size);
+
+/* Is it Barbican's refusal of one secret more than the project's quota? */
+bool reply_says_quota(const char *text, size_t size);
 
 /* Does a body say {"code": 404}, as Barbican does? A proxy that knows no such path says it otherwise. */
 bool reply_says_404(const char *text, size_t size);

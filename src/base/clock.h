@@ -2,6 +2,7 @@
 /* The clock for deadlines and durations: nobody sets it. */
 #pragma once
 
+#include <errno.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -11,4 +12,12 @@ static inline uint64_t clock_msec(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Sleeps so long, whatever signals come. */
+static inline void clock_sleep_msec(uint64_t msec)
+{
+    struct timespec t = {(time_t)(msec / 1000), (long)(msec % 1000) * 1000000};
+    while (nanosleep(&t, &t) < 0 && errno == EINTR) {
+    }
 }

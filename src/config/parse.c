@@ -56,11 +56,15 @@ static int set_bool(bool *field, const char *value, struct error *e)
     return error_set(e, -EINVAL, "\"%s\" is neither true nor false", value);
 }
 
-static int set_uint(uint32_t *field, const char *value, struct error *e)
+/* `allowed` is "MIN-MAX", or NULL. */
+static int set_uint(uint32_t *field, const char *value, const char *allowed, struct error *e)
 {
     uint64_t number = 0;
     if (str_to_u64(value, &number) < 0 || number > UINT32_MAX)
         return error_set(e, -EINVAL, "\"%s\" is not a number", value);
+    if (allowed &&
+        (number < strtoull(allowed, NULL, 10) || number > strtoull(strchr(allowed, '-') + 1, NULL, 10)))
+        return error_set(e, -EINVAL, "%s is not within %s", value, allowed);
     *field = (uint32_t)number;
     return 0;
 }
@@ -115,7 +119,7 @@ static int set_value(struct config *c, const struct option *o, const char *value
     case KIND_BOOL:
         return set_bool(field, value, e);
     case KIND_UINT:
-        return set_uint(field, value, e);
+        return set_uint(field, value, o->allowed, e);
     case KIND_WORD:
         return set_word(field, value, o->allowed, e);
     case KIND_TEXT:

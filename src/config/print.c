@@ -34,6 +34,12 @@ static void print_comment(FILE *out, const char *text)
     fputc('\n', out);
 }
 
+/* The values of a number are MIN-MAX. */
+static bool is_range(const char *allowed)
+{
+    return allowed[strspn(allowed, "0123456789")] == '-';
+}
+
 /* "a|b|c" as "a, b, c". */
 static void print_allowed(FILE *out, const char *allowed)
 {
@@ -55,7 +61,7 @@ void config_print_sample(FILE *out)
             fputc('\n', out);
         print_comment(out, o->text);
         if (o->allowed) {
-            fputs("# One of: ", out);
+            fputs(is_range(o->allowed) ? "# Within: " : "# One of: ", out);
             print_allowed(out, o->allowed);
             fputc('\n', out);
         }
@@ -90,7 +96,7 @@ void config_print_manual(FILE *out)
         fputs("*\n\t", out);
         print_escaped(out, o->text);
         if (o->allowed) {
-            fputs(" One of: ", out);
+            fputs(is_range(o->allowed) ? " Within: " : " One of: ", out);
             print_allowed(out, o->allowed);
             fputc('.', out);
         }

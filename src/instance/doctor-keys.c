@@ -102,7 +102,9 @@ static bool examine_itself(struct examination *x, struct keymgr *km)
     for (size_t i = 0; i < n; i++) {
         name_part(what, km->ops->name, findings[i].what);
         good = good && findings[i].result == 0;
-        if (findings[i].result == 0)
+        if (findings[i].result == 0 && findings[i].doubtful)
+            examination_warn(x, what, "%s", findings[i].text);
+        else if (findings[i].result == 0)
             examination_ok(x, what, "%s", findings[i].text);
         else
             examination_fail(x, what, findings[i].result, findings[i].text);

@@ -180,9 +180,9 @@ static int list(struct connection *c)
     _cleanup_close_ int fd = -1;
     struct error why = ERROR_NONE;
     int r = c->km->ops->list(c->km, &l, &why);
-    if (r == 0 && l.n > AGENT_KEYS_MAX)
+    if (r == 0 && l.n > AGENT_RECORDS_MAX)
         r = error_set(&why, -E2BIG, "key manager %s: has more than %d keys of this host", c->manager,
-                      AGENT_KEYS_MAX);
+                      AGENT_RECORDS_MAX);
     if (r == 0 && l.n > 0 && (r = fd_memfd("mayfly records", l.keys, l.n * sizeof *l.keys, &fd)) < 0)
         error_set(&why, r, "mayfly-keyagent: cannot answer: %s", strerror(-r));
     struct agent_answer a = {.errnum = r, .n = (uint32_t)l.n, .incomplete = l.incomplete.errnum};

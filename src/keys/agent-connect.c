@@ -35,8 +35,8 @@ static int error_silent(struct agent_link *l, struct error *e)
     if (l->pid > 0)
         kill(l->pid, SIGKILL);
     agent_link_end(l);
-    return error_set(e, -EHOSTUNREACH, "mayfly-keyagent: has not answered within %u s; try again",
-                     l->deadline_sec);
+    return error_set(e, -EHOSTUNREACH, "mayfly-keyagent: has not answered within %llu s; try again",
+                     (unsigned long long)l->deadline_sec);
 }
 
 /* What it was asked for may have been done, or not: as where an answer is lost. */
@@ -67,7 +67,7 @@ int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
 /* A stop that came before this wait does not end it: what is undone after a stop has to ask as well. */
 static int wait_answer(struct agent_link *l, struct error *e)
 {
-    uint64_t deadline = clock_msec() + (uint64_t)l->deadline_sec * 1000;
+    uint64_t deadline = clock_msec() + l->deadline_sec * 1000;
     bool stopped_before = l->stopped && l->stopped();
     for (;;) {
         uint64_t now = clock_msec(), left = now < deadline ? deadline - now : 0;
@@ -95,7 +95,7 @@ int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_
     if (r == -ECONNRESET)
         return error_gone(l, e);
     if (r < 0 || size != sizeof *ret || !agent_result_valid(ret->errnum) ||
-        !agent_result_valid(ret->incomplete) || ret->n > AGENT_KEYS_MAX)
+        !agent_result_valid(ret->incomplete) || ret->n > AGENT_RECORDS_MAX)
         return agent_link_refuse(l, e);
     ret->text[sizeof ret->text - 1] = '\0';
     str_tame(ret->text);
@@ -162,13 +162,21 @@ static int open_manager(struct agent_link *l, const char *name, const struct con
     return r;
 }
 
+/* A create ends with two deadlines more: for what is done to a key that is made, and for undoing it all. An
+ * order is waited for, and its last look has a deadline to itself. */
+uint64_t agent_link_patience_sec(const struct config *c, size_t n_new)
+{
+    uint64_t deadline = c->barbican_deadline_sec, orders = 0;
+    if (streq(c->barbican_create, "order"))
+        orders = n_new * ((uint64_t)c->barbican_order_polls * c->barbican_order_delay_sec + deadline);
+    return 3 * deadline + orders + MARGIN_SEC;
+}
+
 int agent_link_start(struct agent_link *l, const char *name, const struct config *c, struct key_context *who,
                      struct error *e)
 {
-    /* a create cleans up after its deadline, and orders are waited for */
-    l->deadline_sec =
-        2 * c->barbican_deadline_sec + c->barbican_order_polls * c->barbican_order_delay_sec + MARGIN_SEC;
-    const struct timeval patience = {.tv_sec = l->deadline_sec};
+    l->deadline_sec = agent_link_patience_sec(c, 0);
+    const struct timeval patience = {.tv_sec = (time_t)l->deadline_sec};
     l->stopped = who->stopped;
     int r = agent_program_start(who->agent_program, &l->socket, &l->pid, e);
     if (r == 0 && setsockopt(l->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0)

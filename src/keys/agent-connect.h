@@ -9,7 +9,7 @@
 struct agent_link {
     int socket; /* -1: not started */
     pid_t pid;
-    unsigned deadline_sec; /* for one answer */
+    uint64_t deadline_sec; /* for one answer */
     bool lists_all;        /* as the manager that it opened said */
     bool (*stopped)(void); /* the context's */
 };
@@ -19,6 +19,9 @@ struct agent_link {
  * all that follows. */
 int agent_link_start(struct agent_link *l, const char *name, const struct config *c, struct key_context *who,
                      struct error *e) _must_check_;
+
+/* How long an answer may take if it has `n_new` keys to make. */
+uint64_t agent_link_patience_sec(const struct config *c, size_t n_new);
 
 /* Sends a request; `fd` -1: without a descriptor. */
 int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,

@@ -18,8 +18,9 @@
 
 #include "keys/keymgr.h"
 
-#define AGENT_NAME_MAX 24
-#define AGENT_KEYS_MAX 4096
+#define AGENT_NAME_MAX    24
+#define AGENT_KEYS_MAX    4096      /* of one request */
+#define AGENT_RECORDS_MAX (1 << 18) /* of one answer: a host may have more keys than are made at once */
 
 /* Made from this header when it is built: another one has another version. */
 extern const uint32_t agent_version;

@@ -44,6 +44,7 @@ static int call(struct agent *a, const struct agent_request *q, int fd, struct a
 {
     int r = a->link.socket >= 0 ? 0 : agent_link_start(&a->link, a->name, &a->config, a->who, e);
     a->base.lists_all = a->link.lists_all;
+    a->link.deadline_sec = agent_link_patience_sec(&a->config, q->op == AGENT_CREATE ? q->n : 0);
     if (r == 0)
         r = agent_link_send(&a->link, q, fd, e);
     if (r == 0)

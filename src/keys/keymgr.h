@@ -80,6 +80,7 @@ struct key_made {
 struct key_finding {
     char what[32];  /* "credentials", "clock", "catalog", ... */
     int result;     /* 0, or the -errno of what is wrong */
+    bool doubtful;  /* with result 0: it works, but somebody should look at it */
     char text[600]; /* what was found, or what is wrong and the way out */
 };
 

@@ -3,7 +3,7 @@
  *
  *     keymgr-probe MANAGER CONFIG AGENT
  *
- *     create N BITS            ok ID:SHA256...
+ *     create N [BITS [GROUP]]  ok ID:SHA256...
  *     fetch ID                 ok SHA256             (of the key: keys are never shown)
  *     hold ID | release        the same, and keeps the key until then
  *     spill-heap ID | spill-stack ID     the same, and leaves a copy where none may be
@@ -34,13 +34,14 @@ static void print_hash(const struct secret *key)
     printf("%s", hex);
 }
 
-static int create(struct keymgr *km, size_t n, uint32_t bits, struct error *e)
+static int create(struct keymgr *km, size_t n, uint32_t bits, const char *vg, struct error *e)
 {
     struct key_info want[KEYS_MAX];
     struct key_made made[KEYS_MAX];
     n = n < KEYS_MAX ? n : KEYS_MAX;
     for (size_t i = 0; i < n; i++) {
-        want[i] = (struct key_info){.vg = "vg0", .bits = bits};
+        want[i] = (struct key_info){.bits = bits};
+        (void)!str_copy(want[i].vg, sizeof want[i].vg, vg);
         uuid_make(want[i].owner);
     }
     int r = keymgr_create_many(km, want, n, made, e);
@@ -142,11 +143,13 @@ static int grant(struct keymgr *km, const char *id, bool allowed, struct error *
 
 static int obey(struct keymgr *km, char *line, struct error *e)
 {
-    const char *verb = strtok(line, " \n"), *first = strtok(NULL, " \n"), *second = strtok(NULL, " \n");
+    const char *verb = strtok(line, " \n"), *first = strtok(NULL, " \n"), *second = strtok(NULL, " \n"),
+               *third = strtok(NULL, " \n");
     verb = verb ? verb : "";
     first = first ? first : "";
     if (streq(verb, "create"))
-        return create(km, strtoul(first, NULL, 10), second ? (uint32_t)strtoul(second, NULL, 10) : 512, e);
+        return create(km, strtoul(first, NULL, 10), second ? (uint32_t)strtoul(second, NULL, 10) : 512,
+                      third ? third : "vg0", e);
     if (streq(verb, "fetch"))
         return fetch(km, first, e);
     if (streq(verb, "hold"))

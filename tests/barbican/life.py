@@ -4,10 +4,11 @@
 servers are asked for it."""
 
 import sys
+import time
 
 from certificates import Certificates
-from mayfly import DENIED, GONE, USAGE, Place, check, hash_of, refused
-from proxy import Proxy, lost
+from mayfly import DENIED, GONE, UNREACHABLE, USAGE, Place, check, hash_of, refused
+from proxy import Proxy, late, lost, pages_of, pending
 from servers import Servers
 
 
@@ -80,6 +81,29 @@ def orders(place, servers):
     check("  and is destroyed", all(a.ok for a in place.ask(alice, *[f"destroy {key}" for key in made.ids])))
 
 
+def slow_orders(place, servers):
+    """A worker that takes its time: each order has number_of_retries x retry_delay, whatever `deadline` is."""
+    owner = servers.new_user()
+    with Proxy(servers.barbican_port) as proxy:
+        more = f"create = order\nbarbican_endpoint = {proxy.url}\nnumber_of_retries = 6\nretry_delay = 1"
+        config = place.configure(more, "slow.conf", host_access="none", deadline=5)
+        proxy.fault, proxy.where = pending(3), "GET /v1/(orders/|secrets\\?)"
+        made = place.ask_one(owner.environment(), "create 3 512", config=config)
+        check("three slow orders outlast the deadline of requests", made.ok, made)
+        looks = sum("GET /v1/orders/" in line for line in proxy.requests)
+        check("  with few looks", looks <= 30, looks)
+        check("  and are all there is", sorted(made.ids) == owner.secrets(), owner.secrets())
+        proxy.requests.clear()
+        proxy.fault = pending(3600)
+        begun = time.monotonic()
+        refused("an order that never ends", place.ask_one(owner.environment(), "create 2 512", config=config), UNREACHABLE,
+                "not made the key within 6 s .*may still appear.*mayfly recover")
+        took = time.monotonic() - begun
+        check("  is waited for as long as was said", 6 <= took < 16, took)
+        looks = sum("GET /v1/orders/" in line for line in proxy.requests)
+        check("  with few looks", looks <= 20, looks)
+
+
 def many(place, servers):
     """Over connections that the proxy counts. A create that was carried out, but whose answer was lost, is found."""
     owner = servers.new_user()
@@ -93,6 +117,42 @@ def many(place, servers):
         made = place.ask_one(owner.environment(), "create 2 512", config=config)
         check("a store whose answer is lost is found by its name", made.ok, made)
         check("  and there is no second one", len(owner.secrets()) == 32, owner.secrets())
+        check("  and it is what Barbican has", [hash_of(owner.payload(key)) for key in made.ids] == made.hashes)
+
+
+def strays(place, servers):
+    """A store that is carried out long after its answer was given up: the POST was repeated meanwhile."""
+    owner = servers.new_user()
+    with Proxy(servers.barbican_port) as proxy:
+        config = place.configure(f"barbican_endpoint = {proxy.url}", "strays.conf", host_access="none")
+        bodies = []
+        proxy.fault, proxy.where = late(bodies), "POST /v1/secrets$"
+        made = place.ask_one(owner.environment(), "create 1 512", config=config)
+        check("a store that is carried out late is repeated", made.ok and len(bodies) == 2, made)
+        check("  with another key", bodies[0] != bodies[1])
+        check("  and the first is destroyed", owner.secrets() == made.ids, owner.secrets())
+        check("  the key is the other's", hash_of(owner.payload(made.ids[0])) == made.hashes[0])
+
+
+def pages(place, servers):
+    """An administrator may have set max_limit_paging; and the project's secrets are many."""
+    owner = servers.new_user()
+    with Proxy(servers.barbican_port) as proxy:
+        config = place.configure(f"barbican_endpoint = {proxy.url}", "pages.conf", host_access="none")
+        made = place.ask_one(owner.environment(), "create 7 512", config=config)
+        proxy.fault, proxy.where = pages_of(3), "GET /v1/secrets\\?"
+        listed = place.ask_one(owner.environment(), "list", config=config)
+        check("a list goes on behind a short page", sorted(listed.ids) == sorted(made.ids), listed)
+
+
+def plus(place, servers):
+    """A volume group's name may have a plus in it, which is a blank in a query."""
+    owner = servers.new_user()
+    with Proxy(servers.barbican_port) as proxy:
+        config = place.configure(f"barbican_endpoint = {proxy.url}", "plus.conf", host_access="none")
+        proxy.fault, proxy.where = lost, "POST /v1/secrets$"
+        made = place.ask_one(owner.environment(), "create 1 512 vg+1", config=config)
+        check("a lost store is found in a group with a plus", made.ok and owner.secrets() == made.ids, owner.secrets())
 
 
 def over_tls(place, servers):
@@ -113,7 +173,7 @@ def over_tls(place, servers):
         check("  listed", sorted(listed.ids) == sorted(made.ids), listed)
         check("  destroyed", destroyed.ok and owner.secrets() == [second], destroyed)
         refused("  and gone", gone, GONE)
-        check("all of it through TLS", len(keystone.requests) == 2 and len(barbican.requests) == 11, barbican.requests)
+        check("all of it through TLS", len(keystone.requests) == 2 and len(barbican.requests) == 12, barbican.requests)
 
 
 def main():
@@ -123,7 +183,11 @@ def main():
         host_access(place, servers, first)
         rights(place, servers, second)
         orders(place, servers)
+        slow_orders(place, servers)
         many(place, servers)
+        strays(place, servers)
+        pages(place, servers)
+        plus(place, servers)
         over_tls(place, servers)
 
 

@@ -10,6 +10,7 @@ A fault is a function that gets an Exchange in the place of the server's own ans
 import contextlib
 import http.client
 import itertools
+import json
 import os
 import re
 import socket
@@ -98,6 +99,45 @@ def lost(exchange):
     """It is carried out, but nobody hears of it."""
     exchange.forward()
     exchange.hang_up()
+
+
+def late(bodies):
+    """Of two stores the first is answered by a gateway that waits no longer, and is carried out after the second."""
+    first = []
+
+    def fault(exchange):
+        bodies.append(exchange.body)
+        if not first:
+            first.append(exchange)
+            status(504, page("Gateway Timeout"))(exchange)
+            return
+        answer = exchange.forward()
+        first[0].forward()
+        exchange.answer(*answer)
+    return fault
+
+
+def pages_of(n):
+    """No page has more than `n`, whatever is asked for: max_limit_paging."""
+    def fault(exchange):
+        exchange.path = re.sub(r"limit=\d+", f"limit={n}", exchange.path)
+        plain(exchange)
+    return fault
+
+
+def pending(seconds):
+    """No order is done before so many seconds have passed since it was looked at first, nor is its key there."""
+    seen = {}
+
+    def fault(exchange):
+        if "/secrets" in exchange.path:
+            status(200, '{"secrets":[],"total":0}', "application/json")(exchange)
+            return
+        code, headers, body = exchange.forward()
+        if time.monotonic() - seen.setdefault(exchange.path, time.monotonic()) < seconds:
+            body = json.dumps({**json.loads(body), "status": "PENDING"}).encode()
+        exchange.answer(code, headers, body)
+    return fault
 
 
 def break_off(exchange, in_body, reset):

@@ -11,8 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_list(const char *text, size_t size)
 {
     _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0, page = 0;
-    if (reply_list(text, size, HOST, &keys, &n, &page) < 0)
+    size_t n = 0, page = 0, total = 0;
+    if (reply_list(text, size, HOST, &keys, &n, &page, &total) < 0)
         return;
     for (size_t i = 0; i < n; i++)
         if (!uuid_valid(keys[i].id) || !uuid_valid(keys[i].owner) || !config_vg_name_valid(keys[i].vg) ||
@@ -27,9 +27,11 @@ static void check_name(const char *text, size_t size)
     _cleanup_free_ char *name = text_of(text, size);
     if (!secret_name_parse(name, HOST, &k))
         return;
-    _cleanup_free_ char *again = str_format("mayfly/" HOST "/%s/%s/%s", k.vg,
-                                            k.scope == KEY_SCOPE_BATCH ? "batch" : "instance", k.owner);
-    if (!streq(name, again) || !uuid_valid(k.owner) || !config_vg_name_valid(k.vg))
+    _cleanup_free_ char *again = str_format("-00000000/%s/%s/%s", k.vg, key_scope_name(k.scope), k.owner);
+    for (char *c = name + 1; *c; c++)
+        *c = *c == SECRET_NAME_PLUS ? '+' : *c;
+    if (!str_starts(name, "mayfly/") || !str_ends(name, again) || !uuid_valid(k.owner) ||
+        !config_vg_name_valid(k.vg))
         abort();
 }
 

@@ -80,7 +80,7 @@ static void check_reply(const struct http_reply *r, bool secret)
         abort();
     if (r->secret && (!secret || r->status / 100 != 2 || secret_size(r->secret) > SECRET_MAX))
         abort();
-    if (r->date_sec < 0 || r->uncertain)
+    if (r->date_sec < 0 || r->outcome == HTTP_NOT_SENT || (r->outcome == HTTP_DONE) != (r->status / 100 == 2))
         abort();
     for (const char *c = r->location; *c; c++)
         if ((unsigned char)*c < ' ')
@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     h = h ? h : start();
     set_answer(data + 1, size - 1);
     struct http_request q = {
-        .method = methods[data[0] % ARRAY_SIZE(methods)], .url = url, .once = data[0] & 4};
+        .method = methods[data[0] % ARRAY_SIZE(methods)], .url = url, .not_idempotent = data[0] & 4};
     q.secret_max = data[0] & 8 ? SECRET_MAX : 0;
     http_begin(h);
     int r = http_do(h, &q, &reply, &e);

@@ -91,7 +91,11 @@ static int next_reply(const struct http_request *q, struct http_reply *ret, stru
     memcpy(first, at, n < sizeof first - 1 ? n : sizeof first - 1);
     at += n < (size_t)(end - at) ? n + 1 : n;
     take_body(&body, &size);
-    *ret = (struct http_reply){.status = strtol(first, NULL, 10), .uncertain = strchr(first, 'U')};
+    *ret = (struct http_reply){.status = strtol(first, NULL, 10), .outcome = HTTP_NOT_SENT};
+    if (first[0] && !strchr(first, 'F'))
+        ret->outcome = ret->status / 100 == 2                                           ? HTTP_DONE
+                       : strchr(first, 'U') || ret->status >= 500 || ret->status == 408 ? HTTP_PERHAPS
+                                                                                        : HTTP_REFUSED;
     if (!first[0] || strchr(first, 'F') || strchr(first, 'U'))
         return error_set(e, -EHOSTUNREACH, "https://keys.test: no whole answer");
     if (strchr(first, 'T'))

@@ -55,8 +55,7 @@ static struct secret *secret_of(const char *text)
 }
 
 /* One request that gets no whole answer; its sentence begins with the server and has `words`. */
-static void assert_unreachable(struct fixture *f, const struct http_request *q, bool uncertain,
-                               const char *words)
+static void assert_unreachable(struct fixture *f, const struct http_request *q, bool sent, const char *words)
 {
     struct error e = ERROR_NONE;
     struct http_reply reply;
@@ -65,7 +64,7 @@ static void assert_unreachable(struct fixture *f, const struct http_request *q, 
     assert_true(clock_msec() - begun < SLOW_MSEC);
     if (!strstr(e.text, words) || !str_starts(e.text, server_url(f->server)))
         fail_msg("%s: no \"%s\" in: %s", q->url, words, e.text);
-    assert_int_equal(reply.uncertain, uncertain);
+    assert_int_equal(reply.outcome, sent ? HTTP_PERHAPS : HTTP_NOT_SENT);
     assert_null(reply.text);
     assert_null(reply.secret);
     http_reply_end(&reply);
@@ -79,7 +78,9 @@ static void assert_status(struct fixture *f, const struct http_request *q, long 
     assert_int_equal(reply.status, status);
     assert_string_equal(reply.text, text);
     assert_int_equal(reply.size, strlen(text));
-    assert_false(reply.uncertain);
+    assert_int_equal(reply.outcome, status / 100 == 2 ? HTTP_DONE
+                                    : status >= 500   ? HTTP_PERHAPS
+                                                      : HTTP_REFUSED);
 }
 
 static void any_status_is_an_answer(void **state)
@@ -238,8 +239,9 @@ static void retry_after_is_honoured(void **state)
     assert_int_equal(server_requests(f.server), 3);
 }
 
-/* `requests`: how often the server was asked by a request that must not be carried out twice */
-static void assert_once(const char *path, const char *body, int requests)
+/* `requests`: how often the server was asked by a request that must not be carried out twice; `outcome`: what
+ * is known of it then. */
+static void assert_once(const char *path, const char *body, int requests, enum http_outcome outcome)
 {
     struct http_settings s = usual;
     s.retries = 2;
@@ -250,9 +252,10 @@ static void assert_once(const char *path, const char *body, int requests)
     begin(&f, &(struct server_options){0}, s);
     struct http_request q = ask(&f, "POST", path);
     q.body = json;
-    q.once = true;
+    q.not_idempotent = true;
     int r = http_do(f.http, &q, &reply, &e);
-    assert_true(r == 0 || (r == -EHOSTUNREACH && reply.uncertain));
+    assert_true(r == 0 || r == -EHOSTUNREACH);
+    assert_int_equal(reply.outcome, outcome);
     if (server_requests(f.server) != requests)
         fail_msg("%s: %d requests, not %d", path, server_requests(f.server), requests);
 }
@@ -260,13 +263,15 @@ static void assert_once(const char *path, const char *body, int requests)
 static void once_is_once(void **state)
 {
     (void)state;
-    assert_once("/status/500", "{}", 1);
-    assert_once("/status/502", "{}", 1);
-    assert_once("/status/504", NULL, 1);
-    assert_once("/drop", "{}", 1);
-    assert_once("/truncated", "{}", 1);
-    assert_once("/twice/429", "{}", 3); /* certainly not carried out */
-    assert_once("/twice/503", NULL, 3);
+    assert_once("/status/400", "{}", 1, HTTP_REFUSED);
+    assert_once("/status/408", "{}", 1, HTTP_PERHAPS);
+    assert_once("/status/500", "{}", 1, HTTP_PERHAPS);
+    assert_once("/status/502", "{}", 1, HTTP_PERHAPS);
+    assert_once("/status/503", "{}", 1, HTTP_PERHAPS); /* gateways say so too when the server has begun */
+    assert_once("/status/504", NULL, 1, HTTP_PERHAPS);
+    assert_once("/drop", "{}", 1, HTTP_PERHAPS);
+    assert_once("/truncated", "{}", 1, HTTP_PERHAPS);
+    assert_once("/twice/429", "{}", 3, HTTP_DONE); /* certainly not carried out before */
 }
 
 /* A connection that was kept, and breaks when the request was sent: libcurl by itself would ask again. */
@@ -279,7 +284,7 @@ static void once_is_once_on_a_kept_connection(void **state)
         begin(&f, &(struct server_options){0}, usual);
         struct http_request q = ask(&f, "POST", "/die-after-one");
         q.body = i == 0 ? NULL : body;
-        q.once = i < 2;
+        q.not_idempotent = i < 2;
         assert_status(&f, &q, 200, "one");
         assert_unreachable(&f, &q, true, "broke before an answer came");
         assert_int_equal(server_requests(f.server), i < 2 ? 2 : 3); /* 3: so the test can fail */

@@ -125,6 +125,17 @@ static void names_of_secrets(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         if (secret_name_parse(others[i], HOST, &k))
             fail_msg("taken: %s", others[i]);
+
+    assert_true(secret_name_parse(NAME("vg:1/instance/" ID_1), HOST, &k));
+    assert_string_equal(k.vg, "vg+1");
+
+    /* the host as it was called before; and hosts that have but a name */
+    assert_true(secret_name_parse("mayfly/localhost-0123abcd/vg0/instance/" ID_1, HOST, &k));
+    assert_true(secret_name_parse("mayfly/a.b.test-0123abcd/vg0/instance/" ID_1, HOST, &k));
+    assert_true(secret_name_parse("mayfly/node_1/vg0/instance/" ID_1, "node_1", &k));
+    assert_false(secret_name_parse("mayfly/node_2/vg0/instance/" ID_1, "node_1", &k));
+    assert_false(secret_name_parse("mayfly/node_1/vg0/instance/" ID_1, HOST, &k));
+    assert_false(secret_name_parse("mayfly/" HOST "/vg0/instance/" ID_1, "node_1", &k));
 }
 
 #define SECRET(name, ref, more) "{\"name\":\"" name "\",\"secret_ref\":" ref ",\"bit_length\":" more "}"
@@ -133,7 +144,8 @@ static void names_of_secrets(void **state)
 
 static int list(const char *text, struct key_info **keys, size_t *n, size_t *page)
 {
-    return reply_list(text, strlen(text), HOST, keys, n, page);
+    size_t total = 0;
+    return reply_list(text, strlen(text), HOST, keys, n, page, &total);
 }
 
 static void lists(void **state)
@@ -153,14 +165,14 @@ static void lists(void **state)
 
     /* the next page: one that moved there, and a fresh one */
     assert_int_equal(list(LIST(OURS(ID_1, "512") "," OURS(ID_2, "256")), &keys, &n, &page), 0);
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 3);
     assert_int_equal(page, 2);
-    assert_string_equal(keys[1].id, ID_2);
-    assert_int_equal(keys[1].created_sec, 0);
+    assert_string_equal(keys[2].id, ID_2);
+    assert_int_equal(keys[2].created_sec, 0);
 
     assert_int_equal(list(LIST(""), &keys, &n, &page), 0);
     assert_int_equal(page, 0);
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 3);
 }
 
 /* They count for the page, and are passed over. */
