@@ -77,7 +77,9 @@ static int open_parts(struct barbican *b, const struct config *c, struct key_con
     if (r < 0)
         return r;
     const struct http_settings settings = {
-        .ca_file = b->who.cacert[0] ? b->who.cacert : c->barbican_ca_file,
+        .ca_file = b->who.cacert,
+        .ca = b->who.ca,
+        .ca_size = b->who.ca_size,
         .connect_sec = c->barbican_connect_sec,
         .request_sec = c->barbican_request_sec,
         .total_sec = c->barbican_deadline_sec,

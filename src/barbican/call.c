@@ -97,6 +97,20 @@ static int carry_out(struct barbican *b, struct call calls[], size_t n, const st
     return 0;
 }
 
+/* Was the token refused by any? If not, it works. */
+static bool any_refused(struct barbican *b, const struct call calls[], size_t n)
+{
+    bool works = false;
+    for (size_t i = 0; i < n; i++) {
+        if (calls[i].result == 0 && calls[i].reply.status == 401)
+            return true;
+        works = works || (calls[i].result == 0 && calls[i].reply.status / 100 == 2);
+    }
+    if (works)
+        keystone_token_works(b->keystone);
+    return false;
+}
+
 int barbican_call(struct barbican *b, struct call calls[], size_t n, struct error *e)
 {
     const struct secret *token = NULL;
@@ -107,18 +121,14 @@ int barbican_call(struct barbican *b, struct call calls[], size_t n, struct erro
         r = barbican_find(b, e);
     if (r == 0)
         r = carry_out(b, calls, n, token, false, e);
-    bool refused = false;
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        refused = refused || (calls[i].result == 0 && calls[i].reply.status == 401);
-        if (calls[i].result == 0 && calls[i].reply.status / 100 == 2)
-            keystone_token_works(b->keystone);
-    }
-    if (!refused)
+    if (r < 0 || !any_refused(b, calls, n))
         return r;
     r = keystone_renew(b->keystone, e);
     if (r == 0)
         r = keystone_token(b->keystone, &token, e);
-    return r < 0 ? r : carry_out(b, calls, n, token, true, e);
+    if (r == 0)
+        r = carry_out(b, calls, n, token, true, e);
+    return r == 0 && any_refused(b, calls, n) ? keystone_token_fails(b->keystone, e) : r;
 }
 
 bool call_says_gone(const struct call *c)

@@ -1,133 +1,231 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clouds.yaml and secure.yaml: the settings of one cloud, read as a stream of libyaml's events. The path to
- * where we are in the document is a few names; only "clouds", the cloud, and "auth" in it matter.
+/* clouds.yaml and secure.yaml: the settings of one cloud, looked up in the document that libyaml makes.
  *
  *     clouds:
  *       NAME:
- *         region_name: ...
+ *         region_name: ...        (or regions: [NAME, {name: NAME, values: {settings}}])
  *         auth: {auth_url: ..., username: ..., password: ...}
- */
+ *
+ * Aliases and merge keys (<<) are followed, as YAML 1.1 has them: what a mapping says itself goes before what
+ * is merged into it, and of several the first. */
 #include "barbican/openstack.h"
 
 #include "base/str.h"
 
 #include <stdio.h>
+#include <strings.h>
 #include <yaml.h>
 
-#define DEPTH_MAX        16
-#define SETTING_NAME_MAX 64
+#define MERGE_DEPTH_MAX 16
+#define STEPS_MAX       200000 /* names that are compared: a short file may mean an endless one */
 
 struct reader {
-    struct openstack *ret;
-    const char *file, *cloud;
-    bool found;
-    size_t depth;                   /* open mappings and sequences */
-    bool is_mapping[DEPTH_MAX + 1]; /* by depth; [0] is the document */
-    bool at_value[DEPTH_MAX + 1];   /* in a mapping: the next node is the value of `key` */
-    char key[DEPTH_MAX + 1][SETTING_NAME_MAX];
+    yaml_document_t document;
+    const char *file;
+    size_t steps;
 };
 
-static int error_form(const struct reader *x, size_t line, const char *what, struct error *e)
+static int error_form(const struct reader *x, const yaml_node_t *node, const char *what, struct error *e)
 {
-    return error_set(e, -EINVAL, "%s:%zu: %s", x->file, line + 1, what);
+    return error_set(e, -EINVAL, "%s:%zu: %s", x->file, node->start_mark.line + 1, what);
 }
 
-/* Is the mapping that we are in the cloud's, or its auth? */
-static bool in_cloud(const struct reader *x)
+static yaml_node_t *node_at(struct reader *x, int index)
 {
-    if (x->depth < 3 || x->depth > 4 || !streq(x->key[1], "clouds") || !streq(x->key[2], x->cloud))
+    return yaml_document_get_node(&x->document, index);
+}
+
+/* Is it a scalar with this text? '-' in names of settings is '_'. */
+static bool is_name(const yaml_node_t *node, const char *name, bool exactly)
+{
+    size_t n = strlen(name);
+    if (!node || node->type != YAML_SCALAR_NODE || node->data.scalar.length != n)
         return false;
-    for (size_t i = 1; i <= x->depth; i++)
-        if (!x->is_mapping[i])
+    const char *text = (const char *)node->data.scalar.value;
+    for (size_t i = 0; i < n; i++)
+        if (text[i] != name[i] && (exactly || text[i] != '-' || name[i] != '_'))
             return false;
-    return x->depth == 3 || streq(x->key[3], "auth");
+    return true;
 }
 
-/* A node is done: in a mapping, a name follows a value, and the other way round. */
-static void advance(struct reader *x)
+/* The value of `name` in a mapping, or NULL; of two of the same name the last one counts. */
+static yaml_node_t *own_member(struct reader *x, yaml_node_t *mapping, const char *name, bool exactly)
 {
-    if (x->is_mapping[x->depth])
-        x->at_value[x->depth] = !x->at_value[x->depth];
-}
-
-static int take_scalar(struct reader *x, const yaml_event_t *event, struct error *e)
-{
-    const char *value = (const char *)event->data.scalar.value;
-    size_t size = event->data.scalar.length;
-    int r = 0;
-    if (x->is_mapping[x->depth] && !x->at_value[x->depth]) {
-        char *key = x->key[x->depth];
-        size_t n = size < SETTING_NAME_MAX ? size : 0; /* a longer one is none that we know */
-        memcpy(key, value, n);
-        key[n] = '\0';
-        for (char *c = key; x->depth > 2 && *c; c++)
-            *c = *c == '-' ? '_' : *c;
-    } else if (in_cloud(x)) {
-        char where[256];
-        snprintf(where, sizeof where, "%s:%zu", x->file, event->start_mark.line + 1);
-        r = openstack_set(x->ret, x->key[x->depth], value, size, where, e);
+    yaml_node_t *found = NULL;
+    for (yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < mapping->data.mapping.pairs.top; p++) {
+        x->steps++;
+        if (is_name(node_at(x, p->key), name, exactly))
+            found = node_at(x, p->value);
     }
-    advance(x);
+    return found;
+}
+
+/* As own_member(), or of what is merged into it. */
+static yaml_node_t *find_member(struct reader *x, yaml_node_t *mapping, const char *name, bool exactly,
+                                unsigned depth)
+{
+    if (!mapping || mapping->type != YAML_MAPPING_NODE || depth > MERGE_DEPTH_MAX || x->steps > STEPS_MAX)
+        return NULL;
+    yaml_node_t *found = own_member(x, mapping, name, exactly);
+    yaml_node_t *merged = found ? NULL : own_member(x, mapping, "<<", true);
+    if (merged && merged->type == YAML_MAPPING_NODE)
+        return find_member(x, merged, name, exactly, depth + 1);
+    if (merged && merged->type == YAML_SEQUENCE_NODE)
+        for (yaml_node_item_t *i = merged->data.sequence.items.start;
+             !found && i < merged->data.sequence.items.top; i++)
+            found = find_member(x, node_at(x, *i), name, exactly, depth + 1);
+    return found;
+}
+
+static yaml_node_t *member(struct reader *x, yaml_node_t *mapping, const char *name)
+{
+    return find_member(x, mapping, name, false, 0);
+}
+
+/* Nothing, ~ and null say nothing. */
+static bool is_null(const yaml_node_t *node)
+{
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+    if (!node)
+        return true;
+    if (node->type != YAML_SCALAR_NODE)
+        return false;
+    if (node->tag && streq((const char *)node->tag, YAML_NULL_TAG))
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && is_name(node, words[i], true))
+            return true;
+    return false;
+}
+
+static void where_of(const struct reader *x, const yaml_node_t *node, char ret[256])
+{
+    snprintf(ret, 256, "%s:%zu", x->file, node->start_mark.line + 1);
+}
+
+/* Every setting that `mapping` has. A cloud's region is for take_regions(). */
+static int take_settings(struct reader *x, yaml_node_t *mapping, struct openstack *o, bool with_region,
+                         struct error *e)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && openstack_setting(i); i++) {
+        const char *name = openstack_setting(i);
+        yaml_node_t *value = member(x, mapping, name);
+        char where[256];
+        if (is_null(value) || (!with_region && streq(name, "region_name")))
+            continue;
+        if (value->type != YAML_SCALAR_NODE)
+            return error_form(x, value, "a text is expected here, neither a list nor names with values", e);
+        where_of(x, value, where);
+        r = openstack_set(o, name, (const char *)value->data.scalar.value, value->data.scalar.length, where,
+                          e);
+    }
     return r;
 }
 
-static int open_node(struct reader *x, bool is_mapping, size_t line, struct error *e)
+/* The cloud's own, and those below `auth`. */
+static int take_level(struct reader *x, yaml_node_t *mapping, struct openstack_said *s, struct error *e)
 {
-    if (x->is_mapping[x->depth] && !x->at_value[x->depth])
-        return error_form(x, line, "a name is expected here", e);
-    if (x->depth == DEPTH_MAX)
-        return error_form(x, line, "is nested too deeply", e);
-    x->depth++;
-    x->is_mapping[x->depth] = is_mapping;
-    x->at_value[x->depth] = false;
-    x->key[x->depth][0] = '\0';
-    x->found = x->found || (x->depth == 3 && is_mapping && in_cloud(x));
+    int r = take_settings(x, mapping, &s->cloud, false, e);
+    yaml_node_t *auth = member(x, mapping, "auth");
+    if (r < 0 || is_null(auth))
+        return r;
+    return auth->type == YAML_MAPPING_NODE
+               ? take_settings(x, auth, &s->auth, true, e)
+               : error_form(x, auth, "names with values are expected below auth", e);
+}
+
+static int add_region(struct reader *x, const yaml_node_t *node, const char *name, size_t size,
+                      struct openstack_said *s, struct error *e)
+{
+    if (s->n_regions == OPENSTACK_REGIONS_MAX || size >= OPENSTACK_TEXT_MAX || memchr(name, '\0', size))
+        return error_form(x, node, "has too many regions, or one with a name that is too long", e);
+    memcpy(s->regions[s->n_regions], name, size);
+    s->regions[s->n_regions++][size] = '\0';
     return 0;
 }
 
-static int take_event(struct reader *x, const yaml_event_t *event, struct error *e)
+/* NAME, or {name: NAME, values: {settings}}. The settings of the region that is asked for are laid over the
+ * cloud's. */
+static int take_region(struct reader *x, yaml_node_t *node, const char *region, struct openstack_said *s,
+                       struct error *e)
 {
-    switch (event->type) {
-    case YAML_SCALAR_EVENT:
-        return take_scalar(x, event, e);
-    case YAML_MAPPING_START_EVENT:
-        return open_node(x, true, event->start_mark.line, e);
-    case YAML_SEQUENCE_START_EVENT:
-        return open_node(x, false, event->start_mark.line, e);
-    case YAML_MAPPING_END_EVENT:
-    case YAML_SEQUENCE_END_EVENT:
-        x->depth--;
-        advance(x);
-        return 0;
-    case YAML_ALIAS_EVENT: /* they could make a short file mean an endless one */
-        return error_form(x, event->start_mark.line,
-                          "has an alias (*), which Mayfly does not follow; write it out", e);
-    default:
-        return 0;
+    yaml_node_t *name = node && node->type == YAML_MAPPING_NODE ? member(x, node, "name") : node;
+    if (is_null(name) || name->type != YAML_SCALAR_NODE)
+        return error_form(x, node, "is no region: neither a name nor a name with values", e);
+    int r = add_region(x, node, (const char *)name->data.scalar.value, name->data.scalar.length, s, e);
+    if (r < 0)
+        return r;
+    bool chosen = *region ? streq(region, s->regions[s->n_regions - 1]) : s->n_regions == 1;
+    yaml_node_t *values = chosen && name != node ? member(x, node, "values") : NULL;
+    return is_null(values) ? 0 : take_level(x, values, s, e);
+}
+
+/* "A,B" of old, or one name. */
+static int take_region_names(struct reader *x, yaml_node_t *node, struct openstack_said *s, struct error *e)
+{
+    const char *at = (const char *)node->data.scalar.value, *end = at + node->data.scalar.length;
+    int r = 0;
+    while (r == 0 && at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        r = add_region(x, node, at, (size_t)((comma ? comma : end) - at), s, e);
+        at = comma ? comma + 1 : end;
     }
+    return r;
+}
+
+static int take_regions(struct reader *x, yaml_node_t *cloud, const char *region, struct openstack_said *s,
+                        struct error *e)
+{
+    yaml_node_t *list = member(x, cloud, "regions");
+    if (is_null(list))
+        list = member(x, cloud, "region_name");
+    if (is_null(list))
+        return 0;
+    s->n_regions = 0;
+    if (list->type == YAML_SCALAR_NODE)
+        return take_region_names(x, list, s, e);
+    if (list->type != YAML_SEQUENCE_NODE)
+        return error_form(x, list, "a list of regions is expected here", e);
+    int r = 0;
+    for (yaml_node_item_t *i = list->data.sequence.items.start; r == 0 && i < list->data.sequence.items.top;
+         i++)
+        r = take_region(x, node_at(x, *i), region, s, e);
+    return r;
+}
+
+static int take_cloud(struct reader *x, const char *cloud, const char *region, struct openstack_said *s,
+                      struct error *e)
+{
+    yaml_node_t *clouds = member(x, yaml_document_get_root_node(&x->document), "clouds");
+    yaml_node_t *node = find_member(x, clouds, cloud, true, 0);
+    if (!node || node->type != YAML_MAPPING_NODE)
+        return error_set(e, -ENOENT, "%s: has no cloud %s", x->file, cloud);
+    int r = take_level(x, node, s, e);
+    if (r == 0)
+        r = take_regions(x, node, region, s, e);
+    if (r == 0 && x->steps > STEPS_MAX)
+        r = error_form(x, node, "merges (<<) more than can be followed", e);
+    return r;
 }
 
 int openstack_parse_clouds(const char *text, size_t size, const char *file, const char *cloud,
-                           struct openstack *ret, struct error *e)
+                           const char *region, struct openstack_said *s, struct error *e)
 {
-    struct reader x = {.ret = ret, .file = file, .cloud = cloud};
+    struct reader x = {.file = file};
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         return error_memory(e);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
     int r = 0;
-    for (bool more = true; r == 0 && more;) {
-        yaml_event_t event;
-        if (!yaml_parser_parse(&parser, &event)) {
-            r = error_form(&x, parser.problem_mark.line, parser.problem ? parser.problem : "is no YAML", e);
-            break;
-        }
-        more = event.type != YAML_STREAM_END_EVENT && event.type != YAML_DOCUMENT_END_EVENT;
-        r = take_event(&x, &event, e);
-        yaml_event_delete(&event);
-    }
+    if (yaml_parser_load(&parser, &x.document)) {
+        r = take_cloud(&x, cloud, region, s, e);
+        yaml_document_delete(&x.document);
+    } else if (parser.error == YAML_MEMORY_ERROR)
+        r = error_memory(e);
+    else
+        r = error_set(e, -EINVAL, "%s:%zu: %s", file, parser.problem_mark.line + 1,
+                      parser.problem ? parser.problem : "is no YAML");
     yaml_parser_delete(&parser);
-    if (r == 0 && !x.found)
-        return error_set(e, -ENOENT, "%s: has no cloud %s", file, cloud);
     return r;
 }

@@ -36,6 +36,25 @@ static struct http *free_http(struct http *h)
     return NULL;
 }
 
+/* One that cannot be read is an error of the first request that needs it. */
+static int take_ca(struct http *h, const struct http_settings *s)
+{
+    if (!s->ca_file || !s->ca_file[0])
+        return 0;
+    h->ca_file = strdup(s->ca_file);
+    if (!h->ca_file)
+        return -ENOMEM;
+    if (!s->ca) {
+        read_ca_file(h);
+        return 0;
+    }
+    h->ca = (struct curl_blob){.data = malloc(s->ca_size + 1), .len = s->ca_size, .flags = CURL_BLOB_NOCOPY};
+    if (!h->ca.data)
+        return -ENOMEM;
+    memcpy(h->ca.data, s->ca, s->ca_size);
+    return 0;
+}
+
 int http_open(const struct http_settings *s, struct http **ret, struct error *e)
 {
     /* A server that closes while we write is an error of write(), not the end of the process: libcurl is told
@@ -51,19 +70,15 @@ int http_open(const struct http_settings *s, struct http **ret, struct error *e)
         return error_memory(e);
     }
     h->settings = *s;
-    h->settings.ca_file = NULL;
-    bool has_ca = s->ca_file && s->ca_file[0];
-    h->ca_file = has_ca ? strdup(s->ca_file) : NULL;
+    h->settings.ca_file = h->settings.ca = NULL;
     h->multi = curl_multi_init();
-    if ((has_ca && !h->ca_file) || !h->multi ||
+    if (take_ca(h, s) < 0 || !h->multi ||
         curl_multi_setopt(h->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)HTTP_CONNECTIONS_MAX) != CURLM_OK ||
         curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CONNECTIONS_MAX) != CURLM_OK ||
         curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK) {
         free_http(h);
         return error_memory(e);
     }
-    if (h->ca_file)
-        read_ca_file(h);
     http_begin(h);
     *ret = h;
     return 0;

@@ -28,6 +28,8 @@
 
 struct http_settings {
     const char *ca_file;  /* PEM; NULL or "": the system's */
+    const char *ca;       /* what is in it, if it was read already; NULL: http_open() reads it */
+    size_t ca_size;       /* bytes of `ca` */
     unsigned connect_sec; /* for one connection, with its TLS handshake */
     unsigned request_sec; /* for one exchange */
     unsigned total_sec;   /* for all exchanges from http_begin() on, with pauses and retries */

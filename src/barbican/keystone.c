@@ -78,15 +78,29 @@ static void put_secret(struct body *b, const char *name, const struct secret *s)
     body_string_n(b, secret_peek(s), secret_size(s));
 }
 
+static void put_scope(struct body *b, const struct openstack *o)
+{
+    body_put(b, ",\"scope\":{");
+    put_named(b, "project", o->project_id, o->project_name, o->project_domain_id, o->project_domain_name);
+    body_put(b, "}}");
+}
+
 static void put_password(struct body *b, const struct openstack *o)
 {
     body_put(b, "\"methods\":[\"password\"],\"password\":{");
     put_named(b, "user", o->user_id, o->username, o->user_domain_id, o->user_domain_name);
     body_put(b, ",");
     put_secret(b, "password", o->secret);
-    body_put(b, "}}},\"scope\":{");
-    put_named(b, "project", o->project_id, o->project_name, o->project_domain_id, o->project_domain_name);
+    body_put(b, "}}}");
+    put_scope(b, o);
+}
+
+static void put_token(struct body *b, const struct openstack *o)
+{
+    body_put(b, "\"methods\":[\"token\"],\"token\":{");
+    put_secret(b, "id", o->secret);
     body_put(b, "}}");
+    put_scope(b, o);
 }
 
 /* It has its project built in: Keystone refuses any other scope, and even the same. */
@@ -112,6 +126,8 @@ static int login_body(const struct openstack *o, struct secret **ret, struct err
     body_put(&b, "{\"auth\":{\"identity\":{");
     if (o->auth == OPENSTACK_PASSWORD)
         put_password(&b, o);
+    else if (o->auth == OPENSTACK_TOKEN)
+        put_token(&b, o);
     else
         put_application_credential(&b, o);
     body_put(&b, "}}");
@@ -237,9 +253,15 @@ static int login(struct keystone *k, struct error *e)
     return r < 0 ? r : take_login(k, &reply, e);
 }
 
+/* A token that the caller gave is sent as it is, unless he names the project that he wants one for. */
+static bool uses_given_token(const struct keystone *k)
+{
+    return k->who->auth == OPENSTACK_TOKEN && !k->who->project_id[0] && !k->who->project_name[0];
+}
+
 int keystone_token(struct keystone *k, const struct secret **ret, struct error *e)
 {
-    if (k->who->auth == OPENSTACK_TOKEN) {
+    if (uses_given_token(k)) {
         *ret = k->who->secret;
         return 0;
     }
@@ -249,19 +271,23 @@ int keystone_token(struct keystone *k, const struct secret **ret, struct error *
     return r;
 }
 
+int keystone_token_fails(const struct keystone *k, struct error *e)
+{
+    return error_set(e, -EACCES,
+                     "Barbican refuses a token that Keystone (%s) has just given; does Barbican ask the same "
+                     "Keystone, and is its clock right?%s",
+                     k->who->auth_url,
+                     k->who->auth == OPENSTACK_APPLICATION_CREDENTIAL
+                         ? " Or do the access rules of the application credential leave out the key manager?"
+                         : "");
+}
+
 int keystone_renew(struct keystone *k, struct error *e)
 {
-    if (k->who->auth == OPENSTACK_TOKEN)
+    if (uses_given_token(k))
         return error_refused(k, NULL, e);
     if (k->renewed)
-        return error_set(
-            e, -EACCES,
-            "Barbican refuses a token that Keystone (%s) has just given; does Barbican ask the same "
-            "Keystone, and is its clock right?%s",
-            k->who->auth_url,
-            k->who->auth == OPENSTACK_APPLICATION_CREDENTIAL
-                ? " Or do the access rules of the application credential leave out the key manager?"
-                : "");
+        return keystone_token_fails(k, e);
     k->renewed = true;
     return login(k, e);
 }

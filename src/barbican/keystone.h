@@ -27,6 +27,9 @@ int keystone_renew(struct keystone *k, struct error *e) _must_check_;
 /* Barbican has accepted the token. */
 void keystone_token_works(struct keystone *k);
 
+/* Barbican has refused it, though it was fresh: the sentence for that, -EACCES. */
+int keystone_token_fails(const struct keystone *k, struct error *e);
+
 /* URL of the service of type key-manager, without a slash behind; logs in first, or asks for the catalog of a
  * given token. `region` and `interface` "": any, and public. -EHOSTUNREACH: the catalog has none; the
  * sentence says which regions and interfaces it has. */

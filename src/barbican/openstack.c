@@ -73,65 +73,108 @@ static int from_host(const struct config *c, struct key_context *who, struct ope
     return r < 0 ? r : read_secret(who->host_secret_fd, &o->password, e);
 }
 
-static int read_clouds(int fd, const char *file, const char *cloud, struct openstack *o, struct error *e)
+static int read_clouds(int fd, const char *file, const char *cloud, struct openstack_said *s, struct error *e)
 {
     char *text = NULL;
     size_t size = 0;
     int r = fd_read_text(fd, OPENSTACK_YAML_MAX, &text, &size);
     if (r < 0)
         return error_set(e, r, "%s: cannot be read: %s", file, strerror(-r));
-    r = openstack_parse_clouds(text, size, file, cloud, o, e);
+    r = openstack_parse_clouds(text, size, file, cloud, s->variables.region_name, s, e);
     explicit_bzero(text, size);
     free(text);
     return r;
 }
 
-static int from_cloud(struct key_context *who, struct openstack *o, struct error *e)
+/* The cloud may be in either of the two files, or in both. */
+static int read_cloud(const struct key_context *who, struct openstack_said *s, struct error *e)
 {
-    snprintf(o->source, sizeof o->source, "cloud %s of clouds.yaml", who->cloud);
-    if (who->clouds_fd < 0)
-        return error_set(e, -ENOENT,
-                         "cloud %s: there is no clouds.yaml, neither here, nor in ~/.config/openstack or "
-                         "/etc/openstack, nor does OS_CLIENT_CONFIG_FILE name one",
-                         who->cloud);
-    int r = read_clouds(who->clouds_fd, "clouds.yaml", who->cloud, o, e);
-    if (r < 0 || who->secure_fd < 0)
-        return r;
-    struct error why = ERROR_NONE;
-    r = read_clouds(who->secure_fd, "secure.yaml", who->cloud, o, &why);
-    return r < 0 && r != -ENOENT ? error_set(e, r, "%s", why.text) : 0;
+    const int fds[] = {who->clouds_fd, who->secure_fd};
+    static const char *const files[] = {"clouds.yaml", "secure.yaml"};
+    struct error absent = ERROR_NONE;
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        struct error why = ERROR_NONE;
+        int r = fds[i] >= 0 ? read_clouds(fds[i], files[i], who->cloud, s, &why) : -ENOENT;
+        if (r < 0 && r != -ENOENT)
+            return error_set(e, r, "%s", why.text);
+        if (r < 0 && fds[i] >= 0)
+            error_set(&absent, r, "%s", why.text);
+        found = found || r == 0;
+    }
+    if (found)
+        return 0;
+    if (absent.errnum < 0)
+        return error_set(e, -ENOENT, "%s", absent.text);
+    return error_set(e, -ENOENT,
+                     "cloud %s: there is no clouds.yaml, neither here, nor in ~/.config/openstack or "
+                     "/etc/openstack, nor does OS_CLIENT_CONFIG_FILE name one",
+                     who->cloud);
 }
 
-/* OS_CLOUD, and what an openrc of another kind has left, is no answer to who asks. */
+/* A region, a project or a CA alone, as they are left of another openrc, is no answer to who asks. */
 static bool says_who(const struct openstack *o)
 {
     return o->auth_url[0] || o->username[0] || o->user_id[0] || o->token || o->application_credential_secret;
 }
 
+static int from_caller(struct key_context *who, struct openstack *o, struct error *e)
+{
+    struct openstack_said *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_memory(e);
+    if (who->cloud[0])
+        snprintf(o->source, sizeof o->source, "cloud %s of clouds.yaml", who->cloud);
+    else
+        snprintf(o->source, sizeof o->source, "OS_* variables");
+    int r = who->environment ? openstack_parse_environment(who->environment, &s->variables, e) : 0;
+    if (r == 0 && who->cloud[0])
+        r = read_cloud(who, s, e);
+    if (r == 0)
+        r = openstack_merge(s, who->cloud[0], o, e);
+    openstack_said_end(s);
+    free(s);
+    return r;
+}
+
+/* The token is one of its project; what the caller's other credentials say of a project is theirs. */
+static int use_token(const struct config *c, struct key_context *who, struct openstack *o, struct error *e)
+{
+    secret_free(o->token);
+    o->token = TAKE_PTR(who->token);
+    o->project_id[0] = o->project_name[0] = o->domain_id[0] = o->domain_name[0] = '\0';
+    memcpy(o->auth_type, "token", sizeof "token");
+    snprintf(o->source, sizeof o->source, "--token-fd");
+    return o->auth_url[0] ? 0 : copy(o->auth_url, c->host_auth_url, e);
+}
+
+/* The file that was opened by its name before root was given up. */
+static int take_ca(const struct config *c, const struct key_context *who, struct openstack *o,
+                   struct error *e)
+{
+    if (!o->cacert[0] && str_copy(o->cacert, sizeof o->cacert, c->barbican_ca_file) < 0)
+        return error_set(e, -EINVAL, "[barbican] verify_ssl_path: is too long");
+    for (size_t i = 0; i < KEY_CA_MAX; i++)
+        if (who->ca[i].fd >= 0 && streq(who->ca[i].path, o->cacert)) {
+            int r = fd_read_text(who->ca[i].fd, OPENSTACK_CA_MAX, &o->ca, &o->ca_size);
+            return r < 0 ? error_set(e, r, "%s: cannot be read: %s", o->cacert, strerror(-r)) : 0;
+        }
+    return 0;
+}
+
 int openstack_from_context(const struct config *c, struct key_context *who, struct openstack *ret,
                            struct error *e)
 {
-    int r = 0;
     *ret = (struct openstack){.is_host = false};
-    if (who->cloud[0])
-        r = from_cloud(who, ret, e);
-    else if (who->environment) {
-        snprintf(ret->source, sizeof ret->source, "OS_* variables");
-        r = openstack_parse_environment(who->environment, ret, e);
-    }
-    if (r == 0 && !says_who(ret) && !who->token && !who->cloud[0])
+    int r = from_caller(who, ret, e);
+    if (r == 0 && !says_who(ret) && !who->token && !who->cloud[0]) {
+        openstack_end(ret);
+        *ret = (struct openstack){.is_host = false};
         r = from_host(c, who, ret, e);
-    if (r < 0)
-        return r;
-    if (who->token) {
-        ret->token = secret_free(ret->token);
-        ret->token = TAKE_PTR(who->token);
-        memcpy(ret->auth_type, "token", sizeof "token");
-        snprintf(ret->source, sizeof ret->source, "--token-fd");
-        if (!ret->auth_url[0])
-            r = copy(ret->auth_url, c->host_auth_url, e);
     }
+    if (r == 0 && who->token)
+        r = use_token(c, who, ret, e);
     if (r == 0)
         r = openstack_check(ret, e);
-    return r;
+    return r < 0 ? r : take_ca(c, who, ret, e);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who asks, in OpenStack's terms: made from the caller's context, in the order of the rows
  *
- *     --os-cloud, OS_CLOUD a cloud of clouds.yaml (and secure.yaml)
+ *     --os-cloud, OS_CLOUD a cloud of clouds.yaml (and secure.yaml), with the variables laid over it
  *     OS_AUTH_URL, ...     the variables that the openstack command reads
  *     (none of these)      the host itself: [barbican_service_user] and its password
  *
  * and --token-fd puts its token in the place of the credentials of the first two.
  *
- * Variables: docs.openstack.org/python-openstackclient/latest/cli/man/openstack.html; clouds.yaml:
+ * What is read is what openstacksdk and the openstack command read, by their rules; what they would take and
+ * Mayfly cannot obey is refused by its name. Variables:
+ * docs.openstack.org/python-openstackclient/latest/cli/man/openstack.html; clouds.yaml:
  * docs.openstack.org/openstacksdk/latest/user/config/configuration.html. Bad or missing values give one
  * sentence that names the variable or the file (-EINVAL), and never a secret. No credentials at all: -EACCES,
  * and the sentence says what could be given.
@@ -17,8 +19,12 @@
 #include "config/config.h"
 #include "keys/context.h"
 
+#include <string.h>
+
 #define OPENSTACK_TEXT_MAX 256
 #define OPENSTACK_YAML_MAX ((size_t)1 << 20) /* bytes of clouds.yaml */
+
+#define OPENSTACK_CA_MAX ((size_t)4 << 20) /* bytes of a file of certificates */
 
 enum openstack_auth { OPENSTACK_PASSWORD, OPENSTACK_APPLICATION_CREDENTIAL, OPENSTACK_TOKEN };
 
@@ -26,13 +32,15 @@ struct openstack {
     char source[192]; /* for messages: "cloud lab of clouds.yaml", "OS_* variables", "[barbican_service_user]"
                        */
     bool is_host;     /* the host's own service user */
-#define SETTING(name) char name[OPENSTACK_TEXT_MAX]; /* "": not said; auth_url ends with /v3 */
+#define SETTING(name, kind) char name[OPENSTACK_TEXT_MAX]; /* "": not said; auth_url ends with /v3 */
 #include "barbican/settings.def"
 #undef SETTING
     struct secret *password, *token, *application_credential_secret; /* as they were said */
 
     enum openstack_auth auth;
     struct secret *secret; /* the one of the three that `auth` needs */
+    char *ca;              /* what the file `cacert` has; NULL: to be opened by its name, or none is said */
+    size_t ca_size;
 };
 
 /* Takes what it needs out of `who`, whose secrets and files are used up by it. *ret is to be freed with
@@ -41,14 +49,42 @@ int openstack_from_context(const struct config *c, struct key_context *who, stru
                            struct error *e) _must_check_;
 void openstack_end(struct openstack *o);
 
-/* Its parts, for the fuzzer and the tests. Each lays what is said over *ret. `where` is the place, for
- * messages. */
-int openstack_set(struct openstack *o, const char *name, const char *value, size_t size, const char *where,
-                  struct error *e) _must_check_;
-int openstack_parse_environment(const struct secret *environment, struct openstack *ret,
-                                struct error *e) _must_check_;
-/* -ENOENT: the file has no such cloud. */
-int openstack_parse_clouds(const char *text, size_t size, const char *file, const char *cloud,
-                           struct openstack *ret, struct error *e) _must_check_;
 /* Decides which credentials are meant, and sees that nothing is missing. */
 int openstack_check(struct openstack *o, struct error *e) _must_check_;
+
+/* --- its parts, for the fuzzer and the tests --- */
+
+/* What was said, and where: a cloud has settings of its own, and credentials below `auth`. */
+#define OPENSTACK_REGIONS_MAX 64
+struct openstack_said {
+    struct openstack cloud, auth, variables; /* only settings and secrets */
+    size_t n_regions;                        /* that the file knows */
+    char regions[OPENSTACK_REGIONS_MAX][OPENSTACK_TEXT_MAX];
+};
+void openstack_said_end(struct openstack_said *s);
+
+/* Sets one of them. `where` is the place, for messages. */
+int openstack_set(struct openstack *o, const char *name, const char *value, size_t size, const char *where,
+                  struct error *e) _must_check_;
+int openstack_parse_environment(const struct secret *environment, struct openstack *variables,
+                                struct error *e) _must_check_;
+
+/* Lays what `text` says of the cloud over *s. `region` is the one that is asked for, "": the first. -ENOENT:
+ * the file has no such cloud. */
+int openstack_parse_clouds(const char *text, size_t size, const char *file, const char *cloud,
+                           const char *region, struct openstack_said *s, struct error *e) _must_check_;
+
+/* Lays the three over each other; takes the secrets out of them. `has_cloud`: a cloud was named. */
+int openstack_merge(struct openstack_said *s, bool has_cloud, struct openstack *ret,
+                    struct error *e) _must_check_;
+
+/* Where a setting was not said, another one stands for it. */
+static inline void openstack_fill(char field[OPENSTACK_TEXT_MAX], const char other[OPENSTACK_TEXT_MAX])
+{
+    if (!*field)
+        memcpy(field, other, OPENSTACK_TEXT_MAX);
+}
+
+/* The names that openstack_set() knows, one after the other, those that it refuses too; NULL behind the last.
+ */
+const char *openstack_setting(size_t i);

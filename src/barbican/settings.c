@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a caller says of himself, setting by setting, from whatever source. */
+/* What a caller says of himself, setting by setting, from whatever source; and which of two sources counts.
+ */
 #include "barbican/openstack.h"
 
 #include "base/str.h"
@@ -9,66 +10,115 @@
 #include <stdio.h>
 #include <strings.h>
 
-static const struct {
+enum kind { PLAIN, AUTH, SCOPE, VARIABLE };
+
+static const struct setting {
     const char *name;
     size_t offset;
+    enum kind kind;
 } settings[] = {
-#define SETTING(name) {#name, offsetof(struct openstack, name)},
+#define SETTING(name, kind) {#name, offsetof(struct openstack, name), kind},
 #include "barbican/settings.def"
 #undef SETTING
 };
 
-static const struct {
-    const char *name;
-    size_t offset;
-} secrets[] = {
-    {"password", offsetof(struct openstack, password)},
-    {"token", offsetof(struct openstack, token)},
-    {"application_credential_secret", offsetof(struct openstack, application_credential_secret)},
+static const struct setting secrets[] = {
+    {"password", offsetof(struct openstack, password), AUTH},
+    {"token", offsetof(struct openstack, token), SCOPE},
+    {"application_credential_secret", offsetof(struct openstack, application_credential_secret), AUTH},
 };
 
 /* Other names for the same. */
 static const struct {
     const char *name, *meaning;
 } aliases[] = {
-    {"tenant_name", "project_name"}, {"tenant_id", "project_id"}, {"endpoint_type", "interface"},
-    {"user_name", "username"},       {"auth_token", "token"},     {"default_domain_name", "default_domain"},
+    {"user_name", "username"},
+    {"auth_token", "token"},
     {"ca_file", "cacert"},
+    {"auth_plugin", "auth_type"},
 };
 
-static bool is_true(const char *value, size_t size)
+/* What would have to be obeyed, and is not: to pass over it in silence would do what the caller did not mean.
+ */
+static const struct {
+    const char *name, *reason;
+} refused[] = {
+    {"insecure", NULL},
+    {"cert", "asks for a client certificate, which Mayfly cannot send; use a password, an application "
+             "credential or a "
+             "token"},
+    {"key", "names the key of a client certificate, which Mayfly cannot send; use a password, an application "
+            "credential "
+            "or a token"},
+    {"profile",
+     "names a profile, and Mayfly knows no profiles of vendors; write auth_url and the rest into the cloud "
+     "itself"},
+    {"cloud",
+     "names a profile, and Mayfly knows no profiles of vendors; write auth_url and the rest into the cloud "
+     "itself"},
+    {"trust_id",
+     "asks for a token of a trust, which Mayfly cannot get; use an application credential, or a token "
+     "(openstack token issue)"},
+    {"system_scope", "asks for a token of the system, which has no secrets in Barbican; name a project"},
+    {"passcode", "is a second factor, which Mayfly cannot give; use an application credential, or a token "
+                 "(openstack token issue)"},
+    {"service_provider",
+     "asks for a token of another cloud (Keystone to Keystone), which Mayfly cannot get; give a "
+     "token (openstack token issue)"},
+    {"remote_project_id",
+     "asks for a project of another cloud (Keystone to Keystone), which Mayfly cannot get; give a "
+     "token"},
+    {"remote_project_name",
+     "asks for a project of another cloud (Keystone to Keystone), which Mayfly cannot get; give a "
+     "token"},
+    {"identity_provider",
+     "asks for a federated login, which Mayfly cannot do; give a token (openstack token issue)"},
+    {"protocol", "asks for a federated login, which Mayfly cannot do; give a token (openstack token issue)"},
+};
+
+const char *openstack_setting(size_t i)
 {
-    static const char *const words[] = {"true", "yes", "on", "1"};
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+    const size_t ends[] = {ARRAY_SIZE(settings), ARRAY_SIZE(secrets), ARRAY_SIZE(aliases),
+                           ARRAY_SIZE(refused)};
+    if (i < ends[0])
+        return settings[i].name;
+    if ((i -= ends[0]) < ends[1])
+        return secrets[i].name;
+    if ((i -= ends[1]) < ends[2])
+        return aliases[i].name;
+    i -= ends[2];
+    return i < ends[3] ? refused[i].name : NULL;
+}
+
+static bool is_word(const char *const words[4], const char *value, size_t size)
+{
+    for (size_t i = 0; i < 4; i++)
         if (strlen(words[i]) == size && strncasecmp(words[i], value, size) == 0)
             return true;
     return false;
 }
 
-/* What would have to be obeyed, and is not: to pass over it in silence would do what the caller did not mean.
- */
+static bool is_true(const char *value, size_t size)
+{
+    return is_word((const char *const[]){"true", "yes", "on", "1"}, value, size);
+}
+
+static bool is_false(const char *value, size_t size)
+{
+    return is_word((const char *const[]){"false", "no", "off", "0"}, value, size);
+}
+
 static int refuse(const char *name, const char *value, size_t size, const char *where, struct error *e)
 {
-    bool on = is_true(value, size);
-    if (size == 0)
-        return 0;
-    if ((streq(name, "insecure") && on) || (streq(name, "verify") && !on))
+    if ((streq(name, "insecure") && is_true(value, size)) || (streq(name, "verify") && is_false(value, size)))
         return error_set(
             e, -EINVAL,
             "%s: asks for TLS without a check of certificates, which Mayfly never does; name the "
             "certificate of your CA by OS_CACERT, cacert, or [barbican] verify_ssl_path",
             where);
-    if (streq(name, "cert") || streq(name, "key"))
-        return error_set(e, -EINVAL,
-                         "%s: asks for a client certificate, which Mayfly cannot send; use a password, an "
-                         "application credential or a token",
-                         where);
-    if (streq(name, "profile"))
-        return error_set(
-            e, -EINVAL,
-            "%s: names a profile, and Mayfly knows no profiles of vendors; write auth_url and the "
-            "rest into the cloud itself",
-            where);
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+        if (size > 0 && refused[i].reason && streq(name, refused[i].name))
+            return error_set(e, -EINVAL, "%s: %s", where, refused[i].reason);
     return 0;
 }
 
@@ -101,16 +151,22 @@ int openstack_set(struct openstack *o, const char *name, const char *value, size
     for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
         if (streq(name, aliases[i].name))
             name = aliases[i].meaning;
+    int r = refuse(name, value, size, where, e);
+    if (r < 0)
+        return r;
+    if (streq(name, "verify") && is_true(value, size)) /* else it names a file */
+        return 0;
     for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
         if (streq(name, secrets[i].name))
             return set_secret((struct secret **)((char *)o + secrets[i].offset), value, size, e);
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
         if (streq(name, settings[i].name))
             return set_text((char *)o + settings[i].offset, value, size, where, e);
-    return refuse(name, value, size, where, e);
+    return 0;
 }
 
-int openstack_parse_environment(const struct secret *environment, struct openstack *ret, struct error *e)
+int openstack_parse_environment(const struct secret *environment, struct openstack *variables,
+                                struct error *e)
 {
     const char *at = (const char *)secret_peek(environment), *end = at + secret_size(environment);
     while (at < end) {
@@ -124,7 +180,11 @@ int openstack_parse_environment(const struct secret *environment, struct opensta
             for (size_t i = 3; i < n; i++)
                 name[i - 3] = (char)tolower((unsigned char)variable[i]);
             str_tame(variable);
-            int r = openstack_set(ret, name, equals + 1, (size_t)(stop - equals - 1), variable, e);
+            /* OS_CLOUD is taken by whoever chose the cloud; OS_PROFILE is a key of osprofiler's */
+            bool other = streq(name, "cloud") || streq(name, "profile");
+            int r =
+                other ? 0
+                      : openstack_set(variables, name, equals + 1, (size_t)(stop - equals - 1), variable, e);
             if (r < 0)
                 return r;
         }
@@ -133,127 +193,157 @@ int openstack_parse_environment(const struct secret *environment, struct opensta
     return 0;
 }
 
-/* --- the whole --- */
+/* --- which counts --- */
 
-static int choose_auth(struct openstack *o, struct error *e)
+/* The variable that sets it. */
+static void variable_of(const char *name, char ret[64])
 {
-    const char *type = o->auth_type;
-    if (str_starts(type, "v3"))
-        type += 2;
-    if (streq(type, "password"))
-        o->auth = OPENSTACK_PASSWORD;
-    else if (streq(type, "applicationcredential"))
-        o->auth = OPENSTACK_APPLICATION_CREDENTIAL;
-    else if (streq(type, "token"))
-        o->auth = OPENSTACK_TOKEN;
-    else if (*type)
-        return error_set(e, -EINVAL,
-                         "%s: the authentication type %.40s is none of those that Mayfly knows: password, "
-                         "v3applicationcredential, token",
-                         o->source, o->auth_type);
-    else if (o->application_credential_secret)
-        o->auth = OPENSTACK_APPLICATION_CREDENTIAL;
-    else
-        o->auth = o->token && !o->password ? OPENSTACK_TOKEN : OPENSTACK_PASSWORD;
+    snprintf(ret, 64, "OS_%s", name);
+    for (char *c = ret; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+}
+
+static char *text_at(const struct openstack *o, const struct setting *s)
+{
+    return (char *)o + s->offset;
+}
+
+/* A cloud that names a project is not left for another by a variable: the openstack command passes over that
+ * in silence. */
+static int error_contradicts(const struct setting *s, const char *source, struct error *e)
+{
+    char variable[64];
+    variable_of(s->name, variable);
+    return error_set(
+        e, -EINVAL,
+        "%s: contradicts %s of the %s, which goes before it; unset the variable, or take another cloud",
+        variable, s->name, source);
+}
+
+static int merge_text(const struct openstack_said *said, bool has_cloud, const struct setting *s,
+                      struct openstack *ret, struct error *e)
+{
+    const char *cloud = text_at(&said->cloud, s), *auth = text_at(&said->auth, s);
+    const char *variable = text_at(&said->variables, s), *chosen = NULL;
+    if (s->kind == SCOPE) {
+        chosen = *auth ? auth : *cloud ? cloud : variable;
+        if (*variable && !streq(variable, chosen))
+            return error_contradicts(s, ret->source, e);
+    } else if (s->kind == VARIABLE && has_cloud) {
+        chosen = cloud;
+        if (*variable && !streq(variable, chosen)) {
+            char name[64];
+            variable_of(s->name, name);
+            return error_set(
+                e, -EINVAL,
+                "%s: has no effect beside a cloud of clouds.yaml; write %s into the %s, or unset it", name,
+                s->name, ret->source);
+        }
+    } else
+        chosen = *variable ? variable : *cloud ? cloud : auth;
+    memcpy(text_at(ret, s), chosen, strlen(chosen) + 1);
     return 0;
 }
 
-static int missing(const struct openstack *o, const char *what, struct error *e)
+static int merge_secret(struct openstack_said *said, const struct setting *s, struct openstack *ret,
+                        struct error *e)
 {
-    return error_set(e, -EACCES, "%s: %s is missing from the credentials; see CREDENTIALS in mayfly(1)",
-                     o->source, what);
+    struct secret **cloud = (struct secret **)text_at(&said->cloud, s);
+    struct secret **auth = (struct secret **)text_at(&said->auth, s);
+    struct secret **variable = (struct secret **)text_at(&said->variables, s);
+    struct secret **file = (s->kind == SCOPE ? *auth != NULL : *cloud == NULL) ? auth : cloud;
+    if (s->kind == SCOPE && *file && *variable)
+        return error_contradicts(s, ret->source, e);
+    struct secret **chosen = *variable ? variable : file, **field = (struct secret **)text_at(ret, s);
+    *field = TAKE_PTR(*chosen);
+    return 0;
 }
 
-static int check_password(struct openstack *o, struct error *e)
+/* An id goes before a name, so a name that a variable gives has no effect beside an id of the file. */
+static int check_names(const struct openstack_said *said, const struct openstack *o, struct error *e)
 {
-    if (!o->user_domain_id[0] && !o->user_domain_name[0]) {
-        memcpy(o->user_domain_id, o->default_domain_id, sizeof o->user_domain_id);
-        memcpy(o->user_domain_name, o->default_domain, sizeof o->user_domain_name);
+    static const struct {
+        size_t id, name;
+        struct setting variable;
+    } pairs[] = {
+#define PAIR(id, name)                                                                                       \
+    {                                                                                                        \
+        offsetof(struct openstack, id), offsetof(struct openstack, name),                                    \
+        {                                                                                                    \
+#name, offsetof(struct openstack, name), SCOPE                                                   \
+        }                                                                                                    \
     }
-    if (!o->project_domain_id[0] && !o->project_domain_name[0]) {
-        memcpy(o->project_domain_id, o->default_domain_id, sizeof o->project_domain_id);
-        memcpy(o->project_domain_name, o->default_domain, sizeof o->project_domain_name);
-    }
-    if (!o->user_id[0] && !o->username[0])
-        return missing(o, "the user (username, user_id)", e);
-    if (!o->user_id[0] && !o->user_domain_id[0] && !o->user_domain_name[0])
-        return missing(o, "the user's domain (user_domain_name, user_domain_id)", e);
-    if (!o->project_id[0] && !o->project_name[0])
-        return missing(o, "the project (project_name, project_id)", e);
-    if (!o->project_id[0] && !o->project_domain_id[0] && !o->project_domain_name[0])
-        return missing(o, "the project's domain (project_domain_name, project_domain_id)", e);
-    if (!o->password)
-        return missing(o, "the password", e);
-    o->secret = TAKE_PTR(o->password);
-    return 0;
-}
-
-static int check_application_credential(struct openstack *o, struct error *e)
-{
-    if (!o->application_credential_id[0] && !o->application_credential_name[0])
-        return missing(o, "application_credential_id", e);
-    if (!o->application_credential_id[0] && !o->user_id[0] &&
-        (!o->username[0] || (!o->user_domain_id[0] && !o->user_domain_name[0])))
-        return missing(o, "the user that application_credential_name belongs to", e);
-    if (!o->application_credential_secret)
-        return missing(o, "application_credential_secret", e);
-    o->secret = TAKE_PTR(o->application_credential_secret);
-    return 0;
-}
-
-/* "http://host:5000" and ".../v3/" both mean ".../v3". */
-static int check_auth_url(struct openstack *o, struct error *e)
-{
-    if (!o->auth_url[0])
-        return missing(o, "auth_url", e);
-    size_t n = strlen(o->auth_url);
-    while (n > 0 && o->auth_url[n - 1] == '/')
-        o->auth_url[--n] = '\0';
-    if (str_ends(o->auth_url, "/v2.0"))
-        return error_set(e, -EINVAL, "%s: auth_url is that of version 2 of the identity API; use version 3",
-                         o->source);
-    if (!str_ends(o->auth_url, "/v3")) {
-        if (n + 4 > sizeof o->auth_url)
-            return error_set(e, -EINVAL, "%s: auth_url is too long", o->source);
-        memcpy(o->auth_url + n, "/v3", 4);
+        PAIR(project_id, project_name),
+        PAIR(user_domain_id, user_domain_name),
+        PAIR(project_domain_id, project_domain_name),
+#undef PAIR
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        const char *variable_id = (const char *)&said->variables + pairs[i].id;
+        const char *variable_name = (const char *)&said->variables + pairs[i].name;
+        const char *file_name = (const char *)&said->auth + pairs[i].name;
+        file_name = *file_name ? file_name : (const char *)&said->cloud + pairs[i].name;
+        const char *id = (const char *)o + pairs[i].id;
+        if (*variable_name && !*variable_id && !*file_name && *id)
+            return error_contradicts(&pairs[i].variable, o->source, e);
     }
     return 0;
 }
 
-static int check_interface(struct openstack *o, struct error *e)
+/* Names of old, which newer ones go before; and those that go before the general ones for this service. */
+static void merge_synonyms(struct openstack *o)
 {
-    static const char *const known[] = {"public", "internal", "admin"};
-    if (!o->interface[0])
-        return 0;
-    if (str_ends(o->interface, "URL")) /* as in OS_ENDPOINT_TYPE */
-        o->interface[strlen(o->interface) - 3] = '\0';
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (streq(o->interface, known[i]))
+    openstack_fill(o->project_name, o->tenant_name);
+    openstack_fill(o->project_id, o->tenant_id);
+    openstack_fill(o->endpoint_type, o->interface);
+    openstack_fill(o->key_manager_endpoint_type, o->key_manager_interface);
+    openstack_fill(o->key_manager_endpoint_type, o->endpoint_type);
+    memcpy(o->interface, o->key_manager_endpoint_type, sizeof o->interface);
+    openstack_fill(o->key_manager_region_name, o->region_name);
+    memcpy(o->region_name, o->key_manager_region_name, sizeof o->region_name);
+    openstack_fill(o->cacert, o->verify);
+}
+
+/* What the cloud says for this service goes before a variable for all of them. */
+static int check_interface_of(const struct openstack_said *said, const struct openstack *o, struct error *e)
+{
+    static const struct setting interface = {"interface", 0, PLAIN};
+    const char *variable = said->variables.interface;
+    return *variable && !str_starts(o->interface, variable) ? error_contradicts(&interface, o->source, e) : 0;
+}
+
+/* The file's regions are all that there are; the first of them is the cloud's. */
+static int choose_region(const struct openstack_said *said, struct openstack *o, struct error *e)
+{
+    const char *wanted = said->variables.region_name;
+    for (size_t i = 0; i < said->n_regions; i++)
+        if (!*wanted || streq(wanted, said->regions[i])) {
+            memcpy(o->region_name, said->regions[i], sizeof o->region_name);
             return 0;
-    return error_set(e, -EINVAL, "%s: the interface is %.40s, but there are public, internal and admin",
-                     o->source, o->interface);
+        }
+    if (said->n_regions > 0)
+        return error_set(e, -EINVAL, "OS_REGION_NAME: %s is no region of the %s, but there is %s%s", wanted,
+                         o->source, said->regions[0], said->n_regions > 1 ? " and others" : "");
+    return 0;
 }
 
-int openstack_check(struct openstack *o, struct error *e)
+int openstack_merge(struct openstack_said *s, bool has_cloud, struct openstack *ret, struct error *e)
 {
-    if (o->identity_api_version[0] && o->identity_api_version[0] != '3')
-        return error_set(e, -EINVAL, "%s: identity_api_version is %.20s, but Mayfly knows version 3 alone",
-                         o->source, o->identity_api_version);
-    int r = choose_auth(o, e);
+    int r = 0;
+    openstack_fill(s->variables.project_name, s->variables.tenant_name);
+    openstack_fill(s->variables.project_id, s->variables.tenant_id);
+    s->variables.tenant_name[0] = s->variables.tenant_id[0] = '\0';
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(settings); i++)
+        r = merge_text(s, has_cloud, &settings[i], ret, e);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(secrets); i++)
+        r = merge_secret(s, &secrets[i], ret, e);
     if (r == 0)
-        r = check_auth_url(o, e);
+        r = check_names(s, ret, e);
     if (r == 0)
-        r = check_interface(o, e);
-    if (r < 0)
-        return r;
-    if (o->auth == OPENSTACK_APPLICATION_CREDENTIAL)
-        return check_application_credential(o, e);
-    if (o->auth == OPENSTACK_PASSWORD)
-        return check_password(o, e);
-    if (!o->token)
-        return missing(o, "the token", e);
-    o->secret = TAKE_PTR(o->token);
-    return 0;
+        r = choose_region(s, ret, e);
+    if (r == 0)
+        merge_synonyms(ret);
+    return r == 0 && has_cloud ? check_interface_of(s, ret, e) : r;
 }
 
 void openstack_end(struct openstack *o)
@@ -262,4 +352,13 @@ void openstack_end(struct openstack *o)
     o->token = secret_free(o->token);
     o->application_credential_secret = secret_free(o->application_credential_secret);
     o->secret = secret_free(o->secret);
+    free(o->ca);
+    o->ca = NULL;
+}
+
+void openstack_said_end(struct openstack_said *s)
+{
+    openstack_end(&s->cloud);
+    openstack_end(&s->auth);
+    openstack_end(&s->variables);
 }

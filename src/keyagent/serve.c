@@ -67,6 +67,17 @@ static int take_file_gift(int *fd, int *field)
     return 0;
 }
 
+static int take_ca_gift(const struct agent_request *q, int *fd, struct key_context *who)
+{
+    size_t i = 0;
+    while (i < KEY_CA_MAX && who->ca[i].fd >= 0)
+        i++;
+    if (i == KEY_CA_MAX || !q->path[0])
+        return -EPROTO;
+    memcpy(who->ca[i].path, q->path, sizeof q->path);
+    return take_file_gift(fd, &who->ca[i].fd);
+}
+
 static int take_gift(struct connection *c, const struct agent_request *q, int *fd)
 {
     switch (q->n) {
@@ -78,6 +89,8 @@ static int take_gift(struct connection *c, const struct agent_request *q, int *f
         return take_file_gift(fd, &c->who.clouds_fd);
     case AGENT_SECURE:
         return take_file_gift(fd, &c->who.secure_fd);
+    case AGENT_CA:
+        return take_ca_gift(q, fd, &c->who);
     case AGENT_HOST_SECRET:
         return take_file_gift(fd, &c->who.host_secret_fd);
     default:
@@ -290,7 +303,7 @@ static int serve(struct connection *c)
             r = -EPROTO;
         if (r < 0)
             break;
-        q.id[sizeof q.id - 1] = q.user[sizeof q.user - 1] = '\0';
+        q.id[sizeof q.id - 1] = q.user[sizeof q.user - 1] = q.path[sizeof q.path - 1] = '\0';
         r = answer(c, &q, &fd);
     }
     return r;

@@ -111,6 +111,13 @@ static int give_fd(struct agent_link *l, enum agent_gift gift, int fd, uint64_t 
     return fd < 0 ? 0 : agent_link_send(l, &q, fd, e);
 }
 
+static int give_ca(struct agent_link *l, const struct key_ca *ca, struct error *e)
+{
+    struct agent_request q = {.op = AGENT_GIVE, .n = AGENT_CA};
+    memcpy(q.path, ca->path, sizeof q.path);
+    return ca->fd < 0 ? 0 : agent_link_send(l, &q, ca->fd, e);
+}
+
 /* The handover is ended by the caller, when the other end has answered. */
 static int give_secret(struct agent_link *l, enum agent_gift gift, const struct secret *s,
                        struct secret_handover **ret, struct error *e)
@@ -153,6 +160,8 @@ static int open_manager(struct agent_link *l, const char *name, const struct con
         r = give_fd(l, AGENT_SECURE, who->secure_fd, 0, e);
     if (r == 0 && !key_context_names_caller(who))
         r = give_fd(l, AGENT_HOST_SECRET, who->host_secret_fd, 0, e);
+    for (size_t i = 0; r == 0 && i < KEY_CA_MAX; i++)
+        r = give_ca(l, &who->ca[i], e);
     if (r == 0)
         r = agent_link_send(l, &(struct agent_request){.op = AGENT_OPEN}, -1, e);
     if (r == 0)

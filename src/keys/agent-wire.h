@@ -45,6 +45,7 @@ enum agent_gift {
     AGENT_CLOUDS,
     AGENT_SECURE,
     AGENT_HOST_SECRET,
+    AGENT_CA, /* `path` is its name; up to KEY_CA_MAX of them */
     AGENT_GIFTS
 };
 
@@ -61,6 +62,7 @@ struct agent_request {
     uint64_t size;
     char id[KEY_ID_MAX];
     char user[KEY_USER_MAX];
+    char path[KEY_CA_PATH_MAX];
     uint8_t allowed;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "keys/context-files.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,12 +16,13 @@ extern char **environ;
 #define TOKEN_MAX 16384
 #define PREFIX    "OS_"
 
+/* Rather one too many: OS_PASSWORD, OS_ACCESS_TOKEN, OS_CLIENT_SECRET, OS_PASSCODE, ... */
 static bool holds_secret(const char *variable)
 {
-    static const char *const names[] = {
-        "OS_PASSWORD=", "OS_TOKEN=", "OS_AUTH_TOKEN=", "OS_APPLICATION_CREDENTIAL_SECRET="};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (str_starts(variable, names[i]))
+    static const char *const parts[] = {"PASSWORD", "PASSCODE", "TOKEN", "SECRET", "OAUTH"};
+    size_t n = strcspn(variable, "=");
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        if (memmem(variable, n, parts[i], strlen(parts[i])))
             return true;
     return false;
 }
@@ -101,25 +103,6 @@ static int open_in(const char *folder, const char *below, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-/* Where openstacksdk looks, in its order; secure.yaml lies beside clouds.yaml. */
-static int open_clouds(const char *named, struct key_context *ret, struct error *e)
-{
-    const struct {
-        const char *folder, *below;
-    } places[] = {{".", ""}, {getenv("HOME"), "/.config/openstack"}, {"/etc", "/openstack"}};
-    if (named && *named) {
-        ret->clouds_fd = open(named, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        return ret->clouds_fd < 0 ? error_set(e, errno, "OS_CLIENT_CONFIG_FILE %s: cannot be read: %m", named)
-                                  : 0;
-    }
-    for (size_t i = 0; ret->clouds_fd < 0 && i < ARRAY_SIZE(places); i++) {
-        ret->clouds_fd = open_in(places[i].folder, places[i].below, "clouds.yaml");
-        if (ret->clouds_fd >= 0)
-            ret->secure_fd = open_in(places[i].folder, places[i].below, "secure.yaml");
-    }
-    return 0;
-}
-
 /* The password of the host is nobody's but root's. A systemd credential is in a folder of the service alone.
  */
 static int open_host_secret(const struct config *c, int *ret_fd, struct error *e)
@@ -145,22 +128,21 @@ static int open_host_secret(const struct config *c, int *ret_fd, struct error *e
 int key_context_take(const struct config *c, const char *cloud, int token_fd, struct key_context *ret,
                      struct error *e)
 {
-    char clouds_file[PATH_MAX] = "";
+    _cleanup_(key_files_end) struct key_files files = {.config = c};
     *ret = KEY_CONTEXT_NONE;
     if (!cloud && !(cloud = getenv("OS_CLOUD")))
         cloud = "";
     int r = str_copy(ret->cloud, sizeof ret->cloud, cloud);
     if (r < 0)
         return error_set(e, r, "cloud %.64s: its name is too long", cloud);
-    if (getenv("OS_CLIENT_CONFIG_FILE") &&
-        str_copy(clouds_file, sizeof clouds_file, getenv("OS_CLIENT_CONFIG_FILE")) < 0)
-        return error_set(e, -ENAMETOOLONG, "OS_CLIENT_CONFIG_FILE: is too long");
-    r = copy_variables(&ret->environment, e);
+    r = key_files_name(&files, e);
+    if (r == 0)
+        r = copy_variables(&ret->environment, e);
     clear_variables();
     if (r == 0 && token_fd >= 0)
         r = read_token(token_fd, &ret->token, e);
-    if (r == 0 && ret->cloud[0])
-        r = open_clouds(clouds_file, ret, e);
+    if (r == 0)
+        r = key_files_open(&files, ret, e);
     return r < 0 ? r : open_host_secret(c, &ret->host_secret_fd, e);
 }
 
@@ -199,4 +181,6 @@ void key_context_end(struct key_context *who)
     who->clouds_fd = fd_close(who->clouds_fd);
     who->secure_fd = fd_close(who->secure_fd);
     who->host_secret_fd = fd_close(who->host_secret_fd);
+    for (size_t i = 0; i < KEY_CA_MAX; i++)
+        who->ca[i].fd = fd_close(who->ca[i].fd);
 }

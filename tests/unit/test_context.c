@@ -257,12 +257,15 @@ static void places_of_clouds(void **state)
     write_file("../.config/openstack/secure.yaml", "home secrets", 0600);
     assert_clouds("home", "home secrets");
     write_file("clouds.yaml", "here", 0600);
-    assert_clouds("here", NULL); /* the other one's secrets are not for this one */
+    assert_clouds("here", "home secrets"); /* each is looked for by itself, as openstacksdk does */
     write_file("secure.yaml", "here secrets", 0600);
     assert_clouds("here", "here secrets");
     write_file("../named.yaml", "named", 0600);
     setenv("OS_CLIENT_CONFIG_FILE", "../named.yaml", 1);
-    assert_clouds("named", NULL);
+    assert_clouds("named", "here secrets");
+    setenv("OS_CLIENT_CONFIG_FILE", "../named.yaml", 1);
+    setenv("OS_CLIENT_SECURE_FILE", "../.config/openstack/secure.yaml", 1);
+    assert_clouds("named", "home secrets");
 
     setenv("OS_CLIENT_CONFIG_FILE", "../nowhere.yaml", 1); /* named, and so no other will do */
     assert_error(take("lab", -1, &who, &e), -ENOENT, e);

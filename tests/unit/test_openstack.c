@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 /* Variables behind each other, as in struct key_context. */
@@ -53,8 +54,8 @@ static void a_password_of_an_openrc(void **state)
     assert_int_equal(o.auth, OPENSTACK_PASSWORD);
     assert_string_equal(o.auth_url, "https://k.test:5000/v3");
     assert_string_equal(o.project_name, "tenant-a");
-    assert_string_equal(o.user_domain_name, "Default");
-    assert_string_equal(o.project_domain_name, "Default");
+    assert_string_equal(o.user_domain_id, "Default"); /* an id, whatever it looks like */
+    assert_string_equal(o.project_domain_id, "Default");
     assert_string_equal(o.interface, "internal");
     assert_false(o.is_host);
     assert_secret(o.secret, "p\"w=");
@@ -121,7 +122,7 @@ static const char clouds[] = "# ours\n"
                              "  other: {auth: {username: eve}}\n"
                              "  lab:\n"
                              "    region_name: R1\n"
-                             "    regions: [a, {auth: {username: mallory}}]\n"
+                             "    networks: [a, {auth: {username: mallory}}]\n"
                              "    verify: true\n"
                              "    key-manager-endpoint-override: https://b:9311\n"
                              "    auth:\n"
@@ -130,14 +131,22 @@ static const char clouds[] = "# ours\n"
                              "      project_id: 'p'\n"
                              "      user_domain_name: Default\n";
 
+static int parse(const char *text, const char *file, struct openstack_said *s, struct error *e)
+{
+    return openstack_parse_clouds(text, strlen(text), file, "lab", "", s, e);
+}
+
 static void a_cloud(void **state)
 {
     (void)state;
     struct error e = ERROR_NONE;
     static const char secure[] = "clouds:\n  lab:\n    auth:\n      password: \"p\\u00e4 w\"\n";
     _cleanup_(openstack_end) struct openstack o = {.is_host = false};
-    assert_ok(openstack_parse_clouds(clouds, sizeof clouds - 1, "clouds.yaml", "lab", &o, &e), e);
-    assert_ok(openstack_parse_clouds(secure, sizeof secure - 1, "secure.yaml", "lab", &o, &e), e);
+    static struct openstack_said s;
+    assert_ok(parse(clouds, "clouds.yaml", &s, &e), e);
+    assert_ok(parse(secure, "secure.yaml", &s, &e), e);
+    assert_ok(openstack_merge(&s, true, &o, &e), e);
+    openstack_said_end(&s);
     assert_ok(openstack_check(&o, &e), e);
     assert_string_equal(o.username, "alice");
     assert_string_equal(o.region_name, "R1");
@@ -155,23 +164,74 @@ static void clouds_that_are_refused(void **state)
     } cases[] = {
         {"clouds:\n  lab:\n    verify: false\n", -EINVAL, "c.yaml:3"},
         {"clouds:\n  lab:\n    profile: vendor\n", -EINVAL, "profile"},
-        {"clouds:\n  lab: &a\n    auth: {username: u}\n  x: *a\n", -EINVAL, "alias"},
+        {"clouds:\n  lab:\n    auth: [a]\n", -EINVAL, "below auth"},
+        {"clouds:\n  lab:\n    auth:\n      password: {a: hush}\n", -EINVAL, "c.yaml:4: a text is expected"},
+        {"clouds:\n  lab:\n    regions: [{values: {}}]\n", -EINVAL, "no region"},
+        {"clouds:\n  lab:\n    auth:\n      trust_id: t\n", -EINVAL, "c.yaml:4: asks for a token of a trust"},
+        {"clouds:\n  lab: *a\n", -EINVAL, "undefined alias"},
         {"clouds:\n  other: {}\n", -ENOENT, "no cloud lab"},
         {"", -ENOENT, "no cloud lab"},
         {"clouds: lab", -ENOENT, "no cloud lab"},
         {"clouds:\n\t- x", -EINVAL, "c.yaml:2"},
-        {"[[[[[[[[[[[[[[[[[[[[[", -EINVAL, "nested"},
-        {"? {a: b} : c\n", -EINVAL, "name is expected"},
+        {"[[[[[[[[[[[[[[[[[[[[[", -EINVAL, "c.yaml:"},
+        {"? {a: b} : c\n", -ENOENT, "no cloud lab"},
+        {"clouds: &a\n  <<: *a\n", -ENOENT, "no cloud lab"}, /* it merges itself */
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error e = ERROR_NONE;
-        struct openstack o = {.is_host = false};
-        assert_error(openstack_parse_clouds(cases[i].text, strlen(cases[i].text), "c.yaml", "lab", &o, &e),
-                     cases[i].errnum, e);
+        struct openstack_said s = {.n_regions = 0};
+        assert_error(parse(cases[i].text, "c.yaml", &s, &e), cases[i].errnum, e);
         if (!strstr(e.text, cases[i].words))
             fail_msg("no \"%s\" in: %s", cases[i].words, e.text);
-        openstack_end(&o);
+        openstack_said_end(&s);
     }
+}
+
+/* Merges of merges, which are more than can be followed. */
+static void too_many_merges(void **state)
+{
+    (void)state;
+    char text[8192] = "a0: &a0 {x: y}\n";
+    struct error e = ERROR_NONE;
+    struct openstack_said s = {.n_regions = 0};
+    size_t n = strlen(text);
+    for (int i = 1; i < 12; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "a%d: &a%d {<<: [", i, i);
+        for (int k = 0; k < 10; k++)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s*a%d", k ? ", " : "", i - 1);
+        n += (size_t)snprintf(text + n, sizeof text - n, "]}\n");
+    }
+    snprintf(text + n, sizeof text - n, "clouds:\n  lab: {<<: *a11}\n");
+    assert_error(parse(text, "c.yaml", &s, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "merges"));
+    openstack_said_end(&s);
+}
+
+/* What another openrc has left is no part of the host's own credentials. */
+static void leftovers_beside_the_host(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    static struct config c;
+    config_defaults(&c);
+    assert_int_equal(str_copy(c.host_auth_url, sizeof c.host_auth_url, "https://k/v3"), 0);
+    assert_int_equal(str_copy(c.host_username, sizeof c.host_username, "compute"), 0);
+    struct key_context who = KEY_CONTEXT_NONE;
+    struct openstack o;
+    who.environment =
+        ENVIRONMENT("OS_PROJECT_ID=alien\0OS_USER_DOMAIN_ID=alien\0OS_REGION_NAME=alien\0"
+                    "OS_CACERT=alien\0OS_INTERFACE=admin\0OS_KEY_MANAGER_ENDPOINT_OVERRIDE=https://alien");
+    assert_int_equal(fd_memfd("password", "pw\n", 3, &who.host_secret_fd), 0);
+    assert_ok(openstack_from_context(&c, &who, &o, &e), e);
+    assert_true(o.is_host);
+    assert_string_equal(o.project_id, "");
+    assert_string_equal(o.user_domain_id, "");
+    assert_string_equal(o.region_name, "");
+    assert_string_equal(o.cacert, "");
+    assert_string_equal(o.interface, "");
+    assert_string_equal(o.key_manager_endpoint_override, "");
+    openstack_end(&o);
+    key_context_end(&who);
 }
 
 static void the_host_itself(void **state)
@@ -203,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_password_of_an_openrc), cmocka_unit_test(other_kinds),
         cmocka_unit_test(what_is_refused),         cmocka_unit_test(a_cloud),
         cmocka_unit_test(clouds_that_are_refused), cmocka_unit_test(the_host_itself),
+        cmocka_unit_test(too_many_merges),         cmocka_unit_test(leftovers_beside_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
