@@ -15,6 +15,8 @@ struct barbican {
     struct http *http;
     struct keystone *keystone;
     char endpoint[HTTP_URL_MAX]; /* with /v1; "": not yet known */
+    char place[KEY_PLACE_MAX];   /* of that, as barbican_find_place() leaves it */
+    bool place_is_known;
     char host[BARBICAN_HOST_MAX];
 
     char configured_endpoint[OPENSTACK_TEXT_MAX];
@@ -93,8 +95,9 @@ int barbican_named(struct barbican *b, const struct key_info *want, char ids[NAM
 int barbican_destroy_named(struct barbican *b, const struct key_info *want, const char *keep, size_t *ret_n,
                            struct error *e) _must_check_;
 
-/* Where Barbican is; logs in for it if it must. */
+/* Where Barbican is; logs in for it if it must. The second one also finds in the catalog which one it is. */
 int barbican_find(struct barbican *b, struct error *e) _must_check_;
+int barbican_find_place(struct barbican *b, struct error *e) _must_check_;
 
 /* mayfly/HOST/VG/SCOPE/OWNER, as secret_name_parse() reads it */
 #define SECRET_NAME_MAX 255

@@ -112,15 +112,12 @@ static int barbican_open(const struct keymgr_ops *self, const struct config *c, 
 static int barbican_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
 {
     struct barbican *b = (struct barbican *)km;
-    uint8_t hash[SHA256_DIGEST_LENGTH];
     (void)make;
     http_begin(b->http);
-    int r = barbican_find(b, e);
-    if (r < 0)
-        return r;
-    SHA256((const unsigned char *)b->endpoint, strlen(b->endpoint), hash);
-    str_hex(hash, 8, ret);
-    return 0;
+    int r = barbican_find_place(b, e);
+    if (r == 0)
+        memcpy(ret, b->place, sizeof b->place);
+    return r;
 }
 
 /* The one call `c`, and what it means for the key. */

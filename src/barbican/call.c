@@ -6,6 +6,9 @@
 #include "barbican/replies.h"
 #include "base/str.h"
 
+#include <ctype.h>
+#include <openssl/sha.h>
+
 #include <stdio.h>
 
 void call_end(struct call *c)
@@ -33,21 +36,65 @@ int barbican_check_id(const char *id, struct error *e)
     return error_set(e, -EINVAL, "key barbican:%.64s: is none of Barbican's: its id is no uuid", id);
 }
 
+static const char *given_endpoint(const struct barbican *b)
+{
+    return b->who.key_manager_endpoint_override[0] ? b->who.key_manager_endpoint_override
+                                                   : b->configured_endpoint;
+}
+
+/* REGION-HASH: the name is for people; what counts is the service's id in Keystone, which is the same by each
+ * of its interfaces, with the region. A Barbican that the catalog does not have has but its address. */
+static void make_place(const struct keystone_endpoint *at, char ret[KEY_PLACE_MAX])
+{
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    char region[40] = "", hex[17];
+    _cleanup_free_ char *text = at->service_id[0]
+                                    ? str_format("service %s region %s", at->service_id, at->region)
+                                    : str_format("url %s", at->url);
+    if (!text) {
+        ret[0] = '\0'; /* a place that is not known proves nothing */
+        return;
+    }
+    snprintf(region, sizeof region, "%.39s", at->region);
+    for (char *c = region; *c; c++)
+        if (!str_made_of((char[]){*c, '\0'}, "._") || (c == region && !isalnum((unsigned char)*c)))
+            *c = c == region ? 'R' : '-';
+    SHA256((const unsigned char *)text, strlen(text), hash);
+    str_hex(hash, 8, hex);
+    snprintf(ret, KEY_PLACE_MAX, "%s-%s", region[0] ? region : "barbican", hex);
+}
+
+int barbican_find_place(struct barbican *b, struct error *e)
+{
+    int r = barbican_find(b, e);
+    struct keystone_endpoint found;
+    if (r < 0 || !*given_endpoint(b) || b->place_is_known)
+        return r;
+    r = keystone_endpoint_by_url(b->keystone, b->endpoint, &found, e);
+    if (r < 0)
+        return r;
+    if (found.service_id[0])
+        make_place(&found, b->place);
+    b->place_is_known = true;
+    return 0;
+}
+
 int barbican_find(struct barbican *b, struct error *e)
 {
     if (b->endpoint[0])
         return 0;
-    char url[HTTP_URL_MAX] = "";
-    const char *given = b->who.key_manager_endpoint_override[0] ? b->who.key_manager_endpoint_override
-                                                                : b->configured_endpoint;
+    struct keystone_endpoint found = {.url = ""};
+    char *url = found.url;
+    const char *given = given_endpoint(b);
     int r = 0;
     if (*given)
-        snprintf(url, sizeof url, "%s", given);
+        snprintf(url, sizeof found.url, "%s", given);
     else
         r = keystone_endpoint(b->keystone, b->who.region_name[0] ? b->who.region_name : b->region,
-                              b->who.interface[0] ? b->who.interface : b->interface, url, e);
+                              b->who.interface[0] ? b->who.interface : b->interface, &found, e);
     if (r < 0)
         return r;
+    make_place(&found, b->place);
     size_t n = strlen(url);
     while (n > 0 && url[n - 1] == '/')
         url[--n] = '\0';

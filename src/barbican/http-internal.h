@@ -19,9 +19,6 @@ struct http {
 /* The server of a URL, as messages name it. -EINVAL: no URL that may be asked, with the reason. */
 int http_server(const struct http *h, const char *url, char ret[HTTP_SERVER_MAX], struct error *e);
 
-/* Scheme, host and port of `url`, without what curl takes for granted; -EINVAL. */
-int http_origin(const char *url, char *ret, size_t size);
-
 /* Milliseconds that are left of the whole; 0: none. */
 uint64_t http_left_msec(const struct http *h);
 

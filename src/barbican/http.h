@@ -88,5 +88,8 @@ int http_do(struct http *h, const struct http_request *q, struct http_reply *ret
 int http_do_many(struct http *h, const struct http_request q[], size_t n, struct http_reply ret[],
                  int result[], struct error *e) _must_check_;
 
+/* Scheme, host and port of `url`, without what curl takes for granted; -EINVAL. */
+int http_origin(const char *url, char *ret, size_t size);
+
 /* Wipes and frees what is in it; a reply that was zeroed or failed may be ended too. */
 void http_reply_end(struct http_reply *r);

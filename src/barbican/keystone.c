@@ -314,17 +314,32 @@ static int ask_catalog(struct keystone *k, struct error *e)
     return 0;
 }
 
-int keystone_endpoint(struct keystone *k, const char *region, const char *interface, char ret[HTTP_URL_MAX],
-                      struct error *e)
+/* Sees that the catalog is there. */
+static int need_catalog(struct keystone *k, struct error *e)
 {
     const struct secret *token = NULL;
     int r = keystone_token(k, &token, e);
-    if (r == 0 && !k->catalog)
-        r = ask_catalog(k, e);
+    return r == 0 && !k->catalog ? ask_catalog(k, e) : r;
+}
+
+int keystone_endpoint(struct keystone *k, const char *region, const char *interface,
+                      struct keystone_endpoint *ret, struct error *e)
+{
+    int r = need_catalog(k, e);
     if (r < 0)
         return r;
     r = keystone_parse_endpoint(k->catalog, k->catalog_size, region, interface, ret, e);
     if (r < 0)
         error_prefix(e, "Keystone (%s): ", k->who->auth_url);
+    return r;
+}
+
+int keystone_endpoint_by_url(struct keystone *k, const char *url, struct keystone_endpoint *ret,
+                             struct error *e)
+{
+    *ret = (struct keystone_endpoint){.url = ""};
+    int r = need_catalog(k, e);
+    if (r == 0)
+        (void)keystone_parse_url(k->catalog, k->catalog_size, url, ret);
     return r;
 }

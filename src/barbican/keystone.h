@@ -30,11 +30,24 @@ void keystone_token_works(struct keystone *k);
 /* Barbican has refused it, though it was fresh: the sentence for that, -EACCES. */
 int keystone_token_fails(const struct keystone *k, struct error *e);
 
-/* URL of the service of type key-manager, without a slash behind; logs in first, or asks for the catalog of a
- * given token. `region` and `interface` "": any, and public. -EHOSTUNREACH: the catalog has none; the
- * sentence says which regions and interfaces it has. */
-int keystone_endpoint(struct keystone *k, const char *region, const char *interface, char ret[HTTP_URL_MAX],
-                      struct error *e) _must_check_;
+/* A service of type key-manager in the catalog. Its id is the same by all of its interfaces; one service may
+ * be in several regions, with a Barbican in each. */
+struct keystone_endpoint {
+    char url[HTTP_URL_MAX]; /* without a slash behind */
+    char region[OPENSTACK_TEXT_MAX];
+    char service_id[65];
+};
+
+/* The one that is meant; logs in first, or asks for the catalog of a given token. `region` and `interface`
+ * "": the only one, and public. -EINVAL: there are several. -EHOSTUNREACH: there is none. Both sentences say
+ * which there are. */
+int keystone_endpoint(struct keystone *k, const char *region, const char *interface,
+                      struct keystone_endpoint *ret, struct error *e) _must_check_;
+
+/* The one in the catalog that has this address, by whichever interface; 0 also if there is none: then
+ * ret->service_id is "". */
+int keystone_endpoint_by_url(struct keystone *k, const char *url, struct keystone_endpoint *ret,
+                             struct error *e) _must_check_;
 
 /* What the login said; "" and 0 before it. */
 struct keystone_facts {
@@ -54,4 +67,5 @@ bool keystone_wants_more(const char *text, size_t size);
 int keystone_parse_token(const char *text, size_t size, struct keystone_facts *ret,
                          struct error *e) _must_check_;
 int keystone_parse_endpoint(const char *text, size_t size, const char *region, const char *interface,
-                            char ret[HTTP_URL_MAX], struct error *e) _must_check_;
+                            struct keystone_endpoint *ret, struct error *e) _must_check_;
+bool keystone_parse_url(const char *text, size_t size, const char *url, struct keystone_endpoint *ret);

@@ -125,7 +125,7 @@ class User:
         """As an openrc file sets it."""
         return {"OS_AUTH_URL": self.servers.auth_url, "OS_USERNAME": self.name, "OS_PASSWORD": self.password,
                 "OS_PROJECT_NAME": self.project, "OS_USER_DOMAIN_NAME": "Default",
-                "OS_PROJECT_DOMAIN_NAME": "Default", **more}
+                "OS_PROJECT_DOMAIN_NAME": "Default", "OS_REGION_NAME": "RegionOne", **more}
 
     def barbican(self, method, path, body=None, **headers):
         return http(method, f"{self.servers.barbican_url}/v1{path}", self.token, body, **headers)[0]

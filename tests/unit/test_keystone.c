@@ -105,15 +105,15 @@ static const char catalog[] = CATALOG(IDENTITY ",7,{\"type\":\"key-manager\"}," 
 static void assert_endpoint(const char *text, const char *region, const char *interface, const char *wanted)
 {
     struct error e = ERROR_NONE;
-    char url[HTTP_URL_MAX] = "";
-    assert_ok(keystone_parse_endpoint(text, strlen(text), region, interface, url, &e), e);
-    assert_string_equal(url, wanted);
+    struct keystone_endpoint found = {.url = ""};
+    assert_ok(keystone_parse_endpoint(text, strlen(text), region, interface, &found, &e), e);
+    assert_string_equal(found.url, wanted);
 }
 
 static void the_endpoint_that_was_asked_for(void **state)
 {
     (void)state;
-    assert_endpoint(catalog, "", "", "https://public-1"); /* the first public one */
+    assert_endpoint(catalog, "R1", "", "https://public-1");
     assert_endpoint(catalog, "", "internal", "https://internal-1");
     assert_endpoint(catalog, "R2", "", "https://public-2/v1");
     assert_endpoint(catalog, "R2", "admin", "https://admin-2");
@@ -148,12 +148,41 @@ static void endpoints_that_are_not_there(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error e = ERROR_NONE;
-        char url[HTTP_URL_MAX];
+        struct keystone_endpoint found;
         int r = keystone_parse_endpoint(cases[i].text, strlen(cases[i].text), cases[i].region,
-                                        cases[i].interface, url, &e);
+                                        cases[i].interface, &found, &e);
         if (r != -EHOSTUNREACH || !strstr(e.text, cases[i].words))
             fail_msg("%zu: %d, no \"%s\" in: %s", i, r, cases[i].words, e.text);
     }
+}
+
+/* None is guessed. */
+static void several_that_may_be_meant(void **state)
+{
+    (void)state;
+    static const char in_one_region[] = CATALOG(
+        SERVICE("key-manager", PUBLIC_1) "," SERVICE("key-manager", ENDPOINT("public", "R1", "https://x")));
+    static const char twice[] =
+        CATALOG("{\"type\":\"key-manager\",\"id\":\"b\",\"endpoints\":[" PUBLIC_1 "]},"
+                "{\"type\":\"key-manager\",\"id\":\"a\",\"endpoints\":[" PUBLIC_1 "," INTERNAL_1 "]}");
+    struct keystone_endpoint found = {.url = ""};
+    struct error e = ERROR_NONE;
+    assert_error(keystone_parse_endpoint(catalog, strlen(catalog), "", "", &found, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "several regions: R1, R2; choose one by OS_REGION_NAME"));
+    e = ERROR_NONE;
+    assert_error(keystone_parse_endpoint(in_one_region, strlen(in_one_region), "R1", "", &found, &e), -EINVAL,
+                 e);
+    assert_non_null(strstr(e.text, "several key managers in region R1 (https://public-1, https://x)"));
+    assert_ok(keystone_parse_endpoint(twice, strlen(twice), "", "", &found, &e), e);
+    assert_string_equal(found.service_id, "a");
+    assert_string_equal(found.region, "R1");
+
+    /* which one an address is of, however it is written */
+    assert_true(keystone_parse_url(twice, strlen(twice), "HTTPS://internal-1:443/v1/", &found));
+    assert_string_equal(found.service_id, "a");
+    assert_false(keystone_parse_url(twice, strlen(twice), "https://internal-1:444", &found));
+    assert_false(keystone_parse_url(twice, strlen(twice), "https://internal-1/path", &found));
+    assert_false(keystone_parse_url(twice, strlen(twice), "", &found));
 }
 
 /* Many regions: those that the sentence has no room for are left out, whole. */
@@ -161,11 +190,12 @@ static void regions_without_end(void **state)
 {
     (void)state;
     struct error e = ERROR_NONE;
-    char text[8192] = "{\"catalog\":[{\"type\":\"key-manager\",\"endpoints\":[{}", url[HTTP_URL_MAX];
+    char text[8192] = "{\"catalog\":[{\"type\":\"key-manager\",\"endpoints\":[{}";
+    struct keystone_endpoint found;
     for (int i = 0; i < 50; i++)
         strcat(text, "," ENDPOINT("public", "a-region-of-a-name", "https://b"));
     strcat(text, "]}]}");
-    assert_error(keystone_parse_endpoint(text, strlen(text), "R", "", url, &e), -EHOSTUNREACH, e);
+    assert_error(keystone_parse_endpoint(text, strlen(text), "R", "", &found, &e), -EHOSTUNREACH, e);
     assert_non_null(strstr(e.text, "a-region-of-a-name/public; set "));
 }
 
@@ -197,6 +227,7 @@ int main(void)
         cmocka_unit_test(roles_without_end),
         cmocka_unit_test(the_endpoint_that_was_asked_for),
         cmocka_unit_test(endpoints_that_are_not_there),
+        cmocka_unit_test(several_that_may_be_meant),
         cmocka_unit_test(regions_without_end),
         cmocka_unit_test(where_barbican_is),
     };
