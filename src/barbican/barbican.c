@@ -117,6 +117,8 @@ static int barbican_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX],
     int r = barbican_find_place(b, e);
     if (r == 0)
         memcpy(ret, b->place, sizeof b->place);
+    else
+        error_prefix(e, "key manager barbican: ");
     return r;
 }
 

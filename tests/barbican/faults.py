@@ -117,6 +117,8 @@ class Job:
             else:
                 environment["OS_AUTH_URL"] = f"{self.proxy.url}/v3"
             config = self.world.place.configure(more, f"{self.tenant.name}.conf", **self.times)
+            self.peace = (environment, config) if self.connects else (self.tenant.environment(), None)
+            self.place_name = self.in_peace("place").words[0]
             with self.world.place.session(environment, config) as self.session:
                 self.cells()
         print("\n".join(self.failures or [f"ok: {self.where}: {self.cells_done} cells"]), flush=True)
@@ -129,7 +131,8 @@ class Job:
             self.cell(what, "create 2 512", where, create if self.at_barbican else at_keystone)
         for what, status in {"fetch": fetch, "list": list_, "destroy": destroy}.items():
             key = self.tenant.make_secret() if what != "list" else ""
-            self.cell(what, f"{what} {key}", ".", status if self.at_barbican else at_keystone, key)
+            request = f"{what} {self.place_name}/{key}" if key else what
+            self.cell(what, request, ".", status if self.at_barbican else at_keystone, key)
 
     def cell(self, what, request, where, status, key=""):
         before = self.tenant.secrets()
@@ -151,8 +154,9 @@ class Job:
         self.nothing_is_left(what, answer, before)
 
     def in_peace(self, request):
-        """The answer to another run, without the proxy."""
-        return self.world.place.ask_one(self.tenant.environment(), request)
+        """The answer to another run, without the fault."""
+        environment, config = self.peace
+        return self.world.place.ask_one(environment, request, config=config)
 
     def sentence(self, what, text, key):
         names = [key or "barbican", self.fault.cause, self.fault.way_out]
@@ -165,7 +169,7 @@ class Job:
         if left:
             told = "mayfly recover" in answer.text or self.name == "404 of Barbican"  # which was believed
             self.expect(f"{what}: it says that something is left", told, repr(answer))
-            self.expect(f"{what}: it is listed", left <= set(self.in_peace("list").ids), left)
+            self.expect(f"{what}: it is listed", left <= set(self.in_peace("list").uuids), left)
             for key in left:
                 self.in_peace(f"destroy {key}")
         after = self.tenant.secrets()
@@ -199,7 +203,7 @@ def killed(world):
             proxy.fault = p.plain
             refused("mayfly-keyagent is killed", answer, FAILED, "killed by signal 9 .* mayfly recover finds")
             left, listed = owner.secrets(), session.ask("list")
-            check("what it left is listed", len(left) == 2 and sorted(listed.ids) == left, listed)
+            check("what it left is listed", len(left) == 2 and listed.uuids == left, listed)
             check("and destroyed", all(session.ask(f"destroy {key}").ok for key in left) and not owner.secrets())
 
 

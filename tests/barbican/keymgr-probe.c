@@ -10,6 +10,7 @@
  *     may-destroy ID | destroy ID
  *     grant ID | revoke ID     ok changed, or ok unchanged
  *     list                     ok ID...
+ *     place                    ok PLACE
  *     diagnose                 ok WHAT=RESULT...
  *
  * or `error EXIT-STATUS SENTENCE`. The caller's context is that of the environment; CLOUD and TOKEN_FD stand
@@ -125,6 +126,15 @@ static int diagnose(struct keymgr *km, struct error *e)
     return 0;
 }
 
+static int place(struct keymgr *km, struct error *e)
+{
+    char name[KEY_PLACE_MAX];
+    int r = keymgr_place(km, false, name, e);
+    if (r == 0)
+        printf("ok %s\n", name);
+    return r;
+}
+
 static int done(int r)
 {
     if (r == 0)
@@ -170,6 +180,8 @@ static int obey(struct keymgr *km, char *line, struct error *e)
         return grant(km, first, streq(verb, "grant"), e);
     if (streq(verb, "list"))
         return list(km, e);
+    if (streq(verb, "place"))
+        return place(km, e);
     if (streq(verb, "diagnose"))
         return diagnose(km, e);
     return error_set(e, -EINVAL, "%s: what is that?", verb);

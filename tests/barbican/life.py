@@ -7,7 +7,7 @@ import sys
 import time
 
 from certificates import Certificates
-from mayfly import DENIED, GONE, UNREACHABLE, USAGE, Place, check, hash_of, refused
+from mayfly import DENIED, GONE, UNREACHABLE, USAGE, Place, check, hash_of, own, refused
 from proxy import Proxy, late, lost, pages_of, pending
 from servers import Servers
 
@@ -92,7 +92,7 @@ def slow_orders(place, servers):
         check("three slow orders outlast the deadline of requests", made.ok, made)
         looks = sum("GET /v1/orders/" in line for line in proxy.requests)
         check("  with few looks", looks <= 30, looks)
-        check("  and are all there is", sorted(made.ids) == owner.secrets(), owner.secrets())
+        check("  and are all there is", made.uuids == owner.secrets(), owner.secrets())
         proxy.requests.clear()
         proxy.fault = pending(3600)
         begun = time.monotonic()
@@ -110,7 +110,7 @@ def many(place, servers):
     with Proxy(servers.barbican_port) as proxy:
         config = place.configure(f"barbican_endpoint = {proxy.url}", "many.conf")
         made = place.ask_one(owner.environment(), "create 30 512", config=config)
-        check("thirty keys are made", sorted(made.ids) == owner.secrets(), made)
+        check("thirty keys are made", made.uuids == owner.secrets(), made)
         check("by three requests each", len(proxy.requests) == 90, len(proxy.requests))
         check("over four connections at most", 0 < proxy.connections <= 4, proxy.connections)
         proxy.fault, proxy.where = lost, "POST /v1/secrets$"
@@ -130,7 +130,7 @@ def strays(place, servers):
         made = place.ask_one(owner.environment(), "create 1 512", config=config)
         check("a store that is carried out late is repeated", made.ok and len(bodies) == 2, made)
         check("  with another key", bodies[0] != bodies[1])
-        check("  and the first is destroyed", owner.secrets() == made.ids, owner.secrets())
+        check("  and the first is destroyed", owner.secrets() == made.uuids, owner.secrets())
         check("  the key is the other's", hash_of(owner.payload(made.ids[0])) == made.hashes[0])
 
 
@@ -152,7 +152,7 @@ def plus(place, servers):
         config = place.configure(f"barbican_endpoint = {proxy.url}", "plus.conf", host_access="none")
         proxy.fault, proxy.where = lost, "POST /v1/secrets$"
         made = place.ask_one(owner.environment(), "create 1 512 vg+1", config=config)
-        check("a lost store is found in a group with a plus", made.ok and owner.secrets() == made.ids, owner.secrets())
+        check("a lost store is found in a group with a plus", made.ok and owner.secrets() == made.uuids, owner.secrets())
 
 
 def over_tls(place, servers):
@@ -163,15 +163,15 @@ def over_tls(place, servers):
         servers.add_endpoint(f"tls-{barbican.port}", barbican.url)
         config = place.configure(f"verify_ssl_path = {certificates.ca_file}\nbarbican_region_name = tls-{barbican.port}",
                                  "tls.conf")
-        environment = owner.environment(OS_AUTH_URL=keystone.url)
+        environment = owner.environment(OS_AUTH_URL=keystone.url, OS_REGION_NAME="")
         made = place.ask_one(environment, "create 2 512", config=config)
-        check("over TLS, keys are made", made.ok and sorted(made.ids) == owner.secrets(), made)
+        check("over TLS, keys are made", made.ok and made.uuids == owner.secrets(), made)
         first, second = made.ids
         fetched, listed, destroyed, gone = place.ask(environment, f"fetch {first}", "list", f"destroy {first}",
                                                      f"fetch {first}", config=config)
         check("  fetched", fetched.hashes == made.hashes[:1], fetched)
         check("  listed", sorted(listed.ids) == sorted(made.ids), listed)
-        check("  destroyed", destroyed.ok and owner.secrets() == [second], destroyed)
+        check("  destroyed", destroyed.ok and owner.secrets() == [own(second)], destroyed)
         refused("  and gone", gone, GONE)
         check("all of it through TLS", len(keystone.requests) == 2 and len(barbican.requests) == 12, barbican.requests)
 

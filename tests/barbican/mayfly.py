@@ -60,12 +60,22 @@ class Answer:
         return [word.split(":")[0] for word in self.words]
 
     @property
+    def uuids(self):
+        """The same as Barbican has them, sorted: without the place."""
+        return sorted(map(own, self.ids))
+
+    @property
     def hashes(self):
         return [word.split(":")[-1] for word in self.words]
 
 
 def refused(what, answer, status, words=""):
     check(what, answer.status == status and re.search(words, answer.text), repr(answer))
+
+
+def own(key):
+    """PLACE/ID without the place."""
+    return key.rsplit("/", 1)[-1]
 
 
 def hash_of(key):

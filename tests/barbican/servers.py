@@ -143,7 +143,7 @@ class User:
         return self.barbican("POST", "/secrets", body)["secret_ref"].rsplit("/", 1)[1]
 
     def payload(self, secret):
-        return self.barbican("GET", f"/secrets/{secret}/payload", Accept="application/octet-stream")
+        return self.barbican("GET", f"/secrets/{secret.rsplit('/', 1)[-1]}/payload", Accept="application/octet-stream")
 
     def may_read(self, secret):
         try:

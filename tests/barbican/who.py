@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 
-from mayfly import DENIED, UNREACHABLE, Place, check, refused
+from mayfly import DENIED, GONE, UNREACHABLE, USAGE, Place, own, check, refused
 from proxy import Proxy, page, status
 from servers import Servers, http
 
@@ -142,14 +142,45 @@ def catalog(place, owner, key):
         may("region by OS_REGION_NAME", place, key, owner.environment(OS_REGION_NAME=two))
         check("  and is taken", (len(public.requests), len(internal.requests), len(other.requests)) == (0, 0, 1))
         config = place.configure(f"barbican_region_name = {one}\nbarbican_endpoint_type = internal", "region.conf")
-        may("region and interface by the configuration", place, key, owner.environment(), config=config)
+        nowhere = owner.environment(OS_REGION_NAME="")
+        may("region and interface by the configuration", place, key, nowhere, config=config)
         check("  and is taken", (len(public.requests), len(internal.requests), len(other.requests)) == (0, 1, 1))
-        may("interface by OS_INTERFACE", place, key, owner.environment(OS_INTERFACE="public"), config=config)
+        may("interface by OS_INTERFACE", place, key, {**nowhere, "OS_INTERFACE": "public"}, config=config)
         check("  and is taken", (len(public.requests), len(internal.requests), len(other.requests)) == (1, 1, 1))
+        may_not("none of several regions", place, key, nowhere, f"several regions: .*{one}.*choose one by OS_REGION_NAME", USAGE)
         may_not("a region that is not there", place, key, owner.environment(OS_REGION_NAME="nowhere"),
                 f"region nowhere .*RegionOne/public.*{one}/public", UNREACHABLE)
         may_not("an interface that is not there", place, key, owner.environment(OS_REGION_NAME=two, OS_INTERFACE="admin"),
                 f"interface admin, but .*{two}/public", UNREACHABLE)
+
+
+def places(place, owner, key):
+    """A Barbican that does not have the key says 404. Only that of the region which made it is believed."""
+    servers = owner.servers
+    other, twin = f"other-{uuid.uuid4().hex[:8]}", f"twin-{uuid.uuid4().hex[:8]}"
+    gone = status(404, '{"code": 404, "title": "Not Found", "description": "Secret not found"}', "application/json")
+    with Proxy(servers.barbican_port) as empty, Proxy(servers.barbican_port) as inside:
+        servers.add_endpoint(other, empty.url)
+        servers.add_endpoint(twin, inside.url, "internal")
+        servers.add_endpoint(twin, servers.barbican_url)
+        empty.fault = gone
+        elsewhere = owner.environment(OS_REGION_NAME=other)
+        refused("another region's 404", place.ask_one(elsewhere, f"fetch {key}"), UNREACHABLE, "nothing is known of it")
+        refused("  nor is the key destroyed there", place.ask_one(elsewhere, f"destroy {key}"), UNREACHABLE, "nothing is known")
+        override = owner.environment(OS_KEY_MANAGER_ENDPOINT_OVERRIDE=empty.url)
+        refused("the same by its address", place.ask_one(override, f"fetch {key}"), UNREACHABLE, "nothing is known of it")
+        refused("a reference without a place", place.ask_one(owner.environment(), f"fetch {uuid.uuid4()}"), UNREACHABLE)
+        check("the key is still there", owner.may_read(key))
+        made = place.ask_one(owner.environment(OS_REGION_NAME=twin), "create 1 512").ids[0]
+        names = [place.ask_one(owner.environment(OS_REGION_NAME=twin, **more), "place").words for more in (
+            {}, {"OS_INTERFACE": "internal"}, {"OS_KEY_MANAGER_ENDPOINT_OVERRIDE": f"{inside.url}/v1/"})]
+        check("all interfaces of a Barbican are one place", [made.split("/")[0]] in names and len(set(map(str, names))) == 1,
+              names)
+        inside.fault = gone
+        refused("which is believed by each of them", place.ask_one(owner.environment(
+            OS_REGION_NAME=twin, OS_INTERFACE="internal"), f"fetch {made}"), GONE, "gone for good")
+        check("  and by none where it is", place.ask_one(owner.environment(OS_REGION_NAME=twin), f"destroy {made}").ok and
+              own(made) not in owner.secrets())
 
 
 def revoked_under_way(place, owner, key):
@@ -200,7 +231,7 @@ def main():
     with Servers(source) as servers, Place(servers, programs) as place:
         owner = servers.new_user()
         key = place.ask_one(owner.environment(), "create 1 512").ids[0]
-        for test in (password, application_credential, token, clouds_yaml, host, catalog, revoked_under_way):
+        for test in (password, application_credential, token, clouds_yaml, host, catalog, places, revoked_under_way):
             test(place, owner, key)
         if servers.mine:
             expired(place, owner, key)
