@@ -31,6 +31,21 @@ lock
 create
 create
 list" "ok ok create EEXIST ${a}_disk building 8388608 - ok"
+c=33333333-3333-4333-8333-333333333333
+lab_config libvirt.images_volume_group=vg9,vg0
+lvchange -q --addtag "mayfly.disk=d15c7274${c:8}" vg0/theirs
+talk "no disk has the uuid of another, and a group that is not there has none" "
+volume vg0 $c root 4194304 7
+lock
+create" "ok create EEXIST"
+check "the sentence names it" grep -q "d15c7274${c:8}: is volume vg0/theirs already" /tmp/sentences
+lvchange -q --deltag "mayfly.disk=d15c7274${c:8}" vg0/theirs
+talk "its own it may have" "
+volume vg0 $c root 4194304 7
+lock
+create
+remove" "ok ok ok"
+lab_config libvirt.images_volume_group=vg0
 talk "more than there is" "
 volume vg0 $a eph0 8388608000 7
 lock
@@ -77,7 +92,8 @@ talk "a configuration with an error is told to the client" "lock $a" "lock EINVA
 check "with its place" grep -q 'mayfly.conf:[0-9]' /tmp/sentences
 lab_config libvirt.images_volume_group=vg0
 
-python3 - "$broker" <<'END'
+version=$(sed -n 's/.*WIRE_VERSION 0x\(.*\)U/\1/p' "$BUILD/src/broker/wire-version.h")
+python3 - "$broker" "$version" <<'END'
 import os, random, socket, subprocess, sys
 random.seed(7)
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -87,7 +103,7 @@ for i in range(3000):
     size = random.choice((1, 7, 8, 9, 45, 100, 500, 9000))
     packet = bytearray(os.urandom(size))
     if i % 3:
-        packet[:8] = b"\1\0\0\0" + bytes((random.randrange(2, 11), 0, 0, 0))
+        packet[:8] = int(sys.argv[2], 16).to_bytes(4, "little") + bytes((random.randrange(2, 11), 0, 0, 0))
     ours.send(packet)
     answer = ours.recv(4096)
     assert int.from_bytes(answer[4:8], "little", signed=True) < 0, answer

@@ -60,7 +60,8 @@ static int try_files(void)
         return 20;
     if (open("/etc/mayfly-sandbox", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES)
         return 21;
-    if (open(file, O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES || unlink(program) == 0)
+    if (open(file, O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES || unlink(program) == 0 ||
+        truncate(program, 0) == 0)
         return 22;
     if (execv(program, argv) == 0 || errno != EACCES)
         return 23;
