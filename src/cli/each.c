@@ -8,17 +8,35 @@
 #include <stdio.h>
 #include <unistd.h>
 
+void each_tell_key(const struct key_end *key, const char *whose, char ret[EACH_DETAIL_MAX])
+{
+    switch (key->fate) {
+    case KEY_FATE_GONE:
+        snprintf(ret, EACH_DETAIL_MAX, ", its %s is gone", whose);
+        break;
+    case KEY_FATE_STAYS:
+        snprintf(ret, EACH_DETAIL_MAX, ", its %s stays for %zu other%s", whose, key->n_others,
+                 key->n_others == 1 ? "" : "s");
+        break;
+    case KEY_FATE_FORGOTTEN:
+        snprintf(ret, EACH_DETAIL_MAX, ", its %s was NOT destroyed", whose);
+        break;
+    default:
+        snprintf(ret, EACH_DETAIL_MAX, ", it had no key: what its disks held was not encrypted");
+    }
+}
+
 /* What became of one. The first error is said at the end. */
-static void tell(const struct each *each, const char *name, bool changed, uint64_t start_msec,
-                 const struct error *one, struct error *e)
+static void tell(const struct each *each, const char *name, bool changed, const char *detail,
+                 uint64_t start_msec, const struct error *one, struct error *e)
 {
     if (one->errnum && e->errnum)
         log_error("%s", one->text);
     else if (one->errnum)
         error_set(e, one->errnum, "%s", one->text);
     else if (log_get_level() >= LOG_LEVEL_WARNING)
-        printf("%s: %s (%.2f s)\n", name, changed ? each->done : each->unchanged,
-               (double)(clock_msec() - start_msec) / 1000);
+        printf("%s: %s%s (%.2f s)\n", name, changed ? each->done : each->unchanged,
+               changed && detail ? detail : "", (double)(clock_msec() - start_msec) / 1000);
 }
 
 int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,
@@ -30,7 +48,7 @@ int each_do(const struct each *each, const struct context *c, const void *option
         uint64_t start_msec = clock_msec();
         if (each->operate(c, options, names[i], &changed, &one) == -ECANCELED)
             return error_set(e, one.errnum, "%s", one.text);
-        tell(each, names[i], changed, start_msec, &one, e);
+        tell(each, names[i], changed, each->detail, start_msec, &one, e);
     }
     return e->errnum;
 }
@@ -45,9 +63,12 @@ static int do_all(const struct each *each, const struct context *c, char **names
     int r = each->operate_all(c, (const char *const *)names, (size_t)n, done, &why);
     if (r == -ECANCELED)
         error_set(e, r, "%s", why.text);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        char detail[EACH_DETAIL_MAX];
+        each_tell_key(&done[i].key, "key", detail);
         if (r != -ECANCELED || done[i].changed)
-            tell(each, names[i], done[i].changed, start_msec, &done[i].error, e);
+            tell(each, names[i], done[i].changed, detail, start_msec, &done[i].error, e);
+    }
     return r < 0 ? error_set(e, r, "%s", why.text) : 0;
 }
 

@@ -9,6 +9,7 @@
 
 struct each {
     const char *done;      /* "started" */
+    const char *detail;    /* what follows `done`: text that `operate` has written; NULL: nothing */
     const char *unchanged; /* "was running" */
     enum session_virt virt;
     const char *what;  /* to ask first: "Destroy the keys and disks of"; NULL: there is nothing to ask */
@@ -22,6 +23,10 @@ struct each {
     int (*operate_all)(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
                        struct error *e);
 };
+
+/* ", its key is gone": what became of it, for people. `whose` is "key", or "old key". */
+#define EACH_DETAIL_MAX 128
+void each_tell_key(const struct key_end *key, const char *whose, char ret[EACH_DETAIL_MAX]);
 
 /* Does it to the `n` names. */
 int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,

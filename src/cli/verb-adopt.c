@@ -43,7 +43,7 @@ static int set_key_size(void *target, const char *value, struct error *e)
 CLI_FLAG(set_force, struct adopt_request, force)
 CLI_FLAG(set_dry_run, struct adopt_request, dry_run)
 static const struct cli_option adopt_options[] = {
-    {"key", 0, "MANAGER:ID", "the secret that Nova made; -: its hex on standard input", set_key},
+    {"key", 0, "MANAGER:PLACE/ID", "the secret that Nova made; -: its hex on standard input", set_key},
     {"kdf", 0, "KDF", KDF_NOVA_RIPEMD160 " or " KDF_NOVA_SHA256, set_kdf},
     {"key-size", 0, "BITS", "of the disks' key, as Nova was configured; else as Mayfly is", set_key_size},
     {"force", 'f', NULL, "although nothing shows on the first disk", set_force},

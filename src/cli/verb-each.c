@@ -8,6 +8,7 @@ struct each_options {
     bool force;
     bool hard;
     bool yes;
+    bool forget_key;
 };
 
 static int set_timeout(void *target, const char *value, struct error *e)
@@ -18,6 +19,7 @@ static int set_timeout(void *target, const char *value, struct error *e)
 CLI_FLAG(set_force, struct each_options, force)
 CLI_FLAG(set_hard, struct each_options, hard)
 CLI_FLAG(set_yes, struct each_options, yes)
+CLI_FLAG(set_forget_key, struct each_options, forget_key)
 static const struct cli_option stop_options[] = {
     {"timeout", 0, "SECONDS", "wait so long for the guest to power off (60)", set_timeout},
     {"force", 'f', NULL, "then pull the plug; at once with --timeout 0", set_force},
@@ -29,6 +31,7 @@ static const struct cli_option reboot_options[] = {
 };
 static const struct cli_option delete_options[] = {
     {"yes", 'y', NULL, "do not ask", set_yes},
+    {"forget-key", 0, NULL, "even if the key cannot be destroyed, its manager being gone", set_forget_key},
     {0},
 };
 static const struct cli_option close_options[] = {
@@ -101,12 +104,22 @@ int verb_reboot(const struct verb *self, struct globals *g, int argc, char **arg
 
 int verb_delete(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "deleted, its key is gone",
+    static const struct each each = {.done = "deleted",
                                      .unchanged = "was not there",
                                      .what = "Destroy the keys and disks of",
                                      .price = "What they hold is gone for good.",
                                      .operate_all = instances_delete};
-    return verb_each(self, g, delete_options, &each, argc, argv, e);
+    static const struct each forgetting = {
+        .done = "deleted",
+        .unchanged = "was not there",
+        .what = "Remove the disks, even if their keys cannot be destroyed, of",
+        .price =
+            "Whoever has such a key can read what its disks held, where it is still on a physical volume.",
+        .operate_all = instances_delete_forget_keys};
+    struct each_options o = {.yes = false};
+    int n = 0;
+    int r = verb_parse(self, g, delete_options, &o, argc, argv, 1, argc, &n, e);
+    return r != 0 ? r : each_run(o.forget_key ? &forgetting : &each, self, g, &o, o.yes, argv + 1, n, e);
 }
 
 int verb_open(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

@@ -177,12 +177,13 @@ static const struct command {
     const struct cli_option *options;
 } commands[] = {
     {{"key list", "", "list the keys of this host and who needs them", key_list}, NULL},
-    {{"key show", "NAME|MANAGER:ID", "show one key with the volumes that it is for, never the key itself",
-      key_show},
+    {{"key show", "NAME|MANAGER:PLACE/ID",
+      "show one key with the volumes that it is for, never the key itself", key_show},
      NULL},
-    {{"key destroy", "MANAGER:ID...", "destroy keys that no volume names", key_destroy_each},
+    {{"key destroy", "MANAGER:PLACE/ID...", "destroy keys that no volume names", key_destroy_each},
      destroy_options},
-    {{"key grant", "NAME|MANAGER:ID", "let the host's own user, or another, fetch a key", key_grant_one},
+    {{"key grant", "NAME|MANAGER:PLACE/ID", "let the host's own user, or another, fetch a key",
+      key_grant_one},
      grant_options},
 };
 

@@ -95,7 +95,7 @@ static const struct cli_option launch_options[] = {
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
-    {"image-key", 0, "MANAGER:ID", "the key of an encrypted image, as snapshot printed it", set_image_key},
+    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as snapshot printed it", set_image_key},
     {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
@@ -111,7 +111,7 @@ static const struct cli_option launch_options[] = {
 static const struct cli_option create_options[] = {
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
-    {"image-key", 0, "MANAGER:ID", "the key of an encrypted image, as snapshot printed it", set_image_key},
+    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as snapshot printed it", set_image_key},
     {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},

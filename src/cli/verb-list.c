@@ -5,6 +5,7 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "instance/doubt.h"
 
 #include <stdio.h>
 
@@ -79,6 +80,19 @@ static void warn_of_damage(const struct session *s, const struct model *m)
     }
 }
 
+/* What is not seen of a group is not in the list. Damaged volumes are told of one by one. */
+static void warn_of_doubt(const struct session *s, const struct model *m)
+{
+    const struct config *c = s->context.config;
+    for (size_t i = 0; m->inventory->n_damaged == 0 && i < c->volume_groups.n; i++) {
+        struct error why = ERROR_NONE;
+        if (doubt_of_group(m->inventory, c->volume_groups.item[i], &why) < 0)
+            report_warning(&s->context,
+                           "not all may be listed, so no key is destroyed for want of a volume: %s",
+                           why.text);
+    }
+}
+
 int verb_list(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     int n = 0;
@@ -93,5 +107,6 @@ int verb_list(const struct verb *self, struct globals *g, int argc, char **argv,
     if (r < 0)
         return r;
     warn_of_damage(s, m);
+    warn_of_doubt(s, m);
     return g->json ? print_json(&s->context, m, e) : print_table(&s->context, m, e);
 }

@@ -7,6 +7,7 @@
 struct rebuild_options {
     struct rebuild_request request;
     bool yes;
+    char *detail; /* EACH_DETAIL_MAX bytes for the line that tells of it */
 };
 
 CLI_TEXT(set_image, struct rebuild_options, request.image_path)
@@ -25,8 +26,13 @@ static int operate_rebuild(const struct context *c, const void *options, const c
                            struct error *e)
 {
     const struct rebuild_options *o = options;
+    struct rebuild_request request = o->request;
+    struct key_end old_key = {KEY_FATE_NONE, 0};
+    request.ret_key = &old_key;
     *ret_changed = true;
-    return instance_rebuild(c, name, &o->request, NULL, e);
+    int r = instance_rebuild(c, name, &request, NULL, e);
+    each_tell_key(&old_key, "old key", o->detail);
+    return r;
 }
 
 static int dry_run(const struct globals *g, const struct rebuild_options *o, const char *name,
@@ -42,11 +48,13 @@ static int dry_run(const struct globals *g, const struct rebuild_options *o, con
 
 int verb_rebuild(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "rebuilt, its old key is gone",
-                                     .what = "Destroy the keys and disks, and make new ones, of",
-                                     .price = "What they hold is gone for good.",
-                                     .operate = operate_rebuild};
-    struct rebuild_options o = {.yes = false};
+    char detail[EACH_DETAIL_MAX] = "";
+    const struct each each = {.done = "rebuilt",
+                              .detail = detail,
+                              .what = "Destroy the keys and disks, and make new ones, of",
+                              .price = "What they hold is gone for good.",
+                              .operate = operate_rebuild};
+    struct rebuild_options o = {.detail = detail};
     int n = 0;
     int r = verb_parse(self, g, rebuild_options, &o, argc, argv, 1, argc, &n, e);
     if (r != 0)

@@ -65,7 +65,7 @@ static int check(const struct context *c, const struct model *m, const struct re
         return result;
     for (size_t i = 0; i < r->n_volumes; i++)
         going->v[going->n++] = r->volumes[i];
-    result = check_keys(c, m, going, before, e);
+    result = r->forget_key ? 0 : check_keys(c, m, going, before, e);
     if (result < 0) {
         going->n = before;
         error_prefix(e, "instance %s: cannot be deleted: ", r->instance->name);
@@ -83,8 +83,8 @@ static size_t first_of(const struct deletion d[], size_t i)
 }
 
 /* Makes one list of those that may go; *ret is its first, or NULL. */
-static int list_removals(const struct context *c, const struct model *m, struct deletion d[], size_t n,
-                         struct deleted ret[], struct removal **ret_first, struct error *e)
+static int list_removals(const struct context *c, const struct model *m, bool forget_key, struct deletion d[],
+                         size_t n, struct deleted ret[], struct removal **ret_first, struct error *e)
 {
     _cleanup_free_ const struct volume **v = calloc(m->inventory->n_volumes + 1, sizeof(struct volume *));
     struct going going = {.v = v};
@@ -95,6 +95,7 @@ static int list_removals(const struct context *c, const struct model *m, struct 
         if (!d[i].instance || first_of(d, i) < i)
             continue;
         d[i].removal = removal_of(m, d[i].instance);
+        d[i].removal.forget_key = forget_key;
         d[i].goes = check(c, m, &d[i].removal, &going, &ret[i].error) == 0;
         if (d[i].goes) {
             *end = &d[i].removal;
@@ -111,6 +112,7 @@ static void conclude(const struct removal *removal, int r, const struct error *e
     if (r < 0 && !ret->error.errnum)
         ret->error = *e;
     ret->changed = ret->error.errnum == 0;
+    ret->key = removal->key;
     if (!ret->changed && removal->begun)
         error_append(&ret->error, "; mayfly recover, or delete again, finishes what was begun of %s",
                      removal->instance->name);
@@ -126,12 +128,12 @@ static int run(const struct context *c, struct removal *first, struct error *e)
 }
 
 /* Those that `why` leaves, under their locks. `stopped`: so have we been. */
-static void delete_locked(const struct context *c, const struct model *m, struct deletion d[], size_t n,
-                          struct deleted ret[], struct error *stopped)
+static void delete_locked(const struct context *c, const struct model *m, bool forget_key,
+                          struct deletion d[], size_t n, struct deleted ret[], struct error *stopped)
 {
     struct error of_all = ERROR_NONE;
     struct removal *first = NULL;
-    int r = m ? list_removals(c, m, d, n, ret, &first, &of_all) : 0;
+    int r = m ? list_removals(c, m, forget_key, d, n, ret, &first, &of_all) : 0;
     if (r == 0 && first)
         r = run(c, first, &of_all);
     for (size_t i = 0; i < n; i++) {
@@ -148,8 +150,8 @@ static void delete_locked(const struct context *c, const struct model *m, struct
             ret[i].error = ret[first_of(d, i)].error;
 }
 
-static void delete_some(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
-                        struct error *stopped)
+static void delete_some(const struct context *c, const char *const names[], size_t n, bool forget_key,
+                        struct deleted ret[], struct error *stopped)
 {
     const struct instance *instances[MODEL_LOCKS_MAX];
     struct error why[MODEL_LOCKS_MAX], of_all = ERROR_NONE;
@@ -167,11 +169,11 @@ static void delete_some(const struct context *c, const char *const names[], size
         d[i].instance = r < 0 ? NULL : instances[i];
     }
     if (r == 0)
-        delete_locked(c, m, d, n, ret, stopped);
+        delete_locked(c, m, forget_key, d, n, ret, stopped);
 }
 
-int instances_delete(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
-                     struct error *e)
+static int delete_all(const struct context *c, const char *const names[], size_t n, bool forget_key,
+                      struct deleted ret[], struct error *e)
 {
     struct error stopped = ERROR_NONE;
     int r = context_check_virt(c, e);
@@ -180,7 +182,7 @@ int instances_delete(const struct context *c, const char *const names[], size_t 
     memset(ret, 0, n * sizeof *ret);
     for (size_t done = 0, some; done < n && !stopped.errnum; done += some) {
         some = n - done < MODEL_LOCKS_MAX ? n - done : MODEL_LOCKS_MAX;
-        delete_some(c, names + done, some, ret + done, &stopped);
+        delete_some(c, names + done, some, forget_key, ret + done, &stopped);
     }
     if (stopped.errnum)
         return error_set(e, stopped.errnum, "%s", stopped.text);
@@ -188,6 +190,18 @@ int instances_delete(const struct context *c, const char *const names[], size_t 
         if (ret[i].error.errnum)
             return error_set(e, ret[i].error.errnum, "%s", ret[i].error.text);
     return 0;
+}
+
+int instances_delete(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
+                     struct error *e)
+{
+    return delete_all(c, names, n, false, ret, e);
+}
+
+int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
+                                 struct deleted ret[], struct error *e)
+{
+    return delete_all(c, names, n, true, ret, e);
 }
 
 int instance_delete(const struct context *c, const char *name, bool *ret_changed, struct error *e)

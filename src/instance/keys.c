@@ -49,16 +49,32 @@ static bool is_among(const struct volume *v, const struct volume *const going[],
 /* A snapshot needs the key of its disk for no longer than that. A doomed volume is never opened again, so it
  * needs its key no more: of two deletes at work at the same time on two instances of a batch, the later one
  * sees this and destroys the key. */
+static bool is_user(const struct volume *v, const char *key, const struct volume *const going[], size_t n)
+{
+    return key_ref_same(v->key, key) && v->state != VOLUME_DOOMED && !volume_is_snapshot(v) &&
+           !is_among(v, going, n);
+}
+
+/* How many instances need the key: their volumes are side by side. */
+static size_t count_users(const struct inventory *inventory, const char *key,
+                          const struct volume *const going[], size_t n)
+{
+    const char *last = "";
+    size_t users = 0;
+    for (size_t i = 0; i < inventory->n_volumes; i++) {
+        const struct volume *v = &inventory->volumes[i];
+        if (!is_user(v, key, going, n) || streq(v->instance, last))
+            continue;
+        last = v->instance;
+        users++;
+    }
+    return users;
+}
+
 static bool is_used(const struct inventory *inventory, const char *key, const struct volume *const going[],
                     size_t n)
 {
-    for (size_t i = 0; i < inventory->n_volumes; i++) {
-        const struct volume *v = &inventory->volumes[i];
-        if (key_ref_same(v->key, key) && v->state != VOLUME_DOOMED && !volume_is_snapshot(v) &&
-            !is_among(v, going, n))
-            return true;
-    }
-    return false;
+    return count_users(inventory, key, going, n) > 0;
 }
 
 static int destroy(const struct context *c, const struct volume *v, struct error *e)
@@ -85,12 +101,16 @@ static int check_doubt(const struct inventory *inventory, const struct volume *v
 /* The instances of a batch come and go under locks of their own: look again. No lock of the batch is needed:
  * a launch that uses its key holds those of all its instances, and what it builds counts as a user. */
 static int destroy_shared(const struct context *c, const struct volume *v, const struct volume *const going[],
-                          size_t n, struct error *e)
+                          size_t n, struct key_end *ret, struct error *e)
 {
     _cleanup_inventory_ struct inventory *now = NULL;
     int r = broker_list(c->broker, &now, e);
-    if (r < 0 || is_used(now, v->key, going, n))
+    if (r < 0)
         return r;
+    *ret = (struct key_end){KEY_FATE_STAYS, count_users(now, v->key, going, n)};
+    if (ret->n_others)
+        return 0;
+    ret->fate = KEY_FATE_GONE;
     r = check_doubt(now, v, e);
     return r < 0 ? r : destroy(c, v, e);
 }
@@ -140,25 +160,34 @@ int keys_may_destroy(const struct context *c, const struct inventory *inventory,
 }
 
 int key_destroy_unused(const struct context *c, const struct inventory *inventory, const struct volume *v,
-                       const struct volume *const going[], size_t n, struct error *e)
+                       const struct volume *const going[], size_t n, struct key_end *ret, struct error *e)
 {
+    *ret = (struct key_end){KEY_FATE_NONE, 0};
     if (!volume_encrypted(v))
         return 0;
     if (v->scope == KEY_SCOPE_BATCH)
-        return destroy_shared(c, v, going, n, e);
-    if (is_used(inventory, v->key, going, n))
+        return destroy_shared(c, v, going, n, ret, e);
+    *ret = (struct key_end){KEY_FATE_STAYS, count_users(inventory, v->key, going, n)};
+    if (ret->n_others)
         return 0;
+    ret->fate = KEY_FATE_GONE;
     int r = check_doubt(inventory, v, e);
     return r < 0 ? r : destroy(c, v, e);
 }
 
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
-                        const struct volume *const going[], size_t n, struct error *e)
+                        const struct volume *const going[], size_t n, struct key_end *ret, struct error *e)
 {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        if (first_of_key(going, i))
-            r = key_destroy_unused(c, inventory, going[i], going, n, e);
+    *ret = (struct key_end){KEY_FATE_NONE, 0};
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        struct key_end one;
+        if (!first_of_key(going, i))
+            continue;
+        r = key_destroy_unused(c, inventory, going[i], going, n, &one, e);
+        if (one.fate != KEY_FATE_NONE && ret->fate != KEY_FATE_STAYS)
+            *ret = one;
+    }
     return r;
 }
 

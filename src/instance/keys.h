@@ -11,15 +11,30 @@ int key_fetch(const struct context *c, const struct volume *v, struct secret **r
 /* Can the key of `v` be fetched again once its map is closed? False for an ephemeral one. */
 int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e) _must_check_;
 
+/* What became of a key with a volume of its own. */
+enum key_fate {
+    KEY_FATE_NONE,     /* there was none: the disks are not encrypted */
+    KEY_FATE_GONE,     /* it is destroyed */
+    KEY_FATE_STAYS,    /* others have it */
+    KEY_FATE_FORGOTTEN /* it could not be destroyed, and was to be left then */
+};
+struct key_end {
+    enum key_fate fate;
+    size_t n_others; /* instances that it stays for */
+};
+
 /* Destroys the key of `v`, one of the `n` volumes `going`, which are doomed or were never finished, unless
  * another volume uses it: then it stays. 0: the key is gone, has another volume, or there was none; then
  * those that name it may go. -EUNSAFE: a volume that cannot be seen may need it. */
 int key_destroy_unused(const struct context *c, const struct inventory *inventory, const struct volume *v,
-                       const struct volume *const going[], size_t n, struct error *e) _must_check_;
+                       const struct volume *const going[], size_t n, struct key_end *ret,
+                       struct error *e) _must_check_;
 
-/* The same for each of their keys, up to the first error. */
+/* The same for each of their keys, up to the first error; *ret is of the last one that did not go, else of
+ * the last. */
 int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
-                        const struct volume *const going[], size_t n, struct error *e) _must_check_;
+                        const struct volume *const going[], size_t n, struct key_end *ret,
+                        struct error *e) _must_check_;
 
 /* Destroys the key of the image that was to be made of the snapshot `v`, if there is one: its owner is `v`.
  */

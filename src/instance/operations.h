@@ -3,6 +3,7 @@
  * anything changed, reports the first error, and leaves nothing half-made that recover would not finish. */
 #pragma once
 
+#include "instance/keys.h"
 #include "instance/model.h"
 #include "instance/steps.h"
 #include "virt/hook-domain.h"
@@ -21,7 +22,7 @@ struct launch_request {
     bool shared_key;
     const char *image_path;   /* NULL: an empty root disk */
     const char *image_format; /* NULL: by magic */
-    const char *image_key;    /* MANAGER:ID of the key of an encrypted image; NULL: it is not encrypted */
+    const char *image_key; /* MANAGER:PLACE/ID of the key of an encrypted image; NULL: it is not encrypted */
     const char *image_sha256; /* of its contents, in hex; NULL: they may be any */
     uint64_t root_bytes;      /* 0: no root disk */
     struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
@@ -82,7 +83,7 @@ struct snapshotted {
     char instance[INSTANCE_NAME_MAX];
     char uuid[UUID_TEXT];
     char role[ROLE_MAX];
-    char key[KEY_REF_MAX]; /* MANAGER:ID; "": in plaintext */
+    char key[KEY_REF_MAX]; /* MANAGER:PLACE/ID; "": in plaintext */
     uint64_t size_bytes;   /* of the disk */
 };
 
@@ -131,6 +132,7 @@ struct rebuild_request {
     const char *image_path;   /* NULL: an empty root disk */
     const char *image_format; /* NULL: by magic */
     bool dry_run;             /* fill in ret_plan, change nothing */
+    struct key_end *ret_key;  /* gets what became of the old key; may be NULL */
 };
 
 /* New disks of the same roles, sizes and file systems, with a new key, for the domain as it is; it ends at
@@ -142,6 +144,7 @@ int instance_rebuild(const struct context *c, const char *name, const struct reb
 /* What became of one of several. */
 struct deleted {
     bool changed;       /* it was there, and is gone */
+    struct key_end key; /* what became of its key then */
     struct error error; /* errnum 0: none */
 };
 
@@ -154,6 +157,11 @@ int instances_delete(const struct context *c, const char *const names[], size_t 
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,
                     struct error *e) _must_check_;
 
+/* The same, but a key that cannot be destroyed keeps nothing: it is told of, and where its manager is not
+ * gone it is still there. For managers that are gone for good. */
+int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
+                                 struct deleted ret[], struct error *e) _must_check_;
+
 /* Opens the disks of an instance that is not running, to be looked at from the host; they stay open until
  * close, or until the instance is stopped. */
 int instance_open(const struct context *c, const char *name, bool *ret_changed, struct error *e) _must_check_;
@@ -165,7 +173,7 @@ int instance_close(const struct context *c, const char *name, bool lose_data, bo
 
 struct adopt_request {
     const char *uuid;
-    const char *key;             /* MANAGER:ID of the secret that Nova made; NULL: `secret` */
+    const char *key;             /* MANAGER:PLACE/ID of the secret that Nova made; NULL: `secret` */
     const struct secret *secret; /* itself, to be kept by the manager `local` */
     const char *kdf;             /* KDF_NOVA_... */
     uint32_t key_bits;           /* of the volume key; 0: as configured */
@@ -224,12 +232,12 @@ struct finding {
 int instance_doctor(const struct context *c, const struct lacks *lacks, const char *config_files,
                     const char *hook_path, struct finding **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* Destroys the key MANAGER:ID, which no volume may name. -EUNSAFE: one does, or one may without our seeing
- * it; the sentence has the way out. */
+/* Destroys the key MANAGER:PLACE/ID, which no volume may name. -EUNSAFE: one does, or one may without our
+ * seeing it; the sentence has the way out. */
 int key_destroy(const struct context *c, const char *ref, bool *ret_changed, struct error *e) _must_check_;
 
-/* Lets `user` of the key manager (NULL: the host's own) fetch the key MANAGER:ID, or that of the instance, or
- * ends that. */
+/* Lets `user` of the key manager (NULL: the host's own) fetch the key MANAGER:PLACE/ID, or that of the
+ * instance, or ends that. */
 int key_grant(const struct context *c, const char *name_or_ref, const char *user, bool allowed,
               bool *ret_changed, struct error *e) _must_check_;
 

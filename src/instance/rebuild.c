@@ -27,6 +27,7 @@ struct rebuild {
     const struct instance *instance; /* before */
     struct disks disks;
     bool running;
+    struct key_end *ret_key; /* for what became of the old key; or NULL */
 };
 
 /* ---------------------------------------------------------------------------------------------- checks */
@@ -238,8 +239,11 @@ static int remake_undo(const struct context *c, void *rebuild, struct error *e)
 static int destroy_old_keys(const struct context *c, void *rebuild, struct error *e)
 {
     const struct rebuild *r = rebuild;
-    int result =
-        keys_destroy_unused(c, r->launch.model->inventory, r->instance->volumes, r->instance->n_volumes, e);
+    struct key_end end;
+    int result = keys_destroy_unused(c, r->launch.model->inventory, r->instance->volumes,
+                                     r->instance->n_volumes, &end, e);
+    if (result == 0 && r->ret_key)
+        *r->ret_key = end;
     if (result < 0)
         error_append(e, "; instance %s is rebuilt, and mayfly recover destroys its old key",
                      r->instance->name);
@@ -355,6 +359,7 @@ int instance_rebuild(const struct context *c, const char *name, const struct reb
 {
     struct rebuild rebuild = {
         .request = {.image_path = q->image_path, .image_format = q->image_format},
+        .ret_key = q->ret_key,
     };
     _cleanup_(launch_freep) struct launch *l = &rebuild.launch;
     l->context = c;

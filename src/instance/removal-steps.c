@@ -295,6 +295,27 @@ static bool same_manager(const char *key, const char *other)
     return strncmp(key, other, n + 1) == 0;
 }
 
+/* Notes it in all that have the key. */
+static void note_end(struct removal *first, const char *key, const struct key_end *end)
+{
+    for (struct removal *r = first; r; r = r->next)
+        if (has_key(r, key) && end->fate != KEY_FATE_NONE && r->key.fate != KEY_FATE_STAYS &&
+            r->key.fate != KEY_FATE_FORGOTTEN)
+            r->key = *end;
+}
+
+/* A key that cannot be destroyed keeps the volumes that lead to it, unless it is to be forgotten. */
+static void note_failure(const struct context *c, struct removal *first, const char *key, int result,
+                         const struct error *why)
+{
+    if (!first->forget_key) {
+        keep_key(first, key, result, why);
+        return;
+    }
+    note_end(first, key, &(struct key_end){KEY_FATE_FORGOTTEN, 0});
+    report_warning(c, "key %s was NOT destroyed: %s", key, why->errnum ? why->text : strerror(-result));
+}
+
 /* Key by key. A manager that cannot be reached is not waited for once more for each. */
 int removal_destroy_keys(const struct context *c, void *removal, struct error *e)
 {
@@ -308,16 +329,19 @@ int removal_destroy_keys(const struct context *c, void *removal, struct error *e
         return result;
     for (size_t i = 0; i < n; i++) {
         const char *key = going[i]->key;
+        struct key_end end = {KEY_FATE_NONE, 0};
         if (!first_of_key(going, i))
             continue;
         if (!*unreachable || !same_manager(key, unreachable)) {
             why = ERROR_NONE;
-            result = key_destroy_unused(c, first->model->inventory, going[i], going, n, &why);
+            result = key_destroy_unused(c, first->model->inventory, going[i], going, n, &end, &why);
         }
         if (result == -EHOSTUNREACH)
             unreachable = key;
         if (result < 0)
-            keep_key(first, key, result, &why);
+            note_failure(c, first, key, result, &why);
+        else
+            note_end(first, key, &end);
     }
     return left(first, e);
 }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "instance/disks.h"
+#include "instance/keys.h"
 #include "instance/steps.h"
 
 struct removal {
@@ -20,8 +21,10 @@ struct removal {
     const struct instance *instance;
     const struct volume *const *volumes; /* that go: the instance's, lead first; or some, but not the lead */
     size_t n_volumes;
-    bool whole; /* the domain goes too */
-    bool begun; /* set by the first step: from then on there is no way back */
+    bool whole;         /* the domain goes too */
+    bool forget_key;    /* the volumes go even if the key cannot be destroyed; asked for by a person */
+    bool begun;         /* set by the first step: from then on there is no way back */
+    struct key_end key; /* what became of its key; of several, of one that did not go */
 
     struct removal *next; /* that goes at the same time, of the same model; NULL: none */
     struct error error;   /* why it got no further than it did; the steps fail where none got any further */

@@ -4,8 +4,9 @@
  *     add     O_TMPFILE, write, fsync, linkat, fsync of the folder    a power cut leaves no half, and no rest
  *     erase   rename to .doomed, overwrite, fdatasync, unlink         each half of it can be finished later
  *
- * Overwriting in place reaches the old bytes on ext4 and XFS over a plain disk. A file system that copies on
- * write, a flash drive or a snapshot may keep them: there, the sealing key has to go: see mayfly.conf(5).
+ * Overwriting in place reaches the old bytes on XFS over a plain disk, and on ext4 without data=journal and
+ * inline_data. A file system that copies on write, a flash drive or a snapshot may keep them: there, the
+ * sealing key has to go: see mayfly.conf(5).
  */
 #include "keys/local-folder.h"
 

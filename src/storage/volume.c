@@ -44,7 +44,7 @@ static bool fs_valid(const char fs[FS_MAX])
     return false;
 }
 
-/* MANAGER:ID */
+/* MANAGER:PLACE/ID */
 static bool key_ref_valid(const char *key)
 {
     size_t manager = strspn(key, "abcdefghijklmnopqrstuvwxyz");
@@ -74,7 +74,7 @@ static const char *wrong_encryption(const struct volume *v)
     if (v->sector_bytes != 512 && v->sector_bytes != 4096)
         return "sector size (it must be 512 or 4096)";
     if (!IS_TEXT(v->key) || !key_ref_valid(v->key))
-        return "key (it must be MANAGER:ID)";
+        return "key (it must be MANAGER:PLACE/ID)";
     if (v->scope != KEY_SCOPE_INSTANCE && v->scope != KEY_SCOPE_BATCH)
         return "scope of the key";
     if (!IS_TEXT(v->check) || !check_valid(v->check))

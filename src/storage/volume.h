@@ -58,10 +58,11 @@ struct volume {
     char cipher[CIPHER_MAX]; /* mayfly.cipher: as dm-crypt and cryptsetup write it */
     uint32_t key_bits;       /* mayfly.bits: of the volume key */
     uint32_t sector_bytes;   /* mayfly.sector: 512 or 4096 */
-    char key[KEY_REF_MAX];   /* mayfly.key: MANAGER:ID of the secret that the volume key is derived from */
-    enum key_scope scope;    /* mayfly.scope: who shares that secret */
-    char kdf[KDF_MAX];       /* mayfly.kdf */
-    char check[CHECK_MAX];   /* mayfly.check: see check.h */
+    char
+        key[KEY_REF_MAX]; /* mayfly.key: MANAGER:PLACE/ID of the secret that the volume key is derived from */
+    enum key_scope scope; /* mayfly.scope: who shares that secret */
+    char kdf[KDF_MAX];    /* mayfly.kdf */
+    char check[CHECK_MAX]; /* mayfly.check: see check.h */
 };
 
 #define ROLE_RESCUE "rescue"

@@ -57,9 +57,32 @@ check_equal "nor does ann's" "$(sed 's/^/takeover: not /' /tmp/takeover)" "$(att
 
 check "she opens her disks" as ann mayfly open a
 check "and closes them" as ann mayfly close a
-check_fails 6 "bob has no key for them" as bob mayfly open a 2>/tmp/err
-cat /tmp/err
+check_fails 2 "bob has no key for them" as bob mayfly open a 2>/tmp/err
+check "  and is told whose it is" grep -q 'user ann (2001)' /tmp/err
 check_equal "no map was made" "" "$(our_maps)"
+
+# Each has a key folder: what is not in one's own is no evidence, though it has keys and a sealing key.
+check "bob launches too" as bob mayfly launch b --root 16M --no-start
+check "and root" mayfly launch r --root 16M --no-start
+anns=$(as ann mayfly show a --json | grep -o '"key": *"[^"]*"' | head -1 | cut -d'"' -f4)
+uuid_a=$(as ann mayfly show a --json | grep -o '"uuid": *"[^"]*"' | head -1 | cut -d'"' -f4)
+for who in "as bob" ""; do
+    # shellcheck disable=SC2086 # words
+    {
+        refused 2 'user ann \(2001\)' "${who:-root} cannot delete a" $who mayfly delete --yes a
+        refused 2 'user ann \(2001\)' "  nor start it" $who mayfly start a
+        refused 2 'user ann \(2001\)' "  nor rebuild it" $who mayfly rebuild --yes a
+        refused 8 'needs it' "  nor destroy its key" $who mayfly key destroy --yes "$anns"
+        check "  recover has nothing against it" $who mayfly recover >/tmp/out 2>&1
+        check_fails 1 "  and advises nothing" grep -q delete /tmp/out
+        check "  its key is unseen" grep -q 'unseen' <($who mayfly key list)
+    }
+done
+check_fails 1 "virsh does not start it" virsh -q -c qemu:///system start "$uuid_a"
+check "her key is there" as ann mayfly open a
+check "  and opens her disks" as ann mayfly close a
+check "bob deletes his" as bob mayfly delete --yes b
+check "and root" mayfly delete --yes r
 check "ann deletes" as ann mayfly delete --yes a
 check_equal "her key is gone" 0 "$(find /home/ann/.local/share/mayfly/keys -type f ! -name seal.key ! -name identity | wc -l)"
 nothing_left

@@ -381,6 +381,74 @@ static void test_keys_of_another_place(void **state)
     expect_nothing(recover(b, false));
 }
 
+static struct deleted delete_one(struct bench *b, const char *name, bool forget)
+{
+    struct deleted d;
+    struct error e = ERROR_NONE;
+    fake_again(&b->f);
+    if (forget)
+        assert_ok(instances_delete_forget_keys(&b->f.context, &name, 1, &d, &e), e);
+    else
+        assert_ok(instances_delete(&b->f.context, &name, 1, &d, &e), e);
+    assert_true(d.changed);
+    return d;
+}
+
+/* What is said of the key is what became of it. */
+static void test_end_of_the_key(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request three = {
+        .name = "t", .count = 3, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
+    struct error e = ERROR_NONE;
+    assert_ok(bench_launch(b, &three, &e), e);
+    struct deleted d = delete_one(b, "t-2", false);
+    assert_int_equal(d.key.fate, KEY_FATE_STAYS);
+    assert_int_equal(d.key.n_others, 2);
+    d = delete_one(b, "t-1", false);
+    assert_int_equal(d.key.n_others, 1);
+    d = delete_one(b, "t-3", false);
+    assert_int_equal(d.key.fate, KEY_FATE_GONE);
+    assert_int_equal(b->w->host.n_keys, 0);
+    bench_make(b, "alone", true);
+    d = delete_one(b, "alone", false);
+    assert_int_equal(d.key.fate, KEY_FATE_GONE);
+    b->f.config.encryption_enabled = false;
+    bench_make(b, "plain", true);
+    d = delete_one(b, "plain", false);
+    assert_int_equal(d.key.fate, KEY_FATE_NONE);
+}
+
+/* By name, for a manager that is gone for good: before anything was begun, and after a delete was cut off. */
+static void test_forget_key(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "t", true);
+    bench_make(b, "u", true);
+    bench_make(b, "v", true);
+    b->w->place = PLACE_OTHER;
+    struct deleted d = delete_one(b, "t", true);
+    assert_int_equal(d.key.fate, KEY_FATE_FORGOTTEN);
+    assert_int_equal(b->w->host.n_volumes, 4);
+    assert_int_equal(b->w->host.n_keys, 3);
+
+    b->w->place = PLACE_OWN;
+    b->w->keys_unreachable = true;
+    fake_again(&b->f);
+    assert_error(instance_delete(&b->f.context, "u", &changed, &e), -EHOSTUNREACH, e);
+    d = delete_one(b, "u", true);
+    assert_int_equal(d.key.fate, KEY_FATE_FORGOTTEN);
+    assert_int_equal(b->w->host.n_volumes, 2);
+    assert_int_equal(b->w->host.n_keys, 3);
+
+    b->w->keys_unreachable = false; /* it was not gone */
+    d = delete_one(b, "v", true);
+    assert_int_equal(d.key.fate, KEY_FATE_GONE);
+    assert_int_equal(b->w->host.n_keys, 2);
+}
+
 /* The same with a reference from before places. */
 static void test_old_reference_of_another_place(void **state)
 {
@@ -549,6 +617,8 @@ int main(void)
         bench_test(test_delete_of_several),
         bench_test(test_delete_beside_a_stray_volume),
         bench_test(test_keys_of_another_place),
+        bench_test(test_end_of_the_key),
+        bench_test(test_forget_key),
         bench_test(test_old_reference_of_another_place),
         bench_test(test_key_of_a_volume_with_a_changed_tag),
         bench_test(test_damaged_key),
