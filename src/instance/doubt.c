@@ -67,6 +67,8 @@ int doubt_of_instance(const struct inventory *i, const char *vg, const char *uui
  * which shows a caller only his own keys may well be one that is not listed. */
 static bool names_wrong_key(const struct key_list *l, const struct volume *v, const struct key_entry *k)
 {
+    if (v->state == VOLUME_BUILDING || v->state == VOLUME_DOOMED) /* its key goes before it */
+        return false;
     const struct key_entry *named = key_list_find(l, v->key);
     bool own = k->info.scope == KEY_SCOPE_INSTANCE && streq(k->info.owner, v->instance);
     if (!named || named->state == KEY_MISSING)
