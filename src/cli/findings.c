@@ -34,7 +34,8 @@ static struct json_object *json_of(const struct drift_finding *f)
     struct json_object *object = json_object_new_object();
     if (json_put_text(object, "kind", drift_name(f->kind)) &&
         (!f->disk || json_put_text(object, "disk", f->disk->role)) &&
-        json_put_text(object, "text", f->text) && json_put_u64(object, "exit_status", exit_code(f->errnum)))
+        json_put_text(object, "text", f->text) &&
+        (!f->errnum || json_put_u64(object, "exit_status", exit_code(f->errnum))))
         return object;
     json_object_put(object);
     return NULL;

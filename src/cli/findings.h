@@ -16,5 +16,6 @@ void findings_names(const struct drift *d, char *text, size_t size);
 /* A line for each, with a heading; nothing where there are none. */
 void findings_print(const struct drift *d);
 
-/* [{"kind", "disk", "text", "exit_status"}]; NULL: out of memory. */
+/* [{"kind", "disk", "text", "exit_status"}], the second and the last where there is such; NULL: out of
+ * memory. */
 struct json_object *findings_json(const struct drift *d);

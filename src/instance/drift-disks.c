@@ -125,12 +125,12 @@ static void compare(struct drift_search *s, const struct volume *v, const struct
         tell_elsewhere(s, v, &defined, "definition");
     if (!defined.disk)
         drift_add(
-            s, DRIFT_MISSING, v, -ENOENT,
+            s, DRIFT_MISSING, v, 0,
             "the definition of its domain does not name its disk %s; put %s back by virsh attach-disk %s "
             "--config or virsh edit",
             v->role, path, s->instance->uuid);
     else if (guest->found && !running.disk)
-        drift_add(s, DRIFT_NOT_IN_GUEST, v, -ENOENT,
+        drift_add(s, DRIFT_NOT_IN_GUEST, v, 0,
                   "the running guest does not have its disk %s; it gets it with its next start", v->role);
 }
 
@@ -139,7 +139,7 @@ static void look_for_mark(struct drift_search *s, const struct domain_view *defi
 {
     if (!definition->ours && definition->save_refused)
         drift_add(
-            s, DRIFT_MARK_LOST, NULL, -EUNSAFE,
+            s, DRIFT_MARK_LOST, NULL, 0,
             "the definition of its domain looks like Mayfly's, but has lost the element mayfly:instance "
             "of its metadata; mayfly delete takes the disks out of it and leaves the domain");
 }

@@ -121,9 +121,8 @@ static void look_at_domain(struct drift_search *s)
                   "down, or run virsh managedsave-remove %s",
                   i->uuid);
     if (d->name[0] && i->n_volumes && !streq(d->name, i->volumes[0]->name))
-        drift_add(s, DRIFT_RENAMED, NULL, -EEXIST,
-                  "libvirt calls it %s, and the tags of its volumes call it %s", d->name,
-                  i->volumes[0]->name);
+        drift_add(s, DRIFT_RENAMED, NULL, 0, "libvirt calls it %s, and the tags of its volumes call it %s",
+                  d->name, i->volumes[0]->name);
 }
 
 /* --------------------------------------------------------------------------------------------- holders */

@@ -41,7 +41,7 @@ const char *drift_name(enum drift_kind kind); /* for programs: "managed-save", "
 struct drift_finding {
     enum drift_kind kind;
     const struct volume *disk; /* NULL: it concerns all of the instance */
-    int errnum;                /* of a verb that it stops */
+    int errnum;                /* of a verb that it stops; 0: it stops none */
     char text[400];            /* what is the case, and the way out; begins with a small letter */
 };
 

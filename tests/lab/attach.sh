@@ -59,7 +59,7 @@ mayfly open web >/dev/null
 check_equal "  it is formatted" vfat "$(blkid -p -o value -s TYPE "$(disk_device web eph0)")"
 exec 7<"$(disk_device web eph0)"
 world_changed
-refused 5 'something on this host uses disk eph0' "detach of what someone holds" mayfly detach --yes web eph0
+refused 5 'its disk eph0 .*is in use on this host' "detach of what someone holds" mayfly detach --yes web eph0
 exec 7<&-
 mayfly close web >/dev/null
 world_changed
