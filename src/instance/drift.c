@@ -242,3 +242,20 @@ int drift_check(const struct context *c, const struct model *m, const struct ins
         report_warning(c, "instance %s: %s", i->name, d.found[n].text);
     return 0;
 }
+
+int drift_check_ended(const struct context *c, const char *uuid, const struct drift_need *need,
+                      struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    int r = model_load(c, &m, e);
+    if (r == 0)
+        r = model_find(m, uuid, &i, e);
+    if (r < 0)
+        return r;
+    if (i->state == INSTANCE_RUNNING)
+        return error_set(e, -EBUSY,
+                         "instance %s: %s: somebody has started its domain meanwhile; stop it, and try again",
+                         i->name, need->cannot);
+    return drift_check(c, m, i, need, e);
+}

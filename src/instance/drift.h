@@ -70,3 +70,8 @@ struct drift_need {
  * without volumes is a domain that is to become one. */
 int drift_check(const struct context *c, const struct model *m, const struct instance *i,
                 const struct drift_need *need, struct error *e) _must_check_;
+
+/* The same by a fresh look, for the moment before what cannot be taken back, of an instance whose guest has
+ * been ended: -EBUSY also where somebody has started it since. */
+int drift_check_ended(const struct context *c, const char *uuid, const struct drift_need *need,
+                      struct error *e) _must_check_;

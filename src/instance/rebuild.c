@@ -203,6 +203,15 @@ static int end_domain(const struct context *c, void *rebuild, struct error *e)
     return virt_destroy(c->virt, ((struct rebuild *)rebuild)->instance->uuid, e);
 }
 
+/* What was done since the first look: nobody has saved the guest, or put an overlay above a disk. */
+static int look_again(const struct context *c, void *rebuild, struct error *e)
+{
+    static const struct drift_need last = {.cannot = "cannot be rebuilt",
+                                           .refused = DRIFT(UNDEFINED) | DRIFT(SAVED) | DRIFT(HELD) |
+                                                      DRIFT_ELSEWHERE | DRIFT(BARE)};
+    return drift_check_ended(c, ((struct rebuild *)rebuild)->instance->uuid, &last, e);
+}
+
 /* Lead first. From here on the old data is gone, and a half-made instance helps nobody: so the rest is done
  * too.
  */
@@ -287,6 +296,8 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
         result = steps_add(s, end_domain, NULL, r, e, "end domain %s", name);
     if (result == 0 && r->disks.n_open)
         result = steps_add(s, disks_close, NULL, &r->disks, e, "close the disks of %s", name);
+    if (result == 0)
+        result = steps_add(s, look_again, NULL, r, e, "see that nothing else has the old disks of %s", name);
     if (result == 0)
         result = steps_add_keystone(s, remake, remake_undo, r, e,
                                     "make the disks of %s anew: the old are gone", name);

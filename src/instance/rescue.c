@@ -139,6 +139,36 @@ static int add_disk(struct steps *s, struct rescue *r, struct error *e)
     return result;
 }
 
+/* Its image has taken its time. */
+static int look_again(const struct context *c, void *rescue, struct error *e)
+{
+    static const struct drift_need last = {.cannot = "cannot be rescued",
+                                           .refused = DRIFT(UNDEFINED) | DRIFT(SAVED)};
+    return drift_check_ended(c, ((const struct rescue *)rescue)->instance->uuid, &last, e);
+}
+
+/* Nothing keeps anybody from starting it at any moment: by the definition of before that would be no rescue.
+ */
+static int see_rescue_disk(const struct context *c, void *rescue, struct error *e)
+{
+    const struct rescue *r = rescue;
+    struct domain domain;
+    char path[DEVICE_PATH_MAX];
+    bool has = false;
+    int result = virt_find_uuid(c->virt, r->instance->uuid, &domain, e);
+    if (result < 0 || !domain.active)
+        return result;
+    volume_device_path(&r->v, path);
+    result = virt_has_disk(c->virt, r->instance->uuid, path, DOMAIN_GUEST, &has, e);
+    if (result < 0 || has)
+        return result;
+    return error_set(
+        e, -EBUSY,
+        "instance %s: cannot be rescued: somebody has started its domain meanwhile; stop it, and "
+        "try again",
+        r->instance->name);
+}
+
 /* Where its definition could not be put back, the volume stays: it is by that one that recover sees it. */
 static int add_domain(struct steps *s, struct rescue *r, struct error *e)
 {
@@ -149,8 +179,13 @@ static int add_domain(struct steps *s, struct rescue *r, struct error *e)
     if (result == 0 && r->disks.n_missing)
         result = steps_add(s, disks_open, disks_open_undo, &r->disks, e, "open the disks of %s", name);
     if (result == 0)
+        result = steps_add(s, look_again, NULL, r, e, "see that domain %s is as it was left", name);
+    if (result == 0)
         result = steps_add_keystone(s, rescue_define, rescue_define_undo, r, e,
                                     "put the rescue disk into the definition of domain %s", name);
+    if (result == 0)
+        result =
+            steps_add(s, see_rescue_disk, NULL, r, e, "see that a guest of %s has the rescue disk", name);
     if (result == 0)
         result = steps_add_keystone(s, rescue_ready, rescue_ready_undo, r, e, "mark %s ready", r->v.lv);
     if (result == 0)

@@ -44,6 +44,12 @@ static int start_undo(const struct context *c, void *unrescue, struct error *e)
     return r < 0 ? r : disks_close_durable(c, &u->own, e);
 }
 
+static int look_again(const struct context *c, void *unrescue, struct error *e)
+{
+    static const struct drift_need last = {.cannot = "cannot leave rescue", .refused = DRIFT(SAVED)};
+    return drift_check_ended(c, ((const struct unrescue *)unrescue)->instance->uuid, &last, e);
+}
+
 static int run(const struct context *c, struct unrescue *u, bool running, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
@@ -51,6 +57,8 @@ static int run(const struct context *c, struct unrescue *u, bool running, struct
     int r = steps_new(&s, e);
     if (r == 0 && running)
         r = steps_add(s, stop, NULL, u, e, "stop domain %s", name);
+    if (r == 0)
+        r = steps_add(s, look_again, NULL, u, e, "see that domain %s is as it was left", name);
     if (r == 0 && u->disk)
         r = removal_add_steps(s, &u->removal, e);
     else if (r == 0)

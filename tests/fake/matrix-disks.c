@@ -70,6 +70,12 @@ static int delete_refused(struct fake *f, struct error *e)
     return wanted(f, -EUNSAFE, delete (f, e));
 }
 
+static int rebuild(struct fake *f, struct error *e)
+{
+    static const struct rebuild_request q = {.image_path = "/image"};
+    return instance_rebuild(&f->context, "t", &q, NULL, e);
+}
+
 static int attach(struct fake *f, struct error *e)
 {
     struct volume made;
@@ -123,6 +129,7 @@ const struct scenario disk_scenarios[] = {
     {"create plain", plain_disks, have_domain, create, {1, 0, 3, 0, 0, 0}, UNDONE},
     {"barbican: create", in_barbican, have_domain, create, {1, 0, 3, 0, 0, 1}, UNDONE},
     {"start created", NULL, have_created, start, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"rebuild created, running", NULL, have_created_running, rebuild, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"delete created", NULL, have_created, delete, {1, 0, 0, 0, 0, 0}, FORWARD},
     {"delete created, running", NULL, have_created_running, delete_refused, {1, 1, 3, 3, 0, 1}, UNDONE},
     {"attach", NULL, have_stopped, attach, {1, 0, 4, 0, 0, 1}, UNDONE},

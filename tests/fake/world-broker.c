@@ -52,10 +52,14 @@ static int check_named(struct broker *b, const struct volume *v, struct error *e
     const struct host *h = &world_of(b)->host;
     int r = check_lock(b, v, e);
     for (size_t i = 0; r == 0 && i < h->n_volumes; i++)
-        if (h->volumes[i].stranger && strncmp(h->volumes[i].v.lv, v->lv, UUID_TEXT - 1) == 0) {
+        if (h->volumes[i].stranger && h->volumes[i].lost_key[0] == '\0' &&
+            strncmp(h->volumes[i].v.lv, v->lv, UUID_TEXT - 1) == 0) {
             world_violated(world_of(b), "work on %s beside a volume without tags", v->lv);
             r = error_set(e, -EUNSAFE, "volume %s: has no tags", h->volumes[i].v.lv);
         }
+    const struct world_volume *found = world_volume(world_of(b), v->lv);
+    if (r == 0 && found && found->lost_key[0])
+        r = error_set(e, -ENOENT, "volume %s: has no tags any more", v->lv);
     return r;
 }
 
@@ -336,7 +340,7 @@ static int remake(struct broker *b, const struct volume *v, struct error *e)
         r = volume_check(v, e);
     if (r < 0)
         return r;
-    if (!found)
+    if (!found || found->stranger)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
     if ((found->v.state != VOLUME_READY && found->v.state != VOLUME_REBUILDING) ||
         v->state != VOLUME_REBUILDING || streq(v->disk, found->v.disk) ||
@@ -407,7 +411,7 @@ static int close_map(struct broker *b, const struct volume *v, struct error *e)
     for (size_t i = 0; i < w->host.n_maps; i++) {
         if (!streq(w->host.maps[i].lv, v->lv))
             continue;
-        if (held_open(found) || (found && world_in_use(&w->host, &found->v)))
+        if (held_open(found) || w->host.maps[i].held || (found && world_in_use(&w->host, &found->v)))
             return error_set(e, -EBUSY, "map %s: in use", w->host.maps[i].map.name);
         world_drop(w->host.maps, &w->host.n_maps, sizeof w->host.maps[0], i);
         break;
@@ -465,7 +469,8 @@ static void check_order(struct world *w, const struct world_volume *found, unsig
     const struct world_volume *lead = world_lead(w, v->instance);
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
-    if (to == VOLUME_READY && v->state == VOLUME_BUILDING && (!d || !world_has_disk(&d->defined, path)))
+    if (to == VOLUME_READY && v->state == VOLUME_BUILDING && !w->person.act &&
+        (!d || !world_has_disk(&d->defined, path)))
         world_violated(w, "%s was to be ready before its domain has it", v->lv);
     if (to == VOLUME_DOOMED && v->state == VOLUME_READY && lead->v.state == VOLUME_READY && lead != found &&
         found->maker != connection && world_in_use(&w->host, v))

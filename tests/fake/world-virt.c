@@ -89,10 +89,11 @@ static int by_path(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+/* What is below an overlay is not found by its path. */
 static struct world_disk *find_disk(struct world_disks *all, const char *path)
 {
     for (size_t i = 0; i < all->n; i++)
-        if (streq(all->disk[i].path, path))
+        if (streq(all->disk[i].path, path) && !all->disk[i].overlay[0])
             return &all->disk[i];
     return NULL;
 }
@@ -111,7 +112,7 @@ static struct world_disk *add_disk(struct world_disks *all, const char *path)
 static void drop_disk(struct world_disks *all, const char *path)
 {
     for (size_t i = 0; i < all->n; i++)
-        if (streq(all->disk[i].path, path))
+        if (&all->disk[i] == find_disk(all, path))
             world_drop(all->disk, &all->n, sizeof all->disk[0], i);
 }
 
@@ -317,7 +318,7 @@ static int redefine(struct world *w, const char *xml, struct error *e)
     struct world_domain *d = world_domain(w, uuid);
     if (!d)
         return error_set(e, -ENOENT, "domain %s: there is none", uuid);
-    if (d->d.active)
+    if (d->d.active && !w->person.act)
         world_violated(w, "domain %s was to be redefined while it runs", d->d.name);
     read_definition(d, xml, name, uuid);
     world_settle(&w->host);
@@ -347,21 +348,52 @@ static bool device_there(struct world *w, const char *path)
     return false;
 }
 
+/* What the hook refuses. */
+static bool is_mounted(const struct host *h, const char *uuid)
+{
+    for (size_t i = 0; i < h->n_maps; i++)
+        if (h->maps[i].held && str_starts(h->maps[i].lv, uuid))
+            return true;
+    return false;
+}
+
+/* A saved memory goes on, whatever became of the disks. */
+static void resume(struct world *w, struct world_domain *d)
+{
+    for (size_t i = 0; d->ram.saved && i < w->host.n_volumes; i++) {
+        struct world_volume *v = &w->host.volumes[i];
+        if (str_starts(v->v.lv, d->d.uuid) && !v->remembered)
+            world_violated(w, "%s was resumed on %s, which it does not remember", d->d.name, v->v.lv);
+        v->remembered &= !str_starts(v->v.lv, d->d.uuid);
+    }
+    d->ram.saved = false;
+}
+
+bool world_start_guest(struct world *w, struct world_domain *d)
+{
+    for (size_t i = 0; i < d->defined.n; i++)
+        if (!streq(d->defined.disk[i].path, WORLD_FOREIGN_DISK) && !device_there(w, d->defined.disk[i].path))
+            return false;
+    if (is_mounted(&w->host, d->d.uuid))
+        return false;
+    resume(w, d);
+    d->d.active = true;
+    d->running = d->defined;
+    for (size_t i = 0; i < d->running.n; i++)
+        d->running.disk[i].bytes = world_device_bytes(&w->host, d->running.disk[i].path);
+    return true;
+}
+
 static int start(struct world *w, const char *uuid, struct error *e)
 {
     struct world_domain *d = world_domain(w, uuid);
     if (!d)
         return error_set(e, -ENOENT, "domain %s: there is none", uuid);
-    for (size_t i = 0; i < d->defined.n; i++)
-        if (!device_there(w, d->defined.disk[i].path)) {
-            world_violated(w, "domain %s was to start without %s", d->d.name, d->defined.disk[i].path);
-            return error_set(e, -EIO, "domain %s: no %s", d->d.name, d->defined.disk[i].path);
-        }
-    d->d.active = true;
-    d->running = d->defined;
-    for (size_t i = 0; i < d->running.n; i++)
-        d->running.disk[i].bytes = world_device_bytes(&w->host, d->running.disk[i].path);
-    return 0;
+    if (d->d.active || world_start_guest(w, d))
+        return 0;
+    if (!w->person.act) /* somebody may have closed or mounted it a moment ago */
+        world_violated(w, "domain %s was to start without all of its disks", d->d.name);
+    return error_set(e, -EIO, "domain %s: a disk of it is not there, or is mounted", d->d.name);
 }
 
 static int fake_start(struct virt *v, const char *uuid, struct error *e)
@@ -386,6 +418,9 @@ static int end_domain(struct virt *v, const char *call, const char *uuid, bool e
 
 static int fake_shutdown(struct virt *v, const char *uuid, struct error *e)
 {
+    const struct world_domain *d = world_domain(world_of(v), uuid);
+    if (d && d->d.active && d->d.state == DOMAIN_PAUSED)
+        return error_set(e, -EBUSY, "domain %s: is not running", d->d.name);
     return end_domain(v, "shutdown", uuid, !world_of(v)->guest_ignores, e);
 }
 

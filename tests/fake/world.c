@@ -54,6 +54,18 @@ void world_forget_transient(struct host *h)
             world_drop(h->domains, &h->n_domains, sizeof h->domains[0], i);
 }
 
+void world_take_tags(struct world_volume *w)
+{
+    struct volume names;
+    memset(&names, 0, sizeof names);
+    memcpy(names.vg, w->v.vg, sizeof names.vg);
+    memcpy(names.lv, w->v.lv, sizeof names.lv);
+    names.size_bytes = w->v.size_bytes;
+    snprintf(w->lost_key, sizeof w->lost_key, "%s", w->v.key);
+    w->v = names;
+    w->stranger = true;
+}
+
 void world_reboot(struct host *h)
 {
     h->n_maps = 0;
@@ -99,6 +111,10 @@ int world_enter(struct world *w, const char *call, struct error *e)
     if (w->crashed)
         return error_set(e, -ECONNRESET, "%s: crashed", call);
     w->calls++;
+    if (w->person.act && w->person.at == w->calls) {
+        w->person.call = call;
+        w->person.act(w);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(w->inject); i++) {
         if (w->inject[i].at != w->calls)
             continue;

@@ -21,6 +21,8 @@
 #define WORLD_DISKS   5 /* of one domain */
 #define WORLD_FILES   4
 
+#define WORLD_FOREIGN_DISK "/dev/somebody" /* which is always there */
+
 #define WORLD_CRYPT_VERSION CRYPT_VERSION(1, 24)
 
 /* Projects of `barbican`. Who asks is of the one that the context names as its cloud. */
@@ -37,9 +39,11 @@ struct world_volume {
     int fd;
     bool has_image;
     char fs[8], label[12];
-    bool nova;          /* it made the volume; */
-    bool stranger;      /* which has no tags: of `v` only names and size are set */
-    uint8_t sealing[8]; /* how the volume key begins that it used */
+    bool nova;                  /* it made the volume; */
+    bool stranger;              /* which has no tags: of `v` only names and size are set */
+    char lost_key[KEY_REF_MAX]; /* of a stranger whose tags somebody took away: its key */
+    bool remembered;            /* by the saved memory of a guest, which may resume on nothing else */
+    uint8_t sealing[8];         /* how the volume key begins that it used */
 };
 
 struct world_map {
@@ -141,6 +145,11 @@ struct world {
         unsigned at; /* number of a call, from 1 */
         enum injection kind;
     } inject[2];
+    struct {
+        unsigned at; /* acts before this call */
+        void (*act)(struct world *w);
+        const char *call; /* its name, once that was made */
+    } person;
     const char *hit; /* name of the call that was injected last */
     bool crashed;
     bool stop_asked, stop_held; /* as by SIGINT; between a point of no return and the end */
@@ -160,6 +169,12 @@ void world_reboot(struct host *h);
 void world_settle(struct host *h);            /* all definitions */
 void world_end_guest(struct world_domain *d); /* nobody is told; one that is transient stays, for a moment */
 void world_forget_transient(struct host *h);  /* those that have ended */
+
+/* As libvirt does it, with its hook: false if it refuses. */
+bool world_start_guest(struct world *w, struct world_domain *d);
+
+/* As lvchange --deltag. */
+void world_take_tags(struct world_volume *v);
 
 /* The doubles, made anew on each call, as by a new process. */
 struct fake {
