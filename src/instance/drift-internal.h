@@ -12,6 +12,7 @@ struct drift_search {
     const struct domain *domain; /* NULL: there is none, or libvirt cannot be asked */
     unsigned kinds;
     const struct volume *only;
+    bool idle; /* no guest uses its disks: who does is somebody else */
     struct drift *result;
     bool out_of_memory;
 };

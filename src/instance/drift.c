@@ -147,7 +147,7 @@ static bool is_held(const struct drift_search *s, const struct inventory *invent
         return false;
     volume_device_path(v, path);
     name_holders(path, by);
-    return by[0] || (map && map->open_count > 0 && !(s->domain && s->domain->active));
+    return by[0] || (map && map->open_count > 0 && s->idle);
 }
 
 /* Is it still so once whoever only looks at the device has had time to let go? */
@@ -199,15 +199,17 @@ static int by_kind(const void *a, const void *b)
     return x->disk && y->disk ? volume_order(x->disk, y->disk) : 0;
 }
 
-int drift_look(const struct context *c, const struct model *m, const struct instance *i, unsigned kinds,
-               const struct volume *only, struct drift *ret, struct error *e)
+static int look(const struct context *c, const struct model *m, const struct instance *i,
+                const struct drift_need *need, struct drift *ret, struct error *e)
 {
+    const struct domain *domain = model_domain_of(m, i->uuid);
     struct drift_search s = {.context = c,
                              .model = m,
                              .instance = i,
-                             .domain = model_domain_of(m, i->uuid),
-                             .kinds = kinds,
-                             .only = only,
+                             .domain = domain,
+                             .kinds = need->refused | need->told,
+                             .only = need->disk,
+                             .idle = need->idle || (i->domain_known && !(domain && domain->active)),
                              .result = ret};
     *ret = (struct drift){.n = 0};
     look_at_domain(&s);
@@ -221,6 +223,12 @@ int drift_look(const struct context *c, const struct model *m, const struct inst
     return r;
 }
 
+int drift_look(const struct context *c, const struct model *m, const struct instance *i, unsigned kinds,
+               const struct volume *only, struct drift *ret, struct error *e)
+{
+    return look(c, m, i, &(struct drift_need){.told = kinds, .disk = only}, ret, e);
+}
+
 void drift_end(struct drift *d)
 {
     free(d->found);
@@ -231,7 +239,7 @@ int drift_check(const struct context *c, const struct model *m, const struct ins
                 const struct drift_need *need, struct error *e)
 {
     _cleanup_drift_ struct drift d = {.n = 0};
-    int r = drift_look(c, m, i, need->refused | need->told, need->disk, &d, e);
+    int r = look(c, m, i, need, &d, e);
     if (r < 0)
         return r;
     for (size_t n = 0; n < d.n; n++)

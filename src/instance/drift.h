@@ -64,6 +64,7 @@ struct drift_need {
     unsigned refused;          /* kinds that stop it */
     unsigned told;             /* kinds that it warns of, and goes on */
     const struct volume *disk; /* as `only` */
+    bool idle;                 /* no guest runs, which its caller knows, though libvirt cannot be asked */
 };
 
 /* 0, or the first finding that stops it, as an error: "instance web: cannot be started: ...". An instance

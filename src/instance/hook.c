@@ -145,7 +145,8 @@ static int prepare_other(const struct context *c, const struct hook_domain *d, s
 /* Whoever has the lock: its disks may have been open, and mounted, for long. */
 static int refuse_held(const struct context *c, const struct model *m, const char *uuid, struct error *e)
 {
-    static const struct drift_need needs = {.cannot = "cannot be started", .refused = DRIFT(HELD)};
+    static const struct drift_need needs = {
+        .cannot = "cannot be started", .refused = DRIFT(HELD), .idle = true};
     const struct instance *i = NULL;
     int r = model_find(m, uuid, &i, e);
     return r < 0 ? r : drift_check(c, m, i, &needs, e);

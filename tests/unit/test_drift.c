@@ -72,6 +72,9 @@ static void test_domain(void **state)
     virt_disconnect(b->f.context.virt);
     b->f.context.virt = NULL;
     assert_found(b, DRIFT(UNKNOWN), "libvirtd");
+    b->w->host.n_maps = 2;
+    b->w->host.maps[0].held = true; /* by its guest, for all that is known */
+    assert_found(b, DRIFT(UNKNOWN), "libvirtd");
 }
 
 static void test_held(void **state)
