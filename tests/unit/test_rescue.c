@@ -120,7 +120,7 @@ static void test_dry_run(void **state)
     q.dry_run = true;
     assert_ok(instance_rescue(&b->f.context, "t", &q, &changed, &plan, &e), e);
     assert_memory_equal(&before, &b->w->host, sizeof before);
-    assert_int_equal(steps_count(plan), 8);
+    assert_int_equal(steps_count(plan), 10);
 }
 
 /* Each disk has a key of its own; all of them come from the one secret. */
