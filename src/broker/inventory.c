@@ -86,7 +86,8 @@ static int parse_group(struct inventory *i, json_object *row, struct error *e)
         r = read_number(row, "vg_missing_pv_count", &missing, e);
     if (r < 0)
         return r;
-    g.complete = missing == 0;
+    const char *exported = text_of(row, "vg_exported"); /* then LVM shows none of its volumes */
+    g.complete = missing == 0 && (!exported || !*exported || streq(exported, "0"));
     groups = one_more(i->groups, i->n_groups, sizeof g);
     if (!groups)
         return error_memory(e);

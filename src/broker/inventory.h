@@ -10,7 +10,7 @@ struct group {
     char name[VG_NAME_MAX];
     uint64_t size_bytes, free_bytes, extent_bytes;
     uint64_t metadata_size_bytes, metadata_free_bytes; /* of the smaller copy */
-    bool complete;                                     /* no physical volume of it is missing */
+    bool complete; /* no physical volume of it is missing, nor is it exported */
 };
 
 /* A volume that says it is ours but whose tags cannot be believed. */

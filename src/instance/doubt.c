@@ -14,8 +14,8 @@ static int check_whole(const struct inventory *i, const char *vg, struct error *
     if (!group->complete)
         return error_set(
             e, -EUNSAFE,
-            "volume group %s lacks a physical volume, and a volume on it may need the key; bring it "
-            "back (see pvs)",
+            "volume group %s lacks a physical volume or is exported, and a volume of it may need the key; "
+            "bring it back (see pvs, vgimport)",
             vg);
     return 0;
 }

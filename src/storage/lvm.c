@@ -15,7 +15,8 @@
 #define SET_MAX    40 /* volumes in one command, so that it stays within what the shell takes */
 #define SELECT_MAX (LVM_INSTANCES_MAX * UUID_TEXT + 32)
 
-#define GROUP_FIELDS "vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_mda_size,vg_mda_free"
+#define GROUP_FIELDS                                                                                         \
+    "vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_mda_size,vg_mda_free,vg_exported"
 
 /* Runs the command, and writes its report to `fd`. Those of `vgs` that are in it become NULL. */
 static int report_to(struct lvm *l, const char *verb, const struct command *c, const char *vgs[],
