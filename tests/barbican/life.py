@@ -63,7 +63,8 @@ def rights(place, servers, key):
         refused("  nor after", destroyed, DENIED, "403")
     alice = servers.user("alice").environment()
     check("alice may, and it is unharmed", all(a.ok for a in place.ask(alice, f"may-destroy {key}", f"fetch {key}")))
-    refused("an id that is none", place.ask_one(alice, "fetch ../../v1/secrets"), USAGE, "no uuid")
+    refused("an id that is none", place.ask_one(alice, "fetch ../../v1/secrets"), USAGE, "not of the form PLACE/ID")
+    refused("another that is none", place.ask_one(alice, "fetch x/../v1"), USAGE, "no uuid")
 
 
 def orders(place, servers):
