@@ -82,6 +82,8 @@ int key_check_place(struct keymgr *km, const struct key_at *at, struct error *e)
     if (!at->place[0])
         return 0;
     int r = keymgr_place(km, false, here, e);
+    if (r < 0)
+        error_prefix(e, "key %s:%s: ", km->ops->name, at->id);
     return r < 0 || streq(here, at->place) ? r : error_elsewhere(km, at, e);
 }
 
