@@ -170,10 +170,11 @@ static int barbican_fetch(struct keymgr *km, const char *id, struct secret **ret
     return r < 0 ? r : barbican_fetch_as(b, id, "fetched", ret, e);
 }
 
-/* PUT adds a payload to a secret that has none. Barbican looks first whether the caller may change the secret,
- * and then finds that nothing was sent: 415, or 400, means yes. The rule is that of secret:put. By default it
- * lets the same people through as secret:delete, except for a secret that is private to another user; a site may
- * make them differ, and there is no question that is answered by secret:delete and harms nothing. */
+/* PUT adds a payload to a secret that has none. Barbican looks first whether the caller may change the
+ * secret, and then finds that nothing was sent: 415, or 400, means yes. The rule is that of secret:put. By
+ * default it lets the same people through as secret:delete, except for a secret that is private to another
+ * user; a site may make them differ, and there is no question that is answered by secret:delete and harms
+ * nothing. */
 static int barbican_may_destroy(struct keymgr *km, const char *id, struct error *e)
 {
     struct barbican *b = (struct barbican *)km;
