@@ -62,7 +62,7 @@ static void make_instance(struct host *h, size_t i)
                              .check = "00112233445566778899aabbccddeeff"};
         memcpy(v->instance, domain->uuid, sizeof v->instance);
         make_uuid(v->disk, i, d + 1);
-        snprintf(v->name, sizeof v->name, "%s", domain->name);
+        snprintf(v->name, sizeof v->name, "%.63s", domain->name);
         snprintf(v->role, sizeof v->role, "%s", roles[d]);
         snprintf(v->key, sizeof v->key, "local:%s", v->instance);
         volume_set_lv_name(v);

@@ -144,6 +144,28 @@ bool uuid_valid(const char *text)
     return streq(text, again);
 }
 
+bool uuid_read(const char *text, char ret_uuid[UUID_TEXT])
+{
+    char digits[2 * sizeof(uuid_t) + 1], whole[UUID_TEXT];
+    size_t n = 0;
+    uuid_t binary;
+    for (const char *c = text; *c; c++) {
+        if (*c == '-' && n % 2 == 0)
+            continue;
+        if (n == sizeof digits - 1 || !strchr("0123456789abcdefABCDEF", *c))
+            return false;
+        digits[n++] = *c;
+    }
+    if (n != sizeof digits - 1)
+        return false;
+    snprintf(whole, sizeof whole, "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12, digits + 16,
+             digits + 20);
+    if (uuid_parse(whole, binary) < 0)
+        return false;
+    uuid_unparse_lower(binary, ret_uuid);
+    return true;
+}
+
 void uuid_make(char ret_uuid[UUID_TEXT])
 {
     uuid_t binary;

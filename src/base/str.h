@@ -52,5 +52,8 @@ void str_hex(const uint8_t *bytes, size_t size, char *hex);
 /* Exactly the 36 characters that libuuid writes in lower case? */
 bool uuid_valid(const char *text);
 
+/* Any form that virsh takes: upper case, without hyphens. False: it is none. */
+bool uuid_read(const char *text, char ret_uuid[UUID_TEXT]);
+
 /* A fresh random one. */
 void uuid_make(char ret_uuid[UUID_TEXT]);

@@ -158,6 +158,13 @@ static int remote_lock(struct broker *b, const char *uuid, struct error *e)
     return call(remote_of(b), OP_LOCK, &request, sizeof request, -1, &a, NULL, e);
 }
 
+static int remote_sync_domains(struct broker *b, struct error *e)
+{
+    static const struct op_none none;
+    struct answer a;
+    return call(remote_of(b), OP_SYNC_DOMAINS, &none, sizeof none, -1, &a, NULL, e);
+}
+
 static int remote_create(struct broker *b, struct volume *v, struct error *e)
 {
     struct op_create request = {.volume = *v};
@@ -353,6 +360,7 @@ static void remote_disconnect(struct broker *base)
 static const struct broker_ops remote_ops = {
     .list = remote_list,
     .lock = remote_lock,
+    .sync_domains = remote_sync_domains,
     .create = remote_create,
     .snapshot = remote_snapshot,
     .open = remote_open,

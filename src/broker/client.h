@@ -17,6 +17,9 @@ struct broker_ops {
     /* -EBUSY: another mayfly works on it. */
     int (*lock)(struct broker *b, const char *uuid, struct error *e);
 
+    /* Makes durable which domains libvirt has defined, where only root may look at them. */
+    int (*sync_domains)(struct broker *b, struct error *e);
+
     /* Makes the volume, in state building; v->size_bytes becomes its real size, rounded up to whole extents.
      */
     int (*create)(struct broker *b, struct volume *v, struct error *e);
@@ -92,6 +95,7 @@ DEFINE_CLEANUP(struct broker *, broker_disconnect)
 
 int broker_list(struct broker *b, struct inventory **ret, struct error *e) _must_check_;
 int broker_lock(struct broker *b, const char *uuid, struct error *e) _must_check_;
+int broker_sync_domains(struct broker *b, struct error *e) _must_check_;
 int broker_create(struct broker *b, struct volume *v, struct error *e) _must_check_;
 int broker_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;

@@ -19,6 +19,11 @@ int broker_lock(struct broker *b, const char *uuid, struct error *e)
     return b->ops->lock(b, uuid, e);
 }
 
+int broker_sync_domains(struct broker *b, struct error *e)
+{
+    return b->ops->sync_domains(b, e);
+}
+
 int broker_create(struct broker *b, struct volume *v, struct error *e)
 {
     return b->ops->create(b, v, e);

@@ -46,12 +46,27 @@ static int give_up_root(struct error *e)
     return geteuid() == 0 ? privileges_drop(e) : 0;
 }
 
+static int sync_domains(void *data, struct error *e)
+{
+    return broker_sync_domains(data, e);
+}
+
+static int connect_libvirt(struct session *s, struct error *e)
+{
+    int r = virt_connect(s->config.connection_uri, &s->virt, e);
+    if (r == 0 && s->broker) {
+        s->virt->sync = sync_domains;
+        s->virt->sync_data = s->broker;
+    }
+    return r;
+}
+
 static int reach_libvirt(struct session *s, enum session_virt virt, struct error *e)
 {
     struct error why = ERROR_NONE;
     if (virt == SESSION_VIRT_NONE)
         return 0;
-    int r = virt_connect(s->config.connection_uri, &s->virt, &why);
+    int r = connect_libvirt(s, &why);
     if (r == 0)
         return 0;
     if (virt == SESSION_VIRT_NEEDED)
@@ -133,7 +148,7 @@ int session_open_despite(const struct globals *g, struct session **ret, struct l
     if (r < 0)
         return r;
     if (usable)
-        (void)!virt_connect(s->config.connection_uri, &s->virt, &lacks.virt);
+        (void)!connect_libvirt(s, &lacks.virt);
     make_context(s, g);
     *ret = TAKE_PTR(s);
     *ret_lacks = lacks;

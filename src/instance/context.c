@@ -47,6 +47,14 @@ void context_heed_stop(const struct context *c)
         c->hold_stop(false);
 }
 
+const char *context_name(const struct context *c, const struct volume *v, char field[DOMAIN_NAME_MAX])
+{
+    struct domain d;
+    bool known = c->virt && virt_find_uuid(c->virt, v->instance, &d, NULL) == 0 && d.name[0];
+    snprintf(field, DOMAIN_NAME_MAX, "%s", known ? d.name : v->name);
+    return field;
+}
+
 int context_check_virt(const struct context *c, struct error *e)
 {
     if (c->virt)

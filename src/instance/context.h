@@ -76,6 +76,10 @@ void report_warning(const struct context *c, const char *format, ...) _printf_(2
 void context_hold_stop(const struct context *c);
 void context_heed_stop(const struct context *c);
 
+/* The name by which people know the instance of the volume now: libvirt's, if it can be asked and knows one,
+ * for its domain may have been renamed since the tags were made; for sentences alone. Returns `field`. */
+const char *context_name(const struct context *c, const struct volume *v, char field[DOMAIN_NAME_MAX]);
+
 /* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
 

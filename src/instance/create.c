@@ -15,8 +15,13 @@ static int take_domain(struct launch *l, struct error *e)
 {
     const struct context *c = l->context;
     const char *name = l->request->name;
+    char uuid[UUID_TEXT];
     struct domain d;
-    int r = uuid_valid(name) ? virt_find_uuid(c->virt, name, &d, e) : virt_find_name(c->virt, name, &d, e);
+    int r = uuid_read(name, uuid) ? virt_find_uuid(c->virt, uuid, &d, NULL) : -ENOENT;
+    if (r == -ENOENT) /* also a name that looks like a uuid */
+        r = virt_find_name(c->virt, name, &d, e);
+    else if (r < 0)
+        r = virt_find_uuid(c->virt, uuid, &d, e);
     if (r == 0)
         r = broker_lock(c->broker, d.uuid, e);
     if (r == 0)

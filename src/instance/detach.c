@@ -44,13 +44,14 @@ static int check_unheld(const struct context *c, void *detachment, struct error 
 {
     const struct volume *v = ((struct detachment *)detachment)->v;
     _cleanup_inventory_ struct inventory *now = NULL;
+    char name[DOMAIN_NAME_MAX];
     int r = broker_list(c->broker, &now, e);
     const struct map *map = r == 0 ? inventory_map_of(now, v) : NULL;
     if (r < 0 || !map || map->open_count == 0)
         return r;
     return error_set(e, -EBUSY,
                      "instance %s: something on this host uses disk %s (%s); see lsof, and umount it",
-                     v->name, v->role, map->name);
+                     context_name(c, v, name), v->role, map->name);
 }
 
 static int find(const struct instance *i, const char *role, const struct volume **ret, struct error *e)

@@ -52,7 +52,7 @@ struct domain_disk disk_of_domain(const struct context *c, const struct volume *
 int disk_leave_guest(const struct context *c, const struct volume *v, unsigned timeout_sec, struct error *e)
 {
     uint64_t end = clock_msec() + (uint64_t)timeout_sec * 1000;
-    char path[DEVICE_PATH_MAX];
+    char path[DEVICE_PATH_MAX], name[DOMAIN_NAME_MAX];
     volume_device_path(v, path);
     int r = virt_detach_disk(c->virt, v->instance, path, DOMAIN_GUEST, e);
     while (r == 0) {
@@ -64,12 +64,14 @@ int disk_leave_guest(const struct context *c, const struct volume *v, unsigned t
             return error_set(e, -ECANCELED,
                              "instance %s: its guest still has disk %s, and is no longer waited "
                              "for",
-                             v->name, v->role);
+                             context_name(c, v, name), v->role);
         if (clock_msec() >= end)
-            return error_set(e, -EBUSY,
-                             "instance %s: its guest does not let go of disk %s in %u seconds; is it "
-                             "up? Wait longer (--timeout), or shut it down first",
-                             v->name, v->role, timeout_sec);
+            return error_set(
+                e, -EBUSY,
+                "instance %s: its guest does not let go of disk %s in %u seconds; is it "
+                "up? Wait longer (--timeout), or shut it down first; the guest may still give it up "
+                "later, and has it again after its next start",
+                context_name(c, v, name), v->role, timeout_sec);
         nanosleep(&(struct timespec){.tv_nsec = POLL_MSEC * 1000000L}, NULL);
     }
     return r;

@@ -17,12 +17,12 @@ static int manager_of(const struct context *c, const struct volume *v, struct ke
 int key_fetch(const struct context *c, const struct volume *v, struct secret **ret, struct error *e)
 {
     struct keymgr *km = NULL;
-    char id[KEY_ID_MAX];
+    char id[KEY_ID_MAX], name[DOMAIN_NAME_MAX];
     int r = manager_of(c, v, &km, id, e);
     if (r == 0)
         r = keymgr_fetch(km, id, ret, e);
     if (r < 0)
-        error_prefix(e, "instance %s: ", v->name);
+        error_prefix(e, "instance %s: ", context_name(c, v, name));
     return r;
 }
 

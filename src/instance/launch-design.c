@@ -188,7 +188,7 @@ static void name_instance(struct launch_instance *i, size_t n)
 {
     const struct domain *d = i->launch->domain;
     if (d) {
-        snprintf(i->name, sizeof i->name, "%.63s", d->name[0] ? d->name : d->uuid);
+        snprintf(i->name, sizeof i->name, "%s", d->name[0] ? d->name : d->uuid);
         memcpy(i->uuid, d->uuid, sizeof i->uuid);
     } else {
         launch_name(i->launch->request, n, i->name);

@@ -33,7 +33,7 @@ struct launch_disk {
 
 struct launch_instance {
     struct launch *launch;
-    char name[INSTANCE_NAME_MAX];
+    char name[DOMAIN_NAME_MAX];
     char uuid[UUID_TEXT];
     struct launch_disk *disks; /* into the launch's, lead first */
     size_t n_disks;

@@ -20,8 +20,8 @@ static int guess_uuid(const struct context *c, struct model **m, struct wanted *
     const struct instance *i = NULL;
     struct domain d;
 
-    if (uuid_valid(w->name))
-        return str_copy(w->uuid, UUID_TEXT, w->name);
+    if (uuid_read(w->name, w->uuid))
+        return 0;
     if (c->virt && virt_find_name(c->virt, w->name, &d, NULL) == 0)
         return str_copy(w->uuid, UUID_TEXT, d.uuid);
     int r = *m ? 0 : model_load(c, m, e);

@@ -221,9 +221,11 @@ struct model *model_free(struct model *m)
 int model_find(const struct model *m, const char *name_or_uuid, const struct instance **ret, struct error *e)
 {
     const struct instance *found = NULL;
+    char uuid[UUID_TEXT] = "";
+    bool maybe_uuid = uuid_read(name_or_uuid, uuid); /* or a name that looks like one */
     for (size_t i = 0; i < m->n_instances; i++) {
         const struct instance *one = &m->instances[i];
-        if (streq(one->uuid, name_or_uuid)) {
+        if (maybe_uuid && streq(one->uuid, uuid)) {
             *ret = one;
             return 0;
         }

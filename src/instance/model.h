@@ -18,7 +18,7 @@ enum instance_state {
 
 struct instance {
     char uuid[UUID_TEXT];
-    char name[INSTANCE_NAME_MAX]; /* libvirt's, else the one in the tags */
+    char name[DOMAIN_NAME_MAX]; /* libvirt's, else the one in the tags */
     enum instance_state state;
     enum domain_state domain_state; /* of one that is INSTANCE_RUNNING */
     bool domain_known;              /* false: libvirt could not be asked */

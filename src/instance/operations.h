@@ -37,7 +37,7 @@ struct launch_request {
 };
 
 struct launched {
-    char name[INSTANCE_NAME_MAX];
+    char name[DOMAIN_NAME_MAX];
     char uuid[UUID_TEXT];
 };
 
@@ -80,7 +80,7 @@ struct snapshot_request {
 };
 
 struct snapshotted {
-    char instance[INSTANCE_NAME_MAX];
+    char instance[DOMAIN_NAME_MAX];
     char uuid[UUID_TEXT];
     char role[ROLE_MAX];
     char key[KEY_REF_MAX]; /* MANAGER:PLACE/ID; "": in plaintext */
@@ -259,7 +259,7 @@ enum recover_fault { FAULT_OTHER, FAULT_KEY_WITHOUT_VOLUME, FAULT_VOLUME_WITHOUT
 struct recovered {
     enum recover_kind kind;
     enum recover_fault fault;
-    char object[160]; /* "instance ci-1 (uuid)", "map ...", "key local:..." */
+    char object[DOMAIN_NAME_MAX + 64]; /* "instance ci-1 (uuid)", "map ...", "key local:..." */
     char text[600];   /* what was done, or why not */
 };
 

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#define DESCRIPTION_MAX (INSTANCE_NAME_MAX + 32)
+#define DESCRIPTION_MAX (DOMAIN_NAME_MAX + 32)
 
 /* Data that was there before us: neither it nor its key is destroyed before it is wholly ours. */
 static int check_not_adopting(const struct instance *i, struct error *e)
@@ -83,9 +83,9 @@ static void describe(const struct removal *first, char name[DESCRIPTION_MAX], ch
     else
         snprintf(name, DESCRIPTION_MAX, "%zu instances", n);
     if (first->whole)
-        snprintf(disks, DESCRIPTION_MAX, "the disks of %.*s", INSTANCE_NAME_MAX, name);
+        snprintf(disks, DESCRIPTION_MAX, "the disks of %.*s", DOMAIN_NAME_MAX, name);
     else
-        snprintf(disks, DESCRIPTION_MAX, "disk %s of %.*s", first->volumes[0]->role, INSTANCE_NAME_MAX, name);
+        snprintf(disks, DESCRIPTION_MAX, "disk %s of %.*s", first->volumes[0]->role, DOMAIN_NAME_MAX, name);
 }
 
 int removal_add_steps(struct steps *s, struct removal *first, struct error *e)

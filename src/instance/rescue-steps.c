@@ -2,10 +2,12 @@
 /* The steps of a rescue and what undoes each: see rescue.c for their order. */
 #include "base/fd.h"
 #include "instance/keys.h"
+#include "instance/removal.h"
 #include "instance/rescue.h"
 #include "instance/stop.h"
 #include "keys/derive.h"
 #include "storage/check.h"
+#include "virt/rescue-xml.h"
 
 /* --------------------------------------------------------------- the rescue disk */
 
@@ -98,14 +100,43 @@ int rescue_stop_undo(const struct context *c, void *object, struct error *e)
     return virt_start(c->virt, ((const struct rescue *)object)->instance->uuid, e);
 }
 
+int rescue_definition(const struct context *c, const struct rescue *r, char **ret, struct error *e)
+{
+    _cleanup_free_ char *xml = NULL;
+    struct error why = ERROR_NONE;
+    char path[DEVICE_PATH_MAX];
+    const struct domain_disk disk = disk_of_domain(c, &r->v, path);
+    int result = virt_definition(c->virt, r->instance->uuid, &xml, e);
+    if (result < 0)
+        return result;
+    result = rescue_xml_add(xml, &disk, ret, &why);
+    return result < 0 ? error_set(e, result, "domain %s: cannot be rescued: %s", r->instance->name, why.text)
+                      : 0;
+}
+
+/* libvirt may have added controllers for the rescue disk: they are noted, to go with it. */
+static int note_additions(const struct context *c, const struct rescue *r, struct error *e)
+{
+    _cleanup_free_ char *xml = NULL, *noted = NULL;
+    int result = virt_definition(c->virt, r->instance->uuid, &xml, e);
+    if (result == 0)
+        result = rescue_xml_note(xml, &noted, e);
+    return result < 0 || !noted ? result : virt_redefine(c->virt, noted, e);
+}
+
 int rescue_define(const struct context *c, void *object, struct error *e)
 {
-    return virt_redefine(c->virt, ((const struct rescue *)object)->xml_now, e);
+    const struct rescue *r = object;
+    _cleanup_free_ char *xml = NULL;
+    int result = rescue_definition(c, r, &xml, e);
+    if (result == 0)
+        result = virt_redefine(c->virt, xml, e);
+    return result < 0 ? result : note_additions(c, r, e);
 }
 
 int rescue_define_undo(const struct context *c, void *object, struct error *e)
 {
-    return virt_redefine(c->virt, ((const struct rescue *)object)->xml_before, e);
+    return domain_leave_rescue(c, ((const struct rescue *)object)->instance->uuid, e);
 }
 
 static int mark(const struct context *c, const struct rescue *r, enum volume_state state, struct error *e)

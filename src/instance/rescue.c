@@ -106,17 +106,11 @@ static int check_image(const struct context *c, struct rescue *r, struct error *
     return group_check_room(group, r->v.size_bytes, 1, e);
 }
 
-static int check_definition(const struct context *c, struct rescue *r, struct error *e)
+/* What a person changes in it until the rescue disk is put into it, is kept: it is read again then. */
+static int check_definition(const struct context *c, const struct rescue *r, struct error *e)
 {
-    struct error why = ERROR_NONE;
-    char path[DEVICE_PATH_MAX];
-    const struct domain_disk disk = disk_of_domain(c, &r->v, path);
-    int result = virt_definition(c->virt, r->instance->uuid, &r->xml_before, e);
-    if (result < 0)
-        return result;
-    result = rescue_xml_add(r->xml_before, &disk, &r->xml_now, &why);
-    return result < 0 ? error_set(e, result, "domain %s: cannot be rescued: %s", r->instance->name, why.text)
-                      : 0;
+    _cleanup_free_ char *xml = NULL;
+    return rescue_definition(c, r, &xml, e);
 }
 
 /* --------------------------------------------------------------------------- plan */
@@ -128,7 +122,8 @@ static int add_disk(struct steps *s, struct rescue *r, struct error *e)
     str_from_bytes(v->size_bytes, size, sizeof size);
     int result = 0;
     if (volume_encrypted(v))
-        result = steps_add(s, rescue_fetch_key, rescue_fetch_key_undo, r, e, "fetch the key of %s", v->name);
+        result = steps_add(s, rescue_fetch_key, rescue_fetch_key_undo, r, e, "fetch the key of %s",
+                           r->instance->name);
     if (result == 0)
         result = steps_add(s, rescue_create, rescue_create_undo, r, e, "create volume %s/%s of %s", v->vg,
                            v->lv, size);
@@ -222,8 +217,6 @@ static void end(struct rescue *r)
     secret_free(r->secret);
     image_close(r->image);
     model_free(r->model);
-    free(r->xml_before);
-    free(r->xml_now);
 }
 
 int instance_rescue(const struct context *c, const char *name, const struct rescue_request *request,

@@ -14,9 +14,12 @@ struct rescue {
     struct secret *secret; /* the instance's, from its fetching until the rescue disk is open; NULL: plain */
     struct volume v;       /* the rescue disk */
     bool made;
-    int fd;                     /* -1, but between opening it and writing the image */
-    char *xml_before, *xml_now; /* definitions of the domain */
+    int fd; /* -1, but between opening it and writing the image */
 };
+
+/* The definition of the domain as it is now, with the rescue disk in it. The caller frees *ret. */
+int rescue_definition(const struct context *c, const struct rescue *r, char **ret,
+                      struct error *e) _must_check_;
 
 /* The steps; each one's object is the rescue. */
 step_fn rescue_fetch_key, rescue_fetch_key_undo, rescue_create, rescue_create_undo, rescue_open,

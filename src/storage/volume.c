@@ -128,7 +128,7 @@ int volume_check(const struct volume *v, struct error *e)
 
 bool volume_instance_name_valid(const char *name)
 {
-    return *name && str_made_of(name, TAG_OTHERS);
+    return *name && strlen(name) < INSTANCE_NAME_MAX && str_made_of(name, TAG_OTHERS);
 }
 
 static int role_rank(const char *role)

@@ -4,14 +4,16 @@
  *     operation -> virt.c -> this file -> libvirt -> libvirtd or virtqemud -> QEMU
  *
  * It never changes a domain that was not named by uuid, and prints nothing: libvirt's own message goes into
- * our sentence. There is no deadline: libvirt's keepalive wants an event loop and begins only once a
- * connection is open, so a daemon that hangs is waited for, until a signal.
+ * our sentence. A daemon that hangs is found out by libvirt's keepalive (keepalive.c), which begins only once
+ * a connection is open; until then it is waited for, until the second signal.
  */
 #include "virt/connection.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "virt/domain-ram.h"
+#include "virt/keepalive.h"
 #include "virt/rescue-xml.h"
 
 #include <fcntl.h>
@@ -157,12 +159,14 @@ static bool is_about_xml(void)
 
 int definitions_make_durable(struct virt *v, struct error *e)
 {
-    static const char folder[] = "/etc/libvirt/qemu"; /* of qemu:///system */
+    static const char folder[] = DOMAIN_DEFINITIONS; /* of qemu:///system */
     _cleanup_free_ char *uri = virConnectGetURI(libvirt_of(v));
     if (!uri || !streq(uri, "qemu:///system"))
         return 0;
     _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || syncfs(fd) < 0)
+    if (fd < 0 && errno == EACCES && v->sync)
+        return v->sync(v->sync_data, e);
+    if (fd < 0 || fsync(fd) < 0)
         return error_set(e, errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
                          folder);
     return 0;
@@ -312,8 +316,89 @@ static bool offers_kvm(struct virt *v)
 
 static void disconnect(struct virt *v)
 {
-    virConnectClose(libvirt_of(v));
-    free(v);
+    struct connection *c = (struct connection *)v;
+    virConnectClose(c->libvirt);
+    free(c->uri);
+    free(c);
+}
+
+static int cannot_connect(const char *uri, struct error *e)
+{
+    const virError *why = virGetLastError();
+    const char *message = virGetLastErrorMessage();
+    int r = errnum_of(why);
+    if (r == -ENOMEM)
+        return error_memory(e);
+    if (r == -EACCES || (why && why->code == VIR_ERR_SYSTEM_ERROR && why->int1 == EACCES))
+        return error_set(e, -EACCES, "libvirt %s: cannot connect: %s; is the user in the group libvirt?", uri,
+                         message);
+    return error_set(e, -ECONNREFUSED,
+                     "libvirt %s: cannot connect: %s; run systemctl start libvirtd (or virtqemud), or set "
+                     "connection_uri",
+                     uri, message);
+}
+
+/* Domains elsewhere, or of an ordinary user, cannot have this host's devices. */
+int virt_check_uri(const char *uri, struct error *e)
+{
+    const char *authority = strstr(uri, "://"), *transport = strchr(uri, '+');
+    if (!authority)
+        return 0;
+    bool remote = transport && transport < authority && !str_starts(transport, "+unix:");
+    authority += strlen("://");
+    if (remote || (*authority && *authority != '/'))
+        return error_set(
+            e, -EINVAL,
+            "libvirt %s: cannot be used: its domains are on another host, and their disks on this one; set "
+            "connection_uri to qemu:///system",
+            uri);
+    if (str_starts(authority, "/session"))
+        return error_set(e, -EINVAL,
+                         "libvirt %s: cannot be used: domains of a session may not open the disks; set "
+                         "connection_uri to qemu:///system",
+                         uri);
+    return 0;
+}
+
+static int open_libvirt(const char *uri, virConnectPtr *ret, struct error *e)
+{
+    int r = virt_check_uri(uri, e);
+    if (r < 0)
+        return r;
+    virConnectPtr libvirt = virConnectOpen(uri);
+    if (!libvirt)
+        return cannot_connect(uri, e);
+    _cleanup_free_ char *found = virConnectGetURI(libvirt); /* what an alias stands for */
+    r = found ? virt_check_uri(found, e) : 0;
+    if (r < 0) {
+        virConnectClose(libvirt);
+        return r;
+    }
+    keepalive_watch(libvirt);
+    *ret = libvirt;
+    return 0;
+}
+
+#define RECONNECT_MSEC 10000 /* a daemon that is restarted is away for a moment */
+#define RECONNECT_POLL 200
+
+static int reconnect(struct virt *v, struct error *e)
+{
+    struct connection *c = (struct connection *)v;
+    uint64_t end = clock_msec() + RECONNECT_MSEC;
+    for (;;) {
+        struct error why = ERROR_NONE;
+        virConnectPtr again = NULL;
+        int r = open_libvirt(c->uri, &again, &why);
+        if (r == 0) {
+            virConnectClose(c->libvirt);
+            c->libvirt = again;
+            return 0;
+        }
+        if (r != -ECONNREFUSED || clock_msec() >= end)
+            return error_set(e, r, "%s", why.text);
+        nanosleep(&(struct timespec){.tv_nsec = RECONNECT_POLL * 1000000L}, NULL);
+    }
 }
 
 static const struct virt_ops ops = {
@@ -339,35 +424,26 @@ static const struct virt_ops ops = {
     .view = connection_view,
     .drop_save = drop_save,
     .offers_kvm = offers_kvm,
+    .reconnect = reconnect,
     .disconnect = disconnect,
 };
 
-static int cannot_connect(const char *uri, struct error *e)
-{
-    const virError *why = virGetLastError();
-    const char *message = virGetLastErrorMessage();
-    int r = errnum_of(why);
-    if (r == -ENOMEM)
-        return error_memory(e);
-    if (r == -EACCES || (why && why->code == VIR_ERR_SYSTEM_ERROR && why->int1 == EACCES))
-        return error_set(e, -EACCES, "libvirt %s: cannot connect: %s; is the user in the group libvirt?", uri,
-                         message);
-    return error_set(e, -ECONNREFUSED,
-                     "libvirt %s: cannot connect: %s; run systemctl start libvirtd (or virtqemud), or set "
-                     "connection_uri",
-                     uri, message);
-}
-
 int virt_connect(const char *uri, struct virt **ret, struct error *e)
 {
-    _cleanup_free_ struct connection *c = calloc(1, sizeof *c);
-    if (!c)
+    struct connection *c = calloc(1, sizeof *c);
+    if (!c || !(c->uri = strdup(uri))) {
+        free(c);
         return error_memory(e);
+    }
     virSetErrorFunc(NULL, print_nothing);
-    c->libvirt = virConnectOpen(uri);
-    if (!c->libvirt)
-        return cannot_connect(uri, e);
+    keepalive_begin();
+    int r = open_libvirt(uri, &c->libvirt, e);
+    if (r < 0) {
+        free(c->uri);
+        free(c);
+        return r;
+    }
     c->virt.ops = &ops;
-    *ret = &TAKE_PTR(c)->virt;
+    *ret = &c->virt;
     return 0;
 }

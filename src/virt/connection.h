@@ -10,6 +10,7 @@
 struct connection {
     struct virt virt; /* first: a struct virt * is one of these */
     virConnectPtr libvirt;
+    char *uri;
 };
 
 DEFINE_CLEANUP(virDomainPtr, virDomainFree)
@@ -34,10 +35,9 @@ int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct er
 /* The sentence: -ENOENT. */
 int no_domain(const char *object, struct error *e);
 
-/* libvirt writes a definition, and renames it into its place, but does not sync the folder (9.0): after a
- * power cut a domain that was defined could be missing, and one that was undefined be back. Callers commit
- * what they do on the strength of our answer, so it is made durable here. A daemon on another host looks
- * after its own disks. */
+/* libvirt syncs the file of a definition, and renames it into its place, but does not sync the folder (9.0):
+ * after a power cut a domain that was defined could be missing, and one that was undefined be back. Callers
+ * commit what they do on the strength of our answer, so it is made durable here. */
 int definitions_make_durable(struct virt *v, struct error *e) _must_check_;
 
 /* find.c */

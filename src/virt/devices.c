@@ -30,9 +30,11 @@ static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side,
     return 0;
 }
 
-/* Free on both sides; its target is that which the disk has on the other side already, if it has. */
-static int choose_place(struct virt *v, virDomainPtr domain, const char *device_path, struct disk_place *ret,
-                        struct error *e)
+/* Free on both sides; its target is that which the disk has on the other side already, if it has. *sides
+ * loses those that have the disk: a call that is made again after the connection broke finds its work done.
+ */
+static int choose_place(struct virt *v, virDomainPtr domain, const char *device_path, unsigned *sides,
+                        struct disk_place *ret, struct error *e)
 {
     _cleanup_(xmlFreeDocp) xmlDocPtr definition = NULL, guest = NULL;
     int r = read_side(v, domain, DOMAIN_DEFINITION, &definition, e);
@@ -43,8 +45,10 @@ static int choose_place(struct virt *v, virDomainPtr domain, const char *device_
     const xmlNode *root = xmlDocGetRootElement(definition);
     const xmlNode *running = guest ? xmlDocGetRootElement(guest) : NULL;
     domain_free_place(root, running, ret);
-    if (!domain_find_disk(root, device_path, ret->target) && running)
-        domain_find_disk(running, device_path, ret->target);
+    if (domain_find_disk(root, device_path, ret->target))
+        *sides &= ~(unsigned)DOMAIN_DEFINITION;
+    if (running && domain_find_disk(running, device_path, ret->target))
+        *sides &= ~(unsigned)DOMAIN_GUEST;
     return 0;
 }
 
@@ -63,15 +67,18 @@ int connection_attach_disk(struct virt *v, const char *uuid, const struct domain
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    r = choose_place(v, domain, disk->device_path, &place, e);
+    r = choose_place(v, domain, disk->device_path, &sides, &place, e);
+    if (r == 0 && !sides)
+        return definitions_make_durable(v, e);
     if (r == 0)
         r = domain_disk_xml(disk, &place, &xml, e);
     if (r < 0)
         return r;
     if (virDomainAttachDeviceFlags(domain, xml, affects(sides)) == 0)
         return definitions_make_durable(v, e);
+    bool no_room = strstr(virGetLastErrorMessage(), "No more available PCI"); /* it has no code of its own */
     r = domain_failed(v, domain, "take another disk", e);
-    if (sides & DOMAIN_GUEST)
+    if (no_room && sides & DOMAIN_GUEST)
         error_append(e, "; a domain that is shut off has room for it");
     return r;
 }

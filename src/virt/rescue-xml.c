@@ -6,8 +6,9 @@
  *     before    root           eph0           swap
  *     after     rescue         root           eph0           swap
  *
- * Boot orders make room for the first. libvirt may add controllers for the new place, so those that were
- * there before are listed in the metadata: what is not among them goes with the rescue disk.
+ * Boot orders make room for the first. libvirt may add controllers for the new place. Those that were there
+ * before are listed in the metadata; once libvirt has the definition, the list is turned into one of those
+ * that it has added, which go with the rescue disk. What a person adds later is in neither.
  */
 #include "virt/rescue-xml.h"
 
@@ -199,12 +200,41 @@ static void remove_node(xmlNodePtr node)
     xmlFreeNode(node);
 }
 
-/* With the controllers that are not in it. */
+#define LISTS_ADDED "added" /* value of the attribute `lists`, which is missing at first */
+
+/* Was the controller added for the rescue disk? */
+static bool is_added(xmlNodePtr record, xmlNodePtr controller)
+{
+    return has_value(record, "lists", LISTS_ADDED) == is_recorded(record, controller) &&
+           xmlHasProp(controller, BAD_CAST "type") && xmlHasProp(controller, BAD_CAST "index");
+}
+
+/* The record lists those that were there before; now those that came. */
+static bool turn_record(xmlNodePtr record, xmlNodePtr devices)
+{
+    xmlNodePtr list = xmlCopyNode(record, 2);
+    bool ok = list && xmlSetProp(list, BAD_CAST "lists", BAD_CAST LISTS_ADDED);
+    for (xmlNodePtr c = first_child(devices, "controller"); ok && c; c = next_of(c->next, "controller")) {
+        if (!is_added(record, c))
+            continue;
+        xmlNodePtr noted = xmlNewChild(list, list->ns, BAD_CAST "controller", NULL);
+        ok = noted && copy_attribute(c, noted, "type") && copy_attribute(c, noted, "index");
+    }
+    if (!ok) {
+        xmlFreeNode(list);
+        return false;
+    }
+    xmlReplaceNode(record, list);
+    xmlFreeNode(record);
+    return true;
+}
+
+/* With the controllers that were added. */
 static void remove_record(xmlNodePtr record, xmlNodePtr devices)
 {
     for (xmlNodePtr c = first_child(devices, "controller"), next; c; c = next) {
         next = next_of(c->next, "controller");
-        if (!is_recorded(record, c))
+        if (is_added(record, c))
             remove_node(c);
     }
     xmlNodePtr metadata = record->parent;
@@ -266,6 +296,20 @@ int rescue_xml_add(const char *xml, const struct domain_disk *rescue, char **ret
     if (r == 0)
         r = add_before(root, first, rescue, by_order, e);
     return r < 0 ? r : domain_write(doc, ret, e);
+}
+
+int rescue_xml_note(const char *xml, char **ret, struct error *e)
+{
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    int r = domain_read(xml, &doc, e);
+    if (r < 0)
+        return r;
+    const xmlNode *root = xmlDocGetRootElement(doc);
+    xmlNodePtr record = find_record(root);
+    *ret = NULL;
+    if (!record)
+        return 0;
+    return turn_record(record, domain_child(root, "devices")) ? domain_write(doc, ret, e) : error_memory(e);
 }
 
 /* On another bus, where a person put it, it stands in nobody's place. */

@@ -14,6 +14,10 @@
 int rescue_xml_add(const char *xml, const struct domain_disk *rescue, char **ret,
                    struct error *e) _must_check_;
 
+/* The definition with a rescue disk, as libvirt gives it back: notes which controllers libvirt has added to
+ * it. The caller frees *ret; NULL: there is no rescue disk in it. */
+int rescue_xml_note(const char *xml, char **ret, struct error *e) _must_check_;
+
 /* *ret: the definition as it was before, which the caller frees; NULL: there is no rescue disk in it. What
  * was changed elsewhere in it meanwhile stays changed. */
 int rescue_xml_remove(const char *xml, char **ret, struct error *e) _must_check_;

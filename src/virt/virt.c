@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of struct virt_ops as plain functions. Which libvirt stands behind it (the real one, or a
- * test's double) is no concern of this file. */
+/* The table of struct virt_ops as plain functions; each call is made once more, on a new connection, where
+ * the connection to libvirt breaks: libvirtd may be restarted while an image is written. Which libvirt stands
+ * behind it (the real one, or a test's double) is no concern of this file. */
 #include "virt/virt.h"
+
+#include "virt/domain-xml.h"
 
 const char *domain_state_name(enum domain_state state)
 {
@@ -13,6 +16,32 @@ const char *domain_state_name(enum domain_state state)
     return (size_t)state < ARRAY_SIZE(names) ? names[state] : names[DOMAIN_NO_STATE];
 }
 
+/* All calls may be made twice: what the first has done is found done by the second, but for a definition, see
+ * virt_define(). */
+static bool connect_again(struct virt *v, int r, struct error *why)
+{
+    struct error ignored = ERROR_NONE;
+    if (r != -ECONNREFUSED || v->ops->reconnect(v, &ignored) < 0)
+        return false;
+    *why = ERROR_NONE;
+    return true;
+}
+
+static int conclude(int r, const struct error *why, struct error *e)
+{
+    return r < 0 && why->errnum ? error_set(e, r, "%s", why->text) : r;
+}
+
+/* `call` puts its error into `why`. */
+#define TWICE(call)                                                                                          \
+    __extension__({                                                                                          \
+        struct error why = ERROR_NONE;                                                                       \
+        int r_ = (call);                                                                                     \
+        if (connect_again(v, r_, &why))                                                                      \
+            r_ = (call);                                                                                     \
+        conclude(r_, &why, e);                                                                               \
+    })
+
 struct virt *virt_disconnect(struct virt *v)
 {
     if (v)
@@ -22,113 +51,129 @@ struct virt *virt_disconnect(struct virt *v)
 
 int virt_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
 {
-    return v->ops->list(v, metadata, ret, ret_n, e);
+    return TWICE(v->ops->list(v, metadata, ret, ret_n, &why));
 }
 
 int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e)
 {
-    return v->ops->find_name(v, name, ret, e);
+    return TWICE(v->ops->find_name(v, name, ret, &why));
 }
 
 int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e)
 {
-    return v->ops->find_uuid(v, uuid, ret, e);
+    return TWICE(v->ops->find_uuid(v, uuid, ret, &why));
 }
 
 int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
 {
-    return v->ops->ram(v, uuid, ret, e);
+    return TWICE(v->ops->ram(v, uuid, ret, &why));
+}
+
+/* The uuid is fresh: if it is there after the connection broke, under the same name, the first call has
+ * defined it. */
+static int define_again(struct virt *v, const char *xml, struct error *e)
+{
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    struct domain d;
+    int r = domain_xml_identity(xml, &name, &uuid, e);
+    if (r == 0 && v->ops->find_uuid(v, uuid, &d, NULL) == 0 && streq(d.name, name))
+        return 0;
+    return r < 0 ? r : v->ops->define(v, xml, e);
 }
 
 int virt_define(struct virt *v, const char *xml, struct error *e)
 {
-    return v->ops->define(v, xml, e);
+    struct error why = ERROR_NONE;
+    int r = v->ops->define(v, xml, &why);
+    if (connect_again(v, r, &why))
+        r = define_again(v, xml, &why);
+    return conclude(r, &why, e);
 }
 
 int virt_try(struct virt *v, const char *trial_xml, const char *name, struct error *e)
 {
-    return v->ops->try(v, trial_xml, name, e);
+    return TWICE(v->ops->try(v, trial_xml, name, &why));
 }
 
 int virt_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e)
 {
-    return v->ops->remove_trials(v, dry_run, ret_n, e);
+    return TWICE(v->ops->remove_trials(v, dry_run, ret_n, &why));
 }
 
 int virt_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e)
 {
     *ret_kept = NULL;
-    return v->ops->undefine(v, uuid, ret_kept, e);
+    return TWICE(v->ops->undefine(v, uuid, ret_kept, &why));
 }
 
 int virt_settle(struct virt *v, struct error *e)
 {
-    return v->ops->settle(v, e);
+    return TWICE(v->ops->settle(v, &why));
 }
 
 int virt_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
 {
-    return v->ops->definition(v, uuid, ret, e);
+    return TWICE(v->ops->definition(v, uuid, ret, &why));
 }
 
 int virt_redefine(struct virt *v, const char *xml, struct error *e)
 {
-    return v->ops->redefine(v, xml, e);
+    return TWICE(v->ops->redefine(v, xml, &why));
 }
 
 int virt_start(struct virt *v, const char *uuid, struct error *e)
 {
-    return v->ops->start(v, uuid, e);
+    return TWICE(v->ops->start(v, uuid, &why));
 }
 
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e)
 {
-    return v->ops->shutdown(v, uuid, e);
+    return TWICE(v->ops->shutdown(v, uuid, &why));
 }
 
 int virt_reboot(struct virt *v, const char *uuid, struct error *e)
 {
-    return v->ops->reboot(v, uuid, e);
+    return TWICE(v->ops->reboot(v, uuid, &why));
 }
 
 int virt_destroy(struct virt *v, const char *uuid, struct error *e)
 {
-    return v->ops->destroy(v, uuid, e);
+    return TWICE(v->ops->destroy(v, uuid, &why));
 }
 
 int virt_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
                      struct error *e)
 {
-    return v->ops->attach_disk(v, uuid, disk, sides, e);
+    return TWICE(v->ops->attach_disk(v, uuid, disk, sides, &why));
 }
 
 int virt_detach_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                      struct error *e)
 {
-    return v->ops->detach_disk(v, uuid, device_path, side, e);
+    return TWICE(v->ops->detach_disk(v, uuid, device_path, side, &why));
 }
 
 int virt_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side, bool *ret,
                   struct error *e)
 {
-    return v->ops->has_disk(v, uuid, device_path, side, ret, e);
+    return TWICE(v->ops->has_disk(v, uuid, device_path, side, ret, &why));
 }
 
 int virt_resize_disk(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
                      struct error *e)
 {
-    return v->ops->resize_disk(v, uuid, device_path, size_bytes, e);
+    return TWICE(v->ops->resize_disk(v, uuid, device_path, size_bytes, &why));
 }
 
 int virt_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
               struct error *e)
 {
-    return v->ops->view(v, uuid, side, ret, e);
+    return TWICE(v->ops->view(v, uuid, side, ret, &why));
 }
 
 int virt_drop_save(struct virt *v, const char *uuid, struct error *e)
 {
-    return v->ops->drop_save(v, uuid, e);
+    return TWICE(v->ops->drop_save(v, uuid, &why));
 }
 
 bool virt_offers_kvm(struct virt *v)

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DOMAIN_NAME_MAX 64
+#define DOMAIN_NAME_MAX 256 /* libvirt names a file after it */
 
 /* libvirt's own (virDomainState), with its numbers. */
 enum domain_state {
@@ -50,6 +50,8 @@ struct domain_ram {
     bool core_dumped;  /* a core dump of QEMU has it */
     bool saved;        /* libvirt keeps it in a file, from a managed save */
 };
+
+#define DOMAIN_DEFINITIONS "/etc/libvirt/qemu"
 
 struct virt;
 struct virt_ops {
@@ -124,14 +126,25 @@ struct virt_ops {
 
     /* Can new domains be of type kvm here? In doubt, no: such a domain would not start. */
     bool (*offers_kvm)(struct virt *v);
+
+    /* After a call that failed with -ECONNREFUSED: connects anew. */
+    int (*reconnect)(struct virt *v, struct error *e);
     void (*disconnect)(struct virt *v);
 };
 
 struct virt {
     const struct virt_ops *ops;
+
+    /* Syncs DOMAIN_DEFINITIONS where this process may not look into it (0700 on Fedora, SUSE); NULL: nobody
+     * can. */
+    int (*sync)(void *data, struct error *e);
+    void *sync_data;
 };
 
-/* -ECONNREFUSED: libvirt is not there (exit 10). -EACCES. */
+/* -EINVAL: its domains are on another host, or an ordinary user's, and cannot have the disks. */
+int virt_check_uri(const char *uri, struct error *e) _must_check_;
+
+/* -ECONNREFUSED: libvirt is not there (exit 10). -EACCES. -EINVAL as virt_check_uri(). */
 int virt_connect(const char *uri, struct virt **ret, struct error *e) _must_check_;
 struct virt *virt_disconnect(struct virt *v);
 DEFINE_CLEANUP(struct virt *, virt_disconnect)

@@ -70,7 +70,8 @@ int case_recover(struct matrix *m, struct error *e)
 void case_set_world(struct matrix *m, const struct world *to)
 {
     *m->world = *to;
-    m->world->calls = 0;
+    m->world->calls = m->world->break_at = 0;
+    m->world->virt_broken = false;
     m->world->hit = NULL;
 }
 

@@ -247,7 +247,7 @@ bool invariants_hold(const struct host *h, char why[200])
     for (size_t i = 0; hold && i < h->n_files; i++)
         hold = file_in_order(h, &h->files[i], why);
     if (hold && h->n_undefined)
-        return WRONG("domain %s would be back after a power cut", h->undefined[0].d.name);
+        return WRONG("domain %.80s would be back after a power cut", h->undefined[0].d.name);
     return hold;
 }
 

@@ -164,6 +164,22 @@ static void one_stop(struct matrix *m, unsigned at)
     case_check_recovered(m);
 }
 
+/* The connection to libvirt breaks at call `at`, if that is one to libvirt: it is made anew, and all goes on.
+ */
+static void one_break(struct matrix *m, unsigned at, bool after)
+{
+    struct error e = ERROR_NONE;
+    begin_case(m);
+    m->world->break_at = at;
+    m->world->break_after = after;
+    int r = case_act(m, m->scenario->operate, &e);
+    snprintf(m->label, sizeof m->label, "the connection breaks %s call %u", after ? "after" : "before", at);
+    if (r < 0)
+        case_broken(m, e.text);
+    case_check_operation(m, r, false, false);
+    case_come_back(m, false);
+}
+
 static void run_scenario(struct matrix *m, const struct scenario *s)
 {
     static struct world last_crash;
@@ -189,6 +205,8 @@ static void run_scenario(struct matrix *m, const struct scenario *s)
     for (unsigned at = 1; at <= calls; at++) {
         const char *call = NULL;
         one_stop(m, at);
+        one_break(m, at, false);
+        one_break(m, at, true);
         for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
             if (!same_as_before(&kinds[k], call))
                 call = one_fault(m, &kinds[k], at, &last_crash);

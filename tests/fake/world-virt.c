@@ -33,12 +33,34 @@ static struct domain told_of(const struct world_domain *w)
     return d;
 }
 
+/* As if libvirtd were restarted: before this call, or after it has had its effect. Until then nothing is
+ * answered. */
+static int virt_enter(struct world *w, const char *call, struct error *e)
+{
+    if (!w->virt_broken) {
+        int r = world_enter(w, call, e);
+        w->virt_broken = w->break_at == w->calls && !w->break_after;
+        if (!w->virt_broken)
+            return r;
+    }
+    return error_set(e, -ECONNREFUSED, "%s: the connection broke", call);
+}
+
+static int virt_leave(struct world *w, int r, struct error *e)
+{
+    r = world_leave(w, r, e);
+    if (r < 0 || w->break_at != w->calls)
+        return r;
+    w->virt_broken = true;
+    return error_set(e, -ECONNREFUSED, "the connection broke");
+}
+
 static int fake_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "domains", e);
+    int r = virt_enter(w, "domains", e);
     if (r >= 0)
-        r = world_leave(w, 0, e);
+        r = virt_leave(w, 0, e);
     if (r < 0)
         return r;
     struct domain *all = calloc(w->host.n_domains + 1, sizeof *all);
@@ -59,9 +81,9 @@ enum by { BY_NAME, BY_UUID };
 static int find(struct virt *v, enum by by, const char *text, struct domain *ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "find domain", e);
+    int r = virt_enter(w, "find domain", e);
     if (r >= 0)
-        r = world_leave(w, 0, e);
+        r = virt_leave(w, 0, e);
     if (r < 0)
         return r;
     for (size_t i = 0; i < w->host.n_domains; i++) {
@@ -119,9 +141,9 @@ static void drop_disk(struct world_disks *all, const char *path)
 static int fake_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "ram", e);
+    int r = virt_enter(w, "ram", e);
     if (r >= 0)
-        r = world_leave(w, 0, e);
+        r = virt_leave(w, 0, e);
     const struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && !d)
         r = error_set(e, -ENOENT, "domain %s: there is none", uuid);
@@ -172,29 +194,29 @@ static int define(struct world *w, const char *xml, struct error *e)
 
 static int fake_define(struct virt *v, const char *xml, struct error *e)
 {
-    int r = world_enter(world_of(v), "define", e);
+    int r = virt_enter(world_of(v), "define", e);
     if (r == 0)
         r = define(world_of(v), xml, e);
-    return r < 0 ? r : world_leave(world_of(v), 0, e);
+    return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
 static int fake_try(struct virt *v, const char *trial_xml, const char *name, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "try definition", e);
+    int r = virt_enter(w, "try definition", e);
     if (r == 0 && (!strstr(trial_xml, TRIAL_XML_NAMESPACE) || strstr(trial_xml, DOMAIN_XML_NAMESPACE)))
         world_violated(w, "the definition of %s is tried out under our mark", name);
-    return r < 0 ? r : world_leave(w, 0, e);
+    return r < 0 ? r : virt_leave(w, 0, e);
 }
 
 /* A trial is over before anything else happens here. */
 static int fake_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "remove trials", e);
+    int r = virt_enter(w, "remove trials", e);
     (void)dry_run;
     *ret_n = 0;
-    return r < 0 ? r : world_leave(w, 0, e);
+    return r < 0 ? r : virt_leave(w, 0, e);
 }
 
 static void undefine(struct world *w, struct world_domain *d)
@@ -211,20 +233,20 @@ static int fake_undefine(struct virt *v, const char *uuid, char **ret_kept, stru
 {
     (void)ret_kept;
     struct world *w = world_of(v);
-    int r = world_enter(w, "undefine", e);
+    int r = virt_enter(w, "undefine", e);
     struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && d)
         undefine(w, d);
-    return r < 0 ? r : world_leave(w, 0, e);
+    return r < 0 ? r : virt_leave(w, 0, e);
 }
 
 static int fake_settle(struct virt *v, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "settle", e);
+    int r = virt_enter(w, "settle", e);
     if (r == 0)
         world_settle(&w->host);
-    return r < 0 ? r : world_leave(w, 0, e);
+    return r < 0 ? r : virt_leave(w, 0, e);
 }
 
 static void write_disk(const struct world_disk *disk, int letter, FILE *out)
@@ -267,9 +289,9 @@ static char *xml_of(const struct world_domain *d, const struct world_disks *disk
 static int fake_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "definition", e);
+    int r = virt_enter(w, "definition", e);
     if (r >= 0)
-        r = world_leave(w, 0, e);
+        r = virt_leave(w, 0, e);
     if (r < 0)
         return r;
     const struct world_domain *d = world_domain(w, uuid);
@@ -284,9 +306,9 @@ static int fake_view(struct virt *v, const char *uuid, enum domain_side side, st
 {
     struct world *w = world_of(v);
     *ret = (struct domain_view){.found = false};
-    int r = world_enter(w, "view", e);
+    int r = virt_enter(w, "view", e);
     if (r >= 0)
-        r = world_leave(w, 0, e);
+        r = virt_leave(w, 0, e);
     if (r < 0)
         return r;
     const struct world_domain *d = world_domain(w, uuid);
@@ -301,11 +323,11 @@ static int fake_view(struct virt *v, const char *uuid, enum domain_side side, st
 static int fake_drop_save(struct virt *v, const char *uuid, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "drop save", e);
+    int r = virt_enter(w, "drop save", e);
     struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && d)
         d->ram.saved = false;
-    return r < 0 ? r : world_leave(w, 0, e);
+    return r < 0 ? r : virt_leave(w, 0, e);
 }
 
 /* It is never changed under a running guest: who started that would not get what he sees. */
@@ -327,10 +349,10 @@ static int redefine(struct world *w, const char *xml, struct error *e)
 
 static int fake_redefine(struct virt *v, const char *xml, struct error *e)
 {
-    int r = world_enter(world_of(v), "redefine", e);
+    int r = virt_enter(world_of(v), "redefine", e);
     if (r == 0)
         r = redefine(world_of(v), xml, e);
-    return r < 0 ? r : world_leave(world_of(v), 0, e);
+    return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
 static bool device_there(struct world *w, const char *path)
@@ -398,22 +420,22 @@ static int start(struct world *w, const char *uuid, struct error *e)
 
 static int fake_start(struct virt *v, const char *uuid, struct error *e)
 {
-    int r = world_enter(world_of(v), "start", e);
+    int r = virt_enter(world_of(v), "start", e);
     if (r == 0)
         r = start(world_of(v), uuid, e);
-    return r < 0 ? r : world_leave(world_of(v), 0, e);
+    return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
 static int end_domain(struct virt *v, const char *call, const char *uuid, bool ends, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, call, e);
+    int r = virt_enter(w, call, e);
     struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && d && ends) {
         world_end_guest(d);
         world_forget_transient(&w->host);
     }
-    return r < 0 ? r : world_leave(w, 0, e);
+    return r < 0 ? r : virt_leave(w, 0, e);
 }
 
 static int fake_shutdown(struct virt *v, const char *uuid, struct error *e)
@@ -455,17 +477,17 @@ static int attach(struct world *w, const char *uuid, const char *path, unsigned 
 static int fake_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
                             struct error *e)
 {
-    int r = world_enter(world_of(v), "attach disk", e);
+    int r = virt_enter(world_of(v), "attach disk", e);
     if (r == 0)
         r = attach(world_of(v), uuid, disk->device_path, sides, e);
-    return r < 0 ? r : world_leave(world_of(v), 0, e);
+    return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
 static int fake_detach_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                             struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, side == DOMAIN_GUEST ? "ask guest" : "detach disk", e);
+    int r = virt_enter(w, side == DOMAIN_GUEST ? "ask guest" : "detach disk", e);
     struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && d && side == DOMAIN_DEFINITION) {
         drop_disk(&d->defined, device_path);
@@ -473,16 +495,16 @@ static int fake_detach_disk(struct virt *v, const char *uuid, const char *device
     }
     if (r == 0 && d && side == DOMAIN_GUEST && !w->guest_ignores)
         drop_disk(&d->running, device_path);
-    return r < 0 ? r : world_leave(w, 0, e);
+    return r < 0 ? r : virt_leave(w, 0, e);
 }
 
 static int fake_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                          bool *ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = world_enter(w, "find disk", e);
+    int r = virt_enter(w, "find disk", e);
     if (r >= 0)
-        r = world_leave(w, 0, e);
+        r = virt_leave(w, 0, e);
     if (r < 0)
         return r;
     const struct world_domain *d = world_domain(w, uuid);
@@ -508,16 +530,22 @@ static int resize_disk(struct world *w, const char *uuid, const char *path, uint
 static int fake_resize_disk(struct virt *v, const char *uuid, const char *path, uint64_t bytes,
                             struct error *e)
 {
-    int r = world_enter(world_of(v), "block resize", e);
+    int r = virt_enter(world_of(v), "block resize", e);
     if (r == 0)
         r = resize_disk(world_of(v), uuid, path, bytes, e);
-    return r < 0 ? r : world_leave(world_of(v), 0, e);
+    return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
 static bool fake_offers_kvm(struct virt *v)
 {
     (void)v;
     return true;
+}
+
+static int fake_reconnect(struct virt *v, struct error *e)
+{
+    world_of(v)->virt_broken = false;
+    return world_of(v)->crashed ? error_set(e, -ECONNREFUSED, "libvirt: crashed") : 0;
 }
 
 static void fake_disconnect(struct virt *v)
@@ -548,6 +576,7 @@ static const struct virt_ops fake_virt_ops = {
     .view = fake_view,
     .drop_save = fake_drop_save,
     .offers_kvm = fake_offers_kvm,
+    .reconnect = fake_reconnect,
     .disconnect = fake_disconnect,
 };
 

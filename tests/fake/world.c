@@ -93,6 +93,8 @@ void world_settle(struct host *h)
 
 void world_revive(struct world *w)
 {
+    w->break_at = 0;
+    w->virt_broken = false;
     w->crashed = w->stop_asked = w->stop_held = false;
     w->n_locks = 0;
     memset(w->inject, 0, sizeof w->inject);

@@ -152,6 +152,9 @@ struct world {
     } person;
     const char *hit; /* name of the call that was injected last */
     bool crashed;
+    unsigned break_at;          /* number of a call at which the connection to libvirt breaks; 0: none */
+    bool break_after;           /* it has had its effect by then */
+    bool virt_broken;           /* until it is made anew */
     bool stop_asked, stop_held; /* as by SIGINT; between a point of no return and the end */
     const char *without;        /* calls of this name do nothing, as if the code never made them */
     char violation[200];        /* a rule that an operation has broken; "" */

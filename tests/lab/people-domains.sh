@@ -87,3 +87,65 @@ template mayfly-trial-x "" "" "<metadata><a:instance xmlns:a='urn:mayfly:trial:1
 virsh define /tmp/t.xml
 check "recover removes a trial that was cut off" grep -q 'libvirt judged its definition: removed' <(mayfly recover)
 check_equal "no domain is left" "" "$(our_domains)"
+
+# ---- names
+long=$(printf 'n%.0s' {1..90})
+like=6f1e8a8e-0000-4000-8000-00000000000a
+for name in "$long" "$like"; do
+    template "$name" "" >/tmp/t.xml
+    virsh define /tmp/t.xml
+    check "create for a domain named ${name:0:40}" mayfly create "$name" --root 16M
+    uuid=$(virsh domuuid "$name" | head -1)
+    check "  it is found by its name" grep -q "$uuid" <(mayfly show "$name")
+    check "  by its uuid in capitals" grep -q "$uuid" <(mayfly show "${uuid^^}")
+    check "  and without hyphens" grep -q "$uuid" <(mayfly show "${uuid//-/}")
+    check "  started and stopped" mayfly start "$name"
+    mayfly stop "$name" --force --timeout 0 >/dev/null
+    mayfly delete --yes "$name" >/dev/null
+    virsh undefine --nvram "$name"
+done
+
+mayfly launch a --root 16M --no-start >/dev/null
+mayfly launch b --root 16M --no-start >/dev/null
+uuid_a=$(virsh domuuid a | head -1)
+virsh domrename a c
+virsh domrename b a
+virsh domrename c b
+mv /var/lib/mayfly/keys /var/lib/mayfly/away
+mayfly start "$uuid_a" 2>/tmp/err || true
+mv /var/lib/mayfly/away /var/lib/mayfly/keys
+check "an error names an instance as libvirt does: $(cat /tmp/err)" grep -q 'instance b: ' /tmp/err
+
+# ---- a definition that is changed while the rescue image is written
+guest_image
+until_progress 'progress 1' mayfly --progress-fd 9 rescue b --image "$image"
+virsh desc b --config "changed meanwhile"
+wait "$pid"
+check "a change while the rescue image was written is kept" grep -q 'changed meanwhile' <(virsh desc b --config)
+mayfly unrescue b >/dev/null
+check "  after unrescue too" grep -q 'changed meanwhile' <(virsh desc b --config)
+mayfly stop b --force --timeout 0 >/dev/null
+
+# ---- libvirtd is restarted while an image is written
+until_progress 'progress 1' mayfly --progress-fd 9 launch w --image "$image" --root 300M --no-start
+lab_libvirtd
+status=0
+wait "$pid" || status=$?
+check_equal "a launch goes on when libvirtd is restarted: $(cat /tmp/err)" 0 "$status"
+
+mayfly start w >/dev/null
+until_progress 'progress 1' mayfly --progress-fd 9 snapshot w /srv/w.qcow2
+lab_stop_libvirtd
+status=0
+wait "$pid" || status=$?
+check_equal "a snapshot is written though libvirt is gone" 0 "$status"
+check "  the file is there" test -s /srv/w.qcow2
+check "  and what could not be seen to is told" grep -q 'if its guest has ended meanwhile' /tmp/err
+lab_libvirtd
+
+# ---- /etc/libvirt as Fedora and SUSE have it
+chmod 700 /etc/libvirt
+check "the folder of the definitions need not be open to mayfly" mayfly launch closed --root 16M --no-start
+check "  nor for a disk more" mayfly attach closed --ephemeral 16M
+chmod 755 /etc/libvirt
+mayfly delete --yes a b w closed >/dev/null

@@ -99,6 +99,19 @@ static void uuids_are_strict(void **state)
     assert_false(uuid_valid("6F1E8A8E-0000-4000-8000-000000000000"));
     assert_false(uuid_valid("6f1e8a8e-0000-4000-8000-00000000000"));
     assert_false(uuid_valid(""));
+
+    static const char *const same[] = {"6f1e8a8e-0000-4000-8000-00000000000a",
+                                       "6F1E8A8E-0000-4000-8000-00000000000A",
+                                       "6f1e8a8e00004000800000000000000a"};
+    char read[UUID_TEXT];
+    for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+        assert_true(uuid_read(same[i], read));
+        assert_string_equal(read, same[0]);
+    }
+    assert_false(uuid_read("6f1e8a8e00004000800000000000000", read));
+    assert_false(uuid_read("6f1e8a8e00004000800000000000000a0", read));
+    assert_false(uuid_read("web-6f1e8a8e000040008000000000000", read));
+    assert_false(uuid_read("", read));
 }
 
 static void text_comes_back_from_a_memfd(void **state)

@@ -116,6 +116,31 @@ static void what_libvirt_adds_goes_too(void **state)
     assert_string_equal(again, ours);
 }
 
+/* Once libvirt has it, what came with it is noted; what a person adds later is not. */
+static void a_controller_that_a_person_adds_stays(void **state)
+{
+    (void)state;
+    static const char libvirts[] = BEGIN METADATA(MARK RECORD_(NOTED("1") NOTED("2"))) OS("")
+        RESCUE_DISK("vda", BOOT("1"), ADDRESS("0x02")) DISK(LV "-dmcrypt", BOOT("2"), PLACE("vdb", "0x03"))
+            DISK(LV ".eph0-dmcrypt", "", PLACE("vdc", "0x04"))
+                DISK(LV ".swap-dmcrypt", "", PLACE("vdd", "0x0a")) PORT("1") NIC("3") PORT("2") PORT("3") END;
+    static const char theirs[] = "    <controller type=\"scsi\" index=\"0\" model=\"virtio-scsi\"/>\n" END;
+    struct error e = ERROR_NONE;
+    _cleanup_free_ char *noted = NULL, *later = NULL, *again = NULL, *none = NULL;
+    assert_ok(rescue_xml_note(libvirts, &noted, &e), e);
+    assert_non_null(strstr(noted, "lists=\"added\""));
+    assert_int_equal(asprintf(&later, "%.*s%s", (int)(strlen(noted) - strlen(END)), noted, theirs) > 0, 1);
+    again = taken_out(later);
+    assert_non_null(strstr(again, "virtio-scsi"));
+    assert_non_null(strstr(again, PORT("2")));
+    assert_null(strstr(again, PORT("3")));
+    free(again);
+    again = taken_out(noted);
+    assert_string_equal(again, ours);
+    assert_ok(rescue_xml_note(ours, &none, &e), e);
+    assert_null(none);
+}
+
 static void what_a_person_changed_stays(void **state)
 {
     (void)state;
@@ -174,6 +199,7 @@ int main(void)
         cmocka_unit_test(taken_out_nothing_is_left),
         cmocka_unit_test(it_has_the_iothread_of_the_domain),
         cmocka_unit_test(what_libvirt_adds_goes_too),
+        cmocka_unit_test(a_controller_that_a_person_adds_stays),
         cmocka_unit_test(what_a_person_changed_stays),
         cmocka_unit_test(a_disk_without_a_record_is_found),
         cmocka_unit_test(what_would_not_boot_is_refused),

@@ -237,6 +237,37 @@ static void a_disk_that_is_not_there_is_told(void **state)
     assert_domain(false);
 }
 
+/* A call that is made again after the connection broke. */
+static void a_new_connection_knows_the_same(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    if (!lab_uri) /* the test driver's domains are each connection's own */
+        skip();
+    assert_ok(define("mayfly-test", uuid, &e), e);
+    assert_ok(virt->ops->reconnect(virt, &e), e);
+    assert_domain(false);
+}
+
+static void domains_elsewhere_are_refused(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"qemu:///system", "test:///default",
+                                       "qemu+unix:///system?socket=/run/x", "qemu:///embed?root=/x"};
+    static const char *const bad[] = {
+        "qemu+ssh://root@host/system", "qemu+ssh:///system", "qemu+tls://host/system",
+        "qemu://host/system",          "qemu:///session",    "qemu+unix:///session"};
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        struct error e = ERROR_NONE;
+        assert_ok(virt_check_uri(good[i], &e), e);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct error e = ERROR_NONE;
+        assert_error(virt_check_uri(bad[i], &e), -EINVAL, e);
+        assert_non_null(strstr(e.text, "set connection_uri to qemu:///system"));
+    }
+}
+
 static void without_a_daemon_it_says_so(void **state)
 {
     (void)state;
@@ -265,6 +296,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_definitions_are_refused, connect, disconnect),
         cmocka_unit_test_setup_teardown(a_definition_is_changed, connect, disconnect),
         cmocka_unit_test_setup_teardown(a_disk_that_is_not_there_is_told, connect, disconnect),
+        cmocka_unit_test_setup_teardown(a_new_connection_knows_the_same, connect, disconnect),
+        cmocka_unit_test(domains_elsewhere_are_refused),
         cmocka_unit_test(without_a_daemon_it_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
