@@ -51,7 +51,7 @@ static bool undefine(struct world *w)
 static bool still_undefined(const struct host *before, struct world *w, char why[200])
 {
     const struct world_domain *was = domain_in(before), *is = domain_of_t(w);
-    return was || !is ? true : WRONG("domain %s is back", is->d.name);
+    return was || !is ? true : WRONG("domain %.80s is back", is->d.name);
 }
 
 static bool rename_it(struct world *w)
