@@ -260,7 +260,7 @@ struct recovered {
     enum recover_kind kind;
     enum recover_fault fault;
     char object[DOMAIN_NAME_MAX + 64]; /* "instance ci-1 (uuid)", "map ...", "key local:..." */
-    char text[600];   /* what was done, or why not */
+    char text[600];                    /* what was done, or why not */
 };
 
 /* Puts all in order that an interruption left: see the invariants in HACKING.md. Asks nothing, removes only
