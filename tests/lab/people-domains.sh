@@ -106,8 +106,8 @@ for name in "$long" "$like"; do
     virsh undefine --nvram "$name"
 done
 
-mayfly launch a --root 16M --no-start >/dev/null
-mayfly launch b --root 16M --no-start >/dev/null
+mayfly launch a --root 16M --memory 64M --no-start >/dev/null
+mayfly launch b --root 16M --memory 64M --no-start >/dev/null
 uuid_a=$(virsh domuuid a | head -1)
 virsh domrename a c
 virsh domrename b a
@@ -117,4 +117,37 @@ mayfly start "$uuid_a" 2>/tmp/err || true
 mv /var/lib/mayfly/away /var/lib/mayfly/keys
 check "an error names an instance as libvirt does: $(cat /tmp/err)" grep -q 'instance b: ' /tmp/err
 
-mayfly delete --yes a b >/dev/null
+# ---- a definition that is changed while the rescue image is written
+guest_image
+install -d -o mayfly /run/mine
+until_progress 'progress 1' mayfly --progress-fd 9 rescue b --image "$image"
+virsh desc b --config "changed meanwhile"
+wait "$pid" || fail "$(cat /tmp/err)"
+check "a change while the rescue image was written is kept" grep -q 'changed meanwhile' <(virsh desc b --config)
+mayfly unrescue b >/dev/null
+check "  after unrescue too" grep -q 'changed meanwhile' <(virsh desc b --config)
+mayfly stop b --force --timeout 0 >/dev/null
+
+# ---- libvirtd is restarted while an image is written
+until_progress 'progress 1' mayfly --progress-fd 9 launch w --image "$image" --root 300M --memory 64M --no-start
+lab_libvirtd
+status=0
+wait "$pid" || status=$?
+check_equal "a launch goes on when libvirtd is restarted: $(cat /tmp/err)" 0 "$status"
+
+mayfly start w >/dev/null
+until_progress 'progress 1' mayfly --progress-fd 9 snapshot w /run/mine/w.qcow2
+lab_stop_libvirtd
+status=0
+wait "$pid" || status=$?
+check_equal "a snapshot is written though libvirt is gone" 0 "$status"
+check "  the file is there" test -s /run/mine/w.qcow2
+check "  and what could not be seen to is told" grep -q 'if its guest has ended meanwhile' /tmp/err
+lab_libvirtd
+
+# ---- /etc/libvirt as Fedora and SUSE have it
+chmod 700 /etc/libvirt
+check "the folder of the definitions need not be open to mayfly" mayfly launch closed --root 16M --memory 64M --no-start
+check "  nor for a disk more" mayfly attach closed --ephemeral 16M
+chmod 755 /etc/libvirt
+mayfly delete --yes a b w closed >/dev/null
