@@ -130,6 +130,14 @@ int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd)
     return 0;
 }
 
+int fd_keep_standard(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) /* the lowest that is free */
+            return -errno;
+    return 0;
+}
+
 int fd_temporary_folder(char *path, size_t size)
 {
     const char *const bases[] = {secure_getenv("TMPDIR"), "/tmp"};

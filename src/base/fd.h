@@ -40,6 +40,10 @@ int fd_memfd_empty(const char *name, unsigned flags) _must_check_;
 /* An anonymous file with `size` bytes of `data` in it, at offset 0. */
 int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd) _must_check_;
 
+/* Makes sure that 0, 1 and 2 are open, on /dev/null where they were not: else what is opened next, a socket,
+ * say, would be written to as standard error. */
+int fd_keep_standard(void) _must_check_;
+
 /* A fresh folder that nobody else may enter, in TMPDIR or else in /tmp: that variable may have been left by
  * another user's environment (su, sudo), or be too long for what `path` is for. */
 int fd_temporary_folder(char *path, size_t size) _must_check_;

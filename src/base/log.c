@@ -20,6 +20,11 @@ enum log_level log_get_level(void)
     return max_level;
 }
 
+bool log_is_quiet(void)
+{
+    return max_level < LOG_LEVEL_WARNING;
+}
+
 void log_set_program(const char *program)
 {
     program_name = program;

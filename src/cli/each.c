@@ -34,7 +34,7 @@ static void tell(const struct each *each, const char *name, bool changed, const 
         log_error("%s", one->text);
     else if (one->errnum)
         error_set(e, one->errnum, "%s", one->text);
-    else if (log_get_level() >= LOG_LEVEL_WARNING)
+    else if (!log_is_quiet())
         printf("%s: %s%s (%.2f s)\n", name, changed ? each->done : each->unchanged,
                changed && detail ? detail : "", (double)(clock_msec() - start_msec) / 1000);
 }
@@ -94,7 +94,9 @@ int each_run(const struct each *each, const struct verb *self, const struct glob
              bool yes, char **names, int n, struct error *e)
 {
     _cleanup_session_ struct session *s = NULL;
-    int r = each->what && !yes ? each_confirm(self, each->what, each->price, names, n, e) : 0;
+    int r = verb_refuse_json(self, g, e);
+    if (r == 0 && each->what && !yes)
+        r = each_confirm(self, each->what, each->price, names, n, e);
     if (r == 0)
         r = session_open(g, each->virt, &s, e);
     if (r < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly: finds the verb, runs it, says its first error, and ends with the documented exit status. */
 #include "base/audit.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "build-config.h"
@@ -8,7 +9,10 @@
 #include "cli/verb.h"
 
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const struct verb verbs[] = {
 #define VERB(name, operands, summary) {#name, operands, summary, verb_##name},
@@ -64,6 +68,13 @@ int verb_parse(const struct verb *self, struct globals *g, const struct cli_opti
     return 0;
 }
 
+int verb_refuse_json(const struct verb *self, const struct globals *g, struct error *e)
+{
+    if (!g->json)
+        return 0;
+    return error_set(e, -EINVAL, "%s: prints no JSON; nothing was done; leave --json out", self->name);
+}
+
 static const struct verb *find_verb(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -98,13 +109,35 @@ static int run(int argc, char **argv, struct error *e)
     return verb->run(verb, &g, n, argv + 1, e);
 }
 
+/* Whoever read our output has had enough, and closed the pipe: for that there is a signal. */
+static bool nobody_reads(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
+}
+
+/* Has all that was printed arrived? Also what was written before, in the middle of a long list. */
+static int end_output(int r, struct error *e)
+{
+    bool failed = ferror(stdout) != 0;
+    errno = EIO;
+    failed = fflush(stdout) != 0 || failed;
+    if (!failed || r < 0)
+        return r;
+    return error_set(e, errno == EPIPE || nobody_reads() ? -EPIPE : -EIO,
+                     "standard output: cannot be written: %m");
+}
+
 int main(int argc, char **argv)
 {
     struct error e = ERROR_NONE;
+    if (fd_keep_standard() < 0)
+        return EXIT_FAILED;
     int r = run(argc, argv, &e);
 
-    if (fflush(stdout) != 0 && r >= 0)
-        r = error_set(&e, -EIO, "standard output: cannot be written: %m");
+    r = end_output(r, &e);
+    if (r == -EPIPE)
+        return 128 + SIGPIPE;
     if (r < 0)
         log_error("%s", e.errnum ? e.text : strerror(-r));
     if (r == -ECANCELED && signals_caught())

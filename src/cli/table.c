@@ -3,9 +3,12 @@
 #include "cli/table.h"
 
 #include <assert.h>
+#include <limits.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 static size_t columns(const struct table *t)
 {
@@ -32,21 +35,48 @@ int table_add(struct table *t, const char *const cells[], size_t n, struct error
     return whole ? 0 : error_memory(e);
 }
 
+/* Columns of a terminal that a text in UTF-8 takes; bytes that are none count as one each. */
+static size_t width_of(const char *text)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+    mbstate_t state = {0};
+    size_t width = 0;
+    for (size_t n; *text; text += n) {
+        wchar_t c = 0;
+        n = mbrtowc(&c, text, MB_LEN_MAX, &state);
+        bool valid = n != 0 && n <= MB_LEN_MAX;
+        int columns = valid ? wcwidth(c) : 1;
+        width += columns > 0 ? (size_t)columns : 0;
+        if (!valid) {
+            n = 1;
+            state = (mbstate_t){0};
+        }
+    }
+    if (utf8) {
+        uselocale(before);
+        freelocale(utf8);
+    }
+    return width;
+}
+
 static void print_row(const struct table *t, const char *const *row, const size_t *width)
 {
     size_t n = columns(t);
-    for (size_t i = 0; i < n; i++)
-        printf("%-*s%s", i + 1 < n ? (int)width[i] : 0, row[i], i + 1 < n ? "  " : "\n");
+    for (size_t i = 0; i + 1 < n; i++)
+        printf("%s%*s", row[i], (int)(width[i] - width_of(row[i])) + 2, "");
+    printf("%s\n", row[n - 1]);
 }
 
 void table_print(const struct table *t)
 {
     size_t n = columns(t), width[TABLE_COLUMNS];
     for (size_t i = 0; i < n; i++)
-        width[i] = strlen(t->heading[i]);
-    for (size_t i = 0; i < t->n_cells; i++)
-        if (strlen(t->cells[i]) > width[i % n])
-            width[i % n] = strlen(t->cells[i]);
+        width[i] = width_of(t->heading[i]);
+    for (size_t i = 0; i < t->n_cells; i++) {
+        size_t cell = width_of(t->cells[i]);
+        width[i % n] = cell > width[i % n] ? cell : width[i % n];
+    }
 
     print_row(t, t->heading, width);
     for (size_t i = 0; i < t->n_cells; i += n)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly adopt: options to an adopt_request, a key from standard input, and what came of it. */
+#include "base/log.h"
 #include "cli/json.h"
 #include "cli/key-read.h"
 #include "cli/plan.h"
@@ -54,7 +55,8 @@ static const struct cli_option adopt_options[] = {
 static int print_adopted(const char *uuid, bool changed, bool json, struct error *e)
 {
     if (!json) {
-        printf("%s: %s\n", uuid, changed ? "adopted" : "was adopted already");
+        if (!log_is_quiet())
+            printf("%s: %s\n", uuid, changed ? "adopted" : "was adopted already");
         return 0;
     }
     struct json_object *document = json_document();

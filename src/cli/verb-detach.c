@@ -38,7 +38,9 @@ int verb_detach(const struct verb *self, struct globals *g, int argc, char **arg
         return r;
     o.request.name = argv[1];
     o.request.role = argv[2];
-    if (!o.yes && !o.request.dry_run)
+    if (!o.request.dry_run)
+        r = verb_refuse_json(self, g, e);
+    if (r == 0 && !o.yes && !o.request.dry_run)
         r = each_confirm(self, "Destroy the disk", "What it holds is gone for good.", argv + 1, n, e);
     if (r == 0)
         r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
@@ -48,8 +50,7 @@ int verb_detach(const struct verb *self, struct globals *g, int argc, char **arg
         return r;
     if (o.request.dry_run)
         return print_plan(plan, g->json, e);
-    if (log_get_level() >= LOG_LEVEL_WARNING)
-        printf("%s: %s %s\n", o.request.name, o.request.role,
-               changed ? "detached, and destroyed" : "was not there");
+    if (!log_is_quiet())
+        printf("%s: %s detached, and destroyed\n", o.request.name, o.request.role);
     return 0;
 }

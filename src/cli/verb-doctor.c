@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly doctor: what is in order and what is not, line by line. It does not stop at what fails. */
+#include "build-config.h"
 #include "cli/json.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/verb.h"
-
-#define LIBVIRT_HOOK "/etc/libvirt/hooks/qemu.d/mayfly"
 
 static const char *result_name(enum finding_result result)
 {
@@ -82,7 +81,7 @@ int verb_doctor(const struct verb *self, struct globals *g, int argc, char **arg
     if (r == 0)
         r = session_open_despite(g, &s, &lacks, e);
     if (r == 0)
-        r = instance_doctor(&s->context, &lacks, files, LIBVIRT_HOOK, &found, &n_found, e);
+        r = instance_doctor(&s->context, &lacks, files, MAYFLY_LIBVIRT_HOOK, &found, &n_found, e);
     if (r == 0)
         r = g->json ? print_json(found, n_found, e) : print_table(found, n_found, e);
     return r < 0 ? r : verdict(found, n_found, e);

@@ -98,14 +98,18 @@ int verb_stop(const struct verb *self, struct globals *g, int argc, char **argv,
 
 int verb_reboot(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "rebooted", .operate = operate_reboot};
-    return verb_each(self, g, reboot_options, &each, argc, argv, e);
+    static const struct each asking = {.done = "its guest was asked to reboot", .operate = operate_reboot};
+    static const struct each hard = {.done = "restarted", .operate = operate_reboot};
+    struct each_options o = {.hard = false};
+    int n = 0;
+    int r = verb_parse(self, g, reboot_options, &o, argc, argv, 1, argc, &n, e);
+    return r != 0 ? r : each_run(o.hard ? &hard : &asking, self, g, &o, true, argv + 1, n, e);
 }
 
 int verb_delete(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     static const struct each each = {.done = "deleted",
-                                     .unchanged = "was not there",
+                                     .unchanged = "was deleted already",
                                      .what = "Destroy the keys and disks of",
                                      .price = "What they hold is gone for good.",
                                      .operate_all = instances_delete};

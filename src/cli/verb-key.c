@@ -77,7 +77,7 @@ static int show(const struct globals *g, const struct context *c, const char *na
     _cleanup_key_list_ struct key_list *l = NULL;
     const struct instance *instance = NULL;
     int r = model_load(c, &m, e);
-    if (r == 0 && name_or_ref && !strchr(name_or_ref, ':'))
+    if (r == 0 && name_or_ref && !key_ref_looks(name_or_ref))
         r = model_find(m, name_or_ref, &instance, e);
     if (r == 0)
         r = key_list_load(c, m->inventory, &l, e);

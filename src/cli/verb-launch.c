@@ -30,6 +30,7 @@ static int parse_number(const char *value, uint64_t max, uint32_t *ret, struct e
 
 static int set_count(void *target, const char *value, struct error *e)
 {
+    REQUEST(target)->numbered = true;
     return parse_number(value, LAUNCH_COUNT_MAX, &REQUEST(target)->count, e);
 }
 
@@ -138,6 +139,8 @@ static int read_template(const char *path, char **ret_xml, struct error *e)
 
 static int print_launched(const struct launched *launched, uint32_t n, bool json, struct error *e)
 {
+    if (!json && log_is_quiet())
+        return 0;
     struct json_object *document = json ? json_document() : NULL;
     struct json_object *instances = json ? json_object_new_array() : NULL;
     bool whole = instances != NULL;
@@ -162,7 +165,8 @@ static int print_attached(const char *name, const struct volume *v, bool json, s
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
     if (!json) {
-        printf("%s: %s attached, %s\n", name, v->role, path);
+        if (!log_is_quiet())
+            printf("%s: %s attached, %s\n", name, v->role, path);
         return 0;
     }
     struct json_object *document = json_document(), *disk = json_object_new_object();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly recover: what it did and what remains, for people and for programs. */
+#include "base/log.h"
 #include "cli/json.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -112,6 +113,10 @@ int verb_recover(const struct verb *self, struct globals *g, int argc, char **ar
     r = instance_recover(&s->context, dry_run, &done, &n_done, e);
     if (r < 0 && !done)
         return r;
-    int printed = g->json ? print_json(done, n_done, e) : print_table(done, n_done, e);
+    int printed = 0;
+    if (g->json)
+        printed = print_json(done, n_done, e);
+    else if (!log_is_quiet() || r < 0)
+        printed = print_table(done, n_done, e);
     return r < 0 ? r : printed;
 }

@@ -44,6 +44,8 @@ int verb_rescue(const struct verb *self, struct globals *g, int argc, char **arg
     int r = verb_parse(self, g, rescue_options, &request, argc, argv, 1, 1, &n, e);
     if (r != 0)
         return r;
+    if (!request.dry_run && (r = verb_refuse_json(self, g, e)) < 0)
+        return r;
     if (!request.image_path)
         return error_set(e, -EINVAL, "rescue: from which image? Say --image FILE");
 
@@ -59,7 +61,7 @@ int verb_rescue(const struct verb *self, struct globals *g, int argc, char **arg
         return r;
     if (request.dry_run)
         return print_plan(plan, g->json, e);
-    if (log_get_level() >= LOG_LEVEL_WARNING)
+    if (!log_is_quiet())
         printf("%s: %s\n", argv[1],
                changed ? "started from the rescue image" : "was in rescue; nothing was changed");
     return 0;

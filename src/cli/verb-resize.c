@@ -30,6 +30,8 @@ int verb_resize(const struct verb *self, struct globals *g, int argc, char **arg
         return error_set(e, -EINVAL,
                          "instance %s: which disk is to grow? Say --disk ROLE; see mayfly show %s", argv[1],
                          argv[1]);
+    if (!q.dry_run && (r = verb_refuse_json(self, g, e)) < 0)
+        return r;
     r = cli_parse_size(argv[2], &q.size_bytes, e);
     if (r == 0)
         r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
@@ -39,7 +41,7 @@ int verb_resize(const struct verb *self, struct globals *g, int argc, char **arg
         return r;
     if (q.dry_run)
         return print_plan(plan, g->json, e);
-    if (log_get_level() >= LOG_LEVEL_WARNING)
+    if (!log_is_quiet())
         printf(changed ? "%s: disk %s has grown; partitions and file systems on it are the guest's to grow\n"
                        : "%s: disk %s had that size\n",
                argv[1], q.role);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly snapshot: a disk as an image file, and which key that has. */
+#include "base/log.h"
 #include "cli/json.h"
 #include "cli/plan.h"
 #include "cli/session.h"
@@ -40,7 +41,8 @@ static int print(const struct snapshotted *done, const char *path, bool json, st
 {
     if (json)
         return print_json(done, path, e);
-    printf("%s  %s\n", path, *done->key ? done->key : "plaintext");
+    if (!log_is_quiet())
+        printf("%s  %s\n", path, *done->key ? done->key : "plaintext");
     return 0;
 }
 

@@ -73,6 +73,8 @@ int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv,
         return r;
     if (o.all != (n == 0))
         return error_set(e, -EINVAL, "tune: name the instances, or say --all");
+    if (!o.dry_run && (r = verb_refuse_json(self, g, e)) < 0)
+        return r;
     if (o.dry_run && g->json && n != 1)
         return error_set(e, -EINVAL, "tune: --dry-run --json is for one instance at a time");
     r = session_open(g, SESSION_VIRT_WANTED, &s, e);

@@ -11,8 +11,8 @@
 #include "instance/operations.h"
 #include "instance/removal.h"
 
-/* Nothing of ours has this name: nothing to do, unless it is someone else's domain, which a person may well
- * have meant. */
+/* Nothing of ours has this name: an error, for a script would go on after a typo. It may also be someone
+ * else's domain, which a person may well have meant. */
 static int not_there(const struct context *c, const char *name, struct error *e)
 {
     struct domain d;
@@ -21,7 +21,9 @@ static int not_there(const struct context *c, const char *name, struct error *e)
         return error_set(e, -EUNSAFE,
                          "domain %s: has no disks of Mayfly's, and is not deleted by it; see virsh undefine",
                          name);
-    return r == -ENOENT ? 0 : error_set(e, r, "domain %s: libvirt cannot be asked for it", name);
+    return r == -ENOENT
+               ? error_set(e, r, "instance %s: there is none of this name or UUID; see mayfly list", name)
+               : error_set(e, r, "domain %s: libvirt cannot be asked for it", name);
 }
 
 /* A guest that runs is ended, and then has none of its disks. Who else holds one, a person who has mounted

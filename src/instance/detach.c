@@ -65,6 +65,9 @@ static int find(const struct instance *i, const char *role, const struct volume 
     for (size_t n = 0; n < i->n_volumes; n++)
         if (streq(i->volumes[n]->role, role))
             *ret = i->volumes[n];
+    if (!*ret)
+        return error_set(e, -ENOENT, "instance %s: has no disk %s; mayfly show %s lists its disks", i->name,
+                         role, i->name);
     if (*ret != i->volumes[0])
         return 0;
     return error_set(e, -EINVAL,

@@ -27,7 +27,7 @@ int key_grant(const struct context *c, const char *name_or_ref, const char *user
     const struct instance *i = NULL;
     size_t n = 0;
     bool changed = false;
-    if (strchr(name_or_ref, ':')) /* no instance has such a name */
+    if (key_ref_looks(name_or_ref))
         return grant(c, name_or_ref, user, allowed, ret_changed, e);
 
     int r = model_load(c, &m, e);

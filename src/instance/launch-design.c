@@ -13,7 +13,7 @@
 
 void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_NAME_MAX])
 {
-    if (q->count > 1)
+    if (q->numbered || q->count > 1)
         snprintf(field, INSTANCE_NAME_MAX, "%.58s-%zu", q->name, n + 1);
     else
         snprintf(field, INSTANCE_NAME_MAX, "%.63s", q->name);

@@ -17,8 +17,9 @@ struct launch_ephemeral {
 };
 
 struct launch_request {
-    const char *name; /* the instance's; with count > 1: name-1, name-2, ... */
+    const char *name; /* the instance's; if numbered or count > 1: name-1, name-2, ... */
     uint32_t count;
+    bool numbered;
     bool shared_key;
     const char *image_path;   /* NULL: an empty root disk */
     const char *image_format; /* NULL: by magic */

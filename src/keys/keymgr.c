@@ -296,3 +296,12 @@ int keymgr_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX],
     *ret_n = 0;
     return km->ops->diagnose ? km->ops->diagnose(km, ret, ret_n, e) : 0;
 }
+
+bool key_ref_looks(const char *text)
+{
+    size_t n = strcspn(text, ":");
+    for (size_t i = 0; text[n] && i < ARRAY_SIZE(managers); i++)
+        if (strlen(managers[i]->name) == n && strncmp(managers[i]->name, text, n) == 0)
+            return true;
+    return false;
+}

@@ -215,6 +215,10 @@ int key_id_split(const char *id, char place[KEY_PLACE_MAX], const char **ret_own
 int key_ref_order(const char *a, const char *b);
 bool key_ref_same(const char *a, const char *b);
 
+/* Does the text begin like a reference, with the name of a key manager that there is? A domain may have any
+ * name, also one with a colon in it. */
+bool key_ref_looks(const char *text);
+
 extern const struct keymgr_ops keymgr_local;
 extern const struct keymgr_ops keymgr_ephemeral;
 extern const struct keymgr_ops keymgr_barbican; /* agent.c: stands in for the one in mayfly-keyagent */

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # `ends` calls functions
 # cli.sh MAYFLY: what the program says and how it ends before it has asked anything of this host.
 set -euo pipefail
 mayfly=$1
@@ -7,11 +8,11 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 failed=0
 
-# ends STATUS TEXT WHAT COMMAND...: the command ends with that, and its errors match the text.
+# ends STATUS TEXT WHAT COMMAND...: the command ends with that, and its errors match the text (^$: there are none).
 ends() {
     local status=0
     "${@:4}" >"$folder/out" 2>"$folder/err" || status=$?
-    if [ "$status" = "$1" ] && grep -qE -- "$2" "$folder/err"; then
+    if [ "$status" = "$1" ] && grep -qE -- "$2" <<<"$(cat "$folder/err")"; then
         echo "ok: $3"
     else
         echo "FAILED: $3: ended with $status, not $1, and said: $(cat "$folder/err")"
@@ -24,4 +25,23 @@ for command in "delete web" "rebuild web" "detach web eph0" "key destroy local:1
     # shellcheck disable=SC2086 # a verb and its operands
     ends 1 'no terminal .*nothing was done.*--yes' "$command" "$mayfly" $command </dev/null
 done
+
+# --- JSON is printed or refused
+for command in "start web" "stop web" "reboot web" "open web" "close web" "delete --yes web" "rebuild --yes web" \
+    "resize web 1G --disk root" "tune web" "rescue web --image i" "unrescue web" "detach --yes web eph0" \
+    "key destroy --yes local:1" "key grant local:1"; do
+    # shellcheck disable=SC2086
+    ends 1 'prints no JSON' "--json $command" "$mayfly" --json $command
+done
+
+# --- output
+to_nobody() { # as in `mayfly list | head -1`, with SIGPIPE ignored as it is while mayfly works
+    (trap '' PIPE; sleep 0.3; exec "$mayfly" --help) | true
+    return "${PIPESTATUS[0]}"
+}
+to_full() { "$mayfly" --help >/dev/full; }
+without_descriptors() { "$mayfly" --version <&- >&- 2>&-; }
+ends 141 '^$' "nobody reads the output" to_nobody
+ends 10 'standard output: cannot be written: No space left' "the output's device is full" to_full
+ends 0 '^$' "no descriptors at all" without_descriptors
 exit $failed

@@ -156,8 +156,8 @@ static void test_roles(void **state)
     }
     assert_ok(detach(b, "a", "eph1", &changed, &e), e);
     assert_true(changed);
-    assert_ok(detach(b, "a", "eph1", &changed, &e), e);
-    assert_false(changed);
+    assert_error(detach(b, "a", "eph1", &changed, &e), -ENOENT, e);
+    e = ERROR_NONE;
     assert_ok(attach(b, "a", &v, &e), e);
     assert_string_equal(v.role, "eph1");
 
