@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text to values. libinih splits the lines and this file judges the names and values, by options.def.
+/* Text to values: lines are split here, names and values judged by options.def. The form is that of
+ * oslo.config, which reads nova.conf, and of mayfly.conf(5).
  *
- * Debian's libinih does not tell its handler the number of a line, and cuts lines of 200 characters into
- * several without a word. So the lines are handed to it one by one, each whole or marked as cut.
+ *     [group]
+ *     name = value ; a comment
+ *         more of the value
  */
 #include "config/parse.h"
 
 #include "base/str.h"
 
-#include <ini.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -26,23 +27,21 @@ static const struct option {
 #undef OPTION
 };
 
-/* One text on its way through libinih. */
+/* One text on its way, line by line. */
 struct source {
     struct config_reading *reading;
     struct error *e;
-    int r; /* the first error */
     const char *file;
-    const char *rest; /* what is not read yet */
-    const char *end;
-    bool nova; /* a nova.conf: names that are not ours are passed over */
+    bool nova;     /* a nova.conf: names that are not ours are passed over */
+    unsigned line; /* number of the line in hand, from 1 */
+    char *group;   /* "": none yet */
 
     unsigned given[ARRAY_SIZE(options)]; /* the line in which the option was; 0: none yet */
 
-    unsigned line;  /* number of the line that libinih has, from 1 */
-    bool cut;       /* it was longer than libinih's buffer */
-    bool named;     /* an option was seen since the last [group] line: */
-    bool continues; /* so libinih takes this line, which begins with a blank, for more of that option's value
-                     */
+    char *name; /* the option that is not taken yet, since more of its value may come; NULL: none */
+    char *value;
+    unsigned name_line;
+    bool continued; /* its value has more than one line */
 };
 
 static int set_bool(bool *field, const char *value, struct error *e)
@@ -146,74 +145,177 @@ static const struct option *find(const char *group, const char *name)
     return NULL;
 }
 
-/* Nova itself has nothing in this group that Mayfly does not know, and a slip of the pen there would change
- * how disks are encrypted. */
-static bool must_be_known(const struct source *s, const char *group)
+/* How many letters have to be changed, added or left out to make one of the other? At most `LIMIT` is told.
+ */
+#define NAME_LIMIT 64
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned row[NAME_LIMIT + 1];
+    size_t n = strlen(b);
+    if (n > NAME_LIMIT || strlen(a) > NAME_LIMIT)
+        return NAME_LIMIT;
+    for (unsigned j = 0; j <= n; j++)
+        row[j] = j;
+    for (unsigned i = 1; *a; i++, a++) {
+        unsigned corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            unsigned best = corner + (*a != b[j - 1]);
+            corner = row[j];
+            best = row[j] + 1 < best ? row[j] + 1 : best;
+            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+        }
+    }
+    return row[n];
+}
+
+/* A slip of the pen in this group would change how disks are encrypted. What is far from all of ours is one
+ * of Nova's own that we do not know. */
+static const char *meant_name(const char *group, const char *name)
+{
+    if (!streq(group, "ephemeral_storage_encryption"))
+        return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        if (streq(options[i].group, group) && distance(name, options[i].name) <= 2)
+            return options[i].name;
+    return NULL;
+}
+
+static int unknown_name(const struct source *s)
+{
+    if (s->nova && !meant_name(s->group, s->name))
+        return 0;
+    if (!*s->group)
+        return error_set(s->e, -EINVAL, "option %s: stands before any [group]; see mayfly.conf(5)", s->name);
+    if (!group_known(s->group))
+        return error_set(s->e, -EINVAL, "group [%s]: there is no such group; see mayfly.conf(5)", s->group);
+    return error_set(s->e, -EINVAL, "[%s] %s: there is no such option; see mayfly.conf(5)", s->group,
+                     s->name);
+}
+
+/* A Python class, by which older files name Barbican. */
+static const char *plain_value(const struct option *o, const char *value)
+{
+    bool backend = streq(o->group, "key_manager") && streq(o->name, "backend");
+    return backend && str_ends(value, ".BarbicanKeyManager") ? "barbican" : value;
+}
+
+/* In nova.conf the last word counts, as for Nova, but where it says how disks are encrypted. */
+static bool counts_once(const struct source *s, const char *group)
 {
     return !s->nova || streq(group, "ephemeral_storage_encryption");
 }
 
-static int unknown_name(const struct source *s, const char *group, const char *name)
-{
-    if (!must_be_known(s, group))
-        return 0;
-    if (!*group)
-        return error_set(s->e, -EINVAL, "option %s: stands before any [group]; see mayfly.conf(5)", name);
-    if (!group_known(group))
-        return error_set(s->e, -EINVAL, "group [%s]: there is no such group; see mayfly.conf(5)", group);
-    return error_set(s->e, -EINVAL, "[%s] %s: there is no such option; see mayfly.conf(5)", group, name);
-}
-
-static int take_option(struct source *s, const struct option *o, const char *value)
+static int take_value(struct source *s, const struct option *o)
 {
     int r = 0;
-    if (s->continues)
+    if (s->continued && o->kind != KIND_LIST)
         r = error_set(s->e, -EINVAL, "a value has one line only; an option begins in the first column");
-    else if (s->cut)
-        r = error_set(s->e, -EINVAL, "the line is too long; 196 characters can be read");
     else
-        r = set_value(&s->reading->config, o, value, s->e);
-    if (r == 0 && s->given[o - options] && must_be_known(s, o->group))
+        r = set_value(&s->reading->config, o, plain_value(o, s->value), s->e);
+    if (r == 0 && s->given[o - options] && counts_once(s, o->group))
         r = error_set(s->e, -EINVAL, "is given twice; line %u has it too", s->given[o - options]);
     if (r < 0) {
         error_prefix(s->e, "[%s] %s: ", o->group, o->name);
         return r;
     }
-    s->given[o - options] = s->line;
-    snprintf(s->reading->where[o - options], CONFIG_WHERE_MAX, "%s:%u", s->file, s->line);
+    s->given[o - options] = s->name_line;
+    snprintf(s->reading->where[o - options], CONFIG_WHERE_MAX, "%s:%u", s->file, s->name_line);
     return 0;
 }
 
-/* libinih's handler: 0 is its word for an error. */
-static int handle(void *user, const char *group, const char *name, const char *value)
+/* The option before is whole: another line has begun, or the text is at its end. */
+static int take_option(struct source *s)
 {
-    struct source *s = user;
-    const struct option *o = find(group, name);
-    s->named = true;
-    s->r = o ? take_option(s, o, value) : unknown_name(s, group, name);
-    return s->r == 0;
+    if (!s->name)
+        return 0;
+    const struct option *o = find(s->group, s->name);
+    int r = o ? take_value(s, o) : unknown_name(s);
+    if (r < 0)
+        s->line = s->name_line;
+    free(s->value);
+    s->name = s->value = NULL;
+    return r;
 }
 
-/* libinih's reader: the next line, cut to `size` - 1 bytes, or NULL at the end and after an error. */
-static char *next_line(char *buffer, int size, void *user)
+/* Without the blanks around it, and without a comment: that begins with a ; behind a blank. */
+static char *trimmed(char *text)
 {
-    struct source *s = user;
-    if (s->rest == s->end || s->r < 0 || size < 1)
-        return NULL;
+    text += strspn(text, " \t");
+    size_t n = 0;
+    while (text[n] && !(text[n] == ';' && (n == 0 || text[n - 1] == ' ' || text[n - 1] == '\t')))
+        n++;
+    while (n && strchr(" \t\r", text[n - 1]))
+        n--;
+    text[n] = '\0';
+    return text;
+}
 
-    const char *newline = memchr(s->rest, '\n', (size_t)(s->end - s->rest));
-    size_t n = (size_t)((newline ? newline : s->end) - s->rest);
-    size_t fits = n < (size_t)size - 1 ? n : (size_t)size - 1;
-    memcpy(buffer, s->rest, fits);
-    buffer[fits] = '\0';
+static int take_more(struct source *s, char *text)
+{
+    char *longer = str_format("%s,%s", s->value, trimmed(text));
+    if (!longer)
+        return error_memory(s->e);
+    free(s->value);
+    s->value = longer;
+    s->continued = true;
+    return 0;
+}
 
-    s->cut = fits < n;
-    s->rest = newline ? newline + 1 : s->end;
-    s->line++;
-    if (buffer[0] == '[')
-        s->named = false;
-    s->continues = s->named && (buffer[0] == ' ' || buffer[0] == '\t');
-    return buffer;
+static int refuse_line(const struct source *s)
+{
+    return error_set(s->e, -EINVAL, "is neither [group] nor name = value");
+}
+
+static int take_group(struct source *s, char *text)
+{
+    char *end = strchr(text, ']');
+    if (!end || !strchr("#;", *trimmed(end + 1)))
+        return refuse_line(s);
+    *end = '\0';
+    s->group = text + 1;
+    return 0;
+}
+
+static int begin_option(struct source *s, char *text)
+{
+    size_t n = strcspn(text, "=:");
+    if (!text[n] || n == 0)
+        return refuse_line(s);
+    text[n] = '\0';
+    s->name = trimmed(text);
+    s->value = strdup(trimmed(text + n + 1));
+    s->name_line = s->line;
+    s->continued = false;
+    return s->value ? 0 : error_memory(s->e);
+}
+
+static int take_line(struct source *s, char *text)
+{
+    size_t blanks = strspn(text, " \t\r");
+    if (!text[blanks] || text[blanks] == '#' || text[blanks] == ';')
+        return 0;
+    if (blanks && s->name)
+        return take_more(s, text);
+    int r = take_option(s);
+    if (r < 0)
+        return r;
+    return text[blanks] == '[' ? take_group(s, text + blanks) : begin_option(s, text + blanks);
+}
+
+static int take_lines(struct source *s, char *text)
+{
+    int r = 0;
+    if (str_starts(text, "\xef\xbb\xbf")) /* a byte order mark */
+        text += 3;
+    for (char *next; r == 0 && text; text = next) {
+        next = strchr(text, '\n');
+        if (next)
+            *next++ = '\0';
+        s->line++;
+        r = take_line(s, text);
+    }
+    return r < 0 ? r : take_option(s);
 }
 
 static bool called_nova_conf(const char *file)
@@ -229,17 +331,14 @@ int config_reading_add(struct config_reading *reading, const char *file, const c
         return error_set(e, -EINVAL, "%s: is not a text file: it has a zero byte", file);
 
     struct error mine = ERROR_NONE;
-    struct source s = {.reading = reading, .e = &mine, .file = file, .nova = called_nova_conf(file)};
-    s.rest = text;
-    s.end = text + size;
-    int line = ini_parse_stream(next_line, &s, handle, &s);
-    if (line < 0)
+    struct source s = {
+        .reading = reading, .e = &mine, .file = file, .nova = called_nova_conf(file), .group = (char *)""};
+    _cleanup_free_ char *lines = strndup(text, size);
+    if (!lines)
         return error_memory(e);
-    if (line == 0)
-        return 0;
-    if (s.r < 0 && (unsigned)line == s.line) /* libinih tells of the first line only */
-        return error_set(e, s.r, "%s:%u: %s", file, s.line, mine.text);
-    return error_set(e, -EINVAL, "%s:%d: is neither [group] nor name = value", file, line);
+    int r = take_lines(&s, lines);
+    free(s.value);
+    return r < 0 ? error_set(e, r, "%s:%u: %s", file, s.line, mine.text) : 0;
 }
 
 /* The texts of options.def are of the right form: test_config.c reads each of them back. */

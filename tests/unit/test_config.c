@@ -123,7 +123,7 @@ static void every_error_has_file_and_line(void **state)
         {ENCRYPTION "\nwhat\nenabled = maybe\n", "f:3: is neither [group] nor name = value"},
         {ENCRYPTION "[local\n", "f:2: is neither [group] nor name = value"},
         {ENCRYPTION "cipher = aes-xts-plain64\n  key_size = 256\n",
-         "f:3: [ephemeral_storage_encryption] cipher: a value has one line only; an option begins in the "
+         "f:2: [ephemeral_storage_encryption] cipher: a value has one line only; an option begins in the "
          "first "
          "column"},
         {"[libvirt]\nimages_volume_group = a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q\n",
@@ -171,7 +171,9 @@ static void long_lines_are_not_cut_in_two(void **state)
     assert_int_equal(c.key_size_bits, 256);
     snprintf(text + n, sizeof text - (size_t)n, "[local]\ndirectory = /%0*d\n", 300, 0);
     assert_error(parse("f", text, &c, &e), -EINVAL, e);
-    assert_string_equal(e.text, "f:6: [local] directory: the line is too long; 196 characters can be read");
+    assert_string_equal(e.text, "f:6: [local] directory: is longer than 255 characters");
+    snprintf(text + n, sizeof text - (size_t)n, "[local]\ndirectory = /%0*d ; %0*d\n", 250, 0, 300, 0);
+    assert_ok(parse("f", text, &c, &e), e);
 }
 
 static void names_of_volume_groups(void **state)
@@ -202,6 +204,35 @@ static void nova_conf_is_read(void **state)
     assert_ok(parse("nova.conf", text, &c, &e), e);
     assert_error(parse("/etc/nova/not-nova.conf", text, &c, &e), -EINVAL, e);
     assert_error(parse("/etc/nova.conf/x.conf", text, &c, &e), -EINVAL, e);
+}
+
+/* As people have it: newer releases, lines of any length, values of several lines, names of classes. */
+static void nova_conf_of_others_is_read(void **state)
+{
+    (void)state;
+    struct error e;
+    struct config c;
+    char text[4000];
+    snprintf(text, sizeof text,
+             "\xef\xbb\xbf[DEFAULT]\r\ntransport_url = rabbit://%0*d\n"
+             "[ephemeral_storage_encryption] ; ours\nenabled = True\ndefault_format = luks\n"
+             "something_of_next_year = 7\ncipher: aes-xts-plain64\nkey_size = 256\n"
+             "[pci]\npassthrough_whitelist = {\"a\": 1,\n  \"b\": [2]\n  }\n alias = x\n"
+             "[libvirt]\nimages_volume_group = vg0,\n    vg1,\n\n# not this\n    vg2\ncpu_model = %0*d\n"
+             "[key_manager]\nbackend = castellan.key_manager.barbican_key_manager.BarbicanKeyManager\n",
+             900, 0, 600, 0);
+    assert_ok(parse("/etc/nova/nova.conf", text, &c, &e), e);
+    assert_true(c.encryption_enabled);
+    assert_int_equal(c.key_size_bits, 256);
+    assert_int_equal(c.volume_groups.n, 3);
+    assert_string_equal(c.volume_groups.item[2], "vg2");
+    assert_string_equal(c.key_backend, "barbican");
+    static const char *const slips[] = {"enable", "enabeld", "ciphr", "keysize", "key_sizes", "Cipher"};
+    for (size_t i = 0; i < ARRAY_SIZE(slips); i++) {
+        snprintf(text, sizeof text, ENCRYPTION "%s = 1\n", slips[i]);
+        assert_error(parse("nova.conf", text, &c, &e), -EINVAL, e);
+        assert_non_null(strstr(e.text, "there is no such option"));
+    }
 }
 
 static void nova_conf_is_no_excuse_where_it_matters(void **state)
@@ -405,6 +436,7 @@ int main(void)
         cmocka_unit_test(long_lines_are_not_cut_in_two),
         cmocka_unit_test(names_of_volume_groups),
         cmocka_unit_test(nova_conf_is_read),
+        cmocka_unit_test(nova_conf_of_others_is_read),
         cmocka_unit_test(nova_conf_is_no_excuse_where_it_matters),
         cmocka_unit_test(zero_bytes_are_refused),
         cmocka_unit_test(the_sample_is_the_defaults_but_enabled),

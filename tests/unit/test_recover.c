@@ -330,9 +330,10 @@ static void test_delete_of_several(void **state)
     assert_ok(bench_launch(b, &pair, &e), e);
     bench_make(b, "alone", true);
     damage(b, "11111111-1111-4111-8111-111111111111_disk");
-    assert_error(instances_delete(&b->f.context, names, ARRAY_SIZE(names), done, &e), -EUNSAFE, e);
+    assert_error(instances_delete(&b->f.context, names, ARRAY_SIZE(names), done, &e), -ENOENT, e);
     assert_true(done[0].changed && done[1].changed);
-    assert_false(done[2].changed || done[2].error.errnum);
+    assert_false(done[2].changed);
+    assert_int_equal(done[2].error.errnum, -ENOENT);
     assert_int_equal(done[3].error.errnum, -EUNSAFE);
     assert_non_null(strstr(done[3].error.text, "instance t-1: cannot be deleted"));
     assert_false(done[4].changed || done[4].error.errnum);
