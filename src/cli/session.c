@@ -3,32 +3,15 @@
 #include "cli/session.h"
 
 #include "base/log.h"
+#include "base/place.h"
 #include "base/str.h"
 #include "broker/wire.h"
-#include "build-config.h"
 #include "cli/privileges.h"
 #include "cli/signals.h"
 #include "instance/drift.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <unistd.h>
-
-/* The program `name` that belongs to this one: beside it, in the `folder` beside that it was built in, or
- * where it is installed. Whoever can put a file beside us could have replaced us as well. */
-static void find_program(const char *folder, const char *name, char path[PATH_MAX])
-{
-    const char *const between[] = {"", folder};
-    char self[PATH_MAX / 2] = "";
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash = n > 0 ? strrchr(self, '/') : NULL;
-    for (size_t i = 0; slash && i < ARRAY_SIZE(between); i++) {
-        snprintf(path, PATH_MAX, "%.*s/%s%s", (int)(slash - self), self, between[i], name);
-        if (access(path, X_OK) == 0)
-            return;
-    }
-    snprintf(path, PATH_MAX, "%s/%s", MAYFLY_LIBEXECDIR, name);
-}
 
 /* Root's own, which is root still when we no longer are; or the one of the socket. */
 static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
@@ -37,7 +20,7 @@ static int reach_broker(const struct globals *g, struct broker **ret, struct err
         return broker_connect(BROKER_SOCKET, ret, e);
 
     char program[PATH_MAX];
-    find_program("../broker/", "mayfly-broker", program);
+    place_find("src/broker", "mayfly-broker", program);
     return broker_fork(program, g->config_path, ret, e);
 }
 
@@ -88,7 +71,7 @@ static struct session *session_new(void)
 /* All parts are there that will be. */
 static void make_context(struct session *s, const struct globals *g)
 {
-    find_program("../keyagent/", "mayfly-keyagent", s->who.agent_program);
+    place_find("src/keyagent", "mayfly-keyagent", s->who.agent_program);
     s->who.stopped = signals_stopped;
     progress_init(&s->progress, g->progress_fd);
     s->context = (struct context){

@@ -333,9 +333,11 @@ int config_reading_add(struct config_reading *reading, const char *file, const c
     struct error mine = ERROR_NONE;
     struct source s = {
         .reading = reading, .e = &mine, .file = file, .nova = called_nova_conf(file), .group = (char *)""};
-    _cleanup_free_ char *lines = strndup(text, size);
+    _cleanup_free_ char *lines = malloc(size + 1);
     if (!lines)
         return error_memory(e);
+    memcpy(lines, text, size);
+    lines[size] = '\0';
     int r = take_lines(&s, lines);
     free(s.value);
     return r < 0 ? error_set(e, r, "%s:%u: %s", file, s.line, mine.text) : 0;

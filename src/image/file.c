@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 struct image_file {
-    char *path; /* fit for a sentence */
-    char *name; /* in the folder */
+    char *path;      /* fit for a sentence */
+    char *name;      /* in the folder */
+    char *temporary; /* its name there until it has its own; NULL: it has none */
     int folder, fd;
 };
 
@@ -24,10 +25,10 @@ static int explain(const struct image_file *f, int errnum, const char *what, str
                          "file %.200s: %s: user %u may not write to its folder; give it one that this user "
                          "owns: install -d -o USER FOLDER",
                          f->path, what, geteuid());
-    if (errnum == EOPNOTSUPP || errnum == EISDIR)
+    if (errnum == EOPNOTSUPP)
         return error_set(e, -EOPNOTSUPP,
-                         "file %.200s: %s: its file system cannot make files that are whole or not there "
-                         "(O_TMPFILE); make it on ext4 or XFS, and copy it",
+                         "file %.200s: %s: its file system can give a name to a file only where that may "
+                         "replace another; make it on ext4 or XFS, and copy it",
                          f->path, what);
     return error_set(e, errnum, "file %.200s: %s: %s", f->path, what, strerrordesc_np(errnum));
 }
@@ -55,6 +56,50 @@ static int open_folder(struct image_file *f, const char *path, struct error *e)
     return f->folder < 0 ? explain(f, errno, "cannot be made", e) : 0;
 }
 
+/* Gives a file of the folder another name, which nobody has. Some file systems have hard links and no such
+ * rename (NFS), others the other way round (vfat, CIFS). */
+static int move(const struct image_file *f, const char *from, const char *to)
+{
+    if (renameat2(f->folder, from, f->folder, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    if (linkat(f->folder, from, f->folder, to, 0) < 0)
+        return errno == EPERM || errno == ENOSYS || errno == EMLINK ? -EOPNOTSUPP : -errno;
+    return unlinkat(f->folder, from, 0) < 0 ? -errno : 0;
+}
+
+static int free_name(struct image_file *f, char **ret, struct error *e)
+{
+    char random[UUID_TEXT];
+    uuid_make(random);
+    *ret = str_format(".%.200s.mayfly-%.8s", f->name, random);
+    return *ret ? 0 : error_memory(e);
+}
+
+/* Where there are no files without a name: one with a name that shows what it is. Before hours are spent it
+ * is tried whether it can be given another. */
+static int make_temporary(struct image_file *f, struct error *e)
+{
+    _cleanup_free_ char *first = NULL;
+    int r = free_name(f, &first, e);
+    if (r == 0)
+        r = free_name(f, &f->temporary, e);
+    if (r < 0)
+        return r;
+    f->fd = openat(f->folder, first, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (f->fd < 0) {
+        free(TAKE_PTR(f->temporary));
+        return explain(f, errno, "cannot be made", e);
+    }
+    r = move(f, first, f->temporary);
+    if (r == 0)
+        return 0;
+    unlinkat(f->folder, first, 0);
+    free(TAKE_PTR(f->temporary));
+    return explain(f, -r, "cannot be made", e);
+}
+
 int image_file_new(const char *path, struct image_file **ret, struct error *e)
 {
     _cleanup_image_file_ struct image_file *f = calloc(1, sizeof *f);
@@ -67,8 +112,12 @@ int image_file_new(const char *path, struct image_file **ret, struct error *e)
     if (r < 0)
         return r;
     f->fd = openat(f->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (f->fd < 0)
-        return explain(f, errno, "cannot be made", e);
+    if (f->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOSYS))
+        r = make_temporary(f, e);
+    else if (f->fd < 0)
+        r = explain(f, errno, "cannot be made", e);
+    if (r < 0)
+        return r;
     *ret = TAKE_PTR(f);
     return 0;
 }
@@ -78,14 +127,31 @@ int image_file_fd(const struct image_file *f)
     return f->fd;
 }
 
-int image_file_link(struct image_file *f, struct error *e)
+static int give_name(struct image_file *f)
 {
     char self[32];
+    if (f->temporary) {
+        int r = move(f, f->temporary, f->name);
+        if (r == 0)
+            free(TAKE_PTR(f->temporary));
+        return r;
+    }
     snprintf(self, sizeof self, "/proc/self/fd/%d", f->fd);
-    if (fsync(f->fd) < 0 || linkat(AT_FDCWD, self, f->folder, f->name, AT_SYMLINK_FOLLOW) < 0 ||
-        fsync(f->folder) < 0)
-        return explain(f, errno, "cannot be given its name", e);
-    return 0;
+    return linkat(AT_FDCWD, self, f->folder, f->name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+/* Some file systems sync no folders, and say EINVAL. */
+static int sync_folder(const struct image_file *f)
+{
+    return fsync(f->folder) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+int image_file_link(struct image_file *f, struct error *e)
+{
+    int r = fsync(f->fd) < 0 ? -errno : give_name(f);
+    if (r == 0)
+        r = sync_folder(f);
+    return r < 0 ? explain(f, -r, "cannot be given its name", e) : 0;
 }
 
 /* Only what is this very file: what else has its name is somebody else's. */
@@ -98,14 +164,16 @@ int image_file_unlink(struct image_file *f, struct error *e)
         return errno == ENOENT ? 0 : explain(f, errno, "cannot be examined", e);
     if (ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
         return 0;
-    if (unlinkat(f->folder, f->name, 0) < 0 || fsync(f->folder) < 0)
-        return explain(f, errno, "cannot be removed", e);
-    return 0;
+    int r = unlinkat(f->folder, f->name, 0) < 0 ? -errno : sync_folder(f);
+    return r < 0 ? explain(f, -r, "cannot be removed", e) : 0;
 }
 
 struct image_file *image_file_free(struct image_file *f)
 {
     if (f) {
+        if (f->temporary)
+            unlinkat(f->folder, f->temporary, 0);
+        free(f->temporary);
         fd_close(f->fd);
         fd_close(f->folder);
         free(f->name);

@@ -10,9 +10,9 @@
 #include "image/qemu.h"
 
 #include "base/fd.h"
+#include "base/place.h"
 #include "base/process.h"
 #include "base/str.h"
-#include "build-config.h"
 #include "image/lend.h"
 
 #include <fcntl.h>
@@ -35,22 +35,14 @@ const char qemu_file_name[] = "/proc/self/fd/4";
 
 #define PRELOAD "LD_PRELOAD="
 
-/* Where it is installed, or in the build folder, for programs of src/ and tests/. Without it everything works
- * as well, only slower. The dynamic linker has spaces and colons between names. */
+/* Without it everything works as well, only slower. The dynamic linker has spaces and colons between names.
+ */
 static void find_inflate(char preload[PATH_MAX])
 {
-    static const char *const between[] = {"../image/", "../../src/image/"};
-    char self[PATH_MAX / 2] = "";
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    const char *slash = n > 0 ? strrchr(self, '/') : NULL;
-    const char *path = preload + strlen(PRELOAD);
-    for (size_t i = 0; slash && i < ARRAY_SIZE(between); i++) {
-        snprintf(preload, PATH_MAX, PRELOAD "%.*s/%sinflate.so", (int)(slash - self), self, between[i]);
-        if (access(path, R_OK) == 0 && !strpbrk(path, " :"))
-            return;
-    }
-    snprintf(preload, PATH_MAX, PRELOAD MAYFLY_LIBEXECDIR "/inflate.so");
-    if (access(path, R_OK) < 0)
+    char path[PATH_MAX];
+    place_find("src/image", "inflate.so", path);
+    bool usable = access(path, R_OK) == 0 && !strpbrk(path, " :");
+    if (!usable || snprintf(preload, PATH_MAX, PRELOAD "%s", path) >= PATH_MAX)
         snprintf(preload, PATH_MAX, PRELOAD);
 }
 

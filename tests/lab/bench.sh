@@ -20,7 +20,9 @@ check "what stood in an extent can be read, as a control" grep -qa BEFORE-MARK /
 lvremove -qq -y vg0/before
 
 bench=(bench --size 32M --runtime 1 --rounds 1 --job read-4k-qd1 --job write-4k-qd32)
-left() { our_volumes; our_maps; find /tmp -name 'mayfly-??????'; pgrep -a 'fio|qemu-nbd' || true; }
+temporary() { find /tmp -maxdepth 1 -name 'mayfly-??????'; }
+there=$(temporary) # the clone itself, say
+left() { our_volumes; our_maps; temporary | grep -vxF "$there" || true; pgrep -a 'fio|qemu-nbd' || true; }
 cleared() { mayfly recover >/tmp/recovered || true; [ -z "$(left)" ]; } # there is no libvirt here, and recover says so
 
 check "a dry run tells its steps" grep -q 'make scratch volume vg0/.*_disk.bench of 32 MiB' <(mayfly "${bench[@]}" --dry-run)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/place.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "unit.h"
@@ -186,15 +187,32 @@ static void failing_programs_are_told(void **state)
     assert_error(process_run(slow, 1, NULL, &e), -ETIMEDOUT, e);
 }
 
+/* In the build folder, as here, the other parts are those of that folder. */
+static void parts_are_found(void **state)
+{
+    (void)state;
+    char path[PATH_MAX];
+    place_find("src/base", "libbase.a", path);
+    assert_true(str_ends(path, "/src/base/libbase.a"));
+    assert_int_equal(access(path, R_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_error_stays),          cmocka_unit_test(long_texts_are_cut_not_spilled),
-        cmocka_unit_test(exit_codes_follow_errno),    cmocka_unit_test(sizes_are_read),
-        cmocka_unit_test(sizes_are_written),          cmocka_unit_test(fields_are_never_cut),
-        cmocka_unit_test(uuids_are_strict),           cmocka_unit_test(text_comes_back_from_a_memfd),
-        cmocka_unit_test(a_memfd_is_no_program),      cmocka_unit_test(programs_are_run),
-        cmocka_unit_test(programs_get_their_signals), cmocka_unit_test(failing_programs_are_told),
+        cmocka_unit_test(first_error_stays),
+        cmocka_unit_test(long_texts_are_cut_not_spilled),
+        cmocka_unit_test(exit_codes_follow_errno),
+        cmocka_unit_test(sizes_are_read),
+        cmocka_unit_test(sizes_are_written),
+        cmocka_unit_test(fields_are_never_cut),
+        cmocka_unit_test(uuids_are_strict),
+        cmocka_unit_test(text_comes_back_from_a_memfd),
+        cmocka_unit_test(a_memfd_is_no_program),
+        cmocka_unit_test(programs_are_run),
+        cmocka_unit_test(programs_get_their_signals),
+        cmocka_unit_test(failing_programs_are_told),
+        cmocka_unit_test(parts_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,9 @@
 #include "image/file.h"
 #include "image/image-internal.h"
 
+#include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #define DEVICE                                                                                               \
     "{ yes MARKER | head -c 300000; head -c 3000000 /dev/zero; yes MARKER | head -c 70000; } > device; "
@@ -141,6 +143,85 @@ static void nothing_is_left_of_what_fails(void **state)
     run("test -z \"$(ls folder)\"");
 }
 
+/* From now on this process is on a file system that knows no files without a name, nor ... */
+static void forbid(bool rename, bool link)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EOPNOTSUPP), SCMP_SYS(openat), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_TMPFILE, O_TMPFILE));
+    if (r == 0 && rename)
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(renameat2), 0);
+    if (r == 0 && link)
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(linkat), 0);
+    if (r < 0 || seccomp_load(filter) < 0)
+        _exit(100);
+    seccomp_release(filter);
+}
+
+/* How many files are in the folder? */
+static int count_files(void)
+{
+    int n = -2;
+    DIR *d = opendir("plain");
+    while (d && readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+/* 0, or the number of the line that is not as it should be. */
+static int try_names(void)
+{
+    struct image_file *f = NULL;
+    struct error e = ERROR_NONE;
+#define MUST(what)                                                                                           \
+    if (!(what))                                                                                             \
+    return __LINE__ & 0xff ? __LINE__ & 0xff : 255
+    MUST(image_file_new("plain/a", &f, &e) == 0);
+    MUST(count_files() == 1 && access("plain/a", F_OK) < 0);
+    MUST(write(image_file_fd(f), "x", 1) == 1);
+    MUST(image_file_link(f, &e) == 0);
+    MUST(count_files() == 1 && access("plain/a", F_OK) == 0);
+    f = image_file_free(f);
+    MUST(count_files() == 1);
+    MUST(image_file_new("plain/a", &f, &e) == -EEXIST);
+    e = ERROR_NONE;
+    MUST(image_file_new("plain/b", &f, &e) == 0);
+    MUST(image_file_unlink(f, &e) == 0);
+    close(open("plain/b", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)); /* somebody else's, meanwhile */
+    MUST(image_file_link(f, &e) == -EEXIST);
+    f = image_file_free(f);
+    MUST(count_files() == 2);
+    return 0;
+}
+
+static void try_without(bool rename, bool link, int wanted)
+{
+    run("rm -rf plain; mkdir plain");
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct image_file *f = NULL;
+        struct error e = ERROR_NONE;
+        forbid(rename, link);
+        if (wanted == 0)
+            _exit(try_names());
+        _exit(image_file_new("plain/a", &f, &e) == wanted && count_files() == 0 ? 0 : 101);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* NFS has hard links only, vfat the rename only; who has neither is told before anything is written. */
+static void file_systems_without_nameless_files(void **state)
+{
+    (void)state;
+    try_without(false, false, 0);
+    try_without(false, true, 0);
+    try_without(true, false, 0);
+    try_without(true, true, -EOPNOTSUPP);
+}
+
 static void names_are_taken_once(void **state)
 {
     (void)state;
@@ -177,6 +258,7 @@ int main(void)
         cmocka_unit_test(what_is_deciphered_is_not_swapped),
         cmocka_unit_test(plaintext),
         cmocka_unit_test(nothing_is_left_of_what_fails),
+        cmocka_unit_test(file_systems_without_nameless_files),
         cmocka_unit_test(names_are_taken_once),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);

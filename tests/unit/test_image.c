@@ -2,6 +2,7 @@
 /* Opening images, with the real qemu-nbd: what is refused, in which words, and that nothing is left over; and
  * the cage, tried from inside. */
 #include "base/fd.h"
+#include "base/place.h"
 #include "base/str.h"
 #include "image-files.h"
 #include "image/image-internal.h"
@@ -408,6 +409,8 @@ static void the_cage_of_a_writer(void **state)
 static void the_server_is_in_the_cage(void **state)
 {
     (void)state;
+    char library[PATH_MAX]; /* one with a blank in its name cannot be preloaded */
+    place_find("src/image", "inflate.so", library);
     run("qemu-img create -q -f qcow2 zeros 1M");
     _cleanup_image_ struct image *i = NULL;
     struct error e = ERROR_NONE;
@@ -419,8 +422,8 @@ static void the_server_is_in_the_cage(void **state)
         "grep -q '^CapPrm:.0*$' /proc/%d/status\n"
         "grep -q '^Max file size  *0  *0 ' /proc/%d/limits\n"
         "! grep -z -v -e ^PATH= -e ^LC_ALL= -e ^LISTEN_ -e ^MALLOC_ -e ^LD_PRELOAD= /proc/%d/environ\n"
-        "grep -q /inflate.so /proc/%d/maps\n",
-        i->server.pid, i->server.pid, i->server.pid, i->server.pid, i->server.pid, i->server.pid);
+        "grep -q /inflate.so /proc/%d/maps || echo '%s' | grep -q '[ :]'\n",
+        i->server.pid, i->server.pid, i->server.pid, i->server.pid, i->server.pid, i->server.pid, library);
     assert_non_null(line);
     run(line);
 }

@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# installed.sh BUILD: what is installed does not know that it was built in a folder, and so looks for nothing there.
+set -euo pipefail
+build=$1
+command -v readelf >/dev/null || exit 77
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+DESTDIR=$folder meson install -C "$build" --no-rebuild >"$folder/log"
+mapfile -t programs < <(find "$folder" -type f -perm -100 -name 'mayfly*' -path '*/bin/*' -o -type f -path '*/libexec/*')
+[ "${#programs[@]}" -ge 3 ] || { echo "not all is installed: ${programs[*]}"; exit 1; }
+grep -q mayfly-build < <(readelf -d "$build/src/cli/mayfly") || { echo "the mark is not where it should be"; exit 1; }
+for program in "${programs[@]}"; do
+    if grep -E 'RUNPATH|RPATH' < <(readelf -d "$program"); then
+        echo "$program looks in a build folder"
+        exit 1
+    fi
+done
