@@ -107,6 +107,29 @@ static void examine_processor(struct examination *x)
         examination_ok(x, "processor", "has instructions for AES: %s", c->cipher);
 }
 
+/* Keys are kept in pages that are locked into RAM: one for a key, one to hand it over. A launch has 64 at a
+ * time, and what an encrypted image is read or written through takes 2 MiB. */
+#define PAGES_NEEDED 2
+#define PAGES_WANTED ((2 << 20) / 4096 + 2 * 64)
+
+static void examine_memory(struct examination *x)
+{
+    const char *what = "locked memory";
+    size_t pages = secret_pages_max();
+    if (pages < PAGES_NEEDED)
+        examination_fail(x, what, -EPERM,
+                         "RLIMIT_MEMLOCK lets this process lock no memory for keys; raise it: ulimit -l, "
+                         "LimitMEMLOCK=, limits.conf(5)");
+    else if (pages < PAGES_WANTED)
+        examination_warn(
+            x, what,
+            "RLIMIT_MEMLOCK lets this process lock %zu pages; large launches and encrypted images "
+            "take up to %d; raise it: ulimit -l, LimitMEMLOCK=, limits.conf(5)",
+            pages, PAGES_WANTED);
+    else
+        examination_ok(x, what, "there is enough for keys");
+}
+
 /* -------------------------------------------------------------------- broker */
 
 /* It answers if it gives the lock that the keys need which are to be tried. */
@@ -246,6 +269,7 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const ch
     examine_configuration(&x, config_files);
     if (!lacks->config.errnum) {
         examine_processor(&x);
+        examine_memory(&x);
         examine_broker(&x);
         examine_groups(&x);
         examine_libvirt(&x);

@@ -4,6 +4,7 @@
 #include "instances.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,23 @@ static void test_all_well(void **state)
     assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
     assert_memory_equal(&before, &b->w->host, sizeof before);
     assert_string_equal(b->w->violation, "");
+}
+
+static void test_locked_memory(void **state)
+{
+    struct bench *b = *state;
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+    _cleanup_findings_ struct findings f = doctor(b);
+    none.rlim_cur = 64 << 10;
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+    _cleanup_findings_ struct findings few = doctor(b);
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &before), 0);
+    assert_finding(&f, "locked memory", FINDING_FAILED, -EPERM, "ulimit -l");
+    assert_finding(&few, "locked memory", FINDING_WARNING, 0, "lock 16 pages");
 }
 
 static void test_configuration(void **state)
@@ -385,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         doctor_test(test_all_well),
+        doctor_test(test_locked_memory),
         doctor_test(test_configuration),
         doctor_test(test_nothing_configured),
         doctor_test(test_encryption_off),
