@@ -229,6 +229,13 @@ static int barbican_destroy(struct keymgr *km, const char *id, struct error *e)
     return r < 0 ? r : barbican_destroy_now(b, id, e);
 }
 
+static void barbican_asker(const struct keymgr *km, struct key_asker *ret)
+{
+    const struct keystone_facts *facts = keystone_facts(((const struct barbican *)km)->keystone);
+    (void)!str_copy(ret->user, sizeof ret->user, facts->user_id);
+    (void)!str_copy(ret->project, sizeof ret->project, facts->project_id);
+}
+
 const struct keymgr_ops barbican_manager = {
     .name = "barbican",
     .open = barbican_open,
@@ -240,5 +247,6 @@ const struct keymgr_ops barbican_manager = {
     .list = barbican_list,
     .grant = barbican_grant,
     .diagnose = barbican_diagnose,
+    .asker = barbican_asker,
     .close = barbican_close,
 };

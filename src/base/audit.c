@@ -189,6 +189,11 @@ void audit_open(const char *identifier)
     audit_open_at(identifier, JOURNAL_SOCKET, SYSLOG_SOCKET);
 }
 
+uid_t audit_caller(void)
+{
+    return trail.who.uid;
+}
+
 void audit_set_verb(const char *verb)
 {
     trail.verb = verb;

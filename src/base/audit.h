@@ -48,6 +48,9 @@ void audit_open(const char *identifier);
 /* The same with other sockets, for tests. The paths are not copied. */
 void audit_open_at(const char *identifier, const char *journal_path, const char *syslog_path);
 
+/* Who started the process. */
+uid_t audit_caller(void);
+
 /* The command that this process runs; not copied. */
 void audit_set_verb(const char *verb);
 

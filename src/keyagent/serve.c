@@ -21,6 +21,8 @@ static int send_answer(const struct connection *c, struct agent_answer *a, const
 {
     if (a->errnum < 0 || a->incomplete < 0)
         (void)!str_copy(a->text, sizeof a->text, why->text);
+    if (c->km && c->km->ops->asker)
+        c->km->ops->asker(c->km, &a->asker);
     return packet_send(c->socket, a, sizeof *a, a->errnum < 0 ? -1 : fd);
 }
 

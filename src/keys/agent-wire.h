@@ -77,6 +77,7 @@ struct agent_answer {
     int32_t incomplete; /* 0 or a negative errno */
     uint8_t lists_all;
     char place[KEY_PLACE_MAX];
+    struct key_asker asker;
     char text[sizeof((struct error *)0)->text]; /* of errnum, or of incomplete */
 };
 

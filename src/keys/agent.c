@@ -14,6 +14,7 @@ struct agent {
     struct config config;
     struct key_context *who; /* the session's, which outlives the manager */
     struct agent_link link;
+    struct key_asker asker; /* as it last said */
 };
 
 static int agent_open(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
@@ -42,6 +43,7 @@ static void agent_close(struct keymgr *km)
 static int call(struct agent *a, const struct agent_request *q, int fd, struct agent_answer *answer,
                 int *ret_fd, struct error *e)
 {
+    *answer = (struct agent_answer){.errnum = 0};
     int r = a->link.socket >= 0 ? 0 : agent_link_start(&a->link, a->name, &a->config, a->who, e);
     a->base.lists_all = a->link.lists_all;
     a->link.deadline_sec = agent_link_patience_sec(&a->config, q->op == AGENT_CREATE ? q->n : 0);
@@ -49,6 +51,8 @@ static int call(struct agent *a, const struct agent_request *q, int fd, struct a
         r = agent_link_send(&a->link, q, fd, e);
     if (r == 0)
         r = agent_link_receive(&a->link, answer, ret_fd, e);
+    if (r == 0 || answer->errnum < 0) /* it is not trusted: see agent_asker() */
+        a->asker = answer->asker;
     return r;
 }
 
@@ -257,6 +261,16 @@ static int agent_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS
     return 0;
 }
 
+/* Only ids of Keystone's form. */
+static void agent_asker(const struct keymgr *km, struct key_asker *ret)
+{
+    const struct key_asker *said = &((const struct agent *)km)->asker;
+    if (memchr(said->user, '\0', sizeof said->user) && str_made_of(said->user, "-_"))
+        memcpy(ret->user, said->user, sizeof ret->user);
+    if (memchr(said->project, '\0', sizeof said->project) && str_made_of(said->project, "-_"))
+        memcpy(ret->project, said->project, sizeof ret->project);
+}
+
 const struct keymgr_ops keymgr_barbican = {
     .name = "barbican",
     .open = agent_open,
@@ -268,5 +282,6 @@ const struct keymgr_ops keymgr_barbican = {
     .list = agent_list,
     .grant = agent_grant,
     .diagnose = agent_diagnose,
+    .asker = agent_asker,
     .close = agent_close,
 };

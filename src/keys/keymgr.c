@@ -71,6 +71,9 @@ static void audit(const struct keymgr *km, const char *action, const char *id, c
                   const char *grantee, int result, const struct error *e)
 {
     char ref[KEY_REF_MAX] = "";
+    struct key_asker asker = {.user = ""};
+    if (km->ops->asker)
+        km->ops->asker(km, &asker);
     if (id)
         snprintf(ref, sizeof ref, "%s:%s", km->ops->name, id);
     audit_write(&(struct audit_event){
@@ -81,6 +84,7 @@ static void audit(const struct keymgr *km, const char *action, const char *id, c
         .grantee = grantee,
         .result = result,
         .reason = e ? e->text : NULL,
+        .who = &(struct audit_who){audit_caller(), asker.user, asker.project},
     });
 }
 

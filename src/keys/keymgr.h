@@ -84,6 +84,12 @@ struct key_finding {
     char text[600]; /* what was found, or what is wrong and the way out */
 };
 
+/* Who asks, by ids of the manager's own, as far as its login has said. "": there is no such, or not yet. */
+struct key_asker {
+    char user[KEY_USER_MAX];
+    char project[KEY_USER_MAX];
+};
+
 struct keymgr;
 struct keymgr_ops {
     const char *name; /* as in mayfly.key and in [key_manager] backend; no ':' */
@@ -149,6 +155,9 @@ struct keymgr_ops {
      * NULL. */
     int (*diagnose)(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                     struct error *e);
+
+    /* For the audit trail. Asks nothing. May be NULL: the manager knows no users. */
+    void (*asker)(const struct keymgr *km, struct key_asker *ret);
 
     /* Frees `km` itself. */
     void (*close)(struct keymgr *km);

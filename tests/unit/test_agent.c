@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly's side of the talk with mayfly-keyagent, whose place a hostile or dying one takes: none of its
  * answers is believed that has not the form, and the next request starts another. */
+#include "base/audit.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/packet.h"
 #include "base/str.h"
 #include "keys/agent-connect.h"
+#include "trail.h"
 #include "unit.h"
 
 #include <fcntl.h>
@@ -198,6 +200,34 @@ static void wrong_answers(void **state)
     static const behaviour plain[] = {short_packet, one_byte_short, a_longer_packet, positive_errnum};
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         assert_refused(plain[i], destroy);
+}
+
+ANSWER(with_asker, say(socket, &(struct agent_answer){.asker = {"7f3a", "09bc"}}, -1))
+ANSWER(with_forged_asker, say(socket, &(struct agent_answer){.asker = {"7f3a\nPRIORITY=0", "09bc"}}, -1))
+
+/* Whose token it was stands in the audit trail, as far as it is an id. */
+static void who_asked_is_in_the_trail(void **state)
+{
+    (void)state;
+    void *folder = NULL;
+    char path[512];
+    struct error e = ERROR_NONE;
+    assert_int_equal(folder_make(&folder), 0);
+    int trail = trail_listen(&folder, "journal");
+    snprintf(path, sizeof path, "%s", folder_path(&folder, "journal"));
+    audit_open_at("mayfly", path, path);
+    _cleanup_keymgr_ struct keymgr *km = with(with_asker);
+    assert_ok(destroy(km, &e), e);
+    const char *entry = trail_next(trail);
+    assert_true(trail_has(entry, "MAYFLY_USER=7f3a") && trail_has(entry, "MAYFLY_PROJECT=09bc"));
+    km = keymgr_close(km);
+    km = with(with_forged_asker);
+    assert_ok(destroy(km, &e), e);
+    entry = trail_next(trail);
+    assert_true(strstr(entry, "MAYFLY_USER=") == NULL && trail_has(entry, "MAYFLY_PROJECT=09bc"));
+    audit_close();
+    close(trail);
+    folder_remove(&folder);
 }
 
 static bool with_two_files(int socket, int n)
@@ -645,6 +675,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_answers),
+        cmocka_unit_test(who_asked_is_in_the_trail),
         cmocka_unit_test(descriptors_are_closed),
         cmocka_unit_test(keys_that_are_made),
         cmocka_unit_test(keys_that_are_listed),
