@@ -38,7 +38,7 @@ check_equal "help tells the four" 4 "$(mayfly key --help | grep -cE '^  mayfly k
 # --- key destroy, key grant
 refused 8 "mayfly delete a " "destroy of a key that disks need" mayfly key destroy --yes "$a"
 refused 8 "mayfly delete b-[12] " "  that several need" mayfly key destroy --yes "$b"
-refused 1 "MANAGER:ID" "  of a name" mayfly key destroy --yes a
+refused 1 "MANAGER:PLACE/ID" "  of a name" mayfly key destroy --yes a
 refused 1 "knows no users" "grant where no users are known" mayfly key grant a
 lvcreate -q -n odd -L 1M --addtag mayfly=1 vg0 >/dev/null
 world_changed
