@@ -84,7 +84,7 @@ static void audit(const struct keymgr *km, const char *action, const char *id, c
         .grantee = grantee,
         .result = result,
         .reason = e ? e->text : NULL,
-        .who = &(struct audit_who){audit_caller(), asker.user, asker.project},
+        .who = &(struct audit_who){.uid = audit_caller(), .user = asker.user, .project = asker.project},
     });
 }
 
