@@ -6,6 +6,7 @@
  */
 #include "broker/client-internal.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/packet.h"
 #include "base/process.h"
@@ -18,11 +19,14 @@
 #define MAPS_LIMIT         (16U << 20)
 #define STRANGERS_LIMIT    (1U << 20)
 #define GONE_DEADLINE_MSEC 1000 /* for one that has closed it by itself */
+#define ALIVE_MSEC         60000
 
 struct remote {
     struct broker base; /* first: a struct broker * is one of these */
     int socket;
-    pid_t pid; /* of the broker if we forked it, else 0 */
+    pid_t pid;          /* of the broker if we forked it, else 0 */
+    uint64_t last_msec; /* when it was asked last */
+    struct error end;   /* why it ended the connection, as it said when nobody was to be told */
 };
 
 static struct remote *remote_of(struct broker *b)
@@ -33,6 +37,8 @@ static struct remote *remote_of(struct broker *b)
 /* The connection broke: says why, as far as that can be known. */
 static int error_gone(struct remote *b, struct error *e)
 {
+    if (b->end.errnum)
+        return error_set(e, b->end.errnum, "%s", b->end.text);
     if (b->pid == 0)
         return error_set(e, -ECONNRESET,
                          "mayfly-broker: ended in the middle of a request; see journalctl -t "
@@ -70,9 +76,12 @@ static int call(struct remote *b, enum op op, const void *request, size_t size, 
                 int *ret_fd, struct error *e)
 {
     _cleanup_close_ int got = -1;
+    b->last_msec = clock_msec();
     int r = wire_send_request(b->socket, op, request, size, fd);
-    if (r == -ECONNRESET)
-        return error_gone(b, e);
+    if (r == -ECONNRESET) { /* it may have said why before it went */
+        r = receive_answer(b, a, &got, e);
+        return r < 0 ? r : error_gone(b, e);
+    }
     if (r < 0)
         return error_set(e, r, "mayfly-broker: cannot be asked: %s", strerror(-r));
     r = receive_answer(b, a, &got, e);
@@ -155,6 +164,7 @@ static int remote_lock(struct broker *b, const char *uuid, struct error *e)
     int r = str_copy(request.uuid, sizeof request.uuid, uuid);
     if (r < 0)
         return error_set(e, -EINVAL, "lock: '%s' is no uuid", uuid);
+    (void)!str_copy(request.verb, sizeof request.verb, b->verb ? b->verb : "");
     return call(remote_of(b), OP_LOCK, &request, sizeof request, -1, &a, NULL, e);
 }
 
@@ -163,6 +173,27 @@ static int remote_sync_domains(struct broker *b, struct error *e)
     static const struct op_none none;
     struct answer a;
     return call(remote_of(b), OP_SYNC_DOMAINS, &none, sizeof none, -1, &a, NULL, e);
+}
+
+static void remote_unlock(struct broker *b, const char *uuid)
+{
+    struct op_unlock request = {0};
+    struct answer a;
+    if (str_copy(request.uuid, sizeof request.uuid, uuid) == 0)
+        (void)!call(remote_of(b), OP_UNLOCK, &request, sizeof request, -1, &a, NULL, NULL);
+}
+
+static void remote_alive(struct broker *base)
+{
+    static const struct op_none none;
+    struct remote *b = remote_of(base);
+    struct answer a;
+    struct error why = ERROR_NONE;
+    if (clock_msec() - b->last_msec < ALIVE_MSEC ||
+        call(b, OP_ALIVE, &none, sizeof none, -1, &a, NULL, &why) == 0)
+        return;
+    if (!b->end.errnum)
+        b->end = why;
 }
 
 static int remote_create(struct broker *b, struct volume *v, struct error *e)
@@ -239,11 +270,15 @@ static int remote_resize(struct broker *b, const struct volume *v, uint64_t size
     return call(remote_of(b), OP_RESIZE, &request, sizeof request, -1, &a, NULL, e);
 }
 
-static int remote_close(struct broker *b, const struct volume *v, struct error *e)
+static int remote_close(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
+                        struct error *e)
 {
-    struct op_volume request = {.volume = ref_of(v)};
+    struct op_close request = {.volume = ref_of(v), .leave_opened = leave_opened};
     struct answer a;
-    return call(remote_of(b), OP_CLOSE, &request, sizeof request, -1, &a, NULL, e);
+    int r = call(remote_of(b), OP_CLOSE, &request, sizeof request, -1, &a, NULL, e);
+    if (r == 0)
+        *ret_closed = a.changed != 0;
+    return r;
 }
 
 static int remote_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
@@ -361,6 +396,8 @@ static const struct broker_ops remote_ops = {
     .list = remote_list,
     .lock = remote_lock,
     .sync_domains = remote_sync_domains,
+    .unlock = remote_unlock,
+    .alive = remote_alive,
     .create = remote_create,
     .snapshot = remote_snapshot,
     .open = remote_open,

@@ -14,11 +14,19 @@ struct broker;
 struct broker_ops {
     int (*list)(struct broker *b, struct inventory **ret, struct error *e);
 
-    /* -EBUSY: another mayfly works on it. */
+    /* -EBUSY: another mayfly works on it; the sentence says who. */
     int (*lock)(struct broker *b, const char *uuid, struct error *e);
 
     /* Makes durable which domains libvirt has defined, where only root may look at them. */
     int (*sync_domains)(struct broker *b, struct error *e);
+
+    /* Gives a lock back, and what was made or opened under it counts as another's. Cannot fail: what is not
+     * given back now is when the connection ends. */
+    void (*unlock)(struct broker *b, const char *uuid);
+
+    /* Says, now and then, that the caller is at work: a broker that hears nothing for long ends the
+     * connection. To be called wherever one waits for something else; costs next to nothing. */
+    void (*alive)(struct broker *b);
 
     /* Makes the volume, in state building; v->size_bytes becomes its real size, rounded up to whole extents.
      */
@@ -50,7 +58,9 @@ struct broker_ops {
     /* Makes the volume larger, never smaller; a map of it grows when it is opened again. */
     int (*resize)(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e);
 
-    int (*close)(struct broker *b, const struct volume *v, struct error *e);
+    /* `leave_opened`: not what a person has opened, to stay. *ret_closed: it was open. */
+    int (*close)(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
+                 struct error *e);
     int (*format)(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e);
 
@@ -79,6 +89,7 @@ struct broker_ops {
 /* The first member of each implementation's own struct. */
 struct broker {
     const struct broker_ops *ops;
+    const char *verb; /* what its locks are taken for, told to whoever finds them taken; NULL */
 };
 
 /* Connects to the socket that systemd listens on. -EACCES, -ENOENT with the way out in the sentence. */
@@ -96,6 +107,8 @@ DEFINE_CLEANUP(struct broker *, broker_disconnect)
 int broker_list(struct broker *b, struct inventory **ret, struct error *e) _must_check_;
 int broker_lock(struct broker *b, const char *uuid, struct error *e) _must_check_;
 int broker_sync_domains(struct broker *b, struct error *e) _must_check_;
+void broker_unlock(struct broker *b, const char *uuid);
+void broker_alive(struct broker *b);
 int broker_create(struct broker *b, struct volume *v, struct error *e) _must_check_;
 int broker_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
@@ -109,6 +122,8 @@ int broker_remake(struct broker *b, const struct volume *v, struct error *e) _mu
 int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
                   struct error *e) _must_check_;
 int broker_close(struct broker *b, const struct volume *v, struct error *e) _must_check_;
+int broker_close_unless_opened(struct broker *b, const struct volume *v, bool *ret_closed,
+                               struct error *e) _must_check_;
 int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e) _must_check_;
 int broker_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One file for all locks: 62 bits of a uuid are the offset of its byte, which an "open file description" lock
- * covers. Such a lock goes when the last descriptor of its opening is closed, however the process ends, and
- * the file stays empty: nothing piles up, nothing has to be cleaned.
+ * covers. Such a lock goes when the last descriptor of its opening is closed, however the process ends:
+ * nothing piles up, nothing has to be cleaned.
+ *
+ * The kernel does not tell who holds such a lock. So whoever takes one writes its name into the file, into
+ * one of NOTES places that the uuid chooses. A note decides nothing: one that is overwritten, or that is left
+ * of an earlier holder, makes a sentence say less.
  *
  * Never deletes the file: two openings of two files of one name would both get their lock.
  */
@@ -10,11 +14,26 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define NOTES 4096
+
+/* Who took the lock of a uuid last. */
+struct note {
+    char uuid[UUID_TEXT];
+    char verb[VERB_MAX];
+    int32_t pid;
+    uint32_t uid;
+    int64_t since_sec; /* of CLOCK_BOOTTIME */
+};
 #include <uuid/uuid.h>
 
 /* The folder must be ours alone: whoever can write there could put another file in place of the locks. */
@@ -60,6 +79,55 @@ static off_t offset_of(const char *uuid)
     return (off_t)(offset & (UINT64_MAX >> 2));
 }
 
+/* -------------------------------------------------------------------- notes */
+
+static int64_t now_sec(void)
+{
+    struct timespec t = {.tv_sec = 0};
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return t.tv_sec;
+}
+
+static off_t note_offset(const char *uuid)
+{
+    return offset_of(uuid) % NOTES * (off_t)sizeof(struct note);
+}
+
+static void write_note(const struct locks *l, const char *uuid, const char *verb)
+{
+    struct note n;
+    memset(&n, 0, sizeof n);
+    memcpy(n.uuid, uuid, sizeof n.uuid);
+    (void)!str_copy(n.verb, sizeof n.verb, verb);
+    n.pid = l->pid;
+    n.uid = l->uid;
+    n.since_sec = now_sec();
+    (void)!pwrite(l->fd, &n, sizeof n, note_offset(uuid));
+}
+
+static int busy(const struct locks *l, const char *uuid, struct error *e)
+{
+    struct note n;
+    bool known = pread(l->fd, &n, sizeof n, note_offset(uuid)) == (ssize_t)sizeof n &&
+                 memcmp(n.uuid, uuid, sizeof n.uuid) == 0 && memchr(n.verb, '\0', sizeof n.verb) && n.pid > 0;
+    if (!known)
+        return error_set(e, -EBUSY, "%s: another mayfly works on it; try again when that one is done", uuid);
+    bool gone = kill(n.pid, 0) < 0 && errno == ESRCH;
+    return error_set(e, -EBUSY,
+                     "%s: another mayfly works on it: mayfly%s%s, process %" PRId32 " of user %" PRIu32
+                     ", for %" PRId64 " s%s; try again when that one is done",
+                     uuid, n.verb[0] ? " " : "", n.verb, n.pid, n.uid, now_sec() - n.since_sec,
+                     gone ? " (the process has ended; its last operation is being finished)" : "");
+}
+
+/* -------------------------------------------------------------------- locks */
+
+static int set_lock(const struct locks *l, const char *uuid, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = offset_of(uuid), .l_len = 1};
+    return fcntl(l->fd, F_OFD_SETLK, &lock);
+}
+
 bool locks_held(const struct locks *l, const char *uuid)
 {
     for (size_t i = 0; i < l->n; i++)
@@ -68,7 +136,7 @@ bool locks_held(const struct locks *l, const char *uuid)
     return false;
 }
 
-int locks_take(struct locks *l, const char *path, const char *uuid, struct error *e)
+int locks_take(struct locks *l, const char *path, const char *uuid, const char *verb, struct error *e)
 {
     if (locks_held(l, uuid))
         return 0;
@@ -83,20 +151,31 @@ int locks_take(struct locks *l, const char *path, const char *uuid, struct error
         return error_memory(e);
     l->held = held;
 
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = offset_of(uuid), .l_len = 1};
-    if (fcntl(l->fd, F_OFD_SETLK, &lock) < 0) {
-        if (errno == EAGAIN || errno == EACCES)
-            return error_set(e, -EBUSY, "%s: another mayfly works on it; try again when that one is done",
-                             uuid);
-        return error_set(e, errno, "%s: cannot be locked in %s: %m", uuid, path);
-    }
+    if (set_lock(l, uuid, F_WRLCK) < 0)
+        return errno == EAGAIN || errno == EACCES
+                   ? busy(l, uuid, e)
+                   : error_set(e, errno, "%s: cannot be locked in %s: %m", uuid, path);
     memcpy(held[l->n++], uuid, UUID_TEXT);
+    write_note(l, uuid, verb);
     return 0;
+}
+
+void locks_give_back(struct locks *l, const char *uuid)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (!streq(l->held[i], uuid))
+            continue;
+        set_lock(l, uuid, F_UNLCK);
+        memmove(l->held[i], l->held[--l->n], UUID_TEXT);
+        return;
+    }
 }
 
 void locks_drop(struct locks *l)
 {
     free(l->held);
     fd_close(l->fd);
-    *l = LOCKS_NONE;
+    l->held = NULL;
+    l->n = 0;
+    l->fd = -1;
 }

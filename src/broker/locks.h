@@ -6,20 +6,28 @@
 #include "base/str.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define LOCKS_MAX 4096 /* that one connection may hold */
+#define VERB_MAX  16   /* name of a verb, with its NUL */
 
 struct locks {
     int fd; /* -1: nothing locked yet */
     char (*held)[UUID_TEXT];
     size_t n;
+    pid_t pid; /* for whom: the process at the other end of the connection, */
+    uid_t uid; /* and its user; both for the sentence that others get */
 };
 #define LOCKS_NONE ((struct locks){.fd = -1})
 
 /* Takes the lock of `uuid` in the file at `path`, which is made if missing. 0 too if we have it already.
- * -EBUSY: someone else does. */
-int locks_take(struct locks *l, const char *path, const char *uuid, struct error *e) _must_check_;
+ * `verb` says what for, and may be empty. -EBUSY: someone else does; the sentence says who. */
+int locks_take(struct locks *l, const char *path, const char *uuid, const char *verb,
+               struct error *e) _must_check_;
 bool locks_held(const struct locks *l, const char *uuid);
+
+/* Gives one back; nothing if we do not have it. */
+void locks_give_back(struct locks *l, const char *uuid);
 
 /* Gives all of them back. */
 void locks_drop(struct locks *l);

@@ -51,6 +51,8 @@ static int look_at_peer(int socket, struct session *s, struct error *e)
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &s->peer, &size) < 0)
         return error_set(e, errno, "mayfly-broker: cannot see who is connected: %m");
     s->root = s->peer.uid == 0;
+    s->locks.pid = s->peer.pid;
+    s->locks.uid = s->peer.uid;
     return 0;
 }
 
@@ -68,7 +70,8 @@ static int run(const char *config_path, struct error *e)
 {
     _cleanup_close_ int socket = -1, stop = -1;
     struct config config;
-    struct session session = {.config = &config, .locks_path = BROKER_LOCKS, .locks = LOCKS_NONE};
+    struct session session = {
+        .config = &config, .locks_path = BROKER_LOCKS, .locks = LOCKS_NONE, .silence_msec = SILENCE_MSEC};
     struct error why = ERROR_NONE;
 
     process_begin_peer();

@@ -24,6 +24,16 @@ int broker_sync_domains(struct broker *b, struct error *e)
     return b->ops->sync_domains(b, e);
 }
 
+void broker_unlock(struct broker *b, const char *uuid)
+{
+    b->ops->unlock(b, uuid);
+}
+
+void broker_alive(struct broker *b)
+{
+    b->ops->alive(b);
+}
+
 int broker_create(struct broker *b, struct volume *v, struct error *e)
 {
     return b->ops->create(b, v, e);
@@ -65,7 +75,13 @@ int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
 
 int broker_close(struct broker *b, const struct volume *v, struct error *e)
 {
-    return b->ops->close(b, v, e);
+    bool closed = false;
+    return b->ops->close(b, v, false, &closed, e);
+}
+
+int broker_close_unless_opened(struct broker *b, const struct volume *v, bool *ret_closed, struct error *e)
+{
+    return b->ops->close(b, v, true, ret_closed, e);
 }
 
 int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,

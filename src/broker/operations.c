@@ -69,7 +69,21 @@ int do_MAPS(struct session *s, const struct op_none *q, int fd, struct reply *re
 int do_LOCK(struct session *s, const struct op_lock *q, int fd, struct reply *reply, struct error *e)
 {
     UNUSED(fd), UNUSED(reply);
-    return locks_take(&s->locks, s->locks_path, q->uuid, e);
+    return locks_take(&s->locks, s->locks_path, q->uuid, q->verb, e);
+}
+
+int do_UNLOCK(struct session *s, const struct op_unlock *q, int fd, struct reply *reply, struct error *e)
+{
+    UNUSED(fd), UNUSED(reply), UNUSED(e);
+    locks_give_back(&s->locks, q->uuid);
+    session_forget_instance(s, q->uuid);
+    return 0;
+}
+
+int do_ALIVE(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
+{
+    UNUSED(s), UNUSED(q), UNUSED(fd), UNUSED(reply), UNUSED(e);
+    return 0;
 }
 
 int do_SYNC_DOMAINS(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
@@ -354,14 +368,20 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
     return r;
 }
 
-int do_CLOSE(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
+int do_CLOSE(struct session *s, const struct op_close *q, int fd, struct reply *reply, struct error *e)
 {
     struct volume named = {0}; /* by its name alone: its volume may be gone */
     char map_name[MAP_NAME_MAX];
+    struct map map;
 
-    UNUSED(fd), UNUSED(reply);
+    UNUSED(fd);
     memcpy(named.lv, q->volume.lv, sizeof named.lv);
     volume_map_name(&named, map_name);
+    reply->changed = dmcrypt_find(map_name, &map, NULL) == 0;
+    if (q->leave_opened && reply->changed && str_ends(map.uuid, MAP_UUID_OPENED)) {
+        reply->changed = false;
+        return 0;
+    }
     int r = dmcrypt_close(map_name, e);
     if (r < 0)
         return r;

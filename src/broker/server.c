@@ -88,7 +88,7 @@ static int check_ref(const struct session *s, const struct volume_ref *ref, bool
                          "mayfly.conf",
                          ref->vg);
     volume_ref_instance(ref, instance);
-    if (needs_lock && !locks_held(&s->locks, instance))
+    if (needs_lock && !locks_held(&s->locks, instance) && !session_owns_snapshot(s, ref))
         return error_set(e, -EPERM, "instance %s: is not locked by this connection", instance);
     return 0;
 }
@@ -102,9 +102,25 @@ static int check_op_none(const struct session *s, const struct op_none *q, bool 
 static int check_op_lock(const struct session *s, const struct op_lock *q, bool needs_lock, struct error *e)
 {
     (void)s, (void)needs_lock;
+    if (!TERMINATED(q->uuid) || !TERMINATED(q->verb))
+        return error_endless(e);
+    if (q->verb[strspn(q->verb, "abcdefghijklmnopqrstuvwxyz-")]) /* others read it on their terminals */
+        return error_set(e, -EINVAL, "lock: what it is taken for is no verb");
+    return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "lock: what to lock is no uuid");
+}
+
+static int check_op_unlock(const struct session *s, const struct op_unlock *q, bool needs_lock,
+                           struct error *e)
+{
+    (void)s, (void)needs_lock;
     if (!TERMINATED(q->uuid))
         return error_endless(e);
-    return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "lock: what to lock is no uuid");
+    return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "unlock: what to give back is no uuid");
+}
+
+static int check_op_close(const struct session *s, const struct op_close *q, bool needs_lock, struct error *e)
+{
+    return check_ref(s, &q->volume, needs_lock, e);
 }
 
 static int check_op_create(const struct session *s, const struct op_create *q, bool needs_lock,
@@ -272,14 +288,35 @@ static int serve_one(int socket, struct session *s, const struct error *start)
     return answer(socket, r, &reply, &e);
 }
 
-/* 1: there is a request, or an end of the connection; 0: we were told to stop. */
-static int wait_for_request(int socket, int stop_fd)
+/* 1: there is a request, or an end of the connection; 0: we were told to stop. -ETIMEDOUT: neither came in
+ * time (0: there is no such time). */
+static int wait_for_request(int socket, int stop_fd, unsigned silence_msec)
 {
     struct pollfd fds[] = {{.fd = stop_fd, .events = POLLIN}, {.fd = socket, .events = POLLIN}};
-    while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+    int n;
+    while ((n = poll(fds, ARRAY_SIZE(fds), silence_msec ? (int)silence_msec : -1)) < 0)
         if (errno != EINTR)
             return -errno;
+    if (n == 0)
+        return -ETIMEDOUT;
     return fds[0].revents ? 0 : 1;
+}
+
+/* A client that was stopped, or that hangs, keeps others from its instances no longer. The answer that it
+ * finds, should it ever ask again, says so. */
+static int end_silence(int socket, const struct session *s)
+{
+    struct reply none = {.fd = -1};
+    struct error e = ERROR_NONE;
+    log_info(
+        "process %d of user %u has said nothing for %u s, and its connection is ended; it held %zu locks",
+        s->locks.pid, s->locks.uid, s->silence_msec / 1000, s->locks.n);
+    int r =
+        error_set(&e, -ETIMEDOUT,
+                  "mayfly-broker: has heard nothing of this mayfly for %u s, so it has given its locks back "
+                  "and ended the connection; see mayfly list, and run mayfly recover",
+                  s->silence_msec / 1000);
+    return answer(socket, r, &none, &e);
 }
 
 int server_serve(int socket, int stop_fd, struct session *s, const struct error *start)
@@ -287,7 +324,9 @@ int server_serve(int socket, int stop_fd, struct session *s, const struct error 
     int r;
     log_debug("connection of process %d, user %u, group %u", s->peer.pid, s->peer.uid, s->peer.gid);
     do {
-        r = wait_for_request(socket, stop_fd);
+        r = wait_for_request(socket, stop_fd, s->silence_msec);
+        if (r == -ETIMEDOUT)
+            return end_silence(socket, s);
         if (r == 0)
             return 0;
         if (r > 0)

@@ -46,6 +46,37 @@ void session_forget(struct session *s, const struct volume_ref *ref)
         *k = s->known[--s->n_known];
 }
 
+static bool owns_snapshot(const struct session *s, const struct known *k)
+{
+    return k->made_here && volume_is_snapshot(&k->v) && locks_held(&s->locks, k->v.disk);
+}
+
+bool session_owns_snapshot(const struct session *s, const struct volume_ref *ref)
+{
+    for (size_t i = 0; i < s->n_known; i++)
+        if (is(&s->known[i].v, ref))
+            return owns_snapshot(s, &s->known[i]);
+    return false;
+}
+
+int session_lock_snapshot(struct session *s, const struct volume *v, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = volume_is_snapshot(v) ? locks_take(&s->locks, s->locks_path, v->disk, "", &why) : 0;
+    if (r < 0)
+        error_set(e, r, "volume %s: a snapshot that is being written to a file: %s", v->lv, why.text);
+    return r;
+}
+
+void session_forget_instance(struct session *s, const char *uuid)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_known; i++)
+        if (!streq(s->known[i].v.instance, uuid) || owns_snapshot(s, &s->known[i]))
+            s->known[n++] = s->known[i];
+    s->n_known = n;
+}
+
 int session_add(struct session *s, const struct known *k, struct error *e)
 {
     struct volume_ref ref = {0};

@@ -10,6 +10,9 @@
 
 #include <sys/socket.h>
 
+/* Longer than whatever a client waits for without a word: see broker_alive(). */
+#define SILENCE_MSEC (15 * 60 * 1000)
+
 struct known {
     struct volume v;
     bool made_here;   /* by CREATE of this connection */
@@ -23,7 +26,8 @@ struct session {
     bool root;         /* it is root */
     const char *locks_path;
     struct locks locks;
-    struct lvm *lvm; /* started when first needed */
+    unsigned silence_msec; /* a client that says nothing for longer is taken for dead; 0: never */
+    struct lvm *lvm;       /* started when first needed */
     struct known *known;
     size_t n_known;
 };
@@ -57,6 +61,17 @@ void session_forget(struct session *s, const struct volume_ref *ref);
 
 /* Is no volume of ours the disk of this uuid? Its map would get in the way of that one's. -EEXIST. */
 int session_check_disk_new(struct session *s, const char *disk, struct error *e) _must_check_;
+
+/* All volumes of this instance, but a snapshot that session_owns_snapshot(). */
+void session_forget_instance(struct session *s, const char *uuid);
+
+/* Is that the snapshot which this connection made, and whose own lock it holds? It needs not that of the
+ * instance, which others may work on while the snapshot is read. */
+bool session_owns_snapshot(const struct session *s, const struct volume_ref *ref);
+
+/* Whoever has the lock of an instance may remove a snapshot of it, if nobody works on that: takes the lock of
+ * the snapshot. 0 for what is none. -EBUSY: it is being read. */
+int session_lock_snapshot(struct session *s, const struct volume *v, struct error *e) _must_check_;
 
 /* Opens the logical volume's own device (O_RDONLY or O_RDWR), after activating it if need be. */
 int session_open_volume(struct session *s, const struct volume *v, int access, int *ret_fd,

@@ -165,9 +165,12 @@ static int check_doom(const struct session *s, const struct known *k, struct err
     return 0;
 }
 
-static int check_mark(const struct session *s, const struct known *k, enum volume_state to, struct error *e)
+static int check_mark(struct session *s, const struct known *k, enum volume_state to, struct error *e)
 {
     const struct volume *v = &k->v;
+    int r = session_lock_snapshot(s, v, e);
+    if (r < 0)
+        return r;
     if (to == VOLUME_READY && v->state == VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and does not become ready again", v->lv);
     if (to == VOLUME_READY && volume_is_snapshot(v))
@@ -236,7 +239,8 @@ static int check_remove(struct session *s, const struct volume *v, struct error 
     if (v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
                          volume_state_name(v->state));
-    return check_idle(s, v, e);
+    int r = session_lock_snapshot(s, v, e);
+    return r < 0 ? r : check_idle(s, v, e);
 }
 
 /* Cryptography makes encrypted volumes unreadable; a plain one has to be overwritten. */

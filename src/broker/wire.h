@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "broker/locks.h"
 #include "storage/dmcrypt.h"
 #include "storage/volume.h"
 
@@ -42,7 +43,15 @@ struct op_none {
     char nothing[1];
 };
 struct op_lock {
-    char uuid[UUID_TEXT]; /* of an instance or a batch */
+    char uuid[UUID_TEXT]; /* of an instance, a batch or a snapshot */
+    char verb[VERB_MAX];  /* what the lock is taken for: small letters; may be empty */
+};
+struct op_unlock {
+    char uuid[UUID_TEXT];
+};
+struct op_close {
+    struct volume_ref volume;
+    uint8_t leave_opened; /* 1: not the map that a person has opened, to stay */
 };
 struct op_create {
     struct volume volume;
@@ -90,7 +99,7 @@ struct answer {
     int32_t errnum;         /* 0 or a negative errno */
     uint8_t existing;       /* OPEN: the map was there already */
     uint8_t shows;          /* TRY: something makes sense under this key */
-    uint8_t changed;        /* TUNE: the map had another table */
+    uint8_t changed;        /* TUNE: the map had another table; CLOSE: there was a map */
     uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
     uint64_t size_bytes;    /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
                                STRANGERS: of the file */

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 
 struct globals {
+    const char *verb;        /* its name */
     const char *config_path; /* NULL: the installed configuration */
     bool json;
     int progress_fd;   /* -1: none */

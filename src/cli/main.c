@@ -106,6 +106,7 @@ static int run(int argc, char **argv, struct error *e)
         return error_set(e, -EINVAL, "%s: there is no such verb; see mayfly --help", argv[1]);
     audit_open("mayfly");
     audit_set_verb(verb->name);
+    g.verb = verb->name;
     return verb->run(verb, &g, n, argv + 1, e);
 }
 

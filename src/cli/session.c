@@ -16,12 +16,13 @@
 /* Root's own, which is root still when we no longer are; or the one of the socket. */
 static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
 {
-    if (geteuid() != 0)
-        return broker_connect(BROKER_SOCKET, ret, e);
-
     char program[PATH_MAX];
     place_find("src/broker", "mayfly-broker", program);
-    return broker_fork(program, g->config_path, ret, e);
+    int r =
+        geteuid() == 0 ? broker_fork(program, g->config_path, ret, e) : broker_connect(BROKER_SOCKET, ret, e);
+    if (r == 0)
+        (*ret)->verb = g->verb;
+    return r;
 }
 
 static int give_up_root(struct error *e)

@@ -43,6 +43,24 @@ static bool has_map(const struct model *m, const struct instance *i)
     return false;
 }
 
+/* What is being made or destroyed gets its table from whoever does that. */
+static bool is_whole(const struct context *c, const struct instance *i)
+{
+    if (i->volumes[0]->state == VOLUME_READY)
+        return true;
+    report_warning(c, "instance %s: is %s, and is left out", i->name, instance_state_name(i));
+    return false;
+}
+
+/* Its uuid where another has the same name; they are sorted by that. */
+static char *name_of(const struct model *m, size_t i)
+{
+    struct instance *one = &m->instances[i];
+    bool shared = (i > 0 && streq(one[-1].name, one->name)) ||
+                  (i + 1 < m->n_instances && streq(one[1].name, one->name));
+    return shared ? one->uuid : one->name;
+}
+
 static int tune_all(const struct each *each, const struct context *c, const void *options, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -54,8 +72,8 @@ static int tune_all(const struct each *each, const struct context *c, const void
     if (!names)
         return error_memory(e);
     for (size_t i = 0; i < m->n_instances; i++)
-        if (has_map(m, &m->instances[i]))
-            names[n++] = m->instances[i].name;
+        if (has_map(m, &m->instances[i]) && is_whole(c, &m->instances[i]))
+            names[n++] = name_of(m, i);
     return each_do(each, c, options, names, n, e);
 }
 

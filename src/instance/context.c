@@ -55,6 +55,13 @@ const char *context_name(const struct context *c, const struct volume *v, char f
     return field;
 }
 
+bool context_stopped(const struct context *c)
+{
+    if (c->broker)
+        broker_alive(c->broker);
+    return c->stopped && c->stopped();
+}
+
 int context_check_virt(const struct context *c, struct error *e)
 {
     if (c->virt)
@@ -65,8 +72,7 @@ int context_check_virt(const struct context *c, struct error *e)
 
 static bool open_stopped(void *context)
 {
-    const struct context *c = context;
-    return c->stopped && c->stopped();
+    return context_stopped(context);
 }
 
 int context_open_image(const struct context *c, const char *path, const char *format,
@@ -97,8 +103,7 @@ static void import_update(void *data, uint64_t done_bytes, uint64_t total_bytes)
 
 static bool import_stopped(void *data)
 {
-    const struct import *i = data;
-    return i->context->stopped && i->context->stopped();
+    return context_stopped(((const struct import *)data)->context);
 }
 
 int context_import(const struct context *c, struct image *image, const struct image_target *targets, size_t n,

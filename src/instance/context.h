@@ -52,13 +52,16 @@ struct context {
     /* How long a holder of a device that has no name, as udev that looks at a new one, may take to let go. */
     unsigned holder_wait_msec;
 
-    /* Has the user asked to stop (SIGINT, SIGTERM)? Looked at between steps and while an image is written. */
-    bool (*stopped)(void);
+    bool (*stopped)(void); /* has the user asked to stop (SIGINT, SIGTERM)? NULL: nobody can */
 
     /* While this is on, between a point of no return and the end of an operation, `stopped` says no. May be
      * NULL. */
     void (*hold_stop)(bool on);
 };
+
+/* Has the user asked to stop? To be called between steps and wherever one waits: it also tells the broker,
+ * now and then, that we are at work. */
+bool context_stopped(const struct context *c);
 
 /* Why a context has to do without a part; errnum 0: it has it. Only mayfly doctor goes on then. */
 struct lacks {
@@ -83,11 +86,12 @@ const char *context_name(const struct context *c, const struct volume *v, char f
 /* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
 
-/* Opens an image for writing, heeds c->stopped(), and warns where it hardly is one. `key` may be NULL. */
+/* Opens an image for writing, heeds context_stopped(), and warns where it hardly is one. `key` may be NULL.
+ */
 int context_open_image(const struct context *c, const char *path, const char *format,
                        const struct secret *key, struct image **ret, struct error *e) _must_check_;
 
-/* Writes the image to these devices, tells the reporter how far it is, and heeds c->stopped(). Of all
+/* Writes the image to these devices, tells the reporter how far it is, and heeds context_stopped(). Of all
  * `total_bytes` that the operation writes `done_bytes` are written already. */
 int context_import(const struct context *c, struct image *image, const struct image_target *targets, size_t n,
                    uint64_t done_bytes, uint64_t total_bytes, struct error *e) _must_check_;

@@ -5,7 +5,8 @@
  *     lock | key, volumes, open, fill | close | definition | others ready | LEAD READY
  *
  * All is closed before the definition names it. So if somebody starts the domain meanwhile, the hook finds
- * the disks missing, waits for our lock, and opens them when they are ready.
+ * the disks missing, waits a little for our lock, and opens them if they are ready by then; else it refuses
+ * the start, and nothing was changed.
  */
 #include "instance/drift.h"
 #include "instance/launch.h"
@@ -23,9 +24,13 @@ static int take_domain(struct launch *l, struct error *e)
     else if (r < 0)
         r = virt_find_uuid(c->virt, uuid, &d, e);
     if (r == 0)
-        r = broker_lock(c->broker, d.uuid, e);
+        r = model_load_domains(c, &l->model, e);
     if (r == 0)
-        r = model_load(c, &l->model, e);
+        r = model_lock_uuid(c, d.uuid, e);
+    if (r == 0)
+        r = model_note_locked(l->model, c, d.uuid, e);
+    if (r == 0)
+        r = model_load_volumes(c, l->model, e);
     if (r == 0)
         r = model_ask_domain(c, l->model, d.uuid, e);
     if (r < 0)

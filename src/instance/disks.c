@@ -5,6 +5,7 @@
  */
 #include "instance/disks.h"
 
+#include "base/audit.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "instance/keys.h"
@@ -60,7 +61,7 @@ int disk_leave_guest(const struct context *c, const struct volume *v, unsigned t
         r = virt_has_disk(c->virt, v->instance, path, DOMAIN_GUEST, &there, e);
         if (r < 0 || !there)
             return r;
-        if (c->stopped && c->stopped())
+        if (context_stopped(c))
             return error_set(e, -ECANCELED,
                              "instance %s: its guest still has disk %s, and is no longer waited "
                              "for",
@@ -164,6 +165,23 @@ int disks_close_durable(const struct context *c, void *disks, struct error *e)
 {
     const struct disks *d = disks;
     return close_all(c, d, d->durable, e);
+}
+
+int disks_close_idle(const struct context *c, const struct disks *d, struct error *e)
+{
+    const struct instance *instance = d->instance;
+    int first = 0;
+    bool any = false;
+    for (size_t n = 0; n < instance->n_volumes; n++) {
+        const struct volume *v = instance->volumes[n];
+        bool closed = false;
+        int r =
+            volume_encrypted(v) && d->durable[n] ? broker_close_unless_opened(c->broker, v, &closed, e) : 0;
+        if (r < 0 && first == 0)
+            first = r;
+        any = any || closed;
+    }
+    return any || first < 0 ? audit_instance("close", instance->uuid, instance->name, first, e) : 0;
 }
 
 int disks_close(const struct context *c, void *disks, struct error *e)

@@ -54,6 +54,9 @@ int disks_open_undo(const struct context *c, void *disks, struct error *e);
 int disks_close(const struct context *c, void *disks, struct error *e);
 int disks_close_durable(const struct context *c, void *disks, struct error *e);
 
+/* No step: closes all but these and what a person has opened, to stay. */
+int disks_close_idle(const struct context *c, const struct disks *d, struct error *e) _must_check_;
+
 /* Is there anything to close that may be closed? */
 bool disks_can_close(const struct disks *d);
 

@@ -157,7 +157,7 @@ static int wait_for_holder(const struct drift_search *s, const struct volume *v,
     const struct context *c = s->context;
     uint64_t end = clock_msec() + c->holder_wait_msec;
     *ret = true;
-    while (*ret && !by[0] && clock_msec() < end && !(c->stopped && c->stopped())) {
+    while (*ret && !by[0] && clock_msec() < end && !context_stopped(c)) {
         _cleanup_inventory_ struct inventory *now = NULL;
         nanosleep(&(struct timespec){.tv_nsec = HOLDER_POLL_MSEC * 1000000L}, NULL);
         int r = broker_list(c->broker, &now, e);

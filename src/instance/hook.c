@@ -6,7 +6,8 @@
  *     mayfly start   opens, holds the lock, asks libvirtd -- prepare --> all is open: QEMU
  *
  * Whoever holds the lock of an instance sees to its disks: so before a start the hook waits for the lock only
- * if a disk is closed, and after the end it leaves the disks to who has it.
+ * if a disk is closed, and after the end it leaves the disks to who has it, who looks when he is done (see
+ * lock.c).
  */
 #include "base/audit.h"
 #include "base/clock.h"
@@ -15,6 +16,11 @@
 #include "instance/operations.h"
 
 #include <sys/stat.h>
+
+/* libvirt holds the domain as long as its hook runs: all that asks for it, a verb that has the lock among
+ * them, waits for us. So we do not wait for long. */
+#define HOOK_WAIT_MSEC    5000
+#define RELEASE_WAIT_MSEC 1000
 
 /* ---------------------------------------------------------------------------------------------- prepare */
 
@@ -45,6 +51,16 @@ static int refuse_bare_volumes(const struct model *m, const struct hook_domain *
     return 0;
 }
 
+/* Those of disks that are not ready stay closed. */
+static void leave_unfinished(struct disks *d)
+{
+    for (size_t n = 0; n < d->instance->n_volumes; n++)
+        if (d->missing[n] && d->instance->volumes[n]->state != VOLUME_READY) {
+            d->missing[n] = false;
+            d->n_missing--;
+        }
+}
+
 /* As it is, if all of its disks are open; *ret_open tells. */
 static int look_unlocked(const struct context *c, const char *uuid, struct model **ret, bool *ret_open,
                          struct error *e)
@@ -59,6 +75,7 @@ static int look_unlocked(const struct context *c, const char *uuid, struct model
         r = disks_look(c, m, i, false, &d, e);
     if (r < 0)
         return r;
+    leave_unfinished(&d);
     *ret_open = d.n_missing == 0;
     *ret = TAKE_PTR(m);
     return 0;
@@ -68,7 +85,7 @@ static int look_unlocked(const struct context *c, const char *uuid, struct model
 static int take(const struct context *c, const char *uuid, struct model **ret_model,
                 const struct instance **ret, struct error *e)
 {
-    uint64_t end = clock_msec() + LOCK_WAIT_MSEC;
+    uint64_t end = clock_msec() + HOOK_WAIT_MSEC;
     for (;;) {
         struct error why = ERROR_NONE;
         bool open = false;
@@ -85,16 +102,48 @@ static int take(const struct context *c, const char *uuid, struct model **ret_mo
     }
 }
 
+/* Does the definition name this disk? Of what is not there yet only the name can be compared. */
+static bool names_disk(const struct hook_domain *domain, const struct volume *v)
+{
+    char map[MAP_NAME_MAX];
+    volume_map_name(v, map);
+    for (size_t n = 0; n < domain->n_devices; n++) {
+        const char *slash = strrchr(domain->devices[n], '/');
+        const char *base = slash ? slash + 1 : domain->devices[n];
+        if (streq(base, map) || streq(base, v->lv))
+            return true;
+    }
+    return false;
+}
+
+/* What a launch or a delete that was cut off left is not started. A disk that was being added or removed when
+ * that was cut off does not keep the others down, if the definition does not name it: recover sees to it. */
+static int check_startable(const struct model *m, const struct instance *i, const struct hook_domain *domain,
+                           struct error *e)
+{
+    struct instance named = *i;
+    const struct volume *volumes[DISKS_MAX];
+    named.volumes = volumes;
+    named.n_volumes = 0;
+    for (size_t n = 0; n < i->n_volumes && n < DISKS_MAX; n++)
+        if (n == 0 || names_disk(domain, i->volumes[n]))
+            volumes[named.n_volumes++] = i->volumes[n];
+    return model_check_ready(m, &named, e);
+}
+
 static int open_disks(const struct context *c, const struct model *m, const struct instance *i,
-                      struct error *e)
+                      const struct hook_domain *domain, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
     struct disks d;
-    int r = model_check_ready(m, i, e);
+    int r = check_startable(m, i, domain, e);
     if (r == 0)
         r = disks_look(c, m, i, false, &d, e);
-    if (r < 0 || d.n_missing == 0)
+    if (r < 0)
         return r;
+    leave_unfinished(&d);
+    if (d.n_missing == 0)
+        return 0;
     r = steps_new(&s, e);
     if (r == 0)
         r = steps_add(s, disks_open, disks_open_undo, &d, e, "open the disks of %s", i->name);
@@ -165,7 +214,7 @@ static int prepare(const struct context *c, const struct hook_domain *d, struct 
     r = refuse_bare_volumes(m, d, e);
     if (r == 0)
         r = refuse_held(c, m, d->uuid, e);
-    return r < 0 || !i ? r : open_disks(c, m, i, e);
+    return r < 0 || !i ? r : open_disks(c, m, i, d, e);
 }
 
 /* Whatever keeps a domain from starting is in the audit trail. */
@@ -179,17 +228,17 @@ int instance_hook_prepare(const struct context *c, const struct hook_domain *d, 
 
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e)
 {
+    struct context patient = *c; /* before the model, which has it until its end */
     _cleanup_model_ struct model *m = NULL;
     const struct instance *i = NULL;
     struct error why = ERROR_NONE;
     struct disks d;
-    int r = model_lock(c, uuid, &m, &i, &why);
+    patient.lock_wait_msec = RELEASE_WAIT_MSEC;
+    int r = model_lock(&patient, uuid, &m, &i, &why);
     if (r == -EBUSY || r == -ENOENT)
         return 0;
     if (r < 0)
         return error_set(e, r, "%s", why.text);
     r = disks_look(c, m, i, false, &d, e);
-    if (r < 0 || !disks_can_close(&d))
-        return r;
-    return audit_instance("close", i->uuid, i->name, disks_close_durable(c, &d, e), e);
+    return r < 0 ? r : disks_close_idle(c, &d, e);
 }

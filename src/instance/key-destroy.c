@@ -78,17 +78,12 @@ static int check_unnamed(const struct context *c, const char *ref, struct model 
     return r;
 }
 
-/* The owner of a damaged key is not known: it cannot be locked. No launch that is at work has one. */
-static int destroy(const struct context *c, struct keymgr *km, const char *ref, const struct key_list *l,
-                   const struct key_entry *k, struct error *e)
+static int destroy_locked(const struct context *c, struct keymgr *km, const char *ref,
+                          const struct key_list *l, const struct key_entry *k, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     struct error doubt = ERROR_NONE;
-    int r = k->info.damaged ? 0 : broker_lock(c->broker, k->info.owner, e);
-    if (r < 0)
-        error_prefix(e, "key %s: is not destroyed: ", ref);
-    if (r == 0)
-        r = check_unnamed(c, ref, &m, e);
+    int r = check_unnamed(c, ref, &m, e);
     if (r < 0)
         return r;
     r = doubt_of_unnamed(l, m->inventory, k, &doubt);
@@ -96,6 +91,21 @@ static int destroy(const struct context *c, struct keymgr *km, const char *ref, 
         return error_set(e, r, "key %s: is not destroyed: no volume is seen that names it, but %s", ref,
                          doubt.text);
     return keymgr_destroy(km, k->info.id, e);
+}
+
+/* The owner of a damaged key is not known: it cannot be locked. No launch that is at work has one. */
+static int destroy(const struct context *c, struct keymgr *km, const char *ref, const struct key_list *l,
+                   const struct key_entry *k, struct error *e)
+{
+    int r = k->info.damaged ? 0 : model_lock_uuid(c, k->info.owner, e);
+    if (r < 0) {
+        error_prefix(e, "key %s: is not destroyed: ", ref);
+        return r;
+    }
+    r = destroy_locked(c, km, ref, l, k, e);
+    if (!k->info.damaged)
+        broker_unlock(c->broker, k->info.owner);
+    return r;
 }
 
 int key_destroy(const struct context *c, const char *ref, bool *ret_changed, struct error *e)

@@ -239,6 +239,33 @@ int launch_start_undo(const struct context *c, void *object, struct error *e)
     return virt_destroy(c->virt, ((struct launch_instance *)object)->uuid, e);
 }
 
+/* ------------------------------------------------------------------- the end */
+
+/* Closes the disks of a guest that has ended already: libvirt's hook has left them to us. */
+static void close_after_guest(const struct context *c, const struct launch_instance *i)
+{
+    struct domain domain;
+    struct error why = ERROR_NONE;
+    if (virt_find_uuid(c->virt, i->uuid, &domain, &why) < 0 || domain.active ||
+        broker_lock(c->broker, i->uuid, &why) < 0)
+        return;
+    for (size_t d = 0; d < i->n_disks; d++) {
+        const struct volume *v = &i->disks[d].v;
+        bool durable = false, closed = false;
+        if (volume_encrypted(v) && key_durable(c, v, &durable, &why) == 0 && durable)
+            (void)!broker_close_unless_opened(c->broker, v, &closed, &why);
+    }
+    broker_unlock(c->broker, i->uuid);
+}
+
+void launch_let_go(const struct launch *l)
+{
+    for (size_t i = 0; i < l->n_instances; i++)
+        broker_unlock(l->context->broker, l->instances[i].uuid);
+    for (size_t i = 0; !l->request->no_start && i < l->n_instances; i++)
+        close_after_guest(l->context, &l->instances[i]);
+}
+
 /* ------------------------------------------------------------------- commits */
 
 int launch_others_ready(const struct context *c, void *object, struct error *e)

@@ -237,6 +237,8 @@ int instance_launch(const struct context *c, const struct launch_request *reques
     r = launch_run(l, plan, e);
     if (r < 0)
         return r;
+    if (!request->dry_run)
+        launch_let_go(l);
     *ret = TAKE_PTR(launched);
     if (ret_plan)
         *ret_plan = TAKE_PTR(plan);

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a verb takes hold of one instance: what was seen before the lock may have changed until it is held, so
- * it is looked at again. */
+/* How a verb takes hold of instances, and lets go of them again.
+ *
+ *     libvirt: all domains | LOCK | volumes, then these domains alone | the verb | UNLOCK | did a guest end?
+ *
+ * What was seen before the lock may have changed until it is held, so it is looked at again. All domains are
+ * asked for before the lock only: libvirt answers that when no hook of its is at work, and a hook may be
+ * waiting for this very lock.
+ *
+ * The hook leaves the disks of a guest that ends to whoever has the lock of the instance. So whoever had one
+ * asks, after he has given it back, whether that happened. libvirt answers when its hook is done: then either
+ * the hook has closed the disks, or the question comes after the guest's end.
+ */
 #include "base/clock.h"
-#include "instance/model.h"
+#include "instance/disks.h"
 
 #define LOOKS_MAX 4 /* until the name stands still */
 
@@ -13,20 +23,20 @@ struct wanted {
     bool locked;
 };
 
-/* What libvirt says is one question, a look at all volumes several, for which *m is loaded once. It may be
- * wrong. */
-static int guess_uuid(const struct context *c, struct model **m, struct wanted *w, struct error *e)
+/* What libvirt says is one question, a look at all volumes several, for which *before is loaded once. It may
+ * be wrong. */
+static int guess_uuid(const struct context *c, const struct model *m, struct model **before, struct wanted *w,
+                      struct error *e)
 {
     const struct instance *i = NULL;
-    struct domain d;
-
     if (uuid_read(w->name, w->uuid))
         return 0;
-    if (c->virt && virt_find_name(c->virt, w->name, &d, NULL) == 0)
-        return str_copy(w->uuid, UUID_TEXT, d.uuid);
-    int r = *m ? 0 : model_load(c, m, e);
+    for (size_t d = 0; d < m->n_domains; d++)
+        if (streq(m->domains[d].name, w->name))
+            return str_copy(w->uuid, UUID_TEXT, m->domains[d].uuid);
+    int r = *before ? 0 : model_load(c, before, e);
     if (r == 0)
-        r = model_find(*m, w->name, &i, e);
+        r = model_find(*before, w->name, &i, e);
     return r < 0 ? r : str_copy(w->uuid, UUID_TEXT, i->uuid);
 }
 
@@ -36,7 +46,7 @@ int model_lock_uuid(const struct context *c, const char *uuid, struct error *e)
     for (;;) {
         struct error why = ERROR_NONE;
         int r = broker_lock(c->broker, uuid, &why);
-        if (r == -EBUSY && c->stopped && c->stopped())
+        if (r == -EBUSY && context_stopped(c))
             return error_set(e, -ECANCELED, "%s; it is no longer waited for", why.text);
         if (r != -EBUSY || clock_msec() >= end)
             return r < 0 ? error_set(e, r, "%s", why.text) : 0;
@@ -62,28 +72,61 @@ static struct wanted *next_to_lock(struct wanted w[], size_t n, const struct err
     return next;
 }
 
-static void lock_all(const struct context *c, struct wanted w[], size_t n, struct error why[])
+static int lock_all(const struct context *c, struct model *m, struct wanted w[], size_t n, struct error why[],
+                    struct error *e)
 {
     for (struct wanted *next; (next = next_to_lock(w, n, why)); next->locked = true) {
-        struct error *e = &why[next - w];
-        if (model_lock_uuid(c, next->uuid, e) < 0)
-            error_prefix(e, "instance %s: ", next->name);
+        struct error *one = &why[next - w];
+        int r = model_lock_uuid(c, next->uuid, one);
+        if (r < 0)
+            error_prefix(one, "instance %s: ", next->name);
+        else
+            r = model_note_locked(m, c, next->uuid, e);
+        if (r == -ENOMEM)
+            return r;
     }
+    return 0;
 }
 
 /* Finds them under their locks. False: the name of one was another's when we guessed. */
-static bool find_all(const struct model *m, struct wanted w[], size_t n, const struct instance *ret[],
+static bool find_all(const struct model *m, const struct wanted w[], size_t n, const struct instance *ret[],
                      struct error why[])
 {
     bool same = true;
     for (size_t i = 0; i < n; i++) {
         ret[i] = NULL;
-        if (why[i].errnum || model_find(m, w[i].name, &ret[i], &why[i]) < 0 || streq(ret[i]->uuid, w[i].uuid))
-            continue;
-        memcpy(w[i].uuid, ret[i]->uuid, UUID_TEXT);
-        w[i].locked = same = false;
+        if (!why[i].errnum && model_find(m, w[i].name, &ret[i], &why[i]) == 0)
+            same = same && streq(ret[i]->uuid, w[i].uuid);
     }
     return same;
+}
+
+/* One look: without locks, then under them. *ret_same as find_all(). */
+static int look(const struct context *c, struct model **before, struct wanted w[], size_t n,
+                struct model **ret_model, const struct instance *ret[], struct error why[], bool *ret_same,
+                struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    int r = model_load_domains(c, &m, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++) {
+        w[i].locked = false;
+        if (!why[i].errnum)
+            (void)!guess_uuid(c, m, before, &w[i], &why[i]);
+    }
+    r = lock_all(c, m, w, n, why, e);
+    if (r == 0 && any_left(why, n))
+        r = model_load_volumes(c, m, e);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (w[i].locked)
+            (void)!model_ask_domain(c, m, w[i].uuid, &why[i]);
+    if (r < 0)
+        return r;
+    *ret_same = find_all(m, w, n, ret, why);
+    if (m->inventory) /* else there was nothing left to look for */
+        *ret_model = TAKE_PTR(m);
+    return 0;
 }
 
 int model_lock_many(const struct context *c, const char *const names[], size_t n, struct model **ret_model,
@@ -94,25 +137,21 @@ int model_lock_many(const struct context *c, const char *const names[], size_t n
     bool same = false;
     for (size_t i = 0; i < n; i++) {
         w[i].name = names[i];
-        ret[i] = NULL;
         why[i] = ERROR_NONE;
-        (void)!guess_uuid(c, &before, &w[i], &why[i]);
     }
     for (int looks = 0; !same && looks < LOOKS_MAX; looks++) {
-        lock_all(c, w, n, why);
-        m = model_free(m);
-        int r = any_left(why, n) ? model_load(c, &m, e) : 0;
+        m = model_free(m); /* and its locks: the next ones are taken in order again */
+        int r = look(c, &before, w, n, &m, ret, why, &same, e);
         if (r < 0)
             return r;
-        same = !m || find_all(m, w, n, ret, why);
+        before = model_free(before);
     }
-    for (size_t i = 0; i < n; i++) {
-        if (ret[i] && !w[i].locked)
+    for (size_t i = 0; i < n; i++)
+        if (ret[i] && !streq(ret[i]->uuid, w[i].uuid)) {
             error_set(&why[i], -EBUSY, "instance %s: its name changes while it is looked for; give the uuid",
                       names[i]);
-        if (ret[i] && (!w[i].locked || model_ask_domain(c, m, ret[i]->uuid, &why[i]) < 0))
             ret[i] = NULL;
-    }
+        }
     *ret_model = TAKE_PTR(m);
     return 0;
 }
@@ -130,6 +169,59 @@ int model_lock(const struct context *c, const char *name_or_uuid, struct model *
         *ret_model = TAKE_PTR(m);
     return r;
 }
+
+/* ------------------------------------------------------------ giving back */
+
+/* What was open without a guest before is no guest's that has ended: recover sees to it. */
+static bool open_before(const struct model *m, const struct instance *i)
+{
+    for (size_t n = 0; i->state != INSTANCE_RUNNING && n < i->n_volumes; n++)
+        if (model_map_of(m, i->volumes[n]))
+            return true;
+    return false;
+}
+
+static bool guest_ended(const struct context *c, const struct instance *i)
+{
+    struct domain domain;
+    struct error why = ERROR_NONE;
+    int r = c->virt ? virt_find_uuid(c->virt, i->uuid, &domain, &why) : -ECONNREFUSED;
+    if (r == 0)
+        return !domain.active;
+    return r == -ENOENT && i->state == INSTANCE_RUNNING; /* it was transient */
+}
+
+void model_close_after_guest(const struct context *c, const struct model *m, const struct instance *i)
+{
+    struct disks d;
+    struct error why = ERROR_NONE;
+    if (open_before(m, i) || !guest_ended(c, i) || broker_lock(c->broker, i->uuid, &why) < 0)
+        return; /* whoever has the lock now asks later */
+    int r = disks_look(c, m, i, false, &d, &why);
+    if (r == 0)
+        r = disks_close_idle(c, &d, &why);
+    if (r < 0)
+        report_warning(c, "instance %s: its guest has ended, and a disk stays open: %s; run mayfly close %s",
+                       i->name, why.text, i->name);
+    broker_unlock(c->broker, i->uuid);
+}
+
+void model_unlock(struct model *m)
+{
+    const struct context *c = m->locked_by;
+    for (size_t n = 0; n < m->n_locked; n++)
+        broker_unlock(c->broker, m->locked[n]);
+    for (size_t n = 0; n < m->n_locked; n++) {
+        const struct instance *i = NULL;
+        if (m->inventory && model_find(m, m->locked[n], &i, NULL) == 0)
+            model_close_after_guest(c, m, i);
+    }
+    free(m->locked);
+    m->locked = NULL;
+    m->n_locked = 0;
+}
+
+/* ------------------------------------------------------------ preconditions */
 
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e)
 {

@@ -104,6 +104,18 @@ static enum instance_state state_of(const struct model *m, const struct instance
     return is_open(m, i) ? INSTANCE_OPEN : INSTANCE_SHUT_OFF;
 }
 
+/* Its name and state, by its volumes and its domain. */
+static int describe(const struct model *m, struct instance *i, struct error *e)
+{
+    const struct domain *domain = model_domain_of(m, i->uuid);
+    int r = str_copy(i->name, sizeof i->name, domain && domain->name[0] ? domain->name : i->volumes[0]->name);
+    if (r < 0)
+        return error_set(e, r, "instance %s: its name is too long", i->uuid);
+    i->state = state_of(m, i, domain);
+    i->domain_state = domain ? domain->state : DOMAIN_NO_STATE;
+    return 0;
+}
+
 /* The instance of the `n` volumes at `first`, which the inventory has side by side. LVM removes a snapshot
  * with its disk: where one is alone, the tags of the disk are damaged, and nothing may be done. */
 static int add_instance(struct model *m, const struct volume *first, size_t n, bool domain_known,
@@ -123,15 +135,8 @@ static int add_instance(struct model *m, const struct volume *first, size_t n, b
             i->volumes[i->n_volumes++] = &first[v];
     }
     i->domain_known = domain_known;
-
-    const struct domain *domain = model_domain_of(m, first->instance);
     memcpy(i->uuid, first->instance, sizeof i->uuid);
-    int r = str_copy(i->name, sizeof i->name, domain && domain->name[0] ? domain->name : first->name);
-    if (r < 0)
-        return error_set(e, r, "instance %s: its name is too long", i->uuid);
-    i->state = state_of(m, i, domain);
-    i->domain_state = domain ? domain->state : DOMAIN_NO_STATE;
-    return 0;
+    return describe(m, i, e);
 }
 
 static int by_name(const void *a, const void *b)
@@ -163,21 +168,61 @@ static int add_instances(struct model *m, bool domain_known, struct error *e)
     return 0;
 }
 
+static void sort_domains(struct model *m)
+{
+    if (m->n_domains)
+        qsort(m->domains, m->n_domains, sizeof *m->domains, by_uuid);
+}
+
+static int list_domains(const struct context *c, struct model *m, bool metadata, struct error *e)
+{
+    int r = c->virt ? virt_list(c->virt, metadata, &m->domains, &m->n_domains, e) : 0;
+    if (r == 0)
+        sort_domains(m);
+    return r;
+}
+
 static int load(const struct context *c, bool metadata, struct model **ret, struct error *e)
 {
     _cleanup_model_ struct model *m = calloc(1, sizeof *m);
     if (!m)
         return error_memory(e);
     int r = broker_list(c->broker, &m->inventory, e);
-    if (r == 0 && c->virt)
-        r = virt_list(c->virt, metadata, &m->domains, &m->n_domains, e);
-    if (r == 0 && m->n_domains)
-        qsort(m->domains, m->n_domains, sizeof *m->domains, by_uuid);
+    if (r == 0)
+        r = list_domains(c, m, metadata, e);
     if (r == 0)
         r = add_instances(m, c->virt != NULL, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(m);
+    return 0;
+}
+
+int model_load_domains(const struct context *c, struct model **ret, struct error *e)
+{
+    _cleanup_model_ struct model *m = calloc(1, sizeof *m);
+    if (!m)
+        return error_memory(e);
+    int r = list_domains(c, m, false, e);
+    if (r == 0)
+        *ret = TAKE_PTR(m);
+    return r;
+}
+
+int model_load_volumes(const struct context *c, struct model *m, struct error *e)
+{
+    int r = broker_list(c->broker, &m->inventory, e);
+    return r < 0 ? r : add_instances(m, c->virt != NULL, e);
+}
+
+int model_note_locked(struct model *m, const struct context *c, const char *uuid, struct error *e)
+{
+    char(*bigger)[UUID_TEXT] = reallocarray(m->locked, m->n_locked + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    m->locked = bigger;
+    m->locked_by = c;
+    memcpy(bigger[m->n_locked++], uuid, UUID_TEXT);
     return 0;
 }
 
@@ -191,23 +236,45 @@ int model_load_whole(const struct context *c, struct model **ret, struct error *
     return load(c, true, ret, e);
 }
 
+/* The domain that is known by this uuid becomes `fresh`; NULL: there is none. */
+static int replace_domain(struct model *m, const char *uuid, const struct domain *fresh, struct error *e)
+{
+    struct domain *known = find_domain(m, uuid);
+    if (known && fresh)
+        *known = *fresh;
+    else if (known)
+        memmove(known, known + 1, (size_t)(m->domains + --m->n_domains - known) * sizeof *known);
+    else if (fresh) {
+        struct domain *bigger = reallocarray(m->domains, m->n_domains + 1, sizeof *bigger);
+        if (!bigger)
+            return error_memory(e);
+        m->domains = bigger;
+        bigger[m->n_domains++] = *fresh;
+        sort_domains(m);
+    }
+    return 0;
+}
+
 int model_ask_domain(const struct context *c, struct model *m, const char *uuid, struct error *e)
 {
-    struct domain *domain = find_domain(m, uuid), fresh;
+    struct domain fresh;
     struct error why = ERROR_NONE;
-    int r = domain ? virt_find_uuid(c->virt, uuid, &fresh, &why) : -ENOENT;
-    if (r == -ENOENT) /* or it went away since the look: as if it had been neither */
+    if (!c->virt)
         return 0;
-    if (r < 0)
+    int r = virt_find_uuid(c->virt, uuid, &fresh, &why);
+    if (r < 0 && r != -ENOENT)
         return error_set(e, r, "%s", why.text);
-    domain->ours = fresh.ours;
-    domain->rescued = fresh.rescued;
-    return 0;
+    r = replace_domain(m, uuid, r == 0 ? &fresh : NULL, e);
+    for (size_t i = 0; r == 0 && i < m->n_instances; i++)
+        if (streq(m->instances[i].uuid, uuid))
+            r = describe(m, &m->instances[i], e);
+    return r;
 }
 
 struct model *model_free(struct model *m)
 {
     if (m) {
+        model_unlock(m);
         for (size_t i = 0; i < m->n_instances; i++)
             free(m->instances[i].volumes);
         free(m->instances);

@@ -37,15 +37,25 @@ struct model {
     size_t n_domains;
     struct instance *instances; /* sorted by name */
     size_t n_instances;
+
+    char (*locked)[UUID_TEXT]; /* for which this model has the locks, until it is freed */
+    size_t n_locked;
+    const struct context *locked_by; /* who took them, and outlives the model */
 };
 
 /* Asks the broker, and libvirt if c->virt is not NULL: few questions, whatever their number; but whether
- * domains are `ours` or `rescued` is not asked. model_load_whole() asks that too, of each; and
- * model_ask_domain() of the one with this uuid, if there is one. */
+ * domains are `ours` or `rescued` is not asked. model_load_whole() asks that too, of each.
+ * model_ask_domain() asks libvirt again for the domain of this uuid, and for all that is known of it. */
 int model_load(const struct context *c, struct model **ret, struct error *e) _must_check_;
 int model_load_whole(const struct context *c, struct model **ret, struct error *e) _must_check_;
 int model_ask_domain(const struct context *c, struct model *m, const char *uuid,
                      struct error *e) _must_check_;
+
+/* model_load() in two parts; between them the model has domains alone. */
+int model_load_domains(const struct context *c, struct model **ret, struct error *e) _must_check_;
+int model_load_volumes(const struct context *c, struct model *m, struct error *e) _must_check_;
+
+/* Gives back the locks that it has, and closes the disks of guests that have ended meanwhile. */
 struct model *model_free(struct model *m);
 DEFINE_CLEANUP(struct model *, model_free)
 #define _cleanup_model_ _cleanup_(model_freep)
@@ -70,12 +80,24 @@ bool model_damaged(const struct model *m, const char *uuid);
 #define LOCK_WAIT_MSEC 20000 /* for an instance that another has; then -EBUSY */
 #define LOCK_POLL_MSEC 200
 
-/* The lock of this uuid alone, whether there is such an instance or not. -EBUSY if another has it for longer
- * than c->lock_wait_msec. */
+/* The lock of this uuid alone, whether there is such an instance or not; the caller gives it back by
+ * broker_unlock(). -EBUSY if another has it for longer than c->lock_wait_msec. -ECANCELED: the user waits no
+ * longer. */
 int model_lock_uuid(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
-/* The instance, and its domain, as they are under its lock, which the broker's connection holds from here on:
- * nobody else changes it. *ret points into *ret_model. As model_find() and model_lock_uuid(). */
+/* The model has that lock from now on. */
+int model_note_locked(struct model *m, const struct context *c, const char *uuid,
+                      struct error *e) _must_check_;
+
+/* What model_free() does with the locks of a model, for who wants it earlier. */
+void model_unlock(struct model *m);
+
+/* Closes the disks of the instance if its guest has ended, but for what a person has opened. To be called by
+ * whoever had the lock, when he has given it back: see lock.c. */
+void model_close_after_guest(const struct context *c, const struct model *m, const struct instance *i);
+
+/* The instance, and its domain, as they are under its lock, which *ret_model has from here on: nobody else
+ * changes it until that is freed. *ret points into it. As model_find() and model_lock_uuid(). */
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e) _must_check_;
 

@@ -193,8 +193,8 @@ int instance_adopt(const struct context *c, const struct adopt_request *request,
  * with us. -EUNSAFE: a disk of the domain is the bare volume below an encrypted one. */
 int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e) _must_check_;
 
-/* When QEMU is gone, or did not come up: they are closed, unless the key is ephemeral, or another mayfly is
- * at work on the instance, which then sees to it. */
+/* When QEMU is gone, or did not come up: they are closed, unless the key is ephemeral, or a person has opened
+ * them, to stay, or another mayfly is at work on the instance, which then sees to it. */
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
 struct rescue_request {

@@ -172,7 +172,11 @@ static int recover_snapshot(struct recovery *r, const struct volume *v, struct e
     struct error why = ERROR_NONE;
     char object[OBJECT_MAX];
     snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
-    int removed = r->dry_run ? 0 : snapshot_remove(&r->context, v, &why);
+    int locked = r->noting ? 0 : broker_lock(r->context.broker, v->disk, &why);
+    if (locked == -EBUSY)
+        return recovery_tell(r, RECOVER_BUSY, object, e, "a snapshot is being written to a file");
+    int removed = locked < 0 || r->dry_run ? locked : snapshot_remove(&r->context, v, &why);
+    broker_unlock(r->context.broker, v->disk);
     int result =
         recovery_settle(r, RECOVER_REMOVED, object, "a snapshot was cut off: removed", removed, &why, e);
     return result == 0 && removed == 0 && v->state == VOLUME_DOOMED ? tell_image_key(r, v, e) : result;

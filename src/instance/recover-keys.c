@@ -88,14 +88,26 @@ static bool is_named(const struct recovery *r, const struct key_entry *k)
     return r->noting ? k->n_volumes > 0 : key_named(r->model->inventory, k->ref);
 }
 
+static bool is_unnamed(const struct recovery *r, const struct key_entry *k)
+{
+    return k->listed && k->state != KEY_IMAGE && k->state != KEY_DAMAGED && !is_named(r, k);
+}
+
+bool recovery_has_unnamed_key(const struct recovery *r, const char *owner)
+{
+    for (size_t i = 0; i < r->keys->n_keys; i++)
+        if (streq(r->keys->keys[i].info.owner, owner) && is_unnamed(r, &r->keys->keys[i]))
+            return true;
+    return false;
+}
+
 int recovery_destroy_keys(struct recovery *r, struct error *e)
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
         /* named also by what this run has removed meanwhile: that one's key is destroyed already */
-        if (k->listed && k->state != KEY_IMAGE && k->state != KEY_DAMAGED &&
-            recovery_takes(r, k->info.owner) && !is_named(r, k))
+        if (is_unnamed(r, k) && recovery_takes(r, k->info.owner))
             result = found(r, FAULT_KEY_WITHOUT_VOLUME, destroy_unnamed(r, k, e));
     }
     return result;

@@ -163,13 +163,29 @@ static int look(struct recovery *r, struct model **ret, struct error *e)
     return result < 0 ? error_set(e, result, "%s", why.text) : 0;
 }
 
+/* So that nobody waits for us longer than it takes to put this one in order. */
+static void let_go(struct recovery *r, const struct instance *i)
+{
+    broker_unlock(r->context.broker, i->uuid);
+    for (size_t n = 0; n < r->n_held; n++)
+        if (streq(r->held[n], i->uuid))
+            memmove(r->held[n], r->held[--r->n_held], UUID_TEXT);
+    if (!r->dry_run)
+        model_close_after_guest(&r->context, r->model, i);
+}
+
 /* All that is to be done with what r->model has, and may be taken up. */
 static int work(struct recovery *r, struct error *e)
 {
     int result = 0;
-    for (size_t i = 0; result == 0 && i < r->model->n_instances; i++)
-        if (recovery_takes(r, r->model->instances[i].uuid))
-            result = recovery_instance(r, &r->model->instances[i], e);
+    for (size_t i = 0; result == 0 && i < r->model->n_instances; i++) {
+        const struct instance *one = &r->model->instances[i];
+        if (!recovery_takes(r, one->uuid))
+            continue;
+        result = recovery_instance(r, one, e);
+        if (!r->noting && !recovery_has_unnamed_key(r, one->uuid))
+            let_go(r, one);
+    }
     if (result == 0)
         result = recovery_orphan_maps(r, e);
     return result < 0 ? result : recovery_destroy_keys(r, e);

@@ -48,6 +48,8 @@ int recovery_settle(struct recovery *r, enum recover_kind kind, const char *obje
 /* recover-keys.c */
 int recovery_list_keys(struct recovery *r, const struct inventory *inventory, struct error *e) _must_check_;
 int recovery_destroy_keys(struct recovery *r, struct error *e) _must_check_;
+bool recovery_has_unnamed_key(const struct recovery *r,
+                              const char *owner); /* to be destroyed, if that is sure */
 int recovery_check_key(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 
 /* Destroys the copy of the key that the adoption of this instance, which was cut off, has made; no other. */

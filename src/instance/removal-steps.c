@@ -368,9 +368,20 @@ int snapshot_remove(const struct context *c, const struct volume *v, struct erro
     return r < 0 ? r : broker_remove(c->broker, &v, 1, e);
 }
 
+/* One that is being written to a file keeps the instance from being removed. */
 static int remove_snapshot_of(const struct context *c, const struct removal *r, struct error *e)
 {
-    return r->instance->snapshot ? snapshot_remove(c, r->instance->snapshot, e) : 0;
+    const struct volume *v = r->instance->snapshot;
+    struct error why = ERROR_NONE;
+    int result = v ? broker_lock(c->broker, v->disk, &why) : 0;
+    if (result < 0)
+        return error_set(e, result, "instance %s: a snapshot of it is being written: %s", r->instance->name,
+                         why.text);
+    if (v) {
+        result = snapshot_remove(c, v, e);
+        broker_unlock(c->broker, v->disk);
+    }
+    return result;
 }
 
 int removal_remove_snapshots(const struct context *c, void *removal, struct error *e)

@@ -9,6 +9,18 @@
 
 #define ROOM_MIN_BYTES (UINT64_C(64) << 20)
 
+/* There is one already: in hand, or cut off. */
+static int explain_snapshot(const struct context *c, const struct instance *i, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = broker_lock(c->broker, i->snapshot->disk, &why);
+    if (r < 0)
+        return error_set(e, r, "instance %s: a snapshot of it is being written: %s", i->name, why.text);
+    broker_unlock(c->broker, i->snapshot->disk);
+    return error_set(e, -ENEEDSRECOVER, "instance %s: a snapshot of it was cut off; run mayfly recover",
+                     i->name);
+}
+
 static int find_disk(struct snapshot *s, struct error *e)
 {
     const char *role = s->request->role;
@@ -99,8 +111,7 @@ int snapshot_check(struct snapshot *s, struct error *e)
     if (r == 0)
         r = model_check_ready(s->model, s->instance, e);
     if (r == 0 && s->instance->snapshot)
-        r = error_set(e, -ENEEDSRECOVER, "instance %s: a snapshot of it was cut off; run mayfly recover",
-                      s->instance->name);
+        r = explain_snapshot(c, s->instance, e);
     if (r == 0)
         r = find_disk(s, e);
     if (r == 0)

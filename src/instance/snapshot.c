@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly snapshot: what a disk holds at one moment, as an image file with a key of its own.
  *
- *     SNAPSHOT | open, key | write the file, which has no name | close | doomed | NAME | remove
+ *     SNAPSHOT | open | UNLOCK | key | write the file, which has no name | close | doomed | NAME | remove
  *      a point in time                                           commit points: of the key, of the file
  *
  * The owner of the image's key is the snapshot: by that recover knows it. While the snapshot is building
@@ -17,11 +17,19 @@
 
 #include <stdio.h>
 
-/* Everything that a snapshot needs beside the disk's own data goes by the same lock, so that nobody but this
- * run touches them. */
+/* By the lock of its own uuid the snapshot, the key of the image and all else is this run's alone. That of
+ * the instance is held only until the snapshot is there: its guest may end, start, and be worked on, while
+ * the file is written. */
 static int lock(const struct context *c, void *object, struct error *e)
 {
     return broker_lock(c->broker, ((struct snapshot *)object)->v.disk, e);
+}
+
+static int let_go(const struct context *c, void *object, struct error *e)
+{
+    (void)c, (void)e;
+    model_unlock(((struct snapshot *)object)->model);
+    return 0;
 }
 
 /* ---------------------------------------------------------------- the volume */
@@ -110,8 +118,7 @@ static void update(void *context, uint64_t done_bytes, uint64_t total_bytes)
 
 static bool stopped(void *context)
 {
-    const struct context *c = ((const struct snapshot *)context)->context;
-    return c->stopped && c->stopped();
+    return context_stopped(((const struct snapshot *)context)->context);
 }
 
 static int write_file(const struct context *c, void *object, struct error *e)
@@ -140,39 +147,6 @@ static int link_file_undo(const struct context *c, void *object, struct error *e
     return image_file_unlink(((struct snapshot *)object)->file, e);
 }
 
-/* --------------------------------------------------------------------- guests */
-
-/* A domain that libvirt knows no more has ended too: it was undefined meanwhile. */
-static int close_if_ended(const struct context *c, const struct snapshot *s, struct error *e)
-{
-    struct disks d;
-    struct domain domain = {.active = false};
-    struct error why = ERROR_NONE;
-    int r = virt_find_uuid(c->virt, s->instance->uuid, &domain, &why);
-    if (r < 0 && r != -ENOENT)
-        return error_set(e, r, "%s", why.text);
-    if (domain.active)
-        return 0;
-    r = disks_look(c, s->model, s->instance, false, &d, e);
-    return r < 0 ? r : disks_close_durable(c, &d, e);
-}
-
-/* A guest that has ended meanwhile: libvirt's hook has left its disks to us, who have the lock. It is a
- * courtesy, for which no file is given up that took an hour. */
-static int close_after_guest(const struct context *c, void *object, struct error *e)
-{
-    const struct snapshot *s = object;
-    struct error why = ERROR_NONE;
-    (void)e;
-    if (close_if_ended(c, s, &why) < 0)
-        report_warning(
-            c,
-            "instance %s: if its guest has ended meanwhile, its disks are still open, and mayfly recover "
-            "closes them: %s",
-            s->instance->name, why.text);
-    return 0;
-}
-
 /* ------------------------------------------------------------------------ plan */
 
 static int add_making(struct steps *p, struct snapshot *s, struct error *e)
@@ -184,6 +158,8 @@ static int add_making(struct steps *p, struct snapshot *s, struct error *e)
                       s->v.lv, s->origin->lv, str_from_bytes(s->v.size_bytes, room, sizeof room));
     if (r == 0)
         r = steps_add(p, open_map, open_map_undo, s, e, "open %s/%s, read-only", s->v.vg, s->v.lv);
+    if (r == 0)
+        r = steps_add(p, let_go, NULL, s, e, "let go of instance %s", s->instance->name);
     if (r == 0 && s->km) /* a key that cannot be destroyed again is found by its snapshot */
         r = steps_add_keystone(p, create_key, create_key_undo, s, e,
                                "create a key of %u bits in %s for the image",
@@ -196,12 +172,7 @@ static int add_making(struct steps *p, struct snapshot *s, struct error *e)
 
 static int add_commits(struct steps *p, struct snapshot *s, struct error *e)
 {
-    int r = 0;
-    if (s->context->virt && s->instance->state == INSTANCE_RUNNING)
-        r = steps_add(p, close_after_guest, NULL, s, e, "close the disks of %s if its guest has ended",
-                      s->instance->name);
-    if (r == 0)
-        r = steps_add(p, close_map, NULL, s, e, "close %s/%s", s->v.vg, s->v.lv);
+    int r = steps_add(p, close_map, NULL, s, e, "close %s/%s", s->v.vg, s->v.lv);
     if (r == 0)
         r = steps_add(p, mark_doomed, NULL, s, e, "mark %s/%s doomed", s->v.vg, s->v.lv);
     if (r == 0)

@@ -110,7 +110,7 @@ static int unwind(const struct steps *s, size_t n, const struct context *c, int 
 static int run(struct steps *s, const struct context *c, struct error *e)
 {
     for (size_t i = 0; i < s->n; i++) {
-        if (c->stopped && c->stopped()) {
+        if (context_stopped(c)) {
             int r = error_set(e, -ECANCELED, "stopped before: %s", s->step[i].what);
             return unwind(s, i, c, r, e);
         }

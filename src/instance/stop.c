@@ -46,7 +46,7 @@ static int wait_for_end(const struct context *c, const struct instance *i, unsig
             return r;
         if (is_halted(ret))
             return -EBUSY;
-        if (c->stopped && c->stopped())
+        if (context_stopped(c))
             return error_set(e, -ECANCELED, "instance %s: still runs, and is no longer waited for", i->name);
         if (clock_msec() >= end)
             return -EBUSY;

@@ -165,7 +165,7 @@ static bool turned(const struct host *before, const struct host *now)
 void case_check_operation(struct matrix *m, int r, bool crashed, bool second)
 {
     char why[200] = "";
-    if (crashed && r == 0)
+    if (crashed && r == 0 && !m->world->crashed_late)
         case_broken(m, "it crashed, and said that it went well");
     else if (r == 0 && !second && !amount_is(&m->others, &m->world->host, &m->scenario->done, why))
         case_broken(m, why);

@@ -360,8 +360,11 @@ static void have_half_resized(struct fake *f)
     have_running(f);
     for (size_t i = 0; i < h->n_volumes; i++)
         if (streq(h->volumes[i].v.instance, h->domains[h->n_domains - 1].d.uuid) &&
-            streq(h->volumes[i].v.role, "root"))
+            streq(h->volumes[i].v.role, "root")) {
+            must(broker_lock(f->context.broker, h->volumes[i].v.instance, &e), &e);
             must(broker_resize(f->context.broker, &h->volumes[i].v, 2 * GIB, &e), &e);
+            broker_unlock(f->context.broker, h->volumes[i].v.instance);
+        }
 }
 
 /* By another configuration than the disks were opened by. */

@@ -35,12 +35,19 @@ static bool holds(struct broker *b, const char *uuid)
     return false;
 }
 
-/* As server.c: the lock of the instance whose uuid begins the volume's name. */
+/* A snapshot that this connection made, and whose own lock it holds. */
+static bool owns_snapshot(struct broker *b, const struct world_volume *found)
+{
+    return found && volume_is_snapshot(&found->v) && found->maker == ((struct fake_broker *)b)->connection &&
+           holds(b, found->v.disk);
+}
+
+/* As server.c: the lock of the instance whose uuid begins the volume's name, or that of a snapshot. */
 static int check_lock(struct broker *b, const struct volume *v, struct error *e)
 {
     char uuid[UUID_TEXT];
     snprintf(uuid, sizeof uuid, "%.36s", v->lv);
-    if (holds(b, uuid))
+    if (holds(b, uuid) || owns_snapshot(b, world_volume(world_of(b), v->lv)))
         return 0;
     world_violated(world_of(b), "work on %s without its lock", v->lv);
     return error_set(e, -EUNSAFE, "volume %s: not locked", v->lv);
@@ -100,6 +107,32 @@ static int fake_lock(struct broker *b, const char *uuid, struct error *e)
     if (r == 0)
         r = take_lock(b, uuid, e);
     return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
+static bool holds_any(const struct fake_broker *f)
+{
+    for (size_t i = 0; i < f->w->n_locks; i++)
+        if (f->w->locks[i].connection == f->connection)
+            return true;
+    return false;
+}
+
+/* Not a call for the injector: what is not given back now is when the connection ends. */
+static void fake_unlock(struct broker *b, const char *uuid)
+{
+    struct fake_broker *f = (struct fake_broker *)b;
+    struct world *w = f->w;
+    for (size_t i = 0; i < w->n_locks; i++)
+        if (streq(w->locks[i].uuid, uuid) && w->locks[i].connection == f->connection) {
+            world_drop(w->locks, &w->n_locks, sizeof w->locks[0], i);
+            w->let_go = !holds_any(f);
+            return;
+        }
+}
+
+static void fake_alive(struct broker *b)
+{
+    (void)b;
 }
 
 /* ----------------------------------------------------------- making, opening */
@@ -401,7 +434,8 @@ static bool held_open(const struct world_volume *v)
     return v && v->inode && fstat(v->fd, &st) == 0 && st.st_ino == v->inode;
 }
 
-static int close_map(struct broker *b, const struct volume *v, struct error *e)
+static int close_map(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
+                     struct error *e)
 {
     struct world *w = world_of(b);
     struct world_volume *found = world_volume(w, v->lv);
@@ -411,8 +445,11 @@ static int close_map(struct broker *b, const struct volume *v, struct error *e)
     for (size_t i = 0; i < w->host.n_maps; i++) {
         if (!streq(w->host.maps[i].lv, v->lv))
             continue;
+        if (leave_opened && str_ends(w->host.maps[i].map.uuid, MAP_UUID_OPENED))
+            return 0;
         if (held_open(found) || w->host.maps[i].held || (found && world_in_use(&w->host, &found->v)))
             return error_set(e, -EBUSY, "map %s: in use", w->host.maps[i].map.name);
+        *ret_closed = true;
         world_drop(w->host.maps, &w->host.n_maps, sizeof w->host.maps[0], i);
         break;
     }
@@ -421,11 +458,12 @@ static int close_map(struct broker *b, const struct volume *v, struct error *e)
     return 0;
 }
 
-static int fake_close(struct broker *b, const struct volume *v, struct error *e)
+static int fake_close(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
+                      struct error *e)
 {
     int r = world_enter(world_of(b), "close", e);
     if (r == 0)
-        r = close_map(b, v, e);
+        r = close_map(b, v, leave_opened, ret_closed, e);
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
@@ -486,6 +524,9 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
         return r;
     if (!found)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
+    r = volume_is_snapshot(&found->v) ? take_lock(b, found->v.disk, e) : 0;
+    if (r < 0)
+        return r;
     if (state == VOLUME_DOOMED && found->v.state == VOLUME_ADOPTING) {
         world_violated(w, "%s was to be doomed while adopting", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: adopting", v->lv);
@@ -520,6 +561,8 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
     struct world *w = world_of(b);
     struct world_volume *found = world_volume(w, v->lv);
     int r = check_named(b, v, e);
+    if (r == 0 && found && volume_is_snapshot(&found->v))
+        r = take_lock(b, found->v.disk, e);
     if (r < 0 || !found)
         return r;
     if (found->v.state == VOLUME_READY || found->v.state == VOLUME_ADOPTING) {
@@ -672,6 +715,8 @@ static void fake_disconnect(struct broker *b)
 static const struct broker_ops fake_broker_ops = {
     .list = fake_list,
     .lock = fake_lock,
+    .unlock = fake_unlock,
+    .alive = fake_alive,
     .create = fake_create,
     .snapshot = fake_snapshot,
     .open = fake_open,
@@ -696,5 +741,6 @@ struct broker *fake_broker_new(struct world *w)
     if (!f)
         abort();
     *f = (struct fake_broker){.base.ops = &fake_broker_ops, .w = w, .connection = ++w->connections};
+    w->let_go = false;
     return &f->base;
 }

@@ -96,6 +96,7 @@ void world_revive(struct world *w)
     w->break_at = 0;
     w->virt_broken = false;
     w->crashed = w->stop_asked = w->stop_held = false;
+    w->let_go = w->crashed_late = false;
     w->n_locks = 0;
     memset(w->inject, 0, sizeof w->inject);
 }
@@ -103,6 +104,12 @@ void world_revive(struct world *w)
 static int injected_error(const char *call)
 {
     return str_starts(call, "key ") ? -EHOSTUNREACH : -EIO;
+}
+
+static void crash(struct world *w)
+{
+    w->crashed = true;
+    w->crashed_late = w->let_go;
 }
 
 static enum injection pending; /* after the effect of the present call */
@@ -124,7 +131,7 @@ int world_enter(struct world *w, const char *call, struct error *e)
         if (w->inject[i].kind == INJECT_ERROR_BEFORE)
             return error_set(e, injected_error(call), "%s: injected error before", call);
         if (w->inject[i].kind == INJECT_CRASH_BEFORE) {
-            w->crashed = true;
+            crash(w);
             return error_set(e, -ECONNRESET, "%s: injected crash before", call);
         }
         if (w->inject[i].kind == INJECT_STOP) {
@@ -144,7 +151,7 @@ int world_leave(struct world *w, int r, struct error *e)
         return r;
     if (kind == INJECT_ERROR_AFTER)
         return error_set(e, injected_error(w->hit), "%s: injected error after", w->hit);
-    w->crashed = true;
+    crash(w);
     return error_set(e, -ECONNRESET, "%s: injected crash after", w->hit);
 }
 

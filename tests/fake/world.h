@@ -156,6 +156,8 @@ struct world {
     bool break_after;           /* it has had its effect by then */
     bool virt_broken;           /* until it is made anew */
     bool stop_asked, stop_held; /* as by SIGINT; between a point of no return and the end */
+    bool let_go;                /* the process has given all of its locks back: its work is done */
+    bool crashed_late;          /* and crashed then */
     const char *without;        /* calls of this name do nothing, as if the code never made them */
     char violation[200];        /* a rule that an operation has broken; "" */
 };

@@ -41,6 +41,7 @@ static char locks_path[64];
 /* ------------------------------------------------------------------ peers */
 
 static bool peer_is_root = true;
+static unsigned silence_msec; /* 0: it may be silent for ever */
 static int first_socket = -1; /* while there are two: the second server must not hold the first one's end */
 
 static struct peer start(const char *locks)
@@ -54,6 +55,9 @@ static struct peer start(const char *locks)
             .config = &config, .root = peer_is_root, .locks_path = locks, .locks = LOCKS_NONE};
         socklen_t size = sizeof s.peer;
         assert_int_equal(getsockopt(ends[1], SOL_SOCKET, SO_PEERCRED, &s.peer, &size), 0);
+        s.silence_msec = silence_msec;
+        s.locks.pid = getppid();
+        s.locks.uid = getuid();
         config_defaults(&config);
         strcpy(config.volume_groups.item[0], "vg0");
         config.volume_groups.n = 1;
@@ -209,8 +213,8 @@ static int open_with(struct peer p, const struct volume *v, const struct secret 
 
 static int act(struct peer p, enum op op, const struct volume *v)
 {
-    struct op_volume q = {.volume = ref(v)};
-    return ASK(p, op, q);
+    struct op_close q = {.volume = ref(v)}; /* struct op_volume, and what only CLOSE has behind it */
+    return ask(p, op, &q, op == OP_CLOSE ? sizeof q : sizeof(struct op_volume), -1);
 }
 
 static int format(struct peer p, const struct volume *v, const char *fs, const char *label)
@@ -377,13 +381,13 @@ static void names_and_groups_are_judged(void **state)
     assert_int_equal(lock(p, I), 0);
     struct volume v = plain(I, "root");
 
-    struct op_volume q = {.volume = {"other", I "_disk"}};
+    struct op_close q = {.volume = {"other", I "_disk"}};
     REFUSED(p, -EPERM, ASK(p, OP_CLOSE, q));
     struct answer a = ask_for(p, OP_CLOSE, &q, sizeof q, -1, NULL);
     assert_non_null(strstr(a.text, "other"));
-    q = (struct op_volume){.volume = {"vg0", I "_disk./../x"}};
+    q = (struct op_close){.volume = {"vg0", I "_disk./../x"}};
     REFUSED(p, -EINVAL, ASK(p, OP_CLOSE, q));
-    q = (struct op_volume){.volume = {"..", I "_disk"}};
+    q = (struct op_close){.volume = {"..", I "_disk"}};
     REFUSED(p, -EINVAL, ASK(p, OP_CLOSE, q));
     memset(q.volume.lv, 'a', sizeof q.volume.lv);
     REFUSED(p, -EPROTO, ASK(p, OP_CLOSE, q));
@@ -435,6 +439,83 @@ static void without_the_lock_nothing_is_done(void **state)
     assert_int_equal(lock(other, I), 0);
     end(p);
     assert_int_equal(lock(other, J), 0); /* it went with the connection */
+    end(other);
+}
+
+static int unlock(struct peer p, const char *uuid)
+{
+    struct op_unlock q = {0};
+    strcpy(q.uuid, uuid);
+    return ASK(p, OP_UNLOCK, q);
+}
+
+static void a_lock_is_given_back(void **state)
+{
+    (void)state;
+    struct peer p = start(locks_path), other = start(locks_path);
+    struct volume v = plain(I, "root");
+
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(lock(p, J), 0);
+    assert_int_equal(create(p, &v), 0);
+    assert_int_equal(unlock(p, I), 0);
+    assert_int_equal(unlock(p, I), 0); /* nothing to do */
+    assert_int_equal(lock(other, I), 0);
+    assert_int_equal(lock(other, J), -EBUSY); /* that one is still held */
+    REFUSED(p, -EPERM, mark(p, &v, VOLUME_READY));
+    assert_int_equal(unlock(other, I), 0);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(act(p, OP_OPEN_PLAIN, &v),
+                     -EUNSAFE); /* what was made under the first lock is another's */
+    end(p);
+    end(other);
+}
+
+static void who_holds_a_lock_is_named(void **state)
+{
+    (void)state;
+    struct peer p = start(locks_path), other = start(locks_path);
+    struct op_lock q = {.uuid = I, .verb = "launch"};
+    char process[32];
+    snprintf(process, sizeof process, "process %d of user %u", getpid(), getuid());
+
+    assert_int_equal(ASK(p, OP_LOCK, q), 0);
+    struct answer a = ask_for(other, OP_LOCK, &q, sizeof q, -1, NULL);
+    assert_int_equal(a.errnum, -EBUSY);
+    assert_non_null(strstr(a.text, "mayfly launch, "));
+    assert_non_null(strstr(a.text, process));
+    assert_int_equal(unlock(p, I), 0);
+    strcpy(q.verb, "\033[31m"); /* others would read it on their terminals */
+    REFUSED(p, -EINVAL, ASK(p, OP_LOCK, q));
+    memset(q.verb, 'a', sizeof q.verb);
+    REFUSED(p, -EPROTO, ASK(p, OP_LOCK, q));
+    end(p);
+    end(other);
+}
+
+static void a_silent_client_loses_its_locks(void **state)
+{
+    (void)state;
+    static const struct op_none none;
+    silence_msec = 1000;
+    struct peer p = start(locks_path);
+    silence_msec = 0;
+    struct peer other = start(locks_path);
+    struct answer a;
+
+    assert_int_equal(lock(p, I), 0);
+    for (int i = 0; i < 6; i++) { /* not as long as it says that it is at work */
+        usleep(300000);
+        assert_int_equal(ASK(p, OP_ALIVE, none), 0);
+    }
+    assert_int_equal(lock(other, I), -EBUSY);
+    sleep(3);
+    assert_int_equal(lock(other, I), 0);
+    assert_int_not_equal(wire_send_request(p.socket, OP_ALIVE, &none, sizeof none, -1), 0);
+    a = receive(p, NULL);
+    assert_int_equal(a.errnum, -ETIMEDOUT);
+    assert_non_null(strstr(a.text, "mayfly recover"));
+    end(p);
     end(other);
 }
 
@@ -702,6 +783,40 @@ static void a_snapshot_needs_the_key_of_its_disk(void **state)
     end(p);
 }
 
+/* By its own lock it is read to the end, while others have that of its instance; and by these it is not
+ * removed meanwhile. */
+static void a_snapshot_goes_by_its_own_lock(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    const struct volume root = encrypted(I, "root", key);
+    struct volume snap = encrypted(I, "snap", key), found = snap;
+    struct peer p = start(locks_path);
+
+    strcpy(found.disk, snap.disk);
+    fake_storage_add(&found);
+    struct peer other = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(lock(p, snap.disk), 0);
+    assert_int_equal(create(p, &root), 0);
+    assert_int_equal(mark(p, &root, VOLUME_READY), 0);
+    assert_int_equal(snapshot_with(p, &root, key, snap.disk), 0);
+    assert_int_equal(unlock(p, I), 0);
+
+    assert_int_equal(lock(other, I), 0);
+    assert_int_equal(remove_one(other, &found), -EBUSY);
+    assert_int_equal(mark(other, &found, VOLUME_DOOMED), -EBUSY);
+    assert_int_equal(open_with(p, &snap, key, NULL, NULL), 0);
+    assert_int_equal(act(p, OP_CLOSE, &snap), 0);
+    assert_int_equal(mark(p, &snap, VOLUME_DOOMED), 0);
+    REFUSED(p, -EPERM, mark(p, &root, VOLUME_DOOMED));
+    assert_int_equal(remove_one(p, &snap), 0);
+    assert_int_equal(unlock(p, snap.disk), 0);
+    assert_int_equal(remove_one(other, &found), 0);
+    end(p);
+    end(other);
+}
+
 static int lend(struct peer p, const struct volume *v, const struct secret *key, uint32_t table, int *ret_fd)
 {
     struct op_bench q = {.volume = ref(v), .table = table};
@@ -866,7 +981,7 @@ static void garbage_changes_nothing(void **state)
             memcpy(packet, &h, sizeof h);
         assert_int_equal(packet_send(p.socket, packet, size, i % 8 ? -1 : STDIN_FILENO), 0);
         struct answer a = receive(p, NULL);
-        assert_true(a.errnum < 0 || h.op <= OP_MAPS);
+        assert_true(a.errnum < 0 || h.op <= OP_ALIVE);
     }
     _cleanup_free_ char *after = look(p);
     assert_string_equal(before, after);
@@ -1236,6 +1351,9 @@ int main(void)
         TEST(malformed_packets_are_refused),
         TEST(names_and_groups_are_judged),
         TEST(without_the_lock_nothing_is_done),
+        TEST(a_lock_is_given_back),
+        TEST(who_holds_a_lock_is_named),
+        TEST(a_silent_client_loses_its_locks),
         TEST(a_folder_of_others_is_no_place_for_locks),
         TEST(only_the_right_key_opens),
         TEST(a_map_of_others_is_left_alone),
@@ -1247,6 +1365,7 @@ int main(void)
         TEST(states_go_one_way),
         TEST(a_set_of_new_and_old_is_found),
         TEST(a_snapshot_needs_the_key_of_its_disk),
+        TEST(a_snapshot_goes_by_its_own_lock),
         TEST(a_scratch_volume_is_overwritten_and_lent),
         TEST(a_ready_volume_grows_and_never_shrinks),
         TEST(a_disk_is_made_anew_when_nobody_uses_it),

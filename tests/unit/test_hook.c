@@ -15,10 +15,15 @@ static void have(struct bench *b, const char *name)
     b->f.context.virt = NULL;
 }
 
+static const char *const *named; /* what the domain names, NULL at the end; NULL: nothing */
+
 static struct hook_domain domain_of(struct bench *b)
 {
     struct hook_domain d = {.name = (char *)"a", .ours = true};
     memcpy(d.uuid, b->w->host.volumes[0].v.instance, sizeof d.uuid);
+    d.devices = (char **)named;
+    while (named && named[d.n_devices])
+        d.n_devices++;
     return d;
 }
 
@@ -90,6 +95,45 @@ static void test_not_ready(void **state)
     b->w->host.volumes[0].v.state = VOLUME_DOOMED;
     assert_int_equal(prepare(b, &e), -ENEEDSRECOVER);
     assert_int_equal(b->w->host.n_maps, 0);
+}
+
+/* A disk that was being added, or removed, when the power went does not keep the others down; unless the
+ * definition names it already, or still. */
+static void test_other_disk_not_ready(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    char path[DEVICE_PATH_MAX];
+    const char *const devices[] = {"/dev/other", path, NULL};
+    have(b, "a");
+    b->w->host.volumes[1].v.state = VOLUME_DOOMED;
+    assert_ok(prepare(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 1);
+    assert_string_equal(b->w->host.maps[0].lv, b->w->host.volumes[0].v.lv);
+    assert_ok(release(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 0);
+
+    b->w->host.volumes[1].v.state = VOLUME_BUILDING;
+    assert_ok(prepare(b, &e), e);
+    assert_ok(release(b, &e), e);
+    volume_device_path(&b->w->host.volumes[1].v, path);
+    named = devices;
+    assert_int_equal(prepare(b, &e), -ENEEDSRECOVER);
+    named = NULL;
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+/* Who has opened the disks, to look at them, keeps them when a start fails. */
+static void test_what_a_person_opened_stays(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "a", true);
+    assert_ok(instance_open(&b->f.context, "a", &changed, &e), e);
+    assert_ok(prepare(b, &e), e);
+    assert_ok(release(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 2);
 }
 
 static void test_of_others(void **state)
@@ -166,6 +210,8 @@ int main(void)
         bench_test(test_mark_without_volumes),
         bench_test(test_held),
         bench_test(test_ephemeral),
+        bench_test(test_other_disk_not_ready),
+        bench_test(test_what_a_person_opened_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

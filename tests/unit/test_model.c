@@ -134,6 +134,31 @@ static void test_lock_waits(void **state)
     assert_null(holder);
 }
 
+/* A lock is held no longer than its instance is worked on; and the disks of a guest that ends meanwhile,
+ * which libvirt's hook has left to us, are closed. */
+static void test_gives_back(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error e = ERROR_NONE;
+    struct broker *other = fake_broker_new(b->w);
+
+    bench_make(b, "a", false);
+    const char *uuid = b->w->host.volumes[0].v.instance;
+    assert_ok(broker_lock(other, uuid, &e), e);
+    broker_unlock(other, uuid);
+    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    assert_error(broker_lock(other, uuid, &e), -EBUSY, e);
+    world_end_guest(&b->w->host.domains[0]);
+    assert_int_equal(b->w->host.n_maps, 2);
+    m = model_free(m);
+    assert_int_equal(b->w->host.n_maps, 0);
+    e = ERROR_NONE;
+    assert_ok(broker_lock(other, uuid, &e), e);
+    broker_disconnect(other);
+}
+
 static void test_lock(void **state)
 {
     struct bench *b = *state;
@@ -192,6 +217,7 @@ int main(void)
         bench_test(test_order_and_volumes),
         bench_test(test_find),
         bench_test(test_lock),
+        bench_test(test_gives_back),
         bench_test(test_lock_waits),
         bench_test(test_not_ready),
     };

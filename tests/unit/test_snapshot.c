@@ -93,23 +93,48 @@ static void its_key_is_of_the_file_alone(void **state)
     assert_int_equal(b->w->host.n_keys, 0);
 }
 
-static int guest_ends(int fd, int file_fd, const char *name, const struct secret *key,
+/* What others do while the file is written: the guest ends and libvirt's hook closes its disks, it starts
+ * again, recover looks, somebody wants to delete the instance, or a second snapshot. */
+static int others_act(int fd, int file_fd, const char *name, const struct secret *key,
                       const struct image_progress *progress, struct error *e)
 {
-    fake_world()->host.domains[0].d.active = false;
+    struct world *w = fake_world();
+    struct fake f;
+    _cleanup_free_ struct recovered *found = NULL;
+    struct snapshotted second;
+    struct error why = ERROR_NONE;
+    size_t n = 0;
+    bool changed = false;
+
+    w->host.domains[0].d.active = false;
+    fake_begin(&f, w);
+    assert_ok(instance_hook_release(&f.context, w->host.domains[0].d.uuid, &why), why);
+    assert_int_equal(w->host.n_maps, 1); /* that of the snapshot */
+    assert_ok(instance_start(&f.context, "t", &changed, &why), why);
+    assert_ok(instance_stop(&f.context, "t", 0, true, &changed, &why), why);
+    assert_ok(instance_recover(&f.context, false, &found, &n, &why), why);
+    assert_int_equal(n, 1);
+    assert_int_equal(found[0].kind, RECOVER_BUSY);
+    assert_error(instance_delete(&f.context, "t", &changed, &why), -EBUSY, why);
+    assert_non_null(strstr(why.text, "a snapshot of it is being written"));
+    why = ERROR_NONE;
+    assert_error(instance_snapshot(&f.context, &of_root, &second, NULL, &why), -EBUSY, why);
+    assert_non_null(strstr(why.text, "a snapshot of it is being written"));
+    fake_end(&f);
+    fake_use(w);
     return fake_export(fd, file_fd, name, key, progress, e);
 }
 
-/* The hook found the lock taken, and left the disks to us. */
-static void a_guest_that_ends_meanwhile_has_its_disks_closed(void **state)
+static void the_instance_is_free_while_the_file_is_written(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     bench_make(b, "t", false);
-    b->f.context.export = guest_ends;
+    b->f.context.export = others_act;
     assert_ok(snapshot(b, &of_root, &e), e);
     assert_int_equal(b->w->host.n_maps, 0);
     assert_int_equal(b->w->host.n_files, 1);
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
 }
 
 static int crash(int fd, int file_fd, const char *name, const struct secret *key,
@@ -156,7 +181,7 @@ int main(void)
         TEST(plain_and_ephemeral_disks_have_none),
         TEST(a_dry_run_changes_nothing),
         TEST(its_key_is_of_the_file_alone),
-        TEST(a_guest_that_ends_meanwhile_has_its_disks_closed),
+        TEST(the_instance_is_free_while_the_file_is_written),
         TEST(one_without_its_disk_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
