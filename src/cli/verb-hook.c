@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly hook: what /etc/libvirt/hooks/qemu.d/mayfly calls, with the domain's XML on standard input. libvirt
  * calls it for every domain, so what does not concern Mayfly is let through first, without configuration,
- * broker or key. A domain whose disks cannot be opened is not started: libvirt shows our sentence.
+ * broker or key: as root, which looks at bytes of the XML, and at where the paths in it lead
+ * (instance/guard.h). A domain whose disks cannot be opened is not started: libvirt shows our sentence.
  *
  *     hook DOMAIN prepare begin -     QEMU is about to start
  *     hook DOMAIN release end -       it is gone, or did not come up
@@ -11,6 +12,7 @@
 #include "base/fd.h"
 #include "cli/session.h"
 #include "cli/verb.h"
+#include "instance/guard.h"
 #include "instance/operations.h"
 
 #include <signal.h>
@@ -38,7 +40,8 @@ static enum moment moment_of(const char *operation, const char *part)
     return streq(operation, "release") && streq(part, "end") ? MOMENT_RELEASE : MOMENT_OTHER;
 }
 
-static int act(struct globals *g, enum moment moment, const char *xml, struct error *e)
+static int act(struct globals *g, enum moment moment, const char *xml, const struct guard *guard,
+               struct error *e)
 {
     _cleanup_session_ struct session *s = NULL;
     _cleanup_hook_domain_ struct hook_domain domain = {0};
@@ -47,6 +50,7 @@ static int act(struct globals *g, enum moment moment, const char *xml, struct er
         r = hook_domain_read(xml, &domain, e);
     if (r < 0)
         return r;
+    domain.guard = guard;
     s->context.lock_wait_msec = 0; /* the hook has its own way of waiting: see instance/hook.c */
     return moment == MOMENT_PREPARE ? instance_hook_prepare(&s->context, &domain, e)
                                     : instance_hook_release(&s->context, domain.uuid, e);
@@ -55,6 +59,7 @@ static int act(struct globals *g, enum moment moment, const char *xml, struct er
 int verb_hook(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     _cleanup_free_ char *xml = NULL;
+    _cleanup_guard_ struct guard guard = {.n = 0};
     size_t size = 0;
     int n = 0;
     int r = verb_parse(self, g, NULL, NULL, argc, argv, 4, 4, &n, e);
@@ -65,9 +70,15 @@ int verb_hook(const struct verb *self, struct globals *g, int argc, char **argv,
     if (r < 0)
         return error_set(e, r, "domain %s: its XML cannot be read from standard input: %s", argv[1],
                          strerror(-r));
-    if (moment == MOMENT_OTHER || !hook_concerns_us(xml))
+    if (moment == MOMENT_OTHER)
         return 0;
     signal(SIGALRM, out_of_time);
     alarm(DEADLINE_SEC);
-    return act(g, moment, xml, e);
+    if (moment == MOMENT_PREPARE)
+        r = guard_look(xml, &guard, e);
+    if (r == 0)
+        r = guard_check_maps(&guard, argv[1], e);
+    if (r < 0 || (!guard.n && !hook_concerns_us(xml)))
+        return r;
+    return act(g, moment, xml, &guard, e);
 }

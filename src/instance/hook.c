@@ -13,9 +13,8 @@
 #include "base/clock.h"
 #include "instance/disks.h"
 #include "instance/drift.h"
+#include "instance/guard.h"
 #include "instance/operations.h"
-
-#include <sys/stat.h>
 
 /* libvirt holds the domain as long as its hook runs: all that asks for it, a verb that has the lock among
  * them, waits for us. So we do not wait for long. */
@@ -24,31 +23,10 @@
 
 /* ---------------------------------------------------------------------------------------------- prepare */
 
-/* The device number of a block device; 0: there is none at this path. */
-static dev_t device_number(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
-}
-
-/* Invariant 5: what would be read and written through no map is refused, whatever path leads to it. */
+/* Invariant 5, and that no guest has another's disk. */
 static int refuse_bare_volumes(const struct model *m, const struct hook_domain *d, struct error *e)
 {
-    for (size_t n = 0; n < d->n_devices; n++) {
-        dev_t device = device_number(d->devices[n]);
-        for (size_t i = 0; device && i < m->inventory->n_volumes; i++) {
-            const struct volume *v = &m->inventory->volumes[i];
-            char path[DEVICE_PATH_MAX];
-            snprintf(path, sizeof path, "/dev/%.63s/%.63s", v->vg, v->lv);
-            if (volume_encrypted(v) && device_number(path) == device)
-                return error_set(
-                    e, -EUNSAFE,
-                    "domain %s: its disk %.200s is the volume below an encrypted disk, and a guest "
-                    "would write to it in plaintext; give it the map (/dev/mapper/%.63s%s)",
-                    d->name, d->devices[n], v->lv, MAP_NAME_SUFFIX);
-        }
-    }
-    return 0;
+    return d->guard ? guard_check_volumes(d->guard, m->inventory, d->name, e) : 0;
 }
 
 /* Those of disks that are not ready stay closed. */

@@ -7,17 +7,26 @@
 
 #define VOLUME_INFIX "_disk" /* of an LV's name, behind the uuid of its instance */
 
+/* Is there a uuid just before `at`? device-mapper doubles the hyphens of LVM's names. */
+static bool ends_uuid(const char *xml, const char *at)
+{
+    char uuid[UUID_TEXT] = "";
+    size_t n = UUID_TEXT - 1;
+    while (n > 0 && at > xml) {
+        uuid[--n] = *--at;
+        if (*at == '-' && at > xml && at[-1] == '-')
+            at--;
+    }
+    return n == 0 && uuid_valid(uuid);
+}
+
 bool hook_concerns_us(const char *xml)
 {
     if (strstr(xml, DOMAIN_XML_NAMESPACE))
         return true;
-    for (const char *at = xml; (at = strstr(at, VOLUME_INFIX)); at++) {
-        char uuid[UUID_TEXT] = "";
-        if (at - xml >= UUID_TEXT - 1)
-            memcpy(uuid, at - (UUID_TEXT - 1), UUID_TEXT - 1);
-        if (uuid_valid(uuid))
+    for (const char *at = xml; (at = strstr(at, VOLUME_INFIX)); at++)
+        if (ends_uuid(xml, at))
             return true;
-    }
     return false;
 }
 

@@ -7,12 +7,15 @@
 
 #include <stdbool.h>
 
+struct guard;
+
 struct hook_domain {
     char uuid[UUID_TEXT];
     char *name;
     bool ours;      /* has our mark in its metadata */
     char **devices; /* what its disks name as host devices: paths */
     size_t n_devices;
+    const struct guard *guard; /* what its devices lead to (instance/guard.h); NULL: that was not looked at */
 };
 
 /* Could this XML be that of an instance, or name a volume of one? It looks at bytes and parses nothing, so

@@ -16,6 +16,7 @@ static void test_concerns(void **state)
     assert_true(hook_concerns_us(HEAD MARK "</domain>"));
     assert_true(hook_concerns_us("<source dev='/dev/vg0/" UUID "_disk.swap'/>"));
     assert_true(hook_concerns_us("_disk" UUID "_disk"));
+    assert_true(hook_concerns_us("/dev/mapper/vg0-5c0e1c9e--0f53--4c2e--9d4b--3f0f4f9a7e11_disk"));
     assert_false(hook_concerns_us(HEAD OTHERS "<source file='/srv/web_disk.img'/></domain>"));
     assert_false(hook_concerns_us("_disk"));
     assert_false(

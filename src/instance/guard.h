@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps a domain from the volume below an encrypted disk, and from the disks of another instance. Devices are
+ * compared by number, never by name: see storage/lineage.h.
+ *
+ *     XML --hook_paths_find--> paths --stat--> numbers --lineage_of--> maps: refused; volumes: what do their
+ * tags say?
+ */
+#pragma once
+
+#include "broker/inventory.h"
+#include "storage/lineage.h"
+#include "virt/hook-paths.h"
+
+struct guard {
+    char uuid[UUID_TEXT]; /* of the domain; "": not known */
+    struct found_device {
+        char *path; /* as the domain names it */
+        struct reached reached;
+    } * found;
+    size_t n;
+};
+
+/* What the domain of this XML would reach. To be called as root, where there is root: others cannot follow
+ * every path. *ret is to be ended, also after an error, which only is that of memory. */
+int guard_look(const char *xml, struct guard *ret, struct error *e) _must_check_;
+void guard_end(struct guard *g);
+#define _cleanup_guard_ _cleanup_(guard_end)
+
+/* -EUNSAFE: it would have an open disk of another instance. /sys alone tells that. */
+int guard_check_maps(const struct guard *g, const char *name, struct error *e) _must_check_;
+
+/* -EUNSAFE: it would have the volume below an encrypted disk, or a plain disk of another instance. */
+int guard_check_volumes(const struct guard *g, const struct inventory *i, const char *name,
+                        struct error *e) _must_check_;

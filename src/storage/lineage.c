@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See lineage.h. What cannot be read leads nowhere: /sys is the kernel's, and can be read by everybody. */
+#include "storage/lineage.h"
+
+#include "base/fd.h"
+#include "storage/dmcrypt.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define DEPTH_MAX 8   /* of maps over maps */
+#define DM_TEXT   256 /* a name or uuid of device-mapper's */
+
+struct walk {
+    const char *root;
+    const char *own;
+};
+
+/* The first line of a file of the device; empty if there is none. */
+static void read_line(const struct walk *w, dev_t device, const char *file, char *line, size_t size)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/sys/dev/block/%u:%u/%s", w->root, major(device), minor(device), file);
+    _cleanup_fclose_ FILE *f = fopen(path, "re");
+    line[0] = '\0';
+    if (f && fgets(line, (int)size, f))
+        line[strcspn(line, "\n")] = '\0';
+}
+
+/* "254:3"; 0: none */
+static dev_t parse_number(const char *text)
+{
+    unsigned major_number = 0, minor_number = 0;
+    return sscanf(text, "%u:%u", &major_number, &minor_number) == 2 ? makedev(major_number, minor_number) : 0;
+}
+
+/* The next part of a name of LVM's for device-mapper: GROUP-VOLUME-LAYER, in which hyphens are doubled.
+ * Returns what is behind it. */
+static const char *next_part(const char *name, char *part, size_t size)
+{
+    size_t n = 0;
+    while (*name && !(name[0] == '-' && name[1] != '-')) {
+        if (n + 1 < size)
+            part[n++] = *name;
+        name += name[0] == '-' ? 2 : 1;
+    }
+    part[n] = '\0';
+    return *name ? name + 1 : name;
+}
+
+/* Is that the name of a volume of an instance: UUID_disk, or UUID_disk.ROLE? */
+static bool take_instance(const char *lv, char instance[UUID_TEXT])
+{
+    snprintf(instance, UUID_TEXT, "%.36s", lv);
+    return strlen(lv) >= UUID_TEXT - 1 && uuid_valid(instance) && str_starts(lv + UUID_TEXT - 1, "_disk");
+}
+
+/* `through_lvm`: it was reached from another volume. What a snapshot is made of is no way to its origin then.
+ */
+static bool is_volume(const char *dm_name, bool through_lvm, struct reached *ret)
+{
+    char layer[32];
+    const char *rest = next_part(dm_name, ret->vg, sizeof ret->vg);
+    rest = next_part(rest, ret->lv, sizeof ret->lv);
+    next_part(rest, layer, sizeof layer);
+    return take_instance(ret->lv, ret->instance) &&
+           !(through_lvm && (streq(layer, "real") || streq(layer, "cow")));
+}
+
+static enum lineage look(const struct walk *w, dev_t device, unsigned depth, bool through_lvm,
+                         struct reached *ret);
+
+/* Each device in this folder of the device's: slaves or holders. */
+static enum lineage look_at_all(const struct walk *w, dev_t device, const char *folder, unsigned depth,
+                                bool through_lvm, struct reached *ret)
+{
+    char path[PATH_MAX], number[32];
+    enum lineage found = LINEAGE_NONE;
+    snprintf(path, sizeof path, "%s/sys/dev/block/%u:%u/%s", w->root, major(device), minor(device), folder);
+    _cleanup_closedir_ DIR *d = opendir(path);
+    for (struct dirent *entry; !found && d && (entry = readdir(d));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%.100s/dev", folder, entry->d_name);
+        read_line(w, device, path, number, sizeof number);
+        dev_t next = parse_number(number);
+        if (next && streq(folder, "slaves"))
+            found = look(w, next, depth + 1, through_lvm, ret);
+        else if (next) { /* upwards only volumes count: whoever has the physical volume has them */
+            char uuid[DM_TEXT], name[DM_TEXT];
+            read_line(w, next, "dm/uuid", uuid, sizeof uuid);
+            read_line(w, next, "dm/name", name, sizeof name);
+            found = str_starts(uuid, "LVM-") && is_volume(name, false, ret) ? LINEAGE_VOLUME : LINEAGE_NONE;
+        }
+    }
+    return found;
+}
+
+static enum lineage look_below(const struct walk *w, dev_t device, unsigned depth, bool through_lvm,
+                               struct reached *ret)
+{
+    char line[PATH_MAX];
+    struct stat st;
+    read_line(w, device, "loop/backing_file", line, sizeof line);
+    if (line[0] && stat(line, &st) == 0 && S_ISBLK(st.st_mode))
+        return look(w, st.st_rdev, depth + 1, through_lvm, ret);
+    read_line(w, device, "partition", line, sizeof line);
+    if (line[0]) {
+        read_line(w, device, "../dev", line, sizeof line);
+        dev_t whole = parse_number(line);
+        return whole ? look(w, whole, depth + 1, through_lvm, ret) : LINEAGE_NONE;
+    }
+    return look_at_all(w, device, "slaves", depth, through_lvm, ret);
+}
+
+static enum lineage look(const struct walk *w, dev_t device, unsigned depth, bool through_lvm,
+                         struct reached *ret)
+{
+    char uuid[DM_TEXT], name[DM_TEXT];
+    if (depth > DEPTH_MAX)
+        return LINEAGE_NONE;
+    read_line(w, device, "dm/uuid", uuid, sizeof uuid);
+    read_line(w, device, "dm/name", name, sizeof name);
+    bool lvm = str_starts(uuid, "LVM-");
+    if (lvm && is_volume(name, through_lvm, ret))
+        return LINEAGE_VOLUME;
+    if (str_starts(uuid, MAP_UUID_PREFIX)) {
+        snprintf(ret->lv, sizeof ret->lv, "%.*s",
+                 (int)(strlen(name) - (str_ends(name, MAP_NAME_SUFFIX) ? strlen(MAP_NAME_SUFFIX) : 0)), name);
+        return take_instance(ret->lv, ret->instance) && streq(ret->instance, w->own) ? LINEAGE_NONE
+                                                                                     : LINEAGE_MAP;
+    }
+    if (str_starts(uuid, "CRYPT-")) /* what is written there is enciphered before it comes down */
+        return LINEAGE_NONE;
+    enum lineage found = look_below(w, device, depth, through_lvm || lvm, ret);
+    return found || depth > 0 ? found : look_at_all(w, device, "holders", depth, false, ret);
+}
+
+enum lineage lineage_of(const char *root, dev_t device, const char *own, struct reached *ret)
+{
+    const struct walk w = {root, own};
+    memset(ret, 0, sizeof *ret);
+    ret->kind = look(&w, device, 0, false, ret);
+    return ret->kind;
+}

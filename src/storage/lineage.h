@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is a block device one of Mayfly's, or does it lead to one? Told by numbers and by what the kernel says of
+ * them in /sys, whatever the name is that somebody has for the device.
+ *
+ *     loop, partition, linear map, RAID --slaves--> MAP of an instance --slaves--> VOLUME below it
+ *                                    physical volume --holders-->
+ */
+#pragma once
+
+#include "base/str.h"
+#include "storage/volume.h"
+
+#include <sys/types.h>
+
+enum lineage {
+    LINEAGE_NONE,   /* nothing of ours, or a map of the instance that asks */
+    LINEAGE_VOLUME, /* an LVM volume with the name of an instance's; its tags say whether it is one */
+    LINEAGE_MAP     /* the open disk of another instance */
+};
+
+struct reached {
+    enum lineage kind;
+    char instance[UUID_TEXT];
+    char vg[VG_NAME_MAX]; /* of a volume */
+    char lv[LV_NAME_MAX]; /* of a volume, or that below a map */
+};
+
+/* What `device` leads to that is not a map of instance `own`. `root` is "", or for tests the folder in whose
+ * "sys" the kernel's /sys is found. */
+enum lineage lineage_of(const char *root, dev_t device, const char *own, struct reached *ret);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What block devices lead to, over a /sys made by hand. */
+#include "folder.h"
+#include "unit.h"
+
+#include "storage/lineage.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define U   "5c0e1c9e-0f53-4c2e-9d4b-3f0f4f9a7e11"
+#define UU  "5c0e1c9e--0f53--4c2e--9d4b--3f0f4f9a7e11"
+#define OWN "0d15c000-0c8f-4f0e-9d38-0b3f5f6c7d01"
+
+static const char *root;
+
+static void put(unsigned number, const char *file, const char *text)
+{
+    char command[600];
+    snprintf(command, sizeof command,
+             "f='%s/sys/dev/block/254:%u/%s'; mkdir -p \"${f%%/*}\"; echo '%s' >\"$f\"", root, number, file,
+             text);
+    assert_int_equal(system(command), 0);
+}
+
+static void map(unsigned number, const char *name, const char *uuid)
+{
+    put(number, "dm/name", name);
+    put(number, "dm/uuid", uuid);
+}
+
+static void over(unsigned number, unsigned below)
+{
+    char file[40], text[20];
+    snprintf(file, sizeof file, "slaves/d%u/dev", below);
+    snprintf(text, sizeof text, "254:%u", below);
+    put(number, file, text);
+    snprintf(file, sizeof file, "holders/d%u/dev", number);
+    snprintf(text, sizeof text, "254:%u", number);
+    put(below, file, text);
+}
+
+static enum lineage at(unsigned number, const char *own, struct reached *ret)
+{
+    return lineage_of(root, makedev(254, number), own, ret);
+}
+
+static void devices_are_told_by_what_they_are(void **state)
+{
+    struct reached r;
+    root = *state;
+    put(1, "size", "8"); /* a physical volume */
+    map(2, "vg--0-" UU "_disk.eph0", "LVM-abc");
+    over(2, 1);
+    map(3, U "_disk.eph0-dmcrypt", "MAYFLY-" U);
+    over(3, 2);
+    map(4, "linear", "");
+    over(4, 2);
+    map(5, "vg--0-web", "LVM-def");
+    put(6, "size", "8");
+    over(5, 6);
+    map(7, "cryptsetup", "CRYPT-PLAIN-x");
+    over(7, 2);
+    map(8, "over-a-map", "");
+    over(8, 3);
+    map(9, "vg--0-" UU "_disk.eph0-real", "LVM-abc-real");
+    map(10, "vg--0-backup", "LVM-ghi");
+    over(10, 9);
+
+    assert_int_equal(at(2, OWN, &r), LINEAGE_VOLUME);
+    assert_string_equal(r.vg, "vg-0");
+    assert_string_equal(r.lv, U "_disk.eph0");
+    assert_string_equal(r.instance, U);
+    assert_int_equal(at(2, U, &r), LINEAGE_VOLUME); /* not for its own instance either */
+    assert_int_equal(at(3, U, &r), LINEAGE_NONE);
+    assert_int_equal(at(3, OWN, &r), LINEAGE_MAP);
+    assert_string_equal(r.instance, U);
+    assert_int_equal(at(3, "", &r), LINEAGE_MAP);
+    assert_int_equal(at(4, OWN, &r), LINEAGE_VOLUME);
+    assert_int_equal(at(8, OWN, &r), LINEAGE_MAP);
+    assert_int_equal(at(9, OWN, &r), LINEAGE_VOLUME);
+    assert_int_equal(at(1, OWN, &r), LINEAGE_VOLUME); /* the physical volume has it too */
+    assert_int_equal(at(5, OWN, &r), LINEAGE_NONE);   /* another's volume, */
+    assert_int_equal(at(6, OWN, &r), LINEAGE_NONE);   /* and what it is on */
+    assert_int_equal(at(7, OWN, &r), LINEAGE_NONE);   /* enciphers what is written */
+    assert_int_equal(at(10, OWN, &r), LINEAGE_NONE);  /* a snapshot: what is written there stays there */
+    assert_int_equal(at(77, OWN, &r), LINEAGE_NONE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(devices_are_told_by_what_they_are, folder_make, folder_remove)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
