@@ -61,10 +61,10 @@ check_fails 1 "a domain that names the volume below an encrypted disk does not s
 check "  and virsh says why" grep -q 'in plaintext' /tmp/err
 
 # The same device by its other names. A guard that compares names would know one of them.
-numbers=$(lsblk -ndo MAJ:MIN "$bare" | tr -d ' ')
-ln -s "$bare" /srv/data.img
-for path in "/dev/mapper/$(dmsetup info -c --noheadings -o name "$bare")" "/dev/dm-${numbers#*:}" /srv/data.img; do
+ln -s "$bare" /tmp/data.img
+for path in "/dev/mapper/$(dmsetup info -c --noheadings -o name "$bare")" "/dev/dm-$((0x$(stat -Lc %T "$bare")))" /tmp/data.img; do
     [ -e "$path" ] || continue
+    virsh undefine thief
     domain thief "$path" >/tmp/thief.xml
     virsh define /tmp/thief.xml
     check_fails 1 "  nor by the name $path" virsh start thief 2>/tmp/err
@@ -74,6 +74,7 @@ virsh dumpxml --inactive thief | sed "s|<source dev='[^']*'|<source pool='vg0' v
 check "  (the definition names a pool)" grep -q "pool='vg0'" /tmp/pool.xml
 check_fails 8 "  nor as a volume of a storage pool" mayfly hook -- thief prepare begin - </tmp/pool.xml
 check "the map of an instance that runs" virsh start vm
+virsh undefine thief
 domain thief "$(disk_device vm eph0)" >/tmp/thief.xml
 virsh define /tmp/thief.xml
 check_fails 1 "  is not given to another domain" virsh start thief 2>/tmp/err
