@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -19,7 +20,10 @@
 
 const char *const process_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 
-#define OUTPUT_LIMIT (1 << 20) /* bytes of a program's output that are kept */
+#define OUTPUT_LIMIT         (1 << 20) /* bytes of a program's output that are kept */
+#define KILLED_DEADLINE_MSEC 2000 /* a process that is stuck in the kernel survives SIGKILL until it is not  \
+                                   */
+#define ASK_AGAIN_MSEC 20
 
 void process_close_from(int first)
 {
@@ -35,21 +39,44 @@ const char *process_status_text(int status, char *field, size_t size)
     return field;
 }
 
-int process_wait(pid_t pid, unsigned deadline_msec)
+/* By the process's descriptor, or, on a kernel without, by asking again and again. */
+static void wait_a_while(int pidfd, uint64_t msec)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int limit = pidfd < 0 ? ASK_AGAIN_MSEC : INT_MAX;
+    poll(&p, pidfd < 0 ? 0 : 1, msec < (uint64_t)limit ? (int)msec : limit);
+}
+
+static int wait_until(pid_t pid, uint64_t deadline)
 {
     _cleanup_close_ int pidfd = pidfd_open(pid, 0);
-    struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    uint64_t now = clock_msec(), deadline = now + deadline_msec;
-    int status = 0, ready = pidfd < 0 ? 1 : -1;
-
-    for (; ready < 0; now = clock_msec()) /* again after a signal */
-        ready = poll(&p, 1, now < deadline ? (int)(deadline - now) : 0);
-    if (ready == 0)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
+    for (;;) {
+        int status = 0;
+        pid_t ended = waitpid(pid, &status, WNOHANG);
+        uint64_t now = clock_msec();
+        if (ended == pid)
+            return status;
+        if (ended < 0 && errno != EINTR)
             return -errno;
-    return ready == 0 ? -ETIMEDOUT : status;
+        if (now >= deadline)
+            return -ETIMEDOUT;
+        wait_a_while(pidfd, deadline - now);
+    }
+}
+
+int process_await(pid_t pid, unsigned deadline_msec)
+{
+    return wait_until(pid, clock_msec() + deadline_msec);
+}
+
+int process_wait(pid_t pid, unsigned deadline_msec)
+{
+    int status = process_await(pid, deadline_msec);
+    if (status != -ETIMEDOUT)
+        return status;
+    kill(pid, SIGKILL);
+    process_await(pid, KILLED_DEADLINE_MSEC);
+    return -ETIMEDOUT;
 }
 
 static const int group_signals[] = {SIGINT, SIGTERM, SIGHUP}; /* for all of a process group */
@@ -113,6 +140,16 @@ int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid
     return 0;
 }
 
+void process_reset_signals(void)
+{
+    static const int changed[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGTSTP};
+    sigset_t none;
+    sigemptyset(&none);
+    for (size_t i = 0; i < ARRAY_SIZE(changed); i++)
+        signal(changed[i], SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 void process_exec(const char *const argv[], const char *const environment[])
 {
     char path[128];
@@ -141,6 +178,7 @@ static _noreturn_ void child(const char *const argv[], int input, int output)
         input = open("/dev/null", O_RDONLY);
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    process_reset_signals();
     if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
         _exit(126);
     process_close_from(3);
@@ -171,12 +209,12 @@ static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
     for (;;) {
         if (make_room(&text, used, &room) < 0)
             return -ENOMEM;
-        uint64_t now = clock_msec();
+        uint64_t now = clock_msec(), rest = now < deadline ? deadline - now : 0;
         struct pollfd p = {.fd = pipe_fd, .events = POLLIN};
-        int ready = poll(&p, 1, now < deadline ? (int)(deadline - now) : 0);
-        if (ready == 0)
+        int ready = poll(&p, 1, rest < INT_MAX ? (int)rest : INT_MAX);
+        if (ready == 0 && clock_msec() >= deadline)
             return -ETIMEDOUT;
-        if (ready < 0)
+        if (ready <= 0)
             continue;
         char drain[4096];
         bool fits = used + 1 < room;
@@ -214,7 +252,8 @@ int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec
         return error_set(e, errno, "%s: cannot make a pipe: %m", argv[0]);
     _cleanup_close_ int from = ends[0];
     _cleanup_close_ int to = ends[1];
-    uint64_t deadline = clock_msec() + (uint64_t)deadline_sec * 1000;
+    uint64_t deadline =
+        deadline_sec == PROCESS_NO_DEADLINE ? UINT64_MAX : clock_msec() + (uint64_t)deadline_sec * 1000;
 
     pid_t pid = fork();
     if (pid < 0)
@@ -225,13 +264,18 @@ int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec
 
     _cleanup_free_ char *output = NULL;
     int r = read_output(from, deadline, &output);
-    uint64_t now = clock_msec();
-    int status = process_wait(pid, r < 0 || now >= deadline ? 0 : (unsigned)(deadline - now));
+    if (r < 0)
+        kill(pid, SIGKILL);
+    int status = wait_until(pid, r < 0 ? clock_msec() + KILLED_DEADLINE_MSEC : deadline);
+    if (r == 0 && status == -ETIMEDOUT)
+        status = process_wait(pid, 0);
     if (r == -ETIMEDOUT || status == -ETIMEDOUT)
         return error_set(e, -ETIMEDOUT, "%s: did not end within %u seconds and was killed", argv[0],
                          deadline_sec);
     if (r < 0)
         return error_memory(e);
+    if (status < 0)
+        return error_set(e, status, "%s: cannot be waited for: %s", argv[0], strerror(-status));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         return error_set(e, -ENOENT, "%s: there is no such program; install the package that has it",
                          argv[0]);

@@ -10,10 +10,13 @@
 
 #include <sys/types.h>
 
+#define PROCESS_NO_DEADLINE 0 /* for work whose length depends on the size of what it works on */
+
 /* Runs argv[0] (looked up in the fixed PATH /usr/sbin:/usr/bin:/sbin:/bin) with stdin from /dev/null, the
- * environment PATH and LC_ALL=C only, and waits at most `deadline_sec` for it; then it is killed. 0 when it
- * exits with 0. *ret_output (may be NULL; the caller frees it) gets what it printed on both outputs. -ENOENT:
- * no such program. -ETIMEDOUT. -EIO: it failed, and the sentence in `e` ends with its last line. */
+ * environment PATH and LC_ALL=C only, and waits at most `deadline_sec` for it (PROCESS_NO_DEADLINE: until it
+ * ends); then it is killed. 0 when it exits with 0. *ret_output (may be NULL; the caller frees it) gets what
+ * it printed on both outputs. -ENOENT: no such program. -ETIMEDOUT. -EIO: it failed, and the sentence in `e`
+ * ends with its last line. */
 int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output,
                 struct error *e) _must_check_;
 
@@ -39,7 +42,14 @@ _noreturn_ void process_exec(const char *const argv[], const char *const environ
 /* In a child between fork and exec: closes every descriptor from `first` on. */
 void process_close_from(int first);
 
-/* Waits for `pid`, at most `deadline_msec`, then kills it. Returns its wait status, or -ETIMEDOUT. */
+/* In a child between fork and exec: signals that we ignore or block do to it what they usually do. */
+void process_reset_signals(void);
+
+/* Waits for `pid`, at most `deadline_msec`. Returns its wait status, or -ETIMEDOUT: it goes on. */
+int process_await(pid_t pid, unsigned deadline_msec);
+
+/* The same, but kills it when the time is over, and returns -ETIMEDOUT. A process that is stuck in the kernel
+ * is not waited for any longer than a moment, and goes when it can. */
 int process_wait(pid_t pid, unsigned deadline_msec);
 
 /* A sentence for a wait status: "exited with status 5", "was killed by signal 9 (Killed)". */
