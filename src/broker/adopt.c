@@ -33,8 +33,8 @@ static int check_root(const struct session *s, struct error *e)
 }
 
 /* All that has the name of the instance in that group: ours and strangers. */
-static int load_named(struct session *s, const char *vg, const char *lv, struct volume **ret, size_t *ret_n,
-                      struct error *e)
+static int load_named(struct session *s, const char *vg, const char *lv, struct lvm_volume **ret,
+                      size_t *ret_n, struct error *e)
 {
     struct volume_ref ref = {0};
     char instance[1][UUID_TEXT];
@@ -47,7 +47,8 @@ static int load_named(struct session *s, const char *vg, const char *lv, struct 
 
 int do_STRANGERS(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
 {
-    _cleanup_free_ struct volume *all = NULL;
+    _cleanup_free_ struct lvm_volume *all = NULL;
+    _cleanup_free_ struct volume *strangers = NULL;
     size_t n_all = 0, n = 0;
 
     UNUSED(fd);
@@ -56,27 +57,30 @@ int do_STRANGERS(struct session *s, const struct op_volume *q, int fd, struct re
         r = load_named(s, q->volume.vg, q->volume.lv, &all, &n_all, e);
     if (r < 0)
         return r;
+    strangers = calloc(n_all + 1, sizeof *strangers);
+    if (!strangers)
+        return error_memory(e);
     for (size_t i = 0; i < n_all; i++)
-        if (volume_stranger(&all[i]))
-            all[n++] = all[i];
-    r = fd_memfd("mayfly-strangers", all, n * sizeof *all, &reply->fd);
+        if (volume_stranger(&all[i].v))
+            strangers[n++] = all[i].v;
+    r = fd_memfd("mayfly-strangers", strangers, n * sizeof *strangers, &reply->fd);
     if (r < 0)
         return error_set(e, r, "answer: cannot be put into a memory file: %s", strerror(-r));
-    reply->size_bytes = n * sizeof *all;
+    reply->size_bytes = n * sizeof *strangers;
     return 0;
 }
 
 /* -ENOENT if there is none of this name. */
 static int find_named(struct session *s, const char *vg, const char *lv, struct volume *ret, struct error *e)
 {
-    _cleanup_free_ struct volume *all = NULL;
+    _cleanup_free_ struct lvm_volume *all = NULL;
     size_t n = 0;
     int r = load_named(s, vg, lv, &all, &n, e);
     if (r < 0)
         return r;
     for (size_t i = 0; i < n; i++)
-        if (streq(all[i].lv, lv)) {
-            *ret = all[i];
+        if (streq(all[i].v.lv, lv)) {
+            *ret = all[i].v;
             return 0;
         }
     return error_set(e, -ENOENT, "volume %s/%s: there is none; see lvs", vg, lv);
@@ -111,7 +115,7 @@ static int open_idle(struct session *s, const struct volume *v, int *ret_fd, str
     int r = session_open_volume(s, v, O_RDONLY, &fd, e);
     if (r < 0)
         return r;
-    r = device_check_unused(fd, &why);
+    r = device_check_unused(fd, 1, &why);
     if (r < 0)
         return error_set(e, r, "volume %s/%s: is not adopted: %s", v->vg, v->lv, why.text);
     *ret_fd = TAKE_FD(fd);

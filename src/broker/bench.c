@@ -74,13 +74,13 @@ int do_BENCH(struct session *s, const struct op_bench *q, int fd, struct reply *
     struct map_options ours;
     struct known *k = NULL;
 
-    int r = session_get(s, &q->volume, &k, e);
+    int r = session_get_fresh(s, &q->volume, &k, e);
     if (r == 0)
         r = check_scratch(k, e);
     if (r == 0)
         r = receive_key(&k->v, fd, &key, e);
     if (r == 0) /* one at a time, so that a map is always new, and of the table that was asked for */
-        r = check_idle(s, &k->v, e);
+        r = check_idle(s, k, e);
     if (r == 0)
         r = map_options(s, &k->v, false, &ours, &device, e);
     if (r == 0 && !k->overwritten)

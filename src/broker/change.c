@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RESIZE and REMAKE: what changes a volume that is there. Its tags are read again first: people can change
- * them. */
+/* RESIZE, REMAKE and RESUME: what changes a volume that is there. Its tags are read again first: people can
+ * change them. */
 #include "broker/operations.h"
 
 #include "base/fd.h"
 #include "broker/device.h"
+#include "storage/suspended.h"
 
 #include <fcntl.h>
 
@@ -15,6 +16,11 @@ static int check_resize(const struct volume *v, uint64_t size_bytes, struct erro
                          volume_state_name(v->state));
     if (size_bytes < v->size_bytes)
         return error_set(e, -EUNSAFE, "volume %s: is never made smaller", v->lv);
+    struct volume larger = *v;
+    larger.size_bytes = size_bytes;
+    int r = volume_check(&larger, e);
+    if (r < 0)
+        return r;
     if (volume_encrypted(v) && size_bytes % v->sector_bytes)
         return error_set(e, -EINVAL, "volume %s: is encrypted by %u bytes, and its size a multiple of that",
                          v->lv, v->sector_bytes);
@@ -45,9 +51,9 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
 }
 
 /* Names follow from instance and role, so these two are the same. */
-static int check_remake(struct session *s, const struct volume *old, const struct volume *new,
-                        struct error *e)
+static int check_remake(struct session *s, const struct known *k, const struct volume *new, struct error *e)
 {
+    const struct volume *old = &k->v;
     if (old->state != VOLUME_READY && old->state != VOLUME_REBUILDING)
         return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready one is made anew", old->lv,
                          volume_state_name(old->state));
@@ -56,7 +62,7 @@ static int check_remake(struct session *s, const struct volume *old, const struc
                          old->lv);
     if (volume_encrypted(new) != volume_encrypted(old))
         return error_set(e, -EUNSAFE, "volume %s: stays encrypted, or plain, when it is made anew", old->lv);
-    return check_idle(s, old, e);
+    return check_idle(s, k, e);
 }
 
 int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply *reply, struct error *e)
@@ -70,7 +76,7 @@ int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply
     memcpy(ref.lv, q->volume.lv, sizeof ref.lv);
     int r = session_get_fresh(s, &ref, &k, e);
     if (r == 0)
-        r = check_remake(s, &k->v, &q->volume, e);
+        r = check_remake(s, k, &q->volume, e);
     if (r == 0)
         r = session_check_disk_new(s, q->volume.disk, e);
     if (r == 0)
@@ -83,4 +89,19 @@ int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply
     *k = (struct known){.v = q->volume, .made_here = true};
     k->v.size_bytes = size_bytes;
     return clear_plain(s, &k->v, e);
+}
+
+/* LVM takes the group's lock first, so one of its commands that is still at work has ended by then. */
+int do_RESUME(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
+{
+    struct known *k = NULL;
+    struct lvm *lvm = NULL;
+
+    UNUSED(fd), UNUSED(reply);
+    int r = session_get_fresh(s, &q->volume, &k, e);
+    if (r == 0)
+        r = session_lvm(s, &lvm, e);
+    if (r == 0)
+        r = lvm_refresh(lvm, &k->v, e);
+    return r < 0 ? r : suspended_resume(&k->v, e);
 }

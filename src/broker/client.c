@@ -12,14 +12,22 @@
 #include "base/process.h"
 #include "broker/wire.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
 #define JSON_LIMIT         (256U << 20) /* bytes of LVM's report that are read */
 #define MAPS_LIMIT         (16U << 20)
 #define STRANGERS_LIMIT    (1U << 20)
+#define SUSPENDED_LIMIT    (1U << 20)
 #define GONE_DEADLINE_MSEC 1000 /* for one that has closed it by itself */
 #define ALIVE_MSEC         60000
+
+static const char *const names[OP_COUNT] = {
+#define OP(NAME, request, fds, needs_lock, argument) [OP_##NAME] = #NAME,
+#include "broker/ops.def"
+#undef OP
+};
 
 struct remote {
     struct broker base; /* first: a struct broker * is one of these */
@@ -27,6 +35,7 @@ struct remote {
     pid_t pid;          /* of the broker if we forked it, else 0 */
     uint64_t last_msec; /* when it was asked last */
     struct error end;   /* why it ended the connection, as it said when nobody was to be told */
+    bool left;          /* while it was at work: it answers no more */
 };
 
 static struct remote *remote_of(struct broker *b)
@@ -51,11 +60,39 @@ static int error_gone(struct remote *b, struct error *e)
     return error_set(e, -ECONNRESET, "mayfly-broker: %s in the middle of a request", text);
 }
 
-static int receive_answer(struct remote *b, struct answer *a, int *ret_fd, struct error *e)
+/* Until there is something to receive, or an end. LVM takes as long as its disks do, so we ask every second
+ * whether to go on. */
+static int wait_for_answer(struct remote *b, enum op op, struct error *e)
+{
+    struct pollfd p = {.fd = b->socket, .events = POLLIN};
+    uint64_t begin = clock_msec();
+    for (int r = 0; (r = poll(&p, 1, 1000)) <= 0;) {
+        unsigned waited_sec = (unsigned)((clock_msec() - begin) / 1000);
+        if (r < 0 && errno != EINTR)
+            return error_set(e, errno, "mayfly-broker: cannot be waited for: %m");
+        r = b->base.patience ? b->base.patience(b->base.patience_data, names[op], waited_sec) : 0;
+        if (r == 0)
+            continue;
+        b->left = true;
+        b->socket = fd_close(b->socket);
+        return error_set(
+            e, r,
+            "mayfly-broker: %s has not ended after %u seconds, and is not waited for any longer; it goes "
+            "on to its end, and what it works on stays locked until then; is a disk slow or stuck? see "
+            "dmesg, then run mayfly recover",
+            names[op], waited_sec);
+    }
+    return 0;
+}
+
+static int receive_answer(struct remote *b, enum op op, struct answer *a, int *ret_fd, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     size_t size = 0;
-    int r = packet_receive(b->socket, a, sizeof *a, &size, &fd);
+    int r = wait_for_answer(b, op, e);
+    if (r < 0)
+        return r;
+    r = packet_receive(b->socket, a, sizeof *a, &size, &fd);
     if (r == -ECONNRESET)
         return error_gone(b, e);
     if (r < 0)
@@ -76,15 +113,18 @@ static int call(struct remote *b, enum op op, const void *request, size_t size, 
                 int *ret_fd, struct error *e)
 {
     _cleanup_close_ int got = -1;
+    if (b->left)
+        return error_set(e, -ECONNRESET,
+                         "mayfly-broker: is still at work on an earlier request; run mayfly recover later");
     b->last_msec = clock_msec();
     int r = wire_send_request(b->socket, op, request, size, fd);
     if (r == -ECONNRESET) { /* it may have said why before it went */
-        r = receive_answer(b, a, &got, e);
+        r = receive_answer(b, op, a, &got, e);
         return r < 0 ? r : error_gone(b, e);
     }
     if (r < 0)
         return error_set(e, r, "mayfly-broker: cannot be asked: %s", strerror(-r));
-    r = receive_answer(b, a, &got, e);
+    r = receive_answer(b, op, a, &got, e);
     if (r < 0)
         return r;
     if ((got >= 0) != (ret_fd != NULL))
@@ -270,6 +310,42 @@ static int remote_resize(struct broker *b, const struct volume *v, uint64_t size
     return call(remote_of(b), OP_RESIZE, &request, sizeof request, -1, &a, NULL, e);
 }
 
+/* Is `text` a whole number of volumes, with ends to their names? */
+static int check_suspended(const char *text, size_t size, struct error *e)
+{
+    bool good = size % sizeof(struct suspended) == 0;
+    const struct suspended *v = (const struct suspended *)(const void *)text;
+    for (size_t i = 0; good && i < size / sizeof *v; i++)
+        good = memchr(v[i].vg, '\0', sizeof v[i].vg) && memchr(v[i].lv, '\0', sizeof v[i].lv);
+    return good ? 0 : error_set(e, -EPROTO, "mayfly-broker: its list of suspended volumes is malformed");
+}
+
+static int remote_suspended(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e)
+{
+    static const struct op_none none;
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    struct answer a;
+    int r =
+        call_for_file(remote_of(b), OP_SUSPENDED, &none, sizeof none, SUSPENDED_LIMIT, &a, &text, &size, e);
+    if (r == 0)
+        r = check_suspended(text, size, e);
+    if (r < 0)
+        return r;
+    *ret_n = size / sizeof **ret;
+    *ret = (struct suspended *)(void *)TAKE_PTR(text);
+    return 0;
+}
+
+static int remote_resume(struct broker *b, const struct suspended *v, struct error *e)
+{
+    struct op_volume request = {0};
+    struct answer a;
+    memcpy(request.volume.vg, v->vg, sizeof request.volume.vg);
+    memcpy(request.volume.lv, v->lv, sizeof request.volume.lv);
+    return call(remote_of(b), OP_RESUME, &request, sizeof request, -1, &a, NULL, e);
+}
+
 static int remote_close(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
                         struct error *e)
 {
@@ -387,8 +463,8 @@ static void remote_disconnect(struct broker *base)
 {
     struct remote *b = remote_of(base);
     fd_close(b->socket);
-    if (b->pid)
-        process_wait(b->pid, CLIENT_END_DEADLINE_MSEC);
+    if (b->pid && !b->left) /* else it ends by itself, when LVM has */
+        process_await(b->pid, CLIENT_END_DEADLINE_MSEC);
     free(b);
 }
 
@@ -405,6 +481,8 @@ static const struct broker_ops remote_ops = {
     .bench = remote_bench,
     .remake = remote_remake,
     .resize = remote_resize,
+    .suspended = remote_suspended,
+    .resume = remote_resume,
     .close = remote_close,
     .format = remote_format,
     .mark = remote_mark,

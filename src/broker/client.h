@@ -2,13 +2,14 @@
 /* The broker as its callers see it: one method for each operation of ops.def. The real one talks over a
  * socket; the double of the tests (tests/fake/) keeps volumes in memory behind the same table.
  *
- * A connection holds what it has locked until broker_close(). All methods return 0 or a negative errno with
- * a sentence, which mostly comes from the broker itself.
+ * A connection holds what it has locked until broker_disconnect(). All methods return 0 or a negative errno
+ * with a sentence, which mostly comes from the broker itself.
  */
 #pragma once
 
 #include "broker/inventory.h"
 #include "secret/secret.h"
+#include "storage/suspended.h"
 
 struct broker;
 struct broker_ops {
@@ -58,6 +59,10 @@ struct broker_ops {
     /* Makes the volume larger, never smaller; a map of it grows when it is opened again. */
     int (*resize)(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e);
 
+    /* The volumes of ours that are suspended (storage/suspended.h); the caller frees *ret. Resumes one. */
+    int (*suspended)(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e);
+    int (*resume)(struct broker *b, const struct suspended *v, struct error *e);
+
     /* `leave_opened`: not what a person has opened, to stay. *ret_closed: it was open. */
     int (*close)(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
                  struct error *e);
@@ -86,10 +91,16 @@ struct broker_ops {
     void (*disconnect)(struct broker *b);
 };
 
+/* Told about once a second while an answer is waited for: of what, and how long. A negative value lets go:
+ * the broker ends what it has begun, with its locks, and this connection is of no use any more. */
+typedef int broker_patience(void *data, const char *what, unsigned waited_sec);
+
 /* The first member of each implementation's own struct. */
 struct broker {
     const struct broker_ops *ops;
-    const char *verb; /* what its locks are taken for, told to whoever finds them taken; NULL */
+    const char *verb;          /* what its locks are taken for, told to whoever finds them taken; NULL */
+    broker_patience *patience; /* NULL: without end */
+    void *patience_data;
 };
 
 /* Connects to the socket that systemd listens on. -EACCES, -ENOENT with the way out in the sentence. */
@@ -121,6 +132,8 @@ int broker_bench(struct broker *b, const struct volume *v, const struct secret *
 int broker_remake(struct broker *b, const struct volume *v, struct error *e) _must_check_;
 int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
                   struct error *e) _must_check_;
+int broker_suspended(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e) _must_check_;
+int broker_resume(struct broker *b, const struct suspended *v, struct error *e) _must_check_;
 int broker_close(struct broker *b, const struct volume *v, struct error *e) _must_check_;
 int broker_close_unless_opened(struct broker *b, const struct volume *v, bool *ret_closed,
                                struct error *e) _must_check_;

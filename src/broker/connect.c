@@ -48,7 +48,7 @@ int broker_fork(const char *program, const char *config_path, struct broker **re
     r = client_new(&socket, pid, ret, e);
     if (r < 0) {
         socket = fd_close(socket);
-        process_wait(pid, CLIENT_END_DEADLINE_MSEC);
+        process_await(pid, CLIENT_END_DEADLINE_MSEC);
     }
     return r;
 }

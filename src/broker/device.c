@@ -23,9 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DM_NAME_ROOM     128           /* DM_NAME_LEN of the kernel */
-#define ZERO_CHUNK_BYTES (64ULL << 20) /* one ioctl; the process can be killed between two */
-#define UNUSED_TRIES     40            /* of 50 ms each */
+#define DM_NAME_ROOM     128          /* DM_NAME_LEN of the kernel */
+#define ZERO_CHUNK_BYTES (4ULL << 20) /* one request */
+#define ZERO_ALIGN_BYTES 4096
+#define TRIES            40 /* of 50 ms each */
 
 /* The line in the device's file `name` of sysfs; empty if there is none. */
 static void read_attribute(int fd, const char *name, char *line, size_t size)
@@ -111,17 +112,18 @@ static int open_count(int fd)
     return told ? info.open_count : -ENODEV;
 }
 
-int device_check_unused(int fd, struct error *e)
+static const struct timespec pause_between = {.tv_nsec = 50 * 1000 * 1000};
+
+int device_check_unused(int fd, int ours, struct error *e)
 {
-    static const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
     int count = open_count(fd);
-    for (int i = 0; i < UNUSED_TRIES && count > 1; i++) {
-        nanosleep(&pause, NULL);
+    for (int i = 0; i < TRIES && count > ours; i++) {
+        nanosleep(&pause_between, NULL);
         count = open_count(fd);
     }
     if (count < 0)
         return error_set(e, count, "device: device-mapper does not tell whether it is in use");
-    if (count <= 1)
+    if (count <= ours)
         return 0;
     struct stat st;
     char by[256] = "";
@@ -130,19 +132,45 @@ int device_check_unused(int fd, struct error *e)
     return error_set(e, -EBUSY, "it is in use%s; shut down what uses it, see lsblk and fuser -v", by);
 }
 
+bool device_suspended(int fd)
+{
+    char suspended[8];
+    read_attribute(fd, "dm/suspended", suspended, sizeof suspended);
+    for (int i = 0; i < TRIES && streq(suspended, "1"); i++) {
+        nanosleep(&pause_between, NULL);
+        read_attribute(fd, "dm/suspended", suspended, sizeof suspended);
+    }
+    return streq(suspended, "1");
+}
+
+static int write_zeros(int fd, const char *zeros, uint64_t size_bytes)
+{
+    int r = 0;
+    for (uint64_t at = 0; r == 0 && at < size_bytes; at += ZERO_CHUNK_BYTES) {
+        uint64_t rest = size_bytes - at;
+        r = fd_pwrite_all(fd, zeros, rest < ZERO_CHUNK_BYTES ? rest : ZERO_CHUNK_BYTES, at);
+    }
+    return r == 0 && fdatasync(fd) < 0 ? -errno : r;
+}
+
+/* BLKZEROOUT would become WRITE ZEROES, which a device may take as leave to forget the blocks, and only to
+ * read as zeros: what stood there would stay. */
 int device_zero(int fd, struct error *e)
 {
     uint64_t size_bytes = 0;
+    int flags = fcntl(fd, F_GETFL);
+    _cleanup_free_ char *zeros = aligned_alloc(ZERO_ALIGN_BYTES, ZERO_CHUNK_BYTES);
     int r = device_size(fd, &size_bytes, e);
     if (r < 0)
         return r;
-    for (uint64_t at = 0; at < size_bytes; at += ZERO_CHUNK_BYTES) {
-        uint64_t rest = size_bytes - at;
-        uint64_t range[2] = {at, rest < ZERO_CHUNK_BYTES ? rest : ZERO_CHUNK_BYTES};
-        if (ioctl(fd, BLKZEROOUT, range) < 0)
-            return error_set(e, errno, "device: cannot be overwritten with zeros: %m");
-    }
-    return fsync(fd) < 0 ? error_set(e, errno, "device: the zeros cannot be written: %m") : 0;
+    if (!zeros)
+        return error_memory(e);
+    memset(zeros, 0, ZERO_CHUNK_BYTES);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+        return error_set(e, errno, "device: cannot be written past the page cache: %m");
+    r = write_zeros(fd, zeros, size_bytes);
+    fcntl(fd, F_SETFL, flags);
+    return r < 0 ? error_set(e, r, "device: cannot be overwritten with zeros: %s", strerror(-r)) : 0;
 }
 
 /* As libcryptsetup: the physical block, where that is larger than the logical one and no more than 4096. */

@@ -14,11 +14,16 @@ int device_open_volume(const struct volume *v, int access, int *ret_fd, struct e
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e) _must_check_;
 
-/* Does anybody hold the device besides us, who have it open once? Waits a bounded time for one who is about
- * to leave, such as udev's probing. */
-int device_check_unused(int fd, struct error *e) _must_check_;
+/* Does anybody hold the device besides us, who have it open `ours` times? Waits a bounded time for one who is
+ * about to leave, such as udev's probing. */
+int device_check_unused(int fd, int ours, struct error *e) _must_check_;
 
-/* Overwrites all of it with zeros, and sees that they are on the disk. */
+/* Is all that is read from it, or written to it, held up until somebody resumes it? An lvm that was killed
+ * leaves devices so. Waits a moment for one that is at work. */
+bool device_suspended(int fd);
+
+/* Writes zeros over all of it, past the page cache; the kernel does not put a cheaper request in their place.
+ */
 int device_zero(int fd, struct error *e) _must_check_;
 
 /* The sectors that cryptsetup luksFormat takes by itself on this device: 512 or 4096. */

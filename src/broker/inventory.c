@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LVM's report, read without privilege. See inventory.h.
  *
- *     {"report":[{"lv":[{"lv_name":"...", ...}]}], "log":[...]}     of lvs; all values are strings
- *     {"report":[{"vg":[{"vg_name":"...", ...}]}], "log":[...]}     of vgs, on groups without volumes of ours
+ *     {"report":[{"lv":[{"lv_name":"...", ...}]}]}     of lvs; all values are strings
+ *     {"report":[{"vg":[{"vg_name":"...", ...}]}]}     of vgs, on groups without volumes of ours
  *
  * A row of lvs tells of its group too. json-c reads row after row, so that no more than one is held in memory
  * as a tree, which takes several times the room of its text.
  *
  * Tags can be written by anyone who may run lvchange: a volume whose tags cannot be believed is put among the
- * damaged ones, and never among the volumes.
+ * damaged ones, and never among the volumes. A row may also be that of somebody's snapshot of a volume of
+ * ours.
  */
 #include "broker/inventory.h"
 
@@ -67,6 +68,12 @@ static void *one_more(void *items, size_t n, size_t size)
     return n & (n - 1) ? items : reallocarray(items, n ? 2 * n : 1, size);
 }
 
+/* Rows of lvs that may tell of what depends on a volume. */
+struct lv_rows {
+    struct lv_row *row;
+    size_t n;
+};
+
 static int parse_group(struct inventory *i, json_object *row, struct error *e)
 {
     struct group g = {0}, *groups = NULL;
@@ -84,10 +91,13 @@ static int parse_group(struct inventory *i, json_object *row, struct error *e)
         r = read_number(row, "vg_mda_free", &g.metadata_free_bytes, e);
     if (r == 0)
         r = read_number(row, "vg_missing_pv_count", &missing, e);
+    if (r == 0 && (!text_of(row, "vg_shared") || !text_of(row, "vg_clustered")))
+        r = error_form(e, "vg_shared, vg_clustered");
     if (r < 0)
         return r;
     const char *exported = text_of(row, "vg_exported"); /* then LVM shows none of its volumes */
     g.complete = missing == 0 && (!exported || !*exported || streq(exported, "0"));
+    g.shared = *text_of(row, "vg_shared") || *text_of(row, "vg_clustered");
     groups = one_more(i->groups, i->n_groups, sizeof g);
     if (!groups)
         return error_memory(e);
@@ -164,10 +174,10 @@ static int add_untagged(struct inventory *i, json_object *row, struct error *e)
     struct untagged_volume u = {.vg = ""}, *untagged = NULL;
     if (!vg || !lv || str_copy(u.vg, sizeof u.vg, vg) < 0)
         return 0;
+    if (!volume_lv_name_valid(lv)) /* "<uuid>_disk_backup" is nobody's of ours */
+        return 0;
     snprintf(u.lv, sizeof u.lv, "%s", lv);
     instance_of_name(lv, u.instance);
-    if (!u.instance[0])
-        return 0;
     untagged = one_more(i->untagged, i->n_untagged, sizeof u);
     if (!untagged)
         return error_memory(e);
@@ -205,12 +215,110 @@ static int parse_volume(struct inventory *i, json_object *row, struct error *e)
     return 0;
 }
 
-static int parse_row(struct inventory *i, bool of_lvs, json_object *row, struct error *e)
+/* An empty text is one, too. */
+static int copy_field(json_object *row, const char *name, char *field, size_t size, struct error *e)
+{
+    const char *text = text_of(row, name);
+    return !text || str_copy(field, size, text) < 0 ? error_form(e, name) : 0;
+}
+
+/* Keeps the row where it may tell that something depends on a volume of ours. */
+static int keep_lv_row(struct lv_rows *rows, json_object *row, struct error *e)
+{
+    char reason[DEPENDENT_MAX];
+    struct lv_row lv = {.vg = ""}, *more = NULL;
+    int r = copy_field(row, "vg_name", lv.vg, sizeof lv.vg, e);
+    if (r == 0)
+        r = copy_field(row, "lv_name", lv.lv, sizeof lv.lv, e);
+    if (r == 0)
+        r = copy_field(row, "lv_role", lv.role, sizeof lv.role, e);
+    if (r == 0)
+        r = copy_field(row, "lv_layout", lv.layout, sizeof lv.layout, e);
+    if (r == 0)
+        r = copy_field(row, "origin", lv.origin, sizeof lv.origin, e);
+    if (r == 0)
+        r = copy_field(row, "lv_allocation_locked", lv.locked, sizeof lv.locked, e);
+    if (r < 0)
+        return r;
+    dependent_of_layout(&lv, reason);
+    if (!lv.origin[0] && !reason[0] && !dependent_expected(&lv))
+        return 0;
+    more = one_more(rows->row, rows->n, sizeof lv);
+    if (!more)
+        return error_memory(e);
+    rows->row = more;
+    rows->row[rows->n++] = lv;
+    return 0;
+}
+
+static int parse_row(struct inventory *i, struct lv_rows *rows, bool of_lvs, json_object *row,
+                     struct error *e)
 {
     if (!json_object_is_type(row, json_type_object))
-        return error_form(e, "a row of it is none");
-    int r = of_lvs ? parse_its_group(i, row, e) : parse_group(i, row, e);
-    return r == 0 && of_lvs ? parse_volume(i, row, e) : r;
+        return error_form(e, "a row is not an object");
+    if (!of_lvs)
+        return parse_group(i, row, e);
+    int r = parse_its_group(i, row, e);
+    if (r == 0)
+        r = keep_lv_row(rows, row, e);
+    return r == 0 ? parse_volume(i, row, e) : r;
+}
+
+/* ---------------------------------------------------------------- dependents */
+
+static int add_dependent(struct inventory *i, const struct lv_row *row, const char *lv, const char *reason,
+                         struct error *e)
+{
+    struct dependent *more = one_more(i->dependents, i->n_dependents, sizeof *more);
+    if (!more)
+        return error_memory(e);
+    i->dependents = more;
+    struct dependent *d = &i->dependents[i->n_dependents++];
+    *d = (struct dependent){.vg = ""};
+    snprintf(d->vg, sizeof d->vg, "%.63s", row->vg);
+    snprintf(d->lv, sizeof d->lv, "%.63s", lv);
+    snprintf(d->reason, sizeof d->reason, "%s", reason);
+    return 0;
+}
+
+/* A snapshot that mayfly snapshot has made, by its tags. */
+static bool is_own_snapshot(const struct inventory *i, const struct lv_row *row)
+{
+    bool own = false;
+    for (size_t n = 0; !own && n < i->n_volumes; n++)
+        own = volume_is_snapshot(&i->volumes[n]) && streq(i->volumes[n].lv, row->lv) &&
+              streq(i->volumes[n].vg, row->vg);
+    return own;
+}
+
+static bool is_origin(const struct lv_rows *rows, const struct lv_row *row)
+{
+    bool origin = false;
+    for (size_t n = 0; !origin && n < rows->n; n++)
+        origin = streq(rows->row[n].origin, row->lv) && streq(rows->row[n].vg, row->vg);
+    return origin;
+}
+
+/* Once all rows are read. */
+static int note_dependents(struct inventory *i, const struct lv_rows *rows, struct error *e)
+{
+    int r = 0;
+    for (size_t n = 0; r == 0 && n < rows->n; n++) {
+        const struct lv_row *row = &rows->row[n];
+        char reason[DEPENDENT_MAX];
+        if (volume_lv_name_valid(row->origin) && !is_own_snapshot(i, row)) {
+            dependent_of_row(row, reason);
+            r = add_dependent(i, row, row->origin, reason, e);
+        }
+        if (r < 0 || !volume_lv_name_valid(row->lv))
+            continue;
+        dependent_of_layout(row, reason);
+        if (!reason[0] && dependent_expected(row) && !is_origin(rows, row))
+            dependent_unseen(row, reason);
+        if (reason[0])
+            r = add_dependent(i, row, row->lv, reason, e);
+    }
+    return r;
 }
 
 /* ---------------------------------------------------------------- documents */
@@ -220,6 +328,7 @@ struct reader {
     const char *at, *end;
     json_tokener *tokener;
     bool seen_lvs;
+    struct lv_rows rows;
 };
 
 static bool at_end(struct reader *t)
@@ -271,7 +380,7 @@ static int take_rows(struct reader *t, struct inventory *i, bool of_lvs, struct 
         _cleanup_json_ json_object *row = NULL;
         int r = take_value(t, &row, e);
         if (r == 0)
-            r = parse_row(i, of_lvs, row, e);
+            r = parse_row(i, &t->rows, of_lvs, row, e);
         if (r < 0)
             return r;
     } while (take(t, ','));
@@ -324,7 +433,12 @@ static int parse_documents(const char *json, size_t size, struct inventory *i, s
     int r = tokener ? 0 : error_memory(e);
     while (r == 0 && !at_end(&t))
         r = take_document(&t, i, e);
-    return r == 0 && !t.seen_lvs ? error_form(e, "it has no volumes") : r;
+    if (r == 0 && !t.seen_lvs)
+        r = error_form(e, "it has no volumes");
+    if (r == 0)
+        r = note_dependents(i, &t.rows, e);
+    free(t.rows.row);
+    return r;
 }
 
 static int map_order(const void *a, const void *b)
@@ -375,6 +489,7 @@ struct inventory *inventory_free(struct inventory *i)
         free(i->volumes);
         free(i->damaged);
         free(i->untagged);
+        free(i->dependents);
         free(i->maps);
         free(i);
     }
@@ -403,6 +518,14 @@ const struct volume *inventory_volumes_of(const struct inventory *i, const char 
         n++;
     *ret_n = n;
     return n ? &i->volumes[low] : NULL;
+}
+
+const struct dependent *inventory_dependent_of(const struct inventory *i, const struct volume *v)
+{
+    for (size_t n = 0; n < i->n_dependents; n++)
+        if (streq(i->dependents[n].lv, v->lv) && streq(i->dependents[n].vg, v->vg))
+            return &i->dependents[n];
+    return NULL;
 }
 
 static const struct map *find_map(const struct inventory *i, const char *disk, const char *mark)

@@ -3,6 +3,7 @@
  * gives. */
 #pragma once
 
+#include "storage/dependent.h"
 #include "storage/dmcrypt.h"
 #include "storage/volume.h"
 
@@ -11,6 +12,7 @@ struct group {
     uint64_t size_bytes, free_bytes, extent_bytes;
     uint64_t metadata_size_bytes, metadata_free_bytes; /* of the smaller copy */
     bool complete; /* no physical volume of it is missing, nor is it exported */
+    bool shared;   /* other hosts may change it too (lvmlockd, clvmd) */
 };
 
 /* A volume that says it is ours but whose tags cannot be believed. */
@@ -29,6 +31,13 @@ struct untagged_volume {
     char instance[UUID_TEXT];
 };
 
+/* A volume of ours that may not be removed or overwritten, since something of LVM's depends on it. */
+struct dependent {
+    char vg[VG_NAME_MAX];
+    char lv[LV_NAME_MAX];
+    char reason[DEPENDENT_MAX];
+};
+
 struct inventory {
     struct group *groups;
     size_t n_groups;
@@ -38,6 +47,8 @@ struct inventory {
     size_t n_damaged;
     struct untagged_volume *untagged;
     size_t n_untagged;
+    struct dependent *dependents; /* for one volume there may be several */
+    size_t n_dependents;
     struct map *maps; /* sorted by uuid */
     size_t n_maps;
     uint32_t crypt_version; /* CRYPT_VERSION() of the kernel's dm-crypt; 0: not known */
@@ -63,4 +74,5 @@ const struct group *inventory_group(const struct inventory *i, const char *vg);
 
 /* Those of one instance, side by side. */
 const struct volume *inventory_volumes_of(const struct inventory *i, const char *instance, size_t *ret_n);
+const struct dependent *inventory_dependent_of(const struct inventory *i, const struct volume *v);
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v);

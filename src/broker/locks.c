@@ -60,10 +60,10 @@ static int check_folder(const char *path, struct error *e)
     return 0;
 }
 
-static int open_file(struct locks *l, const char *path, struct error *e)
+int locks_open(struct locks *l, const char *path, struct error *e)
 {
-    int r = check_folder(path, e);
-    if (r < 0)
+    int r = l->fd >= 0 ? 0 : check_folder(path, e);
+    if (r < 0 || l->fd >= 0)
         return r;
     l->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     return l->fd < 0 ? error_set(e, errno, "%s: cannot be opened, for the locks: %m", path) : 0;
@@ -143,7 +143,7 @@ int locks_take(struct locks *l, const char *path, const char *uuid, const char *
     if (l->n == LOCKS_MAX)
         return error_set(e, -ENOLCK, "%s: cannot be locked: this connection holds %d locks already", uuid,
                          LOCKS_MAX);
-    int r = l->fd < 0 ? open_file(l, path, e) : 0;
+    int r = locks_open(l, path, e);
     if (r < 0)
         return r;
     char(*held)[UUID_TEXT] = realloc(l->held, (l->n + 1) * sizeof *held);

@@ -20,6 +20,9 @@ struct locks {
 };
 #define LOCKS_NONE ((struct locks){.fd = -1})
 
+/* Opens the file, if it is not open yet. Who inherits the descriptor keeps the locks alive. */
+int locks_open(struct locks *l, const char *path, struct error *e) _must_check_;
+
 /* Takes the lock of `uuid` in the file at `path`, which is made if missing. 0 too if we have it already.
  * `verb` says what for, and may be empty. -EBUSY: someone else does; the sentence says who. */
 int locks_take(struct locks *l, const char *path, const char *uuid, const char *verb,

@@ -73,6 +73,16 @@ int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
     return b->ops->resize(b, v, size_bytes, e);
 }
 
+int broker_suspended(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e)
+{
+    return b->ops->suspended(b, ret, ret_n, e);
+}
+
+int broker_resume(struct broker *b, const struct suspended *v, struct error *e)
+{
+    return b->ops->resume(b, v, e);
+}
+
 int broker_close(struct broker *b, const struct volume *v, struct error *e)
 {
     bool closed = false;

@@ -21,8 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MKFS_DEADLINE_SEC 600
-#define ARGV_MAX          12
+#define ARGV_MAX 12
 
 static const struct {
     const char *fs;
@@ -57,7 +56,7 @@ static int make_here(const char *argv[], const char *path, const char *label, st
     if (*label)
         push(argv, "-L", label);
     push(argv, path, NULL);
-    return process_run(argv, MKFS_DEADLINE_SEC, NULL, e);
+    return process_run(argv, PROCESS_NO_DEADLINE, NULL, e);
 }
 
 /* Without zeroing the journal first only on noise: remains of an older journal could be replayed. */
@@ -127,7 +126,7 @@ static int make_vfat(const char *path, const char *label, struct error *e)
     if (*upper)
         push(argv, "-n", upper);
     push(argv, "/proc/self/fd/0", NULL);
-    int r = process_run_on(file, argv, MKFS_DEADLINE_SEC, NULL, e);
+    int r = process_run_on(file, argv, PROCESS_NO_DEADLINE, NULL, e);
     if (r < 0)
         return r;
     r = copy_data(file, device);

@@ -14,6 +14,7 @@
 #include "storage/check.h"
 #include "storage/dmcrypt.h"
 #include "storage/facts.h"
+#include "storage/suspended.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -64,6 +65,20 @@ int do_MAPS(struct session *s, const struct op_none *q, int fd, struct reply *re
     int r = dmcrypt_list(&maps, &n, e);
     reply->crypt_version = dmcrypt_version();
     return r < 0 ? r : reply_with_file("mayfly-maps", maps, n * sizeof *maps, reply, e);
+}
+
+int do_SUSPENDED(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
+{
+    const struct config_list *groups = &s->config->volume_groups;
+    const char *names[CONFIG_LIST_MAX];
+    _cleanup_free_ struct suspended *list = NULL;
+    size_t n = 0;
+
+    UNUSED(q), UNUSED(fd);
+    for (size_t i = 0; i < groups->n; i++)
+        names[i] = groups->item[i];
+    int r = suspended_list(names, groups->n, &list, &n, e);
+    return r < 0 ? r : reply_with_file("mayfly-suspended", list, n * sizeof *list, reply, e);
 }
 
 int do_LOCK(struct session *s, const struct op_lock *q, int fd, struct reply *reply, struct error *e)
@@ -206,7 +221,7 @@ static int check_not_shared(const struct volume *v, int fd, struct error *e)
     volume_map_name(v, name);
     if (v->state != VOLUME_READY || dmcrypt_find(name, &map, NULL) != -ENOENT)
         return 0;
-    int r = device_check_unused(fd, &why);
+    int r = device_check_unused(fd, 1, &why);
     return r < 0 ? error_set(e, r, "volume %s: cannot be opened: %s", v->lv, why.text) : 0;
 }
 
@@ -217,6 +232,12 @@ int map_options(struct session *s, const struct volume *v, bool opened, struct m
     struct stat st = {.st_rdev = 0};
     struct facts facts;
     int r = session_open_volume(s, v, O_RDONLY, &fd, e);
+    if (r == 0 && device_suspended(fd))
+        r = error_set(
+            e, -ENEEDSRECOVER,
+            "volume %s/%s: is suspended, as an lvm that was killed leaves it: nothing can be read or "
+            "written; run mayfly recover",
+            v->vg, v->lv);
     if (r == 0)
         r = check_not_shared(v, fd, e);
     if (r < 0)

@@ -15,8 +15,8 @@ struct reply {
 
 #define UNUSED(x) ((void)(x))
 
-/* sets.c: 0 if it has no map and no snapshot, and nobody holds it. */
-int check_idle(struct session *s, const struct volume *v, struct error *e) _must_check_;
+/* sets.c: 0 if it has no map, nothing of LVM's depends on it, and nobody holds it. */
+int check_idle(struct session *s, const struct known *k, struct error *e) _must_check_;
 
 /* sets.c: overwrites a plain volume, if that is configured. */
 int clear_plain(struct session *s, const struct volume *v, struct error *e) _must_check_;

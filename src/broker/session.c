@@ -8,6 +8,7 @@
 
 #include "broker/device.h"
 
+/* An lvm that does not end at once keeps the locks, which are given back when it has ended. */
 void session_end(struct session *s)
 {
     s->lvm = lvm_stop(s->lvm);
@@ -19,7 +20,9 @@ void session_end(struct session *s)
 
 int session_lvm(struct session *s, struct lvm **ret, struct error *e)
 {
-    int r = s->lvm ? 0 : lvm_start(&s->lvm, e);
+    int r = s->lvm ? 0 : locks_open(&s->locks, s->locks_path, e);
+    if (r == 0 && !s->lvm)
+        r = lvm_start(s->locks.fd, &s->lvm, e);
     if (r < 0)
         return r;
     *ret = s->lvm;
@@ -96,15 +99,16 @@ int session_add(struct session *s, const struct known *k, struct error *e)
 }
 
 /* What this connection did to the volume before, if it is still that one and not another of its name. */
-static struct known remembered(struct session *s, const struct volume *fresh)
+static struct known remembered(struct session *s, const struct lvm_volume *fresh)
 {
     struct volume_ref ref = {0};
-    struct known now = {.v = *fresh};
-    memcpy(ref.vg, fresh->vg, sizeof ref.vg);
-    memcpy(ref.lv, fresh->lv, sizeof ref.lv);
+    struct known now = {.v = fresh->v};
+    memcpy(now.dependent, fresh->dependent, sizeof now.dependent);
+    memcpy(ref.vg, now.v.vg, sizeof ref.vg);
+    memcpy(ref.lv, now.v.lv, sizeof ref.lv);
 
     const struct known *before = session_find(s, &ref);
-    if (before && streq(before->v.disk, fresh->disk)) {
+    if (before && streq(before->v.disk, now.v.disk)) {
         now.made_here = before->made_here;
         now.opened_here = before->opened_here;
         now.overwritten = before->overwritten;
@@ -130,7 +134,7 @@ int session_load(struct session *s, const struct volume_ref *ref, struct error *
 int session_load_all(struct session *s, const char *vg, const char (*instances)[UUID_TEXT],
                      size_t n_instances, struct error *e)
 {
-    _cleanup_free_ struct volume *fresh = NULL;
+    _cleanup_free_ struct lvm_volume *fresh = NULL;
     size_t n_fresh = 0, n = 0;
     struct lvm *lvm = NULL;
 
@@ -197,7 +201,7 @@ int session_open_volume(struct session *s, const struct volume *v, int access, i
     struct error why = ERROR_NONE;
     struct lvm *lvm = NULL;
     int r = device_open_volume(v, access, ret_fd, &why);
-    if (r == -ENOENT) {
+    if (r == -ENOENT || r == -ENXIO) { /* ENXIO: a node that was left behind without udevd */
         r = session_lvm(s, &lvm, e);
         if (r == 0)
             r = lvm_activate(lvm, v, e);

@@ -15,9 +15,10 @@
 
 struct known {
     struct volume v;
-    bool made_here;   /* by CREATE of this connection */
-    bool opened_here; /* by this connection, which so has proven that it has the key */
-    bool overwritten; /* by BENCH of this connection, all of it */
+    char dependent[DEPENDENT_MAX]; /* why it may not be removed or overwritten, when it was read; or empty */
+    bool made_here;                /* by CREATE of this connection */
+    bool opened_here;              /* by this connection, which so has proven that it has the key */
+    bool overwritten;              /* by BENCH of this connection, all of it */
 };
 
 struct session {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MARK and REMOVE: what is done to many volumes at once, by as few commands of LVM as can be.
  *
- * Both read the tags again from LVM first, since people can change them by hand (MARK not those of volumes
- * that it has just made: ready destroys nothing), and look at every volume of the request before they change
- * one. A cut in the middle leaves each volume as it was or as it should be; the same request again does the
- * rest.
+ * Both read the tags again from LVM first, since people can change them by hand (MARK as ready not those of
+ * volumes that it has just made: that destroys nothing), and look at every volume of the request before they
+ * change one. A cut in the middle leaves each volume as it was or as it should be; the same request again
+ * does the rest.
  */
 #include "broker/operations.h"
 
@@ -26,7 +26,7 @@ static bool same_instance(const struct volume_ref *a, const struct volume_ref *b
     return streq(a->vg, b->vg) && memcmp(a->lv, b->lv, UUID_TEXT - 1) == 0;
 }
 
-/* Is volume `i` the first one of its instance? */
+/* Is volume `i` the first one of its instance in its group? */
 static bool first_of_instance(const struct op_set *set, size_t i)
 {
     size_t first = 0;
@@ -43,44 +43,72 @@ static bool first_of_group(const struct op_set *set, size_t i)
     return first == i;
 }
 
-/* Did this connection make all volumes of the set that are of the instance of volume `i`? */
-static bool made_here(struct session *s, const struct op_set *set, size_t i)
+/* Has this connection made all volumes of the set that are of the same instance and group as volume `i`? */
+static bool all_made_here(struct session *s, const struct op_set *set, size_t i)
 {
-    for (size_t n = 0; n < set->n; n++) {
-        const struct known *k = session_find(s, &set->volume[n]);
-        if (same_instance(&set->volume[n], &set->volume[i]) && !(k && k->made_here))
+    for (size_t j = 0; j < set->n; j++) {
+        const struct known *k = session_find(s, &set->volume[j]);
+        if (same_instance(&set->volume[i], &set->volume[j]) && !(k && k->made_here))
             return false;
     }
     return true;
 }
 
-/* Reads the instances of `set` that are in the group from LVM again, by one command. Those of which this
- * connection has made all volumes itself only if `all`: nobody but a person could have changed them. */
-static int load_group(struct session *s, const struct op_set *set, const char *vg, bool all, struct error *e)
+/* Reads the instances of `set` that are in the group from LVM again, by one command. `trusting`: not those
+ * whose volumes this connection has made itself, which nobody but a person could have changed. */
+static int load_group(struct session *s, const struct op_set *set, const char *vg, bool trusting,
+                      struct error *e)
 {
     char instances[WIRE_VOLUMES_MAX][UUID_TEXT];
     size_t n = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        if (streq(set->volume[i].vg, vg) && first_of_instance(set, i) && (all || !made_here(s, set, i)))
+    for (size_t i = 0; i < set->n; i++)
+        if (streq(set->volume[i].vg, vg) && first_of_instance(set, i) &&
+            !(trusting && all_made_here(s, set, i)))
             volume_ref_instance(&set->volume[i], instances[n++]);
-    }
     return n ? session_load_all(s, vg, (const char(*)[UUID_TEXT])instances, n, e) : 0;
 }
 
-/* Reads them again, group by group, and finds the volumes of `set`. */
-static int choose(struct session *s, const struct op_set *set, bool all, struct chosen *ret, struct error *e)
+static int load_groups(struct session *s, const struct op_set *set, bool trusting, struct error *e)
 {
-    for (size_t i = 0; i < set->n; i++) {
-        int r = first_of_group(set, i) ? load_group(s, set, set->volume[i].vg, all, e) : 0;
-        if (r < 0)
-            return r;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < set->n; i++)
+        if (first_of_group(set, i))
+            r = load_group(s, set, set->volume[i].vg, trusting, e);
+    return r;
+}
+
+static bool names_group(const struct op_set *set, const char *vg)
+{
+    bool named = false;
+    for (size_t i = 0; !named && i < set->n; i++)
+        named = streq(set->volume[i].vg, vg);
+    return named;
+}
+
+/* Reads the instances of `set` in all groups again: what dooms an instance looks at all of it. */
+static int load_everywhere(struct session *s, const struct op_set *set, struct error *e)
+{
+    char instances[WIRE_VOLUMES_MAX][UUID_TEXT];
+    for (size_t i = 0; i < set->n; i++)
+        volume_ref_instance(&set->volume[i], instances[i]);
+    for (size_t g = 0; g < s->config->volume_groups.n; g++) {
+        const char *vg = s->config->volume_groups.item[g];
+        struct error why = ERROR_NONE;
+        int r = session_load_all(s, vg, (const char(*)[UUID_TEXT])instances, set->n, &why);
+        if (r < 0 && (r != -ENOENT || names_group(set, vg))) /* -ENOENT: there is no such group */
+            return error_set(e, r, "%s", why.text);
     }
+    return 0;
+}
+
+/* The volumes of `set`, as they were read last. */
+static void find_chosen(struct session *s, const struct op_set *set, struct chosen *ret)
+{
     ret->n = 0;
     for (size_t i = 0; i < set->n; i++) {
         ret->k[ret->n] = session_find(s, &set->volume[i]);
         ret->n += ret->k[ret->n] ? 1 : 0;
     }
-    return 0;
 }
 
 /* Moves those of the group of the first one left, and of its state if that matters, from `c` to `ret`; false
@@ -118,18 +146,28 @@ static int find_map(const struct volume *v, struct error *e)
                      why.text);
 }
 
-/* Nobody has the volume itself. A plain one of an instance that goes is looked at when it is removed: until
- * then a guest may use it. */
+/* Nobody has the volume itself, but for its map. A plain one of an instance that goes is looked at when it is
+ * removed: until then a guest may use it. */
 static int check_not_held(const struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     struct error why = ERROR_NONE;
+    char name[MAP_NAME_MAX];
+    volume_map_name(v, name);
     int r = device_open_volume(v, O_RDONLY, &fd, &why);
     if (r == 0)
-        r = device_check_unused(fd, &why);
-    if (r == -ENOENT) /* not active, so nobody has it */
+        r = device_check_unused(fd, dmcrypt_leads_to(name, fd) ? 2 : 1, &why);
+    if (r == -ENOENT || r == -ENXIO) /* not active, so nobody has it */
         return 0;
     return r < 0 ? error_set(e, r, "volume %s: is left as it is: %s", v->lv, why.text) : 0;
+}
+
+/* LVM would remove what depends on the volume along with it, or keep in it what is overwritten. */
+static int check_no_dependents(const struct known *k, struct error *e)
+{
+    if (!k->dependent[0])
+        return 0;
+    return error_set(e, -EUNSAFE, "volume %s/%s: is left as it is: %s", k->v.vg, k->v.lv, k->dependent);
 }
 
 /* Is it a disk that goes while its instance stays, so that its guest must have let go of it? Where this
@@ -144,25 +182,26 @@ static bool goes_alone(const struct session *s, const struct known *k)
     return false;
 }
 
+static int check_goes(const struct known *k, bool in_use_until_later, struct error *e)
+{
+    int r = check_no_dependents(k, e);
+    if (r < 0 || in_use_until_later)
+        return r;
+    r = volume_encrypted(&k->v) ? find_map(&k->v, e) : 0;
+    return r < 0 ? r : check_not_held(&k->v, e);
+}
+
 /* Before the first volume of an instance is doomed, from where there is no way back: is there anything at any
  * of them that would not be removed in the end? */
 static int check_doom(const struct session *s, const struct known *k, struct error *e)
 {
-    const struct volume *of = &k->v;
-    int alone = !volume_encrypted(of) && goes_alone(s, k) ? check_not_held(of, e) : 0;
-    if (alone < 0)
-        return alone;
-    for (size_t i = 0; i < s->n_known; i++) {
-        const struct volume *v = &s->known[i].v;
-        if (!streq(v->instance, of->instance) || !volume_encrypted(v))
-            continue;
-        int r = find_map(v, e);
-        if (r == 0)
-            r = check_not_held(v, e);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    int r = 0;
+    if (goes_alone(s, k))
+        return check_goes(k, false, e);
+    for (size_t i = 0; r == 0 && i < s->n_known; i++)
+        if (streq(s->known[i].v.instance, k->v.instance))
+            r = check_goes(&s->known[i], !volume_encrypted(&s->known[i].v), e);
+    return r;
 }
 
 static int check_mark(struct session *s, const struct known *k, enum volume_state to, struct error *e)
@@ -192,7 +231,9 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
     UNUSED(fd), UNUSED(reply);
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
-        r = choose(s, &q->set, false, &c, e);
+        r = q->state == VOLUME_READY ? load_groups(s, &q->set, true, e) : load_everywhere(s, &q->set, e);
+    if (r == 0)
+        find_chosen(s, &q->set, &c);
     if (r == 0 && c.n < q->set.n)
         r = error_set(e, -ENOENT, "volumes: %zu of %u are not there, so none is marked; see mayfly list",
                       q->set.n - c.n, q->set.n);
@@ -223,9 +264,12 @@ static int check_no_snapshot(struct session *s, const struct volume *v, struct e
                      v->lv, ref.lv);
 }
 
-int check_idle(struct session *s, const struct volume *v, struct error *e)
+int check_idle(struct session *s, const struct known *k, struct error *e)
 {
-    int r = check_no_snapshot(s, v, e);
+    const struct volume *v = &k->v;
+    int r = check_no_dependents(k, e);
+    if (r == 0)
+        r = check_no_snapshot(s, v, e);
     if (r < 0)
         return r;
     r = find_map(v, e);
@@ -234,16 +278,18 @@ int check_idle(struct session *s, const struct volume *v, struct error *e)
     return r < 0 ? r : check_not_held(v, e);
 }
 
-static int check_remove(struct session *s, const struct volume *v, struct error *e)
+static int check_remove(struct session *s, const struct known *k, struct error *e)
 {
+    const struct volume *v = &k->v;
     if (v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
                          volume_state_name(v->state));
     int r = session_lock_snapshot(s, v, e);
-    return r < 0 ? r : check_idle(s, v, e);
+    return r < 0 ? r : check_idle(s, k, e);
 }
 
-/* Cryptography makes encrypted volumes unreadable; a plain one has to be overwritten. */
+/* Cryptography makes encrypted volumes unreadable; a plain one has to be overwritten. What depends on it, and
+ * would keep the old blocks, has been ruled out (check_idle). */
 int clear_plain(struct session *s, const struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -263,9 +309,11 @@ int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *r
     UNUSED(fd), UNUSED(reply);
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
-        r = choose(s, q, true, &c, e);
+        r = load_groups(s, q, false, e);
+    if (r == 0)
+        find_chosen(s, q, &c);
     for (size_t i = 0; r == 0 && i < c.n; i++)
-        r = check_remove(s, &c.k[i]->v, e);
+        r = check_remove(s, c.k[i], e);
     for (size_t i = 0; r == 0 && i < c.n; i++)
         r = clear_plain(s, &c.k[i]->v, e);
     while (r == 0 && take_alike(&c, false, alike, &n))

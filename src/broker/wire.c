@@ -21,27 +21,13 @@ static bool group_name_valid(const char *vg)
     return *vg && *vg != '-' && !streq(vg, ".") && !streq(vg, "..") && str_made_of(vg, "+_.-");
 }
 
-static bool volume_name_valid(const char *lv)
-{
-    char instance[UUID_TEXT] = "";
-    if (strlen(lv) < UUID_TEXT - 1)
-        return false;
-    memcpy(instance, lv, UUID_TEXT - 1);
-
-    const char *rest = lv + UUID_TEXT - 1;
-    if (!uuid_valid(instance) || !str_starts(rest, "_disk"))
-        return false;
-    rest += strlen("_disk");
-    return !*rest || (*rest == '.' && rest[1] && str_made_of(rest + 1, ""));
-}
-
 int volume_ref_check(const struct volume_ref *ref, struct error *e)
 {
     if (!memchr(ref->vg, '\0', sizeof ref->vg) || !memchr(ref->lv, '\0', sizeof ref->lv))
         return error_set(e, -EPROTO, "request: a name in it has no end");
     if (!group_name_valid(ref->vg))
         return error_set(e, -EINVAL, "request: the name of its volume group is none");
-    if (!volume_name_valid(ref->lv))
+    if (!volume_lv_name_valid(ref->lv))
         return error_set(e, -EINVAL, "request: a volume's name in it is not of the form <uuid>_disk[.role]");
     return 0;
 }

@@ -73,6 +73,17 @@ void progress_init(struct progress *p, int fd)
     };
 }
 
+void progress_waiting(struct progress *p, const char *request, unsigned waited_sec)
+{
+    wipe(p);
+    log_warning(
+        "still waiting after %u seconds for mayfly-broker to end %s; is a disk slow or stuck? see dmesg. "
+        "Ctrl-C stops waiting; LVM then goes on by itself",
+        waited_sec, request);
+    if (p->fd >= 0)
+        dprintf(p->fd, "waiting %u %s\n", waited_sec, request);
+}
+
 void progress_end(struct progress *p)
 {
     wipe(p);

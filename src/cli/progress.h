@@ -18,4 +18,7 @@ struct progress {
 };
 
 void progress_init(struct progress *p, int fd);
+/* The broker has not answered this request for so long. */
+void progress_waiting(struct progress *p, const char *request, unsigned waited_sec);
+
 void progress_end(struct progress *p); /* wipes the bar away */

@@ -69,12 +69,35 @@ static struct session *session_new(void)
     return s;
 }
 
+#define WAITED_FIRST_SEC 30
+#define WAITED_AGAIN_SEC 60
+#define WAITED_STOP_SEC  5 /* what ends by then is waited for, and undone in good order */
+
+/* Tells of a long wait, and ends one when the user asks to. */
+static int wait_on(void *session, const char *what, unsigned waited_sec)
+{
+    struct session *s = session;
+    if (signals_stopped() && waited_sec >= WAITED_STOP_SEC)
+        return -ECANCELED;
+    if (waited_sec < WAITED_FIRST_SEC)
+        s->tell_again_sec = WAITED_FIRST_SEC;
+    else if (waited_sec >= s->tell_again_sec) {
+        s->tell_again_sec = waited_sec + WAITED_AGAIN_SEC;
+        progress_waiting(&s->progress, what, waited_sec);
+    }
+    return 0;
+}
+
 /* All parts are there that will be. */
 static void make_context(struct session *s, const struct globals *g)
 {
     place_find("src/keyagent", "mayfly-keyagent", s->who.agent_program);
     s->who.stopped = signals_stopped;
     progress_init(&s->progress, g->progress_fd);
+    if (s->broker) {
+        s->broker->patience = wait_on;
+        s->broker->patience_data = s;
+    }
     s->context = (struct context){
         .config = &s->config,
         .broker = s->broker,

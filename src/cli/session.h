@@ -12,6 +12,7 @@ struct session {
     struct broker *broker;
     struct virt *virt;
     struct progress progress;
+    unsigned tell_again_sec; /* when a wait for the broker is told of next, in seconds of that wait */
     struct key_managers managers;
     struct context context;
 };

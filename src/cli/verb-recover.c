@@ -31,6 +31,8 @@ static const char *kind_name(enum recover_kind kind)
         return "released";
     case RECOVER_ADOPTED:
         return "adopted";
+    case RECOVER_RESUMED:
+        return "resumed";
     case RECOVER_CLOSED:
         return "closed";
     case RECOVER_KEY:

@@ -124,7 +124,9 @@ int instance_detach(const struct context *c, const struct detach_request *q, boo
     if (r < 0)
         return r;
     d.removal = (struct removal){.model = m, .instance = i, .volumes = &d.v, .n_volumes = d.v ? 1 : 0};
-    r = d.v ? make_plan(i, &d, &s, e) : steps_new(&s, e);
+    r = d.v ? model_check_no_dependents(m, &d.v, 1, e) : 0;
+    if (r == 0)
+        r = d.v ? make_plan(i, &d, &s, e) : steps_new(&s, e);
     if (r == 0 && !q->dry_run)
         r = audit_instance("detach", i->uuid, i->name, steps_run(s, c, e), e);
     if (r < 0)

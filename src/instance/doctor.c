@@ -189,6 +189,24 @@ static void examine_damaged(struct examination *x, const struct damaged_volume *
     examination_warn(x, what, "says that it is Mayfly's, but is left alone: %.400s", d->reason.text);
 }
 
+static void examine_suspended(struct examination *x)
+{
+    _cleanup_free_ struct suspended *list = NULL;
+    struct error why = ERROR_NONE;
+    char what[sizeof x->findings->what];
+    size_t n = 0;
+    int r = broker_suspended(x->context->broker, &list, &n, &why);
+    if (r < 0)
+        examination_fail(x, "suspended volumes", r, why.text);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(what, sizeof what, "volume %.30s/%.60s", list[i].vg, list[i].lv);
+        examination_warn(
+            x, what,
+            "is suspended, so whoever uses it stands still; unless LVM is at work on it, an lvm was "
+            "killed: run mayfly recover");
+    }
+}
+
 static void examine_groups(struct examination *x)
 {
     const struct config_list *groups = &x->context->config->volume_groups;
@@ -204,6 +222,7 @@ static void examine_groups(struct examination *x)
         examine_group(x, groups->item[i]);
     for (size_t i = 0; i < x->inventory->n_damaged; i++)
         examine_damaged(x, &x->inventory->damaged[i]);
+    examine_suspended(x);
 }
 
 /* ------------------------------------------------------------------- libvirt */

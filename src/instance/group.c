@@ -34,6 +34,12 @@ int group_find(const struct config *c, const struct inventory *i, const char *vg
                          "volume group %s: cannot create volumes: a physical volume of it is missing; see "
                          "pvs, or take another by --volume-group",
                          vg);
+    if (g->shared)
+        return error_set(e, -EUNSAFE,
+                         "volume group %s: is not used: it is shared with other hosts (lvmlockd or "
+                         "clustered), and Mayfly's "
+                         "locks are of one host; take a group of this host alone",
+                         vg);
     *ret = g;
     return 0;
 }

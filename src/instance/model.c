@@ -75,6 +75,17 @@ bool model_damaged(const struct model *m, const char *uuid)
     return false;
 }
 
+int model_check_no_dependents(const struct model *m, const struct volume *const volumes[], size_t n,
+                              struct error *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct dependent *d = inventory_dependent_of(m->inventory, volumes[i]);
+        if (d)
+            return error_set(e, -EUNSAFE, "volume %s/%s: is left as it is: %s", d->vg, d->lv, d->reason);
+    }
+    return 0;
+}
+
 static bool is_open(const struct model *m, const struct instance *i)
 {
     for (size_t v = 0; v < i->n_volumes; v++)

@@ -74,6 +74,11 @@ const struct volume *instance_rescue_disk(const struct instance *i);
 /* Does it start from its rescue disk? */
 bool instance_in_rescue(const struct instance *i);
 
+/* -EUNSAFE: LVM would take along, or change, what others have made of one of the volumes: a snapshot, say. To
+ * be asked before anything is changed; the broker asks again. */
+int model_check_no_dependents(const struct model *m, const struct volume *const volumes[], size_t n,
+                              struct error *e) _must_check_;
+
 /* Is there a volume of this instance whose tags cannot be believed? */
 bool model_damaged(const struct model *m, const char *uuid);
 

@@ -247,6 +247,7 @@ enum recover_kind {
     RECOVER_DELETED,  /* finished a delete */
     RECOVER_RELEASED, /* gave back a disk that was not wholly adopted */
     RECOVER_ADOPTED,  /* finished an adoption */
+    RECOVER_RESUMED,  /* a volume that a killed lvm had left suspended */
     RECOVER_CLOSED,   /* a map without a running instance */
     RECOVER_KEY,      /* destroyed a key without volumes */
     RECOVER_KEPT,     /* a key that an image file may need: nothing to do, but to know */

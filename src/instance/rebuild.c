@@ -129,6 +129,8 @@ static int check(struct rebuild *r, struct error *e)
     if (result == 0)
         result = check_domain(r, e);
     if (result == 0)
+        result = model_check_no_dependents(r->launch.model, r->instance->volumes, r->instance->n_volumes, e);
+    if (result == 0)
         result = check_all_seen(r, e);
     if (result == 0)
         result = check_keys(r, e);

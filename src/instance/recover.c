@@ -110,7 +110,7 @@ bool map_instance(const struct map *map, char uuid[UUID_TEXT])
     return uuid_valid(uuid) && str_ends(map->name, MAP_NAME_SUFFIX);
 }
 
-static int lock(struct recovery *r, const char *uuid, const char *object, struct error *e)
+int recovery_lock(struct recovery *r, const char *uuid, const char *object, struct error *e)
 {
     struct error why = ERROR_NONE;
     if (!is_among(r->noted, r->n_noted, uuid) || is_among(r->held, r->n_held, uuid))
@@ -128,25 +128,25 @@ static int lock(struct recovery *r, const char *uuid, const char *object, struct
 static int lock_noted(struct recovery *r, const struct model *before, struct error *e)
 {
     char object[sizeof r->done->object], uuid[UUID_TEXT];
-    int result = 0;
+    int result = recovery_lock_suspended(r, e);
     for (size_t i = 0; result == 0 && i < before->n_instances; i++) {
         snprintf(object, sizeof object, "instance %s (%s)", before->instances[i].name,
                  before->instances[i].uuid);
-        result = lock(r, before->instances[i].uuid, object, e);
+        result = recovery_lock(r, before->instances[i].uuid, object, e);
     }
     for (size_t i = 0; result == 0 && i < before->inventory->n_maps; i++) {
         const struct map *map = &before->inventory->maps[i];
         snprintf(object, sizeof object, "map %s", map->name);
         const struct instance *known = NULL;
         if (map_instance(map, uuid) && model_find(before, uuid, &known, NULL) < 0)
-            result = lock(r, uuid, object, e);
+            result = recovery_lock(r, uuid, object, e);
     }
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
         const struct instance *known = NULL;
         snprintf(object, sizeof object, "key %.120s", k->ref);
         if (k->listed && k->state != KEY_IMAGE && model_find(before, k->info.owner, &known, NULL) < 0)
-            result = lock(r, k->info.owner, object, e);
+            result = recovery_lock(r, k->info.owner, object, e);
     }
     return result;
 }
@@ -157,10 +157,16 @@ static int look(struct recovery *r, struct model **ret, struct error *e)
     struct error why = ERROR_NONE;
     int result = model_load_whole(&r->context, ret, &why);
     if (result < 0 && result != -ENOMEM && r->context.virt) {
+        why = ERROR_NONE;
         r->context.virt = NULL;
-        return model_load_whole(&r->context, ret, e);
+        result = model_load_whole(&r->context, ret, &why);
     }
-    return result < 0 ? error_set(e, result, "%s", why.text) : 0;
+    if (result < 0)
+        return error_set(e, result, "%s", why.text);
+    free(r->suspended);
+    r->suspended = NULL;
+    r->n_suspended = 0;
+    return broker_suspended(r->context.broker, &r->suspended, &r->n_suspended, e);
 }
 
 /* So that nobody waits for us longer than it takes to put this one in order. */
@@ -177,7 +183,7 @@ static void let_go(struct recovery *r, const struct instance *i)
 /* All that is to be done with what r->model has, and may be taken up. */
 static int work(struct recovery *r, struct error *e)
 {
-    int result = 0;
+    int result = recovery_resume(r, e);
     for (size_t i = 0; result == 0 && i < r->model->n_instances; i++) {
         const struct instance *one = &r->model->instances[i];
         if (!recovery_takes(r, one->uuid))
@@ -270,6 +276,7 @@ int instance_recover(const struct context *c, bool dry_run, struct recovered **r
     model_free(r.model);
     free(r.noted);
     free(r.held);
+    free(r.suspended);
     key_list_free(r.keys);
     if (result < 0) {
         free(r.done);

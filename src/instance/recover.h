@@ -17,6 +17,9 @@ struct recovery {
     char (*noted)[UUID_TEXT];
     size_t n_noted;
 
+    struct suspended *suspended; /* volumes, as seen with the model */
+    size_t n_suspended;
+
     char (*held)[UUID_TEXT]; /* locks */
     size_t n_held;
     struct key_list *keys; /* as listed before the locks were taken; not for its volumes, which were a model's
@@ -44,6 +47,15 @@ int recovery_remains(struct recovery *r, const char *object, int errnum, struct 
  * memory ran out. */
 int recovery_settle(struct recovery *r, enum recover_kind kind, const char *object, const char *done_text,
                     int errnum, const struct error *why, struct error *e) _must_check_;
+
+#define RECOVERED_OBJECT_MAX sizeof(((struct recovered *)0)->object)
+
+/* Locks the uuid if something was noted of it; says in the result if another has it. */
+int recovery_lock(struct recovery *r, const char *uuid, const char *object, struct error *e) _must_check_;
+
+/* recover-suspended.c */
+int recovery_lock_suspended(struct recovery *r, struct error *e) _must_check_;
+int recovery_resume(struct recovery *r, struct error *e) _must_check_;
 
 /* recover-keys.c */
 int recovery_list_keys(struct recovery *r, const struct inventory *inventory, struct error *e) _must_check_;

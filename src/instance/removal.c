@@ -36,7 +36,12 @@ int removal_check(const struct removal *r, struct error *e)
             "instance %s: cannot be removed: a running domain has its uuid, but not Mayfly's mark, so others "
             "have defined it; shut it down first: mayfly stop %s, or virsh destroy %s",
             i->name, i->name, domain->uuid);
-    return check_not_adopting(i, e);
+    int result = check_not_adopting(i, e);
+    if (result == 0)
+        result = model_check_no_dependents(r->model, r->volumes, r->n_volumes, e);
+    if (result == -EUNSAFE)
+        error_prefix(e, "instance %s: cannot be removed: ", i->name);
+    return result;
 }
 
 static bool has_snapshot(const struct removal *r)

@@ -87,6 +87,9 @@ int instance_unrescue(const struct context *c, const char *name, unsigned timeou
     if (r < 0)
         return r;
     u.disk = instance_rescue_disk(i);
+    r = u.disk ? model_check_no_dependents(m, &u.disk, 1, e) : 0;
+    if (r < 0)
+        return r;
     const struct domain *domain = model_domain_of(m, i->uuid);
     if (!u.disk && !(domain && domain->rescued)) {
         *ret_changed = false;

@@ -71,9 +71,16 @@ int dm_run_task_and_nodes(struct dm_task *t)
         return -EIO;
     int r = dm_run_task(t);
     for (unsigned waited = 0; udev && waited < UDEV_DEADLINE_MSEC; waited += 5) {
-        if (!dm_udev_wait_immediate(cookie, &ready) || ready)
+        if (!dm_udev_wait_immediate(cookie, &ready)) /* the cookie is no more */
+            ready = 1;
+        if (ready)
             break;
         dm_pause_msec(5);
+    }
+    if (udev &&
+        !ready) { /* in udevd's place: else the cookie, a semaphore of the host's few, would stay for ever */
+        dm_udev_complete(cookie);
+        dm_udev_wait_immediate(cookie, &ready);
     }
     dm_task_update_nodes();
     return r;

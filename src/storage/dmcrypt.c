@@ -337,6 +337,12 @@ int dmcrypt_close(const char *map_name, struct error *e)
                      map_name, f.info.open_count, by, map_name);
 }
 
+bool dmcrypt_leads_to(const char *map_name, int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) && leads_to(map_name, st.st_rdev);
+}
+
 static int to_map(const struct found *f, struct map *ret, struct error *e)
 {
     uint64_t sectors = 0;

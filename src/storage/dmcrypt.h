@@ -55,5 +55,8 @@ int dmcrypt_close(const char *map_name, struct error *e) _must_check_;
 /* All maps of ours on this host. The caller frees *ret. */
 int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e) _must_check_;
 
+/* Does the map of this name lead to the device that `fd` is open on, and to nothing else? */
+bool dmcrypt_leads_to(const char *map_name, int fd);
+
 /* One map by name. -ENOENT if there is none, -EUNSAFE if it is not ours. */
 int dmcrypt_find(const char *map_name, struct map *ret, struct error *e) _must_check_;

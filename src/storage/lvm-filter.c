@@ -6,12 +6,22 @@
 #include "base/process.h"
 #include "base/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CONFIGURATION "/etc/lvm"
 #define DEADLINE_SEC  60
+
+/* The word itself: global_filter is another setting, which holds whatever filter says. */
+static bool has_filter(const char *line)
+{
+    for (const char *at = line; (at = strstr(at, "filter")); at++)
+        if (at == line || (!isalnum((unsigned char)at[-1]) && at[-1] != '_'))
+            return true;
+    return false;
+}
 
 static bool file_has_word(const char *path)
 {
@@ -20,7 +30,7 @@ static bool file_has_word(const char *path)
     size_t room = 0;
     bool found = !file;
     while (!found && getline(&line, &room, file) >= 0)
-        found = line[strspn(line, " \t")] != '#' && strstr(line, "filter");
+        found = line[strspn(line, " \t")] != '#' && has_filter(line);
     return found || ferror(file);
 }
 

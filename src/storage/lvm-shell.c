@@ -5,8 +5,12 @@
  * }
  *
  * The last row of the log has the status of the command (1 is success). Why a command failed is not in it:
- * the shell's `lastlog` tells, in rows of the same form. A command that is not answered by its deadline, or
- * not at all, costs the process its life; the next command starts another.
+ * the shell's `lastlog` tells, in rows of the same form.
+ *
+ * LVM suspends devices while it changes them: an lvm that is killed then leaves the guests on them frozen. So
+ * nothing here ever kills it, nor sets it a deadline: it takes as long as its disks do. When we die it ends
+ * by itself after the command in hand, since its standard input does. Its keeper, a process between us and
+ * it, lives as long and holds `keep_fd` open, and with that our locks.
  */
 #include "storage/lvm-shell.h"
 
@@ -15,40 +19,51 @@
 #include "storage/lvm-filter.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define DEADLINE_SEC 60
-#define REPORT_LIMIT (64U << 20) /* bytes of one report: more than 100,000 volumes */
-#define WORDS_MAX    60          /* the shell takes 63, and to more it gives no answer at all */
+#define END_PATIENCE_MSEC 5000         /* for an lvm that has nothing more to do */
+#define REPORT_LIMIT      (256U << 20) /* bytes of one report */
+#define WORDS_MAX         60           /* the shell takes 63, and to more it gives no answer at all */
 
 /* Without udevd LVM has to make the device nodes itself, and must not wait for it. */
 #define WITHOUT_UDEV "DM_DISABLE_UDEV=1"
 
-/* What a guest writes can look like a physical volume of ours, so neither maps nor volumes are read, by LVM's
- * way to name them: /dev/GROUP/UUID_disk. An operator's own filter is left as it is. */
-#define WITHOUT_DISKS                                                                                        \
-    "devices{filter=[\"r|^/dev/mapper/.*" MAP_NAME_SUFFIX "$|\",\"r|^/dev/[^/]*/[-0-9a-f]*" VOLUME_INFIX     \
-    "|\"]}"
+/* What LVM reports has the form that is read here, whatever the host's configuration and profiles say. The
+ * log is set up when the shell starts, before any of this; see lvm_log_field(). */
+#define OUTPUT                                                                                               \
+    "report{compact_output=0 compact_output_cols=\"\" aligned=1 buffered=1 headings=1 "                      \
+    "separator=\" \" list_item_separator=\",\" prefixes=0 quoted=1 columns_as_rows=0 "                       \
+    "binary_values_as_numeric=0 mark_hidden_devices=1} "                                                     \
+    "global{units=b suffix=0 test=0} log{prefix=\"  \" indent=0 command_names=0 verbose=0 silent=0} "
 
 /* LVM archives the whole group before each change and keeps that for 30 days: with a thousand disks of a
  * day's life, gigabytes a day of what nobody can want back, since its keys are gone. What other commands
- * change is archived as ever. */
-#define WITHOUT_ARCHIVE "backup{archive=0}"
+ * change is archived as ever.
+ * A removed volume is not discarded: what is encrypted is worthless without its key, and discards of many
+ * terabytes take minutes.
+ * dmeventd would be started inside the broker's sandbox. */
+#define BEHAVIOUR "backup{archive=0} activation{monitoring=0} devices{issue_discards=0%s}"
+
+/* What a guest writes can look like a physical volume of ours, so neither maps nor volumes are read, by LVM's
+ * way to name them: /dev/GROUP/UUID_disk. An operator's own filter is left as it is. */
+#define WITHOUT_DISKS                                                                                        \
+    " filter=[\"r|^/dev/mapper/.*" MAP_NAME_SUFFIX "$|\",\"r|^/dev/[^/]*/[-0-9a-f]*" VOLUME_INFIX "|\"]"
 
 struct lvm {
-    pid_t pid;            /* 0: none runs */
+    pid_t pid;            /* of lvm or its keeper; 0: none runs */
     int to, from;         /* commands; reports */
+    int keep_fd;          /* borrowed; -1: there is no keeper */
     bool operator_filter; /* devices/filter is set */
 };
 
 /* ---- the process ---- */
 
-/* Its own session, so that Ctrl-C does not cut a command of LVM in two. */
+/* Its own session, so that Ctrl-C does not cut a command of LVM in two. If nobody reads its report any more,
+ * that is no reason for it to die. */
 static _noreturn_ void become_lvm(int commands, int reports)
 {
     static const char *const argv[] = {"lvm", NULL};
@@ -56,10 +71,8 @@ static _noreturn_ void become_lvm(int commands, int reports)
     const char *environment[] = {
         process_environment[0], process_environment[1], "LVM_COMMAND_PROFILE=lvmdbusd",
         "LVM_REPORT_FD=3",      without_udev,           NULL};
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    process_reset_signals();
+    signal(SIGPIPE, SIG_IGN);
     setsid();
     commands = fd_move_high(commands);
     reports = fd_move_high(reports);
@@ -68,6 +81,26 @@ static _noreturn_ void become_lvm(int commands, int reports)
         _exit(126);
     process_close_from(4);
     process_exec(argv, environment);
+}
+
+/* Ends as lvm ends. */
+static _noreturn_ void become_keeper(int keep_fd, int commands, int reports)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        become_lvm(commands, reports);
+    setsid();
+    keep_fd = fd_move_high(keep_fd);
+    for (int fd = 0; fd < keep_fd; fd++)
+        close(fd);
+    process_close_from(keep_fd + 1);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    process_reset_signals();
+    if (pid > 0 && WIFSIGNALED(status))
+        raise(WTERMSIG(status));
+    _exit(pid > 0 ? WEXITSTATUS(status) : 126);
 }
 
 /* A socket rather than a pipe: writing to a process that has died is then an error and no signal. */
@@ -84,6 +117,8 @@ static int start_process(struct lvm *l, struct error *e)
     pid_t pid = fork();
     if (pid < 0)
         return error_set(e, errno, "lvm: cannot start: %m");
+    if (pid == 0 && l->keep_fd >= 0)
+        become_keeper(l->keep_fd, its_stdin, its_report);
     if (pid == 0)
         become_lvm(its_stdin, its_report);
     l->pid = pid;
@@ -92,15 +127,15 @@ static int start_process(struct lvm *l, struct error *e)
     return 0;
 }
 
-/* Its status, or -ETIMEDOUT where it had to be killed. It ends by itself when its stdin does. */
-static int end_process(struct lvm *l, unsigned deadline_msec)
+/* Its status, or -ETIMEDOUT: it has not ended yet. */
+static int end_process(struct lvm *l)
 {
     l->to = fd_close(l->to);
     l->from = fd_close(l->from);
-    return l->pid ? process_wait(TAKE(l->pid, 0), deadline_msec) : 0;
+    return l->pid ? process_await(TAKE(l->pid, 0), END_PATIENCE_MSEC) : 0;
 }
 
-int lvm_start(struct lvm **ret, struct error *e)
+int lvm_start(int keep_fd, struct lvm **ret, struct error *e)
 {
     _cleanup_close_ int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC); /* loads the module */
     if (control < 0)
@@ -112,7 +147,7 @@ int lvm_start(struct lvm **ret, struct error *e)
     struct lvm *l = malloc(sizeof *l);
     if (!l)
         return error_memory(e);
-    *l = (struct lvm){.to = -1, .from = -1};
+    *l = (struct lvm){.to = -1, .from = -1, .keep_fd = keep_fd};
     *ret = l;
     return 0;
 }
@@ -120,7 +155,7 @@ int lvm_start(struct lvm **ret, struct error *e)
 struct lvm *lvm_stop(struct lvm *l)
 {
     if (l)
-        end_process(l, 5000);
+        end_process(l);
     free(l);
     return NULL;
 }
@@ -142,8 +177,7 @@ void lvm_add_words(struct command *c, ...)
     va_end(ap);
 }
 
-/* One whole report: it ends with the only line that is "  }". LVM writes it when the command is done, so that
- * the deadline is that of the command. */
+/* One whole report: it ends with the only line that is "  }". LVM writes it when the command is done. */
 static int read_report(int from, char **ret_text, size_t *ret_size)
 {
     static const char end[] = "\n  }\n";
@@ -154,14 +188,12 @@ static int read_report(int from, char **ret_text, size_t *ret_size)
             room = room ? 2 * room : 16384;
             char *bigger = room > REPORT_LIMIT ? NULL : realloc(text, room);
             if (!bigger)
-                return -ENOMEM;
+                return room > REPORT_LIMIT ? -EFBIG : -ENOMEM;
             text = bigger;
         }
-        struct pollfd p = {.fd = from, .events = POLLIN};
-        int ready = poll(&p, 1, DEADLINE_SEC * 1000);
-        ssize_t n = ready > 0 ? read(from, text + used, room - used - 1) : -1;
-        if (n == 0 || ready == 0)
-            return n == 0 ? -EPIPE : -ETIMEDOUT;
+        ssize_t n = read(from, text + used, room - used - 1);
+        if (n == 0)
+            return -EPIPE;
         if (n < 0 && errno != EINTR)
             return -errno;
         used += n > 0 ? (size_t)n : 0;
@@ -182,17 +214,14 @@ static int talk(struct lvm *l, const char *line, char **ret_text, size_t *ret_si
         return 0;
 
     char status[64];
-    int verb = (int)strcspn(line, " \n"), ended = end_process(l, r == -EPIPE ? 1000 : 0);
-    if (r == -ETIMEDOUT)
-        return error_set(
-            e, r,
-            "lvm: %.*s did not end within %d seconds, and lvm was killed; is a disk, or udev, stuck? "
-            "see dmesg",
-            verb, line, DEADLINE_SEC);
+    int verb = (int)strcspn(line, " \n"), ended = end_process(l);
+    if (r == -EFBIG)
+        return error_set(e, r, "lvm: %.*s: its report is longer than %u MiB", verb, line, REPORT_LIMIT >> 20);
     if (r == -ENOMEM)
         return error_memory(e);
-    return error_set(e, -EIO, "lvm: ended during %.*s: it %s", verb, line,
-                     ended < 0 ? "did not answer" : process_status_text(ended, status, sizeof status));
+    return error_set(
+        e, -EIO, "lvm: ended during %.*s: it %s; mayfly recover looks for volumes that it left suspended",
+        verb, line, ended < 0 ? "did not answer" : process_status_text(ended, status, sizeof status));
 }
 
 int lvm_row_field(const char *row, const char *name, char *field, size_t size)
@@ -218,6 +247,42 @@ const char *lvm_find_row(const char *from, const char *name, const char *value)
     char found[512];
     for (const char *row = from; *row; row = strchrnul(row, '\n'), row += *row == '\n')
         if (lvm_row_field(row, name, found, sizeof found) == 0 && (!value || streq(found, value)))
+            return row;
+    return NULL;
+}
+
+/* Where a value in the log ends: at its quotation mark, or before the next field or the row's end. */
+static bool ends_here(const char *p, const char *line_end)
+{
+    return p >= line_end || *p == '"' || str_starts(p, ", \"log_") || (*p == '}' && p + 2 >= line_end);
+}
+
+int lvm_log_field(const char *row, const char *name, char *field, size_t size)
+{
+    char start[64];
+    size_t used = 0;
+    int n = snprintf(start, sizeof start, "\"%s\":\"", name);
+    const char *line_end = strchrnul(row, '\n');
+    const char *p = n < (int)sizeof start ? memmem(row, (size_t)(line_end - row), start, (size_t)n) : NULL;
+    if (!p)
+        return -ENOENT;
+    for (p += n; !ends_here(p, line_end); p++) {
+        p += *p == '\\' && p + 1 < line_end;
+        if (used + 1 >= size)
+            return -ENAMETOOLONG;
+        field[used++] = *p;
+    }
+    used -= used && p < line_end && *p != '"' && field[used - 1] == '\'';
+    field[used] = '\0';
+    return 0;
+}
+
+/* The first row of a log from there on in which the field is that, or NULL. */
+static const char *find_log_row(const char *from, const char *name, const char *value)
+{
+    char found[512];
+    for (const char *row = from; *row; row = strchrnul(row, '\n'), row += *row == '\n')
+        if (lvm_log_field(row, name, found, sizeof found) == 0 && streq(found, value))
             return row;
     return NULL;
 }
@@ -256,27 +321,32 @@ static int explain(struct lvm *l, const char *what, struct error *e)
     char message[300], first[300] = "";
     size_t size = 0;
     const struct reason *reason = NULL;
-    int r = talk(l, "lastlog\n", &log, &size, e);
+    int r = talk(l, "lastlog --config '" OUTPUT "'\n", &log, &size, e);
     if (r < 0)
         return r;
-    for (const char *row = log; !reason && (row = lvm_find_row(row, "log_type", "error"));
+    for (const char *row = log; !reason && (row = find_log_row(row, "log_type", "error"));
          row = strchrnul(row, '\n')) {
-        if (lvm_row_field(row, "log_message", message, sizeof message) < 0)
+        if (lvm_log_field(row, "log_message", message, sizeof message) < 0)
             continue;
         reason = find_reason(message);
         if (!first[0] || reason)
             memcpy(first, message, sizeof first);
     }
-    return error_set(e, reason ? reason->errnum : EIO, "%s: %s%s%s", what,
-                     first[0] ? first : "LVM does not say why", reason ? " (" : "; try vgck, and see dmesg",
-                     reason ? reason->way_out : "");
+    if (!first[0])
+        return error_set(e, -EIO, "%s: LVM does not say why; try vgck, and see dmesg", what);
+    return error_set(e, reason ? reason->errnum : EIO, "%s: %s (%s)", what, first,
+                     reason ? reason->way_out : "try vgck, and see dmesg");
 }
 
-static bool succeeded(const char *report)
+/* The status of the command, in the row that the shell adds last. */
+static int find_status(const char *report, bool *ret_succeeded)
 {
-    const char *row = lvm_find_row(report, "log_type", "status");
+    const char *row = find_log_row(report, "log_context", "shell");
     char code[8];
-    return row && lvm_row_field(row, "log_ret_code", code, sizeof code) == 0 && streq(code, "1");
+    if (!row || lvm_log_field(row, "log_ret_code", code, sizeof code) < 0)
+        return -EPROTO;
+    *ret_succeeded = streq(code, "1");
+    return 0;
 }
 
 static int ensure_process(struct lvm *l, struct error *e)
@@ -291,6 +361,7 @@ int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret
             const char *what, struct error *e)
 {
     _cleanup_free_ char *report = NULL;
+    bool succeeded = false;
     size_t size = 0;
     if (c->bad)
         return error_set(e, -EINVAL,
@@ -298,14 +369,20 @@ int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret
     int r = ensure_process(l, e);
     if (r < 0)
         return r;
-    _cleanup_free_ char *line = str_format("%s --config '" WITHOUT_ARCHIVE "%s' %s\n", verb,
+    _cleanup_free_ char *line = str_format("%s --config '" OUTPUT BEHAVIOUR "' %s\n", verb,
                                            l->operator_filter ? "" : WITHOUT_DISKS, c->text);
     if (!line)
         return error_memory(e);
     r = talk(l, line, &report, &size, e);
     if (r < 0)
         return r;
-    if (!succeeded(report))
+    if (find_status(report, &succeeded) < 0)
+        return error_set(
+            e, -EPROTO,
+            "%s: LVM does not tell what came of it; is its profile lvmdbusd, of the package lvm2, as it "
+            "was installed?",
+            what);
+    if (!succeeded)
         return explain(l, what, e);
     if (ret_report) {
         *ret_report = TAKE_PTR(report);

@@ -23,7 +23,8 @@ void lvm_add_words(struct command *c, ...) __attribute__((sentinel));
 
 /* Runs `verb` with the words in `c`, and starts the process if none runs. *ret_report, which the caller
  * frees, may be NULL. `what` begins the sentence of an error, and LVM's own words end it. -EEXIST, -ENOSPC,
- * -ENOENT, -EBUSY, -EIO; -EINVAL: a word that LVM would not take; -ETIMEDOUT. */
+ * -ENOENT, -EBUSY, -EIO; -EINVAL: a word that LVM would not take; -EPROTO: an answer that is not understood.
+ */
 int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret_report, size_t *ret_size,
             const char *what, struct error *e) _must_check_;
 
@@ -34,3 +35,11 @@ const char *lvm_find_row(const char *from, const char *name, const char *value);
 /* The value of a field in one row of LVM's JSON; escaped characters lose their backslash. -ENOENT: the row
  * has no such field. -ENAMETOOLONG, -EINVAL: it does not fit, or does not end. */
 int lvm_row_field(const char *row, const char *name, char *field, size_t size) _must_check_;
+
+/* The same in a row of the log. The host's report/prefixes=1 makes single ones of the closing quotation marks
+ * there, and quoted=0 leaves them out, which no option of ours overrides: a value then ends where the next
+ * field of the log begins, or the row ends. */
+int lvm_log_field(const char *row, const char *name, char *field, size_t size) _must_check_;
+
+/* A row of lvs that was asked for lv_name and DEPENDENT_FIELDS. -EPROTO: it lacks one of them. */
+int lvm_row_parse(const char *row, const char *vg, struct lv_row *ret, struct error *e) _must_check_;

@@ -13,62 +13,7 @@
 #include <stdio.h>
 
 #define SET_MAX    40 /* volumes in one command, so that it stays within what the shell takes */
-#define SELECT_MAX (LVM_INSTANCES_MAX * UUID_TEXT + 32)
-
-#define GROUP_FIELDS                                                                                         \
-    "vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_mda_size,vg_mda_free,vg_exported"
-
-/* Runs the command, and writes its report to `fd`. Those of `vgs` that are in it become NULL. */
-static int report_to(struct lvm *l, const char *verb, const struct command *c, const char *vgs[],
-                     size_t n_vgs, const char *what, int fd, struct error *e)
-{
-    _cleanup_free_ char *report = NULL;
-    size_t size = 0;
-    int r = lvm_run(l, verb, c, &report, &size, what, e);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < n_vgs; i++)
-        if (vgs[i] && lvm_find_row(report, "vg_name", vgs[i]))
-            vgs[i] = NULL;
-    r = fd_write_all(fd, report, size);
-    return r < 0 ? error_set(e, r, "%s: %s", what, strerror(-r)) : 0;
-}
-
-/* A selection of those that are not NULL; the caller frees it. */
-static char *select_groups(const char *const vgs[], size_t n_vgs)
-{
-    char *groups = str_format("vg_name=."); /* no group has that name */
-    for (size_t i = 0; i < n_vgs && groups; i++) {
-        _cleanup_free_ char *before = groups;
-        groups = vgs[i] ? str_format("%s||vg_name=%s", before, vgs[i]) : TAKE_PTR(before);
-    }
-    return groups;
-}
-
-/* LVM reads all metadata for each command, and a group with thousands of volumes has megabytes of it. So lvs
- * tells of groups too, and vgs is asked only where there are groups in which it found no volume. */
-int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, struct error *e)
-{
-    struct command of_lvs = {.used = 0}, of_vgs = {.used = 0};
-    _cleanup_free_ const char **left = calloc(n_vgs + 1, sizeof(const char *));
-    _cleanup_free_ char *groups = select_groups(vgs, n_vgs), *volumes = NULL, *empty = NULL;
-    volumes = groups ? str_format("(%s)&&(lv_tags=" TAG_OURS "||lv_name=~" VOLUME_INFIX ")", groups) : NULL;
-    if (!left || !volumes)
-        return error_memory(e);
-    memcpy(left, vgs, n_vgs * sizeof *left);
-    lvm_add(&of_lvs, "-o" GROUP_FIELDS ",lv_name,lv_size,lv_tags", "-S", volumes);
-    int r = report_to(l, "lvs", &of_lvs, left, n_vgs, "volumes: cannot be listed", fd, e);
-    size_t n_left = 0;
-    for (size_t i = 0; i < n_vgs; i++)
-        n_left += left[i] != NULL;
-    if (r < 0 || n_left == 0)
-        return r;
-    empty = select_groups(left, n_vgs);
-    if (!empty)
-        return error_memory(e);
-    lvm_add(&of_vgs, "-o" GROUP_FIELDS, "-S", empty);
-    return report_to(l, "vgs", &of_vgs, left, n_vgs, "volume groups: cannot be listed", fd, e);
-}
+#define SELECT_MAX (LVM_INSTANCES_MAX * UUID_TEXT + 96)
 
 /* A row of lvs. A tag that is not as it should be is a refusal: what the volume is can't be known. One that
  * has none of ours is a stranger. */
@@ -100,7 +45,8 @@ static int parse_volume(const char *row, const char *vg, struct volume *ret, str
     return 0;
 }
 
-/* LVM's selection by a regular expression, which is in braces since it has parentheses itself. */
+/* LVM's selection by regular expressions, which are in braces since they have parentheses themselves: the
+ * volumes, and whatever has a disk of ours as its origin. */
 static int select_instances(const char (*instances)[UUID_TEXT], size_t n, char text[SELECT_MAX],
                             struct error *e)
 {
@@ -109,51 +55,108 @@ static int select_instances(const char (*instances)[UUID_TEXT], size_t n, char t
         return error_set(e, -EINVAL, "volumes: of %zu instances, not 1 to %d", n, LVM_INSTANCES_MAX);
     for (size_t i = 0; i < n; i++)
         used += (size_t)sprintf(text + used, "%s%.36s", i ? "|" : "", instances[i]);
-    sprintf(text + used, ")" VOLUME_INFIX "}");
+    sprintf(text + used, ")" VOLUME_INFIX "([.][a-z0-9]+)?$}||origin=~" VOLUME_INFIX);
+    return 0;
+}
+
+static bool is_wanted(const struct lv_row *row, const char (*instances)[UUID_TEXT], size_t n)
+{
+    bool wanted = false;
+    for (size_t i = 0; volume_lv_name_valid(row->lv) && !wanted && i < n; i++)
+        wanted = str_starts(row->lv, instances[i]);
+    return wanted;
+}
+
+static bool is_own_snapshot(const struct lvm_volume volumes[], size_t n, const char *lv)
+{
+    bool own = false;
+    for (size_t i = 0; !own && i < n; i++)
+        own = streq(volumes[i].v.lv, lv) && volume_is_snapshot(&volumes[i].v);
+    return own;
+}
+
+/* Notes what depends on the volumes; our own snapshots do not count. */
+static void note_dependents(struct lvm_volume volumes[], size_t n, const struct lv_row rows[], size_t n_rows)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct lv_row *own = NULL;
+        bool seen = false;
+        for (size_t r = 0; r < n_rows; r++) {
+            own = streq(rows[r].lv, volumes[i].v.lv) ? &rows[r] : own;
+            if (!streq(rows[r].origin, volumes[i].v.lv))
+                continue;
+            seen = true;
+            if (!is_own_snapshot(volumes, n, rows[r].lv))
+                dependent_of_row(&rows[r], volumes[i].dependent);
+        }
+        if (own && !volumes[i].dependent[0])
+            dependent_of_layout(own, volumes[i].dependent);
+        if (own && !volumes[i].dependent[0] && !seen && dependent_expected(own))
+            dependent_unseen(own, volumes[i].dependent);
+    }
+}
+
+/* All rows of a report, and the wanted volumes among them. The caller frees both. */
+static int parse_report(const char *report, const char *vg, const char (*instances)[UUID_TEXT],
+                        size_t n_instances, struct lvm_volume **volumes, size_t *n, struct lv_row **rows,
+                        size_t *n_rows, struct error *e)
+{
+    for (const char *row = report; (row = lvm_find_row(row, "lv_name", NULL)); row = strchrnul(row, '\n')) {
+        struct lv_row *more_rows = reallocarray(*rows, *n_rows + 1, sizeof **rows);
+        *rows = more_rows ? more_rows : *rows;
+        struct lvm_volume *more = reallocarray(*volumes, *n + 1, sizeof **volumes);
+        *volumes = more ? more : *volumes;
+        if (!more_rows || !more)
+            return error_memory(e);
+        int r = lvm_row_parse(row, vg, &more_rows[*n_rows], e);
+        if (r < 0)
+            return r;
+        if (is_wanted(&more_rows[(*n_rows)++], instances, n_instances)) {
+            more[*n] = (struct lvm_volume){.dependent = ""};
+            r = parse_volume(row, vg, &more[(*n)++].v, e);
+        }
+        if (r < 0)
+            return r;
+    }
     return 0;
 }
 
 int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
-              struct volume **ret, size_t *ret_n, struct error *e)
+              struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ char *report = NULL;
-    _cleanup_free_ struct volume *volumes = NULL;
+    _cleanup_free_ struct lvm_volume *volumes = NULL;
+    _cleanup_free_ struct lv_row *rows = NULL;
     char what[160], select[SELECT_MAX];
     struct command c = {.used = 0};
-    size_t size = 0, n = 0;
+    size_t size = 0, n = 0, n_rows = 0;
     int r = select_instances(instances, n_instances, select, e);
     if (r < 0)
         return r;
     snprintf(what, sizeof what, "volume group %.63s: cannot be listed", vg);
-    lvm_add(&c, "-olv_name,lv_size,lv_tags", "-S", select, vg);
+    lvm_add(&c, "-olv_name,lv_size,lv_tags," DEPENDENT_FIELDS, "-S", select, vg);
     r = lvm_run(l, "lvs", &c, &report, &size, what, e);
+    if (r == 0)
+        r = parse_report(report, vg, instances, n_instances, &volumes, &n, &rows, &n_rows, e);
     if (r < 0)
         return r;
-    for (const char *row = report; (row = lvm_find_row(row, "lv_name", NULL)); row = strchrnul(row, '\n')) {
-        struct volume *more = reallocarray(volumes, n + 1, sizeof *volumes);
-        if (!more)
-            return error_memory(e);
-        volumes = more;
-        r = parse_volume(row, vg, &volumes[n++], e);
-        if (r < 0)
-            return r;
-    }
+    note_dependents(volumes, n, rows, n_rows);
     *ret = TAKE_PTR(volumes);
     *ret_n = n;
     return 0;
 }
 
 int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
-                   struct volume **ret, size_t *ret_n, struct error *e)
+                   struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
-    _cleanup_free_ struct volume *volumes = NULL;
+    _cleanup_free_ struct lvm_volume *volumes = NULL;
     size_t n = 0;
     int r = lvm_named(l, vg, instances, n_instances, &volumes, &n, e);
     for (size_t i = 0; r == 0 && i < n; i++)
-        if (volume_stranger(&volumes[i]))
+        if (volume_stranger(&volumes[i].v))
             r = error_set(e, -EUNSAFE,
                           "volume %s/%s: refused: not a volume of Mayfly: it has no tag " TAG_OURS, vg,
-                          volumes[i].lv);
+                          volumes[i].v.lv);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(volumes);
@@ -322,6 +325,13 @@ int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)
     struct command c = {.used = 0};
     lvm_add(&c, "-ay");
     return run_on_set(l, "lvchange", &c, &v, 1, "cannot be activated", e);
+}
+
+int lvm_refresh(struct lvm *l, const struct volume *v, struct error *e)
+{
+    struct command c = {.used = 0};
+    lvm_add(&c, "--refresh");
+    return run_on_set(l, "lvchange", &c, &v, 1, "cannot be resumed", e);
 }
 
 int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struct error *e)

@@ -7,32 +7,45 @@
  */
 #pragma once
 
+#include "storage/dependent.h"
 #include "storage/volume.h"
 
 struct lvm;
 
-/* Starts the process. -ENOENT: lvm2 is not installed; -ENODEV: the kernel has no device-mapper. */
-int lvm_start(struct lvm **ret, struct error *e) _must_check_;
+/* The process itself is started by the first command. `keep_fd` (-1: none) stays the caller's until
+ * lvm_stop(); lvm keeps it open too until it has ended, whatever becomes of us. -ENOENT: lvm2 is not
+ * installed; -ENODEV: the kernel has no device-mapper. */
+int lvm_start(int keep_fd, struct lvm **ret, struct error *e) _must_check_;
+
+/* Never kills it: a command that is under way goes on to its end. */
 struct lvm *lvm_stop(struct lvm *l);
 DEFINE_CLEANUP(struct lvm *, lvm_stop)
 #define _cleanup_lvm_ _cleanup_(lvm_stopp)
 
-/* Reports on the groups named, and on the volumes of ours in them, as LVM's JSON, written to `fd`: a document
- * of lvs, whose rows tell of their group too, and one of vgs if there are groups without such volumes. Groups
- * that are not there are just not in it. */
+/* Reports on the groups named, and on the volumes of ours in them, as LVM's JSON, written to `fd`: documents
+ * of lvs, whose rows tell of their group too, and of vgs for groups without such volumes. Volumes of ours are
+ * those with a tag or a name of ours, and those that have one of them as their origin. Other groups are not
+ * read. A group that LVM does not find is not in the report. -EPROTO: the rows are fewer than the group has
+ * volumes, or lack a field: such a report proves nothing. */
 int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, struct error *e) _must_check_;
+
+/* A volume, and why it may not be removed or overwritten; empty: nothing of LVM's depends on it. */
+struct lvm_volume {
+    struct volume v;
+    char dependent[DEPENDENT_MAX];
+};
 
 #define LVM_INSTANCES_MAX 64 /* of one look */
 
 /* The volumes of `n` instances in the group, by one command; the caller frees *ret. A volume that has our
  * name but not our tags is -EUNSAFE. */
 int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
-                   struct volume **ret, size_t *ret_n, struct error *e) _must_check_;
+                   struct lvm_volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
 /* As lvm_volumes_of(), and with them those that have our name but no tag of ours at all: of such a one
  * nothing but names and size is set (volume_stranger). */
 int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
-              struct volume **ret, size_t *ret_n, struct error *e) _must_check_;
+              struct lvm_volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
 /* Has any volume in these groups the disk uuid in its tags? `where` gets its name, or "". A group that is not
  * there has none. */
@@ -70,6 +83,9 @@ int lvm_retag(struct lvm *l, const struct volume *old, const struct volume *new,
 
 /* Makes sure that the volume's device exists (lvchange -ay). */
 int lvm_activate(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
+
+/* Gives its devices the tables that LVM's metadata says, and resumes them if they are suspended. */
+int lvm_refresh(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
 /* Makes the volume as large as that, rounded up to whole extents by LVM; what it holds stays. -EINVAL: it has
  * that size, or more, already; -ENOSPC. */

@@ -131,6 +131,13 @@ static int all_there(const struct volume *v, uint32_t seen, struct error *e)
     return 0;
 }
 
+/* A tag of that length: "mayfly", which has lost its version, mayfly=VERSION or mayfly.NAME=VALUE. "mayflies"
+ * is somebody else's. */
+static bool is_ours(const char *tag, size_t length)
+{
+    return str_starts(tag, "mayfly") && (length == strlen("mayfly") || strchr("=.", tag[strlen("mayfly")]));
+}
+
 /* Among the tags is one that says whose volume it is: TAG_OURS or that of another version. */
 static int find_version(const char *text, struct error *e)
 {
@@ -141,7 +148,7 @@ static int find_version(const char *text, struct error *e)
             ours = true;
         else if (str_starts(tag, TAG_PREFIX))
             others = true;
-        else if (str_starts(tag, "mayfly=") || str_starts(tag, "mayfly,"))
+        else if (is_ours(tag, length))
             return error_set(e, -EINVAL, "tag %.*s: unknown version; is it of a newer Mayfly?", (int)length,
                              tag);
         tag += length;
@@ -154,9 +161,10 @@ static int find_version(const char *text, struct error *e)
 bool tags_none(const char *text)
 {
     for (const char *tag = text; *tag; tag += *tag == ',') {
-        if (str_starts(tag, "mayfly"))
+        size_t length = strcspn(tag, ",");
+        if (is_ours(tag, length))
             return false;
-        tag += strcspn(tag, ",");
+        tag += length;
     }
     return true;
 }

@@ -11,6 +11,11 @@
 #define TAG_OTHERS "_+.-/=!:#&" /* what LVM allows in a tag besides letters and digits */
 #define VG_OTHERS  "_+.-"
 
+#define ROLE_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789"
+
+/* Far beyond what LVM and the kernel have, and within all sums that are made with it. */
+#define SIZE_BYTES_MAX (UINT64_C(1) << 62)
+
 static const char *const state_names[] = {"building", "adopting", "ready", "rebuilding", "doomed"};
 
 /* A field that may have come through a socket: does it end, and is it not empty? */
@@ -105,7 +110,7 @@ static const char *wrong_identity(const struct volume *v)
         return "state (a scratch volume is building or doomed)";
     if (!fs_valid(v->fs))
         return "file system";
-    return v->size_bytes ? NULL : "size";
+    return v->size_bytes && v->size_bytes <= SIZE_BYTES_MAX ? NULL : "size";
 }
 
 int volume_check(const struct volume *v, struct error *e)
@@ -129,6 +134,19 @@ int volume_check(const struct volume *v, struct error *e)
 bool volume_instance_name_valid(const char *name)
 {
     return *name && strlen(name) < INSTANCE_NAME_MAX && str_made_of(name, TAG_OTHERS);
+}
+
+bool volume_lv_name_valid(const char *lv)
+{
+    char instance[UUID_TEXT] = "";
+    if (strlen(lv) < UUID_TEXT - 1 || strlen(lv) >= LV_NAME_MAX)
+        return false;
+    memcpy(instance, lv, UUID_TEXT - 1);
+    const char *rest = lv + UUID_TEXT - 1;
+    if (!uuid_valid(instance) || !str_starts(rest, VOLUME_INFIX))
+        return false;
+    rest += strlen(VOLUME_INFIX);
+    return !*rest || (*rest == '.' && rest[1] && rest[1 + strspn(rest + 1, ROLE_CHARACTERS)] == '\0');
 }
 
 static int role_rank(const char *role)

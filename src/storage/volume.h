@@ -126,6 +126,9 @@ bool volume_instance_name_valid(const char *name);
 /* root, local, eph0 to eph99, swap, snap, rescue, bench */
 bool volume_role_valid(const char *role);
 
+/* Could it be the name of a volume of ours: <uuid>_disk, with or without .ROLE? */
+bool volume_lv_name_valid(const char *lv);
+
 /* For qsort: by instance, then the root disk, then local, eph0, eph1 ... eph10, then swap, then a snapshot.
  */
 int volume_order(const void *a, const void *b);

@@ -6,6 +6,7 @@
 #include "broker/device.h"
 #include "broker/mkfs.h"
 #include "storage/lvm.h"
+#include "storage/suspended.h"
 #include "storage/tags.h"
 
 #include <fcntl.h>
@@ -68,8 +69,9 @@ void fake_storage_clear(void)
 
 /* --------------------------------------------------------------------- LVM */
 
-int lvm_start(struct lvm **ret, struct error *e)
+int lvm_start(int keep_fd, struct lvm **ret, struct error *e)
 {
+    (void)keep_fd;
     *ret = calloc(1, sizeof **ret);
     return *ret ? 0 : error_memory(e);
 }
@@ -90,14 +92,17 @@ int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, str
         if (S->volumes[i].stranger)
             continue;
         tags_format(v, tags);
-        dprintf(fd, "%s{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"%llu\",\"lv_tags\":\"%s\"}",
-                told++ ? "," : "", v->vg, v->lv, (unsigned long long)v->size_bytes, tags);
+        dprintf(
+            fd,
+            "%s{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"%llu\",\"lv_tags\":\"%s\",\"lv_role\":"
+            "\"public\",\"lv_layout\":\"linear\",\"origin\":\"\",\"lv_allocation_locked\":\"\"}",
+            told++ ? "," : "", v->vg, v->lv, (unsigned long long)v->size_bytes, tags);
     }
     dprintf(
         fd,
         "]}]}\n{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1073741824\",\"vg_free\":\"4194304\","
         "\"vg_extent_size\":\"4194304\",\"vg_mda_size\":\"1044480\",\"vg_mda_free\":\"500000\","
-        "\"vg_missing_pv_count\":\"0\"}]}]}\n");
+        "\"vg_missing_pv_count\":\"0\",\"vg_shared\":\"\",\"vg_clustered\":\"\",\"lv_count\":\"0\"}]}]}\n");
     return 0;
 }
 
@@ -110,9 +115,9 @@ static bool among(const char *instance, const char (*instances)[UUID_TEXT], size
 }
 
 int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
-              struct volume **ret, size_t *ret_n, struct error *e)
+              struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
-    struct volume *found = calloc(FAKE_MAX, sizeof *found);
+    struct lvm_volume *found = calloc(FAKE_MAX, sizeof *found);
     size_t n = 0;
     (void)l;
     if (!found)
@@ -123,7 +128,8 @@ int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT],
             struct volume names = {.size_bytes = v->size_bytes};
             memcpy(names.vg, v->vg, sizeof names.vg);
             memcpy(names.lv, v->lv, sizeof names.lv);
-            found[n++] = S->volumes[i].stranger ? names : *v;
+            snprintf(found[n].dependent, sizeof found[n].dependent, "%s", S->volumes[i].dependent);
+            found[n++].v = S->volumes[i].stranger ? names : *v;
         }
     *ret = found;
     *ret_n = n;
@@ -131,13 +137,13 @@ int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT],
 }
 
 int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
-                   struct volume **ret, size_t *ret_n, struct error *e)
+                   struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
-    _cleanup_free_ struct volume *found = NULL;
+    _cleanup_free_ struct lvm_volume *found = NULL;
     int r = lvm_named(l, vg, instances, n, &found, ret_n, e);
     for (size_t i = 0; r == 0 && i < *ret_n; i++)
-        if (volume_stranger(&found[i]))
-            r = error_set(e, -EUNSAFE, "volume %s: has no tags", found[i].lv);
+        if (volume_stranger(&found[i].v))
+            r = error_set(e, -EUNSAFE, "volume %s: has no tags", found[i].v.lv);
     if (r == 0)
         *ret = TAKE_PTR(found);
     return r;
@@ -234,6 +240,40 @@ int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)
 {
     (void)l;
     return find(v->vg, v->lv) ? 0 : error_set(e, -ENOENT, "volume %s: is not there", v->lv);
+}
+
+int lvm_refresh(struct lvm *l, const struct volume *v, struct error *e)
+{
+    struct fake_volume *f = find(v->vg, v->lv);
+    (void)l;
+    if (!f)
+        return error_set(e, -ENOENT, "volume %s: is not there", v->lv);
+    f->suspended = false;
+    return 0;
+}
+
+int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret, size_t *ret_n,
+                   struct error *e)
+{
+    struct suspended *list = calloc(FAKE_MAX, sizeof *list);
+    size_t n = 0;
+    (void)vgs, (void)n_vgs;
+    if (!list)
+        return error_memory(e);
+    for (size_t i = 0; i < S->n_volumes; i++)
+        if (S->volumes[i].suspended) {
+            memcpy(list[n].vg, S->volumes[i].v.vg, sizeof list[n].vg);
+            memcpy(list[n++].lv, S->volumes[i].v.lv, sizeof list->lv);
+        }
+    *ret = list;
+    *ret_n = n;
+    return 0;
+}
+
+int suspended_resume(const struct volume *v, struct error *e)
+{
+    (void)v, (void)e;
+    return 0;
 }
 
 int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struct error *e)
@@ -344,6 +384,12 @@ int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
     return 0;
 }
 
+bool dmcrypt_leads_to(const char *map_name, int fd)
+{
+    (void)fd;
+    return find_map(map_name);
+}
+
 int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
 {
     const struct map *m = find_map(map_name);
@@ -389,14 +435,25 @@ int device_size(int fd, uint64_t *ret_bytes, struct error *e)
     return 0;
 }
 
-int device_check_unused(int fd, struct error *e)
+int device_check_unused(int fd, int ours, struct error *e)
 {
+    (void)ours;
     struct stat st, volume;
     fstat(fd, &st);
     for (size_t i = 0; i < S->n_volumes; i++)
         if (fstat(S->volumes[i].fd, &volume) == 0 && volume.st_ino == st.st_ino && S->volumes[i].held)
             return error_set(e, -EBUSY, "it is in use");
     return 0;
+}
+
+bool device_suspended(int fd)
+{
+    struct stat st, volume;
+    fstat(fd, &st);
+    for (size_t i = 0; i < S->n_volumes; i++)
+        if (fstat(S->volumes[i].fd, &volume) == 0 && volume.st_ino == st.st_ino)
+            return S->volumes[i].suspended;
+    return false;
 }
 
 int device_zero(int fd, struct error *e)

@@ -19,6 +19,8 @@ struct fake_volume {
     int fd;        /* what is on it */
     bool held;     /* by somebody else than us */
     bool stranger; /* it has no tags: of `v` only names and size are told */
+    bool suspended;
+    char dependent[64]; /* what of others depends on it; empty: nothing */
 };
 
 struct fake_storage {

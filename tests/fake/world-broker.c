@@ -70,6 +70,16 @@ static int check_named(struct broker *b, const struct volume *v, struct error *e
     return r;
 }
 
+/* As check_no_dependents() of the real one: what asks first never runs into it. */
+static int check_no_dependents(struct broker *b, const struct world_volume *found, const char *what,
+                               struct error *e)
+{
+    if (!found->snapshotted)
+        return 0;
+    world_violated(world_of(b), "%s was to be %s, and somebody's snapshot of it with it", found->v.lv, what);
+    return error_set(e, -EUNSAFE, "volume %s: a snapshot depends on it", found->v.lv);
+}
+
 /* ------------------------------------------------------------------ looking */
 
 static int fake_list(struct broker *b, struct inventory **ret, struct error *e)
@@ -381,8 +391,11 @@ static int remake(struct broker *b, const struct volume *v, struct error *e)
         world_violated(w, "%s was to be made anew, but may not", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not made anew", v->lv);
     }
-    if (world_map(w, v->lv))
-        return error_set(e, -EBUSY, "volume %s: in use", v->lv);
+    r = check_no_dependents(b, found, "made anew", e);
+    if (r == 0 && world_map(w, v->lv))
+        r = error_set(e, -EBUSY, "volume %s: in use", v->lv);
+    if (r < 0)
+        return r;
     uint64_t size_bytes = found->v.size_bytes;
     *found = (struct world_volume){.v = *v, .maker = ((struct fake_broker *)b)->connection};
     found->v.size_bytes = size_bytes;
@@ -432,6 +445,40 @@ static bool held_open(const struct world_volume *v)
 {
     struct stat st;
     return v && v->inode && fstat(v->fd, &st) == 0 && st.st_ino == v->inode;
+}
+
+static int fake_suspended(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e)
+{
+    const struct host *h = &world_of(b)->host;
+    int r = world_enter(world_of(b), "suspended", e);
+    if (r >= 0)
+        r = world_leave(world_of(b), 0, e);
+    if (r < 0)
+        return r;
+    struct suspended *list = calloc(h->n_volumes + 1, sizeof *list);
+    size_t n = 0;
+    if (!list)
+        abort();
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (h->volumes[i].suspended) {
+            memcpy(list[n].vg, h->volumes[i].v.vg, sizeof list[n].vg);
+            memcpy(list[n++].lv, h->volumes[i].v.lv, sizeof list->lv);
+        }
+    *ret = list;
+    *ret_n = n;
+    return 0;
+}
+
+static int fake_resume(struct broker *b, const struct suspended *v, struct error *e)
+{
+    struct world_volume *found = world_volume(world_of(b), v->lv);
+    int r = world_enter(world_of(b), "resume", e);
+    if (r == 0) {
+        r = found ? check_named(b, &found->v, e) : error_set(e, -ENOENT, "volume %s: none", v->lv);
+        if (r == 0)
+            found->suspended = false;
+    }
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
 static int close_map(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
@@ -536,6 +583,10 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
         world_violated(w, "%s was to come back", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: never comes back", v->lv);
     }
+    r = state == VOLUME_DOOMED && found->v.state == VOLUME_READY ? check_no_dependents(b, found, "doomed", e)
+                                                                 : 0;
+    if (r < 0)
+        return r;
     check_order(w, found, ((struct fake_broker *)b)->connection, state);
     found->v.state = state;
     w->host.handed_over |= volume_is_snapshot(&found->v);
@@ -569,6 +620,9 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
         world_violated(w, "%s was to be removed while %s", v->lv, volume_state_name(found->v.state));
         return error_set(e, -EUNSAFE, "volume %s: ready or adopting", v->lv);
     }
+    r = check_no_dependents(b, found, "removed", e);
+    if (r < 0)
+        return r;
     if (world_map(w, v->lv) || world_in_use(&w->host, &found->v))
         return error_set(e, -EBUSY, "volume %s: in use", v->lv);
     for (size_t i = 0; i < w->host.n_volumes; i++)
@@ -724,6 +778,8 @@ static const struct broker_ops fake_broker_ops = {
     .bench = fake_bench,
     .remake = fake_remake,
     .resize = fake_resize,
+    .suspended = fake_suspended,
+    .resume = fake_resume,
     .close = fake_close,
     .format = fake_format,
     .mark = fake_mark,

@@ -265,8 +265,9 @@ struct inventory *world_inventory(const struct host *h)
     struct volume *volumes = calloc(h->n_volumes + 1, sizeof *volumes);
     struct damaged_volume *damaged = calloc(h->n_damaged + 1, sizeof *damaged);
     struct untagged_volume *untagged = calloc(h->n_untagged + h->n_volumes + 1, sizeof *untagged);
+    struct dependent *dependents = calloc(h->n_volumes + 1, sizeof *dependents);
     struct map *maps = calloc(h->n_maps + 1, sizeof *maps);
-    if (!i || !groups || !volumes || !damaged || !untagged || !maps)
+    if (!i || !groups || !volumes || !damaged || !untagged || !dependents || !maps)
         abort();
     groups[0] = h->group;
     size_t n_volumes = 0;
@@ -285,6 +286,14 @@ struct inventory *world_inventory(const struct host *h)
             snprintf(u->lv, sizeof u->lv, "%s", h->volumes[n].v.lv);
             snprintf(u->instance, sizeof u->instance, "%.36s", h->volumes[n].v.lv);
         }
+    size_t n_dependents = 0;
+    for (size_t n = 0; n < h->n_volumes; n++)
+        if (h->volumes[n].snapshotted) {
+            struct dependent *d = &dependents[n_dependents++];
+            memcpy(d->vg, h->volumes[n].v.vg, sizeof d->vg);
+            memcpy(d->lv, h->volumes[n].v.lv, sizeof d->lv);
+            snprintf(d->reason, sizeof d->reason, "a snapshot depends on it");
+        }
     for (size_t n = 0; n < h->n_maps; n++) {
         maps[n] = h->maps[n].map;
         for (size_t v = 0; v < h->n_volumes; v++)
@@ -299,6 +308,8 @@ struct inventory *world_inventory(const struct host *h)
                             .n_damaged = h->n_damaged,
                             .untagged = untagged,
                             .n_untagged = n_untagged,
+                            .dependents = dependents,
+                            .n_dependents = n_dependents,
                             .maps = maps,
                             .n_maps = h->n_maps,
                             .crypt_version = WORLD_CRYPT_VERSION};

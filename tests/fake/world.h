@@ -39,6 +39,8 @@ struct world_volume {
     int fd;
     bool has_image;
     char fs[8], label[12];
+    bool suspended;             /* an lvm was killed while it changed it */
+    bool snapshotted;           /* by somebody else, with LVM */
     bool nova;                  /* it made the volume; */
     bool stranger;              /* which has no tags: of `v` only names and size are set */
     char lost_key[KEY_REF_MAX]; /* of a stranger whose tags somebody took away: its key */

@@ -11,9 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_free_ char *row = text_of(data, size);
     char field[16];
 
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(names); i++) {
+        const char *name = names[i / 2];
         memset(field, 'x', sizeof field);
-        if (lvm_row_field(row, names[i], field, sizeof field) < 0)
+        if ((i % 2 ? lvm_log_field : lvm_row_field)(row, name, field, sizeof field) < 0)
             continue;
         if (!memchr(field, '\0', sizeof field) || strchr(field, '\n') || strlen(field) > strcspn(row, "\n"))
             __builtin_trap();

@@ -19,7 +19,7 @@
 
 static int need_lvm(struct lvm **l, struct error *e)
 {
-    return *l ? 0 : lvm_start(l, e);
+    return *l ? 0 : lvm_start(-1, l, e);
 }
 
 /* What the options CIPHER,BITS,SECTOR say; "none" for a plain volume. */
@@ -51,19 +51,26 @@ static int find(struct lvm **l, char *const arg[], const char *role, struct volu
                 struct error *e)
 {
     char instance[1][UUID_TEXT];
+    _cleanup_free_ struct lvm_volume *all = NULL;
+    size_t n_all = 0;
     int r = need_lvm(l, e);
     if (r == 0)
         r = str_copy(instance[0], UUID_TEXT, arg[1]);
     if (r == 0)
-        r = lvm_volumes_of(*l, arg[0], (const char(*)[UUID_TEXT])instance, 1, ret, ret_n, e);
-    size_t kept = 0;
-    for (size_t i = 0; r == 0 && i < *ret_n; i++)
-        if (!role || streq((*ret)[i].role, role))
-            (*ret)[kept++] = (*ret)[i];
-    if (r == 0 && kept == 0)
-        return error_set(e, -ENOENT, "no such volume");
-    *ret_n = kept;
-    return r;
+        r = lvm_volumes_of(*l, arg[0], (const char(*)[UUID_TEXT])instance, 1, &all, &n_all, e);
+    if (r < 0)
+        return r;
+    *ret = calloc(n_all + 1, sizeof **ret);
+    if (!*ret)
+        return error_memory(e);
+    *ret_n = 0;
+    for (size_t i = 0; i < n_all; i++) {
+        if (all[i].dependent[0])
+            printf("%s: %s\n", all[i].v.lv, all[i].dependent);
+        if (!role || streq(all[i].v.role, role))
+            (*ret)[(*ret_n)++] = all[i].v;
+    }
+    return *ret_n ? 0 : error_set(e, -ENOENT, "no such volume");
 }
 
 /* create VG UUID ROLE SIZE CIPHER,BITS,SECTOR */

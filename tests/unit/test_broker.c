@@ -886,7 +886,8 @@ static void a_ready_volume_grows_and_never_shrinks(void **state)
     REFUSED(p, -EUNSAFE, resize(p, &v, v.size_bytes - 4096).errnum);
     REFUSED(p, -EINVAL, resize(p, &v, v.size_bytes + 512).errnum);
     REFUSED(p, -EUNSAFE, resize(p, &w, w.size_bytes * 2).errnum); /* building */
-    REFUSED(p, -ENOSPC, resize(p, &v, UINT64_MAX / 4096 * 4096).errnum);
+    REFUSED(p, -ENOSPC, resize(p, &v, UINT64_C(1) << 60).errnum);
+    REFUSED(p, -EINVAL, resize(p, &v, UINT64_MAX / 4096 * 4096).errnum); /* no sum with it would hold */
     for (int again = 0; again < 2; again++) {
         a = resize(p, &v, v.size_bytes + 4096);
         assert_int_equal(a.errnum, 0);
@@ -955,6 +956,58 @@ static void what_is_in_use_is_not_removed(void **state)
     assert_memory_equal(text, "text", 4); /* nor overwritten */
     assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
     REFUSED(p, -EBUSY, remove_one(p, &v));
+    end(p);
+}
+
+/* Somebody's snapshot, say: LVM would remove it along. */
+static void what_others_depend_on_is_left_alone(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0"), new = v;
+    v.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    strcpy(fake_storage.volumes[0].dependent, "snapshot vg0/backup depends on it");
+    strcpy(fake_storage.volumes[1].dependent, "it has a cache");
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_DOOMED));
+    new.state = VOLUME_REBUILDING;
+    memcpy(new.disk, "11", 2);
+    assert_int_equal(volume_check_value(&new, key, new.check, NULL), 0);
+    REFUSED(p, -EUNSAFE, remake(p, &new));
+    REFUSED(p, -EUNSAFE, remove_one(p, &w));
+    end(p);
+
+    fake_storage.volumes[0].dependent[0] = '\0';
+    p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_DOOMED)); /* its other disk */
+    end(p);
+
+    fake_storage.volumes[1].dependent[0] = '\0';
+    p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(mark(p, &v, VOLUME_DOOMED), 0);
+    assert_int_equal(remove_one(p, &w), 0);
+    end(p);
+}
+
+static void a_suspended_volume_is_not_opened_and_can_be_resumed(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key);
+    v.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage.volumes[0].suspended = true;
+    struct peer p = start(locks_path);
+    REFUSED(p, -EPERM, act(p, OP_RESUME, &v)); /* not locked */
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -ENEEDSRECOVER, open_with(p, &v, key, NULL, NULL));
+    assert_int_equal(act(p, OP_RESUME, &v), 0);
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
     end(p);
 }
 
@@ -1370,6 +1423,8 @@ int main(void)
         TEST(a_ready_volume_grows_and_never_shrinks),
         TEST(a_disk_is_made_anew_when_nobody_uses_it),
         TEST(what_is_in_use_is_not_removed),
+        TEST(what_others_depend_on_is_left_alone),
+        TEST(a_suspended_volume_is_not_opened_and_can_be_resumed),
         TEST(garbage_changes_nothing),
         TEST(changes_leave_entries),
         TEST(no_two_disks_have_one_uuid),

@@ -9,10 +9,17 @@
 #define J "aaaaaaaa-0c8f-4f0e-9d38-0b3f5f6c7d8e"
 #define D "0d15c000-0c8f-4f0e-9d38-0b3f5f6c7d"
 
+#define SHARED(text) "\"vg_shared\":\"" text "\",\"vg_clustered\":\"\",\"lv_count\":\"1\""
+#define KIND(role, layout, origin, locked)                                                                   \
+    "\"lv_role\":\"" role "\",\"lv_layout\":\"" layout "\",\"origin\":\"" origin                             \
+    "\",\"lv_allocation_locked\":\"" locked "\""
+#define PLAIN_KIND KIND("public", "linear", "", "")
+
 #define VGS                                                                                                  \
     "{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1000\",\"vg_free\":\"500\",\"vg_extent_"       \
     "size\":"                                                                                                \
-    "\"4\",\"vg_mda_size\":\"70\",\"vg_mda_free\":\"30\",\"vg_missing_pv_count\":\"1\"}]}],\"log\":[]}\n"
+    "\"4\",\"vg_mda_size\":\"70\",\"vg_mda_free\":\"30\",\"vg_missing_pv_count\":\"1\"," SHARED(             \
+        "") "}]}],\"log\":[]}\n"
 #define LVS(rows) "{\"report\":[{\"lv\":[" rows "]}],\"log\":[]}\n"
 
 static struct volume volume_of(const char *instance, const char *role, const char *disk)
@@ -30,9 +37,11 @@ static int print_row(char *text, size_t size, const struct volume *v, const char
 {
     char tags[TAGS_TEXT_MAX];
     tags_format(v, tags);
-    return snprintf(text, size,
-                    "{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"4194304\",\"lv_tags\":\"%s%s\"}%s",
-                    v->vg, v->lv, tags, more_tags, comma);
+    return snprintf(
+        text, size,
+        "{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"4194304\",\"lv_tags\":\"%s%s\"," PLAIN_KIND
+        "}%s",
+        v->vg, v->lv, tags, more_tags, comma);
 }
 
 static int parse(const char *text, struct inventory **ret, struct error *e)
@@ -87,7 +96,8 @@ static void what_cannot_be_believed_is_damaged(void **state)
     n += (size_t)print_row(text + n, sizeof text - n, &v, ",mayfly.state=ready", ",");
     n += (size_t)print_row(text + n, sizeof text - n, &w, "", ",");
     strcpy(text + n,
-           "{\"vg_name\":\"vg0\",\"lv_name\":\"theirs\",\"lv_size\":\"1\",\"lv_tags\":\"a,b\"}]}]}");
+           "{\"vg_name\":\"vg0\",\"lv_name\":\"theirs\",\"lv_size\":\"1\",\"lv_tags\":\"a,b\"," PLAIN_KIND
+           "}]}]}");
 
     _cleanup_inventory_ struct inventory *i = NULL;
     assert_ok(parse(text, &i, &e), e);
@@ -100,10 +110,15 @@ static void what_cannot_be_believed_is_damaged(void **state)
 static void what_only_has_our_name_is_told(void **state)
 {
     (void)state;
-    static const char text[] =
-        VGS LVS("{\"vg_name\":\"vg0\",\"lv_name\":\"" I "_disk.eph0\",\"lv_size\":\"1\",\"lv_tags\":\"\"},"
-                "{\"vg_name\":\"vg0\",\"lv_name\":\"" I "-disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"},"
-                "{\"vg_name\":\"vg0\",\"lv_name\":\"x_disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"}");
+    static const char text[] = VGS LVS(
+        "{\"vg_name\":\"vg0\",\"lv_name\":\"" I "_disk.eph0\",\"lv_size\":\"1\",\"lv_tags\":\"\"," PLAIN_KIND
+        "},"
+        "{\"vg_name\":\"vg0\",\"lv_name\":\"" I "-disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"," PLAIN_KIND "},"
+        "{\"vg_name\":\"vg0\",\"lv_name\":\"x_disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"," PLAIN_KIND "},"
+        "{\"vg_name\":\"vg0\",\"lv_name\":\"" J
+        "_disk_backup\",\"lv_size\":\"1\",\"lv_tags\":\"\"," PLAIN_KIND "},"
+        "{\"vg_name\":\"vg0\",\"lv_name\":\"" J "_disk-old\",\"lv_size\":\"1\",\"lv_tags\":\"\"," PLAIN_KIND
+        "}");
     struct error e = ERROR_NONE;
     _cleanup_inventory_ struct inventory *i = NULL;
     assert_ok(parse(text, &i, &e), e);
@@ -111,6 +126,130 @@ static void what_only_has_our_name_is_told(void **state)
     assert_int_equal(i->n_untagged, 1);
     assert_string_equal(i->untagged[0].instance, I);
     assert_string_equal(i->untagged[0].vg, "vg0");
+}
+
+#define ROW(name, tags, kind)                                                                                \
+    "{\"vg_name\":\"vg0\",\"lv_name\":\"" name "\",\"lv_size\":\"4194304\",\"lv_tags\":\"" tags "\"," kind "}"
+
+static const char *reason_of(const struct inventory *i, const char *lv)
+{
+    struct volume v = {.vg = "vg0"};
+    snprintf(v.lv, sizeof v.lv, "%s", lv);
+    const struct dependent *d = inventory_dependent_of(i, &v);
+    return d ? d->reason : "";
+}
+
+static void what_depends_on_a_volume_is_told(void **state)
+{
+    (void)state;
+    static const char text[] =
+        VGS LVS(ROW("backup", "", KIND("public,snapshot,thicksnapshot", "linear", I "_disk", "")) "," ROW(
+            I "_disk", "",
+            KIND(
+                "public,origin,thickorigin", "linear", "",
+                "")) "," ROW(I "_disk.eph0", "",
+                             KIND(
+                                 "public", "raid,raid1", "",
+                                 "")) "," ROW(I "_disk.eph1", "",
+                                              KIND(
+                                                  "public",
+                                                  "linear",
+                                                  "",
+                                                  "allocation locked")) "," ROW(I "_disk.eph2", "",
+                                                                                KIND(
+                                                                                    "public",
+                                                                                    "cache,writecache", "",
+                                                                                    "")) "," ROW(I
+                                                                                                 "_disk.eph3",
+                                                                                                 "",
+                                                                                                 KIND(
+                                                                                                     "public,"
+                                                                                                     "origin,"
+                                                                                                     "thickor"
+                                                                                                     "igin",
+                                                                                                     "linear",
+                                                                                                     "",
+                                                                                                     "")) "," ROW(I
+                                                                                                                  "_disk.eph4",
+                                                                                                                  "",
+                                                                                                                  KIND(
+                                                                                                                      "public",
+                                                                                                                      "striped",
+                                                                                                                      "",
+                                                                                                                      "")) "," ROW("theirs",
+                                                                                                                                   "",
+                                                                                                                                   KIND(
+                                                                                                                                       "public",
+                                                                                                                                       "cache",
+                                                                                                                                       "",
+                                                                                                                                       "")));
+    struct error e = ERROR_NONE;
+    _cleanup_inventory_ struct inventory *i = NULL;
+    assert_ok(parse(text, &i, &e), e);
+    assert_non_null(strstr(reason_of(i, I "_disk"), "snapshot vg0/backup depends on it"));
+    assert_non_null(strstr(reason_of(i, I "_disk.eph0"), "raid1"));
+    assert_non_null(strstr(reason_of(i, I "_disk.eph1"), "pvmove"));
+    assert_non_null(strstr(reason_of(i, I "_disk.eph2"), "--splitcache"));
+    assert_non_null(
+        strstr(reason_of(i, I "_disk.eph3"), "thickorigin")); /* whose snapshot is not to be seen */
+    assert_string_equal(reason_of(i, I "_disk.eph4"), "");
+    assert_int_equal(i->n_dependents, 5);
+}
+
+static void our_own_snapshot_is_no_dependent(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    char text[8192] = VGS "{\"report\":[{\"lv\":[", tags[TAGS_TEXT_MAX];
+    size_t n = strlen(text);
+    struct volume v = volume_of(I, "snap", D "01");
+    tags_format(&v, tags);
+    snprintf(text + n, sizeof text - n,
+             "{\"vg_name\":\"vg0\",\"lv_name\":\"%s\",\"lv_size\":\"4194304\",\"lv_tags\":\"%s\"," KIND(
+                 "public,snapshot,thicksnapshot", "linear", I "_disk",
+                 "") "}," ROW(I "_disk", "", KIND("public,origin,thickorigin", "linear", "", "")) "]}]}",
+             v.lv, tags);
+    _cleanup_inventory_ struct inventory *i = NULL;
+    assert_ok(parse(text, &i, &e), e);
+    assert_int_equal(i->n_volumes, 1);
+    assert_int_equal(i->n_dependents, 0);
+}
+
+static void a_row_without_a_field_is_refused(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {
+        "lv_name",  "lv_size", "lv_tags", "lv_role", "lv_layout", "origin", "lv_allocation_locked",
+        "vg_shared"};
+    static const char whole[] = VGS LVS(ROW(I "_disk", "mayfly=1", PLAIN_KIND));
+    for (size_t n = 0; n < ARRAY_SIZE(fields); n++) {
+        char text[sizeof whole];
+        struct error e = ERROR_NONE;
+        struct inventory *i = NULL;
+        memcpy(text, whole, sizeof text);
+        char *at = strstr(text, fields[n]);
+        at[0] = 'X'; /* LVM of tomorrow calls it something else */
+        int r = parse(text, &i, &e);
+        if (streq(fields[n], "lv_size")) /* then the volume is damaged, and stays */
+            assert_int_equal(r == 0 ? i->n_damaged : 0, 1);
+        else
+            assert_int_equal(r, -EPROTO);
+        inventory_free(i);
+    }
+}
+
+static void a_group_of_several_hosts_is_told(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_inventory_ struct inventory *i = NULL;
+    assert_ok(parse("{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"9\",\"vg_free\":\"5\",\"vg_"
+                    "extent_size\":\"4\","
+                    "\"vg_mda_size\":\"7\",\"vg_mda_free\":\"3\",\"vg_missing_pv_count\":\"0\"," SHARED(
+                        "shared") "}]}]}" LVS(""),
+                    &i, &e),
+              e);
+    assert_true(inventory_group(i, "vg0")->shared);
 }
 
 static void an_empty_host_is_fine(void **state)
@@ -219,14 +358,17 @@ static void thousands_are_read_within_bounds(void **state)
 static void a_row_of_lvs_tells_of_its_group(void **state)
 {
     (void)state;
-    static const char text[] = LVS("{\"vg_name\":\"vg1\",\"vg_size\":\"9\",\"vg_free\":\"5\",\"vg_extent_"
-                                   "size\":\"4\",\"vg_mda_size\":\"7\","
-                                   "\"vg_mda_free\":\"3\",\"vg_missing_pv_count\":\"0\",\"lv_name\":\"x_"
-                                   "disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"},"
-                                   "{\"vg_name\":\"vg1\",\"vg_size\":\"9\",\"vg_free\":\"5\",\"vg_extent_"
-                                   "size\":\"4\",\"vg_mda_size\":\"7\","
-                                   "\"vg_mda_free\":\"3\",\"vg_missing_pv_count\":\"0\",\"lv_name\":\"y_"
-                                   "disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"}") VGS;
+    static const char text[] =
+        LVS("{\"vg_name\":\"vg1\",\"vg_size\":\"9\",\"vg_free\":\"5\",\"vg_extent_"
+            "size\":\"4\",\"vg_mda_size\":\"7\","
+            "\"vg_mda_free\":\"3\",\"vg_missing_pv_count\":\"0\"," SHARED(
+                "") "," PLAIN_KIND ",\"lv_name\":\"x_"
+                    "disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"},"
+                    "{\"vg_name\":\"vg1\",\"vg_size\":\"9\",\"vg_free\":\"5\",\"vg_extent_"
+                    "size\":\"4\",\"vg_mda_size\":\"7\","
+                    "\"vg_mda_free\":\"3\",\"vg_missing_pv_count\":\"0\"," SHARED(
+                        "") "," PLAIN_KIND ",\"lv_name\":\"y_"
+                            "disk\",\"lv_size\":\"1\",\"lv_tags\":\"\"}") VGS;
     struct error e = ERROR_NONE;
     _cleanup_inventory_ struct inventory *i = NULL;
     assert_ok(parse(text, &i, &e), e);
@@ -242,6 +384,10 @@ int main(void)
         cmocka_unit_test(groups_volumes_and_maps_are_read),
         cmocka_unit_test(what_cannot_be_believed_is_damaged),
         cmocka_unit_test(what_only_has_our_name_is_told),
+        cmocka_unit_test(what_depends_on_a_volume_is_told),
+        cmocka_unit_test(our_own_snapshot_is_no_dependent),
+        cmocka_unit_test(a_row_without_a_field_is_refused),
+        cmocka_unit_test(a_group_of_several_hosts_is_told),
         cmocka_unit_test(an_empty_host_is_fine),
         cmocka_unit_test(another_form_is_refused),
         cmocka_unit_test(a_row_of_lvs_tells_of_its_group),

@@ -60,6 +60,31 @@ static void messages_lose_their_backslashes(void **state)
     assert_string_equal(field, "group \"vg\" not found");
 }
 
+/* report/quoted=0 takes closing quotes out of the log. */
+static void a_log_is_read_with_and_without_quotes(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "{\"log_type\":\"error\", \"log_message\":\"group \\\"a, b\\\" not found\", "
+        "\"log_ret_code\":\"0\"},\n{}",
+        "{\"log_type\":\"error, \"log_message\":\"group \\\"a, b\\\" not found, \"log_ret_code\":\"0},\n{}",
+        "{\"log_type\":\"error, \"log_message\":\"group \\\"a, b\\\" not found, \"log_ret_code\":\"0}",
+        "{\"log_type\":\"error', \"log_message\":\"group \\\"a, b\\\" not found', "
+        "\"log_ret_code\":\"0'},\n{}",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char field[64];
+        assert_int_equal(lvm_log_field(rows[i], "log_type", field, sizeof field), 0);
+        assert_string_equal(field, "error");
+        assert_int_equal(lvm_log_field(rows[i], "log_message", field, sizeof field), 0);
+        assert_string_equal(field, "group \"a, b\" not found");
+        assert_int_equal(lvm_log_field(rows[i], "log_ret_code", field, sizeof field), 0);
+        assert_string_equal(field, "0");
+        assert_int_equal(lvm_log_field(rows[i], "log_errno", field, sizeof field), -ENOENT);
+        assert_int_equal(lvm_log_field(rows[i], "log_message", field, 4), -ENAMETOOLONG);
+    }
+}
+
 /* What lvm_filter_may_be_set() says of a folder with that one file. */
 static bool may_be_set(const char *name, const char *text)
 {
@@ -81,6 +106,9 @@ static void lvm_is_asked_where_a_filter_may_be_set(void **state)
     (void)state;
     assert_false(may_be_set("lvm.conf", "devices {\n\t# filter = [ \"a|.*|\" ]\n    #filter\n}\n"));
     assert_false(may_be_set("lvm.conf.dpkg-old", "devices/filter = [ \"a|.*|\" ]\n"));
+    assert_false(may_be_set("lvmlocal.conf", "devices {\n\tglobal_filter = [ \"r|x|\" ]\n}\n"));
+    assert_true(
+        may_be_set("lvmlocal.conf", "devices { global_filter = [ \"r|x|\" ] filter = [ \"a|y|\" ] }\n"));
     assert_false(lvm_filter_may_be_set("/nonexistent"));
     assert_true(may_be_set("lvm.conf", "devices {\n\tfilter = [ \"a|.*|\" ]\n}\n"));
     assert_true(may_be_set("lvm_db.conf", "devices/filter=[ \"a|.*|\" ]"));
@@ -95,6 +123,7 @@ int main(void)
         cmocka_unit_test(a_part_of_a_name_is_no_name),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(messages_lose_their_backslashes),
+        cmocka_unit_test(a_log_is_read_with_and_without_quotes),
         cmocka_unit_test(lvm_is_asked_where_a_filter_may_be_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

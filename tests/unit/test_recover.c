@@ -590,7 +590,7 @@ static void test_looks_do_not_grow(void **state)
         assert_int_equal(calls[i], calls[0]);
         assert_int_equal(b->w->n_locks, 0);
     }
-    assert_int_equal(calls[0], 3); /* volumes with maps, domains, keys */
+    assert_int_equal(calls[0], 4); /* volumes with maps, domains, suspended volumes, keys */
 }
 
 int main(void)

@@ -38,6 +38,8 @@ static void a_stranger_has_none(void **state)
     assert_false(tags_none("zone,mayfly.role=root"));
     assert_false(tags_none("mayfly=2"));
     assert_false(tags_none("zone,mayfly"));
+    assert_false(tags_none("mayfly,zone"));
+    assert_true(tags_none("mayflies,mayfly1=x"));
 }
 
 /* The longest values of all fit, and come back. */
@@ -81,11 +83,13 @@ static void not_ours(void **state)
 {
     (void)state;
     struct volume v = sample_volume(), before = v;
-    static const char *const texts[] = {"",          ",",         "other", "x.mayfly.state=ready",
-                                        "mayflyx=1", "x,mayfly1", "mayfly"};
+    static const char *const texts[] = {"",          ",",         "other",   "x.mayfly.state=ready",
+                                        "mayflyx=1", "x,mayfly1", "mayflies"};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         assert_int_equal(tags_parse(texts[i], &v, NULL), -ENOENT);
     assert_int_equal(tags_parse("other,mayfly.state=ready", &v, NULL), -EINVAL); /* it was one */
+    assert_int_equal(tags_parse("mayfly,other", &v, NULL), -EINVAL);
+    assert_int_equal(tags_parse("other,mayfly", &v, NULL), -EINVAL); /* wherever it stands */
     assert_memory_equal(&v, &before, sizeof v);
 }
 

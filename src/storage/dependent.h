@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What hangs on a logical volume besides us: LVM takes snapshots, caches and RAID legs along with a volume
+ * that is removed, and a snapshot keeps what is overwritten on its origin. So whoever removes, overwrites or
+ * makes anew asks first. The words come from fields of lvs; broker and client judge by them alike.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#define DEPENDENT_MAX    320 /* a reason, and the way out */
+#define LVM_NAME_MAX     128 /* any name in a group of LVM's, and a NUL */
+#define LVM_WORDS_MAX    128 /* lv_role, lv_layout */
+#define DEPENDENT_FIELDS "lv_role,lv_layout,origin,lv_allocation_locked"
+
+/* One row of lvs. */
+struct lv_row {
+    char vg[LVM_NAME_MAX], lv[LVM_NAME_MAX];
+    char role[LVM_WORDS_MAX], layout[LVM_WORDS_MAX]; /* words with commas between them */
+    char origin[LVM_NAME_MAX];                       /* of a snapshot, or a thin volume; else empty */
+    char locked[32];                                 /* empty: LVM may move its extents */
+};
+
+/* Why this volume of ours has to be left as it is: it is more than plain extents. Empty: it is not. */
+void dependent_of_layout(const struct lv_row *row, char text[DEPENDENT_MAX]);
+
+/* Why the origin of `row` has to be left as it is. */
+void dependent_of_row(const struct lv_row *row, char text[DEPENDENT_MAX]);
+
+/* Is it the origin of any volume, by its role? */
+bool dependent_expected(const struct lv_row *row);
+
+/* The same where no row names it as its origin: a snapshot that is being merged, say. */
+void dependent_unseen(const struct lv_row *row, char text[DEPENDENT_MAX]);
