@@ -20,7 +20,8 @@
 #define NOTHING   "{\"report\":[{\"lv\":[]}]}\n"
 
 #define GROUP_FIELDS                                                                                         \
-    "vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_mda_size,vg_mda_free,vg_shared,"          \
+    "vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_mda_size,vg_mda_free,vg_exported,vg_"     \
+    "shared,"                                                                                                \
     "vg_clustered,lv_count"
 
 static int error_report(struct error *e, const char *vg, const char *what)
@@ -142,19 +143,39 @@ static int ask(struct lvm *l, const char *verb, const char *fields, const char *
     return lvm_run(l, verb, &c, ret, &size, what, e);
 }
 
+static bool is_exported(const char *row)
+{
+    char text[16];
+    return lvm_row_field(row, "vg_exported", text, sizeof text) == 0 && text[0] && !streq(text, "0");
+}
+
+/* Of a group without volumes, or an exported one, of whose volumes LVM tells nothing. */
+static int look_at_group(struct lvm *l, const char *vg, FILE *to, struct error *e)
+{
+    _cleanup_free_ char *group = NULL;
+    int r = ask(l, "vgs", "-o" GROUP_FIELDS, vg, &group, e);
+    const char *row = r == 0 ? lvm_find_row(group, "vg_name", vg) : NULL;
+    if (r == 0 && !(row && is_exported(row)))
+        r = check_count(row, 0, vg, e);
+    return r < 0 ? r : write_group(to, row, vg, e);
+}
+
 /* One look at a group. -ENOENT: there is none. */
 static int look(struct lvm *l, const char *vg, FILE *to, struct error *e)
 {
-    _cleanup_free_ char *volumes = NULL, *group = NULL;
+    _cleanup_free_ char *volumes = NULL;
+    struct error why = ERROR_NONE;
     size_t ours = 0, rows = 0;
-    int r = ask(l, "lvs", "-o" GROUP_FIELDS ",lv_name,lv_size,lv_tags," DEPENDENT_FIELDS, vg, &volumes, e);
-    if (r == 0)
-        r = write_volumes(to, volumes, vg, &ours, &rows, e);
-    if (r == 0 && rows == 0) /* lvs does not tell of a group without volumes */
-        r = ask(l, "vgs", "-o" GROUP_FIELDS, vg, &group, e);
+    int r = ask(l, "lvs", "-o" GROUP_FIELDS ",lv_name,lv_size,lv_tags," DEPENDENT_FIELDS, vg, &volumes, &why);
+    if (r == -EREMOTE)
+        fprintf(to, NOTHING);
+    else if (r == 0)
+        r = write_volumes(to, volumes, vg, &ours, &rows, &why);
+    if (r == -EREMOTE || (r == 0 && rows == 0)) /* lvs does not tell of a group without volumes */
+        return look_at_group(l, vg, to, e);
     if (r < 0)
-        return r;
-    const char *row = lvm_find_row(group ? group : volumes, "vg_name", vg);
+        return error_set(e, r, "%s", why.text);
+    const char *row = lvm_find_row(volumes, "vg_name", vg);
     r = check_count(row, rows, vg, e);
     return r == 0 && ours == 0 ? write_group(to, row, vg, e) : r;
 }

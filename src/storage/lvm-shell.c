@@ -301,6 +301,7 @@ static const struct reason {
      "with a larger vgcreate --metadatasize"},
     {"already exists", EEXIST, "see lvs"},
     {"nsufficient", ENOSPC, "ask for less, remove volumes, or add a disk with vgextend"},
+    {" is exported", EREMOTE, "it belongs to another host; see vgimport"},
     {"not found", ENOENT, "see vgs, and images_volume_group in mayfly.conf"},
     {"ailed to find", ENOENT, "see lvs"},
     {" in use", EBUSY, "close what holds it; see lsblk"},
