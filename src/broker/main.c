@@ -18,7 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* SIGTERM waits until the operation in hand is done. (The unit has KillMode=mixed, so that lvm is not told.)
+/* SIGTERM waits until the operation in hand is done. (The unit has KillMode=process, so that lvm is not
+ * told.)
  */
 static int catch_stop(int *ret_fd, struct error *e)
 {
