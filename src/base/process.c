@@ -21,9 +21,8 @@
 const char *const process_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 
 #define OUTPUT_LIMIT         (1 << 20) /* bytes of a program's output that are kept */
-#define KILLED_DEADLINE_MSEC 2000 /* a process that is stuck in the kernel survives SIGKILL until it is not  \
-                                   */
-#define ASK_AGAIN_MSEC 20
+#define KILLED_DEADLINE_MSEC 2000      /* what is stuck in the kernel survives SIGKILL */
+#define ASK_AGAIN_MSEC       20
 
 void process_close_from(int first)
 {
