@@ -74,10 +74,10 @@ count_requests() { grep -cE -- "$1" "$LAB_JOB/requests" || true; } # REGEX
 # In the place of those of lab/lib-mayfly.sh: what world, refused and nothing_left look at is in Barbican.
 our_keys() { openstack api secrets alice bob; }
 
-key_id() { # NAME: that of the instance's key, in Barbican
+key_id() { # NAME: that of the instance's key in Barbican itself, without its place
     local ref
     ref=$(disk_field "$1" root key)
-    echo "${ref#barbican:}"
+    echo "${ref##*/}"
 }
 
 # check_kept NAME BITS: the instance's secret as Barbican itself tells of it, where the configuration has host_access = read.
@@ -86,7 +86,7 @@ check_kept() {
     id=$(key_id "$1")
     uuid=$(virsh -q -c qemu:///system domuuid "$1" | tr -d ' \n')
     check "$1: its secret is named, and has $2 bits" \
-        grep -qxE "$id mayfly/lab-[0-9a-f]{8}/vg0/instance/$uuid $2" <(our_keys)
+        grep -qxE "$id mayfly/lab-[0-9a-f]{16}/vg0/instance/$uuid $2" <(our_keys)
     check_equal "  the host may read it, and the instance is its consumer" \
         "status 200 200 200
 bytes $(($2 / 8))
