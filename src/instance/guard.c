@@ -55,8 +55,8 @@ static int check_volume(const struct guard *g, const struct found_device *d, con
     if (volume_encrypted(v))
         return error_set(
             e, -EUNSAFE,
-            "domain %.100s: its disk %.200s is the volume below an encrypted disk, and a guest would "
-            "write to it in plaintext; give it the map (/dev/mapper/%.63s%s)",
+            "domain %.100s: its disk %.200s leads to the volume below an encrypted disk, where a guest would "
+            "write in plaintext; give it the map (/dev/mapper/%.63s%s)",
             name, d->path, v->lv, MAP_NAME_SUFFIX);
     if (!streq(v->instance, g->uuid))
         return error_set(e, -EUNSAFE, "domain %.100s: its disk %.200s is a disk of instance %s", name,

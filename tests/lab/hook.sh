@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Plain virsh: the hook opens the disks just before QEMU starts, and closes them when it is gone, whoever ends it. What is not
 # Mayfly's starts as ever, even where Mayfly itself is broken; what would lead a guest below the encryption does not.
-# lab: -d 1G -m 2G -t 4500
+# lab: -d 1G -d 16M -m 2G -t 4500
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda
@@ -43,6 +43,10 @@ check_equal "  nothing is open" "" "$(our_maps)"
 mv /var/lib/mayfly/away /var/lib/mayfly/keys
 
 domain other /dev/ubda >/tmp/other.xml
+virsh define /tmp/other.xml
+check_fails 1 "a domain that names the physical volume of the group does not start" virsh start other
+virsh undefine other
+domain other /dev/ubdb >/tmp/other.xml
 virsh define /tmp/other.xml
 check "a domain of someone else starts" virsh start other
 virsh destroy other
