@@ -262,6 +262,8 @@ void launch_let_go(const struct launch *l)
 {
     for (size_t i = 0; i < l->n_instances; i++)
         broker_unlock(l->context->broker, l->instances[i].uuid);
+    if (l->batch[0])
+        broker_unlock(l->context->broker, l->batch);
     for (size_t i = 0; !l->request->no_start && i < l->n_instances; i++)
         close_after_guest(l->context, &l->instances[i]);
 }

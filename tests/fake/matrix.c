@@ -59,7 +59,8 @@ static int run(struct matrix *m, const struct fault_kind *k, unsigned at)
     m->world->inject[0].at = at;
     m->world->inject[0].kind = k->kind;
     int r = case_act(m, m->scenario->operate, &e);
-    m->went_well = r == 0;
+    /* a host that crashes after the work was done has no guest that runs */
+    m->went_well = r == 0 && !(k->reboot && m->world->crashed);
     return r;
 }
 
