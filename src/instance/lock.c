@@ -29,11 +29,16 @@ static int guess_uuid(const struct context *c, const struct model *m, struct mod
                       struct error *e)
 {
     const struct instance *i = NULL;
-    if (uuid_read(w->name, w->uuid))
-        return 0;
+    char uuid[UUID_TEXT] = "";
+    bool maybe_uuid = uuid_read(w->name, uuid); /* or a name that looks like one */
+    for (size_t d = 0; maybe_uuid && d < m->n_domains; d++)
+        if (streq(m->domains[d].uuid, uuid))
+            return str_copy(w->uuid, UUID_TEXT, uuid);
     for (size_t d = 0; d < m->n_domains; d++)
         if (streq(m->domains[d].name, w->name))
             return str_copy(w->uuid, UUID_TEXT, m->domains[d].uuid);
+    if (maybe_uuid)
+        return str_copy(w->uuid, UUID_TEXT, uuid);
     int r = *before ? 0 : model_load(c, before, e);
     if (r == 0)
         r = model_find(*before, w->name, &i, e);
