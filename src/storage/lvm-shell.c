@@ -224,16 +224,23 @@ static int talk(struct lvm *l, const char *line, char **ret_text, size_t *ret_si
         verb, line, ended < 0 ? "did not answer" : process_status_text(ended, status, sizeof status));
 }
 
-int lvm_row_field(const char *row, const char *name, char *field, size_t size)
+/* The first byte of the value of this field in the row, or NULL. */
+static const char *field_begin(const char *row, const char *line_end, const char *name)
 {
     char start[64];
-    size_t used = 0;
     int n = snprintf(start, sizeof start, "\"%s\":\"", name);
-    const char *line_end = strchrnul(row, '\n');
     const char *p = n < (int)sizeof start ? memmem(row, (size_t)(line_end - row), start, (size_t)n) : NULL;
+    return p ? p + n : NULL;
+}
+
+int lvm_row_field(const char *row, const char *name, char *field, size_t size)
+{
+    size_t used = 0;
+    const char *line_end = strchrnul(row, '\n');
+    const char *p = field_begin(row, line_end, name);
     if (!p)
         return -ENOENT;
-    for (p += n; *p != '"'; p++) {
+    for (; *p != '"'; p++) {
         if (p >= line_end || used + 1 >= size || (*p == '\\' && ++p >= line_end))
             return p >= line_end ? -EINVAL : -ENAMETOOLONG;
         field[used++] = *p;
@@ -259,14 +266,12 @@ static bool ends_here(const char *p, const char *line_end)
 
 int lvm_log_field(const char *row, const char *name, char *field, size_t size)
 {
-    char start[64];
     size_t used = 0;
-    int n = snprintf(start, sizeof start, "\"%s\":\"", name);
     const char *line_end = strchrnul(row, '\n');
-    const char *p = n < (int)sizeof start ? memmem(row, (size_t)(line_end - row), start, (size_t)n) : NULL;
+    const char *p = field_begin(row, line_end, name);
     if (!p)
         return -ENOENT;
-    for (p += n; !ends_here(p, line_end); p++) {
+    for (; !ends_here(p, line_end); p++) {
         p += *p == '\\' && p + 1 < line_end;
         if (used + 1 >= size)
             return -ENAMETOOLONG;
