@@ -21,11 +21,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define END_PATIENCE_MSEC 5000         /* for an lvm that has nothing more to do */
+#define END_PATIENCE_MSEC 5000 /* for an lvm that has nothing more to do */
+#define KEEPER_NAME       "mayfly-lvm"
 #define REPORT_LIMIT      (256U << 20) /* bytes of one report */
 #define WORDS_MAX         60           /* the shell takes 63, and to more it gives no answer at all */
 
@@ -91,6 +93,7 @@ static _noreturn_ void become_keeper(int keep_fd, int commands, int reports)
     if (pid == 0)
         become_lvm(commands, reports);
     setsid();
+    prctl(PR_SET_NAME, KEEPER_NAME); /* else ps shows two brokers */
     keep_fd = fd_move_high(keep_fd);
     for (int fd = 0; fd < keep_fd; fd++)
         close(fd);
