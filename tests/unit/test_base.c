@@ -152,7 +152,16 @@ static void programs_are_run(void **state)
     assert_string_equal(output, "PATH=/usr/sbin:/usr/bin:/sbin:/bin\nLC_ALL=C\n");
 }
 
-/* Blocked and ignored here, as in the broker: a stop would not reach a mkfs, nor a broken pipe end it. */
+static unsigned long signals_in(const char *status, const char *field)
+{
+    const char *line = strstr(status, field);
+    assert_non_null(line);
+    return strtoul(line + strlen(field), NULL, 16);
+}
+
+/* Blocked and ignored here, as in the broker: a stop would not reach a mkfs, nor a broken pipe end it.
+ * Signals 32 and 33 are the C library's own. Its posix_spawn(), which make uses, ignores them, and no program
+ * can change that through it. */
 static void programs_get_their_signals(void **state)
 {
     (void)state;
@@ -168,7 +177,9 @@ static void programs_get_their_signals(void **state)
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &before, NULL);
     assert_ok(r, e);
-    assert_string_equal(status, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    const unsigned long of_libc = 3UL << 31;
+    assert_int_equal(signals_in(status, "SigBlk:") & ~of_libc, 0);
+    assert_int_equal(signals_in(status, "SigIgn:") & ~of_libc, 0);
 }
 
 static void failing_programs_are_told(void **state)

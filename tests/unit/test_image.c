@@ -65,7 +65,8 @@ static void what_is_no_image_is_refused(void **state)
     refused("zeros", "vmdk", -EINVAL, "raw, qcow2");
 }
 
-/* Made by the programs that people have them from. */
+/* Made by the programs that people have them from. qemu-img measures the processor for LUKS, and fails where
+ * the clock stands still for as long: it is asked again then. */
 static void other_formats_are_refused(void **state)
 {
     (void)state;
@@ -74,7 +75,10 @@ static void other_formats_are_refused(void **state)
         "for f in vmdk vdi vhdx vpc qed parallels; do qemu-img convert -f raw -O $f disk disk.$f; done\n"
         "qemu-img convert -f raw -O vpc -o subformat=fixed disk disk.fixed\n"
         "qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat disk disk.flat\n"
-        "qemu-img create -q -f luks --object secret,id=k,data=x -o key-secret=k,iter-time=10 disk.luks 1M\n"
+        "for i in 1 2 3 4 5 6 7 8 9; do\n"
+        "qemu-img create -q -f luks --object secret,id=k,data=x -o key-secret=k,iter-time=10 disk.luks 1M && "
+        "break\n"
+        "done\n"
         "tar cf disk.ova disk; gzip -k disk; xz -k disk; xz -k --format=lzma disk; bzip2 -k disk; zstd -q "
         "disk\n"
         "lz4 -q disk disk.lz4; lz4 -q -l disk disk.old; zip -q disk.zip disk\n"
