@@ -90,6 +90,7 @@ struct matrix {
     bool went_well;                  /* the operation said so: recover has to leave its result alone */
     char label[300];
     unsigned cases, broken;
+    unsigned part, parts; /* of the calls of each scenario, those of this run */
 };
 
 void case_broken(struct matrix *m, const char *why);
