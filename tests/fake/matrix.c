@@ -86,7 +86,7 @@ static void inside_recover(struct matrix *m, const struct world *crashed, const 
             m->world->inject[0].kind = kinds[i].kind;
             e = ERROR_NONE;
             r = case_recover(m, &e);
-            snprintf(m->label, sizeof m->label, "%s, then in recover call %u (%s), %s", where, at,
+            snprintf(m->label, sizeof m->label, "%.120s, then in recover call %u (%s), %s", where, at,
                      m->world->hit ? m->world->hit : "-", kinds[i].name);
             case_come_back(m, false);
             case_check_recovered(m);
