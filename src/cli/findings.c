@@ -6,11 +6,19 @@
 
 #include <stdio.h>
 
-void findings_look(const struct context *c, const struct model *m, const struct instance *i,
-                   struct drift *ret)
+void findings_survey(const struct context *c, struct survey *ret)
+{
+    survey_make(c, ret);
+    if (ret->why.errnum)
+        report_warning(c, "not all domains could be looked at, so findings may be missing: %s",
+                       ret->why.text);
+}
+
+void findings_look(const struct context *c, const struct model *m, const struct survey *survey,
+                   const struct instance *i, struct drift *ret)
 {
     struct error why = ERROR_NONE;
-    if (drift_look(c, m, i, DRIFT_ALL, NULL, ret, &why) < 0)
+    if (drift_look(c, m, survey, i, DRIFT_ALL, ret, &why) < 0)
         report_warning(c, "instance %s: cannot be looked at as a whole: %s", i->name, why.text);
 }
 

@@ -6,9 +6,13 @@
 
 #include <json-c/json.h>
 
-/* All findings. Where libvirt does not answer for this instance that is a warning, and there are fewer. */
-void findings_look(const struct context *c, const struct model *m, const struct instance *i,
-                   struct drift *ret);
+/* What findings_look() asks for once, whatever the number of instances; the caller ends *ret. Where libvirt
+ * does not answer that is a warning, and there are fewer findings. */
+void findings_survey(const struct context *c, struct survey *ret);
+
+/* All findings of one instance. */
+void findings_look(const struct context *c, const struct model *m, const struct survey *survey,
+                   const struct instance *i, struct drift *ret);
 
 /* "managed-save, held", each kind once; "-": none. */
 void findings_names(const struct drift *d, char *text, size_t size);

@@ -26,7 +26,8 @@ static uint64_t total_bytes(const struct instance *i)
     return bytes;
 }
 
-static int print_table(const struct context *c, const struct model *m, struct error *e)
+static int print_table(const struct context *c, const struct model *m, const struct survey *survey,
+                       struct error *e)
 {
     _cleanup_table_ struct table t =
         TABLE("Name", "UUID", "State", "Disks", "Size", "Protection", "Findings");
@@ -34,7 +35,7 @@ static int print_table(const struct context *c, const struct model *m, struct er
         _cleanup_drift_ struct drift drift = {.n = 0};
         const struct instance *one = &m->instances[i];
         char state[32], disks[24], size[32], findings[200];
-        findings_look(c, m, one, &drift);
+        findings_look(c, m, survey, one, &drift);
         findings_names(&drift, findings, sizeof findings);
         snprintf(state, sizeof state, "%s%s", instance_state_name(one),
                  instance_in_rescue(one) ? ", in rescue" : "");
@@ -49,23 +50,24 @@ static int print_table(const struct context *c, const struct model *m, struct er
 }
 
 static struct json_object *json_with_findings(const struct context *c, const struct model *m,
-                                              const struct instance *i)
+                                              const struct survey *survey, const struct instance *i)
 {
     _cleanup_drift_ struct drift drift = {.n = 0};
     struct json_object *instance = json_instance(m, i);
-    findings_look(c, m, i, &drift);
+    findings_look(c, m, survey, i, &drift);
     if (json_put(instance, "findings", findings_json(&drift)))
         return instance;
     json_object_put(instance);
     return NULL;
 }
 
-static int print_json(const struct context *c, const struct model *m, struct error *e)
+static int print_json(const struct context *c, const struct model *m, const struct survey *survey,
+                      struct error *e)
 {
     int r = 0;
     json_list_begin("instances");
     for (size_t i = 0; r == 0 && i < m->n_instances; i++)
-        r = json_list_item(i, json_with_findings(c, m, &m->instances[i]), e);
+        r = json_list_item(i, json_with_findings(c, m, survey, &m->instances[i]), e);
     if (r == 0)
         json_list_end(m->n_instances);
     return r;
@@ -108,5 +110,7 @@ int verb_list(const struct verb *self, struct globals *g, int argc, char **argv,
         return r;
     warn_of_damage(s, m);
     warn_of_doubt(s, m);
-    return g->json ? print_json(&s->context, m, e) : print_table(&s->context, m, e);
+    _cleanup_survey_ struct survey survey = {.n_uses = 0};
+    findings_survey(&s->context, &survey);
+    return (g->json ? print_json : print_table)(&s->context, m, &survey, e);
 }

@@ -182,8 +182,10 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
         return r;
     struct domain_ram ram;
     bool has_ram = look_at_ram(&s->context, m, i, &ram);
+    _cleanup_survey_ struct survey survey = {.n_uses = 0};
     _cleanup_drift_ struct drift drift = {.n = 0};
-    findings_look(&s->context, m, i, &drift);
+    findings_survey(&s->context, &survey);
+    findings_look(&s->context, m, &survey, i, &drift);
     if (g->json)
         return print_json(&s->context, m, i, has_ram ? &ram : NULL, &drift, e);
 

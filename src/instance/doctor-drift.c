@@ -10,13 +10,14 @@
 /* A managed save has a finding of its own, for what it holds. */
 #define TOLD (DRIFT_ALL & ~DRIFT(SAVED) & ~DRIFT(UNKNOWN))
 
-static void examine_instance(struct examination *x, const struct model *m, const struct instance *i)
+static void examine_instance(struct examination *x, const struct model *m, const struct survey *survey,
+                             const struct instance *i)
 {
     _cleanup_drift_ struct drift d = {.n = 0};
     struct error why = ERROR_NONE;
     char what[sizeof x->findings->what];
     snprintf(what, sizeof what, "instance %.80s", i->name);
-    if (drift_look(x->context, m, i, TOLD, NULL, &d, &why) < 0)
+    if (drift_look(x->context, m, survey, i, TOLD, &d, &why) < 0)
         examination_warn(x, what, "cannot be looked at: %s", why.text);
     for (size_t n = 0; n < d.n; n++)
         examination_warn(x, what, "%s", d.found[n].text);
@@ -39,6 +40,7 @@ static void examine_mark(struct examination *x, const struct model *m, const str
 void examine_instances(struct examination *x)
 {
     _cleanup_model_ struct model *m = NULL;
+    _cleanup_survey_ struct survey survey = {.n_uses = 0};
     struct error why = ERROR_NONE;
     if (!x->inventory) /* the broker could not say, which is told */
         return;
@@ -46,8 +48,11 @@ void examine_instances(struct examination *x)
         examination_warn(x, "instances", "cannot be looked at: %s", why.text);
         return;
     }
+    survey_make(x->context, &survey);
+    if (survey.why.errnum)
+        examination_warn(x, "domains", "not all could be looked at: %s", survey.why.text);
     for (size_t i = 0; i < m->n_instances; i++)
-        examine_instance(x, m, &m->instances[i]);
+        examine_instance(x, m, &survey, &m->instances[i]);
     for (size_t i = 0; i < m->n_domains; i++)
         examine_mark(x, m, &m->domains[i]);
 }

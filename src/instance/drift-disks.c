@@ -144,25 +144,51 @@ static void look_for_mark(struct drift_search *s, const struct domain_view *defi
             "of its metadata; mayfly delete takes the disks out of it and leaves the domain");
 }
 
-int drift_compare_disks(struct drift_search *s, struct error *e)
+static void compare_all(struct drift_search *s, const struct domain_view *definition,
+                        const struct domain_view *guest)
 {
-    _cleanup_domain_view_ struct domain_view definition = {.found = false}, guest = {.found = false};
     const struct instance *i = s->instance;
-    struct error why = ERROR_NONE;
-    if (!s->domain || !(s->kinds & NEEDS_DEFINITION))
-        return 0;
-    int r = virt_view(s->context->virt, i->uuid, DOMAIN_DEFINITION, &definition, &why);
-    if (r == 0 && s->domain->active)
-        r = virt_view(s->context->virt, i->uuid, DOMAIN_GUEST, &guest, &why);
-    if (r == -ENOENT) { /* it went away since the model was loaded */
-        drift_add(s, DRIFT_UNDEFINED, NULL, -ENOENT, "libvirt has no domain %s any more", i->uuid);
-        return 0;
-    }
-    if (r < 0)
-        return error_set(e, r, "%s", why.text);
     for (size_t n = 0; n < i->n_volumes; n++)
         if (i->volumes[n]->state == VOLUME_READY && (!s->only || i->volumes[n] == s->only))
-            compare(s, i->volumes[n], &definition, &guest);
-    look_for_mark(s, &definition);
+            compare(s, i->volumes[n], definition, guest);
+    look_for_mark(s, definition);
+}
+
+static void tell_gone(struct drift_search *s) /* since the model was loaded */
+{
+    drift_add(s, DRIFT_UNDEFINED, NULL, -ENOENT, "libvirt has no domain %s any more", s->instance->uuid);
+}
+
+static void compare_surveyed(struct drift_search *s)
+{
+    const struct domain_sides *sides = survey_domain(s->survey, s->instance->uuid);
+    if (!sides && !s->survey->why.errnum)
+        tell_gone(s);
+    else if (sides && sides->definition.found) /* else it could not be read, which is told once, of all */
+        compare_all(s, &sides->definition, &sides->guest);
+}
+
+static int ask_and_compare(struct drift_search *s, struct error *e)
+{
+    _cleanup_domain_view_ struct domain_view definition = {.found = false}, guest = {.found = false};
+    const char *uuid = s->instance->uuid;
+    struct error why = ERROR_NONE;
+    int r = virt_view(s->context->virt, uuid, DOMAIN_DEFINITION, &definition, &why);
+    if (r == 0 && s->domain->active)
+        r = virt_view(s->context->virt, uuid, DOMAIN_GUEST, &guest, &why);
+    if (r == 0)
+        compare_all(s, &definition, &guest);
+    else if (r == -ENOENT)
+        tell_gone(s);
+    return r < 0 && r != -ENOENT ? error_set(e, r, "%s", why.text) : 0;
+}
+
+int drift_compare_disks(struct drift_search *s, struct error *e)
+{
+    if (!s->domain || !(s->kinds & NEEDS_DEFINITION))
+        return 0;
+    if (!s->survey)
+        return ask_and_compare(s, e);
+    compare_surveyed(s);
     return 0;
 }

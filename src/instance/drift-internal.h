@@ -10,6 +10,7 @@ struct drift_search {
     const struct model *model;
     const struct instance *instance;
     const struct domain *domain; /* NULL: there is none, or libvirt cannot be asked */
+    const struct survey *survey; /* NULL: libvirt is asked about this domain alone */
     unsigned kinds;
     const struct volume *only;
     bool idle; /* no guest uses its disks: who does is somebody else */
@@ -28,3 +29,6 @@ void drift_add(struct drift_search *s, enum drift_kind kind, const struct volume
 
 /* drift-disks.c: what the definition and the guest say of its disks. */
 int drift_compare_disks(struct drift_search *s, struct error *e) _must_check_;
+
+/* drift-shared.c: what it has in common with other domains, by the survey. */
+void drift_find_shared(struct drift_search *s);

@@ -15,21 +15,12 @@
 #define HOLDER_POLL_MSEC 200
 
 static const char *const names[DRIFT_KINDS] = {
-    [DRIFT_UNKNOWN] = "unknown",
-    [DRIFT_UNDEFINED] = "undefined",
-    [DRIFT_TRANSIENT] = "transient",
-    [DRIFT_HALTED] = "halted",
-    [DRIFT_ENDING] = "in-shutdown",
-    [DRIFT_SAVED] = "managed-save",
-    [DRIFT_HELD] = "held",
-    [DRIFT_OVERLAY] = "overlay",
-    [DRIFT_BLOCK_COPY] = "block-copy",
-    [DRIFT_REPLACED] = "replaced",
-    [DRIFT_BARE] = "bare-volume",
-    [DRIFT_MISSING] = "missing",
-    [DRIFT_NOT_IN_GUEST] = "not-in-guest",
-    [DRIFT_MARK_LOST] = "mark-lost",
-    [DRIFT_RENAMED] = "renamed",
+    [DRIFT_UNKNOWN] = "unknown",     [DRIFT_UNDEFINED] = "undefined",       [DRIFT_TRANSIENT] = "transient",
+    [DRIFT_HALTED] = "halted",       [DRIFT_ENDING] = "in-shutdown",        [DRIFT_SAVED] = "managed-save",
+    [DRIFT_HELD] = "held",           [DRIFT_OVERLAY] = "overlay",           [DRIFT_BLOCK_COPY] = "block-copy",
+    [DRIFT_REPLACED] = "replaced",   [DRIFT_BARE] = "bare-volume",          [DRIFT_SHARED] = "shared-disk",
+    [DRIFT_MISSING] = "missing",     [DRIFT_NOT_IN_GUEST] = "not-in-guest", [DRIFT_NVRAM] = "foreign-nvram",
+    [DRIFT_MARK_LOST] = "mark-lost", [DRIFT_RENAMED] = "renamed",
 };
 
 const char *drift_name(enum drift_kind kind)
@@ -199,14 +190,15 @@ static int by_kind(const void *a, const void *b)
     return x->disk && y->disk ? volume_order(x->disk, y->disk) : 0;
 }
 
-static int look(const struct context *c, const struct model *m, const struct instance *i,
-                const struct drift_need *need, struct drift *ret, struct error *e)
+static int look(const struct context *c, const struct model *m, const struct survey *survey,
+                const struct instance *i, const struct drift_need *need, struct drift *ret, struct error *e)
 {
     const struct domain *domain = model_domain_of(m, i->uuid);
     struct drift_search s = {.context = c,
                              .model = m,
                              .instance = i,
                              .domain = domain,
+                             .survey = survey,
                              .kinds = need->refused | need->told,
                              .only = need->disk,
                              .idle = need->idle || (i->domain_known && !(domain && domain->active)),
@@ -216,6 +208,8 @@ static int look(const struct context *c, const struct model *m, const struct ins
     int r = drift_wanted(&s, DRIFT_HELD) ? look_at_holders(&s, e) : 0;
     if (r == 0)
         r = drift_compare_disks(&s, e);
+    if (r == 0 && survey)
+        drift_find_shared(&s);
     if (r == 0 && s.out_of_memory)
         r = error_memory(e);
     if (r == 0 && ret->n)
@@ -223,10 +217,10 @@ static int look(const struct context *c, const struct model *m, const struct ins
     return r;
 }
 
-int drift_look(const struct context *c, const struct model *m, const struct instance *i, unsigned kinds,
-               const struct volume *only, struct drift *ret, struct error *e)
+int drift_look(const struct context *c, const struct model *m, const struct survey *survey,
+               const struct instance *i, unsigned kinds, struct drift *ret, struct error *e)
 {
-    return look(c, m, i, &(struct drift_need){.told = kinds, .disk = only}, ret, e);
+    return look(c, m, survey, i, &(struct drift_need){.told = kinds}, ret, e);
 }
 
 void drift_end(struct drift *d)
@@ -239,7 +233,7 @@ int drift_check(const struct context *c, const struct model *m, const struct ins
                 const struct drift_need *need, struct error *e)
 {
     _cleanup_drift_ struct drift d = {.n = 0};
-    int r = look(c, m, i, need, &d, e);
+    int r = look(c, m, NULL, i, need, &d, e);
     if (r < 0)
         return r;
     for (size_t n = 0; n < d.n; n++)

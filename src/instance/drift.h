@@ -8,21 +8,24 @@
 #pragma once
 
 #include "instance/model.h"
+#include "instance/survey.h"
 
 enum drift_kind {
-    DRIFT_UNKNOWN,      /* libvirt cannot be asked, so nothing below but DRIFT_HELD is known */
-    DRIFT_UNDEFINED,    /* libvirt has no domain of its uuid */
-    DRIFT_TRANSIENT,    /* its domain was undefined while it runs: libvirt forgets it when it ends */
-    DRIFT_HALTED,       /* its domain is paused, crashed or pmsuspended: the guest answers nothing */
-    DRIFT_ENDING,       /* its domain is in shutdown */
-    DRIFT_SAVED,        /* a managed save: the next start resumes the memory in it */
-    DRIFT_HELD,         /* something on the host uses a disk: a mount, swap, another map, a process */
-    DRIFT_OVERLAY,      /* a disk-only snapshot: the guest writes to another file, unencrypted */
-    DRIFT_BLOCK_COPY,   /* a block job copies what the guest writes to another file, unencrypted */
-    DRIFT_REPLACED,     /* the domain has something else under the serial number of the disk */
-    DRIFT_BARE,         /* the domain names the volume below the encrypted disk */
-    DRIFT_MISSING,      /* the definition does not name the disk */
+    DRIFT_UNKNOWN,    /* libvirt cannot be asked, so nothing below but DRIFT_HELD is known */
+    DRIFT_UNDEFINED,  /* libvirt has no domain of its uuid */
+    DRIFT_TRANSIENT,  /* its domain was undefined while it runs: libvirt forgets it when it ends */
+    DRIFT_HALTED,     /* its domain is paused, crashed or pmsuspended: the guest answers nothing */
+    DRIFT_ENDING,     /* its domain is in shutdown */
+    DRIFT_SAVED,      /* a managed save: the next start resumes the memory in it */
+    DRIFT_HELD,       /* something on the host uses a disk: a mount, swap, another map, a process */
+    DRIFT_OVERLAY,    /* a disk-only snapshot: the guest writes to another file, unencrypted */
+    DRIFT_BLOCK_COPY, /* a block job copies what the guest writes to another file, unencrypted */
+    DRIFT_REPLACED,   /* the domain has something else under the serial number of the disk */
+    DRIFT_BARE,       /* the domain names the volume below the encrypted disk */
+    DRIFT_SHARED,     /* another running domain has a disk of it, or its guest has one of another instance */
+    DRIFT_MISSING,    /* the definition does not name the disk */
     DRIFT_NOT_IN_GUEST, /* the running guest does not have the disk, though the definition names it */
+    DRIFT_NVRAM,        /* the file of its UEFI variables is another domain's too, or was not made for it */
     DRIFT_MARK_LOST,    /* the definition is one of Mayfly's, but has lost its mark */
     DRIFT_RENAMED,      /* libvirt's name is not the one in the tags */
     DRIFT_KINDS
@@ -50,20 +53,19 @@ struct drift {
     size_t n;
 };
 
-/* Looks for these kinds. Whether libvirt is asked once more, for the XML, depends on them: not for UNKNOWN to
- * HELD, nor for RENAMED. `only`: of its disks that one counts; NULL: all that are ready. The caller ends
- * *ret. */
-int drift_look(const struct context *c, const struct model *m, const struct instance *i, unsigned kinds,
-               const struct volume *only, struct drift *ret, struct error *e) _must_check_;
+/* Looks for these kinds; libvirt is asked nothing, since `survey` has its answers. The caller ends *ret. */
+int drift_look(const struct context *c, const struct model *m, const struct survey *survey,
+               const struct instance *i, unsigned kinds, struct drift *ret, struct error *e) _must_check_;
 void drift_end(struct drift *d);
 #define _cleanup_drift_ _cleanup_(drift_end)
 
-/* What a verb needs. */
+/* What a verb needs. SHARED and NVRAM, which want all domains, are not looked for. libvirt is asked for the
+ * XML if a kind depends on it: not for UNKNOWN to HELD, nor for RENAMED. */
 struct drift_need {
     const char *cannot;        /* "cannot be started" */
     unsigned refused;          /* kinds that stop it */
     unsigned told;             /* kinds that it warns of, and goes on */
-    const struct volume *disk; /* as `only` */
+    const struct volume *disk; /* of its disks that one counts; NULL: all that are ready */
     bool idle;                 /* no guest runs, which its caller knows, though libvirt cannot be asked */
 };
 

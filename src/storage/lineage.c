@@ -58,6 +58,15 @@ static bool take_instance(const char *lv, char instance[UUID_TEXT])
     return strlen(lv) >= UUID_TEXT - 1 && uuid_valid(instance) && str_starts(lv + UUID_TEXT - 1, "_disk");
 }
 
+/* What its name says of a map: the volume below it, and whose that is. */
+static bool take_map(const char *name, struct reached *ret)
+{
+    bool suffix = str_ends(name, MAP_NAME_SUFFIX);
+    snprintf(ret->lv, sizeof ret->lv, "%.*s", (int)(strlen(name) - (suffix ? strlen(MAP_NAME_SUFFIX) : 0)),
+             name);
+    return take_instance(ret->lv, ret->instance) && suffix;
+}
+
 /* `through_lvm`: it was reached from another volume. What a snapshot is made of is no way to its origin then.
  */
 static bool is_volume(const char *dm_name, bool through_lvm, struct reached *ret)
@@ -128,10 +137,8 @@ static enum lineage look(const struct walk *w, dev_t device, unsigned depth, boo
     if (lvm && is_volume(name, through_lvm, ret))
         return LINEAGE_VOLUME;
     if (str_starts(uuid, MAP_UUID_PREFIX)) {
-        snprintf(ret->lv, sizeof ret->lv, "%.*s",
-                 (int)(strlen(name) - (str_ends(name, MAP_NAME_SUFFIX) ? strlen(MAP_NAME_SUFFIX) : 0)), name);
-        return take_instance(ret->lv, ret->instance) && streq(ret->instance, w->own) ? LINEAGE_NONE
-                                                                                     : LINEAGE_MAP;
+        take_map(name, ret);
+        return streq(ret->instance, w->own) ? LINEAGE_NONE : LINEAGE_MAP;
     }
     if (str_starts(uuid, "CRYPT-")) /* what is written there is enciphered before it comes down */
         return LINEAGE_NONE;
@@ -144,5 +151,23 @@ enum lineage lineage_of(const char *root, dev_t device, const char *own, struct 
     const struct walk w = {root, own};
     memset(ret, 0, sizeof *ret);
     ret->kind = look(&w, device, 0, false, ret);
+    return ret->kind;
+}
+
+enum lineage lineage_of_name(const char *path, const char *own, struct reached *ret)
+{
+    static const char maps[] = "/dev/mapper/", devices[] = "/dev/";
+    const char *lv = strrchr(path, '/');
+    memset(ret, 0, sizeof *ret);
+    if (str_starts(path, maps) && take_map(path + strlen(maps), ret))
+        ret->kind = streq(ret->instance, own) ? LINEAGE_NONE : LINEAGE_MAP;
+    else if (str_starts(path, maps))
+        ret->kind = is_volume(path + strlen(maps), false, ret) ? LINEAGE_VOLUME : LINEAGE_NONE;
+    else if (str_starts(path, devices) && lv > path + strlen(devices)) {
+        snprintf(ret->vg, sizeof ret->vg, "%.*s", (int)(lv - path - (int)strlen(devices)),
+                 path + strlen(devices));
+        snprintf(ret->lv, sizeof ret->lv, "%s", lv + 1);
+        ret->kind = take_instance(ret->lv, ret->instance) ? LINEAGE_VOLUME : LINEAGE_NONE;
+    }
     return ret->kind;
 }

@@ -28,3 +28,7 @@ struct reached {
 /* What `device` leads to that is not a map of instance `own`. `root` is "", or for tests the folder in whose
  * "sys" the kernel's /sys is found. */
 enum lineage lineage_of(const char *root, dev_t device, const char *own, struct reached *ret);
+
+/* The same by the name of a device that is not there any more, though whoever has opened it still has it: as
+ * of /dev/GROUP/VOLUME and /dev/mapper/MAP. */
+enum lineage lineage_of_name(const char *path, const char *own, struct reached *ret);

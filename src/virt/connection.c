@@ -422,6 +422,7 @@ static const struct virt_ops ops = {
     .has_disk = connection_has_disk,
     .resize_disk = resize_disk,
     .view = connection_view,
+    .view_all = connection_view_all,
     .drop_save = drop_save,
     .offers_kvm = offers_kvm,
     .reconnect = reconnect,

@@ -130,18 +130,3 @@ int connection_has_disk(struct virt *v, const char *uuid, const char *device_pat
     *ret = doc && domain_find_disk(xmlDocGetRootElement(doc), device_path, target);
     return 0;
 }
-
-int connection_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
-                    struct error *e)
-{
-    _cleanup_domain_ virDomainPtr domain = NULL;
-    _cleanup_free_ char *xml = NULL;
-    *ret = (struct domain_view){.found = false};
-    int r = domain_lookup(v, uuid, &domain, e);
-    if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
-    if (side == DOMAIN_GUEST && virDomainIsActive(domain) == 0)
-        return 0;
-    r = text_of_side(v, domain, side, &xml, e);
-    return r < 0 ? r : domain_view_read(xml, ret, e);
-}

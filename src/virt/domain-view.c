@@ -99,12 +99,14 @@ int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
     const xmlNode *root = xmlDocGetRootElement(doc), *devices = domain_child(root, "devices");
     *ret = (struct domain_view){
         .found = true,
+        .running = xmlHasProp(root, BAD_CAST "id"),
         .ours = domain_find_mark(root) != NULL,
         .save_refused = domain_refuses_save(devices),
         .name = take_text(domain_child(root, "name")),
         .uuid = take_text(domain_child(root, "uuid")),
     };
     r = domain_nvram(root, &ret->nvram, e);
+    ret->nvram_own = ret->nvram && domain_nvram_is_own(root, ret->nvram);
     for (const xmlNode *node = devices ? devices->children : NULL; r == 0 && node; node = node->next)
         if (domain_is_element(node, "disk"))
             r = add_disk(ret, node, e);
@@ -128,6 +130,7 @@ void domain_view_end(struct domain_view *v)
     free(v->name);
     free(v->uuid);
     free(v->nvram);
+    *v = (struct domain_view){.found = false};
 }
 
 const struct domain_source *disk_view_top(const struct disk_view *d)

@@ -20,7 +20,7 @@ enum source_use {
 
 struct domain_source {
     enum source_use use;
-    bool volume; /* path is POOL/VOLUME, of a storage pool of libvirt's */
+    bool volume; /* path is POOL/VOLUME, of a storage pool of libvirt's that does not say where it is */
     char *path;  /* of a device or file; what libvirt calls the name of what is on a network */
 };
 
@@ -32,11 +32,13 @@ struct disk_view {
 };
 
 struct domain_view {
-    bool found; /* false: nothing was there to be looked at */
-    bool ours;  /* our mark is in its metadata */
+    bool found;   /* false: nothing was there to be looked at */
+    bool running; /* it is the XML of what runs, not a definition */
+    bool ours;    /* our mark is in its metadata */
     bool save_refused;
     char *name, *uuid; /* as they are written there; NULL: not at all */
     char *nvram;       /* file with its UEFI variables; NULL: none named */
+    bool nvram_own;    /* which libvirt has made for it (domain-nvram.h) */
     struct disk_view *disks;
     size_t n_disks;
 };

@@ -171,6 +171,22 @@ int virt_view(struct virt *v, const char *uuid, enum domain_side side, struct do
     return TWICE(v->ops->view(v, uuid, side, ret, &why));
 }
 
+int virt_view_all(struct virt *v, struct virt_views *ret, struct error *e)
+{
+    *ret = (struct virt_views){.n = 0};
+    return TWICE(v->ops->view_all(v, ret, &why));
+}
+
+void virt_views_end(struct virt_views *v)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        domain_view_end(&v->domain[i].definition);
+        domain_view_end(&v->domain[i].guest);
+    }
+    free(v->domain);
+    *v = (struct virt_views){.n = 0};
+}
+
 int virt_drop_save(struct virt *v, const char *uuid, struct error *e)
 {
     return TWICE(v->ops->drop_save(v, uuid, &why));

@@ -53,6 +53,20 @@ struct domain_ram {
 
 #define DOMAIN_DEFINITIONS "/etc/libvirt/qemu"
 
+/* One domain, as it is defined and as it runs. */
+struct domain_sides {
+    char uuid[UUID_TEXT];
+    char name[DOMAIN_NAME_MAX];
+    struct domain_view definition;
+    struct domain_view guest; /* found is false: it does not run */
+};
+
+struct virt_views {
+    struct domain_sides *domain; /* sorted by uuid */
+    size_t n;
+    struct error why; /* of the first that could not be read: it has no side; errnum 0: all were read */
+};
+
 struct virt;
 struct virt_ops {
     /* All domains. Without `metadata` it is a few questions, whatever their number, and nobody knows whether
@@ -121,6 +135,10 @@ struct virt_ops {
     int (*view)(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
                 struct error *e);
 
+    /* The same of all domains: one question, and one more for each side. The caller ends *ret by
+     * virt_views_end(). */
+    int (*view_all)(struct virt *v, struct virt_views *ret, struct error *e);
+
     /* Removes the managed save, with the memory that it holds; 0 if there is none, or no such domain. */
     int (*drop_save)(struct virt *v, const char *uuid, struct error *e);
 
@@ -176,5 +194,7 @@ int virt_resize_disk(struct virt *v, const char *uuid, const char *device_path, 
                      struct error *e) _must_check_;
 int virt_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
               struct error *e) _must_check_;
+int virt_view_all(struct virt *v, struct virt_views *ret, struct error *e) _must_check_;
+void virt_views_end(struct virt_views *v);
 int virt_drop_save(struct virt *v, const char *uuid, struct error *e) _must_check_;
 bool virt_offers_kvm(struct virt *v);

@@ -53,6 +53,20 @@ exec 7<&-
 check "start, once it is let go of" mayfly start web
 check_equal "  state" running "$(state_of web)"
 
+# --------------------------------------------------------------- a disk of a running guest, given to another one
+theirs other
+virsh start other
+virsh attach-disk other "$(disk_device web root)" vdb --live --mode shareable
+told shared-disk web
+check "  doctor names the domain, and the way out" grep -q '^warning  *instance web .*domain other has its disk root.*virsh detach-disk other vdb' <(mayfly doctor)
+virsh detach-disk other vdb --live
+virsh attach-disk other "$(disk_lv web eph0)" vdc --live --mode shareable
+told shared-disk web
+check "  which is told to be below the encrypted disk" grep -q 'other has its disk eph0 .*in plaintext' <(mayfly show web)
+virsh destroy other
+virsh undefine other
+check_equal "  and gone with that domain" "" "$(kinds web)"
+
 # ------------------------------------------------------------------------------------------------ its states
 virsh suspend web
 check_equal "a suspended guest is paused" paused "$(state_of web)"

@@ -374,6 +374,13 @@ static void test_people(void **state)
     _cleanup_findings_ struct findings f = doctor(b);
     assert_finding(&f, "instance t", FINDING_WARNING, 0, "transient");
     assert_null(find(&f, "domain t"));
+    struct world_domain *other = world_add_domain(b->w, "other", "77777777-7777-4777-8777-777777777777");
+    other->d.active = true;
+    other->running = b->w->host.domains[0].running;
+    b->w->host.domains[0].transient = false;
+    _cleanup_findings_ struct findings shared = doctor(b);
+    assert_finding(&shared, "instance t", FINDING_WARNING, 0, "the running domain other has its disk root");
+    b->w->host.n_domains--;
     b->w->host.n_volumes = 0; /* as of a clone, which has the mark too */
     _cleanup_findings_ struct findings clone = doctor(b);
     assert_finding(&clone, "domain t", FINDING_WARNING, 0, "clone");

@@ -15,6 +15,7 @@ static struct world_domain *domain_of(struct bench *b)
 static void assert_found(struct bench *b, unsigned kinds, const char *says)
 {
     _cleanup_model_ struct model *m = NULL;
+    _cleanup_survey_ struct survey survey = {.n_uses = 0};
     _cleanup_drift_ struct drift d = {.n = 0};
     const struct instance *i = NULL;
     struct error e = ERROR_NONE;
@@ -22,7 +23,9 @@ static void assert_found(struct bench *b, unsigned kinds, const char *says)
     bool said = !says;
     assert_ok(model_load(&b->f.context, &m, &e), e);
     assert_ok(model_find(m, b->w->host.volumes[0].v.instance, &i, &e), e);
-    assert_ok(drift_look(&b->f.context, m, i, DRIFT_ALL, NULL, &d, &e), e);
+    survey_make(&b->f.context, &survey);
+    assert_ok(survey.why.errnum, survey.why);
+    assert_ok(drift_look(&b->f.context, m, &survey, i, DRIFT_ALL, &d, &e), e);
     for (size_t n = 0; n < d.n; n++) {
         found |= 1U << d.found[n].kind;
         said |= says && strstr(d.found[n].text, says);
@@ -109,6 +112,71 @@ static void test_disks(void **state)
     snprintf(d->defined.disk[0].path, DEVICE_PATH_MAX, "/dev/vg0/%s", b->w->host.volumes[0].v.lv);
     d->running.disk[0] = d->defined.disk[0];
     assert_found(b, DRIFT(BARE) | DRIFT(MISSING), "encrypted");
+}
+
+static struct world_domain *add_running(struct bench *b, const char *name, const char *uuid, const char *path)
+{
+    struct world_domain *d = world_add_domain(b->w, name, uuid);
+    d->d.active = true;
+    d->running.n = 1;
+    snprintf(d->running.disk[0].path, DEVICE_PATH_MAX, "%s", path);
+    return d;
+}
+
+/* As by virsh attach-disk --live, of which libvirt asks nobody. */
+static void test_another_domain_has_a_disk(void **state)
+{
+    struct bench *b = *state;
+    char path[DEVICE_PATH_MAX];
+    bench_make(b, "a", false);
+    volume_device_path(&b->w->host.volumes[0].v, path);
+    struct world_domain *other =
+        add_running(b, "other", "77777777-7777-4777-8777-777777777777", WORLD_FOREIGN_DISK);
+    assert_found(b, 0, NULL);
+    snprintf(other->running.disk[0].path, DEVICE_PATH_MAX, "%s", path);
+    assert_found(b, DRIFT(SHARED), "the running domain other has its disk root");
+    assert_found(b, DRIFT(SHARED), "virsh detach-disk other vda --live");
+    snprintf(other->running.disk[0].path, DEVICE_PATH_MAX, "/dev/%s/%s", b->w->host.volumes[0].v.vg,
+             b->w->host.volumes[0].v.lv);
+    assert_found(b, DRIFT(SHARED), "plaintext");
+    snprintf(other->running.disk[0].path, DEVICE_PATH_MAX, WORLD_FOREIGN_DISK);
+    snprintf(other->running.disk[0].mirror, sizeof other->running.disk[0].mirror, "/dev/mapper/short");
+    assert_found(b, 0, NULL);
+    other->d.active = false; /* the hook is asked before it starts */
+    snprintf(other->defined.disk[0].path, DEVICE_PATH_MAX, "%s", path);
+    other->defined.n = 1;
+    assert_found(b, 0, NULL);
+}
+
+static void test_the_guest_has_anothers_disk(void **state)
+{
+    struct bench *b = *state;
+    char path[DEVICE_PATH_MAX];
+    bench_make(b, "a", false);
+    bench_make(b, "b", false);
+    size_t of_b = 0;
+    while (streq(b->w->host.volumes[of_b].v.instance, b->w->host.volumes[0].v.instance))
+        of_b++;
+    volume_device_path(&b->w->host.volumes[of_b].v, path);
+    struct world_disks *guest = &domain_of(b)->running;
+    snprintf(guest->disk[guest->n++].path, DEVICE_PATH_MAX, "%s", path);
+    assert_found(b, DRIFT(SHARED), "its running guest has disk root of instance b");
+    b->w->host.n_domains--; /* b is not looked at there, nor is it known by name */
+    assert_found(b, DRIFT(SHARED), "of instance b");
+}
+
+static void test_nvram(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "a", false);
+    struct world_domain *d = domain_of(b), *other = NULL;
+    snprintf(d->nvram, sizeof d->nvram, "/var/lib/libvirt/qemu/nvram/%.20s", d->d.uuid);
+    assert_found(b, DRIFT(NVRAM), "was not made for it");
+    d->d.ours = false; /* whose file it is, its owner knows */
+    assert_found(b, 0, NULL);
+    other = add_running(b, "other", "77777777-7777-4777-8777-777777777777", WORLD_FOREIGN_DISK);
+    memcpy(other->nvram, d->nvram, sizeof other->nvram);
+    assert_found(b, DRIFT(NVRAM), "domain other has, too");
 }
 
 static void test_check(void **state)
@@ -372,6 +440,9 @@ int main(void)
         bench_test(test_domain),
         bench_test(test_held),
         bench_test(test_disks),
+        bench_test(test_another_domain_has_a_disk),
+        bench_test(test_the_guest_has_anothers_disk),
+        bench_test(test_nvram),
         bench_test(test_check),
         bench_test(test_held_disks_stop),
         bench_test(test_managed_save_stops),

@@ -88,9 +88,31 @@ static void devices_are_told_by_what_they_are(void **state)
     assert_int_equal(at(77, OWN, &r), LINEAGE_NONE);
 }
 
+/* Of what is not there any more. */
+static void a_name_tells_where_nothing_else_does(void **state)
+{
+    struct reached r;
+    (void)state;
+    assert_int_equal(lineage_of_name("/dev/vg0/" U "_disk.eph0", OWN, &r), LINEAGE_VOLUME);
+    assert_string_equal(r.instance, U);
+    assert_string_equal(r.vg, "vg0");
+    assert_string_equal(r.lv, U "_disk.eph0");
+    assert_int_equal(lineage_of_name("/dev/mapper/vg--0-" UU "_disk", OWN, &r), LINEAGE_VOLUME);
+    assert_string_equal(r.vg, "vg-0");
+    assert_int_equal(lineage_of_name("/dev/mapper/" U "_disk-dmcrypt", OWN, &r), LINEAGE_MAP);
+    assert_string_equal(r.lv, U "_disk");
+    assert_int_equal(lineage_of_name("/dev/mapper/" U "_disk-dmcrypt", U, &r), LINEAGE_NONE);
+    assert_int_equal(lineage_of_name("/srv/vg0/" U "_disk", OWN, &r), LINEAGE_NONE);
+    assert_int_equal(lineage_of_name("/dev/" U "_disk", OWN, &r), LINEAGE_NONE);
+    assert_int_equal(lineage_of_name("/dev/sda", OWN, &r), LINEAGE_NONE);
+    assert_int_equal(lineage_of_name("", OWN, &r), LINEAGE_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(devices_are_told_by_what_they_are, folder_make, folder_remove)};
+        cmocka_unit_test_setup_teardown(devices_are_told_by_what_they_are, folder_make, folder_remove),
+        cmocka_unit_test(a_name_tells_where_nothing_else_does),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,8 @@
  */
 #include "base/str.h"
 #include "unit.h"
+#include "virt/connection.h"
 #include "virt/rescue-xml.h"
-#include "virt/virt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +125,69 @@ static void all_are_listed(void **state)
             n_ours++;
         }
     assert_int_equal(n_ours, 1);
+}
+
+static const struct domain_sides *sides_of(const struct virt_views *views, const char *of)
+{
+    for (size_t i = 0; i < views->n; i++)
+        if (streq(views->domain[i].uuid, of))
+            return &views->domain[i];
+    return NULL;
+}
+
+/* All at once, or one. */
+static void disks_are_seen_on_both_sides(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_(virt_views_end) struct virt_views off = {.n = 0}, on = {.n = 0};
+    _cleanup_domain_view_ struct domain_view guest = {.found = false};
+    assert_ok(define("mayfly-test", uuid, &e), e);
+    assert_ok(virt_view_all(virt, &off, &e), e);
+    assert_non_null(sides_of(&off, uuid));
+    assert_true(sides_of(&off, uuid)->definition.found && !sides_of(&off, uuid)->guest.found);
+    assert_string_equal(sides_of(&off, uuid)->name, "mayfly-test");
+    assert_int_equal(off.why.errnum, 0);
+    assert_ok(virt_view(virt, uuid, DOMAIN_GUEST, &guest, &e), e);
+    assert_false(guest.found);
+
+    assert_ok(virt_start(virt, uuid, &e), e);
+    assert_ok(virt_view_all(virt, &on, &e), e);
+    assert_int_equal(on.n, off.n);
+    assert_true(sides_of(&on, uuid)->definition.found && sides_of(&on, uuid)->guest.found);
+    assert_ok(virt_view(virt, uuid, DOMAIN_GUEST, &guest, &e), e);
+    assert_true(guest.found && guest.ours);
+}
+
+/* What libvirt calls by a pool has a path. */
+static void volumes_of_pools_have_paths(void **state)
+{
+    (void)state;
+    static const char volume_xml[] = "<volume><name>v</name><capacity>1</capacity></volume>";
+    struct error e = ERROR_NONE;
+    _cleanup_domain_view_ struct domain_view view = {.found = false};
+    char xml[700];
+    if (lab_uri)
+        skip();
+    virStoragePoolPtr pool = virStoragePoolLookupByName(libvirt_of(virt), "default-pool");
+    virStorageVolPtr volume = virStorageVolCreateXML(pool, volume_xml, 0);
+    assert_non_null(volume);
+    snprintf(xml, sizeof xml,
+             "<domain type='test'><name>mayfly-test</name><uuid>%s</uuid><memory>65536</memory>"
+             "<os><type>hvm</type></os><devices>"
+             "<disk type='volume'><source pool='default-pool' volume='v'/><target dev='vda'/></disk>"
+             "<disk type='volume'><source pool='none' volume='v'/><target dev='vdb'/></disk>"
+             "</devices></domain>",
+             uuid);
+    assert_ok(virt_define(virt, xml, &e), e);
+    assert_ok(virt_view(virt, uuid, DOMAIN_DEFINITION, &view, &e), e);
+    assert_int_equal(view.n_disks, 2);
+    assert_string_equal(view.disks[0].sources[0].path, "/default-pool/v");
+    assert_false(view.disks[0].sources[0].volume);
+    assert_string_equal(view.disks[1].sources[0].path, "none/v");
+    assert_true(view.disks[1].sources[0].volume);
+    virStorageVolFree(volume);
+    virStoragePoolFree(pool);
 }
 
 static void taken_names_and_uuids_are_told(void **state)
@@ -290,6 +353,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_life, connect, disconnect),
         cmocka_unit_test_setup_teardown(all_are_listed, connect, disconnect),
+        cmocka_unit_test_setup_teardown(disks_are_seen_on_both_sides, connect, disconnect),
+        cmocka_unit_test_setup_teardown(volumes_of_pools_have_paths, connect, disconnect),
         cmocka_unit_test_setup_teardown(taken_names_and_uuids_are_told, connect, disconnect),
         cmocka_unit_test_setup_teardown(a_running_guest_is_asked_to_go, connect, disconnect),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_told, connect, disconnect),

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See survey.h. */
+#include "instance/survey.h"
+
+#include <sys/stat.h>
+
+static enum lineage lead(const char *path, const char *own, struct reached *ret)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return errno == ENOENT ? lineage_of_name(path, own, ret) : LINEAGE_NONE;
+    return S_ISBLK(st.st_mode) ? lineage_of("", st.st_rdev, own, ret) : LINEAGE_NONE;
+}
+
+static int note(struct survey *s, const struct disk_use *use, struct error *e)
+{
+    struct disk_use *bigger = reallocarray(s->uses, s->n_uses + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    s->uses = bigger;
+    s->uses[s->n_uses++] = *use;
+    return 0;
+}
+
+/* Its own volumes are no other's; that they are not named below a map is drift.h's DRIFT_BARE. */
+static int look_at_disk(struct survey *s, const struct domain_sides *domain, const struct disk_view *disk,
+                        struct error *e)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < disk->n_sources; i++) {
+        struct disk_use use = {.domain = domain, .disk = disk, .source = &disk->sources[i]};
+        if (lead(use.source->path, domain->uuid, &use.reached) && !streq(use.reached.instance, domain->uuid))
+            r = note(s, &use, e);
+    }
+    return r;
+}
+
+void survey_make(const struct context *c, struct survey *ret)
+{
+    *ret = (struct survey){.n_uses = 0};
+    int r = c->virt ? virt_view_all(c->virt, &ret->views, &ret->why) : 0;
+    if (r == 0)
+        ret->why = ret->views.why;
+    for (size_t d = 0; r == 0 && d < ret->views.n; d++) {
+        const struct domain_sides *domain = &ret->views.domain[d];
+        for (size_t i = 0; r == 0 && i < domain->guest.n_disks; i++)
+            r = look_at_disk(ret, domain, &domain->guest.disks[i], &ret->why);
+    }
+}
+
+void survey_end(struct survey *s)
+{
+    free(s->uses);
+    virt_views_end(&s->views);
+}
+
+static int by_uuid(const void *uuid, const void *domain)
+{
+    return strcmp(uuid, ((const struct domain_sides *)domain)->uuid);
+}
+
+const struct domain_sides *survey_domain(const struct survey *s, const char *uuid)
+{
+    return s->views.n ? bsearch(uuid, s->views.domain, s->views.n, sizeof *s->views.domain, by_uuid) : NULL;
+}
+
+static bool names_nvram(const struct domain_view *v, const char *path)
+{
+    return v->nvram && streq(v->nvram, path);
+}
+
+const struct domain_sides *survey_nvram_user(const struct survey *s, const char *path, const char *but_uuid)
+{
+    for (size_t i = 0; i < s->views.n; i++) {
+        const struct domain_sides *d = &s->views.domain[i];
+        if (!streq(d->uuid, but_uuid) && (names_nvram(&d->definition, path) || names_nvram(&d->guest, path)))
+            return d;
+    }
+    return NULL;
+}

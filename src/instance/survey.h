@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All domains of the host, and which of those that run have a disk of an instance that is not theirs. libvirt
+ * asks no hook about what is attached to a running guest, so whoever lists instances looks here.
+ *
+ *     libvirt: XML of all --> paths --stat--> numbers --lineage_of--> whose?
+ */
+#pragma once
+
+#include "instance/context.h"
+#include "storage/lineage.h"
+
+/* A running domain has this. */
+struct disk_use {
+    const struct domain_sides *domain;
+    const struct disk_view *disk;
+    const struct domain_source *source;
+    struct reached reached; /* a map of another instance; or a volume that has the name of an instance's */
+};
+
+struct survey {
+    struct virt_views views; /* none without libvirt */
+    struct disk_use *uses;
+    size_t n_uses;
+    struct error why; /* it is not whole, for this reason; errnum 0: it is */
+};
+
+/* The caller ends *ret. */
+void survey_make(const struct context *c, struct survey *ret);
+void survey_end(struct survey *s);
+#define _cleanup_survey_ _cleanup_(survey_end)
+
+/* NULL: there was none of this uuid. */
+const struct domain_sides *survey_domain(const struct survey *s, const char *uuid);
+
+/* Another domain that names this file for its UEFI variables, running or in its definition; NULL: none. */
+const struct domain_sides *survey_nvram_user(const struct survey *s, const char *path, const char *but_uuid);
