@@ -131,7 +131,22 @@ static int operate_destroy(const struct context *c, const void *options, const c
                            struct error *e)
 {
     (void)options;
-    return key_destroy(c, ref, ret_changed, e);
+    *ret_changed = true;
+    return key_destroy(c, ref, e);
+}
+
+/* Each key once: the second time it would be gone. Returns how many are left. */
+static int drop_repeats(char **refs, int n)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        int before = 0;
+        while (before < kept && !key_ref_same(refs[before], refs[i]))
+            before++;
+        if (before == kept)
+            refs[kept++] = refs[i];
+    }
+    return kept;
 }
 
 static int operate_grant(const struct context *c, const void *options, const char *name_or_ref,
@@ -145,7 +160,6 @@ static int key_destroy_each(const struct verb *self, struct globals *g, int argc
                             struct error *e)
 {
     static const struct each each = {.done = "destroyed",
-                                     .unchanged = "was gone",
                                      .virt = SESSION_VIRT_WANTED,
                                      .what = "Destroy the keys",
                                      .price = "What they encrypted is gone for good.",
@@ -153,7 +167,7 @@ static int key_destroy_each(const struct verb *self, struct globals *g, int argc
     struct key_options o = {.yes = false};
     int n = 0;
     int r = verb_parse(self, g, destroy_options, &o, argc, argv, 1, argc, &n, e);
-    return r != 0 ? r : each_run(&each, self, g, &o, o.yes, argv + 1, n, e);
+    return r != 0 ? r : each_run(&each, self, g, &o, o.yes, argv + 1, drop_repeats(argv + 1, n), e);
 }
 
 static int key_grant_one(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

@@ -80,16 +80,10 @@ static bool names_wrong_key(const struct key_list *l, const struct volume *v, co
     return v->scope == KEY_SCOPE_INSTANCE && !streq(named->info.owner, v->instance);
 }
 
-int doubt_of_unnamed(const struct key_list *l, const struct inventory *i, const struct key_entry *k,
-                     struct error *e)
+static int doubt_of_volumes(const struct key_list *l, const struct inventory *i, const struct key_entry *k,
+                            struct error *e)
 {
-    int r = 0;
-    if (k->state == KEY_DAMAGED) { /* whose it is is not known */
-        for (size_t n = 0; r == 0 && n < i->n_groups; n++)
-            r = doubt_of_group(i, i->groups[n].name, e);
-        return r;
-    }
-    r = doubt_of_group(i, k->info.vg, e);
+    int r = doubt_of_group(i, k->info.vg, e);
     for (size_t n = 0; r == 0 && n < i->n_volumes; n++) {
         const struct volume *v = &i->volumes[n];
         if (volume_encrypted(v) && streq(v->vg, k->info.vg) && names_wrong_key(l, v, k))
@@ -100,4 +94,25 @@ int doubt_of_unnamed(const struct key_list *l, const struct inventory *i, const 
                 v->vg, v->lv, v->key);
     }
     return r;
+}
+
+/* Whose it is is not known. */
+static int doubt_of_damaged(const struct context *c, const struct inventory *i, struct error *e)
+{
+    int r = 0;
+    for (size_t n = 0; r == 0 && n < i->n_groups; n++)
+        r = doubt_of_group(i, i->groups[n].name, e);
+    return r < 0 ? r : doubt_of_any_domain(c, e);
+}
+
+int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,
+                     const struct key_entry *k, struct error *e)
+{
+    if (k->state == KEY_DAMAGED)
+        return doubt_of_damaged(c, i, e);
+    int r = doubt_of_volumes(l, i, k, e);
+    if (r < 0 || k->info.scope == KEY_SCOPE_IMAGE)
+        return r;
+    return k->info.scope == KEY_SCOPE_BATCH ? doubt_of_any_domain(c, e)
+                                            : doubt_of_domain(c, i, k->info.owner, e);
 }

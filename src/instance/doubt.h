@@ -2,7 +2,8 @@
 /* May a volume need a key although none is seen that does? A look at the volumes can be incomplete in many
  * ways, and what is not seen is no proof: as long as there is doubt no key is destroyed.
  *
- * Each function returns 0, or -EUNSAFE with the object, the reason and the way out.
+ * Each function returns 0, or -EUNSAFE with the object, the reason and the way out. Those that ask libvirt
+ * may also return its errors.
  */
 #pragma once
 
@@ -16,7 +17,17 @@ int doubt_of_group(const struct inventory *i, const char *vg, struct error *e) _
 int doubt_of_instance(const struct inventory *i, const char *vg, const char *uuid,
                       struct error *e) _must_check_;
 
+/* Libvirt's word against LVM's: is there a domain of this uuid that Mayfly defined, or that has its disks,
+ * but none of its volumes? Then they are in a group that was split, replaced, or restored from an old backup
+ * of its metadata, which LVM shows as whole. `i` is a look under the lock of the uuid. */
+int doubt_of_domain(const struct context *c, const struct inventory *i, const char *uuid,
+                    struct error *e) _must_check_;
+
+/* The same of all domains, for a key that may be of any: shared by a batch, or damaged. Looks at the volumes
+ * itself. */
+int doubt_of_any_domain(const struct context *c, struct error *e) _must_check_;
+
 /* A key that a manager lists and no volume names. `l` says which keys there are, `i` is a look under the lock
  * of its owner. */
-int doubt_of_unnamed(const struct key_list *l, const struct inventory *i, const struct key_entry *k,
-                     struct error *e) _must_check_;
+int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,
+                     const struct key_entry *k, struct error *e) _must_check_;

@@ -31,15 +31,17 @@ static int find_key(const struct context *c, const struct model *m, const char *
     return 0;
 }
 
-/* 0: it is gone. That it is not listed may also mean that it is another's, or that a folder is not mounted.
- */
-static int check_gone(struct keymgr *km, const char *ref, const char *id, struct error *e)
+/* It is not listed. That may also mean that it is another's, or that a folder is not mounted; else it was
+ * destroyed, or is a typing error. */
+static int not_there(struct keymgr *km, const char *ref, const char *id, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
     struct error why = ERROR_NONE;
     int r = keymgr_fetch(km, id, &key, &why);
-    if (r == -ENOKEY)
-        return 0;
+    bool names_place = strchr(id, '/');
+    if (r == -ENOKEY || (r == -EHOSTUNREACH && !names_place))
+        return error_set(e, -ENOENT, "key %s: key manager %s has no such key; see mayfly key list", ref,
+                         km->ops->name);
     if (r < 0)
         return error_set(e, r, "%s", why.text);
     return error_set(e, -EUNSAFE,
@@ -86,7 +88,7 @@ static int destroy_locked(const struct context *c, struct keymgr *km, const char
     int r = check_unnamed(c, ref, &m, e);
     if (r < 0)
         return r;
-    r = doubt_of_unnamed(l, m->inventory, k, &doubt);
+    r = doubt_of_unnamed(c, l, m->inventory, k, &doubt);
     if (r < 0)
         return error_set(e, r, "key %s: is not destroyed: no volume is seen that names it, but %s", ref,
                          doubt.text);
@@ -108,7 +110,7 @@ static int destroy(const struct context *c, struct keymgr *km, const char *ref, 
     return r;
 }
 
-int key_destroy(const struct context *c, const char *ref, bool *ret_changed, struct error *e)
+int key_destroy(const struct context *c, const char *ref, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     _cleanup_key_list_ struct key_list *l = NULL;
@@ -129,8 +131,6 @@ int key_destroy(const struct context *c, const char *ref, bool *ret_changed, str
     if (r == 0)
         r = find_key(c, m, ref, &l, &k, e);
     if (r == 0)
-        r = k ? destroy(c, km, ref, l, k, e) : check_gone(km, ref, id, e);
-    if (r == 0)
-        *ret_changed = k;
+        r = k ? destroy(c, km, ref, l, k, e) : not_there(km, ref, id, e);
     return r;
 }

@@ -199,7 +199,8 @@ static int add_user(struct key_list *l, const struct inventory *inventory, const
     return 0;
 }
 
-static int load(struct key_list *l, const struct inventory *inventory, struct error *e)
+static int load(const struct context *c, struct key_list *l, const struct inventory *inventory,
+                struct error *e)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_managers; i++)
@@ -211,7 +212,7 @@ static int load(struct key_list *l, const struct inventory *inventory, struct er
             r = add_user(l, inventory, &inventory->volumes[i], e);
     for (size_t i = 0; r == 0 && i < l->n_keys; i++)
         if (l->keys[i].n_volumes == 0 && (l->keys[i].state == KEY_UNUSED || l->keys[i].state == KEY_DAMAGED))
-            (void)!doubt_of_unnamed(l, inventory, &l->keys[i], &l->keys[i].doubt);
+            (void)!doubt_of_unnamed(c, l, inventory, &l->keys[i], &l->keys[i].doubt);
     return r;
 }
 
@@ -233,7 +234,7 @@ int key_list_load(const struct context *c, const struct inventory *inventory, st
     _cleanup_key_list_ struct key_list *l = NULL;
     int r = key_list_managers(c, inventory, &l, e);
     if (r == 0)
-        r = load(l, inventory, e);
+        r = load(c, l, inventory, e);
     if (r == 0)
         *ret = TAKE_PTR(l);
     return r;
@@ -245,7 +246,7 @@ int key_list_load_one(const struct context *c, const struct inventory *inventory
     _cleanup_key_list_ struct key_list *l = calloc(1, sizeof *l);
     int r = l ? add_source(l, c, manager, e) : error_memory(e);
     if (r == 0)
-        r = load(l, inventory, e);
+        r = load(c, l, inventory, e);
     if (r == 0)
         *ret = TAKE_PTR(l);
     return r;

@@ -88,31 +88,23 @@ static int destroy(const struct context *c, const struct volume *v, struct error
 /* May a volume that is not seen need it? While that is in doubt the last volumes of the key stay: without
  * them nothing would lead to it. A key that is one instance's alone is certain where all of that one is seen.
  */
-static int check_doubt(const struct inventory *inventory, const struct volume *v, struct error *e)
+static int find_doubt(const struct context *c, const struct inventory *inventory, const struct volume *v,
+                      struct error *e)
+{
+    if (v->scope == KEY_SCOPE_INSTANCE)
+        return doubt_of_instance(inventory, v->vg, v->instance, e);
+    int r = doubt_of_group(inventory, v->vg, e);
+    return r < 0 ? r : doubt_of_any_domain(c, e);
+}
+
+static int check_doubt(const struct context *c, const struct inventory *inventory, const struct volume *v,
+                       struct error *e)
 {
     struct error why = ERROR_NONE;
-    int r = v->scope == KEY_SCOPE_INSTANCE ? doubt_of_instance(inventory, v->vg, v->instance, &why)
-                                           : doubt_of_group(inventory, v->vg, &why);
+    int r = find_doubt(c, inventory, v, &why);
     return r < 0 ? error_set(e, r, "key %s: cannot be destroyed: %s%s", v->key,
                              v->scope == KEY_SCOPE_INSTANCE ? "" : "instances share it, and ", why.text)
                  : 0;
-}
-
-/* The instances of a batch come and go under locks of their own: look again. No lock of the batch is needed:
- * a launch that uses its key holds those of all its instances, and what it builds counts as a user. */
-static int destroy_shared(const struct context *c, const struct volume *v, const struct volume *const going[],
-                          size_t n, struct key_end *ret, struct error *e)
-{
-    _cleanup_inventory_ struct inventory *now = NULL;
-    int r = broker_list(c->broker, &now, e);
-    if (r < 0)
-        return r;
-    *ret = (struct key_end){KEY_FATE_STAYS, count_users(now, v->key, going, n)};
-    if (ret->n_others)
-        return 0;
-    ret->fate = KEY_FATE_GONE;
-    r = check_doubt(now, v, e);
-    return r < 0 ? r : destroy(c, v, e);
 }
 
 bool key_named(const struct inventory *inventory, const char *ref)
@@ -139,7 +131,7 @@ int key_may_destroy(const struct context *c, const struct inventory *inventory, 
     char id[KEY_ID_MAX];
     if (!volume_encrypted(v) || is_used(inventory, v->key, going, n))
         return 0;
-    int r = check_doubt(inventory, v, &why);
+    int r = check_doubt(c, inventory, v, &why);
     if (r == 0)
         r = manager_of(c, v, &km, id, &why);
     if (r == 0)
@@ -159,32 +151,31 @@ int keys_may_destroy(const struct context *c, const struct inventory *inventory,
     return r;
 }
 
-int key_destroy_unused(const struct context *c, const struct inventory *inventory, const struct volume *v,
+int key_destroy_unused(const struct context *c, const struct inventory *now, const struct volume *v,
                        const struct volume *const going[], size_t n, struct key_end *ret, struct error *e)
 {
     *ret = (struct key_end){KEY_FATE_NONE, 0};
     if (!volume_encrypted(v))
         return 0;
-    if (v->scope == KEY_SCOPE_BATCH)
-        return destroy_shared(c, v, going, n, ret, e);
-    *ret = (struct key_end){KEY_FATE_STAYS, count_users(inventory, v->key, going, n)};
+    *ret = (struct key_end){KEY_FATE_STAYS, count_users(now, v->key, going, n)};
     if (ret->n_others)
         return 0;
     ret->fate = KEY_FATE_GONE;
-    int r = check_doubt(inventory, v, e);
+    int r = check_doubt(c, now, v, e);
     return r < 0 ? r : destroy(c, v, e);
 }
 
-int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
-                        const struct volume *const going[], size_t n, struct key_end *ret, struct error *e)
+int keys_destroy_unused(const struct context *c, const struct volume *const going[], size_t n,
+                        struct key_end *ret, struct error *e)
 {
-    int r = 0;
+    _cleanup_inventory_ struct inventory *now = NULL;
+    int r = broker_list(c->broker, &now, e);
     *ret = (struct key_end){KEY_FATE_NONE, 0};
     for (size_t i = 0; r == 0 && i < n; i++) {
         struct key_end one;
         if (!first_of_key(going, i))
             continue;
-        r = key_destroy_unused(c, inventory, going[i], going, n, &one, e);
+        r = key_destroy_unused(c, now, going[i], going, n, &one, e);
         if (one.fate != KEY_FATE_NONE && ret->fate != KEY_FATE_STAYS)
             *ret = one;
     }

@@ -24,17 +24,19 @@ struct key_end {
 };
 
 /* Destroys the key of `v`, one of the `n` volumes `going`, which are doomed or were never finished, unless
- * another volume uses it: then it stays. 0: the key is gone, has another volume, or there was none; then
- * those that name it may go. -EUNSAFE: a volume that cannot be seen may need it. */
-int key_destroy_unused(const struct context *c, const struct inventory *inventory, const struct volume *v,
+ * another volume uses it: then it stays. `now` is a look from after they were marked: what people have done
+ * since the first look counts, and instances that share a key come and go under locks of their own. No lock
+ * of the batch is needed: a launch that uses its key holds those of all its instances, and what it builds
+ * counts as a user. 0: the key is gone, has another volume, or there was none; then those that name it may
+ * go. -EUNSAFE: a volume that cannot be seen may need it. */
+int key_destroy_unused(const struct context *c, const struct inventory *now, const struct volume *v,
                        const struct volume *const going[], size_t n, struct key_end *ret,
                        struct error *e) _must_check_;
 
-/* The same for each of their keys, up to the first error; *ret is of the last one that did not go, else of
- * the last. */
-int keys_destroy_unused(const struct context *c, const struct inventory *inventory,
-                        const struct volume *const going[], size_t n, struct key_end *ret,
-                        struct error *e) _must_check_;
+/* Takes that look, and does the same for each of their keys, up to the first error; *ret is of the last one
+ * that did not go, else of the last. */
+int keys_destroy_unused(const struct context *c, const struct volume *const going[], size_t n,
+                        struct key_end *ret, struct error *e) _must_check_;
 
 /* Destroys the key of the image that was to be made of the snapshot `v`, if there is one: its owner is `v`.
  */

@@ -234,8 +234,8 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const ch
                     const char *hook_path, struct finding **ret, size_t *ret_n, struct error *e) _must_check_;
 
 /* Destroys the key MANAGER:PLACE/ID, which no volume may name. -EUNSAFE: one does, or one may without our
- * seeing it; the sentence has the way out. */
-int key_destroy(const struct context *c, const char *ref, bool *ret_changed, struct error *e) _must_check_;
+ * seeing it; the sentence has the way out. -ENOENT: there is no such key. */
+int key_destroy(const struct context *c, const char *ref, struct error *e) _must_check_;
 
 /* Lets `user` of the key manager (NULL: the host's own) fetch the key MANAGER:PLACE/ID, or that of the
  * instance, or ends that. */

@@ -251,8 +251,7 @@ static int destroy_old_keys(const struct context *c, void *rebuild, struct error
 {
     const struct rebuild *r = rebuild;
     struct key_end end;
-    int result = keys_destroy_unused(c, r->launch.model->inventory, r->instance->volumes,
-                                     r->instance->n_volumes, &end, e);
+    int result = keys_destroy_unused(c, r->instance->volumes, r->instance->n_volumes, &end, e);
     if (result == 0 && r->ret_key)
         *r->ret_key = end;
     if (result < 0)

@@ -74,8 +74,10 @@ static int destroy_unnamed(struct recovery *r, const struct key_entry *k, struct
     struct error why = ERROR_NONE;
     char object[sizeof r->done->object];
     snprintf(object, sizeof object, "key %.120s", k->ref);
-    struct error doubt = ERROR_NONE;
-    if (doubt_of_unnamed(r->keys, r->model->inventory, k, &doubt) < 0)
+    struct error doubt = r->noting ? k->doubt : ERROR_NONE; /* of the same look */
+    if (!r->noting)
+        (void)!doubt_of_unnamed(&r->context, r->keys, r->model->inventory, k, &doubt);
+    if (doubt.errnum)
         return recovery_remains(r, object, -ENEEDSRECOVER, e, "no volume names it, but it is left: %s",
                                 doubt.text);
     int destroyed = destroy(r, k, &why);

@@ -317,16 +317,12 @@ static void note_failure(const struct context *c, struct removal *first, const c
 }
 
 /* Key by key. A manager that cannot be reached is not waited for once more for each. */
-int removal_destroy_keys(const struct context *c, void *removal, struct error *e)
+static void destroy_keys(const struct context *c, const struct inventory *now, struct removal *first,
+                         const struct volume *const going[], size_t n)
 {
-    struct removal *first = removal;
-    _cleanup_free_ const struct volume **going = NULL;
     const char *unreachable = "";
     struct error why = ERROR_NONE;
-    size_t n = 0;
-    int result = gather(first, NULL, &going, &n, e);
-    if (result < 0)
-        return result;
+    int result = 0;
     for (size_t i = 0; i < n; i++) {
         const char *key = going[i]->key;
         struct key_end end = {KEY_FATE_NONE, 0};
@@ -334,7 +330,7 @@ int removal_destroy_keys(const struct context *c, void *removal, struct error *e
             continue;
         if (!*unreachable || !same_manager(key, unreachable)) {
             why = ERROR_NONE;
-            result = key_destroy_unused(c, first->model->inventory, going[i], going, n, &end, &why);
+            result = key_destroy_unused(c, now, going[i], going, n, &end, &why);
         }
         if (result == -EHOSTUNREACH)
             unreachable = key;
@@ -343,6 +339,30 @@ int removal_destroy_keys(const struct context *c, void *removal, struct error *e
         else
             note_end(first, key, &end);
     }
+}
+
+static bool any_encrypted(const struct volume *const volumes[], size_t n)
+{
+    bool found = false;
+    for (size_t i = 0; i < n; i++)
+        found |= volume_encrypted(volumes[i]);
+    return found;
+}
+
+/* Who has keys looks once more: tags may have been taken away since the first look. */
+int removal_destroy_keys(const struct context *c, void *removal, struct error *e)
+{
+    struct removal *first = removal;
+    _cleanup_free_ const struct volume **going = NULL;
+    _cleanup_inventory_ struct inventory *now = NULL;
+    size_t n = 0;
+    int result = gather(first, NULL, &going, &n, e);
+    if (result == 0 && any_encrypted(going, n))
+        result = broker_list(c->broker, &now, e);
+    if (result < 0)
+        return result;
+    if (now)
+        destroy_keys(c, now, first, going, n);
     return left(first, e);
 }
 

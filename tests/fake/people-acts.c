@@ -213,16 +213,29 @@ static bool still_mounted(const struct host *before, struct world *w, char why[2
     return true;
 }
 
+static struct volume untagged; /* as it was */
+
 static bool take_tags(struct world *w)
 {
     for (size_t i = w->host.n_volumes; i-- > 0;) {
         struct world_volume *v = &w->host.volumes[i];
         if (streq(v->v.instance, people_uuid(w)) && v->v.state == VOLUME_READY) {
+            untagged = v->v;
             world_take_tags(v);
             return true;
         }
     }
     return false;
+}
+
+static void give_tags_back(struct world *w)
+{
+    struct world_volume *v = world_volume(w, untagged.lv);
+    if (!v || !v->stranger)
+        return;
+    v->v = untagged;
+    v->stranger = false;
+    memset(v->lost_key, 0, sizeof v->lost_key);
 }
 
 static bool still_there(const struct host *before, struct world *w, char why[200])
@@ -268,6 +281,15 @@ static bool key_needed(const struct host *h, const struct world_key *k)
     return needed;
 }
 
+/* Then any key of their group may be theirs, and none is destroyed. */
+static bool tags_are_lost(const struct host *h)
+{
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (h->volumes[i].lost_key[0])
+            return true;
+    return false;
+}
+
 static bool map_needed(const struct host *h, const struct world_map *map)
 {
     for (size_t i = 0; i < h->n_volumes; i++) {
@@ -291,7 +313,7 @@ bool people_invariants_hold(const struct host *h, char why[200])
             return WRONG("volume %s is still %s", h->volumes[i].v.lv, volume_state_name(state));
     }
     for (size_t i = 0; i < h->n_keys; i++)
-        if (!h->keys[i].nova && !key_needed(h, &h->keys[i]))
+        if (!h->keys[i].nova && !key_needed(h, &h->keys[i]) && !tags_are_lost(h))
             return WRONG("a key of %s has no volume", h->keys[i].info.owner);
     for (size_t i = 0; i < h->n_maps; i++)
         if (!map_needed(h, &h->maps[i]))
@@ -313,6 +335,7 @@ static const struct person snapshots = {"make a disk-only snapshot", snapshot_di
                                         NULL};
 static const struct person mounts = {"mount a disk", mount, still_mounted, unmount};
 static const struct person untags = {"take tags away", take_tags, still_there, NULL};
+static const struct person untags_by_slip = {"take tags away", take_tags, still_there, give_tags_back};
 
 const struct people_row people_rows[] = {
     {"start", {&undefines, &renames, &starts, &edits_out, &edits_in, &mounts, &untags}},
@@ -330,11 +353,11 @@ const struct people_row people_rows[] = {
     {"attach", {&undefines, &renames, &starts, &edits_in, &untags}},
     {"detach, running", {&undefines, &destroys, &edits_in, &untags}},
     {"detach", {&undefines, &starts, &edits_in, &mounts, &untags}},
-    {"rescue running", {&undefines, &destroys, &starts, &snapshots, &untags}},
-    {"rescue stopped", {&undefines, &renames, &starts}},
+    {"rescue running", {&undefines, &destroys, &starts, &edits_in, &snapshots, &untags}},
+    {"rescue stopped", {&undefines, &renames, &starts, &edits_in}},
     {"unrescue running", {&undefines, &destroys, &edits_in, &untags}},
-    {"delete running", {&undefines, &destroys, &pauses}},
-    {"delete stopped", {&undefines, &renames, &starts}},
+    {"delete running", {&undefines, &destroys, &pauses, &untags_by_slip}},
+    {"delete stopped", {&undefines, &renames, &starts, &untags_by_slip}},
     {"delete opened", {&mounts}},
     {"delete created", {&undefines, &starts, &edits_in}},
     {"create", {&undefines, &renames, &edits_in, &untags}},

@@ -146,20 +146,19 @@ static void test_managers_in_use(void **state)
 
 /* ------------------------------------------------------------------- destroy */
 
-static int destroy(struct bench *b, const char *ref, bool *ret_changed, struct error *e)
+static int destroy(struct bench *b, const char *ref, struct error *e)
 {
     *e = ERROR_NONE;
     fake_again(&b->f);
-    return key_destroy(&b->f.context, ref, ret_changed, e);
+    return key_destroy(&b->f.context, ref, e);
 }
 
 static void assert_refused(struct bench *b, const char *ref, int r, const char *words)
 {
     static struct host before;
     struct error e;
-    bool changed = false;
     before = b->w->host;
-    assert_error(destroy(b, ref, &changed, &e), r, e);
+    assert_error(destroy(b, ref, &e), r, e);
     if (!strstr(e.text, words))
         fail_msg("said '%s', not '%s'", e.text, words);
     assert_memory_equal(&before, &b->w->host, sizeof before);
@@ -170,7 +169,6 @@ static void test_destroy(void **state)
     struct bench *b = *state;
     struct error e;
     char ref[KEY_REF_MAX];
-    bool changed = false;
     bench_make(b, "t", true);
     bench_make(b, "other", true);
     ref_of(b, 0, ref);
@@ -178,12 +176,34 @@ static void test_destroy(void **state)
     world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 0);
     assert_refused(b, ref, -EUNSAFE, "mayfly delete t ");
     world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 0);
-    assert_ok(destroy(b, ref, &changed, &e), e);
-    assert_true(changed);
+    assert_refused(b, ref, -EUNSAFE, "none of its volumes");
+    world_drop(b->w->host.domains, &b->w->host.n_domains, sizeof b->w->host.domains[0], 0);
+    assert_ok(destroy(b, ref, &e), e);
     assert_int_equal(b->w->host.n_keys, 1);
     assert_null(world_key(b->w, ref + strlen("local:local/")));
-    assert_ok(destroy(b, ref, &changed, &e), e);
-    assert_false(changed);
+    assert_refused(b, ref, -ENOENT, "has no such key");
+}
+
+/* A domain has been there since its volumes were made. So they are elsewhere: their group was split, say. */
+static void test_domain_without_volumes(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request pair = {.name = "p", .count = 2, .shared_key = true, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    char ref[KEY_REF_MAX];
+    assert_ok(bench_launch(b, &pair, &e), e);
+    b->w->host.n_volumes = b->w->host.n_maps = 0;
+    ref_of(b, 0, ref);
+    assert_refused(b, ref, -EUNSAFE, "domain p-");
+    world_drop(b->w->host.domains, &b->w->host.n_domains, sizeof b->w->host.domains[0], 0);
+    assert_refused(b, ref, -EUNSAFE, "domain p-");
+    b->w->host.domains[0].d.ours = false; /* it still names our maps */
+    assert_refused(b, ref, -EUNSAFE, "domain p-");
+    b->w->virt_gone = true;
+    assert_refused(b, ref, -ECONNREFUSED, "libvirt");
+    b->w->virt_gone = false;
+    b->w->host.domains[0].defined.n = 0;
+    assert_ok(destroy(b, ref, &e), e);
 }
 
 static void test_destroy_unfinished(void **state)
@@ -222,7 +242,6 @@ static void test_destroy_of_a_launch_at_work(void **state)
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     char ref[KEY_REF_MAX];
-    bool changed = false;
     bench_make(b, "t", true);
     lose_volumes(b);
     ref_of(b, 0, ref);
@@ -231,7 +250,7 @@ static void test_destroy_of_a_launch_at_work(void **state)
     assert_ok(broker_lock(other, b->w->host.keys[0].info.owner, &e), e);
     assert_refused(b, ref, -EBUSY, "another mayfly");
     broker_disconnect(other);
-    assert_ok(destroy(b, ref, &changed, &e), e);
+    assert_ok(destroy(b, ref, &e), e);
     assert_int_equal(b->w->host.n_keys, 0);
 }
 
@@ -242,6 +261,9 @@ static void test_destroy_what_is_none(void **state)
     assert_refused(b, "t", -EINVAL, "MANAGER:PLACE/ID");
     assert_refused(b, "vault:1234", -EINVAL, "vault");
     assert_refused(b, "ephemeral:1234", -EINVAL, "keeps none");
+    assert_refused(b, "local:1234", -ENOENT, "has no such key"); /* a typing error */
+    assert_refused(b, "local:local/1234", -ENOENT, "has no such key");
+    assert_refused(b, "local:other/1234", -EHOSTUNREACH, "nothing is known");
     b->w->keys_unreachable = true;
     assert_refused(b, "local:1234", -EHOSTUNREACH, "cannot be reached");
 }
@@ -332,6 +354,7 @@ int main(void)
         bench_test(test_ephemeral),
         bench_test(test_managers_in_use),
         bench_test(test_destroy),
+        bench_test(test_domain_without_volumes),
         bench_test(test_destroy_unfinished),
         bench_test(test_destroy_in_doubt),
         bench_test(test_destroy_of_a_launch_at_work),

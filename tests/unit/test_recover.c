@@ -318,6 +318,43 @@ static void test_batch_key_goes_with_its_last_user(void **state)
     assert_int_equal(b->w->host.n_keys, 0);
 }
 
+/* The other of two has a domain and no volumes: they are out of sight, and need the key. */
+static void test_batch_key_of_a_domain_without_volumes(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_ok(bench_launch(b, &q, &e), e);
+    const char *domain = strstr(b->w->host.volumes[0].v.name, "t-1") ? "t-1" : "t-2";
+    world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 1);
+    assert_error(instance_delete(&b->f.context, domain, &changed, &e), -EUNSAFE, e);
+    assert_non_null(strstr(e.text, "none of its volumes"));
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
+    b->w->host.volumes[0].v.state = VOLUME_DOOMED;
+    b->w->host.n_maps = 0;
+    expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "none of its volumes");
+    assert_int_equal(b->w->host.n_keys, 1);
+}
+
+/* Its volumes are gone, with their group, and its domain is not: recover keeps the key. */
+static void test_key_of_a_domain_without_volumes(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    b->w->host.n_volumes = 0;
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "none of its volumes");
+    b->w->virt_gone = true;
+    struct result x = recover(b, false); /* libvirt, and the key */
+    assert_int_equal(x.n, 2);
+    free(x.done);
+    b->w->virt_gone = false;
+    assert_int_equal(b->w->host.n_keys, 1);
+    b->w->host.n_domains = 0;
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+}
+
 /* Of several names one is refused, before anything of it is changed, and the others go. Who is last to have
  * a key that is in doubt is found among them too. */
 static void test_delete_of_several(void **state)
@@ -615,6 +652,8 @@ int main(void)
         bench_test(test_orphan_map),
         bench_test(test_batch_key_goes_with_its_last_user),
         bench_test(test_batch_key_in_use),
+        bench_test(test_batch_key_of_a_domain_without_volumes),
+        bench_test(test_key_of_a_domain_without_volumes),
         bench_test(test_delete_of_several),
         bench_test(test_delete_beside_a_stray_volume),
         bench_test(test_keys_of_another_place),

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Domains as witnesses of volumes that are not seen: see doubt.h.
+ *
+ *     launch: volumes | DOMAIN            delete: DOMAIN | key | volumes
+ *
+ * So wherever an operation is cut off, the domain is there only while its volumes are.
+ */
+#include "instance/doubt.h"
+#include "instance/model.h"
+#include "virt/domain-xml.h"
+
+#include <stdio.h>
+
+static bool has_volumes(const struct inventory *i, const char *uuid)
+{
+    size_t n = 0;
+    return inventory_volumes_of(i, uuid, &n) && n > 0;
+}
+
+/* One that others have defined has our disks by the names of their maps. */
+static bool names_map_of(const struct domain_view *v, const char *uuid)
+{
+    char begin[DEVICE_PATH_MAX];
+    snprintf(begin, sizeof begin, "/dev/mapper/%s_", uuid);
+    for (size_t d = 0; d < v->n_disks; d++)
+        for (size_t s = 0; s < v->disks[d].n_sources; s++)
+            if (str_starts(v->disks[d].sources[s].path, begin))
+                return true;
+    return false;
+}
+
+/* What libvirt is asked whether it would take it has no volumes yet. */
+static bool is_trial(const struct domain_view *v)
+{
+    return v->name && str_starts(v->name, TRIAL_NAME);
+}
+
+static int check_definition(const struct context *c, const char *uuid, struct error *e)
+{
+    _cleanup_domain_view_ struct domain_view view = {.found = false};
+    struct error why = ERROR_NONE;
+    int r = virt_view(c->virt, uuid, DOMAIN_DEFINITION, &view, &why);
+    if (r == -ENOENT || (r == 0 && (is_trial(&view) || (!view.ours && !names_map_of(&view, uuid)))))
+        return 0;
+    if (r < 0)
+        return error_set(e, r, "%s", why.text);
+    return error_set(
+        e, -EUNSAFE,
+        "domain %s (%s) is there and none of its volumes, which may need the key; bring back their "
+        "volume group or its metadata (see vgs, vgcfgrestore), or run virsh undefine if they are gone",
+        view.name ? view.name : "without a name", uuid);
+}
+
+static int check_virt(const struct context *c, struct error *e)
+{
+    return c->virt
+               ? 0
+               : error_set(e, -ECONNREFUSED,
+                           "libvirt cannot be asked for domains whose volumes are not seen; see systemctl "
+                           "status libvirtd");
+}
+
+int doubt_of_domain(const struct context *c, const struct inventory *i, const char *uuid, struct error *e)
+{
+    int r = check_virt(c, e);
+    return r < 0 || has_volumes(i, uuid) ? r : check_definition(c, uuid, e);
+}
+
+/* Domains before volumes, and each domain again after them: so neither a launch nor a delete at work is taken
+ * for one without volumes. */
+int doubt_of_any_domain(const struct context *c, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    int r = check_virt(c, e);
+    if (r == 0)
+        r = model_load_domains(c, &m, e);
+    if (r == 0)
+        r = model_load_volumes(c, m, e);
+    for (size_t d = 0; r == 0 && d < m->n_domains; d++)
+        r = doubt_of_domain(c, m->inventory, m->domains[d].uuid, e);
+    return r;
+}
