@@ -71,11 +71,18 @@ static bool take_group(const char **at, char ret[VG_NAME_MAX])
     return config_vg_name_valid(ret);
 }
 
-/* The id behind the last '-' decides; the name before it is there for people. */
-static bool is_host(const char *part, const char *host)
+/* Whether `part` is this host by its id, behind the last '-'. `ret_other` is the name before it, if that is
+ * another; else "". */
+static bool is_host(const char *part, const char *host, char ret_other[KEY_HOST_MAX])
 {
     const char *its = strrchr(part, '-'), *own = strrchr(host, '-');
-    return its && own && own[1] ? streq(its, own) : streq(part, host);
+    ret_other[0] = '\0';
+    if (streq(part, host))
+        return true;
+    if (!its || !own || !own[1] || !streq(its, own))
+        return false;
+    int n = snprintf(ret_other, KEY_HOST_MAX, "%.*s", (int)(its - part), part);
+    return n > 0 && n < KEY_HOST_MAX && str_made_of(ret_other, "-_.");
 }
 
 bool secret_name_parse(const char *name, const char *host, struct key_info *ret)
@@ -84,7 +91,7 @@ bool secret_name_parse(const char *name, const char *host, struct key_info *ret)
     if (!str_starts(name, "mayfly/"))
         return false;
     const char *at = name + strlen("mayfly/");
-    if (!next_part(&at, part, sizeof part) || !is_host(part, host) || !take_group(&at, ret->vg) ||
+    if (!next_part(&at, part, sizeof part) || !is_host(part, host, ret->host) || !take_group(&at, ret->vg) ||
         !next_part(&at, scope, sizeof scope) || !uuid_valid(at))
         return false;
     if (key_scope_parse(scope, &ret->scope) < 0)

@@ -18,8 +18,9 @@ int reply_order(const char *text, size_t size, enum order_state *ret, char ret_i
  */
 #define SECRET_NAME_PLUS ':'
 
-/* mayfly/HOST/VG/SCOPE/OWNER of this host? Then VG, scope and owner go into `ret`. HOST is NAME-ID; two of
- * the same ID are one host, which has changed its name. A HOST without '-' is compared as a whole. */
+/* mayfly/HOST/VG/SCOPE/OWNER of this host? Then VG, scope and owner go into `ret`. HOST is NAME-ID; one of
+ * the same ID and another NAME is this host under its former name, or a copy of it: ret->host is that name. A
+ * HOST without '-' is compared as a whole. */
 bool secret_name_parse(const char *name, const char *host, struct key_info *ret);
 
 #define REPLY_PAGE 100 /* secrets on a page, at most: Barbican's own limit */

@@ -105,12 +105,27 @@ static int doubt_of_damaged(const struct context *c, const struct inventory *i, 
     return r < 0 ? r : doubt_of_any_domain(c, e);
 }
 
+/* Volumes of another host are never seen. */
+static int doubt_of_host(const struct key_entry *k, struct error *e)
+{
+    if (!k->info.host[0])
+        return 0;
+    return error_set(
+        e, -EUNSAFE,
+        "host %s made it, which has the machine id of this host, and may have the volume that needs "
+        "it; if it is a copy of this host, give it an id of its own (systemd-machine-id-setup); if "
+        "this host had that name, destroy the key with the manager's own tools",
+        k->info.host);
+}
+
 int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,
                      const struct key_entry *k, struct error *e)
 {
     if (k->state == KEY_DAMAGED)
         return doubt_of_damaged(c, i, e);
-    int r = doubt_of_volumes(l, i, k, e);
+    int r = doubt_of_host(k, e);
+    if (r == 0)
+        r = doubt_of_volumes(l, i, k, e);
     if (r < 0 || k->info.scope == KEY_SCOPE_IMAGE)
         return r;
     return k->info.scope == KEY_SCOPE_BATCH ? doubt_of_any_domain(c, e)

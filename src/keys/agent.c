@@ -211,6 +211,8 @@ static int agent_create_many(struct keymgr *km, const struct key_info want[], si
 
 static bool info_valid(const struct key_info *k)
 {
+    if (!memchr(k->host, '\0', sizeof k->host) || !str_made_of(k->host, "-_."))
+        return false;
     if (k->damaged)
         return id_valid(k->id) && !k->owner[0] && !k->vg[0];
     return id_valid(k->id) && memchr(k->owner, '\0', sizeof k->owner) && uuid_valid(k->owner) &&

@@ -45,6 +45,7 @@
 #define KEY_ID_MAX    160 /* PLACE/ID */
 #define KEY_PLACE_MAX 96
 #define KEY_USER_MAX  65
+#define KEY_HOST_MAX  64
 #define KEY_BITS_MIN  128
 #define KEY_BITS_MAX  512
 
@@ -57,6 +58,8 @@ struct key_info {
     uint32_t bits;
     uint64_t created_sec; /* since 1970; unset in a request */
     bool damaged;         /* of a listed one: it is there and cannot be read; of the rest only `id` is set */
+    char host[KEY_HOST_MAX]; /* of a listed one: who made it, where that has this host's id and another name:
+                                it may be a copy of this host, or its former name; "": this host made it */
 };
 
 /* What a manager listed. */
@@ -141,8 +144,8 @@ struct keymgr_ops {
     int (*destroy)(struct keymgr *km, const char *id, struct error *e);
 
     /* The keys that this host made, that this caller may see, and that were not destroyed; whose they are is
-     * as certain as the manager can make it, since recover destroys what has no owner. An interrupted destroy
-     * is finished on the way. *ret is empty before. */
+     * as certain as the manager can make it, since recover destroys what has no owner (but none with `host`).
+     * An interrupted destroy is finished on the way. *ret is empty before. */
     int (*list)(struct keymgr *km, struct key_listing *ret, struct error *e);
 
     /* Lets `user` (an id of the manager's; NULL: the host's own service user) fetch the key, or ends that.

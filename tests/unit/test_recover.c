@@ -355,6 +355,22 @@ static void test_key_of_a_domain_without_volumes(void **state)
     expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
 }
 
+/* A copy of this host, with its machine id, keeps its keys in the same project. */
+static void test_key_of_a_copied_host(void **state)
+{
+    struct bench *b = *state;
+    lose_volumes(b);
+    strcpy(b->w->host.keys[0].info.host, "node-2");
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "host node-2 made it");
+    assert_int_equal(b->w->host.n_keys, 1);
+    bench_make(b, "t", true); /* one that was renamed */
+    strcpy(b->w->host.keys[1].info.host, "node-2");
+    b->w->host.keys[0].info.host[0] = '\0';
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+    assert_int_equal(b->w->host.n_keys, 1);
+}
+
 /* Of several names one is refused, before anything of it is changed, and the others go. Who is last to have
  * a key that is in doubt is found among them too. */
 static void test_delete_of_several(void **state)
@@ -654,6 +670,7 @@ int main(void)
         bench_test(test_batch_key_in_use),
         bench_test(test_batch_key_of_a_domain_without_volumes),
         bench_test(test_key_of_a_domain_without_volumes),
+        bench_test(test_key_of_a_copied_host),
         bench_test(test_delete_of_several),
         bench_test(test_delete_beside_a_stray_volume),
         bench_test(test_keys_of_another_place),

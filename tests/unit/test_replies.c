@@ -111,6 +111,9 @@ static void names_of_secrets(void **state)
         "mayfly/node-1-0123abc/vg0/instance/" ID_1,
         "mayfly/node-1-0123abcde/vg0/instance/" ID_1,
         "mayfly//vg0/instance/" ID_1,
+        "mayfly/-0123abcd/vg0/instance/" ID_1,
+        "mayfly/a b-0123abcd/vg0/instance/" ID_1,
+        "mayfly/a234567890123456789012345678901234567890123456789012345678901234-0123abcd/vg0/instance/" ID_1,
         "Mayfly/" HOST "/vg0/instance/" ID_1,
         "xmayfly/" HOST "/vg0/instance/" ID_1,
     };
@@ -129,9 +132,15 @@ static void names_of_secrets(void **state)
     assert_true(secret_name_parse(NAME("vg:1/instance/" ID_1), HOST, &k));
     assert_string_equal(k.vg, "vg+1");
 
-    /* the host as it was called before; and hosts that have but a name */
+    assert_string_equal(k.host, "");
+
+    /* the host as it was called before, or a copy of it; and hosts that have but a name */
     assert_true(secret_name_parse("mayfly/localhost-0123abcd/vg0/instance/" ID_1, HOST, &k));
+    assert_string_equal(k.host, "localhost");
     assert_true(secret_name_parse("mayfly/a.b.test-0123abcd/vg0/instance/" ID_1, HOST, &k));
+    assert_string_equal(k.host, "a.b.test");
+    assert_true(secret_name_parse(NAME("vg0/instance/" ID_1), HOST, &k));
+    assert_string_equal(k.host, "");
     assert_true(secret_name_parse("mayfly/node_1/vg0/instance/" ID_1, "node_1", &k));
     assert_false(secret_name_parse("mayfly/node_2/vg0/instance/" ID_1, "node_1", &k));
     assert_false(secret_name_parse("mayfly/node_1/vg0/instance/" ID_1, HOST, &k));
