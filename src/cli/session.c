@@ -11,15 +11,23 @@
 #include "instance/drift.h"
 
 #include <limits.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <unistd.h>
+
+/* Without CAP_SYS_ADMIN (mayfly-recover.service) root's own broker could do nothing. */
+static bool can_fork_broker(void)
+{
+    return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1;
+}
 
 /* Root's own, which is root still when we no longer are; or the one of the socket. */
 static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
 {
     char program[PATH_MAX];
     place_find("src/broker", "mayfly-broker", program);
-    int r =
-        geteuid() == 0 ? broker_fork(program, g->config_path, ret, e) : broker_connect(BROKER_SOCKET, ret, e);
+    int r = can_fork_broker() ? broker_fork(program, g->config_path, ret, e)
+                              : broker_connect(BROKER_SOCKET, ret, e);
     if (r == 0)
         (*ret)->verb = g->verb;
     return r;

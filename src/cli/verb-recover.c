@@ -8,6 +8,11 @@
 
 #include <stdio.h>
 
+/* As after the installation: no error, or the units of recover would fail on each host before it is
+ * configured. */
+#define NOT_CONFIGURED                                                                                       \
+    "No volume group may be used (images_volume_group in [libvirt]), so there is nothing to put in order."
+
 static int set_dry_run(void *target, const char *value, struct error *e)
 {
     (void)value, (void)e;
@@ -112,12 +117,16 @@ int verb_recover(const struct verb *self, struct globals *g, int argc, char **ar
     r = session_open(g, SESSION_VIRT_WANTED, &s, e);
     if (r < 0)
         return r;
-    r = instance_recover(&s->context, dry_run, &done, &n_done, e);
+    bool configured = s->config.volume_groups.n > 0;
+    if (configured)
+        r = instance_recover(&s->context, dry_run, &done, &n_done, e);
     if (r < 0 && !done)
         return r;
     int printed = 0;
     if (g->json)
         printed = print_json(done, n_done, e);
+    else if (!configured && !log_is_quiet())
+        puts(NOT_CONFIGURED);
     else if (!log_is_quiet() || r < 0)
         printed = print_table(done, n_done, e);
     return r < 0 ? r : printed;
