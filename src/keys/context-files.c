@@ -70,8 +70,22 @@ static char *expand(const char *path)
                                                                : strdup(path);
 }
 
-/* The first of the folders that has `name`.yaml, .yml or .json which can be read. -1: none. */
-static int open_first(const char *name)
+/* A file of the working directory says where credentials are sent. Root may be in anybody's. */
+static int check_owner(int fd, const char *path, struct error *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_set(e, -errno, "%s: cannot be read: %s", path, strerror(errno));
+    if (st.st_uid != 0 && st.st_uid != getuid())
+        return error_set(e, -EACCES,
+                         "%s: belongs to user %u, and would say where credentials are sent; name it by "
+                         "OS_CLIENT_CONFIG_FILE or OS_CLIENT_SECURE_FILE if it is meant",
+                         path, st.st_uid);
+    return 0;
+}
+
+/* The first of the folders that has `name`.yaml, .yml or .json which can be read. *ret_fd -1: none. */
+static int open_first(const char *name, int *ret_fd, struct error *e)
 {
     static const char *const suffixes[] = {"yaml", "yml", "json"};
     const char *config = getenv("XDG_CONFIG_HOME"), *site = getenv("XDG_CONFIG_DIRS"), *h = home();
@@ -92,19 +106,26 @@ static int open_first(const char *name)
                 snprintf(path, sizeof path, "%s%s/%s.%s", folder, places[i].below, name, suffixes[n]) >=
                     (int)sizeof path)
                 continue;
-            int fd = open_regular(path);
-            if (fd >= 0)
-                return fd;
+            _cleanup_close_ int fd = open_regular(path);
+            if (fd < 0)
+                continue;
+            int r = streq(folder, ".") ? check_owner(fd, path, e) : 0;
+            if (r == 0)
+                *ret_fd = TAKE_FD(fd);
+            return r;
         }
-    return -1;
+    *ret_fd = -1;
+    return 0;
 }
 
 static int open_named(const char *variable, const char *path, const char *name, int *ret_fd, struct error *e)
 {
-    int fd = path ? open_regular(path) : open_first(name);
-    if (path && fd < 0)
+    if (!path)
+        return open_first(name, ret_fd, e);
+    int fd = open_regular(path);
+    if (fd < 0)
         return error_set(e, fd, "%s %s: cannot be read: %s", variable, path, strerror(-fd));
-    *ret_fd = fd < 0 ? -1 : fd;
+    *ret_fd = fd;
     return 0;
 }
 

@@ -283,6 +283,13 @@ static void places_of_clouds(void **state)
     assert_string_equal(who.cloud, "");
     assert_int_equal(who.clouds_fd, -1);
     key_context_end(&who);
+
+    if (geteuid() == 0) { /* in another user's folder */
+        assert_int_equal(chown("clouds.yaml", 1, 1), 0);
+        assert_error(take("lab", -1, &who, &e), -EACCES, e);
+        assert_non_null(strstr(e.text, "belongs to user 1"));
+        key_context_end(&who);
+    }
     assert_int_equal(chdir("/"), 0);
 }
 
