@@ -125,6 +125,8 @@ static bool volume_in_order(const struct host *h, const struct world_volume *w, 
     const char *id = strrchr(v->key, '/'); /* behind the place */
     if (!id)
         id = strchr(v->key, ':');
+    if (w->suspended)
+        return WRONG("volume %s is still suspended", v->lv);
     if (w->stranger)
         return true;
     bool unready = rebuilding(h, v->instance);

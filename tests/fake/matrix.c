@@ -8,6 +8,8 @@
  *     run -> error -> a second failure while it is undone -> recover -> ...
  *     run -> crash -> recover fails or crashes at each of its own calls -> recover -> ...
  *
+ * Where LVM suspends devices, lvm is killed too, alone and together with the process.
+ *
  * Recover asks the key manager as the one whose keys they are, whoever has asked in the operation. Prints
  * "matrix: N cases, 0 broken". `matrix reboot` runs the scenarios of that name alone, `matrix 2/4` the second
  * quarter of the calls of each scenario, so that all processors have work. `matrix --mutations` shows that
@@ -22,10 +24,18 @@ static const struct fault_kind {
     const char *name;
     enum injection kind;
     bool reboot;
+    bool lvm_lost; /* while it has a volume suspended */
 } kinds[] = {
-    {"error before", INJECT_ERROR_BEFORE, false},         {"error after", INJECT_ERROR_AFTER, false},
-    {"process crash before", INJECT_CRASH_BEFORE, false}, {"process crash after", INJECT_CRASH_AFTER, false},
-    {"host crash before", INJECT_CRASH_BEFORE, true},     {"host crash after", INJECT_CRASH_AFTER, true},
+    {"error before", INJECT_ERROR_BEFORE, false, false},
+    {"error after", INJECT_ERROR_AFTER, false, false},
+    {"process crash before", INJECT_CRASH_BEFORE, false, false},
+    {"process crash after", INJECT_CRASH_AFTER, false, false},
+    {"host crash before", INJECT_CRASH_BEFORE, true, false},
+    {"host crash after", INJECT_CRASH_AFTER, true, false},
+    {"lvm killed before its commit", INJECT_ERROR_BEFORE, false, true},
+    {"lvm killed after its commit", INJECT_ERROR_AFTER, false, true},
+    {"process and lvm killed before its commit", INJECT_CRASH_BEFORE, false, true},
+    {"process and lvm killed after its commit", INJECT_CRASH_AFTER, false, true},
 };
 
 static bool is_crash(enum injection kind)
@@ -33,13 +43,25 @@ static bool is_crash(enum injection kind)
     return kind == INJECT_CRASH_BEFORE || kind == INJECT_CRASH_AFTER;
 }
 
-/* A call that changes nothing fails after its effect as it does before. */
+static bool suspends(const char *call)
+{
+    static const char *const changes[] = {"resize", "snapshot", "remove snapshot"};
+    for (size_t i = 0; call && i < ARRAY_SIZE(changes); i++)
+        if (streq(call, changes[i]))
+            return true;
+    return false;
+}
+
+/* A call that changes nothing fails after its effect as it does before, and one that suspends nothing as well
+ * with lvm as without. */
 static bool same_as_before(const struct fault_kind *k, const char *call)
 {
     static const char *const reads[] = {
         "list", "domains",        "find domain",  "key list", "key fetch", "key may destroy",
         "lock", "find disk",      "definition",   "ram",      "strangers", "try",
         "view", "try definition", "remove trials"};
+    if (k->lvm_lost)
+        return !suspends(call);
     for (size_t i = 0; call && i < ARRAY_SIZE(reads); i++)
         if (streq(call, reads[i]))
             return k->kind == INJECT_ERROR_AFTER || k->kind == INJECT_CRASH_AFTER;
@@ -54,11 +76,17 @@ static void begin_case(struct matrix *m)
     case_set_world(m, m->before);
 }
 
+static void inject(struct matrix *m, size_t n, unsigned at, const struct fault_kind *k)
+{
+    m->world->inject[n].at = at;
+    m->world->inject[n].kind = k->kind;
+    m->world->inject[n].lvm_lost = k->lvm_lost;
+}
+
 static int run(struct matrix *m, const struct fault_kind *k, unsigned at)
 {
     struct error e = ERROR_NONE;
-    m->world->inject[0].at = at;
-    m->world->inject[0].kind = k->kind;
+    inject(m, 0, at, k);
     int r = case_act(m, m->scenario->operate, &e);
     /* a host that crashes after the work was done has no guest that runs */
     m->went_well = r == 0 && !(k->reboot && m->world->crashed);
@@ -75,15 +103,14 @@ static void inside_recover(struct matrix *m, const struct world *crashed, const 
     if (r < 0 && r != -ENEEDSRECOVER)
         return; /* told of by the case before */
     for (unsigned at = 1; at <= calls; at++)
-        for (size_t i = 0; i < 4; i++) {
-            if (i && same_as_before(&kinds[i], m->world->hit))
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+            if (kinds[i].reboot || (i && same_as_before(&kinds[i], m->world->hit)))
                 continue;
             m->cases++;
             m->went_well = false;
             m->others = m->bystanders->host;
             case_set_world(m, crashed);
-            m->world->inject[0].at = at;
-            m->world->inject[0].kind = kinds[i].kind;
+            inject(m, 0, at, &kinds[i]);
             e = ERROR_NONE;
             r = case_recover(m, &e);
             snprintf(m->label, sizeof m->label, "%.120s, then in recover call %u (%s), %s", where, at,
@@ -106,7 +133,8 @@ static const char *one_fault(struct matrix *m, const struct fault_kind *k, unsig
     case_check_operation(m, r, m->world->crashed, false);
     case_come_back(m, k->reboot);
 
-    bool news = is_crash(k->kind) && !k->reboot && !hosts_equal(&last_crash->host, &m->world->host, why);
+    bool news = is_crash(k->kind) && !k->reboot &&
+                (k->lvm_lost || !hosts_equal(&last_crash->host, &m->world->host, why));
     if (news)
         *last_crash = *m->world;
     case_check_recovered(m);
@@ -126,12 +154,11 @@ static void two_faults(struct matrix *m, unsigned at)
     run(m, &kinds[0], at);
     unsigned calls = m->world->calls;
     for (unsigned second = at + 1; second <= calls; second++)
-        for (size_t i = 0; i < 4; i++) {
-            if (i && same_as_before(&kinds[i], m->world->hit))
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+            if (kinds[i].reboot || (i && same_as_before(&kinds[i], m->world->hit)))
                 continue;
             begin_case(m);
-            m->world->inject[1].at = second;
-            m->world->inject[1].kind = kinds[i].kind;
+            inject(m, 1, second, &kinds[i]);
             int r = run(m, &kinds[0], at);
             snprintf(m->label, sizeof m->label, "error at call %u, then call %u (%s), %s", at, second,
                      m->world->hit ? m->world->hit : "-", kinds[i].name);
@@ -153,7 +180,7 @@ static size_t unfinished(const struct host *h)
 /* The user asks to stop during call `at`: all is undone, or all is done, and nothing is left to recover. */
 static void one_stop(struct matrix *m, unsigned at)
 {
-    static const struct fault_kind stop = {"the user stops it", INJECT_STOP, false};
+    static const struct fault_kind stop = {"the user stops it", INJECT_STOP, false, false};
     begin_case(m);
     int r = run(m, &stop, at);
     snprintf(m->label, sizeof m->label, "call %u (%s), %s", at, m->world->hit, stop.name);
@@ -262,6 +289,8 @@ static int run_mutations(struct matrix *m)
         {.call = "settle", .scenario = "delete two of three"}, /* or brings it back */
         {.call = "resize", .scenario = "resize running"},      /* what comes above would be too large */
         {.call = "open", .scenario = "resize running"},
+        {.call = "resume", .scenario = "resize running"}, /* a killed lvm has left it suspended */
+        {.call = "resume", .scenario = "snapshot"},
         {.call = "block resize", .scenario = "resize running"},
         {.call = "tune", .scenario = "tune"},
         {.call = "remake", .scenario = "rebuild"},

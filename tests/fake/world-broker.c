@@ -19,6 +19,7 @@ struct fake_broker {
     struct broker base;
     struct world *w;
     unsigned connection; /* from 1 */
+    struct volume own;   /* the snapshot that it made, until it has told its caller that it is removed */
 };
 
 static struct world *world_of(struct broker *b)
@@ -36,10 +37,10 @@ static bool holds(struct broker *b, const char *uuid)
 }
 
 /* A snapshot that this connection made, and whose own lock it holds. */
-static bool owns_snapshot(struct broker *b, const struct world_volume *found)
+static bool owns_snapshot(struct broker *b, const char *lv)
 {
-    return found && volume_is_snapshot(&found->v) && found->maker == ((struct fake_broker *)b)->connection &&
-           holds(b, found->v.disk);
+    const struct volume *own = &((struct fake_broker *)b)->own;
+    return own->lv[0] && streq(own->lv, lv) && holds(b, own->disk);
 }
 
 /* As server.c: the lock of the instance whose uuid begins the volume's name, or that of a snapshot. */
@@ -47,7 +48,7 @@ static int check_lock(struct broker *b, const struct volume *v, struct error *e)
 {
     char uuid[UUID_TEXT];
     snprintf(uuid, sizeof uuid, "%.36s", v->lv);
-    if (holds(b, uuid) || owns_snapshot(b, world_volume(world_of(b), v->lv)))
+    if (holds(b, uuid) || owns_snapshot(b, v->lv))
         return 0;
     world_violated(world_of(b), "work on %s without its lock", v->lv);
     return error_set(e, -EUNSAFE, "volume %s: not locked", v->lv);
@@ -142,7 +143,14 @@ static void fake_unlock(struct broker *b, const char *uuid)
 
 static void fake_alive(struct broker *b)
 {
+    world_of(b)->told_alive++;
+}
+
+/* Not a call for the injector either: it cannot fail. */
+static void fake_disk_uuid(struct broker *b, char ret_uuid[UUID_TEXT])
+{
     (void)b;
+    uuid_make(ret_uuid);
 }
 
 /* ----------------------------------------------------------- making, opening */
@@ -204,13 +212,14 @@ static int snapshot(struct broker *b, const struct volume *v, const struct secre
         abort();
     w->host.group.free_bytes -= room_bytes;
     w->host.volumes[w->host.n_volumes++] = new;
+    ((struct fake_broker *)b)->own = new.v;
     return volume_check_value(&new.v, key, w->host.volumes[w->host.n_volumes - 1].v.check, e);
 }
 
 static int fake_snapshot(struct broker *b, const struct volume *v, const struct secret *key, const char *disk,
                          uint64_t room_bytes, struct error *e)
 {
-    int r = world_enter(world_of(b), "snapshot", e);
+    int r = world_enter_suspending(world_of(b), "snapshot", v->lv, e);
     if (r == 0)
         r = snapshot(b, v, key, disk, room_bytes, e);
     return r < 0 ? r : world_leave(world_of(b), 0, e);
@@ -254,6 +263,12 @@ static int hand_out(struct world_volume *found)
     return fd;
 }
 
+/* As map_options() of the real one. */
+static int check_not_suspended(const struct world_volume *found, struct error *e)
+{
+    return found->suspended ? error_set(e, -ENEEDSRECOVER, "volume %s: is suspended", found->v.lv) : 0;
+}
+
 static int open_volume(struct broker *b, const struct volume *v, const struct secret *key, bool opened,
                        int *ret_fd, struct error *e)
 {
@@ -273,6 +288,9 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
         return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", v->lv);
     if (key)
         r = volume_verify_key(&found->v, key, e);
+    if (r < 0)
+        return r;
+    r = check_not_suspended(found, e);
     if (r < 0)
         return r;
     if (key)
@@ -323,6 +341,8 @@ static int tune(struct broker *b, const struct volume *v, const struct secret *k
         return error_set(e, -EUNSAFE, "volume %s: not tuned", v->lv);
     }
     r = volume_verify_key(&found->v, key, e);
+    if (r == 0)
+        r = check_not_suspended(found, e);
     if (r < 0)
         return r;
     *ret_changed = m->map.flags != chosen_flags(w, &found->v);
@@ -397,7 +417,8 @@ static int remake(struct broker *b, const struct volume *v, struct error *e)
     if (r < 0)
         return r;
     uint64_t size_bytes = found->v.size_bytes;
-    *found = (struct world_volume){.v = *v, .maker = ((struct fake_broker *)b)->connection};
+    *found = (struct world_volume){
+        .v = *v, .maker = ((struct fake_broker *)b)->connection, .suspended = found->suspended};
     found->v.size_bytes = size_bytes;
     return 0;
 }
@@ -434,7 +455,7 @@ static int resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
 
 static int fake_resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
 {
-    int r = world_enter(world_of(b), "resize", e);
+    int r = world_enter_suspending(world_of(b), "resize", v->lv, e);
     if (r == 0)
         r = resize(b, v, size_bytes, e);
     return r < 0 ? r : world_leave(world_of(b), 0, e);
@@ -635,15 +656,24 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
     return 0;
 }
 
+/* Removing a snapshot suspends the disk that it is of; here always the first one. */
+static int enter_remove(struct world *w, const struct volume *v, struct error *e)
+{
+    const struct world_volume *lead = volume_is_snapshot(v) ? world_lead(w, v->instance) : NULL;
+    return lead ? world_enter_suspending(w, "remove snapshot", lead->v.lv, e) : world_enter(w, "remove", e);
+}
+
 static int fake_remove(struct broker *b, const struct volume *const v[], size_t n, struct error *e)
 {
     int r = 0;
     for (size_t i = 0; r >= 0 && i < n; i++) {
-        r = world_enter(world_of(b), "remove", e);
+        r = enter_remove(world_of(b), v[i], e);
         if (r == 0)
             r = remove_one(b, v[i], e);
         if (r >= 0)
             r = world_leave(world_of(b), 0, e);
+        if (r >= 0 && owns_snapshot(b, v[i]->lv))
+            ((struct fake_broker *)b)->own.lv[0] = '\0';
     }
     return r;
 }
@@ -771,6 +801,7 @@ static const struct broker_ops fake_broker_ops = {
     .lock = fake_lock,
     .unlock = fake_unlock,
     .alive = fake_alive,
+    .disk_uuid = fake_disk_uuid,
     .create = fake_create,
     .snapshot = fake_snapshot,
     .open = fake_open,

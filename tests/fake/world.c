@@ -68,6 +68,8 @@ void world_take_tags(struct world_volume *w)
 
 void world_reboot(struct host *h)
 {
+    for (size_t i = 0; i < h->n_volumes; i++)
+        h->volumes[i].suspended = false;
     h->n_maps = 0;
     memset(h->maps, 0, sizeof h->maps);
     for (size_t i = h->n_domains; i-- > 0;)
@@ -106,6 +108,14 @@ static int injected_error(const char *call)
     return str_starts(call, "key ") ? -EHOSTUNREACH : -EIO;
 }
 
+/* The volume may be gone: its removal was committed. */
+static void lose_lvm(struct world *w)
+{
+    struct world_volume *v = world_volume(w, w->suspends);
+    if (v)
+        v->suspended = true;
+}
+
 static void crash(struct world *w)
 {
     w->crashed = true;
@@ -113,10 +123,12 @@ static void crash(struct world *w)
 }
 
 static enum injection pending; /* after the effect of the present call */
+static bool lvm_pending;       /* lvm is killed then */
 
-int world_enter(struct world *w, const char *call, struct error *e)
+static int enter(struct world *w, const char *call, struct error *e)
 {
     pending = INJECT_NOTHING;
+    lvm_pending = false;
     if (w->crashed)
         return error_set(e, -ECONNRESET, "%s: crashed", call);
     w->calls++;
@@ -128,6 +140,9 @@ int world_enter(struct world *w, const char *call, struct error *e)
         if (w->inject[i].at != w->calls)
             continue;
         w->hit = call;
+        bool before = w->inject[i].kind == INJECT_ERROR_BEFORE || w->inject[i].kind == INJECT_CRASH_BEFORE;
+        if (before && w->inject[i].lvm_lost)
+            lose_lvm(w);
         if (w->inject[i].kind == INJECT_ERROR_BEFORE)
             return error_set(e, injected_error(call), "%s: injected error before", call);
         if (w->inject[i].kind == INJECT_CRASH_BEFORE) {
@@ -139,8 +154,21 @@ int world_enter(struct world *w, const char *call, struct error *e)
             continue;
         }
         pending = w->inject[i].kind;
+        lvm_pending = w->inject[i].lvm_lost;
     }
     return w->without && streq(w->without, call) ? 1 : 0;
+}
+
+int world_enter(struct world *w, const char *call, struct error *e)
+{
+    w->suspends[0] = '\0';
+    return enter(w, call, e);
+}
+
+int world_enter_suspending(struct world *w, const char *call, const char *lv, struct error *e)
+{
+    snprintf(w->suspends, sizeof w->suspends, "%s", lv);
+    return enter(w, call, e);
 }
 
 int world_leave(struct world *w, int r, struct error *e)
@@ -149,6 +177,8 @@ int world_leave(struct world *w, int r, struct error *e)
     pending = INJECT_NOTHING;
     if (r < 0 || kind == INJECT_NOTHING)
         return r;
+    if (lvm_pending)
+        lose_lvm(w);
     if (kind == INJECT_ERROR_AFTER)
         return error_set(e, injected_error(w->hit), "%s: injected error after", w->hit);
     crash(w);

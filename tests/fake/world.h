@@ -143,11 +143,15 @@ struct world {
     bool guest_ignores;   /* shutdown, and to let go of a disk */
     uint64_t image_bytes; /* size of any image */
 
+    unsigned told_alive; /* how often the broker heard that the caller is at work */
+
     unsigned calls; /* so far */
     struct {
         unsigned at; /* number of a call, from 1 */
         enum injection kind;
+        bool lvm_lost; /* and lvm was killed: what it has suspended at that moment stays so */
     } inject[2];
+    char suspends[LV_NAME_MAX]; /* the volume whose devices LVM suspends during the present call, or "" */
     struct {
         unsigned at; /* acts before this call */
         void (*act)(struct world *w);
@@ -216,9 +220,11 @@ int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figur
 void fake_use(struct world *w); /* what key managers and images, which are not told, work on */
 struct world *fake_world(void);
 
-/* For the doubles. world_enter() counts the call: -errno if it fails, 1 if it is to do nothing. world_leave()
- * makes a failure after the effect of what world_enter() has let through with 0. */
+/* For the doubles. world_enter() counts the call: -errno if it fails, 1 if it is to do nothing. One during
+ * which LVM suspends devices of a volume begins by world_enter_suspending(). world_leave() makes a failure
+ * after the effect of what world_enter() has let through with 0. */
 int world_enter(struct world *w, const char *call, struct error *e);
+int world_enter_suspending(struct world *w, const char *call, const char *lv, struct error *e);
 int world_leave(struct world *w, int r, struct error *e);
 void world_violated(struct world *w, const char *format, ...) _printf_(2, 3);
 
