@@ -236,6 +236,17 @@ static void remote_alive(struct broker *base)
         b->end = why;
 }
 
+static void remote_disk_uuid(struct broker *b, char ret_uuid[UUID_TEXT])
+{
+    static const struct op_none none;
+    struct answer a;
+    int r = call(remote_of(b), OP_DISK_UUID, &none, sizeof none, -1, &a, NULL, NULL);
+    if (r == 0 && memchr(a.disk, '\0', sizeof a.disk) && uuid_valid(a.disk))
+        memcpy(ret_uuid, a.disk, UUID_TEXT);
+    else
+        uuid_make(ret_uuid);
+}
+
 static int remote_create(struct broker *b, struct volume *v, struct error *e)
 {
     struct op_create request = {.volume = *v};
@@ -474,6 +485,7 @@ static const struct broker_ops remote_ops = {
     .sync_domains = remote_sync_domains,
     .unlock = remote_unlock,
     .alive = remote_alive,
+    .disk_uuid = remote_disk_uuid,
     .create = remote_create,
     .snapshot = remote_snapshot,
     .open = remote_open,

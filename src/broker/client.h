@@ -29,6 +29,10 @@ struct broker_ops {
      * connection. To be called wherever one waits for something else; costs next to nothing. */
     void (*alive)(struct broker *b);
 
+    /* A fresh uuid for a disk that is to be made. It is one of the broker's, which then need not ask LVM
+     * whether a volume has it. Cannot fail: if the broker makes none, it is ours. */
+    void (*disk_uuid)(struct broker *b, char ret_uuid[UUID_TEXT]);
+
     /* Makes the volume, in state building; v->size_bytes becomes its real size, rounded up to whole extents.
      */
     int (*create)(struct broker *b, struct volume *v, struct error *e);
@@ -120,6 +124,7 @@ int broker_lock(struct broker *b, const char *uuid, struct error *e) _must_check
 int broker_sync_domains(struct broker *b, struct error *e) _must_check_;
 void broker_unlock(struct broker *b, const char *uuid);
 void broker_alive(struct broker *b);
+void broker_disk_uuid(struct broker *b, char ret_uuid[UUID_TEXT]);
 int broker_create(struct broker *b, struct volume *v, struct error *e) _must_check_;
 int broker_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;

@@ -34,6 +34,11 @@ void broker_alive(struct broker *b)
     b->ops->alive(b);
 }
 
+void broker_disk_uuid(struct broker *b, char ret_uuid[UUID_TEXT])
+{
+    b->ops->disk_uuid(b, ret_uuid);
+}
+
 int broker_create(struct broker *b, struct volume *v, struct error *e)
 {
     return b->ops->create(b, v, e);

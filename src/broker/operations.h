@@ -11,6 +11,7 @@ struct reply {
     bool existing, shows, changed;
     uint32_t crypt_version;
     uint64_t size_bytes;
+    char disk[UUID_TEXT];
 };
 
 #define UNUSED(x) ((void)(x))

@@ -265,6 +265,7 @@ static int answer(int socket, int result, const struct reply *reply, const struc
     a.changed = reply->changed;
     a.crypt_version = reply->crypt_version;
     a.size_bytes = reply->size_bytes;
+    memcpy(a.disk, reply->disk, sizeof a.disk);
     return packet_send(socket, &a, sizeof a, fd);
 }
 

@@ -8,6 +8,8 @@
 
 #include "broker/device.h"
 
+#define DISK_UUIDS_MAX 16384 /* a bound on memory; more disks than one launch can have */
+
 /* An lvm that does not end at once keeps the locks, which are given back when it has ended. */
 void session_end(struct session *s)
 {
@@ -15,6 +17,9 @@ void session_end(struct session *s)
     free(s->known);
     s->known = NULL;
     s->n_known = 0;
+    free(s->disk_uuids);
+    s->disk_uuids = NULL;
+    s->n_disk_uuids = 0;
     locks_drop(&s->locks);
 }
 
@@ -179,12 +184,39 @@ int session_get_fresh(struct session *s, const struct volume_ref *ref, struct kn
     return r < 0 ? r : session_get(s, ref, ret, e);
 }
 
+int session_make_disk_uuid(struct session *s, char ret_uuid[UUID_TEXT], struct error *e)
+{
+    if (s->n_disk_uuids == DISK_UUIDS_MAX)
+        return error_set(e, -ENOSPC, "disk: %d uuids were made, and no disk has got one of them",
+                         DISK_UUIDS_MAX);
+    char(*bigger)[UUID_TEXT] = reallocarray(s->disk_uuids, s->n_disk_uuids + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    s->disk_uuids = bigger;
+    uuid_make(ret_uuid);
+    memcpy(s->disk_uuids[s->n_disk_uuids++], ret_uuid, UUID_TEXT);
+    return 0;
+}
+
+/* Was it made here? It is forgotten, so that only one disk gets it. */
+static bool take_disk_uuid(struct session *s, const char *disk)
+{
+    for (size_t i = 0; i < s->n_disk_uuids; i++)
+        if (streq(s->disk_uuids[i], disk)) {
+            memmove(s->disk_uuids[i], s->disk_uuids[--s->n_disk_uuids], UUID_TEXT);
+            return true;
+        }
+    return false;
+}
+
 int session_check_disk_new(struct session *s, const char *disk, struct error *e)
 {
     const struct config_list *groups = &s->config->volume_groups;
     const char *names[CONFIG_LIST_MAX];
     char where[LVM_WHERE_MAX];
     struct lvm *lvm = NULL;
+    if (take_disk_uuid(s, disk))
+        return 0;
     for (size_t i = 0; i < groups->n; i++)
         names[i] = groups->item[i];
     int r = session_lvm(s, &lvm, e);

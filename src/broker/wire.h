@@ -103,6 +103,7 @@ struct answer {
     uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
     uint64_t size_bytes;    /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
                                STRANGERS: of the file */
+    char disk[UUID_TEXT];   /* DISK_UUID */
     char text[sizeof((struct error *)0)->text];
 };
 

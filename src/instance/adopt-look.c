@@ -110,7 +110,7 @@ static int design(const struct adoption *a, struct volume *v, struct error *e)
     if (r < 0)
         return r;
     memcpy(v->cipher, XTS_CIPHER, sizeof XTS_CIPHER);
-    uuid_make(v->disk);
+    broker_disk_uuid(a->context->broker, v->disk);
     v->state = VOLUME_ADOPTING;
     v->key_bits = q->key_bits ? q->key_bits : a->context->config->key_size_bits;
     v->sector_bytes = XTS_SECTOR_BYTES;

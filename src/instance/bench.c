@@ -189,7 +189,7 @@ static void sum_up(struct benchmark *b)
 /* ------------------------------------------------------------------------ plan */
 
 /* As a disk of ours that is `size_bytes` large. */
-static int design(struct benchmark *b, const struct config *c, const struct group *g, struct error *e)
+static int design(const struct context *c, struct benchmark *b, const struct group *g, struct error *e)
 {
     _cleanup_secret_ struct secret *secret = NULL;
     struct volume *v = &b->v;
@@ -201,11 +201,11 @@ static int design(struct benchmark *b, const struct config *c, const struct grou
     memcpy(v->name, BENCH_NAME, sizeof BENCH_NAME);
     memcpy(v->role, ROLE_BENCH, sizeof ROLE_BENCH);
     uuid_make(v->instance);
-    uuid_make(v->disk);
+    broker_disk_uuid(c->broker, v->disk);
     snprintf(v->key, sizeof v->key, "ephemeral:%s", v->instance);
     volume_set_lv_name(v);
     facts_of_group(v->vg, 0, &facts);
-    choose_encryption(c, &facts, v);
+    choose_encryption(c->config, &facts, v);
     int r = secret_random(v->key_bits / 8, &secret, e);
     if (r == 0)
         r = derive_volume_key(v, secret, &b->volume_key, e);
@@ -222,7 +222,7 @@ static int look(const struct context *c, struct benchmark *b, struct error *e)
     if (r == 0)
         r = group_find(c->config, inventory, b->request->volume_group, &g, e);
     if (r == 0)
-        r = design(b, c->config, g, e);
+        r = design(c, b, g, e);
     return r < 0 ? r : group_check_room(g, b->v.size_bytes, 1, e);
 }
 

@@ -39,7 +39,7 @@ static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key
     memcpy(d->v.instance, i->uuid, sizeof d->v.instance);
     snprintf(d->v.name, sizeof d->v.name, "%.63s", volume_instance_name_valid(i->name) ? i->name : i->uuid);
     snprintf(d->v.role, sizeof d->v.role, "%.7s", role);
-    uuid_make(d->v.disk);
+    broker_disk_uuid(i->launch->context->broker, d->v.disk);
     volume_set_lv_name(&d->v);
     if (key)
         encrypt(i->launch->context->config, d);

@@ -158,7 +158,7 @@ static void design_disk(struct launch *l, const struct volume *old)
     struct launch_disk *d = &l->disks[l->n_disks++];
     *d = (struct launch_disk){.launch = l, .v = *old, .fd = -1};
     d->v.state = VOLUME_REBUILDING;
-    uuid_make(d->v.disk);
+    broker_disk_uuid(l->context->broker, d->v.disk);
     memcpy(d->fs, old->fs, sizeof d->fs);
     if (str_starts(old->role, "eph"))
         snprintf(d->label, sizeof d->label, "ephemeral%.2s", old->role + strlen("eph"));

@@ -65,14 +65,14 @@ static int check_instance(const struct context *c, const struct rescue *r, struc
     return result;
 }
 
-static void design(struct rescue *r, const struct group *group)
+static void design(const struct context *c, struct rescue *r, const struct group *group)
 {
     uint64_t bytes = r->request->root_bytes ? r->request->root_bytes : image_size_bytes(r->image);
     r->v = *model_disk(r->instance);
     memcpy(r->v.vg, r->instance->volumes[0]->vg, sizeof r->v.vg);
     r->v.size_bytes = group_round_up(group, bytes);
     r->v.state = VOLUME_BUILDING;
-    uuid_make(r->v.disk);
+    broker_disk_uuid(c->broker, r->v.disk);
     snprintf(r->v.role, sizeof r->v.role, ROLE_RESCUE);
     memset(r->v.fs, 0, sizeof r->v.fs); /* the image's own */
     volume_set_lv_name(&r->v);
@@ -96,7 +96,7 @@ static int check_image(const struct context *c, struct rescue *r, struct error *
     int result = context_open_image(c, q->image_path, q->image_format, NULL, &r->image, e);
     if (result < 0)
         return result;
-    design(r, group);
+    design(c, r, group);
     if (image_size_bytes(r->image) > r->v.size_bytes)
         return error_set(e, -EINVAL,
                          "image %s: its %s (%" PRIu64

@@ -99,7 +99,7 @@ static void design(struct snapshot *s)
 {
     s->v = *s->origin;
     s->v.state = VOLUME_BUILDING;
-    uuid_make(s->v.disk);
+    broker_disk_uuid(s->context->broker, s->v.disk);
     snprintf(s->v.role, sizeof s->v.role, ROLE_SNAPSHOT);
     volume_set_lv_name(&s->v);
 }

@@ -173,7 +173,9 @@ int lvm_untag(struct lvm *l, const struct volume *v, struct error *e)
 int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const char *disk,
                   char where[LVM_WHERE_MAX], struct error *e)
 {
-    (void)l, (void)vgs, (void)n_vgs, (void)e;
+    (void)l, (void)vgs, (void)n_vgs;
+    if (S->find_fails)
+        return error_set(e, -EIO, "disk %s: not looked for", disk);
     where[0] = '\0';
     for (size_t i = 0; i < S->n_volumes; i++)
         if (!S->volumes[i].stranger && streq(S->volumes[i].v.disk, disk))

@@ -103,7 +103,7 @@ for i in range(3000):
     size = random.choice((1, 7, 8, 9, 45, 100, 500, 9000))
     packet = bytearray(os.urandom(size))
     if i % 3:
-        packet[:8] = int(sys.argv[2], 16).to_bytes(4, "little") + bytes((random.randrange(5, 24), 0, 0, 0))  # LOCK and those behind it: all have a body
+        packet[:8] = int(sys.argv[2], 16).to_bytes(4, "little") + bytes((random.randrange(6, 25), 0, 0, 0))  # LOCK and those behind it: all have a body
     ours.send(packet)
     answer = ours.recv(4096)
     assert int.from_bytes(answer[4:8], "little", signed=True) < 0, answer

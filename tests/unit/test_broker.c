@@ -1068,6 +1068,35 @@ static void no_two_disks_have_one_uuid(void **state)
     end(p);
 }
 
+static int create_as(struct peer p, struct volume *v, const char *disk, const struct secret *key)
+{
+    memcpy(v->disk, disk, sizeof v->disk);
+    assert_int_equal(volume_check_value(v, key, v->check, NULL), 0);
+    return create(p, v);
+}
+
+/* LVM is asked about any but a uuid of the broker's own, and about that from the second time on. */
+static void a_uuid_of_the_brokers_is_taken_once(void **state)
+{
+    (void)state;
+    static const struct op_none none;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = encrypted(I, "eph0", key);
+    fake_storage.find_fails = true;
+    struct peer p = start(locks_path);
+    fake_storage.find_fails = false;
+    assert_int_equal(lock(p, I), 0);
+    const struct answer a = ask_for(p, OP_DISK_UUID, &none, sizeof none, -1, NULL),
+                        b = ask_for(p, OP_DISK_UUID, &none, sizeof none, -1, NULL);
+    assert_true(uuid_valid(a.disk) && uuid_valid(b.disk));
+    assert_string_not_equal(a.disk, b.disk);
+    REFUSED(p, -EIO, create(p, &v)); /* its own */
+    assert_int_equal(create_as(p, &v, a.disk, key), 0);
+    REFUSED(p, -EIO, create_as(p, &w, a.disk, key));
+    assert_int_equal(create_as(p, &w, b.disk, key), 0);
+    end(p);
+}
+
 /* ---------------------------------------------------------------------- the trail */
 
 /* The next entry, of which the fields must be there; NULL: there is none. */
@@ -1428,6 +1457,7 @@ int main(void)
         TEST(garbage_changes_nothing),
         TEST(changes_leave_entries),
         TEST(no_two_disks_have_one_uuid),
+        TEST(a_uuid_of_the_brokers_is_taken_once),
         TEST(what_nova_made_is_adopted_and_given_back),
         TEST(only_what_is_surely_novas_is_adopted),
         TEST(only_root_adopts),
