@@ -50,7 +50,8 @@ struct bench_cell {
     enum bench_column column;
     uint64_t size_bytes; /* of the device */
     unsigned runtime_sec;
-    bool (*stopped)(void); /* may be NULL */
+    bool (*stopped)(void *context); /* asked again and again while fio runs; may be NULL */
+    void *context;
 };
 
 /* At the beginning of the device, and used by no cell: LUKS has its header there. */

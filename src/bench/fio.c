@@ -107,7 +107,7 @@ static int attend(struct program *p, int lent_fd, const struct bench_cell *cell,
                                {.fd = p->listeners[0], .events = POLLIN},
                                {.fd = p->listeners[1], .events = POLLIN}};
         int n = poll(fds, ARRAY_SIZE(fds), LOOK_MSEC);
-        if (cell->stopped && cell->stopped())
+        if (cell->stopped && cell->stopped(cell->context))
             return error_set(e, -ECANCELED, "bench: stopped");
         if (clock_msec() > end_msec)
             return error_set(e, -ETIMEDOUT, "fio: did not end within %u seconds and was killed",

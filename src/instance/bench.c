@@ -116,6 +116,12 @@ static void report_cell(const struct context *c, const struct round *round, cons
         reporter->count(reporter->data, b->done, cells_a_round(b) * b->request->rounds);
 }
 
+/* The broker hears of us meanwhile, or it would end a connection that is silent for so long. */
+static bool cell_stopped(void *context)
+{
+    return context_stopped(context);
+}
+
 /* One job on all kinds of disk, the first of them another in each round. */
 static int run_job(const struct context *c, const struct round *round, unsigned job, struct error *e)
 {
@@ -126,7 +132,8 @@ static int run_job(const struct context *c, const struct round *round, unsigned 
                                         .column = (enum bench_column)((round->number + i) % BENCH_COLUMNS),
                                         .size_bytes = b->v.size_bytes,
                                         .runtime_sec = b->request->runtime_sec,
-                                        .stopped = c->stopped};
+                                        .stopped = cell_stopped,
+                                        .context = (void *)c};
         if (!bench_has(&b->result, cell.column))
             continue;
         report_cell(c, round, &cell);

@@ -113,6 +113,16 @@ int fake_bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e)
     return r < 0 ? r : world_leave(fake_world(), 0, e);
 }
 
+/* A measurement takes longer than the broker waits for a word. */
+static int look_around(struct world *w, const struct bench_cell *cell, struct error *e)
+{
+    unsigned told = w->told_alive;
+    bool stopped = cell->stopped(cell->context);
+    if (w->told_alive == told)
+        world_violated(w, "the broker hears nothing while it is measured");
+    return stopped ? error_set(e, -ECANCELED, "bench: stopped") : 0;
+}
+
 /* A scratch volume, or its map, and nothing else. Each column is as fast as its number from the last says. */
 int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e)
 {
@@ -127,6 +137,8 @@ int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figur
         world_violated(w, "what is no scratch volume was to be measured");
         r = error_set(e, -EBADF, "bench: no scratch volume");
     }
+    if (r == 0)
+        r = look_around(w, cell, e);
     *ret = (struct bench_figures){.iops = 100 * (BENCH_COLUMNS - cell->column)};
     return r < 0 ? r : world_leave(w, 0, e);
 }

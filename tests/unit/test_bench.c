@@ -115,18 +115,20 @@ static void fio_measures_what_is_lent_to_it(void **state)
     close(fd);
 }
 
-static bool at_once(void)
+static bool at_once(void *context)
 {
-    return true;
+    return *(unsigned *)context += 1;
 }
 
 static void fio_is_stopped(void **state)
 {
+    unsigned asked = 0;
     const struct bench_cell cell = {.job = &bench_jobs[0],
                                     .column = BENCH_RAW,
                                     .size_bytes = 16 * MIB,
                                     .runtime_sec = 3600,
-                                    .stopped = at_once};
+                                    .stopped = at_once,
+                                    .context = &asked};
     struct bench_figures figures;
     struct error e = ERROR_NONE;
     int fd = scratch();
