@@ -170,7 +170,7 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _noreturn_ void child(const char *const argv[], int input, int output)
+static _noreturn_ void child(const char *const argv[], int (*prepare)(void), int input, int output)
 {
     reset_signals();
     if (input < 0)
@@ -181,6 +181,8 @@ static _noreturn_ void child(const char *const argv[], int input, int output)
     if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
         _exit(126);
     process_close_from(3);
+    if (prepare && prepare() < 0)
+        _exit(126);
     process_exec(argv, process_environment);
 }
 
@@ -238,13 +240,8 @@ static const char *last_line(char *text)
     return line + strspn(line, " ");
 }
 
-int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output, struct error *e)
-{
-    return process_run_on(-1, argv, deadline_sec, ret_output, e);
-}
-
-int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec, char **ret_output,
-                   struct error *e)
+int process_run_prepared(int input_fd, int (*prepare)(void), const char *const argv[], unsigned deadline_sec,
+                         char **ret_output, struct error *e)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -258,7 +255,7 @@ int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec
     if (pid < 0)
         return error_set(e, errno, "%s: cannot start: %m", argv[0]);
     if (pid == 0)
-        child(argv, input_fd, to);
+        child(argv, prepare, input_fd, to);
     to = fd_close(to);
 
     _cleanup_free_ char *output = NULL;
@@ -286,4 +283,15 @@ int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec
     if (ret_output)
         *ret_output = TAKE_PTR(output);
     return 0;
+}
+
+int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output, struct error *e)
+{
+    return process_run_prepared(-1, NULL, argv, deadline_sec, ret_output, e);
+}
+
+int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec, char **ret_output,
+                   struct error *e)
+{
+    return process_run_prepared(input_fd, NULL, argv, deadline_sec, ret_output, e);
 }

@@ -25,6 +25,11 @@ int process_run(const char *const argv[], unsigned deadline_sec, char **ret_outp
 int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec, char **ret_output,
                    struct error *e) _must_check_;
 
+/* As process_run_on(), but its process calls prepare() just before it becomes the program, and ends with 126
+ * if that fails. */
+int process_run_prepared(int input_fd, int (*prepare)(void), const char *const argv[], unsigned deadline_sec,
+                         char **ret_output, struct error *e) _must_check_;
+
 /* Starts a program of ours, argv[0] being its path, with one end of a pair of sockets (AF_UNIX,
  * SOCK_SEQPACKET) as its standard input and our standard error for both outputs; the other end is
  * *ret_socket. It has a session of its own, so that Ctrl-C does not end it in the middle of its work, and

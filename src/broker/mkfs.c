@@ -7,14 +7,16 @@
  *   vfat        notes it too, but most firmware and Windows want the disk's own: 512. mkfs.vfat does not make
  *               less than the device has, so it works on a sparse memory file, and what it wrote is copied.
  * A fresh map reads as noise, in which any signature may be found: all are told to go on (-F, -f).
- * None is told to discard: noise must stay noise, and the volume is fresh anyway. All sync the device before
- * they end, as the guest reads past the page cache.
+ * None is told to discard: noise must stay noise, and the volume is fresh anyway. All are synced, as the
+ * guest reads past the page cache. They run without capabilities (sandbox_mkfs), since what they find on the
+ * device may be a client's; its node is root's.
  */
 #include "broker/mkfs.h"
 
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "broker/sandbox.h"
 #include "storage/volume.h"
 
 #include <fcntl.h>
@@ -56,7 +58,13 @@ static int make_here(const char *argv[], const char *path, const char *label, st
     if (*label)
         push(argv, "-L", label);
     push(argv, path, NULL);
-    return process_run(argv, PROCESS_NO_DEADLINE, NULL, e);
+    int r = process_run_prepared(-1, sandbox_mkfs, argv, PROCESS_NO_DEADLINE, NULL, e);
+    if (r < 0)
+        return r;
+    _cleanup_close_ int device = open(path, O_RDONLY | O_CLOEXEC);
+    if (device < 0 || fsync(device) < 0)
+        return error_set(e, errno, "%s: cannot be synced: %m", path);
+    return 0;
 }
 
 /* Without zeroing the journal first only on noise: remains of an older journal could be replayed. */
@@ -126,7 +134,7 @@ static int make_vfat(const char *path, const char *label, struct error *e)
     if (*upper)
         push(argv, "-n", upper);
     push(argv, "/proc/self/fd/0", NULL);
-    int r = process_run_on(file, argv, PROCESS_NO_DEADLINE, NULL, e);
+    int r = process_run_prepared(file, sandbox_mkfs, argv, PROCESS_NO_DEADLINE, NULL, e);
     if (r < 0)
         return r;
     r = copy_data(file, device);

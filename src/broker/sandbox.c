@@ -20,6 +20,7 @@
 #include "base/process.h"
 
 #include <cap-ng.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -233,4 +234,29 @@ int sandbox_enter(struct error *e)
         return error_set(e, errno, "mayfly-broker: cannot be hardened: %m");
     r = confine_files(e);
     return r < 0 ? r : filter_calls(e);
+}
+
+/* Two calls of mkfs.xfs's want CAP_SYS_ADMIN, and it ends where the first one fails. They seem to succeed:
+ * neither changes what is on the disk. */
+static int pretend_calls(void)
+{
+    static const unsigned pretended[] = {BLKBSZSET, BLKFLSBUF};
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int r = filter ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(pretended); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, pretended[i]));
+    if (r == 0)
+        r = seccomp_load(filter);
+    seccomp_release(filter);
+    return r;
+}
+
+/* With no_new_privs exec gives root nothing that it did not have before, whatever the bounding set has. */
+int sandbox_mkfs(void)
+{
+    capng_clear(CAPNG_SELECT_CAPS);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || capng_apply(CAPNG_SELECT_CAPS) < 0)
+        return -EPERM;
+    return pretend_calls();
 }

@@ -11,3 +11,7 @@ int sandbox_harden(struct error *e) _must_check_;
  * none of them needs, and the rest of the file system to write to; locks this process into RAM. Root only.
  * There is no way back. */
 int sandbox_enter(struct error *e) _must_check_;
+
+/* In a child of the broker, just before it becomes a program that makes a file system: takes the rest, all
+ * capabilities. */
+int sandbox_mkfs(void);
