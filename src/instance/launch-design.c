@@ -71,14 +71,17 @@ static void add_disks(struct launch_instance *i, struct launch_key *key)
         snprintf(add_disk(i, key, q->swap_bytes, "swap")->fs, sizeof(((struct launch_disk *)0)->fs), "swap");
 }
 
-/* `trial`: as libvirt is to judge it, before anything of it is there. The caller frees *ret. */
-static int write_xml(const struct launch_instance *i, bool kvm, bool trial, char **ret, struct error *e)
+/* `trial`: as libvirt is to judge it, before anything of it is there; `nvram`: of what that has said. The
+ * caller frees *ret. */
+static int write_xml(const struct launch_instance *i, bool kvm, bool trial, const char *nvram, char **ret,
+                     struct error *e)
 {
     const struct launch_request *q = i->launch->request;
     struct domain_disk disks[LAUNCH_EPHEMERALS_MAX + 2];
     char paths[LAUNCH_EPHEMERALS_MAX + 2][DEVICE_PATH_MAX];
     struct domain_spec spec = {.name = i->name,
                                .uuid = i->uuid,
+                               .nvram = nvram,
                                .trial = trial,
                                .memory_bytes = q->memory_bytes,
                                .vcpus = q->vcpus,
@@ -110,13 +113,18 @@ static int check_shared(const struct launch *l, struct error *e)
     return 0;
 }
 
-int launch_check_definition(const struct launch *l, struct error *e)
+int launch_write_definitions(struct launch *l, struct error *e)
 {
-    _cleanup_free_ char *xml = NULL;
+    _cleanup_free_ char *trial = NULL, *nvram = NULL;
+    bool kvm = virt_offers_kvm(l->context->virt);
     int r = check_shared(l, e);
     if (r == 0)
-        r = write_xml(&l->instances[0], l->kvm, true, &xml, e);
-    return r < 0 ? r : virt_try(l->context->virt, xml, l->instances[0].name, e);
+        r = write_xml(&l->instances[0], kvm, true, NULL, &trial, e);
+    if (r == 0)
+        r = virt_try(l->context->virt, trial, l->instances[0].name, &nvram, e);
+    for (size_t n = 0; r == 0 && n < l->n_instances; n++)
+        r = write_xml(&l->instances[n], kvm, false, nvram, &l->instances[n].xml, e);
+    return r;
 }
 
 static void set_key(struct launch *l, struct launch_key *k, const char *owner, enum key_scope scope)
@@ -201,10 +209,9 @@ int launch_design(struct launch *l, struct error *e)
     int r = launch_allocate(l, e);
     if (r < 0)
         return r;
-    l->kvm = !l->domain && virt_offers_kvm(l->context->virt);
     if (l->request->shared_key)
         uuid_make(l->batch);
-    for (size_t n = 0; r == 0 && n < l->n_instances; n++) {
+    for (size_t n = 0; n < l->n_instances; n++) {
         struct launch_instance *i = &l->instances[n];
         i->launch = l;
         i->disks = &l->disks[n * launch_disks_each(l->request)];
@@ -213,10 +220,9 @@ int launch_design(struct launch *l, struct error *e)
         l->leads[l->n_leads++] = &i->disks[0].v;
         for (size_t d = 1; d < i->n_disks; d++)
             l->others[l->n_others++] = &i->disks[d].v;
-        r = l->domain ? 0 : write_xml(i, l->kvm, false, &i->xml, e);
     }
     cut_chunks(l);
-    return r;
+    return 0;
 }
 
 struct launch *launch_free(struct launch *l)

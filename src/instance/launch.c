@@ -227,7 +227,7 @@ int instance_launch(const struct context *c, const struct launch_request *reques
     if (r == 0)
         r = launch_design(l, e);
     if (r == 0)
-        r = launch_check_definition(l, e);
+        r = launch_write_definitions(l, e);
     if (r == 0)
         r = make_plan(l, &plan, e);
     if (r == 0)

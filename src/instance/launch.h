@@ -58,7 +58,6 @@ struct launch {
     const char *verb;            /* "launch": with it sentences begin */
     const struct domain *domain; /* it takes the disks, and is the model's; NULL: domains are defined */
     bool live;                   /* so does its guest, which runs */
-    bool kvm;                    /* new domains are of that type */
     struct model *model;         /* before */
     const struct group *group;
     struct image *image;    /* NULL: none */
@@ -97,8 +96,8 @@ int launch_check_room(struct launch *l, struct error *e) _must_check_;
 
 int launch_design(struct launch *l, struct error *e) _must_check_;
 
-/* What is wrong with the template, and libvirt's verdict on the first domain, before anything is made. */
-int launch_check_definition(const struct launch *l, struct error *e) _must_check_;
+/* The definitions of all domains, once libvirt has judged the first, before anything is made. */
+int launch_write_definitions(struct launch *l, struct error *e) _must_check_;
 
 /* Its parts: room for what is asked for, and one ephemeral disk in it. */
 int launch_allocate(struct launch *l, struct error *e) _must_check_;

@@ -194,8 +194,7 @@ static int define(struct virt *v, const char *xml, struct error *e)
 
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
-    return domain ? connection_check_nvram(v, domain, NULL, e)
-                  : definition_refused(v, name, "; see --domain-xml", e);
+    return domain ? 0 : definition_refused(v, name, "; see --domain-xml", e);
 }
 
 static int definition(struct virt *v, const char *uuid, char **ret, struct error *e)

@@ -52,13 +52,9 @@ int definition_refused(struct virt *v, const char *name, const char *way_out, st
 /* undefine.c */
 int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e) _must_check_;
 
-int connection_try(struct virt *v, const char *trial_xml, const char *name, struct error *e) _must_check_;
+int connection_try(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram,
+                   struct error *e) _must_check_;
 int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e) _must_check_;
-
-/* -EEXIST: the NVRAM file that libvirt chose for this domain, or would choose for it under the name `renamed`
- * (may be NULL), is another's too. */
-int connection_check_nvram(struct virt *v, virDomainPtr domain, const char *renamed,
-                           struct error *e) _must_check_;
 
 /* devices.c */
 int connection_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,

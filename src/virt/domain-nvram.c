@@ -21,6 +21,20 @@ static int copy(xmlChar *text, char **ret, struct error *e)
     return *ret || !text || !*text ? 0 : error_memory(e);
 }
 
+/* Where firmware='efi' leaves all to libvirt, 9.0 chooses by the name, at each start, and never says so. */
+static int choose(const xmlNode *root, char **ret, struct error *e)
+{
+    const xmlNode *os = domain_child(root, "os");
+    _cleanup_free_ char *name = NULL;
+    if (!os || !domain_has_property(os, "firmware", "efi") ||
+        domain_has_property(domain_child(os, "loader"), "stateless", "yes"))
+        return 0;
+    int r = domain_copy_child_text(root, "name", &name, e);
+    if (r == 0)
+        *ret = str_format(NVRAM_FOLDER "%s_VARS.fd", name);
+    return r < 0 || *ret ? r : error_memory(e);
+}
+
 int domain_nvram(const xmlNode *root, char **ret, struct error *e)
 {
     const xmlNode *nvram = find(root);
@@ -28,36 +42,24 @@ int domain_nvram(const xmlNode *root, char **ret, struct error *e)
     _cleanup_(xmlFreep) xmlChar *text = source  ? xmlGetProp(source, BAD_CAST "file")
                                         : nvram ? xmlNodeGetContent(nvram)
                                                 : NULL;
-    return copy(text, ret, e);
-}
-
-/* NAME_VARS.fd, or another ending that says the format. */
-static bool is_file_of(const char *file, const char *name)
-{
-    return name && *name && str_starts(file, name) && str_starts(file + strlen(name), "_VARS.");
-}
-
-static bool is_file_of_child(const char *file, const xmlNode *root, const char *child)
-{
-    _cleanup_free_ char *text = NULL;
-    return domain_copy_child_text(root, child, &text, NULL) == 0 && is_file_of(file, text);
+    int r = copy(text, ret, e);
+    bool elsewhere = nvram && xmlHasProp((xmlNodePtr)nvram, BAD_CAST "type"); /* on a network */
+    return r < 0 || *ret || elsewhere ? r : choose(root, ret, e);
 }
 
 bool domain_nvram_is_own(const xmlNode *root, const char *path)
 {
-    if (!str_starts(path, NVRAM_FOLDER))
+    _cleanup_free_ char *uuid = NULL;
+    if (!str_starts(path, NVRAM_FOLDER) || domain_copy_child_text(root, "uuid", &uuid, NULL) < 0 || !*uuid)
         return false;
     const char *file = path + strlen(NVRAM_FOLDER);
-    const xmlNode *mark = domain_find_mark(root);
-    _cleanup_(xmlFreep) xmlChar *launched = mark ? xmlGetProp(mark, BAD_CAST "name") : NULL;
-    return is_file_of(file, (const char *)launched) || is_file_of_child(file, root, "name") ||
-           is_file_of_child(file, root, "uuid");
+    return str_starts(file, uuid) && str_starts(file + strlen(uuid), "_VARS."); /* fd, or qcow2 */
 }
 
-char *domain_nvram_of(const char *path, const char *name)
+char *domain_nvram_of(const char *path, const char *uuid)
 {
     const char *slash = strrchr(path, '/'), *ending = strrchr(path, '.');
-    return str_format("%.*s%s_VARS%s", slash ? (int)(slash + 1 - path) : 0, path, name,
+    return str_format("%.*s%s_VARS%s", slash ? (int)(slash + 1 - path) : 0, path, uuid,
                       ending && (!slash || ending > slash) ? ending : "");
 }
 

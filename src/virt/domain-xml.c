@@ -3,7 +3,8 @@
  *
  *     <domain>                      type (built-in template alone)
  *       name uuid memory vcpu       replaced
- *       NVRAM file, genid, ...      taken out: see domain-shared.h
+ *       genid, ...                  taken out: see domain-shared.h
+ *       os/nvram                    named by the uuid, where there is one
  *       iothreads                   added, unless it is there: what serves our disks
  *       metadata/mayfly:instance    added: how a domain of ours is known again
  *       devices/disk...             kept, ours behind them
@@ -14,6 +15,7 @@
 #include "virt/domain-xml.h"
 #include "base/str.h"
 #include "domain-template.h"
+#include "virt/domain-nvram.h"
 #include "virt/domain-shared.h"
 #include "virt/domain-write.h"
 
@@ -106,8 +108,16 @@ static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
     return vcpu;
 }
 
-/* The name is that of now: what libvirt names after it (the NVRAM file) keeps it when the domain is renamed.
- */
+/* By its uuid: see domain-nvram.h. */
+static bool put_nvram(xmlNodePtr root, const struct domain_spec *spec)
+{
+    if (!spec->nvram)
+        return true;
+    _cleanup_free_ char *path = domain_nvram_of(spec->nvram, spec->uuid);
+    xmlNodePtr os = domain_child(root, "os"), nvram = domain_child(os, "nvram");
+    return path && set_text(nvram ? nvram : add(os, "nvram"), path);
+}
+
 static bool put_mark(xmlNodePtr root, const struct domain_spec *spec)
 {
     xmlNodePtr mark = add(domain_child_or_new(root, "metadata"), "instance");
@@ -116,7 +126,7 @@ static bool put_mark(xmlNodePtr root, const struct domain_spec *spec)
     if (!ns)
         return false;
     xmlSetNs(mark, ns);
-    return attribute(attribute(mark, "version", "1"), "name", spec->name);
+    return attribute(mark, "version", "1");
 }
 
 /* The template may say how many: none, too. */
@@ -279,7 +289,7 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
     if (!template_xml && !attribute(root, "type", spec->kvm ? "kvm" : "qemu"))
         return error_memory(e);
     if (!put_iothreads(root) || !put_mark(root, spec) || !put_identity(root, spec) ||
-        !put_vcpus(root, spec) || !put_disks(root, spec) || !guard_ram(root))
+        !put_nvram(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec) || !guard_ram(root))
         return error_memory(e);
     return domain_write(doc, ret_xml, e);
 }

@@ -26,6 +26,7 @@ struct domain_disk {
 
 struct domain_spec {
     const char *name, *uuid;
+    const char *nvram;     /* what virt_try() said of the same template: NULL: it has no UEFI variables */
     bool trial;            /* for virt_try(): its name is another, and it has no mark of ours */
     uint64_t memory_bytes; /* 0: what the template says */
     uint32_t vcpus;        /* 0: what the template says */

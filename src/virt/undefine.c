@@ -89,6 +89,12 @@ static int undefine(struct virt *v, virDomainPtr domain, const char *uuid, unsig
     return libvirt_failed(v, uuid, "undefine", e);
 }
 
+/* Without a file the flag would be one more that a driver may not know. */
+static unsigned keep_if(const char *nvram)
+{
+    return nvram ? (unsigned)VIR_DOMAIN_UNDEFINE_KEEP_NVRAM : 0;
+}
+
 int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
@@ -99,51 +105,27 @@ int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struc
         r = judge_nvram(v, domain, uuid, &path, &own, e);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    r = undefine(v, domain, uuid,
-                 !path ? 0
-                 : own ? (unsigned)VIR_DOMAIN_UNDEFINE_NVRAM
-                       : (unsigned)VIR_DOMAIN_UNDEFINE_KEEP_NVRAM,
-                 e);
+    r = undefine(v, domain, uuid, own ? (unsigned)VIR_DOMAIN_UNDEFINE_NVRAM : keep_if(path), e);
     if (r == 0 && path && !own)
         *ret_kept = TAKE_PTR(path);
     return r;
 }
 
-int connection_check_nvram(struct virt *v, virDomainPtr domain, const char *renamed, struct error *e)
-{
-    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
-    _cleanup_free_ char *chosen = NULL, *path = NULL, *other = NULL;
-    char uuid[UUID_TEXT];
-    if (virDomainGetUUIDString(domain, uuid) < 0)
-        return domain_failed(v, domain, "get its uuid", e);
-    int r = read_domain(v, domain, VIR_DOMAIN_XML_INACTIVE, &doc, e);
-    if (r == 0 && doc)
-        r = domain_nvram(xmlDocGetRootElement(doc), &chosen, e);
-    if (r < 0 || !chosen)
-        return r;
-    path = renamed ? domain_nvram_of(chosen, renamed) : TAKE_PTR(chosen);
-    r = path ? find_other(v, uuid, path, &other, e) : error_memory(e);
-    if (r < 0 || !other)
-        return r;
-    return error_set(
-        e, -EEXIST,
-        "domain %s: cannot define: libvirt would keep its UEFI variables in %s, which domain %s has; "
-        "choose another name",
-        renamed ? renamed : virDomainGetName(domain), path, other);
-}
-
 /* ----------------------------------------------------------------------- trials */
 
-static int drop_trial(struct virt *v, virDomainPtr domain, struct error *e)
+/* *ret_nvram, which the caller frees: its file, which is not there yet; NULL: it has none. */
+static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, struct error *e)
 {
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
     _cleanup_free_ char *path = NULL;
     int r = read_domain(v, domain, VIR_DOMAIN_XML_INACTIVE, &doc, e);
     if (r == 0 && doc)
         r = domain_nvram(xmlDocGetRootElement(doc), &path, e);
-    return r < 0 ? r
-                 : undefine(v, domain, virDomainGetName(domain),
-                            path ? (unsigned)VIR_DOMAIN_UNDEFINE_KEEP_NVRAM : 0, e);
+    if (r == 0)
+        r = undefine(v, domain, virDomainGetName(domain), keep_if(path), e);
+    if (r == 0)
+        *ret_nvram = TAKE_PTR(path);
+    return r;
 }
 
 /* By its name first, which is no question to libvirt. */
@@ -165,7 +147,8 @@ int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct
         return libvirt_failed(v, "*", "list", e);
     for (int i = 0; i < n; i++) {
         if (r == 0 && is_trial(all[i])) {
-            r = dry_run ? 0 : drop_trial(v, all[i], e);
+            _cleanup_free_ char *nvram = NULL;
+            r = dry_run ? 0 : drop_trial(v, all[i], &nvram, e);
             ++*ret_n;
         }
         virDomainFree(all[i]);
@@ -174,18 +157,14 @@ int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct
     return r;
 }
 
-int connection_try(struct virt *v, const char *trial_xml, const char *name, struct error *e)
+int connection_try(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram, struct error *e)
 {
-    struct error why = ERROR_NONE;
     size_t n = 0;
     int r = connection_remove_trials(v, false, &n, e);
     if (r < 0)
         return r;
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), trial_xml, VIR_DOMAIN_DEFINE_VALIDATE);
-    if (!domain)
-        return definition_refused(v, name, "; see --domain-xml", e);
-    int verdict = connection_check_nvram(v, domain, name, &why);
-    r = drop_trial(v, domain, e);
-    return verdict < 0 ? error_set(e, verdict, "%s", why.text) : r;
+    return domain ? drop_trial(v, domain, ret_nvram, e)
+                  : definition_refused(v, name, "; see --domain-xml", e);
 }

@@ -90,9 +90,10 @@ int virt_define(struct virt *v, const char *xml, struct error *e)
     return conclude(r, &why, e);
 }
 
-int virt_try(struct virt *v, const char *trial_xml, const char *name, struct error *e)
+int virt_try(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram, struct error *e)
 {
-    return TWICE(v->ops->try(v, trial_xml, name, &why));
+    *ret_nvram = NULL;
+    return TWICE(v->ops->try(v, trial_xml, name, ret_nvram, &why));
 }
 
 int virt_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e)

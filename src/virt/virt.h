@@ -86,8 +86,8 @@ struct virt_ops {
 
     /* libvirt's verdict on the definition `trial_xml` (domain_xml(), of a trial) of the instance `name`,
      * without a trace but where it is cut off: an earlier trial is removed by the next one, or by recover.
-     * -EEXIST: libvirt would give it the UEFI variables of another domain. -EINVAL as define. */
-    int (*try)(struct virt *v, const char *trial_xml, const char *name, struct error *e);
+     * *ret_nvram, which the caller frees, is for struct domain_spec. -EINVAL as define. */
+    int (*try)(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram, struct error *e);
 
     /* Removes what trials have left that were cut off; *ret_n: how many; `dry_run`: how many there are. */
     int (*remove_trials)(struct virt *v, bool dry_run, size_t *ret_n, struct error *e);
@@ -174,7 +174,8 @@ int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct 
 int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e) _must_check_;
 int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e) _must_check_;
 int virt_define(struct virt *v, const char *xml, struct error *e) _must_check_;
-int virt_try(struct virt *v, const char *trial_xml, const char *name, struct error *e) _must_check_;
+int virt_try(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram,
+             struct error *e) _must_check_;
 int virt_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e) _must_check_;
 int virt_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e) _must_check_;
 int virt_settle(struct virt *v, struct error *e) _must_check_;

@@ -202,8 +202,10 @@ static int fake_define(struct virt *v, const char *xml, struct error *e)
     return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
-static int fake_try(struct virt *v, const char *trial_xml, const char *name, struct error *e)
+static int fake_try(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram,
+                    struct error *e)
 {
+    (void)ret_nvram;
     struct world *w = world_of(v);
     int r = virt_enter(w, "try definition", e);
     if (r == 0 && (!strstr(trial_xml, TRIAL_XML_NAMESPACE) || strstr(trial_xml, DOMAIN_XML_NAMESPACE)))

@@ -31,24 +31,44 @@ echo enrolled >>"$nvram/golden_VARS.fd"
 virsh dumpxml --inactive golden >/tmp/template.xml
 check "the template names the variables of golden" grep -q "$nvram/golden_VARS.fd" /tmp/template.xml
 
+# What somebody has left under the name of an instance is neither used nor removed (virsh undefine --keep-nvram).
+echo stale >"$nvram/ci-1_VARS.fd"
 mayfly launch ci --count 2 --root 16M --domain-xml /tmp/template.xml >/dev/null
-check_equal "each instance has UEFI variables of its own" "$nvram/ci-1_VARS.fd $nvram/ci-2_VARS.fd" "$(nvram_of ci-1) $(nvram_of ci-2)"
-check "  which libvirt has made" test -s "$nvram/ci-1_VARS.fd" -a -s "$nvram/ci-2_VARS.fd"
+one=$(nvram_of ci-1) two=$(nvram_of ci-2)
+check_equal "each instance has UEFI variables of its own, by its uuid" \
+    "$nvram/$(virsh domuuid ci-1 | head -1)_VARS.fd $nvram/$(virsh domuuid ci-2 | head -1)_VARS.fd" "$one $two"
+check "  which libvirt has made from the template" cmp /srv/VARS.fd "$one"
+check "  of the other one as well" cmp /srv/VARS.fd "$two"
 mayfly delete --yes ci-1 >/dev/null
-check "they go with the instance" test ! -e "$nvram/ci-1_VARS.fd"
-check "  those of others stay" test -s "$nvram/ci-2_VARS.fd" -a "$(tail -c 9 "$nvram/golden_VARS.fd")" = enrolled
+check "they go with the instance" test ! -e "$one"
+check "  those of others stay" test -s "$two" -a "$(tail -c 9 "$nvram/golden_VARS.fd")" = enrolled -a "$(cat "$nvram/ci-1_VARS.fd")" = stale
 
 virsh destroy ci-2
 virsh domrename ci-2 renamed
-refused 5 'ci-2_VARS.fd, which domain renamed has' "a name whose variables a renamed domain has" \
-    mayfly launch ci-2 --root 16M --domain-xml /tmp/template.xml --no-start
-mayfly delete --yes renamed >/dev/null
-check "the variables of a renamed instance go with it" test ! -e "$nvram/ci-2_VARS.fd"
-world_changed
+mayfly launch ci-2 --root 16M --domain-xml /tmp/template.xml --no-start >/dev/null
+check "a renamed domain keeps its variables" test "$(nvram_of ci-2)" != "$two" -a "$(nvram_of renamed)" = "$two"
+mayfly delete --yes renamed ci-2 >/dev/null
+check "  which go with it" test ! -e "$two"
+
+# firmware='efi': libvirt 9.0 names the file only while the domain runs.
+mkdir -p /etc/qemu/firmware
+cat >/etc/qemu/firmware/lab.json <<END
+{"description": "lab", "interface-types": ["uefi"], "features": [], "tags": [],
+ "mapping": {"device": "flash", "executable": {"filename": "/srv/CODE.fd", "format": "raw"},
+             "nvram-template": {"filename": "/srv/VARS.fd", "format": "raw"}},
+ "targets": [{"architecture": "x86_64", "machines": ["pc-q35-*"]}]}
+END
+template t "" | sed "s|<os>|<os firmware='efi'>|; s|<loader.*</loader>||" >/tmp/efi.xml
+check "a firmware that libvirt chooses" mayfly launch efi --root 16M --domain-xml /tmp/efi.xml
+one=$(nvram_of efi)
+check "  has variables by the uuid, too" test -n "$one" -a -s "$one"
+check "  which go with the instance" mayfly delete --yes efi
+check "  and are gone" test ! -e "$one"
 
 mayfly launch edited --root 16M --domain-xml /tmp/template.xml --no-start >/dev/null
-virsh dumpxml --inactive edited | sed "s|$nvram/edited_VARS.fd|$nvram/golden_VARS.fd|" >/tmp/edited.xml
+virsh dumpxml --inactive edited | sed "s|$(nvram_of edited)|$nvram/golden_VARS.fd|" >/tmp/edited.xml
 virsh define /tmp/edited.xml
+check "an instance with the variables of another is found" grep -q 'foreign-nvram: .*golden_VARS.fd, which domain golden has, too' <(mayfly show edited)
 mayfly delete --yes edited >/dev/null 2>/tmp/err
 check "variables that a person has put in stay" test "$(tail -c 9 "$nvram/golden_VARS.fd")" = enrolled
 check "  which is told" grep -q "NVRAM file $nvram/golden_VARS.fd stays" /tmp/err
