@@ -3,7 +3,7 @@
 # lab runs), build-clang, build-fuzz.
 BUILD = build
 
-.PHONY: all demo test torture check fuzz bench bench-check install clean
+.PHONY: all demo test torture check fuzz bench bench-check deb package-test install uninstall clean
 
 all:
 	@tools/packages build
@@ -39,8 +39,21 @@ bench-check:
 	@tools/packages build test bench
 	@bench/run --check
 
+# A Debian package, in build/deb.
+deb:
+	@tools/packages build deb
+	@tools/deb
+
+# Installs, upgrades, removes and purges it in a Debian of its own. Not part of test: it takes minutes, and packages from the network.
+package-test: deb
+	@tools/packages package-test
+	@tests/package
+
 install: all
 	@meson install -C $(BUILD)
+
+uninstall:
+	@tools/uninstall $(BUILD)
 
 clean:
 	rm -rf build build-asan build-lab build-gcc build-clang build-fuzz

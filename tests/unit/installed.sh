@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# installed.sh BUILD: what is installed does not know that it was built in a folder, and so looks for nothing there.
+# installed.sh BUILD SOURCES: what is installed does not know that it was built in a folder, and so looks for nothing there. What
+# is uninstalled is gone, but for what an operator has changed.
 set -euo pipefail
-build=$1
+build=$1 uninstall=$2/tools/uninstall
 command -v readelf >/dev/null || exit 77
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -16,3 +17,14 @@ for program in "${programs[@]}"; do
         exit 1
     fi
 done
+
+left() { (cd "$folder" && find . -type f ! -name log); }
+export DESTDIR=$folder
+"$uninstall" "$build" >/dev/null
+[ -z "$(left)" ] || { echo "uninstall left:"; left; exit 1; }
+meson install -C "$build" --no-rebuild >/dev/null
+config=$(cd "$folder" && find . -name mayfly.conf -path '*/etc/mayfly/*')
+echo "# mine" >>"$folder/$config"
+"$uninstall" "$build" >"$folder/log"
+[ "$(left)" = "$config" ] || { echo "uninstall did not leave $config alone, but:"; left; exit 1; }
+grep -q "^left: the configuration in" "$folder/log"
