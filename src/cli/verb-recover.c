@@ -13,15 +13,16 @@
 #define NOT_CONFIGURED                                                                                       \
     "No volume group may be used (images_volume_group in [libvirt]), so there is nothing to put in order."
 
-static int set_dry_run(void *target, const char *value, struct error *e)
-{
-    (void)value, (void)e;
-    *(bool *)target = true;
-    return 0;
-}
+struct recover_options {
+    bool dry_run;
+    bool quick;
+};
 
+CLI_FLAG(set_dry_run, struct recover_options, dry_run)
+CLI_FLAG(set_quick, struct recover_options, quick)
 static const struct cli_option recover_options[] = {
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"quick", 0, NULL, "list keys behind a network only if a disk is unfinished", set_quick},
     {0},
 };
 
@@ -106,9 +107,9 @@ static int print_json(const struct recovered *done, size_t n, struct error *e)
 
 int verb_recover(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    bool dry_run = false;
+    struct recover_options o = {.dry_run = false};
     int n = 0;
-    int r = verb_parse(self, g, recover_options, &dry_run, argc, argv, 0, 0, &n, e);
+    int r = verb_parse(self, g, recover_options, &o, argc, argv, 0, 0, &n, e);
     if (r != 0)
         return r;
     _cleanup_session_ struct session *s = NULL;
@@ -118,8 +119,9 @@ int verb_recover(const struct verb *self, struct globals *g, int argc, char **ar
     if (r < 0)
         return r;
     bool configured = s->config.volume_groups.n > 0;
+    unsigned how = (o.dry_run ? RECOVER_DRY_RUN : 0) | (o.quick ? RECOVER_QUICK : 0);
     if (configured)
-        r = instance_recover(&s->context, dry_run, &done, &n_done, e);
+        r = instance_recover(&s->context, how, &done, &n_done, e);
     if (r < 0 && !done)
         return r;
     int printed = 0;

@@ -135,7 +135,7 @@ static int add_listed(struct key_list *l, const char *manager, struct key_info *
 static int ask(struct key_list *l, struct key_source *s, struct error *e)
 {
     _cleanup_key_listing_ struct key_listing listing = {.n = 0};
-    if (!s->km || !s->km->durable)
+    if (!s->km || !s->km->durable || (l->near && s->km->ops->network))
         return 0;
     int r = keymgr_list(s->km, &listing, &s->error);
     if (r == 0)
@@ -228,16 +228,30 @@ int key_list_managers(const struct context *c, const struct inventory *inventory
     return r;
 }
 
-int key_list_load(const struct context *c, const struct inventory *inventory, struct key_list **ret,
-                  struct error *e)
+static int load_all(const struct context *c, const struct inventory *inventory, bool near,
+                    struct key_list **ret, struct error *e)
 {
     _cleanup_key_list_ struct key_list *l = NULL;
     int r = key_list_managers(c, inventory, &l, e);
-    if (r == 0)
-        r = load(c, l, inventory, e);
+    if (r < 0)
+        return r;
+    l->near = near;
+    r = load(c, l, inventory, e);
     if (r == 0)
         *ret = TAKE_PTR(l);
     return r;
+}
+
+int key_list_load(const struct context *c, const struct inventory *inventory, struct key_list **ret,
+                  struct error *e)
+{
+    return load_all(c, inventory, false, ret, e);
+}
+
+int key_list_load_near(const struct context *c, const struct inventory *inventory, struct key_list **ret,
+                       struct error *e)
+{
+    return load_all(c, inventory, true, ret, e);
 }
 
 int key_list_load_one(const struct context *c, const struct inventory *inventory, const char *manager,

@@ -48,12 +48,17 @@ struct key_list {
     size_t n_keys;
     struct key_source *managers;
     size_t n_managers;
+    bool near;    /* no manager behind a network is asked: it has listed nothing, without an error */
     void *by_ref; /* the keys, as a tree of tsearch() */
 };
 
 /* *ret points into `inventory`, which must outlive it. Both fail only where memory ran out. */
 int key_list_load(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                   struct error *e) _must_check_;
+
+/* The same, but `near`. */
+int key_list_load_near(const struct context *c, const struct inventory *inventory, struct key_list **ret,
+                       struct error *e) _must_check_;
 
 /* The same, of the keys of one manager: no other is asked. */
 int key_list_load_one(const struct context *c, const struct inventory *inventory, const char *manager,

@@ -270,6 +270,10 @@ struct recovered {
  * and no volume names it. *ret lists what was done and what remains (the caller frees it), also where an
  * error says that something remains: -ENEEDSRECOVER; or, where that is why all of it remains, -EHOSTUNREACH
  * (a key manager cannot be reached) or -EACCES (their keys are not this caller's to destroy). After any other
- * failure it is left as it was. `dry_run` lists only. */
-int instance_recover(const struct context *c, bool dry_run, struct recovered **ret, size_t *ret_n,
+ * failure it is left as it was. */
+enum recover_how {
+    RECOVER_DRY_RUN = 1, /* lists only */
+    RECOVER_QUICK = 2,   /* lists no keys of managers behind a network, as long as all volumes are ready */
+};
+int instance_recover(const struct context *c, unsigned how, struct recovered **ret, size_t *ret_n,
                      struct error *e) _must_check_;

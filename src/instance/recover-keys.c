@@ -41,9 +41,20 @@ static int tell_of_manager(struct recovery *r, const struct key_source *s, struc
         s->incomplete.text);
 }
 
+/* Then an operation was cut off, and may have left keys. */
+static bool any_unfinished(const struct inventory *i)
+{
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (i->volumes[n].state != VOLUME_READY)
+            return true;
+    return false;
+}
+
 int recovery_list_keys(struct recovery *r, const struct inventory *inventory, struct error *e)
 {
-    int result = key_list_load(&r->context, inventory, &r->keys, e);
+    bool near = r->quick && !any_unfinished(inventory);
+    int result = near ? key_list_load_near(&r->context, inventory, &r->keys, e)
+                      : key_list_load(&r->context, inventory, &r->keys, e);
     for (size_t i = 0; result == 0 && i < r->keys->n_managers; i++)
         result = tell_of_manager(r, &r->keys->managers[i], e);
     return result;

@@ -267,10 +267,10 @@ static const char *way_out(int reason)
     }
 }
 
-int instance_recover(const struct context *c, bool dry_run, struct recovered **ret, size_t *ret_n,
+int instance_recover(const struct context *c, unsigned how, struct recovered **ret, size_t *ret_n,
                      struct error *e)
 {
-    struct recovery r = {.context = *c, .dry_run = dry_run};
+    struct recovery r = {.context = *c, .dry_run = how & RECOVER_DRY_RUN, .quick = how & RECOVER_QUICK};
     int result = put_in_order(&r, e);
 
     model_free(r.model);

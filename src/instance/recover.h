@@ -8,6 +8,7 @@
 struct recovery {
     struct context context; /* the caller's, without libvirt where that cannot be asked */
     bool dry_run;
+    bool quick;
     struct model *model; /* as seen under the locks */
 
     /* At first nothing is held, and nothing done: what there would be to do is noted by the uuids that are

@@ -275,6 +275,7 @@ static void agent_asker(const struct keymgr *km, struct key_asker *ret)
 
 const struct keymgr_ops keymgr_barbican = {
     .name = "barbican",
+    .network = true,
     .open = agent_open,
     .place = agent_place,
     .create_many = agent_create_many,

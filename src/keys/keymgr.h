@@ -96,6 +96,7 @@ struct key_asker {
 struct keymgr;
 struct keymgr_ops {
     const char *name; /* as in mayfly.key and in [key_manager] backend; no ':' */
+    bool network;     /* it is asked over one, which costs others something too */
 
     /* Sets `*ret` up from the options and the caller's context, `durable` and `lists_all` included. Asks
      * nothing of the manager, touches no file. `c` is not kept; `who` outlives the manager. */

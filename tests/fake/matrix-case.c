@@ -25,7 +25,7 @@ static int recover(struct fake *f, bool dry_run, struct error *e)
 {
     _cleanup_free_ struct recovered *done = NULL;
     size_t n = 0;
-    int r = instance_recover(&f->context, dry_run, &done, &n, e);
+    int r = instance_recover(&f->context, dry_run ? RECOVER_DRY_RUN : 0, &done, &n, e);
     if (n > OUTCOME_MAX)
         abort();
     outcome = (struct outcome){.n = n};

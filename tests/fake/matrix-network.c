@@ -143,7 +143,7 @@ static int recover(struct fake *f, int wanted_r, size_t remains, struct error *e
 {
     _cleanup_free_ struct recovered *done = NULL;
     size_t n = 0;
-    int r = instance_recover(&f->context, false, &done, &n, e);
+    int r = instance_recover(&f->context, 0, &done, &n, e);
     if (n != remains && !f->world->hit)
         world_violated(f->world, "recover told of %zu things: %s", n, n ? done[0].object : "");
     return wanted(f, wanted_r, r);

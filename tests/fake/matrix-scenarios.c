@@ -513,7 +513,7 @@ int recover_all(struct fake *f, struct error *e)
 {
     _cleanup_free_ struct recovered *done = NULL;
     size_t n = 0;
-    return instance_recover(&f->context, false, &done, &n, e);
+    return instance_recover(&f->context, 0, &done, &n, e);
 }
 
 const struct scenario scenarios[] = {

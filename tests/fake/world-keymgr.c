@@ -270,6 +270,7 @@ static const struct keymgr_ops ephemeral_ops = {.name = "ephemeral",
                                                 .list = fake_list,
                                                 .close = fake_close};
 static const struct keymgr_ops barbican_ops = {.name = "barbican",
+                                               .network = true,
                                                .place = fake_place,
                                                .elsewhere = fake_elsewhere,
                                                .create_many = fake_create_many,

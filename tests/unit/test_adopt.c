@@ -164,7 +164,7 @@ static void half_adopted(void **state)
     _cleanup_free_ struct recovered *done = NULL;
     size_t n = 0;
     fake_again(&b->f);
-    assert_ok(instance_recover(&b->f.context, false, &done, &n, &e), e);
+    assert_ok(instance_recover(&b->f.context, 0, &done, &n, &e), e);
     assert_int_equal(n, 2);
     assert_int_equal(done[0].kind, RECOVER_KEY);
     assert_int_equal(done[1].kind, RECOVER_RELEASED);

@@ -279,7 +279,7 @@ static void test_what_is_rebuilding_is_not_used(void **state)
     b->w->host.volumes[0].v.state = VOLUME_REBUILDING;
     assert_refused(-ENEEDSRECOVER, "mayfly rebuild again", instance_start(&b->f.context, "a", &changed, &e));
     assert_refused(-ENEEDSRECOVER, "mayfly rebuild again", instance_open(&b->f.context, "a", &changed, &e));
-    assert_error(instance_recover(&b->f.context, false, &done, &n, &e), -ENEEDSRECOVER, e);
+    assert_error(instance_recover(&b->f.context, 0, &done, &n, &e), -ENEEDSRECOVER, e);
     assert_int_equal(n, 1);
     assert_non_null(strstr(done[0].text, "mayfly rebuild again"));
     e = ERROR_NONE;

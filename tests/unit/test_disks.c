@@ -195,14 +195,14 @@ static void test_recover_without_libvirt(void **state)
     fake_again(&b->f);
     _cleanup_free_ struct recovered *done = NULL;
     size_t n = 0;
-    assert_int_equal(instance_recover(&b->f.context, false, &done, &n, &e), -ENEEDSRECOVER);
+    assert_int_equal(instance_recover(&b->f.context, 0, &done, &n, &e), -ENEEDSRECOVER);
     assert_non_null(world_volume(b->w, v.lv));
 
     b->w->virt_gone = false;
     fake_again(&b->f);
     free(TAKE_PTR(done));
     e = ERROR_NONE;
-    assert_ok(instance_recover(&b->f.context, false, &done, &n, &e), e);
+    assert_ok(instance_recover(&b->f.context, 0, &done, &n, &e), e);
     assert_null(world_volume(b->w, v.lv));
     assert_int_equal(b->w->host.domains[0].defined.n, 2);
 }

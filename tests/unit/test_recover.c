@@ -16,7 +16,7 @@ static struct result recover(struct bench *b, bool dry_run)
 {
     struct result x = {0};
     fake_again(&b->f);
-    x.r = instance_recover(&b->f.context, dry_run, &x.done, &x.n, &x.e);
+    x.r = instance_recover(&b->f.context, dry_run ? RECOVER_DRY_RUN : 0, &x.done, &x.n, &x.e);
     return x;
 }
 
@@ -371,6 +371,31 @@ static void test_key_of_a_copied_host(void **state)
     assert_int_equal(b->w->host.n_keys, 1);
 }
 
+/* As the timer runs it: a network is asked for nothing, unless something is unfinished. */
+static void test_quick(void **state)
+{
+    struct bench *b = *state;
+    struct result x = {0};
+    bench_use_barbican(b);
+    bench_make(b, "gone", true);
+    b->w->host.n_volumes = b->w->host.n_domains = 0;
+    bench_make(b, "t", true);
+    for (int again = 0; again < 2; again++) {
+        fake_again(&b->f);
+        b->w->keys_unreachable = again == 0; /* nobody notices */
+        x.r = instance_recover(&b->f.context, RECOVER_QUICK, &x.done, &x.n, &x.e);
+        expect_nothing(x);
+    }
+    assert_int_equal(b->w->host.n_keys, 2);
+    b->w->host.volumes[1].v.state = VOLUME_BUILDING;
+    fake_again(&b->f);
+    x.r = instance_recover(&b->f.context, RECOVER_QUICK, &x.done, &x.n, &x.e);
+    assert_int_equal(x.r, 0);
+    assert_int_equal(x.n, 2); /* the disk, and the key */
+    free(x.done);
+    assert_int_equal(b->w->host.n_keys, 1);
+}
+
 /* Of several names one is refused, before anything of it is changed, and the others go. Who is last to have
  * a key that is in doubt is found among them too. */
 static void test_delete_of_several(void **state)
@@ -671,6 +696,7 @@ int main(void)
         bench_test(test_batch_key_of_a_domain_without_volumes),
         bench_test(test_key_of_a_domain_without_volumes),
         bench_test(test_key_of_a_copied_host),
+        bench_test(test_quick),
         bench_test(test_delete_of_several),
         bench_test(test_delete_beside_a_stray_volume),
         bench_test(test_keys_of_another_place),

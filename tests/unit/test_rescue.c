@@ -155,7 +155,7 @@ static void expect_remains(struct bench *b, const char *words)
     size_t n = 0;
     before = b->w->host;
     fake_again(&b->f);
-    assert_error(instance_recover(&b->f.context, false, &done, &n, &e), -ENEEDSRECOVER, e);
+    assert_error(instance_recover(&b->f.context, 0, &done, &n, &e), -ENEEDSRECOVER, e);
     bool found = false;
     for (size_t i = 0; i < n; i++)
         found |= done[i].kind == RECOVER_REMAINS && strstr(done[i].text, words);
@@ -201,7 +201,7 @@ static void test_alone(void **state)
     assert_error(unrescue(b, &changed, &e), -EUNSAFE, e);
     b->w->host.volumes[0].v.state = VOLUME_DOOMED;
     fake_again(&b->f);
-    (void)!instance_recover(&b->f.context, false, &done, &n, &e);
+    (void)!instance_recover(&b->f.context, 0, &done, &n, &e);
     free(done);
     assert_int_equal(b->w->host.n_volumes, 0);
     assert_int_equal(b->w->host.n_domains, 1);

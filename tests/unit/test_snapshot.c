@@ -111,7 +111,7 @@ static int others_act(int fd, int file_fd, const char *name, const struct secret
     assert_int_equal(w->host.n_maps, 1); /* that of the snapshot */
     assert_ok(instance_start(&f.context, "t", &changed, &why), why);
     assert_ok(instance_stop(&f.context, "t", 0, true, &changed, &why), why);
-    assert_ok(instance_recover(&f.context, false, &found, &n, &why), why);
+    assert_ok(instance_recover(&f.context, 0, &found, &n, &why), why);
     assert_int_equal(n, 1);
     assert_int_equal(found[0].kind, RECOVER_BUSY);
     assert_error(instance_delete(&f.context, "t", &changed, &why), -EBUSY, why);
@@ -167,7 +167,7 @@ static void one_without_its_disk_is_left_alone(void **state)
     b->w->host.n_volumes = 1;
     b->w->host.n_maps = 0;
     before = b->w->host;
-    (void)!instance_recover(&b->f.context, false, &list, &n, &e);
+    (void)!instance_recover(&b->f.context, 0, &list, &n, &e);
     free(list);
     assert_memory_equal(&before, &b->w->host, sizeof before);
 }

@@ -140,12 +140,12 @@ static void recover_leaves_its_trail(void **state)
     expect(t, "launch", 0, false);
     b->w->host.volumes[0].v.state = VOLUME_DOOMED;
     fake_again(&b->f);
-    assert_ok(instance_recover(&b->f.context, true, &done, &n, &e), e); /* a dry run */
+    assert_ok(instance_recover(&b->f.context, RECOVER_DRY_RUN, &done, &n, &e), e); /* a dry run */
     expect_end(t);
     free(done);
     done = NULL;
     fake_again(&b->f);
-    assert_ok(instance_recover(&b->f.context, false, &done, &n, &e), e);
+    assert_ok(instance_recover(&b->f.context, 0, &done, &n, &e), e);
     expect(t, "destroy", 0, true);
     expect(t, "delete", 0, false);
     expect_end(t);
