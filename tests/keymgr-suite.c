@@ -237,3 +237,43 @@ void suite_says_who_may_destroy(void **state)
     assert_ok(keymgr_destroy(km, id, &e), e);
     assert_ok(keymgr_may_destroy(km, id, &e), e);
 }
+
+/* Each key is judged by itself, also where the manager is asked once for all. */
+void suite_does_several_at_once(void **state)
+{
+    struct error e = ERROR_NONE;
+    char id[MANY][KEY_ID_MAX], elsewhere[KEY_ID_MAX], absent[KEY_ID_MAX];
+    struct key_asked k[] = {{.id = id[0]},  {.id = elsewhere}, {.id = id[1]}, {.id = "a b"},
+                            {.id = absent}, {.id = NO_KEY},    {.id = id[2]}};
+    static const int fetched[] = {0, 0, 0, -EINVAL, -ENOKEY, -EHOSTUNREACH, 0}; /* what is there is given */
+    static const int destroyed[] = {0, -EHOSTUNREACH, 0, -EINVAL, 0, -EHOSTUNREACH, 0};
+    _cleanup_keymgr_ struct keymgr *km = suite_open(state);
+    for (size_t i = 0; i < MANY; i++)
+        make_key(km, id[i]);
+    snprintf(elsewhere, sizeof elsewhere, "another.place/%.60s", own_id(id[3]));
+    assert_ok(keymgr_new_id(km, false, NO_KEY, absent, &e), e);
+
+    assert_error(keymgr_fetch_many(km, k, ARRAY_SIZE(k), &e), -EINVAL, e);
+    assert_string_equal(e.text, k[3].error.text);
+    for (size_t i = 0; i < ARRAY_SIZE(k); i++) {
+        assert_error(k[i].error.errnum, fetched[i], k[i].error);
+        assert_true(fetched[i] == 0 ? k[i].secret != NULL : k[i].secret == NULL);
+        if (k[i].secret)
+            assert_key_is(km, k[i].id, k[i].secret);
+        secret_free(k[i].secret);
+    }
+    e = ERROR_NONE;
+    assert_error(keymgr_may_destroy_many(km, k, ARRAY_SIZE(k), &e), -EHOSTUNREACH, e);
+    for (size_t i = 0; i < ARRAY_SIZE(k); i++)
+        assert_error(k[i].error.errnum, destroyed[i], k[i].error);
+    assert_int_equal(count_listed(km), MANY);
+    e = ERROR_NONE;
+    assert_error(keymgr_destroy_many(km, k, ARRAY_SIZE(k), &e), -EHOSTUNREACH, e);
+    for (size_t i = 0; i < ARRAY_SIZE(k); i++)
+        assert_error(k[i].error.errnum, destroyed[i], k[i].error);
+    assert_int_equal(count_listed(km), MANY - 3);
+    assert_fetch(km, id[0], -ENOKEY);
+    assert_fetch(km, id[3], 0);
+    e = ERROR_NONE;
+    assert_ok(keymgr_destroy_many(km, k, 0, &e), e);
+}

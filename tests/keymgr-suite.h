@@ -38,6 +38,7 @@ void suite_does_not_believe_ids(void **state);
 void suite_makes_many_at_once(void **state);
 void suite_makes_none_of_many(void **state);
 void suite_says_who_may_destroy(void **state);
+void suite_does_several_at_once(void **state);
 
 /* `setup` makes a place without a key. */
 #define KEYMGR_SUITE(setup, teardown)                                                                        \
@@ -48,4 +49,5 @@ void suite_says_who_may_destroy(void **state);
         cmocka_unit_test_setup_teardown(suite_does_not_believe_ids, setup, teardown),                        \
         cmocka_unit_test_setup_teardown(suite_makes_many_at_once, setup, teardown),                          \
         cmocka_unit_test_setup_teardown(suite_makes_none_of_many, setup, teardown),                          \
-        cmocka_unit_test_setup_teardown(suite_says_who_may_destroy, setup, teardown)
+        cmocka_unit_test_setup_teardown(suite_says_who_may_destroy, setup, teardown),                        \
+        cmocka_unit_test_setup_teardown(suite_does_several_at_once, setup, teardown)

@@ -67,9 +67,15 @@ static inline enum http_outcome outcome_add(enum http_outcome before, enum http_
 void barbican_object(const char *id, char ret[BARBICAN_OBJECT_MAX]);
 int barbican_check_id(const char *id, struct error *e) _must_check_;
 
+/* keys.c: members of struct keymgr_ops */
+void barbican_fetch_many(struct keymgr *km, struct key_asked k[], size_t n);
+void barbican_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n);
+void barbican_destroy_many(struct keymgr *km, struct key_asked k[], size_t n);
+
 int barbican_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                          struct error *e) _must_check_;
 int barbican_list(struct keymgr *km, struct key_listing *ret, struct error *e) _must_check_;
+/* keys.c, within the time that is under way: a key that this run has made, or found by its name */
 int barbican_fetch_as(struct barbican *b, const char *id, const char *action, struct secret **ret,
                       struct error *e) _must_check_;
 int barbican_destroy_now(struct barbican *b, const char *id, struct error *e) _must_check_;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The manager as such: opening, fetching, destroying. Making keys is create.c, finding them list.c. */
+/* The manager as such: opening it, and who it is. Making keys is create.c, fetching and destroying them
+ * keys.c, finding them list.c. */
 #include "barbican/barbican-internal.h"
 
-#include "barbican/replies.h"
-#include "base/clock.h"
 #include "base/str.h"
 
 #include <openssl/sha.h>
@@ -122,113 +121,6 @@ static int barbican_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX],
     return r;
 }
 
-/* The one call `c`, and what it means for the key. */
-static int key_call(struct barbican *b, struct call *c, const char *id, long ok, long ok_too,
-                    const char *action, struct error *e)
-{
-    char object[BARBICAN_OBJECT_MAX];
-    barbican_object(id, object);
-    int r = barbican_call(b, c, 1, e);
-    if (r < 0) {
-        error_prefix(e, "%s: cannot be %s: ", object, action);
-        return r;
-    }
-    return call_check(b, c, ok, ok_too, object, action, e);
-}
-
-int barbican_fetch_as(struct barbican *b, const char *id, const char *action, struct secret **ret,
-                      struct error *e)
-{
-    _cleanup_(call_end) struct call c = {
-        .method = "GET", .accept = "application/octet-stream", .secret_max = KEY_BITS_MAX / 8 + 1};
-    snprintf(c.path, sizeof c.path, "/secrets/%.40s/payload", id);
-    int r = key_call(b, &c, id, 200, 200, action, e);
-    if (r < 0)
-        return r;
-    size_t size = c.reply.secret ? secret_size(c.reply.secret) : 0;
-    if (!streq(c.reply.type, "application/octet-stream"))
-        return error_set(
-            e, -EHOSTUNREACH,
-            "key barbican:%s: cannot be %s: the answer is not from Barbican, but of type %.60s; check "
-            "its endpoint",
-            id, action, c.reply.type[0] ? c.reply.type : "(none)");
-    if (size < KEY_BITS_MIN / 8 || size > KEY_BITS_MAX / 8)
-        return error_set(
-            e, -EKEYREJECTED,
-            "key barbican:%s: cannot be used: it has %zu bytes, and keys have %d to %d; was it made by "
-            "something else?",
-            id, size, KEY_BITS_MIN / 8, KEY_BITS_MAX / 8);
-    *ret = TAKE_PTR(c.reply.secret);
-    return 0;
-}
-
-static int barbican_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
-{
-    struct barbican *b = (struct barbican *)km;
-    http_begin(b->http);
-    int r = barbican_check_id(id, e);
-    return r < 0 ? r : barbican_fetch_as(b, id, "fetched", ret, e);
-}
-
-/* PUT adds a payload to a secret that has none. Barbican looks first whether the caller may change the
- * secret, and then finds that nothing was sent: 415, or 400, means yes. The rule is that of secret:put. By
- * default it lets the same people through as secret:delete, except for a secret that is private to another
- * user; a site may make them differ, and there is no question that is answered by secret:delete and harms
- * nothing. */
-static int barbican_may_destroy(struct keymgr *km, const char *id, struct error *e)
-{
-    struct barbican *b = (struct barbican *)km;
-    _cleanup_(call_end) struct call c = {.method = "PUT"};
-    http_begin(b->http);
-    int r = barbican_check_id(id, e);
-    if (r < 0)
-        return r;
-    snprintf(c.path, sizeof c.path, "/secrets/%.40s", id);
-    struct error why = ERROR_NONE;
-    r = key_call(b, &c, id, 400, 409, "destroyed by this caller", &why);
-    if (r == -EIO) /* 415, say */
-        return 0;
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
-}
-
-/* Several looks: the first may be answered by a node of Barbican's database that lags behind. */
-static int see_gone(struct barbican *b, const char *id, struct error *e)
-{
-    static const unsigned pauses_msec[] = {0, 200, 1000, 3000};
-    for (size_t i = 0; i < ARRAY_SIZE(pauses_msec); i++) {
-        _cleanup_(call_end) struct call c = {.method = "GET"};
-        struct error why = ERROR_NONE;
-        clock_sleep_msec(pauses_msec[i]);
-        snprintf(c.path, sizeof c.path, "/secrets/%.40s", id);
-        int r = key_call(b, &c, id, 200, 200, "seen to be gone", &why);
-        if (r == -ENOKEY)
-            return 0;
-        if (r < 0)
-            return error_set(e, r, "%s", why.text);
-    }
-    return error_set(e, -EIO, "key barbican:%s: is still there after Barbican destroyed it; look at its log",
-                     id);
-}
-
-int barbican_destroy_now(struct barbican *b, const char *id, struct error *e)
-{
-    _cleanup_(call_end) struct call c = {.method = "DELETE"};
-    struct error why = ERROR_NONE;
-    snprintf(c.path, sizeof c.path, "/secrets/%.40s", id);
-    int r = key_call(b, &c, id, 204, 204, "destroyed", &why);
-    if (r == 0)
-        return see_gone(b, id, e);
-    return error_set(e, r, "%s", why.text);
-}
-
-static int barbican_destroy(struct keymgr *km, const char *id, struct error *e)
-{
-    struct barbican *b = (struct barbican *)km;
-    http_begin(b->http);
-    int r = barbican_check_id(id, e);
-    return r < 0 ? r : barbican_destroy_now(b, id, e);
-}
-
 static void barbican_asker(const struct keymgr *km, struct key_asker *ret)
 {
     const struct keystone_facts *facts = keystone_facts(((const struct barbican *)km)->keystone);
@@ -241,9 +133,9 @@ const struct keymgr_ops barbican_manager = {
     .open = barbican_open,
     .place = barbican_place,
     .create_many = barbican_create_many,
-    .fetch = barbican_fetch,
-    .may_destroy = barbican_may_destroy,
-    .destroy = barbican_destroy,
+    .fetch_many = barbican_fetch_many,
+    .may_destroy_many = barbican_may_destroy_many,
+    .destroy_many = barbican_destroy_many,
     .list = barbican_list,
     .grant = barbican_grant,
     .diagnose = barbican_diagnose,

@@ -71,26 +71,41 @@ struct remains {
     size_t perhaps; /* perhaps made, or still to be made by an order */
 };
 
-static void unmake_one(struct barbican *b, const struct key_info *want, struct key_made *made,
-                       enum http_outcome outcome, struct remains *remains)
+/* Returns how many are still there. */
+static size_t destroy_made(struct barbican *b, struct key_made made[], size_t n)
+{
+    _cleanup_free_ struct key_asked *k = calloc(n, sizeof *k);
+    size_t m = 0, there = 0;
+    for (size_t i = 0; i < n; i++) {
+        made[i].secret = secret_free(made[i].secret);
+        if (made[i].id[0] && k)
+            k[m].id = made[i].id;
+        m += made[i].id[0] != '\0';
+    }
+    if (!k)
+        return m;
+    barbican_destroy_many(&b->base, k, m);
+    for (size_t i = 0; i < m; i++)
+        there += k[i].error.errnum < 0;
+    return there;
+}
+
+/* One that has no known id. */
+static bool may_appear(struct barbican *b, const struct key_info *want, enum http_outcome outcome)
 {
     size_t found = 0;
-    made->secret = secret_free(made->secret);
-    if (made->id[0] && barbican_destroy_now(b, made->id, NULL) < 0)
-        remains->there++;
-    made->id[0] = '\0';
-    if (outcome == HTTP_PERHAPS && (barbican_destroy_named(b, want, "", &found, NULL) < 0 || found == 0))
-        remains->perhaps++;
+    return outcome == HTTP_PERHAPS && (barbican_destroy_named(b, want, "", &found, NULL) < 0 || found == 0);
 }
 
 /* With a time of its own, since the deadline may be what failed. */
 static void unmake(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
                    const enum http_outcome outcome[], struct error *e)
 {
-    struct remains remains = {0};
-    http_begin(b->http);
-    for (size_t i = 0; i < n; i++)
-        unmake_one(b, &want[i], &made[i], outcome[i], &remains);
+    struct remains remains = {.there = destroy_made(b, made, n)};
+    for (size_t i = 0; i < n; i++) {
+        made[i].id[0] = '\0';
+        remains.perhaps += may_appear(b, &want[i], outcome[i]);
+    }
     if (remains.there)
         error_append(e, "; %zu keys that were made could not be destroyed again", remains.there);
     if (remains.perhaps)

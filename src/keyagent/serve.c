@@ -5,19 +5,9 @@
 #include "base/fd.h"
 #include "base/packet.h"
 #include "keyagent/managers.h"
-#include "keys/agent-wire.h"
+#include "keyagent/serve-internal.h"
 
-struct connection {
-    int socket;
-    int (*hide_files)(struct error *e);
-    struct config config;
-    struct key_context who;
-    char manager[AGENT_NAME_MAX];
-    struct keymgr *km;
-    struct secret_handover *handover; /* until the next packet */
-};
-
-static int send_answer(const struct connection *c, struct agent_answer *a, const struct error *why, int fd)
+int send_answer(const struct connection *c, struct agent_answer *a, const struct error *why, int fd)
 {
     if (a->errnum < 0 || a->incomplete < 0)
         (void)!str_copy(a->text, sizeof a->text, why->text);
@@ -26,14 +16,13 @@ static int send_answer(const struct connection *c, struct agent_answer *a, const
     return packet_send(c->socket, a, sizeof *a, a->errnum < 0 ? -1 : fd);
 }
 
-static int answer_plain(const struct connection *c, int r, const struct error *why)
+int answer_plain(const struct connection *c, int r, const struct error *why)
 {
     struct agent_answer a = {.errnum = r};
     return send_answer(c, &a, why, -1);
 }
 
-/* `n` records as a file. */
-static int answer_records(const struct connection *c, const void *records, size_t n, size_t size)
+int answer_records(const struct connection *c, const void *records, size_t n, size_t size)
 {
     _cleanup_close_ int fd = -1;
     struct error why = ERROR_NONE;
@@ -41,14 +30,6 @@ static int answer_records(const struct connection *c, const void *records, size_
     if (n > 0 && (a.errnum = fd_memfd("mayfly records", records, n * size, &fd)) < 0)
         error_set(&why, a.errnum, "mayfly-keyagent: cannot answer: %s", strerror(-a.errnum));
     return send_answer(c, &a, &why, fd);
-}
-
-static int answer_secret(struct connection *c, const struct secret *s)
-{
-    struct error why = ERROR_NONE;
-    struct agent_answer a = {.size = secret_size(s)};
-    a.errnum = secret_handover(s, &c->handover, &why);
-    return send_answer(c, &a, &why, a.errnum < 0 ? -1 : secret_handover_fd(c->handover));
 }
 
 /* --- operations --- */
@@ -128,67 +109,6 @@ static int place(struct connection *c, bool make)
     return send_answer(c, &a, &why, -1);
 }
 
-static int fetch(struct connection *c, const char *id)
-{
-    _cleanup_secret_ struct secret *key = NULL;
-    struct error why = ERROR_NONE;
-    int r = c->km->ops->fetch(c->km, id, &key, &why);
-    return r < 0 ? answer_plain(c, r, &why) : answer_secret(c, key);
-}
-
-/* All secrets behind each other, in the order of the wants. */
-static int join(const struct key_made made[], size_t n, struct secret **ret, struct error *e)
-{
-    size_t size = 0, at = 0;
-    for (size_t i = 0; i < n; i++)
-        size += secret_size(made[i].secret);
-    int r = secret_new(size, ret, e);
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        memcpy(secret_bytes(*ret) + at, secret_peek(made[i].secret), secret_size(made[i].secret));
-        at += secret_size(made[i].secret);
-    }
-    return r;
-}
-
-static int answer_made(struct connection *c, const struct key_made made[], size_t n)
-{
-    _cleanup_free_ struct agent_id *ids = calloc(n, sizeof *ids);
-    _cleanup_secret_ struct secret *all = NULL;
-    struct error why = ERROR_NONE;
-    int r = ids ? join(made, n, &all, &why) : error_memory(&why);
-    if (r < 0)
-        return answer_plain(c, r, &why);
-    for (size_t i = 0; i < n; i++)
-        memcpy(ids[i].id, made[i].id, sizeof ids[i].id);
-    r = answer_records(c, ids, n, sizeof *ids);
-    return r < 0 ? r : answer_secret(c, all);
-}
-
-static int create(struct connection *c, const struct agent_request *q, int fd)
-{
-    struct error why = ERROR_NONE;
-    size_t n = q->n;
-    if (n == 0 || n > AGENT_KEYS_MAX)
-        return -EPROTO;
-    _cleanup_free_ struct key_info *want = calloc(n, sizeof *want);
-    _cleanup_free_ struct key_made *made = calloc(n, sizeof *made);
-    if (!want || !made)
-        return answer_plain(c, error_memory(&why), &why);
-    if (fd < 0 || fd_pread_all(fd, want, n * sizeof *want, 0) < 0)
-        return -EPROTO;
-    for (size_t i = 0; i < n; i++)
-        want[i].owner[UUID_TEXT - 1] = want[i].vg[VG_NAME_MAX - 1] = '\0';
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = key_want_check(c->manager, &want[i], &why);
-    if (r == 0)
-        r = c->km->ops->create_many(c->km, want, n, made, &why);
-    r = r < 0 ? answer_plain(c, r, &why) : answer_made(c, made, n);
-    for (size_t i = 0; i < n; i++)
-        secret_free(made[i].secret);
-    return r;
-}
-
 static int list(struct connection *c)
 {
     _cleanup_key_listing_ struct key_listing l = {.n = 0};
@@ -202,13 +122,6 @@ static int list(struct connection *c)
         error_set(&why, r, "mayfly-keyagent: cannot answer: %s", strerror(-r));
     struct agent_answer a = {.errnum = r, .n = (uint32_t)l.n, .incomplete = l.incomplete.errnum};
     return send_answer(c, &a, r < 0 ? &why : &l.incomplete, fd);
-}
-
-static int may_destroy(struct connection *c, const char *id)
-{
-    struct error why = ERROR_NONE;
-    int r = c->km->ops->may_destroy ? c->km->ops->may_destroy(c->km, id, &why) : 0;
-    return answer_plain(c, r, &why);
 }
 
 static int grant(struct connection *c, const struct agent_request *q)
@@ -235,7 +148,6 @@ static int diagnose(struct connection *c)
 /* < 0: the connection cannot go on; what goes wrong with a key is an answer. */
 static int answer(struct connection *c, const struct agent_request *q, int *fd)
 {
-    struct error why = ERROR_NONE;
     switch (q->op) {
     case AGENT_GIVE:
         return c->km ? -EPROTO : take_gift(c, q, fd);
@@ -250,13 +162,13 @@ static int answer(struct connection *c, const struct agent_request *q, int *fd)
         return -EPROTO;
     switch (q->op) {
     case AGENT_CREATE:
-        return create(c, q, *fd);
+        return serve_create(c, q, *fd);
     case AGENT_FETCH:
-        return fetch(c, q->id);
+        return serve_many(c, q, *fd, c->km->ops->fetch_many);
     case AGENT_MAY_DESTROY:
-        return may_destroy(c, q->id);
+        return serve_many(c, q, *fd, c->km->ops->may_destroy_many);
     case AGENT_DESTROY:
-        return answer_plain(c, c->km->ops->destroy(c->km, q->id, &why), &why);
+        return serve_many(c, q, *fd, c->km->ops->destroy_many);
     case AGENT_LIST:
         return list(c);
     case AGENT_PLACE:

@@ -8,8 +8,8 @@
  *       | struct agent_request GIVE [fd] -->       |  for each part of the caller's context that there is
  *       | struct agent_request ... [fd] -->        |
  *       | <-- struct agent_answer [fd]             |
- *       | <-- struct agent_answer [secrets]        |  after CREATE alone
- *       | struct agent_request DONE -->            |  the secrets were received: FETCH and CREATE
+ *       | <-- struct agent_answer [secrets]        |  after CREATE and FETCH, if there are any
+ *       | struct agent_request DONE -->            |  the secrets were received
  *
  * Ids are the managers' own: of places, and of what an absent key proves, mayfly judges (keys/place.c).
  * Neither believes the other: mayfly-keyagent reads what a network says, and mayfly what it is told by that.
@@ -29,9 +29,9 @@ enum agent_op {
     AGENT_GIVE,   /* `n` is an enum agent_gift, `size` that of a secret; no answer */
     AGENT_OPEN,   /* all was given: answers whether the manager opened, and `lists_all` */
     AGENT_CREATE, /* fd: `n` struct key_info; answers n struct agent_id, then the secrets behind each other */
-    AGENT_FETCH,  /* id; answers the secret */
-    AGENT_MAY_DESTROY, /* id */
-    AGENT_DESTROY,     /* id */
+    AGENT_FETCH, /* fd: `n` struct agent_id; answers n struct agent_end, then the secrets that were fetched */
+    AGENT_MAY_DESTROY, /* the same, without secrets */
+    AGENT_DESTROY,     /* the same */
     AGENT_LIST,        /* answers `n` struct key_info, and `incomplete` with its text */
     AGENT_PLACE,       /* n: whether to make one; answers the place */
     AGENT_GRANT,       /* id, user ("": the host's), allowed; answers `n`: 1 if that was not so before */
@@ -68,6 +68,13 @@ struct agent_request {
 
 struct agent_id {
     char id[KEY_ID_MAX];
+};
+
+/* What became of one key of several. */
+struct agent_end {
+    int32_t errnum; /* 0 or a negative errno */
+    uint32_t size;  /* of a secret that was fetched, else 0; bytes */
+    char text[sizeof((struct error *)0)->text];
 };
 
 struct agent_answer {

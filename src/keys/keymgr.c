@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of key managers, and what is the same for all of them: above all that "there is no such key"
  * counts only if the place that says so is the one that the reference names. It never looks into a secret. */
+#include "keys/key-audit.h"
 #include "keys/place.h"
-
-#include "base/audit.h"
 
 #include <stdio.h>
 
@@ -66,26 +65,11 @@ int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KE
     return 0;
 }
 
-/* What was done with a key, or tried. `id` NULL: it was to be made. `info` may be NULL. */
-static void audit(const struct keymgr *km, const char *action, const char *id, const struct key_info *info,
-                  const char *grantee, int result, const struct error *e)
+/* What cannot be destroyed is left to recover. */
+static void destroy_again(struct keymgr *km, const char *own_id)
 {
-    char ref[KEY_REF_MAX] = "";
-    struct key_asker asker = {.user = ""};
-    if (km->ops->asker)
-        km->ops->asker(km, &asker);
-    if (id)
-        snprintf(ref, sizeof ref, "%s:%s", km->ops->name, id);
-    audit_write(&(struct audit_event){
-        .kind = AUDIT_KEY,
-        .action = action,
-        .instance = info && info->scope == KEY_SCOPE_INSTANCE ? info->owner : NULL,
-        .key = ref,
-        .grantee = grantee,
-        .result = result,
-        .reason = e ? e->text : NULL,
-        .who = &(struct audit_who){.uid = audit_caller(), .user = asker.user, .project = asker.project},
-    });
+    struct key_asked k = {.id = own_id};
+    key_ask_destroy(km, &k, 1);
 }
 
 /* One by one; after an error those before it are destroyed again. One that cannot be is left to recover. */
@@ -98,7 +82,7 @@ static int create_each(struct keymgr *km, const struct key_info want[], size_t n
             continue;
         while (i-- > 0) {
             ret[i].secret = secret_free(ret[i].secret);
-            (void)!km->ops->destroy(km, ret[i].id, NULL);
+            destroy_again(km, ret[i].id);
         }
         return r;
     }
@@ -115,7 +99,7 @@ static int name_made(struct keymgr *km, const char *place, struct key_made made[
         struct key_at at;
         made[i].secret = secret_free(made[i].secret);
         if (key_locate(km, made[i].id, &at, NULL) == 0)
-            (void)!km->ops->destroy(km, at.id, NULL);
+            destroy_again(km, at.id);
     }
     return r;
 }
@@ -137,7 +121,7 @@ int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n
     if (r == 0)
         r = name_made(km, place, ret, n, e);
     for (size_t i = 0; i < n; i++)
-        audit(km, "create", r == 0 ? ret[i].id : NULL, &want[i], NULL, r, e);
+        key_audit(km, "create", r == 0 ? ret[i].id : NULL, &want[i], NULL, r, e);
     return r;
 }
 
@@ -175,75 +159,7 @@ int keymgr_import(struct keymgr *km, const struct key_info *info, const struct s
     if (r < 0)
         return r;
     r = km->ops->import(km, &kept, secret, e);
-    audit(km, "import", info->id, info, NULL, r, e);
-    return r;
-}
-
-static int fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
-{
-    struct error why = ERROR_NONE;
-    struct key_at at;
-    int r = key_locate(km, id, &at, e);
-    if (r < 0)
-        return r;
-    r = km->ops->fetch(km, at.id, ret, &why);
-    if (r == -ENOKEY)
-        return key_judge_absence(km, &at, &why, e);
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
-}
-
-int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
-{
-    int r = fetch(km, id, ret, e);
-    audit(km, "fetch", id, NULL, NULL, r, e);
-    return r;
-}
-
-int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e)
-{
-    struct error why = ERROR_NONE;
-    struct key_at at;
-    char place[KEY_PLACE_MAX];
-    int r = key_locate(km, id, &at, e);
-    if (r < 0)
-        return r;
-    r = keymgr_place(km, false, place, &why);
-    if (r == -EHOSTUNREACH) /* not now: that is for destroy() to say */
-        return 0;
-    if (r == 0 && (r = key_check_place(km, &at, e)) < 0)
-        return r;
-    if (r == 0 && km->ops->may_destroy)
-        r = km->ops->may_destroy(km, at.id, &why);
-    if (r == -ENOKEY)
-        r = key_judge_absence(km, &at, &why, e);
-    else if (r < 0 && r != -EHOSTUNREACH)
-        return error_set(e, r, "%s", why.text);
-    else
-        r = 0;
-    return r == -ENOKEY ? 0 : r;
-}
-
-static int destroy(struct keymgr *km, const char *id, struct error *e)
-{
-    struct error why = ERROR_NONE;
-    struct key_at at;
-    int r = key_locate(km, id, &at, e);
-    if (r == 0)
-        r = key_check_place(km, &at, e);
-    if (r < 0)
-        return r;
-    r = km->ops->destroy(km, at.id, &why);
-    if (r != -ENOKEY)
-        return r < 0 ? error_set(e, r, "%s", why.text) : 0;
-    struct error absent = ERROR_NONE;
-    r = key_judge_absence(km, &at, &why, &absent);
-    return r == -ENOKEY ? 0 : error_set(e, r, "%s", absent.text);
-}
-
-int keymgr_destroy(struct keymgr *km, const char *id, struct error *e)
-{
-    int r = destroy(km, id, e);
-    audit(km, "destroy", id, NULL, NULL, r, e);
+    key_audit(km, "import", info->id, info, NULL, r, e);
     return r;
 }
 
@@ -290,7 +206,7 @@ int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allow
         return error_set(e, -EOPNOTSUPP, "key manager %s: cannot grant a key: it knows no users",
                          km->ops->name);
     int r = grant(km, id, user, allowed, ret_changed, e);
-    audit(km, allowed ? "grant" : "revoke", id, NULL, user ? user : "host", r, e);
+    key_audit(km, allowed ? "grant" : "revoke", id, NULL, user ? user : "host", r, e);
     return r;
 }
 

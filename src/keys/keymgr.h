@@ -26,9 +26,10 @@
  * A new manager that works in this process is one file, keys/NAME.c. One that talks to a network (Vault, say)
  * is one file too, vault/vault.c, which runs in the program mayfly-keyagent alone: unprivileged, under
  * seccomp, with a heap that is wiped; mayfly itself only sees keys/agent.c, which stands in for it. Elsewhere
- * there are three lines: its ops declared and listed (keymgr.c, and for a network keyagent/managers.c), its
- * name in the option `backend` of options.def, with a group of its own options there.
- * A durable one passes the suite of tests/keymgr-suite.h, which says how it joins. The file has
+ * there are three lines: its ops declared and listed (keymgr.c, and for a network keyagent/managers.c, where
+ * it has all that is done to several keys at once: create_many, fetch_many, ...), its name in the option
+ * `backend` of options.def, with a group of its own options there. A durable one passes the suite of
+ * tests/keymgr-suite.h, which says how it joins. The file has
  *
  *     struct vault { struct keymgr base; ... };              // private; `base` first
  *     const struct keymgr_ops vault_manager = {.name = "vault", .open = ..., .place = ...};
@@ -76,6 +77,13 @@ void key_listing_end(struct key_listing *l);
 struct key_made {
     char id[KEY_ID_MAX];
     struct secret *secret;
+};
+
+/* One of several keys that a manager is asked about at once. */
+struct key_asked {
+    const char *id;        /* as the operation takes it; not kept */
+    struct secret *secret; /* of a fetch: whoever asked owns it; NULL before, and after an error */
+    struct error error;    /* of this key alone; errnum 0: none */
 };
 
 /* One thing that a manager looked at in itself, for mayfly doctor. */
@@ -133,16 +141,23 @@ struct keymgr_ops {
                   struct error *e);
 
     /* The same secret, as often as it is asked for. `id` may come from a tag that someone else wrote: it is
-     * checked before it becomes a part of a path or URL (-EINVAL). -ENOKEY: this place has no such key. */
+     * checked before it becomes a part of a path or URL (-EINVAL). -ENOKEY: this place has no such key. NULL
+     * where there is fetch_many. */
     int (*fetch)(struct keymgr *km, const char *id, struct secret **ret, struct error *e);
 
     /* Would destroy() be allowed? Changes nothing. -EACCES, -EHOSTUNREACH; -ENOKEY: this place has no such
-     * key. May be NULL: whoever can open the manager can destroy. */
+     * key. May be NULL: may_destroy_many() says it, or whoever can open the manager can destroy. */
     int (*may_destroy)(struct keymgr *km, const char *id, struct error *e);
 
     /* Destroys it, and looks that it is gone. -ENOKEY: this place had no such key. After another error the
-     * key may or may not be there; to call it again finishes the job. */
+     * key may or may not be there; to call it again finishes the job. NULL where there is destroy_many. */
     int (*destroy)(struct keymgr *km, const char *id, struct error *e);
+
+    /* The same for `n` keys at once. Each is done whatever becomes of the others: what the one above would
+     * return is in k[i].error, which says nothing before. May be NULL: then they are done one by one. */
+    void (*fetch_many)(struct keymgr *km, struct key_asked k[], size_t n);
+    void (*may_destroy_many)(struct keymgr *km, struct key_asked k[], size_t n);
+    void (*destroy_many)(struct keymgr *km, struct key_asked k[], size_t n);
 
     /* The keys that this host made, that this caller may see, and that were not destroyed; whose they are is
      * as certain as the manager can make it, since recover destroys what has no owner (but none with `host`).
@@ -198,7 +213,8 @@ int key_want_check(const char *manager, const struct key_info *want, struct erro
  * fetch: -ENOKEY only if the key is gone for good.
  * may_destroy: -EACCES, or -EHOSTUNREACH where it is certain that this place cannot destroy it. 0 also for a
  * key that is gone, and where the manager cannot be reached now.
- * destroy: 0 also if the key is certainly gone. Nothing is destroyed where the id names another place. */
+ * destroy: 0 also if the key is certainly gone. Nothing is destroyed where the id names another place.
+ * Those for many do each key, and return the first error, which also is in k[i].error. */
 int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e) _must_check_;
 int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
@@ -208,6 +224,9 @@ int keymgr_import(struct keymgr *km, const struct key_info *info, const struct s
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e) _must_check_;
 int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
+int keymgr_fetch_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e) _must_check_;
+int keymgr_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e) _must_check_;
+int keymgr_destroy_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e) _must_check_;
 int keymgr_list(struct keymgr *km, struct key_listing *ret, struct error *e) _must_check_;
 int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
                  struct error *e) _must_check_;

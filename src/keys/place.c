@@ -45,6 +45,8 @@ int key_id_split(const char *id, char place[KEY_PLACE_MAX], const char **ret_own
 int key_locate(const struct keymgr *km, const char *id, struct key_at *ret, struct error *e)
 {
     *ret = (struct key_at){.id = id};
+    if (strlen(id) >= KEY_ID_MAX)
+        return error_set(e, -EINVAL, "key %s:%.64s: its id is too long", km->ops->name, id);
     return km->ops->place ? key_id_split(id, ret->place, &ret->id, e) : 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reference says of the place of its key, and what the answer of a manager proves. For keymgr.c. */
+/* What a reference says of the place of its key, and what the answer of a manager proves. For keymgr.c and
+ * keymgr-many.c. */
 #pragma once
 
 #include "keys/keymgr.h"
@@ -23,3 +24,6 @@ int key_check_place(struct keymgr *km, const struct key_at *at, struct error *e)
 /* The manager has no such key, and says so with `why`. -ENOKEY: it is gone for good. Else as
  * key_check_place(), -EHOSTUNREACH where the reference names no place. */
 int key_judge_absence(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e);
+
+/* Destroys them, by the manager's own ids, whatever place they are of: for what this run has made. */
+void key_ask_destroy(struct keymgr *km, struct key_asked k[], size_t n);

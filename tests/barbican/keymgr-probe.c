@@ -8,6 +8,8 @@
  *     hold ID | release        the same, and keeps the key until then
  *     spill-heap ID | spill-stack ID     the same, and leaves a copy where none may be
  *     may-destroy ID | destroy ID
+ *     fetch-many ID...         ok SHA256...
+ *     may-destroy-many ID... | destroy-many ID...
  *     grant ID | revoke ID     ok changed, or ok unchanged
  *     list                     ok ID...
  *     place                    ok PLACE
@@ -99,6 +101,29 @@ static int spill_stack(struct keymgr *km, const char *id, struct error *e)
     return r;
 }
 
+/* With the ids of the rest of the line. */
+static int many(struct keymgr *km, const char *first,
+                int (*ask)(struct keymgr *, struct key_asked *, size_t, struct error *), struct error *e)
+{
+    struct key_asked k[KEYS_MAX];
+    size_t n = 0;
+    for (const char *id = first; id && n < KEYS_MAX; id = strtok(NULL, " \n"))
+        k[n++].id = id;
+    int r = ask(km, k, n, e);
+    if (r == 0)
+        printf("ok");
+    for (size_t i = 0; i < n; i++) {
+        if (r == 0 && k[i].secret) {
+            printf(" ");
+            print_hash(k[i].secret);
+        }
+        secret_free(k[i].secret);
+    }
+    if (r == 0)
+        printf("\n");
+    return r;
+}
+
 static int list(struct keymgr *km, struct error *e)
 {
     _cleanup_key_listing_ struct key_listing l = {.n = 0};
@@ -153,10 +178,16 @@ static int grant(struct keymgr *km, const char *id, bool allowed, struct error *
 
 static int obey(struct keymgr *km, char *line, struct error *e)
 {
-    const char *verb = strtok(line, " \n"), *first = strtok(NULL, " \n"), *second = strtok(NULL, " \n"),
-               *third = strtok(NULL, " \n");
+    const char *verb = strtok(line, " \n"), *first = strtok(NULL, " \n");
     verb = verb ? verb : "";
     first = first ? first : "";
+    if (streq(verb, "fetch-many"))
+        return many(km, first, keymgr_fetch_many, e);
+    if (streq(verb, "may-destroy-many"))
+        return many(km, first, keymgr_may_destroy_many, e);
+    if (streq(verb, "destroy-many"))
+        return many(km, first, keymgr_destroy_many, e);
+    const char *second = strtok(NULL, " \n"), *third = strtok(NULL, " \n");
     if (streq(verb, "create"))
         return create(km, strtoul(first, NULL, 10), second ? (uint32_t)strtoul(second, NULL, 10) : 512,
                       third ? third : "vg0", e);
@@ -193,7 +224,7 @@ static int run(const char *manager, const char *config, const char *agent, struc
     struct key_context who = KEY_CONTEXT_NONE;
     _cleanup_keymgr_ struct keymgr *km = NULL;
     const char *token_fd = getenv("TOKEN_FD");
-    char line[512];
+    char line[KEYS_MAX * KEY_ID_MAX];
     int r = config_load(config, CONFIG_ANY_OWNER, &c, e);
     if (r == 0)
         r = key_context_take(&c, getenv("CLOUD"), token_fd ? atoi(token_fd) : -1, &who, e);

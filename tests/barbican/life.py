@@ -114,11 +114,37 @@ def many(place, servers):
         check("thirty keys are made", made.uuids == owner.secrets(), made)
         check("by three requests each", len(proxy.requests) == 90, len(proxy.requests))
         check("over four connections at most", 0 < proxy.connections <= 4, proxy.connections)
+        together(place, owner, proxy, config, made)
+        made = place.ask_one(owner.environment(), "create 30 512", config=config)
         proxy.fault, proxy.where = lost, "POST /v1/secrets$"
         made = place.ask_one(owner.environment(), "create 2 512", config=config)
         check("a store whose answer is lost is found by its name", made.ok, made)
         check("  and there is no second one", len(owner.secrets()) == 32, owner.secrets())
         check("  and it is what Barbican has", [hash_of(owner.payload(key)) for key in made.ids] == made.hashes)
+
+
+def together(place, owner, proxy, config, made):
+    """The same keys, fetched and destroyed together."""
+    environment, ids = owner.environment(), " ".join(made.ids)
+    proxy.requests.clear()
+    proxy.connections = 0
+    fetched = place.ask_one(environment, f"fetch-many {ids}", config=config)
+    check("they are fetched together", fetched.words == made.hashes, fetched)
+    check("  by one request each", len(proxy.requests) == 30, len(proxy.requests))
+    check("  over four connections at most", 0 < proxy.connections <= 4, proxy.connections)
+    proxy.requests.clear()
+    check("it is asked at once who may destroy them",
+          place.ask_one(environment, f"may-destroy-many {ids}", config=config).ok and len(proxy.requests) == 30)
+    place_of_them = made.ids[0].split("/")[0]
+    proxy.requests.clear()
+    proxy.connections = 0
+    wrong = f"{place_of_them}/no-uuid elsewhere/{own(made.ids[0])}"
+    refused("one that is none of Barbican's is told of",
+            place.ask_one(environment, f"destroy-many {wrong} {ids}", config=config), USAGE, "no-uuid.*no uuid")
+    check("  and all others are destroyed", owner.secrets() == [], owner.secrets())
+    check("  by two requests each", len(proxy.requests) == 60, len(proxy.requests))
+    check("  over four connections at most", 0 < proxy.connections <= 4, proxy.connections)
+    check("and again, which does no harm", place.ask_one(environment, f"destroy-many {ids}", config=config).ok)
 
 
 def strays(place, servers):

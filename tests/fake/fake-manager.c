@@ -62,10 +62,18 @@ static int fake_one(struct keymgr *km, const char *id, struct error *e)
     return answer(e);
 }
 
-static int fake_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
+static void fake_each(struct keymgr *km, struct key_asked k[], size_t n)
 {
-    int r = fake_one(km, id, e);
-    return r < 0 ? r : make_key(KEY_BITS_MAX / 8, ret, e);
+    for (size_t i = 0; i < n; i++)
+        (void)!fake_one(km, k[i].id, &k[i].error);
+}
+
+static void fake_fetch_many(struct keymgr *km, struct key_asked k[], size_t n)
+{
+    fake_each(km, k, n);
+    for (size_t i = 0; i < n; i++)
+        if (!k[i].error.errnum)
+            (void)!make_key(KEY_BITS_MAX / 8, &k[i].secret, &k[i].error);
 }
 
 static int fake_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
@@ -139,9 +147,9 @@ const struct keymgr_ops *network_manager(const char *name)
                                           .open = fake_open,
                                           .place = fake_place,
                                           .create_many = fake_create_many,
-                                          .fetch = fake_fetch,
-                                          .may_destroy = fake_one,
-                                          .destroy = fake_one,
+                                          .fetch_many = fake_fetch_many,
+                                          .may_destroy_many = fake_each,
+                                          .destroy_many = fake_each,
                                           .list = fake_list,
                                           .grant = fake_grant,
                                           .close = fake_close};

@@ -5,7 +5,8 @@
  *     ephemeral  keeps none
  *     barbican   as one behind a network: keys of a project, which that one alone lists and destroys; the
  *                host's own user may read those that were opened to it. N keys are made in phases over all of
- *                them (store, grant, consumer), each request a call of its own for the injector.
+ *                them (store, grant, consumer), and fetched and destroyed together, each request a call of
+ * its own for the injector.
  */
 #include "world.h"
 
@@ -204,6 +205,25 @@ static int fake_destroy(struct keymgr *km, const char *id, struct error *e)
     return r == 0 && !k && km->ops != &ephemeral_ops ? error_set(e, -ENOKEY, "key %s: there is none", id) : r;
 }
 
+/* Several requests beside each other: each is sent, whatever becomes of the others. */
+static void fake_fetch_many(struct keymgr *km, struct key_asked k[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)!fake_fetch(km, k[i].id, &k[i].secret, &k[i].error);
+}
+
+static void fake_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)!fake_may_destroy(km, k[i].id, &k[i].error);
+}
+
+static void fake_destroy_many(struct keymgr *km, struct key_asked k[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)!fake_destroy(km, k[i].id, &k[i].error);
+}
+
 /* No request: whoever is asked for a key says with the answer who he is. */
 static int fake_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
 {
@@ -274,9 +294,9 @@ static const struct keymgr_ops barbican_ops = {.name = "barbican",
                                                .place = fake_place,
                                                .elsewhere = fake_elsewhere,
                                                .create_many = fake_create_many,
-                                               .fetch = fake_fetch,
-                                               .may_destroy = fake_may_destroy,
-                                               .destroy = fake_destroy,
+                                               .fetch_many = fake_fetch_many,
+                                               .may_destroy_many = fake_may_destroy_many,
+                                               .destroy_many = fake_destroy_many,
                                                .list = fake_list,
                                                .close = fake_close};
 

@@ -22,11 +22,12 @@ static int prepare(const struct step *s, struct agent_answer *a)
     union {
         struct key_info keys[KEYS];
         struct agent_id ids[KEYS];
+        struct agent_end ends[KEYS];
         struct key_finding findings[KEYS];
     } file = {.ids = {{""}}};
     size_t size = 0;
     *a = (struct agent_answer){.n = KEYS, .text = "key barbican:1: is gone for good"};
-    switch (s->which % 7) {
+    switch (s->which % 8) {
     case 0:
         return -1;
     case 1:
@@ -34,7 +35,7 @@ static int prepare(const struct step *s, struct agent_answer *a)
         return -1;
     case 2:
     case 3:
-        a->size = s->which % 7 == 2 ? sizeof key / KEYS : sizeof key;
+        a->size = s->which % 8 == 2 ? sizeof key / KEYS : sizeof key;
         return step_sealed_file(key, a->size);
     case 4:
         for (size_t i = 0; i < KEYS; i++)
@@ -46,10 +47,15 @@ static int prepare(const struct step *s, struct agent_answer *a)
             file.ids[i] = (struct agent_id){"1"};
         size = sizeof file.ids;
         break;
-    default:
+    case 6:
         for (size_t i = 0; i < KEYS; i++)
             file.findings[i] = (struct key_finding){.what = "clock", .text = "good"};
         size = sizeof file.findings;
+        break;
+    default:
+        for (size_t i = 0; i < KEYS; i++)
+            file.ends[i] = (struct agent_end){.size = 64, .text = "good"};
+        size = sizeof file.ends;
     }
     int fd = -1;
     if (s->flags & STEP_ON_FILE)
@@ -107,10 +113,16 @@ static int create(struct keymgr *km, struct error *e)
 
 static int fetch(struct keymgr *km, struct error *e)
 {
-    _cleanup_secret_ struct secret *key = NULL;
-    int r = keymgr_fetch(km, "1", &key, e);
-    if (r < 0 ? key != NULL : secret_size(key) < KEY_BITS_MIN / 8 || secret_size(key) > KEY_BITS_MAX / 8)
-        abort();
+    struct key_asked k[KEYS] = {{.id = "1"}, {.id = "2"}};
+    int r = keymgr_fetch_many(km, k, KEYS, e);
+    for (size_t i = 0; i < KEYS; i++) {
+        const struct secret *s = k[i].secret;
+        if (k[i].error.errnum ? s != NULL
+                              : secret_size(s) < KEY_BITS_MIN / 8 || secret_size(s) > KEY_BITS_MAX / 8)
+            abort();
+        check_text(k[i].error.text, sizeof k[i].error.text);
+        secret_free(k[i].secret);
+    }
     return r;
 }
 

@@ -31,8 +31,15 @@ static void send_request(const struct step *s, int socket)
                               .size = sizeof token,
                               .id = OWNER,
                               .user = "u"};
+    struct agent_id ids[2] = {{OWNER}, {"1"}};
     int fd = -1;
-    if (q.op == AGENT_CREATE) {
+    if (q.op == AGENT_FETCH || q.op == AGENT_MAY_DESTROY || q.op == AGENT_DESTROY) {
+        q.n = ARRAY_SIZE(ids);
+        if (s->flags & STEP_ON_FILE)
+            step_lay(s, ids, sizeof ids);
+        if (fd_memfd("ids", ids, sizeof ids, &fd) < 0)
+            abort();
+    } else if (q.op == AGENT_CREATE) {
         q.n = ARRAY_SIZE(want);
         if (s->flags & STEP_ON_FILE)
             step_lay(s, want, sizeof want);

@@ -144,11 +144,32 @@ ANSWER(positive_errnum, say(socket, &(struct agent_answer){.errnum = ENOENT}, -1
 ANSWER(no_errnum_of_the_kernel, say(socket, &(struct agent_answer){.errnum = INT32_MIN}, -1))
 ANSWER(too_many, say(socket, &(struct agent_answer){.n = AGENT_KEYS_MAX + 1}, -1))
 ANSWER(nothing_in_it, say_ok(socket))
-ANSWER(secret_of_a_byte, say_secret(socket, 1, 1))
-ANSWER(secret_too_long, say_secret(socket, KEY_BITS_MAX / 8 + 1, KEY_BITS_MAX / 8 + 1))
-ANSWER(secret_without_file, say(socket, &(struct agent_answer){.size = 64}, -1))
-ANSWER(secret_not_sealed, say(socket, &(struct agent_answer){.size = 64}, file_of(page, sizeof page)))
-ANSWER(secret_in_a_device, say(socket, &(struct agent_answer){.size = 64}, open("/dev/zero", O_RDONLY)))
+
+/* What became of one key, and the secret that comes with it. */
+static bool say_end(int socket, struct agent_end end)
+{
+    return say(socket, &(struct agent_answer){.n = 1}, file_of(&end, sizeof end));
+}
+
+#define FETCHED                                                                                              \
+    (struct agent_end)                                                                                       \
+    {                                                                                                        \
+        .size = 64                                                                                           \
+    }
+ANSWER(one_end, say_end(socket, (struct agent_end){.errnum = 0}))
+ANSWER(end_without_file, say(socket, &(struct agent_answer){.n = 1}, -1))
+ANSWER(end_in_a_short_file,
+       say(socket, &(struct agent_answer){.n = 1}, file_of(page, sizeof(struct agent_end) - 1)))
+ANSWER(odd_end, say_end(socket, (struct agent_end){.errnum = 5}))
+ANSWER(fetched_and_failed, say_end(socket, (struct agent_end){.errnum = -EIO, .size = 64}))
+ANSWER(secret_of_a_byte, say_end(socket, (struct agent_end){.size = 1}) && say_secret(socket, 1, 1))
+ANSWER(secret_too_long, say_end(socket, (struct agent_end){.size = KEY_BITS_MAX / 8 + 1}))
+ANSWER(secret_of_another_size, say_end(socket, FETCHED) && say_secret(socket, 63, 63))
+ANSWER(secret_without_file, say_end(socket, FETCHED) && say(socket, &(struct agent_answer){.size = 64}, -1))
+ANSWER(secret_not_sealed, say_end(socket, FETCHED) &&
+                              say(socket, &(struct agent_answer){.size = 64}, file_of(page, sizeof page)))
+ANSWER(secret_in_a_device, say_end(socket, FETCHED) &&
+                               say(socket, &(struct agent_answer){.size = 64}, open("/dev/zero", O_RDONLY)))
 
 static bool a_longer_packet(int socket, int n)
 {
@@ -189,21 +210,45 @@ static int destroy(struct keymgr *km, struct error *e)
 static void wrong_answers(void **state)
 {
     (void)state;
-    static const behaviour all[] = {
-        short_packet,      one_byte_short,     a_longer_packet,     positive_errnum, no_errnum_of_the_kernel,
-        too_many,          nothing_in_it,      secret_of_a_byte,    secret_too_long, secret_without_file,
-        secret_not_sealed, secret_in_a_device, wrong_from_the_start};
+    static const behaviour all[] = {short_packet,
+                                    one_byte_short,
+                                    a_longer_packet,
+                                    positive_errnum,
+                                    no_errnum_of_the_kernel,
+                                    too_many,
+                                    nothing_in_it,
+                                    end_without_file,
+                                    end_in_a_short_file,
+                                    odd_end,
+                                    fetched_and_failed,
+                                    one_end,
+                                    secret_of_a_byte,
+                                    secret_too_long,
+                                    secret_of_another_size,
+                                    secret_without_file,
+                                    secret_not_sealed,
+                                    secret_in_a_device,
+                                    wrong_from_the_start};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         assert_refused(all[i], fetch);
 
-    /* where nothing is looked at but the result */
-    static const behaviour plain[] = {short_packet, one_byte_short, a_longer_packet, positive_errnum};
+    /* where no secret comes */
+    static const behaviour plain[] = {short_packet,  one_byte_short,   a_longer_packet, positive_errnum,
+                                      nothing_in_it, end_without_file, odd_end,         secret_of_a_byte};
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         assert_refused(plain[i], destroy);
 }
 
-ANSWER(with_asker, say(socket, &(struct agent_answer){.asker = {"7f3a", "09bc"}}, -1))
-ANSWER(with_forged_asker, say(socket, &(struct agent_answer){.asker = {"7f3a\nPRIORITY=0", "09bc"}}, -1))
+static bool say_end_of(int socket, const char *user)
+{
+    const struct agent_end good = {.errnum = 0};
+    struct agent_answer a = {.n = 1, .asker = {.project = "09bc"}};
+    memcpy(a.asker.user, user, strlen(user));
+    return say(socket, &a, file_of(&good, sizeof good));
+}
+
+ANSWER(with_asker, say_end_of(socket, "7f3a"))
+ANSWER(with_forged_asker, say_end_of(socket, "7f3a\nPRIORITY=0"))
 
 /* Whose token it was stands in the audit trail, as far as it is an id. */
 static void who_asked_is_in_the_trail(void **state)
@@ -344,6 +389,82 @@ static void keys_that_are_made(void **state)
         assert_refused(bad[i], create);
 }
 
+/* --- several keys --- */
+
+#define SEVERAL 3
+
+/* The second one is not there. */
+static bool some_fetched(int socket, int n)
+{
+    const struct agent_end ends[SEVERAL] = {{.size = 64}, {.errnum = -ENOKEY, .text = "gone"}, {.size = 32}};
+    if (n == 0)
+        return say_ok(socket);
+    return say(socket, &(struct agent_answer){.n = SEVERAL}, file_of(ends, sizeof ends)) &&
+           say_secret(socket, 96, 96);
+}
+
+static void each_key_has_its_own_end(void **state)
+{
+    (void)state;
+    struct key_asked k[] = {
+        {.id = "place.1/1"}, {.id = ":no place/1"}, {.id = "place.1/2"}, {.id = "place.1/3"}};
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = with(some_fetched);
+    assert_error(keymgr_fetch_many(km, k, ARRAY_SIZE(k), &e), -EINVAL, e);
+    assert_int_equal(k[0].error.errnum, 0);
+    assert_int_equal(k[1].error.errnum, -EINVAL);
+    assert_int_equal(k[2].error.errnum, -ENOKEY);
+    assert_int_equal(k[3].error.errnum, 0);
+    assert_int_equal(secret_size(k[0].secret), 64);
+    assert_int_equal(secret_size(k[3].secret), 32);
+    assert_null(k[1].secret);
+    assert_null(k[2].secret);
+    secret_free(k[0].secret);
+    secret_free(k[3].secret);
+}
+
+#define PART   64 /* of one request */
+#define BEYOND 100
+
+static bool say_for_all(int socket, size_t n, int errnum)
+{
+    static struct agent_end ends[PART];
+    for (size_t i = 0; i < n; i++)
+        ends[i] = (struct agent_end){.errnum = errnum, .text = "away"};
+    return say(socket, &(struct agent_answer){.n = (uint32_t)n}, file_of(ends, n * sizeof *ends));
+}
+
+static bool destroys_all(int socket, int n)
+{
+    return n == 0 ? say_ok(socket) : say_for_all(socket, n == 1 ? PART : BEYOND - PART, 0);
+}
+
+/* A second request would be answered well. */
+static bool is_away_at_first(int socket, int n)
+{
+    return n == 0   ? say_ok(socket)
+           : n == 1 ? say_for_all(socket, PART, -EHOSTUNREACH)
+                    : destroys_all(socket, n);
+}
+
+static void more_than_fit_into_one_request(void **state)
+{
+    (void)state;
+    struct key_asked k[BEYOND];
+    struct error e = ERROR_NONE;
+    for (size_t i = 0; i < BEYOND; i++)
+        k[i] = (struct key_asked){.id = "place.1/1"};
+    struct keymgr *km = with(destroys_all);
+    assert_ok(keymgr_destroy_many(km, k, BEYOND, &e), e);
+    keymgr_close(km);
+    km = with(is_away_at_first);
+    assert_error(keymgr_destroy_many(km, k, BEYOND, &e), -EHOSTUNREACH, e);
+    for (size_t i = 0; i < BEYOND; i++)
+        assert_int_equal(k[i].error.errnum, -EHOSTUNREACH);
+    assert_non_null(strstr(k[BEYOND - 1].error.text, "is not asked about, since away"));
+    keymgr_close(km);
+}
+
 /* --- lists and findings --- */
 
 static struct key_info listed;
@@ -424,11 +545,7 @@ static void a_list_may_be_incomplete(void **state)
 }
 
 /* What is absent is gone only if the place that says so is the one of the reference. */
-static bool say_absent(int socket, int n)
-{
-    struct agent_answer a = {.errnum = -ENOKEY, .text = "there is none"};
-    return n == 0 ? say_ok(socket) : say(socket, &a, -1);
-}
+ANSWER(say_absent, say_end(socket, (struct agent_end){.errnum = -ENOKEY, .text = "there is none"}))
 
 static void absence_counts_where_the_key_is_kept(void **state)
 {
@@ -515,16 +632,29 @@ static bool say_gone(int socket, int n)
 }
 
 /* An error that is an answer; its words are for a terminal, and have an end. */
-static void an_error_is_an_answer(void **state)
+static void assert_gone_for_good(behaviour b)
 {
-    (void)state;
-    _cleanup_keymgr_ struct keymgr *km = with(say_gone);
+    _cleanup_keymgr_ struct keymgr *km = with(b);
     for (int i = 0; i < 2; i++) {
         struct error e = ERROR_NONE;
         assert_error(fetch(km, &e), -ENOKEY, e);
         assert_int_equal(strspn(e.text, "?"), sizeof e.text - 1);
     }
     assert_int_equal(started, 1);
+}
+
+static bool say_gone_alone(int socket, int n)
+{
+    struct agent_end gone = {.errnum = -ENOKEY};
+    memset(gone.text, '\r', sizeof gone.text);
+    return n == 0 ? say_ok(socket) : say_end(socket, gone);
+}
+
+static void an_error_is_an_answer(void **state)
+{
+    (void)state;
+    assert_gone_for_good(say_gone);
+    assert_gone_for_good(say_gone_alone);
 }
 
 static bool ends_at_once(int socket, int n)
@@ -620,7 +750,7 @@ static void what_is_too_long(void **state)
     struct error e = ERROR_NONE;
     memset(id, 'i', sizeof id);
     id[KEY_ID_MAX] = '\0';
-    _cleanup_keymgr_ struct keymgr *km = with(empty_list);
+    _cleanup_keymgr_ struct keymgr *km = with(one_end);
     assert_error(keymgr_destroy(km, id, &e), -EINVAL, e);
     e = ERROR_NONE;
     assert_error(keymgr_grant(km, "1", id, true, &changed, &e), -EINVAL, e);
@@ -678,6 +808,8 @@ int main(void)
         cmocka_unit_test(who_asked_is_in_the_trail),
         cmocka_unit_test(descriptors_are_closed),
         cmocka_unit_test(keys_that_are_made),
+        cmocka_unit_test(each_key_has_its_own_end),
+        cmocka_unit_test(more_than_fit_into_one_request),
         cmocka_unit_test(keys_that_are_listed),
         cmocka_unit_test(a_list_may_be_incomplete),
         cmocka_unit_test(absence_counts_where_the_key_is_kept),

@@ -360,19 +360,61 @@ static int file_of(const struct key_info want[], size_t n)
     return fd;
 }
 
+/* Asks about one key. */
+static void ask_about(const struct talk *t, enum agent_op op, const char *id)
+{
+    struct agent_id asked = {.id = ""};
+    int fd = -1;
+    memcpy(asked.id, id, strlen(id) < sizeof asked.id ? strlen(id) + 1 : sizeof asked.id);
+    assert_int_equal(fd_memfd("ids", &asked, sizeof asked, &fd), 0);
+    ask(t, (struct agent_request){.op = op, .n = 1}, fd);
+}
+
+static void assert_end(const struct talk *t, int errnum, uint32_t size)
+{
+    struct agent_answer a;
+    struct agent_end end;
+    _cleanup_close_ int fd = next_answer(t, &a);
+    assert_int_equal(a.errnum, 0);
+    assert_int_equal(a.n, 1);
+    assert_int_equal(fd_pread_all(fd, &end, sizeof end, 0), 0);
+    assert_int_equal(end.errnum, errnum);
+    assert_int_equal(errnum < 0, end.text[0] != '\0');
+    assert_int_equal(end.size, size);
+}
+
+static void ids_without_ends(void **state)
+{
+    (void)state;
+    char id[KEY_ID_MAX + 1];
+    struct talk t;
+    memset(id, 'i', sizeof id);
+    id[KEY_ID_MAX] = '\0';
+    begin(&t);
+    open_manager(&t);
+    ask_about(&t, AGENT_DESTROY, id);
+    assert_ends(&t, 0);
+    assert_answer(&t, 0);
+    assert_end(&t, 0, 0);
+    assert_int_equal(strlen(fake_manager()->last_id), KEY_ID_MAX - 1);
+    end(&t);
+}
+
 static void wrong_wants(void **state)
 {
     (void)state;
     const struct key_info want = {.owner = OWNER, .vg = "vg0", .bits = 512};
     static const uint32_t counts[] = {0, 2, AGENT_KEYS_MAX, AGENT_KEYS_MAX + 1, UINT32_MAX};
-    for (size_t i = 0; i <= ARRAY_SIZE(counts); i++) {
+    for (size_t i = 0; i <= 2 * ARRAY_SIZE(counts) + 1; i++) {
         struct talk t;
+        size_t which = i / 2;
+        enum agent_op op = i % 2 ? AGENT_FETCH : AGENT_CREATE; /* whose records are shorter */
         begin(&t);
         open_manager(&t);
-        if (i < ARRAY_SIZE(counts)) /* there is one in the file */
-            ask(&t, (struct agent_request){.op = AGENT_CREATE, .n = counts[i]}, file_of(&want, 1));
+        if (which < ARRAY_SIZE(counts)) /* there is one in the file */
+            ask(&t, (struct agent_request){.op = op, .n = counts[which]}, file_of(&want, 1));
         else
-            ask(&t, (struct agent_request){.op = AGENT_CREATE, .n = 1}, -1);
+            ask(&t, (struct agent_request){.op = op, .n = 1}, -1);
         assert_ends(&t, -EPROTO);
         assert_answer(&t, 0);
         assert_int_equal(fake_manager()->asked, 1);
@@ -412,13 +454,14 @@ static void what_is_answered(void **state)
     struct agent_answer a;
     begin(&t);
     open_manager(&t);
-    ask(&t, (struct agent_request){.op = AGENT_FETCH, .id = "1"}, -1);
+    ask_about(&t, AGENT_FETCH, "1");
     ask(&t, (struct agent_request){.op = AGENT_DONE}, -1);
     ask(&t, (struct agent_request){.op = AGENT_LIST}, -1);
     ask(&t, (struct agent_request){.op = AGENT_CREATE, .n = 1}, file_of(&want, 1));
     assert_ends(&t, 0);
     assert_answer(&t, 0);
 
+    assert_end(&t, 0, KEY_BITS_MAX / 8);
     _cleanup_close_ int key = next_answer(&t, &a);
     assert_int_equal(a.size, KEY_BITS_MAX / 8);
     _cleanup_close_ int list = next_answer(&t, &a);
@@ -456,11 +499,16 @@ static void what_is_refused(void **state)
     fake_manager()->refuses_keys = true;
     open_manager(&t);
     ask(&t, (struct agent_request){.op = AGENT_CREATE, .n = 1}, file_of(&want, 1));
-    for (uint32_t op = AGENT_FETCH; op < AGENT_DIAGNOSE; op++)
+    for (uint32_t op = AGENT_FETCH; op <= AGENT_DESTROY; op++)
+        ask_about(&t, op, "1");
+    for (uint32_t op = AGENT_LIST; op < AGENT_DIAGNOSE; op++)
         ask(&t, (struct agent_request){.op = op, .id = "1"}, -1);
     assert_ends(&t, 0);
     assert_answer(&t, 0);
-    for (uint32_t op = AGENT_CREATE; op < AGENT_DIAGNOSE; op++)
+    assert_answer(&t, -EACCES);
+    for (uint32_t op = AGENT_FETCH; op <= AGENT_DESTROY; op++)
+        assert_end(&t, -EACCES, 0);
+    for (uint32_t op = AGENT_LIST; op < AGENT_DIAGNOSE; op++)
         assert_answer(&t, -EACCES);
     end(&t);
 
@@ -487,6 +535,7 @@ int main(void)
         cmocka_unit_test(wrong_requests),
         cmocka_unit_test(texts_without_ends),
         cmocka_unit_test(granting_says_whether_it_changed),
+        cmocka_unit_test(ids_without_ends),
         cmocka_unit_test(wrong_wants),
         cmocka_unit_test(wants_that_cannot_be),
         cmocka_unit_test(what_is_answered),

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of one connection share. */
+#pragma once
+
+#include "keys/agent-wire.h"
+
+struct connection {
+    int socket;
+    int (*hide_files)(struct error *e);
+    struct config config;
+    struct key_context who;
+    char manager[AGENT_NAME_MAX];
+    struct keymgr *km;
+    struct secret_handover *handover; /* until the next packet */
+};
+
+/* Answers with `why` where a->errnum or a->incomplete says that something is wrong; `fd` -1: without a file.
+ * < 0, of these and of what follows: the connection cannot go on. */
+int send_answer(const struct connection *c, struct agent_answer *a, const struct error *why,
+                int fd) _must_check_;
+int answer_plain(const struct connection *c, int r, const struct error *why) _must_check_;
+
+/* `n` records as a file. */
+int answer_records(const struct connection *c, const void *records, size_t n, size_t size) _must_check_;
+
+/* serve-keys.c */
+typedef void many_fn(struct keymgr *km, struct key_asked k[], size_t n);
+int serve_create(struct connection *c, const struct agent_request *q, int fd) _must_check_;
+int serve_many(struct connection *c, const struct agent_request *q, int fd, many_fn *ask) _must_check_;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Entries of the audit trail about keys. */
+#pragma once
+
+#include "keys/keymgr.h"
+
+/* What was done with a key, or tried. `id` NULL: it was to be made. `info`, `grantee` and `why` may be NULL.
+ */
+void key_audit(const struct keymgr *km, const char *action, const char *id, const struct key_info *info,
+               const char *grantee, int result, const struct error *why);

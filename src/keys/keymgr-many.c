@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fetching and destroying, of one key or of several at once. Which of them this place is asked for, and what
+ * its answer means, is judged here for each key and for all managers.
+ */
+#include "keys/key-audit.h"
+#include "keys/place.h"
+
+/* ------------------------------------------------------------- asking the manager */
+
+/* An error that came without a sentence gets one. */
+static void note(const struct keymgr *km, struct key_asked *k, int r)
+{
+    if (r < 0)
+        error_set(&k->error, r, "key %s:%s: %s", km->ops->name, k->id, strerror(-r));
+}
+
+static void ask_fetch(struct keymgr *km, struct key_asked k[], size_t n)
+{
+    if (km->ops->fetch_many)
+        km->ops->fetch_many(km, k, n);
+    for (size_t i = 0; !km->ops->fetch_many && i < n; i++)
+        note(km, &k[i], km->ops->fetch(km, k[i].id, &k[i].secret, &k[i].error));
+}
+
+static void ask_may_destroy(struct keymgr *km, struct key_asked k[], size_t n)
+{
+    if (km->ops->may_destroy_many)
+        km->ops->may_destroy_many(km, k, n);
+    else
+        for (size_t i = 0; km->ops->may_destroy && i < n; i++)
+            note(km, &k[i], km->ops->may_destroy(km, k[i].id, &k[i].error));
+}
+
+void key_ask_destroy(struct keymgr *km, struct key_asked k[], size_t n)
+{
+    if (km->ops->destroy_many)
+        km->ops->destroy_many(km, k, n);
+    for (size_t i = 0; !km->ops->destroy_many && i < n; i++)
+        note(km, &k[i], km->ops->destroy(km, k[i].id, &k[i].error));
+}
+
+/* --------------------------------------------------------- what an answer means */
+
+/* `why` is the manager's own answer, errnum 0 a good one. */
+typedef int judge_fn(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e);
+
+static int judge_fetched(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e)
+{
+    if (why->errnum == -ENOKEY)
+        return key_judge_absence(km, at, why, e);
+    return why->errnum < 0 ? error_set(e, why->errnum, "%s", why->text) : 0;
+}
+
+static int judge_destroyed(struct keymgr *km, const struct key_at *at, const struct error *why,
+                           struct error *e)
+{
+    struct error judged = ERROR_NONE;
+    int r = judge_fetched(km, at, why, &judged);
+    return r < 0 && r != -ENOKEY ? error_set(e, r, "%s", judged.text) : 0;
+}
+
+/* That the manager cannot be reached now is for destroy() to say. */
+static int judge_may_destroy(struct keymgr *km, const struct key_at *at, const struct error *why,
+                             struct error *e)
+{
+    return why->errnum == -EHOSTUNREACH ? 0 : judge_destroyed(km, at, why, e);
+}
+
+/* ------------------------------------------------------------------ before asking */
+
+/* May this place be asked? *ret_ask false: it need not be. */
+typedef int check_fn(struct keymgr *km, const struct key_at *at, bool *ret_ask, struct error *e);
+
+static int check_destroy(struct keymgr *km, const struct key_at *at, bool *ret_ask, struct error *e)
+{
+    (void)ret_ask;
+    return key_check_place(km, at, e);
+}
+
+static int check_may_destroy(struct keymgr *km, const struct key_at *at, bool *ret_ask, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    char place[KEY_PLACE_MAX];
+    int r = keymgr_place(km, false, place, &why);
+    if (r == -EHOSTUNREACH) { /* as in judge_may_destroy() */
+        *ret_ask = false;
+        return 0;
+    }
+    return r < 0 ? error_set(e, r, "%s", why.text) : key_check_place(km, at, e);
+}
+
+/* ---------------------------------------------------------------------- operations */
+
+struct operation {
+    check_fn *check; /* NULL: whatever the place, it is asked */
+    void (*ask)(struct keymgr *km, struct key_asked k[], size_t n);
+    judge_fn *judge;
+    const char *audited; /* NULL: it changes nothing, and gives nothing away */
+};
+
+/* What is asked of the manager, by its own ids. */
+struct question {
+    struct key_at *at;
+    struct key_asked *own;
+    size_t *which; /* of the caller's keys */
+    size_t n;
+};
+
+static void question_end(struct question *q)
+{
+    free(q->at);
+    free(q->own);
+    free(q->which);
+}
+
+static int question_new(size_t n, struct question *ret, struct error *e)
+{
+    *ret = (struct question){.at = calloc(n + 1, sizeof *ret->at),
+                             .own = calloc(n + 1, sizeof *ret->own),
+                             .which = calloc(n + 1, sizeof *ret->which)};
+    return ret->at && ret->own && ret->which ? 0 : error_memory(e);
+}
+
+static void add(struct keymgr *km, const struct operation *o, struct key_asked k[], size_t i,
+                struct question *q)
+{
+    struct key_at *at = &q->at[q->n];
+    bool ask = true;
+    int r = key_locate(km, k[i].id, at, &k[i].error);
+    if (r == 0 && o->check)
+        r = o->check(km, at, &ask, &k[i].error);
+    if (r < 0 || !ask)
+        return;
+    q->own[q->n].id = at->id;
+    q->which[q->n++] = i;
+}
+
+static int operate(struct keymgr *km, const struct operation *o, struct key_asked k[], size_t n,
+                   struct error *e)
+{
+    _cleanup_(question_end) struct question q;
+    struct error first = ERROR_NONE;
+    int r = question_new(n, &q, &first);
+    for (size_t i = 0; i < n; i++) {
+        k[i].secret = NULL;
+        k[i].error = first; /* none, but for want of memory */
+        if (r == 0)
+            add(km, o, k, i, &q);
+    }
+    if (q.n)
+        o->ask(km, q.own, q.n);
+    for (size_t i = 0; i < q.n; i++) {
+        (void)!o->judge(km, &q.at[i], &q.own[i].error, &k[q.which[i]].error);
+        k[q.which[i]].secret = q.own[i].secret;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (o->audited)
+            key_audit(km, o->audited, k[i].id, NULL, NULL, k[i].error.errnum, &k[i].error);
+        if (!first.errnum)
+            first = k[i].error;
+    }
+    return first.errnum ? error_set(e, first.errnum, "%s", first.text) : 0;
+}
+
+int keymgr_fetch_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e)
+{
+    static const struct operation o = {.ask = ask_fetch, .judge = judge_fetched, .audited = "fetch"};
+    return operate(km, &o, k, n, e);
+}
+
+int keymgr_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e)
+{
+    static const struct operation o = {
+        .check = check_may_destroy, .ask = ask_may_destroy, .judge = judge_may_destroy};
+    return operate(km, &o, k, n, e);
+}
+
+int keymgr_destroy_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e)
+{
+    static const struct operation o = {
+        .check = check_destroy, .ask = key_ask_destroy, .judge = judge_destroyed, .audited = "destroy"};
+    return operate(km, &o, k, n, e);
+}
+
+int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
+{
+    struct key_asked k = {.id = id};
+    int r = keymgr_fetch_many(km, &k, 1, e);
+    if (r == 0)
+        *ret = k.secret;
+    return r;
+}
+
+int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    struct key_asked k = {.id = id};
+    return keymgr_may_destroy_many(km, &k, 1, e);
+}
+
+int keymgr_destroy(struct keymgr *km, const char *id, struct error *e)
+{
+    struct key_asked k = {.id = id};
+    return keymgr_destroy_many(km, &k, 1, e);
+}
