@@ -44,35 +44,47 @@ struct going {
     size_t n;
 };
 
-/* Asks for the keys of the volumes from `from` on: who comes last of those that share one destroys it. */
-static int check_keys(const struct context *c, const struct model *m, const struct going *going, size_t from,
-                      struct error *e)
-{
-    int r = 0;
-    for (size_t i = from; r == 0 && i < going->n; i++)
-        if (first_of_key(going->v + from, i - from))
-            r = key_may_destroy(c, m->inventory, going->v[i], going->v, going->n, e);
-    return r;
-}
-
 /* Adds its volumes to those that go, unless it is refused. */
 static int check(const struct context *c, const struct model *m, const struct removal *r, struct going *going,
                  struct error *e)
 {
-    size_t before = going->n;
     int result = removal_check(r, e);
     if (result == 0)
         result = drift_check(c, m, r->instance, &needs, e);
-    if (result < 0)
-        return result;
-    for (size_t i = 0; i < r->n_volumes; i++)
+    for (size_t i = 0; result == 0 && i < r->n_volumes; i++)
         going->v[going->n++] = r->volumes[i];
-    result = r->forget_key ? 0 : check_keys(c, m, going, before, e);
-    if (result < 0) {
-        going->n = before;
-        error_prefix(e, "instance %s: cannot be deleted: ", r->instance->name);
-    }
     return result;
+}
+
+/* The last one of those that were to go and have the key. */
+static size_t last_with_key(const struct deletion d[], size_t n, const char *key)
+{
+    size_t last = 0;
+    for (size_t i = 0; i < n; i++)
+        if (d[i].removal.instance && removal_has_key(&d[i].removal, key))
+            last = i;
+    return last;
+}
+
+/* Asks for all their keys at once. Of those that share one that cannot be destroyed the last one stays, and
+ * the key with it. */
+static int check_keys(const struct context *c, const struct model *m, const struct going *going,
+                      struct deletion d[], size_t n, struct deleted ret[], struct error *e)
+{
+    _cleanup_keys_going_ struct keys_going keys = {.n = 0};
+    int r = keys_of_going(m->inventory, going->v, going->n, &keys, e);
+    if (r < 0 || keys_may_destroy(c, &keys, NULL) == 0)
+        return r;
+    for (size_t i = 0; i < keys.n; i++) {
+        const struct error *why = &keys.keys[i].error;
+        size_t stays = last_with_key(d, n, keys.keys[i].v->key);
+        if (!why->errnum || !d[stays].goes)
+            continue;
+        d[stays].goes = false;
+        error_set(&ret[stays].error, why->errnum, "instance %s: cannot be deleted: %s",
+                  d[stays].instance->name, why->text);
+    }
+    return 0;
 }
 
 /* The place of the first of the names that stands for the same instance. */
@@ -94,17 +106,22 @@ static int list_removals(const struct context *c, const struct model *m, bool fo
     if (!v)
         return error_memory(e);
     for (size_t i = 0; i < n; i++) {
+        struct removal removal;
         if (!d[i].instance || first_of(d, i) < i)
             continue;
-        d[i].removal = removal_of(m, d[i].instance);
-        d[i].removal.forget_key = forget_key;
-        d[i].goes = check(c, m, &d[i].removal, &going, &ret[i].error) == 0;
+        removal = removal_of(m, d[i].instance);
+        removal.forget_key = forget_key;
+        d[i].goes = check(c, m, &removal, &going, &ret[i].error) == 0;
+        if (d[i].goes)
+            d[i].removal = removal;
+    }
+    int r = forget_key ? 0 : check_keys(c, m, &going, d, n, ret, e);
+    for (size_t i = 0; r == 0 && i < n; i++)
         if (d[i].goes) {
             *end = &d[i].removal;
             end = &d[i].removal.next;
         }
-    }
-    return 0;
+    return r;
 }
 
 /* What the steps came to, for one: `r` and `e` are of them all. */

@@ -71,20 +71,6 @@ static size_t count_users(const struct inventory *inventory, const char *key,
     return users;
 }
 
-static bool is_used(const struct inventory *inventory, const char *key, const struct volume *const going[],
-                    size_t n)
-{
-    return count_users(inventory, key, going, n) > 0;
-}
-
-static int destroy(const struct context *c, const struct volume *v, struct error *e)
-{
-    struct keymgr *km = NULL;
-    char id[KEY_ID_MAX];
-    int r = manager_of(c, v, &km, id, e);
-    return r < 0 ? r : keymgr_destroy(km, id, e);
-}
-
 /* May a volume that is not seen need it? While that is in doubt the last volumes of the key stay: without
  * them nothing would lead to it. A key that is one instance's alone is certain where all of that one is seen.
  */
@@ -123,63 +109,131 @@ bool first_of_key(const struct volume *const volumes[], size_t i)
     return true;
 }
 
-int key_may_destroy(const struct context *c, const struct inventory *inventory, const struct volume *v,
-                    const struct volume *const going[], size_t n, struct error *e)
-{
-    struct keymgr *km = NULL;
-    struct error why = ERROR_NONE;
-    char id[KEY_ID_MAX];
-    if (!volume_encrypted(v) || is_used(inventory, v->key, going, n))
-        return 0;
-    int r = check_doubt(c, inventory, v, &why);
-    if (r == 0)
-        r = manager_of(c, v, &km, id, &why);
-    if (r == 0)
-        r = keymgr_may_destroy(km, id, &why);
-    return r == -EACCES || r == -EINVAL || r == -EUNSAFE || r == -EHOSTUNREACH || r == -EKEYREJECTED
-               ? error_set(e, r, "%s", why.text)
-               : 0;
-}
+/* ------------------------------------------------------------------ several keys */
 
-int keys_may_destroy(const struct context *c, const struct inventory *inventory,
-                     const struct volume *const going[], size_t n, struct error *e)
+/* The next manager in `of` (NULL: none is asked), and all keys that it has. */
+static void ask_next(struct keymgr *of[], struct key_asked k[], size_t n, keys_many_fn *many,
+                     struct key_asked part[], size_t which[])
 {
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        if (first_of_key(going, i))
-            r = key_may_destroy(c, inventory, going[i], going, n, e);
-    return r;
-}
-
-int key_destroy_unused(const struct context *c, const struct inventory *now, const struct volume *v,
-                       const struct volume *const going[], size_t n, struct key_end *ret, struct error *e)
-{
-    *ret = (struct key_end){KEY_FATE_NONE, 0};
-    if (!volume_encrypted(v))
-        return 0;
-    *ret = (struct key_end){KEY_FATE_STAYS, count_users(now, v->key, going, n)};
-    if (ret->n_others)
-        return 0;
-    ret->fate = KEY_FATE_GONE;
-    int r = check_doubt(c, now, v, e);
-    return r < 0 ? r : destroy(c, v, e);
-}
-
-int keys_destroy_unused(const struct context *c, const struct volume *const going[], size_t n,
-                        struct key_end *ret, struct error *e)
-{
-    _cleanup_inventory_ struct inventory *now = NULL;
-    int r = broker_list(c->broker, &now, e);
-    *ret = (struct key_end){KEY_FATE_NONE, 0};
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        struct key_end one;
-        if (!first_of_key(going, i))
+    struct keymgr *km = of[0];
+    size_t m = 0;
+    for (size_t i = 0; km && i < n; i++) {
+        if (of[i] != km)
             continue;
-        r = key_destroy_unused(c, now, going[i], going, n, &one, e);
-        if (one.fate != KEY_FATE_NONE && ret->fate != KEY_FATE_STAYS)
-            *ret = one;
+        part[m] = (struct key_asked){.id = strchr(k[i].id, ':') + 1};
+        which[m++] = i;
+        of[i] = NULL;
     }
-    return r;
+    if (m)
+        (void)!many(km, part, m, NULL);
+    for (size_t i = 0; i < m; i++) {
+        k[which[i]].secret = part[i].secret;
+        k[which[i]].error = part[i].error;
+    }
+}
+
+int keys_ask(const struct context *c, struct key_asked k[], size_t n, keys_many_fn *many, struct error *e)
+{
+    _cleanup_free_ struct keymgr **of = calloc(n + 1, sizeof(struct keymgr *));
+    _cleanup_free_ struct key_asked *part = calloc(n + 1, sizeof *part);
+    _cleanup_free_ size_t *which = calloc(n + 1, sizeof *which);
+    bool room = of && part && which;
+    for (size_t i = 0; i < n; i++) {
+        char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+        k[i].secret = NULL;
+        k[i].error = ERROR_NONE;
+        int r = room ? key_ref_parse(k[i].id, manager, id, &k[i].error) : error_memory(&k[i].error);
+        if (r == 0)
+            (void)!context_keymgr(c, manager, &of[i], &k[i].error);
+    }
+    for (size_t i = 0; room && i < n; i++)
+        ask_next(of + i, k + i, n - i, many, part, which);
+    for (size_t i = 0; i < n; i++)
+        if (k[i].error.errnum)
+            return error_set(e, k[i].error.errnum, "%s", k[i].error.text);
+    return 0;
+}
+
+int keys_of_going(const struct inventory *inventory, const struct volume *const volumes[], size_t n_volumes,
+                  struct keys_going *ret, struct error *e)
+{
+    struct key_going *keys = calloc(n_volumes + 1, sizeof *keys);
+    if (!keys)
+        return error_memory(e);
+    *ret = (struct keys_going){inventory, volumes, n_volumes, keys, 0};
+    for (size_t i = 0; i < n_volumes; i++)
+        if (volume_encrypted(volumes[i]) && first_of_key(volumes, i))
+            keys[ret->n++].v = volumes[i];
+    return 0;
+}
+
+void keys_going_end(struct keys_going *g)
+{
+    free(g->keys);
+}
+
+static bool is_to_go(const struct context *c, const struct keys_going *g, struct key_going *k)
+{
+    k->end = (struct key_end){KEY_FATE_STAYS, count_users(g->inventory, k->v->key, g->volumes, g->n_volumes)};
+    if (k->end.n_others)
+        return false;
+    k->end.fate = KEY_FATE_GONE;
+    return check_doubt(c, g->inventory, k->v, &k->error) == 0;
+}
+
+static int first_error(const struct keys_going *g, struct error *e)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (g->keys[i].error.errnum)
+            return error_set(e, g->keys[i].error.errnum, "%s", g->keys[i].error.text);
+    return 0;
+}
+
+static int ask_unused(const struct context *c, struct keys_going *g, keys_many_fn *many, struct error *e)
+{
+    _cleanup_free_ struct key_asked *asked = calloc(g->n + 1, sizeof *asked);
+    _cleanup_free_ struct key_going **of = calloc(g->n + 1, sizeof(struct key_going *));
+    size_t n = 0;
+    if (!asked || !of)
+        return error_memory(e);
+    for (size_t i = 0; i < g->n; i++)
+        if (is_to_go(c, g, &g->keys[i])) {
+            of[n] = &g->keys[i];
+            asked[n++].id = g->keys[i].v->key;
+        }
+    (void)!keys_ask(c, asked, n, many, NULL);
+    for (size_t i = 0; i < n; i++)
+        of[i]->error = asked[i].error;
+    return first_error(g, e);
+}
+
+static bool forbids(const struct error *why)
+{
+    int r = why->errnum;
+    return r == -EACCES || r == -EINVAL || r == -EUNSAFE || r == -EHOSTUNREACH || r == -EKEYREJECTED;
+}
+
+int keys_may_destroy(const struct context *c, struct keys_going *g, struct error *e)
+{
+    if (ask_unused(c, g, keymgr_may_destroy_many, NULL) == 0)
+        return 0;
+    for (size_t i = 0; i < g->n; i++)
+        if (!forbids(&g->keys[i].error))
+            g->keys[i].error = ERROR_NONE;
+    return first_error(g, e);
+}
+
+int keys_destroy_unused(const struct context *c, struct keys_going *g, struct error *e)
+{
+    return ask_unused(c, g, keymgr_destroy_many, e);
+}
+
+struct key_end keys_end(const struct keys_going *g)
+{
+    struct key_end end = {KEY_FATE_NONE, 0};
+    for (size_t i = 0; end.fate != KEY_FATE_STAYS && i < g->n; i++)
+        end = g->keys[i].end;
+    return end;
 }
 
 int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e)

@@ -23,32 +23,53 @@ struct key_end {
     size_t n_others; /* instances that it stays for */
 };
 
-/* Destroys the key of `v`, one of the `n` volumes `going`, which are doomed or were never finished, unless
- * another volume uses it: then it stays. `now` is a look from after they were marked: what people have done
- * since the first look counts, and instances that share a key come and go under locks of their own. No lock
- * of the batch is needed: a launch that uses its key holds those of all its instances, and what it builds
- * counts as a user. 0: the key is gone, has another volume, or there was none; then those that name it may
- * go. -EUNSAFE: a volume that cannot be seen may need it. */
-int key_destroy_unused(const struct context *c, const struct inventory *now, const struct volume *v,
-                       const struct volume *const going[], size_t n, struct key_end *ret,
-                       struct error *e) _must_check_;
+/* One of the keys of volumes that go. */
+struct key_going {
+    const struct volume *v; /* one that has it */
+    struct key_end end;
+    struct error error; /* errnum 0: none */
+};
 
-/* Takes that look, and does the same for each of their keys, up to the first error; *ret is of the last one
- * that did not go, else of the last. */
-int keys_destroy_unused(const struct context *c, const struct volume *const going[], size_t n,
-                        struct key_end *ret, struct error *e) _must_check_;
+/* The `n_volumes` that go, and their keys, each once. Plain disks have none. */
+struct keys_going {
+    const struct inventory *inventory;
+    const struct volume *const *volumes;
+    size_t n_volumes;
+    struct key_going *keys;
+    size_t n;
+};
+int keys_of_going(const struct inventory *inventory, const struct volume *const volumes[], size_t n_volumes,
+                  struct keys_going *ret, struct error *e) _must_check_;
+void keys_going_end(struct keys_going *g);
+#define _cleanup_keys_going_ _cleanup_(keys_going_end)
+
+/* Would the managers let this caller destroy those that nobody else uses? To be asked before anything is
+ * changed. A manager that cannot be reached is no reason to refuse: recover finishes what is begun. Notes the
+ * error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED; -EHOSTUNREACH: the
+ * key is kept elsewhere, so this caller will never do it. */
+int keys_may_destroy(const struct context *c, struct keys_going *g, struct error *e) _must_check_;
+
+/* Destroys those that no other volume uses. The volumes are doomed, or were never finished, and the inventory
+ * is a look from after they were marked: what people have done since the first look counts, and instances
+ * that share a key come and go under locks of their own. No lock of the batch is needed: a launch that uses
+ * its key holds those of all its instances, and what it builds counts as a user. Each is done whatever
+ * becomes of the others; notes what became of each, and returns the first error. Without an error the key is
+ * gone, or has another volume: those that name it may go. -EUNSAFE: a volume that cannot be seen may need it.
+ */
+int keys_destroy_unused(const struct context *c, struct keys_going *g, struct error *e) _must_check_;
+
+/* What became of them all: of one that did not go, else of the last. */
+struct key_end keys_end(const struct keys_going *g);
+
+/* Does `many` with several keys whose ids are whole references (MANAGER:PLACE/ID): each manager is asked
+ * once. As keymgr_fetch_many(). */
+typedef int keys_many_fn(struct keymgr *km, struct key_asked k[], size_t n, struct error *e);
+int keys_ask(const struct context *c, struct key_asked k[], size_t n, keys_many_fn *many,
+             struct error *e) _must_check_;
 
 /* Destroys the key of the image that was to be made of the snapshot `v`, if there is one: its owner is `v`.
  */
 int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e) _must_check_;
-
-/* Would the manager let this caller do that? To be asked before anything is changed. A manager that cannot be
- * reached is no reason to refuse: recover finishes what is begun. -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED;
- * -EHOSTUNREACH: the key is kept elsewhere, so this caller will never do it. */
-int key_may_destroy(const struct context *c, const struct inventory *inventory, const struct volume *v,
-                    const struct volume *const going[], size_t n, struct error *e) _must_check_;
-int keys_may_destroy(const struct context *c, const struct inventory *inventory,
-                     const struct volume *const going[], size_t n, struct error *e) _must_check_;
 
 /* Does a volume name the key `ref`? */
 bool key_named(const struct inventory *inventory, const char *ref);

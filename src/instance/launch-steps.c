@@ -47,23 +47,14 @@ int launch_create_keys(const struct context *c, void *object, struct error *e)
     return 0;
 }
 
-/* One of several: whatever becomes of it the others go too, but a manager that cannot be reached is not
- * waited for once more for each. */
-static void destroy_next(struct keymgr *km, const char *id, int *result, struct error *e)
-{
-    if (*result == -EHOSTUNREACH)
-        return;
-    int r = keymgr_destroy(km, id, e);
-    if (r < 0)
-        *result = r;
-}
-
 static int destroy_made(const struct launch_chunk *k, struct error *e)
 {
-    int result = 0;
+    _cleanup_free_ struct key_asked *made = calloc(k->n_keys + 1, sizeof *made);
+    if (!made)
+        return error_memory(e);
     for (size_t i = 0; i < k->n_keys; i++)
-        destroy_next(k->launch->km, k->keys[i].id, &result, e);
-    return result;
+        made[i].id = k->keys[i].id;
+    return keymgr_destroy_many(k->launch->km, made, k->n_keys, e);
 }
 
 /* The owner alone is not enough: an instance that is rebuilt has a key already, and may have another for
@@ -84,14 +75,17 @@ static int destroy_lost(const struct context *c, const struct launch_chunk *k, s
 {
     _cleanup_key_listing_ struct key_listing l = {.n = 0};
     struct error why = ERROR_NONE;
-    int result = 0;
+    size_t n = 0;
     if (keymgr_list(k->launch->km, &l, &why) < 0)
         report_warning(c, "key manager %s: cannot tell whether it made a key: %s; mayfly recover looks again",
                        k->launch->km->ops->name, why.text);
+    _cleanup_free_ struct key_asked *lost = calloc(l.n + 1, sizeof *lost);
+    if (!lost)
+        return error_memory(e);
     for (size_t i = 0; i < l.n; i++)
         if (wanted(k, &l.keys[i]))
-            destroy_next(k->launch->km, l.keys[i].id, &result, e);
-    return result;
+            lost[n++].id = l.keys[i].id;
+    return keymgr_destroy_many(k->launch->km, lost, n, e);
 }
 
 int launch_create_keys_undo(const struct context *c, void *object, struct error *e)

@@ -111,7 +111,10 @@ static int check_keys(struct rebuild *r, struct error *e)
 {
     const struct context *c = r->launch.context;
     const struct instance *i = r->instance;
-    int result = keys_may_destroy(c, r->launch.model->inventory, i->volumes, i->n_volumes, e);
+    _cleanup_keys_going_ struct keys_going keys = {.n = 0};
+    int result = keys_of_going(r->launch.model->inventory, i->volumes, i->n_volumes, &keys, e);
+    if (result == 0)
+        result = keys_may_destroy(c, &keys, e);
     if (result < 0)
         error_prefix(e, "instance %s: cannot be rebuilt: ", i->name);
     for (size_t n = 0; result == 0 && !r->launch.km && n < i->n_volumes; n++)
@@ -250,10 +253,15 @@ static int remake_undo(const struct context *c, void *rebuild, struct error *e)
 static int destroy_old_keys(const struct context *c, void *rebuild, struct error *e)
 {
     const struct rebuild *r = rebuild;
-    struct key_end end;
-    int result = keys_destroy_unused(c, r->instance->volumes, r->instance->n_volumes, &end, e);
+    _cleanup_inventory_ struct inventory *now = NULL;
+    _cleanup_keys_going_ struct keys_going keys = {.n = 0};
+    int result = broker_list(c->broker, &now, e);
+    if (result == 0)
+        result = keys_of_going(now, r->instance->volumes, r->instance->n_volumes, &keys, e);
+    if (result == 0)
+        result = keys_destroy_unused(c, &keys, e);
     if (result == 0 && r->ret_key)
-        *r->ret_key = end;
+        *r->ret_key = keys_end(&keys);
     if (result < 0)
         error_append(e, "; instance %s is rebuilt, and mayfly recover destroys its old key",
                      r->instance->name);

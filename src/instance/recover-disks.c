@@ -17,12 +17,19 @@
 
 #define OBJECT_MAX sizeof(((struct recovered *)0)->object)
 
+static int may_destroy_keys(const struct recovery *r, const struct removal *removal, struct error *why)
+{
+    _cleanup_keys_going_ struct keys_going keys = {.n = 0};
+    int result = keys_of_going(r->model->inventory, removal->volumes, removal->n_volumes, &keys, why);
+    return result < 0 ? result : keys_may_destroy(&r->context, &keys, why);
+}
+
 static int remove_them(struct recovery *r, struct removal *removal, struct error *why)
 {
     _cleanup_steps_ struct steps *s = NULL;
     int result = removal_check(removal, why);
     if (result == 0 && r->dry_run)
-        return keys_may_destroy(&r->context, r->model->inventory, removal->volumes, removal->n_volumes, why);
+        return may_destroy_keys(r, removal, why);
     if (result < 0)
         return result;
     result = steps_new(&s, why);

@@ -68,33 +68,6 @@ static int found(struct recovery *r, enum recover_fault fault, int result)
     return result;
 }
 
-static int destroy(const struct recovery *r, const struct key_entry *k, struct error *e)
-{
-    struct keymgr *km = NULL;
-    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
-    if (r->dry_run)
-        return 0;
-    int result = key_ref_parse(k->ref, manager, id, e);
-    if (result == 0)
-        result = context_keymgr(&r->context, manager, &km, e);
-    return result < 0 ? result : keymgr_destroy(km, k->info.id, e);
-}
-
-static int destroy_unnamed(struct recovery *r, const struct key_entry *k, struct error *e)
-{
-    struct error why = ERROR_NONE;
-    char object[sizeof r->done->object];
-    snprintf(object, sizeof object, "key %.120s", k->ref);
-    struct error doubt = r->noting ? k->doubt : ERROR_NONE; /* of the same look */
-    if (!r->noting)
-        (void)!doubt_of_unnamed(&r->context, r->keys, r->model->inventory, k, &doubt);
-    if (doubt.errnum)
-        return recovery_remains(r, object, -ENEEDSRECOVER, e, "no volume names it, but it is left: %s",
-                                doubt.text);
-    int destroyed = destroy(r, k, &why);
-    return recovery_settle(r, RECOVER_KEY, object, "no volume names it: destroyed", destroyed, &why, e);
-}
-
 /* The list is of the first look, when it was made. */
 static bool is_named(const struct recovery *r, const struct key_entry *k)
 {
@@ -114,14 +87,70 @@ bool recovery_has_unnamed_key(const struct recovery *r, const char *owner)
     return false;
 }
 
-int recovery_destroy_keys(struct recovery *r, struct error *e)
+/* May a volume need it? What is noted is of the look that the list was made by. */
+static struct error doubt_of(const struct recovery *r, const struct key_entry *k)
 {
-    int result = 0;
-    for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
+    struct error doubt = r->noting ? k->doubt : ERROR_NONE;
+    if (!r->noting)
+        (void)!doubt_of_unnamed(&r->context, r->keys, r->model->inventory, k, &doubt);
+    return doubt;
+}
+
+/* Destroys `k` by their references, unless this is a dry run. */
+static void destroy(const struct recovery *r, struct key_asked k[], size_t n)
+{
+    if (!r->dry_run)
+        (void)!keys_ask(&r->context, k, n, keymgr_destroy_many, NULL);
+}
+
+/* A key that no volume names. */
+struct unnamed {
+    const struct key_entry *key;
+    struct error doubt; /* errnum 0: none, and it is destroyed */
+};
+
+/* Those that may be taken up now. */
+static size_t find_unnamed(struct recovery *r, struct unnamed ret[])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
         /* named also by what this run has removed meanwhile: that one's key is destroyed already */
         if (is_unnamed(r, k) && recovery_takes(r, k->info.owner))
-            result = found(r, FAULT_KEY_WITHOUT_VOLUME, destroy_unnamed(r, k, e));
+            ret[n++] = (struct unnamed){k, doubt_of(r, k)};
+    }
+    return n;
+}
+
+static int tell_unnamed(struct recovery *r, const struct unnamed *u, const struct error *destroyed,
+                        struct error *e)
+{
+    char object[sizeof r->done->object];
+    snprintf(object, sizeof object, "key %.120s", u->key->ref);
+    (void)recovery_takes(r, u->key->info.owner); /* it is of this one that is told */
+    int result = u->doubt.errnum ? recovery_remains(r, object, -ENEEDSRECOVER, e,
+                                                    "no volume names it, but it is left: %s", u->doubt.text)
+                                 : recovery_settle(r, RECOVER_KEY, object, "no volume names it: destroyed",
+                                                   destroyed->errnum, destroyed, e);
+    return found(r, FAULT_KEY_WITHOUT_VOLUME, result);
+}
+
+int recovery_destroy_keys(struct recovery *r, struct error *e)
+{
+    _cleanup_free_ struct unnamed *unnamed = calloc(r->keys->n_keys + 1, sizeof *unnamed);
+    _cleanup_free_ struct key_asked *asked = calloc(r->keys->n_keys + 1, sizeof *asked);
+    size_t n_asked = 0, next = 0;
+    if (!unnamed || !asked)
+        return error_memory(e);
+    size_t n = find_unnamed(r, unnamed);
+    for (size_t i = 0; i < n; i++)
+        if (!unnamed[i].doubt.errnum)
+            asked[n_asked++].id = unnamed[i].key->ref;
+    destroy(r, asked, n_asked);
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < n; i++) {
+        const struct error *destroyed = unnamed[i].doubt.errnum ? NULL : &asked[next++].error;
+        result = tell_unnamed(r, &unnamed[i], destroyed, e);
     }
     return result;
 }
@@ -129,7 +158,6 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
 /* It has the lead's own uuid, which was made for this adoption. */
 int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct error *e)
 {
-    struct error why = ERROR_NONE;
     char object[sizeof r->done->object];
     const struct key_entry *k = key_list_find(r->keys, lead->key);
     if (!k || !str_ends(lead->key, lead->disk) || k->state == KEY_MISSING)
@@ -138,9 +166,10 @@ int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct 
     if (!k->listed)
         return recovery_remains(r, object, -EHOSTUNREACH, e,
                                 "the copy that the adoption made: its manager could not be asked");
-    int destroyed = destroy(r, k, &why);
-    return recovery_settle(r, RECOVER_KEY, object, "the copy that the adoption made: destroyed", destroyed,
-                           &why, e);
+    struct key_asked copy = {.id = k->ref};
+    destroy(r, &copy, 1);
+    return recovery_settle(r, RECOVER_KEY, object, "the copy that the adoption made: destroyed",
+                           copy.error.errnum, &copy.error, e);
 }
 
 /* What became of the key of a disk that cannot be opened any more, or NULL. A key of a manager that was not

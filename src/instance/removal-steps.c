@@ -272,7 +272,7 @@ int removal_close_maps(const struct context *c, void *removal, struct error *e)
     return one_by_one(c, removal, close_maps_of, e);
 }
 
-static bool has_key(const struct removal *r, const char *key)
+bool removal_has_key(const struct removal *r, const char *key)
 {
     bool found = false;
     for (size_t i = 0; !found && i < r->n_volumes; i++)
@@ -284,22 +284,15 @@ static bool has_key(const struct removal *r, const char *key)
 static void keep_key(struct removal *first, const char *key, int result, const struct error *why)
 {
     for (struct removal *r = first; r; r = r->next)
-        if (goes(r, NULL) && has_key(r, key))
+        if (goes(r, NULL) && removal_has_key(r, key))
             stop(r, result, why);
-}
-
-/* "barbican:..." and "barbican:..." */
-static bool same_manager(const char *key, const char *other)
-{
-    size_t n = strcspn(key, ":");
-    return strncmp(key, other, n + 1) == 0;
 }
 
 /* Notes it in all that have the key. */
 static void note_end(struct removal *first, const char *key, const struct key_end *end)
 {
     for (struct removal *r = first; r; r = r->next)
-        if (has_key(r, key) && end->fate != KEY_FATE_NONE && r->key.fate != KEY_FATE_STAYS &&
+        if (removal_has_key(r, key) && end->fate != KEY_FATE_NONE && r->key.fate != KEY_FATE_STAYS &&
             r->key.fate != KEY_FATE_FORGOTTEN)
             r->key = *end;
 }
@@ -316,29 +309,26 @@ static void note_failure(const struct context *c, struct removal *first, const c
     report_warning(c, "key %s was NOT destroyed: %s", key, why->errnum ? why->text : strerror(-result));
 }
 
-/* Key by key. A manager that cannot be reached is not waited for once more for each. */
-static void destroy_keys(const struct context *c, const struct inventory *now, struct removal *first,
-                         const struct volume *const going[], size_t n)
+/* Who has keys looks once more: tags may have been taken away since the first look. */
+static int destroy_keys(const struct context *c, struct removal *first, const struct volume *const going[],
+                        size_t n, struct error *e)
 {
-    const char *unreachable = "";
-    struct error why = ERROR_NONE;
-    int result = 0;
-    for (size_t i = 0; i < n; i++) {
-        const char *key = going[i]->key;
-        struct key_end end = {KEY_FATE_NONE, 0};
-        if (!first_of_key(going, i))
-            continue;
-        if (!*unreachable || !same_manager(key, unreachable)) {
-            why = ERROR_NONE;
-            result = key_destroy_unused(c, now, going[i], going, n, &end, &why);
-        }
-        if (result == -EHOSTUNREACH)
-            unreachable = key;
-        if (result < 0)
-            note_failure(c, first, key, result, &why);
+    _cleanup_inventory_ struct inventory *now = NULL;
+    _cleanup_keys_going_ struct keys_going keys = {.n = 0};
+    int result = broker_list(c->broker, &now, e);
+    if (result == 0)
+        result = keys_of_going(now, going, n, &keys, e);
+    if (result < 0)
+        return result;
+    (void)!keys_destroy_unused(c, &keys, NULL);
+    for (size_t i = 0; i < keys.n; i++) {
+        const struct key_going *k = &keys.keys[i];
+        if (k->error.errnum)
+            note_failure(c, first, k->v->key, k->error.errnum, &k->error);
         else
-            note_end(first, key, &end);
+            note_end(first, k->v->key, &k->end);
     }
+    return 0;
 }
 
 static bool any_encrypted(const struct volume *const volumes[], size_t n)
@@ -349,21 +339,15 @@ static bool any_encrypted(const struct volume *const volumes[], size_t n)
     return found;
 }
 
-/* Who has keys looks once more: tags may have been taken away since the first look. */
 int removal_destroy_keys(const struct context *c, void *removal, struct error *e)
 {
     struct removal *first = removal;
     _cleanup_free_ const struct volume **going = NULL;
-    _cleanup_inventory_ struct inventory *now = NULL;
     size_t n = 0;
     int result = gather(first, NULL, &going, &n, e);
     if (result == 0 && any_encrypted(going, n))
-        result = broker_list(c->broker, &now, e);
-    if (result < 0)
-        return result;
-    if (now)
-        destroy_keys(c, now, first, going, n);
-    return left(first, e);
+        result = destroy_keys(c, first, going, n, e);
+    return result < 0 ? result : left(first, e);
 }
 
 static int remove_volumes_of(const struct context *c, const struct removal *first, const struct removal *only,

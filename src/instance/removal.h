@@ -40,6 +40,9 @@ static inline struct removal removal_of(const struct model *m, const struct inst
         .model = m, .instance = i, .volumes = i->volumes, .n_volumes = i->n_volumes, .whole = true};
 }
 
+/* Does a volume of it name this key? */
+bool removal_has_key(const struct removal *r, const char *key);
+
 /* Removes a snapshot that was cut off: its map, the key of the image that it did not become, its volume. */
 int snapshot_remove(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 

@@ -421,6 +421,27 @@ static void test_delete_of_several(void **state)
     assert_int_equal(b->w->host.n_domains, 1);
 }
 
+/* Their keys are asked about together, and one that is not the caller's keeps its own instance alone. */
+static void test_delete_of_several_with_key_of_others(void **state)
+{
+    struct bench *b = *state;
+    const char *const names[] = {"a", "b", "c"};
+    struct deleted done[ARRAY_SIZE(names)];
+    struct error e = ERROR_NONE;
+    bench_use_barbican(b);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        bench_make(b, names[i], true);
+    strcpy(b->w->host.keys[1].project, PROJECT_THEIRS);
+    assert_error(instances_delete(&b->f.context, names, ARRAY_SIZE(names), done, &e), -EACCES, e);
+    assert_non_null(strstr(e.text, "instance b: cannot be deleted: key barbican:"));
+    assert_true(done[0].changed && done[2].changed);
+    assert_false(done[1].changed);
+    assert_int_equal(done[0].key.fate, KEY_FATE_GONE);
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_int_equal(b->w->host.n_volumes, 2);
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
+}
+
 /* A volume that says of no instance that it is its own may be anybody's. */
 static void test_delete_beside_a_stray_volume(void **state)
 {
@@ -698,6 +719,7 @@ int main(void)
         bench_test(test_key_of_a_copied_host),
         bench_test(test_quick),
         bench_test(test_delete_of_several),
+        bench_test(test_delete_of_several_with_key_of_others),
         bench_test(test_delete_beside_a_stray_volume),
         bench_test(test_keys_of_another_place),
         bench_test(test_end_of_the_key),

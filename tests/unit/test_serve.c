@@ -353,21 +353,24 @@ static void granting_says_whether_it_changed(void **state)
     end(&t);
 }
 
-static int file_of(const struct key_info want[], size_t n)
+static int memory_file(const void *bytes, size_t size)
 {
     int fd = -1;
-    assert_int_equal(fd_memfd("wants", want, n * sizeof *want, &fd), 0);
+    assert_int_equal(fd_memfd("records", bytes, size, &fd), 0);
     return fd;
+}
+
+static int file_of(const struct key_info want[], size_t n)
+{
+    return memory_file(want, n * sizeof *want);
 }
 
 /* Asks about one key. */
 static void ask_about(const struct talk *t, enum agent_op op, const char *id)
 {
     struct agent_id asked = {.id = ""};
-    int fd = -1;
     memcpy(asked.id, id, strlen(id) < sizeof asked.id ? strlen(id) + 1 : sizeof asked.id);
-    assert_int_equal(fd_memfd("ids", &asked, sizeof asked, &fd), 0);
-    ask(t, (struct agent_request){.op = op, .n = 1}, fd);
+    ask(t, (struct agent_request){.op = op, .n = 1}, memory_file(&asked, sizeof asked));
 }
 
 static void assert_end(const struct talk *t, int errnum, uint32_t size)
@@ -408,11 +411,13 @@ static void wrong_wants(void **state)
     for (size_t i = 0; i <= 2 * ARRAY_SIZE(counts) + 1; i++) {
         struct talk t;
         size_t which = i / 2;
-        enum agent_op op = i % 2 ? AGENT_FETCH : AGENT_CREATE; /* whose records are shorter */
+        const struct agent_id id = {"1"};
+        enum agent_op op = i % 2 ? AGENT_FETCH : AGENT_CREATE;
         begin(&t);
         open_manager(&t);
         if (which < ARRAY_SIZE(counts)) /* there is one in the file */
-            ask(&t, (struct agent_request){.op = op, .n = counts[which]}, file_of(&want, 1));
+            ask(&t, (struct agent_request){.op = op, .n = counts[which]},
+                op == AGENT_FETCH ? memory_file(&id, sizeof id) : file_of(&want, 1));
         else
             ask(&t, (struct agent_request){.op = op, .n = 1}, -1);
         assert_ends(&t, -EPROTO);
