@@ -50,6 +50,7 @@ check_equal "  nor has its definition" "2 2" "$(count_disks web) $(count_disks w
 check_equal "  nor LVM" 2 "$(our_volumes | wc -l)"
 check_equal "  and it is closed" 2 "$(our_maps | wc -l)"
 check_equal "  the key is that of the other disks" "$key" "$(our_keys)"
+world_changed
 refused 4 'has no disk eph0' "again: it is not there" mayfly detach --yes web eph0
 
 check "stop" mayfly stop web --timeout 0 --force
