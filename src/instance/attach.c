@@ -181,6 +181,8 @@ int instance_attach(const struct context *c, const struct launch_request *reques
         r = launch_run(l, plan, e);
     if (r < 0)
         return r;
+    if (!request->dry_run)
+        launch_let_domain_go(l);
     *ret = l->disks[0].v;
     if (ret_plan)
         *ret_plan = TAKE_PTR(plan);

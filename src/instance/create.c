@@ -114,6 +114,8 @@ int instance_create(const struct context *c, const struct launch_request *reques
         r = launch_run(l, plan, e);
     if (r < 0)
         return r;
+    if (!request->dry_run)
+        launch_let_domain_go(l);
     *ret = TAKE_PTR(launched);
     if (ret_plan)
         *ret_plan = TAKE_PTR(plan);

@@ -29,57 +29,6 @@ static int refuse_bare_volumes(const struct model *m, const struct hook_domain *
     return d->guard ? guard_check_volumes(d->guard, m->inventory, d->name, e) : 0;
 }
 
-/* Those of disks that are not ready stay closed. */
-static void leave_unfinished(struct disks *d)
-{
-    for (size_t n = 0; n < d->instance->n_volumes; n++)
-        if (d->missing[n] && d->instance->volumes[n]->state != VOLUME_READY) {
-            d->missing[n] = false;
-            d->n_missing--;
-        }
-}
-
-/* As it is, if all of its disks are open; *ret_open tells. */
-static int look_unlocked(const struct context *c, const char *uuid, struct model **ret, bool *ret_open,
-                         struct error *e)
-{
-    _cleanup_model_ struct model *m = NULL;
-    const struct instance *i = NULL;
-    struct disks d;
-    int r = model_load(c, &m, e);
-    if (r == 0)
-        r = model_find(m, uuid, &i, e);
-    if (r == 0)
-        r = disks_look(c, m, i, false, &d, e);
-    if (r < 0)
-        return r;
-    leave_unfinished(&d);
-    *ret_open = d.n_missing == 0;
-    *ret = TAKE_PTR(m);
-    return 0;
-}
-
-/* The instance under its lock; or without it (*ret NULL) where another has that and all disks are open. */
-static int take(const struct context *c, const char *uuid, struct model **ret_model,
-                const struct instance **ret, struct error *e)
-{
-    uint64_t end = clock_msec() + HOOK_WAIT_MSEC;
-    for (;;) {
-        struct error why = ERROR_NONE;
-        bool open = false;
-        *ret_model = model_free(*ret_model); /* of the last look */
-        int r = model_lock(c, uuid, ret_model, ret, &why);
-        if (r != -EBUSY)
-            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
-        r = look_unlocked(c, uuid, ret_model, &open, e);
-        if (r < 0 || open)
-            return r;
-        if (clock_msec() >= end)
-            return error_set(e, -EBUSY, "%s", why.text);
-        nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_MSEC * 1000000L}, NULL);
-    }
-}
-
 /* Does the definition name this disk? Of what is not there yet only the name can be compared. */
 static bool names_disk(const struct hook_domain *domain, const struct volume *v)
 {
@@ -92,6 +41,61 @@ static bool names_disk(const struct hook_domain *domain, const struct volume *v)
             return true;
     }
     return false;
+}
+
+/* Those of disks that are not ready, and that the guest does not get, stay closed. */
+static void leave_unfinished(struct disks *d, const struct hook_domain *domain)
+{
+    for (size_t n = 0; n < d->instance->n_volumes; n++) {
+        const struct volume *v = d->instance->volumes[n];
+        if (d->missing[n] && v->state != VOLUME_READY && !names_disk(domain, v)) {
+            d->missing[n] = false;
+            d->n_missing--;
+        }
+    }
+}
+
+/* As it is, if all of its disks are open; *ret_open tells. One that is being added, and is in the definition
+ * already, is not: QEMU would not find it. */
+static int look_unlocked(const struct context *c, const struct hook_domain *domain, struct model **ret,
+                         bool *ret_open, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct disks d;
+    int r = model_load(c, &m, e);
+    if (r == 0)
+        r = model_find(m, domain->uuid, &i, e);
+    if (r == 0)
+        r = disks_look(c, m, i, false, &d, e);
+    if (r < 0)
+        return r;
+    leave_unfinished(&d, domain);
+    *ret_open = d.n_missing == 0;
+    *ret = TAKE_PTR(m);
+    return 0;
+}
+
+/* The instance under its lock; or without it (*ret NULL) where another has that and all disks are open. */
+static int take(const struct context *c, const struct hook_domain *domain, struct model **ret_model,
+                const struct instance **ret, struct error *e)
+{
+    uint64_t end = clock_msec() + HOOK_WAIT_MSEC;
+    for (;;) {
+        struct error why = ERROR_NONE;
+        bool open = false;
+        *ret_model = model_free(*ret_model); /* of the last look */
+        int r = model_lock(c, domain->uuid, ret_model, ret, &why);
+        if (r != -EBUSY)
+            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+        r = look_unlocked(c, domain, ret_model, &open, e);
+        if (r < 0 || open)
+            return r;
+        if (clock_msec() >= end)
+            return error_set(e, -EBUSY, "domain %s: its disks are being worked on: %s", domain->name,
+                             why.text);
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_MSEC * 1000000L}, NULL);
+    }
 }
 
 /* What a launch or a delete that was cut off left is not started. A disk that was being added or removed when
@@ -119,7 +123,7 @@ static int open_disks(const struct context *c, const struct model *m, const stru
         r = disks_look(c, m, i, false, &d, e);
     if (r < 0)
         return r;
-    leave_unfinished(&d);
+    leave_unfinished(&d, domain);
     if (d.n_missing == 0)
         return 0;
     r = steps_new(&s, e);
@@ -184,7 +188,7 @@ static int prepare(const struct context *c, const struct hook_domain *d, struct 
     _cleanup_model_ struct model *m = NULL;
     const struct instance *i = NULL;
     struct error why = ERROR_NONE;
-    int r = take(c, d->uuid, &m, &i, &why);
+    int r = take(c, d, &m, &i, &why);
     if (r == -ENOENT)
         return prepare_other(c, d, e);
     if (r < 0)

@@ -235,21 +235,15 @@ int launch_start_undo(const struct context *c, void *object, struct error *e)
 
 /* ------------------------------------------------------------------- the end */
 
-/* Closes the disks of a guest that has ended already: libvirt's hook has left them to us. */
-static void close_after_guest(const struct context *c, const struct launch_instance *i)
+static void close_after_guest(const struct launch *l, const struct launch_instance *i)
 {
-    struct domain domain;
-    struct error why = ERROR_NONE;
-    if (virt_find_uuid(c->virt, i->uuid, &domain, &why) < 0 || domain.active ||
-        broker_lock(c->broker, i->uuid, &why) < 0)
-        return;
-    for (size_t d = 0; d < i->n_disks; d++) {
-        const struct volume *v = &i->disks[d].v;
-        bool durable = false, closed = false;
-        if (volume_encrypted(v) && key_durable(c, v, &durable, &why) == 0 && durable)
-            (void)!broker_close_unless_opened(c->broker, v, &closed, &why);
-    }
-    broker_unlock(c->broker, i->uuid);
+    const struct volume *volumes[LAUNCH_EPHEMERALS_MAX + 2];
+    struct instance started = {.state = INSTANCE_RUNNING, .volumes = volumes, .n_volumes = i->n_disks};
+    memcpy(started.uuid, i->uuid, sizeof started.uuid);
+    snprintf(started.name, sizeof started.name, "%s", i->name);
+    for (size_t d = 0; d < i->n_disks; d++)
+        volumes[d] = &i->disks[d].v;
+    model_close_after_guest(l->context, l->model, &started);
 }
 
 void launch_let_go(const struct launch *l)
@@ -259,7 +253,29 @@ void launch_let_go(const struct launch *l)
     if (l->batch[0])
         broker_unlock(l->context->broker, l->batch);
     for (size_t i = 0; !l->request->no_start && i < l->n_instances; i++)
-        close_after_guest(l->context, &l->instances[i]);
+        close_after_guest(l, &l->instances[i]);
+}
+
+void launch_let_domain_go(const struct launch *l)
+{
+    const struct context *c = l->context;
+    struct error why = ERROR_NONE;
+    struct domain d;
+    model_unlock(l->model);
+    if (l->live || virt_find_uuid(c->virt, l->instances->uuid, &d, &why) < 0 || !d.active)
+        return;
+    for (size_t n = 0; n < l->n_disks; n++) {
+        const struct volume *v = &l->disks[n].v;
+        char path[DEVICE_PATH_MAX];
+        bool has = false;
+        volume_device_path(v, path);
+        if (virt_has_disk(c->virt, v->instance, path, DOMAIN_GUEST, &has, &why) == 0 && !has)
+            report_warning(
+                c,
+                "instance %s: somebody has started its guest meanwhile, without disk %s; it gets it "
+                "with its next start",
+                l->instances->name, v->role);
+    }
 }
 
 /* ------------------------------------------------------------------- commits */

@@ -140,3 +140,7 @@ step_fn launch_start, launch_start_undo; /* launch_instance */
 
 /* Gives the locks of its instances back; for one that went well. */
 void launch_let_go(const struct launch *l);
+
+/* The same for disks that were added to a domain; and tells if somebody has started the guest meanwhile, from
+ * the definition without them. libvirt is asked after the lock, for which the hook of such a start waits. */
+void launch_let_domain_go(const struct launch *l);

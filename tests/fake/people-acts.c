@@ -215,6 +215,65 @@ static bool still_mounted(const struct host *before, struct world *w, char why[2
 
 static struct volume untagged; /* as it was */
 
+static bool snapshot_volume(struct world *w)
+{
+    for (size_t i = 0; i < w->host.n_volumes; i++)
+        if (streq(w->host.volumes[i].v.instance, people_uuid(w)) && !w->host.volumes[i].stranger)
+            return w->host.volumes[i].snapshotted = true;
+    return false;
+}
+
+static void remove_snapshots(struct world *w)
+{
+    for (size_t i = 0; i < w->host.n_volumes; i++)
+        w->host.volumes[i].snapshotted = false;
+}
+
+/* A backup that is being read. */
+static bool has_its_snapshot(const struct host *before, struct world *w, char why[200])
+{
+    for (size_t i = 0; i < before->n_volumes; i++) {
+        const struct world_volume *was = &before->volumes[i], *is = world_volume(w, was->v.lv);
+        if (was->snapshotted && (!is || !streq(is->v.disk, was->v.disk)))
+            return WRONG("somebody's LVM snapshot of %s went with it", was->v.lv);
+    }
+    return true;
+}
+
+#define OTHER_UUID "0badcafe-0000-4000-8000-00000000000a"
+
+/* virsh attach-disk --live, to a domain of their own. */
+static bool give_away(struct world *w)
+{
+    struct world_map *map = *people_uuid(w) ? map_of_t(w) : NULL;
+    if (!map)
+        return false;
+    struct world_domain *d = world_add_domain(w, "other", OTHER_UUID);
+    d->d.active = d->transient = true;
+    d->running.n = 1;
+    snprintf(d->running.disk[0].path, DEVICE_PATH_MAX, "/dev/mapper/%s", map->map.name);
+    return true;
+}
+
+static void take_back(struct world *w)
+{
+    struct world_domain *d = world_domain(w, OTHER_UUID);
+    if (d)
+        world_drop(w->host.domains, &w->host.n_domains, sizeof *d, (size_t)(d - w->host.domains));
+}
+
+/* A guest that runs has what it was given. */
+static bool other_guest_has_it(const struct host *before, struct world *w, char why[200])
+{
+    const struct world_domain *d = world_domain(w, OTHER_UUID);
+    (void)before;
+    if (!d || !d->d.active)
+        return WRONG("the other guest is gone");
+    return world_device_bytes(&w->host, d->running.disk[0].path)
+               ? true
+               : WRONG("map %.100s is gone, and the other guest has it", d->running.disk[0].path);
+}
+
 static bool take_tags(struct world *w)
 {
     for (size_t i = w->host.n_volumes; i-- > 0;) {
@@ -333,37 +392,46 @@ static const struct person edits_out = {"take a disk out of it", edit_out, NULL,
 static const struct person edits_in = {"give it a disk", edit_in, has_foreign_disk, NULL};
 static const struct person snapshots = {"make a disk-only snapshot", snapshot_disk, overlay_has_its_base,
                                         NULL};
+static const struct person snapshots_volume = {"make an LVM snapshot", snapshot_volume, has_its_snapshot,
+                                               remove_snapshots};
+static const struct person gives_away = {"give a disk to another guest", give_away, other_guest_has_it,
+                                         take_back};
 static const struct person mounts = {"mount a disk", mount, still_mounted, unmount};
 static const struct person untags = {"take tags away", take_tags, still_there, NULL};
 static const struct person untags_by_slip = {"take tags away", take_tags, still_there, give_tags_back};
 
 const struct people_row people_rows[] = {
     {"start", {&undefines, &renames, &starts, &edits_out, &edits_in, &mounts, &untags}},
-    {"start opened", {&mounts, &starts, &undefines}},
-    {"stop", {&undefines, &destroys, &pauses, &snapshots, &untags}},
-    {"stop --force", {&undefines, &destroys, &pauses}},
-    {"reboot --hard", {&undefines, &destroys, &pauses, &snapshots, &mounts, &edits_in}},
-    {"resize running", {&destroys, &undefines, &edits_out, &snapshots, &untags}},
-    {"rebuild", {&undefines, &destroys, &starts, &edits_out, &edits_in, &snapshots, &mounts, &untags}},
-    {"rebuild stopped", {&undefines, &renames, &starts, &edits_out, &untags}},
+    {"start opened", {&mounts, &starts, &undefines, &gives_away}},
+    {"stop", {&undefines, &destroys, &pauses, &snapshots, &untags, &gives_away}},
+    {"stop --force", {&undefines, &destroys, &pauses, &gives_away}},
+    {"reboot --hard", {&undefines, &destroys, &pauses, &snapshots, &mounts, &edits_in, &gives_away}},
+    {"resize running",
+     {&destroys, &undefines, &edits_out, &snapshots, &untags, &snapshots_volume, &gives_away}},
+    {"rebuild",
+     {&undefines, &destroys, &starts, &edits_out, &edits_in, &snapshots, &mounts, &untags, &snapshots_volume,
+      &gives_away}},
+    {"rebuild stopped", {&undefines, &renames, &starts, &edits_out, &untags, &snapshots_volume}},
     {"rebuild created, running", {&saves, &destroys, &undefines}},
     {"snapshot", {&undefines, &destroys, &pauses, &snapshots, &untags}},
     {"attach, running", {&undefines, &destroys, &pauses, &edits_in, &untags}},
     {"attach to created, running", {&saves, &undefines, &destroys}},
-    {"attach", {&undefines, &renames, &starts, &edits_in, &untags}},
-    {"detach, running", {&undefines, &destroys, &edits_in, &untags}},
-    {"detach", {&undefines, &starts, &edits_in, &mounts, &untags}},
-    {"rescue running", {&undefines, &destroys, &starts, &edits_in, &snapshots, &untags}},
+    {"attach, opened", {&starts, &undefines}},
+    {"attach", {&undefines, &renames, &starts, &edits_in, &untags, &snapshots_volume}},
+    {"detach, running", {&undefines, &destroys, &edits_in, &untags, &snapshots_volume, &gives_away}},
+    {"detach", {&undefines, &starts, &edits_in, &mounts, &untags, &snapshots_volume}},
+    {"rescue running",
+     {&undefines, &destroys, &starts, &edits_in, &snapshots, &untags, &snapshots_volume, &gives_away}},
     {"rescue stopped", {&undefines, &renames, &starts, &edits_in}},
-    {"unrescue running", {&undefines, &destroys, &edits_in, &untags}},
-    {"delete running", {&undefines, &destroys, &pauses, &untags_by_slip}},
-    {"delete stopped", {&undefines, &renames, &starts, &untags_by_slip}},
-    {"delete opened", {&mounts}},
-    {"delete created", {&undefines, &starts, &edits_in}},
+    {"unrescue running", {&undefines, &destroys, &edits_in, &untags, &snapshots_volume, &gives_away}},
+    {"delete running", {&undefines, &destroys, &pauses, &untags_by_slip, &snapshots_volume, &gives_away}},
+    {"delete stopped", {&undefines, &renames, &starts, &untags_by_slip, &snapshots_volume}},
+    {"delete opened", {&mounts, &gives_away}},
+    {"delete created", {&undefines, &starts, &edits_in, &snapshots_volume}},
     {"create", {&undefines, &renames, &edits_in, &untags}},
-    {"launch", {&undefines, &destroys, &pauses, &edits_in, &untags}},
+    {"launch", {&undefines, &destroys, &pauses, &edits_in, &untags, &gives_away}},
     {"open", {&undefines, &starts, &mounts, &untags}},
-    {"close", {&undefines, &mounts, &untags}},
+    {"close", {&undefines, &mounts, &untags, &gives_away}},
     {"virsh start", {&mounts, &untags}},
 };
 const size_t n_people_rows = ARRAY_SIZE(people_rows);

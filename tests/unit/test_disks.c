@@ -207,6 +207,48 @@ static void test_recover_without_libvirt(void **state)
     assert_int_equal(b->w->host.domains[0].defined.n, 2);
 }
 
+static bool started;
+
+static void start_guest(struct world *w)
+{
+    started = !w->host.domains[0].d.active && world_start_guest(w, &w->host.domains[0]);
+}
+
+/* Somebody starts the guest before call `at`: from the definition as it is then. False: there is no such
+ * call.
+ */
+static bool attach_and_start(unsigned at)
+{
+    struct error e = ERROR_NONE;
+    struct volume v;
+    struct bench *b = NULL;
+    void *state = NULL;
+    bool changed = false;
+    bench_setup(&state);
+    b = state;
+    bench_make(b, "a", true);
+    assert_ok(instance_open(&b->f.context, "a", &changed, &e), e);
+    fake_again(&b->f);
+    started = false;
+    b->w->person.at = b->w->calls + at;
+    b->w->person.act = start_guest;
+    int r = attach(b, "a", &v, &e);
+    bool there = b->w->calls >= b->w->person.at, lacks = b->w->host.domains[0].running.n < 3;
+    if (r == 0 && started && lacks && !strstr(b->warning, "somebody has started its guest meanwhile"))
+        fail_msg("call %u: the guest has no disk more, and it was not told: %s", at, b->warning);
+    bench_teardown(&state);
+    return there;
+}
+
+static void test_a_guest_that_is_started_meanwhile(void **state)
+{
+    (void)state;
+    unsigned at = 1;
+    while (attach_and_start(at))
+        at++;
+    assert_true(at > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +259,7 @@ int main(void)
         bench_test(test_roles),
         bench_test(test_detach_refused),
         bench_test(test_recover_without_libvirt),
+        cmocka_unit_test(test_a_guest_that_is_started_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

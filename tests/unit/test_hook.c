@@ -123,6 +123,52 @@ static void test_other_disk_not_ready(void **state)
     assert_int_equal(b->w->host.n_maps, 0);
 }
 
+static char added[DEVICE_PATH_MAX]; /* the second disk, as the definition names it */
+
+/* A disk is being added, by another who has the lock: the definition names it, and it is not ready yet. */
+static void have_disk_added(struct bench *b)
+{
+    static const char *const devices[] = {added, NULL};
+    struct error e = ERROR_NONE;
+    have(b, "a");
+    b->w->host.volumes[1].v.state = VOLUME_BUILDING;
+    assert_ok(prepare(b, &e), e); /* the others are open */
+    volume_device_path(&b->w->host.volumes[1].v, added);
+    named = devices;
+    lock_by_another(b);
+}
+
+static void end_adding(struct world *w)
+{
+    w->host.volumes[1].v.state = VOLUME_READY;
+    w->n_locks = 0;
+}
+
+static void test_a_disk_that_is_being_added_is_waited_for(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    have_disk_added(b);
+    b->w->person.at = b->w->calls + 4;
+    b->w->person.act = end_adding;
+    int r = prepare(b, &e);
+    named = NULL;
+    assert_ok(r, e);
+    assert_int_equal(b->w->host.n_maps, 2);
+}
+
+static void test_a_disk_that_stays_unfinished_stops_the_start(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    have_disk_added(b);
+    int r = prepare(b, &e);
+    named = NULL;
+    assert_error(r, -EBUSY, e);
+    assert_non_null(strstr(e.text, "domain a: its disks are being worked on"));
+    assert_int_equal(b->w->host.n_maps, 1);
+}
+
 /* Who has opened the disks, to look at them, keeps them when a start fails. */
 static void test_what_a_person_opened_stays(void **state)
 {
@@ -211,6 +257,8 @@ int main(void)
         bench_test(test_held),
         bench_test(test_ephemeral),
         bench_test(test_other_disk_not_ready),
+        bench_test(test_a_disk_that_is_being_added_is_waited_for),
+        bench_test(test_a_disk_that_stays_unfinished_stops_the_start),
         bench_test(test_what_a_person_opened_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
