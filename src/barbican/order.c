@@ -12,7 +12,6 @@
 
 #define PAUSE_MIN_MSEC 50
 
-/* XTS is named for all: without it Barbican takes orders of 512 bits, and fails them later. */
 static int order_body(const struct barbican *b, const struct key_info *want, struct secret **ret,
                       struct error *e)
 {
@@ -24,9 +23,9 @@ static int order_body(const struct barbican *b, const struct key_info *want, str
     body_put(&body, "{\"type\":\"key\",\"meta\":{\"name\":");
     body_string(&body, name);
     body_put(&body,
-             ",\"algorithm\":\"aes\",\"mode\":\"xts\",\"payload_content_type\":\"application/octet-stream\","
-             "\"bit_length\":");
+             ",\"algorithm\":\"aes\",\"payload_content_type\":\"application/octet-stream\",\"bit_length\":");
     body_number(&body, want->bits);
+    body_put(&body, secret_mode(want->bits));
     body_put(&body, "}}");
     r = body_take(&body, ret, e);
     body_end(&body);

@@ -22,8 +22,9 @@ static int store_body(const struct barbican *b, const struct key_info *want, con
     struct body body = {0};
     body_put(&body, "{\"name\":");
     body_string(&body, name);
-    body_put(&body, ",\"algorithm\":\"AES\",\"mode\":\"xts\",\"secret_type\":\"symmetric\",\"bit_length\":");
+    body_put(&body, ",\"algorithm\":\"AES\",\"secret_type\":\"symmetric\",\"bit_length\":");
     body_number(&body, want->bits);
+    body_put(&body, secret_mode(want->bits));
     body_put(&body,
              ",\"payload_content_type\":\"application/octet-stream\",\"payload_content_encoding\":\"base64\","
              "\"payload\":");

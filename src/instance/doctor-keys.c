@@ -65,7 +65,7 @@ static void name_part(char what[WHAT_MAX], const char *manager, const char *part
 static void examine_key(struct examination *x, struct keymgr *km)
 {
     const struct config *c = x->context->config;
-    struct key_info want = {.scope = KEY_SCOPE_INSTANCE, .bits = c->key_size_bits};
+    struct key_info want = {.scope = KEY_SCOPE_INSTANCE, .bits = KEY_SECRET_BITS};
     struct error why = ERROR_NONE;
     char what[WHAT_MAX], id[KEY_ID_MAX] = "";
     name_part(what, km->ops->name, "a key");

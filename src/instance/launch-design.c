@@ -130,7 +130,7 @@ int launch_write_definitions(struct launch *l, struct error *e)
 static void set_key(struct launch *l, struct launch_key *k, const char *owner, enum key_scope scope)
 {
     k->want.scope = scope;
-    k->want.bits = l->context->config->key_size_bits;
+    k->want.bits = KEY_SECRET_BITS;
     memcpy(k->want.owner, owner, sizeof k->want.owner);
     memcpy(k->want.vg, l->group->name, sizeof k->want.vg);
 }

@@ -169,7 +169,7 @@ static void design_disk(struct launch *l, const struct volume *old)
     if (!volume_encrypted(old))
         return;
     d->key = &l->keys[0];
-    d->key->want.bits = old->key_bits;
+    d->key->want.bits = KEY_SECRET_BITS;
     d->key->n_closed++;
     d->v.scope = KEY_SCOPE_INSTANCE;
     snprintf(d->v.kdf, sizeof d->v.kdf, "%s", KDF_HKDF_SHA512);

@@ -96,7 +96,8 @@ static int remove_volume(const struct context *c, void *object, struct error *e)
 static int create_key(const struct context *c, void *object, struct error *e)
 {
     struct snapshot *s = object;
-    struct key_info want = {.scope = KEY_SCOPE_IMAGE, .bits = c->config->key_size_bits};
+    (void)c;
+    struct key_info want = {.scope = KEY_SCOPE_IMAGE, .bits = KEY_SECRET_BITS};
     memcpy(want.owner, s->v.disk, sizeof want.owner);
     memcpy(want.vg, s->v.vg, sizeof want.vg);
     return keymgr_create(s->km, &want, s->key_id, &s->key, e);
@@ -162,8 +163,8 @@ static int add_making(struct steps *p, struct snapshot *s, struct error *e)
         r = steps_add(p, let_go, NULL, s, e, "let go of instance %s", s->instance->name);
     if (r == 0 && s->km) /* a key that cannot be destroyed again is found by its snapshot */
         r = steps_add_keystone(p, create_key, create_key_undo, s, e,
-                               "create a key of %u bits in %s for the image",
-                               s->context->config->key_size_bits, s->km->ops->name);
+                               "create a key of %u bits in %s for the image", KEY_SECRET_BITS,
+                               s->km->ops->name);
     if (r == 0)
         r = steps_add(p, write_file, NULL, s, e, "write %s%s", s->request->path,
                       s->km ? ", encrypted" : " in plaintext");

@@ -50,6 +50,10 @@
 #define KEY_BITS_MIN  128
 #define KEY_BITS_MAX  512
 
+/* Of each secret that is made new. Volume keys of any size are derived from it (keys/derive.h), so it need
+ * not be as long as they are; every key manager and HSM makes AES keys of this size. */
+#define KEY_SECRET_BITS 256
+
 /* What a manager notes beside a secret, so that recover can tell whose it is without any volume. */
 struct key_info {
     char id[KEY_ID_MAX];   /* unset in a request */

@@ -10,8 +10,8 @@ guest_image
 
 check "alice launches two" as alice mayfly launch vm --count 2 --image "$image" --root 300M --ephemeral 16M --memory 192M --no-start
 check_equal "with a secret each" 2 "$(our_keys | wc -l)"
-check_kept vm-1 512
-check_kept vm-2 512
+check_kept vm-1 256
+check_kept vm-2 256
 check "start" as alice mayfly start vm-1
 guest_up vm-1 >/dev/null
 guest vm-1 'mark FIRST-MARK' marked >/dev/null

@@ -20,7 +20,7 @@ lv=$(disk_lv lost root)
 lvremove -q -y "${lv#/dev/}" >/dev/null
 virsh -q -c qemu:///system undefine lost
 mayfly key list | tee /tmp/list
-check "list: used by two disks" grep -qE "^$a .* a +instance +512 .* used by 2 volumes$" /tmp/list
+check "list: used by two disks" grep -qE "^$a .* a +instance +256 .* used by 2 volumes$" /tmp/list
 check "  shared by two instances" grep -qE "^$b .* b-1, b-2 +batch .* used by 2 volumes$" /tmp/list
 check "  and one that nobody needs" grep -qE "^$lost .* - +instance .* unused$" /tmp/list
 mayfly key list --json >/tmp/list.json

@@ -59,7 +59,8 @@ static void test_used(void **state)
     assert_int_equal(x.l->n_keys, 1);
     assert_int_equal(k->state, KEY_USED);
     assert_int_equal(k->n_volumes, 2);
-    assert_int_equal(k->info.bits, 512);
+    assert_int_equal(k->info.bits, KEY_SECRET_BITS);
+    assert_int_equal(k->volumes[0]->key_bits, 512);
     assert_string_equal(k->info.owner, b->w->host.volumes[0].v.instance);
     assert_true(key_entry_used_by(k, k->info.owner));
     assert_false(key_entry_used_by(k, "11111111-1111-4111-8111-111111111111"));

@@ -166,7 +166,7 @@ static void test_dry_run(void **state)
     /* 2 locks, keys, 2 x (volume, open), the image, 2 domains, their sync, ready, 2 starts */
     assert_int_equal(steps_count(plan), 14);
     assert_int_equal(strncmp(steps_what(plan, 0), "lock instance t-1", 17), 0);
-    assert_string_equal(steps_what(plan, 2), "create 2 keys of 512 bits in local");
+    assert_string_equal(steps_what(plan, 2), "create 2 keys of 256 bits in local");
     assert_string_equal(steps_what(plan, 13), "start domain t-2");
 }
 
