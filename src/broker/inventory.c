@@ -116,7 +116,7 @@ static int parse_its_group(struct inventory *i, json_object *row, struct error *
 /* The instance that the name of a disk begins with; "": it is no such name. */
 static void instance_of_name(const char *lv, char ret[UUID_TEXT])
 {
-    snprintf(ret, UUID_TEXT, "%s", lv);
+    snprintf(ret, UUID_TEXT, "%.*s", UUID_TEXT - 1, lv);
     if (!uuid_valid(ret) || !str_starts(lv + strlen(ret), VOLUME_INFIX))
         ret[0] = '\0';
 }

@@ -225,7 +225,7 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
 {
     const struct volume *alike[WIRE_VOLUMES_MAX];
     struct lvm *lvm = NULL;
-    struct chosen c;
+    struct chosen c = {0};
     size_t n = 0;
 
     UNUSED(fd), UNUSED(reply);

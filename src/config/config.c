@@ -49,20 +49,21 @@ static int check_above(int folder_fd, struct error *e)
 {
     struct stat st, below;
     _cleanup_close_ int fd = fcntl(folder_fd, F_DUPFD_CLOEXEC, 0);
-    int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set(e, errno, "configuration: its folder cannot be looked at: %m");
     do {
         char name[64], path[PATH_MAX] = "a folder above";
         _cleanup_close_ int child = TAKE_FD(fd);
         below = st;
         fd = openat(child, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (r < 0 || fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0 || fstat(fd, &st) < 0)
             return error_set(e, errno, "configuration: a folder above it cannot be looked at: %m");
         snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
         ssize_t n = readlink(name, path, sizeof path - 1);
         path[n > 0 ? n : 0] = '\0';
         if (st.st_mode & S_ISVTX)
             st.st_mode &= ~(mode_t)0022;
-        r = check_owner(&st, path, e);
+        int r = check_owner(&st, path, e);
         if (r < 0)
             return r;
     } while (st.st_ino != below.st_ino || st.st_dev != below.st_dev);

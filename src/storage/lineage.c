@@ -22,7 +22,7 @@ struct walk {
 /* The first line of a file of the device; empty if there is none. */
 static void read_line(const struct walk *w, dev_t device, const char *file, char *line, size_t size)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX + 64];
     snprintf(path, sizeof path, "%s/sys/dev/block/%u:%u/%s", w->root, major(device), minor(device), file);
     _cleanup_fclose_ FILE *f = fopen(path, "re");
     line[0] = '\0';
