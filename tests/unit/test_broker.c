@@ -167,7 +167,7 @@ static struct volume plain(const char *instance, const char *role)
     unsigned hash = 0; /* another disk for each instance and role */
     for (const char *c = role; *c; c++)
         hash = hash * 31 + (unsigned char)*c;
-    snprintf(v.disk, sizeof v.disk, "%.2s%02x%s", instance, hash & 0xff, D + 4);
+    snprintf(v.disk, sizeof v.disk, "%.2s%02x%s", instance, hash & 0xff, &D[4]);
     volume_set_lv_name(&v);
     return v;
 }

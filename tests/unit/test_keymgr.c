@@ -460,9 +460,9 @@ static void local_identity_is_never_made_anew(void **state)
 static void local_key_of_another_user_names_him(void **state)
 {
     struct error e = ERROR_NONE;
-    char id[KEY_ID_MAX], theirs[KEY_ID_MAX];
+    char theirs[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id), *none = NULL;
+    _cleanup_secret_ struct secret *none = NULL;
     snprintf(theirs, sizeof theirs, "%u.0123456789abcdef/" NO_KEY, geteuid() + 1);
     assert_proves_nothing(km, theirs, -EACCES);
     assert_error(keymgr_fetch(km, theirs, &none, &e), -EACCES, e);
