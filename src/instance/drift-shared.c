@@ -60,7 +60,7 @@ static void look_at_nvram(struct drift_search *s)
     const char *uuid = s->instance->uuid;
     const struct domain_sides *own = survey_domain(s->survey, uuid);
     const char *path = own ? own->definition.nvram : NULL;
-    const struct domain_sides *other = path ? survey_nvram_user(s->survey, path, uuid) : NULL;
+    const struct domain_sides *other = path ? virt_views_nvram_user(&s->survey->views, path, uuid) : NULL;
     if (other)
         drift_add(s, DRIFT_NVRAM, NULL, 0,
                   "its UEFI keeps its variables in %.120s, which domain %.80s has, too; give one of them a "

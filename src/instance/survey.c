@@ -63,18 +63,3 @@ const struct domain_sides *survey_domain(const struct survey *s, const char *uui
 {
     return s->views.n ? bsearch(uuid, s->views.domain, s->views.n, sizeof *s->views.domain, by_uuid) : NULL;
 }
-
-static bool names_nvram(const struct domain_view *v, const char *path)
-{
-    return v->nvram && streq(v->nvram, path);
-}
-
-const struct domain_sides *survey_nvram_user(const struct survey *s, const char *path, const char *but_uuid)
-{
-    for (size_t i = 0; i < s->views.n; i++) {
-        const struct domain_sides *d = &s->views.domain[i];
-        if (!streq(d->uuid, but_uuid) && (names_nvram(&d->definition, path) || names_nvram(&d->guest, path)))
-            return d;
-    }
-    return NULL;
-}

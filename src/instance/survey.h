@@ -31,6 +31,3 @@ void survey_end(struct survey *s);
 
 /* NULL: there was none of this uuid. */
 const struct domain_sides *survey_domain(const struct survey *s, const char *uuid);
-
-/* Another domain that names this file for its UEFI variables, running or in its definition; NULL: none. */
-const struct domain_sides *survey_nvram_user(const struct survey *s, const char *path, const char *but_uuid);

@@ -64,7 +64,9 @@ int connection_detach_disk(struct virt *v, const char *uuid, const char *device_
 int connection_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                         bool *ret, struct error *e) _must_check_;
 
-/* views.c */
+/* views.c; the first one returns -ENOENT without a sentence where the domain went away. */
+int connection_view_of(struct virt *v, virDomainPtr domain, enum domain_side side, struct domain_view *ret,
+                       struct error *e) _must_check_;
 int connection_view_all(struct virt *v, struct virt_views *ret, struct error *e) _must_check_;
 int connection_view(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
                     struct error *e) _must_check_;

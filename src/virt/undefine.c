@@ -3,75 +3,15 @@
  * file that another domain has. See virt.h.
  */
 #include "virt/connection.h"
-#include "virt/domain-nvram.h"
 #include "virt/domain-xml.h"
 
-/* The <domain>; *ret NULL: it went away meanwhile. The caller frees it. */
-static int read_domain(struct virt *v, virDomainPtr domain, unsigned flags, xmlDocPtr *ret, struct error *e)
+/* Does another domain name this NVRAM file? In doubt, yes. */
+static bool another_has(struct virt *v, const char *uuid, const char *path)
 {
-    _cleanup_free_ char *xml = virDomainGetXMLDesc(domain, flags);
-    *ret = NULL;
-    if (xml)
-        return domain_read(xml, ret, e);
-    return no_such_domain() ? 0 : domain_failed(v, domain, "read its definition", e);
-}
-
-/* Does the domain, as it runs or as it is defined, name this NVRAM file? */
-static int names_nvram(struct virt *v, virDomainPtr domain, const char *path, bool *ret, struct error *e)
-{
-    static const unsigned sides[] = {VIR_DOMAIN_XML_INACTIVE, 0};
-    *ret = false;
-    for (size_t i = 0; !*ret && i < ARRAY_SIZE(sides); i++) {
-        _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
-        _cleanup_free_ char *theirs = NULL;
-        int r = read_domain(v, domain, sides[i], &doc, e);
-        if (r == 0 && doc)
-            r = domain_nvram(xmlDocGetRootElement(doc), &theirs, e);
-        if (r < 0)
-            return r;
-        *ret = theirs && streq(theirs, path);
-    }
-    return 0;
-}
-
-/* Another domain that names it; *ret NULL: none does. */
-static int find_other(struct virt *v, const char *uuid, const char *path, char **ret, struct error *e)
-{
-    virDomainPtr *all = NULL;
-    int r = 0, n = virConnectListAllDomains(libvirt_of(v), &all, 0);
-    *ret = NULL;
-    if (n < 0)
-        return libvirt_failed(v, "*", "list", e);
-    for (int i = 0; i < n; i++) {
-        char theirs[UUID_TEXT] = "";
-        bool found = false;
-        if (r == 0 && !*ret && virDomainGetUUIDString(all[i], theirs) == 0 && !streq(theirs, uuid))
-            r = names_nvram(v, all[i], path, &found, e);
-        if (found && !(*ret = strdup(virDomainGetName(all[i]))))
-            r = error_memory(e);
-        virDomainFree(all[i]);
-    }
-    free(all);
-    return r;
-}
-
-/* *ret: its NVRAM file, NULL where it has none; *ret_own: it may go with the domain. What cannot be looked at
- * is in doubt, and stays. */
-static int judge_nvram(struct virt *v, virDomainPtr domain, const char *uuid, char **ret, bool *ret_own,
-                       struct error *e)
-{
-    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
-    _cleanup_free_ char *path = NULL, *other = NULL;
+    _cleanup_(virt_views_end) struct virt_views all = {.n = 0};
     struct error why = ERROR_NONE;
-    int r = read_domain(v, domain, VIR_DOMAIN_XML_INACTIVE, &doc, e);
-    if (r == 0 && doc)
-        r = domain_nvram(xmlDocGetRootElement(doc), &path, e);
-    if (r < 0)
-        return r;
-    *ret_own = path && domain_nvram_is_own(xmlDocGetRootElement(doc), path) &&
-               find_other(v, uuid, path, &other, &why) == 0 && !other;
-    *ret = TAKE_PTR(path);
-    return 0;
+    return connection_view_all(v, &all, &why) < 0 || all.why.errnum ||
+           virt_views_nvram_user(&all, path, uuid);
 }
 
 /* A driver, or a daemon that is older, does not know the flags of what it has not. */
@@ -98,16 +38,16 @@ static unsigned keep_if(const char *nvram)
 int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    _cleanup_free_ char *path = NULL;
-    bool own = false;
+    _cleanup_domain_view_ struct domain_view view = {.found = false};
     int r = domain_lookup(v, uuid, &domain, e);
     if (r == 0)
-        r = judge_nvram(v, domain, uuid, &path, &own, e);
+        r = connection_view_of(v, domain, DOMAIN_DEFINITION, &view, e);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    r = undefine(v, domain, uuid, own ? (unsigned)VIR_DOMAIN_UNDEFINE_NVRAM : keep_if(path), e);
-    if (r == 0 && path && !own)
-        *ret_kept = TAKE_PTR(path);
+    bool goes = view.nvram_own && !another_has(v, uuid, view.nvram);
+    r = undefine(v, domain, uuid, goes ? (unsigned)VIR_DOMAIN_UNDEFINE_NVRAM : keep_if(view.nvram), e);
+    if (r == 0 && !goes)
+        *ret_kept = TAKE_PTR(view.nvram);
     return r;
 }
 
@@ -116,16 +56,13 @@ int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struc
 /* *ret_nvram, which the caller frees: its file, which is not there yet; NULL: it has none. */
 static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, struct error *e)
 {
-    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
-    _cleanup_free_ char *path = NULL;
-    int r = read_domain(v, domain, VIR_DOMAIN_XML_INACTIVE, &doc, e);
-    if (r == 0 && doc)
-        r = domain_nvram(xmlDocGetRootElement(doc), &path, e);
+    _cleanup_domain_view_ struct domain_view view = {.found = false};
+    int r = connection_view_of(v, domain, DOMAIN_DEFINITION, &view, e);
     if (r == 0)
-        r = undefine(v, domain, virDomainGetName(domain), keep_if(path), e);
+        r = undefine(v, domain, virDomainGetName(domain), keep_if(view.nvram), e);
     if (r == 0)
-        *ret_nvram = TAKE_PTR(path);
-    return r;
+        *ret_nvram = TAKE_PTR(view.nvram);
+    return r == -ENOENT ? 0 : r;
 }
 
 /* By its name first, which is no question to libvirt. */

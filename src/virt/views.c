@@ -31,9 +31,8 @@ static void resolve_pools(struct virt *v, struct disk_view *disk)
     }
 }
 
-/* -ENOENT without a sentence: it went away meanwhile. */
-static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side, struct domain_view *ret,
-                     struct error *e)
+int connection_view_of(struct virt *v, virDomainPtr domain, enum domain_side side, struct domain_view *ret,
+                       struct error *e)
 {
     _cleanup_domain_view_ struct domain_view view = {.found = false};
     _cleanup_free_ char *xml =
@@ -58,18 +57,18 @@ int connection_view(struct virt *v, const char *uuid, enum domain_side side, str
     *ret = (struct domain_view){.found = false};
     int r = domain_lookup(v, uuid, &domain, e);
     if (r == 0)
-        r = read_side(v, domain, side, ret, e);
+        r = connection_view_of(v, domain, side, ret, e);
     return r == -ENOENT ? no_domain(uuid, e) : r;
 }
 
-/* What is active has an id already, without a question. -ENOENT as read_side(). */
+/* What is active has an id already, without a question. -ENOENT as connection_view_of(). */
 static int read_sides(struct virt *v, virDomainPtr domain, struct domain_sides *ret, struct error *e)
 {
     if (str_copy(ret->name, sizeof ret->name, virDomainGetName(domain)) < 0)
         ret->name[0] = '\0'; /* see struct domain */
-    int r = read_side(v, domain, DOMAIN_DEFINITION, &ret->definition, e);
+    int r = connection_view_of(v, domain, DOMAIN_DEFINITION, &ret->definition, e);
     if (r == 0 && virDomainGetID(domain) != (unsigned)-1)
-        r = read_side(v, domain, DOMAIN_GUEST, &ret->guest, e);
+        r = connection_view_of(v, domain, DOMAIN_GUEST, &ret->guest, e);
     return r;
 }
 

@@ -197,5 +197,9 @@ int virt_view(struct virt *v, const char *uuid, enum domain_side side, struct do
               struct error *e) _must_check_;
 int virt_view_all(struct virt *v, struct virt_views *ret, struct error *e) _must_check_;
 void virt_views_end(struct virt_views *v);
+
+/* Another domain that names this file for its UEFI variables, running or in its definition; NULL: none. */
+const struct domain_sides *virt_views_nvram_user(const struct virt_views *v, const char *path,
+                                                 const char *but_uuid);
 int virt_drop_save(struct virt *v, const char *uuid, struct error *e) _must_check_;
 bool virt_offers_kvm(struct virt *v);

