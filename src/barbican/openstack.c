@@ -23,18 +23,20 @@ static int read_secret(int fd, struct secret **ret, struct error *e)
         ssize_t got = pread(fd, secret_bytes(room) + n, HOST_SECRET_MAX - n, (off_t)n);
         if (got < 0)
             return error_set(e, errno,
-                             "[barbican_service_user]: the password of the host cannot be read: %m");
+                             "[barbican_service_user]: its password, or secret, cannot be read: %m");
         if (got == 0)
             break;
         n += (size_t)got;
         if (n == HOST_SECRET_MAX)
-            return error_set(e, -EINVAL,
-                             "[barbican_service_user]: the file with the password is too long for one");
+            return error_set(
+                e, -EINVAL,
+                "[barbican_service_user]: the file with the password, or secret, is too long for one");
     }
     while (n > 0 && (secret_bytes(room)[n - 1] == '\n' || secret_bytes(room)[n - 1] == '\r'))
         n--;
     if (n == 0)
-        return error_set(e, -EINVAL, "[barbican_service_user]: the file with the password is empty");
+        return error_set(e, -EINVAL,
+                         "[barbican_service_user]: the file with the password, or secret, is empty");
     r = secret_new(n, ret, e);
     if (r == 0)
         memcpy(secret_bytes(*ret), secret_peek(room), n);
@@ -48,29 +50,50 @@ static int copy(char field[OPENSTACK_TEXT_MAX], const char *text, struct error *
     return 0;
 }
 
+/* An application credential that is named, and not used, was meant to be. */
+static int check_host_type(const struct config *c, struct error *e)
+{
+    const char *unused = c->host_application_credential_id[0]     ? "application_credential_id"
+                         : c->host_application_credential_name[0] ? "application_credential_name"
+                                                                  : NULL;
+    if (!unused || streq(c->host_auth_type, "v3applicationcredential"))
+        return 0;
+    return error_set(e, -EINVAL,
+                     "[barbican_service_user] %s: has no effect with auth_type = %s; set auth_type = "
+                     "v3applicationcredential, or remove it",
+                     unused, c->host_auth_type);
+}
+
 static int from_host(const struct config *c, struct key_context *who, struct openstack *o, struct error *e)
 {
     const struct {
         char *field;
         const char *text;
     } fields[] = {
-        {o->auth_url, c->host_auth_url},         {o->username, c->host_username},
-        {o->user_id, c->host_user_id},           {o->user_domain_name, c->host_user_domain_name},
-        {o->project_name, c->host_project_name}, {o->project_domain_name, c->host_project_domain_name},
+        {o->auth_url, c->host_auth_url},
+        {o->username, c->host_username},
+        {o->user_id, c->host_user_id},
+        {o->user_domain_name, c->host_user_domain_name},
+        {o->project_name, c->host_project_name},
+        {o->project_domain_name, c->host_project_domain_name},
+        {o->auth_type, c->host_auth_type},
+        {o->application_credential_id, c->host_application_credential_id},
+        {o->application_credential_name, c->host_application_credential_name},
     };
     if (!c->host_auth_url[0] || who->host_secret_fd < 0)
         return error_set(
             e, -EACCES,
             "no credentials: give OS_AUTH_URL and the rest (an openrc file), or --os-cloud; or give the "
             "host its own: [barbican_service_user] in the configuration%s",
-            c->host_auth_url[0] ? ", whose password cannot be read here" : "");
+            c->host_auth_url[0] ? ", whose password or secret cannot be read here" : "");
     o->is_host = true;
     memcpy(o->source, "[barbican_service_user]", sizeof "[barbican_service_user]");
-    memcpy(o->auth_type, "password", sizeof "password");
-    int r = 0;
+    int r = check_host_type(c, e);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)
         r = copy(fields[i].field, fields[i].text, e);
-    return r < 0 ? r : read_secret(who->host_secret_fd, &o->password, e);
+    struct secret **secret =
+        streq(o->auth_type, "v3applicationcredential") ? &o->application_credential_secret : &o->password;
+    return r < 0 ? r : read_secret(who->host_secret_fd, secret, e);
 }
 
 static int read_clouds(int fd, const char *file, const char *cloud, struct openstack_said *s, struct error *e)

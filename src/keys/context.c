@@ -119,7 +119,8 @@ static int open_host_secret(const struct config *c, int *ret_fd, struct error *e
         return 0;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & 077))
         return error_set(
-            e, -EPERM, "%s: holds the password of the host, but others than its owner can read it; chmod 600",
+            e, -EPERM,
+            "%s: holds the password or secret of the host, but others than its owner can read it; chmod 600",
             c->host_password_file);
     *ret_fd = TAKE_FD(fd);
     return 0;

@@ -29,7 +29,8 @@ struct key_context {
     int clouds_fd;                /* clouds.yaml, not yet read; -1: none was found, or none is asked for */
     int secure_fd;                /* secure.yaml; or -1 */
     struct key_ca ca[KEY_CA_MAX]; /* those of the files of certificates that could be opened; not yet read */
-    int host_secret_fd;           /* the password of the host's service user, not yet read; or -1 */
+    int host_secret_fd; /* with the password of the host's service user, or the secret of its application
+                           credential; or -1 */
     char agent_program[PATH_MAX]; /* mayfly-keyagent */
     bool (*stopped)(void);        /* does the user no longer want to wait for an answer? NULL: never */
 };

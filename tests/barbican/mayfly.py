@@ -29,6 +29,7 @@ auth_url = {auth_url}
 username = compute
 user_id = {compute}
 password_file = {password_file}
+{host_more}
 """
 
 
@@ -116,11 +117,12 @@ class Place:
             os.chown(path, NOBODY, NOBODY)
         return path
 
-    def configure(self, more="", name="mayfly.conf", host_access="read", request_timeout=20, deadline=60, **changes):
+    def configure(self, more="", name="mayfly.conf", host_access="read", request_timeout=20, deadline=60, host_more="",
+                  **changes):
         values = {"auth_url": self.servers.auth_url, "compute": self.servers.settings["COMPUTE_ID"],
                   "password_file": self.host_password, **changes}
         return self.write(name, CONFIG.format(more=more, host_access=host_access, request_timeout=request_timeout,
-                                              deadline=deadline, **values))
+                                              deadline=deadline, host_more=host_more, **values))
 
     def session(self, environment, config=None, pass_fds=()):
         return Session(self, environment, config or self.config, pass_fds)

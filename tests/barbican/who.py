@@ -123,11 +123,45 @@ def host(place, owner, key):
     folder = os.path.dirname(place.write("credentials/mayfly.barbican", "compute-pw\n", 0o400))
     none = place.configure(name="none.conf", password_file="/nonexistent")
     may("the host, with a credential of systemd", place, key, {"CREDENTIALS_DIRECTORY": folder}, config=none)
-    may_not("the host without a password", place, key, {}, "no credentials: .*whose password cannot be read", config=none)
+    may_not("the host without a password", place, key, {}, "no credentials: .*whose password or secret cannot be read", config=none)
     open_to_all = place.configure(name="open.conf", password_file=place.write("open-password", "compute-pw\n", 0o644))
     may_not("a password that others can read", place, key, {}, "open-password: .*others .* can read it; chmod 600",
             config=open_to_all)
     check("the host may not destroy", not place.ask_one({}, f"destroy {key}").ok and owner.may_read(key))
+
+
+def host_application_credential(place, owner, key):
+    """The same user, by an application credential; its secret lies where a password would."""
+    servers, compute = owner.servers, owner.servers.user("compute")
+    compute.login()
+    credentials = f"{servers.auth_url}/users/{compute.id}/application_credentials"
+    name = f"host-{uuid.uuid4().hex[:8]}"
+    made = http("POST", credentials, compute.token, {"application_credential": {"name": name}})[0]["application_credential"]
+    secret = place.write("host-secret", made["secret"] + "\n", 0o600)
+
+    def config(name, more, password_file=secret):
+        return place.configure(name=f"{name}.conf", host_more=more, password_file=password_file)
+
+    kind = "auth_type = v3applicationcredential\n"
+    by_id = config("by-id", f"{kind}application_credential_id = {made['id']}")
+    may("the host, by an application credential's id", place, key, {}, config=by_id)
+    may("  and by its name", place, key, {}, config=config("by-name", f"{kind}application_credential_name = {name}"))
+    folder = os.path.dirname(place.write("secret/mayfly.barbican", made["secret"], 0o400))
+    may("  with its secret as a credential of systemd", place, key, {"CREDENTIALS_DIRECTORY": folder},
+        config=config("none-2", f"{kind}application_credential_id = {made['id']}", "/nonexistent"))
+    answer = place.ask_one({}, "diagnose", config=by_id)
+    check("  and doctor knows whose it is", answer.ok and "credentials=0" in answer.text, answer)
+    may_not("  with a password for its secret", place, key, {}, "application credential .* secret is wrong",
+            config=config("wrong", f"{kind}application_credential_id = {made['id']}", place.host_password))
+    may_not("  without its id", place, key, {}, "barbican_service_user.: application_credential_id is missing",
+            config=config("without", kind))
+    may_not("an id without the type", place, key, {}, "application_credential_id: has no effect with auth_type = password",
+            status=USAGE, config=config("unused", f"application_credential_id = {made['id']}"))
+    for unknown in ("v3token", "v3oidcpassword", "v3applicationcredentials"):
+        may_not(f"auth_type = {unknown}", place, key, {}, f"auth_type.*{unknown}", status=USAGE,
+                config=config(unknown, f"auth_type = {unknown}"))
+    http("DELETE", f"{credentials}/{made['id']}", compute.token)
+    may_not("  once it was deleted", place, key, {}, "application credential .* was deleted", config=by_id)
 
 
 def catalog(place, owner, key):
@@ -231,7 +265,8 @@ def main():
     with Servers(source) as servers, Place(servers, programs) as place:
         owner = servers.new_user()
         key = place.ask_one(owner.environment(), "create 1 512").ids[0]
-        for test in (password, application_credential, token, clouds_yaml, host, catalog, places, revoked_under_way):
+        for test in (password, application_credential, token, clouds_yaml, host, host_application_credential, catalog,
+                     places, revoked_under_way):
             test(place, owner, key)
         if servers.mine:
             expired(place, owner, key)

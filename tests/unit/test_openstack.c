@@ -257,13 +257,54 @@ static void the_host_itself(void **state)
     key_context_end(&who);
 }
 
+/* What the file has is a secret or a password, as auth_type says. */
+static void the_host_by_application_credential(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    static struct config c;
+    struct key_context who = KEY_CONTEXT_NONE;
+    struct openstack o;
+    config_defaults(&c);
+    assert_int_equal(str_copy(c.host_auth_url, sizeof c.host_auth_url, "https://k/v3"), 0);
+    assert_int_equal(fd_memfd("secret", "hush\n", 5, &who.host_secret_fd), 0);
+
+    const char *id = "5e1c";
+    assert_int_equal(str_copy(c.host_application_credential_id, sizeof c.host_application_credential_id, id),
+                     0);
+    assert_error(openstack_from_context(&c, &who, &o, &e), -EINVAL, e); /* it would have no effect */
+    assert_non_null(strstr(e.text, "[barbican_service_user] application_credential_id"));
+    openstack_end(&o);
+
+    e = ERROR_NONE;
+    assert_int_equal(str_copy(c.host_auth_type, sizeof c.host_auth_type, "v3applicationcredential"), 0);
+    assert_ok(openstack_from_context(&c, &who, &o, &e), e);
+    assert_true(o.is_host);
+    assert_int_equal(o.auth, OPENSTACK_APPLICATION_CREDENTIAL);
+    assert_string_equal(o.application_credential_id, id);
+    assert_secret(o.secret, "hush");
+    assert_null(o.password);
+    openstack_end(&o);
+
+    c.host_application_credential_id[0] = '\0';
+    assert_error(openstack_from_context(&c, &who, &o, &e), -EACCES, e);
+    assert_non_null(strstr(e.text, "application_credential_id is missing"));
+    openstack_end(&o);
+    key_context_end(&who);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_password_of_an_openrc), cmocka_unit_test(other_kinds),
-        cmocka_unit_test(what_is_refused),         cmocka_unit_test(a_cloud),
-        cmocka_unit_test(clouds_that_are_refused), cmocka_unit_test(the_host_itself),
-        cmocka_unit_test(too_many_merges),         cmocka_unit_test(leftovers_beside_the_host),
+        cmocka_unit_test(a_password_of_an_openrc),
+        cmocka_unit_test(other_kinds),
+        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(a_cloud),
+        cmocka_unit_test(clouds_that_are_refused),
+        cmocka_unit_test(the_host_itself),
+        cmocka_unit_test(the_host_by_application_credential),
+        cmocka_unit_test(too_many_merges),
+        cmocka_unit_test(leftovers_beside_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
