@@ -39,6 +39,12 @@ static void tell(const struct each *each, const char *name, bool changed, const 
                changed && detail ? detail : "", (double)(clock_msec() - start_msec) / 1000);
 }
 
+static void prepare(const struct each *each, const struct context *c, char **names, int n)
+{
+    if (each->prepare)
+        each->prepare(c, (const char *const *)names, (size_t)(n < KEYS_AHEAD_MAX ? n : KEYS_AHEAD_MAX));
+}
+
 int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,
             struct error *e)
 {
@@ -46,6 +52,8 @@ int each_do(const struct each *each, const struct context *c, const void *option
         struct error one = ERROR_NONE;
         bool changed = false;
         uint64_t start_msec = clock_msec();
+        if (i % KEYS_AHEAD_MAX == 0)
+            prepare(each, c, names + i, n - i);
         if (each->operate(c, options, names[i], &changed, &one) == -ECANCELED)
             return error_set(e, one.errnum, "%s", one.text);
         tell(each, names[i], changed, each->detail, start_msec, &one, e);

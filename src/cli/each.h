@@ -19,6 +19,9 @@ struct each {
     int (*operate)(const struct context *c, const void *options, const char *name, bool *ret_changed,
                    struct error *e);
 
+    /* Before `operate`, for those that come next; may be NULL. */
+    void (*prepare)(const struct context *c, const char *const names[], size_t n);
+
     /* Instead of `operate`, for all at once. */
     int (*operate_all)(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
                        struct error *e);

@@ -86,7 +86,8 @@ static int verb_each(const struct verb *self, struct globals *g, const struct cl
 
 int verb_start(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "started", .unchanged = "was running", .operate = operate_start};
+    static const struct each each = {
+        .done = "started", .unchanged = "was running", .prepare = keys_fetch_ahead, .operate = operate_start};
     return verb_each(self, g, NULL, &each, argc, argv, e);
 }
 
@@ -128,7 +129,8 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
 
 int verb_open(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "opened", .unchanged = "was open", .operate = operate_open};
+    static const struct each each = {
+        .done = "opened", .unchanged = "was open", .prepare = keys_fetch_ahead, .operate = operate_open};
     return verb_each(self, g, NULL, &each, argc, argv, e);
 }
 

@@ -14,13 +14,21 @@ static int manager_of(const struct context *c, const struct volume *v, struct ke
     return r < 0 ? r : context_keymgr(c, manager, ret, e);
 }
 
-int key_fetch(const struct context *c, const struct volume *v, struct secret **ret, struct error *e)
+static int fetch(const struct context *c, const struct volume *v, struct secret **ret, struct error *e)
 {
     struct keymgr *km = NULL;
-    char id[KEY_ID_MAX], name[DOMAIN_NAME_MAX];
+    struct error why = ERROR_NONE;
+    char id[KEY_ID_MAX];
+    if (key_take_ahead(c, v->key, ret, &why))
+        return why.errnum ? error_set(e, why.errnum, "%s", why.text) : 0;
     int r = manager_of(c, v, &km, id, e);
-    if (r == 0)
-        r = keymgr_fetch(km, id, ret, e);
+    return r < 0 ? r : keymgr_fetch(km, id, ret, e);
+}
+
+int key_fetch(const struct context *c, const struct volume *v, struct secret **ret, struct error *e)
+{
+    char name[DOMAIN_NAME_MAX];
+    int r = fetch(c, v, ret, e);
     if (r < 0)
         error_prefix(e, "instance %s: ", context_name(c, v, name));
     return r;

@@ -2,7 +2,7 @@
 /* See managers.h. */
 #include "instance/managers.h"
 
-#include "instance/context.h"
+#include "instance/keys.h"
 
 int context_keymgr(const struct context *c, const char *name, struct keymgr **ret, struct error *e)
 {
@@ -25,6 +25,7 @@ int context_keymgr(const struct context *c, const char *name, struct keymgr **re
 
 void key_managers_end(struct key_managers *all)
 {
+    keys_ahead_end(all);
     while (all->n)
         keymgr_close(all->opened[--all->n]);
     free(all->opened);

@@ -8,9 +8,18 @@
 
 struct context;
 
+/* A key that was fetched before it is asked for: see keys_fetch_ahead(). */
+struct key_ahead {
+    char ref[KEY_REF_MAX];
+    struct secret *secret; /* NULL: it could not be fetched, and `error` says why */
+    struct error error;
+};
+
 struct key_managers {
     struct keymgr **opened;
     size_t n;
+    struct key_ahead *ahead;
+    size_t n_ahead;
 };
 
 /* The one of this name. It belongs to the context: the caller does not close it. Errors are those of
@@ -18,5 +27,5 @@ struct key_managers {
 int context_keymgr(const struct context *c, const char *name, struct keymgr **ret,
                    struct error *e) _must_check_;
 
-/* Closes them all. */
+/* Closes them all, and wipes what was fetched ahead. */
 void key_managers_end(struct key_managers *all);

@@ -344,6 +344,34 @@ static void test_grant_refused(void **state)
     assert_non_null(strstr(e.text, "not encrypted"));
 }
 
+/* Of several instances that are started one after the other, all keys are fetched before the first. */
+static void test_fetched_ahead(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"a", "b", "c", "nobody"};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_use_barbican(b);
+    for (size_t i = 0; i < 3; i++)
+        bench_make(b, names[i], true);
+    strcpy(b->w->host.keys[2].project, PROJECT_THEIRS);
+    assert_ok(instance_start(&b->f.context, "a", &changed, &e), e); /* it needs none */
+    keys_fetch_ahead(&b->f.context, names, ARRAY_SIZE(names));
+    assert_int_equal(b->f.context.managers->n_ahead, 2);
+    b->w->keys_unreachable = true;
+    assert_ok(instance_start(&b->f.context, "b", &changed, &e), e);
+    assert_error(instance_start(&b->f.context, "c", &changed, &e), -EACCES, e);
+    assert_non_null(strstr(e.text, "instance c: key barbican:"));
+    e = ERROR_NONE; /* once only: now it is fetched as ever */
+    assert_error(instance_start(&b->f.context, "c", &changed, &e), -EHOSTUNREACH, e);
+    b->w->keys_unreachable = false;
+    strcpy(b->w->host.keys[2].project, PROJECT_OURS);
+    e = ERROR_NONE;
+    assert_ok(instance_start(&b->f.context, "c", &changed, &e), e);
+    keys_fetch_ahead(&b->f.context, names, 1); /* one alone is not worth a look */
+    assert_int_equal(b->f.context.managers->n_ahead, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +390,7 @@ int main(void)
         bench_test(test_destroy_what_is_none),
         bench_test(test_grant),
         bench_test(test_grant_refused),
+        bench_test(test_fetched_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
