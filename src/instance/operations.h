@@ -269,8 +269,8 @@ struct recovered {
  * what the tags say was never finished or already doomed, and a key only if its whole volume group is here
  * and no volume names it. *ret lists what was done and what remains (the caller frees it), also where an
  * error says that something remains: -ENEEDSRECOVER; or, where that is why all of it remains, -EHOSTUNREACH
- * (a key manager cannot be reached) or -EACCES (their keys are not this caller's to destroy). After any other
- * failure it is left as it was. */
+ * (a key manager cannot be reached) or -EACCES (their keys are not this caller's to destroy), or -ECANCELED
+ * (stopped: what comes after that was not begun). After any other failure it is left as it was. */
 enum recover_how {
     RECOVER_DRY_RUN = 1, /* lists only */
     RECOVER_QUICK = 2,   /* lists no keys of managers behind a network, as long as all volumes are ready */

@@ -98,6 +98,8 @@ int recovery_settle(struct recovery *r, enum recover_kind kind, const char *obje
         audit_instance(action_of(kind), r->about, NULL, errnum, why);
     if (errnum == -ENOMEM)
         return error_memory(e);
+    if (errnum == -ECANCELED) /* and so nothing else is begun */
+        return error_set(e, errnum, "%s: %s", object, why->text);
     if (errnum < 0)
         return recovery_remains(r, object, errnum, e, "%s", why->text);
     return recovery_tell(r, kind, object, e, "%s%s", r->dry_run ? "to be done: " : "", done_text);
@@ -278,12 +280,14 @@ int instance_recover(const struct context *c, unsigned how, struct recovered **r
     free(r.held);
     free(r.suspended);
     key_list_free(r.keys);
-    if (result < 0) {
+    if (result < 0 && result != -ECANCELED) {
         free(r.done);
         return result;
     }
     *ret = r.done;
     *ret_n = r.n_done;
+    if (result < 0)
+        return result;
     if (r.n_remains)
         return error_set(e, r.reason, "recover: %zu of %zu things could not be put in order%s", r.n_remains,
                          r.n_done, way_out(r.reason));
