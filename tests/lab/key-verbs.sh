@@ -67,9 +67,11 @@ check "  and may think better of it" grep -q "nothing was done" /tmp/typescript
 check "  so that it is there" grep -q "^$lost " <(mayfly key list)
 check "destroy" grep -q "destroyed" <(mayfly key destroy --yes "$lost")
 check_fails 1 "it is gone" grep -q "^$lost " <(mayfly key list)
-check "again: nothing to do" grep -q "was gone" <(mayfly key destroy --yes "$lost")
-check_fails 8 "of several each is tried, the first error decides" mayfly key destroy --yes "$lost" "$a" >/tmp/said 2>&1
-check "  and what was done is said" grep -q "^$lost: was gone" /tmp/said
+world_changed
+refused 4 "has no such key" "again: there is none" mayfly key destroy --yes "$lost"
+refused 4 "has no such key" "  nor one that never was" mayfly key destroy --yes local:11111111-1111-4111-8111-111111111111
+check_fails 8 "of several each is tried, the first error decides" mayfly key destroy --yes "$a" "$lost" 2>/tmp/said
+check "  and all are said" grep -q "$lost: .*has no such key" /tmp/said
 
 key_file=/var/lib/mayfly/keys/${a##*/}
 mv "$key_file" /tmp/key
