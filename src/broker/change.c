@@ -91,17 +91,37 @@ int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply
     return clear_plain(s, &k->v, e);
 }
 
+/* LVM calls it a failure to resume more devices than it knew to be suspended, though it has resumed them. If
+ * it has not, the volume stays as it is: its old table would be wrong for a snapshot that others made. One
+ * that is building or doomed goes anyway. */
+static int refresh(struct session *s, const struct volume *v, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    struct lvm *lvm = NULL;
+    int r = session_lvm(s, &lvm, e);
+    if (r < 0)
+        return r;
+    r = lvm_refresh(lvm, v, &why);
+    if (r < 0 && v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED && suspended_is(v))
+        return error_set(e, r, "%s", why.text);
+    return suspended_resume(v, e);
+}
+
 /* LVM takes the group's lock first, so one of its commands that is still at work has ended by then. */
 int do_RESUME(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
 {
+    struct volume named = {0}; /* it may be gone from LVM's metadata */
     struct known *k = NULL;
-    struct lvm *lvm = NULL;
+    struct error why = ERROR_NONE;
 
     UNUSED(fd), UNUSED(reply);
-    int r = session_get_fresh(s, &q->volume, &k, e);
-    if (r == 0)
-        r = session_lvm(s, &lvm, e);
-    if (r == 0)
-        r = lvm_refresh(lvm, &k->v, e);
-    return r < 0 ? r : suspended_resume(&k->v, e);
+    memcpy(named.vg, q->volume.vg, sizeof named.vg);
+    memcpy(named.lv, q->volume.lv, sizeof named.lv);
+    int r = session_get_fresh(s, &q->volume, &k, &why);
+    if (r == -ENOENT)
+        return suspended_remove(&named, e);
+    if (r < 0)
+        return error_set(e, r, "%s", why.text);
+    r = suspended_clear(&named, e);
+    return r < 0 ? r : refresh(s, &k->v, e);
 }

@@ -12,6 +12,9 @@
 struct device_name {
     char device[DM_NAME_LEN];
     struct suspended volume;
+    bool below; /* it is no volume by itself (-real, -cow) */
+    bool suspended;
+    bool has_table; /* in use */
 };
 
 static bool split_name(const char *device, struct device_name *ret)
@@ -22,18 +25,24 @@ static bool split_name(const char *device, struct device_name *ret)
                  str_copy(ret->device, sizeof ret->device, device) == 0 &&
                  str_copy(ret->volume.vg, sizeof ret->volume.vg, vg) == 0 &&
                  str_copy(ret->volume.lv, sizeof ret->volume.lv, lv) == 0;
+    ret->below = split && *layer;
     if (pool)
         dm_pool_destroy(pool);
     return split && volume_lv_name_valid(ret->volume.lv);
 }
 
-static bool is_suspended(const char *device)
+/* False if it is none of LVM's. */
+static bool look_at(struct device_name *d)
 {
     struct found f;
-    return dm_look_up(device, NULL, &f, NULL) == 0 && f.info.suspended && str_starts(f.uuid, LVM_UUID_PREFIX);
+    if (dm_look_up(d->device, NULL, &f, NULL) < 0 || !str_starts(f.uuid, LVM_UUID_PREFIX))
+        return false;
+    d->suspended = f.info.suspended;
+    d->has_table = f.info.live_table;
+    return true;
 }
 
-/* Devices of volumes with names of ours that are suspended; the caller frees *ret. */
+/* Devices of volumes with names of ours; the caller frees *ret. */
 static int list_devices(struct device_name **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
@@ -48,7 +57,7 @@ static int list_devices(struct device_name **ret, size_t *ret_n, struct error *e
     const struct dm_names *d = dm_task_get_names(t);
     for (bool more = d && d->dev; more; more = d->next, d = (const void *)((const char *)d + d->next)) {
         struct device_name one;
-        if (!split_name(d->name, &one) || !is_suspended(d->name))
+        if (!split_name(d->name, &one) || !look_at(&one))
             continue;
         struct device_name *bigger = reallocarray(devices, n + 1, sizeof *devices);
         if (!bigger)
@@ -57,6 +66,22 @@ static int list_devices(struct device_name **ret, size_t *ret_n, struct error *e
         devices[n++] = one;
     }
     *ret = TAKE_PTR(devices);
+    *ret_n = n;
+    return 0;
+}
+
+/* The same of one volume, with those below it. */
+static int list_devices_of(const struct volume *v, struct device_name **ret, size_t *ret_n, struct error *e)
+{
+    struct device_name *devices = NULL;
+    size_t n_all = 0, n = 0;
+    int r = list_devices(&devices, &n_all, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n_all; i++)
+        if (streq(devices[i].volume.lv, v->lv) && streq(devices[i].volume.vg, v->vg))
+            devices[n++] = devices[i];
+    *ret = devices;
     *ret_n = n;
     return 0;
 }
@@ -82,7 +107,7 @@ int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret
         return error_memory(e);
     for (size_t i = 0; i < n_devices; i++) {
         bool configured = false;
-        for (size_t g = 0; !configured && g < n_vgs; g++)
+        for (size_t g = 0; devices[i].suspended && !configured && g < n_vgs; g++)
             configured = streq(vgs[g], devices[i].volume.vg);
         if (configured && !is_among(list, n, &devices[i].volume))
             list[n++] = devices[i].volume;
@@ -92,30 +117,73 @@ int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret
     return 0;
 }
 
-/* A table that was loaded and not yet in use may be of metadata that never came to be. */
-static int resume(const char *device)
+static int run(int type, const char *device)
 {
-    _cleanup_task_ struct dm_task *clear = NULL, *resume = NULL;
-    int r = dm_new_task(DM_DEVICE_CLEAR, device, NULL, &clear);
-    if (r == 0)
-        r = dm_run_task(clear);
-    if (r == 0)
-        r = dm_new_task(DM_DEVICE_RESUME, device, NULL, &resume);
-    return r < 0 ? r : dm_run_task_and_nodes(resume);
+    _cleanup_task_ struct dm_task *t = NULL;
+    int r = dm_new_task(type, device, NULL, &t);
+    if (r < 0)
+        return r;
+    return type == DM_DEVICE_CLEAR ? dm_run_task(t) : dm_run_task_and_nodes(t);
+}
+
+static int error_device(struct error *e, const struct volume *v, const char *device, const char *cannot)
+{
+    return error_set(e, -EBUSY, "volume %s/%s: its device %s %s: %s; see dmsetup info, dmsetup table", v->vg,
+                     v->lv, device, cannot, dm_last_message);
+}
+
+int suspended_clear(const struct volume *v, struct error *e)
+{
+    _cleanup_free_ struct device_name *devices = NULL;
+    size_t n = 0;
+    int r = list_devices_of(v, &devices, &n, e);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (devices[i].suspended && run(DM_DEVICE_CLEAR, devices[i].device) < 0)
+            r = error_device(e, v, devices[i].device, "keeps a table that was never in use");
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (!devices[i].has_table)
+            dm_remove_map(devices[i].device); /* if nobody holds it; LVM makes those that it needs anew */
+    return r;
+}
+
+bool suspended_is(const struct volume *v)
+{
+    _cleanup_free_ struct device_name *devices = NULL;
+    size_t n = 0;
+    bool suspended = list_devices_of(v, &devices, &n, NULL) < 0; /* for all that is known */
+    for (size_t i = 0; i < n; i++)
+        suspended |= devices[i].suspended && !devices[i].below;
+    return suspended;
 }
 
 int suspended_resume(const struct volume *v, struct error *e)
 {
     _cleanup_free_ struct device_name *devices = NULL;
     size_t n = 0;
-    int r = list_devices(&devices, &n, e);
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        if (!streq(devices[i].volume.lv, v->lv) || !streq(devices[i].volume.vg, v->vg))
-            continue;
-        if (resume(devices[i].device) < 0 || is_suspended(devices[i].device))
-            r = error_set(e, -EBUSY,
-                          "volume %s/%s: its device %s stays suspended: %s; see dmsetup info, dmsetup resume",
-                          v->vg, v->lv, devices[i].device, dm_last_message);
-    }
+    int r = list_devices_of(v, &devices, &n, e);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (devices[i].suspended && devices[i].has_table && run(DM_DEVICE_RESUME, devices[i].device) < 0)
+            r = error_device(e, v, devices[i].device, "stays suspended");
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (devices[i].below)
+            dm_remove_map(devices[i].device); /* if nobody holds it, it is a left-over */
     return r;
+}
+
+/* Removes what nobody holds, so that in the next round nobody may hold what is below. */
+int suspended_remove(const struct volume *v, struct error *e)
+{
+    size_t before = SIZE_MAX;
+    for (;;) {
+        _cleanup_free_ struct device_name *devices = NULL;
+        size_t n = 0;
+        int r = list_devices_of(v, &devices, &n, e);
+        if (r < 0 || n == 0)
+            return r;
+        if (n >= before)
+            return error_device(e, v, devices[0].device, "is of no volume, and cannot be removed");
+        before = n;
+        for (size_t i = 0; i < n; i++)
+            dm_remove_map(devices[i].device);
+    }
 }

@@ -15,6 +15,19 @@ struct suspended {
 int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret, size_t *ret_n,
                    struct error *e) _must_check_;
 
+/* Before lvm_refresh(): forgets the tables that were loaded for suspended devices of this volume and never in
+ * use. LVM would resume the devices with them, though they may be of metadata that never came to be, and
+ * perhaps before what is below has a table, so that who waits for the volume would get an error. Devices that
+ * had no other table go. */
+int suspended_clear(const struct volume *v, struct error *e) _must_check_;
+
+/* Is the volume itself suspended now? */
+bool suspended_is(const struct volume *v) _must_check_;
+
 /* Resumes what lvm_refresh() has left suspended of this volume: devices below it that LVM's metadata does not
- * know. They keep the tables that they have. -EBUSY: something of it stays suspended. */
+ * know. -EBUSY: something of it stays suspended. */
 int suspended_resume(const struct volume *v, struct error *e) _must_check_;
+
+/* Of a volume that LVM's metadata does not know any more: its removal was committed. Removes its devices.
+ * -EBUSY: somebody holds one. */
+int suspended_remove(const struct volume *v, struct error *e) _must_check_;

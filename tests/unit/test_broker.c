@@ -1007,6 +1007,8 @@ static void a_suspended_volume_is_not_opened_and_can_be_resumed(void **state)
     assert_int_equal(lock(p, I), 0);
     REFUSED(p, -ENEEDSRECOVER, open_with(p, &v, key, NULL, NULL));
     assert_int_equal(act(p, OP_RESUME, &v), 0);
+    struct volume gone = plain(I, "eph0"); /* and its devices are not */
+    assert_int_equal(act(p, OP_RESUME, &gone), 0);
     assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
     end(p);
 }
