@@ -7,7 +7,7 @@
  *     volume VG INSTANCE ROLE SIZE KEY|none    what the next ones are about; KEY is a number of 0 to 255
  *     key KEY                                  the key that open uses from now on
  *     lock [UUID]   create   open [opened]   write TEXT   read   drop   format FS [LABEL]   close
- *     mark STATE   remove   list   wait FILE
+ *     mark STATE   remove   resize BYTES   snapshot BYTES   list   wait FILE
  */
 #include "base/fd.h"
 #include "broker/client.h"
@@ -115,6 +115,13 @@ static int set(struct probe *p, const char *state, struct error *e)
     return state ? broker_mark(p->b, &v, 1, to, e) : broker_remove(p->b, &v, 1, e);
 }
 
+static int do_snapshot(struct probe *p, uint64_t room_bytes, struct error *e)
+{
+    char disk[UUID_TEXT];
+    broker_disk_uuid(p->b, disk);
+    return broker_snapshot(p->b, &p->v, p->key, disk, room_bytes, e);
+}
+
 static int run(struct probe *p, char *arg[], size_t n, struct error *e)
 {
     const char *verb = arg[0], *second = n > 1 ? arg[1] : "";
@@ -142,6 +149,10 @@ static int run(struct probe *p, char *arg[], size_t n, struct error *e)
         return set(p, second, e);
     if (streq(verb, "remove"))
         return set(p, NULL, e);
+    if (streq(verb, "resize"))
+        return broker_resize(p->b, &p->v, strtoull(second, NULL, 10), e);
+    if (streq(verb, "snapshot"))
+        return do_snapshot(p, strtoull(second, NULL, 10), e);
     if (streq(verb, "list"))
         return do_list(p, e);
     if (streq(verb, "wait"))
