@@ -101,7 +101,7 @@ repeat THEIRS 4M >"/dev/vg0/$theirs"
 world_changed
 for verb in start open "delete --yes"; do
     # shellcheck disable=SC2086
-    refused 8 'not a volume of Mayfly' "a volume that only has our name: $verb" mayfly $verb there
+    refused 8 'not a volume of Mayfly|may have lost' "a volume that only has our name: $verb" mayfly $verb there
 done
 check "  recover leaves it" mayfly recover
 check "  it is as it was" cmp <(repeat THEIRS 4M) "/dev/vg0/$theirs"
