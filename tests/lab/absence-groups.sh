@@ -50,7 +50,7 @@ lvm_setting 'devices { use_devicesfile = 1 devicesfile = "absence.devices" }'
 tried "a file of devices without its own" 'vg0 is not here' one
 rm /etc/lvm/lvmlocal.conf
 mended
-inactive
+vgchange -q -an vg0 >/dev/null
 vgexport -q vg0 >/dev/null
 tried "exported" 'exported' one
 vgimport -q vg0 >/dev/null
