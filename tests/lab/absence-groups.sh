@@ -54,14 +54,18 @@ vgchange -q -an vg0 >/dev/null
 vgexport -q vg0 >/dev/null
 tried "exported" 'exported' one
 vgimport -q vg0 >/dev/null
+head_of /dev/ubda >/tmp/head-a
+head_of /dev/ubdb >/tmp/head-b
+put_heads() {
+    put_head /dev/ubda </tmp/head-a
+    put_head /dev/ubdb </tmp/head-b
+}
 vgchange -q -y --systemid somebody vg0 >/dev/null
 tried "of another system" 'system ID somebody' one
-vgchange -q -y --systemid "" --config 'local { extra_system_ids = [ "somebody" ] }' vg0 >/dev/null
+put_heads
 mended
 
 # --- damaged
-head_of /dev/ubda >/tmp/head-a
-head_of /dev/ubdb >/tmp/head-b
 { head -c 8K /dev/zero; tail -c +8193 /tmp/head-b; } | put_head /dev/ubdb
 tried "no label on a physical volume" 'lacks a physical volume' one last-1
 { head -c 8K /dev/zero; tail -c +8193 /tmp/head-a; } | put_head /dev/ubda
@@ -70,8 +74,7 @@ for disk in a b; do
     { head -c 4608 /tmp/head-$disk; repeat garbage 900K; } | head -c 1M | put_head /dev/ubd$disk
 done
 tried "unreadable metadata" 'vg0' one
-put_head /dev/ubda </tmp/head-a
-put_head /dev/ubdb </tmp/head-b
+put_heads
 mended
 
 # --- twice
