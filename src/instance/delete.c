@@ -73,7 +73,7 @@ static int check_keys(const struct context *c, const struct model *m, const stru
 {
     _cleanup_keys_going_ struct keys_going keys = {.n = 0};
     int r = keys_of_going(m->inventory, going->v, going->n, &keys, e);
-    if (r < 0 || keys_may_destroy(c, &keys, NULL) == 0)
+    if (r < 0 || keys_may_destroy(c, &keys, false, NULL) == 0)
         return r;
     for (size_t i = 0; i < keys.n; i++) {
         const struct error *why = &keys.keys[i].error;

@@ -215,19 +215,25 @@ static int ask_unused(const struct context *c, struct keys_going *g, keys_many_f
     return first_error(g, e);
 }
 
-static bool forbids(const struct error *why)
+static bool forbids(const struct error *why, bool sure)
 {
     int r = why->errnum;
+    if (sure)
+        return r < 0 && r != -ENOKEY;
     return r == -EACCES || r == -EINVAL || r == -EUNSAFE || r == -EHOSTUNREACH || r == -EKEYREJECTED;
 }
 
-int keys_may_destroy(const struct context *c, struct keys_going *g, struct error *e)
+int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, struct error *e)
 {
     if (ask_unused(c, g, keymgr_may_destroy_many, NULL) == 0)
         return 0;
-    for (size_t i = 0; i < g->n; i++)
-        if (!forbids(&g->keys[i].error))
-            g->keys[i].error = ERROR_NONE;
+    for (size_t i = 0; i < g->n; i++) {
+        struct error *why = &g->keys[i].error;
+        if (!forbids(why, sure))
+            *why = ERROR_NONE;
+        else if (why->errnum == -EAGAIN)
+            why->errnum = -EHOSTUNREACH; /* try again: the exit status of a manager that is away */
+    }
     return first_error(g, e);
 }
 

@@ -54,10 +54,11 @@ void keys_going_end(struct keys_going *g);
 #define _cleanup_keys_going_ _cleanup_(keys_going_end)
 
 /* Would the managers let this caller destroy those that nobody else uses? To be asked before anything is
- * changed. A manager that cannot be reached is no reason to refuse: recover finishes what is begun. Notes the
- * error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED; -EHOSTUNREACH: the
- * key is kept elsewhere, so this caller will never do it. */
-int keys_may_destroy(const struct context *c, struct keys_going *g, struct error *e) _must_check_;
+ * changed. Notes the error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED;
+ * -EHOSTUNREACH: the key is kept elsewhere, so this caller will never do it. A manager that does not answer
+ * is no reason to refuse a removal, which recover finishes. With `sure` it is one: for what needs the
+ * managers anyway, and would leave a new key of this caller's beside the old one of somebody else's. */
+int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, struct error *e) _must_check_;
 
 /* Destroys those that no other volume uses. The volumes are doomed, or were never finished, and the inventory
  * is a look from after they were marked: what people have done since the first look counts, and instances

@@ -114,7 +114,7 @@ static int check_keys(struct rebuild *r, struct error *e)
     _cleanup_keys_going_ struct keys_going keys = {.n = 0};
     int result = keys_of_going(r->launch.model->inventory, i->volumes, i->n_volumes, &keys, e);
     if (result == 0)
-        result = keys_may_destroy(c, &keys, e);
+        result = keys_may_destroy(c, &keys, true, e);
     if (result < 0)
         error_prefix(e, "instance %s: cannot be rebuilt: ", i->name);
     for (size_t n = 0; result == 0 && !r->launch.km && n < i->n_volumes; n++)

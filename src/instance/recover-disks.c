@@ -21,7 +21,7 @@ static int may_destroy_keys(const struct recovery *r, const struct removal *remo
 {
     _cleanup_keys_going_ struct keys_going keys = {.n = 0};
     int result = keys_of_going(r->model->inventory, removal->volumes, removal->n_volumes, &keys, why);
-    return result < 0 ? result : keys_may_destroy(&r->context, &keys, why);
+    return result < 0 ? result : keys_may_destroy(&r->context, &keys, false, why);
 }
 
 static int remove_them(struct recovery *r, struct removal *removal, struct error *why)

@@ -59,33 +59,30 @@ static int judge_destroyed(struct keymgr *km, const struct key_at *at, const str
     return r < 0 && r != -ENOKEY ? error_set(e, r, "%s", judged.text) : 0;
 }
 
-/* That the manager cannot be reached now is for destroy() to say. */
+/* Nobody can say at the moment: -EAGAIN, since -EHOSTUNREACH is that another place keeps the key. */
+static int not_now(const struct error *why, struct error *e)
+{
+    return error_set(e, -EAGAIN, "%s", why->text);
+}
+
 static int judge_may_destroy(struct keymgr *km, const struct key_at *at, const struct error *why,
                              struct error *e)
 {
-    return why->errnum == -EHOSTUNREACH ? 0 : judge_destroyed(km, at, why, e);
+    return why->errnum == -EHOSTUNREACH ? not_now(why, e) : judge_destroyed(km, at, why, e);
 }
 
 /* ------------------------------------------------------------------ before asking */
 
-/* May this place be asked? *ret_ask false: it need not be. */
-typedef int check_fn(struct keymgr *km, const struct key_at *at, bool *ret_ask, struct error *e);
+/* May this place be asked? */
+typedef int check_fn(struct keymgr *km, const struct key_at *at, struct error *e);
 
-static int check_destroy(struct keymgr *km, const struct key_at *at, bool *ret_ask, struct error *e)
-{
-    (void)ret_ask;
-    return key_check_place(km, at, e);
-}
-
-static int check_may_destroy(struct keymgr *km, const struct key_at *at, bool *ret_ask, struct error *e)
+static int check_may_destroy(struct keymgr *km, const struct key_at *at, struct error *e)
 {
     struct error why = ERROR_NONE;
     char place[KEY_PLACE_MAX];
     int r = keymgr_place(km, false, place, &why);
-    if (r == -EHOSTUNREACH) { /* as in judge_may_destroy() */
-        *ret_ask = false;
-        return 0;
-    }
+    if (r == -EHOSTUNREACH)
+        return not_now(&why, e);
     return r < 0 ? error_set(e, r, "%s", why.text) : key_check_place(km, at, e);
 }
 
@@ -125,11 +122,10 @@ static void add(struct keymgr *km, const struct operation *o, struct key_asked k
                 struct question *q)
 {
     struct key_at *at = &q->at[q->n];
-    bool ask = true;
     int r = key_locate(km, k[i].id, at, &k[i].error);
     if (r == 0 && o->check)
-        r = o->check(km, at, &ask, &k[i].error);
-    if (r < 0 || !ask)
+        r = o->check(km, at, &k[i].error);
+    if (r < 0)
         return;
     q->own[q->n].id = at->id;
     q->which[q->n++] = i;
@@ -178,7 +174,7 @@ int keymgr_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n, s
 int keymgr_destroy_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e)
 {
     static const struct operation o = {
-        .check = check_destroy, .ask = key_ask_destroy, .judge = judge_destroyed, .audited = "destroy"};
+        .check = key_check_place, .ask = key_ask_destroy, .judge = judge_destroyed, .audited = "destroy"};
     return operate(km, &o, k, n, e);
 }
 

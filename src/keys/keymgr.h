@@ -215,8 +215,8 @@ int key_want_check(const char *manager, const struct key_info *want, struct erro
 /* As the members of keymgr_ops say, with ids that have places; `want` is checked here for all managers
  * (-EINVAL). -EOPNOTSUPP: the manager has no such operation.
  * fetch: -ENOKEY only if the key is gone for good.
- * may_destroy: -EACCES, or -EHOSTUNREACH where it is certain that this place cannot destroy it. 0 also for a
- * key that is gone, and where the manager cannot be reached now.
+ * may_destroy: -EACCES, or -EHOSTUNREACH where it is certain that this place cannot destroy it; -EAGAIN where
+ * the manager cannot be reached now. 0 also for a key that is gone.
  * destroy: 0 also if the key is certainly gone. Nothing is destroyed where the id names another place.
  * Those for many do each key, and return the first error, which also is in k[i].error. */
 int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
