@@ -175,7 +175,7 @@ for verb in sys.argv[1:]:
 for cut in sorted(cuts, key=lambda cut: cut[0]):
     print(*cut)
 END
-for command in vgs lvs lvcreate "lvcreate -s" lvextend "lvchange -a" "lvchange --refresh" "lvchange --deltag --addtag" "lvchange -A --deltag --addtag" \
+for command in lvs lvcreate "lvcreate -s" lvextend "lvchange -a" "lvchange --refresh" "lvchange --deltag --addtag" "lvchange -A --deltag --addtag" \
     lvremove "lvremove -y (snapshot)"; do
     check "$command is among what is sent" grep -qF " begin $command" /run/cuts
 done
