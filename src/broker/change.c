@@ -107,21 +107,23 @@ static int refresh(struct session *s, const struct volume *v, struct error *e)
     return suspended_resume(v, e);
 }
 
-/* LVM takes the group's lock first, so one of its commands that is still at work has ended by then. */
+/* LVM takes the group's lock first, so one of its commands that is still at work has ended by then. Only a
+ * group that was read, and has no such volume, proves that its removal was committed. */
 int do_RESUME(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
 {
     struct volume named = {0}; /* it may be gone from LVM's metadata */
-    struct known *k = NULL;
     struct error why = ERROR_NONE;
 
     UNUSED(fd), UNUSED(reply);
     memcpy(named.vg, q->volume.vg, sizeof named.vg);
     memcpy(named.lv, q->volume.lv, sizeof named.lv);
-    int r = session_get_fresh(s, &q->volume, &k, &why);
-    if (r == -ENOENT)
-        return suspended_remove(&named, e);
+    int r = session_load(s, &q->volume, &why);
     if (r < 0)
-        return error_set(e, r, "%s", why.text);
+        return error_set(e, -EIO, "volume %s/%s: has suspended devices, but is not seen: %s", named.vg,
+                         named.lv, why.text);
+    const struct known *k = session_find(s, &q->volume);
+    if (!k)
+        return suspended_remove(&named, e);
     r = suspended_clear(&named, e);
     return r < 0 ? r : refresh(s, &k->v, e);
 }

@@ -117,6 +117,8 @@ static bool among(const char *instance, const char (*instances)[UUID_TEXT], size
 int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
               struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
+    if (S->group_gone)
+        return error_set(e, -ENOENT, "volume group %s: not found", vg);
     struct lvm_volume *found = calloc(FAKE_MAX, sizeof *found);
     size_t n = 0;
     (void)l;

@@ -30,6 +30,7 @@ struct fake_storage {
     size_t n_maps;
     bool device_fails; /* nodes of volumes cannot be opened */
     bool map_fails;    /* nodes of maps cannot */
+    bool group_gone;   /* LVM finds no group */
     bool find_fails;   /* whether a volume has a uuid cannot be asked */
 };
 extern struct fake_storage fake_storage;

@@ -1013,6 +1013,18 @@ static void a_suspended_volume_is_not_opened_and_can_be_resumed(void **state)
     end(p);
 }
 
+static void a_group_that_is_not_seen_proves_nothing(void **state)
+{
+    (void)state;
+    struct volume v = plain(I, "root");
+    fake_storage_add(&v);
+    fake_storage.group_gone = true;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EIO, act(p, OP_RESUME, &v)); /* else its devices would be removed */
+    end(p);
+}
+
 static void garbage_changes_nothing(void **state)
 {
     (void)state;
@@ -1456,6 +1468,7 @@ int main(void)
         TEST(what_is_in_use_is_not_removed),
         TEST(what_others_depend_on_is_left_alone),
         TEST(a_suspended_volume_is_not_opened_and_can_be_resumed),
+        TEST(a_group_that_is_not_seen_proves_nothing),
         TEST(garbage_changes_nothing),
         TEST(changes_leave_entries),
         TEST(no_two_disks_have_one_uuid),
