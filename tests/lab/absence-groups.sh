@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Absence is no evidence: volume groups and physical volumes that are not there, not whole, or not what they were. See
 # lib-absence.sh.
-# lab: -d 256M -d 64M -d 128M -d 256M -m 1G -t 2700
+# lab: -d 256M -d 64M -d 128M -d 256M -m 1G -t 1200
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/tests/lab/lib-absence.sh"
