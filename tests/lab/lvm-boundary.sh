@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Where LVM's world touches ours: what an administrator sets in lvm.conf, other volume groups and their locks, volumes with
 # names like ours, and what others make of our volumes: snapshots, caches, mirrors.
-# lab: -d 512M -d 100M -d 200M -m 1G -t 900
+# lab: -d 512M -d 100M -d 200M -m 1G -t 1800
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 host_up /dev/ubda libvirt.images_volume_group=vg0,vg2

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # lvm, and the broker that feeds it, are killed at each step of each of LVM's commands: recover leaves nothing suspended, and who
 # writes to a disk goes on. Meanwhile nothing gives up on disks that take 24 seconds for each write.
-# lab: -d 512M -d 256M -m 1G -t 900
+# lab: -d 512M -d 256M -m 1G -t 1800
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
 . "$SRC/tests/lab/lib-broker.sh"
