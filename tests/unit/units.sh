@@ -30,12 +30,19 @@ says mayfly-broker.socket SocketGroup=mayfly "the group mayfly may connect"
 says mayfly-broker.socket TriggerLimitIntervalSec=0 "many connections must not end it"
 says mayfly-broker@.service KillMode=process "lvm must not be told to end"
 says mayfly-broker@.service SendSIGKILL=no "nor killed"
-says mayfly-recover.service After=multi-user.target "boot must not wait for it"
-says mayfly-recover.service TimeoutStartSec=5min "one that hangs must make room for the next"
-says mayfly-recover.service "CapabilityBoundingSet=CAP_SETUID CAP_SETGID" "the broker of the socket does what needs root"
+for unit in mayfly-recover.service mayfly-recover-quick.service; do
+    says $unit After=multi-user.target "boot must not wait for it"
+    says $unit TimeoutStartSec=5min "one that hangs must make room for the next"
+    says $unit "CapabilityBoundingSet=CAP_SETUID CAP_SETGID" "the broker of the socket does what needs root"
+    says $unit "Wants=mayfly-broker.socket network-online.target" "it uses the broker of the socket"
+    if grep -E '^(Requires|Requisite|BindsTo|PartOf)=' $unit >&2; then
+        echo "$unit: a restart of that unit would stop a recover that is at work" >&2
+        exit 1
+    fi
+done
 
-# Both services are confined at least this far, 0 being best: 2.2 and 2.4 of 10 with systemd 252.
+# All services are confined at least this far, 0 being best: 2.2 and 2.4 of 10 with systemd 252.
 systemd-analyze security --help | grep -q -- --offline || exit 0
-for unit in mayfly-broker@* mayfly-recover.service; do
+for unit in mayfly-broker@* mayfly-recover.service mayfly-recover-quick.service; do
     systemd-analyze security --offline=true --threshold=25 "./$unit" >said 2>&1 || { cat said >&2; exit 1; }
 done
