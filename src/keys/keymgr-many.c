@@ -135,8 +135,9 @@ static int operate(struct keymgr *km, const struct operation *o, struct key_aske
                    struct error *e)
 {
     _cleanup_(question_end) struct question q;
-    struct error first = ERROR_NONE;
+    struct error first = ERROR_NONE, no_place = ERROR_NONE;
     int r = question_new(n, &q, &first);
+    km->no_place = &no_place;
     for (size_t i = 0; i < n; i++) {
         k[i].secret = NULL;
         k[i].error = first; /* none, but for want of memory */
@@ -149,6 +150,7 @@ static int operate(struct keymgr *km, const struct operation *o, struct key_aske
         (void)!o->judge(km, &q.at[i], &q.own[i].error, &k[q.which[i]].error);
         k[q.which[i]].secret = q.own[i].secret;
     }
+    km->no_place = NULL;
     for (size_t i = 0; i < n; i++) {
         if (o->audited)
             key_audit(km, o->audited, k[i].id, NULL, NULL, k[i].error.errnum, &k[i].error);

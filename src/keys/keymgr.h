@@ -193,6 +193,8 @@ struct keymgr {
     bool lists_all; /* a complete listing has every key of the place, whoever asks; false where a caller sees
                        but those of his own project. Known for certain after list(). */
     char place[KEY_PLACE_MAX]; /* for keymgr_place() alone: "" until it has one */
+    struct error *no_place;    /* the same: why it could not be asked, during one operation on several keys;
+                                  NULL at other times */
 };
 
 /* -EINVAL: no such manager. Nothing is asked of it yet. */

@@ -15,10 +15,25 @@ static bool place_valid(const char *place, size_t n)
            !memchr(place, ':', n);
 }
 
+/* A manager that is away takes up to its time limit to say so: during one operation it is asked once. */
+static int ask_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
+{
+    struct error why = ERROR_NONE;
+    if (km->no_place && km->no_place->errnum)
+        return error_set(e, km->no_place->errnum, "%s", km->no_place->text);
+    int r = km->ops->place(km, make, ret, &why);
+    if (r == 0)
+        return 0;
+    error_set(&why, r, "key manager %s: %s", km->ops->name, strerror(-r)); /* without a sentence */
+    if (km->no_place)
+        *km->no_place = why;
+    return error_set(e, r, "%s", why.text);
+}
+
 int keymgr_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
 {
     char place[KEY_PLACE_MAX] = "";
-    int r = km->place[0] || !km->ops->place ? 0 : km->ops->place(km, make, place, e);
+    int r = km->place[0] || !km->ops->place ? 0 : ask_place(km, make, place, e);
     if (r < 0)
         return r;
     if (place[0] && (!place_valid(place, strlen(place)) || !str_made_of(place, "_+.-=!#&")))

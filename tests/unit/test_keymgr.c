@@ -105,6 +105,57 @@ static void references_are_split_at_the_first_colon(void **state)
         assert_int_equal(key_ref_parse(bad[i], manager, id, NULL), -EINVAL);
 }
 
+/* ---- a manager that is away ---- */
+
+#define MANY_KEYS 64
+
+static unsigned n_asked; /* how often it was asked for its place */
+
+static int place_away(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
+{
+    (void)km, (void)make, (void)ret;
+    n_asked++;
+    return error_set(e, -EHOSTUNREACH, "key manager local: is away");
+}
+
+static int fetch_nothing(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
+{
+    (void)km, (void)id, (void)ret;
+    return error_set(e, -ENOKEY, "there is none");
+}
+
+/* Each question takes its time limit. */
+static void place_that_is_away_is_asked_once_for_all_keys(void **state)
+{
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    const struct {
+        int (*many)(struct keymgr *km, struct key_asked k[], size_t n, struct error *e);
+        int r;
+    } operations[] = {{keymgr_may_destroy_many, -EAGAIN},
+                      {keymgr_destroy_many, -EHOSTUNREACH},
+                      {keymgr_fetch_many, -EHOSTUNREACH}};
+    struct keymgr_ops away = *km->ops;
+    const struct keymgr_ops *own_ops = km->ops;
+    away.place = place_away;
+    away.fetch = fetch_nothing;
+    away.fetch_many = NULL;
+    km->ops = &away;
+    for (size_t o = 0; o < ARRAY_SIZE(operations); o++) {
+        struct key_asked k[MANY_KEYS];
+        struct error e = ERROR_NONE;
+        n_asked = 0;
+        for (size_t i = 0; i < MANY_KEYS; i++)
+            k[i] = (struct key_asked){.id = "one.place/" NO_KEY};
+        assert_error(operations[o].many(km, k, MANY_KEYS, &e), operations[o].r, e);
+        assert_int_equal(n_asked, 1);
+        for (size_t i = 0; i < MANY_KEYS; i++) {
+            assert_error(k[i].error.errnum, operations[o].r, k[i].error);
+            assert_non_null(strstr(k[i].error.text, "is away"));
+        }
+    }
+    km->ops = own_ops;
+}
+
 static void ids_are_split_at_the_first_slash(void **state)
 {
     (void)state;
@@ -675,6 +726,7 @@ int main(void)
         cmocka_unit_test(managers_are_known_by_name),
         IN_FOLDER(wishes_are_checked),
         cmocka_unit_test(references_are_split_at_the_first_colon),
+        IN_FOLDER(place_that_is_away_is_asked_once_for_all_keys),
         cmocka_unit_test(ids_are_split_at_the_first_slash),
         cmocka_unit_test(references_of_one_key_are_the_same),
         IN_FOLDER(ephemeral_keeps_nothing),
