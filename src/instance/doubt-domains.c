@@ -7,9 +7,8 @@
  */
 #include "instance/doubt.h"
 #include "instance/model.h"
+#include "storage/lineage.h"
 #include "virt/domain-xml.h"
-
-#include <stdio.h>
 
 static bool has_volumes(const struct inventory *i, const char *uuid)
 {
@@ -17,14 +16,31 @@ static bool has_volumes(const struct inventory *i, const char *uuid)
     return inventory_volumes_of(i, uuid, &n) && n > 0;
 }
 
-/* One that others have defined has our disks by the names of their maps. */
-static bool names_map_of(const struct domain_view *v, const char *uuid)
+/* Is it there without tags of Mayfly's, as one that Nova has made? */
+static bool is_untagged(const struct inventory *i, const char *lv)
 {
-    char begin[DEVICE_PATH_MAX];
-    snprintf(begin, sizeof begin, "/dev/mapper/%s_", uuid);
+    for (size_t n = 0; n < i->n_untagged; n++)
+        if (streq(i->untagged[n].lv, lv))
+            return true;
+    return false;
+}
+
+/* With our mark also a volume below a map counts, which people may have put in its place. */
+static bool is_own_disk(const struct inventory *i, const struct domain_view *v, const char *path,
+                        const char *uuid)
+{
+    struct reached to;
+    enum lineage kind = lineage_of_name(path, "", &to);
+    if (kind == LINEAGE_NONE || !streq(to.instance, uuid))
+        return false;
+    return v->ours || (kind == LINEAGE_MAP && !is_untagged(i, to.lv));
+}
+
+static bool names_own_disk(const struct inventory *i, const struct domain_view *v, const char *uuid)
+{
     for (size_t d = 0; d < v->n_disks; d++)
         for (size_t s = 0; s < v->disks[d].n_sources; s++)
-            if (str_starts(v->disks[d].sources[s].path, begin))
+            if (v->disks[d].sources[s].path && is_own_disk(i, v, v->disks[d].sources[s].path, uuid))
                 return true;
     return false;
 }
@@ -35,19 +51,21 @@ static bool is_trial(const struct domain_view *v)
     return v->name && str_starts(v->name, TRIAL_NAME);
 }
 
-static int check_definition(const struct context *c, const char *uuid, struct error *e)
+static int check_definition(const struct context *c, const struct inventory *i, const char *uuid,
+                            struct error *e)
 {
     _cleanup_domain_view_ struct domain_view view = {.found = false};
     struct error why = ERROR_NONE;
     int r = virt_view(c->virt, uuid, DOMAIN_DEFINITION, &view, &why);
-    if (r == -ENOENT || (r == 0 && (is_trial(&view) || (!view.ours && !names_map_of(&view, uuid)))))
+    if (r == -ENOENT || (r == 0 && (is_trial(&view) || !names_own_disk(i, &view, uuid))))
         return 0;
     if (r < 0)
         return error_set(e, r, "%s", why.text);
     return error_set(
         e, -EUNSAFE,
         "domain %s (%s) is there and none of its volumes, which may need the key; bring back their "
-        "volume group or its metadata (see vgs, vgcfgrestore), or run virsh undefine if they are gone",
+        "volume group or its metadata (see vgs, vgcfgrestore, and volume_groups in mayfly.conf), or run "
+        "virsh undefine if they are gone",
         view.name ? view.name : "without a name", uuid);
 }
 
@@ -63,12 +81,12 @@ static int check_virt(const struct context *c, struct error *e)
 int doubt_of_domain(const struct context *c, const struct inventory *i, const char *uuid, struct error *e)
 {
     int r = check_virt(c, e);
-    return r < 0 || has_volumes(i, uuid) ? r : check_definition(c, uuid, e);
+    return r < 0 || has_volumes(i, uuid) ? r : check_definition(c, i, uuid, e);
 }
 
 /* Domains before volumes, and each domain again after them: so neither a launch nor a delete at work is taken
  * for one without volumes. */
-int doubt_of_any_domain(const struct context *c, struct error *e)
+static int look_at_all(const struct context *c, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     int r = check_virt(c, e);
@@ -79,4 +97,12 @@ int doubt_of_any_domain(const struct context *c, struct error *e)
     for (size_t d = 0; r == 0 && d < m->n_domains; d++)
         r = doubt_of_domain(c, m->inventory, m->domains[d].uuid, e);
     return r;
+}
+
+int doubt_of_any_domain(const struct context *c, struct domains_doubt *once, struct error *e)
+{
+    if (!once->known)
+        (void)!look_at_all(c, &once->error);
+    once->known = true;
+    return once->error.errnum ? error_set(e, once->error.errnum, "%s", once->error.text) : 0;
 }

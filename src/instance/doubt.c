@@ -97,12 +97,13 @@ static int doubt_of_volumes(const struct key_list *l, const struct inventory *i,
 }
 
 /* Whose it is is not known. */
-static int doubt_of_damaged(const struct context *c, const struct inventory *i, struct error *e)
+static int doubt_of_damaged(const struct context *c, const struct inventory *i, struct domains_doubt *once,
+                            struct error *e)
 {
     int r = 0;
     for (size_t n = 0; r == 0 && n < i->n_groups; n++)
         r = doubt_of_group(i, i->groups[n].name, e);
-    return r < 0 ? r : doubt_of_any_domain(c, e);
+    return r < 0 ? r : doubt_of_any_domain(c, once, e);
 }
 
 /* Volumes of another host are never seen. */
@@ -119,15 +120,15 @@ static int doubt_of_host(const struct key_entry *k, struct error *e)
 }
 
 int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,
-                     const struct key_entry *k, struct error *e)
+                     struct domains_doubt *once, const struct key_entry *k, struct error *e)
 {
     if (k->state == KEY_DAMAGED)
-        return doubt_of_damaged(c, i, e);
+        return doubt_of_damaged(c, i, once, e);
     int r = doubt_of_host(k, e);
     if (r == 0)
         r = doubt_of_volumes(l, i, k, e);
     if (r < 0 || k->info.scope == KEY_SCOPE_IMAGE)
         return r;
-    return k->info.scope == KEY_SCOPE_BATCH ? doubt_of_any_domain(c, e)
+    return k->info.scope == KEY_SCOPE_BATCH ? doubt_of_any_domain(c, once, e)
                                             : doubt_of_domain(c, i, k->info.owner, e);
 }

@@ -17,17 +17,23 @@ int doubt_of_group(const struct inventory *i, const char *vg, struct error *e) _
 int doubt_of_instance(const struct inventory *i, const char *vg, const char *uuid,
                       struct error *e) _must_check_;
 
-/* Libvirt's word against LVM's: is there a domain of this uuid that Mayfly defined, or that has its disks,
- * but none of its volumes? Then they are in a group that was split, replaced, or restored from an old backup
- * of its metadata, which LVM shows as whole. `i` is a look under the lock of the uuid. */
+/* Libvirt's word against LVM's: is there a domain that names disks of its own uuid, and none of its volumes?
+ * Then they are in a group that was split, replaced, or restored from an old backup of its metadata, which
+ * LVM shows as whole. A clone of an instance has its mark, but disks of other names: it says nothing of keys.
+ * Nor does a domain of Nova's whose volumes are seen and not adopted. `i` is a look under the lock of the
+ * uuid. */
 int doubt_of_domain(const struct context *c, const struct inventory *i, const char *uuid,
                     struct error *e) _must_check_;
 
 /* The same of all domains, for a key that may be of any: shared by a batch, or damaged. Looks at the volumes
- * itself. */
-int doubt_of_any_domain(const struct context *c, struct error *e) _must_check_;
+ * itself, unless `once` knows the answer: for several keys that are judged at the same moment. */
+struct domains_doubt {
+    bool known;
+    struct error error; /* errnum 0: no doubt */
+};
+int doubt_of_any_domain(const struct context *c, struct domains_doubt *once, struct error *e) _must_check_;
 
 /* A key that a manager lists and no volume names. `l` says which keys there are, `i` is a look under the lock
  * of its owner. */
 int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,
-                     const struct key_entry *k, struct error *e) _must_check_;
+                     struct domains_doubt *once, const struct key_entry *k, struct error *e) _must_check_;

@@ -85,10 +85,11 @@ static int destroy_locked(const struct context *c, struct keymgr *km, const char
 {
     _cleanup_model_ struct model *m = NULL;
     struct error doubt = ERROR_NONE;
+    struct domains_doubt now = {.known = false};
     int r = check_unnamed(c, ref, &m, e);
     if (r < 0)
         return r;
-    r = doubt_of_unnamed(c, l, m->inventory, k, &doubt);
+    r = doubt_of_unnamed(c, l, m->inventory, &now, k, &doubt);
     if (r < 0)
         return error_set(e, r, "key %s: is not destroyed: no volume is seen that names it, but %s", ref,
                          doubt.text);

@@ -82,20 +82,20 @@ static size_t count_users(const struct inventory *inventory, const char *key,
 /* May a volume that is not seen need it? While that is in doubt the last volumes of the key stay: without
  * them nothing would lead to it. A key that is one instance's alone is certain where all of that one is seen.
  */
-static int find_doubt(const struct context *c, const struct inventory *inventory, const struct volume *v,
-                      struct error *e)
+static int find_doubt(const struct context *c, const struct inventory *inventory,
+                      struct domains_doubt *domains, const struct volume *v, struct error *e)
 {
     if (v->scope == KEY_SCOPE_INSTANCE)
         return doubt_of_instance(inventory, v->vg, v->instance, e);
     int r = doubt_of_group(inventory, v->vg, e);
-    return r < 0 ? r : doubt_of_any_domain(c, e);
+    return r < 0 ? r : doubt_of_any_domain(c, domains, e);
 }
 
-static int check_doubt(const struct context *c, const struct inventory *inventory, const struct volume *v,
-                       struct error *e)
+static int check_doubt(const struct context *c, const struct inventory *inventory,
+                       struct domains_doubt *domains, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
-    int r = find_doubt(c, inventory, v, &why);
+    int r = find_doubt(c, inventory, domains, v, &why);
     return r < 0 ? error_set(e, r, "key %s: cannot be destroyed: %s%s", v->key,
                              v->scope == KEY_SCOPE_INSTANCE ? "" : "instances share it, and ", why.text)
                  : 0;
@@ -180,13 +180,15 @@ void keys_going_end(struct keys_going *g)
     free(g->keys);
 }
 
-static bool is_to_go(const struct context *c, const struct keys_going *g, struct key_going *k)
+static bool is_to_go(const struct context *c, const struct keys_going *g, struct domains_doubt *domains,
+                     struct key_going *k)
 {
     k->end = (struct key_end){KEY_FATE_STAYS, count_users(g->inventory, k->v->key, g->volumes, g->n_volumes)};
     if (k->end.n_others)
         return false;
     k->end.fate = KEY_FATE_GONE;
-    return check_doubt(c, g->inventory, k->v, &k->error) == 0;
+    k->in_doubt = check_doubt(c, g->inventory, domains, k->v, &k->error) < 0;
+    return !k->in_doubt;
 }
 
 static int first_error(const struct keys_going *g, struct error *e)
@@ -197,27 +199,39 @@ static int first_error(const struct keys_going *g, struct error *e)
     return 0;
 }
 
-static int ask_unused(const struct context *c, struct keys_going *g, keys_many_fn *many, struct error *e)
+/* Without memory nothing is asked, and no key counts as gone. */
+static void refuse_all(struct keys_going *g)
 {
+    for (size_t i = 0; i < g->n; i++)
+        g->keys[i].in_doubt = error_memory(&g->keys[i].error) < 0;
+}
+
+/* What became of each is in its error. */
+static void ask_unused(const struct context *c, struct keys_going *g, keys_many_fn *many)
+{
+    struct domains_doubt domains = {.known = false};
     _cleanup_free_ struct key_asked *asked = calloc(g->n + 1, sizeof *asked);
     _cleanup_free_ struct key_going **of = calloc(g->n + 1, sizeof(struct key_going *));
     size_t n = 0;
-    if (!asked || !of)
-        return error_memory(e);
+    if (!asked || !of) {
+        refuse_all(g);
+        return;
+    }
     for (size_t i = 0; i < g->n; i++)
-        if (is_to_go(c, g, &g->keys[i])) {
+        if (is_to_go(c, g, &domains, &g->keys[i])) {
             of[n] = &g->keys[i];
             asked[n++].id = g->keys[i].v->key;
         }
     (void)!keys_ask(c, asked, n, many, NULL);
     for (size_t i = 0; i < n; i++)
         of[i]->error = asked[i].error;
-    return first_error(g, e);
 }
 
-static bool forbids(const struct error *why, bool sure)
+static bool forbids(const struct key_going *k, bool sure)
 {
-    int r = why->errnum;
+    int r = k->error.errnum;
+    if (k->in_doubt)
+        return true;
     if (sure)
         return r < 0 && r != -ENOKEY;
     return r == -EACCES || r == -EINVAL || r == -EUNSAFE || r == -EHOSTUNREACH || r == -EKEYREJECTED;
@@ -225,13 +239,12 @@ static bool forbids(const struct error *why, bool sure)
 
 int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, struct error *e)
 {
-    if (ask_unused(c, g, keymgr_may_destroy_many, NULL) == 0)
-        return 0;
+    ask_unused(c, g, keymgr_may_destroy_many);
     for (size_t i = 0; i < g->n; i++) {
         struct error *why = &g->keys[i].error;
-        if (!forbids(why, sure))
+        if (!forbids(&g->keys[i], sure))
             *why = ERROR_NONE;
-        else if (why->errnum == -EAGAIN)
+        else if (!g->keys[i].in_doubt && why->errnum == -EAGAIN)
             why->errnum = -EHOSTUNREACH; /* try again: the exit status of a manager that is away */
     }
     return first_error(g, e);
@@ -239,7 +252,8 @@ int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, s
 
 int keys_destroy_unused(const struct context *c, struct keys_going *g, struct error *e)
 {
-    return ask_unused(c, g, keymgr_destroy_many, e);
+    ask_unused(c, g, keymgr_destroy_many);
+    return first_error(g, e);
 }
 
 struct key_end keys_end(const struct keys_going *g)

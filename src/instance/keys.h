@@ -37,6 +37,7 @@ struct key_end {
 struct key_going {
     const struct volume *v; /* one that has it */
     struct key_end end;
+    bool in_doubt;      /* `error` says that a volume may need it, or that nobody can say */
     struct error error; /* errnum 0: none */
 };
 
@@ -55,8 +56,9 @@ void keys_going_end(struct keys_going *g);
 
 /* Would the managers let this caller destroy those that nobody else uses? To be asked before anything is
  * changed. Notes the error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED;
- * -EHOSTUNREACH: the key is kept elsewhere, so this caller will never do it. A manager that does not answer
- * is no reason to refuse a removal, which recover finishes. With `sure` it is one: for what needs the
+ * -EHOSTUNREACH: the key is kept elsewhere, so this caller will never do it; any error of LVM's or libvirt's,
+ * while which nobody can say who needs the key. A manager that does not answer is no reason to refuse a
+ * removal, which recover finishes. With `sure` it is one: for what needs the
  * managers anyway, and would leave a new key of this caller's beside the old one of somebody else's. */
 int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, struct error *e) _must_check_;
 

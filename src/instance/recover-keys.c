@@ -91,8 +91,9 @@ bool recovery_has_unnamed_key(const struct recovery *r, const char *owner)
 static struct error doubt_of(const struct recovery *r, const struct key_entry *k)
 {
     struct error doubt = r->noting ? k->doubt : ERROR_NONE;
+    struct domains_doubt now = {.known = false};
     if (!r->noting)
-        (void)!doubt_of_unnamed(&r->context, r->keys, r->model->inventory, k, &doubt);
+        (void)!doubt_of_unnamed(&r->context, r->keys, r->model->inventory, &now, k, &doubt);
     return doubt;
 }
 

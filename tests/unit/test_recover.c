@@ -355,6 +355,134 @@ static void test_key_of_a_domain_without_volumes(void **state)
     expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
 }
 
+#define STRANGER "99999999-9999-4999-8999-999999999999"
+
+static struct {
+    const struct virt_ops *real;
+    int r;            /* what libvirt answers about the stranger; 0: what is so */
+    unsigned n_views; /* how often it was asked */
+} stranger;
+
+static int view_stranger(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
+                         struct error *e)
+{
+    if (!streq(uuid, STRANGER))
+        return stranger.real->view(v, uuid, side, ret, e);
+    stranger.n_views++;
+    *ret = (struct domain_view){.found = false};
+    return stranger.r ? error_set(e, stranger.r, "libvirt: cannot be asked")
+                      : stranger.real->view(v, uuid, side, ret, e);
+}
+
+/* After fake_again() it is as before. */
+static void watch_stranger(struct bench *b, int r)
+{
+    static struct virt_ops ops;
+    fake_again(&b->f);
+    stranger.real = b->f.context.virt->ops;
+    stranger.r = r;
+    stranger.n_views = 0;
+    ops = *stranger.real;
+    ops.view = view_stranger;
+    b->f.context.virt->ops = &ops;
+}
+
+/* A domain that nobody can look at may need the key. Nothing is begun that the destroy step could not end. */
+static void test_batch_key_while_a_domain_cannot_be_asked(void **state)
+{
+    static const int answers[] = {-EIO, -ECONNREFUSED, -EHOSTUNREACH, -EAGAIN, -ENOKEY, -ETIMEDOUT};
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 1, .shared_key = true, .root_bytes = GIB};
+    static struct host before;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_ok(bench_launch(b, &q, &e), e);
+    world_add_domain(b->w, "stranger", STRANGER);
+    before = b->w->host;
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        e = ERROR_NONE;
+        watch_stranger(b, answers[i]);
+        assert_error(instance_delete(&b->f.context, "t", &changed, &e), answers[i], e);
+        assert_non_null(strstr(e.text, "cannot be deleted"));
+        assert_memory_equal(&before, &b->w->host, sizeof before);
+    }
+    e = ERROR_NONE;
+    watch_stranger(b, 0);
+    assert_ok(instance_delete(&b->f.context, "t", &changed, &e), e);
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
+/* However many keys there are: once before anything is changed, and once before they are destroyed. */
+static void test_domains_are_asked_once_for_all_keys(void **state)
+{
+    struct bench *b = *state;
+    const char *const names[] = {"a", "b", "c"};
+    struct deleted done[ARRAY_SIZE(names)];
+    struct error e = ERROR_NONE;
+    for (char name[] = "a"; name[0] <= 'c'; name[0]++) {
+        const struct launch_request q = {
+            .name = name, .count = 1, .shared_key = true, .root_bytes = GIB, .no_start = true};
+        assert_ok(bench_launch(b, &q, &e), e);
+    }
+    world_add_domain(b->w, "stranger", STRANGER);
+    watch_stranger(b, 0);
+    assert_ok(instances_delete(&b->f.context, names, ARRAY_SIZE(names), done, &e), e);
+    assert_int_equal(b->w->host.n_keys, 0);
+    assert_int_equal(stranger.n_views, 2);
+}
+
+/* As virt-clone makes it: our mark, a uuid of its own, and disks in files or of the instance itself. It says
+ * nothing of keys, and is not to be undefined for one. A map or volume of its own uuid does. */
+static void test_batch_key_beside_a_clone(void **state)
+{
+    static const char *const own[] = {"/dev/mapper/" STRANGER "_disk-dmcrypt", "/dev/vg9/" STRANGER "_disk"};
+    struct bench *b = *state;
+    const struct launch_request q = {
+        .name = "t", .count = 1, .shared_key = true, .root_bytes = GIB, .no_start = true};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_ok(bench_launch(b, &q, &e), e);
+    struct world_domain *clone = world_add_domain(b->w, "clone", STRANGER);
+    clone->defined = b->w->host.domains[0].defined;
+    clone->d.ours = true;
+    char *path = clone->defined.disk[0].path;
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        e = ERROR_NONE;
+        strcpy(path, own[i]);
+        fake_again(&b->f);
+        assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EUNSAFE, e);
+        assert_non_null(strstr(e.text, "none of its volumes"));
+    }
+    e = ERROR_NONE;
+    strcpy(path, "/var/lib/libvirt/images/clone.img");
+    fake_again(&b->f);
+    assert_ok(instance_delete(&b->f.context, "t", &changed, &e), e);
+    assert_int_equal(b->w->host.n_keys, 0);
+    assert_int_equal(b->w->host.n_domains, 1);
+}
+
+/* Nova's own domain has no mark, and its volumes are seen, in another group. One that is not seen counts. */
+static void test_batch_key_beside_a_domain_of_novas(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {
+        .name = "t", .count = 1, .shared_key = true, .root_bytes = GIB, .no_start = true};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_ok(bench_launch(b, &q, &e), e);
+    struct world_domain *nova = world_add_domain(b->w, "instance-00000001", STRANGER);
+    nova->defined = b->w->host.domains[0].defined;
+    strcpy(nova->defined.disk[0].path, "/dev/mapper/" STRANGER "_disk-dmcrypt");
+    assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EUNSAFE, e);
+    assert_non_null(strstr(e.text, "volume_groups"));
+    b->w->host.untagged[b->w->host.n_untagged++] =
+        (struct untagged_volume){.vg = "vg1", .lv = STRANGER "_disk", .instance = STRANGER};
+    e = ERROR_NONE;
+    fake_again(&b->f);
+    assert_ok(instance_delete(&b->f.context, "t", &changed, &e), e);
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
 /* A copy of this host, with its machine id, keeps its keys in the same project. */
 static void test_key_of_a_copied_host(void **state)
 {
@@ -716,6 +844,10 @@ int main(void)
         bench_test(test_batch_key_in_use),
         bench_test(test_batch_key_of_a_domain_without_volumes),
         bench_test(test_key_of_a_domain_without_volumes),
+        bench_test(test_batch_key_while_a_domain_cannot_be_asked),
+        bench_test(test_domains_are_asked_once_for_all_keys),
+        bench_test(test_batch_key_beside_a_clone),
+        bench_test(test_batch_key_beside_a_domain_of_novas),
         bench_test(test_key_of_a_copied_host),
         bench_test(test_quick),
         bench_test(test_delete_of_several),
