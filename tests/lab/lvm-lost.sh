@@ -23,6 +23,8 @@ for n in "${!groups[@]}"; do
     slow create "$n" 0
     lab_vg "${groups[n]}" "/dev/mapper/slow$n"
 done
+slow create 5 0
+lab_vg empty /dev/mapper/slow5 # so that vgs is asked too; vgcreate would wait for all commands on the slow disks
 lab_config libvirt.images_volume_group="$(IFS=,; echo "${groups[*]}")"
 for n in 1 2 3 4; do
     on "$n"
@@ -43,8 +45,6 @@ work_slowly 2 24000 remove
 work_slowly 3 24000 resize 12582912
 work_slowly 4 8000 snapshot 4194304 # which writes three times as often
 for n in "${!groups[@]}"; do lab_wait 120 grep -q '^lock ok' "/tmp/slow$n" || fail "$(cat "/tmp/slow$n")"; done
-slow create 5 0
-lab_vg empty /dev/mapper/slow5 # of which vgs is asked, too
 lab_config libvirt.images_volume_group=vg0,empty
 
 # --- who writes to a disk
