@@ -47,8 +47,9 @@
  * change is archived as ever.
  * A removed volume is not discarded: what is encrypted is worthless without its key, and discards of many
  * terabytes take minutes.
- * dmeventd would be started inside the broker's sandbox. */
-#define BEHAVIOUR "backup{archive=0} activation{monitoring=0} devices{issue_discards=0%s}"
+ * dmeventd would be started inside the broker's sandbox. Hints, of which disks to read, may be older than a
+ * group that was made a moment ago: it would not be there. */
+#define BEHAVIOUR "backup{archive=0} activation{monitoring=0} devices{issue_discards=0 hints=\"none\"%s}"
 
 /* What a guest writes can look like a physical volume of ours, so neither maps nor volumes are read, by LVM's
  * way to name them: /dev/GROUP/UUID_disk. An operator's own filter is left as it is. */
