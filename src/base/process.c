@@ -289,9 +289,3 @@ int process_run(const char *const argv[], unsigned deadline_sec, char **ret_outp
 {
     return process_run_prepared(-1, NULL, argv, deadline_sec, ret_output, e);
 }
-
-int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec, char **ret_output,
-                   struct error *e)
-{
-    return process_run_prepared(input_fd, NULL, argv, deadline_sec, ret_output, e);
-}

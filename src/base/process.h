@@ -21,12 +21,8 @@ int process_run(const char *const argv[], unsigned deadline_sec, char **ret_outp
                 struct error *e) _must_check_;
 
 /* The same with `input_fd` as its standard input (-1: /dev/null), which it may open again, for reading and
- * writing, as /proc/self/fd/0. */
-int process_run_on(int input_fd, const char *const argv[], unsigned deadline_sec, char **ret_output,
-                   struct error *e) _must_check_;
-
-/* As process_run_on(), but its process calls prepare() just before it becomes the program, and ends with 126
- * if that fails. */
+ * writing, as /proc/self/fd/0. Its process calls prepare() (may be NULL) just before it becomes the program,
+ * and ends with 126 if that fails. */
 int process_run_prepared(int input_fd, int (*prepare)(void), const char *const argv[], unsigned deadline_sec,
                          char **ret_output, struct error *e) _must_check_;
 

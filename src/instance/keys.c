@@ -202,8 +202,10 @@ static int first_error(const struct keys_going *g, struct error *e)
 /* Without memory nothing is asked, and no key counts as gone. */
 static void refuse_all(struct keys_going *g)
 {
-    for (size_t i = 0; i < g->n; i++)
-        g->keys[i].in_doubt = error_memory(&g->keys[i].error) < 0;
+    for (size_t i = 0; i < g->n; i++) {
+        (void)!error_memory(&g->keys[i].error);
+        g->keys[i].in_doubt = true;
+    }
 }
 
 /* What became of each is in its error. */

@@ -43,7 +43,7 @@ static void shows_after(const char *const argv[])
     int fd = memfd_create("disk", MFD_CLOEXEC);
     struct error e = ERROR_NONE;
     assert_int_equal(ftruncate(fd, 320 << 20), 0);
-    int r = process_run_on(fd, argv, 60, NULL, &e);
+    int r = process_run_prepared(fd, NULL, argv, 60, NULL, &e);
     if (r < 0)
         fail_msg("%s: %s", argv[0], e.text);
     assert_int_equal(pread(fd, head, sizeof head, 0), sizeof head);
