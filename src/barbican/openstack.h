@@ -3,8 +3,7 @@
  *
  *     --os-cloud, OS_CLOUD a cloud of clouds.yaml (and secure.yaml), with the variables laid over it
  *     OS_AUTH_URL, ...     the variables that the openstack command reads
- *     (none of these)      the host itself: [barbican_service_user] and its password, or the secret of its
- * application credential
+ *     (none of these)      the host itself: [barbican_service_user], by a password or application credential
  *
  * and --token-fd puts its token in the place of the credentials of the first two.
  *

@@ -11,7 +11,7 @@
 /* As after the installation: no error, or the units of recover would fail on each host before it is
  * configured. */
 #define NOT_CONFIGURED                                                                                       \
-    "No volume group may be used (images_volume_group in [libvirt]), so there is nothing to put in order."
+    "No volume group may be used (images_volume_group in [libvirt]), so nothing is looked at."
 
 struct recover_options {
     bool dry_run;

@@ -55,8 +55,8 @@ static void leave_unfinished(struct disks *d, const struct hook_domain *domain)
     }
 }
 
-/* As it is, if all of its disks are open; *ret_open tells. One that is being added, and is in the definition
- * already, is not: QEMU would not find it. */
+/* As it is, if all of its disks are open; *ret_open tells. A disk that is still being added counts as closed
+ * if the definition names it: QEMU would not find it. */
 static int look_unlocked(const struct context *c, const struct hook_domain *domain, struct model **ret,
                          bool *ret_open, struct error *e)
 {

@@ -128,7 +128,7 @@ static int tell_unnamed(struct recovery *r, const struct unnamed *u, const struc
 {
     char object[sizeof r->done->object];
     snprintf(object, sizeof object, "key %.120s", u->key->ref);
-    (void)recovery_takes(r, u->key->info.owner); /* it is of this one that is told */
+    (void)recovery_takes(r, u->key->info.owner); /* what follows is told of this owner */
     int result = u->doubt.errnum ? recovery_remains(r, object, -ENEEDSRECOVER, e,
                                                     "no volume names it, but it is left: %s", u->doubt.text)
                                  : recovery_settle(r, RECOVER_KEY, object, "no volume names it: destroyed",

@@ -143,7 +143,7 @@ static int ask(struct agent *a, enum agent_op op, struct key_asked k[], size_t n
     return r == 0 && size ? take_fetched(a, ends, size, k, n, e) : r;
 }
 
-/* Could not one of them be asked about? */
+/* Did the manager answer for none of them? */
 static bool unreachable(const struct key_asked k[], size_t n)
 {
     for (size_t i = 0; i < n; i++)

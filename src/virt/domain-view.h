@@ -38,7 +38,7 @@ struct domain_view {
     bool save_refused;
     char *name, *uuid; /* as they are written there; NULL: not at all */
     char *nvram;       /* file with its UEFI variables; NULL: none named */
-    bool nvram_own;    /* which libvirt has made for it (domain-nvram.h) */
+    bool nvram_own;    /* its name is made of the uuid (domain-nvram.h) */
     struct disk_view *disks;
     size_t n_disks;
 };
