@@ -56,12 +56,12 @@ _mayfly() {
     case ${verb[*]-} in
     "") _mayfly_lines _mayfly_verbs ;;
     key) _mayfly_reply list show destroy grant ;;
-    create) _mayfly_lines virsh -q -c qemu:///system list --all --name ;;
+    add-disks) _mayfly_lines virsh -q -c qemu:///system list --all --name ;;
     launch | adopt | hook | list | recover | doctor | bench | "key list" | "key destroy") ;;
-    snapshot | detach)
+    export | remove-disk)
         case ${#words[@]} in
         1) _mayfly_lines _mayfly_names ;;
-        *) if [ "${verb[0]}" = detach ]; then _mayfly_lines _mayfly_disks "${words[1]}"; else _mayfly_files; fi ;;
+        *) if [ "${verb[0]}" = remove-disk ]; then _mayfly_lines _mayfly_disks "${words[1]}"; else _mayfly_files; fi ;;
         esac
         ;;
     *) _mayfly_lines _mayfly_names ;;

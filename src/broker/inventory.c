@@ -281,7 +281,7 @@ static int add_dependent(struct inventory *i, const struct lv_row *row, const ch
     return 0;
 }
 
-/* A snapshot that mayfly snapshot has made, by its tags. */
+/* A snapshot that mayfly export has made, by its tags. */
 static bool is_own_snapshot(const struct inventory *i, const struct lv_row *row)
 {
     bool own = false;

@@ -247,7 +247,7 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
     return r;
 }
 
-/* LVM would remove it with the disk, and what has to be done before that (see instance/snapshot.h) would not
+/* LVM would remove it with the disk, and what has to be done before that (see instance/export.h) would not
  * be. */
 static int check_no_snapshot(struct session *s, const struct volume *v, struct error *e)
 {

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const struct verb verbs[] = {
-#define VERB(name, operands, summary) {#name, operands, summary, verb_##name},
+#define VERB(function, name, operands, summary) {name, operands, summary, verb_##function},
 #include "cli/verbs.def"
 #undef VERB
 };
@@ -27,7 +27,7 @@ static void print_usage(void)
     printf("mayfly: libvirt instances on encrypted, ephemeral LVM disks\n\n"
            "Usage: mayfly [OPTION]... VERB [OPTION]... [NAME]...\n\nVerbs:\n");
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-        printf("  %-8s %-9s %s\n", verbs[i].name, verbs[i].operands, verbs[i].summary);
+        printf("  %-11s %-9s %s\n", verbs[i].name, verbs[i].operands, verbs[i].summary);
     printf("\nOptions:\n");
     cli_print_options(global_options);
     printf("\nSee mayfly VERB --help, and mayfly(1).\n");

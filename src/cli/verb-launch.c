@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly launch, create, attach: options to a launch_request, and what came of it. */
+/* mayfly launch, add-disks, add-disk: options to a launch_request, and what came of it. */
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/json.h"
@@ -96,7 +96,7 @@ static const struct cli_option launch_options[] = {
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
-    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as snapshot printed it", set_image_key},
+    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as export printed it", set_image_key},
     {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
@@ -109,10 +109,10 @@ static const struct cli_option launch_options[] = {
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
-static const struct cli_option create_options[] = {
+static const struct cli_option add_disks_options[] = {
     {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
-    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as snapshot printed it", set_image_key},
+    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as export printed it", set_image_key},
     {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
@@ -121,7 +121,7 @@ static const struct cli_option create_options[] = {
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
-static const struct cli_option attach_options[] = {
+static const struct cli_option add_disk_options[] = {
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
@@ -160,13 +160,13 @@ static int print_launched(const struct launched *launched, uint32_t n, bool json
     return json_print(document, whole, e);
 }
 
-static int print_attached(const char *name, const struct volume *v, bool json, struct error *e)
+static int print_added(const char *name, const struct volume *v, bool json, struct error *e)
 {
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
     if (!json) {
         if (!log_is_quiet())
-            printf("%s: %s attached, %s\n", name, v->role, path);
+            printf("%s: %s added, %s\n", name, v->role, path);
         return 0;
     }
     struct json_object *document = json_document(), *disk = json_object_new_object();
@@ -211,33 +211,32 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
     return print_launched(launched, o.request.count, g->json, e);
 }
 
-int verb_create(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     struct launch_options o = {.request = {.count = 1}};
     _cleanup_session_ struct session *s = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
-    int r = begin(self, g, create_options, argc, argv, &o, &s, e);
+    int r = begin(self, g, add_disks_options, argc, argv, &o, &s, e);
     if (r != 0)
         return r;
-    r = instance_create(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
+    r = instance_add_disks(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
     progress_end(&s->progress);
     if (r < 0)
         return r;
     return o.request.dry_run ? print_plan(plan, g->json, e) : print_launched(launched, 1, g->json, e);
 }
 
-int verb_attach(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     struct launch_options o = {.request = {.count = 1}};
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     struct volume made;
-    int r = begin(self, g, attach_options, argc, argv, &o, &s, e);
+    int r = begin(self, g, add_disk_options, argc, argv, &o, &s, e);
     if (r == 0)
-        r = instance_attach(&s->context, &o.request, &made, o.request.dry_run ? &plan : NULL, e);
+        r = instance_add_disk(&s->context, &o.request, &made, o.request.dry_run ? &plan : NULL, e);
     if (r != 0)
         return r;
-    return o.request.dry_run ? print_plan(plan, g->json, e)
-                             : print_attached(o.request.name, &made, g->json, e);
+    return o.request.dry_run ? print_plan(plan, g->json, e) : print_added(o.request.name, &made, g->json, e);
 }

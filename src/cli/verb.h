@@ -21,7 +21,7 @@ int verb_parse(const struct verb *self, struct globals *g, const struct cli_opti
  * expect. */
 int verb_refuse_json(const struct verb *self, const struct globals *g, struct error *e) _must_check_;
 
-#define VERB(name, operands, summary)                                                                        \
-    int verb_##name(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e);
+#define VERB(function, name, operands, summary)                                                              \
+    int verb_##function(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e);
 #include "cli/verbs.def"
 #undef VERB

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one launch is made of; private to launch*.c, to create.c and attach.c, which make disks for a domain
- * that is there already, and to resize.c and rebuild.c.
+/* What one launch is made of; private to launch*.c, to add-disks.c and add-disk.c, which make disks for a
+ * domain that is there already, and to resize.c and rebuild.c.
  *
  *     launch_check()   launch-check.c   looks, changes nothing
  *     launch_design()  launch-design.c  names, uuids, sizes, XML of everything that is to be made

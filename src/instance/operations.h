@@ -51,15 +51,15 @@ int instance_launch(const struct context *c, const struct launch_request *reques
 /* The same disks for the domain request->name (or its uuid), which others have defined and which does not
  * run; request->count is 1; its shared_key, memory, vcpus and template are not looked at. *ret has one entry.
  * -EEXIST: it has disks of ours. -EBUSY: it runs. */
-int instance_create(const struct context *c, const struct launch_request *request, struct launched **ret,
-                    struct steps **ret_plan, struct error *e) _must_check_;
+int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
+                       struct steps **ret_plan, struct error *e) _must_check_;
 
 /* One more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0] and dry_run
  * count; it is made in the group of the first disk. *ret is what was made. */
-int instance_attach(const struct context *c, const struct launch_request *request, struct volume *ret,
-                    struct steps **ret_plan, struct error *e) _must_check_;
+int instance_add_disk(const struct context *c, const struct launch_request *request, struct volume *ret,
+                      struct steps **ret_plan, struct error *e) _must_check_;
 
-struct detach_request {
+struct remove_disk_request {
     const char *name;
     const char *role;     /* eph0, ... */
     unsigned timeout_sec; /* for the guest to let go of it */
@@ -68,10 +68,10 @@ struct detach_request {
 
 /* Destroys an ephemeral disk other than the first one of the instance. -EBUSY: the guest does not let go of
  * it, or something on the host holds it; nothing has changed then. */
-int instance_detach(const struct context *c, const struct detach_request *q, bool *ret_changed,
-                    struct steps **ret_plan, struct error *e) _must_check_;
+int instance_remove_disk(const struct context *c, const struct remove_disk_request *q, bool *ret_changed,
+                         struct steps **ret_plan, struct error *e) _must_check_;
 
-struct snapshot_request {
+struct export_request {
     const char *name;    /* of the instance */
     const char *role;    /* of the disk; NULL: its first */
     const char *path;    /* of the file that is made */
@@ -80,7 +80,7 @@ struct snapshot_request {
     bool dry_run;
 };
 
-struct snapshotted {
+struct exported {
     char instance[DOMAIN_NAME_MAX];
     char uuid[UUID_TEXT];
     char role[ROLE_MAX];
@@ -92,8 +92,8 @@ struct snapshotted {
  * encrypted with a key of its own in the disk's key manager. The whole file, or nothing. ret_plan as of
  * instance_launch(). -EEXIST: there is such a file. -ENOSPC; -EIO: also where the room was used up. -EINVAL:
  * a plain disk, or an ephemeral key. */
-int instance_snapshot(const struct context *c, const struct snapshot_request *request,
-                      struct snapshotted *ret, struct steps **ret_plan, struct error *e) _must_check_;
+int instance_export(const struct context *c, const struct export_request *request, struct exported *ret,
+                    struct steps **ret_plan, struct error *e) _must_check_;
 
 /* Opens the disks with the key fetched now, then starts the domain. */
 int instance_start(const struct context *c, const char *name, bool *ret_changed,

@@ -149,11 +149,10 @@ static int tell_image_key(struct recovery *r, const struct volume *v, struct err
         if (k->info.scope != KEY_SCOPE_IMAGE || !streq(k->info.owner, v->disk))
             continue;
         snprintf(object, sizeof object, "key %.120s", k->ref);
-        result =
-            recovery_tell(r, RECOVER_KEPT, object, e,
-                          "it is that of the image file that a snapshot of %s was written to, if that is "
-                          "there; else run mayfly key destroy %s",
-                          v->name, k->ref);
+        result = recovery_tell(r, RECOVER_KEPT, object, e,
+                               "it is that of the image file that a disk of %s was exported to, if that is "
+                               "there; else run mayfly key destroy %s",
+                               v->name, k->ref);
     }
     return result;
 }
@@ -181,11 +180,11 @@ static int recover_snapshot(struct recovery *r, const struct volume *v, struct e
     snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
     int locked = r->noting ? 0 : broker_lock(r->context.broker, v->disk, &why);
     if (locked == -EBUSY)
-        return recovery_tell(r, RECOVER_BUSY, object, e, "a snapshot is being written to a file");
+        return recovery_tell(r, RECOVER_BUSY, object, e, "a disk is being exported through it");
     int removed = locked < 0 || r->dry_run ? locked : snapshot_remove(&r->context, v, &why);
     broker_unlock(r->context.broker, v->disk);
     int result =
-        recovery_settle(r, RECOVER_REMOVED, object, "a snapshot was cut off: removed", removed, &why, e);
+        recovery_settle(r, RECOVER_REMOVED, object, "an export was cut off: removed", removed, &why, e);
     return result == 0 && removed == 0 && v->state == VOLUME_DOOMED ? tell_image_key(r, v, e) : result;
 }
 

@@ -367,7 +367,7 @@ int removal_remove_volumes(const struct context *c, void *removal, struct error 
 int snapshot_remove(const struct context *c, const struct volume *v, struct error *e)
 {
     int r = disk_close(c, v, e);
-    if (r == 0 && v->state == VOLUME_BUILDING) /* else it is a file's: see snapshot.c */
+    if (r == 0 && v->state == VOLUME_BUILDING) /* else it is a file's: see export.c */
         r = key_destroy_of_image(c, v, e);
     return r < 0 ? r : broker_remove(c->broker, &v, 1, e);
 }
@@ -379,8 +379,7 @@ static int remove_snapshot_of(const struct context *c, const struct removal *r, 
     struct error why = ERROR_NONE;
     int result = v ? broker_lock(c->broker, v->disk, &why) : 0;
     if (result < 0)
-        return error_set(e, result, "instance %s: a snapshot of it is being written: %s", r->instance->name,
-                         why.text);
+        return error_set(e, result, "instance %s: it is being exported: %s", r->instance->name, why.text);
     if (v) {
         result = snapshot_remove(c, v, e);
         broker_unlock(c->broker, v->disk);

@@ -146,12 +146,12 @@ static int start(struct fake *f, struct error *e)
 }
 
 /* Nova's key is the secret that the new disk's own key is derived from. */
-static int attach(struct fake *f, struct error *e)
+static int add_disk(struct fake *f, struct error *e)
 {
     const struct launch_request q = {
         .name = NOVAS, .count = 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1};
     struct volume v;
-    return instance_attach(&f->context, &q, &v, NULL, e);
+    return instance_add_disk(&f->context, &q, &v, NULL, e);
 }
 
 static int delete (struct fake *f, struct error *e)
@@ -167,7 +167,7 @@ const struct scenario adopt_scenarios[] = {
     {"adopt with a wrong key", NULL, have_novas, adopt_wrong_key, {1, 0, 3, 0, 0, 0}, UNDONE},
     {"adopt with a wrong hash", NULL, have_novas_key, adopt_wrong_hash, {1, 0, 3, 0, 0, 1}, UNDONE},
     {"start adopted", NULL, have_adopted, start, {1, 1, 3, 3, 0, 1}, UNDONE},
-    {"attach to adopted", NULL, have_adopted, attach, {1, 0, 4, 0, 0, 1}, UNDONE},
+    {"add-disk to adopted", NULL, have_adopted, add_disk, {1, 0, 4, 0, 0, 1}, UNDONE},
     {"delete adopted", NULL, have_adopted, delete, {1, 0, 0, 0, 0, 0}, FORWARD},
 };
 const size_t n_adopt_scenarios = ARRAY_SIZE(adopt_scenarios);

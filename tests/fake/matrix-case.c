@@ -153,7 +153,7 @@ void case_check_recovered(struct matrix *m)
         check_rules(m);
 }
 
-/* A delete or a detach has begun. */
+/* A delete or a remove-disk has begun. */
 static bool turned(const struct host *before, const struct host *now)
 {
     bool doomed = now->n_volumes < before->n_volumes;

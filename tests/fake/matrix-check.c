@@ -179,7 +179,7 @@ static bool map_in_order(const struct host *h, const struct world_map *m, char w
     return WRONG("map %s is open, and nobody runs", m->map.name);
 }
 
-/* Each disk that the guest has is one of those, by its map. A detach that was cut off may have left it
+/* Each disk that the guest has is one of those, by its map. A remove-disk that was cut off may have left it
  * without one. */
 static bool guest_in_order(const struct host *h, const struct world_domain *d, char why[200])
 {

@@ -23,24 +23,24 @@ static void have_domain(struct fake *f)
     world_add_domain(f->world, "t", "77777777-7777-4777-8777-777777777777");
 }
 
-static int create(struct fake *f, struct error *e)
+static int add_disks(struct fake *f, struct error *e)
 {
     _cleanup_free_ struct launched *launched = NULL;
-    return instance_create(&f->context, &three_disks, &launched, NULL, e);
+    return instance_add_disks(&f->context, &three_disks, &launched, NULL, e);
 }
 
-void have_created(struct fake *f)
+void have_foreign(struct fake *f)
 {
     struct error e = ERROR_NONE;
     have_domain(f);
-    must(create(f, &e), &e);
+    must(add_disks(f, &e), &e);
 }
 
-static void have_created_running(struct fake *f)
+static void have_foreign_running(struct fake *f)
 {
     struct error e = ERROR_NONE;
     bool changed = false;
-    have_created(f);
+    have_foreign(f);
     must(instance_start(&f->context, "t", &changed, &e), &e);
 }
 
@@ -76,22 +76,22 @@ static int rebuild(struct fake *f, struct error *e)
     return instance_rebuild(&f->context, "t", &q, NULL, e);
 }
 
-static int attach(struct fake *f, struct error *e)
+static int add_disk(struct fake *f, struct error *e)
 {
     struct volume made;
-    return instance_attach(&f->context, &one_more, &made, NULL, e);
+    return instance_add_disk(&f->context, &one_more, &made, NULL, e);
 }
 
-static int detach(struct fake *f, struct error *e)
+static int remove_disk(struct fake *f, struct error *e)
 {
-    const struct detach_request q = {.name = "t", .role = "eph0"};
+    const struct remove_disk_request q = {.name = "t", .role = "eph0"};
     bool changed = false;
-    return instance_detach(&f->context, &q, &changed, NULL, e);
+    return instance_remove_disk(&f->context, &q, &changed, NULL, e);
 }
 
-static int detach_refused(struct fake *f, struct error *e)
+static int remove_disk_refused(struct fake *f, struct error *e)
 {
-    return wanted(f, -EBUSY, detach(f, e));
+    return wanted(f, -EBUSY, remove_disk(f, e));
 }
 
 static const struct bench_request once = {.size_bytes = GIB, .runtime_sec = 1, .rounds = 1, .jobs = 1};
@@ -125,25 +125,30 @@ static void have_cut_bench(struct fake *f)
 
 const struct scenario disk_scenarios[] = {
     /* name, tune, prepare, operate, {domains, active, volumes, maps, opened, keys}, promise */
-    {"create", NULL, have_domain, create, {1, 0, 3, 0, 0, 1}, UNDONE},
-    {"create plain", plain_disks, have_domain, create, {1, 0, 3, 0, 0, 0}, UNDONE},
-    {"barbican: create", in_barbican, have_domain, create, {1, 0, 3, 0, 0, 1}, UNDONE},
-    {"start created", NULL, have_created, start, {1, 1, 3, 3, 0, 1}, UNDONE},
-    {"rebuild created, running", NULL, have_created_running, rebuild, {1, 1, 3, 3, 0, 1}, FORWARD},
-    {"delete created", NULL, have_created, delete, {1, 0, 0, 0, 0, 0}, FORWARD},
-    {"delete created, running", NULL, have_created_running, delete_refused, {1, 1, 3, 3, 0, 1}, UNDONE},
-    {"attach", NULL, have_stopped, attach, {1, 0, 4, 0, 0, 1}, UNDONE},
-    {"attach, opened", NULL, have_opened, attach, {1, 0, 4, 3, 3, 1}, UNDONE},
-    {"attach, running", NULL, have_running, attach, {1, 1, 4, 4, 0, 1}, UNDONE},
-    {"attach to created, running", NULL, have_created_running, attach, {1, 1, 4, 4, 0, 1}, UNDONE},
-    {"attach plain, running", plain_disks, have_running, attach, {1, 1, 4, 0, 0, 0}, UNDONE},
-    {"detach", NULL, have_stopped, detach, {1, 0, 2, 0, 0, 1}, TURNING},
-    {"detach, opened", NULL, have_opened, detach, {1, 0, 2, 2, 2, 1}, TURNING},
-    {"detach, running", NULL, have_running, detach, {1, 1, 2, 2, 0, 1}, TURNING},
-    {"detach from created, running", NULL, have_created_running, detach, {1, 1, 2, 2, 0, 1}, TURNING},
-    {"detach plain, running", plain_disks, have_running, detach, {1, 1, 2, 0, 0, 0}, TURNING},
+    {"add-disks", NULL, have_domain, add_disks, {1, 0, 3, 0, 0, 1}, UNDONE},
+    {"add-disks plain", plain_disks, have_domain, add_disks, {1, 0, 3, 0, 0, 0}, UNDONE},
+    {"barbican: add-disks", in_barbican, have_domain, add_disks, {1, 0, 3, 0, 0, 1}, UNDONE},
+    {"start foreign", NULL, have_foreign, start, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"rebuild foreign, running", NULL, have_foreign_running, rebuild, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"delete foreign", NULL, have_foreign, delete, {1, 0, 0, 0, 0, 0}, FORWARD},
+    {"delete foreign, running", NULL, have_foreign_running, delete_refused, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"add-disk", NULL, have_stopped, add_disk, {1, 0, 4, 0, 0, 1}, UNDONE},
+    {"add-disk, opened", NULL, have_opened, add_disk, {1, 0, 4, 3, 3, 1}, UNDONE},
+    {"add-disk, running", NULL, have_running, add_disk, {1, 1, 4, 4, 0, 1}, UNDONE},
+    {"add-disk to foreign, running", NULL, have_foreign_running, add_disk, {1, 1, 4, 4, 0, 1}, UNDONE},
+    {"add-disk plain, running", plain_disks, have_running, add_disk, {1, 1, 4, 0, 0, 0}, UNDONE},
+    {"remove-disk", NULL, have_stopped, remove_disk, {1, 0, 2, 0, 0, 1}, TURNING},
+    {"remove-disk, opened", NULL, have_opened, remove_disk, {1, 0, 2, 2, 2, 1}, TURNING},
+    {"remove-disk, running", NULL, have_running, remove_disk, {1, 1, 2, 2, 0, 1}, TURNING},
+    {"remove-disk from foreign, running",
+     NULL,
+     have_foreign_running,
+     remove_disk,
+     {1, 1, 2, 2, 0, 1},
+     TURNING},
+    {"remove-disk plain, running", plain_disks, have_running, remove_disk, {1, 1, 2, 0, 0, 0}, TURNING},
     {"bench", NULL, NULL, bench, NOTHING, UNDONE},
     {"recover a bench that was cut off", NULL, have_cut_bench, recover_all, NOTHING, FORWARD},
-    {"detach, the guest keeps it", NULL, have_stubborn, detach_refused, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"remove-disk, the guest keeps it", NULL, have_stubborn, remove_disk_refused, {1, 1, 3, 3, 0, 1}, UNDONE},
 };
 const size_t n_disk_scenarios = ARRAY_SIZE(disk_scenarios);

@@ -204,7 +204,7 @@ const struct scenario network_scenarios[] = {
      launch_three_shared,
      {3, 3, 3, 3, 0, 1},
      UNDONE},
-    {"barbican: snapshot", in_barbican, have_running, snapshot, {1, 1, 3, 3, 0, 2}, UNDONE},
+    {"barbican: export", in_barbican, have_running, export_disk, {1, 1, 3, 3, 0, 2}, UNDONE},
     {"barbican: start", in_barbican, have_stopped, start, {1, 1, 3, 3, 0, 1}, UNDONE},
     {"barbican: start by the host", in_barbican, have_left_dead, start_as_host, {1, 1, 3, 3, 0, 1}, UNDONE},
     {"barbican: delete", in_barbican, have_small, delete, NOTHING, FORWARD},

@@ -46,10 +46,10 @@ static void have_rescued_stopped(struct fake *f)
     must(stop(f, &e), &e);
 }
 
-static void have_created_rescued(struct fake *f)
+static void have_foreign_rescued(struct fake *f)
 {
     struct error e = ERROR_NONE;
-    have_created(f);
+    have_foreign(f);
     must(rescue(f, &e), &e);
     must(stop(f, &e), &e);
 }
@@ -84,9 +84,9 @@ const struct scenario rescue_scenarios[] = {
     {"stop in rescue", NULL, have_rescued, stop, {1, 0, 4, 0, 0, 1}, FORWARD},
     {"virsh start in rescue", NULL, have_rescued_stopped, virsh_start, {1, 1, 4, 4, 0, 1}, FORWARD},
     {"delete in rescue", NULL, have_rescued, delete, NOTHING, FORWARD},
-    {"rescue created", NULL, have_created, rescue, {1, 1, 4, 4, 0, 1}, UNDONE},
-    {"unrescue created", NULL, have_created_rescued, unrescue, {1, 0, 3, 0, 0, 1}, FORWARD},
-    {"delete created in rescue", NULL, have_created_rescued, delete, {1, 0, 0, 0, 0, 0}, FORWARD},
+    {"rescue foreign", NULL, have_foreign, rescue, {1, 1, 4, 4, 0, 1}, UNDONE},
+    {"unrescue foreign", NULL, have_foreign_rescued, unrescue, {1, 0, 3, 0, 0, 1}, FORWARD},
+    {"delete foreign in rescue", NULL, have_foreign_rescued, delete, {1, 0, 0, 0, 0, 0}, FORWARD},
     {"recover in rescue", NULL, have_rescued, recover_all, {1, 1, 4, 4, 0, 1}, FORWARD},
     {"recover a cut-off unrescue", NULL, have_rescue_doomed, recover_all, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"recover without the rescue disk", NULL, have_rescue_lost, recover_all, {1, 0, 3, 0, 0, 1}, FORWARD},

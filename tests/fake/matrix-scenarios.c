@@ -72,12 +72,12 @@ static const struct launch_request pair_with_image = {.name = "t",
                                                       .swap_bytes = GIB};
 static const struct launch_request bare = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
 
-static void snapshot_to(struct fake *f, const char *name, const char *path)
+static void export_to(struct fake *f, const char *name, const char *path)
 {
-    const struct snapshot_request q = {.name = name, .path = path};
-    struct snapshotted done;
+    const struct export_request q = {.name = name, .path = path};
+    struct exported done;
     struct error e = ERROR_NONE;
-    must(instance_snapshot(&f->context, &q, &done, NULL, &e), &e);
+    must(instance_export(&f->context, &q, &done, NULL, &e), &e);
 }
 
 void make_bystanders(struct world *w)
@@ -89,7 +89,7 @@ void make_bystanders(struct world *w)
     static const struct launch_request plain = {.name = "plain", .count = 1, FULL};
     static const struct launch_request theirs = {
         .name = "theirs", .count = 1, .root_bytes = GIB, .no_start = true};
-    static const struct launch_request created = {.name = "created", .count = 1, .root_bytes = GIB};
+    static const struct launch_request given = {.name = "given", .count = 1, .root_bytes = GIB};
     _cleanup_free_ struct launched *launched = NULL;
     struct error e = ERROR_NONE;
     struct fake f;
@@ -99,12 +99,12 @@ void make_bystanders(struct world *w)
     prepare_launch(&f, &stopped);
     prepare_launch(&f, &together);
     world_add_domain(w, "foreign", "88888888-8888-4888-8888-888888888888");
-    world_add_domain(w, "created", "99999999-9999-4999-8999-999999999999");
-    must(instance_create(&f.context, &created, &launched, NULL, &e), &e);
+    world_add_domain(w, "given", "99999999-9999-4999-8999-999999999999");
+    must(instance_add_disks(&f.context, &given, &launched, NULL, &e), &e);
     f.config.encryption_enabled = false;
     prepare_launch(&f, &plain);
     f.config.encryption_enabled = true;
-    snapshot_to(&f, "stopped", "/image-of-others");
+    export_to(&f, "stopped", "/image-of-others");
     w->host.handed_over = false;
     in_barbican(&f.config);
     fake_ask_as(&f, PROJECT_THEIRS);
@@ -183,13 +183,13 @@ static int cut_off(int fd, int file_fd, const char *name, const struct secret *k
 }
 
 /* As a crash leaves it while a file was written. */
-static void have_cut_snapshot(struct fake *f)
+static void have_cut_export(struct fake *f)
 {
-    const struct snapshot_request q = {.name = "t", .path = "/file"};
-    struct snapshotted done;
+    const struct export_request q = {.name = "t", .path = "/file"};
+    struct exported done;
     have_running(f);
     f->context.export = cut_off;
-    if (instance_snapshot(&f->context, &q, &done, NULL, NULL) == 0)
+    if (instance_export(&f->context, &q, &done, NULL, NULL) == 0)
         abort();
     world_revive(f->world);
 }
@@ -221,21 +221,21 @@ LAUNCH(three_off)
 LAUNCH(rootless)
 LAUNCH(bare)
 
-int snapshot(struct fake *f, struct error *e)
+int export_disk(struct fake *f, struct error *e)
 {
-    const struct snapshot_request q = {.name = "t", .path = "/file"};
-    struct snapshotted done;
-    return instance_snapshot(&f->context, &q, &done, NULL, e);
+    const struct export_request q = {.name = "t", .path = "/file"};
+    struct exported done;
+    return instance_export(&f->context, &q, &done, NULL, e);
 }
 
-static int snapshot_plaintext(struct fake *f, struct error *e)
+static int export_plaintext(struct fake *f, struct error *e)
 {
-    const struct snapshot_request q = {.name = "t", .path = "/file", .role = "swap", .plaintext = true};
-    struct snapshotted done;
-    return instance_snapshot(&f->context, &q, &done, NULL, e);
+    const struct export_request q = {.name = "t", .path = "/file", .role = "swap", .plaintext = true};
+    struct exported done;
+    return instance_export(&f->context, &q, &done, NULL, e);
 }
 
-static int launch_from_snapshot(struct fake *f, struct error *e)
+static int launch_from_export(struct fake *f, struct error *e)
 {
     const struct host *h = &f->world->host;
     char key[KEY_REF_MAX] = "";
@@ -600,23 +600,13 @@ const struct scenario scenarios[] = {
      close_disks,
      {1, 0, 3, 0, 0, 0},
      FORWARD},
-    {"snapshot", NULL, have_running, snapshot, {1, 1, 3, 3, 0, 2}, UNDONE},
-    {"snapshot of a stopped one", NULL, have_stopped, snapshot, {1, 0, 3, 0, 0, 2}, UNDONE},
-    {"snapshot of a swap disk, in plaintext",
-     NULL,
-     have_running,
-     snapshot_plaintext,
-     {1, 1, 3, 3, 0, 1},
-     UNDONE},
-    {"launch from a snapshot", NULL, NULL, launch_from_snapshot, {1, 1, 1, 1, 0, 1}, UNDONE},
-    {"delete with a snapshot that was cut off", NULL, have_cut_snapshot, delete, NOTHING, FORWARD},
-    {"stop with a snapshot that was cut off", NULL, have_cut_snapshot, stop, {1, 0, 4, 1, 0, 2}, UNFINISHED},
-    {"recover a snapshot that was cut off",
-     NULL,
-     have_cut_snapshot,
-     recover_all,
-     {1, 1, 3, 3, 0, 1},
-     FORWARD},
+    {"export", NULL, have_running, export_disk, {1, 1, 3, 3, 0, 2}, UNDONE},
+    {"export of a stopped one", NULL, have_stopped, export_disk, {1, 0, 3, 0, 0, 2}, UNDONE},
+    {"export of a swap disk, in plaintext", NULL, have_running, export_plaintext, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"launch from an export", NULL, NULL, launch_from_export, {1, 1, 1, 1, 0, 1}, UNDONE},
+    {"delete with an export that was cut off", NULL, have_cut_export, delete, NOTHING, FORWARD},
+    {"stop with an export that was cut off", NULL, have_cut_export, stop, {1, 0, 4, 1, 0, 2}, UNFINISHED},
+    {"recover an export that was cut off", NULL, have_cut_export, recover_all, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"recover in order", NULL, have_running, recover_all, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"recover left open", NULL, have_left_open, recover_all, {1, 0, 3, 0, 0, 1}, FORWARD},
 };

@@ -290,7 +290,7 @@ static int run_mutations(struct matrix *m)
         {.call = "resize", .scenario = "resize running"},      /* what comes above would be too large */
         {.call = "open", .scenario = "resize running"},
         {.call = "resume", .scenario = "resize running"}, /* a killed lvm has left it suspended */
-        {.call = "resume", .scenario = "snapshot"},
+        {.call = "resume", .scenario = "export"},
         {.call = "block resize", .scenario = "resize running"},
         {.call = "tune", .scenario = "tune"},
         {.call = "remake", .scenario = "rebuild"},
@@ -306,12 +306,12 @@ static int run_mutations(struct matrix *m)
         {.call = "try", .scenario = "adopt with a wrong key"},
         {.call = "key import", .scenario = "adopt, key imported"},
         {.call = "key may destroy", .scenario = "barbican: delete by others"},
-        {.call = "attach disk", .scenario = "attach"},        /* ready before its domain has it */
-        {.call = "ask guest", .scenario = "detach, running"}, /* doomed before the guest let go */
-        {.call = "detach disk", .scenario = "detach"},
+        {.call = "attach disk", .scenario = "add-disk"},           /* ready before its domain has it */
+        {.call = "ask guest", .scenario = "remove-disk, running"}, /* doomed before the guest let go */
+        {.call = "detach disk", .scenario = "remove-disk"},
         {.call = "mark doomed",
-         .scenario = "snapshot"}, /* the key is still the snapshot's when the file has its name */
-        {.call = "key list", .scenario = "recover a snapshot that was cut off"},
+         .scenario = "export"}, /* the key is still the snapshot's when the file has its name */
+        {.call = "key list", .scenario = "recover an export that was cut off"},
     };
     int failed = 0;
     for (size_t i = 0; i < ARRAY_SIZE(mutations); i++) {

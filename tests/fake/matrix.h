@@ -45,10 +45,10 @@ void in_barbican(struct config *c);
 void have_running(struct fake *f); /* `t`, of three disks */
 void have_stopped(struct fake *f);
 void have_opened(struct fake *f);
-void have_left_dead(struct fake *f);           /* as a reboot of the host leaves it */
-int snapshot(struct fake *f, struct error *e); /* of t */
+void have_left_dead(struct fake *f);              /* as a reboot of the host leaves it */
+int export_disk(struct fake *f, struct error *e); /* of t */
 
-void have_created(struct fake *f); /* disks of `t`, which others have defined; it does not run */
+void have_foreign(struct fake *f); /* disks of `t`, which others have defined; it does not run */
 int virsh_start(struct fake *f, struct error *e);
 int recover_all(struct fake *f, struct error *e);
 

@@ -88,7 +88,7 @@ struct world_lock {
     unsigned connection;
 };
 
-/* An image file that a snapshot was written to. */
+/* An image file that a disk was exported to. */
 struct world_file {
     char path[32];
     bool encrypted;

@@ -122,11 +122,11 @@ check_equal "and virsh destroy closes them" "" "$(our_maps)"
 # It lives on as others do, under the keys that it came with.
 install -d -o mayfly -m 700 /run/files
 check "an adopted disk grows" mayfly resize $old 20M --disk root
-check "  a snapshot of it" mayfly snapshot $old /run/files/root.qcow2 --plaintext
+check "  an export of it" mayfly export $old /run/files/root.qcow2 --plaintext
 check "  has what it holds" grep -qa "written under ripemd160" /run/files/root.qcow2
-check "another disk comes" mayfly attach $old --ephemeral 16M
+check "another disk comes" mayfly add-disk $old --ephemeral 16M
 check_equal "  with a key of Mayfly's own making" hkdf-sha512 "$(disk_field $old eph0 kdf)"
-check "  and goes" mayfly detach --yes $old eph0
+check "  and goes" mayfly remove-disk --yes $old eph0
 look_into $old ripemd160
 
 mayfly recover

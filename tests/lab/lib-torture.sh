@@ -91,8 +91,8 @@ do_virsh() {
     virsh -q -c qemu:///system destroy "$1"
 }
 do_disk() { # one more, for a moment
-    mayfly attach "$1" --ephemeral 16M
-    mayfly detach --yes "$1" eph1
+    mayfly add-disk "$1" --ephemeral 16M
+    mayfly remove-disk --yes "$1" eph1
 }
 do_grow() { mayfly resize "$1" --disk eph0 24M; } # once
 do_rescue() {
@@ -105,8 +105,8 @@ do_rebuild() {
     mayfly rebuild --yes "$1"
     launched "$1"
 }
-do_snapshot() {
-    mayfly snapshot "$1" "$images/$1" --disk swap
+do_export() {
+    mayfly export "$1" "$images/$1" --disk swap
     forget_images
 }
 do_tune() { # another table for the open maps, and back
@@ -120,13 +120,13 @@ do_tune() { # another table for the open maps, and back
 do_bench() { mayfly bench --size 16M --rounds 1 --runtime 1 --job write-4k-qd1; } # beside all instances
 do_recover() { mayfly recover; }
 
-# For rescues, which do not look at what boots; and where snapshots go.
+# For rescues, which do not look at what boots; and where exports go.
 images=/run/torture rescue_image=/run/torture/rescue
 install -d -o mayfly -m 700 "$images"
 head -c 1M /dev/urandom >"$rescue_image"
 chmod 644 "$rescue_image"
 
-# Snapshots that became a file, and those of which only the key is left.
+# Exports that became a file, and those of which only the key is left.
 forget_images() {
     local keys
     rm -f "$images"/t-*
@@ -164,7 +164,7 @@ torture_step() {
     elif ! is_kept "$name"; then
         doings=(launch)
     else
-        doings=(delete write run virsh disk grow rescue rebuild snapshot tune bench recover)
+        doings=(delete write run virsh disk grow rescue rebuild export tune bench recover)
     fi
     local doing=${doings[RANDOM % ${#doings[@]}]}
     echo "-- $doing $name"

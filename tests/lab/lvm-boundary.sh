@@ -59,7 +59,7 @@ lvremove -q -y "vg0/${uuid}_disk_backup" "vg0/${uuid}_disk-old" >/dev/null
 
 # --- dmeventd
 install -d -o mayfly -m 700 /run/files
-check "a snapshot of ours" mayfly snapshot vm /run/files/vm.qcow2
+check "an export of ours" mayfly export vm /run/files/vm.qcow2
 check_equal "  starts no dmeventd" "" "$(pidof dmeventd || true)"
 
 # --- what depends on our volumes
@@ -71,8 +71,8 @@ held_back() { # WHAT PATTERN: nothing takes it along
 lvcreate -q -s -n backup-of-eph0 -L 8M "vg0/$eph0" >/dev/null
 held_back "a snapshot of others" 'snapshot vg0/backup-of-eph0 depends on it'
 refused 8 'snapshot vg0/backup-of-eph0' "  rebuild" mayfly rebuild --yes vm
-refused 8 'snapshot vg0/backup-of-eph0' "  detach" mayfly detach --yes vm eph0
-check "  another disk can be detached" mayfly detach --yes vm eph1
+refused 8 'snapshot vg0/backup-of-eph0' "  remove-disk" mayfly remove-disk --yes vm eph0
+check "  another disk can be removed" mayfly remove-disk --yes vm eph1
 check_equal "  it is there" 1 "$(left backup-of-eph0)"
 mkdir -p /run/held
 exec 7</dev/vg0/backup-of-eph0

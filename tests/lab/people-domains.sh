@@ -115,7 +115,7 @@ like=6f1e8a8e-0000-4000-8000-00000000000a
 for name in "$long" "$like"; do
     template "$name" "<nvram template='/srv/VARS.fd'/>" >/tmp/t.xml
     virsh define /tmp/t.xml
-    check "create for a domain named ${name:0:40}" mayfly create "$name" --root 16M
+    check "add-disks for a domain named ${name:0:40}" mayfly add-disks "$name" --root 16M
     uuid=$(virsh domuuid "$name" | head -1)
     check "  it is found by its name, and started" mayfly start "$name"
     mayfly stop "$uuid" --force --timeout 0 >/dev/null
@@ -157,17 +157,17 @@ wait "$pid" || status=$?
 check_equal "a launch goes on when libvirtd is restarted: $(cat /tmp/err)" 0 "$status"
 
 mayfly start w >/dev/null
-until_progress 'progress 1' mayfly --progress-fd 9 snapshot w /run/mine/w.qcow2
+until_progress 'progress 1' mayfly --progress-fd 9 export w /run/mine/w.qcow2
 lab_stop_libvirtd
 status=0
 wait "$pid" || status=$?
-check_equal "a snapshot is written though libvirt is gone" 0 "$status"
+check_equal "a disk is exported though libvirt is gone" 0 "$status"
 check "  the file is there" test -s /run/mine/w.qcow2
 lab_libvirtd
 
 # ---- /etc/libvirt as Fedora and SUSE have it
 chmod 700 /etc/libvirt
 check "the folder of the definitions need not be open to mayfly" mayfly launch closed --root 16M --memory 64M --no-start
-check "  nor for a disk more" mayfly attach closed --ephemeral 16M
+check "  nor for a disk more" mayfly add-disk closed --ephemeral 16M
 chmod 755 /etc/libvirt
 mayfly delete --yes a b w closed >/dev/null

@@ -105,7 +105,7 @@ mayfly start web >/dev/null
 virsh snapshot-create-as web s1 --disk-only --diskspec vda,file=/srv/o/over.qcow2 --diskspec vdb,snapshot=no
 told overlay web
 world_changed
-refused 8 '/srv/o/over.qcow2' "snapshot of a disk below an overlay" mayfly snapshot web /srv/o/file --disk root
+refused 8 '/srv/o/over.qcow2' "export of a disk below an overlay" mayfly export web /srv/o/file --disk root
 refused 8 '/srv/o/over.qcow2' "  rebuild" mayfly rebuild --yes web --image /run/images/empty
 check "  the other disk grows" mayfly resize web 48M --disk eph0
 mayfly stop web --force --timeout 0 >/dev/null
@@ -130,7 +130,7 @@ nothing_left
 
 # --------------------------------------------------------------------------------------------- a managed save
 theirs other
-check "disks for a domain of others" mayfly create other --root 16M --ephemeral 16M
+check "disks for a domain of others" mayfly add-disks other --root 16M --ephemeral 16M
 virsh start other
 virsh managedsave other
 check_equal "  its saved memory leaves no map" "" "$(our_maps)"
@@ -143,7 +143,7 @@ check_equal "  leaves no memory behind" "" "$(ls /var/lib/libvirt/qemu/save)"
 check "  but the domain, which starts" virsh start other
 virsh managedsave other
 world_changed
-refused 5 'managed save' "create for a domain that is saved" mayfly create other --root 16M
+refused 5 'managed save' "add-disks for a domain that is saved" mayfly add-disks other --root 16M
 virsh managedsave-remove other
 virsh undefine other
 
@@ -154,9 +154,9 @@ check "show has no table of options for plain disks, and the device of each" gre
 check_fails 1 "  which no option concerns" grep -q '^Disk  *Option' <(mayfly show plain)
 exec 7<"$(disk_lv plain eph0)"
 world_changed
-refused 5 'in use' "detach of a plain disk that is held" mayfly detach --yes plain eph0
+refused 5 'in use' "remove-disk of a plain disk that is held" mayfly remove-disk --yes plain eph0
 exec 7<&-
-check "detach" mayfly detach --yes plain eph0
+check "remove-disk" mayfly remove-disk --yes plain eph0
 virsh dumpxml --inactive plain | sed -e '/<disk/,/<\/disk>/d' -e '/<uuid>/d' -e 's|<name>plain|<name>clone|' >/tmp/clone.xml
 virsh define /tmp/clone.xml
 check_fails 1 "a clone has the mark, and is refused" virsh start clone 2>/tmp/err

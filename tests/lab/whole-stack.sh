@@ -42,7 +42,7 @@ virsh define /tmp/vm.xml
 mayfly start vm >/dev/null
 guest_up vm >/dev/null
 lab_config libvirt.disk_io=io_uring
-check "a disk for the running guest, by io_uring, without discards" mayfly attach vm --ephemeral 16M
+check "a disk for the running guest, by io_uring, without discards" mayfly add-disk vm --ephemeral 16M
 drivers=$(virsh dumpxml vm | grep -B 1 -- -dmcrypt | grep '<driver')
 check_equal "  the I/O thread serves it, as the others" 3 "$(grep -c "cache='none' .*iothread='1'" <<<"$drivers")"
 check_equal "  and no page is cached, no discard sent" 1 "$(grep -c "io='io_uring' iothread='1'" <<<"$drivers")"
@@ -87,6 +87,6 @@ check_fails 1 "fio would have noticed" in_guest "$fio $(only_verify "$drop")"
 dropped() { cmp -s -n 4096 -i "5246976:0" "$(disk_lv vm "$1")" /dev/zero; }
 check "discards go down to the volume" dropped eph0
 check_fails 1 "  and not where they are off" dropped eph1
-check "detach from the running guest" mayfly detach --yes vm eph1
+check "remove-disk from the running guest" mayfly remove-disk --yes vm eph1
 check "delete" mayfly delete --yes vm
 nothing_left

@@ -21,14 +21,14 @@ ends() {
 }
 
 # --- without a terminal nothing is destroyed unasked
-for command in "delete web" "rebuild web" "detach web eph0" "key destroy local:1"; do
+for command in "delete web" "rebuild web" "remove-disk web eph0" "key destroy local:1"; do
     # shellcheck disable=SC2086 # a verb and its operands
     ends 1 'no terminal .*nothing was done.*--yes' "$command" "$mayfly" $command </dev/null
 done
 
 # --- JSON is printed or refused
 for command in "start web" "stop web" "reboot web" "open web" "close web" "delete --yes web" "rebuild --yes web" \
-    "resize web 1G --disk root" "tune web" "rescue web --image i" "unrescue web" "detach --yes web eph0" \
+    "resize web 1G --disk root" "tune web" "rescue web --image i" "unrescue web" "remove-disk --yes web eph0" \
     "key destroy --yes local:1" "key grant local:1"; do
     # shellcheck disable=SC2086
     ends 1 'prints no JSON' "--json $command" "$mayfly" --json $command

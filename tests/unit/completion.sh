@@ -31,13 +31,13 @@ offers() { # WORDS WANTED WHAT: the last word is the one that is completed
     fi
 }
 offers "sta" "start" "verbs"
-offers "re" "reboot resize rebuild rescue recover" "several verbs"
-offers "--config-file /x sna" "snapshot" "behind the value of an option"
+offers "re" "remove-disk reboot resize rebuild rescue recover" "several verbs"
+offers "--config-file /x exp" "export" "behind the value of an option"
 offers "launch --ima" "--image --image-format --image-key --image-sha256" "options of a verb"
 offers "delete --y" "--yes" "options that have a short form"
 offers "key destroy --y" "--yes" "options of a command"
 offers "start w" 'web web\ two' "instances, whatever their names"
-offers "detach web e" "eph0" "disks of an instance"
+offers "remove-disk web e" "eph0" "disks of an instance"
 offers "resize web 1G --disk r" "root" "also as the value of an option"
 offers "key g" "grant" "commands"
 offers "list " "" "nothing where nothing goes"

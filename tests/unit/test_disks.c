@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* create, attach and detach: what they refuse before anything is changed, and what they choose. That they are
- * undone or finished is the matter of the matrix (tests/fake/matrix-disks.c). */
+/* add-disks, add-disk and remove-disk: what they refuse before anything is changed, and what they choose.
+ * That they are undone or finished is the matter of the matrix (tests/fake/matrix-disks.c). */
 #include "instances.h"
 
 #include <stdio.h>
@@ -9,24 +9,25 @@
 
 static const struct launch_request one_more = {.count = 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1};
 
-static int create(struct bench *b, const char *name, struct error *e)
+static int add_disks(struct bench *b, const char *name, struct error *e)
 {
     const struct launch_request q = {.name = name, .count = 1, .root_bytes = GIB};
     _cleanup_free_ struct launched *launched = NULL;
-    return instance_create(&b->f.context, &q, &launched, NULL, e);
+    return instance_add_disks(&b->f.context, &q, &launched, NULL, e);
 }
 
-static int attach(struct bench *b, const char *name, struct volume *ret, struct error *e)
+static int add_disk(struct bench *b, const char *name, struct volume *ret, struct error *e)
 {
     struct launch_request q = one_more;
     q.name = name;
-    return instance_attach(&b->f.context, &q, ret, NULL, e);
+    return instance_add_disk(&b->f.context, &q, ret, NULL, e);
 }
 
-static int detach(struct bench *b, const char *name, const char *role, bool *ret_changed, struct error *e)
+static int remove_disk(struct bench *b, const char *name, const char *role, bool *ret_changed,
+                       struct error *e)
 {
-    const struct detach_request q = {.name = name, .role = role};
-    return instance_detach(&b->f.context, &q, ret_changed, NULL, e);
+    const struct remove_disk_request q = {.name = name, .role = role};
+    return instance_remove_disk(&b->f.context, &q, ret_changed, NULL, e);
 }
 
 static struct host before;
@@ -39,91 +40,92 @@ static void refused(struct bench *b, int r, int wanted, const struct error *e, c
     assert_memory_equal(&before, &b->w->host, sizeof before);
 }
 
-static void create_refused(struct bench *b, const char *name, int wanted, const char *words)
+static void add_disks_refused(struct bench *b, const char *name, int wanted, const char *words)
 {
     struct error e = ERROR_NONE;
     before = b->w->host;
-    int r = create(b, name, &e);
+    int r = add_disks(b, name, &e);
     refused(b, r, wanted, &e, words);
     fake_again(&b->f);
 }
 
-static void attach_refused(struct bench *b, const char *name, int wanted, const char *words)
+static void add_disk_refused(struct bench *b, const char *name, int wanted, const char *words)
 {
     struct error e = ERROR_NONE;
     struct volume v;
     before = b->w->host;
-    int r = attach(b, name, &v, &e);
+    int r = add_disk(b, name, &v, &e);
     refused(b, r, wanted, &e, words);
     fake_again(&b->f);
 }
 
-static void detach_refused(struct bench *b, const char *name, const char *role, int wanted, const char *words)
+static void remove_disk_refused(struct bench *b, const char *name, const char *role, int wanted,
+                                const char *words)
 {
     struct error e = ERROR_NONE;
     bool changed = false;
     before = b->w->host;
-    int r = detach(b, name, role, &changed, &e);
+    int r = remove_disk(b, name, role, &changed, &e);
     refused(b, r, wanted, &e, words);
     fake_again(&b->f);
 }
 
-static void test_create_refused(void **state)
+static void test_add_disks_refused(void **state)
 {
     struct bench *b = *state;
     struct world_domain *d = world_add_domain(b->w, "web", FOREIGN);
     bench_make(b, "a", true);
-    create_refused(b, "nobody", -ENOENT, "nobody");
-    create_refused(b, "a", -EEXIST, "mayfly attach");
+    add_disks_refused(b, "nobody", -ENOENT, "nobody");
+    add_disks_refused(b, "a", -EEXIST, "mayfly add-disk");
     d->d.active = true;
-    create_refused(b, "web", -EBUSY, "shut it down first");
+    add_disks_refused(b, "web", -EBUSY, "shut it down first");
     d->d.active = false;
     strcpy(b->f.config.key_backend, "ephemeral");
-    create_refused(b, "web", -EINVAL, "closed until the domain starts");
+    add_disks_refused(b, "web", -EINVAL, "closed until the domain starts");
     strcpy(b->f.config.key_backend, "local");
     d->d.ours = true;
-    create_refused(b, FOREIGN, -EUNSAFE, "not to be seen");
+    add_disks_refused(b, FOREIGN, -EUNSAFE, "not to be seen");
 }
 
 /* A tag cannot hold every name that a domain may have. */
-static void test_create_of_any_name(void **state)
+static void test_add_disks_of_any_name(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     world_add_domain(b->w, "my web server", FOREIGN);
-    assert_ok(create(b, "my web server", &e), e);
+    assert_ok(add_disks(b, "my web server", &e), e);
     assert_string_equal(b->w->host.volumes[0].v.name, FOREIGN);
     assert_string_equal(b->w->host.volumes[0].v.instance, FOREIGN);
     assert_int_equal(b->w->host.domains[0].defined.n, 1);
 }
 
-static void test_attach_refused(void **state)
+static void test_add_disk_refused(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     const struct launch_request swap_only = {.name = "s", .count = 1, .swap_bytes = GIB, .no_start = true};
-    attach_refused(b, "nobody", -ENOENT, "nobody");
+    add_disk_refused(b, "nobody", -ENOENT, "nobody");
     assert_ok(bench_launch(b, &swap_only, &e), e);
     fake_again(&b->f);
-    attach_refused(b, "s", -EINVAL, "cannot come before it");
+    add_disk_refused(b, "s", -EINVAL, "cannot come before it");
 
     bench_make(b, "a", true);
     b->w->keys_unreachable = true;
-    attach_refused(b, "a", -EHOSTUNREACH, "cannot be reached");
+    add_disk_refused(b, "a", -EHOSTUNREACH, "cannot be reached");
     b->w->keys_unreachable = false;
     b->f.config.encryption_enabled = false;
     bench_make(b, "p", true);
     b->f.config.encryption_enabled = true;
-    attach_refused(b, "p", -EUNSAFE, "its disks are plain");
+    add_disk_refused(b, "p", -EUNSAFE, "its disks are plain");
     strcpy(b->f.config.key_backend, "ephemeral");
     bench_make(b, "e", false);
-    attach_refused(b, "e", -EINVAL, "its key is ephemeral");
+    add_disk_refused(b, "e", -EINVAL, "its key is ephemeral");
     b->w->host.n_domains--;
-    attach_refused(b, "e", -ENOENT, "has no domain");
+    add_disk_refused(b, "e", -ENOENT, "has no domain");
 }
 
 /* The encryption that the instance has, not that of today's configuration. */
-static void test_attach_like_the_others(void **state)
+static void test_add_disk_like_the_others(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
@@ -131,7 +133,7 @@ static void test_attach_like_the_others(void **state)
     bench_make(b, "a", true);
     b->f.config.encryption_enabled = false;
     b->f.config.key_size_bits = 256;
-    assert_ok(attach(b, "a", &v, &e), e);
+    assert_ok(add_disk(b, "a", &v, &e), e);
     assert_string_equal(v.key, b->w->host.volumes[0].v.key);
     assert_string_equal(v.cipher, b->w->host.volumes[0].v.cipher);
     assert_int_equal(v.key_bits, 512);
@@ -151,24 +153,24 @@ static void test_roles(void **state)
     for (unsigned i = 0; i < 3; i++) {
         char role[ROLE_MAX];
         snprintf(role, sizeof role, "eph%u", i);
-        assert_ok(attach(b, "a", &v, &e), e);
+        assert_ok(add_disk(b, "a", &v, &e), e);
         assert_string_equal(v.role, role);
     }
-    assert_ok(detach(b, "a", "eph1", &changed, &e), e);
+    assert_ok(remove_disk(b, "a", "eph1", &changed, &e), e);
     assert_true(changed);
-    assert_error(detach(b, "a", "eph1", &changed, &e), -ENOENT, e);
+    assert_error(remove_disk(b, "a", "eph1", &changed, &e), -ENOENT, e);
     e = ERROR_NONE;
-    assert_ok(attach(b, "a", &v, &e), e);
+    assert_ok(add_disk(b, "a", &v, &e), e);
     assert_string_equal(v.role, "eph1");
 
     const struct launch_request rootless = {
         .name = "r", .count = 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1, .no_start = true};
     assert_ok(bench_launch(b, &rootless, &e), e);
-    assert_ok(attach(b, "r", &v, &e), e);
+    assert_ok(add_disk(b, "r", &v, &e), e);
     assert_string_equal(v.role, "eph1");
 }
 
-static void test_detach_refused(void **state)
+static void test_remove_disk_refused(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
@@ -176,10 +178,10 @@ static void test_detach_refused(void **state)
         .name = "r", .count = 1, .ephemeral = {{GIB, "ext4"}, {GIB, "ext4"}}, .n_ephemeral = 2};
     assert_ok(bench_launch(b, &rootless, &e), e);
     fake_again(&b->f);
-    detach_refused(b, "r", "root", -EINVAL, "no ephemeral disk");
-    detach_refused(b, "r", "eph0", -EINVAL, "its first disk");
+    remove_disk_refused(b, "r", "root", -EINVAL, "no ephemeral disk");
+    remove_disk_refused(b, "r", "eph0", -EINVAL, "its first disk");
     b->w->guest_ignores = true;
-    detach_refused(b, "r", "eph1", -EBUSY, "does not let go");
+    remove_disk_refused(b, "r", "eph1", -EBUSY, "does not let go");
 }
 
 /* What XML still names a disk that was never finished, nobody knows without libvirt. */
@@ -189,7 +191,7 @@ static void test_recover_without_libvirt(void **state)
     struct error e = ERROR_NONE;
     struct volume v;
     bench_make(b, "a", true);
-    assert_ok(attach(b, "a", &v, &e), e);
+    assert_ok(add_disk(b, "a", &v, &e), e);
     world_volume(b->w, v.lv)->v.state = VOLUME_BUILDING;
     b->w->virt_gone = true;
     fake_again(&b->f);
@@ -217,7 +219,7 @@ static void start_guest(struct world *w)
 /* Somebody starts the guest before call `at`: from the definition as it is then. False: there is no such
  * call.
  */
-static bool attach_and_start(unsigned at)
+static bool add_disk_and_start(unsigned at)
 {
     struct error e = ERROR_NONE;
     struct volume v;
@@ -232,7 +234,7 @@ static bool attach_and_start(unsigned at)
     started = false;
     b->w->person.at = b->w->calls + at;
     b->w->person.act = start_guest;
-    int r = attach(b, "a", &v, &e);
+    int r = add_disk(b, "a", &v, &e);
     bool there = b->w->calls >= b->w->person.at, lacks = b->w->host.domains[0].running.n < 3;
     if (r == 0 && started && lacks && !strstr(b->warning, "somebody has started its guest meanwhile"))
         fail_msg("call %u: the guest has no disk more, and it was not told: %s", at, b->warning);
@@ -244,7 +246,7 @@ static void test_a_guest_that_is_started_meanwhile(void **state)
 {
     (void)state;
     unsigned at = 1;
-    while (attach_and_start(at))
+    while (add_disk_and_start(at))
         at++;
     assert_true(at > 10);
 }
@@ -252,12 +254,12 @@ static void test_a_guest_that_is_started_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bench_test(test_create_refused),
-        bench_test(test_create_of_any_name),
-        bench_test(test_attach_refused),
-        bench_test(test_attach_like_the_others),
+        bench_test(test_add_disks_refused),
+        bench_test(test_add_disks_of_any_name),
+        bench_test(test_add_disk_refused),
+        bench_test(test_add_disk_like_the_others),
         bench_test(test_roles),
-        bench_test(test_detach_refused),
+        bench_test(test_remove_disk_refused),
         bench_test(test_recover_without_libvirt),
         cmocka_unit_test(test_a_guest_that_is_started_meanwhile),
     };

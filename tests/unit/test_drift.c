@@ -254,26 +254,26 @@ static int resize(struct bench *b, struct error *e)
     return instance_resize(&b->f.context, "a", &q, &changed, NULL, e);
 }
 
-static int attach(struct bench *b, struct error *e)
+static int add_disk(struct bench *b, struct error *e)
 {
     static const struct launch_request q = {
         .name = "a", .count = 1, .ephemeral = {{GIB, "xfs"}}, .n_ephemeral = 1};
     struct volume made;
-    return instance_attach(&b->f.context, &q, &made, NULL, e);
+    return instance_add_disk(&b->f.context, &q, &made, NULL, e);
 }
 
-static int detach(struct bench *b, struct error *e)
+static int remove_disk(struct bench *b, struct error *e)
 {
-    static const struct detach_request q = {.name = "a", .role = "eph0"};
+    static const struct remove_disk_request q = {.name = "a", .role = "eph0"};
     bool changed = false;
-    return instance_detach(&b->f.context, &q, &changed, NULL, e);
+    return instance_remove_disk(&b->f.context, &q, &changed, NULL, e);
 }
 
-static int snapshot(struct bench *b, struct error *e)
+static int export_disk(struct bench *b, struct error *e)
 {
-    static const struct snapshot_request q = {.name = "a", .path = "/file"};
-    struct snapshotted done;
-    return instance_snapshot(&b->f.context, &q, &done, NULL, e);
+    static const struct export_request q = {.name = "a", .path = "/file"};
+    struct exported done;
+    return instance_export(&b->f.context, &q, &done, NULL, e);
 }
 
 static int delete (struct bench *b, struct error *e)
@@ -319,7 +319,7 @@ static void assert_refused(struct bench *b, verb_fn *verb, int errnum, const cha
 
 static void test_held_disks_stop(void **state)
 {
-    static verb_fn *const verbs[] = {start, rescue, rebuild, delete, reboot_hard, detach};
+    static verb_fn *const verbs[] = {start, rescue, rebuild, delete, reboot_hard, remove_disk};
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     make_two_disks(b, true);
@@ -333,7 +333,7 @@ static void test_held_disks_stop(void **state)
 
 static void test_managed_save_stops(void **state)
 {
-    static verb_fn *const verbs[] = {rescue, rebuild, open_disks, attach, detach, resize};
+    static verb_fn *const verbs[] = {rescue, rebuild, open_disks, add_disk, remove_disk, resize};
     struct bench *b = *state;
     make_two_disks(b, true);
     domain_of(b)->ram.saved = true;
@@ -348,14 +348,14 @@ static void test_create_refuses_managed_save(void **state)
     _cleanup_free_ struct launched *launched = NULL;
     struct error e = ERROR_NONE;
     world_add_domain(b->w, "theirs", "77777777-7777-4777-8777-777777777777")->ram.saved = true;
-    assert_error(instance_create(&b->f.context, &q, &launched, NULL, &e), -EBUSY, e);
+    assert_error(instance_add_disks(&b->f.context, &q, &launched, NULL, &e), -EBUSY, e);
     assert_non_null(strstr(e.text, "domain theirs: cannot be given disks: it has a managed save"));
     assert_int_equal(b->w->host.n_volumes, 0);
 }
 
 static void test_other_writes_stop(void **state)
 {
-    static verb_fn *const verbs[] = {snapshot, resize, rebuild};
+    static verb_fn *const verbs[] = {export_disk, resize, rebuild};
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     make_two_disks(b, false);
@@ -375,7 +375,7 @@ static void test_other_writes_stop(void **state)
 
 static void test_transient(void **state)
 {
-    static verb_fn *const verbs[] = {rescue, rebuild, reboot_hard, attach, detach};
+    static verb_fn *const verbs[] = {rescue, rebuild, reboot_hard, add_disk, remove_disk};
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     make_two_disks(b, false);
@@ -390,7 +390,7 @@ static void test_transient(void **state)
 
 static void test_halted(void **state)
 {
-    static verb_fn *const verbs[] = {start, stop, reboot_soft, attach, detach};
+    static verb_fn *const verbs[] = {start, stop, reboot_soft, add_disk, remove_disk};
     static const enum domain_state states[] = {DOMAIN_PAUSED, DOMAIN_CRASHED, DOMAIN_PMSUSPENDED};
     struct bench *b = *state;
     struct error e = ERROR_NONE;

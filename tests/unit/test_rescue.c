@@ -213,19 +213,20 @@ static void test_alone(void **state)
 static void test_refused_meanwhile(void **state)
 {
     struct bench *b = *state;
-    struct error attach = ERROR_NONE, detach = ERROR_NONE, rebuild = ERROR_NONE;
+    struct error add_disk = ERROR_NONE, remove_disk = ERROR_NONE, rebuild = ERROR_NONE;
     static const struct launch_request another = {
         .name = "t", .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1};
-    const struct detach_request eph0 = {.name = "t", .role = "eph0"};
+    const struct remove_disk_request eph0 = {.name = "t", .role = "eph0"};
     const struct rebuild_request anew = {.dry_run = false};
     struct volume v;
     bool changed = false;
     bench_make(b, "t", true);
     must_rescue(b);
     fake_again(&b->f);
-    assert_error(instance_attach(&b->f.context, &another, &v, NULL, &attach), -EBUSY, attach);
+    assert_error(instance_add_disk(&b->f.context, &another, &v, NULL, &add_disk), -EBUSY, add_disk);
     fake_again(&b->f);
-    assert_error(instance_detach(&b->f.context, &eph0, &changed, NULL, &detach), -EBUSY, detach);
+    assert_error(instance_remove_disk(&b->f.context, &eph0, &changed, NULL, &remove_disk), -EBUSY,
+                 remove_disk);
     fake_again(&b->f);
     assert_error(instance_rebuild(&b->f.context, "t", &anew, NULL, &rebuild), -EBUSY, rebuild);
     assert_non_null(strstr(rebuild.text, "mayfly unrescue t"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly create: disks for a domain that others have defined, and that stays theirs: it has no mark of ours,
- * and so is never ended or undefined.
+/* mayfly add-disks: disks for a domain that others have defined, and that stays theirs: it has no mark of
+ * ours, and so is never ended or undefined.
  *
  *     lock | key, volumes, open, fill | close | definition | others ready | LEAD READY
  *
@@ -54,10 +54,11 @@ static int check_domain(const struct launch *l, struct error *e)
     const struct domain *d = l->domain;
     const struct instance *known = NULL;
     if (model_find(l->model, d->uuid, &known, NULL) == 0)
-        return error_set(e, -EEXIST,
-                         "domain %s: it has disks of Mayfly's already; add more by mayfly attach, see mayfly "
-                         "show %s",
-                         d->name, d->name);
+        return error_set(
+            e, -EEXIST,
+            "domain %s: it has disks of Mayfly's already; add more by mayfly add-disk, see mayfly "
+            "show %s",
+            d->name, d->name);
     if (d->ours || model_damaged(l->model, d->uuid))
         return error_set(e, -EUNSAFE,
                          "domain %s: it is an instance of Mayfly's whose disks are not to be seen, or have "
@@ -95,10 +96,10 @@ static int make_plan(struct launch *l, struct steps **ret, struct error *e)
     return 0;
 }
 
-int instance_create(const struct context *c, const struct launch_request *request, struct launched **ret,
-                    struct steps **ret_plan, struct error *e)
+int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
+                       struct steps **ret_plan, struct error *e)
 {
-    struct launch launch = {.context = c, .request = request, .verb = "create"};
+    struct launch launch = {.context = c, .request = request, .verb = "add-disks"};
     _cleanup_(launch_freep) struct launch *l = &launch;
     _cleanup_steps_ struct steps *plan = NULL;
     _cleanup_free_ struct launched *launched = NULL;

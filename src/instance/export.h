@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one snapshot is made of; private to snapshot*.c. */
+/* What one export is made of; private to export*.c. */
 #pragma once
 
 #include "image/file.h"
@@ -7,9 +7,10 @@
 #include "instance/keys.h"
 #include "instance/operations.h"
 
-struct snapshot {
+struct export
+{
     const struct context *context;
-    const struct snapshot_request *request;
+    const struct export_request *request;
     struct model *model; /* under the lock */
     const struct instance *instance;
     const struct volume *origin;
@@ -22,9 +23,9 @@ struct snapshot {
     struct image_file *file;
 };
 
-/* snapshot-check.c: looks, and fills in all but the keys and the descriptor. */
-int snapshot_check(struct snapshot *s, struct error *e) _must_check_;
+/* export-check.c: looks, and fills in all but the keys and the descriptor. */
+int export_check(struct export *s, struct error *e) _must_check_;
 
 /* Frees what it holds, not the struct. */
-struct snapshot *snapshot_free(struct snapshot *s);
-DEFINE_CLEANUP(struct snapshot *, snapshot_free)
+struct export *export_free(struct export *s);
+DEFINE_CLEANUP(struct export *, export_free)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly attach: one more ephemeral disk. Its key is derived from the secret that the instance has; as all
+/* mayfly add-disk: one more ephemeral disk. Its key is derived from the secret that the instance has; as all
  * disks it is made as a launch makes them.
  *
  *     lock | fetch the key | volume, open, format | definition, and guest if it runs | READY
@@ -62,7 +62,7 @@ static int check(struct addition *a, struct error *e)
 {
     struct launch *l = &a->launch;
     int r = l->request->n_ephemeral == 1 ? launch_check_disks(l, e)
-                                         : error_set(e, -EINVAL, "attach: say --ephemeral SIZE, once");
+                                         : error_set(e, -EINVAL, "add-disk: say --ephemeral SIZE, once");
     if (r == 0)
         r = model_lock_ready(l->context, l->request->name, &l->model, &a->instance, e);
     if (r < 0)
@@ -164,10 +164,10 @@ static int make_plan(struct addition *a, struct steps **ret, struct error *e)
     return 0;
 }
 
-int instance_attach(const struct context *c, const struct launch_request *request, struct volume *ret,
-                    struct steps **ret_plan, struct error *e)
+int instance_add_disk(const struct context *c, const struct launch_request *request, struct volume *ret,
+                      struct steps **ret_plan, struct error *e)
 {
-    struct addition a = {.launch = {.context = c, .verb = "attach"}, .request = *request};
+    struct addition a = {.launch = {.context = c, .verb = "add-disk"}, .request = *request};
     _cleanup_(launch_freep) struct launch *l = &a.launch;
     _cleanup_steps_ struct steps *plan = NULL;
 

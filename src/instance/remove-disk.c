@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly detach: one ephemeral disk goes for good.
+/* mayfly remove-disk: one ephemeral disk goes for good.
  *
  *     lock | guest lets go | no one holds it | DOOMED -> definition -> closed -> volume removed
  *
@@ -11,22 +11,22 @@
 #include "instance/operations.h"
 #include "instance/removal.h"
 
-struct detachment {
+struct disk_removal {
     const struct volume *v;
     unsigned timeout_sec;
     struct removal removal;
 };
 
-static int leave_guest(const struct context *c, void *detachment, struct error *e)
+static int leave_guest(const struct context *c, void *object, struct error *e)
 {
-    const struct detachment *d = detachment;
+    const struct disk_removal *d = object;
     return disk_leave_guest(c, d->v, d->timeout_sec, e);
 }
 
 /* The guest may have kept it, or have ended. */
-static int leave_guest_undo(const struct context *c, void *detachment, struct error *e)
+static int leave_guest_undo(const struct context *c, void *object, struct error *e)
 {
-    const struct volume *v = ((struct detachment *)detachment)->v;
+    const struct volume *v = ((struct disk_removal *)object)->v;
     char path[DEVICE_PATH_MAX];
     const struct domain_disk disk = disk_of_domain(c, v, path);
     struct domain domain;
@@ -40,9 +40,9 @@ static int leave_guest_undo(const struct context *c, void *detachment, struct er
 }
 
 /* Someone on the host, as by mount: it would stay open, doomed. */
-static int check_unheld(const struct context *c, void *detachment, struct error *e)
+static int check_unheld(const struct context *c, void *object, struct error *e)
 {
-    const struct volume *v = ((struct detachment *)detachment)->v;
+    const struct volume *v = ((struct disk_removal *)object)->v;
     _cleanup_inventory_ struct inventory *now = NULL;
     char name[DOMAIN_NAME_MAX];
     int r = broker_list(c->broker, &now, e);
@@ -59,7 +59,7 @@ static int find(const struct instance *i, const char *role, const struct volume 
     *ret = NULL;
     if (!str_starts(role, "eph"))
         return error_set(e, -EINVAL,
-                         "instance %s: %s is no ephemeral disk, and others are not detached; mayfly show %s "
+                         "instance %s: %s is no ephemeral disk, and others are not removed; mayfly show %s "
                          "lists its disks",
                          i->name, role, i->name);
     for (size_t n = 0; n < i->n_volumes; n++)
@@ -88,7 +88,7 @@ static int check_drift(const struct context *c, const struct model *m, const str
     return drift_check(c, m, i, &needs, e);
 }
 
-static int make_plan(const struct instance *i, struct detachment *d, struct steps **ret, struct error *e)
+static int make_plan(const struct instance *i, struct disk_removal *d, struct steps **ret, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
     int r = steps_new(&s, e);
@@ -106,13 +106,13 @@ static int make_plan(const struct instance *i, struct detachment *d, struct step
     return 0;
 }
 
-int instance_detach(const struct context *c, const struct detach_request *q, bool *ret_changed,
-                    struct steps **ret_plan, struct error *e)
+int instance_remove_disk(const struct context *c, const struct remove_disk_request *q, bool *ret_changed,
+                         struct steps **ret_plan, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     _cleanup_steps_ struct steps *s = NULL;
     const struct instance *i = NULL;
-    struct detachment d = {.timeout_sec = q->timeout_sec};
+    struct disk_removal d = {.timeout_sec = q->timeout_sec};
 
     int r = model_lock_ready(c, q->name, &m, &i, e);
     if (r == 0)
@@ -128,7 +128,7 @@ int instance_detach(const struct context *c, const struct detach_request *q, boo
     if (r == 0)
         r = d.v ? make_plan(i, &d, &s, e) : steps_new(&s, e);
     if (r == 0 && !q->dry_run)
-        r = audit_instance("detach", i->uuid, i->name, steps_run(s, c, e), e);
+        r = audit_instance("remove-disk", i->uuid, i->name, steps_run(s, c, e), e);
     if (r < 0)
         return r;
     *ret_changed = d.v;

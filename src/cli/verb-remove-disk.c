@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly detach: one disk of one instance, and what it holds, goes for good. */
+/* mayfly remove-disk: one disk of one instance, and what it holds, goes for good. */
 #include "base/log.h"
 #include "cli/each.h"
 #include "cli/plan.h"
@@ -7,33 +7,33 @@
 
 #include <stdio.h>
 
-struct detach_options {
-    struct detach_request request;
+struct remove_disk_options {
+    struct remove_disk_request request;
     bool yes;
 };
 
 static int set_timeout(void *target, const char *value, struct error *e)
 {
-    return cli_parse_timeout(value, &((struct detach_options *)target)->request.timeout_sec, e);
+    return cli_parse_timeout(value, &((struct remove_disk_options *)target)->request.timeout_sec, e);
 }
 
-CLI_FLAG(set_yes, struct detach_options, yes)
-CLI_FLAG(set_dry_run, struct detach_options, request.dry_run)
-static const struct cli_option detach_options[] = {
+CLI_FLAG(set_yes, struct remove_disk_options, yes)
+CLI_FLAG(set_dry_run, struct remove_disk_options, request.dry_run)
+static const struct cli_option remove_disk_options[] = {
     {"timeout", 0, "SECONDS", "wait so long for a running guest to let go of it (60)", set_timeout},
     {"yes", 'y', NULL, "do not ask", set_yes},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 
-int verb_detach(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+int verb_remove_disk(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    struct detach_options o = {.request = {.timeout_sec = 60}};
+    struct remove_disk_options o = {.request = {.timeout_sec = 60}};
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     bool changed = false;
     int n = 0;
-    int r = verb_parse(self, g, detach_options, &o, argc, argv, 2, 2, &n, e);
+    int r = verb_parse(self, g, remove_disk_options, &o, argc, argv, 2, 2, &n, e);
     if (r != 0)
         return r;
     o.request.name = argv[1];
@@ -45,12 +45,12 @@ int verb_detach(const struct verb *self, struct globals *g, int argc, char **arg
     if (r == 0)
         r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
     if (r == 0)
-        r = instance_detach(&s->context, &o.request, &changed, o.request.dry_run ? &plan : NULL, e);
+        r = instance_remove_disk(&s->context, &o.request, &changed, o.request.dry_run ? &plan : NULL, e);
     if (r < 0)
         return r;
     if (o.request.dry_run)
         return print_plan(plan, g->json, e);
     if (!log_is_quiet())
-        printf("%s: %s detached, and destroyed\n", o.request.name, o.request.role);
+        printf("%s: %s removed, and destroyed\n", o.request.name, o.request.role);
     return 0;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A domain that others have defined gets its disks from mayfly create, boots from them, and stays theirs when they are
+# A domain that others have defined gets its disks from mayfly add-disks, boots from them, and stays theirs when they are
 # deleted; one more disk comes and goes, in a running guest and in one that is shut off.
 # lab: -d 1G -m 2G -t 2700
 . "$SRC/lab/lib.sh"
@@ -19,8 +19,8 @@ virsh define /dev/stdin <<END
 <devices><serial type='pty'/></devices></domain>
 END
 virsh dumpxml --inactive web >/tmp/before.xml
-refused 4 'no such domain' "a domain that is not there" mayfly create nobody --root 16M
-check "create for a domain of someone else" mayfly create web --image "$image" --root 160M --swap 16M
+refused 4 'no such domain' "a domain that is not there" mayfly add-disks nobody --root 16M
+check "add-disks for a domain of someone else" mayfly add-disks web --image "$image" --root 160M --swap 16M
 check_equal "  its definition has both disks" 2 "$(count_disks web --inactive)"
 check_fails 1 "  and no mark of ours" grep -q urn:mayfly <(virsh dumpxml --inactive web)
 check_equal "  which are closed" "" "$(our_maps)"
@@ -28,11 +28,11 @@ check_equal "  list shows it as any" "web shut off" "$(mayfly list --json | pyth
 import json, sys
 print(*[i["name"] + " " + i["state"] for i in json.load(sys.stdin)["instances"]])')"
 world_changed
-refused 5 'has disks of Mayfly' "create once more" mayfly create web --root 16M
+refused 5 'has disks of Mayfly' "add-disks once more" mayfly add-disks web --root 16M
 
 check "virsh start opens them" virsh start web
 check "  the guest boots from the image" grep -q 'vda:root:ext4,vdb:-:swap' <(guest_up web)
-check "attach, while it runs" mayfly attach web --ephemeral 48M
+check "add-disk, while it runs" mayfly add-disk web --ephemeral 48M
 check_equal "  both sides have it" "3 3" "$(count_disks web) $(count_disks web --inactive)"
 sees() { guest web 'write vdc 20971520 HOT-MARK' "(written|error).*" | grep -q 'written vdc'; }
 check "  and the guest writes to it" lab_wait 60 sees
@@ -44,28 +44,28 @@ check "virsh start" virsh start web
 check "  the guest has the new disk again" grep -q 'vdc:ephemeral0:ext4' <(guest_up web)
 check "  with what it wrote" grep -q HOT-MARK <(guest web 'dump vdc 20971520 16' 'dumped vdc')
 key=$(our_keys)
-check "detach, while it runs" mayfly detach --yes web eph0
+check "remove-disk, while it runs" mayfly remove-disk --yes web eph0
 check "  the guest has it no more" grep -q 'error no disk' <(guest web 'dump vdc 0 16' "(dumped|error).*")
 check_equal "  nor has its definition" "2 2" "$(count_disks web) $(count_disks web --inactive)"
 check_equal "  nor LVM" 2 "$(our_volumes | wc -l)"
 check_equal "  and it is closed" 2 "$(our_maps | wc -l)"
 check_equal "  the key is that of the other disks" "$key" "$(our_keys)"
 world_changed
-refused 4 'has no disk eph0' "again: it is not there" mayfly detach --yes web eph0
+refused 4 'has no disk eph0' "again: it is not there" mayfly remove-disk --yes web eph0
 
 check "stop" mayfly stop web --timeout 0 --force
-check "attach, while it is shut off" mayfly attach web --ephemeral 24M,fs=vfat --json
+check "add-disk, while it is shut off" mayfly add-disk web --ephemeral 24M,fs=vfat --json
 check_equal "  its definition has it, and it is closed" "3 " "$(count_disks web --inactive) $(our_maps)"
 mayfly open web >/dev/null
 check_equal "  it is formatted" vfat "$(blkid -p -o value -s TYPE "$(disk_device web eph0)")"
 exec 7<"$(disk_device web eph0)"
 world_changed
-refused 5 'its disk eph0 .*is in use on this host' "detach of what someone holds" mayfly detach --yes web eph0
+refused 5 'its disk eph0 .*is in use on this host' "remove-disk of what someone holds" mayfly remove-disk --yes web eph0
 exec 7<&-
 mayfly close web >/dev/null
 world_changed
-refused 1 'is no ephemeral disk' "detach of the root disk" mayfly detach --yes web root
-check "detach, while it is shut off" mayfly detach --yes web eph0
+refused 1 'is no ephemeral disk' "remove-disk of the root disk" mayfly remove-disk --yes web root
+check "remove-disk, while it is shut off" mayfly remove-disk --yes web eph0
 check_equal "  its definition has it no more" 2 "$(count_disks web --inactive)"
 check "delete" mayfly delete --yes web
 virsh dumpxml --inactive web >/tmp/after.xml
@@ -76,12 +76,12 @@ nothing_left
 
 # No system runs in it that could let go of a disk.
 check "launch from the built-in template" mayfly launch vm --root 16M --memory 64M
-check "attach to it while it runs" mayfly attach vm --ephemeral 16M
+check "add-disk to it while it runs" mayfly add-disk vm --ephemeral 16M
 world_changed
-refused 5 'does not let go' "detach from a guest that does not obey" mayfly detach --yes vm eph0 --timeout 1
+refused 5 'does not let go' "remove-disk from a guest that does not obey" mayfly remove-disk --yes vm eph0 --timeout 1
 check_equal "  both sides still have it" "2 2" "$(count_disks vm) $(count_disks vm --inactive)"
 check "stop" mayfly stop vm --timeout 0 --force
-check "detach" mayfly detach --yes vm eph0
+check "remove-disk" mayfly remove-disk --yes vm eph0
 check "delete" mayfly delete --yes vm
 nothing_left
 check "recover has nothing to do" grep -q 'All is in order' <(mayfly recover)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A snapshot of a VM that writes all the time: a point in time, encrypted with a key of its own, from which another VM runs;
+# An export of a VM that writes all the time: a point in time, encrypted with a key of its own, from which another VM runs;
 # and what is left when it is cut off, or runs out of room.
 # lab: -d 2G -m 2G -t 2700
 . "$SRC/lab/lib.sh"
@@ -12,12 +12,12 @@ install -d -o mayfly -m 700 "$files"
 mayfly launch vm --image "$image" --root 300M --ephemeral 48M --memory 192M >/dev/null
 guest_up vm >/dev/null
 guest vm 'mark FIRST-MARK' marked >/dev/null
-check_equal "a dry run makes nothing" "" "$(mayfly snapshot vm $files/a --dry-run >/tmp/plan; ls $files)"
+check_equal "a dry run makes nothing" "" "$(mayfly export vm $files/a --dry-run >/tmp/plan; ls $files)"
 check "  and tells its steps" grep -q 'write .*, encrypted' /tmp/plan
 guest vm 'loop LOOP-MARK' looping >/dev/null
 
-mayfly snapshot vm $files/vm.qcow2 --json >/tmp/snapshot.json # while the guest writes
-key=$(python3 -ISc 'import json; print(json.load(open("/tmp/snapshot.json"))["snapshot"]["key"])')
+mayfly export vm $files/vm.qcow2 --json >/tmp/export.json # while the guest writes
+key=$(python3 -ISc 'import json; print(json.load(open("/tmp/export.json"))["export"]["key"])')
 guest vm stop stopped >/dev/null
 check_equal "no snapshot is left" 2 "$(our_volumes | wc -l)"
 check_equal "  nor a map" 2 "$(our_maps | wc -l)"
@@ -25,19 +25,19 @@ check_equal "the image has a key of its own" 2 "$(our_keys | wc -l)"
 check "  which key list knows as such" grep -q "$key .* image .* of an image file" <(mayfly key list)
 check "  and recover leaves alone" grep -q 'All is in order' <(mayfly recover)
 check_fails 1 "nothing of the guest stands in the file" grep -qaE 'FIRST-MARK|LOOP-MARK|mayfly' $files/vm.qcow2
-check_fails 5 "a file that is there is not replaced" mayfly snapshot vm $files/vm.qcow2
-check_fails 2 "a folder that mayfly may not write to is said" mayfly snapshot vm /root/vm.qcow2
+check_fails 5 "a file that is there is not replaced" mayfly export vm $files/vm.qcow2
+check_fails 2 "a folder that mayfly may not write to is said" mayfly export vm /root/vm.qcow2
 
-check "a disk in plaintext, since that was asked for" mayfly snapshot vm $files/eph.qcow2 --disk eph0 --plaintext
+check "a disk in plaintext, since that was asked for" mayfly export vm $files/eph.qcow2 --disk eph0 --plaintext
 check_equal "  has no key" 2 "$(our_keys | wc -l)"
 check "  and shows what it holds" grep -qa FIRST-MARK $files/eph.qcow2
 
 # Cut off while it writes.
-until_progress progress mayfly --progress-fd 9 snapshot vm $files/cut.qcow2
+until_progress progress mayfly --progress-fd 9 export vm $files/cut.qcow2
 kill -9 $pid
 wait $pid || true
 check_equal "killed: the snapshot is left" 3 "$(our_volumes | wc -l)"
-check_fails 9 "no other is made then" mayfly snapshot vm $files/cut.qcow2
+check_fails 9 "no other is made then" mayfly export vm $files/cut.qcow2
 lab_wait 120 recovered
 check_equal "recover removes it" 2 "$(our_volumes | wc -l)"
 check_equal "  its map" 2 "$(our_maps | wc -l)"
@@ -46,7 +46,7 @@ mayfly delete --yes vm >/dev/null
 check_equal "the image's key survives its instance" 1 "$(our_keys | wc -l)"
 
 check_fails 1 "without its key no VM is made of it" mayfly launch new --image $files/vm.qcow2 --root 300M
-check "a VM from the snapshot" mayfly launch new --image $files/vm.qcow2 --image-key "$key" --root 300M --memory 192M
+check "a VM from the image" mayfly launch new --image $files/vm.qcow2 --image-key "$key" --root 300M --memory 192M
 check "  comes up" grep -q 'vda:root:ext4' <(guest_up new)
 check "  with what was written before" grep -q 'read vda FIRST-MARK' <(guest new read 'done')
 check "stop" mayfly stop new --timeout 60
@@ -55,11 +55,11 @@ disk=$(disk_device new root)
 check "  its file system is clean" e2fsck -fn "$disk?offset=$(partx -S 512 -go START -n -1 "$disk" | awk '{ print $1 * 512 }')"
 
 # What changes while it is at work has too little room: half of the disk, written while it stands still.
-until_progress 'step write' mayfly --progress-fd 9 snapshot new $files/full.qcow2 --room 4M
+until_progress 'step write' mayfly --progress-fd 9 export new $files/full.qcow2 --room 4M
 kill -STOP $pid
 dd if=/dev/urandom of="$disk" bs=1M seek=200 count=16 oflag=direct conv=notrunc status=none
 kill -CONT $pid
-check_fails 10 "a snapshot that runs out of room fails" wait $pid
+check_fails 10 "an export that runs out of room fails" wait $pid
 check "  and says why" grep -q 'say a larger --room' /tmp/err
 check_equal "  no file is left" "eph.qcow2 vm.qcow2" "$(cd $files && echo *)"
 check_equal "  nor a volume" 1 "$(our_volumes | wc -l)"

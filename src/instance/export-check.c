@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be known to be wrong with a snapshot before anything is made, and how it is going to be. */
+/* What can be known to be wrong with an export before anything is made, and how it is going to be. */
 #include "base/fd.h"
 #include "instance/drift.h"
-#include "instance/snapshot.h"
+#include "instance/export.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,18 +10,18 @@
 #define ROOM_MIN_BYTES (UINT64_C(64) << 20)
 
 /* There is one already: in hand, or cut off. */
-static int explain_snapshot(const struct context *c, const struct instance *i, struct error *e)
+static int explain_export(const struct context *c, const struct instance *i, struct error *e)
 {
     struct error why = ERROR_NONE;
     int r = broker_lock(c->broker, i->snapshot->disk, &why);
     if (r < 0)
-        return error_set(e, r, "instance %s: a snapshot of it is being written: %s", i->name, why.text);
+        return error_set(e, r, "instance %s: it is being exported: %s", i->name, why.text);
     broker_unlock(c->broker, i->snapshot->disk);
-    return error_set(e, -ENEEDSRECOVER, "instance %s: a snapshot of it was cut off; run mayfly recover",
+    return error_set(e, -ENEEDSRECOVER, "instance %s: an export of it was cut off; run mayfly recover",
                      i->name);
 }
 
-static int find_disk(struct snapshot *s, struct error *e)
+static int find_disk(struct export *s, struct error *e)
 {
     const char *role = s->request->role;
     const struct instance *i = s->instance;
@@ -36,10 +36,10 @@ static int find_disk(struct snapshot *s, struct error *e)
 }
 
 /* The volume has to be what the guest writes to, or the file would have what it wrote once. */
-static int check_drift(const struct snapshot *s, struct error *e)
+static int check_drift(const struct export *s, struct error *e)
 {
     const struct drift_need needs = {
-        .cannot = "no snapshot can be made",
+        .cannot = "cannot be exported",
         .refused = DRIFT_ELSEWHERE | DRIFT(BARE),
         .told = DRIFT(UNKNOWN) | DRIFT(MISSING) | DRIFT(NOT_IN_GUEST),
         .disk = s->origin,
@@ -48,33 +48,31 @@ static int check_drift(const struct snapshot *s, struct error *e)
 }
 
 /* Its key must be had again, to open the snapshot, and keeps to its manager. */
-static int check_key(struct snapshot *s, struct error *e)
+static int check_key(struct export *s, struct error *e)
 {
     const struct volume *v = s->origin;
     char manager[KEY_ID_MAX], id[KEY_ID_MAX];
     bool durable = false;
     if (!volume_encrypted(v))
-        return error_set(
-            e, -EINVAL,
-            "instance %s: no snapshot is made of its disk %s, which is not encrypted; use lvcreate "
-            "--snapshot and qemu-img convert",
-            s->instance->name, v->role);
+        return error_set(e, -EINVAL,
+                         "instance %s: its disk %s is not encrypted, and not exported; use lvcreate "
+                         "--snapshot and qemu-img convert",
+                         s->instance->name, v->role);
     int r = key_durable(s->context, v, &durable, e);
     if (r < 0)
         return r;
     if (!durable)
-        return error_set(
-            e, -EINVAL,
-            "instance %s: no snapshot can be made of its disk %s: its key is ephemeral, and in the "
-            "kernel alone",
-            s->instance->name, v->role);
+        return error_set(e, -EINVAL,
+                         "instance %s: its disk %s cannot be exported: its key is ephemeral, and in the "
+                         "kernel alone",
+                         s->instance->name, v->role);
     r = key_ref_parse(v->key, manager, id, e);
     return r < 0 || s->request->plaintext ? r : context_keymgr(s->context, manager, &s->km, e);
 }
 
 /* A fifth of the disk, if nothing is said: no more than the disk has, and what describes it, is of any use.
  */
-static int check_room(struct snapshot *s, struct error *e)
+static int check_room(struct export *s, struct error *e)
 {
     const struct group *g = inventory_group(s->model->inventory, s->origin->vg);
     uint64_t disk = s->origin->size_bytes, extent = g && g->extent_bytes ? g->extent_bytes : 1;
@@ -95,7 +93,7 @@ static int check_room(struct snapshot *s, struct error *e)
         str_from_bytes(g->free_bytes, free_text, sizeof free_text));
 }
 
-static void design(struct snapshot *s)
+static void design(struct export *s)
 {
     s->v = *s->origin;
     s->v.state = VOLUME_BUILDING;
@@ -104,14 +102,14 @@ static void design(struct snapshot *s)
     volume_set_lv_name(&s->v);
 }
 
-int snapshot_check(struct snapshot *s, struct error *e)
+int export_check(struct export *s, struct error *e)
 {
     const struct context *c = s->context;
     int r = model_lock(c, s->request->name, &s->model, &s->instance, e);
     if (r == 0)
         r = model_check_ready(s->model, s->instance, e);
     if (r == 0 && s->instance->snapshot)
-        r = explain_snapshot(c, s->instance, e);
+        r = explain_export(c, s->instance, e);
     if (r == 0)
         r = find_disk(s, e);
     if (r == 0)
@@ -125,7 +123,7 @@ int snapshot_check(struct snapshot *s, struct error *e)
     return r < 0 ? r : image_file_new(s->request->path, &s->file, e);
 }
 
-struct snapshot *snapshot_free(struct snapshot *s)
+struct export *export_free(struct export *s)
 {
     if (s) {
         fd_close(s->fd);

@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots over the world in memory: of what none is made, what a finished one leaves, and that on doubt
+/* Exports over the world in memory: what is refused, what a finished one leaves, and that on doubt
  * nothing is destroyed. What errors and crashes leave is for the matrix. */
 #include "instance/key-list.h"
 #include "instances.h"
 
-static struct snapshotted done;
+static struct exported done;
 
-static int snapshot(struct bench *b, const struct snapshot_request *q, struct error *e)
+static int export_disk(struct bench *b, const struct export_request *q, struct error *e)
 {
-    done = (struct snapshotted){0};
-    return instance_snapshot(&b->f.context, q, &done, NULL, e);
+    done = (struct exported){0};
+    return instance_export(&b->f.context, q, &done, NULL, e);
 }
 
 /* Nothing is changed then. */
-static void refused(struct bench *b, const struct snapshot_request *q, int wanted, const char *words)
+static void refused(struct bench *b, const struct export_request *q, int wanted, const char *words)
 {
     static struct host before;
     struct error e = ERROR_NONE;
     before = b->w->host;
-    assert_error(snapshot(b, q, &e), wanted, e);
+    assert_error(export_disk(b, q, &e), wanted, e);
     if (!strstr(e.text, words))
         fail_msg("no \"%s\" in: %s", words, e.text);
     assert_memory_equal(&before, &b->w->host, sizeof before);
 }
 
-static const struct snapshot_request of_root = {.name = "t", .path = "/file"};
+static const struct export_request of_root = {.name = "t", .path = "/file"};
 
 static void what_cannot_be_is_refused(void **state)
 {
     struct bench *b = *state;
     refused(b, &of_root, -ENOENT, "there is none");
     bench_make(b, "t", false);
-    refused(b, &(struct snapshot_request){.name = "t", .path = "/file", .role = "eph7"}, -ENOENT,
+    refused(b, &(struct export_request){.name = "t", .path = "/file", .role = "eph7"}, -ENOENT,
             "no disk eph7");
     uint64_t free_bytes = b->w->host.group.free_bytes;
     b->w->host.group.free_bytes = 4 << 20;
@@ -41,7 +41,7 @@ static void what_cannot_be_is_refused(void **state)
     refused(b, &of_root, -ENEEDSRECOVER, "mayfly recover");
 }
 
-static void plain_and_ephemeral_disks_have_none(void **state)
+static void plain_and_ephemeral_disks_are_refused(void **state)
 {
     struct bench *b = *state;
     b->f.config.encryption_enabled = false;
@@ -50,7 +50,7 @@ static void plain_and_ephemeral_disks_have_none(void **state)
     b->f.config.encryption_enabled = true;
     strcpy(b->f.config.key_backend, "ephemeral");
     bench_make(b, "e", false);
-    refused(b, &(struct snapshot_request){.name = "e", .path = "/file"}, -EINVAL, "ephemeral");
+    refused(b, &(struct export_request){.name = "e", .path = "/file"}, -EINVAL, "ephemeral");
 }
 
 static void a_dry_run_changes_nothing(void **state)
@@ -59,10 +59,10 @@ static void a_dry_run_changes_nothing(void **state)
     static struct host before;
     _cleanup_steps_ struct steps *plan = NULL;
     struct error e = ERROR_NONE;
-    const struct snapshot_request q = {.name = "t", .path = "/file", .dry_run = true};
+    const struct export_request q = {.name = "t", .path = "/file", .dry_run = true};
     bench_make(b, "t", false);
     before = b->w->host;
-    assert_ok(instance_snapshot(&b->f.context, &q, &done, &plan, &e), e);
+    assert_ok(instance_export(&b->f.context, &q, &done, &plan, &e), e);
     assert_true(steps_count(plan) > 8);
     assert_memory_equal(&before, &b->w->host, sizeof before);
 }
@@ -75,7 +75,7 @@ static void its_key_is_of_the_file_alone(void **state)
     struct error e = ERROR_NONE;
     bool changed = false;
     bench_make(b, "t", false);
-    assert_ok(snapshot(b, &of_root, &e), e);
+    assert_ok(export_disk(b, &of_root, &e), e);
     assert_int_equal(b->w->host.n_files, 1);
     assert_string_equal(done.role, "root");
     assert_int_equal(done.size_bytes, GIB);
@@ -93,14 +93,14 @@ static void its_key_is_of_the_file_alone(void **state)
 }
 
 /* What others do while the file is written: the guest ends and libvirt's hook closes its disks, it starts
- * again, recover looks, somebody wants to delete the instance, or a second snapshot. */
+ * again, recover looks, somebody wants to delete the instance, or to export it too. */
 static int others_act(int fd, int file_fd, const char *name, const struct secret *key,
                       const struct image_progress *progress, struct error *e)
 {
     struct world *w = fake_world();
     struct fake f;
     _cleanup_free_ struct recovered *found = NULL;
-    struct snapshotted second;
+    struct exported second;
     struct error why = ERROR_NONE;
     size_t n = 0;
     bool changed = false;
@@ -115,10 +115,10 @@ static int others_act(int fd, int file_fd, const char *name, const struct secret
     assert_int_equal(n, 1);
     assert_int_equal(found[0].kind, RECOVER_BUSY);
     assert_error(instance_delete(&f.context, "t", &changed, &why), -EBUSY, why);
-    assert_non_null(strstr(why.text, "a snapshot of it is being written"));
+    assert_non_null(strstr(why.text, "it is being exported"));
     why = ERROR_NONE;
-    assert_error(instance_snapshot(&f.context, &of_root, &second, NULL, &why), -EBUSY, why);
-    assert_non_null(strstr(why.text, "a snapshot of it is being written"));
+    assert_error(instance_export(&f.context, &of_root, &second, NULL, &why), -EBUSY, why);
+    assert_non_null(strstr(why.text, "it is being exported"));
     fake_end(&f);
     fake_use(w);
     return fake_export(fd, file_fd, name, key, progress, e);
@@ -130,7 +130,7 @@ static void the_instance_is_free_while_the_file_is_written(void **state)
     struct error e = ERROR_NONE;
     bench_make(b, "t", false);
     b->f.context.export = others_act;
-    assert_ok(snapshot(b, &of_root, &e), e);
+    assert_ok(export_disk(b, &of_root, &e), e);
     assert_int_equal(b->w->host.n_maps, 0);
     assert_int_equal(b->w->host.n_files, 1);
     assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
@@ -155,7 +155,7 @@ static void one_without_its_disk_is_left_alone(void **state)
     size_t n = 0;
     bench_make(b, "t", false);
     b->f.context.export = crash;
-    assert_true(snapshot(b, &of_root, &e) < 0);
+    assert_true(export_disk(b, &of_root, &e) < 0);
     world_revive(b->w);
     refused(b, &of_root, -ENEEDSRECOVER, "was cut off");
 
@@ -177,7 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_cannot_be_is_refused),
-        TEST(plain_and_ephemeral_disks_have_none),
+        TEST(plain_and_ephemeral_disks_are_refused),
         TEST(a_dry_run_changes_nothing),
         TEST(its_key_is_of_the_file_alone),
         TEST(the_instance_is_free_while_the_file_is_written),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly snapshot: what a disk holds at one moment, as an image file with a key of its own.
+/* mayfly export: what a disk holds at one moment, as an image file with a key of its own.
  *
  *     SNAPSHOT | open | UNLOCK | key | write the file, which has no name | close | doomed | NAME | remove
  *      a point in time                                           commit points: of the key, of the file
@@ -9,7 +9,7 @@
  * its key, whatever is cut off; at worst a key stays whose file did not get its name, and recover tells of
  * that.
  */
-#include "instance/snapshot.h"
+#include "instance/export.h"
 
 #include "base/audit.h"
 #include "base/fd.h"
@@ -22,13 +22,13 @@
  * the file is written. */
 static int lock(const struct context *c, void *object, struct error *e)
 {
-    return broker_lock(c->broker, ((struct snapshot *)object)->v.disk, e);
+    return broker_lock(c->broker, ((struct export *)object)->v.disk, e);
 }
 
 static int let_go(const struct context *c, void *object, struct error *e)
 {
     (void)c, (void)e;
-    model_unlock(((struct snapshot *)object)->model);
+    model_unlock(((struct export *)object)->model);
     return 0;
 }
 
@@ -36,7 +36,7 @@ static int let_go(const struct context *c, void *object, struct error *e)
 
 static int create(const struct context *c, void *object, struct error *e)
 {
-    struct snapshot *s = object;
+    struct export *s = object;
     _cleanup_secret_ struct secret *secret = NULL;
     int r = key_fetch(c, s->origin, &secret, e);
     if (r == 0)
@@ -46,7 +46,7 @@ static int create(const struct context *c, void *object, struct error *e)
 
 static int create_undo(const struct context *c, void *object, struct error *e)
 {
-    struct snapshot *s = object;
+    struct export *s = object;
     _cleanup_inventory_ struct inventory *now = NULL;
     s->volume_key = secret_free(s->volume_key);
     int r = broker_list(c->broker, &now, e);
@@ -60,7 +60,7 @@ static int create_undo(const struct context *c, void *object, struct error *e)
 
 static int open_map(const struct context *c, void *object, struct error *e)
 {
-    struct snapshot *s = object;
+    struct export *s = object;
     int r = broker_open(c->broker, &s->v, s->volume_key, false, &s->fd, e);
     s->volume_key = secret_free(s->volume_key);
     return r;
@@ -68,26 +68,26 @@ static int open_map(const struct context *c, void *object, struct error *e)
 
 static int open_map_undo(const struct context *c, void *object, struct error *e)
 {
-    struct snapshot *s = object;
+    struct export *s = object;
     s->fd = fd_close(s->fd);
     return disk_close(c, &s->v, e);
 }
 
 static int close_map(const struct context *c, void *object, struct error *e)
 {
-    return disk_close(c, &((struct snapshot *)object)->v, e);
+    return disk_close(c, &((struct export *)object)->v, e);
 }
 
 /* From here on the key is the file's. */
 static int mark_doomed(const struct context *c, void *object, struct error *e)
 {
-    const struct volume *v = &((struct snapshot *)object)->v;
+    const struct volume *v = &((struct export *)object)->v;
     return broker_mark(c->broker, &v, 1, VOLUME_DOOMED, e);
 }
 
 static int remove_volume(const struct context *c, void *object, struct error *e)
 {
-    const struct volume *v = &((struct snapshot *)object)->v;
+    const struct volume *v = &((struct export *)object)->v;
     return broker_remove(c->broker, &v, 1, e);
 }
 
@@ -95,7 +95,7 @@ static int remove_volume(const struct context *c, void *object, struct error *e)
 
 static int create_key(const struct context *c, void *object, struct error *e)
 {
-    struct snapshot *s = object;
+    struct export *s = object;
     (void)c;
     struct key_info want = {.scope = KEY_SCOPE_IMAGE, .bits = KEY_SECRET_BITS};
     memcpy(want.owner, s->v.disk, sizeof want.owner);
@@ -105,26 +105,26 @@ static int create_key(const struct context *c, void *object, struct error *e)
 
 static int create_key_undo(const struct context *c, void *object, struct error *e)
 {
-    struct snapshot *s = object;
+    struct export *s = object;
     s->key = secret_free(s->key);
     return key_destroy_of_image(c, &s->v, e);
 }
 
 static void update(void *context, uint64_t done_bytes, uint64_t total_bytes)
 {
-    const struct reporter *reporter = ((const struct snapshot *)context)->context->reporter;
+    const struct reporter *reporter = ((const struct export *)context)->context->reporter;
     if (reporter && reporter->progress)
         reporter->progress(reporter->data, done_bytes, total_bytes);
 }
 
 static bool stopped(void *context)
 {
-    return context_stopped(((const struct snapshot *)context)->context);
+    return context_stopped(((const struct export *)context)->context);
 }
 
 static int write_file(const struct context *c, void *object, struct error *e)
 {
-    struct snapshot *s = object;
+    struct export *s = object;
     struct image_progress progress = {update, stopped, s};
     char size[32];
     int r = c->export(s->fd, image_file_fd(s->file), s->request->path, s->key, &progress, e);
@@ -139,18 +139,18 @@ static int write_file(const struct context *c, void *object, struct error *e)
 static int link_file(const struct context *c, void *object, struct error *e)
 {
     (void)c;
-    return image_file_link(((struct snapshot *)object)->file, e);
+    return image_file_link(((struct export *)object)->file, e);
 }
 
 static int link_file_undo(const struct context *c, void *object, struct error *e)
 {
     (void)c;
-    return image_file_unlink(((struct snapshot *)object)->file, e);
+    return image_file_unlink(((struct export *)object)->file, e);
 }
 
 /* ------------------------------------------------------------------------ plan */
 
-static int add_making(struct steps *p, struct snapshot *s, struct error *e)
+static int add_making(struct steps *p, struct export *s, struct error *e)
 {
     char room[32];
     int r = steps_add(p, lock, NULL, s, e, "lock the snapshot %s", s->v.disk);
@@ -171,7 +171,7 @@ static int add_making(struct steps *p, struct snapshot *s, struct error *e)
     return r;
 }
 
-static int add_commits(struct steps *p, struct snapshot *s, struct error *e)
+static int add_commits(struct steps *p, struct export *s, struct error *e)
 {
     int r = steps_add(p, close_map, NULL, s, e, "close %s/%s", s->v.vg, s->v.lv);
     if (r == 0)
@@ -183,7 +183,7 @@ static int add_commits(struct steps *p, struct snapshot *s, struct error *e)
     return r;
 }
 
-static int make_plan(struct snapshot *s, struct steps **ret, struct error *e)
+static int make_plan(struct export *s, struct steps **ret, struct error *e)
 {
     _cleanup_steps_ struct steps *p = NULL;
     int r = steps_new(&p, e);
@@ -196,9 +196,9 @@ static int make_plan(struct snapshot *s, struct steps **ret, struct error *e)
     return r;
 }
 
-static struct snapshotted result_of(const struct snapshot *s)
+static struct exported result_of(const struct export *s)
 {
-    struct snapshotted done = {0};
+    struct exported done = {0};
     memcpy(done.instance, s->instance->name, sizeof done.instance);
     memcpy(done.uuid, s->instance->uuid, sizeof done.uuid);
     memcpy(done.role, s->origin->role, sizeof done.role);
@@ -208,18 +208,18 @@ static struct snapshotted result_of(const struct snapshot *s)
     return done;
 }
 
-int instance_snapshot(const struct context *c, const struct snapshot_request *request,
-                      struct snapshotted *ret, struct steps **ret_plan, struct error *e)
+int instance_export(const struct context *c, const struct export_request *request, struct exported *ret,
+                    struct steps **ret_plan, struct error *e)
 {
-    struct snapshot snapshot = {.context = c, .request = request, .fd = -1};
-    _cleanup_(snapshot_freep) struct snapshot *s = &snapshot;
+    struct export export = {.context = c, .request = request, .fd = -1};
+    _cleanup_(export_freep) struct export *s = &export;
     _cleanup_steps_ struct steps *plan = NULL;
 
-    int r = snapshot_check(s, e);
+    int r = export_check(s, e);
     if (r == 0)
         r = make_plan(s, &plan, e);
     if (r == 0 && !request->dry_run)
-        r = audit_instance("snapshot", s->instance->uuid, s->instance->name, steps_run(plan, c, e), e);
+        r = audit_instance("export", s->instance->uuid, s->instance->name, steps_run(plan, c, e), e);
     if (r < 0)
         return r;
     *ret = result_of(s);

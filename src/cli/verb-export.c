@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly export: a disk as an image file, and which key that has. */
+#include "base/log.h"
+#include "cli/json.h"
+#include "cli/plan.h"
+#include "cli/session.h"
+#include "cli/verb.h"
+
+#include <stdio.h>
+
+CLI_TEXT(set_disk, struct export_request, role)
+static int set_room(void *target, const char *value, struct error *e)
+{
+    return cli_parse_size(value, &((struct export_request *)target)->room_bytes, e);
+}
+
+CLI_FLAG(set_plaintext, struct export_request, plaintext)
+CLI_FLAG(set_dry_run, struct export_request, dry_run)
+static const struct cli_option export_options[] = {
+    {"disk", 0, "ROLE", "the disk: root, eph0, ...; else the first", set_disk},
+    {"room", 0, "SIZE", "for what the guest writes meanwhile; else a fifth of the disk", set_room},
+    {"plaintext", 0, NULL, "do not encrypt the file", set_plaintext},
+    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {0},
+};
+
+static int print_json(const struct exported *done, const char *path, struct error *e)
+{
+    struct json_object *document = json_document(), *exported = json_object_new_object();
+    bool whole = json_put_text(exported, "instance", done->instance) &&
+                 json_put_text(exported, "instance_uuid", done->uuid) &&
+                 json_put_text(exported, "role", done->role) && json_put_text(exported, "file", path) &&
+                 json_put_u64(exported, "size_bytes", done->size_bytes) &&
+                 json_put_bool(exported, "encrypted", *done->key) &&
+                 (!*done->key || json_put_text(exported, "key", done->key));
+    whole = json_put(document, "export", exported) && whole;
+    return json_print(document, whole, e);
+}
+
+static int print(const struct exported *done, const char *path, bool json, struct error *e)
+{
+    if (json)
+        return print_json(done, path, e);
+    if (!log_is_quiet())
+        printf("%s  %s\n", path, *done->key ? done->key : "plaintext");
+    return 0;
+}
+
+int verb_export(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
+{
+    struct export_request request = {.name = NULL};
+    struct exported done;
+    _cleanup_session_ struct session *s = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    int n = 0;
+    int r = verb_parse(self, g, export_options, &request, argc, argv, 2, 2, &n, e);
+    if (r != 0)
+        return r;
+    request.name = argv[1];
+    request.path = argv[2];
+    r = session_open(g, SESSION_VIRT_WANTED, &s, e);
+    if (r < 0)
+        return r;
+    r = instance_export(&s->context, &request, &done, request.dry_run ? &plan : NULL, e);
+    progress_end(&s->progress);
+    if (r < 0)
+        return r;
+    return request.dry_run ? print_plan(plan, g->json, e) : print(&done, request.path, g->json, e);
+}
