@@ -4,7 +4,7 @@
  *     key -> thread key ring (logon: no one reads it back) -> dm-crypt's own copy; unlinked from the ring
  *
  * The key is in no table, no argument and no copy of libdevmapper's. Names are looked up in device-mapper
- * itself, never as paths, which could lead elsewhere. What has not a uuid of ours is not touched.
+ * itself, never as paths, which could lead elsewhere. Maps whose UUID lacks our prefix are never touched.
  */
 #include "storage/dmcrypt.h"
 

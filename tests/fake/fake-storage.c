@@ -428,13 +428,14 @@ int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
 int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e)
 {
     const struct fake_volume *f = find(v->vg, v->lv);
-    (void)access;
+    char path[32];
     if (S->device_fails)
         return error_set(e, -EIO, "device %s: cannot be opened", v->lv);
     if (!f)
         return error_set(e, -ENOENT, "device %s: is not there", v->lv);
-    *ret_fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
-    return 0;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", f->fd);
+    *ret_fd = open(path, access | O_CLOEXEC);
+    return *ret_fd < 0 ? error_set(e, errno, "device %s: cannot be opened: %m", v->lv) : 0;
 }
 
 int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
@@ -445,7 +446,7 @@ int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
         return error_set(e, -EUNSAFE, "map %s: leads elsewhere", name);
     if (!find_map(name))
         return error_set(e, -ENOENT, "map %s: is not there", name);
-    return device_open_volume(v, O_RDWR, ret_fd, e);
+    return device_open_volume(v, volume_is_snapshot(v) ? O_RDONLY : O_RDWR, ret_fd, e);
 }
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e)

@@ -18,6 +18,16 @@ for program in "${programs[@]}"; do
     fi
 done
 
+# Where the program is gone, the hook lets every domain start.
+hook=$(find "$folder" -path '*/hooks/qemu.d/mayfly')
+sed "s|[^ ]*/bin/mayfly|$folder/gone|g" "$hook" >"$folder/hook"
+grep -q "exec $folder/gone hook" "$folder/hook" || { echo "the hook runs another program"; exit 1; }
+for call in "prepare begin" "release end"; do
+    # shellcheck disable=SC2086 # two words
+    sh "$folder/hook" domain $call - </dev/null || { echo "without mayfly, $call of the hook fails"; exit 1; }
+done
+rm "$folder/hook"
+
 left() { (cd "$folder" && find . -type f ! -name log); }
 export DESTDIR=$folder
 "$uninstall" "$build" >/dev/null
@@ -25,6 +35,8 @@ export DESTDIR=$folder
 meson install -C "$build" --no-rebuild >/dev/null
 config=$(cd "$folder" && find . -name mayfly.conf -path '*/etc/mayfly/*')
 echo "# mine" >>"$folder/$config"
+meson install -C "$build" --no-rebuild >/dev/null
+grep -qxF "# mine" "$folder/$config" || { echo "an installation has replaced the operator's configuration"; exit 1; }
 "$uninstall" "$build" >"$folder/log"
 [ "$(left)" = "$config" ] || { echo "uninstall did not leave $config alone, but:"; left; exit 1; }
 grep -q "^left: the configuration in" "$folder/log"

@@ -295,14 +295,17 @@ static void a_plain_volume_is_overwritten_before_it_goes(void **state)
     struct volume v = plain(I, "eph0");
     struct op_volume q = {.volume = ref(&v)};
     int fd = -1;
-    char text[6] = "";
+    char text[6] = "", path[32];
 
     assert_int_equal(lock(p, I), 0);
     assert_int_equal(create(p, &v), 0);
     assert_int_equal(ask_for(p, OP_OPEN_PLAIN, &q, sizeof q, -1, &fd).errnum, 0);
+    assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_WRONLY); /* what stood there before is another's */
     assert_int_equal(fd_pwrite_all(fd, "secret", 6, 0), 0);
     assert_int_equal(remove_one(p, &v), 0);
-    assert_int_equal(fd_pread_all(fd, text, 6, 0), 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    _cleanup_close_ int device = open(path, O_RDONLY);
+    assert_int_equal(fd_pread_all(device, text, 6, 0), 0);
     assert_memory_equal(text, "\0\0\0\0\0\0", 6);
     fd_close(fd);
     end(p);

@@ -8,6 +8,8 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -64,6 +66,11 @@ static int try_files(void)
     if (open(file, O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES || unlink(program) == 0 ||
         truncate(program, 0) == 0)
         return 22;
+    static const char *const elsewhere[] = {"/",        "/root",    "/usr",  "/var",
+                                            "/var/lib", "/var/tmp", "/home", "/boot"};
+    for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
+        if (open(elsewhere[i], O_TMPFILE | O_WRONLY, 0600) >= 0 || (errno != EACCES && errno != ENOENT))
+            return 24;
     if (execv(program, argv) == 0 || errno != EACCES)
         return 23;
     return 0;
@@ -93,6 +100,39 @@ static bool mkfs_has_no_capability(void)
     return process_run_prepared(-1, sandbox_mkfs, argv, 10, &equal, NULL) == 0 && streq(equal, "4\n");
 }
 
+/* Calls that anybody may make, and that fail for another reason where nobody forbids them. */
+static bool calls_of_anybody_are_denied(void)
+{
+    static const long calls[] = {
+        SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp,       SYS_pidfd_getfd,
+        SYS_userfaultfd,      SYS_io_uring_setup,    SYS_move_mount, SYS_open_tree,
+#ifdef SYS_modify_ldt
+        SYS_modify_ldt,
+#endif
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+        if (!denied(syscall(calls[i], -1, -1, -1, -1, -1, -1)))
+            return dprintf(2, "system call %ld: not denied\n", calls[i]), false;
+    return true;
+}
+
+/* A right that the sandbox's list does not name is none of the broker's. */
+static bool capabilities_are_few(void)
+{
+    static const unsigned few[] = {CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_CHOWN,    CAP_FOWNER,      CAP_MKNOD,
+                                   CAP_IPC_LOCK,  CAP_IPC_OWNER,    CAP_SYS_NICE, CAP_SYS_RESOURCE};
+    uint64_t allowed = 0, have = UINT64_MAX, bounding = UINT64_MAX;
+    char line[256];
+    _cleanup_fclose_ FILE *f = fopen("/proc/self/status", "re");
+    for (size_t i = 0; i < ARRAY_SIZE(few); i++)
+        allowed |= UINT64_C(1) << few[i];
+    while (f && fgets(line, sizeof line, f)) {
+        (void)!sscanf(line, "CapPrm: %" SCNx64, &have);
+        (void)!sscanf(line, "CapBnd: %" SCNx64, &bounding);
+    }
+    return !(have & ~allowed) && !(bounding & ~allowed);
+}
+
 /* The number of the first thing that is not as it should be. */
 static int try_all(void)
 {
@@ -120,6 +160,10 @@ static int try_all(void)
         return 13;
     if (!memory_is_locked())
         return 14;
+    if (!calls_of_anybody_are_denied())
+        return 16;
+    if (!capabilities_are_few())
+        return 17;
     int r = has_landlock() ? try_files() : 0;
     if (r != 0)
         return r;
