@@ -3,7 +3,7 @@
 # lab runs), build-clang, build-fuzz.
 BUILD = build
 
-.PHONY: all demo test torture check fuzz bench bench-check deb package-test install uninstall clean
+.PHONY: all demo test sabotage torture check fuzz bench bench-check deb package-test install uninstall clean
 
 all:
 	@tools/packages build
@@ -17,6 +17,11 @@ demo:
 test:
 	@tools/packages build test
 	@tests/run
+
+# Breaks each promise on purpose, and sees that a test fails. Not part of test: it takes long.
+sabotage:
+	@tools/packages build test
+	@tests/sabotage/run
 
 torture:
 	@tools/packages build test

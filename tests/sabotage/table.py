@@ -1,0 +1,84 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: Apache-2.0
+"""The table of promises: promises/*.toml. Run as a program it checks the table against the documents, and that each
+promise of SECURITY.md has a line."""
+
+import glob
+import os
+import re
+import sys
+import tomllib
+from dataclasses import dataclass
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+SOURCE = os.path.realpath(os.path.join(HERE, "..", ".."))
+SECURITY = "SECURITY.md"
+
+
+@dataclass(frozen=True)
+class Line:
+    """promise: words that stand in document; old, new: what is changed in file; test: who must fail."""
+    promise: str
+    document: str
+    file: str
+    old: str
+    new: str
+    test: str
+    where: str  # of the line itself, for messages
+
+
+def _lines_of(path):
+    with open(path, "rb") as file:
+        entries = tomllib.load(file)["promise"]
+    for number, entry in enumerate(entries, 1):
+        where = f"{os.path.basename(path)} {number}"
+        try:
+            yield Line(entry["promise"], entry["in"], entry["file"], entry["old"], entry["new"], entry["test"], where)
+        except KeyError as error:
+            raise SystemExit(f"{where}: has no {error}") from error
+
+
+def read():
+    return [line for path in sorted(glob.glob(os.path.join(HERE, "promises", "*.toml"))) for line in _lines_of(path)]
+
+
+def _words(text):
+    """Without the marks of markdown, scdoc and comments, and with single blanks: a promise may run over lines."""
+    return re.sub(r"\s+", " ", re.sub(r"[*`_|#\\]|\n\s*\*", " ", text)).strip()
+
+
+def _read_words(name):
+    with open(os.path.join(SOURCE, name), encoding="utf-8") as file:
+        return _words(file.read())
+
+
+def faults(lines):
+    """A sentence for each line whose promise is not in its document."""
+    words = {}
+    for line in lines:
+        if line.document not in words:
+            words[line.document] = _read_words(line.document)
+        if _words(line.promise) not in words[line.document]:
+            yield f"{line.where}: {line.document} does not say: {line.promise}"
+
+
+def _rows_of_security():
+    with open(os.path.join(SOURCE, SECURITY), encoding="utf-8") as file:
+        return re.search(r"\n\| promise .*?\n\|[-| ]+\n(.*?)\n\n", file.read(), re.S)[1].split("\n")
+
+
+def uncovered(lines):
+    """The promises of SECURITY.md that no line breaks: none has words of that row."""
+    broken = [_words(line.promise) for line in lines if line.document == SECURITY]
+    return [row.split("|")[1].strip() for row in _rows_of_security() if not any(b in _words(row) for b in broken)]
+
+
+def main():
+    lines = read()
+    complaints = list(faults(lines)) + [f"{SECURITY}: nothing in tests/sabotage breaks: {p}" for p in uncovered(lines)]
+    print("\n".join(complaints))
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

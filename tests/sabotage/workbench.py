@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A copy of the source tree in which one line is changed at a time, built, and tested.
+
+Used by `make sabotage` and `make mutate`. The tree itself is never touched: what the copy holds is what git
+knows of it, uncommitted changes included.
+"""
+
+import filecmp
+import json
+import os
+import shutil
+import subprocess
+
+SOURCE = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", ".."))
+SANITIZED = "build-asan"
+FOR_LAB = "build-lab"
+SETUP = {
+    SANITIZED: ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    FOR_LAB: ["-Db_sanitize=undefined"],
+}
+# A lab runs the installed programs and these.
+NOT_FOR_LAB = ("tests/unit", "tests/fuzz", "tests/fake", "tests/barbican")
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+LAB_TEST = "lab/"
+UNSANITIZED_TEST = "memory/"  # of that suite: see tests/run
+SCENARIO = "matrix/"
+MATRIX = "tests/fake/matrix"
+
+
+class CannotBuild(Exception):
+    """The changed source does not compile: its last lines say why."""
+
+
+class UnknownTest(Exception):
+    """No test has that name."""
+
+
+def call(argv, folder, limit_sec=None, **environment):
+    """(exit status, output) of a program; 124 if it took longer than `limit_sec`. Nothing of it stays behind."""
+    with subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+                          env={**os.environ, **environment}) as process:
+        try:
+            output, _ = process.communicate(timeout=limit_sec)
+            return process.returncode, output
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 15)
+            try:
+                process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.communicate()
+            return 124, f"time-out after {limit_sec} s"
+
+
+def _copy(source, target):
+    """The target is left alone if it is equal: what is built from it need not be built again."""
+    if os.path.isfile(target) and filecmp.cmp(source, target, shallow=False):
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    shutil.copy(source, target)
+
+
+class Workbench:
+    """One copy, with build folders that are made when a test needs them."""
+
+    def __init__(self, folder):
+        self.folder = os.path.realpath(folder)
+        self._tests = {}
+        self._refresh()
+
+    def _refresh(self):
+        """The copy becomes what the tree is; files that are equal keep their times, so that little is built."""
+        names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=SOURCE, check=True,
+                               stdout=subprocess.PIPE, text=True).stdout
+        names = [name for name in names.split("\0") if name and os.path.lexists(os.path.join(SOURCE, name))]
+        for name in names:
+            _copy(os.path.join(SOURCE, name), self.path(name))
+        for folder, folders, files in os.walk(self.folder):
+            folders[:] = [f for f in folders if f != ".git" and not f.startswith("build")]
+            for name in files:
+                path = os.path.join(folder, name)
+                if os.path.relpath(path, self.folder) not in names:
+                    os.unlink(path)
+        if not os.path.isdir(os.path.join(self.folder, ".git")):
+            call(["git", "init", "--quiet"], self.folder)  # a few tests ask git what belongs to the tree
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def _introspect(self, build, what):
+        output = subprocess.run(["meson", "introspect", build, "--" + what], cwd=self.folder, check=True,
+                                stdout=subprocess.PIPE, text=True).stdout
+        return json.loads(output)
+
+    def set_up(self, build):
+        if os.path.exists(self.path(build + "/build.ninja")):
+            return
+        status, output = call(["meson", "setup", build, "-Dwerror=false", *SETUP[build]], self.folder)
+        if status:
+            raise CannotBuild(output[-2000:])
+
+    def tests(self, build):
+        """{name: [files that it needs, relative to the build folder]}"""
+        if build not in self._tests:
+            self.set_up(build)
+            root = self.path(build) + "/"
+            files = {target["id"]: [f.removeprefix(root) for f in target["filename"]]
+                     for target in self._introspect(build, "targets")}
+            self._tests[build] = {test["name"]: sum((files[d] for d in test["depends"]), [])
+                                  for test in self._introspect(build, "tests")}
+        return self._tests[build]
+
+    def _lab_targets(self):
+        root = self.path(FOR_LAB) + "/"
+        return [f.removeprefix(root) for target in self._introspect(FOR_LAB, "targets")
+                if not os.path.relpath(target["defined_in"], self.folder).startswith(NOT_FOR_LAB)
+                for f in target["filename"]]
+
+    def _place(self, test):
+        """(build folder, name there) of a test that meson runs; UnknownTest."""
+        build, name = (FOR_LAB, test.removeprefix(UNSANITIZED_TEST)) if test.startswith(UNSANITIZED_TEST) \
+            else (SANITIZED, test)
+        if name not in self.tests(build):
+            raise UnknownTest(test)
+        return build, name
+
+    def build(self, test):
+        """What `test` needs is built; CannotBuild, UnknownTest."""
+        if test.startswith(LAB_TEST):
+            self.set_up(FOR_LAB)
+            build, targets = FOR_LAB, self._lab_targets()
+        elif test.startswith(SCENARIO):
+            self.set_up(SANITIZED)
+            build, targets = SANITIZED, [MATRIX]
+        else:
+            build, name = self._place(test)
+            targets = self.tests(build)[name]
+        if targets:
+            status, output = call(["ninja", "-C", build, *targets], self.folder)
+            if status:
+                raise CannotBuild(output[-2000:])
+
+    def run(self, test, limit_sec):
+        """(exit status, output) of a test that was built: a name of meson's, memory/NAME, matrix/SCENARIO, lab/NAME."""
+        if test.startswith(SCENARIO):
+            return call([self.path(f"{SANITIZED}/{MATRIX}"), test.removeprefix(SCENARIO)], self.folder, limit_sec,
+                        **SANITIZERS)
+        if not test.startswith(LAB_TEST):
+            build, name = self._place(test)
+            return call(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs",
+                         "--timeout-multiplier", "6", name], self.folder, limit_sec, **SANITIZERS)
+        self._lend_lab()
+        script = f"tests/lab/{test.removeprefix(LAB_TEST)}.sh"
+        if not os.path.exists(self.path(script)):
+            raise UnknownTest(test)
+        return call([self.path("tests/lab/harness"), script], self.folder, limit_sec,
+                    MAYFLY_BUILD=self.path(FOR_LAB), **SANITIZERS)
+
+    def _lend_lab(self):
+        """The images of the lab's guests take long to build, and no test writes to them."""
+        made, lent = os.path.join(SOURCE, "build", "lab"), self.path("build/lab")
+        if not os.path.isdir(made) or os.path.isdir(lent):
+            return
+        os.makedirs(self.path("build"), exist_ok=True)
+        shutil.copytree(made, lent, symlinks=True)
