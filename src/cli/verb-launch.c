@@ -88,6 +88,7 @@ static int set_vcpus(void *target, const char *value, struct error *e)
 }
 
 CLI_TEXT(set_volume_group, struct launch_options, request.volume_group)
+CLI_TEXT(set_network, struct launch_options, request.network)
 CLI_TEXT(set_domain_xml, struct launch_options, template_path)
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
 CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
@@ -103,6 +104,7 @@ static const struct cli_option launch_options[] = {
     {"swap", 0, "SIZE", "a swap disk", set_swap},
     {"memory", 0, "SIZE", "memory of each instance", set_memory},
     {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
+    {"network", 0, "NETWORK", "connect it to this network, bridge=BRIDGE, or none", set_network},
     {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
     {"domain-xml", 0, "FILE", "libvirt XML to put the disks into", set_domain_xml},
     {"no-start", 0, NULL, "define the domains, do not start them", set_no_start},

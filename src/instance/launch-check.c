@@ -208,6 +208,21 @@ int launch_check_room(struct launch *l, struct error *e)
     return r < 0 ? r : check_image(l, e);
 }
 
+/* A template of the operator's says itself what the network is. */
+static int check_network(struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    const char *said = q->network        ? q->network
+                       : q->template_xml ? "none"
+                                         : l->context->config->launch_network;
+    int r = network_parse(said, &l->network, e);
+    if (r == 0)
+        r = virt_check_network(l->context->virt, &l->network, !q->no_start, e);
+    if (r < 0 && !q->network)
+        error_append(e, "; it is the one of [launch] in the configuration, see --network");
+    return r;
+}
+
 int launch_check(struct launch *l, struct error *e)
 {
     int r = check_names(l, e);
@@ -215,6 +230,8 @@ int launch_check(struct launch *l, struct error *e)
         r = launch_check_disks(l, e);
     if (r == 0)
         r = context_check_virt(l->context, e);
+    if (r == 0)
+        r = check_network(l, e);
     if (r == 0)
         r = launch_check_keys(l, e);
     if (r == 0)

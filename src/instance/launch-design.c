@@ -86,6 +86,7 @@ static int write_xml(const struct launch_instance *i, bool kvm, bool trial, cons
                                .memory_bytes = q->memory_bytes,
                                .vcpus = q->vcpus,
                                .kvm = kvm,
+                               .network = i->launch->network,
                                .disks = disks,
                                .n_disks = i->n_disks};
     for (size_t n = 0; n < i->n_disks; n++)

@@ -64,6 +64,7 @@ struct launch {
     struct keymgr *km;      /* the context's; NULL: without encryption */
     char batch[UUID_TEXT];  /* set with --shared-key */
     uint64_t written_bytes; /* of images */
+    struct network network; /* that its domains are connected to */
 
     struct launch_instance *instances;
     size_t n_instances;

@@ -33,6 +33,8 @@ struct launch_request {
     uint32_t vcpus;           /* 0: the template's */
     const char *volume_group; /* NULL: the first configured */
     const char *template_xml; /* NULL: built in */
+    const char
+        *network; /* as network_parse() takes it; NULL: the configuration's, for the built-in template */
     bool no_start;
     bool dry_run; /* fill in ret_plan, change nothing */
 };

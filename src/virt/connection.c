@@ -53,30 +53,37 @@ static int errnum_of(const virError *why)
 }
 
 /* Takes `why`, which may be NULL. */
-static int sentence(struct virt *v, virErrorPtr why, const char *object, const char *action, struct error *e)
+static int sentence(struct virt *v, virErrorPtr why, const char *kind, const char *object, const char *action,
+                    struct error *e)
 {
     int r = errnum_of(why);
     const char *message = why && why->message ? why->message : "it does not say why";
     if (virConnectIsAlive(libvirt_of(v)) == 0)
         r = error_set(e, -ECONNREFUSED,
-                      "domain %s: cannot %s: the connection to libvirt broke: %s; see systemctl status "
+                      "%s %s: cannot %s: the connection to libvirt broke: %s; see systemctl status "
                       "libvirtd virtqemud",
-                      object, action, message);
+                      kind, object, action, message);
     else
-        r = error_set(e, r, "domain %s: cannot %s: libvirt says: %s", object, action, message);
+        r = error_set(e, r, "%s %s: cannot %s: libvirt says: %s", kind, object, action, message);
     virFreeError(why);
     return r;
 }
 
 int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e)
 {
-    return sentence(v, virSaveLastError(), object, action, e);
+    return sentence(v, virSaveLastError(), "domain", object, action, e);
+}
+
+int libvirt_call_failed(struct virt *v, const char *kind, const char *object, const char *action,
+                        struct error *e)
+{
+    return sentence(v, virSaveLastError(), kind, object, action, e);
 }
 
 int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e)
 {
     virErrorPtr why = virSaveLastError();
-    return sentence(v, why, virDomainGetName(domain), action, e);
+    return sentence(v, why, "domain", virDomainGetName(domain), action, e);
 }
 
 bool no_such_domain(void)
@@ -423,6 +430,7 @@ static const struct virt_ops ops = {
     .view = connection_view,
     .view_all = connection_view_all,
     .drop_save = drop_save,
+    .check_network = connection_check_network,
     .offers_kvm = offers_kvm,
     .reconnect = reconnect,
     .disconnect = disconnect,

@@ -24,6 +24,8 @@ static inline virConnectPtr libvirt_of(struct virt *v)
 /* A sentence about what libvirt has just refused; of domain_failed() by the domain's name, which libvirt
  * forgets its last error to tell. */
 int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e);
+int libvirt_call_failed(struct virt *v, const char *kind, const char *object, const char *action,
+                        struct error *e); /* of what is no domain: "network" */
 int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e);
 
 /* Did the last call fail because there is no such domain? */
@@ -55,6 +57,9 @@ int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struc
 int connection_try(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram,
                    struct error *e) _must_check_;
 int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e) _must_check_;
+
+/* network.c */
+int connection_check_network(struct virt *v, const char *name, bool active, struct error *e) _must_check_;
 
 /* devices.c */
 int connection_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,

@@ -8,6 +8,7 @@
  *       iothreads                   added, unless it is there: what serves our disks
  *       metadata/mayfly:instance    added: how a domain of ours is known again
  *       devices/disk...             kept, ours behind them
+ *       devices/interface           added where a network is asked for
  *       devices/serial              added: what keeps QEMU from saving the guest's RAM to a file
  *
  * All text is escaped by libxml2, never by hand. domain-read.c reads the template.
@@ -206,6 +207,20 @@ static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
     return true;
 }
 
+/* ------------------------------------------------------------------ network */
+
+/* libvirt chooses its MAC address. No option ROM: an instance boots from its disks. */
+static bool put_interface(xmlNodePtr root, const struct network *n)
+{
+    if (n->kind == NETWORK_NONE)
+        return true;
+    const char *kind = n->kind == NETWORK_BRIDGE ? "bridge" : "network";
+    xmlNodePtr interface = attribute(add(domain_child(root, "devices"), "interface"), "type", kind);
+    return attribute(add(interface, "source"), kind, n->name) &&
+           attribute(add(interface, "model"), "type", "virtio") &&
+           attribute(add(interface, "rom"), "enabled", "no");
+}
+
 /* ---------------------------------------------------------------- guest RAM */
 
 static bool is_without_usb(const xmlNode *devices)
@@ -264,6 +279,8 @@ static int check_spec(const struct domain_spec *spec, struct error *e)
 {
     if (!uuid_valid(spec->uuid) || !*spec->name || !is_plain_text(spec->name))
         return error_set(e, -EINVAL, "domain: its name or uuid has characters that can't be in one");
+    if (spec->network.kind != NETWORK_NONE && !is_plain_text(spec->network.name))
+        return error_set(e, -EINVAL, "domain %s: the name of its network is not plain text", spec->name);
     for (size_t i = 0; i < spec->n_disks; i++)
         if (!is_plain_disk(&spec->disks[i]))
             return error_set(e, -EINVAL, "domain %s: the path or serial of disk %zu is not plain text",
@@ -289,7 +306,8 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
     if (!template_xml && !attribute(root, "type", spec->kvm ? "kvm" : "qemu"))
         return error_memory(e);
     if (!put_iothreads(root) || !put_mark(root, spec) || !put_identity(root, spec) ||
-        !put_nvram(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec) || !guard_ram(root))
+        !put_nvram(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec) ||
+        !put_interface(root, &spec->network) || !guard_ram(root))
         return error_memory(e);
     return domain_write(doc, ret_xml, e);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "virt/network.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,11 +27,12 @@ struct domain_disk {
 
 struct domain_spec {
     const char *name, *uuid;
-    const char *nvram;     /* what virt_try() said of the same template: NULL: it has no UEFI variables */
-    bool trial;            /* for virt_try(): its name is another, and it has no mark of ours */
-    uint64_t memory_bytes; /* 0: what the template says */
-    uint32_t vcpus;        /* 0: what the template says */
-    bool kvm;              /* virt_offers_kvm(); looked at for the built-in template alone */
+    const char *nvram;      /* what virt_try() said of the same template: NULL: it has no UEFI variables */
+    bool trial;             /* for virt_try(): its name is another, and it has no mark of ours */
+    uint64_t memory_bytes;  /* 0: what the template says */
+    uint32_t vcpus;         /* 0: what the template says */
+    bool kvm;               /* virt_offers_kvm(); looked at for the built-in template alone */
+    struct network network; /* of an interface beside those that the template has */
     const struct domain_disk *disks;
     size_t n_disks;
 };

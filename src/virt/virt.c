@@ -209,6 +209,15 @@ int virt_drop_save(struct virt *v, const char *uuid, struct error *e)
     return TWICE(v->ops->drop_save(v, uuid, &why));
 }
 
+int virt_check_network(struct virt *v, const struct network *n, bool active, struct error *e)
+{
+    if (n->kind == NETWORK_NONE)
+        return 0;
+    if (n->kind == NETWORK_BRIDGE)
+        return network_check_bridge(n->name, e);
+    return TWICE(v->ops->check_network(v, n->name, active, &why));
+}
+
 bool virt_offers_kvm(struct virt *v)
 {
     return v->ops->offers_kvm(v);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "virt/domain-view.h"
+#include "virt/network.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -142,6 +143,9 @@ struct virt_ops {
     /* Removes the managed save, with the memory that it holds; 0 if there is none, or no such domain. */
     int (*drop_save)(struct virt *v, const char *uuid, struct error *e);
 
+    /* Is there a network of this name? -ENOENT. -EINVAL: it is not active, and is to be. */
+    int (*check_network)(struct virt *v, const char *name, bool active, struct error *e);
+
     /* Can new domains be of type kvm here? In doubt, no: such a domain would not start. */
     bool (*offers_kvm)(struct virt *v);
 
@@ -202,4 +206,7 @@ void virt_views_end(struct virt_views *v);
 const struct domain_sides *virt_views_nvram_user(const struct virt_views *v, const char *path,
                                                  const char *but_uuid);
 int virt_drop_save(struct virt *v, const char *uuid, struct error *e) _must_check_;
+
+/* Also of a bridge: see virt/network.h. */
+int virt_check_network(struct virt *v, const struct network *n, bool active, struct error *e) _must_check_;
 bool virt_offers_kvm(struct virt *v);

@@ -576,6 +576,19 @@ static int fake_resize_disk(struct virt *v, const char *uuid, const char *path, 
     return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
+/* "default" is there, and "off" is not active. */
+static int fake_check_network(struct virt *v, const char *name, bool active, struct error *e)
+{
+    int r = virt_enter(world_of(v), "find network", e);
+    if (r >= 0)
+        r = virt_leave(world_of(v), 0, e);
+    if (r < 0 || streq(name, "default"))
+        return r;
+    if (!streq(name, "off"))
+        return error_set(e, -ENOENT, "network %s: there is none", name);
+    return active ? error_set(e, -EINVAL, "network %s: is not active", name) : 0;
+}
+
 static bool fake_offers_kvm(struct virt *v)
 {
     (void)v;
@@ -616,6 +629,7 @@ static const struct virt_ops fake_virt_ops = {
     .view = fake_view,
     .view_all = fake_view_all,
     .drop_save = fake_drop_save,
+    .check_network = fake_check_network,
     .offers_kvm = fake_offers_kvm,
     .reconnect = fake_reconnect,
     .disconnect = fake_disconnect,

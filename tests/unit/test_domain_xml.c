@@ -251,6 +251,56 @@ static void io_uring_is_used_where_it_is_asked_for(void **state)
     the_schema_takes(xml);
 }
 
+static void an_interface_is_added_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    struct domain_spec spec = plain;
+    _cleanup_free_ char *none = make(&spec, NULL);
+    assert_null(strstr(none, "<interface"));
+
+    spec.network = (struct network){.kind = NETWORK_NAMED, .name = "a<b"};
+    _cleanup_free_ char *named = make(&spec, NULL);
+    assert_non_null(strstr(named, "    <interface type=\"network\">\n"
+                                  "      <source network=\"a&lt;b\"/>\n"
+                                  "      <model type=\"virtio\"/>\n"
+                                  "      <rom enabled=\"no\"/>\n"
+                                  "    </interface>\n"));
+    the_schema_takes(named);
+
+    /* beside that of a template */
+    spec.network = (struct network){.kind = NETWORK_BRIDGE, .name = "br0"};
+    _cleanup_free_ char *bridged =
+        make(&spec, "<domain><devices><interface type='user'/></devices></domain>");
+    assert_non_null(strstr(bridged, "<interface type=\"user\"/>"));
+    assert_non_null(strstr(bridged, "<source bridge=\"br0\"/>"));
+}
+
+static void networks_are_read(void **state)
+{
+    (void)state;
+    struct network n;
+    struct error e = ERROR_NONE;
+    assert_ok(network_parse("none", &n, &e), e);
+    assert_int_equal(n.kind, NETWORK_NONE);
+    assert_ok(network_parse("default", &n, &e), e);
+    assert_int_equal(n.kind, NETWORK_NAMED);
+    assert_string_equal(n.name, "default");
+    assert_ok(network_parse("bridge=br0", &n, &e), e);
+    assert_int_equal(n.kind, NETWORK_BRIDGE);
+    assert_string_equal(n.name, "br0");
+    static const char *const bad[] = {"", "bridge=", "a\nb", "bridge=../br0"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        e = ERROR_NONE;
+        assert_error(network_parse(bad[i], &n, &e), -EINVAL, e);
+    }
+    e = ERROR_NONE;
+    assert_error(network_check_bridge("nobridge0", &e), -ENOENT, e);
+    assert_string_equal(e.text, "bridge nobridge0: there is no such interface on this host; see ip link");
+    e = ERROR_NONE;
+    if (access("/sys/class/net/lo", F_OK) == 0)
+        assert_error(network_check_bridge("lo", &e), -EINVAL, e);
+}
+
 static void without_kvm_the_type_is_qemu(void **state)
 {
     (void)state;
@@ -682,6 +732,8 @@ int main(void)
         cmocka_unit_test(a_place_is_free_in_what_runs_too),
         cmocka_unit_test(a_template_says_how_many_iothreads),
         cmocka_unit_test(io_uring_is_used_where_it_is_asked_for),
+        cmocka_unit_test(an_interface_is_added_where_it_is_asked_for),
+        cmocka_unit_test(networks_are_read),
         cmocka_unit_test(without_kvm_the_type_is_qemu),
         cmocka_unit_test(an_operators_template_keeps_its_own),
         cmocka_unit_test(what_identifies_one_machine_is_taken_out),

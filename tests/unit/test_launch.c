@@ -53,6 +53,29 @@ static void test_refused(void **state)
     refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image_path = "/image"}, -EINVAL, "2 GiB");
 }
 
+/* Before anything else is looked at; and not where the template has its own. */
+static void test_networks(void **state)
+{
+    struct bench *b = *state;
+    struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB, .network = "nowhere"};
+    struct error e = ERROR_NONE;
+    refused(b, q, -ENOENT, "nowhere");
+    q.network = "off";
+    refused(b, q, -EINVAL, "not active");
+    q.no_start = true;
+    assert_ok(bench_launch(b, &q, &e), e);
+    q.name = "u";
+    q.network = NULL;
+    strcpy(b->f.config.launch_network, "elsewhere");
+    refused(b, q, -ENOENT, "[launch] in the configuration");
+    q.network = "none";
+    assert_ok(bench_launch(b, &q, &e), e);
+    q.name = "v";
+    q.network = NULL;
+    q.template_xml = "<domain type='test'><os/></domain>";
+    assert_ok(bench_launch(b, &q, &e), e);
+}
+
 static void test_refused_by_host(void **state)
 {
     struct bench *b = *state;
@@ -447,6 +470,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         bench_test(test_refused),
+        bench_test(test_networks),
         bench_test(test_refused_by_host),
         bench_test(test_refused_by_keys),
         bench_test(test_volumes),

@@ -190,6 +190,27 @@ static void volumes_of_pools_have_paths(void **state)
     virStoragePoolFree(pool);
 }
 
+static void networks_are_looked_for(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    const struct network none = {.kind = NETWORK_NONE}, there = {NETWORK_NAMED, "default"},
+                         missing = {NETWORK_NAMED, "nowhere"};
+    assert_ok(virt_check_network(virt, &none, true, &e), e);
+    assert_error(virt_check_network(virt, &missing, true, &e), -ENOENT, e);
+    assert_string_equal(e.text, "network nowhere: libvirt knows no such network; see virsh net-list --all");
+    if (lab_uri)
+        return;
+    e = ERROR_NONE;
+    assert_ok(virt_check_network(virt, &there, true, &e), e);
+    virNetworkPtr network = virNetworkLookupByName(libvirt_of(virt), "default");
+    assert_int_equal(virNetworkDestroy(network), 0);
+    assert_ok(virt_check_network(virt, &there, false, &e), e);
+    assert_error(virt_check_network(virt, &there, true, &e), -EINVAL, e);
+    assert_int_equal(virNetworkCreate(network), 0);
+    virNetworkFree(network);
+}
+
 static void taken_names_and_uuids_are_told(void **state)
 {
     (void)state;
@@ -355,6 +376,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_are_listed, connect, disconnect),
         cmocka_unit_test_setup_teardown(disks_are_seen_on_both_sides, connect, disconnect),
         cmocka_unit_test_setup_teardown(volumes_of_pools_have_paths, connect, disconnect),
+        cmocka_unit_test_setup_teardown(networks_are_looked_for, connect, disconnect),
         cmocka_unit_test_setup_teardown(taken_names_and_uuids_are_told, connect, disconnect),
         cmocka_unit_test_setup_teardown(a_running_guest_is_asked_to_go, connect, disconnect),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_told, connect, disconnect),
