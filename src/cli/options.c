@@ -7,7 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#define OPTIONS_MAX 40
+#define OPTIONS_MAX 64
 #define LONG_BASE   256 /* getopt's values of options without a letter start here */
 
 struct parser {

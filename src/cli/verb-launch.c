@@ -2,6 +2,7 @@
 /* mayfly launch, add-disks, add-disk: options to a launch_request, and what came of it. */
 #include "base/fd.h"
 #include "base/log.h"
+#include "cli/image-options.h"
 #include "cli/json.h"
 #include "cli/plan.h"
 #include "cli/session.h"
@@ -35,10 +36,6 @@ static int set_count(void *target, const char *value, struct error *e)
 }
 
 CLI_FLAG(set_shared_key, struct launch_options, request.shared_key)
-CLI_TEXT(set_image, struct launch_options, request.image_path)
-CLI_TEXT(set_image_format, struct launch_options, request.image_format)
-CLI_TEXT(set_image_key, struct launch_options, request.image_key)
-CLI_TEXT(set_image_sha256, struct launch_options, request.image_sha256)
 static int set_root(void *target, const char *value, struct error *e)
 {
     return cli_parse_size(value, &REQUEST(target)->root_bytes, e);
@@ -95,10 +92,6 @@ CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {
     {"count", 0, "N", "make N instances, NAME-1 to NAME-N", set_count},
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
-    {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
-    {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
-    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as export printed it", set_image_key},
-    {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE", "a swap disk", set_swap},
@@ -112,10 +105,6 @@ static const struct cli_option launch_options[] = {
     {0},
 };
 static const struct cli_option add_disks_options[] = {
-    {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
-    {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
-    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as export printed it", set_image_key},
-    {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE", "a swap disk", set_swap},
@@ -179,12 +168,13 @@ static int print_added(const char *name, const struct volume *v, bool json, stru
     return json_print(document, whole, e);
 }
 
-/* Parses, and opens the session. 1: there is nothing to do. */
-static int begin(const struct verb *self, struct globals *g, const struct cli_option *options, int argc,
-                 char **argv, struct launch_options *o, struct session **ret, struct error *e)
+/* Parses, also the options of an image, and opens the session. 1: there is nothing to do. */
+static int begin(const struct verb *self, struct globals *g, const struct cli_option *options, bool image,
+                 int argc, char **argv, struct launch_options *o, struct session **ret, struct error *e)
 {
+    const struct cli_group own[] = {{options, o}, {image ? image_options : NULL, &o->request.image}, {0}};
     int n = 0;
-    int r = verb_parse(self, g, options, o, argc, argv, 1, 1, &n, e);
+    int r = verb_parse_groups(self, g, own, argc, argv, 1, 1, &n, e);
     if (r != 0)
         return r;
     o->request.name = argv[1];
@@ -198,7 +188,7 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
     _cleanup_free_ char *template_xml = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
-    int r = begin(self, g, launch_options, argc, argv, &o, &s, e);
+    int r = begin(self, g, launch_options, true, argc, argv, &o, &s, e);
     if (r == 0 && o.template_path)
         r = read_template(o.template_path, &template_xml, e);
     if (r != 0)
@@ -219,7 +209,7 @@ int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **
     _cleanup_session_ struct session *s = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
-    int r = begin(self, g, add_disks_options, argc, argv, &o, &s, e);
+    int r = begin(self, g, add_disks_options, true, argc, argv, &o, &s, e);
     if (r != 0)
         return r;
     r = instance_add_disks(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
@@ -235,7 +225,7 @@ int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **a
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     struct volume made;
-    int r = begin(self, g, add_disk_options, argc, argv, &o, &s, e);
+    int r = begin(self, g, add_disk_options, false, argc, argv, &o, &s, e);
     if (r == 0)
         r = instance_add_disk(&s->context, &o.request, &made, o.request.dry_run ? &plan : NULL, e);
     if (r != 0)

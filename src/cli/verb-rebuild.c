@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly rebuild: new disks and a new key for instances that keep their domains. */
 #include "cli/each.h"
+#include "cli/image-options.h"
 #include "cli/plan.h"
 #include "instance/operations.h"
 
 struct rebuild_options {
     struct rebuild_request request;
+    bool empty;
     bool yes;
     char *detail; /* EACH_DETAIL_MAX bytes for the line that tells of it */
 };
 
-CLI_TEXT(set_image, struct rebuild_options, request.image_path)
-CLI_TEXT(set_image_format, struct rebuild_options, request.image_format)
+CLI_FLAG(set_empty, struct rebuild_options, empty)
 CLI_FLAG(set_dry_run, struct rebuild_options, request.dry_run)
 CLI_FLAG(set_yes, struct rebuild_options, yes)
 static const struct cli_option rebuild_options[] = {
-    {"image", 0, "FILE", "write this raw or qcow2 image to the root disk", set_image},
-    {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
+    {"empty", 0, NULL, "write no image: the root disk is left empty", set_empty},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {"yes", 'y', NULL, "do not ask", set_yes},
     {0},
@@ -46,6 +46,18 @@ static int dry_run(const struct globals *g, const struct rebuild_options *o, con
     return r < 0 ? r : print_plan(plan, g->json, e);
 }
 
+/* What the disks held is lost either way: so nothing is taken for granted. */
+static int check_contents(const struct verb *self, const struct rebuild_options *o, struct error *e)
+{
+    if (o->empty && o->request.image.path)
+        return error_set(e, -EINVAL, "%s: --empty and --image exclude each other", self->name);
+    if (!o->empty && !o->request.image.path)
+        return error_set(e, -EINVAL,
+                         "%s: what shall be on the root disk? Say --image FILE, or --empty for no image",
+                         self->name);
+    return 0;
+}
+
 int verb_rebuild(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     char detail[EACH_DETAIL_MAX] = "";
@@ -56,7 +68,10 @@ int verb_rebuild(const struct verb *self, struct globals *g, int argc, char **ar
                               .operate = operate_rebuild};
     struct rebuild_options o = {.detail = detail};
     int n = 0;
-    int r = verb_parse(self, g, rebuild_options, &o, argc, argv, 1, argc, &n, e);
+    const struct cli_group own[] = {{rebuild_options, &o}, {image_options, &o.request.image}, {0}};
+    int r = verb_parse_groups(self, g, own, argc, argv, 1, argc, &n, e);
+    if (r == 0)
+        r = check_contents(self, &o, e);
     if (r != 0)
         return r;
     if (!o.request.dry_run)

@@ -2,6 +2,7 @@
 /* mayfly rescue and unrescue. */
 #include "base/log.h"
 #include "cli/each.h"
+#include "cli/image-options.h"
 #include "cli/plan.h"
 #include "instance/operations.h"
 
@@ -14,8 +15,6 @@ static int set_timeout(void *target, const char *value, struct error *e)
     return cli_parse_timeout(value, &((struct rescue_request *)target)->timeout_sec, e);
 }
 
-CLI_TEXT(set_image, struct rescue_request, image_path)
-CLI_TEXT(set_image_format, struct rescue_request, image_format)
 static int set_root(void *target, const char *value, struct error *e)
 {
     return cli_parse_size(value, &((struct rescue_request *)target)->root_bytes, e);
@@ -28,8 +27,6 @@ CLI_FLAG(set_dry_run, struct rescue_request, dry_run)
             set_timeout                                                                                      \
     }
 static const struct cli_option rescue_options[] = {
-    {"image", 0, "FILE", "start from this raw or qcow2 image", set_image},
-    {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
     {"root", 0, "SIZE", "size of the rescue disk; else the image's", set_root},
     TIMEOUT_OPTION,
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
@@ -41,12 +38,13 @@ int verb_rescue(const struct verb *self, struct globals *g, int argc, char **arg
 {
     struct rescue_request request = {.timeout_sec = TIMEOUT_SEC};
     int n = 0;
-    int r = verb_parse(self, g, rescue_options, &request, argc, argv, 1, 1, &n, e);
+    const struct cli_group own[] = {{rescue_options, &request}, {image_options, &request.image}, {0}};
+    int r = verb_parse_groups(self, g, own, argc, argv, 1, 1, &n, e);
     if (r != 0)
         return r;
     if (!request.dry_run && (r = verb_refuse_json(self, g, e)) < 0)
         return r;
-    if (!request.image_path)
+    if (!request.image.path)
         return error_set(e, -EINVAL, "rescue: from which image? Say --image FILE");
 
     _cleanup_session_ struct session *s = NULL;

@@ -63,8 +63,9 @@ struct image_target {
 
 /* Reads the image once, writes its whole virtual size to each of the devices, holes as zeros (which dm-crypt
  * encrypts), and syncs them. What a device has beyond that is left as it is. Progress is told of all of them
- * together. -EINVAL: a device is smaller; then nothing was written. An error of one ends it for all. Not
- * more than 12 MiB of memory are used, whatever the number of devices. */
+ * together. -EINVAL: a device is smaller; then nothing was written. With no device it is
+ * only read, for image_expect(), and may be imported after that. An error of one ends it for all. Not more
+ * than 12 MiB of memory are used, whatever the number of devices. */
 int image_import(struct image *i, const struct image_target *targets, size_t n,
                  const struct image_progress *progress, struct error *e) _must_check_;
 

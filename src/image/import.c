@@ -64,7 +64,8 @@ static int check_stop(const struct import *m, struct error *e)
     if (image_stopped(m->image))
         return error_set(e, -ECANCELED, "image %s: stopped after %" PRIu64 " bytes were written",
                          m->image->name, m->done_bytes);
-    if (ring_under_way(m->ring) == 0 && clock_msec() >= m->event_msec + STALL_LIMIT_SEC * 1000)
+    if (ring_under_way(m->ring) == 0 && count(m, BLOCK_READING) > 0 &&
+        clock_msec() >= m->event_msec + STALL_LIMIT_SEC * 1000)
         return image_read_failed(m->image, -ETIMEDOUT, first_reading(m), e);
     return 0;
 }

@@ -70,23 +70,6 @@ int context_check_virt(const struct context *c, struct error *e)
                      c->config->connection_uri);
 }
 
-static bool open_stopped(void *context)
-{
-    return context_stopped(context);
-}
-
-int context_open_image(const struct context *c, const char *path, const char *format,
-                       const struct secret *key, struct image **ret, struct error *e)
-{
-    const struct image_progress progress = {.stopped = open_stopped, .context = (void *)c};
-    report_step(c, "check image %s", path);
-    int r = image_open(
-        &(struct image_source){.path = path, .format = format, .key = key, .progress = &progress}, ret, e);
-    if (r == 0 && image_doubt(*ret))
-        report_warning(c, "image %s: is it a disk image? %s", path, image_doubt(*ret));
-    return r;
-}
-
 struct import {
     const struct context *context;
     uint64_t done_bytes, total_bytes;

@@ -86,12 +86,8 @@ const char *context_name(const struct context *c, const struct volume *v, char f
 /* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
 
-/* Opens an image for writing, heeds context_stopped(), and warns where it hardly is one. `key` may be NULL.
- */
-int context_open_image(const struct context *c, const char *path, const char *format,
-                       const struct secret *key, struct image **ret, struct error *e) _must_check_;
-
 /* Writes the image to these devices, tells the reporter how far it is, and heeds context_stopped(). Of all
- * `total_bytes` that the operation writes `done_bytes` are written already. */
+ * `total_bytes` that the operation writes `done_bytes` are written already. With no device it is only read,
+ * and compared with what it is expected to be. */
 int context_import(const struct context *c, struct image *image, const struct image_target *targets, size_t n,
                    uint64_t done_bytes, uint64_t total_bytes, struct error *e) _must_check_;

@@ -104,9 +104,9 @@ int launch_check_disks(const struct launch *l, struct error *e)
     if (launch_disks_each(q) == 0)
         return error_set(e, -EINVAL, "%s: there is nothing to make; say --root, --ephemeral or --swap",
                          l->verb);
-    if (q->image_path && !q->root_bytes)
+    if (q->image.path && !q->root_bytes)
         return error_set(e, -EINVAL, "image %s: there is no root disk to write it to; say --root",
-                         q->image_path);
+                         q->image.path);
     int r = check_size(l, "root", q->root_bytes, e);
     if (r == 0)
         r = check_size(l, "swap", q->swap_bytes, e);
@@ -160,42 +160,18 @@ int launch_check_keys(struct launch *l, struct error *e)
     return 0;
 }
 
-/* Its key, if it is encrypted, is needed but to open it. */
-static int open_image(struct launch *l, struct error *e)
-{
-    const struct launch_request *q = l->request;
-    _cleanup_secret_ struct secret *key = NULL;
-    struct keymgr *km = NULL;
-    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
-    if (!q->image_key)
-        return context_open_image(l->context, q->image_path, q->image_format, NULL, &l->image, e);
-    int r = key_ref_parse(q->image_key, manager, id, e);
-    if (r == 0)
-        r = context_keymgr(l->context, manager, &km, e);
-    if (r == 0)
-        r = keymgr_fetch(km, id, &key, e);
-    return r < 0 ? r : context_open_image(l->context, q->image_path, q->image_format, key, &l->image, e);
-}
-
 static int check_image(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
-    if (!q->image_path && (q->image_key || q->image_sha256))
-        return error_set(e, -EINVAL, "image: there is a %s of one, but no image; say --image",
-                         q->image_key ? "key" : "SHA-256");
-    if (!q->image_path)
-        return 0;
-    int r = open_image(l, e);
-    if (r == 0 && q->image_sha256)
-        r = image_expect(l->image, q->image_sha256, e);
-    if (r < 0)
+    int r = wanted_image_open(l->context, &q->image, &l->image, e);
+    if (r < 0 || !l->image)
         return r;
     char image[32], disk[32];
     if (image_size_bytes(l->image) > group_round_up(l->group, q->root_bytes))
         return error_set(e, -EINVAL,
                          "image %s: its %s (%" PRIu64 " bytes) do not fit a root disk of %s; say a larger "
                          "--root",
-                         q->image_path, str_from_bytes(image_size_bytes(l->image), image, sizeof image),
+                         q->image.path, str_from_bytes(image_size_bytes(l->image), image, sizeof image),
                          image_size_bytes(l->image), str_from_bytes(q->root_bytes, disk, sizeof disk));
     return 0;
 }

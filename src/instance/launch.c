@@ -71,7 +71,7 @@ int launch_add_image(struct steps *s, struct launch_chunk *k, struct error *e)
 {
     struct launch_disk *disks[LAUNCH_CHUNK_MAX];
     size_t n = launch_image_disks(k, disks);
-    const char *path = k->launch->request->image_path;
+    const char *path = k->launch->request->image.path;
     if (n == 0)
         return 0;
     if (n == 1)

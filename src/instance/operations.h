@@ -6,6 +6,7 @@
 #include "instance/keys.h"
 #include "instance/model.h"
 #include "instance/steps.h"
+#include "instance/wanted-image.h"
 #include "virt/hook-domain.h"
 
 #define LAUNCH_EPHEMERALS_MAX 16
@@ -21,11 +22,8 @@ struct launch_request {
     uint32_t count;
     bool numbered;
     bool shared_key;
-    const char *image_path;   /* NULL: an empty root disk */
-    const char *image_format; /* NULL: by magic */
-    const char *image_key; /* MANAGER:PLACE/ID of the key of an encrypted image; NULL: it is not encrypted */
-    const char *image_sha256; /* of its contents, in hex; NULL: they may be any */
-    uint64_t root_bytes;      /* 0: no root disk */
+    struct wanted_image image; /* of the root disk; without one it is empty */
+    uint64_t root_bytes;       /* 0: no root disk */
     struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
     size_t n_ephemeral;
     uint64_t swap_bytes;      /* 0: none */
@@ -132,10 +130,9 @@ int instance_tune(const struct context *c, const char *name, bool dry_run, bool 
                   struct steps **ret_plan, struct error *e) _must_check_;
 
 struct rebuild_request {
-    const char *image_path;   /* NULL: an empty root disk */
-    const char *image_format; /* NULL: by magic */
-    bool dry_run;             /* fill in ret_plan, change nothing */
-    struct key_end *ret_key;  /* gets what became of the old key; may be NULL */
+    struct wanted_image image; /* of the root disk; without one it is empty */
+    bool dry_run;              /* fill in ret_plan, change nothing */
+    struct key_end *ret_key;   /* gets what became of the old key; may be NULL */
 };
 
 /* New disks of the same roles, sizes and file systems, with a new key, for the domain as it is; it ends at
@@ -200,11 +197,10 @@ int instance_hook_prepare(const struct context *c, const struct hook_domain *d, 
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
 struct rescue_request {
-    const char *image_path;
-    const char *image_format; /* NULL: by magic */
-    uint64_t root_bytes;      /* of the rescue disk; 0: the image's size */
-    unsigned timeout_sec;     /* for a running guest to power off, before the plug is pulled */
-    bool dry_run;             /* fill in ret_plan, change nothing */
+    struct wanted_image image;
+    uint64_t root_bytes;  /* of the rescue disk; 0: the image's size */
+    unsigned timeout_sec; /* for a running guest to power off, before the plug is pulled */
+    bool dry_run;         /* fill in ret_plan, change nothing */
 };
 
 /* Starts the instance, stopped first if it runs, from a disk with the rescue image, its own disks behind that

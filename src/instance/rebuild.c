@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly rebuild: an instance gets new disks, of the same roles, sizes and file systems, with a new key.
  *
- *     look | new key | end domain, close | REMAKE, lead first | open, fill, close | others ready, LEAD READY
+ *     look, and compare the image | new key | end domain, close | REMAKE, lead first | open, fill, close
+ *     others ready, LEAD READY
  *     then, each whatever becomes of the other: start | old key gone
  *
  * The volumes stay and their tags change: to another disk's uuid, the new key, and state rebuilding. So there
@@ -64,16 +65,13 @@ static int check_domain(struct rebuild *r, struct error *e)
 static int check_image(struct rebuild *r, struct error *e)
 {
     const struct volume *root = r->instance->volumes[0];
-    const char *path = r->request.image_path;
+    const char *path = r->request.image.path;
     char image[32], disk[32];
-    if (!path)
-        return 0;
-    if (!streq(root->role, "root"))
+    if (path && !streq(root->role, "root"))
         return error_set(e, -EINVAL, "image %s: instance %s has no root disk to write it to", path,
                          r->instance->name);
-    int result =
-        context_open_image(r->launch.context, path, r->request.image_format, NULL, &r->launch.image, e);
-    if (result < 0 || image_size_bytes(r->launch.image) <= root->size_bytes)
+    int result = wanted_image_open(r->launch.context, &r->request.image, &r->launch.image, e);
+    if (result < 0 || !r->launch.image || image_size_bytes(r->launch.image) <= root->size_bytes)
         return result;
     return error_set(e, -EINVAL, "image %s: its %s (%" PRIu64 " bytes) do not fit the root disk of %s, of %s",
                      path, str_from_bytes(image_size_bytes(r->launch.image), image, sizeof image),
@@ -203,6 +201,13 @@ static int design(struct rebuild *r, struct error *e)
 
 /* ----------------------------------------------------------------------------------------------- steps */
 
+/* While the old disks are there: when the image is written, they are gone. */
+static int check_sha256(const struct context *c, void *rebuild, struct error *e)
+{
+    struct image *image = ((struct rebuild *)rebuild)->launch.image;
+    return context_import(c, image, NULL, 0, 0, 0, e);
+}
+
 static int end_domain(const struct context *c, void *rebuild, struct error *e)
 {
     return virt_destroy(c->virt, ((struct rebuild *)rebuild)->instance->uuid, e);
@@ -297,7 +302,10 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
     struct launch *l = &r->launch;
     const char *name = r->instance->name;
     int result = 0;
-    if (l->n_keys)
+    if (r->request.image.sha256)
+        result =
+            steps_add(s, check_sha256, NULL, r, e, "check the SHA-256 of image %s", r->request.image.path);
+    if (result == 0 && l->n_keys)
         result =
             steps_add(s, launch_create_keys, launch_create_keys_undo, &l->chunks[0], e,
                       "create a key of %u bits in %s for %s", l->keys[0].want.bits, l->km->ops->name, name);
@@ -378,7 +386,7 @@ int instance_rebuild(const struct context *c, const char *name, const struct reb
                      struct steps **ret_plan, struct error *e)
 {
     struct rebuild rebuild = {
-        .request = {.image_path = q->image_path, .image_format = q->image_format},
+        .request = {.image = q->image},
         .ret_key = q->ret_key,
     };
     _cleanup_(launch_freep) struct launch *l = &rebuild.launch;

@@ -93,7 +93,7 @@ static int check_image(const struct context *c, struct rescue *r, struct error *
         return error_set(
             e, -ENODEV, "volume group %s: cannot create volumes: a physical volume of it is missing; see pvs",
             vg);
-    int result = context_open_image(c, q->image_path, q->image_format, NULL, &r->image, e);
+    int result = wanted_image_open(c, &q->image, &r->image, e);
     if (result < 0)
         return result;
     design(c, r, group);
@@ -101,7 +101,7 @@ static int check_image(const struct context *c, struct rescue *r, struct error *
         return error_set(e, -EINVAL,
                          "image %s: its %s (%" PRIu64
                          " bytes) do not fit the rescue disk; say a larger --root",
-                         q->image_path, str_from_bytes(image_size_bytes(r->image), image, sizeof image),
+                         q->image.path, str_from_bytes(image_size_bytes(r->image), image, sizeof image),
                          image_size_bytes(r->image));
     return group_check_room(group, r->v.size_bytes, 1, e);
 }
@@ -130,7 +130,7 @@ static int add_disk(struct steps *s, struct rescue *r, struct error *e)
     if (result == 0)
         result = steps_add(s, rescue_open, rescue_open_undo, r, e, "open %s/%s", v->vg, v->lv);
     if (result == 0)
-        result = steps_add(s, rescue_fill, NULL, r, e, "write image %s to %s", r->request->image_path, v->lv);
+        result = steps_add(s, rescue_fill, NULL, r, e, "write image %s to %s", r->request->image.path, v->lv);
     return result;
 }
 

@@ -8,7 +8,7 @@
 
 static const struct launch_request three_disks = {.name = "t",
                                                   .count = 1,
-                                                  .image_path = "/image",
+                                                  .image.path = "/image",
                                                   .root_bytes = GIB,
                                                   .ephemeral = {{GIB, "ext4"}},
                                                   .n_ephemeral = 1,
@@ -72,7 +72,7 @@ static int delete_refused(struct fake *f, struct error *e)
 
 static int rebuild(struct fake *f, struct error *e)
 {
-    static const struct rebuild_request q = {.image_path = "/image"};
+    static const struct rebuild_request q = {.image.path = "/image"};
     return instance_rebuild(&f->context, "t", &q, NULL, e);
 }
 

@@ -120,13 +120,13 @@ static int delete_as_them(struct fake *f, struct error *e)
 
 static int rebuild(struct fake *f, struct error *e)
 {
-    static const struct rebuild_request q = {.image_path = "/image"};
+    static const struct rebuild_request q = {.image.path = "/image"};
     return instance_rebuild(&f->context, "t", &q, NULL, e);
 }
 
 static int rebuild_first(struct fake *f, struct error *e)
 {
-    static const struct rebuild_request q = {.image_path = NULL};
+    static const struct rebuild_request q = {.image.path = NULL};
     return instance_rebuild(&f->context, "t-1", &q, NULL, e);
 }
 

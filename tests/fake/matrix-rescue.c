@@ -7,7 +7,7 @@
 /* As large as the image, 1 GiB. */
 static int rescue(struct fake *f, struct error *e)
 {
-    static const struct rescue_request q = {.image_path = "/rescue", .timeout_sec = 5};
+    static const struct rescue_request q = {.image.path = "/rescue", .timeout_sec = 5};
     bool changed = false;
     return instance_rescue(&f->context, "t", &q, &changed, NULL, e);
 }

@@ -46,7 +46,7 @@ void in_barbican(struct config *c)
 /* ------------------------------------------------------------------- requests */
 
 #define FULL                                                                                                 \
-    .image_path = "/image", .root_bytes = GIB + 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1,           \
+    .image.path = "/image", .root_bytes = GIB + 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1,           \
     .swap_bytes = GIB
 
 static const struct launch_request one = {.name = "t", .count = 1, FULL};
@@ -55,7 +55,7 @@ static const struct launch_request three = {.name = "t", .count = 3, FULL};
 static const struct launch_request three_shared = {.name = "t",
                                                    .count = 3,
                                                    .shared_key = true,
-                                                   .image_path = "/image",
+                                                   .image.path = "/image",
                                                    .root_bytes = GIB,
                                                    .swap_bytes = GIB};
 static const struct launch_request three_off = {
@@ -67,7 +67,7 @@ static const struct launch_request pair = {
 static const struct launch_request pair_with_image = {.name = "t",
                                                       .count = 2,
                                                       .shared_key = true,
-                                                      .image_path = "/image",
+                                                      .image.path = "/image",
                                                       .root_bytes = GIB,
                                                       .swap_bytes = GIB};
 static const struct launch_request bare = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
@@ -243,7 +243,7 @@ static int launch_from_export(struct fake *f, struct error *e)
         if (h->keys[i].info.scope == KEY_SCOPE_IMAGE)
             snprintf(key, sizeof key, "local:local/%.100s", h->keys[i].info.id);
     const struct launch_request q = {
-        .name = "t", .count = 1, .image_path = "/image-of-others", .image_key = key, .root_bytes = GIB};
+        .name = "t", .count = 1, .image.path = "/image-of-others", .image.key = key, .root_bytes = GIB};
     return launch(f, &q, e);
 }
 
@@ -406,7 +406,7 @@ static void check_contents(struct world *w, const char *uuid)
 
 static int rebuild_named(struct fake *f, const char *name, struct error *e)
 {
-    static const struct rebuild_request q = {.image_path = "/image"};
+    static const struct rebuild_request q = {.image = {.path = "/image", .sha256 = WORLD_IMAGE_SHA256}};
     int r = instance_rebuild(&f->context, name, &q, NULL, e);
     for (size_t i = 0; r == 0 && i < f->world->host.n_domains; i++)
         if (streq(f->world->host.domains[i].d.name, name))

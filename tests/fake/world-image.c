@@ -13,6 +13,7 @@
 
 struct image {
     uint64_t size_bytes;
+    bool unexpected;
 };
 
 /* With the key that the file of this name was made with. */
@@ -56,11 +57,11 @@ uint64_t image_size_bytes(const struct image *i)
     return i->size_bytes;
 }
 
-/* Nobody expects anything of images of any path. */
 int image_expect(struct image *i, const char *sha256, struct error *e)
 {
-    (void)i, (void)sha256;
-    return error_set(e, -EINVAL, "image: not the one that was meant");
+    (void)e;
+    i->unexpected = !streq(sha256, WORLD_IMAGE_SHA256);
+    return 0;
 }
 
 struct image *image_close(struct image *i)
@@ -101,6 +102,8 @@ int fake_import(struct image *i, const struct image_target *targets, size_t n,
             progress->update(progress->context, i->size_bytes * (t + 1), i->size_bytes * n);
         r = r < 0 ? r : world_leave(w, 0, e);
     }
+    if (r >= 0 && i->unexpected)
+        r = error_set(e, -EINVAL, "image: not the one that was meant");
     return r;
 }
 

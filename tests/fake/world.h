@@ -83,6 +83,10 @@ struct world_domain {
     bool unsettled; /* its definition, which a power cut takes away */
 };
 
+/* Of the contents of any image; and another one. */
+#define WORLD_IMAGE_SHA256 "1111111111111111111111111111111111111111111111111111111111111111"
+#define WORLD_OTHER_SHA256 "2222222222222222222222222222222222222222222222222222222222222222"
+
 struct world_lock {
     char uuid[UUID_TEXT];
     unsigned connection;

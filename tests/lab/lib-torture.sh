@@ -102,7 +102,7 @@ do_rescue() {
 }
 do_rebuild() {
     note "$1" making
-    mayfly rebuild --yes "$1"
+    mayfly rebuild --yes --empty "$1"
     launched "$1"
 }
 do_export() {
@@ -143,14 +143,14 @@ torture_recover() {
     local name doing
     mayfly recover >/tmp/recovered || grep -q 'its rebuild was cut off' /tmp/recovered || fail "recover: $(cat /tmp/recovered)"
     while IFS='=' read -r name doing; do
-        [ "$doing" != 'rebuild --yes' ] || [ "$(entry "$name")" = making ] || fail "$name: rebuilding, but noted as $(entry "$name")"
+        [ "$doing" != 'rebuild --yes --empty' ] || [ "$(entry "$name")" = making ] || fail "$name: rebuilding, but noted as $(entry "$name")"
         # shellcheck disable=SC2086 # a verb and its options
         mayfly $doing "$name" </dev/null >/dev/null
     done < <(mayfly list --json | python3 -ISc '
 import json, sys
 for i in json.load(sys.stdin)["instances"]:
     if i["state"] == "rebuilding":
-        print(i["name"], "rebuild --yes", sep="=")
+        print(i["name"], "rebuild --yes --empty", sep="=")
     elif i["in_rescue"]:
         print(i["name"], "unrescue --timeout 0", sep="=")')
     check "  recover; again: nothing to do" grep -q 'All is in order' <(mayfly recover)

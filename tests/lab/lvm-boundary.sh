@@ -70,7 +70,7 @@ held_back() { # WHAT PATTERN: nothing takes it along
 }
 lvcreate -q -s -n backup-of-eph0 -L 8M "vg0/$eph0" >/dev/null
 held_back "a snapshot of others" 'snapshot vg0/backup-of-eph0 depends on it'
-refused 8 'snapshot vg0/backup-of-eph0' "  rebuild" mayfly rebuild --yes vm
+refused 8 'snapshot vg0/backup-of-eph0' "  rebuild" mayfly rebuild --yes --empty vm
 refused 8 'snapshot vg0/backup-of-eph0' "  remove-disk" mayfly remove-disk --yes vm eph0
 check "  another disk can be removed" mayfly remove-disk --yes vm eph1
 check_equal "  it is there" 1 "$(left backup-of-eph0)"

@@ -72,7 +72,7 @@ mayfly stop e --timeout 0 --force >/dev/null
 mayfly close e --yes >/dev/null
 check_fails 7 "as after a reboot of the host, its key is gone" mayfly start e
 lab_config
-check "rebuild gives it one that is kept" mayfly rebuild --yes e
+check "rebuild gives it one that is kept" mayfly rebuild --yes --empty e
 check_equal "  in the key manager of now" 1 "$(our_keys | wc -l)"
 check "start" mayfly start e
 check "recover finds all in order" grep -q 'All is in order' <(mayfly recover)

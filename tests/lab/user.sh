@@ -71,7 +71,7 @@ for who in "as bob" ""; do
     {
         refused 2 'user ann \(2001\)' "${who:-root} cannot delete a" $who mayfly delete --yes a
         refused 2 'user ann \(2001\)' "  nor start it" $who mayfly start a
-        refused 2 'user ann \(2001\)' "  nor rebuild it" $who mayfly rebuild --yes a
+        refused 2 'user ann \(2001\)' "  nor rebuild it" $who mayfly rebuild --yes --empty a
         refused 8 'needs it' "  nor destroy its key" $who mayfly key destroy --yes "$anns"
         check "  recover has nothing against it" $who mayfly recover >/tmp/out 2>&1
         check_fails 1 "  and advises nothing" grep -q delete /tmp/out

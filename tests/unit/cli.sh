@@ -21,13 +21,17 @@ ends() {
 }
 
 # --- without a terminal nothing is destroyed unasked
-for command in "delete web" "rebuild web" "remove-disk web eph0" "key destroy local:1"; do
+for command in "delete web" "rebuild --empty web" "remove-disk web eph0" "key destroy local:1"; do
     # shellcheck disable=SC2086 # a verb and its operands
     ends 1 'no terminal .*nothing was done.*--yes' "$command" "$mayfly" $command </dev/null
 done
 
+# --- what a rebuild writes to the root disk has to be said
+ends 1 'Say --image FILE, or --empty' "rebuild without a word of it" "$mayfly" rebuild --yes web
+ends 1 'exclude each other' "rebuild with both" "$mayfly" rebuild --yes web --empty --image i
+
 # --- JSON is printed or refused
-for command in "start web" "stop web" "reboot web" "open web" "close web" "delete --yes web" "rebuild --yes web" \
+for command in "start web" "stop web" "reboot web" "open web" "close web" "delete --yes web" "rebuild --yes --empty web" \
     "resize web 1G --disk root" "tune web" "rescue web --image i" "unrescue web" "remove-disk --yes web eph0" \
     "key destroy --yes local:1" "key grant local:1"; do
     # shellcheck disable=SC2086

@@ -199,7 +199,7 @@ static void test_tune_is_not_lent_an_ephemeral_key(void **state)
 
 static int rebuild(struct bench *b, const char *image_path, struct error *e)
 {
-    const struct rebuild_request q = {.image_path = image_path};
+    const struct rebuild_request q = {.image.path = image_path};
     return instance_rebuild(&b->f.context, "a", &q, NULL, e);
 }
 
@@ -267,6 +267,36 @@ static void test_rebuild_refuses_before_it_ends_anything(void **state)
     assert_int_equal(b->w->host.n_maps, 2);
 }
 
+/* The key of the image, and what it has to contain. */
+static void test_rebuild_from_the_image_that_is_meant(void **state)
+{
+    struct bench *b = *state;
+    struct world *w = b->w;
+    const struct export_request export = {.name = "a", .path = "/export"};
+    struct rebuild_request q = {.image = {.path = "/export", .sha256 = WORLD_OTHER_SHA256}};
+    struct exported exported;
+    struct error e = ERROR_NONE;
+    static struct host before;
+
+    bench_make(b, "a", false);
+    assert_ok(instance_export(&b->f.context, &export, &exported, NULL, &e), e);
+    fake_again(&b->f);
+    before = w->host;
+    assert_refused(-EINVAL, "not the one that was meant", instance_rebuild(&b->f.context, "a", &q, NULL, &e));
+    q.image.sha256 = WORLD_IMAGE_SHA256;
+    q.image.key = w->host.volumes[0].v.key;
+    assert_refused(-EKEYREJECTED, "not its key", instance_rebuild(&b->f.context, "a", &q, NULL, &e));
+    q.image.path = NULL;
+    assert_refused(-EINVAL, "say --image", instance_rebuild(&b->f.context, "a", &q, NULL, &e));
+    assert_memory_equal(&before, &w->host, sizeof before);
+
+    q.image.path = "/export";
+    q.image.key = exported.key;
+    assert_ok(instance_rebuild(&b->f.context, "a", &q, NULL, &e), e);
+    assert_true(w->host.volumes[0].has_image);
+    assert_string_not_equal(w->host.volumes[0].v.disk, before.volumes[0].v.disk);
+}
+
 static void test_what_is_rebuilding_is_not_used(void **state)
 {
     struct bench *b = *state;
@@ -304,6 +334,7 @@ int main(void)
         bench_test(test_rebuild_makes_other_disks),
         bench_test(test_rebuild_by_another_key_manager),
         bench_test(test_rebuild_refuses_before_it_ends_anything),
+        bench_test(test_rebuild_from_the_image_that_is_meant),
         bench_test(test_what_is_rebuilding_is_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

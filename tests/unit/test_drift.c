@@ -236,14 +236,14 @@ static int stop_hard(struct bench *b, struct error *e)
 
 static int rescue(struct bench *b, struct error *e)
 {
-    static const struct rescue_request q = {.image_path = "/rescue", .timeout_sec = 1};
+    static const struct rescue_request q = {.image.path = "/rescue", .timeout_sec = 1};
     bool changed = false;
     return instance_rescue(&b->f.context, "a", &q, &changed, NULL, e);
 }
 
 static int rebuild(struct bench *b, struct error *e)
 {
-    static const struct rebuild_request q = {.image_path = "/image"};
+    static const struct rebuild_request q = {.image.path = "/image"};
     return instance_rebuild(&b->f.context, "a", &q, NULL, e);
 }
 
@@ -295,7 +295,7 @@ static void make_two_disks(struct bench *b, bool no_start)
 {
     const struct launch_request q = {.name = "a",
                                      .count = 1,
-                                     .image_path = "/image",
+                                     .image.path = "/image",
                                      .root_bytes = GIB,
                                      .ephemeral = {{GIB, "ext4"}},
                                      .n_ephemeral = 1,

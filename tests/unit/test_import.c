@@ -268,6 +268,8 @@ static int import_expecting(const char *file, const char *sha256, struct error *
     *e = ERROR_NONE;
     assert_ok(image_open(&(struct image_source){.path = file}, &i, e), *e);
     int r = image_expect(i, sha256, e);
+    if (r == 0)
+        r = image_import(i, NULL, 0, NULL, e); /* before anything is written */
     return r < 0 ? r : image_import(i, &target, 1, NULL, e);
 }
 

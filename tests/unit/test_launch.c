@@ -40,17 +40,17 @@ static void test_refused(void **state)
     refused(b, (struct launch_request){.name = "taken", .root_bytes = GIB}, -EEXIST, "another name");
     refused(b, (struct launch_request){.count = 1001, .root_bytes = GIB}, -EINVAL, "1 to 1000");
     refused(b, (struct launch_request){0}, -EINVAL, "nothing to make");
-    refused(b, (struct launch_request){.swap_bytes = GIB, .image_path = "/image"}, -EINVAL, "--root");
+    refused(b, (struct launch_request){.swap_bytes = GIB, .image.path = "/image"}, -EINVAL, "--root");
     refused(b, (struct launch_request){.root_bytes = UINT64_MAX}, -EINVAL, "larger than any");
     refused(b, (struct launch_request){.ephemeral = {{GIB, "zfs"}}, .n_ephemeral = 1}, -EINVAL, "zfs");
     refused(b, (struct launch_request){.ephemeral = {{0, "xfs"}}, .n_ephemeral = 1}, -EINVAL, "no size");
     refused(b, (struct launch_request){.root_bytes = GIB, .volume_group = "other"}, -EINVAL,
             "images_volume_group");
     refused(b, (struct launch_request){.root_bytes = GIB, .template_xml = "<domain"}, -EINVAL, "XML");
-    refused(b, (struct launch_request){.root_bytes = GIB, .image_path = "/nowhere"}, -ENOENT, "/nowhere");
+    refused(b, (struct launch_request){.root_bytes = GIB, .image.path = "/nowhere"}, -ENOENT, "/nowhere");
     b->w->image_bytes = 5 * GIB;
-    refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image_path = "/image"}, -EINVAL, "5 GiB");
-    refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image_path = "/image"}, -EINVAL, "2 GiB");
+    refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image.path = "/image"}, -EINVAL, "5 GiB");
+    refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image.path = "/image"}, -EINVAL, "2 GiB");
 }
 
 /* Before anything else is looked at; and not where the template has its own. */
@@ -121,7 +121,7 @@ static void test_volumes(void **state)
     struct bench *b = *state;
     const struct launch_request q = {.name = "t",
                                      .count = 1,
-                                     .image_path = "/image",
+                                     .image.path = "/image",
                                      .root_bytes = GIB + 1,
                                      .ephemeral = {{GIB, "ext4"}, {GIB, "xfs"}},
                                      .n_ephemeral = 2,
@@ -177,7 +177,7 @@ static void test_dry_run(void **state)
     struct bench *b = *state;
     static struct host before;
     const struct launch_request q = {
-        .name = "t", .count = 2, .root_bytes = GIB, .image_path = "/image", .dry_run = true};
+        .name = "t", .count = 2, .root_bytes = GIB, .image.path = "/image", .dry_run = true};
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     struct error e = ERROR_NONE;
@@ -201,7 +201,7 @@ static size_t count_keys(struct bench *b, uint32_t count, bool shared_key, size_
                                      .count = count,
                                      .shared_key = shared_key,
                                      .root_bytes = GIB,
-                                     .image_path = "/image",
+                                     .image.path = "/image",
                                      .dry_run = true};
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
@@ -352,7 +352,7 @@ static void on_progress(void *data, uint64_t done, uint64_t total)
 static void test_progress(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB, .image_path = "/image"};
+    const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB, .image.path = "/image"};
     struct error e = ERROR_NONE;
     b->reporter.progress = on_progress;
     assert_ok(bench_launch(b, &q, &e), e);

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-static const struct rescue_request request = {.image_path = "/rescue", .timeout_sec = 1};
+static const struct rescue_request request = {.image.path = "/rescue", .timeout_sec = 1};
 
 static int rescue(struct bench *b, const struct rescue_request *q, bool *ret_changed, struct error *e)
 {
@@ -44,6 +44,8 @@ static void test_refusals(void **state)
 {
     struct bench *b = *state;
     struct rescue_request q = request;
+    struct error e = ERROR_NONE;
+    bool changed = false;
     refused(b, &q, -ENOENT, "none of this name");
     bench_make(b, "t", false);
     q.root_bytes = GIB / 2;
@@ -51,8 +53,16 @@ static void test_refusals(void **state)
     q.root_bytes = 2 * b->w->host.group.size_bytes;
     refused(b, &q, -ENOSPC, "are free");
     q = request;
-    q.image_path = "/nowhere";
+    q.image.path = "/nowhere";
     refused(b, &q, -ENOENT, "/nowhere");
+    q.image = (struct wanted_image){.path = "/rescue", .key = b->w->host.volumes[0].v.key};
+    refused(b, &q, -EKEYREJECTED, "not its key");
+    q.image = (struct wanted_image){.path = "/rescue", .sha256 = WORLD_OTHER_SHA256};
+    struct volume root = b->w->host.volumes[0].v;
+    assert_error(rescue(b, &q, &changed, &e), -EINVAL, e);
+    assert_memory_equal(&root, &b->w->host.volumes[0].v, sizeof root);
+    assert_int_equal(b->w->host.n_volumes, 2);
+    assert_true(b->w->host.domains[0].d.active);
     b->w->host.volumes[1].v.state = VOLUME_BUILDING;
     refused(b, &request, -ENEEDSRECOVER, "recover");
     b->w->host.volumes[1].v.state = VOLUME_READY;

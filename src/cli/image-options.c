@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See image-options.h. */
+#include "cli/image-options.h"
+
+#include "instance/wanted-image.h"
+
+CLI_TEXT(set_image, struct wanted_image, path)
+CLI_TEXT(set_image_format, struct wanted_image, format)
+CLI_TEXT(set_image_key, struct wanted_image, key)
+CLI_TEXT(set_image_sha256, struct wanted_image, sha256)
+const struct cli_option image_options[] = {
+    {"image", 0, "FILE", "write this raw or qcow2 image to the disk that boots", set_image},
+    {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
+    {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as export printed it", set_image_key},
+    {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
+    {0},
+};
