@@ -2,10 +2,14 @@
 /* See str.h. */
 #include "base/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 #include <uuid/uuid.h>
+
+#define FRACTION_DIGITS_MAX 9
 
 bool str_ends(const char *text, const char *end)
 {
@@ -89,21 +93,49 @@ int str_to_u64(const char *text, uint64_t *ret)
     return 0;
 }
 
+/* What `text` says in one of "", "B", "G", "GiB": 0, 0, 30, 30. */
+static int read_unit(const char *text, unsigned *ret_shift)
+{
+    static const char units[] = "BKMGTPE";
+    if (*text == ' ' && !*++text)
+        return -EINVAL;
+    const char *unit = *text ? strchr(units, toupper((unsigned char)*text)) : units;
+    if (!unit)
+        return -EINVAL;
+    if (*text && text[1] && (unit == units || strcasecmp(text + 1, "iB") != 0))
+        return -EINVAL;
+    *ret_shift = 10 * (unsigned)(unit - units);
+    return 0;
+}
+
+/* The digits behind the point: so many bytes of a unit of 2^shift. */
+static int read_fraction(const char *text, const char **ret_rest, unsigned *ret_digits, uint64_t *ret)
+{
+    int r = leading_u64(text, ret, ret_rest);
+    *ret_digits = (unsigned)(*ret_rest - text);
+    return r == 0 && *ret_digits > FRACTION_DIGITS_MAX ? -EINVAL : r;
+}
+
 int str_to_bytes(const char *text, uint64_t *ret_bytes)
 {
-    static const char units[] = "KMGT";
-    uint64_t value = 0;
+    uint64_t value = 0, fraction = 0;
+    unsigned shift = 0, digits = 0;
     const char *rest = NULL;
     int r = leading_u64(text, &value, &rest);
+    if (r == 0 && *rest == '.')
+        r = read_fraction(rest + 1, &rest, &digits, &fraction);
+    if (r == 0)
+        r = read_unit(rest, &shift);
     if (r < 0)
         return r;
-    if (*rest) {
-        const char *unit = strchr(units, *rest >= 'a' ? *rest - 'a' + 'A' : *rest);
-        if (!unit || rest[1])
-            return -EINVAL;
-        if (__builtin_mul_overflow(value, UINT64_C(1) << 10 * (unit - units + 1), &value))
-            return -ERANGE;
-    }
+    if (digits && shift == 0)
+        return -EINVAL;
+    unsigned __int128 part = (unsigned __int128)fraction << shift;
+    for (; digits > 0; digits--)
+        part /= 10;
+    if (__builtin_mul_overflow(value, UINT64_C(1) << shift, &value) ||
+        __builtin_add_overflow(value, (uint64_t)part, &value))
+        return -ERANGE;
     *ret_bytes = value;
     return 0;
 }

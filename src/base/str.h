@@ -39,8 +39,8 @@ bool str_made_of(const char *text, const char *others);
 /* A whole decimal number without sign or blanks; -EINVAL, -ERANGE. */
 int str_to_u64(const char *text, uint64_t *ret) _must_check_;
 
-/* "20G", "512M", "4096". K, M, G, T are powers of 1024, as in lvcreate; a bare number is
- * bytes. -EINVAL, -ERANGE. */
+/* "20G", "512M", "4096", and all that str_from_bytes() writes: "20 GiB", "4.5 MiB". Units are powers of 1024,
+ * as in lvcreate; a bare number is bytes. -EINVAL: also "1GB", which to some is a power of 1000. -ERANGE. */
 int str_to_bytes(const char *text, uint64_t *ret_bytes) _must_check_;
 
 /* "20 GiB", "4.5 MiB": for people. Returns `field`. */

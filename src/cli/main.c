@@ -27,7 +27,7 @@ static void print_usage(void)
     printf("mayfly: libvirt instances on encrypted, ephemeral LVM disks\n\n"
            "Usage: mayfly [OPTION]... VERB [OPTION]... [NAME]...\n\nVerbs:\n");
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-        printf("  %-11s %-9s %s\n", verbs[i].name, verbs[i].operands, verbs[i].summary);
+        printf("  %-11s %-12s %s\n", verbs[i].name, verbs[i].operands, verbs[i].summary);
     printf("\nOptions:\n");
     cli_print_options(global_options);
     printf("\nSee mayfly VERB --help, and mayfly(1).\n");

@@ -106,7 +106,7 @@ int cli_parse_size(const char *value, uint64_t *ret_bytes, struct error *e)
     uint64_t bytes = 0;
     int r = str_to_bytes(value, &bytes);
     if (r < 0 || bytes == 0)
-        return error_set(e, -EINVAL, "'%s' is not a size; say 512M, 20G or 1T", value);
+        return error_set(e, -EINVAL, "'%s' is not a size; say 512M, 20G or 1.5 TiB (powers of 1024)", value);
     *ret_bytes = bytes;
     return 0;
 }

@@ -32,7 +32,8 @@ int verb_resize(const struct verb *self, struct globals *g, int argc, char **arg
                          argv[1]);
     if (!q.dry_run && (r = verb_refuse_json(self, g, e)) < 0)
         return r;
-    r = cli_parse_size(argv[2], &q.size_bytes, e);
+    q.more = argv[2][0] == '+';
+    r = cli_parse_size(argv[2] + q.more, &q.size_bytes, e);
     if (r == 0)
         r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
     if (r == 0)

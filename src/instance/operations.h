@@ -114,6 +114,7 @@ int instance_reboot(const struct context *c, const char *name, bool hard, bool *
 struct resize_request {
     const char *role; /* of the disk */
     uint64_t size_bytes;
+    bool more;    /* by so much, not to it */
     bool dry_run; /* fill in ret_plan, change nothing */
 };
 

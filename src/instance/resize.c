@@ -15,6 +15,8 @@
 #include "instance/keys.h"
 #include "instance/operations.h"
 
+#define SIZE_MAX_BYTES (UINT64_C(1) << 60)
+
 struct resizing {
     const struct instance *instance;
     const struct volume *volume;
@@ -100,12 +102,14 @@ static int look(const struct context *c, const struct model *m, const struct res
     int result = find_disk(r->instance, q->role, &r->volume, e);
     if (result < 0)
         return result;
-    if (q->size_bytes == 0 || q->size_bytes > UINT64_C(1) << 60)
+    uint64_t bytes = q->size_bytes;
+    if (bytes == 0 || (q->more && __builtin_add_overflow(bytes, r->volume->size_bytes, &bytes)) ||
+        bytes > SIZE_MAX_BYTES)
         return error_set(e, -EINVAL, "instance %s: no disk can have such a size", r->instance->name);
     r->group = inventory_group(m->inventory, r->volume->vg);
     if (!r->group)
         return error_set(e, -ENOENT, "volume group %s: is not there any more", r->volume->vg);
-    r->size_bytes = round_up(r, q->size_bytes);
+    r->size_bytes = round_up(r, bytes);
     r->map = volume_encrypted(r->volume) ? model_map_of(m, r->volume) : NULL;
     result = check_key(c, r, e);
     if (result == 0)

@@ -65,7 +65,15 @@ static void sizes_are_read(void **state)
     assert_int_equal(n, UINT64_C(20) << 30);
     assert_int_equal(str_to_bytes("1t", &n), 0);
     assert_int_equal(n, UINT64_C(1) << 40);
-    static const char *const bad[] = {"", "G", "-1", "1.5G", "1GB", " 1", "1 ", "0x10", "1P"};
+    assert_int_equal(str_to_bytes("10.0 GiB", &n), 0);
+    assert_int_equal(n, UINT64_C(10) << 30);
+    assert_int_equal(str_to_bytes("1.5g", &n), 0);
+    assert_int_equal(n, UINT64_C(3) << 29);
+    assert_int_equal(str_to_bytes("0.999999999EiB", &n), 0);
+    assert_int_equal(n, UINT64_C(1152921503453925471));
+    static const char *const bad[] = {
+        "",    "G",     "-1",    "1GB",  " 1",    "0x10",          "1.5",  "1.5B", "1.G",
+        ".5G", "1.5Gi", "1Gib ", "1  G", "1..5G", "1.0000000001G", "1Bib", "1 "};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_int_equal(str_to_bytes(bad[i], &n), -EINVAL);
     assert_int_equal(str_to_bytes("99999999999999999999", &n), -ERANGE);
@@ -79,6 +87,13 @@ static void sizes_are_written(void **state)
     assert_string_equal(str_from_bytes(512, field, sizeof field), "512 B");
     assert_string_equal(str_from_bytes(UINT64_C(20) << 30, field, sizeof field), "20 GiB");
     assert_string_equal(str_from_bytes(4608 * 1024, field, sizeof field), "4.5 MiB");
+    static const uint64_t sizes[] = {
+        0, 1, 1023, 1536, UINT64_C(9) << 19, UINT64_C(20) << 30, UINT64_C(15) << 60};
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) { /* and read as they are written */
+        uint64_t n = 1;
+        assert_int_equal(str_to_bytes(str_from_bytes(sizes[i], field, sizeof field), &n), 0);
+        assert_int_equal(n, sizes[i]);
+    }
 }
 
 static void fields_are_never_cut(void **state)

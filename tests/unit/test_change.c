@@ -103,6 +103,24 @@ static void test_resize_tells_its_steps(void **state)
     assert_int_equal(b->w->host.volumes[0].v.size_bytes, GIB);
 }
 
+/* By so much, and each time anew. */
+static void test_resize_by_more(void **state)
+{
+    struct bench *b = *state;
+    struct resize_request q = {.role = "root", .size_bytes = GIB / 2, .more = true};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "a", false);
+    assert_ok(instance_resize(&b->f.context, "a", &q, &changed, NULL, &e), e);
+    assert_ok(instance_resize(&b->f.context, "a", &q, &changed, NULL, &e), e);
+    assert_true(changed);
+    assert_int_equal(b->w->host.volumes[0].v.size_bytes, 2 * GIB);
+    q.size_bytes = UINT64_MAX - GIB;
+    assert_refused(-EINVAL, "such a size", instance_resize(&b->f.context, "a", &q, &changed, NULL, &e));
+    assert_int_equal(b->w->host.volumes[0].v.size_bytes, 2 * GIB);
+}
+
 static void test_resize_refuses(void **state)
 {
     struct bench *b = *state;
@@ -326,6 +344,7 @@ int main(void)
         bench_test(test_hard_reboot_opens_anew),
         bench_test(test_resize_is_idempotent),
         bench_test(test_resize_tells_its_steps),
+        bench_test(test_resize_by_more),
         bench_test(test_resize_refuses),
         bench_test(test_an_ephemeral_key_is_not_lent),
         bench_test(test_tune_brings_flags_to_the_choice),
