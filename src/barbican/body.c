@@ -96,7 +96,7 @@ void body_base64(struct body *b, const uint8_t *bytes, size_t size)
 int body_take(struct body *b, struct secret **ret, struct error *e)
 {
     if (b->error.errnum < 0)
-        return error_set(e, b->error.errnum, "%s", b->error.text);
+        return error_pass(e, b->error.errnum, &b->error);
     int r = secret_new(b->used, ret, e);
     if (r == 0)
         memcpy(secret_bytes(*ret), secret_peek(b->room), b->used);

@@ -111,7 +111,7 @@ static void unmake(struct barbican *b, const struct key_info want[], size_t n, s
     if (remains.perhaps)
         error_append(e, "; %zu keys may still appear in Barbican", remains.perhaps);
     if (remains.there || remains.perhaps)
-        error_append(e, ": run mayfly recover later, with the same credentials");
+        error_append(e, "; run mayfly recover later, with the same credentials");
 }
 
 int barbican_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],

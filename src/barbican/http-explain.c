@@ -142,7 +142,7 @@ int http_explain(const struct http *h, const char *server, const struct exchange
                  unsigned attempts, struct error *e)
 {
     if (x->refusal == REFUSED_MEMORY)
-        return error_set(e, x->error.errnum, "%s", x->error.text);
+        return error_pass(e, x->error.errnum, &x->error);
     if (code == CURLE_OUT_OF_MEMORY && !x->sent)
         return error_memory(e);
 

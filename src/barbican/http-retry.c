@@ -237,10 +237,10 @@ int http_do_many(struct http *h, const struct http_request q[], size_t n, struct
             job_end(&js, &js.all[i], r);
         }
     if (r < 0)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     for (size_t i = 0; i < n && r == 0; i++)
         if (result[i] < 0)
-            r = error_set(e, result[i], "%s", js.all[i].error.text);
+            r = error_pass(e, result[i], &js.all[i].error);
     return r;
 }
 

@@ -111,7 +111,7 @@ int barbican_fetch_as(struct barbican *b, const char *id, const char *action, st
     struct key_asked k = {.id = id};
     ask(b, &q, &(struct key_asked *){&k}, 1);
     if (k.error.errnum)
-        return error_set(e, k.error.errnum, "%s", k.error.text);
+        return error_pass(e, k.error.errnum, &k.error);
     *ret = k.secret;
     return 0;
 }
@@ -183,5 +183,5 @@ int barbican_destroy_now(struct barbican *b, const char *id, struct error *e)
     struct key_asked k = {.id = id};
     ask(b, &destroying, &(struct key_asked *){&k}, 1);
     see_gone(b, &k, 1);
-    return k.error.errnum ? error_set(e, k.error.errnum, "%s", k.error.text) : 0;
+    return k.error.errnum ? error_pass(e, k.error.errnum, &k.error) : 0;
 }

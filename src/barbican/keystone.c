@@ -145,27 +145,27 @@ static int error_refused(const struct keystone *k, const struct http_reply *repl
     long status = reply ? reply->status : 401;
     if (reply && keystone_wants_more(reply->text, reply->size))
         return error_set(e, -EACCES,
-                         "Keystone (%s) wants more than a password from user %.64s (multi-factor "
+                         "Keystone (%s): wants more than a password from user %.64s (multi-factor "
                          "authentication), which Mayfly "
                          "cannot give; use an application credential, or a token (openstack token issue)",
                          o->auth_url, o->user_id[0] ? o->user_id : o->username);
     if (o->auth == OPENSTACK_TOKEN)
         return error_set(
             e, -EACCES,
-            "Keystone (%s) refuses the token of %s: it has expired or was revoked; get a fresh one "
+            "Keystone (%s): refuses the token of %s: it has expired or was revoked; get a fresh one "
             "(openstack token issue)",
             o->auth_url, o->source);
     if (o->auth == OPENSTACK_APPLICATION_CREDENTIAL)
         return error_set(
             e, -EACCES,
-            "Keystone (%s) refuses the application credential %.64s of %s (%ld): it has expired or was "
+            "Keystone (%s): refuses the application credential %.64s of %s (%ld): it has expired or was "
             "deleted, or its secret is wrong",
             o->auth_url,
             o->application_credential_id[0] ? o->application_credential_id : o->application_credential_name,
             o->source, status);
     return error_set(
         e, -EACCES,
-        "Keystone (%s) refuses user %.64s for project %.64s, from %s (%ld): the user, the password, the "
+        "Keystone (%s): refuses user %.64s for project %.64s, from %s (%ld): the user, the password, the "
         "project or a domain is wrong, or the user has no role there",
         o->auth_url, o->user_id[0] ? o->user_id : o->username,
         o->project_id[0] ? o->project_id : o->project_name, o->source, status);
@@ -191,10 +191,10 @@ static int check_status(const struct keystone *k, const struct http_reply *reply
     if (reply->location[0])
         return error_set(
             e, -EHOSTUNREACH,
-            "Keystone (%s) answers with a redirect to %s, which is not followed; correct auth_url",
+            "Keystone (%s): answers with a redirect to %s, which is not followed; correct auth_url",
             k->who->auth_url, reply->location);
     return error_set(e, -EHOSTUNREACH,
-                     "Keystone (%s) answers %ld%s%s; check that auth_url is that of Keystone v3",
+                     "Keystone (%s): answers %ld%s%s; check that auth_url is that of Keystone v3",
                      k->who->auth_url, reply->status, *message ? ": " : "", message);
 }
 
@@ -226,7 +226,7 @@ static int take_login(struct keystone *k, struct http_reply *reply, struct error
 {
     if (!reply->subject_token)
         return error_set(e, -EHOSTUNREACH,
-                         "Keystone (%s) gives no token; check that auth_url is that of Keystone v3",
+                         "Keystone (%s): gives no token; check that auth_url is that of Keystone v3",
                          k->who->auth_url);
     int r = keystone_parse_token(reply->text, reply->size, &k->facts, e);
     if (r < 0) {

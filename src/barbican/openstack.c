@@ -83,9 +83,10 @@ static int from_host(const struct config *c, struct key_context *who, struct ope
     if (!c->host_auth_url[0] || who->host_secret_fd < 0)
         return error_set(
             e, -EACCES,
-            "no credentials: give OS_AUTH_URL and the rest (an openrc file), or --os-cloud; or give the "
-            "host its own: [barbican_service_user] in the configuration%s",
-            c->host_auth_url[0] ? ", whose password or secret cannot be read here" : "");
+            "key manager barbican: there are no credentials%s; give OS_AUTH_URL and the rest (an openrc "
+            "file), "
+            "or --os-cloud, or give the host its own by [barbican_service_user] in the configuration",
+            c->host_auth_url[0] ? ", and the host's password or secret cannot be read here" : "");
     o->is_host = true;
     memcpy(o->source, "[barbican_service_user]", sizeof "[barbican_service_user]");
     int r = check_host_type(c, e);
@@ -120,15 +121,15 @@ static int read_cloud(const struct key_context *who, struct openstack_said *s, s
         struct error why = ERROR_NONE;
         int r = fds[i] >= 0 ? read_clouds(fds[i], files[i], who->cloud, s, &why) : -ENOENT;
         if (r < 0 && r != -ENOENT)
-            return error_set(e, r, "%s", why.text);
+            return error_pass(e, r, &why);
         if (r < 0 && fds[i] >= 0)
-            error_set(&absent, r, "%s", why.text);
+            error_pass(&absent, r, &why);
         found = found || r == 0;
     }
     if (found)
         return 0;
     if (absent.errnum < 0)
-        return error_set(e, -ENOENT, "%s", absent.text);
+        return error_pass(e, -ENOENT, &absent);
     return error_set(e, -ENOENT,
                      "cloud %s: there is no clouds.yaml, neither here, nor in ~/.config/openstack or "
                      "/etc/openstack, nor does OS_CLIENT_CONFIG_FILE name one",

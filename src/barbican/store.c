@@ -126,7 +126,7 @@ int barbican_store(struct barbican *b, const struct key_info want[], size_t n, s
         if (stored < 0 && r == 0 && store_again(b, &want[i], &made[i], &outcome[i]) == 0)
             stored = 0;
         if (stored < 0 && r == 0)
-            r = error_set(e, stored, "%s", why.text);
+            r = error_pass(e, stored, &why);
     }
     calls_end(calls, n);
     return r;

@@ -3,8 +3,78 @@
 #include "base/error.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+/* The lengths of what becomes of the first bytes of a format, which end between two conversions. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static uint16_t length_of(const char *format, const char *end, va_list arguments)
+{
+    char head[sizeof((struct error *)0)->text];
+    size_t size = (size_t)(end - format);
+    if (size >= sizeof head)
+        return sizeof head;
+    memcpy(head, format, size);
+    head[size] = '\0';
+
+    va_list ap;
+    va_copy(ap, arguments);
+    int n = vsnprintf(NULL, 0, head, ap);
+    va_end(ap);
+    return n < 0 || (size_t)n >= sizeof head ? sizeof head : (uint16_t)n;
+}
+#pragma GCC diagnostic pop
+
+static bool begins_action(const char *text)
+{
+    static const char *const actions[] = {"cannot ", "is not ", "refused:", "left alone:"};
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        if (strncmp(text, actions[i], strlen(actions[i])) == 0)
+            return true;
+    return false;
+}
+
+static const char *last_of(const char *format, const char *separator)
+{
+    const char *last = NULL;
+    for (const char *at = strstr(format, separator); at; at = strstr(at + 1, separator))
+        last = at;
+    return last;
+}
+
+static struct error_parts parts_of(const char *format, va_list ap)
+{
+    struct error_parts parts = {0};
+    const char *way_out = last_of(format, "; ");
+    const char *object = strstr(format, ": ");
+    if (way_out)
+        parts.way_out = (uint16_t)(length_of(format, way_out, ap) + strlen("; "));
+    if (!object || (way_out && object > way_out))
+        return parts;
+    parts.object_end = length_of(format, object, ap);
+    const char *rest = object + strlen(": ");
+    const char *action = strstr(rest, ": ");
+    if (action && (!way_out || action < way_out) && begins_action(rest))
+        parts.action_end = length_of(format, action, ap);
+    return parts;
+}
+
+/* Of a sentence that was cut off only what is there as a whole. */
+static void keep_whole_parts(struct error *e)
+{
+    size_t length = strnlen(e->text, sizeof e->text);
+    struct error_parts *p = &e->parts;
+    if (p->object_end + strlen(": ") > length)
+        p->object_end = 0;
+    if (!p->object_end || p->action_end <= p->object_end + strlen(": ") ||
+        p->action_end + strlen(": ") > length)
+        p->action_end = 0;
+    size_t reason = p->action_end ? p->action_end : p->object_end;
+    if (p->way_out >= length || p->way_out < reason + strlen("; "))
+        p->way_out = 0;
+}
 
 int error_set(struct error *e, int errnum, const char *format, ...)
 {
@@ -13,11 +83,31 @@ int error_set(struct error *e, int errnum, const char *format, ...)
     if (e && !e->errnum) {
         va_list ap;
         va_start(ap, format);
+        e->parts = parts_of(format, ap);
         vsnprintf(e->text, sizeof e->text, format, ap);
         va_end(ap);
         e->errnum = errnum;
+        keep_whole_parts(e);
     }
     return errnum;
+}
+
+int error_receive(struct error *e, int errnum, const char *text, const struct error_parts *parts)
+{
+    if (errnum > 0)
+        errnum = -errnum;
+    if (e && !e->errnum) {
+        snprintf(e->text, sizeof e->text, "%s", text);
+        e->parts = *parts;
+        e->errnum = errnum;
+        keep_whole_parts(e);
+    }
+    return errnum;
+}
+
+int error_pass(struct error *e, int errnum, const struct error *why)
+{
+    return error_receive(e, errnum, why->text, &why->parts);
 }
 
 void error_prefix(struct error *e, const char *format, ...)
@@ -28,10 +118,15 @@ void error_prefix(struct error *e, const char *format, ...)
     char prefix[sizeof e->text], rest[sizeof e->text];
     va_list ap;
     va_start(ap, format);
+    struct error_parts parts = parts_of(format, ap);
     vsnprintf(prefix, sizeof prefix, format, ap);
     va_end(ap);
     memcpy(rest, e->text, sizeof rest);
     snprintf(e->text, sizeof e->text, "%.200s%.399s", prefix, rest);
+    if (e->parts.way_out)
+        parts.way_out = (uint16_t)(e->parts.way_out + strnlen(prefix, 200));
+    e->parts = parts;
+    keep_whole_parts(e);
 }
 
 void error_append(struct error *e, const char *format, ...)
@@ -42,8 +137,39 @@ void error_append(struct error *e, const char *format, ...)
     size_t used = strlen(e->text);
     va_list ap;
     va_start(ap, format);
+    struct error_parts parts = parts_of(format, ap);
     vsnprintf(e->text + used, sizeof e->text - used, format, ap);
     va_end(ap);
+    if (parts.way_out)
+        e->parts.way_out = (uint16_t)(used + parts.way_out);
+    keep_whole_parts(e);
+}
+
+const char *error_part(const struct error *e, enum error_part part, size_t *ret_size)
+{
+    const struct error_parts *p = &e->parts;
+    size_t length = strlen(e->text);
+    size_t action = p->object_end ? p->object_end + strlen(": ") : 0;
+    size_t reason = p->action_end ? p->action_end + strlen(": ") : action;
+    size_t begin = 0, end = 0;
+    switch (part) {
+    case ERROR_OBJECT:
+        end = p->object_end;
+        break;
+    case ERROR_ACTION:
+        begin = action;
+        end = p->action_end;
+        break;
+    case ERROR_REASON:
+        begin = reason;
+        end = p->way_out ? p->way_out - strlen("; ") : length;
+        break;
+    case ERROR_WAY_OUT:
+        begin = p->way_out;
+        end = p->way_out ? length : 0;
+    }
+    *ret_size = end > begin ? end - begin : 0;
+    return *ret_size ? e->text + begin : NULL;
 }
 
 int error_memory(struct error *e)
@@ -94,4 +220,16 @@ const char *exit_code_meaning(enum exit_code code)
 #undef EXIT_CODE
     }
     return "unknown";
+}
+
+const char *exit_code_name(enum exit_code code)
+{
+    switch (code) {
+#define EXIT_CODE(name, value, meaning)                                                                      \
+    case EXIT_##name:                                                                                        \
+        return #name;
+#include "base/exit-codes.def"
+#undef EXIT_CODE
+    }
+    return "FAILED";
 }

@@ -13,6 +13,8 @@
 #include "base/macro.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Linux has no errno for these two; the names below are used for nothing else in Mayfly. */
 #define EUNSAFE       EBADE   /* refused: it might destroy what is not ours */
@@ -24,8 +26,23 @@ enum exit_code {
 #undef EXIT_CODE
 };
 
+/* Where the parts of a sentence begin and end, for programs. The sentence is made of a format of the form
+ *
+ *     OBJECT: cannot ACTION: REASON; WAY OUT
+ *
+ * The object ends at the first ": " of the format; what follows up to the next one is the action, if it
+ * begins with "cannot", "is not", "refused" or "left alone"; the way out begins behind the last "; ". The
+ * rest is the reason. What the arguments say is not looked at, so a name with a colon in it misleads nobody,
+ * and a part that the format does not show is not there. Numbers of bytes; 0: there is no such part. */
+struct error_parts {
+    uint16_t object_end;
+    uint16_t action_end;
+    uint16_t way_out; /* where it begins */
+};
+
 struct error {
-    int errnum;     /* negative errno; 0: nothing went wrong */
+    int errnum; /* negative errno; 0: nothing went wrong */
+    struct error_parts parts;
     char text[600]; /* one sentence, no newline */
 };
 
@@ -35,11 +52,23 @@ struct error {
  * `errnum` may be given as -ENOENT or ENOENT. */
 int error_set(struct error *e, int errnum, const char *format, ...) _printf_(3, 4);
 
-/* Puts words before the sentence that `e` already holds: "instance ci-1: " + text. */
+/* The same for the whole sentence of another error, with its parts. */
+int error_pass(struct error *e, int errnum, const struct error *why);
+
+/* And for one that came from another process, whose parts need not be right; `text` ends somewhere. */
+int error_receive(struct error *e, int errnum, const char *text, const struct error_parts *parts);
+
+/* Puts words before the sentence that `e` already holds: "instance ci-1: " + text. That is its object then.
+ */
 void error_prefix(struct error *e, const char *format, ...) _printf_(2, 3);
 
-/* Adds words behind it. */
+/* Adds words behind it. What follows the last "; " of the format is the way out then. */
 void error_append(struct error *e, const char *format, ...) _printf_(2, 3);
+
+enum error_part { ERROR_OBJECT, ERROR_ACTION, ERROR_REASON, ERROR_WAY_OUT };
+
+/* That part of the sentence, which is not terminated; NULL: there is none. */
+const char *error_part(const struct error *e, enum error_part part, size_t *ret_size);
 
 /* Running out of memory, said the same way everywhere. Returns -ENOMEM. */
 int error_memory(struct error *e);
@@ -47,5 +76,6 @@ int error_memory(struct error *e);
 /* The exit status for a negative errno (or 0). */
 enum exit_code exit_code(int errnum);
 
-/* The meaning of an exit status, one phrase, as in the manual. */
+/* The meaning of an exit status, one phrase, as in the manual; and its name, one word, for programs. */
 const char *exit_code_meaning(enum exit_code code);
+const char *exit_code_name(enum exit_code code);

@@ -277,7 +277,7 @@ int bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e)
     struct error why = ERROR_NONE;
     int r = process_run(fio, LOOK_LIMIT_SEC, NULL, &why);
     if (r < 0)
-        return r == -ENOENT ? error_set(e, r, NO_FIO) : error_set(e, r, "%s", why.text);
+        return r == -ENOENT ? error_set(e, r, NO_FIO) : error_pass(e, r, &why);
     ret_why_not[0] = '\0';
     if (process_run(qemu, LOOK_LIMIT_SEC, NULL, NULL) < 0)
         snprintf(ret_why_not, BENCH_WHY_MAX, "there is no qemu-nbd; install it: apt install qemu-utils");

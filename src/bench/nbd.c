@@ -47,7 +47,7 @@ static int make_file(int *ret_fd, struct error *e)
     char folder[PATH_MAX - 4], name[PATH_MAX];
     int r = fd_temporary_folder(folder, sizeof folder);
     if (r < 0)
-        return error_set(e, r, "a file for a LUKS header cannot be made in TMPDIR or /tmp: %s",
+        return error_set(e, r, "qemu-img: a file for its LUKS header cannot be made in TMPDIR or /tmp: %s",
                          strerrordesc_np(-r));
     snprintf(name, sizeof name, "%s/f", folder);
     int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -135,7 +135,7 @@ void nbd_server_explain(struct nbd_server *s, struct error *e)
     char field[4096];
     const char *words = s->program.words < 0 ? "" : qemu_last_words(&s->program, field, sizeof field);
     if (*words)
-        error_append(e, "; qemu-nbd: %.300s", words);
+        error_append(e, " (qemu-nbd: %.300s)", words);
 }
 
 void nbd_server_end(struct nbd_server *s)

@@ -39,7 +39,7 @@ static int overwrite(const struct volume *v, const struct secret *key, const str
     r = device_zero(map.fd, e);
     map.fd = fd_close(map.fd);
     int closed = close_again(v, &why);
-    return r == 0 && closed < 0 ? error_set(e, closed, "%s", why.text) : r;
+    return r == 0 && closed < 0 ? error_pass(e, closed, &why) : r;
 }
 
 /* As cryptsetup luksFormat would have it here: LUKS2, and no flags of performance. */

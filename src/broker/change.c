@@ -103,7 +103,7 @@ static int refresh(struct session *s, const struct volume *v, struct error *e)
         return r;
     r = lvm_refresh(lvm, v, &why);
     if (r < 0 && v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED && suspended_is(v))
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     return suspended_resume(v, e);
 }
 

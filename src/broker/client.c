@@ -47,7 +47,7 @@ static struct remote *remote_of(struct broker *b)
 static int error_gone(struct remote *b, struct error *e)
 {
     if (b->end.errnum)
-        return error_set(e, b->end.errnum, "%s", b->end.text);
+        return error_pass(e, b->end.errnum, &b->end);
     if (b->pid == 0)
         return error_set(e, -ECONNRESET,
                          "mayfly-broker: ended in the middle of a request; see journalctl -t "
@@ -103,7 +103,7 @@ static int receive_answer(struct remote *b, enum op op, struct answer *a, int *r
                          "of Mayfly");
     a->text[sizeof a->text - 1] = '\0';
     if (a->errnum < 0)
-        return error_set(e, a->errnum, "%s", a->text);
+        return error_receive(e, a->errnum, a->text, &a->parts);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }

@@ -265,7 +265,7 @@ int open_map(const struct volume *v, const struct secret *key, const struct map_
     struct error why = ERROR_NONE;
     int r = dmcrypt_open(v, key, o, &why);
     if (r < 0 && r != -EEXIST)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     reply->existing = r == -EEXIST;
 
     r = device_open_map(v, &reply->fd, e);

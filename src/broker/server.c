@@ -257,6 +257,7 @@ static int answer(int socket, int result, const struct reply *reply, const struc
     a.version = wire_version;
     a.errnum = result < 0 ? result : 0;
     if (result < 0) {
+        a.parts = e->parts;
         memcpy(a.text, e->text, sizeof a.text);
         return packet_send(socket, &a, sizeof a, -1);
     }
@@ -283,7 +284,7 @@ static int serve_one(int socket, struct session *s, const struct error *start)
     else if (r < 0)
         return r;
     else if (start)
-        r = error_set(&e, start->errnum, "%s", start->text);
+        r = error_pass(&e, start->errnum, start);
     else
         r = handle(s, &p, size, fd, &reply, &e);
     return answer(socket, r, &reply, &e);

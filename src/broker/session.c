@@ -239,5 +239,5 @@ int session_open_volume(struct session *s, const struct volume *v, int access, i
             r = lvm_activate(lvm, v, e);
         return r < 0 ? r : device_open_volume(v, access, ret_fd, e);
     }
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+    return r < 0 ? error_pass(e, r, &why) : 0;
 }

@@ -96,7 +96,7 @@ static int load_everywhere(struct session *s, const struct op_set *set, struct e
         struct error why = ERROR_NONE;
         int r = session_load_all(s, vg, (const char(*)[UUID_TEXT])instances, set->n, &why);
         if (r < 0 && (r != -ENOENT || names_group(set, vg))) /* -ENOENT: there is no such group */
-            return error_set(e, r, "%s", why.text);
+            return error_pass(e, r, &why);
     }
     return 0;
 }

@@ -33,7 +33,7 @@ static void tell(const struct each *each, const char *name, bool changed, const 
     if (one->errnum && e->errnum)
         log_error("%s", one->text);
     else if (one->errnum)
-        error_set(e, one->errnum, "%s", one->text);
+        error_pass(e, one->errnum, one);
     else if (!log_is_quiet())
         printf("%s: %s%s (%.2f s)\n", name, changed ? each->done : each->unchanged,
                changed && detail ? detail : "", (double)(clock_msec() - start_msec) / 1000);
@@ -55,7 +55,7 @@ int each_do(const struct each *each, const struct context *c, const void *option
         if (i % KEYS_AHEAD_MAX == 0)
             prepare(each, c, names + i, n - i);
         if (each->operate(c, options, names[i], &changed, &one) == -ECANCELED)
-            return error_set(e, one.errnum, "%s", one.text);
+            return error_pass(e, one.errnum, &one);
         tell(each, names[i], changed, each->detail, start_msec, &one, e);
     }
     return e->errnum;
@@ -70,14 +70,14 @@ static int do_all(const struct each *each, const struct context *c, char **names
         return error_memory(e);
     int r = each->operate_all(c, (const char *const *)names, (size_t)n, done, &why);
     if (r == -ECANCELED)
-        error_set(e, r, "%s", why.text);
+        error_pass(e, r, &why);
     for (int i = 0; i < n; i++) {
         char detail[EACH_DETAIL_MAX];
         each_tell_key(&done[i].key, "key", detail);
         if (r != -ECANCELED || done[i].changed)
             tell(each, names[i], done[i].changed, detail, start_msec, &done[i].error, e);
     }
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+    return r < 0 ? error_pass(e, r, &why) : 0;
 }
 
 int each_confirm(const struct verb *verb, const char *what, const char *price, char **names, int n,

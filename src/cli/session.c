@@ -62,7 +62,7 @@ static int reach_libvirt(struct session *s, enum session_virt virt, struct error
     if (r == 0)
         return 0;
     if (virt == SESSION_VIRT_NEEDED)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     log_warning("%s", why.text);
     return 0;
 }

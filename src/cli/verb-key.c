@@ -52,7 +52,7 @@ static int say_unasked(const struct context *c, const struct key_list *l, const 
         if (e->errnum)
             report_warning(c, "%s", s->error.text);
         else
-            error_set(e, s->error.errnum, "%s", s->error.text);
+            error_pass(e, s->error.errnum, &s->error);
     }
     return e->errnum;
 }

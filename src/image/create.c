@@ -44,6 +44,6 @@ int qemu_create(const struct qemu_view *v, const char *format, const char *optio
         bool again = false;
         int r = create_once(v, format, options, name, size_bytes, &again, &why);
         if (r == 0 || !again || tries == MAKE_TRIES)
-            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+            return r < 0 ? error_pass(e, r, &why) : 0;
     }
 }

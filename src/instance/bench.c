@@ -96,7 +96,7 @@ static int measure(const struct context *c, struct benchmark *b, const struct be
         r = measure_on(c, b, fd, cell, ret, e);
     fd_close(fd);
     int closed = table == BENCH_TABLE_NONE ? 0 : broker_close(c->broker, &b->v, &why);
-    return r == 0 && closed < 0 ? error_set(e, closed, "%s", why.text) : r;
+    return r == 0 && closed < 0 ? error_pass(e, closed, &why) : r;
 }
 
 static unsigned cells_a_round(const struct benchmark *b)

@@ -204,10 +204,10 @@ static int delete_all(const struct context *c, const char *const names[], size_t
         delete_some(c, names + done, some, forget_key, ret + done, &stopped);
     }
     if (stopped.errnum)
-        return error_set(e, stopped.errnum, "%s", stopped.text);
+        return error_pass(e, stopped.errnum, &stopped);
     for (size_t i = 0; i < n; i++)
         if (ret[i].error.errnum)
-            return error_set(e, ret[i].error.errnum, "%s", ret[i].error.text);
+            return error_pass(e, ret[i].error.errnum, &ret[i].error);
     return 0;
 }
 

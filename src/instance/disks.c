@@ -156,7 +156,7 @@ int disks_open_undo(const struct context *c, void *disks, struct error *e)
         struct error why = ERROR_NONE;
         int r = d->missing[n] ? disk_close(c, d->instance->volumes[n], &why) : 0;
         if (r < 0 && r != -EUNSAFE && first == 0)
-            first = error_set(e, r, "%s", why.text);
+            first = error_pass(e, r, &why);
     }
     return first;
 }

@@ -47,9 +47,9 @@ static int try_key(struct keymgr *km, const struct key_info *want, char ret_id[K
     r = compare(km, ret_id, made, e);
     int gone = destroy(km, ret_id, &left);
     if (r == 0 && gone < 0)
-        return error_set(e, gone, "%s", left.text);
+        return error_pass(e, gone, &left);
     if (r < 0 && gone < 0)
-        error_append(e, "; %s", left.text);
+        error_append(e, ", and %s", left.text);
     return r;
 }
 

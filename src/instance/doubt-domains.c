@@ -60,7 +60,7 @@ static int check_definition(const struct context *c, const struct inventory *i, 
     if (r == -ENOENT || (r == 0 && (is_trial(&view) || !names_own_disk(i, &view, uuid))))
         return 0;
     if (r < 0)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     return error_set(
         e, -EUNSAFE,
         "domain %s (%s) is there and none of its volumes, which may need the key; bring back their "
@@ -104,5 +104,5 @@ int doubt_of_any_domain(const struct context *c, struct domains_doubt *once, str
     if (!once->known)
         (void)!look_at_all(c, &once->error);
     once->known = true;
-    return once->error.errnum ? error_set(e, once->error.errnum, "%s", once->error.text) : 0;
+    return once->error.errnum ? error_pass(e, once->error.errnum, &once->error) : 0;
 }

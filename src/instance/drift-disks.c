@@ -180,7 +180,7 @@ static int ask_and_compare(struct drift_search *s, struct error *e)
         compare_all(s, &definition, &guest);
     else if (r == -ENOENT)
         tell_gone(s);
-    return r < 0 && r != -ENOENT ? error_set(e, r, "%s", why.text) : 0;
+    return r < 0 && r != -ENOENT ? error_pass(e, r, &why) : 0;
 }
 
 int drift_compare_disks(struct drift_search *s, struct error *e)

@@ -87,7 +87,7 @@ static int take(const struct context *c, const struct hook_domain *domain, struc
         *ret_model = model_free(*ret_model); /* of the last look */
         int r = model_lock(c, domain->uuid, ret_model, ret, &why);
         if (r != -EBUSY)
-            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+            return r < 0 ? error_pass(e, r, &why) : 0;
         r = look_unlocked(c, domain, ret_model, &open, e);
         if (r < 0 || open)
             return r;
@@ -192,7 +192,7 @@ static int prepare(const struct context *c, const struct hook_domain *d, struct 
     if (r == -ENOENT)
         return prepare_other(c, d, e);
     if (r < 0)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     r = refuse_bare_volumes(m, d, e);
     if (r == 0)
         r = refuse_held(c, m, d->uuid, e);
@@ -220,7 +220,7 @@ int instance_hook_release(const struct context *c, const char *uuid, struct erro
     if (r == -EBUSY || r == -ENOENT)
         return 0;
     if (r < 0)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     r = disks_look(c, m, i, false, &d, e);
     return r < 0 ? r : disks_close_idle(c, &d, e);
 }

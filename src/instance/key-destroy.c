@@ -25,7 +25,7 @@ static int find_key(const struct context *c, const struct model *m, const char *
         return r;
     const struct key_source *s = &(*ret_list)->managers[0];
     if (s->error.errnum)
-        return error_set(e, s->error.errnum, "%s", s->error.text);
+        return error_pass(e, s->error.errnum, &s->error);
     const struct key_entry *k = key_list_find(*ret_list, ref);
     *ret = k && k->listed && is_meant(k->info.id, id) ? k : NULL;
     return 0;
@@ -43,7 +43,7 @@ static int not_there(struct keymgr *km, const char *ref, const char *id, struct 
         return error_set(e, -ENOENT, "key %s: key manager %s has no such key; see mayfly key list", ref,
                          km->ops->name);
     if (r < 0)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     return error_set(e, -EUNSAFE,
                      "key %s: is not destroyed: it is not among the keys of this host that you may see; ask "
                      "whoever made it",

@@ -17,7 +17,7 @@ static int grant(const struct context *c, const char *ref, const char *user, boo
     r = keymgr_grant(km, id, user, allowed, ret_changed, &why);
     if (r == -EOPNOTSUPP) /* a wrong word, not a failure of the system */
         r = -EINVAL;
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+    return r < 0 ? error_pass(e, r, &why) : 0;
 }
 
 int key_grant(const struct context *c, const char *name_or_ref, const char *user, bool allowed,

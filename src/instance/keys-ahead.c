@@ -83,7 +83,7 @@ bool key_take_ahead(const struct context *c, const char *ref, struct secret **re
             continue;
         *ret = all->ahead[i].secret;
         if (all->ahead[i].error.errnum)
-            error_set(e, all->ahead[i].error.errnum, "%s", all->ahead[i].error.text);
+            error_pass(e, all->ahead[i].error.errnum, &all->ahead[i].error);
         all->ahead[i] = all->ahead[--all->n_ahead];
         return true;
     }

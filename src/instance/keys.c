@@ -20,7 +20,7 @@ static int fetch(const struct context *c, const struct volume *v, struct secret 
     struct error why = ERROR_NONE;
     char id[KEY_ID_MAX];
     if (key_take_ahead(c, v->key, ret, &why))
-        return why.errnum ? error_set(e, why.errnum, "%s", why.text) : 0;
+        return why.errnum ? error_pass(e, why.errnum, &why) : 0;
     int r = manager_of(c, v, &km, id, e);
     return r < 0 ? r : keymgr_fetch(km, id, ret, e);
 }
@@ -158,7 +158,7 @@ int keys_ask(const struct context *c, struct key_asked k[], size_t n, keys_many_
         ask_next(of + i, k + i, n - i, many, part, which);
     for (size_t i = 0; i < n; i++)
         if (k[i].error.errnum)
-            return error_set(e, k[i].error.errnum, "%s", k[i].error.text);
+            return error_pass(e, k[i].error.errnum, &k[i].error);
     return 0;
 }
 
@@ -195,7 +195,7 @@ static int first_error(const struct keys_going *g, struct error *e)
 {
     for (size_t i = 0; i < g->n; i++)
         if (g->keys[i].error.errnum)
-            return error_set(e, g->keys[i].error.errnum, "%s", g->keys[i].error.text);
+            return error_pass(e, g->keys[i].error.errnum, &g->keys[i].error);
     return 0;
 }
 

@@ -54,7 +54,7 @@ int model_lock_uuid(const struct context *c, const char *uuid, struct error *e)
         if (r == -EBUSY && context_stopped(c))
             return error_set(e, -ECANCELED, "%s; it is no longer waited for", why.text);
         if (r != -EBUSY || clock_msec() >= end)
-            return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+            return r < 0 ? error_pass(e, r, &why) : 0;
         nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_MSEC * 1000000L}, NULL);
     }
 }
@@ -169,7 +169,7 @@ int model_lock(const struct context *c, const char *name_or_uuid, struct model *
     struct error why = ERROR_NONE;
     int r = model_lock_many(c, names, 1, &m, ret, &why, e);
     if (r == 0 && why.errnum)
-        r = error_set(e, why.errnum, "%s", why.text);
+        r = error_pass(e, why.errnum, &why);
     if (r == 0)
         *ret_model = TAKE_PTR(m);
     return r;

@@ -274,7 +274,7 @@ int model_ask_domain(const struct context *c, struct model *m, const char *uuid,
         return 0;
     int r = virt_find_uuid(c->virt, uuid, &fresh, &why);
     if (r < 0 && r != -ENOENT)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     r = replace_domain(m, uuid, r == 0 ? &fresh : NULL, e);
     for (size_t i = 0; r == 0 && i < m->n_instances; i++)
         if (streq(m->instances[i].uuid, uuid))

@@ -250,9 +250,10 @@ static int remake_undo(const struct context *c, void *rebuild, struct error *e)
     for (size_t n = 0; n < now->n_volumes; n++)
         if (streq(now->volumes[n].disk, r->instance->volumes[0]->disk))
             return 0;
-    return error_set(e, -ENEEDSRECOVER,
-                     "what its disks held is gone: run mayfly rebuild %s again, or mayfly delete",
-                     r->instance->name);
+    return error_set(
+        e, -ENEEDSRECOVER,
+        "instance %s: what its disks held is gone; run mayfly rebuild %s again, or mayfly delete",
+        r->instance->name, r->instance->name);
 }
 
 static int destroy_old_keys(const struct context *c, void *rebuild, struct error *e)
@@ -357,7 +358,7 @@ static int run_after(const struct context *c, struct rebuild *r, struct error *e
         else if (result < 0)
             first = why;
     }
-    return first.errnum ? error_set(e, first.errnum, "%s", first.text) : 0;
+    return first.errnum ? error_pass(e, first.errnum, &first) : 0;
 }
 
 static int run(const struct context *c, struct rebuild *r, bool dry_run, struct steps **ret_plan,

@@ -164,7 +164,7 @@ static int look(struct recovery *r, struct model **ret, struct error *e)
         result = model_load_whole(&r->context, ret, &why);
     }
     if (result < 0)
-        return error_set(e, result, "%s", why.text);
+        return error_pass(e, result, &why);
     free(r->suspended);
     r->suspended = NULL;
     r->n_suspended = 0;

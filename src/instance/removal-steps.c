@@ -36,7 +36,7 @@ static int left(const struct removal *first, struct error *e)
     for (const struct removal *r = first; r; r = r->next)
         if (goes(r, NULL))
             return 0;
-    return error_set(e, first->error.errnum, "%s", first->error.text);
+    return error_pass(e, first->error.errnum, &first->error);
 }
 
 /* Not the fault of one: the next would run into it too, perhaps after a long wait. */
@@ -213,7 +213,7 @@ int domain_leave_rescue(const struct context *c, const char *uuid, struct error 
         r = rescue_xml_remove(xml, &before, &why);
     if (r == 0 && before)
         r = virt_redefine(c->virt, before, &why);
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+    return r < 0 ? error_pass(e, r, &why) : 0;
 }
 
 /* Where the domain stays: */

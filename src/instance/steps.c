@@ -111,7 +111,7 @@ static int run(struct steps *s, const struct context *c, struct error *e)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (context_stopped(c)) {
-            int r = error_set(e, -ECANCELED, "stopped before: %s", s->step[i].what);
+            int r = error_set(e, -ECANCELED, "%s: stopped before this step", s->step[i].what);
             return unwind(s, i, c, r, e);
         }
         report_step(c, "%s", s->step[i].what);

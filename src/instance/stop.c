@@ -25,7 +25,7 @@ static int look_at_domain(const struct context *c, const struct instance *i, str
     struct error why = ERROR_NONE;
     *ret = (struct domain){.state = DOMAIN_SHUT_OFF};
     int r = virt_find_uuid(c->virt, i->uuid, ret, &why);
-    return r == 0 || r == -ENOENT ? 0 : error_set(e, r, "%s", why.text);
+    return r == 0 || r == -ENOENT ? 0 : error_pass(e, r, &why);
 }
 
 /* Does its guest hear what it is asked? */
@@ -59,7 +59,7 @@ static int ask_guest(const struct context *c, const struct instance *i, struct e
 {
     struct error why = ERROR_NONE;
     int r = virt_shutdown(c->virt, i->uuid, &why);
-    return r == 0 || r == -ENOENT ? 0 : error_set(e, r, "%s", why.text);
+    return r == 0 || r == -ENOENT ? 0 : error_pass(e, r, &why);
 }
 
 int domain_stop(const struct context *c, const struct instance *i, unsigned timeout_sec, bool hard,

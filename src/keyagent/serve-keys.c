@@ -107,6 +107,7 @@ static int answer_ends(struct connection *c, const struct key_asked k[], size_t 
         return answer_plain(c, error_memory(&why), &why);
     for (size_t i = 0; i < n; i++) {
         ends[i].errnum = k[i].error.errnum;
+        ends[i].parts = k[i].error.parts;
         memcpy(ends[i].text, k[i].error.text, sizeof ends[i].text);
         ends[i].size = k[i].secret ? (uint32_t)secret_size(k[i].secret) : 0;
         secrets[i] = k[i].secret;

@@ -9,8 +9,10 @@
 
 int send_answer(const struct connection *c, struct agent_answer *a, const struct error *why, int fd)
 {
-    if (a->errnum < 0 || a->incomplete < 0)
+    if (a->errnum < 0 || a->incomplete < 0) {
+        a->parts = why->parts;
         (void)!str_copy(a->text, sizeof a->text, why->text);
+    }
     if (c->km && c->km->ops->asker)
         c->km->ops->asker(c->km, &a->asker);
     return packet_send(c->socket, a, sizeof *a, a->errnum < 0 ? -1 : fd);

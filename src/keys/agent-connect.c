@@ -100,7 +100,7 @@ int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_
     ret->text[sizeof ret->text - 1] = '\0';
     str_tame(ret->text);
     if (ret->errnum < 0)
-        return error_set(e, ret->errnum, "%s", ret->text);
+        return error_receive(e, ret->errnum, ret->text, &ret->parts);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }

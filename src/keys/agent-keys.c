@@ -109,7 +109,7 @@ static int take_ends(struct agent *a, struct agent_end ends[], bool fetched, str
     }
     for (size_t i = 0; i < n; i++)
         if (ends[i].errnum < 0)
-            error_set(&k[i].error, ends[i].errnum, "%s", ends[i].text);
+            error_receive(&k[i].error, ends[i].errnum, ends[i].text, &ends[i].parts);
     return 0;
 }
 
@@ -163,7 +163,7 @@ static void ask_in_parts(struct keymgr *km, enum agent_op op, struct key_asked k
         some = n - at < ASKED_AT_ONCE ? n - at : ASKED_AT_ONCE;
         if (ask((struct agent *)km, op, k + at, some, &why) < 0)
             for (size_t i = at; i < at + some; i++)
-                error_set(&k[i].error, why.errnum, "%s", why.text);
+                error_pass(&k[i].error, why.errnum, &why);
         else if (unreachable(k + at, some))
             why = k[at].error;
     }

@@ -72,8 +72,9 @@ struct agent_id {
 
 /* What became of one key of several. */
 struct agent_end {
-    int32_t errnum; /* 0 or a negative errno */
-    uint32_t size;  /* of a secret that was fetched, else 0; bytes */
+    int32_t errnum;           /* 0 or a negative errno */
+    uint32_t size;            /* of a secret that was fetched, else 0; bytes */
+    struct error_parts parts; /* of text */
     char text[sizeof((struct error *)0)->text];
 };
 
@@ -85,6 +86,7 @@ struct agent_answer {
     uint8_t lists_all;
     char place[KEY_PLACE_MAX];
     struct key_asker asker;
+    struct error_parts parts;                   /* of text */
     char text[sizeof((struct error *)0)->text]; /* of errnum, or of incomplete */
 };
 

@@ -122,7 +122,7 @@ static int agent_list(struct keymgr *km, struct key_listing *ret, struct error *
     ret->n = answer.n;
     ret->keys = answer.n ? TAKE_PTR(records) : NULL;
     if (answer.incomplete < 0)
-        error_set(&ret->incomplete, answer.incomplete, "%s", answer.text);
+        error_receive(&ret->incomplete, answer.incomplete, answer.text, &answer.parts);
     return 0;
 }
 

@@ -48,7 +48,7 @@ static int judge_fetched(struct keymgr *km, const struct key_at *at, const struc
 {
     if (why->errnum == -ENOKEY)
         return key_judge_absence(km, at, why, e);
-    return why->errnum < 0 ? error_set(e, why->errnum, "%s", why->text) : 0;
+    return why->errnum < 0 ? error_pass(e, why->errnum, why) : 0;
 }
 
 static int judge_destroyed(struct keymgr *km, const struct key_at *at, const struct error *why,
@@ -56,13 +56,13 @@ static int judge_destroyed(struct keymgr *km, const struct key_at *at, const str
 {
     struct error judged = ERROR_NONE;
     int r = judge_fetched(km, at, why, &judged);
-    return r < 0 && r != -ENOKEY ? error_set(e, r, "%s", judged.text) : 0;
+    return r < 0 && r != -ENOKEY ? error_pass(e, r, &judged) : 0;
 }
 
 /* Nobody can say at the moment: -EAGAIN, since -EHOSTUNREACH is that another place keeps the key. */
 static int not_now(const struct error *why, struct error *e)
 {
-    return error_set(e, -EAGAIN, "%s", why->text);
+    return error_pass(e, -EAGAIN, why);
 }
 
 static int judge_may_destroy(struct keymgr *km, const struct key_at *at, const struct error *why,
@@ -83,7 +83,7 @@ static int check_may_destroy(struct keymgr *km, const struct key_at *at, struct 
     int r = keymgr_place(km, false, place, &why);
     if (r == -EHOSTUNREACH)
         return not_now(&why, e);
-    return r < 0 ? error_set(e, r, "%s", why.text) : key_check_place(km, at, e);
+    return r < 0 ? error_pass(e, r, &why) : key_check_place(km, at, e);
 }
 
 /* ---------------------------------------------------------------------- operations */
@@ -157,7 +157,7 @@ static int operate(struct keymgr *km, const struct operation *o, struct key_aske
         if (!first.errnum)
             first = k[i].error;
     }
-    return first.errnum ? error_set(e, first.errnum, "%s", first.text) : 0;
+    return first.errnum ? error_pass(e, first.errnum, &first) : 0;
 }
 
 int keymgr_fetch_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e)

@@ -196,7 +196,7 @@ static int grant(struct keymgr *km, const char *id, const char *user, bool allow
     r = km->ops->grant(km, at.id, user, allowed, ret_changed, &why);
     if (r == -ENOKEY)
         return key_judge_absence(km, &at, &why, e);
-    return r < 0 ? error_set(e, r, "%s", why.text) : 0;
+    return r < 0 ? error_pass(e, r, &why) : 0;
 }
 
 int keymgr_grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,

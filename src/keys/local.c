@@ -264,9 +264,9 @@ static int list_one(struct local *l, int folder_fd, const char *id, struct key_l
     if (r == -EKEYREJECTED && l->sealing_key) {
         *info = (struct key_info){.damaged = true};
         memcpy(info->id, id, UUID_TEXT);
-        error_set(&to->incomplete, r, "%s", why.text);
+        error_pass(&to->incomplete, r, &why);
     } else if (r < 0)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     to->n++;
     return 0;
 }

@@ -20,14 +20,14 @@ static int ask_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], stru
 {
     struct error why = ERROR_NONE;
     if (km->no_place && km->no_place->errnum)
-        return error_set(e, km->no_place->errnum, "%s", km->no_place->text);
+        return error_pass(e, km->no_place->errnum, km->no_place);
     int r = km->ops->place(km, make, ret, &why);
     if (r == 0)
         return 0;
     error_set(&why, r, "key manager %s: %s", km->ops->name, strerror(-r)); /* without a sentence */
     if (km->no_place)
         *km->no_place = why;
-    return error_set(e, r, "%s", why.text);
+    return error_pass(e, r, &why);
 }
 
 int keymgr_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
@@ -107,9 +107,9 @@ int key_check_place(struct keymgr *km, const struct key_at *at, struct error *e)
 int key_judge_absence(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e)
 {
     if (!km->ops->place)
-        return error_set(e, -ENOKEY, "%s", why->text);
+        return error_pass(e, -ENOKEY, why);
     int r = at->place[0] ? key_check_place(km, at, e) : error_elsewhere(km, at, e);
-    return r < 0 ? r : error_set(e, -ENOKEY, "%s", why->text);
+    return r < 0 ? r : error_pass(e, -ENOKEY, why);
 }
 
 /* ------------------------------------------------------------------- references */

@@ -174,7 +174,7 @@ static int look(struct lvm *l, const char *vg, FILE *to, struct error *e)
     if (r == -EREMOTE || (r == 0 && rows == 0)) /* lvs does not tell of a group without volumes */
         return look_at_group(l, vg, to, e);
     if (r < 0)
-        return error_set(e, r, "%s", why.text);
+        return error_pass(e, r, &why);
     const char *row = lvm_find_row(volumes, "vg_name", vg);
     r = check_count(row, rows, vg, e);
     return r == 0 && ours == 0 ? write_group(to, row, vg, e) : r;

@@ -40,7 +40,7 @@ static int parse_volume(const char *row, const char *vg, struct volume *ret, str
     else if (!volume_stranger(&v))
         r = volume_check(&v, &why);
     if (r < 0)
-        return error_set(e, -EUNSAFE, "%s", why.text);
+        return error_pass(e, -EUNSAFE, &why);
     *ret = v;
     return 0;
 }
@@ -181,7 +181,7 @@ int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const ch
         if (r == -ENOENT)
             continue;
         if (r < 0)
-            return error_set(e, r, "%s", why.text);
+            return error_pass(e, r, &why);
         const char *row = lvm_find_row(report, "lv_name", NULL);
         if (!row)
             continue;

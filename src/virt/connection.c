@@ -238,7 +238,7 @@ static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, con
     int r = domain_failed(v, domain, action, &why);
     if (virDomainIsActive(domain) == wanted)
         return 0;
-    return error_set(e, r, "%s", why.text);
+    return error_pass(e, r, &why);
 }
 
 static int start(struct virt *v, const char *uuid, struct error *e)
@@ -402,7 +402,7 @@ static int reconnect(struct virt *v, struct error *e)
             return 0;
         }
         if (r != -ECONNREFUSED || clock_msec() >= end)
-            return error_set(e, r, "%s", why.text);
+            return error_pass(e, r, &why);
         nanosleep(&(struct timespec){.tv_nsec = RECONNECT_POLL * 1000000L}, NULL);
     }
 }

@@ -100,7 +100,7 @@ static int detach(struct virt *v, virDomainPtr domain, const char *device_path, 
     r = domain_failed(v, domain, "give a disk back", &why);
     if (side == DOMAIN_GUEST && virDomainIsActive(domain) == 0)
         return 0; /* the guest has ended meanwhile */
-    return error_set(e, r, "%s", why.text);
+    return error_pass(e, r, &why);
 }
 
 int connection_detach_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,

@@ -114,7 +114,7 @@ int connection_view_all(struct virt *v, struct virt_views *ret, struct error *e)
     if (views.why.errnum == -ECONNREFUSED) { /* the connection broke: it is made anew */
         struct error why = views.why;
         virt_views_end(&views);
-        return error_set(e, why.errnum, "%s", why.text);
+        return error_pass(e, why.errnum, &why);
     }
     qsort(views.domain, views.n, sizeof *views.domain, by_uuid);
     *ret = views;

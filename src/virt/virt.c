@@ -29,7 +29,7 @@ static bool connect_again(struct virt *v, int r, struct error *why)
 
 static int conclude(int r, const struct error *why, struct error *e)
 {
-    return r < 0 && why->errnum ? error_set(e, r, "%s", why->text) : r;
+    return r < 0 && why->errnum ? error_pass(e, r, why) : r;
 }
 
 /* `call` puts its error into `why`. */

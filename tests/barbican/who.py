@@ -123,7 +123,7 @@ def host(place, owner, key):
     folder = os.path.dirname(place.write("credentials/mayfly.barbican", "compute-pw\n", 0o400))
     none = place.configure(name="none.conf", password_file="/nonexistent")
     may("the host, with a credential of systemd", place, key, {"CREDENTIALS_DIRECTORY": folder}, config=none)
-    may_not("the host without a password", place, key, {}, "no credentials: .*whose password or secret cannot be read", config=none)
+    may_not("the host without a password", place, key, {}, "no credentials, and the host's password or secret cannot be read", config=none)
     open_to_all = place.configure(name="open.conf", password_file=place.write("open-password", "compute-pw\n", 0o644))
     may_not("a password that others can read", place, key, {}, "open-password: .*others .* can read it; chmod 600",
             config=open_to_all)

@@ -13,6 +13,92 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Does this part of the sentence say that? NULL: there is none. */
+static void part_is(const struct error *e, enum error_part part, const char *wanted)
+{
+    size_t size = 0;
+    const char *text = error_part(e, part, &size);
+    if (!wanted) {
+        assert_null(text);
+        return;
+    }
+    assert_non_null(text);
+    assert_int_equal(size, strlen(wanted));
+    assert_memory_equal(text, wanted, size);
+}
+
+static void parts_are(const struct error *e, const char *object, const char *action, const char *reason,
+                      const char *way_out)
+{
+    part_is(e, ERROR_OBJECT, object);
+    part_is(e, ERROR_ACTION, action);
+    part_is(e, ERROR_REASON, reason);
+    part_is(e, ERROR_WAY_OUT, way_out);
+}
+
+/* They follow from the format, whatever its arguments say. */
+static void a_sentence_has_parts(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE, copy = ERROR_NONE;
+    error_set(&e, -EIO, "volume %s: cannot be opened: %s; see %s", "a: b; c", "x: y; z", "lvs; vgs");
+    parts_are(&e, "volume a: b; c", "cannot be opened", "x: y; z", "see lvs; vgs");
+    assert_int_equal(error_pass(&copy, -ENOENT, &e), -ENOENT);
+    parts_are(&copy, "volume a: b; c", "cannot be opened", "x: y; z", "see lvs; vgs");
+
+    error_prefix(&e, "instance %s: ", "web");
+    parts_are(&e, "instance web", NULL, "volume a: b; c: cannot be opened: x: y; z", "see lvs; vgs");
+    error_append(&e, "; then it could not be undone: %s; run %s", "busy; held", "recover");
+    parts_are(
+        &e, "instance web", NULL,
+        "volume a: b; c: cannot be opened: x: y; z; see lvs; vgs; then it could not be undone: busy; held",
+        "run recover");
+
+    e = ERROR_NONE;
+    error_set(&e, -EBUSY, "instance %s: it runs; stop it: say %s", "web", "stop");
+    parts_are(&e, "instance web", NULL, "it runs", "stop it: say stop");
+    e = ERROR_NONE;
+    error_set(&e, -EIO, "no verb given; see %s", "--help");
+    parts_are(&e, NULL, NULL, "no verb given", "see --help");
+    e = ERROR_NONE;
+    error_set(&e, -EIO, "%s", "volume a: cannot be read: why; see lvs");
+    parts_are(&e, NULL, NULL, "volume a: cannot be read: why; see lvs", NULL);
+    error_append(&e, "; %s", "try again");
+    parts_are(&e, NULL, NULL, "volume a: cannot be read: why; see lvs", "try again");
+    error_prefix(&e, "key %s: cannot be destroyed: ", "local:1");
+    parts_are(&e, "key local:1", "cannot be destroyed", "volume a: cannot be read: why; see lvs",
+              "try again");
+}
+
+/* What does not fit has no parts beyond its end, and what another process says of parts is not believed. */
+static void parts_lie_within_the_text(void **state)
+{
+    (void)state;
+    char longer[2000];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    struct error e = ERROR_NONE;
+    error_set(&e, -EIO, "%s: cannot be read: why; see lvs", longer);
+    parts_are(&e, NULL, NULL, e.text, NULL);
+    e = ERROR_NONE;
+    error_set(&e, -EIO, "disk: %s; see lvs", longer);
+    parts_are(&e, "disk", NULL, e.text + 6, NULL);
+
+    static const struct error_parts wrong[] = {{600, 0, 0}, {4, 3, 0}, {4, 60000, 0},
+                                               {0, 4, 0},   {4, 0, 5}, {4, 0, 40}};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        e = ERROR_NONE;
+        assert_int_equal(error_receive(&e, -EIO, "disk: is away", &wrong[i]), -EIO);
+        for (enum error_part p = ERROR_OBJECT; p <= ERROR_WAY_OUT; p++) {
+            size_t size = 0;
+            const char *text = error_part(&e, p, &size);
+            assert_true(!text || text + size <= e.text + strlen(e.text));
+        }
+        part_is(&e, ERROR_ACTION, NULL);
+        part_is(&e, ERROR_WAY_OUT, NULL);
+    }
+}
+
 static void first_error_stays(void **state)
 {
     (void)state;
@@ -227,6 +313,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_error_stays),
+        cmocka_unit_test(a_sentence_has_parts),
+        cmocka_unit_test(parts_lie_within_the_text),
         cmocka_unit_test(long_texts_are_cut_not_spilled),
         cmocka_unit_test(exit_codes_follow_errno),
         cmocka_unit_test(sizes_are_read),

@@ -153,7 +153,7 @@ static void test_stop_undoes(void **state)
     assert_error(go(abc, 3, -1, &e), -ECANCELED, e);
     stop_after = 0;
     assert_string_equal(trace, "abBA");
-    assert_string_equal(e.text, "stopped before: step c");
+    assert_string_equal(e.text, "step c: stopped before this step");
 }
 
 static void test_stop_after_the_point_of_no_return_waits(void **state)
