@@ -4,39 +4,57 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/outcomes.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-void each_tell_key(const struct key_end *key, const char *whose, char ret[EACH_DETAIL_MAX])
+/* ", its key is gone": what became of it, for people. */
+#define DETAIL_MAX 128
+static void tell_key(const struct key_end *key, const char *whose, char ret[DETAIL_MAX])
 {
     switch (key->fate) {
     case KEY_FATE_GONE:
-        snprintf(ret, EACH_DETAIL_MAX, ", its %s is gone", whose);
+        snprintf(ret, DETAIL_MAX, ", its %s is gone", whose);
         break;
     case KEY_FATE_STAYS:
-        snprintf(ret, EACH_DETAIL_MAX, ", its %s stays for %zu other%s", whose, key->n_others,
+        snprintf(ret, DETAIL_MAX, ", its %s stays for %zu other%s", whose, key->n_others,
                  key->n_others == 1 ? "" : "s");
         break;
     case KEY_FATE_FORGOTTEN:
-        snprintf(ret, EACH_DETAIL_MAX, ", its %s was NOT destroyed", whose);
+        snprintf(ret, DETAIL_MAX, ", its %s was NOT destroyed", whose);
         break;
     default:
-        snprintf(ret, EACH_DETAIL_MAX, ", it had no key: what its disks held was not encrypted");
+        snprintf(ret, DETAIL_MAX, ", it had no key: what its disks held was not encrypted");
     }
 }
 
+/* One run over several names. */
+struct run {
+    const struct each *each;
+    const struct context *context;
+    const void *options;
+    struct outcomes *outcomes; /* NULL: for people */
+};
+
 /* What became of one. The first error is said at the end. */
-static void tell(const struct each *each, const char *name, bool changed, const char *detail,
+static void tell(const struct run *run, const char *name, bool changed, const struct key_end *key,
                  uint64_t start_msec, const struct error *one, struct error *e)
 {
+    const struct each *each = run->each;
+    char detail[DETAIL_MAX] = "";
+    if (run->outcomes)
+        outcomes_add(run->outcomes, name, changed, each->whose_key ? key : NULL, one);
     if (one->errnum && e->errnum)
         log_error("%s", one->text);
     else if (one->errnum)
         error_pass(e, one->errnum, one);
-    else if (!log_is_quiet())
-        printf("%s: %s%s (%.2f s)\n", name, changed ? each->done : each->unchanged,
-               changed && detail ? detail : "", (double)(clock_msec() - start_msec) / 1000);
+    if (one->errnum || run->outcomes || log_is_quiet())
+        return;
+    if (each->whose_key && changed)
+        tell_key(key, each->whose_key, detail);
+    printf("%s: %s%s (%.2f s)\n", name, changed ? each->done : each->unchanged, detail,
+           (double)(clock_msec() - start_msec) / 1000);
 }
 
 static void prepare(const struct each *each, const struct context *c, char **names, int n)
@@ -45,39 +63,48 @@ static void prepare(const struct each *each, const struct context *c, char **nam
         each->prepare(c, (const char *const *)names, (size_t)(n < KEYS_AHEAD_MAX ? n : KEYS_AHEAD_MAX));
 }
 
-int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,
-            struct error *e)
+static int do_each(const struct run *run, char **names, int n, struct error *e)
 {
+    const struct each *each = run->each;
     for (int i = 0; i < n; i++) {
         struct error one = ERROR_NONE;
         bool changed = false;
         uint64_t start_msec = clock_msec();
         if (i % KEYS_AHEAD_MAX == 0)
-            prepare(each, c, names + i, n - i);
-        if (each->operate(c, options, names[i], &changed, &one) == -ECANCELED)
-            return error_pass(e, one.errnum, &one);
-        tell(each, names[i], changed, each->detail, start_msec, &one, e);
+            prepare(each, run->context, names + i, n - i);
+        int r = each->operate(run->context, run->options, names[i], &changed, &one);
+        tell(run, names[i], changed, each->key, start_msec, &one, e);
+        if (r == -ECANCELED)
+            return error_pass(e, r, &one);
     }
     return e->errnum;
 }
 
-static int do_all(const struct each *each, const struct context *c, char **names, int n, struct error *e)
+static int do_all(const struct run *run, char **names, int n, struct error *e)
 {
     struct error why = ERROR_NONE;
     uint64_t start_msec = clock_msec();
     _cleanup_free_ struct deleted *done = calloc((size_t)n, sizeof *done);
     if (!done)
         return error_memory(e);
-    int r = each->operate_all(c, (const char *const *)names, (size_t)n, done, &why);
+    int r = run->each->operate_all(run->context, (const char *const *)names, (size_t)n, done, &why);
     if (r == -ECANCELED)
         error_pass(e, r, &why);
-    for (int i = 0; i < n; i++) {
-        char detail[EACH_DETAIL_MAX];
-        each_tell_key(&done[i].key, "key", detail);
+    for (int i = 0; i < n; i++)
         if (r != -ECANCELED || done[i].changed)
-            tell(each, names[i], done[i].changed, detail, start_msec, &done[i].error, e);
-    }
+            tell(run, names[i], done[i].changed, &done[i].key, start_msec, &done[i].error, e);
     return r < 0 ? error_pass(e, r, &why) : 0;
+}
+
+int each_do(const struct each *each, struct globals *g, const struct context *c, const void *options,
+            char **names, int n, struct error *e)
+{
+    _cleanup_outcomes_ struct outcomes outcomes;
+    const struct run run = {each, c, options, g->json ? &outcomes : NULL};
+    outcomes_begin(&outcomes);
+    int r = (each->operate_all ? do_all : do_each)(&run, names, n, e);
+    int given = g->json ? outcomes_give(&outcomes, g, each->names_keys ? NULL : c, e) : 0;
+    return r < 0 ? r : given;
 }
 
 int each_confirm(const struct verb *verb, const char *what, const char *price, char **names, int n,
@@ -94,21 +121,20 @@ int each_confirm(const struct verb *verb, const char *what, const char *price, c
     fprintf(stderr, "\n%s Go on? (y/N) ", price);
     int answer = getchar();
     if (answer != 'y' && answer != 'Y')
-        return error_set(e, -EINVAL, "%s: not confirmed; nothing was done", verb->name);
+        return error_set(e, -EINVAL, "%s: not confirmed, so nothing was done", verb->name);
     return 0;
 }
 
-int each_run(const struct each *each, const struct verb *self, const struct globals *g, const void *options,
+int each_run(const struct each *each, const struct verb *self, struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e)
 {
     _cleanup_session_ struct session *s = NULL;
-    int r = verb_refuse_json(self, g, e);
-    if (r == 0 && each->what && !yes)
+    int r = 0;
+    if (each->what && !yes)
         r = each_confirm(self, each->what, each->price, names, n, e);
     if (r == 0)
         r = session_open(g, each->virt, &s, e);
     if (r < 0)
         return r;
-    return each->operate_all ? do_all(each, &s->context, names, n, e)
-                             : each_do(each, &s->context, options, names, n, e);
+    return each_do(each, g, &s->context, options, names, n, e);
 }

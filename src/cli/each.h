@@ -9,7 +9,6 @@
 
 struct each {
     const char *done;      /* "started" */
-    const char *detail;    /* what follows `done`: text that `operate` has written; NULL: nothing */
     const char *unchanged; /* "was running" */
     enum session_virt virt;
     const char *what;  /* to ask first: "Destroy the keys and disks of"; NULL: there is nothing to ask */
@@ -19,6 +18,10 @@ struct each {
     int (*operate)(const struct context *c, const void *options, const char *name, bool *ret_changed,
                    struct error *e);
 
+    const char *whose_key;     /* "key", "old key": one is destroyed; NULL: none is */
+    const struct key_end *key; /* where `operate` notes what became of it */
+    bool names_keys;           /* the names are those of keys, not of instances */
+
     /* Before `operate`, for those that come next; may be NULL. */
     void (*prepare)(const struct context *c, const char *const names[], size_t n);
 
@@ -27,13 +30,9 @@ struct each {
                        struct error *e);
 };
 
-/* ", its key is gone": what became of it, for people. `whose` is "key", or "old key". */
-#define EACH_DETAIL_MAX 128
-void each_tell_key(const struct key_end *key, const char *whose, char ret[EACH_DETAIL_MAX]);
-
 /* Does it to the `n` names. */
-int each_do(const struct each *each, const struct context *c, const void *options, char **names, int n,
-            struct error *e) _must_check_;
+int each_do(const struct each *each, struct globals *g, const struct context *c, const void *options,
+            char **names, int n, struct error *e) _must_check_;
 
 /* Asks the person at the terminal: "`what`: NAMES; `price`". -EINVAL: not confirmed, or there is no terminal.
  */
@@ -41,5 +40,5 @@ int each_confirm(const struct verb *verb, const char *what, const char *price, c
                  struct error *e) _must_check_;
 
 /* Asks, unless `yes`, and does it to the `n` names. -EINVAL as of each_confirm(). */
-int each_run(const struct each *each, const struct verb *self, const struct globals *g, const void *options,
+int each_run(const struct each *each, const struct verb *self, struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e) _must_check_;

@@ -4,13 +4,17 @@
 
 #include "cli/options.h"
 
+struct json_object;
+
 struct globals {
-    const char *verb;        /* its name */
+    const char *verb;        /* its name; with its command: "key list" */
     const char *config_path; /* NULL: the installed configuration */
     bool json;
-    int progress_fd;   /* -1: none */
-    const char *cloud; /* of clouds.yaml; NULL: as OS_CLOUD says */
-    int token_fd;      /* -1: none */
+    struct json_object *document; /* what the verb gives to programs: see json.h; NULL: nothing yet */
+    bool listing;                 /* a document is printed, but for its end */
+    int progress_fd;              /* -1: none */
+    const char *cloud;            /* of clouds.yaml; NULL: as OS_CLOUD says */
+    int token_fd;                 /* -1: none */
     bool help;
     bool version;
 };

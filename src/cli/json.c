@@ -3,6 +3,8 @@
 #include "cli/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 bool json_put(struct json_object *object, const char *name, struct json_object *value)
 {
@@ -12,9 +14,45 @@ bool json_put(struct json_object *object, const char *name, struct json_object *
     return false;
 }
 
+/* The bytes of the character of UTF-8 that `text` begins with; 0: it does not. */
+static size_t character(const char *text, size_t size)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    size_t n = c[0] < 0x80                   ? 1
+               : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
+               : (c[0] & 0xf0) == 0xe0       ? 3
+               : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                             : 0;
+    if (n > size)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    bool longer = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90); /* than it need be */
+    bool none = (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf4 && c[1] > 0x8f);   /* no character */
+    return longer || none ? 0 : n;
+}
+
+/* Names of files and words of others may have any bytes. Those that are no UTF-8 become U+FFFD each. */
+static struct json_object *new_text(const char *text, size_t size)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    char *clean = malloc(3 * size + 1);
+    size_t used = 0;
+    for (size_t i = 0; clean && i < size;) {
+        size_t n = character(text + i, size - i);
+        memcpy(clean + used, n ? text + i : replacement, n ? n : 3);
+        used += n ? n : 3;
+        i += n ? n : 1;
+    }
+    struct json_object *object = clean ? json_object_new_string_len(clean, (int)used) : NULL;
+    free(clean);
+    return object;
+}
+
 bool json_put_text(struct json_object *object, const char *name, const char *text)
 {
-    return json_put(object, name, json_object_new_string(text));
+    return json_put(object, name, new_text(text, strlen(text)));
 }
 
 bool json_put_u64(struct json_object *object, const char *name, uint64_t number)
@@ -35,10 +73,20 @@ bool json_append(struct json_object *array, struct json_object *value)
     return false;
 }
 
-struct json_object *json_document(void)
+struct json_object *json_document(const struct globals *g)
 {
     struct json_object *document = json_object_new_object();
-    if (json_put_u64(document, "version", JSON_VERSION))
+    if (json_put_u64(document, "version", JSON_VERSION) &&
+        (!g->verb || json_put_text(document, "verb", g->verb)))
+        return document;
+    json_object_put(document);
+    return NULL;
+}
+
+struct json_object *json_changed(const struct globals *g, bool changed)
+{
+    struct json_object *document = json_document(g);
+    if (json_put_bool(document, "changed", changed))
         return document;
     json_object_put(document);
     return NULL;
@@ -52,7 +100,7 @@ static bool put_encryption(struct json_object *disk, const struct volume *v)
            json_put_text(disk, "key_scope", key_scope_name(v->scope)) && json_put_text(disk, "kdf", v->kdf);
 }
 
-static struct json_object *json_disk(const struct model *m, const struct volume *v)
+struct json_object *json_disk(const struct model *m, const struct volume *v)
 {
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
@@ -98,25 +146,96 @@ struct json_object *json_instance(const struct model *m, const struct instance *
     return NULL;
 }
 
+struct json_object *json_named(const char *name, const char *uuid)
+{
+    struct json_object *object = json_object_new_object();
+    if (json_put_text(object, "name", name) && json_put_text(object, "uuid", uuid))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
 static const char *text_of(struct json_object *object)
 {
     return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                                       JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
-int json_print(struct json_object *document, bool whole, struct error *e)
+/* null where the sentence has no such part. */
+static bool put_part(struct json_object *object, const char *name, const struct error *e,
+                     enum error_part part)
 {
-    const char *text = whole ? text_of(document) : NULL;
-    if (text)
-        printf("%s\n", text);
-    json_object_put(document);
-    return text ? 0 : error_memory(e);
+    size_t size = 0;
+    const char *text = error_part(e, part, &size);
+    if (!text)
+        return json_object_object_add(object, name, NULL) == 0;
+    return json_put(object, name, new_text(text, size));
 }
 
-/* As json-c would indent it. */
-void json_list_begin(const char *name)
+struct json_object *json_error(const struct error *e, int status, const char *name)
 {
-    printf("{\n  \"version\": %d,\n  \"%s\": [", JSON_VERSION, name);
+    struct json_object *object = json_object_new_object();
+    if (object && json_put_u64(object, "status", (uint64_t)status) && json_put_text(object, "name", name) &&
+        put_part(object, "object", e, ERROR_OBJECT) && put_part(object, "action", e, ERROR_ACTION) &&
+        put_part(object, "reason", e, ERROR_REASON) && put_part(object, "way_out", e, ERROR_WAY_OUT) &&
+        json_put_text(object, "text", e->text))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+int json_give(struct globals *g, struct json_object *document, bool whole, struct error *e)
+{
+    if (!whole || !document) {
+        json_object_put(document);
+        return error_memory(e);
+    }
+    g->document = document;
+    return 0;
+}
+
+/* As json-c would indent it, which is one level deeper here. */
+static void print_deeper(const char *text, const char *indent)
+{
+    for (; *text; text++) /* no line ends within a string of JSON */
+        if (putchar(*text) == '\n')
+            fputs(indent, stdout);
+}
+
+/* The rest of a list that is printed. */
+static void end_listing(struct json_object *error)
+{
+    const char *text = error ? text_of(error) : NULL;
+    if (text) {
+        printf(",\n  \"error\": ");
+        print_deeper(text, "  ");
+    }
+    printf("\n}\n");
+}
+
+void json_end(struct globals *g, const struct error *e, int status, const char *name)
+{
+    struct json_object *error = status ? json_error(e, status, name) : NULL;
+    if (g->listing) {
+        end_listing(error);
+        json_object_put(error);
+    } else {
+        if (error && !g->document)
+            g->document = json_document(g);
+        if (error)
+            (void)!json_put(g->document, "error", error);
+        const char *text = g->document ? text_of(g->document) : NULL;
+        if (text)
+            printf("%s\n", text);
+    }
+    json_object_put(g->document);
+    g->document = NULL;
+}
+
+void json_list_begin(struct globals *g, const char *name)
+{
+    g->listing = true;
+    printf("{\n  \"version\": %d,\n  \"verb\": \"%s\",\n  \"%s\": [", JSON_VERSION, g->verb, name);
 }
 
 int json_list_item(size_t i, struct json_object *item, struct error *e)
@@ -127,14 +246,12 @@ int json_list_item(size_t i, struct json_object *item, struct error *e)
         return error_memory(e);
     }
     printf("%s\n    ", i ? "," : "");
-    for (; *text; text++) /* no line ends within a string of JSON */
-        if (putchar(*text) == '\n')
-            printf("    ");
+    print_deeper(text, "    ");
     json_object_put(item);
     return 0;
 }
 
 void json_list_end(size_t n)
 {
-    printf("%s]\n}\n", n ? "\n  " : "");
+    printf("%s]", n ? "\n  " : "");
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Mayfly prints for programs. Each document has "version": 1; fields may be added under that number,
- * never changed or removed. mayfly(1) lists them. */
+/* What Mayfly prints for programs: one document for a run. Each has "version": 1; fields may be added under
+ * that number, never changed or removed. data/schema has them all, mayfly(1) describes them. A verb makes its
+ * document and gives it away; main() adds the error, if there is one, and prints it. */
 #pragma once
 
+#include "cli/globals.h"
 #include "instance/operations.h"
 
 #include <json-c/json.h>
@@ -18,23 +20,36 @@ bool json_put_bool(struct json_object *object, const char *name, bool value);
 /* The same for the end of an array. */
 bool json_append(struct json_object *array, struct json_object *value);
 
-/* {"version": 1}; NULL: out of memory. */
-struct json_object *json_document(void);
+/* {"version": 1, "verb": "list"}; NULL: out of memory. */
+struct json_object *json_document(const struct globals *g);
 
-/* One instance with its disks, as list and show print it. */
+/* The same of a verb that makes changes, and says whether it has made one. */
+struct json_object *json_changed(const struct globals *g, bool changed);
+
+/* One instance with its disks, as list and show print it; and one disk. */
 struct json_object *json_instance(const struct model *m, const struct instance *i);
+struct json_object *json_disk(const struct model *m, const struct volume *v);
 
-/* Prints and frees; `whole` false: something did not get in (-ENOMEM). */
-int json_print(struct json_object *document, bool whole, struct error *e) _must_check_;
+/* All that is known of an instance that cannot be looked at. */
+struct json_object *json_named(const char *name, const char *uuid);
+
+/* {"status", "name", "object", "action", "reason", "way_out", "text"}: parts that the sentence does not have
+ * are null. */
+struct json_object *json_error(const struct error *e, int status, const char *name);
+
+/* For main() to print, which frees it; `whole` false: something did not get in (-ENOMEM). */
+int json_give(struct globals *g, struct json_object *document, bool whole, struct error *e) _must_check_;
+
+/* Prints what was given, with the error of the exit status; without one, where nothing was given, nothing. */
+void json_end(struct globals *g, const struct error *e, int status, const char *name);
 
 /* A document with an array of any length, printed item by item, so that they are never in memory together:
  *
- *     json_list_begin("instances");
+ *     json_list_begin(g, "instances");
  *     for (size_t i = 0; r == 0 && i < n; i++)
  *         r = json_list_item(i, json_instance(...), e);     // prints and frees; NULL: -ENOMEM
- *     if (r == 0)
- *         json_list_end(n);
+ *     json_list_end(n);      // json_end() puts the rest behind it
  */
-void json_list_begin(const char *name);
+void json_list_begin(struct globals *g, const char *name);
 int json_list_item(size_t i, struct json_object *item, struct error *e) _must_check_;
 void json_list_end(size_t n);

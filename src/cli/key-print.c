@@ -183,10 +183,10 @@ static struct json_object *json_manager(const struct key_source *s)
     return NULL;
 }
 
-int key_print_json(const struct model *m, const struct key_list *l, const struct key_entry *const shown[],
-                   size_t n, struct error *e)
+int key_print_json(struct globals *g, const struct model *m, const struct key_list *l,
+                   const struct key_entry *const shown[], size_t n, struct error *e)
 {
-    struct json_object *document = json_document(), *keys = json_object_new_array(),
+    struct json_object *document = json_document(g), *keys = json_object_new_array(),
                        *managers = json_object_new_array();
     bool whole = keys && managers;
     for (size_t i = 0; whole && i < n; i++)
@@ -195,5 +195,5 @@ int key_print_json(const struct model *m, const struct key_list *l, const struct
         whole = json_append(managers, json_manager(&l->managers[i]));
     whole = json_put(document, "keys", keys) && whole;
     whole = json_put(document, "managers", managers) && whole;
-    return json_print(document, whole, e);
+    return json_give(g, document, whole, e);
 }

@@ -2,6 +2,7 @@
 /* Keys for people and for programs: whose they are and who needs them, never what they are. */
 #pragma once
 
+#include "cli/globals.h"
 #include "instance/key-list.h"
 #include "instance/model.h"
 
@@ -13,5 +14,5 @@ int key_print_table(const struct model *m, const struct key_entry *const shown[]
 int key_print_one(const struct model *m, const struct key_entry *k, struct error *e) _must_check_;
 
 /* `n` of them, and all managers. */
-int key_print_json(const struct model *m, const struct key_list *l, const struct key_entry *const shown[],
-                   size_t n, struct error *e) _must_check_;
+int key_print_json(struct globals *g, const struct model *m, const struct key_list *l,
+                   const struct key_entry *const shown[], size_t n, struct error *e) _must_check_;

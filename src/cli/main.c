@@ -5,12 +5,12 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "build-config.h"
-#include "cli/signals.h"
+#include "cli/exit-status.h"
+#include "cli/json.h"
 #include "cli/verb.h"
 
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -78,13 +78,6 @@ int verb_parse(const struct verb *self, struct globals *g, const struct cli_opti
     return verb_parse_groups(self, g, own, argc, argv, min, max, ret_n, e);
 }
 
-int verb_refuse_json(const struct verb *self, const struct globals *g, struct error *e)
-{
-    if (!g->json)
-        return 0;
-    return error_set(e, -EINVAL, "%s: prints no JSON; nothing was done; leave --json out", self->name);
-}
-
 static const struct verb *find_verb(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -93,19 +86,27 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-static int run(int argc, char **argv, struct error *e)
+/* Also where the words are not understood: the error is what a program then reads. */
+static bool wants_json(int argc, char **argv)
 {
-    struct globals g = {.progress_fd = -1, .token_fd = -1};
-    const struct cli_group groups[] = {{global_options, &g}};
+    for (int i = 1; i < argc && !streq(argv[i], "--"); i++)
+        if (streq(argv[i], "--json"))
+            return true;
+    return false;
+}
+
+static int run(struct globals *g, int argc, char **argv, struct error *e)
+{
+    const struct cli_group groups[] = {{global_options, g}};
     int n = 0;
     int r = cli_parse(argc, argv, groups, 1, true, &n, e);
     if (r < 0)
         return r;
-    if (g.version) {
+    if (g->version) {
         printf("mayfly %s\n", MAYFLY_VERSION);
         return 0;
     }
-    if (n == 0 && !g.help)
+    if (n == 0 && !g->help)
         return error_set(e, -EINVAL, "no verb given; see mayfly --help");
     if (n == 0) {
         print_usage();
@@ -116,8 +117,8 @@ static int run(int argc, char **argv, struct error *e)
         return error_set(e, -EINVAL, "%s: there is no such verb; see mayfly --help", argv[1]);
     audit_open("mayfly");
     audit_set_verb(verb->name);
-    g.verb = verb->name;
-    return verb->run(verb, &g, n, argv + 1, e);
+    g->verb = verb->name;
+    return verb->run(verb, g, n, argv + 1, e);
 }
 
 /* Whoever read our output has had enough, and closed the pipe: for that there is a signal. */
@@ -139,19 +140,27 @@ static int end_output(int r, struct error *e)
                      "standard output: cannot be written: %m");
 }
 
+/* The status with which the run ends. */
+static int end(struct globals *g, bool json, int r, struct error *e)
+{
+    char name[EXIT_NAME_MAX];
+    if (r < 0)
+        error_set(e, r, "%s", strerror(-r));
+    if (json && r != -EPIPE)
+        json_end(g, e, exit_status(r), exit_status_name(exit_status(r), name));
+    r = end_output(r, e);
+    if (r < 0 && r != -EPIPE)
+        log_error("%s", e->text);
+    return exit_status(r);
+}
+
 int main(int argc, char **argv)
 {
+    struct globals g = {.progress_fd = -1, .token_fd = -1};
     struct error e = ERROR_NONE;
     if (fd_keep_standard() < 0)
         return EXIT_FAILED;
-    int r = run(argc, argv, &e);
-
-    r = end_output(r, &e);
-    if (r == -EPIPE)
-        return 128 + SIGPIPE;
-    if (r < 0)
-        log_error("%s", e.errnum ? e.text : strerror(-r));
-    if (r == -ECANCELED && signals_caught())
-        return 128 + signals_caught();
-    return (int)exit_code(r < 0 ? r : 0);
+    bool json = wants_json(argc, argv); /* before words are moved */
+    int r = run(&g, argc, argv, &e);
+    return end(&g, json || g.json, r, &e);
 }

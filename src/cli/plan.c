@@ -6,9 +6,10 @@
 
 #include <stdio.h>
 
-int print_plan(const struct steps *plan, bool json, struct error *e)
+int print_plan(struct globals *g, const struct steps *plan, struct error *e)
 {
-    struct json_object *document = json ? json_document() : NULL;
+    bool json = g->json;
+    struct json_object *document = json ? json_changed(g, false) : NULL;
     struct json_object *steps = json ? json_object_new_array() : NULL;
     bool whole = steps != NULL;
     for (size_t i = 0; i < steps_count(plan); i++) {
@@ -20,5 +21,5 @@ int print_plan(const struct steps *plan, bool json, struct error *e)
     if (!json)
         return 0;
     whole = json_put(document, "steps", steps) && whole;
-    return json_print(document, whole, e);
+    return json_give(g, document, whole, e);
 }

@@ -6,5 +6,6 @@
 
 #include <stdbool.h>
 
+struct globals;
 struct steps;
-int print_plan(const struct steps *plan, bool json, struct error *e) _must_check_;
+int print_plan(struct globals *g, const struct steps *plan, struct error *e) _must_check_;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly adopt: options to an adopt_request, a key from standard input, and what came of it. */
 #include "base/log.h"
-#include "cli/json.h"
 #include "cli/key-read.h"
+#include "cli/outcomes.h"
 #include "cli/plan.h"
 #include "cli/session.h"
 #include "cli/verb.h"
@@ -52,16 +52,17 @@ static const struct cli_option adopt_options[] = {
     {0},
 };
 
-static int print_adopted(const char *uuid, bool changed, bool json, struct error *e)
+static int print_adopted(struct globals *g, const struct context *c, const char *uuid, bool changed,
+                         struct error *e)
 {
-    if (!json) {
+    if (!g->json) {
         if (!log_is_quiet())
             printf("%s: %s\n", uuid, changed ? "adopted" : "was adopted already");
         return 0;
     }
-    struct json_object *document = json_document();
-    bool whole = json_put_text(document, "uuid", uuid) && json_put_bool(document, "changed", changed);
-    return json_print(document, whole, e);
+    struct json_object *document = json_changed(g, changed);
+    bool whole = json_put_text(document, "uuid", uuid) && outcome_put_instance(document, c, uuid, NULL);
+    return json_give(g, document, whole, e);
 }
 
 int verb_adopt(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -91,6 +92,6 @@ int verb_adopt(const struct verb *self, struct globals *g, int argc, char **argv
         return r;
     progress_end(&s->progress);
     if (q.dry_run && plan)
-        return print_plan(plan, g->json, e);
-    return print_adopted(q.uuid, changed, g->json, e);
+        return print_plan(g, plan, e);
+    return print_adopted(g, &s->context, q.uuid, changed, e);
 }

@@ -169,9 +169,9 @@ static struct json_object *json_column(const struct bench_result *b, enum bench_
     return NULL;
 }
 
-static int print_json(const struct bench_result *b, struct error *e)
+static int print_json(struct globals *g, const struct bench_result *b, struct error *e)
 {
-    struct json_object *document = json_document(), *bench = json_object_new_object(),
+    struct json_object *document = json_changed(g, false), *bench = json_object_new_object(),
                        *columns = json_object_new_array(), *cells = json_object_new_array();
     bool whole = columns && cells && json_put_text(bench, "volume_group", b->vg) &&
                  json_put_u64(bench, "size_bytes", b->size_bytes) &&
@@ -186,7 +186,7 @@ static int print_json(const struct bench_result *b, struct error *e)
     whole = json_put(bench, "disks", columns) && whole;
     whole = json_put(bench, "cells", cells) && whole;
     whole = json_put(document, "bench", bench) && whole;
-    return json_print(document, whole, e);
+    return json_give(g, document, whole, e);
 }
 
 /* ----------------------------------------------------------------------- chart */
@@ -243,14 +243,14 @@ static int close_plot(FILE *file, const char *path, int r, struct error *e)
     return r;
 }
 
-static int print(const struct bench_result *b, bool json, FILE *file, struct error *e)
+static int print(struct globals *g, const struct bench_result *b, FILE *file, struct error *e)
 {
     int r = 0;
     if (file)
         r = ftruncate(fileno(file), 0) < 0 ? error_set(e, errno, "chart: cannot be written: %m")
                                            : plot(b, file, e);
     if (r == 0)
-        r = json ? print_json(b, e) : print_table(b, e);
+        r = g->json ? print_json(g, b, e) : print_table(b, e);
     return r;
 }
 
@@ -273,6 +273,6 @@ int verb_bench(const struct verb *self, struct globals *g, int argc, char **argv
     if (s)
         progress_end(&s->progress);
     if (r == 0)
-        r = o.request.dry_run ? print_plan(plan, g->json, e) : print(&result, g->json, file, e);
+        r = o.request.dry_run ? print_plan(g, plan, e) : print(g, &result, file, e);
     return close_plot(file, o.plot_path, r, e);
 }

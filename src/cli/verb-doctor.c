@@ -41,14 +41,14 @@ static struct json_object *json_finding(const struct finding *f)
     return NULL;
 }
 
-static int print_json(const struct finding *found, size_t n, struct error *e)
+static int print_json(struct globals *g, const struct finding *found, size_t n, struct error *e)
 {
-    struct json_object *document = json_document(), *findings = json_object_new_array();
+    struct json_object *document = json_document(g), *findings = json_object_new_array();
     bool whole = findings != NULL;
     for (size_t i = 0; whole && i < n; i++)
         whole = json_append(findings, json_finding(&found[i]));
     whole = json_put(document, "findings", findings) && whole;
-    return json_print(document, whole, e);
+    return json_give(g, document, whole, e);
 }
 
 /* The first failure decides; warnings do not. */
@@ -83,6 +83,6 @@ int verb_doctor(const struct verb *self, struct globals *g, int argc, char **arg
     if (r == 0)
         r = instance_doctor(&s->context, &lacks, files, MAYFLY_LIBVIRT_HOOK, &found, &n_found, e);
     if (r == 0)
-        r = g->json ? print_json(found, n_found, e) : print_table(found, n_found, e);
+        r = g->json ? print_json(g, found, n_found, e) : print_table(found, n_found, e);
     return r < 0 ? r : verdict(found, n_found, e);
 }

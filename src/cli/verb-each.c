@@ -111,12 +111,14 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
 {
     static const struct each each = {.done = "deleted",
                                      .unchanged = "was deleted already",
+                                     .whose_key = "key",
                                      .what = "Destroy the keys and disks of",
                                      .price = "What they hold is gone for good.",
                                      .operate_all = instances_delete};
     static const struct each forgetting = {
         .done = "deleted",
         .unchanged = "was not there",
+        .whose_key = "key",
         .what = "Remove the disks, even if their keys cannot be destroyed, of",
         .price =
             "Whoever has such a key can read what its disks held, where it is still on a physical volume.",

@@ -24,9 +24,9 @@ static const struct cli_option export_options[] = {
     {0},
 };
 
-static int print_json(const struct exported *done, const char *path, struct error *e)
+static int print_json(struct globals *g, const struct exported *done, const char *path, struct error *e)
 {
-    struct json_object *document = json_document(), *exported = json_object_new_object();
+    struct json_object *document = json_changed(g, true), *exported = json_object_new_object();
     bool whole = json_put_text(exported, "instance", done->instance) &&
                  json_put_text(exported, "instance_uuid", done->uuid) &&
                  json_put_text(exported, "role", done->role) && json_put_text(exported, "file", path) &&
@@ -34,13 +34,13 @@ static int print_json(const struct exported *done, const char *path, struct erro
                  json_put_bool(exported, "encrypted", *done->key) &&
                  (!*done->key || json_put_text(exported, "key", done->key));
     whole = json_put(document, "export", exported) && whole;
-    return json_print(document, whole, e);
+    return json_give(g, document, whole, e);
 }
 
-static int print(const struct exported *done, const char *path, bool json, struct error *e)
+static int print(struct globals *g, const struct exported *done, const char *path, struct error *e)
 {
-    if (json)
-        return print_json(done, path, e);
+    if (g->json)
+        return print_json(g, done, path, e);
     if (!log_is_quiet())
         printf("%s  %s\n", path, *done->key ? done->key : "plaintext");
     return 0;
@@ -65,5 +65,5 @@ int verb_export(const struct verb *self, struct globals *g, int argc, char **arg
     progress_end(&s->progress);
     if (r < 0)
         return r;
-    return request.dry_run ? print_plan(plan, g->json, e) : print(&done, request.path, g->json, e);
+    return request.dry_run ? print_plan(g, plan, e) : print(g, &done, request.path, e);
 }

@@ -57,12 +57,12 @@ static int say_unasked(const struct context *c, const struct key_list *l, const 
     return e->errnum;
 }
 
-static int print(const struct globals *g, bool whole, const struct model *m, const struct key_list *l,
+static int print(struct globals *g, bool whole, const struct model *m, const struct key_list *l,
                  const struct key_entry *const shown[], size_t n, struct error *e)
 {
     int r = 0;
     if (g->json)
-        return key_print_json(m, l, shown, n, e);
+        return key_print_json(g, m, l, shown, n, e);
     if (!whole)
         return key_print_table(m, shown, n, e);
     for (size_t i = 0; r == 0 && i < n; i++)
@@ -71,7 +71,7 @@ static int print(const struct globals *g, bool whole, const struct model *m, con
 }
 
 /* Those of `name_or_ref`, at length; NULL: all, a line each. */
-static int show(const struct globals *g, const struct context *c, const char *name_or_ref, struct error *e)
+static int show(struct globals *g, const struct context *c, const char *name_or_ref, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     _cleanup_key_list_ struct key_list *l = NULL;
@@ -161,6 +161,7 @@ static int key_destroy_each(const struct verb *self, struct globals *g, int argc
 {
     static const struct each each = {.done = "destroyed",
                                      .virt = SESSION_VIRT_WANTED,
+                                     .names_keys = true,
                                      .what = "Destroy the keys",
                                      .price = "What they encrypted is gone for good.",
                                      .operate = operate_destroy};
@@ -242,5 +243,6 @@ int verb_key(const struct verb *self, struct globals *g, int argc, char **argv, 
     const struct verb *command = find_command(argv[1]);
     if (!command)
         return error_set(e, -EINVAL, "key %s: there is no such command; see mayfly key --help", argv[1]);
+    g->verb = command->name;
     return command->run(command, g, n, argv + 1, e);
 }

@@ -3,7 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/image-options.h"
-#include "cli/json.h"
+#include "cli/outcomes.h"
 #include "cli/plan.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -128,44 +128,45 @@ static int read_template(const char *path, char **ret_xml, struct error *e)
     return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerror(-r)) : 0;
 }
 
-static int print_launched(const struct launched *launched, uint32_t n, bool json, struct error *e)
+/* As they are now, those that can be looked at. */
+static bool put_launched(struct json_object *document, const struct context *c,
+                         const struct launched *launched, uint32_t n)
 {
-    if (!json && log_is_quiet())
-        return 0;
-    struct json_object *document = json ? json_document() : NULL;
-    struct json_object *instances = json ? json_object_new_array() : NULL;
+    struct json_object *instances = json_object_new_array();
     bool whole = instances != NULL;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!json) {
-            printf("%s  %s\n", launched[i].name, launched[i].uuid);
-            continue;
-        }
-        struct json_object *one = json_object_new_object();
-        whole = json_put_text(one, "name", launched[i].name) &&
-                json_put_text(one, "uuid", launched[i].uuid) && json_object_array_add(instances, one) == 0 &&
-                whole;
+    _cleanup_model_ struct model *m = outcome_look(c);
+    for (uint32_t i = 0; whole && i < n; i++) {
+        const struct instance *one = outcome_find(m, launched[i].uuid);
+        whole = json_append(instances,
+                            one ? json_instance(m, one) : json_named(launched[i].name, launched[i].uuid));
     }
-    if (!json)
-        return 0;
-    whole = json_put(document, "instances", instances) && whole;
-    return json_print(document, whole, e);
+    return json_put(document, "instances", instances) && whole;
 }
 
-static int print_added(const char *name, const struct volume *v, bool json, struct error *e)
+static int print_launched(struct globals *g, const struct context *c, const struct launched *launched,
+                          uint32_t n, struct error *e)
+{
+    if (g->json) {
+        struct json_object *document = json_changed(g, true);
+        return json_give(g, document, put_launched(document, c, launched, n), e);
+    }
+    for (uint32_t i = 0; i < n && !log_is_quiet(); i++)
+        printf("%s  %s\n", launched[i].name, launched[i].uuid);
+    return 0;
+}
+
+static int print_added(struct globals *g, const struct context *c, const char *name, const struct volume *v,
+                       struct error *e)
 {
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
-    if (!json) {
-        if (!log_is_quiet())
-            printf("%s: %s added, %s\n", name, v->role, path);
-        return 0;
+    if (g->json) {
+        struct json_object *document = json_changed(g, true);
+        return json_give(g, document, outcome_put_instance(document, c, v->instance, v->role), e);
     }
-    struct json_object *document = json_document(), *disk = json_object_new_object();
-    bool whole = json_put_text(disk, "role", v->role) && json_put_text(disk, "uuid", v->disk) &&
-                 json_put_text(disk, "volume_group", v->vg) && json_put_text(disk, "volume", v->lv) &&
-                 json_put_u64(disk, "size_bytes", v->size_bytes) && json_put_text(disk, "device", path);
-    whole = json_put(document, "disk", disk) && whole;
-    return json_print(document, whole, e);
+    if (!log_is_quiet())
+        printf("%s: %s added, %s\n", name, v->role, path);
+    return 0;
 }
 
 /* Parses, also the options of an image, and opens the session. 1: there is nothing to do. */
@@ -199,8 +200,8 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
     if (r < 0)
         return r;
     if (o.request.dry_run)
-        return print_plan(plan, g->json, e);
-    return print_launched(launched, o.request.count, g->json, e);
+        return print_plan(g, plan, e);
+    return print_launched(g, &s->context, launched, o.request.count, e);
 }
 
 int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -216,7 +217,7 @@ int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **
     progress_end(&s->progress);
     if (r < 0)
         return r;
-    return o.request.dry_run ? print_plan(plan, g->json, e) : print_launched(launched, 1, g->json, e);
+    return o.request.dry_run ? print_plan(g, plan, e) : print_launched(g, &s->context, launched, 1, e);
 }
 
 int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -230,5 +231,5 @@ int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **a
         r = instance_add_disk(&s->context, &o.request, &made, o.request.dry_run ? &plan : NULL, e);
     if (r != 0)
         return r;
-    return o.request.dry_run ? print_plan(plan, g->json, e) : print_added(o.request.name, &made, g->json, e);
+    return o.request.dry_run ? print_plan(g, plan, e) : print_added(g, &s->context, o.request.name, &made, e);
 }

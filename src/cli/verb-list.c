@@ -61,15 +61,14 @@ static struct json_object *json_with_findings(const struct context *c, const str
     return NULL;
 }
 
-static int print_json(const struct context *c, const struct model *m, const struct survey *survey,
-                      struct error *e)
+static int print_json(struct globals *g, const struct context *c, const struct model *m,
+                      const struct survey *survey, struct error *e)
 {
     int r = 0;
-    json_list_begin("instances");
+    json_list_begin(g, "instances");
     for (size_t i = 0; r == 0 && i < m->n_instances; i++)
         r = json_list_item(i, json_with_findings(c, m, survey, &m->instances[i]), e);
-    if (r == 0)
-        json_list_end(m->n_instances);
+    json_list_end(m->n_instances);
     return r;
 }
 
@@ -112,5 +111,5 @@ int verb_list(const struct verb *self, struct globals *g, int argc, char **argv,
     warn_of_doubt(s, m);
     _cleanup_survey_ struct survey survey = {.n_uses = 0};
     findings_survey(&s->context, &survey);
-    return (g->json ? print_json : print_table)(&s->context, m, &survey, e);
+    return g->json ? print_json(g, &s->context, m, &survey, e) : print_table(&s->context, m, &survey, e);
 }

@@ -9,7 +9,7 @@ struct rebuild_options {
     struct rebuild_request request;
     bool empty;
     bool yes;
-    char *detail; /* EACH_DETAIL_MAX bytes for the line that tells of it */
+    struct key_end *old_key; /* what became of it */
 };
 
 CLI_FLAG(set_empty, struct rebuild_options, empty)
@@ -27,23 +27,20 @@ static int operate_rebuild(const struct context *c, const void *options, const c
 {
     const struct rebuild_options *o = options;
     struct rebuild_request request = o->request;
-    struct key_end old_key = {KEY_FATE_NONE, 0};
-    request.ret_key = &old_key;
+    *o->old_key = (struct key_end){.fate = KEY_FATE_NONE};
+    request.ret_key = o->old_key;
     *ret_changed = true;
-    int r = instance_rebuild(c, name, &request, NULL, e);
-    each_tell_key(&old_key, "old key", o->detail);
-    return r;
+    return instance_rebuild(c, name, &request, NULL, e);
 }
 
-static int dry_run(const struct globals *g, const struct rebuild_options *o, const char *name,
-                   struct error *e)
+static int dry_run(struct globals *g, const struct rebuild_options *o, const char *name, struct error *e)
 {
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     int r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
     if (r == 0)
         r = instance_rebuild(&s->context, name, &o->request, &plan, e);
-    return r < 0 ? r : print_plan(plan, g->json, e);
+    return r < 0 ? r : print_plan(g, plan, e);
 }
 
 /* What the disks held is lost either way: so nothing is taken for granted. */
@@ -60,13 +57,14 @@ static int check_contents(const struct verb *self, const struct rebuild_options 
 
 int verb_rebuild(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    char detail[EACH_DETAIL_MAX] = "";
+    struct key_end old_key = {.fate = KEY_FATE_NONE};
     const struct each each = {.done = "rebuilt",
-                              .detail = detail,
+                              .whose_key = "old key",
+                              .key = &old_key,
                               .what = "Destroy the keys and disks, and make new ones, of",
                               .price = "What they hold is gone for good.",
                               .operate = operate_rebuild};
-    struct rebuild_options o = {.detail = detail};
+    struct rebuild_options o = {.old_key = &old_key};
     int n = 0;
     const struct cli_group own[] = {{rebuild_options, &o}, {image_options, &o.request.image}, {0}};
     int r = verb_parse_groups(self, g, own, argc, argv, 1, argc, &n, e);

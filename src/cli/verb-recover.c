@@ -95,14 +95,23 @@ static int print_table(const struct recovered *done, size_t n, struct error *e)
     return 0;
 }
 
-static int print_json(const struct recovered *done, size_t n, struct error *e)
+static bool is_change(enum recover_kind kind)
 {
-    struct json_object *document = json_document(), *results = json_object_new_array();
+    return kind != RECOVER_KEPT && kind != RECOVER_BUSY && kind != RECOVER_REMAINS;
+}
+
+static int print_json(struct globals *g, const struct recovered *done, size_t n, bool dry_run,
+                      struct error *e)
+{
+    bool changed = false;
+    for (size_t i = 0; i < n; i++)
+        changed = changed || (!dry_run && is_change(done[i].kind));
+    struct json_object *document = json_changed(g, changed), *results = json_object_new_array();
     bool whole = results != NULL;
     for (size_t i = 0; whole && i < n; i++)
         whole = json_append(results, json_recovered(&done[i]));
     whole = json_put(document, "results", results) && whole;
-    return json_print(document, whole, e);
+    return json_give(g, document, whole, e);
 }
 
 int verb_recover(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -126,7 +135,7 @@ int verb_recover(const struct verb *self, struct globals *g, int argc, char **ar
         return r;
     int printed = 0;
     if (g->json)
-        printed = print_json(done, n_done, e);
+        printed = print_json(g, done, n_done, o.dry_run, e);
     else if (!configured && !log_is_quiet())
         puts(NOT_CONFIGURED);
     else if (!log_is_quiet() || r < 0)

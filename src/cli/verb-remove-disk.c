@@ -2,6 +2,7 @@
 /* mayfly remove-disk: one disk of one instance, and what it holds, goes for good. */
 #include "base/log.h"
 #include "cli/each.h"
+#include "cli/outcomes.h"
 #include "cli/plan.h"
 #include "instance/operations.h"
 
@@ -26,6 +27,14 @@ static const struct cli_option remove_disk_options[] = {
     {0},
 };
 
+static int print_json(struct globals *g, const struct context *c, const struct remove_disk_request *q,
+                      bool changed, struct error *e)
+{
+    struct json_object *document = json_changed(g, changed);
+    bool whole = json_put_text(document, "role", q->role) && outcome_put_instance(document, c, q->name, NULL);
+    return json_give(g, document, whole, e);
+}
+
 int verb_remove_disk(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     struct remove_disk_options o = {.request = {.timeout_sec = 60}};
@@ -38,9 +47,7 @@ int verb_remove_disk(const struct verb *self, struct globals *g, int argc, char 
         return r;
     o.request.name = argv[1];
     o.request.role = argv[2];
-    if (!o.request.dry_run)
-        r = verb_refuse_json(self, g, e);
-    if (r == 0 && !o.yes && !o.request.dry_run)
+    if (!o.yes && !o.request.dry_run)
         r = each_confirm(self, "Destroy the disk", "What it holds is gone for good.", argv + 1, n, e);
     if (r == 0)
         r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
@@ -49,7 +56,9 @@ int verb_remove_disk(const struct verb *self, struct globals *g, int argc, char 
     if (r < 0)
         return r;
     if (o.request.dry_run)
-        return print_plan(plan, g->json, e);
+        return print_plan(g, plan, e);
+    if (g->json)
+        return print_json(g, &s->context, &o.request, changed, e);
     if (!log_is_quiet())
         printf("%s: %s removed, and destroyed\n", o.request.name, o.request.role);
     return 0;

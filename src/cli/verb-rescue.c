@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cli/each.h"
 #include "cli/image-options.h"
+#include "cli/outcomes.h"
 #include "cli/plan.h"
 #include "instance/operations.h"
 
@@ -42,8 +43,6 @@ int verb_rescue(const struct verb *self, struct globals *g, int argc, char **arg
     int r = verb_parse_groups(self, g, own, argc, argv, 1, 1, &n, e);
     if (r != 0)
         return r;
-    if (!request.dry_run && (r = verb_refuse_json(self, g, e)) < 0)
-        return r;
     if (!request.image.path)
         return error_set(e, -EINVAL, "rescue: from which image? Say --image FILE");
 
@@ -58,7 +57,11 @@ int verb_rescue(const struct verb *self, struct globals *g, int argc, char **arg
     if (r < 0)
         return r;
     if (request.dry_run)
-        return print_plan(plan, g->json, e);
+        return print_plan(g, plan, e);
+    if (g->json) {
+        struct json_object *document = json_changed(g, changed);
+        return json_give(g, document, outcome_put_instance(document, &s->context, argv[1], NULL), e);
+    }
     if (!log_is_quiet())
         printf("%s: %s\n", argv[1],
                changed ? "started from the rescue image" : "was in rescue; nothing was changed");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly resize: one disk of one instance. */
 #include "base/log.h"
+#include "cli/outcomes.h"
 #include "cli/plan.h"
 #include "cli/session.h"
 #include "cli/verb.h"
@@ -16,6 +17,13 @@ static const struct cli_option resize_options[] = {
     {0},
 };
 
+static int print_json(struct globals *g, const struct context *c, const char *name, const char *role,
+                      bool changed, struct error *e)
+{
+    struct json_object *document = json_changed(g, changed);
+    return json_give(g, document, outcome_put_instance(document, c, name, role), e);
+}
+
 int verb_resize(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     struct resize_request q = {.role = NULL};
@@ -30,8 +38,6 @@ int verb_resize(const struct verb *self, struct globals *g, int argc, char **arg
         return error_set(e, -EINVAL,
                          "instance %s: which disk is to grow? Say --disk ROLE; see mayfly show %s", argv[1],
                          argv[1]);
-    if (!q.dry_run && (r = verb_refuse_json(self, g, e)) < 0)
-        return r;
     q.more = argv[2][0] == '+';
     r = cli_parse_size(argv[2] + q.more, &q.size_bytes, e);
     if (r == 0)
@@ -41,7 +47,9 @@ int verb_resize(const struct verb *self, struct globals *g, int argc, char **arg
     if (r < 0)
         return r;
     if (q.dry_run)
-        return print_plan(plan, g->json, e);
+        return print_plan(g, plan, e);
+    if (g->json)
+        return print_json(g, &s->context, argv[1], q.role, changed, e);
     if (!log_is_quiet())
         printf(changed ? "%s: disk %s has grown; partitions and file systems on it are the guest's to grow\n"
                        : "%s: disk %s had that size\n",

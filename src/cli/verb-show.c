@@ -140,15 +140,16 @@ static struct json_object *json_ram(const struct domain_ram *ram)
 }
 
 /* `ram` NULL: there is no domain, or libvirt could not be asked. */
-static int print_json(const struct context *c, const struct model *m, const struct instance *i,
-                      const struct domain_ram *ram, const struct drift *drift, struct error *e)
+static int print_json(struct globals *g, const struct context *c, const struct model *m,
+                      const struct instance *i, const struct domain_ram *ram, const struct drift *drift,
+                      struct error *e)
 {
-    struct json_object *document = json_document(), *instance = json_instance(m, i);
+    struct json_object *document = json_document(g), *instance = json_instance(m, i);
     bool whole = !ram || json_put(instance, "memory", json_ram(ram));
     whole = put_told(instance, c, m, i) && whole;
     whole = json_put(instance, "findings", findings_json(drift)) && whole;
     whole = json_put(document, "instance", instance) && whole;
-    return json_print(document, whole, e);
+    return json_give(g, document, whole, e);
 }
 
 /* What libvirt does not tell is left out, with a warning: the disks can be shown without. */
@@ -187,7 +188,7 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
     findings_survey(&s->context, &survey);
     findings_look(&s->context, m, &survey, i, &drift);
     if (g->json)
-        return print_json(&s->context, m, i, has_ram ? &ram : NULL, &drift, e);
+        return print_json(g, &s->context, m, i, has_ram ? &ram : NULL, &drift, e);
 
     printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i),
            instance_in_rescue(i) ? ", in rescue" : "");

@@ -23,8 +23,8 @@ static int operate_tune(const struct context *c, const void *options, const char
     return instance_tune(c, name, false, ret_changed, NULL, e);
 }
 
-/* `json`: a bool. */
-static int operate_dry_run(const struct context *c, const void *json, const char *name, bool *ret_changed,
+/* `globals`: a struct globals. */
+static int operate_dry_run(const struct context *c, const void *globals, const char *name, bool *ret_changed,
                            struct error *e)
 {
     _cleanup_steps_ struct steps *plan = NULL;
@@ -32,7 +32,7 @@ static int operate_dry_run(const struct context *c, const void *json, const char
     if (r < 0)
         return r;
     *ret_changed = steps_count(plan) > 0;
-    return print_plan(plan, *(const bool *)json, e);
+    return print_plan(*(struct globals *const *)globals, plan, e);
 }
 
 static bool has_map(const struct model *m, const struct instance *i)
@@ -61,7 +61,7 @@ static char *name_of(const struct model *m, size_t i)
     return shared ? one->uuid : one->name;
 }
 
-static int tune_all(const struct each *each, const struct context *c, const void *options, struct error *e)
+static int tune_all(const struct each *each, struct globals *g, const struct context *c, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     int r = model_load(c, &m, e);
@@ -74,7 +74,7 @@ static int tune_all(const struct each *each, const struct context *c, const void
     for (size_t i = 0; i < m->n_instances; i++)
         if (has_map(m, &m->instances[i]) && is_whole(c, &m->instances[i]))
             names[n++] = name_of(m, i);
-    return each_do(each, c, options, names, n, e);
+    return each_do(each, g, c, &g, names, n, e);
 }
 
 int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -91,8 +91,6 @@ int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv,
         return r;
     if (o.all != (n == 0))
         return error_set(e, -EINVAL, "tune: name the instances, or say --all");
-    if (!o.dry_run && (r = verb_refuse_json(self, g, e)) < 0)
-        return r;
     if (o.dry_run && g->json && n != 1)
         return error_set(e, -EINVAL, "tune: --dry-run --json is for one instance at a time");
     r = session_open(g, SESSION_VIRT_WANTED, &s, e);
@@ -100,7 +98,6 @@ int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv,
         return r;
     const struct each *which = o.dry_run ? &dry : &each;
     if (o.dry_run && g->json)
-        return operate_dry_run(&s->context, &g->json, argv[1], &changed, e);
-    return o.all ? tune_all(which, &s->context, &g->json, e)
-                 : each_do(which, &s->context, &g->json, argv + 1, n, e);
+        return operate_dry_run(&s->context, &g, argv[1], &changed, e);
+    return o.all ? tune_all(which, g, &s->context, e) : each_do(which, g, &s->context, &g, argv + 1, n, e);
 }

@@ -21,10 +21,6 @@ int verb_parse_groups(const struct verb *self, struct globals *g, const struct c
 int verb_parse(const struct verb *self, struct globals *g, const struct cli_option *options, void *target,
                int argc, char **argv, int min, int max, int *ret_n, struct error *e) _must_check_;
 
-/* For verbs that print no JSON: -EINVAL where it is asked for, rather than text that a program does not
- * expect. */
-int verb_refuse_json(const struct verb *self, const struct globals *g, struct error *e) _must_check_;
-
 #define VERB(function, name, operands, summary)                                                              \
     int verb_##function(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e);
 #include "cli/verbs.def"

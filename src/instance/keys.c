@@ -183,7 +183,9 @@ void keys_going_end(struct keys_going *g)
 static bool is_to_go(const struct context *c, const struct keys_going *g, struct domains_doubt *domains,
                      struct key_going *k)
 {
-    k->end = (struct key_end){KEY_FATE_STAYS, count_users(g->inventory, k->v->key, g->volumes, g->n_volumes)};
+    k->end = (struct key_end){.fate = KEY_FATE_STAYS,
+                              .n_others = count_users(g->inventory, k->v->key, g->volumes, g->n_volumes)};
+    memcpy(k->end.ref, k->v->key, sizeof k->end.ref);
     if (k->end.n_others)
         return false;
     k->end.fate = KEY_FATE_GONE;
@@ -260,7 +262,7 @@ int keys_destroy_unused(const struct context *c, struct keys_going *g, struct er
 
 struct key_end keys_end(const struct keys_going *g)
 {
-    struct key_end end = {KEY_FATE_NONE, 0};
+    struct key_end end = {.fate = KEY_FATE_NONE};
     for (size_t i = 0; end.fate != KEY_FATE_STAYS && i < g->n; i++)
         end = g->keys[i].end;
     return end;

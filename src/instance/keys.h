@@ -30,7 +30,8 @@ enum key_fate {
 };
 struct key_end {
     enum key_fate fate;
-    size_t n_others; /* instances that it stays for */
+    size_t n_others;       /* instances that it stays for */
+    char ref[KEY_REF_MAX]; /* "": there was none */
 };
 
 /* One of the keys of volumes that go. */

@@ -305,7 +305,9 @@ static void note_failure(const struct context *c, struct removal *first, const c
         keep_key(first, key, result, why);
         return;
     }
-    note_end(first, key, &(struct key_end){KEY_FATE_FORGOTTEN, 0});
+    struct key_end end = {.fate = KEY_FATE_FORGOTTEN};
+    (void)!str_copy(end.ref, sizeof end.ref, key);
+    note_end(first, key, &end);
     report_warning(c, "key %s was NOT destroyed: %s", key, why->errnum ? why->text : strerror(-result));
 }
 

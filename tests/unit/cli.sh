@@ -30,13 +30,33 @@ done
 ends 1 'Say --image FILE, or --empty' "rebuild without a word of it" "$mayfly" rebuild --yes web
 ends 1 'exclude each other' "rebuild with both" "$mayfly" rebuild --yes web --empty --image i
 
-# --- JSON is printed or refused
-for command in "start web" "stop web" "reboot web" "open web" "close web" "delete --yes web" "rebuild --yes --empty web" \
-    "resize web 1G --disk root" "tune web" "rescue web --image i" "unrescue web" "remove-disk --yes web eph0" \
-    "key destroy --yes local:1" "key grant local:1"; do
-    # shellcheck disable=SC2086
-    ends 1 'prints no JSON' "--json $command" "$mayfly" --json $command
+# --- errors are JSON too: one document on standard output, the plain line on standard error
+# json STATUS EXPRESSION WHAT COMMAND...: ... and the expression holds of the document `d` and its error `e`.
+json() {
+    ends "$1" '^mayfly: ' "${@:3}"
+    python3 -ISc 'import json, sys
+d = json.load(open(sys.argv[1], encoding="utf-8"))
+e = d["error"]
+assert d["version"] == 1 and e["status"] == int(sys.argv[2])
+said = open(sys.argv[3], encoding="utf-8", errors="replace").read().splitlines()[-1]
+assert said == "mayfly: " + e["text"], said
+assert eval(sys.argv[4]), d' "$folder/out" "$1" "$folder/err" "$2" || {
+        echo "FAILED: the JSON of $3: $(cat "$folder/out")"
+        failed=1
+    }
+}
+for verb in $("$mayfly" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
+    [ "$verb" = key ] || json 1 "d['verb'] == '$verb' and e['name'] == 'usage' and e['object'] == 'option --bogus'" "$verb --json --bogus" \
+        "$mayfly" "$verb" --json --bogus
 done
+json 1 "d['verb'] == 'key destroy' and e['way_out'] == 'use --yes to go on without'" "key destroy --json" \
+    "$mayfly" key destroy --json local:1 </dev/null
+json 1 "'verb' not in d and e['object'] == 'nothing'" "no such verb" "$mayfly" --json nothing
+json 1 "'verb' not in d and e['reason'] == 'no verb given' and e['object'] is None" "no verb" "$mayfly" --json
+json 1 "e['object'] == 'option --nothing'" "an option that is none, before --json" "$mayfly" --nothing --json list
+json 1 "e['object'] == 'l\ufffdst'" "a verb that is no text" "$mayfly" --json $'l\xffst'
+json 4 "e['object'] == '/nonexistent' and e['action'] == 'cannot be read' and e['name'] == 'missing'" \
+    "a configuration that is not there" "$mayfly" --json --config-file /nonexistent list
 
 # --- output
 to_nobody() { # as in `mayfly list | head -1`, with SIGPIPE ignored as it is while mayfly works
