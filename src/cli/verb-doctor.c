@@ -80,8 +80,9 @@ int verb_doctor(const struct verb *self, struct globals *g, int argc, char **arg
     r = config_files(g->config_path, &files, e);
     if (r == 0)
         r = session_open_despite(g, &s, &lacks, e);
+    const struct doctor_paths paths = {.config_files = files, .hook = MAYFLY_LIBVIRT_HOOK, .root = ""};
     if (r == 0)
-        r = instance_doctor(&s->context, &lacks, files, MAYFLY_LIBVIRT_HOOK, &found, &n_found, e);
+        r = instance_doctor(&s->context, &lacks, &paths, &found, &n_found, e);
     if (r == 0)
         r = g->json ? print_json(g, found, n_found, e) : print_table(found, n_found, e);
     return r < 0 ? r : verdict(found, n_found, e);

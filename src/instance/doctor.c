@@ -2,7 +2,8 @@
 /* mayfly doctor: what needs no network first, then the key managers. One failure hides no other: what can be
  * tried without the part that failed is tried.
  *
- *     configuration -> processor -> broker -> volume groups -> libvirt, instances, hook -> key managers
+ *     configuration -> processor, memory, host -> broker -> volume groups -> libvirt, hook, instances -> key
+ * managers
  */
 #include "instance/doctor.h"
 
@@ -11,7 +12,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 /* Both: a large area may be all but full and still have room for years. */
 #define METADATA_LOW_PERCENT 25
@@ -225,75 +225,19 @@ static void examine_groups(struct examination *x)
     examine_suspended(x);
 }
 
-/* ------------------------------------------------------------------- libvirt */
-
-/* A file of it holds in plaintext what the disks hold encrypted. */
-static void examine_ram(struct examination *x, const struct domain *d)
+int instance_doctor(const struct context *c, const struct lacks *lacks, const struct doctor_paths *paths,
+                    struct finding **ret, size_t *ret_n, struct error *e)
 {
-    char what[sizeof x->findings->what];
-    size_t n = 0;
-    bool has_disks = d->ours || (x->inventory && inventory_volumes_of(x->inventory, d->uuid, &n));
-    snprintf(what, sizeof what, "memory of %.80s", d->name);
-    if (has_disks && d->saved)
-        examination_warn(x, what,
-                         "libvirt keeps it unencrypted in a file, as virsh managedsave wrote it; start the "
-                         "instance to use it up, or drop it by virsh managedsave-remove %s",
-                         d->uuid);
-}
-
-static void examine_libvirt(struct examination *x)
-{
-    const struct context *c = x->context;
-    _cleanup_free_ struct domain *domains = NULL;
-    struct error why = x->lacks->virt;
-    size_t n = 0;
-    int r = why.errnum ? why.errnum : context_check_virt(c, &why);
-    if (r == 0)
-        r = virt_list(c->virt, true, &domains, &n, &why);
-    if (r < 0)
-        examination_fail(x, "libvirt", r, why.text);
-    else if (!virt_offers_kvm(c->virt))
-        examination_warn(
-            x, "libvirt",
-            "%s: answers, but offers no KVM, so guests are emulated and slow; see virt-host-validate",
-            c->config->connection_uri);
-    else
-        examination_ok(x, "libvirt", "%s: answers, and offers KVM", c->config->connection_uri);
-    for (size_t i = 0; i < n; i++)
-        examine_ram(x, &domains[i]);
-}
-
-static void examine_hook(struct examination *x, const char *path)
-{
-    struct stat st;
-    const char *wrong = NULL;
-    if (stat(path, &st) < 0)
-        wrong = errno == ENOENT ? "is not there" : "cannot be looked at";
-    else if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-        wrong = "is not executable";
-    if (wrong)
-        examination_warn(
-            x, "libvirt hook",
-            "%s %s: plain virsh start does not open disks; use mayfly start, or put Mayfly's hook "
-            "there and restart libvirtd",
-            path, wrong);
-    else
-        examination_ok(x, "libvirt hook", "%s is there", path);
-}
-
-int instance_doctor(const struct context *c, const struct lacks *lacks, const char *config_files,
-                    const char *hook_path, struct finding **ret, size_t *ret_n, struct error *e)
-{
-    struct examination x = {.context = c, .lacks = lacks};
-    examine_configuration(&x, config_files);
+    struct examination x = {.context = c, .lacks = lacks, .paths = paths};
+    examine_configuration(&x, paths->config_files);
     if (!lacks->config.errnum) {
         examine_processor(&x);
         examine_memory(&x);
+        examine_host(&x);
         examine_broker(&x);
         examine_groups(&x);
         examine_libvirt(&x);
         examine_instances(&x);
-        examine_hook(&x, hook_path);
         examine_key_managers(&x);
     }
     inventory_free(x.inventory);

@@ -7,6 +7,7 @@
 struct examination {
     const struct context *context;
     const struct lacks *lacks;
+    const struct doctor_paths *paths;
     struct inventory *inventory; /* NULL: the broker could not say */
     char owner[UUID_TEXT];       /* of the keys that are tried: nobody's */
     bool locked;                 /* the broker holds its lock, so that recover leaves them alone */
@@ -20,6 +21,15 @@ struct examination {
 void examination_ok(struct examination *x, const char *what, const char *format, ...) _printf_(3, 4);
 void examination_warn(struct examination *x, const char *what, const char *format, ...) _printf_(3, 4);
 void examination_fail(struct examination *x, const char *what, int errnum, const char *why);
+
+/* A small file of the host, below paths->root. NULL: it cannot be read. The caller frees it. */
+char *examination_read(const struct examination *x, const char *path);
+
+/* doctor-host.c: who asks, programs, kernel, swap, LVM's filter, clock, room. */
+void examine_host(struct examination *x);
+
+/* doctor-libvirt.c: whether it answers, its hook, AppArmor. */
+void examine_libvirt(struct examination *x);
 
 /* doctor-drift.c: what was done to instances without Mayfly. */
 void examine_instances(struct examination *x);

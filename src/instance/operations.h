@@ -225,12 +225,18 @@ struct finding {
     char text[600]; /* what was found, or what is wrong and the way out */
 };
 
+/* What doctor looks at or tells of. */
+struct doctor_paths {
+    const char *config_files; /* that were read; "": none */
+    const char *hook;         /* where libvirt's hook is installed */
+    const char *root;         /* of the host's files: "", but for tests */
+};
+
 /* Looks at all that the other operations need, also when something before it failed, and tries a key of its
- * own out on each key manager in use. `lacks` is what the context came without; `config_files` and
- * `hook_path` are told and looked at. *ret lists what was found (the caller frees it). Fails only where
- * memory ran out. */
-int instance_doctor(const struct context *c, const struct lacks *lacks, const char *config_files,
-                    const char *hook_path, struct finding **ret, size_t *ret_n, struct error *e) _must_check_;
+ * own out on each key manager in use. `lacks` is what the context came without. *ret lists what was found
+ * (the caller frees it). Fails only where memory ran out. */
+int instance_doctor(const struct context *c, const struct lacks *lacks, const struct doctor_paths *paths,
+                    struct finding **ret, size_t *ret_n, struct error *e) _must_check_;
 
 /* Destroys the key MANAGER:PLACE/ID, which no volume may name. -EUNSAFE: one does, or one may without our
  * seeing it; the sentence has the way out. -ENOENT: there is no such key. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What doctor finds on the doubles: each part that can fail, that one failure hides no other, and that the
  * key which it tries is gone again, or told of. */
+#include "host-tree.h"
 #include "instances.h"
 
 #include <stdio.h>
@@ -14,18 +15,25 @@ struct findings {
 };
 
 static const char *hook = "/proc/self/exe"; /* a file that can be executed */
+static void *host;                          /* its files, as they should be */
 static struct lacks lacks;
+
+static void examine(struct bench *b, const char *config_files, struct findings *ret)
+{
+    const struct doctor_paths paths = {.config_files = config_files, .hook = hook, .root = host};
+    struct error e = ERROR_NONE;
+    assert_ok(instance_doctor(&b->f.context, &lacks, &paths, &ret->all, &ret->n, &e), e);
+}
 
 static struct findings doctor(struct bench *b)
 {
     struct findings f = {0};
-    struct error e = ERROR_NONE;
     fake_again(&b->f);
     if (lacks.broker.errnum)
         b->f.context.broker = broker_disconnect(b->f.context.broker);
     if (lacks.virt.errnum)
         b->f.context.virt = virt_disconnect(b->f.context.virt);
-    assert_ok(instance_doctor(&b->f.context, &lacks, "mayfly.conf", hook, &f.all, &f.n, &e), e);
+    examine(b, "mayfly.conf", &f);
     return f;
 }
 
@@ -64,7 +72,13 @@ static int setup(void **state)
 {
     lacks = (struct lacks){.config = ERROR_NONE};
     hook = "/proc/self/exe";
-    return bench_setup(state);
+    return host_tree_make(&host) == 0 ? bench_setup(state) : -1;
+}
+
+static int teardown(void **state)
+{
+    folder_remove(&host);
+    return bench_teardown(state);
 }
 
 static void test_all_well(void **state)
@@ -266,11 +280,10 @@ static int open_odd(const struct config *c, struct key_context *who, const char 
 static struct findings doctor_odd(struct bench *b, struct keymgr_ops with)
 {
     struct findings f = {0};
-    struct error e = ERROR_NONE;
     fake_again(&b->f);
     odd = with;
     b->f.context.open_keymgr = open_odd;
-    assert_ok(instance_doctor(&b->f.context, &lacks, "", hook, &f.all, &f.n, &e), e);
+    examine(b, "", &f);
     return f;
 }
 
@@ -387,7 +400,7 @@ static void test_people(void **state)
     assert_null(find(&clone, "instance t"));
 }
 
-#define doctor_test(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
+#define doctor_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static void test_saved_ram(void **state)
 {

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What doctor finds in the files of a host, and of libvirt's daemon on it. */
+#include "host-tree.h"
+
+#include "build-config.h"
+#include "instance/doctor.h"
+
+static struct config config;
+static struct lacks lacks;
+static const struct context context = {.config = &config};
+
+static int setup(void **state)
+{
+    config_defaults(&config);
+    lacks = (struct lacks){.config = ERROR_NONE};
+    error_set(&lacks.virt, -ECONNREFUSED, "libvirt: is not asked here");
+    return host_tree_make(state);
+}
+
+struct looked {
+    struct doctor_paths paths;
+    struct examination x;
+};
+
+static void look(void **state, void (*examine)(struct examination *x), struct looked *ret)
+{
+    ret->paths = (struct doctor_paths){.config_files = "", .hook = "/proc/self/exe", .root = *state};
+    ret->x = (struct examination){.context = &context, .lacks = &lacks, .paths = &ret->paths};
+    examine(&ret->x);
+    assert_false(ret->x.out_of_memory);
+}
+
+static void looked_end(struct looked *l)
+{
+    free(l->x.findings);
+}
+#define _cleanup_looked_ _cleanup_(looked_end)
+
+static const struct finding *find(const struct looked *l, const char *what, const char *words)
+{
+    for (size_t i = 0; i < l->x.n; i++)
+        if (streq(l->x.findings[i].what, what) && strstr(l->x.findings[i].text, words))
+            return &l->x.findings[i];
+    return NULL;
+}
+
+static void assert_found(const struct looked *l, enum finding_result result, const char *what,
+                         const char *words)
+{
+    const struct finding *f = find(l, what, words);
+    for (size_t i = 0; (!f || f->result != result) && i < l->x.n; i++)
+        print_message("%d %s: %s\n", l->x.findings[i].result, l->x.findings[i].what, l->x.findings[i].text);
+    assert_non_null(f);
+    assert_int_equal(f->result, result);
+}
+
+static void test_all_well(void **state)
+{
+    _cleanup_looked_ struct looked l;
+    look(state, examine_host, &l);
+    assert_found(&l, FINDING_OK, "programs", "all");
+    assert_found(&l, FINDING_OK, "kernel", "Landlock");
+    assert_found(&l, FINDING_OK, "swap of the host", "there is none");
+    assert_found(&l, FINDING_OK, "LVM of the host", "does not look");
+}
+
+static void test_programs(void **state)
+{
+    unlink(folder_path(state, "usr/sbin/mkfs.xfs"));
+    chmod(folder_path(state, "usr/sbin/qemu-nbd"), 0644);
+    _cleanup_looked_ struct looked l;
+    look(state, examine_host, &l);
+    assert_found(&l, FINDING_WARNING, "mkfs.xfs", "apt-get install xfsprogs");
+    assert_found(&l, FINDING_FAILED, "qemu-nbd", "apt-get install qemu-utils");
+    assert_null(find(&l, "programs", ""));
+}
+
+static void test_kernel(void **state)
+{
+    host_tree_write(state, "sys/kernel/security/lsm", "capability,apparmor\n");
+    host_tree_write(state, "proc/sys/kernel/io_uring_disabled", "2\n");
+    _cleanup_looked_ struct looked l;
+    look(state, examine_host, &l);
+    assert_found(&l, FINDING_WARNING, "kernel", "Landlock is not in use");
+    assert_found(&l, FINDING_WARNING, "kernel", "io_uring");
+    host_tree_write(state, "sys/kernel/security/lsm", "landlock\n");
+    host_tree_write(state, "proc/sys/kernel/io_uring_disabled", "0\n");
+    _cleanup_looked_ struct looked good;
+    look(state, examine_host, &good);
+    assert_found(&good, FINDING_OK, "kernel", "Landlock");
+}
+
+static const struct {
+    const char *swap, *file[4][2]; /* a line of /proc/swaps; files of sysfs */
+    enum finding_result result;
+} swaps[] = {
+    {"/dev/sda2 partition 1 0 -2", {{0}}, FINDING_WARNING},
+    {"/dev/dm-1 partition 1 0 -2", {{"sys/class/block/dm-1/dm/uuid", "CRYPT-PLAIN-swap\n"}}, FINDING_OK},
+    {"/dev/dm-1 partition 1 0 -2", {{"sys/class/block/dm-1/dm/uuid", "LVM-a\n"}}, FINDING_WARNING},
+    {"/dev/dm-1 partition 1 0 -2",
+     {{"sys/class/block/dm-1/dm/uuid", "LVM-a\n"},
+      {"sys/class/block/dm-1/slaves/dm-0", ""},
+      {"sys/class/block/dm-0/dm/uuid", "CRYPT-LUKS2-a\n"}},
+     FINDING_OK},
+    {"/dev/dm-1 partition 1 0 -2",
+     {{"sys/class/block/dm-1/slaves/dm-0", ""},
+      {"sys/class/block/dm-1/slaves/sdb", ""},
+      {"sys/class/block/dm-0/dm/uuid", "CRYPT-LUKS2-a\n"}},
+     FINDING_WARNING},
+    {"/dev/zram0 partition 1 0 100", {{"sys/class/block/zram0/backing_dev", "none\n"}}, FINDING_OK},
+    {"/dev/zram0 partition 1 0 100", {{"sys/class/block/zram0/backing_dev", "/dev/sdb\n"}}, FINDING_WARNING},
+    {"/swapfile file 1 0 -2", {{0}}, FINDING_WARNING},
+};
+
+static void test_swap(void **state)
+{
+    folder_remove(state);
+    for (size_t i = 0; i < ARRAY_SIZE(swaps); i++) {
+        char text[128];
+        assert_int_equal(host_tree_make(state), 0);
+        snprintf(text, sizeof text, "Filename Type Size Used Priority\n%s\n", swaps[i].swap);
+        host_tree_write(state, "proc/swaps", text);
+        for (size_t n = 0; n < 4 && swaps[i].file[n][0]; n++)
+            host_tree_write(state, swaps[i].file[n][0], swaps[i].file[n][1]);
+        _cleanup_looked_ struct looked l;
+        look(state, examine_host, &l);
+        print_message("%zu: %s\n", i, swaps[i].swap);
+        assert_found(&l, swaps[i].result, "swap of the host", "");
+        folder_remove(state);
+    }
+    assert_int_equal(host_tree_make(state), 0);
+}
+
+static void test_lvm(void **state)
+{
+    host_tree_write(state, "etc/lvm/lvmlocal.conf",
+                    "devices {\n  # global_filter = [ \"r|-dmcrypt|\" ]\n}\n");
+    _cleanup_looked_ struct looked l;
+    look(state, examine_host, &l);
+    assert_found(&l, FINDING_WARNING, "LVM of the host", "global_filter");
+    host_tree_write(state, "etc/lvm/lvm.conf",
+                    "devices {\n\tfilter = [ \"r|/dev/mapper/.*-dmcrypt|\" ]\n}\n");
+    _cleanup_looked_ struct looked set;
+    look(state, examine_host, &set);
+    assert_found(&set, FINDING_OK, "LVM of the host", "does not look");
+}
+
+/* libvirtd's name may hold blanks and parentheses; it started `seconds` after 2001-09-09. */
+static void daemon_write(void **state, const char *name, unsigned seconds, const char *label)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s\n", name);
+    host_tree_write(state, "proc/4711/comm", text);
+    snprintf(text, sizeof text, "4711 (a ) b) S 1 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 %lu 1 1\n",
+             seconds * (unsigned long)sysconf(_SC_CLK_TCK));
+    host_tree_write(state, "proc/4711/stat", text);
+    host_tree_write(state, "proc/4711/attr/current", label);
+}
+
+#define FAR_AHEAD 3000000000U
+
+static void test_hook_not_seen(void **state)
+{
+    daemon_write(state, "virtqemud", 1, "unconfined\n");
+    _cleanup_looked_ struct looked before;
+    look(state, examine_libvirt, &before);
+    daemon_write(state, "virtqemud", FAR_AHEAD, "unconfined\n");
+    _cleanup_looked_ struct looked after;
+    look(state, examine_libvirt, &after);
+    daemon_write(state, "virtlogd", 1, "unconfined\n");
+    _cleanup_looked_ struct looked none;
+    look(state, examine_libvirt, &none);
+    if (access("/proc/self/exe", X_OK) == 0)
+        assert_found(&before, FINDING_WARNING, "libvirt hook", "systemctl restart virtqemud");
+    assert_found(&after, FINDING_OK, "libvirt hook", "is there");
+    assert_found(&none, FINDING_OK, "libvirt hook", "is there");
+    assert_found(&none, FINDING_OK, "AppArmor", "not known");
+}
+
+static void test_apparmor(void **state)
+{
+    static const struct {
+        const char *label, *profile, *local, *words;
+        enum finding_result result;
+    } cases[] = {
+        {"unconfined\n", "", "", "does not confine", FINDING_OK},
+        {"libvirtd (complain)\n", "", "", "does not confine", FINDING_OK},
+        {"libvirtd (enforce)\n", "  /sbin/* PUx,\n", "", MAYFLY_PROGRAM " PUx,", FINDING_WARNING},
+        {"libvirtd (enforce)\n", "  #" MAYFLY_BINDIR "/* PUx,\n", "", "apparmor_parser", FINDING_WARNING},
+        {"libvirtd (enforce)\n", "  " MAYFLY_BINDIR "/* PUx,\n", "", "lets its hook run", FINDING_OK},
+        {"libvirtd (enforce)\n", "", MAYFLY_PROGRAM " PUx,\n", "lets its hook run", FINDING_OK},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        daemon_write(state, "libvirtd", FAR_AHEAD, cases[i].label);
+        host_tree_write(state, "etc/apparmor.d/usr.sbin.libvirtd", cases[i].profile);
+        host_tree_write(state, "etc/apparmor.d/local/usr.sbin.libvirtd", cases[i].local);
+        _cleanup_looked_ struct looked l;
+        look(state, examine_libvirt, &l);
+        print_message("%zu\n", i);
+        assert_found(&l, cases[i].result, "AppArmor", cases[i].words);
+    }
+    host_tree_write(state, "sys/module/apparmor/parameters/enabled", "N\n");
+    _cleanup_looked_ struct looked off;
+    look(state, examine_libvirt, &off);
+    assert_found(&off, FINDING_OK, "AppArmor", "not in use");
+}
+
+#define host_test(f) cmocka_unit_test_setup_teardown(f, setup, folder_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        host_test(test_all_well),      host_test(test_programs), host_test(test_kernel),
+        host_test(test_swap),          host_test(test_lvm),      host_test(test_apparmor),
+        host_test(test_hook_not_seen),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
