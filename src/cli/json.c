@@ -220,8 +220,8 @@ void json_end(struct globals *g, const struct error *e, int status, const char *
         end_listing(error);
         json_object_put(error);
     } else {
-        if (error && !g->document)
-            g->document = json_document(g);
+        if (!g->document && (error || (g->verb && !g->help)))
+            g->document = json_document(g); /* which has no more to tell */
         if (error)
             (void)!json_put(g->document, "error", error);
         const char *text = g->document ? text_of(g->document) : NULL;

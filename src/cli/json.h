@@ -40,7 +40,8 @@ struct json_object *json_error(const struct error *e, int status, const char *na
 /* For main() to print, which frees it; `whole` false: something did not get in (-ENOMEM). */
 int json_give(struct globals *g, struct json_object *document, bool whole, struct error *e) _must_check_;
 
-/* Prints what was given, with the error of the exit status; without one, where nothing was given, nothing. */
+/* Prints what was given, with the error of the exit status. For help, which is for people, nothing is added.
+ */
 void json_end(struct globals *g, const struct error *e, int status, const char *name);
 
 /* A document with an array of any length, printed item by item, so that they are never in memory together:

@@ -1,0 +1,193 @@
+#!/usr/bin/python3 -EsB
+# SPDX-License-Identifier: Apache-2.0
+"""tests/unit/output.py SCHEMA VERBS FAKE-MAYFLY: every verb's document, and its errors, against the schema.
+
+All verbs run over a host in memory (tests/fake/fake-mayfly.c). A document with a field that the schema does not have is
+refused here, although programs have to let such a one pass.
+"""
+import copy
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jsonschema
+
+WEB = "11111111-0000-4000-8000-000000000000"
+ORPHAN = "33333333-0000-4000-8000-000000000000"
+NOVA = "22222222-0000-4000-8000-000000000000"
+
+# Exit status, command. Each gets --json.
+SCRIPT = f"""
+0 launch ci --count 2 --root 1G --ephemeral 2G,fs=xfs --swap 1G --image i.qcow2 --dry-run
+0 launch ci --count 2 --root 1G --ephemeral 2G,fs=xfs --swap 1G --image i.qcow2
+5 launch ci --count 2 --root 1G
+1 launch ci --root nothing
+0 list
+0 show ci-1
+4 show nobody
+0 start ci-1 ci-2
+4 start ci-1 nobody nobody-else
+0 reboot ci-1
+0 reboot ci-1 --hard
+0 resize ci-1 3G --disk eph0 --dry-run
+0 resize ci-1 3G --disk eph0
+0 resize ci-1 3G --disk eph0
+8 resize ci-1 1G --disk eph0
+0 tune ci-1 --dry-run
+0 tune --all
+0 add-disk ci-1 --ephemeral 1G --dry-run
+0 add-disk ci-1 --ephemeral 1G
+0 remove-disk ci-1 eph1 --yes --dry-run
+0 remove-disk ci-1 eph1 --yes
+4 remove-disk ci-1 eph1 --yes
+1 remove-disk ci-1 root --yes
+0 rescue ci-1 --image i.qcow2 --dry-run
+0 rescue ci-1 --image i.qcow2
+0 show ci-1
+0 unrescue ci-1 ci-2
+0 rebuild ci-1 --yes --empty --dry-run
+0 rebuild ci-1 ci-2 --yes --empty
+0 stop ci-1 ci-2 --timeout 0 --force
+0 open ci-1
+0 show ci-1
+0 close ci-1
+0 export ci-1 /img/e.qcow2 --dry-run
+0 export ci-1 /img/e.qcow2
+0 key list
+0 key show ci-1
+4 key show local:nowhere/nothing
+@key {ORPHAN}
+0 key show local:local/{ORPHAN}
+6 key destroy --yes local:local/{ORPHAN} local:nowhere/none
+1 key grant ci-1
+1 key
+1 key nothing
+@libvirt gone
+0 list
+10 start ci-1
+@libvirt back
+@keys gone
+6 start ci-1
+6 key list
+@keys back
+0 delete --yes ci-1 ci-2
+4 delete --yes ci-1 nobody
+0 launch batch --count 2 --root 1G --shared-key --no-start
+0 delete --yes batch-1
+0 delete --yes batch-2
+@domain web {WEB}
+0 add-disks web --root 1G --swap 1G --dry-run
+0 add-disks web --root 1G --swap 1G
+5 add-disks web --root 1G
+0 delete --yes web
+@nova {NOVA}
+0 adopt {NOVA} --key barbican:{NOVA} --kdf nova-ripemd160 --key-size 512 --dry-run
+0 adopt {NOVA} --key barbican:{NOVA} --kdf nova-ripemd160 --key-size 512
+0 adopt {NOVA} --key barbican:{NOVA} --kdf nova-ripemd160 --key-size 512
+1 adopt {NOVA}
+1 key grant {NOVA}
+0 delete --yes {NOVA}
+0 recover
+@crash 9
+9 launch cut --root 1G
+@key {ORPHAN}
+0 recover --dry-run
+0 recover
+0 bench --dry-run
+0 bench --rounds 1 --runtime 1
+0 doctor
+0 hook web started begin -
+1 hook web
+1 list --bogus
+1 nothing
+"""
+
+
+def strict(schema):
+    """The same schema, but no object has other fields than those that it names."""
+    schema = copy.deepcopy(schema)
+    for part in schema["$defs"].values():
+        if part.get("type") == "object":
+            part["additionalProperties"] = False
+    return jsonschema.Draft202012Validator(schema)
+
+
+def script(folder, fake):
+    """Runs it all; yields command, wanted status, status, document, what was said."""
+    lines = [line for line in SCRIPT.splitlines() if line]
+    commands, wanted = [], {}
+    for number, line in enumerate(lines, 1):
+        if line.startswith("@"):
+            commands.append(line)
+            continue
+        status, command = line.split(" ", 1)
+        wanted[number] = (int(status), command)
+        commands.append(command + " --json")
+    done = subprocess.run([fake, folder], input="\n".join(commands) + "\n", text=True, check=False)
+    assert done.returncode == 0, f"fake-mayfly ended with {done.returncode}"
+    for number, (status, command) in wanted.items():
+        name = Path(folder) / f"{number:03}"
+        yield (command, status, int(name.with_suffix(".status").read_text()),
+               name.with_suffix(".out").read_text(), name.with_suffix(".err").read_text())
+
+
+def names(thing, key="properties"):
+    """All names of fields in a schema; or, with key None, in a document."""
+    if isinstance(thing, list):
+        return set().union(*[names(one, key) for one in thing]) if thing else set()
+    if not isinstance(thing, dict):
+        return set()
+    own = set(thing.get(key, {})) if key else set(thing)
+    return own | set().union(*[names(one, key) for one in thing.values()]) if thing else own
+
+
+# What no run of this script brings about.
+UNSEEN = {"doubt", "incomplete"}
+
+
+def main():
+    schema = json.loads(Path(sys.argv[1]).read_text())
+    verbs = set(re.findall(r'^VERB\(\w+, "([a-z-]+)"', Path(sys.argv[2]).read_text(), re.M))
+    verbs |= {"key list", "key show", "key destroy", "key grant"}
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator, failed, seen, fields = strict(schema), 0, set(), set()
+    with tempfile.TemporaryDirectory() as folder:
+        for command, wanted, status, text, said in script(folder, sys.argv[3]):
+            try:
+                document = json.loads(text)
+                assert status == wanted, f"it ended with {status}, not {wanted}"
+                error = document.get("error", {})
+                assert error.get("status", 0) == status, "its error has another status"
+                assert not error or said.endswith(f"mayfly: {error['text']}\n"), "standard error says something else"
+                validator.validate(document)
+                seen.add(document.get("verb"))
+                fields |= names(document, None)
+                print("ok:", command)
+            except (AssertionError, ValueError, jsonschema.ValidationError) as why:
+                failed += 1
+                where = "/".join(map(str, getattr(why, "absolute_path", [])))
+                print(f"FAILED: {command}: {getattr(why, 'message', why)} at '{where}' in\n{text}\n{said}")
+            else:
+                failed += not notices(validator, document)
+    for field in sorted(names(schema) - fields - UNSEEN):
+        print(f"FAILED: no document had a field {field}")
+        failed += 1
+    for verb in sorted(verbs - seen):
+        print(f"FAILED: no document of {verb} was looked at")
+        failed += 1
+    sys.exit(failed != 0)
+
+
+def notices(validator, document):
+    """Does the schema notice an unknown field, and one that is missing?"""
+    for change in ({**document, "unknown": 1}, {k: v for k, v in document.items() if k != "version"}):
+        if validator.is_valid(change):
+            print(f"FAILED: the schema takes {json.dumps(change)}")
+            return False
+    return True
+
+
+main()
