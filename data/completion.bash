@@ -10,7 +10,7 @@ _mayfly_options() { # [VERB [COMMAND]]
 }
 
 # What a column of a table has, whose cells may contain single blanks.
-_mayfly_names() { timeout 5 mayfly list 2>/dev/null | sed -n '2,$s/   *.*//p'; }
+_mayfly_names() { timeout 5 mayfly list --noheadings --output name 2>/dev/null; }
 _mayfly_disks() { timeout 5 mayfly show "$1" 2>/dev/null | sed -n '/^Disk  .*Size/,/^$/{/^Disk  /d; s/   *.*//p}' | sort -u; }
 
 _mayfly_reply() { # WORD...: those that go on as the current word does, with blanks escaped

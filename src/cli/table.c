@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <limits.h>
 #include <locale.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
@@ -72,13 +71,14 @@ void table_print(const struct table *t)
 {
     size_t n = columns(t), width[TABLE_COLUMNS];
     for (size_t i = 0; i < n; i++)
-        width[i] = width_of(t->heading[i]);
+        width[i] = t->bare ? 0 : width_of(t->heading[i]);
     for (size_t i = 0; i < t->n_cells; i++) {
         size_t cell = width_of(t->cells[i]);
         width[i % n] = cell > width[i % n] ? cell : width[i % n];
     }
 
-    print_row(t, t->heading, width);
+    if (!t->bare)
+        print_row(t, t->heading, width);
     for (size_t i = 0; i < t->n_cells; i += n)
         print_row(t, (const char *const *)t->cells + i, width);
 }

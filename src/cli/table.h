@@ -9,12 +9,15 @@
 
 #include "base/error.h"
 
-#define TABLE_COLUMNS 9
+#include <stdbool.h>
+
+#define TABLE_COLUMNS 12
 
 struct table {
     const char *heading[TABLE_COLUMNS + 1]; /* up to the first NULL, which is behind the last at least */
     char **cells;                           /* owned; row after row */
     size_t n_cells;
+    bool bare; /* printed without the headings */
 };
 
 /* Headings; more than there is room for do not compile. */

@@ -1,52 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly list: every instance that has volumes of ours, one line each. */
+/* mayfly list: the instances that have volumes of ours, or some of them, one line each. */
 #include "cli/findings.h"
 #include "cli/json.h"
+#include "cli/list-filter.h"
 #include "cli/session.h"
-#include "cli/table.h"
 #include "cli/verb.h"
 #include "instance/doubt.h"
 
-#include <stdio.h>
+struct list_options {
+    struct list_filter filter;
+    struct list_choice choice;
+    bool columns_chosen;
+    bool tell_columns;
+    bool no_headings;
+};
 
-/* "encrypted", "plain" (made with encryption off), or "mixed". */
-static const char *protection(const struct instance *i)
+static int set_output(void *target, const char *value, struct error *e)
 {
-    size_t encrypted = 0;
-    for (size_t d = 0; d < i->n_volumes; d++)
-        encrypted += volume_encrypted(i->volumes[d]);
-    return encrypted == i->n_volumes ? "encrypted" : encrypted ? "mixed" : "plain";
+    struct list_options *o = target;
+    o->tell_columns = streq(value, "help");
+    o->columns_chosen = true;
+    return o->tell_columns ? 0 : list_choose(&o->choice, value, e);
 }
 
-static uint64_t total_bytes(const struct instance *i)
+static int set_sort(void *target, const char *value, struct error *e)
 {
-    uint64_t bytes = 0;
-    for (size_t d = 0; d < i->n_volumes; d++)
-        bytes += i->volumes[d]->size_bytes;
-    return bytes;
+    return list_choose_sort(&((struct list_options *)target)->choice, value, e);
 }
 
-static int print_table(const struct context *c, const struct model *m, const struct survey *survey,
-                       struct error *e)
+CLI_TEXT(set_states, struct list_options, filter.states)
+CLI_TEXT(set_volume_group, struct list_options, filter.volume_group)
+CLI_FLAG(set_no_headings, struct list_options, no_headings)
+CLI_FLAG(set_bytes, struct list_options, choice.bytes)
+static const struct cli_option list_options[] = {
+    {"state", 0, "STATE[,STATE]...", "only those in one of these states", set_states},
+    {"volume-group", 0, "VG", "only those with a disk in this volume group", set_volume_group},
+    {"output", 'o', "[+]COLUMN[,COLUMN]...", "print these columns; help: tell which there are", set_output},
+    {"sort", 0, "[-]COLUMN", "sort by this column, with - downwards; else by name", set_sort},
+    {"noheadings", 'n', NULL, "do not print the headings", set_no_headings},
+    {"bytes", 'b', NULL, "print sizes in bytes", set_bytes},
+    {0},
+};
+
+static void look(const struct context *c, const struct model *m, const struct survey *survey,
+                 struct list_row *rows, size_t n)
 {
-    _cleanup_table_ struct table t =
-        TABLE("Name", "UUID", "State", "Disks", "Size", "Protection", "Findings");
-    for (size_t i = 0; i < m->n_instances; i++) {
+    for (size_t i = 0; i < n; i++) {
         _cleanup_drift_ struct drift drift = {.n = 0};
-        const struct instance *one = &m->instances[i];
-        char state[32], disks[24], size[32], findings[200];
-        findings_look(c, m, survey, one, &drift);
-        findings_names(&drift, findings, sizeof findings);
-        snprintf(state, sizeof state, "%s%s", instance_state_name(one),
-                 instance_in_rescue(one) ? ", in rescue" : "");
-        snprintf(disks, sizeof disks, "%zu", one->n_volumes);
-        int r = table_row(&t, e, one->name, one->uuid, state, disks,
-                          str_from_bytes(total_bytes(one), size, sizeof size), protection(one), findings);
-        if (r < 0)
-            return r;
+        findings_look(c, m, survey, rows[i].instance, &drift);
+        findings_names(&drift, rows[i].findings, sizeof rows[i].findings);
     }
-    table_print(&t);
-    return 0;
+}
+
+static int print_table(const struct list_options *o, const struct list_row *rows, size_t n, struct error *e)
+{
+    _cleanup_table_ struct table t = {.bare = o->no_headings};
+    int r = list_fill(&o->choice, rows, n, &t, e);
+    if (r == 0)
+        table_print(&t);
+    return r;
 }
 
 static struct json_object *json_with_findings(const struct context *c, const struct model *m,
@@ -61,14 +73,14 @@ static struct json_object *json_with_findings(const struct context *c, const str
     return NULL;
 }
 
-static int print_json(struct globals *g, const struct context *c, const struct model *m,
-                      const struct survey *survey, struct error *e)
+static int print_json(struct globals *g, const struct context *c, const struct survey *survey,
+                      const struct list_row *rows, size_t n, struct error *e)
 {
     int r = 0;
     json_list_begin(g, "instances");
-    for (size_t i = 0; r == 0 && i < m->n_instances; i++)
-        r = json_list_item(i, json_with_findings(c, m, survey, &m->instances[i]), e);
-    json_list_end(m->n_instances);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = json_list_item(i, json_with_findings(c, rows[i].model, survey, rows[i].instance), e);
+    json_list_end(n);
     return r;
 }
 
@@ -94,22 +106,57 @@ static void warn_of_doubt(const struct session *s, const struct model *m)
     }
 }
 
+/* Of what is found all domains are asked: so only where that is printed. */
+static int print(const struct context *c, const struct model *m, const struct list_options *o,
+                 struct globals *g, struct list_row *rows, size_t n, struct error *e)
+{
+    _cleanup_survey_ struct survey survey = {.n_uses = 0};
+    bool findings = list_wants_findings(&o->choice);
+    if (findings || g->json)
+        findings_survey(c, &survey);
+    if (findings && !g->json)
+        look(c, m, &survey, rows, n);
+    list_sort(&o->choice, rows, n);
+    return g->json ? print_json(g, c, &survey, rows, n, e) : print_table(o, rows, n, e);
+}
+
+static int check_options(const struct list_options *o, const struct globals *g, struct error *e)
+{
+    int r = list_check_states(o->filter.states, e);
+    if (r == 0 && g->json && o->columns_chosen)
+        return error_set(e, -EINVAL, "list: --output is for the table; JSON has all that there is");
+    return r;
+}
+
 int verb_list(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
+    struct list_options o = {.tell_columns = false};
     int n = 0;
-    int r = verb_parse(self, g, NULL, NULL, argc, argv, 0, 0, &n, e);
+    list_choice_default(&o.choice);
+    int r = verb_parse(self, g, list_options, &o, argc, argv, 0, argc, &n, e);
+    if (r == 0)
+        r = check_options(&o, g, e);
     if (r != 0)
         return r;
+    o.filter.patterns = argv + 1;
+    o.filter.n_patterns = n;
+    if (o.tell_columns) {
+        list_print_columns();
+        return 0;
+    }
     _cleanup_session_ struct session *s = NULL;
     _cleanup_model_ struct model *m = NULL;
+    _cleanup_free_ struct list_row *rows = NULL;
+    size_t n_rows = 0;
     r = session_open(g, SESSION_VIRT_WANTED, &s, e);
+    if (r == 0)
+        r = list_check_group(s->context.config, o.filter.volume_group, e);
     if (r == 0)
         r = model_load(&s->context, &m, e);
     if (r < 0)
         return r;
     warn_of_damage(s, m);
     warn_of_doubt(s, m);
-    _cleanup_survey_ struct survey survey = {.n_uses = 0};
-    findings_survey(&s->context, &survey);
-    return g->json ? print_json(g, &s->context, m, &survey, e) : print_table(&s->context, m, &survey, e);
+    r = list_filter(m, &o.filter, &rows, &n_rows, e);
+    return r < 0 ? r : print(&s->context, m, &o, g, rows, n_rows, e);
 }

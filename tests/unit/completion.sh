@@ -10,7 +10,7 @@ failed=0
 
 mayfly() {
     case $1 in
-    list) printf '%s\n' "Name     UUID  State" "web      1111  running" "web two  2222  shut off" ;;
+    list) [ "$*" != "list --noheadings --output name" ] || printf '%s\n' "web" "web two" ;;
     show) printf '%s\n' "Name:   $2" "" "Disk  Size   State" "root  1 GiB  ready" "eph0  1 GiB  ready" "" "Disk  Option  Choice" ;;
     *) "$program" "$@" ;;
     esac

@@ -26,6 +26,9 @@ SCRIPT = f"""
 5 launch ci --count 2 --root 1G
 1 launch ci --root nothing
 0 list
+0 list ci-* --state running --sort -size
+4 list nobody
+1 list --output name
 0 show ci-1
 4 show nobody
 0 start ci-1 ci-2

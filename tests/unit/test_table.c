@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables line up on a terminal, whatever the names of domains are. */
+#include "base/str.h"
 #include "cli/table.h"
 #include "unit.h"
 
@@ -42,6 +43,10 @@ static void columns_are_those_of_a_terminal(void **state)
                               "仮想    three\n"
                               "e\xcc\x81t\xc3\xa9     four\n"
                               "\xff\xfe      five\n");
+    t.bare = true;
+    t.heading[0] = "A heading that is longer than all cells";
+    print(&t, text, sizeof text);
+    assert_true(str_starts(text, "abcdef  one\n"));
 }
 
 int main(void)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The columns that mayfly list has, which of them are printed, and by which it sorts. */
+#pragma once
+
+#include "cli/table.h"
+#include "instance/model.h"
+
+#define FINDINGS_TEXT_MAX 200
+
+struct list_row {
+    const struct model *model;
+    const struct instance *instance;
+    char findings[FINDINGS_TEXT_MAX]; /* filled in only where list_wants_findings() */
+};
+
+struct list_column;
+struct list_choice {
+    const struct list_column *column[TABLE_COLUMNS];
+    size_t n;
+    const struct list_column *sort;
+    bool descending;
+    bool bytes; /* sizes in bytes, not for people */
+};
+
+/* The columns that are printed if nothing is said, sorted by name. */
+void list_choice_default(struct list_choice *ret);
+
+/* "NAME,STATE"; "+OPEN": these behind the others. Letters may be small. -EINVAL. */
+int list_choose(struct list_choice *c, const char *columns, struct error *e) _must_check_;
+
+/* "SIZE", "-SIZE". -EINVAL. */
+int list_choose_sort(struct list_choice *c, const char *column, struct error *e) _must_check_;
+
+void list_print_columns(void);
+bool list_wants_findings(const struct list_choice *c);
+void list_sort(const struct list_choice *c, struct list_row *rows, size_t n);
+int list_fill(const struct list_choice *c, const struct list_row *rows, size_t n, struct table *t,
+              struct error *e) _must_check_;

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which instances mayfly list shows. */
+#pragma once
+
+#include "cli/list-columns.h"
+
+struct list_filter {
+    const char *states;       /* "running,shut-off"; NULL: any */
+    const char *volume_group; /* of one of its disks; NULL: any */
+    char **patterns;          /* as of the shell, for names; or uuids */
+    int n_patterns;           /* 0: any */
+};
+
+/* -EINVAL: a word that no state has, or another group than those configured. Either would list nothing, and
+ * look like an answer. */
+int list_check_states(const char *states, struct error *e) _must_check_;
+int list_check_group(const struct config *c, const char *group, struct error *e) _must_check_;
+
+/* The caller frees *ret. -ENOENT: a name or uuid, without wildcards, that nobody has. */
+int list_filter(const struct model *m, const struct list_filter *f, struct list_row **ret, size_t *ret_n,
+                struct error *e) _must_check_;
