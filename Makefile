@@ -3,7 +3,7 @@
 # lab runs), build-clang, build-fuzz.
 BUILD = build
 
-.PHONY: all demo test sabotage torture check fuzz bench bench-check deb package-test install uninstall clean
+.PHONY: all demo test test-quick sabotage mutate torture check fuzz bench bench-check deb package-test install uninstall clean
 
 all:
 	@tools/packages build
@@ -18,10 +18,20 @@ test:
 	@tools/packages build test
 	@tests/run
 
+# What a change is tried with before it is committed.
+test-quick:
+	@tools/packages build test
+	@tests/run quick
+
 # Breaks each promise on purpose, and sees that a test fails. Not part of test: it takes long.
 sabotage:
 	@tools/packages build test
 	@tests/sabotage/run
+
+# Makes faults at random, and sees whether a test notices. Takes long as well.
+mutate:
+	@tools/packages build test
+	@tests/mutate/run
 
 torture:
 	@tools/packages build test

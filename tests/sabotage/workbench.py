@@ -64,11 +64,21 @@ def _copy(source, target):
     shutil.copy(source, target)
 
 
-class Workbench:
-    """One copy, with build folders that are made when a test needs them."""
+# A fault at random may do anything: its tests see the rest of the machine read-only, and no processes but their own.
+ISOLATED = """mount --make-rprivate / && mount --bind "$0" "$0" && mount -o remount,bind,ro / &&
+for folder in /tmp /run /var/tmp /root; do
+case $0 in $folder/*) ;; *) mount -t tmpfs none $folder || exit ;; esac
+done
+cd "$0" && exec "$@\""""
 
-    def __init__(self, folder):
+
+class Workbench:
+    """One copy, with build folders that are made when a test needs them. `isolated`: tests can write to nothing else,
+    which takes root."""
+
+    def __init__(self, folder, isolated=False):
         self.folder = os.path.realpath(folder)
+        self._isolated = isolated and os.geteuid() == 0
         self._tests = {}
         self._refresh()
 
@@ -104,10 +114,15 @@ class Workbench:
                                 stdout=subprocess.PIPE, text=True).stdout
         return json.loads(output)
 
-    def set_up(self, build):
+    def set_up(self, build, options=None):
         if os.path.exists(self.path(build + "/build.ninja")):
             return
-        status, output = call(["meson", "setup", build, "-Dwerror=false", *SETUP[build]], self.folder)
+        status, output = call(["meson", "setup", build, "-Dwerror=false", *(options or SETUP[build])], self.folder)
+        if status:
+            raise CannotBuild(output[-2000:])
+
+    def build_all(self, build, *targets):
+        status, output = call(["ninja", "-C", build, *targets], self.folder)
         if status:
             raise CannotBuild(output[-2000:])
 
@@ -148,9 +163,7 @@ class Workbench:
             build, name = self._place(test)
             targets = self.tests(build)[name]
         if targets:
-            status, output = call(["ninja", "-C", build, *targets], self.folder)
-            if status:
-                raise CannotBuild(output[-2000:])
+            self.build_all(build, *targets)
 
     def run(self, test, limit_sec):
         """(exit status, output) of a test that was built: a name of meson's, memory/NAME, matrix/SCENARIO, lab/NAME."""
@@ -159,7 +172,7 @@ class Workbench:
                         **SANITIZERS)
         if not test.startswith(LAB_TEST):
             build, name = self._place(test)
-            return call(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs",
+            return call([*self._isolation(), "meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs",
                          "--timeout-multiplier", "6", name], self.folder, limit_sec, **SANITIZERS)
         self._lend_lab()
         script = f"tests/lab/{test.removeprefix(LAB_TEST)}.sh"
@@ -167,6 +180,11 @@ class Workbench:
             raise UnknownTest(test)
         return call([self.path("tests/lab/harness"), script], self.folder, limit_sec,
                     MAYFLY_BUILD=self.path(FOR_LAB), **SANITIZERS)
+
+    def _isolation(self):
+        if not self._isolated:
+            return []
+        return ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", ISOLATED, self.folder]
 
     def _lend_lab(self):
         """The images of the lab's guests take long to build, and no test writes to them."""

@@ -125,6 +125,23 @@ static void it_changes_with_every_parameter(void **state)
     }
 }
 
+static void each_digit_of_it_counts(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct volume v = a_volume();
+    char value[CHECK_MAX];
+    _cleanup_secret_ struct secret *key = counted(64);
+    assert_ok(volume_check_value(&v, key, value, &e), e);
+    for (size_t i = 0; i < strlen(value); i++) {
+        strcpy(v.check, value);
+        v.check[i] = v.check[i] == '0' ? '1' : '0';
+        assert_int_equal(volume_verify_key(&v, key, NULL), -EKEYREJECTED);
+        snprintf(v.check, sizeof v.check, "%.*s", (int)i, value);
+        assert_int_equal(volume_verify_key(&v, key, NULL), -EKEYREJECTED);
+    }
+}
+
 static void what_may_change_does_not_change_it(void **state)
 {
     (void)state;
@@ -196,6 +213,7 @@ int main(void)
         cmocka_unit_test(the_check_value_is_the_documented_one),
         cmocka_unit_test(scheme_1_is_still_verified),
         cmocka_unit_test(it_changes_with_every_parameter),
+        cmocka_unit_test(each_digit_of_it_counts),
         cmocka_unit_test(what_may_change_does_not_change_it),
         cmocka_unit_test(a_wrong_key_or_tag_is_noticed),
         cmocka_unit_test(xts_halves_must_differ),

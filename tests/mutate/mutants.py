@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be changed in a line of C so that a test should notice."""
+
+import re
+from dataclasses import dataclass
+
+COMPARISONS = [("==", "!="), ("!=", "=="), ("<=", "<"), (">=", ">"), (" < ", " <= "), (" > ", " >= ")]
+OTHERS = [("&&", "||"), ("||", "&&"), (" + 1", ""), (" - 1", ""), ("true", "false"), ("false", "true")]
+# What only people read is judged by people.
+SAID = re.compile(r'"|\b(log_[a-z]+|printf|fputs|puts|report_[a-z]+|_Static_assert|assert)\(')
+CONDITION = re.compile(r"^(\s+(?:} else )?(?:if|while) \()(.*)(\)(?: \{)?)$")
+CALL = re.compile(r"^(\s+)(?:\(void\)!?)?[a-z_]+\([^;]*\);(?:\s*/\*.*)?$")
+HARMLESS_CALL = re.compile(r"^\s+(?:\(void\)!?)?(?:free|[a-z_]+_free|fd_close)\(")  # LeakSanitizer's business
+FAILURE = re.compile(r"^(\s+)return (-E[A-Z]+|-errno|r|result);")
+NUMBER = re.compile(r"(?<![\w.])([2-9]|[1-9]\d+)(?![\w.])")
+LOOP_END = re.compile(r"^(\s+)(break|continue);$")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    file: str
+    line: int  # from 1
+    kind: str
+    old: str
+    new: str
+
+
+def _words(text):
+    """Where an operator or word stands in the code of a line, outside of comments."""
+    code = re.sub(r"/\*.*?(\*/|$)", lambda m: " " * len(m[0]), text)
+    for old, new in COMPARISONS + OTHERS:
+        for m in re.finditer(re.escape(old), code):
+            around = code[max(m.start() - 1, 0):m.end() + 1]
+            if old.isalpha() and re.search(rf"\w{old}|{old}\w", around):
+                continue
+            yield f"{old.strip()} for {new.strip() or 'nothing'}", text[:m.start()] + new + text[m.end():]
+    for m in NUMBER.finditer(code):
+        yield "constant", f"{text[:m.start()]}{int(m[1]) + 1}{text[m.end():]}"
+
+
+def _changes(text):
+    yield from _words(text)
+    m = CONDITION.match(text)
+    if m and m[2].count("(") == m[2].count(")"):
+        yield "condition negated", f"{m[1]}!({m[2]}){m[3]}"
+    if CALL.match(text) and not HARMLESS_CALL.match(text):
+        yield "call dropped", CALL.match(text)[1] + ";"
+    if FAILURE.match(text):
+        yield "failure returned as success", FAILURE.sub(r"\1return 0;", text)
+    if LOOP_END.match(text):
+        yield "loop's end dropped", LOOP_END.match(text)[1] + ";"
+
+
+def mutants(file, text):
+    """All of one source file."""
+    comment = False
+    for number, line in enumerate(text.split("\n"), 1):
+        begins = line.lstrip().startswith("/*")
+        if not (comment or begins or line.startswith("#") or line.rstrip().endswith("\\") or SAID.search(line)):
+            for kind, new in _changes(line):
+                yield Mutant(file, number, kind, line, new)
+        comment = (comment or begins) and "*/" not in line
+
+
+def apply(text, mutant):
+    lines = text.split("\n")
+    assert lines[mutant.line - 1] == mutant.old
+    lines[mutant.line - 1] = mutant.new
+    return "\n".join(lines)
