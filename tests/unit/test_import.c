@@ -313,11 +313,12 @@ static void sums_of_odd_sizes(void **state)
     }
 }
 
-/* A file that becomes shorter while it is read must not look like zeros. */
+/* A file that becomes shorter while it is read must not look like zeros. It is cut further on than the reader
+ * can have come by the first call of progress: what is told of, and all blocks twice. */
 static void truncate_it(void *context, uint64_t done, uint64_t total)
 {
     (void)done, (void)total;
-    assert_int_equal(truncate(context, 30 << 20), 0);
+    assert_int_equal(truncate(context, 70 << 20), 0);
 }
 
 static void a_shrinking_file_is_told(void **state)
@@ -326,13 +327,13 @@ static void a_shrinking_file_is_told(void **state)
     _cleanup_image_ struct image *i = NULL;
     struct error e = ERROR_NONE;
     char name[] = "data.raw";
-    run("dd if=/dev/urandom of=data.raw bs=1M count=40 status=none");
+    run("dd if=/dev/urandom of=data.raw bs=1M count=80 status=none");
     assert_ok(image_open(&(struct image_source){.path = name}, &i, &e), e);
-    _cleanup_close_ int fd = make_target("target", 40 << 20);
+    _cleanup_close_ int fd = make_target("target", 80 << 20);
     const struct image_target target = {.fd = fd, .name = "disk"};
     const struct image_progress p = {.update = truncate_it, .context = name};
     assert_error(image_import(i, &target, 1, &p, &e), -EIO, e);
-    assert_non_null(strstr(e.text, "cannot be read at byte 31457280"));
+    assert_non_null(strstr(e.text, "cannot be read at byte 73400320"));
 }
 
 static void a_full_device_is_told(void **state)
