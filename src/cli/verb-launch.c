@@ -90,7 +90,7 @@ CLI_TEXT(set_domain_xml, struct launch_options, template_path)
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
 CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {
-    {"count", 0, "N", "make N instances, NAME-1 to NAME-N", set_count},
+    {"count", 0, "N", "make N instances, NAME-1 to NAME-N, or behind those there are", set_count},
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
     {"root", 0, "SIZE", "size of the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},

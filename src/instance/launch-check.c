@@ -12,6 +12,8 @@
 
 #define SIZE_MAX_BYTES (UINT64_C(1) << 60)
 
+#define NUMBER_MAX 999999 /* in names */
+
 static int check_names(const struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
@@ -24,42 +26,59 @@ static int check_names(const struct launch *l, struct error *e)
                          "instance %s: this cannot be its name; use letters, digits, '_', '.' and '-', "
                          "beginning with a letter, digit or '_'",
                          q->name);
-    if (strlen(q->name) + (q->count > 1 ? strlen("-1000") : 0) >= INSTANCE_NAME_MAX)
+    if (strlen(q->name) + (launch_is_numbered(q) ? strlen("-999999") : 0) >= INSTANCE_NAME_MAX)
         return error_set(e, -EINVAL, "instance %s: the name is too long; %zu characters will do", q->name,
-                         INSTANCE_NAME_MAX - 1 - strlen("-1000"));
+                         INSTANCE_NAME_MAX - 1 - strlen("-999999"));
     return 0;
 }
 
-/* Is it the name of one of the instances? "ci-3" is where there are 3 of "ci" or more. */
-static bool will_be_name(const struct launch_request *q, const char *name)
+/* The number in "ci-3", where "ci" is launched; 0: it is another name. */
+static size_t number_of(const struct launch_request *q, const char *name)
 {
-    char again[INSTANCE_NAME_MAX];
+    char again[DOMAIN_NAME_MAX];
     const char *dash = strrchr(name, '-');
     uint64_t number = 0;
-    if (q->count > 1 && (!dash || str_to_u64(dash + 1, &number) < 0 || number < 1 || number > q->count))
-        return false;
-    launch_name(q, q->count > 1 ? number - 1 : 0, again);
-    return streq(name, again);
+    if (!dash || str_to_u64(dash + 1, &number) < 0 || number > NUMBER_MAX)
+        return 0;
+    snprintf(again, sizeof again, "%s-%" PRIu64, q->name, number);
+    return streq(name, again) ? (size_t)number : 0;
 }
 
+/* They go on behind the highest number that there is: no name is given anew while the old one may still stand
+ * in somebody's list. */
+static int number_them(struct launch *l, struct error *e)
+{
+    const struct model *m = l->model;
+    size_t highest = 0;
+    for (size_t i = 0; i < m->n_domains + m->n_instances; i++) {
+        size_t number = number_of(l->request, i < m->n_domains ? m->domains[i].name
+                                                               : m->instances[i - m->n_domains].name);
+        highest = number > highest ? number : highest;
+    }
+    l->first = highest + 1;
+    if (highest + l->request->count <= NUMBER_MAX)
+        return 0;
+    return error_set(e, -EEXIST, "instance %s-%zu: cannot be followed by %u more; choose another name",
+                     l->request->name, highest, l->request->count);
+}
+
+/* Names are those that they have now: one whose domain was renamed has given its old name free. */
 static int check_taken(const struct launch *l, struct error *e)
 {
     const struct model *m = l->model;
+    const char *name = l->request->name;
     for (size_t d = 0; d < m->n_domains; d++)
-        if (will_be_name(l->request, m->domains[d].name))
+        if (streq(name, m->domains[d].name))
             return error_set(e, -EEXIST,
                              "instance %s: cannot be launched: libvirt has a domain of this name; choose "
                              "another name",
-                             m->domains[d].name);
-    /* by the names that they have now: one whose domain was renamed has given its old name free */
-    for (size_t i = 0; i < m->n_instances; i++) {
-        const char *name = m->instances[i].name;
-        if (will_be_name(l->request, name))
+                             name);
+    for (size_t i = 0; i < m->n_instances; i++)
+        if (streq(name, m->instances[i].name))
             return error_set(e, -EEXIST,
                              "instance %s: cannot be launched: volumes of this name exist; choose another "
                              "name, or run mayfly delete %s",
                              name, name);
-    }
     return 0;
 }
 
@@ -213,6 +232,6 @@ int launch_check(struct launch *l, struct error *e)
     if (r == 0)
         r = model_load(l->context, &l->model, e);
     if (r == 0)
-        r = check_taken(l, e);
+        r = launch_is_numbered(l->request) ? number_them(l, e) : check_taken(l, e);
     return r < 0 ? r : launch_check_room(l, e);
 }

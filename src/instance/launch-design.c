@@ -11,12 +11,12 @@
 
 #include <stdio.h>
 
-void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_NAME_MAX])
+void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX])
 {
-    if (q->numbered || q->count > 1)
-        snprintf(field, INSTANCE_NAME_MAX, "%.58s-%zu", q->name, n + 1);
+    if (launch_is_numbered(l->request))
+        snprintf(field, INSTANCE_NAME_MAX, "%.56s-%zu", l->request->name, l->first + n);
     else
-        snprintf(field, INSTANCE_NAME_MAX, "%.63s", q->name);
+        snprintf(field, INSTANCE_NAME_MAX, "%.63s", l->request->name);
 }
 
 static void encrypt(const struct config *c, struct launch_disk *d)
@@ -200,7 +200,7 @@ static void name_instance(struct launch_instance *i, size_t n)
         snprintf(i->name, sizeof i->name, "%s", d->name[0] ? d->name : d->uuid);
         memcpy(i->uuid, d->uuid, sizeof i->uuid);
     } else {
-        launch_name(i->launch->request, n, i->name);
+        launch_name(i->launch, n, i->name);
         uuid_make(i->uuid);
     }
 }

@@ -59,6 +59,7 @@ struct launch {
     const struct domain *domain; /* it takes the disks, and is the model's; NULL: domains are defined */
     bool live;                   /* so does its guest, which runs */
     struct model *model;         /* before */
+    size_t first;                /* the number of the first, where they are numbered */
     const struct group *group;
     struct image *image;    /* NULL: none */
     struct keymgr *km;      /* the context's; NULL: without encryption */
@@ -83,10 +84,15 @@ static inline size_t launch_disks_each(const struct launch_request *q)
     return (q->root_bytes ? 1 : 0) + q->n_ephemeral + (q->swap_bytes ? 1 : 0);
 }
 
-/* name, or name-1, name-2, ... */
-void launch_name(const struct launch_request *q, size_t n, char field[INSTANCE_NAME_MAX]);
+/* Of its n-th: name, or name-4, name-5, ... */
+void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX]);
 
-/* Fills in model, group, image and km. */
+static inline bool launch_is_numbered(const struct launch_request *q)
+{
+    return q->numbered || q->count > 1;
+}
+
+/* Fills in model, first, group, image and km. */
 int launch_check(struct launch *l, struct error *e) _must_check_;
 
 /* Its parts: of the disks asked for; of the key manager, which opens it; of what the group, which is found,

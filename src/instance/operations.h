@@ -18,7 +18,8 @@ struct launch_ephemeral {
 };
 
 struct launch_request {
-    const char *name; /* the instance's; if numbered or count > 1: name-1, name-2, ... */
+    const char
+        *name; /* the instance's; if numbered or count > 1: name-1, name-2, ..., behind those there are */
     uint32_t count;
     bool numbered;
     bool shared_key;

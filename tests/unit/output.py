@@ -23,7 +23,7 @@ NOVA = "22222222-0000-4000-8000-000000000000"
 SCRIPT = f"""
 0 launch ci --count 2 --root 1G --ephemeral 2G,fs=xfs --swap 1G --image i.qcow2 --dry-run
 0 launch ci --count 2 --root 1G --ephemeral 2G,fs=xfs --swap 1G --image i.qcow2
-5 launch ci --count 2 --root 1G
+5 launch ci-1 --root 1G
 1 launch ci --root nothing
 0 list
 0 list ci-* --state running --sort -size

@@ -466,6 +466,31 @@ static void test_numbered(void **state)
     assert_string_equal(b->w->host.domains[0].d.name, "n-1");
 }
 
+/* Behind the highest, of domains of others too; what only looks like a number is none. */
+static void test_numbers_go_on(void **state)
+{
+    struct bench *b = *state;
+    const struct world_domain *made = &b->w->host.domains[4];
+    struct error e = ERROR_NONE;
+    struct launch_request q = {.name = "n", .count = 2, .root_bytes = GIB, .no_start = true};
+    world_add_domain(b->w, "n-3", "88888888-8888-4888-8888-888888888888");
+    world_add_domain(b->w, "n-04", "99999999-9999-4999-8999-999999999999");
+    world_add_domain(b->w, "nn-9", "99999999-9999-4999-8999-99999999999a");
+    world_add_domain(b->w, "n-9999999", "99999999-9999-4999-8999-99999999999b");
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_string_equal(made[0].d.name, "n-4");
+    assert_string_equal(made[1].d.name, "n-5");
+    b->w->host.n_domains -= 2; /* now only their volumes have the names */
+    fake_again(&b->f);
+    q.count = 1;
+    q.numbered = true;
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_string_equal(made[0].d.name, "n-6");
+    world_add_domain(b->w, "n-999998", "99999999-9999-4999-8999-99999999999c");
+    q.count = 2;
+    refused(b, q, -EEXIST, "n-999998");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +507,7 @@ int main(void)
         bench_test(test_ephemeral_key_is_gone),
         bench_test(test_idempotent),
         bench_test(test_numbered),
+        bench_test(test_numbers_go_on),
         bench_test(test_guest_ignores_stop),
         bench_test(test_no_domain),
         bench_test(test_keys_at_once),
