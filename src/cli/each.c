@@ -21,6 +21,9 @@ static void tell_key(const struct key_end *key, const char *whose, char ret[DETA
         snprintf(ret, DETAIL_MAX, ", its %s stays for %zu other%s", whose, key->n_others,
                  key->n_others == 1 ? "" : "s");
         break;
+    case KEY_FATE_CALLERS:
+        snprintf(ret, DETAIL_MAX, ", its %s is the caller's, and stays", whose);
+        break;
     case KEY_FATE_FORGOTTEN:
         snprintf(ret, DETAIL_MAX, ", its %s was NOT destroyed", whose);
         break;

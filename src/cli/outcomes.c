@@ -23,6 +23,8 @@ static const char *fate_name(enum key_fate fate)
         return "destroyed";
     case KEY_FATE_STAYS:
         return "shared";
+    case KEY_FATE_CALLERS:
+        return "kept";
     case KEY_FATE_FORGOTTEN:
         return "forgotten";
     case KEY_FATE_NONE:

@@ -15,6 +15,7 @@
 
 struct launch_options {
     struct launch_request request;
+    const char *key_owner; /* of request.key; NULL: the caller */
     const char *template_path;
 };
 
@@ -36,12 +37,33 @@ static int set_count(void *target, const char *value, struct error *e)
 }
 
 CLI_FLAG(set_shared_key, struct launch_options, request.shared_key)
-static int set_root(void *target, const char *value, struct error *e)
+/* SIZE[,fs=TYPE][,name=NAME]; `fs` NULL: the disk has none to choose. */
+static int parse_disk(const char *value, uint64_t *ret_bytes, char alias[ALIAS_MAX], char fs[FS_MAX],
+                      struct error *e)
 {
-    return cli_parse_size(value, &REQUEST(target)->root_bytes, e);
+    _cleanup_free_ char *size = strdup(value);
+    char *rest = size, *word = NULL;
+    if (!size)
+        return error_memory(e);
+    (void)strsep(&rest, ",");
+    while ((word = strsep(&rest, ","))) {
+        int r = -EINVAL;
+        if (str_starts(word, "name=") && word[strlen("name=")])
+            r = str_copy(alias, ALIAS_MAX, word + strlen("name="));
+        else if (fs && str_starts(word, "fs="))
+            r = str_copy(fs, FS_MAX, word + strlen("fs="));
+        if (r < 0)
+            return error_set(e, -EINVAL, "'%s' is not SIZE%s[,name=NAME]", value,
+                             fs ? "[,fs=ext4|xfs|vfat]" : "");
+    }
+    return cli_parse_size(size, ret_bytes, e);
 }
 
-/* SIZE[,fs=TYPE] */
+static int set_root(void *target, const char *value, struct error *e)
+{
+    return parse_disk(value, &REQUEST(target)->root_bytes, REQUEST(target)->root_alias, NULL, e);
+}
+
 static int set_ephemeral(void *target, const char *value, struct error *e)
 {
     struct launch_request *request = REQUEST(target);
@@ -49,29 +71,25 @@ static int set_ephemeral(void *target, const char *value, struct error *e)
         return error_set(e, -EINVAL, "at most %d ephemeral disks", LAUNCH_EPHEMERALS_MAX);
 
     struct launch_ephemeral *disk = &request->ephemeral[request->n_ephemeral];
-    _cleanup_free_ char *size = strdup(value);
-    if (!size)
-        return error_memory(e);
-    const char *fs = "ext4";
-    char *comma = strchr(size, ',');
-    if (comma) {
-        *comma = '\0';
-        if (!str_starts(comma + 1, "fs="))
-            return error_set(e, -EINVAL, "'%s' is not SIZE[,fs=ext4|xfs|vfat]", value);
-        fs = comma + 1 + strlen("fs=");
-    }
-    if (!streq(fs, "ext4") && !streq(fs, "xfs") && !streq(fs, "vfat"))
-        return error_set(e, -EINVAL, "'%s' is not a file system for it; take ext4, xfs or vfat", fs);
-    int r = cli_parse_size(size, &disk->size_bytes, e);
-    if (r < 0)
-        return r;
-    request->n_ephemeral++;
-    return str_copy(disk->fs, sizeof disk->fs, fs);
+    *disk = (struct launch_ephemeral){.fs = "ext4"};
+    int r = parse_disk(value, &disk->size_bytes, disk->alias, disk->fs, e);
+    if (r == 0 && !streq(disk->fs, "ext4") && !streq(disk->fs, "xfs") && !streq(disk->fs, "vfat"))
+        r = error_set(e, -EINVAL, "'%s' is not a file system for it; take ext4, xfs or vfat", disk->fs);
+    request->n_ephemeral += r == 0;
+    return r;
 }
 
 static int set_swap(void *target, const char *value, struct error *e)
 {
-    return cli_parse_size(value, &REQUEST(target)->swap_bytes, e);
+    return parse_disk(value, &REQUEST(target)->swap_bytes, REQUEST(target)->swap_alias, NULL, e);
+}
+
+static int set_key_owner(void *target, const char *value, struct error *e)
+{
+    if (!streq(value, "caller") && !streq(value, "mayfly"))
+        return error_set(e, -EINVAL, "'%s' is neither caller nor mayfly", value);
+    ((struct launch_options *)target)->key_owner = value;
+    return 0;
 }
 
 static int set_memory(void *target, const char *value, struct error *e)
@@ -84,6 +102,8 @@ static int set_vcpus(void *target, const char *value, struct error *e)
     return parse_number(value, 1024, &REQUEST(target)->vcpus, e);
 }
 
+CLI_TEXT(set_uuid, struct launch_options, request.uuid)
+CLI_TEXT(set_key, struct launch_options, request.key)
 CLI_TEXT(set_volume_group, struct launch_options, request.volume_group)
 CLI_TEXT(set_network, struct launch_options, request.network)
 CLI_TEXT(set_domain_xml, struct launch_options, template_path)
@@ -92,9 +112,9 @@ CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {
     {"count", 0, "N", "make N instances, NAME-1 to NAME-N, or behind those there are", set_count},
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
-    {"root", 0, "SIZE", "size of the root disk", set_root},
-    {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
-    {"swap", 0, "SIZE", "a swap disk", set_swap},
+    {"root", 0, "SIZE[,name=NAME]", "the root disk", set_root},
+    {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
+    {"swap", 0, "SIZE[,name=NAME]", "a swap disk", set_swap},
     {"memory", 0, "SIZE", "memory of each instance", set_memory},
     {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
     {"network", 0, "NETWORK", "connect it to this network, bridge=BRIDGE, or none", set_network},
@@ -105,15 +125,18 @@ static const struct cli_option launch_options[] = {
     {0},
 };
 static const struct cli_option add_disks_options[] = {
-    {"root", 0, "SIZE", "size of the root disk", set_root},
-    {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
-    {"swap", 0, "SIZE", "a swap disk", set_swap},
+    {"uuid", 0, "UUID", "for the domain of this UUID, which others are going to define", set_uuid},
+    {"key", 0, "MANAGER:PLACE/ID", "a key that is there already, in place of a new one", set_key},
+    {"key-owner", 0, "OWNER", "caller: it is never destroyed (default); mayfly: by delete", set_key_owner},
+    {"root", 0, "SIZE[,name=NAME]", "the root disk", set_root},
+    {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
+    {"swap", 0, "SIZE[,name=NAME]", "a swap disk", set_swap},
     {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 static const struct cli_option add_disk_options[] = {
-    {"ephemeral", 0, "SIZE[,fs=TYPE]", "an ephemeral disk: ext4 (default), xfs, vfat", set_ephemeral},
+    {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
@@ -144,10 +167,10 @@ static bool put_launched(struct json_object *document, const struct context *c,
 }
 
 static int print_launched(struct globals *g, const struct context *c, const struct launched *launched,
-                          uint32_t n, struct error *e)
+                          uint32_t n, bool changed, struct error *e)
 {
     if (g->json) {
-        struct json_object *document = json_changed(g, true);
+        struct json_object *document = json_changed(g, changed);
         return json_give(g, document, put_launched(document, c, launched, n), e);
     }
     for (uint32_t i = 0; i < n && !log_is_quiet(); i++)
@@ -175,10 +198,16 @@ static int begin(const struct verb *self, struct globals *g, const struct cli_op
 {
     const struct cli_group own[] = {{options, o}, {image ? image_options : NULL, &o->request.image}, {0}};
     int n = 0;
-    int r = verb_parse_groups(self, g, own, argc, argv, 1, 1, &n, e);
+    int r = verb_parse_groups(self, g, own, argc, argv, 0, 1, &n, e);
+    if (r == 0 && n == 0 && !o->request.uuid)
+        r = error_set(e, -EINVAL, "%s: which one? Usage: mayfly %s %s", self->name, self->name,
+                      self->operands);
+    if (r == 0 && o->key_owner && !o->request.key)
+        r = error_set(e, -EINVAL, "%s: --key-owner is said of a key; say --key too", self->name);
     if (r != 0)
         return r;
-    o->request.name = argv[1];
+    o->request.name = n ? argv[1] : NULL;
+    o->request.keep_key = o->request.key && (!o->key_owner || streq(o->key_owner, "caller"));
     return session_open(g, SESSION_VIRT_NEEDED, ret, e);
 }
 
@@ -201,7 +230,7 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
         return r;
     if (o.request.dry_run)
         return print_plan(g, plan, e);
-    return print_launched(g, &s->context, launched, o.request.count, e);
+    return print_launched(g, &s->context, launched, o.request.count, true, e);
 }
 
 int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -210,14 +239,16 @@ int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **
     _cleanup_session_ struct session *s = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
+    bool changed = false;
     int r = begin(self, g, add_disks_options, true, argc, argv, &o, &s, e);
     if (r != 0)
         return r;
-    r = instance_add_disks(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
+    r = instance_add_disks(&s->context, &o.request, &launched, &changed, o.request.dry_run ? &plan : NULL, e);
     progress_end(&s->progress);
     if (r < 0)
         return r;
-    return o.request.dry_run ? print_plan(g, plan, e) : print_launched(g, &s->context, launched, 1, e);
+    return o.request.dry_run ? print_plan(g, plan, e)
+                             : print_launched(g, &s->context, launched, 1, changed, e);
 }
 
 int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

@@ -123,6 +123,10 @@ static int design(struct addition *a, struct error *e)
     struct launch *l = &a->launch;
     unsigned number = 0;
     int r = choose_number(a->instance, &number, e);
+    if (r == 0 && *l->request->ephemeral[0].alias &&
+        instance_disk(a->instance, l->request->ephemeral[0].alias))
+        r = error_set(e, -EEXIST, "instance %s: has a disk %s already; say another name", a->instance->name,
+                      l->request->ephemeral[0].alias);
     if (r == 0)
         r = launch_allocate(l, e);
     if (r < 0)

@@ -7,9 +7,53 @@
  * All is closed before the definition names it. So if somebody starts the domain meanwhile, the hook finds
  * the disks missing, waits a little for our lock, and opens them if they are ready by then; else it refuses
  * the start, and nothing was changed.
+ *
+ * For a program the domain may come later (request->uuid): then it is the same without the definition, and
+ * the instance is one without a domain until there is one of its uuid. Who says it again gets the same
+ * answer: so the disks that are there are compared with those that are asked for.
  */
 #include "instance/drift.h"
-#include "instance/launch.h"
+#include "instance/given-key.h"
+#include "instance/model.h"
+
+#include <stdio.h>
+
+/* Locked, and seen under the lock; `domain` is NULL where there is none. */
+static int take(struct launch *l, const char *uuid, struct error *e)
+{
+    const struct context *c = l->context;
+    int r = model_load_domains(c, &l->model, e);
+    if (r == 0)
+        r = model_lock_uuid(c, uuid, e);
+    if (r == 0)
+        r = model_note_locked(l->model, c, uuid, e);
+    if (r == 0)
+        r = model_load_volumes(c, l->model, e);
+    if (r == 0)
+        r = model_ask_domain(c, l->model, uuid, e);
+    if (r == 0)
+        l->domain = model_domain_of(l->model, uuid);
+    return r;
+}
+
+/* A name is for people: the uuid does where there is none. */
+static int take_uuid(struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    if (!uuid_valid(q->uuid))
+        return error_set(e, -EINVAL, "'%s' is no uuid; give that of the domain, in lower case", q->uuid);
+    if (q->name && !volume_instance_name_valid(q->name))
+        return error_set(e, -EINVAL,
+                         "instance %s: this cannot be its name; use letters, digits, '_', '.', '-' and '+'",
+                         q->name);
+    l->apart = true;
+    memcpy(l->absent.uuid, q->uuid, sizeof l->absent.uuid);
+    snprintf(l->absent.name, sizeof l->absent.name, "%s", q->name ? q->name : q->uuid);
+    int r = take(l, q->uuid, e);
+    if (r == 0 && !l->domain)
+        l->domain = &l->absent;
+    return r;
+}
 
 /* Found, locked, and seen again under the lock. */
 static int take_domain(struct launch *l, struct error *e)
@@ -24,18 +68,9 @@ static int take_domain(struct launch *l, struct error *e)
     else if (r < 0)
         r = virt_find_uuid(c->virt, uuid, &d, e);
     if (r == 0)
-        r = model_load_domains(c, &l->model, e);
-    if (r == 0)
-        r = model_lock_uuid(c, d.uuid, e);
-    if (r == 0)
-        r = model_note_locked(l->model, c, d.uuid, e);
-    if (r == 0)
-        r = model_load_volumes(c, l->model, e);
-    if (r == 0)
-        r = model_ask_domain(c, l->model, d.uuid, e);
+        r = take(l, d.uuid, e);
     if (r < 0)
         return r;
-    l->domain = model_domain_of(l->model, d.uuid);
     return l->domain ? 0 : error_set(e, -ENOENT, "domain %s: it has been undefined meanwhile", name);
 }
 
@@ -49,14 +84,47 @@ static int check_not_saved(const struct launch *l, struct error *e)
     return drift_check(l->context, l->model, &i, &needs, e);
 }
 
-static int check_domain(const struct launch *l, struct error *e)
+/* One that was asked for. It may have grown since. */
+static bool is_same(const struct launch *l, const struct instance *i, const char *role, const char *alias,
+                    const char *fs, uint64_t bytes)
+{
+    const struct launch_request *q = l->request;
+    const struct volume *v = instance_disk(i, role);
+    return v && v->size_bytes >= bytes && streq(v->fs, fs) && streq(v->alias, alias) &&
+           (!q->volume_group || streq(v->vg, q->volume_group)) &&
+           (!q->key || (key_ref_same(v->key, q->key) &&
+                        v->scope == (q->keep_key ? KEY_SCOPE_CALLER : KEY_SCOPE_INSTANCE)));
+}
+
+/* All of them, and no others. */
+static bool has_them(const struct launch *l, const struct instance *i)
+{
+    const struct launch_request *q = l->request;
+    bool same = i->n_volumes == launch_disks_each(q);
+    if (same && q->root_bytes)
+        same = is_same(l, i, "root", q->root_alias, "", q->root_bytes);
+    for (size_t n = 0; same && n < q->n_ephemeral; n++) {
+        char role[ROLE_MAX];
+        snprintf(role, sizeof role, "eph%u", (unsigned)n % 100);
+        same = is_same(l, i, role, q->ephemeral[n].alias, q->ephemeral[n].fs, q->ephemeral[n].size_bytes);
+    }
+    if (same && q->swap_bytes)
+        same = is_same(l, i, "swap", q->swap_alias, "swap", q->swap_bytes);
+    return same;
+}
+
+static int check_domain(const struct launch *l, bool *ret_done, struct error *e)
 {
     const struct domain *d = l->domain;
     const struct instance *known = NULL;
-    if (model_find(l->model, d->uuid, &known, NULL) == 0)
+    if (model_find(l->model, d->uuid, &known, NULL) == 0 && has_them(l, known)) {
+        *ret_done = true;
+        return model_check_ready(l->model, known, e);
+    }
+    if (known)
         return error_set(
             e, -EEXIST,
-            "domain %s: it has disks of Mayfly's already; add more by mayfly add-disk, see mayfly "
+            "domain %s: it has other disks of Mayfly's already; add more by mayfly add-disk, see mayfly "
             "show %s",
             d->name, d->name);
     if (d->ours || model_damaged(l->model, d->uuid))
@@ -70,17 +138,20 @@ static int check_domain(const struct launch *l, struct error *e)
     return check_not_saved(l, e);
 }
 
-static int check(struct launch *l, struct error *e)
+static int check(struct launch *l, bool *ret_done, struct error *e)
 {
     int r = launch_check_disks(l, e);
     if (r == 0)
         r = context_check_virt(l->context, e);
     if (r == 0)
-        r = take_domain(l, e);
+        r = l->request->uuid ? take_uuid(l, e) : take_domain(l, e);
     if (r == 0)
-        r = check_domain(l, e);
-    if (r == 0)
-        r = launch_check_keys(l, e);
+        r = check_domain(l, ret_done, e);
+    if (r < 0 || *ret_done)
+        return r;
+    r = launch_check_keys(l, e);
+    if (r == 0 && l->request->key)
+        r = given_key_check(l, e);
     return r < 0 ? r : launch_check_room(l, e);
 }
 
@@ -88,6 +159,8 @@ static int make_plan(struct launch *l, struct steps **ret, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
     int r = steps_new(&s, e);
+    if (r == 0 && l->request->key)
+        r = steps_add(s, given_key_fetch, NULL, l, e, "fetch the key %s", l->request->key);
     if (r == 0)
         r = launch_add_to_domain(s, l, e);
     if (r < 0)
@@ -96,28 +169,38 @@ static int make_plan(struct launch *l, struct steps **ret, struct error *e)
     return 0;
 }
 
+static int make(struct launch *l, struct steps **ret_plan, struct error *e)
+{
+    int r = launch_design(l, e);
+    if (r == 0)
+        r = make_plan(l, ret_plan, e);
+    if (r == 0)
+        r = launch_run(l, *ret_plan, e);
+    if (r == 0 && !l->request->dry_run)
+        launch_let_domain_go(l);
+    return r;
+}
+
 int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
-                       struct steps **ret_plan, struct error *e)
+                       bool *ret_changed, struct steps **ret_plan, struct error *e)
 {
     struct launch launch = {.context = c, .request = request, .verb = "add-disks"};
     _cleanup_(launch_freep) struct launch *l = &launch;
     _cleanup_steps_ struct steps *plan = NULL;
-    _cleanup_free_ struct launched *launched = NULL;
+    bool done = false;
 
-    int r = check(l, e);
+    int r = check(l, &done, e);
     if (r == 0)
-        r = launch_design(l, e);
-    if (r == 0)
-        r = make_plan(l, &plan, e);
-    if (r == 0)
-        r = launch_tell(l, &launched, e);
-    if (r == 0)
-        r = launch_run(l, plan, e);
+        r = done ? steps_new(&plan, e) : make(l, &plan, e);
     if (r < 0)
         return r;
-    if (!request->dry_run)
-        launch_let_domain_go(l);
-    *ret = TAKE_PTR(launched);
+    struct launched *one = calloc(1, sizeof *one);
+    if (!one)
+        return error_memory(e);
+    snprintf(one->name, sizeof one->name, "%s", l->domain->name[0] ? l->domain->name : l->domain->uuid);
+    memcpy(one->uuid, l->domain->uuid, sizeof one->uuid);
+    *ret = one;
+    *ret_changed = !done;
     if (ret_plan)
         *ret_plan = TAKE_PTR(plan);
     return 0;

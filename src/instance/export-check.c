@@ -25,13 +25,10 @@ static int find_disk(struct export *s, struct error *e)
 {
     const char *role = s->request->role;
     const struct instance *i = s->instance;
-    size_t n = 0;
-    while (role && n < i->n_volumes && !streq(i->volumes[n]->role, role))
-        n++;
-    if (n == i->n_volumes)
+    s->origin = role ? instance_disk(i, role) : i->volumes[0];
+    if (!s->origin)
         return error_set(e, -ENOENT, "instance %s: has no disk %s; see mayfly show %s", i->name, role,
                          i->name);
-    s->origin = i->volumes[n];
     return 0;
 }
 

@@ -186,6 +186,10 @@ static bool is_to_go(const struct context *c, const struct keys_going *g, struct
     k->end = (struct key_end){.fate = KEY_FATE_STAYS,
                               .n_others = count_users(g->inventory, k->v->key, g->volumes, g->n_volumes)};
     memcpy(k->end.ref, k->v->key, sizeof k->end.ref);
+    if (k->v->scope == KEY_SCOPE_CALLER) {
+        k->end.fate = KEY_FATE_CALLERS;
+        return false;
+    }
     if (k->end.n_others)
         return false;
     k->end.fate = KEY_FATE_GONE;
@@ -263,7 +267,7 @@ int keys_destroy_unused(const struct context *c, struct keys_going *g, struct er
 struct key_end keys_end(const struct keys_going *g)
 {
     struct key_end end = {.fate = KEY_FATE_NONE};
-    for (size_t i = 0; end.fate != KEY_FATE_STAYS && i < g->n; i++)
+    for (size_t i = 0; end.fate != KEY_FATE_STAYS && end.fate != KEY_FATE_CALLERS && i < g->n; i++)
         end = g->keys[i].end;
     return end;
 }

@@ -26,6 +26,7 @@ enum key_fate {
     KEY_FATE_NONE,     /* there was none: the disks are not encrypted */
     KEY_FATE_GONE,     /* it is destroyed */
     KEY_FATE_STAYS,    /* others have it */
+    KEY_FATE_CALLERS,  /* it is the caller's, and not Mayfly's to destroy */
     KEY_FATE_FORGOTTEN /* it could not be destroyed, and was to be left then */
 };
 struct key_end {

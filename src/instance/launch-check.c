@@ -2,6 +2,7 @@
 /* All that can be known to be wrong with a launch before anything is made. It looks and changes nothing; what
  * it misses, because it changes a moment later, fails in a step and is undone.
  */
+#include "instance/given-key.h"
 #include "instance/group.h"
 #include "instance/launch.h"
 
@@ -114,6 +115,29 @@ static int check_ephemeral(const struct launch *l, const struct launch_ephemeral
     return check_size(l, "ephemeral", disk->size_bytes, e);
 }
 
+/* Of root, swap and the ephemeral disks, as far as they have one, none is there twice. */
+static int check_aliases(const struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    const char *alias[LAUNCH_EPHEMERALS_MAX + 2] = {q->root_alias, q->swap_alias};
+    size_t n = 2;
+    for (size_t i = 0; i < q->n_ephemeral; i++)
+        alias[n++] = q->ephemeral[i].alias;
+    for (size_t i = 0; i < n; i++) {
+        if (*alias[i] && !volume_alias_valid(alias[i]))
+            return error_set(
+                e, -EINVAL,
+                "disk %.64s: cannot have this name; use letters, digits, '_', '.', '-' and '+', and no "
+                "role such as root or eph0",
+                alias[i]);
+        for (size_t before = 0; *alias[i] && before < i; before++)
+            if (streq(alias[before], alias[i]))
+                return error_set(e, -EINVAL, "disk %s: two disks cannot have one name; say another",
+                                 alias[i]);
+    }
+    return 0;
+}
+
 int launch_check_disks(const struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
@@ -123,10 +147,17 @@ int launch_check_disks(const struct launch *l, struct error *e)
     if (launch_disks_each(q) == 0)
         return error_set(e, -EINVAL, "%s: there is nothing to make; say --root, --ephemeral or --swap",
                          l->verb);
+    if (q->key && !l->context->config->encryption_enabled)
+        return error_set(e, -EINVAL,
+                         "key %s: is not used, since encryption is off; set enabled in "
+                         "[ephemeral_storage_encryption]",
+                         q->key);
     if (q->image.path && !q->root_bytes)
         return error_set(e, -EINVAL, "image %s: there is no root disk to write it to; say --root",
                          q->image.path);
-    int r = check_size(l, "root", q->root_bytes, e);
+    int r = check_aliases(l, e);
+    if (r == 0)
+        r = check_size(l, "root", q->root_bytes, e);
     if (r == 0)
         r = check_size(l, "swap", q->swap_bytes, e);
     for (size_t i = 0; r == 0 && i < q->n_ephemeral; i++)
@@ -163,7 +194,7 @@ int launch_check_keys(struct launch *l, struct error *e)
                          "[ephemeral_storage_encryption]");
     if (!c->encryption_enabled)
         return 0;
-    int r = context_keymgr(l->context, c->key_backend, &l->km, e);
+    int r = l->request->key ? given_key_manager(l, e) : context_keymgr(l->context, c->key_backend, &l->km, e);
     if (r < 0)
         return r;
     if (!l->km->durable && l->domain)

@@ -29,7 +29,7 @@ static void encrypt(const struct config *c, struct launch_disk *d)
 }
 
 static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes,
-                                    const char *role)
+                                    const char *role, const char alias[ALIAS_MAX])
 {
     struct launch_disk *d = &i->disks[i->n_disks++];
     *d = (struct launch_disk){.launch = i->launch, .key = key, .fd = -1};
@@ -39,6 +39,7 @@ static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key
     memcpy(d->v.instance, i->uuid, sizeof d->v.instance);
     snprintf(d->v.name, sizeof d->v.name, "%.63s", volume_instance_name_valid(i->name) ? i->name : i->uuid);
     snprintf(d->v.role, sizeof d->v.role, "%.7s", role);
+    memcpy(d->v.alias, alias, sizeof d->v.alias);
     broker_disk_uuid(i->launch->context->broker, d->v.disk);
     volume_set_lv_name(&d->v);
     if (key)
@@ -54,7 +55,7 @@ struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launc
 {
     char role[ROLE_MAX];
     snprintf(role, sizeof role, "eph%u", number % 100);
-    struct launch_disk *d = add_disk(i, key, asked->size_bytes, role);
+    struct launch_disk *d = add_disk(i, key, asked->size_bytes, role, asked->alias);
     memcpy(d->fs, asked->fs, sizeof d->fs);
     snprintf(d->label, sizeof d->label, "ephemeral%u", number % 100);
     return d;
@@ -64,11 +65,12 @@ static void add_disks(struct launch_instance *i, struct launch_key *key)
 {
     const struct launch_request *q = i->launch->request;
     if (q->root_bytes)
-        add_disk(i, key, q->root_bytes, "root")->takes_image = i->launch->image != NULL;
+        add_disk(i, key, q->root_bytes, "root", q->root_alias)->takes_image = i->launch->image != NULL;
     for (size_t n = 0; n < q->n_ephemeral; n++)
         launch_add_ephemeral(i, key, (unsigned)n, &q->ephemeral[n]);
     if (q->swap_bytes)
-        snprintf(add_disk(i, key, q->swap_bytes, "swap")->fs, sizeof(((struct launch_disk *)0)->fs), "swap");
+        snprintf(add_disk(i, key, q->swap_bytes, "swap", q->swap_alias)->fs,
+                 sizeof(((struct launch_disk *)0)->fs), "swap");
 }
 
 /* `trial`: as libvirt is to judge it, before anything of it is there; `nvram`: of what that has said. The
@@ -141,9 +143,12 @@ static struct launch_key *key_of(struct launch *l, const struct launch_instance 
     if (!l->km)
         return NULL;
     if (!l->n_keys || !l->request->shared_key) {
+        const struct launch_request *q = l->request;
         struct launch_key *k = &l->keys[l->n_keys++];
-        set_key(l, k, l->request->shared_key ? l->batch : i->uuid,
-                l->request->shared_key ? KEY_SCOPE_BATCH : KEY_SCOPE_INSTANCE);
+        set_key(l, k, q->shared_key ? l->batch : i->uuid,
+                q->shared_key ? KEY_SCOPE_BATCH
+                : q->keep_key ? KEY_SCOPE_CALLER
+                              : KEY_SCOPE_INSTANCE);
     }
     return &l->keys[l->n_keys - 1];
 }
@@ -172,7 +177,7 @@ static void cut_chunks(struct launch *l)
             .instances = &l->instances[first],
             .n_instances = at_most(l->n_instances - first, size),
             .keys = &l->keys[first],
-            .n_keys = first < l->n_keys ? at_most(l->n_keys - first, size) : 0,
+            .n_keys = first < l->n_keys && !l->request->key ? at_most(l->n_keys - first, size) : 0,
         };
 }
 

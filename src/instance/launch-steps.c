@@ -262,7 +262,7 @@ void launch_let_domain_go(const struct launch *l)
     struct error why = ERROR_NONE;
     struct domain d;
     model_unlock(l->model);
-    if (l->live || virt_find_uuid(c->virt, l->instances->uuid, &d, &why) < 0 || !d.active)
+    if (l->live || l->apart || virt_find_uuid(c->virt, l->instances->uuid, &d, &why) < 0 || !d.active)
         return;
     for (size_t n = 0; n < l->n_disks; n++) {
         const struct volume *v = &l->disks[n].v;

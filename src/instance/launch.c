@@ -131,7 +131,7 @@ static int add_attachments(struct steps *s, struct launch *l, struct error *e)
     if (l->km && !l->live)
         r = steps_add(s, launch_close_maps, NULL, l->instances, e, "close the new disks of %s",
                       l->instances->name);
-    for (size_t i = 0; r == 0 && i < l->n_disks; i++)
+    for (size_t i = 0; r == 0 && !l->apart && i < l->n_disks; i++)
         r = steps_add_keystone(s, launch_attach, launch_attach_undo, &l->disks[i], e,
                                "add disk %s to the definition of %s%s", l->disks[i].v.role,
                                l->instances->name, l->live ? ", and to its guest" : "");
@@ -206,7 +206,7 @@ int launch_run(const struct launch *l, struct steps *plan, struct error *e)
         report_warning(l->context,
                        "the disks of %s are not encrypted: enabled is false in "
                        "[ephemeral_storage_encryption], as it is where the configuration does not set it",
-                       l->request->name);
+                       l->request->name ? l->request->name : l->request->uuid);
     if (l->request->dry_run)
         return 0;
     int r = steps_run(plan, l->context, e);

@@ -58,6 +58,8 @@ struct launch {
     const char *verb;            /* "launch": with it sentences begin */
     const struct domain *domain; /* it takes the disks, and is the model's; NULL: domains are defined */
     bool live;                   /* so does its guest, which runs */
+    bool apart;                  /* its definition does not: it is left to whoever writes that */
+    struct domain absent;        /* `domain` where there is none yet: its name and uuid */
     struct model *model;         /* before */
     size_t first;                /* the number of the first, where they are numbered */
     const struct group *group;

@@ -47,6 +47,14 @@ const struct domain *model_domain_of(const struct model *m, const char *uuid)
     return find_domain(m, uuid);
 }
 
+const struct volume *instance_disk(const struct instance *i, const char *role_or_alias)
+{
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (streq(i->volumes[n]->role, role_or_alias) || streq(i->volumes[n]->alias, role_or_alias))
+            return i->volumes[n];
+    return NULL;
+}
+
 const struct volume *instance_rescue_disk(const struct instance *i)
 {
     const struct volume *last = i->volumes[i->n_volumes - 1];

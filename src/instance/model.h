@@ -68,6 +68,9 @@ int model_find(const struct model *m, const char *name_or_uuid, const struct ins
 const struct map *model_map_of(const struct model *m, const struct volume *v);
 const struct domain *model_domain_of(const struct model *m, const char *uuid);
 
+/* Its disk of this role, or with this alias; NULL: it has none. */
+const struct volume *instance_disk(const struct instance *i, const char *role_or_alias);
+
 /* Its rescue disk, in whatever state; NULL: it has none. */
 const struct volume *instance_rescue_disk(const struct instance *i);
 

@@ -14,23 +14,28 @@
 
 struct launch_ephemeral {
     uint64_t size_bytes;
-    char fs[8]; /* ext4, xfs, vfat */
+    char fs[8];            /* ext4, xfs, vfat */
+    char alias[ALIAS_MAX]; /* "": none */
 };
 
 struct launch_request {
     const char
         *name; /* the instance's; if numbered or count > 1: name-1, name-2, ..., behind those there are */
+    const char *uuid; /* add-disks: of the domain, which others are going to define; NULL: `name` is one */
     uint32_t count;
     bool numbered;
     bool shared_key;
-    struct wanted_image image; /* of the root disk; without one it is empty */
-    uint64_t root_bytes;       /* 0: no root disk */
+    struct wanted_image image;                         /* of the root disk; without one it is empty */
+    uint64_t root_bytes;                               /* 0: no root disk */
+    char root_alias[ALIAS_MAX], swap_alias[ALIAS_MAX]; /* "": none */
     struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
     size_t n_ephemeral;
     uint64_t swap_bytes;      /* 0: none */
     uint64_t memory_bytes;    /* 0: the template's */
     uint32_t vcpus;           /* 0: the template's */
     const char *volume_group; /* NULL: the first configured */
+    const char *key;          /* add-disks: MANAGER:PLACE/ID of a key that is there; NULL: one is made */
+    bool keep_key;            /* that one is the caller's, and never destroyed */
     const char *template_xml; /* NULL: built in */
     const char
         *network; /* as network_parse() takes it; NULL: the configuration's, for the built-in template */
@@ -51,9 +56,10 @@ int instance_launch(const struct context *c, const struct launch_request *reques
 
 /* The same disks for the domain request->name (or its uuid), which others have defined and which does not
  * run; request->count is 1; its shared_key, memory, vcpus and template are not looked at. *ret has one entry.
- * -EEXIST: it has disks of ours. -EBUSY: it runs. */
+ * With request->uuid no definition gets the disks: that is left to whoever defines the domain. Unchanged: it
+ * has just these disks. -EEXIST: it has others. -EBUSY: it runs. -EUNSAFE: the key is another's. */
 int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
-                       struct steps **ret_plan, struct error *e) _must_check_;
+                       bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
 /* One more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0] and dry_run
  * count; it is made in the group of the first disk. *ret is what was made. */

@@ -293,7 +293,7 @@ static void note_end(struct removal *first, const char *key, const struct key_en
 {
     for (struct removal *r = first; r; r = r->next)
         if (removal_has_key(r, key) && end->fate != KEY_FATE_NONE && r->key.fate != KEY_FATE_STAYS &&
-            r->key.fate != KEY_FATE_FORGOTTEN)
+            r->key.fate != KEY_FATE_CALLERS && r->key.fate != KEY_FATE_FORGOTTEN)
             r->key = *end;
 }
 

@@ -56,15 +56,12 @@ static int check_unheld(const struct context *c, void *object, struct error *e)
 
 static int find(const struct instance *i, const char *role, const struct volume **ret, struct error *e)
 {
-    *ret = NULL;
-    if (!str_starts(role, "eph"))
+    *ret = instance_disk(i, role);
+    if (!str_starts(*ret ? (*ret)->role : role, "eph"))
         return error_set(e, -EINVAL,
                          "instance %s: %s is no ephemeral disk, and others are not removed; mayfly show %s "
                          "lists its disks",
                          i->name, role, i->name);
-    for (size_t n = 0; n < i->n_volumes; n++)
-        if (streq(i->volumes[n]->role, role))
-            *ret = i->volumes[n];
     if (!*ret)
         return error_set(e, -ENOENT, "instance %s: has no disk %s; mayfly show %s lists its disks", i->name,
                          role, i->name);

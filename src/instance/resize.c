@@ -30,11 +30,9 @@ struct resizing {
 
 static int find_disk(const struct instance *i, const char *role, const struct volume **ret, struct error *e)
 {
-    for (size_t n = 0; n < i->n_volumes; n++)
-        if (streq(i->volumes[n]->role, role)) {
-            *ret = i->volumes[n];
-            return 0;
-        }
+    *ret = instance_disk(i, role);
+    if (*ret)
+        return 0;
     return error_set(e, -ENOENT, "instance %s: has no disk %.16s; see mayfly show %s", i->name, role,
                      i->name);
 }

@@ -64,6 +64,8 @@ static int format_info(const struct volume *v, int scheme, char info[INFO_MAX], 
                                    v->sector_bytes, v->kdf)
                         : snprintf(info, INFO_MAX, CHECK_INFO_2, v->instance, v->role, v->cipher, v->key_bits,
                                    v->sector_bytes, v->kdf, v->key, key_scope_name(v->scope), v->fs, v->name);
+    if (scheme != 1 && v->alias[0] && n >= 0 && n < INFO_MAX)
+        n += snprintf(info + n, (size_t)(INFO_MAX - n), CHECK_INFO_ALIAS, v->alias);
     return n < 0 || n >= INFO_MAX ? error_set(e, -EINVAL, "volume %s: its tags are too long", v->lv) : 0;
 }
 

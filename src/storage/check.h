@@ -7,6 +7,9 @@
  * It makes a wrong key and a changed tag known before a map exists. It is computed from the volume key, not
  * from the secret in the key manager, so that the broker, which verifies it, never sees more than one key.
  *
+ * A disk with an alias has that behind the rest, so that those without one have the value that they always
+ * had.
+ *
  * Scheme 1 (CHECK_INFO_1, no "2:") bound less: not who shares the secret, its reference, the file system and
  * the name. It is verified where it is found, and never written. Nobody without the volume key can turn one
  * into the other.
@@ -19,6 +22,7 @@
 #define CHECK_INFO_1 "mayfly 1 check instance=%s role=%s cipher=%s bits=%u sector=%u kdf=%s"
 #define CHECK_INFO_2                                                                                         \
     "mayfly 2 check instance=%s role=%s cipher=%s bits=%u sector=%u kdf=%s key=%s scope=%s fs=%s name=%s"
+#define CHECK_INFO_ALIAS " alias=%s"
 
 /* HKDF-SHA-512 (RFC 5869) of `size` bytes, 1 to 16320. -EINVAL: more or less, or `ikm` is empty. */
 int hkdf_sha512(const struct secret *ikm, const char *salt, const char *info, size_t size,

@@ -31,7 +31,7 @@ static const struct tag {
     TAG("bits", NUMBER, false, key_bits),  TAG("sector", NUMBER, false, sector_bytes),
     TAG("key", TEXT, false, key),          TAG("scope", SCOPE, false, scope),
     TAG("kdf", TEXT, false, kdf),          TAG("check", TEXT, false, check),
-    ROW("fs", TEXT, true, true, fs),
+    ROW("fs", TEXT, true, true, fs),       ROW("alias", TEXT, true, true, alias),
 #undef TAG
 #undef ROW
 };

@@ -80,7 +80,7 @@ static const char *wrong_encryption(const struct volume *v)
         return "sector size (it must be 512 or 4096)";
     if (!IS_TEXT(v->key) || !key_ref_valid(v->key))
         return "key (it must be MANAGER:PLACE/ID)";
-    if (v->scope != KEY_SCOPE_INSTANCE && v->scope != KEY_SCOPE_BATCH)
+    if (v->scope != KEY_SCOPE_INSTANCE && v->scope != KEY_SCOPE_BATCH && v->scope != KEY_SCOPE_CALLER)
         return "scope of the key";
     if (!IS_TEXT(v->check) || !check_valid(v->check))
         return "check value (it must be 2: and 32 hex digits, or these alone)";
@@ -110,6 +110,8 @@ static const char *wrong_identity(const struct volume *v)
         return "state (a scratch volume is building or doomed)";
     if (!fs_valid(v->fs))
         return "file system";
+    if (v->alias[0] && (!IS_TEXT(v->alias) || !volume_alias_valid(v->alias)))
+        return "alias";
     return v->size_bytes && v->size_bytes <= SIZE_BYTES_MAX ? NULL : "size";
 }
 
@@ -134,6 +136,11 @@ int volume_check(const struct volume *v, struct error *e)
 bool volume_instance_name_valid(const char *name)
 {
     return *name && strlen(name) < INSTANCE_NAME_MAX && str_made_of(name, TAG_OTHERS);
+}
+
+bool volume_alias_valid(const char *alias)
+{
+    return *alias && strlen(alias) < ALIAS_MAX && str_made_of(alias, TAG_OTHERS) && !volume_role_valid(alias);
 }
 
 bool volume_lv_name_valid(const char *lv)
@@ -204,7 +211,7 @@ int volume_state_parse(const char *text, enum volume_state *ret)
     return -EINVAL;
 }
 
-static const char *const scope_names[] = {"instance", "batch", "image"};
+static const char *const scope_names[] = {"instance", "batch", "image", "caller"};
 
 const char *key_scope_name(enum key_scope scope)
 {

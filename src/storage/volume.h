@@ -26,6 +26,7 @@
 #define FS_MAX            8   /* ext4, xfs, vfat, swap */
 #define ROLE_MAX          8   /* root, local, eph0..eph99, swap, snap, rescue, bench */
 #define INSTANCE_NAME_MAX 64
+#define ALIAS_MAX         64
 
 /* A vfat is made in memory first, of which its two tables then take 64 MiB. */
 #define VFAT_MAX_BYTES (UINT64_C(256) << 30)
@@ -39,8 +40,9 @@ enum volume_state { VOLUME_BUILDING, VOLUME_ADOPTING, VOLUME_READY, VOLUME_REBUI
 #define CHECK_HEX_DIGITS 32
 
 /* Who shares a secret: the disks of one instance, those of a batch; or it is that of an image file that a
- * snapshot was written to, which no volume names. */
-enum key_scope { KEY_SCOPE_INSTANCE, KEY_SCOPE_BATCH, KEY_SCOPE_IMAGE };
+ * snapshot was written to, which no volume names; or it belongs to the caller who named it, and Mayfly never
+ * destroys it. */
+enum key_scope { KEY_SCOPE_INSTANCE, KEY_SCOPE_BATCH, KEY_SCOPE_IMAGE, KEY_SCOPE_CALLER };
 
 struct volume {
     char vg[VG_NAME_MAX];
@@ -53,6 +55,7 @@ struct volume {
     char role[ROLE_MAX];          /* mayfly.role */
     enum volume_state state;      /* mayfly.state */
     char fs[FS_MAX];              /* mayfly.fs: what was made on it; empty: nothing, or an image */
+    char alias[ALIAS_MAX];        /* mayfly.alias: what the caller calls it; empty: nothing of its own */
 
     /* A plain volume has cipher "none" and nothing in the rest. */
     char cipher[CIPHER_MAX]; /* mayfly.cipher: as dm-crypt and cryptsetup write it */
@@ -122,6 +125,9 @@ int volume_check(const struct volume *v, struct error *e) _must_check_;
 
 /* Could it be the name of an instance in a tag? A domain may have others. */
 bool volume_instance_name_valid(const char *name);
+
+/* Could it be what a caller calls a disk? Letters, digits and "_.-+", and no role. */
+bool volume_alias_valid(const char *alias);
 
 /* root, local, eph0 to eph99, swap, snap, rescue, bench */
 bool volume_role_valid(const char *role);

@@ -132,7 +132,8 @@ static bool volume_in_order(const struct host *h, const struct world_volume *w, 
     bool unready = rebuilding(h, v->instance);
     if (v->state != VOLUME_READY && !(unready && v->state == VOLUME_REBUILDING))
         return WRONG("volume %s is still %s", v->lv, volume_state_name(v->state));
-    if (!domain_of(h, v->instance))
+    bool apart = streq(v->instance, h->apart);
+    if (!apart && !domain_of(h, v->instance))
         return WRONG("volume %s is ready, but there is no domain", v->lv);
     if (unready && (map_of(h, v->lv) || domain_of(h, v->instance)->d.active))
         return WRONG("volume %s is used, while its instance is rebuilding", v->lv);

@@ -26,7 +26,103 @@ static void have_domain(struct fake *f)
 static int add_disks(struct fake *f, struct error *e)
 {
     _cleanup_free_ struct launched *launched = NULL;
-    return instance_add_disks(&f->context, &three_disks, &launched, NULL, e);
+    bool changed = false;
+    return instance_add_disks(&f->context, &three_disks, &launched, &changed, NULL, e);
+}
+
+/* Of a domain that is not there yet. */
+static int add_disks_apart(struct fake *f, const struct launch_request *q, struct error *e)
+{
+    _cleanup_free_ struct launched *launched = NULL;
+    bool changed = false;
+    int r = instance_add_disks(&f->context, q, &launched, &changed, NULL, e);
+    if (r == 0 && !changed)
+        world_violated(f->world, "disks were made, and that was not told");
+    return r;
+}
+
+#define APART       "78787878-7878-4787-8787-787878787878"
+#define CALLERS     "79797979-7979-4797-8797-797979797979"
+#define CALLERS_REF "barbican:" CALLERS
+
+static const struct launch_request apart = {.uuid = APART,
+                                            .count = 1,
+                                            .image.path = "/image",
+                                            .root_bytes = GIB,
+                                            .root_alias = "disk",
+                                            .ephemeral = {{GIB, "ext4", "disk.eph0"}},
+                                            .n_ephemeral = 1,
+                                            .swap_bytes = GIB};
+
+static int add_disks_uuid(struct fake *f, struct error *e)
+{
+    return add_disks_apart(f, &apart, e);
+}
+
+static int add_disks_key(struct fake *f, bool keep, struct error *e)
+{
+    struct launch_request q = apart;
+    q.key = CALLERS_REF;
+    q.keep_key = keep;
+    return add_disks_apart(f, &q, e);
+}
+
+static int add_disks_callers_key(struct fake *f, struct error *e)
+{
+    return add_disks_key(f, true, e);
+}
+
+static int add_disks_given_key(struct fake *f, struct error *e)
+{
+    return add_disks_key(f, false, e);
+}
+
+/* Its domain is left to others. */
+static void have_apart_in_mind(struct fake *f)
+{
+    snprintf(f->world->host.apart, sizeof f->world->host.apart, "%s", APART);
+}
+
+/* As somebody else has made it: Mayfly's lists tell nothing of it. */
+static void have_callers_key(struct fake *f)
+{
+    struct host *h = &f->world->host;
+    have_apart_in_mind(f);
+    struct world_key *k = &h->keys[h->n_keys++];
+    memset(k, 0, sizeof *k);
+    k->nova = true;
+    k->info.bits = 256;
+    snprintf(k->info.id, sizeof k->info.id, CALLERS);
+    snprintf(k->manager, sizeof k->manager, "barbican");
+    snprintf(k->project, sizeof k->project, PROJECT_OURS);
+    for (size_t i = 0; i < 32; i++)
+        k->bytes[i] = (uint8_t)(i + 1);
+}
+
+static void have_apart(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    have_callers_key(f);
+    must(add_disks_callers_key(f, &e), &e);
+}
+
+static void have_apart_with_given_key(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    have_callers_key(f);
+    must(add_disks_given_key(f, &e), &e);
+}
+
+static int delete_apart(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_delete(&f->context, APART, &changed, e);
+}
+
+static int open_apart(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_open(&f->context, APART, &changed, e);
 }
 
 void have_foreign(struct fake *f)
@@ -128,6 +224,17 @@ const struct scenario disk_scenarios[] = {
     {"add-disks", NULL, have_domain, add_disks, {1, 0, 3, 0, 0, 1}, UNDONE},
     {"add-disks plain", plain_disks, have_domain, add_disks, {1, 0, 3, 0, 0, 0}, UNDONE},
     {"barbican: add-disks", in_barbican, have_domain, add_disks, {1, 0, 3, 0, 0, 1}, UNDONE},
+    {"add-disks uuid", NULL, have_apart_in_mind, add_disks_uuid, {0, 0, 3, 0, 0, 1}, UNDONE},
+    {"add-disks uuid, caller's key",
+     NULL,
+     have_callers_key,
+     add_disks_callers_key,
+     {0, 0, 3, 0, 0, 1},
+     UNDONE},
+    {"add-disks uuid, given key", NULL, have_callers_key, add_disks_given_key, {0, 0, 3, 0, 0, 1}, UNDONE},
+    {"open uuid, caller's key", NULL, have_apart, open_apart, {0, 0, 3, 3, 3, 1}, UNDONE},
+    {"delete uuid, caller's key", NULL, have_apart, delete_apart, {0, 0, 0, 0, 0, 1}, FORWARD},
+    {"delete uuid, given key", NULL, have_apart_with_given_key, delete_apart, NOTHING, FORWARD},
     {"start foreign", NULL, have_foreign, start, {1, 1, 3, 3, 0, 1}, UNDONE},
     {"rebuild foreign, running", NULL, have_foreign_running, rebuild, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"delete foreign", NULL, have_foreign, delete, {1, 0, 0, 0, 0, 0}, FORWARD},

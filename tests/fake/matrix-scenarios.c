@@ -91,6 +91,7 @@ void make_bystanders(struct world *w)
         .name = "theirs", .count = 1, .root_bytes = GIB, .no_start = true};
     static const struct launch_request given = {.name = "given", .count = 1, .root_bytes = GIB};
     _cleanup_free_ struct launched *launched = NULL;
+    bool changed = false;
     struct error e = ERROR_NONE;
     struct fake f;
 
@@ -100,7 +101,7 @@ void make_bystanders(struct world *w)
     prepare_launch(&f, &together);
     world_add_domain(w, "foreign", "88888888-8888-4888-8888-888888888888");
     world_add_domain(w, "given", "99999999-9999-4999-8999-999999999999");
-    must(instance_add_disks(&f.context, &given, &launched, NULL, &e), &e);
+    must(instance_add_disks(&f.context, &given, &launched, &changed, NULL, &e), &e);
     f.config.encryption_enabled = false;
     prepare_launch(&f, &plain);
     f.config.encryption_enabled = true;

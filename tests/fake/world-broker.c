@@ -579,7 +579,7 @@ static void check_order(struct world *w, const struct world_volume *found, unsig
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
     if (to == VOLUME_READY && v->state == VOLUME_BUILDING && !w->person.act &&
-        (!d || !world_has_disk(&d->defined, path)))
+        !streq(v->instance, w->host.apart) && (!d || !world_has_disk(&d->defined, path)))
         world_violated(w, "%s was to be ready before its domain has it", v->lv);
     if (to == VOLUME_DOOMED && v->state == VOLUME_READY && lead->v.state == VOLUME_READY && lead != found &&
         found->maker != connection && world_in_use(&w->host, v))

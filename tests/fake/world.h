@@ -102,6 +102,7 @@ struct world_file {
 /* What is on the host. Plain data, so that two can be compared. */
 struct host {
     struct group group;
+    char apart[UUID_TEXT]; /* of an instance whose domain is not there yet, and is left to others; "" */
     struct world_volume volumes[WORLD_VOLUMES];
     size_t n_volumes;
     struct damaged_volume damaged[2];

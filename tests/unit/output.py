@@ -17,6 +17,7 @@ import jsonschema
 
 WEB = "11111111-0000-4000-8000-000000000000"
 ORPHAN = "33333333-0000-4000-8000-000000000000"
+APART = "44444444-0000-4000-8000-000000000000"
 NOVA = "22222222-0000-4000-8000-000000000000"
 
 # Exit status, command. Each gets --json.
@@ -86,7 +87,18 @@ SCRIPT = f"""
 0 add-disks web --root 1G --swap 1G
 5 add-disks web --root 1G
 0 delete --yes web
+0 add-disks --uuid {APART} --root 1G,name=disk --ephemeral 1G,fs=xfs,name=disk.eph0
+0 add-disks --uuid {APART} --root 1G,name=disk --ephemeral 1G,fs=xfs,name=disk.eph0
+5 add-disks --uuid {APART} --root 2G
+1 add-disks --uuid web --root 2G
+0 open {APART}
+0 close {APART}
+0 resize {APART} 2G --disk disk
+0 delete --yes {APART}
 @nova {NOVA}
+0 add-disks --uuid {APART} --root 1G --key barbican:{NOVA} --key-owner caller
+8 key destroy --yes barbican:{NOVA}
+0 delete --yes {APART}
 0 adopt {NOVA} --key barbican:{NOVA} --kdf nova-ripemd160 --key-size 512 --dry-run
 0 adopt {NOVA} --key barbican:{NOVA} --kdf nova-ripemd160 --key-size 512
 0 adopt {NOVA} --key barbican:{NOVA} --kdf nova-ripemd160 --key-size 512

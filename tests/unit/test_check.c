@@ -100,7 +100,7 @@ static void scheme_1_is_still_verified(void **state)
 static void it_changes_with_every_parameter(void **state)
 {
     (void)state;
-    struct volume v[12];
+    struct volume v[14];
     for (size_t i = 0; i < ARRAY_SIZE(v); i++)
         v[i] = a_volume();
     strcpy(v[1].instance, "6f1e8a8e-0000-4000-8000-000000000002");
@@ -114,6 +114,8 @@ static void it_changes_with_every_parameter(void **state)
     v[9].scope = KEY_SCOPE_INSTANCE;
     v[10].fs[0] = '\0';
     strcpy(v[11].name, "renamed");
+    strcpy(v[12].alias, "disk");
+    v[13].scope = KEY_SCOPE_CALLER;
 
     struct error e = ERROR_NONE;
     char hex[ARRAY_SIZE(v)][CHECK_MAX];

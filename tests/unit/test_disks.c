@@ -13,7 +13,8 @@ static int add_disks(struct bench *b, const char *name, struct error *e)
 {
     const struct launch_request q = {.name = name, .count = 1, .root_bytes = GIB};
     _cleanup_free_ struct launched *launched = NULL;
-    return instance_add_disks(&b->f.context, &q, &launched, NULL, e);
+    bool changed = false;
+    return instance_add_disks(&b->f.context, &q, &launched, &changed, NULL, e);
 }
 
 static int add_disk(struct bench *b, const char *name, struct volume *ret, struct error *e)

@@ -346,9 +346,10 @@ static void test_create_refuses_managed_save(void **state)
     static const struct launch_request q = {.name = "theirs", .count = 1, .root_bytes = GIB};
     struct bench *b = *state;
     _cleanup_free_ struct launched *launched = NULL;
+    bool changed = false;
     struct error e = ERROR_NONE;
     world_add_domain(b->w, "theirs", "77777777-7777-4777-8777-777777777777")->ram.saved = true;
-    assert_error(instance_add_disks(&b->f.context, &q, &launched, NULL, &e), -EBUSY, e);
+    assert_error(instance_add_disks(&b->f.context, &q, &launched, &changed, NULL, &e), -EBUSY, e);
     assert_non_null(strstr(e.text, "domain theirs: cannot be given disks: it has a managed save"));
     assert_int_equal(b->w->host.n_volumes, 0);
 }

@@ -54,6 +54,7 @@ static void the_longest_fits(void **state)
     memset(v.cipher, 'c', sizeof v.cipher - 1);
     memset(v.kdf, 'f', sizeof v.kdf - 1);
     strcpy(v.fs, "ext4");
+    memset(v.alias, 'a', sizeof v.alias - 1);
     v.state = VOLUME_REBUILDING;
     again = v;
     tags_format(&v, text);

@@ -40,6 +40,9 @@ static void one_wrong_field_is_enough(void **state)
     SPOIL(memset(v.disk, '1', sizeof v.disk));
     SPOIL(v.size_bytes = 0);
     SPOIL(strcpy(v.fs, "btrfs"));
+    SPOIL(strcpy(v.alias, "eph1")); /* the role of another disk */
+    SPOIL(strcpy(v.alias, "a b"));
+    SPOIL(memset(v.alias, 'x', sizeof v.alias));
     SPOIL(memset(v.fs, 'x', sizeof v.fs));
     SPOIL(v.instance[0] = '2');
     SPOIL(v.disk[0] = 'G');

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See given-key.h. Whose it is, is in the scope of the key, which is a tag:
+ *
+ *     KEY_SCOPE_CALLER     the caller's: nothing here ever destroys it
+ *     KEY_SCOPE_INSTANCE   handed over, as by an adoption: delete destroys it with the instance
+ *
+ * A key that Mayfly made for others is refused for both: recover destroys it once no volume names it, and
+ * delete with its own instance.
+ */
+#include "instance/given-key.h"
+
+#include "instance/key-list.h"
+
+int given_key_manager(struct launch *l, struct error *e)
+{
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+    int r = key_ref_parse(l->request->key, manager, id, e);
+    return r < 0 ? r : context_keymgr(l->context, manager, &l->km, e);
+}
+
+/* A caller may have one key for several instances, since Mayfly destroys it for none. */
+static int check_users(const struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    const struct inventory *now = l->model->inventory;
+    for (size_t i = 0; i < now->n_volumes; i++) {
+        const struct volume *v = &now->volumes[i];
+        if (!key_ref_same(v->key, q->key) || (q->keep_key && v->scope == KEY_SCOPE_CALLER))
+            continue;
+        return error_set(
+            e, -EUNSAFE,
+            "key %s: is that of instance %s; each has its own, unless all say --key-owner caller", q->key,
+            v->name);
+    }
+    return 0;
+}
+
+/* What its manager lists Mayfly has made. */
+static int check_not_made_here(const struct launch *l, struct error *e)
+{
+    _cleanup_key_list_ struct key_list *list = NULL;
+    int r = key_list_load_one(l->context, l->model->inventory, l->km->ops->name, &list, e);
+    if (r < 0)
+        return r;
+    const struct key_source *s = &list->managers[0];
+    if (s->error.errnum)
+        return error_pass(e, s->error.errnum, &s->error);
+    const struct key_entry *k = key_list_find(list, l->request->key);
+    if (!k || !k->listed)
+        return 0;
+    return error_set(e, -EUNSAFE,
+                     "key %s: is one that Mayfly has made, for %s, and mayfly recover destroys it when no "
+                     "volume names it; "
+                     "give one that others have made, or leave --key out",
+                     l->request->key, k->info.owner[0] ? k->info.owner : "another");
+}
+
+int given_key_check(const struct launch *l, struct error *e)
+{
+    int r = check_users(l, e);
+    return r < 0 ? r : check_not_made_here(l, e);
+}
+
+/* The key was found: so its reference names the place that has it. */
+static int name_place(struct launch *l, const char *id, struct error *e)
+{
+    char place[KEY_PLACE_MAX];
+    const char *own = NULL;
+    struct launch_key *k = &l->keys[0];
+    int r = key_id_split(id, place, &own, e);
+    if (r == 0 && place[0])
+        return str_copy(k->id, sizeof k->id, id);
+    return r < 0 ? r : keymgr_new_id(l->km, false, own, k->id, e);
+}
+
+int given_key_fetch(const struct context *c, void *object, struct error *e)
+{
+    struct launch *l = object;
+    char manager[KEY_ID_MAX], id[KEY_ID_MAX];
+    (void)c;
+    int r = key_ref_parse(l->request->key, manager, id, e);
+    if (r == 0)
+        r = keymgr_fetch(l->km, id, &l->keys[0].secret, e);
+    return r < 0 ? r : name_place(l, id, e);
+}
