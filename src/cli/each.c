@@ -60,10 +60,10 @@ static void tell(const struct run *run, const char *name, bool changed, const st
            (double)(clock_msec() - start_msec) / 1000);
 }
 
-static void prepare(const struct each *each, const struct context *c, char **names, int n)
+static void prepare(const struct run *run, char **names, int n)
 {
-    if (each->prepare)
-        each->prepare(c, (const char *const *)names, (size_t)(n < KEYS_AHEAD_MAX ? n : KEYS_AHEAD_MAX));
+    int max = run->each->prepare_max;
+    run->each->prepare(run->context, run->options, (const char *const *)names, (size_t)(n < max ? n : max));
 }
 
 static int do_each(const struct run *run, char **names, int n, struct error *e)
@@ -73,8 +73,8 @@ static int do_each(const struct run *run, char **names, int n, struct error *e)
         struct error one = ERROR_NONE;
         bool changed = false;
         uint64_t start_msec = clock_msec();
-        if (i % KEYS_AHEAD_MAX == 0)
-            prepare(each, run->context, names + i, n - i);
+        if (each->prepare && i % each->prepare_max == 0)
+            prepare(run, names + i, n - i);
         int r = each->operate(run->context, run->options, names[i], &changed, &one);
         tell(run, names[i], changed, each->key, start_msec, &one, e);
         if (r == -ECANCELED)
@@ -110,6 +110,59 @@ int each_do(const struct each *each, struct globals *g, const struct context *c,
     return r < 0 ? r : given;
 }
 
+/* -------------------------------------------------------------------------------------------------- --all */
+
+int each_check_all(const struct verb *self, bool all, int n, struct error *e)
+{
+    if (all == (n == 0))
+        return 0;
+    return error_set(e, -EINVAL, "%s: name the instances, or say --all", self->name);
+}
+
+bool each_is_open(const struct model *m, const struct instance *i)
+{
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (model_map_of(m, i->volumes[n]))
+            return true;
+    return false;
+}
+
+bool each_is_whole(const struct context *c, const struct instance *i)
+{
+    if (i->volumes[0]->state == VOLUME_READY)
+        return true;
+    report_warning(c, "instance %s: is %s, and is left out", i->name, instance_state_name(i));
+    return false;
+}
+
+/* Its uuid where another has the same name; they are sorted by that. */
+static char *name_of(const struct model *m, size_t i)
+{
+    struct instance *one = &m->instances[i];
+    bool shared = (i > 0 && streq(one[-1].name, one->name)) ||
+                  (i + 1 < m->n_instances && streq(one[1].name, one->name));
+    return shared ? one->uuid : one->name;
+}
+
+int each_do_all(const struct each *each, struct globals *g, const struct context *c, const void *options,
+                struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    int r = model_load(c, &m, e);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char **names = calloc(m->n_instances + 1, sizeof *names);
+    int n = 0;
+    if (!names)
+        return error_memory(e);
+    for (size_t i = 0; i < m->n_instances; i++)
+        if (each->picks(c, m, &m->instances[i]))
+            names[n++] = name_of(m, i);
+    return each_do(each, g, c, options, names, n, e);
+}
+
+/* ------------------------------------------------------------------------------------------------- asking */
+
 int each_confirm(const struct verb *verb, const char *what, const char *price, char **names, int n,
                  struct error *e)
 {
@@ -139,5 +192,6 @@ int each_run(const struct each *each, const struct verb *self, struct globals *g
         r = session_open(g, each->virt, &s, e);
     if (r < 0)
         return r;
-    return each_do(each, g, &s->context, options, names, n, e);
+    return n == 0 && each->picks ? each_do_all(each, g, &s->context, options, e)
+                                 : each_do(each, g, &s->context, options, names, n, e);
 }

@@ -22,8 +22,12 @@ struct each {
     const struct key_end *key; /* where `operate` notes what became of it */
     bool names_keys;           /* the names are those of keys, not of instances */
 
-    /* Before `operate`, for those that come next; may be NULL. */
-    void (*prepare)(const struct context *c, const char *const names[], size_t n);
+    /* Before `operate`, for the next `prepare_max` of them; may be NULL. */
+    void (*prepare)(const struct context *c, const void *options, const char *const names[], size_t n);
+    int prepare_max;
+
+    /* Which ones --all means; NULL: the verb does not have that. */
+    bool (*picks)(const struct context *c, const struct model *m, const struct instance *i);
 
     /* Instead of `operate`, for all at once. */
     int (*operate_all)(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
@@ -34,11 +38,23 @@ struct each {
 int each_do(const struct each *each, struct globals *g, const struct context *c, const void *options,
             char **names, int n, struct error *e) _must_check_;
 
+/* Does it to all instances that each->picks(). */
+int each_do_all(const struct each *each, struct globals *g, const struct context *c, const void *options,
+                struct error *e) _must_check_;
+
+/* For picks(): has it an open map? Is it neither being made nor destroyed? If it is, that is a warning. */
+bool each_is_open(const struct model *m, const struct instance *i);
+bool each_is_whole(const struct context *c, const struct instance *i);
+
+/* -EINVAL: neither names nor --all, or both. */
+int each_check_all(const struct verb *self, bool all, int n, struct error *e) _must_check_;
+
 /* Asks the person at the terminal: "`what`: NAMES; `price`". -EINVAL: not confirmed, or there is no terminal.
  */
 int each_confirm(const struct verb *verb, const char *what, const char *price, char **names, int n,
                  struct error *e) _must_check_;
 
-/* Asks, unless `yes`, and does it to the `n` names. -EINVAL as of each_confirm(). */
+/* Asks, unless `yes`, and does it to the `n` names; 0: to all that each->picks(). -EINVAL as of
+ * each_confirm(). */
 int each_run(const struct each *each, const struct verb *self, struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e) _must_check_;

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* start, stop, reboot, delete, open, close: the verbs that do one thing to each instance named. */
+#include "base/clock.h"
 #include "cli/each.h"
 #include "instance/operations.h"
 
+/* Whose guests have been asked to power off, of those that are stopped next; and when. */
+struct asked {
+    const char *name[MODEL_LOCKS_MAX];
+    bool was[MODEL_LOCKS_MAX];
+    size_t n;
+    uint64_t msec;
+};
+
 struct each_options {
+    bool all;
+    struct asked *asked;
     unsigned timeout_sec;
     bool force;
     bool hard;
@@ -16,16 +27,23 @@ static int set_timeout(void *target, const char *value, struct error *e)
     return cli_parse_timeout(value, &((struct each_options *)target)->timeout_sec, e);
 }
 
+CLI_FLAG(set_all, struct each_options, all)
 CLI_FLAG(set_force, struct each_options, force)
 CLI_FLAG(set_hard, struct each_options, hard)
 CLI_FLAG(set_yes, struct each_options, yes)
 CLI_FLAG(set_forget_key, struct each_options, forget_key)
+static const struct cli_option start_options[] = {
+    {"all", 'a', NULL, "all instances that do not run", set_all},
+    {0},
+};
 static const struct cli_option stop_options[] = {
+    {"all", 'a', NULL, "all instances that run, or have an open disk", set_all},
     {"timeout", 0, "SECONDS", "wait so long for the guest to power off (60)", set_timeout},
     {"force", 'f', NULL, "then pull the plug; at once with --timeout 0", set_force},
     {0},
 };
 static const struct cli_option reboot_options[] = {
+    {"all", 'a', NULL, "all instances that run", set_all},
     {"hard", 0, NULL, "pull the plug, and start again on disks opened anew", set_hard},
     {0},
 };
@@ -46,11 +64,28 @@ static int operate_start(const struct context *c, const void *options, const cha
     return instance_start(c, name, ret_changed, e);
 }
 
+/* Several guests power off at the same time. */
+static void ask_to_stop(const struct context *c, const void *options, const char *const names[], size_t n)
+{
+    const struct each_options *o = options;
+    o->asked->n = 0;
+    if (n < 2 || (o->force && o->timeout_sec == 0))
+        return;
+    instances_ask_to_stop(c, names, n, o->asked->was);
+    memcpy(o->asked->name, names, n * sizeof *names);
+    o->asked->n = n;
+    o->asked->msec = clock_msec();
+}
+
 static int operate_stop(const struct context *c, const void *options, const char *name, bool *ret_changed,
                         struct error *e)
 {
     const struct each_options *o = options;
-    return instance_stop(c, name, o->timeout_sec, o->force, ret_changed, e);
+    uint64_t asked_msec = 0;
+    for (size_t i = 0; i < o->asked->n; i++)
+        if (o->asked->name[i] == name && o->asked->was[i])
+            asked_msec = o->asked->msec;
+    return instance_stop_asked(c, name, asked_msec, o->timeout_sec, o->force, ret_changed, e);
 }
 
 static int operate_reboot(const struct context *c, const void *options, const char *name, bool *ret_changed,
@@ -74,36 +109,76 @@ static int operate_close(const struct context *c, const void *options, const cha
     return instance_close(c, name, o->yes, ret_changed, e);
 }
 
+static void fetch_keys(const struct context *c, const void *options, const char *const names[], size_t n)
+{
+    (void)options;
+    keys_fetch_ahead(c, names, n);
+}
+
+static bool picks_stopped(const struct context *c, const struct model *m, const struct instance *i)
+{
+    (void)m;
+    if (i->state == INSTANCE_NO_DOMAIN)
+        report_warning(c, "instance %s: has no domain, and is left out", i->name);
+    return i->state != INSTANCE_RUNNING && i->state != INSTANCE_NO_DOMAIN && each_is_whole(c, i);
+}
+
+static bool picks_running(const struct context *c, const struct model *m, const struct instance *i)
+{
+    (void)c, (void)m;
+    return i->state == INSTANCE_RUNNING;
+}
+
+static bool picks_open(const struct context *c, const struct model *m, const struct instance *i)
+{
+    return i->state == INSTANCE_RUNNING || (each_is_open(m, i) && each_is_whole(c, i));
+}
+
 /* Parses, and runs `each` over the names. */
 static int verb_each(const struct verb *self, struct globals *g, const struct cli_option *options,
                      const struct each *each, int argc, char **argv, struct error *e)
 {
-    struct each_options o = {.timeout_sec = 60};
+    struct asked asked = {.n = 0};
+    struct each_options o = {.timeout_sec = 60, .asked = &asked};
     int n = 0;
-    int r = verb_parse(self, g, options, &o, argc, argv, 1, argc, &n, e);
+    int r = verb_parse(self, g, options, &o, argc, argv, each->picks ? 0 : 1, argc, &n, e);
+    if (r == 0)
+        r = each_check_all(self, o.all, n, e);
     return r != 0 ? r : each_run(each, self, g, &o, o.yes, argv + 1, n, e);
 }
 
 int verb_start(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {
-        .done = "started", .unchanged = "was running", .prepare = keys_fetch_ahead, .operate = operate_start};
-    return verb_each(self, g, NULL, &each, argc, argv, e);
+    static const struct each each = {.done = "started",
+                                     .unchanged = "was running",
+                                     .prepare = fetch_keys,
+                                     .prepare_max = KEYS_AHEAD_MAX,
+                                     .operate = operate_start,
+                                     .picks = picks_stopped};
+    return verb_each(self, g, start_options, &each, argc, argv, e);
 }
 
 int verb_stop(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "stopped", .unchanged = "was stopped", .operate = operate_stop};
+    static const struct each each = {.done = "stopped",
+                                     .unchanged = "was stopped",
+                                     .prepare = ask_to_stop,
+                                     .prepare_max = MODEL_LOCKS_MAX,
+                                     .operate = operate_stop,
+                                     .picks = picks_open};
     return verb_each(self, g, stop_options, &each, argc, argv, e);
 }
 
 int verb_reboot(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each asking = {.done = "its guest was asked to reboot", .operate = operate_reboot};
-    static const struct each hard = {.done = "restarted", .operate = operate_reboot};
+    static const struct each asking = {
+        .done = "its guest was asked to reboot", .operate = operate_reboot, .picks = picks_running};
+    static const struct each hard = {.done = "restarted", .operate = operate_reboot, .picks = picks_running};
     struct each_options o = {.hard = false};
     int n = 0;
-    int r = verb_parse(self, g, reboot_options, &o, argc, argv, 1, argc, &n, e);
+    int r = verb_parse(self, g, reboot_options, &o, argc, argv, 0, argc, &n, e);
+    if (r == 0)
+        r = each_check_all(self, o.all, n, e);
     return r != 0 ? r : each_run(o.hard ? &hard : &asking, self, g, &o, true, argv + 1, n, e);
 }
 
@@ -131,8 +206,11 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
 
 int verb_open(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {
-        .done = "opened", .unchanged = "was open", .prepare = keys_fetch_ahead, .operate = operate_open};
+    static const struct each each = {.done = "opened",
+                                     .unchanged = "was open",
+                                     .prepare = fetch_keys,
+                                     .prepare_max = KEYS_AHEAD_MAX,
+                                     .operate = operate_open};
     return verb_each(self, g, NULL, &each, argc, argv, e);
 }
 

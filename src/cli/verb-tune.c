@@ -35,53 +35,18 @@ static int operate_dry_run(const struct context *c, const void *globals, const c
     return print_plan(*(struct globals *const *)globals, plan, e);
 }
 
-static bool has_map(const struct model *m, const struct instance *i)
-{
-    for (size_t n = 0; n < i->n_volumes; n++)
-        if (model_map_of(m, i->volumes[n]))
-            return true;
-    return false;
-}
-
 /* What is being made or destroyed gets its table from whoever does that. */
-static bool is_whole(const struct context *c, const struct instance *i)
+static bool picks(const struct context *c, const struct model *m, const struct instance *i)
 {
-    if (i->volumes[0]->state == VOLUME_READY)
-        return true;
-    report_warning(c, "instance %s: is %s, and is left out", i->name, instance_state_name(i));
-    return false;
-}
-
-/* Its uuid where another has the same name; they are sorted by that. */
-static char *name_of(const struct model *m, size_t i)
-{
-    struct instance *one = &m->instances[i];
-    bool shared = (i > 0 && streq(one[-1].name, one->name)) ||
-                  (i + 1 < m->n_instances && streq(one[1].name, one->name));
-    return shared ? one->uuid : one->name;
-}
-
-static int tune_all(const struct each *each, struct globals *g, const struct context *c, struct error *e)
-{
-    _cleanup_model_ struct model *m = NULL;
-    int r = model_load(c, &m, e);
-    if (r < 0)
-        return r;
-    _cleanup_free_ char **names = calloc(m->n_instances + 1, sizeof *names);
-    int n = 0;
-    if (!names)
-        return error_memory(e);
-    for (size_t i = 0; i < m->n_instances; i++)
-        if (has_map(m, &m->instances[i]) && is_whole(c, &m->instances[i]))
-            names[n++] = name_of(m, i);
-    return each_do(each, g, c, &g, names, n, e);
+    return each_is_open(m, i) && each_is_whole(c, i);
 }
 
 int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "tuned", .unchanged = "was in tune", .operate = operate_tune};
+    static const struct each each = {
+        .done = "tuned", .unchanged = "was in tune", .operate = operate_tune, .picks = picks};
     static const struct each dry = {
-        .done = "would be tuned", .unchanged = "is in tune", .operate = operate_dry_run};
+        .done = "would be tuned", .unchanged = "is in tune", .operate = operate_dry_run, .picks = picks};
     struct tune_options o = {.all = false};
     _cleanup_session_ struct session *s = NULL;
     bool changed = false;
@@ -89,8 +54,9 @@ int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv,
     int r = verb_parse(self, g, tune_options, &o, argc, argv, 0, argc, &n, e);
     if (r != 0)
         return r;
-    if (o.all != (n == 0))
-        return error_set(e, -EINVAL, "tune: name the instances, or say --all");
+    r = each_check_all(self, o.all, n, e);
+    if (r < 0)
+        return r;
     if (o.dry_run && g->json && n != 1)
         return error_set(e, -EINVAL, "tune: --dry-run --json is for one instance at a time");
     r = session_open(g, SESSION_VIRT_WANTED, &s, e);
@@ -99,5 +65,6 @@ int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv,
     const struct each *which = o.dry_run ? &dry : &each;
     if (o.dry_run && g->json)
         return operate_dry_run(&s->context, &g, argv[1], &changed, e);
-    return o.all ? tune_all(which, g, &s->context, e) : each_do(which, g, &s->context, &g, argv + 1, n, e);
+    return o.all ? each_do_all(which, g, &s->context, &g, e)
+                 : each_do(which, g, &s->context, &g, argv + 1, n, e);
 }

@@ -118,6 +118,13 @@ int instance_stop(const struct context *c, const char *name, unsigned timeout_se
 int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed,
                     struct error *e) _must_check_;
 
+/* Several at once: first all guests are asked to power off, at most MODEL_LOCKS_MAX, without waiting. Whom
+ * that could not be asked, ret_asked[i] says, and instance_stop() why. Then each is stopped, its time counted
+ * from when it was asked (by clock_msec(); 0: it was not). */
+void instances_ask_to_stop(const struct context *c, const char *const names[], size_t n, bool ret_asked[]);
+int instance_stop_asked(const struct context *c, const char *name, uint64_t asked_msec, unsigned timeout_sec,
+                        bool hard, bool *ret_changed, struct error *e) _must_check_;
+
 struct resize_request {
     const char *role; /* of the disk */
     uint64_t size_bytes;

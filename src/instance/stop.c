@@ -14,6 +14,7 @@
 
 struct stopping {
     struct disks disks;
+    uint64_t asked_msec; /* when its guest was asked to power off, by clock_msec(); 0: it was not */
     unsigned timeout_sec;
     bool hard;
 };
@@ -36,10 +37,9 @@ static bool is_halted(const struct domain *d)
 
 /* 0: not active any more. -EBUSY: it is, and the time is over, or its guest is halted. -ECANCELED: the user
  * waits no longer. */
-static int wait_for_end(const struct context *c, const struct instance *i, unsigned timeout_sec,
+static int wait_for_end(const struct context *c, const struct instance *i, uint64_t end_msec,
                         struct domain *ret, struct error *e)
 {
-    uint64_t end = clock_msec() + (uint64_t)timeout_sec * 1000;
     for (;;) {
         int r = look_at_domain(c, i, ret, e);
         if (r < 0 || !ret->active)
@@ -48,7 +48,7 @@ static int wait_for_end(const struct context *c, const struct instance *i, unsig
             return -EBUSY;
         if (context_stopped(c))
             return error_set(e, -ECANCELED, "instance %s: still runs, and is no longer waited for", i->name);
-        if (clock_msec() >= end)
+        if (clock_msec() >= end_msec)
             return -EBUSY;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MSEC * 1000000L}, NULL);
     }
@@ -62,18 +62,21 @@ static int ask_guest(const struct context *c, const struct instance *i, struct e
     return r == 0 || r == -ENOENT ? 0 : error_pass(e, r, &why);
 }
 
-int domain_stop(const struct context *c, const struct instance *i, unsigned timeout_sec, bool hard,
-                struct error *e)
+static int end_domain(const struct context *c, const struct instance *i, uint64_t asked_msec,
+                      unsigned timeout_sec, bool hard, struct error *e)
 {
+    uint64_t end_msec = (asked_msec ? asked_msec : clock_msec()) + (uint64_t)timeout_sec * 1000;
     struct domain domain;
-    if (hard && timeout_sec == 0)
+    if (hard && clock_msec() >= end_msec)
         return virt_destroy(c->virt, i->uuid, e);
 
     int r = look_at_domain(c, i, &domain, e);
-    if (r == 0 && domain.active)
-        r = is_halted(&domain) ? -EBUSY : ask_guest(c, i, e);
+    if (r == 0 && domain.active && is_halted(&domain))
+        r = -EBUSY;
+    else if (r == 0 && domain.active && !asked_msec)
+        r = ask_guest(c, i, e);
     if (r == 0)
-        r = wait_for_end(c, i, timeout_sec, &domain, e);
+        r = wait_for_end(c, i, end_msec, &domain, e);
     if (r != -EBUSY)
         return r;
     if (hard)
@@ -89,10 +92,16 @@ int domain_stop(const struct context *c, const struct instance *i, unsigned time
                      i->name, timeout_sec);
 }
 
+int domain_stop(const struct context *c, const struct instance *i, unsigned timeout_sec, bool hard,
+                struct error *e)
+{
+    return end_domain(c, i, 0, timeout_sec, hard, e);
+}
+
 static int stop_domain(const struct context *c, void *stopping, struct error *e)
 {
     const struct stopping *s = stopping;
-    return domain_stop(c, s->disks.instance, s->timeout_sec, s->hard, e);
+    return end_domain(c, s->disks.instance, s->asked_msec, s->timeout_sec, s->hard, e);
 }
 
 static int run(const struct context *c, struct stopping *stopping, bool running, struct error *e)
@@ -112,11 +121,11 @@ static int run(const struct context *c, struct stopping *stopping, bool running,
  */
 static const struct drift_need needs = {.cannot = "cannot be stopped", .told = DRIFT(TRANSIENT)};
 
-int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
-                  bool *ret_changed, struct error *e)
+int instance_stop_asked(const struct context *c, const char *name, uint64_t asked_msec, unsigned timeout_sec,
+                        bool hard, bool *ret_changed, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
-    struct stopping s = {.timeout_sec = timeout_sec, .hard = hard};
+    struct stopping s = {.asked_msec = asked_msec, .timeout_sec = timeout_sec, .hard = hard};
     const struct instance *i = NULL;
 
     int r = model_lock_ready(c, name, &m, &i, e);
@@ -126,10 +135,33 @@ int instance_stop(const struct context *c, const char *name, unsigned timeout_se
         r = disks_look(c, m, i, false, &s.disks, e);
     if (r < 0)
         return r;
-    bool running = i->state == INSTANCE_RUNNING, changes = running || disks_can_close(&s.disks);
+    bool running = i->state == INSTANCE_RUNNING, changes = running || asked_msec || disks_can_close(&s.disks);
     r = changes ? run(c, &s, running, e) : 0;
     if (r < 0)
         return r;
     *ret_changed = changes;
     return 0;
+}
+
+int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
+                  bool *ret_changed, struct error *e)
+{
+    return instance_stop_asked(c, name, 0, timeout_sec, hard, ret_changed, e);
+}
+
+static bool ask_one(const struct context *c, const struct model *m, const struct instance *i)
+{
+    return i && i->state == INSTANCE_RUNNING && model_check_ready(m, i, NULL) == 0 &&
+           !is_halted(model_domain_of(m, i->uuid)) && ask_guest(c, i, NULL) == 0;
+}
+
+void instances_ask_to_stop(const struct context *c, const char *const names[], size_t n, bool ret_asked[])
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *instances[MODEL_LOCKS_MAX] = {NULL};
+    struct error why[MODEL_LOCKS_MAX];
+    bool known =
+        context_check_virt(c, NULL) == 0 && model_lock_many(c, names, n, &m, instances, why, NULL) == 0;
+    for (size_t i = 0; i < n; i++)
+        ret_asked[i] = known && m && ask_one(c, m, instances[i]);
 }

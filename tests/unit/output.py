@@ -33,6 +33,13 @@ SCRIPT = f"""
 0 show ci-1
 4 show nobody
 0 start ci-1 ci-2
+0 stop --all --timeout 0 --force
+0 start --all
+0 reboot --all --hard
+0 stop ci-1 ci-2
+0 start --all
+1 stop
+1 stop --all ci-1
 4 start ci-1 nobody nobody-else
 0 reboot ci-1
 0 reboot ci-1 --hard

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What launch refuses before it makes anything, and what it makes; start, stop, open, close where the matrix
  * does not look at their words and numbers. */
+#include "base/clock.h"
 #include "instances.h"
 
 #include <stdio.h>
@@ -444,6 +445,38 @@ static void test_guest_ignores_stop(void **state)
     assert_int_equal(b->w->host.n_maps, 0);
 }
 
+/* All guests are asked before the first one is waited for. */
+static void test_stop_together(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"a", "nobody", "b", "c"};
+    struct error e = ERROR_NONE;
+    bool asked[4] = {false, true, false, true}, changed = false;
+    bench_make(b, "a", false);
+    bench_make(b, "b", false);
+    bench_make(b, "c", true);
+    instances_ask_to_stop(&b->f.context, names, 4, asked);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(asked[i], i % 2 == 0);
+    assert_false(b->w->host.domains[0].d.active);
+    assert_false(b->w->host.domains[1].d.active);
+    assert_ok(instance_stop_asked(&b->f.context, "a", clock_msec(), 1, false, &changed, &e), e);
+    assert_true(changed);
+
+    b->w->guest_ignores = true;
+    assert_ok(instance_start(&b->f.context, "b", &changed, &e), e);
+    instances_ask_to_stop(&b->f.context, names + 2, 1, asked);
+    assert_true(asked[0]);
+    uint64_t start_msec = clock_msec(); /* its minute is over: it was asked that long ago */
+    assert_error(instance_stop_asked(&b->f.context, "b", start_msec - 61000, 60, false, &changed, &e), -EBUSY,
+                 e);
+    assert_true(clock_msec() < start_msec + 30000);
+    e = ERROR_NONE;
+    assert_ok(instance_stop_asked(&b->f.context, "b", start_msec - 61000, 60, true, &changed, &e), e);
+    assert_false(b->w->host.domains[1].d.active);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
 static void test_no_domain(void **state)
 {
     struct bench *b = *state;
@@ -506,6 +539,7 @@ int main(void)
         bench_test(test_stopped),
         bench_test(test_ephemeral_key_is_gone),
         bench_test(test_idempotent),
+        bench_test(test_stop_together),
         bench_test(test_numbered),
         bench_test(test_numbers_go_on),
         bench_test(test_guest_ignores_stop),
