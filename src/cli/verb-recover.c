@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly recover: what it did and what remains, for people and for programs. */
 #include "base/log.h"
+#include "cli/exit-status.h"
 #include "cli/json.h"
+#include "cli/recover-note.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
 #include <stdio.h>
+#include <time.h>
 
 /* As after the installation: no error, or the units of recover would fail on each host before it is
  * configured. */
@@ -114,6 +117,14 @@ static int print_json(struct globals *g, const struct recovered *done, size_t n,
     return json_give(g, document, whole, e);
 }
 
+static void note(int fd, const struct recovered *done, size_t n, int r)
+{
+    struct recover_note note = {.at_sec = (uint64_t)time(NULL), .status = (unsigned)exit_status(r)};
+    for (size_t i = 0; i < n; i++)
+        note.n_remaining += done[i].kind == RECOVER_REMAINS;
+    recover_note_write(fd, &note);
+}
+
 int verb_recover(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     struct recover_options o = {.dry_run = false};
@@ -124,13 +135,17 @@ int verb_recover(const struct verb *self, struct globals *g, int argc, char **ar
     _cleanup_session_ struct session *s = NULL;
     _cleanup_free_ struct recovered *done = NULL;
     size_t n_done = 0;
+    int note_fd = o.dry_run ? -1 : recover_note_open();
     r = session_open(g, SESSION_VIRT_WANTED, &s, e);
-    if (r < 0)
+    if (r < 0) {
+        note(note_fd, NULL, 0, r);
         return r;
+    }
     bool configured = s->config.volume_groups.n > 0;
     unsigned how = (o.dry_run ? RECOVER_DRY_RUN : 0) | (o.quick ? RECOVER_QUICK : 0);
     if (configured)
         r = instance_recover(&s->context, how, &done, &n_done, e);
+    note(note_fd, done, n_done, r);
     if (r < 0 && !done)
         return r;
     int printed = 0;

@@ -121,6 +121,8 @@ SCRIPT = f"""
 0 bench --dry-run
 0 bench --rounds 1 --runtime 1
 0 doctor
+0 metrics
+0 metrics --quick
 0 hook web started begin -
 1 hook web
 1 list --bogus

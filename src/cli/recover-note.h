@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When recover ended last and how: one line in /run/mayfly/last-recover, for mayfly metrics. It is no state:
+ * a host that has just booted has none, and nothing but metrics reads it. */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+struct recover_note {
+    uint64_t at_sec; /* since 1970 */
+    unsigned status; /* exit status */
+    unsigned n_remaining;
+};
+
+/* To be called while root is root still. -1: this caller may not write it, and none is written. */
+int recover_note_open(void);
+
+/* Closes `fd`, too. */
+void recover_note_write(int fd, const struct recover_note *note);
+
+/* -ENOENT: there is none. -EINVAL: it is not understood. */
+int recover_note_read(struct recover_note *ret) _must_check_;
