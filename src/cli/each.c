@@ -4,10 +4,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/confirm.h"
 #include "cli/outcomes.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 /* ", its key is gone": what became of it, for people. */
 #define DETAIL_MAX 128
@@ -163,33 +163,31 @@ int each_do_all(const struct each *each, struct globals *g, const struct context
 
 /* ------------------------------------------------------------------------------------------------- asking */
 
-int each_confirm(const struct verb *verb, const char *what, const char *price, char **names, int n,
-                 struct error *e)
+static int confirm(const struct each *each, const struct verb *self, const struct context *c, char **names,
+                   int n, struct error *e)
 {
-    if (!isatty(STDIN_FILENO))
-        return error_set(e, -EINVAL,
-                         "%s: destroys data, and there is no terminal to ask for a confirmation; nothing was "
-                         "done; use --yes to go on without",
-                         verb->name);
-    fprintf(stderr, "%s:", what);
-    for (int i = 0; i < n; i++)
-        fprintf(stderr, " %s", names[i]);
-    fprintf(stderr, "\n%s Go on? (y/N) ", price);
-    int answer = getchar();
-    if (answer != 'y' && answer != 'Y')
-        return error_set(e, -EINVAL, "%s: not confirmed, so nothing was done", verb->name);
-    return 0;
+    _cleanup_model_ struct model *m = NULL;
+    int r = each->names_keys ? 0 : model_load(c, &m, e);
+    if (r < 0)
+        return r;
+    fprintf(stderr, "%s:\n", each->what);
+    if (m)
+        confirm_name_instances(m, names, n);
+    for (int i = 0; !m && i < n; i++)
+        fprintf(stderr, "  %s\n", names[i]);
+    return confirm_ask(self->name, c, each->price, e);
 }
 
 int each_run(const struct each *each, const struct verb *self, struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e)
 {
     _cleanup_session_ struct session *s = NULL;
-    int r = 0;
-    if (each->what && !yes)
-        r = each_confirm(self, each->what, each->price, names, n, e);
+    bool ask = each->what && !yes;
+    int r = ask ? confirm_possible(self->name, e) : 0;
     if (r == 0)
         r = session_open(g, each->virt, &s, e);
+    if (r == 0 && ask)
+        r = confirm(each, self, &s->context, names, n, e);
     if (r < 0)
         return r;
     return n == 0 && each->picks ? each_do_all(each, g, &s->context, options, e)

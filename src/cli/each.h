@@ -49,12 +49,7 @@ bool each_is_whole(const struct context *c, const struct instance *i);
 /* -EINVAL: neither names nor --all, or both. */
 int each_check_all(const struct verb *self, bool all, int n, struct error *e) _must_check_;
 
-/* Asks the person at the terminal: "`what`: NAMES; `price`". -EINVAL: not confirmed, or there is no terminal.
- */
-int each_confirm(const struct verb *verb, const char *what, const char *price, char **names, int n,
-                 struct error *e) _must_check_;
-
-/* Asks, unless `yes`, and does it to the `n` names; 0: to all that each->picks(). -EINVAL as of
- * each_confirm(). */
+/* Asks, unless `yes`, and does it to the `n` names; 0: to all that each->picks(). -EINVAL: not
+ * confirmed, or there is no terminal. */
 int each_run(const struct each *each, const struct verb *self, struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e) _must_check_;

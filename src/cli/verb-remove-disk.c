@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly remove-disk: one disk of one instance, and what it holds, goes for good. */
 #include "base/log.h"
+#include "cli/confirm.h"
 #include "cli/each.h"
 #include "cli/outcomes.h"
 #include "cli/plan.h"
@@ -35,6 +36,18 @@ static int print_json(struct globals *g, const struct context *c, const struct r
     return json_give(g, document, whole, e);
 }
 
+static int confirm(const struct verb *self, const struct context *c, const struct remove_disk_request *q,
+                   struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    int r = model_load(c, &m, e);
+    if (r < 0)
+        return r;
+    fprintf(stderr, "Destroy the disk of:\n");
+    confirm_name_disk(m, q->name, q->role);
+    return confirm_ask(self->name, c, "What it holds is gone for good.", e);
+}
+
 int verb_remove_disk(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     struct remove_disk_options o = {.request = {.timeout_sec = 60}};
@@ -47,10 +60,13 @@ int verb_remove_disk(const struct verb *self, struct globals *g, int argc, char 
         return r;
     o.request.name = argv[1];
     o.request.role = argv[2];
-    if (!o.yes && !o.request.dry_run)
-        r = each_confirm(self, "Destroy the disk", "What it holds is gone for good.", argv + 1, n, e);
+    bool ask = !o.yes && !o.request.dry_run;
+    if (ask)
+        r = confirm_possible(self->name, e);
     if (r == 0)
         r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
+    if (r == 0 && ask)
+        r = confirm(self, &s->context, &o.request, e);
     if (r == 0)
         r = instance_remove_disk(&s->context, &o.request, &changed, o.request.dry_run ? &plan : NULL, e);
     if (r < 0)
