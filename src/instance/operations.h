@@ -112,6 +112,13 @@ int instance_start(const struct context *c, const char *name, bool *ret_changed,
 int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
                   bool *ret_changed, struct error *e) _must_check_;
 
+enum wait_state { WAIT_RUNNING, WAIT_STOPPED };
+
+/* Waits until the domain runs (and is not paused), or is not active. -EBUSY: clock_msec() has come to
+ * `end_msec`; 0: it never does. -ENOENT: no such instance, or it has no domain. -ECANCELED. */
+int instance_wait(const struct context *c, const char *name, enum wait_state wanted, uint64_t end_msec,
+                  struct error *e) _must_check_;
+
 /* Tells the guest to reboot, and does not wait; -EINVAL: it does not run. `hard`: the domain ends at once,
  * and starts again on disks opened anew with the key fetched now, or kept open where it is ephemeral; one
  * that does not run is started. */

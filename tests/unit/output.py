@@ -37,7 +37,12 @@ SCRIPT = f"""
 0 start --all
 0 reboot --all --hard
 0 stop ci-1 ci-2
+0 wait ci-1 ci-2 --state stopped
+5 wait ci-1 --state running --timeout 0
+4 wait nobody --state running
+1 wait ci-1
 0 start --all
+0 wait ci-1 --state running
 1 stop
 1 stop --all ci-1
 4 start ci-1 nobody nobody-else

@@ -477,6 +477,37 @@ static void test_stop_together(void **state)
     assert_int_equal(b->w->host.n_maps, 0);
 }
 
+static unsigned looks;
+
+/* The guest powers itself off while it is waited for. */
+static bool ends_meanwhile(void)
+{
+    if (++looks == 2)
+        fake_world()->host.domains[0].d.active = false;
+    return looks > 10;
+}
+
+static void test_wait(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bench_make(b, "t", false);
+    assert_ok(instance_wait(&b->f.context, "t", WAIT_RUNNING, 0, &e), e);
+    assert_error(instance_wait(&b->f.context, "t", WAIT_STOPPED, clock_msec(), &e), -EBUSY, e);
+    e = ERROR_NONE;
+    b->w->host.domains[0].d.state = DOMAIN_PAUSED;
+    assert_error(instance_wait(&b->f.context, "t", WAIT_RUNNING, clock_msec(), &e), -EBUSY, e);
+    assert_non_null(strstr(e.text, "is paused"));
+    e = ERROR_NONE;
+    b->f.context.stopped = ends_meanwhile;
+    assert_ok(instance_wait(&b->f.context, "t", WAIT_STOPPED, 0, &e), e);
+    assert_int_equal(looks, 2);
+    assert_error(instance_wait(&b->f.context, "t", WAIT_RUNNING, 0, &e), -ECANCELED, e);
+    e = ERROR_NONE;
+    b->w->host.n_domains = 0;
+    assert_error(instance_wait(&b->f.context, "t", WAIT_STOPPED, 0, &e), -ENOENT, e);
+}
+
 static void test_no_domain(void **state)
 {
     struct bench *b = *state;
@@ -540,6 +571,7 @@ int main(void)
         bench_test(test_ephemeral_key_is_gone),
         bench_test(test_idempotent),
         bench_test(test_stop_together),
+        bench_test(test_wait),
         bench_test(test_numbered),
         bench_test(test_numbers_go_on),
         bench_test(test_guest_ignores_stop),
