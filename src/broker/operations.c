@@ -109,12 +109,17 @@ int do_ALIVE(struct session *s, const struct op_none *q, int fd, struct reply *r
 
 int do_SYNC_DOMAINS(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
 {
-    static const char folder[] = "/etc/libvirt/qemu";
+    static const char *const folders[] = {"/etc/libvirt/qemu", "/etc/libvirt/qemu/autostart"};
     UNUSED(s), UNUSED(q), UNUSED(fd), UNUSED(reply);
-    _cleanup_close_ int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder_fd < 0 || fsync(folder_fd) < 0)
-        return error_set(e, -errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
-                         folder);
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        _cleanup_close_ int folder_fd = open(folders[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (folder_fd < 0 && errno == ENOENT && i > 0) /* no domain has ever had autostart */
+            continue;
+        if (folder_fd < 0 || fsync(folder_fd) < 0)
+            return error_set(e, -errno,
+                             "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
+                             folders[i]);
+    }
     return 0;
 }
 

@@ -105,6 +105,8 @@ static int set_vcpus(void *target, const char *value, struct error *e)
 CLI_TEXT(set_uuid, struct launch_options, request.uuid)
 CLI_TEXT(set_key, struct launch_options, request.key)
 CLI_TEXT(set_volume_group, struct launch_options, request.volume_group)
+CLI_TEXT(set_firmware, struct launch_options, request.firmware)
+CLI_FLAG(set_autostart, struct launch_options, request.autostart)
 CLI_TEXT(set_network, struct launch_options, request.network)
 CLI_TEXT(set_domain_xml, struct launch_options, template_path)
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
@@ -117,9 +119,11 @@ static const struct cli_option launch_options[] = {
     {"swap", 0, "SIZE[,name=NAME]", "a swap disk", set_swap},
     {"memory", 0, "SIZE", "memory of each instance", set_memory},
     {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
+    {"firmware", 0, "FIRMWARE", "bios or uefi", set_firmware},
     {"network", 0, "NETWORK", "connect it to this network, bridge=BRIDGE, or none", set_network},
     {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
     {"domain-xml", 0, "FILE", "libvirt XML to put the disks into", set_domain_xml},
+    {"autostart", 0, NULL, "start them with the host from now on", set_autostart},
     {"no-start", 0, NULL, "define the domains, do not start them", set_no_start},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},

@@ -119,33 +119,46 @@ static bool put_told(struct json_object *instance, const struct context *c, cons
     return whole;
 }
 
-static void print_ram(const struct instance *i, const struct domain_ram *ram)
+static void print_details(const struct instance *i, const struct domain_details *d)
 {
     printf("Memory: %s; core dumps of QEMU come %s it\n",
-           ram->save_refused ? "saving it to a file is refused"
-                             : "virsh save would write it to the host unencrypted",
-           ram->core_dumped ? "with" : "without");
-    if (ram->saved)
+           d->save_refused ? "saving it to a file is refused"
+                           : "virsh save would write it to the host unencrypted",
+           d->core_dumped ? "with" : "without");
+    if (d->saved)
         printf("        libvirt keeps it UNENCRYPTED in a file; see virsh managedsave-remove %s\n", i->name);
+    if (d->tpm != TPM_NONE)
+        printf("TPM:    libvirt keeps its state in a file of the host, %s\n",
+               d->tpm == TPM_ENCRYPTED ? "encrypted by a secret of libvirt's" : "UNENCRYPTED");
+    printf("Starts: %s\n", d->autostart ? "with the host, by autostart" : "when it is told to");
 }
 
-static struct json_object *json_ram(const struct domain_ram *ram)
+static struct json_object *json_ram(const struct domain_details *d)
 {
     struct json_object *object = json_object_new_object();
-    if (json_put_bool(object, "save_refused", ram->save_refused) &&
-        json_put_bool(object, "core_dumped", ram->core_dumped) && json_put_bool(object, "saved", ram->saved))
+    if (json_put_bool(object, "save_refused", d->save_refused) &&
+        json_put_bool(object, "core_dumped", d->core_dumped) && json_put_bool(object, "saved", d->saved))
         return object;
     json_object_put(object);
     return NULL;
 }
 
-/* `ram` NULL: there is no domain, or libvirt could not be asked. */
+static bool put_details(struct json_object *instance, const struct domain_details *d)
+{
+    bool whole = json_put(instance, "memory", json_ram(d));
+    whole = json_put_bool(instance, "autostart", d->autostart) && whole;
+    return (d->tpm == TPM_NONE ||
+            json_put_text(instance, "tpm_state", d->tpm == TPM_ENCRYPTED ? "encrypted" : "plain")) &&
+           whole;
+}
+
+/* `details` NULL: there is no domain, or libvirt could not be asked. */
 static int print_json(struct globals *g, const struct context *c, const struct model *m,
-                      const struct instance *i, const struct domain_ram *ram, const struct drift *drift,
-                      struct error *e)
+                      const struct instance *i, const struct domain_details *details,
+                      const struct drift *drift, struct error *e)
 {
     struct json_object *document = json_document(g), *instance = json_instance(m, i);
-    bool whole = !ram || json_put(instance, "memory", json_ram(ram));
+    bool whole = !details || put_details(instance, details);
     whole = put_told(instance, c, m, i) && whole;
     whole = json_put(instance, "findings", findings_json(drift)) && whole;
     whole = json_put(document, "instance", instance) && whole;
@@ -153,13 +166,13 @@ static int print_json(struct globals *g, const struct context *c, const struct m
 }
 
 /* What libvirt does not tell is left out, with a warning: the disks can be shown without. */
-static bool look_at_ram(const struct context *c, const struct model *m, const struct instance *i,
-                        struct domain_ram *ret)
+static bool look_at_details(const struct context *c, const struct model *m, const struct instance *i,
+                            struct domain_details *ret)
 {
     struct error why = ERROR_NONE;
     if (!model_domain_of(m, i->uuid))
         return false;
-    int r = virt_ram(c->virt, i->uuid, ret, &why);
+    int r = virt_details(c->virt, i->uuid, ret, &why);
     if (r < 0)
         report_warning(c, "%s", why.text);
     return r == 0;
@@ -181,19 +194,19 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
         r = model_find(m, argv[1], &i, e);
     if (r < 0)
         return r;
-    struct domain_ram ram;
-    bool has_ram = look_at_ram(&s->context, m, i, &ram);
+    struct domain_details details;
+    bool has_details = look_at_details(&s->context, m, i, &details);
     _cleanup_survey_ struct survey survey = {.n_uses = 0};
     _cleanup_drift_ struct drift drift = {.n = 0};
     findings_survey(&s->context, &survey);
     findings_look(&s->context, m, &survey, i, &drift);
     if (g->json)
-        return print_json(g, &s->context, m, i, has_ram ? &ram : NULL, &drift, e);
+        return print_json(g, &s->context, m, i, has_details ? &details : NULL, &drift, e);
 
     printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i),
            instance_in_rescue(i) ? ", in rescue" : "");
-    if (has_ram)
-        print_ram(i, &ram);
+    if (has_details)
+        print_details(i, &details);
     findings_print(&drift);
     printf("\n");
     r = print_disks(m, i, e);

@@ -349,6 +349,7 @@ bool config_is_whole(const struct config *c)
     bool whole = true;
 #define WHOLE_BOOL(f)                                             is_truth(&c->f)
 #define WHOLE_UINT(f)                                             true
+#define WHOLE_SIZE(f)                                             true
 #define WHOLE_WORD(f)                                             text_ends(c->f)
 #define WHOLE_TEXT(f)                                             text_ends(c->f)
 #define WHOLE_LIST(f)                                             list_is_whole(&c->f)
@@ -357,6 +358,7 @@ bool config_is_whole(const struct config *c)
 #undef OPTION
 #undef WHOLE_BOOL
 #undef WHOLE_UINT
+#undef WHOLE_SIZE
 #undef WHOLE_WORD
 #undef WHOLE_TEXT
 #undef WHOLE_LIST

@@ -26,10 +26,11 @@ struct config_list {
     char item[CONFIG_LIST_MAX][CONFIG_TEXT_MAX];
 };
 
-/* Fields by kind: BOOL bool, UINT uint32_t, WORD and TEXT char[], LIST struct config_list. */
+/* Fields by kind: BOOL bool, UINT uint32_t, SIZE uint64_t, WORD and TEXT char[], LIST struct config_list. */
 struct config {
 #define FIELD_BOOL(f)                                             bool f
 #define FIELD_UINT(f)                                             uint32_t f
+#define FIELD_SIZE(f)                                             uint64_t f
 #define FIELD_WORD(f)                                             char f[CONFIG_TEXT_MAX]
 #define FIELD_TEXT(f)                                             char f[CONFIG_TEXT_MAX]
 #define FIELD_LIST(f)                                             struct config_list f
@@ -38,6 +39,7 @@ struct config {
 #undef OPTION
 #undef FIELD_BOOL
 #undef FIELD_UINT
+#undef FIELD_SIZE
 #undef FIELD_WORD
 #undef FIELD_TEXT
 #undef FIELD_LIST

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum option_kind { KIND_BOOL, KIND_UINT, KIND_WORD, KIND_TEXT, KIND_LIST };
+enum option_kind { KIND_BOOL, KIND_UINT, KIND_SIZE, KIND_WORD, KIND_TEXT, KIND_LIST };
 
 static const struct option {
     const char *group, *name;
@@ -68,6 +68,15 @@ static int set_uint(uint32_t *field, const char *value, const char *allowed, str
     return 0;
 }
 
+static int set_size(uint64_t *field, const char *value, struct error *e)
+{
+    uint64_t bytes = 0;
+    if (*value && str_to_bytes(value, &bytes) < 0)
+        return error_set(e, -EINVAL, "\"%s\" is not a size; say 512M or 4G", value);
+    *field = bytes;
+    return 0;
+}
+
 static int set_text(char *field, const char *value, struct error *e)
 {
     if (strlen(value) >= CONFIG_TEXT_MAX)
@@ -119,6 +128,8 @@ static int set_value(struct config *c, const struct option *o, const char *value
         return set_bool(field, value, e);
     case KIND_UINT:
         return set_uint(field, value, o->allowed, e);
+    case KIND_SIZE:
+        return set_size(field, value, e);
     case KIND_WORD:
         return set_word(field, value, o->allowed, e);
     case KIND_TEXT:

@@ -40,7 +40,7 @@ static void examine_connection(struct examination *x)
         r = virt_list(c->virt, true, &domains, &n, &why);
     if (r < 0)
         examination_fail(x, "libvirt", r, why.text);
-    else if (!virt_offers_kvm(c->virt))
+    else if (!virt_offers(c->virt, VIRT_KVM))
         examination_warn(
             x, "libvirt",
             "%s: answers, but offers no KVM, so guests are emulated and slow; see virt-host-validate",

@@ -234,19 +234,47 @@ int launch_check_room(struct launch *l, struct error *e)
     return r < 0 ? r : check_image(l, e);
 }
 
-/* A template of the operator's says itself what the network is. */
-static int check_network(struct launch *l, struct error *e)
+/* The name is `said` by the configuration where the request says none. */
+static int check_network(struct launch *l, const char *said, struct error *e)
 {
-    const struct launch_request *q = l->request;
-    const char *said = q->network        ? q->network
-                       : q->template_xml ? "none"
-                                         : l->context->config->launch_network;
     int r = network_parse(said, &l->network, e);
     if (r == 0)
-        r = virt_check_network(l->context->virt, &l->network, !q->no_start, e);
-    if (r < 0 && !q->network)
+        r = virt_check_network(l->context->virt, &l->network, !l->request->no_start, e);
+    if (r < 0 && !l->request->network)
         error_append(e, "; it is the one of [launch] in the configuration, see --network");
     return r;
+}
+
+static int check_firmware(struct launch *l, const char *said, struct error *e)
+{
+    if (!said)
+        l->firmware = FIRMWARE_TEMPLATE;
+    else if (streq(said, "bios"))
+        l->firmware = FIRMWARE_BIOS;
+    else if (streq(said, "uefi"))
+        l->firmware = FIRMWARE_UEFI;
+    else
+        return error_set(e, -EINVAL, "firmware: '%.40s' is neither bios nor uefi", said);
+    if (l->firmware != FIRMWARE_UEFI || l->request->template_xml || virt_offers(l->context->virt, VIRT_UEFI))
+        return 0;
+    return error_set(e, -ENOENT,
+                     "firmware: libvirt has no UEFI for guests; install one (Debian's package is ovmf)");
+}
+
+/* What a person does not say the configuration does, for the built-in template; one of the operator's own
+ * says these things itself. */
+static int check_machine(struct launch *l, struct error *e)
+{
+    const struct launch_request *q = l->request;
+    const struct config *c = l->context->config;
+    bool built_in = !q->template_xml;
+    l->memory_bytes = q->memory_bytes || !built_in ? q->memory_bytes : c->launch_memory_bytes;
+    l->vcpus = q->vcpus || !built_in ? q->vcpus : c->launch_vcpus;
+    l->autostart = q->autostart || c->launch_autostart;
+    int r = check_network(l, q->network ? q->network : built_in ? c->launch_network : "none", e);
+    if (r < 0)
+        return r;
+    return check_firmware(l, q->firmware ? q->firmware : built_in ? c->launch_firmware : NULL, e);
 }
 
 int launch_check(struct launch *l, struct error *e)
@@ -257,7 +285,7 @@ int launch_check(struct launch *l, struct error *e)
     if (r == 0)
         r = context_check_virt(l->context, e);
     if (r == 0)
-        r = check_network(l, e);
+        r = check_machine(l, e);
     if (r == 0)
         r = launch_check_keys(l, e);
     if (r == 0)

@@ -85,9 +85,10 @@ static int write_xml(const struct launch_instance *i, bool kvm, bool trial, cons
                                .uuid = i->uuid,
                                .nvram = nvram,
                                .trial = trial,
-                               .memory_bytes = q->memory_bytes,
-                               .vcpus = q->vcpus,
+                               .memory_bytes = i->launch->memory_bytes,
+                               .vcpus = i->launch->vcpus,
                                .kvm = kvm,
+                               .firmware = i->launch->firmware,
                                .network = i->launch->network,
                                .disks = disks,
                                .n_disks = i->n_disks};
@@ -119,7 +120,7 @@ static int check_shared(const struct launch *l, struct error *e)
 int launch_write_definitions(struct launch *l, struct error *e)
 {
     _cleanup_free_ char *trial = NULL, *nvram = NULL;
-    bool kvm = virt_offers_kvm(l->context->virt);
+    bool kvm = virt_offers(l->context->virt, VIRT_KVM);
     int r = check_shared(l, e);
     if (r == 0)
         r = write_xml(&l->instances[0], kvm, true, NULL, &trial, e);

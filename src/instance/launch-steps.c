@@ -197,6 +197,12 @@ int launch_define(const struct context *c, void *object, struct error *e)
     return virt_define(c->virt, ((struct launch_instance *)object)->xml, e);
 }
 
+/* Whoever undefines the domain takes it back. */
+int launch_autostart(const struct context *c, void *object, struct error *e)
+{
+    return virt_set_autostart(c->virt, ((struct launch_instance *)object)->uuid, e);
+}
+
 int launch_settle(const struct context *c, void *object, struct error *e)
 {
     (void)object;

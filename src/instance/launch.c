@@ -117,6 +117,9 @@ static int add_domains(struct steps *s, struct launch *l, struct error *e)
     for (size_t i = 0; r == 0 && i < l->n_instances; i++)
         r = steps_add_keystone(s, launch_define, launch_define_undo, &l->instances[i], e, "define domain %s",
                                l->instances[i].name);
+    for (size_t i = 0; r == 0 && l->autostart && i < l->n_instances; i++)
+        r = steps_add(s, launch_autostart, NULL, &l->instances[i], e, "give domain %s autostart",
+                      l->instances[i].name);
     if (r == 0)
         r = steps_add(s, launch_settle, NULL, l, e, "sync libvirt's definitions");
     for (size_t i = 0; r == 0 && l->km && l->request->no_start && i < l->n_instances; i++)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "instance/operations.h"
+#include "virt/domain-xml.h"
 
 struct launch;
 
@@ -68,6 +69,10 @@ struct launch {
     char batch[UUID_TEXT];  /* set with --shared-key */
     uint64_t written_bytes; /* of images */
     struct network network; /* that its domains are connected to */
+    enum domain_firmware firmware;
+    uint64_t memory_bytes; /* of each, as struct domain_spec has them */
+    uint32_t vcpus;
+    bool autostart;
 
     struct launch_instance *instances;
     size_t n_instances;
@@ -141,9 +146,9 @@ step_fn launch_lock_instance;                                            /* laun
 step_fn launch_lock_batch;                                               /* launch */
 step_fn launch_create_keys, launch_create_keys_undo, launch_write_image; /* launch_chunk */
 step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo, launch_format,
-    launch_attach, launch_attach_undo;                        /* disk */
-step_fn launch_define, launch_define_undo, launch_close_maps; /* launch_instance */
-step_fn launch_settle;                                        /* launch */
+    launch_attach, launch_attach_undo;                                          /* disk */
+step_fn launch_define, launch_define_undo, launch_autostart, launch_close_maps; /* launch_instance */
+step_fn launch_settle;                                                          /* launch */
 step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_leads_doomed; /* launch */
 step_fn launch_start, launch_start_undo; /* launch_instance */
 

@@ -31,14 +31,15 @@ struct launch_request {
     struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
     size_t n_ephemeral;
     uint64_t swap_bytes;      /* 0: none */
-    uint64_t memory_bytes;    /* 0: the template's */
-    uint32_t vcpus;           /* 0: the template's */
     const char *volume_group; /* NULL: the first configured */
     const char *key;          /* add-disks: MANAGER:PLACE/ID of a key that is there; NULL: one is made */
     bool keep_key;            /* that one is the caller's, and never destroyed */
-    const char *template_xml; /* NULL: built in */
-    const char
-        *network; /* as network_parse() takes it; NULL: the configuration's, for the built-in template */
+    const char *template_xml; /* NULL: built in, for which the configuration has what is not said of these: */
+    uint64_t memory_bytes;    /* 0: not said */
+    uint32_t vcpus;           /* 0: not said */
+    const char *firmware;     /* "bios", "uefi"; NULL: not said */
+    const char *network;      /* as network_parse() takes it; NULL: not said */
+    bool autostart;           /* so has the configuration for all */
     bool no_start;
     bool dry_run; /* fill in ret_plan, change nothing */
 };

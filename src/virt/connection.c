@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "virt/domain-ram.h"
+#include "virt/domain-details.h"
 #include "virt/keepalive.h"
 #include "virt/rescue-xml.h"
 
@@ -107,7 +107,7 @@ int no_domain(const char *object, struct error *e)
     return error_set(e, -ENOENT, "domain %s: libvirt knows no such domain; see virsh list --all", object);
 }
 
-static int ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
+static int details(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
     int r = domain_lookup(v, uuid, &domain, e);
@@ -116,11 +116,15 @@ static int ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct 
     _cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);
     if (!xml)
         return domain_failed(v, domain, "get its XML", e);
-    r = domain_ram_read(xml, ret, e);
+    r = domain_details_read(xml, ret, e);
     int saved = r == 0 ? virDomainHasManagedSaveImage(domain, 0) : 0;
     if (saved < 0 && virGetLastErrorCode() != VIR_ERR_NO_SUPPORT)
         return domain_failed(v, domain, "tell whether it is saved", e);
+    int autostart = 0; /* of a transient domain there is none */
+    if (r == 0 && virDomainIsPersistent(domain) == 1 && virDomainGetAutostart(domain, &autostart) < 0)
+        return domain_failed(v, domain, "tell whether it has autostart", e);
     ret->saved = saved > 0;
+    ret->autostart = autostart;
     return r;
 }
 
@@ -164,19 +168,31 @@ static bool is_about_xml(void)
     }
 }
 
-int definitions_make_durable(struct virt *v, struct error *e)
+/* 1: this user may not look into it. */
+static int sync_folder(const char *folder, bool may_lack, struct error *e)
 {
-    static const char folder[] = DOMAIN_DEFINITIONS; /* of qemu:///system */
-    _cleanup_free_ char *uri = virConnectGetURI(libvirt_of(v));
-    if (!uri || !streq(uri, "qemu:///system"))
-        return 0;
     _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == EACCES && v->sync)
-        return v->sync(v->sync_data, e);
+    if (fd < 0 && may_lack && errno == ENOENT)
+        return 0;
+    if (fd < 0 && errno == EACCES)
+        return 1;
     if (fd < 0 || fsync(fd) < 0)
         return error_set(e, errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
                          folder);
     return 0;
+}
+
+int definitions_make_durable(struct virt *v, struct error *e)
+{
+    _cleanup_free_ char *uri = virConnectGetURI(libvirt_of(v));
+    if (!uri || !streq(uri, "qemu:///system"))
+        return 0;
+    int r = sync_folder(DOMAIN_DEFINITIONS, false, e);
+    if (r == 0)
+        r = sync_folder(DOMAIN_AUTOSTART, true, e);
+    if (r > 0 && v->sync)
+        return v->sync(v->sync_data, e);
+    return r > 0 ? error_set(e, -EACCES, "%s: cannot be synced by this user", DOMAIN_DEFINITIONS) : r;
 }
 
 int definition_refused(struct virt *v, const char *name, const char *way_out, struct error *e)
@@ -202,6 +218,15 @@ static int define(struct virt *v, const char *xml, struct error *e)
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
     return domain ? 0 : definition_refused(v, name, "; see --domain-xml", e);
+}
+
+static int set_autostart(struct virt *v, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    return virDomainSetAutostart(domain, 1) == 0 ? 0 : domain_failed(v, domain, "give it autostart", e);
 }
 
 static int definition(struct virt *v, const char *uuid, char **ret, struct error *e)
@@ -313,11 +338,14 @@ static int drop_save(struct virt *v, const char *uuid, struct error *e)
     return domain_failed(v, domain, "remove its managed save", e);
 }
 
-static bool offers_kvm(struct virt *v)
+/* Of UEFI the machine of the built-in template is meant. In the description of what domains may have, efi is
+ * a kind of firmware and nothing else. */
+static bool offers(struct virt *v, enum virt_offer what)
 {
+    bool kvm = what == VIRT_KVM;
     _cleanup_free_ char *capabilities =
-        virConnectGetDomainCapabilities(libvirt_of(v), NULL, NULL, NULL, "kvm", 0);
-    return capabilities;
+        virConnectGetDomainCapabilities(libvirt_of(v), NULL, NULL, kvm ? NULL : "q35", kvm ? "kvm" : NULL, 0);
+    return capabilities && (kvm || strstr(capabilities, "<value>efi</value>"));
 }
 
 static void disconnect(struct virt *v)
@@ -411,11 +439,12 @@ static const struct virt_ops ops = {
     .list = connection_list,
     .find_name = connection_find_name,
     .find_uuid = connection_find_uuid,
-    .ram = ram,
+    .details = details,
     .define = define,
     .try = connection_try,
     .remove_trials = connection_remove_trials,
     .undefine = connection_undefine,
+    .set_autostart = set_autostart,
     .settle = definitions_make_durable,
     .definition = definition,
     .redefine = redefine,
@@ -431,7 +460,7 @@ static const struct virt_ops ops = {
     .view_all = connection_view_all,
     .drop_save = drop_save,
     .check_network = connection_check_network,
-    .offers_kvm = offers_kvm,
+    .offers = offers,
     .reconnect = reconnect,
     .disconnect = disconnect,
 };

@@ -4,10 +4,12 @@
  *     <domain>                      type (built-in template alone)
  *       name uuid memory vcpu       replaced
  *       genid, ...                  taken out: see domain-shared.h
+ *       os/@firmware                set where one is asked for
  *       os/nvram                    named by the uuid, where there is one
  *       iothreads                   added, unless it is there: what serves our disks
  *       metadata/mayfly:instance    added: how a domain of ours is known again
  *       devices/disk...             kept, ours behind them
+ *       devices/controller          free ports for more disks (built-in template alone)
  *       devices/interface           added where a network is asked for
  *       devices/serial              added: what keeps QEMU from saving the guest's RAM to a file
  *
@@ -107,6 +109,20 @@ static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
     if (vcpu)
         xmlUnsetProp(vcpu, BAD_CAST "current");
     return vcpu;
+}
+
+/* A BIOS is what a domain has that says nothing. */
+static int put_firmware(xmlNodePtr root, const struct domain_spec *spec, struct error *e)
+{
+    xmlNodePtr os = domain_child(root, "os");
+    bool uefi = spec->firmware == FIRMWARE_UEFI;
+    if (spec->firmware == FIRMWARE_TEMPLATE || domain_has_property(os, "firmware", uefi ? "efi" : "bios"))
+        return 0;
+    if (domain_child(os, "loader") || (os && xmlHasProp(os, BAD_CAST "firmware")))
+        return error_set(e, -EINVAL,
+                         "domain XML: it names its firmware itself; leave out --firmware, or take the "
+                         "firmware out of the template");
+    return !uefi || attribute(os ? os : add(root, "os"), "firmware", "efi") ? 0 : error_memory(e);
 }
 
 /* By its uuid: see domain-nvram.h. */
@@ -221,6 +237,31 @@ static bool put_interface(xmlNodePtr root, const struct network *n)
            attribute(add(interface, "rom"), "enabled", "no");
 }
 
+/* -------------------------------------------------------------------- ports */
+
+#define SPARE_PORTS                                                                                          \
+    4 /* for disks that are added while the guest runs; libvirt gives a domain one by itself */
+
+static size_t count_on_pci(const xmlNode *devices)
+{
+    static const char *const kinds[] = {"disk", "interface", "memballoon", "rng"};
+    size_t n = 1; /* the USB controller */
+    for (const xmlNode *node = devices->children; node; node = node->next)
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+            n += domain_is_element(node, kinds[i]);
+    return n;
+}
+
+/* One port has one device. Each that is there takes one, in the order in which libvirt numbers them. */
+static bool put_ports(xmlNodePtr root)
+{
+    xmlNodePtr devices = domain_child(root, "devices");
+    bool ok = true;
+    for (size_t n = count_on_pci(devices) + SPARE_PORTS; ok && n > 0; n--)
+        ok = attribute(attribute(add(devices, "controller"), "type", "pci"), "model", "pcie-root-port");
+    return ok;
+}
+
 /* ---------------------------------------------------------------- guest RAM */
 
 static bool is_without_usb(const xmlNode *devices)
@@ -301,13 +342,15 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
     r = refuse_instance(root, e);
     if (r == 0)
         r = put_memory(root, spec, e);
+    if (r == 0)
+        r = put_firmware(root, spec, e);
     if (r < 0)
         return r;
     if (!template_xml && !attribute(root, "type", spec->kvm ? "kvm" : "qemu"))
         return error_memory(e);
     if (!put_iothreads(root) || !put_mark(root, spec) || !put_identity(root, spec) ||
         !put_nvram(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec) ||
-        !put_interface(root, &spec->network) || !guard_ram(root))
+        !put_interface(root, &spec->network) || !guard_ram(root) || (!template_xml && !put_ports(root)))
         return error_memory(e);
     return domain_write(doc, ret_xml, e);
 }

@@ -25,13 +25,20 @@ struct domain_disk {
     bool io_uring;         /* in place of Linux AIO */
 };
 
+enum domain_firmware {
+    FIRMWARE_TEMPLATE, /* what that says */
+    FIRMWARE_BIOS,
+    FIRMWARE_UEFI /* of libvirt's choice */
+};
+
 struct domain_spec {
     const char *name, *uuid;
-    const char *nvram;      /* what virt_try() said of the same template: NULL: it has no UEFI variables */
-    bool trial;             /* for virt_try(): its name is another, and it has no mark of ours */
-    uint64_t memory_bytes;  /* 0: what the template says */
-    uint32_t vcpus;         /* 0: what the template says */
-    bool kvm;               /* virt_offers_kvm(); looked at for the built-in template alone */
+    const char *nvram;     /* what virt_try() said of the same template: NULL: it has no UEFI variables */
+    bool trial;            /* for virt_try(): its name is another, and it has no mark of ours */
+    uint64_t memory_bytes; /* 0: what the template says */
+    uint32_t vcpus;        /* 0: what the template says */
+    bool kvm;              /* virt_offers(); looked at for the built-in template alone */
+    enum domain_firmware firmware;
     struct network network; /* of an interface beside those that the template has */
     const struct domain_disk *disks;
     size_t n_disks;

@@ -64,9 +64,9 @@ int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct 
     return TWICE(v->ops->find_uuid(v, uuid, ret, &why));
 }
 
-int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
+int virt_details(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e)
 {
-    return TWICE(v->ops->ram(v, uuid, ret, &why));
+    return TWICE(v->ops->details(v, uuid, ret, &why));
 }
 
 /* The uuid is fresh: if it is there after the connection broke, under the same name, the first call has
@@ -105,6 +105,11 @@ int virt_undefine(struct virt *v, const char *uuid, char **ret_kept, struct erro
 {
     *ret_kept = NULL;
     return TWICE(v->ops->undefine(v, uuid, ret_kept, &why));
+}
+
+int virt_set_autostart(struct virt *v, const char *uuid, struct error *e)
+{
+    return TWICE(v->ops->set_autostart(v, uuid, &why));
 }
 
 int virt_settle(struct virt *v, struct error *e)
@@ -218,7 +223,7 @@ int virt_check_network(struct virt *v, const struct network *n, bool active, str
     return TWICE(v->ops->check_network(v, n->name, active, &why));
 }
 
-bool virt_offers_kvm(struct virt *v)
+bool virt_offers(struct virt *v, enum virt_offer what)
 {
-    return v->ops->offers_kvm(v);
+    return v->ops->offers(v, what);
 }

@@ -45,14 +45,24 @@ enum domain_side {
 
 struct domain_disk;
 
-/* Where a guest's RAM may go, which holds in plaintext what its disks hold encrypted. */
-struct domain_ram {
+/* Where libvirt keeps the state of a guest's TPM. */
+enum domain_tpm {
+    TPM_NONE,
+    TPM_PLAIN,    /* in files of the host */
+    TPM_ENCRYPTED /* the same, with a secret of libvirt's */
+};
+
+/* What libvirt does with one guest by itself. Its RAM holds in plaintext what its disks hold encrypted. */
+struct domain_details {
     bool save_refused; /* by QEMU, of virsh save, managedsave, dump and snapshots with memory */
-    bool core_dumped;  /* a core dump of QEMU has it */
+    bool core_dumped;  /* a core dump of QEMU has the RAM */
     bool saved;        /* libvirt keeps it in a file, from a managed save */
+    enum domain_tpm tpm;
+    bool autostart; /* it is started with the host */
 };
 
 #define DOMAIN_DEFINITIONS "/etc/libvirt/qemu"
+#define DOMAIN_AUTOSTART   DOMAIN_DEFINITIONS "/autostart"
 
 /* One domain, as it is defined and as it runs. */
 struct domain_sides {
@@ -68,6 +78,8 @@ struct virt_views {
     struct error why; /* of the first that could not be read: it has no side; errnum 0: all were read */
 };
 
+enum virt_offer { VIRT_KVM, VIRT_UEFI };
+
 struct virt;
 struct virt_ops {
     /* All domains. Without `metadata` it is a few questions, whatever their number, and nobody knows whether
@@ -79,7 +91,7 @@ struct virt_ops {
     int (*find_uuid)(struct virt *v, const char *uuid, struct domain *ret, struct error *e);
 
     /* -ENOENT: there is none. */
-    int (*ram)(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e);
+    int (*details)(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e);
 
     /* A power cut may undo it until settle() was called, as it may undefine. -EEXIST: the name or uuid is
      * taken. -EINVAL: libvirt refuses the XML. */
@@ -96,6 +108,9 @@ struct virt_ops {
     /* 0 if there is none. *ret_kept (the caller frees it) is the file of its UEFI's variables where that
      * stays, since libvirt did not make it for this domain, or another has it too; NULL: none stays. */
     int (*undefine)(struct virt *v, const char *uuid, char **ret_kept, struct error *e);
+
+    /* From now on it is started with the host. A power cut may undo it until settle() was called. */
+    int (*set_autostart)(struct virt *v, const char *uuid, struct error *e);
 
     /* Makes all definitions durable, and that others are gone. */
     int (*settle)(struct virt *v, struct error *e);
@@ -146,8 +161,8 @@ struct virt_ops {
     /* Is there a network of this name? -ENOENT. -EINVAL: it is not active, and is to be. */
     int (*check_network)(struct virt *v, const char *name, bool active, struct error *e);
 
-    /* Can new domains be of type kvm here? In doubt, no: such a domain would not start. */
-    bool (*offers_kvm)(struct virt *v);
+    /* Can new domains be of type kvm here, or have UEFI? In doubt, no: such a domain would not start. */
+    bool (*offers)(struct virt *v, enum virt_offer what);
 
     /* After a call that failed with -ECONNREFUSED: connects anew. */
     int (*reconnect)(struct virt *v, struct error *e);
@@ -176,12 +191,13 @@ int virt_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n,
               struct error *e) _must_check_;
 int virt_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e) _must_check_;
 int virt_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e) _must_check_;
-int virt_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e) _must_check_;
+int virt_details(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e) _must_check_;
 int virt_define(struct virt *v, const char *xml, struct error *e) _must_check_;
 int virt_try(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram,
              struct error *e) _must_check_;
 int virt_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e) _must_check_;
 int virt_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e) _must_check_;
+int virt_set_autostart(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_settle(struct virt *v, struct error *e) _must_check_;
 int virt_definition(struct virt *v, const char *uuid, char **ret, struct error *e) _must_check_;
 int virt_redefine(struct virt *v, const char *xml, struct error *e) _must_check_;
@@ -209,4 +225,4 @@ int virt_drop_save(struct virt *v, const char *uuid, struct error *e) _must_chec
 
 /* Also of a bridge: see virt/network.h. */
 int virt_check_network(struct virt *v, const struct network *n, bool active, struct error *e) _must_check_;
-bool virt_offers_kvm(struct virt *v);
+bool virt_offers(struct virt *v, enum virt_offer what);

@@ -50,6 +50,8 @@ void in_barbican(struct config *c)
     .swap_bytes = GIB
 
 static const struct launch_request one = {.name = "t", .count = 1, FULL};
+static const struct launch_request with_autostart = {
+    .name = "t", .count = 2, .root_bytes = GIB, .network = "default", .autostart = true};
 static const struct launch_request one_off = {.name = "t", .count = 1, FULL, .no_start = true};
 static const struct launch_request three = {.name = "t", .count = 3, FULL};
 static const struct launch_request three_shared = {.name = "t",
@@ -216,6 +218,7 @@ void have_left_dead(struct fake *f)
     }
 LAUNCH(one)
 LAUNCH(one_off)
+LAUNCH(with_autostart)
 LAUNCH(three)
 LAUNCH(three_shared)
 LAUNCH(three_off)
@@ -525,6 +528,7 @@ const struct scenario scenarios[] = {
     {"launch --count 3 --shared-key", NULL, NULL, launch_three_shared, {3, 3, 6, 6, 0, 1}, UNDONE},
     {"launch --count 3 --shared-key --no-start", NULL, NULL, launch_three_off, {3, 0, 6, 0, 0, 1}, UNDONE},
     {"launch without root", NULL, NULL, launch_rootless, {1, 1, 2, 2, 0, 1}, UNDONE},
+    {"launch with autostart", NULL, NULL, launch_with_autostart, {2, 2, 2, 2, 0, 2}, UNDONE},
     {"launch plain", plain_disks, NULL, launch_one, {1, 1, 3, 0, 0, 0}, UNDONE},
     {"launch plain, bare", plain_disks, NULL, launch_bare, {1, 0, 1, 0, 0, 0}, UNDONE},
     {"launch plain --count 3", plain_disks, NULL, launch_three, {3, 3, 9, 0, 0, 0}, UNDONE},

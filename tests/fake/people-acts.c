@@ -98,10 +98,10 @@ static void resume(struct world *w)
 static bool save(struct world *w)
 {
     struct world_domain *d = domain_of_t(w);
-    if (!d || !d->d.active || d->ram.save_refused)
+    if (!d || !d->d.active || d->details.save_refused)
         return false;
     world_end_guest(d);
-    d->ram.saved = true;
+    d->details.saved = true;
     for (size_t i = 0; i < w->host.n_volumes; i++)
         if (streq(w->host.volumes[i].v.instance, d->d.uuid))
             w->host.volumes[i].remembered = true;

@@ -5,7 +5,7 @@
  */
 #include "world.h"
 
-#include "virt/domain-ram.h"
+#include "virt/domain-details.h"
 #include "virt/rescue-xml.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ static struct domain told_of(const struct world_domain *w)
     else if (d.state == DOMAIN_NO_STATE)
         d.state = DOMAIN_RUNNING;
     d.persistent = !w->transient;
-    d.saved = w->ram.saved;
+    d.saved = w->details.saved;
     return d;
 }
 
@@ -138,17 +138,17 @@ static void drop_disk(struct world_disks *all, const char *path)
             world_drop(all->disk, &all->n, sizeof all->disk[0], i);
 }
 
-static int fake_ram(struct virt *v, const char *uuid, struct domain_ram *ret, struct error *e)
+static int fake_details(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = virt_enter(w, "ram", e);
+    int r = virt_enter(w, "details", e);
     if (r >= 0)
         r = virt_leave(w, 0, e);
     const struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && !d)
         r = error_set(e, -ENOENT, "domain %s: there is none", uuid);
     if (r == 0)
-        *ret = d->ram;
+        *ret = d->details;
     return r;
 }
 
@@ -167,7 +167,7 @@ static void read_definition(struct world_domain *d, const char *xml, const char 
 {
     struct world_domain was = *d;
     *d = (struct world_domain){
-        .d.active = was.d.active, .d.state = was.d.state, .running = was.running, .ram = was.ram};
+        .d.active = was.d.active, .d.state = was.d.state, .running = was.running, .details = was.details};
     memcpy(d->nvram, was.nvram, sizeof d->nvram);
     snprintf(d->d.name, sizeof d->d.name, "%.63s", name);
     snprintf(d->d.uuid, sizeof d->d.uuid, "%.36s", uuid);
@@ -188,7 +188,7 @@ static int define(struct world *w, const char *xml, struct error *e)
     struct world_domain *d = world_add_domain(w, name, uuid);
     read_definition(d, xml, name, uuid);
     d->unsettled = true;
-    r = domain_ram_read(xml, &d->ram, e);
+    r = domain_details_read(xml, &d->details, e);
     if (r < 0)
         abort();
     return 0;
@@ -366,7 +366,7 @@ static int fake_drop_save(struct virt *v, const char *uuid, struct error *e)
     int r = virt_enter(w, "drop save", e);
     struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && d)
-        d->ram.saved = false;
+        d->details.saved = false;
     return r < 0 ? r : virt_leave(w, 0, e);
 }
 
@@ -422,13 +422,13 @@ static bool is_mounted(const struct host *h, const char *uuid)
 /* A saved memory goes on, whatever became of the disks. */
 static void resume(struct world *w, struct world_domain *d)
 {
-    for (size_t i = 0; d->ram.saved && i < w->host.n_volumes; i++) {
+    for (size_t i = 0; d->details.saved && i < w->host.n_volumes; i++) {
         struct world_volume *v = &w->host.volumes[i];
         if (str_starts(v->v.lv, d->d.uuid) && !v->remembered)
             world_violated(w, "%s was resumed on %s, which it does not remember", d->d.name, v->v.lv);
         v->remembered &= !str_starts(v->v.lv, d->d.uuid);
     }
-    d->ram.saved = false;
+    d->details.saved = false;
 }
 
 bool world_start_guest(struct world *w, struct world_domain *d)
@@ -589,10 +589,20 @@ static int fake_check_network(struct virt *v, const char *name, bool active, str
     return active ? error_set(e, -EINVAL, "network %s: is not active", name) : 0;
 }
 
-static bool fake_offers_kvm(struct virt *v)
+static int fake_set_autostart(struct virt *v, const char *uuid, struct error *e)
 {
-    (void)v;
-    return true;
+    int r = virt_enter(world_of(v), "autostart", e);
+    struct world_domain *d = world_domain(world_of(v), uuid);
+    if (r == 0 && !d)
+        return error_set(e, -ENOENT, "domain %s: there is none", uuid);
+    if (r == 0)
+        d->details.autostart = d->unsettled = true;
+    return r < 0 ? r : virt_leave(world_of(v), 0, e);
+}
+
+static bool fake_offers(struct virt *v, enum virt_offer what)
+{
+    return what == VIRT_KVM || !world_of(v)->no_uefi;
 }
 
 static int fake_reconnect(struct virt *v, struct error *e)
@@ -610,11 +620,12 @@ static const struct virt_ops fake_virt_ops = {
     .list = fake_list,
     .find_name = fake_find_name,
     .find_uuid = fake_find_uuid,
-    .ram = fake_ram,
+    .details = fake_details,
     .define = fake_define,
     .try = fake_try,
     .remove_trials = fake_remove_trials,
     .undefine = fake_undefine,
+    .set_autostart = fake_set_autostart,
     .settle = fake_settle,
     .definition = fake_definition,
     .redefine = fake_redefine,
@@ -630,7 +641,7 @@ static const struct virt_ops fake_virt_ops = {
     .view_all = fake_view_all,
     .drop_save = fake_drop_save,
     .check_network = fake_check_network,
-    .offers_kvm = fake_offers_kvm,
+    .offers = fake_offers,
     .reconnect = fake_reconnect,
     .disconnect = fake_disconnect,
 };

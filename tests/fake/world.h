@@ -76,9 +76,9 @@ struct world_disks {
 
 struct world_domain {
     struct domain d; /* state is DOMAIN_NO_STATE for running or shut off; persistent and saved are unused: */
-    bool transient;  /* libvirt forgets it when it ends; ram.saved */
+    bool transient;  /* libvirt forgets it when it ends; details.saved */
     struct world_disks defined, running; /* of its definition, and of the guest while it is active */
-    struct domain_ram ram;
+    struct domain_details details;
     char nvram[64]; /* file of its UEFI variables; "" */
     bool unsettled; /* its definition, which a power cut takes away */
 };
@@ -138,6 +138,7 @@ struct world {
     size_t n_locks;
     unsigned connections;  /* so far */
     bool virt_gone;        /* libvirt does not answer */
+    bool no_uefi;          /* it has no such firmware */
     bool keys_unreachable; /* the key manager does not */
     enum {
         PLACE_OWN,

@@ -51,7 +51,9 @@ static void values_are_read(void **state)
                     "; another\n"
                     "[libvirt]\n"
                     "images_volume_group = vg0, fast-nvme ,,vg_2.x\n"
-                    "volume_clear = none\n" ENCRYPTION "sector_size = 512\ndiscard = yes",
+                    "volume_clear = none\n"
+                    "[launch]\nmemory = 2G\nvcpus = 3\nfirmware = uefi\nautostart = yes\n" ENCRYPTION
+                    "sector_size = 512\ndiscard = yes",
                     &c, &e),
               e);
     assert_true(c.encryption_enabled);
@@ -60,6 +62,10 @@ static void values_are_read(void **state)
     assert_int_equal(c.key_size_bits, 256);
     assert_string_equal(c.sector_size, "512");
     assert_string_equal(c.volume_clear, "none");
+    assert_true(c.launch_memory_bytes == UINT64_C(2) << 30);
+    assert_int_equal(c.launch_vcpus, 3);
+    assert_string_equal(c.launch_firmware, "uefi");
+    assert_true(c.launch_autostart);
     assert_int_equal(c.volume_groups.n, 3);
     assert_string_equal(c.volume_groups.item[0], "vg0");
     assert_string_equal(c.volume_groups.item[1], "fast-nvme");

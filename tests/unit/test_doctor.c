@@ -408,7 +408,7 @@ static void test_saved_ram(void **state)
     bench_make(b, "t", false);
     _cleanup_findings_ struct findings before = doctor(b);
     assert_null(find(&before, "memory of t"));
-    b->w->host.domains[0].ram.saved = true;
+    b->w->host.domains[0].details.saved = true;
     _cleanup_findings_ struct findings f = doctor(b);
     assert_finding(&f, "memory of t", FINDING_WARNING, 0, "unencrypted");
     b->w->host.domains[0].d.ours = false;

@@ -4,8 +4,8 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "unit.h"
+#include "virt/domain-details.h"
 #include "virt/domain-nvram.h"
-#include "virt/domain-ram.h"
 #include "virt/domain-shared.h"
 #include "virt/domain-write.h"
 
@@ -16,6 +16,10 @@
 #define UUID "6f1e8a8e-0000-4000-8000-00000000000a"
 #define LV   "/dev/mapper/" UUID "_disk"
 #define MARK "<mayfly:instance xmlns:mayfly=\"urn:mayfly:domain:1\" version=\"1\"/>"
+
+#define PORT "    <controller type=\"pci\" model=\"pcie-root-port\"/>\n"
+#define NINE_PORTS                                                                                           \
+    PORT PORT PORT PORT PORT PORT PORT PORT PORT /* of two disks, three others, four to spare */
 
 static const struct domain_disk disks[] = {
     {.device_path = LV "-dmcrypt", .serial = "root", .sector_bytes = 4096, .discard = true},
@@ -116,11 +120,39 @@ static void the_built_in_template(void **state)
         "    </disk>\n"
         "    <serial type=\"null\">\n"
         "      <target type=\"usb-serial\"/>\n"
-        "    </serial>\n"
-        "  </devices>\n"
+        "    </serial>\n" NINE_PORTS "  </devices>\n"
         "</domain>\n";
     assert_string_equal(xml, wanted);
     the_schema_takes(xml);
+}
+
+static void uefi_is_libvirts_to_choose(void **state)
+{
+    (void)state;
+    struct domain_spec spec = plain;
+    spec.firmware = FIRMWARE_UEFI;
+    spec.nvram = "/var/lib/libvirt/qemu/nvram/trial_VARS.fd";
+    _cleanup_free_ char *xml = make(&spec, NULL);
+    assert_non_null(strstr(xml, "<os firmware=\"efi\">"));
+    assert_non_null(strstr(xml, "<nvram>/var/lib/libvirt/qemu/nvram/" UUID "_VARS.fd</nvram>"));
+    the_schema_takes(xml);
+
+    static const char *const own[] = {"<domain><os><loader>/x</loader></os></domain>",
+                                      "<domain><os firmware='efi'/></domain>"};
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        struct error e = ERROR_NONE;
+        char *none = NULL;
+        spec.firmware = i == 0 ? FIRMWARE_UEFI : FIRMWARE_BIOS;
+        assert_error(domain_xml(&spec, own[i], &none, &e), -EINVAL, e);
+        assert_non_null(strstr(e.text, "leave out --firmware"));
+    }
+    spec.firmware = FIRMWARE_UEFI;
+    _cleanup_free_ char *same = make(&spec, own[1]);
+    _cleanup_free_ char *without_os = make(&spec, "<domain/>");
+    assert_non_null(strstr(without_os, "<os firmware=\"efi\">"));
+    spec.firmware = FIRMWARE_BIOS;
+    _cleanup_free_ char *bios = make(&spec, NULL);
+    assert_null(strstr(bios, "firmware="));
 }
 
 static void a_disk_alone(void **state)
@@ -687,14 +719,36 @@ static size_t occurrences(const char *text, const char *word)
     return n;
 }
 
+static void the_state_of_a_tpm_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tpm;
+        enum domain_tpm wanted;
+    } rows[] = {
+        {"", TPM_NONE},
+        {"<tpm><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm>", TPM_NONE},
+        {"<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>", TPM_PLAIN},
+        {"<tpm><backend type='emulator'><encryption secret='6f1e'/></backend></tpm>", TPM_ENCRYPTED},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char xml[300];
+        struct domain_details details;
+        struct error e = ERROR_NONE;
+        snprintf(xml, sizeof xml, "<domain><devices>%s</devices></domain>", rows[i].tpm);
+        assert_ok(domain_details_read(xml, &details, &e), e);
+        assert_int_equal(details.tpm, rows[i].wanted);
+    }
+}
+
 static void ram_is_guarded(const char *template_xml, bool save_refused, bool core_dumped)
 {
     struct error e = ERROR_NONE;
-    struct domain_ram ram;
+    struct domain_details details;
     _cleanup_free_ char *xml = make(&plain, template_xml);
-    assert_ok(domain_ram_read(xml, &ram, &e), e);
-    assert_int_equal(ram.save_refused, save_refused);
-    assert_int_equal(ram.core_dumped, core_dumped);
+    assert_ok(domain_details_read(xml, &details, &e), e);
+    assert_int_equal(details.save_refused, save_refused);
+    assert_int_equal(details.core_dumped, core_dumped);
     assert_true(occurrences(xml, "usb-serial") <= 1); /* one will do */
 }
 
@@ -732,6 +786,8 @@ int main(void)
         cmocka_unit_test(a_place_is_free_in_what_runs_too),
         cmocka_unit_test(a_template_says_how_many_iothreads),
         cmocka_unit_test(io_uring_is_used_where_it_is_asked_for),
+        cmocka_unit_test(uefi_is_libvirts_to_choose),
+        cmocka_unit_test(the_state_of_a_tpm_is_told),
         cmocka_unit_test(an_interface_is_added_where_it_is_asked_for),
         cmocka_unit_test(networks_are_read),
         cmocka_unit_test(without_kvm_the_type_is_qemu),

@@ -67,7 +67,7 @@ static void test_domain(void **state)
     assert_found(b, 0, NULL); /* as of one that others have defined */
     d->d.ours = true;
     world_end_guest(d);
-    d->ram.saved = true;
+    d->details.saved = true;
     b->w->host.n_maps = 0;
     assert_found(b, DRIFT(SAVED), "managedsave-remove");
     b->w->host.n_domains = 0;
@@ -187,7 +187,7 @@ static void test_check(void **state)
     struct error e = ERROR_NONE;
     struct drift_need need = {.cannot = "cannot be tried", .refused = DRIFT(SAVED), .told = DRIFT(MISSING)};
     bench_make(b, "a", true);
-    domain_of(b)->ram.saved = true;
+    domain_of(b)->details.saved = true;
     domain_of(b)->defined.n = 1;
     assert_ok(model_load(&b->f.context, &m, &e), e);
     assert_ok(model_find(m, "a", &i, &e), e);
@@ -336,7 +336,7 @@ static void test_managed_save_stops(void **state)
     static verb_fn *const verbs[] = {rescue, rebuild, open_disks, add_disk, remove_disk, resize};
     struct bench *b = *state;
     make_two_disks(b, true);
-    domain_of(b)->ram.saved = true;
+    domain_of(b)->details.saved = true;
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         assert_refused(b, verbs[i], -EBUSY, "managed save");
 }
@@ -348,7 +348,7 @@ static void test_create_refuses_managed_save(void **state)
     _cleanup_free_ struct launched *launched = NULL;
     bool changed = false;
     struct error e = ERROR_NONE;
-    world_add_domain(b->w, "theirs", "77777777-7777-4777-8777-777777777777")->ram.saved = true;
+    world_add_domain(b->w, "theirs", "77777777-7777-4777-8777-777777777777")->details.saved = true;
     assert_error(instance_add_disks(&b->f.context, &q, &launched, &changed, NULL, &e), -EBUSY, e);
     assert_non_null(strstr(e.text, "domain theirs: cannot be given disks: it has a managed save"));
     assert_int_equal(b->w->host.n_volumes, 0);
@@ -427,11 +427,11 @@ static void test_delete_of_a_domain_of_others(void **state)
     struct error e = ERROR_NONE;
     make_two_disks(b, true);
     domain_of(b)->d.ours = false;
-    domain_of(b)->ram.saved = true;
+    domain_of(b)->details.saved = true;
     fake_again(&b->f);
     assert_ok(delete (b, &e), e);
     assert_int_equal(b->w->host.n_domains, 1);
-    assert_false(domain_of(b)->ram.saved);
+    assert_false(domain_of(b)->details.saved);
 }
 
 int main(void)

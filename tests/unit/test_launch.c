@@ -77,6 +77,43 @@ static void test_networks(void **state)
     assert_ok(bench_launch(b, &q, &e), e);
 }
 
+static void test_firmware(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    refused(b, (struct launch_request){.root_bytes = GIB, .firmware = "openboot"}, -EINVAL, "openboot");
+    b->w->no_uefi = true;
+    refused(b, (struct launch_request){.root_bytes = GIB, .firmware = "uefi"}, -ENOENT, "ovmf");
+    strcpy(b->f.config.launch_firmware, "uefi");
+    refused(b, q, -ENOENT, "ovmf");
+    b->w->no_uefi = false;
+    assert_ok(bench_launch(b, &q, &e), e);
+    refused(b,
+            (struct launch_request){.name = "u",
+                                    .root_bytes = GIB,
+                                    .firmware = "bios",
+                                    .template_xml = "<domain><os firmware='efi'/></domain>"},
+            -EINVAL, "leave out --firmware");
+}
+
+/* It outlives a power cut as the definition does: both are synced at once. */
+static void test_autostart(void **state)
+{
+    struct bench *b = *state;
+    struct launch_request q = {.name = "t", .count = 2, .root_bytes = GIB, .autostart = true};
+    struct error e = ERROR_NONE;
+    bench_make(b, "without", false);
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_false(b->w->host.domains[0].details.autostart);
+    assert_true(b->w->host.domains[1].details.autostart && b->w->host.domains[2].details.autostart);
+    q.name = "u";
+    q.autostart = false;
+    b->f.config.launch_autostart = true;
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_true(b->w->host.domains[3].details.autostart);
+}
+
 static void test_refused_by_host(void **state)
 {
     struct bench *b = *state;
@@ -560,6 +597,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         bench_test(test_refused),
         bench_test(test_networks),
+        bench_test(test_firmware),
+        bench_test(test_autostart),
         bench_test(test_refused_by_host),
         bench_test(test_refused_by_keys),
         bench_test(test_volumes),

@@ -75,7 +75,7 @@ static void test_saved_ram(void **state)
 {
     struct bench *b = *state;
     bench_make(b, "t", true);
-    b->w->host.domains[0].ram.saved = true;
+    b->w->host.domains[0].details.saved = true;
     refused(b, &request, -EBUSY, "managedsave-remove");
 }
 

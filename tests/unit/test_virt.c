@@ -57,7 +57,7 @@ static int define(const char *name, const char *with_uuid, struct error *e)
         .name = name,
         .uuid = with_uuid,
         .memory_bytes = 64 << 20,
-        .kvm = virt_offers_kvm(virt),
+        .kvm = virt_offers(virt, VIRT_KVM),
         .disks = &disk,
         .n_disks = disk.device_path ? 1 : 0,
     };
@@ -87,9 +87,13 @@ static void a_life(void **state)
     struct error e = ERROR_NONE;
     assert_ok(define("mayfly-test", uuid, &e), e);
     assert_domain(false);
-    struct domain_ram ram;
-    assert_ok(virt_ram(virt, uuid, &ram, &e), e);
-    assert_true(ram.save_refused && !ram.core_dumped && !ram.saved);
+    struct domain_details details;
+    assert_ok(virt_details(virt, uuid, &details, &e), e);
+    assert_true(details.save_refused && !details.core_dumped && !details.saved && !details.autostart);
+    assert_ok(virt_set_autostart(virt, uuid, &e), e);
+    assert_ok(virt_settle(virt, &e), e);
+    assert_ok(virt_details(virt, uuid, &details, &e), e);
+    assert_true(details.autostart);
     for (int twice = 0; twice < 2; twice++) {
         assert_ok(virt_start(virt, uuid, &e), e);
         assert_domain(true);
