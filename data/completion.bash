@@ -46,7 +46,7 @@ _mayfly() {
     read -ra verb <<<"${words[0]-}"
 
     case $previous in
-    --config-file | --image | --domain-xml | --plot) _mayfly_files && return ;;
+    --config-file | --image | --domain-xml | --ssh-key | --user-data | --plot) _mayfly_files && return ;;
     --image-format) _mayfly_reply raw qcow2 && return ;;
     --disk) _mayfly_lines _mayfly_disks "${words[1]-}" && return ;;
     esac

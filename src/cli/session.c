@@ -8,6 +8,7 @@
 #include "broker/wire.h"
 #include "cli/privileges.h"
 #include "cli/signals.h"
+#include "image/seed.h"
 #include "instance/drift.h"
 
 #include <limits.h>
@@ -115,6 +116,8 @@ static void make_context(struct session *s, const struct globals *g)
         .managers = &s->managers,
         .import = image_import,
         .export = image_export,
+        .write_seed = seed_write,
+        .read_seed = seed_read,
         .bench_look = bench_look,
         .bench_measure = bench_measure,
         .reporter = &s->progress.reporter,

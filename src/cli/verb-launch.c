@@ -5,6 +5,7 @@
 #include "cli/image-options.h"
 #include "cli/outcomes.h"
 #include "cli/plan.h"
+#include "cli/seed-options.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -16,8 +17,14 @@
 struct launch_options {
     struct launch_request request;
     const char *key_owner; /* of request.key; NULL: the caller */
+    struct seed_options seed;
     const char *template_path;
 };
+
+static void launch_options_end(struct launch_options *o)
+{
+    seed_options_end(&o->seed);
+}
 
 static int parse_number(const char *value, uint64_t max, uint32_t *ret, struct error *e)
 {
@@ -196,11 +203,17 @@ static int print_added(struct globals *g, const struct context *c, const char *n
     return 0;
 }
 
-/* Parses, also the options of an image, and opens the session. 1: there is nothing to do. */
-static int begin(const struct verb *self, struct globals *g, const struct cli_option *options, bool image,
-                 int argc, char **argv, struct launch_options *o, struct session **ret, struct error *e)
+/* Parses, also the options of an image and of a seed, reads the files of the latter, and opens the session.
+ * 1: there is nothing to do. */
+enum contents { NO_CONTENTS, IMAGE, IMAGE_AND_SEED };
+static int begin(const struct verb *self, struct globals *g, const struct cli_option *options,
+                 enum contents contents, int argc, char **argv, struct launch_options *o,
+                 struct session **ret, struct error *e)
 {
-    const struct cli_group own[] = {{options, o}, {image ? image_options : NULL, &o->request.image}, {0}};
+    const struct cli_group own[] = {{options, o},
+                                    {contents >= IMAGE ? image_options : NULL, &o->request.image},
+                                    {contents >= IMAGE_AND_SEED ? seed_options : NULL, &o->seed},
+                                    {0}};
     int n = 0;
     int r = verb_parse_groups(self, g, own, argc, argv, 0, 1, &n, e);
     if (r == 0 && n == 0 && !o->request.uuid)
@@ -212,21 +225,25 @@ static int begin(const struct verb *self, struct globals *g, const struct cli_op
         return r;
     o->request.name = n ? argv[1] : NULL;
     o->request.keep_key = o->request.key && (!o->key_owner || streq(o->key_owner, "caller"));
-    return session_open(g, SESSION_VIRT_NEEDED, ret, e);
+    r = seed_options_read(&o->seed, e);
+    return r < 0 ? r : session_open(g, SESSION_VIRT_NEEDED, ret, e);
 }
 
 int verb_launch(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    struct launch_options o = {.request = {.count = 1}};
+    _cleanup_(launch_options_end) struct launch_options o = {.request = {.count = 1}};
     _cleanup_session_ struct session *s = NULL;
     _cleanup_free_ char *template_xml = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
-    int r = begin(self, g, launch_options, true, argc, argv, &o, &s, e);
+    int r = begin(self, g, launch_options, IMAGE_AND_SEED, argc, argv, &o, &s, e);
     if (r == 0 && o.template_path)
         r = read_template(o.template_path, &template_xml, e);
+    if (r == 0)
+        r = seed_options_add_configured(&o.seed, s->context.config, e);
     if (r != 0)
         return r;
+    o.request.seed = o.seed.seed;
     o.request.template_xml = template_xml;
     r = instance_launch(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
     progress_end(&s->progress);
@@ -244,7 +261,7 @@ int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     bool changed = false;
-    int r = begin(self, g, add_disks_options, true, argc, argv, &o, &s, e);
+    int r = begin(self, g, add_disks_options, IMAGE, argc, argv, &o, &s, e);
     if (r != 0)
         return r;
     r = instance_add_disks(&s->context, &o.request, &launched, &changed, o.request.dry_run ? &plan : NULL, e);
@@ -261,7 +278,7 @@ int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **a
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     struct volume made;
-    int r = begin(self, g, add_disk_options, false, argc, argv, &o, &s, e);
+    int r = begin(self, g, add_disk_options, NO_CONTENTS, argc, argv, &o, &s, e);
     if (r == 0)
         r = instance_add_disk(&s->context, &o.request, &made, o.request.dry_run ? &plan : NULL, e);
     if (r != 0)

@@ -3,10 +3,12 @@
 #include "cli/each.h"
 #include "cli/image-options.h"
 #include "cli/plan.h"
+#include "cli/seed-options.h"
 #include "instance/operations.h"
 
 struct rebuild_options {
     struct rebuild_request request;
+    struct seed_options seed;
     bool empty;
     bool yes;
     struct key_end *old_key; /* what became of it */
@@ -55,6 +57,11 @@ static int check_contents(const struct verb *self, const struct rebuild_options 
     return 0;
 }
 
+static void rebuild_options_end(struct rebuild_options *o)
+{
+    seed_options_end(&o->seed);
+}
+
 int verb_rebuild(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     struct key_end old_key = {.fate = KEY_FATE_NONE};
@@ -64,14 +71,18 @@ int verb_rebuild(const struct verb *self, struct globals *g, int argc, char **ar
                               .what = "Destroy the keys and disks, and make new ones, of",
                               .price = "What they hold is gone for good.",
                               .operate = operate_rebuild};
-    struct rebuild_options o = {.old_key = &old_key};
+    _cleanup_(rebuild_options_end) struct rebuild_options o = {.old_key = &old_key};
     int n = 0;
-    const struct cli_group own[] = {{rebuild_options, &o}, {image_options, &o.request.image}, {0}};
+    const struct cli_group own[] = {
+        {rebuild_options, &o}, {image_options, &o.request.image}, {seed_options, &o.seed}, {0}};
     int r = verb_parse_groups(self, g, own, argc, argv, 1, argc, &n, e);
     if (r == 0)
         r = check_contents(self, &o, e);
+    if (r == 0)
+        r = seed_options_read(&o.seed, e);
     if (r != 0)
         return r;
+    o.request.seed = o.seed.seed;
     if (!o.request.dry_run)
         return each_run(&each, self, g, &o, o.yes, argv + 1, n, e);
     if (n > 1)

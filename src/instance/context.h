@@ -40,6 +40,10 @@ struct context {
     int (*export)(int fd, int file_fd, const char *name, const struct secret *key,
                   const struct image_progress *progress, struct error *e);
 
+    /* A seed, to the begin of a device and back: seed_write and seed_read, or the doubles'. */
+    int (*write_seed)(int fd, const struct secret *seed, struct error *e);
+    int (*read_seed)(int fd, struct secret **ret, struct error *e);
+
     /* What fio can measure here, and a measurement: bench_look and bench_measure, or the double's. */
     int (*bench_look)(char ret_why_not[BENCH_WHY_MAX], struct error *e);
     int (*bench_measure)(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);

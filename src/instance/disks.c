@@ -46,6 +46,7 @@ struct domain_disk disk_of_domain(const struct context *c, const struct volume *
     return (struct domain_disk){.device_path = path,
                                 .serial = v->disk,
                                 .sector_bytes = v->sector_bytes,
+                                .read_only = volume_is_seed(v),
                                 .discard = c->config->discard,
                                 .io_uring = streq(c->config->disk_io, "io_uring")};
 }

@@ -144,7 +144,7 @@ int launch_check_disks(const struct launch *l, struct error *e)
     if (q->n_ephemeral > LAUNCH_EPHEMERALS_MAX)
         return error_set(e, -EINVAL, "%s: cannot make %zu ephemeral disks; %d can be", l->verb,
                          q->n_ephemeral, LAUNCH_EPHEMERALS_MAX);
-    if (launch_disks_each(q) == 0)
+    if (launch_disks_each(q) == seed_wanted(&q->seed))
         return error_set(e, -EINVAL, "%s: there is nothing to make; say --root, --ephemeral or --swap",
                          l->verb);
     if (q->key && !l->context->config->encryption_enabled)
@@ -168,7 +168,7 @@ int launch_check_disks(const struct launch *l, struct error *e)
 /* Never so much that the sum of all disks of an instance could not be held by 64 bits. */
 static uint64_t room_for(const struct group *g, uint64_t bytes)
 {
-    uint64_t limit = UINT64_MAX / (LAUNCH_EPHEMERALS_MAX + 2);
+    uint64_t limit = UINT64_MAX / LAUNCH_DISKS_MAX;
     uint64_t rounded = group_round_up(g, bytes);
     return rounded < limit ? rounded : limit;
 }
@@ -178,6 +178,8 @@ static int check_room(const struct launch *l, struct error *e)
     const struct launch_request *q = l->request;
     const struct group *g = l->group;
     uint64_t each = room_for(g, q->root_bytes) + room_for(g, q->swap_bytes);
+    if (seed_wanted(&q->seed))
+        each += room_for(g, SEED_BYTES);
     for (size_t i = 0; i < q->n_ephemeral; i++)
         each += room_for(g, q->ephemeral[i].size_bytes);
 
@@ -282,6 +284,8 @@ int launch_check(struct launch *l, struct error *e)
     int r = check_names(l, e);
     if (r == 0)
         r = launch_check_disks(l, e);
+    if (r == 0)
+        r = launch_check_seed(l, l->request->name, e);
     if (r == 0)
         r = context_check_virt(l->context, e);
     if (r == 0)

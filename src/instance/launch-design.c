@@ -71,6 +71,8 @@ static void add_disks(struct launch_instance *i, struct launch_key *key)
     if (q->swap_bytes)
         snprintf(add_disk(i, key, q->swap_bytes, "swap", q->swap_alias)->fs,
                  sizeof(((struct launch_disk *)0)->fs), "swap");
+    if (seed_wanted(&q->seed))
+        add_disk(i, key, SEED_BYTES, ROLE_SEED, (const char[ALIAS_MAX]){0})->takes_seed = true;
 }
 
 /* `trial`: as libvirt is to judge it, before anything of it is there; `nvram`: of what that has said. The
@@ -79,8 +81,8 @@ static int write_xml(const struct launch_instance *i, bool kvm, bool trial, cons
                      struct error *e)
 {
     const struct launch_request *q = i->launch->request;
-    struct domain_disk disks[LAUNCH_EPHEMERALS_MAX + 2];
-    char paths[LAUNCH_EPHEMERALS_MAX + 2][DEVICE_PATH_MAX];
+    struct domain_disk disks[LAUNCH_DISKS_MAX];
+    char paths[LAUNCH_DISKS_MAX][DEVICE_PATH_MAX];
     struct domain_spec spec = {.name = i->name,
                                .uuid = i->uuid,
                                .nvram = nvram,
@@ -249,6 +251,7 @@ struct launch *launch_free(struct launch *l)
         free(l->leads);
         free(l->others);
         image_close(l->image);
+        secret_free(l->seed);
         model_free(l->model);
     }
     return NULL;

@@ -141,7 +141,8 @@ int launch_create_volume_undo(const struct context *c, void *object, struct erro
 int launch_open(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
-    int r = disk_open(c, &d->v, d->key ? d->key->secret : NULL, false, d->takes_image ? &d->fd : NULL, e);
+    int r = disk_open(c, &d->v, d->key ? d->key->secret : NULL, false,
+                      d->takes_image || d->takes_seed ? &d->fd : NULL, e);
     if (r == 0 && d->key && --d->key->n_closed == 0)
         d->key->secret = secret_free(d->key->secret); /* it has done its work */
     return r;
@@ -243,7 +244,7 @@ int launch_start_undo(const struct context *c, void *object, struct error *e)
 
 static void close_after_guest(const struct launch *l, const struct launch_instance *i)
 {
-    const struct volume *volumes[LAUNCH_EPHEMERALS_MAX + 2];
+    const struct volume *volumes[LAUNCH_DISKS_MAX];
     struct instance started = {.state = INSTANCE_RUNNING, .volumes = volumes, .n_volumes = i->n_disks};
     memcpy(started.uuid, i->uuid, sizeof started.uuid);
     snprintf(started.name, sizeof started.name, "%s", i->name);

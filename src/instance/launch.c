@@ -47,7 +47,7 @@ static int add_volume(struct steps *s, struct launch_disk *d, struct error *e)
 /* A plain disk that stays empty has no map, and needs none. */
 static int add_open(struct steps *s, struct launch_disk *d, struct error *e)
 {
-    if (!d->key && !d->takes_image && !d->fs[0])
+    if (!d->key && !d->takes_image && !d->takes_seed && !d->fs[0])
         return 0;
     return steps_add(s, launch_open, launch_open_undo, d, e, "open %s/%s", d->v.vg, d->v.lv);
 }
@@ -55,6 +55,11 @@ static int add_open(struct steps *s, struct launch_disk *d, struct error *e)
 static int add_format(struct steps *s, struct launch_disk *d, struct error *e)
 {
     return d->fs[0] ? steps_add(s, launch_format, NULL, d, e, "format %s: %s", d->v.lv, d->fs) : 0;
+}
+
+int launch_add_seed(struct steps *s, struct launch_disk *d, struct error *e)
+{
+    return d->takes_seed ? steps_add(s, launch_write_seed, NULL, d, e, "write the seed to %s", d->v.lv) : 0;
 }
 
 size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX])
@@ -102,6 +107,8 @@ static int add_storage(struct steps *s, struct launch *l, struct error *e)
             r = add_each(s, k, add_volume, e);
         if (r == 0)
             r = add_each(s, k, add_open, e);
+        if (r == 0)
+            r = add_each(s, k, launch_add_seed, e);
         if (r == 0)
             r = launch_add_image(s, k, e);
         if (r == 0)

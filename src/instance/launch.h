@@ -28,8 +28,9 @@ struct launch_disk {
     char fs[8]; /* "": not formatted */
     char label[12];
     bool takes_image;
+    bool takes_seed;
     bool made;
-    int fd; /* -1, but between opening it and writing the image */
+    int fd; /* -1, but between opening it and writing the image or seed */
 };
 
 struct launch_instance {
@@ -65,6 +66,7 @@ struct launch {
     size_t first;                /* the number of the first, where they are numbered */
     const struct group *group;
     struct image *image;    /* NULL: none */
+    struct secret *seed;    /* kept from the disk before; NULL: it is made of the request */
     struct keymgr *km;      /* the context's; NULL: without encryption */
     char batch[UUID_TEXT];  /* set with --shared-key */
     uint64_t written_bytes; /* of images */
@@ -88,7 +90,7 @@ struct launch {
 
 static inline size_t launch_disks_each(const struct launch_request *q)
 {
-    return (q->root_bytes ? 1 : 0) + q->n_ephemeral + (q->swap_bytes ? 1 : 0);
+    return (q->root_bytes ? 1 : 0) + q->n_ephemeral + (q->swap_bytes ? 1 : 0) + seed_wanted(&q->seed);
 }
 
 /* Of its n-th: name, or name-4, name-5, ... */
@@ -118,12 +120,22 @@ int launch_allocate(struct launch *l, struct error *e) _must_check_;
 struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
                                          const struct launch_ephemeral *asked);
 
+/* What it says of a seed, for the instance of this name. */
+int launch_check_seed(const struct launch *l, const char *name, struct error *e) _must_check_;
+
+/* Fills in l->seed from a disk of the model's. */
+int launch_read_seed(const struct context *c, struct launch *l, const struct volume *old,
+                     struct error *e) _must_check_;
+
 /* Adds the steps by which a domain that is there gets the disks: of all chunks, its definition, the commit.
  */
 int launch_add_to_domain(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
 /* Adds the step that writes the image to all disks of the chunk that take it, if any does. */
 int launch_add_image(struct steps *s, struct launch_chunk *k, struct error *e) _must_check_;
+
+/* The same of one disk that takes a seed. */
+int launch_add_seed(struct steps *s, struct launch_disk *d, struct error *e) _must_check_;
 
 /* Those disks: at most one of each instance. Returns how many. */
 size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX]);
@@ -145,8 +157,8 @@ int launch_set_key_tags(struct launch_disk *d, struct error *e) _must_check_;
 step_fn launch_lock_instance;                                            /* launch_instance */
 step_fn launch_lock_batch;                                               /* launch */
 step_fn launch_create_keys, launch_create_keys_undo, launch_write_image; /* launch_chunk */
-step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo, launch_format,
-    launch_attach, launch_attach_undo;                                          /* disk */
+step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo, launch_write_seed,
+    launch_format, launch_attach, launch_attach_undo;                           /* disk */
 step_fn launch_define, launch_define_undo, launch_autostart, launch_close_maps; /* launch_instance */
 step_fn launch_settle;                                                          /* launch */
 step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_leads_doomed; /* launch */

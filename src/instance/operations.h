@@ -7,9 +7,11 @@
 #include "instance/model.h"
 #include "instance/steps.h"
 #include "instance/wanted-image.h"
+#include "instance/wanted-seed.h"
 #include "virt/hook-domain.h"
 
 #define LAUNCH_EPHEMERALS_MAX 16
+#define LAUNCH_DISKS_MAX      (LAUNCH_EPHEMERALS_MAX + 3) /* and root, swap, seed */
 #define LAUNCH_COUNT_MAX      1000
 
 struct launch_ephemeral {
@@ -30,7 +32,8 @@ struct launch_request {
     char root_alias[ALIAS_MAX], swap_alias[ALIAS_MAX]; /* "": none */
     struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
     size_t n_ephemeral;
-    uint64_t swap_bytes;      /* 0: none */
+    uint64_t swap_bytes; /* 0: none */
+    struct wanted_seed seed;
     const char *volume_group; /* NULL: the first configured */
     const char *key;          /* add-disks: MANAGER:PLACE/ID of a key that is there; NULL: one is made */
     bool keep_key;            /* that one is the caller's, and never destroyed */
@@ -156,6 +159,7 @@ struct rebuild_request {
     struct wanted_image image; /* of the root disk; without one it is empty */
     bool dry_run;              /* fill in ret_plan, change nothing */
     struct key_end *ret_key;   /* gets what became of the old key; may be NULL */
+    struct wanted_seed seed;   /* none: an instance that has a seed disk keeps what that holds */
 };
 
 /* New disks of the same roles, sizes and file systems, with a new key, for the domain as it is; it ends at

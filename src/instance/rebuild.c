@@ -28,7 +28,8 @@ struct rebuild {
     const struct instance *instance; /* before */
     struct disks disks;
     bool running;
-    struct key_end *ret_key; /* for what became of the old key; or NULL */
+    const struct volume *keeps_seed; /* of its disks; NULL: none, or it gets a new one */
+    struct key_end *ret_key;         /* for what became of the old key; or NULL */
 };
 
 /* ---------------------------------------------------------------------------------------------- checks */
@@ -121,6 +122,40 @@ static int check_keys(struct rebuild *r, struct error *e)
     return result;
 }
 
+/* Without another word it keeps the seed that it has, if that can be read: nobody but the guest reads a plain
+ * disk that is ready, and an ephemeral key opens none again. */
+static int check_seed(struct rebuild *r, struct error *e)
+{
+    const struct instance *i = r->instance;
+    const struct volume *old = NULL;
+    bool durable = false;
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (volume_is_seed(i->volumes[n]))
+            old = i->volumes[n];
+    if (!old && seed_wanted(&r->request.seed))
+        return error_set(
+            e, -EINVAL,
+            "instance %s: cannot be rebuilt: it has no seed disk, and gets none; leave out --ssh-key, "
+            "--user-data and --hostname, or launch another instance",
+            i->name);
+    if (!old || seed_wanted(&r->request.seed))
+        return launch_check_seed(&r->launch, i->name, e);
+    int result = volume_encrypted(old) ? key_durable(r->launch.context, old, &durable, e) : 0;
+    if (result < 0)
+        return result;
+    if (!durable || old->state != VOLUME_READY)
+        return error_set(
+            e, -EINVAL,
+            "instance %s: cannot be rebuilt: what its seed disk holds cannot be kept, since %s; say "
+            "--hostname, --ssh-key or --user-data for a new one",
+            i->name,
+            old->state != VOLUME_READY ? "a rebuild that was cut off has made it anew"
+            : !volume_encrypted(old)   ? "it is plain"
+                                       : "its key is ephemeral");
+    r->keeps_seed = old;
+    return 0;
+}
+
 static int check(struct rebuild *r, struct error *e)
 {
     const struct context *c = r->launch.context;
@@ -135,6 +170,8 @@ static int check(struct rebuild *r, struct error *e)
         result = check_all_seen(r, e);
     if (result == 0)
         result = check_keys(r, e);
+    if (result == 0)
+        result = check_seed(r, e);
     if (result == 0)
         result = disks_look(c, r->launch.model, r->instance, false, &r->disks, e);
     return result < 0 ? result : check_image(r, e);
@@ -164,6 +201,7 @@ static void design_disk(struct launch *l, const struct volume *old)
     if (str_starts(old->role, "eph"))
         snprintf(d->label, sizeof d->label, "ephemeral%.2s", old->role + strlen("eph"));
     d->takes_image = l->image && streq(old->role, "root");
+    d->takes_seed = volume_is_seed(old);
     if (!volume_encrypted(old))
         return;
     d->key = &l->keys[0];
@@ -206,6 +244,12 @@ static int check_sha256(const struct context *c, void *rebuild, struct error *e)
 {
     struct image *image = ((struct rebuild *)rebuild)->launch.image;
     return context_import(c, image, NULL, 0, 0, 0, e);
+}
+
+static int keep_seed(const struct context *c, void *rebuild, struct error *e)
+{
+    struct rebuild *r = rebuild;
+    return launch_read_seed(c, &r->launch, r->keeps_seed, e);
 }
 
 static int end_domain(const struct context *c, void *rebuild, struct error *e)
@@ -284,8 +328,10 @@ static int add_disks(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     for (size_t n = 0; r == 0 && n < l->n_disks; n++)
-        if (l->disks[n].key || l->disks[n].takes_image || l->disks[n].fs[0])
+        if (l->disks[n].key || l->disks[n].takes_image || l->disks[n].takes_seed || l->disks[n].fs[0])
             r = steps_add(s, launch_open, launch_open_undo, &l->disks[n], e, "open %s", l->disks[n].v.lv);
+    for (size_t n = 0; r == 0 && n < l->n_disks; n++)
+        r = launch_add_seed(s, &l->disks[n], e);
     if (r == 0)
         r = launch_add_image(s, l->chunks, e);
     for (size_t n = 0; r == 0 && n < l->n_disks; n++)
@@ -306,6 +352,8 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
     if (r->request.image.sha256)
         result =
             steps_add(s, check_sha256, NULL, r, e, "check the SHA-256 of image %s", r->request.image.path);
+    if (result == 0 && r->keeps_seed)
+        result = steps_add(s, keep_seed, NULL, r, e, "read the seed of %s", name);
     if (result == 0 && l->n_keys)
         result =
             steps_add(s, launch_create_keys, launch_create_keys_undo, &l->chunks[0], e,
@@ -387,7 +435,7 @@ int instance_rebuild(const struct context *c, const char *name, const struct reb
                      struct steps **ret_plan, struct error *e)
 {
     struct rebuild rebuild = {
-        .request = {.image = q->image},
+        .request = {.image = q->image, .seed = q->seed},
         .ret_key = q->ret_key,
     };
     _cleanup_(launch_freep) struct launch *l = &rebuild.launch;

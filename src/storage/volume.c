@@ -34,7 +34,7 @@ static bool is_empty(const struct volume *v)
 bool volume_role_valid(const char *role)
 {
     if (streq(role, "root") || streq(role, "swap") || streq(role, "local") || streq(role, ROLE_SNAPSHOT) ||
-        streq(role, ROLE_RESCUE) || streq(role, ROLE_BENCH))
+        streq(role, ROLE_RESCUE) || streq(role, ROLE_BENCH) || streq(role, ROLE_SEED))
         return true;
     size_t digits = str_starts(role, "eph") ? strspn(role + 3, "0123456789") : 0;
     return digits && !role[3 + digits] && (digits == 1 || (digits == 2 && role[3] != '0'));
@@ -96,7 +96,7 @@ static const char *wrong_identity(const struct volume *v)
     if (!IS_TEXT(v->disk) || !uuid_valid(v->disk))
         return "uuid of the disk";
     if (!IS_TEXT(v->role) || !volume_role_valid(v->role))
-        return "role (it must be root, swap, local, snap, rescue, bench or eph0 to eph99)";
+        return "role (it must be root, swap, local, seed, snap, rescue, bench or eph0 to eph99)";
     volume_set_lv_name(&expected);
     if (!streq(v->lv, expected.lv))
         return "name (it does not follow from instance and role)";
@@ -158,7 +158,7 @@ bool volume_lv_name_valid(const char *lv)
 
 static int role_rank(const char *role)
 {
-    static const char *const last[] = {"swap", ROLE_SNAPSHOT, ROLE_BENCH, ROLE_RESCUE};
+    static const char *const last[] = {"swap", ROLE_SEED, ROLE_SNAPSHOT, ROLE_BENCH, ROLE_RESCUE};
     for (int i = 0; i < (int)ARRAY_SIZE(last); i++)
         if (streq(role, last[i]))
             return 3 + i;

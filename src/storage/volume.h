@@ -24,7 +24,7 @@
 #define KDF_MAX           24  /* "hkdf-sha512", "nova-ripemd160" */
 #define CHECK_MAX         35  /* "2:", 16 bytes in hex and a NUL */
 #define FS_MAX            8   /* ext4, xfs, vfat, swap */
-#define ROLE_MAX          8   /* root, local, eph0..eph99, swap, snap, rescue, bench */
+#define ROLE_MAX          8   /* root, local, eph0..eph99, swap, seed, snap, rescue, bench */
 #define INSTANCE_NAME_MAX 64
 #define ALIAS_MAX         64
 
@@ -74,6 +74,13 @@ struct volume {
 static inline bool volume_is_rescue(const struct volume *v)
 {
     return streq(v->role, ROLE_RESCUE);
+}
+
+/* A file system that is read at the first boot (image/seed.h); the guest has it read-only. */
+#define ROLE_SEED "seed"
+static inline bool volume_is_seed(const struct volume *v)
+{
+    return streq(v->role, ROLE_SEED);
 }
 
 /* Is the disk encrypted? */
@@ -129,13 +136,14 @@ bool volume_instance_name_valid(const char *name);
 /* Could it be what a caller calls a disk? Letters, digits and "_.-+", and no role. */
 bool volume_alias_valid(const char *alias);
 
-/* root, local, eph0 to eph99, swap, snap, rescue, bench */
+/* root, local, eph0 to eph99, swap, seed, snap, rescue, bench */
 bool volume_role_valid(const char *role);
 
 /* Could it be the name of a volume of ours: <uuid>_disk, with or without .ROLE? */
 bool volume_lv_name_valid(const char *lv);
 
-/* For qsort: by instance, then the root disk, then local, eph0, eph1 ... eph10, then swap, then a snapshot.
+/* For qsort: by instance, then the root disk, then local, eph0, eph1 ... eph10, then swap, the seed, a
+ * snapshot.
  */
 int volume_order(const void *a, const void *b);
 

@@ -198,6 +198,8 @@ xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, cons
         xmlNodePtr sizes = attribute(add(disk, "blockio"), "logical_block_size", "512");
         ok = ok && attribute(sizes, "physical_block_size", "4096");
     }
+    if (d->read_only)
+        ok = ok && add(disk, "readonly");
     if (d->serial)
         ok = ok && set_text(add(disk, "serial"), d->serial);
     if (boots)

@@ -23,6 +23,7 @@ struct domain_disk {
     uint32_t sector_bytes; /* 4096: <blockio logical_block_size='512' physical_block_size='4096'/> */
     bool discard;          /* the guest's discards go down to the device */
     bool io_uring;         /* in place of Linux AIO */
+    bool read_only;
 };
 
 enum domain_firmware {

@@ -46,7 +46,8 @@ static const struct world_domain *domain_of(const struct host *h, const char *uu
 static bool same_volume(const struct world_volume *a, const struct world_volume *b)
 {
     return memcmp(&a->v, &b->v, sizeof a->v) == 0 && a->has_image == b->has_image &&
-           a->stranger == b->stranger && streq(a->fs, b->fs) && streq(a->label, b->label);
+           streq(a->seed, b->seed) && a->stranger == b->stranger && streq(a->fs, b->fs) &&
+           streq(a->label, b->label);
 }
 
 #define SAME(a, b) (memcmp((a), (b), sizeof *(a)) == 0)
@@ -129,6 +130,8 @@ static bool volume_in_order(const struct host *h, const struct world_volume *w, 
         return WRONG("volume %s is still suspended", v->lv);
     if (w->stranger)
         return true;
+    if (v->state == VOLUME_READY && streq(v->role, "seed") && !w->seed[0])
+        return WRONG("seed disk %s is ready, and empty", v->lv);
     bool unready = rebuilding(h, v->instance);
     if (v->state != VOLUME_READY && !(unready && v->state == VOLUME_REBUILDING))
         return WRONG("volume %s is still %s", v->lv, volume_state_name(v->state));

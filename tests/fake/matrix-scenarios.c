@@ -52,6 +52,13 @@ void in_barbican(struct config *c)
 static const struct launch_request one = {.name = "t", .count = 1, FULL};
 static const struct launch_request with_autostart = {
     .name = "t", .count = 2, .root_bytes = GIB, .network = "default", .autostart = true};
+static const struct launch_request seeded = {.name = "t",
+                                             .count = 1,
+                                             .root_bytes = GIB,
+                                             .image = {.path = "/image"},
+                                             .seed = {.hostname = "web", .ssh_keys = "ssh-ed25519 AAAA me"}};
+static const struct launch_request seeded_off = {
+    .name = "t", .count = 1, .root_bytes = GIB, .seed = {.hostname = "web"}, .no_start = true};
 static const struct launch_request one_off = {.name = "t", .count = 1, FULL, .no_start = true};
 static const struct launch_request three = {.name = "t", .count = 3, FULL};
 static const struct launch_request three_shared = {.name = "t",
@@ -125,6 +132,16 @@ void have_running(struct fake *f)
 void have_stopped(struct fake *f)
 {
     prepare_launch(f, &one_off);
+}
+
+static void have_seeded(struct fake *f)
+{
+    prepare_launch(f, &seeded);
+}
+
+static void have_seeded_off(struct fake *f)
+{
+    prepare_launch(f, &seeded_off);
 }
 
 static void have_pair(struct fake *f)
@@ -218,6 +235,7 @@ void have_left_dead(struct fake *f)
     }
 LAUNCH(one)
 LAUNCH(one_off)
+LAUNCH(seeded)
 LAUNCH(with_autostart)
 LAUNCH(three)
 LAUNCH(three_shared)
@@ -401,9 +419,10 @@ static void check_contents(struct world *w, const char *uuid)
 {
     for (size_t i = 0; i < w->host.n_volumes; i++) {
         const struct world_volume *v = &w->host.volumes[i];
-        bool root = streq(v->v.role, "root");
+        bool root = streq(v->v.role, "root"), seed = volume_is_seed(&v->v);
         if (streq(v->v.instance, uuid) &&
-            (v->has_image != root || !streq(v->fs, v->v.fs) || root == !!v->fs[0]))
+            (v->has_image != root || !streq(v->fs, v->v.fs) || (root || seed) == !!v->fs[0] ||
+             seed != !!strstr(v->seed, "\"web\"")))
             world_violated(w, "%s was rebuilt, but not with what it had", v->v.lv);
     }
 }
@@ -421,6 +440,18 @@ static int rebuild_named(struct fake *f, const char *name, struct error *e)
 static int rebuild(struct fake *f, struct error *e)
 {
     return rebuild_named(f, "t", e);
+}
+
+static int rebuild_empty(struct fake *f, struct error *e)
+{
+    static const struct rebuild_request q = {.image = {.path = NULL}};
+    return instance_rebuild(&f->context, "t", &q, NULL, e);
+}
+
+static int rebuild_with_seed(struct fake *f, struct error *e)
+{
+    static const struct rebuild_request q = {.seed = {.hostname = "other"}};
+    return instance_rebuild(&f->context, "t", &q, NULL, e);
 }
 
 static int rebuild_first(struct fake *f, struct error *e)
@@ -529,6 +560,11 @@ const struct scenario scenarios[] = {
     {"launch --count 3 --shared-key --no-start", NULL, NULL, launch_three_off, {3, 0, 6, 0, 0, 1}, UNDONE},
     {"launch without root", NULL, NULL, launch_rootless, {1, 1, 2, 2, 0, 1}, UNDONE},
     {"launch with autostart", NULL, NULL, launch_with_autostart, {2, 2, 2, 2, 0, 2}, UNDONE},
+    {"launch with a seed", NULL, NULL, launch_seeded, {1, 1, 2, 2, 0, 1}, UNDONE},
+    {"delete with a seed", NULL, have_seeded, delete, NOTHING, FORWARD},
+    {"rebuild, keeping a seed", NULL, have_seeded, rebuild, {1, 1, 2, 2, 0, 1}, FORWARD},
+    {"rebuild stopped, keeping a seed", NULL, have_seeded_off, rebuild_empty, {1, 0, 2, 0, 0, 1}, FORWARD},
+    {"rebuild with another seed", NULL, have_seeded, rebuild_with_seed, {1, 1, 2, 2, 0, 1}, FORWARD},
     {"launch plain", plain_disks, NULL, launch_one, {1, 1, 3, 0, 0, 0}, UNDONE},
     {"launch plain, bare", plain_disks, NULL, launch_bare, {1, 0, 1, 0, 0, 0}, UNDONE},
     {"launch plain --count 3", plain_disks, NULL, launch_three, {3, 3, 9, 0, 0, 0}, UNDONE},

@@ -57,9 +57,9 @@ static bool suspends(const char *call)
 static bool same_as_before(const struct fault_kind *k, const char *call)
 {
     static const char *const reads[] = {
-        "list", "domains",   "find domain",    "key list",     "key fetch",    "key may destroy",
-        "lock", "find disk", "definition",     "details",      "find network", "strangers",
-        "try",  "view",      "try definition", "remove trials"};
+        "list", "domains",   "find domain", "key list",       "key fetch",    "key may destroy",
+        "lock", "find disk", "definition",  "details",        "find network", "strangers",
+        "try",  "view",      "read seed",   "try definition", "remove trials"};
     if (k->lvm_lost)
         return !suspends(call);
     for (size_t i = 0; call && i < ARRAY_SIZE(reads); i++)

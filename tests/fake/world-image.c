@@ -107,6 +107,49 @@ int fake_import(struct image *i, const struct image_target *targets, size_t n,
     return r;
 }
 
+/* ---------------------------------------------------------------------- seeds */
+
+static struct world_volume *seed_volume(struct world *w, int fd)
+{
+    struct stat st;
+    for (size_t i = 0; fstat(fd, &st) == 0 && i < w->host.n_volumes; i++)
+        if (w->host.volumes[i].inode == st.st_ino && volume_is_seed(&w->host.volumes[i].v))
+            return &w->host.volumes[i];
+    world_violated(w, "what is no seed disk was to be used as one");
+    return NULL;
+}
+
+int fake_write_seed(int fd, const struct secret *seed, struct error *e)
+{
+    static const char begin[] = "instance-id: ";
+    struct world *w = fake_world();
+    int r = world_enter(w, "write seed", e);
+    struct world_volume *v = r == 0 ? seed_volume(w, fd) : NULL;
+    if (v && !volume_unfinished(&v->v))
+        world_violated(w, "a seed was to be written to %s, which is not building", v->v.lv);
+    const char *text = memmem(secret_peek(seed), secret_size(seed) - sizeof v->seed, begin, strlen(begin));
+    if (v)
+        snprintf(v->seed, sizeof v->seed, "%.159s", text ? text : "");
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+int fake_read_seed(int fd, struct secret **ret, struct error *e)
+{
+    struct world *w = fake_world();
+    struct secret *seed = NULL;
+    int r = world_enter(w, "read seed", e);
+    const struct world_volume *v = r == 0 ? seed_volume(w, fd) : NULL;
+    if (r >= 0)
+        r = world_leave(w, 0, e);
+    if (r == 0)
+        r = secret_new(SEED_BYTES, &seed, e);
+    if (r == 0 && v)
+        memcpy(secret_bytes(seed), v->seed, sizeof v->seed);
+    if (r == 0)
+        *ret = seed;
+    return r;
+}
+
 /* ------------------------------------------------------------------ measuring */
 
 int fake_bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e)

@@ -38,6 +38,7 @@ struct world_volume {
     uint64_t inode;  /* of the descriptor that was handed out last, and its number */
     int fd;
     bool has_image;
+    char seed[160]; /* how the meta-data begins that was written to it; "": none */
     char fs[8], label[12];
     bool suspended;             /* an lvm was killed while it changed it */
     bool snapshotted;           /* by somebody else, with LVM */
@@ -221,6 +222,8 @@ int fake_import(struct image *i, const struct image_target *targets, size_t n,
                 const struct image_progress *progress, struct error *e);
 int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
                 const struct image_progress *progress, struct error *e);
+int fake_write_seed(int fd, const struct secret *seed, struct error *e);
+int fake_read_seed(int fd, struct secret **ret, struct error *e);
 int fake_bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e);
 int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 void fake_use(struct world *w); /* what key managers and images, which are not told, work on */

@@ -24,7 +24,8 @@ static void check_made(const char *xml)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct domain_disk disk = {"/dev/mapper/a-dmcrypt", "root", 4096, false, false};
+    const struct domain_disk disk = {
+        .device_path = "/dev/mapper/a-dmcrypt", .serial = "root", .sector_bytes = 4096};
     const struct domain_spec spec = {
         .name = NAME, .uuid = UUID, .memory_bytes = 1 << 30, .vcpus = 2, .disks = &disk, .n_disks = 1};
     _cleanup_free_ char *text = text_of(data, size), *xml = NULL;

@@ -19,7 +19,8 @@ static char *taken_out(const char *xml)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct domain_disk disk = {"/dev/mapper/_disk.rescue-dmcrypt", "rescue", 4096, false, false};
+    const struct domain_disk disk = {
+        .device_path = "/dev/mapper/_disk.rescue-dmcrypt", .serial = "rescue", .sector_bytes = 4096};
     _cleanup_free_ char *text = text_of(data, size), *with = NULL, *without = NULL, *again = NULL;
     struct error e = ERROR_NONE;
 

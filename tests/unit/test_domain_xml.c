@@ -93,6 +93,7 @@ static void the_built_in_template(void **state)
         "  <on_reboot>restart</on_reboot>\n"
         "  <on_crash>destroy</on_crash>\n"
         "  <devices>\n"
+        "    <controller type=\"pci\" index=\"0\" model=\"pcie-root\"/>\n"
         "    <serial type=\"pty\">\n"
         "      <target port=\"0\"/>\n"
         "    </serial>\n"

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of all verbs that make a seed disk. The files are read with the rights of whoever calls, before
+ * mayfly gives up root; those that the configuration names are read after. */
+#pragma once
+
+#include "cli/options.h"
+#include "config/config.h"
+#include "instance/wanted-seed.h"
+
+struct seed_options {
+    struct config_list key_paths;
+    bool no_keys; /* none, whatever the configuration says */
+    const char *user_data_path;
+    struct wanted_seed seed; /* what came of them; it points into these: */
+    char *keys;
+    struct secret *user_data;
+};
+
+extern const struct cli_option seed_options[];
+
+/* Reads the files that were named. -EINVAL; -errno of a file. */
+int seed_options_read(struct seed_options *o, struct error *e) _must_check_;
+
+/* Reads those of the configuration, where no key was named. */
+int seed_options_add_configured(struct seed_options *o, const struct config *c, struct error *e) _must_check_;
+
+void seed_options_end(struct seed_options *o);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See wanted-seed.h. */
+#include "instance/wanted-seed.h"
+
+#include <stdio.h>
+
+int wanted_seed_check(const struct context *c, const struct wanted_seed *w, struct error *e)
+{
+    int r = w->hostname ? seed_check_hostname(w->hostname, e) : 0;
+    if (r == 0 && w->ssh_keys)
+        r = seed_check_ssh_keys(w->ssh_keys, e);
+    if (r < 0 || !w->user_data)
+        return r;
+    if (secret_size(w->user_data) > SEED_USER_DATA_MAX)
+        return error_set(e, -EINVAL, "user data: is larger than %u KiB", SEED_USER_DATA_MAX >> 10);
+    const char *doubt = seed_doubt(w->user_data);
+    if (doubt)
+        report_warning(c, "user data: %s", doubt);
+    return 0;
+}
+
+/* The underscore is what names of instances have and names of hosts do not. */
+int wanted_seed_hostname(const struct wanted_seed *w, const char *instance, unsigned number,
+                         char field[HOSTNAME_FIELD], struct error *e)
+{
+    struct error why = ERROR_NONE;
+    if (w->hostname && number)
+        snprintf(field, HOSTNAME_FIELD, "%.253s-%u", w->hostname, number);
+    else
+        snprintf(field, HOSTNAME_FIELD, "%.255s", w->hostname ? w->hostname : instance);
+    for (char *c = field; !w->hostname && *c; c++)
+        if (*c == '_')
+            *c = '-';
+    int r = seed_check_hostname(field, &why);
+    if (r < 0)
+        error_append(&why, "; say --hostname");
+    return r < 0 ? error_pass(e, r, &why) : 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a seed disk is to hold, as its user says it (image/seed.h). */
+#pragma once
+
+#include "image/seed.h"
+#include "instance/context.h"
+
+/* All NULL: there is to be none. */
+struct wanted_seed {
+    const char *ssh_keys; /* a line each */
+    const struct secret *user_data;
+    const char *hostname; /* NULL: the name of the instance */
+};
+
+static inline bool seed_wanted(const struct wanted_seed *w)
+{
+    return w->ssh_keys || w->user_data || w->hostname;
+}
+
+/* -EINVAL: it cannot hold that. Warns of user data that cloud-init would pass over. */
+int wanted_seed_check(const struct context *c, const struct wanted_seed *w, struct error *e) _must_check_;
+
+#define HOSTNAME_FIELD (SEED_HOSTNAME_MAX + 11) /* a number may follow */
+
+/* The host name of an instance; `number` from 1 where there are several, else 0. -EINVAL: its own name cannot
+ * be one, and no other is said. */
+int wanted_seed_hostname(const struct wanted_seed *w, const char *instance, unsigned number,
+                         char field[HOSTNAME_FIELD], struct error *e) _must_check_;
