@@ -15,13 +15,15 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
         TABLE("Disk", "Size", "State", "Map", "Encryption", "Sector", "Key", "Derivation", "Device");
     for (size_t d = 0; d < i->n_volumes; d++) {
         const struct volume *v = i->volumes[d];
-        char size[32], encryption[CIPHER_MAX + 16] = "none", sector[16] = "-", path[DEVICE_PATH_MAX];
+        char disk[ROLE_MAX + ALIAS_MAX + 4], size[32], encryption[CIPHER_MAX + 16] = "none", sector[16] = "-",
+                                                                               path[DEVICE_PATH_MAX];
         if (volume_encrypted(v)) {
             snprintf(encryption, sizeof encryption, "%s:%u", v->cipher, v->key_bits);
             snprintf(sector, sizeof sector, "%u", v->sector_bytes);
         }
         volume_device_path(v, path);
-        int r = table_row(&t, e, v->role, str_from_bytes(v->size_bytes, size, sizeof size),
+        snprintf(disk, sizeof disk, v->alias[0] ? "%s (%s)" : "%s", v->role, v->alias);
+        int r = table_row(&t, e, disk, str_from_bytes(v->size_bytes, size, sizeof size),
                           volume_state_name(v->state),
                           !volume_encrypted(v) ? "-"
                           : model_map_of(m, v) ? "open"

@@ -28,7 +28,7 @@ check_equal "  list shows it as any" "web shut off" "$(mayfly list --json | pyth
 import json, sys
 print(*[i["name"] + " " + i["state"] for i in json.load(sys.stdin)["instances"]])')"
 world_changed
-refused 5 'has disks of Mayfly' "add-disks once more" mayfly add-disks web --root 16M
+refused 5 'has other disks of Mayfly' "add-disks once more" mayfly add-disks web --root 16M
 
 check "virsh start opens them" virsh start web
 check "  the guest boots from the image" grep -q 'vda:root:ext4,vdb:-:swap' <(guest_up web)
@@ -72,6 +72,40 @@ virsh dumpxml --inactive web >/tmp/after.xml
 check "  leaves the domain as it was" diff <(grep -v "<controller\|<address\|</controller" /tmp/before.xml) \
     <(grep -v "<controller\|<address\|</controller" /tmp/after.xml)
 virsh undefine web
+nothing_left
+
+# For a program: the disks first, then the domain, which gets their devices from whoever defines it.
+uuid=$(cat /proc/sys/kernel/random/uuid)
+named() { # NAME FIELD: what --json tells of the disk with this name of ours
+    mayfly show "$uuid" --json | python3 -ISc '
+import json, sys
+print(*[d[sys.argv[2]] for d in json.load(sys.stdin)["instance"]["disks"] if d.get("name") == sys.argv[1]])' "$@"
+}
+add_apart() {
+    mayfly add-disks --uuid "$uuid" --image "$image" --root 160M,name=disk --ephemeral 24M,fs=vfat,name=disk.eph0 --json |
+        python3 -ISc 'import json, sys; d = json.load(sys.stdin); print(d["changed"], len(d["instances"][0]["disks"]))'
+}
+check_equal "add-disks for a UUID without a domain" "True 2" "$(add_apart)"
+check_equal "  said again it changes nothing" "False 2" "$(add_apart)"
+check_equal "  the instance has no domain" "no domain" "$(state_of "$uuid")"
+check "open" mayfly open "$uuid"
+check_equal "  the disk with that name is formatted" vfat "$(blkid -p -o value -s TYPE "$(named disk.eph0 device)")"
+check "close" mayfly close "$uuid"
+check "resize by that name" mayfly resize "$uuid" 48M --disk disk.eph0
+check_equal "  it has grown" $((48 << 20)) "$(named disk.eph0 size_bytes)"
+check "recover leaves it alone" grep -q 'All is in order' <(mayfly recover)
+virsh define /dev/stdin <<END
+<domain type='qemu'><name>apart</name><uuid>$uuid</uuid><memory unit='MiB'>192</memory>
+<os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>
+<devices><serial type='pty'/><disk type='block' device='disk'><driver name='qemu' type='raw' cache='none'/>
+<source dev='$(named disk device)'/><target dev='vda' bus='virtio'/></disk></devices></domain>
+END
+check "the domain comes later, and its start opens them" virsh start apart
+check "  the guest boots" grep -q 'vda:root:ext4' <(guest_up apart)
+check "virsh destroy" virsh destroy apart
+check_equal "  closes them" "" "$(our_maps)"
+check "delete" mayfly delete --yes "$uuid"
+check "  leaves the domain" virsh undefine apart
 nothing_left
 
 # No system runs in it that could let go of a disk.
