@@ -4,7 +4,17 @@
 
 #include "instance/wanted-image.h"
 
-CLI_TEXT(set_image, struct wanted_image, path)
+#include <unistd.h>
+
+/* Root gives up being root before anything is read: what root may open is opened now. */
+static int set_image(void *target, const char *value, struct error *e)
+{
+    struct wanted_image *q = target;
+    q->path = value;
+    image_early_close(&q->early); /* it was said twice */
+    return geteuid() == 0 ? image_open_early(value, &q->early, e) : 0;
+}
+
 CLI_TEXT(set_image_format, struct wanted_image, format)
 CLI_TEXT(set_image_key, struct wanted_image, key)
 CLI_TEXT(set_image_sha256, struct wanted_image, sha256)

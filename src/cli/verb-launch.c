@@ -18,12 +18,13 @@ struct launch_options {
     struct launch_request request;
     const char *key_owner; /* of request.key; NULL: the caller */
     struct seed_options seed;
-    const char *template_path;
+    char *template_xml; /* what --domain-xml names; request points to it */
 };
 
 static void launch_options_end(struct launch_options *o)
 {
     seed_options_end(&o->seed);
+    free(o->template_xml);
 }
 
 static int parse_number(const char *value, uint64_t max, uint32_t *ret, struct error *e)
@@ -115,7 +116,17 @@ CLI_TEXT(set_volume_group, struct launch_options, request.volume_group)
 CLI_TEXT(set_firmware, struct launch_options, request.firmware)
 CLI_FLAG(set_autostart, struct launch_options, request.autostart)
 CLI_TEXT(set_network, struct launch_options, request.network)
-CLI_TEXT(set_domain_xml, struct launch_options, template_path)
+/* Read now, while root is still root. */
+static int set_domain_xml(void *target, const char *path, struct error *e)
+{
+    struct launch_options *o = target;
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    free(TAKE_PTR(o->template_xml)); /* it was said twice */
+    int r = fd < 0 ? -errno : fd_read_text(fd, DOMAIN_XML_MAX_BYTES, &o->template_xml, NULL);
+    o->request.template_xml = o->template_xml;
+    return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerrordesc_np(-r)) : 0;
+}
+
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
 CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {
@@ -151,16 +162,6 @@ static const struct cli_option add_disk_options[] = {
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
-
-static int read_template(const char *path, char **ret_xml, struct error *e)
-{
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return error_set(e, errno, "domain XML %s: cannot be opened by the user that mayfly runs as: %m",
-                         path);
-    int r = fd_read_text(fd, DOMAIN_XML_MAX_BYTES, ret_xml, NULL);
-    return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerror(-r)) : 0;
-}
 
 /* As they are now, those that can be looked at. */
 static bool put_launched(struct json_object *document, const struct context *c,
@@ -233,18 +234,14 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
 {
     _cleanup_(launch_options_end) struct launch_options o = {.request = {.count = 1}};
     _cleanup_session_ struct session *s = NULL;
-    _cleanup_free_ char *template_xml = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     int r = begin(self, g, launch_options, IMAGE_AND_SEED, argc, argv, &o, &s, e);
-    if (r == 0 && o.template_path)
-        r = read_template(o.template_path, &template_xml, e);
     if (r == 0)
         r = seed_options_add_configured(&o.seed, s->context.config, e);
     if (r != 0)
         return r;
     o.request.seed = o.seed.seed;
-    o.request.template_xml = template_xml;
     r = instance_launch(&s->context, &o.request, &launched, o.request.dry_run ? &plan : NULL, e);
     progress_end(&s->progress);
     if (r < 0)

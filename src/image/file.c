@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/user.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,11 +21,12 @@ struct image_file {
 
 static int explain(const struct image_file *f, int errnum, const char *what, struct error *e)
 {
+    char user[USER_NAME_MAX];
     if (errnum == EACCES || errnum == EPERM)
         return error_set(e, -EACCES,
-                         "file %.200s: %s: user %u may not write to its folder; give it one that this user "
+                         "file %.200s: %s: user %s may not write to its folder; give it one that this user "
                          "owns: install -d -o USER FOLDER",
-                         f->path, what, geteuid());
+                         f->path, what, user_name(geteuid(), user));
     if (errnum == EOPNOTSUPP)
         return error_set(e, -EOPNOTSUPP,
                          "file %.200s: %s: its file system can give a name to a file only where that may "

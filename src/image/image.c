@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/user.h"
 #include "image/format.h"
 #include "image/image-internal.h"
 
@@ -31,26 +32,91 @@
 
 enum { CHECK_SOUND = 0, CHECK_DAMAGED = 2, CHECK_LEAKS = 3 }; /* how qemu-img check exits */
 
-/* A file or block device open for reading. O_NONBLOCK: opening a FIFO would wait for its writer. */
-static int open_file(const char *path, const char *name, int *ret_fd, struct stat *ret_st, struct error *e)
+static int judge_kind(int fd, const char *name, bool *ret_device, struct error *e)
 {
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_set(e, errno, "image %s: cannot be examined: %m", name);
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+        return error_set(e, -EINVAL,
+                         "image %s: cannot be used: it is neither a regular file nor a block device", name);
+    *ret_device = S_ISBLK(st.st_mode);
+    return 0;
+}
+
+/* O_NONBLOCK: opening a FIFO would wait for its writer. */
+static int open_path(const char *path, const char *name, int *ret_fd, bool *ret_device, struct error *e)
+{
+    char user[USER_NAME_MAX];
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 && (errno == EACCES || errno == EPERM))
         return error_set(
             e, -EACCES,
-            "image %s: cannot be opened: user %u may not read it; give that user read access to it "
+            "image %s: cannot be opened: user %s may not read it; give that user read access to it "
             "and its folders",
-            name, geteuid());
+            name, user_name(geteuid(), user));
     if (fd < 0)
         return error_set(e, errno == ENXIO || errno == ENODEV ? -EINVAL : -errno,
                          "image %s: cannot be opened: %m", name);
-    if (fstat(fd, ret_st) < 0)
-        return error_set(e, errno, "image %s: cannot be examined: %m", name);
-    if (!S_ISREG(ret_st->st_mode) && !S_ISBLK(ret_st->st_mode))
-        return error_set(e, -EINVAL,
-                         "image %s: cannot be used: it is neither a regular file nor a block device", name);
-    *ret_fd = TAKE_FD(fd);
-    return 0;
+    int r = judge_kind(fd, name, ret_device, e);
+    if (r == 0)
+        *ret_fd = TAKE_FD(fd);
+    return r;
+}
+
+/* Of the very same file: nothing is looked up by name. A file system may have no such thing: -1. */
+static int open_direct(int fd)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_DIRECT);
+}
+
+int image_open_early(const char *path, struct image_early *ret, struct error *e)
+{
+    _cleanup_free_ char *name = strdup(path);
+    bool device = false;
+    int fd = -1;
+    if (!name)
+        return error_memory(e);
+    str_tame(name);
+    int r = open_path(path, name, &fd, &device, e);
+    if (r == 0)
+        *ret = (struct image_early){.is_open = true, .fd = fd, .direct_fd = open_direct(fd)};
+    return r;
+}
+
+void image_early_close(struct image_early *i)
+{
+    if (i->is_open) {
+        fd_close(i->fd);
+        fd_close(i->direct_fd);
+    }
+    *i = (struct image_early){.is_open = false};
+}
+
+static bool is_early(const struct image_source *source)
+{
+    return source->early && source->early->is_open;
+}
+
+static int duplicate(int fd)
+{
+    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static int open_source(const struct image_source *source, const char *name, int *ret_fd, bool *ret_device,
+                       struct error *e)
+{
+    if (!is_early(source))
+        return open_path(source->path, name, ret_fd, ret_device, e);
+    _cleanup_close_ int fd = duplicate(source->early->fd);
+    if (fd < 0)
+        return error_set(e, errno, "image %s: cannot be opened once more: %m", name);
+    int r = judge_kind(fd, name, ret_device, e);
+    if (r == 0)
+        *ret_fd = TAKE_FD(fd);
+    return r;
 }
 
 /* Has it a key where it needs one? */
@@ -144,7 +210,8 @@ static bool stopped(void *image)
 static int check(const struct image *i, const struct qemu_view *v, struct error *e)
 {
     const char *name = i->name;
-    const char *argv[] = {"qemu-img", "check", "-q", v->key_option, v->options, NULL};
+    const char *cache = v->file.lent ? "none" : "writeback"; /* what is lent is asked for with O_DIRECT */
+    const char *argv[] = {"qemu-img", "check", "-q", "-T", cache, v->key_option, v->options, NULL};
     char field[4096], status_text[64];
     _cleanup_(qemu_end) struct qemu q = QEMU_NONE;
 
@@ -172,7 +239,8 @@ static int check(const struct image *i, const struct qemu_view *v, struct error 
 static int start_server(struct image *i, const struct qemu_view *v, int *ret_connection, struct error *e)
 {
     const char *access = v->file.writes ? "--discard=ignore" : "--read-only";
-    const char *argv[] = {"qemu-nbd", access, "--shared=1", v->key_option, v->options, NULL};
+    const char *cache = v->file.lent ? "--cache=none" : "--cache=writeback";
+    const char *argv[] = {"qemu-nbd", access, cache, "--shared=1", v->key_option, v->options, NULL};
     _cleanup_close_ int listening = -1;
     _cleanup_close_ int ours = -1;
 
@@ -200,6 +268,7 @@ static int connect_server(struct image *i, int connection, struct error *e)
     while (r >= 0 && nbd_aio_is_connecting(i->nbd) == 1) {
         if (image_stopped(i))
             return error_set(e, -ECANCELED, "image %s: stopped before it was open", i->name);
+        qemu_lend(&i->server);
         r = clock_msec() < limit_msec ? nbd_poll(i->nbd, POLL_MSEC) : -1;
     }
     if (r < 0 || nbd_aio_is_ready(i->nbd) != 1)
@@ -243,18 +312,14 @@ static int check_and_serve(struct image *i, const struct qemu_file *file, struct
     return r < 0 ? r : image_serve(i, &view, e);
 }
 
-/* The direct descriptor is of the very same file: nothing is looked up by name. A file system may have no
- * such thing. */
-static int take_raw(struct image *i, int fd, struct error *e)
+static int take_raw(struct image *i, int fd, const struct image_early *early, struct error *e)
 {
-    char path[64];
     i->fd = fd;
     off_t end = lseek(fd, 0, SEEK_END);
     int flags = fcntl(fd, F_GETFL);
     if (end < 0 || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
         return error_set(e, errno, "image %s: cannot be examined: %m", i->name);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    i->direct_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_DIRECT);
+    i->direct_fd = early ? duplicate(early->direct_fd) : open_direct(fd);
     i->file_bytes = (uint64_t)end;
     i->size_bytes = (i->file_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
     return 0;
@@ -264,12 +329,12 @@ int image_open(const struct image_source *source, struct image **ret, struct err
 {
     _cleanup_image_ struct image *i = NULL;
     _cleanup_close_ int fd = -1;
-    struct stat st;
+    bool device = false;
     enum image_format found = IMAGE_RAW;
 
     int r = image_new(source->path, &i, e);
     if (r == 0)
-        r = open_file(source->path, i->name, &fd, &st, e);
+        r = open_source(source, i->name, &fd, &device, e);
     if (r == 0)
         r = judge(i, fd, source->format, &found, e);
     if (r == 0)
@@ -279,8 +344,9 @@ int image_open(const struct image_source *source, struct image **ret, struct err
     i->encrypted = found == IMAGE_LUKS;
     i->progress = source->progress;
     const struct qemu_file file = {
-        .fd = fd, .format = found, .device = S_ISBLK(st.st_mode), .key = source->key};
-    r = found == IMAGE_RAW ? take_raw(i, TAKE_FD(fd), e) : check_and_serve(i, &file, e);
+        .fd = fd, .format = found, .device = device, .lent = is_early(source), .key = source->key};
+    r = found == IMAGE_RAW ? take_raw(i, TAKE_FD(fd), is_early(source) ? source->early : NULL, e)
+                           : check_and_serve(i, &file, e);
     if (r < 0)
         return r;
     i->progress = NULL;

@@ -24,10 +24,22 @@ struct image_progress {
     void *context;
 };
 
+/* A file or block device, open for reading: for an image that is opened by somebody who may, and read by
+ * somebody who may not. */
+struct image_early {
+    bool is_open;
+    int fd, direct_fd; /* the same with O_DIRECT; -1: its file system has no such thing */
+};
+
+/* -EINVAL: it is neither; -EACCES, -ENOENT. What it is an image of is not looked at. */
+int image_open_early(const char *path, struct image_early *ret, struct error *e) _must_check_;
+void image_early_close(struct image_early *i);
+
 /* An image as its user names it. Nothing of it is needed once the image is open. */
 struct image_source {
     const char *path;
-    const char *format;       /* "raw", "qcow2"; NULL: qcow2 by its magic, else raw */
+    const struct image_early *early; /* NULL, or not open: it is opened by its path */
+    const char *format;              /* "raw", "qcow2"; NULL: qcow2 by its magic, else raw */
     const struct secret *key; /* of a qcow2 that is encrypted by LUKS: its passphrase is the key in hex */
     const struct image_progress *progress; /* asked whether to stop; NULL: nobody stops it */
 };

@@ -39,13 +39,12 @@ int lend_listen(int socket, int *ret_listener, struct error *e)
     int r = packet_receive(socket, &nothing, sizeof nothing, &size, ret_listener);
     if (r == 0 && *ret_listener < 0)
         r = -EPROTO;
-    return r < 0
-               ? error_set(
-                     e, r,
-                     "bench: the device cannot be lent to a program, whose opening of it cannot be answered "
-                     "(%s); the kernel needs seccomp, of Linux 5.14 or newer",
-                     strerrordesc_np(-r))
-               : 0;
+    return r < 0 ? error_set(
+                       e, r,
+                       "a device or file cannot be lent to a program, whose opening of it cannot be answered "
+                       "(%s); the kernel needs seccomp, of Linux 5.14 or newer",
+                       strerrordesc_np(-r))
+                 : 0;
 }
 
 void lend_answer(int listener, int fd)

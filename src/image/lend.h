@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program that insists on opening its device by name is given a descriptor of ours instead: each open with
- * O_DIRECT that it tries is answered with that one, by the kernel (seccomp's user notification). So neither
- * it nor we need a right to any device node, and what the broker lends stays one descriptor, which ends with
- * us. (A node that we might open would be more: who keeps it, by O_PATH say, could open what the kernel later
- * puts under the same number.)
+/* A program that insists on opening its device or file by name is given a descriptor of ours instead: each
+ * open with O_DIRECT that it tries is answered with that one, by the kernel (seccomp's user notification). So
+ * neither it nor we need a right to any device node, and what the broker lends stays one descriptor, which
+ * ends with us. (A node that we might open would be more: who keeps it, by O_PATH say, could open what the
+ * kernel later puts under the same number.)
  *
  *     in the child:  lend_begin(socket)                 before it execs
  *     in the parent: lend_listen(socket, &listener, e)

@@ -224,7 +224,7 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
         return error_set(e, errno, "%s: cannot be started: %m", argv[0]);
     if (pid == 0)
         child(&s);
-    *ret = (struct qemu){.pid = pid, .words = TAKE_FD(words), .listener = -1};
+    *ret = (struct qemu){.pid = pid, .words = TAKE_FD(words), .listener = -1, .lent = v->file.fd};
     s.lend = fd_close(s.lend); /* so that its end is noticed */
     return v->file.lent ? lend_listen(lend, &ret->listener, e) : 0;
 }
@@ -234,18 +234,26 @@ int qemu_wait(struct qemu *q, unsigned deadline_msec)
     return process_wait(TAKE_FD(q->pid), deadline_msec);
 }
 
+void qemu_lend(const struct qemu *q)
+{
+    struct pollfd p = {.fd = q->listener, .events = POLLIN};
+    if (q->listener >= 0 && poll(&p, 1, 0) > 0 && p.revents & POLLIN)
+        lend_answer(q->listener, q->lent);
+}
+
 int qemu_wait_for(struct qemu *q, bool (*stopped)(void *), void *context)
 {
     _cleanup_close_ int pidfd = pidfd_open(q->pid, 0);
-    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    struct pollfd p[] = {{.fd = pidfd, .events = POLLIN}, {.fd = q->listener, .events = POLLIN}};
     if (pidfd < 0)
         return -errno;
     for (;;) {
-        int ready = poll(&p, 1, POLL_MSEC);
+        int ready = poll(p, ARRAY_SIZE(p), POLL_MSEC);
         if (ready < 0 && errno != EINTR)
             return -errno;
-        if (ready > 0)
+        if (ready > 0 && p[0].revents)
             return qemu_wait(q, END_LIMIT_MSEC);
+        qemu_lend(q);
         if (stopped && stopped(context)) {
             qemu_end(q);
             return -ECANCELED;

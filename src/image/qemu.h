@@ -23,7 +23,7 @@ struct qemu_file {
     enum image_format format;
     bool device;              /* a block device */
     bool writes;              /* it is ours, and new */
-    bool lent;                /* its user may not open it: see lend.h, and struct qemu */
+    bool lent;                /* its user may not open it: see lend.h; it has to be asked for with O_DIRECT */
     const struct secret *key; /* of a LUKS image, else NULL */
 };
 
@@ -44,9 +44,10 @@ void qemu_view_release(struct qemu_view *v);
 struct qemu {
     pid_t pid;    /* -1: it has ended, or never began */
     int words;    /* a pipe with what it says on both outputs; -1: none */
-    int listener; /* of a device that was lent, for lend_answer(); -1: none */
+    int listener; /* of what is lent, for lend_answer(); -1: none */
+    int lent;     /* the descriptor that is; the caller's */
 };
-#define QEMU_NONE ((struct qemu){.pid = -1, .words = -1, .listener = -1})
+#define QEMU_NONE ((struct qemu){.pid = -1, .words = -1, .listener = -1, .lent = -1})
 
 /* `listening_fd`: a socket to serve, handed over as systemd does it; -1: none. It stays the caller's. */
 int qemu_start(const struct qemu_view *v, const char *const argv[], int listening_fd, struct qemu *ret,
@@ -59,7 +60,10 @@ int qemu_create(const struct qemu_view *v, const char *format, const char *optio
 /* Its wait status, or -ETIMEDOUT, after which it is dead. */
 int qemu_wait(struct qemu *q, unsigned deadline_msec) _must_check_;
 
-/* The same without a deadline. It is killed once `stopped` (may be NULL) says so: -ECANCELED. */
+/* Gives it what is lent if it is asking for it just now; to be called wherever one waits for it otherwise. */
+void qemu_lend(const struct qemu *q);
+
+/* The same without a deadline; lends too. It is killed once `stopped` (may be NULL) says so: -ECANCELED. */
 int qemu_wait_for(struct qemu *q, bool (*stopped)(void *context), void *context) _must_check_;
 
 /* Kills it at once, if it lives: what it has not written yet is lost. */

@@ -5,11 +5,10 @@
 #include "instance/doctor.h"
 
 #include "base/fd.h"
-#include "base/membership.h"
+#include "base/user.h"
 #include "build-config.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -50,16 +49,14 @@ static void examine_membership(struct examination *x, const char *user, const ch
 /* Told only where it is why something was refused: there are other ways to be let in. */
 static void examine_caller(struct examination *x)
 {
-    const struct passwd *user = getpwuid(geteuid());
-    if (!user || user->pw_uid == 0 || streq(user->pw_name, MAYFLY_USER))
+    char user[USER_NAME_MAX];
+    user_name(geteuid(), user);
+    if (geteuid() == 0 || streq(user, MAYFLY_USER))
         return;
-    _cleanup_free_ char *name = strdup(user->pw_name);
-    if (!name)
-        x->out_of_memory = true;
-    if (name && x->lacks->broker.errnum == -EACCES)
-        examine_membership(x, name, MAYFLY_USER);
-    if (name && x->lacks->virt.errnum)
-        examine_membership(x, name, "libvirt");
+    if (x->lacks->broker.errnum == -EACCES)
+        examine_membership(x, user, MAYFLY_USER);
+    if (x->lacks->virt.errnum)
+        examine_membership(x, user, "libvirt");
 }
 
 /* ------------------------------------------------------------------ programs */

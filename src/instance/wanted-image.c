@@ -12,9 +12,9 @@ static int open_image(const struct context *c, const struct wanted_image *q, con
 {
     const struct image_progress progress = {.stopped = open_stopped, .context = (void *)c};
     report_step(c, "check image %s", q->path);
-    int r = image_open(
-        &(struct image_source){.path = q->path, .format = q->format, .key = key, .progress = &progress}, ret,
-        e);
+    const struct image_source source = {
+        .path = q->path, .early = &q->early, .format = q->format, .key = key, .progress = &progress};
+    int r = image_open(&source, ret, e);
     if (r == 0 && image_doubt(*ret))
         report_warning(c, "image %s: is it a disk image? %s", q->path, image_doubt(*ret));
     return r;

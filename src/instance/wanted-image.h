@@ -5,7 +5,9 @@
 #include "instance/context.h"
 
 struct wanted_image {
-    const char *path;   /* NULL: none */
+    const char *path; /* NULL: none */
+    struct image_early
+        early;          /* of an image that only the caller may open, and not the user that mayfly runs as */
     const char *format; /* NULL: by magic */
     const char *key;    /* MANAGER:PLACE/ID of the key of an encrypted image; NULL: it is not encrypted */
     const char *sha256; /* of its contents, in hex; NULL: they may be any */

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/user.h"
 
 #include <fcntl.h>
 #include <pwd.h>
@@ -74,13 +75,14 @@ static char *expand(const char *path)
 static int check_owner(int fd, const char *path, struct error *e)
 {
     struct stat st;
+    char owner[USER_NAME_MAX];
     if (fstat(fd, &st) < 0)
         return error_set(e, -errno, "%s: cannot be read: %s", path, strerror(errno));
     if (st.st_uid != 0 && st.st_uid != getuid())
         return error_set(e, -EACCES,
-                         "%s: belongs to user %u, and would say where credentials are sent; name it by "
+                         "%s: belongs to user %s, and would say where credentials are sent; name it by "
                          "OS_CLIENT_CONFIG_FILE or OS_CLIENT_SECURE_FILE if it is meant",
-                         path, st.st_uid);
+                         path, user_name(st.st_uid, owner));
     return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/user.h"
 #include "build-config.h"
 
 #include <dirent.h>
@@ -88,14 +89,15 @@ int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
     if (fd < 0 && errno == ENOENT)
         return LOCAL_ABSENT;
     struct stat st;
+    char owner[USER_NAME_MAX], self[USER_NAME_MAX];
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_set(e, errno, "key folder %s: cannot be opened: %m; see [local] directory", path);
     if (st.st_uid != geteuid())
         return error_set(
             e, -EACCES,
-            "key folder %s: is not used: it belongs to user %u, and this is user %u; see [local] "
+            "key folder %s: is not used: it belongs to user %s, and this is user %s; see [local] "
             "directory",
-            path, st.st_uid, geteuid());
+            path, user_name(st.st_uid, owner), user_name(geteuid(), self));
     if (st.st_mode & 0077)
         return error_set(e, -EACCES, "key folder %s: is not used: others may look into it; chmod 700 it",
                          path);

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/user.h"
 #include "keys/local-file.h"
 #include "keys/local-folder.h"
 
@@ -26,13 +27,14 @@ int local_seal_read(int folder_fd, const char *name, struct secret **ret, struct
     if (fd < 0 && errno == ENOENT)
         return LOCAL_ABSENT;
     struct stat st;
+    char user[USER_NAME_MAX];
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_set(e, errno, "sealing key %s: cannot be read: %m", name);
     if (!kept_well(&st))
         return error_set(e, -EACCES,
-                         "sealing key %s: is not used: others than user %u may read it; chown it and chmod "
+                         "sealing key %s: is not used: others than user %s may read it; chown it and chmod "
                          "600 it",
-                         name, geteuid());
+                         name, user_name(geteuid(), user));
     if (!S_ISREG(st.st_mode) || st.st_size != LOCAL_SEALING_BYTES)
         return error_set(e, -EKEYREJECTED,
                          "sealing key %s: is damaged: it is not a file of %d bytes; restore it", name,

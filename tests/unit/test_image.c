@@ -280,7 +280,7 @@ static void unreadable_is_said(void **state)
         if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
             _exit(1);
         if (image_open(&(struct image_source){.path = "locked"}, &i, &e) != -EACCES ||
-            !strstr(e.text, "user 65534 may not read it"))
+            !strstr(e.text, "user nobody may not read it"))
             _exit(2);
         e = ERROR_NONE;
         if (image_open(&(struct image_source){.path = "open"}, &i, &e) != 0)
@@ -291,6 +291,58 @@ static void unreadable_is_said(void **state)
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+}
+
+/* Opened by root, and read as a user who may not: a raw one, and one that qemu-img and qemu-nbd want to open
+ * themselves. */
+static int read_early(struct image_early *early, const char *path, uint64_t bytes)
+{
+    _cleanup_image_ struct image *i = NULL;
+    struct error e = ERROR_NONE;
+    uint8_t written[4096];
+    _cleanup_close_ int fd = fd_memfd_empty("disk", 0);
+    const struct image_target target = {.fd = fd, .name = "disk"};
+    if (open(path, O_RDONLY | O_CLOEXEC) >= 0 || ftruncate(fd, (off_t)bytes) < 0)
+        return 2;
+    if (image_open(&(struct image_source){.path = path, .early = early}, &i, &e) < 0 ||
+        image_import(i, &target, 1, NULL, &e) < 0) {
+        print_message("%s\n", e.text);
+        return 3;
+    }
+    if (image_size_bytes(i) != bytes || pread(fd, written, sizeof written, 1 << 20) != sizeof written)
+        return 4;
+    return memcmp(written, "early", 5) == 0 ? 0 : 5;
+}
+
+static void what_the_caller_opened_is_read(void **state)
+{
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    run("truncate -s 2M early.raw; printf early | dd of=early.raw bs=1M seek=1 conv=notrunc status=none\n"
+        "qemu-img convert -f raw -O qcow2 early.raw early.qcow2; chmod 600 early.raw early.qcow2");
+    static const char *const paths[] = {"early.raw", "early.qcow2"};
+    for (size_t n = 0; n < ARRAY_SIZE(paths); n++) {
+        struct image_early early = {.is_open = false};
+        struct error e = ERROR_NONE;
+        int status;
+        assert_ok(image_open_early(paths[n], &early, &e), e);
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0
+                      ? 1
+                      : read_early(&early, paths[n], 2 << 20));
+        image_early_close(&early);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+    struct image_early none = {.is_open = false};
+    struct error e = ERROR_NONE;
+    run("mkfifo early.fifo");
+    assert_error(image_open_early("early.none", &none, &e), -ENOENT, e);
+    e = ERROR_NONE;
+    assert_error(image_open_early("early.fifo", &none, &e), -EINVAL, e);
+    assert_false(none.is_open);
 }
 
 /* One try each, by system calls alone; the bit is set where it succeeded. */
@@ -506,6 +558,7 @@ int main(void)
         cmocka_unit_test(a_program_that_hangs_can_be_left),
         cmocka_unit_test(a_program_that_is_missing_is_said),
         cmocka_unit_test(unreadable_is_said),
+        cmocka_unit_test(what_the_caller_opened_is_read),
         cmocka_unit_test(the_cage_holds),
         cmocka_unit_test(the_cage_lets_through_what_is_meant),
         cmocka_unit_test(the_cage_of_a_writer),

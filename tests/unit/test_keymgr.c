@@ -601,7 +601,7 @@ static void local_folder_must_be_ours_alone(void **state)
     assert_error(keymgr_fetch(km, id, &none, &e), -EACCES, e);
     snprintf(
         wanted, sizeof wanted,
-        "key folder %s: is not used: it belongs to user 65534, and this is user 0; see [local] directory",
+        "key folder %s: is not used: it belongs to user nobody, and this is user root; see [local] directory",
         folder);
     assert_string_equal(e.text, wanted);
     assert_int_equal(chown(folder, 0, 0), 0);

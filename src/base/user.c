@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See membership.h. */
-#include "base/membership.h"
+/* See user.h. */
+#include "base/user.h"
 
 #include "base/str.h"
 
 #include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <unistd.h>
+
+const char *user_name(uid_t uid, char field[USER_NAME_MAX])
+{
+    const struct passwd *user = getpwuid(uid);
+    if (!user || str_copy(field, USER_NAME_MAX, user->pw_name) < 0)
+        snprintf(field, USER_NAME_MAX, "%u", uid);
+    return field;
+}
 
 enum membership membership(const char *user, const char *name)
 {

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users and groups as people know them. */
+#pragma once
+
+#include <sys/types.h>
+
+#define USER_NAME_MAX 64
+
+/* The user's name, or the number where there is none. Returns `field`. */
+const char *user_name(uid_t uid, char field[USER_NAME_MAX]);
+
+/* Is a user in a group? By the database, and by the process: a login has the groups that its user had when it
+ * began. */
+enum membership {
+    MEMBER_NO,
+    MEMBER_LATER, /* by the database alone: with the next login */
+    MEMBER_YES,
+};
+
+/* Of the user `user`, who runs this process. MEMBER_NO where there is no such group, too. */
+enum membership membership(const char *user, const char *group);
