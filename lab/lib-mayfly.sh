@@ -9,6 +9,7 @@ mkdir -p /run/build
 mount --bind "$BUILD" /run/build
 BUILD=/run/build
 PATH=$BUILD/src/cli:$PATH
+. "$SRC/lab/lib-world.sh"
 image=/run/images/guest.qcow2
 
 # libvirt's hook, as it is installed; libvirtd has to be started after it.
@@ -46,19 +47,6 @@ disk_lv() { echo "/dev/$(disk_field "$1" "$2" volume_group)/$(disk_field "$1" "$
 disk_device() { disk_field "$1" "$2" device; }
 state_of() { # NAME
     mayfly show "$1" --json | python3 -ISc 'import json, sys; print(json.load(sys.stdin)["instance"]["state"])'
-}
-
-our_volumes() { lvs --noheadings -o lv_name -S 'tags="mayfly=1"' | tr -d ' ' | sort; }
-our_maps() { dmsetup ls | { grep -o "[^[:space:]]*-dmcrypt" || true; } | sort; }
-our_keys() { find /var/lib/mayfly/keys -type f ! -name seal.key ! -name identity -printf '%f\n' | sort; }
-our_domains() { virsh -q -c qemu:///system list --all --name | { grep -v "^$" || true; } | sort; }
-
-# Everything that a command which was refused must not have changed.
-world() {
-    echo "volumes: $(lvs --noheadings -o lv_name,lv_size,lv_tags | sort)"
-    echo "maps: $(our_maps)"
-    echo "keys: $(our_keys)"
-    echo "domains: $(our_domains)"
 }
 
 # The same at a glance: as long as it does not change, neither does the world. LVM's metadata is in the first MiB of a disk.
@@ -121,11 +109,3 @@ guest() {
     lab_console_expect "$1" "(?s).*?MAYFLY-GUEST ($3)[^\n]*(?=\n)" 900 || fail "$1: no answer to '$2'"
 }
 guest_up() { lab_console_expect "$1" 'MAYFLY-GUEST ready[^\n]*(?=\n)' 900 || fail "$1 did not come up"; }
-
-# nothing_left: no volume, map, key or domain of ours.
-nothing_left() {
-    check_equal "no volume is left" "" "$(our_volumes)"
-    check_equal "no map is left" "" "$(our_maps)"
-    check_equal "no key is left" "" "$(our_keys)"
-    check_equal "no domain is left" "" "$(our_domains)"
-}

@@ -20,16 +20,33 @@ void privileges_harden(void)
     umask(077);
 }
 
-int privileges_drop(struct error *e)
+static int find_user(const struct passwd **ret, struct error *e)
 {
     errno = 0;
-    const struct passwd *user = getpwnam(MAYFLY_USER);
-    if (!user)
-        return error_set(
-            e, -ENOENT,
-            "user %s: mayfly cannot give up root: there is no such user; run systemd-sysusers, or "
-            "useradd --system %s",
-            MAYFLY_USER, MAYFLY_USER);
+    *ret = getpwnam(MAYFLY_USER);
+    if (*ret)
+        return 0;
+    return error_set(e, -ENOENT,
+                     "user %s: mayfly cannot give up root: there is no such user; run systemd-sysusers, or "
+                     "useradd --system %s",
+                     MAYFLY_USER, MAYFLY_USER);
+}
+
+int privileges_user(uid_t *ret, struct error *e)
+{
+    const struct passwd *user = NULL;
+    int r = find_user(&user, e);
+    if (r == 0)
+        *ret = user->pw_uid;
+    return r;
+}
+
+int privileges_drop(struct error *e)
+{
+    const struct passwd *user = NULL;
+    int r = find_user(&user, e);
+    if (r < 0)
+        return r;
     if (initgroups(user->pw_name, user->pw_gid) < 0 ||
         setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
         setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)

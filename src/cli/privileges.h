@@ -4,8 +4,13 @@
 
 #include "base/error.h"
 
+#include <sys/types.h>
+
 /* No core dumps, no tracing, private files. */
 void privileges_harden(void);
 
 /* Root becomes the user `mayfly`, with its groups, for good. */
+/* The user that root becomes. */
+int privileges_user(uid_t *ret, struct error *e) _must_check_;
+
 int privileges_drop(struct error *e) _must_check_;

@@ -39,6 +39,15 @@ static int give_up_root(struct error *e)
     return geteuid() == 0 ? privileges_drop(e) : 0;
 }
 
+int session_start_keeper(struct image_keeper **ret, struct error *e)
+{
+    uid_t user = 0;
+    if (geteuid() != 0)
+        return 0;
+    int r = privileges_user(&user, e);
+    return r < 0 ? r : image_keeper_start(user, ret, e);
+}
+
 static int sync_domains(void *data, struct error *e)
 {
     return broker_sync_domains(data, e);

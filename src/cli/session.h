@@ -4,6 +4,7 @@
 
 #include "cli/globals.h"
 #include "cli/progress.h"
+#include "image/keeper.h"
 #include "instance/context.h"
 
 struct session {
@@ -32,6 +33,10 @@ int session_open(const struct globals *g, enum session_virt virt, struct session
  * must not go on: root cannot be given up, or memory ran out. */
 int session_open_despite(const struct globals *g, struct session **ret, struct lacks *ret_lacks,
                          struct error *e) _must_check_;
+/* Before session_open(): root may write a file where the user that mayfly becomes may not. *ret is NULL where
+ * the caller is not root, and may write for itself. */
+int session_start_keeper(struct image_keeper **ret, struct error *e) _must_check_;
+
 struct session *session_close(struct session *s);
 DEFINE_CLEANUP(struct session *, session_close)
 #define _cleanup_session_ _cleanup_(session_closep)

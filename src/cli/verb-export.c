@@ -50,6 +50,7 @@ int verb_export(const struct verb *self, struct globals *g, int argc, char **arg
 {
     struct export_request request = {.name = NULL};
     struct exported done;
+    _cleanup_image_keeper_ struct image_keeper *keeper = NULL;
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     int n = 0;
@@ -58,7 +59,10 @@ int verb_export(const struct verb *self, struct globals *g, int argc, char **arg
         return r;
     request.name = argv[1];
     request.path = argv[2];
-    r = session_open(g, SESSION_VIRT_WANTED, &s, e);
+    r = session_start_keeper(&keeper, e);
+    request.keeper = keeper;
+    if (r == 0)
+        r = session_open(g, SESSION_VIRT_WANTED, &s, e);
     if (r < 0)
         return r;
     r = instance_export(&s->context, &request, &done, request.dry_run ? &plan : NULL, e);

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/user.h"
+#include "image/keeper.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct image_file {
     char *name;      /* in the folder */
     char *temporary; /* its name there until it has its own; NULL: it has none */
     int folder, fd;
+    struct image_keeper *keeper; /* makes and names it; NULL: we do. The caller's. */
 };
 
 static int explain(const struct image_file *f, int errnum, const char *what, struct error *e)
@@ -124,6 +126,19 @@ int image_file_new(const char *path, struct image_file **ret, struct error *e)
     return 0;
 }
 
+int image_file_new_by(struct image_keeper *k, const char *path, struct image_file **ret, struct error *e)
+{
+    _cleanup_image_file_ struct image_file *f = calloc(1, sizeof *f);
+    if (!f)
+        return error_memory(e);
+    f->folder = f->fd = -1;
+    f->keeper = k;
+    int r = image_keeper_ask(k, KEEPER_NEW, path, &f->fd, e);
+    if (r == 0)
+        *ret = TAKE_PTR(f);
+    return r;
+}
+
 int image_file_fd(const struct image_file *f)
 {
     return f->fd;
@@ -150,6 +165,8 @@ static int sync_folder(const struct image_file *f)
 
 int image_file_link(struct image_file *f, struct error *e)
 {
+    if (f->keeper)
+        return image_keeper_ask(f->keeper, KEEPER_LINK, NULL, NULL, e);
     int r = fsync(f->fd) < 0 ? -errno : give_name(f);
     if (r == 0)
         r = sync_folder(f);
@@ -160,6 +177,8 @@ int image_file_link(struct image_file *f, struct error *e)
 int image_file_unlink(struct image_file *f, struct error *e)
 {
     struct stat ours, named;
+    if (f->keeper)
+        return image_keeper_ask(f->keeper, KEEPER_UNLINK, NULL, NULL, e);
     if (fstat(f->fd, &ours) < 0)
         return explain(f, errno, "cannot be examined", e);
     if (fstatat(f->folder, f->name, &named, AT_SYMLINK_NOFOLLOW) < 0)

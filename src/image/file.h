@@ -17,6 +17,11 @@ struct image_file;
  * files without a name nor a way to name one without replacing another. */
 int image_file_new(const char *path, struct image_file **ret, struct error *e) _must_check_;
 
+/* The same by a process that may write there where we may not (keeper.h), which makes one file. */
+struct image_keeper;
+int image_file_new_by(struct image_keeper *k, const char *path, struct image_file **ret,
+                      struct error *e) _must_check_;
+
 int image_file_fd(const struct image_file *f);
 
 /* Gives it its name, durably; never to replace another (-EEXIST). And takes it away again: 0 if it has none.

@@ -117,7 +117,11 @@ int export_check(struct export *s, struct error *e)
         return r;
     design(s);
     r = check_room(s, e);
-    return r < 0 ? r : image_file_new(s->request->path, &s->file, e);
+    if (r < 0)
+        return r;
+    const struct export_request *q = s->request;
+    return q->keeper ? image_file_new_by(q->keeper, q->path, &s->file, e)
+                     : image_file_new(q->path, &s->file, e);
 }
 
 struct export *export_free(struct export *s)

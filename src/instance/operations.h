@@ -83,11 +83,12 @@ int instance_remove_disk(const struct context *c, const struct remove_disk_reque
                          struct steps **ret_plan, struct error *e) _must_check_;
 
 struct export_request {
-    const char *name;    /* of the instance */
-    const char *role;    /* of the disk; NULL: its first */
-    const char *path;    /* of the file that is made */
-    uint64_t room_bytes; /* for what the guest writes meanwhile; 0: a fifth of the disk */
-    bool plaintext;      /* the file is not encrypted */
+    const char *name;            /* of the instance */
+    const char *role;            /* of the disk; NULL: its first */
+    const char *path;            /* of the file that is made */
+    struct image_keeper *keeper; /* makes it where only the caller may; NULL: we may */
+    uint64_t room_bytes;         /* for what the guest writes meanwhile; 0: a fifth of the disk */
+    bool plaintext;              /* the file is not encrypted */
     bool dry_run;
 };
 

@@ -26,11 +26,12 @@ check "  which key list knows as such" grep -q "$key .* image .* of an image fil
 check "  and recover leaves alone" grep -q 'All is in order' <(mayfly recover)
 check_fails 1 "nothing of the guest stands in the file" grep -qaE 'FIRST-MARK|LOOP-MARK|mayfly' $files/vm.qcow2
 check_fails 5 "a file that is there is not replaced" mayfly export vm $files/vm.qcow2
-check_fails 2 "a folder that mayfly may not write to is said" mayfly export vm /root/vm.qcow2
-
-check "a disk in plaintext, since that was asked for" mayfly export vm $files/eph.qcow2 --disk eph0 --plaintext
+install -d -m 700 $files/root
+check "a disk in plaintext, since that was asked for, into a folder that is root's alone" \
+    mayfly export vm $files/root/eph.qcow2 --disk eph0 --plaintext
+check_equal "  and the file is root's" "root 600" "$(stat -c '%U %a' $files/root/eph.qcow2)"
 check_equal "  has no key" 2 "$(our_keys | wc -l)"
-check "  and shows what it holds" grep -qa FIRST-MARK $files/eph.qcow2
+check "  and shows what it holds" grep -qa FIRST-MARK $files/root/eph.qcow2
 
 # Cut off while it writes.
 until_progress progress mayfly --progress-fd 9 export vm $files/cut.qcow2
@@ -61,7 +62,7 @@ dd if=/dev/urandom of="$disk" bs=1M seek=200 count=16 oflag=direct conv=notrunc 
 kill -CONT $pid
 check_fails 10 "an export that runs out of room fails" wait $pid
 check "  and says why" grep -q 'say a larger --room' /tmp/err
-check_equal "  no file is left" "eph.qcow2 vm.qcow2" "$(cd $files && echo *)"
+check_equal "  no file is left" "root vm.qcow2" "$(cd $files && echo *)"
 check_equal "  nor a volume" 1 "$(our_volumes | wc -l)"
 check_equal "  nor a key" 2 "$(our_keys | wc -l)"
 mayfly close new >/dev/null

@@ -6,7 +6,9 @@
 #include "image-files.h"
 #include "image/file.h"
 #include "image/image-internal.h"
+#include "image/keeper.h"
 
+#include <grp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -212,6 +214,56 @@ static void try_without(bool rename, bool link, int wanted)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Root's process makes the file in a folder that is root's alone, for a user who writes it. */
+static int write_by_keeper(struct image_keeper *k)
+{
+    _cleanup_image_file_ struct image_file *f = NULL, *again = NULL;
+    struct error e = ERROR_NONE;
+    MUST(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
+    MUST(image_file_new("roots/a", &f, &e) == -EACCES && strstr(e.text, "user nobody"));
+    e = ERROR_NONE;
+    MUST(image_file_new_by(k, "roots/there", &f, &e) == -EEXIST && strstr(e.text, "not replaced"));
+    e = ERROR_NONE;
+    MUST(image_file_new_by(k, "roots/a", &f, &e) == 0);
+    MUST(image_file_new_by(k, "roots/b", &again, &e) == -EINVAL);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", image_file_fd(f));
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC); /* as QEMU does */
+    MUST(fd >= 0 && write(fd, "x", 1) == 1);
+    e = ERROR_NONE;
+    MUST(image_file_link(f, &e) == 0);
+    return 0;
+}
+
+static void a_file_is_made_where_only_the_caller_may(void **state)
+{
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    run("rm -rf roots; mkdir -m 700 roots; : > roots/there");
+    for (int killed = 0; killed <= 1; killed++) {
+        struct image_keeper *k = NULL;
+        struct error e = ERROR_NONE;
+        int status;
+        assert_ok(image_keeper_start(65534, &k, &e), e);
+        pid_t pid = fork();
+        if (pid == 0 && killed) {
+            struct image_file *f = NULL;
+            _exit(image_file_new_by(k, "roots/b", &f, &e) == 0 ? 0 : 1); /* and never gives it a name */
+        }
+        if (pid == 0)
+            _exit(write_by_keeper(k));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_null(image_keeper_end(k));
+    }
+    struct stat st;
+    assert_int_equal(stat("roots/a", &st), 0);
+    assert_int_equal(st.st_uid, 0);
+    assert_int_equal(st.st_size, 1);
+    run("test $(ls -A roots | wc -l) = 2");
+}
+
 /* NFS has hard links only, vfat the rename only; who has neither is told before anything is written. */
 static void file_systems_without_nameless_files(void **state)
 {
@@ -259,6 +311,7 @@ int main(void)
         cmocka_unit_test(plaintext),
         cmocka_unit_test(nothing_is_left_of_what_fails),
         cmocka_unit_test(file_systems_without_nameless_files),
+        cmocka_unit_test(a_file_is_made_where_only_the_caller_may),
         cmocka_unit_test(names_are_taken_once),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See keeper.h. */
+#include "image/keeper.h"
+
+#include "base/fd.h"
+#include "base/packet.h"
+#include "base/process.h"
+#include "base/str.h"
+#include "image/file.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define END_LIMIT_MSEC 2000
+
+struct image_keeper {
+    int socket;
+    pid_t pid;
+};
+
+struct question {
+    enum keeper_task task;
+    char path[PATH_MAX];
+};
+
+struct answer {
+    int result;
+    struct error_parts parts;
+    char text[sizeof((struct error *)0)->text];
+};
+
+/* ---------------------------------------------------------------- the process */
+
+static int make(const char *path, uid_t writer, struct image_file **file, struct error *e)
+{
+    if (*file)
+        return error_set(e, -EINVAL, "file %.200s: is not made: there is one already", path);
+    int r = image_file_new(path, file, e);
+    if (r == 0 && fchown(image_file_fd(*file), writer, (gid_t)-1) < 0) {
+        r = error_set(e, errno, "file %.200s: cannot be given to its writer: %m", path);
+        *file = image_file_free(*file);
+    }
+    return r;
+}
+
+static int name(struct image_file *file, struct error *e)
+{
+    if (fchown(image_file_fd(file), geteuid(), (gid_t)-1) < 0)
+        return error_set(e, errno, "the file cannot be taken back from its writer: %m");
+    return image_file_link(file, e);
+}
+
+static int perform(const struct question *q, uid_t writer, struct image_file **file, struct error *e)
+{
+    if (q->task == KEEPER_NEW)
+        return make(q->path, writer, file, e);
+    if (!*file)
+        return error_set(e, -EINVAL, "there is no file");
+    return q->task == KEEPER_LINK ? name(*file, e) : image_file_unlink(*file, e);
+}
+
+static _noreturn_ void keep(int socket, uid_t writer)
+{
+    _cleanup_image_file_ struct image_file *file = NULL;
+    struct question q;
+    size_t size;
+    int fd = -1;
+    setsid(); /* Ctrl-C is for mayfly, which asks for what it wants undone */
+    while (packet_receive(socket, &q, sizeof q, &size, &fd) == 0 && size == sizeof q) {
+        struct error e = ERROR_NONE;
+        fd_close(fd);
+        q.path[sizeof q.path - 1] = '\0';
+        struct answer a = {.result = perform(&q, writer, &file, &e), .parts = e.parts};
+        memcpy(a.text, e.text, sizeof a.text);
+        bool made = q.task == KEEPER_NEW && a.result == 0;
+        if (packet_send(socket, &a, sizeof a, made ? image_file_fd(file) : -1) < 0)
+            break;
+    }
+    file = image_file_free(file);
+    _exit(0);
+}
+
+/* -------------------------------------------------------------------- our end */
+
+int image_keeper_start(uid_t writer, struct image_keeper **ret, struct error *e)
+{
+    int ends[2];
+    _cleanup_image_keeper_ struct image_keeper *k = calloc(1, sizeof *k);
+    if (!k)
+        return error_memory(e);
+    k->pid = -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        k->socket = -1;
+        return error_set(e, errno, "a process for the file cannot be started: %m");
+    }
+    k->socket = ends[0];
+    _cleanup_close_ int theirs = ends[1];
+    k->pid = fork();
+    if (k->pid < 0)
+        return error_set(e, errno, "a process for the file cannot be started: %m");
+    if (k->pid == 0) {
+        close(ends[0]); /* else it would not notice our end */
+        keep(theirs, writer);
+    }
+    *ret = TAKE_PTR(k);
+    return 0;
+}
+
+int image_keeper_ask(struct image_keeper *k, enum keeper_task task, const char *path, int *ret_fd,
+                     struct error *e)
+{
+    struct question q = {.task = task};
+    struct answer a;
+    size_t size = 0;
+    _cleanup_close_ int fd = -1;
+    if (path && (*path == '\0' || str_copy(q.path, sizeof q.path, path) < 0))
+        return error_set(e, -EINVAL, "file %.200s: this is no name of a file", path);
+    int r = packet_send(k->socket, &q, sizeof q, -1);
+    if (r == 0)
+        r = packet_receive(k->socket, &a, sizeof a, &size, &fd);
+    if (r < 0 || size != sizeof a)
+        return error_set(e, r < 0 ? r : -EPROTO, "the process that makes the file is gone");
+    if (a.result < 0)
+        return error_receive(e, a.result, a.text, &a.parts);
+    if (ret_fd)
+        *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+struct image_keeper *image_keeper_end(struct image_keeper *k)
+{
+    if (k) {
+        fd_close(k->socket);
+        if (k->pid > 0)
+            process_wait(k->pid, END_LIMIT_MSEC);
+        free(k);
+    }
+    return NULL;
+}
