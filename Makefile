@@ -3,7 +3,7 @@
 # lab runs), build-clang, build-fuzz.
 BUILD = build
 
-.PHONY: all demo test test-quick sabotage mutate torture check fuzz bench bench-check deb package-test install uninstall clean
+.PHONY: all demo test test-quick sabotage mutate torture check fuzz bench bench-check deb package-test host-test install uninstall clean
 
 all:
 	@tools/packages build
@@ -63,6 +63,11 @@ deb:
 package-test: deb
 	@tools/packages package-test
 	@tests/package
+
+# The same on a whole Debian server under emulation, as README has it. Not part of test: it takes an hour.
+host-test: deb
+	@tools/packages test host-test
+	@tests/host/run
 
 install: all
 	@meson install -C $(BUILD)
