@@ -130,6 +130,7 @@ class Workbench:
         """{name: [files that it needs, relative to the build folder]}"""
         if build not in self._tests:
             self.set_up(build)
+            self.build_all(build, "build.ninja")  # meson.build may be another since the last time
             root = self.path(build) + "/"
             files = {target["id"]: [f.removeprefix(root) for f in target["filename"]]
                      for target in self._introspect(build, "targets")}
