@@ -17,11 +17,11 @@ CONF
 END
 
 inside <<'END'
-check_equal "dpkg finds it whole, but for its configuration" "" "$(dpkg --verify mayfly | grep -v /etc/mayfly/mayfly.conf)"
+check_equal "dpkg finds it whole, but for its configuration" "" "$(dpkg --verify mayfly | grep -v /etc/mayfly/mayfly.conf || true)"
 check_equal "nothing is in /usr/local" "" "$(find /usr/local -type f)"
 no_unit_failed
 mayfly doctor | tee /tmp/doctor
-check_equal "doctor finds no fault" "" "$(grep ^failed /tmp/doctor)"
+check_equal "doctor finds no fault" "" "$(grep ^failed /tmp/doctor || true)"
 check "  and that libvirt has seen the hook" grep -qE '^ok +libvirt hook' /tmp/doctor
 check "  and that AppArmor lets it run" grep -qE '^ok +AppArmor +confines libvirtd' /tmp/doctor
 for unit in mayfly-broker@ mayfly-recover; do

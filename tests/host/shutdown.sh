@@ -15,8 +15,8 @@ inside <<'END'
 booted
 journalctl -b -1 --no-pager >/tmp/journal
 check "the guests were shut down" grep -qE 'libvirt-guests.sh.*Shutdown of guests complete' /tmp/journal
-check_equal "no unit had to be killed" "" "$(grep -E 'systemd.*(timed out|Killing process|SIGKILL)' /tmp/journal)"
-check_equal "no device was busy" "" "$(grep -iE 'device-mapper.*(busy|error)|Failed to deactivate|still in use' /tmp/journal)"
+check_equal "no unit had to be killed" "" "$(grep -E 'systemd.*(timed out|Killing process|SIGKILL)' /tmp/journal || true)"
+check_equal "no device was busy" "" "$(grep -iE 'device-mapper.*(busy|error)|Failed to deactivate|still in use' /tmp/journal || true)"
 no_unit_failed
 nothing_to_recover
 mayfly start web-1
