@@ -256,3 +256,14 @@ void json_list_end(size_t n)
 {
     printf("%s]", n ? "\n  " : "");
 }
+
+bool json_put_addresses(struct json_object *instance, const struct domain_addresses *a)
+{
+    if (a->n == 0)
+        return true;
+    struct json_object *list = json_object_new_array();
+    bool whole = list != NULL;
+    for (size_t n = 0; whole && n < a->n; n++)
+        whole = json_append(list, json_object_new_string(a->address[n]));
+    return json_put(instance, "addresses", list) && whole;
+}

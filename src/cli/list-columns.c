@@ -13,8 +13,9 @@
 struct list_column {
     const char *name, *help;
     bool by_default;
-    bool findings; /* needs those of the row */
-    bool size;     /* its number is of bytes */
+    bool findings;  /* needs those of the row */
+    bool addresses; /* the same */
+    bool size;      /* its number is of bytes */
     void (*text)(const struct list_row *row, char ret[CELL_MAX]);
     uint64_t (*number)(const struct list_row *row);
 };
@@ -78,6 +79,12 @@ static void key_text(const struct list_row *row, char ret[CELL_MAX])
     snprintf(ret, CELL_MAX, "%s", volume_encrypted(first) ? first->key : "-");
 }
 
+static void address_text(const struct list_row *row, char ret[CELL_MAX])
+{
+    char text[ADDRESSES_TEXT_MAX];
+    snprintf(ret, CELL_MAX, "%.511s", addresses_text(&row->addresses, text));
+}
+
 static void findings_text(const struct list_row *row, char ret[CELL_MAX])
 {
     snprintf(ret, CELL_MAX, "%s", row->findings);
@@ -87,6 +94,7 @@ static const struct list_column columns[] = {
     {"Name", "name, as libvirt has it", true, .text = name_text},
     {"UUID", "UUID of the instance and its domain", true, .text = uuid_text},
     {"State", "see STATES in mayfly(1)", true, .text = state_text},
+    {"Address", "addresses that libvirt knows", true, .addresses = true, .text = address_text},
     {"Disks", "number of disks", true, .number = disks_number},
     {"Open", "number of encrypted disks that are open", .number = open_number},
     {"Size", "size of all disks together", true, .size = true, .number = size_number},
@@ -153,6 +161,14 @@ bool list_wants_findings(const struct list_choice *c)
     bool wants = c->sort->findings;
     for (size_t i = 0; i < c->n; i++)
         wants = wants || c->column[i]->findings;
+    return wants;
+}
+
+bool list_wants_addresses(const struct list_choice *c)
+{
+    bool wants = c->sort->addresses;
+    for (size_t i = 0; i < c->n; i++)
+        wants = wants || c->column[i]->addresses;
     return wants;
 }
 

@@ -2,6 +2,7 @@
 /* The columns that mayfly list has, which of them are printed, and by which it sorts. */
 #pragma once
 
+#include "cli/addresses.h"
 #include "cli/table.h"
 #include "instance/model.h"
 
@@ -10,7 +11,8 @@
 struct list_row {
     const struct model *model;
     const struct instance *instance;
-    char findings[FINDINGS_TEXT_MAX]; /* filled in only where list_wants_findings() */
+    struct domain_addresses addresses; /* of a table only where list_wants_addresses() */
+    char findings[FINDINGS_TEXT_MAX];  /* filled in only where list_wants_findings() */
 };
 
 struct list_column;
@@ -33,6 +35,7 @@ int list_choose_sort(struct list_choice *c, const char *column, struct error *e)
 
 void list_print_columns(void);
 bool list_wants_findings(const struct list_choice *c);
+bool list_wants_addresses(const struct list_choice *c);
 void list_sort(const struct list_choice *c, struct list_row *rows, size_t n);
 int list_fill(const struct list_choice *c, const struct list_row *rows, size_t n, struct table *t,
               struct error *e) _must_check_;

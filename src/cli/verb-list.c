@@ -61,13 +61,14 @@ static int print_table(const struct list_options *o, const struct list_row *rows
     return r;
 }
 
-static struct json_object *json_with_findings(const struct context *c, const struct model *m,
-                                              const struct survey *survey, const struct instance *i)
+static struct json_object *json_row(const struct context *c, const struct survey *survey,
+                                    const struct list_row *row)
 {
     _cleanup_drift_ struct drift drift = {.n = 0};
-    struct json_object *instance = json_instance(m, i);
-    findings_look(c, m, survey, i, &drift);
-    if (json_put(instance, "findings", findings_json(&drift)))
+    struct json_object *instance = json_instance(row->model, row->instance);
+    findings_look(c, row->model, survey, row->instance, &drift);
+    if (json_put_addresses(instance, &row->addresses) &&
+        json_put(instance, "findings", findings_json(&drift)))
         return instance;
     json_object_put(instance);
     return NULL;
@@ -79,7 +80,7 @@ static int print_json(struct globals *g, const struct context *c, const struct s
     int r = 0;
     json_list_begin(g, "instances");
     for (size_t i = 0; r == 0 && i < n; i++)
-        r = json_list_item(i, json_with_findings(c, rows[i].model, survey, rows[i].instance), e);
+        r = json_list_item(i, json_row(c, survey, &rows[i]), e);
     json_list_end(n);
     return r;
 }
@@ -116,6 +117,8 @@ static int print(const struct context *c, const struct model *m, const struct li
         findings_survey(c, &survey);
     if (findings && !g->json)
         look(c, m, &survey, rows, n);
+    for (size_t i = 0; (list_wants_addresses(&o->choice) || g->json) && i < n; i++)
+        addresses_look(c, rows[i].instance, false, &rows[i].addresses);
     list_sort(&o->choice, rows, n);
     return g->json ? print_json(g, c, &survey, rows, n, e) : print_table(o, rows, n, e);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly show: one instance, its disks, how each is protected, and why so. Never a key: only whose it is. */
+#include "cli/addresses.h"
 #include "cli/findings.h"
 #include "cli/json.h"
 #include "cli/session.h"
@@ -160,7 +161,10 @@ static int print_json(struct globals *g, const struct context *c, const struct m
                       const struct drift *drift, struct error *e)
 {
     struct json_object *document = json_document(g), *instance = json_instance(m, i);
+    struct domain_addresses addresses;
+    addresses_look(c, i, true, &addresses);
     bool whole = !details || put_details(instance, details);
+    whole = json_put_addresses(instance, &addresses) && whole;
     whole = put_told(instance, c, m, i) && whole;
     whole = json_put(instance, "findings", findings_json(drift)) && whole;
     whole = json_put(document, "instance", instance) && whole;
@@ -207,6 +211,11 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
 
     printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i),
            instance_in_rescue(i) ? ", in rescue" : "");
+    char text[ADDRESSES_TEXT_MAX];
+    struct domain_addresses addresses;
+    addresses_look(&s->context, i, true, &addresses);
+    if (addresses.n)
+        printf("Addr.:  %s\n", addresses_text(&addresses, text));
     if (has_details)
         print_details(i, &details);
     findings_print(&drift);

@@ -459,6 +459,7 @@ static const struct virt_ops ops = {
     .view = connection_view,
     .view_all = connection_view_all,
     .drop_save = drop_save,
+    .addresses = connection_addresses,
     .check_network = connection_check_network,
     .offers = offers,
     .reconnect = reconnect,

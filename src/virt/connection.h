@@ -58,6 +58,10 @@ int connection_try(struct virt *v, const char *trial_xml, const char *name, char
                    struct error *e) _must_check_;
 int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e) _must_check_;
 
+/* addresses.c */
+int connection_addresses(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
+                         struct error *e) _must_check_;
+
 /* network.c */
 int connection_check_network(struct virt *v, const char *name, bool active, struct error *e) _must_check_;
 

@@ -214,6 +214,12 @@ int virt_drop_save(struct virt *v, const char *uuid, struct error *e)
     return TWICE(v->ops->drop_save(v, uuid, &why));
 }
 
+int virt_addresses(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
+                   struct error *e)
+{
+    return TWICE(v->ops->addresses(v, uuid, ask_guest, ret, &why));
+}
+
 int virt_check_network(struct virt *v, const struct network *n, bool active, struct error *e)
 {
     if (n->kind == NETWORK_NONE)

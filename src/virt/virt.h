@@ -78,6 +78,13 @@ struct virt_views {
     struct error why; /* of the first that could not be read: it has no side; errnum 0: all were read */
 };
 
+#define DOMAIN_ADDRESSES_MAX 16
+#define DOMAIN_ADDRESS_MAX   46 /* of IPv6, in text */
+struct domain_addresses {
+    size_t n;
+    char address[DOMAIN_ADDRESSES_MAX][DOMAIN_ADDRESS_MAX];
+};
+
 enum virt_offer { VIRT_KVM, VIRT_UEFI };
 
 struct virt;
@@ -158,6 +165,11 @@ struct virt_ops {
     /* Removes the managed save, with the memory that it holds; 0 if there is none, or no such domain. */
     int (*drop_save)(struct virt *v, const char *uuid, struct error *e);
 
+    /* Addresses of the guest that libvirt knows from the DHCP leases of its networks, else from the guest's
+     * agent if that may be asked, else from the host's ARP table; none where it cannot tell. */
+    int (*addresses)(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
+                     struct error *e);
+
     /* Is there a network of this name? -ENOENT. -EINVAL: it is not active, and is to be. */
     int (*check_network)(struct virt *v, const char *name, bool active, struct error *e);
 
@@ -222,6 +234,8 @@ void virt_views_end(struct virt_views *v);
 const struct domain_sides *virt_views_nvram_user(const struct virt_views *v, const char *path,
                                                  const char *but_uuid);
 int virt_drop_save(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int virt_addresses(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
+                   struct error *e) _must_check_;
 
 /* Also of a bridge: see virt/network.h. */
 int virt_check_network(struct virt *v, const struct network *n, bool active, struct error *e) _must_check_;

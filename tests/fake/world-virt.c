@@ -173,6 +173,7 @@ static void read_definition(struct world_domain *d, const char *xml, const char 
     snprintf(d->d.uuid, sizeof d->d.uuid, "%.36s", uuid);
     d->d.ours = strstr(xml, DOMAIN_XML_NAMESPACE) != NULL;
     d->d.rescued = strstr(xml, RESCUE_XML_NAMESPACE) != NULL;
+    d->connected = was.connected || strstr(xml, "<interface");
     read_disks(d, xml);
 }
 
@@ -576,6 +577,24 @@ static int fake_resize_disk(struct virt *v, const char *uuid, const char *path, 
     return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
+/* Whoever is on a network has one, by its place among the domains; its agent knows another. */
+static int fake_addresses(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
+                          struct error *e)
+{
+    int r = virt_enter(world_of(v), "addresses", e);
+    if (r >= 0)
+        r = virt_leave(world_of(v), 0, e);
+    const struct world_domain *d = world_domain(world_of(v), uuid);
+    *ret = (struct domain_addresses){.n = 0};
+    if (r < 0 || !d || !d->d.active || !d->connected)
+        return r;
+    ret->n = ask_guest ? 2 : 1;
+    snprintf(ret->address[0], DOMAIN_ADDRESS_MAX, "192.168.122.%d",
+             10 + (int)(d - world_of(v)->host.domains));
+    snprintf(ret->address[1], DOMAIN_ADDRESS_MAX, "fd00::5");
+    return 0;
+}
+
 /* "default" is there, and "off" is not active. */
 static int fake_check_network(struct virt *v, const char *name, bool active, struct error *e)
 {
@@ -640,6 +659,7 @@ static const struct virt_ops fake_virt_ops = {
     .view = fake_view,
     .view_all = fake_view_all,
     .drop_save = fake_drop_save,
+    .addresses = fake_addresses,
     .check_network = fake_check_network,
     .offers = fake_offers,
     .reconnect = fake_reconnect,

@@ -80,6 +80,7 @@ struct world_domain {
     bool transient;  /* libvirt forgets it when it ends; details.saved */
     struct world_disks defined, running; /* of its definition, and of the guest while it is active */
     struct domain_details details;
+    bool connected; /* to a network */
     char nvram[64]; /* file of its UEFI variables; "" */
     bool unsettled; /* its definition, which a power cut takes away */
 };

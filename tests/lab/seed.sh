@@ -39,6 +39,10 @@ check "the host has the user data through the map" in_seed "$marker"
 check_equal "  and nowhere on its disks" 0 "$(on_host_disks "$marker")"
 check "it has autostart" test -L /etc/libvirt/qemu/autostart/web.xml
 check "  which show tells" grep -q '^Starts: with the host' <(mayfly show web)
+check_equal "it is on no network, and show does not speak of it" "" "$(mayfly show web | grep '^Addr' || true)"
+check "its console is that of virsh" grep -q 'Escape character' \
+    <(script -qec 'mayfly console web' /dev/null < <(sleep 5; printf '\035'))
+check_fails 1 "  which wants a terminal" mayfly console web </dev/null
 for n in 1 2 3 4; do
     check "disk $n more, while it runs" mayfly add-disk web --ephemeral 8M
 done

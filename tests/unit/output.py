@@ -23,7 +23,7 @@ NOVA = "22222222-0000-4000-8000-000000000000"
 # Exit status, command. Each gets --json.
 SCRIPT = f"""
 0 launch ci --count 2 --root 1G --ephemeral 2G,fs=xfs --swap 1G --image i.qcow2 --dry-run
-0 launch ci --count 2 --root 1G --ephemeral 2G,fs=xfs --swap 1G --image i.qcow2
+0 launch ci --count 2 --root 1G --ephemeral 2G,fs=xfs --swap 1G --image i.qcow2 --network default
 5 launch ci-1 --root 1G
 1 launch ci --root nothing
 0 list
@@ -32,6 +32,7 @@ SCRIPT = f"""
 1 list --output name
 0 show ci-1
 4 show nobody
+1 console ci-1
 0 start ci-1 ci-2
 0 stop --all --timeout 0 --force
 0 start --all

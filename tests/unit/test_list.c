@@ -55,12 +55,14 @@ static void columns_are_chosen(void **state)
                                              "ci-9|running|2 GiB|2|2|vg0|encrypted\n"
                                              "ci-10|shut off|2 GiB|2|0|vg0|encrypted\n");
     assert_false(list_wants_findings(&c));
+    assert_false(list_wants_addresses(&c));
     c = chosen("size", NULL);
     c.bytes = true;
     assert_string_equal(listed(b, &all, &c), "4294967296\n2147483648\n2147483648\n");
     c = chosen("+Key", NULL);
-    assert_int_equal(c.n, 8);
+    assert_int_equal(c.n, 9);
     assert_true(list_wants_findings(&c));
+    assert_true(list_wants_addresses(&c));
     assert_non_null(strstr(listed(b, &all, &c), "|local:"));
 }
 

@@ -194,6 +194,31 @@ static void volumes_of_pools_have_paths(void **state)
     virStoragePoolFree(pool);
 }
 
+/* libvirt's test driver makes some up, for whoever is on a network. */
+static void addresses_are_asked_for(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct domain_addresses a = {.n = 7};
+    char xml[500];
+    if (lab_uri)
+        skip();
+    snprintf(xml, sizeof xml,
+             "<domain type='test'><name>mayfly-test</name><uuid>%s</uuid><memory>65536</memory>"
+             "<os><type>hvm</type></os><devices><interface type='network'><source network='default'/>"
+             "</interface></devices></domain>",
+             uuid);
+    assert_ok(virt_addresses(virt, uuid, false, &a, &e), e); /* of no domain */
+    assert_int_equal(a.n, 0);
+    assert_ok(virt_define(virt, xml, &e), e);
+    assert_ok(virt_addresses(virt, uuid, true, &a, &e), e); /* it does not run */
+    assert_int_equal(a.n, 0);
+    assert_ok(virt_start(virt, uuid, &e), e);
+    assert_ok(virt_addresses(virt, uuid, false, &a, &e), e);
+    assert_int_equal(a.n, 1);
+    assert_memory_equal(a.address[0], "192.168.", 8);
+}
+
 static void networks_are_looked_for(void **state)
 {
     (void)state;
@@ -380,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_are_listed, connect, disconnect),
         cmocka_unit_test_setup_teardown(disks_are_seen_on_both_sides, connect, disconnect),
         cmocka_unit_test_setup_teardown(volumes_of_pools_have_paths, connect, disconnect),
+        cmocka_unit_test_setup_teardown(addresses_are_asked_for, connect, disconnect),
         cmocka_unit_test_setup_teardown(networks_are_looked_for, connect, disconnect),
         cmocka_unit_test_setup_teardown(taken_names_and_uuids_are_told, connect, disconnect),
         cmocka_unit_test_setup_teardown(a_running_guest_is_asked_to_go, connect, disconnect),
