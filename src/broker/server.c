@@ -104,7 +104,8 @@ static int check_op_lock(const struct session *s, const struct op_lock *q, bool 
     (void)s, (void)needs_lock;
     if (!TERMINATED(q->uuid) || !TERMINATED(q->verb))
         return error_endless(e);
-    if (q->verb[strspn(q->verb, "abcdefghijklmnopqrstuvwxyz-")]) /* others read it on their terminals */
+    /* "key destroy" is one too; others read it on their terminals */
+    if (q->verb[strspn(q->verb, "abcdefghijklmnopqrstuvwxyz- ")])
         return error_set(e, -EINVAL, "lock: what it is taken for is no verb");
     return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "lock: what to lock is no uuid");
 }

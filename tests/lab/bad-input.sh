@@ -48,7 +48,8 @@ refused 1 "cut.qcow2" "a truncated image" "${launch[@]}" --root 300M --image "$i
 head -c $(($(stat -c %s "$image") / 2)) "$image" >"$images/half.qcow2"
 refused 1 "half.qcow2: is damaged or truncated" "one that lacks half of its data" "${launch[@]}" --root 300M --image "$images/half.qcow2"
 install -m 600 "$image" "$images/private.qcow2"
-refused 2 "private.qcow2" "an image that the user mayfly may not read" "${launch[@]}" --root 300M --image "$images/private.qcow2"
+check "an image that is root's alone is root's to use" "${launch[@]}" --root 300M --image "$images/private.qcow2"
+mayfly delete --yes new >/dev/null
 mkfifo "$images/fifo"
 refused 1 "fifo" "a pipe as image" "${launch[@]}" --root 300M --image "$images/fifo"
 

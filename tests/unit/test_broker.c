@@ -478,14 +478,14 @@ static void who_holds_a_lock_is_named(void **state)
 {
     (void)state;
     struct peer p = start(locks_path), other = start(locks_path);
-    struct op_lock q = {.uuid = I, .verb = "launch"};
+    struct op_lock q = {.uuid = I, .verb = "key destroy"};
     char process[32];
     snprintf(process, sizeof process, "process %d of user %u", getpid(), getuid());
 
     assert_int_equal(ASK(p, OP_LOCK, q), 0);
     struct answer a = ask_for(other, OP_LOCK, &q, sizeof q, -1, NULL);
     assert_int_equal(a.errnum, -EBUSY);
-    assert_non_null(strstr(a.text, "mayfly launch, "));
+    assert_non_null(strstr(a.text, "mayfly key destroy, "));
     assert_non_null(strstr(a.text, process));
     assert_int_equal(unlock(p, I), 0);
     strcpy(q.verb, "\033[31m"); /* others would read it on their terminals */
