@@ -63,6 +63,8 @@ mkdir -p ${hook%/*}
 touch $hook
 doctor 0 "so is one that cannot be run" warning "libvirt hook" "not executable"
 chmod 755 $hook
+doctor 0 "one that libvirtd has not looked for" warning "libvirt hook" "restart libvirtd"
+lab_libvirtd
 doctor 0 "with it" ok "libvirt hook" "is there"
 
 lab_config ephemeral_storage_encryption.enabled=false
