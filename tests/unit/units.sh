@@ -32,7 +32,7 @@ says mayfly-broker@.service KillMode=process "lvm must not be told to end"
 says mayfly-broker@.service SendSIGKILL=no "nor killed"
 for unit in mayfly-recover.service mayfly-recover-quick.service; do
     says $unit After=multi-user.target "boot must not wait for it"
-    says $unit TimeoutStartSec=5min "one that hangs must make room for the next"
+    says $unit TimeoutStartSec=30min "one that hangs must make room for the next"
     says $unit "CapabilityBoundingSet=CAP_SETUID CAP_SETGID" "the broker of the socket does what needs root"
     says $unit "Wants=mayfly-broker.socket network-online.target" "it uses the broker of the socket"
     if grep -E '^(Requires|Requisite|BindsTo|PartOf)=' $unit >&2; then
