@@ -51,12 +51,6 @@ check "a rebuild" mayfly rebuild --yes web --empty
 check "  keeps what the seed held" in_seed "$marker"
 check "    all of it" in_seed "$key"
 check_equal "  under another key" 0 "$(on_host_disks "$marker")"
-check "stop" mayfly stop web --timeout 0 --force
-check "a rebuild with another seed" mayfly rebuild --yes web --empty --hostname other
-mayfly open web >/dev/null
-check "  has that" in_seed 'local-hostname: "other"'
-check_fails 1 "  and nothing of the first" in_seed "$marker"
-mayfly close web >/dev/null
 check "delete" mayfly delete --yes web
 check "  takes autostart along" test ! -e /etc/libvirt/qemu/autostart/web.xml
 nothing_left
