@@ -149,7 +149,7 @@ static int start(struct fake *f, struct error *e)
 static int add_disk(struct fake *f, struct error *e)
 {
     const struct launch_request q = {
-        .name = NOVAS, .count = 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1};
+        .name = NOVAS, .count = 1, .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1};
     struct volume v;
     return instance_add_disk(&f->context, &q, &v, NULL, e);
 }

@@ -10,11 +10,11 @@ static const struct launch_request three_disks = {.name = "t",
                                                   .count = 1,
                                                   .image.path = "/image",
                                                   .root_bytes = GIB,
-                                                  .ephemeral = {{GIB, "ext4"}},
+                                                  .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
                                                   .n_ephemeral = 1,
                                                   .swap_bytes = GIB};
 static const struct launch_request one_more = {
-    .name = "t", .count = 1, .ephemeral = {{GIB, "xfs"}}, .n_ephemeral = 1};
+    .name = "t", .count = 1, .ephemeral = {{.size_bytes = GIB, .fs = "xfs"}}, .n_ephemeral = 1};
 
 /* --------------------------------------------------------------- preparations */
 

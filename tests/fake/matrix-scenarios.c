@@ -46,8 +46,8 @@ void in_barbican(struct config *c)
 /* ------------------------------------------------------------------- requests */
 
 #define FULL                                                                                                 \
-    .image.path = "/image", .root_bytes = GIB + 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1,           \
-    .swap_bytes = GIB
+    .image.path = "/image", .root_bytes = GIB + 1, .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},         \
+    .n_ephemeral = 1, .swap_bytes = GIB
 
 static const struct launch_request one = {.name = "t", .count = 1, FULL};
 static const struct launch_request with_autostart = {
@@ -70,7 +70,10 @@ static const struct launch_request three_shared = {.name = "t",
 static const struct launch_request three_off = {
     .name = "t", .count = 3, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB, .no_start = true};
 static const struct launch_request rootless = {
-    .name = "t", .count = 1, .ephemeral = {{GIB, "xfs"}, {GIB, "vfat"}}, .n_ephemeral = 2};
+    .name = "t",
+    .count = 1,
+    .ephemeral = {{.size_bytes = GIB, .fs = "xfs"}, {.size_bytes = GIB, .fs = "vfat"}},
+    .n_ephemeral = 2};
 static const struct launch_request pair = {
     .name = "t", .count = 2, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
 static const struct launch_request pair_with_image = {.name = "t",

@@ -7,7 +7,8 @@
 
 #define FOREIGN "77777777-7777-4777-8777-777777777777"
 
-static const struct launch_request one_more = {.count = 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1};
+static const struct launch_request one_more = {
+    .count = 1, .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1};
 
 static int add_disks(struct bench *b, const char *name, struct error *e)
 {
@@ -164,8 +165,11 @@ static void test_roles(void **state)
     assert_ok(add_disk(b, "a", &v, &e), e);
     assert_string_equal(v.role, "eph1");
 
-    const struct launch_request rootless = {
-        .name = "r", .count = 1, .ephemeral = {{GIB, "ext4"}}, .n_ephemeral = 1, .no_start = true};
+    const struct launch_request rootless = {.name = "r",
+                                            .count = 1,
+                                            .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
+                                            .n_ephemeral = 1,
+                                            .no_start = true};
     assert_ok(bench_launch(b, &rootless, &e), e);
     assert_ok(add_disk(b, "r", &v, &e), e);
     assert_string_equal(v.role, "eph1");
@@ -176,7 +180,10 @@ static void test_remove_disk_refused(void **state)
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     const struct launch_request rootless = {
-        .name = "r", .count = 1, .ephemeral = {{GIB, "ext4"}, {GIB, "ext4"}}, .n_ephemeral = 2};
+        .name = "r",
+        .count = 1,
+        .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}, {.size_bytes = GIB, .fs = "ext4"}},
+        .n_ephemeral = 2};
     assert_ok(bench_launch(b, &rootless, &e), e);
     fake_again(&b->f);
     remove_disk_refused(b, "r", "root", -EINVAL, "no ephemeral disk");

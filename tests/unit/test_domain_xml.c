@@ -149,6 +149,7 @@ static void uefi_is_libvirts_to_choose(void **state)
     }
     spec.firmware = FIRMWARE_UEFI;
     _cleanup_free_ char *same = make(&spec, own[1]);
+    assert_non_null(strstr(same, "<os firmware=\"efi\""));
     _cleanup_free_ char *without_os = make(&spec, "<domain/>");
     assert_non_null(strstr(without_os, "<os firmware=\"efi\">"));
     spec.firmware = FIRMWARE_BIOS;

@@ -257,7 +257,7 @@ static int resize(struct bench *b, struct error *e)
 static int add_disk(struct bench *b, struct error *e)
 {
     static const struct launch_request q = {
-        .name = "a", .count = 1, .ephemeral = {{GIB, "xfs"}}, .n_ephemeral = 1};
+        .name = "a", .count = 1, .ephemeral = {{.size_bytes = GIB, .fs = "xfs"}}, .n_ephemeral = 1};
     struct volume made;
     return instance_add_disk(&b->f.context, &q, &made, NULL, e);
 }
@@ -297,7 +297,7 @@ static void make_two_disks(struct bench *b, bool no_start)
                                      .count = 1,
                                      .image.path = "/image",
                                      .root_bytes = GIB,
-                                     .ephemeral = {{GIB, "ext4"}},
+                                     .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
                                      .n_ephemeral = 1,
                                      .no_start = no_start};
     struct error e = ERROR_NONE;

@@ -43,8 +43,10 @@ static void test_refused(void **state)
     refused(b, (struct launch_request){0}, -EINVAL, "nothing to make");
     refused(b, (struct launch_request){.swap_bytes = GIB, .image.path = "/image"}, -EINVAL, "--root");
     refused(b, (struct launch_request){.root_bytes = UINT64_MAX}, -EINVAL, "larger than any");
-    refused(b, (struct launch_request){.ephemeral = {{GIB, "zfs"}}, .n_ephemeral = 1}, -EINVAL, "zfs");
-    refused(b, (struct launch_request){.ephemeral = {{0, "xfs"}}, .n_ephemeral = 1}, -EINVAL, "no size");
+    refused(b, (struct launch_request){.ephemeral = {{.size_bytes = GIB, .fs = "zfs"}}, .n_ephemeral = 1},
+            -EINVAL, "zfs");
+    refused(b, (struct launch_request){.ephemeral = {{.size_bytes = 0, .fs = "xfs"}}, .n_ephemeral = 1},
+            -EINVAL, "no size");
     refused(b, (struct launch_request){.root_bytes = GIB, .volume_group = "other"}, -EINVAL,
             "images_volume_group");
     refused(b, (struct launch_request){.root_bytes = GIB, .template_xml = "<domain"}, -EINVAL, "XML");
@@ -157,13 +159,14 @@ static void test_refused_by_keys(void **state)
 static void test_volumes(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t",
-                                     .count = 1,
-                                     .image.path = "/image",
-                                     .root_bytes = GIB + 1,
-                                     .ephemeral = {{GIB, "ext4"}, {GIB, "xfs"}},
-                                     .n_ephemeral = 2,
-                                     .swap_bytes = GIB};
+    const struct launch_request q = {
+        .name = "t",
+        .count = 1,
+        .image.path = "/image",
+        .root_bytes = GIB + 1,
+        .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}, {.size_bytes = GIB, .fs = "xfs"}},
+        .n_ephemeral = 2,
+        .swap_bytes = GIB};
     const struct world_volume *v = b->w->host.volumes;
     struct error e = ERROR_NONE;
 
