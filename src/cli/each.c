@@ -119,14 +119,6 @@ int each_check_all(const struct verb *self, bool all, int n, struct error *e)
     return error_set(e, -EINVAL, "%s: name the instances, or say --all", self->name);
 }
 
-bool each_is_open(const struct model *m, const struct instance *i)
-{
-    for (size_t n = 0; n < i->n_volumes; n++)
-        if (model_map_of(m, i->volumes[n]))
-            return true;
-    return false;
-}
-
 bool each_is_whole(const struct context *c, const struct instance *i)
 {
     if (i->volumes[0]->state == VOLUME_READY)

@@ -42,8 +42,7 @@ int each_do(const struct each *each, struct globals *g, const struct context *c,
 int each_do_all(const struct each *each, struct globals *g, const struct context *c, const void *options,
                 struct error *e) _must_check_;
 
-/* For picks(): has it an open map? Is it neither being made nor destroyed? If it is, that is a warning. */
-bool each_is_open(const struct model *m, const struct instance *i);
+/* For picks(): is it neither being made nor destroyed? If it is, that is a warning. */
 bool each_is_whole(const struct context *c, const struct instance *i);
 
 /* -EINVAL: neither names nor --all, or both. */

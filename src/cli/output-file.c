@@ -14,17 +14,6 @@
 #define WHOLE     '\0'
 #define SIZE_MOST (16 << 20)
 
-static int write_all(int fd, const char *text, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t n = write(fd, text + done, size - done);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 /* Beside the file, and then in its place. */
 static int replace(const char *path, const char *text, size_t size)
 {
@@ -34,7 +23,7 @@ static int replace(const char *path, const char *text, size_t size)
     _cleanup_close_ int fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int r = fchmod(fd, 0644) < 0 ? -errno : write_all(fd, text, size);
+    int r = fchmod(fd, 0644) < 0 ? -errno : fd_write_all(fd, text, size);
     if (r == 0 && (fsync(fd) < 0 || rename(beside, path) < 0))
         r = -errno;
     if (r < 0)

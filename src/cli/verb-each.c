@@ -131,7 +131,7 @@ static bool picks_running(const struct context *c, const struct model *m, const 
 
 static bool picks_open(const struct context *c, const struct model *m, const struct instance *i)
 {
-    return i->state == INSTANCE_RUNNING || (each_is_open(m, i) && each_is_whole(c, i));
+    return i->state == INSTANCE_RUNNING || (model_is_open(m, i) && each_is_whole(c, i));
 }
 
 /* Parses, and runs `each` over the names. */

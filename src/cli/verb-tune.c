@@ -38,7 +38,7 @@ static int operate_dry_run(const struct context *c, const void *globals, const c
 /* What is being made or destroyed gets its table from whoever does that. */
 static bool picks(const struct context *c, const struct model *m, const struct instance *i)
 {
-    return each_is_open(m, i) && each_is_whole(c, i);
+    return model_is_open(m, i) && each_is_whole(c, i);
 }
 
 int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

@@ -94,7 +94,7 @@ int model_check_no_dependents(const struct model *m, const struct volume *const 
     return 0;
 }
 
-static bool is_open(const struct model *m, const struct instance *i)
+bool model_is_open(const struct model *m, const struct instance *i)
 {
     for (size_t v = 0; v < i->n_volumes; v++)
         if (model_map_of(m, i->volumes[v]))
@@ -120,7 +120,7 @@ static enum instance_state state_of(const struct model *m, const struct instance
         return INSTANCE_NO_DOMAIN;
     if (domain->active)
         return INSTANCE_RUNNING;
-    return is_open(m, i) ? INSTANCE_OPEN : INSTANCE_SHUT_OFF;
+    return model_is_open(m, i) ? INSTANCE_OPEN : INSTANCE_SHUT_OFF;
 }
 
 /* Its name and state, by its volumes and its domain. */

@@ -66,6 +66,9 @@ int model_find(const struct model *m, const char *name_or_uuid, const struct ins
 
 /* NULL if there is none. The results belong to the model. */
 const struct map *model_map_of(const struct model *m, const struct volume *v);
+
+/* Is one of its encrypted disks open? */
+bool model_is_open(const struct model *m, const struct instance *i);
 const struct domain *model_domain_of(const struct model *m, const char *uuid);
 
 /* Its disk of this role, or with this alias; NULL: it has none. */
