@@ -56,18 +56,18 @@ void confirm_name_instances(const struct model *m, char **names, int n)
     }
 }
 
-void confirm_name_disk(const struct model *m, const char *name, const char *role)
+void confirm_name_disk(const struct model *m, const char *name, const char *role_or_alias)
 {
     const struct instance *i = NULL;
     (void)!model_find(m, name, &i, NULL);
-    for (size_t d = 0; i && d < i->n_volumes; d++)
-        if (streq(i->volumes[d]->role, role)) {
-            fprintf(stderr, "  %s (%s): ", i->name, i->uuid);
-            name_disk(i->volumes[d], "");
-            fprintf(stderr, "\n");
-            return;
-        }
-    fprintf(stderr, "  %s: there is no disk %s\n", name, role);
+    const struct volume *disk = i ? instance_disk(i, role_or_alias) : NULL;
+    if (!disk) {
+        fprintf(stderr, "  %s: there is no disk %s\n", name, role_or_alias);
+        return;
+    }
+    fprintf(stderr, "  %s (%s): ", i->name, i->uuid);
+    name_disk(disk, "");
+    fprintf(stderr, "\n");
 }
 
 static bool is_yes(const char *answer)

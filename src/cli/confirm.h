@@ -9,7 +9,7 @@ int confirm_possible(const char *verb, struct error *e) _must_check_;
 
 /* What goes, a line each. */
 void confirm_name_instances(const struct model *m, char **names, int n);
-void confirm_name_disk(const struct model *m, const char *name, const char *role);
+void confirm_name_disk(const struct model *m, const char *name, const char *role_or_alias);
 
 /* "`price` Go on? [y/n]". -EINVAL: no. -ECANCELED: a signal. */
 int confirm_ask(const char *verb, const struct context *c, const char *price, struct error *e) _must_check_;

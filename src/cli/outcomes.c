@@ -95,15 +95,13 @@ int outcomes_give(struct outcomes *o, struct globals *g, const struct context *c
 }
 
 bool outcome_put_instance(struct json_object *document, const struct context *c, const char *name,
-                          const char *role)
+                          const char *role_or_alias)
 {
     _cleanup_model_ struct model *m = outcome_look(c);
     const struct instance *i = outcome_find(m, name);
     if (!i)
         return true;
     bool whole = json_put(document, "instance", json_instance(m, i));
-    for (size_t n = 0; role && whole && n < i->n_volumes; n++)
-        if (streq(i->volumes[n]->role, role))
-            whole = json_put(document, "disk", json_disk(m, i->volumes[n]));
-    return whole;
+    const struct volume *disk = role_or_alias ? instance_disk(i, role_or_alias) : NULL;
+    return whole && (!disk || json_put(document, "disk", json_disk(m, disk)));
 }

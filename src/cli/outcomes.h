@@ -30,6 +30,6 @@ struct model *outcome_look(const struct context *c);
 const struct instance *outcome_find(const struct model *m, const char *name);
 
 /* Puts "instance" as it is now into the document of a verb that is about one; it is left out as above, and
- * where it is gone. With `role` the disk of that role is put beside it as "disk", where there is one. */
+ * where it is gone. With `role_or_alias` that disk is put beside it as "disk", where there is one. */
 bool outcome_put_instance(struct json_object *document, const struct context *c, const char *name,
-                          const char *role);
+                          const char *role_or_alias);

@@ -80,10 +80,14 @@ static void what_goes_is_named(void **state)
     bench_make(b, "web", true);
     bench_make(b, "other", true);
     assert_ok(model_load(&b->f.context, &m, &e), e);
+    for (size_t i = 0; i < m->inventory->n_volumes; i++)
+        if (streq(m->inventory->volumes[i].role, "swap"))
+            strcpy(m->inventory->volumes[i].alias, "disk.swap"); /* as its caller calls it */
     int saved = dup(STDERR_FILENO);
     assert_true(file && dup2(fileno(file), STDERR_FILENO) >= 0);
     confirm_name_instances(m, names, 2);
     confirm_name_disk(m, "web", "swap");
+    confirm_name_disk(m, "web", "disk.swap");
     confirm_name_disk(m, "web", "eph0");
     dup2(saved, STDERR_FILENO);
     close(saved);
@@ -95,8 +99,9 @@ static void what_goes_is_named(void **state)
              "  web (%s): shut off; disk root of 1 GiB, disk swap of 1 GiB; key %s\n"
              "  nobody: there is none of this name\n"
              "  web (%s): disk swap of 1 GiB\n"
+             "  web (%s): disk swap of 1 GiB\n"
              "  web: there is no disk eph0\n",
-             v->instance, v->key, v->instance);
+             v->instance, v->key, v->instance, v->instance);
     assert_string_equal(text, wanted);
 }
 
