@@ -301,6 +301,19 @@ static void what_is_added_is_there_whole_or_not_at_all(void **state)
     rmdir(path);
 }
 
+/* The folder with the key file alone, under this name, as it is on the disk. */
+static struct disk with_key_file(int folder, const char *name)
+{
+    struct disk d = {.n = 1, .files = {{.content = {.size = sizeof key_file}}}};
+    struct stat st;
+    assert_int_equal(local_folder_add(folder, name, key_file, sizeof key_file), 0);
+    assert_int_equal(fstatat(folder, name, &st, 0), 0);
+    d.files[0].file = st.st_ino;
+    strcpy(d.files[0].name, name);
+    memcpy(d.files[0].content.bytes, key_file, sizeof key_file);
+    return d;
+}
+
 static void an_erased_file_is_gone(struct disk *d, bool returned)
 {
     const struct named *f = find(d, ID);
@@ -317,13 +330,8 @@ static void what_is_erased_is_on_the_disk_no_more(void **state)
     (void)state;
     char path[64];
     struct error e = ERROR_NONE;
-    struct disk one = {.n = 1, .files = {{.name = ID, .content = {.size = sizeof key_file}}}};
-    struct stat st;
     _cleanup_close_ int folder = open_folder(path);
-    assert_int_equal(local_folder_add(folder, ID, key_file, sizeof key_file), 0);
-    assert_int_equal(fstatat(folder, ID, &st, 0), 0);
-    one.files[0].file = st.st_ino;
-    memcpy(one.files[0].content.bytes, key_file, sizeof key_file);
+    const struct disk one = with_key_file(folder, ID);
 
     recording = true;
     int r = local_folder_erase(folder, ID, &e);
@@ -339,15 +347,10 @@ static void what_was_being_erased_is_finished(void **state)
     (void)state;
     char path[64];
     struct error e = ERROR_NONE;
-    struct disk one = {.n = 1, .files = {{.name = DOOMED, .content = {.size = sizeof key_file}}}};
-    struct stat st;
     _cleanup_free_ char(*ids)[UUID_TEXT] = NULL;
     size_t n = 0;
     _cleanup_close_ int folder = open_folder(path);
-    assert_int_equal(local_folder_add(folder, DOOMED, key_file, sizeof key_file), 0);
-    assert_int_equal(fstatat(folder, DOOMED, &st, 0), 0);
-    one.files[0].file = st.st_ino;
-    memcpy(one.files[0].content.bytes, key_file, sizeof key_file);
+    const struct disk one = with_key_file(folder, DOOMED);
 
     recording = true;
     int r = local_folder_list(folder, &ids, &n, &e);
