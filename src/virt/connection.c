@@ -130,16 +130,21 @@ static int details(struct virt *v, const char *uuid, struct domain_details *ret,
 
 /* ----------------------------------------------------- defining, undefining */
 
+static int name_is_taken(const char *name, struct error *e)
+{
+    return error_set(e, -EEXIST,
+                     "domain %s: cannot define: libvirt has a domain of that name; "
+                     "take another name, or see virsh dominfo %s",
+                     name, name);
+}
+
 /* libvirt would put a definition of the same name and uuid in the place of the one that is there; it has no
  * flag against that. Name and uuid that are taken by two domains it refuses by itself. */
 static int check_free(struct virt *v, const char *name, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr by_name = virDomainLookupByName(libvirt_of(v), name);
     if (by_name)
-        return error_set(e, -EEXIST,
-                         "domain %s: cannot define: libvirt has a domain of that name; "
-                         "take another name, or see virsh dominfo %s",
-                         name, name);
+        return name_is_taken(name, e);
     if (!no_such_domain())
         return libvirt_failed(v, name, "define", e);
 
@@ -206,6 +211,20 @@ int definition_refused(struct virt *v, const char *name, const char *way_out, st
                      message ? message : "it does not say why", way_out);
 }
 
+/* Another may have taken the name since check_free() looked. libvirt refuses that with a code that means
+ * many things, so its domains are asked. */
+static int not_defined(struct virt *v, const char *name, const char *uuid, const char *way_out,
+                       struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = definition_refused(v, name, way_out, &why);
+    char holder_uuid[VIR_UUID_STRING_BUFLEN];
+    _cleanup_domain_ virDomainPtr holder = virDomainLookupByName(libvirt_of(v), name);
+    if (holder && virDomainGetUUIDString(holder, holder_uuid) == 0 && !streq(holder_uuid, uuid))
+        return name_is_taken(name, e);
+    return error_pass(e, r, &why);
+}
+
 static int define(struct virt *v, const char *xml, struct error *e)
 {
     _cleanup_free_ char *name = NULL, *uuid = NULL;
@@ -217,7 +236,7 @@ static int define(struct virt *v, const char *xml, struct error *e)
 
     _cleanup_domain_ virDomainPtr domain =
         virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
-    return domain ? 0 : definition_refused(v, name, "; see --domain-xml", e);
+    return domain ? 0 : not_defined(v, name, uuid, "; see --domain-xml", e);
 }
 
 static int set_autostart(struct virt *v, const char *uuid, struct error *e)
@@ -250,7 +269,7 @@ static int redefine(struct virt *v, const char *xml, struct error *e)
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
     domain = virDomainDefineXMLFlags(libvirt_of(v), xml, 0);
-    return domain ? definitions_make_durable(v, e) : definition_refused(v, name, "", e);
+    return domain ? definitions_make_durable(v, e) : not_defined(v, name, uuid, "", e);
 }
 
 /* ------------------------------------------------------- starting, stopping */
