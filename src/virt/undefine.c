@@ -5,6 +5,9 @@
 #include "virt/connection.h"
 #include "virt/domain-xml.h"
 
+/* Each launch that begins removes the trials of others once. */
+#define TRIES 100
+
 /* Does another domain name this NVRAM file? In doubt, yes. */
 static bool another_has(struct virt *v, const char *uuid, const char *path)
 {
@@ -62,7 +65,7 @@ static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, str
         r = undefine(v, domain, virDomainGetName(domain), keep_if(view.nvram), e);
     if (r == 0)
         *ret_nvram = TAKE_PTR(view.nvram);
-    return r == -ENOENT ? 0 : r;
+    return r;
 }
 
 /* By its name first, which is no question to libvirt. */
@@ -86,6 +89,7 @@ int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct
         if (r == 0 && is_trial(all[i])) {
             _cleanup_free_ char *nvram = NULL;
             r = dry_run ? 0 : drop_trial(v, all[i], &nvram, e);
+            r = r == -ENOENT ? 0 : r; /* its launch removed it */
             ++*ret_n;
         }
         virDomainFree(all[i]);
@@ -94,14 +98,29 @@ int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct
     return r;
 }
 
+/* -ENOENT: another launch took the trial for one that was cut off, and removed it. */
+static int try_once(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram,
+                    struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain =
+        virDomainDefineXMLFlags(libvirt_of(v), trial_xml, VIR_DOMAIN_DEFINE_VALIDATE);
+    return domain ? drop_trial(v, domain, ret_nvram, e)
+                  : definition_refused(v, name, "; see --domain-xml", e);
+}
+
 int connection_try(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram, struct error *e)
 {
     size_t n = 0;
     int r = connection_remove_trials(v, false, &n, e);
     if (r < 0)
         return r;
-    _cleanup_domain_ virDomainPtr domain =
-        virDomainDefineXMLFlags(libvirt_of(v), trial_xml, VIR_DOMAIN_DEFINE_VALIDATE);
-    return domain ? drop_trial(v, domain, ret_nvram, e)
-                  : definition_refused(v, name, "; see --domain-xml", e);
+    for (int i = 0; i < TRIES; i++) {
+        r = try_once(v, trial_xml, name, ret_nvram, e);
+        if (r != -ENOENT)
+            return r;
+    }
+    return error_set(e, -EBUSY,
+                     "domain %s: cannot try its definition: other launches removed it %d times; "
+                     "try again",
+                     name, TRIES);
 }

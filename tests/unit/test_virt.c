@@ -19,9 +19,10 @@ static struct virt *virt;
 static struct domain_disk disk;
 static char uuid[UUID_TEXT];
 
-/* Another program that acts between Mayfly's look at libvirt's domains and its definition. Linked with
+/* Another program that acts right before a definition of Mayfly's, or right after it. Linked with
  * --wrap=virDomainDefineXMLFlags. */
 static const char *intruder_xml;
+static int intruder_undefines;
 virDomainPtr __real_virDomainDefineXMLFlags(virConnectPtr c, const char *xml, unsigned flags);
 virDomainPtr __wrap_virDomainDefineXMLFlags(virConnectPtr c, const char *xml, unsigned flags);
 virDomainPtr __wrap_virDomainDefineXMLFlags(virConnectPtr c, const char *xml, unsigned flags)
@@ -29,7 +30,10 @@ virDomainPtr __wrap_virDomainDefineXMLFlags(virConnectPtr c, const char *xml, un
     const char *first = TAKE_PTR(intruder_xml);
     if (first)
         virDomainFree(__real_virDomainDefineXMLFlags(c, first, 0));
-    return __real_virDomainDefineXMLFlags(c, xml, flags);
+    virDomainPtr domain = __real_virDomainDefineXMLFlags(c, xml, flags);
+    if (domain && intruder_undefines > 0 && intruder_undefines--)
+        assert_int_equal(virDomainUndefine(domain), 0);
+    return domain;
 }
 
 /* No file of it stays. */
@@ -294,6 +298,28 @@ static void a_name_that_another_takes_meanwhile_is_told(void **state)
     assert_error(virt_find_uuid(virt, other, &d, &e), -ENOENT, e);
 }
 
+static void a_trial_that_another_removes_is_made_again(void **state)
+{
+    (void)state;
+    if (lab_uri)
+        skip(); /* which tries the template of QEMU's in launches at once */
+    const struct domain_spec spec = {
+        .name = "mayfly-test", .uuid = uuid, .memory_bytes = 64 << 20, .trial = true};
+    _cleanup_free_ char *xml = NULL, *nvram = NULL;
+    size_t n = 1;
+    struct error e = ERROR_NONE;
+    assert_ok(domain_xml(&spec, TEST_TEMPLATE, &xml, &e), e);
+    intruder_undefines = 2;
+    assert_ok(virt_try(virt, xml, "mayfly-test", &nvram, &e), e);
+    assert_int_equal(intruder_undefines, 0); /* a trial was read whole at last */
+    assert_ok(virt_remove_trials(virt, true, &n, &e), e);
+    assert_int_equal(n, 0);
+
+    intruder_undefines = 1000000;
+    assert_error(virt_try(virt, xml, "mayfly-test", &nvram, &e), -EBUSY, e);
+    intruder_undefines = 0;
+}
+
 static void a_running_guest_is_asked_to_go(void **state)
 {
     (void)state;
@@ -444,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(networks_are_looked_for, connect, disconnect),
         cmocka_unit_test_setup_teardown(taken_names_and_uuids_are_told, connect, disconnect),
         cmocka_unit_test_setup_teardown(a_name_that_another_takes_meanwhile_is_told, connect, disconnect),
+        cmocka_unit_test_setup_teardown(a_trial_that_another_removes_is_made_again, connect, disconnect),
         cmocka_unit_test_setup_teardown(a_running_guest_is_asked_to_go, connect, disconnect),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_told, connect, disconnect),
         cmocka_unit_test_setup_teardown(bad_definitions_are_refused, connect, disconnect),
