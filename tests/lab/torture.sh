@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# 25 power cuts at random moments of random things done to four instances. After each boot recover leaves no volume, map, key
+# Twelve power cuts at random moments of random things done to four instances. After each boot recover leaves no volume, map, key
 # or domain that shouldn't be, every instance that was there has what was written to it, and the disk has no byte of that in
 # the clear. The moments come from a fixed seed. On a slow machine it leaves off after TORTURE_SECONDS, and says how many there
 # were. `make torture` makes 200.
@@ -7,7 +7,7 @@
 # shellcheck disable=SC2016 # what is in single quotes is for the inside
 . "$SRC/lab/lib.sh"
 
-cuts=${TORTURE_CUTS:-25} seed=${TORTURE_SEED:-2014} limit_sec=${TORTURE_SECONDS:-900}
+cuts=${TORTURE_CUTS:-12} seed=${TORTURE_SEED:-2014} limit_sec=${TORTURE_SECONDS:-900}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 truncate -s 512M "$work/disk"
