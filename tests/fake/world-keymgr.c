@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#define MADE_SEC 1800000000 /* all keys at once, since two worlds are compared byte by byte */
+
 struct fake_keymgr {
     struct keymgr base;
     char project[WORLD_PROJECT_MAX]; /* of who asks; "": nobody */
@@ -40,6 +42,13 @@ static struct world_key *find(const struct keymgr *km, const char *id)
     return k && streq(k->manager, km->ops->name) ? k : NULL;
 }
 
+static int check_id(const struct keymgr *km, const char *id, struct error *e)
+{
+    if (uuid_valid(id))
+        return 0;
+    return error_set(e, -EINVAL, "key %s:%s: is no name that this key manager gives", km->ops->name, id);
+}
+
 /* Is it the asker's own? In `local` all are. `k` NULL: there is none, which whoever is known may be told. */
 static int check_own(const struct keymgr *km, const struct world_key *k, struct error *e)
 {
@@ -61,6 +70,7 @@ static void add_key(const struct keymgr *km, const struct key_info *want, const 
         abort();
     struct world_key *k = &w->host.keys[w->host.n_keys++];
     k->info = *want;
+    k->info.created_sec = MADE_SEC;
     uuid_make(k->info.id);
     snprintf(k->manager, sizeof k->manager, "%s", km->ops->name);
     snprintf(k->project, sizeof k->project, "%s", asker(km));
@@ -153,7 +163,9 @@ static int fake_create_many(struct keymgr *km, const struct key_info want[], siz
 static int fake_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {
     _cleanup_secret_ struct secret *s = NULL;
-    int r = enter("key fetch", e);
+    int r = check_id(km, id, e);
+    if (r == 0)
+        r = enter("key fetch", e);
     if (r < 0)
         return r;
     const struct world_key *k = find(km, id);
@@ -175,7 +187,9 @@ static int fake_fetch(struct keymgr *km, const char *id, struct secret **ret, st
 
 static int fake_may_destroy(struct keymgr *km, const char *id, struct error *e)
 {
-    int r = enter("key may destroy", e);
+    int r = check_id(km, id, e);
+    if (r == 0)
+        r = enter("key may destroy", e);
     if (r == 0)
         r = check_own(km, find(km, id), e);
     r = r < 0 ? r : world_leave(fake_world(), 0, e);
@@ -193,7 +207,9 @@ static void check_needed(struct world *w, const struct world_key *k)
 static int fake_destroy(struct keymgr *km, const char *id, struct error *e)
 {
     struct world *w = fake_world();
-    int r = enter("key destroy", e);
+    int r = km->ops == &ephemeral_ops ? 0 : check_id(km, id, e);
+    if (r == 0)
+        r = enter("key destroy", e);
     struct world_key *k = find(km, id);
     if (r == 0)
         r = check_own(km, k, e);

@@ -78,7 +78,7 @@ SCRIPT = f"""
 4 key show local:nowhere/nothing
 @key {ORPHAN}
 0 key show local:local/{ORPHAN}
-6 key destroy --yes local:local/{ORPHAN} local:nowhere/none
+6 key destroy --yes local:local/{ORPHAN} local:nowhere/6f1e8a8e-0000-4000-8000-00000000dead
 1 key grant ci-1
 1 key
 1 key nothing

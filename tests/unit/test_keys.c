@@ -147,6 +147,8 @@ static void test_managers_in_use(void **state)
 
 /* ------------------------------------------------------------------- destroy */
 
+#define NO_KEY "6f1e8a8e-0000-4000-8000-00000000dead"
+
 static int destroy(struct bench *b, const char *ref, struct error *e)
 {
     *e = ERROR_NONE;
@@ -262,11 +264,12 @@ static void test_destroy_what_is_none(void **state)
     assert_refused(b, "t", -EINVAL, "MANAGER:PLACE/ID");
     assert_refused(b, "vault:1234", -EINVAL, "vault");
     assert_refused(b, "ephemeral:1234", -EINVAL, "keeps none");
-    assert_refused(b, "local:1234", -ENOENT, "has no such key"); /* a typing error */
-    assert_refused(b, "local:local/1234", -ENOENT, "has no such key");
-    assert_refused(b, "local:other/1234", -EHOSTUNREACH, "nothing is known");
+    assert_refused(b, "local:1234", -EINVAL, "is no name that this key manager gives");
+    assert_refused(b, "local:" NO_KEY, -ENOENT, "has no such key"); /* a typing error */
+    assert_refused(b, "local:local/" NO_KEY, -ENOENT, "has no such key");
+    assert_refused(b, "local:other/" NO_KEY, -EHOSTUNREACH, "nothing is known");
     b->w->keys_unreachable = true;
-    assert_refused(b, "local:1234", -EHOSTUNREACH, "cannot be reached");
+    assert_refused(b, "local:" NO_KEY, -EHOSTUNREACH, "cannot be reached");
 }
 
 /* --------------------------------------------------------------------- grant */
