@@ -467,11 +467,15 @@ static int fake_start(struct virt *v, const char *uuid, struct error *e)
     return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
-static int end_domain(struct virt *v, const char *call, const char *uuid, bool ends, struct error *e)
+/* `must_be`: that there is no such domain is a fault. */
+static int end_domain(struct virt *v, const char *call, const char *uuid, bool must_be, bool ends,
+                      struct error *e)
 {
     struct world *w = world_of(v);
     int r = virt_enter(w, call, e);
     struct world_domain *d = world_domain(w, uuid);
+    if (r == 0 && !d && must_be)
+        r = error_set(e, -ENOENT, "domain %s: there is none", uuid);
     if (r == 0 && d && ends) {
         world_end_guest(d);
         world_forget_transient(&w->host);
@@ -484,17 +488,17 @@ static int fake_shutdown(struct virt *v, const char *uuid, struct error *e)
     const struct world_domain *d = world_domain(world_of(v), uuid);
     if (d && d->d.active && d->d.state == DOMAIN_PAUSED)
         return error_set(e, -EBUSY, "domain %s: is not running", d->d.name);
-    return end_domain(v, "shutdown", uuid, !world_of(v)->guest_ignores, e);
+    return end_domain(v, "shutdown", uuid, true, !world_of(v)->guest_ignores, e);
 }
 
 static int fake_reboot(struct virt *v, const char *uuid, struct error *e)
 {
-    return end_domain(v, "reboot", uuid, false, e);
+    return end_domain(v, "reboot", uuid, true, false, e);
 }
 
 static int fake_destroy(struct virt *v, const char *uuid, struct error *e)
 {
-    return end_domain(v, "destroy", uuid, true, e);
+    return end_domain(v, "destroy", uuid, false, true, e);
 }
 
 /* -------------------------------------------------------------------- disks */
