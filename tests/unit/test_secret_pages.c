@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel knows of the pages of a secret, and what is in them when they are given back.
- * Built without AddressSanitizer, which has mlock() do nothing, and linked with --wrap=munmap. */
+ * Built without AddressSanitizer, which has mlock() do nothing, and linked with --wrap=munmap,--wrap=syscall.
+ */
 #include "secret/secret.h"
 #include "unit.h"
 
 #include "base/fd.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define SIZE 64
+#define SIZE   64
+#define NOBODY 65534
 
 static size_t unmapped,
     dirty; /* mappings given back since look_at_unmapping(), and those with bytes in them */
@@ -31,13 +39,28 @@ int __wrap_munmap(void *map, size_t size)
     return __real_munmap(map, size);
 }
 
+/* As on a kernel that has memfd_secret() switched off. */
+static bool no_memfd_secret;
+
+long __real_syscall(long number, unsigned flags);
+long __wrap_syscall(long number, unsigned flags);
+
+long __wrap_syscall(long number, unsigned flags)
+{
+    if (number != SYS_memfd_secret || !no_memfd_secret)
+        return __real_syscall(number, flags);
+    errno = ENOSYS;
+    return -1;
+}
+
 static void look_at_unmapping(void)
 {
     unmapped = dirty = 0;
 }
 
-/* Of the mapping that `at` is in, as in proc(5): lo locked, dd not dumped, wf wiped in a forked child. */
-static bool has_flag(const void *at, const char *flag)
+/* Of the mapping that `at` is in, or of the one of a file `name`, as in proc(5): lo locked, dd not dumped, wf
+ * wiped in a forked child. */
+static bool mapping_has_flag(const void *at, const char *name, const char *flag)
 {
     char line[512];
     bool here = false;
@@ -45,11 +68,16 @@ static bool has_flag(const void *at, const char *flag)
     while (maps && fgets(line, sizeof line, maps)) {
         uintptr_t start = 0, end = 0;
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2)
-            here = (uintptr_t)at >= start && (uintptr_t)at < end;
+            here = name ? strstr(line, name) != NULL : (uintptr_t)at >= start && (uintptr_t)at < end;
         else if (here && strncmp(line, "VmFlags:", 8) == 0)
             return strstr(line, flag) != NULL;
     }
     return false;
+}
+
+static bool has_flag(const void *at, const char *flag)
+{
+    return mapping_has_flag(at, NULL, flag);
 }
 
 static void its_pages_are_locked_and_not_dumped(void **state)
@@ -97,12 +125,82 @@ static void what_is_handed_over_is_wiped_on_both_sides(void **state)
     h = secret_handover_end(h);
 }
 
+static void what_is_handed_over_is_locked_and_not_dumped(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *s = NULL;
+    assert_ok(secret_random(SIZE, &s, &e), e);
+    no_memfd_secret = true;
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    int r = secret_handover(s, &h, &e);
+    no_memfd_secret = false;
+    assert_ok(r, e);
+    assert_true(mapping_has_flag(NULL, "memfd:mayfly-secret", " lo"));
+    assert_true(mapping_has_flag(NULL, "memfd:mayfly-secret", " dd"));
+    assert_int_equal(fcntl(secret_handover_fd(h), F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL),
+                     F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    assert_int_equal(fcntl(secret_handover_fd(h), F_GETFD), FD_CLOEXEC);
+}
+
+/* In a process of its own, which may lock so many bytes and no more. True if `is` says so. */
+static bool with_limit(rlim_t bytes, bool (*is)(void))
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit limit = {bytes, bytes};
+        _exit(setrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+                      (geteuid() != 0 || setresuid(NOBODY, NOBODY, NOBODY) == 0) && is()
+                  ? 0
+                  : 1);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    return status == 0;
+}
+
+static bool none_can_be_had(void)
+{
+    struct error e = ERROR_NONE;
+    struct secret *s = NULL;
+    look_at_unmapping();
+    return secret_random(SIZE, &s, &e) < 0 && !s && strstr(e.text, "RLIMIT_MEMLOCK") && unmapped == 1;
+}
+
+static bool there_is_room_for_three(void)
+{
+    return secret_pages_max() == 3;
+}
+
+static bool one_is_had_and_not_handed_over(void)
+{
+    struct error e = ERROR_NONE;
+    struct secret *s = NULL;
+    struct secret_handover *h = NULL;
+    no_memfd_secret = true;
+    bool good = secret_random(SIZE, &s, &e) == 0 && secret_handover(s, &h, &e) < 0 && !h &&
+                strstr(e.text, "hand over");
+    s = secret_free(s);
+    return good;
+}
+
+static void what_cannot_be_locked_is_not_made(void **state)
+{
+    (void)state;
+    rlim_t page = (rlim_t)sysconf(_SC_PAGESIZE);
+    assert_true(with_limit(0, none_can_be_had));
+    assert_true(with_limit(3 * page, there_is_room_for_three));
+    assert_true(with_limit(page, one_is_had_and_not_handed_over));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(its_pages_are_locked_and_not_dumped),
         cmocka_unit_test(it_is_wiped_before_it_is_given_back),
         cmocka_unit_test(what_is_handed_over_is_wiped_on_both_sides),
+        cmocka_unit_test(what_is_handed_over_is_locked_and_not_dumped),
+        cmocka_unit_test(what_cannot_be_locked_is_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

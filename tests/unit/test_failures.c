@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys are made, derived, read and destroyed while each call of the system and of OpenSSL fails once, one
+ * after the other (linked with --wrap). The operation must say so; and then no key is lost or half made, and
+ * what was not done can be done. */
+#include "keymgr-suite.h"
+#include "keys/derive.h"
+#include "storage/check.h"
+#include "storage/xts.h"
+
+#include "folder.h"
+#include "key-sample.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <sys/mman.h>
+
+/* ----------------------------------------------------------------- failing calls */
+
+static unsigned calls, fail_at; /* 0: none fails */
+static const char *failed;      /* the call that did */
+
+static bool fails(const char *call)
+{
+    if (!fail_at || ++calls != fail_at)
+        return false;
+    failed = call;
+    return true;
+}
+
+#define WRAP(result, name, bad, parameters, arguments)                                                       \
+    result __real_##name parameters;                                                                         \
+    result __wrap_##name parameters;                                                                         \
+    result __wrap_##name parameters                                                                          \
+    {                                                                                                        \
+        return fails(#name) ? (bad) : __real_##name arguments;                                               \
+    }
+
+#define IO_ERROR  (errno = EIO, -1)
+#define NO_MEMORY (errno = ENOMEM, NULL)
+
+WRAP(int, open64, IO_ERROR, (const char *path, int flags, mode_t mode), (path, flags, mode))
+WRAP(int, openat64, IO_ERROR, (int fd, const char *path, int flags, mode_t mode), (fd, path, flags, mode))
+WRAP(int, fstat64, IO_ERROR, (int fd, struct stat *st), (fd, st))
+WRAP(int, mkdir, IO_ERROR, (const char *path, mode_t mode), (path, mode))
+WRAP(int, fsync, IO_ERROR, (int fd), (fd))
+WRAP(int, fdatasync, IO_ERROR, (int fd), (fd))
+WRAP(int, linkat, IO_ERROR, (int from_fd, const char *from, int to_fd, const char *to, int flags),
+     (from_fd, from, to_fd, to, flags))
+WRAP(int, renameat, IO_ERROR, (int from_fd, const char *from, int to_fd, const char *to),
+     (from_fd, from, to_fd, to))
+WRAP(int, unlinkat, IO_ERROR, (int fd, const char *name, int flags), (fd, name, flags))
+WRAP(int, scandirat64, IO_ERROR,
+     (int fd, const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
+      int (*order)(const struct dirent **, const struct dirent **)),
+     (fd, path, ret, filter, order))
+WRAP(ssize_t, read, IO_ERROR, (int fd, void *data, size_t size), (fd, data, size))
+WRAP(ssize_t, write, IO_ERROR, (int fd, const void *data, size_t size), (fd, data, size))
+WRAP(ssize_t, pwrite64, IO_ERROR, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at))
+WRAP(ssize_t, getrandom, IO_ERROR, (void *data, size_t size, unsigned flags), (data, size, flags))
+WRAP(int, mlock, IO_ERROR, (const void *map, size_t size), (map, size))
+WRAP(int, madvise, IO_ERROR, (void *map, size_t size, int advice), (map, size, advice))
+WRAP(void *, mmap64, (errno = ENOMEM, MAP_FAILED),
+     (void *at, size_t size, int protection, int flags, int fd, off_t offset),
+     (at, size, protection, flags, fd, offset))
+WRAP(void *, malloc, NO_MEMORY, (size_t size), (size))
+WRAP(void *, calloc, NO_MEMORY, (size_t n, size_t size), (n, size))
+WRAP(void *, realloc, NO_MEMORY, (void *old, size_t size), (old, size))
+WRAP(char *, strdup, NO_MEMORY, (const char *text), (text))
+WRAP(char *, strndup, NO_MEMORY, (const char *text, size_t n), (text, n))
+
+WRAP(EVP_MD *, EVP_MD_fetch, NULL, (OSSL_LIB_CTX * context, const char *name, const char *properties),
+     (context, name, properties))
+WRAP(EVP_MD_CTX *, EVP_MD_CTX_new, NULL, (void), ())
+WRAP(int, EVP_DigestInit_ex, 0, (EVP_MD_CTX * c, const EVP_MD *hash, ENGINE *engine), (c, hash, engine))
+WRAP(int, EVP_DigestUpdate, 0, (EVP_MD_CTX * c, const void *data, size_t size), (c, data, size))
+WRAP(int, EVP_DigestFinal_ex, 0, (EVP_MD_CTX * c, unsigned char *hash, unsigned *size), (c, hash, size))
+WRAP(EVP_KDF *, EVP_KDF_fetch, NULL, (OSSL_LIB_CTX * context, const char *name, const char *properties),
+     (context, name, properties))
+WRAP(EVP_KDF_CTX *, EVP_KDF_CTX_new, NULL, (EVP_KDF * kdf), (kdf))
+WRAP(int, EVP_KDF_derive, 0, (EVP_KDF_CTX * c, unsigned char *key, size_t size, const OSSL_PARAM params[]),
+     (c, key, size, params))
+WRAP(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_new, NULL, (void), ())
+WRAP(int, EVP_CipherInit_ex, 0,
+     (EVP_CIPHER_CTX * c, const EVP_CIPHER *cipher, ENGINE *engine, const unsigned char *key,
+      const unsigned char *iv, int encrypt),
+     (c, cipher, engine, key, iv, encrypt))
+WRAP(int, EVP_CipherUpdate, 0,
+     (EVP_CIPHER_CTX * c, unsigned char *out, int *n, const unsigned char *in, int size),
+     (c, out, n, in, size))
+WRAP(int, EVP_CipherFinal_ex, 0, (EVP_CIPHER_CTX * c, unsigned char *out, int *n), (c, out, n))
+WRAP(int, EVP_CIPHER_CTX_ctrl, 0, (EVP_CIPHER_CTX * c, int what, int size, void *data), (c, what, size, data))
+WRAP(int, EVP_DecryptInit_ex, 0,
+     (EVP_CIPHER_CTX * c, const EVP_CIPHER *cipher, ENGINE *engine, const unsigned char *key,
+      const unsigned char *iv),
+     (c, cipher, engine, key, iv))
+WRAP(int, EVP_DecryptUpdate, 0,
+     (EVP_CIPHER_CTX * c, unsigned char *out, int *n, const unsigned char *in, int size),
+     (c, out, n, in, size))
+
+/* ---------------------------------------------------------------------- the world */
+
+struct place {
+    void **state;
+    struct keymgr *km;
+    size_t n_keys;        /* before the operation */
+    struct secret *known; /* the key `id`, as it was made */
+    char id[KEY_ID_MAX];
+    struct volume volume;                /* with the check value of `volume_key` */
+    struct secret *volume_key, *sectors; /* some bytes */
+};
+
+struct operation {
+    const char *name;
+    bool first_key; /* begins without a key folder */
+    int (*run)(struct place *p, struct error *e);
+    void (*look)(struct place *p, int r); /* nothing fails any more; `r` as run() returned it; may be NULL */
+    const char *spared[2];                /* calls whose failure is made up for */
+};
+
+struct keymgr *suite_open(void **state)
+{
+    struct error e = ERROR_NONE;
+    struct keymgr *km = NULL;
+    struct config c;
+    config_defaults(&c);
+    assert_int_equal(str_copy(c.local_directory, sizeof c.local_directory, folder_path(state, "keys")), 0);
+    assert_ok(keymgr_open(&c, &KEY_CONTEXT_NONE, "local", &km, &e), e);
+    return km;
+}
+
+/* As the next run has it. */
+static struct keymgr *reopened(struct place *p)
+{
+    keymgr_close(p->km);
+    return p->km = suite_open(p->state);
+}
+
+static void begin(struct place *p, const struct operation *o)
+{
+    struct error e = ERROR_NONE;
+    nftw(folder_path(p->state, "keys"), folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    reopened(p);
+    p->volume = a_volume();
+    p->volume_key = counted(64);
+    p->sectors = counted(1024);
+    assert_ok(volume_check_value(&p->volume, p->volume_key, p->volume.check, &e), e);
+    p->n_keys = 0;
+    if (!o->first_key) {
+        p->n_keys = 1;
+        assert_ok(keymgr_create(p->km, &want, p->id, &p->known, &e), e);
+        reopened(p);
+    }
+}
+
+static bool is_spared(const struct operation *o, const char *call)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(o->spared); i++)
+        if (o->spared[i] && strcmp(o->spared[i], call) == 0)
+            return true;
+    return false;
+}
+
+/* The operation with its n-th call failing. False: it makes fewer calls. */
+static bool with_failure(struct place *p, const struct operation *o, unsigned n)
+{
+    struct error e = ERROR_NONE;
+    begin(p, o);
+    calls = 0;
+    failed = NULL;
+    fail_at = n;
+    int r = o->run(p, &e);
+    fail_at = 0;
+    if (!failed)
+        assert_ok(r, e);
+    else if (r == 0 && !is_spared(o, failed))
+        fail_msg("%s: call %u, %s, failed, and nobody is told", o->name, n, failed);
+    else if (r < 0)
+        assert_true(e.errnum == r && e.text[0]);
+    if (o->look)
+        o->look(p, r);
+    p->known = secret_free(p->known);
+    p->volume_key = secret_free(p->volume_key);
+    p->sectors = secret_free(p->sectors);
+    return failed != NULL;
+}
+
+/* ------------------------------------------------------------------ the operations */
+
+static int create(struct place *p, struct error *e)
+{
+    p->known = secret_free(p->known);
+    return keymgr_create(p->km, &want, p->id, &p->known, e);
+}
+
+/* What was not said to be made may be there, but then it is whole. */
+static void look_at_created(struct place *p, int r)
+{
+    size_t n = count_listed(reopened(p));
+    assert_true(r == 0 ? n == p->n_keys + 1 : n <= p->n_keys + 1);
+    if (r == 0)
+        assert_key_is(p->km, p->id, p->known);
+    struct error e = ERROR_NONE;
+    assert_ok(create(p, &e), e);
+    assert_int_equal(count_listed(p->km), n + 1);
+}
+
+static int fetch(struct place *p, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    int r = keymgr_fetch(p->km, p->id, &key, e);
+    assert_true(r != -ENOKEY && (key != NULL) == (r == 0));
+    assert_true(r < 0 || secret_equal(key, p->known));
+    return r;
+}
+
+static void look_at_kept(struct place *p, int r)
+{
+    (void)r;
+    assert_key_is(reopened(p), p->id, p->known);
+}
+
+static int list(struct place *p, struct error *e)
+{
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    int r = keymgr_list(p->km, &l, e);
+    assert_true(r < 0 || l.n == 1);
+    return r < 0 ? r : l.incomplete.errnum ? error_pass(e, l.incomplete.errnum, &l.incomplete) : 0;
+}
+
+static int may_destroy(struct place *p, struct error *e)
+{
+    return keymgr_may_destroy(p->km, p->id, e);
+}
+
+static int destroy(struct place *p, struct error *e)
+{
+    return keymgr_destroy(p->km, p->id, e);
+}
+
+static void look_at_destroyed(struct place *p, int r)
+{
+    struct error e = ERROR_NONE;
+    reopened(p);
+    if (r < 0) {
+        int again = keymgr_destroy(p->km, p->id, &e);
+        assert_true(again == 0 || again == -ENOKEY);
+    }
+    assert_fetch(p->km, p->id, -ENOKEY);
+    assert_int_equal(count_listed(p->km), 0);
+}
+
+static int derive(struct place *p, const char *kdf, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    strcpy(p->volume.kdf, kdf);
+    int r = derive_volume_key(&p->volume, p->volume_key, &key, e);
+    assert_true((key != NULL) == (r == 0));
+    return r;
+}
+
+static int derive_ours(struct place *p, struct error *e)
+{
+    return derive(p, KDF_HKDF_SHA512, e);
+}
+
+static int derive_novas(struct place *p, struct error *e)
+{
+    return derive(p, KDF_NOVA_SHA256, e);
+}
+
+static int verify(struct place *p, struct error *e)
+{
+    return volume_verify_key(&p->volume, p->volume_key, e);
+}
+
+static int decrypt(struct place *p, struct error *e)
+{
+    return xts_decrypt(p->volume_key, p->sectors, e);
+}
+
+static int hand_over(struct place *p, struct error *e)
+{
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    _cleanup_secret_ struct secret *got = NULL;
+    int r = secret_handover(p->known, &h, e);
+    assert_true((h != NULL) == (r == 0));
+    if (r == 0)
+        r = secret_receive(secret_handover_fd(h), secret_size(p->known), &got, e);
+    assert_true((got != NULL) == (r == 0));
+    assert_true(!got || secret_equal(got, p->known));
+    return r;
+}
+
+static void no_failure_is_passed_over(void **state)
+{
+    static const struct operation operations[] = {
+        {.name = "create the first key", .first_key = true, .run = create, .look = look_at_created},
+        {.name = "create one more", .run = create, .look = look_at_created},
+        {.name = "fetch", .run = fetch, .look = look_at_kept},
+        {.name = "list", .run = list, .look = look_at_kept},
+        {.name = "may destroy", .run = may_destroy, .look = look_at_kept},
+        {.name = "destroy", .run = destroy, .look = look_at_destroyed},
+        {.name = "derive", .run = derive_ours},
+        {.name = "derive as Nova", .run = derive_novas},
+        {.name = "verify", .run = verify},
+        {.name = "decrypt", .run = decrypt},
+        /* what memfd_secret(2) makes is locked, and not dumped, without being told to be */
+        {.name = "hand over", .run = hand_over, .spared = {"mlock", "madvise"}},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
+        struct place p = {.state = state};
+        unsigned n = 1;
+        while (with_failure(&p, &operations[i], n))
+            n++;
+        assert_true(n > 3); /* calls were made to fail */
+        keymgr_close(p.km);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(no_failure_is_passed_over, folder_make, folder_remove),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
