@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way in front of meson. Build folders: build (plain), build-asan (unit tests), build-lab (programs that the
-# lab runs), build-clang, build-fuzz.
+# lab runs), build-clang, build-fuzz, build-coverage.
 BUILD = build
 
-.PHONY: all demo test test-quick sabotage mutate torture check fuzz bench bench-check deb package-test host-test install uninstall clean
+.PHONY: all demo test test-quick sabotage mutate coverage torture check fuzz bench bench-check deb package-test host-test install uninstall clean
 
 all:
 	@tools/packages build
@@ -30,8 +30,13 @@ sabotage:
 
 # Makes faults at random, and sees whether a test notices. Takes long as well.
 mutate:
-	@tools/packages build test
+	@tools/packages build test coverage
 	@tests/mutate/run
+
+# What no test reaches: lines and branches, in build/coverage. The lab's tests as well: tests/coverage/run --lab.
+coverage:
+	@tools/packages build test coverage
+	@tests/coverage/run
 
 torture:
 	@tools/packages build test
@@ -76,4 +81,4 @@ uninstall:
 	@tools/uninstall $(BUILD)
 
 clean:
-	rm -rf build build-asan build-lab build-gcc build-clang build-fuzz
+	rm -rf build build-asan build-lab build-gcc build-clang build-coverage build-fuzz

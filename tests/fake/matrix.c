@@ -12,8 +12,9 @@
  *
  * Recover asks the key manager as the one whose keys they are, whoever has asked in the operation. Prints
  * "matrix: N cases, 0 broken". `matrix reboot` runs the scenarios of that name alone, `matrix 2/4` the second
- * quarter of the calls of each scenario, so that all processors have work. `matrix --mutations` shows that
- * the matrix can fail: it leaves out one kind of call at a time, and wants broken cases for each.
+ * quarter of the calls of each scenario, so that all processors have work. `matrix --list` prints their
+ * names. `matrix --mutations` shows that the matrix can fail: it leaves out one kind of call at a time, and
+ * wants broken cases for each.
  */
 #include "matrix.h"
 
@@ -246,11 +247,9 @@ static void run_scenario(struct matrix *m, const struct scenario *s)
     }
 }
 
-/* `only`: scenarios whose names begin so; NULL: all. */
-static void run_all(struct matrix *m, const struct mutation *mutation, const char *only)
+/* The i-th of all scenarios, or NULL. */
+static const struct scenario *scenario_at(size_t i)
 {
-    m->mutation = mutation;
-    m->cases = m->broken = 0;
     const struct {
         const struct scenario *scenarios;
         size_t n;
@@ -259,16 +258,34 @@ static void run_all(struct matrix *m, const struct mutation *mutation, const cha
                   {disk_scenarios, n_disk_scenarios},
                   {rescue_scenarios, n_rescue_scenarios},
                   {adopt_scenarios, n_adopt_scenarios}};
-    for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
-        for (size_t i = 0; i < tables[t].n; i++) {
-            const struct scenario *s = &tables[t].scenarios[i];
-            if (mutation && mutation->scenario && !streq(mutation->scenario, s->name))
-                continue;
-            if (!only || str_starts(s->name, only))
-                run_scenario(m, s);
-            if (mutation && m->broken)
-                return;
-        }
+    for (size_t t = 0; t < ARRAY_SIZE(tables); i -= tables[t++].n)
+        if (i < tables[t].n)
+            return &tables[t].scenarios[i];
+    return NULL;
+}
+
+/* `only`: scenarios whose names begin so; NULL: all. */
+static void run_all(struct matrix *m, const struct mutation *mutation, const char *only)
+{
+    const struct scenario *s;
+
+    m->mutation = mutation;
+    m->cases = m->broken = 0;
+    for (size_t i = 0; (s = scenario_at(i)); i++) {
+        if (mutation && mutation->scenario && !streq(mutation->scenario, s->name))
+            continue;
+        if (!only || str_starts(s->name, only))
+            run_scenario(m, s);
+        if (mutation && m->broken)
+            return;
+    }
+}
+
+static int list(void)
+{
+    for (size_t i = 0; scenario_at(i); i++)
+        puts(scenario_at(i)->name);
+    return 0;
 }
 
 static int run_mutations(struct matrix *m)
@@ -325,6 +342,9 @@ static int run_mutations(struct matrix *m)
 
 int main(int argc, char *argv[])
 {
+    if (argc == 2 && streq(argv[1], "--list"))
+        return list();
+
     struct matrix m = {
         .bystanders = world_new(), .before = world_new(), .world = world_new(), .part = 1, .parts = 1};
     const bool part = argc == 2 && sscanf(argv[1], "%u/%u", &m.part, &m.parts) == 2;

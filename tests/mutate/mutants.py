@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be changed in a line of C so that a test should notice."""
 
+import collections
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 COMPARISONS = [("==", "!="), ("!=", "=="), ("<=", "<"), (">=", ">"), (" < ", " <= "), (" > ", " >= ")]
 OTHERS = [("&&", "||"), ("||", "&&"), (" + 1", ""), (" - 1", ""), ("true", "false"), ("false", "true")]
@@ -14,6 +15,8 @@ HARMLESS_CALL = re.compile(r"^\s+(?:\(void\)!?)?(?:free|[a-z_]+_free|fd_close)\(
 FAILURE = re.compile(r"^(\s+)return (-E[A-Z]+|-errno|r|result);")
 NUMBER = re.compile(r"(?<![\w.])([2-9]|[1-9]\d+)(?![\w.])")
 LOOP_END = re.compile(r"^(\s+)(break|continue);$")
+# What stands before the size of an array in its declaration: one that is larger than need be is as good.
+ARRAY = re.compile(r"\b(?:char|int|unsigned|size_t|bool|uint\d+_t|struct \w+) \*?\w+\[$")
 
 
 @dataclass(frozen=True)
@@ -23,19 +26,29 @@ class Mutant:
     kind: str
     old: str
     new: str
+    nth: int  # of the equal ones of this file: what makes it known after lines were added above
+
+    def fields(self):
+        return astuple(self)
+
+    def id(self):
+        return f"{self.file}\0{self.kind}\0{self.old}\0{self.new}\0{self.nth}"
+
+
+def _without_comments(text):
+    return re.sub(r"/\*.*?(\*/|$)", lambda m: " " * len(m[0]), text)
 
 
 def _words(text):
     """Where an operator or word stands in the code of a line, outside of comments."""
-    code = re.sub(r"/\*.*?(\*/|$)", lambda m: " " * len(m[0]), text)
+    code = _without_comments(text)
     for old, new in COMPARISONS + OTHERS:
-        for m in re.finditer(re.escape(old), code):
-            around = code[max(m.start() - 1, 0):m.end() + 1]
-            if old.isalpha() and re.search(rf"\w{old}|{old}\w", around):
-                continue
+        before, after = (r"\b" if letter.isalnum() else "" for letter in (old[0], old[-1]))
+        for m in re.finditer(before + re.escape(old) + after, code):
             yield f"{old.strip()} for {new.strip() or 'nothing'}", text[:m.start()] + new + text[m.end():]
     for m in NUMBER.finditer(code):
-        yield "constant", f"{text[:m.start()]}{int(m[1]) + 1}{text[m.end():]}"
+        if not ARRAY.search(code[:m.start()]):
+            yield "constant", f"{text[:m.start()]}{int(m[1]) + 1}{text[m.end():]}"
 
 
 def _changes(text):
@@ -53,12 +66,20 @@ def _changes(text):
 
 def mutants(file, text):
     """All of one source file."""
-    comment = False
+    comment, seen = False, collections.Counter()
+    statement = ""  # what of the present one stands in earlier lines
     for number, line in enumerate(text.split("\n"), 1):
         begins = line.lstrip().startswith("/*")
-        if not (comment or begins or line.startswith("#") or line.rstrip().endswith("\\") or SAID.search(line)):
-            for kind, new in _changes(line):
-                yield Mutant(file, number, kind, line, new)
+        if not (comment or begins or line.startswith("#") or line.rstrip().endswith("\\")):
+            statement += line
+            if not SAID.search(statement):
+                for kind, new in _changes(line):
+                    if kind == "call dropped" and statement != line:
+                        continue
+                    seen[kind, line, new] += 1
+                    yield Mutant(file, number, kind, line, new, seen[kind, line, new])
+            if re.search(r"[;{}:]\s*$", _without_comments(line)) or CONDITION.match(line):
+                statement = ""
         comment = (comment or begins) and "*/" not in line
 
 

@@ -56,6 +56,13 @@ def call(argv, folder, limit_sec=None, **environment):
             return 124, f"time-out after {limit_sec} s"
 
 
+def source_files(*folders):
+    """What git knows of the tree and is there, uncommitted files included."""
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z", *folders], cwd=SOURCE, check=True,
+                           stdout=subprocess.PIPE, text=True).stdout
+    return sorted(name for name in names.split("\0") if name and os.path.lexists(os.path.join(SOURCE, name)))
+
+
 def _copy(source, target):
     """The target is left alone if it is equal: what is built from it need not be built again."""
     if os.path.isfile(target) and filecmp.cmp(source, target, shallow=False):
@@ -69,7 +76,7 @@ ISOLATED = """mount --make-rprivate / && mount --bind "$0" "$0" && mount -o remo
 for folder in /tmp /run /var/tmp /root; do
 case $0 in $folder/*) ;; *) mount -t tmpfs none $folder || exit ;; esac
 done
-cd "$0" && exec "$@\""""
+cd "$PWD" && exec "$@\""""
 
 
 class Workbench:
@@ -79,14 +86,12 @@ class Workbench:
     def __init__(self, folder, isolated=False):
         self.folder = os.path.realpath(folder)
         self._isolated = isolated and os.geteuid() == 0
-        self._tests = {}
+        self._tests, self._commands = {}, {}
         self._refresh()
 
     def _refresh(self):
         """The copy becomes what the tree is; files that are equal keep their times, so that little is built."""
-        names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=SOURCE, check=True,
-                               stdout=subprocess.PIPE, text=True).stdout
-        names = [name for name in names.split("\0") if name and os.path.lexists(os.path.join(SOURCE, name))]
+        names = source_files()
         for name in names:
             _copy(os.path.join(SOURCE, name), self.path(name))
         for folder, folders, files in os.walk(self.folder):
@@ -129,14 +134,28 @@ class Workbench:
     def tests(self, build):
         """{name: [files that it needs, relative to the build folder]}"""
         if build not in self._tests:
-            self.set_up(build)
+            if build in SETUP:
+                self.set_up(build)
             self.build_all(build, "build.ninja")  # meson.build may be another since the last time
             root = self.path(build) + "/"
             files = {target["id"]: [f.removeprefix(root) for f in target["filename"]]
                      for target in self._introspect(build, "targets")}
-            self._tests[build] = {test["name"]: sum((files[d] for d in test["depends"]), [])
-                                  for test in self._introspect(build, "tests")}
+            tests = self._introspect(build, "tests")
+            self._tests[build] = {test["name"]: sum((files[d] for d in test["depends"]), []) for test in tests}
+            self._commands[build] = {test["name"]: (test["cmd"], test["env"]) for test in tests}
         return self._tests[build]
+
+    def needs(self, test, build):
+        """Files, relative to the build folder, that `test` needs."""
+        return [MATRIX] if test.startswith(SCENARIO) else self.tests(build)[test]
+
+    def command(self, test, build):
+        """(argv, environment) by which meson runs a test, or of a scenario of the matrix."""
+        if test.startswith(SCENARIO):
+            return [*self._isolation(), self.path(f"{build}/{MATRIX}"), test.removeprefix(SCENARIO)], {}
+        self.tests(build)
+        argv, environment = self._commands[build][test]
+        return [*self._isolation(), *argv], environment
 
     def _lab_targets(self):
         root = self.path(FOR_LAB) + "/"
