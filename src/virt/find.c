@@ -38,13 +38,23 @@ static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, str
     return 0;
 }
 
+/* libvirt calls a domain paused, too, while it starts and ends it: nobody has to resume that one. */
+static enum domain_state state_for(int state, int reason)
+{
+    if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP)
+        return DOMAIN_RUNNING;
+    if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_SHUTTING_DOWN)
+        return DOMAIN_IN_SHUTDOWN;
+    return (enum domain_state)state;
+}
+
 /* -ENOENT: it went away meanwhile. */
 static int get_state(struct virt *v, virDomainPtr domain, struct domain *d, struct error *e)
 {
-    int state = VIR_DOMAIN_NOSTATE;
-    if (virDomainGetState(domain, &state, NULL, 0) < 0)
+    int state = VIR_DOMAIN_NOSTATE, reason = 0;
+    if (virDomainGetState(domain, &state, &reason, 0) < 0)
         return no_such_domain() ? -ENOENT : domain_failed(v, domain, "get its state", e);
-    d->state = (enum domain_state)state;
+    d->state = state_for(state, reason);
     if (d->state != DOMAIN_NO_STATE)
         d->active = d->state != DOMAIN_SHUT_OFF;
     return 0;

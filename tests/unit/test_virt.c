@@ -33,6 +33,21 @@ virDomainPtr __wrap_virDomainDefineXMLFlags(virConnectPtr c, const char *xml, un
     return domain;
 }
 
+/* What libvirt says of a domain that it is starting, or ending. Linked with --wrap=virDomainGetState. */
+static int paused_because;
+int __real_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned flags);
+int __wrap_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned flags);
+int __wrap_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned flags)
+{
+    int r = __real_virDomainGetState(domain, state, reason, flags);
+    if (r == 0 && paused_because) {
+        *state = VIR_DOMAIN_PAUSED;
+        if (reason)
+            *reason = paused_because;
+    }
+    return r;
+}
+
 static int connect(void **state)
 {
     (void)state;
@@ -183,6 +198,29 @@ static void a_trial_that_another_removes_is_made_again(void **state)
     intruder_undefines = 0;
 }
 
+static const char *state_because(int reason)
+{
+    struct error e = ERROR_NONE;
+    struct domain d = {0};
+    paused_because = reason;
+    assert_ok(virt_find_uuid(suite.virt, suite.uuid, &d, &e), e);
+    paused_because = 0;
+    assert_true(d.active);
+    return domain_state_name(d.state);
+}
+
+/* Nobody is told to resume a domain that is being started. */
+static void a_domain_that_starts_or_ends_is_not_paused(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    assert_ok(suite_define("mayfly-test", suite.uuid, &e), e);
+    assert_ok(virt_start(suite.virt, suite.uuid, &e), e);
+    assert_string_equal(state_because(VIR_DOMAIN_PAUSED_USER), "paused");
+    assert_string_equal(state_because(VIR_DOMAIN_PAUSED_STARTING_UP), "running");
+    assert_string_equal(state_because(VIR_DOMAIN_PAUSED_SHUTTING_DOWN), "in shutdown");
+}
+
 static void bad_definitions_are_refused(void **state)
 {
     (void)state;
@@ -277,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_definitions_are_refused, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_disk_that_is_not_there_is_told, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_new_connection_knows_the_same, connect, suite_end),
+        cmocka_unit_test_setup_teardown(a_domain_that_starts_or_ends_is_not_paused, connect, suite_end),
         cmocka_unit_test(domains_elsewhere_are_refused),
         cmocka_unit_test(without_a_daemon_it_says_so),
     };
