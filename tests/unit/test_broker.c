@@ -1158,6 +1158,12 @@ static void changes_leave_entries(void **state)
     ENTRY(journal, "\nMAYFLY_ACTION=create\n", "\nMAYFLY_RESULT=5\n");
     assert_int_equal(create(p, &w), 0);
     ENTRY(journal, "\nMAYFLY_VOLUME=vg0/" I "_disk.eph0\n");
+    assert_int_equal(act(p, OP_CLOSE, &v), 0);
+    assert_null(entry(journal, NULL, 0)); /* it was not open */
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    ENTRY(journal, "\nMAYFLY_ACTION=open\n", "_disk\n");
+    assert_int_equal(act(p, OP_CLOSE, &v), 0);
+    ENTRY(journal, "\nMAYFLY_ACTION=close\n", "_disk\n", "\nMAYFLY_RESULT=0\n");
     struct op_mark mark = {.state = VOLUME_DOOMED, .set = {.n = 2, .volume = {ref(&v), ref(&w)}}};
     assert_int_equal(ASK(p, OP_MARK, mark), 0);
     ENTRY(journal, "\nMAYFLY_ACTION=doom\n", "_disk\n", "\nMAYFLY_KEY=local:ci-1\n");
