@@ -35,14 +35,13 @@ static int find_key(const struct context *c, const struct model *m, const char *
  * destroyed, or is a typing error. */
 static int not_there(struct keymgr *km, const char *ref, const char *id, struct error *e)
 {
-    _cleanup_secret_ struct secret *key = NULL;
     struct error why = ERROR_NONE;
-    int r = keymgr_fetch(km, id, &key, &why);
+    int r = keymgr_check_gone(km, id, &why);
     bool names_place = strchr(id, '/');
-    if (r == -ENOKEY || (r == -EHOSTUNREACH && !names_place))
+    if (r == 0 || (r == -EHOSTUNREACH && !names_place))
         return error_set(e, -ENOENT, "key %s: key manager %s has no such key; see mayfly key list", ref,
                          km->ops->name);
-    if (r < 0)
+    if (r != -EEXIST)
         return error_pass(e, r, &why);
     return error_set(e, -EUNSAFE,
                      "key %s: is not destroyed: it is not among the keys of this host that you may see; ask "

@@ -189,6 +189,20 @@ int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct 
     return r;
 }
 
+/* What is fetched after all is nobody's: no entry of the audit trail. */
+int keymgr_check_gone(struct keymgr *km, const char *id, struct error *e)
+{
+    static const struct operation o = {.ask = ask_fetch, .judge = judge_fetched};
+    struct key_asked k = {.id = id};
+    struct error why = ERROR_NONE;
+    int r = operate(km, &o, &k, 1, &why);
+    secret_free(k.secret);
+    if (r == -ENOKEY)
+        return 0;
+    return r < 0 ? error_pass(e, r, &why)
+                 : error_set(e, -EEXIST, "key %s:%s: is still there", km->ops->name, id);
+}
+
 int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e)
 {
     struct key_asked k = {.id = id};

@@ -219,8 +219,9 @@ int key_want_check(const char *manager, const struct key_info *want, struct erro
  * fetch: -ENOKEY only if the key is gone for good.
  * may_destroy: -EACCES, or -EHOSTUNREACH where it is certain that this place cannot destroy it; -EAGAIN where
  * the manager cannot be reached now. 0 also for a key that is gone.
- * destroy: 0 also if the key is certainly gone. Nothing is destroyed where the id names another place.
- * Those for many do each key, and return the first error, which also is in k[i].error. */
+ * check_gone: 0 if the key is gone for good, -EEXIST if it can be fetched; no use of a key, so the audit
+ * trail has no entry. destroy: 0 also if the key is certainly gone. Nothing is destroyed where the id names
+ * another place. Those for many do each key, and return the first error, which also is in k[i].error. */
 int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e) _must_check_;
 int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
@@ -228,6 +229,7 @@ int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n
 int keymgr_import(struct keymgr *km, const struct key_info *info, const struct secret *secret,
                   struct error *e) _must_check_;
 int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e) _must_check_;
+int keymgr_check_gone(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_may_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_destroy(struct keymgr *km, const char *id, struct error *e) _must_check_;
 int keymgr_fetch_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e) _must_check_;

@@ -3,6 +3,7 @@
 #include "instances.h"
 
 #include "base/audit.h"
+#include "instance/doctor.h"
 #include "trail.h"
 
 struct trail {
@@ -151,15 +152,32 @@ static void recover_leaves_its_trail(void **state)
     expect_end(t);
 }
 
+/* That the key it tried is gone is what it wanted to see: no failure. */
+static void doctor_leaves_no_failure(void **state)
+{
+    struct trail *t = *state;
+    struct bench *b = t->bench;
+    const struct lacks lacks = {.config = ERROR_NONE};
+    const struct doctor_paths paths = {.config_files = "", .hook = "/proc/self/exe", .root = "/nowhere"};
+    struct error e = ERROR_NONE;
+    _cleanup_free_ struct finding *all = NULL;
+    size_t n = 0;
+
+    assert_ok(instance_doctor(&b->f.context, &lacks, &paths, &all, &n, &e), e);
+    expect(t, "create", 0, true);
+    expect(t, "fetch", 0, true);
+    expect(t, "destroy", 0, true);
+    expect_end(t);
+}
+
 #define trail_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        trail_test(a_life_leaves_its_trail),
-        trail_test(what_fails_is_there_too),
-        trail_test(the_hook_leaves_its_trail),
-        trail_test(recover_leaves_its_trail),
+        trail_test(a_life_leaves_its_trail),   trail_test(what_fails_is_there_too),
+        trail_test(the_hook_leaves_its_trail), trail_test(recover_leaves_its_trail),
+        trail_test(doctor_leaves_no_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
