@@ -14,7 +14,7 @@ lab_state_dir=/var/lib/mayfly
 
 # ------------------------------------------------------------------- reports
 
-trap 'echo "failed: ${BASH_SOURCE[0]}:$LINENO: $BASH_COMMAND" >&2' ERR
+trap 'echo "failed: ${BASH_SOURCE[0]-stdin}:$LINENO: $BASH_COMMAND" >&2' ERR
 set -E
 
 ok() { echo "ok: $*"; }

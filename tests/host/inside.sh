@@ -11,14 +11,22 @@ as() {
     (cd "/home/$user" && setpriv --reuid "$user" --regid "$user" --init-groups env HOME="/home/$user" USER="$user" "$@")
 }
 
-# What the guest said on its console since anybody read it.
-guest_is_up() { # NAME
-    timeout 5 cat "$(virsh -q ttyconsole "$1")" >>"/run/console.$1" || true
-    grep -qa 'MAYFLY-GUEST ready' "/run/console.$1"
+# Consoles are logged from each guest's start on, also where libvirt starts it at boot.
+watch_consoles() {
+    install -m 755 /share/console /root/console
+    cat >/etc/systemd/system/console-watch.service <<'UNIT'
+[Unit]
+Before=libvirtd.service
+[Service]
+ExecStart=/root/console watch 1
+[Install]
+WantedBy=multi-user.target
+UNIT
+    systemctl -q enable --now console-watch
 }
-guest_up() { # NAME
-    lab_wait 900 guest_is_up "$1" || fail "$1 did not come up: $(tail -c 500 "/run/console.$1")"
-    rm -f "/run/console.$1"
+
+guest_up() { # NAME: since it was last asked
+    /root/console expect "$1" 'MAYFLY-GUEST ready[^\n]*(?=\n)' 900 >/dev/null || fail "$1 did not come up"
 }
 
 booted() { # and whoever is started at boot, and not awaited, has ended

@@ -5,6 +5,7 @@
 
 check_equal "README makes the package first" "make deb" "$(readme 'As a Debian package' | head -n 1)"
 inside <<END
+watch_consoles
 booted
 systemctl show -P ActiveEnterTimestampMonotonic multi-user.target >/root/boot-without
 vgcreate -q vg0 /dev/vdb
