@@ -14,7 +14,8 @@ up
 inside <<'END'
 booted
 journalctl -b -1 --no-pager >/tmp/journal
-check "the guests were shut down" grep -qE 'libvirt-guests.sh.*Shutdown of guests complete' /tmp/journal
+check_equal "the guests were shut down" 2 "$(grep -cE 'libvirt-guests.sh.*Shutdown of guest web-[12] complete' /tmp/journal)"
+check_equal "  and their disks closed" 2 "$(grep -cE 'instance web-[12] .*: close: done' /tmp/journal)"
 check_equal "no unit had to be killed" "" "$(grep -E 'systemd.*(timed out|Killing process|SIGKILL)' /tmp/journal || true)"
 check_equal "no device was busy" "" "$(grep -iE 'device-mapper.*(busy|error)|Failed to deactivate|still in use' /tmp/journal || true)"
 no_unit_failed
