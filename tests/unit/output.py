@@ -220,4 +220,5 @@ def notices(validator, document):
     return True
 
 
-main()
+if __name__ == "__main__":
+    main()
