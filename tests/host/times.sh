@@ -49,7 +49,7 @@ for _ in $(seq "$rounds"); do
 done
 for _ in $(seq "$rounds"); do round_of_one; done
 bare_make 1
-launch run 1 >/dev/null
+launch run >/dev/null
 for _ in $(seq "$rounds"); do
     for verb in open close list; do
         timed "$verb.bare" "bare_$verb"
