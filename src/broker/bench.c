@@ -82,7 +82,7 @@ int do_BENCH(struct session *s, const struct op_bench *q, int fd, struct reply *
     if (r == 0) /* one at a time, so that a map is always new, and of the table that was asked for */
         r = check_idle(s, k, e);
     if (r == 0)
-        r = map_options(s, &k->v, false, &ours, &device, e);
+        r = map_options(s, &k->v, MAP_FOR_DOMAIN, &ours, &device, e);
     if (r == 0 && !k->overwritten)
         r = overwrite(&k->v, key, &ours, e);
     if (r < 0)

@@ -277,10 +277,10 @@ static int open_plain(struct remote *b, const struct volume *v, int *ret_fd, str
 }
 
 static int remote_open(struct broker *base, const struct volume *v, const struct secret *volume_key,
-                       bool opened, int *ret_fd, struct error *e)
+                       enum map_use use, int *ret_fd, struct error *e)
 {
     struct remote *b = remote_of(base);
-    struct op_open request = {.volume = ref_of(v), .opened = opened};
+    struct op_open request = {.volume = ref_of(v), .use = (uint8_t)use};
     struct answer a;
 
     if (!volume_key)

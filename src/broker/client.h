@@ -43,8 +43,8 @@ struct broker_ops {
                     const char *disk, uint64_t room_bytes, struct error *e);
 
     /* Opens its map (again), as long as the volume is, and hands out the device. volume_key is NULL for a
-     * plain volume. `opened`: it stays open when no domain uses it. */
-    int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
+     * plain volume. -EBUSY: it is open read-only, or for writing, against what `use` wants. */
+    int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
                 int *ret_fd, struct error *e);
 
     /* Brings the flags of its open map to what the broker would choose now; unchanged: they are that.
@@ -128,7 +128,7 @@ void broker_disk_uuid(struct broker *b, char ret_uuid[UUID_TEXT]);
 int broker_create(struct broker *b, struct volume *v, struct error *e) _must_check_;
 int broker_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
-int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
+int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
                 int *ret_fd, struct error *e) _must_check_;
 int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
                 struct error *e) _must_check_;

@@ -56,13 +56,13 @@ static int open_mapped(const char *path, int access, const char *dm_name, const 
     return 0;
 }
 
-int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
+int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct error *e)
 {
     char path[DEVICE_PATH_MAX], name[MAP_NAME_MAX], uuid[MAP_UUID_MAX];
     volume_map_name(v, name);
     snprintf(path, sizeof path, "/dev/mapper/%s", name);
     snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s", v->disk);
-    return open_mapped(path, volume_is_snapshot(v) ? O_RDONLY : O_RDWR, name, uuid, ret_fd, e);
+    return open_mapped(path, read_only ? O_RDONLY : O_RDWR, name, uuid, ret_fd, e);
 }
 
 /* LVM's name for device-mapper doubles the hyphens of both names and puts one between. */

@@ -5,9 +5,9 @@
 
 #include "storage/volume.h"
 
-/* Opens the map of `v`, for reading and writing; that of a snapshot for reading alone. -EUNSAFE: the node
+/* Opens the map of `v`, for reading alone or for writing, too. -EUNSAFE: the node
  * leads to something else. */
-int device_open_map(const struct volume *v, int *ret_fd, struct error *e) _must_check_;
+int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct error *e) _must_check_;
 
 /* Opens the logical volume itself; `access` is O_RDONLY or O_RDWR. -ENOENT: it is not active. */
 int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e) _must_check_;

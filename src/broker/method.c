@@ -50,10 +50,10 @@ int broker_snapshot(struct broker *b, const struct volume *origin, const struct 
     return b->ops->snapshot(b, origin, volume_key, disk, room_bytes, e);
 }
 
-int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, bool opened,
+int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
                 int *ret_fd, struct error *e)
 {
-    return b->ops->open(b, v, volume_key, opened, ret_fd, e);
+    return b->ops->open(b, v, volume_key, use, ret_fd, e);
 }
 
 int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,

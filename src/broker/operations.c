@@ -236,7 +236,7 @@ static int check_not_shared(const struct volume *v, int fd, struct error *e)
     return r < 0 ? error_set(e, r, "volume %s: cannot be opened: %s", v->lv, why.text) : 0;
 }
 
-int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
+int map_options(struct session *s, const struct volume *v, enum map_use use, struct map_options *ret,
                 int *ret_device, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -258,8 +258,8 @@ int map_options(struct session *s, const struct volume *v, bool opened, struct m
     facts_of_device(st.st_rdev, dmcrypt_version(), &facts);
     *ret = (struct map_options){.below = st.st_rdev,
                                 .flags = choose_flags(s->config, &facts, NULL),
-                                .opened = opened,
-                                .read_only = volume_is_snapshot(v)};
+                                .opened = use != MAP_FOR_DOMAIN,
+                                .read_only = use == MAP_READ_ONLY || volume_is_snapshot(v)};
     *ret_device = TAKE_FD(fd);
     return 0;
 }
@@ -273,7 +273,7 @@ int open_map(const struct volume *v, const struct secret *key, const struct map_
         return error_pass(e, r, &why);
     reply->existing = r == -EEXIST;
 
-    r = device_open_map(v, &reply->fd, e);
+    r = device_open_map(v, o->read_only, &reply->fd, e);
     if (r == 0)
         r = device_size(reply->fd, &reply->size_bytes, e);
     if (r < 0 && !reply->existing) {
@@ -317,7 +317,7 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
         return error_set(e, -EUNSAFE, "volume %s: is not opened before it is wholly adopted", k->v.lv);
     r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
-        r = map_options(s, &k->v, q->opened != 0, &options, &device, e);
+        r = map_options(s, &k->v, q->use, &options, &device, e);
     if (r == 0)
         r = open_map(&k->v, key, &options, reply, e);
     if (r < 0)
@@ -341,7 +341,7 @@ int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *
                          volume_state_name(k->v.state));
     r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
-        r = map_options(s, &k->v, false, &options, &device, e);
+        r = map_options(s, &k->v, MAP_FOR_DOMAIN, &options, &device, e);
     return r < 0 ? r : dmcrypt_tune(&k->v, key, &options, &reply->changed, e);
 }
 
@@ -389,7 +389,7 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
                          k->v.lv);
 
     _cleanup_close_ int device = -1; /* opened only to see that the path leads there */
-    r = volume_encrypted(&k->v) ? device_open_map(&k->v, &device, e)
+    r = volume_encrypted(&k->v) ? device_open_map(&k->v, false, &device, e)
                                 : device_open_volume(&k->v, O_RDONLY, &device, e);
     if (r < 0)
         return r;

@@ -24,7 +24,7 @@ int clear_plain(struct session *s, const struct volume *v, struct error *e) _mus
 
 /* operations.c: the table that the configuration wants for `v`, and its device, which is to be held open
  * until the map is there. */
-int map_options(struct session *s, const struct volume *v, bool opened, struct map_options *ret,
+int map_options(struct session *s, const struct volume *v, enum map_use use, struct map_options *ret,
                 int *ret_device, struct error *e) _must_check_;
 
 /* operations.c: the key that came with the request as `fd`, if it is that of the encrypted volume. */

@@ -156,6 +156,8 @@ static int check_op_snapshot(const struct session *s, const struct op_snapshot *
 
 static int check_op_open(const struct session *s, const struct op_open *q, bool needs_lock, struct error *e)
 {
+    if (q->use > MAP_READ_ONLY)
+        return error_set(e, -EINVAL, "request: there is no use %u of a map", q->use);
     return check_ref(s, &q->volume, needs_lock, e);
 }
 

@@ -66,7 +66,7 @@ struct op_snapshot {
 };
 struct op_open {
     struct volume_ref volume;
-    uint8_t opened; /* 1: by a person, to stay (MAP_UUID_OPENED) */
+    uint8_t use; /* enum map_use */
 };
 struct op_bench {
     struct volume_ref volume;

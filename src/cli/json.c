@@ -113,6 +113,7 @@ struct json_object *json_disk(const struct model *m, const struct volume *v)
                  json_put_text(disk, "state", volume_state_name(v->state)) &&
                  json_put_bool(disk, "encrypted", volume_encrypted(v)) &&
                  json_put_bool(disk, "open", map != NULL) &&
+                 json_put_bool(disk, "read_only", map && map->read_only) &&
                  (!v->fs[0] || json_put_text(disk, "file_system", v->fs)) &&
                  (!v->alias[0] || json_put_text(disk, "name", v->alias)) &&
                  (!volume_encrypted(v) || put_encryption(disk, v));

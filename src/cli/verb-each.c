@@ -20,6 +20,7 @@ struct each_options {
     bool hard;
     bool yes;
     bool forget_key;
+    bool read_only;
 };
 
 static int set_timeout(void *target, const char *value, struct error *e)
@@ -31,6 +32,7 @@ CLI_FLAG(set_all, struct each_options, all)
 CLI_FLAG(set_force, struct each_options, force)
 CLI_FLAG(set_hard, struct each_options, hard)
 CLI_FLAG(set_yes, struct each_options, yes)
+CLI_FLAG(set_read_only, struct each_options, read_only)
 CLI_FLAG(set_forget_key, struct each_options, forget_key)
 static const struct cli_option start_options[] = {
     {"all", 'a', NULL, "all instances that do not run", set_all},
@@ -50,6 +52,10 @@ static const struct cli_option reboot_options[] = {
 static const struct cli_option delete_options[] = {
     {"yes", 'y', NULL, "do not ask", set_yes},
     {"forget-key", 0, NULL, "even if the key cannot be destroyed, its manager being gone", set_forget_key},
+    {0},
+};
+static const struct cli_option open_options[] = {
+    {"read-only", 'r', NULL, "so that nothing can be written to them", set_read_only},
     {0},
 };
 static const struct cli_option close_options[] = {
@@ -98,8 +104,8 @@ static int operate_reboot(const struct context *c, const void *options, const ch
 static int operate_open(const struct context *c, const void *options, const char *name, bool *ret_changed,
                         struct error *e)
 {
-    (void)options;
-    return instance_open(c, name, ret_changed, e);
+    const struct each_options *o = options;
+    return instance_open(c, name, o->read_only, ret_changed, e);
 }
 
 static int operate_close(const struct context *c, const void *options, const char *name, bool *ret_changed,
@@ -211,7 +217,7 @@ int verb_open(const struct verb *self, struct globals *g, int argc, char **argv,
                                      .prepare = fetch_keys,
                                      .prepare_max = KEYS_AHEAD_MAX,
                                      .operate = operate_open};
-    return verb_each(self, g, NULL, &each, argc, argv, e);
+    return verb_each(self, g, open_options, &each, argc, argv, e);
 }
 
 int verb_close(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

@@ -10,6 +10,14 @@
 
 #include <stdio.h>
 
+static const char *openness(const struct model *m, const struct volume *v)
+{
+    const struct map *map = model_map_of(m, v);
+    if (!volume_encrypted(v))
+        return "-";
+    return !map ? "closed" : map->read_only ? "read-only" : "open";
+}
+
 static int print_disks(const struct model *m, const struct instance *i, struct error *e)
 {
     _cleanup_table_ struct table t =
@@ -25,11 +33,8 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
         volume_device_path(v, path);
         snprintf(disk, sizeof disk, v->alias[0] ? "%s (%s)" : "%s", v->role, v->alias);
         int r = table_row(&t, e, disk, str_from_bytes(v->size_bytes, size, sizeof size),
-                          volume_state_name(v->state),
-                          !volume_encrypted(v) ? "-"
-                          : model_map_of(m, v) ? "open"
-                                               : "closed",
-                          encryption, sector, *v->key ? v->key : "-", *v->kdf ? v->kdf : "-", path);
+                          volume_state_name(v->state), openness(m, v), encryption, sector,
+                          *v->key ? v->key : "-", *v->kdf ? v->kdf : "-", path);
         if (r < 0)
             return r;
     }

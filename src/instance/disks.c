@@ -14,14 +14,14 @@
 #define POLL_MSEC 200
 #define LEAVE_SEC 30 /* for a guest that is up, on a busy host */
 
-int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, bool opened,
+int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
               int *ret_fd, struct error *e)
 {
     _cleanup_secret_ struct secret *volume_key = NULL;
     _cleanup_close_ int fd = -1;
     int r = volume_encrypted(v) ? derive_volume_key(v, secret, &volume_key, e) : 0;
     if (r == 0)
-        r = broker_open(c->broker, v, volume_key, opened, &fd, e);
+        r = broker_open(c->broker, v, volume_key, use, &fd, e);
     if (r == 0 && ret_fd)
         *ret_fd = TAKE_FD(fd);
     return r;
@@ -87,13 +87,19 @@ int disk_leave_domain(const struct context *c, const struct volume *v, struct er
     return r < 0 ? r : virt_detach_disk(c->virt, v->instance, path, DOMAIN_DEFINITION, e);
 }
 
-int disks_look(const struct context *c, const struct model *m, const struct instance *i, bool opened,
+/* A domain may have what a person has opened to write to. */
+static bool map_will_do(const struct map *map, enum map_use use)
+{
+    return (map->read_only != 0) == (use == MAP_READ_ONLY) && (use == MAP_FOR_DOMAIN || map_opened(map));
+}
+
+int disks_look(const struct context *c, const struct model *m, const struct instance *i, enum map_use use,
                struct disks *ret, struct error *e)
 {
     if (i->n_volumes > DISKS_MAX)
         return error_set(e, -EINVAL, "instance %s: it has %zu disks, more than any that Mayfly makes",
                          i->name, i->n_volumes);
-    *ret = (struct disks){.instance = i, .opened = opened};
+    *ret = (struct disks){.instance = i, .use = use};
     for (size_t n = 0; n < i->n_volumes; n++) {
         const struct map *map = model_map_of(m, i->volumes[n]);
         ret->durable[n] = true;
@@ -102,9 +108,10 @@ int disks_look(const struct context *c, const struct model *m, const struct inst
         int r = key_durable(c, i->volumes[n], &ret->durable[n], e);
         if (r < 0)
             return r;
-        ret->missing[n] = !map || (opened && !map_opened(map) && ret->durable[n]);
+        ret->open[n] = map != NULL;
+        ret->missing[n] = !map || (ret->durable[n] && !map_will_do(map, use));
         ret->n_missing += ret->missing[n];
-        ret->n_open += map != NULL;
+        ret->n_open += ret->open[n];
     }
     return 0;
 }
@@ -125,10 +132,10 @@ int disks_open(const struct context *c, void *disks, struct error *e)
             r = key_fetch(c, v, &secret, e);
             held = v->key;
         }
-        if (r == 0) /* what a cut-off start left, not marked as it should be */
+        if (r == 0) /* one that will not do, as a cut-off start left it */
             r = disk_close(c, v, e);
         if (r == 0)
-            r = disk_open(c, v, secret, d->opened, NULL, e);
+            r = disk_open(c, v, secret, d->use, NULL, e);
         if (r < 0)
             return r;
     }
@@ -195,7 +202,7 @@ int disks_close(const struct context *c, void *disks, struct error *e)
 bool disks_can_close(const struct disks *d)
 {
     for (size_t n = 0; n < d->instance->n_volumes; n++)
-        if (volume_encrypted(d->instance->volumes[n]) && d->durable[n] && !d->missing[n])
+        if (volume_encrypted(d->instance->volumes[n]) && d->durable[n] && d->open[n])
             return true;
     return false;
 }
@@ -203,7 +210,7 @@ bool disks_can_close(const struct disks *d)
 bool disks_lose_data(const struct disks *d)
 {
     for (size_t n = 0; n < d->instance->n_volumes; n++)
-        if (!d->durable[n] && !d->missing[n])
+        if (!d->durable[n] && d->open[n])
             return true;
     return false;
 }

@@ -7,7 +7,7 @@
 
 /* Opens the map of `v` with the key that is derived from `secret`, which is wiped again at once. *ret_fd (may
  * be NULL) gets the device. */
-int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, bool opened,
+int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
               int *ret_fd, struct error *e) _must_check_;
 
 /* The same for a map that is open and is to get other flags. */
@@ -34,16 +34,17 @@ int disk_leave_domain(const struct context *c, const struct volume *v, struct er
 /* The disks of one instance, as a step's object. */
 struct disks {
     const struct instance *instance;
-    bool opened;             /* they are to stay open when no domain uses them */
+    enum map_use use;        /* for which they are opened */
     bool missing[DISKS_MAX]; /* no such map when disks_look() looked, by the index of the volume */
     size_t n_missing;
     bool durable[DISKS_MAX]; /* the key can be fetched again; true for a plain disk */
-    size_t n_open;           /* maps */
+    bool open[DISKS_MAX];    /* has a map, whatever it is for */
+    size_t n_open;
 };
 
-/* Fills it in. A map is missing also where it is to stay open, but is not marked so, and can be opened anew.
- */
-int disks_look(const struct context *c, const struct model *m, const struct instance *i, bool opened,
+/* Fills it in. A map is missing also where one can be opened anew, and this one is not marked as one that is
+ * to stay, or can be written to, or cannot, against what it is wanted for. */
+int disks_look(const struct context *c, const struct model *m, const struct instance *i, enum map_use use,
                struct disks *ret, struct error *e) _must_check_;
 
 /* A step: fetches the keys and opens what is missing. And its undo: closes that again. */
@@ -66,4 +67,9 @@ bool disks_lose_data(const struct disks *d);
 static inline bool map_opened(const struct map *map)
 {
     return str_ends(map->uuid, MAP_UUID_OPENED);
+}
+
+static inline enum map_use map_use(const struct map *map)
+{
+    return map->read_only ? MAP_READ_ONLY : map_opened(map) ? MAP_TO_STAY : MAP_FOR_DOMAIN;
 }

@@ -61,7 +61,7 @@ static int create_undo(const struct context *c, void *object, struct error *e)
 static int open_map(const struct context *c, void *object, struct error *e)
 {
     struct export *s = object;
-    int r = broker_open(c->broker, &s->v, s->volume_key, false, &s->fd, e);
+    int r = broker_open(c->broker, &s->v, s->volume_key, MAP_FOR_DOMAIN, &s->fd, e);
     s->volume_key = secret_free(s->volume_key);
     return r;
 }

@@ -67,7 +67,7 @@ static int look_unlocked(const struct context *c, const struct hook_domain *doma
     if (r == 0)
         r = model_find(m, domain->uuid, &i, e);
     if (r == 0)
-        r = disks_look(c, m, i, false, &d, e);
+        r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
     if (r < 0)
         return r;
     leave_unfinished(&d, domain);
@@ -120,7 +120,7 @@ static int open_disks(const struct context *c, const struct model *m, const stru
     struct disks d;
     int r = check_startable(m, i, domain, e);
     if (r == 0)
-        r = disks_look(c, m, i, false, &d, e);
+        r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
     if (r < 0)
         return r;
     leave_unfinished(&d, domain);
@@ -221,6 +221,6 @@ int instance_hook_release(const struct context *c, const char *uuid, struct erro
         return 0;
     if (r < 0)
         return error_pass(e, r, &why);
-    r = disks_look(c, m, i, false, &d, e);
+    r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
     return r < 0 ? r : disks_close_idle(c, &d, e);
 }

@@ -50,19 +50,19 @@ int launch_write_seed(const struct context *c, void *object, struct error *e)
     return r;
 }
 
-/* It may be open for a guest; else it is closed again at once. */
+/* It may be open, for a guest or a person; else it is closed again at once. */
 int launch_read_seed(const struct context *c, struct launch *l, const struct volume *old, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
     _cleanup_close_ int fd = -1;
-    bool closed = !model_map_of(l->model, old);
+    const struct map *map = model_map_of(l->model, old);
     struct error why = ERROR_NONE;
     int r = key_fetch(c, old, &key, &why);
     if (r == 0)
-        r = disk_open(c, old, key, false, &fd, &why);
+        r = disk_open(c, old, key, map ? map_use(map) : MAP_FOR_DOMAIN, &fd, &why);
     if (r == 0)
         r = c->read_seed(fd, &l->seed, &why);
-    if (fd >= 0 && closed) {
+    if (fd >= 0 && !map) {
         fd = fd_close(fd);
         int closed_r = disk_close(c, old, &why);
         r = r < 0 ? r : closed_r;

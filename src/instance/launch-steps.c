@@ -141,7 +141,7 @@ int launch_create_volume_undo(const struct context *c, void *object, struct erro
 int launch_open(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
-    int r = disk_open(c, &d->v, d->key ? d->key->secret : NULL, false,
+    int r = disk_open(c, &d->v, d->key ? d->key->secret : NULL, MAP_FOR_DOMAIN,
                       d->takes_image || d->takes_seed ? &d->fd : NULL, e);
     if (r == 0 && d->key && --d->key->n_closed == 0)
         d->key->secret = secret_free(d->key->secret); /* it has done its work */

@@ -202,7 +202,7 @@ void model_close_after_guest(const struct context *c, const struct model *m, con
     struct error why = ERROR_NONE;
     if (open_before(m, i) || !guest_ended(c, i) || broker_lock(c->broker, i->uuid, &why) < 0)
         return; /* whoever has the lock now asks later */
-    int r = disks_look(c, m, i, false, &d, &why);
+    int r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, &why);
     if (r == 0)
         r = disks_close_idle(c, &d, &why);
     if (r < 0)

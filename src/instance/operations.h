@@ -191,8 +191,10 @@ int instances_delete_forget_keys(const struct context *c, const char *const name
                                  struct deleted ret[], struct error *e) _must_check_;
 
 /* Opens the disks of an instance that is not running, to be looked at from the host; they stay open until
- * close, or until the instance is stopped. */
-int instance_open(const struct context *c, const char *name, bool *ret_changed, struct error *e) _must_check_;
+ * close, or until the instance is stopped. What is open otherwise than wanted, is opened anew: -EBUSY if it
+ * is in use. `read_only`: nobody can write to them; -EINVAL: a plain disk, or an ephemeral key. */
+int instance_open(const struct context *c, const char *name, bool read_only, bool *ret_changed,
+                  struct error *e) _must_check_;
 
 /* Closes them. -EBUSY: the instance runs, or a process holds a disk. -EUNSAFE: its key is ephemeral, closing
  * would lose its data, and not `lose_data`. */

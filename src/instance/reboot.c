@@ -97,7 +97,7 @@ int instance_reboot(const struct context *c, const char *name, bool hard, bool *
         return error_set(
             e, -EINVAL,
             "instance %s: cannot be rebooted: it does not run; run mayfly start, or reboot --hard", i->name);
-    r = disks_look(c, m, i, false, &d, e);
+    r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
     if (r == 0)
         r = run(c, &d, running, hard, e);
     if (r == 0)

@@ -173,7 +173,7 @@ static int check(struct rebuild *r, struct error *e)
     if (result == 0)
         result = check_seed(r, e);
     if (result == 0)
-        result = disks_look(c, r->launch.model, r->instance, false, &r->disks, e);
+        result = disks_look(c, r->launch.model, r->instance, MAP_FOR_DOMAIN, &r->disks, e);
     return result < 0 ? result : check_image(r, e);
 }
 

@@ -65,7 +65,7 @@ int rescue_create_undo(const struct context *c, void *object, struct error *e)
 int rescue_open(const struct context *c, void *object, struct error *e)
 {
     struct rescue *r = object;
-    int result = disk_open(c, &r->v, r->secret, false, &r->fd, e);
+    int result = disk_open(c, &r->v, r->secret, MAP_FOR_DOMAIN, &r->fd, e);
     if (result == 0)
         r->secret = secret_free(r->secret); /* it has done its work */
     return result;

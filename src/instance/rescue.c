@@ -207,7 +207,7 @@ static int plan(const struct context *c, struct rescue *r, struct steps **ret, s
     if (result == 0)
         result = check_definition(c, r, e);
     if (result == 0)
-        result = disks_look(c, r->model, r->instance, false, &r->disks, e);
+        result = disks_look(c, r->model, r->instance, MAP_FOR_DOMAIN, &r->disks, e);
     return result < 0 ? result : make_plan(r, ret, e);
 }
 

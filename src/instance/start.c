@@ -59,7 +59,7 @@ int instance_start(const struct context *c, const char *name, bool *ret_changed,
     if (r < 0)
         return r;
     if (i->state != INSTANCE_RUNNING) {
-        r = disks_look(c, m, i, false, &d, e);
+        r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
         if (r == 0)
             r = run(c, &d, e);
         if (r < 0)

@@ -132,7 +132,7 @@ int instance_stop_asked(const struct context *c, const char *name, uint64_t aske
     if (r == 0)
         r = drift_check(c, m, i, &needs, e);
     if (r == 0)
-        r = disks_look(c, m, i, false, &s.disks, e);
+        r = disks_look(c, m, i, MAP_FOR_DOMAIN, &s.disks, e);
     if (r < 0)
         return r;
     bool running = i->state == INSTANCE_RUNNING, changes = running || asked_msec || disks_can_close(&s.disks);

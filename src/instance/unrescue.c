@@ -109,7 +109,7 @@ int instance_unrescue(const struct context *c, const char *name, unsigned timeou
     if (r == 0)
         r = drift_check(c, m, i, &needs, e);
     if (r == 0)
-        r = disks_look(c, m, &own, false, &u.own, e);
+        r = disks_look(c, m, &own, MAP_FOR_DOMAIN, &u.own, e);
     if (r == 0)
         r = run(c, &u, i->state == INSTANCE_RUNNING, e);
     if (r < 0)

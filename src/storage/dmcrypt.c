@@ -81,7 +81,8 @@ static bool leads_to(const char *name, dev_t below)
 }
 
 /* 0: the way is free. -EEXIST, and no sentence: this disk's map is there. -EUNSAFE: something else is. */
-static int check_existing(const struct volume *v, const char *name, dev_t below, struct error *e)
+static int check_existing(const struct volume *v, const char *name, dev_t below, bool *ret_read_only,
+                          struct error *e)
 {
     char uuid[MAP_UUID_MAX], opened[MAP_UUID_MAX];
     struct found f;
@@ -114,6 +115,7 @@ static int check_existing(const struct volume *v, const char *name, dev_t below,
                          "map %s: refused: it is open and leads to another device than %s/%s; see dmsetup "
                          "deps",
                          name, v->vg, v->lv);
+    *ret_read_only = f.info.read_only != 0;
     return -EEXIST;
 }
 
@@ -214,6 +216,8 @@ static int replace_table(const struct volume *v, const char *name, uint64_t sect
     int r = dm_new_task(DM_DEVICE_RELOAD, name, NULL, &load);
     if (r == 0)
         r = add_crypt(load, v, sectors, o);
+    if (r == 0 && o->read_only && !dm_task_set_ro(load)) /* a map is as its last table */
+        r = -ENOMEM;
     if (r == 0)
         r = dm_run_task(load);
     if (r == 0)
@@ -247,6 +251,7 @@ struct place {
     bool there;              /* the map, with: */
     uint64_t has_sectors;
     uint32_t has_flags;
+    bool read_only;
 };
 
 static int find_place(const struct volume *v, dev_t below, struct place *ret, struct error *e)
@@ -255,7 +260,7 @@ static int find_place(const struct volume *v, dev_t below, struct place *ret, st
     volume_map_name(v, ret->name);
     int r = find_volume(v, below, &ret->sectors, e);
     if (r == 0)
-        r = check_existing(v, ret->name, below, e);
+        r = check_existing(v, ret->name, below, &ret->read_only, e);
     ret->there = r == -EEXIST;
     return ret->there ? read_table(ret->name, &ret->has_sectors, &ret->has_flags, e) : r;
 }
@@ -264,10 +269,12 @@ static int find_place(const struct volume *v, dev_t below, struct place *ret, st
 static int make(const struct volume *v, const struct secret *volume_key, const struct place *p,
                 const struct map_options *o, struct error *e)
 {
+    struct map_options options = *o;
     key_serial_t key = 0;
+    options.read_only = p->there ? p->read_only : o->read_only;
     int r = give_key(v, volume_key, p->name, &key, e);
     if (r == 0)
-        r = (p->there ? replace_table : open_new)(v, p->name, p->sectors, o, e);
+        r = (p->there ? replace_table : open_new)(v, p->name, p->sectors, &options, e);
     if (key > 0) {
         keyctl_revoke(key); /* frees the payload now; what is unlinked waits for the garbage collector */
         keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
@@ -280,6 +287,9 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
 {
     struct place p;
     int r = find_place(v, o->below, &p, e);
+    if (r == 0 && p.there && p.read_only != o->read_only)
+        r = error_set(e, -EBUSY, "map %s: is open %s; close it first", p.name,
+                      p.read_only ? "read-only" : "for writing");
     if (r == 0 && p.has_sectors < p.sectors)
         r = make(v, volume_key, &p, o, e);
     if (r < 0)
@@ -350,7 +360,10 @@ static int to_map(const struct found *f, struct map *ret, struct error *e)
     int r = read_table(f->name, &sectors, &flags, e);
     if (r < 0)
         return r;
-    *ret = (struct map){.open_count = f->info.open_count, .size_bytes = sectors * 512, .flags = flags};
+    *ret = (struct map){.open_count = f->info.open_count,
+                        .size_bytes = sectors * 512,
+                        .flags = flags,
+                        .read_only = f->info.read_only != 0};
     if (str_copy(ret->name, sizeof ret->name, f->name) < 0 ||
         str_copy(ret->uuid, sizeof ret->uuid, f->uuid) < 0)
         return error_set(e, -EUNSAFE, "map %s: has a uuid of Mayfly's, but not such a name; see dmsetup info",

@@ -22,6 +22,14 @@ struct map {
     uint64_t size_bytes; /* less than its volume has, where a resize was cut off */
     int32_t open_count;  /* who holds it, dm-crypt itself not counted */
     uint32_t flags;      /* enum crypt_flag: of the table in use */
+    uint64_t read_only;  /* 1: nobody can write through it */
+};
+
+/* Who opens a map, and for what. */
+enum map_use {
+    MAP_FOR_DOMAIN,
+    MAP_TO_STAY,  /* a person: MAP_UUID_OPENED */
+    MAP_READ_ONLY /* a person, only to look */
 };
 
 struct map_options {
@@ -37,8 +45,8 @@ uint32_t dmcrypt_version(void);
 
 /* Opens a map for `v`, whose key has been verified. -EEXIST: there is one for this disk already (and it leads
  * to this volume), which is now as long as the volume, if it was not: whoever uses it goes on meanwhile.
- * -EUNSAFE: a map has its name, or its uuid, that is not this disk's. -ENODEV: no device-mapper, or no
- * dm-crypt. */
+ * -EBUSY: there is one that may be written to, or may not, and this is not what is wanted. -EUNSAFE: a map
+ * has its name, or its uuid, that is not this disk's. -ENODEV: no device-mapper, or no dm-crypt. */
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  struct error *e) _must_check_;
 

@@ -360,6 +360,7 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
     fake_storage_add_map(name, uuid);
     find_map(name)->size_bytes = v->size_bytes;
     find_map(name)->flags = o->flags;
+    find_map(name)->read_only = o->read_only;
     return 0;
 }
 
@@ -438,7 +439,7 @@ int device_open_volume(const struct volume *v, int access, int *ret_fd, struct e
     return *ret_fd < 0 ? error_set(e, errno, "device %s: cannot be opened: %m", v->lv) : 0;
 }
 
-int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
+int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct error *e)
 {
     char name[MAP_NAME_MAX];
     volume_map_name(v, name);
@@ -446,7 +447,7 @@ int device_open_map(const struct volume *v, int *ret_fd, struct error *e)
         return error_set(e, -EUNSAFE, "map %s: leads elsewhere", name);
     if (!find_map(name))
         return error_set(e, -ENOENT, "map %s: is not there", name);
-    return device_open_volume(v, volume_is_snapshot(v) ? O_RDONLY : O_RDWR, ret_fd, e);
+    return device_open_volume(v, read_only ? O_RDONLY : O_RDWR, ret_fd, e);
 }
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e)

@@ -122,7 +122,7 @@ static int delete_apart(struct fake *f, struct error *e)
 static int open_apart(struct fake *f, struct error *e)
 {
     bool changed = false;
-    return instance_open(&f->context, APART, &changed, e);
+    return instance_open(&f->context, APART, false, &changed, e);
 }
 
 void have_foreign(struct fake *f)

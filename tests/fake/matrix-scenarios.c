@@ -175,7 +175,7 @@ void have_opened(struct fake *f)
     struct error e = ERROR_NONE;
     bool changed = false;
     have_stopped(f);
-    must(instance_open(&f->context, "t", &changed, &e), &e);
+    must(instance_open(&f->context, "t", false, &changed, &e), &e);
 }
 
 static void have_ephemeral_stopped(struct fake *f)
@@ -510,7 +510,7 @@ static void have_rebuild_cut_late(struct fake *f)
 static int open_disks(struct fake *f, struct error *e)
 {
     bool changed = false;
-    return instance_open(&f->context, "t", &changed, e);
+    return instance_open(&f->context, "t", false, &changed, e);
 }
 
 static int close_disks(struct fake *f, struct error *e)

@@ -236,7 +236,7 @@ static uint32_t chosen_flags(const struct world *w, const struct volume *v)
     return choose_flags(w->config, &facts, NULL);
 }
 
-static void add_map(struct world *w, const struct volume *v, bool opened)
+static void add_map(struct world *w, const struct volume *v, enum map_use use)
 {
     struct world_map *m = world_map(w, v->lv);
     if (m) {
@@ -246,10 +246,11 @@ static void add_map(struct world *w, const struct volume *v, bool opened)
     m = &w->host.maps[w->host.n_maps++];
     m->map.size_bytes = v->size_bytes;
     m->map.flags = chosen_flags(w, v);
+    m->map.read_only = use == MAP_READ_ONLY;
     memcpy(m->lv, v->lv, sizeof m->lv);
     volume_map_name(v, m->map.name);
     snprintf(m->map.uuid, sizeof m->map.uuid, "%s%s%s", MAP_UUID_PREFIX, v->disk,
-             opened ? MAP_UUID_OPENED : "");
+             use != MAP_FOR_DOMAIN ? MAP_UUID_OPENED : "");
 }
 
 /* A descriptor that stands for the device; `found` notes which one it is. */
@@ -272,7 +273,7 @@ static int check_not_suspended(const struct world_volume *found, struct error *e
     return found->suspended ? error_set(e, -ENEEDSRECOVER, "volume %s: is suspended", found->v.lv) : 0;
 }
 
-static int open_volume(struct broker *b, const struct volume *v, const struct secret *key, bool opened,
+static int open_volume(struct broker *b, const struct volume *v, const struct secret *key, enum map_use use,
                        int *ret_fd, struct error *e)
 {
     struct world *w = world_of(b);
@@ -296,8 +297,11 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
     r = check_not_suspended(found, e);
     if (r < 0)
         return r;
+    const struct world_map *there = world_map(w, v->lv);
+    if (there && (there->map.read_only != 0) != (use == MAP_READ_ONLY))
+        return error_set(e, -EBUSY, "map of %s: may be written to, or not, against what is wanted", v->lv);
     if (key)
-        add_map(w, &found->v, opened);
+        add_map(w, &found->v, use);
     *ret_fd = hand_out(found);
     found->opener = ((struct fake_broker *)b)->connection;
     return 0;
@@ -318,13 +322,13 @@ static int leave_with(struct broker *b, int r, int fd, int *ret_fd, struct error
     return 0;
 }
 
-static int fake_open(struct broker *b, const struct volume *v, const struct secret *key, bool opened,
+static int fake_open(struct broker *b, const struct volume *v, const struct secret *key, enum map_use use,
                      int *ret_fd, struct error *e)
 {
     int fd = -1;
     int r = world_enter(world_of(b), "open", e);
     if (r == 0)
-        r = open_volume(b, v, key, opened, &fd, e);
+        r = open_volume(b, v, key, use, &fd, e);
     return leave_with(b, r, fd, ret_fd, e);
 }
 

@@ -406,7 +406,7 @@ static bool device_there(struct world *w, const char *path)
         if (streq(path, plain) && volume_encrypted(v))
             world_violated(w, "%s goes to a VM unencrypted", v->lv);
         if (streq(path, device))
-            return !volume_encrypted(v) || world_map(w, v->lv);
+            return !volume_encrypted(v) || (world_map(w, v->lv) && !world_map(w, v->lv)->map.read_only);
     }
     return false;
 }

@@ -58,7 +58,7 @@ static int make_volume(struct probe *p, char *arg[], struct error *e)
 static int do_open(struct probe *p, bool opened, struct error *e)
 {
     int fd = -1;
-    int r = broker_open(p->b, &p->v, p->key, opened, &fd, e);
+    int r = broker_open(p->b, &p->v, p->key, opened ? MAP_TO_STAY : MAP_FOR_DOMAIN, &fd, e);
     if (r == 0) {
         fd_close(p->fd);
         p->fd = fd;

@@ -44,6 +44,15 @@ guest_up vm-1 >/dev/null
 check_equal "what it wrote is there, on all disks" 4 "$(guest vm-1 read 'done' | grep -c 'read vd. FIRST-MARK')"
 
 check "stop without waiting" mayfly stop vm-1 --timeout 0 --force
+check "open to look" mayfly open vm-1 --read-only
+read_only() { blockdev --getro "$(disk_device vm-1 root)" "$(disk_device vm-1 eph0)" | xargs; }
+check_equal "  nothing can be written" "1 1" "$(read_only)"
+check_fails 1 "  not even by root" dd if=/dev/zero of="$(disk_device vm-1 root)" bs=4096 count=1 conv=notrunc oflag=direct status=none
+check "a larger one" mayfly resize vm-1 60M --disk eph0
+check_equal "  is read-only still" "1 1" "$(read_only)"
+check "virsh start opens them anew" virsh -q -c qemu:///system start vm-1
+check_equal "  for writing" "0 0" "$(read_only)"
+check "stop" mayfly stop vm-1 --timeout 0 --force
 check "open" mayfly open vm-1
 check_equal "it is open" open "$(state_of vm-1)"
 check "a file system of the guest can be looked at from the host" \

@@ -1357,7 +1357,7 @@ static void the_client_goes_the_whole_way(void **state)
     assert_ok(broker_lock(b, I, &e), e);
     assert_ok(broker_create(b, &v, &e), e);
     assert_int_equal(v.size_bytes, 8 << 20);
-    assert_ok(broker_open(b, &v, key, true, &fd, &e), e);
+    assert_ok(broker_open(b, &v, key, MAP_TO_STAY, &fd, &e), e);
     fd_close(fd);
     assert_ok(broker_format(b, &v, "xfs", "root", &e), e);
     assert_ok(broker_list(b, &i, &e), e);

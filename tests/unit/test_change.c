@@ -53,7 +53,7 @@ static void test_hard_reboot_opens_anew(void **state)
     bool changed = false;
 
     bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", false, &changed, &e), e);
     assert_ok(instance_start(&b->f.context, "a", &changed, &e), e);
     assert_true(str_ends(b->w->host.maps[0].map.uuid, MAP_UUID_OPENED));
     assert_ok(instance_reboot(&b->f.context, "a", true, &changed, &e), e);
@@ -65,6 +65,56 @@ static int resize(struct bench *b, const char *role, uint64_t size_bytes, bool *
 {
     const struct resize_request q = {.role = role, .size_bytes = size_bytes};
     return instance_resize(&b->f.context, "a", &q, ret_changed, NULL, e);
+}
+
+/* Only to look: so a start does not take such maps, but opens its disks anew. */
+static void test_open_read_only(void **state)
+{
+    struct bench *b = *state;
+    const struct world_map *maps = b->w->host.maps;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "a", true);
+    assert_ok(instance_open(&b->f.context, "a", true, &changed, &e), e);
+    assert_true(maps[0].map.read_only && maps[1].map.read_only);
+    assert_true(str_ends(maps[0].map.uuid, MAP_UUID_OPENED));
+    assert_ok(instance_open(&b->f.context, "a", true, &changed, &e), e);
+    assert_false(changed);
+    assert_ok(resize(b, "root", 2 * GIB, &changed, &e), e);
+    assert_int_equal(maps[0].map.size_bytes, 2 * GIB);
+    assert_true(maps[0].map.read_only);
+
+    assert_ok(instance_open(&b->f.context, "a", false, &changed, &e), e);
+    assert_true(changed);
+    assert_false(maps[0].map.read_only || maps[1].map.read_only);
+    assert_ok(instance_open(&b->f.context, "a", true, &changed, &e), e);
+    assert_true(maps[0].map.read_only && maps[1].map.read_only);
+    assert_ok(instance_start(&b->f.context, "a", &changed, &e), e);
+    assert_false(maps[0].map.read_only || maps[1].map.read_only);
+    assert_ok(instance_stop(&b->f.context, "a", 1, true, &changed, &e), e);
+
+    assert_ok(instance_open(&b->f.context, "a", true, &changed, &e), e);
+    assert_ok(instance_stop(&b->f.context, "a", 1, true, &changed, &e), e);
+    assert_true(changed);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
+static void test_open_read_only_is_refused(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    b->f.config.encryption_enabled = false;
+    bench_make(b, "plain", true);
+    assert_refused(-EINVAL, "not encrypted", instance_open(&b->f.context, "plain", true, &changed, &e));
+    b->f.config.encryption_enabled = true;
+    strcpy(b->f.config.key_backend, "ephemeral");
+    bench_make(b, "e", false);
+    assert_ok(instance_stop(&b->f.context, "e", 1, true, &changed, &e), e);
+    size_t open = b->w->host.n_maps;
+    assert_refused(-EINVAL, "lose its data", instance_open(&b->f.context, "e", true, &changed, &e));
+    assert_int_equal(b->w->host.n_maps, open);
 }
 
 static void test_resize_is_idempotent(void **state)
@@ -326,7 +376,8 @@ static void test_what_is_rebuilding_is_not_used(void **state)
     bench_make(b, "a", true);
     b->w->host.volumes[0].v.state = VOLUME_REBUILDING;
     assert_refused(-ENEEDSRECOVER, "mayfly rebuild again", instance_start(&b->f.context, "a", &changed, &e));
-    assert_refused(-ENEEDSRECOVER, "mayfly rebuild again", instance_open(&b->f.context, "a", &changed, &e));
+    assert_refused(-ENEEDSRECOVER, "mayfly rebuild again",
+                   instance_open(&b->f.context, "a", false, &changed, &e));
     assert_error(instance_recover(&b->f.context, 0, &done, &n, &e), -ENEEDSRECOVER, e);
     assert_int_equal(n, 1);
     assert_non_null(strstr(done[0].text, "mayfly rebuild again"));
@@ -342,6 +393,8 @@ int main(void)
         bench_test(test_reboot_of_what_runs),
         bench_test(test_hard_reboot_wants_its_key_first),
         bench_test(test_hard_reboot_opens_anew),
+        bench_test(test_open_read_only),
+        bench_test(test_open_read_only_is_refused),
         bench_test(test_resize_is_idempotent),
         bench_test(test_resize_tells_its_steps),
         bench_test(test_resize_by_more),

@@ -176,7 +176,7 @@ static void test_what_a_person_opened_stays(void **state)
     struct error e = ERROR_NONE;
     bool changed = false;
     bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", false, &changed, &e), e);
     assert_ok(prepare(b, &e), e);
     assert_ok(release(b, &e), e);
     assert_int_equal(b->w->host.n_maps, 2);
