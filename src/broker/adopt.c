@@ -196,9 +196,10 @@ int do_RELEASE(struct session *s, const struct op_volume *q, int fd, struct repl
     struct volume found;
     struct lvm *lvm = NULL;
 
-    UNUSED(fd), UNUSED(reply);
+    UNUSED(fd);
     int r = find_named(s, q->volume.vg, q->volume.lv, &found, e);
-    if (r < 0 || volume_stranger(&found))
+    reply->untouched[0] = r == 0 && volume_stranger(&found);
+    if (r < 0 || reply->untouched[0])
         return r;
     if (found.state != VOLUME_ADOPTING)
         return error_set(e, -EUNSAFE, "volume %s: is %s, and its tags are not taken off", found.lv,

@@ -39,7 +39,8 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
         r = check_resize(&k->v, q->size_bytes, e);
     if (r == 0)
         r = session_lvm(s, &lvm, e);
-    if (r == 0 && q->size_bytes > k->v.size_bytes)
+    reply->untouched[0] = r == 0 && q->size_bytes == k->v.size_bytes;
+    if (r == 0 && !reply->untouched[0])
         r = lvm_extend(lvm, &k->v, q->size_bytes, e);
     if (r == 0)
         r = session_open_volume(s, &k->v, O_RDONLY, &device, e);

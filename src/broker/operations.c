@@ -342,7 +342,10 @@ int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *
     r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
         r = map_options(s, &k->v, MAP_FOR_DOMAIN, &options, &device, e);
-    return r < 0 ? r : dmcrypt_tune(&k->v, key, &options, &reply->changed, e);
+    if (r == 0)
+        r = dmcrypt_tune(&k->v, key, &options, &reply->changed, e);
+    reply->untouched[0] = !reply->changed;
+    return r;
 }
 
 int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
@@ -409,11 +412,12 @@ int do_CLOSE(struct session *s, const struct op_close *q, int fd, struct reply *
     UNUSED(fd);
     memcpy(named.lv, q->volume.lv, sizeof named.lv);
     volume_map_name(&named, map_name);
-    reply->changed = dmcrypt_find(map_name, &map, NULL) == 0;
-    if (q->leave_opened && reply->changed && str_ends(map.uuid, MAP_UUID_OPENED)) {
-        reply->changed = false;
+    int found = dmcrypt_find(map_name, &map, NULL);
+    bool stays = found == 0 && q->leave_opened && str_ends(map.uuid, MAP_UUID_OPENED);
+    reply->changed = found != -ENOENT && !stays;
+    reply->untouched[0] = !reply->changed;
+    if (stays)
         return 0;
-    }
     int r = dmcrypt_close(map_name, e);
     if (r < 0)
         return r;

@@ -9,6 +9,8 @@
 struct reply {
     int fd; /* given away with the answer; -1: none */
     bool existing, shows, changed;
+    bool untouched[WIRE_VOLUMES_MAX]; /* of the volumes that the request names, in its order: each was as it
+                                         was to be; for the audit trail alone */
     uint32_t crypt_version;
     uint64_t size_bytes;
     char disk[UUID_TEXT];

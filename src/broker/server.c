@@ -244,7 +244,7 @@ static int handle(struct session *s, const struct packet *p, size_t size, int fd
     if (r == 0) {
         trail_begin(&trail, s, p->header.op, &p->body);
         r = act(s, p, fd, reply, e);
-        trail_end(&trail, s, r, reply, e);
+        trail_end(&trail, s, reply, r, e);
     }
     log_debug("%s: %s", o ? o->name : "request", r < 0 ? e->text : "done");
     return r;

@@ -228,7 +228,7 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
     struct chosen c = {0};
     size_t n = 0;
 
-    UNUSED(fd), UNUSED(reply);
+    UNUSED(fd);
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
         r = q->state == VOLUME_READY ? load_groups(s, &q->set, true, e) : load_everywhere(s, &q->set, e);
@@ -239,6 +239,8 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
                       q->set.n - c.n, q->set.n);
     for (size_t i = 0; r == 0 && i < c.n; i++)
         r = check_mark(s, c.k[i], q->state, e);
+    for (size_t i = 0; r == 0 && i < c.n; i++)
+        reply->untouched[i] = c.k[i]->v.state == (enum volume_state)q->state;
     while (r == 0 && take_alike(&c, true, alike, &n))
         if (alike[0]->state != q->state)
             r = lvm_change_state(lvm, alike, n, alike[0]->state, q->state, e);
@@ -306,7 +308,7 @@ int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *r
     struct chosen c;
     size_t n = 0;
 
-    UNUSED(fd), UNUSED(reply);
+    UNUSED(fd);
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
         r = load_groups(s, q, false, e);
@@ -314,6 +316,8 @@ int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *r
         find_chosen(s, q, &c);
     for (size_t i = 0; r == 0 && i < c.n; i++)
         r = check_remove(s, c.k[i], e);
+    for (size_t i = 0; r == 0 && i < q->n; i++)
+        reply->untouched[i] = !session_find(s, &q->volume[i]);
     for (size_t i = 0; r == 0 && i < c.n; i++)
         r = clear_plain(s, &c.k[i]->v, e);
     while (r == 0 && take_alike(&c, false, alike, &n))

@@ -48,7 +48,6 @@ static void note_keys(struct trail *t, struct session *s)
 void trail_begin(struct trail *t, struct session *s, enum op op, const void *body)
 {
     const struct op_mark *mark = body;
-    t->op = op;
     t->action = actions[op];
     t->n = 0;
     switch (op) {
@@ -71,22 +70,16 @@ void trail_begin(struct trail *t, struct session *s, enum op op, const void *bod
     note_keys(t, s);
 }
 
-/* A map may have been closed, or as it was wanted, already. */
-static bool changed_nothing(const struct trail *t, int result, const struct reply *reply)
-{
-    return result == 0 && (t->op == OP_CLOSE || t->op == OP_TUNE) && !reply->changed;
-}
-
-void trail_end(struct trail *t, struct session *s, int result, const struct reply *reply,
+void trail_end(struct trail *t, struct session *s, const struct reply *reply, int result,
                const struct error *e)
 {
     const struct audit_who who = {.uid = s->peer.uid, .pid = s->peer.pid};
-    if (changed_nothing(t, result, reply))
-        return;
     note_keys(t, s);
     for (size_t i = 0; t->action && i < t->n; i++) {
         const struct volume_ref *ref = &t->volume[i].ref;
         char volume[VG_NAME_MAX + LV_NAME_MAX], instance[UUID_TEXT];
+        if (result == 0 && reply->untouched[i])
+            continue;
         snprintf(volume, sizeof volume, "%s/%s", ref->vg, ref->lv);
         volume_ref_instance(ref, instance);
         audit_write(&(struct audit_event){.kind = AUDIT_VOLUME,

@@ -3,11 +3,9 @@
 #pragma once
 
 #include "broker/operations.h"
-#include "broker/session.h"
 
 /* What a request is about, noted before it is carried out: afterwards a volume may be gone. */
 struct trail {
-    enum op op;
     const char *action; /* NULL: the request changes nothing */
     size_t n;
     struct trail_volume {
@@ -19,6 +17,6 @@ struct trail {
 /* `body` is the request after it was authorised. */
 void trail_begin(struct trail *t, struct session *s, enum op op, const void *body);
 
-/* Writes the entries, if anything was changed, or failed. */
-void trail_end(struct trail *t, struct session *s, int result, const struct reply *reply,
+/* Writes the entries, but not of what `reply` says was as it was to be. */
+void trail_end(struct trail *t, struct session *s, const struct reply *reply, int result,
                const struct error *e);

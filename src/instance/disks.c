@@ -132,7 +132,7 @@ int disks_open(const struct context *c, void *disks, struct error *e)
             r = key_fetch(c, v, &secret, e);
             held = v->key;
         }
-        if (r == 0) /* one that will not do, as a cut-off start left it */
+        if (r == 0 && d->open[n]) /* one that will not do, as a cut-off start left it */
             r = disk_close(c, v, e);
         if (r == 0)
             r = disk_open(c, v, secret, d->use, NULL, e);

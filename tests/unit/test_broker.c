@@ -1138,7 +1138,7 @@ static void changes_leave_entries(void **state)
     (void)state;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     _cleanup_close_ int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    _cleanup_secret_ struct secret *key = key_of(1);
+    _cleanup_secret_ struct secret *key = key_of(1), *other = key_of(2);
     char pid[32];
     snprintf(address.sun_path, sizeof address.sun_path, "%s/journal", folder);
     assert_int_equal(bind(journal, (struct sockaddr *)&address, sizeof address), 0);
@@ -1158,18 +1158,26 @@ static void changes_leave_entries(void **state)
     ENTRY(journal, "\nMAYFLY_ACTION=create\n", "\nMAYFLY_RESULT=5\n");
     assert_int_equal(create(p, &w), 0);
     ENTRY(journal, "\nMAYFLY_VOLUME=vg0/" I "_disk.eph0\n");
-    assert_int_equal(act(p, OP_CLOSE, &v), 0);
-    assert_null(entry(journal, NULL, 0)); /* it was not open */
+    assert_int_equal(act(p, OP_CLOSE, &v), 0); /* it is not open */
+    assert_null(entry(journal, NULL, 0));
+    REFUSED(p, -EKEYREJECTED, open_with(p, &v, other, NULL, NULL));
+    ENTRY(journal, "\nMAYFLY_ACTION=open\n", "\nMAYFLY_RESULT=2\n");
     assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
-    ENTRY(journal, "\nMAYFLY_ACTION=open\n", "_disk\n");
+    ENTRY(journal, "\nMAYFLY_ACTION=open\n", "\nMAYFLY_RESULT=0\n");
     assert_int_equal(act(p, OP_CLOSE, &v), 0);
-    ENTRY(journal, "\nMAYFLY_ACTION=close\n", "_disk\n", "\nMAYFLY_RESULT=0\n");
-    struct op_mark mark = {.state = VOLUME_DOOMED, .set = {.n = 2, .volume = {ref(&v), ref(&w)}}};
-    assert_int_equal(ASK(p, OP_MARK, mark), 0);
+    ENTRY(journal, "\nMAYFLY_ACTION=close\n");
+    assert_int_equal(mark(p, &v, VOLUME_READY), 0);
+    ENTRY(journal, "\nMAYFLY_ACTION=ready\n");
+    assert_int_equal(mark(p, &v, VOLUME_READY), 0);     /* it is */
+    assert_int_equal(resize(p, &v, 8 << 20).errnum, 0); /* it has that size */
+    assert_null(entry(journal, NULL, 0));
+    struct op_mark doom = {.state = VOLUME_DOOMED, .set = {.n = 2, .volume = {ref(&v), ref(&w)}}};
+    assert_int_equal(ASK(p, OP_MARK, doom), 0);
     ENTRY(journal, "\nMAYFLY_ACTION=doom\n", "_disk\n", "\nMAYFLY_KEY=local:ci-1\n");
     ENTRY(journal, "\nMAYFLY_ACTION=doom\n", "_disk.eph0\n");
     assert_int_equal(remove_one(p, &v), 0);
     ENTRY(journal, "\nMAYFLY_ACTION=remove\n", "\nMAYFLY_KEY=local:ci-1\n");
+    assert_int_equal(remove_one(p, &v), 0); /* it is gone */
     assert_null(entry(journal, NULL, 0));
     end(p);
     audit_close();
