@@ -140,19 +140,59 @@ int str_to_bytes(const char *text, uint64_t *ret_bytes)
     return 0;
 }
 
-char *str_from_bytes(uint64_t bytes, char *field, size_t size)
+#define EXACT_MAX 99999 /* of a unit: more digits are not read at a glance */
+
+static void print_tenths(uint64_t tenths, unsigned unit, char *field, size_t size)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    size_t unit = 0;
-    uint64_t whole = bytes, part = 0;
-    for (; whole >= 1024; unit++) {
-        part = whole % 1024 * 10 / 1024;
-        whole /= 1024;
+    if (tenths == 10240 && unit + 1 < ARRAY_SIZE(units)) {
+        tenths = 10;
+        unit++;
     }
-    if (part)
-        snprintf(field, size, "%" PRIu64 ".%" PRIu64 " %s", whole, part, units[unit]);
+    if (tenths % 10)
+        snprintf(field, size, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[unit]);
     else
-        snprintf(field, size, "%" PRIu64 " %s", whole, units[unit]);
+        snprintf(field, size, "%" PRIu64 " %s", tenths / 10, units[unit]);
+}
+
+/* The largest unit of which it has one. */
+static unsigned unit_of(uint64_t bytes)
+{
+    unsigned unit = 0;
+    for (; bytes >= 1024; bytes /= 1024)
+        unit++;
+    return unit;
+}
+
+/* Of a unit; rounded down, unless `up`. */
+static uint64_t tenths_of(uint64_t bytes, unsigned unit, bool up)
+{
+    unsigned __int128 tenths = (unsigned __int128)bytes * 10, one = (unsigned __int128)1 << (10 * unit);
+    return (uint64_t)((tenths + (up ? one - 1 : 0)) / one);
+}
+
+char *str_from_bytes(uint64_t bytes, char *field, size_t size)
+{
+    unsigned unit = unit_of(bytes), exact = unit;
+    while (exact > 0 && tenths_of(bytes, exact, true) != tenths_of(bytes, exact, false))
+        exact--;
+    if (bytes >> (10 * exact) <= EXACT_MAX)
+        unit = exact;
+    print_tenths(tenths_of(bytes, unit, true), unit, field, size);
+    return field;
+}
+
+bool str_bytes_same(uint64_t text_bytes, uint64_t bytes)
+{
+    char text[32];
+    uint64_t read = 0;
+    return str_to_bytes(str_from_bytes(bytes, text, sizeof text), &read) == 0 && read == text_bytes;
+}
+
+char *str_from_room(uint64_t bytes, char *field, size_t size)
+{
+    unsigned unit = unit_of(bytes);
+    print_tenths(tenths_of(bytes, unit, false), unit, field, size);
     return field;
 }
 

@@ -43,8 +43,16 @@ int str_to_u64(const char *text, uint64_t *ret) _must_check_;
  * as in lvcreate; a bare number is bytes. -EINVAL: also "1GB", which to some is a power of 1000. -ERANGE. */
 int str_to_bytes(const char *text, uint64_t *ret_bytes) _must_check_;
 
-/* "20 GiB", "4.5 MiB": for people. Returns `field`. */
+/* For people: "20 GiB", "4.5 MiB", "2252 MiB"; exact where that takes no more than five digits before the
+ * point, else with one digit behind it, rounded up: what has that size has room for what is meant. Returns
+ * `field`. */
 char *str_from_bytes(uint64_t bytes, char *field, size_t size);
+
+/* The same for what is free, rounded down: what takes so much has room in it. */
+char *str_from_room(uint64_t bytes, char *field, size_t size);
+
+/* Was `text_bytes` read from what str_from_bytes() had written of `bytes`? */
+bool str_bytes_same(uint64_t text_bytes, uint64_t bytes);
 
 /* Lower-case hex; `hex` has room for 2 * size + 1. */
 void str_hex(const uint8_t *bytes, size_t size, char *hex);

@@ -93,7 +93,8 @@ struct op_mark {
 /* LIST answers with a descriptor of LVM's JSON (lvm_report), MAPS with one of an array of struct map,
  * SUSPENDED with one of an array of struct suspended, STRANGERS with one of an array of struct volume of
  * which only names and sizes are set, OPEN with the device itself, open for reading and writing (a snapshot,
- * or what is opened to be read only: for reading alone), OPEN_PLAIN for writing alone, BENCH for reading and writing. */
+ * or what is opened to be read only: for reading alone), OPEN_PLAIN for writing alone, BENCH for reading and
+ * writing. */
 struct answer {
     uint32_t version;
     int32_t errnum;           /* 0 or a negative errno */

@@ -264,7 +264,7 @@ static void examine_room(struct examination *x)
             continue;
         enough = false;
         examination_warn(x, what, "the file system of %s has only %s and %lu files left", folders[i],
-                         str_from_bytes(bytes, left, sizeof left), (unsigned long)st.f_favail);
+                         str_from_room(bytes, left, sizeof left), (unsigned long)st.f_favail);
     }
     if (enough)
         examination_ok(x, what, "there is enough for keys, definitions and locks");

@@ -152,7 +152,7 @@ static void examine_metadata(struct examination *x, const struct group *g)
     uint64_t usable = g->metadata_size_bytes / 2; /* LVM writes the next version beside the last one */
     uint64_t disks = group_room_disks(g);
     uint64_t percent = usable ? g->metadata_free_bytes * 100 / usable : 0;
-    str_from_bytes(g->metadata_free_bytes, room, sizeof room);
+    str_from_room(g->metadata_free_bytes, room, sizeof room);
     if (percent < METADATA_LOW_PERCENT && disks < METADATA_LOW_DISKS)
         examination_warn(x, what,
                          "room for about %" PRIu64 " more disks is left (%s, %" PRIu64
@@ -177,8 +177,8 @@ static void examine_group(struct examination *x, const char *name)
         examination_fail(x, what, why.errnum, why.text);
         return;
     }
-    examination_ok(x, what, "%s of %s are free", str_from_bytes(g->free_bytes, left, sizeof left),
-                   str_from_bytes(g->size_bytes, size, sizeof size));
+    examination_ok(x, what, "%s of %s are free", str_from_room(g->free_bytes, left, sizeof left),
+                   str_from_room(g->size_bytes, size, sizeof size));
     examine_metadata(x, g);
 }
 

@@ -87,7 +87,7 @@ static int check_room(struct export *s, struct error *e)
         "volume group %s: cannot make a snapshot: it takes %s for what changes meanwhile, and %s are "
         "free; say a smaller --room, or extend the group by vgextend",
         g->name, str_from_bytes(s->v.size_bytes, wanted, sizeof wanted),
-        str_from_bytes(g->free_bytes, free_text, sizeof free_text));
+        str_from_room(g->free_bytes, free_text, sizeof free_text));
 }
 
 static void design(struct export *s)

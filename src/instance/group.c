@@ -65,7 +65,7 @@ int group_check_room(const struct group *g, uint64_t bytes, uint64_t n_disks, st
                          "volume group %s: cannot create the disks: they take %s, and %s are free; delete "
                          "instances, or extend the group by vgextend",
                          g->name, str_from_bytes(bytes, wanted, sizeof wanted),
-                         str_from_bytes(g->free_bytes, free_text, sizeof free_text));
+                         str_from_room(g->free_bytes, free_text, sizeof free_text));
     if (n_disks > room)
         return error_set(
             e, -ENOSPC,

@@ -62,8 +62,7 @@ static int check_size(const struct resizing *r, struct error *e)
         e, -ENOSPC,
         "instance %s: its disk %s cannot grow from %s to %s: volume group %s has %s free; delete "
         "instances, or extend the group by vgextend",
-        r->instance->name, v->role, has, wanted, v->vg,
-        str_from_bytes(r->group->free_bytes, has, sizeof has));
+        r->instance->name, v->role, has, wanted, v->vg, str_from_room(r->group->free_bytes, has, sizeof has));
 }
 
 static int check_key(const struct context *c, const struct resizing *r, struct error *e)
@@ -107,7 +106,7 @@ static int look(const struct context *c, const struct model *m, const struct res
     r->group = inventory_group(m->inventory, r->volume->vg);
     if (!r->group)
         return error_set(e, -ENOENT, "volume group %s: is not there any more", r->volume->vg);
-    r->size_bytes = round_up(r, bytes);
+    r->size_bytes = str_bytes_same(bytes, r->volume->size_bytes) ? r->volume->size_bytes : round_up(r, bytes);
     r->map = volume_encrypted(r->volume) ? model_map_of(m, r->volume) : NULL;
     result = check_key(c, r, e);
     if (result == 0)

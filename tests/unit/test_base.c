@@ -173,12 +173,34 @@ static void sizes_are_written(void **state)
     assert_string_equal(str_from_bytes(512, field, sizeof field), "512 B");
     assert_string_equal(str_from_bytes(UINT64_C(20) << 30, field, sizeof field), "20 GiB");
     assert_string_equal(str_from_bytes(4608 * 1024, field, sizeof field), "4.5 MiB");
+    assert_string_equal(str_from_bytes(UINT64_C(2252) << 20, field, sizeof field), "2252 MiB");
+    assert_string_equal(str_from_bytes(UINT64_C(99999) << 20, field, sizeof field), "99999 MiB");
+    assert_string_equal(str_from_bytes(UINT64_C(100001) << 20, field, sizeof field), "97.7 GiB");
+    assert_string_equal(str_from_room(UINT64_C(100001) << 20, field, sizeof field), "97.6 GiB");
+    assert_string_equal(str_from_room(UINT64_C(2252) << 20, field, sizeof field), "2.1 GiB");
+    assert_string_equal(str_from_bytes((UINT64_C(1) << 40) - 1, field, sizeof field), "1 TiB");
+    assert_string_equal(str_from_room((UINT64_C(1) << 40) - 1, field, sizeof field), "1023.9 GiB");
+    assert_string_equal(str_from_bytes(UINT64_MAX, field, sizeof field), "16 EiB");
     static const uint64_t sizes[] = {
-        0, 1, 1023, 1536, UINT64_C(9) << 19, UINT64_C(20) << 30, UINT64_C(15) << 60};
+        0, 1, 1023, 1536, UINT64_C(9) << 19, UINT64_C(2252) << 20, UINT64_C(20) << 30, UINT64_C(15) << 60};
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) { /* and read as they are written */
         uint64_t n = 1;
         assert_int_equal(str_to_bytes(str_from_bytes(sizes[i], field, sizeof field), &n), 0);
         assert_int_equal(n, sizes[i]);
+    }
+}
+
+/* What is printed may be given back: as a size it has room, of what is free it has it. */
+static void rounded_sizes_have_room(void **state)
+{
+    (void)state;
+    char field[32];
+    uint64_t up = 0, down = 0;
+    for (uint64_t bytes = UINT64_C(100001) << 20; bytes < UINT64_C(1) << 60; bytes = bytes * 3 + 1) {
+        assert_int_equal(str_to_bytes(str_from_bytes(bytes, field, sizeof field), &up), 0);
+        assert_int_equal(str_to_bytes(str_from_room(bytes, field, sizeof field), &down), 0);
+        assert_true(down <= bytes && bytes <= up);
+        assert_true(str_bytes_same(up, bytes) && !str_bytes_same(bytes - 1, bytes));
     }
 }
 
@@ -319,6 +341,7 @@ int main(void)
         cmocka_unit_test(exit_codes_follow_errno),
         cmocka_unit_test(sizes_are_read),
         cmocka_unit_test(sizes_are_written),
+        cmocka_unit_test(rounded_sizes_have_room),
         cmocka_unit_test(fields_are_never_cut),
         cmocka_unit_test(uuids_are_strict),
         cmocka_unit_test(text_comes_back_from_a_memfd),

@@ -171,6 +171,24 @@ static void test_resize_by_more(void **state)
     assert_int_equal(b->w->host.volumes[0].v.size_bytes, 2 * GIB);
 }
 
+/* Too long to be printed exactly, and the size that the disk has all the same. */
+static void test_resize_takes_what_is_printed(void **state)
+{
+    struct bench *b = *state;
+    const uint64_t size_bytes = 150 * GIB + ((uint64_t)4 << 20);
+    struct error e = ERROR_NONE;
+    bool changed = true;
+    uint64_t printed = 0;
+    char text[32];
+
+    bench_make(b, "a", false);
+    assert_ok(resize(b, "root", size_bytes, &changed, &e), e);
+    assert_int_equal(str_to_bytes(str_from_bytes(size_bytes, text, sizeof text), &printed), 0);
+    assert_ok(resize(b, "root", printed, &changed, &e), e);
+    assert_false(changed);
+    assert_int_equal(b->w->host.volumes[0].v.size_bytes, size_bytes);
+}
+
 static void test_resize_refuses(void **state)
 {
     struct bench *b = *state;
@@ -398,6 +416,7 @@ int main(void)
         bench_test(test_resize_is_idempotent),
         bench_test(test_resize_tells_its_steps),
         bench_test(test_resize_by_more),
+        bench_test(test_resize_takes_what_is_printed),
         bench_test(test_resize_refuses),
         bench_test(test_an_ephemeral_key_is_not_lent),
         bench_test(test_tune_brings_flags_to_the_choice),
