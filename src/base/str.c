@@ -238,6 +238,15 @@ bool uuid_read(const char *text, char ret_uuid[UUID_TEXT])
     return true;
 }
 
+void uuid_of_text(const char *text, char ret_uuid[UUID_TEXT])
+{
+    static const uuid_t ours = {0x71, 0x84, 0x75, 0x60, 0x20, 0xc4, 0x49, 0x29,
+                                0xa9, 0xcc, 0x06, 0x19, 0xf1, 0xe7, 0x16, 0x73};
+    uuid_t binary;
+    uuid_generate_sha1(binary, ours, text, strlen(text));
+    uuid_unparse_lower(binary, ret_uuid);
+}
+
 void uuid_make(char ret_uuid[UUID_TEXT])
 {
     uuid_t binary;

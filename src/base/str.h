@@ -63,5 +63,8 @@ bool uuid_valid(const char *text);
 /* Any form that virsh takes: upper case, without hyphens. False: it is none. */
 bool uuid_read(const char *text, char ret_uuid[UUID_TEXT]);
 
+/* That of a text: always the same, and no other text's (version 5). */
+void uuid_of_text(const char *text, char ret_uuid[UUID_TEXT]);
+
 /* A fresh random one. */
 void uuid_make(char ret_uuid[UUID_TEXT]);

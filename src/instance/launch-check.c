@@ -13,76 +13,6 @@
 
 #define SIZE_MAX_BYTES (UINT64_C(1) << 60)
 
-#define NUMBER_MAX 999999 /* in names */
-
-static int check_names(const struct launch *l, struct error *e)
-{
-    const struct launch_request *q = l->request;
-    if (q->count < 1 || q->count > LAUNCH_COUNT_MAX)
-        return error_set(e, -EINVAL, "launch: cannot make %u instances at once; 1 to %d can be", q->count,
-                         LAUNCH_COUNT_MAX);
-    if (!q->name[0] || q->name[0] == '-' || q->name[0] == '.' || !str_made_of(q->name, "_.-") ||
-        uuid_valid(q->name))
-        return error_set(e, -EINVAL,
-                         "instance %s: this cannot be its name; use letters, digits, '_', '.' and '-', "
-                         "beginning with a letter, digit or '_'",
-                         q->name);
-    if (strlen(q->name) + (launch_is_numbered(q) ? strlen("-999999") : 0) >= INSTANCE_NAME_MAX)
-        return error_set(e, -EINVAL, "instance %s: the name is too long; %zu characters will do", q->name,
-                         INSTANCE_NAME_MAX - 1 - strlen("-999999"));
-    return 0;
-}
-
-/* The number in "ci-3", where "ci" is launched; 0: it is another name. */
-static size_t number_of(const struct launch_request *q, const char *name)
-{
-    char again[DOMAIN_NAME_MAX];
-    const char *dash = strrchr(name, '-');
-    uint64_t number = 0;
-    if (!dash || str_to_u64(dash + 1, &number) < 0 || number > NUMBER_MAX)
-        return 0;
-    snprintf(again, sizeof again, "%s-%" PRIu64, q->name, number);
-    return streq(name, again) ? (size_t)number : 0;
-}
-
-/* They go on behind the highest number that there is: no name is given anew while the old one may still stand
- * in somebody's list. */
-static int number_them(struct launch *l, struct error *e)
-{
-    const struct model *m = l->model;
-    size_t highest = 0;
-    for (size_t i = 0; i < m->n_domains + m->n_instances; i++) {
-        size_t number = number_of(l->request, i < m->n_domains ? m->domains[i].name
-                                                               : m->instances[i - m->n_domains].name);
-        highest = number > highest ? number : highest;
-    }
-    l->first = highest + 1;
-    if (highest + l->request->count <= NUMBER_MAX)
-        return 0;
-    return error_set(e, -EEXIST, "instance %s-%zu: cannot be followed by %u more; choose another name",
-                     l->request->name, highest, l->request->count);
-}
-
-/* Names are those that they have now: one whose domain was renamed has given its old name free. */
-static int check_taken(const struct launch *l, struct error *e)
-{
-    const struct model *m = l->model;
-    const char *name = l->request->name;
-    for (size_t d = 0; d < m->n_domains; d++)
-        if (streq(name, m->domains[d].name))
-            return error_set(e, -EEXIST,
-                             "instance %s: cannot be launched: libvirt has a domain of this name; choose "
-                             "another name",
-                             name);
-    for (size_t i = 0; i < m->n_instances; i++)
-        if (streq(name, m->instances[i].name))
-            return error_set(e, -EEXIST,
-                             "instance %s: cannot be launched: volumes of this name exist; choose another "
-                             "name, or run mayfly delete %s",
-                             name, name);
-    return 0;
-}
-
 static int check_size(const struct launch *l, const char *what, uint64_t bytes, struct error *e)
 {
     if (bytes <= SIZE_MAX_BYTES)
@@ -281,7 +211,7 @@ static int check_machine(struct launch *l, struct error *e)
 
 int launch_check(struct launch *l, struct error *e)
 {
-    int r = check_names(l, e);
+    int r = launch_check_name(l->request, e);
     if (r == 0)
         r = launch_check_disks(l, e);
     if (r == 0)
@@ -293,8 +223,12 @@ int launch_check(struct launch *l, struct error *e)
     if (r == 0)
         r = launch_check_keys(l, e);
     if (r == 0)
+        r = launch_lock_name(l, e);
+    if (r == 0)
         r = model_load(l->context, &l->model, e);
     if (r == 0)
-        r = launch_is_numbered(l->request) ? number_them(l, e) : check_taken(l, e);
-    return r < 0 ? r : launch_check_room(l, e);
+        r = launch_choose_names(l, e);
+    if (r == 0)
+        r = launch_check_room(l, e);
+    return r < 0 ? r : launch_lock_names(l, e);
 }

@@ -11,14 +11,6 @@
 
 #include <stdio.h>
 
-void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX])
-{
-    if (launch_is_numbered(l->request))
-        snprintf(field, INSTANCE_NAME_MAX, "%.56s-%zu", l->request->name, l->first + n);
-    else
-        snprintf(field, INSTANCE_NAME_MAX, "%.63s", l->request->name);
-}
-
 static void encrypt(const struct config *c, struct launch_disk *d)
 {
     struct facts facts;

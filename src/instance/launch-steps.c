@@ -255,6 +255,7 @@ static void close_after_guest(const struct launch *l, const struct launch_instan
 
 void launch_let_go(const struct launch *l)
 {
+    launch_unlock_names(l, l->n_instances);
     for (size_t i = 0; i < l->n_instances; i++)
         broker_unlock(l->context->broker, l->instances[i].uuid);
     if (l->batch[0])

@@ -2,7 +2,7 @@
 /* What one launch is made of; private to launch*.c, to add-disks.c and add-disk.c, which make disks for a
  * domain that is there already, and to resize.c and rebuild.c.
  *
- *     launch_check()   launch-check.c   looks, changes nothing
+ *     launch_check()   launch-check.c   looks, changes nothing; launch-names.c
  *     launch_design()  launch-design.c  names, uuids, sizes, XML of everything that is to be made
  *     launch_steps     launch-steps.c   makes and unmakes each
  */
@@ -93,8 +93,23 @@ static inline size_t launch_disks_each(const struct launch_request *q)
     return (q->root_bytes ? 1 : 0) + q->n_ephemeral + (q->swap_bytes ? 1 : 0) + seed_wanted(&q->seed);
 }
 
+/* launch-names.c: can it be the name of an instance? */
+int launch_check_name(const struct launch_request *q, struct error *e) _must_check_;
+
 /* Of its n-th: name, or name-4, name-5, ... */
 void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX]);
+
+/* Unless it is a dry run: what is locked before the model is loaded. -EBUSY: another launch takes the name.
+ */
+int launch_lock_name(const struct launch *l, struct error *e) _must_check_;
+
+/* Fills in `first`. -EEXIST: a name is taken. */
+int launch_choose_names(struct launch *l, struct error *e) _must_check_;
+
+/* Locks what names are not locked yet; may number them anew, behind what another launch has chosen. And gives
+ * the first `n` back. */
+int launch_lock_names(struct launch *l, struct error *e) _must_check_;
+void launch_unlock_names(const struct launch *l, size_t n);
 
 static inline bool launch_is_numbered(const struct launch_request *q)
 {

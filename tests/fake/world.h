@@ -17,7 +17,7 @@
 #define WORLD_VOLUMES 40
 #define WORLD_KEYS    12
 #define WORLD_DOMAINS 12
-#define WORLD_LOCKS   32
+#define WORLD_LOCKS   64
 #define WORLD_DISKS   5 /* of one domain */
 #define WORLD_FILES   4
 

@@ -312,7 +312,7 @@ static void test_several_chunks(void **state)
     low = limit;
     low.rlim_cur = 8 * (rlim_t)sysconf(_SC_PAGESIZE);
     assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
-    b->w->inject[0].at = 29; /* in the third chunk */
+    b->w->inject[0].at = 35; /* in the third chunk */
     b->w->inject[0].kind = INJECT_ERROR_AFTER;
     assert_error(bench_launch(b, &q, &e), -EHOSTUNREACH, e);
     assert_string_equal(b->w->hit, "key store");
@@ -336,9 +336,9 @@ static void test_lost_keys(void **state)
     struct error e = ERROR_NONE;
 
     bench_use_barbican(b);
-    b->w->inject[0].at = 7; /* behind the model and the locks */
+    b->w->inject[0].at = 11; /* behind the model and the locks */
     b->w->inject[0].kind = INJECT_ERROR_AFTER;
-    b->w->inject[1].at = 8;
+    b->w->inject[1].at = 12;
     b->w->inject[1].kind = INJECT_ERROR_BEFORE;
     assert_error(bench_launch(b, &q, &e), -EHOSTUNREACH, e);
     assert_string_equal(b->w->hit, "key store");
@@ -595,6 +595,70 @@ static void test_numbers_go_on(void **state)
     refused(b, q, -EEXIST, "n-999998");
 }
 
+static const struct launch_request two = {.name = "n", .count = 2, .root_bytes = GIB, .no_start = true};
+static int second_result;
+
+static void launch_two(struct world *w)
+{
+    const struct config *before = w->config;
+    struct error e = ERROR_NONE;
+    struct fake other;
+    fake_begin(&other, w);
+    _cleanup_free_ struct launched *launched = NULL;
+    second_result = instance_launch(&other.context, &two, &launched, NULL, &e);
+    fake_end(&other);
+    fake_use(w);
+    w->config = before;
+}
+
+/* Another launch of the same names before call `at`. False: there is no such call. */
+static bool launch_two_meanwhile(unsigned at)
+{
+    struct error e = ERROR_NONE;
+    struct bench *b = NULL;
+    void *state = NULL;
+    bench_setup(&state);
+    b = state;
+    second_result = 1;
+    b->w->person.at = b->w->calls + at;
+    b->w->person.act = launch_two;
+    assert_ok(bench_launch(b, &two, &e), e);
+    bool there = second_result <= 0;
+    if (there && second_result < 0 && second_result != -EBUSY)
+        fail_msg("call %u: the other launch: %s", at, strerror(-second_result));
+    assert_int_equal(b->w->host.n_domains, second_result == 0 ? 4 : 2);
+    assert_int_equal(b->w->host.n_volumes, b->w->host.n_domains);
+    assert_int_equal(b->w->n_locks, 0);
+    assert_string_equal(b->w->violation, "");
+    bench_teardown(&state);
+    return there;
+}
+
+static void test_numbers_of_two_at_once(void **state)
+{
+    (void)state;
+    unsigned at = 1, both = 0;
+    for (; launch_two_meanwhile(at); at++)
+        both += second_result == 0;
+    assert_true(at > 10 && both > at / 2);
+}
+
+/* Whose name another has is refused before it has made anything. */
+static void test_one_name_of_two_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    struct fake other;
+    char uuid[UUID_TEXT];
+    uuid_of_text("n", uuid);
+    fake_begin(&other, b->w);
+    assert_ok(broker_lock(other.context.broker, uuid, &e), e);
+    b->w->config = &b->f.config;
+    refused(b, (struct launch_request){.root_bytes = GIB, .name = "n"}, -EBUSY, "instance n: its name");
+    fake_end(&other);
+    fake_use(b->w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +680,8 @@ int main(void)
         bench_test(test_wait),
         bench_test(test_numbered),
         bench_test(test_numbers_go_on),
+        cmocka_unit_test(test_numbers_of_two_at_once),
+        bench_test(test_one_name_of_two_at_once),
         bench_test(test_guest_ignores_stop),
         bench_test(test_no_domain),
         bench_test(test_keys_at_once),
