@@ -176,24 +176,47 @@ static int check_maps(const char *text, size_t size, struct error *e)
     return good ? 0 : error_set(e, -EPROTO, "mayfly-broker: its list of maps is malformed");
 }
 
+static int remote_maps(struct remote *b, struct map **ret, size_t *ret_n, uint32_t *ret_crypt_version,
+                       struct error *e)
+{
+    static const struct op_none none;
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    struct answer a;
+    int r = call_for_file(b, OP_MAPS, &none, sizeof none, MAPS_LIMIT, &a, &text, &size, e);
+    if (r == 0)
+        r = check_maps(text, size, e);
+    if (r < 0)
+        return r;
+    *ret_n = size / sizeof **ret;
+    *ret = (struct map *)(void *)TAKE_PTR(text);
+    *ret_crypt_version = a.crypt_version;
+    return 0;
+}
+
+static int remote_list_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e)
+{
+    uint32_t crypt_version = 0;
+    return remote_maps(remote_of(b), ret, ret_n, &crypt_version, e);
+}
+
 static int remote_list(struct broker *base, struct inventory **ret, struct error *e)
 {
     static const struct op_none none;
     struct remote *b = remote_of(base);
-    _cleanup_free_ char *json = NULL, *maps = NULL;
-    size_t json_size = 0, maps_size = 0;
+    _cleanup_free_ char *json = NULL;
+    _cleanup_free_ struct map *maps = NULL;
+    size_t json_size = 0, n_maps = 0;
+    uint32_t crypt_version = 0;
     struct answer a;
 
     int r = call_for_file(b, OP_LIST, &none, sizeof none, JSON_LIMIT, &a, &json, &json_size, e);
     if (r == 0)
-        r = call_for_file(b, OP_MAPS, &none, sizeof none, MAPS_LIMIT, &a, &maps, &maps_size, e);
+        r = remote_maps(b, &maps, &n_maps, &crypt_version, e);
     if (r == 0)
-        r = check_maps(maps, maps_size, e);
+        r = inventory_parse(json, json_size, maps, n_maps, ret, e);
     if (r == 0)
-        r = inventory_parse(json, json_size, (const struct map *)(const void *)maps,
-                            maps_size / sizeof(struct map), ret, e);
-    if (r == 0)
-        (*ret)->crypt_version = a.crypt_version;
+        (*ret)->crypt_version = crypt_version;
     return r;
 }
 
@@ -481,6 +504,7 @@ static void remote_disconnect(struct broker *base)
 
 static const struct broker_ops remote_ops = {
     .list = remote_list,
+    .maps = remote_list_maps,
     .lock = remote_lock,
     .sync_domains = remote_sync_domains,
     .unlock = remote_unlock,

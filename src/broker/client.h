@@ -15,6 +15,10 @@ struct broker;
 struct broker_ops {
     int (*list)(struct broker *b, struct inventory **ret, struct error *e);
 
+    /* The maps of ours that are open, whatever group is configured; the caller frees *ret. -ENODEV: this
+     * kernel has no device-mapper. */
+    int (*maps)(struct broker *b, struct map **ret, size_t *ret_n, struct error *e);
+
     /* -EBUSY: another mayfly works on it; the sentence says who. */
     int (*lock)(struct broker *b, const char *uuid, struct error *e);
 
@@ -120,6 +124,7 @@ DEFINE_CLEANUP(struct broker *, broker_disconnect)
 #define _cleanup_broker_ _cleanup_(broker_disconnectp)
 
 int broker_list(struct broker *b, struct inventory **ret, struct error *e) _must_check_;
+int broker_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e) _must_check_;
 int broker_lock(struct broker *b, const char *uuid, struct error *e) _must_check_;
 int broker_sync_domains(struct broker *b, struct error *e) _must_check_;
 void broker_unlock(struct broker *b, const char *uuid);

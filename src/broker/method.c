@@ -14,6 +14,11 @@ int broker_list(struct broker *b, struct inventory **ret, struct error *e)
     return b->ops->list(b, ret, e);
 }
 
+int broker_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e)
+{
+    return b->ops->maps(b, ret, ret_n, e);
+}
+
 int broker_lock(struct broker *b, const char *uuid, struct error *e)
 {
     return b->ops->lock(b, uuid, e);

@@ -143,8 +143,7 @@ int verb_recover(const struct verb *self, struct globals *g, int argc, char **ar
     }
     bool configured = s->config.volume_groups.n > 0;
     unsigned how = (o.dry_run ? RECOVER_DRY_RUN : 0) | (o.quick ? RECOVER_QUICK : 0);
-    if (configured)
-        r = instance_recover(&s->context, how, &done, &n_done, e);
+    r = instance_recover(&s->context, how, &done, &n_done, e);
     note(note_fd, done, n_done, r);
     if (r < 0 && !done)
         return r;

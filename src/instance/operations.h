@@ -304,7 +304,8 @@ struct recovered {
  * and no volume names it. *ret lists what was done and what remains (the caller frees it), also where an
  * error says that something remains: -ENEEDSRECOVER; or, where that is why all of it remains, -EHOSTUNREACH
  * (a key manager cannot be reached) or -EACCES (their keys are not this caller's to destroy), or -ECANCELED
- * (stopped: what comes after that was not begun). After any other failure it is left as it was. */
+ * (stopped: what comes after that was not begun). After any other failure it is left as it was. Where no
+ * volume group is configured nothing is looked at; -EINVAL then if maps of ours are open. */
 enum recover_how {
     RECOVER_DRY_RUN = 1, /* lists only */
     RECOVER_QUICK = 2,   /* lists no keys of managers behind a network, as long as all volumes are ready */

@@ -269,9 +269,32 @@ static const char *way_out(int reason)
     }
 }
 
+/* Nothing is looked at then. But a map of ours says that there was a group, whose disks are open. */
+static int check_unconfigured(const struct context *c, struct error *e)
+{
+    _cleanup_free_ struct map *maps = NULL;
+    struct error why = ERROR_NONE;
+    size_t n = 0;
+    int r = broker_maps(c->broker, &maps, &n, &why);
+    if (r < 0)
+        return r == -ENODEV ? 0 : error_pass(e, r, &why);
+    if (n == 0)
+        return 0;
+    return error_set(
+        e, -EINVAL,
+        "recover: cannot look at anything: no volume group may be used, and yet %zu maps of Mayfly's "
+        "are open, %s for one; set images_volume_group in mayfly.conf",
+        n, maps[0].name);
+}
+
 int instance_recover(const struct context *c, unsigned how, struct recovered **ret, size_t *ret_n,
                      struct error *e)
 {
+    if (c->config->volume_groups.n == 0) {
+        *ret = NULL;
+        *ret_n = 0;
+        return check_unconfigured(c, e);
+    }
     struct recovery r = {.context = *c, .dry_run = how & RECOVER_DRY_RUN, .quick = how & RECOVER_QUICK};
     int result = put_in_order(&r, e);
 

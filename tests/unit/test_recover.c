@@ -820,9 +820,31 @@ static void test_looks_do_not_grow(void **state)
     assert_int_equal(calls[0], 4); /* volumes with maps, domains, suspended volumes, keys */
 }
 
+/* Then there was one when they were opened. */
+static void test_open_disks_without_a_group(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    struct error e = ERROR_NONE;
+    _cleanup_free_ struct recovered *done = NULL;
+    size_t n = 1;
+    bench_make(b, "a", false);
+    before = b->w->host;
+    b->f.config.volume_groups.n = 0;
+    fake_again(&b->f);
+    assert_error(instance_recover(&b->f.context, 0, &done, &n, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "images_volume_group"));
+    assert_int_equal(n, 0);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+    b->w->host.n_maps = 0;
+    e = ERROR_NONE;
+    assert_ok(instance_recover(&b->f.context, 0, &done, &n, &e), e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        bench_test(test_open_disks_without_a_group),
         bench_test(test_in_order),
         bench_test(test_looks_do_not_grow),
         bench_test(test_dry_run),
