@@ -236,6 +236,7 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const st
         examine_host(&x);
         examine_broker(&x);
         examine_groups(&x);
+        examine_elsewhere(&x);
         examine_libvirt(&x);
         examine_instances(&x);
         examine_key_managers(&x);

@@ -28,6 +28,9 @@ char *examination_read(const struct examination *x, const char *path);
 /* doctor-host.c: who asks, programs, kernel, swap, LVM's filter, clock, room. */
 void examine_host(struct examination *x);
 
+/* doctor-volumes.c: volumes of instances in groups that are not configured. */
+void examine_elsewhere(struct examination *x);
+
 /* doctor-libvirt.c: whether it answers, its hook, AppArmor. */
 void examine_libvirt(struct examination *x);
 

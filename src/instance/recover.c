@@ -282,9 +282,9 @@ static int check_unconfigured(const struct context *c, struct error *e)
         return 0;
     return error_set(
         e, -EINVAL,
-        "recover: cannot look at anything: no volume group may be used, and yet %zu maps of Mayfly's "
-        "are open, %s for one; set images_volume_group in mayfly.conf",
-        n, maps[0].name);
+        "recover: cannot look at anything: no volume group may be used, and yet map %s is open (%zu of "
+        "Mayfly's in all); set images_volume_group in mayfly.conf",
+        maps[0].name, n);
 }
 
 int instance_recover(const struct context *c, unsigned how, struct recovered **ret, size_t *ret_n,

@@ -400,6 +400,29 @@ static void test_people(void **state)
     assert_null(find(&clone, "instance t"));
 }
 
+/* Of a group that was split, say: nothing is known of its keys. */
+static void test_volumes_elsewhere(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_findings_ struct findings none = doctor(b);
+    assert_null(find(&none, "volume group vg-1"));
+    host_tree_write(&host, "sys/class/block/dm-0/dm/name",
+                    "vg--1-5c0e1c9e--0f53--4b1c--9d1e--3f4f6c1a7a10_disk\n");
+    host_tree_write(&host, "sys/class/block/dm-0/dm/uuid", "LVM-abc\n");
+    host_tree_write(&host, "sys/class/block/dm-1/dm/name",
+                    "vg--1-5c0e1c9e--0f53--4b1c--9d1e--3f4f6c1a7a10_disk.swap\n");
+    host_tree_write(&host, "sys/class/block/dm-1/dm/uuid", "LVM-abd\n");
+    host_tree_write(&host, "sys/class/block/dm-2/dm/name",
+                    "vg0-5c0e1c9e--0f53--4b1c--9d1e--3f4f6c1a7a10_disk\n");
+    host_tree_write(&host, "sys/class/block/dm-2/dm/uuid", "LVM-abe\n");
+    host_tree_write(&host, "sys/class/block/dm-3/dm/name", "vg2-home\n");
+    host_tree_write(&host, "sys/class/block/dm-3/dm/uuid", "LVM-abf\n");
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_finding(&f, "volume group vg-1", FINDING_WARNING, 0, "and 2 of its active volumes");
+    assert_finding(&f, "volume group vg0", FINDING_OK, 0, "free");
+    assert_null(find(&f, "volume group vg2"));
+}
+
 #define doctor_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static void test_saved_ram(void **state)
@@ -441,6 +464,7 @@ int main(void)
         doctor_test(test_key_is_not_destroyed),
         doctor_test(test_diagnosis),
         doctor_test(test_locked),
+        doctor_test(test_volumes_elsewhere),
         bench_test(test_saved_ram),
         bench_test(test_people),
     };
