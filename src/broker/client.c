@@ -36,6 +36,8 @@ struct remote {
     uint64_t last_msec; /* when it was asked last */
     struct error end;   /* why it ended the connection, as it said when nobody was to be told */
     bool left;          /* while it was at work: it answers no more */
+    char disks[WIRE_UUIDS][UUID_TEXT]; /* that it has made, and nobody has asked for yet: the first n_disks */
+    size_t n_disks;
 };
 
 static struct remote *remote_of(struct broker *b)
@@ -259,13 +261,24 @@ static void remote_alive(struct broker *base)
         b->end = why;
 }
 
-static void remote_disk_uuid(struct broker *b, char ret_uuid[UUID_TEXT])
+static void ask_for_uuids(struct remote *b)
 {
     static const struct op_none none;
     struct answer a;
-    int r = call(remote_of(b), OP_DISK_UUID, &none, sizeof none, -1, &a, NULL, NULL);
-    if (r == 0 && memchr(a.disk, '\0', sizeof a.disk) && uuid_valid(a.disk))
-        memcpy(ret_uuid, a.disk, UUID_TEXT);
+    if (call(b, OP_DISK_UUIDS, &none, sizeof none, -1, &a, NULL, NULL) < 0)
+        return;
+    for (size_t i = 0; i < WIRE_UUIDS; i++)
+        if (memchr(a.disks[i], '\0', UUID_TEXT) && uuid_valid(a.disks[i]))
+            memcpy(b->disks[b->n_disks++], a.disks[i], UUID_TEXT);
+}
+
+static void remote_disk_uuid(struct broker *base, char ret_uuid[UUID_TEXT])
+{
+    struct remote *b = remote_of(base);
+    if (b->n_disks == 0)
+        ask_for_uuids(b);
+    if (b->n_disks)
+        memcpy(ret_uuid, b->disks[--b->n_disks], UUID_TEXT);
     else
         uuid_make(ret_uuid);
 }

@@ -95,10 +95,10 @@ int do_UNLOCK(struct session *s, const struct op_unlock *q, int fd, struct reply
     return 0;
 }
 
-int do_DISK_UUID(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
+int do_DISK_UUIDS(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
 {
     UNUSED(q), UNUSED(fd);
-    return session_make_disk_uuid(s, reply->disk, e);
+    return session_make_disk_uuids(s, reply->disks, e);
 }
 
 int do_ALIVE(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)

@@ -13,7 +13,7 @@ struct reply {
                                          was to be; for the audit trail alone */
     uint32_t crypt_version;
     uint64_t size_bytes;
-    char disk[UUID_TEXT];
+    char disks[WIRE_UUIDS][UUID_TEXT];
 };
 
 #define UNUSED(x) ((void)(x))

@@ -269,7 +269,7 @@ static int answer(int socket, int result, const struct reply *reply, const struc
     a.changed = reply->changed;
     a.crypt_version = reply->crypt_version;
     a.size_bytes = reply->size_bytes;
-    memcpy(a.disk, reply->disk, sizeof a.disk);
+    memcpy(a.disks, reply->disks, sizeof a.disks);
     return packet_send(socket, &a, sizeof a, fd);
 }
 

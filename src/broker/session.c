@@ -184,17 +184,19 @@ int session_get_fresh(struct session *s, const struct volume_ref *ref, struct kn
     return r < 0 ? r : session_get(s, ref, ret, e);
 }
 
-int session_make_disk_uuid(struct session *s, char ret_uuid[UUID_TEXT], struct error *e)
+int session_make_disk_uuids(struct session *s, char ret_uuids[WIRE_UUIDS][UUID_TEXT], struct error *e)
 {
-    if (s->n_disk_uuids == DISK_UUIDS_MAX)
-        return error_set(e, -ENOSPC, "disk: %d uuids were made, and no disk has got one of them",
-                         DISK_UUIDS_MAX);
-    char(*bigger)[UUID_TEXT] = reallocarray(s->disk_uuids, s->n_disk_uuids + 1, sizeof *bigger);
+    if (s->n_disk_uuids + WIRE_UUIDS > DISK_UUIDS_MAX)
+        return error_set(e, -ENOSPC, "disk: %zu uuids were made, and no disk has got one of them",
+                         s->n_disk_uuids);
+    char(*bigger)[UUID_TEXT] = reallocarray(s->disk_uuids, s->n_disk_uuids + WIRE_UUIDS, sizeof *bigger);
     if (!bigger)
         return error_memory(e);
     s->disk_uuids = bigger;
-    uuid_make(ret_uuid);
-    memcpy(s->disk_uuids[s->n_disk_uuids++], ret_uuid, UUID_TEXT);
+    for (size_t i = 0; i < WIRE_UUIDS; i++) {
+        uuid_make(ret_uuids[i]);
+        memcpy(s->disk_uuids[s->n_disk_uuids++], ret_uuids[i], UUID_TEXT);
+    }
     return 0;
 }
 

@@ -62,11 +62,12 @@ int session_get_fresh(struct session *s, const struct volume_ref *ref, struct kn
 int session_add(struct session *s, const struct known *k, struct error *e) _must_check_;
 void session_forget(struct session *s, const struct volume_ref *ref);
 
-/* Makes a uuid for a disk. -ENOSPC: there are too many that no disk has got. */
-int session_make_disk_uuid(struct session *s, char ret_uuid[UUID_TEXT], struct error *e) _must_check_;
+/* Makes uuids for disks. -ENOSPC: there are too many that no disk has got. */
+int session_make_disk_uuids(struct session *s, char ret_uuids[WIRE_UUIDS][UUID_TEXT],
+                            struct error *e) _must_check_;
 
 /* Is no volume of ours the disk of this uuid? Its map would get in the way of that one's. Of one that
- * session_make_disk_uuid() made this is known, the first time; for another LVM is asked. -EEXIST. */
+ * session_make_disk_uuids() made this is known, the first time; for another LVM is asked. -EEXIST. */
 int session_check_disk_new(struct session *s, const char *disk, struct error *e) _must_check_;
 
 /* All volumes of this instance, but a snapshot that session_owns_snapshot(). */

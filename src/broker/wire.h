@@ -14,6 +14,7 @@
 #include "storage/volume.h"
 
 #define WIRE_VOLUMES_MAX 64 /* volumes in one MARK or REMOVE */
+#define WIRE_UUIDS       16 /* made by one DISK_UUIDS */
 #define BROKER_SOCKET    "/run/mayfly/broker.sock"
 #define BROKER_LOCKS     "/run/mayfly/locks"
 
@@ -97,15 +98,15 @@ struct op_mark {
  * writing. */
 struct answer {
     uint32_t version;
-    int32_t errnum;           /* 0 or a negative errno */
-    uint8_t existing;         /* OPEN: the map was there already */
-    uint8_t shows;            /* TRY: something makes sense under this key */
-    uint8_t changed;          /* TUNE: the map had another table; CLOSE: there was a map */
-    uint32_t crypt_version;   /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
-    uint64_t size_bytes;      /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
-                                 STRANGERS: of the file */
-    char disk[UUID_TEXT];     /* DISK_UUID */
-    struct error_parts parts; /* of text */
+    int32_t errnum;         /* 0 or a negative errno */
+    uint8_t existing;       /* OPEN: the map was there already */
+    uint8_t shows;          /* TRY: something makes sense under this key */
+    uint8_t changed;        /* TUNE: the map had another table; CLOSE: there was a map */
+    uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
+    uint64_t size_bytes;    /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
+                               STRANGERS: of the file */
+    char disks[WIRE_UUIDS][UUID_TEXT]; /* DISK_UUIDS */
+    struct error_parts parts;          /* of text */
     char text[sizeof((struct error *)0)->text];
 };
 

@@ -1103,14 +1103,17 @@ static void a_uuid_of_the_brokers_is_taken_once(void **state)
     struct peer p = start(locks_path);
     fake_storage.find_fails = false;
     assert_int_equal(lock(p, I), 0);
-    const struct answer a = ask_for(p, OP_DISK_UUID, &none, sizeof none, -1, NULL),
-                        b = ask_for(p, OP_DISK_UUID, &none, sizeof none, -1, NULL);
-    assert_true(uuid_valid(a.disk) && uuid_valid(b.disk));
-    assert_string_not_equal(a.disk, b.disk);
+    const struct answer a = ask_for(p, OP_DISK_UUIDS, &none, sizeof none, -1, NULL),
+                        b = ask_for(p, OP_DISK_UUIDS, &none, sizeof none, -1, NULL);
+    for (size_t i = 0; i < WIRE_UUIDS; i++) {
+        assert_true(uuid_valid(a.disks[i]) && uuid_valid(b.disks[i]));
+        assert_string_not_equal(a.disks[i], b.disks[i]);
+        assert_string_not_equal(a.disks[i], a.disks[(i + 1) % WIRE_UUIDS]);
+    }
     REFUSED(p, -EIO, create(p, &v)); /* its own */
-    assert_int_equal(create_as(p, &v, a.disk, key), 0);
-    REFUSED(p, -EIO, create_as(p, &w, a.disk, key));
-    assert_int_equal(create_as(p, &w, b.disk, key), 0);
+    assert_int_equal(create_as(p, &v, a.disks[WIRE_UUIDS - 1], key), 0);
+    REFUSED(p, -EIO, create_as(p, &w, a.disks[WIRE_UUIDS - 1], key));
+    assert_int_equal(create_as(p, &w, b.disks[0], key), 0);
     end(p);
 }
 
@@ -1389,6 +1392,22 @@ static void the_client_goes_the_whole_way(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no zombie */
 }
 
+/* More than one answer has; so each is asked of the broker, and none is given twice. */
+static void the_client_gives_each_uuid_once(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_broker_ struct broker *b = NULL;
+    char uuids[2 * WIRE_UUIDS + 1][UUID_TEXT];
+    assert_ok(broker_fork(FAKE_BROKER, folder, &b, &e), e);
+    for (size_t i = 0; i < 2 * WIRE_UUIDS + 1; i++) {
+        broker_disk_uuid(b, uuids[i]);
+        assert_true(uuid_valid(uuids[i]));
+        for (size_t before = 0; before < i; before++)
+            assert_string_not_equal(uuids[before], uuids[i]);
+    }
+}
+
 static void the_client_passes_sentences_on(void **state)
 {
     (void)state;
@@ -1494,6 +1513,7 @@ int main(void)
         TEST(only_what_is_surely_novas_is_adopted),
         TEST(only_root_adopts),
         TEST(the_client_goes_the_whole_way),
+        TEST(the_client_gives_each_uuid_once),
         TEST(the_client_passes_sentences_on),
         TEST(a_closed_socket_is_not_there),
     };
