@@ -39,12 +39,14 @@ static void examine_mark(struct examination *x, const struct model *m, const str
 
 void examine_instances(struct examination *x)
 {
-    _cleanup_model_ struct model *m = NULL;
+    struct model *m = x->model;
     _cleanup_survey_ struct survey survey = {.n_uses = 0};
-    struct error why = ERROR_NONE;
-    if (!x->inventory) /* the broker could not say, which is told */
+    struct error why = x->context->virt ? x->no_domains : ERROR_NONE;
+    if (!m->inventory) /* the broker could not say, which is told */
         return;
-    if (model_load_whole(x->context, &m, &why) < 0) {
+    if (!why.errnum)
+        (void)!model_put_together(m, x->context->virt != NULL, &why);
+    if (why.errnum) {
         examination_warn(x, "instances", "cannot be looked at: %s", why.text);
         return;
     }

@@ -145,7 +145,7 @@ void examine_key_managers(struct examination *x)
 {
     static const struct inventory unknown;
     _cleanup_key_list_ struct key_list *l = NULL;
-    if (key_list_managers(x->context, x->inventory ? x->inventory : &unknown, &l, NULL) < 0) {
+    if (key_list_managers(x->context, x->model->inventory ? x->model->inventory : &unknown, &l, NULL) < 0) {
         x->out_of_memory = true;
         return;
     }

@@ -20,7 +20,8 @@ static void examine_ram(struct examination *x, const struct domain *d)
 {
     char what[sizeof x->findings->what];
     size_t n = 0;
-    bool has_disks = d->ours || (x->inventory && inventory_volumes_of(x->inventory, d->uuid, &n));
+    bool has_disks =
+        d->ours || (x->model->inventory && inventory_volumes_of(x->model->inventory, d->uuid, &n));
     snprintf(what, sizeof what, "memory of %.80s", d->name);
     if (has_disks && d->saved)
         examination_warn(x, what,
@@ -32,12 +33,12 @@ static void examine_ram(struct examination *x, const struct domain *d)
 static void examine_connection(struct examination *x)
 {
     const struct context *c = x->context;
-    _cleanup_free_ struct domain *domains = NULL;
+    struct model *m = x->model;
     struct error why = x->lacks->virt;
-    size_t n = 0;
     int r = why.errnum ? why.errnum : context_check_virt(c, &why);
     if (r == 0)
-        r = virt_list(c->virt, true, &domains, &n, &why);
+        r = virt_list(c->virt, true, &m->domains, &m->n_domains, &why);
+    x->no_domains = why;
     if (r < 0)
         examination_fail(x, "libvirt", r, why.text);
     else if (!virt_offers(c->virt, VIRT_KVM))
@@ -47,8 +48,8 @@ static void examine_connection(struct examination *x)
             c->config->connection_uri);
     else
         examination_ok(x, "libvirt", "%s: answers, and offers KVM", c->config->connection_uri);
-    for (size_t i = 0; i < n; i++)
-        examine_ram(x, &domains[i]);
+    for (size_t i = 0; i < m->n_domains; i++)
+        examine_ram(x, &m->domains[i]);
 }
 
 /* -------------------------------------------------------------- its daemon */

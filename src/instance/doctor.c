@@ -165,7 +165,7 @@ static void examine_metadata(struct examination *x, const struct group *g)
 
 static void examine_group(struct examination *x, const char *name)
 {
-    const struct group *g = inventory_group(x->inventory, name);
+    const struct group *g = inventory_group(x->model->inventory, name);
     char what[sizeof x->findings->what], size[32], left[32];
     struct error why = ERROR_NONE;
     snprintf(what, sizeof what, "volume group %.63s", name);
@@ -213,22 +213,25 @@ static void examine_groups(struct examination *x)
     struct error why = ERROR_NONE;
     if (!x->locked || groups->n == 0)
         return;
-    int r = broker_list(x->context->broker, &x->inventory, &why);
+    int r = broker_list(x->context->broker, &x->model->inventory, &why);
     if (r < 0) {
         examination_fail(x, "volume groups", r, why.text);
         return;
     }
     for (size_t i = 0; i < groups->n; i++)
         examine_group(x, groups->item[i]);
-    for (size_t i = 0; i < x->inventory->n_damaged; i++)
-        examine_damaged(x, &x->inventory->damaged[i]);
+    for (size_t i = 0; i < x->model->inventory->n_damaged; i++)
+        examine_damaged(x, &x->model->inventory->damaged[i]);
     examine_suspended(x);
 }
 
 int instance_doctor(const struct context *c, const struct lacks *lacks, const struct doctor_paths *paths,
                     struct finding **ret, size_t *ret_n, struct error *e)
 {
-    struct examination x = {.context = c, .lacks = lacks, .paths = paths};
+    _cleanup_model_ struct model *m = calloc(1, sizeof *m);
+    struct examination x = {.context = c, .lacks = lacks, .paths = paths, .model = m};
+    if (!m)
+        return error_memory(e);
     examine_configuration(&x, paths->config_files);
     if (!lacks->config.errnum) {
         examine_processor(&x);
@@ -241,7 +244,6 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const st
         examine_instances(&x);
         examine_key_managers(&x);
     }
-    inventory_free(x.inventory);
     if (x.out_of_memory) {
         free(x.findings);
         return error_memory(e);

@@ -2,15 +2,17 @@
 /* One run of doctor; private to doctor*.c. */
 #pragma once
 
+#include "instance/model.h"
 #include "instance/operations.h"
 
 struct examination {
     const struct context *context;
     const struct lacks *lacks;
     const struct doctor_paths *paths;
-    struct inventory *inventory; /* NULL: the broker could not say */
-    char owner[UUID_TEXT];       /* of the keys that are tried: nobody's */
-    bool locked;                 /* the broker holds its lock, so that recover leaves them alone */
+    struct model *model;     /* each part is asked for once; inventory NULL: the broker could not say */
+    struct error no_domains; /* why libvirt could not say; errnum 0: it did */
+    char owner[UUID_TEXT];   /* of the keys that are tried: nobody's */
+    bool locked;             /* the broker holds its lock, so that recover leaves them alone */
 
     struct finding *findings;
     size_t n;

@@ -217,6 +217,12 @@ static int load(const struct context *c, bool metadata, struct model **ret, stru
     return 0;
 }
 
+int model_put_together(struct model *m, bool domains_known, struct error *e)
+{
+    sort_domains(m);
+    return add_instances(m, domains_known, e);
+}
+
 int model_load_domains(const struct context *c, struct model **ret, struct error *e)
 {
     _cleanup_model_ struct model *m = calloc(1, sizeof *m);

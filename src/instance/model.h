@@ -55,6 +55,9 @@ int model_ask_domain(const struct context *c, struct model *m, const char *uuid,
 int model_load_domains(const struct context *c, struct model **ret, struct error *e) _must_check_;
 int model_load_volumes(const struct context *c, struct model *m, struct error *e) _must_check_;
 
+/* The rest of it, where its inventory and domains are there already. */
+int model_put_together(struct model *m, bool domains_known, struct error *e) _must_check_;
+
 /* Gives back the locks that it has, and closes the disks of guests that have ended meanwhile. */
 struct model *model_free(struct model *m);
 DEFINE_CLEANUP(struct model *, model_free)

@@ -423,6 +423,28 @@ static void test_volumes_elsewhere(void **state)
     assert_null(find(&f, "volume group vg2"));
 }
 
+static unsigned lists[2]; /* of the broker and of libvirt */
+
+static void count_list(struct world *w)
+{
+    lists[0] += streq(w->person.call, "list");
+    lists[1] += streq(w->person.call, "domains");
+    w->person.at = w->calls + 1;
+}
+
+static void test_each_is_asked_once(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = count_list;
+    lists[0] = lists[1] = 0;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_int_equal(count(&f, FINDING_FAILED), 0);
+    assert_int_equal(lists[0], 1);
+    assert_int_equal(lists[1], 1);
+}
+
 #define doctor_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static void test_saved_ram(void **state)
@@ -465,6 +487,7 @@ int main(void)
         doctor_test(test_diagnosis),
         doctor_test(test_locked),
         doctor_test(test_volumes_elsewhere),
+        doctor_test(test_each_is_asked_once),
         bench_test(test_saved_ram),
         bench_test(test_people),
     };

@@ -19,13 +19,16 @@ static int setup(void **state)
 
 struct looked {
     struct doctor_paths paths;
+    struct model model; /* empty */
     struct examination x;
 };
 
 static void look(void **state, void (*examine)(struct examination *x), struct looked *ret)
 {
     ret->paths = (struct doctor_paths){.config_files = "", .hook = "/proc/self/exe", .root = *state};
-    ret->x = (struct examination){.context = &context, .lacks = &lacks, .paths = &ret->paths};
+    ret->model = (struct model){.n_instances = 0};
+    ret->x = (struct examination){
+        .context = &context, .lacks = &lacks, .paths = &ret->paths, .model = &ret->model};
     examine(&ret->x);
     assert_false(ret->x.out_of_memory);
 }
