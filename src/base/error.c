@@ -92,6 +92,16 @@ int error_set(struct error *e, int errnum, const char *format, ...)
     return errnum;
 }
 
+int error_first_at(struct error *e, const struct error *first, size_t stride_bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct error *one = (const void *)((const char *)first + i * stride_bytes);
+        if (one->errnum)
+            return error_pass(e, one->errnum, one);
+    }
+    return 0;
+}
+
 int error_receive(struct error *e, int errnum, const char *text, const struct error_parts *parts)
 {
     if (errnum > 0)

@@ -58,6 +58,10 @@ int error_pass(struct error *e, int errnum, const struct error *why);
 /* And for one that came from another process, whose parts need not be right; `text` ends somewhere. */
 int error_receive(struct error *e, int errnum, const char *text, const struct error_parts *parts);
 
+/* Passes on the first error of an array of structs that each have a member `error`; 0: there is none. */
+#define error_first(e, array, n) error_first_at(e, (n) ? &(array)->error : NULL, sizeof *(array), n)
+int error_first_at(struct error *e, const struct error *first, size_t stride_bytes, size_t n);
+
 /* Puts words before the sentence that `e` already holds: "instance ci-1: " + text. That is its object then.
  */
 void error_prefix(struct error *e, const char *format, ...) _printf_(2, 3);

@@ -132,24 +132,22 @@ CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {
     {"count", 0, "N", "make N instances, NAME-1 to NAME-N, or behind those there are", set_count},
     {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
-    {"root", 0, "SIZE[,name=NAME]", "the root disk", set_root},
-    {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
-    {"swap", 0, "SIZE[,name=NAME]", "a swap disk", set_swap},
     {"memory", 0, "SIZE", "memory of each instance", set_memory},
     {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
     {"firmware", 0, "FIRMWARE", "bios or uefi", set_firmware},
     {"network", 0, "NETWORK", "connect it to this network, bridge=BRIDGE, or none", set_network},
-    {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
     {"domain-xml", 0, "FILE", "libvirt XML to put the disks into", set_domain_xml},
     {"autostart", 0, NULL, "start them with the host from now on", set_autostart},
     {"no-start", 0, NULL, "define the domains, do not start them", set_no_start},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 static const struct cli_option add_disks_options[] = {
     {"uuid", 0, "UUID", "for the domain of this UUID, which others are going to define", set_uuid},
     {"key", 0, "MANAGER:PLACE/ID", "a key that is there already, in place of a new one", set_key},
     {"key-owner", 0, "OWNER", "caller: it is never destroyed (default); mayfly: by delete", set_key_owner},
+    {0},
+};
+static const struct cli_option disks_options[] = {
     {"root", 0, "SIZE[,name=NAME]", "the root disk", set_root},
     {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE[,name=NAME]", "a swap disk", set_swap},
@@ -204,16 +202,17 @@ static int print_added(struct globals *g, const struct context *c, const char *n
     return 0;
 }
 
-/* Parses, also the options of an image and of a seed, reads the files of the latter, and opens the session.
- * 1: there is nothing to do. */
-enum contents { NO_CONTENTS, IMAGE, IMAGE_AND_SEED };
+/* Parses, also the options of a set of disks, of an image and of a seed, reads the files of the latter, and
+ * opens the session. 1: there is nothing to do. */
+enum contents { ONE_DISK, DISKS, DISKS_AND_SEED };
 static int begin(const struct verb *self, struct globals *g, const struct cli_option *options,
                  enum contents contents, int argc, char **argv, struct launch_options *o,
                  struct session **ret, struct error *e)
 {
     const struct cli_group own[] = {{options, o},
-                                    {contents >= IMAGE ? image_options : NULL, &o->request.image},
-                                    {contents >= IMAGE_AND_SEED ? seed_options : NULL, &o->seed},
+                                    {contents >= DISKS ? disks_options : NULL, o},
+                                    {contents >= DISKS ? image_options : NULL, &o->request.image},
+                                    {contents >= DISKS_AND_SEED ? seed_options : NULL, &o->seed},
                                     {0}};
     int n = 0;
     int r = verb_parse_groups(self, g, own, argc, argv, 0, 1, &n, e);
@@ -236,7 +235,7 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
     _cleanup_session_ struct session *s = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
-    int r = begin(self, g, launch_options, IMAGE_AND_SEED, argc, argv, &o, &s, e);
+    int r = begin(self, g, launch_options, DISKS_AND_SEED, argc, argv, &o, &s, e);
     if (r == 0)
         r = seed_options_add_configured(&o.seed, s->context.config, e);
     if (r != 0)
@@ -258,7 +257,7 @@ int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     bool changed = false;
-    int r = begin(self, g, add_disks_options, IMAGE, argc, argv, &o, &s, e);
+    int r = begin(self, g, add_disks_options, DISKS, argc, argv, &o, &s, e);
     if (r != 0)
         return r;
     r = instance_add_disks(&s->context, &o.request, &launched, &changed, o.request.dry_run ? &plan : NULL, e);
@@ -275,7 +274,7 @@ int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **a
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     struct volume made;
-    int r = begin(self, g, add_disk_options, NO_CONTENTS, argc, argv, &o, &s, e);
+    int r = begin(self, g, add_disk_options, ONE_DISK, argc, argv, &o, &s, e);
     if (r == 0)
         r = instance_add_disk(&s->context, &o.request, &made, o.request.dry_run ? &plan : NULL, e);
     if (r != 0)

@@ -205,10 +205,7 @@ static int delete_all(const struct context *c, const char *const names[], size_t
     }
     if (stopped.errnum)
         return error_pass(e, stopped.errnum, &stopped);
-    for (size_t i = 0; i < n; i++)
-        if (ret[i].error.errnum)
-            return error_pass(e, ret[i].error.errnum, &ret[i].error);
-    return 0;
+    return error_first(e, ret, n);
 }
 
 int instances_delete(const struct context *c, const char *const names[], size_t n, struct deleted ret[],

@@ -156,10 +156,7 @@ int keys_ask(const struct context *c, struct key_asked k[], size_t n, keys_many_
     }
     for (size_t i = 0; room && i < n; i++)
         ask_next(of + i, k + i, n - i, many, part, which);
-    for (size_t i = 0; i < n; i++)
-        if (k[i].error.errnum)
-            return error_pass(e, k[i].error.errnum, &k[i].error);
-    return 0;
+    return error_first(e, k, n);
 }
 
 int keys_of_going(const struct inventory *inventory, const struct volume *const volumes[], size_t n_volumes,
@@ -195,14 +192,6 @@ static bool is_to_go(const struct context *c, const struct keys_going *g, struct
     k->end.fate = KEY_FATE_GONE;
     k->in_doubt = check_doubt(c, g->inventory, domains, k->v, &k->error) < 0;
     return !k->in_doubt;
-}
-
-static int first_error(const struct keys_going *g, struct error *e)
-{
-    for (size_t i = 0; i < g->n; i++)
-        if (g->keys[i].error.errnum)
-            return error_pass(e, g->keys[i].error.errnum, &g->keys[i].error);
-    return 0;
 }
 
 /* Without memory nothing is asked, and no key counts as gone. */
@@ -255,13 +244,13 @@ int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, s
         else if (!g->keys[i].in_doubt && why->errnum == -EAGAIN)
             why->errnum = -EHOSTUNREACH; /* try again: the exit status of a manager that is away */
     }
-    return first_error(g, e);
+    return error_first(e, g->keys, g->n);
 }
 
 int keys_destroy_unused(const struct context *c, struct keys_going *g, struct error *e)
 {
     ask_unused(c, g, keymgr_destroy_many);
-    return first_error(g, e);
+    return error_first(e, g->keys, g->n);
 }
 
 struct key_end keys_end(const struct keys_going *g)

@@ -135,12 +135,12 @@ static int operate(struct keymgr *km, const struct operation *o, struct key_aske
                    struct error *e)
 {
     _cleanup_(question_end) struct question q;
-    struct error first = ERROR_NONE, no_place = ERROR_NONE;
-    int r = question_new(n, &q, &first);
+    struct error no_memory = ERROR_NONE, no_place = ERROR_NONE;
+    int r = question_new(n, &q, &no_memory);
     km->no_place = &no_place;
     for (size_t i = 0; i < n; i++) {
         k[i].secret = NULL;
-        k[i].error = first; /* none, but for want of memory */
+        k[i].error = no_memory;
         if (r == 0)
             add(km, o, k, i, &q);
     }
@@ -151,13 +151,9 @@ static int operate(struct keymgr *km, const struct operation *o, struct key_aske
         k[q.which[i]].secret = q.own[i].secret;
     }
     km->no_place = NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (o->audited)
-            key_audit(km, o->audited, k[i].id, NULL, NULL, k[i].error.errnum, &k[i].error);
-        if (!first.errnum)
-            first = k[i].error;
-    }
-    return first.errnum ? error_pass(e, first.errnum, &first) : 0;
+    for (size_t i = 0; o->audited && i < n; i++)
+        key_audit(km, o->audited, k[i].id, NULL, NULL, k[i].error.errnum, &k[i].error);
+    return error_first(e, k, n);
 }
 
 int keymgr_fetch_many(struct keymgr *km, struct key_asked k[], size_t n, struct error *e)
