@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,4 +42,17 @@ int landlock_allow(int ruleset, const char *path, uint64_t rights)
 int landlock_enter(int ruleset)
 {
     return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+}
+
+/* The kernel itself forbids nobody to confine himself. */
+int landlock_failed(const char *program, int r, struct error *e)
+{
+    if (r == -EPERM)
+        return error_set(
+            e, r,
+            "%s: files cannot be kept from it: Landlock is forbidden here, as the seccomp profile of a "
+            "container does that; allow landlock_create_ruleset, landlock_add_rule and "
+            "landlock_restrict_self in it",
+            program);
+    return error_set(e, r, "%s: files cannot be kept from it by Landlock: %s", program, strerrordesc_np(-r));
 }

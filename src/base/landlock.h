@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "base/error.h"
+
 #include <linux/landlock.h>
 #include <stdint.h>
 
@@ -22,3 +24,8 @@ int landlock_allow_fd(int ruleset, int fd, uint64_t rights);
 
 /* From here on. The caller has set no_new_privs. Async-signal-safe. */
 int landlock_enter(int ruleset);
+
+/* Why one of these failed, so that the files of this host are not kept from `program`. A kernel without
+ * Landlock is a limit that SECURITY.md tells of; where it is there, and forbidden (-EPERM), nothing goes on
+ * without it. */
+int landlock_failed(const char *program, int r, struct error *e);

@@ -185,7 +185,7 @@ static int confine_files(struct error *e)
         r = landlock_allow(ruleset, "/proc", LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE);
     if (r == 0)
         r = landlock_enter(ruleset);
-    return r < 0 ? error_set(e, r, "mayfly-broker: files cannot be protected from it: %s", strerror(-r)) : 0;
+    return r < 0 ? landlock_failed("mayfly-broker", r, e) : 0;
 }
 
 /* The flags of clone3 are in memory, out of the filter's sight: glibc then takes clone. */

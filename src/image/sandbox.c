@@ -201,8 +201,9 @@ int sandbox_prepare(int fd, bool writes, const char *library, struct sandbox **r
     s->landlock = -1;
     s->writes = writes;
     int r = make_landlock(s, fd, library);
-    if (r == 0)
-        r = make_filter(s);
+    if (r < 0)
+        return landlock_failed("qemu-nbd", r, e);
+    r = make_filter(s);
     if (r < 0)
         return error_set(e, r, "qemu-nbd: its sandbox cannot be made: %s", strerrordesc_np(-r));
     *ret = TAKE_PTR(s);

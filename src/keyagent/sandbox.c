@@ -272,5 +272,5 @@ int keyagent_hide_files(struct error *e)
         r = landlock_allow(ruleset, readable[i], LANDLOCK_READ_TREE);
     if (r == 0)
         r = landlock_enter(ruleset);
-    return r < 0 ? error_set(e, r, "mayfly-keyagent: files cannot be hidden from it: %s", strerror(-r)) : 0;
+    return r < 0 ? landlock_failed("mayfly-keyagent", r, e) : 0;
 }

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -200,8 +201,40 @@ static void it_holds(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* As the profile of a container does it, whose kernel has Landlock. */
+static int try_where_landlock_is_forbidden(void)
+{
+    struct error e = ERROR_NONE;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (!filter ||
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(landlock_create_ruleset), 0) < 0 ||
+        seccomp_load(filter) < 0)
+        return 1;
+    seccomp_release(filter);
+    if (sandbox_enter(&e) != -EPERM)
+        return 2;
+    if (!strstr(e.text, "seccomp profile") || !strstr(e.text, "landlock_restrict_self"))
+        return dprintf(2, "%s\n", e.text), 3;
+    return 0;
+}
+
+static void it_says_who_forbids_landlock(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(try_where_landlock_is_forbidden());
+    waitpid(pid, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(it_holds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(it_holds),
+                                       cmocka_unit_test(it_says_who_forbids_landlock)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
