@@ -121,7 +121,7 @@ SCRIPT = f"""
 1 key grant {NOVA}
 0 delete --yes {NOVA}
 0 recover
-@crash 9
+@crash 10
 9 launch cut --root 1G
 @key {ORPHAN}
 0 recover --dry-run
