@@ -17,21 +17,21 @@ SECURITY = "SECURITY.md"
 
 @dataclass(frozen=True)
 class Line:
-    """promise: words that stand in document; old, new: what is changed in file; test: who must fail."""
+    """promise: words that stand in document; old, new: what is changed in file; test: who must fail; name: FILE-NUMBER."""
     promise: str
     document: str
     file: str
     old: str
     new: str
     test: str
-    where: str  # of the line itself, for messages
+    name: str
 
 
 def _lines_of(path):
     with open(path, "rb") as file:
         entries = tomllib.load(file)["promise"]
     for number, entry in enumerate(entries, 1):
-        where = f"{os.path.basename(path)} {number}"
+        where = f"{os.path.basename(path).removesuffix('.toml')}-{number}"
         try:
             yield Line(entry["promise"], entry["in"], entry["file"], entry["old"], entry["new"], entry["test"], where)
         except KeyError as error:
@@ -59,7 +59,7 @@ def faults(lines):
         if line.document not in words:
             words[line.document] = _read_words(line.document)
         if _words(line.promise) not in words[line.document]:
-            yield f"{line.where}: {line.document} does not say: {line.promise}"
+            yield f"{line.name}: {line.document} does not say: {line.promise}"
 
 
 def _rows_of_security():
