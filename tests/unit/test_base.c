@@ -125,20 +125,40 @@ static void long_texts_are_cut_not_spilled(void **state)
     assert_true(strlen(e.text) < sizeof e.text);
 }
 
+/* As mayfly(1) has it, EXIT STATUS; the names are those of the object `error` in JSON. */
 static void exit_codes_follow_errno(void **state)
 {
     (void)state;
-    assert_int_equal(exit_code(0), 0);
-    assert_int_equal(exit_code(-EINVAL), 1);
-    assert_int_equal(exit_code(-EKEYREJECTED), 2);
-    assert_int_equal(exit_code(-ENOMEM), 3);
-    assert_int_equal(exit_code(-ENODEV), 4);
-    assert_int_equal(exit_code(-EBUSY), 5);
-    assert_int_equal(exit_code(-EHOSTUNREACH), 6);
-    assert_int_equal(exit_code(-ENOKEY), 7);
-    assert_int_equal(exit_code(-EUNSAFE), 8);
-    assert_int_equal(exit_code(-ENEEDSRECOVER), 9);
-    assert_int_equal(exit_code(-EIO), 10);
+    static const struct {
+        int errnum, status;
+        const char *name;
+    } all[] = {
+        {0, 0, "OK"},
+        {EINVAL, 1, "USAGE"},
+        {EACCES, 2, "DENIED"},
+        {EPERM, 2, "DENIED"},
+        {EKEYREJECTED, 2, "DENIED"},
+        {ENOMEM, 3, "MEMORY"},
+        {ENOENT, 4, "MISSING"},
+        {ENODEV, 4, "MISSING"},
+        {ENXIO, 4, "MISSING"},
+        {EEXIST, 5, "BUSY"},
+        {EBUSY, 5, "BUSY"},
+        {EHOSTUNREACH, 6, "UNREACHABLE"},
+        {ENOKEY, 7, "KEY_GONE"},
+        {EUNSAFE, 8, "UNSAFE"},
+        {ENEEDSRECOVER, 9, "NEEDS_RECOVER"},
+        {EIO, 10, "FAILED"},
+        {ENOSPC, 10, "FAILED"},
+        {ETIMEDOUT, 10, "FAILED"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        for (int sign = -1; sign <= 1; sign += 2) {
+            enum exit_code code = exit_code(sign * all[i].errnum);
+            assert_int_equal(code, all[i].status);
+            assert_string_equal(exit_code_name(code), all[i].name);
+            assert_string_not_equal(exit_code_meaning(code), "unknown");
+        }
 }
 
 static void sizes_are_read(void **state)
