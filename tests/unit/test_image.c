@@ -7,6 +7,7 @@
 #include "image-files.h"
 #include "image/image-internal.h"
 #include "image/sandbox.h"
+#include "reach.h"
 
 #include <endian.h>
 #include <grp.h>
@@ -359,6 +360,75 @@ static int tries(void)
     return done;
 }
 
+static struct reach host;
+
+/* Calls that no part of QEMU's programs has a use for, and what can be read of the host. */
+static int tries_more(const struct sandbox *box)
+{
+    static const char *const meant[] = {"/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache"};
+    static const long calls[] = {
+        SYS_connect,
+        SYS_bind,
+        SYS_listen,
+        SYS_socketpair,
+        SYS_ptrace,
+        SYS_process_vm_readv,
+        SYS_kill,
+        SYS_tkill,
+        SYS_tgkill,
+        SYS_execveat,
+        SYS_io_uring_enter,
+        SYS_mount,
+        SYS_unshare,
+        SYS_setns,
+        SYS_add_key,
+        SYS_request_key,
+        SYS_bpf,
+        SYS_perf_event_open,
+        SYS_userfaultfd,
+        SYS_memfd_create,
+        SYS_unlinkat,
+        SYS_renameat2,
+        SYS_linkat,
+        SYS_symlinkat,
+        SYS_fchmodat,
+        SYS_fchownat,
+        SYS_truncate,
+        SYS_ftruncate,
+        SYS_fallocate,
+        SYS_pwrite64,
+        SYS_pwritev,
+        SYS_mknodat,
+        SYS_setuid,
+        SYS_setresuid,
+        SYS_capset,
+        SYS_pidfd_open,
+        SYS_pidfd_getfd,
+        SYS_openat2,
+        SYS_open_by_handle_at,
+        SYS_seccomp,
+        SYS_personality,
+        SYS_shmget,
+        SYS_msgget,
+        SYS_inotify_init1,
+        SYS_splice,
+        SYS_copy_file_range,
+        SYS_sendfile,
+        SYS_setrlimit,
+        SYS_process_vm_writev,
+        SYS_kcmp,
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+        if (syscall(calls[i], -1, -1, -1, -1, -1) >= 0 || errno != EPERM)
+            return dprintf(STDERR_FILENO, "system call %ld is let through\n", calls[i]), 1;
+    if (syscall(SYS_ioctl, 1, 0x5412 /* TIOCSTI */, "x") >= 0 || errno != EPERM ||
+        syscall(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 1) >= 0 || errno != EPERM ||
+        syscall(SYS_prlimit64, 0, 7, &(uint64_t[2]){1, 1}, NULL) >= 0 || errno != EPERM)
+        return 2;
+    const char *reached = sandbox_hides_files(box) ? reach_try(&host, meant, ARRAY_SIZE(meant)) : NULL;
+    return reached ? dprintf(STDERR_FILENO, "%s can be read\n", reached), 3 : 0;
+}
+
 static int tried_inside(const struct sandbox *box)
 {
     pid_t pid = fork();
@@ -384,6 +454,13 @@ static void the_cage_holds(void **state)
 
     assert_int_equal(tried_inside(NULL), 0x7f); /* outside of it, all of that works */
     run("rm -r fresh made");
+    reach_note(&host);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(sandbox_enter(box) < 0 ? 255 : tries_more(box));
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
     assert_int_equal(tried_inside(box), sandbox_hides_files(box) ? 0 : 1 << 6);
     assert_int_equal(access("fresh", F_OK), -1);
 }

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/landlock.h"
 #include "keyagent/sandbox.h"
+#include "reach.h"
 #include "secret/secret.h"
 #include "unit.h"
 
@@ -14,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -54,6 +56,7 @@ static int behind_filter(int (*try)(void))
         if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
             _exit(120);
         other = start_other();
+        prctl(PR_SET_DUMPABLE, 1); /* which the change of user has switched off */
         if (keyagent_sandbox(&e) < 0) {
             dprintf(STDERR_FILENO, "%s\n", e.text);
             _exit(121);
@@ -120,6 +123,27 @@ static int try_read_memory(void)
     return (int)process_vm_readv(other, &here, 1, &there, 1, 0);
 }
 
+static int try_execveat(void)
+{
+    char *const none[] = {NULL};
+    return (int)syscall(SYS_execveat, AT_FDCWD, "/bin/true", none, none, 0);
+}
+
+static int try_tkill(void)
+{
+    return (int)syscall(SYS_tkill, other, 0);
+}
+
+static int try_accept4(void)
+{
+    return accept4(STDIN_FILENO, NULL, NULL, 0);
+}
+
+static int try_setresuid(void)
+{
+    return setresuid(getuid(), getuid(), getuid());
+}
+
 static int try_bpf(void)
 {
     return (int)syscall(SYS_bpf, 0, NULL, 0);
@@ -132,12 +156,21 @@ static void what_ends_it(void **state)
         const char *name;
         int (*try)(void);
     } all[] = {
-        {"execve", try_execve}, {"fork", try_fork},
-        {"vfork", try_vfork},   {"ptrace", try_ptrace},
-        {"kill", try_kill},     {"listen", try_listen},
-        {"accept", try_accept}, {"setuid", try_setuid},
-        {"mount", try_mount},   {"process_vm_readv", try_read_memory},
+        {"execve", try_execve},
+        {"fork", try_fork},
+        {"vfork", try_vfork},
+        {"ptrace", try_ptrace},
+        {"kill", try_kill},
+        {"listen", try_listen},
+        {"accept", try_accept},
+        {"setuid", try_setuid},
+        {"mount", try_mount},
+        {"process_vm_readv", try_read_memory},
         {"bpf", try_bpf},
+        {"execveat", try_execveat},
+        {"tkill", try_tkill},
+        {"accept4", try_accept4},
+        {"setresuid", try_setresuid},
     };
     for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
         int status = behind_filter(all[i].try);
@@ -184,6 +217,36 @@ static int try_denied(void)
         !denied(syscall(SYS_add_key, "user", "a", "b", 1, 0)) ||
         !denied(syscall(SYS_keyctl, 0, 0, 0, 0, 0)) || !denied(syscall(SYS_pidfd_open, other, 0)))
         return 6;
+    static const long calls[] = {
+        SYS_process_vm_writev,
+        SYS_kcmp,
+        SYS_pidfd_getfd,
+        SYS_userfaultfd,
+        SYS_perf_event_open,
+        SYS_request_key,
+        SYS_linkat,
+        SYS_mknodat,
+        SYS_fchownat,
+        SYS_fchmodat,
+        SYS_setrlimit,
+        SYS_setresgid,
+        SYS_personality,
+        SYS_symlinkat,
+        SYS_renameat2,
+        SYS_setgroups,
+        SYS_capset,
+        SYS_utimensat,
+        SYS_name_to_handle_at,
+        SYS_openat2,
+        SYS_setsid,
+        SYS_shmget,
+        SYS_msgget,
+        SYS_inotify_init1,
+        SYS_seccomp,
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+        if (!denied(syscall(calls[i], -1, -1, -1, -1, -1)))
+            return dprintf(STDERR_FILENO, "system call %ld is not denied\n", calls[i]), 10;
     if (!denied(prctl(PR_SET_DUMPABLE, 1)) || !denied(ioctl(STDIN_FILENO, 0x5412 /* TIOCSTI */, "x")))
         return 7;
     if (!denied(syscall(SYS_tgkill, other, other, SIGUSR1)) ||
@@ -269,9 +332,27 @@ static bool readable(const char *path)
     return fd >= 0 && read(fd, &byte, 1) >= 0;
 }
 
+static struct reach host;
+
 /* Its own user's file, before and after; and what it goes on to need. */
 static int try_hidden(void)
 {
+    static const char *const meant[] = {"/usr",
+                                        "/lib",
+                                        "/lib64",
+                                        "/etc/ld.so.cache",
+                                        "/etc/resolv.conf",
+                                        "/etc/hosts",
+                                        "/etc/host.conf",
+                                        "/etc/nsswitch.conf",
+                                        "/etc/gai.conf",
+                                        "/etc/services",
+                                        "/etc/protocols",
+                                        "/etc/ssl",
+                                        "/etc/ca-certificates",
+                                        "/etc/pki",
+                                        "/etc/crypto-policies",
+                                        "/run/resolvconf"};
     struct error e = ERROR_NONE;
     struct addrinfo *addresses = NULL;
     if (!readable(key_path) || !readable("/etc/passwd"))
@@ -280,6 +361,9 @@ static int try_hidden(void)
         return dprintf(STDERR_FILENO, "%s\n", e.text), 2;
     if (readable(key_path) || readable("/etc/passwd") || readable("/proc/self/status") || errno != EACCES)
         return 3;
+    const char *reached = reach_try(&host, meant, ARRAY_SIZE(meant));
+    if (reached)
+        return dprintf(STDERR_FILENO, "%s can be read\n", reached), 7;
     if (!readable("/etc/hosts") || !readable("/etc/nsswitch.conf"))
         return 4;
     if (access("/etc/ssl/certs/ca-certificates.crt", F_OK) == 0 &&
@@ -301,6 +385,7 @@ static void what_it_can_read(void **state)
     assert_int_equal(write(key, "k", 1), 1);
     if (geteuid() == 0)
         assert_int_equal(fchown(key, NOBODY, NOBODY), 0);
+    reach_note(&host);
     int status = behind_filter(try_hidden);
     unlink(key_path);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
@@ -317,7 +402,13 @@ static int try_hardened(void)
         return 1;
     if (!strstr(text, "NoNewPrivs:\t1") || !strstr(text, "Seccomp:\t2") || !strstr(text, "Umask:\t0077"))
         return 2;
-    return 0;
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGPIPE, SIGTSTP};
+    unsigned long long mask = strtoull(strstr(text, "SigIgn:") + strlen("SigIgn:"), NULL, 16);
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+        if (!(mask >> (ignored[i] - 1) & 1))
+            return 3;
+    struct stat st; /* of a process that cannot be dumped the files are root's */
+    return stat("/proc/self/status", &st) < 0 || st.st_uid != 0 ? 4 : 0;
 }
 
 static void how_it_is_hardened(void **state)

@@ -7,6 +7,7 @@
 #include "broker/sandbox.h"
 #include "unit.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/capability.h>
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -25,6 +27,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define LEFT_OPEN 19 /* a descriptor that the caller did not close */
 
 static bool denied(long result)
 {
@@ -54,6 +58,52 @@ static void remove_files(void)
     rmdir(folder);
 }
 
+/* LVM's and the broker's, and those of the kernel. */
+static bool may_write_to(const char *path)
+{
+    static const char *const all[] = {"/dev", "/run", "/proc", "/var/lock", "/etc/lvm", "/var/lib/lvm"};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        if (streq(path, all[i]))
+            return true;
+    return false;
+}
+
+/* No file can be made in any other folder of that one. */
+static bool writes_to_none_of(const char *above)
+{
+    DIR *dir = opendir(above);
+    bool none = true;
+    for (const struct dirent *entry; none && dir && (entry = readdir(dir));) {
+        char path[300], made[320];
+        struct stat st;
+        snprintf(path, sizeof path, "%s/%s", streq(above, "/") ? "" : above, entry->d_name);
+        snprintf(made, sizeof made, "%s/mayfly-sandbox", path);
+        if (streq(entry->d_name, "..") || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || may_write_to(path))
+            continue;
+        int fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        none = fd < 0;
+        if (!none)
+            dprintf(STDERR_FILENO, "%s: could be made\n", made), unlink(made);
+    }
+    if (dir)
+        closedir(dir);
+    return none;
+}
+
+/* What its caller has left behind is not there: words, descriptors, signals. */
+static bool begins_afresh(void)
+{
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGPIPE, SIGTSTP};
+    struct sigaction now;
+    if (fcntl(LEFT_OPEN, F_GETFD) >= 0 || getenv("LVM_SYSTEM_DIR") || !streq(getenv("LC_ALL"), "C") ||
+        !streq(getenv("PATH"), "/usr/sbin:/usr/bin:/sbin:/bin"))
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+        if (sigaction(ignored[i], NULL, &now) < 0 || now.sa_handler != SIG_IGN)
+            return false;
+    return sigaction(SIGCHLD, NULL, &now) == 0 && now.sa_handler == SIG_DFL;
+}
+
 /* Whoever takes it over makes no file where programs or keys are, and runs nothing that it finds elsewhere.
  */
 static int try_files(void)
@@ -67,10 +117,9 @@ static int try_files(void)
     if (open(file, O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES || unlink(program) == 0 ||
         truncate(program, 0) == 0)
         return 22;
-    static const char *const elsewhere[] = {"/",        "/root",    "/usr",  "/var",
-                                            "/var/lib", "/var/tmp", "/home", "/boot"};
-    for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++) /* whatever keeps it, on file systems of all kinds */
-        if (open(elsewhere[i], O_TMPFILE | O_WRONLY, 0600) >= 0)
+    static const char *const above[] = {"/", "/etc", "/usr", "/var", "/var/lib"};
+    for (size_t i = 0; i < ARRAY_SIZE(above); i++)
+        if (!writes_to_none_of(above[i]))
             return 24;
     if (execv(program, argv) == 0 || errno != EACCES)
         return 23;
@@ -141,7 +190,15 @@ static int try_all(void)
     struct rlimit core;
     const char *argv[] = {"true", NULL};
 
-    if (sandbox_harden(&e) < 0 || sandbox_enter(&e) < 0)
+    dup2(STDERR_FILENO, LEFT_OPEN);
+    setenv("LVM_SYSTEM_DIR", "/tmp", 1);
+    setenv("PATH", "/tmp", 1);
+    signal(SIGCHLD, SIG_IGN);
+    if (sandbox_harden(&e) < 0)
+        return dprintf(2, "%s\n", e.text), 1;
+    if (!begins_afresh())
+        return 18;
+    if (sandbox_enter(&e) < 0)
         return dprintf(2, "%s\n", e.text), 1;
     if (!denied(socket(AF_INET, SOCK_STREAM, 0)) || !denied(socket(AF_INET6, SOCK_DGRAM, 0)) ||
         !denied(socket(AF_NETLINK, SOCK_RAW, 0)) || !denied(socket(AF_PACKET, SOCK_RAW, 0)))
