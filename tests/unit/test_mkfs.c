@@ -4,14 +4,30 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "broker/mkfs.h"
+#include "broker/sandbox.h"
 #include "storage/volume.h"
 #include "unit.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #define SIZE_BYTES (320LL << 20) /* xfs takes no less than 300 MiB */
+
+/* --wrap: each program runs in the sandbox of mkfs. */
+static bool outside;
+
+int __real_process_run_prepared(int input, int (*prepare)(void), const char *const argv[],
+                                unsigned deadline_sec, char **ret, struct error *e);
+int __wrap_process_run_prepared(int input, int (*prepare)(void), const char *const argv[],
+                                unsigned deadline_sec, char **ret, struct error *e);
+int __wrap_process_run_prepared(int input, int (*prepare)(void), const char *const argv[],
+                                unsigned deadline_sec, char **ret, struct error *e)
+{
+    outside = prepare != sandbox_mkfs;
+    return __real_process_run_prepared(input, prepare, argv, deadline_sec, ret, e);
+}
 
 static char path[] = "/tmp/test-mkfs.XXXXXX";
 
@@ -27,7 +43,9 @@ static void has(const char *fs, const char *label)
     for (int i = 0; i < 32; i++)
         assert_int_equal(fd_write_all(fd, noise, sizeof noise), 0);
     assert_int_equal(ftruncate(fd, SIZE_BYTES), 0);
+    outside = true;
     assert_ok(mkfs_make(path, fs, label, true, &e), e);
+    assert_false(outside);
     assert_int_equal(lseek(fd, 0, SEEK_END), SIZE_BYTES);
 
     const char *blkid[] = {"blkid", "-p", path, NULL};
