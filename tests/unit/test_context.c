@@ -228,6 +228,31 @@ static void assert_file(int fd, const char *wanted)
     assert_string_equal(text, wanted);
 }
 
+/* --wrap: what is wiped, so that it can be told what was in it. */
+static bool wiped_a_secret;
+
+static void look_at_wiped(const void *bytes, size_t size)
+{
+    static const char secret[] = "here secrets";
+    wiped_a_secret = wiped_a_secret || memmem(bytes, size, secret, strlen(secret));
+}
+
+void __real_explicit_bzero(void *bytes, size_t size);
+void __wrap_explicit_bzero(void *bytes, size_t size);
+void __wrap_explicit_bzero(void *bytes, size_t size)
+{
+    look_at_wiped(bytes, size);
+    __real_explicit_bzero(bytes, size);
+}
+
+void __real___explicit_bzero_chk(void *bytes, size_t size, size_t room); /* with _FORTIFY_SOURCE */
+void __wrap___explicit_bzero_chk(void *bytes, size_t size, size_t room);
+void __wrap___explicit_bzero_chk(void *bytes, size_t size, size_t room)
+{
+    look_at_wiped(bytes, size);
+    __real___explicit_bzero_chk(bytes, size, room);
+}
+
 static void assert_clouds(const char *clouds, const char *secure)
 {
     struct error e = ERROR_NONE;
@@ -259,7 +284,9 @@ static void places_of_clouds(void **state)
     write_file("clouds.yaml", "here", 0600);
     assert_clouds("here", "home secrets"); /* each is looked for by itself, as openstacksdk does */
     write_file("secure.yaml", "here secrets", 0600);
+    wiped_a_secret = false;
     assert_clouds("here", "here secrets");
+    assert_true(wiped_a_secret); /* of the buffer that was searched for names of files */
     write_file("../named.yaml", "named", 0600);
     setenv("OS_CLIENT_CONFIG_FILE", "../named.yaml", 1);
     assert_clouds("named", "here secrets");

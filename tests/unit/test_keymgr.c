@@ -344,6 +344,45 @@ static void local_files_of_other_sizes_are_refused(void **state)
     assert_fetch(km, id, -EKEYREJECTED);
 }
 
+/* Neither read nor overwritten: it would be the file of somebody else. */
+static void local_key_that_is_a_link_is_left_alone(void **state)
+{
+    char id[KEY_ID_MAX], path[512], elsewhere[512], text[16] = "";
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    make_key(km, id);
+    snprintf(path, sizeof path, "%s/%s", folder_path(state, "keys"), own(id));
+    strcpy(elsewhere, folder_path(state, "elsewhere"));
+    assert_int_equal(rename(path, elsewhere), 0);
+    assert_int_equal(symlink(elsewhere, path), 0);
+    assert_fetch(km, id, -ELOOP);
+
+    folder_write(state, "elsewhere", "of somebody else");
+    assert_int_not_equal(keymgr_destroy(km, id, NULL), 0);
+    _cleanup_close_ int fd = open(elsewhere, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, text, sizeof text), sizeof text);
+    assert_memory_equal(text, "of somebody else", sizeof text);
+}
+
+/* Two folders of one user. */
+static void local_identities_differ(void **state)
+{
+    char id[KEY_ID_MAX], other[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    make_key(km, id);
+    assert_int_equal(rename(folder_path(state, "keys"), folder_path(state, "away")), 0);
+    km = again(state, km);
+    make_key(km, other);
+    assert_int_not_equal(strncmp(id, other, strcspn(id, "/")), 0);
+
+    /* nor do their sealing keys, which are random */
+    char one[32], two[32];
+    _cleanup_close_ int fd = open(folder_path(state, SEALING), O_RDONLY | O_CLOEXEC),
+                        away = open(folder_path(state, "away/seal.key"), O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, one, sizeof one), sizeof one);
+    assert_int_equal(read(away, two, sizeof two), sizeof two);
+    assert_memory_not_equal(one, two, sizeof one);
+}
+
 static void local_keys_cannot_be_swapped(void **state)
 {
     char a[KEY_ID_MAX], b[KEY_ID_MAX];
@@ -357,6 +396,9 @@ static void local_keys_cannot_be_swapped(void **state)
     assert_key_is(km, a, key_a);
     assert_fetch(km, b, -EKEYREJECTED);
 }
+
+/* What group or others may do with a file or folder, bit by bit. */
+static const mode_t modes_for_others[] = {0040, 0020, 0010, 0004, 0002, 0001};
 
 static void local_sealing_key_is_never_made_anew(void **state)
 {
@@ -383,8 +425,11 @@ static void local_sealing_key_is_never_made_anew(void **state)
 
     /* the wrong one, one of the wrong size, one that others can read, a link; then the right one */
     folder_write(state, SEALING, "0123456789abcdef0123456789abcdef");
-    km = again(state, km);
-    assert_fetch(km, id, -EACCES);
+    for (size_t i = 0; i < ARRAY_SIZE(modes_for_others); i++) {
+        assert_int_equal(chmod(path, 0600 | modes_for_others[i]), 0);
+        km = again(state, km);
+        assert_fetch(km, id, -EACCES);
+    }
     assert_int_equal(chmod(path, 0600), 0);
     km = again(state, km);
     assert_fetch(km, id, -EKEYREJECTED);
@@ -587,8 +632,11 @@ static void local_folder_must_be_ours_alone(void **state)
     _cleanup_secret_ struct secret *key = a_key(km, &want, id);
     _cleanup_secret_ struct secret *none = NULL;
     const char *folder = folder_path(state, "keys");
-    assert_int_equal(chmod(folder, 0750), 0);
-    assert_error(keymgr_fetch(km, id, &none, &e), -EACCES, e);
+    for (size_t i = 0; i < ARRAY_SIZE(modes_for_others); i++) {
+        assert_int_equal(chmod(folder, 0700 | modes_for_others[i]), 0);
+        e = ERROR_NONE;
+        assert_error(keymgr_fetch(km, id, &none, &e), -EACCES, e);
+    }
     snprintf(wanted, sizeof wanted, "key folder %s: is not used: others may look into it; chmod 700 it",
              folder);
     assert_string_equal(e.text, wanted);
@@ -735,6 +783,8 @@ int main(void)
         IN_FOLDER(local_key_is_sealed),
         IN_FOLDER(local_tampering_is_noticed),
         IN_FOLDER(local_files_of_other_sizes_are_refused),
+        IN_FOLDER(local_key_that_is_a_link_is_left_alone),
+        IN_FOLDER(local_identities_differ),
         IN_FOLDER(local_keys_cannot_be_swapped),
         IN_FOLDER(local_sealing_key_is_never_made_anew),
         IN_FOLDER(local_sealing_key_may_lie_elsewhere),

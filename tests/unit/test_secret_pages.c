@@ -2,6 +2,7 @@
 /* What the kernel knows of the pages of a secret, and what is in them when they are given back.
  * Built without AddressSanitizer, which has mlock() do nothing, and linked with --wrap=munmap,--wrap=syscall.
  */
+#include "image/image-internal.h"
 #include "secret/secret.h"
 #include "unit.h"
 
@@ -193,6 +194,23 @@ static void what_cannot_be_locked_is_not_made(void **state)
     assert_true(with_limit(page, one_is_had_and_not_handed_over));
 }
 
+/* Plaintext of a guest, on its way from or to an encrypted image; dc: not there in a forked child. */
+static void memory_of_an_image_is_kept_as_well(void **state)
+{
+    (void)state;
+    struct image_memory m = {.data = NULL};
+    struct error e = ERROR_NONE;
+    assert_ok(image_memory_new(&m, 1 << 16, true, "image", &e), e);
+    assert_true(has_flag(m.data, " lo"));
+    assert_true(has_flag(m.data, " dd"));
+    assert_true(has_flag(m.data, " dc"));
+    memset(m.data, 0x5a, m.bytes);
+    look_at_unmapping();
+    image_memory_free(&m);
+    assert_int_equal(unmapped, 1);
+    assert_int_equal(dirty, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +219,7 @@ int main(void)
         cmocka_unit_test(what_is_handed_over_is_wiped_on_both_sides),
         cmocka_unit_test(what_is_handed_over_is_locked_and_not_dumped),
         cmocka_unit_test(what_cannot_be_locked_is_not_made),
+        cmocka_unit_test(memory_of_an_image_is_kept_as_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
