@@ -71,7 +71,8 @@ void fake_storage_clear(void)
 
 int lvm_start(int keep_fd, struct lvm **ret, struct error *e)
 {
-    (void)keep_fd;
+    if (fcntl(keep_fd, F_GETFD) < 0) /* the real one has it open for as long as an lvm is at work */
+        return error_set(e, errno, "lvm: there is nothing to keep open: %m");
     *ret = calloc(1, sizeof **ret);
     return *ret ? 0 : error_memory(e);
 }
@@ -172,15 +173,24 @@ int lvm_untag(struct lvm *l, const struct volume *v, struct error *e)
     return 0;
 }
 
+static bool is_one_of(const char *const vgs[], size_t n, const char *vg)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(vgs[i], vg))
+            return true;
+    return false;
+}
+
 int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const char *disk,
                   char where[LVM_WHERE_MAX], struct error *e)
 {
-    (void)l, (void)vgs, (void)n_vgs;
+    (void)l;
     if (S->find_fails)
         return error_set(e, -EIO, "disk %s: not looked for", disk);
     where[0] = '\0';
     for (size_t i = 0; i < S->n_volumes; i++)
-        if (!S->volumes[i].stranger && streq(S->volumes[i].v.disk, disk))
+        if (!S->volumes[i].stranger && streq(S->volumes[i].v.disk, disk) &&
+            is_one_of(vgs, n_vgs, S->volumes[i].v.vg))
             snprintf(where, LVM_WHERE_MAX, "%s/%s", S->volumes[i].v.vg, S->volumes[i].v.lv);
     return 0;
 }

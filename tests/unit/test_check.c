@@ -78,6 +78,19 @@ static void the_check_value_is_the_documented_one(void **state)
     assert_string_equal(hex, "2:e7ff0ec88e0af48d54a5612dd577375a");
 }
 
+/* Told before anything is made of it. */
+static void a_key_of_another_size_is_refused(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 32, 63, 65, 128};
+    struct volume v = a_volume();
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        struct error e = ERROR_NONE;
+        _cleanup_secret_ struct secret *key = counted(sizes[i]);
+        assert_error(volume_check_key_form(&v, key, &e), -EKEYREJECTED, e);
+    }
+}
+
 /* Of a disk that was made before there was scheme 2: it bound none of what is changed here. */
 static void scheme_1_is_still_verified(void **state)
 {
@@ -214,6 +227,7 @@ int main(void)
         cmocka_unit_test(hkdf_has_limits),
         cmocka_unit_test(the_check_value_is_the_documented_one),
         cmocka_unit_test(scheme_1_is_still_verified),
+        cmocka_unit_test(a_key_of_another_size_is_refused),
         cmocka_unit_test(it_changes_with_every_parameter),
         cmocka_unit_test(each_digit_of_it_counts),
         cmocka_unit_test(what_may_change_does_not_change_it),
