@@ -16,6 +16,17 @@
 #define DEVICE                                                                                               \
     "{ yes MARKER | head -c 300000; head -c 3000000 /dev/zero; yes MARKER | head -c 70000; } > device; "
 
+/* --wrap: what was written is on the disk before the file gets its name. */
+static unsigned n_synced;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    n_synced++;
+    return __real_fsync(fd);
+}
+
 static int exported(const char *path, const struct secret *key, const struct image_progress *p,
                     struct error *e)
 {
@@ -24,8 +35,10 @@ static int exported(const char *path, const struct secret *key, const struct ima
     int before = count_descriptors();
     assert_true(device >= 0);
     int r = image_file_new(path, &file, e);
+    n_synced = 0;
     if (r == 0)
         r = image_export(device, image_file_fd(file), path, key, p, e);
+    assert_true(r < 0 || n_synced > 0);
     assert_int_equal(access(path, F_OK), -1);
     if (r == 0)
         r = image_file_link(file, e);
@@ -78,19 +91,30 @@ static void encrypted(void **state)
 
 /* Is there a mapping of this size that is in no core dump and not for children? It is locked as well, which
  * AddressSanitizer keeps from happening. */
-static void look_for_memory(void *context, uint64_t done, uint64_t total)
+static void look_for_mapping(size_t bytes, bool *ret)
 {
     char line[256];
     unsigned long kib = 0;
-    (void)done, (void)total;
     _cleanup_fclose_ FILE *f = fopen("/proc/self/smaps", "re");
     assert_non_null(f);
     while (fgets(line, sizeof line, f)) {
         (void)!sscanf(line, "Size: %lu kB", &kib);
-        if (kib == BLOCK_BYTES * 8 >> 10 && str_starts(line, "VmFlags:") && strstr(line, " dd ") &&
+        if (kib == bytes >> 10 && str_starts(line, "VmFlags:") && strstr(line, " dd ") &&
             strstr(line, " dc "))
-            *(bool *)context = true;
+            *ret = true;
     }
+}
+
+static void look_for_memory(void *context, uint64_t done, uint64_t total)
+{
+    (void)done, (void)total;
+    look_for_mapping(BLOCK_BYTES * 8, context);
+}
+
+static void look_for_export(void *context, uint64_t done, uint64_t total)
+{
+    (void)done, (void)total;
+    look_for_mapping(1 << 20, context);
 }
 
 static void what_is_deciphered_is_not_swapped(void **state)
@@ -103,7 +127,10 @@ static void what_is_deciphered_is_not_swapped(void **state)
     const struct image_progress progress = {.update = look_for_memory, .context = &found};
     a_key(&key);
     run(DEVICE "truncate -s 8M device");
-    assert_ok(exported("secret.qcow2", key, NULL, &e), e);
+    const struct image_progress writing = {.update = look_for_export, .context = &found};
+    assert_ok(exported("secret.qcow2", key, &writing, &e), e);
+    assert_true(found);
+    found = false;
     _cleanup_close_ int back = open("back", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_int_equal(ftruncate(back, 8 << 20), 0);
     assert_ok(image_open(&(struct image_source){.path = "secret.qcow2", .key = key}, &i, &e), e);

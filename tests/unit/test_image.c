@@ -12,6 +12,8 @@
 #include <endian.h>
 #include <grp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -429,6 +431,48 @@ static int tries_more(const struct sandbox *box)
     return reached ? dprintf(STDERR_FILENO, "%s can be read\n", reached), 3 : 0;
 }
 
+/* --wrap: without the filter, so that what Landlock and the limits hold alone can be seen. */
+static bool without_filter;
+
+int __real_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+    return without_filter && option == PR_SET_SECCOMP ? 0 : __real_prctl(option, a, b, c, d);
+}
+
+static int tries_without_filter(const struct sandbox *box, const char *given)
+{
+    static const struct {
+        int resource;
+        rlim_t most;
+    } limits[] = {{RLIMIT_AS, 2ULL << 30}, {RLIMIT_NOFILE, 64}, {RLIMIT_FSIZE, 0}, {RLIMIT_CORE, 0}};
+    struct rlimit now;
+    without_filter = true;
+    if (sandbox_enter(box) < 0)
+        return 1;
+    for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+        if (getrlimit(limits[i].resource, &now) < 0 || now.rlim_max > limits[i].most)
+            return 2;
+    return sandbox_hides_files(box) && open(given, O_WRONLY | O_CLOEXEC) >= 0 ? 3 : 0;
+}
+
+static void each_wall_holds_alone(void **state)
+{
+    (void)state;
+    run("echo y > given");
+    _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC);
+    _cleanup_sandbox_ struct sandbox *box = NULL;
+    struct error e = ERROR_NONE;
+    int status;
+    assert_ok(sandbox_prepare(given, false, NULL, &box, &e), e);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(tries_without_filter(box, "given"));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static int tried_inside(const struct sandbox *box)
 {
     pid_t pid = fork();
@@ -637,6 +681,7 @@ int main(void)
         cmocka_unit_test(unreadable_is_said),
         cmocka_unit_test(what_the_caller_opened_is_read),
         cmocka_unit_test(the_cage_holds),
+        cmocka_unit_test(each_wall_holds_alone),
         cmocka_unit_test(the_cage_lets_through_what_is_meant),
         cmocka_unit_test(the_cage_of_a_writer),
         cmocka_unit_test(the_server_is_in_the_cage),

@@ -88,6 +88,23 @@ static void devices_are_told_by_what_they_are(void **state)
     assert_int_equal(at(77, OWN, &r), LINEAGE_NONE);
 }
 
+/* The kernel names the file behind a loop device; here it is a node of the volume, which takes root to make.
+ */
+static void a_loop_device_leads_to_what_is_behind_it(void **state)
+{
+    struct reached r;
+    root = *state;
+    const char *node = folder_path(state, "node");
+    if (mknod(node, S_IFBLK | 0600, makedev(254, 2)) < 0)
+        skip();
+    map(2, "vg--0-" UU "_disk", "LVM-abc");
+    put(11, "loop/backing_file", node);
+    assert_int_equal(at(11, OWN, &r), LINEAGE_VOLUME);
+    assert_string_equal(r.lv, U "_disk");
+    put(12, "loop/backing_file", "/etc/passwd");
+    assert_int_equal(at(12, OWN, &r), LINEAGE_NONE);
+}
+
 /* Of what is not there any more. */
 static void a_name_tells_where_nothing_else_does(void **state)
 {
@@ -112,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(devices_are_told_by_what_they_are, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_loop_device_leads_to_what_is_behind_it, folder_make, folder_remove),
         cmocka_unit_test(a_name_tells_where_nothing_else_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
