@@ -176,6 +176,14 @@ def names(thing, key="properties"):
     return own | set().union(*[names(one, key) for one in thing.values()]) if thing else own
 
 
+def disks(thing):
+    """All disks in a document."""
+    if isinstance(thing, dict):
+        own = [thing] if {"role", "volume_group", "size_bytes"} <= set(thing) else []
+        return own + [disk for one in thing.values() for disk in disks(one)]
+    return [disk for one in thing for disk in disks(one)] if isinstance(thing, list) else []
+
+
 # What no run of this script brings about.
 UNSEEN = {"doubt", "incomplete", "tpm_state"}
 
@@ -185,7 +193,8 @@ def main():
     verbs = set(re.findall(r'^VERB\(\w+, "([a-z-]+)"', Path(sys.argv[2]).read_text(), re.M))
     verbs |= {"key list", "key show", "key destroy", "key grant"}
     jsonschema.Draft202012Validator.check_schema(schema)
-    validator, failed, seen, fields = strict(schema), 0, set(), set()
+    validator, failed, seen, fields, scopes = strict(schema), 0, set(), set(), set()
+    of_disks = {f"{name} of a disk" for name in schema["$defs"]["disk"]["properties"]}
     with tempfile.TemporaryDirectory() as folder:
         for command, wanted, status, text, said in script(folder, sys.argv[3]):
             try:
@@ -197,6 +206,9 @@ def main():
                 validator.validate(document)
                 seen.add(document.get("verb"))
                 fields |= names(document, None)
+                for disk in disks(document):
+                    fields |= {f"{name} of a disk" for name in disk}
+                    scopes.add(disk.get("key_scope"))
                 print("ok:", command)
             except (AssertionError, ValueError, jsonschema.ValidationError) as why:
                 failed += 1
@@ -204,7 +216,10 @@ def main():
                 print(f"FAILED: {command}: {getattr(why, 'message', why)} at '{where}' in\n{text}\n{said}")
             else:
                 failed += not notices(validator, document)
-    for field in sorted(names(schema) - fields - UNSEEN):
+    for scope in set(schema["$defs"]["disk"]["properties"]["key_scope"]["enum"]) - scopes:
+        print(f"FAILED: no disk had a key of the scope {scope}")
+        failed += 1
+    for field in sorted((names(schema) | of_disks) - fields - UNSEEN):
         print(f"FAILED: no document had a field {field}")
         failed += 1
     for verb in sorted(verbs - seen):

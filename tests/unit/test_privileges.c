@@ -27,6 +27,16 @@ struct passwd *__wrap_getpwnam(const char *name)
     return __real_getpwnam(streq(name, MAYFLY_USER) ? "nobody" : name);
 }
 
+int __real_setresuid(uid_t real, uid_t effective, uid_t saved);
+int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved);
+
+int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+    int r = __real_setresuid(real, effective, saved);
+    prctl(PR_SET_DUMPABLE, 1);
+    return r;
+}
+
 static int in_a_child(int (*try)(void))
 {
     int status = -1;

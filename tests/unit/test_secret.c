@@ -85,6 +85,11 @@ static void a_descriptor_that_can_be_cut_is_refused(void **state)
     assert_error(secret_receive(fd, 64, &got, &e), -EPROTO, e);
     assert_error(secret_receive(STDIN_FILENO, 64, &got, &e), -EPROTO, e);
 
+    /* nor one of another size */
+    assert_int_equal(ftruncate(fd, 8192), 0);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+    assert_error(secret_receive(fd, 64, &got, &e), -EPROTO, e);
+
     static const int seals[] = {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SEAL};
     for (size_t left_out = 0; left_out <= ARRAY_SIZE(seals); left_out++) {
         _cleanup_close_ int sealed = memfd_create("t", MFD_ALLOW_SEALING);

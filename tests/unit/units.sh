@@ -80,6 +80,7 @@ done
 grep -q '^ExecStart=.*/mayfly recover$' mayfly-recover.service
 grep -q '^ExecStart=.*/mayfly recover --quick$' mayfly-recover-quick.service
 if grep WantedBy mayfly-recover-quick.service; then exit 1; fi # the timer starts it
+[ "$(grep -c '^DeviceAllow=' mayfly-broker@.service)" = 2 ] # and no other device
 
 # What systemd finds open in a service is what has a reason (HACKING.md), and nothing else: 2.2 and 2.4 of 10 with systemd 252.
 systemd-analyze security --help | grep -q -- --offline || exit 0
