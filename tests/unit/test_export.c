@@ -117,6 +117,24 @@ static void look_for_export(void *context, uint64_t done, uint64_t total)
     look_for_mapping(1 << 20, context);
 }
 
+/* All of it was read, and then the snapshot was lost: what was read may have been wrong by then. */
+static void lose_the_device(void *context, uint64_t done, uint64_t total)
+{
+    (void)context;
+    if (done == total)
+        assert_int_equal(truncate("device", 0), 0);
+}
+
+static void a_snapshot_that_is_lost_at_the_end_gives_no_image(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    const struct image_progress progress = {.update = lose_the_device};
+    run(DEVICE "truncate -s 8M device");
+    assert_int_not_equal(exported("lost.qcow2", NULL, &progress, &e), 0);
+    assert_non_null(strstr(e.text, "the snapshot cannot be read"));
+}
+
 static void what_is_deciphered_is_not_swapped(void **state)
 {
     (void)state;
@@ -334,6 +352,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encrypted),
+        cmocka_unit_test(a_snapshot_that_is_lost_at_the_end_gives_no_image),
         cmocka_unit_test(what_is_deciphered_is_not_swapped),
         cmocka_unit_test(plaintext),
         cmocka_unit_test(nothing_is_left_of_what_fails),
