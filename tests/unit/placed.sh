@@ -68,7 +68,7 @@ done
 hook=$folder/hook
 sed "s|$prefix/bin/mayfly|$folder/mayfly|g" "$folder/root/etc/libvirt/hooks/qemu.d/mayfly" >"$hook"
 # shellcheck disable=SC2016 # for the script
-printf '#!/bin/sh\nprintf "<%%%%s>" "$@" >>%s\ncat >>%s\nexit 3\n' "$folder/called" "$folder/called" >"$folder/mayfly"
+printf '#!/bin/sh\nprintf "<%%s>" "$@" >>%s\ncat >>%s\nexit 3\n' "$folder/called" "$folder/called" >"$folder/mayfly"
 chmod +x "$folder/mayfly"
 for call in "prepare begin" "start begin" "started begin" "stopped end" "release end" "migrate begin" "restore begin" "reconnect begin" \
     "attach begin" "prepare end"; do
