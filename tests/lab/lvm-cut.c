@@ -4,8 +4,9 @@
  * it does so in the shell `lvm` alone.
  *
  * /run/lvm-cut has the order: "lvm N" or "broker N" kills at step N, "stop N" stops lvm there (SIGSTOP); it
- * is removed before. "none 0" only counts. /run/lvm-steps gets a line for each step: its number, what it is,
- * and the command.
+ * is removed before. A third word, a command, has the steps behind it counted, since how many it takes itself
+ * depends on the devices that a cut has left. "none 0" only counts. /run/lvm-steps gets a line for each step:
+ * its number, what it is, and the command.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <linux/dm-ioctl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +26,17 @@
 #define STEPS "/run/lvm-steps"
 
 static unsigned step_number, cut_at;
-static char victim[8], command[4096];
+static bool counts = true; /* false: the command that `behind` names has not ended yet */
+static char victim[8], behind[32], command[4096];
 
 __attribute__((constructor)) static void read_order(void)
 {
     FILE *f = strcmp(program_invocation_short_name, "lvm") == 0 ? fopen(ORDER, "re") : NULL;
     if (!f)
         return;
-    if (fscanf(f, "%7s %u", victim, &cut_at) != 2)
+    if (fscanf(f, "%7s %u %31s", victim, &cut_at, behind) < 2)
         victim[0] = '\0';
+    counts = !behind[0];
     fclose(f);
 }
 
@@ -65,8 +69,14 @@ static void step(const char *what)
     int fd = open(STEPS, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     dprintf(fd, "%u %s %s\n", ++step_number, what, command);
     close(fd);
-    if (step_number == cut_at && unlink(ORDER) == 0)
+    if (counts && step_number == cut_at && unlink(ORDER) == 0)
         obey();
+}
+
+static bool is_behind(void)
+{
+    size_t length = strlen(behind);
+    return length && strncmp(command, behind, length) == 0 && strchr(" ", command[length]);
 }
 
 /* Without its --config, which is long and the same for all. */
@@ -84,6 +94,10 @@ char *readline(const char *prompt)
     char *(*next)(const char *) = (char *(*)(const char *))dlsym(RTLD_NEXT, "readline");
     char *line = next(prompt);
     if (line) {
+        if (is_behind()) {
+            counts = true;
+            step_number = 0;
+        }
         note_command(line);
         step("begin");
     }
