@@ -67,7 +67,7 @@ lab_wait 60 test -s /run/written || fail "the disk cannot be written to"
 size=16 file=0 doomed=0
 do_resize() { mayfly resize vm --disk root $((++size))M; }
 do_export() { mayfly export vm "/run/files/$((++file)).qcow2"; }
-before_unexport() { cut_at broker "1 lvcreate" export; } # recover removes it, which takes less time than a whole export
+before_unexport() { cut_at broker "1 lvcreate" export || fail "no snapshot can be left: $(cat /tmp/out)"; } # recover removes it, which takes less time than a whole export
 do_unexport() { mayfly recover; }
 do_launch() { mayfly launch new --root 4M --memory 64M --no-start; }
 after_launch() { mayfly delete --yes new >/dev/null 2>&1 || true; }
@@ -77,7 +77,7 @@ before_open() {
     lvchange -an "$again"
 }
 do_open() { mayfly open again; }
-before_resume() { cut_at lvm "$while_suspended" resize; }
+before_resume() { cut_at lvm "$while_suspended" resize || fail "nothing can be left suspended: $(cat /tmp/out)"; }
 do_resume() { mayfly recover; }
 mayfly launch again --root 4M --memory 64M --no-start >/dev/null
 mayfly launch doomed --count 12 --root 4M --memory 64M --no-start >/dev/null
@@ -99,9 +99,9 @@ ordered() { # ORDER VERB: runs it under that order of lvm-cut.c
     "do_$2" >/tmp/out 2>&1 || true
     lab_wait 120 all_ended || fail "$2: lvm does not end"
 }
-cut_at() { # VICTIM STEP VERB
+cut_at() { # VICTIM STEP VERB: false if the verb ended before that step
     ordered "$1 $2" "$3"
-    [ ! -e $order ] || fail "$3: did not come to step $2: $(cat /tmp/out)"
+    [ ! -e $order ]
 }
 count_steps() { # VERB
     hook before "$1"
@@ -113,7 +113,9 @@ count_steps() { # VERB
 try() { # VERB VICTIM STEP WHAT...
     local was before
     hook before "$1"
-    cut_at "$2" "$3" "$1"
+    # How many steps LVM needs depends on the devices that the cut before has left, too.
+    cut_at "$2" "$3" "$1" || n_missed=$((n_missed + 1))
+    rm -f $order
     was=$(suspended)
     lab_wait 120 recovered || fail "$*: recover: $(cat /tmp/recovered)"
     [ -z "$was" ] || grep -q resumed /tmp/recovered || fail "$*: recover does not tell that it has resumed $was"
@@ -177,7 +179,7 @@ for command in lvs lvcreate "lvcreate -s" lvextend "lvchange -a" "lvchange --ref
     lvremove "lvremove -y (snapshot)"; do
     check "$command is among what is sent" grep -qF " begin $command" /run/cuts
 done
-n=0 n_suspended=0 end=$((SECONDS + patience))
+n=0 n_suspended=0 n_missed=0 end=$((SECONDS + patience))
 while read -r -u 9 turn cut; do
     [ "$turn" = 1 ] || [ "$SECONDS" -lt "$end" ] || break
     # shellcheck disable=SC2086 # words
@@ -185,6 +187,7 @@ while read -r -u 9 turn cut; do
     n=$((n + 1))
 done 9</run/cuts
 check "$n cuts of $(wc -l </run/cuts), of which $n_suspended left something suspended" test "$n_suspended" -ge 3
+check "  all but $n_missed came in time" test "$n_missed" -le 5
 
 # --- an lvm that takes long
 echo "stop $while_suspended" >$order
