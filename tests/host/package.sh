@@ -42,6 +42,6 @@ check_equal "dpkg finds it whole, but for its configuration" "" "$(dpkg --verify
 
 apt-get -q purge mayfly
 check_equal "purged without instances, it leaves no file but seals of keys" "" \
-    "$(find / -xdev -name '*mayfly*' -not -path '/share/*' -not -path '/var/lib/dpkg/*' -not -path '/var/lib/systemd/*' -not -path '/var/lib/mayfly*' -not -path '/var/cache/*' -not -path '/tmp/*' -not -path '/var/tmp/*')"
+    "$(find / -xdev -name '*mayfly*' -not -path '/share/*' -not -path '/var/lib/dpkg/*' -not -path '/var/lib/systemd/*' -not -path '/var/lib/mayfly*' -not -path '/var/cache/*' -not -path '/tmp/*' -not -path '/var/tmp/*' -not -path '/home/*')"
 no_unit_failed
 END
