@@ -128,6 +128,7 @@ static void make_context(struct session *s, const struct globals *g)
         .write_seed = seed_write,
         .read_seed = seed_read,
         .bench_look = bench_look,
+        .root = "",
         .bench_measure = bench_measure,
         .reporter = &s->progress.reporter,
         .lock_wait_msec = LOCK_WAIT_MSEC,

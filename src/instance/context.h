@@ -48,6 +48,9 @@ struct context {
     int (*bench_look)(char ret_why_not[BENCH_WHY_MAX], struct error *e);
     int (*bench_measure)(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 
+    /* In whose "sys" the kernel's /sys is found: "", but for tests. */
+    const char *root;
+
     const struct reporter *reporter;
 
     /* How long to wait for an instance that another works on. Most do so for a moment: recover has all. */

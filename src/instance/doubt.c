@@ -2,6 +2,8 @@
 /* See doubt.h. */
 #include "instance/doubt.h"
 
+#include "instance/elsewhere.h"
+
 static int check_whole(const struct inventory *i, const char *vg, struct error *e)
 {
     const struct group *group = inventory_group(i, vg);
@@ -63,6 +65,36 @@ int doubt_of_instance(const struct inventory *i, const char *vg, const char *uui
     return r;
 }
 
+struct sought {
+    const char *uuid; /* NULL: any */
+    bool found;
+    struct reached volume;
+};
+
+static bool take_first(void *data, const struct reached *volume)
+{
+    struct sought *s = data;
+    if (s->uuid && !streq(s->uuid, volume->instance))
+        return true;
+    s->found = true;
+    s->volume = *volume;
+    return false;
+}
+
+int doubt_of_elsewhere(const struct context *c, const char *uuid, struct error *e)
+{
+    struct sought s = {.uuid = uuid};
+    elsewhere_each(c->root, &c->config->volume_groups, take_first, &s);
+    if (!s.found)
+        return 0;
+    return error_set(
+        e, -EUNSAFE,
+        "volume %s/%s, of a group that is not configured, has the name of an instance's disk and may need "
+        "the key; add the group to volume_groups in mayfly.conf if the volume is Mayfly's, else give it "
+        "another name or deactivate it (lvchange -an)",
+        s.volume.vg, s.volume.lv);
+}
+
 /* Does `v` say of its key what cannot be, so that it may be another key that it needs? That of a manager
  * which shows a caller only his own keys may well be one that is not listed. */
 static bool names_wrong_key(const struct key_list *l, const struct volume *v, const struct key_entry *k)
@@ -100,7 +132,7 @@ static int doubt_of_volumes(const struct key_list *l, const struct inventory *i,
 static int doubt_of_damaged(const struct context *c, const struct inventory *i, struct domains_doubt *once,
                             struct error *e)
 {
-    int r = 0;
+    int r = doubt_of_elsewhere(c, NULL, e);
     for (size_t n = 0; r == 0 && n < i->n_groups; n++)
         r = doubt_of_group(i, i->groups[n].name, e);
     return r < 0 ? r : doubt_of_any_domain(c, once, e);
@@ -128,6 +160,9 @@ int doubt_of_unnamed(const struct context *c, const struct key_list *l, const st
     if (r == 0)
         r = doubt_of_volumes(l, i, k, e);
     if (r < 0 || k->info.scope == KEY_SCOPE_IMAGE)
+        return r;
+    r = doubt_of_elsewhere(c, k->info.scope == KEY_SCOPE_BATCH ? NULL : k->info.owner, e);
+    if (r < 0)
         return r;
     return k->info.scope == KEY_SCOPE_BATCH ? doubt_of_any_domain(c, once, e)
                                             : doubt_of_domain(c, i, k->info.owner, e);

@@ -33,6 +33,10 @@ struct domains_doubt {
 };
 int doubt_of_any_domain(const struct context *c, struct domains_doubt *once, struct error *e) _must_check_;
 
+/* Is there a volume that may be one of instance `uuid` (NULL: of any) in a group that is not configured? Its
+ * tags, which are not seen, may name the key. */
+int doubt_of_elsewhere(const struct context *c, const char *uuid, struct error *e) _must_check_;
+
 /* A key that a manager lists and no volume names. `l` says which keys there are, `i` is a look under the lock
  * of its owner. */
 int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,

@@ -396,6 +396,7 @@ void fake_begin(struct fake *f, struct world *w)
                                   .write_seed = fake_write_seed,
                                   .read_seed = fake_read_seed,
                                   .bench_look = fake_bench_look,
+                                  .root = w->root ? w->root : WORLD_NO_ROOT,
                                   .bench_measure = fake_bench_measure,
                                   .stopped = stopped,
                                   .hold_stop = hold_stop};

@@ -23,6 +23,8 @@
 
 #define WORLD_FOREIGN_DISK "/dev/somebody" /* which is always there */
 
+#define WORLD_NO_ROOT "/nonexistent" /* in which there is no sys */
+
 #define WORLD_CRYPT_VERSION CRYPT_VERSION(1, 24)
 
 /* Projects of `barbican`. Who asks is of the one that the context names as its cloud. */
@@ -147,6 +149,7 @@ struct world {
         PLACE_OTHER,  /* what answers is another folder, or another service: it has none of the keys */
         PLACE_FOREIGN /* the same, and it is known that the keys are another user's */
     } place;
+    const char *root;     /* in whose "sys" there are devices of other groups; NULL: there are none */
     bool key_damaged;     /* the first key cannot be read: it is listed by its id alone */
     bool guest_ignores;   /* shutdown, and to let go of a disk */
     uint64_t image_bytes; /* size of any image */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What recover leaves alone, and says: others at work, doubt, what cannot be reached. What it puts in order
  * is the matter of the matrix (tests/fake/matrix.c). */
+#include "host-tree.h"
 #include "instances.h"
 
 #include <stdio.h>
@@ -335,6 +336,68 @@ static void test_batch_key_of_a_domain_without_volumes(void **state)
     b->w->host.n_maps = 0;
     expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "none of its volumes");
     assert_int_equal(b->w->host.n_keys, 1);
+}
+
+/* What the kernel tells of an active disk of this instance in a group that is not configured. */
+static void show_elsewhere(void **tree, const char *uuid)
+{
+    char name[100] = "spare-";
+    for (size_t n = strlen(name); *uuid; uuid++) {
+        name[n++] = *uuid;
+        if (*uuid == '-')
+            name[n++] = '-';
+        name[n] = '\0';
+    }
+    strcat(name, "_disk\n");
+    host_tree_write(tree, "sys/class/block/dm-0/dm/name", name);
+    host_tree_write(tree, "sys/class/block/dm-0/dm/uuid", "LVM-x\n");
+}
+
+/* The volume of the other of two went to a group that is not configured, and its domain was undefined. */
+static void test_batch_key_of_a_volume_elsewhere(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    void *tree = NULL;
+    assert_int_equal(folder_make(&tree), 0);
+    assert_ok(bench_launch(b, &q, &e), e);
+    char left[UUID_TEXT];
+    memcpy(left, b->w->host.volumes[0].v.instance, sizeof left);
+    show_elsewhere(&tree, b->w->host.volumes[1].v.instance);
+    world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 1);
+    size_t other = streq(b->w->host.domains[0].d.uuid, left) ? 1 : 0;
+    world_drop(b->w->host.domains, &b->w->host.n_domains, sizeof b->w->host.domains[0], other);
+    b->w->root = tree;
+    fake_again(&b->f);
+
+    assert_error(instance_delete(&b->f.context, left, &changed, &e), -EUNSAFE, e);
+    assert_non_null(strstr(e.text, "volume spare/"));
+    assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
+    b->w->host.n_volumes = b->w->host.n_domains = b->w->host.n_maps = 0;
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "of a group that is not configured");
+    assert_int_equal(b->w->host.n_keys, 1);
+    b->w->root = NULL;
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+    folder_remove(&tree);
+}
+
+/* Of a key that is one instance's alone only its own volumes count. */
+static void test_key_of_a_volume_elsewhere(void **state)
+{
+    struct bench *b = *state;
+    void *tree = NULL;
+    assert_int_equal(folder_make(&tree), 0);
+    lose_volumes(b);
+    show_elsewhere(&tree, b->w->host.keys[0].info.owner);
+    b->w->root = tree;
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "of a group that is not configured");
+    show_elsewhere(&tree, "6f1e8a8e-0000-4000-8000-000000000000");
+    expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
+    folder_remove(&tree);
 }
 
 /* Its volumes are gone, with their group, and its domain is not: recover keeps the key. */
@@ -865,6 +928,8 @@ int main(void)
         bench_test(test_batch_key_goes_with_its_last_user),
         bench_test(test_batch_key_in_use),
         bench_test(test_batch_key_of_a_domain_without_volumes),
+        bench_test(test_batch_key_of_a_volume_elsewhere),
+        bench_test(test_key_of_a_volume_elsewhere),
         bench_test(test_key_of_a_domain_without_volumes),
         bench_test(test_batch_key_while_a_domain_cannot_be_asked),
         bench_test(test_domains_are_asked_once_for_all_keys),
