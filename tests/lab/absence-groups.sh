@@ -103,6 +103,15 @@ mended
 inactive
 vgsplit -q vg0 vg2 /dev/ubdb >/dev/null
 tried "split: volumes in another group" 'none of its volumes' pair-1
+for name in pair-2 away; do
+    virsh dumpxml --inactive --security-info $name >/tmp/$name.xml
+    virsh undefine $name >/dev/null
+done
+vgchange -q -ay vg2 >/dev/null
+tried "  and their domains undefined" 'of a group that is not configured' pair-1
+vgchange -q -an vg2 >/dev/null
+rm -rf /dev/vg2
+for name in pair-2 away; do virsh define /tmp/$name.xml >/dev/null; done
 vgmerge -q vg0 vg2 >/dev/null
 inactive
 vgsplit -q vg0 vg2 /dev/ubda >/dev/null
