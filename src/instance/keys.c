@@ -85,14 +85,11 @@ static size_t count_users(const struct inventory *inventory, const char *key,
 static int find_doubt(const struct context *c, const struct inventory *inventory,
                       struct domains_doubt *domains, const struct volume *v, struct error *e)
 {
-    if (v->scope == KEY_SCOPE_INSTANCE) {
-        int own = doubt_of_instance(inventory, v->vg, v->instance, e);
-        return own < 0 ? own : doubt_of_elsewhere(c, v->instance, e);
-    }
-    int r = doubt_of_group(inventory, v->vg, e);
+    bool own = v->scope == KEY_SCOPE_INSTANCE;
+    int r = own ? doubt_of_instance(inventory, v->vg, v->instance, e) : doubt_of_group(inventory, v->vg, e);
     if (r == 0)
-        r = doubt_of_elsewhere(c, NULL, e);
-    return r < 0 ? r : doubt_of_any_domain(c, domains, e);
+        r = doubt_of_elsewhere(c, own ? v->instance : NULL, e);
+    return r < 0 || own ? r : doubt_of_any_domain(c, domains, e);
 }
 
 static int check_doubt(const struct context *c, const struct inventory *inventory,
