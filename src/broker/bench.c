@@ -25,7 +25,7 @@ static int close_again(const struct volume *v, struct error *e)
 {
     char name[MAP_NAME_MAX];
     volume_map_name(v, name);
-    return dmcrypt_close(name, e);
+    return dmcrypt_close(name, SETTLE_NOW, e);
 }
 
 static int overwrite(const struct volume *v, const struct secret *key, const struct map_options *o,

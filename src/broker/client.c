@@ -313,15 +313,22 @@ static int open_plain(struct remote *b, const struct volume *v, int *ret_fd, str
 }
 
 static int remote_open(struct broker *base, const struct volume *v, const struct secret *volume_key,
-                       enum map_use use, int *ret_fd, struct error *e)
+                       enum map_use use, enum settle settle, int *ret_fd, struct error *e)
 {
     struct remote *b = remote_of(base);
-    struct op_open request = {.volume = ref_of(v), .use = (uint8_t)use};
+    struct op_open request = {.volume = ref_of(v), .use = (uint8_t)use, .settle = (uint8_t)settle};
     struct answer a;
 
     if (!volume_key)
         return open_plain(b, v, ret_fd, e);
     return call_with_key(b, OP_OPEN, &request, sizeof request, volume_key, &a, ret_fd, e);
+}
+
+static int remote_settle(struct broker *b, struct error *e)
+{
+    static const struct op_none none;
+    struct answer a;
+    return call(remote_of(b), OP_SETTLE, &none, sizeof none, -1, &a, NULL, e);
 }
 
 static int remote_tune(struct broker *b, const struct volume *v, const struct secret *volume_key,
@@ -393,10 +400,10 @@ static int remote_resume(struct broker *b, const struct suspended *v, struct err
     return call(remote_of(b), OP_RESUME, &request, sizeof request, -1, &a, NULL, e);
 }
 
-static int remote_close(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
-                        struct error *e)
+static int remote_close(struct broker *b, const struct volume *v, bool leave_opened, enum settle settle,
+                        bool *ret_closed, struct error *e)
 {
-    struct op_close request = {.volume = ref_of(v), .leave_opened = leave_opened};
+    struct op_close request = {.volume = ref_of(v), .leave_opened = leave_opened, .settle = (uint8_t)settle};
     struct answer a;
     int r = call(remote_of(b), OP_CLOSE, &request, sizeof request, -1, &a, NULL, e);
     if (r == 0)
@@ -526,6 +533,7 @@ static const struct broker_ops remote_ops = {
     .create = remote_create,
     .snapshot = remote_snapshot,
     .open = remote_open,
+    .settle = remote_settle,
     .tune = remote_tune,
     .bench = remote_bench,
     .remake = remote_remake,

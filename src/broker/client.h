@@ -49,7 +49,12 @@ struct broker_ops {
     /* Opens its map (again), as long as the volume is, and hands out the device. volume_key is NULL for a
      * plain volume. -EBUSY: it is open read-only, or for writing, against what `use` wants. */
     int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
-                int *ret_fd, struct error *e);
+                enum settle settle, int *ret_fd, struct error *e);
+
+    /* After opens and closes to be settled later, of which many so cost the time of few: waits until the
+     * nodes of all are as they should be, before anybody else is to use one. A map without its node is
+     * closed again; the error is that of the first. */
+    int (*settle)(struct broker *b, struct error *e);
 
     /* Brings the flags of its open map to what the broker would choose now; unchanged: they are that.
      * -ENOENT: it is not open. */
@@ -72,8 +77,8 @@ struct broker_ops {
     int (*resume)(struct broker *b, const struct suspended *v, struct error *e);
 
     /* `leave_opened`: not what a person has opened, to stay. *ret_closed: it was open. */
-    int (*close)(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
-                 struct error *e);
+    int (*close)(struct broker *b, const struct volume *v, bool leave_opened, enum settle settle,
+                 bool *ret_closed, struct error *e);
     int (*format)(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e);
 
@@ -134,7 +139,8 @@ int broker_create(struct broker *b, struct volume *v, struct error *e) _must_che
 int broker_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
-                int *ret_fd, struct error *e) _must_check_;
+                enum settle settle, int *ret_fd, struct error *e) _must_check_;
+int broker_settle(struct broker *b, struct error *e) _must_check_;
 int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
                 struct error *e) _must_check_;
 int broker_bench(struct broker *b, const struct volume *v, const struct secret *volume_key,
@@ -144,8 +150,8 @@ int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
                   struct error *e) _must_check_;
 int broker_suspended(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e) _must_check_;
 int broker_resume(struct broker *b, const struct suspended *v, struct error *e) _must_check_;
-int broker_close(struct broker *b, const struct volume *v, struct error *e) _must_check_;
-int broker_close_unless_opened(struct broker *b, const struct volume *v, bool *ret_closed,
+int broker_close(struct broker *b, const struct volume *v, enum settle settle, struct error *e) _must_check_;
+int broker_close_unless_opened(struct broker *b, const struct volume *v, enum settle settle, bool *ret_closed,
                                struct error *e) _must_check_;
 int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e) _must_check_;

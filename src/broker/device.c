@@ -3,18 +3,21 @@
  *
  *     name --> node --open--> descriptor --fstat--> major:minor --sysfs--> the device-mapper's name and uuid
  *
- * Names in /dev are made by udev, late and sometimes not at all, so an open descriptor is believed only when
- * /sys names the map or volume that was meant. Nothing here follows a name twice.
+ * The node is the kernel's own, /dev/dm-N, which is there as soon as the device is. udev makes the names that
+ * people know, late and sometimes not at all: they are only used where /dev has no such nodes. An open
+ * descriptor is believed only when /sys names the map or volume that was meant. Nothing here follows a name
+ * twice.
  */
 #include "broker/device.h"
 
 #include "base/fd.h"
+#include "storage/dm.h"
 #include "storage/dmcrypt.h"
 #include "storage/facts.h"
 #include "storage/holders.h"
 
 #include <fcntl.h>
-#include <libdevmapper.h>
+#include <inttypes.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -37,11 +40,25 @@ static void read_attribute(int fd, const char *name, char *line, size_t size)
         device_attribute(st.st_rdev, name, line, size);
 }
 
-/* Opens `path`, which must lead to the device-mapper device of this name whose uuid starts so. */
+/* The node of that device-mapper device, by the kernel's name or else by `path`. */
+static int open_node(const char *dm_name, const char *path, int access)
+{
+    char kernel_path[32];
+    struct found f;
+    if (dm_look_up(dm_name, NULL, &f, NULL) == 0) {
+        snprintf(kernel_path, sizeof kernel_path, "/dev/dm-%" PRIu32, f.info.minor);
+        int fd = open(kernel_path, access | O_CLOEXEC);
+        if (fd >= 0 || errno != ENOENT)
+            return fd;
+    }
+    return open(path, access | O_CLOEXEC);
+}
+
+/* Opens the device-mapper device of this name, which `path` is to lead to, and whose uuid must start so. */
 static int open_mapped(const char *path, int access, const char *dm_name, const char *uuid_start, int *ret_fd,
                        struct error *e)
 {
-    _cleanup_close_ int fd = open(path, access | O_CLOEXEC);
+    _cleanup_close_ int fd = open_node(dm_name, path, access);
     if (fd < 0)
         return error_set(e, errno, "%s: cannot be opened: %m", path);
 
@@ -85,6 +102,15 @@ int device_open_volume(const struct volume *v, int access, int *ret_fd, struct e
     append_doubled(end, v->lv);
     snprintf(path, sizeof path, "/dev/%s/%s", v->vg, v->lv);
     return open_mapped(path, access, name, "LVM-", ret_fd, e);
+}
+
+int device_check_path(int fd, const char *path, struct error *e)
+{
+    struct stat held, named;
+    if (fstat(fd, &held) == 0 && stat(path, &named) == 0 && S_ISBLK(named.st_mode) &&
+        named.st_rdev == held.st_rdev)
+        return 0;
+    return error_set(e, -EUNSAFE, "%s: does not lead to the device that it should; look at ls -lL", path);
 }
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e)

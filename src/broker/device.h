@@ -12,6 +12,9 @@ int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct 
 /* Opens the logical volume itself; `access` is O_RDONLY or O_RDWR. -ENOENT: it is not active. */
 int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e) _must_check_;
 
+/* Does the path lead to what is open there? -EUNSAFE. */
+int device_check_path(int fd, const char *path, struct error *e) _must_check_;
+
 int device_size(int fd, uint64_t *ret_bytes, struct error *e) _must_check_;
 
 /* Does anybody hold the device besides us, who have it open `ours` times? Waits a bounded time for one who is
@@ -22,8 +25,8 @@ int device_check_unused(int fd, int ours, struct error *e) _must_check_;
  * leaves devices so. Waits a moment for one that is at work. */
 bool device_suspended(int fd);
 
-/* Writes zeros over all of it, past the page cache; the kernel does not put a cheaper request in their place.
- */
+/* Writes zeros over all of it, past the page cache; the kernel does not put a cheaper request in their
+ * place. */
 int device_zero(int fd, struct error *e) _must_check_;
 
 /* The sectors that cryptsetup luksFormat takes by itself on this device: 512 or 4096. */

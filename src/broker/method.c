@@ -56,9 +56,14 @@ int broker_snapshot(struct broker *b, const struct volume *origin, const struct 
 }
 
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
-                int *ret_fd, struct error *e)
+                enum settle settle, int *ret_fd, struct error *e)
 {
-    return b->ops->open(b, v, volume_key, use, ret_fd, e);
+    return b->ops->open(b, v, volume_key, use, settle, ret_fd, e);
+}
+
+int broker_settle(struct broker *b, struct error *e)
+{
+    return b->ops->settle(b, e);
 }
 
 int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
@@ -93,15 +98,16 @@ int broker_resume(struct broker *b, const struct suspended *v, struct error *e)
     return b->ops->resume(b, v, e);
 }
 
-int broker_close(struct broker *b, const struct volume *v, struct error *e)
+int broker_close(struct broker *b, const struct volume *v, enum settle settle, struct error *e)
 {
     bool closed = false;
-    return b->ops->close(b, v, false, &closed, e);
+    return b->ops->close(b, v, false, settle, &closed, e);
 }
 
-int broker_close_unless_opened(struct broker *b, const struct volume *v, bool *ret_closed, struct error *e)
+int broker_close_unless_opened(struct broker *b, const struct volume *v, enum settle settle, bool *ret_closed,
+                               struct error *e)
 {
-    return b->ops->close(b, v, true, ret_closed, e);
+    return b->ops->close(b, v, true, settle, ret_closed, e);
 }
 
 int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,

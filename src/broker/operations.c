@@ -280,7 +280,7 @@ int open_map(const struct volume *v, const struct secret *key, const struct map_
         char name[MAP_NAME_MAX];
         volume_map_name(v, name);
         reply->fd = fd_close(reply->fd);
-        if (dmcrypt_close(name, NULL) < 0)
+        if (dmcrypt_close(name, SETTLE_NOW, NULL) < 0)
             log_warning("map %s: cannot be closed again", name);
     }
     return r;
@@ -318,12 +318,29 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
     r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
         r = map_options(s, &k->v, q->use, &options, &device, e);
+    options.settle = q->settle;
     if (r == 0)
         r = open_map(&k->v, key, &options, reply, e);
     if (r < 0)
         return r;
     k->opened_here = true;
+    k->unsettled = q->settle == SETTLE_LATER && !reply->existing;
     return 0;
+}
+
+int do_SETTLE(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
+{
+    int first = 0;
+
+    UNUSED(q), UNUSED(fd), UNUSED(reply);
+    dmcrypt_settle();
+    for (size_t i = 0; i < s->n_known; i++) {
+        struct known *k = &s->known[i];
+        int r = k->unsettled ? dmcrypt_check_node(&k->v, first < 0 ? NULL : e) : 0;
+        k->unsettled = false;
+        first = first < 0 ? first : r;
+    }
+    return first;
 }
 
 int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
@@ -391,12 +408,15 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
                          "volume %s: is formatted only by who made and opened it, while it is building",
                          k->v.lv);
 
-    _cleanup_close_ int device = -1; /* opened only to see that the path leads there */
+    _cleanup_close_ int device = -1; /* held, so that the path leads to what was judged */
     r = volume_encrypted(&k->v) ? device_open_map(&k->v, false, &device, e)
                                 : device_open_volume(&k->v, O_RDONLY, &device, e);
+    dmcrypt_settle();
+    volume_device_path(&k->v, path);
+    if (r == 0)
+        r = device_check_path(device, path, e);
     if (r < 0)
         return r;
-    volume_device_path(&k->v, path);
     r = mkfs_make(path, q->fs, q->label, volume_encrypted(&k->v), e);
     if (r < 0)
         error_prefix(e, "volume %s: cannot be formatted as %s: ", k->v.lv, q->fs);
@@ -418,11 +438,11 @@ int do_CLOSE(struct session *s, const struct op_close *q, int fd, struct reply *
     reply->untouched[0] = !reply->changed;
     if (stays)
         return 0;
-    int r = dmcrypt_close(map_name, e);
+    int r = dmcrypt_close(map_name, q->settle, e);
     if (r < 0)
         return r;
     struct known *k = session_find(s, &q->volume);
     if (k)
-        k->opened_here = false;
+        k->opened_here = k->unsettled = false;
     return 0;
 }

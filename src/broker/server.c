@@ -119,9 +119,15 @@ static int check_op_unlock(const struct session *s, const struct op_unlock *q, b
     return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "unlock: what to give back is no uuid");
 }
 
+static int check_settle(uint8_t settle, struct error *e)
+{
+    return settle <= SETTLE_LATER ? 0 : error_set(e, -EINVAL, "request: settles neither now nor later");
+}
+
 static int check_op_close(const struct session *s, const struct op_close *q, bool needs_lock, struct error *e)
 {
-    return check_ref(s, &q->volume, needs_lock, e);
+    int r = check_settle(q->settle, e);
+    return r < 0 ? r : check_ref(s, &q->volume, needs_lock, e);
 }
 
 static int check_op_create(const struct session *s, const struct op_create *q, bool needs_lock,
@@ -158,7 +164,8 @@ static int check_op_open(const struct session *s, const struct op_open *q, bool 
 {
     if (q->use > MAP_READ_ONLY)
         return error_set(e, -EINVAL, "request: there is no use %u of a map", q->use);
-    return check_ref(s, &q->volume, needs_lock, e);
+    int r = check_settle(q->settle, e);
+    return r < 0 ? r : check_ref(s, &q->volume, needs_lock, e);
 }
 
 static int check_op_bench(const struct session *s, const struct op_bench *q, bool needs_lock, struct error *e)

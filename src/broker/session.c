@@ -13,6 +13,7 @@
 /* An lvm that does not end at once keeps the locks, which are given back when it has ended. */
 void session_end(struct session *s)
 {
+    dmcrypt_settle();
     s->lvm = lvm_stop(s->lvm);
     free(s->known);
     s->known = NULL;
@@ -117,6 +118,7 @@ static struct known remembered(struct session *s, const struct lvm_volume *fresh
         now.made_here = before->made_here;
         now.opened_here = before->opened_here;
         now.overwritten = before->overwritten;
+        now.unsettled = before->unsettled;
     }
     return now;
 }

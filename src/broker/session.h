@@ -19,6 +19,7 @@ struct known {
     bool made_here;                /* by CREATE of this connection */
     bool opened_here;              /* by this connection, which so has proven that it has the key */
     bool overwritten;              /* by BENCH of this connection, all of it */
+    bool unsettled;                /* opened here; whether its node leads to it is still to be seen */
 };
 
 struct session {

@@ -53,6 +53,7 @@ struct op_unlock {
 struct op_close {
     struct volume_ref volume;
     uint8_t leave_opened; /* 1: not the map that a person has opened, to stay */
+    uint8_t settle;       /* enum settle */
 };
 struct op_create {
     struct volume volume;
@@ -67,7 +68,8 @@ struct op_snapshot {
 };
 struct op_open {
     struct volume_ref volume;
-    uint8_t use; /* enum map_use */
+    uint8_t use;    /* enum map_use */
+    uint8_t settle; /* enum settle */
 };
 struct op_bench {
     struct volume_ref volume;

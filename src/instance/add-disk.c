@@ -71,6 +71,7 @@ static int check(struct addition *a, struct error *e)
     a->request.volume_group = a->lead->vg; /* so that no disk of an instance is ever seen alone */
     l->domain = model_domain_of(l->model, a->instance->uuid);
     l->live = a->instance->state == INSTANCE_RUNNING;
+    l->closes = !l->live;
     r = check_instance(a, e);
     if (r == 0)
         r = check_key(a, e);

@@ -184,7 +184,7 @@ static int make(struct launch *l, struct steps **ret_plan, struct error *e)
 int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
                        bool *ret_changed, struct steps **ret_plan, struct error *e)
 {
-    struct launch launch = {.context = c, .request = request, .verb = "add-disks"};
+    struct launch launch = {.context = c, .request = request, .verb = "add-disks", .closes = true};
     _cleanup_(launch_freep) struct launch *l = &launch;
     _cleanup_steps_ struct steps *plan = NULL;
     bool done = false;

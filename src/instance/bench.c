@@ -95,7 +95,7 @@ static int measure(const struct context *c, struct benchmark *b, const struct be
     if (r == 0)
         r = measure_on(c, b, fd, cell, ret, e);
     fd_close(fd);
-    int closed = table == BENCH_TABLE_NONE ? 0 : broker_close(c->broker, &b->v, &why);
+    int closed = table == BENCH_TABLE_NONE ? 0 : broker_close(c->broker, &b->v, SETTLE_NOW, &why);
     return r == 0 && closed < 0 ? error_pass(e, closed, &why) : r;
 }
 
@@ -156,7 +156,7 @@ static int run_round(const struct context *c, void *object, struct error *e)
 /* Undoes what a round left open where closing failed. */
 static int run_round_undo(const struct context *c, void *object, struct error *e)
 {
-    return broker_close(c->broker, &((const struct round *)object)->benchmark->v, e);
+    return broker_close(c->broker, &((const struct round *)object)->benchmark->v, SETTLE_NOW, e);
 }
 
 /* --------------------------------------------------------------------- medians */

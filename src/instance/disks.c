@@ -15,13 +15,13 @@
 #define LEAVE_SEC 30 /* for a guest that is up, on a busy host */
 
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
-              int *ret_fd, struct error *e)
+              enum settle settle, int *ret_fd, struct error *e)
 {
     _cleanup_secret_ struct secret *volume_key = NULL;
     _cleanup_close_ int fd = -1;
     int r = volume_encrypted(v) ? derive_volume_key(v, secret, &volume_key, e) : 0;
     if (r == 0)
-        r = broker_open(c->broker, v, volume_key, use, &fd, e);
+        r = broker_open(c->broker, v, volume_key, use, settle, &fd, e);
     if (r == 0 && ret_fd)
         *ret_fd = TAKE_FD(fd);
     return r;
@@ -35,9 +35,9 @@ int disk_tune(const struct context *c, const struct volume *v, const struct secr
     return r < 0 ? r : broker_tune(c->broker, v, volume_key, ret_changed, e);
 }
 
-int disk_close(const struct context *c, const struct volume *v, struct error *e)
+int disk_close(const struct context *c, const struct volume *v, enum settle settle, struct error *e)
 {
-    return volume_encrypted(v) ? broker_close(c->broker, v, e) : 0;
+    return volume_encrypted(v) ? broker_close(c->broker, v, settle, e) : 0;
 }
 
 struct domain_disk disk_of_domain(const struct context *c, const struct volume *v, char path[DEVICE_PATH_MAX])
@@ -133,13 +133,21 @@ int disks_open(const struct context *c, void *disks, struct error *e)
             held = v->key;
         }
         if (r == 0 && d->open[n]) /* one that will not do, as a cut-off start left it */
-            r = disk_close(c, v, e);
+            r = disk_close(c, v, SETTLE_NOW, e);
         if (r == 0)
-            r = disk_open(c, v, secret, d->use, NULL, e);
+            r = disk_open(c, v, secret, d->use, SETTLE_LATER, NULL, e);
         if (r < 0)
             return r;
     }
-    return 0;
+    return broker_settle(c->broker, e);
+}
+
+/* `first`, if it is an error, is told instead. */
+static int settle_after(const struct context *c, int first, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = broker_settle(c->broker, &why);
+    return first < 0 || r == 0 ? first : error_pass(e, r, &why);
 }
 
 /* Closes those that `wanted` names, each whatever becomes of the others. Returns the first error. */
@@ -148,11 +156,11 @@ static int close_all(const struct context *c, const struct disks *d, const bool 
 {
     int first = 0;
     for (size_t n = 0; n < d->instance->n_volumes; n++) {
-        int r = wanted[n] ? disk_close(c, d->instance->volumes[n], e) : 0;
+        int r = wanted[n] ? disk_close(c, d->instance->volumes[n], SETTLE_LATER, e) : 0;
         if (r < 0 && first == 0)
             first = r;
     }
-    return first;
+    return settle_after(c, first, e);
 }
 
 /* A map under our name that is not ours (-EUNSAFE) is why we failed, and nothing that we opened. */
@@ -162,11 +170,11 @@ int disks_open_undo(const struct context *c, void *disks, struct error *e)
     int first = 0;
     for (size_t n = 0; n < d->instance->n_volumes; n++) {
         struct error why = ERROR_NONE;
-        int r = d->missing[n] ? disk_close(c, d->instance->volumes[n], &why) : 0;
+        int r = d->missing[n] ? disk_close(c, d->instance->volumes[n], SETTLE_LATER, &why) : 0;
         if (r < 0 && r != -EUNSAFE && first == 0)
             first = error_pass(e, r, &why);
     }
-    return first;
+    return settle_after(c, first, e);
 }
 
 int disks_close_durable(const struct context *c, void *disks, struct error *e)
@@ -183,12 +191,14 @@ int disks_close_idle(const struct context *c, const struct disks *d, struct erro
     for (size_t n = 0; n < instance->n_volumes; n++) {
         const struct volume *v = instance->volumes[n];
         bool closed = false;
-        int r =
-            volume_encrypted(v) && d->durable[n] ? broker_close_unless_opened(c->broker, v, &closed, e) : 0;
+        int r = volume_encrypted(v) && d->durable[n]
+                    ? broker_close_unless_opened(c->broker, v, SETTLE_LATER, &closed, e)
+                    : 0;
         if (r < 0 && first == 0)
             first = r;
         any = any || closed;
     }
+    first = settle_after(c, first, e);
     return any || first < 0 ? audit_instance("close", instance->uuid, instance->name, first, e) : 0;
 }
 

@@ -8,14 +8,15 @@
 /* Opens the map of `v` with the key that is derived from `secret`, which is wiped again at once. *ret_fd (may
  * be NULL) gets the device. */
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
-              int *ret_fd, struct error *e) _must_check_;
+              enum settle settle, int *ret_fd, struct error *e) _must_check_;
 
 /* The same for a map that is open and is to get other flags. */
 int disk_tune(const struct context *c, const struct volume *v, const struct secret *secret, bool *ret_changed,
               struct error *e) _must_check_;
 
 /* Closes it; 0 if it is not open, or plain. */
-int disk_close(const struct context *c, const struct volume *v, struct error *e) _must_check_;
+int disk_close(const struct context *c, const struct volume *v, enum settle settle,
+               struct error *e) _must_check_;
 
 /* What libvirt is told of it; `path` is for the result to point into. */
 struct domain_disk disk_of_domain(const struct context *c, const struct volume *v,

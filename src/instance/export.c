@@ -61,7 +61,7 @@ static int create_undo(const struct context *c, void *object, struct error *e)
 static int open_map(const struct context *c, void *object, struct error *e)
 {
     struct export *s = object;
-    int r = broker_open(c->broker, &s->v, s->volume_key, MAP_FOR_DOMAIN, &s->fd, e);
+    int r = broker_open(c->broker, &s->v, s->volume_key, MAP_FOR_DOMAIN, SETTLE_NOW, &s->fd, e);
     s->volume_key = secret_free(s->volume_key);
     return r;
 }
@@ -70,12 +70,12 @@ static int open_map_undo(const struct context *c, void *object, struct error *e)
 {
     struct export *s = object;
     s->fd = fd_close(s->fd);
-    return disk_close(c, &s->v, e);
+    return disk_close(c, &s->v, SETTLE_NOW, e);
 }
 
 static int close_map(const struct context *c, void *object, struct error *e)
 {
-    return disk_close(c, &((struct export *)object)->v, e);
+    return disk_close(c, &((struct export *)object)->v, SETTLE_NOW, e);
 }
 
 /* From here on the key is the file's. */

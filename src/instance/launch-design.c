@@ -17,7 +17,6 @@ static void encrypt(const struct config *c, struct launch_disk *d)
     facts_of_group(d->v.vg, 0, &facts);
     choose_encryption(c, &facts, &d->v);
     d->v.scope = d->key->want.scope;
-    d->key->n_closed++;
 }
 
 static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes,

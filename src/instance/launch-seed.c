@@ -59,12 +59,12 @@ int launch_read_seed(const struct context *c, struct launch *l, const struct vol
     struct error why = ERROR_NONE;
     int r = key_fetch(c, old, &key, &why);
     if (r == 0)
-        r = disk_open(c, old, key, map ? map_use(map) : MAP_FOR_DOMAIN, &fd, &why);
+        r = disk_open(c, old, key, map ? map_use(map) : MAP_FOR_DOMAIN, SETTLE_NOW, &fd, &why);
     if (r == 0)
         r = c->read_seed(fd, &l->seed, &why);
     if (fd >= 0 && !map) {
         fd = fd_close(fd);
-        int closed_r = disk_close(c, old, &why);
+        int closed_r = disk_close(c, old, SETTLE_NOW, &why);
         r = r < 0 ? r : closed_r;
     }
     if (r < 0)

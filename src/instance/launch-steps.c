@@ -98,6 +98,13 @@ int launch_create_keys_undo(const struct context *c, void *object, struct error 
 
 /* -------------------------------------------------------------------- disks */
 
+/* After the last one the secret has done its work. */
+static void use_key(const struct launch_disk *d)
+{
+    if (d->key && --d->key->n_uses == 0)
+        d->key->secret = secret_free(d->key->secret);
+}
+
 int launch_set_key_tags(struct launch_disk *d, struct error *e)
 {
     _cleanup_secret_ struct secret *volume_key = NULL;
@@ -105,7 +112,11 @@ int launch_set_key_tags(struct launch_disk *d, struct error *e)
     if (n < 0 || (size_t)n >= sizeof d->v.key)
         return error_set(e, -EINVAL, "key %s: its name is too long for a tag", d->key->id);
     int r = derive_volume_key(&d->v, d->key->secret, &volume_key, e);
-    return r < 0 ? r : volume_check_value(&d->v, volume_key, d->v.check, e);
+    if (r == 0)
+        r = volume_check_value(&d->v, volume_key, d->v.check, e);
+    if (r == 0)
+        use_key(d);
+    return r;
 }
 
 int launch_create_volume(const struct context *c, void *object, struct error *e)
@@ -141,10 +152,10 @@ int launch_create_volume_undo(const struct context *c, void *object, struct erro
 int launch_open(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
-    int r = disk_open(c, &d->v, d->key ? d->key->secret : NULL, MAP_FOR_DOMAIN,
+    int r = disk_open(c, &d->v, d->key ? d->key->secret : NULL, MAP_FOR_DOMAIN, SETTLE_LATER,
                       d->takes_image || d->takes_seed ? &d->fd : NULL, e);
-    if (r == 0 && d->key && --d->key->n_closed == 0)
-        d->key->secret = secret_free(d->key->secret); /* it has done its work */
+    if (r == 0)
+        use_key(d);
     return r;
 }
 
@@ -152,7 +163,13 @@ int launch_open_undo(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
     d->fd = fd_close(d->fd);
-    return disk_close(c, &d->v, e);
+    return disk_close(c, &d->v, SETTLE_NOW, e);
+}
+
+int launch_settle_disks(const struct context *c, void *object, struct error *e)
+{
+    (void)object;
+    return broker_settle(c->broker, e);
 }
 
 /* ------------------------------------------------------------------- filling */
@@ -187,7 +204,7 @@ int launch_close_maps(const struct context *c, void *object, struct error *e)
     const struct launch_instance *i = object;
     int r = 0;
     for (size_t n = 0; r == 0 && n < i->n_disks; n++)
-        r = disk_close(c, &i->disks[n].v, e);
+        r = disk_close(c, &i->disks[n].v, SETTLE_LATER, e);
     return r;
 }
 

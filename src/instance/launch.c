@@ -40,16 +40,31 @@ static int add_keys(struct steps *s, struct launch_chunk *k, struct error *e)
 static int add_volume(struct steps *s, struct launch_disk *d, struct error *e)
 {
     char size[32];
+    if (d->key)
+        d->key->n_uses++;
     return steps_add(s, launch_create_volume, launch_create_volume_undo, d, e, "create volume %s/%s of %s",
                      d->v.vg, d->v.lv, str_from_bytes(d->v.size_bytes, size, sizeof size));
 }
 
 /* A plain disk that stays empty has no map, and needs none. */
+static bool is_opened(const struct launch_disk *d)
+{
+    bool written = d->takes_image || d->takes_seed || d->fs[0];
+    return written || (d->key && !d->launch->closes);
+}
+
 static int add_open(struct steps *s, struct launch_disk *d, struct error *e)
 {
-    if (!d->key && !d->takes_image && !d->takes_seed && !d->fs[0])
+    if (!is_opened(d))
         return 0;
+    if (d->key)
+        d->key->n_uses++;
     return steps_add(s, launch_open, launch_open_undo, d, e, "open %s/%s", d->v.vg, d->v.lv);
+}
+
+static int add_settle(struct steps *s, struct launch *l, struct error *e)
+{
+    return steps_add(s, launch_settle_disks, NULL, l, e, "wait for udevd");
 }
 
 static int add_format(struct steps *s, struct launch_disk *d, struct error *e)
@@ -57,7 +72,7 @@ static int add_format(struct steps *s, struct launch_disk *d, struct error *e)
     return d->fs[0] ? steps_add(s, launch_format, NULL, d, e, "format %s: %s", d->v.lv, d->fs) : 0;
 }
 
-int launch_add_seed(struct steps *s, struct launch_disk *d, struct error *e)
+static int add_seed(struct steps *s, struct launch_disk *d, struct error *e)
 {
     return d->takes_seed ? steps_add(s, launch_write_seed, NULL, d, e, "write the seed to %s", d->v.lv) : 0;
 }
@@ -72,7 +87,7 @@ size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disk
     return n;
 }
 
-int launch_add_image(struct steps *s, struct launch_chunk *k, struct error *e)
+static int add_image(struct steps *s, struct launch_chunk *k, struct error *e)
 {
     struct launch_disk *disks[LAUNCH_CHUNK_MAX];
     size_t n = launch_image_disks(k, disks);
@@ -96,6 +111,45 @@ static int add_each(struct steps *s, struct launch_chunk *k,
     return r;
 }
 
+static size_t count_opened(const struct launch_instance *i)
+{
+    size_t opened = 0;
+    for (size_t n = 0; n < i->n_disks; n++)
+        opened += is_opened(&i->disks[n]);
+    return opened;
+}
+
+int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e)
+{
+    size_t opened = 0;
+    for (size_t i = 0; i < k->n_instances; i++)
+        opened += count_opened(&k->instances[i]);
+    int r = add_each(s, k, add_open, e);
+    if (r == 0 && opened)
+        r = add_settle(s, k->launch, e);
+    if (r == 0)
+        r = add_each(s, k, add_seed, e);
+    if (r == 0)
+        r = add_image(s, k, e);
+    return r < 0 ? r : add_each(s, k, add_format, e);
+}
+
+int launch_add_closing(struct steps *s, struct launch *l, struct error *e)
+{
+    size_t opened = 0;
+    int r = 0;
+    if (!l->km || !l->closes)
+        return 0;
+    for (size_t i = 0; r == 0 && i < l->n_instances; i++) {
+        size_t n = count_opened(&l->instances[i]);
+        opened += n;
+        if (n)
+            r = steps_add(s, launch_close_maps, NULL, &l->instances[i], e, "close the disks of %s",
+                          l->instances[i].name);
+    }
+    return r == 0 && opened ? add_settle(s, l, e) : r;
+}
+
 static int add_storage(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
@@ -106,13 +160,7 @@ static int add_storage(struct steps *s, struct launch *l, struct error *e)
         if (r == 0)
             r = add_each(s, k, add_volume, e);
         if (r == 0)
-            r = add_each(s, k, add_open, e);
-        if (r == 0)
-            r = add_each(s, k, launch_add_seed, e);
-        if (r == 0)
-            r = launch_add_image(s, k, e);
-        if (r == 0)
-            r = add_each(s, k, add_format, e);
+            r = launch_add_contents(s, k, e);
     }
     return r;
 }
@@ -129,18 +177,12 @@ static int add_domains(struct steps *s, struct launch *l, struct error *e)
                       l->instances[i].name);
     if (r == 0)
         r = steps_add(s, launch_settle, NULL, l, e, "sync libvirt's definitions");
-    for (size_t i = 0; r == 0 && l->km && l->request->no_start && i < l->n_instances; i++)
-        r = steps_add(s, launch_close_maps, NULL, &l->instances[i], e, "close the disks of %s",
-                      l->instances[i].name);
-    return r;
+    return r < 0 ? r : launch_add_closing(s, l, e);
 }
 
 static int add_attachments(struct steps *s, struct launch *l, struct error *e)
 {
-    int r = 0;
-    if (l->km && !l->live)
-        r = steps_add(s, launch_close_maps, NULL, l->instances, e, "close the new disks of %s",
-                      l->instances->name);
+    int r = launch_add_closing(s, l, e);
     for (size_t i = 0; r == 0 && !l->apart && i < l->n_disks; i++)
         r = steps_add_keystone(s, launch_attach, launch_attach_undo, &l->disks[i], e,
                                "add disk %s to the definition of %s%s", l->disks[i].v.role,
@@ -228,7 +270,7 @@ int launch_run(const struct launch *l, struct steps *plan, struct error *e)
 int instance_launch(const struct context *c, const struct launch_request *request, struct launched **ret,
                     struct steps **ret_plan, struct error *e)
 {
-    struct launch launch = {.context = c, .request = request, .verb = "launch"};
+    struct launch launch = {.context = c, .request = request, .verb = "launch", .closes = request->no_start};
     _cleanup_(launch_freep) struct launch *l = &launch;
     _cleanup_steps_ struct steps *plan = NULL;
     _cleanup_free_ struct launched *launched = NULL;

@@ -17,8 +17,8 @@ struct launch;
 struct launch_key {
     struct key_info want;
     char id[KEY_ID_MAX];
-    struct secret *secret; /* from its making until the last disk under it is open */
-    size_t n_closed;       /* disks under it that are still to be opened */
+    struct secret *secret; /* from its making until the last step that needs it */
+    size_t n_uses;         /* such steps, that are still to be done */
 };
 
 struct launch_disk {
@@ -61,6 +61,7 @@ struct launch {
     const struct domain *domain; /* it takes the disks, and is the model's; NULL: domains are defined */
     bool live;                   /* so does its guest, which runs */
     bool apart;                  /* its definition does not: it is left to whoever writes that */
+    bool closes;                 /* the disks, once they are made, until a guest starts */
     struct domain absent;        /* `domain` where there is none yet: its name and uuid */
     struct model *model;         /* before */
     size_t first;                /* the number of the first, where they are numbered */
@@ -146,13 +147,12 @@ int launch_read_seed(const struct context *c, struct launch *l, const struct vol
  */
 int launch_add_to_domain(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
-/* Adds the step that writes the image to all disks of the chunk that take it, if any does. */
-int launch_add_image(struct steps *s, struct launch_chunk *k, struct error *e) _must_check_;
+/* Adds the steps that open the disks of the chunk, and write image, seed and file systems; and those that
+ * close all disks again. A disk that would only be opened and closed is left alone. */
+int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e) _must_check_;
+int launch_add_closing(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
-/* The same of one disk that takes a seed. */
-int launch_add_seed(struct steps *s, struct launch_disk *d, struct error *e) _must_check_;
-
-/* Those disks: at most one of each instance. Returns how many. */
+/* The disks of the chunk that take the image: at most one of each instance. Returns how many. */
 size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX]);
 
 /* Warns of plain disks, and runs it unless it is a dry run. */
@@ -165,7 +165,7 @@ int launch_tell(const struct launch *l, struct launched **ret, struct error *e) 
 struct launch *launch_free(struct launch *l);
 DEFINE_CLEANUP(struct launch *, launch_free)
 
-/* What follows from the key: its reference and the check value. */
+/* What follows from the key: its reference and the check value. One of the key's n_uses. */
 int launch_set_key_tags(struct launch_disk *d, struct error *e) _must_check_;
 
 /* The objects of the steps. */
@@ -175,7 +175,7 @@ step_fn launch_create_keys, launch_create_keys_undo, launch_write_image; /* laun
 step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_open_undo, launch_write_seed,
     launch_format, launch_attach, launch_attach_undo;                           /* disk */
 step_fn launch_define, launch_define_undo, launch_autostart, launch_close_maps; /* launch_instance */
-step_fn launch_settle;                                                          /* launch */
+step_fn launch_settle, launch_settle_disks;                                     /* launch */
 step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_leads_doomed; /* launch */
 step_fn launch_start, launch_start_undo; /* launch_instance */
 

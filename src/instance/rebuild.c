@@ -206,7 +206,7 @@ static void design_disk(struct launch *l, const struct volume *old)
         return;
     d->key = &l->keys[0];
     d->key->want.bits = KEY_SECRET_BITS;
-    d->key->n_closed++;
+    d->key->n_uses++; /* in remake() */
     d->v.scope = KEY_SCOPE_INSTANCE;
     snprintf(d->v.kdf, sizeof d->v.kdf, "%s", KDF_HKDF_SHA512);
 }
@@ -229,6 +229,7 @@ static int design(struct rebuild *r, struct error *e)
     memcpy(one->name, i->name, sizeof one->name);
     memcpy(one->uuid, i->uuid, sizeof one->uuid);
     l->n_keys = l->km ? 1 : 0;
+    l->closes = l->km && l->km->durable;
     l->keys[0].want.scope = KEY_SCOPE_INSTANCE;
     memcpy(l->keys[0].want.owner, i->uuid, sizeof i->uuid);
     memcpy(l->keys[0].want.vg, i->volumes[0]->vg, sizeof l->keys[0].want.vg);
@@ -324,25 +325,6 @@ static int start(const struct context *c, void *rebuild, struct error *e)
     return instance_start(c, ((struct rebuild *)rebuild)->instance->uuid, &changed, e);
 }
 
-static int add_disks(struct steps *s, struct launch *l, struct error *e)
-{
-    int r = 0;
-    for (size_t n = 0; r == 0 && n < l->n_disks; n++)
-        if (l->disks[n].key || l->disks[n].takes_image || l->disks[n].takes_seed || l->disks[n].fs[0])
-            r = steps_add(s, launch_open, launch_open_undo, &l->disks[n], e, "open %s", l->disks[n].v.lv);
-    for (size_t n = 0; r == 0 && n < l->n_disks; n++)
-        r = launch_add_seed(s, &l->disks[n], e);
-    if (r == 0)
-        r = launch_add_image(s, l->chunks, e);
-    for (size_t n = 0; r == 0 && n < l->n_disks; n++)
-        if (l->disks[n].fs[0])
-            r = steps_add(s, launch_format, NULL, &l->disks[n], e, "format %s: %s", l->disks[n].v.lv,
-                          l->disks[n].fs);
-    if (r == 0 && l->km && l->km->durable)
-        r = steps_add(s, launch_close_maps, NULL, &l->instances[0], e, "close them");
-    return r;
-}
-
 /* Up to the commit. */
 static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
 {
@@ -368,7 +350,9 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
         result = steps_add_keystone(s, remake, remake_undo, r, e,
                                     "make the disks of %s anew: the old are gone", name);
     if (result == 0)
-        result = add_disks(s, l, e);
+        result = launch_add_contents(s, &l->chunks[0], e);
+    if (result == 0)
+        result = launch_add_closing(s, l, e);
     if (result == 0 && l->n_others)
         result = steps_add(s, launch_others_ready, NULL, l, e, "mark %zu disks ready", l->n_others);
     return result < 0 ? result : steps_add(s, launch_leads_ready, NULL, l, e, "mark the first disk ready");

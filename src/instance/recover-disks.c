@@ -116,7 +116,7 @@ static int close_map(struct recovery *r, const struct volume *v, const struct ma
     struct error why = ERROR_NONE;
     char object[OBJECT_MAX];
     snprintf(object, sizeof object, "map %s", map->name);
-    int result = r->dry_run ? 0 : broker_close(r->context.broker, v, &why);
+    int result = r->dry_run ? 0 : broker_close(r->context.broker, v, SETTLE_NOW, &why);
     return recovery_settle(r, RECOVER_CLOSED, object, "no running instance uses it: closed", result, &why, e);
 }
 

@@ -263,7 +263,7 @@ static int close_maps_of(const struct context *c, const struct removal *r, struc
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < r->n_volumes; i++)
-        result = disk_close(c, r->volumes[i], e);
+        result = disk_close(c, r->volumes[i], SETTLE_NOW, e);
     return result;
 }
 
@@ -368,7 +368,7 @@ int removal_remove_volumes(const struct context *c, void *removal, struct error 
 
 int snapshot_remove(const struct context *c, const struct volume *v, struct error *e)
 {
-    int r = disk_close(c, v, e);
+    int r = disk_close(c, v, SETTLE_NOW, e);
     if (r == 0 && v->state == VOLUME_BUILDING) /* else it is a file's: see export.c */
         r = key_destroy_of_image(c, v, e);
     return r < 0 ? r : broker_remove(c->broker, &v, 1, e);

@@ -65,7 +65,7 @@ int rescue_create_undo(const struct context *c, void *object, struct error *e)
 int rescue_open(const struct context *c, void *object, struct error *e)
 {
     struct rescue *r = object;
-    int result = disk_open(c, &r->v, r->secret, MAP_FOR_DOMAIN, &r->fd, e);
+    int result = disk_open(c, &r->v, r->secret, MAP_FOR_DOMAIN, SETTLE_NOW, &r->fd, e);
     if (result == 0)
         r->secret = secret_free(r->secret); /* it has done its work */
     return result;
@@ -75,7 +75,7 @@ int rescue_open_undo(const struct context *c, void *object, struct error *e)
 {
     struct rescue *r = object;
     r->fd = fd_close(r->fd);
-    return disk_close(c, &r->v, e);
+    return disk_close(c, &r->v, SETTLE_NOW, e);
 }
 
 int rescue_fill(const struct context *c, void *object, struct error *e)

@@ -131,7 +131,7 @@ static int grow_volume(const struct context *c, void *resizing, struct error *e)
 static int grow_map(const struct context *c, void *resizing, struct error *e)
 {
     struct resizing *r = resizing;
-    int result = disk_open(c, r->volume, r->secret, map_use(r->map), NULL, e);
+    int result = disk_open(c, r->volume, r->secret, map_use(r->map), SETTLE_NOW, NULL, e);
     r->secret = secret_free(r->secret);
     return result;
 }

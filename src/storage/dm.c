@@ -11,6 +11,7 @@
     (DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | DM_UDEV_DISABLE_DISK_RULES_FLAG |                                \
      DM_UDEV_DISABLE_OTHER_RULES_FLAG)
 #define UDEV_DEADLINE_MSEC 30000
+#define UDEV_POLL_MSEC     5
 
 /* libdevmapper gives its log function no argument of ours; without one it writes to stderr. */
 char dm_last_message[256];
@@ -62,27 +63,37 @@ int dm_run_task(struct dm_task *t)
     return errnum ? -errnum : -EIO;
 }
 
-int dm_run_task_and_nodes(struct dm_task *t)
+/* Counts what udevd still has to do for our changes: a semaphore, of which a host has few. 0: nothing. */
+static uint32_t cookie;
+
+int dm_change_nodes(struct dm_task *t)
 {
-    uint32_t cookie = 0;
-    bool udev = udev_runs();
-    int ready = 0;
-    if (udev && !dm_task_set_cookie(t, &cookie, UDEV_FLAGS))
+    if (udev_runs() && !dm_task_set_cookie(t, &cookie, UDEV_FLAGS))
         return -EIO;
-    int r = dm_run_task(t);
-    for (unsigned waited = 0; udev && waited < UDEV_DEADLINE_MSEC; waited += 5) {
+    return dm_run_task(t);
+}
+
+void dm_settle(void)
+{
+    int ready = cookie == 0;
+    for (unsigned waited = 0; !ready && waited < UDEV_DEADLINE_MSEC; waited += UDEV_POLL_MSEC) {
         if (!dm_udev_wait_immediate(cookie, &ready)) /* the cookie is no more */
             ready = 1;
-        if (ready)
-            break;
-        dm_pause_msec(5);
+        if (!ready)
+            dm_pause_msec(UDEV_POLL_MSEC);
     }
-    if (udev &&
-        !ready) { /* in udevd's place: else the cookie, a semaphore of the host's few, would stay for ever */
+    if (!ready) { /* in udevd's place: else the cookie would stay for ever */
         dm_udev_complete(cookie);
         dm_udev_wait_immediate(cookie, &ready);
     }
+    cookie = 0;
     dm_task_update_nodes();
+}
+
+int dm_run_task_and_nodes(struct dm_task *t)
+{
+    int r = dm_change_nodes(t);
+    dm_settle();
     return r;
 }
 
@@ -108,11 +119,18 @@ int dm_look_up(const char *name, const char *uuid, struct found *ret, struct err
     return 0;
 }
 
-int dm_remove_map(const char *name)
+int dm_remove_map_later(const char *name)
 {
     _cleanup_task_ struct dm_task *t = NULL;
     int r = dm_new_task(DM_DEVICE_REMOVE, name, NULL, &t);
-    return r < 0 ? r : dm_run_task_and_nodes(t);
+    return r < 0 ? r : dm_change_nodes(t);
+}
+
+int dm_remove_map(const char *name)
+{
+    int r = dm_remove_map_later(name);
+    dm_settle();
+    return r;
 }
 
 int dm_load_target(const char *target, uint32_t ret_version[3])

@@ -22,7 +22,14 @@ extern char dm_last_message[256];
 int dm_new_task(int type, const char *name, const char *uuid, struct dm_task **ret) _must_check_;
 int dm_run_task(struct dm_task *t) _must_check_;
 
-/* For a change of device nodes: waits for udevd, but not for ever, or has the nodes made at once. */
+/* A change of device nodes, which is over after dm_settle(). */
+int dm_change_nodes(struct dm_task *t) _must_check_;
+
+/* Waits for udevd, but not for ever, until the nodes are as all changes want them. Without udevd it makes
+ * them. */
+void dm_settle(void);
+
+/* Both. */
 int dm_run_task_and_nodes(struct dm_task *t) _must_check_;
 
 struct found {
@@ -34,8 +41,9 @@ struct found {
 /* A map by name or uuid. -ENOENT, and no sentence: there is none. */
 int dm_look_up(const char *name, const char *uuid, struct found *ret, struct error *e) _must_check_;
 
-/* By name, whatever it is: the caller has looked. -EBUSY: it is held open. */
+/* By name, whatever it is: the caller has looked. -EBUSY: it is held open. `later`: dm_settle() follows. */
 int dm_remove_map(const char *name);
+int dm_remove_map_later(const char *name);
 
 /* Has the kernel load the module of this target, if it must: who has not the right to load modules, as
  * programs in the broker's sandbox, may still ask for one that device-mapper needs. ret_version (may be NULL)

@@ -165,7 +165,7 @@ static int create(const struct volume *v, const char *name, uint64_t sectors, co
     if (r == 0 && o->read_only && !dm_task_set_ro(t))
         r = -ENOMEM;
     if (r == 0)
-        r = dm_run_task_and_nodes(t);
+        r = dm_change_nodes(t);
     if (r == 0 && !dm_task_get_info(t, ret))
         r = -EIO;
     return r < 0 ? explain_create(v, name, r, e) : 0;
@@ -179,6 +179,7 @@ static int check_node(const char *name, const struct dm_info *info, struct error
     snprintf(path, sizeof path, "/dev/mapper/%s", name);
     if (stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == makedev(info->major, info->minor))
         return 0;
+    dm_remove_map(name);
     return error_set(e, -ENXIO, "map %s: closed again: %s does not lead to it; is udevd in trouble?", name,
                      path);
 }
@@ -188,12 +189,26 @@ static int open_new(const struct volume *v, const char *name, uint64_t sectors, 
 {
     struct dm_info info;
     int r = create(v, name, sectors, o, &info, e);
-    if (r < 0)
+    if (r < 0 || o->settle == SETTLE_LATER)
         return r;
-    r = check_node(name, &info, e);
-    if (r < 0)
-        dm_remove_map(name);
-    return r;
+    dm_settle();
+    return check_node(name, &info, e);
+}
+
+void dmcrypt_settle(void)
+{
+    dm_settle();
+}
+
+int dmcrypt_check_node(const struct volume *v, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    struct found f;
+    volume_map_name(v, name);
+    int r = dm_look_up(name, NULL, &f, e);
+    if (r == -ENOENT)
+        return error_set(e, r, "map %s: is gone; somebody else has closed it", name);
+    return r < 0 ? r : check_node(name, &f.info, e);
 }
 
 /* Where the other table was not taken, the map goes on with the one that it has. */
@@ -322,7 +337,19 @@ static int refuse_foreign(const struct found *f, struct error *e)
                      f->uuid);
 }
 
-int dmcrypt_close(const char *map_name, struct error *e)
+/* Patient with a holder that is about to leave, but not for ever. */
+static int remove_patiently(const char *map_name)
+{
+    int r = dm_remove_map_later(map_name);
+    for (unsigned msec = 10, waited = 0; r == -EBUSY && waited < CLOSE_DEADLINE_MSEC;
+         waited += msec, msec *= 2) {
+        dm_pause_msec(msec);
+        r = dm_remove_map_later(map_name);
+    }
+    return r;
+}
+
+int dmcrypt_close(const char *map_name, enum settle settle, struct error *e)
 {
     struct found f;
     char by[256];
@@ -332,12 +359,9 @@ int dmcrypt_close(const char *map_name, struct error *e)
     r = refuse_foreign(&f, e);
     if (r < 0)
         return r;
-    r = dm_remove_map(map_name);
-    for (unsigned msec = 10, waited = 0; r == -EBUSY && waited < CLOSE_DEADLINE_MSEC;
-         waited += msec, msec *= 2) {
-        dm_pause_msec(msec);
-        r = dm_remove_map(map_name);
-    }
+    r = remove_patiently(map_name);
+    if (settle == SETTLE_NOW)
+        dm_settle();
     if (r == 0 || r == -ENXIO || dm_look_up(map_name, NULL, &f, NULL) == -ENOENT)
         return 0;
     holders_name(makedev(f.info.major, f.info.minor), by, sizeof by);

@@ -32,12 +32,19 @@ enum map_use {
     MAP_READ_ONLY /* a person, only to look */
 };
 
+/* udevd makes the nodes of a map, and takes them away; it works on several at once. */
+enum settle {
+    SETTLE_NOW,  /* wait for it */
+    SETTLE_LATER /* go on; dmcrypt_settle() follows */
+};
+
 struct map_options {
     dev_t below;    /* the volume, which the caller holds open: by its name it could be another meanwhile */
     uint32_t flags; /* enum crypt_flag */
     bool opened;    /* MAP_UUID_OPENED */
     bool read_only;
     bool plain_iv; /* numbers sectors by 512 bytes whatever their size, as LUKS2 does; for mayfly bench */
+    enum settle settle;
 };
 
 /* CRYPT_VERSION() of the kernel's dm-crypt, which is loaded if need be; 0: it has none, or does not tell. */
@@ -58,7 +65,14 @@ int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const 
 
 /* Closes it; 0 if there is none. Waits a bounded time for a holder that is about to leave, then -EBUSY.
  * -EUNSAFE: the name belongs to a map that is not ours. */
-int dmcrypt_close(const char *map_name, struct error *e) _must_check_;
+int dmcrypt_close(const char *map_name, enum settle settle, struct error *e) _must_check_;
+
+/* Waits until the nodes of all maps are there, and those of closed ones gone. */
+void dmcrypt_settle(void);
+
+/* Does the node of the map of `v` lead to it? If not, the map is closed again. For one that was opened to be
+ * settled later. */
+int dmcrypt_check_node(const struct volume *v, struct error *e) _must_check_;
 
 /* All maps of ours on this host. The caller frees *ret. */
 int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e) _must_check_;

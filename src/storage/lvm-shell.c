@@ -49,7 +49,11 @@
  * terabytes take minutes.
  * dmeventd would be started inside the broker's sandbox. Hints, of which disks to read, may be older than a
  * group that was made a moment ago: it would not be there. */
-#define BEHAVIOUR "backup{archive=0} activation{monitoring=0} devices{issue_discards=0 hints=\"none\"%s}"
+#define BEHAVIOUR "backup{archive=0} activation{monitoring=0} %sdevices{issue_discards=0 hints=\"none\"%s}"
+
+/* LVM tells lvmdbusd of each change, and looks for it by D-Bus where there is none. */
+#define LVMDBUSD     "/usr/share/dbus-1/system-services/com.redhat.lvmdbus1.service"
+#define WITHOUT_DBUS "global{notify_dbus=0} "
 
 /* What a guest writes can look like a physical volume of ours, so neither maps nor volumes are read, by LVM's
  * way to name them: /dev/GROUP/UUID_disk. An operator's own filter is left as it is. */
@@ -61,6 +65,7 @@ struct lvm {
     int to, from;         /* commands; reports */
     int keep_fd;          /* borrowed; -1: there is no keeper */
     bool operator_filter; /* devices/filter is set */
+    bool dbus;            /* lvmdbusd is installed */
 };
 
 /* ---- the process ---- */
@@ -364,6 +369,7 @@ static int ensure_process(struct lvm *l, struct error *e)
     if (l->pid)
         return 0;
     l->operator_filter = lvm_filter_is_set();
+    l->dbus = access(LVMDBUSD, F_OK) == 0;
     return start_process(l, e);
 }
 
@@ -379,8 +385,9 @@ int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret
     int r = ensure_process(l, e);
     if (r < 0)
         return r;
-    _cleanup_free_ char *line = str_format("%s --config '" OUTPUT BEHAVIOUR "' %s\n", verb,
-                                           l->operator_filter ? "" : WITHOUT_DISKS, c->text);
+    _cleanup_free_ char *line =
+        str_format("%s --config '" OUTPUT BEHAVIOUR "' %s\n", verb, l->dbus ? "" : WITHOUT_DBUS,
+                   l->operator_filter ? "" : WITHOUT_DISKS, c->text);
     if (!line)
         return error_memory(e);
     r = talk(l, line, &report, &size, e);

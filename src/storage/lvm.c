@@ -218,7 +218,9 @@ static int create(struct lvm *l, struct command *c, const struct volume *v, cons
 int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
 {
     struct command c = {.used = 0};
-    lvm_add(&c, "-Zn", "-Wn");
+    lvm_add(&c, "-Zn", "-Wn", "-An"); /* marking it writes LVM's backup file */
+    if (volume_encrypted(v))          /* nobody but us uses its device, by the kernel's node */
+        lvm_add(&c, "--noudevsync");
     return create(l, &c, v, v->vg, e);
 }
 

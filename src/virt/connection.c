@@ -234,8 +234,7 @@ static int define(struct virt *v, const char *xml, struct error *e)
     if (r < 0)
         return r;
 
-    _cleanup_domain_ virDomainPtr domain =
-        virDomainDefineXMLFlags(libvirt_of(v), xml, VIR_DOMAIN_DEFINE_VALIDATE);
+    _cleanup_domain_ virDomainPtr domain = virDomainDefineXMLFlags(libvirt_of(v), xml, 0);
     return domain ? 0 : not_defined(v, name, uuid, "; see --domain-xml", e);
 }
 

@@ -101,7 +101,8 @@ struct virt_ops {
     int (*details)(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e);
 
     /* A power cut may undo it until settle() was called, as it may undefine. -EEXIST: the name or uuid is
-     * taken. -EINVAL: libvirt refuses the XML. */
+     * taken. -EINVAL: libvirt refuses the XML. libvirt's schema, which takes it longer to read than all the
+     * rest, is for try() alone. */
     int (*define)(struct virt *v, const char *xml, struct error *e);
 
     /* libvirt's verdict on the definition `trial_xml` (domain_xml(), of a trial) of the instance `name`,

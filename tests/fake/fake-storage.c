@@ -393,9 +393,29 @@ int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const 
     return 0;
 }
 
-int dmcrypt_close(const char *map_name, struct error *e)
+void dmcrypt_settle(void)
+{
+    if (S->settled)
+        (*S->settled)++;
+}
+
+int dmcrypt_check_node(const struct volume *v, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    volume_map_name(v, name);
+    if (!S->node_fails)
+        return 0;
+    struct map *m = find_map(name);
+    if (m)
+        *m = S->maps[--S->n_maps];
+    return error_set(e, -ENXIO, "map %s: has no node", name);
+}
+
+int dmcrypt_close(const char *map_name, enum settle settle, struct error *e)
 {
     struct map *m = find_map(map_name);
+    if (settle == SETTLE_NOW)
+        dmcrypt_settle();
     if (!m)
         return 0;
     if (!str_starts(m->uuid, MAP_UUID_PREFIX))
@@ -458,6 +478,12 @@ int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct 
     if (!find_map(name))
         return error_set(e, -ENOENT, "map %s: is not there", name);
     return device_open_volume(v, read_only ? O_RDONLY : O_RDWR, ret_fd, e);
+}
+
+int device_check_path(int fd, const char *path, struct error *e)
+{
+    (void)fd, (void)path;
+    return S->map_fails ? error_set(e, -EUNSAFE, "%s: leads elsewhere", path) : 0;
 }
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e)

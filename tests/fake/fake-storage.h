@@ -30,6 +30,8 @@ struct fake_storage {
     size_t n_maps;
     bool device_fails; /* nodes of volumes cannot be opened */
     bool map_fails;    /* nodes of maps cannot */
+    bool node_fails;   /* udevd makes none */
+    unsigned *settled; /* counts how often it was waited for; NULL */
     bool group_gone;   /* LVM finds no group */
     bool find_fails;   /* whether a volume has a uuid cannot be asked */
 };

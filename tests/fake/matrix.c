@@ -306,6 +306,9 @@ static int run_mutations(struct matrix *m)
         {.call = "settle", .scenario = "delete two of three"}, /* or brings it back */
         {.call = "resize", .scenario = "resize running"},      /* what comes above would be too large */
         {.call = "open", .scenario = "resize running"},
+        {.call = "settle maps", .scenario = "start"}, /* a guest would not find its disks */
+        {.call = "settle maps", .scenario = "launch"},
+        {.call = "settle maps", .scenario = "rescue stopped"},
         {.call = "resume", .scenario = "resize running"}, /* a killed lvm has left it suspended */
         {.call = "resume", .scenario = "export"},
         {.call = "block resize", .scenario = "resize running"},

@@ -131,6 +131,14 @@ static bool holds_any(const struct fake_broker *f)
     return false;
 }
 
+/* Whoever is told that all went well may use the maps. */
+static void check_settled(struct world *w)
+{
+    for (size_t i = 0; i < w->host.n_maps && !w->hit; i++)
+        if (w->host.maps[i].unsettled)
+            world_violated(w, "map %s is left without its node", w->host.maps[i].map.name);
+}
+
 /* Not a call for the injector: what is not given back now is when the connection ends. */
 static void fake_unlock(struct broker *b, const char *uuid)
 {
@@ -140,6 +148,7 @@ static void fake_unlock(struct broker *b, const char *uuid)
         if (streq(w->locks[i].uuid, uuid) && w->locks[i].connection == f->connection) {
             world_drop(w->locks, &w->n_locks, sizeof w->locks[0], i);
             w->let_go = !holds_any(f);
+            check_settled(w);
             return;
         }
 }
@@ -247,6 +256,7 @@ static void add_map(struct world *w, const struct volume *v, enum map_use use)
     m->map.size_bytes = v->size_bytes;
     m->map.flags = chosen_flags(w, v);
     m->map.read_only = use == MAP_READ_ONLY;
+    m->unsettled = true;
     memcpy(m->lv, v->lv, sizeof m->lv);
     volume_map_name(v, m->map.name);
     snprintf(m->map.uuid, sizeof m->map.uuid, "%s%s%s", MAP_UUID_PREFIX, v->disk,
@@ -323,13 +333,23 @@ static int leave_with(struct broker *b, int r, int fd, int *ret_fd, struct error
 }
 
 static int fake_open(struct broker *b, const struct volume *v, const struct secret *key, enum map_use use,
-                     int *ret_fd, struct error *e)
+                     enum settle when, int *ret_fd, struct error *e)
 {
     int fd = -1;
     int r = world_enter(world_of(b), "open", e);
     if (r == 0)
         r = open_volume(b, v, key, use, &fd, e);
+    if (r == 0 && when == SETTLE_NOW)
+        world_settle_maps(&world_of(b)->host);
     return leave_with(b, r, fd, ret_fd, e);
+}
+
+static int fake_settle(struct broker *b, struct error *e)
+{
+    int r = world_enter(world_of(b), "settle maps", e);
+    if (r == 0)
+        world_settle_maps(&world_of(b)->host);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
 static int tune(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_changed,
@@ -551,12 +571,14 @@ static int close_map(struct broker *b, const struct volume *v, bool leave_opened
     return 0;
 }
 
-static int fake_close(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
-                      struct error *e)
+static int fake_close(struct broker *b, const struct volume *v, bool leave_opened, enum settle when,
+                      bool *ret_closed, struct error *e)
 {
     int r = world_enter(world_of(b), "close", e);
     if (r == 0)
         r = close_map(b, v, leave_opened, ret_closed, e);
+    if (r == 0 && when == SETTLE_NOW)
+        world_settle_maps(&world_of(b)->host);
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
@@ -830,6 +852,7 @@ static const struct broker_ops fake_broker_ops = {
     .create = fake_create,
     .snapshot = fake_snapshot,
     .open = fake_open,
+    .settle = fake_settle,
     .tune = fake_tune,
     .bench = fake_bench,
     .remake = fake_remake,

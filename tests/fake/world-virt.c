@@ -396,6 +396,12 @@ static int fake_redefine(struct virt *v, const char *xml, struct error *e)
     return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
+static bool map_there(struct world *w, const char *lv)
+{
+    const struct world_map *m = world_map(w, lv);
+    return m && !m->unsettled && !m->map.read_only;
+}
+
 static bool device_there(struct world *w, const char *path)
 {
     for (size_t i = 0; i < w->host.n_volumes; i++) {
@@ -406,7 +412,7 @@ static bool device_there(struct world *w, const char *path)
         if (streq(path, plain) && volume_encrypted(v))
             world_violated(w, "%s goes to a VM unencrypted", v->lv);
         if (streq(path, device))
-            return !volume_encrypted(v) || (world_map(w, v->lv) && !world_map(w, v->lv)->map.read_only);
+            return !volume_encrypted(v) || map_there(w, v->lv);
     }
     return false;
 }

@@ -100,6 +100,7 @@ void world_revive(struct world *w)
     w->crashed = w->stop_asked = w->stop_held = false;
     w->let_go = w->crashed_late = false;
     w->n_locks = 0;
+    world_settle_maps(&w->host);
     memset(w->inject, 0, sizeof w->inject);
 }
 
@@ -248,6 +249,12 @@ uint64_t world_device_bytes(const struct host *h, const char *path)
         return volume_encrypted(v) ? 0 : v->size_bytes;
     }
     return 0;
+}
+
+void world_settle_maps(struct host *h)
+{
+    for (size_t i = 0; i < h->n_maps; i++)
+        h->maps[i].unsettled = false;
 }
 
 bool world_in_use(const struct host *h, const struct volume *v)

@@ -54,7 +54,8 @@ struct world_volume {
 struct world_map {
     struct map map;
     char lv[LV_NAME_MAX];
-    bool held; /* by somebody on the host, as by a mount */
+    bool held;      /* by somebody on the host, as by a mount */
+    bool unsettled; /* udevd has not made its node yet */
 };
 
 struct world_key {
@@ -254,6 +255,9 @@ bool world_has_disk(const struct world_disks *all, const char *path);
 
 /* How much can be reached through the device at this path, a map or a plain volume; 0: there is none. */
 uint64_t world_device_bytes(const struct host *h, const char *path);
+
+/* udevd has made the nodes of all maps. */
+void world_settle_maps(struct host *h);
 
 /* Does a running guest use this device? */
 bool world_in_use(const struct host *h, const struct volume *v);

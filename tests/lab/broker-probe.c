@@ -58,7 +58,7 @@ static int make_volume(struct probe *p, char *arg[], struct error *e)
 static int do_open(struct probe *p, bool opened, struct error *e)
 {
     int fd = -1;
-    int r = broker_open(p->b, &p->v, p->key, opened ? MAP_TO_STAY : MAP_FOR_DOMAIN, &fd, e);
+    int r = broker_open(p->b, &p->v, p->key, opened ? MAP_TO_STAY : MAP_FOR_DOMAIN, SETTLE_NOW, &fd, e);
     if (r == 0) {
         fd_close(p->fd);
         p->fd = fd;
@@ -144,7 +144,7 @@ static int run(struct probe *p, char *arg[], size_t n, struct error *e)
     if (streq(verb, "format"))
         return broker_format(p->b, &p->v, second, n > 2 ? arg[2] : "", e);
     if (streq(verb, "close"))
-        return broker_close(p->b, &p->v, e);
+        return broker_close(p->b, &p->v, SETTLE_NOW, e);
     if (streq(verb, "mark"))
         return set(p, second, e);
     if (streq(verb, "remove"))

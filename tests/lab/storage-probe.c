@@ -196,7 +196,7 @@ static int cmd_tune(struct lvm **l, char *const arg[], struct error *e)
 static int cmd_close(struct lvm **l, char *const arg[], struct error *e)
 {
     (void)l;
-    return dmcrypt_close(arg[0], e);
+    return dmcrypt_close(arg[0], SETTLE_NOW, e);
 }
 
 static int cmd_find(struct lvm **l, char *const arg[], struct error *e)

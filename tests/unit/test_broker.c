@@ -222,6 +222,14 @@ static int open_with(struct peer p, const struct volume *v, const struct secret 
     return a.errnum;
 }
 
+static int open_later(struct peer p, const struct volume *v, const struct secret *key)
+{
+    struct op_open q = {.volume = ref(v), .settle = SETTLE_LATER};
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    assert_int_equal(secret_handover(key, &h, NULL), 0);
+    return ask(p, OP_OPEN, &q, sizeof q, secret_handover_fd(h));
+}
+
 static int act(struct peer p, enum op op, const struct volume *v)
 {
     struct op_close q = {.volume = ref(v)}; /* struct op_volume, and what only CLOSE has behind it */
@@ -1067,6 +1075,62 @@ static void a_group_that_is_not_seen_proves_nothing(void **state)
     end(p);
 }
 
+static size_t count_maps(struct peer p)
+{
+    static const struct op_none none;
+    struct answer a = ask_for(p, OP_MAPS, &none, sizeof none, -1, NULL);
+    return a.size_bytes / sizeof(struct map);
+}
+
+/* However many are opened; and never left to itself, since that would leave a cookie behind. */
+static void udevd_is_waited_for_once(void **state)
+{
+    (void)state;
+    static const struct op_none none;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = encrypted(I, "swap", key);
+    unsigned *settled =
+        mmap(NULL, sizeof *settled, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage.settled = settled; /* by the server's process */
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    struct op_close q = {.volume = ref(&v), .settle = SETTLE_LATER + 1};
+    REFUSED(p, -EINVAL, ASK(p, OP_CLOSE, q));
+    assert_int_equal(open_later(p, &v, key), 0);
+    assert_int_equal(open_later(p, &w, key), 0);
+    assert_int_equal(*settled, 0);
+    assert_int_equal(ASK(p, OP_SETTLE, none), 0);
+    assert_int_equal(*settled, 1);
+    q.settle = SETTLE_LATER;
+    assert_int_equal(ASK(p, OP_CLOSE, q), 0);
+    assert_int_equal(*settled, 1);
+    end(p);
+    assert_int_equal(*settled, 2);
+    munmap(settled, sizeof *settled);
+}
+
+static void a_map_without_its_node_is_closed(void **state)
+{
+    (void)state;
+    static const struct op_none none;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = encrypted(I, "swap", key);
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage.node_fails = true;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(open_later(p, &v, key), 0);
+    assert_int_equal(open_later(p, &w, key), 0);
+    assert_int_equal(count_maps(p), 2);
+    assert_int_equal(ASK(p, OP_SETTLE, none), -ENXIO);
+    assert_int_equal(count_maps(p), 0);
+    assert_int_equal(ASK(p, OP_SETTLE, none), 0); /* it is told once */
+    end(p);
+}
+
 static void garbage_changes_nothing(void **state)
 {
     (void)state;
@@ -1410,7 +1474,7 @@ static void the_client_goes_the_whole_way(void **state)
     assert_ok(broker_lock(b, I, &e), e);
     assert_ok(broker_create(b, &v, &e), e);
     assert_int_equal(v.size_bytes, 8 << 20);
-    assert_ok(broker_open(b, &v, key, MAP_TO_STAY, &fd, &e), e);
+    assert_ok(broker_open(b, &v, key, MAP_TO_STAY, SETTLE_NOW, &fd, &e), e);
     fd_close(fd);
     assert_ok(broker_format(b, &v, "xfs", "root", &e), e);
     assert_ok(broker_list(b, &i, &e), e);
@@ -1421,7 +1485,7 @@ static void the_client_goes_the_whole_way(void **state)
     assert_ok(broker_mark(b, all, 1, VOLUME_READY, &e), e);
     assert_ok(broker_tune(b, &v, key, &changed, &e), e);
     assert_false(changed);
-    assert_ok(broker_close(b, &v, &e), e);
+    assert_ok(broker_close(b, &v, SETTLE_NOW, &e), e);
     assert_ok(broker_mark(b, all, 1, VOLUME_DOOMED, &e), e);
     for (int k = 0; k < 100; k++) { /* more than one packet; they are not there */
         many[k] = plain(I, "root");
@@ -1547,6 +1611,8 @@ int main(void)
         TEST(what_others_depend_on_is_left_alone),
         TEST(a_suspended_volume_is_not_opened_and_can_be_resumed),
         TEST(a_group_that_is_not_seen_proves_nothing),
+        TEST(udevd_is_waited_for_once),
+        TEST(a_map_without_its_node_is_closed),
         TEST(garbage_changes_nothing),
         TEST(changes_leave_entries),
         TEST(no_two_disks_have_one_uuid),

@@ -227,11 +227,44 @@ static void test_dry_run(void **state)
     assert_ok(instance_launch(&b->f.context, &q, &launched, &plan, &e), e);
     assert_memory_equal(&before, &b->w->host, sizeof before);
     assert_string_equal(launched[1].name, "t-2");
-    /* 2 locks, keys, 2 x (volume, open), the image, 2 domains, their sync, ready, 2 starts */
-    assert_int_equal(steps_count(plan), 14);
+    /* 2 locks, keys, 2 x (volume, open), udevd, the image, 2 domains, their sync, ready, 2 starts */
+    assert_int_equal(steps_count(plan), 15);
     assert_int_equal(strncmp(steps_what(plan, 0), "lock instance t-1", 17), 0);
     assert_string_equal(steps_what(plan, 2), "create 2 keys of 256 bits in local");
-    assert_string_equal(steps_what(plan, 13), "start domain t-2");
+    assert_string_equal(steps_what(plan, 14), "start domain t-2");
+}
+
+/* What would be opened only to be closed again stays closed, and its secret goes all the same. */
+static void test_empty_disks_stay_closed(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    const struct launch_request q = {.name = "t",
+                                     .count = 2,
+                                     .root_bytes = GIB,
+                                     .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
+                                     .n_ephemeral = 1,
+                                     .no_start = true,
+                                     .dry_run = true};
+    const char *expected[] = {
+        "open ",         "open ", "wait for udevd", "close the disks of t-1", "close the disks of t-2",
+        "wait for udevd"};
+    _cleanup_free_ struct launched *launched = NULL;
+    _cleanup_steps_ struct steps *plan = NULL;
+    size_t n = 0;
+    assert_ok(instance_launch(&b->f.context, &q, &launched, &plan, &e), e);
+    for (size_t i = 0; i < steps_count(plan); i++) {
+        const char *what = steps_what(plan, i);
+        if (!str_starts(what, "open ") && !str_starts(what, "close ") && !str_starts(what, "wait "))
+            continue;
+        assert_true(n < ARRAY_SIZE(expected) && str_starts(what, expected[n++]));
+    }
+    assert_int_equal(n, ARRAY_SIZE(expected));
+
+    const struct launch_request empty = {.name = "e", .count = 1, .root_bytes = GIB, .no_start = true};
+    b->w->without = "close";
+    assert_ok(bench_launch(b, &empty, &e), e);
+    assert_int_equal(b->w->host.n_maps, 0);
 }
 
 /* The keys that each step of a launch of `count` makes, and whether all disks under them are opened before a
@@ -312,7 +345,7 @@ static void test_several_chunks(void **state)
     low = limit;
     low.rlim_cur = 8 * (rlim_t)sysconf(_SC_PAGESIZE);
     assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &low), 0);
-    b->w->inject[0].at = 35; /* in the third chunk */
+    b->w->inject[0].at = 37; /* in the third chunk */
     b->w->inject[0].kind = INJECT_ERROR_AFTER;
     assert_error(bench_launch(b, &q, &e), -EHOSTUNREACH, e);
     assert_string_equal(b->w->hit, "key store");
@@ -663,6 +696,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         bench_test(test_refused),
+        bench_test(test_empty_disks_stay_closed),
         bench_test(test_networks),
         bench_test(test_firmware),
         bench_test(test_autostart),
