@@ -57,6 +57,16 @@ static int look_at_peer(int socket, struct session *s, struct error *e)
     return 0;
 }
 
+/* Nearly every client lists volumes first. LVM gets ready while it is at something else; what is wrong with
+ * LVM is told to who needs it. */
+static void begin_lvm(struct session *s)
+{
+    struct lvm *lvm = NULL;
+    struct error why = ERROR_NONE;
+    if (s->config->volume_groups.n && session_lvm(s, &lvm, &why) < 0)
+        log_debug("%s", why.text);
+}
+
 static int start(const char *config_path, struct config *config, struct error *e)
 {
     int r = sandbox_enter(e);
@@ -87,6 +97,8 @@ static int run(const char *config_path, struct error *e)
         return r;
     audit_open("mayfly-broker");
     r = start(config_path, &config, &why);
+    if (r == 0)
+        begin_lvm(&session);
     r = server_serve(socket, stop, &session, r < 0 ? &why : NULL);
     session_end(&session);
     return r < 0 ? error_set(e, r, "connection: %s", strerror(-r)) : 0;

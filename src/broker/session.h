@@ -29,7 +29,7 @@ struct session {
     const char *locks_path;
     struct locks locks;
     unsigned silence_msec; /* a client that says nothing for longer is taken for dead; 0: never */
-    struct lvm *lvm;       /* started when first needed */
+    struct lvm *lvm;
     struct known *known;
     size_t n_known;
     char (*disk_uuids)[UUID_TEXT]; /* made for disks of this connection, and not given to one yet */

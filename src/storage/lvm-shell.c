@@ -144,6 +144,15 @@ static int end_process(struct lvm *l)
     return l->pid ? process_await(TAKE(l->pid, 0), END_PATIENCE_MSEC) : 0;
 }
 
+static int ensure_process(struct lvm *l, struct error *e)
+{
+    if (l->pid)
+        return 0;
+    l->operator_filter = lvm_filter_is_set();
+    l->dbus = access(LVMDBUSD, F_OK) == 0;
+    return start_process(l, e);
+}
+
 int lvm_start(int keep_fd, struct lvm **ret, struct error *e)
 {
     _cleanup_close_ int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC); /* loads the module */
@@ -157,8 +166,12 @@ int lvm_start(int keep_fd, struct lvm **ret, struct error *e)
     if (!l)
         return error_memory(e);
     *l = (struct lvm){.to = -1, .from = -1, .keep_fd = keep_fd};
-    *ret = l;
-    return 0;
+    int r = ensure_process(l, e);
+    if (r < 0)
+        lvm_stop(l);
+    else
+        *ret = l;
+    return r;
 }
 
 struct lvm *lvm_stop(struct lvm *l)
@@ -362,15 +375,6 @@ static int find_status(const char *report, bool *ret_succeeded)
         return -EPROTO;
     *ret_succeeded = streq(code, "1");
     return 0;
-}
-
-static int ensure_process(struct lvm *l, struct error *e)
-{
-    if (l->pid)
-        return 0;
-    l->operator_filter = lvm_filter_is_set();
-    l->dbus = access(LVMDBUSD, F_OK) == 0;
-    return start_process(l, e);
 }
 
 int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret_report, size_t *ret_size,

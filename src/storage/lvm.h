@@ -12,9 +12,9 @@
 
 struct lvm;
 
-/* The process itself is started by the first command. `keep_fd` (-1: none) stays the caller's until
- * lvm_stop(); lvm keeps it open too until it has ended, whatever becomes of us. -ENOENT: lvm2 is not
- * installed; -ENODEV: the kernel has no device-mapper. */
+/* Starts the process, which gets ready meanwhile; a command starts it again where it has ended. `keep_fd`
+ * (-1: none) stays the caller's until lvm_stop(); lvm keeps it open too until it has ended, whatever becomes
+ * of us. -ENOENT: lvm2 is not installed; -ENODEV: the kernel has no device-mapper. */
 int lvm_start(int keep_fd, struct lvm **ret, struct error *e) _must_check_;
 
 /* Never kills it: a command that is under way goes on to its end. */

@@ -32,11 +32,11 @@ static void add(struct domain_addresses *all, const char *text)
 static void add_all(virDomainPtr domain, unsigned source, struct domain_addresses *all)
 {
     virDomainInterfacePtr *interfaces = NULL;
-    int n = virDomainInterfaceAddresses(domain, &interfaces, source, 0);
+    int n = vir.DomainInterfaceAddresses(domain, &interfaces, source, 0);
     for (int i = 0; i < n; i++) {
         for (unsigned a = 0; a < interfaces[i]->naddrs; a++)
             add(all, interfaces[i]->addrs[a].addr);
-        virDomainInterfaceFree(interfaces[i]);
+        vir.DomainInterfaceFree(interfaces[i]);
     }
     free(interfaces);
 }

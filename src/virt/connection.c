@@ -58,37 +58,37 @@ static int sentence(struct virt *v, virErrorPtr why, const char *kind, const cha
 {
     int r = errnum_of(why);
     const char *message = why && why->message ? why->message : "it does not say why";
-    if (virConnectIsAlive(libvirt_of(v)) == 0)
+    if (vir.ConnectIsAlive(libvirt_of(v)) == 0)
         r = error_set(e, -ECONNREFUSED,
                       "%s %s: cannot %s: the connection to libvirt broke: %s; see systemctl status "
                       "libvirtd virtqemud",
                       kind, object, action, message);
     else
         r = error_set(e, r, "%s %s: cannot %s: libvirt says: %s", kind, object, action, message);
-    virFreeError(why);
+    vir.FreeError(why);
     return r;
 }
 
 int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e)
 {
-    return sentence(v, virSaveLastError(), "domain", object, action, e);
+    return sentence(v, vir.SaveLastError(), "domain", object, action, e);
 }
 
 int libvirt_call_failed(struct virt *v, const char *kind, const char *object, const char *action,
                         struct error *e)
 {
-    return sentence(v, virSaveLastError(), kind, object, action, e);
+    return sentence(v, vir.SaveLastError(), kind, object, action, e);
 }
 
 int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e)
 {
-    virErrorPtr why = virSaveLastError();
-    return sentence(v, why, "domain", virDomainGetName(domain), action, e);
+    virErrorPtr why = vir.SaveLastError();
+    return sentence(v, why, "domain", vir.DomainGetName(domain), action, e);
 }
 
 bool no_such_domain(void)
 {
-    const virError *why = virGetLastError();
+    const virError *why = vir.GetLastError();
     return why && why->code == VIR_ERR_NO_DOMAIN;
 }
 
@@ -96,7 +96,7 @@ bool no_such_domain(void)
 
 int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e)
 {
-    *ret = virDomainLookupByUUIDString(libvirt_of(v), uuid);
+    *ret = vir.DomainLookupByUUIDString(libvirt_of(v), uuid);
     if (*ret)
         return 0;
     return no_such_domain() ? -ENOENT : libvirt_failed(v, uuid, "find", e);
@@ -113,15 +113,15 @@ static int details(struct virt *v, const char *uuid, struct domain_details *ret,
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    _cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);
+    _cleanup_free_ char *xml = vir.DomainGetXMLDesc(domain, 0);
     if (!xml)
         return domain_failed(v, domain, "get its XML", e);
     r = domain_details_read(xml, ret, e);
-    int saved = r == 0 ? virDomainHasManagedSaveImage(domain, 0) : 0;
-    if (saved < 0 && virGetLastErrorCode() != VIR_ERR_NO_SUPPORT)
+    int saved = r == 0 ? vir.DomainHasManagedSaveImage(domain, 0) : 0;
+    if (saved < 0 && vir.GetLastErrorCode() != VIR_ERR_NO_SUPPORT)
         return domain_failed(v, domain, "tell whether it is saved", e);
     int autostart = 0; /* of a transient domain there is none */
-    if (r == 0 && virDomainIsPersistent(domain) == 1 && virDomainGetAutostart(domain, &autostart) < 0)
+    if (r == 0 && vir.DomainIsPersistent(domain) == 1 && vir.DomainGetAutostart(domain, &autostart) < 0)
         return domain_failed(v, domain, "tell whether it has autostart", e);
     ret->saved = saved > 0;
     ret->autostart = autostart;
@@ -142,7 +142,7 @@ static int name_is_taken(const char *name, struct error *e)
  * flag against that. Name and uuid that are taken by two domains it refuses by itself. */
 static int check_free(struct virt *v, const char *name, const char *uuid, struct error *e)
 {
-    _cleanup_domain_ virDomainPtr by_name = virDomainLookupByName(libvirt_of(v), name);
+    _cleanup_domain_ virDomainPtr by_name = vir.DomainLookupByName(libvirt_of(v), name);
     if (by_name)
         return name_is_taken(name, e);
     if (!no_such_domain())
@@ -153,14 +153,14 @@ static int check_free(struct virt *v, const char *name, const char *uuid, struct
     if (r == 0)
         return error_set(e, -EEXIST,
                          "domain %s: cannot define: libvirt has a domain of its uuid %s, named %s", name,
-                         uuid, virDomainGetName(by_uuid));
+                         uuid, vir.DomainGetName(by_uuid));
     return r == -ENOENT ? 0 : r;
 }
 
 /* Does the refusal concern the XML, rather than the host? */
 static bool is_about_xml(void)
 {
-    switch (virGetLastErrorCode()) {
+    switch (vir.GetLastErrorCode()) {
     case VIR_ERR_XML_ERROR:
     case VIR_ERR_XML_DETAIL:
     case VIR_ERR_XML_INVALID_SCHEMA:
@@ -189,7 +189,7 @@ static int sync_folder(const char *folder, bool may_lack, struct error *e)
 
 int definitions_make_durable(struct virt *v, struct error *e)
 {
-    _cleanup_free_ char *uri = virConnectGetURI(libvirt_of(v));
+    _cleanup_free_ char *uri = vir.ConnectGetURI(libvirt_of(v));
     if (!uri || !streq(uri, "qemu:///system"))
         return 0;
     int r = sync_folder(DOMAIN_DEFINITIONS, false, e);
@@ -204,7 +204,7 @@ int definition_refused(struct virt *v, const char *name, const char *way_out, st
 {
     if (!is_about_xml())
         return libvirt_failed(v, name, "define", e);
-    _cleanup_free_ char *message = strdup(virGetLastErrorMessage());
+    _cleanup_free_ char *message = strdup(vir.GetLastErrorMessage());
     for (char *c = message; c && (c = strchr(c, '\n'));) /* of the schema there is a line for each level */
         *c = ';';
     return error_set(e, -EINVAL, "domain %s: cannot define: libvirt refuses its XML: %s%s", name,
@@ -219,8 +219,8 @@ static int not_defined(struct virt *v, const char *name, const char *uuid, const
     struct error why = ERROR_NONE;
     int r = definition_refused(v, name, way_out, &why);
     char holder_uuid[VIR_UUID_STRING_BUFLEN];
-    _cleanup_domain_ virDomainPtr holder = virDomainLookupByName(libvirt_of(v), name);
-    if (holder && virDomainGetUUIDString(holder, holder_uuid) == 0 && !streq(holder_uuid, uuid))
+    _cleanup_domain_ virDomainPtr holder = vir.DomainLookupByName(libvirt_of(v), name);
+    if (holder && vir.DomainGetUUIDString(holder, holder_uuid) == 0 && !streq(holder_uuid, uuid))
         return name_is_taken(name, e);
     return error_pass(e, r, &why);
 }
@@ -234,7 +234,7 @@ static int define(struct virt *v, const char *xml, struct error *e)
     if (r < 0)
         return r;
 
-    _cleanup_domain_ virDomainPtr domain = virDomainDefineXMLFlags(libvirt_of(v), xml, 0);
+    _cleanup_domain_ virDomainPtr domain = vir.DomainDefineXMLFlags(libvirt_of(v), xml, 0);
     return domain ? 0 : not_defined(v, name, uuid, "; see --domain-xml", e);
 }
 
@@ -244,7 +244,7 @@ static int set_autostart(struct virt *v, const char *uuid, struct error *e)
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    return virDomainSetAutostart(domain, 1) == 0 ? 0 : domain_failed(v, domain, "give it autostart", e);
+    return vir.DomainSetAutostart(domain, 1) == 0 ? 0 : domain_failed(v, domain, "give it autostart", e);
 }
 
 static int definition(struct virt *v, const char *uuid, char **ret, struct error *e)
@@ -253,7 +253,7 @@ static int definition(struct virt *v, const char *uuid, char **ret, struct error
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    *ret = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    *ret = vir.DomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     return *ret ? 0 : domain_failed(v, domain, "get its definition", e);
 }
 
@@ -267,7 +267,7 @@ static int redefine(struct virt *v, const char *xml, struct error *e)
         r = domain_lookup(v, uuid, &before, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    domain = virDomainDefineXMLFlags(libvirt_of(v), xml, 0);
+    domain = vir.DomainDefineXMLFlags(libvirt_of(v), xml, 0);
     return domain ? definitions_make_durable(v, e) : not_defined(v, name, uuid, "", e);
 }
 
@@ -279,7 +279,7 @@ static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, con
 {
     struct error why = ERROR_NONE;
     int r = domain_failed(v, domain, action, &why);
-    if (virDomainIsActive(domain) == wanted)
+    if (vir.DomainIsActive(domain) == wanted)
         return 0;
     return error_pass(e, r, &why);
 }
@@ -290,7 +290,7 @@ static int start(struct virt *v, const char *uuid, struct error *e)
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    if (virDomainIsActive(domain) == 1 || virDomainCreate(domain) == 0)
+    if (vir.DomainIsActive(domain) == 1 || vir.DomainCreate(domain) == 0)
         return 0;
     return unless_active_is(v, domain, 1, "start", e);
 }
@@ -302,7 +302,7 @@ static int shut_down(struct virt *v, const char *uuid, struct error *e)
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
     /* No flags: libvirt asks the guest's agent if there is one, else it presses the ACPI button. */
-    if (virDomainIsActive(domain) == 0 || virDomainShutdownFlags(domain, 0) == 0)
+    if (vir.DomainIsActive(domain) == 0 || vir.DomainShutdownFlags(domain, 0) == 0)
         return 0;
     return unless_active_is(v, domain, 0, "shut down", e);
 }
@@ -313,7 +313,7 @@ static int reboot_guest(struct virt *v, const char *uuid, struct error *e)
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    return virDomainReboot(domain, 0) == 0 ? 0 : domain_failed(v, domain, "reboot", e);
+    return vir.DomainReboot(domain, 0) == 0 ? 0 : domain_failed(v, domain, "reboot", e);
 }
 
 static int destroy(struct virt *v, const char *uuid, struct error *e)
@@ -322,7 +322,7 @@ static int destroy(struct virt *v, const char *uuid, struct error *e)
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    if (virDomainIsActive(domain) == 0 || virDomainDestroy(domain) == 0 || no_such_domain())
+    if (vir.DomainIsActive(domain) == 0 || vir.DomainDestroy(domain) == 0 || no_such_domain())
         return 0;
     return unless_active_is(v, domain, 0, "stop", e);
 }
@@ -334,8 +334,8 @@ static int resize_disk(struct virt *v, const char *uuid, const char *device_path
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? no_domain(uuid, e) : r;
-    if (virDomainIsActive(domain) == 0 ||
-        virDomainBlockResize(domain, device_path, size_bytes, VIR_DOMAIN_BLOCK_RESIZE_BYTES) == 0)
+    if (vir.DomainIsActive(domain) == 0 ||
+        vir.DomainBlockResize(domain, device_path, size_bytes, VIR_DOMAIN_BLOCK_RESIZE_BYTES) == 0)
         return 0;
     return unless_active_is(v, domain, 0, "tell its guest the new size", e);
 }
@@ -348,10 +348,10 @@ static int drop_save(struct virt *v, const char *uuid, struct error *e)
     int r = domain_lookup(v, uuid, &domain, e);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    int saved = virDomainHasManagedSaveImage(domain, 0);
+    int saved = vir.DomainHasManagedSaveImage(domain, 0);
     if (saved > 0)
-        saved = virDomainManagedSaveRemove(domain, 0);
-    if (saved >= 0 || no_such_domain() || virGetLastErrorCode() == VIR_ERR_NO_SUPPORT)
+        saved = vir.DomainManagedSaveRemove(domain, 0);
+    if (saved >= 0 || no_such_domain() || vir.GetLastErrorCode() == VIR_ERR_NO_SUPPORT)
         return 0;
     return domain_failed(v, domain, "remove its managed save", e);
 }
@@ -361,23 +361,23 @@ static int drop_save(struct virt *v, const char *uuid, struct error *e)
 static bool offers(struct virt *v, enum virt_offer what)
 {
     bool kvm = what == VIRT_KVM;
-    _cleanup_free_ char *capabilities =
-        virConnectGetDomainCapabilities(libvirt_of(v), NULL, NULL, kvm ? NULL : "q35", kvm ? "kvm" : NULL, 0);
+    _cleanup_free_ char *capabilities = vir.ConnectGetDomainCapabilities(
+        libvirt_of(v), NULL, NULL, kvm ? NULL : "q35", kvm ? "kvm" : NULL, 0);
     return capabilities && (kvm || strstr(capabilities, "<value>efi</value>"));
 }
 
 static void disconnect(struct virt *v)
 {
     struct connection *c = (struct connection *)v;
-    virConnectClose(c->libvirt);
+    vir.ConnectClose(c->libvirt);
     free(c->uri);
     free(c);
 }
 
 static int cannot_connect(const char *uri, struct error *e)
 {
-    const virError *why = virGetLastError();
-    const char *message = virGetLastErrorMessage();
+    const virError *why = vir.GetLastError();
+    const char *message = vir.GetLastErrorMessage();
     int r = errnum_of(why);
     if (r == -ENOMEM)
         return error_memory(e);
@@ -417,13 +417,13 @@ static int open_libvirt(const char *uri, virConnectPtr *ret, struct error *e)
     int r = virt_check_uri(uri, e);
     if (r < 0)
         return r;
-    virConnectPtr libvirt = virConnectOpen(uri);
+    virConnectPtr libvirt = vir.ConnectOpen(uri);
     if (!libvirt)
         return cannot_connect(uri, e);
-    _cleanup_free_ char *found = virConnectGetURI(libvirt); /* what an alias stands for */
+    _cleanup_free_ char *found = vir.ConnectGetURI(libvirt); /* what an alias stands for */
     r = found ? virt_check_uri(found, e) : 0;
     if (r < 0) {
-        virConnectClose(libvirt);
+        vir.ConnectClose(libvirt);
         return r;
     }
     keepalive_watch(libvirt);
@@ -443,7 +443,7 @@ static int reconnect(struct virt *v, struct error *e)
         virConnectPtr again = NULL;
         int r = open_libvirt(c->uri, &again, &why);
         if (r == 0) {
-            virConnectClose(c->libvirt);
+            vir.ConnectClose(c->libvirt);
             c->libvirt = again;
             return 0;
         }
@@ -491,9 +491,12 @@ int virt_connect(const char *uri, struct virt **ret, struct error *e)
         free(c);
         return error_memory(e);
     }
-    virSetErrorFunc(NULL, print_nothing);
-    keepalive_begin();
-    int r = open_libvirt(uri, &c->libvirt, e);
+    int r = libvirt_load(e);
+    if (r == 0) {
+        vir.SetErrorFunc(NULL, print_nothing);
+        keepalive_begin();
+        r = open_libvirt(uri, &c->libvirt, e);
+    }
     if (r < 0) {
         free(c->uri);
         free(c);

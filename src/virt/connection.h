@@ -2,10 +2,8 @@
 /* Inside src/virt: what the files behind struct virt_ops share of a connection to libvirt. */
 #pragma once
 
+#include "virt/libvirt.h"
 #include "virt/virt.h"
-
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
 
 struct connection {
     struct virt virt; /* first: a struct virt * is one of these */
@@ -13,8 +11,12 @@ struct connection {
     char *uri;
 };
 
-DEFINE_CLEANUP(virDomainPtr, virDomainFree)
-#define _cleanup_domain_ _cleanup_(virDomainFreep)
+static inline void domain_freep(virDomainPtr *domain)
+{
+    if (*domain)
+        vir.DomainFree(*domain);
+}
+#define _cleanup_domain_ _cleanup_(domain_freep)
 
 static inline virConnectPtr libvirt_of(struct virt *v)
 {

@@ -9,7 +9,7 @@
 static int text_of_side(struct virt *v, virDomainPtr domain, enum domain_side side, char **ret,
                         struct error *e)
 {
-    *ret = virDomainGetXMLDesc(domain, side == DOMAIN_DEFINITION ? VIR_DOMAIN_XML_INACTIVE : 0);
+    *ret = vir.DomainGetXMLDesc(domain, side == DOMAIN_DEFINITION ? VIR_DOMAIN_XML_INACTIVE : 0);
     return *ret ? 0 : domain_failed(v, domain, "read its definition", e);
 }
 
@@ -74,9 +74,9 @@ int connection_attach_disk(struct virt *v, const char *uuid, const struct domain
         r = domain_disk_xml(disk, &place, &xml, e);
     if (r < 0)
         return r;
-    if (virDomainAttachDeviceFlags(domain, xml, affects(sides)) == 0)
+    if (vir.DomainAttachDeviceFlags(domain, xml, affects(sides)) == 0)
         return definitions_make_durable(v, e);
-    bool no_room = strstr(virGetLastErrorMessage(), "No more available PCI"); /* it has no code of its own */
+    bool no_room = strstr(vir.GetLastErrorMessage(), "No more available PCI"); /* it has no code of its own */
     r = domain_failed(v, domain, "take another disk", e);
     if (no_room && sides & DOMAIN_GUEST)
         error_append(e, "; a domain that is shut off has room for it");
@@ -94,11 +94,11 @@ static int detach(struct virt *v, virDomainPtr domain, const char *device_path, 
     if (r < 0 || !doc || !domain_find_disk(xmlDocGetRootElement(doc), device_path, place.target))
         return r;
     r = domain_disk_xml(&(struct domain_disk){.device_path = device_path}, &place, &xml, e);
-    if (r < 0 || virDomainDetachDeviceFlags(domain, xml, affects(side)) == 0)
+    if (r < 0 || vir.DomainDetachDeviceFlags(domain, xml, affects(side)) == 0)
         return r;
     struct error why = ERROR_NONE;
     r = domain_failed(v, domain, "give a disk back", &why);
-    if (side == DOMAIN_GUEST && virDomainIsActive(domain) == 0)
+    if (side == DOMAIN_GUEST && vir.DomainIsActive(domain) == 0)
         return 0; /* the guest has ended meanwhile */
     return error_pass(e, r, &why);
 }

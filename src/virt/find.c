@@ -9,10 +9,10 @@
 static int has_metadata(struct virt *v, virDomainPtr domain, const char *uuid, const char *namespace,
                         bool *ret, struct error *e)
 {
-    _cleanup_free_ char *element = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, namespace, 0);
+    _cleanup_free_ char *element = vir.DomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, namespace, 0);
     if (!element && no_such_domain())
         return -ENOENT;
-    if (!element && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
+    if (!element && vir.GetLastErrorCode() != VIR_ERR_NO_DOMAIN_METADATA)
         return libvirt_failed(v, uuid, "get its metadata", e);
     *ret = element;
     return 0;
@@ -28,11 +28,11 @@ static_assert((int)DOMAIN_RUNNING == VIR_DOMAIN_RUNNING && (int)DOMAIN_IDLE == V
  * mostly is, until it is asked. */
 static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
 {
-    struct domain d = {.active = virDomainGetID(domain) != (unsigned)-1, .persistent = true};
+    struct domain d = {.active = vir.DomainGetID(domain) != (unsigned)-1, .persistent = true};
     d.state = d.active ? DOMAIN_RUNNING : DOMAIN_SHUT_OFF;
-    if (virDomainGetUUIDString(domain, d.uuid) < 0)
+    if (vir.DomainGetUUIDString(domain, d.uuid) < 0)
         return domain_failed(v, domain, "get its uuid", e);
-    if (str_copy(d.name, sizeof d.name, virDomainGetName(domain)) < 0)
+    if (str_copy(d.name, sizeof d.name, vir.DomainGetName(domain)) < 0)
         d.name[0] = '\0'; /* see virt.h */
     *ret = d;
     return 0;
@@ -52,7 +52,7 @@ static enum domain_state state_for(int state, int reason)
 static int get_state(struct virt *v, virDomainPtr domain, struct domain *d, struct error *e)
 {
     int state = VIR_DOMAIN_NOSTATE, reason = 0;
-    if (virDomainGetState(domain, &state, &reason, 0) < 0)
+    if (vir.DomainGetState(domain, &state, &reason, 0) < 0)
         return no_such_domain() ? -ENOENT : domain_failed(v, domain, "get its state", e);
     d->state = state_for(state, reason);
     if (d->state != DOMAIN_NO_STATE)
@@ -63,9 +63,9 @@ static int get_state(struct virt *v, virDomainPtr domain, struct domain *d, stru
 /* A driver without managed saves has none. -ENOENT: it went away meanwhile. */
 static int get_keeping(struct virt *v, virDomainPtr domain, struct domain *d, struct error *e)
 {
-    int persistent = virDomainIsPersistent(domain);
-    int saved = persistent < 0 ? -1 : virDomainHasManagedSaveImage(domain, 0);
-    if (persistent < 0 || (saved < 0 && virGetLastErrorCode() != VIR_ERR_NO_SUPPORT))
+    int persistent = vir.DomainIsPersistent(domain);
+    int saved = persistent < 0 ? -1 : vir.DomainHasManagedSaveImage(domain, 0);
+    if (persistent < 0 || (saved < 0 && vir.GetLastErrorCode() != VIR_ERR_NO_SUPPORT))
         return no_such_domain() ? -ENOENT : domain_failed(v, domain, "tell how libvirt keeps it", e);
     d->persistent = persistent;
     d->saved = saved > 0;
@@ -121,7 +121,7 @@ static int note_exception(struct virt *v, const struct exception *x, virDomainPt
                           struct domain *domains, size_t n, struct error *e)
 {
     struct domain key = {.active = false};
-    if (virDomainGetUUIDString(domain, key.uuid) < 0)
+    if (vir.DomainGetUUIDString(domain, key.uuid) < 0)
         return domain_failed(v, domain, "get its uuid", e);
     struct domain *d = bsearch(&key, domains, n, sizeof *domains, by_uuid);
     int r = d ? x->note(v, domain, d, e) : 0; /* NULL: it came later than the list */
@@ -134,13 +134,13 @@ static int note_exceptions(struct virt *v, struct domain *domains, size_t n, str
     qsort(domains, n, sizeof *domains, by_uuid);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(exceptions); i++) {
         virDomainPtr *some = NULL;
-        int n_some = virConnectListAllDomains(libvirt_of(v), &some, exceptions[i].filter);
+        int n_some = vir.ConnectListAllDomains(libvirt_of(v), &some, exceptions[i].filter);
         if (n_some < 0)
             return libvirt_failed(v, "*", "list", e);
         for (int one = 0; one < n_some; one++) {
             if (r == 0)
                 r = note_exception(v, &exceptions[i], some[one], domains, n, e);
-            virDomainFree(some[one]);
+            vir.DomainFree(some[one]);
         }
         free(some);
     }
@@ -150,7 +150,7 @@ static int note_exceptions(struct virt *v, struct domain *domains, size_t n, str
 int connection_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
 {
     virDomainPtr *all = NULL;
-    int n = virConnectListAllDomains(libvirt_of(v), &all, 0);
+    int n = vir.ConnectListAllDomains(libvirt_of(v), &all, 0);
     if (n < 0)
         return libvirt_failed(v, "*", "list", e);
 
@@ -164,7 +164,7 @@ int connection_list(struct virt *v, bool metadata, struct domain **ret, size_t *
             described++;
         else if (r == -ENOENT)
             r = 0;
-        virDomainFree(all[i]);
+        vir.DomainFree(all[i]);
     }
     free(all);
     if (r == 0 && !metadata)
@@ -178,7 +178,7 @@ int connection_list(struct virt *v, bool metadata, struct domain **ret, size_t *
 
 int connection_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e)
 {
-    _cleanup_domain_ virDomainPtr domain = virDomainLookupByName(libvirt_of(v), name);
+    _cleanup_domain_ virDomainPtr domain = vir.DomainLookupByName(libvirt_of(v), name);
     if (!domain && !no_such_domain())
         return libvirt_failed(v, name, "find", e);
     int r = domain ? describe_whole(v, domain, ret, e) : -ENOENT;

@@ -3,7 +3,6 @@
  */
 #include "virt/keepalive.h"
 
-#include <libvirt/virterror.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -15,7 +14,7 @@
 static void *run_events(void *unused)
 {
     (void)unused;
-    while (virEventRunDefaultImpl() == 0)
+    while (vir.EventRunDefaultImpl() == 0)
         ;
     return NULL;
 }
@@ -26,7 +25,7 @@ static void start_thread(void)
     pthread_t thread;
     pthread_attr_t attributes;
     sigset_t all, before;
-    if (virEventRegisterDefaultImpl() < 0 || pthread_attr_init(&attributes) != 0)
+    if (vir.EventRegisterDefaultImpl() < 0 || pthread_attr_init(&attributes) != 0)
         return;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -45,6 +44,6 @@ void keepalive_begin(void)
 
 void keepalive_watch(virConnectPtr libvirt)
 {
-    if (virConnectSetKeepAlive(libvirt, INTERVAL_SEC, PROBES) < 0)
-        virResetLastError(); /* a driver within this process has none */
+    if (vir.ConnectSetKeepAlive(libvirt, INTERVAL_SEC, PROBES) < 0)
+        vir.ResetLastError(); /* a driver within this process has none */
 }

@@ -3,7 +3,7 @@
  * connection breaks: what waits for an answer fails, and is undone. */
 #pragma once
 
-#include <libvirt/libvirt.h>
+#include "virt/libvirt.h"
 
 /* Before the first connection: starts the thread that libvirt's keepalive needs. Does nothing the second
  * time, or where no thread can be had. */

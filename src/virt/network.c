@@ -39,15 +39,19 @@ int network_check_bridge(const char *name, struct error *e)
     return 0;
 }
 
-DEFINE_CLEANUP(virNetworkPtr, virNetworkFree)
+static void network_freep(virNetworkPtr *network)
+{
+    if (*network)
+        vir.NetworkFree(*network);
+}
 
 int connection_check_network(struct virt *v, const char *name, bool active, struct error *e)
 {
-    _cleanup_(virNetworkFreep) virNetworkPtr network = virNetworkLookupByName(libvirt_of(v), name);
-    if (!network && virGetLastErrorCode() == VIR_ERR_NO_NETWORK)
+    _cleanup_(network_freep) virNetworkPtr network = vir.NetworkLookupByName(libvirt_of(v), name);
+    if (!network && vir.GetLastErrorCode() == VIR_ERR_NO_NETWORK)
         return error_set(e, -ENOENT, "network %s: libvirt knows no such network; see virsh net-list --all",
                          name);
-    int is_active = network ? virNetworkIsActive(network) : -1;
+    int is_active = network ? vir.NetworkIsActive(network) : -1;
     if (is_active < 0)
         return libvirt_call_failed(v, "network", name, "find", e);
     if (!is_active && active)

@@ -24,9 +24,9 @@ static int undefine(struct virt *v, virDomainPtr domain, const char *uuid, unsig
     static const unsigned more[] = {VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM,
                                     VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA, 0};
     for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
-        if (virDomainUndefineFlags(domain, always | more[i] | nvram) == 0 || no_such_domain())
+        if (vir.DomainUndefineFlags(domain, always | more[i] | nvram) == 0 || no_such_domain())
             return 0;
-        if (virGetLastErrorCode() != VIR_ERR_INVALID_ARG)
+        if (vir.GetLastErrorCode() != VIR_ERR_INVALID_ARG)
             break;
     }
     return libvirt_failed(v, uuid, "undefine", e);
@@ -62,7 +62,7 @@ static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, str
     _cleanup_domain_view_ struct domain_view view = {.found = false};
     int r = connection_view_of(v, domain, DOMAIN_DEFINITION, &view, e);
     if (r == 0)
-        r = undefine(v, domain, virDomainGetName(domain), keep_if(view.nvram), e);
+        r = undefine(v, domain, vir.DomainGetName(domain), keep_if(view.nvram), e);
     if (r == 0)
         *ret_nvram = TAKE_PTR(view.nvram);
     return r;
@@ -71,17 +71,17 @@ static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, str
 /* By its name first, which is no question to libvirt. */
 static bool is_trial(virDomainPtr domain)
 {
-    if (!str_starts(virDomainGetName(domain), TRIAL_NAME) || virDomainIsActive(domain) != 0)
+    if (!str_starts(vir.DomainGetName(domain), TRIAL_NAME) || vir.DomainIsActive(domain) != 0)
         return false;
     _cleanup_free_ char *mark =
-        virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, TRIAL_XML_NAMESPACE, 0);
+        vir.DomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, TRIAL_XML_NAMESPACE, 0);
     return mark;
 }
 
 int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e)
 {
     virDomainPtr *all = NULL;
-    int r = 0, n = virConnectListAllDomains(libvirt_of(v), &all, 0);
+    int r = 0, n = vir.ConnectListAllDomains(libvirt_of(v), &all, 0);
     *ret_n = 0;
     if (n < 0)
         return libvirt_failed(v, "*", "list", e);
@@ -92,7 +92,7 @@ int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct
             r = r == -ENOENT ? 0 : r; /* its launch removed it */
             ++*ret_n;
         }
-        virDomainFree(all[i]);
+        vir.DomainFree(all[i]);
     }
     free(all);
     return r;
@@ -103,7 +103,7 @@ static int try_once(struct virt *v, const char *trial_xml, const char *name, cha
                     struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain =
-        virDomainDefineXMLFlags(libvirt_of(v), trial_xml, VIR_DOMAIN_DEFINE_VALIDATE);
+        vir.DomainDefineXMLFlags(libvirt_of(v), trial_xml, VIR_DOMAIN_DEFINE_VALIDATE);
     return domain ? drop_trial(v, domain, ret_nvram, e)
                   : definition_refused(v, name, "; see --domain-xml", e);
 }

@@ -2,8 +2,17 @@
 /* What libvirt tells of the disks of domains: of one, or of all at once. See virt.h. */
 #include "virt/connection.h"
 
-DEFINE_CLEANUP(virStoragePoolPtr, virStoragePoolFree)
-DEFINE_CLEANUP(virStorageVolPtr, virStorageVolFree)
+static void pool_freep(virStoragePoolPtr *pool)
+{
+    if (*pool)
+        vir.StoragePoolFree(*pool);
+}
+
+static void volume_freep(virStorageVolPtr *volume)
+{
+    if (*volume)
+        vir.StorageVolFree(*volume);
+}
 
 /* The path of a volume that is given as POOL/VOLUME; the caller frees it. NULL: libvirt does not tell, as of
  * a pool that is not active. */
@@ -11,11 +20,11 @@ static char *path_in_pool(struct virt *v, const char *pool_and_volume)
 {
     const char *slash = strchr(pool_and_volume, '/'); /* no name of a pool has one */
     _cleanup_free_ char *name = slash ? strndup(pool_and_volume, (size_t)(slash - pool_and_volume)) : NULL;
-    _cleanup_(virStoragePoolFreep) virStoragePoolPtr pool =
-        name ? virStoragePoolLookupByName(libvirt_of(v), name) : NULL;
-    _cleanup_(virStorageVolFreep) virStorageVolPtr volume =
-        pool ? virStorageVolLookupByName(pool, slash + 1) : NULL;
-    return volume ? virStorageVolGetPath(volume) : NULL;
+    _cleanup_(pool_freep) virStoragePoolPtr pool =
+        name ? vir.StoragePoolLookupByName(libvirt_of(v), name) : NULL;
+    _cleanup_(volume_freep) virStorageVolPtr volume =
+        pool ? vir.StorageVolLookupByName(pool, slash + 1) : NULL;
+    return volume ? vir.StorageVolGetPath(volume) : NULL;
 }
 
 static void resolve_pools(struct virt *v, struct disk_view *disk)
@@ -36,7 +45,7 @@ int connection_view_of(struct virt *v, virDomainPtr domain, enum domain_side sid
 {
     _cleanup_domain_view_ struct domain_view view = {.found = false};
     _cleanup_free_ char *xml =
-        virDomainGetXMLDesc(domain, side == DOMAIN_DEFINITION ? VIR_DOMAIN_XML_INACTIVE : 0);
+        vir.DomainGetXMLDesc(domain, side == DOMAIN_DEFINITION ? VIR_DOMAIN_XML_INACTIVE : 0);
     *ret = (struct domain_view){.found = false};
     if (!xml)
         return no_such_domain() ? -ENOENT : domain_failed(v, domain, "read its definition", e);
@@ -64,10 +73,10 @@ int connection_view(struct virt *v, const char *uuid, enum domain_side side, str
 /* What is active has an id already, without a question. -ENOENT as connection_view_of(). */
 static int read_sides(struct virt *v, virDomainPtr domain, struct domain_sides *ret, struct error *e)
 {
-    if (str_copy(ret->name, sizeof ret->name, virDomainGetName(domain)) < 0)
+    if (str_copy(ret->name, sizeof ret->name, vir.DomainGetName(domain)) < 0)
         ret->name[0] = '\0'; /* see struct domain */
     int r = connection_view_of(v, domain, DOMAIN_DEFINITION, &ret->definition, e);
-    if (r == 0 && virDomainGetID(domain) != (unsigned)-1)
+    if (r == 0 && vir.DomainGetID(domain) != (unsigned)-1)
         r = connection_view_of(v, domain, DOMAIN_GUEST, &ret->guest, e);
     return r;
 }
@@ -82,7 +91,7 @@ static int by_uuid(const void *a, const void *b)
 static void add(struct virt *v, virDomainPtr domain, struct virt_views *views)
 {
     struct domain_sides *next = &views->domain[views->n];
-    if (virDomainGetUUIDString(domain, next->uuid) < 0)
+    if (vir.DomainGetUUIDString(domain, next->uuid) < 0)
         return;
     views->n++;
     int r = read_sides(v, domain, next, &views->why);
@@ -99,14 +108,14 @@ static void add(struct virt *v, virDomainPtr domain, struct virt_views *views)
 int connection_view_all(struct virt *v, struct virt_views *ret, struct error *e)
 {
     virDomainPtr *all = NULL;
-    int n = virConnectListAllDomains(libvirt_of(v), &all, 0);
+    int n = vir.ConnectListAllDomains(libvirt_of(v), &all, 0);
     if (n < 0)
         return libvirt_failed(v, "*", "list", e);
     struct virt_views views = {.domain = calloc((size_t)n + 1, sizeof *views.domain)};
     for (int i = 0; i < n; i++) {
         if (views.domain)
             add(v, all[i], &views);
-        virDomainFree(all[i]);
+        vir.DomainFree(all[i]);
     }
     free(all);
     if (!views.domain)

@@ -99,8 +99,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
     return 0;
 }
 
-char *__wrap_virConnectGetURI(virConnectPtr connection);
-char *__wrap_virConnectGetURI(virConnectPtr connection)
+static char *get_system_uri(virConnectPtr connection)
 {
     (void)connection;
     return strdup("qemu:///system");
@@ -166,6 +165,7 @@ static void definitions_are(void **state)
     snprintf(folder, sizeof folder, "%s", folder_path(state, "qemu"));
     assert_int_equal(mkdir(folder, 0755), 0);
     definitions = folder;
+    vir.ConnectGetURI = get_system_uri;
     n_synced = 0;
     assert_ok(do_SYNC_DOMAINS(NULL, NULL, -1, NULL, &e), e); /* nothing has ever had autostart */
     assert_true(is_synced(inode_of(folder)));

@@ -16,30 +16,25 @@
 
 static const char *lab_uri;
 
-/* Another program that acts right before a definition of Mayfly's, or right after it. Linked with
- * --wrap=virDomainDefineXMLFlags. */
+/* Another program that acts right before a definition of Mayfly's, or right after it. */
 static const char *intruder_xml;
 static int intruder_undefines;
-virDomainPtr __real_virDomainDefineXMLFlags(virConnectPtr c, const char *xml, unsigned flags);
-virDomainPtr __wrap_virDomainDefineXMLFlags(virConnectPtr c, const char *xml, unsigned flags);
-virDomainPtr __wrap_virDomainDefineXMLFlags(virConnectPtr c, const char *xml, unsigned flags)
+static virDomainPtr define_beside_intruder(virConnectPtr c, const char *xml, unsigned flags)
 {
     const char *first = TAKE_PTR(intruder_xml);
     if (first)
-        virDomainFree(__real_virDomainDefineXMLFlags(c, first, 0));
-    virDomainPtr domain = __real_virDomainDefineXMLFlags(c, xml, flags);
+        virDomainFree(virDomainDefineXMLFlags(c, first, 0));
+    virDomainPtr domain = virDomainDefineXMLFlags(c, xml, flags);
     if (domain && intruder_undefines > 0 && intruder_undefines--)
         assert_int_equal(virDomainUndefine(domain), 0);
     return domain;
 }
 
-/* What libvirt says of a domain that it is starting, or ending. Linked with --wrap=virDomainGetState. */
+/* What libvirt says of a domain that it is starting, or ending. */
 static int paused_because;
-int __real_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned flags);
-int __wrap_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned flags);
-int __wrap_virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned flags)
+static int get_paused_state(virDomainPtr domain, int *state, int *reason, unsigned flags)
 {
-    int r = __real_virDomainGetState(domain, state, reason, flags);
+    int r = virDomainGetState(domain, state, reason, flags);
     if (r == 0 && paused_because) {
         *state = VIR_DOMAIN_PAUSED;
         if (reason)
@@ -56,6 +51,8 @@ static int connect(void **state)
         print_error("%s\n", e.text);
         return -1;
     }
+    vir.DomainDefineXMLFlags = define_beside_intruder;
+    vir.DomainGetState = get_paused_state;
     uuid_make(suite.uuid);
     return 0;
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See libvirt.h. */
+#include "virt/libvirt.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+#define SONAME "libvirt.so.0"
+
+struct libvirt vir;
+
+/* `function` is a pointer to a function: what dlsym() returns has its size, but no such type. */
+static int find(void *library, const char *name, void *function, struct error *e)
+{
+    void *found = dlsym(library, name);
+    memcpy(function, &found, sizeof found);
+    return found ? 0 : error_set(e, -ENOENT, "libvirt: %s has no %s; install a newer libvirt", SONAME, name);
+}
+
+int libvirt_load(struct error *e)
+{
+    static void *library; /* stays: libvirt has threads and keys of threads */
+    if (library)
+        return 0;
+    void *opened = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+    if (!opened)
+        return error_set(e, -ENOENT, "libvirt: cannot be loaded: %s; install libvirt0", dlerror());
+    int r = 0;
+#define LIBVIRT(name) r = r < 0 ? r : find(opened, "vir" #name, &vir.name, e);
+#include "virt/libvirt.def"
+#undef LIBVIRT
+    library = r < 0 ? NULL : opened;
+    return r;
+}
