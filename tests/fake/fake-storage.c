@@ -127,7 +127,9 @@ int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT],
         return error_memory(e);
     for (size_t i = 0; i < S->n_volumes; i++)
         if (among(S->volumes[i].v.instance, instances, n_instances) && streq(S->volumes[i].v.vg, vg)) {
-            const struct volume *v = &S->volumes[i].v;
+            struct volume *v = &S->volumes[i].v;
+            if (S->replaced)
+                v->disk[0] = v->disk[0] == 'f' ? 'e' : 'f';
             struct volume names = {.size_bytes = v->size_bytes};
             memcpy(names.vg, v->vg, sizeof names.vg);
             memcpy(names.lv, v->lv, sizeof names.lv);

@@ -33,7 +33,8 @@ struct fake_storage {
     bool node_fails;   /* udevd makes none */
     unsigned *settled; /* counts how often it was waited for; NULL */
     bool group_gone;   /* LVM finds no group */
-    bool find_fails;   /* whether a volume has a uuid cannot be asked */
+    bool replaced; /* a person has made another disk under the name of each volume: seen when LVM is asked */
+    bool find_fails; /* whether a volume has a uuid cannot be asked */
 };
 extern struct fake_storage fake_storage;
 

@@ -754,6 +754,28 @@ static void only_what_is_being_made_here_is_formatted(void **state)
     end(p);
 }
 
+/* What this connection did to a disk gives it no right to another one of that name. */
+static void what_took_the_name_of_a_disk_made_here_is_not_formatted(void **state)
+{
+    (void)state;
+    struct volume v = plain(I, "swap");
+    fake_storage.replaced = true;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(create(p, &v), 0);
+    assert_int_equal(act(p, OP_OPEN_PLAIN, &v), 0);
+    assert_int_equal(format(p, &v, "swap", ""), -EUNSAFE);
+    end(p);
+
+    fake_storage.replaced = false; /* and the same where nobody meddles */
+    p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(create(p, &v), 0);
+    assert_int_equal(act(p, OP_OPEN_PLAIN, &v), 0);
+    assert_int_equal(format(p, &v, "swap", ""), 0);
+    end(p);
+}
+
 static void states_go_one_way(void **state)
 {
     (void)state;
@@ -1600,6 +1622,7 @@ int main(void)
         TEST(a_failed_open_leaves_no_map),
         TEST(who_brings_the_key_of_an_open_disk_tunes),
         TEST(only_what_is_being_made_here_is_formatted),
+        TEST(what_took_the_name_of_a_disk_made_here_is_not_formatted),
         TEST(states_go_one_way),
         TEST(a_set_of_new_and_old_is_found),
         TEST(a_snapshot_needs_the_key_of_its_disk),

@@ -37,6 +37,7 @@ static struct event {
 } events[EVENTS_MAX];
 static size_t n_events;
 static bool recording;
+static const char *comes_back; /* the name that somebody gives a copy of the key as its file loses its own */
 
 /* ------------------------------------------------------------------ recording */
 
@@ -118,6 +119,8 @@ WRAP(int, renameat, int from_fd, const char *from, int to_fd, const char *to)
 WRAP(int, unlinkat, int fd, const char *name, int flags)
 {
     int r = __real_unlinkat(fd, name, flags);
+    if (comes_back)
+        fd_close(openat(fd, comes_back, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     if (recording && r == 0)
         strcpy(record(UNLINKED, -1)->name, name);
     return r;
@@ -361,12 +364,33 @@ static void what_was_being_erased_is_finished(void **state)
     rmdir(path);
 }
 
+/* A backup that is restored meanwhile, or another mayfly: while there is any file of the key it is not called
+ * destroyed. */
+static void what_is_there_again_is_not_called_destroyed(void **state)
+{
+    (void)state;
+    static const char *const names[] = {ID, DOOMED};
+    char path[64];
+    _cleanup_close_ int folder = open_folder(path);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        struct error e = ERROR_NONE;
+        with_key_file(folder, ID);
+        comes_back = names[i];
+        int r = local_folder_erase(folder, ID, &e);
+        comes_back = NULL;
+        assert_int_equal(r, -EEXIST);
+        assert_int_equal(unlinkat(folder, names[i], 0), 0);
+    }
+    rmdir(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_added_is_there_whole_or_not_at_all),
         cmocka_unit_test(what_is_erased_is_on_the_disk_no_more),
         cmocka_unit_test(what_was_being_erased_is_finished),
+        cmocka_unit_test(what_is_there_again_is_not_called_destroyed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
