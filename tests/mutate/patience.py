@@ -2,6 +2,7 @@
 """Runs a test within limits that mean the same on an idle machine and on a loaded one: they are of the processors'
 time, and of the time in which none of its processes wants to run."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ import time
 LOOK_EVERY_SEC = 0.5
 QUIET_SEC = 30
 HUNG = 124
+DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 TICKS = os.sysconf("SC_CLK_TCK")
+_running = set()  # leaders of the groups of processes of tests
 
 
 def _tree(pid):
@@ -42,11 +45,22 @@ def _look(pid):
     return ticks / TICKS, wants
 
 
+def end_with_tests(number, _frame):
+    """What a signal that ends us does: a mutant's test may never end by itself. Where we are killed, DIES_WITH_US does
+    it for the test's first process, with which all of an isolated one end."""
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    os._exit(128 + number)
+
+
 def run(argv, folder, cpu_limit_sec, environment=None):
     """(exit status, output); HUNG if it worked for too long, or waited for nothing."""
     with tempfile.TemporaryFile("w+", errors="replace") as output:
-        with subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                              start_new_session=True, env={**os.environ, **(environment or {})}) as process:
+        with subprocess.Popen([*DIES_WITH_US, *argv], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
+                              stderr=subprocess.STDOUT, start_new_session=True,
+                              env={**os.environ, **(environment or {})}) as process:
+            _running.add(process.pid)
             cpu_sec, worked = 0.0, time.monotonic()
             while True:
                 try:
@@ -61,5 +75,6 @@ def run(argv, folder, cpu_limit_sec, environment=None):
                         process.wait()
                         status = HUNG
                         break
+            _running.discard(process.pid)
         output.seek(0)
         return status, output.read()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tests reach which line: each test is run alone over programs that count."""
 
-import gzip
+import functools
 import hashlib
 import json
 import os
@@ -12,7 +12,8 @@ import counted
 import patience
 import workbench
 
-CACHE = os.path.join(workbench.SOURCE, "build", "mutate", "reach.json.gz")
+FOLDER = os.path.join(workbench.SOURCE, "build", "mutate")
+KNOWN = os.path.join(FOLDER, "reach.jsonl")
 LEFT_OUT = (
     "barbican-",         # brings servers up, for minutes
     "matrix",            # its scenarios are tests of their own here
@@ -21,20 +22,73 @@ LEFT_OUT = (
 LIMIT_SEC = 900
 
 
-def _fingerprint():
-    digest = hashlib.sha256()
-    for name in workbench.source_files("src", "tests/unit", "tests/fake", "tests/fuzz"):
-        with open(os.path.join(workbench.SOURCE, name), "rb") as file:
-            digest.update(name.encode() + b"\0" + file.read() + b"\0")
-    return digest.hexdigest()
+class Reach:
+    """What each test reaches, and in how many seconds of the processor. A line of the file for each test, of which the
+    last counts; a test is looked at again when what it runs was built anew."""
+
+    def __init__(self, say):
+        # A copy of its own: mutants, which come and go, would have all of it built anew.
+        self._bench, self._say = workbench.Workbench(os.path.join(FOLDER, "reach"), isolated=True), say
+        self.seconds, self._lines = {}, {}
+
+    def look(self, with_matrix=True):
+        counted.build(self._bench.folder)
+        known = _read()
+        programs = set(counted.programs(self._bench.folder).values())
+        for test in self._tests(with_matrix):
+            made_of = self._made_of(test)
+            if known.get(test, {}).get("made of") != made_of:
+                known[test] = {"test": test, "made of": made_of, **self._look_at(test, programs)}
+                _keep(known[test])
+            self._take(known[test])
+
+    def of(self, mutant):
+        """The tests that reach it: first those that cost little and are about this file, rather than pass through it."""
+        lines = self._lines.get(mutant.file, {})
+        tests = lines.get(mutant.line, [])
+        share = {test: sum(test in others for others in lines.values()) for test in tests}
+        return sorted(tests, key=lambda test: (self.seconds[test] + 0.5) / share[test])
+
+    def _take(self, entry):
+        self.seconds[entry["test"]] = entry["seconds"]
+        for name, numbers in entry["reached"].items():
+            for number in numbers:
+                self._lines.setdefault(name, {}).setdefault(number, []).append(entry["test"])
+
+    def _tests(self, with_matrix):
+        """Names: of meson's tests, and of the matrix's scenarios."""
+        names = [name for name in self._bench.tests(counted.BUILD) if not name.startswith(LEFT_OUT)]
+        if with_matrix:
+            matrix = self._bench.path(f"{counted.BUILD}/{workbench.MATRIX}")
+            scenarios = subprocess.run([matrix, "--list"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+            names += [workbench.SCENARIO + name for name in scenarios]
+        return names
+
+    def _files(self, test):
+        return [self._bench.path(counted.BUILD + "/" + name) for name in self._bench.needs(test, counted.BUILD)]
+
+    def _made_of(self, test):
+        argv, _ = self._bench.command(test, counted.BUILD)
+        files = sorted({*self._files(test), *filter(os.path.isfile, argv)})
+        return hashlib.sha256("".join(map(_digest, files)).encode()).hexdigest()
+
+    def _look_at(self, test, programs):
+        """Nothing is reached by one that does not pass, or is skipped."""
+        counted.forget(self._bench.folder)
+        begin = _cpu_sec()
+        argv, environment = self._bench.command(test, counted.BUILD)
+        status, _ = patience.run(argv, self._bench.path(counted.BUILD), LIMIT_SEC, environment)
+        seconds = _cpu_sec() - begin
+        reached = {} if status else counted.read(self._bench.folder, [f for f in self._files(test) if f in programs])
+        self._say(f"{seconds:5.1f} s  {test}" + (": does not pass, left out" if status else ""))
+        return {"seconds": seconds,
+                "reached": {name: file.reached() for name, file in reached.items() if name.startswith("src/")}}
 
 
-def _tests(bench):
-    """Names: of meson's tests, and of the matrix's scenarios."""
-    matrix = bench.path(f"{counted.BUILD}/{workbench.MATRIX}")
-    scenarios = subprocess.run([matrix, "--list"], check=True, stdout=subprocess.PIPE, text=True).stdout.split("\n")
-    return [name for name in bench.tests(counted.BUILD) if not name.startswith(LEFT_OUT)] + \
-        [workbench.SCENARIO + name for name in scenarios if name]
+@functools.cache
+def _digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _cpu_sec():
@@ -42,50 +96,14 @@ def _cpu_sec():
     return usage.ru_utime + usage.ru_stime
 
 
-def _look_at(bench, test, programs):
-    """(seconds of processor time, {file: lines}) of one test; None instead of the lines if it does not pass."""
-    counted.forget(bench.folder)
-    begin = _cpu_sec()
-    argv, environment = bench.command(test, counted.BUILD)
-    status, _ = patience.run(argv, bench.path(counted.BUILD), LIMIT_SEC, environment)
-    seconds = _cpu_sec() - begin
-    if status:
-        return seconds, None
-    files = [bench.path(counted.BUILD + "/" + file) for file in bench.needs(test, counted.BUILD)]
-    reached = counted.read(bench.folder, [file for file in files if file in programs])
-    return seconds, {name: file.reached() for name, file in reached.items() if name.startswith("src/")}
+def _read():
+    if not os.path.exists(KNOWN):
+        return {}
+    with open(KNOWN, encoding="utf-8") as file:
+        whole = [line for line in file if line.endswith("\n")]  # a run may have been killed as it wrote
+    return {entry["test"]: entry for entry in map(json.loads, whole)}
 
 
-def _cached(fingerprint):
-    """What was found out of these sources; a run that was interrupted goes on."""
-    if os.path.exists(CACHE):
-        with gzip.open(CACHE, "rt") as file:
-            known = json.load(file)
-        if known["fingerprint"] == fingerprint:
-            return known
-    return {"fingerprint": fingerprint, "seconds": {}, "lines": {}}
-
-
-def _keep(known):
-    os.makedirs(os.path.dirname(CACHE), exist_ok=True)
-    with gzip.open(CACHE + ".new", "wt", compresslevel=1) as file:
-        json.dump(known, file)
-    os.rename(CACHE + ".new", CACHE)
-
-
-def look(bench, say, with_matrix=True):
-    """{"seconds": {test: time}, "lines": {file: {line: [tests]}}}. A test that does not pass, or is skipped, is in no
-    list."""
-    known = _cached(_fingerprint())
-    counted.build(bench.folder)
-    programs = set(counted.programs(bench.folder).values())
-    for test in _tests(bench):
-        if test in known["seconds"] or (test.startswith(workbench.SCENARIO) and not with_matrix):
-            continue
-        known["seconds"][test], reached = _look_at(bench, test, programs)
-        say(f"{known['seconds'][test]:5.1f} s  {test}" + ("" if reached is not None else ": does not pass, left out"))
-        for name, numbers in (reached or {}).items():
-            for number in numbers:
-                known["lines"].setdefault(name, {}).setdefault(str(number), []).append(test)
-        _keep(known)
-    return known
+def _keep(entry):
+    with open(KNOWN, "a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")

@@ -42,8 +42,9 @@ class UnknownTest(Exception):
 
 
 def call(argv, folder, limit_sec=None, **environment):
-    """(exit status, output) of a program; 124 if it took longer than `limit_sec`. Nothing of it stays behind."""
-    with subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    """(exit status, output) of a program; 124 if it took longer than `limit_sec`. Nothing of it stays behind, nor if we
+    are killed."""
+    with subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *argv], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
                           env={**os.environ, **environment}) as process:
         try:
