@@ -37,10 +37,11 @@ class Reach:
         programs = set(counted.programs(self._bench.folder).values())
         for test in self._tests(with_matrix):
             made_of = self._made_of(test)
-            if known.get(test, {}).get("made of") != made_of:
-                known[test] = {"test": test, "made of": made_of, **self._look_at(test, programs)}
-                _keep(known[test])
-            self._take(known[test])
+            entry = known.get(test)
+            if not entry or entry["made of"] != made_of:
+                entry = self._look_at(test, made_of, programs)
+            if entry:
+                self._take(entry)
 
     def of(self, mutant):
         """The tests that reach it: first those that cost little and are about this file, rather than pass through it."""
@@ -72,17 +73,21 @@ class Reach:
         files = sorted({*self._files(test), *filter(os.path.isfile, argv)})
         return hashlib.sha256("".join(map(_digest, files)).encode()).hexdigest()
 
-    def _look_at(self, test, programs):
-        """Nothing is reached by one that does not pass, or is skipped."""
+    def _look_at(self, test, made_of, programs):
+        """None of one that does not pass, or is skipped: it is looked at again by the next run."""
         counted.forget(self._bench.folder)
         begin = _cpu_sec()
         argv, environment = self._bench.command(test, counted.BUILD)
         status, _ = patience.run(argv, self._bench.path(counted.BUILD), LIMIT_SEC, environment)
         seconds = _cpu_sec() - begin
-        reached = {} if status else counted.read(self._bench.folder, [f for f in self._files(test) if f in programs])
         self._say(f"{seconds:5.1f} s  {test}" + (": does not pass, left out" if status else ""))
-        return {"seconds": seconds,
-                "reached": {name: file.reached() for name, file in reached.items() if name.startswith("src/")}}
+        if status:
+            return None
+        files = counted.read(self._bench.folder, [file for file in self._files(test) if file in programs])
+        reached = {name: file.reached() for name, file in files.items() if name.startswith("src/")}
+        entry = {"test": test, "made of": made_of, "seconds": seconds, "reached": reached}
+        _keep(entry)
+        return entry
 
 
 @functools.cache

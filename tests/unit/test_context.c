@@ -43,8 +43,11 @@ static int after_exec(void)
     if (!who.environment || secret_size(who.environment) != sizeof wanted ||
         memcmp(secret_peek(who.environment), wanted, sizeof wanted) != 0)
         return 2;
-    if (!streq(getenv("HOME"), "/nowhere") || !streq(getenv("NOS_PASSWORD"), "kept") || environ[2])
-        return 3; /* and nothing else is left */
+    if (!streq(getenv("HOME"), "/nowhere") || !streq(getenv("NOS_PASSWORD"), "kept"))
+        return 3;
+    for (char **left = environ; *left; left++)
+        if (str_starts(*left, "OS_"))
+            return 7;
     _cleanup_close_ int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
     ssize_t n = read(fd, shown, sizeof shown);
     if (n <= 0 || !memmem(shown, (size_t)n, "OS_USERNAME=alice", 17))

@@ -104,6 +104,13 @@ static bool begins_afresh(void)
     return sigaction(SIGCHLD, NULL, &now) == 0 && now.sa_handler == SIG_DFL;
 }
 
+/* Who runs this test may have made folders read-only, but hardly both that are tried. */
+static bool cannot_make(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 && (errno == EACCES || errno == EROFS);
+}
+
 /* Whoever takes it over makes no file where programs or keys are, and runs nothing that it finds elsewhere.
  */
 static int try_files(void)
@@ -112,7 +119,7 @@ static int try_files(void)
     char *const argv[] = {program, NULL};
     if (null < 0 || config < 0)
         return 20;
-    if (open("/etc/mayfly-sandbox", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES)
+    if (!cannot_make("/etc/mayfly-sandbox") || !cannot_make("/var/tmp/mayfly-sandbox"))
         return 21;
     if (open(file, O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES || unlink(program) == 0 ||
         truncate(program, 0) == 0)

@@ -62,6 +62,29 @@ static void the_longest_fits(void **state)
     assert_memory_equal(&v, &again, sizeof v);
 }
 
+/* Field by field: what lies between them is anything. */
+static void assert_same(const struct volume *a, const struct volume *b)
+{
+#define SAME_TEXT(field) assert_string_equal(a->field, b->field)
+    SAME_TEXT(vg);
+    SAME_TEXT(lv);
+    SAME_TEXT(instance);
+    SAME_TEXT(name);
+    SAME_TEXT(disk);
+    SAME_TEXT(role);
+    SAME_TEXT(fs);
+    SAME_TEXT(alias);
+    SAME_TEXT(cipher);
+    SAME_TEXT(key);
+    SAME_TEXT(kdf);
+    SAME_TEXT(check);
+    assert_int_equal(a->size_bytes, b->size_bytes);
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->key_bits, b->key_bits);
+    assert_int_equal(a->sector_bytes, b->sector_bytes);
+    assert_int_equal(a->scope, b->scope);
+}
+
 static void read_back_in_any_order(void **state)
 {
     (void)state;
@@ -70,14 +93,14 @@ static void read_back_in_any_order(void **state)
     strcpy(v.vg, wanted.vg);
     strcpy(v.lv, wanted.lv);
     assert_ok(tags_parse("other,x.mayfly=1," ALL ",mayflies=3,zone", &v, &e), e);
-    assert_memory_equal(&v, &wanted, sizeof v);
+    assert_same(&v, &wanted);
     char reversed[TAGS_TEXT_MAX] = "", rest[] = ALL;
     for (char *comma; (comma = strrchr(rest, ',')); *comma = '\0')
         strcat(reversed, comma + 1), strcat(reversed, ",");
     strcat(reversed, rest);
     v.state = VOLUME_DOOMED;
     assert_ok(tags_parse(reversed, &v, &e), e);
-    assert_memory_equal(&v, &wanted, sizeof v);
+    assert_same(&v, &wanted);
 }
 
 static void not_ours(void **state)
