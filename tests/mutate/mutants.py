@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 COMPARISONS = [("==", "!="), ("!=", "=="), ("<=", "<"), (">=", ">"), (" < ", " <= "), (" > ", " >= ")]
 OTHERS = [("&&", "||"), ("||", "&&"), (" + 1", ""), (" - 1", ""), ("true", "false"), ("false", "true")]
 # What only people read is judged by people.
-SAID = re.compile(r'"|\b(log_[a-z]+|printf|fputs|puts|report_[a-z]+|_Static_assert|assert)\(')
+SAID = re.compile(r'"|\b(log_[a-z]+|printf|fputs|puts|report_[a-z]+|_?[Ss]tatic_assert|assert)\(')
 CONDITION = re.compile(r"^(\s+(?:} else )?(?:if|while) \()(.*)(\)(?: \{)?)$")
 CALL = re.compile(r"^(\s+)(?:\(void\)!?)?[a-z_]+\([^;]*\);(?:\s*/\*.*)?$")
 HARMLESS_CALL = re.compile(r"^\s+(?:\(void\)!?)?(?:free|[a-z_]+_free|fd_close)\(")  # LeakSanitizer's business

@@ -61,7 +61,7 @@ class Reach:
         names = [name for name in self._bench.tests(counted.BUILD) if not name.startswith(LEFT_OUT)]
         if with_matrix:
             matrix = self._bench.path(f"{counted.BUILD}/{workbench.MATRIX}")
-            scenarios = subprocess.run([matrix, "--list"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+            scenarios = subprocess.run([matrix, "--list"], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
             names += [workbench.SCENARIO + name for name in scenarios]
         return names
 

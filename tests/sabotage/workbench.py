@@ -175,7 +175,7 @@ class Workbench:
     def command(self, test, build):
         """(argv, environment) by which meson runs a test, or of a scenario of the matrix."""
         if test.startswith(SCENARIO):
-            return [*self._isolation(), self.path(f"{build}/{MATRIX}"), test.removeprefix(SCENARIO)], {}
+            return [*self._isolation(), self.path(f"{build}/{MATRIX}"), "--only", test.removeprefix(SCENARIO)], {}
         self.tests(build)
         argv, environment = self._commands[build][test]
         return [*self._isolation(), *argv], environment

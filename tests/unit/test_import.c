@@ -114,9 +114,9 @@ static void import_equals_convert(const char *file, const char *format, const ch
 static void every_format_comes_out_right(void **state)
 {
     (void)state;
-    run("qemu-img create -q -f raw base.raw 41M\n"
+    run("qemu-img create -q -f raw base.raw 21M\n"
         "qemu-io -f raw -c 'write -P 1 0 1M' -c 'write -P 2 3M 5M' -c 'write -P 3 20000k 512' -c 'write -P 9 "
-        "42991104 512' "
+        "22019584 512' "
         "base.raw >/dev/null\n"
         "dd if=/dev/urandom of=base.raw bs=1M seek=9 count=4 conv=notrunc status=none\n"
         "qemu-img convert -f raw -O qcow2 base.raw plain.qcow2\n"
@@ -153,8 +153,8 @@ static void odd_sizes_come_out_right(void **state)
 static void many_devices_come_out_right(void **state)
 {
     (void)state;
-    run("dd if=/dev/urandom of=many.raw bs=1M count=21 status=none; truncate -s 60M many.raw\n"
-        "printf x | dd of=many.raw bs=1 seek=62913000 conv=notrunc status=none; truncate -s 62915072 "
+    run("dd if=/dev/urandom of=many.raw bs=1M count=21 status=none; truncate -s 30M many.raw\n"
+        "printf x | dd of=many.raw bs=1 seek=31455720 conv=notrunc status=none; truncate -s 31457792 "
         "many.raw\n"
         "qemu-img convert -f raw -O qcow2 -c many.raw many.qcow2");
     import_to("many.raw", "raw", "target", DEVICES_MAX);
