@@ -110,8 +110,8 @@ int barbican_fetch_as(struct barbican *b, const char *id, const char *action, st
     const struct question q = fetching(action);
     struct key_asked k = {.id = id};
     ask(b, &q, &(struct key_asked *){&k}, 1);
-    if (k.error.errnum)
-        return error_pass(e, k.error.errnum, &k.error);
+    if (k.error.errnum) /* what was just made is not gone */
+        return error_pass(e, k.error.errnum == -ENOKEY ? -EHOSTUNREACH : k.error.errnum, &k.error);
     *ret = k.secret;
     return 0;
 }

@@ -58,22 +58,21 @@ int barbican_list(struct keymgr *km, struct key_listing *ret, struct error *e)
 {
     struct barbican *b = (struct barbican *)km;
     _cleanup_free_ struct key_info *keys = NULL;
-    size_t n = 0, offset = 0, page = 1, total = 0;
+    size_t n = 0, offset = 0, page, total = 0, seen = 0;
+    bool moved;
     http_begin(b->http);
-    while (page > 0) {
+    do {
         size_t before = total;
-        if (offset > SECRETS_MAX)
-            return error_set(e, -EHOSTUNREACH,
-                             "key manager barbican: its list of keys has no end; look at the service");
         int r = list_page(b, offset, &keys, &n, &page, &total, e);
         if (r < 0)
             return r;
-        offset += page;
-        if (page > 0 && total < before) { /* some were deleted: those behind them have moved up */
-            size_t deleted = before - total;
-            offset -= deleted < offset ? deleted : offset;
-        }
-    }
+        seen += page + 1;
+        if (seen > SECRETS_MAX)
+            return error_set(e, -EHOSTUNREACH,
+                             "key manager barbican: its list of keys has no end; look at the service");
+        moved = total < before; /* some were deleted: what was behind them may be before this page now */
+        offset = !moved ? offset + page : offset > before - total ? offset - (before - total) : 0;
+    } while (page > 0 || moved);
     n = drop_repeats(keys, n);
     ret->keys = n ? TAKE_PTR(keys) : NULL;
     ret->n = n;
