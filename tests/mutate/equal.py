@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the compiler make the same of a mutant as of the source? Then no test can tell them apart."""
+"""Mutants that no test can tell from the source: the compiler makes the same of both, or a person says why in
+equal.toml."""
 
+import functools
 import json
+import os
 import shlex
 import subprocess
+import tomllib
 
 import workbench
 
+TABLE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "equal.toml")
 WITHOUT = ("-fsanitize", "-g", "-O", "-fdiagnostics")
 WITHOUT_TWO = ("-o", "-MF", "-MQ", "-MT")
 
@@ -37,3 +42,14 @@ def same_program(bench, name, before):
         return _assembler(bench, name) == now
     finally:
         bench.write(name, mutated)
+
+
+@functools.cache
+def _table():
+    with open(TABLE, "rb") as file:
+        return {(entry["file"], entry["old"], entry["new"]): entry["why"] for entry in tomllib.load(file)["equal"]}
+
+
+def reason(mutant):
+    """What the table says of it, or None."""
+    return _table().get((mutant.file, mutant.old.strip(), mutant.new.strip()))

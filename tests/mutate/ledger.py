@@ -5,6 +5,7 @@ import collections
 import json
 import os
 
+import equal
 import mutants
 
 NOTICED, LIVED, UNREACHED = "noticed", "lived", "not reached"
@@ -24,6 +25,8 @@ class Ledger:
                     self._take(fate, test, mutants.Mutant(*rest))
 
     def _take(self, fate, test, mutant):
+        if fate == LIVED and equal.reason(mutant):
+            fate = EQUAL
         self.fates[mutant.id()] = (fate, test, mutant)
 
     def note(self, fate, test, mutant):

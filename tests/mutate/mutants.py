@@ -16,7 +16,7 @@ FAILURE = re.compile(r"^(\s+)return (-E[A-Z]+|-errno|r|result);")
 NUMBER = re.compile(r"(?<![\w.])([2-9]|[1-9]\d+)(?![\w.])")
 LOOP_END = re.compile(r"^(\s+)(break|continue);$")
 # What stands before the size of an array in its declaration: one that is larger than need be is as good.
-ARRAY = re.compile(r"\b(?:char|int|unsigned|size_t|bool|uint\d+_t|struct \w+) \*?\w+\[$")
+ARRAY = re.compile(r"^\s*(?:static |const |_cleanup_\w+ )*(?:char|int|unsigned|size_t|bool|uint\d+_t|struct \w+) [^=(]*\[$")
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ SCRIPT = f"""
 0 rebuild ci-1 --yes --empty --dry-run
 0 rebuild ci-1 ci-2 --yes --empty
 0 stop ci-1 ci-2 --timeout 0 --force
+0 rebuild ci-1 --yes --empty --dry-run
 0 open ci-1 --read-only
 0 show ci-1
 0 open ci-1

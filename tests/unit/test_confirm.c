@@ -75,7 +75,8 @@ static void what_goes_is_named(void **state)
     struct bench *b = *state;
     _cleanup_model_ struct model *m = NULL;
     struct error e = ERROR_NONE;
-    char text[2000], web[] = "web", nobody[] = "nobody", *names[] = {web, nobody}, wanted[900];
+    char text[2000], web[] = "web", nobody[] = "nobody", other[] = "other", *names[] = {web, nobody, other},
+                     wanted[1200];
     FILE *file = tmpfile();
     bench_make(b, "web", true);
     bench_make(b, "other", true);
@@ -83,9 +84,14 @@ static void what_goes_is_named(void **state)
     for (size_t i = 0; i < m->inventory->n_volumes; i++)
         if (streq(m->inventory->volumes[i].role, "swap"))
             strcpy(m->inventory->volumes[i].alias, "disk.swap"); /* as its caller calls it */
+    const struct instance *unalike = NULL; /* a plain disk, and one with a key of its own */
+    assert_ok(model_find(m, "other", &unalike, &e), e);
+    struct volume *first = (struct volume *)unalike->volumes[0];
+    strcpy(first->cipher, "none");
+    first->key[0] = '\0';
     int saved = dup(STDERR_FILENO);
     assert_true(file && dup2(fileno(file), STDERR_FILENO) >= 0);
-    confirm_name_instances(m, names, 2);
+    confirm_name_instances(m, names, 3);
     confirm_name_disk(m, "web", "swap");
     confirm_name_disk(m, "web", "disk.swap");
     confirm_name_disk(m, "web", "eph0");
@@ -98,10 +104,11 @@ static void what_goes_is_named(void **state)
     snprintf(wanted, sizeof wanted,
              "  web (%s): shut off; disk root of 1 GiB, disk swap of 1 GiB; key %s\n"
              "  nobody: there is none of this name\n"
+             "  other (%s): shut off; disk root of 1 GiB, disk swap of 1 GiB; key %s\n"
              "  web (%s): disk swap of 1 GiB\n"
              "  web (%s): disk swap of 1 GiB\n"
              "  web: there is no disk eph0\n",
-             v->instance, v->key, v->instance, v->instance);
+             v->instance, v->key, unalike->uuid, unalike->volumes[1]->key, v->instance, v->instance);
     assert_string_equal(text, wanted);
 }
 

@@ -5,6 +5,8 @@
 #include "build-config.h"
 #include "instance/doctor.h"
 
+#include <sys/statvfs.h>
+
 static struct config config;
 static struct lacks lacks;
 static const struct context context = {.config = &config};
@@ -91,6 +93,46 @@ static void test_kernel(void **state)
     _cleanup_looked_ struct looked good;
     look(state, examine_host, &good);
     assert_found(&good, FINDING_OK, "kernel", "Landlock");
+}
+
+static const struct room {
+    uint64_t blocks; /* of 4096 bytes */
+    unsigned long files, free_files;
+    bool enough;
+} * room;
+
+int __real_statvfs64(const char *path, struct statvfs *st);
+int __wrap_statvfs64(const char *path, struct statvfs *st);
+int __wrap_statvfs64(const char *path, struct statvfs *st)
+{
+    int r = __real_statvfs64(path, st);
+    if (room) {
+        st->f_bavail = room->blocks;
+        st->f_frsize = 4096;
+        st->f_files = room->files;
+        st->f_favail = room->free_files;
+    }
+    return r;
+}
+
+static void test_room(void **state)
+{
+    static const struct room rooms[] = {
+        {4096, 1000, 100, true}, /* 16 MiB */
+        {4095, 1000, 100, false},
+        {4096, 1000, 99, false},
+        {4096, 0, 0, true}, /* a file system that does not count them */
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
+        room = &rooms[i];
+        _cleanup_looked_ struct looked l;
+        look(state, examine_host, &l);
+        room = NULL;
+        if (rooms[i].enough)
+            assert_found(&l, FINDING_OK, "room for files", "there is enough");
+        else
+            assert_found(&l, FINDING_WARNING, "room for files", "/etc has only ");
+    }
 }
 
 static const struct {
@@ -215,7 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         host_test(test_all_well),      host_test(test_programs), host_test(test_kernel),
         host_test(test_swap),          host_test(test_lvm),      host_test(test_apparmor),
-        host_test(test_hook_not_seen),
+        host_test(test_hook_not_seen), host_test(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,22 @@ static void each_bad_field_is_refused(void **state)
     }
 }
 
+/* Version 3 has more fields, which are not read where the file has none. */
+static void a_header_that_is_cut_off_is_refused(void **state)
+{
+    (void)state;
+    for (uint32_t version = 2; version <= 3; version++)
+        for (size_t whole = version == 2 ? 72 : 104, size = whole - 1; size <= whole; size++) {
+            uint8_t head[IMAGE_HEAD_BYTES];
+            enum image_format f;
+            struct error e = ERROR_NONE;
+            make_head(head, version);
+            const struct image_ends ends = {.head = head, .head_bytes = size, .file_bytes = FILE_BYTES};
+            int r = image_format_detect(&ends, "qcow2", &f, &e);
+            assert_int_equal(r < 0 && strstr(e.text, "its header is cut off"), size < whole);
+        }
+}
+
 static void extensions_behind_others_are_found(void **state)
 {
     (void)state;
@@ -299,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_ones_are_known),
         cmocka_unit_test(each_bad_field_is_refused),
+        cmocka_unit_test(a_header_that_is_cut_off_is_refused),
         cmocka_unit_test(extensions_behind_others_are_found),
         cmocka_unit_test(what_was_said_is_held_to),
         cmocka_unit_test(short_files),

@@ -314,7 +314,8 @@ static void sums_of_odd_sizes(void **state)
 }
 
 /* A file that becomes shorter while it is read must not look like zeros. It is cut further on than the reader
- * can have come by the first call of progress: what is told of, and all blocks twice. */
+ * can have come by the first call of progress: what is told of, and all blocks twice. Of the reads behind the
+ * cut, which are under way together, any may be told of. */
 static void truncate_it(void *context, uint64_t done, uint64_t total)
 {
     (void)done, (void)total;
@@ -333,7 +334,9 @@ static void a_shrinking_file_is_told(void **state)
     const struct image_target target = {.fd = fd, .name = "disk"};
     const struct image_progress p = {.update = truncate_it, .context = name};
     assert_error(image_import(i, &target, 1, &p, &e), -EIO, e);
-    assert_non_null(strstr(e.text, "cannot be read at byte 73400320"));
+    const char *where = strstr(e.text, "cannot be read at byte ");
+    assert_non_null(where);
+    assert_in_range(strtoull(where + strlen("cannot be read at byte "), NULL, 10), 70 << 20, (80 << 20) - 1);
 }
 
 static void a_full_device_is_told(void **state)

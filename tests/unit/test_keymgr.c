@@ -4,10 +4,12 @@
 #include "base/str.h"
 #include "keymgr-suite.h"
 #include "keys/local-file.h"
+#include "keys/local-folder.h"
 
 #include "folder.h"
 
 #include <dirent.h>
+#include <pwd.h>
 #include <sys/wait.h>
 
 #define SEALING  "keys/seal.key"
@@ -65,6 +67,68 @@ static void managers_are_known_by_name(void **state)
     assert_string_equal(e.text,
                         "key manager loca: there is no such manager; there are local, ephemeral, barbican");
     assert_null(keymgr_close(NULL));
+}
+
+/* To look is no reason to make a folder of keys. */
+static void a_look_makes_no_folder(void **state)
+{
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    assert_int_equal(count_listed(km), 0);
+    assert_fetch(km, NO_KEY, -EHOSTUNREACH);
+    assert_int_equal(keymgr_may_destroy(km, NO_KEY, NULL), -EHOSTUNREACH);
+    assert_int_equal(access(folder_path(state, "keys"), F_OK), -1);
+    char id[KEY_ID_MAX];
+    make_key(km, id);
+    assert_int_equal(access(folder_path(state, "keys"), F_OK), 0);
+}
+
+/* In which folder the keys of a user are who is neither root nor the service's. */
+static int path_of_nobody(void)
+{
+    static const struct {
+        const char *data, *home, *wanted;
+    } cases[] = {
+        {"/data", "/home/x", "/data/mayfly/keys"},
+        {"data", "/home/x", "/home/x/.local/share/mayfly/keys"},
+        {NULL, "/home/x", "/home/x/.local/share/mayfly/keys"},
+        {NULL, "home", NULL}, /* that of the database of users */
+        {NULL, NULL, NULL},
+    };
+    const struct passwd *user = getpwnam("nobody");
+    if (!user || (geteuid() == 0 && setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0))
+        return 100;
+    user = getpwuid(geteuid());
+    struct config c;
+    config_defaults(&c);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *path = NULL, *own = str_format("%s/.local/share/mayfly/keys", user->pw_dir);
+        (void)!(cases[i].data ? setenv("XDG_DATA_HOME", cases[i].data, 1) : unsetenv("XDG_DATA_HOME"));
+        (void)!(cases[i].home ? setenv("HOME", cases[i].home, 1) : unsetenv("HOME"));
+        if (local_folder_path(&c, &path, NULL) < 0 || !streq(path, cases[i].wanted ? cases[i].wanted : own))
+            return (int)i + 1;
+    }
+    _cleanup_free_ char *path = NULL;
+    strcpy(c.local_directory, "/elsewhere");
+    return local_folder_path(&c, &path, NULL) < 0 || !streq(path, "/elsewhere") ? 101 : 0;
+}
+
+static void each_user_has_a_folder(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *path = NULL;
+    struct config c;
+    int status = -1;
+    config_defaults(&c);
+    if (geteuid() == 0) {
+        assert_int_equal(local_folder_path(&c, &path, NULL), 0);
+        assert_string_equal(path, "/var/lib/mayfly/keys");
+    }
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(path_of_nobody());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void wishes_are_checked(void **state)
@@ -772,6 +836,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         KEYMGR_SUITE(folder_make, folder_remove),
         cmocka_unit_test(managers_are_known_by_name),
+        IN_FOLDER(a_look_makes_no_folder),
+        cmocka_unit_test(each_user_has_a_folder),
         IN_FOLDER(wishes_are_checked),
         cmocka_unit_test(references_are_split_at_the_first_colon),
         IN_FOLDER(place_that_is_away_is_asked_once_for_all_keys),

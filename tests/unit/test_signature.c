@@ -58,6 +58,7 @@ static void what_guests_have_shows(void **state)
     (void)state;
     SHOWS("mkfs.ext4", "-q", "-F");
     SHOWS("mkfs.ext4", "-q", "-F", "-b", "1024", "-O", "none");
+    SHOWS("mkfs.ext4", "-q", "-F", "-b", "4096"); /* and its clusters: the field behind */
     SHOWS("mkfs.xfs", "-q", "-f");
     SHOWS("mkfs.vfat", "-F", "16");
     SHOWS("mkfs.vfat", "-F", "32");

@@ -53,6 +53,29 @@ static bool stopped(void)
     return stop_after && !held && strlen(trace) >= stop_after;
 }
 
+static unsigned told_alive;
+
+static void alive(struct broker *b)
+{
+    (void)b;
+    told_alive++;
+}
+
+/* Whoever works for long asks this again and again; a client that says nothing loses its locks. */
+static void who_looks_for_a_stop_is_alive(void **state)
+{
+    (void)state;
+    static const struct broker_ops ops = {.alive = alive};
+    struct broker broker = {.ops = &ops};
+    struct context context = {.broker = &broker, .stopped = stopped};
+    stop_after = 0;
+    assert_false(context_stopped(&context));
+    assert_false(context_stopped(&context));
+    assert_int_equal(told_alive, 2);
+    context = (struct context){.broker = NULL};
+    assert_false(context_stopped(&context));
+}
+
 static void hold_stop(bool on)
 {
     held = on;
@@ -208,6 +231,7 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_looks_for_a_stop_is_alive),
         cmocka_unit_test(test_all_run),
         cmocka_unit_test(test_failed_is_undone_too),
         cmocka_unit_test(test_first_error_stays_and_rest_is_undone),
