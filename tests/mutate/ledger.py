@@ -34,6 +34,11 @@ class Ledger:
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps([fate, test, *mutant.fields()]) + "\n")
 
+    def keep_only(self, drawn):
+        """What the source has no more does not count."""
+        there = {mutant.id() for mutant in drawn}
+        self.fates = {known: fate for known, fate in self.fates.items() if known in there}
+
     def counted(self):
         return sum(fate in FATES for fate, _, _ in self.fates.values())
 

@@ -119,6 +119,7 @@ SCRIPT = f"""
 0 adopt {NOVA} --key barbican:{NOVA} --kdf nova-ripemd160 --key-size 512
 0 adopt {NOVA} --key barbican:{NOVA} --kdf nova-ripemd160 --key-size 512
 1 adopt {NOVA}
+1 adopt {NOVA} --key - --kdf nova-ripemd160 --key-size 512
 1 key grant {NOVA}
 0 delete --yes {NOVA}
 0 recover

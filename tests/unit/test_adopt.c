@@ -41,6 +41,42 @@ static int adopt(struct bench *b, bool force, bool *ret_changed, struct error *e
     return instance_adopt(&b->f.context, &q, ret_changed, NULL, e);
 }
 
+static void a_key_that_no_tag_can_name_is_refused(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    char key[KEY_REF_MAX + 1] = "barbican:";
+    memset(key + 9, 'a', sizeof key - 10);
+    const struct adopt_request q = {.uuid = NOVAS, .key = key, .kdf = KDF_NOVA_SHA256};
+    add_volume(b, "", false);
+    fake_again(&b->f);
+    assert_error(instance_adopt(&b->f.context, &q, &changed, NULL, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "its name is too long for a tag"));
+    assert_false(changed);
+}
+
+static int no_manager(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
+                      struct error *e)
+{
+    (void)c, (void)who, (void)name, (void)ret;
+    return error_set(e, -EACCES, "key manager: is not for you");
+}
+
+static void nothing_is_adopted_without_a_place_for_its_key(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    _cleanup_secret_ struct secret *s = novas_secret();
+    const struct adopt_request q = {.uuid = NOVAS, .secret = s, .kdf = KDF_NOVA_SHA256, .dry_run = true};
+    add_volume(b, "", false);
+    fake_again(&b->f);
+    b->f.context.open_keymgr = no_manager;
+    assert_error(instance_adopt(&b->f.context, &q, &changed, NULL, &e), -EACCES, e);
+    assert_non_null(strstr(e.text, "is not for you"));
+}
+
 static void it_becomes_an_instance(void **state)
 {
     struct bench *b = *state;
@@ -176,8 +212,12 @@ static void half_adopted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bench_test(it_becomes_an_instance), bench_test(a_first_disk_that_shows_nothing),
-        bench_test(what_stands_in_the_way), bench_test(another_instances_key),
+        bench_test(a_key_that_no_tag_can_name_is_refused),
+        bench_test(nothing_is_adopted_without_a_place_for_its_key),
+        bench_test(it_becomes_an_instance),
+        bench_test(a_first_disk_that_shows_nothing),
+        bench_test(what_stands_in_the_way),
+        bench_test(another_instances_key),
         bench_test(half_adopted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
