@@ -337,8 +337,10 @@ static void failing_programs_are_told(void **state)
     const char *none[] = {"no-such-program", NULL};
     assert_error(process_run(none, 10, NULL, &e), -ENOENT, e);
     e = ERROR_NONE;
-    const char *slow[] = {"sleep", "60", NULL};
+    const char *slow[] = {"sleep", "60", NULL}, *silent[] = {"sh", "-c", "exec >&- 2>&-; sleep 1.5", NULL};
     assert_error(process_run(slow, 1, NULL, &e), -ETIMEDOUT, e);
+    e = ERROR_NONE;
+    assert_error(process_run(silent, 1, NULL, &e), -ETIMEDOUT, e); /* whether it is read from or not */
 }
 
 /* In the build folder, as here, the other parts are those of that folder. */

@@ -102,6 +102,7 @@ static void fio_measures_what_is_lent_to_it(void **state)
         skip();
     }
     assert_ok(bench_measure(fd, &cell, &figures, &e), e);
+    assert_string_equal(e.text, "");
     assert_true(figures.iops > 0 && figures.p50_usec > 0 && figures.p50_usec <= figures.p999_usec);
 
     static uint8_t edge[BENCH_EDGE_BYTES] __attribute__((aligned(4096))), zeros[BENCH_EDGE_BYTES];
@@ -138,6 +139,7 @@ static void fio_is_stopped(void **state)
         skip();
     }
     assert_error(bench_measure(fd, &cell, &figures, &e), -ECANCELED, e);
+    assert_null(strstr(e.text, bench_jobs[0].title)); /* it is nothing of this job's */
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* there is no child any more */
     close(fd);
 }

@@ -323,6 +323,52 @@ static void places_of_clouds(void **state)
     assert_int_equal(chdir("/"), 0);
 }
 
+/* Files of certificates are opened before root is given up, so their names are looked for in text that nobody
+ * has parsed yet: in each form of YAML that may be. */
+static void certificates_of_clouds_are_opened(void **state)
+{
+    static const struct {
+        const char *before, *behind; /* NULL: it is not named */
+        bool found;
+    } cases[] = {
+        {"cacert: ", "", true},
+        {"  cacert : ", "", true},
+        {"cacert\t: ", "", true},
+        {"cacert:\t", "", true},
+        {"cacert: \t ", "", true},
+        {"cacert:", "", true},
+        {"\"cacert\": \"", "\"", true},
+        {"'cacert' : '", "'", true},
+        {"{auth: {a: b}, cacert: ", "}", true},
+        {"{cacert: ", ", auth: {a: b}}", true},
+        {"{\"cacert\":\"", "\"}", true},
+        {"cacert: &ca ", "", true},
+        {"cacert: ", " # of the cloud", true},
+        {"cacert: ", "  \t", true},
+        {"verify: ", "", true},
+        {"ca_file: ", "", true},
+        {"verify: true", NULL, false},
+        {"cacert", NULL, false},
+        {"cacert ", "", false},
+    };
+    char text[1000], path[400];
+    write_file(folder_path(state, "ca.pem"), "certificate", 0644);
+    snprintf(path, sizeof path, "%s", folder_path(state, "ca.pem"));
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct key_context who;
+        struct error e = ERROR_NONE;
+        snprintf(text, sizeof text, "%s%s%s\n", cases[i].before, cases[i].behind ? path : "",
+                 cases[i].behind ? cases[i].behind : "");
+        write_file(folder_path(state, "clouds.yaml"), text, 0644);
+        clearenv();
+        setenv("OS_CLIENT_CONFIG_FILE", folder_path(state, "clouds.yaml"), 1);
+        assert_ok(take("cloud", -1, &who, &e), e);
+        if ((who.ca[0].fd >= 0) != cases[i].found || (cases[i].found && !streq(who.ca[0].path, path)))
+            fail_msg("%s: %s", text, who.ca[0].path);
+        key_context_end(&who);
+    }
+}
+
 static void a_cloud_of_a_long_name(void **state)
 {
     (void)state;
@@ -408,6 +454,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(tokens_that_are_none),
         cmocka_unit_test(a_token_in_parts),
         cmocka_unit_test_setup_teardown(places_of_clouds, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(certificates_of_clouds_are_opened, folder_make, folder_remove),
         cmocka_unit_test(a_cloud_of_a_long_name),
         cmocka_unit_test_setup_teardown(the_password_of_the_host, folder_make, folder_remove),
     };

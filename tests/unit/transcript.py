@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """tests/unit/transcript.py [--write] TRANSCRIPT FAKE-MAYFLY: all that the verbs say to a person, against a transcript.
 
-The commands are those of output.py, without --json and with -v, over the same host in memory; then some again with --json, for
+The commands are those of output.py, without --json and with -v, over the same host in memory; then all again with --json, for
 the values of their fields. TRANSCRIPT has what each printed (after "|"), what it said on standard error (after "!") and
 its exit status. Whoever changes a sentence on purpose makes the transcript anew by --write, and reads the difference.
 """
@@ -19,7 +19,7 @@ import output
 
 # What these find depends on the machine.
 OTHERS = ("doctor", "bench", "metrics")
-IN_JSON = ("list", "show", "key list", "key show", "recover")
+SPREAD = ("list", "show", "key list", "key show", "recover")  # a field a line; others are one line
 CHANGING = [
     (re.compile(r"\d+\.\d+ s\b"), "TIME"),
     (re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:?\d\d)?"), "DATE"),
@@ -55,7 +55,7 @@ def told(fake, commands):
         if command.startswith(OTHERS):
             continue
         if command.endswith("--json") and text:
-            text = json.dumps(json.loads(text), indent=1, ensure_ascii=False)
+            text = json.dumps(json.loads(text), indent=1 if command.startswith(SPREAD) else None, ensure_ascii=False)
         for mark, lines in (("|", text), ("!", said)):
             yield from (f"{mark} {line}".rstrip() for line in tamed(lines).splitlines())
 
@@ -66,7 +66,7 @@ def main():
     lines = [line for line in output.SCRIPT.splitlines() if line]
     commands = [line if line.startswith("@") else line.split(" ", 1)[1] for line in lines]
     spoken = [c if c.startswith("@") else c + " -v" for c in commands]
-    in_json = [c + " --json" if c.startswith(IN_JSON) or "--dry-run" in c else c for c in commands]
+    in_json = [c if c.startswith("@") else c + " --json" for c in commands]
     now = [*told(fake, spoken), "", *told(fake, in_json)]
     if "--write" in sys.argv:
         transcript.write_text("\n".join(now) + "\n")
