@@ -145,6 +145,24 @@ static void a_token(void **state)
     }
 }
 
+/* Standard input is a descriptor like any other. */
+static void a_token_of_standard_input(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    _cleanup_close_ int fd = -1, saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    assert_int_equal(fd_memfd("token", "to-ken", 6, &fd), 0);
+    assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    clearenv();
+    assert_ok(take(NULL, STDIN_FILENO, &who, &e), e);
+    assert_non_null(who.token);
+    assert_int_equal(secret_size(who.token), 6);
+    key_context_end(&who);
+    if (saved >= 0)
+        dup2(saved, STDIN_FILENO);
+}
+
 /* Nothing but newlines is cut off: whether the rest can be one is for those who send it. */
 static void a_token_with_a_nul(void **state)
 {
@@ -450,6 +468,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test(no_variables),
         cmocka_unit_test(too_many_variables),
         cmocka_unit_test(a_token),
+        cmocka_unit_test(a_token_of_standard_input),
         cmocka_unit_test(a_token_with_a_nul),
         cmocka_unit_test(tokens_that_are_none),
         cmocka_unit_test(a_token_in_parts),

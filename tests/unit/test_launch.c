@@ -79,6 +79,57 @@ static void test_networks(void **state)
     assert_ok(bench_launch(b, &q, &e), e);
 }
 
+static char *defined; /* the last definition that libvirt got */
+static const struct virt_ops *defining;
+
+static int note_define(struct virt *v, const char *xml, struct error *e)
+{
+    free(defined);
+    defined = strdup(xml);
+    return defining->define(v, xml, e);
+}
+
+/* What the person says; else what the configuration says, but not against a template of the operator's own.
+ */
+static void test_machine(void **state)
+{
+    static const char template[] =
+        "<domain type='test'><memory unit='KiB'>4096</memory><vcpu>5</vcpu><os/></domain>";
+    static const struct {
+        uint32_t vcpus;
+        uint64_t memory_bytes;
+        const char *template, *wanted_vcpus, *wanted_memory;
+    } cases[] = {
+        {0, 0, NULL, "<vcpu>7</vcpu>", "2097152</memory>"},
+        {3, GIB, NULL, "<vcpu>3</vcpu>", "1048576</memory>"},
+        {0, 0, template, "<vcpu>5</vcpu>", "4096</memory>"},
+        {3, GIB, template, "<vcpu>3</vcpu>", "1048576</memory>"},
+    };
+    struct bench *b = *state;
+    defining = b->f.context.virt->ops;
+    struct virt_ops noting = *defining;
+    noting.define = note_define;
+    b->f.context.virt->ops = &noting;
+    b->f.config.launch_vcpus = 7;
+    b->f.config.launch_memory_bytes = 2 * GIB;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *const names[] = {"a", "b", "c", "d"};
+        const struct launch_request q = {.name = names[i],
+                                         .count = 1,
+                                         .root_bytes = GIB,
+                                         .vcpus = cases[i].vcpus,
+                                         .memory_bytes = cases[i].memory_bytes,
+                                         .template_xml = cases[i].template};
+        struct error e = ERROR_NONE;
+        assert_ok(bench_launch(b, &q, &e), e);
+        if (!strstr(defined, cases[i].wanted_vcpus) || !strstr(defined, cases[i].wanted_memory))
+            fail_msg("%zu: %s", i, defined);
+    }
+    b->f.context.virt->ops = defining;
+    free(defined);
+    defined = NULL;
+}
+
 static void test_firmware(void **state)
 {
     struct bench *b = *state;
@@ -698,6 +749,7 @@ int main(void)
         bench_test(test_refused),
         bench_test(test_empty_disks_stay_closed),
         bench_test(test_networks),
+        bench_test(test_machine),
         bench_test(test_firmware),
         bench_test(test_autostart),
         bench_test(test_refused_by_host),

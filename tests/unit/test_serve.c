@@ -427,6 +427,31 @@ static void wrong_wants(void **state)
     }
 }
 
+static void as_many_as_may_be_are_answered(void **state)
+{
+    (void)state;
+    static struct agent_id asked[AGENT_KEYS_MAX];
+    static struct agent_end ends[AGENT_KEYS_MAX];
+    struct agent_answer a;
+    struct talk t;
+    for (size_t i = 0; i < AGENT_KEYS_MAX; i++)
+        strcpy(asked[i].id, "1");
+    begin(&t);
+    open_manager(&t);
+    ask(&t, (struct agent_request){.op = AGENT_MAY_DESTROY, .n = AGENT_KEYS_MAX},
+        memory_file(asked, sizeof asked));
+    assert_ends(&t, 0);
+    assert_answer(&t, 0);
+    _cleanup_close_ int fd = next_answer(&t, &a);
+    assert_int_equal(a.errnum, 0);
+    assert_int_equal(a.n, AGENT_KEYS_MAX);
+    assert_int_equal(fd_pread_all(fd, ends, sizeof ends, 0), 0);
+    for (size_t i = 0; i < AGENT_KEYS_MAX; i++)
+        assert_int_equal(ends[i].errnum, 0);
+    fd = fd_close(fd);
+    end(&t);
+}
+
 /* They are checked before a manager sees them; that is an answer. */
 static void wants_that_cannot_be(void **state)
 {
@@ -542,6 +567,7 @@ int main(void)
         cmocka_unit_test(granting_says_whether_it_changed),
         cmocka_unit_test(ids_without_ends),
         cmocka_unit_test(wrong_wants),
+        cmocka_unit_test(as_many_as_may_be_are_answered),
         cmocka_unit_test(wants_that_cannot_be),
         cmocka_unit_test(what_is_answered),
         cmocka_unit_test(what_is_refused),
