@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -107,6 +108,14 @@ int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size)
     if (ret_size)
         *ret_size = used;
     return 0;
+}
+
+void file_line(const char *path, char *line, size_t size)
+{
+    _cleanup_fclose_ FILE *f = fopen(path, "re");
+    line[0] = '\0';
+    if (f && fgets(line, (int)size, f))
+        line[strcspn(line, "\n")] = '\0';
 }
 
 /* Linux before 6.3 does not know the flag, and takes none that it does not know. */

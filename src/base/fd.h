@@ -33,6 +33,10 @@ int fd_pwrite_all(int fd, const void *buffer, size_t size, uint64_t offset_bytes
  * The caller frees *ret_text. A file that can be mapped or sought is read from its beginning. */
 int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size) _must_check_;
 
+/* The first line of a file without its end, cut to `size`: for what the kernel tells in /sys, say. Empty if
+ * the file cannot be read. */
+void file_line(const char *path, char *line, size_t size);
+
 /* An empty anonymous file, which can never be executed: with vm.memfd_noexec = 2 the kernel makes no other.
  * `flags` of memfd_create() besides MFD_CLOEXEC. A descriptor, or a negative errno. */
 int fd_memfd_empty(const char *name, unsigned flags) _must_check_;

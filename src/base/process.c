@@ -139,13 +139,15 @@ int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid
     return 0;
 }
 
+/* Exec keeps what is ignored, and what is blocked. These are what we ignore, and what may be ignored since
+ * whoever started us does so: a shell, nohup, a daemon. */
 void process_reset_signals(void)
 {
-    static const int changed[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGTSTP};
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGTSTP, SIGCHLD, SIGXFSZ};
     sigset_t none;
     sigemptyset(&none);
-    for (size_t i = 0; i < ARRAY_SIZE(changed); i++)
-        signal(changed[i], SIG_DFL);
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+        signal(ignored[i], SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
@@ -160,19 +162,8 @@ void process_exec(const char *const argv[], const char *const environment[])
     _exit(127);
 }
 
-/* What a program expects: exec keeps what is ignored, and what is blocked. */
-static void reset_signals(void)
-{
-    sigset_t none;
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL); /* fails of those that cannot be ignored either */
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static _noreturn_ void child(const char *const argv[], int (*prepare)(void), int input, int output)
 {
-    reset_signals();
     if (input < 0)
         input = open("/dev/null", O_RDONLY);
 

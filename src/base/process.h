@@ -43,7 +43,7 @@ _noreturn_ void process_exec(const char *const argv[], const char *const environ
 /* In a child between fork and exec: closes every descriptor from `first` on. */
 void process_close_from(int first);
 
-/* In a child between fork and exec: signals that we ignore or block do to it what they usually do. */
+/* In a child between fork and exec: signals that are ignored or blocked do to it what they usually do. */
 void process_reset_signals(void);
 
 /* Waits for `pid`, at most `deadline_msec`. Returns its wait status, or -ETIMEDOUT: it goes on. */

@@ -5,8 +5,7 @@
 
 #include "storage/volume.h"
 
-/* Opens the map of `v`, for reading alone or for writing, too. -EUNSAFE: the node
- * leads to something else. */
+/* Opens the map of `v`, for reading alone or for writing, too. -EUNSAFE: the node leads to something else. */
 int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct error *e) _must_check_;
 
 /* Opens the logical volume itself; `access` is O_RDONLY or O_RDWR. -ENOENT: it is not active. */

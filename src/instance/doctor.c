@@ -230,8 +230,9 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const st
 {
     _cleanup_model_ struct model *m = calloc(1, sizeof *m);
     struct examination x = {.context = c, .lacks = lacks, .paths = paths, .model = m};
-    if (!m)
-        return error_memory(e);
+    int r = m ? active_load(paths->root, &x.active, e) : error_memory(e);
+    if (r < 0)
+        return r;
     examine_configuration(&x, paths->config_files);
     if (!lacks->config.errnum) {
         examine_processor(&x);
@@ -240,10 +241,12 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const st
         examine_broker(&x);
         examine_groups(&x);
         examine_elsewhere(&x);
+        examine_orphans(&x);
         examine_libvirt(&x);
         examine_instances(&x);
         examine_key_managers(&x);
     }
+    active_end(&x.active);
     if (x.out_of_memory) {
         free(x.findings);
         return error_memory(e);

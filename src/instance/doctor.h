@@ -4,15 +4,17 @@
 
 #include "instance/model.h"
 #include "instance/operations.h"
+#include "storage/active.h"
 
 struct examination {
     const struct context *context;
     const struct lacks *lacks;
     const struct doctor_paths *paths;
-    struct model *model;     /* each part is asked for once; inventory NULL: the broker could not say */
-    struct error no_domains; /* why libvirt could not say; errnum 0: it did */
-    char owner[UUID_TEXT];   /* of the keys that are tried: nobody's */
-    bool locked;             /* the broker holds its lock, so that recover leaves them alone */
+    struct active_list active; /* looked at before LVM is asked */
+    struct model *model;       /* each part is asked for once; inventory NULL: the broker could not say */
+    struct error no_domains;   /* why libvirt could not say; errnum 0: it did */
+    char owner[UUID_TEXT];     /* of the keys that are tried: nobody's */
+    bool locked;               /* the broker holds its lock, so that recover leaves them alone */
 
     struct finding *findings;
     size_t n;
@@ -30,8 +32,9 @@ char *examination_read(const struct examination *x, const char *path);
 /* doctor-host.c: who asks, programs, kernel, swap, LVM's filter, clock, room. */
 void examine_host(struct examination *x);
 
-/* doctor-volumes.c: volumes of instances in groups that are not configured. */
+/* doctor-volumes.c: volumes of instances in groups that are not configured, and devices without a volume. */
 void examine_elsewhere(struct examination *x);
+void examine_orphans(struct examination *x);
 
 /* doctor-libvirt.c: whether it answers, its hook, AppArmor. */
 void examine_libvirt(struct examination *x);

@@ -99,10 +99,10 @@ static int look_at_all(const struct context *c, struct error *e)
     return r;
 }
 
-int doubt_of_any_domain(const struct context *c, struct domains_doubt *once, struct error *e)
+int doubt_of_any_domain(const struct context *c, struct doubts *once, struct error *e)
 {
-    if (!once->known)
-        (void)!look_at_all(c, &once->error);
-    once->known = true;
-    return once->error.errnum ? error_pass(e, once->error.errnum, &once->error) : 0;
+    if (!once->knows_domains)
+        (void)!look_at_all(c, &once->domains);
+    once->knows_domains = true;
+    return once->domains.errnum ? error_pass(e, once->domains.errnum, &once->domains) : 0;
 }

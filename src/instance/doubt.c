@@ -2,8 +2,6 @@
 /* See doubt.h. */
 #include "instance/doubt.h"
 
-#include "instance/elsewhere.h"
-
 static int check_whole(const struct inventory *i, const char *vg, struct error *e)
 {
     const struct group *group = inventory_group(i, vg);
@@ -65,34 +63,26 @@ int doubt_of_instance(const struct inventory *i, const char *vg, const char *uui
     return r;
 }
 
-struct sought {
-    const char *uuid; /* NULL: any */
-    bool found;
-    struct reached volume;
-};
-
-static bool take_first(void *data, const struct reached *volume)
+int doubt_of_elsewhere(const struct context *c, struct doubts *once, const char *uuid, struct error *e)
 {
-    struct sought *s = data;
-    if (s->uuid && !streq(s->uuid, volume->instance))
-        return true;
-    s->found = true;
-    s->volume = *volume;
-    return false;
+    int r = once->knows_active ? 0 : active_load(c->root, &once->active, e);
+    once->knows_active = r == 0;
+    for (size_t i = 0; r == 0 && i < once->active.n; i++) {
+        const struct active *a = &once->active.all[i];
+        if (active_elsewhere(a, &c->config->volume_groups) && (!uuid || streq(uuid, a->volume.instance)))
+            r = error_set(
+                e, -EUNSAFE,
+                "volume %s/%s, of a group that is not configured, has the name of an instance's disk "
+                "and may need the key; add the group to volume_groups in mayfly.conf if the volume is "
+                "Mayfly's, else give it another name or deactivate it (lvchange -an)",
+                a->volume.vg, a->volume.lv);
+    }
+    return r;
 }
 
-int doubt_of_elsewhere(const struct context *c, const char *uuid, struct error *e)
+void doubts_end(struct doubts *d)
 {
-    struct sought s = {.uuid = uuid};
-    elsewhere_each(c->root, &c->config->volume_groups, take_first, &s);
-    if (!s.found)
-        return 0;
-    return error_set(
-        e, -EUNSAFE,
-        "volume %s/%s, of a group that is not configured, has the name of an instance's disk and may need "
-        "the key; add the group to volume_groups in mayfly.conf if the volume is Mayfly's, else give it "
-        "another name or deactivate it (lvchange -an)",
-        s.volume.vg, s.volume.lv);
+    active_end(&d->active);
 }
 
 /* Does `v` say of its key what cannot be, so that it may be another key that it needs? That of a manager
@@ -129,10 +119,10 @@ static int doubt_of_volumes(const struct key_list *l, const struct inventory *i,
 }
 
 /* Whose it is is not known. */
-static int doubt_of_damaged(const struct context *c, const struct inventory *i, struct domains_doubt *once,
+static int doubt_of_damaged(const struct context *c, const struct inventory *i, struct doubts *once,
                             struct error *e)
 {
-    int r = doubt_of_elsewhere(c, NULL, e);
+    int r = doubt_of_elsewhere(c, once, NULL, e);
     for (size_t n = 0; r == 0 && n < i->n_groups; n++)
         r = doubt_of_group(i, i->groups[n].name, e);
     return r < 0 ? r : doubt_of_any_domain(c, once, e);
@@ -152,7 +142,7 @@ static int doubt_of_host(const struct key_entry *k, struct error *e)
 }
 
 int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,
-                     struct domains_doubt *once, const struct key_entry *k, struct error *e)
+                     struct doubts *once, const struct key_entry *k, struct error *e)
 {
     if (k->state == KEY_DAMAGED)
         return doubt_of_damaged(c, i, once, e);
@@ -161,7 +151,7 @@ int doubt_of_unnamed(const struct context *c, const struct key_list *l, const st
         r = doubt_of_volumes(l, i, k, e);
     if (r < 0 || k->info.scope == KEY_SCOPE_IMAGE)
         return r;
-    r = doubt_of_elsewhere(c, k->info.scope == KEY_SCOPE_BATCH ? NULL : k->info.owner, e);
+    r = doubt_of_elsewhere(c, once, k->info.scope == KEY_SCOPE_BATCH ? NULL : k->info.owner, e);
     if (r < 0)
         return r;
     return k->info.scope == KEY_SCOPE_BATCH ? doubt_of_any_domain(c, once, e)

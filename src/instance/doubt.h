@@ -8,6 +8,17 @@
 #pragma once
 
 #include "instance/key-list.h"
+#include "storage/active.h"
+
+/* What keys are judged by that are judged at the same moment. Each part is looked at once, when the first of
+ * them needs it. Begins as zeros. */
+struct doubts {
+    bool knows_domains, knows_active;
+    struct error domains; /* errnum 0: no doubt */
+    struct active_list active;
+};
+void doubts_end(struct doubts *d);
+#define _cleanup_doubts_ _cleanup_(doubts_end)
 
 /* Any key of the volume group: it is not seen as a whole, or a volume in it is not understood. */
 int doubt_of_group(const struct inventory *i, const char *vg, struct error *e) _must_check_;
@@ -26,18 +37,15 @@ int doubt_of_domain(const struct context *c, const struct inventory *i, const ch
                     struct error *e) _must_check_;
 
 /* The same of all domains, for a key that may be of any: shared by a batch, or damaged. Looks at the volumes
- * itself, unless `once` knows the answer: for several keys that are judged at the same moment. */
-struct domains_doubt {
-    bool known;
-    struct error error; /* errnum 0: no doubt */
-};
-int doubt_of_any_domain(const struct context *c, struct domains_doubt *once, struct error *e) _must_check_;
+ * itself. */
+int doubt_of_any_domain(const struct context *c, struct doubts *once, struct error *e) _must_check_;
 
 /* Is there a volume that may be one of instance `uuid` (NULL: of any) in a group that is not configured? Its
  * tags, which are not seen, may name the key. */
-int doubt_of_elsewhere(const struct context *c, const char *uuid, struct error *e) _must_check_;
+int doubt_of_elsewhere(const struct context *c, struct doubts *once, const char *uuid,
+                       struct error *e) _must_check_;
 
 /* A key that a manager lists and no volume names. `l` says which keys there are, `i` is a look under the lock
  * of its owner. */
 int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,
-                     struct domains_doubt *once, const struct key_entry *k, struct error *e) _must_check_;
+                     struct doubts *once, const struct key_entry *k, struct error *e) _must_check_;

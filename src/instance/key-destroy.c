@@ -84,7 +84,7 @@ static int destroy_locked(const struct context *c, struct keymgr *km, const char
 {
     _cleanup_model_ struct model *m = NULL;
     struct error doubt = ERROR_NONE;
-    struct domains_doubt now = {.known = false};
+    _cleanup_doubts_ struct doubts now = {.knows_domains = false};
     int r = check_unnamed(c, ref, &m, e);
     if (r < 0)
         return r;

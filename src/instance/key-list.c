@@ -202,7 +202,7 @@ static int add_user(struct key_list *l, const struct inventory *inventory, const
 static int load(const struct context *c, struct key_list *l, const struct inventory *inventory,
                 struct error *e)
 {
-    struct domains_doubt domains = {.known = false};
+    _cleanup_doubts_ struct doubts once = {.knows_domains = false};
     int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_managers; i++)
         r = ask(l, &l->managers[i], e);
@@ -213,7 +213,7 @@ static int load(const struct context *c, struct key_list *l, const struct invent
             r = add_user(l, inventory, &inventory->volumes[i], e);
     for (size_t i = 0; r == 0 && i < l->n_keys; i++)
         if (l->keys[i].n_volumes == 0 && (l->keys[i].state == KEY_UNUSED || l->keys[i].state == KEY_DAMAGED))
-            (void)!doubt_of_unnamed(c, l, inventory, &domains, &l->keys[i], &l->keys[i].doubt);
+            (void)!doubt_of_unnamed(c, l, inventory, &once, &l->keys[i], &l->keys[i].doubt);
     return r;
 }
 

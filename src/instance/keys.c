@@ -82,21 +82,21 @@ static size_t count_users(const struct inventory *inventory, const char *key,
 /* May a volume that is not seen need it? While that is in doubt the last volumes of the key stay: without
  * them nothing would lead to it. A key that is one instance's alone is certain where all of that one is seen.
  */
-static int find_doubt(const struct context *c, const struct inventory *inventory,
-                      struct domains_doubt *domains, const struct volume *v, struct error *e)
+static int find_doubt(const struct context *c, const struct inventory *inventory, struct doubts *once,
+                      const struct volume *v, struct error *e)
 {
     bool own = v->scope == KEY_SCOPE_INSTANCE;
     int r = own ? doubt_of_instance(inventory, v->vg, v->instance, e) : doubt_of_group(inventory, v->vg, e);
     if (r == 0)
-        r = doubt_of_elsewhere(c, own ? v->instance : NULL, e);
-    return r < 0 || own ? r : doubt_of_any_domain(c, domains, e);
+        r = doubt_of_elsewhere(c, once, own ? v->instance : NULL, e);
+    return r < 0 || own ? r : doubt_of_any_domain(c, once, e);
 }
 
-static int check_doubt(const struct context *c, const struct inventory *inventory,
-                       struct domains_doubt *domains, const struct volume *v, struct error *e)
+static int check_doubt(const struct context *c, const struct inventory *inventory, struct doubts *once,
+                       const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
-    int r = find_doubt(c, inventory, domains, v, &why);
+    int r = find_doubt(c, inventory, once, v, &why);
     return r < 0 ? error_set(e, r, "key %s: cannot be destroyed: %s%s", v->key,
                              v->scope == KEY_SCOPE_INSTANCE ? "" : "instances share it, and ", why.text)
                  : 0;
@@ -178,7 +178,7 @@ void keys_going_end(struct keys_going *g)
     free(g->keys);
 }
 
-static bool is_to_go(const struct context *c, const struct keys_going *g, struct domains_doubt *domains,
+static bool is_to_go(const struct context *c, const struct keys_going *g, struct doubts *once,
                      struct key_going *k)
 {
     k->end = (struct key_end){.fate = KEY_FATE_STAYS,
@@ -191,7 +191,7 @@ static bool is_to_go(const struct context *c, const struct keys_going *g, struct
     if (k->end.n_others)
         return false;
     k->end.fate = KEY_FATE_GONE;
-    k->in_doubt = check_doubt(c, g->inventory, domains, k->v, &k->error) < 0;
+    k->in_doubt = check_doubt(c, g->inventory, once, k->v, &k->error) < 0;
     return !k->in_doubt;
 }
 
@@ -207,7 +207,7 @@ static void refuse_all(struct keys_going *g)
 /* What became of each is in its error. */
 static void ask_unused(const struct context *c, struct keys_going *g, keys_many_fn *many)
 {
-    struct domains_doubt domains = {.known = false};
+    _cleanup_doubts_ struct doubts once = {.knows_domains = false};
     _cleanup_free_ struct key_asked *asked = calloc(g->n + 1, sizeof *asked);
     _cleanup_free_ struct key_going **of = calloc(g->n + 1, sizeof(struct key_going *));
     size_t n = 0;
@@ -216,7 +216,7 @@ static void ask_unused(const struct context *c, struct keys_going *g, keys_many_
         return;
     }
     for (size_t i = 0; i < g->n; i++)
-        if (is_to_go(c, g, &domains, &g->keys[i])) {
+        if (is_to_go(c, g, &once, &g->keys[i])) {
             of[n] = &g->keys[i];
             asked[n++].id = g->keys[i].v->key;
         }

@@ -88,12 +88,11 @@ bool recovery_has_unnamed_key(const struct recovery *r, const char *owner)
 }
 
 /* May a volume need it? What is noted is of the look that the list was made by. */
-static struct error doubt_of(const struct recovery *r, const struct key_entry *k)
+static struct error doubt_of(const struct recovery *r, struct doubts *now, const struct key_entry *k)
 {
     struct error doubt = r->noting ? k->doubt : ERROR_NONE;
-    struct domains_doubt now = {.known = false};
     if (!r->noting)
-        (void)!doubt_of_unnamed(&r->context, r->keys, r->model->inventory, &now, k, &doubt);
+        (void)!doubt_of_unnamed(&r->context, r->keys, r->model->inventory, now, k, &doubt);
     return doubt;
 }
 
@@ -113,12 +112,13 @@ struct unnamed {
 /* Those that may be taken up now. */
 static size_t find_unnamed(struct recovery *r, struct unnamed ret[])
 {
+    _cleanup_doubts_ struct doubts now = {.knows_domains = false};
     size_t n = 0;
     for (size_t i = 0; i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
         /* named also by what this run has removed meanwhile: that one's key is destroyed already */
         if (is_unnamed(r, k) && recovery_takes(r, k->info.owner))
-            ret[n++] = (struct unnamed){k, doubt_of(r, k)};
+            ret[n++] = (struct unnamed){k, doubt_of(r, &now, k)};
     }
     return n;
 }

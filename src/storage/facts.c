@@ -6,20 +6,15 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 void device_attribute(dev_t device, const char *name, char *line, size_t size)
 {
     char path[96];
     snprintf(path, sizeof path, "/sys/dev/block/%u:%u/%s", major(device), minor(device), name);
-    _cleanup_close_ int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = file < 0 ? -1 : read(file, line, size - 1);
-    line[n < 0 ? 0 : n] = '\0';
-    line[strcspn(line, "\n")] = '\0';
+    file_line(path, line, size);
 }
 
 /* "flags" of an x86, "Features" of an ARM: each processor's, of which the first does. */

@@ -23,15 +23,6 @@ static void add(char *text, size_t size, const char *kind, const char *name)
     snprintf(text + used, size - used, "%s%s%.100s", used ? ", " : " by ", kind, name);
 }
 
-/* The first line of a file without its end; empty if there is none. */
-static void read_line(const char *path, char *line, size_t size)
-{
-    _cleanup_fclose_ FILE *f = fopen(path, "re");
-    line[0] = '\0';
-    if (f && fgets(line, (int)size, f))
-        line[strcspn(line, "\n")] = '\0';
-}
-
 static void add_maps(dev_t device, char *text, size_t size)
 {
     char path[400], name[200];
@@ -41,7 +32,7 @@ static void add_maps(dev_t device, char *text, size_t size)
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "/sys/class/block/%s/dm/name", entry->d_name);
-        read_line(path, name, sizeof name);
+        file_line(path, name, sizeof name);
         add(text, size, name[0] ? "map " : "", name[0] ? name : entry->d_name);
     }
 }
@@ -83,7 +74,7 @@ static void add_loops(dev_t device, char *text, size_t size)
         if (!str_starts(entry->d_name, "loop"))
             continue;
         snprintf(path, sizeof path, "/sys/block/%s/loop/backing_file", entry->d_name);
-        read_line(path, file, sizeof file);
+        file_line(path, file, sizeof file);
         if (leads_to(file, device))
             add(text, size, "", entry->d_name);
     }

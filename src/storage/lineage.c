@@ -24,10 +24,7 @@ static void read_line(const struct walk *w, dev_t device, const char *file, char
 {
     char path[PATH_MAX + 64];
     snprintf(path, sizeof path, "%s/sys/dev/block/%u:%u/%s", w->root, major(device), minor(device), file);
-    _cleanup_fclose_ FILE *f = fopen(path, "re");
-    line[0] = '\0';
-    if (f && fgets(line, (int)size, f))
-        line[strcspn(line, "\n")] = '\0';
+    file_line(path, line, size);
 }
 
 /* "254:3"; 0: none */

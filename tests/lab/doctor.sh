@@ -36,6 +36,11 @@ lab_config
 lvcreate -q -n odd -L 1M --addtag mayfly=1 vg0 >/dev/null
 doctor 10 "a volume with damaged tags" warning "volume vg0/odd" "left alone"
 lvremove -q -y vg0/odd >/dev/null
+orphan=vg0-11111111--1111--4111--8111--111111111111_disk
+dmsetup create $orphan --uuid LVM-1 --table '0 8 zero'
+doctor 10 "a device whose volume is gone" warning "device $orphan" "dmsetup remove $orphan"
+# shellcheck disable=SC2046 # words
+check "  goes by the command that it names" $(grep -o 'dmsetup remove [^ ]*' /tmp/doctor)
 
 status=0
 setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nowhere mayfly doctor >/tmp/doctor 2>/dev/null || status=$?

@@ -418,9 +418,74 @@ static void test_volumes_elsewhere(void **state)
     host_tree_write(&host, "sys/class/block/dm-3/dm/name", "vg2-home\n");
     host_tree_write(&host, "sys/class/block/dm-3/dm/uuid", "LVM-abf\n");
     _cleanup_findings_ struct findings f = doctor(b);
-    assert_finding(&f, "volume group vg-1", FINDING_WARNING, 0, "and 2 of its active volumes");
+    assert_finding(&f, "volume group vg-1", FINDING_WARNING, 0, "but 2 of its active volumes");
     assert_finding(&f, "volume group vg0", FINDING_OK, 0, "free");
     assert_null(find(&f, "volume group vg2"));
+}
+
+/* An active volume as the kernel tells of it; each hyphen of its name is there twice. */
+static void show_active(const char *device, const char *vg, const char *lv, const char *layer)
+{
+    char path[80], name[128] = "", *at = name + sprintf(name, "%s-", vg);
+    for (; *lv; lv++) {
+        *at++ = *lv;
+        if (*lv == '-')
+            *at++ = '-';
+    }
+    sprintf(at, "%s\n", layer);
+    snprintf(path, sizeof path, "sys/class/block/%s/dm/name", device);
+    host_tree_write(&host, path, name);
+    snprintf(path, sizeof path, "sys/class/block/%s/dm/uuid", device);
+    host_tree_write(&host, path, "LVM-abc\n");
+}
+
+#define ORPHAN     "5c0e1c9e-0f53-4b1c-9d1e-3f4f6c1a7a10_disk"
+#define ORPHAN_MAP "device vg0-5c0e1c9e--0f53--4b1c--9d1e--3f4f6c1a7a10_disk"
+
+/* As an lvm leaves it that was killed while it removed the volume. */
+static void test_device_without_volume(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    show_active("dm-0", "vg0", b->w->host.volumes[0].v.lv, "");
+    show_active("dm-1", "vg0", b->w->host.volumes[0].v.lv, "-real"); /* it has a snapshot */
+    show_active("dm-2", "vg0", ORPHAN "_rimage_0", "");              /* LVM hides it */
+    _cleanup_findings_ struct findings none = doctor(b);
+    assert_int_equal(count(&none, FINDING_WARNING), 0);
+    show_active("dm-3", "vg0", ORPHAN, "");
+    show_active("dm-4", "vg0", ORPHAN, "-cow");
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_int_equal(count(&f, FINDING_WARNING), 2);
+    assert_finding(&f, ORPHAN_MAP, FINDING_WARNING, 0, "run dmsetup remove vg0-5c0e1c9e--0f53");
+    assert_finding(&f, ORPHAN_MAP "-cow", FINDING_WARNING, 0, "_disk-cow");
+    b->w->host.untagged[0] = (struct untagged_volume){.vg = "vg0", .lv = ORPHAN};
+    b->w->host.n_untagged = 1;
+    _cleanup_findings_ struct findings untagged = doctor(b);
+    assert_null(find(&untagged, ORPHAN_MAP));
+    b->w->host.n_untagged = 0;
+    b->w->host.group.complete = false;
+    _cleanup_findings_ struct findings incomplete = doctor(b);
+    assert_null(find(&incomplete, ORPHAN_MAP));
+}
+
+/* Its device goes before LVM's report is read. */
+static void remove_device(struct world *w)
+{
+    w->person.at = streq(w->person.call, "list") ? 0 : w->calls + 1;
+    if (!w->person.at)
+        unlink(folder_path(&host, "sys/class/block/dm-3/dm/name"));
+}
+
+static void test_volume_that_is_removed_meanwhile(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    show_active("dm-3", "vg0", ORPHAN, "");
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = remove_device;
+    _cleanup_findings_ struct findings f = doctor(b);
+    assert_null(find(&f, ORPHAN_MAP));
+    assert_int_equal(b->w->person.at, 0);
 }
 
 static unsigned lists[2]; /* of the broker and of libvirt */
@@ -487,6 +552,8 @@ int main(void)
         doctor_test(test_diagnosis),
         doctor_test(test_locked),
         doctor_test(test_volumes_elsewhere),
+        doctor_test(test_device_without_volume),
+        doctor_test(test_volume_that_is_removed_meanwhile),
         doctor_test(test_each_is_asked_once),
         bench_test(test_saved_ram),
         bench_test(test_people),

@@ -4,6 +4,8 @@
 #include "host-tree.h"
 #include "instances.h"
 
+#include "storage/active.h"
+
 #include <stdio.h>
 
 struct result {
@@ -398,6 +400,31 @@ static void test_key_of_a_volume_elsewhere(void **state)
     show_elsewhere(&tree, "6f1e8a8e-0000-4000-8000-000000000000");
     expect(recover(b, false), 0, RECOVER_KEY, "destroyed");
     folder_remove(&tree);
+}
+
+static unsigned looks; /* at the active volumes */
+int __real_active_load(const char *root, struct active_list *ret, struct error *e);
+int __wrap_active_load(const char *root, struct active_list *ret, struct error *e);
+int __wrap_active_load(const char *root, struct active_list *ret, struct error *e)
+{
+    looks++;
+    return __real_active_load(root, ret, e);
+}
+
+/* Once for the list of keys, once before they are destroyed. */
+static void test_active_volumes_are_looked_at_once(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB};
+    struct error e = ERROR_NONE;
+    assert_ok(bench_launch(b, &q, &e), e);
+    b->w->host.n_volumes = b->w->host.n_domains = b->w->host.n_maps = 0;
+    looks = 0;
+    struct result x = recover(b, false);
+    assert_ok(x.r, x.e);
+    free(x.done);
+    assert_int_equal(b->w->host.n_keys, 0);
+    assert_int_equal(looks, 2);
 }
 
 /* Its volumes are gone, with their group, and its domain is not: recover keeps the key. */
@@ -930,6 +957,7 @@ int main(void)
         bench_test(test_batch_key_of_a_domain_without_volumes),
         bench_test(test_batch_key_of_a_volume_elsewhere),
         bench_test(test_key_of_a_volume_elsewhere),
+        bench_test(test_active_volumes_are_looked_at_once),
         bench_test(test_key_of_a_domain_without_volumes),
         bench_test(test_batch_key_while_a_domain_cannot_be_asked),
         bench_test(test_domains_are_asked_once_for_all_keys),

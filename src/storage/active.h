@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Active volumes with the names of instances' disks, of whatever volume group: the kernel tells everybody of
+ * them, while the broker reads nothing of groups that are not configured, and LVM knows nothing of a device
+ * whose volume is gone.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "storage/lineage.h"
+
+#define DM_NAME_MAX 128
+
+struct active {
+    struct reached volume;
+    char device[DM_NAME_MAX]; /* in /dev/mapper; a volume may have several, as one with snapshots has */
+};
+
+struct active_list {
+    struct active *all;
+    size_t n;
+};
+
+/* `root` is "", or for tests the folder in whose "sys" the kernel's /sys is found. What cannot be read there
+ * is passed over: /sys is the kernel's, and can be read by everybody. -ENOMEM. */
+int active_load(const char *root, struct active_list *ret, struct error *e) _must_check_;
+void active_end(struct active_list *l);
+#define _cleanup_active_ _cleanup_(active_end)
+
+/* Is its volume group none of these? */
+bool active_elsewhere(const struct active *a, const struct config_list *groups);
