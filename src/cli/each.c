@@ -83,20 +83,36 @@ static int do_each(const struct run *run, char **names, int n, struct error *e)
     return e->errnum;
 }
 
-static int do_all(const struct run *run, char **names, int n, struct error *e)
+/* Who has not been begun when the user wants to stop is not told of. */
+static bool was_begun(const struct outcome *o)
+{
+    return o->changed || (o->error.errnum && o->error.errnum != -ECANCELED);
+}
+
+static int do_some(const struct run *run, char **names, int n, struct error *e)
 {
     struct error why = ERROR_NONE;
     uint64_t start_msec = clock_msec();
-    _cleanup_free_ struct deleted *done = calloc((size_t)n, sizeof *done);
+    _cleanup_free_ struct outcome *done = calloc((size_t)n, sizeof *done);
     if (!done)
         return error_memory(e);
-    int r = run->each->operate_all(run->context, (const char *const *)names, (size_t)n, done, &why);
+    int r =
+        run->each->operate_all(run->context, run->options, (const char *const *)names, (size_t)n, done, &why);
     if (r == -ECANCELED)
         error_pass(e, r, &why);
     for (int i = 0; i < n; i++)
-        if (r != -ECANCELED || done[i].changed)
+        if (r != -ECANCELED || was_begun(&done[i]))
             tell(run, names[i], done[i].changed, &done[i].key, start_msec, &done[i].error, e);
     return r < 0 ? error_pass(e, r, &why) : 0;
+}
+
+static int do_all(const struct run *run, char **names, int n, struct error *e)
+{
+    int at_once = run->each->at_once ? run->each->at_once : n;
+    for (int i = 0; i < n; i += at_once)
+        if (do_some(run, names + i, n - i < at_once ? n - i : at_once, e) == -ECANCELED)
+            return -ECANCELED;
+    return e->errnum;
 }
 
 int each_do(const struct each *each, struct globals *g, const struct context *c, const void *options,

@@ -29,9 +29,10 @@ struct each {
     /* Which ones --all means; NULL: the verb does not have that. */
     bool (*picks)(const struct context *c, const struct model *m, const struct instance *i);
 
-    /* Instead of `operate`, for all at once. */
-    int (*operate_all)(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
-                       struct error *e);
+    /* Instead of `operate`, for `at_once` of them at a time; 0: for all. */
+    int (*operate_all)(const struct context *c, const void *options, const char *const names[], size_t n,
+                       struct outcome ret[], struct error *e);
+    int at_once;
 };
 
 /* Does it to the `n` names. */

@@ -63,13 +63,6 @@ static const struct cli_option close_options[] = {
     {0},
 };
 
-static int operate_start(const struct context *c, const void *options, const char *name, bool *ret_changed,
-                         struct error *e)
-{
-    (void)options;
-    return instance_start(c, name, ret_changed, e);
-}
-
 /* Several guests power off at the same time. */
 static void ask_to_stop(const struct context *c, const void *options, const char *const names[], size_t n)
 {
@@ -94,31 +87,40 @@ static int operate_stop(const struct context *c, const void *options, const char
     return instance_stop_asked(c, name, asked_msec, o->timeout_sec, o->force, ret_changed, e);
 }
 
-static int operate_reboot(const struct context *c, const void *options, const char *name, bool *ret_changed,
-                          struct error *e)
-{
-    const struct each_options *o = options;
-    return instance_reboot(c, name, o->hard, ret_changed, e);
-}
-
-static int operate_open(const struct context *c, const void *options, const char *name, bool *ret_changed,
-                        struct error *e)
-{
-    const struct each_options *o = options;
-    return instance_open(c, name, o->read_only, ret_changed, e);
-}
-
-static int operate_close(const struct context *c, const void *options, const char *name, bool *ret_changed,
-                         struct error *e)
-{
-    const struct each_options *o = options;
-    return instance_close(c, name, o->yes, ret_changed, e);
-}
-
-static void fetch_keys(const struct context *c, const void *options, const char *const names[], size_t n)
+static int start_all(const struct context *c, const void *options, const char *const names[], size_t n,
+                     struct outcome ret[], struct error *e)
 {
     (void)options;
-    keys_fetch_ahead(c, names, n);
+    return instances_start(c, names, n, ret, e);
+}
+
+static int reboot_all(const struct context *c, const void *options, const char *const names[], size_t n,
+                      struct outcome ret[], struct error *e)
+{
+    const struct each_options *o = options;
+    return instances_reboot(c, names, n, o->hard, ret, e);
+}
+
+static int delete_all(const struct context *c, const void *options, const char *const names[], size_t n,
+                      struct outcome ret[], struct error *e)
+{
+    const struct each_options *o = options;
+    return o->forget_key ? instances_delete_forget_keys(c, names, n, ret, e)
+                         : instances_delete(c, names, n, ret, e);
+}
+
+static int open_all(const struct context *c, const void *options, const char *const names[], size_t n,
+                    struct outcome ret[], struct error *e)
+{
+    const struct each_options *o = options;
+    return instances_open(c, names, n, o->read_only, ret, e);
+}
+
+static int close_all(const struct context *c, const void *options, const char *const names[], size_t n,
+                     struct outcome ret[], struct error *e)
+{
+    const struct each_options *o = options;
+    return instances_close(c, names, n, o->yes, ret, e);
 }
 
 static bool picks_stopped(const struct context *c, const struct model *m, const struct instance *i)
@@ -157,9 +159,8 @@ int verb_start(const struct verb *self, struct globals *g, int argc, char **argv
 {
     static const struct each each = {.done = "started",
                                      .unchanged = "was running",
-                                     .prepare = fetch_keys,
-                                     .prepare_max = KEYS_AHEAD_MAX,
-                                     .operate = operate_start,
+                                     .operate_all = start_all,
+                                     .at_once = TOGETHER_MAX,
                                      .picks = picks_stopped};
     return verb_each(self, g, start_options, &each, argc, argv, e);
 }
@@ -177,9 +178,12 @@ int verb_stop(const struct verb *self, struct globals *g, int argc, char **argv,
 
 int verb_reboot(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each asking = {
-        .done = "its guest was asked to reboot", .operate = operate_reboot, .picks = picks_running};
-    static const struct each hard = {.done = "restarted", .operate = operate_reboot, .picks = picks_running};
+    static const struct each asking = {.done = "its guest was asked to reboot",
+                                       .operate_all = reboot_all,
+                                       .at_once = TOGETHER_MAX,
+                                       .picks = picks_running};
+    static const struct each hard = {
+        .done = "restarted", .operate_all = reboot_all, .at_once = TOGETHER_MAX, .picks = picks_running};
     struct each_options o = {.hard = false};
     int n = 0;
     int r = verb_parse(self, g, reboot_options, &o, argc, argv, 0, argc, &n, e);
@@ -195,7 +199,7 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
                                      .whose_key = "key",
                                      .what = "Destroy the keys and disks of",
                                      .price = "What they hold is gone for good.",
-                                     .operate_all = instances_delete};
+                                     .operate_all = delete_all};
     static const struct each forgetting = {
         .done = "deleted",
         .unchanged = "was not there",
@@ -203,7 +207,7 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
         .what = "Remove the disks, even if their keys cannot be destroyed, of",
         .price =
             "Whoever has such a key can read what its disks held, where it is still on a physical volume.",
-        .operate_all = instances_delete_forget_keys};
+        .operate_all = delete_all};
     struct each_options o = {.yes = false};
     int n = 0;
     int r = verb_parse(self, g, delete_options, &o, argc, argv, 1, argc, &n, e);
@@ -212,16 +216,14 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
 
 int verb_open(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "opened",
-                                     .unchanged = "was open",
-                                     .prepare = fetch_keys,
-                                     .prepare_max = KEYS_AHEAD_MAX,
-                                     .operate = operate_open};
+    static const struct each each = {
+        .done = "opened", .unchanged = "was open", .operate_all = open_all, .at_once = TOGETHER_MAX};
     return verb_each(self, g, open_options, &each, argc, argv, e);
 }
 
 int verb_close(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "closed", .unchanged = "was closed", .operate = operate_close};
+    static const struct each each = {
+        .done = "closed", .unchanged = "was closed", .operate_all = close_all, .at_once = TOGETHER_MAX};
     return verb_each(self, g, close_options, &each, argc, argv, e);
 }

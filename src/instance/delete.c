@@ -69,7 +69,7 @@ static size_t last_with_key(const struct deletion d[], size_t n, const char *key
 /* Asks for all their keys at once. Of those that share one that cannot be destroyed the last one stays, and
  * the key with it. */
 static int check_keys(const struct context *c, const struct model *m, const struct going *going,
-                      struct deletion d[], size_t n, struct deleted ret[], struct error *e)
+                      struct deletion d[], size_t n, struct outcome ret[], struct error *e)
 {
     _cleanup_keys_going_ struct keys_going keys = {.n = 0};
     int r = keys_of_going(m->inventory, going->v, going->n, &keys, e);
@@ -98,7 +98,7 @@ static size_t first_of(const struct deletion d[], size_t i)
 
 /* Makes one list of those that may go; *ret is its first, or NULL. */
 static int list_removals(const struct context *c, const struct model *m, bool forget_key, struct deletion d[],
-                         size_t n, struct deleted ret[], struct removal **ret_first, struct error *e)
+                         size_t n, struct outcome ret[], struct removal **ret_first, struct error *e)
 {
     _cleanup_free_ const struct volume **v = calloc(m->inventory->n_volumes + 1, sizeof(struct volume *));
     struct going going = {.v = v};
@@ -125,7 +125,7 @@ static int list_removals(const struct context *c, const struct model *m, bool fo
 }
 
 /* What the steps came to, for one: `r` and `e` are of them all. */
-static void conclude(const struct removal *removal, int r, const struct error *e, struct deleted *ret)
+static void conclude(const struct removal *removal, int r, const struct error *e, struct outcome *ret)
 {
     ret->error = removal->error;
     if (r < 0 && !ret->error.errnum)
@@ -148,7 +148,7 @@ static int run(const struct context *c, struct removal *first, struct error *e)
 
 /* Those that `why` leaves, under their locks. `stopped`: so have we been. */
 static void delete_locked(const struct context *c, const struct model *m, bool forget_key,
-                          struct deletion d[], size_t n, struct deleted ret[], struct error *stopped)
+                          struct deletion d[], size_t n, struct outcome ret[], struct error *stopped)
 {
     struct error of_all = ERROR_NONE;
     struct removal *first = NULL;
@@ -170,7 +170,7 @@ static void delete_locked(const struct context *c, const struct model *m, bool f
 }
 
 static void delete_some(const struct context *c, const char *const names[], size_t n, bool forget_key,
-                        struct deleted ret[], struct error *stopped)
+                        struct outcome ret[], struct error *stopped)
 {
     const struct instance *instances[MODEL_LOCKS_MAX];
     struct error why[MODEL_LOCKS_MAX], of_all = ERROR_NONE;
@@ -192,7 +192,7 @@ static void delete_some(const struct context *c, const char *const names[], size
 }
 
 static int delete_all(const struct context *c, const char *const names[], size_t n, bool forget_key,
-                      struct deleted ret[], struct error *e)
+                      struct outcome ret[], struct error *e)
 {
     struct error stopped = ERROR_NONE;
     int r = context_check_virt(c, e);
@@ -208,14 +208,14 @@ static int delete_all(const struct context *c, const char *const names[], size_t
     return error_first(e, ret, n);
 }
 
-int instances_delete(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
+int instances_delete(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
                      struct error *e)
 {
     return delete_all(c, names, n, false, ret, e);
 }
 
 int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
-                                 struct deleted ret[], struct error *e)
+                                 struct outcome ret[], struct error *e)
 {
     return delete_all(c, names, n, true, ret, e);
 }
@@ -223,7 +223,7 @@ int instances_delete_forget_keys(const struct context *c, const char *const name
 int instance_delete(const struct context *c, const char *name, bool *ret_changed, struct error *e)
 {
     const char *const names[] = {name};
-    struct deleted d;
+    struct outcome d;
     int r = instances_delete(c, names, 1, &d, e);
     if (r == 0)
         *ret_changed = d.changed;

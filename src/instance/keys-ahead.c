@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys of several instances that are opened one after the other: fetched at once, before the first of them.
- *
- * It looks at them without locks. That may be wrong by the time that an instance is locked; but a key is
- * given out only by the reference that its volume then has, and what was not fetched ahead is fetched as
- * ever.
+ * What was not fetched ahead is fetched as ever.
  */
+#include "instance/disks.h"
 #include "instance/keys.h"
-#include "instance/model.h"
 
 void keys_ahead_end(struct key_managers *all)
 {
@@ -25,15 +22,13 @@ static bool is_wanted(const struct key_managers *all, const char *ref)
     return false;
 }
 
-/* Notes the keys of its closed disks; an ephemeral one cannot be fetched. */
-static void want_keys_of(const struct context *c, const struct model *m, const struct instance *i)
+/* Notes the keys of those that are closed; an ephemeral one cannot be fetched. A guest that is to be ended
+ * first has time left, and its key does not wait for that in memory. */
+static void want_keys_of(struct key_managers *all, const struct disks *d)
 {
-    struct key_managers *all = c->managers;
-    for (size_t n = 0; i->state != INSTANCE_RUNNING && n < i->n_volumes; n++) {
-        const struct volume *v = i->volumes[n];
-        bool durable = false;
-        if (!volume_encrypted(v) || model_map_of(m, v) || is_wanted(all, v->key) ||
-            key_durable(c, v, &durable, NULL) < 0 || !durable)
+    for (size_t n = 0; d->instance->state != INSTANCE_RUNNING && n < d->instance->n_volumes; n++) {
+        const struct volume *v = d->instance->volumes[n];
+        if (!d->missing[n] || !d->durable[n] || is_wanted(all, v->key))
             continue;
         struct key_ahead *bigger = reallocarray(all->ahead, all->n_ahead + 1, sizeof *bigger);
         if (!bigger)
@@ -61,18 +56,13 @@ static void fetch(const struct context *c)
     }
 }
 
-void keys_fetch_ahead(const struct context *c, const char *const names[], size_t n)
+void keys_fetch_ahead(const struct context *c, const struct disks *const disks[], size_t n)
 {
-    _cleanup_model_ struct model *m = NULL;
     keys_ahead_end(c->managers);
-    if (n < 2 || model_load(c, &m, NULL) < 0)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        const struct instance *instance = NULL;
-        if (model_find(m, names[i], &instance, NULL) == 0)
-            want_keys_of(c, m, instance);
-    }
-    fetch(c);
+    for (size_t i = 0; n > 1 && i < n; i++)
+        want_keys_of(c->managers, disks[i]);
+    if (c->managers->n_ahead)
+        fetch(c);
 }
 
 bool key_take_ahead(const struct context *c, const char *ref, struct secret **ret, struct error *e)

@@ -8,10 +8,10 @@
 int key_fetch(const struct context *c, const struct volume *v, struct secret **ret,
               struct error *e) _must_check_;
 
-/* keys-ahead.c. Fetches the keys of these instances' closed disks at once, for key_fetch() to give out when
- * each is opened. Whatever fails is said there. What was fetched before, and not used, is wiped. */
-#define KEYS_AHEAD_MAX 16 /* instances: so few keys are in memory before their disks are opened */
-void keys_fetch_ahead(const struct context *c, const char *const names[], size_t n);
+/* keys-ahead.c. Fetches the keys of the disks that are missing of these at once, for key_fetch() to give out
+ * when each is opened. Whatever fails is said there. What was not used is wiped by keys_ahead_end(). */
+struct disks;
+void keys_fetch_ahead(const struct context *c, const struct disks *const disks[], size_t n);
 void keys_ahead_end(struct key_managers *all);
 
 /* Was it? Then this is what became of it, once: a secret, or an error in `e`. */

@@ -2,10 +2,8 @@
 /* mayfly open and close: the disks of an instance that does not run, for a look from the host. Such maps are
  * marked, so that recover knows that a person wants them open.
  */
-#include "base/audit.h"
-#include "instance/disks.h"
 #include "instance/drift.h"
-#include "instance/operations.h"
+#include "instance/together.h"
 
 static int check_not_running(const struct instance *i, struct error *e)
 {
@@ -39,68 +37,79 @@ static int check_read_only(const struct disks *d, struct error *e)
     return 0;
 }
 
-/* Locked, ready, not running. `use` MAP_FOR_DOMAIN: to be closed. */
-static int take(const struct context *c, const char *name, enum map_use use, struct model **ret_model,
-                struct disks *ret, struct error *e)
+static int plan_open(const struct context *c, const struct model *m, const struct instance *i,
+                     enum map_use use, struct disks *d, struct steps *s, struct error *e)
 {
-    _cleanup_model_ struct model *m = NULL;
-    const struct instance *i = NULL;
-    int r = model_lock_ready(c, name, &m, &i, e);
+    int r = check_not_running(i, e);
     if (r == 0)
-        r = check_not_running(i, e);
-    if (r == 0 && use != MAP_FOR_DOMAIN)
         r = drift_check(c, m, i, &needs, e);
     if (r == 0)
-        r = disks_look(c, m, i, use, ret, e);
+        r = disks_look(c, m, i, use, d, e);
     if (r == 0 && use == MAP_READ_ONLY)
-        r = check_read_only(ret, e);
-    if (r < 0)
-        return r;
-    *ret_model = TAKE_PTR(m);
-    return 0;
+        r = check_read_only(d, e);
+    if (r == 0 && d->n_missing)
+        r = steps_add(s, disks_open, disks_open_undo, d, e, "open the disks of %s", i->name);
+    return r;
 }
 
-static int run_one(const struct context *c, step_fn *run, step_fn *undo, struct disks *d, const char *verb,
-                   struct error *e)
+static int plan_to_stay(const struct context *c, const struct model *m, const struct instance *i,
+                        struct disks *d, struct steps *s, struct error *e)
 {
-    _cleanup_steps_ struct steps *s = NULL;
-    int r = steps_new(&s, e);
+    return plan_open(c, m, i, MAP_TO_STAY, d, s, e);
+}
+
+static int plan_read_only(const struct context *c, const struct model *m, const struct instance *i,
+                          struct disks *d, struct steps *s, struct error *e)
+{
+    return plan_open(c, m, i, MAP_READ_ONLY, d, s, e);
+}
+
+static int plan_close(const struct context *c, const struct model *m, const struct instance *i,
+                      struct disks *d, struct steps *s, struct error *e)
+{
+    int r = check_not_running(i, e);
     if (r == 0)
-        r = steps_add(s, run, undo, d, e, "%s the disks of %s", verb, d->instance->name);
-    return r < 0 ? r : audit_instance(verb, d->instance->uuid, d->instance->name, steps_run(s, c, e), e);
+        r = disks_look(c, m, i, MAP_FOR_DOMAIN, d, e);
+    if (r == 0 && d->n_open)
+        r = steps_add(s, disks_close, NULL, d, e, "close the disks of %s", i->name);
+    return r;
+}
+
+static int plan_close_keeping(const struct context *c, const struct model *m, const struct instance *i,
+                              struct disks *d, struct steps *s, struct error *e)
+{
+    int r = plan_close(c, m, i, d, s, e);
+    if (r == 0 && disks_lose_data(d))
+        return error_set(e, -EUNSAFE,
+                         "instance %s: its key is ephemeral, so closing its disks would lose all that they "
+                         "hold; say --yes if that is meant",
+                         i->name);
+    return r;
+}
+
+static const struct together opens = {"open", plan_to_stay}, opens_read_only = {"open", plan_read_only},
+                             closes = {"close", plan_close}, closes_keeping = {"close", plan_close_keeping};
+
+int instances_open(const struct context *c, const char *const names[], size_t n, bool read_only,
+                   struct outcome ret[], struct error *e)
+{
+    return instances_together(c, read_only ? &opens_read_only : &opens, names, n, ret, e);
 }
 
 int instance_open(const struct context *c, const char *name, bool read_only, bool *ret_changed,
                   struct error *e)
 {
-    _cleanup_model_ struct model *m = NULL;
-    struct disks d;
-    int r = take(c, name, read_only ? MAP_READ_ONLY : MAP_TO_STAY, &m, &d, e);
-    if (r == 0 && d.n_missing)
-        r = run_one(c, disks_open, disks_open_undo, &d, "open", e);
-    if (r < 0)
-        return r;
-    *ret_changed = d.n_missing > 0;
-    return 0;
+    return instance_together(c, read_only ? &opens_read_only : &opens, name, ret_changed, e);
+}
+
+int instances_close(const struct context *c, const char *const names[], size_t n, bool lose_data,
+                    struct outcome ret[], struct error *e)
+{
+    return instances_together(c, lose_data ? &closes : &closes_keeping, names, n, ret, e);
 }
 
 int instance_close(const struct context *c, const char *name, bool lose_data, bool *ret_changed,
                    struct error *e)
 {
-    _cleanup_model_ struct model *m = NULL;
-    struct disks d;
-    int r = take(c, name, MAP_FOR_DOMAIN, &m, &d, e);
-    if (r < 0)
-        return r;
-    if (disks_lose_data(&d) && !lose_data)
-        return error_set(e, -EUNSAFE,
-                         "instance %s: its key is ephemeral, so closing its disks would lose all that they "
-                         "hold; say --yes if that is meant",
-                         d.instance->name);
-    if (d.n_open)
-        r = run_one(c, disks_close, NULL, &d, "close", e);
-    if (r < 0)
-        return r;
-    *ret_changed = d.n_open > 0;
-    return 0;
+    return instance_together(c, lose_data ? &closes : &closes_keeping, name, ret_changed, e);
 }

@@ -107,7 +107,21 @@ struct exported {
 int instance_export(const struct context *c, const struct export_request *request, struct exported *ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 
+/* What became of one of several. */
+struct outcome {
+    bool changed;
+    struct key_end key; /* of those that are deleted: what became of the key */
+    struct error error; /* errnum 0: none */
+};
+
+/* Of at most so many at once start, reboot, open and close: so few keys are in memory before disks are
+ * opened. What fails keeps none of the others. Each fills in ret[n]; returns the first error, or -ECANCELED:
+ * those that are neither changed nor in error were not begun. */
+#define TOGETHER_MAX 16
+
 /* Opens the disks with the key fetched now, then starts the domain. */
+int instances_start(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
+                    struct error *e) _must_check_;
 int instance_start(const struct context *c, const char *name, bool *ret_changed,
                    struct error *e) _must_check_;
 
@@ -127,6 +141,8 @@ int instance_wait(const struct context *c, const char *name, enum wait_state wan
 /* Tells the guest to reboot, and does not wait; -EINVAL: it does not run. `hard`: the domain ends at once,
  * and starts again on disks opened anew with the key fetched now, or kept open where it is ephemeral; one
  * that does not run is started. */
+int instances_reboot(const struct context *c, const char *const names[], size_t n, bool hard,
+                     struct outcome ret[], struct error *e) _must_check_;
 int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed,
                     struct error *e) _must_check_;
 
@@ -169,18 +185,11 @@ struct rebuild_request {
 int instance_rebuild(const struct context *c, const char *name, const struct rebuild_request *q,
                      struct steps **ret_plan, struct error *e) _must_check_;
 
-/* What became of one of several. */
-struct deleted {
-    bool changed;       /* it was there, and is gone */
-    struct key_end key; /* what became of its key then */
-    struct error error; /* errnum 0: none */
-};
-
 /* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed:
  * each of these for all of them at once. One that cannot be deleted keeps none of the others. Fills in
  * ret[n]; returns the first error, or -ECANCELED: those that are neither changed nor in error were not begun.
  */
-int instances_delete(const struct context *c, const char *const names[], size_t n, struct deleted ret[],
+int instances_delete(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
                      struct error *e) _must_check_;
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,
                     struct error *e) _must_check_;
@@ -188,16 +197,20 @@ int instance_delete(const struct context *c, const char *name, bool *ret_changed
 /* The same, but a key that cannot be destroyed keeps nothing: it is told of, and where its manager is not
  * gone it is still there. For managers that are gone for good. */
 int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
-                                 struct deleted ret[], struct error *e) _must_check_;
+                                 struct outcome ret[], struct error *e) _must_check_;
 
 /* Opens the disks of an instance that is not running, to be looked at from the host; they stay open until
  * close, or until the instance is stopped. What is open otherwise than wanted, is opened anew: -EBUSY if it
  * is in use. `read_only`: nobody can write to them; -EINVAL: a plain disk, or an ephemeral key. */
+int instances_open(const struct context *c, const char *const names[], size_t n, bool read_only,
+                   struct outcome ret[], struct error *e) _must_check_;
 int instance_open(const struct context *c, const char *name, bool read_only, bool *ret_changed,
                   struct error *e) _must_check_;
 
 /* Closes them. -EBUSY: the instance runs, or a process holds a disk. -EUNSAFE: its key is ephemeral, closing
  * would lose its data, and not `lose_data`. */
+int instances_close(const struct context *c, const char *const names[], size_t n, bool lose_data,
+                    struct outcome ret[], struct error *e) _must_check_;
 int instance_close(const struct context *c, const char *name, bool lose_data, bool *ret_changed,
                    struct error *e) _must_check_;
 

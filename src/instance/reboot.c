@@ -7,11 +7,10 @@
  * A key that cannot be had so leaves the guest running. What stops it later leaves the instance shut off, as
  * a hard reboot that is said again starts it.
  */
-#include "base/audit.h"
 #include "instance/drift.h"
 #include "instance/keys.h"
-#include "instance/operations.h"
 #include "instance/start.h"
+#include "instance/together.h"
 
 static int ask_guest(const struct context *c, void *disks, struct error *e)
 {
@@ -32,9 +31,12 @@ static int try_keys(const struct context *c, void *disks, struct error *e)
     return 0;
 }
 
-static int end_domain(const struct context *c, void *disks, struct error *e)
+static void end_domains(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
-    return virt_destroy(c->virt, ((struct disks *)disks)->instance->uuid, e);
+    const char *uuids[STEPS_AT_ONCE];
+    for (size_t i = 0; i < n; i++)
+        uuids[i] = ((const struct disks *)disks[i])->instance->uuid;
+    virt_destroy_many(c->virt, uuids, n, why);
 }
 
 /* All disks count as missing whose key can be fetched again; to open them closes them first. */
@@ -57,19 +59,8 @@ static int add_hard(struct steps *s, struct disks *d, bool running, struct error
     if (running && d->n_missing)
         r = steps_add(s, try_keys, NULL, d, e, "look that the key of %s can be fetched", name);
     if (r == 0 && running)
-        r = steps_add(s, end_domain, NULL, d, e, "end domain %s", name);
+        r = steps_add_at_once(s, end_domains, NULL, d, e, "end domain %s", name);
     return r < 0 ? r : start_add_steps(s, d, e);
-}
-
-static int run(const struct context *c, struct disks *d, bool running, bool hard, struct error *e)
-{
-    _cleanup_steps_ struct steps *s = NULL;
-    int r = steps_new(&s, e);
-    if (r == 0 && hard)
-        r = add_hard(s, d, running, e);
-    else if (r == 0)
-        r = steps_add(s, ask_guest, NULL, d, e, "tell the guest of %s to reboot", d->instance->name);
-    return r < 0 ? r : audit_instance("reboot", d->instance->uuid, d->instance->name, steps_run(s, c, e), e);
 }
 
 /* A guest that is to reboot itself must be able to. Hard, it is ended and started from its definition. */
@@ -81,26 +72,38 @@ static const struct drift_need needs_hard = {
     .told = DRIFT(OVERLAY) | DRIFT(REPLACED) | DRIFT(MISSING),
 };
 
-int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed, struct error *e)
+static int plan_soft(const struct context *c, const struct model *m, const struct instance *i,
+                     struct disks *d, struct steps *s, struct error *e)
 {
-    _cleanup_model_ struct model *m = NULL;
-    const struct instance *i = NULL;
-    struct disks d;
-
-    int r = model_lock_ready(c, name, &m, &i, e);
-    if (r == 0)
-        r = drift_check(c, m, i, hard ? &needs_hard : &needs_soft, e);
+    int r = drift_check(c, m, i, &needs_soft, e);
     if (r < 0)
         return r;
-    bool running = i->state == INSTANCE_RUNNING;
-    if (!running && !hard)
+    if (i->state != INSTANCE_RUNNING)
         return error_set(
             e, -EINVAL,
             "instance %s: cannot be rebooted: it does not run; run mayfly start, or reboot --hard", i->name);
-    r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
+    *d = (struct disks){.instance = i};
+    return steps_add(s, ask_guest, NULL, d, e, "tell the guest of %s to reboot", i->name);
+}
+
+static int plan_hard(const struct context *c, const struct model *m, const struct instance *i,
+                     struct disks *d, struct steps *s, struct error *e)
+{
+    int r = drift_check(c, m, i, &needs_hard, e);
     if (r == 0)
-        r = run(c, &d, running, hard, e);
-    if (r == 0)
-        *ret_changed = true;
-    return r;
+        r = disks_look(c, m, i, MAP_FOR_DOMAIN, d, e);
+    return r < 0 ? r : add_hard(s, d, i->state == INSTANCE_RUNNING, e);
+}
+
+static const struct together reboots = {"reboot", plan_soft}, restarts = {"reboot", plan_hard};
+
+int instances_reboot(const struct context *c, const char *const names[], size_t n, bool hard,
+                     struct outcome ret[], struct error *e)
+{
+    return instances_together(c, hard ? &restarts : &reboots, names, n, ret, e);
+}
+
+int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed, struct error *e)
+{
+    return instance_together(c, hard ? &restarts : &reboots, name, ret_changed, e);
 }

@@ -4,13 +4,15 @@
  */
 #include "instance/start.h"
 
-#include "base/audit.h"
 #include "instance/drift.h"
-#include "instance/operations.h"
+#include "instance/together.h"
 
-static int start_domain(const struct context *c, void *disks, struct error *e)
+static void start_domains(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
-    return virt_start(c->virt, ((struct disks *)disks)->instance->uuid, e);
+    const char *uuids[STEPS_AT_ONCE];
+    for (size_t i = 0; i < n; i++)
+        uuids[i] = ((const struct disks *)disks[i])->instance->uuid;
+    virt_start_many(c->virt, uuids, n, why);
 }
 
 static int start_domain_undo(const struct context *c, void *disks, struct error *e)
@@ -25,17 +27,8 @@ int start_add_steps(struct steps *s, struct disks *d, struct error *e)
     if (d->n_missing)
         r = steps_add(s, disks_open, disks_open_undo, d, e, "open the disks of %s", name);
     if (r == 0)
-        r = steps_add(s, start_domain, start_domain_undo, d, e, "start domain %s", name);
+        r = steps_add_at_once(s, start_domains, start_domain_undo, d, e, "start domain %s", name);
     return r;
-}
-
-static int run(const struct context *c, struct disks *d, struct error *e)
-{
-    _cleanup_steps_ struct steps *s = NULL;
-    int r = steps_new(&s, e);
-    if (r == 0)
-        r = start_add_steps(s, d, e);
-    return r < 0 ? r : audit_instance("start", d->instance->uuid, d->instance->name, steps_run(s, c, e), e);
 }
 
 /* A guest that is there, but does not run, is not called running. One that writes elsewhere may go on. */
@@ -47,24 +40,26 @@ static const struct drift_need needs = {
 static const struct drift_need needs_running = {.cannot = "cannot be started",
                                                 .refused = DRIFT(HALTED) | DRIFT(ENDING)};
 
+static int plan(const struct context *c, const struct model *m, const struct instance *i, struct disks *d,
+                struct steps *s, struct error *e)
+{
+    bool running = i->state == INSTANCE_RUNNING;
+    int r = drift_check(c, m, i, running ? &needs_running : &needs, e);
+    if (r < 0 || running)
+        return r;
+    r = disks_look(c, m, i, MAP_FOR_DOMAIN, d, e);
+    return r < 0 ? r : start_add_steps(s, d, e);
+}
+
+static const struct together starts = {"start", plan};
+
+int instances_start(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
+                    struct error *e)
+{
+    return instances_together(c, &starts, names, n, ret, e);
+}
+
 int instance_start(const struct context *c, const char *name, bool *ret_changed, struct error *e)
 {
-    _cleanup_model_ struct model *m = NULL;
-    const struct instance *i = NULL;
-    struct disks d;
-
-    int r = model_lock_ready(c, name, &m, &i, e);
-    if (r == 0)
-        r = drift_check(c, m, i, i->state == INSTANCE_RUNNING ? &needs_running : &needs, e);
-    if (r < 0)
-        return r;
-    if (i->state != INSTANCE_RUNNING) {
-        r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
-        if (r == 0)
-            r = run(c, &d, e);
-        if (r < 0)
-            return r;
-    }
-    *ret_changed = i->state != INSTANCE_RUNNING;
-    return 0;
+    return instance_together(c, &starts, name, ret_changed, e);
 }

@@ -3,6 +3,8 @@
  *
  *     run:   1 -> 2 -> 3 -> 4 fails
  *     undo:  4 <- 3 <- 2 <- 1, whatever fails on the way; but a keystone that cannot be undone ends it
+ *
+ * Several:   1a -> 2a    1b -> 2b    1c -> 2c    3a,b,c at once    4a    4b    4c
  */
 #include "instance/steps.h"
 
@@ -11,6 +13,7 @@
 struct step {
     char *what;
     step_fn *run;
+    steps_fn *run_at_once; /* or `run` */
     step_fn *undo;
     void *object;
     bool keystone;
@@ -19,6 +22,7 @@ struct step {
 struct steps {
     struct step *step;
     size_t n, room;
+    size_t next; /* to be run; n: it has ended */
 };
 
 int steps_new(struct steps **ret, struct error *e)
@@ -81,8 +85,18 @@ int steps_add_keystone(struct steps *s, step_fn *run, step_fn *undo, void *objec
     return r;
 }
 
-/* Undoes steps `n` - 1 to 0. Returns `r`, or -ENEEDSRECOVER with the first thing that is left. */
-static int unwind(const struct steps *s, size_t n, const struct context *c, int r, struct error *e)
+int steps_add_at_once(struct steps *s, steps_fn *run, step_fn *undo, void *object, struct error *e,
+                      const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    int r = add(s, &(struct step){.run_at_once = run, .undo = undo, .object = object}, e, format, ap);
+    va_end(ap);
+    return r;
+}
+
+/* Undoes the first `n` steps, and ends the list. What is left makes the error ENEEDSRECOVER. */
+static void unwind(struct steps *s, size_t n, const struct context *c, struct error *e)
 {
     bool whole = true;
     for (size_t i = n; i-- > 0;) {
@@ -100,35 +114,103 @@ static int unwind(const struct steps *s, size_t n, const struct context *c, int 
         if (step->keystone)
             break;
     }
-    if (whole)
-        return r;
-    if (e)
+    if (!whole)
         e->errnum = -ENEEDSRECOVER;
-    return -ENEEDSRECOVER;
+    s->next = s->n;
 }
 
-static int run(struct steps *s, const struct context *c, struct error *e)
+/* False: the user wants to stop, and all is undone. */
+static bool begin(struct steps *s, const struct context *c, struct error *e)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        if (context_stopped(c)) {
-            int r = error_set(e, -ECANCELED, "%s: stopped before this step", s->step[i].what);
-            return unwind(s, i, c, r, e);
-        }
-        report_step(c, "%s", s->step[i].what);
-        int r = s->step[i].run(c, s->step[i].object, e);
-        if (r < 0) {
-            error_set(e, r, "%s: failed: %s", s->step[i].what, strerror(-r));
-            return unwind(s, i + 1, c, r, e);
-        }
+    const char *what = s->step[s->next].what;
+    if (context_stopped(c)) {
+        error_set(e, -ECANCELED, "%s: stopped before this step", what);
+        unwind(s, s->next, c, e);
+        return false;
     }
-    return 0;
+    report_step(c, "%s", what);
+    return true;
+}
+
+/* What the step came to that was begun. */
+static void conclude(struct steps *s, int r, const struct context *c, struct error *e)
+{
+    if (r < 0) {
+        error_set(e, r, "%s: failed: %s", s->step[s->next].what, strerror(-r));
+        e->errnum = r;
+        unwind(s, s->next + 1, c, e);
+    } else
+        s->next++;
+}
+
+static bool waits(const struct steps *s)
+{
+    return s->next < s->n && s->step[s->next].run_at_once;
+}
+
+/* Up to the end, or to a step that can be done for several lists at once. */
+static void go_on(struct steps *s, const struct context *c, struct error *e)
+{
+    while (s->next < s->n && !waits(s) && begin(s, c, e)) {
+        const struct step *step = &s->step[s->next];
+        conclude(s, step->run(c, step->object, e), c, e);
+    }
+}
+
+/* Some of the lists that wait for the same step, which are begun. */
+static size_t take_waiting(struct steps *const lists[], size_t n, const struct context *c, struct error why[],
+                           size_t ret[STEPS_AT_ONCE])
+{
+    steps_fn *step = NULL;
+    size_t taken = 0;
+    for (size_t i = 0; taken < STEPS_AT_ONCE && i < n; i++) {
+        struct steps *s = lists[i];
+        if (!waits(s) || (step && s->step[s->next].run_at_once != step) || !begin(s, c, &why[i]))
+            continue;
+        step = s->step[s->next].run_at_once;
+        ret[taken++] = i;
+    }
+    return taken;
+}
+
+static void do_at_once(struct steps *const lists[], const size_t taken[], size_t n, const struct context *c,
+                       struct error why[])
+{
+    struct error errors[STEPS_AT_ONCE];
+    void *objects[STEPS_AT_ONCE];
+    for (size_t i = 0; i < n; i++) {
+        const struct steps *s = lists[taken[i]];
+        objects[i] = s->step[s->next].object;
+        errors[i] = ERROR_NONE;
+    }
+    lists[taken[0]]->step[lists[taken[0]]->next].run_at_once(c, objects, n, errors);
+    for (size_t i = 0; i < n; i++) {
+        why[taken[i]] = errors[i];
+        conclude(lists[taken[i]], errors[i].errnum, c, &why[taken[i]]);
+    }
+}
+
+void steps_run_many(struct steps *const lists[], size_t n, const struct context *c, struct error why[])
+{
+    size_t taken[STEPS_AT_ONCE], some;
+    for (size_t i = 0; i < n; i++) {
+        why[i] = ERROR_NONE;
+        lists[i]->next = 0;
+        go_on(lists[i], c, &why[i]);
+    }
+    while ((some = take_waiting(lists, n, c, why, taken)) > 0) {
+        do_at_once(lists, taken, some, c, why);
+        for (size_t i = 0; i < some; i++)
+            go_on(lists[taken[i]], c, &why[taken[i]]);
+    }
+    context_heed_stop(c);
 }
 
 int steps_run(struct steps *s, const struct context *c, struct error *e)
 {
-    int r = run(s, c, e);
-    context_heed_stop(c);
-    return r;
+    struct error why;
+    steps_run_many(&s, 1, c, &why);
+    return why.errnum ? error_pass(e, why.errnum, &why) : 0;
 }
 
 size_t steps_count(const struct steps *s)

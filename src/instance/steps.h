@@ -13,6 +13,9 @@
  * When undoing fails too, the rest is still undone, the sentence says what is left, and the errno becomes
  * ENEEDSRECOVER. A keystone is the exception: where it cannot be undone, nothing before it is, so that what
  * recover finds is whole enough to be understood.
+ *
+ * Several lists, of an instance each, can go on side by side: steps_run_many(). A step that takes long in
+ * somebody else's hands, as libvirt's, is done for several of them at once.
  */
 #pragma once
 
@@ -36,7 +39,19 @@ int steps_add(struct steps *s, step_fn *run, step_fn *undo, void *object, struct
 int steps_add_keystone(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e,
                        const char *format, ...) _printf_(6, 7) _must_check_;
 
+/* As steps_add(), for what can be done for several objects at once. The error of each is its own, and says
+ * whether it went well: errnum 0. */
+#define STEPS_AT_ONCE VIRT_AT_ONCE
+typedef void steps_fn(const struct context *c, void *const objects[], size_t n, struct error why[]);
+int steps_add_at_once(struct steps *s, steps_fn *run, step_fn *undo, void *object, struct error *e,
+                      const char *format, ...) _printf_(6, 7) _must_check_;
+
 int steps_run(struct steps *s, const struct context *c, struct error *e) _must_check_;
+
+/* Runs `n` lists. One after the other goes on up to its next step that can be done for several at once; that
+ * is done for STEPS_AT_ONCE of them at a time. A list that fails is undone, and keeps none of the others.
+ * Fills in why[n]; errnum 0: it went well. */
+void steps_run_many(struct steps *const lists[], size_t n, const struct context *c, struct error why[]);
 
 /* The texts, for --dry-run; they may be read when the objects of the steps are gone. */
 size_t steps_count(const struct steps *s);

@@ -454,6 +454,7 @@ static int reconnect(struct virt *v, struct error *e)
 }
 
 static const struct virt_ops ops = {
+    .threads = true,
     .list = connection_list,
     .find_name = connection_find_name,
     .find_uuid = connection_find_uuid,

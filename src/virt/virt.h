@@ -89,6 +89,8 @@ enum virt_offer { VIRT_KVM, VIRT_UEFI };
 
 struct virt;
 struct virt_ops {
+    bool threads; /* may several make calls at the same time? */
+
     /* All domains. Without `metadata` it is a few questions, whatever their number, and nobody knows whether
      * they are `ours` or `rescued`; with it, two more for each. The caller frees *ret. */
     int (*list)(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e);
@@ -216,6 +218,13 @@ int virt_definition(struct virt *v, const char *uuid, char **ret, struct error *
 int virt_redefine(struct virt *v, const char *xml, struct error *e) _must_check_;
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
+
+/* The same for several at once; fills in why[n], errnum 0: it went well. libvirtd takes five requests of a
+ * connection at a time, and its log warns of as many. */
+#define VIRT_AT_ONCE 4
+void virt_start_many(struct virt *v, const char *const uuids[], size_t n, struct error why[]);
+void virt_destroy_many(struct virt *v, const char *const uuids[], size_t n, struct error why[]);
+
 int virt_reboot(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_destroy(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_attach_disk(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,

@@ -16,10 +16,10 @@ void case_broken(struct matrix *m, const char *why)
 }
 
 /* What the last run of recover told. */
-static struct outcome {
+static struct recovered_lines {
     struct recovered done[OUTCOME_MAX];
     size_t n, remains;
-} outcome;
+} lines;
 
 static int recover(struct fake *f, bool dry_run, struct error *e)
 {
@@ -28,10 +28,10 @@ static int recover(struct fake *f, bool dry_run, struct error *e)
     int r = instance_recover(&f->context, dry_run ? RECOVER_DRY_RUN : 0, &done, &n, e);
     if (n > OUTCOME_MAX)
         abort();
-    outcome = (struct outcome){.n = n};
+    lines = (struct recovered_lines){.n = n};
     for (size_t i = 0; i < n; i++) {
-        outcome.done[i] = done[i];
-        outcome.remains += done[i].kind == RECOVER_REMAINS;
+        lines.done[i] = done[i];
+        lines.remains += done[i].kind == RECOVER_REMAINS;
     }
     return r;
 }
@@ -97,7 +97,7 @@ static void check_rules(struct matrix *m)
 }
 
 /* A dry run changes nothing, and tells what recover then does. */
-static void check_dry_run(struct matrix *m, struct outcome *ret_told)
+static void check_dry_run(struct matrix *m, struct recovered_lines *ret_told)
 {
     static struct host before;
     struct error e = ERROR_NONE;
@@ -106,10 +106,10 @@ static void check_dry_run(struct matrix *m, struct outcome *ret_told)
     (void)!case_act(m, acts ? operate_recover : operate_dry_run, &e);
     if (memcmp(&before, &m->world->host, sizeof before) != 0)
         case_broken(m, "a dry run has changed something");
-    *ret_told = outcome;
+    *ret_told = lines;
 }
 
-static bool same_lines(const struct outcome *a, const struct outcome *b)
+static bool same_lines(const struct recovered_lines *a, const struct recovered_lines *b)
 {
     bool same = a->n == b->n;
     for (size_t i = 0; same && i < a->n; i++)
@@ -120,7 +120,7 @@ static bool same_lines(const struct outcome *a, const struct outcome *b)
 
 void case_check_recovered(struct matrix *m)
 {
-    static struct outcome told;
+    static struct recovered_lines told;
     struct error e = ERROR_NONE;
     char why[200] = "";
     size_t lost = 0;
@@ -129,18 +129,18 @@ void case_check_recovered(struct matrix *m)
         check_dry_run(m, &told);
     for (int again = 0; again < 2; again++) {
         e = ERROR_NONE;
-        outcome = (struct outcome){.n = 0};
+        lines = (struct recovered_lines){.n = 0};
         int r = case_recover(m, &e);
-        if (dry_run && !again && !same_lines(&told, &outcome)) {
+        if (dry_run && !again && !same_lines(&told, &lines)) {
             case_broken(m, "recover did something else than its dry run had told");
             return;
         }
         lost = only_told(&m->world->host);
-        if (r < 0 && (r != -ENEEDSRECOVER || outcome.remains != lost)) {
+        if (r < 0 && (r != -ENEEDSRECOVER || lines.remains != lost)) {
             case_broken(m, e.text);
             return;
         }
-        if (again && outcome.n != outcome.remains) {
+        if (again && lines.n != lines.remains) {
             case_broken(m, "the second recover found something to do");
             return;
         }

@@ -285,7 +285,7 @@ static int delete_first(struct fake *f, struct error *e)
 }
 
 /* Of each name the truth is told: who is said to be gone has no domain any more. */
-static int delete_all(struct fake *f, const char *const names[], size_t n, struct deleted done[],
+static int delete_all(struct fake *f, const char *const names[], size_t n, struct outcome done[],
                       struct error *e)
 {
     int r = instances_delete(&f->context, names, n, done, e);
@@ -300,7 +300,7 @@ static int delete_all(struct fake *f, const char *const names[], size_t n, struc
 static int delete_two(struct fake *f, struct error *e)
 {
     const char *const names[] = {"t-1", "nobody", "t-2", "t-1"};
-    struct deleted done[ARRAY_SIZE(names)];
+    struct outcome done[ARRAY_SIZE(names)];
     int r = delete_all(f, names, ARRAY_SIZE(names), done, e);
     if (r == 0)
         world_violated(f->world, "the name that nobody has was not told of");
@@ -315,7 +315,7 @@ static int delete_two(struct fake *f, struct error *e)
 static int delete_pair(struct fake *f, struct error *e)
 {
     const char *const names[] = {"t-2", "t-1"};
-    struct deleted done[ARRAY_SIZE(names)];
+    struct outcome done[ARRAY_SIZE(names)];
     return delete_all(f, names, ARRAY_SIZE(names), done, e);
 }
 

@@ -257,7 +257,8 @@ static const struct scenario *scenario_at(size_t i)
                   {network_scenarios, n_network_scenarios},
                   {disk_scenarios, n_disk_scenarios},
                   {rescue_scenarios, n_rescue_scenarios},
-                  {adopt_scenarios, n_adopt_scenarios}};
+                  {adopt_scenarios, n_adopt_scenarios},
+                  {several_scenarios, n_several_scenarios}};
     for (size_t t = 0; t < ARRAY_SIZE(tables); i -= tables[t++].n)
         if (i < tables[t].n)
             return &tables[t].scenarios[i];

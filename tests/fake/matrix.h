@@ -27,8 +27,9 @@ struct scenario {
 };
 
 extern const struct scenario scenarios[], network_scenarios[], disk_scenarios[], rescue_scenarios[],
-    adopt_scenarios[];
-extern const size_t n_scenarios, n_network_scenarios, n_disk_scenarios, n_rescue_scenarios, n_adopt_scenarios;
+    adopt_scenarios[], several_scenarios[];
+extern const size_t n_scenarios, n_network_scenarios, n_disk_scenarios, n_rescue_scenarios, n_adopt_scenarios,
+    n_several_scenarios;
 
 #define NOTHING                                                                                              \
     {                                                                                                        \

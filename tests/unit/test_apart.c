@@ -151,10 +151,10 @@ static void test_a_disk_is_found_by_its_alias(void **state)
     assert_int_equal(b->w->host.volumes[1].v.size_bytes, 2 * GIB);
 }
 
-static int delete (struct bench *b, const char *uuid, struct deleted *ret, struct error *e)
+static int delete (struct bench *b, const char *uuid, struct outcome *ret, struct error *e)
 {
     const char *const names[] = {uuid};
-    *ret = (struct deleted){.changed = false};
+    *ret = (struct outcome){.changed = false};
     int r = instances_delete(&b->f.context, names, 1, ret, e);
     fake_again(&b->f);
     return r;
@@ -175,7 +175,7 @@ static void test_a_callers_key_outlives_all(void **state)
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     struct launch_request q = with_key(VM, true), second = with_key(OTHER, true);
-    struct deleted d;
+    struct outcome d;
     have_callers_key(b);
     must_add(b, &q);
     assert_int_equal(b->w->host.volumes[0].v.scope, KEY_SCOPE_CALLER);
@@ -199,7 +199,7 @@ static void test_a_key_that_is_handed_over_goes_with_the_instance(void **state)
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     struct launch_request q = with_key(VM, false), other = with_key(OTHER, true);
-    struct deleted d;
+    struct outcome d;
     have_callers_key(b);
     must_add(b, &q);
     refused(b, &other, -EUNSAFE, "is that of instance");

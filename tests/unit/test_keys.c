@@ -347,11 +347,23 @@ static void test_grant_refused(void **state)
     assert_non_null(strstr(e.text, "not encrypted"));
 }
 
-/* Of several instances that are started one after the other, all keys are fetched before the first. */
+static unsigned fetched, fetched_before_open;
+
+static void note_fetches(struct world *w)
+{
+    fetched += streq(w->person.call, "key fetch");
+    if (streq(w->person.call, "open") && !fetched_before_open)
+        fetched_before_open = fetched;
+    w->person.at = w->calls + 1;
+}
+
+/* Of several instances that are started together, all keys are fetched at once, and none is left in memory.
+ */
 static void test_fetched_ahead(void **state)
 {
     struct bench *b = *state;
-    static const char *const names[] = {"a", "b", "c", "nobody"};
+    static const char *const names[] = {"a", "b", "c", "nobody", "b"};
+    struct outcome done[ARRAY_SIZE(names)];
     struct error e = ERROR_NONE;
     bool changed = false;
     bench_use_barbican(b);
@@ -359,20 +371,16 @@ static void test_fetched_ahead(void **state)
         bench_make(b, names[i], true);
     strcpy(b->w->host.keys[2].project, PROJECT_THEIRS);
     assert_ok(instance_start(&b->f.context, "a", &changed, &e), e); /* it needs none */
-    keys_fetch_ahead(&b->f.context, names, ARRAY_SIZE(names));
-    assert_int_equal(b->f.context.managers->n_ahead, 2);
-    b->w->keys_unreachable = true;
-    assert_ok(instance_start(&b->f.context, "b", &changed, &e), e);
-    assert_error(instance_start(&b->f.context, "c", &changed, &e), -EACCES, e);
-    assert_non_null(strstr(e.text, "instance c: key barbican:"));
-    e = ERROR_NONE; /* once only: now it is fetched as ever */
-    assert_error(instance_start(&b->f.context, "c", &changed, &e), -EHOSTUNREACH, e);
-    b->w->keys_unreachable = false;
-    strcpy(b->w->host.keys[2].project, PROJECT_OURS);
-    e = ERROR_NONE;
-    assert_ok(instance_start(&b->f.context, "c", &changed, &e), e);
-    keys_fetch_ahead(&b->f.context, names, 1); /* one alone is not worth a look */
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = note_fetches;
+    assert_error(instances_start(&b->f.context, names, ARRAY_SIZE(names), done, &e), -EACCES, e);
+    assert_int_equal(fetched_before_open, 2);
+    assert_int_equal(fetched, 2);
     assert_int_equal(b->f.context.managers->n_ahead, 0);
+    assert_true(!done[0].changed && done[1].changed && !done[2].changed && !done[4].changed);
+    assert_int_equal(done[0].error.errnum | done[1].error.errnum | done[4].error.errnum, 0);
+    assert_non_null(strstr(done[2].error.text, "instance c: key barbican:"));
+    assert_int_equal(done[3].error.errnum, -ENOENT);
 }
 
 int main(void)

@@ -507,7 +507,7 @@ static void test_domains_are_asked_once_for_all_keys(void **state)
 {
     struct bench *b = *state;
     const char *const names[] = {"a", "b", "c"};
-    struct deleted done[ARRAY_SIZE(names)];
+    struct outcome done[ARRAY_SIZE(names)];
     struct error e = ERROR_NONE;
     for (char name[] = "a"; name[0] <= 'c'; name[0]++) {
         const struct launch_request q = {
@@ -621,7 +621,7 @@ static void test_delete_of_several(void **state)
     struct bench *b = *state;
     const struct launch_request pair = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
     const char *const names[] = {"t-2", "alone", "nobody", "t-1", "t-2"};
-    struct deleted done[ARRAY_SIZE(names)];
+    struct outcome done[ARRAY_SIZE(names)];
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &pair, &e), e);
     bench_make(b, "alone", true);
@@ -644,7 +644,7 @@ static void test_delete_of_several_with_key_of_others(void **state)
 {
     struct bench *b = *state;
     const char *const names[] = {"a", "b", "c"};
-    struct deleted done[ARRAY_SIZE(names)];
+    struct outcome done[ARRAY_SIZE(names)];
     struct error e = ERROR_NONE;
     bench_use_barbican(b);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -699,9 +699,9 @@ static void test_keys_of_another_place(void **state)
     expect_nothing(recover(b, false));
 }
 
-static struct deleted delete_one(struct bench *b, const char *name, bool forget)
+static struct outcome delete_one(struct bench *b, const char *name, bool forget)
 {
-    struct deleted d;
+    struct outcome d;
     struct error e = ERROR_NONE;
     fake_again(&b->f);
     if (forget)
@@ -720,7 +720,7 @@ static void test_end_of_the_key(void **state)
         .name = "t", .count = 3, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &three, &e), e);
-    struct deleted d = delete_one(b, "t-2", false);
+    struct outcome d = delete_one(b, "t-2", false);
     assert_int_equal(d.key.fate, KEY_FATE_STAYS);
     assert_int_equal(d.key.n_others, 2);
     d = delete_one(b, "t-1", false);
@@ -747,7 +747,7 @@ static void test_forget_key(void **state)
     bench_make(b, "u", true);
     bench_make(b, "v", true);
     b->w->place = PLACE_OTHER;
-    struct deleted d = delete_one(b, "t", true);
+    struct outcome d = delete_one(b, "t", true);
     assert_int_equal(d.key.fate, KEY_FATE_FORGOTTEN);
     assert_int_equal(b->w->host.n_volumes, 4);
     assert_int_equal(b->w->host.n_keys, 3);

@@ -228,6 +228,72 @@ static void test_many(void **state)
     assert_null(steps_free(NULL));
 }
 
+/* [abc]: these at once. */
+static void run_at_once(const struct context *c, void *const objects[], size_t n, struct error why[])
+{
+    note('[');
+    for (size_t i = 0; i < n; i++)
+        (void)!run(c, objects[i], &why[i]);
+    note(']');
+}
+
+/* Six lists of three steps, the second of which can be done at once: a to f, g to l, m to r. */
+#define LISTS 6
+static void go_side_by_side(int fails, int result, struct error why[LISTS])
+{
+    static struct letter letters[3 * LISTS];
+    struct steps *lists[LISTS];
+    const struct context c = {.stopped = stopped};
+    struct error e = ERROR_NONE;
+    trace[0] = '\0';
+    for (int i = 0; i < LISTS; i++) {
+        assert_ok(steps_new(&lists[i], &e), e);
+        for (int n = 0; n < 3; n++) {
+            struct letter *l = &letters[n * LISTS + i];
+            *l = (struct letter){.name = (char)('a' + n * LISTS + i)};
+            l->run = l->name == fails ? result : 0;
+            assert_ok(n == 1 ? steps_add_at_once(lists[i], run_at_once, undo, l, &e, "step %c", l->name)
+                             : steps_add(lists[i], run, undo, l, &e, "step %c", l->name),
+                      e);
+        }
+    }
+    steps_run_many(lists, LISTS, &c, why);
+    for (int i = 0; i < LISTS; i++)
+        steps_free(lists[i]);
+}
+
+static void test_side_by_side(void **state)
+{
+    struct error why[LISTS];
+    (void)state;
+    go_side_by_side(0, 0, why);
+    assert_string_equal(trace, "abcdef[ghij]mnop[kl]qr");
+    go_side_by_side('c', -EIO, why); /* a list that fails keeps none of the others */
+    assert_string_equal(trace, "abcCdef[ghjk]mnpq[l]r");
+    assert_int_equal(why[2].errnum, -EIO);
+    assert_string_equal(why[2].text, "run c");
+    go_side_by_side('h', -EBUSY, why);
+    assert_string_equal(trace, "abcdef[ghij]HBmop[kl]qr");
+    assert_int_equal(why[1].errnum, -EBUSY);
+    for (size_t i = 0; i < LISTS; i++)
+        assert_int_equal(why[i].errnum, i == 1 ? -EBUSY : 0);
+}
+
+/* What was begun at once is completed, and undone where it is not all of its list. */
+static void test_stop_side_by_side(void **state)
+{
+    struct error why[LISTS];
+    (void)state;
+    stop_after = 8; /* [g */
+    go_side_by_side(0, 0, why);
+    stop_after = 0;
+    assert_string_equal(trace, "abcdef[ghij]GAHBICJDEF");
+    for (size_t i = 0; i < LISTS; i++)
+        assert_int_equal(why[i].errnum, -ECANCELED);
+    assert_string_equal(why[0].text, "step m: stopped before this step");
+    assert_string_equal(why[5].text, "step l: stopped before this step");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +303,8 @@ int main(void)
         cmocka_unit_test(test_first_error_stays_and_rest_is_undone),
         cmocka_unit_test(test_keystone_keeps_what_is_below),
         cmocka_unit_test(test_stop_undoes),
+        cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_stop_side_by_side),
         cmocka_unit_test(test_stop_after_the_point_of_no_return_waits),
         cmocka_unit_test(test_step_without_words),
         cmocka_unit_test(test_many),

@@ -7,9 +7,11 @@
 #include "virt-suite.h"
 #include "virt/connection.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TEST_TEMPLATE                                                                                        \
     "<domain type='test'><memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>"
@@ -43,6 +45,20 @@ static int get_paused_state(virDomainPtr domain, int *state, int *reason, unsign
     return r;
 }
 
+/* How many start at the same time. */
+static atomic_int starting, most_starting;
+static int create_and_count(virDomainPtr domain)
+{
+    int now = ++starting;
+    for (int i = 0; i < 500 && starting < VIRT_AT_ONCE; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    if (now > most_starting)
+        most_starting = now;
+    int r = virDomainCreate(domain);
+    starting--;
+    return r;
+}
+
 static int connect(void **state)
 {
     (void)state;
@@ -53,6 +69,7 @@ static int connect(void **state)
     }
     vir.DomainDefineXMLFlags = define_beside_intruder;
     vir.DomainGetState = get_paused_state;
+    vir.DomainCreate = create_and_count;
     uuid_make(suite.uuid);
     return 0;
 }
@@ -280,6 +297,45 @@ static void domains_elsewhere_are_refused(void **state)
     }
 }
 
+/* One of which is not there. */
+static void several_start_at_once(void **state)
+{
+    static char uuids[VIRT_AT_ONCE + 1][UUID_TEXT];
+    const char *of[VIRT_AT_ONCE];
+    struct error e = ERROR_NONE, why[VIRT_AT_ONCE];
+    char xml[400];
+    (void)state;
+    if (lab_uri)
+        skip();
+    for (size_t i = 0; i < VIRT_AT_ONCE; i++) {
+        uuid_make(uuids[i]);
+        of[i] = uuids[i];
+        snprintf(xml, sizeof xml,
+                 "<domain type='test'><name>several-%zu</name><uuid>%s</uuid><memory>65536</memory>"
+                 "<os><type>hvm</type></os></domain>",
+                 i, uuids[i]);
+        assert_ok(virt_define(suite.virt, xml, &e), e);
+    }
+    virt_start_many(suite.virt, of, VIRT_AT_ONCE, why);
+    assert_int_equal(most_starting, VIRT_AT_ONCE);
+    for (size_t i = 0; i < VIRT_AT_ONCE; i++) {
+        struct domain d;
+        assert_int_equal(why[i].errnum, 0);
+        assert_ok(virt_find_uuid(suite.virt, of[i], &d, &e), e);
+        assert_true(d.active);
+    }
+    uuid_make(uuids[VIRT_AT_ONCE]);
+    of[2] = uuids[VIRT_AT_ONCE];
+    virt_start_many(suite.virt, of, VIRT_AT_ONCE, why);
+    assert_int_equal(why[2].errnum, -ENOENT);
+    virt_destroy_many(suite.virt, of, VIRT_AT_ONCE, why);
+    for (size_t i = 0; i < VIRT_AT_ONCE; i++) {
+        assert_int_equal(why[i].errnum, 0);
+        assert_ok(virt_destroy(suite.virt, uuids[i], &e), e);
+        assert_ok(virt_undefine(suite.virt, uuids[i], &(char *){NULL}, &e), e);
+    }
+}
+
 static void without_a_daemon_it_says_so(void **state)
 {
     (void)state;
@@ -312,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_definitions_are_refused, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_disk_that_is_not_there_is_told, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_new_connection_knows_the_same, connect, suite_end),
+        cmocka_unit_test_setup_teardown(several_start_at_once, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_domain_that_starts_or_ends_is_not_paused, connect, suite_end),
         cmocka_unit_test(domains_elsewhere_are_refused),
         cmocka_unit_test(without_a_daemon_it_says_so),

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verbs that do the same to several instances: these are looked up and locked together, and their steps go on
+ * side by side. Each has an outcome, an undo and an entry in the audit trail of its own.
+ */
+#pragma once
+
+#include "instance/disks.h"
+#include "instance/operations.h"
+
+struct together {
+    const char *verb; /* for the audit trail */
+
+    /* Checks one that is ready, fills in its disks, and adds its steps; none: there is nothing to do. */
+    int (*plan)(const struct context *c, const struct model *m, const struct instance *i, struct disks *d,
+                struct steps *s, struct error *e);
+};
+
+/* Fills in ret[n], of at most TOGETHER_MAX; returns the first error, or -ECANCELED. */
+int instances_together(const struct context *c, const struct together *t, const char *const names[], size_t n,
+                       struct outcome ret[], struct error *e) _must_check_;
+
+/* The same for one. */
+int instance_together(const struct context *c, const struct together *t, const char *name, bool *ret_changed,
+                      struct error *e) _must_check_;
