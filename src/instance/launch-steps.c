@@ -247,9 +247,12 @@ int launch_attach_undo(const struct context *c, void *object, struct error *e)
     return disk_leave_domain(c, &((struct launch_disk *)object)->v, e);
 }
 
-int launch_start(const struct context *c, void *object, struct error *e)
+void launch_start(const struct context *c, void *const objects[], size_t n, struct error why[])
 {
-    return virt_start(c->virt, ((struct launch_instance *)object)->uuid, e);
+    const char *uuids[STEPS_AT_ONCE];
+    for (size_t i = 0; i < n; i++)
+        uuids[i] = ((const struct launch_instance *)objects[i])->uuid;
+    virt_start_many(c->virt, uuids, n, why);
 }
 
 int launch_start_undo(const struct context *c, void *object, struct error *e)

@@ -214,8 +214,8 @@ static int add_starts(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && !l->request->no_start && i < l->n_instances; i++)
-        r = steps_add(s, launch_start, launch_start_undo, &l->instances[i], e, "start domain %s",
-                      l->instances[i].name);
+        r = steps_add_at_once(s, launch_start, launch_start_undo, &l->instances[i], e, "start domain %s",
+                              l->instances[i].name);
     return r;
 }
 

@@ -177,7 +177,8 @@ step_fn launch_create_volume, launch_create_volume_undo, launch_open, launch_ope
 step_fn launch_define, launch_define_undo, launch_autostart, launch_close_maps; /* launch_instance */
 step_fn launch_settle, launch_settle_disks;                                     /* launch */
 step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_leads_doomed; /* launch */
-step_fn launch_start, launch_start_undo; /* launch_instance */
+steps_fn launch_start; /* launch_instance */
+step_fn launch_start_undo;
 
 /* Gives the locks of its instances back; for one that went well. */
 void launch_let_go(const struct launch *l);

@@ -132,15 +132,16 @@ static bool begin(struct steps *s, const struct context *c, struct error *e)
     return true;
 }
 
-/* What the step came to that was begun. */
-static void conclude(struct steps *s, int r, const struct context *c, struct error *e)
+/* What the next `n` steps came to, of which `failed` is the first that failed with `r`. */
+static void conclude(struct steps *s, size_t n, size_t failed, int r, const struct context *c,
+                     struct error *e)
 {
     if (r < 0) {
-        error_set(e, r, "%s: failed: %s", s->step[s->next].what, strerror(-r));
+        error_set(e, r, "%s: failed: %s", s->step[failed].what, strerror(-r));
         e->errnum = r;
-        unwind(s, s->next + 1, c, e);
+        unwind(s, s->next + n, c, e);
     } else
-        s->next++;
+        s->next += n;
 }
 
 static bool waits(const struct steps *s)
@@ -148,61 +149,80 @@ static bool waits(const struct steps *s)
     return s->next < s->n && s->step[s->next].run_at_once;
 }
 
-/* Up to the end, or to a step that can be done for several lists at once. */
+/* Up to the end, or to a step that can be done for several objects at once. */
 static void go_on(struct steps *s, const struct context *c, struct error *e)
 {
     while (s->next < s->n && !waits(s) && begin(s, c, e)) {
         const struct step *step = &s->step[s->next];
-        conclude(s, step->run(c, step->object, e), c, e);
+        conclude(s, 1, s->next, step->run(c, step->object, e), c, e);
     }
 }
 
-/* Some of the lists that wait for the same step, which are begun. */
-static size_t take_waiting(struct steps *const lists[], size_t n, const struct context *c, struct error why[],
-                           size_t ret[STEPS_AT_ONCE])
+/* Steps that are done at once; those of a list are side by side. */
+struct batch {
+    struct one_of_many {
+        size_t list, step;
+    } of[STEPS_AT_ONCE];
+    size_t n;
+};
+
+/* Adds the next steps of the list, as far as they are the same and there is room. */
+static void take_from(struct steps *s, size_t list, steps_fn *run, const struct context *c, struct batch *g)
 {
-    steps_fn *step = NULL;
-    size_t taken = 0;
-    for (size_t i = 0; taken < STEPS_AT_ONCE && i < n; i++) {
-        struct steps *s = lists[i];
-        if (!waits(s) || (step && s->step[s->next].run_at_once != step) || !begin(s, c, &why[i]))
-            continue;
-        step = s->step[s->next].run_at_once;
-        ret[taken++] = i;
+    for (size_t i = s->next; i < s->n && s->step[i].run_at_once == run && g->n < STEPS_AT_ONCE; i++) {
+        if (i > s->next)
+            report_step(c, "%s", s->step[i].what);
+        g->of[g->n++] = (struct one_of_many){list, i};
     }
-    return taken;
 }
 
-static void do_at_once(struct steps *const lists[], const size_t taken[], size_t n, const struct context *c,
+/* Those that come first of the lists that wait for the same step, which are begun. */
+static struct batch take_waiting(struct steps *const lists[], size_t n, const struct context *c,
+                                 struct error why[])
+{
+    struct batch g = {.n = 0};
+    steps_fn *run = NULL;
+    for (size_t i = 0; g.n < STEPS_AT_ONCE && i < n; i++) {
+        struct steps *s = lists[i];
+        if (!waits(s) || (run && s->step[s->next].run_at_once != run) || !begin(s, c, &why[i]))
+            continue;
+        run = s->step[s->next].run_at_once;
+        take_from(s, i, run, c, &g);
+    }
+    return g;
+}
+
+static void do_at_once(struct steps *const lists[], const struct batch *g, const struct context *c,
                        struct error why[])
 {
     struct error errors[STEPS_AT_ONCE];
     void *objects[STEPS_AT_ONCE];
-    for (size_t i = 0; i < n; i++) {
-        const struct steps *s = lists[taken[i]];
-        objects[i] = s->step[s->next].object;
+    for (size_t i = 0; i < g->n; i++) {
+        objects[i] = lists[g->of[i].list]->step[g->of[i].step].object;
         errors[i] = ERROR_NONE;
     }
-    lists[taken[0]]->step[lists[taken[0]]->next].run_at_once(c, objects, n, errors);
-    for (size_t i = 0; i < n; i++) {
-        why[taken[i]] = errors[i];
-        conclude(lists[taken[i]], errors[i].errnum, c, &why[taken[i]]);
+    lists[g->of[0].list]->step[g->of[0].step].run_at_once(c, objects, g->n, errors);
+    for (size_t i = 0, end; i < g->n; i = end) {
+        size_t list = g->of[i].list, failed = i;
+        for (end = i; end < g->n && g->of[end].list == list; end++)
+            if (!errors[failed].errnum)
+                failed = end;
+        why[list] = errors[failed];
+        conclude(lists[list], end - i, g->of[failed].step, errors[failed].errnum, c, &why[list]);
+        go_on(lists[list], c, &why[list]);
     }
 }
 
 void steps_run_many(struct steps *const lists[], size_t n, const struct context *c, struct error why[])
 {
-    size_t taken[STEPS_AT_ONCE], some;
+    struct batch g;
     for (size_t i = 0; i < n; i++) {
         why[i] = ERROR_NONE;
         lists[i]->next = 0;
         go_on(lists[i], c, &why[i]);
     }
-    while ((some = take_waiting(lists, n, c, why, taken)) > 0) {
-        do_at_once(lists, taken, some, c, why);
-        for (size_t i = 0; i < some; i++)
-            go_on(lists[taken[i]], c, &why[taken[i]]);
-    }
+    while ((g = take_waiting(lists, n, c, why)).n > 0)
+        do_at_once(lists, &g, c, why);
     context_heed_stop(c);
 }
 

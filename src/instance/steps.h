@@ -14,8 +14,8 @@
  * ENEEDSRECOVER. A keystone is the exception: where it cannot be undone, nothing before it is, so that what
  * recover finds is whole enough to be understood.
  *
- * Several lists, of an instance each, can go on side by side: steps_run_many(). A step that takes long in
- * somebody else's hands, as libvirt's, is done for several of them at once.
+ * What takes long in somebody else's hands, as libvirt's, is done for several objects at once:
+ * steps_add_at_once(). Several lists, of an instance each, can go on side by side: steps_run_many().
  */
 #pragma once
 
@@ -39,8 +39,8 @@ int steps_add(struct steps *s, step_fn *run, step_fn *undo, void *object, struct
 int steps_add_keystone(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e,
                        const char *format, ...) _printf_(6, 7) _must_check_;
 
-/* As steps_add(), for what can be done for several objects at once. The error of each is its own, and says
- * whether it went well: errnum 0. */
+/* As steps_add(), for what can be done for several objects at once: with those of the next steps that are the
+ * same, and of other lists. The error of each is its own, and says whether it went well: errnum 0. */
 #define STEPS_AT_ONCE VIRT_AT_ONCE
 typedef void steps_fn(const struct context *c, void *const objects[], size_t n, struct error why[]);
 int steps_add_at_once(struct steps *s, steps_fn *run, step_fn *undo, void *object, struct error *e,

@@ -273,10 +273,35 @@ static void test_side_by_side(void **state)
     assert_int_equal(why[2].errnum, -EIO);
     assert_string_equal(why[2].text, "run c");
     go_side_by_side('h', -EBUSY, why);
-    assert_string_equal(trace, "abcdef[ghij]HBmop[kl]qr");
+    assert_string_equal(trace, "abcdef[ghij]mHBop[kl]qr");
     assert_int_equal(why[1].errnum, -EBUSY);
     for (size_t i = 0; i < LISTS; i++)
         assert_int_equal(why[i].errnum, i == 1 ? -EBUSY : 0);
+}
+
+/* The same of one list: an error undoes all of it. */
+static void test_many_at_once(void **state)
+{
+    struct letter letters[] = {{'a', 0, 0}, {'b', 0, 0}, {'c', 0, 0}, {'d', 0, 0},
+                               {'e', 0, 0}, {'f', 0, 0}, {'g', 0, 0}};
+    _cleanup_steps_ struct steps *s = NULL;
+    const struct context c = {.stopped = stopped};
+    struct error e = ERROR_NONE;
+    (void)state;
+    assert_ok(steps_new(&s, &e), e);
+    for (size_t i = 0; i < ARRAY_SIZE(letters); i++)
+        assert_ok(i > 0 && i < 6 ? steps_add_at_once(s, run_at_once, undo, &letters[i], &e, "step %zu", i)
+                                 : steps_add(s, run, undo, &letters[i], &e, "step %zu", i),
+                  e);
+    trace[0] = '\0';
+    assert_ok(steps_run(s, &c, &e), e);
+    assert_string_equal(trace, "a[bcde][f]g");
+    letters[2].run = -EIO;
+    letters[3].run = -EBUSY;
+    trace[0] = '\0';
+    assert_error(steps_run(s, &c, &e), -EIO, e);
+    assert_string_equal(trace, "a[bcde]EDCBA");
+    assert_string_equal(e.text, "run c");
 }
 
 /* What was begun at once is completed, and undone where it is not all of its list. */
@@ -304,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_keystone_keeps_what_is_below),
         cmocka_unit_test(test_stop_undoes),
         cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_stop_side_by_side),
         cmocka_unit_test(test_stop_after_the_point_of_no_return_waits),
         cmocka_unit_test(test_step_without_words),
