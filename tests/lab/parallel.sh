@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Many at once: eight launches, then eight deletes, each beside two runs of recover; two launches of one name; two deletes of
-# one instance. No deadlock, no interference, each result right.
+# Many at once: eight launches, then eight deletes, each beside two runs of recover; five starts by one command; two launches of
+# one name; two deletes of one instance. No deadlock, no interference, each result right.
 # lab: -d 1G -m 1G -t 3600
 . "$SRC/lab/lib.sh"
 . "$SRC/lab/lib-mayfly.sh"
@@ -46,6 +46,13 @@ check_equal "  and their keys" 8 "$(our_keys | wc -l)"
 check "  recover has nothing to do" grep -q 'All is in order' <(mayfly recover)
 check_equal "  they all open" "" "$(mayfly open p-{1..8} 2>&1 >/dev/null)"
 check_equal "  and close" "" "$(mayfly close p-{1..8} 2>&1 >/dev/null)"
+states() { for i in 1 2 3 4 5; do state_of p-$i; done | sort | uniq -c | xargs; }
+check_equal "five start by one command, four at a time" "" "$(mayfly start p-{1..5} 2>&1 >/dev/null)"
+check_equal "  all run" "5 running" "$(states)"
+check_equal "  are restarted" "" "$(mayfly reboot --hard p-{1..5} 2>&1 >/dev/null)"
+check_equal "  all run" "5 running" "$(states)"
+check_equal "  and stop" "" "$(mayfly stop p-{1..5} --force --timeout 0 2>&1 >/dev/null)"
+check_equal "  with their disks closed" "" "$(our_maps)"
 
 all_at_once mayfly delete --yes
 check_statuses "eight deletes at once, beside recover" "0 0 0 0 0 0 0 0 0 0"

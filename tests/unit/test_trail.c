@@ -104,6 +104,33 @@ static void what_fails_is_there_too(void **state)
     expect_end(t);
 }
 
+/* Of several one has no key. */
+static void each_of_several_leaves_its_own(void **state)
+{
+    struct trail *t = *state;
+    struct bench *b = t->bench;
+    static const char *const names[] = {"a", "b", "c"};
+    struct outcome done[ARRAY_SIZE(names)];
+    struct error e = ERROR_NONE;
+    char instance[80];
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        bench_make(b, names[i], true);
+        expect(t, "create", 0, true);
+        expect(t, "launch", 0, false);
+    }
+    world_drop(b->w->host.keys, &b->w->host.n_keys, sizeof b->w->host.keys[0], 1);
+    assert_error(instances_start(&b->f.context, names, ARRAY_SIZE(names), done, &e), -ENOKEY, e);
+    assert_true(done[0].changed && !done[1].changed && done[2].changed);
+    assert_int_equal(done[1].error.errnum, -ENOKEY);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        expect(t, "fetch", i == 1 ? EXIT_KEY_GONE : 0, true);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        snprintf(instance, sizeof instance, "MAYFLY_INSTANCE=%s", b->w->host.domains[i].d.uuid);
+        assert_true(trail_has(expect(t, "start", i == 1 ? EXIT_KEY_GONE : 0, false), instance));
+    }
+    expect_end(t);
+}
+
 static void the_hook_leaves_its_trail(void **state)
 {
     struct trail *t = *state;
@@ -175,9 +202,9 @@ static void doctor_leaves_no_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        trail_test(a_life_leaves_its_trail),   trail_test(what_fails_is_there_too),
-        trail_test(the_hook_leaves_its_trail), trail_test(recover_leaves_its_trail),
-        trail_test(doctor_leaves_no_failure),
+        trail_test(a_life_leaves_its_trail),        trail_test(what_fails_is_there_too),
+        trail_test(each_of_several_leaves_its_own), trail_test(the_hook_leaves_its_trail),
+        trail_test(recover_leaves_its_trail),       trail_test(doctor_leaves_no_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
