@@ -3,7 +3,7 @@
 # lab runs), build-clang, build-fuzz, build-coverage.
 BUILD = build
 
-.PHONY: all demo test test-quick sabotage mutate coverage torture check fuzz bench bench-check deb package-test host-test install uninstall clean
+.PHONY: all demo test test-quick sabotage mutate coverage torture check fuzz bench bench-check deb package-test host-test cross-test install uninstall clean
 
 all:
 	@tools/packages build
@@ -73,6 +73,11 @@ package-test: deb
 host-test: deb
 	@tools/packages test host-test
 	@tests/host/run
+
+# Builds it for arm64, and runs the unit tests there under emulation. Not part of test: minutes, and packages from the network.
+cross-test:
+	@tools/packages cross-test
+	@tests/cross
 
 install: all
 	@meson install -C $(BUILD)

@@ -87,8 +87,10 @@ static int plan_close_keeping(const struct context *c, const struct model *m, co
     return r;
 }
 
-static const struct together opens = {"open", plan_to_stay}, opens_read_only = {"open", plan_read_only},
-                             closes = {"close", plan_close}, closes_keeping = {"close", plan_close_keeping};
+static const struct together opens = {.verb = "open", .plan = plan_to_stay},
+                             opens_read_only = {.verb = "open", .plan = plan_read_only},
+                             closes = {.verb = "close", .plan = plan_close},
+                             closes_keeping = {.verb = "close", .plan = plan_close_keeping};
 
 int instances_open(const struct context *c, const char *const names[], size_t n, bool read_only,
                    struct outcome ret[], struct error *e)

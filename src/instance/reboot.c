@@ -95,7 +95,8 @@ static int plan_hard(const struct context *c, const struct model *m, const struc
     return r < 0 ? r : add_hard(s, d, i->state == INSTANCE_RUNNING, e);
 }
 
-static const struct together reboots = {"reboot", plan_soft}, restarts = {"reboot", plan_hard};
+static const struct together reboots = {.verb = "reboot", .plan = plan_soft},
+                             restarts = {.verb = "reboot", .plan = plan_hard};
 
 int instances_reboot(const struct context *c, const char *const names[], size_t n, bool hard,
                      struct outcome ret[], struct error *e)

@@ -51,7 +51,7 @@ static int plan(const struct context *c, const struct model *m, const struct ins
     return r < 0 ? r : start_add_steps(s, d, e);
 }
 
-static const struct together starts = {"start", plan};
+static const struct together starts = {.verb = "start", .plan = plan};
 
 int instances_start(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
                     struct error *e)
