@@ -17,7 +17,6 @@
 #include "storage/holders.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -26,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define KERNEL_NODE      "/dev/dm-%u"
 #define DM_NAME_ROOM     128          /* DM_NAME_LEN of the kernel */
 #define ZERO_CHUNK_BYTES (4ULL << 20) /* one request */
 #define ZERO_ALIGN_BYTES 4096
@@ -46,7 +46,7 @@ static int open_node(const char *dm_name, const char *path, int access)
     char kernel_path[32];
     struct found f;
     if (dm_look_up(dm_name, NULL, &f, NULL) == 0) {
-        snprintf(kernel_path, sizeof kernel_path, "/dev/dm-%" PRIu32, f.info.minor);
+        snprintf(kernel_path, sizeof kernel_path, KERNEL_NODE, f.info.minor);
         int fd = open(kernel_path, access | O_CLOEXEC);
         if (fd >= 0 || errno != ENOENT)
             return fd;
@@ -104,11 +104,23 @@ int device_open_volume(const struct volume *v, int access, int *ret_fd, struct e
     return open_mapped(path, access, name, "LVM-", ret_fd, e);
 }
 
-int device_check_path(int fd, const char *path, struct error *e)
+static bool leads_to(const char *path, const struct stat *held)
 {
-    struct stat held, named;
-    if (fstat(fd, &held) == 0 && stat(path, &named) == 0 && S_ISBLK(named.st_mode) &&
-        named.st_rdev == held.st_rdev)
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == held->st_rdev;
+}
+
+int device_path(int fd, const struct volume *v, char path[DEVICE_PATH_MAX], struct error *e)
+{
+    struct stat held;
+    if (fstat(fd, &held) < 0)
+        return error_set(e, errno, "device: does not tell what it is: %m");
+    snprintf(path, DEVICE_PATH_MAX, KERNEL_NODE, minor(held.st_rdev));
+    if (leads_to(path, &held))
+        return 0;
+    dmcrypt_settle();
+    volume_device_path(v, path);
+    if (leads_to(path, &held))
         return 0;
     return error_set(e, -EUNSAFE, "%s: does not lead to the device that it should; look at ls -lL", path);
 }

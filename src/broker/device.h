@@ -11,8 +11,9 @@ int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct 
 /* Opens the logical volume itself; `access` is O_RDONLY or O_RDWR. -ENOENT: it is not active. */
 int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e) _must_check_;
 
-/* Does the path lead to what is open there? -EUNSAFE. */
-int device_check_path(int fd, const char *path, struct error *e) _must_check_;
+/* A path that leads to the device of `v` which is open there, for a program that takes no descriptor: the
+ * kernel's own node, or udev's, which is waited for. -EUNSAFE: neither does. */
+int device_path(int fd, const struct volume *v, char path[DEVICE_PATH_MAX], struct error *e) _must_check_;
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e) _must_check_;
 

@@ -411,10 +411,8 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
     _cleanup_close_ int device = -1; /* held, so that the path leads to what was judged */
     r = volume_encrypted(&k->v) ? device_open_map(&k->v, false, &device, e)
                                 : device_open_volume(&k->v, O_RDONLY, &device, e);
-    dmcrypt_settle();
-    volume_device_path(&k->v, path);
     if (r == 0)
-        r = device_check_path(device, path, e);
+        r = device_path(device, &k->v, path, e);
     if (r < 0)
         return r;
     r = mkfs_make(path, q->fs, q->label, volume_encrypted(&k->v), e);

@@ -62,11 +62,6 @@ static int add_open(struct steps *s, struct launch_disk *d, struct error *e)
     return steps_add(s, launch_open, launch_open_undo, d, e, "open %s/%s", d->v.vg, d->v.lv);
 }
 
-static int add_settle(struct steps *s, struct launch *l, struct error *e)
-{
-    return steps_add(s, launch_settle_disks, NULL, l, e, "wait for udevd");
-}
-
 static int add_format(struct steps *s, struct launch_disk *d, struct error *e)
 {
     return d->fs[0] ? steps_add(s, launch_format, NULL, d, e, "format %s: %s", d->v.lv, d->fs) : 0;
@@ -111,22 +106,17 @@ static int add_each(struct steps *s, struct launch_chunk *k,
     return r;
 }
 
-static size_t count_opened(const struct launch_instance *i)
+static bool opens_any(const struct launch_instance *i)
 {
-    size_t opened = 0;
-    for (size_t n = 0; n < i->n_disks; n++)
-        opened += is_opened(&i->disks[n]);
-    return opened;
+    bool opens = false;
+    for (size_t n = 0; !opens && n < i->n_disks; n++)
+        opens = is_opened(&i->disks[n]);
+    return opens;
 }
 
 int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e)
 {
-    size_t opened = 0;
-    for (size_t i = 0; i < k->n_instances; i++)
-        opened += count_opened(&k->instances[i]);
     int r = add_each(s, k, add_open, e);
-    if (r == 0 && opened)
-        r = add_settle(s, k->launch, e);
     if (r == 0)
         r = add_each(s, k, add_seed, e);
     if (r == 0)
@@ -134,20 +124,19 @@ int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e
     return r < 0 ? r : add_each(s, k, add_format, e);
 }
 
-int launch_add_closing(struct steps *s, struct launch *l, struct error *e)
+/* udevd works on the nodes while the disks are written and domains defined. */
+int launch_add_settling(struct steps *s, struct launch *l, struct error *e)
 {
-    size_t opened = 0;
+    bool opens = false;
     int r = 0;
-    if (!l->km || !l->closes)
-        return 0;
-    for (size_t i = 0; r == 0 && i < l->n_instances; i++) {
-        size_t n = count_opened(&l->instances[i]);
-        opened += n;
-        if (n)
+    for (size_t i = 0; r == 0 && l->km && i < l->n_instances; i++) {
+        bool any = opens_any(&l->instances[i]);
+        opens = opens || any;
+        if (any && l->closes)
             r = steps_add(s, launch_close_maps, NULL, &l->instances[i], e, "close the disks of %s",
                           l->instances[i].name);
     }
-    return r == 0 && opened ? add_settle(s, l, e) : r;
+    return r == 0 && opens ? steps_add(s, launch_settle_disks, NULL, l, e, "wait for udevd") : r;
 }
 
 static int add_storage(struct steps *s, struct launch *l, struct error *e)
@@ -177,12 +166,12 @@ static int add_domains(struct steps *s, struct launch *l, struct error *e)
                       l->instances[i].name);
     if (r == 0)
         r = steps_add(s, launch_settle, NULL, l, e, "sync libvirt's definitions");
-    return r < 0 ? r : launch_add_closing(s, l, e);
+    return r < 0 ? r : launch_add_settling(s, l, e);
 }
 
 static int add_attachments(struct steps *s, struct launch *l, struct error *e)
 {
-    int r = launch_add_closing(s, l, e);
+    int r = launch_add_settling(s, l, e);
     for (size_t i = 0; r == 0 && !l->apart && i < l->n_disks; i++)
         r = steps_add_keystone(s, launch_attach, launch_attach_undo, &l->disks[i], e,
                                "add disk %s to the definition of %s%s", l->disks[i].v.role,

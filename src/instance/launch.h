@@ -147,10 +147,12 @@ int launch_read_seed(const struct context *c, struct launch *l, const struct vol
  */
 int launch_add_to_domain(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
-/* Adds the steps that open the disks of the chunk, and write image, seed and file systems; and those that
- * close all disks again. A disk that would only be opened and closed is left alone. */
+/* Adds the steps that open the disks of the chunk, and write image, seed and file systems. A disk that would
+ * only be opened and closed is left alone. */
 int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e) _must_check_;
-int launch_add_closing(struct steps *s, struct launch *l, struct error *e) _must_check_;
+
+/* Those that close all disks again, or have their nodes made, before anybody else is to use them. */
+int launch_add_settling(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
 /* The disks of the chunk that take the image: at most one of each instance. Returns how many. */
 size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX]);

@@ -352,7 +352,7 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
     if (result == 0)
         result = launch_add_contents(s, &l->chunks[0], e);
     if (result == 0)
-        result = launch_add_closing(s, l, e);
+        result = launch_add_settling(s, l, e);
     if (result == 0 && l->n_others)
         result = steps_add(s, launch_others_ready, NULL, l, e, "mark %zu disks ready", l->n_others);
     return result < 0 ? result : steps_add(s, launch_leads_ready, NULL, l, e, "mark the first disk ready");

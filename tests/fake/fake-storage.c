@@ -482,9 +482,10 @@ int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct 
     return device_open_volume(v, read_only ? O_RDONLY : O_RDWR, ret_fd, e);
 }
 
-int device_check_path(int fd, const char *path, struct error *e)
+int device_path(int fd, const struct volume *v, char path[DEVICE_PATH_MAX], struct error *e)
 {
-    (void)fd, (void)path;
+    (void)fd;
+    volume_device_path(v, path);
     return S->map_fails ? error_set(e, -EUNSAFE, "%s: leads elsewhere", path) : 0;
 }
 
