@@ -116,9 +116,8 @@ int disks_look(const struct context *c, const struct model *m, const struct inst
     return 0;
 }
 
-int disks_open(const struct context *c, void *disks, struct error *e)
+static int open_missing(const struct context *c, const struct disks *d, struct error *e)
 {
-    const struct disks *d = disks;
     _cleanup_secret_ struct secret *secret = NULL;
     const char *held = ""; /* whose secret that is */
 
@@ -139,7 +138,22 @@ int disks_open(const struct context *c, void *disks, struct error *e)
         if (r < 0)
             return r;
     }
-    return broker_settle(c->broker, e);
+    return 0;
+}
+
+/* Whose map has no node nobody says: then it is told of each. */
+void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[])
+{
+    struct error unsettled = ERROR_NONE;
+    for (size_t i = 0; i < n; i++) {
+        int r = open_missing(c, disks[i], &why[i]);
+        if (r < 0)
+            error_set(&why[i], r, "%s", strerror(-r));
+    }
+    int r = broker_settle(c->broker, &unsettled);
+    for (size_t i = 0; r < 0 && i < n; i++)
+        if (!why[i].errnum)
+            why[i] = unsettled;
 }
 
 /* `first`, if it is an error, is told instead. */

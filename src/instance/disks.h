@@ -48,8 +48,8 @@ struct disks {
 int disks_look(const struct context *c, const struct model *m, const struct instance *i, enum map_use use,
                struct disks *ret, struct error *e) _must_check_;
 
-/* A step: fetches the keys and opens what is missing. And its undo: closes that again. */
-int disks_open(const struct context *c, void *disks, struct error *e);
+/* A step for several at once: fetches the keys and opens what is missing. And its undo: closes that again. */
+void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[]);
 int disks_open_undo(const struct context *c, void *disks, struct error *e);
 
 /* Steps: close all disks; or but for those whose data would be gone with their key. */

@@ -128,7 +128,7 @@ static int open_disks(const struct context *c, const struct model *m, const stru
         return 0;
     r = steps_new(&s, e);
     if (r == 0)
-        r = steps_add(s, disks_open, disks_open_undo, &d, e, "open the disks of %s", i->name);
+        r = steps_add_at_once(s, disks_open, disks_open_undo, &d, e, "open the disks of %s", i->name);
     if (r == 0)
         r = steps_run(s, c, e);
     if (r == 0)

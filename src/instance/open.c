@@ -48,7 +48,7 @@ static int plan_open(const struct context *c, const struct model *m, const struc
     if (r == 0 && use == MAP_READ_ONLY)
         r = check_read_only(d, e);
     if (r == 0 && d->n_missing)
-        r = steps_add(s, disks_open, disks_open_undo, d, e, "open the disks of %s", i->name);
+        r = steps_add_at_once(s, disks_open, disks_open_undo, d, e, "open the disks of %s", i->name);
     return r;
 }
 

@@ -172,7 +172,8 @@ static int add_domain(struct steps *s, struct rescue *r, struct error *e)
     if (r->instance->state == INSTANCE_RUNNING)
         result = steps_add(s, rescue_stop, rescue_stop_undo, r, e, "stop domain %s", name);
     if (result == 0 && r->disks.n_missing)
-        result = steps_add(s, disks_open, disks_open_undo, &r->disks, e, "open the disks of %s", name);
+        result =
+            steps_add_at_once(s, disks_open, disks_open_undo, &r->disks, e, "open the disks of %s", name);
     if (result == 0)
         result = steps_add(s, look_again, NULL, r, e, "see that domain %s is as it was left", name);
     if (result == 0)

@@ -25,7 +25,7 @@ int start_add_steps(struct steps *s, struct disks *d, struct error *e)
     const char *name = d->instance->name;
     int r = 0;
     if (d->n_missing)
-        r = steps_add(s, disks_open, disks_open_undo, d, e, "open the disks of %s", name);
+        r = steps_add_at_once(s, disks_open, disks_open_undo, d, e, "open the disks of %s", name);
     if (r == 0)
         r = steps_add_at_once(s, start_domains, start_domain_undo, d, e, "start domain %s", name);
     return r;

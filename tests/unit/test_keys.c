@@ -347,10 +347,11 @@ static void test_grant_refused(void **state)
     assert_non_null(strstr(e.text, "not encrypted"));
 }
 
-static unsigned fetched, fetched_before_open;
+static unsigned fetched, fetched_before_open, settled;
 
 static void note_fetches(struct world *w)
 {
+    settled += streq(w->person.call, "settle maps");
     fetched += streq(w->person.call, "key fetch");
     if (streq(w->person.call, "open") && !fetched_before_open)
         fetched_before_open = fetched;
@@ -383,6 +384,22 @@ static void test_fetched_ahead(void **state)
     assert_int_equal(done[3].error.errnum, -ENOENT);
 }
 
+static void test_opened_together(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"a", "b", "c", "d"};
+    struct outcome done[ARRAY_SIZE(names)];
+    struct error e = ERROR_NONE;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        bench_make(b, names[i], true);
+    fetched = settled = 0;
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = note_fetches;
+    assert_ok(instances_start(&b->f.context, names, ARRAY_SIZE(names), done, &e), e);
+    assert_int_equal(fetched, 4);
+    assert_int_equal(settled, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +419,7 @@ int main(void)
         bench_test(test_grant),
         bench_test(test_grant_refused),
         bench_test(test_fetched_ahead),
+        bench_test(test_opened_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
