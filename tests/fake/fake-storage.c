@@ -91,8 +91,9 @@ int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, str
         char tags[TAGS_TEXT_MAX];
         const struct volume *v = &S->volumes[i].v;
         if (S->volumes[i].stranger)
-            continue;
-        tags_format(v, tags);
+            tags[0] = '\0';
+        else
+            tags_format(v, tags);
         dprintf(
             fd,
             "%s{\"vg_name\":\"%s\",\"lv_name\":\"%s\",\"lv_size\":\"%llu\",\"lv_tags\":\"%s\",\"lv_role\":"
@@ -101,7 +102,8 @@ int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, str
     }
     dprintf(
         fd,
-        "]}]}\n{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1073741824\",\"vg_free\":\"4194304\","
+        "]}]}\n{\"report\":[{\"vg\":[{\"vg_name\":\"vg0\",\"vg_size\":\"1073741824\",\"vg_free\":"
+        "\"536870912\","
         "\"vg_extent_size\":\"4194304\",\"vg_mda_size\":\"1044480\",\"vg_mda_free\":\"500000\","
         "\"vg_missing_pv_count\":\"0\",\"vg_shared\":\"\",\"vg_clustered\":\"\",\"lv_count\":\"0\"}]}]}\n");
     return 0;
@@ -365,6 +367,8 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
     struct map *m = find_map(name);
     if (m && !str_starts(m->uuid, MAP_UUID_PREFIX))
         return error_set(e, -EUNSAFE, "map %s: is not ours", name);
+    if (m && (m->read_only != 0) != o->read_only)
+        return error_set(e, -EBUSY, "map %s: may be written to, or not, against what is wanted", name);
     if (m) {
         m->size_bytes = v->size_bytes;
         return error_set(e, -EEXIST, "map %s: exists", name);
@@ -413,6 +417,24 @@ int dmcrypt_check_node(const struct volume *v, struct error *e)
     return error_set(e, -ENXIO, "map %s: has no node", name);
 }
 
+/* Whoever has a map open, in whatever process, has a lock on its file. */
+static struct flock lock_of_map(short type)
+{
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+}
+
+static bool is_open(const char *map_name)
+{
+    char name[MAP_NAME_MAX];
+    struct flock lock = lock_of_map(F_WRLCK);
+    for (size_t i = 0; i < S->n_volumes; i++) {
+        volume_map_name(&S->volumes[i].v, name);
+        if (streq(name, map_name) && fcntl(S->volumes[i].fd, F_OFD_GETLK, &lock) == 0)
+            return lock.l_type != F_UNLCK;
+    }
+    return false;
+}
+
 int dmcrypt_close(const char *map_name, enum settle settle, struct error *e)
 {
     struct map *m = find_map(map_name);
@@ -422,7 +444,7 @@ int dmcrypt_close(const char *map_name, enum settle settle, struct error *e)
         return 0;
     if (!str_starts(m->uuid, MAP_UUID_PREFIX))
         return error_set(e, -EUNSAFE, "map %s: is not ours", map_name);
-    if (m->open_count)
+    if (m->open_count || is_open(map_name))
         return error_set(e, -EBUSY, "map %s: is held", map_name);
     *m = S->maps[--S->n_maps];
     return 0;
@@ -479,7 +501,11 @@ int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct 
         return error_set(e, -EUNSAFE, "map %s: leads elsewhere", name);
     if (!find_map(name))
         return error_set(e, -ENOENT, "map %s: is not there", name);
-    return device_open_volume(v, read_only ? O_RDONLY : O_RDWR, ret_fd, e);
+    struct flock lock = lock_of_map(F_RDLCK);
+    int r = device_open_volume(v, read_only ? O_RDONLY : O_RDWR, ret_fd, e);
+    if (r == 0 && fcntl(*ret_fd, F_OFD_SETLK, &lock) < 0)
+        abort();
+    return r;
 }
 
 int device_path(int fd, const struct volume *v, char path[DEVICE_PATH_MAX], struct error *e)

@@ -51,7 +51,7 @@ static int check_lock(struct broker *b, const struct volume *v, struct error *e)
     if (holds(b, uuid) || owns_snapshot(b, v->lv))
         return 0;
     world_violated(world_of(b), "work on %s without its lock", v->lv);
-    return error_set(e, -EUNSAFE, "volume %s: not locked", v->lv);
+    return error_set(e, -EPERM, "volume %s: not locked", v->lv);
 }
 
 /* And nothing of the instance may be without tags (session_load). */
@@ -69,6 +69,16 @@ static int check_named(struct broker *b, const struct volume *v, struct error *e
     if (r == 0 && found && found->lost_key[0])
         r = error_set(e, -ENOENT, "volume %s: has no tags any more", v->lv);
     return r;
+}
+
+/* As session_check_disk_new() of the real one. */
+static int check_disk_new(struct broker *b, const struct volume *v, struct error *e)
+{
+    const struct host *h = &world_of(b)->host;
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (streq(h->volumes[i].v.disk, v->disk))
+            return error_set(e, -EEXIST, "disk %s: is volume %s already", v->disk, h->volumes[i].v.lv);
+    return 0;
 }
 
 /* As check_no_dependents() of the real one: what asks first runs into it only where somebody acts meanwhile.
@@ -102,6 +112,8 @@ static int take_lock(struct broker *b, const char *uuid, struct error *e)
 {
     struct fake_broker *f = (struct fake_broker *)b;
     struct world *w = f->w;
+    if (!uuid_valid(uuid))
+        return error_set(e, -EINVAL, "lock: what to lock is no uuid");
     for (size_t i = 0; i < w->n_locks; i++)
         if (streq(w->locks[i].uuid, uuid) && w->locks[i].connection != f->connection)
             return error_set(e, -EBUSY, "%s: another mayfly works on it", uuid);
@@ -171,15 +183,20 @@ static int create(struct broker *b, struct volume *v, struct error *e)
 {
     struct world *w = world_of(b);
     uint64_t extent = w->host.group.extent_bytes;
+    if (!streq(v->vg, w->host.group.name))
+        return error_set(e, -EPERM, "volume group %s: is not Mayfly's", v->vg);
     int r = check_lock(b, v, e);
     if (r == 0)
         r = volume_check(v, e);
     if (r < 0)
         return r;
-    if (v->state != VOLUME_BUILDING || volume_is_snapshot(v) || !streq(v->vg, w->host.group.name))
-        return error_set(e, -EINVAL, "volume %s: state or group", v->lv);
+    if (v->state != VOLUME_BUILDING || volume_is_snapshot(v))
+        return error_set(e, -EINVAL, "volume %s: state or role", v->lv);
     if (world_volume(w, v->lv))
         return error_set(e, -EEXIST, "volume %s: exists", v->lv);
+    r = check_disk_new(b, v, e);
+    if (r < 0)
+        return r;
     if (w->host.n_volumes == WORLD_VOLUMES)
         abort();
     v->size_bytes = (v->size_bytes + extent - 1) / extent * extent;
@@ -205,8 +222,12 @@ static int snapshot(struct broker *b, const struct volume *v, const struct secre
 {
     struct world *w = world_of(b);
     struct world_volume *origin = world_volume(w, v->lv);
-    int r = check_lock(b, v, e);
-    if (r == 0 && (!origin || !volume_encrypted(&origin->v) || origin->v.state != VOLUME_READY))
+    int r = uuid_valid(disk) ? check_lock(b, v, e) : error_set(e, -EINVAL, "snapshot: no uuid");
+    if (r == 0 && !origin)
+        r = error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if (r == 0 && !volume_encrypted(&origin->v))
+        r = error_set(e, -EINVAL, "volume %s: is not encrypted", v->lv);
+    if (r == 0 && origin->v.state != VOLUME_READY)
         r = error_set(e, -EUNSAFE, "volume %s: no snapshot", v->lv);
     if (r == 0)
         r = volume_verify_key(&origin->v, key, e);
@@ -218,6 +239,9 @@ static int snapshot(struct broker *b, const struct volume *v, const struct secre
     snprintf(new.v.disk, sizeof new.v.disk, "%s", disk);
     snprintf(new.v.role, sizeof new.v.role, ROLE_SNAPSHOT);
     volume_set_lv_name(&new.v);
+    r = check_disk_new(b, &new.v, e);
+    if (r < 0)
+        return r;
     if (world_volume(w, new.v.lv))
         return error_set(e, -EEXIST, "volume %s: exists", new.v.lv);
     if (w->host.n_volumes == WORLD_VOLUMES)
@@ -293,9 +317,12 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
         return r;
     if (!found)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
-    if (volume_encrypted(&found->v) != (key != NULL) || found->v.state == VOLUME_DOOMED ||
-        found->v.state == VOLUME_ADOPTING) {
-        world_violated(w, "%s was to be opened while doomed or adopting, or without its key", v->lv);
+    if (volume_encrypted(&found->v) != (key != NULL)) {
+        world_violated(w, "%s was to be opened without its key, or with one though plain", v->lv);
+        return error_set(e, key ? -EINVAL : -EKEYREJECTED, "volume %s: not opened", v->lv);
+    }
+    if (found->v.state == VOLUME_DOOMED || found->v.state == VOLUME_ADOPTING || volume_is_bench(&found->v)) {
+        world_violated(w, "%s was to be opened while doomed or adopting, or is no disk", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not opened", v->lv);
     }
     if (!key && (!volume_unfinished(&found->v) || found->maker != ((struct fake_broker *)b)->connection))
@@ -395,6 +422,8 @@ static int lend_scratch(struct broker *b, const struct volume *v, const struct s
     int r = check_named(b, v, e);
     if (r < 0)
         return r;
+    if (table >= BENCH_TABLES)
+        return error_set(e, -EINVAL, "request: no such table");
     if (!found || !volume_is_bench(&found->v) || found->v.state != VOLUME_BUILDING ||
         found->maker != ((struct fake_broker *)b)->connection) {
         world_violated(w, "%s was to be lent, which is no scratch volume", v->lv);
@@ -432,13 +461,16 @@ static int remake(struct broker *b, const struct volume *v, struct error *e)
         return r;
     if (!found || found->stranger)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
-    if ((found->v.state != VOLUME_READY && found->v.state != VOLUME_REBUILDING) ||
-        v->state != VOLUME_REBUILDING || streq(v->disk, found->v.disk) ||
+    bool other = v->state == VOLUME_REBUILDING && !streq(v->disk, found->v.disk);
+    if ((found->v.state != VOLUME_READY && found->v.state != VOLUME_REBUILDING) || !other ||
         volume_encrypted(v) != volume_encrypted(&found->v) || world_in_use(&w->host, &found->v)) {
         world_violated(w, "%s was to be made anew, but may not", v->lv);
-        return error_set(e, -EUNSAFE, "volume %s: not made anew", v->lv);
+        return error_set(e, found->v.state == VOLUME_READY && !other ? -EINVAL : -EUNSAFE,
+                         "volume %s: not made anew", v->lv);
     }
-    r = check_no_dependents(b, found, "made anew", e);
+    r = check_disk_new(b, v, e);
+    if (r == 0)
+        r = check_no_dependents(b, found, "made anew", e);
     if (r == 0 && world_map(w, v->lv))
         r = error_set(e, -EBUSY, "volume %s: in use", v->lv);
     if (r < 0)
@@ -472,6 +504,8 @@ static int resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
         world_violated(w, "%s was to be resized while not ready, or made smaller", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not resized", v->lv);
     }
+    if (volume_encrypted(&found->v) && size_bytes % found->v.sector_bytes)
+        return error_set(e, -EINVAL, "volume %s: its size is no multiple of its sectors", v->lv);
     uint64_t more_bytes = (size_bytes - found->v.size_bytes + extent - 1) / extent * extent;
     if (more_bytes > w->host.group.free_bytes)
         return error_set(e, -ENOSPC, "volume %s: no space", v->lv);
@@ -540,8 +574,10 @@ static int fake_resume(struct broker *b, const struct suspended *v, struct error
     struct world_volume *found = world_volume(world_of(b), v->lv);
     int r = world_enter(world_of(b), "resume", e);
     if (r == 0) {
-        r = found ? check_named(b, &found->v, e) : error_set(e, -ENOENT, "volume %s: none", v->lv);
-        if (r == 0)
+        struct volume named = {.vg = ""};
+        memcpy(named.lv, v->lv, sizeof named.lv);
+        r = check_named(b, found ? &found->v : &named, e);
+        if (r == 0 && found) /* else its removal was committed, and its devices go */
             found->suspended = false;
     }
     return r < 0 ? r : world_leave(world_of(b), 0, e);
@@ -582,6 +618,11 @@ static int fake_close(struct broker *b, const struct volume *v, bool leave_opene
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
+static bool fs_known(const char *fs)
+{
+    return streq(fs, "ext4") || streq(fs, "xfs") || streq(fs, "vfat") || streq(fs, "swap");
+}
+
 static int format(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e)
 {
@@ -591,8 +632,12 @@ static int format(struct broker *b, const struct volume *v, const char *fs, cons
     int r = check_lock(b, v, e);
     if (r < 0)
         return r;
-    if (!found || !volume_unfinished(&found->v) || found->maker != connection ||
-        found->opener != connection || (volume_encrypted(v) && !world_map(w, v->lv))) {
+    if (!fs_known(fs) || !str_made_of(label, "-"))
+        return error_set(e, -EINVAL, "file system %s, label %s: no", fs, label);
+    if (!found)
+        return error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if (!volume_unfinished(&found->v) || found->maker != connection || found->opener != connection ||
+        (volume_encrypted(v) && !world_map(w, v->lv))) {
         world_violated(w, "%s was to be formatted", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not formatted", v->lv);
     }
@@ -630,14 +675,14 @@ static void check_order(struct world *w, const struct world_volume *found, unsig
         world_violated(w, "%s was to be doomed while a guest has it", v->lv);
 }
 
-static int mark_one(struct broker *b, const struct volume *v, enum volume_state state, struct error *e)
+static int check_mark(struct broker *b, const struct volume *v, enum volume_state state, struct error *e)
 {
     struct world *w = world_of(b);
-    struct world_volume *found = world_volume(w, v->lv);
+    const struct world_volume *found = world_volume(w, v->lv);
     int r = check_named(b, v, e);
     if (r < 0)
         return r;
-    if (!found)
+    if (!found || found->stranger)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
     r = volume_is_snapshot(&found->v) ? take_lock(b, found->v.disk, e) : 0;
     if (r < 0)
@@ -646,13 +691,21 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
         world_violated(w, "%s was to be doomed while adopting", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: adopting", v->lv);
     }
-    if (state == VOLUME_BUILDING ||
-        (state == VOLUME_READY && (found->v.state == VOLUME_DOOMED || volume_is_snapshot(&found->v)))) {
+    if (state == VOLUME_READY &&
+        (found->v.state == VOLUME_DOOMED || volume_is_snapshot(&found->v) || volume_is_bench(&found->v))) {
         world_violated(w, "%s was to come back", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: never comes back", v->lv);
     }
-    r = state == VOLUME_DOOMED && found->v.state == VOLUME_READY ? check_no_dependents(b, found, "doomed", e)
-                                                                 : 0;
+    return state == VOLUME_DOOMED && found->v.state == VOLUME_READY
+               ? check_no_dependents(b, found, "doomed", e)
+               : 0;
+}
+
+static int mark_one(struct broker *b, const struct volume *v, enum volume_state state, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_mark(b, v, state, e);
     if (r < 0)
         return r;
     check_order(w, found, ((struct fake_broker *)b)->connection, state);
@@ -661,12 +714,17 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
     return 0;
 }
 
+/* One that may not be marked leaves all of them as they are. */
 static int fake_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,
                      struct error *e)
 {
+    if (state != VOLUME_READY && state != VOLUME_DOOMED)
+        return error_set(e, -EINVAL, "request: volumes are marked ready or doomed");
     int r = 0;
     for (size_t i = 0; r >= 0 && i < n; i++) {
         r = world_enter(world_of(b), state == VOLUME_READY ? "mark ready" : "mark doomed", e);
+        for (size_t k = i; r == 0 && k < n; k++)
+            r = check_mark(b, v[k], state, e);
         if (r == 0)
             r = mark_one(b, v[i], state, e);
         if (r >= 0)
@@ -675,18 +733,18 @@ static int fake_mark(struct broker *b, const struct volume *const v[], size_t n,
     return r;
 }
 
-static int remove_one(struct broker *b, const struct volume *v, struct error *e)
+static int check_remove(struct broker *b, const struct volume *v, struct error *e)
 {
     struct world *w = world_of(b);
-    struct world_volume *found = world_volume(w, v->lv);
+    const struct world_volume *found = world_volume(w, v->lv);
     int r = check_named(b, v, e);
     if (r == 0 && found && volume_is_snapshot(&found->v))
         r = take_lock(b, found->v.disk, e);
     if (r < 0 || !found)
         return r;
-    if (found->v.state == VOLUME_READY || found->v.state == VOLUME_ADOPTING) {
+    if (found->v.state != VOLUME_BUILDING && found->v.state != VOLUME_DOOMED) {
         world_violated(w, "%s was to be removed while %s", v->lv, volume_state_name(found->v.state));
-        return error_set(e, -EUNSAFE, "volume %s: ready or adopting", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: in use by its tags", v->lv);
     }
     r = check_no_dependents(b, found, "removed", e);
     if (r < 0)
@@ -697,6 +755,16 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
         if (volume_is_snapshot(&w->host.volumes[i].v) && &w->host.volumes[i] != found &&
             streq(w->host.volumes[i].v.instance, found->v.instance))
             return error_set(e, -EBUSY, "volume %s: has a snapshot", v->lv);
+    return 0;
+}
+
+static int remove_one(struct broker *b, const struct volume *v, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_remove(b, v, e);
+    if (r < 0 || !found)
+        return r;
     w->host.group.free_bytes += found->v.size_bytes;
     world_drop(w->host.volumes, &w->host.n_volumes, sizeof w->host.volumes[0],
                (size_t)(found - w->host.volumes));
@@ -715,6 +783,8 @@ static int fake_remove(struct broker *b, const struct volume *const v[], size_t 
     int r = 0;
     for (size_t i = 0; r >= 0 && i < n; i++) {
         r = enter_remove(world_of(b), v[i], e);
+        for (size_t k = i; r == 0 && k < n; k++)
+            r = check_remove(b, v[k], e);
         if (r == 0)
             r = remove_one(b, v[i], e);
         if (r >= 0)
@@ -741,7 +811,11 @@ static int fake_strangers(struct broker *b, const char *vg, const char *uuid, st
                           size_t *ret_n, struct error *e)
 {
     const struct host *h = &world_of(b)->host;
+    struct volume named = {.vg = ""};
+    snprintf(named.lv, sizeof named.lv, "%.36s" VOLUME_INFIX, uuid);
     int r = world_enter(world_of(b), "strangers", e);
+    if (r == 0)
+        r = check_lock(b, &named, e);
     if (r >= 0)
         r = world_leave(world_of(b), 0, e);
     if (r < 0)
@@ -768,8 +842,10 @@ static int check_stranger(struct broker *b, const struct volume *v, struct error
         r = volume_check(v, e);
     if (r < 0)
         return r;
-    if (!found || v->state != VOLUME_ADOPTING || !volume_novas(v))
-        return error_set(e, -EINVAL, "volume %s: none, or not Nova's", v->lv);
+    if (v->state != VOLUME_ADOPTING || !volume_novas(v))
+        return error_set(e, -EINVAL, "volume %s: not Nova's", v->lv);
+    if (!found)
+        return error_set(e, -ENOENT, "volume %s: none", v->lv);
     if (!found->stranger)
         return error_set(e, -EEXIST, "volume %s: has tags", v->lv);
     return world_map(w, v->lv) || world_in_use(&w->host, v) ? error_set(e, -EBUSY, "volume %s: in use", v->lv)
@@ -801,6 +877,8 @@ static int fake_adopt(struct broker *b, const struct volume *v, struct error *e)
     int r = world_enter(world_of(b), "adopt", e);
     if (r == 0) {
         r = check_stranger(b, v, e);
+        if (r == 0)
+            r = check_disk_new(b, v, e);
         if (r == 0) {
             found->v = *v;
             found->stranger = false;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker-suite PROGRAM VG OTHER-VG: the suite of all brokers, over mayfly-broker with LVM and dm-crypt. */
+#include "broker-suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *program;
+
+static struct broker *fork_broker(void)
+{
+    struct error e = ERROR_NONE;
+    struct broker *b = NULL;
+    assert_ok(broker_fork(program, NULL, &b, &e), e);
+    return b;
+}
+
+static void add_stranger(const char *lv, uint64_t size_bytes)
+{
+    _cleanup_free_ char *command =
+        str_format("lvcreate -qq -Wy -Zy -y -n %s -L %llub %s && head -c %llu /dev/zero >/dev/%s/%s", lv,
+                   (unsigned long long)size_bytes, suite.vg, (unsigned long long)size_bytes, suite.vg, lv);
+    assert_int_equal(system(command), 0);
+}
+
+int main(int argc, char *argv[])
+{
+    const struct CMUnitTest tests[] = {BROKER_SUITE};
+    if (argc != 4)
+        return EXIT_USAGE;
+    program = argv[1];
+    suite = (struct broker_suite){
+        .connect = fork_broker, .vg = argv[2], .other_vg = argv[3], .add_stranger = add_stranger};
+    return cmocka_run_group_tests_name("mayfly-broker", tests, NULL, NULL);
+}
