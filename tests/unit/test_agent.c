@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -722,6 +723,49 @@ static void it_never_answers(void **state)
     assert_int_equal(l.pid, 0);
 }
 
+static int looks; /* of the client, whether the user wants to stop */
+
+static bool stops_while_waiting(void)
+{
+    return ++looks > 1;
+}
+
+static bool stopped_long_ago(void)
+{
+    looks++;
+    return true;
+}
+
+/* A stop ends the wait, and the agent; one from before does not, for what is undone has to ask too. */
+static void a_stop_ends_the_wait(void **state)
+{
+    (void)state;
+    struct agent_link l = AGENT_LINK_NONE;
+    struct agent_answer answer;
+    struct error e = ERROR_NONE;
+    int fd = -1;
+    config_defaults(&config);
+    behave = is_silent;
+    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    pid_t pid = l.pid;
+    l.stopped = stops_while_waiting;
+    looks = 0;
+    assert_ok(agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e), e);
+    assert_error(agent_link_receive(&l, &answer, &fd, &e), -ECANCELED, e);
+    assert_int_equal(looks, 2);
+    assert_int_equal(l.socket, -1);
+    assert_int_equal(kill(pid, 0), -1); /* it was waited for */
+
+    e = ERROR_NONE;
+    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    l.stopped = stopped_long_ago;
+    l.deadline_sec = 1;
+    looks = 0;
+    assert_ok(agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e), e);
+    assert_error(agent_link_receive(&l, &answer, &fd, &e), -EHOSTUNREACH, e);
+    assert_int_equal(looks, 1);
+}
+
 /* Nor does it read, until no more fits into the socket. */
 static void it_never_reads(void **state)
 {
@@ -818,6 +862,7 @@ int main(void)
         cmocka_unit_test(an_error_is_an_answer),
         cmocka_unit_test(it_ends),
         cmocka_unit_test(it_never_answers),
+        cmocka_unit_test(a_stop_ends_the_wait),
         cmocka_unit_test(it_never_reads),
         cmocka_unit_test(what_is_too_long),
         cmocka_unit_test(the_hosts_password_is_for_the_host),

@@ -294,6 +294,98 @@ static void local_paths_are_ours_alone(void **state)
     assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+static void assert_finding(const struct key_finding *f, const char *what, int result, const char *said)
+{
+    assert_string_equal(f->what, what);
+    assert_int_equal(f->result, result);
+    if (!strstr(f->text, said))
+        fail_msg("%s: '%s' is not in '%s'", what, said, f->text);
+}
+
+/* What mayfly doctor shows: folder, sealing key and identity, as far as they can be looked at. */
+static void local_says_what_is_there(void **state)
+{
+    struct error e = ERROR_NONE;
+    struct key_finding f[KEY_FINDINGS_MAX];
+    char id[KEY_ID_MAX];
+    size_t n = 0;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    assert_ok(keymgr_diagnose(km, f, &n, &e), e);
+    assert_int_equal(n, 1);
+    assert_finding(&f[0], "folder", 0, "keys is not there yet; the first key makes it");
+
+    make_key(km, id);
+    assert_ok(keymgr_diagnose(km, f, &n, &e), e);
+    assert_int_equal(n, 3);
+    assert_finding(&f[0], "folder", 0, "keys is there, and ours alone");
+    assert_finding(&f[1], "sealing key", 0, "seal.key is there, and ours alone");
+    assert_finding(&f[2], "identity", 0, "is there, and ours alone");
+    assert_true(strncmp(f[2].text, id, (size_t)(own(id) - id) - 1) == 0); /* the place of the key */
+
+    assert_int_equal(chmod(folder_path(state, IDENTITY), 0600), 0);
+    folder_write(state, IDENTITY, "nonsense\n");
+    assert_ok(keymgr_diagnose(km, f, &n, &e), e);
+    assert_int_equal(n, 3);
+    assert_finding(&f[2], "identity", -EKEYREJECTED, "is damaged");
+    assert_int_equal(unlink(folder_path(state, IDENTITY)), 0);
+    assert_ok(keymgr_diagnose(km, f, &n, &e), e);
+    assert_finding(&f[2], "identity", 0, "is not there yet");
+
+    assert_int_equal(chmod(folder_path(state, SEALING), 0644), 0);
+    assert_ok(keymgr_diagnose(km, f, &n, &e), e);
+    assert_int_equal(n, 2);
+    assert_finding(&f[1], "sealing key", -EACCES, "seal.key");
+    assert_int_equal(chmod(folder_path(state, "keys"), 0755), 0);
+    assert_ok(keymgr_diagnose(km, f, &n, &e), e);
+    assert_int_equal(n, 1);
+    assert_finding(&f[0], "folder", -EACCES, "chmod 700");
+}
+
+static void assert_folder(const char *wanted)
+{
+    struct error e = ERROR_NONE;
+    _cleanup_free_ char *path = NULL;
+    struct config c;
+    config_defaults(&c);
+    assert_ok(local_folder_path(&c, &path, &e), e);
+    assert_string_equal(path, wanted);
+}
+
+/* In a child, as a user who has no entry of his own in passwd. */
+static void local_folder_lies_where_the_user_keeps_data(void **state)
+{
+    (void)state;
+    int status = -1;
+    if (geteuid() == 0)
+        assert_folder("/var/lib/mayfly/keys");
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct error e = ERROR_NONE;
+        char *none = NULL;
+        struct config c;
+        config_defaults(&c);
+        if (geteuid() == 0 && setresuid(54321, 54321, 54321) < 0)
+            _exit(77);
+        setenv("HOME", "/home/a", 1);
+        setenv("XDG_DATA_HOME", "/data/a", 1);
+        assert_folder("/data/a/mayfly/keys");
+        setenv("XDG_DATA_HOME", "data", 1); /* the standard wants it absolute, and such ones passed over */
+        assert_folder("/home/a/.local/share/mayfly/keys");
+        unsetenv("XDG_DATA_HOME");
+        assert_folder("/home/a/.local/share/mayfly/keys");
+        setenv("HOME", "a", 1);
+        if (!getpwuid(geteuid())) {
+            assert_error(local_folder_path(&c, &none, &e), -ENOENT, e);
+            assert_non_null(strstr(e.text, "set [local] directory"));
+        }
+        assert_int_equal(str_copy(c.local_directory, sizeof c.local_directory, "/srv/keys"), 0);
+        assert_ok(local_folder_path(&c, &none, &e), e);
+        _exit(streq(none, "/srv/keys") ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* Reads the file of a key, or what is left of it. */
 static size_t read_key_file(int fd, uint8_t file[LOCAL_FILE_MAX])
 {
@@ -845,6 +937,8 @@ int main(void)
         cmocka_unit_test(references_of_one_key_are_the_same),
         IN_FOLDER(ephemeral_keeps_nothing),
         IN_FOLDER(local_paths_are_ours_alone),
+        IN_FOLDER(local_says_what_is_there),
+        cmocka_unit_test(local_folder_lies_where_the_user_keeps_data),
         IN_FOLDER(local_keeps_what_was_made_elsewhere),
         IN_FOLDER(local_key_is_sealed),
         IN_FOLDER(local_tampering_is_noticed),
