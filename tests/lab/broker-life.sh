@@ -3,9 +3,13 @@
 # lab: -d 500M -d 100M -t 2700
 . "$SRC/lab/lib.sh"
 . "$SRC/tests/lab/lib-broker.sh"
-requires "$probe" "$broker"
+requires "$probe" "$broker" "$BUILD/tests/lab/broker-suite"
 lab_vg vg0 /dev/ubda
 lab_vg vg1 /dev/ubdb
+
+# The suite that the doubles of the broker and of storage pass too.
+"$BUILD/tests/lab/broker-suite" "$broker" vg0 vg1 >/tmp/suite 2>&1 || fail "$(grep -E 'ERROR|FAILED|LINE|!=' /tmp/suite)"
+check_equal "the suite leaves nothing" "" "$(volumes vg0)"
 
 talk "an encrypted volume is made, opened, written, formatted, closed" "
 volume vg0 $a root 8000000 7

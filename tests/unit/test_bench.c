@@ -3,14 +3,18 @@
  * to it. Its steps are for the matrix, real volumes for tests/lab/bench.sh. */
 #include "bench/fio-json.h"
 #include "cli/svg-chart.h"
+#include "image/qemu.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -144,6 +148,101 @@ static void fio_is_stopped(void **state)
     close(fd);
 }
 
+static bool as_device;
+
+/* --wrap: QEMU takes a file for a device only where it is told that it is a file. */
+int __real_qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct error *e);
+int __wrap_qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct error *e);
+int __wrap_qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct error *e)
+{
+    struct qemu_file file = *f;
+    file.device = as_device;
+    return __real_qemu_view_make(&file, ret, e);
+}
+
+static bool no_folder;
+
+char *__real_mkdtemp(char *path);
+char *__wrap_mkdtemp(char *path);
+char *__wrap_mkdtemp(char *path)
+{
+    errno = ENOSPC;
+    return no_folder ? NULL : __real_mkdtemp(path);
+}
+
+static bool speaks_nbd(int fd)
+{
+    char why_not[BENCH_WHY_MAX];
+    return fd >= 0 && bench_look(why_not, NULL) == 0 && !why_not[0];
+}
+
+/* Over the file as it is, and as LUKS, whose header is then where no other cell writes. */
+static void qemu_is_measured_too(void **state)
+{
+    static const enum bench_column columns[] = {BENCH_NBD, BENCH_QEMU_LUKS};
+    int fd = scratch();
+    (void)state;
+    if (!speaks_nbd(fd)) {
+        close(fd);
+        skip();
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+        static uint8_t edge[4096] __attribute__((aligned(4096)));
+        const struct bench_cell cell = {
+            .job = &bench_jobs[4], .column = columns[i], .size_bytes = 16 * MIB, .runtime_sec = 1};
+        struct bench_figures figures;
+        struct error e = ERROR_NONE;
+        assert_ok(bench_measure(fd, &cell, &figures, &e), e);
+        assert_true(figures.iops > 0 && figures.bytes_per_sec > figures.iops && figures.cpu_usec >= 0);
+        assert_int_equal(pread(fd, edge, sizeof edge, 0), sizeof edge);
+        assert_int_equal(memcmp(edge, "LUKS\xba\xbe", 6) == 0, columns[i] == BENCH_QEMU_LUKS);
+    }
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    close(fd);
+}
+
+/* What cannot be measured is told with the cell. */
+static void assert_not_measured(int fd, enum bench_column column, unsigned job, int wanted, const char *why)
+{
+    const struct bench_cell cell = {
+        .job = &bench_jobs[job], .column = column, .size_bytes = 16 * MIB, .runtime_sec = 1};
+    struct bench_figures figures;
+    struct error e = ERROR_NONE;
+    assert_error(bench_measure(fd, &cell, &figures, &e), wanted, e);
+    if (!strstr(e.text, why) || !strstr(e.text, bench_jobs[job].title) ||
+        !strstr(e.text, bench_column_name(column)))
+        fail_msg("'%s' does not say '%s' of its cell", e.text, why);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void what_cannot_be_measured_is_told(void **state)
+{
+    char name[64];
+    int fd = scratch(), memory = memfd_create("no-direct", MFD_CLOEXEC);
+    (void)state;
+    if (!speaks_nbd(fd)) {
+        close(fd);
+        skip();
+    }
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    int read_only = open(name, O_RDONLY | O_CLOEXEC);
+    assert_true(memory >= 0 && read_only >= 0);
+    if (fcntl(memory, F_SETFL, O_DIRECT) < 0)
+        assert_not_measured(memory, BENCH_RAW, 0, -EINVAL, "without the page cache");
+    assert_not_measured(read_only, BENCH_RAW, 1, -EIO, "fio: exited with status 1: ");
+    assert_not_measured(read_only, BENCH_QEMU_LUKS, 0, -EBADF, "a LUKS header cannot be written");
+    no_folder = true;
+    assert_not_measured(fd, BENCH_NBD, 0, -ENOSPC, "a socket for it cannot be made in TMPDIR");
+    assert_not_measured(fd, BENCH_QEMU_LUKS, 0, -ENOSPC, "a file for its LUKS header cannot be made");
+    no_folder = false;
+    as_device = true; /* which it is not */
+    assert_not_measured(fd, BENCH_NBD, 0, -EIO, "(qemu-nbd: ");
+    as_device = false;
+    close(read_only);
+    close(memory);
+    close(fd);
+}
+
 /* ----------------------------------------------------------------------- chart */
 
 static char *chart_of(const char *title, const struct chart_bar bars[], size_t n)
@@ -197,6 +296,8 @@ int main(void)
         cmocka_unit_test(what_is_no_report_is_refused),
         cmocka_unit_test(fio_measures_what_is_lent_to_it),
         cmocka_unit_test(fio_is_stopped),
+        cmocka_unit_test(qemu_is_measured_too),
+        cmocka_unit_test(what_cannot_be_measured_is_told),
         cmocka_unit_test(a_chart_is_well_formed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
