@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/packet.h"
 #include "base/str.h"
+#include "fail-once.h"
 #include "keys/agent-connect.h"
 #include "trail.h"
 #include "unit.h"
@@ -23,6 +24,15 @@
 
 /* The agent's end of the talk: reads the request `n` (0 is OPEN) and answers. false: it ends. */
 typedef bool (*behaviour)(int socket, int n);
+
+/* --wrap: calls of the client that fail once. What of them the agent's end makes does not. */
+WRAP(void *, calloc, NO_MEMORY, (size_t n, size_t size), (n, size))
+WRAP(int, mlock, IO_ERROR, (const void *map, size_t size), (map, size))
+WRAP(int, poll, IO_ERROR, (struct pollfd * fds, nfds_t n, int msec), (fds, n, msec))
+WRAP(int, memfd_create, IO_ERROR, (const char *name, unsigned flags), (name, flags))
+WRAP(int, setsockopt, IO_ERROR, (int fd, int level, int name, const void *value, socklen_t size),
+     (fd, level, name, value, size))
+WRAP(ssize_t, sendmsg, IO_ERROR, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
 
 static behaviour behave;
 static int started;
@@ -64,6 +74,7 @@ int agent_program_start(const char *program, int *ret_socket, pid_t *ret_pid, st
     pid_t pid = fork();
     if (pid == 0) {
         struct agent_request q;
+        fail_at = 0;
         fd_close(ends[0]);
         for (int n = 0; next_request(ends[1], &q);)
             if (q.op == AGENT_PLACE ? !say_place(ends[1]) : !behave(ends[1], n++))
@@ -309,6 +320,9 @@ static void descriptors_are_closed(void **state)
 
 #define KEYS 2
 
+ANSWER(fetched_well, say_end(socket, FETCHED) && say_secret(socket, 64, 64))
+ANSWER(destroyed_well, say_end(socket, (struct agent_end){.errnum = 0}))
+
 static int create(struct keymgr *km, struct error *e)
 {
     struct key_info want[KEYS];
@@ -388,6 +402,49 @@ static void keys_that_are_made(void **state)
     assert_int_equal(started, 1);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_refused(bad[i], create);
+}
+
+/* Each call that fails is told, or made up for, and the keys come or do not. */
+static void assert_each_failure_is_told(behaviour b, int (*ask)(struct keymgr *km, struct error *e))
+{
+    unsigned n = 0;
+    do {
+        struct error e = ERROR_NONE;
+        _cleanup_keymgr_ struct keymgr *km = with(b);
+        calls = 0;
+        failed = NULL;
+        fail_at = ++n;
+        int r = ask(km, &e);
+        fail_at = 0;
+        if (!failed)
+            assert_ok(r, e);
+        else if (r == 0 && strcmp(failed, "mlock") != 0) /* of memory that is locked anyway */
+            fail_msg("call %u, %s, failed, and nobody is told", n, failed);
+        else if (r < 0)
+            assert_true(e.errnum == r && e.text[0]);
+    } while (failed);
+    assert_true(n > 5);
+}
+
+static void failures_are_told(void **state)
+{
+    (void)state;
+    assert_each_failure_is_told(made_well, create);
+    assert_each_failure_is_told(fetched_well, fetch);
+    assert_each_failure_is_told(destroyed_well, destroy);
+}
+
+static void no_room_for_a_manager(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct keymgr *km = NULL;
+    config_defaults(&config);
+    calls = 0;
+    fail_at = 1;
+    assert_error(keymgr_open(&config, &who, "barbican", &km, &e), -ENOMEM, e);
+    fail_at = 0;
+    assert_null(km);
 }
 
 /* --- several keys --- */
@@ -852,6 +909,8 @@ int main(void)
         cmocka_unit_test(who_asked_is_in_the_trail),
         cmocka_unit_test(descriptors_are_closed),
         cmocka_unit_test(keys_that_are_made),
+        cmocka_unit_test(failures_are_told),
+        cmocka_unit_test(no_room_for_a_manager),
         cmocka_unit_test(each_key_has_its_own_end),
         cmocka_unit_test(more_than_fit_into_one_request),
         cmocka_unit_test(keys_that_are_listed),

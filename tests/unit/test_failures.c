@@ -7,38 +7,19 @@
 #include "storage/check.h"
 #include "storage/xts.h"
 
+#include "fail-once.h"
 #include "folder.h"
 #include "key-sample.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 /* ----------------------------------------------------------------- failing calls */
-
-static unsigned calls, fail_at; /* 0: none fails */
-static const char *failed;      /* the call that did */
-
-static bool fails(const char *call)
-{
-    if (!fail_at || ++calls != fail_at)
-        return false;
-    failed = call;
-    return true;
-}
-
-#define WRAP(result, name, bad, parameters, arguments)                                                       \
-    result __real_##name parameters;                                                                         \
-    result __wrap_##name parameters;                                                                         \
-    result __wrap_##name parameters                                                                          \
-    {                                                                                                        \
-        return fails(#name) ? (bad) : __real_##name arguments;                                               \
-    }
-
-#define IO_ERROR  (errno = EIO, -1)
-#define NO_MEMORY (errno = ENOMEM, NULL)
 
 WRAP(int, open64, IO_ERROR, (const char *path, int flags, mode_t mode), (path, flags, mode))
 WRAP(int, openat64, IO_ERROR, (int fd, const char *path, int flags, mode_t mode), (fd, path, flags, mode))
@@ -48,8 +29,18 @@ WRAP(int, fsync, IO_ERROR, (int fd), (fd))
 WRAP(int, fdatasync, IO_ERROR, (int fd), (fd))
 WRAP(int, linkat, IO_ERROR, (int from_fd, const char *from, int to_fd, const char *to, int flags),
      (from_fd, from, to_fd, to, flags))
-WRAP(int, renameat, IO_ERROR, (int from_fd, const char *from, int to_fd, const char *to),
-     (from_fd, from, to_fd, to))
+
+static bool no_room; /* for another name */
+
+int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+    bool fail = fails("renameat");
+    errno = fail ? EIO : ENOSPC;
+    return fail || no_room ? -1 : __real_renameat(from_fd, from, to_fd, to);
+}
+
 WRAP(int, unlinkat, IO_ERROR, (int fd, const char *name, int flags), (fd, name, flags))
 WRAP(int, scandirat64, IO_ERROR,
      (int fd, const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
@@ -84,6 +75,20 @@ int __wrap_munmap(void *map, size_t size)
     return __real_munmap(map, size);
 }
 
+/* As on a kernel that has memfd_secret() switched off. */
+static bool no_memfd_secret;
+
+long __real_syscall(long number, unsigned flags);
+long __wrap_syscall(long number, unsigned flags);
+long __wrap_syscall(long number, unsigned flags)
+{
+    if (number != SYS_memfd_secret || !no_memfd_secret)
+        return __real_syscall(number, flags);
+    errno = ENOSYS;
+    return -1;
+}
+
+WRAP(int, getrlimit64, IO_ERROR, (int which, struct rlimit *limit), (which, limit))
 WRAP(void *, malloc, NO_MEMORY, (size_t size), (size))
 WRAP(void *, calloc, NO_MEMORY, (size_t n, size_t size), (n, size))
 WRAP(void *, realloc, NO_MEMORY, (void *old, size_t size), (old, size))
@@ -134,10 +139,14 @@ struct place {
 struct operation {
     const char *name;
     bool first_key; /* begins without a key folder */
+    bool deep;      /* whose parents are not there either */
+    bool doomed;    /* the key is one whose destroying was cut off */
     int (*run)(struct place *p, struct error *e);
     void (*look)(struct place *p, int r); /* nothing fails any more; `r` as run() returned it; may be NULL */
     const char *spared[2];                /* calls whose failure is made up for */
 };
+
+static const char *folder_name = "keys";
 
 struct keymgr *suite_open(void **state)
 {
@@ -145,7 +154,8 @@ struct keymgr *suite_open(void **state)
     struct keymgr *km = NULL;
     struct config c;
     config_defaults(&c);
-    assert_int_equal(str_copy(c.local_directory, sizeof c.local_directory, folder_path(state, "keys")), 0);
+    assert_int_equal(str_copy(c.local_directory, sizeof c.local_directory, folder_path(state, folder_name)),
+                     0);
     assert_ok(keymgr_open(&c, &KEY_CONTEXT_NONE, "local", &km, &e), e);
     return km;
 }
@@ -161,6 +171,7 @@ static void begin(struct place *p, const struct operation *o)
 {
     struct error e = ERROR_NONE;
     nftw(folder_path(p->state, "keys"), folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_name = o->deep ? "keys/of/host" : "keys";
     reopened(p);
     p->volume = a_volume();
     p->volume_key = counted(64);
@@ -171,6 +182,13 @@ static void begin(struct place *p, const struct operation *o)
         p->n_keys = 1;
         assert_ok(keymgr_create(p->km, &want, p->id, &p->known, &e), e);
         reopened(p);
+    }
+    if (o->doomed) {
+        const char *file = folder_path(p->state, "keys");
+        char from[600], to[620];
+        snprintf(from, sizeof from, "%s%s", file, strchr(p->id, '/'));
+        snprintf(to, sizeof to, "%s.doomed", from);
+        assert_int_equal(rename(from, to), 0);
     }
 }
 
@@ -270,6 +288,50 @@ static int list(struct place *p, struct error *e)
     return r < 0 ? r : l.incomplete.errnum ? error_pass(e, l.incomplete.errnum, &l.incomplete) : 0;
 }
 
+/* Here the other ends of what was begun are errors too. */
+static int list_none(struct place *p, struct error *e)
+{
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    int r = keymgr_list(p->km, &l, e);
+    assert_int_equal(l.n, 0);
+    return r;
+}
+
+static int open_manager(const char *name, struct error *e)
+{
+    _cleanup_keymgr_ struct keymgr *km = NULL;
+    struct config c;
+    config_defaults(&c);
+    int r = keymgr_open(&c, &KEY_CONTEXT_NONE, name, &km, e);
+    assert_true((km != NULL) == (r == 0));
+    return r;
+}
+
+static int open_local(struct place *p, struct error *e)
+{
+    (void)p;
+    return open_manager("local", e);
+}
+
+static int open_ephemeral(struct place *p, struct error *e)
+{
+    (void)p;
+    return open_manager("ephemeral", e);
+}
+
+/* What cannot be looked at is a finding, with its reason. */
+static int diagnose(struct place *p, struct error *e)
+{
+    struct key_finding f[KEY_FINDINGS_MAX];
+    size_t n = 0;
+    int r = keymgr_diagnose(p->km, f, &n, e);
+    assert_true(n >= 1);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (f[i].result < 0)
+            r = error_set(e, f[i].result, "%s", f[i].text);
+    return r;
+}
+
 static int may_destroy(struct place *p, struct error *e)
 {
     return keymgr_may_destroy(p->km, p->id, e);
@@ -334,14 +396,35 @@ static int hand_over(struct place *p, struct error *e)
     return r;
 }
 
+static int hand_over_sealed(struct place *p, struct error *e)
+{
+    no_memfd_secret = true;
+    int r = hand_over(p, e);
+    no_memfd_secret = false;
+    return r;
+}
+
+/* Then no more than one page is counted on. */
+static int count_pages(struct place *p, struct error *e)
+{
+    (void)p;
+    size_t pages = secret_pages_max();
+    return failed ? assert_int_equal(pages, 1), error_set(e, -EIO, "one page") : 0;
+}
+
 static void no_failure_is_passed_over(void **state)
 {
     static const struct operation operations[] = {
         {.name = "create the first key", .first_key = true, .run = create, .look = look_at_created},
+        {.name = "create below", .first_key = true, .deep = true, .run = create, .look = look_at_created},
         {.name = "create one more", .run = create, .look = look_at_created},
         {.name = "create many", .run = create_many, .look = look_at_many},
         {.name = "fetch", .run = fetch, .look = look_at_kept},
         {.name = "list", .run = list, .look = look_at_kept},
+        {.name = "list what is doomed", .doomed = true, .run = list_none, .look = look_at_destroyed},
+        {.name = "open local", .run = open_local},
+        {.name = "open ephemeral", .run = open_ephemeral},
+        {.name = "diagnose", .run = diagnose, .look = look_at_kept},
         {.name = "may destroy", .run = may_destroy, .look = look_at_kept},
         {.name = "destroy", .run = destroy, .look = look_at_destroyed},
         {.name = "derive", .run = derive_ours},
@@ -350,20 +433,39 @@ static void no_failure_is_passed_over(void **state)
         {.name = "decrypt", .run = decrypt},
         /* what memfd_secret(2) makes is locked, and not dumped, without being told to be */
         {.name = "hand over", .run = hand_over, .spared = {"mlock", "madvise"}},
+        {.name = "hand over, sealed", .run = hand_over_sealed},
+        {.name = "count pages", .run = count_pages},
     };
     for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
         struct place p = {.state = state};
         unsigned n = 1;
         while (with_failure(&p, &operations[i], n))
             n++;
-        assert_true(n > 3); /* calls were made to fail */
+        assert_true(n > 1); /* calls were made to fail */
     }
+}
+
+/* A file system without room for another name: the key goes under the one that it has. */
+static void a_full_folder_keeps_no_key_from_going(void **state)
+{
+    struct place p = {.state = state};
+    struct error e = ERROR_NONE;
+    begin(&p, &(struct operation){.name = "destroy"});
+    no_room = true;
+    assert_ok(destroy(&p, &e), e);
+    no_room = false;
+    look_at_destroyed(&p, 0);
+    p.known = secret_free(p.known);
+    p.volume_key = secret_free(p.volume_key);
+    p.sectors = secret_free(p.sectors);
+    p.km = keymgr_close(p.km);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_failure_is_passed_over, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_full_folder_keeps_no_key_from_going, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
