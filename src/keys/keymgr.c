@@ -92,13 +92,16 @@ static int create_each(struct keymgr *km, const struct key_info want[], size_t n
 /* After an error nothing of what was made stays, as far as that can be done. */
 static int name_made(struct keymgr *km, const char *place, struct key_made made[], size_t n, struct error *e)
 {
+    size_t named = 0;
     int r = 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = key_add_place(km, place, made[i].id, e);
+    while (r == 0 && named < n) {
+        r = key_add_place(km, place, made[named].id, e);
+        named += r == 0;
+    }
     for (size_t i = 0; r < 0 && i < n; i++) {
-        struct key_at at;
+        struct key_at at = {.id = made[i].id}; /* as the manager has it, where it has no place yet */
         made[i].secret = secret_free(made[i].secret);
-        if (key_locate(km, made[i].id, &at, NULL) == 0)
+        if (i >= named || key_locate(km, made[i].id, &at, NULL) == 0)
             destroy_again(km, at.id);
     }
     return r;

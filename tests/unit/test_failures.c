@@ -42,10 +42,25 @@ int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
 }
 
 WRAP(int, unlinkat, IO_ERROR, (int fd, const char *name, int flags), (fd, name, flags))
-WRAP(int, scandirat64, IO_ERROR,
-     (int fd, const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
-      int (*order)(const struct dirent **, const struct dirent **)),
-     (fd, path, ret, filter, order))
+
+static char going[600]; /* file of a key that goes once the folder was read */
+
+int __real_scandirat64(int fd, const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
+                       int (*order)(const struct dirent **, const struct dirent **));
+int __wrap_scandirat64(int fd, const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
+                       int (*order)(const struct dirent **, const struct dirent **));
+int __wrap_scandirat64(int fd, const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
+                       int (*order)(const struct dirent **, const struct dirent **))
+{
+    if (fails("scandirat64"))
+        return IO_ERROR;
+    int n = __real_scandirat64(fd, path, ret, filter, order);
+    if (going[0])
+        assert_int_equal(unlink(going), 0);
+    going[0] = '\0';
+    return n;
+}
+
 WRAP(ssize_t, read, IO_ERROR, (int fd, void *data, size_t size), (fd, data, size))
 WRAP(ssize_t, write, IO_ERROR, (int fd, const void *data, size_t size), (fd, data, size))
 WRAP(ssize_t, pwrite64, IO_ERROR, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at))
@@ -192,6 +207,14 @@ static void begin(struct place *p, const struct operation *o)
     }
 }
 
+static void finish(struct place *p)
+{
+    p->known = secret_free(p->known);
+    p->volume_key = secret_free(p->volume_key);
+    p->sectors = secret_free(p->sectors);
+    p->km = keymgr_close(p->km);
+}
+
 static bool is_spared(const struct operation *o, const char *call)
 {
     for (size_t i = 0; i < ARRAY_SIZE(o->spared); i++)
@@ -218,10 +241,7 @@ static bool with_failure(struct place *p, const struct operation *o, unsigned n)
         assert_true(e.errnum == r && e.text[0]);
     if (o->look)
         o->look(p, r);
-    p->known = secret_free(p->known);
-    p->volume_key = secret_free(p->volume_key);
-    p->sectors = secret_free(p->sectors);
-    p->km = keymgr_close(p->km);
+    finish(p);
     if (n_mapped)
         fail_msg("%s: with %s failing, %d secrets stay in memory", o->name, failed ? failed : "nothing",
                  n_mapped);
@@ -378,6 +398,10 @@ static int verify(struct place *p, struct error *e)
     return volume_verify_key(&p->volume, p->volume_key, e);
 }
 
+/* One whose halves are alike, say. */
+WRAP(int, volume_check_key_form, error_set(e, -EKEYREJECTED, "key: is no key"),
+     (const struct volume *v, const struct secret *key, struct error *e), (v, key, e))
+
 static int decrypt(struct place *p, struct error *e)
 {
     return xts_decrypt(p->volume_key, p->sectors, e);
@@ -455,16 +479,25 @@ static void a_full_folder_keeps_no_key_from_going(void **state)
     assert_ok(destroy(&p, &e), e);
     no_room = false;
     look_at_destroyed(&p, 0);
-    p.known = secret_free(p.known);
-    p.volume_key = secret_free(p.volume_key);
-    p.sectors = secret_free(p.sectors);
-    p.km = keymgr_close(p.km);
+    finish(&p);
+}
+
+/* Another mayfly destroys the key while the folder is looked through. */
+static void a_key_may_go_while_they_are_listed(void **state)
+{
+    struct place p = {.state = state};
+    begin(&p, &(struct operation){.name = "list"});
+    snprintf(going, sizeof going, "%s%s", folder_path(state, "keys"), strchr(p.id, '/'));
+    assert_int_equal(count_listed(p.km), 0);
+    assert_string_equal(going, "");
+    finish(&p);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_failure_is_passed_over, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_key_may_go_while_they_are_listed, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_full_folder_keeps_no_key_from_going, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,88 @@ static void references_are_split_at_the_first_colon(void **state)
         assert_int_equal(key_ref_parse(bad[i], manager, id, NULL), -EINVAL);
 }
 
+/* ---- a manager that gives odd ids ---- */
+
+#define ODD_KEYS 3
+
+static const char *const odd_ids[ODD_KEYS] = {"1", "a/b", "3"};
+static size_t n_odd;
+static char odd_destroyed[200];
+
+static int place_somewhere(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
+{
+    (void)km, (void)make, (void)e;
+    strcpy(ret, "place.1");
+    return 0;
+}
+
+static int create_oddly(struct keymgr *km, const struct key_info *info, char ret_id[KEY_ID_MAX],
+                        struct secret **ret, struct error *e)
+{
+    (void)km;
+    strcpy(ret_id, odd_ids[n_odd++]);
+    return secret_random(info->bits / 8, ret, e);
+}
+
+static int destroy_oddly(struct keymgr *km, const char *id, struct error *e)
+{
+    (void)km, (void)e;
+    size_t used = strlen(odd_destroyed);
+    snprintf(odd_destroyed + used, sizeof odd_destroyed - used, "%s ", id);
+    return 0;
+}
+
+static const struct keymgr_ops odd_manager = {
+    .name = "local", .place = place_somewhere, .create = create_oddly, .destroy = destroy_oddly};
+
+/* What it has made goes again, by the names that it has itself: "b" may be the key of another. */
+static void keys_with_odd_ids_are_destroyed_again(void **state)
+{
+    (void)state;
+    struct keymgr km = {.ops = &odd_manager};
+    struct key_info wants[ODD_KEYS] = {want, want, want};
+    struct key_made made[ODD_KEYS];
+    struct error e = ERROR_NONE;
+    char id[KEY_ID_MAX], long_id[KEY_ID_MAX + 1];
+    bool changed = true;
+    assert_error(keymgr_create_many(&km, wants, ODD_KEYS, made, &e), -EPROTO, e);
+    assert_non_null(strstr(e.text, "\"a/b\" is no id of a key"));
+    assert_string_equal(odd_destroyed, "1 a/b 3 ");
+    for (size_t i = 0; i < ODD_KEYS; i++)
+        assert_null(made[i].secret);
+
+    memset(long_id, 'x', sizeof long_id);
+    long_id[KEY_ID_MAX] = '\0';
+    assert_int_equal(keymgr_new_id(&km, false, long_id, id, NULL), -EINVAL);
+    assert_int_equal(keymgr_grant(&km, "place.1/1", NULL, true, &changed, NULL), -EOPNOTSUPP);
+}
+
+static int grant_nothing(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
+                         struct error *e)
+{
+    (void)km, (void)user, (void)allowed, (void)ret_changed;
+    return error_set(e, streq(id, "1") ? -ENOKEY : -EACCES, "key %s: not granted", id);
+}
+
+/* Of one that is not there it is known only in its own place. */
+static void what_cannot_be_granted_is_told(void **state)
+{
+    (void)state;
+    static const struct keymgr_ops ops = {.name = "local", .place = place_somewhere, .grant = grant_nothing};
+    struct keymgr km = {.ops = &ops};
+    static const struct {
+        const char *id;
+        int wanted;
+    } cases[] = {
+        {"place.1/1", -ENOKEY}, {"place.2/1", -EHOSTUNREACH}, {"place.1/2", -EACCES}, {"/", -EINVAL}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_NONE;
+        bool changed = false;
+        assert_error(keymgr_grant(&km, cases[i].id, NULL, true, &changed, &e), cases[i].wanted, e);
+        assert_true(e.text[0]);
+    }
+}
+
 /* ---- a manager that is away ---- */
 
 #define MANY_KEYS 64
@@ -933,6 +1015,8 @@ int main(void)
         IN_FOLDER(wishes_are_checked),
         cmocka_unit_test(references_are_split_at_the_first_colon),
         IN_FOLDER(place_that_is_away_is_asked_once_for_all_keys),
+        cmocka_unit_test(keys_with_odd_ids_are_destroyed_again),
+        cmocka_unit_test(what_cannot_be_granted_is_told),
         cmocka_unit_test(ids_are_split_at_the_first_slash),
         cmocka_unit_test(references_of_one_key_are_the_same),
         IN_FOLDER(ephemeral_keeps_nothing),
