@@ -6,9 +6,11 @@
 #include "keys/context.h"
 #include "unit.h"
 
+#include "fail-once.h"
 #include "folder.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +20,11 @@
 extern char **environ;
 
 static struct config config;
+
+/* --wrap: calls that fail once; a read is interrupted. */
+WRAP(int, mlock, IO_ERROR, (const void *map, size_t size), (map, size))
+WRAP(int, fstat64, IO_ERROR, (int fd, struct stat *st), (fd, st))
+WRAP(ssize_t, read, (errno = EINTR, -1), (int fd, void *data, size_t size), (fd, data, size))
 
 static int take(const char *cloud, int token_fd, struct key_context *ret, struct error *e)
 {
@@ -387,6 +394,88 @@ static void certificates_of_clouds_are_opened(void **state)
     }
 }
 
+/* As people write them in YAML: each file that is named and there is taken once, under the name it has there.
+ */
+static void files_of_certificates(void **state)
+{
+    static const char clouds[] = "clouds:\n"
+                                 "  lab: # cacert without a value\n"
+                                 "    cacert: plain.pem\n"
+                                 "    \"cacert\" : \"quoted one.pem\"\n"
+                                 "    cacert: &anchor anchored.pem   # a comment\n"
+                                 "    auth: {ca_file: flow.pem, x: y}\n"
+                                 "    ca-file:\t'single.pem'\n"
+                                 "    verify: true\n"
+                                 "    verify: ~/home.pem\t\r\n"
+                                 "    cacert: nowhere.pem\n"
+                                 "    cacert: plain.pem\n"
+                                 "    cacert";
+    static const char *const wanted[] = {"variable.pem", "option.pem", "plain.pem",  "quoted one.pem",
+                                         "anchored.pem", "flow.pem",   "single.pem", "~/home.pem"};
+    const char *folder = *state;
+    struct error e = ERROR_NONE;
+    struct key_context who;
+    clearenv();
+    setenv("HOME", folder, 1);
+    assert_int_equal(chdir(folder), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+        write_file(wanted[i] + (wanted[i][0] == '~' ? 2 : 0), "certificate", 0644);
+    write_file("clouds.yaml", clouds, 0600);
+    setenv("OS_CACERT", "variable.pem", 1);
+    assert_int_equal(str_copy(config.barbican_ca_file, sizeof config.barbican_ca_file, "option.pem"), 0);
+    assert_ok(take("lab", -1, &who, &e), e);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        assert_string_equal(who.ca[i].path, wanted[i]);
+        assert_file(who.ca[i].fd, "certificate");
+    }
+    key_context_end(&who);
+
+    write_file("secure.yaml", "cacert: secure.pem\n", 0600); /* more than there is room for: the first ones */
+    write_file("secure.pem", "certificate", 0644);
+    assert_ok(take("lab", -1, &who, &e), e);
+    for (size_t i = 0; i < KEY_CA_MAX; i++)
+        assert_true(who.ca[i].fd < 0 || !streq(who.ca[i].path, "secure.pem") || i == KEY_CA_MAX - 1);
+    key_context_end(&who);
+    config.barbican_ca_file[0] = '\0';
+
+    /* what is no file */
+    setenv("OS_CLIENT_CONFIG_FILE", folder, 1);
+    assert_error(take("lab", -1, &who, &e), -EINVAL, e);
+    key_context_end(&who);
+    assert_int_equal(chdir("/"), 0);
+}
+
+/* Each call that fails is told, or what it was for is done without it. */
+static void failures_are_told(void **state)
+{
+    const char *folder = *state;
+    clearenv();
+    setenv("HOME", "/nowhere", 1);
+    assert_int_equal(chdir(folder), 0);
+    write_file("clouds.yaml", "clouds: {}\n", 0600);
+    write_file("token", "to-ken\n", 0600);
+    unsigned n = 0;
+    do {
+        struct error e = ERROR_NONE;
+        struct key_context who;
+        _cleanup_close_ int token = open("token", O_RDONLY | O_CLOEXEC);
+        setenv("OS_USERNAME", "alice", 1);
+        calls = 0;
+        failed = NULL;
+        fail_at = ++n;
+        int r = take("lab", token, &who, &e);
+        fail_at = 0;
+        if (r < 0)
+            assert_true(e.errnum == r && e.text[0]);
+        else
+            assert_true(secret_size(who.token) == 6 && who.environment && (failed || who.clouds_fd >= 0));
+        assert_true(failed || r == 0);
+        key_context_end(&who);
+    } while (failed);
+    assert_true(n > 5);
+    assert_int_equal(chdir("/"), 0);
+}
+
 static void a_cloud_of_a_long_name(void **state)
 {
     (void)state;
@@ -474,6 +563,8 @@ int main(int argc, char *argv[])
         cmocka_unit_test(a_token_in_parts),
         cmocka_unit_test_setup_teardown(places_of_clouds, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(certificates_of_clouds_are_opened, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(files_of_certificates, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(failures_are_told, folder_make, folder_remove),
         cmocka_unit_test(a_cloud_of_a_long_name),
         cmocka_unit_test_setup_teardown(the_password_of_the_host, folder_make, folder_remove),
     };
