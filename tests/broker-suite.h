@@ -12,6 +12,7 @@ struct broker_suite {
     struct broker *(*connect)(void); /* as root, from a process of its own */
     void (*ended)(void);             /* waits until one more connection has ended; NULL: it has */
     const char *vg;                  /* the one group that it may use; it has 400 MiB at least */
+    uint64_t extent_bytes;           /* of `vg` */
     const char *other_vg;            /* it may not use this one; it need not be there */
     void (*add_stranger)(const char *lv, uint64_t size_bytes); /* in `vg`, of zeros, without tags */
 };

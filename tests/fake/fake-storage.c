@@ -12,11 +12,18 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct fake_storage fake_storage;
 #define S (&fake_storage)
+
+#define MAY_FAIL(e)                                                                                          \
+    do {                                                                                                     \
+        if (S->fails && S->fails(__func__))                                                                  \
+            return error_set(e, -EIO, "%s: fails", __func__);                                                \
+    } while (0)
 
 struct lvm {
     int nothing;
@@ -71,6 +78,7 @@ void fake_storage_clear(void)
 
 int lvm_start(int keep_fd, struct lvm **ret, struct error *e)
 {
+    MAY_FAIL(e);
     if (fcntl(keep_fd, F_GETFD) < 0) /* the real one has it open for as long as an lvm is at work */
         return error_set(e, errno, "lvm: there is nothing to keep open: %m");
     *ret = calloc(1, sizeof **ret);
@@ -85,6 +93,7 @@ struct lvm *lvm_stop(struct lvm *l)
 
 int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, struct error *e)
 {
+    MAY_FAIL(e);
     (void)l, (void)vgs, (void)n_vgs, (void)e;
     dprintf(fd, "{\"report\":[{\"lv\":[");
     for (size_t i = 0, told = 0; i < S->n_volumes; i++) {
@@ -120,6 +129,7 @@ static bool among(const char *instance, const char (*instances)[UUID_TEXT], size
 int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
               struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
+    MAY_FAIL(e);
     if (S->group_gone)
         return error_set(e, -ENOENT, "volume group %s: not found", vg);
     struct lvm_volume *found = calloc(FAKE_MAX, sizeof *found);
@@ -158,6 +168,7 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_T
 
 int lvm_tag(struct lvm *l, const struct volume *v, struct error *e)
 {
+    MAY_FAIL(e);
     struct fake_volume *f = find(v->vg, v->lv);
     (void)l;
     if (!f || !f->stranger)
@@ -169,6 +180,7 @@ int lvm_tag(struct lvm *l, const struct volume *v, struct error *e)
 
 int lvm_untag(struct lvm *l, const struct volume *v, struct error *e)
 {
+    MAY_FAIL(e);
     struct fake_volume *f = find(v->vg, v->lv);
     (void)l;
     if (!f || f->stranger)
@@ -188,6 +200,7 @@ static bool is_one_of(const char *const vgs[], size_t n, const char *vg)
 int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const char *disk,
                   char where[LVM_WHERE_MAX], struct error *e)
 {
+    MAY_FAIL(e);
     (void)l;
     if (S->find_fails)
         return error_set(e, -EIO, "disk %s: not looked for", disk);
@@ -201,6 +214,7 @@ int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const ch
 
 int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
 {
+    MAY_FAIL(e);
     struct volume made = *v;
     (void)l;
     if (find(v->vg, v->lv))
@@ -216,22 +230,22 @@ int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
 
 int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume *snapshot, struct error *e)
 {
-    static char block[1 << 16];
+    MAY_FAIL(e);
     const struct fake_volume *from = find(origin->vg, origin->lv);
     (void)l;
     if (!from || find(snapshot->vg, snapshot->lv))
         return error_set(e, from ? -EEXIST : -ENOENT, "volume %s: no snapshot", origin->lv);
     fake_storage_add(snapshot);
-    ssize_t n;
-    for (off_t at = 0; (n = pread(from->fd, block, sizeof block, at)) > 0; at += n)
-        if (pwrite(find(snapshot->vg, snapshot->lv)->fd, block, (size_t)n, at) != n)
-            abort();
+    off_t at = 0;
+    while (sendfile(find(snapshot->vg, snapshot->lv)->fd, from->fd, &at, (size_t)snapshot->size_bytes) > 0)
+        ;
     return 0;
 }
 
 int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, enum volume_state from,
                      enum volume_state to, struct error *e)
 {
+    MAY_FAIL(e);
     (void)l;
     for (size_t i = 0; i < n; i++) {
         struct fake_volume *f = find(v[i]->vg, v[i]->lv);
@@ -244,6 +258,7 @@ int lvm_change_state(struct lvm *l, const struct volume *const v[], size_t n, en
 
 int lvm_retag(struct lvm *l, const struct volume *old, const struct volume *new, struct error *e)
 {
+    MAY_FAIL(e);
     struct fake_volume *f = find(old->vg, old->lv);
     (void)l;
     if (!f)
@@ -256,12 +271,14 @@ int lvm_retag(struct lvm *l, const struct volume *old, const struct volume *new,
 
 int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)
 {
+    MAY_FAIL(e);
     (void)l;
     return find(v->vg, v->lv) ? 0 : error_set(e, -ENOENT, "volume %s: is not there", v->lv);
 }
 
 int lvm_refresh(struct lvm *l, const struct volume *v, struct error *e)
 {
+    MAY_FAIL(e);
     struct fake_volume *f = find(v->vg, v->lv);
     (void)l;
     if (!f)
@@ -273,6 +290,7 @@ int lvm_refresh(struct lvm *l, const struct volume *v, struct error *e)
 int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret, size_t *ret_n,
                    struct error *e)
 {
+    MAY_FAIL(e);
     struct suspended *list = calloc(FAKE_MAX, sizeof *list);
     size_t n = 0;
     (void)vgs, (void)n_vgs;
@@ -290,6 +308,7 @@ int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret
 
 int suspended_clear(const struct volume *v, struct error *e)
 {
+    MAY_FAIL(e);
     (void)v, (void)e;
     return 0;
 }
@@ -302,18 +321,21 @@ bool suspended_is(const struct volume *v)
 
 int suspended_resume(const struct volume *v, struct error *e)
 {
+    MAY_FAIL(e);
     (void)v, (void)e;
     return 0;
 }
 
 int suspended_remove(const struct volume *v, struct error *e)
 {
+    MAY_FAIL(e);
     (void)v, (void)e;
     return 0;
 }
 
 int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struct error *e)
 {
+    MAY_FAIL(e);
     struct fake_volume *f = find(v->vg, v->lv);
     (void)l;
     if (!f || size_bytes <= f->v.size_bytes || size_bytes > FAKE_EXTENT_BYTES << 20)
@@ -324,6 +346,7 @@ int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struc
 
 int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e)
 {
+    MAY_FAIL(e);
     (void)l;
     for (size_t i = 0; i < n; i++) {
         struct fake_volume *f = find(v[i]->vg, v[i]->lv);
@@ -357,6 +380,7 @@ static int check_held(const struct volume *v, struct error *e)
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  struct error *e)
 {
+    MAY_FAIL(e);
     char name[MAP_NAME_MAX], uuid[MAP_UUID_MAX];
     (void)volume_key;
     int r = check_held(v, e);
@@ -383,6 +407,7 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
 int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  bool *ret_changed, struct error *e)
 {
+    MAY_FAIL(e);
     char name[MAP_NAME_MAX];
     (void)volume_key;
     int r = check_held(v, e);
@@ -437,6 +462,7 @@ static bool is_open(const char *map_name)
 
 int dmcrypt_close(const char *map_name, enum settle settle, struct error *e)
 {
+    MAY_FAIL(e);
     struct map *m = find_map(map_name);
     if (settle == SETTLE_NOW)
         dmcrypt_settle();
@@ -452,6 +478,7 @@ int dmcrypt_close(const char *map_name, enum settle settle, struct error *e)
 
 int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
 {
+    MAY_FAIL(e);
     struct map *maps = calloc(FAKE_MAX, sizeof *maps);
     if (!maps)
         return error_memory(e);
@@ -482,6 +509,7 @@ int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
 
 int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e)
 {
+    MAY_FAIL(e);
     const struct fake_volume *f = find(v->vg, v->lv);
     char path[32];
     if (S->device_fails)
@@ -495,6 +523,7 @@ int device_open_volume(const struct volume *v, int access, int *ret_fd, struct e
 
 int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct error *e)
 {
+    MAY_FAIL(e);
     char name[MAP_NAME_MAX];
     volume_map_name(v, name);
     if (S->map_fails)
@@ -517,6 +546,7 @@ int device_path(int fd, const struct volume *v, char path[DEVICE_PATH_MAX], stru
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e)
 {
+    MAY_FAIL(e);
     struct stat st;
     if (fstat(fd, &st) < 0)
         return error_set(e, errno, "device: does not tell its size: %m");
@@ -526,6 +556,7 @@ int device_size(int fd, uint64_t *ret_bytes, struct error *e)
 
 int device_check_unused(int fd, int ours, struct error *e)
 {
+    MAY_FAIL(e);
     (void)ours;
     struct stat st, volume;
     fstat(fd, &st);
@@ -547,6 +578,7 @@ bool device_suspended(int fd)
 
 int device_zero(int fd, struct error *e)
 {
+    MAY_FAIL(e);
     uint64_t size_bytes = 0;
     int r = device_size(fd, &size_bytes, e);
     if (r == 0 && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size_bytes) < 0))
@@ -564,6 +596,7 @@ uint32_t device_luks_sector_bytes(int fd)
 int __wrap_mkfs_make(const char *path, const char *fs, const char *label, bool noise, struct error *e);
 int __wrap_mkfs_make(const char *path, const char *fs, const char *label, bool noise, struct error *e)
 {
+    MAY_FAIL(e);
     (void)noise;
     for (size_t i = 0; i < S->n_volumes; i++) {
         char device[DEVICE_PATH_MAX];

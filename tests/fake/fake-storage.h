@@ -35,6 +35,9 @@ struct fake_storage {
     bool group_gone;   /* LVM finds no group */
     bool replaced; /* a person has made another disk under the name of each volume: seen when LVM is asked */
     bool find_fails; /* whether a volume has a uuid cannot be asked */
+
+    /* Does this call of these headers fail? NULL: none does. */
+    bool (*fails)(const char *call);
 };
 extern struct fake_storage fake_storage;
 

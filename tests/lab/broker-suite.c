@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* broker-suite PROGRAM VG OTHER-VG: the suite of all brokers, over mayfly-broker with LVM and dm-crypt. */
+/* broker-suite PROGRAM VG OTHER-VG (groups of lab_vg): the suite of all brokers, over mayfly-broker with LVM
+ * and dm-crypt. */
 #include "broker-suite.h"
 
 #include <stdio.h>
@@ -29,7 +30,10 @@ int main(int argc, char *argv[])
     if (argc != 4)
         return EXIT_USAGE;
     program = argv[1];
-    suite = (struct broker_suite){
-        .connect = fork_broker, .vg = argv[2], .other_vg = argv[3], .add_stranger = add_stranger};
+    suite = (struct broker_suite){.connect = fork_broker,
+                                  .vg = argv[2],
+                                  .extent_bytes = 1 << 20,
+                                  .other_vg = argv[3],
+                                  .add_stranger = add_stranger};
     return cmocka_run_group_tests_name("mayfly-broker", tests, NULL, NULL);
 }

@@ -24,8 +24,11 @@ static void add_stranger(const char *lv, uint64_t size_bytes)
 int main(void)
 {
     const struct CMUnitTest tests[] = {BROKER_SUITE};
-    suite = (struct broker_suite){
-        .connect = connect_double, .vg = "vg0", .other_vg = "vg1", .add_stranger = add_stranger};
+    suite = (struct broker_suite){.connect = connect_double,
+                                  .vg = "vg0",
+                                  .extent_bytes = 4 << 20,
+                                  .other_vg = "vg1",
+                                  .add_stranger = add_stranger};
     fake_begin(&fake, world_new());
     int failed = cmocka_run_group_tests_name("the double of the broker", tests, NULL, NULL);
     fake_end(&fake);
