@@ -130,7 +130,7 @@ int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT],
               struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
     MAY_FAIL(e);
-    if (S->group_gone)
+    if (S->group_gone && streq(S->group_gone, vg))
         return error_set(e, -ENOENT, "volume group %s: not found", vg);
     struct lvm_volume *found = calloc(FAKE_MAX, sizeof *found);
     size_t n = 0;
@@ -273,7 +273,11 @@ int lvm_activate(struct lvm *l, const struct volume *v, struct error *e)
 {
     MAY_FAIL(e);
     (void)l;
-    return find(v->vg, v->lv) ? 0 : error_set(e, -ENOENT, "volume %s: is not there", v->lv);
+    struct fake_volume *f = find(v->vg, v->lv);
+    if (!f)
+        return error_set(e, -ENOENT, "volume %s: is not there", v->lv);
+    f->inactive = false;
+    return 0;
 }
 
 int lvm_refresh(struct lvm *l, const struct volume *v, struct error *e)
@@ -514,7 +518,7 @@ int device_open_volume(const struct volume *v, int access, int *ret_fd, struct e
     char path[32];
     if (S->device_fails)
         return error_set(e, -EIO, "device %s: cannot be opened", v->lv);
-    if (!f)
+    if (!f || f->inactive)
         return error_set(e, -ENOENT, "device %s: is not there", v->lv);
     snprintf(path, sizeof path, "/proc/self/fd/%d", f->fd);
     *ret_fd = open(path, access | O_CLOEXEC);

@@ -20,6 +20,7 @@ struct fake_volume {
     bool held;     /* by somebody else than us */
     bool stranger; /* it has no tags: of `v` only names and size are told */
     bool suspended;
+    bool inactive;      /* its device is not there until LVM has activated it */
     char dependent[64]; /* what of others depends on it; empty: nothing */
 };
 
@@ -28,11 +29,11 @@ struct fake_storage {
     size_t n_volumes;
     struct map maps[FAKE_MAX];
     size_t n_maps;
-    bool device_fails; /* nodes of volumes cannot be opened */
-    bool map_fails;    /* nodes of maps cannot */
-    bool node_fails;   /* udevd makes none */
-    unsigned *settled; /* counts how often it was waited for; NULL */
-    bool group_gone;   /* LVM finds no group */
+    bool device_fails;      /* nodes of volumes cannot be opened */
+    bool map_fails;         /* nodes of maps cannot */
+    bool node_fails;        /* udevd makes none */
+    unsigned *settled;      /* counts how often it was waited for; NULL */
+    const char *group_gone; /* LVM does not find this group; NULL: all are there */
     bool replaced; /* a person has made another disk under the name of each volume: seen when LVM is asked */
     bool find_fails; /* whether a volume has a uuid cannot be asked */
 

@@ -29,6 +29,7 @@ typedef bool (*behaviour)(int socket, int n);
 WRAP(void *, calloc, NO_MEMORY, (size_t n, size_t size), (n, size))
 WRAP(int, mlock, IO_ERROR, (const void *map, size_t size), (map, size))
 WRAP(int, poll, IO_ERROR, (struct pollfd * fds, nfds_t n, int msec), (fds, n, msec))
+WRAP(int, __poll_chk, IO_ERROR, (struct pollfd * fds, nfds_t n, int msec, size_t size), (fds, n, msec, size))
 WRAP(int, memfd_create, IO_ERROR, (const char *name, unsigned flags), (name, flags))
 WRAP(int, setsockopt, IO_ERROR, (int fd, int level, int name, const void *value, socklen_t size),
      (fd, level, name, value, size))

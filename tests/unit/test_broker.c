@@ -17,6 +17,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -1090,7 +1091,7 @@ static void a_group_that_is_not_seen_proves_nothing(void **state)
     (void)state;
     struct volume v = plain(I, "root");
     fake_storage_add(&v);
-    fake_storage.group_gone = true;
+    fake_storage.group_gone = "vg0";
     struct peer p = start(locks_path);
     assert_int_equal(lock(p, I), 0);
     REFUSED(p, -EIO, act(p, OP_RESUME, &v)); /* else its devices would be removed */
@@ -1313,6 +1314,111 @@ static void changes_leave_entries(void **state)
     end(p);
     audit_close();
     unlink(address.sun_path);
+}
+
+/* ---------------------------------------------------------------------- limits */
+
+/* By others' leave alone: an empty list of groups gives nothing. */
+static void without_a_group_nothing_is_listed(void **state)
+{
+    (void)state;
+    static const struct op_none none;
+    struct volume v = plain(I, "root");
+    n_groups = 0;
+    struct peer p = start(locks_path);
+    n_groups = 1;
+    struct answer a = ask_for(p, OP_LIST, &none, sizeof none, -1, NULL);
+    assert_int_equal(a.errnum, -EINVAL);
+    assert_non_null(strstr(a.text, "set images_volume_group"));
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(create(p, &v), -EPERM);
+    end(p);
+}
+
+static void no_client_makes_the_broker_grow(void **state)
+{
+    (void)state;
+    static const struct op_none none;
+    struct error e = ERROR_NONE;
+    struct peer p = start(locks_path);
+    for (int i = 0; i < 16384 / WIRE_UUIDS; i++)
+        assert_int_equal(ASK(p, OP_DISK_UUIDS, none), 0);
+    assert_int_equal(ASK(p, OP_DISK_UUIDS, none), -ENOSPC);
+    end(p);
+    struct locks full = {.fd = -1, .held = calloc(LOCKS_MAX, UUID_TEXT), .n = LOCKS_MAX};
+    assert_error(locks_take(&full, locks_path, I, "", &e), -ENOLCK, e);
+    free(full.held);
+
+    char longer[PATH_MAX + 2];
+    memset(longer, 'a', sizeof longer);
+    longer[0] = '/';
+    longer[sizeof longer - 1] = '\0';
+    p = start(longer);
+    assert_int_equal(lock(p, I), -ENAMETOOLONG);
+    end(p);
+}
+
+/* Each text of a request has an end, and each number a meaning. */
+static void requests_without_sense_are_refused(void **state)
+{
+    (void)state;
+    struct volume v = plain(I, "root");
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(create(p, &v), 0);
+    struct op_open q = {.volume = ref(&v), .use = MAP_READ_ONLY + 1};
+    REFUSED(p, -EINVAL, ask(p, OP_OPEN, &q, sizeof q, STDIN_FILENO));
+    struct op_snapshot snapshot = {.origin = ref(&v), .room_bytes = 1 << 20};
+    memset(snapshot.disk, 'a', sizeof snapshot.disk);
+    REFUSED(p, -EPROTO, ask(p, OP_SNAPSHOT, &snapshot, sizeof snapshot, STDIN_FILENO));
+    struct op_format format = {.volume = ref(&v)};
+    memset(format.label, 'a', sizeof format.label);
+    REFUSED(p, -EPROTO, ASK(p, OP_FORMAT, format));
+    struct op_unlock unlock;
+    memset(unlock.uuid, 'a', sizeof unlock.uuid);
+    REFUSED(p, -EPROTO, ASK(p, OP_UNLOCK, unlock));
+    strcpy(unlock.uuid, "ci-1");
+    REFUSED(p, -EINVAL, ASK(p, OP_UNLOCK, unlock));
+    end(p);
+}
+
+/* A group that is configured and not there keeps no instance of another from being deleted; its own does. */
+static void a_group_that_is_gone_stops_only_its_own(void **state)
+{
+    (void)state;
+    struct volume v = plain(I, "root"), w = plain(J, "root");
+    strcpy(w.vg, "vg1");
+    v.state = w.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage.group_gone = "vg1";
+    n_groups = 2;
+    struct peer p = start(locks_path);
+    n_groups = 1;
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(lock(p, J), 0);
+    REFUSED(p, -ENOENT, mark(p, &w, VOLUME_DOOMED));
+    assert_int_equal(mark(p, &v, VOLUME_DOOMED), 0);
+    end(p);
+}
+
+static void what_is_not_active_is_activated(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = encrypted(J, "root", key);
+    v.size_bytes = w.size_bytes = 8 << 20;
+    v.state = VOLUME_READY;
+    w.state = VOLUME_DOOMED;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage.volumes[0].inactive = fake_storage.volumes[1].inactive = true;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(lock(p, J), 0);
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    assert_int_equal(remove_one(p, &w), 0); /* which nobody can have */
+    end(p);
 }
 
 /* ------------------------------------------------------------------- adopting */
@@ -1640,6 +1746,11 @@ int main(void)
         TEST(changes_leave_entries),
         TEST(no_two_disks_have_one_uuid),
         TEST(a_uuid_of_the_brokers_is_taken_once),
+        TEST(without_a_group_nothing_is_listed),
+        TEST(no_client_makes_the_broker_grow),
+        TEST(requests_without_sense_are_refused),
+        TEST(a_group_that_is_gone_stops_only_its_own),
+        TEST(what_is_not_active_is_activated),
         TEST(what_nova_made_is_adopted_and_given_back),
         TEST(only_what_is_surely_novas_is_adopted),
         TEST(only_root_adopts),

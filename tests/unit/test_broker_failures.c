@@ -25,6 +25,8 @@ WRAP(void *, realloc, NO_MEMORY, (void *old, size_t size), (old, size))
 WRAP(void *, reallocarray, NO_MEMORY, (void *old, size_t n, size_t size), (old, n, size))
 WRAP(int, mlock, IO_ERROR, (const void *map, size_t size), (map, size))
 WRAP(ssize_t, pread64, IO_ERROR, (int fd, void *data, size_t size, off_t at), (fd, data, size, at))
+WRAP(ssize_t, __pread64_chk, IO_ERROR, (int fd, void *data, size_t size, off_t at, size_t room),
+     (fd, data, size, at, room)) /* with _FORTIFY_SOURCE */
 
 int __real_memfd_create(const char *name, unsigned flags);
 int __wrap_memfd_create(const char *name, unsigned flags);
