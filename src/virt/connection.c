@@ -121,7 +121,8 @@ static int details(struct virt *v, const char *uuid, struct domain_details *ret,
     if (saved < 0 && vir.GetLastErrorCode() != VIR_ERR_NO_SUPPORT)
         return domain_failed(v, domain, "tell whether it is saved", e);
     int autostart = 0; /* of a transient domain there is none */
-    if (r == 0 && vir.DomainIsPersistent(domain) == 1 && vir.DomainGetAutostart(domain, &autostart) < 0)
+    int persistent = r == 0 ? vir.DomainIsPersistent(domain) : 0;
+    if (persistent < 0 || (persistent && vir.DomainGetAutostart(domain, &autostart) < 0))
         return domain_failed(v, domain, "tell whether it has autostart", e);
     ret->saved = saved > 0;
     ret->autostart = autostart;
