@@ -34,7 +34,7 @@ void findings_names(const struct drift *d, char *text, size_t size)
 void findings_print(const struct drift *d)
 {
     for (size_t i = 0; i < d->n; i++)
-        printf("%-9s%s: %s\n", i ? "" : "Findings:", drift_name(d->found[i].kind), d->found[i].text);
+        printf("%-10s%s: %s\n", i ? "" : "Findings:", drift_name(d->found[i].kind), d->found[i].text);
 }
 
 static struct json_object *json_of(const struct drift_finding *f)

@@ -14,6 +14,7 @@
  *     @crash N                the next command ends at its Nth call on the host, as by kill -9
  *     @key UUID               there is a key in `local` with this id, which no volume names
  */
+#include "base/log.h"
 #include "cli/recover-note.h"
 #include "cli/session.h"
 #include "keys/derive.h"
@@ -197,6 +198,7 @@ static void redirect(int fd, const char *folder, unsigned line, const char *suff
 static void command(const char *folder, unsigned line, char **words, int n)
 {
     int saved = dup(STDERR_FILENO);
+    log_set_level(LOG_LEVEL_WARNING); /* a process of its own has no option of the last one */
     fflush(stdout);
     redirect(STDOUT_FILENO, folder, line, "out");
     redirect(STDERR_FILENO, folder, line, "err");
