@@ -9,8 +9,8 @@
 /* No core dumps, no tracing, private files. */
 void privileges_harden(void);
 
-/* Root becomes the user `mayfly`, with its groups, for good. */
 /* The user that root becomes. */
 int privileges_user(uid_t *ret, struct error *e) _must_check_;
 
+/* Root becomes the user `mayfly`, with its groups, for good. */
 int privileges_drop(struct error *e) _must_check_;

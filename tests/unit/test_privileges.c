@@ -6,6 +6,7 @@
 #include "cli/privileges.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -22,8 +23,13 @@
 struct passwd *__real_getpwnam(const char *name);
 struct passwd *__wrap_getpwnam(const char *name);
 
+static struct passwd *other; /* who the user mayfly is said to be; */
+static bool nobody_of_it;    /* or there is none */
+
 struct passwd *__wrap_getpwnam(const char *name)
 {
+    if (streq(name, MAYFLY_USER) && (other || nobody_of_it))
+        return other;
     return __real_getpwnam(streq(name, MAYFLY_USER) ? "nobody" : name);
 }
 
@@ -128,11 +134,56 @@ static void root_is_given_up_for_good(void **state)
     assert_int_equal(in_a_child(try_drop), 0);
 }
 
+static int wrong_user(int wanted, const char *words)
+{
+    struct error e = ERROR_NONE;
+    uid_t uid = 7;
+    if (privileges_drop(&e) != wanted || !strstr(e.text, words))
+        return dprintf(STDERR_FILENO, "%s\n", e.text), 1;
+    e = ERROR_NONE;
+    if (nobody_of_it && (privileges_user(&uid, &e) != wanted || uid != 7))
+        return 2;
+    return geteuid() == 0 ? 0 : 3;
+}
+
+static int try_without_user(void)
+{
+    nobody_of_it = true;
+    return wrong_user(-ENOENT, "there is no such user; run systemd-sysusers");
+}
+
+static int try_with_root(void)
+{
+    static struct passwd root = {.pw_name = (char *)MAYFLY_USER, .pw_dir = (char *)"/"};
+    other = &root;
+    return wrong_user(-EPERM, "make it an ordinary user");
+}
+
+static int try_as_nobody(void)
+{
+    struct error e = ERROR_NONE;
+    uid_t uid = 0;
+    if (__real_setresuid(65534, 65534, 65534) < 0 || privileges_user(&uid, &e) < 0 || uid == 0)
+        return 1;
+    return privileges_drop(&e) == -EPERM && strstr(e.text, "cannot give up root") ? 0 : 2;
+}
+
+static void nobody_goes_on_as_root(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(in_a_child(try_without_user), 0);
+    assert_int_equal(in_a_child(try_with_root), 0);
+    assert_int_equal(in_a_child(try_as_nobody), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_core_is_dumped_and_no_file_is_for_others),
         cmocka_unit_test(root_is_given_up_for_good),
+        cmocka_unit_test(nobody_goes_on_as_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
