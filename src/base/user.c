@@ -22,7 +22,7 @@ enum membership membership(const char *user, const char *name)
     const struct group *group = getgrnam(name);
     if (!group)
         return MEMBER_NO;
-    if (group_member(group->gr_gid))
+    if (group->gr_gid == getegid() || group_member(group->gr_gid))
         return MEMBER_YES;
     for (char **member = group->gr_mem; *member; member++)
         if (streq(*member, user))

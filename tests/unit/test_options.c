@@ -2,12 +2,14 @@
 /* Every option that mayfly.conf(5) names: what it is where nobody says it, that it is read into its own
  * field, and what is refused. Written out, since options.def cannot tell that it is wrong. */
 #include "base/str.h"
+#include "config/cipher.h"
 #include "config/config.h"
 #include "unit.h"
 
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum kind { TRUTH, NUMBER, SIZE, TEXT, LIST };
@@ -204,9 +206,47 @@ static void none_is_left_out(void **state)
     assert_int_equal(n, ARRAY_SIZE(rows));
 }
 
+/* Each option has its place in the manual, by the name of its group, with what it is by itself; nothing of it
+ * is taken for a mark of scdoc's. */
+static void the_manual_has_every_option(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    config_print_manual(out);
+    cipher_print_manual(out);
+    assert_int_equal(fclose(out), 0);
+    const char *at = text, *group = "";
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char escaped[100], head[120];
+        size_t n = 0;
+        if (!streq(group, rows[i].group))
+            assert_non_null(at = strstr(at, "\n## [") ? strstr(at, "## [") : NULL);
+        group = rows[i].group;
+        for (const char *c = rows[i].name; *c; c++) {
+            if (*c == '_')
+                escaped[n++] = '\\';
+            escaped[n++] = *c;
+        }
+        escaped[n] = '\0';
+        snprintf(head, sizeof head, "*%s*\n\t", escaped);
+        const char *option = strstr(at, head), *end = option ? strstr(option, "\n\n") : NULL;
+        if (!end)
+            fail_msg("the manual does not have [%s] %s", rows[i].group, rows[i].name);
+        if (rows[i].kind == TRUTH &&
+            (!memmem(option, (size_t)(end - option), "Default: ", 9) ||
+             !memmem(option, (size_t)(end - option), rows[i].fallback, strlen(rows[i].fallback))))
+            fail_msg("the manual does not tell the default of %s", rows[i].name);
+    }
+    assert_non_null(strstr(text, "|  aes-xts-plain64\n:  256 or 512\n"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_manual_has_every_option),
         cmocka_unit_test(each_has_its_default),
         cmocka_unit_test(each_is_taken_and_changes_no_other),
         cmocka_unit_test(what_it_cannot_be_is_refused),
