@@ -189,17 +189,17 @@ int instance_add_disks(const struct context *c, const struct launch_request *req
     _cleanup_steps_ struct steps *plan = NULL;
     bool done = false;
 
+    _cleanup_free_ struct launched *one = calloc(1, sizeof *one); /* before anything is made */
+    if (!one)
+        return error_memory(e);
     int r = check(l, &done, e);
     if (r == 0)
         r = done ? steps_new(&plan, e) : make(l, &plan, e);
     if (r < 0)
         return r;
-    struct launched *one = calloc(1, sizeof *one);
-    if (!one)
-        return error_memory(e);
     snprintf(one->name, sizeof one->name, "%s", l->domain->name[0] ? l->domain->name : l->domain->uuid);
     memcpy(one->uuid, l->domain->uuid, sizeof one->uuid);
-    *ret = one;
+    *ret = TAKE_PTR(one);
     *ret_changed = !done;
     if (ret_plan)
         *ret_plan = TAKE_PTR(plan);

@@ -158,6 +158,8 @@ static void delete_locked(const struct context *c, const struct model *m, bool f
     for (size_t i = 0; i < n; i++) {
         if (d[i].goes)
             conclude(&d[i].removal, r, &of_all, &ret[i]);
+        else if (r < 0 && !ret[i].error.errnum) /* it was not looked at */
+            ret[i].error = of_all;
         if (d[i].goes)
             audit_instance("delete", d[i].instance->uuid, d[i].instance->name, ret[i].error.errnum,
                            &ret[i].error);

@@ -245,21 +245,27 @@ static void remove_record(xmlNodePtr record, xmlNodePtr devices)
 
 /* --------------------------------------------------------------------- the disk */
 
-/* By the name of its volume or map, which follows from the domain's uuid. */
-static xmlNodePtr find_rescue(const xmlNode *root)
+/* By the name of its volume or map, which follows from the domain's uuid. *ret NULL: there is none. */
+static int find_rescue(const xmlNode *root, xmlNodePtr *ret, struct error *e)
 {
     _cleanup_free_ char *uuid = NULL;
-    if (domain_copy_child_text(root, "uuid", &uuid, NULL) < 0)
-        return NULL;
+    *ret = NULL;
+    int r = domain_child(root, "uuid") ? domain_copy_child_text(root, "uuid", &uuid, e) : 0;
+    if (r < 0 || !uuid)
+        return r;
     for (xmlNodePtr disk = first_child(domain_child(root, "devices"), "disk"); disk;
          disk = next_of(disk->next, "disk")) {
         xmlNodePtr source = domain_child(disk, "source");
         _cleanup_(xmlFreep) xmlChar *path = source ? xmlGetProp(source, BAD_CAST "dev") : NULL;
+        if (!path && source && xmlHasProp(source, BAD_CAST "dev"))
+            return error_memory(e);
         const char *name = path ? strrchr((const char *)path, '/') : NULL;
-        if (name && str_starts(name + 1, uuid) && str_starts(name + 1 + strlen(uuid), "_disk.rescue"))
-            return disk;
+        if (name && str_starts(name + 1, uuid) && str_starts(name + 1 + strlen(uuid), "_disk.rescue")) {
+            *ret = disk;
+            return 0;
+        }
     }
-    return NULL;
+    return 0;
 }
 
 static int add_before(xmlNodePtr root, xmlNodePtr first, const struct domain_disk *rescue, bool by_order,
@@ -285,8 +291,11 @@ int rescue_xml_add(const char *xml, const struct domain_disk *rescue, char **ret
     int r = domain_read(xml, &doc, e);
     if (r < 0)
         return r;
-    xmlNodePtr root = xmlDocGetRootElement(doc), devices = domain_child(root, "devices");
-    if (find_rescue(root) || find_record(root))
+    xmlNodePtr root = xmlDocGetRootElement(doc), devices = domain_child(root, "devices"), there = NULL;
+    r = find_rescue(root, &there, e);
+    if (r < 0)
+        return r;
+    if (there || find_record(root))
         return error_set(e, -EEXIST, "it has a rescue disk already; see virsh dumpxml --inactive");
     xmlNodePtr first = find_first(devices, is_virtio);
     bool by_order = move_boot_orders(devices, 1);
@@ -336,7 +345,10 @@ int rescue_xml_remove(const char *xml, char **ret, struct error *e)
     if (r < 0)
         return r;
     const xmlNode *root = xmlDocGetRootElement(doc);
-    xmlNodePtr disk = find_rescue(root), record = find_record(root);
+    xmlNodePtr disk = NULL, record = find_record(root);
+    r = find_rescue(root, &disk, e);
+    if (r < 0)
+        return r;
     if (!disk && !record) {
         *ret = NULL;
         return 0;

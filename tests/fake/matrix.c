@@ -8,13 +8,16 @@
  *     run -> error -> a second failure while it is undone -> recover -> ...
  *     run -> crash -> recover fails or crashes at each of its own calls -> recover -> ...
  *
+ * Memory is not to be had too, once for each place of the code that asks for some.
+ *
  * Where LVM suspends devices, lvm is killed too, alone and together with the process.
  *
  * Recover asks the key manager as the one whose keys they are, whoever has asked in the operation. Prints
  * "matrix: N cases, 0 broken". `matrix reboot` runs the scenarios whose names begin so, `matrix --only
  * reboot` that one alone, `matrix 2/4` the second quarter of the calls of each scenario, so that all
  * processors have work. `matrix --list` prints their names. `matrix --mutations` shows that the matrix can
- * fail: it leaves out one kind of call at a time, and wants broken cases for each.
+ * fail: it leaves out one kind of call at a time, and wants broken cases for each; `matrix --memory` lets
+ * memory fail alone.
  */
 #include "matrix.h"
 
@@ -210,6 +213,36 @@ static void one_break(struct matrix *m, unsigned at, bool after)
     case_come_back(m, false);
 }
 
+/* It gets no memory at its call `at` for some. */
+static void one_without_memory(struct matrix *m, unsigned at)
+{
+    struct error e = ERROR_NONE;
+    begin_case(m);
+    m->world->hit = "memory"; /* for those who only look where something fails */
+    memory_fail(at);
+    int r = case_act(m, m->scenario->operate, &e);
+    bool failed = memory_failed();
+    m->went_well = r == 0;
+    snprintf(m->label, sizeof m->label, "no memory at call %u (%.150s)", at, e.text);
+    if (r < 0 && !failed)
+        case_broken(m, "it fails where nothing has");
+    case_check_operation(m, r, false, false);
+    case_come_back(m, false);
+    case_check_recovered(m);
+}
+
+static void without_memory(struct matrix *m)
+{
+    struct error e = ERROR_NONE;
+    const unsigned *at = NULL;
+    begin_case(m);
+    memory_note();
+    (void)!case_act(m, m->scenario->operate, &e);
+    size_t n = memory_noted(&at);
+    for (size_t i = m->part - 1; i < n; i += m->parts)
+        one_without_memory(m, at[i]);
+}
+
 static void run_scenario(struct matrix *m, const struct scenario *s)
 {
     static struct world last_crash;
@@ -230,9 +263,12 @@ static void run_scenario(struct matrix *m, const struct scenario *s)
     case_check_operation(m, r, false, false);
     case_check_recovered(m);
 
+    if (!m->mutation)
+        without_memory(m);
     last_crash = *m->bystanders;
     last_crash.host.n_keys = 0; /* like no world to come */
-    for (unsigned at = calls * (m->part - 1) / m->parts + 1; at <= calls * m->part / m->parts; at++) {
+    for (unsigned at = calls * (m->part - 1) / m->parts + 1; !m->memory && at <= calls * m->part / m->parts;
+         at++) {
         const char *call = NULL;
         one_stop(m, at);
         one_break(m, at, false);
@@ -362,6 +398,7 @@ int main(int argc, char *argv[])
     struct matrix m = {
         .bystanders = world_new(), .before = world_new(), .world = world_new(), .part = 1, .parts = 1};
     const bool part = argc == 2 && sscanf(argv[1], "%u/%u", &m.part, &m.parts) == 2;
+    m.memory = argc == 2 && streq(argv[1], "--memory");
     make_bystanders(m.bystanders);
     m.next_fd = dup(0);
     close(m.next_fd);
@@ -373,7 +410,7 @@ int main(int argc, char *argv[])
         if (argc == 3 && streq(argv[1], "--only"))
             run_one(&m, argv[2]);
         else
-            run_all(&m, NULL, argc == 2 && !part ? argv[1] : NULL);
+            run_all(&m, NULL, argc == 2 && !part && !m.memory ? argv[1] : NULL);
         printf("matrix: %u cases, %u broken\n", m.cases, m.broken);
         failed = m.broken > 0 || m.cases == 0;
     }

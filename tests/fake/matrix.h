@@ -5,6 +5,14 @@
 
 #include "world.h"
 
+/* matrix-memory.c: the places that ask for memory between these two, by the number of the call; */
+void memory_note(void);
+size_t memory_noted(const unsigned **ret);
+
+/* and one call that gets none, between these two. false: it was not reached. */
+void memory_fail(unsigned at);
+bool memory_failed(void);
+
 /* What there is of a scenario's own, beside the bystanders. */
 struct amount {
     size_t domains, active, volumes, maps, opened, keys;
@@ -92,6 +100,7 @@ struct matrix {
     char label[300];
     unsigned cases, broken;
     unsigned part, parts; /* of the calls of each scenario, those of this run */
+    bool memory;          /* nothing fails but memory */
 };
 
 void case_broken(struct matrix *m, const char *why);

@@ -535,11 +535,9 @@ static int fake_maps(struct broker *b, struct map **ret, size_t *ret_n, struct e
     int r = world_enter(world_of(b), "maps", e);
     if (r >= 0)
         r = world_leave(world_of(b), 0, e);
-    struct map *maps = r < 0 ? NULL : calloc(h->n_maps + 1, sizeof *maps);
+    struct map *maps = r < 0 ? NULL : world_alloc(h->n_maps + 1, sizeof *maps);
     if (r < 0)
         return r;
-    if (!maps)
-        abort();
     for (size_t i = 0; i < h->n_maps; i++)
         maps[i] = h->maps[i].map;
     *ret = maps;
@@ -555,10 +553,8 @@ static int fake_suspended(struct broker *b, struct suspended **ret, size_t *ret_
         r = world_leave(world_of(b), 0, e);
     if (r < 0)
         return r;
-    struct suspended *list = calloc(h->n_volumes + 1, sizeof *list);
+    struct suspended *list = world_alloc(h->n_volumes + 1, sizeof *list);
     size_t n = 0;
-    if (!list)
-        abort();
     for (size_t i = 0; i < h->n_volumes; i++)
         if (h->volumes[i].suspended) {
             memcpy(list[n].vg, h->volumes[i].v.vg, sizeof list[n].vg);
@@ -820,10 +816,8 @@ static int fake_strangers(struct broker *b, const char *vg, const char *uuid, st
         r = world_leave(world_of(b), 0, e);
     if (r < 0)
         return r;
-    struct volume *found = calloc(h->n_volumes + 1, sizeof *found);
+    struct volume *found = world_alloc(h->n_volumes + 1, sizeof *found);
     size_t n = 0;
-    if (!found)
-        abort();
     for (size_t i = 0; i < h->n_volumes; i++)
         if (h->volumes[i].stranger && streq(h->volumes[i].v.vg, vg) && str_starts(h->volumes[i].v.lv, uuid))
             found[n++] = h->volumes[i].v;
@@ -951,9 +945,7 @@ static const struct broker_ops fake_broker_ops = {
 
 struct broker *fake_broker_new(struct world *w)
 {
-    struct fake_broker *f = calloc(1, sizeof *f);
-    if (!f)
-        abort();
+    struct fake_broker *f = world_alloc(1, sizeof *f);
     *f = (struct fake_broker){.base.ops = &fake_broker_ops, .w = w, .connection = ++w->connections};
     w->let_go = false;
     return &f->base;

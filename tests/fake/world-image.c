@@ -39,9 +39,7 @@ int image_open(const struct image_source *s, struct image **ret, struct error *e
         r = world_leave(fake_world(), 0, e);
     if (r < 0)
         return r;
-    struct image *i = calloc(1, sizeof *i);
-    if (!i)
-        abort();
+    struct image *i = world_alloc(1, sizeof *i);
     i->size_bytes = fake_world()->image_bytes;
     *ret = i;
     return 0;
@@ -219,9 +217,7 @@ int image_file_new(const char *path, struct image_file **ret, struct error *e)
         r = world_leave(fake_world(), 0, e);
     if (r < 0)
         return r;
-    struct image_file *f = calloc(1, sizeof *f);
-    if (!f)
-        abort();
+    struct image_file *f = world_alloc(1, sizeof *f);
     snprintf(f->f.path, sizeof f->f.path, "%s", path);
     f->fd = memfd_create("fake-file", MFD_CLOEXEC);
     *ret = written = f;

@@ -266,9 +266,7 @@ static int fake_list(struct keymgr *km, struct key_listing *ret, struct error *e
         r = world_leave(w, 0, e);
     if (r < 0)
         return r;
-    ret->keys = calloc(w->host.n_keys + 1, sizeof *ret->keys);
-    if (!ret->keys)
-        abort();
+    ret->keys = world_alloc(w->host.n_keys + 1, sizeof *ret->keys);
     for (size_t i = 0; !skipped && i < w->host.n_keys; i++) {
         const struct world_key *k = &w->host.keys[i];
         if (k->nova || !find(km, k->info.id) || check_own(km, k, NULL) < 0)
@@ -326,9 +324,7 @@ int fake_keymgr_open(const struct config *c, struct key_context *who, const char
             ops = all[i];
     if (!ops)
         return error_set(e, -EINVAL, "key manager %s: there is none", name);
-    struct fake_keymgr *f = calloc(1, sizeof *f);
-    if (!f)
-        abort();
+    struct fake_keymgr *f = world_alloc(1, sizeof *f);
     f->base.ops = ops;
     f->base.durable = ops != &ephemeral_ops;
     f->base.lists_all = ops == &local_ops;

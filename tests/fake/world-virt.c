@@ -63,9 +63,7 @@ static int fake_list(struct virt *v, bool metadata, struct domain **ret, size_t 
         r = virt_leave(w, 0, e);
     if (r < 0)
         return r;
-    struct domain *all = calloc(w->host.n_domains + 1, sizeof *all);
-    if (!all)
-        abort();
+    struct domain *all = world_alloc(w->host.n_domains + 1, sizeof *all);
     for (size_t i = 0; i < w->host.n_domains; i++) {
         all[i] = told_of(&w->host.domains[i]);
         all[i].ours &= metadata;
@@ -352,9 +350,8 @@ static int fake_view_all(struct virt *v, struct virt_views *ret, struct error *e
         r = virt_leave(world_of(v), 0, e);
     if (r < 0)
         return r;
-    *ret = (struct virt_views){.domain = calloc(h->n_domains + 1, sizeof *ret->domain), .n = h->n_domains};
-    if (!ret->domain)
-        abort();
+    *ret =
+        (struct virt_views){.domain = world_alloc(h->n_domains + 1, sizeof *ret->domain), .n = h->n_domains};
     for (size_t i = 0; i < h->n_domains; i++)
         view_sides(&h->domains[i], &ret->domain[i]);
     qsort(ret->domain, ret->n, sizeof *ret->domain, by_uuid);
@@ -678,9 +675,7 @@ static const struct virt_ops fake_virt_ops = {
 
 struct virt *fake_virt_new(struct world *w)
 {
-    struct fake_virt *f = calloc(1, sizeof *f);
-    if (!f)
-        abort();
+    struct fake_virt *f = world_alloc(1, sizeof *f);
     *f = (struct fake_virt){.base.ops = &fake_virt_ops, .w = w};
     return &f->base;
 }

@@ -18,11 +18,21 @@ struct world *fake_world(void)
     return used;
 }
 
+volatile bool world_allocates;
+
+void *world_alloc(size_t n, size_t size)
+{
+    world_allocates = true;
+    void *memory = calloc(n, size);
+    world_allocates = false;
+    if (!memory)
+        abort();
+    return memory;
+}
+
 struct world *world_new(void)
 {
-    struct world *w = calloc(1, sizeof *w);
-    if (!w)
-        abort();
+    struct world *w = world_alloc(1, sizeof *w);
     w->image_bytes = UINT64_C(1) << 30;
     w->host.group = (struct group){.name = "vg0",
                                    .size_bytes = UINT64_C(1) << 40,
@@ -298,23 +308,21 @@ struct world_volume *world_lead(struct world *w, const char *uuid)
 /* Without room behind them, so that a sanitizer sees who reads on there. */
 static void *exactly(void *items, size_t n, size_t size)
 {
-    void *smaller = realloc(items, n ? n * size : 1);
-    if (!smaller)
-        abort();
+    void *smaller = world_alloc(n ? n : 1, size);
+    memcpy(smaller, items, n * size);
+    free(items);
     return smaller;
 }
 
 struct inventory *world_inventory(const struct host *h)
 {
-    struct inventory *i = calloc(1, sizeof *i);
-    struct group *groups = calloc(1, sizeof *groups);
-    struct volume *volumes = calloc(h->n_volumes + 1, sizeof *volumes);
-    struct damaged_volume *damaged = calloc(h->n_damaged + 1, sizeof *damaged);
-    struct untagged_volume *untagged = calloc(h->n_untagged + h->n_volumes + 1, sizeof *untagged);
-    struct dependent *dependents = calloc(h->n_volumes + 1, sizeof *dependents);
-    struct map *maps = calloc(h->n_maps + 1, sizeof *maps);
-    if (!i || !groups || !volumes || !damaged || !untagged || !dependents || !maps)
-        abort();
+    struct inventory *i = world_alloc(1, sizeof *i);
+    struct group *groups = world_alloc(1, sizeof *groups);
+    struct volume *volumes = world_alloc(h->n_volumes + 1, sizeof *volumes);
+    struct damaged_volume *damaged = world_alloc(h->n_damaged + 1, sizeof *damaged);
+    struct untagged_volume *untagged = world_alloc(h->n_untagged + h->n_volumes + 1, sizeof *untagged);
+    struct dependent *dependents = world_alloc(h->n_volumes + 1, sizeof *dependents);
+    struct map *maps = world_alloc(h->n_maps + 1, sizeof *maps);
     groups[0] = h->group;
     size_t n_volumes = 0;
     for (size_t n = 0; n < h->n_volumes; n++)

@@ -181,6 +181,10 @@ struct world {
     char violation[200];        /* a rule that an operation has broken; "" */
 };
 
+/* For what the world itself is made of: a test that lets memory fail spares it. Aborts without memory. */
+extern volatile bool world_allocates; /* the compiler knows that calloc() does not look */
+void *world_alloc(size_t n, size_t size);
+
 struct world *world_new(void);
 struct world *world_free(struct world *w);
 DEFINE_CLEANUP(struct world *, world_free)
