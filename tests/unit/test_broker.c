@@ -653,6 +653,25 @@ static void what_others_have_is_not_doomed(void **state)
     end(p);
 }
 
+/* All disks of an instance are looked at before the first is doomed, in whichever group they are. */
+static void what_others_have_in_another_group_is_not_doomed(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = plain(I, "root"), w = encrypted(I, "eph0", key);
+    strcpy(w.vg, "vg1");
+    v.state = w.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage.volumes[1].held = true;
+    n_groups = 2;
+    struct peer p = start(locks_path);
+    n_groups = 1;
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EBUSY, mark(p, &v, VOLUME_DOOMED));
+    end(p);
+}
+
 static void what_others_have_is_not_opened(void **state)
 {
     (void)state;
@@ -1535,6 +1554,7 @@ static void only_what_is_surely_novas_is_adopted(void **state)
     assert_false(a.shows);
     REFUSED(p, -EUNSAFE, try_with(p, &w, key).errnum); /* in the clear */
     REFUSED(p, -ENOENT, adopt(p, &none));
+    REFUSED(p, -ENOENT, act(p, OP_RELEASE, &none));
     x.state = VOLUME_READY;
     REFUSED(p, -EINVAL, adopt(p, &x));
     x = v;
@@ -1724,6 +1744,7 @@ int main(void)
         TEST(only_the_right_key_opens),
         TEST(a_map_of_others_is_left_alone),
         TEST(what_others_have_is_not_doomed),
+        TEST(what_others_have_in_another_group_is_not_doomed),
         TEST(what_others_have_is_not_opened),
         TEST(a_failed_open_leaves_no_map),
         TEST(who_brings_the_key_of_an_open_disk_tunes),
