@@ -390,11 +390,18 @@ static void test_batch_key_of_a_volume_elsewhere(void **state)
 static void test_key_of_a_volume_elsewhere(void **state)
 {
     struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    char ref[KEY_REF_MAX];
     void *tree = NULL;
     assert_int_equal(folder_make(&tree), 0);
     lose_volumes(b);
     show_elsewhere(&tree, b->w->host.keys[0].info.owner);
     b->w->root = tree;
+    fake_again(&b->f);
+    snprintf(ref, sizeof ref, "local:local/%s", b->w->host.keys[0].info.id);
+    assert_error(key_destroy(&b->f.context, ref, &e), -EUNSAFE, e); /* nor by hand */
+    assert_non_null(strstr(e.text, "of a group that is not configured"));
+    assert_int_equal(b->w->host.n_keys, 1);
     expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
            "of a group that is not configured");
     show_elsewhere(&tree, "6f1e8a8e-0000-4000-8000-000000000000");
