@@ -24,6 +24,10 @@ static void tell_key(const struct key_end *key, const char *whose, char ret[DETA
     case KEY_FATE_CALLERS:
         snprintf(ret, DETAIL_MAX, ", its %s is the caller's, and stays", whose);
         break;
+    case KEY_FATE_LEFT:
+        snprintf(ret, DETAIL_MAX,
+                 ", its %s is not ours to destroy, and left: mayfly recover of its owner destroys it", whose);
+        break;
     case KEY_FATE_FORGOTTEN:
         snprintf(ret, DETAIL_MAX, ", its %s was NOT destroyed", whose);
         break;

@@ -25,6 +25,8 @@ static const char *fate_name(enum key_fate fate)
         return "shared";
     case KEY_FATE_CALLERS:
         return "kept";
+    case KEY_FATE_LEFT:
+        return "left";
     case KEY_FATE_FORGOTTEN:
         return "forgotten";
     case KEY_FATE_NONE:

@@ -20,6 +20,7 @@ struct each_options {
     bool hard;
     bool yes;
     bool forget_key;
+    bool leave_key;
     bool read_only;
 };
 
@@ -34,6 +35,7 @@ CLI_FLAG(set_hard, struct each_options, hard)
 CLI_FLAG(set_yes, struct each_options, yes)
 CLI_FLAG(set_read_only, struct each_options, read_only)
 CLI_FLAG(set_forget_key, struct each_options, forget_key)
+CLI_FLAG(set_leave_key, struct each_options, leave_key)
 static const struct cli_option start_options[] = {
     {"all", 'a', NULL, "all instances that do not run", set_all},
     {0},
@@ -52,6 +54,7 @@ static const struct cli_option reboot_options[] = {
 static const struct cli_option delete_options[] = {
     {"yes", 'y', NULL, "do not ask", set_yes},
     {"forget-key", 0, NULL, "even if the key cannot be destroyed, its manager being gone", set_forget_key},
+    {"leave-key", 0, NULL, "leave a key that we may not destroy to its owner", set_leave_key},
     {0},
 };
 static const struct cli_option open_options[] = {
@@ -105,8 +108,10 @@ static int delete_all(const struct context *c, const void *options, const char *
                       struct outcome ret[], struct error *e)
 {
     const struct each_options *o = options;
-    return o->forget_key ? instances_delete_forget_keys(c, names, n, ret, e)
-                         : instances_delete(c, names, n, ret, e);
+    if (o->forget_key)
+        return instances_delete_forget_keys(c, names, n, ret, e);
+    return o->leave_key ? instances_delete_leave_keys(c, names, n, ret, e)
+                        : instances_delete(c, names, n, ret, e);
 }
 
 static int open_all(const struct context *c, const void *options, const char *const names[], size_t n,
@@ -208,10 +213,20 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
         .price =
             "Whoever has such a key can read what its disks held, where it is still on a physical volume.",
         .operate_all = delete_all};
+    static const struct each leaving = {
+        .done = "deleted",
+        .unchanged = "was deleted already",
+        .whose_key = "key",
+        .what = "Destroy the disks, and as far as we may the keys, of",
+        .price = "What they hold is gone for good, unless the owner of a key that is left keeps it.",
+        .operate_all = delete_all};
     struct each_options o = {.yes = false};
     int n = 0;
     int r = verb_parse(self, g, delete_options, &o, argc, argv, 1, argc, &n, e);
-    return r != 0 ? r : each_run(o.forget_key ? &forgetting : &each, self, g, &o, o.yes, argv + 1, n, e);
+    if (r == 0 && o.forget_key && o.leave_key)
+        r = error_set(e, -EINVAL, "delete: --forget-key and --leave-key do not go together");
+    const struct each *how = o.forget_key ? &forgetting : o.leave_key ? &leaving : &each;
+    return r != 0 ? r : each_run(how, self, g, &o, o.yes, argv + 1, n, e);
 }
 
 int verb_open(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

@@ -78,7 +78,8 @@ static int check_keys(const struct context *c, const struct model *m, const stru
     for (size_t i = 0; i < keys.n; i++) {
         const struct error *why = &keys.keys[i].error;
         size_t stays = last_with_key(d, n, keys.keys[i].v->key);
-        if (!why->errnum || !d[stays].goes)
+        bool left = d[stays].removal.demand == KEY_LEFT_IF_DENIED && key_is_denied(&keys.keys[i]);
+        if (!why->errnum || left || !d[stays].goes)
             continue;
         d[stays].goes = false;
         error_set(&ret[stays].error, why->errnum, "instance %s: cannot be deleted: %s",
@@ -97,8 +98,9 @@ static size_t first_of(const struct deletion d[], size_t i)
 }
 
 /* Makes one list of those that may go; *ret is its first, or NULL. */
-static int list_removals(const struct context *c, const struct model *m, bool forget_key, struct deletion d[],
-                         size_t n, struct outcome ret[], struct removal **ret_first, struct error *e)
+static int list_removals(const struct context *c, const struct model *m, enum key_demand demand,
+                         struct deletion d[], size_t n, struct outcome ret[], struct removal **ret_first,
+                         struct error *e)
 {
     _cleanup_free_ const struct volume **v = calloc(m->inventory->n_volumes + 1, sizeof(struct volume *));
     struct going going = {.v = v};
@@ -110,12 +112,12 @@ static int list_removals(const struct context *c, const struct model *m, bool fo
         if (!d[i].instance || first_of(d, i) < i)
             continue;
         removal = removal_of(m, d[i].instance);
-        removal.forget_key = forget_key;
+        removal.demand = demand;
         d[i].goes = check(c, m, &removal, &going, &ret[i].error) == 0;
         if (d[i].goes)
             d[i].removal = removal;
     }
-    int r = forget_key ? 0 : check_keys(c, m, &going, d, n, ret, e);
+    int r = demand == KEY_FORGOTTEN ? 0 : check_keys(c, m, &going, d, n, ret, e);
     for (size_t i = 0; r == 0 && i < n; i++)
         if (d[i].goes) {
             *end = &d[i].removal;
@@ -147,12 +149,12 @@ static int run(const struct context *c, struct removal *first, struct error *e)
 }
 
 /* Those that `why` leaves, under their locks. `stopped`: so have we been. */
-static void delete_locked(const struct context *c, const struct model *m, bool forget_key,
+static void delete_locked(const struct context *c, const struct model *m, enum key_demand demand,
                           struct deletion d[], size_t n, struct outcome ret[], struct error *stopped)
 {
     struct error of_all = ERROR_NONE;
     struct removal *first = NULL;
-    int r = m ? list_removals(c, m, forget_key, d, n, ret, &first, &of_all) : 0;
+    int r = m ? list_removals(c, m, demand, d, n, ret, &first, &of_all) : 0;
     if (r == 0 && first)
         r = run(c, first, &of_all);
     for (size_t i = 0; i < n; i++) {
@@ -171,7 +173,7 @@ static void delete_locked(const struct context *c, const struct model *m, bool f
             ret[i].error = ret[first_of(d, i)].error;
 }
 
-static void delete_some(const struct context *c, const char *const names[], size_t n, bool forget_key,
+static void delete_some(const struct context *c, const char *const names[], size_t n, enum key_demand demand,
                         struct outcome ret[], struct error *stopped)
 {
     const struct instance *instances[MODEL_LOCKS_MAX];
@@ -190,10 +192,10 @@ static void delete_some(const struct context *c, const char *const names[], size
         d[i].instance = r < 0 ? NULL : instances[i];
     }
     if (r == 0)
-        delete_locked(c, m, forget_key, d, n, ret, stopped);
+        delete_locked(c, m, demand, d, n, ret, stopped);
 }
 
-static int delete_all(const struct context *c, const char *const names[], size_t n, bool forget_key,
+static int delete_all(const struct context *c, const char *const names[], size_t n, enum key_demand demand,
                       struct outcome ret[], struct error *e)
 {
     struct error stopped = ERROR_NONE;
@@ -203,7 +205,7 @@ static int delete_all(const struct context *c, const char *const names[], size_t
     memset(ret, 0, n * sizeof *ret);
     for (size_t done = 0, some; done < n && !stopped.errnum; done += some) {
         some = n - done < MODEL_LOCKS_MAX ? n - done : MODEL_LOCKS_MAX;
-        delete_some(c, names + done, some, forget_key, ret + done, &stopped);
+        delete_some(c, names + done, some, demand, ret + done, &stopped);
     }
     if (stopped.errnum)
         return error_pass(e, stopped.errnum, &stopped);
@@ -213,13 +215,19 @@ static int delete_all(const struct context *c, const char *const names[], size_t
 int instances_delete(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
                      struct error *e)
 {
-    return delete_all(c, names, n, false, ret, e);
+    return delete_all(c, names, n, KEY_MUST_GO, ret, e);
 }
 
 int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
                                  struct outcome ret[], struct error *e)
 {
-    return delete_all(c, names, n, true, ret, e);
+    return delete_all(c, names, n, KEY_FORGOTTEN, ret, e);
+}
+
+int instances_delete_leave_keys(const struct context *c, const char *const names[], size_t n,
+                                struct outcome ret[], struct error *e)
+{
+    return delete_all(c, names, n, KEY_LEFT_IF_DENIED, ret, e);
 }
 
 int instance_delete(const struct context *c, const char *name, bool *ret_changed, struct error *e)

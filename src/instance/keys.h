@@ -27,6 +27,7 @@ enum key_fate {
     KEY_FATE_GONE,     /* it is destroyed */
     KEY_FATE_STAYS,    /* others have it */
     KEY_FATE_CALLERS,  /* it is the caller's, and not Mayfly's to destroy */
+    KEY_FATE_LEFT,     /* the caller may not destroy it: it is left to its owner, who may by recover */
     KEY_FATE_FORGOTTEN /* it could not be destroyed, and was to be left then */
 };
 struct key_end {
@@ -55,6 +56,12 @@ int keys_of_going(const struct inventory *inventory, const struct volume *const 
                   struct keys_going *ret, struct error *e) _must_check_;
 void keys_going_end(struct keys_going *g);
 #define _cleanup_keys_going_ _cleanup_(keys_going_end)
+
+/* Is all that is wrong that the caller has no right to it? */
+static inline bool key_is_denied(const struct key_going *k)
+{
+    return k->error.errnum == -EACCES && !k->in_doubt;
+}
 
 /* Would the managers let this caller destroy those that nobody else uses? To be asked before anything is
  * changed. Notes the error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED;

@@ -199,6 +199,11 @@ int instance_delete(const struct context *c, const char *name, bool *ret_changed
 int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
                                  struct outcome ret[], struct error *e) _must_check_;
 
+/* The same, but a key that the caller may not destroy keeps nothing: without a volume it counts as unused,
+ * and goes with the next recover in the name of its owner. */
+int instances_delete_leave_keys(const struct context *c, const char *const names[], size_t n,
+                                struct outcome ret[], struct error *e) _must_check_;
+
 /* Opens the disks of an instance that is not running, to be looked at from the host; they stay open until
  * close, or until the instance is stopped. What is open otherwise than wanted, is opened anew: -EBUSY if it
  * is in use. `read_only`: nobody can write to them; -EINVAL: a plain disk, or an ephemeral key. */

@@ -293,22 +293,25 @@ static void note_end(struct removal *first, const char *key, const struct key_en
 {
     for (struct removal *r = first; r; r = r->next)
         if (removal_has_key(r, key) && end->fate != KEY_FATE_NONE && r->key.fate != KEY_FATE_STAYS &&
-            r->key.fate != KEY_FATE_CALLERS && r->key.fate != KEY_FATE_FORGOTTEN)
+            r->key.fate != KEY_FATE_CALLERS && r->key.fate != KEY_FATE_LEFT &&
+            r->key.fate != KEY_FATE_FORGOTTEN)
             r->key = *end;
 }
 
-/* A key that cannot be destroyed keeps the volumes that lead to it, unless it is to be forgotten. */
-static void note_failure(const struct context *c, struct removal *first, const char *key, int result,
-                         const struct error *why)
+/* A key that cannot be destroyed keeps the volumes that lead to it, unless it is to be left or forgotten. */
+static void note_failure(const struct context *c, struct removal *first, const struct key_going *k)
 {
-    if (!first->forget_key) {
-        keep_key(first, key, result, why);
+    const char *key = k->v->key;
+    bool left = first->demand == KEY_LEFT_IF_DENIED && key_is_denied(k);
+    if (!left && first->demand != KEY_FORGOTTEN) {
+        keep_key(first, key, k->error.errnum, &k->error);
         return;
     }
-    struct key_end end = {.fate = KEY_FATE_FORGOTTEN};
+    struct key_end end = {.fate = left ? KEY_FATE_LEFT : KEY_FATE_FORGOTTEN};
     (void)!str_copy(end.ref, sizeof end.ref, key);
     note_end(first, key, &end);
-    report_warning(c, "key %s was NOT destroyed: %s", key, why->errnum ? why->text : strerror(-result));
+    if (!left)
+        report_warning(c, "key %s was NOT destroyed: %s", key, k->error.text);
 }
 
 /* Who has keys looks once more: tags may have been taken away since the first look. */
@@ -326,7 +329,7 @@ static int destroy_keys(const struct context *c, struct removal *first, const st
     for (size_t i = 0; i < keys.n; i++) {
         const struct key_going *k = &keys.keys[i];
         if (k->error.errnum)
-            note_failure(c, first, k->v->key, k->error.errnum, &k->error);
+            note_failure(c, first, k);
         else
             note_end(first, k->v->key, &k->end);
     }

@@ -16,13 +16,21 @@
 #include "instance/keys.h"
 #include "instance/steps.h"
 
+/* Do the volumes go even if the key cannot be destroyed? */
+enum key_demand {
+    KEY_MUST_GO,
+    KEY_LEFT_IF_DENIED, /* yes, where the caller has no right to it: recover destroys it, once its owner runs
+                           that */
+    KEY_FORGOTTEN,      /* yes, whatever the reason; asked for by a person */
+};
+
 struct removal {
     const struct model *model;
     const struct instance *instance;
     const struct volume *const *volumes; /* that go: the instance's, lead first; or some, but not the lead */
     size_t n_volumes;
-    bool whole;         /* the domain goes too */
-    bool forget_key;    /* the volumes go even if the key cannot be destroyed; asked for by a person */
+    bool whole; /* the domain goes too */
+    enum key_demand demand;
     bool begun;         /* set by the first step: from then on there is no way back */
     struct key_end key; /* what became of its key; of several, of one that did not go */
 

@@ -774,6 +774,53 @@ static void test_forget_key(void **state)
     assert_int_equal(b->w->host.n_keys, 2);
 }
 
+static int delete_leaving(struct bench *b, const char *name, struct outcome *d, struct error *e)
+{
+    fake_again(&b->f);
+    return instances_delete_leave_keys(&b->f.context, &name, 1, d, e);
+}
+
+/* Who may not destroy the key removes the disks; who may destroys the key, there and then or by recover. What
+ * is no matter of rights keeps it, and the disks. */
+static void test_leave_key(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    struct outcome d;
+    bool changed = false;
+    bench_use_barbican(b);
+    bench_make(b, "t", true);
+    bench_make(b, "u", true);
+    bench_make(b, "v", true);
+    fake_ask_as(&b->f, PROJECT_THEIRS);
+    fake_again(&b->f);
+    assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EACCES, e);
+    assert_int_equal(b->w->host.n_volumes, 6);
+
+    e = ERROR_NONE;
+    b->w->keys_unreachable = true;
+    assert_error(delete_leaving(b, "v", &d, &e), -EHOSTUNREACH, e);
+    assert_int_equal(b->w->host.n_volumes, 6);
+    b->w->keys_unreachable = false;
+
+    e = ERROR_NONE;
+    assert_ok(delete_leaving(b, "t", &d, &e), e);
+    assert_int_equal(d.key.fate, KEY_FATE_LEFT);
+    assert_int_equal(b->w->host.n_volumes, 4);
+    assert_int_equal(b->w->host.n_domains, 1); /* v has none any more */
+    assert_int_equal(b->w->host.n_keys, 3);
+
+    fake_ask_as(&b->f, PROJECT_OURS);
+    assert_ok(delete_leaving(b, "u", &d, &e), e);
+    assert_int_equal(d.key.fate, KEY_FATE_GONE);
+    assert_int_equal(b->w->host.n_keys, 2);
+    struct result x = recover(b, false);
+    assert_int_equal(x.r, 0);
+    free(x.done);
+    assert_int_equal(b->w->host.n_volumes, 0); /* v's, which say doomed */
+    assert_int_equal(b->w->host.n_keys, 0);
+}
+
 /* The same with a reference from before places. */
 static void test_old_reference_of_another_place(void **state)
 {
@@ -978,6 +1025,7 @@ int main(void)
         bench_test(test_keys_of_another_place),
         bench_test(test_end_of_the_key),
         bench_test(test_forget_key),
+        bench_test(test_leave_key),
         bench_test(test_old_reference_of_another_place),
         bench_test(test_key_of_a_volume_with_a_changed_tag),
         bench_test(test_damaged_key),
