@@ -23,24 +23,24 @@ static int set_verbose(void *target, const char *value, struct error *e)
     return 0;
 }
 
-static int set_fd(int *field, const char *value, struct error *e)
+int cli_parse_fd(const char *value, int *ret, struct error *e)
 {
     uint64_t fd = 0;
     if (str_to_u64(value, &fd) < 0 || fd > 1023 || fcntl((int)fd, F_GETFD) < 0)
         return error_set(e, -EINVAL, "%s is not an open file descriptor", value);
-    *field = (int)fd;
+    *ret = (int)fd;
     return 0;
 }
 
 static int set_progress_fd(void *target, const char *value, struct error *e)
 {
-    return set_fd(&((struct globals *)target)->progress_fd, value, e);
+    return cli_parse_fd(value, &((struct globals *)target)->progress_fd, e);
 }
 
 CLI_TEXT(set_cloud, struct globals, cloud)
 static int set_token_fd(void *target, const char *value, struct error *e)
 {
-    return set_fd(&((struct globals *)target)->token_fd, value, e);
+    return cli_parse_fd(value, &((struct globals *)target)->token_fd, e);
 }
 
 CLI_FLAG(set_help, struct globals, help)

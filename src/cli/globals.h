@@ -19,4 +19,7 @@ struct globals {
     bool version;
 };
 
+/* The number of a descriptor that is open. */
+int cli_parse_fd(const char *value, int *ret, struct error *e) _must_check_;
+
 extern const struct cli_option global_options[];

@@ -125,6 +125,7 @@ static void make_context(struct session *s, const struct globals *g)
         .managers = &s->managers,
         .import = image_import,
         .export = image_export,
+        .stream = image_stream,
         .write_seed = seed_write,
         .read_seed = seed_read,
         .bench_look = bench_look,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a qcow2 of a device: qemu-img makes it empty, qemu-nbd writes to it, both in the sandbox (qemu.h).
+/* Makes a qcow2 of a device: qemu-img makes it empty, qemu-nbd writes to it, both in the sandbox (qemu.h). Or
+ * gives it away byte for byte.
  *
  *     device -> pread, O_DIRECT -> one locked buffer -> runs of clusters that are not zeros -> qemu-nbd
+ *                                                    -> all of it -> a descriptor of the caller's
  *
  * The device is a snapshot, which becomes worthless once its room is used up, and then gives no byte any
  * more. What was read by then may have been wrong already, so at the end a byte is read again: if that can be
@@ -13,13 +15,15 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXPORT_BYTES  (UINT64_C(1) << 20)
-#define CLUSTER_BYTES (UINT64_C(64) << 10) /* of a qcow2, as qemu-img makes it */
+#define EXPORT_BYTES   (UINT64_C(1) << 20)
+#define CLUSTER_BYTES  (UINT64_C(64) << 10) /* of a qcow2, as qemu-img makes it */
+#define STOP_POLL_MSEC 100
 
 struct export
 {
@@ -28,6 +32,7 @@ struct export
     uint64_t size_bytes;
     struct image_memory memory;
     uint8_t *block; /* EXPORT_BYTES of it, plaintext of the guest */
+    int output_fd;  /* all goes there as it is; -1: to the image */
 };
 
 /* ---------------------------------------------------------------------- making */
@@ -85,6 +90,25 @@ static int write_block(struct export *x, uint64_t at, size_t bytes, struct error
     return r < 0 ? r : write_run(x, at, from, bytes, e);
 }
 
+/* Whoever reads may take their time, and may be gone; stops are heeded all the while. */
+static int give_block(struct export *x, size_t bytes, struct error *e)
+{
+    struct pollfd ready = {.fd = x->output_fd, .events = POLLOUT};
+    for (size_t done = 0; done < bytes;) {
+        if (image_stopped(x->image))
+            return error_set(e, -ECANCELED, "image %.200s: stopped", x->image->name);
+        ssize_t n = write(x->output_fd, x->block + done, bytes - done);
+        if (n >= 0)
+            done += (size_t)n;
+        else if (errno == EAGAIN)
+            (void)!poll(&ready, 1, STOP_POLL_MSEC);
+        else if (errno != EINTR)
+            return error_set(e, errno == EPIPE ? -EIO : -errno, "image %.200s: cannot be written: %s",
+                             x->image->name, errno == EPIPE ? "nobody reads it any more" : strerror(errno));
+    }
+    return 0;
+}
+
 static int copy_all(struct export *x, const struct image_progress *p, struct error *e)
 {
     for (uint64_t at = 0; at < x->size_bytes; at += EXPORT_BYTES) {
@@ -94,7 +118,7 @@ static int copy_all(struct export *x, const struct image_progress *p, struct err
             return error_set(e, -ECANCELED, "image %.200s: stopped at byte %" PRIu64, x->image->name, at);
         int r = read_block(x, at, bytes, e);
         if (r == 0)
-            r = write_block(x, at, bytes, e);
+            r = x->output_fd < 0 ? write_block(x, at, bytes, e) : give_block(x, bytes, e);
         if (r < 0)
             return r;
         if (p && p->update)
@@ -148,22 +172,44 @@ static int take_device(struct export *x, struct error *e)
     return 0;
 }
 
+/* A new export of the device, with its buffer. */
+static int begin(struct export *x, const char *name, const struct image_progress *progress, struct error *e)
+{
+    int r = image_new(name, &x->image, e);
+    if (r < 0)
+        return r;
+    x->image->progress = progress;
+    r = take_device(x, e);
+    if (r == 0)
+        r = image_memory_new(&x->memory, EXPORT_BYTES, true, x->image->name, e);
+    x->block = x->memory.data;
+    return r;
+}
+
+int image_stream(int fd, int output_fd, const char *name, const struct image_progress *progress,
+                 struct error *e)
+{
+    _cleanup_(release) struct export x = {.fd = fd, .output_fd = output_fd};
+    int flags = fcntl(output_fd, F_GETFL);
+    int r = begin(&x, name, progress, e);
+    if (r == 0 && (flags < 0 || fcntl(output_fd, F_SETFL, flags | O_NONBLOCK) < 0))
+        r = error_set(e, errno, "image %.200s: cannot be written: %m", x.image->name);
+    if (r < 0)
+        return r;
+    r = copy_all(&x, progress, e);
+    (void)!fcntl(output_fd, F_SETFL, flags);
+    return r;
+}
+
 int image_export(int fd, int file_fd, const char *name, const struct secret *key,
                  const struct image_progress *progress, struct error *e)
 {
-    _cleanup_(release) struct export x = {.fd = fd};
+    _cleanup_(release) struct export x = {.fd = fd, .output_fd = -1};
     _cleanup_(qemu_view_release) struct qemu_view view = {0};
     const struct qemu_file file = {
         .fd = file_fd, .format = key ? IMAGE_LUKS : IMAGE_QCOW2, .writes = true, .key = key};
 
-    int r = image_new(name, &x.image, e);
-    if (r < 0)
-        return r;
-    x.image->progress = progress;
-    r = take_device(&x, e);
-    if (r == 0)
-        r = image_memory_new(&x.memory, EXPORT_BYTES, true, x.image->name, e);
-    x.block = x.memory.data;
+    int r = begin(&x, name, progress, e);
     if (r == 0)
         r = qemu_view_make(&file, &view, e);
     if (r == 0)

@@ -87,3 +87,8 @@ int image_import(struct image *i, const struct image_target *targets, size_t n,
  * into RAM. */
 int image_export(int fd, int file_fd, const char *name, const struct secret *key,
                  const struct image_progress *progress, struct error *e) _must_check_;
+
+/* The same, byte for byte, as a raw image in plaintext, to a pipe for instance: no file of ours is made, and
+ * nobody but who reads knows what became of it. -EIO: also where nobody reads any more. */
+int image_stream(int fd, int output_fd, const char *name, const struct image_progress *progress,
+                 struct error *e) _must_check_;

@@ -40,6 +40,10 @@ struct context {
     int (*export)(int fd, int file_fd, const char *name, const struct secret *key,
                   const struct image_progress *progress, struct error *e);
 
+    /* Byte for byte, to a descriptor of the caller's: image_stream, or the double's. */
+    int (*stream)(int fd, int output_fd, const char *name, const struct image_progress *progress,
+                  struct error *e);
+
     /* A seed, to the begin of a device and back: seed_write and seed_read, or the doubles'. */
     int (*write_seed)(int fd, const struct secret *seed, struct error *e);
     int (*read_seed)(int fd, struct secret **ret, struct error *e);

@@ -120,6 +120,8 @@ int export_check(struct export *s, struct error *e)
     if (r < 0)
         return r;
     const struct export_request *q = s->request;
+    if (q->output_fd)
+        return 0;
     return q->keeper ? image_file_new_by(q->keeper, q->path, &s->file, e)
                      : image_file_new(q->path, &s->file, e);
 }

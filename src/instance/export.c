@@ -127,7 +127,9 @@ static int write_file(const struct context *c, void *object, struct error *e)
     struct export *s = object;
     struct image_progress progress = {update, stopped, s};
     char size[32];
-    int r = c->export(s->fd, image_file_fd(s->file), s->request->path, s->key, &progress, e);
+    const struct export_request *q = s->request;
+    int r = q->output_fd ? c->stream(s->fd, q->output_fd, q->path, &progress, e)
+                         : c->export(s->fd, image_file_fd(s->file), q->path, s->key, &progress, e);
     if (r == -EIO)
         error_append(e, "; if its guest has written more than %s meanwhile, say a larger --room",
                      str_from_bytes(s->v.size_bytes, size, sizeof size));
@@ -176,7 +178,7 @@ static int add_commits(struct steps *p, struct export *s, struct error *e)
     int r = steps_add(p, close_map, NULL, s, e, "close %s/%s", s->v.vg, s->v.lv);
     if (r == 0)
         r = steps_add(p, mark_doomed, NULL, s, e, "mark %s/%s doomed", s->v.vg, s->v.lv);
-    if (r == 0)
+    if (r == 0 && s->file)
         r = steps_add_keystone(p, link_file, link_file_undo, s, e, "give %s its name", s->request->path);
     if (r == 0)
         r = steps_add(p, remove_volume, NULL, s, e, "remove %s/%s", s->v.vg, s->v.lv);

@@ -86,6 +86,7 @@ struct export_request {
     const char *name;            /* of the instance */
     const char *role;            /* of the disk; NULL: its first */
     const char *path;            /* of the file that is made */
+    int output_fd;               /* a raw image goes there, and `path` is its name for sentences; 0: none */
     struct image_keeper *keeper; /* makes it where only the caller may; NULL: we may */
     uint64_t room_bytes;         /* for what the guest writes meanwhile; 0: a fifth of the disk */
     bool plaintext;              /* the file is not encrypted */
@@ -103,7 +104,8 @@ struct exported {
 /* Writes what the disk holds at this moment, whether the instance runs or not, to a new file: a qcow2,
  * encrypted with a key of its own in the disk's key manager. The whole file, or nothing. ret_plan as of
  * instance_launch(). -EEXIST: there is such a file. -ENOSPC; -EIO: also where the room was used up. -EINVAL:
- * a plain disk, or an ephemeral key. */
+ * a plain disk, or an ephemeral key. With output_fd no file is made, and what was written there counts only
+ * if all went well. */
 int instance_export(const struct context *c, const struct export_request *request, struct exported *ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of the matrix: what is there before, what is done, what there is when it went well. Those with
  * keys behind a network are in matrix-network.c, those about single disks in matrix-disks.c. */
+#include "base/fd.h"
 #include "matrix.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 void must(int r, const struct error *e)
@@ -256,6 +258,14 @@ int export_disk(struct fake *f, struct error *e)
 static int export_plaintext(struct fake *f, struct error *e)
 {
     const struct export_request q = {.name = "t", .path = "/file", .role = "swap", .plaintext = true};
+    struct exported done;
+    return instance_export(&f->context, &q, &done, NULL, e);
+}
+
+static int export_to_descriptor(struct fake *f, struct error *e)
+{
+    _cleanup_close_ int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    const struct export_request q = {.name = "t", .path = "a descriptor", .output_fd = fd, .plaintext = true};
     struct exported done;
     return instance_export(&f->context, &q, &done, NULL, e);
 }
@@ -647,6 +657,7 @@ const struct scenario scenarios[] = {
     {"export", NULL, have_running, export_disk, {1, 1, 3, 3, 0, 2}, UNDONE},
     {"export of a stopped one", NULL, have_stopped, export_disk, {1, 0, 3, 0, 0, 2}, UNDONE},
     {"export of a swap disk, in plaintext", NULL, have_running, export_plaintext, {1, 1, 3, 3, 0, 1}, UNDONE},
+    {"export to a descriptor", NULL, have_running, export_to_descriptor, {1, 1, 3, 3, 0, 1}, UNDONE},
     {"launch from an export", NULL, NULL, launch_from_export, {1, 1, 1, 1, 0, 1}, UNDONE},
     {"delete with an export that was cut off", NULL, have_cut_export, delete, NOTHING, FORWARD},
     {"stop with an export that was cut off", NULL, have_cut_export, stop, {1, 0, 4, 1, 0, 2}, UNFINISHED},

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct image {
     uint64_t size_bytes;
@@ -267,6 +268,21 @@ int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
         if (key)
             memcpy(written->f.key, secret_peek(key), secret_size(key));
     }
+    if (r >= 0)
+        progress->update(progress->context, w->image_bytes, w->image_bytes);
+    return r < 0 ? r : world_leave(w, 0, e);
+}
+
+int fake_stream(int fd, int output_fd, const char *name, const struct image_progress *progress,
+                struct error *e)
+{
+    struct world *w = fake_world();
+    (void)name;
+    int r = world_enter(w, "stream", e);
+    if (r == 0)
+        r = read_snapshot(w, fd, e);
+    if (r == 0 && write(output_fd, "disk", 4) != 4)
+        r = error_set(e, -EIO, "nobody reads it");
     if (r >= 0)
         progress->update(progress->context, w->image_bytes, w->image_bytes);
     return r < 0 ? r : world_leave(w, 0, e);

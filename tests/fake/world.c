@@ -422,6 +422,7 @@ void fake_begin(struct fake *f, struct world *w)
                                   .managers = &f->managers,
                                   .import = fake_import,
                                   .export = fake_export,
+                                  .stream = fake_stream,
                                   .write_seed = fake_write_seed,
                                   .read_seed = fake_read_seed,
                                   .bench_look = fake_bench_look,

@@ -229,6 +229,8 @@ int fake_keymgr_open(const struct config *c, struct key_context *who, const char
                      struct error *e);
 int fake_import(struct image *i, const struct image_target *targets, size_t n,
                 const struct image_progress *progress, struct error *e);
+int fake_stream(int fd, int output_fd, const char *name, const struct image_progress *progress,
+                struct error *e);
 int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
                 const struct image_progress *progress, struct error *e);
 int fake_write_seed(int fd, const struct secret *seed, struct error *e);

@@ -76,6 +76,10 @@ SCRIPT = f"""
 0 close ci-1
 0 export ci-1 /img/e.qcow2 --dry-run
 0 export ci-1 /img/e.qcow2
+0 export ci-1 --output-fd 1 --plaintext --dry-run
+1 export ci-1 --output-fd 1
+1 export ci-1
+1 export ci-1 /img/f --output-fd 1 --plaintext
 0 key list
 0 key show ci-1
 4 key show local:nowhere/nothing

@@ -176,6 +176,52 @@ static bool stop(void *context)
     return true;
 }
 
+static pid_t start_reader(const char *command, int *ret_fd)
+{
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[0], STDIN_FILENO);
+        execl("/bin/sh", "sh", "-c", command, NULL);
+        _exit(127);
+    }
+    close(ends[0]);
+    *ret_fd = ends[1];
+    return pid;
+}
+
+static int streamed(const char *command, const struct image_progress *p, struct error *e)
+{
+    _cleanup_close_ int device = open("device", O_RDONLY | O_CLOEXEC);
+    int fd = -1, status = 0;
+    pid_t pid = start_reader(command, &fd);
+    int r = image_stream(device, fd, "out", p, e);
+    assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    close(fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return r;
+}
+
+static void to_a_descriptor(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    const struct image_progress lost = {.update = lose_the_device}, stopped = {.stopped = stop};
+    signal(SIGPIPE, SIG_IGN); /* as mayfly has it */
+    run(DEVICE "truncate -s 3370496 device");
+    assert_ok(streamed("sleep 0.3; cat >back", NULL, &e), e); /* more than a pipe holds */
+    run("cmp device back");
+
+    assert_error(streamed("head -c 100000 >/dev/null", NULL, &e), -EIO, e);
+    assert_non_null(strstr(e.text, "nobody reads it any more"));
+    e = ERROR_NONE;
+    assert_error(streamed("cat >/dev/null", &stopped, &e), -ECANCELED, e);
+    e = ERROR_NONE;
+    assert_int_not_equal(streamed("cat >/dev/null", &lost, &e), 0);
+    assert_non_null(strstr(e.text, "the snapshot cannot be read"));
+}
+
 static void nothing_is_left_of_what_fails(void **state)
 {
     (void)state;
@@ -355,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_that_is_lost_at_the_end_gives_no_image),
         cmocka_unit_test(what_is_deciphered_is_not_swapped),
         cmocka_unit_test(plaintext),
+        cmocka_unit_test(to_a_descriptor),
         cmocka_unit_test(nothing_is_left_of_what_fails),
         cmocka_unit_test(file_systems_without_nameless_files),
         cmocka_unit_test(a_file_is_made_where_only_the_caller_may),

@@ -4,6 +4,9 @@
 #include "instance/key-list.h"
 #include "instances.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 static struct exported done;
 
 static int export_disk(struct bench *b, const struct export_request *q, struct error *e)
@@ -65,6 +68,27 @@ static void a_dry_run_changes_nothing(void **state)
     assert_ok(instance_export(&b->f.context, &q, &done, &plan, &e), e);
     assert_true(steps_count(plan) > 8);
     assert_memory_equal(&before, &b->w->host, sizeof before);
+}
+
+/* No file, no key, nothing left; who reads has what the disk had. */
+static void a_descriptor_gets_it_without_a_file(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    char text[8] = "";
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    const struct export_request q = {.name = "t", .path = "a pipe", .output_fd = ends[1], .plaintext = true};
+    bench_make(b, "t", false);
+    assert_ok(export_disk(b, &q, &e), e);
+    assert_string_equal(done.key, "");
+    assert_int_equal(read(ends[0], text, sizeof text), 4);
+    assert_int_equal(b->w->host.n_files, 0);
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_int_equal(b->w->host.n_volumes, 2);
+    assert_int_equal(b->w->host.n_maps, 2); /* those of the guest */
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void its_key_is_of_the_file_alone(void **state)
@@ -176,11 +200,9 @@ static void one_without_its_disk_is_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_cannot_be_is_refused),
-        TEST(plain_and_ephemeral_disks_are_refused),
-        TEST(a_dry_run_changes_nothing),
-        TEST(its_key_is_of_the_file_alone),
-        TEST(the_instance_is_free_while_the_file_is_written),
+        TEST(what_cannot_be_is_refused),          TEST(plain_and_ephemeral_disks_are_refused),
+        TEST(a_dry_run_changes_nothing),          TEST(a_descriptor_gets_it_without_a_file),
+        TEST(its_key_is_of_the_file_alone),       TEST(the_instance_is_free_while_the_file_is_written),
         TEST(one_without_its_disk_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
