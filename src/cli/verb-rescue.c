@@ -22,6 +22,7 @@ static int set_root(void *target, const char *value, struct error *e)
 }
 
 CLI_FLAG(set_dry_run, struct rescue_request, dry_run)
+CLI_FLAG(set_disk_only, struct rescue_request, disk_only)
 #define TIMEOUT_OPTION                                                                                       \
     {                                                                                                        \
         "timeout", 0, "SECONDS", "wait so long for the guest to power off, then pull the plug (60)",         \
@@ -30,10 +31,15 @@ CLI_FLAG(set_dry_run, struct rescue_request, dry_run)
 static const struct cli_option rescue_options[] = {
     {"root", 0, "SIZE", "size of the rescue disk; else the image's", set_root},
     TIMEOUT_OPTION,
+    {"disk-only", 0, NULL, "make the disk alone, for a domain that others change", set_disk_only},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
-static const struct cli_option unrescue_options[] = {TIMEOUT_OPTION, {0}};
+static const struct cli_option unrescue_options[] = {
+    TIMEOUT_OPTION,
+    {"disk-only", 0, NULL, "remove the disk alone, from no domain", set_disk_only},
+    {0},
+};
 
 int verb_rescue(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
@@ -64,14 +70,17 @@ int verb_rescue(const struct verb *self, struct globals *g, int argc, char **arg
     }
     if (!log_is_quiet())
         printf("%s: %s\n", argv[1],
-               changed ? "started from the rescue image" : "was in rescue; nothing was changed");
+               !changed            ? "was in rescue; nothing was changed"
+               : request.disk_only ? "has a rescue disk"
+                                   : "started from the rescue image");
     return 0;
 }
 
 static int operate_unrescue(const struct context *c, const void *options, const char *name, bool *ret_changed,
                             struct error *e)
 {
-    return instance_unrescue(c, name, ((const struct rescue_request *)options)->timeout_sec, ret_changed, e);
+    const struct rescue_request *q = options;
+    return instance_unrescue(c, name, q->timeout_sec, q->disk_only, ret_changed, e);
 }
 
 int verb_unrescue(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

@@ -250,6 +250,7 @@ struct rescue_request {
     struct wanted_image image;
     uint64_t root_bytes;  /* of the rescue disk; 0: the image's size */
     unsigned timeout_sec; /* for a running guest to power off, before the plug is pulled */
+    bool disk_only;       /* domain and guest are left alone: whoever defines the domain sees to them */
     bool dry_run;         /* fill in ret_plan, change nothing */
 };
 
@@ -260,9 +261,10 @@ int instance_rescue(const struct context *c, const char *name, const struct resc
                     bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
 /* Stops the domain, gives it its definition back, removes the rescue disk, and starts the domain if it ran.
- * Unchanged: it is not in rescue. Once the rescue disk is marked there is no way back, only forward. */
-int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool *ret_changed,
-                      struct error *e) _must_check_;
+ * With `disk_only` the disk alone goes; -EBUSY: it is in use. Unchanged: it is not in rescue. Once the rescue
+ * disk is marked there is no way back, only forward. */
+int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool disk_only,
+                      bool *ret_changed, struct error *e) _must_check_;
 
 enum finding_result { FINDING_OK, FINDING_WARNING, FINDING_FAILED };
 

@@ -87,6 +87,11 @@ int rescue_fill(const struct context *c, void *object, struct error *e)
     return result;
 }
 
+int rescue_close(const struct context *c, void *object, struct error *e)
+{
+    return disk_close(c, &((const struct rescue *)object)->v, SETTLE_NOW, e);
+}
+
 /* -------------------------------------------------------------------- the domain */
 
 int rescue_stop(const struct context *c, void *object, struct error *e)

@@ -40,6 +40,21 @@ static const struct drift_need needs = {
     .told = DRIFT(OVERLAY) | DRIFT(REPLACED) | DRIFT(MISSING),
 };
 
+/* Whoever defines the domain changes its definition, before or after. */
+static const struct drift_need needs_of_disk = {.cannot = "cannot be given a rescue disk",
+                                                .refused = DRIFT(SAVED) | DRIFT(BARE)};
+
+static int check_not_ours(const struct rescue *r, struct error *e)
+{
+    const struct domain *domain = model_domain_of(r->model, r->instance->uuid);
+    if (!r->request->disk_only || !domain || !domain->ours)
+        return 0;
+    return error_set(e, -EINVAL,
+                     "instance %s: its domain was defined by Mayfly, which rescues it as a whole; leave out "
+                     "--disk-only",
+                     r->instance->name);
+}
+
 static int check_instance(const struct context *c, const struct rescue *r, struct error *e)
 {
     const struct instance *i = r->instance;
@@ -47,7 +62,9 @@ static int check_instance(const struct context *c, const struct rescue *r, struc
     int result = model_check_ready(r->model, i, e);
     if (result < 0)
         return result;
-    result = drift_check(c, r->model, i, &needs, e);
+    result = check_not_ours(r, e);
+    if (result == 0)
+        result = drift_check(c, r->model, i, r->request->disk_only ? &needs_of_disk : &needs, e);
     if (result < 0)
         return result;
     if (!volume_encrypted(model_disk(i)) && c->config->encryption_enabled)
@@ -189,6 +206,14 @@ static int add_domain(struct steps *s, struct rescue *r, struct error *e)
     return result;
 }
 
+/* It is closed until somebody starts a domain that has it. */
+static int add_end(struct steps *s, struct rescue *r, struct error *e)
+{
+    int result = steps_add(s, rescue_close, NULL, r, e, "close %s/%s", r->v.vg, r->v.lv);
+    return result < 0 ? result
+                      : steps_add(s, rescue_ready, rescue_ready_undo, r, e, "mark %s ready", r->v.lv);
+}
+
 static int make_plan(struct rescue *r, struct steps **ret, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
@@ -196,7 +221,7 @@ static int make_plan(struct rescue *r, struct steps **ret, struct error *e)
     if (result == 0)
         result = add_disk(s, r, e);
     if (result == 0)
-        result = add_domain(s, r, e);
+        result = r->request->disk_only ? add_end(s, r, e) : add_domain(s, r, e);
     if (result == 0)
         *ret = TAKE_PTR(s);
     return result;
@@ -205,6 +230,8 @@ static int make_plan(struct rescue *r, struct steps **ret, struct error *e)
 static int plan(const struct context *c, struct rescue *r, struct steps **ret, struct error *e)
 {
     int result = check_image(c, r, e);
+    if (result == 0 && r->request->disk_only)
+        return make_plan(r, ret, e);
     if (result == 0)
         result = check_definition(c, r, e);
     if (result == 0)

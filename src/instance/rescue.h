@@ -23,5 +23,5 @@ int rescue_definition(const struct context *c, const struct rescue *r, char **re
 
 /* The steps; each one's object is the rescue. */
 step_fn rescue_fetch_key, rescue_fetch_key_undo, rescue_create, rescue_create_undo, rescue_open,
-    rescue_open_undo, rescue_fill, rescue_stop, rescue_stop_undo, rescue_define, rescue_define_undo,
-    rescue_ready, rescue_ready_undo, rescue_start, rescue_start_undo;
+    rescue_open_undo, rescue_fill, rescue_close, rescue_stop, rescue_stop_undo, rescue_define,
+    rescue_define_undo, rescue_ready, rescue_ready_undo, rescue_start, rescue_start_undo;

@@ -15,6 +15,7 @@
 struct unrescue {
     const struct instance *instance;
     unsigned timeout_sec;
+    bool disk_only;            /* domain and guest are left alone */
     const struct volume *disk; /* NULL: it is gone, and only the definition still names it */
     struct removal removal;    /* of that disk */
     struct disks own;          /* the others */
@@ -57,7 +58,7 @@ static int run(const struct context *c, struct unrescue *u, bool running, struct
     int r = steps_new(&s, e);
     if (r == 0 && running)
         r = steps_add(s, stop, NULL, u, e, "stop domain %s", name);
-    if (r == 0)
+    if (r == 0 && !u->disk_only)
         r = steps_add(s, look_again, NULL, u, e, "see that domain %s is as it was left", name);
     if (r == 0 && u->disk)
         r = removal_add_steps(s, &u->removal, e);
@@ -74,12 +75,32 @@ static const struct drift_need needs = {
     .refused = DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT(BLOCK_COPY),
 };
 
-int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool *ret_changed,
-                      struct error *e)
+/* The definition is another's to change, and has to be without the disk by now. */
+static int check_disk_unused(const struct context *c, const struct model *m, const struct instance *i,
+                             const struct volume *disk, struct error *e)
+{
+    const struct drift_need unused = {
+        .cannot = "cannot lose its rescue disk", .refused = DRIFT(SAVED) | DRIFT(HELD), .disk = disk};
+    char path[DEVICE_PATH_MAX];
+    bool has = false;
+    int r = drift_check(c, m, i, &unused, e);
+    if (r < 0 || i->state != INSTANCE_RUNNING)
+        return r;
+    volume_device_path(disk, path);
+    r = virt_has_disk(c->virt, i->uuid, path, DOMAIN_GUEST, &has, e);
+    return r < 0 || !has ? r
+                         : error_set(e, -EBUSY,
+                                     "instance %s: cannot lose its rescue disk: its guest has it; end that "
+                                     "first",
+                                     i->name);
+}
+
+int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool disk_only,
+                      bool *ret_changed, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     const struct instance *i = NULL;
-    struct unrescue u = {.timeout_sec = timeout_sec};
+    struct unrescue u = {.timeout_sec = timeout_sec, .disk_only = disk_only};
 
     int r = context_check_virt(c, e);
     if (r == 0)
@@ -91,7 +112,7 @@ int instance_unrescue(const struct context *c, const char *name, unsigned timeou
     if (r < 0)
         return r;
     const struct domain *domain = model_domain_of(m, i->uuid);
-    if (!u.disk && !(domain && domain->rescued)) {
+    if (!u.disk && (disk_only || !(domain && domain->rescued))) {
         *ret_changed = false;
         return 0;
     }
@@ -107,11 +128,11 @@ int instance_unrescue(const struct context *c, const char *name, unsigned timeou
     u.removal = (struct removal){.model = m, .instance = i, .volumes = &u.disk, .n_volumes = 1};
     r = model_check_ready(m, &own, e);
     if (r == 0)
-        r = drift_check(c, m, i, &needs, e);
+        r = disk_only ? check_disk_unused(c, m, i, u.disk, e) : drift_check(c, m, i, &needs, e);
     if (r == 0)
         r = disks_look(c, m, &own, MAP_FOR_DOMAIN, &u.own, e);
     if (r == 0)
-        r = run(c, &u, i->state == INSTANCE_RUNNING, e);
+        r = run(c, &u, i->state == INSTANCE_RUNNING && !disk_only, e);
     if (r < 0)
         return r;
     *ret_changed = true;

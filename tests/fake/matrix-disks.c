@@ -119,6 +119,26 @@ static int delete_apart(struct fake *f, struct error *e)
     return instance_delete(&f->context, APART, &changed, e);
 }
 
+static int rescue_apart(struct fake *f, struct error *e)
+{
+    static const struct rescue_request q = {.image.path = "/rescue", .disk_only = true};
+    bool changed = false;
+    return instance_rescue(&f->context, APART, &q, &changed, NULL, e);
+}
+
+static int unrescue_apart(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_unrescue(&f->context, APART, 0, true, &changed, e);
+}
+
+static void have_apart_in_rescue(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    have_apart(f);
+    must(rescue_apart(f, &e), &e);
+}
+
 static int open_apart(struct fake *f, struct error *e)
 {
     bool changed = false;
@@ -233,6 +253,8 @@ const struct scenario disk_scenarios[] = {
      UNDONE},
     {"add-disks uuid, given key", NULL, have_callers_key, add_disks_given_key, {0, 0, 3, 0, 0, 1}, UNDONE},
     {"open uuid, caller's key", NULL, have_apart, open_apart, {0, 0, 3, 3, 3, 1}, UNDONE},
+    {"rescue disk alone", NULL, have_apart, rescue_apart, {0, 0, 4, 0, 0, 1}, UNDONE},
+    {"unrescue disk alone", NULL, have_apart_in_rescue, unrescue_apart, {0, 0, 3, 0, 0, 1}, FORWARD},
     {"delete uuid, caller's key", NULL, have_apart, delete_apart, {0, 0, 0, 0, 0, 1}, FORWARD},
     {"delete uuid, given key", NULL, have_apart_with_given_key, delete_apart, NOTHING, FORWARD},
     {"start foreign", NULL, have_foreign, start, {1, 1, 3, 3, 0, 1}, UNDONE},

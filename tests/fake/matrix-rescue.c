@@ -15,7 +15,7 @@ static int rescue(struct fake *f, struct error *e)
 static int unrescue(struct fake *f, struct error *e)
 {
     bool changed = false;
-    return instance_unrescue(&f->context, "t", 5, &changed, e);
+    return instance_unrescue(&f->context, "t", 5, false, &changed, e);
 }
 
 static int stop(struct fake *f, struct error *e)

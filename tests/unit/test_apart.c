@@ -210,6 +210,83 @@ static void test_a_key_that_is_handed_over_goes_with_the_instance(void **state)
     assert_int_equal(b->w->host.n_keys, 0);
 }
 
+static int rescue(struct bench *b, bool *ret_changed, struct error *e)
+{
+    static const struct rescue_request q = {.image.path = "/rescue", .disk_only = true};
+    fake_again(&b->f);
+    return instance_rescue(&b->f.context, VM, &q, ret_changed, NULL, e);
+}
+
+static int unrescue(struct bench *b, bool *ret_changed, struct error *e)
+{
+    fake_again(&b->f);
+    return instance_unrescue(&b->f.context, VM, 0, true, ret_changed, e);
+}
+
+/* The domain's definition, and a guest that runs, are left to whoever made them. */
+static void test_a_rescue_disk_alone(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    must_add(b, &two_disks);
+    for (int round = 0; round < 2; round++) {
+        assert_ok(rescue(b, &changed, &e), e);
+        assert_true(changed);
+        assert_int_equal(b->w->host.n_volumes, 3);
+        assert_int_equal(b->w->host.n_maps, 0);
+        assert_string_equal(b->w->host.volumes[2].v.role, "rescue");
+        assert_true(b->w->host.volumes[2].has_image);
+        assert_ok(rescue(b, &changed, &e), e);
+        assert_false(changed);
+        if (round) {
+            assert_true(b->w->host.domains[0].d.active);
+            assert_int_equal(b->w->host.domains[0].defined.n, 0);
+        }
+        assert_ok(unrescue(b, &changed, &e), e);
+        assert_true(changed);
+        assert_int_equal(b->w->host.n_volumes, 2);
+        assert_int_equal(b->w->host.n_keys, 1);
+        assert_ok(unrescue(b, &changed, &e), e);
+        assert_false(changed);
+        if (!round)
+            world_add_domain(b->w, "web", VM)->d.active = true;
+    }
+}
+
+/* In use: nothing is changed. A domain of Mayfly's is rescued as a whole. */
+static void test_a_rescue_disk_that_cannot_be_alone(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    must_add(b, &two_disks);
+    assert_ok(rescue(b, &changed, &e), e);
+    fake_again(&b->f);
+    assert_ok(instance_open(&b->f.context, VM, false, &changed, &e), e);
+    for (size_t i = 0; i < b->w->host.n_maps; i++)
+        b->w->host.maps[i].held = true;
+    assert_error(unrescue(b, &changed, &e), -EBUSY, e);
+    assert_int_equal(b->w->host.volumes[2].v.state, VOLUME_READY);
+
+    for (size_t i = 0; i < b->w->host.n_maps; i++)
+        b->w->host.maps[i].held = false;
+    struct world_domain *d = world_add_domain(b->w, "web", VM);
+    d->d.active = true;
+    volume_device_path(&b->w->host.volumes[2].v, d->running.disk[d->running.n++].path);
+    e = ERROR_NONE;
+    assert_error(unrescue(b, &changed, &e), -EBUSY, e);
+    assert_non_null(strstr(e.text, "its guest has it"));
+    assert_int_equal(b->w->host.volumes[2].v.state, VOLUME_READY);
+
+    const struct rescue_request q = {.image.path = "/rescue", .disk_only = true};
+    bench_make(b, "t", false);
+    fake_again(&b->f);
+    e = ERROR_NONE;
+    assert_error(instance_rescue(&b->f.context, "t", &q, &changed, NULL, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "leave out --disk-only"));
+}
+
 /* Recover would destroy it, or delete with the instance that it was made for. */
 static void test_no_key_of_mayflys_own(void **state)
 {
@@ -240,6 +317,8 @@ int main(void)
         bench_test(test_a_disk_is_found_by_its_alias),
         bench_test(test_a_callers_key_outlives_all),
         bench_test(test_a_key_that_is_handed_over_goes_with_the_instance),
+        bench_test(test_a_rescue_disk_alone),
+        bench_test(test_a_rescue_disk_that_cannot_be_alone),
         bench_test(test_no_key_of_mayflys_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ static int rescue(struct bench *b, const struct rescue_request *q, bool *ret_cha
 static int unrescue(struct bench *b, bool *ret_changed, struct error *e)
 {
     fake_again(&b->f);
-    return instance_unrescue(&b->f.context, "t", 1, ret_changed, e);
+    return instance_unrescue(&b->f.context, "t", 1, false, ret_changed, e);
 }
 
 static void must_rescue(struct bench *b)
