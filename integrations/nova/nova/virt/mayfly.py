@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nova's libvirt driver, with local disks that Mayfly makes, opens, destroys.
+
+In nova.conf of a compute host: compute_driver = mayfly.MayflyDriver, and
+[libvirt] images_type = lvm. Nova keeps all that it knows of an instance;
+Mayfly keeps each disk as an encrypted logical volume, and its key in Barbican
+in the name of whoever asked Nova.
+
+    Nova                             Mayfly
+    _create_image     the backend notes the disks;
+                      all are made at once     add-disks, rescue, resize
+    _create_guest     before the guest starts  open (libvirt's hook, where
+                                               nobody's token is at hand)
+    the guest ends                             libvirt's hook closes them
+    snapshot          a pipe to Glance         export
+    _cleanup_lvm                               delete
+"""
+
+import os
+import re
+import subprocess
+
+from oslo_concurrency import processutils
+from oslo_log import log as logging
+from oslo_serialization import jsonutils
+from oslo_utils import excutils
+from oslo_utils import fileutils
+
+import nova.conf
+from nova import exception
+from nova.i18n import _
+from nova.image import glance
+from nova import utils
+from nova.virt import configdrive
+from nova.virt import driver as virt_driver
+from nova.virt.image import model
+from nova.virt.libvirt import driver
+from nova.virt.libvirt import imagebackend
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
+
+TRAIT = 'CUSTOM_MAYFLY_ENCRYPTED'
+OF_MAYFLY = re.compile(r'/dev/mapper/[0-9a-f-]{36}_(disk[^/]*)-dmcrypt$')
+FILE_SYSTEMS = ('ext4', 'xfs', 'vfat')
+MISSING = 'missing'
+
+
+class MayflyFailed(exception.NovaException):
+    msg_fmt = _("mayfly %(verb)s: %(reason)s")
+
+
+def _environment(context):
+    """Without credentials of nova-compute's own.
+
+    Then Mayfly acts for whoever asked Nova, by the token, and where nobody
+    did (at boot, in a periodic task) for the host.
+    """
+    env = {name: value for name, value in os.environ.items()
+           if not name.startswith('OS_')}
+    if _token(context):
+        env['OS_AUTH_URL'] = CONF.barbican.auth_endpoint
+    return env
+
+
+def _token(context):
+    return getattr(context, 'auth_token', None)
+
+
+def mayfly(context, verb, *words, absent=False):
+    """Runs it, and returns the document that it prints.
+
+    :param absent: there may be nothing of this instance: None then
+    """
+    command = ['mayfly', verb, '--json', *words]
+    token = _token(context)
+    if token:
+        command += ['--token-fd', '0']
+    try:
+        out, err = processutils.execute(
+            *command, process_input=token, env_variables=_environment(context),
+            check_exit_code=False)
+        document = jsonutils.loads(out)
+    except (OSError, ValueError) as e:
+        raise MayflyFailed(verb=verb, reason=str(e))
+    for line in err.splitlines():
+        LOG.info('%s', line)
+    error = document.get('error')
+    if error and absent and error['name'] == MISSING:
+        return None
+    if error:
+        raise MayflyFailed(verb=verb, reason=error['text'])
+    return document
+
+
+class Export(object):
+    """A disk as it is now, to be read once, as a raw image.
+
+    What was read is an image only if Mayfly ends well, so the end of the file
+    is told only then, and the reader never takes a part for the whole.
+    """
+
+    def __init__(self, context, uuid, role):
+        reader, writer = os.pipe()
+        self.file = os.fdopen(reader, 'rb')
+        try:
+            command = ['mayfly', 'export', uuid, '--disk', role, '--plaintext',
+                       '--output-fd', str(writer)]
+            if _token(context):
+                command += ['--token-fd', '0']
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, pass_fds=(writer,),
+                env=_environment(context))
+        except OSError as e:
+            self.file.close()
+            raise MayflyFailed(verb='export', reason=str(e))
+        finally:
+            os.close(writer)
+        self.process.stdin.write((_token(context) or '').encode())
+        self.process.stdin.close()
+
+    def read(self, size=-1):
+        data = self.file.read(size)
+        if not data and size != 0:
+            self._check_end()
+        return data
+
+    def _check_end(self):
+        said = self.process.stderr.read().decode(errors='replace').strip()
+        if self.process.wait() != 0:
+            raise MayflyFailed(verb='export', reason=said)
+
+    def close(self):
+        """Also ends an export that nobody reads any more."""
+        self.file.close()
+        self.process.stderr.close()
+        self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
+
+
+def file_system(os_type, wanted):
+    """Nova's choice, as far as Mayfly makes it."""
+    name = wanted or CONF.default_ephemeral_format
+    if not name:
+        name = 'ext4' if os_type == 'linux' else 'vfat'
+    if name not in FILE_SYSTEMS:
+        raise exception.InvalidBDMFormat(
+            details=_("%(name)s; Mayfly makes %(ours)s") % {
+                'name': name, 'ours': ', '.join(FILE_SYSTEMS)})
+    return name
+
+
+class Disk(imagebackend.Image):
+    """A disk of an instance; in the place of Nova's own backend for LVM.
+
+    The driver asks for one disk after the other. They are noted here, and made
+    together: all of them, or none.
+    """
+
+    SUPPORTS_CLONE = False
+    noted = {}  # by the UUID of the instance
+
+    def __init__(self, instance=None, disk_name=None, path=None,
+                 disk_info_mapping=None):
+        self.uuid = instance.uuid
+        self.os_type = instance.os_type
+        if path:
+            self.volume = OF_MAYFLY.match(path).group(1)
+        else:
+            self.volume = self._volume_of(disk_name)
+        self.role = self.volume.partition('.')[2] or 'root'
+        self.name = disk_name or self.volume
+        super(Disk, self).__init__(
+            '/dev/mapper/%s_%s-dmcrypt' % (self.uuid, self.volume),
+            'block', 'raw', is_block_dev=True,
+            disk_info_mapping=disk_info_mapping)
+        self.driver_io = 'native'
+
+    def _volume_of(self, name):
+        """Nova's disk.local is the first ephemeral one, but where adopted."""
+        if name == 'disk.local' and not self._is_there(name):
+            return 'disk.eph0'
+        return name
+
+    def _is_there(self, volume):
+        return os.path.exists('/dev/%s/%s_%s' % (
+            CONF.libvirt.images_volume_group, self.uuid, volume))
+
+    def _supports_encryption(self):
+        return True
+
+    def exists(self):
+        """Open or not. Mayfly is not asked: it refuses what it must."""
+        return self._is_there(self.volume)
+
+    def cache(self, fetch_func, filename, size=None, *args, **kwargs):
+        note = {'disk': self, 'size': size}
+        if self.role.startswith('eph'):
+            note['fs'] = file_system(self.os_type, kwargs.get('specified_fs'))
+        elif self.role in ('root', 'rescue') and not self.exists():
+            note['image'] = self._fetch(fetch_func, filename, *args, **kwargs)
+            self.verify_base_size(note['image'], size)
+            note['size'] = size or self.get_disk_size(note['image'])
+        self.noted.setdefault(self.uuid, []).append(note)
+
+    def _fetch(self, fetch_func, filename, *args, **kwargs):
+        """The image, in Nova's cache, from where several instances have it."""
+        for name in ('safe', 'disk_info_mapping'):
+            kwargs.pop(name, None)
+        folder = os.path.join(CONF.instances_path,
+                              CONF.image_cache.subdirectory_name)
+        fileutils.ensure_tree(folder)
+        base = os.path.join(folder, filename)
+
+        @utils.synchronized(filename, external=True, lock_path=self.lock_path)
+        def fetch():
+            if os.path.exists(base):
+                os.utime(base)  # the cache manager sees that it is used
+            else:
+                fetch_func(target=base, *args, **kwargs)
+
+        fetch()
+        return base
+
+    def create_image(self, *args, **kwargs):
+        raise NotImplementedError()  # cache() is all that the driver calls
+
+    def resize_image(self, size):
+        raise NotImplementedError()
+
+    def direct_snapshot(self, context, snapshot_name, image_format, image_id,
+                        base_image_id):
+        """Sends it to Glance while it is read; no file is made of it."""
+        image = {'disk_format': 'raw', 'container_format': 'bare'}
+        with Export(context, self.uuid, self.role) as data:
+            glance.API().update(context, image_id, image, data,
+                                purge_props=False)
+
+    def snapshot_extract(self, target, out_format):
+        """What Nova would do otherwise: a file in plaintext."""
+        raise MayflyFailed(verb='export', reason=_(
+            "the snapshot was not sent to the image service"))
+
+    def get_model(self, connection):
+        return model.LocalBlockImage(self.path)
+
+
+def _refuse(error):
+    """For what cannot be: the instance goes on as it was."""
+    return exception.InstanceFaultRollback(error)
+
+
+def _has_local_disks(instance):
+    flavor = instance.flavor
+    return bool(instance.image_ref or flavor.ephemeral_gb or flavor.swap)
+
+
+class MayflyDriver(driver.LibvirtDriver):
+    def __init__(self, virtapi, read_only=False):
+        super(MayflyDriver, self).__init__(virtapi, read_only)
+        self.image_backend.BACKEND['lvm'] = Disk
+        self._contexts = {}  # of instances that are cleaned up, by UUID
+
+    def init_host(self, host):
+        self._check_configuration()
+        super(MayflyDriver, self).init_host(host)
+
+    def _check_configuration(self):
+        """What would make Nova write, or expect, something in plaintext."""
+        libvirt = CONF.libvirt
+        wrong = [what for is_wrong, what in (
+            (libvirt.images_type != 'lvm', '[libvirt] images_type: say lvm'),
+            (not libvirt.images_volume_group,
+             '[libvirt] images_volume_group: say one of mayfly.conf'),
+            (libvirt.snapshot_image_format not in (None, 'raw'),
+             '[libvirt] snapshot_image_format: leave it out, or say raw'),
+            (libvirt.inject_partition != -2,
+             '[libvirt] inject_partition: leave it at -2'),
+            (not CONF.force_raw_images,
+             '[DEFAULT] force_raw_images: leave it at true'),
+            (CONF.ephemeral_storage_encryption.enabled,
+             '[ephemeral_storage_encryption] enabled: leave it at false; '
+             'mayfly.conf says it'),
+        ) if is_wrong]
+        if wrong:
+            raise exception.InvalidConfiguration(
+                "MayflyDriver: " + "; ".join(wrong))
+        self._get_local_gb_info()  # is the group there, and Mayfly?
+
+    # ---------------------------------------------------------------- making
+
+    def _create_image(self, context, instance, *args, **kwargs):
+        Disk.noted.pop(instance.uuid, None)
+        try:
+            made = super(MayflyDriver, self)._create_image(
+                context, instance, *args, **kwargs)
+        finally:
+            noted = Disk.noted.pop(instance.uuid, [])
+        if any(note['disk'].role == 'rescue' for note in noted):
+            self._add_rescue_disk(context, instance, noted)
+        elif any(note['disk'].exists() for note in noted):
+            self._grow(context, instance, noted)
+        elif noted:
+            self._add_disks(context, instance, noted)
+        return made
+
+    def _add_disks(self, context, instance, noted):
+        words = ['--volume-group', CONF.libvirt.images_volume_group]
+        for note in noted:
+            disk = note['disk']
+            if disk.role == 'root':
+                words += ['--root', str(note['size']), '--image',
+                          note['image'], '--image-format', 'raw']
+            elif disk.role == 'swap':
+                words += ['--swap', str(note['size'])]
+            else:
+                words += ['--ephemeral',
+                          '%d,fs=%s' % (note['size'], note['fs'])]
+        document = mayfly(context, 'add-disks', '--uuid', instance.uuid,
+                          *words, instance.name)
+        self._check_encrypted(context, instance, document['instances'][0])
+
+    def _check_encrypted(self, context, instance, made):
+        """The trait promises it, whatever mayfly.conf says by now."""
+        if all(disk['encrypted'] for disk in made['disks']):
+            return
+        mayfly(context, 'delete', '--yes', instance.uuid, absent=True)
+        raise MayflyFailed(verb='add-disks', reason=_(
+            "the disks would not be encrypted: see enabled in mayfly.conf"))
+
+    def _add_rescue_disk(self, context, instance, noted):
+        rescue, = [note for note in noted if note['disk'].role == 'rescue']
+        if 'image' in rescue:  # else it is there
+            mayfly(context, 'rescue', instance.uuid, '--disk-only', '--image',
+                   rescue['image'], '--image-format', 'raw')
+
+    def _grow(self, context, instance, noted):
+        """Disks that are there: to the size of the flavor, never back."""
+        shown = mayfly(context, 'show', instance.uuid)['instance']
+        sizes = {disk['role']: disk['size_bytes'] for disk in shown['disks']}
+        for note in noted:
+            role = note['disk'].role
+            if role not in sizes:
+                raise MayflyFailed(verb='resize', reason=_(
+                    "the instance has no disk %s") % role)
+            if note['size'] and note['size'] > sizes[role]:
+                mayfly(context, 'resize', instance.uuid, str(note['size']),
+                       '--disk', role)
+
+    def _create_configdrive(self, context, instance, injection_info,
+                            rescue=False):
+        """Nova's is a file in plaintext: rather none than that."""
+        if configdrive.required_by(instance):
+            raise MayflyFailed(verb='add-disk', reason=_(
+                "a config drive would be in plaintext"))
+
+    # --------------------------------------------------------------- starting
+
+    def _create_guest(self, context, xml, instance, power_on=True, pause=False,
+                      post_xml_callback=None):
+        """Opens the disks first with the key of whoever asks for the start.
+
+        Without a token libvirt's hook does, if the host may have the key.
+        """
+        opened = None
+        if _token(context) and (power_on or pause):
+            opened = mayfly(context, 'open', instance.uuid, absent=True)
+        try:
+            return super(MayflyDriver, self)._create_guest(
+                context, xml, instance, power_on=power_on, pause=pause,
+                post_xml_callback=post_xml_callback)
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                if opened:
+                    self._close(instance)
+
+    def _close(self, instance):
+        try:
+            mayfly(None, 'close', instance.uuid, absent=True)
+        except MayflyFailed as e:
+            LOG.warning('%s; mayfly recover closes them', e, instance=instance)
+
+    def _get_instance_disk_info_from_config(self, guest_config,
+                                            block_device_info):
+        """Without Mayfly's disks, which are closed while the guest is off.
+
+        Nova would measure them, and make files in the place of the missing.
+        """
+        guest_config.devices = [
+            device for device in guest_config.devices if not OF_MAYFLY.match(
+                getattr(device, 'source_path', None) or '')]
+        return super(MayflyDriver, self)._get_instance_disk_info_from_config(
+            guest_config, block_device_info)
+
+    # ------------------------------------------------------------------ ending
+
+    def _cleanup(self, context, instance, *args, **kwargs):
+        self._contexts[instance.uuid] = context  # _cleanup_lvm() has none
+        try:
+            return super(MayflyDriver, self)._cleanup(
+                context, instance, *args, **kwargs)
+        finally:
+            self._contexts.pop(instance.uuid, None)
+
+    def _cleanup_lvm(self, instance, block_device_info):
+        """An administrator may delete it, whose the key is not.
+
+        Then the disks go, and the key at the next recover of its owner.
+        """
+        mayfly(self._contexts.get(instance.uuid), 'delete', '--yes',
+               '--leave-key', instance.uuid, absent=True)
+
+    def _lvm_disks(self, instance):
+        """None that Nova is to remove."""
+        return []
+
+    # ------------------------------------------------------------------ rescue
+
+    def unrescue(self, context, instance):
+        super(MayflyDriver, self).unrescue(context, instance)
+        mayfly(context, 'unrescue', instance.uuid, '--disk-only', absent=True)
+
+    # ---------------------------------------------------------------- snapshot
+
+    def _suspend_guest_for_snapshot(self, *args, **kwargs):
+        """Mayfly reads a snapshot of LVM's: the guest runs on."""
+
+    def _resume_guest_after_snapshot(self, *args, **kwargs):
+        pass
+
+    # ----------------------------------------------- what cannot be, or not so
+
+    def suspend(self, context, instance):
+        raise _refuse(MayflyFailed(verb='suspend', reason=_(
+            "the memory of the guest would be written to the host in "
+            "plaintext; shut it down, or pause it")))
+
+    def check_can_live_migrate_destination(self, context, instance, *args,
+                                           **kwargs):
+        if _has_local_disks(instance):
+            raise exception.MigrationPreCheckError(reason=_(
+                "disks of Mayfly stay on their host"))
+        return super(MayflyDriver, self).check_can_live_migrate_destination(
+            context, instance, *args, **kwargs)
+
+    def migrate_disk_and_power_off(self, context, instance, dest, flavor,
+                                   network_info, block_device_info=None,
+                                   timeout=0, retry_interval=0):
+        """On this host the root disk grows; finish_migration() sees to it."""
+        old = instance.flavor
+        if not _has_local_disks(instance):
+            return super(MayflyDriver, self).migrate_disk_and_power_off(
+                context, instance, dest, flavor, network_info,
+                block_device_info, timeout, retry_interval)
+        if dest != self.get_host_ip_addr():
+            raise _refuse(exception.MigrationPreCheckError(reason=_(
+                "disks of Mayfly stay on their host")))
+        if (flavor.root_gb < old.root_gb or flavor.swap != old.swap or
+                flavor.ephemeral_gb != old.ephemeral_gb):
+            raise _refuse(exception.ResizeError(reason=_(
+                "only the root disk can become larger")))
+        self.power_off(instance, timeout, retry_interval)
+        self.unplug_vifs(instance, network_info)
+        for volume in virt_driver.block_device_info_get_mapping(
+                block_device_info):
+            self._disconnect_volume(
+                context, volume['connection_info'], instance)
+        return jsonutils.dumps([])  # nothing has to be carried over
+
+    # -------------------------------------------------------------- the host
+
+    @staticmethod
+    def _get_local_gb_info():
+        figures = mayfly(None, 'metrics', '--quick')['metrics']
+        group = CONF.libvirt.images_volume_group
+        room = {figure['name']: figure['value'] for figure in figures
+                if figure['labels'].get('volume_group') == group}
+        try:
+            total = float(room['mayfly_volume_group_size_bytes']) / 2 ** 30
+            free = float(room['mayfly_volume_group_free_bytes']) / 2 ** 30
+        except KeyError:
+            raise MayflyFailed(verb='metrics', reason=_(
+                "volume group %s is not there, or not in mayfly.conf") % group)
+        return {'total': total, 'free': free, 'used': total - free}
+
+    def update_provider_tree(self, provider_tree, nodename, allocations=None):
+        super(MayflyDriver, self).update_provider_tree(
+            provider_tree, nodename, allocations=allocations)
+        provider_tree.add_traits(nodename, TRAIT)

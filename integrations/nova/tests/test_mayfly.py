@@ -1,0 +1,563 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver with Nova's own classes, as they are installed.
+
+In the place of mayfly there is a program that notes how it was called, and
+says what it is told to: so all is real up to the boundary of the process.
+"""
+
+import json
+import os
+import pathlib
+import tempfile
+import unittest
+from unittest import mock
+
+import nova.conf
+import nova.virt
+nova.virt.__path__.append(
+    str(pathlib.Path(__file__).parent.parent / 'nova' / 'virt'))
+
+from nova import config  # noqa: E402
+from nova import context as nova_context  # noqa: E402
+from nova import exception  # noqa: E402
+from nova import objects  # noqa: E402
+from nova.virt.libvirt import config as vconfig  # noqa: E402
+from nova.virt.libvirt import driver  # noqa: E402
+from nova.virt.libvirt import imagebackend  # noqa: E402
+from nova.virt import mayfly  # noqa: E402
+
+CONF = nova.conf.CONF
+UUID = '5c0e1c9e-0f53-4b1c-9d1e-3f4f6c1a7a10'
+GIB = 1 << 30
+
+PROGRAM = '''#!/usr/bin/python3 -IS
+import json, os, sys
+folder = %r
+words = sys.argv[1:]
+token = sys.stdin.read() if '--token-fd' in words else ''
+with open(folder + '/calls', 'a') as file:
+    file.write(json.dumps({'words': words, 'token': token, 'os': {
+        k: v for k, v in os.environ.items() if k.startswith('OS_')}}) + '\\n')
+verb = words[0]
+try:
+    with open(folder + '/' + verb) as file:
+        answer = json.load(file)
+except FileNotFoundError:
+    answer = {}
+if '--output-fd' in words:
+    fd = int(words[words.index('--output-fd') + 1])
+    os.write(fd, b'disk' * 1000)
+if 'said' in answer:
+    sys.stderr.write(answer['said'])
+if 'text' in answer:
+    print(answer['text'])
+else:
+    print(json.dumps({'version': 1, 'verb': verb, **answer}))
+sys.exit(answer.get('error', {}).get('status', 0))
+'''
+
+METRICS = [{'name': 'mayfly_volume_group_%s_bytes' % what, 'value': value,
+            'labels': {'volume_group': group}}
+           for group, what, value in (('vg0', 'size', 10 * GIB),
+                                      ('vg0', 'free', 4 * GIB),
+                                      ('vg1', 'size', 99 * GIB))]
+
+
+def error(name, status, text='what it says'):
+    return {'error': {'name': name, 'status': status, 'text': text}}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        program = self.folder / 'bin' / 'mayfly'
+        program.parent.mkdir()
+        program.write_text(PROGRAM % folder.name)
+        program.chmod(0o755)
+        self.patch(mock.patch.dict(os.environ, {
+            'PATH': '%s:%s' % (program.parent, os.environ['PATH']),
+            'OS_PASSWORD': 'of somebody else'}))
+        config.parse_args(['nova-compute'], default_config_files=[])
+        objects.register_all()
+        self.addCleanup(CONF.reset)
+        for group, name, value in (
+                (None, 'instances_path', folder.name + '/instances'),
+                (None, 'state_path', folder.name),
+                ('oslo_concurrency', 'lock_path', folder.name + '/locks'),
+                ('barbican', 'auth_endpoint', 'http://keystone/v3'),
+                ('libvirt', 'images_type', 'lvm'),
+                ('libvirt', 'images_volume_group', 'vg0')):
+            self.configure(name, value, group)
+        self.volumes = set()  # that are there
+        self.patch(mock.patch.object(
+            mayfly.Disk, '_is_there',
+            lambda disk, volume: volume in self.volumes))
+        self.driver = mayfly.MayflyDriver(mock.Mock())
+        self.user = nova_context.RequestContext(
+            'alice', 'tenant-a', auth_token='a token')
+        self.admin = nova_context.get_admin_context()
+        self.made(True)
+        self.answer('metrics', metrics=METRICS)
+
+    def failure(self, kind, function, *args, **kwargs):
+        with self.assertRaises(kind) as caught:
+            function(*args, **kwargs)
+        return caught.exception
+
+    def patch(self, patcher):
+        self.addCleanup(patcher.stop)
+        return patcher.start()
+
+    def configure(self, name, value, group=None):
+        CONF.set_override(name, value, group)
+        self.addCleanup(CONF.clear_override, name, group)
+
+    def answer(self, verb, **document):
+        (self.folder / verb).write_text(json.dumps(document))
+
+    def made(self, encrypted):
+        self.answer('add-disks', instances=[
+            {'disks': [{'role': 'root', 'encrypted': True},
+                       {'role': 'swap', 'encrypted': encrypted}]}])
+
+    def calls(self):
+        try:
+            lines = (self.folder / 'calls').read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in lines]
+
+    def words(self):
+        return [' '.join(call['words']) for call in self.calls()]
+
+    def instance(self, **changes):
+        flavor = objects.Flavor(
+            root_gb=2, ephemeral_gb=0, swap=64, memory_mb=128, vcpus=1,
+            extra_specs={})
+        fields = dict(
+            uuid=UUID, id=1, flavor=flavor, old_flavor=None, new_flavor=None,
+            image_ref='3b0e1c9e-0f53-4b1c-9d1e-3f4f6c1a7a11', kernel_id='',
+            ramdisk_id='', os_type='linux', config_drive='', host='here',
+            project_id='tenant-a', user_id='alice', vm_state='building',
+            task_state=None, system_metadata={}, ephemeral_key_uuid=None,
+            vm_mode=None, architecture=None, display_name='web',
+            trusted_certs=None, migration_context=None)
+        fields.update(changes)
+        return objects.Instance(**fields)
+
+
+class Making(Case):
+    """By Nova's own _create_image()."""
+
+    def setUp(self):
+        super().setUp()
+        self.image_bytes = GIB
+        self.fetched = []
+
+        def fetch(context, target, image_id, *args, **kwargs):
+            self.fetched.append(image_id)
+            with open(target, 'wb') as file:
+                file.truncate(self.image_bytes)
+
+        self.patch(mock.patch('nova.virt.libvirt.utils.fetch_image', fetch))
+        self.patch(mock.patch(
+            'nova.virt.disk.api.get_disk_size', os.path.getsize))
+
+    def create(self, instance=None, names=('disk', 'disk.swap'), suffix='',
+               block_device_info=None, context=None):
+        mapping = {name: {'bus': 'virtio', 'dev': 'vd' + 'abcdef'[i],
+                          'type': 'disk'} for i, name in enumerate(names)}
+        return self.driver._create_image(
+            context or self.user, instance or self.instance(), mapping,
+            suffix=suffix, block_device_info=block_device_info)
+
+    def base(self):
+        return next((self.folder / 'instances' / '_base').iterdir())
+
+    def test_all_disks_are_made_by_one_call(self):
+        self.assertEqual((True, True), self.create())
+        call, = self.calls()
+        self.assertEqual(
+            ['add-disks', '--json', '--uuid', UUID, '--volume-group', 'vg0',
+             '--root', str(2 * GIB), '--image', str(self.base()),
+             '--image-format', 'raw', '--swap', str(64 << 20),
+             'instance-00000001', '--token-fd', '0'], call['words'])
+        self.assertEqual('a token', call['token'])
+
+    def test_the_caller_alone_is_who_asks(self):
+        self.create()
+        call, = self.calls()
+        self.assertEqual({'OS_AUTH_URL': 'http://keystone/v3'}, call['os'])
+        self.assertNotIn('a token', ' '.join(call['words']))
+
+    def test_without_a_caller_the_host_asks(self):
+        self.create(context=self.admin)
+        call, = self.calls()
+        self.assertEqual({}, call['os'])
+        self.assertNotIn('--token-fd', call['words'])
+
+    def test_ephemeral_disks_by_nova_s_choice_of_file_system(self):
+        disks = {'ephemerals': [
+            {'device_name': '/dev/vdb', 'size': 1, 'guest_format': None},
+            {'device_name': '/dev/vdc', 'size': 3, 'guest_format': 'xfs'}]}
+        instance = self.instance()
+        instance.flavor.swap = 0
+        for os_type, fs in (('linux', 'ext4'), (None, 'vfat'),
+                            ('windows', 'vfat')):
+            instance.os_type = os_type
+            self.create(instance, ('disk', 'disk.eph0', 'disk.eph1'),
+                        block_device_info=disks)
+            words = self.words()[-1]
+            self.assertIn('--ephemeral %d,fs=%s ' % (GIB, fs), words)
+            self.assertIn('--ephemeral %d,fs=xfs ' % (3 * GIB), words)
+
+    def test_a_file_system_that_mayfly_does_not_make_is_refused(self):
+        disks = {'ephemerals': [
+            {'device_name': '/dev/vdb', 'size': 1, 'guest_format': 'ext3'}]}
+        self.assertRaises(
+            exception.InvalidBDMFormat, self.create, None,
+            ('disk', 'disk.eph0'), block_device_info=disks)
+        self.assertEqual([], self.calls())
+        self.assertEqual({}, mayfly.Disk.noted)
+
+    def test_an_image_is_fetched_once(self):
+        self.create()
+        self.create(self.instance(uuid=UUID.replace('5', '6')))
+        self.assertEqual(1, len(self.fetched))
+
+    def test_an_image_that_is_too_large_is_refused(self):
+        self.image_bytes = 3 * GIB
+        self.assertRaises(exception.FlavorDiskSmallerThanImage, self.create)
+        self.assertEqual([], self.calls())
+
+    def test_what_goes_wrong_is_told(self):
+        self.answer('add-disks', **error('failed', 10, 'no room in vg0'))
+        failed = self.failure(mayfly.MayflyFailed, self.create)
+        self.assertEqual('mayfly add-disks: no room in vg0', str(failed))
+
+    def test_a_mayfly_that_does_not_answer(self):
+        self.answer('add-disks', text='Killed')
+        self.assertRaises(mayfly.MayflyFailed, self.create)
+        with mock.patch.dict(os.environ, PATH='/nowhere'):
+            self.assertRaises(mayfly.MayflyFailed, self.create)
+
+    def test_plain_disks_are_not_taken(self):
+        self.made(False)
+        self.assertRaises(mayfly.MayflyFailed, self.create)
+        self.assertTrue(self.words()[1].startswith('delete --json --yes'))
+
+    def test_disks_that_are_there_grow(self):
+        self.volumes = {'disk', 'disk.swap'}
+        self.answer('show', instance={'disks': [
+            {'role': 'root', 'size_bytes': GIB},
+            {'role': 'swap', 'size_bytes': 64 << 20}]})
+        self.create()
+        self.assertEqual([], self.fetched)
+        self.assertEqual(
+            ['show --json %s --token-fd 0' % UUID,
+             'resize --json %s %d --disk root --token-fd 0'
+             % (UUID, 2 * GIB)], self.words())
+
+    def test_a_rescue_disk_is_one_more(self):
+        self.volumes = {'disk', 'disk.swap'}
+        self.create(names=('disk.rescue', 'disk'), suffix='.rescue')
+        self.assertEqual(
+            ['rescue --json %s --disk-only --image %s --image-format raw '
+             '--token-fd 0' % (UUID, self.base())], self.words())
+
+    def test_a_config_drive_would_be_a_file_in_plaintext(self):
+        instance = self.instance(config_drive='True')
+        self.assertRaises(mayfly.MayflyFailed, self.driver._create_configdrive,
+                          self.user, instance, mock.Mock())
+        self.driver._create_configdrive(self.user, self.instance(), None)
+
+
+class Disks(Case):
+    def disk(self, name=None, **more):
+        return self.driver.image_backend.by_name(
+            self.instance(), name, **more)
+
+    def test_names_and_devices(self):
+        for name, volume, role in (
+                ('disk', 'disk', 'root'), ('disk.swap', 'disk.swap', 'swap'),
+                ('disk.local', 'disk.eph0', 'eph0'),
+                ('disk.eph3', 'disk.eph3', 'eph3'),
+                ('disk.rescue', 'disk.rescue', 'rescue')):
+            disk = self.disk(name)
+            self.assertEqual(
+                ('/dev/mapper/%s_%s-dmcrypt' % (UUID, volume), role),
+                (disk.path, disk.role))
+            again = self.driver.image_backend.by_libvirt_path(
+                self.instance(), disk.path)
+            self.assertEqual(role, again.role)
+
+    def test_an_adopted_local_disk_keeps_its_name(self):
+        self.volumes = {'disk.local'}
+        self.assertEqual('local', self.disk('disk.local').role)
+
+    def test_what_the_guest_gets(self):
+        info = self.disk('disk', disk_info_mapping={
+            'bus': 'virtio', 'dev': 'vda', 'type': 'disk'}).libvirt_info(
+                'none', {})
+        self.assertEqual(
+            ('block', 'raw', 'native', 'none',
+             '/dev/mapper/%s_disk-dmcrypt' % UUID),
+            (info.source_type, info.driver_format, info.driver_io,
+             info.driver_cache, info.source_path))
+
+    def test_other_backends_are_nova_s(self):
+        self.assertIs(imagebackend.Flat,
+                      self.driver.image_backend.backend('raw'))
+
+    def test_nova_does_not_measure_closed_disks(self):
+        guest = vconfig.LibvirtConfigGuest()
+        for path in ('/dev/mapper/%s_disk-dmcrypt' % UUID, '/dev/vg9/other'):
+            device = vconfig.LibvirtConfigGuestDisk()
+            device.source_type, device.source_path = 'block', path
+            device.target_dev, device.driver_format = 'vda', 'raw'
+            guest.add_device(device)
+        with mock.patch('nova.virt.libvirt.storage.lvm.get_volume_size',
+                        return_value=7) as size:
+            found = self.driver._get_instance_disk_info_from_config(
+                guest, {'block_device_mapping': []})
+        size.assert_called_once_with('/dev/vg9/other')
+        self.assertEqual(['/dev/vg9/other'], [one['path'] for one in found])
+
+
+class Snapshots(Case):
+    def snapshot(self, update):
+        disk = self.driver.image_backend.by_name(self.instance(), 'disk')
+        with mock.patch('nova.image.glance.API') as api:
+            api.return_value.update.side_effect = update
+            return disk.direct_snapshot(
+                self.user, 'a name', 'raw', 'an image', 'its base')
+
+    def test_the_disk_goes_to_glance_as_it_is_read(self):
+        sent = []
+
+        def update(context, image_id, image, data, purge_props):
+            sent.append((image_id, image['disk_format'], data.read()))
+            self.assertEqual(b'', data.read())
+
+        self.assertIsNone(self.snapshot(update))
+        self.assertEqual([('an image', 'raw', b'disk' * 1000)], sent)
+        call, = self.calls()
+        self.assertEqual('a token', call['token'])
+        self.assertEqual(['export', UUID, '--disk', 'root', '--plaintext',
+                          '--output-fd'], call['words'][:6])
+
+    def test_a_part_is_never_taken_for_the_whole(self):
+        self.answer('export', said='the snapshot was lost',
+                    **error('failed', 10))
+
+        def update(context, image_id, image, data, purge_props):
+            while data.read(64):
+                pass
+
+        failed = self.failure(mayfly.MayflyFailed, self.snapshot, update)
+        self.assertIn('the snapshot was lost', str(failed))
+
+    def test_an_upload_that_fails_ends_the_export(self):
+        def update(*args, **kwargs):
+            raise exception.ImageNotFound(image_id='an image')
+
+        self.assertRaises(exception.ImageNotFound, self.snapshot, update)
+
+    def test_no_descriptor_is_left(self):
+        before = len(os.listdir('/proc/self/fd'))
+        self.snapshot(lambda *args, **kwargs: args[3].read())
+        with mock.patch.dict(os.environ, PATH='/nowhere'):
+            self.assertRaises(mayfly.MayflyFailed, self.snapshot, None)
+        self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+
+    def test_never_to_a_file(self):
+        disk = self.driver.image_backend.by_name(self.instance(), 'disk')
+        self.assertRaises(mayfly.MayflyFailed, disk.snapshot_extract,
+                          '/tmp/file', 'raw')
+
+    def test_the_guest_runs_on(self):
+        with mock.patch.object(self.driver, 'suspend') as suspend:
+            self.driver._suspend_guest_for_snapshot(
+                self.user, False, 1, self.instance())
+            self.driver._resume_guest_after_snapshot(
+                self.user, False, 1, self.instance(), mock.Mock())
+        suspend.assert_not_called()
+
+
+class Starting(Case):
+    def create_guest(self, context, fails=None, **how):
+        with mock.patch.object(driver.LibvirtDriver, '_create_guest',
+                               autospec=True, side_effect=fails) as create:
+            self.driver._create_guest(
+                context, '<domain/>', self.instance(), **how)
+        create.assert_called_once()
+
+    def test_who_asks_opens_the_disks(self):
+        self.create_guest(self.user)
+        self.assertEqual(['open --json %s --token-fd 0' % UUID], self.words())
+
+    def test_without_a_token_the_hook_does(self):
+        self.create_guest(self.admin)
+        self.assertEqual([], self.calls())
+
+    def test_what_is_not_started_is_not_opened(self):
+        self.create_guest(self.user, power_on=False)
+        self.assertEqual([], self.calls())
+
+    def test_a_start_that_fails_leaves_them_closed(self):
+        self.assertRaises(ValueError, self.create_guest, self.user,
+                          fails=ValueError())
+        self.assertEqual('close --json %s' % UUID, self.words()[1])
+
+    def test_the_first_error_is_told(self):
+        self.answer('close', **error('busy', 5))
+        self.assertRaises(ValueError, self.create_guest, self.user,
+                          fails=ValueError())
+
+    def test_a_server_without_local_disks(self):
+        self.answer('open', **error('missing', 4))
+        self.create_guest(self.user)
+
+    def test_a_key_that_is_denied_stops_the_start(self):
+        self.answer('open', **error('denied', 2))
+        with mock.patch.object(driver.LibvirtDriver, '_create_guest') as it:
+            self.assertRaises(mayfly.MayflyFailed, self.driver._create_guest,
+                              self.user, '<domain/>', self.instance())
+        it.assert_not_called()
+
+
+class Ending(Case):
+    def setUp(self):
+        super().setUp()
+        for name in ('_unplug_vifs', 'delete_instance_files',
+                     '_undefine_domain', '_get_vpmems'):
+            self.patch(mock.patch.object(
+                driver.LibvirtDriver, name, return_value=None))
+        self.patch(mock.patch('nova.crypto.delete_vtpm_secret'))
+        self.patch(mock.patch.object(objects.Instance, 'save'))
+
+    def cleanup(self, context, **how):
+        self.driver.cleanup(context, self.instance(), [], **how)
+
+    def test_the_key_goes_by_the_token_of_who_deletes(self):
+        self.cleanup(self.user)
+        self.assertEqual(
+            ['delete --json --yes --leave-key %s --token-fd 0' % UUID],
+            self.words())
+        self.assertEqual({}, self.driver._contexts)
+
+    def test_a_periodic_task_acts_for_the_host(self):
+        self.cleanup(self.admin)
+        self.assertEqual(
+            ['delete --json --yes --leave-key %s' % UUID], self.words())
+
+    def test_what_is_gone_already(self):
+        self.answer('delete', **error('missing', 4))
+        self.cleanup(self.user)
+
+    def test_a_key_manager_that_is_away_is_told(self):
+        self.answer('delete', **error('unreachable', 6))
+        self.assertRaises(mayfly.MayflyFailed, self.cleanup, self.user)
+        self.assertEqual({}, self.driver._contexts)
+
+    def test_disks_that_stay_stay(self):
+        self.cleanup(self.user, destroy_disks=False)
+        self.assertEqual([], self.calls())
+
+    def test_after_unrescue_the_rescue_disk_goes(self):
+        with mock.patch.object(driver.LibvirtDriver, '_destroy'), \
+                mock.patch.object(driver.LibvirtDriver, '_create_guest'), \
+                mock.patch('os.unlink'), \
+                mock.patch('nova.virt.libvirt.utils.load_file'):
+            self.driver.unrescue(self.user, self.instance())
+        self.assertEqual(
+            ['open --json %s --token-fd 0' % UUID,
+             'unrescue --json %s --disk-only --token-fd 0' % UUID],
+            self.words())
+
+
+class Refusals(Case):
+    def test_suspend(self):
+        refused = self.failure(
+            exception.InstanceFaultRollback, self.driver.suspend, self.user,
+            self.instance())
+        self.assertIn('plaintext', str(refused.inner_exception))
+
+    def test_live_migration(self):
+        self.assertRaises(
+            exception.MigrationPreCheckError,
+            self.driver.check_can_live_migrate_destination, self.user,
+            self.instance(), {}, {})
+
+    def test_live_migration_without_local_disks_is_nova_s(self):
+        instance = self.instance(image_ref='')
+        instance.flavor.swap = 0
+        with mock.patch.object(driver.LibvirtDriver,
+                               'check_can_live_migrate_destination') as its:
+            self.driver.check_can_live_migrate_destination(
+                self.user, instance, {}, {})
+        its.assert_called_once()
+
+    def resize(self, dest=None, **changes):
+        instance = self.instance()
+        flavor = instance.flavor.obj_clone()
+        for name, value in changes.items():
+            setattr(flavor, name, value)
+        with mock.patch.object(self.driver, 'power_off') as power_off, \
+                mock.patch.object(self.driver, 'unplug_vifs'):
+            try:
+                return self.driver.migrate_disk_and_power_off(
+                    self.user, instance, dest or CONF.my_ip, flavor, [])
+            finally:
+                self.powered_off = power_off.called
+
+    def test_a_larger_root_disk_on_this_host(self):
+        self.assertEqual('[]', self.resize(root_gb=5))
+        self.assertTrue(self.powered_off)
+
+    def test_no_other_resize(self):
+        for how in (dict(root_gb=1), dict(swap=0), dict(ephemeral_gb=9),
+                    dict(dest='192.0.2.1', root_gb=5)):
+            self.assertRaises(exception.InstanceFaultRollback,
+                              self.resize, **how)
+            self.assertFalse(self.powered_off)
+
+    def test_configurations_that_would_leave_plaintext(self):
+        with mock.patch.object(driver.LibvirtDriver, 'init_host') as its:
+            self.driver.init_host('here')
+            its.assert_called_once_with('here')
+            for name, value, group in (
+                    ('images_type', 'qcow2', 'libvirt'),
+                    ('images_volume_group', None, 'libvirt'),
+                    ('images_volume_group', 'vg9', 'libvirt'),
+                    ('snapshot_image_format', 'qcow2', 'libvirt'),
+                    ('inject_partition', -1, 'libvirt'),
+                    ('force_raw_images', False, None),
+                    ('enabled', True, 'ephemeral_storage_encryption')):
+                CONF.set_override(name, value, group)
+                self.assertRaises(
+                    exception.NovaException, self.driver.init_host, 'here')
+                CONF.clear_override(name, group)
+                CONF.set_override('images_type', 'lvm', 'libvirt')
+                CONF.set_override('images_volume_group', 'vg0', 'libvirt')
+            its.assert_called_once()
+
+
+class Host(Case):
+    def test_room(self):
+        self.assertEqual({'total': 10, 'free': 4, 'used': 6},
+                         self.driver._get_local_gb_info())
+
+    def test_trait(self):
+        tree = mock.Mock()
+        with mock.patch.object(driver.LibvirtDriver, 'update_provider_tree'):
+            self.driver.update_provider_tree(tree, 'node')
+        tree.add_traits.assert_called_once_with(
+            'node', 'CUSTOM_MAYFLY_ENCRYPTED')
+
+
+if __name__ == '__main__':
+    unittest.main()

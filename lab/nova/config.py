@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration files of the control plane, as texts by name; of a folder and the ports of lab/nova/up."""
+
+PASTE_GLANCE = """
+[pipeline:glance-api-keystone]
+pipeline = versionnegotiation authtoken context root
+[composite:root]
+paste.composite_factory = glance.api:root_app_factory
+/: versions
+/v2: v2
+[app:versions]
+paste.app_factory = glance.api.versions:create_resource
+[app:v2]
+paste.app_factory = glance.api.v2.router:API.factory
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+delay_auth_decision = true
+[filter:versionnegotiation]
+paste.filter_factory = glance.api.middleware.version_negotiation:VersionNegotiationFilter.factory
+[filter:context]
+paste.filter_factory = glance.api.middleware.context:ContextMiddleware.factory
+"""
+
+PASTE_NOVA = """
+[composite:osapi_compute]
+use = call:nova.api.openstack.urlmap:urlmap_factory
+/: versions
+/v2.1: v21
+[pipeline:v21]
+pipeline = request_id fault size authtoken context v21_app
+[pipeline:versions]
+pipeline = fault versions_app
+[app:v21_app]
+paste.app_factory = nova.api.openstack.compute:APIRouterV21.factory
+[app:versions_app]
+paste.app_factory = nova.api.openstack.compute.versions:Versions.factory
+[filter:request_id]
+paste.filter_factory = nova.api.compute_req_id:ComputeReqIdMiddleware.factory
+[filter:fault]
+paste.filter_factory = nova.api.openstack:FaultWrapper.factory
+[filter:size]
+paste.filter_factory = oslo_middleware:RequestBodySizeLimiter.factory
+[filter:context]
+paste.filter_factory = nova.api.auth:NovaKeystoneContext.factory
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+"""
+
+# Not a daemon of Debian's, and nothing of it but on loopback.
+RABBIT = """
+listeners.tcp.1 = 127.0.0.1:{rabbit}
+loopback_users = none
+vm_memory_high_watermark.absolute = 512MB
+disk_free_limit.absolute = 10MB
+log.console = true
+log.console.level = warning
+log.file = false
+"""
+
+
+def ini(sections):
+    return "".join(f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in options.items())
+                   for name, options in sections.items())
+
+
+def of(folder, keystone, ports):
+    """Keystone by its URL. Each service asks as the user nova, who is admin and service in project service."""
+    who = {"auth_type": "password", "auth_url": keystone, "username": "nova", "password": "nova-pw",
+           "project_name": "service", "user_domain_name": "Default", "project_domain_name": "Default",
+           "region_name": "RegionOne"}
+    glance = {
+        "DEFAULT": {"enabled_backends": "files:file", "use_stderr": "true",
+                    "worker_self_reference_url": f"http://127.0.0.1:{ports['image']}"},
+        "database": {"connection": f"sqlite:///{folder}/glance.db"},
+        "glance_store": {"default_backend": "files"},
+        "files": {"filesystem_store_datadir": f"{folder}/images"},
+        "os_glance_staging_store": {"filesystem_store_datadir": f"{folder}/staging"},
+        "os_glance_tasks_store": {"filesystem_store_datadir": f"{folder}/tasks"},
+        "paste_deploy": {"flavor": "keystone", "config_file": f"{folder}/glance-api-paste.ini"},
+        "keystone_authtoken": who | {"www_authenticate_uri": keystone},
+    }
+    placement = {
+        "DEFAULT": {"use_stderr": "true"},
+        "api": {"auth_strategy": "keystone"},
+        "placement_database": {"connection": f"sqlite:///{folder}/placement.db", "sync_on_startup": "true"},
+        "keystone_authtoken": who,
+    }
+    nova = {
+        "DEFAULT": {
+            "my_ip": "127.0.0.1", "state_path": f"{folder}/nova",
+            "transport_url": f"rabbit://guest:guest@127.0.0.1:{ports['rabbit']}/",
+            "enabled_apis": "osapi_compute", "osapi_compute_listen": "127.0.0.1",
+            "osapi_compute_listen_port": ports["compute"], "osapi_compute_workers": 1,
+            "allow_resize_to_same_host": "true", "use_stderr": "true",
+            "default_log_levels": "amqp=WARN,amqplib=WARN,sqlalchemy=WARN,iso8601=WARN,requests=WARN,urllib3=WARN,"
+                                  "keystoneauth=WARN,oslo.privsep=INFO"},
+        "conductor": {"workers": 1},
+        "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": 5},
+        "api_database": {"connection": f"sqlite:///{folder}/nova-api.db"},
+        "database": {"connection": f"sqlite:///{folder}/nova-cell1.db"},
+        "wsgi": {"api_paste_config": f"{folder}/nova-api-paste.ini"},
+        "oslo_concurrency": {"lock_path": f"{folder}/nova/locks"},
+        "oslo_messaging_rabbit": {"heartbeat_timeout_threshold": 0},
+        "keystone_authtoken": who, "placement": who, "neutron": who,
+        "service_user": who | {"send_service_user_token": "true"},
+        "glance": {"region_name": "RegionOne", "num_retries": 3},
+        "barbican": {"auth_endpoint": keystone},
+        "vnc": {"enabled": "false"},
+        "spice": {"enabled": "false"},
+    }
+    return {"glance-api.conf": ini(glance), "glance-api-paste.ini": PASTE_GLANCE, "placement.conf": ini(placement),
+            "nova.conf": ini(nova), "nova-api-paste.ini": PASTE_NOVA, "rabbitmq.conf": RABBIT.format(**ports),
+            "enabled_plugins": "[].\n"}
