@@ -6,9 +6,12 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_FILE_MAX (64 << 10)
+#define KEY_FILE_MAX   (64 << 10)
+#define SEED_IMAGE_MAX (4 << 20)
+#define BLOCK_BYTES    4096
 
 static int set_ssh_key(void *target, const char *value, struct error *e)
 {
@@ -118,6 +121,32 @@ int seed_options_add_configured(struct seed_options *o, const struct config *c, 
     if (r < 0)
         error_append(e, "; it is named by [launch] ssh_key in the configuration");
     return r;
+}
+
+int seed_image_read(const char *path, struct secret **ret, struct error *e)
+{
+    _cleanup_secret_ struct secret *image = NULL;
+    _cleanup_close_ int fd = -1;
+    struct stat st;
+    int r = open_file("seed image", path, &fd, e);
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
+        return error_set(e, errno, "seed image %s: cannot be read: %m", path);
+    if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > SEED_IMAGE_MAX)
+        return error_set(e, -EINVAL, "seed image %s: is %s", path,
+                         !S_ISREG(st.st_mode) ? "no file"
+                         : st.st_size == 0    ? "empty"
+                                              : "larger than 4 MiB");
+    size_t size = (size_t)st.st_size;
+    r = secret_new((size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES, &image, e);
+    if (r < 0)
+        return r;
+    r = fd_pread_all(fd, secret_bytes(image), size, 0);
+    if (r < 0)
+        return error_set(e, r, "seed image %s: cannot be read: %s", path, strerrordesc_np(-r));
+    *ret = TAKE_PTR(image);
+    return 0;
 }
 
 void seed_options_end(struct seed_options *o)

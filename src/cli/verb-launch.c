@@ -18,13 +18,15 @@ struct launch_options {
     struct launch_request request;
     const char *key_owner; /* of request.key; NULL: the caller */
     struct seed_options seed;
-    char *template_xml; /* what --domain-xml names; request points to it */
+    char *template_xml;        /* what --domain-xml names; request points to it */
+    struct secret *seed_image; /* of --seed-image; the same */
 };
 
 static void launch_options_end(struct launch_options *o)
 {
     seed_options_end(&o->seed);
     free(o->template_xml);
+    secret_free(o->seed_image);
 }
 
 static int parse_number(const char *value, uint64_t max, uint32_t *ret, struct error *e)
@@ -127,6 +129,16 @@ static int set_domain_xml(void *target, const char *path, struct error *e)
     return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerrordesc_np(-r)) : 0;
 }
 
+/* The same. */
+static int set_seed_image(void *target, const char *path, struct error *e)
+{
+    struct launch_options *o = target;
+    o->seed_image = secret_free(o->seed_image); /* it was said twice */
+    int r = seed_image_read(path, &o->seed_image, e);
+    o->request.seed_image = o->seed_image;
+    return r;
+}
+
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
 CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {
@@ -157,6 +169,7 @@ static const struct cli_option disks_options[] = {
 };
 static const struct cli_option add_disk_options[] = {
     {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
+    {"seed-image", 0, "FILE", "a disk that holds this, for a domain that others define", set_seed_image},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
@@ -270,7 +283,7 @@ int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **
 
 int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    struct launch_options o = {.request = {.count = 1}};
+    _cleanup_(launch_options_end) struct launch_options o = {.request = {.count = 1}};
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     struct volume made;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly add-disk: one more ephemeral disk. Its key is derived from the secret that the instance has; as all
- * disks it is made as a launch makes them.
+/* mayfly add-disk: one more ephemeral disk, or a seed disk for a domain that others define. Its key is
+ * derived from the secret that the instance has; as all disks it is made as a launch makes them.
  *
  *     lock | fetch the key | volume, open, format | definition, and guest if it runs | READY
  *                                                                                     commit point
@@ -27,10 +27,37 @@ static const struct drift_need needs = {
     .refused = DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HALTED) | DRIFT(ENDING),
 };
 
+static bool has_role(const struct instance *i, const char *role)
+{
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (streq(i->volumes[n]->role, role))
+            return true;
+    return false;
+}
+
+/* Whoever defines the domain puts it there. */
+static int check_seed(const struct addition *a, struct error *e)
+{
+    static const struct drift_need needs_of_seed = {.cannot = "cannot be given a seed disk",
+                                                    .refused = DRIFT(SAVED)};
+    const struct launch *l = &a->launch;
+    if (l->domain && l->domain->ours)
+        return error_set(e, -EINVAL,
+                         "instance %s: its domain was defined by Mayfly, which makes a seed disk with the "
+                         "instance: see launch --user-data",
+                         a->instance->name);
+    if (has_role(a->instance, ROLE_SEED))
+        return error_set(e, -EEXIST, "instance %s: has a seed disk already", a->instance->name);
+    return drift_check(l->context, l->model, a->instance, &needs_of_seed, e);
+}
+
 static int check_instance(const struct addition *a, struct error *e)
 {
     int r = model_check_not_in_rescue(a->instance, e);
-    return r < 0 ? r : drift_check(a->launch.context, a->launch.model, a->instance, &needs, e);
+    if (r < 0)
+        return r;
+    return a->request.seed_image ? check_seed(a, e)
+                                 : drift_check(a->launch.context, a->launch.model, a->instance, &needs, e);
 }
 
 /* What says of a disk that it has a key is the instance, not today's configuration. */
@@ -61,8 +88,9 @@ static int check_key(struct addition *a, struct error *e)
 static int check(struct addition *a, struct error *e)
 {
     struct launch *l = &a->launch;
-    int r = l->request->n_ephemeral == 1 ? launch_check_disks(l, e)
-                                         : error_set(e, -EINVAL, "add-disk: say --ephemeral SIZE, once");
+    size_t n = l->request->n_ephemeral + (l->request->seed_image ? 1 : 0);
+    int r = n == 1 ? launch_check_disks(l, e)
+                   : error_set(e, -EINVAL, "add-disk: say --ephemeral SIZE, or --seed-image FILE, once");
     if (r == 0)
         r = model_lock_ready(l->context, l->request->name, &l->model, &a->instance, e);
     if (r < 0)
@@ -70,20 +98,13 @@ static int check(struct addition *a, struct error *e)
     a->lead = a->instance->volumes[0];
     a->request.volume_group = a->lead->vg; /* so that no disk of an instance is ever seen alone */
     l->domain = model_domain_of(l->model, a->instance->uuid);
-    l->live = a->instance->state == INSTANCE_RUNNING;
+    l->apart = l->request->seed_image != NULL;
+    l->live = !l->apart && a->instance->state == INSTANCE_RUNNING;
     l->closes = !l->live;
     r = check_instance(a, e);
     if (r == 0)
         r = check_key(a, e);
     return r < 0 ? r : launch_check_room(l, e);
-}
-
-static bool has_role(const struct instance *i, const char *role)
-{
-    for (size_t n = 0; n < i->n_volumes; n++)
-        if (streq(i->volumes[n]->role, role))
-            return true;
-    return false;
 }
 
 /* The first free number whose disk does not come before the lead, or it would take its place, and a crash
@@ -119,15 +140,24 @@ static void take_key(struct addition *a, struct launch_key *k)
     a->launch.n_keys = 1;
 }
 
+static int choose(const struct addition *a, unsigned *ret_number, struct error *e)
+{
+    const char *alias = a->request.ephemeral[0].alias;
+    if (a->request.seed_image)
+        return 0;
+    int r = choose_number(a->instance, ret_number, e);
+    if (r == 0 && *alias && instance_disk(a->instance, alias))
+        r = error_set(e, -EEXIST, "instance %s: has a disk %s already; say another name", a->instance->name,
+                      alias);
+    return r;
+}
+
 static int design(struct addition *a, struct error *e)
 {
     struct launch *l = &a->launch;
+    const struct secret *seed = l->request->seed_image;
     unsigned number = 0;
-    int r = choose_number(a->instance, &number, e);
-    if (r == 0 && *l->request->ephemeral[0].alias &&
-        instance_disk(a->instance, l->request->ephemeral[0].alias))
-        r = error_set(e, -EEXIST, "instance %s: has a disk %s already; say another name", a->instance->name,
-                      l->request->ephemeral[0].alias);
+    int r = choose(a, &number, e);
     if (r == 0)
         r = launch_allocate(l, e);
     if (r < 0)
@@ -138,8 +168,9 @@ static int design(struct addition *a, struct error *e)
     memcpy(i->uuid, a->instance->uuid, sizeof i->uuid);
     if (l->km)
         take_key(a, l->keys);
-    struct launch_disk *d =
-        launch_add_ephemeral(i, l->km ? l->keys : NULL, number, &l->request->ephemeral[0]);
+    struct launch_key *key = l->km ? l->keys : NULL;
+    struct launch_disk *d = seed ? launch_add_seed_disk(i, key, secret_size(seed))
+                                 : launch_add_ephemeral(i, key, number, &l->request->ephemeral[0]);
     if (l->km) {
         d->v.key_bits = a->lead->key_bits;
         memcpy(d->v.cipher, a->lead->cipher, sizeof d->v.cipher);

@@ -110,6 +110,8 @@ static int check_room(const struct launch *l, struct error *e)
     uint64_t each = room_for(g, q->root_bytes) + room_for(g, q->swap_bytes);
     if (seed_wanted(&q->seed))
         each += room_for(g, SEED_BYTES);
+    if (q->seed_image)
+        each += room_for(g, secret_size(q->seed_image));
     for (size_t i = 0; i < q->n_ephemeral; i++)
         each += room_for(g, q->ephemeral[i].size_bytes);
 

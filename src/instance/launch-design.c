@@ -52,6 +52,13 @@ struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launc
     return d;
 }
 
+struct launch_disk *launch_add_seed_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes)
+{
+    struct launch_disk *d = add_disk(i, key, bytes, ROLE_SEED, (const char[ALIAS_MAX]){0});
+    d->takes_seed = true;
+    return d;
+}
+
 static void add_disks(struct launch_instance *i, struct launch_key *key)
 {
     const struct launch_request *q = i->launch->request;
@@ -63,7 +70,7 @@ static void add_disks(struct launch_instance *i, struct launch_key *key)
         snprintf(add_disk(i, key, q->swap_bytes, "swap", q->swap_alias)->fs,
                  sizeof(((struct launch_disk *)0)->fs), "swap");
     if (seed_wanted(&q->seed))
-        add_disk(i, key, SEED_BYTES, ROLE_SEED, (const char[ALIAS_MAX]){0})->takes_seed = true;
+        launch_add_seed_disk(i, key, SEED_BYTES);
 }
 
 /* `trial`: as libvirt is to judge it, before anything of it is there; `nvram`: of what that has said. The

@@ -43,9 +43,10 @@ int launch_write_seed(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
     _cleanup_secret_ struct secret *made = NULL;
-    int r = d->launch->seed ? 0 : make_seed(d, &made, e);
+    const struct secret *given = d->launch->seed ? d->launch->seed : d->launch->request->seed_image;
+    int r = given ? 0 : make_seed(d, &made, e);
     if (r == 0)
-        r = c->write_seed(d->fd, d->launch->seed ? d->launch->seed : made, e);
+        r = c->write_seed(d->fd, given ? given : made, e);
     d->fd = fd_close(d->fd);
     return r;
 }

@@ -91,7 +91,8 @@ struct launch {
 
 static inline size_t launch_disks_each(const struct launch_request *q)
 {
-    return (q->root_bytes ? 1 : 0) + q->n_ephemeral + (q->swap_bytes ? 1 : 0) + seed_wanted(&q->seed);
+    return (q->root_bytes ? 1 : 0) + q->n_ephemeral + (q->swap_bytes ? 1 : 0) +
+           (q->seed_image || seed_wanted(&q->seed));
 }
 
 /* launch-names.c: can it be the name of an instance? */
@@ -135,6 +136,7 @@ int launch_write_definitions(struct launch *l, struct error *e) _must_check_;
 int launch_allocate(struct launch *l, struct error *e) _must_check_;
 struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
                                          const struct launch_ephemeral *asked);
+struct launch_disk *launch_add_seed_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes);
 
 /* What it says of a seed, for the instance of this name. */
 int launch_check_seed(const struct launch *l, const char *name, struct error *e) _must_check_;

@@ -34,7 +34,8 @@ struct launch_request {
     size_t n_ephemeral;
     uint64_t swap_bytes; /* 0: none */
     struct wanted_seed seed;
-    const char *volume_group; /* NULL: the first configured */
+    const struct secret *seed_image; /* add-disk: what a seed disk is to hold, in place of that; NULL: none */
+    const char *volume_group;        /* NULL: the first configured */
     const char *key;          /* add-disks: MANAGER:PLACE/ID of a key that is there; NULL: one is made */
     bool keep_key;            /* that one is the caller's, and never destroyed */
     const char *template_xml; /* NULL: built in, for which the configuration has what is not said of these: */
@@ -66,7 +67,9 @@ int instance_add_disks(const struct context *c, const struct launch_request *req
                        bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
 /* One more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0] and dry_run
- * count; it is made in the group of the first disk. *ret is what was made. */
+ * count; it is made in the group of the first disk. *ret is what was made. Or a seed disk that holds
+ * request->seed_image: that one is for a domain that others define, whose definition is left to them.
+ * -EEXIST: it has a seed disk. */
 int instance_add_disk(const struct context *c, const struct launch_request *request, struct volume *ret,
                       struct steps **ret_plan, struct error *e) _must_check_;
 

@@ -126,6 +126,18 @@ static int rescue_apart(struct fake *f, struct error *e)
     return instance_rescue(&f->context, APART, &q, &changed, NULL, e);
 }
 
+static int seed_apart(struct fake *f, struct error *e)
+{
+    _cleanup_secret_ struct secret *image = NULL;
+    struct volume made;
+    int r = secret_new(4096, &image, e);
+    if (r < 0)
+        return r;
+    memcpy(secret_bytes(image), "instance-id: x", sizeof "instance-id: x");
+    const struct launch_request q = {.name = APART, .count = 1, .seed_image = image};
+    return instance_add_disk(&f->context, &q, &made, NULL, e);
+}
+
 static int unrescue_apart(struct fake *f, struct error *e)
 {
     bool changed = false;
@@ -253,6 +265,7 @@ const struct scenario disk_scenarios[] = {
      UNDONE},
     {"add-disks uuid, given key", NULL, have_callers_key, add_disks_given_key, {0, 0, 3, 0, 0, 1}, UNDONE},
     {"open uuid, caller's key", NULL, have_apart, open_apart, {0, 0, 3, 3, 3, 1}, UNDONE},
+    {"add-disk seed alone", NULL, have_apart, seed_apart, {0, 0, 4, 0, 0, 1}, UNDONE},
     {"rescue disk alone", NULL, have_apart, rescue_apart, {0, 0, 4, 0, 0, 1}, UNDONE},
     {"unrescue disk alone", NULL, have_apart_in_rescue, unrescue_apart, {0, 0, 3, 0, 0, 1}, FORWARD},
     {"delete uuid, caller's key", NULL, have_apart, delete_apart, {0, 0, 0, 0, 0, 1}, FORWARD},

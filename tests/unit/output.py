@@ -74,6 +74,8 @@ SCRIPT = f"""
 0 open ci-1
 0 show ci-1
 0 close ci-1
+4 add-disk ci-1 --seed-image /nowhere
+1 add-disk ci-1 --seed-image /dev/null
 0 export ci-1 /img/e.qcow2 --dry-run
 0 export ci-1 /img/e.qcow2
 0 export ci-1 --output-fd 1 --plaintext --dry-run

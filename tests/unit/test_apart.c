@@ -287,6 +287,41 @@ static void test_a_rescue_disk_that_cannot_be_alone(void **state)
     assert_non_null(strstr(e.text, "leave out --disk-only"));
 }
 
+/* What it holds comes from the caller; the definition is the caller's, too. */
+static void test_a_seed_disk(void **state)
+{
+    static const char text[] = "instance-id: config-2";
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *image = NULL;
+    struct volume made;
+    struct launch_request q = {.name = VM, .count = 1};
+    must_add(b, &two_disks);
+    world_add_domain(b->w, "web", VM);
+    assert_ok(secret_new(2 << 20, &image, &e), e);
+    memcpy(secret_bytes(image), text, sizeof text);
+    q.seed_image = image;
+    assert_ok(instance_add_disk(&b->f.context, &q, &made, NULL, &e), e);
+    assert_string_equal(made.role, "seed");
+    assert_true(made.size_bytes >= 2 << 20);
+    assert_int_equal(b->w->host.n_volumes, 3);
+    assert_int_equal(b->w->host.volumes[2].v.state, VOLUME_READY);
+    assert_true(volume_encrypted(&b->w->host.volumes[2].v));
+    assert_string_equal(b->w->host.volumes[2].seed, text);
+    assert_int_equal(b->w->host.n_maps, 0);
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_int_equal(b->w->host.domains[0].defined.n, 0);
+    fake_again(&b->f);
+    assert_error(instance_add_disk(&b->f.context, &q, &made, NULL, &e), -EEXIST, e);
+
+    bench_make(b, "t", false);
+    q.name = "t";
+    fake_again(&b->f);
+    e = ERROR_NONE;
+    assert_error(instance_add_disk(&b->f.context, &q, &made, NULL, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "launch --user-data"));
+}
+
 /* Recover would destroy it, or delete with the instance that it was made for. */
 static void test_no_key_of_mayflys_own(void **state)
 {
@@ -317,6 +352,7 @@ int main(void)
         bench_test(test_a_disk_is_found_by_its_alias),
         bench_test(test_a_callers_key_outlives_all),
         bench_test(test_a_key_that_is_handed_over_goes_with_the_instance),
+        bench_test(test_a_seed_disk),
         bench_test(test_a_rescue_disk_alone),
         bench_test(test_a_rescue_disk_that_cannot_be_alone),
         bench_test(test_no_key_of_mayflys_own),

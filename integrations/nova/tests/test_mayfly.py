@@ -268,11 +268,42 @@ class Making(Case):
             ['rescue --json %s --disk-only --image %s --image-format raw '
              '--token-fd 0' % (UUID, self.base())], self.words())
 
-    def test_a_config_drive_would_be_a_file_in_plaintext(self):
-        instance = self.instance(config_drive='True')
-        self.assertRaises(mayfly.MayflyFailed, self.driver._create_configdrive,
-                          self.user, instance, mock.Mock())
-        self.driver._create_configdrive(self.user, self.instance(), None)
+    def config_drive(self, **fields):
+        """What the disk is to hold; None: it was not made."""
+        held = []
+
+        def make(builder, path):
+            with open(path, 'wb') as file:
+                file.write(b'CD001' * 1000)
+
+        def run(context, verb, *words, **how):
+            self.assertEqual(('add-disk', UUID, '--seed-image'),
+                             (verb, *words[:2]))
+            self.assertTrue(words[2].startswith('/proc/%d/' % os.getpid()))
+            held.append(pathlib.Path(words[2]).read_bytes())
+
+        with mock.patch('nova.virt.configdrive.ConfigDriveBuilder.make_drive',
+                        make), \
+                mock.patch('nova.api.metadata.base.InstanceMetadata'), \
+                mock.patch.object(self.driver, '_build_device_metadata',
+                                  return_value=None), \
+                mock.patch.object(mayfly, 'mayfly', run):
+            self.driver._create_configdrive(
+                self.user, self.instance(**fields),
+                mock.Mock(admin_pass='a password', files=[]))
+        return held[0] if held else None
+
+    def test_a_config_drive_is_a_disk_of_its_own(self):
+        self.assertEqual(b'CD001' * 1000, self.config_drive(config_drive='1'))
+        disk = self.driver.image_backend.by_name(
+            self.instance(), 'disk.config',
+            self.driver._get_disk_config_image_type())
+        self.assertEqual('/dev/mapper/%s_disk.seed-dmcrypt' % UUID, disk.path)
+
+    def test_a_config_drive_is_made_once_and_where_it_is_wanted(self):
+        self.assertIsNone(self.config_drive())
+        self.volumes = {'disk', 'disk.seed'}
+        self.assertIsNone(self.config_drive(config_drive='1'))
 
 
 class Disks(Case):
@@ -285,7 +316,9 @@ class Disks(Case):
                 ('disk', 'disk', 'root'), ('disk.swap', 'disk.swap', 'swap'),
                 ('disk.local', 'disk.eph0', 'eph0'),
                 ('disk.eph3', 'disk.eph3', 'eph3'),
-                ('disk.rescue', 'disk.rescue', 'rescue')):
+                ('disk.rescue', 'disk.rescue', 'rescue'),
+                ('disk.config', 'disk.seed', 'seed'),
+                ('disk.config.rescue', 'disk.seed', 'seed')):
             disk = self.disk(name)
             self.assertEqual(
                 ('/dev/mapper/%s_%s-dmcrypt' % (UUID, volume), role),
@@ -536,6 +569,7 @@ class Refusals(Case):
                     ('snapshot_image_format', 'qcow2', 'libvirt'),
                     ('inject_partition', -1, 'libvirt'),
                     ('force_raw_images', False, None),
+                    ('config_drive_format', 'vfat', None),
                     ('enabled', True, 'ephemeral_storage_encryption')):
                 CONF.set_override(name, value, group)
                 self.assertRaises(

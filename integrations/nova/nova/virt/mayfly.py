@@ -9,6 +9,7 @@ in the name of whoever asked Nova.
     Nova                             Mayfly
     _create_image     the backend notes the disks;
                       all are made at once     add-disks, rescue, resize
+    _create_configdrive                        add-disk --seed-image
     _create_guest     before the guest starts  open (libvirt's hook, where
                                                nobody's token is at hand)
     the guest ends                             libvirt's hook closes them
@@ -26,6 +27,7 @@ from oslo_serialization import jsonutils
 from oslo_utils import excutils
 from oslo_utils import fileutils
 
+from nova.api.metadata import base as instance_metadata
 import nova.conf
 from nova import exception
 from nova.i18n import _
@@ -186,7 +188,8 @@ class Disk(imagebackend.Image):
         """Nova's disk.local is the first ephemeral one, but where adopted."""
         if name == 'disk.local' and not self._is_there(name):
             return 'disk.eph0'
-        return name
+        # A server in rescue has the config drive that it has always.
+        return 'disk.seed' if name.startswith('disk.config') else name
 
     def _is_there(self, volume):
         return os.path.exists('/dev/%s/%s_%s' % (
@@ -284,6 +287,8 @@ class MayflyDriver(driver.LibvirtDriver):
              '[libvirt] inject_partition: leave it at -2'),
             (not CONF.force_raw_images,
              '[DEFAULT] force_raw_images: leave it at true'),
+            (CONF.config_drive_format != 'iso9660',
+             '[DEFAULT] config_drive_format: leave it at iso9660'),
             (CONF.ephemeral_storage_encryption.enabled,
              '[ephemeral_storage_encryption] enabled: leave it at false; '
              'mayfly.conf says it'),
@@ -353,12 +358,31 @@ class MayflyDriver(driver.LibvirtDriver):
                 mayfly(context, 'resize', instance.uuid, str(note['size']),
                        '--disk', role)
 
+    @staticmethod
+    def _get_disk_config_image_type():
+        """Of the config drive, which Nova keeps in a file in plaintext."""
+        return 'lvm'
+
     def _create_configdrive(self, context, instance, injection_info,
                             rescue=False):
-        """Nova's is a file in plaintext: rather none than that."""
-        if configdrive.required_by(instance):
-            raise MayflyFailed(verb='add-disk', reason=_(
-                "a config drive would be in plaintext"))
+        """As Nova's, but that it never lies in a file of the host's."""
+        instance.device_metadata = self._build_device_metadata(
+            context, instance)
+        disk = self.image_backend.by_name(
+            instance, 'disk.config', self._get_disk_config_image_type())
+        if not configdrive.required_by(instance) or disk.exists():
+            return
+        secrets = {}
+        if injection_info.admin_pass:
+            secrets['admin_pass'] = injection_info.admin_pass
+        metadata = instance_metadata.InstanceMetadata(
+            instance, content=injection_info.files, extra_md=secrets,
+            network_info=injection_info.network_info)
+        with os.fdopen(os.memfd_create('config-drive'), 'rb') as memory, \
+                configdrive.ConfigDriveBuilder(instance_md=metadata) as drive:
+            path = '/proc/%d/fd/%d' % (os.getpid(), memory.fileno())
+            drive.make_drive(path)
+            mayfly(context, 'add-disk', instance.uuid, '--seed-image', path)
 
     # --------------------------------------------------------------- starting
 
