@@ -3,7 +3,7 @@
 # lab runs), build-clang, build-fuzz, build-coverage.
 BUILD = build
 
-.PHONY: all demo test test-quick sabotage mutate coverage torture check fuzz bench bench-check deb package-test host-test cross-test install uninstall clean
+.PHONY: all demo test test-quick sabotage mutate coverage torture check fuzz bench bench-check deb package-test host-test cross-test nova-test install uninstall clean
 
 all:
 	@tools/packages build
@@ -78,6 +78,11 @@ host-test: deb
 cross-test:
 	@tools/packages cross-test
 	@tests/cross
+
+# The driver for OpenStack Nova, with Nova's classes and with the real Nova in a lab. Not part of test: it takes minutes, and many packages.
+nova-test:
+	@tools/packages build test nova
+	@tests/nova/run
 
 install: all
 	@meson install -C $(BUILD)

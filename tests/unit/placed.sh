@@ -40,6 +40,7 @@ cat >"$folder/wanted" <<'EOF'
 0644 share/man/man1/mayfly.1
 0644 share/man/man5/mayfly.conf.5
 0644 share/man/man7/mayfly-tags.7
+0644 share/man/man7/mayfly-nova.7
 0644 share/man/man7/mayfly-programs.7
 0644 /etc/mayfly/mayfly.conf
 0755 /etc/libvirt/hooks/qemu.d/mayfly
