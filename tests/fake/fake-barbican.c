@@ -321,7 +321,7 @@ static int exchange(const struct http_request *q, struct http_reply *ret, struct
         abort();
     char *line = F->requests + strlen(F->requests);
     sprintf(line, "%s %s\n", q->method, path);
-    bool wrong = strikes(line), late = F->late.due;
+    bool wrong = strikes(line), late = F->late.due && str_starts(line, "GET /v1/secrets?");
     *ret = (struct http_reply){.status = 0};
     int r = wrong ? go_wrong(q, path, ret, e) : serve(q, path, ret);
     if (late) {

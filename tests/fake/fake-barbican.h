@@ -33,7 +33,7 @@ struct fake_secret {
 enum fake_mishap {
     ANSWERED,  /* `status` and `body`, and nothing is done */
     LOST,      /* it is done, but no answer comes */
-    LATE,      /* no answer comes, and it is done only when the next request has been */
+    LATE,      /* no answer comes, and it is done only when it was looked for in vain */
     NOT_SENT,  /* nobody is there */
     PRETENDED, /* `status` and `body`, and it is done */
 };
