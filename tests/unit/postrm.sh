@@ -10,8 +10,9 @@ if grep -E "=/(etc|var)|[ =]/run" "$folder/postrm"; then exit 1; fi # each path 
 
 mkdir -p "$folder"/etc/{mayfly.conf.d,keys} "$folder"/state/{keys,.cache/libvirt} "$folder/run"
 touch "$folder"/etc/{mayfly.conf,sealing.key,mayfly.conf.bak} "$folder"/etc/mayfly.conf.d/{a.conf,password} "$folder/etc/keys/one" \
-    "$folder"/state/keys/{identity,seal.key,4bd2e4f0-0000-4000-8000-000000000001} "$folder/state/other" "$folder/run/locks"
+    "$folder"/state/keys/{identity,seal.key,4bd2e4f0-0000-4000-8000-000000000001} "$folder/state/other" "$folder"/run/{locks,last-recover}
 sh "$folder/postrm" purge >"$folder/said"
+[ ! -e "$folder/run/last-recover" ] || { echo "it left what the last recover noted"; exit 1; }
 left=$(cd "$folder" && find etc state -type f | sort | tr '\n' ' ')
 wanted="etc/keys/one etc/mayfly.conf.bak etc/mayfly.conf.d/password etc/sealing.key state/keys/4bd2e4f0-0000-4000-8000-000000000001 "
 wanted+="state/keys/identity state/keys/seal.key state/other "
