@@ -352,6 +352,6 @@ int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struc
 int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e)
 {
     struct command c = {.used = 0};
-    lvm_add(&c, "-y", "--noudevsync"); /* no volume gets this name again */
+    lvm_add(&c, "-y", "--noudevsync"); /* nobody waits for its links to go */
     return run_on_set(l, "lvremove", &c, v, n, "cannot be removed", e);
 }
