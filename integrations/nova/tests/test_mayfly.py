@@ -445,6 +445,21 @@ class Starting(Case):
                           fails=ValueError())
         self.assertEqual('close --json %s' % UUID, self.words()[1])
 
+    def test_the_disks_are_closed_when_the_guest_has_ended(self):
+        def ended(_self, _instance):
+            self.assertEqual([], self.calls())
+
+        with mock.patch.object(driver.LibvirtDriver, '_destroy',
+                               autospec=True, side_effect=ended) as end:
+            self.driver._destroy(self.instance())
+        end.assert_called_once()
+        self.assertEqual(['close --json %s' % UUID], self.words())
+
+    def test_disks_that_are_still_used_stop_nothing(self):
+        self.answer('close', **error('busy', 5))
+        with mock.patch.object(driver.LibvirtDriver, '_destroy'):
+            self.driver._destroy(self.instance())
+
     def test_the_first_error_is_told(self):
         self.answer('close', **error('busy', 5))
         self.assertRaises(ValueError, self.create_guest, self.user,
@@ -507,7 +522,8 @@ class Ending(Case):
                 mock.patch('nova.virt.libvirt.utils.load_file'):
             self.driver.unrescue(self.user, self.instance())
         self.assertEqual(
-            ['open --json %s --token-fd 0' % UUID,
+            ['close --json %s' % UUID,
+             'open --json %s --token-fd 0' % UUID,
              'unrescue --json %s --disk-only --token-fd 0' % UUID],
             self.words())
 

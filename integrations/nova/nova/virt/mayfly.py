@@ -12,7 +12,7 @@ in the name of whoever asked Nova.
     _create_configdrive                        add-disk --seed-image
     _create_guest     before the guest starts  open (libvirt's hook, where
                                                nobody's token is at hand)
-    the guest ends                             libvirt's hook closes them
+    _destroy          the guest has ended      close (or libvirt's hook has)
     snapshot          a pipe to Glance         export
     _cleanup_lvm                               delete
 """
@@ -403,6 +403,16 @@ class MayflyDriver(driver.LibvirtDriver):
             with excutils.save_and_reraise_exception():
                 if opened:
                     self._close(instance)
+
+    def _destroy(self, instance):
+        """Closes the disks, too.
+
+        libvirt's hook leaves those open that somebody opened by command, as
+        _create_guest does. Of a guest that ends by itself Nova hears, and
+        then stops the server.
+        """
+        super(MayflyDriver, self)._destroy(instance)
+        self._close(instance)
 
     def _close(self, instance):
         try:
