@@ -53,13 +53,16 @@ def _read_words(name):
 
 
 def faults(lines):
-    """A sentence for each line whose promise is not in its document."""
+    """A sentence for each line whose promise is not in its document, or whose code is not in its file, once."""
     words = {}
     for line in lines:
         if line.document not in words:
             words[line.document] = _read_words(line.document)
         if _words(line.promise) not in words[line.document]:
             yield f"{line.name}: {line.document} does not say: {line.promise}"
+        with open(os.path.join(SOURCE, line.file), encoding="utf-8") as file:
+            if file.read().count(line.old) != 1:
+                yield f"{line.name}: {line.file} does not have once: {line.old}"
 
 
 def _rows_of_security():
