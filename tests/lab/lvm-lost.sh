@@ -176,7 +176,7 @@ for cut in sorted(cuts, key=lambda cut: cut[0]):
     print(*cut)
 END
 for command in lvs lvcreate "lvcreate -s" lvextend "lvchange -a" "lvchange --refresh" "lvchange --deltag --addtag" "lvchange -A --deltag --addtag" \
-    lvremove "lvremove -y (snapshot)"; do
+    lvremove "lvremove -y --noudevsync (snapshot)"; do
     check "$command is among what is sent" grep -qF " begin $command" /run/cuts
 done
 n=0 n_suspended=0 n_missed=0 end=$((SECONDS + patience))
