@@ -88,7 +88,7 @@ WRAP(char *, strdup, NO_MEMORY, (const char *text), (text))
 WRAP(char *, strndup, NO_MEMORY, (const char *text, size_t n), (text, n))
 WRAP(int, mlock, (errno = ENOMEM, -1), (const void *map, size_t size), (map, size))
 
-char *__wrap_str_format(const char *format, ...);
+char *__wrap_str_format(const char *format, ...) _printf_(1, 2);
 char *__wrap_str_format(const char *format, ...)
 {
     char *text = NULL;
