@@ -104,23 +104,17 @@ int device_open_volume(const struct volume *v, int access, int *ret_fd, struct e
     return open_mapped(path, access, name, "LVM-", ret_fd, e);
 }
 
-static bool leads_to(const char *path, const struct stat *held)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == held->st_rdev;
-}
-
 int device_path(int fd, const struct volume *v, char path[DEVICE_PATH_MAX], struct error *e)
 {
     struct stat held;
     if (fstat(fd, &held) < 0)
         return error_set(e, errno, "device: does not tell what it is: %m");
     snprintf(path, DEVICE_PATH_MAX, KERNEL_NODE, minor(held.st_rdev));
-    if (leads_to(path, &held))
+    if (device_is_at(path, held.st_rdev))
         return 0;
     dmcrypt_settle();
     volume_device_path(v, path);
-    if (leads_to(path, &held))
+    if (device_is_at(path, held.st_rdev))
         return 0;
     return error_set(e, -EUNSAFE, "%s: does not lead to the device that it should; look at ls -lL", path);
 }

@@ -141,7 +141,13 @@ static int open_missing(const struct context *c, const struct disks *d, struct e
     return 0;
 }
 
-/* Whose map has no node nobody says: then it is told of each. */
+void disks_uuids(void *const disks[], size_t n, const char *ret[])
+{
+    for (size_t i = 0; i < n; i++)
+        ret[i] = ((const struct disks *)disks[i])->instance->uuid;
+}
+
+/* The broker does not say whose map has no node, so each is told of it. */
 void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
     struct error unsettled = ERROR_NONE;

@@ -48,6 +48,9 @@ struct disks {
 int disks_look(const struct context *c, const struct model *m, const struct instance *i, enum map_use use,
                struct disks *ret, struct error *e) _must_check_;
 
+/* Of their instances: `disks` are the objects of a step that is done for several at once. */
+void disks_uuids(void *const disks[], size_t n, const char *ret[]);
+
 /* A step for several at once: fetches the keys and opens what is missing. And its undo: closes that again. */
 void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[]);
 int disks_open_undo(const struct context *c, void *disks, struct error *e);

@@ -34,8 +34,7 @@ static int try_keys(const struct context *c, void *disks, struct error *e)
 static void end_domains(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
     const char *uuids[STEPS_AT_ONCE];
-    for (size_t i = 0; i < n; i++)
-        uuids[i] = ((const struct disks *)disks[i])->instance->uuid;
+    disks_uuids(disks, n, uuids);
     virt_destroy_many(c->virt, uuids, n, why);
 }
 

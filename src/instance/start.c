@@ -10,8 +10,7 @@
 static void start_domains(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
     const char *uuids[STEPS_AT_ONCE];
-    for (size_t i = 0; i < n; i++)
-        uuids[i] = ((const struct disks *)disks[i])->instance->uuid;
+    disks_uuids(disks, n, uuids);
     virt_start_many(c->virt, uuids, n, why);
 }
 

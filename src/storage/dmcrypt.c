@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "storage/dm.h"
+#include "storage/facts.h"
 #include "storage/holders.h"
 
 #include <inttypes.h>
@@ -175,9 +176,8 @@ static int create(const struct volume *v, const char *name, uint64_t sectors, co
 static int check_node(const char *name, const struct dm_info *info, struct error *e)
 {
     char path[DEVICE_PATH_MAX];
-    struct stat st;
     snprintf(path, sizeof path, "/dev/mapper/%s", name);
-    if (stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == makedev(info->major, info->minor))
+    if (device_is_at(path, makedev(info->major, info->minor)))
         return 0;
     dm_remove_map(name);
     return error_set(e, -ENXIO, "map %s: closed again: %s does not lead to it; is udevd in trouble?", name,

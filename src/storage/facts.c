@@ -17,6 +17,12 @@ void device_attribute(dev_t device, const char *name, char *line, size_t size)
     file_line(path, line, size);
 }
 
+bool device_is_at(const char *path, dev_t device)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
+}
+
 /* "flags" of an x86, "Features" of an ARM: each processor's, of which the first does. */
 bool cpuinfo_has_aes(FILE *f)
 {

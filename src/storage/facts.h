@@ -25,3 +25,6 @@ bool cpuinfo_has_aes(FILE *f);
 
 /* The line in the file `name` of the block device in sysfs; "" if there is none. */
 void device_attribute(dev_t device, const char *name, char *line, size_t size);
+
+/* Does the path lead to this block device? */
+bool device_is_at(const char *path, dev_t device);

@@ -10,11 +10,11 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "storage/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 static void add(char *text, size_t size, const char *kind, const char *name)
@@ -49,19 +49,13 @@ static void add_mounts(dev_t device, char *text, size_t size)
             add(text, size, "mount ", point);
 }
 
-static bool leads_to(const char *path, dev_t device)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
-}
-
 static void add_swap(dev_t device, char *text, size_t size)
 {
     _cleanup_fclose_ FILE *f = fopen("/proc/swaps", "re");
     char line[4096];
     while (f && fgets(line, sizeof line, f)) {
         line[strcspn(line, " \t")] = '\0';
-        if (leads_to(line, device))
+        if (device_is_at(line, device))
             add(text, size, "swap", "");
     }
 }
@@ -75,7 +69,7 @@ static void add_loops(dev_t device, char *text, size_t size)
             continue;
         snprintf(path, sizeof path, "/sys/block/%s/loop/backing_file", entry->d_name);
         file_line(path, file, sizeof file);
-        if (leads_to(file, device))
+        if (device_is_at(file, device))
             add(text, size, "", entry->d_name);
     }
 }
