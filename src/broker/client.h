@@ -51,9 +51,8 @@ struct broker_ops {
     int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
                 enum settle settle, int *ret_fd, struct error *e);
 
-    /* After opens and closes to be settled later, of which many so cost the time of few: waits until the
-     * nodes of all are as they should be, before anybody else is to use one. A map without its node is
-     * closed again; the error is that of the first. */
+    /* Ends opens and closes that were to be settled later, before anybody else is to use a map: waits once
+     * for the nodes of all. A map without its node is closed again; the error is that of the first. */
     int (*settle)(struct broker *b, struct error *e);
 
     /* Brings the flags of its open map to what the broker would choose now; unchanged: they are that.

@@ -46,7 +46,7 @@ static int add_volume(struct steps *s, struct launch_disk *d, struct error *e)
                      d->v.vg, d->v.lv, str_from_bytes(d->v.size_bytes, size, sizeof size));
 }
 
-/* A plain disk that stays empty has no map, and needs none. */
+/* What is written to, and what a guest is to find open. A plain disk has no map. */
 static bool is_opened(const struct launch_disk *d)
 {
     bool written = d->takes_image || d->takes_seed || d->fs[0];
