@@ -167,8 +167,10 @@ static int create(const struct volume *v, const char *name, uint64_t sectors, co
         r = -ENOMEM;
     if (r == 0)
         r = dm_change_nodes(t);
-    if (r == 0 && !dm_task_get_info(t, ret))
+    if (r == 0 && !dm_task_get_info(t, ret)) {
+        dm_remove_map(name);
         r = -EIO;
+    }
     return r < 0 ? explain_create(v, name, r, e) : 0;
 }
 
