@@ -370,6 +370,66 @@ void suite_opens_plain_ones_to_their_maker(void **state)
     OK(remove_one(b, &v, &e));
 }
 
+static void assert_node(const struct volume *v, bool wanted)
+{
+    char name[MAP_NAME_MAX];
+    volume_map_name(v, name);
+    if (suite.has_node)
+        assert_int_equal(suite.has_node(name), wanted);
+}
+
+/* Who settles later waits for udevd once, for all that it has opened and closed. */
+void suite_settles_several_at_once(void **state)
+{
+    (void)state;
+    char instance[UUID_TEXT];
+    bool closed = false;
+    uuid_make(instance);
+    _cleanup_connection_ struct broker *b = suite.connect(), *other = suite.connect();
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v[] = {encrypted(b, instance, "root", key), encrypted(b, instance, "eph0", key)};
+    OK(broker_settle(b, &e));
+    OK(broker_lock(b, instance, &e));
+    for (int i = 0; i < 2; i++) {
+        _cleanup_close_ int fd = -1;
+        OK(broker_create(b, &v[i], &e));
+        OK(broker_open(b, &v[i], key, MAP_FOR_DOMAIN, SETTLE_LATER, &fd, &e));
+        assert_true(fd >= 0);
+        assert_map(b, &v[i], OF_DOMAIN);
+    }
+    OK(broker_settle(other, &e)); /* which has nothing to wait for */
+    OK(broker_settle(b, &e));
+    OK(broker_settle(b, &e));
+    for (int i = 0; i < 2; i++) {
+        assert_node(&v[i], true);
+        OK(i ? broker_close(b, &v[i], SETTLE_LATER, &e)
+             : broker_close_unless_opened(b, &v[i], SETTLE_LATER, &closed, &e));
+        assert_map(b, &v[i], NO_MAP);
+    }
+    assert_true(closed);
+    OK(broker_settle(b, &e));
+    for (int i = 0; i < 2; i++)
+        assert_node(&v[i], false);
+
+    int fd = -1; /* what is closed before is waited for no more */
+    OK(broker_open(b, &v[0], key, MAP_FOR_DOMAIN, SETTLE_LATER, &fd, &e));
+    fd_close(fd);
+    OK(broker_close(b, &v[0], SETTLE_NOW, &e));
+    OK(broker_settle(b, &e));
+    for (int i = 0; i < 2; i++)
+        OK(remove_one(b, &v[i], &e));
+}
+
+void suite_syncs_domains(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = suite.connect();
+    struct error e = ERROR_NONE;
+    int wanted = suite.sync_domains ? suite.sync_domains() : 0;
+    assert_error(broker_sync_domains(b, &e), wanted, e);
+    assert_true(wanted == 0 || e.text[0]);
+}
+
 void suite_formats_what_is_being_made(void **state)
 {
     (void)state;
@@ -628,6 +688,8 @@ void suite_makes_snapshots(void **state)
 
     broker_unlock(b, instance); /* its own lock is enough for who made it */
     OK(open_shut(b, &s, key, MAP_FOR_DOMAIN, &e));
+    assert_true(look(b, &s, &found, &map));
+    assert_true(map.read_only); /* whatever it is opened for */
     REFUSED(-EKEYREJECTED, open_shut(b, &s, wrong, MAP_FOR_DOMAIN, &e));
     REFUSED(-EPERM, open_shut(b, &v, key, MAP_FOR_DOMAIN, &e));
     OK(broker_lock(other, instance, &e));

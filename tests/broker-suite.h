@@ -15,6 +15,8 @@ struct broker_suite {
     uint64_t extent_bytes;           /* of `vg` */
     const char *other_vg;            /* it may not use this one; it need not be there */
     void (*add_stranger)(const char *lv, uint64_t size_bytes); /* in `vg`, of zeros, without tags */
+    bool (*has_node)(const char *map);                         /* NULL: nodes are not to be seen */
+    int (*sync_domains)(void);                                 /* what it should answer; NULL: 0 */
 };
 extern struct broker_suite suite;
 
@@ -24,6 +26,8 @@ void suite_looks(void **state);
 void suite_makes_volumes(void **state);
 void suite_opens_with_the_key(void **state);
 void suite_opens_plain_ones_to_their_maker(void **state);
+void suite_settles_several_at_once(void **state);
+void suite_syncs_domains(void **state);
 void suite_formats_what_is_being_made(void **state);
 void suite_marks_and_nothing_comes_back(void **state);
 void suite_removes_what_is_doomed(void **state);
@@ -40,6 +44,7 @@ void suite_adopts_strangers(void **state);
     cmocka_unit_test(suite_locks_instances), cmocka_unit_test(suite_wants_the_lock),                         \
         cmocka_unit_test(suite_looks), cmocka_unit_test(suite_makes_volumes),                                \
         cmocka_unit_test(suite_opens_with_the_key), cmocka_unit_test(suite_opens_plain_ones_to_their_maker), \
+        cmocka_unit_test(suite_settles_several_at_once), cmocka_unit_test(suite_syncs_domains),              \
         cmocka_unit_test(suite_formats_what_is_being_made),                                                  \
         cmocka_unit_test(suite_marks_and_nothing_comes_back),                                                \
         cmocka_unit_test(suite_removes_what_is_doomed), cmocka_unit_test(suite_treats_several_as_one),       \

@@ -45,18 +45,6 @@ static int take_connection(int *ret_socket, struct error *e)
     return 0;
 }
 
-/* Of one that root's mayfly started, who gave root up later, this still says root. */
-static int look_at_peer(int socket, struct session *s, struct error *e)
-{
-    socklen_t size = sizeof s->peer;
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &s->peer, &size) < 0)
-        return error_set(e, errno, "mayfly-broker: cannot see who is connected: %m");
-    s->root = s->peer.uid == 0;
-    s->locks.pid = s->peer.pid;
-    s->locks.uid = s->peer.uid;
-    return 0;
-}
-
 /* Nearly every client lists volumes first. LVM gets ready while it is at something else; what is wrong with
  * LVM is told to who needs it. */
 static void begin_lvm(struct session *s)
@@ -92,7 +80,7 @@ static int run(const char *config_path, struct error *e)
     if (r == 0)
         r = catch_stop(&stop, e);
     if (r == 0)
-        r = look_at_peer(socket, &session, e);
+        r = session_look_at_peer(&session, socket, e);
     if (r < 0)
         return r;
     audit_open("mayfly-broker");

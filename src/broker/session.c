@@ -10,6 +10,17 @@
 
 #define DISK_UUIDS_MAX 16384 /* a bound on memory; more disks than one launch can have */
 
+int session_look_at_peer(struct session *s, int socket, struct error *e)
+{
+    socklen_t size = sizeof s->peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &s->peer, &size) < 0)
+        return error_set(e, errno, "mayfly-broker: cannot see who is connected: %m");
+    s->root = s->peer.uid == 0;
+    s->locks.pid = s->peer.pid;
+    s->locks.uid = s->peer.uid;
+    return 0;
+}
+
 /* An lvm that does not end at once keeps the locks, which are given back when it has ended. */
 void session_end(struct session *s)
 {

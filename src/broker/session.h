@@ -36,6 +36,9 @@ struct session {
     size_t n_disk_uuids;
 };
 
+/* Who is at the other end. Of one that root's mayfly started, who gave root up later, it still says root. */
+int session_look_at_peer(struct session *s, int socket, struct error *e) _must_check_;
+
 void session_end(struct session *s);
 
 /* The lvm process, owned by the session. */

@@ -170,6 +170,13 @@ static void fake_alive(struct broker *b)
     world_of(b)->told_alive++;
 }
 
+/* No operation over this host asks for it: its libvirt syncs what it defines by itself. */
+static int fake_sync_domains(struct broker *b, struct error *e)
+{
+    (void)b, (void)e;
+    return 0;
+}
+
 /* Not a call for the injector either: it cannot fail. */
 static void fake_disk_uuid(struct broker *b, char ret_uuid[UUID_TEXT])
 {
@@ -269,6 +276,11 @@ static uint32_t chosen_flags(const struct world *w, const struct volume *v)
     return choose_flags(w->config, &facts, NULL);
 }
 
+static bool opens_read_only(const struct volume *v, enum map_use use)
+{
+    return use == MAP_READ_ONLY || volume_is_snapshot(v);
+}
+
 static void add_map(struct world *w, const struct volume *v, enum map_use use)
 {
     struct world_map *m = world_map(w, v->lv);
@@ -279,7 +291,7 @@ static void add_map(struct world *w, const struct volume *v, enum map_use use)
     m = &w->host.maps[w->host.n_maps++];
     m->map.size_bytes = v->size_bytes;
     m->map.flags = chosen_flags(w, v);
-    m->map.read_only = use == MAP_READ_ONLY;
+    m->map.read_only = opens_read_only(v, use);
     m->unsettled = true;
     memcpy(m->lv, v->lv, sizeof m->lv);
     volume_map_name(v, m->map.name);
@@ -335,7 +347,7 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
     if (r < 0)
         return r;
     const struct world_map *there = world_map(w, v->lv);
-    if (there && (there->map.read_only != 0) != (use == MAP_READ_ONLY))
+    if (there && (there->map.read_only != 0) != opens_read_only(&found->v, use))
         return error_set(e, -EBUSY, "map of %s: may be written to, or not, against what is wanted", v->lv);
     if (key)
         add_map(w, &found->v, use);
@@ -920,6 +932,7 @@ static const struct broker_ops fake_broker_ops = {
     .lock = fake_lock,
     .unlock = fake_unlock,
     .alive = fake_alive,
+    .sync_domains = fake_sync_domains,
     .disk_uuid = fake_disk_uuid,
     .create = fake_create,
     .snapshot = fake_snapshot,

@@ -3,8 +3,13 @@
  * and dm-crypt. */
 #include "broker-suite.h"
 
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static const char *program;
 
@@ -24,6 +29,21 @@ static void add_stranger(const char *lv, uint64_t size_bytes)
     assert_int_equal(system(command), 0);
 }
 
+/* libvirt's folder of this machine, if there is one. */
+static int sync_domains(void)
+{
+    _cleanup_close_ int fd = open("/etc/libvirt/qemu", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : 0;
+}
+
+static bool has_node(const char *map)
+{
+    char path[DEVICE_PATH_MAX];
+    struct stat st;
+    snprintf(path, sizeof path, "/dev/mapper/%s", map);
+    return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {BROKER_SUITE};
@@ -34,6 +54,8 @@ int main(int argc, char *argv[])
                                   .vg = argv[2],
                                   .extent_bytes = 1 << 20,
                                   .other_vg = argv[3],
-                                  .add_stranger = add_stranger};
+                                  .add_stranger = add_stranger,
+                                  .has_node = has_node,
+                                  .sync_domains = sync_domains};
     return cmocka_run_group_tests_name("mayfly-broker", tests, NULL, NULL);
 }

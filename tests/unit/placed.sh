@@ -65,6 +65,18 @@ for program in bin/mayfly libexec/mayfly/mayfly-broker libexec/mayfly/mayfly-key
     grep -qE 'BIND_NOW|Flags:.*NOW' "$folder/elf" || say "$program: binds when it runs"
 done
 
+# --- the host's LVM, as it is told there, reads neither maps nor volumes of guests, and all the rest
+grep -oE '"r\|.*\|"' "$folder/root$prefix/share/doc/mayfly/lvmlocal.conf.sample" | sed 's/", "/\n/g; s/"//g; s/^ *r|//Mg; s/|$//Mg' >"$folder/rejected"
+uuid=11111111-1111-4111-8111-111111111111
+for disk in "${uuid}_disk" "${uuid}_disk.eph0" "${uuid}_disk.swap"; do
+    for path in "/dev/mapper/$disk-dmcrypt" "/dev/vg0/$disk"; do
+        grep -qEf "$folder/rejected" <<<"$path" || say "LVM would read $path"
+    done
+done
+for path in /dev/sda2 /dev/mapper/vg0-root /dev/vg0/backup_disk /dev/mapper/luks-dmcrypt-1; do
+    ! grep -qEf "$folder/rejected" <<<"$path" || say "LVM would not read $path"
+done
+
 # --- the hook runs mayfly before a start and after an end, as libvirt has called it, and says how that ended
 hook=$folder/hook
 sed "s|$prefix/bin/mayfly|$folder/mayfly|g" "$folder/root/etc/libvirt/hooks/qemu.d/mayfly" >"$hook"

@@ -66,12 +66,10 @@ static struct peer start(const char *locks)
     if (pid == 0) {
         static struct config config;
         struct session s = {
-            .config = &config, .root = peer_is_root, .locks_path = locks, .locks = LOCKS_NONE};
-        socklen_t size = sizeof s.peer;
-        assert_int_equal(getsockopt(ends[1], SOL_SOCKET, SO_PEERCRED, &s.peer, &size), 0);
-        s.silence_msec = silence_msec;
-        s.locks.pid = getppid();
-        s.locks.uid = getuid();
+            .config = &config, .locks_path = locks, .locks = LOCKS_NONE, .silence_msec = silence_msec};
+        struct error e = ERROR_NONE;
+        assert_ok(session_look_at_peer(&s, ends[1], &e), e);
+        s.root = peer_is_root;
         config_defaults(&config);
         strcpy(config.volume_groups.item[0], "vg0");
         strcpy(config.volume_groups.item[1], "vg1");
@@ -1593,6 +1591,34 @@ static void only_root_adopts(void **state)
     end(p);
 }
 
+/* As the kernel says, not the client: one that has given root up before it connects, or never had it. */
+static void root_is_who_connects_as_root(void **state)
+{
+    (void)state;
+    struct session s = {.locks = LOCKS_NONE};
+    struct error e = ERROR_NONE;
+    int ends[2], status = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    assert_ok(session_look_at_peer(&s, ends[0], &e), e);
+    assert_int_equal(s.root, getuid() == 0);
+    assert_int_equal(s.locks.uid, getuid());
+    assert_int_equal(s.locks.pid, getpid());
+    close(ends[0]);
+    close(ends[1]);
+    assert_error(session_look_at_peer(&s, ends[0], &e), -EBADF, e);
+
+    pid_t pid = fork();
+    if (pid == 0) {
+        s.root = true;
+        bool user = (getuid() != 0 || setresuid(65534, 65534, 65534) == 0) &&
+                    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0 &&
+                    session_look_at_peer(&s, ends[0], &e) == 0 && !s.root && s.locks.uid == getuid();
+        _exit(user ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* ------------------------------------------------------------ the real client */
 
 static size_t open_descriptors(void)
@@ -1774,6 +1800,7 @@ int main(void)
         TEST(what_is_not_active_is_activated),
         TEST(what_nova_made_is_adopted_and_given_back),
         TEST(only_what_is_surely_novas_is_adopted),
+        TEST(root_is_who_connects_as_root),
         TEST(only_root_adopts),
         TEST(the_client_goes_the_whole_way),
         TEST(the_client_gives_each_uuid_once),

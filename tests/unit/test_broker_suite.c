@@ -5,6 +5,10 @@
 #include "broker-threads.h"
 #include "fake-storage.h"
 
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 static void add_stranger(const char *lv, uint64_t size_bytes)
@@ -16,6 +20,13 @@ static void add_stranger(const char *lv, uint64_t size_bytes)
     fake_storage_add_stranger(&v);
 }
 
+/* libvirt's folder of this machine, if there is one. */
+static int sync_domains(void)
+{
+    _cleanup_close_ int fd = open("/etc/libvirt/qemu", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {BROKER_SUITE};
@@ -24,7 +35,8 @@ int main(void)
                                   .vg = "vg0",
                                   .extent_bytes = 4 << 20,
                                   .other_vg = "vg1",
-                                  .add_stranger = add_stranger};
+                                  .add_stranger = add_stranger,
+                                  .sync_domains = sync_domains};
     return cmocka_run_group_tests_name("the server over the storage in memory", tests, broker_threads_begin,
                                        broker_threads_end);
 }

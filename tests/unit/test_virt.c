@@ -235,6 +235,57 @@ static void a_domain_that_starts_or_ends_is_not_paused(void **state)
     assert_string_equal(state_because(VIR_DOMAIN_PAUSED_SHUTTING_DOWN), "in shutdown");
 }
 
+/* What an undefinition was told of the NVRAM file. libvirt's test driver keeps none. */
+static unsigned undefined_with;
+static int undefine_and_note(virDomainPtr domain, unsigned flags)
+{
+    undefined_with = flags & (VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM);
+    return virDomainUndefineFlags(domain, flags & ~undefined_with);
+}
+
+static void define_with_nvram(const char *name, const char *uuid, const char *nvram)
+{
+    _cleanup_free_ char *xml = str_format(
+        "<domain type='test'><name>%s</name><uuid>%s</uuid><memory>65536</memory><os><type>hvm</type>"
+        "<loader type='pflash' readonly='yes'>/code.fd</loader><nvram>%s</nvram></os></domain>",
+        name, uuid, nvram);
+    virDomainPtr domain = virDomainDefineXMLFlags(libvirt_of(suite.virt), xml, 0);
+    assert_non_null(domain);
+    virDomainFree(domain);
+}
+
+/* The file of another domain's variables never goes, whatever it is called. */
+static void nvram_goes_with_the_last_that_has_it(void **state)
+{
+    (void)state;
+    if (lab_uri)
+        skip(); /* tests/lab/people-domains.sh */
+    _cleanup_free_ char *own = str_format("/var/lib/libvirt/qemu/nvram/%s_VARS.fd", suite.uuid), *kept = NULL;
+    char clone[UUID_TEXT];
+    struct error e = ERROR_NONE;
+    uuid_make(clone);
+    vir.DomainUndefineFlags = undefine_and_note;
+    define_with_nvram("mayfly-test", suite.uuid, own);
+    define_with_nvram("mayfly-clone", clone, own);
+    assert_ok(virt_undefine(suite.virt, suite.uuid, &kept, &e), e);
+    assert_int_equal(undefined_with, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM);
+    assert_string_equal(kept, own);
+    kept = (free(kept), NULL);
+    assert_ok(virt_undefine(suite.virt, clone, &kept, &e), e); /* it is not its own */
+    assert_int_equal(undefined_with, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM);
+    assert_string_equal(kept, own);
+    kept = (free(kept), NULL);
+
+    define_with_nvram("mayfly-test", suite.uuid, own);
+    assert_ok(virt_undefine(suite.virt, suite.uuid, &kept, &e), e);
+    assert_int_equal(undefined_with, VIR_DOMAIN_UNDEFINE_NVRAM);
+    assert_null(kept);
+    define_with_nvram("mayfly-test", suite.uuid, "/srv/golden_VARS.fd");
+    assert_ok(virt_undefine(suite.virt, suite.uuid, &kept, &e), e);
+    assert_int_equal(undefined_with, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM);
+    vir.DomainUndefineFlags = virDomainUndefineFlags;
+}
+
 static void bad_definitions_are_refused(void **state)
 {
     (void)state;
@@ -365,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(networks_are_looked_for, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_name_that_another_takes_meanwhile_is_told, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_trial_that_another_removes_is_made_again, connect, suite_end),
+        cmocka_unit_test_setup_teardown(nvram_goes_with_the_last_that_has_it, connect, suite_end),
         cmocka_unit_test_setup_teardown(bad_definitions_are_refused, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_disk_that_is_not_there_is_told, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_new_connection_knows_the_same, connect, suite_end),
