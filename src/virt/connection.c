@@ -52,12 +52,21 @@ static int errnum_of(const virError *why)
     }
 }
 
+/* Without the words "internal error: ", which blame libvirt for whatever has no code of its own. */
+static const char *message_of(const virError *why)
+{
+    if (!why || !why->message)
+        return "it does not say why";
+    static const char blame[] = "internal error: ";
+    return str_starts(why->message, blame) ? why->message + strlen(blame) : why->message;
+}
+
 /* Takes `why`, which may be NULL. */
 static int sentence(struct virt *v, virErrorPtr why, const char *kind, const char *object, const char *action,
                     struct error *e)
 {
     int r = errnum_of(why);
-    const char *message = why && why->message ? why->message : "it does not say why";
+    const char *message = message_of(why);
     if (vir.ConnectIsAlive(libvirt_of(v)) == 0)
         r = error_set(e, -ECONNREFUSED,
                       "%s %s: cannot %s: the connection to libvirt broke: %s; see systemctl status "
@@ -285,6 +294,32 @@ static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, con
     return error_pass(e, r, &why);
 }
 
+/* QEMU ended before libvirt could talk to it, and gave no reason: most often a second person ended the domain
+ * while it started. libvirt's qemuMonitorIO() has the words; QEMU's own would follow them. */
+static bool qemu_was_killed(const virError *why)
+{
+    static const char words[] = "process exited while connecting to monitor";
+    const char *found = why && why->message ? strstr(why->message, words) : NULL;
+    return found && (found[sizeof words - 1] == '\0' || strstr(found, "terminating on signal"));
+}
+
+static int not_started(struct virt *v, virDomainPtr domain, struct error *e)
+{
+    bool killed = qemu_was_killed(vir.GetLastError());
+    struct error why = ERROR_NONE;
+    int r = unless_active_is(v, domain, 1, "start", &why);
+    if (r == 0)
+        return 0;
+    if (r != -EIO || !killed)
+        return error_pass(e, r, &why);
+    const char *name = vir.DomainGetName(domain);
+    return error_set(
+        e, r,
+        "domain %s: cannot start: QEMU was killed while it started, by virsh destroy, mayfly stop "
+        "--force or the kernel; start it again, or see /var/log/libvirt/qemu/%s.log",
+        name, name);
+}
+
 static int start(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
@@ -293,7 +328,7 @@ static int start(struct virt *v, const char *uuid, struct error *e)
         return r == -ENOENT ? no_domain(uuid, e) : r;
     if (vir.DomainIsActive(domain) == 1 || vir.DomainCreate(domain) == 0)
         return 0;
-    return unless_active_is(v, domain, 1, "start", e);
+    return not_started(v, domain, e);
 }
 
 static int shut_down(struct virt *v, const char *uuid, struct error *e)

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS "it failed on purpose"
-#define DISK  "/dev/mapper/one"
+static const char *words = "it failed on purpose"; /* of the error that a failing call leaves */
+#define DISK "/dev/mapper/one"
 
 /* ----------------------------------------------------------------- failing calls */
 
@@ -27,7 +27,7 @@ static bool call_fails(const char *call)
     memset(&pretended, 0, sizeof pretended);
     if (!fails(call))
         return false;
-    pretended = (virError){.code = code, .message = (char *)WORDS};
+    pretended = (virError){.code = code, .message = (char *)words};
     return true;
 }
 
@@ -43,7 +43,7 @@ static int get_last_error_code(void)
 
 static const char *get_last_error_message(void)
 {
-    return pretended.code ? WORDS : virGetLastErrorMessage();
+    return pretended.code ? words : virGetLastErrorMessage();
 }
 
 static virErrorPtr save_last_error(void)
@@ -51,7 +51,7 @@ static virErrorPtr save_last_error(void)
     if (!pretended.code)
         return virSaveLastError();
     virErrorPtr copy = calloc(1, sizeof *copy); /* virFreeError() frees it */
-    *copy = (virError){.code = pretended.code, .message = strdup(WORDS)};
+    *copy = (virError){.code = pretended.code, .message = strdup(words)};
     return copy;
 }
 
@@ -344,7 +344,7 @@ static bool with_failure(const struct operation *o, unsigned n)
         assert_ok(r, e);
     else if (r == 0 && !is_spared(o))
         fail_msg("%s: call %u, %s, failed, and nobody is told", o->name, n, failed);
-    else if (r < 0 && (r != -EIO || !strstr(e.text, WORDS)))
+    else if (r < 0 && (r != -EIO || !strstr(e.text, words)))
         fail_msg("%s: call %u, %s, failed, and '%s' (%d) is told", o->name, n, failed, e.text, r);
     end();
     return failed != NULL;
@@ -407,6 +407,39 @@ static void errors_keep_their_kind(void **state)
         assert_error(virt_set_autostart(v, uuid, &e), kinds[i].errnum, e);
         end();
     }
+}
+
+static void assert_start_says(const char *libvirt, const char *expected)
+{
+    const char *before = words;
+    struct error e = ERROR_NONE;
+    begin(DEFINED);
+    words = libvirt;
+    fail_at = 2; /* after it was found */
+    assert_error(virt_start(v, uuid, &e), -EIO, e);
+    assert_string_equal(e.text, expected);
+    words = before;
+    end();
+}
+
+/* A guest that a second person ended while it started is no fault of libvirt; one that QEMU refuses is told
+ * in QEMU's words. */
+static void a_failed_start_says_why(void **state)
+{
+    (void)state;
+    static const char *const killed =
+        "domain mayfly-test: cannot start: QEMU was killed while it started, by virsh destroy, mayfly stop "
+        "--force or the kernel; start it again, or see /var/log/libvirt/qemu/mayfly-test.log";
+    assert_start_says("internal error: process exited while connecting to monitor", killed);
+    assert_start_says(
+        "internal error: process exited while connecting to monitor: 2026-11-29T23:11:36.005002Z "
+        "qemu-system-x86_64: terminating on signal 15 from pid 572",
+        killed);
+    assert_start_says("internal error: process exited while connecting to monitor: qemu: no such CPU",
+                      "domain mayfly-test: cannot start: libvirt says: process exited while connecting to "
+                      "monitor: qemu: no such CPU");
+    assert_start_says("Cannot access storage file", "domain mayfly-test: cannot start: libvirt says: Cannot "
+                                                    "access storage file");
 }
 
 /* The new disk goes to a free place, on both sides; what is there already is not put there twice. */
@@ -485,6 +518,7 @@ int main(void)
         cmocka_unit_test_teardown(no_failure_is_passed_over, end_test),
         cmocka_unit_test_teardown(a_domain_may_go_at_any_call, end_test),
         cmocka_unit_test_teardown(errors_keep_their_kind, end_test),
+        cmocka_unit_test_teardown(a_failed_start_says_why, end_test),
         cmocka_unit_test_teardown(disks_are_attached_and_detached, end_test),
     };
     return cmocka_run_group_tests(tests, begin_group, end_group);
