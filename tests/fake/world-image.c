@@ -218,6 +218,7 @@ int image_file_new(const char *path, struct image_file **ret, struct error *e)
         r = world_leave(fake_world(), 0, e);
     if (r < 0)
         return r;
+    fake_world()->files_begun++;
     struct image_file *f = world_alloc(1, sizeof *f);
     snprintf(f->f.path, sizeof f->f.path, "%s", path);
     f->fd = memfd_create("fake-file", MFD_CLOEXEC);

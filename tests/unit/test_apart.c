@@ -278,6 +278,11 @@ static void test_a_rescue_disk_that_cannot_be_alone(void **state)
     assert_error(unrescue(b, &changed, &e), -EBUSY, e);
     assert_non_null(strstr(e.text, "its guest has it"));
     assert_int_equal(b->w->host.volumes[2].v.state, VOLUME_READY);
+    strcpy(d->running.disk[0].path, "/dev/sdb"); /* which a guest that is started anew does not have */
+    e = ERROR_NONE;
+    assert_ok(unrescue(b, &changed, &e), e);
+    assert_true(d->d.active && d->running.n == 1 && streq(d->running.disk[0].path, "/dev/sdb"));
+    assert_int_equal(b->w->host.n_volumes, 2);
 
     const struct rescue_request q = {.image.path = "/rescue", .disk_only = true};
     bench_make(b, "t", false);

@@ -83,6 +83,7 @@ static void a_descriptor_gets_it_without_a_file(void **state)
     assert_ok(export_disk(b, &q, &e), e);
     assert_string_equal(done.key, "");
     assert_int_equal(read(ends[0], text, sizeof text), 4);
+    assert_int_equal(b->w->files_begun, 0);
     assert_int_equal(b->w->host.n_files, 0);
     assert_int_equal(b->w->host.n_keys, 1);
     assert_int_equal(b->w->host.n_volumes, 2);

@@ -798,6 +798,16 @@ static void test_leave_key(void **state)
     assert_int_equal(b->w->host.n_volumes, 6);
 
     e = ERROR_NONE;
+    b->w->place = PLACE_OTHER; /* who knows whose it is there? */
+    fake_again(&b->f);
+    assert_error(delete_leaving(b, "v", &d, &e), -EHOSTUNREACH, e);
+    assert_int_equal(b->w->host.n_domains, 3);
+    for (size_t i = 0; i < b->w->host.n_volumes; i++)
+        assert_int_equal(b->w->host.volumes[i].v.state, VOLUME_READY);
+    b->w->place = PLACE_OWN;
+    fake_again(&b->f);
+
+    e = ERROR_NONE;
     b->w->keys_unreachable = true;
     assert_error(delete_leaving(b, "v", &d, &e), -EHOSTUNREACH, e);
     assert_int_equal(b->w->host.n_volumes, 6);
