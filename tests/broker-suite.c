@@ -136,22 +136,24 @@ static void assert_gone(struct broker *b, const struct volume *v)
     assert_false(look(b, v, &found, &map));
 }
 
-/* Its map: none; or as one opens it for a domain, or to stay. */
-enum wanted_map { NO_MAP, OF_DOMAIN, TO_STAY };
+/* Its map: none; or as one opens it for that. */
+enum wanted_map { NO_MAP, OF_DOMAIN, OF_START, TO_STAY };
 static void assert_map(struct broker *b, const struct volume *v, enum wanted_map wanted)
 {
     struct volume found;
     struct map map;
-    char uuid[MAP_UUID_MAX], name[MAP_NAME_MAX];
+    char name[MAP_NAME_MAX];
     assert_true(look(b, v, &found, &map));
     if (wanted == NO_MAP) {
         assert_string_equal(map.name, "");
         return;
     }
     volume_map_name(v, name);
-    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, wanted == TO_STAY ? MAP_UUID_OPENED : "");
     assert_string_equal(map.name, name);
-    assert_string_equal(map.uuid, uuid);
+    assert_true(map_uuid_is_of(map.uuid, v->disk));
+    assert_int_equal(map_uuid_use(map.uuid), wanted == TO_STAY    ? MAP_TO_STAY
+                                             : wanted == OF_START ? MAP_FOR_START
+                                                                  : MAP_FOR_DOMAIN);
     assert_int_equal(map.size_bytes, v->size_bytes);
 }
 
@@ -320,21 +322,30 @@ void suite_opens_with_the_key(void **state)
     assert_map(b, &v, OF_DOMAIN);
     REFUSED(-EBUSY, open_shut(b, &v, key, MAP_READ_ONLY, &e));
     REFUSED(-EKEYREJECTED, open_shut(b, &v, wrong, MAP_FOR_DOMAIN, &e));
-    OK(broker_close_unless_opened(b, &v, SETTLE_NOW, &closed, &e));
+    OK(broker_close_up_to(b, &v, MAP_FOR_START, SETTLE_NOW, &closed, &e));
     assert_true(closed);
     assert_map(b, &v, NO_MAP);
     closed = false;
-    OK(broker_close_unless_opened(b, &v, SETTLE_NOW, &closed, &e));
+    OK(broker_close_up_to(b, &v, MAP_FOR_START, SETTLE_NOW, &closed, &e));
     assert_false(closed);
     OK(broker_close(b, &v, SETTLE_NOW, &e));
     OK(broker_close(b, &absent, SETTLE_NOW, &e));
 
     OK(mark(b, &v, VOLUME_READY, &e));
     OK(open_shut(b, &v, key, MAP_TO_STAY, &e));
-    OK(broker_close_unless_opened(b, &v, SETTLE_NOW, &closed, &e));
+    OK(broker_close_up_to(b, &v, MAP_FOR_START, SETTLE_NOW, &closed, &e));
     assert_false(closed);
     assert_map(b, &v, TO_STAY);
     OK(broker_close(b, &v, SETTLE_NOW, &e));
+
+    OK(open_shut(b, &v, key, MAP_FOR_START, &e));
+    OK(broker_close_up_to(b, &v, MAP_FOR_DOMAIN, SETTLE_NOW, &closed, &e));
+    assert_false(closed);
+    OK(open_shut(b, &v, key, MAP_FOR_DOMAIN, &e)); /* the one that there is */
+    assert_map(b, &v, OF_START);
+    OK(broker_close_up_to(b, &v, MAP_FOR_START, SETTLE_NOW, &closed, &e));
+    assert_true(closed);
+    assert_map(b, &v, NO_MAP);
 
     OK(broker_open(b, &v, key, MAP_READ_ONLY, SETTLE_NOW, &held, &e));
     REFUSED(-EBUSY, open_shut(b, &v, key, MAP_FOR_DOMAIN, &e));
@@ -403,7 +414,7 @@ void suite_settles_several_at_once(void **state)
     for (int i = 0; i < 2; i++) {
         assert_node(&v[i], true);
         OK(i ? broker_close(b, &v[i], SETTLE_LATER, &e)
-             : broker_close_unless_opened(b, &v[i], SETTLE_LATER, &closed, &e));
+             : broker_close_up_to(b, &v[i], MAP_FOR_START, SETTLE_LATER, &closed, &e));
         assert_map(b, &v[i], NO_MAP);
     }
     assert_true(closed);

@@ -14,6 +14,14 @@ static inline uint64_t clock_msec(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* Seconds since the host was started, those of its sleep too: the same for all processes. */
+static inline uint32_t clock_boot_sec(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint32_t)t.tv_sec;
+}
+
 /* Sleeps so long, whatever signals come. */
 static inline void clock_sleep_msec(uint64_t msec)
 {

@@ -400,10 +400,10 @@ static int remote_resume(struct broker *b, const struct suspended *v, struct err
     return call(remote_of(b), OP_RESUME, &request, sizeof request, -1, &a, NULL, e);
 }
 
-static int remote_close(struct broker *b, const struct volume *v, bool leave_opened, enum settle settle,
+static int remote_close(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,
                         bool *ret_closed, struct error *e)
 {
-    struct op_close request = {.volume = ref_of(v), .leave_opened = leave_opened, .settle = (uint8_t)settle};
+    struct op_close request = {.volume = ref_of(v), .up_to = (uint8_t)up_to, .settle = (uint8_t)settle};
     struct answer a;
     int r = call(remote_of(b), OP_CLOSE, &request, sizeof request, -1, &a, NULL, e);
     if (r == 0)

@@ -75,8 +75,8 @@ struct broker_ops {
     int (*suspended)(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e);
     int (*resume)(struct broker *b, const struct suspended *v, struct error *e);
 
-    /* `leave_opened`: not what a person has opened, to stay. *ret_closed: it was open. */
-    int (*close)(struct broker *b, const struct volume *v, bool leave_opened, enum settle settle,
+    /* What was opened for more than `up_to` stays open. *ret_closed: it was closed now. */
+    int (*close)(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,
                  bool *ret_closed, struct error *e);
     int (*format)(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e);
@@ -150,8 +150,8 @@ int broker_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
 int broker_suspended(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e) _must_check_;
 int broker_resume(struct broker *b, const struct suspended *v, struct error *e) _must_check_;
 int broker_close(struct broker *b, const struct volume *v, enum settle settle, struct error *e) _must_check_;
-int broker_close_unless_opened(struct broker *b, const struct volume *v, enum settle settle, bool *ret_closed,
-                               struct error *e) _must_check_;
+int broker_close_up_to(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,
+                       bool *ret_closed, struct error *e) _must_check_;
 int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e) _must_check_;
 int broker_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,

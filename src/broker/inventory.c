@@ -528,16 +528,21 @@ const struct dependent *inventory_dependent_of(const struct inventory *i, const 
     return NULL;
 }
 
-static const struct map *find_map(const struct inventory *i, const char *disk, const char *mark)
-{
-    struct map key = {.size_bytes = 0};
-    snprintf(key.uuid, sizeof key.uuid, MAP_UUID_PREFIX "%s%s", disk, mark);
-    return i->n_maps ? bsearch(&key, i->maps, i->n_maps, sizeof *i->maps, map_order) : NULL;
-}
-
-/* By uuid, with or without the mark of one that a person opened. */
+/* By uuid, whatever its mark: that comes last, so the uuids of one disk stand side by side. */
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v)
 {
-    const struct map *map = find_map(i, v->disk, "");
-    return map ? map : find_map(i, v->disk, MAP_UUID_OPENED);
+    char bare[MAP_UUID_MAX];
+    size_t low = 0, high = i->n_maps;
+    map_uuid_make(v->disk, MAP_FOR_DOMAIN, bare);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(i->maps[middle].uuid, bare) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low < i->n_maps && str_starts(i->maps[low].uuid, bare) &&
+           !map_uuid_is_of(i->maps[low].uuid, v->disk))
+        low++;
+    return low < i->n_maps && map_uuid_is_of(i->maps[low].uuid, v->disk) ? &i->maps[low] : NULL;
 }

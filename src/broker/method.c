@@ -101,13 +101,13 @@ int broker_resume(struct broker *b, const struct suspended *v, struct error *e)
 int broker_close(struct broker *b, const struct volume *v, enum settle settle, struct error *e)
 {
     bool closed = false;
-    return b->ops->close(b, v, false, settle, &closed, e);
+    return b->ops->close(b, v, MAP_READ_ONLY, settle, &closed, e);
 }
 
-int broker_close_unless_opened(struct broker *b, const struct volume *v, enum settle settle, bool *ret_closed,
-                               struct error *e)
+int broker_close_up_to(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,
+                       bool *ret_closed, struct error *e)
 {
-    return b->ops->close(b, v, true, settle, ret_closed, e);
+    return b->ops->close(b, v, up_to, settle, ret_closed, e);
 }
 
 int broker_format(struct broker *b, const struct volume *v, const char *fs, const char *label,

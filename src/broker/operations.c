@@ -258,7 +258,7 @@ int map_options(struct session *s, const struct volume *v, enum map_use use, str
     facts_of_device(st.st_rdev, dmcrypt_version(), &facts);
     *ret = (struct map_options){.below = st.st_rdev,
                                 .flags = choose_flags(s->config, &facts, NULL),
-                                .opened = use != MAP_FOR_DOMAIN,
+                                .use = use,
                                 .read_only = use == MAP_READ_ONLY || volume_is_snapshot(v)};
     *ret_device = TAKE_FD(fd);
     return 0;
@@ -431,7 +431,7 @@ int do_CLOSE(struct session *s, const struct op_close *q, int fd, struct reply *
     memcpy(named.lv, q->volume.lv, sizeof named.lv);
     volume_map_name(&named, map_name);
     int found = dmcrypt_find(map_name, &map, NULL);
-    bool stays = found == 0 && q->leave_opened && str_ends(map.uuid, MAP_UUID_OPENED);
+    bool stays = found == 0 && map_uuid_use(map.uuid) > q->up_to;
     reply->changed = found != -ENOENT && !stays;
     reply->untouched[0] = !reply->changed;
     if (stays)

@@ -124,9 +124,16 @@ static int check_settle(uint8_t settle, struct error *e)
     return settle <= SETTLE_LATER ? 0 : error_set(e, -EINVAL, "request: settles neither now nor later");
 }
 
+static int check_use(uint8_t use, struct error *e)
+{
+    return use <= MAP_READ_ONLY ? 0 : error_set(e, -EINVAL, "request: there is no use %u of a map", use);
+}
+
 static int check_op_close(const struct session *s, const struct op_close *q, bool needs_lock, struct error *e)
 {
-    int r = check_settle(q->settle, e);
+    int r = check_use(q->up_to, e);
+    if (r == 0)
+        r = check_settle(q->settle, e);
     return r < 0 ? r : check_ref(s, &q->volume, needs_lock, e);
 }
 
@@ -162,9 +169,9 @@ static int check_op_snapshot(const struct session *s, const struct op_snapshot *
 
 static int check_op_open(const struct session *s, const struct op_open *q, bool needs_lock, struct error *e)
 {
-    if (q->use > MAP_READ_ONLY)
-        return error_set(e, -EINVAL, "request: there is no use %u of a map", q->use);
-    int r = check_settle(q->settle, e);
+    int r = check_use(q->use, e);
+    if (r == 0)
+        r = check_settle(q->settle, e);
     return r < 0 ? r : check_ref(s, &q->volume, needs_lock, e);
 }
 

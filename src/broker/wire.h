@@ -52,8 +52,8 @@ struct op_unlock {
 };
 struct op_close {
     struct volume_ref volume;
-    uint8_t leave_opened; /* 1: not the map that a person has opened, to stay */
-    uint8_t settle;       /* enum settle */
+    uint8_t up_to;  /* enum map_use: a map that was opened for more stays */
+    uint8_t settle; /* enum settle */
 };
 struct op_create {
     struct volume volume;

@@ -22,6 +22,7 @@ struct each_options {
     bool forget_key;
     bool leave_key;
     bool read_only;
+    bool for_start;
 };
 
 static int set_timeout(void *target, const char *value, struct error *e)
@@ -34,6 +35,7 @@ CLI_FLAG(set_force, struct each_options, force)
 CLI_FLAG(set_hard, struct each_options, hard)
 CLI_FLAG(set_yes, struct each_options, yes)
 CLI_FLAG(set_read_only, struct each_options, read_only)
+CLI_FLAG(set_for_start, struct each_options, for_start)
 CLI_FLAG(set_forget_key, struct each_options, forget_key)
 CLI_FLAG(set_leave_key, struct each_options, leave_key)
 static const struct cli_option start_options[] = {
@@ -59,6 +61,7 @@ static const struct cli_option delete_options[] = {
 };
 static const struct cli_option open_options[] = {
     {"read-only", 'r', NULL, "so that nothing can be written to them", set_read_only},
+    {"for-start", 0, NULL, "for a start by another program: closed when its guest ends", set_for_start},
     {0},
 };
 static const struct cli_option close_options[] = {
@@ -118,7 +121,8 @@ static int open_all(const struct context *c, const void *options, const char *co
                     struct outcome ret[], struct error *e)
 {
     const struct each_options *o = options;
-    return instances_open(c, names, n, o->read_only, ret, e);
+    enum map_use use = o->read_only ? MAP_READ_ONLY : o->for_start ? MAP_FOR_START : MAP_TO_STAY;
+    return instances_open(c, names, n, use, ret, e);
 }
 
 static int close_all(const struct context *c, const void *options, const char *const names[], size_t n,
@@ -233,7 +237,12 @@ int verb_open(const struct verb *self, struct globals *g, int argc, char **argv,
 {
     static const struct each each = {
         .done = "opened", .unchanged = "was open", .operate_all = open_all, .at_once = TOGETHER_MAX};
-    return verb_each(self, g, open_options, &each, argc, argv, e);
+    struct each_options o = {.read_only = false};
+    int n = 0;
+    int r = verb_parse(self, g, open_options, &o, argc, argv, 1, argc, &n, e);
+    if (r == 0 && o.read_only && o.for_start)
+        r = error_set(e, -EINVAL, "open: --read-only and --for-start do not go together");
+    return r != 0 ? r : each_run(&each, self, g, &o, true, argv + 1, n, e);
 }
 
 int verb_close(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

@@ -87,10 +87,16 @@ int disk_leave_domain(const struct context *c, const struct volume *v, struct er
     return r < 0 ? r : virt_detach_disk(c->virt, v->instance, path, DOMAIN_DEFINITION, e);
 }
 
-/* A domain may have what a person has opened to write to. */
+/* A domain may have what was opened for more than that, if it can be written to. What was opened for a start
+ * is opened anew for another one if little of its time is left. */
 static bool map_will_do(const struct map *map, enum map_use use)
 {
-    return (map->read_only != 0) == (use == MAP_READ_ONLY) && (use == MAP_FOR_DOMAIN || map_opened(map));
+    enum map_use is = map_use(map);
+    if (use == MAP_READ_ONLY || is == MAP_READ_ONLY)
+        return use == is;
+    if (use == MAP_FOR_START && is == use)
+        return map_awaits_start(map, START_WITHIN_SEC / 2);
+    return is >= use;
 }
 
 int disks_look(const struct context *c, const struct model *m, const struct instance *i, enum map_use use,
@@ -203,7 +209,7 @@ int disks_close_durable(const struct context *c, void *disks, struct error *e)
     return close_all(c, d, d->durable, e);
 }
 
-int disks_close_idle(const struct context *c, const struct disks *d, struct error *e)
+int disks_close_idle(const struct context *c, const struct disks *d, enum map_use up_to, struct error *e)
 {
     const struct instance *instance = d->instance;
     int first = 0;
@@ -212,7 +218,7 @@ int disks_close_idle(const struct context *c, const struct disks *d, struct erro
         const struct volume *v = instance->volumes[n];
         bool closed = false;
         int r = volume_encrypted(v) && d->durable[n]
-                    ? broker_close_unless_opened(c->broker, v, SETTLE_LATER, &closed, e)
+                    ? broker_close_up_to(c->broker, v, up_to, SETTLE_LATER, &closed, e)
                     : 0;
         if (r < 0 && first == 0)
             first = r;

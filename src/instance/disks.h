@@ -59,21 +59,12 @@ int disks_open_undo(const struct context *c, void *disks, struct error *e);
 int disks_close(const struct context *c, void *disks, struct error *e);
 int disks_close_durable(const struct context *c, void *disks, struct error *e);
 
-/* No step: closes all but these and what a person has opened, to stay. */
-int disks_close_idle(const struct context *c, const struct disks *d, struct error *e) _must_check_;
+/* No step: closes all but these and what was opened for more than `up_to`. */
+int disks_close_idle(const struct context *c, const struct disks *d, enum map_use up_to,
+                     struct error *e) _must_check_;
 
 /* Is there anything to close that may be closed? */
 bool disks_can_close(const struct disks *d);
 
 /* Would disks_close() lose data? */
 bool disks_lose_data(const struct disks *d);
-
-static inline bool map_opened(const struct map *map)
-{
-    return str_ends(map->uuid, MAP_UUID_OPENED);
-}
-
-static inline enum map_use map_use(const struct map *map)
-{
-    return map->read_only ? MAP_READ_ONLY : map_opened(map) ? MAP_TO_STAY : MAP_FOR_DOMAIN;
-}

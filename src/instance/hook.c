@@ -222,5 +222,5 @@ int instance_hook_release(const struct context *c, const char *uuid, struct erro
     if (r < 0)
         return error_pass(e, r, &why);
     r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
-    return r < 0 ? r : disks_close_idle(c, &d, e);
+    return r < 0 ? r : disks_close_idle(c, &d, MAP_FOR_START, e);
 }

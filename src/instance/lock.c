@@ -196,6 +196,8 @@ static bool guest_ended(const struct context *c, const struct instance *i)
     return r == -ENOENT && i->state == INSTANCE_RUNNING; /* it was transient */
 }
 
+/* What was opened for a start is left if no guest has been seen to run on it: that start may be about to
+ * follow. */
 void model_close_after_guest(const struct context *c, const struct model *m, const struct instance *i)
 {
     struct disks d;
@@ -204,7 +206,7 @@ void model_close_after_guest(const struct context *c, const struct model *m, con
         return; /* whoever has the lock now asks later */
     int r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, &why);
     if (r == 0)
-        r = disks_close_idle(c, &d, &why);
+        r = disks_close_idle(c, &d, i->state == INSTANCE_RUNNING ? MAP_FOR_START : MAP_FOR_DOMAIN, &why);
     if (r < 0)
         report_warning(c, "instance %s: its guest has ended, and a disk stays open: %s; run mayfly close %s",
                        i->name, why.text, i->name);

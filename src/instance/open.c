@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly open and close: the disks of an instance that does not run, for a look from the host. Such maps are
- * marked, so that recover knows that a person wants them open.
+/* mayfly open and close: the disks of an instance that does not run, for a look from the host, or for a start
+ * that another program is about to make. Such maps are marked (storage/map.h), so that recover knows.
  */
 #include "instance/drift.h"
 #include "instance/together.h"
@@ -38,8 +38,9 @@ static int check_read_only(const struct disks *d, struct error *e)
 }
 
 static int plan_open(const struct context *c, const struct model *m, const struct instance *i,
-                     enum map_use use, struct disks *d, struct steps *s, struct error *e)
+                     struct disks *d, struct steps *s, struct error *e)
 {
+    enum map_use use = d->use;
     int r = check_not_running(i, e);
     if (r == 0)
         r = drift_check(c, m, i, &needs, e);
@@ -50,18 +51,6 @@ static int plan_open(const struct context *c, const struct model *m, const struc
     if (r == 0 && d->n_missing)
         r = steps_add_at_once(s, disks_open, disks_open_undo, d, e, "open the disks of %s", i->name);
     return r;
-}
-
-static int plan_to_stay(const struct context *c, const struct model *m, const struct instance *i,
-                        struct disks *d, struct steps *s, struct error *e)
-{
-    return plan_open(c, m, i, MAP_TO_STAY, d, s, e);
-}
-
-static int plan_read_only(const struct context *c, const struct model *m, const struct instance *i,
-                          struct disks *d, struct steps *s, struct error *e)
-{
-    return plan_open(c, m, i, MAP_READ_ONLY, d, s, e);
 }
 
 static int plan_close(const struct context *c, const struct model *m, const struct instance *i,
@@ -87,21 +76,24 @@ static int plan_close_keeping(const struct context *c, const struct model *m, co
     return r;
 }
 
-static const struct together opens = {.verb = "open", .plan = plan_to_stay},
-                             opens_read_only = {.verb = "open", .plan = plan_read_only},
-                             closes = {.verb = "close", .plan = plan_close},
+static const struct together opens[] = {
+    [MAP_FOR_START] = {"open", MAP_FOR_START, plan_open},
+    [MAP_TO_STAY] = {"open", MAP_TO_STAY, plan_open},
+    [MAP_READ_ONLY] = {"open", MAP_READ_ONLY, plan_open},
+};
+static const struct together closes = {.verb = "close", .plan = plan_close},
                              closes_keeping = {.verb = "close", .plan = plan_close_keeping};
 
-int instances_open(const struct context *c, const char *const names[], size_t n, bool read_only,
+int instances_open(const struct context *c, const char *const names[], size_t n, enum map_use use,
                    struct outcome ret[], struct error *e)
 {
-    return instances_together(c, read_only ? &opens_read_only : &opens, names, n, ret, e);
+    return instances_together(c, &opens[use], names, n, ret, e);
 }
 
-int instance_open(const struct context *c, const char *name, bool read_only, bool *ret_changed,
+int instance_open(const struct context *c, const char *name, enum map_use use, bool *ret_changed,
                   struct error *e)
 {
-    return instance_together(c, read_only ? &opens_read_only : &opens, name, ret_changed, e);
+    return instance_together(c, &opens[use], name, ret_changed, e);
 }
 
 int instances_close(const struct context *c, const char *const names[], size_t n, bool lose_data,

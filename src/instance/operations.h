@@ -209,12 +209,15 @@ int instances_delete_forget_keys(const struct context *c, const char *const name
 int instances_delete_leave_keys(const struct context *c, const char *const names[], size_t n,
                                 struct outcome ret[], struct error *e) _must_check_;
 
-/* Opens the disks of an instance that is not running, to be looked at from the host; they stay open until
- * close, or until the instance is stopped. What is open otherwise than wanted, is opened anew: -EBUSY if it
- * is in use. `read_only`: nobody can write to them; -EINVAL: a plain disk, or an ephemeral key. */
-int instances_open(const struct context *c, const char *const names[], size_t n, bool read_only,
+/* Opens the disks of an instance that is not running. What is open otherwise than wanted, is opened anew:
+ * -EBUSY if it is in use.
+ *     MAP_TO_STAY    to be looked at from the host: until close, or until the instance is stopped
+ *     MAP_READ_ONLY  the same, and nobody can write to them; -EINVAL: a plain disk, or an ephemeral key
+ *     MAP_FOR_START  until the guest that another program starts on them has ended; or until recover, if none
+ *                    is started within START_WITHIN_SEC. What a person has opened is left so */
+int instances_open(const struct context *c, const char *const names[], size_t n, enum map_use use,
                    struct outcome ret[], struct error *e) _must_check_;
-int instance_open(const struct context *c, const char *name, bool read_only, bool *ret_changed,
+int instance_open(const struct context *c, const char *name, enum map_use use, bool *ret_changed,
                   struct error *e) _must_check_;
 
 /* Closes them. -EBUSY: the instance runs, or a process holds a disk. -EUNSAFE: its key is ephemeral, closing

@@ -120,7 +120,7 @@ static int close_map(struct recovery *r, const struct volume *v, const struct ma
     return recovery_settle(r, RECOVER_CLOSED, object, "no running instance uses it: closed", result, &why, e);
 }
 
-/* The maps of a ready instance whose domain is known to be idle, but for those that a person opened. */
+/* The maps of a ready instance whose domain is known to be idle, but for those that are to stay. */
 static int close_idle(struct recovery *r, const struct instance *i, struct error *e)
 {
     int result = 0;
@@ -129,7 +129,7 @@ static int close_idle(struct recovery *r, const struct instance *i, struct error
         const struct map *map = model_map_of(r->model, v);
         struct error why = ERROR_NONE;
         bool durable = false;
-        if (v->state != VOLUME_READY || !map || map_opened(map) || !volume_encrypted(v))
+        if (v->state != VOLUME_READY || !map || map_stays(map) || !volume_encrypted(v))
             continue;
         if (key_durable(&r->context, v, &durable, &why) < 0) /* a manager that this version does not know */
             result = recovery_remains(r, map->name, -EINVAL, e, "%s", why.text);
@@ -247,7 +247,7 @@ int recovery_orphan_maps(struct recovery *r, struct error *e)
                 recovery_remains(r, object, -ENEEDSRECOVER, e,
                                  "its volume is not to be seen, but its instance may need it; see vgs and "
                                  "virsh list --all");
-        else if (!map_opened(map))
+        else if (!map_stays(map))
             result = close_map(r, &v, map, e);
     }
     return result;

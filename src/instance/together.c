@@ -29,6 +29,7 @@ static int plan(const struct context *c, const struct together *t, const struct 
                 struct member *m, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
+    m->disks.use = t->use;
     int r = model_check_ready(model, m->instance, e);
     if (r == 0)
         r = steps_new(&s, e);

@@ -9,8 +9,10 @@
 
 struct together {
     const char *verb; /* for the audit trail */
+    enum map_use use; /* for which disks are opened */
 
-    /* Checks one that is ready, fills in its disks, and adds its steps; none: there is nothing to do. */
+    /* Checks one that is ready, fills in its disks (which have that `use` already), and adds its steps; none:
+     * there is nothing to do. */
     int (*plan)(const struct context *c, const struct model *m, const struct instance *i, struct disks *d,
                 struct steps *s, struct error *e);
 };

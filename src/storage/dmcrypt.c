@@ -8,6 +8,7 @@
  */
 #include "storage/dmcrypt.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "storage/dm.h"
 #include "storage/facts.h"
@@ -81,27 +82,53 @@ static bool leads_to(const char *name, dev_t below)
     return deps && deps->count == 1 && deps->device[0] == below;
 }
 
+/* The name of a map over the volume whose uuid is of this disk; false: there is none. It finds one whose mark
+ * has a time in it, which cannot be looked up. */
+static bool find_above(const char *disk, dev_t below, char name[MAP_NAME_MAX])
+{
+    char path[400], uuid[MAP_UUID_MAX];
+    bool found = false;
+    snprintf(path, sizeof path, "/sys/dev/block/%u:%u/holders", major(below), minor(below));
+    _cleanup_closedir_ DIR *d = opendir(path);
+    for (struct dirent *entry; !found && d && (entry = readdir(d));) {
+        snprintf(path, sizeof path, "/sys/class/block/%s/dm/uuid", entry->d_name);
+        file_line(path, uuid, sizeof uuid);
+        found = entry->d_name[0] != '.' && map_uuid_is_of(uuid, disk);
+        snprintf(path, sizeof path, "/sys/class/block/%s/dm/name", entry->d_name);
+        file_line(path, name, MAP_NAME_MAX);
+    }
+    return found;
+}
+
+/* There is no map of that name. Is there one of this disk that has another? */
+static int check_no_other(const struct volume *v, const char *name, dev_t below, struct error *e)
+{
+    char uuid[MAP_UUID_MAX], other[MAP_NAME_MAX];
+    struct found f;
+    map_uuid_make(v->disk, MAP_FOR_DOMAIN, uuid);
+    int r = dm_look_up(NULL, uuid, &f, e);
+    map_uuid_make(v->disk, MAP_TO_STAY, uuid);
+    if (r == -ENOENT)
+        r = dm_look_up(NULL, uuid, &f, e);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    if (r == -ENOENT && !find_above(v->disk, below, other))
+        return 0;
+    return error_set(e, -EUNSAFE, "map %s: refused: map %s has the uuid of this disk; see dmsetup info", name,
+                     r == 0 ? f.name : other);
+}
+
 /* 0: the way is free. -EEXIST, and no sentence: this disk's map is there. -EUNSAFE: something else is. */
 static int check_existing(const struct volume *v, const char *name, dev_t below, bool *ret_read_only,
                           struct error *e)
 {
-    char uuid[MAP_UUID_MAX], opened[MAP_UUID_MAX];
     struct found f;
-    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s", v->disk);
-    snprintf(opened, sizeof opened, MAP_UUID_PREFIX "%s" MAP_UUID_OPENED, v->disk);
     int r = dm_look_up(name, NULL, &f, e);
-    if (r == -ENOENT) {
-        r = dm_look_up(NULL, uuid, &f, e);
-        if (r == -ENOENT)
-            r = dm_look_up(NULL, opened, &f, e);
-        if (r < 0)
-            return r == -ENOENT ? 0 : r;
-        return error_set(e, -EUNSAFE, "map %s: refused: map %s has the uuid of this disk; see dmsetup info",
-                         name, f.name);
-    }
+    if (r == -ENOENT)
+        return check_no_other(v, name, below, e);
     if (r < 0)
         return r;
-    if (!streq(f.uuid, uuid) && !streq(f.uuid, opened))
+    if (!map_uuid_is_of(f.uuid, v->disk))
         return error_set(e, -EUNSAFE,
                          "map %s: refused: a map of this name is there with uuid '%s', which is not this "
                          "disk's; see dmsetup info",
@@ -158,7 +185,7 @@ static int create(const struct volume *v, const char *name, uint64_t sectors, co
 {
     _cleanup_task_ struct dm_task *t = NULL;
     char uuid[MAP_UUID_MAX];
-    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
+    map_uuid_make(v->disk, o->use, uuid);
 
     int r = dm_new_task(DM_DEVICE_CREATE, name, uuid, &t);
     if (r == 0)

@@ -8,29 +8,9 @@
 
 #include "secret/secret.h"
 #include "storage/choice.h"
-#include "storage/volume.h"
+#include "storage/map.h"
 
 #include <sys/types.h>
-
-#define MAP_UUID_PREFIX "MAYFLY-"
-#define MAP_UUID_OPENED "-opened" /* suffix: a person opened it (mayfly open); recover leaves it alone */
-#define MAP_UUID_MAX    64
-
-struct map {
-    char name[MAP_NAME_MAX];
-    char uuid[MAP_UUID_MAX];
-    uint64_t size_bytes; /* less than its volume has, where a resize was cut off */
-    int32_t open_count;  /* who holds it, dm-crypt itself not counted */
-    uint32_t flags;      /* enum crypt_flag: of the table in use */
-    uint64_t read_only;  /* 1: nobody can write through it */
-};
-
-/* Who opens a map, and for what. */
-enum map_use {
-    MAP_FOR_DOMAIN,
-    MAP_TO_STAY,  /* a person: MAP_UUID_OPENED */
-    MAP_READ_ONLY /* a person, only to look */
-};
 
 /* udevd makes the nodes of a map, and takes them away; it works on several at once. */
 enum settle {
@@ -39,9 +19,9 @@ enum settle {
 };
 
 struct map_options {
-    dev_t below;    /* the volume, which the caller holds open: by its name it could be another meanwhile */
-    uint32_t flags; /* enum crypt_flag */
-    bool opened;    /* MAP_UUID_OPENED */
+    dev_t below;      /* the volume, which the caller holds open: by its name it could be another meanwhile */
+    uint32_t flags;   /* enum crypt_flag */
+    enum map_use use; /* as the map is marked */
     bool read_only;
     bool plain_iv; /* numbers sectors by 512 bytes whatever their size, as LUKS2 does; for mayfly bench */
     enum settle settle;

@@ -3,7 +3,7 @@
  * Mayfly keeps of a disk; mayfly-tags(7) is the table of them.
  *
  *     LV   <instance uuid>_disk[.eph0|.swap|...]
- *     map  <LV>-dmcrypt, device-mapper UUID MAYFLY-<disk uuid>[-opened]
+ *     map  <LV>-dmcrypt, device-mapper UUID MAYFLY-<disk uuid>, and a mark (map.h)
  *
  * A struct volume has no pointers, so that it goes through a socket as it is; volume_check() decides whether
  * one that came from elsewhere can be believed.

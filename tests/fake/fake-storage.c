@@ -391,7 +391,7 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
     if (r < 0)
         return r;
     volume_map_name(v, name);
-    snprintf(uuid, sizeof uuid, MAP_UUID_PREFIX "%s%s", v->disk, o->opened ? MAP_UUID_OPENED : "");
+    map_uuid_make(v->disk, o->use, uuid);
     struct map *m = find_map(name);
     if (m && !str_starts(m->uuid, MAP_UUID_PREFIX))
         return error_set(e, -EUNSAFE, "map %s: is not ours", name);

@@ -178,7 +178,7 @@ static bool map_in_order(const struct host *h, const struct world_map *m, char w
         return WRONG("map %s leads nowhere", m->map.name);
     if (m->map.size_bytes > v->v.size_bytes)
         return WRONG("map %s is longer than its volume", m->map.name);
-    if ((d && d->d.active) || str_ends(m->map.uuid, MAP_UUID_OPENED) || is_ephemeral(&v->v))
+    if ((d && d->d.active) || map_stays(&m->map) || is_ephemeral(&v->v))
         return true;
     return WRONG("map %s is open, and nobody runs", m->map.name);
 }

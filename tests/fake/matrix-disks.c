@@ -154,7 +154,7 @@ static void have_apart_in_rescue(struct fake *f)
 static int open_apart(struct fake *f, struct error *e)
 {
     bool changed = false;
-    return instance_open(&f->context, APART, false, &changed, e);
+    return instance_open(&f->context, APART, MAP_TO_STAY, &changed, e);
 }
 
 void have_foreign(struct fake *f)

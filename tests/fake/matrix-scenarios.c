@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of the matrix: what is there before, what is done, what there is when it went well. Those with
  * keys behind a network are in matrix-network.c, those about single disks in matrix-disks.c. */
+#include "base/clock.h"
 #include "base/fd.h"
 #include "matrix.h"
 
@@ -177,7 +178,7 @@ void have_opened(struct fake *f)
     struct error e = ERROR_NONE;
     bool changed = false;
     have_stopped(f);
-    must(instance_open(&f->context, "t", false, &changed, &e), &e);
+    must(instance_open(&f->context, "t", MAP_TO_STAY, &changed, &e), &e);
 }
 
 static void have_ephemeral_stopped(struct fake *f)
@@ -196,6 +197,25 @@ static void have_left_open(struct fake *f)
         char *uuid = f->world->host.maps[i].map.uuid;
         if (str_ends(uuid, MAP_UUID_OPENED))
             memset(uuid + strlen(uuid) - strlen(MAP_UUID_OPENED), 0, strlen(MAP_UUID_OPENED));
+    }
+}
+
+static void have_opened_for_start(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    have_stopped(f);
+    must(instance_open(&f->context, "t", MAP_FOR_START, &changed, &e), &e);
+}
+
+/* As time leaves it: the start has not followed. */
+static void have_no_start_followed(struct fake *f)
+{
+    have_opened_for_start(f);
+    for (size_t i = 0; i < f->world->host.n_maps; i++) {
+        char *uuid = f->world->host.maps[i].map.uuid;
+        if (map_uuid_use(uuid) == MAP_FOR_START)
+            snprintf(uuid + strlen(uuid) - 8, 9, "%08x", clock_boot_sec() - START_WITHIN_SEC - 1);
     }
 }
 
@@ -520,7 +540,13 @@ static void have_rebuild_cut_late(struct fake *f)
 static int open_disks(struct fake *f, struct error *e)
 {
     bool changed = false;
-    return instance_open(&f->context, "t", false, &changed, e);
+    return instance_open(&f->context, "t", MAP_TO_STAY, &changed, e);
+}
+
+static int open_for_start(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_open(&f->context, "t", MAP_FOR_START, &changed, e);
 }
 
 static int close_disks(struct fake *f, struct error *e)
@@ -647,6 +673,10 @@ const struct scenario scenarios[] = {
      FORWARD},
     {"open", NULL, have_stopped, open_disks, {1, 0, 3, 3, 3, 1}, UNDONE},
     {"open what was left open", NULL, have_left_open, open_disks, {1, 0, 3, 3, 3, 1}, FORWARD},
+    {"open --for-start", NULL, have_stopped, open_for_start, {1, 0, 3, 3, 0, 1}, UNDONE},
+    {"open --for-start again", NULL, have_no_start_followed, open_for_start, {1, 0, 3, 3, 0, 1}, FORWARD},
+    {"start opened for it", NULL, have_opened_for_start, start, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"virsh start opened for it", NULL, have_opened_for_start, virsh_start, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"close", NULL, have_opened, close_disks, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"close with ephemeral key",
      ephemeral_keys,
@@ -663,6 +693,8 @@ const struct scenario scenarios[] = {
     {"stop with an export that was cut off", NULL, have_cut_export, stop, {1, 0, 4, 1, 0, 2}, UNFINISHED},
     {"recover an export that was cut off", NULL, have_cut_export, recover_all, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"recover in order", NULL, have_running, recover_all, {1, 1, 3, 3, 0, 1}, FORWARD},
+    {"recover opened for a start", NULL, have_opened_for_start, recover_all, {1, 0, 3, 3, 0, 1}, FORWARD},
+    {"recover without that start", NULL, have_no_start_followed, recover_all, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"recover left open", NULL, have_left_open, recover_all, {1, 0, 3, 0, 0, 1}, FORWARD},
 };
 const size_t n_scenarios = ARRAY_SIZE(scenarios);

@@ -74,7 +74,7 @@ static int start_three(struct fake *f, struct error *e)
 static int open_three(struct fake *f, struct error *e)
 {
     struct outcome done[N];
-    int r = instances_open(&f->context, names, N, false, done, e);
+    int r = instances_open(&f->context, names, N, MAP_TO_STAY, done, e);
     return conclude(f, done, false, true, r, e);
 }
 

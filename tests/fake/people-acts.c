@@ -358,8 +358,7 @@ static bool map_needed(const struct host *h, const struct world_map *map)
             if (str_starts(v->v.lv, h->domains[n].d.uuid))
                 d = &h->domains[n];
         if (streq(v->v.lv, map->lv))
-            return (d && d->d.active) || str_ends(map->map.uuid, MAP_UUID_OPENED) || v->stranger ||
-                   is_ephemeral(&v->v);
+            return (d && d->d.active) || map_stays(&map->map) || v->stranger || is_ephemeral(&v->v);
     }
     return false;
 }

@@ -295,8 +295,7 @@ static void add_map(struct world *w, const struct volume *v, enum map_use use)
     m->unsettled = true;
     memcpy(m->lv, v->lv, sizeof m->lv);
     volume_map_name(v, m->map.name);
-    snprintf(m->map.uuid, sizeof m->map.uuid, "%s%s%s", MAP_UUID_PREFIX, v->disk,
-             use != MAP_FOR_DOMAIN ? MAP_UUID_OPENED : "");
+    map_uuid_make(v->disk, use, m->map.uuid);
 }
 
 /* A descriptor that stands for the device; `found` notes which one it is. */
@@ -591,7 +590,7 @@ static int fake_resume(struct broker *b, const struct suspended *v, struct error
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
-static int close_map(struct broker *b, const struct volume *v, bool leave_opened, bool *ret_closed,
+static int close_map(struct broker *b, const struct volume *v, enum map_use up_to, bool *ret_closed,
                      struct error *e)
 {
     struct world *w = world_of(b);
@@ -602,7 +601,7 @@ static int close_map(struct broker *b, const struct volume *v, bool leave_opened
     for (size_t i = 0; i < w->host.n_maps; i++) {
         if (!streq(w->host.maps[i].lv, v->lv))
             continue;
-        if (leave_opened && str_ends(w->host.maps[i].map.uuid, MAP_UUID_OPENED))
+        if (map_uuid_use(w->host.maps[i].map.uuid) > up_to)
             return 0;
         if (held_open(found) || w->host.maps[i].held || (found && world_in_use(&w->host, &found->v)))
             return error_set(e, -EBUSY, "map %s: in use", w->host.maps[i].map.name);
@@ -615,12 +614,12 @@ static int close_map(struct broker *b, const struct volume *v, bool leave_opened
     return 0;
 }
 
-static int fake_close(struct broker *b, const struct volume *v, bool leave_opened, enum settle when,
+static int fake_close(struct broker *b, const struct volume *v, enum map_use up_to, enum settle when,
                       bool *ret_closed, struct error *e)
 {
     int r = world_enter(world_of(b), "close", e);
     if (r == 0)
-        r = close_map(b, v, leave_opened, ret_closed, e);
+        r = close_map(b, v, up_to, ret_closed, e);
     if (r == 0 && when == SETTLE_NOW)
         world_settle_maps(&world_of(b)->host);
     return r < 0 ? r : world_leave(world_of(b), 0, e);

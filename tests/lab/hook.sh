@@ -36,6 +36,23 @@ check "mayfly start, with the hook behind it" mayfly start vm
 check "virsh destroy of what mayfly started" virsh destroy vm
 check_equal "  closes as well" "" "$(our_maps)"
 
+check "open for a start that follows" mayfly open --for-start vm
+check_equal "  the disks stay open" 2 "$(our_maps | wc -l)"
+mayfly recover >/dev/null
+check_equal "  recover leaves them, while it may follow" 2 "$(our_maps | wc -l)"
+mv /var/lib/mayfly/keys /var/lib/mayfly/away
+check "  virsh start needs no key" virsh start vm
+mv /var/lib/mayfly/away /var/lib/mayfly/keys
+check "  virsh destroy" virsh destroy vm
+check_equal "  closes them" "" "$(our_maps)"
+check "what a person has opened" mayfly open vm
+check "  also for a start" mayfly open --for-start vm
+virsh start vm
+virsh destroy vm
+check_equal "  stays open" 2 "$(our_maps | wc -l)"
+check "close" mayfly close vm
+check_equal "  closes them" "" "$(our_maps)"
+
 mv /var/lib/mayfly/keys /var/lib/mayfly/away
 check_fails 1 "without its key it is not started" virsh start vm 2>/tmp/err
 check "  and virsh says why" grep -q 'key local:' /tmp/err

@@ -103,6 +103,9 @@ dmsetup create elsewhere --uuid "MAYFLY-$disk" --table '0 8 zero'
 refuses EUNSAFE 'elsewhere has the uuid' "our uuid under another name" open vg0 $a root "$key" -
 check_equal "is left as it is" "0 8 zero " "$(dmsetup table elsewhere)"
 dmsetup remove elsewhere
+dmsetup create elsewhere --uuid "MAYFLY-$disk-start-0000002a" --table "0 8 linear /dev/vg0/${a}_disk 0"
+refuses EUNSAFE 'elsewhere has the uuid' "  or of a map that was opened for a start" open vg0 $a root "$key" -
+dmsetup remove elsewhere
 dmsetup create "$map" --uuid "MAYFLY-$disk" --table '0 8 zero'
 refuses EUNSAFE 'leads to another device' "our name and uuid over another device" open vg0 $a root "$key" -
 dmsetup remove "$map"

@@ -168,7 +168,7 @@ static int with_key(struct lvm **l, char *const arg[], bool tune, struct error *
     size_t n = 0, size = strlen(arg[3]) / 2;
     struct map_options o = {.flags = (strstr(arg[4], "discards") ? CRYPT_ALLOW_DISCARDS : 0) |
                                      (strstr(arg[4], "noqueues") ? CRYPT_NO_WORKQUEUES : 0),
-                            .opened = strstr(arg[4], "opened")};
+                            .use = strstr(arg[4], "opened") ? MAP_TO_STAY : MAP_FOR_DOMAIN};
     int r = find(l, arg, arg[2], &v, &n, e);
     if (r == 0)
         r = secret_new(size, &key, e);

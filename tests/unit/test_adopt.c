@@ -195,7 +195,7 @@ static void half_adopted(void **state)
     e = ERROR_NONE;
     assert_error(instance_delete(&b->f.context, NOVAS, &changed, &e), -ENEEDSRECOVER, e);
     e = ERROR_NONE;
-    assert_error(instance_open(&b->f.context, NOVAS, false, &changed, &e), -ENEEDSRECOVER, e);
+    assert_error(instance_open(&b->f.context, NOVAS, MAP_TO_STAY, &changed, &e), -ENEEDSRECOVER, e);
 
     _cleanup_free_ struct recovered *done = NULL;
     size_t n = 0;

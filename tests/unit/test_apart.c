@@ -263,7 +263,7 @@ static void test_a_rescue_disk_that_cannot_be_alone(void **state)
     must_add(b, &two_disks);
     assert_ok(rescue(b, &changed, &e), e);
     fake_again(&b->f);
-    assert_ok(instance_open(&b->f.context, VM, false, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, VM, MAP_TO_STAY, &changed, &e), e);
     for (size_t i = 0; i < b->w->host.n_maps; i++)
         b->w->host.maps[i].held = true;
     assert_error(unrescue(b, &changed, &e), -EBUSY, e);

@@ -53,7 +53,7 @@ static void test_hard_reboot_opens_anew(void **state)
     bool changed = false;
 
     bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", false, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, &e), e);
     assert_ok(instance_start(&b->f.context, "a", &changed, &e), e);
     assert_true(str_ends(b->w->host.maps[0].map.uuid, MAP_UUID_OPENED));
     assert_ok(instance_reboot(&b->f.context, "a", true, &changed, &e), e);
@@ -67,6 +67,40 @@ static int resize(struct bench *b, const char *role, uint64_t size_bytes, bool *
     return instance_resize(&b->f.context, "a", &q, ret_changed, NULL, e);
 }
 
+/* Of who opens for longer the mark stays, or comes; and a start that follows has its time. */
+static void test_open_for_start(void **state)
+{
+    struct bench *b = *state;
+    const struct world_map *maps = b->w->host.maps;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    char before[MAP_UUID_MAX];
+
+    bench_make(b, "a", true);
+    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+    assert_int_equal(map_uuid_use(maps[0].map.uuid), MAP_FOR_START);
+    memcpy(before, maps[0].map.uuid, sizeof before);
+    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+    assert_false(changed);
+    assert_string_equal(maps[0].map.uuid, before);
+    bench_age_maps(b, START_WITHIN_SEC / 2 + 1);
+    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+    assert_true(changed && map_awaits_start(&maps[0].map, START_WITHIN_SEC / 2));
+
+    assert_ok(instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, &e), e);
+    assert_true(changed && str_ends(maps[0].map.uuid, MAP_UUID_OPENED));
+    assert_ok(instance_open(&b->f.context, "a", MAP_READ_ONLY, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+    assert_true(changed && !maps[0].map.read_only);
+    assert_int_equal(map_uuid_use(maps[0].map.uuid), MAP_FOR_START);
+
+    b->w->keys_unreachable = true; /* a start takes them as they are */
+    assert_ok(instance_start(&b->f.context, "a", &changed, &e), e);
+    assert_refused(-EBUSY, "it runs", instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e));
+    assert_ok(instance_stop(&b->f.context, "a", 1, true, &changed, &e), e);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
 /* Only to look: so a start does not take such maps, but opens its disks anew. */
 static void test_open_read_only(void **state)
 {
@@ -76,25 +110,25 @@ static void test_open_read_only(void **state)
     bool changed = false;
 
     bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", true, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_READ_ONLY, &changed, &e), e);
     assert_true(maps[0].map.read_only && maps[1].map.read_only);
     assert_true(str_ends(maps[0].map.uuid, MAP_UUID_OPENED));
-    assert_ok(instance_open(&b->f.context, "a", true, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_READ_ONLY, &changed, &e), e);
     assert_false(changed);
     assert_ok(resize(b, "root", 2 * GIB, &changed, &e), e);
     assert_int_equal(maps[0].map.size_bytes, 2 * GIB);
     assert_true(maps[0].map.read_only);
 
-    assert_ok(instance_open(&b->f.context, "a", false, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, &e), e);
     assert_true(changed);
     assert_false(maps[0].map.read_only || maps[1].map.read_only);
-    assert_ok(instance_open(&b->f.context, "a", true, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_READ_ONLY, &changed, &e), e);
     assert_true(maps[0].map.read_only && maps[1].map.read_only);
     assert_ok(instance_start(&b->f.context, "a", &changed, &e), e);
     assert_false(maps[0].map.read_only || maps[1].map.read_only);
     assert_ok(instance_stop(&b->f.context, "a", 1, true, &changed, &e), e);
 
-    assert_ok(instance_open(&b->f.context, "a", true, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_READ_ONLY, &changed, &e), e);
     assert_ok(instance_stop(&b->f.context, "a", 1, true, &changed, &e), e);
     assert_true(changed);
     assert_int_equal(b->w->host.n_maps, 0);
@@ -107,13 +141,14 @@ static void test_open_read_only_is_refused(void **state)
     bool changed = false;
     b->f.config.encryption_enabled = false;
     bench_make(b, "plain", true);
-    assert_refused(-EINVAL, "not encrypted", instance_open(&b->f.context, "plain", true, &changed, &e));
+    assert_refused(-EINVAL, "not encrypted",
+                   instance_open(&b->f.context, "plain", MAP_READ_ONLY, &changed, &e));
     b->f.config.encryption_enabled = true;
     strcpy(b->f.config.key_backend, "ephemeral");
     bench_make(b, "e", false);
     assert_ok(instance_stop(&b->f.context, "e", 1, true, &changed, &e), e);
     size_t open = b->w->host.n_maps;
-    assert_refused(-EINVAL, "lose its data", instance_open(&b->f.context, "e", true, &changed, &e));
+    assert_refused(-EINVAL, "lose its data", instance_open(&b->f.context, "e", MAP_READ_ONLY, &changed, &e));
     assert_int_equal(b->w->host.n_maps, open);
 }
 
@@ -395,7 +430,7 @@ static void test_what_is_rebuilding_is_not_used(void **state)
     b->w->host.volumes[0].v.state = VOLUME_REBUILDING;
     assert_refused(-ENEEDSRECOVER, "mayfly rebuild again", instance_start(&b->f.context, "a", &changed, &e));
     assert_refused(-ENEEDSRECOVER, "mayfly rebuild again",
-                   instance_open(&b->f.context, "a", false, &changed, &e));
+                   instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, &e));
     assert_error(instance_recover(&b->f.context, 0, &done, &n, &e), -ENEEDSRECOVER, e);
     assert_int_equal(n, 1);
     assert_non_null(strstr(done[0].text, "mayfly rebuild again"));
@@ -411,6 +446,7 @@ int main(void)
         bench_test(test_reboot_of_what_runs),
         bench_test(test_hard_reboot_wants_its_key_first),
         bench_test(test_hard_reboot_opens_anew),
+        bench_test(test_open_for_start),
         bench_test(test_open_read_only),
         bench_test(test_open_read_only_is_refused),
         bench_test(test_resize_is_idempotent),

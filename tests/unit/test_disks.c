@@ -237,7 +237,7 @@ static bool add_disk_and_start(unsigned at)
     bench_setup(&state);
     b = state;
     bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", false, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, &e), e);
     fake_again(&b->f);
     started = false;
     b->w->person.at = b->w->calls + at;

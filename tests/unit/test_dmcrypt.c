@@ -107,12 +107,29 @@ static void a_map_is_dm_crypt_over_its_volume(void **state)
 static void as_its_options_say(void **state)
 {
     (void)state;
-    options.opened = options.read_only = options.plain_iv = true;
+    options.use = MAP_TO_STAY;
+    options.read_only = options.plain_iv = true;
     options.flags = CRYPT_ALLOW_DISCARDS;
     OPEN();
     assert_string_equal(the_map()->uuid, opened_uuid);
     assert_true(the_map()->live.read_only);
     assert_non_null(strstr(the_map()->live.params, " 0 2 sector_size:4096 allow_discards"));
+}
+
+/* For a start: the uuid has the time in it, and is this disk's whatever the time. */
+static void for_a_start_that_follows(void **state)
+{
+    (void)state;
+    options.use = MAP_FOR_START;
+    OPEN();
+    struct map m = {.read_only = false};
+    memcpy(m.uuid, the_map()->uuid, sizeof m.uuid);
+    assert_true(map_uuid_is_of(m.uuid, v.disk) && map_awaits_start(&m, START_WITHIN_SEC));
+    memcpy(the_map()->uuid + strlen(the_map()->uuid) - 8, "0000002a", 8);
+    options.use = MAP_FOR_DOMAIN;
+    REFUSED(-EEXIST, "is open already", open_map(&e));
+    memcpy(the_map()->uuid + strlen(the_map()->uuid) - 8, "0000002x", 8);
+    REFUSED(-EUNSAFE, "which is not this disk's", open_map(&e));
 }
 
 /* A logon key can be read back by nobody, and this one cannot be found either. */
@@ -155,7 +172,7 @@ static void what_is_open_is_open(void **state)
     OPEN();
     const struct fake_dm_table before = the_map()->live;
     REFUSED(-EEXIST, "is open already", open_map(&e));
-    options.opened = true;
+    options.use = MAP_TO_STAY;
     REFUSED(-EEXIST, "is open already", open_map(&e));
     options.read_only = true;
     REFUSED(-EBUSY, "is open for writing", open_map(&e));
@@ -271,7 +288,7 @@ static void tuning_changes_flags_alone(void **state)
     (void)state;
     bool changed = true;
     REFUSED(-ENOENT, "is not open", dmcrypt_tune(&v, key, &options, &changed, &e));
-    options.opened = true;
+    options.use = MAP_TO_STAY;
     OPEN();
     OK(dmcrypt_tune(&v, key, &options, &changed, &e));
     assert_false(changed);
@@ -609,6 +626,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_map_is_dm_crypt_over_its_volume),
         TEST(as_its_options_say),
+        TEST(for_a_start_that_follows),
         TEST(no_key_stays_in_the_ring),
         TEST(a_full_ring_is_told),
         TEST(what_is_open_is_open),

@@ -86,7 +86,7 @@ static void test_held(void **state)
     struct error e = ERROR_NONE;
     bool changed = false;
     bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", false, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, &e), e);
     assert_found(b, 0, NULL);
     b->w->host.maps[1].held = true;
     assert_found(b, DRIFT(HELD), "swap");
@@ -285,7 +285,7 @@ static int delete (struct bench *b, struct error *e)
 static int open_disks(struct bench *b, struct error *e)
 {
     bool changed = false;
-    return instance_open(&b->f.context, "a", false, &changed, e);
+    return instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, e);
 }
 
 typedef int verb_fn(struct bench *b, struct error *e);

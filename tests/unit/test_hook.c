@@ -176,10 +176,30 @@ static void test_what_a_person_opened_stays(void **state)
     struct error e = ERROR_NONE;
     bool changed = false;
     bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", false, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, &e), e);
     assert_ok(prepare(b, &e), e);
     assert_ok(release(b, &e), e);
     assert_int_equal(b->w->host.n_maps, 2);
+}
+
+/* Disks that a program has opened for its start are as those that the hook opens itself: they are there when
+ * the command and its lock have ended, and go with the guest, whoever starts and ends it. */
+static void test_what_is_opened_for_a_start_goes_with_the_guest(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "a", true);
+    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+    assert_true(changed);
+    assert_int_equal(b->w->host.n_maps, 2);
+    b->w->keys_unreachable = true; /* the start needs no key any more */
+    virt_disconnect(b->f.context.virt);
+    b->f.context.virt = NULL;
+    assert_ok(prepare(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 2);
+    assert_ok(release(b, &e), e);
+    assert_int_equal(b->w->host.n_maps, 0);
 }
 
 static void test_of_others(void **state)
@@ -253,6 +273,7 @@ int main(void)
         bench_test(test_no_key),
         bench_test(test_not_ready),
         bench_test(test_of_others),
+        bench_test(test_what_is_opened_for_a_start_goes_with_the_guest),
         bench_test(test_mark_without_volumes),
         bench_test(test_held),
         bench_test(test_ephemeral),

@@ -531,7 +531,7 @@ static void test_idempotent(void **state)
     bench_make(b, "t", false);
     assert_ok(instance_start(c, "t", &changed, &e), e);
     assert_false(changed);
-    assert_error(instance_open(c, "t", false, &changed, &e), -EBUSY, e);
+    assert_error(instance_open(c, "t", MAP_TO_STAY, &changed, &e), -EBUSY, e);
     e = ERROR_NONE;
     assert_error(instance_close(c, "t", false, &changed, &e), -EBUSY, e);
     e = ERROR_NONE;
@@ -541,9 +541,9 @@ static void test_idempotent(void **state)
     assert_false(changed);
     assert_ok(instance_close(c, "t", false, &changed, &e), e);
     assert_false(changed);
-    assert_ok(instance_open(c, "t", false, &changed, &e), e);
+    assert_ok(instance_open(c, "t", MAP_TO_STAY, &changed, &e), e);
     assert_true(changed);
-    assert_ok(instance_open(c, "t", false, &changed, &e), e);
+    assert_ok(instance_open(c, "t", MAP_TO_STAY, &changed, &e), e);
     assert_false(changed);
     assert_ok(instance_delete(c, "t", &changed, &e), e);
     assert_true(changed);

@@ -159,6 +159,28 @@ static void test_gives_back(void **state)
     broker_disconnect(other);
 }
 
+/* The same where they were opened for that start, and where nobody has started it yet. */
+static void test_gives_back_what_was_opened_for_a_start(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "a", true);
+    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    m = model_free(m);
+    assert_int_equal(b->w->host.n_maps, 2);
+
+    assert_true(world_start_guest(b->w, &b->w->host.domains[0]));
+    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    world_end_guest(&b->w->host.domains[0]);
+    m = model_free(m);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
 static void test_lock(void **state)
 {
     struct bench *b = *state;
@@ -218,6 +240,7 @@ int main(void)
         bench_test(test_find),
         bench_test(test_lock),
         bench_test(test_gives_back),
+        bench_test(test_gives_back_what_was_opened_for_a_start),
         bench_test(test_lock_waits),
         bench_test(test_not_ready),
     };

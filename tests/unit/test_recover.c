@@ -596,6 +596,59 @@ static void test_key_of_a_copied_host(void **state)
     assert_int_equal(b->w->host.n_keys, 1);
 }
 
+/* A start has ten minutes to follow. Then its disks are closed, unless somebody has them; what a person has
+ * opened stays, whatever a program said after him. */
+static void test_no_start_follows(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "t", true);
+    assert_ok(instance_open(&b->f.context, "t", MAP_FOR_START, &changed, &e), e);
+    expect_nothing(recover(b, false));
+    bench_age_maps(b, START_WITHIN_SEC - 60);
+    expect_nothing(recover(b, false));
+    assert_int_equal(b->w->host.n_maps, 2);
+
+    bench_age_maps(b, START_WITHIN_SEC + 1);
+    b->w->host.maps[0].held = true;
+    struct result x = recover(b, false);
+    assert_int_equal(x.r, -ENEEDSRECOVER);
+    free(x.done);
+    assert_int_equal(b->w->host.n_maps, 1);
+    b->w->host.maps[0].held = false;
+    expect(recover(b, false), 0, RECOVER_CLOSED, "closed");
+    assert_int_equal(b->w->host.n_maps, 0);
+
+    assert_ok(instance_open(&b->f.context, "t", MAP_FOR_START, &changed, &e), e);
+    bench_age_maps(b, (uint32_t)-3600); /* of another boot */
+    x = recover(b, false);
+    assert_int_equal(x.n, 2);
+    free(x.done);
+    assert_int_equal(b->w->host.n_maps, 0);
+
+    assert_ok(instance_open(&b->f.context, "t", MAP_TO_STAY, &changed, &e), e);
+    assert_ok(instance_open(&b->f.context, "t", MAP_FOR_START, &changed, &e), e);
+    assert_false(changed);
+    bench_age_maps(b, START_WITHIN_SEC + 1);
+    expect_nothing(recover(b, false));
+    assert_int_equal(b->w->host.n_maps, 2);
+}
+
+/* Its guest runs, however long ago that was. */
+static void test_the_start_has_followed(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "t", true);
+    assert_ok(instance_open(&b->f.context, "t", MAP_FOR_START, &changed, &e), e);
+    assert_true(world_start_guest(b->w, &b->w->host.domains[0]));
+    bench_age_maps(b, START_WITHIN_SEC + 1);
+    expect_nothing(recover(b, false));
+    assert_int_equal(b->w->host.n_maps, 2);
+}
+
 /* As the timer runs it: a network is asked for nothing, unless something is unfinished. */
 static void test_quick(void **state)
 {
@@ -1002,6 +1055,8 @@ int main(void)
         bench_test(test_in_order),
         bench_test(test_looks_do_not_grow),
         bench_test(test_dry_run),
+        bench_test(test_no_start_follows),
+        bench_test(test_the_start_has_followed),
         bench_test(test_busy),
         bench_test(test_key_of_a_launch_at_work),
         bench_test(test_key_in_doubt),

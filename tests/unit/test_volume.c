@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "storage/volume.h"
+#include "storage/map.h"
 #include "unit.h"
 #include "volume-sample.h"
 
@@ -159,6 +159,38 @@ static void states_have_names(void **state)
     assert_int_equal(volume_state_parse("readyx", &s), -EINVAL);
 }
 
+/* The uuid of a map: of which disk it is, for what it was opened, and when. */
+static void maps_say_what_they_are_for(void **state)
+{
+    (void)state;
+    static const char disk[] = "11111111-1111-4111-8111-111111111111";
+    static const char *const no_uuids[] = {
+        "",
+        "MAYFLY-",
+        "MAYFLY-11111111-1111-4111-8111-11111111111",
+        "MAYFLY-11111111-1111-4111-8111-111111111112",
+        "MAYFLY-11111111-1111-4111-8111-111111111111-",
+        "MAYFLY-11111111-1111-4111-8111-111111111111-open",
+        "MAYFLY-11111111-1111-4111-8111-111111111111-start-",
+        "MAYFLY-11111111-1111-4111-8111-111111111111-start-0000000",
+        "MAYFLY-11111111-1111-4111-8111-111111111111-start-000000000",
+        "MAYFLY-11111111-1111-4111-8111-111111111111-start-0000000g",
+        "MAYFLY-11111111-1111-4111-8111-111111111111-start-+0000001",
+        "LVM-1111-11111111-1111-4111-8111-111111111111",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(no_uuids); i++)
+        assert_false(map_uuid_is_of(no_uuids[i], disk));
+    for (enum map_use use = MAP_FOR_DOMAIN; use <= MAP_READ_ONLY; use++) {
+        struct map m = {.read_only = use == MAP_READ_ONLY};
+        map_uuid_make(disk, use, m.uuid);
+        assert_true(map_uuid_is_of(m.uuid, disk));
+        assert_int_equal(map_uuid_use(m.uuid), use == MAP_READ_ONLY ? MAP_TO_STAY : use);
+        assert_int_equal(map_use(&m), use);
+        assert_int_equal(map_stays(&m), use != MAP_FOR_DOMAIN);
+        assert_int_equal(map_awaits_start(&m, START_WITHIN_SEC), use == MAP_FOR_START);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +201,7 @@ int main(void)
         cmocka_unit_test(novas_volumes_have_its_sectors),
         cmocka_unit_test(names_follow),
         cmocka_unit_test(states_have_names),
+        cmocka_unit_test(maps_say_what_they_are_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

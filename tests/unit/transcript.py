@@ -101,6 +101,12 @@ start --all
 stop m-1 --timeout 90000
 close m-1
 open m-1
+stop m-2 --force --timeout 0
+open m-2 --read-only --for-start
+open m-2 --for-start
+open m-2 --for-start
+close m-2
+start m-2
 wait m-1 --state paused
 list --token-fd 99
 list --progress-fd x

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A map of ours, and what its uuid says: whose it is, and for what it was opened. So whoever finds one knows,
+ * without any file, whether it is to stay.
+ *
+ *     MAYFLY-<disk>                    for a domain: closed when nobody runs on it
+ *     MAYFLY-<disk>-start-<seconds>    by a program, for a start that follows: the same, but the start has
+ *                                      START_WITHIN_SEC from that moment on, in seconds since the boot (hex)
+ *     MAYFLY-<disk>-opened             by a person: stays
+ */
+#pragma once
+
+#include "storage/volume.h"
+
+#define MAP_UUID_PREFIX  "MAYFLY-"
+#define MAP_UUID_OPENED  "-opened"
+#define MAP_UUID_START   "-start-"
+#define MAP_UUID_MAX     64
+#define START_WITHIN_SEC 600
+
+struct map {
+    char name[MAP_NAME_MAX];
+    char uuid[MAP_UUID_MAX];
+    uint64_t size_bytes; /* less than its volume has, where a resize was cut off */
+    int32_t open_count;  /* who holds it, dm-crypt itself not counted */
+    uint32_t flags;      /* enum crypt_flag: of the table in use */
+    uint64_t read_only;  /* 1: nobody can write through it */
+};
+
+/* Who opens a map, and for what: each stays for longer than those before it. */
+enum map_use {
+    MAP_FOR_DOMAIN,
+    MAP_FOR_START, /* a program, before a start that others make: MAP_UUID_START */
+    MAP_TO_STAY,   /* a person: MAP_UUID_OPENED */
+    MAP_READ_ONLY  /* a person, only to look */
+};
+
+/* The uuid of a map of that disk that is opened now. */
+void map_uuid_make(const char *disk, enum map_use use, char ret[MAP_UUID_MAX]);
+
+/* Is that the uuid of a map of the disk, whatever it was opened for? */
+bool map_uuid_is_of(const char *uuid, const char *disk);
+
+/* MAP_TO_STAY also of one that a person has opened to be read only. */
+enum map_use map_uuid_use(const char *uuid);
+
+/* The same, and whether it is read-only, too. */
+enum map_use map_use(const struct map *map);
+
+/* Was it opened for a start, and within that time? */
+bool map_awaits_start(const struct map *map, uint32_t within_sec);
+
+/* Is it left open though nobody runs on it: by a person, or for a start that may still follow? */
+bool map_stays(const struct map *map);
