@@ -103,12 +103,16 @@ int local_identity_ensure(int folder_fd, const char *path, char ret[KEY_PLACE_MA
     if (r < 0 || ret[0])
         return r;
     r = identity_of_keys(folder_fd, older, e);
-    if (r == 0 && older[0])
-        r = error_set(e, -EKEYREJECTED,
-                      "key folder %s: its file " IDENTITY_NAME
-                      " is missing, and keys in it were made under %s; "
-                      "restore the file, which has that one line",
-                      path, older);
+    if (r == 0 && older[0]) { /* another mayfly may have made both since the first look */
+        r = local_identity_read(folder_fd, path, ret, e);
+        return r < 0 || ret[0]
+                   ? r
+                   : error_set(e, -EKEYREJECTED,
+                               "key folder %s: its file " IDENTITY_NAME
+                               " is missing, and keys in it were made under %s; restore the file, "
+                               "which has that one line",
+                               path, older);
+    }
     if (r == 0)
         r = make(folder_fd, path, e);
     return r < 0 ? r : local_identity_read(folder_fd, path, ret, e);

@@ -4,6 +4,7 @@
 
 #include "barbican/json.h"
 #include "base/str.h"
+#include "fake-http.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -82,15 +83,6 @@ static int answer_text(struct http_reply *ret, long status, const char *text)
     return answer(ret, status, strdup(text));
 }
 
-static struct secret *secret_of(const void *bytes, size_t size)
-{
-    struct secret *s = NULL;
-    if (secret_new(size, &s, NULL) < 0)
-        abort();
-    memcpy(secret_bytes(s), bytes, size);
-    return s;
-}
-
 static const char *token(void)
 {
     static char text[32];
@@ -109,7 +101,7 @@ static int keystone(const struct http_request *q, const char *path, struct http_
     F->logins++;
     snprintf(F->login, sizeof F->login, "%.*s", (int)secret_size(q->body),
              (const char *)secret_peek(q->body));
-    ret->subject_token = secret_of(token(), strlen(token()));
+    ret->subject_token = fake_http_secret(token(), strlen(token()));
     return answer_text(
         ret, 201,
         "{\"token\":{\"user\":{\"id\":\"a11ce\",\"name\":\"alice\"},\"project\":{\"id\":\"9907ec7\","
@@ -205,7 +197,7 @@ static int payload(const struct http_request *q, const struct fake_secret *s, st
 {
     if (!q->secret_max || !q->accept || !streq(q->accept, "application/octet-stream"))
         return answer_text(ret, 406, "{\"code\":406}");
-    ret->secret = secret_of(s->payload, s->size < q->secret_max ? s->size : q->secret_max);
+    ret->secret = fake_http_secret(s->payload, s->size < q->secret_max ? s->size : q->secret_max);
     snprintf(ret->type, sizeof ret->type, "%s", F->type ? F->type : "application/octet-stream");
     return answer_text(ret, 200, "");
 }
@@ -313,7 +305,7 @@ static int go_wrong(const struct http_request *q, const char *path, struct http_
     return answer_text(ret, f.status, f.body ? f.body : "");
 }
 
-static int exchange(const struct http_request *q, struct http_reply *ret, struct error *e)
+int fake_http_exchange(const struct http_request *q, struct http_reply *ret, struct error *e)
 {
     const char *path = strstr(q->url, "://");
     path = path ? strchr(path + 3, '/') : NULL;
@@ -331,48 +323,4 @@ static int exchange(const struct http_request *q, struct http_reply *ret, struct
         http_reply_end(&unseen);
     }
     return r;
-}
-
-int http_do_many(struct http *h, const struct http_request q[], size_t n, struct http_reply ret[],
-                 int result[], struct error *e)
-{
-    int r = 0;
-    (void)h;
-    for (size_t i = 0; i < n; i++) {
-        result[i] = exchange(&q[i], &ret[i], e);
-        r = r < 0 ? r : result[i];
-    }
-    return r;
-}
-
-int http_do(struct http *h, const struct http_request *q, struct http_reply *ret, struct error *e)
-{
-    int result;
-    return http_do_many(h, q, 1, ret, &result, e);
-}
-
-int http_open(const struct http_settings *s, struct http **ret, struct error *e)
-{
-    (void)s;
-    *ret = malloc(1);
-    return *ret ? 0 : error_memory(e);
-}
-
-struct http *http_close(struct http *h)
-{
-    free(h);
-    return NULL;
-}
-
-void http_begin(struct http *h)
-{
-    (void)h;
-}
-
-void http_reply_end(struct http_reply *r)
-{
-    free(r->text);
-    secret_free(r->secret);
-    secret_free(r->subject_token);
-    *r = (struct http_reply){0};
 }

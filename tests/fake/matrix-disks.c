@@ -224,12 +224,24 @@ static int remove_disk_refused(struct fake *f, struct error *e)
 
 static const struct bench_request once = {.size_bytes = GIB, .runtime_sec = 1, .rounds = 1, .jobs = 1};
 
+/* Who draws a bar is told after each cell. */
+static void count_cell(void *data, unsigned done, unsigned all)
+{
+    *(bool *)data |= done > 0 && done <= all;
+}
+
 static int bench(struct fake *f, struct error *e)
 {
     struct bench_result result;
+    bool counted = false;
+    const struct reporter reporter = {.count = count_cell, .data = &counted};
+    f->context.reporter = &reporter;
     int r = instance_bench(&f->context, &once, &result, NULL, e);
     if (r == 0 && (result.ratio[0][BENCH_RAW] != 1 || result.ratio[0][BENCH_OURS] != 0.8))
         world_violated(f->world, "it was measured, but not told right");
+    if (r == 0 && !counted)
+        world_violated(f->world, "nobody is told how far it is");
+    f->context.reporter = NULL;
     return r;
 }
 

@@ -12,9 +12,9 @@
  * Whatever they say: what is made has its form, what fails leaves nothing and has a sentence, and a key is
  * gone only if Barbican says so. */
 #include "barbican/barbican.h"
-#include "barbican/http.h"
 #include "barbican/replies.h"
 #include "base/str.h"
+#include "fake-http.h"
 #include "text.h"
 
 #define ID    "6f1e8a8e-0000-4000-8000-000000000001"
@@ -32,41 +32,6 @@ static char stored[STORED_MAX][UUID_TEXT];
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* --- the servers, in the place of the files http*.c --- */
-
-int http_open(const struct http_settings *s, struct http **ret, struct error *e)
-{
-    (void)s;
-    *ret = malloc(1);
-    return *ret ? 0 : error_memory(e);
-}
-
-struct http *http_close(struct http *h)
-{
-    free(h);
-    return NULL;
-}
-
-void http_begin(struct http *h)
-{
-    (void)h;
-}
-
-void http_reply_end(struct http_reply *r)
-{
-    free(r->text);
-    secret_free(r->secret);
-    secret_free(r->subject_token);
-    *r = (struct http_reply){0};
-}
-
-static struct secret *secret_of(const char *text, size_t size)
-{
-    struct secret *s = NULL;
-    if (secret_new(size, &s, NULL) < 0)
-        abort();
-    memcpy(secret_bytes(s), text, size);
-    return s;
-}
 
 static size_t line_length(const char *from)
 {
@@ -99,13 +64,13 @@ static int next_reply(const struct http_request *q, struct http_reply *ret, stru
     if (!first[0] || strchr(first, 'F') || strchr(first, 'U'))
         return error_set(e, -EHOSTUNREACH, "https://keys.test: no whole answer");
     if (strchr(first, 'T'))
-        ret->subject_token = secret_of("to-ken", 6);
+        ret->subject_token = fake_http_secret("to-ken", 6);
     if (strchr(first, 'O'))
         memcpy(ret->type, "application/octet-stream", sizeof "application/octet-stream");
     if (strchr(first, 'L'))
         memcpy(ret->location, "https://evil.test:443", sizeof "https://evil.test:443");
     if (q->secret_max && ret->status / 100 == 2)
-        ret->secret = secret_of(body, size < q->secret_max ? size : q->secret_max);
+        ret->secret = fake_http_secret(body, size < q->secret_max ? size : q->secret_max);
     ret->size = ret->secret ? 0 : size;
     ret->text = text_of(body, ret->size);
     said_404 = said_404 || ret->status == 404;
@@ -150,25 +115,12 @@ static void note_stored(const struct http_request *q, const struct http_reply *r
         note_id(id);
 }
 
-int http_do_many(struct http *h, const struct http_request q[], size_t n, struct http_reply ret[],
-                 int result[], struct error *e)
+int fake_http_exchange(const struct http_request *q, struct http_reply *ret, struct error *e)
 {
-    int r = 0;
-    (void)h;
-    for (size_t i = 0; i < n; i++) {
-        ret[i] = (struct http_reply){0};
-        result[i] = can_be_asked(q[i].url) ? next_reply(&q[i], &ret[i], e)
-                                           : error_set(e, -EINVAL, "key manager: cannot be asked");
-        r = r < 0 ? r : result[i];
-        note_stored(&q[i], &ret[i]);
-    }
+    int r =
+        can_be_asked(q->url) ? next_reply(q, ret, e) : error_set(e, -EINVAL, "key manager: cannot be asked");
+    note_stored(q, ret);
     return r;
-}
-
-int http_do(struct http *h, const struct http_request *q, struct http_reply *ret, struct error *e)
-{
-    int result;
-    return http_do_many(h, q, 1, ret, &result, e);
 }
 
 /* --- the operations --- */
@@ -186,7 +138,7 @@ static struct keymgr *open_manager(bool orders)
     memcpy(c.barbican_create, orders ? "order" : "store", sizeof "order");
     c.barbican_order_polls = 3;
     c.barbican_order_delay_sec = 0;
-    who.environment = secret_of(alice, sizeof alice);
+    who.environment = fake_http_secret(alice, sizeof alice);
     if (barbican_manager.open(&barbican_manager, &c, &who, &km, NULL) < 0)
         abort();
     key_context_end(&who);

@@ -270,6 +270,8 @@ static int try_names(void)
 #define MUST(what)                                                                                           \
     if (!(what))                                                                                             \
     return __LINE__ & 0xff ? __LINE__ & 0xff : 255
+    struct error why = ERROR_NONE;
+    MUST(image_file_new("no\nfolder/a", &f, &why) == -ENOENT && strstr(why.text, "no?folder/a"));
     MUST(image_file_new("plain/a", &f, &e) == 0);
     MUST(count_files() == 1 && access("plain/a", F_OK) < 0);
     MUST(write(image_file_fd(f), "x", 1) == 1);

@@ -10,6 +10,7 @@
 #include "fail-once.h"
 #include "folder.h"
 #include "key-sample.h"
+#include "no-memfd-secret.h"
 
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 /* ----------------------------------------------------------------- failing calls */
 
@@ -88,19 +88,6 @@ int __wrap_munmap(void *map, size_t size)
 {
     n_mapped--;
     return __real_munmap(map, size);
-}
-
-/* As on a kernel that has memfd_secret() switched off. */
-static bool no_memfd_secret;
-
-long __real_syscall(long number, unsigned flags);
-long __wrap_syscall(long number, unsigned flags);
-long __wrap_syscall(long number, unsigned flags)
-{
-    if (number != SYS_memfd_secret || !no_memfd_secret)
-        return __real_syscall(number, flags);
-    errno = ENOSYS;
-    return -1;
 }
 
 WRAP(int, getrlimit64, IO_ERROR, (int which, struct rlimit *limit), (which, limit))

@@ -805,6 +805,30 @@ static void local_key_of_another_user_names_him(void **state)
     assert_non_null(strstr(e.text, wanted));
 }
 
+/* One that cannot be read as it was written is no other folder's either. */
+static void local_identity_that_is_damaged_is_told(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+    } damaged[] = {
+        {"", 0}, {"0.x", 3}, {"0.0123456789abcdef\0", 19}, {"0.0123456789abcdef\n\n", 20}, {NULL, 4096}};
+    char id[KEY_ID_MAX], long_text[4096];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    memset(long_text, '1', sizeof long_text);
+    for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {
+        struct error e = ERROR_NONE;
+        char place[KEY_PLACE_MAX];
+        _cleanup_close_ int fd = open(folder_path(state, IDENTITY), O_WRONLY | O_TRUNC | O_CLOEXEC);
+        const char *text = damaged[i].text ? damaged[i].text : long_text;
+        assert_int_equal(write(fd, text, damaged[i].size), damaged[i].size);
+        km = again(state, km);
+        assert_error(keymgr_place(km, false, place, &e), -EKEYREJECTED, e);
+        assert_non_null(strstr(e.text, "is damaged"));
+    }
+}
+
 /* Keys from before folders had an identity: read as they are, and proof of nothing once they are gone. */
 static void local_keys_without_identity_are_read(void **state)
 {
@@ -961,6 +985,44 @@ static size_t count_files(void **state)
     return n;
 }
 
+/* What another mayfly does when the folder is listed next. */
+static void (*meanwhile)(void **state);
+static void **meanwhile_state;
+
+typedef int filter_fn(const struct dirent *entry);
+typedef int compare_fn(const struct dirent **a, const struct dirent **b);
+int __real_scandirat64(int fd, const char *path, struct dirent ***ret, filter_fn *filter,
+                       compare_fn *compare);
+int __wrap_scandirat64(int fd, const char *path, struct dirent ***ret, filter_fn *filter,
+                       compare_fn *compare);
+int __wrap_scandirat64(int fd, const char *path, struct dirent ***ret, filter_fn *filter, compare_fn *compare)
+{
+    void (*now)(void **state) = TAKE_PTR(meanwhile);
+    if (now)
+        now(meanwhile_state);
+    return __real_scandirat64(fd, path, ret, filter, compare);
+}
+
+static void make_a_key_by_another(void **state)
+{
+    char id[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    make_key(km, id);
+}
+
+/* The first key of another comes when this one has seen that there is no identity yet. */
+static void local_a_first_key_beside_another(void **state)
+{
+    char id[KEY_ID_MAX];
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    meanwhile_state = state;
+    meanwhile = make_a_key_by_another;
+    make_key(km, id);
+    assert_null(meanwhile);
+    assert_int_equal(count_listed(km), 2);
+    assert_int_equal(count_files(state), 2 + 2);
+}
+
 #define CHILDREN 8
 
 /* Many first launches at once must agree on one sealing key, and one identity. */
@@ -1035,6 +1097,7 @@ int main(void)
         IN_FOLDER(local_folder_that_is_not_there_proves_nothing),
         IN_FOLDER(local_sealing_key_proves_nothing),
         IN_FOLDER(local_identity_is_never_made_anew),
+        IN_FOLDER(local_identity_that_is_damaged_is_told),
         IN_FOLDER(local_key_of_another_user_names_him),
         IN_FOLDER(local_keys_without_identity_are_read),
         IN_FOLDER(local_damaged_key_blocks_no_other),
@@ -1042,6 +1105,7 @@ int main(void)
         IN_FOLDER(local_destroy_overwrites),
         IN_FOLDER(local_interrupted_destroy_is_finished),
         IN_FOLDER(local_passes_over_what_is_not_ours),
+        IN_FOLDER(local_a_first_key_beside_another),
         IN_FOLDER(local_eight_at_once_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

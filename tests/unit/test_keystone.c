@@ -70,6 +70,15 @@ static void what_is_no_token(void **state)
     }
 }
 
+static void a_role_without_a_name_hides_no_other(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    struct keystone_facts f;
+    assert_ok(parse_token(TOKEN(USER ",\"roles\":[{\"name\":\"\"},{\"name\":\"member\"}]"), &f, &e), e);
+    assert_string_equal(f.roles, "member");
+}
+
 static void roles_without_end(void **state)
 {
     (void)state;
@@ -183,6 +192,10 @@ static void several_that_may_be_meant(void **state)
     assert_false(keystone_parse_url(twice, strlen(twice), "https://internal-1:444", &found));
     assert_false(keystone_parse_url(twice, strlen(twice), "https://internal-1/path", &found));
     assert_false(keystone_parse_url(twice, strlen(twice), "", &found));
+    static const char below[] =
+        CATALOG(SERVICE("key-manager", ENDPOINT("public", "R1", "https://b/keys/v1")));
+    assert_true(keystone_parse_url(below, strlen(below), "https://b/keys", &found));
+    assert_false(keystone_parse_url(below, strlen(below), "https://b/key", &found));
 }
 
 /* Many regions: those that the sentence has no room for are left out, whole. */
@@ -224,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token),
         cmocka_unit_test(what_is_no_token),
+        cmocka_unit_test(a_role_without_a_name_hides_no_other),
         cmocka_unit_test(roles_without_end),
         cmocka_unit_test(the_endpoint_that_was_asked_for),
         cmocka_unit_test(endpoints_that_are_not_there),

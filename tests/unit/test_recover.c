@@ -941,6 +941,19 @@ static void test_damaged_key(void **state)
     free(x.done);
 }
 
+/* Its owner is not told by it, so each domain without volumes may be the one. */
+static void test_damaged_key_beside_a_domain_without_volumes(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "t", true);
+    b->w->host.n_volumes = 0;
+    b->w->key_damaged = true;
+    struct result x = recover(b, false);
+    assert_int_equal(x.r, -ENEEDSRECOVER);
+    assert_int_equal(b->w->host.n_keys, 1);
+    free(x.done);
+}
+
 /* Of a batch only the key's last user is in doubt. */
 static void test_batch_key_in_use(void **state)
 {
@@ -1094,6 +1107,7 @@ int main(void)
         bench_test(test_old_reference_of_another_place),
         bench_test(test_key_of_a_volume_with_a_changed_tag),
         bench_test(test_damaged_key),
+        bench_test(test_damaged_key_beside_a_domain_without_volumes),
         bench_test(test_keys_of_others),
         bench_test(test_doomed_with_key_of_others),
         bench_test(test_keys_not_to_be_listed),

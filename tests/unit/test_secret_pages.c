@@ -3,6 +3,7 @@
  * Built without AddressSanitizer, which has mlock() do nothing, and linked with --wrap=munmap,--wrap=syscall.
  */
 #include "image/image-internal.h"
+#include "no-memfd-secret.h"
 #include "secret/secret.h"
 #include "unit.h"
 
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,20 +38,6 @@ int __wrap_munmap(void *map, size_t size)
     unmapped++;
     dirty += !clean;
     return __real_munmap(map, size);
-}
-
-/* As on a kernel that has memfd_secret() switched off. */
-static bool no_memfd_secret;
-
-long __real_syscall(long number, unsigned flags);
-long __wrap_syscall(long number, unsigned flags);
-
-long __wrap_syscall(long number, unsigned flags)
-{
-    if (number != SYS_memfd_secret || !no_memfd_secret)
-        return __real_syscall(number, flags);
-    errno = ENOSYS;
-    return -1;
 }
 
 static void look_at_unmapping(void)

@@ -74,6 +74,22 @@ static int connect(void **state)
     return 0;
 }
 
+/* Pools that were looked up and not given back. */
+static int pools_held;
+static virStoragePoolPtr look_up_and_count(virConnectPtr c, const char *name)
+{
+    virStoragePoolPtr pool = virStoragePoolLookupByName(c, name);
+    pools_held += pool != NULL;
+    return pool;
+}
+
+static int free_and_count(virStoragePoolPtr pool)
+{
+    assert_non_null(pool);
+    pools_held--;
+    return virStoragePoolFree(pool);
+}
+
 /* What libvirt calls by a pool has a path. */
 static void volumes_of_pools_have_paths(void **state)
 {
@@ -94,8 +110,13 @@ static void volumes_of_pools_have_paths(void **state)
              "<disk type='volume'><source pool='none' volume='v'/><target dev='vdb'/></disk>"
              "</devices></domain>",
              suite.uuid);
+    vir.StoragePoolLookupByName = look_up_and_count;
+    vir.StoragePoolFree = free_and_count;
     assert_ok(virt_define(suite.virt, xml, &e), e);
     assert_ok(virt_view(suite.virt, suite.uuid, DOMAIN_DEFINITION, &view, &e), e);
+    vir.StoragePoolLookupByName = virStoragePoolLookupByName;
+    vir.StoragePoolFree = virStoragePoolFree;
+    assert_int_equal(pools_held, 0);
     assert_int_equal(view.n_disks, 2);
     assert_string_equal(view.disks[0].sources[0].path, "/default-pool/v");
     assert_false(view.disks[0].sources[0].volume);

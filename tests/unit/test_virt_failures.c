@@ -103,7 +103,9 @@ static int note_device(const char *device, unsigned flags)
 
 NOT_THERE(DomainHasManagedSaveImage, 1, (virDomainPtr d, unsigned flags), ((void)d, (void)flags))
 NOT_THERE(DomainManagedSaveRemove, 0, (virDomainPtr d, unsigned flags), ((void)d, (void)flags))
-NOT_THERE(DomainBlockResize, 0, (virDomainPtr d, const char *disk, unsigned long long size, unsigned flags),
+static unsigned resized; /* how often a guest was told */
+NOT_THERE(DomainBlockResize, (resized++, 0),
+          (virDomainPtr d, const char *disk, unsigned long long size, unsigned flags),
           ((void)d, (void)disk, (void)size, (void)flags))
 NOT_THERE(DomainAttachDeviceFlags, note_device(device, flags),
           (virDomainPtr d, const char *device, unsigned flags), (void)d)
@@ -220,7 +222,10 @@ static int has_disk(struct error *e)
 
 static int resize(struct error *e)
 {
-    return virt_resize_disk(v, uuid, DISK, 1 << 20, e);
+    resized = 0;
+    int r = virt_resize_disk(v, uuid, DISK, 1 << 20, e);
+    assert_true(r < 0 || failed || resized == 1);
+    return r;
 }
 
 static int view(struct error *e)
