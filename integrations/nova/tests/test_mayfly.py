@@ -40,11 +40,17 @@ with open(folder + '/calls', 'a') as file:
         k: v for k, v in os.environ.items() if k.startswith('OS_')}}) + '\\n')
 verb = words[0]
 try:
-    with open(folder + '/' + verb) as file:
+    first = folder + '/' + verb + '.first'  # is said once
+    if os.path.exists(first):
+        os.rename(first, folder + '/' + verb + '.said')
+        answers = verb + '.said'
+    else:
+        answers = verb
+    with open(folder + '/' + answers) as file:
         answer = json.load(file)
 except FileNotFoundError:
     answer = {}
-if '--output-fd' in words:
+if '--output-fd' in words and not answer.get('nothing'):
     fd = int(words[words.index('--output-fd') + 1])
     os.write(fd, b'disk' * 1000)
 if 'said' in answer:
@@ -117,6 +123,9 @@ class Case(unittest.TestCase):
 
     def answer(self, verb, **document):
         (self.folder / verb).write_text(json.dumps(document))
+
+    def answer_once(self, verb, **document):
+        self.answer(verb + '.first', **document)
 
     def made(self, encrypted):
         self.answer('add-disks', instances=[
@@ -222,6 +231,39 @@ class Making(Case):
             ('disk', 'disk.eph0'), block_device_info=disks)
         self.assertEqual([], self.calls())
         self.assertEqual({}, mayfly.Disk.noted)
+
+    def test_after_a_create_that_was_killed(self):
+        self.answer_once('add-disks', **error('needs-recover', 9))
+        self.create()
+        made, recovered, again = self.calls()
+        self.assertEqual(made, again)
+        self.assertEqual(['recover', '--json', '--token-fd', '0'],
+                         recovered['words'])
+        self.assertEqual('a token', recovered['token'])
+
+    def spawn(self, **fields):
+        instance = self.instance(**fields)
+        with mock.patch.object(
+                driver.LibvirtDriver, 'spawn',
+                side_effect=lambda *_: self.create(instance)):
+            self.driver.spawn(self.user, instance, None)
+
+    def test_who_may_make_no_key_is_told_so(self):
+        self.answer('add-disks', **error('denied', 2, 'no role creator'))
+        failed = self.failure(exception.BuildAbortException, self.spawn)
+        self.assertIn('no role creator', str(failed))
+        self.failure(mayfly.MayflyFailed, self.spawn, vm_state='active')
+
+    def test_without_the_key_manager_other_hosts_are_tried(self):
+        self.answer('add-disks', **error('unreachable', 6))
+        self.failure(mayfly.MayflyFailed, self.spawn)
+
+    def test_what_cannot_be_put_in_order_is_told(self):
+        self.answer('add-disks', **error('needs-recover', 9, 'half a disk'))
+        self.answer('recover', **error('denied', 2))
+        failed = self.failure(mayfly.MayflyFailed, self.create)
+        self.assertIn('half a disk', str(failed))
+        self.assertEqual(3, len(self.calls()))
 
     def test_an_image_is_fetched_once(self):
         self.create()
@@ -379,12 +421,40 @@ class Snapshots(Case):
         self.assertEqual([('an image', 'raw', b'disk' * 1000)], sent)
         call, = self.calls()
         self.assertEqual('a token', call['token'])
-        self.assertEqual(['export', UUID, '--disk', 'root', '--plaintext',
-                          '--output-fd'], call['words'][:6])
+        self.assertEqual(['export', '--json', UUID, '--disk', 'root',
+                          '--plaintext', '--output-fd'], call['words'][:7])
+
+    def test_it_may_be_read_in_parts(self):
+        parts = []
+
+        def update(context, image_id, image, data, purge_props):
+            parts.extend(iter(lambda: data.read(999), b''))
+
+        self.snapshot(update)
+        self.assertEqual(b'disk' * 1000, b''.join(parts))
+        self.assertEqual(999, max(map(len, parts)))
+
+    def test_what_stands_against_it_is_told_before_glance_is_asked(self):
+        self.answer('export', nothing=1, **error('unreachable', 6, 'no key'))
+        update = mock.Mock()
+        failed = self.failure(mayfly.MayflyFailed, self.snapshot, update)
+        self.assertIn('no key', str(failed))
+        update.assert_not_called()
+
+    def test_after_an_export_that_was_cut_off(self):
+        self.answer_once('export', nothing=1, **error('needs-recover', 9))
+        update = mock.Mock()
+        self.snapshot(update)
+        update.assert_called_once()
+        self.assertEqual(['export', 'recover', 'export'],
+                         [call['words'][0] for call in self.calls()])
+
+    def test_an_export_that_is_killed(self):
+        self.answer('export', nothing=1, text='Killed', error={'status': 137})
+        self.assertRaises(mayfly.MayflyFailed, self.snapshot, None)
 
     def test_a_part_is_never_taken_for_the_whole(self):
-        self.answer('export', said='the snapshot was lost',
-                    **error('failed', 10))
+        self.answer('export', **error('failed', 10, 'the snapshot was lost'))
 
         def update(context, image_id, image, data, purge_props):
             while data.read(64):
@@ -432,9 +502,9 @@ class Starting(Case):
         self.create_guest(self.user)
         self.assertEqual(['open --json %s --token-fd 0' % UUID], self.words())
 
-    def test_without_a_token_the_hook_does(self):
+    def test_without_a_token_by_the_host_s_right(self):
         self.create_guest(self.admin)
-        self.assertEqual([], self.calls())
+        self.assertEqual(['open --json %s' % UUID], self.words())
 
     def test_what_is_not_started_is_not_opened(self):
         self.create_guest(self.user, power_on=False)
@@ -476,6 +546,64 @@ class Starting(Case):
                               self.user, '<domain/>', self.instance())
         it.assert_not_called()
 
+    def reboot(self, runs, context=None, **how):
+        """Nova's own would be called: what was called before it."""
+        guest = mock.Mock()
+        guest.is_active.return_value = runs
+        before = []
+        with mock.patch.object(self.driver, '_host') as host, \
+                mock.patch.object(
+                    driver.LibvirtDriver, '_hard_reboot',
+                    side_effect=lambda *_: before.extend(self.words())) as it:
+            host.get_guest.return_value = guest
+            if runs is None:
+                host.get_guest.side_effect = exception.InstanceNotFound(
+                    instance_id=UUID)
+            guest.get_power_state.return_value = 4  # shut down
+            if how:
+                self.driver.resume_state_on_host_boot(
+                    context, self.instance(), [])
+            else:
+                self.driver._hard_reboot(
+                    context or self.user, self.instance(), [], None)
+        it.assert_called_once()
+        return before
+
+    def test_the_key_is_had_before_anything_is_touched(self):
+        for runs in (False, None):
+            self.assertEqual('open --json %s --token-fd 0' % UUID,
+                             self.reboot(runs)[-1])
+        self.answer('open', **error('unreachable', 6))
+        with mock.patch.object(driver.LibvirtDriver, '_hard_reboot') as it, \
+                mock.patch.object(self.driver, '_runs', return_value=False):
+            self.assertRaises(mayfly.MayflyFailed, self.driver._hard_reboot,
+                              self.user, self.instance(), [])
+        it.assert_not_called()
+
+    def test_the_disks_of_a_running_guest_are_open(self):
+        self.assertEqual([], self.reboot(True))
+
+    def resume(self):
+        with mock.patch('nova.compute.utils.add_instance_fault_from_exc') as \
+                fault:
+            try:
+                self.reboot(False, self.admin, resume=True)
+            finally:
+                self.faults = [str(call[0][2]) for call in
+                               fault.call_args_list]
+
+    def test_at_boot_by_the_host_s_right(self):
+        self.resume()
+        self.assertEqual(['open --json %s' % UUID], self.words())
+        self.assertEqual([], self.faults)
+
+    def test_who_waits_at_boot_is_told_why(self):
+        for name, said in (('denied', 'hard reboot'),
+                           ('unreachable', 'no answer')):
+            self.answer('open', **error(name, 2, 'no answer'))
+            self.assertRaises(mayfly.MayflyFailed, self.resume)
+            self.assertIn(said, self.faults[0])
+
 
 class Ending(Case):
     def setUp(self):
@@ -505,6 +633,22 @@ class Ending(Case):
     def test_what_is_gone_already(self):
         self.answer('delete', **error('missing', 4))
         self.cleanup(self.user)
+
+        self.assertEqual(['recover --json --token-fd 0'], self.words()[1:])
+
+    def test_what_never_was(self):
+        self.answer('delete', **error('missing', 4))
+        volumes = self.instance(image_ref='')
+        volumes.flavor.swap = 0
+        self.driver.cleanup(self.user, volumes, [])
+        self.cleanup(self.admin)
+        self.assertEqual(2, len(self.calls()))
+
+    def test_a_delete_that_was_cut_off_is_said_again(self):
+        self.answer_once('delete', **error('needs-recover', 9))
+        self.cleanup(self.user)
+        self.assertEqual(['delete', 'recover', 'delete'],
+                         [call['words'][0] for call in self.calls()])
 
     def test_a_key_manager_that_is_away_is_told(self):
         self.answer('delete', **error('unreachable', 6))
@@ -562,6 +706,19 @@ class Refusals(Case):
                     self.user, instance, dest or CONF.my_ip, flavor, [])
             finally:
                 self.powered_off = power_off.called
+
+    def test_nothing_is_taken_for_done(self):
+        """Whatever Nova does, an error of Mayfly's reaches it."""
+        volumes = mock.Mock()
+        root = {'disk': volumes, 'size': 9 * GIB, 'image': 'an image'}
+        for verb, role, function in (
+                ('rescue', 'rescue', self.driver._add_rescue_disk),
+                ('show', 'root', self.driver._grow)):
+            volumes.role = role
+            self.answer(verb, **error('unreachable', 6, 'no answer'))
+            failed = self.failure(mayfly.MayflyFailed, function, self.user,
+                                  self.instance(), [root])
+            self.assertIn('no answer', str(failed))
 
     def test_a_larger_root_disk_on_this_host(self):
         self.assertEqual('[]', self.resize(root_gb=5))

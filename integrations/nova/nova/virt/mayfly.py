@@ -10,8 +10,7 @@ in the name of whoever asked Nova.
     _create_image     the backend notes the disks;
                       all are made at once     add-disks, rescue, resize
     _create_configdrive                        add-disk --seed-image
-    _create_guest     before the guest starts  open (libvirt's hook, where
-                                               nobody's token is at hand)
+    _create_guest     before the guest starts  open
     _destroy          the guest has ended      close (or libvirt's hook has)
     snapshot          a pipe to Glance         export
     _cleanup_lvm                               delete
@@ -28,6 +27,8 @@ from oslo_utils import excutils
 from oslo_utils import fileutils
 
 from nova.api.metadata import base as instance_metadata
+from nova.compute import utils as compute_utils
+from nova.compute import vm_states
 import nova.conf
 from nova import exception
 from nova.i18n import _
@@ -46,6 +47,8 @@ TRAIT = 'CUSTOM_MAYFLY_ENCRYPTED'
 OF_MAYFLY = re.compile(r'/dev/mapper/[0-9a-f-]{36}_(disk[^/]*)-dmcrypt$')
 FILE_SYSTEMS = ('ext4', 'xfs', 'vfat')
 MISSING = 'missing'
+HALF_DONE = 'needs-recover'
+DENIED = 'denied'
 
 
 class MayflyFailed(exception.NovaException):
@@ -72,8 +75,35 @@ def _token(context):
 def mayfly(context, verb, *words, absent=False):
     """Runs it, and returns the document that it prints.
 
+    If something was left half done, by a command that was killed, it is put
+    in order first, and the command is said again.
+
     :param absent: there may be nothing of this instance: None then
     """
+    document = _say(context, verb, *words)
+    if _name_of_error(document) == HALF_DONE:
+        recover(context)
+        document = _say(context, verb, *words)
+    if absent and _name_of_error(document) == MISSING:
+        return None
+    if 'error' in document:
+        raise MayflyFailed(verb=verb, reason=document['error']['text'],
+                           name=_name_of_error(document))
+    return document
+
+
+def recover(context):
+    """Of the whole host; what remains is logged, and is for others."""
+    document = _say(context, 'recover')
+    if 'error' in document:
+        LOG.warning('mayfly recover: %s', document['error']['text'])
+
+
+def _name_of_error(document):
+    return document.get('error', {}).get('name')
+
+
+def _say(context, verb, *words):
     command = ['mayfly', verb, '--json', *words]
     token = _token(context)
     if token:
@@ -87,11 +117,6 @@ def mayfly(context, verb, *words, absent=False):
         raise MayflyFailed(verb=verb, reason=str(e))
     for line in err.splitlines():
         LOG.info('%s', line)
-    error = document.get('error')
-    if error and absent and error['name'] == MISSING:
-        return None
-    if error:
-        raise MayflyFailed(verb=verb, reason=error['text'])
     return document
 
 
@@ -99,20 +124,33 @@ class Export(object):
     """A disk as it is now, to be read once, as a raw image.
 
     What was read is an image only if Mayfly ends well, so the end of the file
-    is told only then, and the reader never takes a part for the whole.
+    is told only then, and the reader never takes a part for the whole. What
+    stands against it is told before anybody is asked to read.
     """
 
+    BLOCK = 64 << 10
+
     def __init__(self, context, uuid, role):
+        self._start(context, uuid, role)
+        try:
+            self.begun = self.file.read(self.BLOCK)
+            if not self.begun:
+                self._check_end()
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                self.close()
+
+    def _start(self, context, uuid, role):
         reader, writer = os.pipe()
         self.file = os.fdopen(reader, 'rb')
         try:
-            command = ['mayfly', 'export', uuid, '--disk', role, '--plaintext',
-                       '--output-fd', str(writer)]
+            command = ['mayfly', 'export', '--json', uuid, '--disk', role,
+                       '--plaintext', '--output-fd', str(writer)]
             if _token(context):
                 command += ['--token-fd', '0']
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE, pass_fds=(writer,),
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, pass_fds=(writer,),
                 env=_environment(context))
         except OSError as e:
             self.file.close()
@@ -123,20 +161,31 @@ class Export(object):
         self.process.stdin.close()
 
     def read(self, size=-1):
+        if self.begun:
+            data = self.begun if size < 0 else self.begun[:size]
+            self.begun = self.begun[len(data):]
+            return data + self.read() if size < 0 else data
         data = self.file.read(size)
         if not data and size != 0:
             self._check_end()
         return data
 
     def _check_end(self):
-        said = self.process.stderr.read().decode(errors='replace').strip()
-        if self.process.wait() != 0:
-            raise MayflyFailed(verb='export', reason=said)
+        said = self.process.stdout.read()
+        if self.process.wait() == 0:
+            return
+        try:
+            error = jsonutils.loads(said)['error']
+        except (ValueError, KeyError):  # it was killed
+            error = {'name': None, 'text': 'ended with %d' %
+                     self.process.returncode}
+        raise MayflyFailed(verb='export', reason=error['text'],
+                           name=error['name'])
 
     def close(self):
         """Also ends an export that nobody reads any more."""
         self.file.close()
-        self.process.stderr.close()
+        self.process.stdout.close()
         self.process.wait()
 
     def __enter__(self):
@@ -144,6 +193,17 @@ class Export(object):
 
     def __exit__(self, *_exception):
         self.close()
+
+
+def begin_export(context, uuid, role):
+    """After an export of this instance that was cut off, that is undone."""
+    try:
+        return Export(context, uuid, role)
+    except MayflyFailed as e:
+        if e.kwargs.get('name') != HALF_DONE:
+            raise
+    recover(context)
+    return Export(context, uuid, role)
 
 
 def file_system(os_type, wanted):
@@ -241,7 +301,7 @@ class Disk(imagebackend.Image):
                         base_image_id):
         """Sends it to Glance while it is read; no file is made of it."""
         image = {'disk_format': 'raw', 'container_format': 'bare'}
-        with Export(context, self.uuid, self.role) as data:
+        with begin_export(context, self.uuid, self.role) as data:
             glance.API().update(context, image_id, image, data,
                                 purge_props=False)
 
@@ -299,6 +359,20 @@ class MayflyDriver(driver.LibvirtDriver):
         self._get_local_gb_info()  # is the group there, and Mayfly?
 
     # ---------------------------------------------------------------- making
+
+    def spawn(self, context, instance, *args, **kwargs):
+        """Where no other host could build it either Nova is told why.
+
+        Else Nova tries other hosts, and tells only that none was left.
+        """
+        try:
+            super(MayflyDriver, self).spawn(context, instance, *args, **kwargs)
+        except MayflyFailed as e:
+            if (e.kwargs.get('name') != DENIED or
+                    instance.vm_state != vm_states.BUILDING):
+                raise
+            raise exception.BuildAbortException(
+                instance_uuid=instance.uuid, reason=e.format_message())
 
     def _create_image(self, context, instance, *args, **kwargs):
         Disk.noted.pop(instance.uuid, None)
@@ -386,15 +460,42 @@ class MayflyDriver(driver.LibvirtDriver):
 
     # --------------------------------------------------------------- starting
 
+    def _open(self, context, instance):
+        """With the key of whoever asks; without a token, of the host's."""
+        return mayfly(context, 'open', instance.uuid, absent=True)
+
+    def _hard_reboot(self, context, instance, *args, **kwargs):
+        """Of a guest that is off nothing is touched until its key is there."""
+        if not self._runs(instance):
+            self._open(context, instance)
+        return super(MayflyDriver, self)._hard_reboot(
+            context, instance, *args, **kwargs)
+
+    def _runs(self, instance):
+        try:
+            return self._host.get_guest(instance).is_active()
+        except exception.InstanceNotFound:
+            return False
+
+    def resume_state_on_host_boot(self, context, instance, *args, **kwargs):
+        """Whose key is not the host's waits for its owner, and says so."""
+        try:
+            super(MayflyDriver, self).resume_state_on_host_boot(
+                context, instance, *args, **kwargs)
+        except MayflyFailed as e:
+            with excutils.save_and_reraise_exception():
+                if e.kwargs.get('name') == DENIED:
+                    e = MayflyFailed(verb='open', reason=_(
+                        "this host may not have the key: the owner starts "
+                        "the server, by a hard reboot"))
+                compute_utils.add_instance_fault_from_exc(
+                    context, instance, e)
+
     def _create_guest(self, context, xml, instance, power_on=True, pause=False,
                       post_xml_callback=None):
-        """Opens the disks first with the key of whoever asks for the start.
-
-        Without a token libvirt's hook does, if the host may have the key.
-        """
         opened = None
-        if _token(context) and (power_on or pause):
-            opened = mayfly(context, 'open', instance.uuid, absent=True)
+        if power_on or pause:
+            opened = self._open(context, instance)
         try:
             return super(MayflyDriver, self)._create_guest(
                 context, xml, instance, power_on=power_on, pause=pause,
@@ -447,8 +548,12 @@ class MayflyDriver(driver.LibvirtDriver):
 
         Then the disks go, and the key at the next recover of its owner.
         """
-        mayfly(self._contexts.get(instance.uuid), 'delete', '--yes',
-               '--leave-key', instance.uuid, absent=True)
+        context = self._contexts.get(instance.uuid)
+        gone = mayfly(context, 'delete', '--yes', '--leave-key',
+                      instance.uuid, absent=True)
+        if not gone and _token(context) and _has_local_disks(instance):
+            # A create that was killed may have got as far as the key.
+            recover(context)
 
     def _lvm_disks(self, instance):
         """None that Nova is to remove."""
