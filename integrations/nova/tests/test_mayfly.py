@@ -500,11 +500,13 @@ class Starting(Case):
 
     def test_who_asks_opens_the_disks(self):
         self.create_guest(self.user)
-        self.assertEqual(['open --json %s --token-fd 0' % UUID], self.words())
+        self.assertEqual(['open --json --for-start %s --token-fd 0' % UUID],
+                         self.words())
 
     def test_without_a_token_by_the_host_s_right(self):
         self.create_guest(self.admin)
-        self.assertEqual(['open --json %s' % UUID], self.words())
+        self.assertEqual(['open --json --for-start %s' % UUID],
+                         self.words())
 
     def test_what_is_not_started_is_not_opened(self):
         self.create_guest(self.user, power_on=False)
@@ -514,21 +516,6 @@ class Starting(Case):
         self.assertRaises(ValueError, self.create_guest, self.user,
                           fails=ValueError())
         self.assertEqual('close --json %s' % UUID, self.words()[1])
-
-    def test_the_disks_are_closed_when_the_guest_has_ended(self):
-        def ended(_self, _instance):
-            self.assertEqual([], self.calls())
-
-        with mock.patch.object(driver.LibvirtDriver, '_destroy',
-                               autospec=True, side_effect=ended) as end:
-            self.driver._destroy(self.instance())
-        end.assert_called_once()
-        self.assertEqual(['close --json %s' % UUID], self.words())
-
-    def test_disks_that_are_still_used_stop_nothing(self):
-        self.answer('close', **error('busy', 5))
-        with mock.patch.object(driver.LibvirtDriver, '_destroy'):
-            self.driver._destroy(self.instance())
 
     def test_the_first_error_is_told(self):
         self.answer('close', **error('busy', 5))
@@ -571,7 +558,7 @@ class Starting(Case):
 
     def test_the_key_is_had_before_anything_is_touched(self):
         for runs in (False, None):
-            self.assertEqual('open --json %s --token-fd 0' % UUID,
+            self.assertEqual('open --json --for-start %s --token-fd 0' % UUID,
                              self.reboot(runs)[-1])
         self.answer('open', **error('unreachable', 6))
         with mock.patch.object(driver.LibvirtDriver, '_hard_reboot') as it, \
@@ -594,7 +581,8 @@ class Starting(Case):
 
     def test_at_boot_by_the_host_s_right(self):
         self.resume()
-        self.assertEqual(['open --json %s' % UUID], self.words())
+        self.assertEqual(['open --json --for-start %s' % UUID],
+                         self.words())
         self.assertEqual([], self.faults)
 
     def test_who_waits_at_boot_is_told_why(self):
@@ -666,8 +654,7 @@ class Ending(Case):
                 mock.patch('nova.virt.libvirt.utils.load_file'):
             self.driver.unrescue(self.user, self.instance())
         self.assertEqual(
-            ['close --json %s' % UUID,
-             'open --json %s --token-fd 0' % UUID,
+            ['open --json --for-start %s --token-fd 0' % UUID,
              'unrescue --json %s --disk-only --token-fd 0' % UUID],
             self.words())
 

@@ -10,8 +10,7 @@ in the name of whoever asked Nova.
     _create_image     the backend notes the disks;
                       all are made at once     add-disks, rescue, resize
     _create_configdrive                        add-disk --seed-image
-    _create_guest     before the guest starts  open
-    _destroy          the guest has ended      close (or libvirt's hook has)
+    _create_guest     before the guest starts  open --for-start
     snapshot          a pipe to Glance         export
     _cleanup_lvm                               delete
 """
@@ -461,8 +460,12 @@ class MayflyDriver(driver.LibvirtDriver):
     # --------------------------------------------------------------- starting
 
     def _open(self, context, instance):
-        """With the key of whoever asks; without a token, of the host's."""
-        return mayfly(context, 'open', instance.uuid, absent=True)
+        """With the key of whoever asks; without a token, of the host's.
+
+        For this start: libvirt's hook closes them when the guest ends.
+        """
+        return mayfly(context, 'open', '--for-start', instance.uuid,
+                      absent=True)
 
     def _hard_reboot(self, context, instance, *args, **kwargs):
         """Of a guest that is off nothing is touched until its key is there."""
@@ -504,16 +507,6 @@ class MayflyDriver(driver.LibvirtDriver):
             with excutils.save_and_reraise_exception():
                 if opened:
                     self._close(instance)
-
-    def _destroy(self, instance):
-        """Closes the disks, too.
-
-        libvirt's hook leaves those open that somebody opened by command, as
-        _create_guest does. Of a guest that ends by itself Nova hears, and
-        then stops the server.
-        """
-        super(MayflyDriver, self)._destroy(instance)
-        self._close(instance)
 
     def _close(self, instance):
         try:
