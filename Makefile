@@ -68,6 +68,7 @@ deb:
 package-test: deb
 	@tools/packages package-test
 	@tests/package
+	@tests/package-nova
 
 # The same on a whole Debian server under emulation, as README has it. Not part of test: it takes an hour.
 host-test: deb
