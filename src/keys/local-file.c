@@ -52,8 +52,8 @@ int local_file_seal(const struct key_info *info, const char *folder, const struc
     char header[LOCAL_FILE_MAX];
     size_t header_bytes = format_header(info, folder, header), key_bytes = secret_size(key);
     size_t size = header_bytes + NONCE_BYTES + key_bytes + TAG_BYTES;
-    if (size > LOCAL_FILE_MAX) /* unreached: keymgr.c lets no such key through */
-        return error_set(e, -EINVAL, "key local:%s: is too large to be kept", info->id);
+    if (size > LOCAL_FILE_MAX)
+        return error_set(e, -EINVAL, "key local: is too large"); /* unreached: see keymgr.c */
 
     uint8_t *nonce = file + header_bytes, *sealed = nonce + NONCE_BYTES;
     memcpy(file, header, header_bytes);

@@ -3,12 +3,14 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "keymgr-suite.h"
+#include "keys/agent-connect.h"
 #include "keys/local-file.h"
 #include "keys/local-folder.h"
 
 #include "folder.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/wait.h>
 
@@ -1023,6 +1025,84 @@ static void local_a_first_key_beside_another(void **state)
     assert_int_equal(count_files(state), 2 + 2);
 }
 
+static bool no_tmpfile;
+
+int __real_openat64(int fd, const char *path, int flags, ...);
+int __wrap_openat64(int fd, const char *path, int flags, ...);
+int __wrap_openat64(int fd, const char *path, int flags, ...)
+{
+    return no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE ? (errno = EOPNOTSUPP, -1)
+                                                          : __real_openat64(fd, path, flags, 0600);
+}
+
+static void local_says_what_its_file_system_lacks(void **state)
+{
+    char id[KEY_ID_MAX];
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = NULL;
+    no_tmpfile = true;
+    int r = keymgr_create(km, &want, id, &key, &e);
+    no_tmpfile = false;
+    assert_int_equal(r, -EOPNOTSUPP);
+    assert_non_null(strstr(e.text, "set [local] directory to one on ext4 or XFS"));
+    assert_int_equal(count_files(state), 0);
+}
+
+/* 0, or what went wrong, of a user to whom root lends a sealing key by this mode. */
+static int use_lent_sealing_key(void **state, const struct passwd *user, mode_t mode, int wanted)
+{
+    const char *sealing = folder_path(state, "lent");
+    char id[KEY_ID_MAX];
+    struct secret *key = NULL;
+    if (chmod(sealing, mode) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+        return 1;
+    struct keymgr *km = a_manager(state, "local", sealing);
+    return keymgr_create(km, &want, id, &key, NULL) == wanted ? 0 : 2;
+}
+
+static void local_sealing_key_may_be_lent_by_root(void **state)
+{
+    static const struct {
+        mode_t mode;
+        int wanted;
+    } cases[] = {{0440, 0}, {0640, 0}, {0444, -EACCES}, {0460, -EACCES}};
+    const struct passwd *user = getpwnam("nobody");
+    char text[LOCAL_SEALING_BYTES + 1] = "";
+    if (geteuid() != 0 || !user)
+        skip();
+    memset(text, 's', LOCAL_SEALING_BYTES);
+    folder_write(state, "lent", text);
+    assert_int_equal(chown(folder_path(state, "lent"), 0, user->pw_gid), 0);
+    assert_int_equal(chmod(*state, 0711), 0);
+    assert_int_equal(mkdir(folder_path(state, "keys"), 0700), 0);
+    assert_int_equal(chown(folder_path(state, "keys"), user->pw_uid, user->pw_gid), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int status = 1;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(use_lent_sealing_key(state, user, cases[i].mode, cases[i].wanted));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (status)
+            fail_msg("mode %o: %x", cases[i].mode, status);
+    }
+}
+
+static void an_agent_is_a_program_of_its_own(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    int socket = -1, status = -1;
+    pid_t pid = 0;
+    char byte;
+    assert_ok(agent_program_start("/bin/true", &socket, &pid, &e), e);
+    assert_int_equal(read(socket, &byte, 1), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(socket);
+}
+
 #define CHILDREN 8
 
 /* Many first launches at once must agree on one sealing key, and one identity. */
@@ -1105,6 +1185,9 @@ int main(void)
         IN_FOLDER(local_destroy_overwrites),
         IN_FOLDER(local_interrupted_destroy_is_finished),
         IN_FOLDER(local_passes_over_what_is_not_ours),
+        IN_FOLDER(local_says_what_its_file_system_lacks),
+        IN_FOLDER(local_sealing_key_may_be_lent_by_root),
+        cmocka_unit_test(an_agent_is_a_program_of_its_own),
         IN_FOLDER(local_a_first_key_beside_another),
         IN_FOLDER(local_eight_at_once_agree),
     };
