@@ -817,7 +817,7 @@ static void local_identity_that_is_damaged_is_told(void **state)
         {"", 0}, {"0.x", 3}, {"0.0123456789abcdef\0", 19}, {"0.0123456789abcdef\n\n", 20}, {NULL, 4096}};
     char id[KEY_ID_MAX], long_text[4096];
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
-    _cleanup_secret_ struct secret *key = a_key(km, &want, id);
+    make_key(km, id);
     memset(long_text, '1', sizeof long_text);
     for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {
         struct error e = ERROR_NONE;
