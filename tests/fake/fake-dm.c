@@ -4,6 +4,7 @@
 
 #include "storage/facts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <keyutils.h>
 #include <stdio.h>
@@ -518,4 +519,58 @@ void __wrap_device_attribute(dev_t device, const char *name, char *line, size_t 
                         : streq(name, "dm/suspended") ? (d->suspended ? "1" : "0")
                                                       : "";
     snprintf(line, size, "%s", value);
+}
+
+/* ---- sysfs: who is above a device ---- */
+
+static struct {
+    dev_t below;
+    size_t next;
+    struct dirent entry;
+} holders;
+#define HOLDERS ((DIR *)(void *)&holders)
+
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
+DIR *__wrap_opendir(const char *path)
+{
+    unsigned major_number = 0, minor_number = 0;
+    if (sscanf(path, "/sys/dev/block/%u:%u/holders", &major_number, &minor_number) != 2)
+        return __real_opendir(path);
+    holders.below = makedev(major_number, minor_number);
+    holders.next = 0;
+    return HOLDERS;
+}
+
+struct dirent *__real_readdir64(DIR *d);
+struct dirent *__wrap_readdir64(DIR *d);
+struct dirent *__wrap_readdir64(DIR *d)
+{
+    if (d != HOLDERS)
+        return __real_readdir64(d);
+    while (holders.next < S->n_devices) {
+        const struct fake_dm_device *above = &S->devices[holders.next++];
+        snprintf(holders.entry.d_name, sizeof holders.entry.d_name, "dm-%u", minor(above->device));
+        if (above->live.there && above->live.below[0] == holders.below)
+            return &holders.entry;
+    }
+    return NULL;
+}
+
+int __real_closedir(DIR *d);
+int __wrap_closedir(DIR *d);
+int __wrap_closedir(DIR *d)
+{
+    return d == HOLDERS ? 0 : __real_closedir(d);
+}
+
+void __real_file_line(const char *path, char *line, size_t size);
+void __wrap_file_line(const char *path, char *line, size_t size);
+void __wrap_file_line(const char *path, char *line, size_t size)
+{
+    unsigned number = 0;
+    if (sscanf(path, "/sys/class/block/dm-%u/", &number) == 1)
+        __wrap_device_attribute(makedev(FAKE_DM_MAJOR, number), strstr(path, "dm/"), line, size);
+    else
+        __real_file_line(path, line, size);
 }

@@ -245,6 +245,18 @@ static void a_foreign_map_is_left_alone(void **state)
     left_alone("leads to another device", map_name, uuid, 0);
 }
 
+/* Its mark has a time in it, so that device-mapper cannot be asked for its uuid. */
+static void a_map_for_a_start_has_the_uuid_too(void **state)
+{
+    (void)state;
+    char for_start[MAP_UUID_MAX];
+    map_uuid_make(v.disk, MAP_FOR_START, for_start);
+    left_alone("map elsewhere has the uuid", "elsewhere", for_start, options.below);
+    fake_dm_add("elsewhere", for_start, 8, "linear", another_volume());
+    fake_dm_add("nobodys", "CRYPT-PLAIN-x", 8, "linear", options.below);
+    OPEN();
+}
+
 static void over_two_devices_it_is_not_ours(void **state)
 {
     (void)state;
@@ -633,6 +645,7 @@ int main(void)
         TEST(a_map_grows_with_its_volume),
         TEST(a_volume_is_a_device_of_lvm),
         TEST(a_foreign_map_is_left_alone),
+        TEST(a_map_for_a_start_has_the_uuid_too),
         TEST(over_two_devices_it_is_not_ours),
         TEST(what_was_half_made_is_made),
         TEST(or_it_is_told_that_it_cannot),
