@@ -187,6 +187,25 @@ static void clouds_that_are_refused(void **state)
     }
 }
 
+static void no_secret_that_was_said_is_kept(void **state)
+{
+    (void)state;
+    struct openstack_said s = {.n_regions = 0};
+    struct openstack *each[] = {&s.cloud, &s.auth, &s.variables};
+    for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
+        struct error e = ERROR_NONE;
+        assert_ok(secret_random(16, &each[i]->password, &e), e);
+        assert_ok(secret_random(16, &each[i]->token, &e), e);
+        assert_ok(secret_random(16, &each[i]->application_credential_secret, &e), e);
+    }
+    openstack_said_end(&s);
+    for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
+        assert_null(each[i]->password);
+        assert_null(each[i]->token);
+        assert_null(each[i]->application_credential_secret);
+    }
+}
+
 /* Merges of merges, which are more than can be followed. */
 static void too_many_merges(void **state)
 {
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test(clouds_that_are_refused),
         cmocka_unit_test(the_host_itself),
         cmocka_unit_test(the_host_by_application_credential),
+        cmocka_unit_test(no_secret_that_was_said_is_kept),
         cmocka_unit_test(too_many_merges),
         cmocka_unit_test(leftovers_beside_the_host),
     };

@@ -200,10 +200,15 @@ static void none_is_left_out(void **state)
     FILE *out = open_memstream(&text, &size);
     config_print_sample(out);
     fclose(out);
-    for (const char *at = text; (at = strchr(at, '\n')); at++)
+    size_t comments = 0;
+    for (const char *at = text; (at = strchr(at, '\n')); at++) {
         n += (at[1] == '#' && at[2] != ' ' && at[2] != '\n') || (at[1] >= 'a' && at[1] <= 'z');
+        comments += str_starts(at, "\n# ") && strcspn(at + 1, "\n") > 10;
+        assert_true(strcspn(at + 1, "\n") <= 100);
+    }
     free(text);
     assert_int_equal(n, ARRAY_SIZE(rows));
+    assert_true(comments >= ARRAY_SIZE(rows)); /* each says what it is for */
 }
 
 /* Each option has its place in the manual, by the name of its group, with what it is by itself; nothing of it
