@@ -19,6 +19,7 @@ say() {
 cat >"$folder/wanted" <<'EOF'
 0755 bin/mayfly
 0755 libexec/mayfly/mayfly-broker
+0755 libexec/mayfly/mayfly-disks
 0755 libexec/mayfly/mayfly-keyagent
 0755 libexec/mayfly/inflate.so
 0644 lib/systemd/system/mayfly-broker.socket

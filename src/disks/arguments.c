@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See arguments.h. */
+#include "disks/arguments.h"
+
+#include "base/str.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#define POLL_DEFAULT_USEC 50
+#define POLL_MAX_USEC     10000
+
+enum word { ID, FILE_FD, LISTEN, KEY, KEY_BITS, SECTOR_SIZE, QUEUES, READ_ONLY, DISCARD };
+
+static const char *const words[] = {
+    [ID] = "id",
+    [FILE_FD] = "file",
+    [LISTEN] = "listen",
+    [KEY] = "key",
+    [KEY_BITS] = "key-bits",
+    [SECTOR_SIZE] = "sector-size",
+    [QUEUES] = "queues",
+    [READ_ONLY] = "read-only",
+    [DISCARD] = "discard",
+    NULL,
+};
+
+static int number(const char *text, uint64_t least, uint64_t most, unsigned *ret)
+{
+    uint64_t n;
+    if (!text || str_to_u64(text, &n) < 0 || n < least || n > most)
+        return -EINVAL;
+    *ret = (unsigned)n;
+    return 0;
+}
+
+static int descriptor(const char *text, int *ret)
+{
+    unsigned n;
+    int r = number(text, 3, INT32_MAX, &n);
+    if (r == 0)
+        *ret = (int)n;
+    return r;
+}
+
+static int flag(const char *value, bool *ret)
+{
+    *ret = true;
+    return value ? -EINVAL : 0;
+}
+
+static int set_word(struct disk *d, int word, const char *value)
+{
+    unsigned bits = 0;
+    int r;
+    switch (word) {
+    case ID:
+        return value && *value ? str_copy(d->id, sizeof d->id, value) : -EINVAL;
+    case FILE_FD:
+        return descriptor(value, &d->fd);
+    case LISTEN:
+        return descriptor(value, &d->listen_fd);
+    case KEY:
+        return descriptor(value, &d->key_fd);
+    case KEY_BITS:
+        r = number(value, 256, 512, &bits);
+        d->key_bytes = bits / 8;
+        return bits == 256 || bits == 512 ? r : -EINVAL;
+    case SECTOR_SIZE:
+        r = number(value, DISK_SECTOR_MIN, DISK_UNIT_MAX, &d->sector_bytes);
+        return d->sector_bytes & (d->sector_bytes - 1) ? -EINVAL : r;
+    case QUEUES:
+        return number(value, 1, DISK_QUEUES_MAX, &d->queues);
+    case READ_ONLY:
+        return flag(value, &d->read_only);
+    case DISCARD:
+        return flag(value, &d->discard);
+    default:
+        return -EINVAL;
+    }
+}
+
+static int add_disk(struct arguments *a, char *text, struct error *e)
+{
+    if (a->n == DISKS_MAX)
+        return error_set(e, -EINVAL, "mayfly-disks: more than %d disks", DISKS_MAX);
+    struct disk *d = &a->disk[a->n++];
+    d->fd = d->listen_fd = d->key_fd = -1;
+    d->key_bytes = 64;
+    d->sector_bytes = DISK_UNIT_MAX;
+    d->queues = 1;
+    while (*text) {
+        char *value = NULL, *start = text;
+        int word = getsubopt(&text, (char *const *)words, &value);
+        if (set_word(d, word, value) < 0)
+            return error_set(e, -EINVAL, "mayfly-disks: --disk: not understood: %s", start);
+    }
+    if (!*d->id || d->fd < 0 || d->listen_fd < 0)
+        return error_set(e, -EINVAL, "mayfly-disks: --disk: needs id=, file= and listen=");
+    return 0;
+}
+
+int arguments_read(int argc, char *argv[], struct arguments *ret, struct error *e)
+{
+    static const struct option options[] = {{"disk", required_argument, NULL, 'd'},
+                                            {"poll-usec", required_argument, NULL, 'p'},
+                                            {NULL, 0, NULL, 0}};
+    unsigned poll_usec = POLL_DEFAULT_USEC;
+    int option, r = 0;
+    memset(ret, 0, sizeof *ret);
+    optind = 1;
+    opterr = 0;
+    while (r == 0 && (option = getopt_long(argc, argv, "v", options, NULL)) >= 0) {
+        if (option == 'd')
+            r = add_disk(ret, optarg, e);
+        else if (option == 'v')
+            ret->verbose = true;
+        else if (option != 'p' || number(optarg, 0, POLL_MAX_USEC, &poll_usec) < 0)
+            r = error_set(e, -EINVAL, "mayfly-disks: not understood: %s", argv[optind - 1]);
+    }
+    if (r == 0 && (ret->n == 0 || optind < argc))
+        r = error_set(e, -EINVAL, "mayfly-disks: is started by mayfly, with a --disk for each disk");
+    for (unsigned i = 0; i < ret->n; i++)
+        ret->disk[i].poll_usec = poll_usec;
+    return r;
+}

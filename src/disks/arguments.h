@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What mayfly-disks is started with: descriptors, and how the disks behind them are to be served. No name of
+ * a file: the program opens none.
+ *
+ *     mayfly-disks [-v] [--poll-usec=N] --disk=id=ID,file=FD,listen=FD[,key=FD,key-bits=N][,sector-size=N]
+ *                  [,queues=N][,read-only][,discard] ...
+ */
+#pragma once
+
+#include "disks/disk.h"
+
+struct arguments {
+    struct disk disk[DISKS_MAX];
+    unsigned n;
+    bool verbose;
+};
+
+/* -EINVAL: an argument that is not understood, or is missing. */
+int arguments_read(int argc, char *argv[], struct arguments *ret, struct error *e) _must_check_;

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One disk that is served: what was handed to the program, and what all queues of it share. */
+#pragma once
+
+#include "disks/io.h"
+#include "disks/ranges.h"
+#include "secret/secret.h"
+
+#include <stdatomic.h>
+
+#define DISKS_MAX       32 /* of one program */
+#define DISK_QUEUES_MAX 16
+#define DISK_ID_BYTES   20 /* VIRTIO_BLK_ID_BYTES */
+#define DISK_UNIT_MAX   4096
+#define DISK_SECTOR_MIN 512
+
+struct disk {
+    char id[DISK_ID_BYTES + 1]; /* what the guest sees as its serial number, and log lines name */
+    int fd;                     /* the volume or file, O_DIRECT where that is wanted */
+    int listen_fd;              /* where front ends connect; bound and listening */
+    int key_fd;                 /* from secret_handover(); -1: no encryption */
+    uint32_t key_bytes;
+    uint32_t sector_bytes; /* of the cipher */
+    uint32_t unit_bytes;   /* in which the disk is read and written: whole sectors, and what O_DIRECT wants */
+    bool read_only, discard;
+    unsigned queues;
+    unsigned poll_usec; /* at most this long is looked for requests before a thread sleeps; 0: never */
+
+    /* the worker's */
+    struct secret *key; /* NULL: no encryption */
+    int mark;           /* see io_new() */
+    _Atomic uint64_t size_bytes;
+    struct ranges ranges;
+    struct io *io[DISK_QUEUES_MAX]; /* one for each queue, made before io_uring_setup(2) is forbidden */
+    int wake[DISK_QUEUES_MAX]; /* an eventfd for each queue: another one has left a range, or it is to stop */
+};
+
+/* Looks at the file: its unit and its size. -EINVAL: what is no file or block device, or has less than a
+ * unit. */
+int disk_look(struct disk *d, struct error *e) _must_check_;
+
+/* Its size again, after it grew or shrank; true: it has changed. */
+bool disk_look_again(struct disk *d);
+
+/* What a worker has of it. */
+int disk_begin(struct disk *d, struct error *e) _must_check_;
+void disk_end(struct disk *d);
+
+void disk_wake(struct disk *d, uint64_t queues);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See keeper.h. */
+#include "disks/keeper.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "disks/worker.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define END_MSEC      5000 /* for a worker to end when it is told to */
+#define MIN_LIFE_MSEC 1000 /* one that dies earlier is followed by the next after a pause */
+#define PAUSE_MSEC    200
+
+struct keeper {
+    struct disk *disks;
+    unsigned n;
+    struct secret **keys;               /* one for each disk, or NULL */
+    struct secret_handover **handovers; /* while a worker has not taken them */
+    int signals;
+    bool is_ending;
+
+    pid_t worker;
+    int mark; /* reading end: a byte when the keys are taken, the end when nothing is under way any more */
+    uint64_t started_msec;
+};
+
+static int open_signals(void)
+{
+    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+        sigaddset(&set, wanted[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* ------------------------------------------------------------------------------------------------ keys */
+
+static int take_keys(struct keeper *k, struct error *e)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < k->n; i++) {
+        struct disk *d = &k->disks[i];
+        if (d->key_fd < 0)
+            continue;
+        r = secret_receive(d->key_fd, d->key_bytes, &k->keys[i], e);
+        d->key_fd = fd_close(d->key_fd);
+    }
+    return r;
+}
+
+static void end_handovers(struct keeper *k)
+{
+    for (unsigned i = 0; i < k->n; i++)
+        k->handovers[i] = secret_handover_end(k->handovers[i]);
+}
+
+static int begin_handovers(struct keeper *k, struct error *e)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < k->n; i++) {
+        if (!k->keys[i])
+            continue;
+        r = secret_handover(k->keys[i], &k->handovers[i], e);
+        k->disks[i].key_fd = r == 0 ? secret_handover_fd(k->handovers[i]) : -1;
+    }
+    return r;
+}
+
+/* ------------------------------------------------------------------------------------------------ workers */
+
+_noreturn_ static void become_worker(struct keeper *k, pid_t keeper, int mark)
+{
+    struct error e = ERROR_NONE;
+    fd_close(k->signals);
+    fd_close(k->mark);
+    int r = prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != keeper
+                ? error_set(&e, -ESRCH, "mayfly-disks: the keeper is gone")
+                : worker_run(k->disks, k->n, mark, &e);
+    if (r < 0)
+        log_error("%s", e.text);
+    _exit(exit_code(r));
+}
+
+static int start_worker(struct keeper *k, struct error *e)
+{
+    int ends[2];
+    pid_t keeper = getpid();
+    int r = begin_handovers(k, e);
+    if (r < 0)
+        return r;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_set(e, errno, "mayfly-disks: no pipe for a worker: %m");
+    k->mark = ends[0];
+    k->started_msec = clock_msec();
+    k->worker = fork();
+    if (k->worker == 0)
+        become_worker(k, keeper, ends[1]);
+    r = k->worker < 0 ? error_set(e, errno, "mayfly-disks: no process for a worker: %m") : 0;
+    fd_close(ends[1]);
+    return r;
+}
+
+static void end_worker(struct keeper *k)
+{
+    k->is_ending = true;
+    kill(k->worker, SIGTERM);
+}
+
+static void take_signals(struct keeper *k)
+{
+    struct signalfd_siginfo s;
+    while (read(k->signals, &s, sizeof s) == sizeof s) {
+        if (s.ssi_signo == SIGHUP)
+            kill(k->worker, SIGHUP);
+        else
+            end_worker(k);
+    }
+}
+
+/* Until the worker is gone, and with it all that it had under way. */
+static void watch_worker(struct keeper *k)
+{
+    char byte;
+    for (;;) {
+        struct pollfd p[] = {{.fd = k->signals, .events = POLLIN}, {.fd = k->mark, .events = POLLIN}};
+        int n = poll(p, ARRAY_SIZE(p), k->is_ending ? END_MSEC : -1);
+        if (n == 0)
+            kill(k->worker, SIGKILL);
+        if (n > 0 && p[0].revents)
+            take_signals(k);
+        if (n <= 0 || !p[1].revents)
+            continue;
+        if (read(k->mark, &byte, 1) != 1)
+            break;
+        end_handovers(k);
+    }
+    k->mark = fd_close(k->mark);
+    end_handovers(k);
+}
+
+/* How it ended. 0: another one is to start, or it was to end. */
+static int judge_end(struct keeper *k, struct error *e)
+{
+    char text[80];
+    int status = process_await(k->worker, END_MSEC);
+    if (status < 0)
+        return error_set(e, status, "mayfly-disks: its worker does not end");
+    if (k->is_ending)
+        return 0;
+    if (WIFEXITED(status))
+        return error_set(e, -EIO, "mayfly-disks: its worker %s",
+                         process_status_text(status, text, sizeof text));
+    log_warning("the worker %s; another one starts", process_status_text(status, text, sizeof text));
+    if (clock_msec() - k->started_msec < MIN_LIFE_MSEC)
+        clock_sleep_msec(PAUSE_MSEC);
+    return 0;
+}
+
+static int keep(struct keeper *k, struct error *e)
+{
+    int r = 0;
+    while (r == 0 && !k->is_ending) {
+        r = start_worker(k, e);
+        if (r < 0)
+            break;
+        watch_worker(k);
+        r = judge_end(k, e);
+    }
+    return r;
+}
+
+int keeper_run(struct disk *disks, unsigned n, struct error *e)
+{
+    struct keeper k = {.disks = disks, .n = n, .signals = open_signals(), .mark = -1};
+    k.keys = calloc(n, sizeof(struct secret *));
+    k.handovers = calloc(n, sizeof(struct secret_handover *));
+    int r = k.keys && k.handovers ? take_keys(&k, e) : error_memory(e);
+    if (r == 0)
+        r = keep(&k, e);
+    for (unsigned i = 0; k.keys && i < n; i++)
+        secret_free(k.keys[i]);
+    if (k.handovers)
+        end_handovers(&k);
+    free(k.keys);
+    free(k.handovers);
+    fd_close(k.signals);
+    return r;
+}

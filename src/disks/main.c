@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mayfly-disks: serves encrypted disks to a virtual machine over vhost-user, without root, device-mapper or
+ * any name of a file. It is given what it works with as descriptors, and ends with SIGTERM. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "disks/arguments.h"
+#include "disks/cipher.h"
+#include "disks/keeper.h"
+#include "disks/sandbox.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#ifdef __SANITIZE_ADDRESS__
+/* Its search for leaks at the end traces the process, which the filter does not let it. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+#endif
+
+/* The listening sockets do not keep a worker: several front ends may have been there and gone. */
+static int prepare_disks(struct arguments *a, struct error *e)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < a->n; i++) {
+        struct disk *d = &a->disk[i];
+        r = disk_look(d, e);
+        if (r == 0 && fcntl(d->listen_fd, F_SETFL, O_NONBLOCK) < 0)
+            r = error_set(e, errno, "disk %s: its listening socket: %m", d->id);
+    }
+    return r;
+}
+
+int main(int argc, char *argv[])
+{
+    static struct arguments a;
+    struct error e = ERROR_NONE;
+    log_set_program("mayfly-disks");
+    int r = fd_keep_standard();
+    if (r == 0)
+        r = arguments_read(argc, argv, &a, &e);
+    if (r == 0 && a.verbose)
+        log_set_level(LOG_LEVEL_INFO);
+    if (r == 0)
+        r = prepare_disks(&a, &e);
+    if (r == 0)
+        r = cipher_begin(&e);
+    if (r == 0)
+        r = sandbox_keeper(&e);
+    if (r == 0)
+        r = keeper_run(a.disk, a.n, &e);
+    if (r < 0)
+        log_error("%s", e.text);
+    return exit_code(r);
+}

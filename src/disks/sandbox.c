@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See sandbox.h. Two filters of what is allowed, the worker's within the keeper's. A denied call fails with
+ * EPERM where a library may probe; what no part of this program has a use for ends it. */
+#include "disks/sandbox.h"
+
+#include "base/fd.h"
+#include "base/landlock.h"
+
+#include <linux/fs.h>
+#include <linux/sched.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const int both[] = {
+    /* descriptors that are there */
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(pread64),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(preadv2),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(fallocate),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(fstatfs),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    /* front ends */
+    SCMP_SYS(accept4),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(setsockopt),
+    /* memory */
+    SCMP_SYS(memfd_create),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(mlock),
+    SCMP_SYS(munlock),
+    /* the disks */
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
+    /* time, threads, itself */
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(futex),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+};
+
+/* To start workers, and to see them end. */
+static const int keepers[] = {
+    SCMP_SYS(clone),          SCMP_SYS(fork),  SCMP_SYS(wait4),    SCMP_SYS(getppid),
+    SCMP_SYS(kill),           SCMP_SYS(pipe2), SCMP_SYS(eventfd2), SCMP_SYS(signalfd4),
+    SCMP_SYS(io_uring_setup), SCMP_SYS(prctl), SCMP_SYS(seccomp),
+#ifdef __NR_memfd_secret
+    SCMP_SYS(memfd_secret),
+#endif
+};
+
+/* Whoever calls these is no longer we. */
+static const int deadly[] = {
+    SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace),           SCMP_SYS(socket),
+    SCMP_SYS(bind),   SCMP_SYS(connect),  SCMP_SYS(process_vm_readv), SCMP_SYS(mount),
+    SCMP_SYS(bpf),    SCMP_SYS(setuid),   SCMP_SYS(setresuid),
+};
+
+static const int deadly_to_worker[] = {
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(kill),
+    SCMP_SYS(fork),
+    SCMP_SYS(vfork),
+};
+
+static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t n)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = seccomp_rule_add(filter, action, calls[i], 0);
+    return r;
+}
+
+static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition)
+{
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
+}
+
+static int add_both(scmp_filter_ctx filter)
+{
+    int r = add_calls(filter, SCMP_ACT_ALLOW, both, ARRAY_SIZE(both));
+    if (r == 0)
+        r = add_calls(filter, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_SIZE(deadly));
+    /* its flags lie in memory, where a filter cannot see them: the C library falls back to clone */
+    if (r == 0)
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (r == 0)
+        r = allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0));
+    if (r == 0)
+        r = allow_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0, 0));
+    return r;
+}
+
+static int add_keeper(scmp_filter_ctx filter)
+{
+    int r = add_both(filter);
+    return r < 0 ? r : add_calls(filter, SCMP_ACT_ALLOW, keepers, ARRAY_SIZE(keepers));
+}
+
+/* Threads, but no processes; signals to itself alone. */
+static int add_worker(scmp_filter_ctx filter)
+{
+    const scmp_datum_t own = (scmp_datum_t)getpid(), thread = CLONE_THREAD | CLONE_VM;
+    int r = add_both(filter);
+    if (r == 0)
+        r = add_calls(filter, SCMP_ACT_KILL_PROCESS, deadly_to_worker, ARRAY_SIZE(deadly_to_worker));
+    if (r == 0)
+        r = allow_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
+    if (r == 0)
+        r = allow_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, own, 0));
+    return r;
+}
+
+static int filter_calls(int (*add)(scmp_filter_ctx filter), struct error *e)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!filter)
+        return error_memory(e);
+    int r = add(filter);
+    if (r == 0)
+        r = seccomp_load(filter);
+    seccomp_release(filter);
+    return r < 0 ? error_set(e, r, "mayfly-disks: its system calls cannot be filtered: %s", strerror(-r)) : 0;
+}
+
+static int hide_files(struct error *e)
+{
+    _cleanup_close_ int ruleset = landlock_new();
+    if (ruleset == -EOPNOTSUPP)
+        return 0; /* the filters let it open none anyway */
+    int r = ruleset < 0 ? ruleset : landlock_enter(ruleset);
+    return r < 0 ? landlock_failed("mayfly-disks", r, e) : 0;
+}
+
+int sandbox_keeper(struct error *e)
+{
+    static const struct rlimit none = {0, 0};
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_set(e, errno, "mayfly-disks: cannot be hardened: %m");
+    int r = hide_files(e);
+    return r < 0 ? r : filter_calls(add_keeper, e);
+}
+
+int sandbox_worker(struct error *e)
+{
+    return filter_calls(add_worker, e);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages of vhost-user 1.0 on their socket: how they look, and taking one whole from a front end that
+ * may lie. What a message means is device.c's. */
+#pragma once
+
+#include "base/macro.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum vhost_request {
+    VHOST_GET_FEATURES = 1,
+    VHOST_SET_FEATURES = 2,
+    VHOST_SET_OWNER = 3,
+    VHOST_RESET_OWNER = 4,
+    VHOST_SET_MEM_TABLE = 5,
+    VHOST_SET_VRING_NUM = 8,
+    VHOST_SET_VRING_ADDR = 9,
+    VHOST_SET_VRING_BASE = 10,
+    VHOST_GET_VRING_BASE = 11,
+    VHOST_SET_VRING_KICK = 12,
+    VHOST_SET_VRING_CALL = 13,
+    VHOST_SET_VRING_ERR = 14,
+    VHOST_GET_PROTOCOL_FEATURES = 15,
+    VHOST_SET_PROTOCOL_FEATURES = 16,
+    VHOST_GET_QUEUE_NUM = 17,
+    VHOST_SET_VRING_ENABLE = 18,
+    VHOST_SET_BACKEND_REQ_FD = 21,
+    VHOST_GET_CONFIG = 24,
+    VHOST_SET_CONFIG = 25,
+    VHOST_GET_INFLIGHT_FD = 31,
+    VHOST_SET_INFLIGHT_FD = 32,
+};
+
+enum { VHOST_BACKEND_CONFIG_CHANGE = 2 }; /* from us, on the socket of SET_BACKEND_REQ_FD */
+
+#define VHOST_USER_F_PROTOCOL_FEATURES 30
+
+enum vhost_protocol_feature {
+    VHOST_PROTOCOL_MQ = 0,
+    VHOST_PROTOCOL_REPLY_ACK = 3,
+    VHOST_PROTOCOL_BACKEND_REQ = 5,
+    VHOST_PROTOCOL_CONFIG = 9,
+    VHOST_PROTOCOL_INFLIGHT_SHMFD = 12,
+};
+
+#define VHOST_VERSION    1u
+#define VHOST_REPLY      (1u << 2)
+#define VHOST_NEED_REPLY (1u << 3)
+
+#define VHOST_VRING_INDEX 0xffu /* of the number in SET_VRING_KICK and its likes */
+#define VHOST_VRING_NO_FD 0x100u
+
+#define VHOST_REGIONS_MAX 8
+#define VHOST_CONFIG_MAX  256
+
+struct vhost_header {
+    uint32_t request;
+    uint32_t flags;
+    uint32_t size; /* bytes that follow */
+};
+
+struct vhost_vring_state {
+    uint32_t index;
+    uint32_t number;
+};
+
+struct vhost_vring_address {
+    uint32_t index;
+    uint32_t flags;
+    uint64_t descriptors, used, available, log;
+};
+
+struct vhost_region {
+    uint64_t guest_address, bytes, user_address, file_offset;
+};
+
+struct vhost_memory {
+    uint32_t n;
+    uint32_t padding;
+    struct vhost_region region[VHOST_REGIONS_MAX];
+};
+
+struct vhost_config {
+    uint32_t offset, bytes, flags;
+    uint8_t data[VHOST_CONFIG_MAX];
+};
+
+struct vhost_inflight {
+    uint64_t map_bytes, file_offset;
+    uint16_t queues, queue_size;
+};
+
+#define VHOST_CONFIG_HEAD (sizeof(struct vhost_config) - VHOST_CONFIG_MAX)
+#define VHOST_MEMORY_HEAD (2 * sizeof(uint32_t))
+#define VHOST_INFLIGHT_SIZE                                                                                  \
+    (2 * sizeof(uint64_t) + 2 * sizeof(uint16_t)) /* without the end of the struct                           \
+                                                   */
+
+struct vhost_message {
+    struct vhost_header header;
+    union {
+        uint64_t number;
+        struct vhost_vring_state state;
+        struct vhost_vring_address address;
+        struct vhost_memory memory;
+        struct vhost_config config;
+        struct vhost_inflight inflight;
+    };
+    int fd[VHOST_REGIONS_MAX]; /* that came with it; the message owns them */
+    unsigned n_fds;
+};
+
+/* The next message. 1: there is one; 0: the front end has closed; -EPROTO: it is of another version, has a
+ * size that its kind has not, or descriptors that do not belong to it; -ETIMEDOUT: it came in part. */
+int vhost_receive(int socket, struct vhost_message *ret) _must_check_;
+
+/* Is the size, and the number of descriptors, right for what the header says? */
+int vhost_message_check(const struct vhost_message *m) _must_check_;
+
+/* Closes the descriptors that nobody has taken (TAKE_FD). */
+void vhost_message_end(struct vhost_message *m);
+#define _cleanup_message_ _cleanup_(vhost_message_end)
+
+/* Sends `size` bytes of the union as the answer to this message, with `fd` unless that is -1. */
+int vhost_reply(int socket, const struct vhost_message *m, uint32_t size, int fd) _must_check_;
+
+/* Any message, for our side of the second socket, and for tests. `flags` besides the version. */
+int vhost_send(int socket, const struct vhost_message *m, const int *fds, unsigned n_fds) _must_check_;

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes of the engine's cipher against OpenSSL's and against what adopts, exports and rescues by
+ * storage/xts.h. */
+#include "disks/cipher.h"
+#include "storage/xts.h"
+
+#include "unit.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#define BYTES (4 * 4096)
+
+static void encrypt_by_openssl(const struct secret *key, uint32_t sector_bytes, uint64_t first,
+                               uint8_t *bytes)
+{
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    const EVP_CIPHER *cipher = secret_size(key) == 32 ? EVP_aes_128_xts() : EVP_aes_256_xts();
+    int n = 0;
+    for (size_t at = 0; at < BYTES; at += sector_bytes) {
+        uint64_t tweak[2] = {first + at / sector_bytes, 0};
+        assert_int_equal(EVP_EncryptInit_ex(context, cipher, NULL, secret_peek(key), (uint8_t *)tweak), 1);
+        assert_int_equal(EVP_EncryptUpdate(context, bytes + at, &n, bytes + at, (int)sector_bytes), 1);
+    }
+    EVP_CIPHER_CTX_free(context);
+}
+
+static void same_as(size_t key_bytes, uint32_t sector_bytes, uint64_t first)
+{
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *key = NULL;
+    _cleanup_cipher_ struct cipher *c = NULL;
+    uint8_t plain[BYTES], ours[BYTES], theirs[BYTES];
+    assert_ok(secret_random(key_bytes, &key, &e), e);
+    assert_ok(cipher_new(key, sector_bytes, &c, &e), e);
+    for (size_t i = 0; i < BYTES; i++)
+        plain[i] = theirs[i] = (uint8_t)(i * 7 + i / 256);
+    encrypt_by_openssl(key, sector_bytes, first, theirs);
+    assert_int_equal(cipher_encrypt(c, first, plain, ours, BYTES), 0);
+    assert_memory_equal(ours, theirs, BYTES);
+    assert_int_equal(cipher_decrypt(c, first, ours, ours, BYTES), 0); /* where it stands */
+    assert_memory_equal(ours, plain, BYTES);
+}
+
+static void same_as_openssl(void **state)
+{
+    (void)state;
+    static const uint64_t firsts[] = {0, 1, 0xfffffffd, UINT64_C(0x123456789abc)};
+    for (size_t i = 0; i < 4; i++) {
+        same_as(32, 512, firsts[i]);
+        same_as(64, 512, firsts[i]);
+        same_as(32, 4096, firsts[i]);
+        same_as(64, 4096, firsts[i]);
+    }
+}
+
+static void read_by_xts_decrypt(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *key = NULL, *data = NULL;
+    _cleanup_cipher_ struct cipher *c = NULL;
+    uint8_t plain[BYTES];
+    memset(plain, 'p', sizeof plain);
+    assert_ok(secret_random(64, &key, &e), e);
+    assert_ok(secret_new(BYTES, &data, &e), e);
+    assert_ok(cipher_new(key, XTS_SECTOR_BYTES, &c, &e), e);
+    assert_int_equal(cipher_encrypt(c, 0, plain, secret_bytes(data), BYTES), 0);
+    assert_ok(xts_decrypt(key, data, &e), e);
+    assert_memory_equal(secret_peek(data), plain, BYTES);
+}
+
+static void what_does_not_suit(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *key = NULL, *shorter = NULL;
+    struct cipher *c = NULL;
+    assert_ok(secret_random(64, &key, &e), e);
+    assert_ok(secret_new(48, &shorter, &e), e);
+    assert_int_equal(cipher_new(shorter, 512, &c, NULL), -EINVAL);
+    assert_int_equal(cipher_new(key, 256, &c, NULL), -EINVAL);
+    assert_int_equal(cipher_new(key, 1000, &c, NULL), -EINVAL);
+    assert_int_equal(cipher_new(key, 8192, &c, NULL), -EINVAL);
+    assert_null(c);
+}
+
+/* Many at a time, again and again: the locked pages are used anew when all are gone. */
+static void many_of_them(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *key = NULL;
+    assert_ok(secret_random(64, &key, &e), e);
+    for (int round = 0; round < 20; round++) {
+        struct cipher *c[32];
+        for (int i = 0; i < 32; i++)
+            assert_ok(cipher_new(key, 4096, &c[i], &e), e);
+        for (int i = 0; i < 32; i++)
+            cipher_free(c[i]);
+    }
+}
+
+static int begin_library(void **state)
+{
+    (void)state;
+    return cipher_begin(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_as_openssl),
+        cmocka_unit_test(read_by_xts_decrypt),
+        cmocka_unit_test(what_does_not_suit),
+        cmocka_unit_test(many_of_them),
+    };
+    return cmocka_run_group_tests(tests, begin_library, NULL);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A front end of vhost-user-blk for tests and benchmarks: what QEMU is to a server of disks, with a memory
+ * file for the guest's RAM. It can do all that is right; what is wrong a test writes into the rings itself.
+ *
+ *     front_open(&f, socket, &(struct front_options){.queues = 1, .size = 64, .memory_bytes = 16 << 20});
+ *     uint8_t *data = front_room(&f, 4096, 4096);
+ *     assert_int_equal(front_do(&f, 0, VIRTIO_BLK_T_OUT, sector, data, 4096), VIRTIO_BLK_S_OK);
+ */
+#pragma once
+
+#include "disks/vhost-message.h"
+
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ring.h>
+#include <stddef.h>
+#include <sys/uio.h>
+
+#define FRONT_GUEST_BASE UINT64_C(0x40000000)
+#define FRONT_USER_BASE  UINT64_C(0x7e0000000000)
+#define FRONT_QUEUES_MAX 16
+#define FRONT_PARTS_MAX  130
+
+struct front_options {
+    unsigned queues, size; /* the queues', a power of two */
+    size_t memory_bytes;
+    bool direct;      /* no indirect descriptors */
+    bool no_event;    /* no event-idx */
+    bool no_inflight; /* nobody keeps what is under way */
+    bool no_flush;    /* as firmware, which does not know flushes */
+    unsigned regions; /* that the memory is given in; 0: 1 */
+};
+
+struct front_queue {
+    struct vring vring;
+    int kick, call;
+    uint16_t next_available, next_used;
+    unsigned slots; /* requests at a time; each has a head of its own */
+    struct virtio_blk_outhdr *header;
+    uint8_t *status;
+    struct vring_desc *tables; /* FRONT_PARTS_MAX for each slot */
+};
+
+struct front {
+    int socket, backend;
+    struct front_options options;
+    uint64_t features; /* negotiated */
+    int memory_fd;
+    uint8_t *memory;
+    size_t used; /* of the memory */
+    int inflight_fd;
+    struct vhost_inflight inflight;
+    struct front_queue queue[FRONT_QUEUES_MAX];
+};
+
+/* Negotiates and starts the queues. 0 or a negative errno. */
+int front_open(struct front *f, int socket, const struct front_options *o) _must_check_;
+
+/* After the other side has died: the same memory, rings and file of requests under way on another connection.
+ */
+int front_reconnect(struct front *f, int socket) _must_check_;
+
+/* Closes the connection; the memory stays until front_close(). */
+void front_disconnect(struct front *f);
+void front_close(struct front *f);
+
+/* A question or an order by itself. The answer is in the message. */
+int front_ask(struct front *f, struct vhost_message *m) _must_check_;
+int front_tell(struct front *f, const struct vhost_message *m, const int *fds, unsigned n_fds) _must_check_;
+
+/* Room in the guest's memory, which is never given back, and the guest's address of what lies there. */
+uint8_t *front_room(struct front *f, size_t bytes, size_t alignment);
+uint64_t front_address(const struct front *f, const void *p);
+
+/* Puts a request into the ring in place `slot`; the parts lie in front_room(). */
+void front_put(struct front *f, unsigned queue, unsigned slot, uint32_t type, uint64_t sector,
+               const struct iovec *parts, unsigned n);
+
+/* Shows the server what was put, and wakes it if it wants that. */
+void front_kick(struct front *f, unsigned queue);
+
+/* The slot of the next request that is done: -ETIMEDOUT. front_take() does not wait: -EAGAIN. */
+int front_wait(struct front *f, unsigned queue, int timeout_msec);
+int front_take(struct front *f, unsigned queue);
+uint8_t front_status(const struct front *f, unsigned queue, unsigned slot);
+
+/* One request from beginning to end; its status, or a negative errno. */
+int front_do(struct front *f, unsigned queue, uint32_t type, uint64_t sector, uint8_t *data, size_t bytes);
