@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a front end sends, over a disk in memory: a byte for how many descriptors come with it, and of what
+ * kind; two for the length; the message, from its header on; and so on. */
+#include "base/fd.h"
+#include "disks/cipher.h"
+#include "disks/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DISK_BYTES   65536
+#define MEMORY_BYTES 65536
+#define MESSAGES_MAX 32
+
+static struct disk *the_disk(void)
+{
+    static struct disk d = {.id = "fuzzed", .key_fd = -1, .sector_bytes = 512, .queues = 2, .mark = -1};
+    struct error e;
+    if (d.unit_bytes)
+        return &d;
+    d.fd = fd_memfd_empty("disk", 0);
+    if (cipher_begin(&e) < 0 || ftruncate(d.fd, DISK_BYTES) < 0 || disk_look(&d, &e) < 0 ||
+        disk_begin(&d, &e) < 0)
+        abort();
+    return &d;
+}
+
+static void send_bytes(int socket, const uint8_t *data, size_t size, const int *fds, unsigned n)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(16 * sizeof(int))];
+    } control = {0};
+    struct iovec part = {(void *)data, size};
+    struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
+    if (n > 0) {
+        h.msg_control = &control;
+        h.msg_controllen = CMSG_SPACE(n * sizeof(int));
+        struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(n * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+    }
+    if (size > 0 && sendmsg(socket, &h, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        return;
+}
+
+/* Sends one message; returns how much of the input it took. */
+static size_t send_one(int socket, const uint8_t *data, size_t size, int memory, int event)
+{
+    int fds[9];
+    size_t length = (size_t)(data[1] | data[2] << 8);
+    if (length > size - 3)
+        length = size - 3;
+    unsigned n = (data[0] & 15) % 10;
+    for (unsigned i = 0; i < n; i++)
+        fds[i] = data[0] & 16 ? event : memory;
+    send_bytes(socket, data + 3, length, fds, n);
+    return 3 + length;
+}
+
+static void forget_answers(int socket)
+{
+    char answer[512];
+    while (recv(socket, answer, sizeof answer, MSG_DONTWAIT) > 0) {
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct device device;
+    int ends[2];
+    int memory = fd_memfd_empty("guest", 0), event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    device_init(&device, the_disk());
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 || memory < 0 ||
+        ftruncate(memory, MEMORY_BYTES) < 0)
+        abort();
+    device_connect(&device, ends[1]);
+    for (int i = 0; i < MESSAGES_MAX && size > 3; i++) {
+        size_t used = send_one(ends[0], data, size, memory, event);
+        data += used;
+        size -= used;
+    }
+    shutdown(ends[0], SHUT_WR); /* so nobody waits for the rest of a message */
+    while (device.socket >= 0) {
+        device_message(&device);
+        forget_answers(ends[0]);
+    }
+    device_disconnect(&device);
+    fd_close(ends[0]);
+    fd_close(memory);
+    fd_close(event);
+    return 0;
+}
