@@ -399,7 +399,7 @@ int dm_task_set_uuid(struct dm_task *t, const char *uuid)
 int dm_task_set_major(struct dm_task *t, int number)
 {
     t->device = makedev((unsigned)number, minor(t->device));
-    return 1;
+    return !(S->fails && S->fails("number"));
 }
 
 int dm_task_set_minor(struct dm_task *t, int number)

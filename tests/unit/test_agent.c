@@ -642,6 +642,54 @@ static void a_place_has_a_form(void **state)
     place = "place.1";
 }
 
+/* Who is to have a key, as the agent was asked for it. */
+static bool say_granted(int socket, int n)
+{
+    return n == 0 ? say_ok(socket) : say(socket, &(struct agent_answer){.n = 1}, -1);
+}
+
+static int grant(struct keymgr *km, struct error *e)
+{
+    bool changed = false;
+    int r = keymgr_grant(km, "1", "a11ce", true, &changed, e);
+    assert_int_equal(changed, r == 0);
+    return r;
+}
+
+static void a_key_is_granted(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    char user[400];
+    _cleanup_keymgr_ struct keymgr *km = with(say_granted);
+    assert_ok(grant(km, &e), e);
+    memset(user, 'u', sizeof user);
+    user[sizeof user - 1] = '\0';
+    assert_error(keymgr_grant(km, "1", user, true, &changed, &e), -EINVAL, e);
+    assert_non_null(strstr(e.text, "is too long for an id"));
+    assert_refused(short_packet, grant);
+}
+
+/* A create waits for what is made, for what is done to it, and for all of it to be undone; an order is asked
+ * for again. */
+static void patience_is_enough_for_what_is_asked(void **state)
+{
+    (void)state;
+    static struct config c;
+    config_defaults(&c);
+    c.barbican_deadline_sec = 7;
+    c.barbican_order_polls = 3;
+    c.barbican_order_delay_sec = 5;
+    strcpy(c.barbican_create, "store");
+    uint64_t stored = agent_link_patience_sec(&c, 4);
+    assert_true(stored >= 3 * 7);
+    assert_int_equal(agent_link_patience_sec(&c, 0), stored);
+    strcpy(c.barbican_create, "order");
+    assert_int_equal(agent_link_patience_sec(&c, 4), stored + 4 * (3 * 5 + 7));
+    assert_int_equal(agent_link_patience_sec(&c, 0), stored);
+}
+
 static struct key_finding found;
 
 static bool say_finding(int socket, int n)
@@ -918,6 +966,8 @@ int main(void)
         cmocka_unit_test(a_list_may_be_incomplete),
         cmocka_unit_test(absence_counts_where_the_key_is_kept),
         cmocka_unit_test(a_place_has_a_form),
+        cmocka_unit_test(a_key_is_granted),
+        cmocka_unit_test(patience_is_enough_for_what_is_asked),
         cmocka_unit_test(what_is_found),
         cmocka_unit_test(an_error_is_an_answer),
         cmocka_unit_test(it_ends),

@@ -344,6 +344,25 @@ static void a_table_that_is_not_taken_goes(void **state)
     assert_int_equal(fake_dm_keys_left(), 0);
 }
 
+static bool nothing_is_changed(const char *request)
+{
+    return streq(request, "reload") || streq(request, "clear") || streq(request, "resume");
+}
+
+/* Nothing more can be done about it than to say so; the map goes on with the table that it has. */
+static void a_map_that_cannot_be_changed_stays(void **state)
+{
+    (void)state;
+    bool changed = false;
+    OPEN();
+    const struct fake_dm_table before = the_map()->live;
+    options.flags = CRYPT_ALLOW_DISCARDS;
+    fake_dm.fails = nothing_is_changed;
+    REFUSED(-EIO, "cannot be given another table: reload of", dmcrypt_tune(&v, key, &options, &changed, &e));
+    assert_memory_equal(&before, &the_map()->live, sizeof before);
+    assert_int_equal(fake_dm_keys_left(), 0);
+}
+
 /* ---- closing and looking ---- */
 
 static void ours_are_closed(void **state)
@@ -652,6 +671,7 @@ int main(void)
         TEST(tuning_changes_flags_alone),
         TEST(a_map_never_becomes_shorter),
         TEST(a_table_that_is_not_taken_goes),
+        TEST(a_map_that_cannot_be_changed_stays),
         TEST(ours_are_closed),
         TEST(a_holder_is_waited_for),
         TEST(what_another_closed_is_closed),

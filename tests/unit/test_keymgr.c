@@ -1025,6 +1025,46 @@ static void local_a_first_key_beside_another(void **state)
     assert_int_equal(count_files(state), 2 + 2);
 }
 
+static void a_key_is_gone_only_if_it_is(void **state)
+{
+    char id[KEY_ID_MAX];
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    make_key(km, id);
+    assert_error(keymgr_check_gone(km, id, &e), -EEXIST, e);
+    e = ERROR_NONE;
+    assert_ok(keymgr_destroy(km, id, &e), e);
+    assert_ok(keymgr_check_gone(km, id, &e), e);
+    assert_error(keymgr_check_gone(km, NO_KEY, &e), -EHOSTUNREACH, e); /* of which place? */
+    assert_true(key_ref_looks("local:x") && key_ref_looks("barbican:") && key_ref_looks("ephemeral:x/y"));
+    assert_false(key_ref_looks("local") || key_ref_looks("locals:x") || key_ref_looks("loc:x") ||
+                 key_ref_looks(""));
+}
+
+/* Somebody removes the folder as soon as it was made. */
+static const char *vanished;
+
+int __real_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...)
+{
+    return vanished && streq(path, vanished) ? (errno = ENOENT, -1) : __real_open64(path, flags, 0600);
+}
+
+static void local_says_that_its_folder_went(void **state)
+{
+    char id[KEY_ID_MAX];
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = NULL;
+    vanished = folder_path(state, "keys");
+    int r = keymgr_create(km, &want, id, &key, &e);
+    vanished = NULL;
+    assert_int_equal(r, -ENOENT);
+    assert_non_null(strstr(e.text, "went while it was opened"));
+    assert_null(key);
+}
+
 static bool no_tmpfile;
 
 int __real_openat64(int fd, const char *path, int flags, ...);
@@ -1185,6 +1225,8 @@ int main(void)
         IN_FOLDER(local_destroy_overwrites),
         IN_FOLDER(local_interrupted_destroy_is_finished),
         IN_FOLDER(local_passes_over_what_is_not_ours),
+        IN_FOLDER(a_key_is_gone_only_if_it_is),
+        IN_FOLDER(local_says_that_its_folder_went),
         IN_FOLDER(local_says_what_its_file_system_lacks),
         IN_FOLDER(local_sealing_key_may_be_lent_by_root),
         cmocka_unit_test(an_agent_is_a_program_of_its_own),
