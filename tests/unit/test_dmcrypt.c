@@ -392,6 +392,14 @@ static void a_holder_is_waited_for(void **state)
     assert_null(the_map());
 }
 
+static void who_holds_it_is_named(void **state)
+{
+    (void)state;
+    OPEN();
+    fake_dm_add("on-it", "CRYPT-LUKS2-x", 8, "linear", the_map()->device);
+    REFUSED(-EBUSY, "held open 1 times by map on-it; see lsblk", dmcrypt_close(map_name, SETTLE_NOW, &e));
+}
+
 static bool it_goes_by_itself(const char *request)
 {
     if (!streq(request, "remove"))
@@ -674,6 +682,7 @@ int main(void)
         TEST(a_map_that_cannot_be_changed_stays),
         TEST(ours_are_closed),
         TEST(a_holder_is_waited_for),
+        TEST(who_holds_it_is_named),
         TEST(what_another_closed_is_closed),
         TEST(ours_are_listed),
         TEST(a_strange_name_is_told),
