@@ -399,7 +399,7 @@ void suite_settles_several_at_once(void **state)
     _cleanup_connection_ struct broker *b = suite.connect(), *other = suite.connect();
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v[] = {encrypted(b, instance, "root", key), encrypted(b, instance, "eph0", key)};
-    OK(broker_settle(b, &e));
+    OK(broker_settle(b, NULL, &e));
     OK(broker_lock(b, instance, &e));
     for (int i = 0; i < 2; i++) {
         _cleanup_close_ int fd = -1;
@@ -408,9 +408,9 @@ void suite_settles_several_at_once(void **state)
         assert_true(fd >= 0);
         assert_map(b, &v[i], OF_DOMAIN);
     }
-    OK(broker_settle(other, &e)); /* which has nothing to wait for */
-    OK(broker_settle(b, &e));
-    OK(broker_settle(b, &e));
+    OK(broker_settle(other, NULL, &e)); /* which has nothing to wait for */
+    OK(broker_settle(b, NULL, &e));
+    OK(broker_settle(b, NULL, &e));
     for (int i = 0; i < 2; i++) {
         assert_node(&v[i], true);
         OK(i ? broker_close(b, &v[i], SETTLE_LATER, &e)
@@ -418,7 +418,7 @@ void suite_settles_several_at_once(void **state)
         assert_map(b, &v[i], NO_MAP);
     }
     assert_true(closed);
-    OK(broker_settle(b, &e));
+    OK(broker_settle(b, NULL, &e));
     for (int i = 0; i < 2; i++)
         assert_node(&v[i], false);
 
@@ -426,7 +426,7 @@ void suite_settles_several_at_once(void **state)
     OK(broker_open(b, &v[0], key, MAP_FOR_DOMAIN, SETTLE_LATER, &fd, &e));
     fd_close(fd);
     OK(broker_close(b, &v[0], SETTLE_NOW, &e));
-    OK(broker_settle(b, &e));
+    OK(broker_settle(b, NULL, &e));
     for (int i = 0; i < 2; i++)
         OK(remove_one(b, &v[i], &e));
 }

@@ -324,11 +324,13 @@ static int remote_open(struct broker *base, const struct volume *v, const struct
     return call_with_key(b, OP_OPEN, &request, sizeof request, volume_key, &a, ret_fd, e);
 }
 
-static int remote_settle(struct broker *b, struct error *e)
+static int remote_settle(struct broker *b, const char *instance, struct error *e)
 {
-    static const struct op_none none;
+    struct op_settle request = {.instance = ""};
     struct answer a;
-    return call(remote_of(b), OP_SETTLE, &none, sizeof none, -1, &a, NULL, e);
+    if (instance && str_copy(request.instance, sizeof request.instance, instance) < 0)
+        return error_set(e, -EINVAL, "settle: '%s' is no uuid", instance);
+    return call(remote_of(b), OP_SETTLE, &request, sizeof request, -1, &a, NULL, e);
 }
 
 static int remote_tune(struct broker *b, const struct volume *v, const struct secret *volume_key,

@@ -52,8 +52,9 @@ struct broker_ops {
                 enum settle settle, int *ret_fd, struct error *e);
 
     /* Ends opens and closes that were to be settled later, before anybody else is to use a map: waits once
-     * for the nodes of all. A map without its node is closed again; the error is that of the first. */
-    int (*settle)(struct broker *b, struct error *e);
+     * for the nodes of all, and looks at those of this instance (NULL: of all). A map without its node is
+     * closed again; the error is that of the first. */
+    int (*settle)(struct broker *b, const char *instance, struct error *e);
 
     /* Brings the flags of its open map to what the broker would choose now; unchanged: they are that.
      * -ENOENT: it is not open. */
@@ -139,7 +140,7 @@ int broker_snapshot(struct broker *b, const struct volume *origin, const struct 
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
                 enum settle settle, int *ret_fd, struct error *e) _must_check_;
-int broker_settle(struct broker *b, struct error *e) _must_check_;
+int broker_settle(struct broker *b, const char *instance, struct error *e) _must_check_;
 int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
                 struct error *e) _must_check_;
 int broker_bench(struct broker *b, const struct volume *v, const struct secret *volume_key,

@@ -61,9 +61,9 @@ int broker_open(struct broker *b, const struct volume *v, const struct secret *v
     return b->ops->open(b, v, volume_key, use, settle, ret_fd, e);
 }
 
-int broker_settle(struct broker *b, struct error *e)
+int broker_settle(struct broker *b, const char *instance, struct error *e)
 {
-    return b->ops->settle(b, e);
+    return b->ops->settle(b, instance, e);
 }
 
 int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,

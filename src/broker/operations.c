@@ -328,15 +328,18 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
     return 0;
 }
 
-int do_SETTLE(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
+/* All are waited for; the nodes of the others are looked at when it is asked for them. */
+int do_SETTLE(struct session *s, const struct op_settle *q, int fd, struct reply *reply, struct error *e)
 {
     int first = 0;
 
-    UNUSED(q), UNUSED(fd), UNUSED(reply);
+    UNUSED(fd), UNUSED(reply);
     dmcrypt_settle();
     for (size_t i = 0; i < s->n_known; i++) {
         struct known *k = &s->known[i];
-        int r = k->unsettled ? dmcrypt_check_node(&k->v, first < 0 ? NULL : e) : 0;
+        if (!k->unsettled || (q->instance[0] && !streq(k->v.instance, q->instance)))
+            continue;
+        int r = dmcrypt_check_node(&k->v, first < 0 ? NULL : e);
         k->unsettled = false;
         first = first < 0 ? first : r;
     }

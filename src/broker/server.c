@@ -119,6 +119,17 @@ static int check_op_unlock(const struct session *s, const struct op_unlock *q, b
     return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "unlock: what to give back is no uuid");
 }
 
+static int check_op_settle(const struct session *s, const struct op_settle *q, bool needs_lock,
+                           struct error *e)
+{
+    (void)s, (void)needs_lock;
+    if (!TERMINATED(q->instance))
+        return error_endless(e);
+    return !q->instance[0] || uuid_valid(q->instance)
+               ? 0
+               : error_set(e, -EINVAL, "settle: what to look at is no uuid");
+}
+
 static int check_settle(uint8_t settle, struct error *e)
 {
     return settle <= SETTLE_LATER ? 0 : error_set(e, -EINVAL, "request: settles neither now nor later");

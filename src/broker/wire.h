@@ -50,6 +50,9 @@ struct op_lock {
 struct op_unlock {
     char uuid[UUID_TEXT];
 };
+struct op_settle {
+    char instance[UUID_TEXT]; /* whose nodes are looked at; "": all that are unsettled */
+};
 struct op_close {
     struct volume_ref volume;
     uint8_t up_to;  /* enum map_use: a map that was opened for more stays */

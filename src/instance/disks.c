@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "instance/keys.h"
+#include "instance/steps.h"
 #include "keys/derive.h"
 
 #define POLL_MSEC 200
@@ -147,33 +148,33 @@ static int open_missing(const struct context *c, const struct disks *d, struct e
     return 0;
 }
 
+/* `first`, if it is an error, is told instead. */
+static int settle_after(const struct context *c, const char *uuid, int first, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = broker_settle(c->broker, uuid, &why);
+    return first < 0 || r == 0 ? first : error_pass(e, r, &why);
+}
+
 void disks_uuids(void *const disks[], size_t n, const char *ret[])
 {
     for (size_t i = 0; i < n; i++)
         ret[i] = ((const struct disks *)disks[i])->instance->uuid;
 }
 
-/* The broker does not say whose map has no node, so each is told of it. */
+/* All are opened before udevd is waited for, which is at the first one alone; then each has its own answer.
+ */
 void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
-    struct error unsettled = ERROR_NONE;
+    int r[STEPS_AT_ONCE];
+    for (size_t i = 0; i < n; i++)
+        r[i] = open_missing(c, disks[i], &why[i]);
     for (size_t i = 0; i < n; i++) {
-        int r = open_missing(c, disks[i], &why[i]);
-        if (r < 0)
-            error_set(&why[i], r, "%s", strerror(-r));
+        const struct disks *d = disks[i];
+        r[i] = settle_after(c, d->instance->uuid, r[i], &why[i]);
+        if (r[i] < 0)
+            error_set(&why[i], r[i], "%s", strerror(-r[i]));
     }
-    int r = broker_settle(c->broker, &unsettled);
-    for (size_t i = 0; r < 0 && i < n; i++)
-        if (!why[i].errnum)
-            why[i] = unsettled;
-}
-
-/* `first`, if it is an error, is told instead. */
-static int settle_after(const struct context *c, int first, struct error *e)
-{
-    struct error why = ERROR_NONE;
-    int r = broker_settle(c->broker, &why);
-    return first < 0 || r == 0 ? first : error_pass(e, r, &why);
 }
 
 /* Closes those that `wanted` names, each whatever becomes of the others. Returns the first error. */
@@ -186,7 +187,7 @@ static int close_all(const struct context *c, const struct disks *d, const bool 
         if (r < 0 && first == 0)
             first = r;
     }
-    return settle_after(c, first, e);
+    return settle_after(c, d->instance->uuid, first, e);
 }
 
 /* A map under our name that is not ours (-EUNSAFE) is why we failed, and nothing that we opened. */
@@ -200,7 +201,7 @@ int disks_open_undo(const struct context *c, void *disks, struct error *e)
         if (r < 0 && r != -EUNSAFE && first == 0)
             first = error_pass(e, r, &why);
     }
-    return settle_after(c, first, e);
+    return settle_after(c, d->instance->uuid, first, e);
 }
 
 int disks_close_durable(const struct context *c, void *disks, struct error *e)
@@ -224,7 +225,7 @@ int disks_close_idle(const struct context *c, const struct disks *d, enum map_us
             first = r;
         any = any || closed;
     }
-    first = settle_after(c, first, e);
+    first = settle_after(c, d->instance->uuid, first, e);
     return any || first < 0 ? audit_instance("close", instance->uuid, instance->name, first, e) : 0;
 }
 

@@ -169,7 +169,7 @@ int launch_open_undo(const struct context *c, void *object, struct error *e)
 int launch_settle_disks(const struct context *c, void *object, struct error *e)
 {
     (void)object;
-    return broker_settle(c->broker, e);
+    return broker_settle(c->broker, NULL, e);
 }
 
 /* ------------------------------------------------------------------- filling */

@@ -438,7 +438,7 @@ int dmcrypt_check_node(const struct volume *v, struct error *e)
 {
     char name[MAP_NAME_MAX];
     volume_map_name(v, name);
-    if (!S->node_fails)
+    if (!S->node_fails || !str_starts(name, S->node_fails))
         return 0;
     struct map *m = find_map(name);
     if (m)

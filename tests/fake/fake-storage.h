@@ -31,7 +31,7 @@ struct fake_storage {
     size_t n_maps;
     bool device_fails;      /* nodes of volumes cannot be opened */
     bool map_fails;         /* nodes of maps cannot */
-    bool node_fails;        /* udevd makes none */
+    const char *node_fails; /* udevd makes none for a map whose name starts so; NULL: it makes all */
     unsigned *settled;      /* counts how often it was waited for; NULL */
     const char *group_gone; /* LVM does not find this group; NULL: all are there */
     bool replaced; /* a person has made another disk under the name of each volume: seen when LVM is asked */

@@ -382,11 +382,23 @@ static int fake_open(struct broker *b, const struct volume *v, const struct secr
     return leave_with(b, r, fd, ret_fd, e);
 }
 
-static int fake_settle(struct broker *b, struct error *e)
+/* As udevd in trouble leaves it: the map is closed again. */
+static int close_without_node(struct world *w, const char *instance, struct error *e)
+{
+    const struct world_map *m = w->without_node[0] ? world_map(w, w->without_node) : NULL;
+    if (!m || (instance && !str_starts(m->lv, instance)))
+        return 0;
+    world_drop(w->host.maps, &w->host.n_maps, sizeof w->host.maps[0], (size_t)(m - w->host.maps));
+    return error_set(e, -ENXIO, "map of %s: closed again: it has no node", w->without_node);
+}
+
+static int fake_settle(struct broker *b, const char *instance, struct error *e)
 {
     int r = world_enter(world_of(b), "settle maps", e);
-    if (r == 0)
+    if (r == 0) {
         world_settle_maps(&world_of(b)->host);
+        r = close_without_node(world_of(b), instance, e);
+    }
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 

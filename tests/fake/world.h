@@ -155,8 +155,9 @@ struct world {
     bool guest_ignores;   /* shutdown, and to let go of a disk */
     uint64_t image_bytes; /* size of any image */
 
-    unsigned told_alive;  /* how often the broker heard that the caller is at work */
-    unsigned files_begun; /* of images that are written, also those that are gone */
+    char without_node[LV_NAME_MAX]; /* whose map udevd makes no node for; "": none */
+    unsigned told_alive;            /* how often the broker heard that the caller is at work */
+    unsigned files_begun;           /* of images that are written, also those that are gone */
 
     unsigned calls; /* so far */
     struct {

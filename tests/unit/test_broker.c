@@ -1126,7 +1126,7 @@ static size_t count_maps(struct peer p)
 static void udevd_is_waited_for_once(void **state)
 {
     (void)state;
-    static const struct op_none none;
+    static const struct op_settle none;
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = encrypted(I, "root", key), w = encrypted(I, "swap", key);
     unsigned *settled =
@@ -1154,12 +1154,12 @@ static void udevd_is_waited_for_once(void **state)
 static void a_map_without_its_node_is_closed(void **state)
 {
     (void)state;
-    static const struct op_none none;
+    static const struct op_settle none;
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = encrypted(I, "root", key), w = encrypted(I, "swap", key);
     fake_storage_add(&v);
     fake_storage_add(&w);
-    fake_storage.node_fails = true;
+    fake_storage.node_fails = I;
     struct peer p = start(locks_path);
     assert_int_equal(lock(p, I), 0);
     assert_int_equal(open_later(p, &v, key), 0);
@@ -1168,6 +1168,31 @@ static void a_map_without_its_node_is_closed(void **state)
     assert_int_equal(ASK(p, OP_SETTLE, none), -ENXIO);
     assert_int_equal(count_maps(p), 0);
     assert_int_equal(ASK(p, OP_SETTLE, none), 0); /* it is told once */
+    end(p);
+}
+
+/* The map of one instance has none; another, which waited with it, keeps its own and hears nothing of it. */
+static void a_map_without_its_node_is_told_to_whose_it_is(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = encrypted(J, "root", key);
+    struct op_settle mine = {.instance = I}, others = {.instance = J}, no_uuid = {.instance = "x"}, endless;
+    memset(&endless, 'a', sizeof endless);
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage.node_fails = I;
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, I), 0);
+    assert_int_equal(lock(p, J), 0);
+    assert_int_equal(open_later(p, &v, key), 0);
+    assert_int_equal(open_later(p, &w, key), 0);
+    assert_int_equal(ASK(p, OP_SETTLE, no_uuid), -EINVAL);
+    assert_int_equal(ASK(p, OP_SETTLE, endless), -EPROTO);
+    assert_int_equal(ASK(p, OP_SETTLE, others), 0);
+    assert_int_equal(count_maps(p), 2);
+    assert_int_equal(ASK(p, OP_SETTLE, mine), -ENXIO);
+    assert_int_equal(count_maps(p), 1);
     end(p);
 }
 
@@ -1789,6 +1814,7 @@ int main(void)
         TEST(a_group_that_is_not_seen_proves_nothing),
         TEST(udevd_is_waited_for_once),
         TEST(a_map_without_its_node_is_closed),
+        TEST(a_map_without_its_node_is_told_to_whose_it_is),
         TEST(garbage_changes_nothing),
         TEST(changes_leave_entries),
         TEST(no_two_disks_have_one_uuid),

@@ -349,9 +349,17 @@ static void test_grant_refused(void **state)
 
 static unsigned fetched, fetched_before_open, settled;
 
+static bool waits_for_udevd(const struct world *w)
+{
+    bool waits = false;
+    for (size_t i = 0; i < w->host.n_maps; i++)
+        waits |= w->host.maps[i].unsettled;
+    return waits;
+}
+
 static void note_fetches(struct world *w)
 {
-    settled += streq(w->person.call, "settle maps");
+    settled += streq(w->person.call, "settle maps") && waits_for_udevd(w);
     fetched += streq(w->person.call, "key fetch");
     if (streq(w->person.call, "open") && !fetched_before_open)
         fetched_before_open = fetched;
@@ -400,6 +408,25 @@ static void test_opened_together(void **state)
     assert_int_equal(settled, 1);
 }
 
+/* udevd fails for one map. Only the instance that it is of hears of that, though four wait together. */
+static void test_one_map_without_its_node(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"a", "b", "c", "d"};
+    struct outcome done[ARRAY_SIZE(names)];
+    struct error e = ERROR_NONE;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        bench_make(b, names[i], true);
+    memcpy(b->w->without_node, b->w->host.volumes[3].v.lv, sizeof b->w->without_node);
+    assert_error(instances_start(&b->f.context, names, ARRAY_SIZE(names), done, &e), -ENXIO, e);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        assert_int_equal(done[i].changed, i != 1);
+        assert_int_equal(done[i].error.errnum, i == 1 ? -ENXIO : 0);
+        assert_int_equal(b->w->host.domains[i].d.active, i != 1);
+    }
+    assert_int_equal(b->w->host.n_maps, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +447,7 @@ int main(void)
         bench_test(test_grant_refused),
         bench_test(test_fetched_ahead),
         bench_test(test_opened_together),
+        bench_test(test_one_map_without_its_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
