@@ -74,12 +74,19 @@ static void ask_to_stop(const struct context *c, const void *options, const char
 {
     const struct each_options *o = options;
     o->asked->n = 0;
-    if (n < 2 || (o->force && o->timeout_sec == 0))
+    if (n < 2)
         return;
     instances_ask_to_stop(c, names, n, o->asked->was);
     memcpy(o->asked->name, names, n * sizeof *names);
     o->asked->n = n;
     o->asked->msec = clock_msec();
+}
+
+static int stop_all_hard(const struct context *c, const void *options, const char *const names[], size_t n,
+                         struct outcome ret[], struct error *e)
+{
+    (void)options;
+    return instances_stop_hard(c, names, n, ret, e);
 }
 
 static int operate_stop(const struct context *c, const void *options, const char *name, bool *ret_changed,
@@ -155,8 +162,7 @@ static bool picks_open(const struct context *c, const struct model *m, const str
 static int verb_each(const struct verb *self, struct globals *g, const struct cli_option *options,
                      const struct each *each, int argc, char **argv, struct error *e)
 {
-    struct asked asked = {.n = 0};
-    struct each_options o = {.timeout_sec = 60, .asked = &asked};
+    struct each_options o = {.yes = false};
     int n = 0;
     int r = verb_parse(self, g, options, &o, argc, argv, each->picks ? 0 : 1, argc, &n, e);
     if (r == 0)
@@ -182,7 +188,20 @@ int verb_stop(const struct verb *self, struct globals *g, int argc, char **argv,
                                      .prepare_max = MODEL_LOCKS_MAX,
                                      .operate = operate_stop,
                                      .picks = picks_open};
-    return verb_each(self, g, stop_options, &each, argc, argv, e);
+    static const struct each hard = {.done = "stopped",
+                                     .unchanged = "was stopped",
+                                     .operate_all = stop_all_hard,
+                                     .at_once = TOGETHER_MAX,
+                                     .picks = picks_open};
+    struct asked asked = {.n = 0};
+    struct each_options o = {.timeout_sec = 60, .asked = &asked};
+    int n = 0;
+    int r = verb_parse(self, g, stop_options, &o, argc, argv, 0, argc, &n, e);
+    if (r == 0)
+        r = each_check_all(self, o.all, n, e);
+    return r != 0
+               ? r
+               : each_run(o.force && o.timeout_sec == 0 ? &hard : &each, self, g, &o, true, argv + 1, n, e);
 }
 
 int verb_reboot(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

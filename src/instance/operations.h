@@ -158,6 +158,10 @@ void instances_ask_to_stop(const struct context *c, const char *const names[], s
 int instance_stop_asked(const struct context *c, const char *name, uint64_t asked_msec, unsigned timeout_sec,
                         bool hard, bool *ret_changed, struct error *e) _must_check_;
 
+/* Several at once, without a word to their guests: the plugs are pulled side by side. */
+int instances_stop_hard(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
+                        struct error *e) _must_check_;
+
 struct resize_request {
     const char *role; /* of the disk */
     uint64_t size_bytes;

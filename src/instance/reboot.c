@@ -10,6 +10,7 @@
 #include "instance/drift.h"
 #include "instance/keys.h"
 #include "instance/start.h"
+#include "instance/stop.h"
 #include "instance/together.h"
 
 static int ask_guest(const struct context *c, void *disks, struct error *e)
@@ -29,13 +30,6 @@ static int try_keys(const struct context *c, void *disks, struct error *e)
             return r;
     }
     return 0;
-}
-
-static void end_domains(const struct context *c, void *const disks[], size_t n, struct error why[])
-{
-    const char *uuids[STEPS_AT_ONCE];
-    disks_uuids(disks, n, uuids);
-    virt_destroy_many(c->virt, uuids, n, why);
 }
 
 /* All disks count as missing whose key can be fetched again; to open them closes them first. */
@@ -58,7 +52,7 @@ static int add_hard(struct steps *s, struct disks *d, bool running, struct error
     if (running && d->n_missing)
         r = steps_add(s, try_keys, NULL, d, e, "look that the key of %s can be fetched", name);
     if (r == 0 && running)
-        r = steps_add_at_once(s, end_domains, NULL, d, e, "end domain %s", name);
+        r = steps_add_at_once(s, domains_end, NULL, d, e, "end domain %s", name);
     return r < 0 ? r : start_add_steps(s, d, e);
 }
 

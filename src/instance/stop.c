@@ -6,9 +6,8 @@
 
 #include "base/audit.h"
 #include "base/clock.h"
-#include "instance/disks.h"
 #include "instance/drift.h"
-#include "instance/operations.h"
+#include "instance/together.h"
 
 #define POLL_MSEC 200
 
@@ -147,6 +146,36 @@ int instance_stop(const struct context *c, const char *name, unsigned timeout_se
                   bool *ret_changed, struct error *e)
 {
     return instance_stop_asked(c, name, 0, timeout_sec, hard, ret_changed, e);
+}
+
+void domains_end(const struct context *c, void *const disks[], size_t n, struct error why[])
+{
+    const char *uuids[STEPS_AT_ONCE];
+    disks_uuids(disks, n, uuids);
+    virt_destroy_many(c->virt, uuids, n, why);
+}
+
+static int plan_hard(const struct context *c, const struct model *m, const struct instance *i,
+                     struct disks *d, struct steps *s, struct error *e)
+{
+    bool running = i->state == INSTANCE_RUNNING;
+    int r = drift_check(c, m, i, &needs, e);
+    if (r == 0)
+        r = disks_look(c, m, i, MAP_FOR_DOMAIN, d, e);
+    if (r < 0 || !(running || disks_can_close(d)))
+        return r;
+    if (running)
+        r = steps_add_at_once(s, domains_end, NULL, d, e, "stop domain %s", i->name);
+    if (r == 0 && d->n_open)
+        r = steps_add(s, disks_close_durable, NULL, d, e, "close the disks of %s", i->name);
+    return r;
+}
+
+int instances_stop_hard(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
+                        struct error *e)
+{
+    static const struct together stops = {.verb = "stop", .plan = plan_hard};
+    return instances_together(c, &stops, names, n, ret, e);
 }
 
 static bool ask_one(const struct context *c, const struct model *m, const struct instance *i)

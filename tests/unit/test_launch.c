@@ -600,6 +600,39 @@ static void test_stop_together(void **state)
     assert_int_equal(b->w->host.n_maps, 0);
 }
 
+static unsigned ended, closed_early;
+
+static void note_ends(struct world *w)
+{
+    ended += streq(w->person.call, "destroy");
+    closed_early += streq(w->person.call, "close") && ended < 3;
+    w->person.at = w->calls + 1;
+}
+
+/* All plugs are pulled before the first disk is closed, and of each it is told. */
+static void test_stop_hard_together(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"a", "nobody", "b", "c", "d", "a"};
+    struct outcome done[ARRAY_SIZE(names)];
+    struct error e = ERROR_NONE;
+    for (const char *name = "abcd"; *name; name++)
+        bench_make(b, (char[]){*name, '\0'}, *name == 'd');
+    b->w->guest_ignores = true;
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = note_ends;
+    assert_error(instances_stop_hard(&b->f.context, names, ARRAY_SIZE(names), done, &e), -ENOENT, e);
+    assert_int_equal(ended, 3);
+    assert_int_equal(closed_early, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        assert_int_equal(done[i].error.errnum, i == 1 ? -ENOENT : 0);
+        assert_int_equal(done[i].changed, i == 0 || i == 2 || i == 3);
+    }
+    for (size_t i = 0; i < 4; i++)
+        assert_false(b->w->host.domains[i].d.active);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
 static unsigned looks;
 
 /* The guest powers itself off while it is waited for. */
@@ -762,6 +795,7 @@ int main(void)
         bench_test(test_ephemeral_key_is_gone),
         bench_test(test_idempotent),
         bench_test(test_stop_together),
+        bench_test(test_stop_hard_together),
         bench_test(test_wait),
         bench_test(test_numbered),
         bench_test(test_numbers_go_on),
