@@ -51,14 +51,16 @@ static int add_keys(struct seed_options *o, const char *path, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     _cleanup_free_ char *text = NULL;
+    size_t size = 0;
     int r = open_file("SSH key", path, &fd, e);
     if (r < 0)
         return r;
-    r = fd_read_text(fd, KEY_FILE_MAX, &text, NULL);
+    r = fd_read_text(fd, KEY_FILE_MAX, &text, &size);
     if (r < 0)
         return error_set(e, r, "SSH key %s: cannot be read: %s", path, strerrordesc_np(-r));
     struct error why = ERROR_NONE;
-    r = seed_check_ssh_keys(text, &why);
+    r = strlen(text) < size ? error_set(&why, -EINVAL, "SSH keys: it is no text; name a .pub file")
+                            : seed_check_ssh_keys(text, &why);
     if (r < 0) {
         error_prefix(&why, "%s: ", path);
         return error_pass(e, r, &why);

@@ -73,12 +73,37 @@ int seed_check_ssh_keys(const char *keys, struct error *e)
     if (strstr(keys, "PRIVATE KEY"))
         return error_set(e, -EINVAL,
                          "SSH keys: one of them is private, and stays with its owner; name its .pub file");
-    for (const char *line; (line = next_key(&keys, &length));)
+    bool any = false;
+    for (const char *line; (line = next_key(&keys, &length)); any = true)
         if (!is_key(line, length))
             return error_set(
                 e, -EINVAL,
                 "SSH keys: a line is no public key, which begins as ssh-ed25519 AAAA... does; see "
                 "ssh-keygen(1)");
+    return any ? 0
+               : error_set(e, -EINVAL, "SSH keys: there is none in it; name a .pub file, see ssh-keygen(1)");
+}
+
+/* Does its first line say that it is a private key, as ssh-keygen and openssl write it? */
+static bool is_private_key(const char *text, size_t size)
+{
+    const char *end = memchr(text, '\n', size);
+    size_t length = end ? (size_t)(end - text) : size;
+    return size >= 5 && memcmp(text, "-----", 5) == 0 && memmem(text, length, "PRIVATE KEY", 11);
+}
+
+int seed_check_user_data(const struct secret *user_data, struct error *e)
+{
+    const char *text = (const char *)secret_peek(user_data);
+    size_t size = secret_size(user_data), blank = 0;
+    while (blank < size && strchr(" \t\r\n", text[blank]) && text[blank])
+        blank++;
+    if (blank == size)
+        return error_set(e, -EINVAL, "user data: is empty");
+    if (size > SEED_USER_DATA_MAX)
+        return error_set(e, -EINVAL, "user data: is larger than %u KiB", SEED_USER_DATA_MAX >> 10);
+    if (is_private_key(text + blank, size - blank))
+        return error_set(e, -EINVAL, "user data: is a private key, which stays with its owner");
     return 0;
 }
 

@@ -26,8 +26,11 @@ struct seed {
 /* Could it be the name of a host: labels of letters, digits and '-', separated by dots? -EINVAL. */
 int seed_check_hostname(const char *hostname, struct error *e) _must_check_;
 
-/* Is each line a public key, a comment, or empty? -EINVAL: no, or there are too many. */
+/* Is each line a public key, a comment, or empty, and one a key? -EINVAL: no, or there are too many. */
 int seed_check_ssh_keys(const char *keys, struct error *e) _must_check_;
+
+/* Has it a size that has room, and is it no private key? -EINVAL. */
+int seed_check_user_data(const struct secret *user_data, struct error *e) _must_check_;
 
 /* A sentence on why cloud-init would not know what it is; NULL: it would. */
 const char *seed_doubt(const struct secret *user_data);

@@ -9,10 +9,10 @@ int wanted_seed_check(const struct context *c, const struct wanted_seed *w, stru
     int r = w->hostname ? seed_check_hostname(w->hostname, e) : 0;
     if (r == 0 && w->ssh_keys)
         r = seed_check_ssh_keys(w->ssh_keys, e);
+    if (r == 0 && w->user_data)
+        r = seed_check_user_data(w->user_data, e);
     if (r < 0 || !w->user_data)
         return r;
-    if (secret_size(w->user_data) > SEED_USER_DATA_MAX)
-        return error_set(e, -EINVAL, "user data: is larger than %u KiB", SEED_USER_DATA_MAX >> 10);
     const char *doubt = seed_doubt(w->user_data);
     if (doubt)
         report_warning(c, "user data: %s", doubt);

@@ -38,11 +38,14 @@ static void host_names(void **state)
 static void keys(void **state)
 {
     (void)state;
-    static const char *const good[] = {"", "\n# none\n", "ssh-ed25519 AAAAC3 me@home",
+    static const char *const good[] = {"\n# one\n\nssh-ed25519 AAAAC3", "ssh-ed25519 AAAAC3 me@home",
                                        "ssh-rsa AAAAB3\r\n\nfrom=\"*\" ecdsa-sha2-nistp256 AAAAE2 x"};
     static const struct {
         const char *keys, *words;
     } bad[] = {
+        {"", "there is none in it"},
+        {"\n# none\n \t\r\n", "there is none in it"},
+        {"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "no public key"},
         {"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "private"},
         {"ssh-ed25519 AAAAC3 me\nhello", "no public key"},
         {" AAAAC3", "no public key"},

@@ -89,6 +89,22 @@ static void what_cannot_be_in_one_is_refused(void **state)
     refused(b, (struct launch_request){.name = "a..b", .root_bytes = GIB, .seed = {.ssh_keys = KEY}},
             "say --hostname");
 
+    refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = ""}}, "there is none in it");
+
+    static const struct {
+        const char *text, *words;
+    } bad[] = {
+        {" \t\r\n\n", "user data: is empty"},
+        {"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n", "user data: is a private key"},
+        {"\n-----BEGIN RSA PRIVATE KEY-----", "user data: is a private key"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        _cleanup_secret_ struct secret *data = NULL;
+        assert_int_equal(secret_new(strlen(bad[i].text), &data, NULL), 0);
+        memcpy(secret_bytes(data), bad[i].text, strlen(bad[i].text));
+        refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.user_data = data}}, bad[i].words);
+    }
+
     _cleanup_secret_ struct secret *yaml = NULL;
     assert_int_equal(secret_new(8, &yaml, NULL), 0);
     make(b, "t", (struct wanted_seed){.user_data = yaml});
