@@ -29,3 +29,19 @@ enum membership membership(const char *user, const char *name)
             return MEMBER_LATER;
     return MEMBER_NO;
 }
+
+bool user_exists(const char *user)
+{
+    return getpwnam(user) != NULL;
+}
+
+bool user_is_in_group(const char *user, const char *name)
+{
+    const struct passwd *who = getpwnam(user);
+    gid_t primary = who ? who->pw_gid : (gid_t)-1;
+    const struct group *group = who ? getgrnam(name) : NULL;
+    bool is = group && group->gr_gid == primary;
+    for (char **member = group ? group->gr_mem : NULL; member && *member && !is; member++)
+        is = streq(*member, user);
+    return is;
+}

@@ -2,6 +2,7 @@
 /* Users and groups as people know them. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define USER_NAME_MAX 64
@@ -16,6 +17,11 @@ enum membership {
     MEMBER_LATER, /* by the database alone: with the next login */
     MEMBER_YES,
 };
+
+bool user_exists(const char *user);
+
+/* By the database alone, of any user. */
+bool user_is_in_group(const char *user, const char *group);
 
 /* Of the user `user`, who runs this process. MEMBER_NO where there is no such group, too. */
 enum membership membership(const char *user, const char *group);

@@ -258,6 +258,17 @@ void json_list_end(size_t n)
     printf("%s]", n ? "\n  " : "");
 }
 
+bool json_put_nova(struct json_object *instance, const struct nova_server *nova)
+{
+    if (!nova->name && !nova->project && !nova->project_id)
+        return true;
+    struct json_object *object = json_object_new_object();
+    bool whole = (!nova->name || json_put_text(object, "name", nova->name)) &&
+                 (!nova->project || json_put_text(object, "project", nova->project)) &&
+                 (!nova->project_id || json_put_text(object, "project_id", nova->project_id));
+    return json_put(instance, "nova", object) && whole;
+}
+
 bool json_put_addresses(struct json_object *instance, const struct domain_addresses *a)
 {
     if (a->n == 0)

@@ -55,5 +55,8 @@ void json_list_begin(struct globals *g, const char *name);
 int json_list_item(size_t i, struct json_object *item, struct error *e) _must_check_;
 void json_list_end(size_t n);
 
+/* "nova", if Nova says anything of it. */
+bool json_put_nova(struct json_object *instance, const struct nova_server *nova) _must_check_;
+
 /* "addresses"; nothing where there is none. False: memory ran out. */
 bool json_put_addresses(struct json_object *instance, const struct domain_addresses *a) _must_check_;

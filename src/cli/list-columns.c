@@ -15,6 +15,7 @@ struct list_column {
     bool by_default;
     bool findings;  /* needs those of the row */
     bool addresses; /* the same */
+    bool nova;      /* needs what Nova says of it */
     bool size;      /* its number is of bytes */
     void (*text)(const struct list_row *row, char ret[CELL_MAX]);
     uint64_t (*number)(const struct list_row *row);
@@ -90,6 +91,23 @@ static void findings_text(const struct list_row *row, char ret[CELL_MAX])
     snprintf(ret, CELL_MAX, "%s", row->findings);
 }
 
+/* What others have written may have characters in it that a terminal obeys. */
+static void nova_text(const char *text, char ret[CELL_MAX])
+{
+    snprintf(ret, CELL_MAX, "%s", text ? text : "-");
+    str_tame(ret);
+}
+
+static void server_text(const struct list_row *row, char ret[CELL_MAX])
+{
+    nova_text(row->nova ? row->nova->name : NULL, ret);
+}
+
+static void project_text(const struct list_row *row, char ret[CELL_MAX])
+{
+    nova_text(row->nova ? row->nova->project : NULL, ret);
+}
+
 static const struct list_column columns[] = {
     {"Name", "name, as libvirt has it", true, .text = name_text},
     {"UUID", "UUID of the instance and its domain", true, .text = uuid_text},
@@ -100,6 +118,8 @@ static const struct list_column columns[] = {
     {"Size", "size of all disks together", true, .size = true, .number = size_number},
     {"Group", "volume group of the first disk", .text = group_text},
     {"Key", "reference of the first disk's key", .text = key_text},
+    {"Server", "name of the server in OpenStack Nova", .nova = true, .text = server_text},
+    {"Project", "its project there", .nova = true, .text = project_text},
     {"Protection", "encrypted, plain or mixed", true, .text = protection_text},
     {"Findings", "what was done without Mayfly, see FINDINGS in mayfly(1)", true, .findings = true,
      .text = findings_text},
@@ -169,6 +189,14 @@ bool list_wants_addresses(const struct list_choice *c)
     bool wants = c->sort->addresses;
     for (size_t i = 0; i < c->n; i++)
         wants = wants || c->column[i]->addresses;
+    return wants;
+}
+
+bool list_wants_nova(const struct list_choice *c)
+{
+    bool wants = c->sort->nova;
+    for (size_t i = 0; i < c->n; i++)
+        wants = wants || c->column[i]->nova;
     return wants;
 }
 

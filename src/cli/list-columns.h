@@ -13,6 +13,7 @@ struct list_row {
     const struct instance *instance;
     struct domain_addresses addresses; /* of a table only where list_wants_addresses() */
     char findings[FINDINGS_TEXT_MAX];  /* filled in only where list_wants_findings() */
+    const struct nova_server *nova;    /* NULL: not looked at; of a table only where list_wants_nova() */
 };
 
 struct list_column;
@@ -36,6 +37,7 @@ int list_choose_sort(struct list_choice *c, const char *column, struct error *e)
 void list_print_columns(void);
 bool list_wants_findings(const struct list_choice *c);
 bool list_wants_addresses(const struct list_choice *c);
+bool list_wants_nova(const struct list_choice *c);
 void list_sort(const struct list_choice *c, struct list_row *rows, size_t n);
 int list_fill(const struct list_choice *c, const struct list_row *rows, size_t n, struct table *t,
               struct error *e) _must_check_;

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#define TABLE_COLUMNS 12
+#define TABLE_COLUMNS 16
 
 struct table {
     const char *heading[TABLE_COLUMNS + 1]; /* up to the first NULL, which is behind the last at least */

@@ -67,7 +67,7 @@ static struct json_object *json_row(const struct context *c, const struct survey
     _cleanup_drift_ struct drift drift = {.n = 0};
     struct json_object *instance = json_instance(row->model, row->instance);
     findings_look(c, row->model, survey, row->instance, &drift);
-    if (json_put_addresses(instance, &row->addresses) &&
+    if (json_put_addresses(instance, &row->addresses) && json_put_nova(instance, row->nova) &&
         json_put(instance, "findings", findings_json(&drift)))
         return instance;
     json_object_put(instance);
@@ -107,14 +107,17 @@ static void warn_of_doubt(const struct session *s, const struct model *m)
     }
 }
 
-/* Of what is found all domains are asked: so only where that is printed. */
+/* Of what is found, and of what Nova says, all domains are asked: so only where that is printed. */
 static int print(const struct context *c, const struct model *m, const struct list_options *o,
                  struct globals *g, struct list_row *rows, size_t n, struct error *e)
 {
     _cleanup_survey_ struct survey survey = {.n_uses = 0};
     bool findings = list_wants_findings(&o->choice);
-    if (findings || g->json)
+    bool nova = list_wants_nova(&o->choice);
+    if (findings || nova || g->json)
         findings_survey(c, &survey);
+    for (size_t i = 0; (nova || g->json) && i < n; i++)
+        rows[i].nova = survey_nova(&survey, rows[i].instance->uuid);
     if (findings && !g->json)
         look(c, m, &survey, rows, n);
     for (size_t i = 0; (list_wants_addresses(&o->choice) || g->json) && i < n; i++)

@@ -141,6 +141,17 @@ static void print_details(const struct instance *i, const struct domain_details 
     printf("Starts: %s\n", d->autostart ? "with the host, by autostart" : "when it is told to");
 }
 
+/* What others have written may have characters in it that a terminal obeys. */
+static void print_nova(const struct nova_server *nova)
+{
+    _cleanup_free_ char *text =
+        str_format("%s, of project %s", nova->name ? nova->name : "-", nova->project ? nova->project : "-");
+    if (!text || !(nova->name || nova->project))
+        return;
+    str_tame(text);
+    printf("Server: %s\n", text);
+}
+
 static struct json_object *json_ram(const struct domain_details *d)
 {
     struct json_object *object = json_object_new_object();
@@ -163,13 +174,14 @@ static bool put_details(struct json_object *instance, const struct domain_detail
 /* `details` NULL: there is no domain, or libvirt could not be asked. */
 static int print_json(struct globals *g, const struct context *c, const struct model *m,
                       const struct instance *i, const struct domain_details *details,
-                      const struct drift *drift, struct error *e)
+                      const struct nova_server *nova, const struct drift *drift, struct error *e)
 {
     struct json_object *document = json_document(g), *instance = json_instance(m, i);
     struct domain_addresses addresses;
     addresses_look(c, i, true, &addresses);
     bool whole = !details || put_details(instance, details);
     whole = json_put_addresses(instance, &addresses) && whole;
+    whole = json_put_nova(instance, nova) && whole;
     whole = put_told(instance, c, m, i) && whole;
     whole = json_put(instance, "findings", findings_json(drift)) && whole;
     whole = json_put(document, "instance", instance) && whole;
@@ -211,8 +223,9 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
     _cleanup_drift_ struct drift drift = {.n = 0};
     findings_survey(&s->context, &survey);
     findings_look(&s->context, m, &survey, i, &drift);
+    const struct nova_server *nova = survey_nova(&survey, i->uuid);
     if (g->json)
-        return print_json(g, &s->context, m, i, has_details ? &details : NULL, &drift, e);
+        return print_json(g, &s->context, m, i, has_details ? &details : NULL, nova, &drift, e);
 
     printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i),
            instance_in_rescue(i) ? ", in rescue" : "");
@@ -221,6 +234,7 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
     addresses_look(&s->context, i, true, &addresses);
     if (addresses.n)
         printf("Addr.:  %s\n", addresses_text(&addresses, text));
+    print_nova(nova);
     if (has_details)
         print_details(i, &details);
     findings_print(&drift);

@@ -60,6 +60,17 @@ int config_load_folder(const char *folder, enum config_trust trust, struct confi
 int config_parse(const char *file, const char *text, size_t size, struct config *ret,
                  struct error *e) _must_check_;
 
+/* An option of somebody else's file of that form, and the last value that it has there. */
+struct config_wish {
+    const char *group, *name;
+    bool given;
+    char value[CONFIG_TEXT_MAX]; /* cut if it is longer */
+};
+
+/* Looks for these alone in the text of a file such as nova.conf. -EINVAL: it has another form. */
+int config_look(const char *file, const char *text, size_t size, struct config_wish wishes[], size_t n,
+                struct error *e) _must_check_;
+
 /* The names of the files that config_load() reads now, separated by ", ", for people; "" for none. The caller
  * frees it. */
 int config_files(const char *path, char **ret, struct error *e) _must_check_;

@@ -32,7 +32,9 @@ struct source {
     struct config_reading *reading;
     struct error *e;
     const char *file;
-    bool nova;     /* a nova.conf: names that are not ours are passed over */
+    bool nova;                  /* a nova.conf: names that are not ours are passed over */
+    struct config_wish *wishes; /* what is looked for, and nothing else judged; NULL: our own options */
+    size_t n_wishes;
     unsigned line; /* number of the line in hand, from 1 */
     char *group;   /* "": none yet */
 
@@ -235,13 +237,30 @@ static int take_value(struct source *s, const struct option *o)
     return 0;
 }
 
+static int take_wish(const struct source *s)
+{
+    for (size_t i = 0; i < s->n_wishes; i++) {
+        struct config_wish *w = &s->wishes[i];
+        if (!streq(w->group, s->group) || !streq(w->name, s->name))
+            continue;
+        w->given = true;
+        snprintf(w->value, sizeof w->value, "%s", s->value);
+    }
+    return 0;
+}
+
+static int take_own(struct source *s)
+{
+    const struct option *o = find(s->group, s->name);
+    return o ? take_value(s, o) : unknown_name(s);
+}
+
 /* The option before is whole: another line has begun, or the text is at its end. */
 static int take_option(struct source *s)
 {
     if (!s->name)
         return 0;
-    const struct option *o = find(s->group, s->name);
-    int r = o ? take_value(s, o) : unknown_name(s);
+    int r = s->wishes ? take_wish(s) : take_own(s);
     if (r < 0)
         s->line = s->name_line;
     free(s->value);
@@ -335,23 +354,36 @@ static bool called_nova_conf(const char *file)
     return streq(slash ? slash + 1 : file, "nova.conf");
 }
 
-int config_reading_add(struct config_reading *reading, const char *file, const char *text, size_t size,
-                       struct error *e)
+static int take_text(struct source *s, const char *text, size_t size, struct error *e)
 {
     if (memchr(text, '\0', size))
-        return error_set(e, -EINVAL, "%s: is not a text file: it has a zero byte", file);
+        return error_set(e, -EINVAL, "%s: is not a text file: it has a zero byte", s->file);
 
     struct error mine = ERROR_NONE;
-    struct source s = {
-        .reading = reading, .e = &mine, .file = file, .nova = called_nova_conf(file), .group = (char *)""};
     _cleanup_free_ char *lines = malloc(size + 1);
     if (!lines)
         return error_memory(e);
     memcpy(lines, text, size);
     lines[size] = '\0';
-    int r = take_lines(&s, lines);
-    free(s.value);
-    return r < 0 ? error_set(e, r, "%s:%u: %s", file, s.line, mine.text) : 0;
+    s->e = &mine;
+    s->group = (char *)"";
+    int r = take_lines(s, lines);
+    free(s->value);
+    return r < 0 ? error_set(e, r, "%s:%u: %s", s->file, s->line, mine.text) : 0;
+}
+
+int config_reading_add(struct config_reading *reading, const char *file, const char *text, size_t size,
+                       struct error *e)
+{
+    struct source s = {.reading = reading, .file = file, .nova = called_nova_conf(file)};
+    return take_text(&s, text, size, e);
+}
+
+int config_look(const char *file, const char *text, size_t size, struct config_wish wishes[], size_t n,
+                struct error *e)
+{
+    struct source s = {.file = file, .wishes = wishes, .n_wishes = n};
+    return take_text(&s, text, size, e);
 }
 
 /* The texts of options.def are of the right form: test_config.c reads each of them back. */

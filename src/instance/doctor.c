@@ -244,6 +244,7 @@ int instance_doctor(const struct context *c, const struct lacks *lacks, const st
         examine_orphans(&x);
         examine_libvirt(&x);
         examine_instances(&x);
+        examine_nova(&x);
         examine_key_managers(&x);
     }
     active_end(&x.active);

@@ -42,5 +42,8 @@ void examine_libvirt(struct examination *x);
 /* doctor-drift.c: what was done to instances without Mayfly. */
 void examine_instances(struct examination *x);
 
+/* doctor-nova.c: OpenStack Nova's compute service, where this host has it. */
+void examine_nova(struct examination *x);
+
 /* doctor-keys.c: each key manager in use. */
 void examine_key_managers(struct examination *x);

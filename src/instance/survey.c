@@ -63,3 +63,12 @@ const struct domain_sides *survey_domain(const struct survey *s, const char *uui
 {
     return s->views.n ? bsearch(uuid, s->views.domain, s->views.n, sizeof *s->views.domain, by_uuid) : NULL;
 }
+
+const struct nova_server *survey_nova(const struct survey *s, const char *uuid)
+{
+    static const struct nova_server none;
+    const struct domain_sides *domain = survey_domain(s, uuid);
+    if (!domain)
+        return &none;
+    return domain->definition.nova.name ? &domain->definition.nova : &domain->guest.nova;
+}

@@ -29,5 +29,8 @@ void survey_make(const struct context *c, struct survey *ret);
 void survey_end(struct survey *s);
 #define _cleanup_survey_ _cleanup_(survey_end)
 
+/* What Nova says of the domain of this uuid; empty where it says nothing. */
+const struct nova_server *survey_nova(const struct survey *s, const char *uuid);
+
 /* NULL: there was none of this uuid. */
 const struct domain_sides *survey_domain(const struct survey *s, const char *uuid);

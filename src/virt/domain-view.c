@@ -11,6 +11,8 @@
 
 #define DEPTH_MAX 256 /* libvirt's own limit for a backing chain is 200 */
 
+#define NOVA_NAMESPACE "http://openstack.org/xmlns/libvirt/nova/" /* and a version */
+
 static char *take_property(const xmlNode *node, const char *name)
 {
     _cleanup_(xmlFreep) xmlChar *text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
@@ -89,6 +91,27 @@ static int add_disk(struct domain_view *v, const xmlNode *node, struct error *e)
     return r < 0 ? r : add_mirror(d, domain_child(node, "mirror"), e);
 }
 
+/* The first child of that name that is Nova's; `parent` may be NULL. */
+static const xmlNode *nova_child(const xmlNode *parent, const char *name)
+{
+    const xmlNode *node = parent ? parent->children : NULL;
+    while (node && !(node->type == XML_ELEMENT_NODE && node->ns && node->ns->href &&
+                     str_starts((const char *)node->ns->href, NOVA_NAMESPACE) &&
+                     streq((const char *)node->name, name)))
+        node = node->next;
+    return node;
+}
+
+/* <nova:instance><nova:name/><nova:owner><nova:project uuid=""/></nova:owner></nova:instance> */
+static struct nova_server read_nova(const xmlNode *root)
+{
+    const xmlNode *instance = nova_child(domain_child(root, "metadata"), "instance");
+    const xmlNode *project = nova_child(nova_child(instance, "owner"), "project");
+    return (struct nova_server){.name = take_text(nova_child(instance, "name")),
+                                .project = take_text(project),
+                                .project_id = take_property(project, "uuid")};
+}
+
 int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
 {
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
@@ -104,6 +127,7 @@ int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
         .save_refused = domain_refuses_save(devices),
         .name = take_text(domain_child(root, "name")),
         .uuid = take_text(domain_child(root, "uuid")),
+        .nova = read_nova(root),
     };
     r = domain_nvram(root, &ret->nvram, e);
     ret->nvram_own = ret->nvram && domain_nvram_is_own(root, ret->nvram);
@@ -130,6 +154,9 @@ void domain_view_end(struct domain_view *v)
     free(v->name);
     free(v->uuid);
     free(v->nvram);
+    free(v->nova.name);
+    free(v->nova.project);
+    free(v->nova.project_id);
     *v = (struct domain_view){.found = false};
 }
 

@@ -31,6 +31,12 @@ struct disk_view {
     size_t n_sources;
 };
 
+/* What OpenStack Nova has written of its server into the metadata of the domain. NULL: it is not there. */
+struct nova_server {
+    char *name;
+    char *project, *project_id;
+};
+
 struct domain_view {
     bool found;   /* false: nothing was there to be looked at */
     bool running; /* it is the XML of what runs, not a definition */
@@ -39,6 +45,7 @@ struct domain_view {
     char *name, *uuid; /* as they are written there; NULL: not at all */
     char *nvram;       /* file with its UEFI variables; NULL: none named */
     bool nvram_own;    /* its name is made of the uuid (domain-nvram.h) */
+    struct nova_server nova;
     struct disk_view *disks;
     size_t n_disks;
 };

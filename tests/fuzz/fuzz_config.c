@@ -17,6 +17,21 @@ static void check_usable(const struct config *c)
             abort();
 }
 
+/* Somebody else's options: a value has an end, and what is not given has none. */
+static void look(const char *text, size_t size)
+{
+    struct config_wish wishes[] = {{.group = "DEFAULT", .name = "compute_driver"},
+                                   {.group = "libvirt", .name = "images_type"}};
+    struct error e = ERROR_NONE;
+    int r = config_look("nova.conf", text, size, wishes, 2, &e);
+    if (r == -EINVAL && !str_starts(e.text, "nova.conf"))
+        abort();
+    for (size_t i = 0; i < 2; i++)
+        if (!memchr(wishes[i].value, '\0', sizeof wishes[i].value) ||
+            (!wishes[i].given && wishes[i].value[0]))
+            abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const files[] = {"mayfly.conf", "/etc/nova/nova.conf"};
@@ -25,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *file = files[data[0] & 1];
     struct error e = ERROR_NONE;
     struct config c;
+    look((const char *)data + 1, size - 1);
     int r = config_parse(file, (const char *)data + 1, size - 1, &c, &e);
     if (r == 0)
         check_usable(&c);

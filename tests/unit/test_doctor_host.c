@@ -250,6 +250,87 @@ static void test_apparmor(void **state)
     assert_found(&off, FINDING_OK, "AppArmor", "not in use");
 }
 
+static bool has_nova, nova_is_member;
+bool __wrap_user_exists(const char *user);
+bool __wrap_user_exists(const char *user)
+{
+    assert_string_equal(user, "nova");
+    return has_nova;
+}
+
+bool __wrap_user_is_in_group(const char *user, const char *group);
+bool __wrap_user_is_in_group(const char *user, const char *group)
+{
+    assert_string_equal(user, "nova");
+    assert_string_equal(group, "mayfly");
+    return nova_is_member;
+}
+
+#define NOVA_CONF    "etc/nova/nova.conf"
+#define COMPUTE_CONF "etc/nova/nova-compute.conf"
+#define DRIVEN                                                                                               \
+    "[DEFAULT]\ncompute_driver = mayfly.MayflyDriver\n[libvirt]\nimages_type = lvm\nimages_volume_group = "  \
+    "vg0\n"
+
+/* Says of Nova this, and nothing else. */
+static void assert_nova(void **state, const char *conf, const char *compute_conf, enum finding_result result,
+                        const char *words)
+{
+    _cleanup_looked_ struct looked l;
+    host_tree_write(state, NOVA_CONF, conf);
+    host_tree_write(state, COMPUTE_CONF, compute_conf);
+    look(state, examine_nova, &l);
+    assert_found(&l, result, "Nova", words);
+    assert_int_equal(l.x.n, 1);
+}
+
+static void test_nova(void **state)
+{
+    config.volume_groups = (struct config_list){.n = 1, .item = {"vg0"}};
+    strcpy(config.key_backend, "barbican");
+    strcpy(config.host_access, "read");
+    config.encryption_enabled = has_nova = nova_is_member = true;
+    assert_nova(state, "[ephemeral_storage_encryption]\nenabled = false\n", DRIVEN, FINDING_OK,
+                "disks of Mayfly's");
+    assert_nova(state, DRIVEN, "", FINDING_OK, "disks of Mayfly's");
+    assert_nova(state, DRIVEN, "[DEFAULT]\ncompute_driver=libvirt.LibvirtDriver\n", FINDING_WARNING,
+                "compute_driver = mayfly.MayflyDriver");
+    assert_nova(state, "[libvirt]\ncompute_driver = mayfly.MayflyDriver\n", "", FINDING_WARNING,
+                "get no disks of Mayfly's");
+    assert_nova(state, DRIVEN "[libvirt]\nimages_type = qcow2 ; no\n", "", FINDING_WARNING,
+                "images_type = lvm");
+    assert_nova(state, DRIVEN "[libvirt]\nimages_volume_group = other\n", "", FINDING_WARNING,
+                "images_volume_group is other");
+    assert_nova(state, DRIVEN "[ephemeral_storage_encryption]\nenabled = True\n", "", FINDING_WARNING,
+                "enabled = false");
+    assert_nova(state, DRIVEN "nonsense\n", "", FINDING_FAILED, "nova.conf:6: is neither");
+
+    nova_is_member = false;
+    assert_nova(state, DRIVEN, "", FINDING_FAILED, "adduser nova mayfly");
+    nova_is_member = true;
+    config.encryption_enabled = false;
+    assert_nova(state, DRIVEN, "", FINDING_FAILED, "not to encrypt any");
+    config.encryption_enabled = true;
+    strcpy(config.host_access, "none");
+    assert_nova(state, DRIVEN, "", FINDING_WARNING, "host_access = read");
+    strcpy(config.key_backend, "local");
+    assert_nova(state, DRIVEN, "", FINDING_WARNING, "backend = barbican");
+}
+
+/* A host that has none of it hears nothing of it. */
+static void test_no_nova(void **state)
+{
+    has_nova = false;
+    host_tree_write(state, NOVA_CONF, DRIVEN);
+    _cleanup_looked_ struct looked none, without;
+    look(state, examine_nova, &none);
+    assert_int_equal(none.x.n, 0);
+    has_nova = true;
+    unlink(folder_path(state, NOVA_CONF));
+    look(state, examine_nova, &without);
+    assert_int_equal(without.x.n, 0);
+}
+
 #define host_test(f) cmocka_unit_test_setup_teardown(f, setup, folder_remove)
 
 int main(void)
@@ -257,7 +338,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         host_test(test_all_well),      host_test(test_programs), host_test(test_kernel),
         host_test(test_swap),          host_test(test_lvm),      host_test(test_apparmor),
-        host_test(test_hook_not_seen), host_test(test_room),
+        host_test(test_hook_not_seen), host_test(test_room),     host_test(test_nova),
+        host_test(test_no_nova),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,33 @@ static void test_identity(void **state)
     assert_null(disk_view_top(&v.disks[0]));
 }
 
+/* As Nova 26 writes it; what stands elsewhere, or is not Nova's, is not taken for it. */
+static void test_nova(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_domain_view_ struct domain_view v, none;
+    assert_ok(domain_view_read("<domain><name>instance-0000002a</name><metadata>"
+                               "<nova:instance xmlns:nova='http://openstack.org/xmlns/libvirt/nova/1.1'>"
+                               "<nova:package version='26.2.2'/><nova:name>web &lt;1&gt;</nova:name>"
+                               "<nova:owner><nova:user uuid='u'>ada</nova:user>"
+                               "<nova:project uuid='30b3'>shop</nova:project></nova:owner></nova:instance>"
+                               "</metadata></domain>",
+                               &v, &e),
+              e);
+    assert_string_equal(v.name, "instance-0000002a");
+    assert_string_equal(v.nova.name, "web <1>");
+    assert_string_equal(v.nova.project, "shop");
+    assert_string_equal(v.nova.project_id, "30b3");
+    assert_ok(domain_view_read("<domain><metadata><x:instance xmlns:x='urn:x'><x:name>web</x:name>"
+                               "</x:instance><instance><name>web</name></instance>"
+                               "<n:instance xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'>"
+                               "<name>web</name><n:owner/></n:instance></metadata></domain>",
+                               &none, &e),
+              e);
+    assert_true(!none.nova.name && !none.nova.project && !none.nova.project_id);
+}
+
 static void test_overlay(void **state)
 {
     (void)state;
@@ -88,9 +115,8 @@ static void test_no_domain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_overlay),
-        cmocka_unit_test(test_mirror_and_pool),
+        cmocka_unit_test(test_identity),  cmocka_unit_test(test_nova),
+        cmocka_unit_test(test_overlay),   cmocka_unit_test(test_mirror_and_pool),
         cmocka_unit_test(test_no_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,30 @@ static void columns_are_chosen(void **state)
     assert_non_null(strstr(listed(b, &all, &c), "|local:"));
 }
 
+/* Nova's names and projects; an instance of nobody's has none. A terminal obeys nothing of them. */
+static void novas_names_are_columns(void **state)
+{
+    struct bench *b = *state;
+    struct nova_server web = {.name = (char *)"web\033[2J", .project = (char *)"shop"};
+    struct error e = ERROR_NONE;
+    make_some(b);
+    _cleanup_model_ struct model *m = NULL;
+    _cleanup_table_ struct table t = {.bare = true};
+    struct list_choice c = chosen("server,project", "-server");
+    assert_true(list_wants_nova(&c));
+    assert_false(list_wants_findings(&c));
+    assert_ok(model_load(&b->f.context, &m, &e), e);
+    struct list_row rows[] = {{.model = m, .instance = &m->instances[0]},
+                              {.model = m, .instance = &m->instances[1], .nova = &web}};
+    list_sort(&c, rows, 2);
+    assert_ok(list_fill(&c, rows, 2, &t, &e), e);
+    assert_int_equal(t.n_cells, 4);
+    assert_string_equal(t.cells[0], "web?[2J");
+    assert_string_equal(t.cells[1], "shop");
+    assert_string_equal(t.cells[2], "-");
+    assert_string_equal(t.cells[3], "-");
+}
+
 static void they_are_sorted(void **state)
 {
     struct bench *b = *state;
@@ -153,11 +177,9 @@ static void slips_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        bench_test(columns_are_chosen),
-        bench_test(they_are_sorted),
-        cmocka_unit_test(what_is_no_column_is_refused),
-        bench_test(some_are_chosen),
-        bench_test(slips_are_refused),
+        bench_test(columns_are_chosen),      bench_test(they_are_sorted),
+        bench_test(novas_names_are_columns), cmocka_unit_test(what_is_no_column_is_refused),
+        bench_test(some_are_chosen),         bench_test(slips_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,7 @@ launch m-4 m-5 --root 1G
 launch m-4
 launch m-4 --root 1G --ssh-key nowhere.pub
 launch m-4 --root 1G --ssh-key empty
+launch m-4 --root 1G --ssh-key ssh.pub
 launch m-4 --root 1G --ssh-key user-data
 launch m-4 --root 1G --ssh-key none --ssh-key ssh.pub
 launch m-4 --root 1G --user-data nowhere

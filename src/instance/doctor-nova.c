@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Doctor's look at OpenStack Nova on a compute host: whether its servers get disks of Mayfly's
+ * (mayfly-nova(7)), and whether Mayfly is set up for that. Role and rights of the host's service user in
+ * Barbican are looked at with the key managers.
+ */
+#include "instance/doctor.h"
+
+#include "base/user.h"
+#include "build-config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define WHAT   "Nova"
+#define USER   "nova"
+#define DRIVER "mayfly.MayflyDriver"
+
+/* What Debian's nova-compute is started with; the later one counts. */
+static const char *const files[] = {"/etc/nova/nova.conf", "/etc/nova/nova-compute.conf"};
+
+enum { COMPUTE_DRIVER, IMAGES_TYPE, IMAGES_VOLUME_GROUP, ENABLED, WISHES };
+
+static void begin(struct config_wish ret[WISHES])
+{
+    static const struct config_wish wishes[WISHES] = {
+        [COMPUTE_DRIVER] = {.group = "DEFAULT", .name = "compute_driver"},
+        [IMAGES_TYPE] = {.group = "libvirt", .name = "images_type"},
+        [IMAGES_VOLUME_GROUP] = {.group = "libvirt", .name = "images_volume_group"},
+        [ENABLED] = {.group = "ephemeral_storage_encryption", .name = "enabled"},
+    };
+    memcpy(ret, wishes, sizeof wishes);
+}
+
+/* Is one there that this user may not read? */
+static bool is_closed(const struct examination *x)
+{
+    bool closed = false;
+    for (size_t i = 0; !closed && i < ARRAY_SIZE(files); i++) {
+        _cleanup_free_ char *path = str_format("%s%s", x->paths->root, files[i]);
+        closed = path && access(path, R_OK) < 0 && errno == EACCES;
+    }
+    return closed;
+}
+
+/* How many of the files were read; a broken one is a finding, and -EINVAL. */
+static int read_settings(struct examination *x, struct config_wish wishes[WISHES])
+{
+    int n = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        struct error why = ERROR_NONE;
+        _cleanup_free_ char *text = examination_read(x, files[i]);
+        int r = text ? config_look(files[i], text, strlen(text), wishes, WISHES, &why) : 0;
+        if (r < 0) {
+            examination_fail(x, WHAT, r, why.text);
+            return r;
+        }
+        n += text != NULL;
+    }
+    return n;
+}
+
+static bool is_true(const char *value)
+{
+    return strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0 || strcasecmp(value, "on") == 0 ||
+           streq(value, "1");
+}
+
+/* What the driver itself refuses to start with. */
+static void examine_settings(struct examination *x, const struct config_wish wishes[WISHES])
+{
+    const char *group = wishes[IMAGES_VOLUME_GROUP].value;
+    if (!streq(wishes[IMAGES_TYPE].value, "lvm"))
+        examination_warn(x, WHAT,
+                         "images_type is not lvm, so nova-compute does not start: say images_type = lvm in "
+                         "[libvirt] of %s",
+                         files[1]);
+    if (!config_has_volume_group(x->context->config, group))
+        examination_warn(
+            x, WHAT,
+            "images_volume_group is %.63s, which is not Mayfly's: name the same group in [libvirt] of "
+            "mayfly.conf and of %s",
+            *group ? group : "not set", files[1]);
+    if (is_true(wishes[ENABLED].value))
+        examination_warn(x, WHAT,
+                         "makes keys that nobody uses or destroys: say enabled = false in "
+                         "[ephemeral_storage_encryption], here and on the API nodes");
+}
+
+/* What Mayfly needs, to serve it. */
+static void examine_service(struct examination *x)
+{
+    const struct config *c = x->context->config;
+    if (!user_is_in_group(USER, MAYFLY_USER))
+        examination_fail(x, WHAT, -EACCES,
+                         "user " USER " may not use Mayfly: adduser " USER " " MAYFLY_USER
+                         ", as root, then systemctl restart nova-compute");
+    if (!c->encryption_enabled)
+        examination_fail(x, WHAT, -EINVAL,
+                         "gets no disks, since Mayfly is not to encrypt any: say enabled = true in "
+                         "[ephemeral_storage_encryption] of mayfly.conf");
+    if (!streq(c->key_backend, "barbican"))
+        examination_warn(x, WHAT,
+                         "keys of servers are not in Barbican, in the name of whoever made the server: say "
+                         "backend = barbican in [key_manager] of mayfly.conf");
+    else if (!streq(c->host_access, "read"))
+        examination_warn(
+            x, WHAT,
+            "after a reboot of this host servers wait until their owners start them; if they are to "
+            "come back by themselves, say host_access = read in [key_manager] of mayfly.conf");
+}
+
+void examine_nova(struct examination *x)
+{
+    struct config_wish wishes[WISHES];
+    size_t before = x->n;
+    if (!user_exists(USER))
+        return;
+    begin(wishes);
+    int read = read_settings(x, wishes);
+    if (read == 0 && is_closed(x))
+        examination_ok(x, WHAT,
+                       "its settings are not looked at, since they are " USER "'s alone: sudo -u " USER
+                       " mayfly doctor does");
+    if (read <= 0)
+        return;
+    if (!streq(wishes[COMPUTE_DRIVER].value, DRIVER)) {
+        examination_warn(x, WHAT,
+                         "its servers get no disks of Mayfly's: install nova-compute-mayfly, and say "
+                         "compute_driver = " DRIVER " in [DEFAULT] of %s; see mayfly-nova(7)",
+                         files[1]);
+        return;
+    }
+    examine_settings(x, wishes);
+    examine_service(x);
+    if (x->n == before)
+        examination_ok(x, WHAT, "its servers get disks of Mayfly's");
+}
