@@ -263,13 +263,17 @@ static void write_disk(const struct world_disk *disk, int letter, FILE *out)
     fprintf(out, "<target dev='vd%c' bus='virtio'/></disk>", letter);
 }
 
+/* What is not ours is a server of Nova's. */
+#define NOVA_METADATA                                                                                        \
+    "<n:instance xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'><n:name>shop front</n:name>"          \
+    "<n:owner><n:project uuid='30b3'>shop</n:project></n:owner></n:instance>"
+
 static void write_definition(const struct world_domain *d, const struct world_disks *disks, FILE *out)
 {
     fprintf(out, "<domain><name>%s</name><uuid>%s</uuid>", d->d.name, d->d.uuid);
-    if (d->d.ours || d->d.rescued)
-        fprintf(out, "<metadata>%s%s</metadata>",
-                d->d.ours ? "<a:instance xmlns:a='" DOMAIN_XML_NAMESPACE "'/>" : "",
-                d->d.rescued ? "<a:rescue xmlns:a='" RESCUE_XML_NAMESPACE "'/>" : "");
+    fprintf(out, "<metadata>%s%s</metadata>",
+            d->d.ours ? "<a:instance xmlns:a='" DOMAIN_XML_NAMESPACE "'/>" : NOVA_METADATA,
+            d->d.rescued ? "<a:rescue xmlns:a='" RESCUE_XML_NAMESPACE "'/>" : "");
     if (d->nvram[0])
         fprintf(out, "<os><nvram>%s</nvram></os>", d->nvram);
     fprintf(out, "<devices>");

@@ -107,6 +107,8 @@ SCRIPT = f"""
 @domain web {WEB}
 0 add-disks web --root 1G --swap 1G --dry-run
 0 add-disks web --root 1G --swap 1G
+0 show web
+0 list web
 5 add-disks web --root 1G
 0 delete --yes web
 0 add-disks --uuid {APART} --root 1G,name=disk --ephemeral 1G,fs=xfs,name=disk.eph0

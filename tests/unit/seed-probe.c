@@ -16,7 +16,7 @@ int main(int argc, char **argv)
     if (argc != 5)
         return EXIT_USAGE;
     int r = seed_check_hostname(argv[2], &e);
-    if (r == 0)
+    if (r == 0 && *argv[3])
         r = seed_check_ssh_keys(argv[3], &e);
     if (r == 0 && strcmp(argv[4], "-") != 0)
         r = secret_new(strlen(argv[4]), &user_data, &e);

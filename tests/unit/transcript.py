@@ -55,6 +55,7 @@ launch m-4 -x
 launch --help
 add-disks --help
 list --output help
+list --output name,server,project
 list --output name,nothing
 list --output {",".join(["name"] * 20)}
 list --volume-group vg0 --noheadings --bytes
