@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define OWNER     "6f1e8a8e-0000-4000-8000-000000000000"
@@ -552,7 +553,7 @@ static void keys_that_are_listed(void **state)
 {
     (void)state;
     const struct key_info good = {.id = "1", .owner = OWNER, .vg = "vg0", .bits = 512};
-    struct key_info bad[7];
+    struct key_info bad[8];
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         bad[i] = good;
     memset(bad[0].id, '1', sizeof bad[0].id);
@@ -562,6 +563,7 @@ static void keys_that_are_listed(void **state)
     memset(bad[4].vg, 'v', sizeof bad[4].vg);
     bad[5].vg[0] = '/';
     bad[6].scope = (enum key_scope)77;
+    memset(bad[7].host, 'h', sizeof bad[7].host);
     listed = good;
     struct error e = ERROR_NONE;
     _cleanup_keymgr_ struct keymgr *km = with(say_list);
@@ -891,6 +893,23 @@ static void it_never_reads(void **state)
     assert_int_equal(l.pid, 0);
 }
 
+/* It has ended before it is asked. */
+static void nobody_is_there_to_be_asked(void **state)
+{
+    (void)state;
+    struct agent_link l = AGENT_LINK_NONE;
+    struct error e = ERROR_NONE;
+    siginfo_t ended;
+    config_defaults(&config);
+    behave = is_silent;
+    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    assert_int_equal(kill(l.pid, SIGKILL), 0);
+    assert_int_equal(waitid(P_PID, (id_t)l.pid, &ended, WEXITED | WNOWAIT), 0);
+    assert_error(agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e), -EIO, e);
+    assert_non_null(strstr(e.text, "killed"));
+    assert_int_equal(l.socket, -1);
+}
+
 /* What cannot be said in a packet is not sent. */
 static void what_is_too_long(void **state)
 {
@@ -974,6 +993,7 @@ int main(void)
         cmocka_unit_test(it_never_answers),
         cmocka_unit_test(a_stop_ends_the_wait),
         cmocka_unit_test(it_never_reads),
+        cmocka_unit_test(nobody_is_there_to_be_asked),
         cmocka_unit_test(what_is_too_long),
         cmocka_unit_test(the_hosts_password_is_for_the_host),
     };

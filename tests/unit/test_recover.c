@@ -954,6 +954,20 @@ static void test_damaged_key_beside_a_domain_without_volumes(void **state)
     free(x.done);
 }
 
+static void test_delete_of_a_domain_of_others(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    char uuid[UUID_TEXT];
+    bool changed = false;
+    uuid_make(uuid);
+    world_add_domain(b->w, "theirs", uuid)->d.active = true;
+    assert_error(instance_delete(&b->f.context, "theirs", &changed, &e), -EUNSAFE, e);
+    assert_non_null(strstr(e.text, "has no disks of Mayfly's, and is not deleted by it"));
+    assert_int_equal(b->w->host.n_domains, 1);
+    assert_true(b->w->host.domains[0].d.active);
+}
+
 /* Of a batch only the key's last user is in doubt. */
 static void test_batch_key_in_use(void **state)
 {
@@ -1107,6 +1121,7 @@ int main(void)
         bench_test(test_old_reference_of_another_place),
         bench_test(test_key_of_a_volume_with_a_changed_tag),
         bench_test(test_damaged_key),
+        bench_test(test_delete_of_a_domain_of_others),
         bench_test(test_damaged_key_beside_a_domain_without_volumes),
         bench_test(test_keys_of_others),
         bench_test(test_doomed_with_key_of_others),
