@@ -86,11 +86,19 @@ static int reboot_three_hard(struct fake *f, struct error *e)
     return conclude(f, done, true, false, r, e);
 }
 
+static int stop_three_hard(struct fake *f, struct error *e)
+{
+    struct outcome done[N];
+    int r = instances_stop_hard(&f->context, names, N, done, e);
+    return conclude(f, done, false, false, r, e);
+}
+
 const struct scenario several_scenarios[] = {
     /* name, tune, prepare, operate, {domains, active, volumes, maps, opened, keys}, promise */
     {"start three", NULL, have_three_stopped, start_three, {3, 3, 6, 6, 0, 3}, FORWARD},
     {"barbican: start three", in_barbican, have_three_stopped, start_three, {3, 3, 6, 6, 0, 3}, FORWARD},
     {"open three", NULL, have_three_stopped, open_three, {3, 0, 6, 6, 6, 3}, FORWARD},
+    {"stop --force three", NULL, have_three_running, stop_three_hard, {3, 0, 6, 0, 0, 3}, FORWARD},
     {"reboot --hard three", NULL, have_three_running, reboot_three_hard, {3, 3, 6, 6, 0, 3}, FORWARD},
 };
 const size_t n_several_scenarios = ARRAY_SIZE(several_scenarios);

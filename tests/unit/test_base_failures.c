@@ -170,10 +170,29 @@ static void members_of_a_group_are_known(void **state)
     assert_string_equal(user_name(54321, name), "54321"); /* there is no such user */
 }
 
+/* Of any user, whoever asks: by the name or as his own group. Of one that there is not, nothing. */
+static void groups_of_others_are_known(void **state)
+{
+    char *members[] = {(char *)"daemon", (char *)"no-such-user", NULL}, *none[] = {NULL};
+    struct group some = {.gr_gid = 54321, .gr_mem = members}, roots = {.gr_gid = 0, .gr_mem = none};
+    (void)state;
+    assert_true(user_exists("root"));
+    assert_false(user_exists("no-such-user"));
+    the_group = &some;
+    assert_true(user_is_in_group("daemon", "libvirt"));
+    assert_false(user_is_in_group("root", "libvirt"));
+    assert_false(user_is_in_group("no-such-user", "libvirt"));
+    assert_false(user_is_in_group("daemon", "none"));
+    the_group = &roots;
+    assert_true(user_is_in_group("root", "libvirt"));
+    assert_false(user_is_in_group("daemon", "libvirt"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_failure_is_passed_over),
+        cmocka_unit_test(groups_of_others_are_known),
         cmocka_unit_test(an_older_kernel_has_memory_files),
         cmocka_unit_test(what_does_not_end_is_killed),
         cmocka_unit_test(a_child_that_cannot_be_prepared_runs_nothing),
