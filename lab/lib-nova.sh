@@ -14,6 +14,7 @@ nova() { openstack nova "$@"; }
 # A host ready for use whose volume group is on DISK, and nova-compute on it. nova_host_up DISK [OPTION=VALUE...]
 nova_host_up() {
     local port
+    [ ! -e /run/lab/compute.pid ] || return 0 # several scripts in one lab
     openstack_host_up "$1" key_manager.host_access=read "${@:2}"
     for port in "$RABBIT_PORT" "$IMAGE_PORT" "$PLACEMENT_PORT" "$NETWORK_PORT"; do
         setsid socat "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr,fork" "TCP:10.0.2.2:$port" </dev/null >>/run/lab/socat.log 2>&1 &
@@ -36,6 +37,10 @@ nova_compute_config() {
 	reserved_host_memory_mb = 0
 	ram_allocation_ratio = 4
 	vif_plugging_is_fatal = false
+	resume_guests_state_on_host_boot = true
+	running_deleted_instance_poll_interval = 30
+	running_deleted_instance_timeout = 0
+	instance_delete_interval = 30
 	[libvirt]
 	virt_type = qemu
 	cpu_mode = none
@@ -49,22 +54,26 @@ nova_compute_config() {
 	CONF
 }
 
-# Waits until Nova counts it.
+# Waits until it has looked at its servers (before that it takes one that is just being built for one that a crash has left), and
+# Nova counts it.
 nova_compute_up() {
+    touch "$LAB_JOB/compute.log"
+    nova_compute_seen=$(wc -l <"$LAB_JOB/compute.log")
     HOME=/root setsid "$SRC/lab/nova/serve" nova-compute "$LAB_JOB" 0 /run/lab/compute.conf \
         </dev/null >>"$LAB_JOB/compute.log" 2>&1 &
     echo $! >/run/lab/compute.pid
-    lab_wait 300 nova_compute_counts || fail "nova-compute does not come up: $(tail -n 20 "$LAB_JOB/compute.log")"
+    lab_wait 900 nova_compute_counts || fail "nova-compute does not come up: $(tail -n 20 "$LAB_JOB/compute.log")"
 }
 nova_compute_counts() {
     kill -0 "$(cat /run/lab/compute.pid)" || fail "nova-compute has ended: $(tail -n 20 "$LAB_JOB/compute.log")"
-    nova admin hosts | grep -q "^$nova_host up$"
+    grep -q 'Looking for unclaimed instances' <(tail -n "+$((nova_compute_seen + 1))" "$LAB_JOB/compute.log") &&
+        nova admin hosts | grep -q "^$nova_host up$"
 }
 
-nova_compute_down() { # [SIGNAL]
+nova_compute_down() { # SIGNAL
     local pid
     pid=$(</run/lab/compute.pid)
-    kill "-${1-TERM}" -- "-$pid"
+    kill "-$1" -- "-$pid"
     lab_wait 120 test ! -e "/proc/$pid" || fail "nova-compute does not end"
 }
 
