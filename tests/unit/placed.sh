@@ -59,7 +59,7 @@ done
 grep -q '^enabled = true$' "$folder/root/etc/mayfly/mayfly.conf" || say "a fresh installation does not encrypt"
 
 # --- programs that nobody can turn easily
-for program in bin/mayfly libexec/mayfly/mayfly-broker libexec/mayfly/mayfly-keyagent; do
+for program in bin/mayfly libexec/mayfly/mayfly-broker libexec/mayfly/mayfly-disks libexec/mayfly/mayfly-keyagent; do
     readelf -hld "$folder/root$prefix/$program" >"$folder/elf" 2>/dev/null
     grep -q 'Type: *DYN' "$folder/elf" || say "$program is not position independent"
     grep -q GNU_RELRO "$folder/elf" || say "$program: its relocations can be written to"

@@ -38,13 +38,16 @@ struct guest {
     struct slot slot[FRONT_QUEUES_MAX][32];
     unsigned slots;
     uint8_t *model; /* what the disk must have */
-    unsigned seed;
+    uint32_t seed;
+    unsigned begun[16]; /* requests, by type */
 };
 
 static unsigned pick(struct guest *g, unsigned n)
 {
-    g->seed = g->seed * 1664525 + 1013904223;
-    return (g->seed >> 8) % n;
+    g->seed ^= g->seed << 13;
+    g->seed ^= g->seed >> 17;
+    g->seed ^= g->seed << 5;
+    return g->seed % n;
 }
 
 static void guest_begin(struct guest *g, const struct served_options *s, const struct front_options *f)
@@ -105,13 +108,14 @@ static void begin_one(struct guest *g, unsigned queue, unsigned i)
     struct slot *s = &g->slot[queue][i];
     struct iovec parts[FRONT_PARTS_MAX];
     unsigned n = 0;
+    uint64_t sectors = pick(g, 8) ? 1 + pick(g, 16) : 1 + pick(g, 280);
+    uint64_t sector = pick(g, (unsigned)(SECTORS - sectors));
     s->type = types[pick(g, ARRAY_SIZE(types))];
-    s->sectors = pick(g, 8) ? 1 + pick(g, 16) : 1 + pick(g, 280);
-    s->sector = pick(g, (unsigned)(SECTORS - s->sectors));
-    if (s->type != VIRTIO_BLK_T_FLUSH && is_taken(g, s->sector, s->sectors)) {
-        s->sectors = 0;
+    if (s->type != VIRTIO_BLK_T_FLUSH && is_taken(g, sector, sectors))
         return;
-    }
+    s->sector = sector;
+    s->sectors = sectors;
+    g->begun[s->type]++;
     s->data = s->room + (pick(g, 2) ? pick(g, 4000) : 0);
     if (s->type == VIRTIO_BLK_T_WRITE_ZEROES) {
         const struct virtio_blk_discard_write_zeroes range = {s->sector, (uint32_t)s->sectors, 0};
@@ -186,6 +190,8 @@ static void run_guest(const struct served_options *s, const struct front_options
     }
     end_some(&g, 0);
     check_file(&g);
+    assert_true(g.begun[VIRTIO_BLK_T_IN] > 0 && g.begun[VIRTIO_BLK_T_WRITE_ZEROES] > 0);
+    assert_true(g.begun[VIRTIO_BLK_T_OUT] > rounds);
     guest_end(&g);
 }
 

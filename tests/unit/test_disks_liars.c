@@ -155,7 +155,8 @@ static void loop(struct liar *l)
 
 static void next_outside(struct liar *l)
 {
-    l->descriptors[1].next = 16;
+    l->descriptors[30] = l->descriptors[2]; /* where nothing of the ring lies */
+    l->descriptors[1].next = 30;
 }
 
 static void read_after_written(struct liar *l)
@@ -261,6 +262,7 @@ static void table_in_table(struct liar *l, struct vring_desc *table)
 static void next_outside_table(struct liar *l, struct vring_desc *table)
 {
     (void)l;
+    table[3] = table[2];
     table[1].next = 3;
 }
 
@@ -422,8 +424,8 @@ static void memory_that_is_not_there(void **state)
     (void)state;
     static const struct vhost_region lies[] = {
         {0, 0, 0, 0},
-        {0, MEMORY_BYTES + 1, 0, 0},
-        {0, MEMORY_BYTES, 0, 4096},
+        {FRONT_GUEST_BASE, MEMORY_BYTES + 1, FRONT_USER_BASE, 0}, /* its rings lie in this one */
+        {FRONT_GUEST_BASE, MEMORY_BYTES, FRONT_USER_BASE, 4096},
         {0, 4096, 0, UINT64_MAX - 4095},
         {UINT64_MAX - 4095, 8192, 0, 0},
         {0, 8192, UINT64_MAX - 4095, 0},
