@@ -88,11 +88,19 @@ static int check_disk_unused(const struct context *c, const struct model *m, con
         return r;
     volume_device_path(disk, path);
     r = virt_has_disk(c->virt, i->uuid, path, DOMAIN_GUEST, &has, e);
-    return r < 0 || !has ? r
-                         : error_set(e, -EBUSY,
-                                     "instance %s: cannot lose its rescue disk: its guest has it; end that "
-                                     "first",
-                                     i->name);
+    if (r < 0)
+        return r;
+    if (has)
+        return error_set(
+            e, -EBUSY, "instance %s: cannot lose its rescue disk: its guest has it; end that first", i->name);
+    const struct map *map = model_map_of(m, disk); /* without the guest, each who holds it is another */
+    return !map || map->open_count == 0
+               ? 0
+               : error_set(
+                     e, -EBUSY,
+                     "instance %s: cannot lose its rescue disk: something on this host uses it (%s); see "
+                     "lsof, and umount it",
+                     i->name, map->name);
 }
 
 int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool disk_only,

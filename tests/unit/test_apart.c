@@ -278,6 +278,15 @@ static void test_a_rescue_disk_that_cannot_be_alone(void **state)
     assert_error(unrescue(b, &changed, &e), -EBUSY, e);
     assert_non_null(strstr(e.text, "its guest has it"));
     assert_int_equal(b->w->host.volumes[2].v.state, VOLUME_READY);
+    d->running.n = 0;
+    for (size_t i = 0; i < b->w->host.n_maps; i++)
+        b->w->host.maps[i].held = true;
+    e = ERROR_NONE;
+    assert_error(unrescue(b, &changed, &e), -EBUSY, e);
+    assert_int_equal(b->w->host.volumes[2].v.state, VOLUME_READY);
+    for (size_t i = 0; i < b->w->host.n_maps; i++)
+        b->w->host.maps[i].held = false;
+    d->running.n = 1;
     strcpy(d->running.disk[0].path, "/dev/sdb"); /* which a guest that is started anew does not have */
     e = ERROR_NONE;
     assert_ok(unrescue(b, &changed, &e), e);

@@ -167,6 +167,34 @@ static void assert_refused(struct bench *b, const char *ref, int r, const char *
     assert_memory_equal(&before, &b->w->host, sizeof before);
 }
 
+/* Whatever fails on the way: who is told that the key is gone has no key left, and who is told otherwise has
+ * it. */
+static void test_destroy_that_fails(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    char ref[KEY_REF_MAX];
+    bench_make(b, "t", true);
+    memcpy(ref, b->w->host.volumes[0].v.key, sizeof ref);
+    b->w->host.n_volumes = b->w->host.n_domains = 0;
+    before = b->w->host;
+    for (unsigned n = 1;; n++) {
+        struct error e;
+        b->w->host = before;
+        b->w->hit = NULL;
+        b->w->inject[0].kind = INJECT_ERROR_BEFORE;
+        b->w->inject[0].at = b->w->calls + n;
+        int r = destroy(b, ref, &e);
+        b->w->inject[0].kind = INJECT_NOTHING;
+        assert_int_equal(b->w->host.n_keys, r == 0 ? 0 : 1);
+        if (!b->w->hit)
+            break;
+        if (r < 0)
+            assert_true(e.errnum == r && e.text[0]);
+        assert_true(n < 100);
+    }
+}
+
 static void test_destroy(void **state)
 {
     struct bench *b = *state;
@@ -437,6 +465,7 @@ int main(void)
         bench_test(test_unreachable),
         bench_test(test_ephemeral),
         bench_test(test_managers_in_use),
+        bench_test(test_destroy_that_fails),
         bench_test(test_destroy),
         bench_test(test_domain_without_volumes),
         bench_test(test_destroy_unfinished),
