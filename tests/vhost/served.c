@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -45,6 +46,7 @@ static void make_file(struct served *s, const struct served_options *o)
 _noreturn_ static void keep(struct served *s)
 {
     struct error e = ERROR_NONE;
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that fails leaves nobody behind */
     int r = sandbox_keeper(&e);
     if (r == 0)
         r = keeper_run(&s->disk, 1, &e);
