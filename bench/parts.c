@@ -33,7 +33,7 @@ struct host {
     struct secret *secret;
 };
 
-/* ------------------------------------------------------- a host of N instances */
+/* ---------------------------------------------------- a host of N instances */
 
 /* In no order that would make the sorting easy. */
 static void make_uuid(char text[UUID_TEXT], size_t i, unsigned kind)

@@ -65,7 +65,7 @@ static void ask_about(struct barbican *b, const struct question *q, struct key_a
     ask(b, q, good, n_good);
 }
 
-/* ---------------------------------------------------------------------- fetching */
+/* ----------------------------------------------------------------- fetching */
 
 static void take_payload(const struct question *q, struct call *c, struct key_asked *k)
 {
@@ -116,7 +116,7 @@ int barbican_fetch_as(struct barbican *b, const char *id, const char *action, st
     return 0;
 }
 
-/* -------------------------------------------------------------------- destroying */
+/* --------------------------------------------------------------- destroying */
 
 /* PUT adds a payload to a secret that has none. Barbican looks first whether the caller may change the
  * secret, and then finds that nothing was sent: 415, or 400, means yes. The rule is that of secret:put. By

@@ -181,7 +181,7 @@ static int busy_usec(double *ret, struct error *e)
     return 0;
 }
 
-/* ----------------------------------------------------------------------- cells */
+/* -------------------------------------------------------------------- cells */
 
 struct words {
     char rw[24], block[24], depth[24], runtime[24], offset[40], size[40];
@@ -267,7 +267,7 @@ int bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *r
     return r;
 }
 
-/* --------------------------------------------------------------------- looking */
+/* ------------------------------------------------------------------ looking */
 
 int bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e)
 {

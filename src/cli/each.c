@@ -130,7 +130,7 @@ int each_do(const struct each *each, struct globals *g, const struct context *c,
     return r < 0 ? r : given;
 }
 
-/* -------------------------------------------------------------------------------------------------- --all */
+/* -------------------------------------------------------------------- --all */
 
 int each_check_all(const struct verb *self, bool all, int n, struct error *e)
 {
@@ -173,7 +173,7 @@ int each_do_all(const struct each *each, struct globals *g, const struct context
     return each_do(each, g, c, options, names, n, e);
 }
 
-/* ------------------------------------------------------------------------------------------------- asking */
+/* ------------------------------------------------------------------- asking */
 
 static int confirm(const struct each *each, const struct verb *self, const struct context *c, char **names,
                    int n, struct error *e)

@@ -82,7 +82,7 @@ int list_filter(const struct model *m, const struct list_filter *f, struct list_
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------- checks */
+/* ------------------------------------------------------------------- checks */
 
 /* A word that no state has would list nothing, and look like an answer. */
 int list_check_states(const char *states, struct error *e)

@@ -73,7 +73,7 @@ static const struct cli_option bench_options[] = {
     {0},
 };
 
-/* ---------------------------------------------------------------------- people */
+/* ------------------------------------------------------------------- people */
 
 static bool has_cell(const struct bench_result *b, unsigned job, unsigned column)
 {
@@ -125,7 +125,7 @@ static int print_table(const struct bench_result *b, struct error *e)
     return 0;
 }
 
-/* -------------------------------------------------------------------- programs */
+/* ----------------------------------------------------------------- programs */
 
 static bool put_number(struct json_object *object, const char *name, double number)
 {
@@ -189,7 +189,7 @@ static int print_json(struct globals *g, const struct bench_result *b, struct er
     return json_give(g, document, whole, e);
 }
 
-/* ----------------------------------------------------------------------- chart */
+/* -------------------------------------------------------------------- chart */
 
 static struct chart_bar bar_of(const struct bench_result *b, unsigned job, unsigned column, char text[96])
 {

@@ -125,7 +125,7 @@ static int key_show(const struct verb *self, struct globals *g, int argc, char *
     return r != 0 ? r : show(g, &s->context, argv[1], e);
 }
 
-/* -------------------------------------------------------------- destroy, grant */
+/* ----------------------------------------------------------- destroy, grant */
 
 static int operate_destroy(const struct context *c, const void *options, const char *ref, bool *ret_changed,
                            struct error *e)
@@ -185,7 +185,7 @@ static int key_grant_one(const struct verb *self, struct globals *g, int argc, c
     return r != 0 ? r : each_run(o.revoke ? &revoking : &granting, self, g, &o, true, argv + 1, 1, e);
 }
 
-/* -------------------------------------------------------------------- commands */
+/* ----------------------------------------------------------------- commands */
 
 static const struct command {
     struct verb verb; /* its name has the word `key` before it */

@@ -28,7 +28,7 @@ static struct {
     unsigned ciphers; /* that live in it */
 } arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* ----------------------------------------------------------------------------------- the library's memory */
+/* ----------------------------------------------------- the library's memory */
 
 /* Called with the lock held, by the library below cipher_new(). */
 static void *secure_alloc(size_t bytes)
@@ -91,8 +91,7 @@ int cipher_begin(struct error *e)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------- the cipher
- */
+/* --------------------------------------------------------------- the cipher */
 
 static int set_key(struct cipher *c, const struct secret *key, struct error *e)
 {

@@ -54,7 +54,7 @@ static void fill_config(const struct disk *disk, struct virtio_blk_config *c)
     };
 }
 
-/* ------------------------------------------------------------------------------------------------ queues */
+/* ------------------------------------------------------------------- queues */
 
 static void stop_all(struct device *d)
 {
@@ -100,8 +100,7 @@ static struct queue *stopped_queue(struct device *d, uint64_t index)
     return &d->queue[index];
 }
 
-/* ------------------------------------------------------------------------------------------ messages, by
- * kind */
+/* -------------------------------------------------------- messages, by kind */
 
 static int reply_number(struct device *d, const struct vhost_message *m, uint64_t number)
 {
@@ -205,8 +204,7 @@ static int get_config(struct device *d, const struct vhost_message *m)
     return vhost_reply(d->socket, &answer, m->header.size, -1);
 }
 
-/* --------------------------------------------------------------------------------- requests that are under
- * way */
+/* ---------------------------------------------- requests that are under way */
 
 /* Of a form that we could have made. */
 static bool inflight_fits(const struct vhost_inflight *f)
@@ -256,8 +254,7 @@ static int set_inflight(struct device *d, const struct vhost_message *m)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * dispatching */
+/* -------------------------------------------------------------- dispatching */
 
 static int set_backend(struct device *d, struct vhost_message *m)
 {
@@ -347,8 +344,7 @@ void device_message(struct device *d)
         device_disconnect(d);
 }
 
-/* ---------------------------------------------------------------------------------------------- connections
- */
+/* -------------------------------------------------------------- connections */
 
 void device_init(struct device *d, struct disk *disk)
 {

@@ -97,7 +97,7 @@ static void add_done(struct io *io, struct io_transfer *t)
     io->done_end = &t->next;
 }
 
-/* ------------------------------------------------------------------------------------------------ at once */
+/* ------------------------------------------------------------------ at once */
 
 static const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
@@ -146,8 +146,7 @@ static void finish_now(struct io *io, struct io_transfer *t)
     add_done(io, t);
 }
 
-/* ------------------------------------------------------------------------------------------------ by the
- * ring */
+/* -------------------------------------------------------------- by the ring */
 
 static void prepare(struct io *io, struct io_uring_sqe *sqe, struct io_transfer *t)
 {

@@ -44,7 +44,7 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* ------------------------------------------------------------------------------------------------ keys */
+/* --------------------------------------------------------------------- keys */
 
 static int take_keys(struct keeper *k, struct error *e)
 {
@@ -77,7 +77,7 @@ static int begin_handovers(struct keeper *k, struct error *e)
     return r;
 }
 
-/* ------------------------------------------------------------------------------------------------ workers */
+/* ------------------------------------------------------------------ workers */
 
 _noreturn_ static void become_worker(struct keeper *k, pid_t keeper, int mark)
 {

@@ -35,8 +35,7 @@ static void relax(void)
 #endif
 }
 
-/* ------------------------------------------------------------------------------------------------ requests
- */
+/* ----------------------------------------------------------------- requests */
 
 static struct block_limits limits_of(const struct queue *q)
 {
@@ -126,7 +125,7 @@ static int one_round(struct queue *q, bool begin)
     return r < 0 ? r : any;
 }
 
-/* ----------------------------------------------------------------------------------------------- waiting */
+/* ------------------------------------------------------------------ waiting */
 
 static bool has_something(const struct queue *q)
 {
@@ -200,8 +199,7 @@ static int wait_for_more(struct queue *q, bool begin)
     return r;
 }
 
-/* ------------------------------------------------------------------------------------------------- the
- * thread */
+/* --------------------------------------------------------------- the thread */
 
 static int serve(struct queue *q)
 {
@@ -239,8 +237,7 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-/* ---------------------------------------------------------------------------------------- starting and
- * ending */
+/* ------------------------------------------------------ starting and ending */
 
 void queue_init(struct queue *q, struct disk *d, unsigned index)
 {

@@ -12,7 +12,7 @@
 
 #define PAYLOAD_MAX (offsetof(struct vhost_message, fd) - offsetof(struct vhost_message, number))
 
-/* ------------------------------------------------------------------------------------ what a message has */
+/* ------------------------------------------------------- what a message has */
 
 enum size_rule { NOTHING, NUMBER, STATE, ADDRESS, MEMORY, CONFIG, INFLIGHT };
 
@@ -90,8 +90,7 @@ int vhost_message_check(const struct vhost_message *m)
     return m->n_fds >= rule->fds_min && m->n_fds <= rule->fds_max && size_fits(m, rule->size) ? 0 : -EPROTO;
 }
 
-/* ------------------------------------------------------------------------------------------------ receiving
- */
+/* ---------------------------------------------------------------- receiving */
 
 static void take_fds(struct msghdr *h, struct vhost_message *m)
 {
@@ -167,8 +166,7 @@ void vhost_message_end(struct vhost_message *m)
     m->n_fds = 0;
 }
 
-/* -------------------------------------------------------------------------------------------------- sending
- */
+/* ------------------------------------------------------------------ sending */
 
 int vhost_send(int socket, const struct vhost_message *m, const int *fds, unsigned n_fds)
 {

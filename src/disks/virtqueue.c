@@ -42,8 +42,7 @@ int virtqueue_map(struct virtqueue *q, const struct memory_table *t, const struc
     return 0;
 }
 
-/* -------------------------------------------------------------------------------------------------- chains
- */
+/* ------------------------------------------------------------------- chains */
 
 static struct vring_desc read_descriptor(const struct vring_desc *d)
 {
@@ -140,8 +139,7 @@ int virtqueue_pop(struct virtqueue *q, struct chain *ret)
     return 1;
 }
 
-/* ------------------------------------------------------------------------------------------------ giving
- * back */
+/* -------------------------------------------------------------- giving back */
 
 void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written)
 {

@@ -58,7 +58,7 @@ static struct task *list_take(struct task_list *l)
     return t;
 }
 
-/* ---------------------------------------------------------------------------------------------- making it */
+/* ---------------------------------------------------------------- making it */
 
 static void add_piece(struct work *w, struct piece *p)
 {
@@ -126,8 +126,7 @@ struct work *work_free(struct work *w)
     return NULL;
 }
 
-/* ----------------------------------------------------------------------------------------- the end of a task
- */
+/* -------------------------------------------------------- the end of a task */
 
 static int answer(const struct task *t)
 {
@@ -156,8 +155,7 @@ static void fail(struct task *t, int r)
         t->result = r;
 }
 
-/* ------------------------------------------------------------------------------------------ a piece of a
- * task */
+/* -------------------------------------------------------- a piece of a task */
 
 static uint64_t sector_of(const struct work *w, const struct piece *p)
 {
@@ -246,8 +244,7 @@ static void set_piece(struct work *w, struct piece *p, struct task *t, uint64_t 
     p->io.bytes = bytes < unit ? unit : bytes;
 }
 
-/* --------------------------------------------------------------------------------------------------- tasks
- */
+/* -------------------------------------------------------------------- tasks */
 
 static void wait_for_more(struct work *w, struct task *t)
 {

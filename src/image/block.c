@@ -13,7 +13,7 @@
 #define DIRECT_BYTES    4096                 /* what O_DIRECT wants a multiple of */
 #define TELL_BYTES      (UINT64_C(2) << 20)  /* how often progress is told of */
 
-/* ----------------------------------------------------------------------------------------------- reading */
+/* ------------------------------------------------------------------ reading */
 
 static int read_arrived(void *block, int *error)
 {
@@ -75,7 +75,7 @@ int block_take(struct import *m, struct block *b, struct error *e)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------- writing */
+/* ------------------------------------------------------------------ writing */
 
 int device_set_direct(struct device *d, bool on)
 {

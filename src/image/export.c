@@ -35,7 +35,7 @@ struct export
     int output_fd;  /* all goes there as it is; -1: to the image */
 };
 
-/* ---------------------------------------------------------------------- making */
+/* ------------------------------------------------------------------- making */
 
 /* Stated rather than left to the defaults of a version. The key has all the entropy that there can be, so
  * that stretching it (iter-time, in ms) would only cost time. */
@@ -44,7 +44,7 @@ struct export
     "xts,"                                                                                                   \
     "encrypt.ivgen-alg=plain64,encrypt.hash-alg=sha256,encrypt.iter-time=10"
 
-/* --------------------------------------------------------------------- copying */
+/* ------------------------------------------------------------------ copying */
 
 static int read_block(struct export *x, uint64_t at, size_t bytes, struct error *e)
 {
@@ -152,7 +152,7 @@ static int finish(struct export *x, int file_fd, struct error *e)
     return fsync(file_fd) < 0 ? error_set(e, errno, "image %.200s: cannot be synced: %m", i->name) : 0;
 }
 
-/* ------------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- the whole */
 
 static void release(struct export *x)
 {

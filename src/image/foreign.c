@@ -182,7 +182,7 @@ int image_foreign_check(const struct image_ends *f, struct error *e)
     return page ? refuse(page, OTHER, e) : 0;
 }
 
-/* ----------------------------------------------------------------------- disks */
+/* -------------------------------------------------------------------- disks */
 
 /* Beside what signature.h knows: what is less certain, or what guests of ours do not make. */
 static const struct {

@@ -24,8 +24,7 @@ static void mark(struct holes *h, uint64_t from, uint64_t to)
         h->data[b % WINDOW_BLOCKS] = true;
 }
 
-/* ------------------------------------------------------------------------------------------------ raw file
- */
+/* ----------------------------------------------------------------- raw file */
 
 /* A file system or a device that cannot tell has data up to its end. */
 static void look_at_file(const struct image *i, struct holes *h)
@@ -43,7 +42,7 @@ static void look_at_file(const struct image *i, struct holes *h)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------- any other */
+/* ---------------------------------------------------------------- any other */
 
 struct answer {
     struct holes *holes;
@@ -91,8 +90,7 @@ static int ask_server(struct image *i, struct holes *h, struct error *e)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------- the two
- */
+/* ------------------------------------------------------------------ the two */
 
 int holes_look(struct image *i, uint64_t at_bytes, struct holes *h, struct error *e)
 {

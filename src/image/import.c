@@ -21,8 +21,7 @@
 #define POLL_MSEC       200
 #define STALL_LIMIT_SEC 300 /* without an answer */
 
-/* ------------------------------------------------------------------------------------------- going forward
- */
+/* ------------------------------------------------------------ going forward */
 
 /* Every block that can go on by itself does. */
 static int move_blocks(struct import *m, struct error *e)
@@ -136,7 +135,7 @@ static int sync_all(struct import *m, struct error *e)
     return 0;
 }
 
-/* --------------------------------------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- the whole */
 
 /* The buffers are libnbd's as long as a read is under way: then the connection is cut. The ring waits. */
 static void release(struct import *m)

@@ -38,8 +38,7 @@ int ring_new(struct ring **ret)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------- one transfer of a request
- */
+/* ------------------------------------------------ one transfer of a request */
 
 struct transfer {
     void *buffer;
@@ -119,8 +118,7 @@ static bool advance(struct ring_request *q, ssize_t n)
     return n <= 0 || q->done_bytes == q->bytes;
 }
 
-/* ------------------------------------------------------------------------------------------------ the ring
- */
+/* ----------------------------------------------------------------- the ring */
 
 static void add_done(struct ring *r, struct ring_request *q)
 {

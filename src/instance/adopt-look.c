@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-/* --------------------------------------------------------------------- the instance */
+/* ------------------------------------------------------------- the instance */
 
 /* One that is Mayfly's already: by the same words, or not. */
 static int known(const struct adoption *a, const struct instance *i, bool *ret_done, struct error *e)
@@ -38,7 +38,7 @@ static int check_domain(const struct adoption *a, struct error *e)
         a->request->uuid, domain->name);
 }
 
-/* ---------------------------------------------------------------------- the volumes */
+/* -------------------------------------------------------------- the volumes */
 
 static int find_volumes(struct adoption *a, struct error *e)
 {
@@ -118,7 +118,7 @@ static int design(const struct adoption *a, struct volume *v, struct error *e)
     return 0;
 }
 
-/* -------------------------------------------------------------------------- the key */
+/* ------------------------------------------------------------------ the key */
 
 /* Delete destroys the key, so it must be nobody else's. */
 static int check_key(const struct adoption *a, struct error *e)

@@ -43,7 +43,7 @@ static void benchmark_free(struct benchmark *b)
     free(b->figures);
 }
 
-/* ------------------------------------------------------------------ the volume */
+/* --------------------------------------------------------------- the volume */
 
 static int lock(const struct context *c, void *object, struct error *e)
 {
@@ -61,7 +61,7 @@ static int remove_volume(const struct context *c, void *object, struct error *e)
     return broker_remove(c->broker, &v, 1, e);
 }
 
-/* ------------------------------------------------------------------- measuring */
+/* ---------------------------------------------------------------- measuring */
 
 static enum bench_table table_of(enum bench_column column)
 {
@@ -159,7 +159,7 @@ static int run_round_undo(const struct context *c, void *object, struct error *e
     return broker_close(c->broker, &((const struct round *)object)->benchmark->v, SETTLE_NOW, e);
 }
 
-/* --------------------------------------------------------------------- medians */
+/* ------------------------------------------------------------------ medians */
 
 static double median_of(const struct benchmark *b, unsigned job, unsigned column, size_t offset)
 {
@@ -193,7 +193,7 @@ static void sum_up(struct benchmark *b)
         }
 }
 
-/* ------------------------------------------------------------------------ plan */
+/* --------------------------------------------------------------------- plan */
 
 /* As a disk of ours that is `size_bytes` large. */
 static int design(const struct context *c, struct benchmark *b, const struct group *g, struct error *e)

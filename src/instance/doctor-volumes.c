@@ -42,7 +42,7 @@ void examine_elsewhere(struct examination *x)
     }
 }
 
-/* ------------------------------------------------------------------ devices without a volume */
+/* ------------------------------------------------- devices without a volume */
 
 static bool has_volume(const struct inventory *i, const struct reached *volume)
 {

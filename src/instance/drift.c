@@ -48,7 +48,7 @@ void drift_add(struct drift_search *s, enum drift_kind kind, const struct volume
     va_end(ap);
 }
 
-/* ---------------------------------------------------------------------------------------------- domain */
+/* ------------------------------------------------------------------- domain */
 
 static void look_at_state(struct drift_search *s)
 {
@@ -116,7 +116,7 @@ static void look_at_domain(struct drift_search *s)
                   d->name, i->volumes[0]->name);
 }
 
-/* --------------------------------------------------------------------------------------------- holders */
+/* ------------------------------------------------------------------ holders */
 
 /* Who uses the device below a running guest, or beside it. A guest of its own is a process, which has no name
  * here; udev, which looks at a new device for a moment, is one as well. */
@@ -180,7 +180,7 @@ static int look_at_holders(struct drift_search *s, struct error *e)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------- the whole look */
+/* ----------------------------------------------------------- the whole look */
 
 static int by_kind(const void *a, const void *b)
 {

@@ -150,7 +150,7 @@ static int link_file_undo(const struct context *c, void *object, struct error *e
     return image_file_unlink(((struct export *)object)->file, e);
 }
 
-/* ------------------------------------------------------------------------ plan */
+/* --------------------------------------------------------------------- plan */
 
 static int add_making(struct steps *p, struct export *s, struct error *e)
 {

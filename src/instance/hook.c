@@ -21,7 +21,7 @@
 #define HOOK_WAIT_MSEC    5000
 #define RELEASE_WAIT_MSEC 1000
 
-/* ---------------------------------------------------------------------------------------------- prepare */
+/* ------------------------------------------------------------------ prepare */
 
 /* Invariant 5, and that no guest has another's disk. */
 static int refuse_bare_volumes(const struct model *m, const struct hook_domain *d, struct error *e)
@@ -206,7 +206,7 @@ int instance_hook_prepare(const struct context *c, const struct hook_domain *d, 
     return r < 0 ? audit_instance("open", d->uuid, d->name, r, e) : 0;
 }
 
-/* ---------------------------------------------------------------------------------------------- release */
+/* ------------------------------------------------------------------ release */
 
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e)
 {

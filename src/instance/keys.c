@@ -118,7 +118,7 @@ bool first_of_key(const struct volume *const volumes[], size_t i)
     return true;
 }
 
-/* ------------------------------------------------------------------ several keys */
+/* ------------------------------------------------------------- several keys */
 
 /* The next manager in `of` (NULL: none is asked), and all keys that it has. */
 static void ask_next(struct keymgr *of[], struct key_asked k[], size_t n, keys_many_fn *many,

@@ -91,7 +91,7 @@ static int check_taken(const struct launch *l, struct error *e)
     return 0;
 }
 
-/* ------------------------------------------------------------------------ locks */
+/* -------------------------------------------------------------------- locks */
 
 static void lock_of(const struct launch *l, size_t n, char name[INSTANCE_NAME_MAX], char uuid[UUID_TEXT])
 {

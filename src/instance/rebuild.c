@@ -32,7 +32,7 @@ struct rebuild {
     struct key_end *ret_key;         /* for what became of the old key; or NULL */
 };
 
-/* ---------------------------------------------------------------------------------------------- checks */
+/* ------------------------------------------------------------------- checks */
 
 static int check_volumes(const struct model *m, const struct instance *i, struct error *e)
 {
@@ -177,7 +177,7 @@ static int check(struct rebuild *r, struct error *e)
     return result < 0 ? result : check_image(r, e);
 }
 
-/* ---------------------------------------------------------------------------------------------- design */
+/* ------------------------------------------------------------------- design */
 
 static int allocate(struct launch *l, size_t n_disks, struct error *e)
 {
@@ -238,7 +238,7 @@ static int design(struct rebuild *r, struct error *e)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------- steps */
+/* -------------------------------------------------------------------- steps */
 
 /* While the old disks are there: when the image is written, they are gone. */
 static int check_sha256(const struct context *c, void *rebuild, struct error *e)

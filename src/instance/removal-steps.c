@@ -22,7 +22,7 @@ bool removal_ends_rescue(const struct removal *r)
     return !r->whole && volume_is_rescue(r->volumes[0]);
 }
 
-/* ---------------------------------------------------------------- several at once */
+/* ---------------------------------------------------------- several at once */
 
 /* Is it still on its way? `only`: and that one; NULL: any. */
 static bool goes(const struct removal *r, const struct removal *only)
@@ -105,7 +105,7 @@ static int gather(const struct removal *first, const struct removal *only, const
     return 0;
 }
 
-/* ------------------------------------------------------------------------ marks */
+/* -------------------------------------------------------------------- marks */
 
 static bool can_be_doomed(const struct volume *v)
 {
@@ -156,7 +156,7 @@ int removal_doom_others(const struct context *c, void *removal, struct error *e)
     return together(c, removal, doom_others_of, e);
 }
 
-/* ---------------------------------------------------------------------- domains */
+/* ------------------------------------------------------------------ domains */
 
 static int remove_domain(const struct context *c, const char *uuid, struct error *e)
 {
@@ -257,7 +257,7 @@ int removal_leave_domains(const struct context *c, void *removal, struct error *
     return one_by_one(c, removal, leave_domain_of, e);
 }
 
-/* ------------------------------------------------------------- maps, keys, volumes */
+/* ------------------------------------------------------ maps, keys, volumes */
 
 static int close_maps_of(const struct context *c, const struct removal *r, struct error *e)
 {

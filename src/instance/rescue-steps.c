@@ -9,7 +9,7 @@
 #include "storage/check.h"
 #include "virt/rescue-xml.h"
 
-/* --------------------------------------------------------------- the rescue disk */
+/* ---------------------------------------------------------- the rescue disk */
 
 int rescue_fetch_key(const struct context *c, void *object, struct error *e)
 {
@@ -92,7 +92,7 @@ int rescue_close(const struct context *c, void *object, struct error *e)
     return disk_close(c, &((const struct rescue *)object)->v, SETTLE_NOW, e);
 }
 
-/* -------------------------------------------------------------------- the domain */
+/* --------------------------------------------------------------- the domain */
 
 int rescue_stop(const struct context *c, void *object, struct error *e)
 {

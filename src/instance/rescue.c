@@ -21,7 +21,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ------------------------------------------------------------------------- checks */
+/* ------------------------------------------------------------------- checks */
 
 /* One of its disks after which the rescue disk is made: an encrypted one, where it has such. */
 static const struct volume *model_disk(const struct instance *i)
@@ -130,7 +130,7 @@ static int check_definition(const struct context *c, const struct rescue *r, str
     return rescue_definition(c, r, &xml, e);
 }
 
-/* --------------------------------------------------------------------------- plan */
+/* --------------------------------------------------------------------- plan */
 
 static int add_disk(struct steps *s, struct rescue *r, struct error *e)
 {

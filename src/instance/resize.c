@@ -26,7 +26,7 @@ struct resizing {
     struct secret *secret; /* while its map has to grow */
 };
 
-/* ---------------------------------------------------------------------------------------------- checks */
+/* ------------------------------------------------------------------- checks */
 
 static int find_disk(const struct instance *i, const char *role, const struct volume **ret, struct error *e)
 {
@@ -114,7 +114,7 @@ static int look(const struct context *c, const struct model *m, const struct res
     return result < 0 ? result : check_size(r, e);
 }
 
-/* ----------------------------------------------------------------------------------------------- steps */
+/* -------------------------------------------------------------------- steps */
 
 static int fetch_key(const struct context *c, void *resizing, struct error *e)
 {

@@ -63,7 +63,7 @@ static int look(const struct context *c, struct tuning *t, struct error *e)
     return r;
 }
 
-/* ----------------------------------------------------------------------------------------------- steps */
+/* -------------------------------------------------------------------- steps */
 
 static int fetch_key(const struct context *c, void *disk, struct error *e)
 {

@@ -5,7 +5,7 @@
 #include "keys/key-audit.h"
 #include "keys/place.h"
 
-/* ------------------------------------------------------------- asking the manager */
+/* ------------------------------------------------------- asking the manager */
 
 /* An error that came without a sentence gets one. */
 static void note(const struct keymgr *km, struct key_asked *k, int r)
@@ -39,7 +39,7 @@ void key_ask_destroy(struct keymgr *km, struct key_asked k[], size_t n)
         note(km, &k[i], km->ops->destroy(km, k[i].id, &k[i].error));
 }
 
-/* --------------------------------------------------------- what an answer means */
+/* ----------------------------------------------------- what an answer means */
 
 /* `why` is the manager's own answer, errnum 0 a good one. */
 typedef int judge_fn(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e);
@@ -71,7 +71,7 @@ static int judge_may_destroy(struct keymgr *km, const struct key_at *at, const s
     return why->errnum == -EHOSTUNREACH ? not_now(why, e) : judge_destroyed(km, at, why, e);
 }
 
-/* ------------------------------------------------------------------ before asking */
+/* ------------------------------------------------------------ before asking */
 
 /* May this place be asked? */
 typedef int check_fn(struct keymgr *km, const struct key_at *at, struct error *e);
@@ -86,7 +86,7 @@ static int check_may_destroy(struct keymgr *km, const struct key_at *at, struct 
     return r < 0 ? error_pass(e, r, &why) : key_check_place(km, at, e);
 }
 
-/* ---------------------------------------------------------------------- operations */
+/* --------------------------------------------------------------- operations */
 
 struct operation {
     check_fn *check; /* NULL: whatever the place, it is asked */

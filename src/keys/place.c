@@ -112,7 +112,7 @@ int key_judge_absence(struct keymgr *km, const struct key_at *at, const struct e
     return r < 0 ? r : error_pass(e, -ENOKEY, why);
 }
 
-/* ------------------------------------------------------------------- references */
+/* --------------------------------------------------------------- references */
 
 int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX], struct error *e)
 {

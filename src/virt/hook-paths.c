@@ -73,7 +73,7 @@ static bool begins_path(const char *xml, const char *at)
     return at > xml && strchr("'\"=,:>", at[-1]);
 }
 
-/* ------------------------------------------------------------------ storage pools */
+/* ------------------------------------------------------------ storage pools */
 
 /* The value of an attribute in the tag at `tag`. */
 static bool attribute(const char *tag, const char *name, char value[PATH_MAX])

@@ -93,7 +93,7 @@ static bool move_places(const struct chain *c, size_t step)
     return ok;
 }
 
-/* ----------------------------------------------------------------- boot orders */
+/* -------------------------------------------------------------- boot orders */
 
 /* Adds `by` to the boot order of each device that has one; false: none has. */
 static bool move_boot_orders(xmlNodePtr devices, int by)
@@ -243,7 +243,7 @@ static void remove_record(xmlNodePtr record, xmlNodePtr devices)
         remove_node(metadata);
 }
 
-/* --------------------------------------------------------------------- the disk */
+/* ----------------------------------------------------------------- the disk */
 
 /* By the name of its volume or map, which follows from the domain's uuid. *ret NULL: there is none. */
 static int find_rescue(const xmlNode *root, xmlNodePtr *ret, struct error *e)

@@ -54,7 +54,7 @@ int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struc
     return r;
 }
 
-/* ----------------------------------------------------------------------- trials */
+/* ------------------------------------------------------------------- trials */
 
 /* *ret_nvram, which the caller frees: its file, which is not there yet; NULL: it has none. */
 static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, struct error *e)

@@ -32,8 +32,7 @@ static struct world *world;
 static struct fake fake;
 static unsigned crash_at;
 
-/* ------------------------------------------------------------------- the session, in place of
- * src/cli/session.c */
+/* ------------------------------- the session, in place of src/cli/session.c */
 
 static struct session *begin(const struct globals *g)
 {
@@ -89,7 +88,7 @@ struct session *session_close(struct session *s)
     return NULL;
 }
 
-/* ------------------------------------------------ the note of the last recover, src/cli/recover-note.c */
+/* --------------------- the note of the last recover, src/cli/recover-note.c */
 
 static struct recover_note last_recover;
 
@@ -110,8 +109,7 @@ int recover_note_read(struct recover_note *ret)
     return ret->at_sec ? 0 : -ENOENT;
 }
 
-/* ------------------------------------------------------------------------------------------- what others do
- */
+/* ----------------------------------------------------------- what others do */
 
 /* Uuids in their order, so that each run says the same (linked with --wrap). */
 void __wrap_uuid_make(char ret_uuid[UUID_TEXT]);
@@ -182,8 +180,7 @@ static void act(char *const words[], size_t n)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------- commands
- */
+/* ----------------------------------------------------------------- commands */
 
 static void redirect(int fd, const char *folder, unsigned line, const char *suffix)
 {

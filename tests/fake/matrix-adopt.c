@@ -83,7 +83,7 @@ static void have_adopted(struct fake *f)
     must(adopt(f, &e), &e);
 }
 
-/* ------------------------------------------------------------------ operations */
+/* --------------------------------------------------------------- operations */
 
 static size_t strangers(const struct host *h)
 {

@@ -90,7 +90,7 @@ bool hosts_equal(const struct host *a, const struct host *b, char why[200])
     return bystanders_untouched(a, b, why);
 }
 
-/* ------------------------------------------------------------------ invariants */
+/* --------------------------------------------------------------- invariants */
 
 static bool is_ephemeral(const struct volume *v)
 {

@@ -178,7 +178,7 @@ static void have_stubborn(struct fake *f)
     f->world->guest_ignores = true;
 }
 
-/* ------------------------------------------------------------------ operations */
+/* --------------------------------------------------------------- operations */
 
 static int start(struct fake *f, struct error *e)
 {

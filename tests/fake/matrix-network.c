@@ -60,7 +60,7 @@ static void have_wrecks_away(struct fake *f)
     f->world->keys_unreachable = true;
 }
 
-/* ------------------------------------------------------------------ operations */
+/* --------------------------------------------------------------- operations */
 
 #define LAUNCH(request)                                                                                      \
     static int launch_##request(struct fake *f, struct error *e)                                             \

@@ -2,7 +2,7 @@
 /* Rows of the matrix about rescue: into it, in it, and out of it. */
 #include "matrix.h"
 
-/* ------------------------------------------------------------------ operations */
+/* --------------------------------------------------------------- operations */
 
 /* As large as the image, 1 GiB. */
 static int rescue(struct fake *f, struct error *e)

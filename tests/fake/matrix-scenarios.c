@@ -28,7 +28,7 @@ void prepare_launch(struct fake *f, const struct launch_request *q)
     must(launch(f, q, &e), &e);
 }
 
-/* -------------------------------------------------------------- configurations */
+/* ----------------------------------------------------------- configurations */
 
 void plain_disks(struct config *c)
 {
@@ -251,7 +251,7 @@ void have_left_dead(struct fake *f)
             world_drop(h->maps, &h->n_maps, sizeof h->maps[0], i);
 }
 
-/* ------------------------------------------------------------------ operations */
+/* --------------------------------------------------------------- operations */
 
 #define LAUNCH(request)                                                                                      \
     static int launch_##request(struct fake *f, struct error *e)                                             \

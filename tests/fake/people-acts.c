@@ -32,7 +32,7 @@ static const struct world_domain *domain_in(const struct host *h)
     return NULL;
 }
 
-/* ----------------------------------------------------------------------------------------------- domain */
+/* ------------------------------------------------------------------- domain */
 
 static bool undefine(struct world *w)
 {
@@ -108,7 +108,7 @@ static bool save(struct world *w)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------- definition */
+/* --------------------------------------------------------------- definition */
 
 static bool edit_out(struct world *w)
 {
@@ -178,7 +178,7 @@ static bool overlay_has_its_base(const struct host *before, struct world *w, cha
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------- host */
+/* --------------------------------------------------------------------- host */
 
 static struct world_map *map_of_t(struct world *w)
 {
@@ -305,7 +305,7 @@ static bool still_there(const struct host *before, struct world *w, char why[200
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------ invariants */
+/* --------------------------------------------------------------- invariants */
 
 static bool has_key(const struct host *h, const char *reference)
 {
@@ -379,7 +379,7 @@ bool people_invariants_hold(const struct host *h, char why[200])
     return people_keys_kept(h, why);
 }
 
-/* ------------------------------------------------------------------------------------------------ rows */
+/* --------------------------------------------------------------------- rows */
 
 static const struct person undefines = {"undefine it", undefine, still_undefined, NULL};
 static const struct person renames = {"rename it", rename_it, NULL, NULL};

@@ -674,7 +674,7 @@ static int fake_format(struct broker *b, const struct volume *v, const char *fs,
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
-/* ------------------------------------------------------------- sets of volumes */
+/* ---------------------------------------------------------- sets of volumes */
 
 /* A disk that is ready is in the definition of its domain. One that is doomed while the instance stays, a
  * guest has let go of before: unless it was made a moment ago, and is undone. */

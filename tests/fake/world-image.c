@@ -202,7 +202,7 @@ int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figur
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
-/* ------------------------------------------------------------------- new files */
+/* ---------------------------------------------------------------- new files */
 
 struct image_file {
     struct world_file f;

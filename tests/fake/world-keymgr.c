@@ -61,7 +61,7 @@ static int check_own(const struct keymgr *km, const struct world_key *k, struct 
     return 0;
 }
 
-/* ------------------------------------------------------------------------ making */
+/* ------------------------------------------------------------------- making */
 
 static void add_key(const struct keymgr *km, const struct key_info *want, const struct secret *s)
 {
@@ -158,7 +158,7 @@ static int fake_create_many(struct keymgr *km, const struct key_info want[], siz
     return first;
 }
 
-/* ------------------------------------------------------------------------- using */
+/* -------------------------------------------------------------------- using */
 
 static int fake_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {

@@ -90,7 +90,7 @@ static void fail_at(const char *where, enum fake_mishap how, long status, const 
     fake_barbican.fault = (struct fake_fault){.where = where, .how = how, .status = status, .body = body};
 }
 
-/* ------------------------------------------------------------------ logging in */
+/* --------------------------------------------------------------- logging in */
 
 #define IDENTITY(method, what)                                                                               \
     "{\"auth\":{\"identity\":{\"methods\":[\"" method "\"],\"" method "\":{" what "}}"
@@ -242,7 +242,7 @@ static void a_deleted_application_credential_is_told(void **state)
     }
 }
 
-/* -------------------------------------------------------------------- the place */
+/* ---------------------------------------------------------------- the place */
 
 static void place_of(const char *words, const char *endpoint, char ret[KEY_PLACE_MAX])
 {
@@ -277,7 +277,7 @@ static void the_place_is_the_service(void **state)
     assert_true(str_starts(again, "barbican-"));
 }
 
-/* ----------------------------------------------------------------------- making */
+/* ------------------------------------------------------------------- making */
 
 static void what_is_stored_is_what_was_made(void **state)
 {
@@ -605,7 +605,7 @@ static void who_may_not_destroy_is_told(void **state)
     }
 }
 
-/* ----------------------------------------------------------------------- listing */
+/* ------------------------------------------------------------------ listing */
 
 static size_t listed(struct keymgr *km, struct key_listing *ret)
 {
@@ -656,7 +656,7 @@ static void a_list_that_is_none_is_told(void **state)
     }
 }
 
-/* ---------------------------------------------------------------------- granting */
+/* ----------------------------------------------------------------- granting */
 
 static void grant(struct keymgr *km, const char *id, const char *user, bool allowed, bool changes)
 {
@@ -746,7 +746,7 @@ static void a_grant_that_cannot_be_is_told(void **state)
     }
 }
 
-/* ------------------------------------------------------------------------ doctor */
+/* ------------------------------------------------------------------- doctor */
 
 /* WHAT=RESULT for each, and "?" behind one that is doubtful. */
 static char *diagnosis(void **state, char **ret_texts)

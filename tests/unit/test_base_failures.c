@@ -142,7 +142,7 @@ static void signals_before_the_begin_are_forgotten(void **state)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
-/* ------------------------------------------------------------------ users and groups */
+/* --------------------------------------------------------- users and groups */
 
 /* --wrap: a group that has these members. */
 static struct group *the_group;

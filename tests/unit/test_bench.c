@@ -76,7 +76,7 @@ static void what_is_no_report_is_refused(void **state)
     }
 }
 
-/* ------------------------------------------------------------------------- fio */
+/* ---------------------------------------------------------------------- fio */
 
 /* A file without a name, that can be used with O_DIRECT; -1: this folder has no such. */
 static int scratch(void)
@@ -243,7 +243,7 @@ static void what_cannot_be_measured_is_told(void **state)
     close(fd);
 }
 
-/* ----------------------------------------------------------------------- chart */
+/* -------------------------------------------------------------------- chart */
 
 static char *chart_of(const char *title, const struct chart_bar bars[], size_t n)
 {

@@ -1288,7 +1288,7 @@ static void a_uuid_of_the_brokers_is_taken_once(void **state)
     end(p);
 }
 
-/* ---------------------------------------------------------------------- the trail */
+/* ---------------------------------------------------------------- the trail */
 
 /* The next entry, of which the fields must be there; NULL: there is none. */
 static char *entry(int journal, const char *const fields[], size_t n)
@@ -1358,7 +1358,7 @@ static void changes_leave_entries(void **state)
     unlink(address.sun_path);
 }
 
-/* ---------------------------------------------------------------------- limits */
+/* ------------------------------------------------------------------- limits */
 
 /* By others' leave alone: an empty list of groups gives nothing. */
 static void without_a_group_nothing_is_listed(void **state)

@@ -31,7 +31,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
     return r;
 }
 
-/* ------------------------------------------------------------------ the other end */
+/* ------------------------------------------------------------ the other end */
 
 /* What it answers to each request: `a`, with a file of these bytes if there are any. */
 struct reply {
@@ -99,7 +99,7 @@ static void end(struct broker *b)
     pthread_join(thread, NULL);
 }
 
-/* ------------------------------------------------------------------------ the tests */
+/* ---------------------------------------------------------------- the tests */
 
 static int lock(struct broker *b, struct error *e)
 {
@@ -253,7 +253,7 @@ static void names_that_are_too_long_are_not_sent(void **state)
     end(b);
 }
 
-/* ------------------------------------------------------------------------- patience */
+/* ----------------------------------------------------------------- patience */
 
 static unsigned asked;
 
@@ -307,7 +307,7 @@ static void what_takes_too_long_is_left(void **state)
     end(b);
 }
 
-/* -------------------------------------------------------------------- no connection */
+/* ------------------------------------------------------------ no connection */
 
 static void assert_no_connection(const char *path, int wanted, const char *words)
 {

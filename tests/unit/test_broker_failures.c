@@ -18,7 +18,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* ----------------------------------------------------------------- failing calls */
+/* ------------------------------------------------------------ failing calls */
 
 WRAP(void *, calloc, NO_MEMORY, (size_t n, size_t size), (n, size))
 WRAP(void *, realloc, NO_MEMORY, (void *old, size_t size), (old, size))
@@ -36,7 +36,7 @@ int __wrap_memfd_create(const char *name, unsigned flags)
     return !storage && fails("memfd_create") ? IO_ERROR : __real_memfd_create(name, flags);
 }
 
-/* ------------------------------------------------------------------------ the host */
+/* ----------------------------------------------------------------- the host */
 
 static struct broker *b;
 static char instance[UUID_TEXT];
@@ -120,7 +120,7 @@ static char *picture(void)
     return text;
 }
 
-/* ------------------------------------------------------------------ the operations */
+/* ----------------------------------------------------------- the operations */
 
 static void nothing(void)
 {
@@ -386,7 +386,7 @@ static const struct operation operations[] = {
     {"release", one_adopting, release, false},
 };
 
-/* ------------------------------------------------------------------------ the test */
+/* ----------------------------------------------------------------- the test */
 
 static void begin(const struct operation *o)
 {

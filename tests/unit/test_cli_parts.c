@@ -25,7 +25,7 @@ WRAP(int, mlock, IO_ERROR, (const void *map, size_t size), (map, size))
 WRAP(pid_t, fork, (errno = EAGAIN, -1), (void), ())
 WRAP(int, pipe2, (errno = EMFILE, -1), (int ends[2], int flags), (ends, flags))
 
-/* ------------------------------------------------------------------------ signals */
+/* ------------------------------------------------------------------ signals */
 
 /* What the child says on standard error goes to `said`; returns its status as waitpid() has it. */
 static int in_a_child(void (*act)(void), char *said, size_t size)
@@ -108,7 +108,7 @@ static void signals_stop_and_end(void **state)
     assert_string_equal(said, "");
 }
 
-/* ----------------------------------------------------------------------- progress */
+/* ----------------------------------------------------------------- progress */
 
 static int terminal = -1, its_end = -1;
 
@@ -208,7 +208,7 @@ static void programs_get_lines(void **state)
     close(ends[0]);
 }
 
-/* --------------------------------------------------------------------------- keys */
+/* --------------------------------------------------------------------- keys */
 
 static unsigned fail_reading; /* which call */
 
@@ -273,7 +273,7 @@ static void a_typed_key_is_read(void **state)
     assert_true(n > 3);
 }
 
-/* -------------------------------------------------------------------------- files */
+/* -------------------------------------------------------------------- files */
 
 static void assert_file_is(const char *path, const char *wanted)
 {

@@ -22,8 +22,7 @@
 #define WAIT_MSEC  20000
 #define PART_BYTES ((size_t)160 << 10)
 
-/* ------------------------------------------------------------------------------- a guest that writes at
- * random */
+/* -------------------------------------------- a guest that writes at random */
 
 struct slot {
     uint32_t type;
@@ -247,8 +246,7 @@ static void memory_in_regions(void **state)
     run_guest(&s, &f, 30);
 }
 
-/* ------------------------------------------------------------------------------------------------ what ends
- */
+/* ---------------------------------------------------------------- what ends */
 
 static void kill_worker(struct guest *g)
 {
@@ -310,7 +308,7 @@ static void a_guest_that_ends_and_another(void **state)
     guest_end(&g);
 }
 
-/* --------------------------------------------------------------------------------------- single requests */
+/* ---------------------------------------------------------- single requests */
 
 static void single(struct guest *g, struct served_options s)
 {

@@ -40,8 +40,7 @@ static int stop(void **state)
     return served_stop(&served);
 }
 
-/* ------------------------------------------------------------------------------------------ lies in the
- * rings */
+/* -------------------------------------------------------- lies in the rings */
 
 struct liar {
     struct front front;
@@ -333,8 +332,7 @@ static void one_request_many_times(void **state)
     assert_int_equal(served_worker(&served), worker);
 }
 
-/* -------------------------------------------------------------------------------------------- lies in
- * messages */
+/* --------------------------------------------------------- lies in messages */
 
 static void expect_disconnected(struct front *f)
 {

@@ -97,8 +97,7 @@ static void what_the_worker_cannot(void **state)
     expect_killed(true, make_ring);
 }
 
-/* --------------------------------------------------------------------------------------------- io_uring's
- * own way */
+/* ------------------------------------------------------- io_uring's own way */
 
 /* The result of one request that was put into the ring of an `io` by its descriptor. */
 static int by_ring(struct io *io, void (*prepare)(struct io_uring_sqe *sqe))

@@ -256,7 +256,7 @@ static void test_managers_in_use(void **state)
     assert_finding(&f, "key manager vault", FINDING_FAILED, -EINVAL, "vault");
 }
 
-/* ------------------------------------------------- managers that have something */
+/* --------------------------------------------- managers that have something */
 
 static struct keymgr_ops odd; /* the double's, but for one operation */
 static int (*fetch_as_before)(struct keymgr *km, const char *id, struct secret **ret, struct error *e);

@@ -202,7 +202,7 @@ static void test_check(void **state)
     assert_int_equal(b->warnings, 1);
 }
 
-/* ------------------------------------------------------------------------------------------------ verbs */
+/* -------------------------------------------------------------------- verbs */
 
 static int start(struct bench *b, struct error *e)
 {

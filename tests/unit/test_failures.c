@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* ----------------------------------------------------------------- failing calls */
+/* ------------------------------------------------------------ failing calls */
 
 WRAP(int, open64, IO_ERROR, (const char *path, int flags, mode_t mode), (path, flags, mode))
 WRAP(int, openat64, IO_ERROR, (int fd, const char *path, int flags, mode_t mode), (fd, path, flags, mode))
@@ -129,7 +129,7 @@ WRAP(int, EVP_DecryptUpdate, 0,
      (EVP_CIPHER_CTX * c, unsigned char *out, int *n, const unsigned char *in, int size),
      (c, out, n, in, size))
 
-/* ---------------------------------------------------------------------- the world */
+/* ---------------------------------------------------------------- the world */
 
 struct place {
     void **state;
@@ -238,7 +238,7 @@ static bool with_failure(struct place *p, const struct operation *o, unsigned n)
     return failed != NULL;
 }
 
-/* ------------------------------------------------------------------ the operations */
+/* ----------------------------------------------------------- the operations */
 
 static int create(struct place *p, struct error *e)
 {

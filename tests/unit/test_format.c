@@ -198,7 +198,7 @@ static void short_files(void **state)
     }
 }
 
-/* ------------------------------------------------------------- what is no image */
+/* --------------------------------------------------------- what is no image */
 
 static int detect_text(const char *head, size_t size, struct error *e)
 {

@@ -17,7 +17,7 @@
 static const char *words = "it failed on purpose"; /* of the error that a failing call leaves */
 #define DISK "/dev/mapper/one"
 
-/* ----------------------------------------------------------------- failing calls */
+/* ------------------------------------------------------------ failing calls */
 
 static int code = VIR_ERR_SYSTEM_ERROR; /* of the error that a failing call leaves */
 static virError pretended;              /* since the last call, if it failed */
@@ -112,7 +112,7 @@ NOT_THERE(DomainAttachDeviceFlags, note_device(device, flags),
 NOT_THERE(DomainDetachDeviceFlags, note_device(device, flags),
           (virDomainPtr d, const char *device, unsigned flags), (void)d)
 
-/* ------------------------------------------------------------------ the operations */
+/* ----------------------------------------------------------- the operations */
 
 static struct virt *v;
 static char uuid[UUID_TEXT], xml[2000];
@@ -292,7 +292,7 @@ static const struct operation {
     {"remove trials", DEFINED, remove_trials, {"DomainGetMetadata"}},
 };
 
-/* ------------------------------------------------------------------------ the tests */
+/* ---------------------------------------------------------------- the tests */
 
 static void begin(enum before before)
 {

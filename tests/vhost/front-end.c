@@ -17,8 +17,7 @@
 #define BIT(n)       (UINT64_C(1) << (n))
 #define TIMEOUT_MSEC 20000
 
-/* ------------------------------------------------------------------------------------------------ messages
- */
+/* ----------------------------------------------------------------- messages */
 
 int front_tell(struct front *f, const struct vhost_message *m, const int *fds, unsigned n_fds)
 {
@@ -79,8 +78,7 @@ static int ask_number(struct front *f, uint32_t request, uint64_t *ret)
     return r;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * negotiating */
+/* ------------------------------------------------------------ * negotiating */
 
 static int negotiate(struct front *f)
 {
@@ -180,7 +178,7 @@ static int start_all(struct front *f)
     return r;
 }
 
-/* --------------------------------------------------------------------------------------------- its memory */
+/* --------------------------------------------------------------- its memory */
 
 uint8_t *front_room(struct front *f, size_t bytes, size_t alignment)
 {
@@ -253,8 +251,7 @@ void front_close(struct front *f)
     f->memory = NULL;
 }
 
-/* ------------------------------------------------------------------------------------------------ requests
- */
+/* ----------------------------------------------------------------- requests */
 
 /* Fills `table` with header, parts and status; the number of descriptors. */
 static unsigned fill(struct front *f, struct front_queue *q, unsigned slot, struct vring_desc *table,
