@@ -55,6 +55,18 @@ _noreturn_ static void keep(struct served *s)
     _exit(r < 0);
 }
 
+/* A keeper has taken the key before it starts a worker. */
+static void await_worker(const struct served *s)
+{
+    while (served_worker(s) == 0) {
+        if (waitpid(s->keeper, NULL, WNOHANG) != 0) {
+            fprintf(stderr, "the keeper has ended before it had a worker\n");
+            abort();
+        }
+        usleep(1000);
+    }
+}
+
 void served_start(struct served *s, const struct served_options *o)
 {
     struct secret_handover *handover = NULL;
@@ -82,10 +94,7 @@ void served_start(struct served *s, const struct served_options *o)
     if (s->keeper == 0)
         keep(s);
     fd_close(s->disk.listen_fd);
-    fd_close(served_connect(s)); /* once it has been there the key is taken */
-    while (served_worker(s) == 0)
-        usleep(1000);
-    usleep(50000);
+    await_worker(s);
     secret_handover_end(handover);
 }
 
