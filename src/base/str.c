@@ -30,9 +30,13 @@ int str_copy(char *field, size_t size, const char *text)
 
 void str_tame(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 127)
-            *text = '?';
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        bool c1 = c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0; /* U+0080 to U+009F, in UTF-8 */
+        if (*c < ' ' || *c == 127 || c1)
+            *c = '?';
+        if (c1)
+            *++c = '?';
+    }
 }
 
 char *str_vformat(const char *format, va_list ap)

@@ -234,6 +234,19 @@ static void fields_are_never_cut(void **state)
     assert_string_equal(field, "");
 }
 
+/* A terminal obeys none of it: neither ESC nor the one-character forms of ESC [ and its like. */
+static void controls_are_tamed(void **state)
+{
+    (void)state;
+    char text[] = "a\033[2Jb\177c\xC2\x9B"
+                  "2Jd\xC2\xA0\xC3\x84\n",
+         cut[] = "a\xC2";
+    str_tame(text);
+    assert_string_equal(text, "a?[2Jb?c??2Jd\xC2\xA0\xC3\x84?");
+    str_tame(cut);
+    assert_string_equal(cut, "a\xC2");
+}
+
 static void uuids_are_strict(void **state)
 {
     (void)state;
@@ -367,6 +380,7 @@ int main(void)
         cmocka_unit_test(sizes_are_written),
         cmocka_unit_test(rounded_sizes_have_room),
         cmocka_unit_test(fields_are_never_cut),
+        cmocka_unit_test(controls_are_tamed),
         cmocka_unit_test(uuids_are_strict),
         cmocka_unit_test(text_comes_back_from_a_memfd),
         cmocka_unit_test(a_memfd_is_no_program),
