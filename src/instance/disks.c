@@ -123,7 +123,7 @@ int disks_look(const struct context *c, const struct model *m, const struct inst
     return 0;
 }
 
-static int open_missing(const struct context *c, const struct disks *d, struct error *e)
+static int open_missing(const struct context *c, struct disks *d, struct error *e)
 {
     _cleanup_secret_ struct secret *secret = NULL;
     const char *held = ""; /* whose secret that is */
@@ -138,6 +138,7 @@ static int open_missing(const struct context *c, const struct disks *d, struct e
             r = key_fetch(c, v, &secret, e);
             held = v->key;
         }
+        d->touched[n] = r == 0;
         if (r == 0 && d->open[n]) /* one that will not do, as a cut-off start left it */
             r = disk_close(c, v, SETTLE_NOW, e);
         if (r == 0)
@@ -197,7 +198,8 @@ int disks_open_undo(const struct context *c, void *disks, struct error *e)
     int first = 0;
     for (size_t n = 0; n < d->instance->n_volumes; n++) {
         struct error why = ERROR_NONE;
-        int r = d->missing[n] ? disk_close(c, d->instance->volumes[n], SETTLE_LATER, &why) : 0;
+        bool ours = d->missing[n] && (d->touched[n] || !d->open[n]);
+        int r = ours ? disk_close(c, d->instance->volumes[n], SETTLE_LATER, &why) : 0;
         if (r < 0 && r != -EUNSAFE && first == 0)
             first = error_pass(e, r, &why);
     }

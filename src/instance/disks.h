@@ -40,6 +40,7 @@ struct disks {
     size_t n_missing;
     bool durable[DISKS_MAX]; /* the key can be fetched again; true for a plain disk */
     bool open[DISKS_MAX];    /* has a map, whatever it is for */
+    bool touched[DISKS_MAX]; /* by disks_open(): what it finds open and cannot replace stays as it is */
     size_t n_open;
 };
 

@@ -83,6 +83,13 @@ static void test_open_for_start(void **state)
     assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
     assert_false(changed);
     assert_string_equal(maps[0].map.uuid, before);
+    b->w->keys_unreachable = true; /* who cannot open them leaves them to who could */
+    assert_refused(-EHOSTUNREACH, "cannot be reached",
+                   instance_open(&b->f.context, "a", MAP_TO_STAY, &changed, &e));
+    b->w->keys_unreachable = false;
+    e = ERROR_NONE;
+    assert_int_equal(b->w->host.n_maps, 2);
+    assert_string_equal(maps[0].map.uuid, before);
     bench_age_maps(b, START_WITHIN_SEC / 2 + 1);
     assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
     assert_true(changed && map_awaits_start(&maps[0].map, START_WITHIN_SEC / 2));
