@@ -20,7 +20,17 @@
 /* What Debian's nova-compute is started with; the later one counts. */
 static const char *const files[] = {"/etc/nova/nova.conf", "/etc/nova/nova-compute.conf"};
 
-enum { COMPUTE_DRIVER, IMAGES_TYPE, IMAGES_VOLUME_GROUP, ENABLED, WISHES };
+enum {
+    COMPUTE_DRIVER,
+    IMAGES_TYPE,
+    IMAGES_VOLUME_GROUP,
+    ENABLED,
+    FORCE_RAW_IMAGES,
+    CONFIG_DRIVE_FORMAT,
+    INJECT_PARTITION,
+    SNAPSHOT_IMAGE_FORMAT,
+    WISHES
+};
 
 static void begin(struct config_wish ret[WISHES])
 {
@@ -29,6 +39,10 @@ static void begin(struct config_wish ret[WISHES])
         [IMAGES_TYPE] = {.group = "libvirt", .name = "images_type"},
         [IMAGES_VOLUME_GROUP] = {.group = "libvirt", .name = "images_volume_group"},
         [ENABLED] = {.group = "ephemeral_storage_encryption", .name = "enabled"},
+        [FORCE_RAW_IMAGES] = {.group = "DEFAULT", .name = "force_raw_images"},
+        [CONFIG_DRIVE_FORMAT] = {.group = "DEFAULT", .name = "config_drive_format"},
+        [INJECT_PARTITION] = {.group = "libvirt", .name = "inject_partition"},
+        [SNAPSHOT_IMAGE_FORMAT] = {.group = "libvirt", .name = "snapshot_image_format"},
     };
     memcpy(ret, wishes, sizeof wishes);
 }
@@ -67,25 +81,50 @@ static bool is_true(const char *value)
            streq(value, "1");
 }
 
+static void not_started(struct examination *x, const struct config_wish *w, const char *is,
+                        const char *wanted)
+{
+    examination_warn(
+        x, WHAT,
+        "%s is %.63s, so nova-compute does not start with Mayfly's driver: say %s = %s in [%s] of "
+        "%s",
+        w->name, is, w->name, wanted, w->group, files[1]);
+}
+
+/* What has a good default, and must not have another value. */
+static void examine_defaults(struct examination *x, const struct config_wish wishes[WISHES])
+{
+    static const struct {
+        int wish;
+        const char *wanted;
+    } defaults[] = {
+        {CONFIG_DRIVE_FORMAT, "iso9660"}, {INJECT_PARTITION, "-2"}, {SNAPSHOT_IMAGE_FORMAT, "raw"}};
+    for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+        const struct config_wish *w = &wishes[defaults[i].wish];
+        if (w->given && !streq(w->value, defaults[i].wanted))
+            not_started(x, w, w->value, defaults[i].wanted);
+    }
+    const struct config_wish *raw = &wishes[FORCE_RAW_IMAGES], *enabled = &wishes[ENABLED];
+    if (raw->given && !is_true(raw->value))
+        not_started(x, raw, raw->value, "true");
+    if (is_true(enabled->value))
+        not_started(x, enabled, enabled->value, "false");
+}
+
 /* What the driver itself refuses to start with. */
 static void examine_settings(struct examination *x, const struct config_wish wishes[WISHES])
 {
+    const struct config_wish *type = &wishes[IMAGES_TYPE];
     const char *group = wishes[IMAGES_VOLUME_GROUP].value;
-    if (!streq(wishes[IMAGES_TYPE].value, "lvm"))
-        examination_warn(x, WHAT,
-                         "images_type is not lvm, so nova-compute does not start: say images_type = lvm in "
-                         "[libvirt] of %s",
-                         files[1]);
+    if (!streq(type->value, "lvm"))
+        not_started(x, type, *type->value ? type->value : "not set", "lvm");
     if (!config_has_volume_group(x->context->config, group))
         examination_warn(
             x, WHAT,
             "images_volume_group is %.63s, which is not Mayfly's: name the same group in [libvirt] of "
             "mayfly.conf and of %s",
             *group ? group : "not set", files[1]);
-    if (is_true(wishes[ENABLED].value))
-        examination_warn(x, WHAT,
-                         "makes keys that nobody uses or destroys: say enabled = false in "
-                         "[ephemeral_storage_encryption], here and on the API nodes");
+    examine_defaults(x, wishes);
 }
 
 /* What Mayfly needs, to serve it. */
@@ -118,12 +157,13 @@ void examine_nova(struct examination *x)
     if (!user_exists(USER))
         return;
     begin(wishes);
-    int read = read_settings(x, wishes);
-    if (read == 0 && is_closed(x))
+    if (is_closed(x)) {
         examination_ok(x, WHAT,
                        "its settings are not looked at, since they are " USER "'s alone: sudo -u " USER
                        " mayfly doctor does");
-    if (read <= 0)
+        return;
+    }
+    if (read_settings(x, wishes) <= 0)
         return;
     if (!streq(wishes[COMPUTE_DRIVER].value, DRIVER)) {
         examination_warn(x, WHAT,

@@ -303,6 +303,14 @@ static void test_nova(void **state)
                 "images_volume_group is other");
     assert_nova(state, DRIVEN "[ephemeral_storage_encryption]\nenabled = True\n", "", FINDING_WARNING,
                 "enabled = false");
+    assert_nova(state, DRIVEN "[DEFAULT]\nconfig_drive_format = vfat\n", "", FINDING_WARNING,
+                "config_drive_format = iso9660 in [DEFAULT]");
+    assert_nova(state, DRIVEN "[DEFAULT]\nforce_raw_images = False\n", "", FINDING_WARNING,
+                "force_raw_images = true in [DEFAULT]");
+    assert_nova(state, DRIVEN "[libvirt]\ninject_partition = -1\n", "", FINDING_WARNING,
+                "inject_partition = -2 in [libvirt]");
+    assert_nova(state, DRIVEN "[libvirt]\nsnapshot_image_format = qcow2\n", "", FINDING_WARNING,
+                "snapshot_image_format = raw in [libvirt]");
     assert_nova(state, DRIVEN "nonsense\n", "", FINDING_FAILED, "nova.conf:6: is neither");
 
     nova_is_member = false;
