@@ -195,8 +195,9 @@ static int create(const struct volume *v, const char *name, uint64_t sectors, co
     if (r == 0)
         r = dm_change_nodes(t);
     if (r == 0 && !dm_task_get_info(t, ret)) {
+        error_set(e, -EIO, "map %s: was made, and device-mapper tells nothing of it: closed again", name);
         dm_remove_map(name);
-        r = -EIO;
+        return -EIO;
     }
     return r < 0 ? explain_create(v, name, r, e) : 0;
 }
