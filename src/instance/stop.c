@@ -155,6 +155,15 @@ void domains_end(const struct context *c, void *const disks[], size_t n, struct 
     virt_destroy_many(c->virt, uuids, n, why);
 }
 
+/* One step, so that whoever stops between the two is told of each guest that has ended. */
+static void end_and_close(const struct context *c, void *const disks[], size_t n, struct error why[])
+{
+    domains_end(c, disks, n, why);
+    for (size_t i = 0; i < n; i++)
+        if (why[i].errnum == 0)
+            disks_close_durable(c, disks[i], &why[i]);
+}
+
 static int plan_hard(const struct context *c, const struct model *m, const struct instance *i,
                      struct disks *d, struct steps *s, struct error *e)
 {
@@ -165,10 +174,9 @@ static int plan_hard(const struct context *c, const struct model *m, const struc
     if (r < 0 || !(running || disks_can_close(d)))
         return r;
     if (running)
-        r = steps_add_at_once(s, domains_end, NULL, d, e, "stop domain %s", i->name);
-    if (r == 0 && d->n_open)
-        r = steps_add(s, disks_close_durable, NULL, d, e, "close the disks of %s", i->name);
-    return r;
+        return steps_add_at_once(s, end_and_close, NULL, d, e, "stop domain %s, and close its disks",
+                                 i->name);
+    return steps_add(s, disks_close_durable, NULL, d, e, "close the disks of %s", i->name);
 }
 
 int instances_stop_hard(const struct context *c, const char *const names[], size_t n, struct outcome ret[],

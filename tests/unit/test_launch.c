@@ -633,6 +633,30 @@ static void test_stop_hard_together(void **state)
     assert_int_equal(b->w->host.n_maps, 0);
 }
 
+static bool stopped_by_now(void)
+{
+    return ended > 0;
+}
+
+/* Whoever wants to stop while plugs are pulled is told of each that was. */
+static void test_stop_hard_cut_short(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"a", "b"};
+    struct outcome done[ARRAY_SIZE(names)];
+    struct error e = ERROR_NONE;
+    bench_make(b, "a", false);
+    bench_make(b, "b", false);
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = note_ends;
+    b->f.context.stopped = stopped_by_now;
+    ended = 0;
+    assert_ok(instances_stop_hard(&b->f.context, names, ARRAY_SIZE(names), done, &e), e);
+    assert_int_equal(ended, 2);
+    assert_true(done[0].changed && done[1].changed);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
 static unsigned looks;
 
 /* The guest powers itself off while it is waited for. */
@@ -796,6 +820,7 @@ int main(void)
         bench_test(test_idempotent),
         bench_test(test_stop_together),
         bench_test(test_stop_hard_together),
+        bench_test(test_stop_hard_cut_short),
         bench_test(test_wait),
         bench_test(test_numbered),
         bench_test(test_numbers_go_on),
