@@ -45,18 +45,22 @@ static int guess_uuid(const struct context *c, const struct model *m, struct mod
     return r < 0 ? r : str_copy(w->uuid, UUID_TEXT, i->uuid);
 }
 
-int model_lock_uuid(const struct context *c, const char *uuid, struct error *e)
+static int lock_until(const struct context *c, const char *uuid, uint64_t end_msec, struct error *e)
 {
-    uint64_t end = clock_msec() + c->lock_wait_msec;
     for (;;) {
         struct error why = ERROR_NONE;
         int r = broker_lock(c->broker, uuid, &why);
         if (r == -EBUSY && context_stopped(c))
             return error_set(e, -ECANCELED, "%s; it is no longer waited for", why.text);
-        if (r != -EBUSY || clock_msec() >= end)
+        if (r != -EBUSY || clock_msec() >= end_msec)
             return r < 0 ? error_pass(e, r, &why) : 0;
         nanosleep(&(struct timespec){.tv_nsec = LOCK_POLL_MSEC * 1000000L}, NULL);
     }
+}
+
+int model_lock_uuid(const struct context *c, const char *uuid, struct error *e)
+{
+    return lock_until(c, uuid, clock_msec() + c->lock_wait_msec, e);
 }
 
 static bool any_left(const struct error why[], size_t n)
@@ -77,12 +81,14 @@ static struct wanted *next_to_lock(struct wanted w[], size_t n, const struct err
     return next;
 }
 
+/* All are waited for together as long as one would be: those that are locked by then wait for the others. */
 static int lock_all(const struct context *c, struct model *m, struct wanted w[], size_t n, struct error why[],
                     struct error *e)
 {
+    uint64_t end_msec = clock_msec() + c->lock_wait_msec;
     for (struct wanted *next; (next = next_to_lock(w, n, why)); next->locked = true) {
         struct error *one = &why[next - w];
-        int r = model_lock_uuid(c, next->uuid, one);
+        int r = lock_until(c, next->uuid, end_msec, one);
         if (r < 0)
             error_prefix(one, "instance %s: ", next->name);
         else

@@ -134,6 +134,40 @@ static void test_lock_waits(void **state)
     assert_null(holder);
 }
 
+static unsigned tries;
+
+static void count_tries(struct world *w)
+{
+    tries += streq(w->person.call, "lock");
+    w->person.at = w->calls + 1;
+}
+
+/* Whoever wants several does not wait for one after the other. */
+static void test_locks_wait_together(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"a", "b", "c"};
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *found[ARRAY_SIZE(names)] = {NULL};
+    struct error why[ARRAY_SIZE(names)], e = ERROR_NONE;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        bench_make(b, names[i], true);
+    fake_again(&b->f);
+    struct broker *other = fake_broker_new(b->w);
+    for (size_t i = 0; i < b->w->host.n_volumes; i++)
+        assert_ok(broker_lock(other, b->w->host.volumes[i].v.instance, &e), e);
+    b->f.context.lock_wait_msec = LOCK_POLL_MSEC / 2;
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = count_tries;
+    tries = 0;
+    assert_ok(model_lock_many(&b->f.context, names, ARRAY_SIZE(names), &m, found, why, &e), e);
+    b->w->person.act = NULL;
+    assert_in_range(tries, 3, 4); /* two for the first, one for each other */
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        assert_int_equal(why[i].errnum, -EBUSY);
+    broker_disconnect(other);
+}
+
 /* A lock is held no longer than its instance is worked on; and the disks of a guest that ends meanwhile,
  * which libvirt's hook has left to us, are closed. */
 static void test_gives_back(void **state)
@@ -242,6 +276,7 @@ int main(void)
         bench_test(test_gives_back),
         bench_test(test_gives_back_what_was_opened_for_a_start),
         bench_test(test_lock_waits),
+        bench_test(test_locks_wait_together),
         bench_test(test_not_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
