@@ -66,7 +66,7 @@ struct drift_need {
     unsigned refused;          /* kinds that stop it */
     unsigned told;             /* kinds that it warns of, and goes on */
     const struct volume *disk; /* of its disks that one counts; NULL: all that are ready */
-    bool idle;                 /* no guest runs, which its caller knows, though libvirt cannot be asked */
+    bool idle;                 /* no guest has it, which its caller knows */
 };
 
 /* 0, or the first finding that stops it, as an error: "instance web: cannot be started: ...". An instance

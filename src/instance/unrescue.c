@@ -75,32 +75,31 @@ static const struct drift_need needs = {
     .refused = DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT(BLOCK_COPY),
 };
 
-/* The definition is another's to change, and has to be without the disk by now. */
+static int check_guest_lacks(const struct context *c, const struct instance *i, const struct volume *disk,
+                             struct error *e)
+{
+    char path[DEVICE_PATH_MAX];
+    bool has = false;
+    volume_device_path(disk, path);
+    int r = virt_has_disk(c->virt, i->uuid, path, DOMAIN_GUEST, &has, e);
+    return r == 0 && has
+               ? error_set(e, -EBUSY,
+                           "instance %s: cannot lose its rescue disk: its guest has it; end that first",
+                           i->name)
+               : r;
+}
+
+/* The definition is another's to change, and has to be without the disk by now; so has the guest, if there is
+ * one. After that each who holds the disk is another. */
 static int check_disk_unused(const struct context *c, const struct model *m, const struct instance *i,
                              const struct volume *disk, struct error *e)
 {
-    const struct drift_need unused = {
-        .cannot = "cannot lose its rescue disk", .refused = DRIFT(SAVED) | DRIFT(HELD), .disk = disk};
-    char path[DEVICE_PATH_MAX];
-    bool has = false;
-    int r = drift_check(c, m, i, &unused, e);
-    if (r < 0 || i->state != INSTANCE_RUNNING)
-        return r;
-    volume_device_path(disk, path);
-    r = virt_has_disk(c->virt, i->uuid, path, DOMAIN_GUEST, &has, e);
-    if (r < 0)
-        return r;
-    if (has)
-        return error_set(
-            e, -EBUSY, "instance %s: cannot lose its rescue disk: its guest has it; end that first", i->name);
-    const struct map *map = model_map_of(m, disk); /* without the guest, each who holds it is another */
-    return !map || map->open_count == 0
-               ? 0
-               : error_set(
-                     e, -EBUSY,
-                     "instance %s: cannot lose its rescue disk: something on this host uses it (%s); see "
-                     "lsof, and umount it",
-                     i->name, map->name);
+    const struct drift_need unused = {.cannot = "cannot lose its rescue disk",
+                                      .refused = DRIFT(SAVED) | DRIFT(HELD),
+                                      .disk = disk,
+                                      .idle = true};
+    int r = i->state == INSTANCE_RUNNING ? check_guest_lacks(c, i, disk, e) : 0;
+    return r < 0 ? r : drift_check(c, m, i, &unused, e);
 }
 
 int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool disk_only,
