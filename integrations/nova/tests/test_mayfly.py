@@ -503,10 +503,11 @@ class Starting(Case):
         self.assertEqual(['open --json --for-start %s --token-fd 0' % UUID],
                          self.words())
 
-    def test_without_a_token_by_the_host_s_right(self):
+    def test_without_a_token_libvirt_s_hook_opens_them(self):
+        """Nova-compute cannot read the host's password, the hook can."""
+        self.answer('open', **error('denied', 2))
         self.create_guest(self.admin)
-        self.assertEqual(['open --json --for-start %s' % UUID],
-                         self.words())
+        self.assertEqual([], self.calls())
 
     def test_what_is_not_started_is_not_opened(self):
         self.create_guest(self.user, power_on=False)
@@ -533,7 +534,7 @@ class Starting(Case):
                               self.user, '<domain/>', self.instance())
         it.assert_not_called()
 
-    def reboot(self, runs, context=None, **how):
+    def reboot(self, runs):
         """Nova's own would be called: what was called before it."""
         guest = mock.Mock()
         guest.is_active.return_value = runs
@@ -546,13 +547,7 @@ class Starting(Case):
             if runs is None:
                 host.get_guest.side_effect = exception.InstanceNotFound(
                     instance_id=UUID)
-            guest.get_power_state.return_value = 4  # shut down
-            if how:
-                self.driver.resume_state_on_host_boot(
-                    context, self.instance(), [])
-            else:
-                self.driver._hard_reboot(
-                    context or self.user, self.instance(), [], None)
+            self.driver._hard_reboot(self.user, self.instance(), [], None)
         it.assert_called_once()
         return before
 
@@ -570,27 +565,55 @@ class Starting(Case):
     def test_the_disks_of_a_running_guest_are_open(self):
         self.assertEqual([], self.reboot(True))
 
-    def resume(self):
+    def at_start(self, function, fails=None):
+        """What nova-compute does without a token: the faults that it notes."""
         with mock.patch('nova.compute.utils.add_instance_fault_from_exc') as \
-                fault:
+                fault, mock.patch.object(self.driver, '_host') as host, \
+                mock.patch.object(driver.LibvirtDriver, '_hard_reboot',
+                                  side_effect=fails) as it:
+            host.get_guest.return_value.is_active.return_value = False
+            host.get_guest.return_value.get_power_state.return_value = 4
             try:
-                self.reboot(False, self.admin, resume=True)
+                function(self.admin, self.instance(), [], 'HARD')
             finally:
                 self.faults = [str(call[0][2]) for call in
                                fault.call_args_list]
+        it.assert_called_once()
+
+    def resume(self, fails=None):
+        self.at_start(lambda context, instance, network, _kind:
+                      self.driver.resume_state_on_host_boot(
+                          context, instance, network), fails)
+
+    def refused(self, code):
+        refused = driver.libvirt.libvirtError('no right to the key')
+        refused.err = (code, 0, 'no right to the key', 2, '', '', '', 0, 0)
+        return refused
 
     def test_at_boot_by_the_host_s_right(self):
         self.resume()
-        self.assertEqual(['open --json --for-start %s' % UUID],
-                         self.words())
-        self.assertEqual([], self.faults)
+        self.assertEqual(([], []), (self.words(), self.faults))
 
     def test_who_waits_at_boot_is_told_why(self):
-        for name, said in (('denied', 'hard reboot'),
-                           ('unreachable', 'no answer')):
-            self.answer('open', **error(name, 2, 'no answer'))
-            self.assertRaises(mayfly.MayflyFailed, self.resume)
-            self.assertIn(said, self.faults[0])
+        for code, told in (
+                (driver.libvirt.VIR_ERR_HOOK_SCRIPT_FAILED, True),
+                (driver.libvirt.VIR_ERR_INTERNAL_ERROR, False)):
+            self.assertRaises(driver.libvirt.libvirtError, self.resume,
+                              self.refused(code))
+            self.assertIn('no right to the key', self.faults[0])
+            self.assertEqual(told, 'hard reboot' in self.faults[0])
+
+    def test_a_reboot_that_goes_on_at_start_does_not_end_nova_compute(self):
+        self.at_start(self.driver.reboot, self.refused(
+            driver.libvirt.VIR_ERR_HOOK_SCRIPT_FAILED))
+        self.assertIn('hard reboot', self.faults[0])
+
+    def test_a_reboot_that_fails_is_told_to_who_asks(self):
+        with mock.patch.object(driver.LibvirtDriver, 'reboot',
+                               side_effect=mayfly.MayflyFailed(
+                                   verb='open', reason='no answer')):
+            self.assertRaises(mayfly.MayflyFailed, self.driver.reboot,
+                              self.user, self.instance(), [], 'HARD')
 
 
 class Ending(Case):

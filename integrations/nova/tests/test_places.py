@@ -37,6 +37,7 @@ CALLS = {
     'finish_migration': ('_create_image', '_create_guest_with_network'),
     'power_on': ('_hard_reboot',),
     'rescue': ('_create_image', '_destroy', '_create_guest'),
+    'reboot': ('_hard_reboot',),
     'resume_state_on_host_boot': ('_hard_reboot',),
     'snapshot': ('direct_snapshot', 'by_libvirt_path',
                  '_suspend_guest_for_snapshot'),

@@ -10,7 +10,7 @@ in the name of whoever asked Nova.
     _create_image     the backend notes the disks;
                       all are made at once     add-disks, rescue, resize
     _create_configdrive                        add-disk --seed-image
-    _create_guest     before the guest starts  open --for-start
+    _create_guest     before the guest starts  open --for-start, or its hook
     snapshot          a pipe to Glance         export
     _cleanup_lvm                               delete
 """
@@ -18,6 +18,7 @@ in the name of whoever asked Nova.
 import os
 import re
 import subprocess
+import sys
 
 from oslo_concurrency import processutils
 from oslo_log import log as logging
@@ -318,6 +319,17 @@ def _refuse(error):
     return exception.InstanceFaultRollback(error)
 
 
+def _way_out(error):
+    """Of a start by the host's right, which libvirt's hook has refused."""
+    libvirt = driver.libvirt
+    if (not isinstance(error, libvirt.libvirtError) or
+            error.get_error_code() != libvirt.VIR_ERR_HOOK_SCRIPT_FAILED):
+        return error
+    return MayflyFailed(verb='hook', reason=_(
+        "%s; if this host may not have the key, the owner starts the server "
+        "by a hard reboot") % error)
+
+
 def _has_local_disks(instance):
     flavor = instance.flavor
     return bool(instance.image_ref or flavor.ephemeral_gb or flavor.swap)
@@ -460,12 +472,30 @@ class MayflyDriver(driver.LibvirtDriver):
     # --------------------------------------------------------------- starting
 
     def _open(self, context, instance):
-        """With the key of whoever asks; without a token, of the host's.
+        """With the key of whoever asks, for this start.
 
-        For this start: libvirt's hook closes them when the guest ends.
+        Libvirt's hook closes them when the guest ends. Without a token it
+        opens them, too: the host's password is root's, not nova-compute's.
         """
+        if not _token(context):
+            return None
         return mayfly(context, 'open', '--for-start', instance.uuid,
                       absent=True)
+
+    def reboot(self, context, instance, *args, **kwargs):
+        """Without a token it is one that nova-compute goes on with at start.
+
+        An error would end nova-compute: so it is only noted.
+        """
+        try:
+            super(MayflyDriver, self).reboot(
+                context, instance, *args, **kwargs)
+        except Exception as e:
+            if _token(context):
+                raise
+            LOG.exception('The server stays off', instance=instance)
+            compute_utils.add_instance_fault_from_exc(
+                context, instance, _way_out(e), sys.exc_info())
 
     def _hard_reboot(self, context, instance, *args, **kwargs):
         """Of a guest that is off nothing is touched until its key is there."""
@@ -481,18 +511,14 @@ class MayflyDriver(driver.LibvirtDriver):
             return False
 
     def resume_state_on_host_boot(self, context, instance, *args, **kwargs):
-        """Whose key is not the host's waits for its owner, and says so."""
+        """A server whose key is not the host's waits for its owner."""
         try:
             super(MayflyDriver, self).resume_state_on_host_boot(
                 context, instance, *args, **kwargs)
-        except MayflyFailed as e:
+        except Exception as e:
             with excutils.save_and_reraise_exception():
-                if e.kwargs.get('name') == DENIED:
-                    e = MayflyFailed(verb='open', reason=_(
-                        "this host may not have the key: the owner starts "
-                        "the server, by a hard reboot"))
                 compute_utils.add_instance_fault_from_exc(
-                    context, instance, e)
+                    context, instance, _way_out(e), sys.exc_info())
 
     def _create_guest(self, context, xml, instance, power_on=True, pause=False,
                       post_xml_callback=None):
