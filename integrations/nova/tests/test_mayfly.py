@@ -405,10 +405,17 @@ class Disks(Case):
 class Snapshots(Case):
     def snapshot(self, update):
         disk = self.driver.image_backend.by_name(self.instance(), 'disk')
+        def whole(*args, **kwargs):
+            return update(*args, **kwargs) or {'size': 4000}
+
         with mock.patch('nova.image.glance.API') as api:
-            api.return_value.update.side_effect = update
+            api.return_value.update.side_effect = whole
             return disk.direct_snapshot(
                 self.user, 'a name', 'raw', 'an image', 'its base')
+
+    def read(self, context, image_id, image, data, purge_props):
+        while data.read(64):
+            pass
 
     def test_the_disk_goes_to_glance_as_it_is_read(self):
         sent = []
@@ -443,9 +450,7 @@ class Snapshots(Case):
 
     def test_after_an_export_that_was_cut_off(self):
         self.answer_once('export', nothing=1, **error('needs-recover', 9))
-        update = mock.Mock()
-        self.snapshot(update)
-        update.assert_called_once()
+        self.snapshot(self.read)
         self.assertEqual(['export', 'recover', 'export'],
                          [call['words'][0] for call in self.calls()])
 
@@ -456,12 +461,24 @@ class Snapshots(Case):
     def test_a_part_is_never_taken_for_the_whole(self):
         self.answer('export', **error('failed', 10, 'the snapshot was lost'))
 
-        def update(context, image_id, image, data, purge_props):
-            while data.read(64):
-                pass
-
-        failed = self.failure(mayfly.MayflyFailed, self.snapshot, update)
+        failed = self.failure(mayfly.MayflyFailed, self.snapshot, self.read)
         self.assertIn('the snapshot was lost', str(failed))
+
+    def test_an_upload_that_begins_again_is_not_whole(self):
+        """Nova repeats it after a lost connection, with the same reader."""
+        for lost in (999, 4000):
+            def update(context, image_id, image, data, purge_props):
+                data.read(lost)
+                sent = list(iter(lambda: data.read(999), b''))
+                return {'size': sum(map(len, sent))}
+
+            failed = self.failure(mayfly.MayflyFailed, self.snapshot, update)
+            self.assertIn('given 4000', str(failed))
+
+    def test_an_upload_that_leaves_off_is_not_whole(self):
+        self.assertRaises(mayfly.MayflyFailed, self.snapshot,
+                          lambda context, image_id, image, data, purge_props:
+                          {'size': len(data.read(999))})
 
     def test_an_upload_that_fails_ends_the_export(self):
         def update(*args, **kwargs):
@@ -471,7 +488,7 @@ class Snapshots(Case):
 
     def test_no_descriptor_is_left(self):
         before = len(os.listdir('/proc/self/fd'))
-        self.snapshot(lambda *args, **kwargs: args[3].read())
+        self.snapshot(self.read)
         with mock.patch.dict(os.environ, PATH='/nowhere'):
             self.assertRaises(mayfly.MayflyFailed, self.snapshot, None)
         self.assertEqual(before, len(os.listdir('/proc/self/fd')))

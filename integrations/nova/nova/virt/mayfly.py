@@ -126,11 +126,16 @@ class Export(object):
     What was read is an image only if Mayfly ends well, so the end of the file
     is told only then, and the reader never takes a part for the whole. What
     stands against it is told before anybody is asked to read.
+
+    A reader that begins again, as Nova does after a lost connection, gets
+    what is left: so it has to say how much it has in the end.
     """
 
     BLOCK = 64 << 10
 
     def __init__(self, context, uuid, role):
+        self.given_bytes = 0
+        self.ended = False
         self._start(context, uuid, role)
         try:
             self.begun = self.file.read(self.BLOCK)
@@ -161,10 +166,15 @@ class Export(object):
         self.process.stdin.close()
 
     def read(self, size=-1):
+        data = self._read(size)
+        self.given_bytes += len(data)
+        return data
+
+    def _read(self, size):
         if self.begun:
             data = self.begun if size < 0 else self.begun[:size]
             self.begun = self.begun[len(data):]
-            return data + self.read() if size < 0 else data
+            return data + self._read(size) if size < 0 else data
         data = self.file.read(size)
         if not data and size != 0:
             self._check_end()
@@ -173,6 +183,7 @@ class Export(object):
     def _check_end(self):
         said = self.process.stdout.read()
         if self.process.wait() == 0:
+            self.ended = True
             return
         try:
             error = jsonutils.loads(said)['error']
@@ -181,6 +192,15 @@ class Export(object):
                      self.process.returncode}
         raise MayflyFailed(verb='export', reason=error['text'],
                            name=error['name'])
+
+    def check_read(self, size_bytes):
+        """Has a reader that got so much got all of it?"""
+        if self.ended and size_bytes == self.given_bytes:
+            return
+        raise MayflyFailed(verb='export', reason=_(
+            "the image service has %(has)d bytes, and was given %(given)d: "
+            "the snapshot is not whole; take another") % {
+                'has': size_bytes, 'given': self.given_bytes})
 
     def close(self):
         """Also ends an export that nobody reads any more."""
@@ -302,8 +322,9 @@ class Disk(imagebackend.Image):
         """Sends it to Glance while it is read; no file is made of it."""
         image = {'disk_format': 'raw', 'container_format': 'bare'}
         with begin_export(context, self.uuid, self.role) as data:
-            glance.API().update(context, image_id, image, data,
-                                purge_props=False)
+            kept = glance.API().update(context, image_id, image, data,
+                                       purge_props=False)
+            data.check_read(kept['size'])
 
     def snapshot_extract(self, target, out_format):
         """What Nova would do otherwise: a file in plaintext."""
