@@ -208,6 +208,15 @@ class Making(Case):
         self.assertEqual({}, call['os'])
         self.assertNotIn('--token-fd', call['words'])
 
+    def test_the_owner_may_use_a_key_that_an_administrator_made(self):
+        self.user.project_id = 'of-administrators'
+        self.create()
+        self.assertEqual(
+            ['key grant --json %s --user alice --token-fd 0' % UUID],
+            self.words()[1:])
+        self.answer('key', **error('unreachable', 6))
+        self.create()  # the server is whole all the same
+
     def test_ephemeral_disks_by_nova_s_choice_of_file_system(self):
         disks = {'ephemerals': [
             {'device_name': '/dev/vdb', 'size': 1, 'guest_format': None},
@@ -466,12 +475,13 @@ class Snapshots(Case):
 
     def test_an_upload_that_begins_again_is_not_whole(self):
         """Nova repeats it after a lost connection, with the same reader."""
-        for lost in (999, 4000):
-            def update(context, image_id, image, data, purge_props):
-                data.read(lost)
-                sent = list(iter(lambda: data.read(999), b''))
-                return {'size': sum(map(len, sent))}
 
+        def update(context, image_id, image, data, purge_props):
+            data.read(lost)
+            sent = list(iter(lambda: data.read(999), b''))
+            return {'size': sum(map(len, sent))}
+
+        for lost in (999, 4000):
             failed = self.failure(mayfly.MayflyFailed, self.snapshot, update)
             self.assertIn('given 4000', str(failed))
 
@@ -544,8 +554,15 @@ class Starting(Case):
         self.answer('open', **error('missing', 4))
         self.create_guest(self.user)
 
-    def test_a_key_that_is_denied_stops_the_start(self):
+    def test_where_the_caller_has_no_right_the_host_may(self):
+        """By libvirt's hook, which refuses the start if it may not."""
         self.answer('open', **error('denied', 2))
+        self.create_guest(self.user)
+        self.assertEqual([], self.reboot(True)[1:])
+        self.assertEqual('open', self.reboot(False)[-1].split()[0])
+
+    def test_another_error_stops_the_start(self):
+        self.answer('open', **error('unreachable', 6))
         with mock.patch.object(driver.LibvirtDriver, '_create_guest') as it:
             self.assertRaises(mayfly.MayflyFailed, self.driver._create_guest,
                               self.user, '<domain/>', self.instance())

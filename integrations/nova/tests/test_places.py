@@ -102,7 +102,8 @@ class Places(unittest.TestCase):
         new = {name for name in self.ours if name not in self.theirs}
         self.assertEqual(
             {'_check_configuration', '_add_disks', '_check_encrypted',
-             '_add_rescue_disk', '_grow', '_open', '_close', '_runs'},
+             '_add_rescue_disk', '_grant_to_owner', '_grow', '_open', '_close',
+             '_runs'},
             new - set(own))
 
     def test_who_calls_it(self):

@@ -104,7 +104,7 @@ def _name_of_error(document):
 
 
 def _say(context, verb, *words):
-    command = ['mayfly', verb, '--json', *words]
+    command = ['mayfly', *verb.split(), '--json', *words]
     token = _token(context)
     if token:
         command += ['--token-fd', '0']
@@ -436,6 +436,17 @@ class MayflyDriver(driver.LibvirtDriver):
         document = mayfly(context, 'add-disks', '--uuid', instance.uuid,
                           *words, instance.name)
         self._check_encrypted(context, instance, document['instances'][0])
+        if _token(context) and context.project_id != instance.project_id:
+            self._grant_to_owner(context, instance)
+
+    def _grant_to_owner(self, context, instance):
+        """An administrator's evacuate, rebuild: the key is in his project."""
+        try:
+            mayfly(context, 'key grant', instance.uuid,
+                   '--user', instance.user_id)
+        except MayflyFailed as e:
+            LOG.warning('%s; the owner cannot start the server', e,
+                        instance=instance)
 
     def _check_encrypted(self, context, instance, made):
         """The trait promises it, whatever mayfly.conf says by now."""
@@ -495,13 +506,20 @@ class MayflyDriver(driver.LibvirtDriver):
     def _open(self, context, instance):
         """With the key of whoever asks, for this start.
 
-        Libvirt's hook closes them when the guest ends. Without a token it
-        opens them, too: the host's password is root's, not nova-compute's.
+        Libvirt's hook closes them when the guest ends. It opens them, too,
+        by the host's right, where there is no token (the host's password is
+        root's, not nova-compute's), or the key is not of who asks.
         """
         if not _token(context):
             return None
-        return mayfly(context, 'open', '--for-start', instance.uuid,
-                      absent=True)
+        try:
+            return mayfly(context, 'open', '--for-start', instance.uuid,
+                          absent=True)
+        except MayflyFailed as e:
+            if e.kwargs.get('name') != DENIED:
+                raise
+            LOG.info('%s; the host is asked', e, instance=instance)
+            return None
 
     def reboot(self, context, instance, *args, **kwargs):
         """Without a token it is one that nova-compute goes on with at start.
