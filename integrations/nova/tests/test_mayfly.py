@@ -305,12 +305,21 @@ class Making(Case):
         self.answer('show', instance={'disks': [
             {'role': 'root', 'size_bytes': GIB},
             {'role': 'swap', 'size_bytes': 64 << 20}]})
-        self.create()
+        self.create(self.instance(task_state='resize_finish'))
         self.assertEqual([], self.fetched)
         self.assertEqual(
             ['show --json %s --token-fd 0' % UUID,
              'resize --json %s %d --disk root --token-fd 0'
              % (UUID, 2 * GIB)], self.words())
+
+    def test_a_new_server_never_gets_old_disks(self):
+        self.volumes = {'disk.swap'}
+        for task_state in ('spawning', 'rebuild_spawning'):
+            failed = self.failure(
+                mayfly.MayflyFailed, self.create,
+                self.instance(task_state=task_state))
+            self.assertIn('here already', str(failed))
+        self.assertEqual([], self.calls())
 
     def test_a_rescue_disk_is_one_more(self):
         self.volumes = {'disk', 'disk.swap'}

@@ -27,6 +27,7 @@ from oslo_utils import excutils
 from oslo_utils import fileutils
 
 from nova.api.metadata import base as instance_metadata
+from nova.compute import task_states
 from nova.compute import utils as compute_utils
 from nova.compute import vm_states
 import nova.conf
@@ -416,6 +417,10 @@ class MayflyDriver(driver.LibvirtDriver):
         if any(note['disk'].role == 'rescue' for note in noted):
             self._add_rescue_disk(context, instance, noted)
         elif any(note['disk'].exists() for note in noted):
+            if instance.task_state != task_states.RESIZE_FINISH:
+                raise MayflyFailed(verb='add-disks', reason=_(
+                    "disks of this server are here already, with what they "
+                    "held: mayfly delete removes them"))
             self._grow(context, instance, noted)
         elif noted:
             self._add_disks(context, instance, noted)
