@@ -528,16 +528,34 @@ class Snapshots(Case):
 
 class Starting(Case):
     def create_guest(self, context, fails=None, **how):
-        with mock.patch.object(driver.LibvirtDriver, '_create_guest',
-                               autospec=True, side_effect=fails) as create:
+        """By Nova's own; what was called before the guest starts."""
+        before = []
+        self.launched = False
+
+        def launch(pause):
+            self.launched = True
+            before.extend(self.words())
+            if fails:
+                raise fails
+
+        with mock.patch('nova.virt.libvirt.guest.Guest.create') as create:
+            create.return_value.launch = launch
             self.driver._create_guest(
                 context, '<domain/>', self.instance(), **how)
-        create.assert_called_once()
+        self.assertEqual(how.get('power_on', True), self.launched)
+        return before
 
     def test_who_asks_opens_the_disks(self):
-        self.create_guest(self.user)
         self.assertEqual(['open --json --for-start %s --token-fd 0' % UUID],
-                         self.words())
+                         self.create_guest(self.user))
+
+    def test_the_config_drive_is_made_before(self):
+        """It is a disk to open, too."""
+        self.assertEqual(
+            ['add-disk', 'open'],
+            [words.split()[0] for words in self.create_guest(
+                self.user, post_xml_callback=lambda: mayfly.mayfly(
+                    self.user, 'add-disk'))])
 
     def test_without_a_token_libvirt_s_hook_opens_them(self):
         """Nova-compute cannot read the host's password, the hook can."""
@@ -572,10 +590,8 @@ class Starting(Case):
 
     def test_another_error_stops_the_start(self):
         self.answer('open', **error('unreachable', 6))
-        with mock.patch.object(driver.LibvirtDriver, '_create_guest') as it:
-            self.assertRaises(mayfly.MayflyFailed, self.driver._create_guest,
-                              self.user, '<domain/>', self.instance())
-        it.assert_not_called()
+        self.assertRaises(mayfly.MayflyFailed, self.create_guest, self.user)
+        self.assertFalse(self.launched)
 
     def reboot(self, runs):
         """Nova's own would be called: what was called before it."""
@@ -715,7 +731,7 @@ class Ending(Case):
 
     def test_after_unrescue_the_rescue_disk_goes(self):
         with mock.patch.object(driver.LibvirtDriver, '_destroy'), \
-                mock.patch.object(driver.LibvirtDriver, '_create_guest'), \
+                mock.patch('nova.virt.libvirt.guest.Guest.create'), \
                 mock.patch('os.unlink'), \
                 mock.patch('nova.virt.libvirt.utils.load_file'):
             self.driver.unrescue(self.user, self.instance())

@@ -566,13 +566,20 @@ class MayflyDriver(driver.LibvirtDriver):
 
     def _create_guest(self, context, xml, instance, power_on=True, pause=False,
                       post_xml_callback=None):
+        """Opens them between the callback, which may make one, and start."""
         opened = None
-        if power_on or pause:
-            opened = self._open(context, instance)
+
+        def defined():
+            nonlocal opened
+            if post_xml_callback is not None:
+                post_xml_callback()
+            if power_on or pause:
+                opened = self._open(context, instance)
+
         try:
             return super(MayflyDriver, self)._create_guest(
                 context, xml, instance, power_on=power_on, pause=pause,
-                post_xml_callback=post_xml_callback)
+                post_xml_callback=defined)
         except Exception:
             with excutils.save_and_reraise_exception():
                 if opened:
