@@ -729,6 +729,20 @@ class Ending(Case):
         self.cleanup(self.user, destroy_disks=False)
         self.assertEqual([], self.calls())
 
+    def test_the_disk_of_a_rescue_before_goes_first(self):
+        with mock.patch.object(driver.LibvirtDriver, 'rescue') as its:
+            self.driver.rescue(self.user, self.instance(), [], None)
+            self.assertEqual([], self.calls())
+            self.volumes = {'disk', 'disk.rescue'}
+            self.driver.rescue(self.user, self.instance(), [], None)
+            self.assertEqual(
+                ['unrescue --json %s --disk-only --token-fd 0' % UUID],
+                self.words())
+            self.answer('unrescue', **error('busy', 5))
+            self.assertRaises(mayfly.MayflyFailed, self.driver.rescue,
+                              self.user, self.instance(), [], None)
+        self.assertEqual(2, its.call_count)
+
     def test_after_unrescue_the_rescue_disk_goes(self):
         with mock.patch.object(driver.LibvirtDriver, '_destroy'), \
                 mock.patch('nova.virt.libvirt.guest.Guest.create'), \

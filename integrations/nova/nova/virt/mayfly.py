@@ -463,9 +463,8 @@ class MayflyDriver(driver.LibvirtDriver):
 
     def _add_rescue_disk(self, context, instance, noted):
         rescue, = [note for note in noted if note['disk'].role == 'rescue']
-        if 'image' in rescue:  # else it is there
-            mayfly(context, 'rescue', instance.uuid, '--disk-only', '--image',
-                   rescue['image'], '--image-format', 'raw')
+        mayfly(context, 'rescue', instance.uuid, '--disk-only', '--image',
+               rescue['image'], '--image-format', 'raw')
 
     def _grow(self, context, instance, noted):
         """Disks that are there: to the size of the flavor, never back."""
@@ -630,6 +629,12 @@ class MayflyDriver(driver.LibvirtDriver):
         return []
 
     # ------------------------------------------------------------------ rescue
+
+    def rescue(self, context, instance, *args, **kwargs):
+        """Not from the disk that a rescue before has left."""
+        if self.image_backend.by_name(instance, 'disk.rescue').exists():
+            mayfly(context, 'unrescue', instance.uuid, '--disk-only')
+        super(MayflyDriver, self).rescue(context, instance, *args, **kwargs)
 
     def unrescue(self, context, instance):
         super(MayflyDriver, self).unrescue(context, instance)
