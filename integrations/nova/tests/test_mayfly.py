@@ -421,8 +421,10 @@ class Disks(Case):
 
 
 class Snapshots(Case):
-    def snapshot(self, update):
-        disk = self.driver.image_backend.by_name(self.instance(), 'disk')
+    def snapshot(self, update, **image):
+        instance = self.instance(system_metadata={
+            'image_' + name: value for name, value in image.items()})
+        disk = self.driver.image_backend.by_name(instance, 'disk')
         def whole(*args, **kwargs):
             return update(*args, **kwargs) or {'size': 4000}
 
@@ -448,6 +450,20 @@ class Snapshots(Case):
         self.assertEqual('a token', call['token'])
         self.assertEqual(['export', '--json', UUID, '--disk', 'root',
                           '--plaintext', '--output-fd'], call['words'][:7])
+
+    def test_its_formats_are_those_that_nova_says_afterwards(self):
+        """Glance does not change them once it has the image."""
+        formats = []
+
+        def update(context, image_id, image, data, purge_props):
+            self.read(context, image_id, image, data, purge_props)
+            formats.append((image['disk_format'], image['container_format']))
+
+        self.snapshot(update)
+        self.snapshot(update, disk_format='qcow2', container_format='ovf')
+        self.snapshot(update, disk_format='ami', container_format='ami')
+        self.assertEqual([('raw', 'bare'), ('raw', 'ovf'), ('ami', 'ami')],
+                         formats)
 
     def test_it_may_be_read_in_parts(self):
         parts = []

@@ -253,6 +253,7 @@ class Disk(imagebackend.Image):
                  disk_info_mapping=None):
         self.uuid = instance.uuid
         self.os_type = instance.os_type
+        self.image_meta = instance.image_meta
         if path:
             self.volume = OF_MAYFLY.match(path).group(1)
         else:
@@ -321,11 +322,21 @@ class Disk(imagebackend.Image):
     def direct_snapshot(self, context, snapshot_name, image_format, image_id,
                         base_image_id):
         """Sends it to Glance while it is read; no file is made of it."""
+        # The formats that Nova says afterwards: they are fixed from now on.
         image = {'disk_format': 'raw', 'container_format': 'bare'}
+        if self._format_of_image('disk') == 'ami':
+            image['disk_format'] = 'ami'
+        if self._format_of_image('container'):
+            image['container_format'] = self._format_of_image('container')
         with begin_export(context, self.uuid, self.role) as data:
             kept = glance.API().update(context, image_id, image, data,
                                        purge_props=False)
             data.check_read(kept['size'])
+
+    def _format_of_image(self, what):
+        name = what + '_format'
+        return (self.image_meta.obj_attr_is_set(name) and
+                getattr(self.image_meta, name))
 
     def snapshot_extract(self, target, out_format):
         """What Nova would do otherwise: a file in plaintext."""
