@@ -257,6 +257,21 @@ class Making(Case):
                 side_effect=lambda *_: self.create(instance)):
             self.driver.spawn(self.user, instance, None)
 
+    def test_a_server_of_volumes_alone_has_no_config_drive(self):
+        """The seed disk would be one of no instance."""
+        instance = self.instance(image_ref='', config_drive='1')
+        for swap, made in ((0, False), (64, True)):
+            instance.flavor.swap = swap
+            with mock.patch.object(driver.LibvirtDriver, 'spawn') as its:
+                if made:
+                    self.driver.spawn(self.user, instance, None)
+                else:
+                    failed = self.failure(
+                        exception.BuildAbortException, self.driver.spawn,
+                        self.user, instance, None)
+                    self.assertIn('config drive', str(failed))
+            self.assertEqual(made, its.called)
+
     def test_who_may_make_no_key_is_told_so(self):
         self.answer('add-disks', **error('denied', 2, 'no role creator'))
         failed = self.failure(exception.BuildAbortException, self.spawn)
@@ -425,6 +440,7 @@ class Snapshots(Case):
         instance = self.instance(system_metadata={
             'image_' + name: value for name, value in image.items()})
         disk = self.driver.image_backend.by_name(instance, 'disk')
+
         def whole(*args, **kwargs):
             return update(*args, **kwargs) or {'size': 4000}
 
@@ -772,6 +788,9 @@ class Ending(Case):
 
 
 class Refusals(Case):
+    def test_rescue_of_servers_of_volumes(self):
+        self.assertFalse(self.driver.capabilities['supports_bfv_rescue'])
+
     def test_suspend(self):
         refused = self.failure(
             exception.InstanceFaultRollback, self.driver.suspend, self.user,

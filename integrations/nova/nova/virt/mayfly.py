@@ -372,6 +372,8 @@ class MayflyDriver(driver.LibvirtDriver):
     def __init__(self, virtapi, read_only=False):
         super(MayflyDriver, self).__init__(virtapi, read_only)
         self.image_backend.BACKEND['lvm'] = Disk
+        # A rescue disk needs the key of a disk that is there.
+        self.capabilities['supports_bfv_rescue'] = False
         self._contexts = {}  # of instances that are cleaned up, by UUID
 
     def init_host(self, host):
@@ -409,6 +411,13 @@ class MayflyDriver(driver.LibvirtDriver):
 
         Else Nova tries other hosts, and tells only that none was left.
         """
+        if configdrive.required_by(instance) and not _has_local_disks(
+                instance):
+            raise exception.BuildAbortException(
+                instance_uuid=instance.uuid, reason=_(
+                    "a server that has only volumes cannot have a config "
+                    "drive on this host; take a flavor with an ephemeral or "
+                    "swap disk, or the metadata service"))
         try:
             super(MayflyDriver, self).spawn(context, instance, *args, **kwargs)
         except MayflyFailed as e:
