@@ -50,9 +50,14 @@ try:
         answer = json.load(file)
 except FileNotFoundError:
     answer = {}
+if answer.get('hangs'):
+    import signal, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if '--output-fd' in words and not answer.get('nothing'):
     fd = int(words[words.index('--output-fd') + 1])
-    os.write(fd, b'disk' * 1000)
+    os.write(fd, b'disk' * answer.get('times', 1000))
+    while answer.get('hangs'):
+        time.sleep(1)
 if 'said' in answer:
     sys.stderr.write(answer['said'])
 if 'text' in answer:
@@ -731,6 +736,19 @@ class Ending(Case):
         self.cleanup(self.admin)
         self.assertEqual(
             ['delete --json --yes --leave-key %s' % UUID], self.words())
+
+    def test_a_snapshot_ends_first(self):
+        """Mayfly refuses to delete what is being exported."""
+        for how in (dict(times=1 << 20), dict(times=1 << 20, hangs=1)):
+            self.answer('export', **how)
+            with mock.patch.object(mayfly.Export, 'PATIENCE_SEC', 0.5), \
+                    mayfly.Export(self.user, UUID, 'root') as export:
+                export.read(1)
+                self.cleanup(self.user)
+                self.assertIsNotNone(export.process.poll())
+                with self.assertRaises(mayfly.MayflyFailed):
+                    list(iter(export.read, b''))
+            self.assertEqual({}, mayfly.Export.running)
 
     def test_what_is_gone_already(self):
         self.answer('delete', **error('missing', 4))

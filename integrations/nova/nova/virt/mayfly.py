@@ -133,11 +133,15 @@ class Export(object):
     """
 
     BLOCK = 64 << 10
+    PATIENCE_SEC = 60
+    running = {}  # by the UUID of the instance, of which Nova takes one
 
     def __init__(self, context, uuid, role):
+        self.uuid = uuid
         self.given_bytes = 0
         self.ended = False
         self._start(context, uuid, role)
+        self.running[uuid] = self
         try:
             self.begun = self.file.read(self.BLOCK)
             if not self.begun:
@@ -203,8 +207,18 @@ class Export(object):
             "the snapshot is not whole; take another") % {
                 'has': size_bytes, 'given': self.given_bytes})
 
+    def end(self):
+        """For who removes the disk: the reader gets an error."""
+        self.process.terminate()
+        try:
+            self.process.wait(self.PATIENCE_SEC)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # what it leaves is undone by recover
+            self.process.wait()
+
     def close(self):
         """Also ends an export that nobody reads any more."""
+        self.running.pop(self.uuid, None)
         self.file.close()
         self.process.stdout.close()
         self.process.wait()
@@ -638,6 +652,8 @@ class MayflyDriver(driver.LibvirtDriver):
         Then the disks go, and the key at the next recover of its owner.
         """
         context = self._contexts.get(instance.uuid)
+        if instance.uuid in Export.running:
+            Export.running[instance.uuid].end()
         gone = mayfly(context, 'delete', '--yes', '--leave-key',
                       instance.uuid, absent=True)
         if not gone and _token(context) and _has_local_disks(instance):
