@@ -56,8 +56,8 @@ if answer.get('hangs'):
 if '--output-fd' in words and not answer.get('nothing'):
     fd = int(words[words.index('--output-fd') + 1])
     os.write(fd, b'disk' * answer.get('times', 1000))
-    while answer.get('hangs'):
-        time.sleep(1)
+while answer.get('hangs'):
+    time.sleep(1)
 if 'said' in answer:
     sys.stderr.write(answer['said'])
 if 'text' in answer:
@@ -893,6 +893,18 @@ class Host(Case):
     def test_room(self):
         self.assertEqual({'total': 10, 'free': 4, 'used': 6},
                          self.driver._get_local_gb_info())
+
+    def test_a_mayfly_that_hangs_is_waited_for_in_vain_once(self):
+        """Nova waits with all servers of the host meanwhile."""
+        room = self.driver._get_local_gb_info()
+        self.answer('metrics', hangs=1)
+        self.patch(mock.patch.object(mayfly, 'METRICS_SEC', 2))
+        self.assertEqual(room, self.driver._get_local_gb_info())
+        failed = self.failure(mayfly.MayflyFailed,
+                              self.driver._get_local_gb_info)
+        self.assertIn('no answer in 2 seconds', str(failed))
+        self.answer('metrics', metrics=METRICS)
+        self.assertEqual(room, self.driver._get_local_gb_info())
 
     def test_trait(self):
         tree = mock.Mock()

@@ -103,7 +103,7 @@ class Places(unittest.TestCase):
         self.assertEqual(
             {'_check_configuration', '_add_disks', '_check_encrypted',
              '_add_rescue_disk', '_grant_to_owner', '_grow', '_open', '_close',
-             '_runs'},
+             '_room', '_runs'},
             new - set(own))
 
     def test_who_calls_it(self):

@@ -50,6 +50,8 @@ FILE_SYSTEMS = ('ext4', 'xfs', 'vfat')
 MISSING = 'missing'
 HALF_DONE = 'needs-recover'
 DENIED = 'denied'
+TIMED_OUT = 'timed-out'  # our own: Mayfly did not end
+METRICS_SEC = 60  # Nova waits with all servers of the host meanwhile
 
 
 class MayflyFailed(exception.NovaException):
@@ -73,15 +75,16 @@ def _token(context):
     return getattr(context, 'auth_token', None)
 
 
-def mayfly(context, verb, *words, absent=False):
+def mayfly(context, verb, *words, absent=False, timeout_sec=None):
     """Runs it, and returns the document that it prints.
 
     If something was left half done, by a command that was killed, it is put
     in order first, and the command is said again.
 
     :param absent: there may be nothing of this instance: None then
+    :param timeout_sec: for what changes nothing; it is killed then
     """
-    document = _say(context, verb, *words)
+    document = _say(context, verb, *words, timeout_sec=timeout_sec)
     if _name_of_error(document) == HALF_DONE:
         recover(context)
         document = _say(context, verb, *words)
@@ -104,16 +107,22 @@ def _name_of_error(document):
     return document.get('error', {}).get('name')
 
 
-def _say(context, verb, *words):
+def _say(context, verb, *words, timeout_sec=None):
     command = ['mayfly', *verb.split(), '--json', *words]
     token = _token(context)
     if token:
         command += ['--token-fd', '0']
+    started = []
     try:
         out, err = processutils.execute(
             *command, process_input=token, env_variables=_environment(context),
-            check_exit_code=False)
+            check_exit_code=False, timeout=timeout_sec,
+            on_execute=started.append)
         document = jsonutils.loads(out)
+    except subprocess.TimeoutExpired:
+        started[0].kill()
+        raise MayflyFailed(verb=verb, name=TIMED_OUT, reason=_(
+            "no answer in %d seconds") % timeout_sec)
     except (OSError, ValueError) as e:
         raise MayflyFailed(verb=verb, reason=str(e))
     for line in err.splitlines():
@@ -725,9 +734,24 @@ class MayflyDriver(driver.LibvirtDriver):
 
     # -------------------------------------------------------------- the host
 
+    _last_room = None  # that was not told twice
+
     @staticmethod
     def _get_local_gb_info():
-        figures = mayfly(None, 'metrics', '--quick')['metrics']
+        """Where Mayfly does not answer in time, once what it said last."""
+        room, MayflyDriver._last_room = MayflyDriver._last_room, None
+        try:
+            room = MayflyDriver._last_room = MayflyDriver._room()
+        except MayflyFailed as e:
+            if e.kwargs.get('name') != TIMED_OUT or room is None:
+                raise
+            LOG.warning('%s', e)
+        return room
+
+    @staticmethod
+    def _room():
+        figures = mayfly(None, 'metrics', '--quick',
+                         timeout_sec=METRICS_SEC)['metrics']
         group = CONF.libvirt.images_volume_group
         room = {figure['name']: figure['value'] for figure in figures
                 if figure['labels'].get('volume_group') == group}
