@@ -721,6 +721,7 @@ class Ending(Case):
                 driver.LibvirtDriver, name, return_value=None))
         self.patch(mock.patch('nova.crypto.delete_vtpm_secret'))
         self.patch(mock.patch.object(objects.Instance, 'save'))
+        self.driver._in_order = {self.user.project_id}
 
     def cleanup(self, context, **how):
         self.driver.cleanup(context, self.instance(), [], **how)
@@ -731,6 +732,24 @@ class Ending(Case):
             ['delete --json --yes --leave-key %s --token-fd 0' % UUID],
             self.words())
         self.assertEqual({}, self.driver._contexts)
+
+    def test_a_key_that_was_left_goes_at_the_owner_s_next_delete(self):
+        """Only the token of its project can find it, or destroy it."""
+        other = nova_context.RequestContext(
+            'admin', 'of-administrators', auth_token='another token')
+        self.driver._in_order.clear()
+        for context, recovered in (
+                (self.user, True),  # nova-compute may have ended since
+                (self.user, False), (self.admin, False), (self.user, True),
+                (self.user, False), (other, True), (self.user, True)):
+            before = len(self.calls())
+            self.cleanup(context)
+            calls = self.calls()[before:]
+            self.assertEqual(
+                ['delete', 'recover'] if recovered else ['delete'],
+                [call['words'][0] for call in calls])
+            self.assertEqual({context.auth_token or ''},
+                             {call['token'] for call in calls})
 
     def test_a_periodic_task_acts_for_the_host(self):
         self.cleanup(self.admin)
@@ -867,6 +886,14 @@ class Refusals(Case):
                               self.resize, **how)
             self.assertFalse(self.powered_off)
 
+    def test_a_configuration_that_would_leave_keys_is_told(self):
+        with mock.patch.object(driver.LibvirtDriver, 'init_host'):
+            for interval in (0, 60):
+                self.configure('reclaim_instance_interval', interval)
+                with mock.patch.object(mayfly.LOG, 'warning') as warned:
+                    self.driver.init_host('here')
+                self.assertEqual(interval > 0, warned.called)
+
     def test_configurations_that_would_leave_plaintext(self):
         with mock.patch.object(driver.LibvirtDriver, 'init_host') as its:
             self.driver.init_host('here')
@@ -898,10 +925,10 @@ class Host(Case):
         """Nova waits with all servers of the host meanwhile."""
         room = self.driver._get_local_gb_info()
         self.answer('metrics', hangs=1)
-        self.patch(mock.patch.object(mayfly, 'METRICS_SEC', 2))
-        self.assertEqual(room, self.driver._get_local_gb_info())
-        failed = self.failure(mayfly.MayflyFailed,
-                              self.driver._get_local_gb_info)
+        with mock.patch.object(mayfly, 'METRICS_SEC', 2):
+            self.assertEqual(room, self.driver._get_local_gb_info())
+            failed = self.failure(mayfly.MayflyFailed,
+                                  self.driver._get_local_gb_info)
         self.assertIn('no answer in 2 seconds', str(failed))
         self.answer('metrics', metrics=METRICS)
         self.assertEqual(room, self.driver._get_local_gb_info())

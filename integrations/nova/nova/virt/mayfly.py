@@ -398,9 +398,14 @@ class MayflyDriver(driver.LibvirtDriver):
         # A rescue disk needs the key of a disk that is there.
         self.capabilities['supports_bfv_rescue'] = False
         self._contexts = {}  # of instances that are cleaned up, by UUID
+        self._in_order = set()  # projects that have no keys left behind
 
     def init_host(self, host):
         self._check_configuration()
+        if CONF.reclaim_instance_interval > 0:
+            LOG.warning("reclaim_instance_interval: Nova deletes servers "
+                        "without their owners' rights, and Mayfly leaves the "
+                        "keys until an owner deletes a server on this host")
         super(MayflyDriver, self).init_host(host)
 
     def _check_configuration(self):
@@ -658,16 +663,22 @@ class MayflyDriver(driver.LibvirtDriver):
     def _cleanup_lvm(self, instance, block_device_info):
         """An administrator may delete it, whose the key is not.
 
-        Then the disks go, and the key at the next recover of its owner.
+        Then the disks go, and the key at the next delete in its project.
         """
         context = self._contexts.get(instance.uuid)
         if instance.uuid in Export.running:
             Export.running[instance.uuid].end()
         gone = mayfly(context, 'delete', '--yes', '--leave-key',
                       instance.uuid, absent=True)
-        if not gone and _token(context) and _has_local_disks(instance):
-            # A create that was killed may have got as far as the key.
+        if not _has_local_disks(instance):
+            return
+        # A create that was killed may have got as far as the key.
+        if (not gone or not _token(context) or
+                context.project_id != instance.project_id):
+            self._in_order.discard(instance.project_id)
+        if _token(context) and context.project_id not in self._in_order:
             recover(context)
+            self._in_order.add(context.project_id)
 
     def _lvm_disks(self, instance):
         """None that Nova is to remove."""
