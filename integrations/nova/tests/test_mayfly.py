@@ -25,6 +25,7 @@ from nova.virt.libvirt import config as vconfig  # noqa: E402
 from nova.virt.libvirt import driver  # noqa: E402
 from nova.virt.libvirt import imagebackend  # noqa: E402
 from nova.virt import mayfly  # noqa: E402
+from nova.virt import mayfly_program as program  # noqa: E402
 
 CONF = nova.conf.CONF
 UUID = '5c0e1c9e-0f53-4b1c-9d1e-3f4f6c1a7a10'
@@ -281,16 +282,16 @@ class Making(Case):
         self.answer('add-disks', **error('denied', 2, 'no role creator'))
         failed = self.failure(exception.BuildAbortException, self.spawn)
         self.assertIn('no role creator', str(failed))
-        self.failure(mayfly.MayflyFailed, self.spawn, vm_state='active')
+        self.failure(program.Failed, self.spawn, vm_state='active')
 
     def test_without_the_key_manager_other_hosts_are_tried(self):
         self.answer('add-disks', **error('unreachable', 6))
-        self.failure(mayfly.MayflyFailed, self.spawn)
+        self.failure(program.Failed, self.spawn)
 
     def test_what_cannot_be_put_in_order_is_told(self):
         self.answer('add-disks', **error('needs-recover', 9, 'half a disk'))
         self.answer('recover', **error('denied', 2))
-        failed = self.failure(mayfly.MayflyFailed, self.create)
+        failed = self.failure(program.Failed, self.create)
         self.assertIn('half a disk', str(failed))
         self.assertEqual(3, len(self.calls()))
 
@@ -306,18 +307,18 @@ class Making(Case):
 
     def test_what_goes_wrong_is_told(self):
         self.answer('add-disks', **error('failed', 10, 'no room in vg0'))
-        failed = self.failure(mayfly.MayflyFailed, self.create)
+        failed = self.failure(program.Failed, self.create)
         self.assertEqual('mayfly add-disks: no room in vg0', str(failed))
 
     def test_a_mayfly_that_does_not_answer(self):
         self.answer('add-disks', text='Killed')
-        self.assertRaises(mayfly.MayflyFailed, self.create)
+        self.assertRaises(program.Failed, self.create)
         with mock.patch.dict(os.environ, PATH='/nowhere'):
-            self.assertRaises(mayfly.MayflyFailed, self.create)
+            self.assertRaises(program.Failed, self.create)
 
     def test_plain_disks_are_not_taken(self):
         self.made(False)
-        self.assertRaises(mayfly.MayflyFailed, self.create)
+        self.assertRaises(program.Failed, self.create)
         self.assertTrue(self.words()[1].startswith('delete --json --yes'))
 
     def test_disks_that_are_there_grow(self):
@@ -336,7 +337,7 @@ class Making(Case):
         self.volumes = {'disk.swap'}
         for task_state in ('spawning', 'rebuild_spawning'):
             failed = self.failure(
-                mayfly.MayflyFailed, self.create,
+                program.Failed, self.create,
                 self.instance(task_state=task_state))
             self.assertIn('here already', str(failed))
         self.assertEqual([], self.calls())
@@ -367,7 +368,7 @@ class Making(Case):
                 mock.patch('nova.api.metadata.base.InstanceMetadata'), \
                 mock.patch.object(self.driver, '_build_device_metadata',
                                   return_value=None), \
-                mock.patch.object(mayfly, 'mayfly', run):
+                mock.patch.object(program, 'run', run):
             self.driver._create_configdrive(
                 self.user, self.instance(**fields),
                 mock.Mock(admin_pass='a password', files=[]))
@@ -499,7 +500,7 @@ class Snapshots(Case):
     def test_what_stands_against_it_is_told_before_glance_is_asked(self):
         self.answer('export', nothing=1, **error('unreachable', 6, 'no key'))
         update = mock.Mock()
-        failed = self.failure(mayfly.MayflyFailed, self.snapshot, update)
+        failed = self.failure(program.Failed, self.snapshot, update)
         self.assertIn('no key', str(failed))
         update.assert_not_called()
 
@@ -511,12 +512,12 @@ class Snapshots(Case):
 
     def test_an_export_that_is_killed(self):
         self.answer('export', nothing=1, text='Killed', error={'status': 137})
-        self.assertRaises(mayfly.MayflyFailed, self.snapshot, None)
+        self.assertRaises(program.Failed, self.snapshot, None)
 
     def test_a_part_is_never_taken_for_the_whole(self):
         self.answer('export', **error('failed', 10, 'the snapshot was lost'))
 
-        failed = self.failure(mayfly.MayflyFailed, self.snapshot, self.read)
+        failed = self.failure(program.Failed, self.snapshot, self.read)
         self.assertIn('the snapshot was lost', str(failed))
 
     def test_an_upload_that_begins_again_is_not_whole(self):
@@ -528,11 +529,11 @@ class Snapshots(Case):
             return {'size': sum(map(len, sent))}
 
         for lost in (999, 4000):
-            failed = self.failure(mayfly.MayflyFailed, self.snapshot, update)
+            failed = self.failure(program.Failed, self.snapshot, update)
             self.assertIn('given 4000', str(failed))
 
     def test_an_upload_that_leaves_off_is_not_whole(self):
-        self.assertRaises(mayfly.MayflyFailed, self.snapshot,
+        self.assertRaises(program.Failed, self.snapshot,
                           lambda context, image_id, image, data, purge_props:
                           {'size': len(data.read(999))})
 
@@ -546,12 +547,12 @@ class Snapshots(Case):
         before = len(os.listdir('/proc/self/fd'))
         self.snapshot(self.read)
         with mock.patch.dict(os.environ, PATH='/nowhere'):
-            self.assertRaises(mayfly.MayflyFailed, self.snapshot, None)
+            self.assertRaises(program.Failed, self.snapshot, None)
         self.assertEqual(before, len(os.listdir('/proc/self/fd')))
 
     def test_never_to_a_file(self):
         disk = self.driver.image_backend.by_name(self.instance(), 'disk')
-        self.assertRaises(mayfly.MayflyFailed, disk.snapshot_extract,
+        self.assertRaises(program.Failed, disk.snapshot_extract,
                           '/tmp/file', 'raw')
 
     def test_the_guest_runs_on(self):
@@ -591,7 +592,7 @@ class Starting(Case):
         self.assertEqual(
             ['add-disk', 'open'],
             [words.split()[0] for words in self.create_guest(
-                self.user, post_xml_callback=lambda: mayfly.mayfly(
+                self.user, post_xml_callback=lambda: program.run(
                     self.user, 'add-disk'))])
 
     def test_without_a_token_libvirt_s_hook_opens_them(self):
@@ -627,7 +628,7 @@ class Starting(Case):
 
     def test_another_error_stops_the_start(self):
         self.answer('open', **error('unreachable', 6))
-        self.assertRaises(mayfly.MayflyFailed, self.create_guest, self.user)
+        self.assertRaises(program.Failed, self.create_guest, self.user)
         self.assertFalse(self.launched)
 
     def reboot(self, runs):
@@ -654,7 +655,7 @@ class Starting(Case):
         self.answer('open', **error('unreachable', 6))
         with mock.patch.object(driver.LibvirtDriver, '_hard_reboot') as it, \
                 mock.patch.object(self.driver, '_runs', return_value=False):
-            self.assertRaises(mayfly.MayflyFailed, self.driver._hard_reboot,
+            self.assertRaises(program.Failed, self.driver._hard_reboot,
                               self.user, self.instance(), [])
         it.assert_not_called()
 
@@ -706,9 +707,9 @@ class Starting(Case):
 
     def test_a_reboot_that_fails_is_told_to_who_asks(self):
         with mock.patch.object(driver.LibvirtDriver, 'reboot',
-                               side_effect=mayfly.MayflyFailed(
+                               side_effect=program.Failed(
                                    verb='open', reason='no answer')):
-            self.assertRaises(mayfly.MayflyFailed, self.driver.reboot,
+            self.assertRaises(program.Failed, self.driver.reboot,
                               self.user, self.instance(), [], 'HARD')
 
 
@@ -760,14 +761,14 @@ class Ending(Case):
         """Mayfly refuses to delete what is being exported."""
         for how in (dict(times=1 << 20), dict(times=1 << 20, hangs=1)):
             self.answer('export', **how)
-            with mock.patch.object(mayfly.Export, 'PATIENCE_SEC', 0.5), \
-                    mayfly.Export(self.user, UUID, 'root') as export:
+            with mock.patch.object(program.Export, 'PATIENCE_SEC', 0.5), \
+                    program.Export(self.user, UUID, 'root') as export:
                 export.read(1)
                 self.cleanup(self.user)
                 self.assertIsNotNone(export.process.poll())
-                with self.assertRaises(mayfly.MayflyFailed):
+                with self.assertRaises(program.Failed):
                     list(iter(export.read, b''))
-            self.assertEqual({}, mayfly.Export.running)
+            self.assertEqual({}, program.Export.running)
 
     def test_what_is_gone_already(self):
         self.answer('delete', **error('missing', 4))
@@ -791,7 +792,7 @@ class Ending(Case):
 
     def test_a_key_manager_that_is_away_is_told(self):
         self.answer('delete', **error('unreachable', 6))
-        self.assertRaises(mayfly.MayflyFailed, self.cleanup, self.user)
+        self.assertRaises(program.Failed, self.cleanup, self.user)
         self.assertEqual({}, self.driver._contexts)
 
     def test_disks_that_stay_stay(self):
@@ -808,7 +809,7 @@ class Ending(Case):
                 ['unrescue --json %s --disk-only --token-fd 0' % UUID],
                 self.words())
             self.answer('unrescue', **error('busy', 5))
-            self.assertRaises(mayfly.MayflyFailed, self.driver.rescue,
+            self.assertRaises(program.Failed, self.driver.rescue,
                               self.user, self.instance(), [], None)
         self.assertEqual(2, its.call_count)
 
@@ -871,7 +872,7 @@ class Refusals(Case):
                 ('show', 'root', self.driver._grow)):
             volumes.role = role
             self.answer(verb, **error('unreachable', 6, 'no answer'))
-            failed = self.failure(mayfly.MayflyFailed, function, self.user,
+            failed = self.failure(program.Failed, function, self.user,
                                   self.instance(), [root])
             self.assertIn('no answer', str(failed))
 
@@ -927,7 +928,7 @@ class Host(Case):
         self.answer('metrics', hangs=1)
         with mock.patch.object(mayfly, 'METRICS_SEC', 2):
             self.assertEqual(room, self.driver._get_local_gb_info())
-            failed = self.failure(mayfly.MayflyFailed,
+            failed = self.failure(program.Failed,
                                   self.driver._get_local_gb_info)
         self.assertIn('no answer in 2 seconds', str(failed))
         self.answer('metrics', metrics=METRICS)

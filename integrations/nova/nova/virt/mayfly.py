@@ -17,10 +17,8 @@ in the name of whoever asked Nova.
 
 import os
 import re
-import subprocess
 import sys
 
-from oslo_concurrency import processutils
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
 from oslo_utils import excutils
@@ -40,6 +38,7 @@ from nova.virt import driver as virt_driver
 from nova.virt.image import model
 from nova.virt.libvirt import driver
 from nova.virt.libvirt import imagebackend
+from nova.virt import mayfly_program as program
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -47,207 +46,7 @@ LOG = logging.getLogger(__name__)
 TRAIT = 'CUSTOM_MAYFLY_ENCRYPTED'
 OF_MAYFLY = re.compile(r'/dev/mapper/[0-9a-f-]{36}_(disk[^/]*)-dmcrypt$')
 FILE_SYSTEMS = ('ext4', 'xfs', 'vfat')
-MISSING = 'missing'
-HALF_DONE = 'needs-recover'
-DENIED = 'denied'
-TIMED_OUT = 'timed-out'  # our own: Mayfly did not end
 METRICS_SEC = 60  # Nova waits with all servers of the host meanwhile
-
-
-class MayflyFailed(exception.NovaException):
-    msg_fmt = _("mayfly %(verb)s: %(reason)s")
-
-
-def _environment(context):
-    """Without credentials of nova-compute's own.
-
-    Then Mayfly acts for whoever asked Nova, by the token, and where nobody
-    did (at boot, in a periodic task) for the host.
-    """
-    env = {name: value for name, value in os.environ.items()
-           if not name.startswith('OS_')}
-    if _token(context):
-        env['OS_AUTH_URL'] = CONF.barbican.auth_endpoint
-    return env
-
-
-def _token(context):
-    return getattr(context, 'auth_token', None)
-
-
-def mayfly(context, verb, *words, absent=False, timeout_sec=None):
-    """Runs it, and returns the document that it prints.
-
-    If something was left half done, by a command that was killed, it is put
-    in order first, and the command is said again.
-
-    :param absent: there may be nothing of this instance: None then
-    :param timeout_sec: for what changes nothing; it is killed then
-    """
-    document = _say(context, verb, *words, timeout_sec=timeout_sec)
-    if _name_of_error(document) == HALF_DONE:
-        recover(context)
-        document = _say(context, verb, *words)
-    if absent and _name_of_error(document) == MISSING:
-        return None
-    if 'error' in document:
-        raise MayflyFailed(verb=verb, reason=document['error']['text'],
-                           name=_name_of_error(document))
-    return document
-
-
-def recover(context):
-    """Of the whole host; what remains is logged, and is for others."""
-    document = _say(context, 'recover')
-    if 'error' in document:
-        LOG.warning('mayfly recover: %s', document['error']['text'])
-
-
-def _name_of_error(document):
-    return document.get('error', {}).get('name')
-
-
-def _say(context, verb, *words, timeout_sec=None):
-    command = ['mayfly', *verb.split(), '--json', *words]
-    token = _token(context)
-    if token:
-        command += ['--token-fd', '0']
-    started = []
-    try:
-        out, err = processutils.execute(
-            *command, process_input=token, env_variables=_environment(context),
-            check_exit_code=False, timeout=timeout_sec,
-            on_execute=started.append)
-        document = jsonutils.loads(out)
-    except subprocess.TimeoutExpired:
-        started[0].kill()
-        raise MayflyFailed(verb=verb, name=TIMED_OUT, reason=_(
-            "no answer in %d seconds") % timeout_sec)
-    except (OSError, ValueError) as e:
-        raise MayflyFailed(verb=verb, reason=str(e))
-    for line in err.splitlines():
-        LOG.info('%s', line)
-    return document
-
-
-class Export(object):
-    """A disk as it is now, to be read once, as a raw image.
-
-    What was read is an image only if Mayfly ends well, so the end of the file
-    is told only then, and the reader never takes a part for the whole. What
-    stands against it is told before anybody is asked to read.
-
-    A reader that begins again, as Nova does after a lost connection, gets
-    what is left: so it has to say how much it has in the end.
-    """
-
-    BLOCK = 64 << 10
-    PATIENCE_SEC = 60
-    running = {}  # by the UUID of the instance, of which Nova takes one
-
-    def __init__(self, context, uuid, role):
-        self.uuid = uuid
-        self.given_bytes = 0
-        self.ended = False
-        self._start(context, uuid, role)
-        self.running[uuid] = self
-        try:
-            self.begun = self.file.read(self.BLOCK)
-            if not self.begun:
-                self._check_end()
-        except Exception:
-            with excutils.save_and_reraise_exception():
-                self.close()
-
-    def _start(self, context, uuid, role):
-        reader, writer = os.pipe()
-        self.file = os.fdopen(reader, 'rb')
-        try:
-            command = ['mayfly', 'export', '--json', uuid, '--disk', role,
-                       '--plaintext', '--output-fd', str(writer)]
-            if _token(context):
-                command += ['--token-fd', '0']
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, pass_fds=(writer,),
-                env=_environment(context))
-        except OSError as e:
-            self.file.close()
-            raise MayflyFailed(verb='export', reason=str(e))
-        finally:
-            os.close(writer)
-        self.process.stdin.write((_token(context) or '').encode())
-        self.process.stdin.close()
-
-    def read(self, size=-1):
-        data = self._read(size)
-        self.given_bytes += len(data)
-        return data
-
-    def _read(self, size):
-        if self.begun:
-            data = self.begun if size < 0 else self.begun[:size]
-            self.begun = self.begun[len(data):]
-            return data + self._read(size) if size < 0 else data
-        data = self.file.read(size)
-        if not data and size != 0:
-            self._check_end()
-        return data
-
-    def _check_end(self):
-        said = self.process.stdout.read()
-        if self.process.wait() == 0:
-            self.ended = True
-            return
-        try:
-            error = jsonutils.loads(said)['error']
-        except (ValueError, KeyError):  # it was killed
-            error = {'name': None, 'text': 'ended with %d' %
-                     self.process.returncode}
-        raise MayflyFailed(verb='export', reason=error['text'],
-                           name=error['name'])
-
-    def check_read(self, size_bytes):
-        """Has a reader that got so much got all of it?"""
-        if self.ended and size_bytes == self.given_bytes:
-            return
-        raise MayflyFailed(verb='export', reason=_(
-            "the image service has %(has)d bytes, and was given %(given)d: "
-            "the snapshot is not whole; take another") % {
-                'has': size_bytes, 'given': self.given_bytes})
-
-    def end(self):
-        """For who removes the disk: the reader gets an error."""
-        self.process.terminate()
-        try:
-            self.process.wait(self.PATIENCE_SEC)
-        except subprocess.TimeoutExpired:
-            self.process.kill()  # what it leaves is undone by recover
-            self.process.wait()
-
-    def close(self):
-        """Also ends an export that nobody reads any more."""
-        self.running.pop(self.uuid, None)
-        self.file.close()
-        self.process.stdout.close()
-        self.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
-        self.close()
-
-
-def begin_export(context, uuid, role):
-    """After an export of this instance that was cut off, that is undone."""
-    try:
-        return Export(context, uuid, role)
-    except MayflyFailed as e:
-        if e.kwargs.get('name') != HALF_DONE:
-            raise
-    recover(context)
-    return Export(context, uuid, role)
 
 
 def file_system(os_type, wanted):
@@ -351,7 +150,7 @@ class Disk(imagebackend.Image):
             image['disk_format'] = 'ami'
         if self._format_of_image('container'):
             image['container_format'] = self._format_of_image('container')
-        with begin_export(context, self.uuid, self.role) as data:
+        with program.begin_export(context, self.uuid, self.role) as data:
             kept = glance.API().update(context, image_id, image, data,
                                        purge_props=False)
             data.check_read(kept['size'])
@@ -363,7 +162,7 @@ class Disk(imagebackend.Image):
 
     def snapshot_extract(self, target, out_format):
         """What Nova would do otherwise: a file in plaintext."""
-        raise MayflyFailed(verb='export', reason=_(
+        raise program.Failed(verb='export', reason=_(
             "the snapshot was not sent to the image service"))
 
     def get_model(self, connection):
@@ -381,7 +180,7 @@ def _way_out(error):
     if (not isinstance(error, libvirt.libvirtError) or
             error.get_error_code() != libvirt.VIR_ERR_HOOK_SCRIPT_FAILED):
         return error
-    return MayflyFailed(verb='hook', reason=_(
+    return program.Failed(verb='hook', reason=_(
         "%s; if this host may not have the key, the owner starts the server "
         "by a hard reboot") % error)
 
@@ -448,8 +247,8 @@ class MayflyDriver(driver.LibvirtDriver):
                     "swap disk, or the metadata service"))
         try:
             super(MayflyDriver, self).spawn(context, instance, *args, **kwargs)
-        except MayflyFailed as e:
-            if (e.kwargs.get('name') != DENIED or
+        except program.Failed as e:
+            if (e.kwargs.get('name') != program.DENIED or
                     instance.vm_state != vm_states.BUILDING):
                 raise
             raise exception.BuildAbortException(
@@ -466,7 +265,7 @@ class MayflyDriver(driver.LibvirtDriver):
             self._add_rescue_disk(context, instance, noted)
         elif any(note['disk'].exists() for note in noted):
             if instance.task_state != task_states.RESIZE_FINISH:
-                raise MayflyFailed(verb='add-disks', reason=_(
+                raise program.Failed(verb='add-disks', reason=_(
                     "disks of this server are here already, with what they "
                     "held: mayfly delete removes them"))
             self._grow(context, instance, noted)
@@ -486,18 +285,20 @@ class MayflyDriver(driver.LibvirtDriver):
             else:
                 words += ['--ephemeral',
                           '%d,fs=%s' % (note['size'], note['fs'])]
-        document = mayfly(context, 'add-disks', '--uuid', instance.uuid,
-                          *words, instance.name)
+        document = program.run(
+            context, 'add-disks', '--uuid', instance.uuid, *words,
+            instance.name)
         self._check_encrypted(context, instance, document['instances'][0])
-        if _token(context) and context.project_id != instance.project_id:
+        if (program.token_of(context) and
+                context.project_id != instance.project_id):
             self._grant_to_owner(context, instance)
 
     def _grant_to_owner(self, context, instance):
         """An administrator's evacuate, rebuild: the key is in his project."""
         try:
-            mayfly(context, 'key grant', instance.uuid,
-                   '--user', instance.user_id)
-        except MayflyFailed as e:
+            program.run(context, 'key grant', instance.uuid,
+                        '--user', instance.user_id)
+        except program.Failed as e:
             LOG.warning('%s; the owner cannot start the server', e,
                         instance=instance)
 
@@ -505,27 +306,27 @@ class MayflyDriver(driver.LibvirtDriver):
         """The trait promises it, whatever mayfly.conf says by now."""
         if all(disk['encrypted'] for disk in made['disks']):
             return
-        mayfly(context, 'delete', '--yes', instance.uuid, absent=True)
-        raise MayflyFailed(verb='add-disks', reason=_(
+        program.run(context, 'delete', '--yes', instance.uuid, absent=True)
+        raise program.Failed(verb='add-disks', reason=_(
             "the disks would not be encrypted: see enabled in mayfly.conf"))
 
     def _add_rescue_disk(self, context, instance, noted):
         rescue, = [note for note in noted if note['disk'].role == 'rescue']
-        mayfly(context, 'rescue', instance.uuid, '--disk-only', '--image',
-               rescue['image'], '--image-format', 'raw')
+        program.run(context, 'rescue', instance.uuid, '--disk-only',
+                    '--image', rescue['image'], '--image-format', 'raw')
 
     def _grow(self, context, instance, noted):
         """Disks that are there: to the size of the flavor, never back."""
-        shown = mayfly(context, 'show', instance.uuid)['instance']
+        shown = program.run(context, 'show', instance.uuid)['instance']
         sizes = {disk['role']: disk['size_bytes'] for disk in shown['disks']}
         for note in noted:
             role = note['disk'].role
             if role not in sizes:
-                raise MayflyFailed(verb='resize', reason=_(
+                raise program.Failed(verb='resize', reason=_(
                     "the instance has no disk %s") % role)
             if note['size'] and note['size'] > sizes[role]:
-                mayfly(context, 'resize', instance.uuid, str(note['size']),
-                       '--disk', role)
+                program.run(context, 'resize', instance.uuid,
+                            str(note['size']), '--disk', role)
 
     @staticmethod
     def _get_disk_config_image_type():
@@ -551,7 +352,8 @@ class MayflyDriver(driver.LibvirtDriver):
                 configdrive.ConfigDriveBuilder(instance_md=metadata) as drive:
             path = '/proc/%d/fd/%d' % (os.getpid(), memory.fileno())
             drive.make_drive(path)
-            mayfly(context, 'add-disk', instance.uuid, '--seed-image', path)
+            program.run(context, 'add-disk', instance.uuid,
+                        '--seed-image', path)
 
     # --------------------------------------------------------------- starting
 
@@ -562,13 +364,13 @@ class MayflyDriver(driver.LibvirtDriver):
         by the host's right, where there is no token (the host's password is
         root's, not nova-compute's), or the key is not of who asks.
         """
-        if not _token(context):
+        if not program.token_of(context):
             return None
         try:
-            return mayfly(context, 'open', '--for-start', instance.uuid,
-                          absent=True)
-        except MayflyFailed as e:
-            if e.kwargs.get('name') != DENIED:
+            return program.run(context, 'open', '--for-start',
+                               instance.uuid, absent=True)
+        except program.Failed as e:
+            if e.kwargs.get('name') != program.DENIED:
                 raise
             LOG.info('%s; the host is asked', e, instance=instance)
             return None
@@ -582,7 +384,7 @@ class MayflyDriver(driver.LibvirtDriver):
             super(MayflyDriver, self).reboot(
                 context, instance, *args, **kwargs)
         except Exception as e:
-            if _token(context):
+            if program.token_of(context):
                 raise
             LOG.exception('The server stays off', instance=instance)
             compute_utils.add_instance_fault_from_exc(
@@ -634,8 +436,8 @@ class MayflyDriver(driver.LibvirtDriver):
 
     def _close(self, instance):
         try:
-            mayfly(None, 'close', instance.uuid, absent=True)
-        except MayflyFailed as e:
+            program.run(None, 'close', instance.uuid, absent=True)
+        except program.Failed as e:
             LOG.warning('%s; mayfly recover closes them', e, instance=instance)
 
     def _get_instance_disk_info_from_config(self, guest_config,
@@ -666,18 +468,19 @@ class MayflyDriver(driver.LibvirtDriver):
         Then the disks go, and the key at the next delete in its project.
         """
         context = self._contexts.get(instance.uuid)
-        if instance.uuid in Export.running:
-            Export.running[instance.uuid].end()
-        gone = mayfly(context, 'delete', '--yes', '--leave-key',
-                      instance.uuid, absent=True)
+        if instance.uuid in program.Export.running:
+            program.Export.running[instance.uuid].end()
+        gone = program.run(context, 'delete', '--yes', '--leave-key',
+                           instance.uuid, absent=True)
         if not _has_local_disks(instance):
             return
         # A create that was killed may have got as far as the key.
-        if (not gone or not _token(context) or
+        if (not gone or not program.token_of(context) or
                 context.project_id != instance.project_id):
             self._in_order.discard(instance.project_id)
-        if _token(context) and context.project_id not in self._in_order:
-            recover(context)
+        if (program.token_of(context) and
+                context.project_id not in self._in_order):
+            program.recover(context)
             self._in_order.add(context.project_id)
 
     def _lvm_disks(self, instance):
@@ -689,12 +492,13 @@ class MayflyDriver(driver.LibvirtDriver):
     def rescue(self, context, instance, *args, **kwargs):
         """Not from the disk that a rescue before has left."""
         if self.image_backend.by_name(instance, 'disk.rescue').exists():
-            mayfly(context, 'unrescue', instance.uuid, '--disk-only')
+            program.run(context, 'unrescue', instance.uuid, '--disk-only')
         super(MayflyDriver, self).rescue(context, instance, *args, **kwargs)
 
     def unrescue(self, context, instance):
         super(MayflyDriver, self).unrescue(context, instance)
-        mayfly(context, 'unrescue', instance.uuid, '--disk-only', absent=True)
+        program.run(context, 'unrescue', instance.uuid, '--disk-only',
+                    absent=True)
 
     # ---------------------------------------------------------------- snapshot
 
@@ -707,7 +511,7 @@ class MayflyDriver(driver.LibvirtDriver):
     # ----------------------------------------------- what cannot be, or not so
 
     def suspend(self, context, instance):
-        raise _refuse(MayflyFailed(verb='suspend', reason=_(
+        raise _refuse(program.Failed(verb='suspend', reason=_(
             "the memory of the guest would be written to the host in "
             "plaintext; shut it down, or pause it")))
 
@@ -753,16 +557,16 @@ class MayflyDriver(driver.LibvirtDriver):
         room, MayflyDriver._last_room = MayflyDriver._last_room, None
         try:
             room = MayflyDriver._last_room = MayflyDriver._room()
-        except MayflyFailed as e:
-            if e.kwargs.get('name') != TIMED_OUT or room is None:
+        except program.Failed as e:
+            if e.kwargs.get('name') != program.TIMED_OUT or room is None:
                 raise
             LOG.warning('%s', e)
         return room
 
     @staticmethod
     def _room():
-        figures = mayfly(None, 'metrics', '--quick',
-                         timeout_sec=METRICS_SEC)['metrics']
+        figures = program.run(None, 'metrics', '--quick',
+                              timeout_sec=METRICS_SEC)['metrics']
         group = CONF.libvirt.images_volume_group
         room = {figure['name']: figure['value'] for figure in figures
                 if figure['labels'].get('volume_group') == group}
@@ -770,7 +574,7 @@ class MayflyDriver(driver.LibvirtDriver):
             total = float(room['mayfly_volume_group_size_bytes']) / 2 ** 30
             free = float(room['mayfly_volume_group_free_bytes']) / 2 ** 30
         except KeyError:
-            raise MayflyFailed(verb='metrics', reason=_(
+            raise program.Failed(verb='metrics', reason=_(
                 "volume group %s is not there, or not in mayfly.conf") % group)
         return {'total': total, 'free': free, 'used': total - free}
 
