@@ -54,13 +54,20 @@ static void give_back(struct queue *q, struct task *t)
     q->under_way--;
 }
 
-static void publish(struct queue *q)
+/* If an eventfd's counter is full, the other side has been told. */
+static void signal_event(int fd)
 {
     static const uint64_t one = 1;
+    if (fd >= 0 && write(fd, &one, sizeof one) < 0)
+        return;
+}
+
+static void publish(struct queue *q)
+{
     bool tell = virtqueue_publish(&q->ring);
     inflight_published(&q->inflight, q->ring.published);
-    if (tell && q->call >= 0 && write(q->call, &one, sizeof one) < 0)
-        return; /* its counter is full: the guest has been told */
+    if (tell)
+        signal_event(q->call);
 }
 
 /* Takes the next request: one of before the last end first. 0: there is none. */
@@ -223,15 +230,13 @@ static void end_all(struct queue *q)
 
 static void *thread_main(void *argument)
 {
-    static const uint64_t one = 1;
     struct queue *q = argument;
     int r = serve(q);
     if (r < 0) {
         q->is_broken = true;
         log_error("disk %s: queue %u: is closed: %s", q->disk->id, q->index,
                   r == -EPROTO ? "the guest's ring, or a request in it, is malformed" : strerror(-r));
-        if (q->error >= 0 && write(q->error, &one, sizeof one) < 0)
-            log_warning("disk %s: queue %u: the front end cannot be told", q->disk->id, q->index);
+        signal_event(q->error);
     }
     end_all(q);
     return NULL;
@@ -298,6 +303,8 @@ int queue_start(struct queue *q, const struct memory_table *t, uint64_t features
     q->is_running = r == 0;
     if (r < 0)
         queue_stop(q);
+    else
+        signal_event(q->call); /* the last interrupt may have gone elsewhere, or died with a worker */
     return r;
 }
 

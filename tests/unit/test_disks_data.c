@@ -308,6 +308,72 @@ static void a_guest_that_ends_and_another(void **state)
     guest_end(&g);
 }
 
+/* -------------------------------------------------------------- interrupts */
+
+static void interrupt_guest_begin(struct guest *g, bool call_last)
+{
+    const struct served_options s = {.size_bytes = DISK_BYTES, .sector_bytes = 4096, .queues = 1};
+    const struct front_options f = {.queues = 1, .size = 64, .call_last = call_last};
+    guest_begin(g, &s, &f);
+}
+
+/* The guest sleeps until it is interrupted, since it has asked for that. */
+static void expect_interrupt(struct guest *g)
+{
+    assert_int_equal(front_await_interrupt(&g->front, 0, WAIT_MSEC), 0);
+    while (under_way(g, 0) > 0) {
+        int i = front_take(&g->front, 0);
+        assert_true(i >= 0);
+        end_one(g, 0, (unsigned)i);
+    }
+}
+
+static void sleep_as_a_guest(struct guest *g)
+{
+    struct front_queue *q = &g->front.queue[0];
+    uint64_t counter;
+    while (read(q->call, &counter, sizeof counter) > 0) {
+    }
+    __atomic_store_n(&vring_used_event(&q->vring), q->next_used, __ATOMIC_SEQ_CST);
+}
+
+/* QEMU gives the guest's own descriptor when the queue runs, and may have done all, already. */
+static void interrupted_though_all_was_done_before(void **state)
+{
+    (void)state;
+    struct guest g;
+    interrupt_guest_begin(&g, true);
+    front_disconnect(&g.front);
+    kill_worker(&g); /* so that none serves before the next connection */
+    sleep_as_a_guest(&g);
+    begin_all(&g);
+    assert_int_equal(front_reconnect(&g.front, served_connect(&g.served)), 0);
+    expect_interrupt(&g);
+    check_file(&g);
+    guest_end(&g);
+}
+
+/* As by an end of the worker's between giving back and interrupting. */
+static void interrupted_for_what_an_ended_worker_gave_back(void **state)
+{
+    (void)state;
+    struct guest g;
+    interrupt_guest_begin(&g, false);
+    sleep_as_a_guest(&g);
+    begin_all(&g);
+    for (int msec = 0; msec < WAIT_MSEC; msec++) {
+        if (g.front.queue[0].vring.used->idx == g.front.queue[0].next_available)
+            break;
+        usleep(1000);
+    }
+    usleep(10000);
+    sleep_as_a_guest(&g);
+    kill_worker(&g);
+    assert_int_equal(front_reconnect(&g.front, served_connect(&g.served)), 0);
+    expect_interrupt(&g);
+    guest_end(&g);
+}
+
 /* ---------------------------------------------------------- single requests */
 
 static void single(struct guest *g, struct served_options s)
@@ -459,6 +525,8 @@ int main(void)
         cmocka_unit_test(killed_in_the_middle),
         cmocka_unit_test(killed_in_the_middle_in_memory),
         cmocka_unit_test(a_guest_that_ends_and_another),
+        cmocka_unit_test(interrupted_though_all_was_done_before),
+        cmocka_unit_test(interrupted_for_what_an_ended_worker_gave_back),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(its_serial_number),
         cmocka_unit_test(discards),

@@ -146,6 +146,39 @@ static uint64_t user_address(const struct front *f, const void *p)
     return front_address(f, p) - FRONT_GUEST_BASE + FRONT_USER_BASE;
 }
 
+/* Until the server has given back all that lies in the ring. */
+static void await_idle(const struct front_queue *q)
+{
+    for (int msec = 0; msec < TIMEOUT_MSEC; msec++) {
+        if (__atomic_load_n(&q->vring.used->idx, __ATOMIC_ACQUIRE) == q->vring.avail->idx)
+            return;
+        usleep(1000);
+    }
+}
+
+/* Starts it with a descriptor that nobody looks at, and gives the guest's when all is done. */
+static int enable_before_call(struct front *f, unsigned i)
+{
+    _cleanup_close_ int masked = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int r = tell_fd(f, VHOST_SET_VRING_CALL, i, masked);
+    if (r == 0)
+        r = tell_fd(f, VHOST_SET_VRING_KICK, i, f->queue[i].kick);
+    if (r == 0)
+        r = tell_state(f, VHOST_SET_VRING_ENABLE, i, 1);
+    await_idle(&f->queue[i]);
+    return r < 0 ? r : tell_fd(f, VHOST_SET_VRING_CALL, i, f->queue[i].call);
+}
+
+static int enable(struct front *f, unsigned i)
+{
+    if (f->options.call_last)
+        return enable_before_call(f, i);
+    int r = tell_fd(f, VHOST_SET_VRING_CALL, i, f->queue[i].call);
+    if (r == 0)
+        r = tell_fd(f, VHOST_SET_VRING_KICK, i, f->queue[i].kick);
+    return r < 0 ? r : tell_state(f, VHOST_SET_VRING_ENABLE, i, 1);
+}
+
 static int start_queue(struct front *f, unsigned i)
 {
     struct front_queue *q = &f->queue[i];
@@ -159,11 +192,7 @@ static int start_queue(struct front *f, unsigned i)
         r = tell_state(f, VHOST_SET_VRING_BASE, i, q->vring.used->idx);
     if (r == 0)
         r = front_tell(f, &address, NULL, 0);
-    if (r == 0)
-        r = tell_fd(f, VHOST_SET_VRING_CALL, i, q->call);
-    if (r == 0)
-        r = tell_fd(f, VHOST_SET_VRING_KICK, i, q->kick);
-    return r < 0 ? r : tell_state(f, VHOST_SET_VRING_ENABLE, i, 1);
+    return r < 0 ? r : enable(f, i);
 }
 
 static int start_all(struct front *f)
@@ -321,10 +350,19 @@ int front_take(struct front *f, unsigned queue)
     return (int)(f->options.direct ? head / 4 : head);
 }
 
+int front_await_interrupt(struct front *f, unsigned queue, int timeout_msec)
+{
+    const struct front_queue *q = &f->queue[queue];
+    struct pollfd p = {.fd = q->call, .events = POLLIN};
+    uint64_t counter;
+    if (poll(&p, 1, timeout_msec) == 0)
+        return -ETIMEDOUT;
+    return read(q->call, &counter, sizeof counter) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
 int front_wait(struct front *f, unsigned queue, int timeout_msec)
 {
     struct front_queue *q = &f->queue[queue];
-    uint64_t counter;
     for (;;) {
         int slot = front_take(f, queue);
         if (slot >= 0)
@@ -334,11 +372,9 @@ int front_wait(struct front *f, unsigned queue, int timeout_msec)
         slot = front_take(f, queue);
         if (slot >= 0)
             return slot;
-        struct pollfd p = {.fd = q->call, .events = POLLIN};
-        if (poll(&p, 1, timeout_msec) == 0)
-            return -ETIMEDOUT;
-        if (read(q->call, &counter, sizeof counter) < 0 && errno != EAGAIN)
-            return -errno;
+        int r = front_await_interrupt(f, queue, timeout_msec);
+        if (r < 0)
+            return r;
     }
 }
 

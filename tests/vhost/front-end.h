@@ -27,6 +27,7 @@ struct front_options {
     bool no_event;    /* no event-idx */
     bool no_inflight; /* nobody keeps what is under way */
     bool no_flush;    /* as firmware, which does not know flushes */
+    bool call_last;   /* as QEMU: the guest's interrupts come after the queue has been started */
     unsigned regions; /* that the memory is given in; 0: 1 */
 };
 
@@ -81,6 +82,9 @@ void front_kick(struct front *f, unsigned queue);
 /* The slot of the next request that is done: -ETIMEDOUT. front_take() does not wait: -EAGAIN. */
 int front_wait(struct front *f, unsigned queue, int timeout_msec);
 int front_take(struct front *f, unsigned queue);
+
+/* Waits for an interrupt alone, as a guest that sleeps: -ETIMEDOUT. */
+int front_await_interrupt(struct front *f, unsigned queue, int timeout_msec) _must_check_;
 uint8_t front_status(const struct front *f, unsigned queue, unsigned slot);
 
 /* One request from beginning to end; its status, or a negative errno. */
