@@ -63,6 +63,7 @@ bool disk_look_again(struct disk *d)
 int disk_begin(struct disk *d, struct error *e)
 {
     ranges_init(&d->ranges);
+    disk_look_again(d); /* what the worker before was told of */
     for (unsigned i = 0; i < d->queues; i++)
         d->wake[i] = -1;
     int r = d->key_fd < 0 ? 0 : secret_receive(d->key_fd, d->key_bytes, &d->key, e);

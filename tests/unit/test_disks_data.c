@@ -502,6 +502,9 @@ static void it_grows(void **state)
     assert_int_equal(m.header.request, VHOST_BACKEND_CONFIG_CHANGE);
     assert_int_equal(capacity(&g.front), 2 * SECTORS);
     assert_int_equal(front_do(&g.front, 0, VIRTIO_BLK_T_OUT, 2 * SECTORS - 8, data, 4096), VIRTIO_BLK_S_OK);
+    kill_worker(&g); /* the next one knows of it */
+    assert_int_equal(front_reconnect(&g.front, served_connect(&g.served)), 0);
+    assert_int_equal(capacity(&g.front), 2 * SECTORS);
     fd_close(ends[0]);
     fd_close(ends[1]);
     guest_end(&g);
