@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See cipher.h. By libgcrypt, whose AES-XTS is about twice as fast as that of OpenSSL 3.0.
  *
- * What the library keeps of a key (its schedule) lies in memory that it asks for as "secure". It is given
- * that from a struct secret: locked, left out of dumps, wiped when the last cipher is freed. The library
- * knows one allocator in a process, so that arena is a global of this file. It hands memory out and takes
- * none back until all ciphers are gone: they live as long as the queues of a disk.
+ * What the library keeps of a key (its schedule) lies in memory that it asks for as "secure". Each cipher has
+ * a struct secret for that: locked, left out of dumps, wiped when the cipher is freed. The library knows one
+ * allocator in a process, so what it allocates from, and what it must not free, are globals of this file.
  */
 #include "disks/cipher.h"
 
@@ -12,45 +11,50 @@
 #include <pthread.h>
 #include <string.h>
 
-#define ARENA_BYTES ((size_t)256 << 10) /* some 3 KiB a cipher */
-#define ALIGNMENT   64
-#define TWEAK_BYTES 16
+#define MEMORY_BYTES ((size_t)8000) /* of a cipher; libgcrypt 1.10 takes some 3 KiB */
+#define ALIGNMENT    64
+#define TWEAK_BYTES  16
 
 struct cipher {
     gcry_cipher_hd_t handle; /* NULL: no encryption */
     uint32_t sector_bytes;
+    struct secret *memory; /* of the handle */
+    size_t used;
+    struct cipher *next; /* that has memory */
 };
 
 static struct {
     pthread_mutex_t lock;
-    struct secret *memory;
-    size_t used;
-    unsigned ciphers; /* that live in it */
-} arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct cipher *first;   /* of all that have memory */
+    struct cipher *current; /* whose handle is being made */
+} ciphers = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ----------------------------------------------------- the library's memory */
 
-/* Called with the lock held, by the library below cipher_new(). */
+/* This and what follows is called with the lock held, by the library below set_key() and drop_key(). */
 static void *secure_alloc(size_t bytes)
 {
-    if (!arena.memory)
+    struct cipher *c = ciphers.current;
+    if (!c)
         return NULL;
-    uint8_t *start = secret_bytes(arena.memory);
-    size_t at = (ALIGNMENT - ((uintptr_t)start + arena.used) % ALIGNMENT) % ALIGNMENT + arena.used;
-    if (at > ARENA_BYTES || bytes > ARENA_BYTES - at) {
+    uint8_t *start = secret_bytes(c->memory);
+    size_t at = (ALIGNMENT - ((uintptr_t)start + c->used) % ALIGNMENT) % ALIGNMENT + c->used;
+    if (at > MEMORY_BYTES || bytes > MEMORY_BYTES - at) {
         errno = ENOMEM;
         return NULL;
     }
-    arena.used = at + bytes;
+    c->used = at + bytes;
     return start + at;
 }
 
 static int is_secure(const void *p)
 {
-    if (!arena.memory)
-        return 0;
-    const uint8_t *start = secret_peek(arena.memory), *at = p;
-    return at >= start && at < start + ARENA_BYTES;
+    for (const struct cipher *c = ciphers.first; c; c = c->next) {
+        const uint8_t *start = secret_peek(c->memory), *at = p;
+        if (at >= start && at < start + MEMORY_BYTES)
+            return 1;
+    }
+    return 0;
 }
 
 /* Secure memory never grows here: a new place would leave the old one as it was. */
@@ -63,22 +67,6 @@ static void plain_free(void *p)
 {
     if (!is_secure(p))
         free(p);
-}
-
-static int arena_enter(struct error *e)
-{
-    int r = arena.memory ? 0 : secret_new(ARENA_BYTES, &arena.memory, e);
-    if (r == 0)
-        arena.ciphers++;
-    return r;
-}
-
-static void arena_leave(void)
-{
-    if (--arena.ciphers == 0) {
-        arena.memory = secret_free(arena.memory);
-        arena.used = 0;
-    }
 }
 
 int cipher_begin(struct error *e)
@@ -96,28 +84,39 @@ int cipher_begin(struct error *e)
 static int set_key(struct cipher *c, const struct secret *key, struct error *e)
 {
     int algorithm = secret_size(key) == 32 ? GCRY_CIPHER_AES128 : GCRY_CIPHER_AES256;
+    ciphers.current = c;
     gcry_error_t failed = gcry_cipher_open(&c->handle, algorithm, GCRY_CIPHER_MODE_XTS, GCRY_CIPHER_SECURE);
     if (!failed)
         failed = gcry_cipher_setkey(c->handle, secret_peek(key), secret_size(key));
+    ciphers.current = NULL;
     return failed
                ? error_set(e, -EIO, "encryption: libgcrypt does not take the key: %s", gcry_strerror(failed))
                : 0;
 }
 
-static int with_key(struct cipher *c, const struct secret *key, struct error *e)
+static int take_key(struct cipher *c, const struct secret *key, struct error *e)
 {
-    pthread_mutex_lock(&arena.lock);
-    int r = arena_enter(e);
-    if (r == 0) {
-        r = set_key(c, key, e);
-        if (r < 0) {
-            gcry_cipher_close(c->handle);
-            c->handle = NULL;
-            arena_leave();
-        }
-    }
-    pthread_mutex_unlock(&arena.lock);
+    int r = secret_new(MEMORY_BYTES, &c->memory, e);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&ciphers.lock);
+    c->next = ciphers.first;
+    ciphers.first = c;
+    r = set_key(c, key, e);
+    pthread_mutex_unlock(&ciphers.lock);
     return r;
+}
+
+static void drop_key(struct cipher *c)
+{
+    struct cipher **at = &ciphers.first;
+    pthread_mutex_lock(&ciphers.lock);
+    gcry_cipher_close(c->handle);
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    pthread_mutex_unlock(&ciphers.lock);
+    c->memory = secret_free(c->memory);
 }
 
 int cipher_new(const struct secret *key, uint32_t sector_bytes, struct cipher **ret, struct error *e)
@@ -132,7 +131,7 @@ int cipher_new(const struct secret *key, uint32_t sector_bytes, struct cipher **
     if (!c)
         return error_memory(e);
     c->sector_bytes = sector_bytes;
-    int r = key ? with_key(c, key, e) : 0;
+    int r = key ? take_key(c, key, e) : 0;
     if (r < 0)
         return r;
     *ret = TAKE_PTR(c);
@@ -141,12 +140,8 @@ int cipher_new(const struct secret *key, uint32_t sector_bytes, struct cipher **
 
 struct cipher *cipher_free(struct cipher *c)
 {
-    if (c && c->handle) {
-        pthread_mutex_lock(&arena.lock);
-        gcry_cipher_close(c->handle);
-        arena_leave();
-        pthread_mutex_unlock(&arena.lock);
-    }
+    if (c && c->memory)
+        drop_key(c);
     free(c);
     return NULL;
 }

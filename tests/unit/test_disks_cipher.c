@@ -85,7 +85,7 @@ static void what_does_not_suit(void **state)
     assert_null(c);
 }
 
-/* Many at a time, again and again: the locked pages are used anew when all are gone. */
+/* Many at a time, again and again: the locked pages are given back. */
 static void many_of_them(void **state)
 {
     (void)state;
@@ -101,6 +101,36 @@ static void many_of_them(void **state)
     }
 }
 
+/* As a disk with several queues, one of which starts again and again: each has the memory of its own. */
+static void one_stays_and_others_go(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *key = NULL;
+    _cleanup_cipher_ struct cipher *stays = NULL;
+    assert_ok(secret_random(64, &key, &e), e);
+    assert_ok(cipher_new(key, 4096, &stays, &e), e);
+    for (int round = 0; round < 1000; round++) {
+        struct cipher *c = NULL;
+        assert_ok(cipher_new(key, 4096, &c, &e), e);
+        cipher_free(c);
+    }
+}
+
+/* 32 disks with 16 queues. */
+static void as_many_as_there_may_be(void **state)
+{
+    (void)state;
+    static struct cipher *c[32 * 16];
+    struct error e = ERROR_NONE;
+    _cleanup_secret_ struct secret *key = NULL;
+    assert_ok(secret_random(64, &key, &e), e);
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++)
+        assert_ok(cipher_new(key, 4096, &c[i], &e), e);
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++)
+        cipher_free(c[i]);
+}
+
 static int begin_library(void **state)
 {
     (void)state;
@@ -110,10 +140,9 @@ static int begin_library(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_as_openssl),
-        cmocka_unit_test(read_by_xts_decrypt),
-        cmocka_unit_test(what_does_not_suit),
-        cmocka_unit_test(many_of_them),
+        cmocka_unit_test(same_as_openssl),         cmocka_unit_test(read_by_xts_decrypt),
+        cmocka_unit_test(what_does_not_suit),      cmocka_unit_test(many_of_them),
+        cmocka_unit_test(one_stays_and_others_go), cmocka_unit_test(as_many_as_there_may_be),
     };
     return cmocka_run_group_tests(tests, begin_library, NULL);
 }
