@@ -6,12 +6,14 @@
 #include "base/fd.h"
 #include "base/landlock.h"
 
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const int both[] = {
@@ -26,9 +28,7 @@ static const int both[] = {
     SCMP_SYS(fallocate),
     SCMP_SYS(close),
     SCMP_SYS(fstat),
-    SCMP_SYS(newfstatat),
     SCMP_SYS(fstatfs),
-    SCMP_SYS(fcntl),
     SCMP_SYS(ftruncate),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
@@ -37,7 +37,6 @@ static const int both[] = {
     SCMP_SYS(recvmsg),
     SCMP_SYS(recvfrom),
     SCMP_SYS(sendmsg),
-    SCMP_SYS(setsockopt),
     /* memory */
     SCMP_SYS(memfd_create),
     SCMP_SYS(mmap),
@@ -110,6 +109,30 @@ static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condit
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
 }
 
+static int allow_if_both(scmp_filter_ctx filter, int call, struct scmp_arg_cmp a, struct scmp_arg_cmp b)
+{
+    const struct scmp_arg_cmp conditions[] = {a, b};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 2, conditions);
+}
+
+static int allow_fcntl(scmp_filter_ctx filter, const int *commands, size_t n)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
+    return r;
+}
+
+/* No command by which the kernel signals others (F_SETOWN, F_SETSIG, O_ASYNC), or keeps them waiting. */
+static int add_fcntl(scmp_filter_ctx filter)
+{
+    static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_GET_SEALS};
+    int r = allow_fcntl(filter, commands, ARRAY_SIZE(commands));
+    return r < 0 ? r
+                 : allow_if_both(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
+                                 SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0));
+}
+
 static int add_both(scmp_filter_ctx filter)
 {
     int r = add_calls(filter, SCMP_ACT_ALLOW, both, ARRAY_SIZE(both));
@@ -119,6 +142,13 @@ static int add_both(scmp_filter_ctx filter)
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (r == 0)
+        r = add_fcntl(filter);
+    if (r == 0) /* as the C library's fstat() */
+        r = allow_if(filter, SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
+    if (r == 0)
+        r = allow_if_both(filter, SCMP_SYS(setsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+                          SCMP_A2(SCMP_CMP_EQ, SO_RCVTIMEO, 0));
+    if (r == 0)
         r = allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0));
     if (r == 0)
         r = allow_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0, 0));
@@ -127,7 +157,10 @@ static int add_both(scmp_filter_ctx filter)
 
 static int add_keeper(scmp_filter_ctx filter)
 {
+    static const int commands[] = {F_DUPFD_CLOEXEC, F_ADD_SEALS};
     int r = add_both(filter);
+    if (r == 0)
+        r = allow_fcntl(filter, commands, ARRAY_SIZE(commands));
     return r < 0 ? r : add_calls(filter, SCMP_ACT_ALLOW, keepers, ARRAY_SIZE(keepers));
 }
 

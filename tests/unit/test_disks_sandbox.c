@@ -6,12 +6,14 @@
 
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,11 +80,63 @@ static int be_dumped(void)
     return prctl(PR_GET_DUMPABLE) == 0 ? 7 : 0;
 }
 
+/* A descriptor whose kernel would send signals to others: to nobody, or to any process of the user's. */
+static int choose_a_victim(void)
+{
+    return fcntl(STDIN_FILENO, F_SETOWN, getpid()) < 0 ? 7 : 0;
+}
+
+static int choose_a_signal(void)
+{
+    return fcntl(STDIN_FILENO, F_SETSIG, SIGKILL) < 0 ? 7 : 0;
+}
+
+static int have_signals_sent(void)
+{
+    return fcntl(STDIN_FILENO, F_SETFL, O_ASYNC) < 0 ? 7 : 0;
+}
+
+static int take_a_lease(void)
+{
+    return fcntl(STDIN_FILENO, F_SETLEASE, F_RDLCK) < 0 && errno == EPERM ? 7 : 0;
+}
+
+static int look_at_a_file(void)
+{
+    struct stat st;
+    return syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", &st, 0) < 0 ? 7 : 0;
+}
+
+static int change_a_socket(void)
+{
+    int one = 1;
+    return setsockopt(STDIN_FILENO, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0 && errno == EPERM ? 7 : 0;
+}
+
+/* What they need of the same calls. */
+static int use_descriptors(void)
+{
+    struct stat st;
+    const struct timeval limit = {.tv_sec = 1};
+    bool works =
+        fcntl(STDIN_FILENO, F_GETFD) >= 0 && fcntl(STDIN_FILENO, F_GETFL) >= 0 &&
+        fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) == 0 && fstat(STDIN_FILENO, &st) == 0 &&
+        (setsockopt(STDIN_FILENO, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 || errno == ENOTSOCK);
+    return works ? 7 : 0;
+}
+
 static void what_both_cannot(void **state)
 {
     (void)state;
     for (int worker = 0; worker < 2; worker++) {
         expect_exit(worker, open_file, 7);
+        expect_exit(worker, choose_a_victim, 7);
+        expect_exit(worker, choose_a_signal, 7);
+        expect_exit(worker, have_signals_sent, 7);
+        expect_exit(worker, take_a_lease, 7);
+        expect_exit(worker, look_at_a_file, 7);
+        expect_exit(worker, change_a_socket, 7);
+        expect_exit(worker, use_descriptors, 7);
         expect_killed(worker, make_socket);
         expect_killed(worker, start_program);
     }
