@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "disks/block-request.h"
 
+#include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -178,12 +179,24 @@ static int get_vring_base(struct device *d, const struct vhost_message *m)
     return vhost_reply(d->socket, &answer, sizeof answer.state, -1);
 }
 
+/* What a thread of ours writes to may not keep it. The kick is only read, which never does. */
+static int do_not_wait(const struct vhost_message *m)
+{
+    if (m->header.request == VHOST_SET_VRING_KICK || m->n_fds == 0)
+        return 0;
+    int flags = fcntl(m->fd[0], F_GETFL);
+    return flags < 0 || fcntl(m->fd[0], F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 static int set_vring_fd(struct device *d, struct vhost_message *m)
 {
     struct queue *q = stopped_queue(d, m->number & VHOST_VRING_INDEX);
     bool has_fd = !(m->number & VHOST_VRING_NO_FD);
     if (!q || has_fd != (m->n_fds == 1) || (m->header.request == VHOST_SET_VRING_KICK && !has_fd))
         return -EPROTO;
+    int r = do_not_wait(m);
+    if (r < 0)
+        return r;
     int *fd = m->header.request == VHOST_SET_VRING_KICK   ? &q->kick
               : m->header.request == VHOST_SET_VRING_CALL ? &q->call
                                                           : &q->error;

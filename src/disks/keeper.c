@@ -33,10 +33,12 @@ struct keeper {
     uint64_t started_msec;
 };
 
+/* SIGPIPE is left out in workers too: whoever has closed the log, or a pipe of his, ends nobody. */
 static int open_signals(void)
 {
     static const int wanted[] = {SIGTERM, SIGINT, SIGHUP};
     sigset_t set;
+    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
         sigaddset(&set, wanted[i]);

@@ -18,6 +18,7 @@
 
 #define SPIN_FIRST_USEC 8
 #define BATCH           16 /* requests, before the guest sees those that are done */
+#define STOP_SEC        60 /* for all that is under way to end */
 
 static uint64_t now_usec(void)
 {
@@ -54,7 +55,7 @@ static void give_back(struct queue *q, struct task *t)
     q->under_way--;
 }
 
-/* If an eventfd's counter is full, the other side has been told. */
+/* It does not wait (device.c has seen to that): if an eventfd's counter is full, the other side was told. */
 static void signal_event(int fd)
 {
     static const uint64_t one = 1;
@@ -308,12 +309,27 @@ int queue_start(struct queue *q, const struct memory_table *t, uint64_t features
     return r;
 }
 
+/* A front end can still have the thread wait, by descriptors that it shares. That must not last: the worker
+ * ends, and the next one does again what was under way. */
+static void join(struct queue *q)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += STOP_SEC;
+    int r = pthread_timedjoin_np(q->thread, NULL, &end);
+    if (r == 0)
+        return;
+    log_error("disk %s: queue %u: does not end: %s; the worker ends itself", q->disk->id, q->index,
+              strerror(r));
+    abort();
+}
+
 void queue_stop(struct queue *q)
 {
     if (q->is_running) {
         atomic_store(&q->stop, true);
         disk_wake(q->disk, UINT64_C(1) << q->index);
-        pthread_join(q->thread, NULL);
+        join(q);
         q->base = q->ring.next_available;
     }
     q->is_running = false;

@@ -291,6 +291,33 @@ static void killed_in_the_middle_in_memory(void **state)
     kill_and_go_on("/dev/shm");
 }
 
+static int standard_error_is(int fd)
+{
+    int old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    dup2(fd, STDERR_FILENO);
+    fd_close(fd);
+    return old;
+}
+
+/* The keeper warns of the worker's end, which must not be its own. */
+static void nobody_reads_the_log(void **state)
+{
+    (void)state;
+    struct guest g;
+    int ends[2];
+    const struct served_options s = {.size_bytes = DISK_BYTES, .sector_bytes = 4096, .queues = 2};
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    fd_close(ends[0]);
+    int old = standard_error_is(ends[1]);
+    guest_begin(&g, &s, &two_queues);
+    standard_error_is(old);
+    kill(served_worker(&g.served), SIGKILL);
+    usleep(300000);
+    assert_int_equal(waitpid(g.served.keeper, NULL, WNOHANG), 0);
+    assert_int_equal(front_reconnect(&g.front, served_connect(&g.served)), 0);
+    guest_end(&g);
+}
+
 static void a_guest_that_ends_and_another(void **state)
 {
     (void)state;
@@ -527,6 +554,7 @@ int main(void)
         cmocka_unit_test(memory_in_regions),
         cmocka_unit_test(killed_in_the_middle),
         cmocka_unit_test(killed_in_the_middle_in_memory),
+        cmocka_unit_test(nobody_reads_the_log),
         cmocka_unit_test(a_guest_that_ends_and_another),
         cmocka_unit_test(interrupted_though_all_was_done_before),
         cmocka_unit_test(interrupted_for_what_an_ended_worker_gave_back),

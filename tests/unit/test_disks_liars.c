@@ -490,6 +490,66 @@ static void a_kick_that_is_no_eventfd(void **state)
     assert_int_equal(served_worker(&served), worker);
 }
 
+/* ------------------------------------ descriptors that would keep a thread */
+
+static int full_pipe(int ends[2])
+{
+    static const char bytes[4096];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -1;
+    while (write(ends[1], bytes, sizeof bytes) > 0) {
+    }
+    return fcntl(ends[1], F_SETFL, 0);
+}
+
+/* The queue's descriptor, for which `request` stands, is `fd`: it serves on, and so does the worker. */
+static void serves_on_with(uint32_t request, int fd)
+{
+    struct front f;
+    const struct vhost_message m = {.header = {request, 0, 8}, .number = 0};
+    assert_int_equal(front_open(&f, served_connect(&served), &plain_options), 0);
+    assert_int_equal(front_tell(&f, &m, &fd, 1), 0);
+    struct vhost_message asked = {.header = {VHOST_GET_QUEUE_NUM, 0, 0}};
+    assert_int_equal(front_ask(&f, &asked), 0); /* so it has been taken */
+    struct front_queue *q = &f.queue[0];
+    front_put(&f, 0, 0, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
+    q->next_available++; /* and one that closes the queue */
+    q->vring.avail->ring[1] = 16;
+    front_kick(&f, 0);
+    for (int msec = 0; msec < WAIT_MSEC && front_take(&f, 0) < 0; msec++)
+        usleep(1000);
+    assert_int_equal(front_status(&f, 0, 0), VIRTIO_BLK_S_OK);
+    struct vhost_message base = {.header = {VHOST_GET_VRING_BASE, 0, 8}};
+    assert_int_equal(front_ask(&f, &base), 0);
+    front_close(&f);
+    assert_int_equal(front_open(&f, served_connect(&served), &plain_options), 0);
+    front_close(&f);
+    assert_int_equal(served_worker(&served), worker);
+}
+
+static void a_full_pipe_to_be_told_by(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(full_pipe(ends), 0);
+    serves_on_with(VHOST_SET_VRING_CALL, ends[1]);
+    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+    serves_on_with(VHOST_SET_VRING_ERR, ends[1]);
+    fd_close(ends[0]);
+    fd_close(ends[1]);
+}
+
+static void a_pipe_that_nobody_reads(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    fd_close(ends[0]);
+    serves_on_with(VHOST_SET_VRING_CALL, ends[1]);
+    serves_on_with(VHOST_SET_VRING_ERR, ends[1]);
+    fd_close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +565,8 @@ int main(void)
         cmocka_unit_test(files_that_are_too_short),
         cmocka_unit_test(a_file_of_requests_under_way_full_of_noise),
         cmocka_unit_test(a_kick_that_is_no_eventfd),
+        cmocka_unit_test(a_full_pipe_to_be_told_by),
+        cmocka_unit_test(a_pipe_that_nobody_reads),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
