@@ -2,6 +2,8 @@
 /* See io.h. */
 #include "disks/io.h"
 
+#include "base/clock.h"
+
 #include <fcntl.h>
 #include <liburing.h>
 #include <string.h>
@@ -9,6 +11,8 @@
 #include <unistd.h>
 
 #define DEPTH 256 /* of the ring; more transfers wait in it for their turn */
+
+#define RETRY_MSEC 1 /* after the kernel has taken no transfer */
 
 #define FIXED_DISK 0 /* numbers of the registered files */
 #define FIXED_MARK 1
@@ -203,10 +207,16 @@ void io_start(struct io *io, struct io_transfer *t)
         finish_now(io, t);
 }
 
+static bool has_unsubmitted(const struct io *io)
+{
+    return io->uses_ring && io_uring_sq_ready(&io->ring) > 0;
+}
+
+/* What the kernel does not take now (it has no memory, say) stays in the ring for the next try. */
 void io_submit(struct io *io)
 {
-    if (io->uses_ring && io_uring_sq_ready(&io->ring) > 0)
-        io_uring_submit(&io->ring);
+    if (has_unsubmitted(io) && io_uring_submit(&io->ring) < 0)
+        clock_sleep_msec(RETRY_MSEC);
 }
 
 static void collect(struct io *io, struct io_transfer *t, int n)
@@ -246,7 +256,7 @@ struct io_transfer *io_take_done(struct io *io)
 
 bool io_has_done(const struct io *io)
 {
-    return io->done || (io->uses_ring && io_uring_cq_ready(&io->ring) > 0);
+    return io->done || has_unsubmitted(io) || (io->uses_ring && io_uring_cq_ready(&io->ring) > 0);
 }
 
 struct io_uring *io_ring(struct io *io)
@@ -262,9 +272,9 @@ int io_poll_fd(const struct io *io)
 static void wait_for_all(struct io *io)
 {
     struct io_uring_cqe *cqe;
-    io_submit(io);
     while (io->under_way > 0) {
-        int r = io_uring_wait_cqe(&io->ring, &cqe);
+        io_submit(io);
+        int r = has_unsubmitted(io) ? 0 : io_uring_wait_cqe(&io->ring, &cqe);
         if (r < 0 && r != -EINTR)
             break;
         while (io_take_done(io)) {

@@ -55,7 +55,7 @@ void io_submit(struct io *io);
 /* One that is done, or NULL. */
 struct io_transfer *io_take_done(struct io *io);
 
-/* Would io_take_done() have one? */
+/* Would io_take_done() have one? Or has io_submit() more to do? */
 bool io_has_done(const struct io *io);
 
 /* To poll for reading. -1: there is never anything to wait for. */
