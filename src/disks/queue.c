@@ -5,6 +5,7 @@
  */
 #include "disks/queue.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "disks/work.h"
@@ -123,6 +124,7 @@ static int one_round(struct queue *q, bool begin)
 {
     int r = begin ? 1 : 0;
     bool any = false;
+    work_retry(q->work); /* first: a queue that never sleeps must not keep them waiting */
     for (unsigned n = 0; r > 0 && n < BATCH; n++) {
         r = start_one(q);
         any = any || r > 0;
@@ -221,12 +223,12 @@ static int serve(struct queue *q)
     return r;
 }
 
-/* What was taken is done and given back, whatever came of the ring. */
+/* What was taken is done and given back, whatever came of the ring, and of waiting. */
 static void end_all(struct queue *q)
 {
     while (q->under_way > 0)
         if (one_round(q, false) == 0 && wait_for_more(q, false) < 0)
-            break;
+            clock_sleep_msec(1);
 }
 
 static void *thread_main(void *argument)

@@ -54,7 +54,7 @@ void work_submit(struct work *w);
 /* One that is finished, its answer written, or NULL. */
 struct task *work_take_finished(struct work *w);
 
-/* Tries again what waited for another queue. */
+/* Tries again what waits: for another queue, or for buffers. */
 void work_retry(struct work *w);
 
 /* Would work_take_finished() get any further? And what to poll for, when it would not; -1: nothing. */
