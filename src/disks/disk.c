@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +36,18 @@ static uint32_t find_unit(const struct disk *d)
     if (fstat(d->fd, &st) == 0 && S_ISBLK(st.st_mode) && ioctl(d->fd, BLKSSZGET, &sector) < 0)
         sector = DISK_UNIT_MAX;
     return (uint32_t)sector > d->sector_bytes ? (uint32_t)sector : d->sector_bytes;
+}
+
+int disk_lock(const struct disk *d, struct error *e)
+{
+    if (flock(d->fd, (d->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return error_set(e, errno, "disk %s: cannot be locked: %m", d->id);
+    return error_set(e, -EBUSY,
+                     "disk %s: is in use by another process, or has writes of an ended one under way; try "
+                     "again when that has ended",
+                     d->id);
 }
 
 int disk_look(struct disk *d, struct error *e)

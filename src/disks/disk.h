@@ -35,6 +35,10 @@ struct disk {
     int wake[DISK_QUEUES_MAX]; /* an eventfd for each queue: another one has left a range, or it is to stop */
 };
 
+/* Takes the file for us alone (flock; a read-only one with others that read), until the last transfer has
+ * ended, even behind a kill. -EBUSY: another process has it. */
+int disk_lock(const struct disk *d, struct error *e) _must_check_;
+
 /* Looks at the file: its unit and its size. -EINVAL: what is no file or block device, or has less than a
  * unit. */
 int disk_look(struct disk *d, struct error *e) _must_check_;

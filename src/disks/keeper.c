@@ -86,7 +86,7 @@ _noreturn_ static void become_worker(struct keeper *k, pid_t keeper, int mark)
     struct error e = ERROR_NONE;
     fd_close(k->signals);
     fd_close(k->mark);
-    int r = prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != keeper
+    int r = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != keeper
                 ? error_set(&e, -ESRCH, "mayfly-disks: the keeper is gone")
                 : worker_run(k->disks, k->n, mark, &e);
     if (r < 0)

@@ -26,7 +26,9 @@ static int prepare_disks(struct arguments *a, struct error *e)
     int r = 0;
     for (unsigned i = 0; r == 0 && i < a->n; i++) {
         struct disk *d = &a->disk[i];
-        r = disk_look(d, e);
+        r = disk_lock(d, e);
+        if (r == 0)
+            r = disk_look(d, e);
         if (r == 0 && fcntl(d->listen_fd, F_SETFL, O_NONBLOCK) < 0)
             r = error_set(e, errno, "disk %s: its listening socket: %m", d->id);
     }

@@ -88,7 +88,7 @@ void served_start(struct served *s, const struct served_options *o)
             abort();
         s->disk.key_fd = fcntl(secret_handover_fd(handover), F_DUPFD_CLOEXEC, 3);
     }
-    if (disk_look(&s->disk, NULL) < 0)
+    if (disk_lock(&s->disk, NULL) < 0 || disk_look(&s->disk, NULL) < 0)
         abort();
     s->keeper = fork();
     if (s->keeper == 0)
