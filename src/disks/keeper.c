@@ -16,9 +16,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define END_MSEC      5000 /* for a worker to end when it is told to */
-#define MIN_LIFE_MSEC 1000 /* one that dies earlier is followed by the next after a pause */
-#define PAUSE_MSEC    200
+#define END_MSEC       5000 /* for a worker to end when it is told to */
+#define MIN_LIFE_MSEC  1000 /* one that dies earlier is followed by the next after a pause */
+#define PAUSE_MIN_MSEC 200
+#define PAUSE_MAX_MSEC 10000
 
 struct keeper {
     struct disk *disks;
@@ -30,7 +31,8 @@ struct keeper {
 
     pid_t worker;
     int mark; /* reading end: a byte when the keys are taken, the end when nothing is under way any more */
-    uint64_t started_msec;
+    uint64_t started_msec, pause_msec;
+    bool has_served; /* a worker has */
 };
 
 /* SIGPIPE is left out in workers too: whoever has closed the log, or a pipe of his, ends nobody. */
@@ -98,13 +100,13 @@ static int start_worker(struct keeper *k, struct error *e)
 {
     int ends[2];
     pid_t keeper = getpid();
+    k->started_msec = clock_msec();
     int r = begin_handovers(k, e);
     if (r < 0)
         return r;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set(e, errno, "mayfly-disks: no pipe for a worker: %m");
     k->mark = ends[0];
-    k->started_msec = clock_msec();
     k->worker = fork();
     if (k->worker == 0)
         become_worker(k, keeper, ends[1]);
@@ -113,20 +115,19 @@ static int start_worker(struct keeper *k, struct error *e)
     return r;
 }
 
-static void end_worker(struct keeper *k)
+/* If there is one: the next begins with what has changed. */
+static void signal_worker(const struct keeper *k, int signal)
 {
-    k->is_ending = true;
-    kill(k->worker, SIGTERM);
+    if (k->worker > 0)
+        kill(k->worker, signal);
 }
 
 static void take_signals(struct keeper *k)
 {
     struct signalfd_siginfo s;
     while (read(k->signals, &s, sizeof s) == sizeof s) {
-        if (s.ssi_signo == SIGHUP)
-            kill(k->worker, SIGHUP);
-        else
-            end_worker(k);
+        k->is_ending = k->is_ending || s.ssi_signo != SIGHUP;
+        signal_worker(k, s.ssi_signo == SIGHUP ? SIGHUP : SIGTERM);
     }
 }
 
@@ -138,48 +139,77 @@ static void watch_worker(struct keeper *k)
         struct pollfd p[] = {{.fd = k->signals, .events = POLLIN}, {.fd = k->mark, .events = POLLIN}};
         int n = poll(p, ARRAY_SIZE(p), k->is_ending ? END_MSEC : -1);
         if (n == 0)
-            kill(k->worker, SIGKILL);
+            signal_worker(k, SIGKILL);
         if (n > 0 && p[0].revents)
             take_signals(k);
         if (n <= 0 || !p[1].revents)
             continue;
         if (read(k->mark, &byte, 1) != 1)
             break;
+        k->has_served = true;
         end_handovers(k);
     }
-    k->mark = fd_close(k->mark);
-    end_handovers(k);
 }
 
 /* How it ended. 0: another one is to start, or it was to end. */
 static int judge_end(struct keeper *k, struct error *e)
 {
     char text[80];
-    int status = process_await(k->worker, END_MSEC);
+    int status = process_wait(k->worker, END_MSEC);
+    k->worker = 0;
+    if (k->is_ending && status >= 0)
+        return 0;
     if (status < 0)
         return error_set(e, status, "mayfly-disks: its worker does not end");
-    if (k->is_ending)
-        return 0;
-    if (WIFEXITED(status))
-        return error_set(e, -EIO, "mayfly-disks: its worker %s",
-                         process_status_text(status, text, sizeof text));
-    log_warning("the worker %s; another one starts", process_status_text(status, text, sizeof text));
-    if (clock_msec() - k->started_msec < MIN_LIFE_MSEC)
-        clock_sleep_msec(PAUSE_MSEC);
+    process_status_text(status, text, sizeof text);
+    if (WIFEXITED(status) && !k->has_served)
+        return error_set(e, -EIO, "mayfly-disks: its worker %s", text);
+    log_warning("the worker %s; another one starts", text);
     return 0;
 }
 
-static int keep(struct keeper *k, struct error *e)
+/* One worker from its start to its end. */
+static int run_worker(struct keeper *k, struct error *e)
 {
-    int r = 0;
-    while (r == 0 && !k->is_ending) {
-        r = start_worker(k, e);
-        if (r < 0)
-            break;
+    int r = start_worker(k, e);
+    if (r == 0) {
         watch_worker(k);
         r = judge_end(k, e);
     }
+    k->mark = fd_close(k->mark);
+    end_handovers(k);
     return r;
+}
+
+/* After a worker that did not live long: longer each time. Signals are heard. */
+static void pause_before_next(struct keeper *k)
+{
+    if (clock_msec() - k->started_msec >= MIN_LIFE_MSEC)
+        k->pause_msec = 0;
+    else
+        k->pause_msec = k->pause_msec ? 2 * k->pause_msec : PAUSE_MIN_MSEC;
+    if (k->pause_msec > PAUSE_MAX_MSEC)
+        k->pause_msec = PAUSE_MAX_MSEC;
+    struct pollfd p = {.fd = k->signals, .events = POLLIN};
+    if (k->pause_msec > 0 && poll(&p, 1, (int)k->pause_msec) > 0)
+        take_signals(k);
+}
+
+/* The first worker shows whether all is as it should be. Once one has served, a guest depends on the next,
+ * and what keeps that from starting (no memory, no descriptors) may pass. */
+static int keep(struct keeper *k, struct error *e)
+{
+    while (!k->is_ending) {
+        struct error now = ERROR_NONE;
+        int r = run_worker(k, &now);
+        if (r < 0 && (k->is_ending || !k->has_served))
+            return error_set(e, r, "%s", now.text);
+        if (r < 0)
+            log_warning("%s; it is tried again", now.text);
+        if (!k->is_ending)
+            pause_before_next(k);
+    }
+    return 0;
 }
 
 int keeper_run(struct disk *disks, unsigned n, struct error *e)

@@ -291,6 +291,61 @@ static void killed_in_the_middle_in_memory(void **state)
     kill_and_go_on("/dev/shm");
 }
 
+static void single(struct guest *g, struct served_options s)
+{
+    static const struct front_options one = {.queues = 1, .size = 64};
+    s.size_bytes = DISK_BYTES;
+    s.sector_bytes = 4096;
+    s.queues = 1;
+    if (!s.read_only) {
+        guest_begin(g, &s, &one);
+        return;
+    }
+    memset(g, 0, sizeof *g);
+    struct front_options options = one;
+    options.memory_bytes = 4 << 20;
+    served_start(&g->served, &s);
+    assert_int_equal(front_open(&g->front, served_connect(&g->served), &options), 0);
+}
+
+/* A worker that ends in any way is followed by another, once one has served. */
+static void a_worker_that_ends_itself(void **state)
+{
+    (void)state;
+    struct guest g;
+    single(&g, (struct served_options){.folder = "/dev/shm"});
+    kill(served_worker(&g.served), SIGTERM);
+    usleep(500000);
+    assert_int_equal(waitpid(g.served.keeper, NULL, WNOHANG), 0);
+    assert_int_equal(front_reconnect(&g.front, served_connect(&g.served)), 0);
+    assert_int_equal(front_do(&g.front, 0, VIRTIO_BLK_T_IN, 0, g.slot[0][0].room, 4096), VIRTIO_BLK_S_OK);
+    guest_end(&g);
+}
+
+/* Even a worker that is stopped goes with its keeper, and as long as it is there nobody else has the disk. */
+static void killed_keeper(void **state)
+{
+    (void)state;
+    struct served s;
+    const struct served_options o = {.size_bytes = DISK_BYTES, .sector_bytes = 4096, .queues = 1};
+    served_start(&s, &o);
+    const struct disk another = {.id = "another", .fd = s.fd};
+    pid_t worker = served_worker(&s);
+    fd_close(s.disk.fd); /* the keeper's and the worker's remain */
+    s.disk.fd = -1;
+    kill(worker, SIGSTOP);
+    assert_int_equal(disk_lock(&another, NULL), -EBUSY);
+    kill(s.keeper, SIGKILL);
+    int r = -EBUSY;
+    for (int msec = 0; r == -EBUSY && msec < WAIT_MSEC; msec++) {
+        r = disk_lock(&another, NULL);
+        usleep(1000);
+    }
+    kill(worker, SIGKILL); /* if it should still be there */
+    assert_int_equal(r, 0);
+    served_stop(&s);
+}
+
 static int standard_error_is(int fd)
 {
     int old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -402,23 +457,6 @@ static void interrupted_for_what_an_ended_worker_gave_back(void **state)
 }
 
 /* ---------------------------------------------------------- single requests */
-
-static void single(struct guest *g, struct served_options s)
-{
-    static const struct front_options one = {.queues = 1, .size = 64};
-    s.size_bytes = DISK_BYTES;
-    s.sector_bytes = 4096;
-    s.queues = 1;
-    if (!s.read_only) {
-        guest_begin(g, &s, &one);
-        return;
-    }
-    memset(g, 0, sizeof *g);
-    struct front_options options = one;
-    options.memory_bytes = 4 << 20;
-    served_start(&g->served, &s);
-    assert_int_equal(front_open(&g->front, served_connect(&g->served), &options), 0);
-}
 
 static int do_range(struct front *f, uint32_t type, uint64_t sector, uint32_t sectors, uint32_t flags)
 {
@@ -554,6 +592,8 @@ int main(void)
         cmocka_unit_test(memory_in_regions),
         cmocka_unit_test(killed_in_the_middle),
         cmocka_unit_test(killed_in_the_middle_in_memory),
+        cmocka_unit_test(a_worker_that_ends_itself),
+        cmocka_unit_test(killed_keeper),
         cmocka_unit_test(nobody_reads_the_log),
         cmocka_unit_test(a_guest_that_ends_and_another),
         cmocka_unit_test(interrupted_though_all_was_done_before),
