@@ -328,7 +328,11 @@ static void killed_keeper(void **state)
     (void)state;
     struct served s;
     const struct served_options o = {.size_bytes = DISK_BYTES, .sector_bytes = 4096, .queues = 1};
+    const struct front_options f = {.queues = 1, .size = 16, .memory_bytes = 4 << 20};
+    struct front front;
     served_start(&s, &o);
+    assert_int_equal(front_open(&front, served_connect(&s), &f), 0); /* so the worker has begun */
+    front_close(&front);
     const struct disk another = {.id = "another", .fd = s.fd};
     pid_t worker = served_worker(&s);
     fd_close(s.disk.fd); /* the keeper's and the worker's remain */
