@@ -11,12 +11,6 @@
 
 struct broker_suite suite;
 
-/* `call` uses the error &e. */
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_ok(call, e);                                                                                  \
-    } while (0)
 #define REFUSED(wanted, call)                                                                                \
     do {                                                                                                     \
         struct error e = ERROR_NONE;                                                                         \

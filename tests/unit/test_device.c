@@ -90,11 +90,6 @@ static void assert_opened(int fd, const struct fake_dm_device *d, int access)
     fd_close(fd);
 }
 
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_ok(call, e);                                                                                  \
-    } while (0)
 #define OPENS(call, device, access)                                                                          \
     do {                                                                                                     \
         int fd = -1;                                                                                         \

@@ -66,20 +66,7 @@ static struct fake_dm_device *the_map(void)
     return fake_dm_find(map_name);
 }
 
-/* `call` uses the error &e. */
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_ok(call, e);                                                                                  \
-    } while (0)
 #define OPEN() OK(open_map(&e))
-#define REFUSED(wanted, words, call)                                                                         \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_error(call, wanted, e);                                                                       \
-        if (!strstr(e.text, words))                                                                          \
-            fail_msg("not \"%s\", but: %s", words, e.text);                                                  \
-    } while (0)
 
 /* ---- opening ---- */
 
@@ -127,9 +114,9 @@ static void for_a_start_that_follows(void **state)
     assert_true(map_uuid_is_of(m.uuid, v.disk) && map_awaits_start(&m, START_WITHIN_SEC));
     memcpy(the_map()->uuid + strlen(the_map()->uuid) - 8, "0000002a", 8);
     options.use = MAP_FOR_DOMAIN;
-    REFUSED(-EEXIST, "is open already", open_map(&e));
+    REFUSED_WITH(-EEXIST, "is open already", open_map(&e));
     memcpy(the_map()->uuid + strlen(the_map()->uuid) - 8, "0000002x", 8);
-    REFUSED(-EUNSAFE, "which is not this disk's", open_map(&e));
+    REFUSED_WITH(-EUNSAFE, "which is not this disk's", open_map(&e));
 }
 
 /* A logon key can be read back by nobody, and this one cannot be found either. */
@@ -151,7 +138,7 @@ static void a_full_ring_is_told(void **state)
 {
     (void)state;
     fake_dm.ring_full = true;
-    REFUSED(-EDQUOT, "see /proc/sys/kernel/keys", open_map(&e));
+    REFUSED_WITH(-EDQUOT, "see /proc/sys/kernel/keys", open_map(&e));
     fake_dm.ring_full = false;
     fake_dm.fails = fails;
     for (fail_at = 1; !the_map() && fail_at < 99; fail_at++) {
@@ -171,17 +158,17 @@ static void what_is_open_is_open(void **state)
     (void)state;
     OPEN();
     const struct fake_dm_table before = the_map()->live;
-    REFUSED(-EEXIST, "is open already", open_map(&e));
+    REFUSED_WITH(-EEXIST, "is open already", open_map(&e));
     options.use = MAP_TO_STAY;
-    REFUSED(-EEXIST, "is open already", open_map(&e));
+    REFUSED_WITH(-EEXIST, "is open already", open_map(&e));
     options.read_only = true;
-    REFUSED(-EBUSY, "is open for writing", open_map(&e));
+    REFUSED_WITH(-EBUSY, "is open for writing", open_map(&e));
     assert_memory_equal(&before, &the_map()->live, sizeof before);
     assert_int_equal(fake_dm.n_keys, 1);
     the_map()->live.read_only = true;
-    REFUSED(-EEXIST, "is open already", open_map(&e));
+    REFUSED_WITH(-EEXIST, "is open already", open_map(&e));
     options.read_only = false;
-    REFUSED(-EBUSY, "is open read-only", open_map(&e));
+    REFUSED_WITH(-EBUSY, "is open read-only", open_map(&e));
     assert_true(the_map()->live.read_only);
 }
 
@@ -191,13 +178,13 @@ static void a_map_grows_with_its_volume(void **state)
     options.read_only = true;
     OPEN();
     fake_dm_find("vg0-root")->live.more_sectors = 8192;
-    REFUSED(-EEXIST, "is open already", open_map(&e));
+    REFUSED_WITH(-EEXIST, "is open already", open_map(&e));
     assert_int_equal(the_map()->live.sectors, SECTORS + 8192);
     assert_true(the_map()->live.read_only);
     assert_false(the_map()->next.there);
     assert_int_equal(fake_dm_keys_left(), 0);
     fake_dm_find("vg0-root")->live.more_sectors = 0; /* who has made it shorter? */
-    REFUSED(-EEXIST, "is open already", open_map(&e));
+    REFUSED_WITH(-EEXIST, "is open already", open_map(&e));
     assert_int_equal(the_map()->live.sectors, SECTORS + 8192);
 }
 
@@ -205,11 +192,11 @@ static void a_volume_is_a_device_of_lvm(void **state)
 {
     (void)state;
     strcpy(fake_dm_find("vg0-root")->uuid, "CRYPT-x");
-    REFUSED(-EUNSAFE, "not LVM's", open_map(&e));
+    REFUSED_WITH(-EUNSAFE, "not LVM's", open_map(&e));
     fake_dm_find("vg0-root")->uuid[0] = '\0';
-    REFUSED(-EUNSAFE, "not LVM's", open_map(&e));
+    REFUSED_WITH(-EUNSAFE, "not LVM's", open_map(&e));
     options.below = makedev(FAKE_DM_MAJOR, 77);
-    REFUSED(-ENOENT, "has no device", open_map(&e));
+    REFUSED_WITH(-ENOENT, "has no device", open_map(&e));
     assert_null(the_map());
     assert_int_equal(fake_dm.n_keys, 0);
 }
@@ -225,7 +212,7 @@ static dev_t another_volume(void)
 static void left_alone(const char *words, const char *name, const char *its_uuid, dev_t below)
 {
     struct fake_dm_device before = *fake_dm_add(name, its_uuid, 8, "linear", below);
-    REFUSED(-EUNSAFE, words, open_map(&e));
+    REFUSED_WITH(-EUNSAFE, words, open_map(&e));
     assert_memory_equal(&before, fake_dm_find(name), sizeof before);
     assert_int_equal(fake_dm.n_keys, 0);
     dm_remove_map(name);
@@ -262,7 +249,7 @@ static void over_two_devices_it_is_not_ours(void **state)
     (void)state;
     struct fake_dm_device *m = fake_dm_add(map_name, uuid, 8, "linear", options.below);
     m->live.below[1] = another_volume();
-    REFUSED(-EUNSAFE, "leads to another device", open_map(&e));
+    REFUSED_WITH(-EUNSAFE, "leads to another device", open_map(&e));
 }
 
 static void what_was_half_made_is_made(void **state)
@@ -276,7 +263,7 @@ static void what_was_half_made_is_made(void **state)
     struct fake_dm_device *m = fake_dm_add(map_name, uuid, 0, "", 0);
     m->live.there = false;
     m->held = 1; /* somebody is at it */
-    REFUSED(-EUNSAFE, "leads to another device", open_map(&e));
+    REFUSED_WITH(-EUNSAFE, "leads to another device", open_map(&e));
     assert_true(the_map()->held == 1 && !the_map()->live.there);
 }
 
@@ -290,7 +277,7 @@ static void or_it_is_told_that_it_cannot(void **state)
     (void)state;
     fake_dm_add(map_name, uuid, 0, "", 0)->live.there = false;
     fake_dm.fails = removal_fails;
-    REFUSED(-EBUSY, "half made", open_map(&e));
+    REFUSED_WITH(-EBUSY, "half made", open_map(&e));
 }
 
 /* ---- tuning ---- */
@@ -299,7 +286,7 @@ static void tuning_changes_flags_alone(void **state)
 {
     (void)state;
     bool changed = true;
-    REFUSED(-ENOENT, "is not open", dmcrypt_tune(&v, key, &options, &changed, &e));
+    REFUSED_WITH(-ENOENT, "is not open", dmcrypt_tune(&v, key, &options, &changed, &e));
     options.use = MAP_TO_STAY;
     OPEN();
     OK(dmcrypt_tune(&v, key, &options, &changed, &e));
@@ -321,7 +308,7 @@ static void a_map_never_becomes_shorter(void **state)
     OPEN();
     the_map()->live.sectors = SECTORS + 8;
     options.flags = CRYPT_ALLOW_DISCARDS;
-    REFUSED(-EUNSAFE, "longer than its volume", dmcrypt_tune(&v, key, &options, &changed, &e));
+    REFUSED_WITH(-EUNSAFE, "longer than its volume", dmcrypt_tune(&v, key, &options, &changed, &e));
     assert_int_equal(the_map()->live.sectors, SECTORS + 8);
     the_map()->live.sectors = SECTORS - 8;
     options.flags = 0;
@@ -338,7 +325,7 @@ static void a_table_that_is_not_taken_goes(void **state)
     const struct fake_dm_table before = the_map()->live;
     options.flags = CRYPT_ALLOW_DISCARDS;
     v.key_bits = 384; /* the kernel knows no such */
-    REFUSED(-EINVAL, "another table", dmcrypt_tune(&v, key, &options, &changed, &e));
+    REFUSED_WITH(-EINVAL, "another table", dmcrypt_tune(&v, key, &options, &changed, &e));
     assert_memory_equal(&before, &the_map()->live, sizeof before);
     assert_false(the_map()->next.there || the_map()->suspended);
     assert_int_equal(fake_dm_keys_left(), 0);
@@ -358,7 +345,8 @@ static void a_map_that_cannot_be_changed_stays(void **state)
     const struct fake_dm_table before = the_map()->live;
     options.flags = CRYPT_ALLOW_DISCARDS;
     fake_dm.fails = nothing_is_changed;
-    REFUSED(-EIO, "cannot be given another table: reload of", dmcrypt_tune(&v, key, &options, &changed, &e));
+    REFUSED_WITH(-EIO, "cannot be given another table: reload of",
+                 dmcrypt_tune(&v, key, &options, &changed, &e));
     assert_memory_equal(&before, &the_map()->live, sizeof before);
     assert_int_equal(fake_dm_keys_left(), 0);
 }
@@ -374,8 +362,8 @@ static void ours_are_closed(void **state)
     assert_null(the_map());
     assert_int_equal(fake_dm.now_msec, 0);
     fake_dm_add(map_name, "CRYPT-PLAIN-x", 8, "zero", 0);
-    REFUSED(-EUNSAFE, "left alone", dmcrypt_close(map_name, SETTLE_NOW, &e));
-    REFUSED(-EUNSAFE, "left alone", dmcrypt_find(map_name, &(struct map){.name = ""}, &e));
+    REFUSED_WITH(-EUNSAFE, "left alone", dmcrypt_close(map_name, SETTLE_NOW, &e));
+    REFUSED_WITH(-EUNSAFE, "left alone", dmcrypt_find(map_name, &(struct map){.name = ""}, &e));
     assert_non_null(the_map());
 }
 
@@ -384,7 +372,7 @@ static void a_holder_is_waited_for(void **state)
     (void)state;
     OPEN();
     the_map()->held = 2;
-    REFUSED(-EBUSY, "held open 2 times", dmcrypt_close(map_name, SETTLE_NOW, &e));
+    REFUSED_WITH(-EBUSY, "held open 2 times", dmcrypt_close(map_name, SETTLE_NOW, &e));
     assert_in_range(fake_dm.now_msec, 5000, 15000);
     assert_non_null(the_map());
     the_map()->held_msec = fake_dm.now_msec + 300;
@@ -397,7 +385,8 @@ static void who_holds_it_is_named(void **state)
     (void)state;
     OPEN();
     fake_dm_add("on-it", "CRYPT-LUKS2-x", 8, "linear", the_map()->device);
-    REFUSED(-EBUSY, "held open 1 times by map on-it; see lsblk", dmcrypt_close(map_name, SETTLE_NOW, &e));
+    REFUSED_WITH(-EBUSY, "held open 1 times by map on-it; see lsblk",
+                 dmcrypt_close(map_name, SETTLE_NOW, &e));
 }
 
 static bool it_goes_by_itself(const char *request)
@@ -422,7 +411,7 @@ static void ours_are_listed(void **state)
 {
     (void)state;
     struct map found = {.name = ""};
-    REFUSED(-ENOENT, "is not open", dmcrypt_find(map_name, &found, &e));
+    REFUSED_WITH(-ENOENT, "is not open", dmcrypt_find(map_name, &found, &e));
     fake_dm_add("a", "CRYPT-PLAIN-MAYFLY-", 8, "zero", 0);
     options.flags = CRYPT_ALLOW_DISCARDS;
     options.read_only = true;
@@ -454,7 +443,7 @@ static void a_strange_name_is_told(void **state)
     memset(name, 'a', sizeof name);
     name[MAP_NAME_MAX + 1] = '\0';
     fake_dm_add(name, uuid, 8, "zero", 0);
-    REFUSED(-EUNSAFE, "but not such a name", dmcrypt_list(&maps, &n, &e));
+    REFUSED_WITH(-EUNSAFE, "but not such a name", dmcrypt_list(&maps, &n, &e));
     assert_null(maps);
 }
 
@@ -505,7 +494,7 @@ static void several_are_waited_for_at_once(void **state)
     assert_int_equal(fake_dm.cookies, 1);
     OK(dmcrypt_close(other_name, SETTLE_NOW, &e));
     assert_int_equal(fake_dm.cookies, 0);
-    REFUSED(-ENOENT, "is gone", dmcrypt_check_node(&v, &e));
+    REFUSED_WITH(-ENOENT, "is gone", dmcrypt_check_node(&v, &e));
 }
 
 /* A node that is not there would be made as a file, one that leads elsewhere would be written to. */
@@ -513,7 +502,7 @@ static void a_map_without_a_node_is_closed_again(void **state)
 {
     (void)state;
     fake_dm.udevd = fake_dm.udevd_stuck = true;
-    REFUSED(-ENXIO, "does not lead to it", open_map(&e));
+    REFUSED_WITH(-ENXIO, "does not lead to it", open_map(&e));
     assert_null(the_map());
     assert_in_range(fake_dm.now_msec, 30000, 90000); /* for the map, and for the one that is closed */
     assert_int_equal(fake_dm.cookies, 0);            /* of which a host has few */
@@ -521,12 +510,12 @@ static void a_map_without_a_node_is_closed_again(void **state)
     options.settle = SETTLE_LATER;
     OPEN();
     dmcrypt_settle();
-    REFUSED(-ENXIO, "does not lead to it", dmcrypt_check_node(&v, &e));
+    REFUSED_WITH(-ENXIO, "does not lead to it", dmcrypt_check_node(&v, &e));
     assert_null(the_map());
     fake_dm.udevd_stuck = false;
     options.settle = SETTLE_NOW;
     fake_dm.node_elsewhere = options.below;
-    REFUSED(-ENXIO, "does not lead to it", open_map(&e));
+    REFUSED_WITH(-ENXIO, "does not lead to it", open_map(&e));
     assert_null(the_map());
 }
 
@@ -540,14 +529,14 @@ static void a_kernel_without_it_is_told(void **state)
     struct map found;
     bool changed;
     fake_dm.no_crypt = true;
-    REFUSED(-ENODEV, "has no dm-crypt", open_map(&e));
+    REFUSED_WITH(-ENODEV, "has no dm-crypt", open_map(&e));
     assert_true(dmcrypt_version() == 0);
     fake_dm.absent = true;
-    REFUSED(-ENODEV, "has no device", open_map(&e));
-    REFUSED(-ENODEV, "has no device", dmcrypt_tune(&v, key, &options, &changed, &e));
-    REFUSED(-ENODEV, "no device-mapper", dmcrypt_list(&maps, &n, &e));
-    REFUSED(-ENODEV, "no device-mapper", dmcrypt_find(map_name, &found, &e));
-    REFUSED(-ENODEV, "no device-mapper", dmcrypt_close(map_name, SETTLE_NOW, &e));
+    REFUSED_WITH(-ENODEV, "has no device", open_map(&e));
+    REFUSED_WITH(-ENODEV, "has no device", dmcrypt_tune(&v, key, &options, &changed, &e));
+    REFUSED_WITH(-ENODEV, "no device-mapper", dmcrypt_list(&maps, &n, &e));
+    REFUSED_WITH(-ENODEV, "no device-mapper", dmcrypt_find(map_name, &found, &e));
+    REFUSED_WITH(-ENODEV, "no device-mapper", dmcrypt_close(map_name, SETTLE_NOW, &e));
     assert_true(dmcrypt_version() == 0);
 }
 
@@ -555,7 +544,8 @@ static void what_it_cannot_make_is_told(void **state)
 {
     (void)state;
     v.key_bits = 384;
-    REFUSED(-EOPNOTSUPP, "cannot be made of aes-xts-plain64, 384 bits, 4096-byte sectors: ", open_map(&e));
+    REFUSED_WITH(-EOPNOTSUPP,
+                 "cannot be made of aes-xts-plain64, 384 bits, 4096-byte sectors: ", open_map(&e));
     assert_null(the_map());
     assert_int_equal(fake_dm_keys_left(), 0);
 }

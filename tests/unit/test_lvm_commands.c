@@ -180,20 +180,6 @@ static void will(int how, const char *text)
     snprintf(a->text, sizeof a->text, "%s", text);
 }
 
-/* `call` uses the error &e. */
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_ok(call, e);                                                                                  \
-    } while (0)
-#define REFUSED(wanted, words, call)                                                                         \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_error(call, wanted, e);                                                                       \
-        if (!strstr(e.text, words))                                                                          \
-            fail_msg("not \"%s\", but: %s", words, e.text);                                                  \
-    } while (0)
-
 static void start(void)
 {
     OK(lvm_start(keep_fd, &lvm, &e));
@@ -255,9 +241,9 @@ static void a_snapshot_is_read_only(void **state)
     assert_true(has_word(0, "-s") && has_word(0, "-pr") && !has_word(0, "--noudevsync"));
     assert_true(str_ends(words(0), " vg0/" LV " "));
     target_result = -EINVAL;
-    REFUSED(-EOPNOTSUPP, "has no dm-snapshot", lvm_snapshot(lvm, &v, &s, &e));
+    REFUSED_WITH(-EOPNOTSUPP, "has no dm-snapshot", lvm_snapshot(lvm, &v, &s, &e));
     target_result = -ENODEV;
-    REFUSED(-ENODEV, "has no dm-snapshot", lvm_snapshot(lvm, &v, &s, &e));
+    REFUSED_WITH(-ENODEV, "has no dm-snapshot", lvm_snapshot(lvm, &v, &s, &e));
     assert_int_equal(stage->n_asked, 1);
 }
 
@@ -286,8 +272,8 @@ static void volumes_are_marked_by_few_commands(void **state)
     will(ANSWERS, ""), will(ANSWERS, ""), will(ANSWERS, ""), will(ANSWERS, "");
     stage->answers[5].how = FAILS;
     strcpy(stage->answers[5].text, "Logical volume vg0/x in use.");
-    REFUSED(-EBUSY, "and others: cannot be removed: Logical volume vg0/x in use. (close what holds it",
-            lvm_remove(lvm, all, 85, &e));
+    REFUSED_WITH(-EBUSY, "and others: cannot be removed: Logical volume vg0/x in use. (close what holds it",
+                 lvm_remove(lvm, all, 85, &e));
     assert_int_equal(stage->n_asked, 6); /* the third is not tried */
     assert_true(str_starts(words(4), "lvremove -y --noudevsync vg0/"));
 }
@@ -314,11 +300,11 @@ static void tags_are_changed_where_they_differ(void **state)
     assert_string_equal(words(4), "lvchange --refresh vg0/" LV " ");
     OK(lvm_extend(lvm, &v, v.size_bytes + 1, &e));
     assert_string_equal(words(5), "lvextend -L 1049088b vg0/" LV " ");
-    REFUSED(-EINVAL, "is not smaller", lvm_extend(lvm, &v, v.size_bytes, &e));
+    REFUSED_WITH(-EINVAL, "is not smaller", lvm_extend(lvm, &v, v.size_bytes, &e));
     strcpy(v.vg, "a b");
-    REFUSED(-EINVAL, "a name has characters", lvm_activate(lvm, &v, &e));
+    REFUSED_WITH(-EINVAL, "a name has characters", lvm_activate(lvm, &v, &e));
     strcpy(v.vg, "a'b");
-    REFUSED(-EINVAL, "a name has characters", lvm_activate(lvm, &v, &e));
+    REFUSED_WITH(-EINVAL, "a name has characters", lvm_activate(lvm, &v, &e));
     assert_int_equal(stage->n_asked, 6);
 }
 
@@ -354,12 +340,12 @@ static void without_lvm_it_says_so(void **state)
 {
     (void)state;
     has_control = false;
-    REFUSED(-ENODEV, "no device-mapper", lvm_start(-1, &lvm, &e));
+    REFUSED_WITH(-ENODEV, "no device-mapper", lvm_start(-1, &lvm, &e));
     control_errno = EACCES;
-    REFUSED(-EACCES, "no device-mapper", lvm_start(-1, &lvm, &e));
+    REFUSED_WITH(-EACCES, "no device-mapper", lvm_start(-1, &lvm, &e));
     has_control = true;
     has_lvm = false;
-    REFUSED(-ENOENT, "install lvm2", lvm_start(-1, &lvm, &e));
+    REFUSED_WITH(-ENOENT, "install lvm2", lvm_start(-1, &lvm, &e));
     assert_null(lvm);
 }
 
@@ -385,7 +371,7 @@ static void reasons_are_told_in_lvms_words(void **state)
     start();
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         will(FAILS, cases[i].messages);
-        REFUSED(cases[i].errnum, cases[i].wanted, lvm_activate(lvm, &v, &e));
+        REFUSED_WITH(cases[i].errnum, cases[i].wanted, lvm_activate(lvm, &v, &e));
     }
 }
 
@@ -396,9 +382,9 @@ static void an_lvm_that_ends_is_told_and_started_again(void **state)
     will(DIES, "");
     will(SAYS_NO_STATUS, "");
     start();
-    REFUSED(-EIO, "lvm: ended during lvchange: it exited with status 5; mayfly recover",
-            lvm_activate(lvm, &v, &e));
-    REFUSED(-EPROTO, "does not tell what came of it", lvm_activate(lvm, &v, &e));
+    REFUSED_WITH(-EIO, "lvm: ended during lvchange: it exited with status 5; mayfly recover",
+                 lvm_activate(lvm, &v, &e));
+    REFUSED_WITH(-EPROTO, "does not tell what came of it", lvm_activate(lvm, &v, &e));
     OK(lvm_activate(lvm, &v, &e));
     assert_int_equal(stage->starts, 2);
 }
@@ -476,7 +462,7 @@ static void volumes_are_read_with_what_depends_on_them(void **state)
     assert_non_null(strstr(stage->asked[0], "lv_name=~{^(" I ")_disk([.][a-z0-9]+)?$}||origin=~_disk"));
 
     will_list(row(LV, tags_of(&v), MORE), row(I "_disk", "", MORE), "");
-    REFUSED(-EUNSAFE, "it has no tag mayfly=1", lvm_volumes_of(lvm, "vg0", instance, 1, &found, &n, &e));
+    REFUSED_WITH(-EUNSAFE, "it has no tag mayfly=1", lvm_volumes_of(lvm, "vg0", instance, 1, &found, &n, &e));
     will_list(row(LV, tags_of(&v), MORE), row(I "_disk", "backup", MORE), "");
     OK(lvm_named(lvm, "vg0", instance, 1, &found, &n, &e));
     assert_int_equal(n, 2);
@@ -493,11 +479,11 @@ static void volumes_are_read_with_what_depends_on_them(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         will_list(row(LV, bad[i].tags, bad[i].more), "", "");
-        REFUSED(bad[i].wanted, bad[i].words, lvm_named(lvm, "vg0", instance, 1, &found, &n, &e));
+        REFUSED_WITH(bad[i].wanted, bad[i].words, lvm_named(lvm, "vg0", instance, 1, &found, &n, &e));
     }
-    REFUSED(-EINVAL, "of 0 instances", lvm_named(lvm, "vg0", instance, 0, &found, &n, &e));
-    REFUSED(-EINVAL, "of 65 instances",
-            lvm_named(lvm, "vg0", instance, LVM_INSTANCES_MAX + 1, &found, &n, &e));
+    REFUSED_WITH(-EINVAL, "of 0 instances", lvm_named(lvm, "vg0", instance, 0, &found, &n, &e));
+    REFUSED_WITH(-EINVAL, "of 65 instances",
+                 lvm_named(lvm, "vg0", instance, LVM_INSTANCES_MAX + 1, &found, &n, &e));
 }
 
 static void layouts_and_origins_hold_a_volume_back(void **state)
@@ -548,7 +534,7 @@ static void a_disk_is_looked_for_in_all_groups(void **state)
     assert_string_equal(where, "vg0/" LV);
     assert_int_equal(stage->n_asked, 4);
     will(FAILS, "The sky fell");
-    REFUSED(-EIO, "The sky fell", lvm_find_disk(lvm, groups, 3, sample_volume().disk, where, &e));
+    REFUSED_WITH(-EIO, "The sky fell", lvm_find_disk(lvm, groups, 3, sample_volume().disk, where, &e));
 }
 
 /* ---- reports for the client ---- */
@@ -580,7 +566,7 @@ static char *report_of(int wanted, const char *words_)
     if (wanted == 0)
         OK(lvm_report(lvm, groups, 1, fd, &e));
     else
-        REFUSED(wanted, words_, lvm_report(lvm, groups, 1, fd, &e));
+        REFUSED_WITH(wanted, words_, lvm_report(lvm, groups, 1, fd, &e));
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
     assert_int_equal(fd_read_text(fd, 1 << 20, &text, NULL), 0);
     close(fd);

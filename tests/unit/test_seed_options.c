@@ -47,19 +47,6 @@ static int set(struct seed_options *o, const char *option, const char *value, st
     return -1;
 }
 
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_ok(call, e);                                                                                  \
-    } while (0)
-#define REFUSED(words, wanted, call)                                                                         \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_error(call, wanted, e);                                                                       \
-        if (!strstr(e.text, words))                                                                          \
-            fail_msg("not \"%s\", but: %s", words, e.text);                                                  \
-    } while (0)
-
 static void several_keys_are_lines_of_one_text(void **state)
 {
     (void)state;
@@ -104,8 +91,9 @@ static void configured_keys_are_for_who_says_none(void **state)
 
     o = (struct seed_options){.no_keys = false};
     strcpy(c.launch_ssh_keys.item[0], "nobody.pub");
-    REFUSED("nobody.pub: cannot be opened: No such file or directory; it is named by [launch] ssh_key",
-            -ENOENT, seed_options_add_configured(&o, &c, &e));
+    REFUSED_WITH(-ENOENT,
+                 "nobody.pub: cannot be opened: No such file or directory; it is named by [launch] ssh_key",
+                 seed_options_add_configured(&o, &c, &e));
 }
 
 static void none_and_a_key_exclude_each_other(void **state)
@@ -114,7 +102,7 @@ static void none_and_a_key_exclude_each_other(void **state)
     struct seed_options o = {.no_keys = false};
     OK(set(&o, "ssh-key", "ada.pub", &e));
     OK(set(&o, "ssh-key", "none", &e));
-    REFUSED("exclude each other", -EINVAL, seed_options_read(&o, &e));
+    REFUSED_WITH(-EINVAL, "exclude each other", seed_options_read(&o, &e));
     assert_null(o.seed.ssh_keys);
 }
 
@@ -136,20 +124,20 @@ static void what_is_no_key_is_refused(void **state)
         if (cases[i].text)
             have(cases[i].name, cases[i].text, 0);
         OK(set(&o, "ssh-key", cases[i].name, &e));
-        REFUSED(cases[i].words, cases[i].wanted, seed_options_read(&o, &e));
+        REFUSED_WITH(cases[i].wanted, cases[i].words, seed_options_read(&o, &e));
         seed_options_end(&o);
     }
     have("large", ADA "\n", 70 << 10);
     struct seed_options o = {.no_keys = false};
     OK(set(&o, "ssh-key", "large", &e));
-    REFUSED("SSH key large: cannot be read", -EFBIG, seed_options_read(&o, &e));
+    REFUSED_WITH(-EFBIG, "SSH key large: cannot be read", seed_options_read(&o, &e));
     seed_options_end(&o);
 
     o = (struct seed_options){.no_keys = false};
-    REFUSED("is empty, or too long", -EINVAL, set(&o, "ssh-key", "", &e));
+    REFUSED_WITH(-EINVAL, "is empty, or too long", set(&o, "ssh-key", "", &e));
     for (int i = 0; i < CONFIG_LIST_MAX; i++)
         OK(set(&o, "ssh-key", "ada.pub", &e));
-    REFUSED("at most", -EINVAL, set(&o, "ssh-key", "ada.pub", &e));
+    REFUSED_WITH(-EINVAL, "at most", set(&o, "ssh-key", "ada.pub", &e));
 }
 
 static int read_user_data(const char *path, struct seed_options *o, struct error *e)
@@ -176,11 +164,11 @@ static void user_data_is_taken_whole(void **state)
 
     o = (struct seed_options){.no_keys = false};
     have("user", "#", SEED_USER_DATA_MAX + 1);
-    REFUSED("user data user: is larger than 256 KiB", -EINVAL, read_user_data("user", &o, &e));
+    REFUSED_WITH(-EINVAL, "user data user: is larger than 256 KiB", read_user_data("user", &o, &e));
     have("user", "", 0);
-    REFUSED("user data user: is empty", -EINVAL, read_user_data("user", &o, &e));
-    REFUSED("user data absent: cannot be opened", -ENOENT, read_user_data("absent", &o, &e));
-    REFUSED("user data .: cannot be read", -EISDIR, read_user_data(".", &o, &e));
+    REFUSED_WITH(-EINVAL, "user data user: is empty", read_user_data("user", &o, &e));
+    REFUSED_WITH(-ENOENT, "user data absent: cannot be opened", read_user_data("absent", &o, &e));
+    REFUSED_WITH(-EISDIR, "user data .: cannot be read", read_user_data(".", &o, &e));
     assert_null(o.seed.user_data);
 }
 
@@ -200,11 +188,11 @@ static void a_seed_image_is_a_file_of_some_size(void **state)
     image = secret_free(image);
 
     have("image", "config-2", (4 << 20) + 1);
-    REFUSED("seed image image: is larger than 4 MiB", -EINVAL, seed_image_read("image", &image, &e));
+    REFUSED_WITH(-EINVAL, "seed image image: is larger than 4 MiB", seed_image_read("image", &image, &e));
     have("image", "", 0);
-    REFUSED("seed image image: is empty", -EINVAL, seed_image_read("image", &image, &e));
-    REFUSED("seed image .: is no file", -EINVAL, seed_image_read(".", &image, &e));
-    REFUSED("seed image absent: cannot be opened", -ENOENT, seed_image_read("absent", &image, &e));
+    REFUSED_WITH(-EINVAL, "seed image image: is empty", seed_image_read("image", &image, &e));
+    REFUSED_WITH(-EINVAL, "seed image .: is no file", seed_image_read(".", &image, &e));
+    REFUSED_WITH(-ENOENT, "seed image absent: cannot be opened", seed_image_read("absent", &image, &e));
     assert_null(image);
 }
 

@@ -28,19 +28,6 @@ static int begin(void **state)
     return 0;
 }
 
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_ok(call, e);                                                                                  \
-    } while (0)
-#define REFUSED(wanted, words, call)                                                                         \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_error(call, wanted, e);                                                                       \
-        if (!strstr(e.text, words))                                                                          \
-            fail_msg("not \"%s\", but: %s", words, e.text);                                                  \
-    } while (0)
-
 /* By its name, since others come and go. */
 static const char *add(const char *name, dev_t below, bool suspended)
 {
@@ -146,7 +133,7 @@ static void devices_without_a_volume_are_removed_from_above(void **state)
     add(DEVICE "-real", disk, false);
     add(DEVICE, device_of(DEVICE "-real"), false);
     fake_dm_find(DEVICE)->held = 1;
-    REFUSED(-EBUSY, "is of no volume, and cannot be removed", suspended_remove(&v, &e));
+    REFUSED_WITH(-EBUSY, "is of no volume, and cannot be removed", suspended_remove(&v, &e));
     assert_non_null(fake_dm_find(DEVICE));
     assert_non_null(fake_dm_find(DEVICE "-real"));
 }
@@ -165,16 +152,16 @@ static void what_device_mapper_refuses_is_told(void **state)
     add(DEVICE, disk, true);
     fake_dm.fails = fails;
     failing = "clear";
-    REFUSED(-EBUSY, "keeps a table that was never in use: clear of", suspended_clear(&v, &e));
+    REFUSED_WITH(-EBUSY, "keeps a table that was never in use: clear of", suspended_clear(&v, &e));
     failing = "resume";
-    REFUSED(-EBUSY, "stays suspended: resume of", suspended_resume(&v, &e));
+    REFUSED_WITH(-EBUSY, "stays suspended: resume of", suspended_resume(&v, &e));
     failing = "list";
-    REFUSED(-EIO, "cannot be listed: list of", suspended_list(groups, 2, &found, &n, &e));
-    REFUSED(-EIO, "cannot be listed", suspended_clear(&v, &e));
-    REFUSED(-EIO, "cannot be listed", suspended_resume(&v, &e));
-    REFUSED(-EIO, "cannot be listed", suspended_remove(&v, &e));
+    REFUSED_WITH(-EIO, "cannot be listed: list of", suspended_list(groups, 2, &found, &n, &e));
+    REFUSED_WITH(-EIO, "cannot be listed", suspended_clear(&v, &e));
+    REFUSED_WITH(-EIO, "cannot be listed", suspended_resume(&v, &e));
+    REFUSED_WITH(-EIO, "cannot be listed", suspended_remove(&v, &e));
     fake_dm.absent = true;
-    REFUSED(-ENODEV, "no device-mapper", suspended_list(groups, 2, &found, &n, &e));
+    REFUSED_WITH(-ENODEV, "no device-mapper", suspended_list(groups, 2, &found, &n, &e));
 }
 
 int main(void)

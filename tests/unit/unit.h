@@ -17,3 +17,17 @@
             fail_msg("%s: returned %d, not %d: %s", #call, got_, (wanted), (err).text);                      \
     } while (0)
 #define assert_ok(call, err) assert_error(call, 0, err)
+
+/* The same for calls that are given an error of their own, &e; a refusal has these words in it. */
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        struct error e = ERROR_NONE;                                                                         \
+        assert_ok(call, e);                                                                                  \
+    } while (0)
+#define REFUSED_WITH(wanted, words, call)                                                                    \
+    do {                                                                                                     \
+        struct error e = ERROR_NONE;                                                                         \
+        assert_error(call, wanted, e);                                                                       \
+        if (!strstr(e.text, words))                                                                          \
+            fail_msg("not \"%s\", but: %s", words, e.text);                                                  \
+    } while (0)
