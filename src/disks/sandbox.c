@@ -3,13 +3,13 @@
  * EPERM where a library may probe; what no part of this program has a use for ends it. */
 #include "disks/sandbox.h"
 
+#include "base/allow-list.h"
 #include "base/fd.h"
 #include "base/landlock.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
-#include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -96,30 +96,11 @@ static const int deadly_to_worker[] = {
     SCMP_SYS(vfork),
 };
 
-static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t n)
-{
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = seccomp_rule_add(filter, action, calls[i], 0);
-    return r;
-}
-
-static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition)
-{
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
-}
-
-static int allow_if_both(scmp_filter_ctx filter, int call, struct scmp_arg_cmp a, struct scmp_arg_cmp b)
-{
-    const struct scmp_arg_cmp conditions[] = {a, b};
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 2, conditions);
-}
-
 static int allow_fcntl(scmp_filter_ctx filter, const int *commands, size_t n)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++)
-        r = allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
+        r = allow_list_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
     return r;
 }
 
@@ -129,29 +110,30 @@ static int add_fcntl(scmp_filter_ctx filter)
     static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_GET_SEALS};
     int r = allow_fcntl(filter, commands, ARRAY_SIZE(commands));
     return r < 0 ? r
-                 : allow_if_both(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
-                                 SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0));
+                 : allow_list_if_both(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
+                                      SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0));
 }
 
 static int add_both(scmp_filter_ctx filter)
 {
-    int r = add_calls(filter, SCMP_ACT_ALLOW, both, ARRAY_SIZE(both));
+    int r = allow_list_add(filter, SCMP_ACT_ALLOW, both, ARRAY_SIZE(both));
     if (r == 0)
-        r = add_calls(filter, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_SIZE(deadly));
+        r = allow_list_add(filter, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_SIZE(deadly));
     /* its flags lie in memory, where a filter cannot see them: the C library falls back to clone */
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (r == 0)
         r = add_fcntl(filter);
     if (r == 0) /* as the C library's fstat() */
-        r = allow_if(filter, SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
+        r = allow_list_if(filter, SCMP_SYS(newfstatat),
+                          SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
     if (r == 0)
-        r = allow_if_both(filter, SCMP_SYS(setsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
-                          SCMP_A2(SCMP_CMP_EQ, SO_RCVTIMEO, 0));
+        r = allow_list_if_both(filter, SCMP_SYS(setsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+                               SCMP_A2(SCMP_CMP_EQ, SO_RCVTIMEO, 0));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0));
+        r = allow_list_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0, 0));
+        r = allow_list_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0, 0));
     return r;
 }
 
@@ -161,7 +143,7 @@ static int add_keeper(scmp_filter_ctx filter)
     int r = add_both(filter);
     if (r == 0)
         r = allow_fcntl(filter, commands, ARRAY_SIZE(commands));
-    return r < 0 ? r : add_calls(filter, SCMP_ACT_ALLOW, keepers, ARRAY_SIZE(keepers));
+    return r < 0 ? r : allow_list_add(filter, SCMP_ACT_ALLOW, keepers, ARRAY_SIZE(keepers));
 }
 
 /* Threads, but no processes; signals to itself alone. */
@@ -170,24 +152,12 @@ static int add_worker(scmp_filter_ctx filter)
     const scmp_datum_t own = (scmp_datum_t)getpid(), thread = CLONE_THREAD | CLONE_VM;
     int r = add_both(filter);
     if (r == 0)
-        r = add_calls(filter, SCMP_ACT_KILL_PROCESS, deadly_to_worker, ARRAY_SIZE(deadly_to_worker));
+        r = allow_list_add(filter, SCMP_ACT_KILL_PROCESS, deadly_to_worker, ARRAY_SIZE(deadly_to_worker));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
+        r = allow_list_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, own, 0));
+        r = allow_list_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, own, 0));
     return r;
-}
-
-static int filter_calls(int (*add)(scmp_filter_ctx filter), struct error *e)
-{
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (!filter)
-        return error_memory(e);
-    int r = add(filter);
-    if (r == 0)
-        r = seccomp_load(filter);
-    seccomp_release(filter);
-    return r < 0 ? error_set(e, r, "mayfly-disks: its system calls cannot be filtered: %s", strerror(-r)) : 0;
 }
 
 static int hide_files(struct error *e)
@@ -206,10 +176,10 @@ int sandbox_keeper(struct error *e)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set(e, errno, "mayfly-disks: cannot be hardened: %m");
     int r = hide_files(e);
-    return r < 0 ? r : filter_calls(add_keeper, e);
+    return r < 0 ? r : allow_list_enter("mayfly-disks", add_keeper, e);
 }
 
 int sandbox_worker(struct error *e)
 {
-    return filter_calls(add_worker, e);
+    return allow_list_enter("mayfly-disks", add_worker, e);
 }

@@ -4,13 +4,13 @@
  * use for (another program, another process, listening) ends it. */
 #include "keyagent/sandbox.h"
 
+#include "base/allow-list.h"
 #include "base/fd.h"
 #include "base/landlock.h"
 
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -132,42 +132,21 @@ static const int deadly[] = {
     SCMP_SYS(mount),   SCMP_SYS(process_vm_readv), SCMP_SYS(bpf),
 };
 
-static int add_calls(scmp_filter_ctx filter)
-{
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(deadly); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-    return r;
-}
-
-static int allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition)
-{
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
-}
-
-static int allow_if_both(scmp_filter_ctx filter, int call, struct scmp_arg_cmp one, struct scmp_arg_cmp other)
-{
-    const struct scmp_arg_cmp both[] = {one, other};
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 2, both);
-}
-
 /* Sockets of the internet, and of the kernel for addresses and routes. None that leads to another process of
  * this host: libvirt's, the broker's, nscd's. glibc then asks the name servers itself. libcurl wakes its
  * thread by a pair of streams, which can never be connected to anything else, as one of datagrams could. */
 static int add_sockets(scmp_filter_ctx filter)
 {
     const scmp_datum_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
-    int r = allow_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET, 0));
+    int r = allow_list_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET, 0));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0));
+        r = allow_list_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0));
     if (r == 0)
-        r = allow_if_both(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0),
-                          SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE, 0));
+        r = allow_list_if_both(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0),
+                               SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE, 0));
     if (r == 0)
-        r = allow_if_both(filter, SCMP_SYS(socketpair), SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
-                          SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX & ~flags, SOCK_STREAM));
+        r = allow_list_if_both(filter, SCMP_SYS(socketpair), SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
+                               SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX & ~flags, SOCK_STREAM));
     return r;
 }
 
@@ -175,9 +154,9 @@ static int add_sockets(scmp_filter_ctx filter)
 static int add_files(scmp_filter_ctx filter)
 {
     const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
-    int r = allow_if(filter, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, writing, 0));
+    int r = allow_list_if(filter, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, writing, 0));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, writing, 0));
+        r = allow_list_if(filter, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, writing, 0));
     return r;
 }
 
@@ -189,34 +168,27 @@ static int add_conditions(scmp_filter_ctx filter)
     if (r == 0)
         r = add_sockets(filter);
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
+        r = allow_list_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
     /* its flags lie in memory, where a filter cannot see them: the libraries fall back to clone */
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, own, 0));
+        r = allow_list_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, own, 0));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0, 0));
+        r = allow_list_if(filter, SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0, 0));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
+        r = allow_list_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
     if (r == 0)
-        r = allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, 0x541B /* FIONREAD */, 0));
+        r = allow_list_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, 0x541B /* FIONREAD */, 0));
     return r;
 }
 
-static int filter_calls(struct error *e)
+static int add_all(scmp_filter_ctx filter)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (!filter)
-        return error_memory(e);
-    int r = add_calls(filter);
+    int r = allow_list_add(filter, SCMP_ACT_ALLOW, allowed, ARRAY_SIZE(allowed));
     if (r == 0)
-        r = add_conditions(filter);
-    if (r == 0)
-        r = seccomp_load(filter);
-    seccomp_release(filter);
-    return r < 0 ? error_set(e, r, "mayfly-keyagent: its system calls cannot be filtered: %s", strerror(-r))
-                 : 0;
+        r = allow_list_add(filter, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_SIZE(deadly));
+    return r < 0 ? r : add_conditions(filter);
 }
 
 int keyagent_sandbox(struct error *e)
@@ -232,7 +204,7 @@ int keyagent_sandbox(struct error *e)
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set(e, errno, "mayfly-keyagent: cannot be hardened: %m");
-    return filter_calls(e);
+    return allow_list_enter("mayfly-keyagent", add_all, e);
 }
 
 /* What resolving names and TLS read. Not /etc as a whole: keys may lie there. */
