@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See keeper.h. */
-#include "image/keeper.h"
+#include "image/keeper-internal.h"
 
 #include "base/fd.h"
 #include "base/packet.h"
@@ -8,28 +8,11 @@
 #include "base/str.h"
 #include "image/file.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define END_LIMIT_MSEC 2000
-
-struct image_keeper {
-    int socket;
-    pid_t pid;
-};
-
-struct question {
-    enum keeper_task task;
-    char path[PATH_MAX];
-};
-
-struct answer {
-    int result;
-    struct error_parts parts;
-    char text[sizeof((struct error *)0)->text];
-};
 
 /* ---------------------------------------------------------------- the process */
 
@@ -52,7 +35,7 @@ static int name(struct image_file *file, struct error *e)
     return image_file_link(file, e);
 }
 
-static int perform(const struct question *q, uid_t writer, struct image_file **file, struct error *e)
+static int perform(const struct keeper_question *q, uid_t writer, struct image_file **file, struct error *e)
 {
     if (q->task == KEEPER_NEW)
         return make(q->path, writer, file, e);
@@ -64,7 +47,7 @@ static int perform(const struct question *q, uid_t writer, struct image_file **f
 static _noreturn_ void keep(int socket, uid_t writer)
 {
     _cleanup_image_file_ struct image_file *file = NULL;
-    struct question q;
+    struct keeper_question q;
     size_t size;
     int fd = -1;
     setsid(); /* Ctrl-C is for mayfly, which asks for what it wants undone */
@@ -72,7 +55,7 @@ static _noreturn_ void keep(int socket, uid_t writer)
         struct error e = ERROR_NONE;
         fd_close(fd);
         q.path[sizeof q.path - 1] = '\0';
-        struct answer a = {.result = perform(&q, writer, &file, &e), .parts = e.parts};
+        struct keeper_answer a = {.result = perform(&q, writer, &file, &e), .parts = e.parts};
         memcpy(a.text, e.text, sizeof a.text);
         bool made = q.task == KEEPER_NEW && a.result == 0;
         if (packet_send(socket, &a, sizeof a, made ? image_file_fd(file) : -1) < 0)
@@ -105,27 +88,6 @@ int image_keeper_start(uid_t writer, struct image_keeper **ret, struct error *e)
         keep(theirs, writer);
     }
     *ret = TAKE_PTR(k);
-    return 0;
-}
-
-int image_keeper_ask(struct image_keeper *k, enum keeper_task task, const char *path, int *ret_fd,
-                     struct error *e)
-{
-    struct question q = {.task = task};
-    struct answer a;
-    size_t size = 0;
-    _cleanup_close_ int fd = -1;
-    if (path && (*path == '\0' || str_copy(q.path, sizeof q.path, path) < 0))
-        return error_set(e, -EINVAL, "file %.200s: this is no name of a file", path);
-    int r = packet_send(k->socket, &q, sizeof q, -1);
-    if (r == 0)
-        r = packet_receive(k->socket, &a, sizeof a, &size, &fd);
-    if (r < 0 || size != sizeof a)
-        return error_set(e, r < 0 ? r : -EPROTO, "the process that makes the file is gone");
-    if (a.result < 0)
-        return error_receive(e, a.result, a.text, &a.parts);
-    if (ret_fd)
-        *ret_fd = TAKE_FD(fd);
     return 0;
 }
 

@@ -17,18 +17,6 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
-#define SMALL_FILE_MAX (1 << 20)
-
-char *examination_read(const struct examination *x, const char *path)
-{
-    char *text = NULL;
-    _cleanup_free_ char *whole = str_format("%s%s", x->paths->root, path);
-    _cleanup_close_ int fd = whole ? open(whole, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
-    if (fd < 0 || fd_read_text(fd, SMALL_FILE_MAX, &text, NULL) < 0)
-        return NULL;
-    return text;
-}
-
 /* ------------------------------------------------------------------ who asks */
 
 static void examine_membership(struct examination *x, const char *user, const char *group)

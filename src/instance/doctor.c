@@ -17,55 +17,6 @@
 #define METADATA_LOW_PERCENT 25
 #define METADATA_LOW_DISKS   1000
 
-/* ------------------------------------------------------------------ findings */
-
-static struct finding *add(struct examination *x, enum finding_result result, const char *what)
-{
-    struct finding *bigger = reallocarray(x->findings, x->n + 1, sizeof *bigger);
-    if (!bigger) {
-        x->out_of_memory = true;
-        return NULL;
-    }
-    x->findings = bigger;
-    struct finding *f = &x->findings[x->n++];
-    *f = (struct finding){.result = result};
-    snprintf(f->what, sizeof f->what, "%s", what);
-    return f;
-}
-
-static __attribute__((format(printf, 4, 0))) void note(struct examination *x, enum finding_result result,
-                                                       const char *what, const char *format, va_list ap)
-{
-    struct finding *f = add(x, result, what);
-    if (f)
-        vsnprintf(f->text, sizeof f->text, format, ap);
-}
-
-void examination_ok(struct examination *x, const char *what, const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    note(x, FINDING_OK, what, format, ap);
-    va_end(ap);
-}
-
-void examination_warn(struct examination *x, const char *what, const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    note(x, FINDING_WARNING, what, format, ap);
-    va_end(ap);
-}
-
-void examination_fail(struct examination *x, const char *what, int errnum, const char *why)
-{
-    struct finding *f = add(x, FINDING_FAILED, what);
-    if (!f)
-        return;
-    f->errnum = errnum;
-    snprintf(f->text, sizeof f->text, "%s", *why ? why : strerror(-errnum));
-}
-
 /* ------------------------------------------------------------- configuration */
 
 static void examine_configuration(struct examination *x, const char *files)

@@ -180,6 +180,16 @@ int launch_format(const struct context *c, void *object, struct error *e)
     return broker_format(c->broker, &d->v, d->fs, d->label, e);
 }
 
+size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < k->n_instances; i++)
+        for (size_t d = 0; d < k->instances[i].n_disks; d++)
+            if (k->instances[i].disks[d].takes_image)
+                disks[n++] = &k->instances[i].disks[d];
+    return n;
+}
+
 /* The image is read once for all disks of the chunk that take it. */
 int launch_write_image(const struct context *c, void *object, struct error *e)
 {

@@ -72,16 +72,6 @@ static int add_seed(struct steps *s, struct launch_disk *d, struct error *e)
     return d->takes_seed ? steps_add(s, launch_write_seed, NULL, d, e, "write the seed to %s", d->v.lv) : 0;
 }
 
-size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < k->n_instances; i++)
-        for (size_t d = 0; d < k->instances[i].n_disks; d++)
-            if (k->instances[i].disks[d].takes_image)
-                disks[n++] = &k->instances[i].disks[d];
-    return n;
-}
-
 static int add_image(struct steps *s, struct launch_chunk *k, struct error *e)
 {
     struct launch_disk *disks[LAUNCH_CHUNK_MAX];

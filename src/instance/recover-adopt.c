@@ -7,12 +7,10 @@
 
 #include <stdio.h>
 
-#define OBJECT_MAX sizeof(((struct recovered *)0)->object)
-
 static int release_one(struct recovery *r, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
-    char object[OBJECT_MAX];
+    char object[RECOVERED_OBJECT_MAX];
     snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
     int result = r->dry_run ? 0 : broker_release(r->context.broker, v, &why);
     return recovery_settle(r, RECOVER_RELEASED, object, "its adoption was cut off: it is as it was before",
@@ -34,7 +32,7 @@ int recovery_adopt(struct recovery *r, const struct instance *i, struct error *e
 {
     const struct volume *adopting[DISKS_MAX];
     struct error why = ERROR_NONE;
-    char object[OBJECT_MAX];
+    char object[RECOVERED_OBJECT_MAX];
     size_t n = 0;
     for (size_t v = 1; v < i->n_volumes && n < DISKS_MAX; v++)
         if (i->volumes[v]->state == VOLUME_ADOPTING)

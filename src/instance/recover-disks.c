@@ -15,8 +15,6 @@
 
 #include <stdio.h>
 
-#define OBJECT_MAX sizeof(((struct recovered *)0)->object)
-
 static int may_destroy_keys(const struct recovery *r, const struct removal *removal, struct error *why)
 {
     _cleanup_keys_going_ struct keys_going keys = {.n = 0};
@@ -97,7 +95,7 @@ static int remove_disk(struct recovery *r, const struct instance *i, const struc
 {
     struct removal removal = {.model = r->model, .instance = i, .volumes = &v, .n_volumes = 1};
     struct error why = ERROR_NONE;
-    char object[OBJECT_MAX];
+    char object[RECOVERED_OBJECT_MAX];
     snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
     int result = 0;
     if (!i->domain_known)
@@ -114,7 +112,7 @@ static int remove_disk(struct recovery *r, const struct instance *i, const struc
 static int close_map(struct recovery *r, const struct volume *v, const struct map *map, struct error *e)
 {
     struct error why = ERROR_NONE;
-    char object[OBJECT_MAX];
+    char object[RECOVERED_OBJECT_MAX];
     snprintf(object, sizeof object, "map %s", map->name);
     int result = r->dry_run ? 0 : broker_close(r->context.broker, v, SETTLE_NOW, &why);
     return recovery_settle(r, RECOVER_CLOSED, object, "no running instance uses it: closed", result, &why, e);
@@ -145,7 +143,7 @@ static int tell_image_key(struct recovery *r, const struct volume *v, struct err
     int result = 0;
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
-        char object[OBJECT_MAX];
+        char object[RECOVERED_OBJECT_MAX];
         if (k->info.scope != KEY_SCOPE_IMAGE || !streq(k->info.owner, v->disk))
             continue;
         snprintf(object, sizeof object, "key %.120s", k->ref);
@@ -176,7 +174,7 @@ static int close_rebuilding(struct recovery *r, const struct instance *i, const 
 static int recover_snapshot(struct recovery *r, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
-    char object[OBJECT_MAX];
+    char object[RECOVERED_OBJECT_MAX];
     snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
     int locked = r->noting ? 0 : broker_lock(r->context.broker, v->disk, &why);
     if (locked == -EBUSY)
@@ -190,7 +188,7 @@ static int recover_snapshot(struct recovery *r, const struct volume *v, struct e
 
 int recovery_instance(struct recovery *r, const struct instance *i, struct error *e)
 {
-    char object[OBJECT_MAX];
+    char object[RECOVERED_OBJECT_MAX];
     snprintf(object, sizeof object, "instance %s (%s)", i->name, i->uuid);
     bool headless = volume_is_rescue(i->volumes[0]); /* its own disks are not to be seen */
     if (!headless && (i->state == INSTANCE_BUILDING || i->state == INSTANCE_DOOMED))
@@ -211,6 +209,13 @@ int recovery_instance(struct recovery *r, const struct instance *i, struct error
     if (result == 0 && i->domain_known && i->state != INSTANCE_RUNNING)
         result = close_idle(r, i, e);
     return result < 0 ? result : recovery_check_key(r, i, e);
+}
+
+bool map_instance(const struct map *map, char uuid[UUID_TEXT])
+{
+    memcpy(uuid, map->name, UUID_TEXT - 1);
+    uuid[UUID_TEXT - 1] = '\0';
+    return uuid_valid(uuid) && str_ends(map->name, MAP_NAME_SUFFIX);
 }
 
 static bool has_volume(const struct model *m, const struct map *map, const char *uuid)
@@ -235,7 +240,7 @@ int recovery_orphan_maps(struct recovery *r, struct error *e)
     for (size_t i = 0; result == 0 && i < m->inventory->n_maps; i++) {
         const struct map *map = &m->inventory->maps[i];
         struct volume v = {0};
-        char object[OBJECT_MAX];
+        char object[RECOVERED_OBJECT_MAX];
         if (!map_instance(map, v.instance) || has_volume(m, map, v.instance) ||
             !recovery_takes(r, v.instance))
             continue;

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of what was found. */
+#include "instance/drift-internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char *const names[DRIFT_KINDS] = {
+    [DRIFT_UNKNOWN] = "unknown",     [DRIFT_UNDEFINED] = "undefined",       [DRIFT_TRANSIENT] = "transient",
+    [DRIFT_HALTED] = "halted",       [DRIFT_ENDING] = "in-shutdown",        [DRIFT_SAVED] = "managed-save",
+    [DRIFT_HELD] = "held",           [DRIFT_OVERLAY] = "overlay",           [DRIFT_BLOCK_COPY] = "block-copy",
+    [DRIFT_REPLACED] = "replaced",   [DRIFT_BARE] = "bare-volume",          [DRIFT_SHARED] = "shared-disk",
+    [DRIFT_MISSING] = "missing",     [DRIFT_NOT_IN_GUEST] = "not-in-guest", [DRIFT_NVRAM] = "foreign-nvram",
+    [DRIFT_MARK_LOST] = "mark-lost", [DRIFT_RENAMED] = "renamed",
+};
+
+const char *drift_name(enum drift_kind kind)
+{
+    return names[kind];
+}
+
+void drift_add(struct drift_search *s, enum drift_kind kind, const struct volume *disk, int errnum,
+               const char *format, ...)
+{
+    struct drift *d = s->result;
+    if (!drift_wanted(s, kind))
+        return;
+    struct drift_finding *bigger = reallocarray(d->found, d->n + 1, sizeof *bigger);
+    if (!bigger) {
+        s->out_of_memory = true;
+        return;
+    }
+    d->found = bigger;
+    struct drift_finding *f = &d->found[d->n++];
+    *f = (struct drift_finding){.kind = kind, .disk = disk, .errnum = errnum};
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(f->text, sizeof f->text, format, ap);
+    va_end(ap);
+}
+
+void drift_end(struct drift *d)
+{
+    free(d->found);
+    *d = (struct drift){.n = 0};
+}
