@@ -29,6 +29,7 @@ enum {
     CONFIG_DRIVE_FORMAT,
     INJECT_PARTITION,
     SNAPSHOT_IMAGE_FORMAT,
+    AUTH_ENDPOINT,
     WISHES
 };
 
@@ -43,6 +44,7 @@ static void begin(struct config_wish ret[WISHES])
         [CONFIG_DRIVE_FORMAT] = {.group = "DEFAULT", .name = "config_drive_format"},
         [INJECT_PARTITION] = {.group = "libvirt", .name = "inject_partition"},
         [SNAPSHOT_IMAGE_FORMAT] = {.group = "libvirt", .name = "snapshot_image_format"},
+        [AUTH_ENDPOINT] = {.group = "barbican", .name = "auth_endpoint"},
     };
     memcpy(ret, wishes, sizeof wishes);
 }
@@ -124,6 +126,12 @@ static void examine_settings(struct examination *x, const struct config_wish wis
             "images_volume_group is %.63s, which is not Mayfly's: name the same group in [libvirt] of "
             "mayfly.conf and of %s",
             *group ? group : "not set", files[1]);
+    if (!*wishes[AUTH_ENDPOINT].value)
+        examination_warn(
+            x, WHAT,
+            "auth_endpoint in [barbican] is not set, so nova-compute does not start with Mayfly's "
+            "driver: say the URL of Keystone there, in %s",
+            files[1]);
     examine_defaults(x, wishes);
 }
 

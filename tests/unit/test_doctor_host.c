@@ -270,7 +270,7 @@ bool __wrap_user_is_in_group(const char *user, const char *group)
 #define COMPUTE_CONF "etc/nova/nova-compute.conf"
 #define DRIVEN                                                                                               \
     "[DEFAULT]\ncompute_driver = mayfly.MayflyDriver\n[libvirt]\nimages_type = lvm\nimages_volume_group = "  \
-    "vg0\n"
+    "vg0\n[barbican]\nauth_endpoint = https://keystone.test/v3\n"
 
 /* Says of Nova this, and nothing else. */
 static void assert_nova(void **state, const char *conf, const char *compute_conf, enum finding_result result,
@@ -311,7 +311,9 @@ static void test_nova(void **state)
                 "inject_partition = -2 in [libvirt]");
     assert_nova(state, DRIVEN "[libvirt]\nsnapshot_image_format = qcow2\n", "", FINDING_WARNING,
                 "snapshot_image_format = raw in [libvirt]");
-    assert_nova(state, DRIVEN "nonsense\n", "", FINDING_FAILED, "nova.conf:6: is neither");
+    assert_nova(state, DRIVEN "[barbican]\nauth_endpoint =\n", "", FINDING_WARNING,
+                "auth_endpoint in [barbican]");
+    assert_nova(state, DRIVEN "nonsense\n", "", FINDING_FAILED, "nova.conf:8: is neither");
 
     nova_is_member = false;
     assert_nova(state, DRIVEN, "", FINDING_FAILED, "adduser nova mayfly");

@@ -353,18 +353,18 @@ class Making(Case):
         """What the disk is to hold; None: it was not made."""
         held = []
 
-        def make(builder, path):
-            with open(path, 'wb') as file:
-                file.write(b'CD001' * 1000)
+        def make(builder, path, folder):
+            self.made_in = folder
+            pathlib.Path(path).write_bytes(b'CD001' * 1000)
 
         def run(context, verb, *words, **how):
             self.assertEqual(('add-disk', UUID, '--seed-image'),
                              (verb, *words[:2]))
-            self.assertTrue(words[2].startswith('/proc/%d/' % os.getpid()))
+            self.assertTrue(words[2].startswith('/dev/shm/'))
             held.append(pathlib.Path(words[2]).read_bytes())
 
-        with mock.patch('nova.virt.configdrive.ConfigDriveBuilder.make_drive',
-                        make), \
+        with mock.patch('nova.virt.configdrive.ConfigDriveBuilder.'
+                        '_make_iso9660', make), \
                 mock.patch('nova.api.metadata.base.InstanceMetadata'), \
                 mock.patch.object(self.driver, '_build_device_metadata',
                                   return_value=None), \
@@ -380,6 +380,23 @@ class Making(Case):
             self.instance(), 'disk.config',
             self.driver._get_disk_config_image_type())
         self.assertEqual('/dev/mapper/%s_disk.seed-dmcrypt' % UUID, disk.path)
+
+    def test_what_a_config_drive_is_made_of_is_never_on_a_disk(self):
+        self.configure('tempdir', '/var/tmp')
+        self.config_drive(config_drive='1')
+        self.assertTrue(self.made_in.startswith('/dev/shm/'))
+        self.assertFalse(os.path.exists(self.made_in))
+
+    def test_what_a_killed_one_has_left_of_them_goes_at_start(self):
+        with tempfile.TemporaryDirectory() as ram, \
+                mock.patch.object(mayfly, 'IN_RAM', ram), \
+                mock.patch.object(driver.LibvirtDriver, 'init_host'):
+            left = pathlib.Path(ram) / 'nova-config-drive-1' / 'tmp'
+            left.mkdir(parents=True)
+            (left / 'meta_data.json').write_text('a password')
+            (pathlib.Path(ram) / 'of-others').mkdir()
+            self.driver.init_host('here')
+            self.assertEqual(['of-others'], os.listdir(ram))
 
     def test_a_config_drive_is_made_once_and_where_it_is_wanted(self):
         self.assertIsNone(self.config_drive())
@@ -642,8 +659,9 @@ class Starting(Case):
                     side_effect=lambda *_: before.extend(self.words())) as it:
             host.get_guest.return_value = guest
             if runs is None:
-                host.get_guest.side_effect = exception.InstanceNotFound(
-                    instance_id=UUID)
+                runs = exception.InstanceNotFound(instance_id=UUID)
+            if isinstance(runs, Exception):
+                host.get_guest.side_effect = runs
             self.driver._hard_reboot(self.user, self.instance(), [], None)
         it.assert_called_once()
         return before
@@ -661,6 +679,12 @@ class Starting(Case):
 
     def test_the_disks_of_a_running_guest_are_open(self):
         self.assertEqual([], self.reboot(True))
+
+    def test_of_a_guest_that_libvirt_does_not_tell_of(self):
+        """Nova ends it first, or tells why it cannot."""
+        for why in (exception.InternalError('libvirt is away'),
+                    driver.libvirt.libvirtError('it is away')):
+            self.assertEqual([], self.reboot(why))
 
     def at_start(self, function, fails=None):
         """What nova-compute does without a token: the faults that it notes."""
@@ -915,6 +939,17 @@ class Refusals(Case):
                 CONF.set_override('images_type', 'lvm', 'libvirt')
                 CONF.set_override('images_volume_group', 'vg0', 'libvirt')
             its.assert_called_once()
+
+    def test_where_tokens_go_has_to_be_said(self):
+        """Else it is http://localhost."""
+        CONF.clear_override('auth_endpoint', 'barbican')
+        # oslo.config takes it for overridden from now on
+        CONF._get_opt_info('auth_endpoint', 'barbican').pop('location')
+        with mock.patch.object(driver.LibvirtDriver, 'init_host') as its:
+            refused = self.failure(exception.InvalidConfiguration,
+                                   self.driver.init_host, 'here')
+        its.assert_not_called()
+        self.assertIn('[barbican] auth_endpoint', str(refused))
 
 
 class Host(Case):

@@ -103,7 +103,8 @@ class Places(unittest.TestCase):
         self.assertEqual(
             {'_check_configuration', '_add_disks', '_check_encrypted',
              '_add_rescue_disk', '_grant_to_owner', '_grow', '_open', '_close',
-             '_room', '_runs'},
+             '_room', '_runs', '_is_default',
+             '_remove_files_of_config_drives'},
             new - set(own))
 
     def test_who_calls_it(self):
@@ -126,6 +127,14 @@ class Places(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(parameters(base[name]),
                                  parameters(ours[name]))
+
+    def test_the_config_drive(self):
+        builder = methods(nova_folder() / 'virt/configdrive.py',
+                          'ConfigDriveBuilder')
+        self.assertLessEqual({'_write_md_files', '_make_iso9660'},
+                             called(builder['make_drive']))
+        self.assertEqual(['self', 'path', 'tmpdir'],
+                         parameters(builder['_make_iso9660']))
 
     def test_how_it_is_chosen(self):
         text = (nova_folder() / BACKEND).read_text()

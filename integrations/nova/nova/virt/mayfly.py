@@ -15,10 +15,13 @@ in the name of whoever asked Nova.
     _cleanup_lvm                               delete
 """
 
+import glob
 import os
 import re
+import shutil
 import sys
 
+from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
 from oslo_utils import excutils
@@ -46,6 +49,8 @@ LOG = logging.getLogger(__name__)
 TRAIT = 'CUSTOM_MAYFLY_ENCRYPTED'
 OF_MAYFLY = re.compile(r'/dev/mapper/[0-9a-f-]{36}_(disk[^/]*)-dmcrypt$')
 FILE_SYSTEMS = ('ext4', 'xfs', 'vfat')
+IN_RAM = '/dev/shm'
+OF_CONFIG_DRIVES = 'nova-config-drive-'
 METRICS_SEC = 60  # Nova waits with all servers of the host meanwhile
 
 
@@ -190,6 +195,15 @@ def _has_local_disks(instance):
     return bool(instance.image_ref or flavor.ephemeral_gb or flavor.swap)
 
 
+class _ConfigDrive(configdrive.ConfigDriveBuilder):
+    """What it is made of is not in [DEFAULT] tempdir, but beside it."""
+
+    def make_drive(self, path):
+        with utils.tempdir(dir=os.path.dirname(path)) as folder:
+            self._write_md_files(folder)
+            self._make_iso9660(path, folder)
+
+
 class MayflyDriver(driver.LibvirtDriver):
     def __init__(self, virtapi, read_only=False):
         super(MayflyDriver, self).__init__(virtapi, read_only)
@@ -201,6 +215,7 @@ class MayflyDriver(driver.LibvirtDriver):
 
     def init_host(self, host):
         self._check_configuration()
+        self._remove_files_of_config_drives()
         if CONF.reclaim_instance_interval > 0:
             LOG.warning("reclaim_instance_interval: Nova deletes servers "
                         "without their owners' rights, and Mayfly leaves the "
@@ -208,7 +223,7 @@ class MayflyDriver(driver.LibvirtDriver):
         super(MayflyDriver, self).init_host(host)
 
     def _check_configuration(self):
-        """What would make Nova write, or expect, something in plaintext."""
+        """What would write, or expect, something in plaintext, or tell it."""
         libvirt = CONF.libvirt
         wrong = [what for is_wrong, what in (
             (libvirt.images_type != 'lvm', '[libvirt] images_type: say lvm'),
@@ -225,11 +240,18 @@ class MayflyDriver(driver.LibvirtDriver):
             (CONF.ephemeral_storage_encryption.enabled,
              '[ephemeral_storage_encryption] enabled: leave it at false; '
              'mayfly.conf says it'),
+            (self._is_default('auth_endpoint', 'barbican'),
+             '[barbican] auth_endpoint: say where Keystone is'),
         ) if is_wrong]
         if wrong:
             raise exception.InvalidConfiguration(
                 "MayflyDriver: " + "; ".join(wrong))
         self._get_local_gb_info()  # is the group there, and Mayfly?
+
+    @staticmethod
+    def _is_default(name, group):
+        where = CONF.get_location(name, group).location
+        return where in (cfg.Locations.opt_default, cfg.Locations.set_default)
 
     # ---------------------------------------------------------------- making
 
@@ -348,12 +370,16 @@ class MayflyDriver(driver.LibvirtDriver):
         metadata = instance_metadata.InstanceMetadata(
             instance, content=injection_info.files, extra_md=secrets,
             network_info=injection_info.network_info)
-        with os.fdopen(os.memfd_create('config-drive'), 'rb') as memory, \
-                configdrive.ConfigDriveBuilder(instance_md=metadata) as drive:
-            path = '/proc/%d/fd/%d' % (os.getpid(), memory.fileno())
-            drive.make_drive(path)
+        with utils.tempdir(dir=IN_RAM, prefix=OF_CONFIG_DRIVES) as folder:
+            path = os.path.join(folder, 'disk')
+            _ConfigDrive(metadata).make_drive(path)
             program.run(context, 'add-disk', instance.uuid,
                         '--seed-image', path)
+
+    def _remove_files_of_config_drives(self):
+        """Of a nova-compute that was killed."""
+        for folder in glob.glob(os.path.join(IN_RAM, OF_CONFIG_DRIVES + '*')):
+            shutil.rmtree(folder, ignore_errors=True)
 
     # --------------------------------------------------------------- starting
 
@@ -398,10 +424,13 @@ class MayflyDriver(driver.LibvirtDriver):
             context, instance, *args, **kwargs)
 
     def _runs(self, instance):
+        """Or may run, where libvirt does not tell: Nova sees to that."""
         try:
             return self._host.get_guest(instance).is_active()
         except exception.InstanceNotFound:
             return False
+        except (exception.InternalError, driver.libvirt.libvirtError):
+            return True
 
     def resume_state_on_host_boot(self, context, instance, *args, **kwargs):
         """A server whose key is not the host's waits for its owner."""
