@@ -67,8 +67,6 @@ static int remove_whole(struct recovery *r, const struct instance *i, const char
 static int check_leaves_rescue(const struct recovery *r, const struct instance *i, struct error *e)
 {
     const struct domain *domain = model_domain_of(r->model, i->uuid);
-    if (!i->domain_known)
-        return error_set(e, -ECONNREFUSED, "it is to leave rescue, once libvirt can be asked for its domain");
     if (domain && domain->active && domain->rescued)
         return error_set(e, -EBUSY, "it runs, and its rescue was cut off; run mayfly unrescue %s", i->name);
     return 0;

@@ -164,8 +164,11 @@ static void read_disks(struct world_domain *d, const char *xml)
 static void read_definition(struct world_domain *d, const char *xml, const char *name, const char *uuid)
 {
     struct world_domain was = *d;
-    *d = (struct world_domain){
-        .d.active = was.d.active, .d.state = was.d.state, .running = was.running, .details = was.details};
+    memset(d, 0, sizeof *d); /* worlds are compared by their bytes */
+    d->d.active = was.d.active;
+    d->d.state = was.d.state;
+    d->running = was.running;
+    d->details = was.details;
     memcpy(d->nvram, was.nvram, sizeof d->nvram);
     snprintf(d->d.name, sizeof d->d.name, "%.63s", name);
     snprintf(d->d.uuid, sizeof d->d.uuid, "%.36s", uuid);
@@ -212,16 +215,6 @@ static int fake_try(struct virt *v, const char *trial_xml, const char *name, cha
     return r < 0 ? r : virt_leave(w, 0, e);
 }
 
-/* A trial is over before anything else happens here. */
-static int fake_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e)
-{
-    struct world *w = world_of(v);
-    int r = virt_enter(w, "remove trials", e);
-    (void)dry_run;
-    *ret_n = 0;
-    return r < 0 ? r : virt_leave(w, 0, e);
-}
-
 static void undefine(struct world *w, struct world_domain *d)
 {
     struct host *h = &w->host;
@@ -232,15 +225,42 @@ static void undefine(struct world *w, struct world_domain *d)
     world_drop(h->domains, &h->n_domains, sizeof *d, (size_t)(d - h->domains));
 }
 
+/* No file of UEFI variables is libvirt's own here. */
 static int fake_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e)
 {
-    (void)ret_kept;
     struct world *w = world_of(v);
     int r = virt_enter(w, "undefine", e);
     struct world_domain *d = world_domain(w, uuid);
-    if (r == 0 && d)
+    char *kept = NULL;
+    if (r == 0 && d) {
+        kept = d->nvram[0] ? memcpy(world_alloc(1, sizeof d->nvram), d->nvram, sizeof d->nvram) : NULL;
         undefine(w, d);
-    return r < 0 ? r : virt_leave(w, 0, e);
+    }
+    if (r >= 0)
+        r = virt_leave(w, 0, e);
+    if (r < 0)
+        free(kept);
+    else
+        *ret_kept = kept;
+    return r;
+}
+
+static int fake_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct error *e)
+{
+    struct world *w = world_of(v);
+    int r = virt_enter(w, "remove trials", e);
+    size_t n = 0;
+    for (size_t i = w->host.n_domains; r == 0 && i-- > 0;)
+        if (str_starts(w->host.domains[i].d.name, TRIAL_NAME)) {
+            n++;
+            if (!dry_run)
+                undefine(w, &w->host.domains[i]);
+        }
+    if (r >= 0)
+        r = virt_leave(w, 0, e);
+    if (r == 0)
+        *ret_n = n;
+    return r;
 }
 
 static int fake_settle(struct virt *v, struct error *e)

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -64,6 +65,13 @@ static bool say_place(int socket)
     memset(a.place, 'x', sizeof a.place);
     memcpy(a.place, place, strlen(place) < sizeof a.place ? strlen(place) + 1 : sizeof a.place);
     return packet_send(socket, &a, sizeof a, -1) == 0;
+}
+
+/* The agent's end cannot do what the test needs, which then fails for that reason: it is told. */
+static _Noreturn void no_test(const char *what, int errnum)
+{
+    fprintf(stderr, "the agent's end of the test: %s: %s\n", what, strerror(errnum));
+    abort();
 }
 
 /* In the place of agent-start.c. */
@@ -121,8 +129,10 @@ static bool say_ok(int socket)
 
 static int file_of(const void *bytes, size_t size)
 {
-    int fd = -1;
-    return fd_memfd("records", bytes, size, &fd) < 0 ? -1 : fd;
+    int fd = -1, r = fd_memfd("records", bytes, size, &fd);
+    if (r < 0)
+        no_test("a file of records", -r);
+    return fd;
 }
 
 static bool say_secret(int socket, uint64_t claimed, size_t size)
@@ -131,10 +141,13 @@ static bool say_secret(int socket, uint64_t claimed, size_t size)
     _cleanup_handover_ struct secret_handover *h = NULL;
     struct agent_request q;
     struct agent_answer a = {.size = claimed};
-    if (secret_new(size, &s, NULL) < 0)
-        return false;
+    struct error e = ERROR_NONE;
+    if (secret_new(size, &s, &e) < 0)
+        no_test(e.text, -e.errnum);
     memset(secret_bytes(s), 'k', size);
-    if (secret_handover(s, &h, NULL) < 0 || packet_send(socket, &a, sizeof a, secret_handover_fd(h)) < 0)
+    if (secret_handover(s, &h, &e) < 0)
+        no_test(e.text, -e.errnum);
+    if (packet_send(socket, &a, sizeof a, secret_handover_fd(h)) < 0)
         return false;
     size_t got;
     int fd;

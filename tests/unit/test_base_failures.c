@@ -142,6 +142,33 @@ static void signals_before_the_begin_are_forgotten(void **state)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
+static __attribute__((noinline)) void leave_ones_on_the_stack(void)
+{
+    volatile unsigned char room[8192];
+    for (size_t i = 0; i < sizeof room; i++)
+        room[i] = 0xff;
+}
+
+/* Other signals stay as who started it has left them. */
+static void other_signals_stay_blocked(void **state)
+{
+    int status = -1;
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        leave_ones_on_the_stack();
+        process_begin_peer();
+        raise(SIGUSR1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* --------------------------------------------------------- users and groups */
 
 /* --wrap: a group that has these members. */
@@ -197,6 +224,7 @@ int main(void)
         cmocka_unit_test(what_does_not_end_is_killed),
         cmocka_unit_test(a_child_that_cannot_be_prepared_runs_nothing),
         cmocka_unit_test(signals_before_the_begin_are_forgotten),
+        cmocka_unit_test(other_signals_stay_blocked),
         cmocka_unit_test(members_of_a_group_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -372,6 +372,23 @@ static void test_rebuild_by_another_key_manager(void **state)
     assert_true(str_starts(b->w->host.volumes[0].v.key, "local:"));
 }
 
+/* No key is asked for, and no manager either. */
+static void test_rebuild_without_encryption(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+
+    b->f.config.encryption_enabled = false;
+    bench_make(b, "a", false);
+    struct volume before = b->w->host.volumes[0].v;
+    b->w->keys_unreachable = true;
+    assert_ok(rebuild(b, NULL, &e), e);
+    assert_string_not_equal(b->w->host.volumes[0].v.disk, before.disk);
+    assert_int_equal(b->w->host.n_keys, 0);
+    assert_int_equal(b->w->host.n_maps, 0);
+    assert_true(active(b));
+}
+
 static void test_rebuild_refuses_before_it_ends_anything(void **state)
 {
     struct bench *b = *state;
@@ -467,6 +484,7 @@ int main(void)
         bench_test(test_tune_is_not_lent_an_ephemeral_key),
         bench_test(test_rebuild_makes_other_disks),
         bench_test(test_rebuild_by_another_key_manager),
+        bench_test(test_rebuild_without_encryption),
         bench_test(test_rebuild_refuses_before_it_ends_anything),
         bench_test(test_rebuild_from_the_image_that_is_meant),
         bench_test(test_what_is_rebuilding_is_not_used),

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "broker/device.h"
+#include "broker/operations.h"
 #include "storage/dmcrypt.h"
 
 #include <errno.h>
@@ -202,6 +203,52 @@ static void a_suspended_device_is_waited_for(void **state)
     assert_false(device_suspended(STDIN_FILENO));
 }
 
+static bool remove_fails(const char *request)
+{
+    return streq(request, "remove");
+}
+
+/* All that a failing open_map() says on standard error. */
+static void open_with(const struct secret *key, char *said, size_t size)
+{
+    struct map_options options = {.below = volume->device};
+    struct reply reply = {.fd = -1};
+    int before = dup(STDERR_FILENO), file = memfd_create("said", MFD_CLOEXEC);
+    dup2(file, STDERR_FILENO);
+    struct error e = ERROR_NONE;
+    int r = open_map(&v, key, &options, &reply, &e);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    ssize_t n = pread(file, said, size - 1, 0);
+    said[n > 0 ? n : 0] = '\0';
+    close(file);
+    assert_error(r, -EUNSAFE, e);
+    assert_int_equal(reply.fd, -1);
+    assert_false(reply.existing);
+}
+
+/* One that is made, and cannot be opened then, does not stay open with its key. If it does, that is told. */
+static void a_map_that_cannot_be_opened_is_closed(void **state)
+{
+    (void)state;
+    char name[MAP_NAME_MAX], said[400];
+    _cleanup_secret_ struct secret *key = NULL;
+    volume_map_name(&v, name);
+    OK(secret_new(64, &key, &e));
+    memset(secret_bytes(key), 'k', 64);
+    fake_dm_clear();
+    volume = fake_dm_add("vg0-11111111--1111--4111--8111--111111111111_disk.eph0", "LVM-abc", 2048, "linear",
+                         makedev(8, 0));
+    leads_to = volume;
+    open_with(key, said, sizeof said);
+    assert_null(fake_dm_find(name));
+    assert_string_equal(said, "");
+    fake_dm.fails = remove_fails;
+    open_with(key, said, sizeof said);
+    assert_non_null(fake_dm_find(name));
+    assert_non_null(strstr(said, "cannot be closed again"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
@@ -213,6 +260,7 @@ int main(void)
         TEST(a_map_leads_to_its_volume_alone),
         TEST(what_is_held_is_in_use),
         TEST(a_suspended_device_is_waited_for),
+        TEST(a_map_that_cannot_be_opened_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,6 +72,24 @@ static void remove_disk_refused(struct bench *b, const char *name, const char *r
     fake_again(&b->f);
 }
 
+static int no_answer(struct virt *v, const char *uuid, struct domain *ret, struct error *e)
+{
+    (void)v, (void)ret;
+    return error_set(e, -EIO, "libvirt: tells nothing of %s", uuid);
+}
+
+/* By its uuid: what libvirt cannot tell is no absence. */
+static void test_add_disks_without_an_answer(void **state)
+{
+    struct bench *b = *state;
+    static struct virt_ops ops;
+    ops = *b->f.context.virt->ops;
+    world_add_domain(b->w, "web", FOREIGN);
+    ops.find_uuid = no_answer;
+    b->f.context.virt->ops = &ops;
+    add_disks_refused(b, FOREIGN, -EIO, "tells nothing of " FOREIGN);
+}
+
 static void test_add_disks_refused(void **state)
 {
     struct bench *b = *state;
@@ -263,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         bench_test(test_add_disks_refused),
+        bench_test(test_add_disks_without_an_answer),
         bench_test(test_add_disks_of_any_name),
         bench_test(test_add_disk_refused),
         bench_test(test_add_disk_like_the_others),

@@ -417,8 +417,12 @@ static void test_volumes_elsewhere(void **state)
     host_tree_write(&host, "sys/class/block/dm-2/dm/uuid", "LVM-abe\n");
     host_tree_write(&host, "sys/class/block/dm-3/dm/name", "vg2-home\n");
     host_tree_write(&host, "sys/class/block/dm-3/dm/uuid", "LVM-abf\n");
+    host_tree_write(&host, "sys/class/block/dm-4/dm/name",
+                    "vg3-5c0e1c9e--0f53--4b1c--9d1e--3f4f6c1a7a10_disk\n");
+    host_tree_write(&host, "sys/class/block/dm-4/dm/uuid", "LVM-abg\n");
     _cleanup_findings_ struct findings f = doctor(b);
     assert_finding(&f, "volume group vg-1", FINDING_WARNING, 0, "but 2 of its active volumes");
+    assert_finding(&f, "volume group vg3", FINDING_WARNING, 0, "but 1 of its active volumes");
     assert_finding(&f, "volume group vg0", FINDING_OK, 0, "free");
     assert_null(find(&f, "volume group vg2"));
 }

@@ -136,6 +136,9 @@ static void test_another_domain_has_a_disk(void **state)
     snprintf(other->running.disk[0].path, DEVICE_PATH_MAX, "%s", path);
     assert_found(b, DRIFT(SHARED), "the running domain other has its disk root");
     assert_found(b, DRIFT(SHARED), "virsh detach-disk other vda --live");
+    snprintf(other->running.disk[0].path, DEVICE_PATH_MAX, "/dev/mapper/%.36s_disk.eph9-dmcrypt",
+             b->w->host.volumes[0].v.instance);
+    assert_found(b, 0, NULL); /* it has none of that name */
     snprintf(other->running.disk[0].path, DEVICE_PATH_MAX, "/dev/%s/%s", b->w->host.volumes[0].v.vg,
              b->w->host.volumes[0].v.lv);
     assert_found(b, DRIFT(SHARED), "plaintext");

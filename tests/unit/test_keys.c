@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations behind mayfly key: what the list says of each key, and what is never destroyed. */
+#include "fail-once.h"
 #include "instance/key-list.h"
 #include "instances.h"
 
@@ -193,6 +194,47 @@ static void test_destroy_that_fails(void **state)
             assert_true(e.errnum == r && e.text[0]);
         assert_true(n < 100);
     }
+}
+
+/* --wrap: memory that is not there; that of the world is. */
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return !world_allocates && fails("calloc") ? NO_MEMORY : __real_calloc(n, size);
+}
+
+void *__real_reallocarray(void *old, size_t n, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size)
+{
+    return !world_allocates && fails("reallocarray") ? NO_MEMORY : __real_reallocarray(old, n, size);
+}
+
+static void test_destroy_without_memory(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    char ref[KEY_REF_MAX];
+    bench_make(b, "t", true);
+    memcpy(ref, b->w->host.volumes[0].v.key, sizeof ref);
+    b->w->host.n_volumes = b->w->host.n_domains = 0;
+    fake_again(&b->f);
+    before = b->w->host;
+    unsigned n = 0;
+    do {
+        struct error e = ERROR_NONE;
+        b->w->host = before;
+        calls = 0;
+        failed = NULL;
+        fail_at = ++n;
+        int r = key_destroy(&b->f.context, ref, &e);
+        fail_at = 0;
+        assert_int_equal(b->w->host.n_keys, r == 0 ? 0 : 1);
+        assert_error(r, failed ? -ENOMEM : 0, e);
+        fake_again(&b->f);
+    } while (failed);
+    assert_true(n > 3);
 }
 
 static void test_destroy(void **state)
@@ -466,6 +508,7 @@ int main(void)
         bench_test(test_ephemeral),
         bench_test(test_managers_in_use),
         bench_test(test_destroy_that_fails),
+        bench_test(test_destroy_without_memory),
         bench_test(test_destroy),
         bench_test(test_domain_without_volumes),
         bench_test(test_destroy_unfinished),

@@ -403,10 +403,12 @@ static void test_several_chunks(void **state)
 
     e = ERROR_NONE;
     q.shared_key = true;
+    fake_again(&b->f);
     assert_ok(bench_launch(b, &q, &e), e);
     assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
     assert_int_equal(b->w->host.n_keys, 1);
     assert_int_equal(b->w->host.n_maps, 5);
+    assert_int_equal(b->w->n_locks, 0); /* nor is the uuid of the batch locked any more */
     for (size_t i = 0; i < 5; i++)
         assert_string_equal(b->w->host.volumes[i].v.key, b->w->host.volumes[0].v.key);
 }

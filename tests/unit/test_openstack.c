@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -227,6 +228,57 @@ static void too_many_merges(void **state)
 }
 
 /* What another openrc has left is no part of the host's own credentials. */
+/* A file in memory; text NULL: none. */
+static int file_of(const char *text)
+{
+    int fd = -1;
+    if (text)
+        assert_int_equal(fd_memfd("file", text, strlen(text), &fd), 0);
+    return fd;
+}
+
+/* What is said by these two files of cloud lab; the caller ends *ret. */
+static int from_files(const char *clouds_yaml, const char *secure_yaml, struct openstack *ret,
+                      struct error *e)
+{
+    static struct config c;
+    config_defaults(&c);
+    struct key_context who = KEY_CONTEXT_NONE;
+    strcpy(who.cloud, "lab");
+    who.clouds_fd = file_of(clouds_yaml);
+    who.secure_fd = file_of(secure_yaml);
+    int r = openstack_from_context(&c, &who, ret, e);
+    key_context_end(&who);
+    return r;
+}
+
+/* The cloud has to be in one of the two files. */
+static void a_cloud_that_is_nowhere(void **state)
+{
+    (void)state;
+    static const char password[] = "clouds:\n  lab:\n    auth:\n      password: p\n";
+    static const struct {
+        const char *clouds, *secure;
+        int r;
+        const char *words;
+    } cases[] = {
+        {NULL, NULL, -ENOENT, "cloud lab: there is no clouds.yaml, neither here"},
+        {"clouds:\n  other: {}\n", NULL, -ENOENT, "clouds.yaml: has no cloud lab"},
+        {NULL, "clouds:\n  other: {}\n", -ENOENT, "secure.yaml: has no cloud lab"},
+        {"clouds:\n  other: {}\n", password, -EACCES, "auth_url"}, /* it is there, and not enough */
+        {clouds, "clouds: [", -EINVAL, "secure.yaml"},
+        {clouds, "clouds:\n  other: {}\n", -EACCES, "password"},
+        {clouds, password, 0, ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_NONE;
+        _cleanup_(openstack_end) struct openstack o;
+        assert_error(from_files(cases[i].clouds, cases[i].secure, &o, &e), cases[i].r, e);
+        if (!strstr(e.text, cases[i].words))
+            fail_msg("%zu: not \"%s\", but: %s", i, cases[i].words, e.text);
+    }
+}
+
 static void leftovers_beside_the_host(void **state)
 {
     (void)state;
@@ -277,6 +329,59 @@ static void the_host_itself(void **state)
 }
 
 /* What the file has is a secret or a password, as auth_type says. */
+/* What of the host's own credentials is no use, and what is told of it. */
+static void the_host_is_not_told_wrong(void **state)
+{
+    (void)state;
+    static struct config good, c;
+    static char long_secret[5000];
+    memset(long_secret, 'x', sizeof long_secret - 1);
+    config_defaults(&good);
+    strcpy(good.host_auth_url, "https://k.test:5000");
+    strcpy(good.host_username, "host");
+    strcpy(good.host_user_domain_name, "Default");
+    struct {
+        const char *secret;
+        int r;
+        const char *words;
+    } cases[] = {
+        {"\n", -EINVAL, "is empty"},
+        {long_secret, -EINVAL, "too long for one"},
+        {NULL, -EACCES, "there are no credentials, and the host's password or secret cannot be read here"},
+        {"hush\r\n", 0, ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct key_context who = KEY_CONTEXT_NONE;
+        struct error e = ERROR_NONE;
+        struct openstack o;
+        c = good;
+        who.host_secret_fd = file_of(cases[i].secret);
+        assert_error(openstack_from_context(&c, &who, &o, &e), cases[i].r, e);
+        if (!strstr(e.text, cases[i].words))
+            fail_msg("%zu: not \"%s\", but: %s", i, cases[i].words, e.text);
+        if (cases[i].r == 0)
+            assert_secret(o.secret, "hush");
+        openstack_end(&o);
+        key_context_end(&who);
+    }
+    for (int i = 0; i < 3; i++) {
+        static const char *const words[] = {"application_credential_id: has no effect",
+                                            "application_credential_name: has no effect", "cannot be read"};
+        struct key_context who = KEY_CONTEXT_NONE;
+        struct error e = ERROR_NONE;
+        struct openstack o;
+        c = good;
+        strcpy(i == 0 ? c.host_application_credential_id : c.host_application_credential_name,
+               i < 2 ? "i" : "");
+        who.host_secret_fd = i < 2 ? file_of("hush") : open("/", O_RDONLY);
+        assert_true(openstack_from_context(&c, &who, &o, &e) < 0);
+        if (!strstr(e.text, words[i]))
+            fail_msg("not \"%s\", but: %s", words[i], e.text);
+        openstack_end(&o);
+        key_context_end(&who);
+    }
+}
+
 static void the_host_by_application_credential(void **state)
 {
     (void)state;
@@ -320,7 +425,9 @@ int main(void)
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(a_cloud),
         cmocka_unit_test(clouds_that_are_refused),
+        cmocka_unit_test(a_cloud_that_is_nowhere),
         cmocka_unit_test(the_host_itself),
+        cmocka_unit_test(the_host_is_not_told_wrong),
         cmocka_unit_test(the_host_by_application_credential),
         cmocka_unit_test(no_secret_that_was_said_is_kept),
         cmocka_unit_test(too_many_merges),

@@ -5,6 +5,7 @@
 #include "instances.h"
 
 #include "storage/active.h"
+#include "virt/domain-xml.h"
 
 #include <stdio.h>
 
@@ -99,6 +100,51 @@ static void test_busy(void **state)
     expect(recover(b, false), 0, RECOVER_BUSY, "another mayfly");
     assert_int_equal(b->w->host.n_volumes, 2);
     broker_disconnect(other);
+}
+
+/* Beside what another works on the rest is put in order, and nothing is tried without its lock. */
+static void test_busy_beside_others(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "a", false);
+    bench_make(b, "b", false);
+    world_reboot(&b->w->host);
+    for (size_t i = 0; i < b->w->host.n_volumes; i++)
+        b->w->host.volumes[i].v.state = VOLUME_BUILDING;
+    fake_again(&b->f);
+    struct broker *other = fake_broker_new(b->w);
+    OK(broker_lock(other, b->w->host.volumes[0].v.instance, &e));
+    struct result x = recover(b, false);
+    assert_ok(x.r, x.e);
+    assert_int_equal(x.n, 2);
+    assert_int_equal(x.done[0].kind, RECOVER_BUSY);
+    assert_int_equal(x.done[1].kind, RECOVER_REMOVED);
+    free(x.done);
+    assert_int_equal(b->w->host.n_volumes, 2);
+    broker_disconnect(other);
+    expect(recover(b, false), 0, RECOVER_REMOVED, "cut off");
+}
+
+/* Its lvm may be at work. */
+static void test_suspended_volume_of_another(void **state)
+{
+    struct bench *b = *state;
+    bench_make(b, "a", false);
+    bench_make(b, "b", false);
+    fake_again(&b->f);
+    struct world_volume *a = &b->w->host.volumes[0], *other = &b->w->host.volumes[b->w->host.n_volumes - 1];
+    assert_string_not_equal(a->v.instance, other->v.instance);
+    a->suspended = other->suspended = true;
+    struct broker *at_work = fake_broker_new(b->w);
+    OK(broker_lock(at_work, a->v.instance, &e));
+    struct result x = recover(b, false);
+    assert_ok(x.r, x.e);
+    free(x.done);
+    assert_true(a->suspended);
+    assert_false(other->suspended);
+    broker_disconnect(at_work);
+    expect(recover(b, false), 0, RECOVER_RESUMED, "left it suspended: resumed");
+    assert_false(a->suspended);
 }
 
 /* A key is made before any volume: without the lock it would look like one that is left over. */
@@ -231,6 +277,7 @@ static void test_foreign_domain(void **state)
     b->w->host.domains[0].d.active = false;
     expect(recover(b, false), 0, RECOVER_DELETED, "finished");
     assert_int_equal(b->w->host.n_domains, 1); /* not ours to undefine */
+    assert_int_equal(b->w->host.domains[0].defined.n, 0);
 }
 
 static void test_single_disk(void **state)
@@ -954,6 +1001,108 @@ static void test_damaged_key_beside_a_domain_without_volumes(void **state)
     free(x.done);
 }
 
+/* Whose key is damaged is told of it. It is known all the same which key its volume has: that is no doubt
+ * about another, which nobody names. */
+static void test_damaged_key_of_a_volume(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request one = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
+    OK(bench_launch(b, &one, &e));
+    bench_make(b, "gone", true);
+    while (b->w->host.n_volumes > 1) {
+        size_t i = streq(b->w->host.volumes[0].v.name, "gone") ? 0 : b->w->host.n_volumes - 1;
+        world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], i);
+    }
+    world_drop(b->w->host.domains, &b->w->host.n_domains, sizeof b->w->host.domains[0], 1);
+    b->w->key_damaged = true;
+    struct result x = recover(b, false);
+    assert_int_equal(x.r, -ENEEDSRECOVER);
+    assert_int_equal(x.n, 3);
+    assert_non_null(strstr(x.done[0].text, "not all of its keys can be read"));
+    assert_non_null(strstr(x.done[1].text, "is damaged; restore it from a backup"));
+    assert_int_equal(x.done[1].fault, FAULT_VOLUME_WITHOUT_KEY);
+    assert_int_equal(x.done[2].kind, RECOVER_KEY);
+    free(x.done);
+    assert_int_equal(b->w->host.n_keys, 1);
+    assert_string_equal(b->w->host.keys[0].info.owner, b->w->host.volumes[0].v.instance);
+}
+
+/* What a launch has left that was cut off while libvirt judged its definition. */
+static void test_definition_that_was_tried(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    bench_make(b, "t", false);
+    before = b->w->host;
+    world_add_domain(b->w, TRIAL_NAME "1", "99999999-9999-4999-8999-999999999999");
+    expect(recover(b, true), 0, RECOVER_REMOVED, "to be done");
+    assert_int_equal(b->w->host.n_domains, 2);
+    expect(recover(b, false), 0, RECOVER_REMOVED, "while libvirt judged its definition");
+    world_settle(&b->w->host);
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+}
+
+/* Of a manager that this version does not have nobody knows whether its keys are kept. */
+static void test_open_disk_of_an_unknown_manager(void **state)
+{
+    struct bench *b = *state;
+    bool changed = false;
+    bench_make(b, "t", true);
+    OK(instance_open(&b->f.context, "t", MAP_TO_STAY, &changed, &e));
+    for (size_t i = 0; i < b->w->host.n_maps; i++) /* as a guest that has ended leaves it */
+        b->w->host.maps[i].map.uuid[strlen(MAP_UUID_PREFIX) + UUID_TEXT - 1] = '\0';
+    for (size_t i = 0; i < b->w->host.n_volumes; i++)
+        strcpy(b->w->host.volumes[i].v.key, "vault:1234");
+    struct result x = recover(b, false);
+    assert_int_equal(x.r, -ENEEDSRECOVER);
+    free(x.done);
+    assert_int_equal(b->w->host.n_maps, 2);
+}
+
+static void test_delete_without_libvirt(void **state)
+{
+    struct bench *b = *state;
+    static struct host before;
+    bool changed = false;
+    bench_make(b, "t", true);
+    before = b->w->host;
+    b->w->virt_gone = true;
+    fake_again(&b->f);
+    REFUSED_WITH(-ECONNREFUSED, "libvirt", instance_delete(&b->f.context, "t", &changed, &e));
+    assert_memory_equal(&before, &b->w->host, sizeof before);
+}
+
+/* The file of its UEFI variables is another's, or people's: it stays, and its name is told. */
+static void test_delete_leaves_nvram_of_others(void **state)
+{
+    struct bench *b = *state;
+    bool changed = false;
+    bench_make(b, "t", true);
+    strcpy(b->w->host.domains[0].nvram, "/srv/vars.fd");
+    fake_again(&b->f);
+    OK(instance_delete(&b->f.context, "t", &changed, &e));
+    assert_non_null(strstr(b->warning, "its NVRAM file /srv/vars.fd stays"));
+    assert_int_equal(b->w->host.n_domains + b->w->host.n_keys + b->w->host.n_volumes, 0);
+}
+
+/* Each is asked for its own. */
+static void test_delete_of_several_with_keys_of_two_managers(void **state)
+{
+    struct bench *b = *state;
+    const char *const names[] = {"a", "b", "c"};
+    struct outcome done[ARRAY_SIZE(names)];
+    bench_make(b, "a", true);
+    bench_use_barbican(b);
+    bench_make(b, "b", true);
+    strcpy(b->f.config.key_backend, "local");
+    bench_make(b, "c", true);
+    assert_int_equal(b->w->host.n_keys, 3);
+    OK(instances_delete(&b->f.context, names, ARRAY_SIZE(names), done, &e));
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        assert_int_equal(done[i].key.fate, KEY_FATE_GONE);
+    assert_int_equal(b->w->host.n_keys + b->w->host.n_volumes, 0);
+}
+
 static void test_delete_of_a_domain_of_others(void **state)
 {
     struct bench *b = *state;
@@ -1070,6 +1219,10 @@ static void test_open_disks_without_a_group(void **state)
     assert_non_null(strstr(e.text, "images_volume_group"));
     assert_int_equal(n, 0);
     assert_memory_equal(&before, &b->w->host, sizeof before);
+    b->w->inject[0].at = b->w->calls + 1;
+    b->w->inject[0].kind = INJECT_ERROR_BEFORE;
+    e = ERROR_NONE;
+    assert_error(instance_recover(&b->f.context, 0, &done, &n, &e), -EIO, e);
     b->w->host.n_maps = 0;
     e = ERROR_NONE;
     assert_ok(instance_recover(&b->f.context, 0, &done, &n, &e), e);
@@ -1085,6 +1238,8 @@ int main(void)
         bench_test(test_no_start_follows),
         bench_test(test_the_start_has_followed),
         bench_test(test_busy),
+        bench_test(test_busy_beside_others),
+        bench_test(test_suspended_volume_of_another),
         bench_test(test_key_of_a_launch_at_work),
         bench_test(test_key_in_doubt),
         bench_test(test_key_of_a_volume_without_tags),
@@ -1121,6 +1276,12 @@ int main(void)
         bench_test(test_old_reference_of_another_place),
         bench_test(test_key_of_a_volume_with_a_changed_tag),
         bench_test(test_damaged_key),
+        bench_test(test_damaged_key_of_a_volume),
+        bench_test(test_definition_that_was_tried),
+        bench_test(test_open_disk_of_an_unknown_manager),
+        bench_test(test_delete_without_libvirt),
+        bench_test(test_delete_leaves_nvram_of_others),
+        bench_test(test_delete_of_several_with_keys_of_two_managers),
         bench_test(test_delete_of_a_domain_of_others),
         bench_test(test_damaged_key_beside_a_domain_without_volumes),
         bench_test(test_keys_of_others),

@@ -77,6 +77,14 @@ static void one_wrong_field_is_enough(void **state)
     assert_int_equal(volume_check(&v, NULL), 0);
 }
 
+static void a_wrong_cipher_is_told_with_its_volume(void **state)
+{
+    (void)state;
+    struct volume v = sample_volume();
+    v.key_bits = 511;
+    REFUSED_WITH(-EINVAL, "volume vg0/", volume_check(&v, &e));
+}
+
 static void roles_are_few(void **state)
 {
     (void)state;
@@ -196,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_are_believed),
         cmocka_unit_test(one_wrong_field_is_enough),
+        cmocka_unit_test(a_wrong_cipher_is_told_with_its_volume),
         cmocka_unit_test(roles_are_few),
         cmocka_unit_test(a_plain_volume_has_no_key),
         cmocka_unit_test(novas_volumes_have_its_sectors),

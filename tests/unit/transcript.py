@@ -196,6 +196,7 @@ def told(fake, commands):
     for command, status, text, said in run(fake, commands):
         yield f"$ {command}" + (f"   # {status}" if status else "")
         if command.startswith(OTHERS):
+            yield from (f"| {line}" for line in text.splitlines() if line.startswith("QEMU's LUKS"))
             continue
         if command.endswith("--json") and text:
             text = json.dumps(json.loads(text), indent=1 if command.startswith(SPREAD) else None, ensure_ascii=False)
