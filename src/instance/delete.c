@@ -7,7 +7,7 @@
  */
 #include "base/audit.h"
 #include "instance/drift.h"
-#include "instance/keys.h"
+#include "instance/keys-going.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
 

@@ -71,6 +71,10 @@ struct key_list *key_list_free(struct key_list *l);
 DEFINE_CLEANUP(struct key_list *, key_list_free)
 #define _cleanup_key_list_ _cleanup_(key_list_freep)
 
+/* The order of list->by_ref: of entries, or of an entry and a reference, since `ref` is an entry's first
+ * member. */
+int key_entry_order(const void *a, const void *b);
+
 /* NULL: neither listed nor named by a volume. */
 const struct key_entry *key_list_find(const struct key_list *l, const char *ref);
 

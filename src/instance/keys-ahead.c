@@ -5,15 +5,6 @@
 #include "instance/disks.h"
 #include "instance/keys.h"
 
-void keys_ahead_end(struct key_managers *all)
-{
-    for (size_t i = 0; i < all->n_ahead; i++)
-        secret_free(all->ahead[i].secret);
-    free(all->ahead);
-    all->ahead = NULL;
-    all->n_ahead = 0;
-}
-
 static bool is_wanted(const struct key_managers *all, const char *ref)
 {
     for (size_t i = 0; i < all->n_ahead; i++)
@@ -63,19 +54,4 @@ void keys_fetch_ahead(const struct context *c, const struct disks *const disks[]
         want_keys_of(c->managers, disks[i]);
     if (c->managers->n_ahead)
         fetch(c);
-}
-
-bool key_take_ahead(const struct context *c, const char *ref, struct secret **ret, struct error *e)
-{
-    struct key_managers *all = c->managers;
-    for (size_t i = 0; i < all->n_ahead; i++) {
-        if (!streq(all->ahead[i].ref, ref))
-            continue;
-        *ret = all->ahead[i].secret;
-        if (all->ahead[i].error.errnum)
-            error_pass(e, all->ahead[i].error.errnum, &all->ahead[i].error);
-        all->ahead[i] = all->ahead[--all->n_ahead];
-        return true;
-    }
-    return false;
 }

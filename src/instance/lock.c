@@ -63,6 +63,18 @@ int model_lock_uuid(const struct context *c, const char *uuid, struct error *e)
     return lock_until(c, uuid, clock_msec() + c->lock_wait_msec, e);
 }
 
+int model_note_locked(struct model *m, const struct context *c, const char *uuid, struct error *e)
+{
+    char(*bigger)[UUID_TEXT] = reallocarray(m->locked, m->n_locked + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    m->locked = bigger;
+    m->locked_by = c;
+    m->unlock = model_unlock;
+    memcpy(bigger[m->n_locked++], uuid, UUID_TEXT);
+    return 0;
+}
+
 static bool any_left(const struct error why[], size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -2,7 +2,7 @@
 /* See managers.h. */
 #include "instance/managers.h"
 
-#include "instance/keys.h"
+#include "instance/context.h"
 
 int context_keymgr(const struct context *c, const char *name, struct keymgr **ret, struct error *e)
 {
@@ -30,4 +30,28 @@ void key_managers_end(struct key_managers *all)
         keymgr_close(all->opened[--all->n]);
     free(all->opened);
     *all = (struct key_managers){0};
+}
+
+void keys_ahead_end(struct key_managers *all)
+{
+    for (size_t i = 0; i < all->n_ahead; i++)
+        secret_free(all->ahead[i].secret);
+    free(all->ahead);
+    all->ahead = NULL;
+    all->n_ahead = 0;
+}
+
+bool key_take_ahead(const struct context *c, const char *ref, struct secret **ret, struct error *e)
+{
+    struct key_managers *all = c->managers;
+    for (size_t i = 0; i < all->n_ahead; i++) {
+        if (!streq(all->ahead[i].ref, ref))
+            continue;
+        *ret = all->ahead[i].secret;
+        if (all->ahead[i].error.errnum)
+            error_pass(e, all->ahead[i].error.errnum, &all->ahead[i].error);
+        all->ahead[i] = all->ahead[--all->n_ahead];
+        return true;
+    }
+    return false;
 }

@@ -8,7 +8,7 @@
 
 struct context;
 
-/* A key that was fetched before it is asked for: see keys_fetch_ahead(). */
+/* A key that was fetched before it is asked for: see keys_fetch_ahead() in keys.h. */
 struct key_ahead {
     char ref[KEY_REF_MAX];
     struct secret *secret; /* NULL: it could not be fetched, and `error` says why */
@@ -29,3 +29,10 @@ int context_keymgr(const struct context *c, const char *name, struct keymgr **re
 
 /* Closes them all, and wipes what was fetched ahead. */
 void key_managers_end(struct key_managers *all);
+
+/* Wipes what was fetched ahead and not used. */
+void keys_ahead_end(struct key_managers *all);
+
+/* Was it fetched ahead? Then this is what became of it, once: a secret, or an error in `e`. */
+bool key_take_ahead(const struct context *c, const char *ref, struct secret **ret,
+                    struct error *e) _must_check_;

@@ -240,17 +240,6 @@ int model_load_volumes(const struct context *c, struct model *m, struct error *e
     return r < 0 ? r : add_instances(m, c->virt != NULL, e);
 }
 
-int model_note_locked(struct model *m, const struct context *c, const char *uuid, struct error *e)
-{
-    char(*bigger)[UUID_TEXT] = reallocarray(m->locked, m->n_locked + 1, sizeof *bigger);
-    if (!bigger)
-        return error_memory(e);
-    m->locked = bigger;
-    m->locked_by = c;
-    memcpy(bigger[m->n_locked++], uuid, UUID_TEXT);
-    return 0;
-}
-
 int model_load(const struct context *c, struct model **ret, struct error *e)
 {
     return load(c, false, ret, e);
@@ -299,7 +288,8 @@ int model_ask_domain(const struct context *c, struct model *m, const char *uuid,
 struct model *model_free(struct model *m)
 {
     if (m) {
-        model_unlock(m);
+        if (m->unlock)
+            m->unlock(m);
         for (size_t i = 0; i < m->n_instances; i++)
             free(m->instances[i].volumes);
         free(m->instances);

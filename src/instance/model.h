@@ -41,6 +41,7 @@ struct model {
     char (*locked)[UUID_TEXT]; /* for which this model has the locks, until it is freed */
     size_t n_locked;
     const struct context *locked_by; /* who took them, and outlives the model */
+    void (*unlock)(struct model *m); /* model_unlock(), from the first of them on */
 };
 
 /* Asks the broker, and libvirt if c->virt is not NULL: few questions, whatever their number; but whether

@@ -3,7 +3,7 @@
  * anything changed, reports the first error, and leaves nothing half-made that recover would not finish. */
 #pragma once
 
-#include "instance/keys.h"
+#include "instance/keys-going.h"
 #include "instance/model.h"
 #include "instance/steps.h"
 #include "instance/wanted-image.h"

@@ -15,7 +15,7 @@
 #include "base/audit.h"
 #include "instance/disks.h"
 #include "instance/drift.h"
-#include "instance/keys.h"
+#include "instance/keys-going.h"
 #include "instance/launch.h"
 #include "keys/derive.h"
 

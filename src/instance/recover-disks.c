@@ -9,7 +9,7 @@
  *                      and so does a snapshot; idle maps are closed; without a ready rescue disk its
  *                      domain gets its own definition back
  */
-#include "instance/keys.h"
+#include "instance/keys-going.h"
 #include "instance/recover.h"
 #include "instance/removal.h"
 

@@ -6,7 +6,7 @@
  */
 #include "instance/removal-steps.h"
 
-#include "instance/keys.h"
+#include "instance/keys-going.h"
 #include "virt/rescue-xml.h"
 
 /* NULL: none, or it is not Mayfly's to touch, or only a disk goes. */

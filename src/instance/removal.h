@@ -13,7 +13,7 @@
 #pragma once
 
 #include "instance/disks.h"
-#include "instance/keys.h"
+#include "instance/keys-going.h"
 #include "instance/steps.h"
 
 /* Do the volumes go even if the key cannot be destroyed? */

@@ -23,12 +23,15 @@ static inline virConnectPtr libvirt_of(struct virt *v)
     return ((struct connection *)v)->libvirt;
 }
 
-/* A sentence about what libvirt has just refused; of domain_failed() by the domain's name, which libvirt
- * forgets its last error to tell. */
+/* libvirt-error.c. A sentence about what libvirt has just refused; of domain_failed() by the domain's name,
+ * which libvirt forgets its last error to tell. */
 int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e);
 int libvirt_call_failed(struct virt *v, const char *kind, const char *object, const char *action,
                         struct error *e); /* of what is no domain: "network" */
 int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e);
+
+/* Of what libvirt has said, as an errno; -EIO where that says nothing that we know. */
+int libvirt_errnum(const virError *why);
 
 /* Did the last call fail because there is no such domain? */
 bool no_such_domain(void);
@@ -39,10 +42,18 @@ int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct er
 /* The sentence: -ENOENT. */
 int no_domain(const char *object, struct error *e);
 
-/* libvirt syncs the file of a definition, and renames it into its place, but does not sync the folder (9.0):
- * after a power cut a domain that was defined could be missing, and one that was undefined be back. Callers
- * commit what they do on the strength of our answer, so it is made durable here. */
+/* definitions.c. libvirt syncs the file of a definition, and renames it into its place, but does not sync the
+ * folder (9.0): after a power cut a domain that was defined could be missing, and one that was undefined be
+ * back. Callers commit what they do on the strength of our answer, so it is made durable here. */
 int definitions_make_durable(struct virt *v, struct error *e) _must_check_;
+
+/* What libvirt has just said to a definition: -EINVAL, with the way out, where that is about the XML. */
+int definition_refused(struct virt *v, const char *name, const char *way_out, struct error *e);
+
+int connection_define(struct virt *v, const char *xml, struct error *e) _must_check_;
+int connection_set_autostart(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int connection_definition(struct virt *v, const char *uuid, char **ret, struct error *e) _must_check_;
+int connection_redefine(struct virt *v, const char *xml, struct error *e) _must_check_;
 
 /* find.c */
 int connection_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n,
@@ -50,8 +61,14 @@ int connection_list(struct virt *v, bool metadata, struct domain **ret, size_t *
 int connection_find_name(struct virt *v, const char *name, struct domain *ret, struct error *e) _must_check_;
 int connection_find_uuid(struct virt *v, const char *uuid, struct domain *ret, struct error *e) _must_check_;
 
-/* What libvirt has just said to a definition: -EINVAL, with the way out, where that is about the XML. */
-int definition_refused(struct virt *v, const char *name, const char *way_out, struct error *e);
+/* guests.c */
+int connection_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int connection_shut_down(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int connection_reboot(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int connection_destroy(struct virt *v, const char *uuid, struct error *e) _must_check_;
+int connection_resize_disk(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
+                           struct error *e) _must_check_;
+int connection_drop_save(struct virt *v, const char *uuid, struct error *e) _must_check_;
 
 /* undefine.c */
 int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struct error *e) _must_check_;

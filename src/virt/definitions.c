@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Definitions: made, read, made anew, and made durable. */
+#include "virt/connection.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "virt/domain-xml.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static int name_is_taken(const char *name, struct error *e)
+{
+    return error_set(e, -EEXIST,
+                     "domain %s: cannot define: libvirt has a domain of that name; "
+                     "take another name, or see virsh dominfo %s",
+                     name, name);
+}
+
+/* libvirt would put a definition of the same name and uuid in the place of the one that is there; it has no
+ * flag against that. Name and uuid that are taken by two domains it refuses by itself. */
+static int check_free(struct virt *v, const char *name, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr by_name = vir.DomainLookupByName(libvirt_of(v), name);
+    if (by_name)
+        return name_is_taken(name, e);
+    if (!no_such_domain())
+        return libvirt_failed(v, name, "define", e);
+
+    _cleanup_domain_ virDomainPtr by_uuid = NULL;
+    int r = domain_lookup(v, uuid, &by_uuid, e);
+    if (r == 0)
+        return error_set(e, -EEXIST,
+                         "domain %s: cannot define: libvirt has a domain of its uuid %s, named %s", name,
+                         uuid, vir.DomainGetName(by_uuid));
+    return r == -ENOENT ? 0 : r;
+}
+
+/* Does the refusal concern the XML, rather than the host? */
+static bool is_about_xml(void)
+{
+    switch (vir.GetLastErrorCode()) {
+    case VIR_ERR_XML_ERROR:
+    case VIR_ERR_XML_DETAIL:
+    case VIR_ERR_XML_INVALID_SCHEMA:
+    case VIR_ERR_CONFIG_UNSUPPORTED:
+    case VIR_ERR_INVALID_ARG:
+    case VIR_ERR_OS_TYPE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* 1: this user may not look into it. */
+static int sync_folder(const char *folder, bool may_lack, struct error *e)
+{
+    _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && may_lack && errno == ENOENT)
+        return 0;
+    if (fd < 0 && errno == EACCES)
+        return 1;
+    if (fd < 0 || fsync(fd) < 0)
+        return error_set(e, errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
+                         folder);
+    return 0;
+}
+
+int definitions_make_durable(struct virt *v, struct error *e)
+{
+    _cleanup_free_ char *uri = vir.ConnectGetURI(libvirt_of(v));
+    if (!uri || !streq(uri, "qemu:///system"))
+        return 0;
+    int r = sync_folder(DOMAIN_DEFINITIONS, false, e);
+    if (r == 0)
+        r = sync_folder(DOMAIN_AUTOSTART, true, e);
+    if (r > 0 && v->sync)
+        return v->sync(v->sync_data, e);
+    return r > 0 ? error_set(e, -EACCES, "%s: cannot be synced by this user", DOMAIN_DEFINITIONS) : r;
+}
+
+int definition_refused(struct virt *v, const char *name, const char *way_out, struct error *e)
+{
+    if (!is_about_xml())
+        return libvirt_failed(v, name, "define", e);
+    _cleanup_free_ char *message = strdup(vir.GetLastErrorMessage());
+    for (char *c = message; c && (c = strchr(c, '\n'));) /* of the schema there is a line for each level */
+        *c = ';';
+    return error_set(e, -EINVAL, "domain %s: cannot define: libvirt refuses its XML: %s%s", name,
+                     message ? message : "it does not say why", way_out);
+}
+
+/* Another may have taken the name since check_free() looked. libvirt refuses that with a code that means
+ * many things, so its domains are asked. */
+static int not_defined(struct virt *v, const char *name, const char *uuid, const char *way_out,
+                       struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = definition_refused(v, name, way_out, &why);
+    char holder_uuid[VIR_UUID_STRING_BUFLEN];
+    _cleanup_domain_ virDomainPtr holder = vir.DomainLookupByName(libvirt_of(v), name);
+    if (holder && vir.DomainGetUUIDString(holder, holder_uuid) == 0 && !streq(holder_uuid, uuid))
+        return name_is_taken(name, e);
+    return error_pass(e, r, &why);
+}
+
+int connection_define(struct virt *v, const char *xml, struct error *e)
+{
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    int r = domain_xml_identity(xml, &name, &uuid, e);
+    if (r == 0)
+        r = check_free(v, name, uuid, e);
+    if (r < 0)
+        return r;
+
+    _cleanup_domain_ virDomainPtr domain = vir.DomainDefineXMLFlags(libvirt_of(v), xml, 0);
+    return domain ? 0 : not_defined(v, name, uuid, "; see --domain-xml", e);
+}
+
+int connection_set_autostart(struct virt *v, const char *uuid, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    return vir.DomainSetAutostart(domain, 1) == 0 ? 0 : domain_failed(v, domain, "give it autostart", e);
+}
+
+int connection_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
+{
+    _cleanup_domain_ virDomainPtr domain = NULL;
+    int r = domain_lookup(v, uuid, &domain, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    *ret = vir.DomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    return *ret ? 0 : domain_failed(v, domain, "get its definition", e);
+}
+
+/* Not validated: what comes back from libvirt itself has to be taken, whatever its schema says of it. */
+int connection_redefine(struct virt *v, const char *xml, struct error *e)
+{
+    _cleanup_free_ char *name = NULL, *uuid = NULL;
+    _cleanup_domain_ virDomainPtr before = NULL, domain = NULL;
+    int r = domain_xml_identity(xml, &name, &uuid, e);
+    if (r == 0)
+        r = domain_lookup(v, uuid, &before, e);
+    if (r < 0)
+        return r == -ENOENT ? no_domain(uuid, e) : r;
+    domain = vir.DomainDefineXMLFlags(libvirt_of(v), xml, 0);
+    return domain ? definitions_make_durable(v, e) : not_defined(v, name, uuid, "", e);
+}
