@@ -82,9 +82,9 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
 static int open_shut(struct broker *b, const struct volume *v, const struct secret *key, enum map_use use,
                      struct error *e)
 {
-    _cleanup_close_ int fd = -1;
-    int r = broker_open(b, v, key, use, SETTLE_NOW, &fd, e);
-    assert_true(r == 0 ? fd >= 0 : fd == -1);
+    _cleanup_opened_ struct opened disk = OPENED_NONE;
+    int r = broker_open(b, v, key, use, SETTLE_NOW, &disk, e);
+    assert_true(r == 0 ? disk.fd >= 0 : disk.fd == -1);
     return r;
 }
 
@@ -298,7 +298,7 @@ void suite_opens_with_the_key(void **state)
     (void)state;
     char instance[UUID_TEXT];
     bool closed = true;
-    int held = -1;
+    struct opened held = OPENED_NONE;
     uuid_make(instance);
     _cleanup_connection_ struct broker *b = suite.connect();
     _cleanup_secret_ struct secret *key = key_of(1), *wrong = key_of(2);
@@ -344,7 +344,7 @@ void suite_opens_with_the_key(void **state)
     OK(broker_open(b, &v, key, MAP_READ_ONLY, SETTLE_NOW, &held, &e));
     REFUSED(-EBUSY, open_shut(b, &v, key, MAP_FOR_DOMAIN, &e));
     REFUSED(-EBUSY, broker_close(b, &v, SETTLE_NOW, &e));
-    fd_close(held);
+    opened_close(&held);
     doom_and_remove(b, &v);
 }
 
@@ -396,10 +396,10 @@ void suite_settles_several_at_once(void **state)
     OK(broker_settle(b, NULL, &e));
     OK(broker_lock(b, instance, &e));
     for (int i = 0; i < 2; i++) {
-        _cleanup_close_ int fd = -1;
+        _cleanup_opened_ struct opened disk = OPENED_NONE;
         OK(broker_create(b, &v[i], &e));
-        OK(broker_open(b, &v[i], key, MAP_FOR_DOMAIN, SETTLE_LATER, &fd, &e));
-        assert_true(fd >= 0);
+        OK(broker_open(b, &v[i], key, MAP_FOR_DOMAIN, SETTLE_LATER, &disk, &e));
+        assert_true(disk.fd >= 0);
         assert_map(b, &v[i], OF_DOMAIN);
     }
     OK(broker_settle(other, NULL, &e)); /* which has nothing to wait for */
@@ -416,9 +416,9 @@ void suite_settles_several_at_once(void **state)
     for (int i = 0; i < 2; i++)
         assert_node(&v[i], false);
 
-    int fd = -1; /* what is closed before is waited for no more */
-    OK(broker_open(b, &v[0], key, MAP_FOR_DOMAIN, SETTLE_LATER, &fd, &e));
-    fd_close(fd);
+    struct opened disk = OPENED_NONE; /* what is closed before is waited for no more */
+    OK(broker_open(b, &v[0], key, MAP_FOR_DOMAIN, SETTLE_LATER, &disk, &e));
+    opened_close(&disk);
     OK(broker_close(b, &v[0], SETTLE_NOW, &e));
     OK(broker_settle(b, NULL, &e));
     for (int i = 0; i < 2; i++)

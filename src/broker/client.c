@@ -313,15 +313,18 @@ static int open_plain(struct remote *b, const struct volume *v, int *ret_fd, str
 }
 
 static int remote_open(struct broker *base, const struct volume *v, const struct secret *volume_key,
-                       enum map_use use, enum settle settle, int *ret_fd, struct error *e)
+                       enum map_use use, enum settle settle, struct opened *ret, struct error *e)
 {
     struct remote *b = remote_of(base);
     struct op_open request = {.volume = ref_of(v), .use = (uint8_t)use, .settle = (uint8_t)settle};
     struct answer a;
+    int fd = -1;
 
-    if (!volume_key)
-        return open_plain(b, v, ret_fd, e);
-    return call_with_key(b, OP_OPEN, &request, sizeof request, volume_key, &a, ret_fd, e);
+    int r = volume_key ? call_with_key(b, OP_OPEN, &request, sizeof request, volume_key, &a, &fd, e)
+                       : open_plain(b, v, &fd, e);
+    if (r == 0)
+        *ret = (struct opened){.fd = fd};
+    return r;
 }
 
 static int remote_settle(struct broker *b, const char *instance, struct error *e)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "broker/inventory.h"
+#include "crypt/opened.h"
 #include "secret/secret.h"
 #include "storage/suspended.h"
 
@@ -46,10 +47,10 @@ struct broker_ops {
     int (*snapshot)(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e);
 
-    /* Opens its map (again), as long as the volume is, and hands out the device. volume_key is NULL for a
+    /* Opens its map (again), as long as the volume is, and hands out the disk. volume_key is NULL for a
      * plain volume. -EBUSY: it is open read-only, or for writing, against what `use` wants. */
     int (*open)(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
-                enum settle settle, int *ret_fd, struct error *e);
+                enum settle settle, struct opened *ret, struct error *e);
 
     /* Ends opens and closes that were to be settled later, before anybody else is to use a map: waits once
      * for the nodes of all, and looks at those of this instance (NULL: of all). A map without its node is
@@ -139,7 +140,7 @@ int broker_create(struct broker *b, struct volume *v, struct error *e) _must_che
 int broker_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e) _must_check_;
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
-                enum settle settle, int *ret_fd, struct error *e) _must_check_;
+                enum settle settle, struct opened *ret, struct error *e) _must_check_;
 int broker_settle(struct broker *b, const char *instance, struct error *e) _must_check_;
 int broker_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
                 struct error *e) _must_check_;

@@ -56,9 +56,9 @@ int broker_snapshot(struct broker *b, const struct volume *origin, const struct 
 }
 
 int broker_open(struct broker *b, const struct volume *v, const struct secret *volume_key, enum map_use use,
-                enum settle settle, int *ret_fd, struct error *e)
+                enum settle settle, struct opened *ret, struct error *e)
 {
-    return b->ops->open(b, v, volume_key, use, settle, ret_fd, e);
+    return b->ops->open(b, v, volume_key, use, settle, ret, e);
 }
 
 int broker_settle(struct broker *b, const char *instance, struct error *e)

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "disks/cipher.h"
+#include "crypt/cipher.h"
 
 #include <sys/uio.h>
 

@@ -3,8 +3,8 @@
  * any name of a file. It is given what it works with as descriptors, and ends with SIGTERM. */
 #include "base/fd.h"
 #include "base/log.h"
+#include "crypt/cipher.h"
 #include "disks/arguments.h"
-#include "disks/cipher.h"
 #include "disks/keeper.h"
 #include "disks/sandbox.h"
 

@@ -54,7 +54,7 @@ int block_take(struct import *m, struct block *b, struct error *e)
         return r;
     uint64_t zeros = holes_zeros(m->image, &m->holes, at);
     uint64_t bytes = zeros ? zeros : left;
-    uint64_t limit = zeros ? ZEROS_MAX_BYTES : BLOCK_BYTES;
+    uint64_t limit = zeros && !m->seals ? ZEROS_MAX_BYTES : BLOCK_BYTES;
 
     b->offset_bytes = at;
     b->bytes = (size_t)(bytes < limit ? bytes : limit);
@@ -63,6 +63,8 @@ int block_take(struct import *m, struct block *b, struct error *e)
     b->result = 0;
     b->hashed = false;
     m->next_bytes += b->bytes;
+    if (m->seals) /* zeros, and what a last sector has behind the image */
+        memset(b->buffer + (zeros ? 0 : b->bytes), 0, BLOCK_BYTES - (zeros ? 0 : b->bytes));
     if (zeros)
         return 0;
     nbd_completion_callback callback = {.callback = read_arrived, .user_data = b};
@@ -79,26 +81,50 @@ int block_take(struct import *m, struct block *b, struct error *e)
 
 int device_set_direct(struct device *d, bool on)
 {
-    int flags = fcntl(d->target.fd, F_GETFL);
-    if (flags < 0 || fcntl(d->target.fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
+    int fd = d->target.disk->fd, flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
         return -errno;
     d->direct = on;
     return 0;
 }
 
-void block_write(struct import *m, struct block *b)
+static void start_write(struct import *m, struct block *b, size_t device, uint8_t *data, size_t bytes)
+{
+    b->writes[device] = (struct write){.request = {.operation = data ? RING_WRITE : RING_ZERO,
+                                                   .fd = m->devices[device].target.disk->fd,
+                                                   .buffer = data,
+                                                   .bytes = bytes,
+                                                   .offset_bytes = b->offset_bytes,
+                                                   .owner = b}};
+    ring_start(m->ring, &b->writes[device].request);
+}
+
+/* Zeros too are written as ciphertext, and the image's end as a whole sector. */
+static int write_next_sealed(struct import *m, struct block *b, struct error *e)
+{
+    while (b->next_sealed < m->n_devices && !m->devices[b->next_sealed].target.disk->cipher)
+        b->next_sealed++;
+    if (b->next_sealed == m->n_devices)
+        return 0;
+    struct cipher *c = m->devices[b->next_sealed].target.disk->cipher;
+    size_t sector = cipher_sector_bytes(c), bytes = (b->bytes + sector - 1) / sector * sector;
+    int r = cipher_encrypt(c, b->offset_bytes / sector, b->buffer, b->sealed, bytes);
+    if (r < 0)
+        return error_set(e, r, "image %.200s: cannot be encrypted for disk %.100s", m->image->name,
+                         m->devices[b->next_sealed].target.name);
+    start_write(m, b, b->next_sealed++, b->sealed, bytes);
+    return 0;
+}
+
+int block_write(struct import *m, struct block *b, struct error *e)
 {
     b->state = BLOCK_WRITING;
     b->n_writing = m->n_devices;
-    for (size_t n = 0; n < m->n_devices; n++) {
-        b->writes[n] = (struct write){.request = {.operation = b->data ? RING_WRITE : RING_ZERO,
-                                                  .fd = m->devices[n].target.fd,
-                                                  .buffer = b->data,
-                                                  .bytes = b->bytes,
-                                                  .offset_bytes = b->offset_bytes,
-                                                  .owner = b}};
-        ring_start(m->ring, &b->writes[n].request);
-    }
+    b->next_sealed = 0;
+    for (size_t n = 0; n < m->n_devices; n++)
+        if (!m->devices[n].target.disk->cipher)
+            start_write(m, b, n, b->data, b->bytes);
+    return write_next_sealed(m, b, e);
 }
 
 /* Not of every block, which would be thousands of words a second; but of the last one. */
@@ -130,7 +156,7 @@ static int end_write(struct import *m, struct block *b, struct write *w, struct 
                          strerrordesc_np(-r));
     m->done_bytes += b->bytes;
     tell(m);
-    return 0;
+    return d->target.disk->cipher ? write_next_sealed(m, b, e) : 0;
 }
 
 int block_end_request(struct import *m, struct ring_request *q, struct error *e)

@@ -2,14 +2,15 @@
 /* Makes a qcow2 of a device: qemu-img makes it empty, qemu-nbd writes to it, both in the sandbox (qemu.h). Or
  * gives it away byte for byte.
  *
- *     device -> pread, O_DIRECT -> one locked buffer -> runs of clusters that are not zeros -> qemu-nbd
- *                                                    -> all of it -> a descriptor of the caller's
+ *     disk -> pread, O_DIRECT -> one locked buffer, its cipher if any -> runs of clusters that are not zeros
+ * -> qemu-nbd
+ *                                                                   -> all of it -> a descriptor of the
+ * caller's
  *
  * The device is a snapshot, which becomes worthless once its room is used up, and then gives no byte any
  * more. What was read by then may have been wrong already, so at the end a byte is read again: if that can be
  * had, all before it was right.
  */
-#include "base/fd.h"
 #include "base/str.h"
 #include "image/image-internal.h"
 
@@ -28,7 +29,7 @@
 struct export
 {
     struct image *image; /* that is written */
-    int fd;
+    const struct opened *disk;
     uint64_t size_bytes;
     struct image_memory memory;
     uint8_t *block; /* EXPORT_BYTES of it, plaintext of the guest */
@@ -48,7 +49,7 @@ struct export
 
 static int read_block(struct export *x, uint64_t at, size_t bytes, struct error *e)
 {
-    int r = fd_pread_all(x->fd, x->block, bytes, at);
+    int r = opened_pread(x->disk, x->block, bytes, at);
     if (r < 0)
         return error_set(e, r, "image %.200s: the snapshot cannot be read at byte %" PRIu64 ": %s",
                          x->image->name, at, strerrordesc_np(-r));
@@ -162,13 +163,12 @@ static void release(struct export *x)
 
 static int take_device(struct export *x, struct error *e)
 {
-    off_t end = lseek(x->fd, 0, SEEK_END);
-    int flags = fcntl(x->fd, F_GETFL);
-    if (end <= 0 || flags < 0)
-        return error_set(e, end < 0 ? errno : EINVAL,
-                         "image %.200s: the size of the snapshot cannot be found", x->image->name);
-    x->size_bytes = (uint64_t)end;
-    (void)!fcntl(x->fd, F_SETFL, flags | O_DIRECT); /* not for what tests take for a device */
+    int flags = fcntl(x->disk->fd, F_GETFL);
+    int r = flags < 0 ? -errno : opened_size(x->disk, &x->size_bytes);
+    if (r < 0 || x->size_bytes == 0)
+        return error_set(e, r < 0 ? r : -EINVAL, "image %.200s: the size of the snapshot cannot be found",
+                         x->image->name);
+    (void)!fcntl(x->disk->fd, F_SETFL, flags | O_DIRECT); /* not for what tests take for a device */
     return 0;
 }
 
@@ -186,10 +186,10 @@ static int begin(struct export *x, const char *name, const struct image_progress
     return r;
 }
 
-int image_stream(int fd, int output_fd, const char *name, const struct image_progress *progress,
-                 struct error *e)
+int image_stream(const struct opened *disk, int output_fd, const char *name,
+                 const struct image_progress *progress, struct error *e)
 {
-    _cleanup_(release) struct export x = {.fd = fd, .output_fd = output_fd};
+    _cleanup_(release) struct export x = {.disk = disk, .output_fd = output_fd};
     int flags = fcntl(output_fd, F_GETFL);
     int r = begin(&x, name, progress, e);
     if (r == 0 && (flags < 0 || fcntl(output_fd, F_SETFL, flags | O_NONBLOCK) < 0))
@@ -201,10 +201,10 @@ int image_stream(int fd, int output_fd, const char *name, const struct image_pro
     return r;
 }
 
-int image_export(int fd, int file_fd, const char *name, const struct secret *key,
+int image_export(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                  const struct image_progress *progress, struct error *e)
 {
-    _cleanup_(release) struct export x = {.fd = fd, .output_fd = -1};
+    _cleanup_(release) struct export x = {.disk = disk, .output_fd = -1};
     _cleanup_(qemu_view_release) struct qemu_view view = {0};
     const struct qemu_file file = {
         .fd = file_fd, .format = key ? IMAGE_LUKS : IMAGE_QCOW2, .writes = true, .key = key};

@@ -6,11 +6,14 @@
  *     raw image  ------------------------------------------------> device descriptors -> dm-crypt -> LVs
  *     new qcow2 <- qemu-nbd (sandbox) <- unix socket <- libnbd <- device descriptor <- dm-crypt <- snapshot
  *
+ * Of a disk that is a file, and no map, what is read and written goes through its cipher here
+ * (crypt/opened.h).
+ *
  * No process of Mayfly parses more of an image than its first bytes (format.h).
  */
 #pragma once
 
-#include "secret/secret.h"
+#include "crypt/opened.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,9 +70,9 @@ DEFINE_CLEANUP(struct image *, image_close)
 #define IMAGE_SHA256_BYTES 32
 int image_expect(struct image *i, const char *sha256, struct error *e) _must_check_;
 
-/* A device that an image is written to, and its name for sentences. Both stay the caller's. */
+/* A disk that an image is written to, and its name for sentences. Both stay the caller's. */
 struct image_target {
-    int fd;
+    const struct opened *disk;
     const char *name;
 };
 
@@ -81,14 +84,14 @@ struct image_target {
 int image_import(struct image *i, const struct image_target *targets, size_t n,
                  const struct image_progress *progress, struct error *e) _must_check_;
 
-/* The other way: makes a qcow2 of all that the device behind `fd` holds in the empty file behind `file_fd`,
+/* The other way: makes a qcow2 of all that the disk holds in the empty file behind `file_fd`,
  * which is synced then; what is zeros takes no room. With a key it is encrypted by LUKS, the passphrase being
  * the key in hex; NULL: it is plaintext. `name` is for sentences. What goes through memory of ours is locked
  * into RAM. */
-int image_export(int fd, int file_fd, const char *name, const struct secret *key,
+int image_export(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                  const struct image_progress *progress, struct error *e) _must_check_;
 
 /* The same, byte for byte, as a raw image in plaintext, to a pipe for instance: no file of ours is made, and
  * nobody but who reads knows what became of it. -EIO: also where nobody reads any more. */
-int image_stream(int fd, int output_fd, const char *name, const struct image_progress *progress,
-                 struct error *e) _must_check_;
+int image_stream(const struct opened *disk, int output_fd, const char *name,
+                 const struct image_progress *progress, struct error *e) _must_check_;

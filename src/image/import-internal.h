@@ -8,7 +8,8 @@
 #include <openssl/evp.h>
 
 #define BLOCKS        32
-#define LOCKED_BLOCKS 8 /* where what they hold is not to be swapped: so much may mostly be locked */
+#define SEALED_BLOCKS 16 /* where each has twice the memory */
+#define LOCKED_BLOCKS 8  /* where what they hold is not to be swapped: so much may mostly be locked */
 
 enum state { BLOCK_FREE, BLOCK_READING, BLOCK_ARRIVED, BLOCK_WRITING };
 
@@ -31,8 +32,10 @@ struct block {
     int result; /* of the read, once it has arrived */
     bool hashed;
     struct ring_request read;
-    struct write *writes; /* one to each device; those under way: */
+    struct write *writes; /* one to each device; those that are not done: */
     size_t n_writing;
+    uint8_t *sealed;    /* the block as one device has it that we encrypt for; these have it one by one: */
+    size_t next_sealed; /* the first that may be one of them and has not had it */
 };
 
 struct import {
@@ -45,6 +48,8 @@ struct import {
     struct write *writes; /* of all blocks */
     struct image_memory memory;
     size_t n_blocks; /* of `blocks`, that have memory */
+    bool seals;      /* some device has a cipher of ours */
+    uint8_t *sealed; /* memory of the blocks for these, ciphertext */
     struct holes holes;
     bool cached;         /* the page cache had all of it so far */
     uint64_t next_bytes; /* of the image: the first byte that no block has had yet */
@@ -59,7 +64,7 @@ struct import {
 int block_take(struct import *m, struct block *b, struct error *e) _must_check_;
 
 /* Writes what has arrived to all devices. */
-void block_write(struct import *m, struct block *b);
+int block_write(struct import *m, struct block *b, struct error *e) _must_check_;
 
 /* A request of a block is done. */
 int block_end_request(struct import *m, struct ring_request *q, struct error *e) _must_check_;

@@ -3,7 +3,7 @@
  * old ciphertext turned to noise, and never discards.
  *
  *     qemu-nbd, or a raw file -> blocks of 256 KiB in 8 MiB of memory -> each of them to every device,
- * O_DIRECT
+ * O_DIRECT; for a disk that is a file it is encrypted before that
  *
  * Every block is on a way of its own: read once, whenever its answer comes, written to all devices at the
  * same time, and free again when all have it. Holes cost no read: the kernel is told to zero them. So nothing
@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 #define POLL_MSEC       200
-#define STALL_LIMIT_SEC 300 /* without an answer */
+#define STALL_LIMIT_SEC 300  /* without an answer */
+#define PAGE_BYTES      4096 /* what O_DIRECT wants buffers to begin at a multiple of */
 
 /* ------------------------------------------------------------ going forward */
 
@@ -36,7 +37,7 @@ static int move_blocks(struct import *m, struct error *e)
         if (b->state == BLOCK_ARRIVED && b->result < 0)
             return image_read_failed(m->image, b->result, b->offset_bytes, e);
         if (r == 0 && b->state == BLOCK_ARRIVED)
-            block_write(m, b);
+            r = block_write(m, b, e);
     }
     return r < 0 ? r : checksum_go_on(m, e);
 }
@@ -119,7 +120,7 @@ static int sync_all(struct import *m, struct error *e)
     for (size_t n = 0; n < m->n_devices; n++) {
         struct ring_request *sync = &m->writes[n].request;
         *sync = (struct ring_request){
-            .operation = RING_SYNC, .fd = m->devices[n].target.fd, .owner = &m->devices[n]};
+            .operation = RING_SYNC, .fd = m->devices[n].target.disk->fd, .owner = &m->devices[n]};
         ring_start(m->ring, sync);
     }
     while (ring_under_way(m->ring) > 0) {
@@ -150,6 +151,7 @@ static void release(struct import *m)
         if (m->devices[n].direct)
             device_set_direct(&m->devices[n], false);
     image_memory_free(&m->memory);
+    free(m->sealed);
     EVP_MD_CTX_free(m->hash);
     free(m->writes);
     free(m->devices);
@@ -157,14 +159,16 @@ static void release(struct import *m)
 
 static int check_room(const struct image *i, const struct image_target *t, struct error *e)
 {
-    off_t room = lseek(t->fd, 0, SEEK_END);
-    if (room < 0)
-        return error_set(e, errno, "image %s: the size of disk %s cannot be found: %m", i->name, t->name);
-    if ((uint64_t)room < i->size_bytes)
+    uint64_t room = 0;
+    int r = opened_size(t->disk, &room);
+    if (r < 0)
+        return error_set(e, r, "image %s: the size of disk %s cannot be found: %s", i->name, t->name,
+                         strerrordesc_np(-r));
+    if (room < i->size_bytes)
         return error_set(e, -EINVAL,
                          "image %s: its %" PRIu64 " bytes do not fit on disk %s of %" PRIu64
                          " bytes; make the disk larger",
-                         i->name, i->size_bytes, t->name, (uint64_t)room);
+                         i->name, i->size_bytes, t->name, room);
     return 0;
 }
 
@@ -181,6 +185,7 @@ static int take_devices(struct import *m, const struct image_target *targets, si
         if (r < 0)
             return r;
         m->devices[i].target = targets[i];
+        m->seals = m->seals || targets[i].disk->cipher;
         (void)device_set_direct(&m->devices[i], true);
     }
     return 0;
@@ -189,12 +194,16 @@ static int take_devices(struct import *m, const struct image_target *targets, si
 /* What comes out of an encrypted image is on no disk in plaintext, and does not come into the host's swap. */
 static int take_memory(struct import *m, struct error *e)
 {
-    m->n_blocks = m->image->encrypted ? LOCKED_BLOCKS : BLOCKS;
+    m->n_blocks = m->image->encrypted ? LOCKED_BLOCKS : m->seals ? SEALED_BLOCKS : BLOCKS;
     int r = image_memory_new(&m->memory, m->n_blocks * BLOCK_BYTES, m->image->encrypted, m->image->name, e);
     if (r < 0)
         return r;
+    m->sealed = m->seals ? aligned_alloc(PAGE_BYTES, m->n_blocks * BLOCK_BYTES) : NULL;
+    if (m->seals && !m->sealed)
+        return error_memory(e);
     for (size_t n = 0; n < m->n_blocks; n++) {
         m->blocks[n].buffer = m->memory.data + n * BLOCK_BYTES;
+        m->blocks[n].sealed = m->seals ? m->sealed + n * BLOCK_BYTES : NULL;
         m->blocks[n].writes = &m->writes[n * m->n_devices];
     }
     return ring_new(&m->ring) < 0 ? error_memory(e) : 0;

@@ -2,13 +2,11 @@
 /* See seed.h. meta-data is YAML, in which only quoted text needs care. */
 #include "image/seed.h"
 
-#include "base/fd.h"
 #include "base/str.h"
 #include "image/fat.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LABEL             "CIDATA"
 #define META_DATA_MAX     (3 * SEED_KEYS_MAX + 4096) /* keys may be escaped, and stand between quotes */
@@ -172,23 +170,23 @@ int seed_make(const struct seed *s, struct secret **ret, struct error *e)
     return 0;
 }
 
-/* ------------------------------------------------------------------ devices */
+/* -------------------------------------------------------------------- disks */
 
-int seed_write(int fd, const struct secret *seed, struct error *e)
+int seed_write(const struct opened *disk, const struct secret *seed, struct error *e)
 {
-    int r = fd_pwrite_all(fd, secret_peek(seed), secret_size(seed), 0);
-    if (r == 0 && fsync(fd) < 0)
-        r = -errno;
+    int r = opened_pwrite(disk, secret_peek(seed), secret_size(seed), 0);
+    if (r == 0)
+        r = opened_sync(disk);
     return r < 0 ? error_set(e, r, "seed: cannot be written to its disk: %s", strerrordesc_np(-r)) : 0;
 }
 
-int seed_read(int fd, struct secret **ret, struct error *e)
+int seed_read(const struct opened *disk, struct secret **ret, struct error *e)
 {
     _cleanup_secret_ struct secret *image = NULL;
     int r = secret_new(SEED_BYTES, &image, e);
     if (r < 0)
         return r;
-    r = fd_pread_all(fd, secret_bytes(image), secret_size(image), 0);
+    r = opened_pread(disk, secret_bytes(image), secret_size(image), 0);
     if (r < 0)
         return error_set(e, r, "seed: cannot be read from its disk: %s", strerrordesc_np(-r));
     if (!fat_has_label(secret_peek(image), LABEL))

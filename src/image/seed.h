@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "secret/secret.h"
+#include "crypt/opened.h"
 
 #define SEED_BYTES         (UINT64_C(1) << 20)
 #define SEED_USER_DATA_MAX (256U << 10)
@@ -38,8 +38,8 @@ const char *seed_doubt(const struct secret *user_data);
 /* The whole file system. What it is made of was checked. */
 int seed_make(const struct seed *s, struct secret **ret, struct error *e) _must_check_;
 
-/* Writes it to the begin of a device, and syncs that. */
-int seed_write(int fd, const struct secret *seed, struct error *e) _must_check_;
+/* Writes it to the begin of a disk, and syncs that. */
+int seed_write(const struct opened *disk, const struct secret *seed, struct error *e) _must_check_;
 
 /* The other way. -EIO: also if it is none. */
-int seed_read(int fd, struct secret **ret, struct error *e) _must_check_;
+int seed_read(const struct opened *disk, struct secret **ret, struct error *e) _must_check_;

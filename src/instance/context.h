@@ -32,21 +32,21 @@ struct context {
     struct key_context *who;       /* asks them */
     struct key_managers *managers; /* that are open; the owner of the context ends them */
 
-    /* Writes the image to devices: image_import, or the double's. */
+    /* Writes the image to disks: image_import, or the double's. */
     int (*import)(struct image *i, const struct image_target *targets, size_t n,
                   const struct image_progress *progress, struct error *e);
 
     /* And the other way: image_export, or the double's. */
-    int (*export)(int fd, int file_fd, const char *name, const struct secret *key,
+    int (*export)(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                   const struct image_progress *progress, struct error *e);
 
     /* Byte for byte, to a descriptor of the caller's: image_stream, or the double's. */
-    int (*stream)(int fd, int output_fd, const char *name, const struct image_progress *progress,
-                  struct error *e);
+    int (*stream)(const struct opened *disk, int output_fd, const char *name,
+                  const struct image_progress *progress, struct error *e);
 
-    /* A seed, to the begin of a device and back: seed_write and seed_read, or the doubles'. */
-    int (*write_seed)(int fd, const struct secret *seed, struct error *e);
-    int (*read_seed)(int fd, struct secret **ret, struct error *e);
+    /* A seed, to the begin of a disk and back: seed_write and seed_read, or the doubles'. */
+    int (*write_seed)(const struct opened *disk, const struct secret *seed, struct error *e);
+    int (*read_seed)(const struct opened *disk, struct secret **ret, struct error *e);
 
     /* What fio can measure here, and a measurement: bench_look and bench_measure, or the double's. */
     int (*bench_look)(char ret_why_not[BENCH_WHY_MAX], struct error *e);

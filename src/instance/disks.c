@@ -7,7 +7,6 @@
 
 #include "base/audit.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "instance/keys.h"
 #include "instance/steps.h"
 #include "keys/derive.h"
@@ -16,15 +15,15 @@
 #define LEAVE_SEC 30 /* for a guest that is up, on a busy host */
 
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
-              enum settle settle, int *ret_fd, struct error *e)
+              enum settle settle, struct opened *ret, struct error *e)
 {
     _cleanup_secret_ struct secret *volume_key = NULL;
-    _cleanup_close_ int fd = -1;
+    _cleanup_opened_ struct opened disk = OPENED_NONE;
     int r = volume_encrypted(v) ? derive_volume_key(v, secret, &volume_key, e) : 0;
     if (r == 0)
-        r = broker_open(c->broker, v, volume_key, use, settle, &fd, e);
-    if (r == 0 && ret_fd)
-        *ret_fd = TAKE_FD(fd);
+        r = broker_open(c->broker, v, volume_key, use, settle, &disk, e);
+    if (r == 0 && ret)
+        *ret = TAKE(disk, OPENED_NONE);
     return r;
 }
 

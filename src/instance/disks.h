@@ -5,10 +5,10 @@
 #include "instance/model.h"
 #include "virt/domain-xml.h"
 
-/* Opens the map of `v` with the key that is derived from `secret`, which is wiped again at once. *ret_fd (may
- * be NULL) gets the device. */
+/* Opens the map of `v` with the key that is derived from `secret`, which is wiped again at once. *ret (may
+ * be NULL) gets the disk. */
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
-              enum settle settle, int *ret_fd, struct error *e) _must_check_;
+              enum settle settle, struct opened *ret, struct error *e) _must_check_;
 
 /* The same for a map that is open and is to get other flags. */
 int disk_tune(const struct context *c, const struct volume *v, const struct secret *secret, bool *ret_changed,

@@ -129,7 +129,7 @@ int export_check(struct export *s, struct error *e)
 struct export *export_free(struct export *s)
 {
     if (s) {
-        fd_close(s->fd);
+        opened_close(&s->disk);
         secret_free(s->volume_key);
         secret_free(s->key);
         image_file_free(s->file);

@@ -61,7 +61,7 @@ static int create_undo(const struct context *c, void *object, struct error *e)
 static int open_map(const struct context *c, void *object, struct error *e)
 {
     struct export *s = object;
-    int r = broker_open(c->broker, &s->v, s->volume_key, MAP_FOR_DOMAIN, SETTLE_NOW, &s->fd, e);
+    int r = broker_open(c->broker, &s->v, s->volume_key, MAP_FOR_DOMAIN, SETTLE_NOW, &s->disk, e);
     s->volume_key = secret_free(s->volume_key);
     return r;
 }
@@ -69,7 +69,7 @@ static int open_map(const struct context *c, void *object, struct error *e)
 static int open_map_undo(const struct context *c, void *object, struct error *e)
 {
     struct export *s = object;
-    s->fd = fd_close(s->fd);
+    opened_close(&s->disk);
     return disk_close(c, &s->v, SETTLE_NOW, e);
 }
 
@@ -128,12 +128,12 @@ static int write_file(const struct context *c, void *object, struct error *e)
     struct image_progress progress = {update, stopped, s};
     char size[32];
     const struct export_request *q = s->request;
-    int r = q->output_fd ? c->stream(s->fd, q->output_fd, q->path, &progress, e)
-                         : c->export(s->fd, image_file_fd(s->file), q->path, s->key, &progress, e);
+    int r = q->output_fd ? c->stream(&s->disk, q->output_fd, q->path, &progress, e)
+                         : c->export(&s->disk, image_file_fd(s->file), q->path, s->key, &progress, e);
     if (r == -EIO)
         error_append(e, "; if its guest has written more than %s meanwhile, say a larger --room",
                      str_from_bytes(s->v.size_bytes, size, sizeof size));
-    s->fd = fd_close(s->fd);
+    opened_close(&s->disk);
     s->key = secret_free(s->key);
     return r;
 }
@@ -213,7 +213,7 @@ static struct exported result_of(const struct export *s)
 int instance_export(const struct context *c, const struct export_request *request, struct exported *ret,
                     struct steps **ret_plan, struct error *e)
 {
-    struct export export = {.context = c, .request = request, .fd = -1};
+    struct export export = {.context = c, .request = request, .disk = OPENED_NONE};
     _cleanup_(export_freep) struct export *s = &export;
     _cleanup_steps_ struct steps *plan = NULL;
 

@@ -16,7 +16,7 @@ struct export
     const struct volume *origin;
     struct volume v;           /* its names and uuid; the rest as the origin's; size_bytes: its room */
     struct secret *volume_key; /* from its making until it is open */
-    int fd;                    /* -1, but from then until the file is written */
+    struct opened disk;        /* from then until the file is written */
     struct keymgr *km;         /* NULL: in plaintext */
     char key_id[KEY_ID_MAX];
     struct secret *key; /* of the image, until that is written */

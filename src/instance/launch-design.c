@@ -23,7 +23,7 @@ static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key
                                     const char *role, const char alias[ALIAS_MAX])
 {
     struct launch_disk *d = &i->disks[i->n_disks++];
-    *d = (struct launch_disk){.launch = i->launch, .key = key, .fd = -1};
+    *d = (struct launch_disk){.launch = i->launch, .key = key, .disk = OPENED_NONE};
     d->v.size_bytes = group_round_up(i->launch->group, bytes);
     d->v.state = VOLUME_BUILDING;
     memcpy(d->v.vg, i->launch->group->name, sizeof d->v.vg);
@@ -239,7 +239,7 @@ struct launch *launch_free(struct launch *l)
             free(l->instances[i].xml);
         for (size_t i = 0; i < l->n_disks; i++)
             if (l->disks[i].launch)
-                fd_close(l->disks[i].fd);
+                opened_close(&l->disks[i].disk);
         for (size_t i = 0; i < l->n_keys; i++)
             secret_free(l->keys[i].secret);
         free(l->instances);

@@ -46,8 +46,8 @@ int launch_write_seed(const struct context *c, void *object, struct error *e)
     const struct secret *given = d->launch->seed ? d->launch->seed : d->launch->request->seed_image;
     int r = given ? 0 : make_seed(d, &made, e);
     if (r == 0)
-        r = c->write_seed(d->fd, given ? given : made, e);
-    d->fd = fd_close(d->fd);
+        r = c->write_seed(&d->disk, given ? given : made, e);
+    opened_close(&d->disk);
     return r;
 }
 
@@ -55,16 +55,16 @@ int launch_write_seed(const struct context *c, void *object, struct error *e)
 int launch_read_seed(const struct context *c, struct launch *l, const struct volume *old, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
-    _cleanup_close_ int fd = -1;
+    _cleanup_opened_ struct opened disk = OPENED_NONE;
     const struct map *map = model_map_of(l->model, old);
     struct error why = ERROR_NONE;
     int r = key_fetch(c, old, &key, &why);
     if (r == 0)
-        r = disk_open(c, old, key, map ? map_use(map) : MAP_FOR_DOMAIN, SETTLE_NOW, &fd, &why);
+        r = disk_open(c, old, key, map ? map_use(map) : MAP_FOR_DOMAIN, SETTLE_NOW, &disk, &why);
     if (r == 0)
-        r = c->read_seed(fd, &l->seed, &why);
-    if (fd >= 0 && !map) {
-        fd = fd_close(fd);
+        r = c->read_seed(&disk, &l->seed, &why);
+    if (disk.fd >= 0 && !map) {
+        opened_close(&disk);
         int closed_r = disk_close(c, old, SETTLE_NOW, &why);
         r = r < 0 ? r : closed_r;
     }

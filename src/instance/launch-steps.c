@@ -153,7 +153,7 @@ int launch_open(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
     int r = disk_open(c, &d->v, d->key ? d->key->secret : NULL, MAP_FOR_DOMAIN, SETTLE_LATER,
-                      d->takes_image || d->takes_seed ? &d->fd : NULL, e);
+                      d->takes_image || d->takes_seed ? &d->disk : NULL, e);
     if (r == 0)
         use_key(d);
     return r;
@@ -162,7 +162,7 @@ int launch_open(const struct context *c, void *object, struct error *e)
 int launch_open_undo(const struct context *c, void *object, struct error *e)
 {
     struct launch_disk *d = object;
-    d->fd = fd_close(d->fd);
+    opened_close(&d->disk);
     return disk_close(c, &d->v, SETTLE_NOW, e);
 }
 
@@ -199,12 +199,12 @@ int launch_write_image(const struct context *c, void *object, struct error *e)
     struct launch_disk *disks[LAUNCH_CHUNK_MAX];
     size_t n = launch_image_disks(k, disks);
     for (size_t i = 0; i < n; i++)
-        targets[i] = (struct image_target){.fd = disks[i]->fd, .name = disks[i]->v.lv};
+        targets[i] = (struct image_target){.disk = &disks[i]->disk, .name = disks[i]->v.lv};
 
     uint64_t image_bytes = image_size_bytes(l->image);
     int r = context_import(c, l->image, targets, n, l->written_bytes, image_bytes * l->n_instances, e);
     for (size_t i = 0; i < n; i++)
-        disks[i]->fd = fd_close(disks[i]->fd);
+        opened_close(&disks[i]->disk);
     l->written_bytes += image_bytes * n;
     return r;
 }

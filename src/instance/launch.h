@@ -30,7 +30,7 @@ struct launch_disk {
     bool takes_image;
     bool takes_seed;
     bool made;
-    int fd; /* -1, but between opening it and writing the image or seed */
+    struct opened disk; /* between opening it and writing the image or seed */
 };
 
 struct launch_instance {

@@ -194,7 +194,7 @@ static int allocate(struct launch *l, size_t n_disks, struct error *e)
 static void design_disk(struct launch *l, const struct volume *old)
 {
     struct launch_disk *d = &l->disks[l->n_disks++];
-    *d = (struct launch_disk){.launch = l, .v = *old, .fd = -1};
+    *d = (struct launch_disk){.launch = l, .v = *old, .disk = OPENED_NONE};
     d->v.state = VOLUME_REBUILDING;
     broker_disk_uuid(l->context->broker, d->v.disk);
     memcpy(d->fs, old->fs, sizeof d->fs);

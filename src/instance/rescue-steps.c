@@ -65,7 +65,7 @@ int rescue_create_undo(const struct context *c, void *object, struct error *e)
 int rescue_open(const struct context *c, void *object, struct error *e)
 {
     struct rescue *r = object;
-    int result = disk_open(c, &r->v, r->secret, MAP_FOR_DOMAIN, SETTLE_NOW, &r->fd, e);
+    int result = disk_open(c, &r->v, r->secret, MAP_FOR_DOMAIN, SETTLE_NOW, &r->disk, e);
     if (result == 0)
         r->secret = secret_free(r->secret); /* it has done its work */
     return result;
@@ -74,16 +74,16 @@ int rescue_open(const struct context *c, void *object, struct error *e)
 int rescue_open_undo(const struct context *c, void *object, struct error *e)
 {
     struct rescue *r = object;
-    r->fd = fd_close(r->fd);
+    opened_close(&r->disk);
     return disk_close(c, &r->v, SETTLE_NOW, e);
 }
 
 int rescue_fill(const struct context *c, void *object, struct error *e)
 {
     struct rescue *r = object;
-    const struct image_target target = {.fd = r->fd, .name = r->v.lv};
+    const struct image_target target = {.disk = &r->disk, .name = r->v.lv};
     int result = context_import(c, r->image, &target, 1, 0, image_size_bytes(r->image), e);
-    r->fd = fd_close(r->fd);
+    opened_close(&r->disk);
     return result;
 }
 

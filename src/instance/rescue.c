@@ -241,7 +241,7 @@ static int plan(const struct context *c, struct rescue *r, struct steps **ret, s
 
 static void end(struct rescue *r)
 {
-    fd_close(r->fd);
+    opened_close(&r->disk);
     secret_free(r->secret);
     image_close(r->image);
     model_free(r->model);
@@ -250,7 +250,7 @@ static void end(struct rescue *r)
 int instance_rescue(const struct context *c, const char *name, const struct rescue_request *request,
                     bool *ret_changed, struct steps **ret_plan, struct error *e)
 {
-    _cleanup_(end) struct rescue rescue = {.request = request, .fd = -1};
+    _cleanup_(end) struct rescue rescue = {.request = request, .disk = OPENED_NONE};
     _cleanup_steps_ struct steps *s = NULL;
     struct rescue *r = &rescue;
 

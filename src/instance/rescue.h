@@ -14,7 +14,7 @@ struct rescue {
     struct secret *secret; /* the instance's, from its fetching until the rescue disk is open; NULL: plain */
     struct volume v;       /* the rescue disk */
     bool made;
-    int fd; /* -1, but between opening it and writing the image */
+    struct opened disk; /* between opening it and writing the image */
 };
 
 /* The definition of the domain as it is now, with the rescue disk in it. The caller frees *ret. */

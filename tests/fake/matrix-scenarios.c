@@ -219,10 +219,10 @@ static void have_no_start_followed(struct fake *f)
     }
 }
 
-static int cut_off(int fd, int file_fd, const char *name, const struct secret *key,
+static int cut_off(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                    const struct image_progress *progress, struct error *e)
 {
-    (void)fd, (void)file_fd, (void)name, (void)key, (void)progress;
+    (void)disk, (void)file_fd, (void)name, (void)key, (void)progress;
     fake_world()->crashed = true;
     return error_set(e, -ECONNRESET, "crash");
 }

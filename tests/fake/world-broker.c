@@ -371,7 +371,7 @@ static int leave_with(struct broker *b, int r, int fd, int *ret_fd, struct error
 }
 
 static int fake_open(struct broker *b, const struct volume *v, const struct secret *key, enum map_use use,
-                     enum settle when, int *ret_fd, struct error *e)
+                     enum settle when, struct opened *ret, struct error *e)
 {
     int fd = -1;
     int r = world_enter(world_of(b), "open", e);
@@ -379,7 +379,11 @@ static int fake_open(struct broker *b, const struct volume *v, const struct secr
         r = open_volume(b, v, key, use, &fd, e);
     if (r == 0 && when == SETTLE_NOW)
         world_settle_maps(&world_of(b)->host);
-    return leave_with(b, r, fd, ret_fd, e);
+    int handed = -1;
+    r = leave_with(b, r, fd, &handed, e);
+    if (r == 0)
+        *ret = (struct opened){.fd = handed};
+    return r;
 }
 
 /* As udevd in trouble leaves it: the map is closed again. */

@@ -110,7 +110,7 @@ int fake_import(struct image *i, const struct image_target *targets, size_t n,
     for (size_t t = 0; r >= 0 && t < n; t++) {
         r = world_enter(w, "import", e);
         if (r == 0)
-            r = write_image(w, targets[t].fd, e);
+            r = write_image(w, targets[t].disk->fd, e);
         if (r >= 0)
             progress->update(progress->context, i->size_bytes * (t + 1), i->size_bytes * n);
         r = r < 0 ? r : world_leave(w, 0, e);
@@ -132,12 +132,12 @@ static struct world_volume *seed_volume(struct world *w, int fd)
     return NULL;
 }
 
-int fake_write_seed(int fd, const struct secret *seed, struct error *e)
+int fake_write_seed(const struct opened *disk, const struct secret *seed, struct error *e)
 {
     static const char begin[] = "instance-id: ";
     struct world *w = fake_world();
     int r = world_enter(w, "write seed", e);
-    struct world_volume *v = r == 0 ? seed_volume(w, fd) : NULL;
+    struct world_volume *v = r == 0 ? seed_volume(w, disk->fd) : NULL;
     if (v && !volume_unfinished(&v->v))
         world_violated(w, "a seed was to be written to %s, which is not building", v->v.lv);
     const char *text = memmem(secret_peek(seed), secret_size(seed) - sizeof v->seed, begin, strlen(begin));
@@ -146,12 +146,12 @@ int fake_write_seed(int fd, const struct secret *seed, struct error *e)
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
-int fake_read_seed(int fd, struct secret **ret, struct error *e)
+int fake_read_seed(const struct opened *disk, struct secret **ret, struct error *e)
 {
     struct world *w = fake_world();
     struct secret *seed = NULL;
     int r = world_enter(w, "read seed", e);
-    const struct world_volume *v = r == 0 ? seed_volume(w, fd) : NULL;
+    const struct world_volume *v = r == 0 ? seed_volume(w, disk->fd) : NULL;
     if (r >= 0)
         r = world_leave(w, 0, e);
     if (r == 0)
@@ -256,14 +256,14 @@ static int read_snapshot(struct world *w, int fd, struct error *e)
     return error_set(e, -EBADF, "image: not the device of a snapshot");
 }
 
-int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
+int fake_export(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                 const struct image_progress *progress, struct error *e)
 {
     struct world *w = fake_world();
     (void)file_fd, (void)name;
     int r = world_enter(w, "export", e);
     if (r == 0)
-        r = read_snapshot(w, fd, e);
+        r = read_snapshot(w, disk->fd, e);
     if (r == 0) {
         written->f.encrypted = key != NULL;
         if (key)
@@ -274,14 +274,14 @@ int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
-int fake_stream(int fd, int output_fd, const char *name, const struct image_progress *progress,
-                struct error *e)
+int fake_stream(const struct opened *disk, int output_fd, const char *name,
+                const struct image_progress *progress, struct error *e)
 {
     struct world *w = fake_world();
     (void)name;
     int r = world_enter(w, "stream", e);
     if (r == 0)
-        r = read_snapshot(w, fd, e);
+        r = read_snapshot(w, disk->fd, e);
     if (r == 0 && write(output_fd, "disk", 4) != 4)
         r = error_set(e, -EIO, "nobody reads it");
     if (r >= 0)

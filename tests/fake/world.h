@@ -231,12 +231,12 @@ int fake_keymgr_open(const struct config *c, struct key_context *who, const char
                      struct error *e);
 int fake_import(struct image *i, const struct image_target *targets, size_t n,
                 const struct image_progress *progress, struct error *e);
-int fake_stream(int fd, int output_fd, const char *name, const struct image_progress *progress,
-                struct error *e);
-int fake_export(int fd, int file_fd, const char *name, const struct secret *key,
+int fake_stream(const struct opened *disk, int output_fd, const char *name,
                 const struct image_progress *progress, struct error *e);
-int fake_write_seed(int fd, const struct secret *seed, struct error *e);
-int fake_read_seed(int fd, struct secret **ret, struct error *e);
+int fake_export(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
+                const struct image_progress *progress, struct error *e);
+int fake_write_seed(const struct opened *disk, const struct secret *seed, struct error *e);
+int fake_read_seed(const struct opened *disk, struct secret **ret, struct error *e);
 int fake_bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e);
 int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 void fake_use(struct world *w); /* what key managers and images, which are not told, work on */

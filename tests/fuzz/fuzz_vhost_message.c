@@ -2,7 +2,7 @@
 /* What a front end sends, over a disk in memory: a byte for how many descriptors come with it, and of what
  * kind; two for the length; the message, from its header on; and so on. */
 #include "base/fd.h"
-#include "disks/cipher.h"
+#include "crypt/cipher.h"
 #include "disks/device.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  * chooses
  */
 #include "base/fd.h"
-#include "disks/cipher.h"
+#include "crypt/cipher.h"
 #include "disks/work.h"
 
 #include <stdlib.h>

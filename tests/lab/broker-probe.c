@@ -57,11 +57,11 @@ static int make_volume(struct probe *p, char *arg[], struct error *e)
 
 static int do_open(struct probe *p, bool opened, struct error *e)
 {
-    int fd = -1;
-    int r = broker_open(p->b, &p->v, p->key, opened ? MAP_TO_STAY : MAP_FOR_DOMAIN, SETTLE_NOW, &fd, e);
+    struct opened disk = OPENED_NONE;
+    int r = broker_open(p->b, &p->v, p->key, opened ? MAP_TO_STAY : MAP_FOR_DOMAIN, SETTLE_NOW, &disk, e);
     if (r == 0) {
         fd_close(p->fd);
-        p->fd = fd;
+        p->fd = disk.fd;
     }
     return r;
 }

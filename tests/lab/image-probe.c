@@ -15,14 +15,16 @@
 static int run(const char *path, char **devices, size_t n, struct error *e)
 {
     _cleanup_image_ struct image *i = NULL;
+    struct opened disks[DEVICES_MAX];
     struct image_target targets[DEVICES_MAX];
     int r = image_open(&(struct image_source){.path = path}, &i, e);
     if (r < 0)
         return r;
     printf("%" PRIu64 "\n", image_size_bytes(i));
     for (size_t d = 0; d < n; d++) {
-        targets[d] = (struct image_target){.fd = open(devices[d], O_RDWR | O_CLOEXEC), .name = devices[d]};
-        if (targets[d].fd < 0)
+        disks[d] = (struct opened){.fd = open(devices[d], O_RDWR | O_CLOEXEC)};
+        targets[d] = (struct image_target){.disk = &disks[d], .name = devices[d]};
+        if (disks[d].fd < 0)
             return error_set(e, errno, "%s: cannot be opened: %m", devices[d]);
     }
     return n ? image_import(i, targets, n, NULL, e) : 0;

@@ -1667,14 +1667,14 @@ static void the_client_goes_the_whole_way(void **state)
     struct volume v = encrypted(I, "root", key), many[100];
     const struct volume *all[101] = {&v};
     bool changed = true;
-    int fd = -1;
+    struct opened disk = OPENED_NONE;
 
     assert_ok(broker_fork(FAKE_BROKER, folder, &b, &e), e);
     assert_ok(broker_lock(b, I, &e), e);
     assert_ok(broker_create(b, &v, &e), e);
     assert_int_equal(v.size_bytes, 8 << 20);
-    assert_ok(broker_open(b, &v, key, MAP_TO_STAY, SETTLE_NOW, &fd, &e), e);
-    fd_close(fd);
+    assert_ok(broker_open(b, &v, key, MAP_TO_STAY, SETTLE_NOW, &disk, &e), e);
+    opened_close(&disk);
     assert_ok(broker_format(b, &v, "xfs", "root", &e), e);
     assert_ok(broker_list(b, &i, &e), e);
     assert_int_equal(i->n_volumes, 1);

@@ -92,9 +92,9 @@ static void there_are_two(enum volume_state state)
 
 static int open_shut(const struct volume *of, struct error *e)
 {
-    _cleanup_close_ int fd = -1;
-    int r = broker_open(b, of, volume_encrypted(of) ? key : NULL, MAP_FOR_DOMAIN, SETTLE_NOW, &fd, e);
-    assert_true((fd >= 0) == (r == 0));
+    _cleanup_opened_ struct opened disk = OPENED_NONE;
+    int r = broker_open(b, of, volume_encrypted(of) ? key : NULL, MAP_FOR_DOMAIN, SETTLE_NOW, &disk, e);
+    assert_true((disk.fd >= 0) == (r == 0));
     return r;
 }
 

@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bytes of the engine's cipher against OpenSSL's and against what adopts, exports and rescues by
  * storage/xts.h. */
-#include "disks/cipher.h"
+#include "crypt/cipher.h"
 #include "storage/xts.h"
 
+#include "openssl-xts.h"
 #include "unit.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #define BYTES (4 * 4096)
-
-static void encrypt_by_openssl(const struct secret *key, uint32_t sector_bytes, uint64_t first,
-                               uint8_t *bytes)
-{
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    const EVP_CIPHER *cipher = secret_size(key) == 32 ? EVP_aes_128_xts() : EVP_aes_256_xts();
-    int n = 0;
-    for (size_t at = 0; at < BYTES; at += sector_bytes) {
-        uint64_t tweak[2] = {first + at / sector_bytes, 0};
-        assert_int_equal(EVP_EncryptInit_ex(context, cipher, NULL, secret_peek(key), (uint8_t *)tweak), 1);
-        assert_int_equal(EVP_EncryptUpdate(context, bytes + at, &n, bytes + at, (int)sector_bytes), 1);
-    }
-    EVP_CIPHER_CTX_free(context);
-}
 
 static void same_as(size_t key_bytes, uint32_t sector_bytes, uint64_t first)
 {
@@ -35,7 +21,7 @@ static void same_as(size_t key_bytes, uint32_t sector_bytes, uint64_t first)
     assert_ok(cipher_new(key, sector_bytes, &c, &e), e);
     for (size_t i = 0; i < BYTES; i++)
         plain[i] = theirs[i] = (uint8_t)(i * 7 + i / 256);
-    encrypt_by_openssl(key, sector_bytes, first, theirs);
+    openssl_xts(1, key, sector_bytes, first, theirs, BYTES);
     assert_int_equal(cipher_encrypt(c, first, plain, ours, BYTES), 0);
     assert_memory_equal(ours, theirs, BYTES);
     assert_int_equal(cipher_decrypt(c, first, ours, ours, BYTES), 0); /* where it stands */

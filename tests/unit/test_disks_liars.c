@@ -2,7 +2,7 @@
 /* Guests and front ends that lie to mayfly-disks: the queue is closed, or the connection; the worker lives,
  * and whatever is right goes on. */
 #include "base/fd.h"
-#include "disks/cipher.h"
+#include "crypt/cipher.h"
 #include "front-end.h"
 #include "served.h"
 

@@ -37,7 +37,7 @@ static int exported(const char *path, const struct secret *key, const struct ima
     int r = image_file_new(path, &file, e);
     n_synced = 0;
     if (r == 0)
-        r = image_export(device, image_file_fd(file), path, key, p, e);
+        r = image_export(&(struct opened){.fd = device}, image_file_fd(file), path, key, p, e);
     assert_true(r < 0 || n_synced > 0);
     assert_int_equal(access(path, F_OK), -1);
     if (r == 0)
@@ -56,7 +56,9 @@ static void comes_back(const char *path, const struct secret *key)
     _cleanup_close_ int back = open("back", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_ok(image_open(&(struct image_source){.path = path, .key = key}, &i, &e), e);
     assert_int_equal(ftruncate(back, (off_t)image_size_bytes(i)), 0);
-    assert_ok(image_import(i, &(struct image_target){.fd = back, .name = "back"}, 1, NULL, &e), e);
+    assert_ok(image_import(i, &(struct image_target){.disk = &(struct opened){.fd = back}, .name = "back"}, 1,
+                           NULL, &e),
+              e);
     run("cmp device back");
 }
 
@@ -152,7 +154,9 @@ static void what_is_deciphered_is_not_swapped(void **state)
     _cleanup_close_ int back = open("back", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_int_equal(ftruncate(back, 8 << 20), 0);
     assert_ok(image_open(&(struct image_source){.path = "secret.qcow2", .key = key}, &i, &e), e);
-    assert_ok(image_import(i, &(struct image_target){.fd = back, .name = "back"}, 1, &progress, &e), e);
+    assert_ok(image_import(i, &(struct image_target){.disk = &(struct opened){.fd = back}, .name = "back"}, 1,
+                           &progress, &e),
+              e);
     assert_true(found);
 }
 
@@ -196,7 +200,7 @@ static int streamed(const char *command, const struct image_progress *p, struct 
     _cleanup_close_ int device = open("device", O_RDONLY | O_CLOEXEC);
     int fd = -1, status = 0;
     pid_t pid = start_reader(command, &fd);
-    int r = image_stream(device, fd, "out", p, e);
+    int r = image_stream(&(struct opened){.fd = device}, fd, "out", p, e);
     assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
     close(fd);
     assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -119,7 +119,7 @@ static void its_key_is_of_the_file_alone(void **state)
 
 /* What others do while the file is written: the guest ends and libvirt's hook closes its disks, it starts
  * again, recover looks, somebody wants to delete the instance, or to export it too. */
-static int others_act(int fd, int file_fd, const char *name, const struct secret *key,
+static int others_act(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                       const struct image_progress *progress, struct error *e)
 {
     struct world *w = fake_world();
@@ -146,7 +146,7 @@ static int others_act(int fd, int file_fd, const char *name, const struct secret
     assert_non_null(strstr(why.text, "it is being exported"));
     fake_end(&f);
     fake_use(w);
-    return fake_export(fd, file_fd, name, key, progress, e);
+    return fake_export(disk, file_fd, name, key, progress, e);
 }
 
 static void the_instance_is_free_while_the_file_is_written(void **state)
@@ -161,10 +161,10 @@ static void the_instance_is_free_while_the_file_is_written(void **state)
     assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
 }
 
-static int crash(int fd, int file_fd, const char *name, const struct secret *key,
+static int crash(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                  const struct image_progress *progress, struct error *e)
 {
-    (void)fd, (void)file_fd, (void)name, (void)key, (void)progress;
+    (void)disk, (void)file_fd, (void)name, (void)key, (void)progress;
     fake_world()->crashed = true;
     return error_set(e, -ECONNRESET, "crash");
 }

@@ -304,7 +304,7 @@ static int read_early(struct image_early *early, const char *path, uint64_t byte
     struct error e = ERROR_NONE;
     uint8_t written[4096];
     _cleanup_close_ int fd = fd_memfd_empty("disk", 0);
-    const struct image_target target = {.fd = fd, .name = "disk"};
+    const struct image_target target = {.disk = &(struct opened){.fd = fd}, .name = "disk"};
     if (open(path, O_RDONLY | O_CLOEXEC) >= 0 || ftruncate(fd, (off_t)bytes) < 0)
         return 2;
     if (image_open(&(struct image_source){.path = path, .early = early}, &i, &e) < 0 ||

@@ -76,6 +76,7 @@ static void compare(int fd, const char *wanted_path, uint64_t bytes, uint64_t al
 static void import_to(const char *file, const char *format, const char *target, size_t n)
 {
     _cleanup_image_ struct image *i = NULL;
+    struct opened disks[DEVICES_MAX];
     struct image_target targets[DEVICES_MAX];
     int flags[DEVICES_MAX];
     struct error e = ERROR_NONE;
@@ -86,8 +87,9 @@ static void import_to(const char *file, const char *format, const char *target, 
     for (size_t d = 0; d < n; d++) {
         char path[64];
         snprintf(path, sizeof path, "%s%zu", target ? target : "", d);
-        targets[d] = (struct image_target){.fd = make_target(target ? path : NULL, all), .name = "disk"};
-        flags[d] = fcntl(targets[d].fd, F_GETFL);
+        disks[d] = (struct opened){.fd = make_target(target ? path : NULL, all)};
+        targets[d] = (struct image_target){.disk = &disks[d], .name = "disk"};
+        flags[d] = fcntl(disks[d].fd, F_GETFL);
     }
     assert_ok(image_import(i, targets, n, &p, &e), e);
     assert_false(w.backwards);
@@ -98,9 +100,9 @@ static void import_to(const char *file, const char *format, const char *target, 
     assert_non_null(line);
     run(line);
     for (size_t d = 0; d < n; d++) {
-        assert_int_equal(fcntl(targets[d].fd, F_GETFL), flags[d]);
-        compare(targets[d].fd, "wanted", bytes, all);
-        fd_close(targets[d].fd);
+        assert_int_equal(fcntl(disks[d].fd, F_GETFL), flags[d]);
+        compare(disks[d].fd, "wanted", bytes, all);
+        opened_close(&disks[d]);
     }
     i = image_close(i);
     assert_int_equal(count_children(), 0);
@@ -203,7 +205,7 @@ static int failing(const char *file, int fd, struct watch *w, struct error *e)
     w->total = image_size_bytes(i);
     w->image = i;
     struct image_progress p = {.update = update, .stopped = stopped, .context = w};
-    const struct image_target target = {.fd = fd, .name = "some-disk"};
+    const struct image_target target = {.disk = &(struct opened){.fd = fd}, .name = "some-disk"};
     int r = image_import(i, &target, 1, &p, e);
     i = image_close(i);
     assert_int_equal(count_children(), 0);
@@ -247,10 +249,11 @@ static void the_disk_that_fails_is_named(void **state)
     struct error e = ERROR_NONE;
     run("dd if=/dev/urandom of=data.raw bs=1M count=40 status=none");
     assert_ok(image_open(&(struct image_source){.path = "data.raw"}, &i, &e), e);
-    struct image_target targets[] = {{make_target("target0", 40 << 20), "good"},
-                                     {make_target(NULL, 40 << 20), "bad"},
-                                     {make_target("target2", 40 << 20), "fine"}};
-    assert_int_equal(fcntl(targets[1].fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+    const struct opened disks[] = {{.fd = make_target("target0", 40 << 20)},
+                                   {.fd = make_target(NULL, 40 << 20)},
+                                   {.fd = make_target("target2", 40 << 20)}};
+    struct image_target targets[] = {{&disks[0], "good"}, {&disks[1], "bad"}, {&disks[2], "fine"}};
+    assert_int_equal(fcntl(disks[1].fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
     assert_error(image_import(i, targets, 3, NULL, &e), -EPERM, e);
     assert_non_null(strstr(e.text, "disk bad cannot be written at byte "));
 
@@ -264,7 +267,7 @@ static int import_expecting(const char *file, const char *sha256, struct error *
 {
     _cleanup_image_ struct image *i = NULL;
     _cleanup_close_ int fd = make_target("target", 41 << 20);
-    const struct image_target target = {.fd = fd, .name = "disk"};
+    const struct image_target target = {.disk = &(struct opened){.fd = fd}, .name = "disk"};
     *e = ERROR_NONE;
     assert_ok(image_open(&(struct image_source){.path = file}, &i, e), *e);
     int r = image_expect(i, sha256, e);
@@ -331,7 +334,7 @@ static void a_shrinking_file_is_told(void **state)
     run("dd if=/dev/urandom of=data.raw bs=1M count=80 status=none");
     assert_ok(image_open(&(struct image_source){.path = name}, &i, &e), e);
     _cleanup_close_ int fd = make_target("target", 80 << 20);
-    const struct image_target target = {.fd = fd, .name = "disk"};
+    const struct image_target target = {.disk = &(struct opened){.fd = fd}, .name = "disk"};
     const struct image_progress p = {.update = truncate_it, .context = name};
     assert_error(image_import(i, &target, 1, &p, &e), -EIO, e);
     const char *where = strstr(e.text, "cannot be read at byte ");

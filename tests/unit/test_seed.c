@@ -96,10 +96,10 @@ static void a_device_gives_it_back(void **state)
     assert_ok(seed_make(&seed, &made, &e), e);
     assert_int_equal(secret_size(made), SEED_BYTES);
     assert_int_equal(ftruncate(fd, 4 << 20), 0);
-    assert_error(seed_read(fd, &none, &e), -EIO, e); /* it is empty */
+    assert_error(seed_read(&(struct opened){.fd = fd}, &none, &e), -EIO, e); /* it is empty */
     e = ERROR_NONE;
-    assert_ok(seed_write(fd, made, &e), e);
-    assert_ok(seed_read(fd, &read, &e), e);
+    assert_ok(seed_write(&(struct opened){.fd = fd}, made, &e), e);
+    assert_ok(seed_read(&(struct opened){.fd = fd}, &read, &e), e);
     assert_true(secret_equal(made, read));
     static const char meta_data[] = "instance-id: 5c0e1c9e-0f53-4b1c-9d1e-3f4f6c1a7a10\n"
                                     "local-hostname: \"web\"\n"
@@ -107,7 +107,7 @@ static void a_device_gives_it_back(void **state)
                                     "  - \"ssh-ed25519 AAAA \\\"me\\\" \\\\\"\n";
     assert_non_null(memmem(secret_peek(read), SEED_BYTES, meta_data, sizeof meta_data)); /* and a zero */
     assert_int_equal(ftruncate(fd, 4096), 0);
-    assert_true(seed_read(fd, &none, &e) < 0);
+    assert_true(seed_read(&(struct opened){.fd = fd}, &none, &e) < 0);
 }
 
 int main(void)

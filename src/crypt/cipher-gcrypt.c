@@ -5,7 +5,7 @@
  * a struct secret for that: locked, left out of dumps, wiped when the cipher is freed. The library knows one
  * allocator in a process, so what it allocates from, and what it must not free, are globals of this file.
  */
-#include "disks/cipher.h"
+#include "crypt/cipher.h"
 
 #include <gcrypt.h>
 #include <pthread.h>
@@ -69,13 +69,22 @@ static void plain_free(void *p)
         free(p);
 }
 
-int cipher_begin(struct error *e)
+static pthread_once_t begun = PTHREAD_ONCE_INIT;
+static bool is_old;
+
+static void begin(void)
 {
     gcry_set_allocation_handler(malloc, secure_alloc, is_secure, plain_realloc, plain_free);
-    if (!gcry_check_version(GCRYPT_VERSION))
+    is_old = !gcry_check_version(GCRYPT_VERSION);
+    gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+}
+
+int cipher_begin(struct error *e)
+{
+    pthread_once(&begun, begin);
+    if (is_old)
         return error_set(e, -ENOSYS, "encryption: libgcrypt is older than %s, which this was built with",
                          GCRYPT_VERSION);
-    gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
     return 0;
 }
 

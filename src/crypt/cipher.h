@@ -8,7 +8,8 @@
 
 #include "secret/secret.h"
 
-/* Once, before a process gives up opening files: the library looks at the processor and at the system. */
+/* Before the first cipher, and before a process gives up opening files: the library looks at the processor
+ * and at the system. Again is no harm. */
 int cipher_begin(struct error *e) _must_check_;
 
 struct cipher;
