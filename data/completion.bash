@@ -55,6 +55,7 @@ _mayfly() {
     esac
     case ${verb[*]-} in
     "") _mayfly_lines _mayfly_verbs ;;
+    help) [ ${#words[@]} != 1 ] || _mayfly_lines _mayfly_verbs ;;
     key) _mayfly_reply list show destroy grant ;;
     add-disks) _mayfly_lines virsh -q -c qemu:///system list --all --name ;;
     launch | adopt | hook | list | recover | doctor | bench | "key list" | "key destroy") ;;

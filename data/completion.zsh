@@ -41,6 +41,7 @@ _mayfly() {
     fi
     case ${said[1]-} in
     "") _mayfly_lines _mayfly_verbs ;;
+    help) ((${#said} != 1)) || _mayfly_lines _mayfly_verbs ;;
     "key ") compadd -- list show destroy grant ;;
     add-disks) _mayfly_lines virsh -q -c qemu:///system list --all --name ;;
     launch | adopt | hook | list | recover | doctor | bench | "key list" | "key destroy") ;;

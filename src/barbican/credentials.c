@@ -33,7 +33,7 @@ static int choose_auth(struct openstack *o, struct error *e)
 
 static int missing(const struct openstack *o, const char *what, struct error *e)
 {
-    return error_set(e, -EACCES, "%s: %s is missing from the credentials; see CREDENTIALS in mayfly(1)",
+    return error_set(e, -EACCES, "%s: %s is missing from the credentials; see mayfly-credentials(7)",
                      o->source, what);
 }
 

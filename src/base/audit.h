@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit trail: one entry in the journal for each change of an instance, a key or a volume, with fields
- * that journalctl(1) selects (see AUDIT TRAIL in mayfly(1)). Never a secret: an event has no member for one.
+ * that journalctl(1) selects (see mayfly-security(7)). Never a secret: an event has no member for one.
  *
  *     audit_open("mayfly");
  *     audit_set_verb("delete");

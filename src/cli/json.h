@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Mayfly prints for programs: one document for a run. Each has "version": 1; fields may be added under
- * that number, never changed or removed. data/schema has them all, mayfly(1) describes them. A verb makes its
- * document and gives it away; main() adds the error, if there is one, and prints it. */
+ * that number, never changed or removed. data/schema has them all, mayfly-json(7) describes them. A verb
+ * makes its document and gives it away; main() adds the error, if there is one, and prints it. */
 #pragma once
 
 #include "cli/globals.h"

@@ -111,7 +111,7 @@ static void project_text(const struct list_row *row, char ret[CELL_MAX])
 static const struct list_column columns[] = {
     {"Name", "name, as libvirt has it", true, .text = name_text},
     {"UUID", "UUID of the instance and its domain", true, .text = uuid_text},
-    {"State", "see STATES in mayfly(1)", true, .text = state_text},
+    {"State", "see mayfly-states(7)", true, .text = state_text},
     {"Address", "addresses that libvirt knows", true, .addresses = true, .text = address_text},
     {"Disks", "number of disks", true, .number = disks_number},
     {"Open", "number of encrypted disks that are open", .number = open_number},
@@ -121,7 +121,7 @@ static const struct list_column columns[] = {
     {"Server", "name of the server in OpenStack Nova", .nova = true, .text = server_text},
     {"Project", "its project there", .nova = true, .text = project_text},
     {"Protection", "encrypted, plain or mixed", true, .text = protection_text},
-    {"Findings", "what was done without Mayfly, see FINDINGS in mayfly(1)", true, .findings = true,
+    {"Findings", "what was done without Mayfly, see mayfly-states(7)", true, .findings = true,
      .text = findings_text},
 };
 

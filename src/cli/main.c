@@ -7,6 +7,7 @@
 #include "build-config.h"
 #include "cli/exit-status.h"
 #include "cli/json.h"
+#include "cli/manual.h"
 #include "cli/verb.h"
 
 #include <limits.h>
@@ -28,7 +29,7 @@ static void print_usage(void)
         printf("  %-11s %-12s %s\n", verbs[i].name, verbs[i].operands, verbs[i].summary);
     printf("\nOptions:\n");
     cli_print_options(global_options);
-    printf("\nSee mayfly VERB --help, and mayfly(1).\n");
+    printf("\nSee mayfly VERB --help, and mayfly help VERB for its manual page.\n");
 }
 
 static const struct verb *find_verb(const char *name)
@@ -48,6 +49,30 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
+/* mayfly help [VERB [COMMAND]]: the manual page, or what --help prints. */
+static int help(struct globals *g, int argc, char **argv, struct error *e)
+{
+    const struct cli_group groups[] = {{global_options, g}};
+    int n = 0;
+    int r = cli_parse(argc, argv, groups, 1, false, &n, e);
+    if (r == 0 && n > 2)
+        r = error_set(e, -EINVAL, "help: '%s' is one word too many; see mayfly --help", argv[3]);
+    if (r == 0 && g->json)
+        r = error_set(e, -EINVAL, "help: is for people, and prints no JSON; leave --json out");
+    if (r < 0)
+        return r;
+    const struct verb *verb = n ? find_verb(argv[1]) : NULL;
+    if (n && !verb)
+        return error_set(e, -EINVAL, "help %s: there is no such verb; see mayfly --help", argv[1]);
+    manual_show(n ? verb->name : NULL);
+    if (!verb) {
+        print_usage();
+        return 0;
+    }
+    char option[] = "--help", *words[] = {argv[1], n > 1 ? argv[2] : option, n > 1 ? option : NULL, NULL};
+    return verb->run(verb, g, n + 1, words, e);
+}
+
 static int run(struct globals *g, int argc, char **argv, struct error *e)
 {
     const struct cli_group groups[] = {{global_options, g}};
@@ -65,6 +90,8 @@ static int run(struct globals *g, int argc, char **argv, struct error *e)
         print_usage();
         return 0;
     }
+    if (streq(argv[1], "help"))
+        return help(g, n, argv + 1, e);
     const struct verb *verb = find_verb(argv[1]);
     if (!verb)
         return error_set(e, -EINVAL, "%s: there is no such verb; see mayfly --help", argv[1]);

@@ -58,7 +58,7 @@ static int set_job(void *target, const char *value, struct error *e)
             ((struct bench_options *)target)->request.jobs |= 1U << j;
             return 0;
         }
-    return error_set(e, -EINVAL, "there is no job '%s'; see mayfly(1)", value);
+    return error_set(e, -EINVAL, "there is no job '%s'; see mayfly-bench(1)", value);
 }
 
 static const struct cli_option bench_options[] = {

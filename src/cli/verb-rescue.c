@@ -23,20 +23,16 @@ static int set_root(void *target, const char *value, struct error *e)
 
 CLI_FLAG(set_dry_run, struct rescue_request, dry_run)
 CLI_FLAG(set_disk_only, struct rescue_request, disk_only)
-#define TIMEOUT_OPTION                                                                                       \
-    {                                                                                                        \
-        "timeout", 0, "SECONDS", "wait so long for the guest to power off, then pull the plug (60)",         \
-            set_timeout                                                                                      \
-    }
+#define TIMEOUT_HELP "wait so long for the guest to power off (60), then force it off"
 static const struct cli_option rescue_options[] = {
     {"root", 0, "SIZE", "size of the rescue disk; else the image's", set_root},
-    TIMEOUT_OPTION,
+    {"timeout", 0, "SECONDS", TIMEOUT_HELP, set_timeout},
     {"disk-only", 0, NULL, "make the disk alone, for a domain that others change", set_disk_only},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 static const struct cli_option unrescue_options[] = {
-    TIMEOUT_OPTION,
+    {"timeout", 0, "SECONDS", TIMEOUT_HELP, set_timeout},
     {"disk-only", 0, NULL, "remove the disk alone, from no domain", set_disk_only},
     {0},
 };

@@ -58,6 +58,19 @@ json 1 "e['object'] == 'l\ufffdst'" "a verb that is no text" "$mayfly" --json $'
 json 4 "e['object'] == '/nonexistent' and e['action'] == 'cannot be read' and e['name'] == 'missing'" \
     "a configuration that is not there" "$mayfly" --json --config-file /nonexistent list
 
+# --- help, where no manual page can be shown: what --help prints
+helps() { # WHAT --HELP-WORDS HELP-WORDS...
+    # shellcheck disable=SC2086 # words
+    if diff <("$mayfly" $2) <(PATH='' "$mayfly" "${@:3}"); then echo "ok: $1"; else echo "FAILED: $1"; failed=1; fi
+}
+helps "help" "--help" help
+helps "help of a verb" "add-disk --help" help add-disk
+helps "help of a verb, with an option" "list --help" help -q list
+helps "help of a command" "key grant --help" help key grant
+ends 1 'help dance: there is no such verb' "help of no verb" "$mayfly" help dance
+ends 1 "'me' is one word too many" "help of too much" "$mayfly" help key grant me
+json 1 "e['reason'] == 'is for people, and prints no JSON'" "help for programs" "$mayfly" help list --json
+
 # --- output
 to_nobody() { # as in `mayfly list | head -1`, with SIGPIPE ignored as it is while mayfly works
     (trap '' PIPE; sleep 0.3; exec "$mayfly" --help) | true

@@ -40,5 +40,6 @@ offers "start w" 'web web\ two' "instances, whatever their names"
 offers "remove-disk web e" "eph0" "disks of an instance"
 offers "resize web 1G --disk r" "root" "also as the value of an option"
 offers "key g" "grant" "commands"
+offers "help sta" "start" "verbs, of which to read"
 offers "list " "" "nothing where nothing goes"
 exit $failed

@@ -40,5 +40,6 @@ offers "remove-disk web e" "eph0" "disks of an instance"
 offers "resize web 1G --disk r" "root" "also as the value of an option"
 offers "key g" "grant" "commands"
 offers "export web /x" "FILES" "files"
+offers "help sta" "start" "verbs, of which to read"
 offers "list " "" "nothing where nothing goes"
 exit $failed
