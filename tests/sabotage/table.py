@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
 """The table of promises: promises/*.toml. Run as a program it checks the table against the documents, and that each
-promise of SECURITY.md has a line."""
+promise of SECURITY.md has a line, and names the tests that notice."""
 
 import glob
 import os
@@ -65,20 +65,48 @@ def faults(lines):
                 yield f"{line.name}: {line.file} does not have once: {line.old}"
 
 
-def _rows_of_security():
+@dataclass(frozen=True)
+class Promise:
+    """A section of SECURITY.md: its heading, the names of its tests, and all of it."""
+    title: str
+    tests: tuple
+    text: str
+
+
+def promises():
     with open(os.path.join(SOURCE, SECURITY), encoding="utf-8") as file:
-        return re.search(r"\n\| promise .*?\n\|[-| ]+\n(.*?)\n\n", file.read(), re.S)[1].split("\n")
+        sections = re.split(r"\n(?=##+ )", file.read())
+    for section in sections:
+        if section.startswith("### "):
+            tests = re.search(r"\n- \*\*Test\*\*:(.*?)(?=\n- |\n*$)", section, re.S)
+            yield Promise(section.split("\n")[0].removeprefix("### "),
+                          tuple(re.sub(r"\s+", " ", name) for name in re.findall(r"`([^`]*)`", tests[1] if tests else "")), section)
 
 
 def uncovered(lines):
-    """The promises of SECURITY.md that no line breaks: none has words of that row."""
+    """The promises of SECURITY.md that no line breaks: none has words of that section."""
     broken = [_words(line.promise) for line in lines if line.document == SECURITY]
-    return [row.split("|")[1].strip() for row in _rows_of_security() if not any(b in _words(row) for b in broken)]
+    return [p.title for p in promises() if not any(b in _words(p.text) for b in broken)]
+
+
+def _plain_name(test):
+    """As SECURITY.md has it: without the scenario of the matrix, and without memory/."""
+    return "matrix" if test.startswith("matrix/") else test.removeprefix("memory/")
+
+
+def unnamed(lines):
+    """Tests that a line expects to fail, and that the promise does not name."""
+    for promise in promises():
+        words = _words(promise.text)
+        for test in sorted({_plain_name(line.test) for line in lines if line.document == SECURITY and _words(line.promise) in words}):
+            if test not in promise.tests:
+                yield f"{SECURITY}: {promise.title}: does not name {test}, which tests/sabotage expects to fail"
 
 
 def main():
     lines = read()
     complaints = list(faults(lines)) + [f"{SECURITY}: nothing in tests/sabotage breaks: {p}" for p in uncovered(lines)]
+    complaints += unnamed(lines)
     print("\n".join(complaints))
     return 1 if complaints else 0
 
