@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A filter of system calls that lets through what it names alone: any other fails with EPERM. In a library of
+/* A filter that allows only the system calls that it names; any other fails with EPERM. It is a library of
  * its own, so that only programs with a sandbox load libseccomp. All return 0 or a negative errno. */
 #pragma once
 
@@ -8,10 +8,10 @@
 #include <seccomp.h>
 #include <stddef.h>
 
-/* Each of these calls, whatever its arguments, meets `action`. */
+/* Applies `action` to each of these calls, whatever its arguments. */
 int allow_list_add(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t n) _must_check_;
 
-/* Lets this call through if its arguments are so. */
+/* Allows this call if its arguments are so. */
 int allow_list_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition) _must_check_;
 int allow_list_if_both(scmp_filter_ctx filter, int call, struct scmp_arg_cmp one,
                        struct scmp_arg_cmp other) _must_check_;

@@ -9,7 +9,7 @@
  *
  * An entry is a datagram of journald's native protocol; without journald it is a line for syslog, and without
  * that nothing. Writing never fails an operation and never blocks. Before audit_open() nothing is written, so
- * that tests, and programs that act for another one, leave no trail.
+ * tests, and programs that act for another program, leave no trail.
  */
 #pragma once
 
@@ -56,11 +56,11 @@ void audit_set_verb(const char *verb);
 
 void audit_write(const struct audit_event *event);
 
-/* The same for an operation on an instance, in passing: returns `result`.
+/* The same for an operation on an instance. Returns `result`, so that it can wrap a call:
  *
  *     r = audit_instance("start", i->uuid, i->name, steps_run(s, c, e), e);
  */
 int audit_instance(const char *action, const char *uuid, const char *name, int result, const struct error *e);
 
-/* Nothing is written any more. */
+/* Ends the trail: nothing is written from here on. */
 void audit_close(void);

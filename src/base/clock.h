@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The clock for deadlines and durations: nobody sets it. */
+/* The clock for deadlines and durations, which nobody can set. */
 #pragma once
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static inline uint32_t clock_boot_sec(void)
     return (uint32_t)t.tv_sec;
 }
 
-/* Sleeps so long, whatever signals come. */
+/* Sleeps so long; signals do not shorten it. */
 static inline void clock_sleep_msec(uint64_t msec)
 {
     struct timespec t = {(time_t)(msec / 1000), (long)(msec % 1000) * 1000000};

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The lengths of what becomes of the first bytes of a format, which end between two conversions. */
+/* Formats the first bytes of a format, which end between two conversions, to learn how long they become. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static uint16_t length_of(const char *format, const char *end, va_list arguments)
@@ -61,7 +61,7 @@ static struct error_parts parts_of(const char *format, va_list ap)
     return parts;
 }
 
-/* Of a sentence that was cut off only what is there as a whole. */
+/* Forgets parts that lie behind the end of a sentence that was cut. */
 static void keep_whole_parts(struct error *e)
 {
     size_t length = strnlen(e->text, sizeof e->text);

@@ -5,8 +5,8 @@
  *                                  "see vgs, or set images_volume_group", vg);
  *
  * A sentence names the object, the action, the reason and the way out. It is set once, where all of that is
- * known; the first one stays, whatever fails later while things are being undone.
- * Functions return 0 or a negative errno; exit_code() maps it to the exit status documented in mayfly(1).
+ * known. The first sentence stays, even if something fails later while things are undone. Functions return 0
+ * or a negative errno; exit_code() maps it to the exit status documented in mayfly(1).
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Linux has no errno for these two; the names below are used for nothing else in Mayfly. */
+/* Linux has no errno for these two. Mayfly uses the numbers below for nothing else. */
 #define EUNSAFE       EBADE   /* refused: it might destroy what is not ours */
 #define ENEEDSRECOVER EUCLEAN /* something was left half done; `mayfly recover` finishes it */
 
@@ -26,14 +26,14 @@ enum exit_code {
 #undef EXIT_CODE
 };
 
-/* Where the parts of a sentence begin and end, for programs. The sentence is made of a format of the form
+/* Where the parts of a sentence begin and end, for programs. The format of the sentence has the form
  *
  *     OBJECT: cannot ACTION: REASON; WAY OUT
  *
- * The object ends at the first ": " of the format; what follows up to the next one is the action, if it
- * begins with "cannot", "is not", "refused" or "left alone"; the way out begins behind the last "; ". The
- * rest is the reason. What the arguments say is not looked at, so a name with a colon in it misleads nobody,
- * and a part that the format does not show is not there. Numbers of bytes; 0: there is no such part. */
+ * The object ends at the first ": " of the format. The action follows, up to the next ": ", if it begins with
+ * "cannot", "is not", "refused" or "left alone". The way out begins behind the last "; ". The rest is the
+ * reason. Only the format is searched, not the arguments, so a name with a colon in it misleads nobody.
+ * Numbers of bytes; 0: there is no such part. */
 struct error_parts {
     uint16_t object_end;
     uint16_t action_end;
@@ -55,31 +55,31 @@ int error_set(struct error *e, int errnum, const char *format, ...) _printf_(3, 
 /* The same for the whole sentence of another error, with its parts. */
 int error_pass(struct error *e, int errnum, const struct error *why);
 
-/* And for one that came from another process, whose parts need not be right; `text` ends somewhere. */
+/* The same for an error that came from another process. Its parts are checked; `text` is terminated. */
 int error_receive(struct error *e, int errnum, const char *text, const struct error_parts *parts);
 
 /* Passes on the first error of an array of structs that each have a member `error`; 0: there is none. */
 #define error_first(e, array, n) error_first_at(e, (n) ? &(array)->error : NULL, sizeof *(array), n)
 int error_first_at(struct error *e, const struct error *first, size_t stride_bytes, size_t n);
 
-/* Puts words before the sentence that `e` already holds: "instance ci-1: " + text. That is its object then.
+/* Puts words before the sentence that `e` holds, as in "instance ci-1: " + text. They become its object.
  */
 void error_prefix(struct error *e, const char *format, ...) _printf_(2, 3);
 
-/* Adds words behind it. What follows the last "; " of the format is the way out then. */
+/* Adds words behind the sentence. What follows the last "; " of the format becomes its way out. */
 void error_append(struct error *e, const char *format, ...) _printf_(2, 3);
 
 enum error_part { ERROR_OBJECT, ERROR_ACTION, ERROR_REASON, ERROR_WAY_OUT };
 
-/* That part of the sentence, which is not terminated; NULL: there is none. */
+/* This part of the sentence, not terminated; NULL: there is none. */
 const char *error_part(const struct error *e, enum error_part part, size_t *ret_size);
 
-/* Running out of memory, said the same way everywhere. Returns -ENOMEM. */
+/* Sets the one sentence for running out of memory. Returns -ENOMEM. */
 int error_memory(struct error *e);
 
 /* The exit status for a negative errno (or 0). */
 enum exit_code exit_code(int errnum);
 
-/* The meaning of an exit status, one phrase, as in the manual; and its name, one word, for programs. */
+/* The meaning of an exit status, a phrase, as in the manual; and its name, a word, for programs. */
 const char *exit_code_meaning(enum exit_code code);
 const char *exit_code_name(enum exit_code code);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See fd.h. Short reads and EINTR end here; no caller has a loop of its own. */
+/* See fd.h. Handles short reads and EINTR, so that no caller needs a loop. */
 #include "base/fd.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ int fd_close(int fd)
     return -1;
 }
 
-/* One transfer at `offset_bytes`, or at the file's own position where that is negative. */
+/* One transfer at `offset_bytes`; negative: at the file's own position. */
 static ssize_t read_once(int fd, void *buffer, size_t size, off_t offset_bytes)
 {
     return offset_bytes < 0 ? read(fd, buffer, size) : pread(fd, buffer, size, offset_bytes);
@@ -118,7 +118,7 @@ void file_line(const char *path, char *line, size_t size)
         line[strcspn(line, "\n")] = '\0';
 }
 
-/* Linux before 6.3 does not know the flag, and takes none that it does not know. */
+/* Linux before 6.3 does not know the flag and refuses it. */
 int fd_memfd_empty(const char *name, unsigned flags)
 {
     int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_NOEXEC_SEAL);

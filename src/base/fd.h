@@ -23,34 +23,35 @@ DEFINE_CLEANUP(FILE *, fclose)
 DEFINE_CLEANUP(DIR *, closedir)
 #define _cleanup_closedir_ _cleanup_(closedirp)
 
-/* All `size` bytes, or a negative errno (-EIO: the file ended before). */
+/* Transfers all `size` bytes, or returns a negative errno (-EIO: the file ended before). */
 int fd_read_all(int fd, void *buffer, size_t size) _must_check_;
 int fd_write_all(int fd, const void *buffer, size_t size) _must_check_;
 int fd_pread_all(int fd, void *buffer, size_t size, uint64_t offset_bytes) _must_check_;
 int fd_pwrite_all(int fd, const void *buffer, size_t size, uint64_t offset_bytes) _must_check_;
 
-/* Everything up to the end of the file, NUL-terminated, at most `limit` bytes (-EFBIG: there is more).
- * The caller frees *ret_text. A file that can be mapped or sought is read from its beginning. */
+/* Reads up to the end of the file, at most `limit` bytes (-EFBIG: there is more), and terminates the text.
+ * The caller frees *ret_text. A seekable file is read from its beginning. */
 int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size) _must_check_;
 
-/* The first line of a file without its end, cut to `size`: for what the kernel tells in /sys, say. Empty if
- * the file cannot be read. */
+/* The first line of a file, without its newline, cut to `size`: for files of /sys and the like. Empty if the
+ * file cannot be read. */
 void file_line(const char *path, char *line, size_t size);
 
-/* An empty anonymous file, which can never be executed: with vm.memfd_noexec = 2 the kernel makes no other.
- * `flags` of memfd_create() besides MFD_CLOEXEC. A descriptor, or a negative errno. */
+/* Makes an empty anonymous file that can never be executed: with vm.memfd_noexec = 2 the kernel makes no
+ * other. `flags` are those of memfd_create() besides MFD_CLOEXEC. Returns a descriptor, or a negative errno.
+ */
 int fd_memfd_empty(const char *name, unsigned flags) _must_check_;
 
 /* An anonymous file with `size` bytes of `data` in it, at offset 0. */
 int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd) _must_check_;
 
-/* Makes sure that 0, 1 and 2 are open, on /dev/null where they were not: else what is opened next, a socket,
- * say, would be written to as standard error. */
+/* Opens 0, 1 and 2 on /dev/null where they are closed. Else the next file or socket that is opened would be
+ * written to as standard error. */
 int fd_keep_standard(void) _must_check_;
 
-/* A fresh folder that nobody else may enter, in TMPDIR or else in /tmp: that variable may have been left by
- * another user's environment (su, sudo), or be too long for what `path` is for. */
+/* Makes a folder that nobody else may enter, in TMPDIR, or in /tmp if that fails: TMPDIR may be left over
+ * from another user (su, sudo), or too long for `path`. */
 int fd_temporary_folder(char *path, size_t size) _must_check_;
 
-/* The same file under a number of at least 10, out of the way of 0, 1, 2 and what is passed to children. */
+/* Duplicates `fd` to a number of at least 10, away from 0, 1, 2 and the descriptors that children get. */
 int fd_move_high(int fd) _must_check_;

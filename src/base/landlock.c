@@ -22,7 +22,7 @@ int landlock_new(void)
     return errno == ENOSYS ? -EOPNOTSUPP : -errno;
 }
 
-/* The rights of folders are refused for a file. */
+/* The kernel refuses the rights of folders for a file. */
 int landlock_allow_fd(int ruleset, int fd, uint64_t rights)
 {
     struct stat st;
@@ -44,15 +44,16 @@ int landlock_enter(int ruleset)
     return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
 }
 
-/* The kernel itself forbids nobody to confine himself. */
+/* The kernel itself lets every process confine itself; somebody else's filter forbids it. */
 int landlock_failed(const char *program, int r, struct error *e)
 {
     if (r == -EPERM)
-        return error_set(
-            e, r,
-            "%s: files cannot be kept from it: Landlock is forbidden here, as the seccomp profile of a "
-            "container does that; allow landlock_create_ruleset, landlock_add_rule and "
-            "landlock_restrict_self in it",
-            program);
-    return error_set(e, r, "%s: files cannot be kept from it by Landlock: %s", program, strerrordesc_np(-r));
+        return error_set(e, r,
+                         "%s: its access to files cannot be restricted: Landlock is forbidden here, perhaps "
+                         "by the seccomp "
+                         "profile of a container; allow landlock_create_ruleset, landlock_add_rule and "
+                         "landlock_restrict_self there",
+                         program);
+    return error_set(e, r, "%s: its access to files cannot be restricted by Landlock: %s", program,
+                     strerrordesc_np(-r));
 }

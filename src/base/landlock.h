@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Landlock (Linux 5.13): a process keeps itself and its children from opening files. A ruleset denies all
- * that is done to files by name; what is allowed is added, file by file or with all that lies below a folder.
+/* Landlock (Linux 5.13): a process keeps itself and its children from opening files. A ruleset denies access
+ * to all files by name. Single files, or folders with all that lies below, are then allowed.
  */
 #pragma once
 
@@ -22,10 +22,10 @@ int landlock_new(void);
 int landlock_allow(int ruleset, const char *path, uint64_t rights);
 int landlock_allow_fd(int ruleset, int fd, uint64_t rights);
 
-/* From here on. The caller has set no_new_privs. Async-signal-safe. */
+/* Applies the ruleset to this process. The caller has set no_new_privs. Async-signal-safe. */
 int landlock_enter(int ruleset);
 
-/* Why one of these failed, so that the files of this host are not kept from `program`. A kernel without
- * Landlock is a limit that SECURITY.md tells of; where it is there, and forbidden (-EPERM), nothing goes on
- * without it. */
+/* Sets the error of one of these calls: the files of this host are not kept from `program`. On a kernel
+ * without Landlock callers may go on (SECURITY.md names that limit); where Landlock is there and forbidden
+ * (-EPERM) they may not. */
 int landlock_failed(const char *program, int r, struct error *e);

@@ -8,11 +8,11 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* The one global state of Mayfly. Default: warnings and errors. `-q` lowers it, `-v` raises it. */
+/* Global state. Default: warnings and errors. `-q` lowers it, `-v` raises it. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
-/* Are errors all that is wanted (-q)? Then no result is told either, unless it is what was asked for. */
+/* True with -q: print errors only, and results only if the verb is there to print them. */
 bool log_is_quiet(void);
 
 /* A line "mayfly: ..." ; `program` is set once by main. */

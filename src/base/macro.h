@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ownership in the type of a local variable: what is marked _cleanup_ is released on every way out of
- * its scope, and TAKE_* hands it on to the caller.
+/* Ownership of local variables: a variable marked _cleanup_ is released on every way out of its scope; TAKE_*
+ * hands its value to the caller.
  *
  *     _cleanup_free_ char *path = NULL;
  *     ...
@@ -19,7 +19,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The value of a variable that the variable gives up. */
+/* Takes the value out of a variable, which gets `nothing`. */
 #define TAKE(var, nothing)                                                                                   \
     __extension__({                                                                                          \
         __typeof__(var) *taken_from_ = &(var);                                                               \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See packet.h. It never trusts the other end: what does not fit is refused, and every descriptor that came
- * with it is closed at once, so that nobody can fill our table of descriptors.
+/* See packet.h. It never trusts the other end: a packet that does not fit is refused, and its descriptors are
+ * closed at once, so that nobody can fill our table of descriptors.
  */
 #include "base/packet.h"
 
@@ -43,7 +43,7 @@ int packet_send(int socket, const void *packet, size_t size, int fd)
     return packet_send_parts(socket, &part, 1, fd);
 }
 
-/* Takes the descriptors out of `m`: -1 or the one that came, -EPROTO for more. */
+/* Takes the descriptors out of `m`. *ret_fd is the one that came, or -1. -EPROTO: more than one came. */
 static int take_fds(struct msghdr *m)
 {
     int first = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See place.h. Programs in a build folder have a run path (meson's build_rpath) that says so. It is no
- * folder, and meson takes it out of what it installs.
+/* See place.h. Programs in a build folder carry a mark: a run path (meson's build_rpath) that names no real
+ * folder. meson removes it from installed programs.
  */
 #include "base/place.h"
 
@@ -26,7 +26,7 @@ static const char *run_path(void)
     return texts && at ? texts + at : NULL;
 }
 
-/* How many folders up is the build folder's root? It has src/ and tests/ in it. */
+/* Finds the root of the build folder above this program: it has src/ and tests/ in it. */
 static bool find_root(char root[PATH_MAX])
 {
     const char *path = run_path();

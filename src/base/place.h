@@ -6,7 +6,7 @@
 
 #include <limits.h>
 
-/* The file `name` that is installed in libexecdir. For a program that runs in the folder where it was built
- * it is in `folder` of that ("src/broker"). An installed program knows of no build folder: whoever could put
- * files beside it, or in a folder that once was one, must not choose what it runs. */
+/* The path of the file `name` in libexecdir. A program that runs in its build folder finds it in `folder` of
+ * that ("src/broker"). An installed program knows of no build folder: whoever can write there must not choose
+ * what it runs. */
 void place_find(const char *folder, const char *name, char path[PATH_MAX]);

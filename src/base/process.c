@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See process.h. No shell is ever between Mayfly and another program. */
+/* See process.h. Mayfly never runs a program through a shell. */
 #include "base/process.h"
 
 #include "base/clock.h"
@@ -21,7 +21,7 @@
 const char *const process_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 
 #define OUTPUT_LIMIT         (1 << 20) /* bytes of a program's output that are kept */
-#define KILLED_DEADLINE_MSEC 2000      /* what is stuck in the kernel survives SIGKILL */
+#define KILLED_DEADLINE_MSEC 2000      /* a process stuck in the kernel survives SIGKILL */
 #define ASK_AGAIN_MSEC       20
 
 void process_close_from(int first)
@@ -38,7 +38,7 @@ const char *process_status_text(int status, char *field, size_t size)
     return field;
 }
 
-/* By the process's descriptor, or, on a kernel without, by asking again and again. */
+/* Waits on the process's descriptor; polls on a kernel without pidfd. */
 static void wait_a_while(int pidfd, uint64_t msec)
 {
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
@@ -99,7 +99,7 @@ void process_begin_peer(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* posix_spawn rather than fork, which would copy the page tables of all that libvirt brings along. */
+/* posix_spawn, since fork would copy the page tables of all libraries that libvirt loads. */
 static int spawn_on(int socket, const char *const argv[], pid_t *ret_pid)
 {
     posix_spawn_file_actions_t files;
@@ -128,7 +128,7 @@ int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid
 {
     int ends[2];
     if (access(argv[0], X_OK) < 0)
-        return error_set(e, errno, "%s: cannot be run: %m; install Mayfly wholly", argv[0]);
+        return error_set(e, errno, "%s: cannot be run: %m; install all of Mayfly", argv[0]);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return error_set(e, errno, "%s: cannot be connected: %m", argv[0]);
     _cleanup_close_ int ours = ends[0], theirs = ends[1];
@@ -139,8 +139,8 @@ int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid
     return 0;
 }
 
-/* Exec keeps what is ignored, and what is blocked. These are what we ignore, and what may be ignored since
- * whoever started us does so: a shell, nohup, a daemon. */
+/* Exec keeps ignored and blocked signals. These are the ones that we ignore, and the ones that a shell, nohup
+ * or a daemon may have ignored when it started us. */
 void process_reset_signals(void)
 {
     static const int ignored[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGTSTP, SIGCHLD, SIGXFSZ};
@@ -177,7 +177,7 @@ static _noreturn_ void child(const char *const argv[], int (*prepare)(void), int
     process_exec(argv, process_environment);
 }
 
-/* Most programs say nothing: no more memory is touched than they fill. One byte is kept for the end. */
+/* Most programs print nothing, so memory is touched only as it fills. One byte is kept for the NUL. */
 static int make_room(char **text, size_t used, size_t *room)
 {
     if (used + 1 < *room || *room > OUTPUT_LIMIT)
@@ -193,7 +193,7 @@ static int make_room(char **text, size_t used, size_t *room)
     return 0;
 }
 
-/* What comes out of the pipe until it is closed or the deadline is over. */
+/* Reads from the pipe until it is closed or the deadline is over. */
 static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
 {
     _cleanup_free_ char *text = NULL;
@@ -220,7 +220,7 @@ static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
     return 0;
 }
 
-/* The last line of a program's output: mostly the reason. */
+/* The last line of a program's output, which mostly is the reason of a failure. */
 static const char *last_line(char *text)
 {
     size_t n = strlen(text);

@@ -20,21 +20,22 @@
 int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output,
                 struct error *e) _must_check_;
 
-/* The same with `input_fd` as its standard input (-1: /dev/null), which it may open again, for reading and
- * writing, as /proc/self/fd/0. Its process calls prepare() (may be NULL) just before it becomes the program,
- * and ends with 126 if that fails. */
+/* The same with `input_fd` as standard input (-1: /dev/null), which the program may open again, for reading
+ * and writing, as /proc/self/fd/0. The child calls prepare() (may be NULL) just before exec, and exits with
+ * 126 if that fails. */
 int process_run_prepared(int input_fd, int (*prepare)(void), const char *const argv[], unsigned deadline_sec,
                          char **ret_output, struct error *e) _must_check_;
 
 /* Starts a program of ours, argv[0] being its path, with one end of a pair of sockets (AF_UNIX,
  * SOCK_SEQPACKET) as its standard input and our standard error for both outputs; the other end is
- * *ret_socket. It has a session of its own, so that Ctrl-C does not end it in the middle of its work, and
- * nothing else of ours. It begins with process_begin_peer(). Whoever gets it ends it: process_wait(). */
+ * *ret_socket. It has a session of its own, so that Ctrl-C does not end it in the middle of its work, and no
+ * other descriptor of ours. Its main() begins with process_begin_peer(). The caller ends it with
+ * process_wait(). */
 int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid,
                        struct error *e) _must_check_;
 
-/* Forgets SIGINT, SIGTERM and SIGHUP that came with the process group that it was started in, in the moment
- * before its own session; they are blocked until then. From here on they are its own. */
+/* Drops SIGINT, SIGTERM and SIGHUP that were sent to the old process group before this process had a session
+ * of its own, and unblocks them. */
 void process_begin_peer(void);
 
 /* In a child between fork and exec: becomes argv[0], looked up as process_run() does; else exits with 127. */
@@ -43,14 +44,14 @@ _noreturn_ void process_exec(const char *const argv[], const char *const environ
 /* In a child between fork and exec: closes every descriptor from `first` on. */
 void process_close_from(int first);
 
-/* In a child between fork and exec: signals that are ignored or blocked do to it what they usually do. */
+/* In a child between fork and exec: gives every signal its default action, and unblocks it. */
 void process_reset_signals(void);
 
 /* Waits for `pid`, at most `deadline_msec`. Returns its wait status, or -ETIMEDOUT: it goes on. */
 int process_await(pid_t pid, unsigned deadline_msec);
 
 /* The same, but kills it when the time is over, and returns -ETIMEDOUT. A process that is stuck in the kernel
- * is not waited for any longer than a moment, and goes when it can. */
+ * is then waited for only a moment longer. */
 int process_wait(pid_t pid, unsigned deadline_msec);
 
 /* A sentence for a wait status: "exited with status 5", "was killed by signal 9 (Killed)". */

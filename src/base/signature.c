@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signatures as blkid(8) knows them, of what a guest may have on a disk. One of two bytes alone would be
- * found in noise too easily: with it, other fields have to be as they must. See signature.h.
+/* Signatures, as blkid(8) knows them, of what a guest may have on a disk. Noise matches a signature of two
+ * bytes too easily, so other fields are checked with it. See signature.h.
  */
 #include "base/signature.h"
 

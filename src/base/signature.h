@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does what stands at the beginning of a disk make sense? By that a wrong key is noticed where no check value
- * was kept: under it everything is noise. */
+/* Does the beginning of a disk make sense? Under a wrong key everything is noise: so a wrong key is noticed
+ * where no check value was kept. */
 #pragma once
 
 #include <stdbool.h>

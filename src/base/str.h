@@ -26,7 +26,7 @@ bool str_ends(const char *text, const char *end);
 /* Copies `text` into a field of `size` bytes; -ENAMETOOLONG, and an empty field, where it does not fit. */
 int str_copy(char *field, size_t size, const char *text) _must_check_;
 
-/* Makes `text` of a stranger's fit for a sentence: each control character becomes a '?'. */
+/* Makes foreign text fit for a sentence: each control character becomes a '?'. */
 void str_tame(char *text);
 
 /* A fresh string that the caller frees, or NULL where memory ran out. */
@@ -43,12 +43,12 @@ int str_to_u64(const char *text, uint64_t *ret) _must_check_;
  * as in lvcreate; a bare number is bytes. -EINVAL: also "1GB", which to some is a power of 1000. -ERANGE. */
 int str_to_bytes(const char *text, uint64_t *ret_bytes) _must_check_;
 
-/* For people: "20 GiB", "4.5 MiB", "2252 MiB"; exact where that takes no more than five digits before the
- * point, else with one digit behind it, rounded up: what has that size has room for what is meant. Returns
- * `field`. */
+/* For people: "20 GiB", "4.5 MiB", "2252 MiB". Exact if that takes at most five digits before the point, else
+ * rounded up to one digit behind it: a disk of the printed size has room for the real one. Returns `field`.
+ */
 char *str_from_bytes(uint64_t bytes, char *field, size_t size);
 
-/* The same for what is free, rounded down: what takes so much has room in it. */
+/* The same for free room, rounded down: a disk of the printed size fits in. */
 char *str_from_room(uint64_t bytes, char *field, size_t size);
 
 /* Was `text_bytes` read from what str_from_bytes() had written of `bytes`? */

@@ -10,8 +10,8 @@
 /* The user's name, or the number where there is none. Returns `field`. */
 const char *user_name(uid_t uid, char field[USER_NAME_MAX]);
 
-/* Is a user in a group? By the database, and by the process: a login has the groups that its user had when it
- * began. */
+/* Is a user in a group? The database and the process may differ: a login keeps the groups that its user had
+ * when it began. */
 enum membership {
     MEMBER_NO,
     MEMBER_LATER, /* by the database alone: with the next login */

@@ -6,8 +6,8 @@
 
 #define ADDRESSES_TEXT_MAX (DOMAIN_ADDRESSES_MAX * (DOMAIN_ADDRESS_MAX + 2))
 
-/* None where the instance does not run, or libvirt does not tell: nobody is to be troubled by that.
- * `ask_guest`: its agent too, which may take seconds. */
+/* Returns none if the instance does not run, or if libvirt does not tell; that is no error. `ask_guest`: asks
+ * the guest's agent too, which may take seconds. */
 void addresses_look(const struct context *c, const struct instance *i, bool ask_guest,
                     struct domain_addresses *ret);
 

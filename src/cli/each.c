@@ -44,7 +44,7 @@ struct run {
     struct outcomes *outcomes; /* NULL: for people */
 };
 
-/* What became of one. The first error is said at the end. */
+/* Notes the outcome of one object. The first error is printed at the end. */
 static void tell(const struct run *run, const char *name, bool changed, const struct key_end *key,
                  uint64_t start_msec, const struct error *one, struct error *e)
 {
@@ -87,7 +87,7 @@ static int do_each(const struct run *run, char **names, int n, struct error *e)
     return e->errnum;
 }
 
-/* Who has not been begun when the user wants to stop is not told of. */
+/* An object that was not begun when the user stopped the run is not mentioned. */
 static bool was_begun(const struct outcome *o)
 {
     return o->changed || (o->error.errnum && o->error.errnum != -ECANCELED);
@@ -147,7 +147,7 @@ bool each_is_whole(const struct context *c, const struct instance *i)
     return false;
 }
 
-/* Its uuid where another has the same name; they are sorted by that. */
+/* The uuid if another instance has the same name; instances are sorted by name. */
 static char *name_of(const struct model *m, size_t i)
 {
     struct instance *one = &m->instances[i];

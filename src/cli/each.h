@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What verbs share that do one thing to each of the objects named: every one is tried, whatever became of the
- * one before, and the first error decides the exit status. */
+/* For verbs that do one thing to each of the objects named: every one is tried, whatever became of the one
+ * before, and the first error decides the exit status. */
 #pragma once
 
 #include "cli/session.h"
@@ -11,8 +11,8 @@ struct each {
     const char *done;      /* "started" */
     const char *unchanged; /* "was running" */
     enum session_virt virt;
-    const char *what;  /* to ask first: "Destroy the keys and disks of"; NULL: there is nothing to ask */
-    const char *price; /* and what it costs: "What they hold is gone for good." */
+    const char *what;  /* the question before it: "Destroy the keys and disks of"; NULL: none is asked */
+    const char *price; /* its price: "What they hold is gone for good." */
 
     /* `options` are those that the verb has read. */
     int (*operate)(const struct context *c, const void *options, const char *name, bool *ret_changed,
@@ -22,14 +22,14 @@ struct each {
     const struct key_end *key; /* where `operate` notes what became of it */
     bool names_keys;           /* the names are those of keys, not of instances */
 
-    /* Before `operate`, for the next `prepare_max` of them; may be NULL. */
+    /* Called before `operate`, for the next `prepare_max` objects; may be NULL. */
     void (*prepare)(const struct context *c, const void *options, const char *const names[], size_t n);
     int prepare_max;
 
-    /* Which ones --all means; NULL: the verb does not have that. */
+    /* Is this one of those that --all means? NULL: the verb has no --all. */
     bool (*picks)(const struct context *c, const struct model *m, const struct instance *i);
 
-    /* Instead of `operate`, for `at_once` of them at a time; 0: for all. */
+    /* Called in place of `operate`, for `at_once` objects at a time; 0: for all. */
     int (*operate_all)(const struct context *c, const void *options, const char *const names[], size_t n,
                        struct outcome ret[], struct error *e);
     int at_once;
@@ -43,13 +43,13 @@ int each_do(const struct each *each, struct globals *g, const struct context *c,
 int each_do_all(const struct each *each, struct globals *g, const struct context *c, const void *options,
                 struct error *e) _must_check_;
 
-/* For picks(): is it neither being made nor destroyed? If it is, that is a warning. */
+/* For picks(): true unless the instance is being made or destroyed, which gives a warning. */
 bool each_is_whole(const struct context *c, const struct instance *i);
 
 /* -EINVAL: neither names nor --all, or both. */
 int each_check_all(const struct verb *self, bool all, int n, struct error *e) _must_check_;
 
-/* Asks, unless `yes`, and does it to the `n` names; 0: to all that each->picks(). -EINVAL: not
- * confirmed, or there is no terminal. */
+/* Asks, unless `yes`, and does it to the `n` names; 0: to all that each->picks(). -EINVAL: the person said
+ * no, or there is no terminal. */
 int each_run(const struct each *each, const struct verb *self, struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e) _must_check_;

@@ -6,8 +6,8 @@
 
 #include <json-c/json.h>
 
-/* What findings_look() asks for once, whatever the number of instances; the caller ends *ret. Where libvirt
- * does not answer that is a warning, and there are fewer findings. */
+/* Looks once for all instances, before findings_look(); the caller ends *ret. If libvirt does not answer
+ * there is a warning, and there are fewer findings. */
 void findings_survey(const struct context *c, struct survey *ret);
 
 /* All findings of one instance. */

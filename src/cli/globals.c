@@ -50,7 +50,7 @@ const struct cli_option global_options[] = {
     {"json", 0, NULL, "print JSON, for programs", set_json},
     {"progress-fd", 0, "N", "write progress as lines to descriptor N", set_progress_fd},
     {"os-cloud", 0, "NAME", "use the credentials of this cloud of clouds.yaml", set_cloud},
-    {"token-fd", 0, "N", "read a token of Keystone's from descriptor N", set_token_fd},
+    {"token-fd", 0, "N", "read a Keystone token from descriptor N", set_token_fd},
     {"quiet", 'q', NULL, "errors only", set_quiet},
     {"verbose", 'v', NULL, "tell each step; twice: more", set_verbose},
     {"help", 'h', NULL, "show this help", set_help},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What may be said to any verb, before or behind its name. */
+/* The options of every verb, which may stand before or behind its name. */
 #pragma once
 
 #include "cli/options.h"
@@ -11,7 +11,7 @@ struct globals {
     const char *config_path; /* NULL: the installed configuration */
     bool json;
     struct json_object *document; /* what the verb gives to programs: see json.h; NULL: nothing yet */
-    bool listing;                 /* a document is printed, but for its end */
+    bool listing;                 /* a document is being printed, item by item */
     int progress_fd;              /* -1: none */
     const char *cloud;            /* of clouds.yaml; NULL: as OS_CLOUD says */
     int token_fd;                 /* -1: none */

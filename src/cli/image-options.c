@@ -6,15 +6,14 @@
 
 #include <unistd.h>
 
-/* Root gives up being root before anything is read: what root may open is opened now. What cannot be opened
- * is told of when it is wanted. */
+/* Opens the image now, while root is root. A failure is reported when the image is needed. */
 static int set_image(void *target, const char *value, struct error *e)
 {
     struct wanted_image *q = target;
     struct error later = ERROR_NONE;
     (void)e;
     q->path = value;
-    image_early_close(&q->early); /* it was said twice */
+    image_early_close(&q->early); /* the option was given twice */
     if (geteuid() == 0)
         (void)!image_open_early(value, &q->early, &later);
     return 0;
@@ -27,6 +26,6 @@ const struct cli_option image_options[] = {
     {"image", 0, "FILE", "write this raw or qcow2 image to the disk that boots", set_image},
     {"image-format", 0, "FORMAT", "raw or qcow2; else qcow2 by its first bytes", set_image_format},
     {"image-key", 0, "MANAGER:PLACE/ID", "key of an encrypted image, as export printed it", set_image_key},
-    {"image-sha256", 0, "HEX", "refuse an image whose contents do not have this SHA-256", set_image_sha256},
+    {"image-sha256", 0, "HEX", "refuse an image with another SHA-256", set_image_sha256},
     {0},
 };

@@ -33,7 +33,7 @@ static size_t character(const char *text, size_t size)
     return longer || none ? 0 : n;
 }
 
-/* Names of files and words of others may have any bytes. Those that are no UTF-8 become U+FFFD each. */
+/* File names and foreign text may have any bytes. Each byte that is not UTF-8 becomes U+FFFD. */
 static struct json_object *new_text(const char *text, size_t size)
 {
     static const char replacement[] = "\xef\xbf\xbd";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Mayfly prints for programs: one document for a run. Each has "version": 1; fields may be added under
- * that number, never changed or removed. data/schema has them all, mayfly-json(7) describes them. A verb
- * makes its document and gives it away; main() adds the error, if there is one, and prints it. */
+/* What Mayfly prints for programs: one document for each run. Each has "version": 1; fields may be added
+ * under that number, never changed or removed. data/schema has them all, mayfly-json(7) describes them. A
+ * verb makes its document and hands it over; main() adds the error, if there is one, and prints it. */
 #pragma once
 
 #include "cli/globals.h"
@@ -11,7 +11,7 @@
 
 #define JSON_VERSION 1
 
-/* Builds `object` up: false once memory ran out, so that callers look once. */
+/* Adds to `object`. Returns false from the first failure on (out of memory), so that callers check once. */
 bool json_put(struct json_object *object, const char *name, struct json_object *value);
 bool json_put_text(struct json_object *object, const char *name, const char *text);
 bool json_put_u64(struct json_object *object, const char *name, uint64_t number);
@@ -23,28 +23,30 @@ bool json_append(struct json_object *array, struct json_object *value);
 /* {"version": 1, "verb": "list"}; NULL: out of memory. */
 struct json_object *json_document(const struct globals *g);
 
-/* The same of a verb that makes changes, and says whether it has made one. */
+/* The same with "changed", for a verb that makes changes. */
 struct json_object *json_changed(const struct globals *g, bool changed);
 
 /* One instance with its disks, as list and show print it; and one disk. */
 struct json_object *json_instance(const struct model *m, const struct instance *i);
 struct json_object *json_disk(const struct model *m, const struct volume *v);
 
-/* All that is known of an instance that cannot be looked at. */
+/* What is known of an instance that cannot be looked at: its name and uuid. */
 struct json_object *json_named(const char *name, const char *uuid);
 
 /* {"status", "name", "object", "action", "reason", "way_out", "text"}: parts that the sentence does not have
  * are null. */
 struct json_object *json_error(const struct error *e, int status, const char *name);
 
-/* For main() to print, which frees it; `whole` false: something did not get in (-ENOMEM). */
+/* Hands the document to main(), which prints and frees it. `whole` false: it is incomplete (-ENOMEM). */
 int json_give(struct globals *g, struct json_object *document, bool whole, struct error *e) _must_check_;
 
-/* Prints what was given, with the error of the exit status. For help, which is for people, nothing is added.
+/* Prints the document that was handed over, with the error of the exit status. Prints nothing for --help,
+ * which is for people.
  */
 void json_end(struct globals *g, const struct error *e, int status, const char *name);
 
-/* A document with an array of any length, printed item by item, so that they are never in memory together:
+/* A document with an array of any length. It is printed item by item, so that the items are never in memory
+ * together:
  *
  *     json_list_begin(g, "instances");
  *     for (size_t i = 0; r == 0 && i < n; i++)
@@ -55,8 +57,8 @@ void json_list_begin(struct globals *g, const char *name);
 int json_list_item(size_t i, struct json_object *item, struct error *e) _must_check_;
 void json_list_end(size_t n);
 
-/* "nova", if Nova says anything of it. */
+/* Adds "nova", if Nova has put anything into the domain. */
 bool json_put_nova(struct json_object *instance, const struct nova_server *nova) _must_check_;
 
-/* "addresses"; nothing where there is none. False: memory ran out. */
+/* Adds "addresses", if there are any. False: out of memory. */
 bool json_put_addresses(struct json_object *instance, const struct domain_addresses *a) _must_check_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys for people and for programs: whose they are and who needs them, never what they are. */
+/* Prints keys for people and for programs: whose they are and who needs them, never the keys themselves. */
 #pragma once
 
 #include "cli/globals.h"

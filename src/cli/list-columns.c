@@ -91,7 +91,7 @@ static void findings_text(const struct list_row *row, char ret[CELL_MAX])
     snprintf(ret, CELL_MAX, "%s", row->findings);
 }
 
-/* What others have written may have characters in it that a terminal obeys. */
+/* Foreign text may have control characters, which a terminal would obey. */
 static void nova_text(const char *text, char ret[CELL_MAX])
 {
     snprintf(ret, CELL_MAX, "%s", text ? text : "-");
@@ -200,8 +200,8 @@ bool list_wants_nova(const struct list_choice *c)
     return wants;
 }
 
-/* Numbers within names by their values, so that ci-2 comes before ci-10. What is equal goes by name, and by
- * uuid. */
+/* Compares numbers within names by value, so that ci-2 comes before ci-10. Equal rows are sorted by name,
+ * then uuid. */
 static int compare_names(const struct list_row *a, const struct list_row *b)
 {
     int order = strverscmp(a->instance->name, b->instance->name);

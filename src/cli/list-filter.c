@@ -42,7 +42,7 @@ static bool fits(const char *pattern, const struct instance *i)
            (uuid_read(pattern, uuid) && streq(uuid, i->uuid));
 }
 
-/* A pattern may fit nothing; a name has to be there. */
+/* A pattern may match nothing; a name must be there. */
 static int check_patterns(const struct model *m, const struct list_filter *f, struct error *e)
 {
     for (int p = 0; p < f->n_patterns; p++) {
@@ -84,7 +84,7 @@ int list_filter(const struct model *m, const struct list_filter *f, struct list_
 
 /* ------------------------------------------------------------------- checks */
 
-/* A word that no state has would list nothing, and look like an answer. */
+/* An unknown state would list nothing, and look like an answer. */
 int list_check_states(const char *states, struct error *e)
 {
     for (const char *word = states; word; word = *word ? word + 1 : NULL) {

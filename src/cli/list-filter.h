@@ -11,8 +11,8 @@ struct list_filter {
     int n_patterns;           /* 0: any */
 };
 
-/* -EINVAL: a word that no state has, or another group than those configured. Either would list nothing, and
- * look like an answer. */
+/* -EINVAL: there is no such state, or the group is not configured. Either would list nothing, and look like
+ * an answer. */
 int list_check_states(const char *states, struct error *e) _must_check_;
 int list_check_group(const struct config *c, const char *group, struct error *e) _must_check_;
 

@@ -40,7 +40,7 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-/* Also where the words are not understood: the error is what a program then reads. */
+/* Looks for --json even if the command line is wrong: a program reads the error as JSON. */
 static bool wants_json(int argc, char **argv)
 {
     for (int i = 1; i < argc && !streq(argv[i], "--"); i++)
@@ -101,14 +101,14 @@ static int run(struct globals *g, int argc, char **argv, struct error *e)
     return verb->run(verb, g, n, argv + 1, e);
 }
 
-/* Whoever read our output has had enough, and closed the pipe: for that there is a signal. */
+/* Has the reader of our output closed the pipe? That is no error: a signal stands for it. */
 static bool nobody_reads(void)
 {
     struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
     return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
-/* Has all that was printed arrived? Also what was written before, in the middle of a long list. */
+/* Fails if part of the output was not written, also of what was printed before. */
 static int end_output(int r, struct error *e)
 {
     bool failed = ferror(stdout) != 0;

@@ -50,7 +50,7 @@ static struct metric *find(const struct metrics *m, const struct metric *like)
     return NULL;
 }
 
-/* Adds its value to the one that is there, or it. */
+/* Adds its value to the figure with the same labels; else adds the figure. */
 static int put(struct metrics *m, const struct metric *added, struct error *e)
 {
     struct metric *there = find(m, added);

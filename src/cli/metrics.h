@@ -29,15 +29,15 @@ struct metrics {
 
 void metrics_end(struct metrics *m);
 
-/* Adds one more, or its value to that of the one with these labels. They end with a NULL where there are
- * fewer than METRIC_LABELS_MAX: "state", "used", NULL. */
+/* Adds a figure; if there is one with these labels, adds `value` to it. Fewer than METRIC_LABELS_MAX labels
+ * end with a NULL: "state", "used", NULL. */
 int metrics_add(struct metrics *m, struct error *e, uint64_t value, const char *name, ...) _must_check_;
 
-/* Adds 1 to the one with this name and label, which begins at 0. */
+/* Adds 1 to the figure with this name and label, which begins at 0. */
 int metrics_count(struct metrics *m, struct error *e, const char *name, const char *label,
                   const char *value) _must_check_;
 
-/* With a help and a type for each name, up to "# EOF". */
+/* Prints all, with help and type of each name, up to "# EOF". */
 void metrics_print(const struct metrics *m, FILE *file);
 
 /* [{"name", "labels", "value"}]; NULL: out of memory. */

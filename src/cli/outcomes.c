@@ -70,7 +70,8 @@ struct model *outcome_look(const struct context *c)
     struct model *m = NULL;
     struct error why = ERROR_NONE;
     if (model_load(c, &m, &why) < 0)
-        report_warning(c, "it is done, but the instances cannot be looked at once more: %s", why.text);
+        report_warning(c, "the change was made, but the instances cannot be looked at afterwards: %s",
+                       why.text);
     return m;
 }
 

@@ -19,17 +19,17 @@ void outcomes_end(struct outcomes *o);
 void outcomes_add(struct outcomes *o, const char *name, bool changed, const struct key_end *key,
                   const struct error *error);
 
-/* Looks at the instances once more, and gives the document of the verb. `c` NULL: it is not about instances.
- * An instance that cannot be looked at is left out, with a warning: what was to be done was done. */
+/* Looks at the instances once more, and hands over the document of the verb. `c` NULL: the verb is not about
+ * instances. An instance that cannot be looked at is left out, with a warning: the change itself was made. */
 int outcomes_give(struct outcomes *o, struct globals *g, const struct context *c,
                   struct error *e) _must_check_;
 
-/* One more look at all instances, which the caller frees; NULL, and a warning, where they cannot be looked
- * at. And the one of this name or uuid; NULL: it is not known, or gone. */
+/* Looks at all instances once more; the caller frees the model. NULL, with a warning: they cannot be looked
+ * at. The second finds the instance of this name or uuid; NULL: it is not known, or gone. */
 struct model *outcome_look(const struct context *c);
 const struct instance *outcome_find(const struct model *m, const char *name);
 
-/* Puts "instance" as it is now into the document of a verb that is about one; it is left out as above, and
- * where it is gone. With `role_or_alias` that disk is put beside it as "disk", where there is one. */
+/* Adds "instance", as it is now, to the document of a verb that is about one. It is left out as above, and if
+ * it is gone. With `role_or_alias` that disk is added as "disk", if there is one. */
 bool outcome_put_instance(struct json_object *document, const struct context *c, const char *name,
                           const char *role_or_alias);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See output-file.h. What goes through the pipe ends with a byte that says that it is whole. */
+/* See output-file.h. The text in the pipe ends with a byte that marks it as whole. */
 #include "cli/output-file.h"
 
 #include "base/fd.h"
@@ -38,7 +38,7 @@ static _Noreturn void be_writer(int fd, const char *path)
     size_t size = 0;
     int r = fd_read_text(fd, SIZE_MOST, &text, &size);
     if (r == 0 && (size == 0 || text[size - 1] != WHOLE))
-        _exit(0); /* what there was to write did not come about */
+        _exit(0); /* the text was not completed */
     if (r == 0)
         r = replace(path, text, size - 1);
     _exit(-r);

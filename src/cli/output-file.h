@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file that a verb writes in the caller's name, though it has given up root by the time when it knows what:
- * a process that is forked before writes it. The file has its old contents or all of the new ones. */
+/* A file that a verb writes with the caller's rights, although it has given up root by then: a process that
+ * is forked before writes it. The file has its old contents or all of the new ones. */
 #pragma once
 
 #include "base/error.h"
@@ -17,5 +17,5 @@ struct output_file {
 
 int output_file_begin(const char *path, struct output_file *ret, struct error *e) _must_check_;
 
-/* `whole` false: the file stays as it was. Returns when it is on the disk under its name. */
+/* `whole` false: the file stays as it was. Returns when the new file is on the disk under its name. */
 int output_file_end(struct output_file *o, bool whole, struct error *e) _must_check_;

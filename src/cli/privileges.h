@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this process may do, given up before it reads anything that others wrote. */
+/* Gives up privileges, before anything is read that others wrote. */
 #pragma once
 
 #include "base/error.h"

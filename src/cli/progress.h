@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How far we are: a bar on a terminal, lines on a descriptor for programs, steps as log lines with -v.
+/* Progress: a bar on a terminal, lines on a descriptor for programs, steps as log lines with -v.
  *
  *     step TEXT            a step begins
  *     progress DONE TOTAL  bytes of all images of this launch that are written

@@ -13,7 +13,7 @@ struct recover_note {
     unsigned n_remaining;
 };
 
-/* To be called while root is root still. -1: this caller may not write it, and none is written. */
+/* To be called before root is given up. -1: this caller may not write the note, and none is written. */
 int recover_note_open(void);
 
 /* Closes `fd`, too. */

@@ -31,9 +31,9 @@ static int set_ssh_key(void *target, const char *value, struct error *e)
 CLI_TEXT(set_user_data, struct seed_options, user_data_path)
 CLI_TEXT(set_hostname, struct seed_options, seed.hostname)
 const struct cli_option seed_options[] = {
-    {"ssh-key", 0, "FILE", "public keys for its seed disk, or none", set_ssh_key},
-    {"user-data", 0, "FILE", "what cloud-init is to do, for its seed disk", set_user_data},
-    {"hostname", 0, "NAME", "its host name, for its seed disk; else its own name", set_hostname},
+    {"ssh-key", 0, "FILE", "public SSH keys, on the seed disk; or none", set_ssh_key},
+    {"user-data", 0, "FILE", "user data for cloud-init, on the seed disk", set_user_data},
+    {"hostname", 0, "NAME", "host name, on the seed disk; else the instance's name", set_hostname},
     {0},
 };
 
@@ -46,7 +46,7 @@ static int open_file(const char *what, const char *path, int *ret, struct error 
     return 0;
 }
 
-/* Behind those that are there already, a line at least. */
+/* Appends to the keys that are there already. */
 static int add_keys(struct seed_options *o, const char *path, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -73,7 +73,7 @@ static int add_keys(struct seed_options *o, const char *path, struct error *e)
     return 0;
 }
 
-/* What a pipe has as well: its size shows at the end alone. */
+/* Reads to the end, since a pipe does not tell its size. */
 static int read_user_data(struct seed_options *o, struct error *e)
 {
     _cleanup_secret_ struct secret *most = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of all verbs that make a seed disk. The files are read with the rights of whoever calls, before
- * mayfly gives up root; those that the configuration names are read after. */
+/* The options of all verbs that make a seed disk. The files are read with the caller's rights, before mayfly
+ * gives up root; those that the configuration names are read after that. */
 #pragma once
 
 #include "cli/options.h"
@@ -24,8 +24,8 @@ int seed_options_read(struct seed_options *o, struct error *e) _must_check_;
 /* Reads those of the configuration, where no key was named. */
 int seed_options_add_configured(struct seed_options *o, const struct config *c, struct error *e) _must_check_;
 
-/* A whole seed, in a file: a disk of its size, rounded up to whole blocks. -EINVAL: it is no file, empty or
- * larger than 4 MiB. The caller frees *ret. */
+/* Reads a whole seed from a file; the disk has its size, rounded up to whole blocks. -EINVAL: it is no file,
+ * empty or larger than 4 MiB. The caller frees *ret. */
 int seed_image_read(const char *path, struct secret **ret, struct error *e) _must_check_;
 
 void seed_options_end(struct seed_options *o);

@@ -22,7 +22,8 @@ static bool can_fork_broker(void)
     return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1;
 }
 
-/* Root's own, which is root still when we no longer are; or the one of the socket. */
+/* Forks a broker of our own if we are root; it stays root when we give that up. Else connects to the socket.
+ */
 static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
 {
     char program[PATH_MAX];
@@ -89,7 +90,7 @@ static struct session *session_new(void)
 
 #define WAITED_FIRST_SEC 30
 #define WAITED_AGAIN_SEC 60
-#define WAITED_STOP_SEC  5 /* what ends by then is waited for, and undone in good order */
+#define WAITED_STOP_SEC  5 /* an operation that ends by then is waited for, and undone in order */
 
 /* Tells of a long wait, and ends one when the user asks to. */
 static int wait_on(void *session, const char *what, unsigned waited_sec)
@@ -106,7 +107,7 @@ static int wait_on(void *session, const char *what, unsigned waited_sec)
     return 0;
 }
 
-/* All parts are there that will be. */
+/* Completes the session, once all its parts are there. */
 static void make_context(struct session *s, const struct globals *g)
 {
     place_find("src/keyagent", "mayfly-keyagent", s->who.agent_program);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See signals.h. The handler speaks for itself: while libvirt or a key manager is waited for, nobody else
- * could.
+/* See signals.h. The handler prints by itself: while the main thread waits for libvirt or a key manager,
+ * nothing else could.
  */
 #include "cli/signals.h"
 

@@ -11,7 +11,7 @@ void signals_install(bool quiet);
 /* Has one come? Not while signals are held. */
 bool signals_stopped(void);
 
-/* Between the point of no return and the end of an operation. */
+/* Held from the point of no return to the end of an operation. */
 void signals_hold(bool on);
 
 int signals_caught(void); /* which one; 0: none */

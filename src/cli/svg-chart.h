@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A chart of horizontal bars as an SVG file, fit for a dark and a light page. */
+/* A chart of horizontal bars as an SVG file, for dark and light pages. */
 #pragma once
 
 #include "base/error.h"

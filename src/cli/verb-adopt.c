@@ -25,7 +25,7 @@ static int set_kdf(void *target, const char *value, struct error *e)
 {
     if (!streq(value, KDF_NOVA_RIPEMD160) && !streq(value, KDF_NOVA_SHA256))
         return error_set(e, -EINVAL,
-                         "'%s' is none of Nova's: say " KDF_NOVA_RIPEMD160
+                         "'%s' is no derivation of Nova's: say " KDF_NOVA_RIPEMD160
                          " for disks made with a cryptsetup before 2.7.0, " KDF_NOVA_SHA256 " since",
                          value);
     REQUEST(target)->kdf = value;
@@ -47,7 +47,7 @@ static const struct cli_option adopt_options[] = {
     {"key", 0, "MANAGER:PLACE/ID", "the secret that Nova made; -: its hex on standard input", set_key},
     {"kdf", 0, "KDF", KDF_NOVA_RIPEMD160 " or " KDF_NOVA_SHA256, set_kdf},
     {"key-size", 0, "BITS", "of the disks' key, as Nova was configured; else as Mayfly is", set_key_size},
-    {"force", 'f', NULL, "although nothing shows on the first disk", set_force},
+    {"force", 'f', NULL, "adopt although nothing shows on the first disk", set_force},
     {"dry-run", 0, NULL, "look, try the key, and tell what would be done", set_dry_run},
     {0},
 };

@@ -67,7 +67,7 @@ static const struct cli_option bench_options[] = {
     {"size", 0, "SIZE", "of the scratch volume; else 1G", set_size},
     {"runtime", 0, "SECONDS", "of each measurement; else 3", set_runtime},
     {"rounds", 0, "N", "how often each is repeated, in turn; else 3", set_rounds},
-    {"job", 0, "NAME", "this one, such as read-4k-qd1, and no other; may be said again", set_job},
+    {"job", 0, "NAME", "only this one, such as read-4k-qd1; may be repeated", set_job},
     {"plot", 0, "FILE", "draw a chart (SVG)", set_plot},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
@@ -222,8 +222,8 @@ static int plot(const struct bench_result *b, FILE *file, struct error *e)
     return chart_write(file, title, bars, n, e);
 }
 
-/* As the caller, who may be root still, and before anything is measured, so that nobody waits for nothing.
- * What the file holds stays until there is something to put there. */
+/* Opens the file with the caller's rights, and before anything is measured: a wrong path fails at once. The
+ * file keeps its contents until there is a chart to write. */
 static int open_plot(const struct bench_options *o, FILE **ret, struct error *e)
 {
     if (!o->plot_path || o->request.dry_run)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly console: the serial console of a guest, by virsh, in whose place mayfly steps once it has given up
- * root and knows the domain. */
+/* mayfly console: the serial console of a guest. mayfly becomes virsh once it has given up root and knows the
+ * domain. */
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "instance/model.h"
@@ -36,7 +36,7 @@ static int find(const struct session *s, const char *name, char uuid[UUID_TEXT],
     return 0;
 }
 
-/* What a program begins with is not what mayfly ignores. */
+/* Ignored signals would stay ignored over exec. */
 static int become_virsh(const char *uri, const char *uuid, bool force, struct error *e)
 {
     signal(SIGPIPE, SIG_DFL);

@@ -4,7 +4,7 @@
 #include "cli/each.h"
 #include "instance/operations.h"
 
-/* Whose guests have been asked to power off, of those that are stopped next; and when. */
+/* The instances, of those that are stopped next, whose guests have been asked to power off; and when. */
 struct asked {
     const char *name[MODEL_LOCKS_MAX];
     bool was[MODEL_LOCKS_MAX];
@@ -45,27 +45,27 @@ static const struct cli_option start_options[] = {
 static const struct cli_option stop_options[] = {
     {"all", 'a', NULL, "all instances that run, or have an open disk", set_all},
     {"timeout", 0, "SECONDS", "wait so long for the guest to power off (60)", set_timeout},
-    {"force", 'f', NULL, "then pull the plug; at once with --timeout 0", set_force},
+    {"force", 'f', NULL, "then force it off; at once with --timeout 0", set_force},
     {0},
 };
 static const struct cli_option reboot_options[] = {
     {"all", 'a', NULL, "all instances that run", set_all},
-    {"hard", 0, NULL, "pull the plug, and start again on disks opened anew", set_hard},
+    {"hard", 0, NULL, "force it off, and start it on disks opened anew", set_hard},
     {0},
 };
 static const struct cli_option delete_options[] = {
     {"yes", 'y', NULL, "do not ask", set_yes},
-    {"forget-key", 0, NULL, "even if the key cannot be destroyed, its manager being gone", set_forget_key},
+    {"forget-key", 0, NULL, "even if the key cannot be destroyed, since its manager is gone", set_forget_key},
     {"leave-key", 0, NULL, "leave a key that we may not destroy to its owner", set_leave_key},
     {0},
 };
 static const struct cli_option open_options[] = {
     {"read-only", 'r', NULL, "so that nothing can be written to them", set_read_only},
-    {"for-start", 0, NULL, "for a start by another program: closed when its guest ends", set_for_start},
+    {"for-start", 0, NULL, "for a start by another program; closed when the guest ends", set_for_start},
     {0},
 };
 static const struct cli_option close_options[] = {
-    {"yes", 'y', NULL, "even if the key is ephemeral, and the data is lost with it", set_yes},
+    {"yes", 'y', NULL, "also if the key is ephemeral: the data is lost then", set_yes},
     {0},
 };
 

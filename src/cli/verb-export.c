@@ -57,7 +57,7 @@ static int print(struct globals *g, const struct exported *done, const char *pat
     return 0;
 }
 
-/* Where it goes: to a file, or to a descriptor, by which it can only go as it is. */
+/* Checks where it goes: to a file, or to a descriptor, which takes only plaintext. */
 static int take_target(struct export_request *q, const char *file, struct error *e)
 {
     if (!file == !q->output_fd)

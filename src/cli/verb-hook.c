@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly hook: what /etc/libvirt/hooks/qemu.d/mayfly calls, with the domain's XML on standard input. libvirt
- * calls it for every domain, so what does not concern Mayfly is let through first, without configuration,
- * broker or key: as root, which looks at bytes of the XML, and at where the paths in it lead
- * (instance/guard.h). A domain whose disks cannot be opened is not started: libvirt shows our sentence.
+ * calls it for every domain, so other domains are let through first, without configuration, broker or key.
+ * Root does that: it looks at bytes of the XML, and at where its paths lead (instance/guard.h). A domain
+ * whose disks cannot be opened is not started, and libvirt shows our sentence.
  *
  *     hook DOMAIN prepare begin -     QEMU is about to start
  *     hook DOMAIN release end -       it is gone, or did not come up

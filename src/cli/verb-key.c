@@ -15,7 +15,7 @@ struct key_options {
 static int set_user(void *target, const char *value, struct error *e)
 {
     if (!*value)
-        return error_set(e, -EINVAL, "the empty text is no user's id");
+        return error_set(e, -EINVAL, "a user's id cannot be empty");
     ((struct key_options *)target)->user = value;
     return 0;
 }
@@ -28,7 +28,7 @@ static const struct cli_option destroy_options[] = {
 };
 static const struct cli_option grant_options[] = {
     {"user", 0, "ID", "let this user of the key manager fetch it, not the host's own", set_user},
-    {"revoke", 0, NULL, "end that", set_revoke},
+    {"revoke", 0, NULL, "take that right back", set_revoke},
     {0},
 };
 
@@ -40,8 +40,8 @@ static bool is_meant(const struct key_entry *k, const char *ref, const struct in
     return i ? key_entry_used_by(k, i->uuid) : !ref || streq(k->ref, ref);
 }
 
-/* Which managers could not be asked is said behind what the others told, the first of them as the error. Of
- * all, or of the one that has the key `ref`. */
+/* Reports the managers that could not be asked, after the answers of the others; the first failure becomes
+ * the error. `ref`: only the manager of this key; NULL: all. */
 static int say_unasked(const struct context *c, const struct key_list *l, const char *ref, struct error *e)
 {
     for (size_t i = 0; i < l->n_managers; i++) {
@@ -135,7 +135,7 @@ static int operate_destroy(const struct context *c, const void *options, const c
     return key_destroy(c, ref, e);
 }
 
-/* Each key once: the second time it would be gone. Returns how many are left. */
+/* Drops repeated keys: the second time a key would be gone. Returns how many are left. */
 static int drop_repeats(char **refs, int n)
 {
     int kept = 0;

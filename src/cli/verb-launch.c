@@ -47,7 +47,7 @@ static int set_count(void *target, const char *value, struct error *e)
 }
 
 CLI_FLAG(set_shared_key, struct launch_options, request.shared_key)
-/* SIZE[,fs=TYPE][,name=NAME]; `fs` NULL: the disk has none to choose. */
+/* SIZE[,fs=TYPE][,name=NAME]; `fs` NULL: the disk has no choice of file system. */
 static int parse_disk(const char *value, uint64_t *ret_bytes, char alias[ALIAS_MAX], char fs[FS_MAX],
                       struct error *e)
 {
@@ -118,7 +118,7 @@ CLI_TEXT(set_volume_group, struct launch_options, request.volume_group)
 CLI_TEXT(set_firmware, struct launch_options, request.firmware)
 CLI_FLAG(set_autostart, struct launch_options, request.autostart)
 CLI_TEXT(set_network, struct launch_options, request.network)
-/* Read now, while root is still root. */
+/* Reads the file now, while root is root. */
 static int set_domain_xml(void *target, const char *path, struct error *e)
 {
     struct launch_options *o = target;
@@ -142,20 +142,20 @@ static int set_seed_image(void *target, const char *path, struct error *e)
 CLI_FLAG(set_no_start, struct launch_options, request.no_start)
 CLI_FLAG(set_dry_run, struct launch_options, request.dry_run)
 static const struct cli_option launch_options[] = {
-    {"count", 0, "N", "make N instances, NAME-1 to NAME-N, or behind those there are", set_count},
-    {"shared-key", 0, NULL, "one secret in the key manager for all of them", set_shared_key},
+    {"count", 0, "N", "make N instances, NAME-1 to NAME-N, or the next free numbers", set_count},
+    {"shared-key", 0, NULL, "keep one secret in the key manager for all of them", set_shared_key},
     {"memory", 0, "SIZE", "memory of each instance", set_memory},
     {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
     {"firmware", 0, "FIRMWARE", "bios or uefi", set_firmware},
-    {"network", 0, "NETWORK", "connect it to this network, bridge=BRIDGE, or none", set_network},
+    {"network", 0, "NETWORK", "connect them to this network, bridge=BRIDGE, or none", set_network},
     {"domain-xml", 0, "FILE", "libvirt XML to put the disks into", set_domain_xml},
     {"autostart", 0, NULL, "start them with the host from now on", set_autostart},
     {"no-start", 0, NULL, "define the domains, do not start them", set_no_start},
     {0},
 };
 static const struct cli_option add_disks_options[] = {
-    {"uuid", 0, "UUID", "for the domain of this UUID, which others are going to define", set_uuid},
-    {"key", 0, "MANAGER:PLACE/ID", "a key that is there already, in place of a new one", set_key},
+    {"uuid", 0, "UUID", "make them for the domain of this UUID, which others will define", set_uuid},
+    {"key", 0, "MANAGER:PLACE/ID", "use this existing key, in place of a new one", set_key},
     {"key-owner", 0, "OWNER", "caller: it is never destroyed (default); mayfly: by delete", set_key_owner},
     {0},
 };
@@ -169,12 +169,13 @@ static const struct cli_option disks_options[] = {
 };
 static const struct cli_option add_disk_options[] = {
     {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
-    {"seed-image", 0, "FILE", "a disk that holds this, for a domain that others define", set_seed_image},
+    {"seed-image", 0, "FILE", "a seed disk with these contents, for a domain that others define",
+     set_seed_image},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 
-/* As they are now, those that can be looked at. */
+/* Prints the new instances as they are now, if they can be looked at. */
 static bool put_launched(struct json_object *document, const struct context *c,
                          const struct launched *launched, uint32_t n)
 {
@@ -233,7 +234,7 @@ static int begin(const struct verb *self, struct globals *g, const struct cli_op
         r = error_set(e, -EINVAL, "%s: which one? Usage: mayfly %s %s", self->name, self->name,
                       self->operands);
     if (r == 0 && o->key_owner && !o->request.key)
-        r = error_set(e, -EINVAL, "%s: --key-owner is said of a key; say --key too", self->name);
+        r = error_set(e, -EINVAL, "%s: --key-owner needs --key", self->name);
     if (r != 0)
         return r;
     o->request.name = n ? argv[1] : NULL;

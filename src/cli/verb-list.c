@@ -94,7 +94,7 @@ static void warn_of_damage(const struct session *s, const struct model *m)
     }
 }
 
-/* What is not seen of a group is not in the list. Damaged volumes are told of one by one. */
+/* Warns of groups that cannot be seen as a whole, and of each damaged volume. */
 static void warn_of_doubt(const struct session *s, const struct model *m)
 {
     const struct config *c = s->context.config;
@@ -102,12 +102,12 @@ static void warn_of_doubt(const struct session *s, const struct model *m)
         struct error why = ERROR_NONE;
         if (doubt_of_group(m->inventory, c->volume_groups.item[i], &why) < 0)
             report_warning(&s->context,
-                           "not all may be listed, so no key is destroyed for want of a volume: %s",
+                           "the list may be incomplete, so no key that seems unused is destroyed: %s",
                            why.text);
     }
 }
 
-/* Of what is found, and of what Nova says, all domains are asked: so only where that is printed. */
+/* Findings and Nova's names need a question for each domain: asked only if they are printed. */
 static int print(const struct context *c, const struct model *m, const struct list_options *o,
                  struct globals *g, struct list_row *rows, size_t n, struct error *e)
 {
@@ -130,7 +130,9 @@ static int check_options(const struct list_options *o, const struct globals *g, 
 {
     int r = list_check_states(o->filter.states, e);
     if (r == 0 && g->json && o->columns_chosen)
-        return error_set(e, -EINVAL, "list: --output is for the table; JSON has all that there is");
+        return error_set(e, -EINVAL,
+                         "list: --output chooses columns of the table, and JSON always has all fields; leave "
+                         "--output out");
     return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly metrics: what there is on this host, as figures for monitoring. What cannot be asked is a figure
- * too, and no error: whoever watches wants the rest. */
+/* mayfly metrics: what there is on this host, as figures for monitoring. Something that cannot be asked is a
+ * figure too, and no error, so that the rest is printed. */
 #include "cli/metrics.h"
 #include "cli/output-file.h"
 #include "cli/recover-note.h"
@@ -22,7 +22,7 @@ static const struct cli_option metrics_options[] = {
     {0},
 };
 
-/* States that are always there, so that none goes missing when it becomes 0. */
+/* States that are always printed, also with the value 0. */
 static int count_instances(struct metrics *m, const struct context *c, const struct model *model,
                            struct error *e)
 {
@@ -102,7 +102,7 @@ static int add_groups(struct metrics *m, const struct config *config, const stru
     return r < 0 ? r : add_of_groups(m, i, "mayfly_volume_group_room_disks", group_room_disks, e);
 }
 
-/* A host on which none has run since it booted has no such figures. */
+/* There are no such figures if no recover has run since the boot. */
 static int add_recover(struct metrics *m, struct error *e)
 {
     struct recover_note note;

@@ -45,7 +45,7 @@ static int dry_run(struct globals *g, const struct rebuild_options *o, const cha
     return r < 0 ? r : print_plan(g, plan, e);
 }
 
-/* What the disks held is lost either way: so nothing is taken for granted. */
+/* The old data is lost either way, so the person must say what comes in its place. */
 static int check_contents(const struct verb *self, const struct rebuild_options *o, struct error *e)
 {
     if (o->empty && o->request.image.path)

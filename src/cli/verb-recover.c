@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <time.h>
 
-/* As after the installation: no error, or the units of recover would fail on each host before it is
- * configured. */
+/* The state after an installation. It is no error, else the units of recover would fail on each host that is
+ * not configured yet. */
 #define NOT_CONFIGURED                                                                                       \
     "No volume group may be used (images_volume_group in [libvirt]), so nothing is looked at."
 

@@ -27,13 +27,13 @@ CLI_FLAG(set_disk_only, struct rescue_request, disk_only)
 static const struct cli_option rescue_options[] = {
     {"root", 0, "SIZE", "size of the rescue disk; else the image's", set_root},
     {"timeout", 0, "SECONDS", TIMEOUT_HELP, set_timeout},
-    {"disk-only", 0, NULL, "make the disk alone, for a domain that others change", set_disk_only},
+    {"disk-only", 0, NULL, "make only the disk, for a domain that others define", set_disk_only},
     {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
     {0},
 };
 static const struct cli_option unrescue_options[] = {
     {"timeout", 0, "SECONDS", TIMEOUT_HELP, set_timeout},
-    {"disk-only", 0, NULL, "remove the disk alone, from no domain", set_disk_only},
+    {"disk-only", 0, NULL, "remove only the disk; leave domain and guest alone", set_disk_only},
     {0},
 };
 

@@ -141,7 +141,7 @@ static void print_details(const struct instance *i, const struct domain_details 
     printf("Starts: %s\n", d->autostart ? "with the host, by autostart" : "when it is told to");
 }
 
-/* What others have written may have characters in it that a terminal obeys. */
+/* Foreign text may have control characters, which a terminal would obey. */
 static void print_nova(const struct nova_server *nova)
 {
     _cleanup_free_ char *text =
@@ -188,7 +188,7 @@ static int print_json(struct globals *g, const struct context *c, const struct m
     return json_give(g, document, whole, e);
 }
 
-/* What libvirt does not tell is left out, with a warning: the disks can be shown without. */
+/* If libvirt does not tell, its part is left out, with a warning. */
 static bool look_at_details(const struct context *c, const struct model *m, const struct instance *i,
                             struct domain_details *ret)
 {

@@ -35,7 +35,7 @@ static int operate_dry_run(const struct context *c, const void *globals, const c
     return print_plan(*(struct globals *const *)globals, plan, e);
 }
 
-/* What is being made or destroyed gets its table from whoever does that. */
+/* Disks that are being made or destroyed get their tables from the operation at work. */
 static bool picks(const struct context *c, const struct model *m, const struct instance *i)
 {
     return model_is_open(m, i) && each_is_whole(c, i);

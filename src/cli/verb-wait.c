@@ -21,7 +21,7 @@ static int set_timeout(void *target, const char *value, struct error *e)
 }
 
 static const struct cli_option wait_options[] = {
-    {"state", 0, "STATE", "wait for this: running or stopped", set_state},
+    {"state", 0, "STATE", "what to wait for: running or stopped", set_state},
     {"timeout", 0, "SECONDS", "give up after that; else never", set_timeout},
     {0},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request to mayfly-keyagent, and what comes back. */
+/* A request to mayfly-keyagent, and its answer. */
 #include "keys/agent-internal.h"
 
 #include "base/fd.h"

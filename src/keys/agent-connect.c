@@ -16,7 +16,7 @@
 #define STOP_POLL_MSEC    200
 #define MARGIN_SEC        20 /* what the program has beyond its own deadlines */
 
-/* What has ended, is silent or talks nonsense is not asked again: the next request starts another. */
+/* Ends a program that has ended, is silent or talks nonsense. The next request starts another. */
 static int error_gone(struct agent_link *l, struct error *e)
 {
     char text[64] = "did not end";
@@ -39,7 +39,7 @@ static int error_silent(struct agent_link *l, struct error *e)
                      (unsigned long long)l->deadline_sec);
 }
 
-/* What it was asked for may have been done, or not: as where an answer is lost. */
+/* The request may have been carried out or not, as after a lost answer. */
 static int error_stopped(struct agent_link *l, struct error *e)
 {
     if (l->pid > 0)
@@ -64,7 +64,7 @@ int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
     return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot be asked: %s", strerror(-r)) : 0;
 }
 
-/* A stop that came before this wait does not end it: what is undone after a stop has to ask as well. */
+/* A stop that came before this wait does not end it: undoing after a stop makes requests, too. */
 static int wait_answer(struct agent_link *l, struct error *e)
 {
     uint64_t deadline = clock_msec() + l->deadline_sec * 1000;
@@ -118,7 +118,7 @@ static int give_ca(struct agent_link *l, const struct key_ca *ca, struct error *
     return ca->fd < 0 ? 0 : agent_link_send(l, &q, ca->fd, e);
 }
 
-/* The handover is ended by the caller, when the other end has answered. */
+/* The caller ends the handover, once the other end has answered. */
 static int give_secret(struct agent_link *l, enum agent_gift gift, const struct secret *s,
                        struct secret_handover **ret, struct error *e)
 {
@@ -171,8 +171,8 @@ static int open_manager(struct agent_link *l, const char *name, const struct con
     return r;
 }
 
-/* A create ends with two deadlines more: for what is done to a key that is made, and for undoing it all. An
- * order is waited for, and its last look has a deadline to itself. */
+/* A create gets two deadlines more: one for what follows the making of a key, one for undoing it all. An
+ * order is waited for, and the last look at it has a deadline of its own. */
 uint64_t agent_link_patience_sec(const struct config *c, size_t n_new)
 {
     uint64_t deadline = c->barbican_deadline_sec, orders = 0;

@@ -15,8 +15,8 @@ struct agent_link {
 };
 #define AGENT_LINK_NONE ((struct agent_link){.socket = -1})
 
-/* Starts the program of `who`, and has it open the manager `name`. A link that breaks is ended at once, in
- * all that follows. */
+/* Starts the program of `who`, and has it open the manager `name`. Each of the functions below ends the link
+ * at once if it breaks. */
 int agent_link_start(struct agent_link *l, const char *name, const struct config *c, struct key_context *who,
                      struct error *e) _must_check_;
 
@@ -27,14 +27,14 @@ uint64_t agent_link_patience_sec(const struct config *c, size_t n_new);
 int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
                     struct error *e) _must_check_;
 
-/* The answer; ret_fd is -1 where no descriptor came. An answer that is an error becomes the error. */
+/* Receives the answer; ret_fd is -1 if no descriptor came. An error in the answer becomes the error. */
 int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_fd,
                        struct error *e) _must_check_;
 
-/* What it said cannot be: ends the link, -EPROTO. */
+/* For an answer that makes no sense: ends the link. Returns -EPROTO. */
 int agent_link_refuse(struct agent_link *l, struct error *e);
 
-/* Lets it end by itself, for a while. */
+/* Waits a while for the program to end by itself. */
 void agent_link_end(struct agent_link *l);
 
 /* agent-start.c: runs `program` with the other end of a socket as its standard input. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is done with several keys at once: a record for each goes to mayfly-keyagent, and one comes back. */
+/* Operations on several keys at once: a record for each goes to mayfly-keyagent, and one comes back. */
 #include "keys/agent-internal.h"
 
 #include "base/fd.h"
@@ -41,7 +41,7 @@ static int cut(const struct secret *all, size_t *at, size_t size, struct secret 
     return 0;
 }
 
-/* Asks about `n` keys by a record for each, and gets as many records back; the caller frees. */
+/* Sends a record for each of `n` keys, and gets as many back; the caller frees them. */
 static int call_for_keys(struct agent *a, enum agent_op op, const void *records, size_t size, size_t n,
                          size_t answer_size, void **ret, struct error *e)
 {
@@ -95,7 +95,7 @@ static bool end_valid(const struct agent_end *end, bool fetched)
     return end->errnum == 0 && end->size >= KEY_BITS_MIN / 8 && end->size <= KEY_BITS_MAX / 8;
 }
 
-/* What it says of each; *ret_size: the bytes of secrets that are to come. */
+/* Reads the outcome of each key; *ret_size: the bytes of secrets that follow. */
 static int take_ends(struct agent *a, struct agent_end ends[], bool fetched, struct key_asked k[], size_t n,
                      size_t *ret_size, struct error *e)
 {
@@ -127,7 +127,7 @@ static int take_fetched(struct agent *a, const struct agent_end ends[], size_t s
     return r;
 }
 
-/* An error is one of them all. */
+/* An error of the request is the error of each key. */
 static int ask(struct agent *a, enum agent_op op, struct key_asked k[], size_t n, struct error *e)
 {
     _cleanup_free_ struct agent_id *ids = calloc(n, sizeof *ids);
@@ -152,9 +152,9 @@ static bool unreachable(const struct key_asked k[], size_t n)
     return true;
 }
 
-#define ASKED_AT_ONCE 64 /* so many get done within the deadline of one request */
+#define ASKED_AT_ONCE 64 /* so many fit into the deadline of one request */
 
-/* What fails for all is not tried, and waited for, once more with those behind them. */
+/* If the manager is away for a whole part, the parts behind it are not asked, since each would wait. */
 static void ask_in_parts(struct keymgr *km, enum agent_op op, struct key_asked k[], size_t n)
 {
     struct error why = ERROR_NONE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs mayfly-keyagent; the conversation with it is agent-connect.c. A file of its own, so that tests stand
- * in for the program. */
+/* Starts mayfly-keyagent; agent-connect.c talks to it. A file of its own, so that tests can replace the
+ * program. */
 #include "keys/agent-connect.h"
 
 #include "base/process.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What goes between mayfly and mayfly-keyagent (a socketpair, AF_UNIX, SOCK_SEQPACKET): fixed structs in the
- * host's own byte order, at most one descriptor a packet. Both ends are of one version, and were built
+/* The packets between mayfly and mayfly-keyagent (a socketpair, AF_UNIX, SOCK_SEQPACKET): fixed structs in
+ * the host's own byte order, at most one descriptor a packet. Both ends are of one version, and were built
  * together.
  *
  *     mayfly                                     mayfly-keyagent
@@ -11,8 +11,9 @@
  *       | <-- struct agent_answer [secrets]        |  after CREATE and FETCH, if there are any
  *       | struct agent_request DONE -->            |  the secrets were received
  *
- * Ids are the managers' own: of places, and of what an absent key proves, mayfly judges (keys/place.c).
- * Neither believes the other: mayfly-keyagent reads what a network says, and mayfly what it is told by that.
+ * Ids are the managers' own. mayfly alone judges places, and what an absent key proves (keys/place.c).
+ * Neither end trusts the other: mayfly-keyagent reads what a network says, and mayfly what mayfly-keyagent
+ * makes of it.
  */
 #pragma once
 
@@ -70,7 +71,7 @@ struct agent_id {
     char id[KEY_ID_MAX];
 };
 
-/* What became of one key of several. */
+/* The outcome of one key of several. */
 struct agent_end {
     int32_t errnum;           /* 0 or a negative errno */
     uint32_t size;            /* of a secret that was fetched, else 0; bytes */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clouds.yaml, secure.yaml and files of certificates: where openstacksdk looks for them, opened while this
- * process may still be root. They are parsed by nobody but the manager; here clouds.yaml is only searched for
- * the names of files of certificates, as text. */
+/* Opens clouds.yaml, secure.yaml and files of certificates where openstacksdk looks for them, while this
+ * process may still be root. Only the manager parses them. Here clouds.yaml is only searched, as text, for
+ * the names of files of certificates. */
 #include "keys/context-files.h"
 
 #include "base/fd.h"
@@ -48,7 +48,7 @@ static const char *home(void)
     return user ? user->pw_dir : named;
 }
 
-/* Nothing but a regular file is opened: to open a device may do something. */
+/* Opens regular files only: opening a device may have an effect. */
 static int open_regular(const char *path)
 {
     struct stat st;
@@ -71,7 +71,8 @@ static char *expand(const char *path)
                                                                : strdup(path);
 }
 
-/* A file of the working directory says where credentials are sent. Root may be in anybody's. */
+/* A file of the working directory says where credentials are sent, and root may stand in anybody's directory.
+ */
 static int check_owner(int fd, const char *path, struct error *e)
 {
     struct stat st;
@@ -192,8 +193,8 @@ static void search_line(struct key_context *who, const char *line, const char *e
     }
 }
 
-/* Line by line, in a buffer that is wiped, since the file may hold passwords. What is behind LINE_MAX_BYTES
- * of a line is not seen. */
+/* Reads line by line into a buffer that is wiped, since the file may hold passwords. The rest of a line
+ * behind LINE_MAX_BYTES is not seen. */
 static void search_clouds(struct key_context *who, int fd)
 {
     char buffer[LINE_MAX_BYTES];

@@ -16,7 +16,7 @@ extern char **environ;
 #define TOKEN_MAX 16384
 #define PREFIX    "OS_"
 
-/* Rather one too many: OS_PASSWORD, OS_ACCESS_TOKEN, OS_CLIENT_SECRET, OS_PASSCODE, ... */
+/* Better one too many: OS_PASSWORD, OS_ACCESS_TOKEN, OS_CLIENT_SECRET, OS_PASSCODE, ... */
 static bool holds_secret(const char *variable)
 {
     static const char *const parts[] = {"PASSWORD", "PASSCODE", "TOKEN", "SECRET", "OAUTH"};
@@ -47,7 +47,7 @@ static int copy_variables(struct secret **ret, struct error *e)
     return r;
 }
 
-/* The environment is where the kernel put it at exec, for /proc/PID/environ to show: what is secret is
+/* /proc/PID/environ shows the memory where the kernel put the environment at exec: secrets there are
  * overwritten. */
 static void clear_variables(void)
 {
@@ -103,7 +103,8 @@ static int open_in(const char *folder, const char *below, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-/* The password of the host is nobody's but root's. A systemd credential is in a folder of the service alone.
+/* Only root may read the host's password. A systemd credential lies in a folder that only its service can
+ * read, so its mode is not checked.
  */
 static int open_host_secret(const struct config *c, int *ret_fd, struct error *e)
 {
@@ -147,7 +148,8 @@ int key_context_take(const struct config *c, const char *cloud, int token_fd, st
     return r < 0 ? r : open_host_secret(c, &ret->host_secret_fd, e);
 }
 
-/* What openstack.c takes for somebody's credentials; other variables say only where, and for what. */
+/* The variables that openstack.c takes for somebody's credentials. Others only say where to ask, and for
+ * what. */
 static bool names_caller(const char *variable)
 {
     static const char *const names[] = {"OS_AUTH_URL=",

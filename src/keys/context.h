@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who asks a key manager: what the caller's environment, files and descriptors say of that. It is taken at
- * the start, before root is given up (files are opened then, and read by nobody but the manager), and is
- * handed to each manager that is opened. Where it says nothing, a manager may use the host's own credentials.
+/* Who asks a key manager, by the caller's environment, files and descriptors. It is collected at the start,
+ * before root is given up: files are opened then, and only the manager reads them. Each manager that is
+ * opened gets it. If it names nobody, a manager may use the host's own credentials.
  */
 #pragma once
 
@@ -13,8 +13,8 @@
 #define KEY_CLOUD_MAX       128
 #define KEY_ENVIRONMENT_MAX 65536 /* bytes, of all the variables together */
 
-/* A file that the caller's context names, opened before root was given up: to the manager it is the name that
- * counts. */
+/* A file that the caller's context names, opened before root was given up. The manager finds it by its name.
+ */
 #define KEY_CA_MAX      8
 #define KEY_CA_PATH_MAX 256
 struct key_ca {
@@ -61,6 +61,6 @@ int key_context_take(const struct config *c, const char *cloud, int token_fd, st
                      struct error *e) _must_check_;
 void key_context_end(struct key_context *who);
 
-/* Does it say who asks: by a token, a cloud, or variables that name somebody? Else the host itself asks, and
- * needs its password. */
+/* Does the context name somebody, by a token, a cloud or variables? Else the host itself asks, and needs its
+ * password. */
 bool key_context_names_caller(const struct key_context *who);

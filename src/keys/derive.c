@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One secret, many disks: see derive.h. All that is chosen when a disk is made goes into its key, so that a
- * changed tag gives another key rather than the same key used in another way. */
+/* One secret, many disks: see derive.h. All choices for a disk go into its key, so that a changed tag gives
+ * another key, not the same key used in another way. */
 #include "keys/derive.h"
 
 #include "storage/check.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key manager that keeps nothing: a random secret lives in the kernel's map alone and goes with it, be it
- * by shutdown, power cut or delete. There is nothing to recover, ever, and nothing to leak. */
+/* The key manager that keeps nothing: a random secret lives in the kernel's map alone and ends with it, by
+ * shutdown, power cut or delete. There is never anything to recover, nor to leak. */
 #include "keys/keymgr.h"
 
 static int ephemeral_open(const struct keymgr_ops *self, const struct config *c, struct key_context *who,

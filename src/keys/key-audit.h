@@ -4,7 +4,8 @@
 
 #include "keys/keymgr.h"
 
-/* What was done with a key, or tried. `id` NULL: it was to be made. `info`, `grantee` and `why` may be NULL.
+/* Writes what was done with a key, or tried. `id` NULL: a key was to be made. `info`, `grantee` and `why` may
+ * be NULL.
  */
 void key_audit(const struct keymgr *km, const char *action, const char *id, const struct key_info *info,
                const char *grantee, int result, const struct error *why);

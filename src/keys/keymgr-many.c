@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fetching and destroying, of one key or of several at once. Which of them this place is asked for, and what
- * its answer means, is judged here for each key and for all managers.
+/* Fetching and destroying, of one key or of several at once. This file decides for which keys this place is
+ * asked, and what its answer means, for all managers alike.
  */
 #include "keys/key-audit.h"
 #include "keys/place.h"
@@ -41,7 +41,7 @@ void key_ask_destroy(struct keymgr *km, struct key_asked k[], size_t n)
 
 /* ----------------------------------------------------- what an answer means */
 
-/* `why` is the manager's own answer, errnum 0 a good one. */
+/* `why` is the manager's own answer; errnum 0: success. */
 typedef int judge_fn(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e);
 
 static int judge_fetched(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e)
@@ -59,7 +59,8 @@ static int judge_destroyed(struct keymgr *km, const struct key_at *at, const str
     return r < 0 && r != -ENOKEY ? error_pass(e, r, &judged) : 0;
 }
 
-/* Nobody can say at the moment: -EAGAIN, since -EHOSTUNREACH is that another place keeps the key. */
+/* The manager cannot say at the moment: -EAGAIN, since -EHOSTUNREACH means that another place keeps the key.
+ */
 static int not_now(const struct error *why, struct error *e)
 {
     return error_pass(e, -EAGAIN, why);
@@ -92,10 +93,10 @@ struct operation {
     check_fn *check; /* NULL: whatever the place, it is asked */
     void (*ask)(struct keymgr *km, struct key_asked k[], size_t n);
     judge_fn *judge;
-    const char *audited; /* NULL: it changes nothing, and gives nothing away */
+    const char *audited; /* NULL: it changes nothing and hands out no key */
 };
 
-/* What is asked of the manager, by its own ids. */
+/* The request to the manager, by its own ids. */
 struct question {
     struct key_at *at;
     struct key_asked *own;
@@ -185,7 +186,8 @@ int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct 
     return r;
 }
 
-/* What is fetched after all is nobody's: no entry of the audit trail. */
+/* A key that is fetched after all is dropped: that is no use of it, so there is no entry in the audit trail.
+ */
 int keymgr_check_gone(struct keymgr *km, const char *id, struct error *e)
 {
     static const struct operation o = {.ask = ask_fetch, .judge = judge_fetched};

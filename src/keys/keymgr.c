@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of key managers, and what is the same for all of them: above all that "there is no such key"
- * counts only if the place that says so is the one that the reference names. It never looks into a secret. */
+/* The list of key managers, and the code that all of them share: above all, "there is no such key" counts
+ * only if it comes from the place that the reference names. It never looks into a secret. */
 #include "keys/key-audit.h"
 #include "keys/place.h"
 
@@ -65,14 +65,15 @@ int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KE
     return 0;
 }
 
-/* What cannot be destroyed is left to recover. */
+/* A key that cannot be destroyed is left to recover. */
 static void destroy_again(struct keymgr *km, const char *own_id)
 {
     struct key_asked k = {.id = own_id};
     key_ask_destroy(km, &k, 1);
 }
 
-/* One by one; after an error those before it are destroyed again. One that cannot be is left to recover. */
+/* Makes them one by one. After an error those made before are destroyed again; one that cannot be is left to
+ * recover. */
 static int create_each(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                        struct error *e)
 {
@@ -89,7 +90,7 @@ static int create_each(struct keymgr *km, const struct key_info want[], size_t n
     return 0;
 }
 
-/* After an error nothing of what was made stays, as far as that can be done. */
+/* After an error destroys what was made, as far as that can be done. */
 static int name_made(struct keymgr *km, const char *place, struct key_made made[], size_t n, struct error *e)
 {
     size_t named = 0;

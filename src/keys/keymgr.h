@@ -8,7 +8,7 @@
  *     r = keymgr_destroy(km, id, e);
  *
  * A reference is MANAGER:PLACE/ID. The place is an identity of where the key is kept: of a key folder, of a
- * service. A manager that does not have a key proves with that only that the key is not in its own place. So
+ * service. A manager that does not have a key proves only that the key is not in its own place. So
  * keymgr.c believes "there is no such key" only where the reference names the place that has answered.
  * References of before places (MANAGER:ID) still open what is found, and absence proves nothing for them.
  *
@@ -50,8 +50,8 @@
 #define KEY_BITS_MIN  128
 #define KEY_BITS_MAX  512
 
-/* Of each secret that is made new. Volume keys of any size are derived from it (keys/derive.h), so it need
- * not be as long as they are; every key manager and HSM makes AES keys of this size. */
+/* The size of each new secret. Volume keys of any size are derived from it (keys/derive.h), so it need not be
+ * as long as they are. Every key manager and HSM makes AES keys of this size. */
 #define KEY_SECRET_BITS 256
 
 /* What a manager notes beside a secret, so that recover can tell whose it is without any volume. */
@@ -77,7 +77,7 @@ struct key_listing {
 void key_listing_end(struct key_listing *l);
 #define _cleanup_key_listing_ _cleanup_(key_listing_end)
 
-/* A key that was made; whoever gets it owns the secret. */
+/* A key that was made; the caller owns the secret. */
 struct key_made {
     char id[KEY_ID_MAX];
     struct secret *secret;
@@ -86,7 +86,7 @@ struct key_made {
 /* One of several keys that a manager is asked about at once. */
 struct key_asked {
     const char *id;        /* as the operation takes it; not kept */
-    struct secret *secret; /* of a fetch: whoever asked owns it; NULL before, and after an error */
+    struct secret *secret; /* of a fetch: the caller owns it; NULL before, and after an error */
     struct error error;    /* of this key alone; errnum 0: none */
 };
 
@@ -99,7 +99,7 @@ struct key_finding {
     char text[600]; /* what was found, or what is wrong and the way out */
 };
 
-/* Who asks, by ids of the manager's own, as far as its login has said. "": there is no such, or not yet. */
+/* Who asks, by the manager's own ids, as far as its login has told. "": none, or not known yet. */
 struct key_asker {
     char user[KEY_USER_MAX];
     char project[KEY_USER_MAX];
@@ -108,29 +108,29 @@ struct key_asker {
 struct keymgr;
 struct keymgr_ops {
     const char *name; /* as in mayfly.key and in [key_manager] backend; no ':' */
-    bool network;     /* it is asked over one, which costs others something too */
+    bool network;     /* it is asked over a network, which costs others something too */
 
-    /* Sets `*ret` up from the options and the caller's context, `durable` and `lists_all` included. Asks
-     * nothing of the manager, touches no file. `c` is not kept; `who` outlives the manager. */
+    /* Sets `*ret` up from the options and the caller's context, `durable` and `lists_all` included. Sends no
+     * request, touches no file. `c` is not kept; `who` outlives the manager. */
     int (*open)(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
                 struct keymgr **ret, struct error *e);
 
     /* The identity of the place that answers: it never changes, no other place has it, and it has LVM's
-     * alphabet without '/' and ':'. "": it has none, so what is not found here is not known. `make`: a place
-     * without keys that has no identity gets one. NULL for a manager that keeps nothing: then ids have no
-     * place, and what it says of a key is so. */
+     * alphabet without '/' and ':'. "": it has none, so an absent key proves nothing. `make`: gives an
+     * identity to a place without keys that has none. NULL for a manager that keeps nothing: its ids have no
+     * place, and it is believed. */
     int (*place)(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e);
 
-    /* Says that the key `id` is not here, since it is kept in `place` ("": that is not known):
-     * -EHOSTUNREACH; -EACCES, with the name, where it is known to be another user's. NULL: said in general
-     * words. */
+    /* Sets the error for a key `id` that is not here, since it is kept in `place` ("": not known).
+     * -EHOSTUNREACH; -EACCES, with the user's name, if it is known to be another user's. NULL: the common
+     * code uses general words. */
     int (*elsewhere)(struct keymgr *km, const char *id, const char *place, struct error *e);
 
-    /* Makes a random secret of want->bits and keeps it durably before it returns: after a power cut in the
-     * next moment it can be fetched, and is listed. An interrupted create leaves a whole key or none. `id` is
-     * chosen by the manager, has LVM's alphabet for tags without '/', at most 63 characters, is never that of
-     * another key, and tells nothing of the secret. `want` was checked by keymgr_create(). NULL where there
-     * is create_many. */
+    /* Makes a random secret of want->bits and keeps it durably before it returns: after a power cut it can be
+     * fetched, and is listed. An interrupted create leaves a whole key or none. `id` is chosen by the
+     * manager, has LVM's alphabet for tags without '/', at most 63 characters, is never that of another key,
+     * and tells nothing of the secret. `want` was checked by keymgr_create(). NULL where there is
+     * create_many. */
     int (*create)(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e);
 
@@ -139,12 +139,12 @@ struct keymgr_ops {
     int (*create_many)(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                        struct error *e);
 
-    /* Keeps a secret that was made elsewhere, under `info->id`, which is new. May be NULL: then only what the
-     * manager made is kept. */
+    /* Keeps a secret that was made elsewhere, under `info->id`, which is new. May be NULL: the manager keeps
+     * only what it made. */
     int (*import)(struct keymgr *km, const struct key_info *info, const struct secret *secret,
                   struct error *e);
 
-    /* The same secret, as often as it is asked for. `id` may come from a tag that someone else wrote: it is
+    /* Returns the same secret each time. `id` may come from a tag that someone else wrote: it is
      * checked before it becomes a part of a path or URL (-EINVAL). -ENOKEY: this place has no such key. NULL
      * where there is fetch_many. */
     int (*fetch)(struct keymgr *km, const char *id, struct secret **ret, struct error *e);
@@ -153,19 +153,20 @@ struct keymgr_ops {
      * key. May be NULL: may_destroy_many() says it, or whoever can open the manager can destroy. */
     int (*may_destroy)(struct keymgr *km, const char *id, struct error *e);
 
-    /* Destroys it, and looks that it is gone. -ENOKEY: this place had no such key. After another error the
-     * key may or may not be there; to call it again finishes the job. NULL where there is destroy_many. */
+    /* Destroys it, and makes sure that it is gone. -ENOKEY: this place had no such key. After another error
+     * the key may or may not be there; to call it again finishes the job. NULL where there is destroy_many.
+     */
     int (*destroy)(struct keymgr *km, const char *id, struct error *e);
 
-    /* The same for `n` keys at once. Each is done whatever becomes of the others: what the one above would
-     * return is in k[i].error, which says nothing before. May be NULL: then they are done one by one. */
+    /* The same for `n` keys at once. Each is done, whatever becomes of the others. k[i].error gets what the
+     * one above would return; it is empty before. May be NULL: then they are done one by one. */
     void (*fetch_many)(struct keymgr *km, struct key_asked k[], size_t n);
     void (*may_destroy_many)(struct keymgr *km, struct key_asked k[], size_t n);
     void (*destroy_many)(struct keymgr *km, struct key_asked k[], size_t n);
 
-    /* The keys that this host made, that this caller may see, and that were not destroyed; whose they are is
-     * as certain as the manager can make it, since recover destroys what has no owner (but none with `host`).
-     * An interrupted destroy is finished on the way. *ret is empty before. */
+    /* Lists the keys that this host made, that this caller may see, and that were not destroyed. The manager
+     * must be sure that this host made them: recover destroys keys that no volume names (but none with
+     * `host`). Finishes interrupted destroys on the way. *ret is empty before. */
     int (*list)(struct keymgr *km, struct key_listing *ret, struct error *e);
 
     /* Lets `user` (an id of the manager's; NULL: the host's own service user) fetch the key, or ends that.
@@ -173,9 +174,8 @@ struct keymgr_ops {
     int (*grant)(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
                  struct error *e);
 
-    /* Looks at credentials, clock, way to the server, ... and says of each what it found: *ret_n entries of
-     * `ret`, the first failure last. Changes nothing. An error only where it could not look at all. May be
-     * NULL. */
+    /* Checks credentials, clock, way to the server, ... and reports each: *ret_n entries of `ret`, the first
+     * failure last. Changes nothing. An error only if it could not look at all. May be NULL. */
     int (*diagnose)(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                     struct error *e);
 
@@ -197,7 +197,7 @@ struct keymgr {
                                   NULL at other times */
 };
 
-/* -EINVAL: no such manager. Nothing is asked of it yet. */
+/* -EINVAL: no such manager. Sends no request yet. */
 int keymgr_open(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
                 struct error *e) _must_check_;
 struct keymgr *keymgr_close(struct keymgr *km);
@@ -207,11 +207,11 @@ DEFINE_CLEANUP(struct keymgr *, keymgr_close)
 /* "": it has none now. */
 int keymgr_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e) _must_check_;
 
-/* The id that a key imported as `own` is going to have. */
+/* The id that a key imported as `own` will have. */
 int keymgr_new_id(struct keymgr *km, bool make_place, const char *own, char ret_id[KEY_ID_MAX],
                   struct error *e) _must_check_;
 
-/* What is wrong with a request for a key (-EINVAL); `manager` is for the sentence. */
+/* Checks a request for a key (-EINVAL); `manager` is for the sentence. */
 int key_want_check(const char *manager, const struct key_info *want, struct error *e) _must_check_;
 
 /* As the members of keymgr_ops say, with ids that have places; `want` is checked here for all managers
@@ -255,8 +255,8 @@ int key_id_split(const char *id, char place[KEY_PLACE_MAX], const char **ret_own
 int key_ref_order(const char *a, const char *b);
 bool key_ref_same(const char *a, const char *b);
 
-/* Does the text begin like a reference, with the name of a key manager that there is? A domain may have any
- * name, also one with a colon in it. */
+/* Does the text begin like a reference, with the name of a known key manager? A domain may have any name,
+ * also one with a colon in it. */
 bool key_ref_looks(const char *text);
 
 extern const struct keymgr_ops keymgr_local;

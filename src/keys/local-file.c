@@ -85,7 +85,7 @@ int local_file_parse(const uint8_t *file, size_t size, struct key_info *ret, cha
                    " folder=%95s",
                    info.id, info.owner, info.vg, scope, &info.bits, &info.created_sec, folder);
 
-    /* sscanf is lenient; what counts is that the text is, byte for byte, the one that would be written. */
+    /* sscanf is lenient, so the text is compared, byte for byte, with the one that we would write. */
     size_t header_bytes = n >= 6 && key_scope_parse(scope, &info.scope) == 0 && info_valid(&info)
                               ? format_header(&info, folder, again)
                               : 0;

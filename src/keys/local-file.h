@@ -12,7 +12,7 @@
  *                                                   an empty line, then
  *     nonce (12) | AES-256-GCM of the key | tag (16)
  *
- * "mayfly-key 1" are those from before folders had an identity, without that line.
+ * "mayfly-key 1": the form of before folders had an identity, without that line.
  */
 #pragma once
 
@@ -26,12 +26,13 @@ int local_file_seal(const struct key_info *info, const char *folder, const struc
                     const struct secret *sealing_key, uint8_t file[LOCAL_FILE_MAX], size_t *ret_size,
                     struct error *e) _must_check_;
 
-/* The text part alone, unproved. ret_folder: "" in one from before. *ret_header_bytes: where the nonce
- * begins. -EKEYREJECTED: not such a file. */
+/* Reads the text part alone, without a proof. ret_folder: "" in the old form. *ret_header_bytes: where the
+ * nonce begins. -EKEYREJECTED: not such a file. */
 int local_file_parse(const uint8_t *file, size_t size, struct key_info *ret, char ret_folder[KEY_PLACE_MAX],
                      size_t *ret_header_bytes, struct error *e) _must_check_;
 
-/* Both parts, proved by the tag. Either output may be NULL. -EKEYREJECTED: damaged, or sealed by another key.
+/* Reads both parts, proved by the tag. Either output may be NULL. -EKEYREJECTED: damaged, or sealed by
+ * another key.
  */
 int local_file_unseal(const uint8_t *file, size_t size, const struct secret *sealing_key,
                       struct key_info *ret_info, struct secret **ret_key, struct error *e) _must_check_;

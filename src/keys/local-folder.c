@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The folder of the local key manager. It knows names and bytes, and nothing of keys.
  *
- *     add     O_TMPFILE, write, fsync, linkat, fsync of the folder    a power cut leaves no half, and no rest
- *     erase   rename to .doomed, overwrite, fdatasync, unlink         each half of it can be finished later
+ *     add     O_TMPFILE, write, fsync, linkat, fsync of the folder    a power cut leaves all of it or nothing
+ *     erase   rename to .doomed, overwrite, fdatasync, unlink         can be finished later from each step
  *
  * Overwriting in place reaches the old bytes on XFS over a plain disk, and on ext4 without data=journal and
- * inline_data. A file system that copies on write, a flash drive or a snapshot may keep them: there, the
- * sealing key has to go: see mayfly.conf(5).
+ * inline_data. A file system that copies on write, a flash drive or a snapshot may keep them: there the
+ * sealing key has to be destroyed: see mayfly.conf(5).
  */
 #include "keys/local-folder.h"
 
@@ -60,7 +60,7 @@ static int sync_folder(const char *path)
     return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* With its parents, all 0700, each noted on disk in the one above it. `path` begins with a slash. */
+/* Makes the folder and its parents, all 0700, each synced in the one above it. `path` begins with a slash. */
 static int make_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -131,7 +131,7 @@ int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room,
     return r;
 }
 
-/* The whole content with random bytes, on the disk when this returns. */
+/* Overwrites the whole file with random bytes, on the disk when this returns. */
 static int overwrite(int fd)
 {
     struct stat st;
@@ -164,7 +164,7 @@ bool local_folder_has(int folder_fd, const char *id)
 }
 
 /* Marks the file `id` by the name that erase() goes on with. A full disk may have no room for the longer
- * name: then it keeps its own, and a power cut in the midst leaves a damaged key instead of a doomed one. */
+ * name: then it keeps its own name, and a power cut in between leaves a damaged key, not a doomed one. */
 static int rename_doomed(int folder_fd, const char *id, const char *doomed, const char **ret_name)
 {
     *ret_name = doomed;
@@ -224,7 +224,7 @@ static int only_key_files(const struct dirent *entry)
     return is_key_file(entry->d_name, id, &doomed);
 }
 
-/* Puts the ids of `n` entries into `ids`; a doomed file is erased instead. */
+/* Puts the ids of `n` entries into `ids`; erases doomed files instead. */
 static int take_entries(int folder_fd, struct dirent *const *entries, size_t n, char (*ids)[UUID_TEXT],
                         size_t *ret_n, struct error *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of the local key manager: who may have it, and files that are there whole or not at all. */
+/* The folder of the local key manager: whose it must be, and files that are whole or absent. */
 #pragma once
 
 #include "base/str.h"
@@ -7,27 +7,28 @@
 
 #define LOCAL_ABSENT 1 /* returned where there is no such folder or file */
 
-/* Where it is: the option, or the default for the user who runs. The caller frees *ret_path. */
+/* The path of the folder: the option, or the default for the user who runs. The caller frees *ret_path. */
 int local_folder_path(const struct config *c, char **ret_path, struct error *e) _must_check_;
 
-/* Opens it, after making it if `make` is set. LOCAL_ABSENT. -EACCES: not ours, or others may look into it. */
+/* Opens it; makes it first if `make`. LOCAL_ABSENT. -EACCES: not ours, or others may look into it. */
 int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e) _must_check_;
 
-/* A new file with `size` bytes of `data`, on the disk when this returns: no crash leaves half of it, or a
- * temporary name. A bare errno: -EEXIST, -EOPNOTSUPP where the file system cannot make unnamed files. */
+/* Adds a file with `size` bytes of `data`, on the disk when this returns. After a power cut the file is
+ * complete or absent, and no temporary name remains. A bare errno: -EEXIST, -EOPNOTSUPP where the file system
+ * cannot make unnamed files. */
 int local_folder_add(int folder_fd, const char *name, const void *data, size_t size) _must_check_;
 
-/* The bytes of a file, `room` at most. A bare errno: -ENOENT, -EFBIG. */
+/* Reads a file, `room` bytes at most. A bare errno: -ENOENT, -EFBIG. */
 int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room,
                       size_t *ret_size) _must_check_;
 
 /* Is there the key file `id`, or what an interrupted erasure has left of it? */
 bool local_folder_has(int folder_fd, const char *id);
 
-/* Overwrites the key file `id`, removes it and looks that it is gone. First it becomes `<id>.doomed`, so that
- * an interrupted erasure is known as such. LOCAL_ABSENT: there was neither. */
+/* Overwrites the key file `id`, removes it and makes sure that it is gone. First it becomes `<id>.doomed`, so
+ * that an interrupted erasure is known as such. LOCAL_ABSENT: there was neither. */
 int local_folder_erase(int folder_fd, const char *id, struct error *e) _must_check_;
 
-/* The ids of the key files, in an array that the caller frees. Finishes interrupted erasures. */
+/* Lists the ids of the key files, in an array that the caller frees. Finishes interrupted erasures. */
 int local_folder_list(int folder_fd, char (**ret_ids)[UUID_TEXT], size_t *ret_n,
                       struct error *e) _must_check_;

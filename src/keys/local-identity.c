@@ -59,7 +59,7 @@ int local_identity_read(int folder_fd, const char *path, char ret[KEY_PLACE_MAX]
     return 0;
 }
 
-/* The identity that a key in the folder was made under, by its text alone; "": none has one. */
+/* The identity under which a key of the folder was made, by its text alone; "": none. */
 static int identity_of_keys(int folder_fd, char ret[KEY_PLACE_MAX], struct error *e)
 {
     _cleanup_free_ char(*ids)[UUID_TEXT] = NULL;

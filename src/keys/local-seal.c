@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sealing key. It goes from its file straight into a struct secret, and is never written again once it is
- * there: a second one would make noise of every key that the first has sealed. */
+/* The sealing key. It goes from its file straight into a struct secret, and is never replaced: a second one
+ * could unseal no key that the first has sealed. */
 #include "keys/local-seal.h"
 
 #include "base/fd.h"
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Root may own it (and lend it by group) where it lies outside of the folder. */
+/* Outside of the folder root may own it, and let a group read it. */
 static bool kept_well(const struct stat *st)
 {
     if (st->st_uid == geteuid())

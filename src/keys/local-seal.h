@@ -10,6 +10,6 @@
  */
 int local_seal_read(int folder_fd, const char *name, struct secret **ret, struct error *e) _must_check_;
 
-/* The same; made where it is missing, of several that try at once by one. But where there are keys already it
- * is never made: they could not be unsealed by a new one (-EKEYREJECTED). */
+/* The same; makes it if it is missing (one wins of several that try at once). Never beside keys, which a new
+ * sealing key could not unseal (-EKEYREJECTED). */
 int local_seal_ensure(int folder_fd, const char *name, struct secret **ret, struct error *e) _must_check_;

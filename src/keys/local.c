@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The key manager of one host: a file for each key, sealed by one more.
  *
- *     local.c           the operations, and what is said when they fail
+ *     local.c           the operations, and their errors
  *     local-folder.c    names and bytes: who owns the folder; adding and erasing whole files
  *     local-identity.c  which folder it is
  *     local-file.c      one key as the bytes of its file
  *     local-seal.c      the sealing key
  *
- * Each user has a folder. That a key is not in one says nothing of the others, nor of one that is not
- * mounted: so the identity of the folder is the place in the references of its keys.
+ * Each user has a folder. A key that is absent from one may be in another, or in one that is not mounted: so
+ * references name the identity of the folder as their place.
  */
 #include "base/fd.h"
 #include "base/str.h"
@@ -253,7 +253,7 @@ static int local_destroy(struct keymgr *km, const char *id, struct error *e)
     return r == LOCAL_ABSENT ? error_absent(l, id, e) : r;
 }
 
-/* One more for the list; a damaged one is on it by its name alone. */
+/* Adds a key to the list; a damaged one by its name alone. */
 static int list_one(struct local *l, int folder_fd, const char *id, struct key_listing *to, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -302,7 +302,7 @@ static void note(struct key_finding *f, const char *what, const char *path, int 
                  r == LOCAL_ABSENT ? "is not there yet; the first key makes it" : "is there, and ours alone");
 }
 
-/* Whether there are keys that an absent sealing key has sealed is seen when they are listed. */
+/* An absent sealing key is a fault only if there are keys; the listing finds that. */
 static int local_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                           struct error *e)
 {

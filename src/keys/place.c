@@ -8,14 +8,14 @@
 #define OWN_ID_MAX 64 /* bytes of a manager's own id, with its end */
 _Static_assert(KEY_PLACE_MAX + OWN_ID_MAX <= KEY_ID_MAX, "room for PLACE/ID");
 
-/* `n` bytes. It cannot be mistaken for a part of a path. */
+/* Is it a place, of `n` bytes? A place cannot be mistaken for a part of a path. */
 static bool place_valid(const char *place, size_t n)
 {
     return n > 0 && n < KEY_PLACE_MAX && isalnum((unsigned char)place[0]) && !memchr(place, '/', n) &&
            !memchr(place, ':', n);
 }
 
-/* A manager that is away takes up to its time limit to say so: during one operation it is asked once. */
+/* A manager that is away fails only after its time limit, so it is asked once during one operation. */
 static int ask_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -126,7 +126,7 @@ int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX]
     return str_copy(id, KEY_ID_MAX, colon + 1);
 }
 
-/* Its parts "MANAGER:" and "ID", of whatever form it is. */
+/* The parts "MANAGER:" and "ID" of a reference of either form. */
 static size_t manager_length(const char *ref)
 {
     const char *colon = strchr(ref, ':');

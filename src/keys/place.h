@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reference says of the place of its key, and what the answer of a manager proves. For keymgr.c and
+/* What a reference says about the place of its key, and what a manager's answer proves. For keymgr.c and
  * keymgr-many.c. */
 #pragma once
 
@@ -10,20 +10,20 @@ struct key_at {
     const char *id;            /* the manager's own; points into the reference */
 };
 
-/* -EINVAL. A manager without places has its ids as they are. */
+/* Splits an id. -EINVAL. Ids of a manager without places stay as they are. */
 int key_locate(const struct keymgr *km, const char *id, struct key_at *ret, struct error *e) _must_check_;
 
 /* Puts `place` before `id`; "": leaves it. -EPROTO: it does not fit, or has a '/' of its own. */
 int key_add_place(const struct keymgr *km, const char *place, char id[KEY_ID_MAX],
                   struct error *e) _must_check_;
 
-/* 0: it is this place that the reference names, or it names none. -EHOSTUNREACH, -EACCES: another. Other
- * errors: the place cannot be asked. */
+/* 0: the reference names this place, or none. -EHOSTUNREACH, -EACCES: it names another. Other errors: the
+ * place cannot be asked. */
 int key_check_place(struct keymgr *km, const struct key_at *at, struct error *e) _must_check_;
 
-/* The manager has no such key, and says so with `why`. -ENOKEY: it is gone for good. Else as
- * key_check_place(), -EHOSTUNREACH where the reference names no place. */
+/* Judges the manager's answer `why` that it has no such key. -ENOKEY: it is gone for good. Else as
+ * key_check_place(); -EHOSTUNREACH if the reference names no place. */
 int key_judge_absence(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e);
 
-/* Destroys them, by the manager's own ids, whatever place they are of: for what this run has made. */
+/* Destroys keys that this run has made, by the manager's own ids, without a look at places. */
 void key_ask_destroy(struct keymgr *km, struct key_asked k[], size_t n);
