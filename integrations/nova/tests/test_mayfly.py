@@ -75,6 +75,13 @@ METRICS = [{'name': 'mayfly_volume_group_%s_bytes' % what, 'value': value,
                                       ('vg1', 'size', 99 * GIB))]
 
 
+# What libvirt says before what its hook has said.
+HOOK = ('Hook script execution failed: internal error: Child process '
+        '(LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin '
+        'HOME=/root /etc/libvirt/hooks/qemu.d/mayfly instance-00000003 '
+        'prepare begin -) unexpected exit status 1: ')
+
+
 def error(name, status, text='what it says'):
     return {'error': {'name': name, 'status': status, 'text': text}}
 
@@ -706,9 +713,9 @@ class Starting(Case):
                       self.driver.resume_state_on_host_boot(
                           context, instance, network), fails)
 
-    def refused(self, code):
-        refused = driver.libvirt.libvirtError('no right to the key')
-        refused.err = (code, 0, 'no right to the key', 2, '', '', '', 0, 0)
+    def refused(self, code, text='no right to the key'):
+        refused = driver.libvirt.libvirtError(HOOK + text)
+        refused.err = (code, 0, HOOK + text, 2, '', '', '', 0, 0)
         return refused
 
     def test_at_boot_by_the_host_s_right(self):
@@ -723,6 +730,16 @@ class Starting(Case):
                               self.refused(code))
             self.assertIn('no right to the key', self.faults[0])
             self.assertEqual(told, 'hard reboot' in self.faults[0])
+            self.assertEqual(told, HOOK not in self.faults[0])
+
+    def test_who_waits_at_boot_is_told_all_that_nova_keeps(self):
+        self.assertRaises(
+            driver.libvirt.libvirtError, self.resume, self.refused(
+                driver.libvirt.VIR_ERR_HOOK_SCRIPT_FAILED,
+                'mayfly: ' + 'no right to the key ' * 20))
+        kept = self.faults[0][:255]
+        self.assertIn('hard reboot', kept)
+        self.assertIn('no right to the key', kept)
 
     def test_a_reboot_that_goes_on_at_start_does_not_end_nova_compute(self):
         self.at_start(self.driver.reboot, self.refused(

@@ -185,9 +185,11 @@ def _way_out(error):
     if (not isinstance(error, libvirt.libvirtError) or
             error.get_error_code() != libvirt.VIR_ERR_HOOK_SCRIPT_FAILED):
         return error
+    # Nova keeps 255 characters, and libvirt begins with the hook's command.
     return program.Failed(verb='hook', reason=_(
-        "%s; if this host may not have the key, the owner starts the server "
-        "by a hard reboot") % error)
+        "this host did not open the disks; if it may not have the key, the "
+        "owner starts the server by a hard reboot: %s") %
+        re.sub('.* unexpected exit status [0-9]+: ', '', str(error)))
 
 
 def _has_local_disks(instance):
