@@ -56,7 +56,7 @@ openstack() {
     local status
     echo "$*" >"$LAB_JOB/ask.new"
     mv "$LAB_JOB/ask.new" "$LAB_JOB/ask"
-    lab_wait 300 test ! -e "$LAB_JOB/ask" || fail "openstack $*: no answer"
+    lab_wait 900 test ! -e "$LAB_JOB/ask" || fail "openstack $*: no answer"
     cat "$LAB_JOB/answer"
     status=$(<"$LAB_JOB/answer.status")
     return "$status"

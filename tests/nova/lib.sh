@@ -43,7 +43,7 @@ without_owner() {
             echo "$what: is off"
         fi
     done
-    find /var/lib/nova /var/lib/libvirt/qemu/save -type f \( -size +64M -o -name '*dmcrypt*' -o -name 'disk*' \) \
+    find /var/lib/nova /var/lib/libvirt/qemu/save /dev/shm -type f \( -size +64M -o -name '*dmcrypt*' -o -name 'disk*' \) \
         ! -path '*/_base/*' -printf 'file %p\n' 2>/dev/null || true
 }
 

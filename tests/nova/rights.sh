@@ -28,13 +28,6 @@ guest_of "$id"
 check_equal "after it nothing is left of that" "${id}_disk ${id}_disk.seed" "$(our_volumes | paste -sd ' ')"
 in_order unrescue
 
-nova bob action one VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(nova admin flavor-id large)\"}}"
-nova bob action one ACTIVE '{"confirmResize":null}'
-check_equal "a larger flavor makes the disk larger" $((2 << 30)) "$(disk_field "$id" root size_bytes)"
-guest_of "$id"
-check "  and what it wrote is there" has_marker "$id"
-in_order resize
-
 nova bob action one SHELVED_OFFLOADED '{"shelve":null}'
 check_equal "a shelved server has no disk and no key" " 0" "$(our_volumes)$(our_maps) $(count_keys)"
 in_order shelve
@@ -43,6 +36,13 @@ guest_of "$id"
 check "unshelved, what it wrote is there" has_marker "$id"
 check_equal "  by a key" 1 "$(count_keys)"
 in_order unshelve
+
+nova bob action one VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(nova admin flavor-id large)\"}}"
+nova bob action one ACTIVE '{"confirmResize":null}'
+check_equal "a larger flavor makes the disk larger" $((2 << 30)) "$(disk_field "$id" root size_bytes)"
+guest_of "$id"
+check "  and what it wrote is there" has_marker "$id"
+in_order resize
 
 key=$(key_id "$id")
 nova bob action one ACTIVE "{\"rebuild\":{\"imageRef\":\"$(nova bob image-id guest)\"}}"
