@@ -214,6 +214,31 @@ static bool guest_ended(const struct context *c, const struct instance *i)
     return r == -ENOENT && i->state == INSTANCE_RUNNING; /* it was transient */
 }
 
+static const struct volume *volume_of_map(const struct instance *i, const struct map *map)
+{
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (map_uuid_is_of(map->uuid, i->volumes[n]->disk))
+            return i->volumes[n];
+    return NULL;
+}
+
+/* Has a program opened a disk for the next start since we looked? A map of another time is another map. Where
+ * that cannot be told, one may have. */
+static bool opened_anew(const struct context *c, const struct model *m, const struct instance *i)
+{
+    _cleanup_free_ struct map *maps = NULL;
+    size_t n = 0;
+    if (broker_maps(c->broker, &maps, &n, NULL) < 0)
+        return true;
+    for (size_t k = 0; k < n; k++) {
+        const struct volume *v = map_use(&maps[k]) == MAP_FOR_START ? volume_of_map(i, &maps[k]) : NULL;
+        const struct map *before = v ? model_map_of(m, v) : NULL;
+        if (v && (!before || !streq(before->uuid, maps[k].uuid)))
+            return true;
+    }
+    return false;
+}
+
 /* What was opened for a start is left if no guest has been seen to run on it: that start may be about to
  * follow. */
 void model_close_after_guest(const struct context *c, const struct model *m, const struct instance *i)
@@ -222,9 +247,10 @@ void model_close_after_guest(const struct context *c, const struct model *m, con
     struct error why = ERROR_NONE;
     if (open_before(m, i) || !guest_ended(c, i) || broker_lock(c->broker, i->uuid, &why) < 0)
         return; /* whoever has the lock now asks later */
+    bool ran = i->state == INSTANCE_RUNNING && !opened_anew(c, m, i);
     int r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, &why);
     if (r == 0)
-        r = disks_close_idle(c, &d, i->state == INSTANCE_RUNNING ? MAP_FOR_START : MAP_FOR_DOMAIN, &why);
+        r = disks_close_idle(c, &d, ran ? MAP_FOR_START : MAP_FOR_DOMAIN, &why);
     if (r < 0)
         report_warning(c, "instance %s: its guest has ended, and a disk stays open: %s; run mayfly close %s",
                        i->name, why.text, i->name);

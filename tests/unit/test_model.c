@@ -215,6 +215,26 @@ static void test_gives_back_what_was_opened_for_a_start(void **state)
     assert_int_equal(b->w->host.n_maps, 0);
 }
 
+/* The lock is given back before the disks are closed: meanwhile a program opens them for the next start. */
+static void test_leaves_what_is_opened_for_the_next_start(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+
+    bench_make(b, "a", true);
+    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+    assert_true(world_start_guest(b->w, &b->w->host.domains[0]));
+    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    world_end_guest(&b->w->host.domains[0]);
+    for (size_t n = 0; n < b->w->host.n_maps; n++)
+        snprintf(b->w->host.maps[n].map.uuid + strlen(b->w->host.maps[n].map.uuid) - 8, 9, "7fffffff");
+    m = model_free(m);
+    assert_int_equal(b->w->host.n_maps, 2);
+}
+
 static void test_lock(void **state)
 {
     struct bench *b = *state;
@@ -275,6 +295,7 @@ int main(void)
         bench_test(test_lock),
         bench_test(test_gives_back),
         bench_test(test_gives_back_what_was_opened_for_a_start),
+        bench_test(test_leaves_what_is_opened_for_the_next_start),
         bench_test(test_lock_waits),
         bench_test(test_locks_wait_together),
         bench_test(test_not_ready),
