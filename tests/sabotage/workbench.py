@@ -28,6 +28,7 @@ SANITIZERS = {
 }
 LAB_TEST = "lab/"
 SKIPPED = 77  # as meson has it
+TIMED_OUT = 1000  # no process ends so
 UNSANITIZED_TEST = "memory/"  # of that suite: see tests/run
 SCENARIO = "matrix/"
 MATRIX = "tests/fake/matrix"
@@ -42,7 +43,7 @@ class UnknownTest(Exception):
 
 
 def call(argv, folder, limit_sec=None, **environment):
-    """(exit status, output) of a program; 124 if it took longer than `limit_sec`. Nothing of it stays behind, nor if we
+    """(exit status, output) of a program; TIMED_OUT if it took longer than `limit_sec`. Nothing of it stays behind, nor if we
     are killed."""
     with subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *argv], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
@@ -57,7 +58,7 @@ def call(argv, folder, limit_sec=None, **environment):
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, 9)
                 process.communicate()
-            return 124, f"time-out after {limit_sec} s"
+            return TIMED_OUT, f"time-out after {limit_sec} s"
 
 
 def source_files(*folders):

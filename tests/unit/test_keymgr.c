@@ -1041,14 +1041,15 @@ static void a_key_is_gone_only_if_it_is(void **state)
                  key_ref_looks(""));
 }
 
-/* Somebody removes the folder as soon as it was made. */
+/* Somebody removes the folder as soon as it was made. The mode is that of the caller, if there is one: what
+ * modes files get is tested here too. */
 static const char *vanished;
 
-int __real_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...)
+int __real_open64(const char *path, int flags, mode_t mode);
+int __wrap_open64(const char *path, int flags, mode_t mode);
+int __wrap_open64(const char *path, int flags, mode_t mode)
 {
-    return vanished && streq(path, vanished) ? (errno = ENOENT, -1) : __real_open64(path, flags, 0600);
+    return vanished && streq(path, vanished) ? (errno = ENOENT, -1) : __real_open64(path, flags, mode);
 }
 
 static void local_says_that_its_folder_went(void **state)
@@ -1067,12 +1068,12 @@ static void local_says_that_its_folder_went(void **state)
 
 static bool no_tmpfile;
 
-int __real_openat64(int fd, const char *path, int flags, ...);
-int __wrap_openat64(int fd, const char *path, int flags, ...);
-int __wrap_openat64(int fd, const char *path, int flags, ...)
+int __real_openat64(int fd, const char *path, int flags, mode_t mode);
+int __wrap_openat64(int fd, const char *path, int flags, mode_t mode);
+int __wrap_openat64(int fd, const char *path, int flags, mode_t mode)
 {
     return no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE ? (errno = EOPNOTSUPP, -1)
-                                                          : __real_openat64(fd, path, flags, 0600);
+                                                          : __real_openat64(fd, path, flags, mode);
 }
 
 static void local_says_what_its_file_system_lacks(void **state)
