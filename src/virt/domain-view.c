@@ -13,45 +13,55 @@
 
 #define NOVA_NAMESPACE "http://openstack.org/xmlns/libvirt/nova/" /* and a version */
 
-static char *take_property(const xmlNode *node, const char *name)
+/* NULL: there is none, or *lost is set, for it could not be copied. */
+static char *take_property(const xmlNode *node, const char *name, bool *lost)
 {
     _cleanup_(xmlFreep) xmlChar *text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
-    return text ? strdup((const char *)text) : NULL;
+    char *copy = text ? strdup((const char *)text) : NULL;
+    *lost = *lost || (!copy && node && xmlHasProp(node, BAD_CAST name));
+    return copy;
 }
 
-static char *take_text(const xmlNode *node)
+/* The same for what a node contains. */
+static char *take_text(const xmlNode *node, bool *lost)
 {
     _cleanup_(xmlFreep) xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
-    return text && *text ? strdup((const char *)text) : NULL;
+    char *copy = text && *text ? strdup((const char *)text) : NULL;
+    *lost = *lost || (!copy && node && (!text || *text));
+    return copy;
 }
 
 /* Where a <source> leads; NULL: nowhere that has a name. */
-static char *path_of(const xmlNode *source, bool *ret_volume)
+static char *path_of(const xmlNode *source, bool *ret_volume, bool *lost)
 {
     static const char *const names[] = {"dev", "file", "dir", "path", "name"};
-    _cleanup_free_ char *pool = take_property(source, "pool"), *volume = take_property(source, "volume");
+    _cleanup_free_ char *pool = take_property(source, "pool", lost),
+                        *volume = take_property(source, "volume", lost);
     char *path = NULL;
     *ret_volume = pool && volume;
-    if (*ret_volume)
-        return asprintf(&path, "%s/%s", pool, volume) < 0 ? NULL : path;
+    if (*ret_volume) {
+        path = str_format("%s/%s", pool, volume);
+        *lost = *lost || !path;
+        return path;
+    }
     for (size_t i = 0; !path && i < ARRAY_SIZE(names); i++)
-        path = take_property(source, names[i]);
+        path = take_property(source, names[i], lost);
     return path;
 }
 
 static int add_source(struct disk_view *d, const xmlNode *source, enum source_use use, struct error *e)
 {
-    bool volume = false;
-    char *path = path_of(source, &volume);
+    bool volume = false, lost = false;
+    _cleanup_free_ char *path = path_of(source, &volume, &lost);
+    if (lost)
+        return error_memory(e);
     if (!path)
         return 0;
     struct domain_source *bigger = reallocarray(d->sources, d->n_sources + 1, sizeof *bigger);
-    if (!bigger) {
-        free(path);
+    if (!bigger)
         return error_memory(e);
-    }
     d->sources = bigger;
-    d->sources[d->n_sources++] = (struct domain_source){.use = use, .volume = volume, .path = path};
+    d->sources[d->n_sources++] = (struct domain_source){.use = use, .volume = volume, .path = TAKE_PTR(path)};
     return 0;
 }
 
@@ -84,10 +94,11 @@ static int add_disk(struct domain_view *v, const xmlNode *node, struct error *e)
     if (!bigger)
         return error_memory(e);
     v->disks = bigger;
+    bool lost = false;
     struct disk_view *d = &v->disks[v->n_disks++];
-    *d = (struct disk_view){.target = take_property(domain_child(node, "target"), "dev"),
-                            .serial = take_text(domain_child(node, "serial"))};
-    int r = add_chain(d, node, SOURCE_TOP, e);
+    *d = (struct disk_view){.target = take_property(domain_child(node, "target"), "dev", &lost),
+                            .serial = take_text(domain_child(node, "serial"), &lost)};
+    int r = lost ? error_memory(e) : add_chain(d, node, SOURCE_TOP, e);
     return r < 0 ? r : add_mirror(d, domain_child(node, "mirror"), e);
 }
 
@@ -103,13 +114,13 @@ static const xmlNode *nova_child(const xmlNode *parent, const char *name)
 }
 
 /* <nova:instance><nova:name/><nova:owner><nova:project uuid=""/></nova:owner></nova:instance> */
-static struct nova_server read_nova(const xmlNode *root)
+static struct nova_server read_nova(const xmlNode *root, bool *lost)
 {
     const xmlNode *instance = nova_child(domain_child(root, "metadata"), "instance");
     const xmlNode *project = nova_child(nova_child(instance, "owner"), "project");
-    return (struct nova_server){.name = take_text(nova_child(instance, "name")),
-                                .project = take_text(project),
-                                .project_id = take_property(project, "uuid")};
+    return (struct nova_server){.name = take_text(nova_child(instance, "name"), lost),
+                                .project = take_text(project, lost),
+                                .project_id = take_property(project, "uuid", lost)};
 }
 
 int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
@@ -119,17 +130,18 @@ int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
     int r = domain_read(xml, &doc, e);
     if (r < 0)
         return r;
+    bool lost = false;
     const xmlNode *root = xmlDocGetRootElement(doc), *devices = domain_child(root, "devices");
     *ret = (struct domain_view){
         .found = true,
         .running = xmlHasProp(root, BAD_CAST "id"),
         .ours = domain_find_mark(root) != NULL,
         .save_refused = domain_refuses_save(devices),
-        .name = take_text(domain_child(root, "name")),
-        .uuid = take_text(domain_child(root, "uuid")),
-        .nova = read_nova(root),
+        .name = take_text(domain_child(root, "name"), &lost),
+        .uuid = take_text(domain_child(root, "uuid"), &lost),
+        .nova = read_nova(root, &lost),
     };
-    r = domain_nvram(root, &ret->nvram, e);
+    r = lost ? error_memory(e) : domain_nvram(root, &ret->nvram, e);
     ret->nvram_own = ret->nvram && domain_nvram_is_own(root, ret->nvram);
     for (const xmlNode *node = devices ? devices->children : NULL; r == 0 && node; node = node->next)
         if (domain_is_element(node, "disk"))
