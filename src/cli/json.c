@@ -215,8 +215,9 @@ static void end_listing(struct json_object *error)
     printf("\n}\n");
 }
 
-void json_end(struct globals *g, const struct error *e, int status, const char *name)
+int json_end(struct globals *g, const struct error *e, int status, const char *name)
 {
+    int r = 0;
     struct json_object *error = status ? json_error(e, status, name) : NULL;
     if (g->listing) {
         end_listing(error);
@@ -229,9 +230,12 @@ void json_end(struct globals *g, const struct error *e, int status, const char *
         const char *text = g->document ? text_of(g->document) : NULL;
         if (text)
             printf("%s\n", text);
+        else if (g->verb && !g->help)
+            r = -ENOMEM;
     }
     json_object_put(g->document);
     g->document = NULL;
+    return r;
 }
 
 void json_list_begin(struct globals *g, const char *name)

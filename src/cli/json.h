@@ -43,7 +43,7 @@ int json_give(struct globals *g, struct json_object *document, bool whole, struc
 /* Prints the document that was handed over, with the error of the exit status. Prints nothing for --help,
  * which is for people.
  */
-void json_end(struct globals *g, const struct error *e, int status, const char *name);
+int json_end(struct globals *g, const struct error *e, int status, const char *name);
 
 /* A document with an array of any length. It is printed item by item, so that the items are never in memory
  * together:

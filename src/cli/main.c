@@ -126,8 +126,8 @@ static int end(struct globals *g, bool json, int r, struct error *e)
     char name[EXIT_NAME_MAX];
     if (r < 0)
         error_set(e, r, "%s", strerror(-r));
-    if (json && r != -EPIPE)
-        json_end(g, e, exit_status(r), exit_status_name(exit_status(r), name));
+    if (json && r != -EPIPE && json_end(g, e, exit_status(r), exit_status_name(exit_status(r), name)) < 0)
+        r = r < 0 ? r : error_memory(e); /* nobody takes silence for success */
     r = end_output(r, e);
     if (r < 0 && r != -EPIPE)
         log_error("%s", e->text);

@@ -14,7 +14,7 @@ int print_plan(struct globals *g, const struct steps *plan, struct error *e)
     bool whole = steps != NULL;
     for (size_t i = 0; i < steps_count(plan); i++) {
         if (json)
-            whole = json_object_array_add(steps, json_object_new_string(steps_what(plan, i))) == 0 && whole;
+            whole = json_append(steps, json_object_new_string(steps_what(plan, i))) && whole;
         else
             printf("%3zu. %s\n", i + 1, steps_what(plan, i));
     }
