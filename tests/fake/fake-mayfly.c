@@ -13,15 +13,23 @@
  *                             libvirt, or the key manager, does not answer
  *     @crash N                the next command ends at its Nth call on the host, as by kill -9
  *     @key UUID               there is a key in `local` with this id, which no volume names
+ *     @backend NAME           new keys are made there
+ *     @asks PROJECT           who asks `barbican` is of that one
+ *     @answer WORD            a person at a terminal answers so to the question of the next command
+ *     @memory COMMAND         the command, which changes nothing, over and over: each of its calls for memory
+ * gets none once. NNN.out says what became of that
  */
+#include "base/fd.h"
 #include "base/log.h"
 #include "cli/recover-note.h"
 #include "cli/session.h"
 #include "keys/derive.h"
+#include "memory.h"
 #include "storage/xts.h"
 #include "world.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,15 +39,19 @@ int mayfly_main(int argc, char **argv); /* src/cli/main.c */
 static struct world *world;
 static struct fake fake;
 static unsigned crash_at;
+static const char *project = PROJECT_OURS;
+static char backend[24] = "local";
+static int nothing = -1;  /* /dev/null */
+static int terminal = -1; /* the person's side of the next command's; -1: it has none */
 
 /* ------------------------------- the session, in place of src/cli/session.c */
 
 static struct session *begin(const struct globals *g)
 {
-    struct session *s = calloc(1, sizeof *s);
-    if (!s)
-        abort();
+    struct session *s = world_alloc(1, sizeof *s);
     fake_begin(&fake, world);
+    fake_ask_as(&fake, project);
+    snprintf(fake.config.key_backend, sizeof fake.config.key_backend, "%s", backend);
     s->config = fake.config;
     s->context = fake.context;
     progress_init(&s->progress, g->progress_fd);
@@ -158,6 +170,24 @@ static void unused_key(const char *uuid)
     snprintf(k->manager, sizeof k->manager, "local");
 }
 
+/* A person, who has typed the answer by the time that the question comes. */
+static void sit_down(const char *answer)
+{
+    int side = -1;
+    if (openpty(&terminal, &side, NULL, NULL, NULL) < 0 || dup2(side, STDIN_FILENO) < 0 ||
+        dprintf(terminal, "%s\n", answer) < 0)
+        abort();
+    close(side);
+}
+
+static void leave(void)
+{
+    if (dup2(nothing, STDIN_FILENO) < 0)
+        abort();
+    close(terminal);
+    terminal = -1;
+}
+
 static void act(char *const words[], size_t n)
 {
     const char *what = words[0] + 1, *argument = n > 1 ? words[1] : "";
@@ -174,6 +204,12 @@ static void act(char *const words[], size_t n)
         crash_at = (unsigned)atoi(argument);
     else if (streq(what, "key"))
         unused_key(argument);
+    else if (streq(what, "backend"))
+        snprintf(backend, sizeof backend, "%s", argument);
+    else if (streq(what, "asks"))
+        project = streq(argument, PROJECT_THEIRS) ? PROJECT_THEIRS : PROJECT_OURS;
+    else if (streq(what, "answer"))
+        sit_down(argument);
     else {
         fprintf(stderr, "fake-mayfly: %s: not understood\n", words[0]);
         exit(1);
@@ -181,6 +217,8 @@ static void act(char *const words[], size_t n)
 }
 
 /* ----------------------------------------------------------------- commands */
+
+#define WORDS_MAX 64
 
 static void redirect(int fd, const char *folder, unsigned line, const char *suffix)
 {
@@ -192,7 +230,7 @@ static void redirect(int fd, const char *folder, unsigned line, const char *suff
     close(file);
 }
 
-static void command(const char *folder, unsigned line, char **words, int n)
+static int command(const char *folder, unsigned line, char **words, int n)
 {
     int saved = dup(STDERR_FILENO);
     log_set_level(LOG_LEVEL_WARNING); /* a process of its own has no option of the last one */
@@ -207,9 +245,65 @@ static void command(const char *folder, unsigned line, char **words, int n)
     if (dup2(saved, STDERR_FILENO) < 0)
         abort();
     close(saved);
+    if (terminal >= 0)
+        leave();
+    return status;
 }
 
-#define WORDS_MAX 64
+/* What the last run of a line has printed ("out"), or said ("err"); the caller frees it. */
+static char *printed(const char *folder, unsigned line, const char *suffix)
+{
+    char path[300], *text = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "%.250s/%03u.%s", folder, line, suffix);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fd_read_text(fd, 1 << 20, &text, &size) < 0)
+        abort();
+    close(fd);
+    return text;
+}
+
+/* The command, whose words are there in the old order the next time, too. */
+static int command_again(const char *folder, unsigned line, char *const words[], int n)
+{
+    char *copy[WORDS_MAX + 1];
+    memcpy(copy, words, (size_t)(n + 1) * sizeof *words);
+    return command(folder, line, copy, n);
+}
+
+/* Of a command that got no memory for one of its calls: NULL if it has said so, as a warning or among what it
+ * finds, or has done without. `whole` is what it prints else, but for the uuids of what is to be made. */
+static const char *wrong_without(const char *folder, unsigned line, bool failed, const char *whole)
+{
+    _cleanup_free_ char *text = printed(folder, line, "out"), *said = printed(folder, line, "err");
+    if (failed)
+        return said[0] ? NULL : "no error is told";
+    bool finds = strstr(text, "memory") || strstr(text, "not for certain");
+    return said[0] || finds || strlen(text) == strlen(whole) ? NULL : "half is printed";
+}
+
+static void without_memory(const char *folder, unsigned line, char *const words[], int n)
+{
+    static struct host before;
+    const char *wrong = NULL;
+    unsigned at = 0;
+    bool missed;
+    before = world->host;
+    (void)!command_again(folder, line, words, n);
+    _cleanup_free_ char *whole = printed(folder, line, "out");
+    do {
+        memory_fail(++at);
+        int status = command_again(folder, line, words, n);
+        missed = memory_failed();
+        wrong = wrong_without(folder, line, status != 0, whole);
+        if (memcmp(&before, &world->host, sizeof before) != 0)
+            wrong = "something has changed";
+    } while (missed && !wrong);
+    _cleanup_free_ char *text = wrong ? printed(folder, line, "out") : NULL;
+    redirect(STDOUT_FILENO, folder, line, "out");
+    printf("%u calls: %s\n%s", at, wrong ? wrong : "all told", text ? text : "");
+    fflush(stdout);
+}
 
 int main(int argc, char **argv)
 {
@@ -219,7 +313,7 @@ int main(int argc, char **argv)
         return 1;
     world = world_new();
     FILE *script = fdopen(dup(STDIN_FILENO), "r");
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (!script || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0)
         return 1;
     for (unsigned number = 1; getline(&line, &room, script) > 0; number++) {
@@ -227,7 +321,10 @@ int main(int argc, char **argv)
         size_t n = 1;
         for (char *word; n < WORDS_MAX && (word = strtok_r(rest, " \n", &rest));)
             words[n++] = word;
-        if (n > 1 && words[1][0] == '@')
+        if (n > 2 && streq(words[1], "@memory")) {
+            words[1] = program;
+            without_memory(argv[1], number, words + 1, (int)n - 1);
+        } else if (n > 1 && words[1][0] == '@')
             act(words + 1, n - 1);
         else if (n > 1 && words[1][0] != '#')
             command(argv[1], number, words, (int)n);

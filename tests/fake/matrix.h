@@ -3,15 +3,8 @@
  * matrix*.c. */
 #pragma once
 
+#include "memory.h"
 #include "world.h"
-
-/* matrix-memory.c: the places that ask for memory between these two, by the number of the call; */
-void memory_note(void);
-size_t memory_noted(const unsigned **ret);
-
-/* and one call that gets none, between these two. false: it was not reached. */
-void memory_fail(unsigned at);
-bool memory_failed(void);
 
 /* What there is of a scenario's own, beside the bystanders. */
 struct amount {

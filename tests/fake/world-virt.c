@@ -349,15 +349,14 @@ static int fake_view(struct virt *v, const char *uuid, enum domain_side side, st
     return domain_view_read(xml, ret, e);
 }
 
-static void view_sides(const struct world_domain *d, struct domain_sides *ret)
+static int view_sides(const struct world_domain *d, struct domain_sides *ret, struct error *e)
 {
     _cleanup_free_ char *definition = xml_of(d, &d->defined);
     _cleanup_free_ char *guest = d->d.active ? xml_of(d, &d->running) : NULL;
     memcpy(ret->uuid, d->d.uuid, sizeof ret->uuid);
     memcpy(ret->name, d->d.name, sizeof ret->name);
-    if (domain_view_read(definition, &ret->definition, NULL) < 0 ||
-        (guest && domain_view_read(guest, &ret->guest, NULL) < 0))
-        abort();
+    int r = domain_view_read(definition, &ret->definition, e);
+    return r == 0 && guest ? domain_view_read(guest, &ret->guest, e) : r;
 }
 
 static int by_uuid(const void *a, const void *b)
@@ -374,11 +373,15 @@ static int fake_view_all(struct virt *v, struct virt_views *ret, struct error *e
         r = virt_leave(world_of(v), 0, e);
     if (r < 0)
         return r;
-    *ret =
-        (struct virt_views){.domain = world_alloc(h->n_domains + 1, sizeof *ret->domain), .n = h->n_domains};
-    for (size_t i = 0; i < h->n_domains; i++)
-        view_sides(&h->domains[i], &ret->domain[i]);
-    qsort(ret->domain, ret->n, sizeof *ret->domain, by_uuid);
+    _cleanup_(virt_views_end) struct virt_views views = {
+        .domain = world_alloc(h->n_domains + 1, sizeof *views.domain), .n = h->n_domains};
+    for (size_t i = 0; r >= 0 && i < h->n_domains; i++)
+        r = view_sides(&h->domains[i], &views.domain[i], e);
+    if (r < 0)
+        return r;
+    qsort(views.domain, views.n, sizeof *views.domain, by_uuid);
+    *ret = views;
+    views = (struct virt_views){.n = 0};
     return 0;
 }
 

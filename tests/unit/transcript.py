@@ -136,8 +136,27 @@ recover
 doctor
 @keys back
 @key {ORPHAN}
+@answer no
+key destroy local:local/{ORPHAN}
 recover -q
 key list
+@answer no
+delete m-1 m-2
+@answer no
+remove-disk m-1 seed
+@answer yes
+remove-disk m-1 seed
+@backend barbican
+launch b --count 4 --root 1G --no-start
+@asks theirs
+delete --yes --leave-key b-1
+delete --yes --leave-key b-2 --json
+@keys gone
+delete --yes --forget-key b-3
+delete --yes --forget-key b-4 --json
+@keys back
+@asks ours
+@backend local
 @crash 14
 launch cut --count 3 --root 1G
 list

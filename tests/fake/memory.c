@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that is not to be had (linked with --wrap): one place of the code after the other gets none. What
- * the world itself is made of is there. */
-#include "matrix.h"
+/* See memory.h. */
+#include "memory.h"
+
+#include "world.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -30,7 +31,7 @@ static void note(const void *place)
     first[n_places++] = calls;
 }
 
-static bool fails(const void *place)
+bool memory_fails(const void *place)
 {
     if (!watching || world_allocates)
         return false;
@@ -70,16 +71,6 @@ bool memory_failed(void)
     return failed;
 }
 
-#define WRAP(result, name, bad, parameters, arguments)                                                       \
-    result __real_##name parameters;                                                                         \
-    result __wrap_##name parameters;                                                                         \
-    result __wrap_##name parameters                                                                          \
-    {                                                                                                        \
-        return fails(__builtin_return_address(0)) ? (bad) : __real_##name arguments;                         \
-    }
-
-#define NO_MEMORY (errno = ENOMEM, NULL)
-
 WRAP(void *, malloc, NO_MEMORY, (size_t size), (size))
 WRAP(void *, calloc, NO_MEMORY, (size_t n, size_t size), (n, size))
 WRAP(void *, realloc, NO_MEMORY, (void *old, size_t size), (old, size))
@@ -93,7 +84,7 @@ char *__wrap_str_format(const char *format, ...)
 {
     char *text = NULL;
     va_list ap;
-    if (fails(__builtin_return_address(0)))
+    if (memory_fails(__builtin_return_address(0)))
         return NO_MEMORY;
     va_start(ap, format);
     if (vasprintf(&text, format, ap) < 0)
