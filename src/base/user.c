@@ -45,3 +45,10 @@ bool user_is_in_group(const char *user, const char *name)
         is = streq(*member, user);
     return is;
 }
+
+void user_runtime_folder(char path[RUNTIME_FOLDER_MAX])
+{
+    const char *folder = secure_getenv("XDG_RUNTIME_DIR");
+    if (!folder || *folder != '/' || str_copy(path, RUNTIME_FOLDER_MAX, folder) < 0)
+        snprintf(path, RUNTIME_FOLDER_MAX, "/run/user/%u", geteuid());
+}

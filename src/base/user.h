@@ -25,3 +25,8 @@ bool user_is_in_group(const char *user, const char *group);
 
 /* Of the user `user`, who runs this process. MEMBER_NO where there is no such group, too. */
 enum membership membership(const char *user, const char *group);
+
+/* Where programs of the user who runs this one keep sockets: XDG_RUNTIME_DIR, else where a login would have
+ * it. Nothing says that there is such a folder. */
+#define RUNTIME_FOLDER_MAX 108 /* a socket below has room for no longer one */
+void user_runtime_folder(char path[RUNTIME_FOLDER_MAX]);

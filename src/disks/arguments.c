@@ -100,14 +100,23 @@ static int add_disk(struct arguments *a, char *text, struct error *e)
     return 0;
 }
 
+static int set_descriptor(struct arguments *a, int option, const char *argument, struct error *e)
+{
+    int *fd = option == 's' ? &a->tenure.state_fd : option == 'o' ? &a->tenure.opener_fd : &a->ready_fd;
+    return descriptor(optarg, fd) < 0 ? error_set(e, -EINVAL, "mayfly-disks: not understood: %s", argument)
+                                      : 0;
+}
+
 int arguments_read(int argc, char *argv[], struct arguments *ret, struct error *e)
 {
-    static const struct option options[] = {{"disk", required_argument, NULL, 'd'},
-                                            {"poll-usec", required_argument, NULL, 'p'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"disk", required_argument, NULL, 'd'},  {"poll-usec", required_argument, NULL, 'p'},
+        {"state", required_argument, NULL, 's'}, {"opener", required_argument, NULL, 'o'},
+        {"ready", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
     unsigned poll_usec = POLL_DEFAULT_USEC;
     int option, r = 0;
     memset(ret, 0, sizeof *ret);
+    ret->ready_fd = ret->tenure.state_fd = ret->tenure.opener_fd = -1;
     optind = 1;
     opterr = 0;
     while (r == 0 && (option = getopt_long(argc, argv, "v", options, NULL)) >= 0) {
@@ -115,6 +124,8 @@ int arguments_read(int argc, char *argv[], struct arguments *ret, struct error *
             r = add_disk(ret, optarg, e);
         else if (option == 'v')
             ret->verbose = true;
+        else if (option == 's' || option == 'o' || option == 'r')
+            r = set_descriptor(ret, option, argv[optind - 1], e);
         else if (option != 'p' || number(optarg, 0, POLL_MAX_USEC, &poll_usec) < 0)
             r = error_set(e, -EINVAL, "mayfly-disks: not understood: %s", argv[optind - 1]);
     }

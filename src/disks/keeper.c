@@ -26,6 +26,8 @@ struct keeper {
     unsigned n;
     struct secret **keys;               /* one for each disk, or NULL */
     struct secret_handover **handovers; /* while a worker has not taken them */
+    struct tenure *tenure;
+    int ready; /* whom the first worker is told of; -1: nobody */
     int signals;
     bool is_ending;
 
@@ -88,6 +90,9 @@ _noreturn_ static void become_worker(struct keeper *k, pid_t keeper, int mark)
     struct error e = ERROR_NONE;
     fd_close(k->signals);
     fd_close(k->mark);
+    fd_close(k->ready);
+    fd_close(k->tenure->state_fd);
+    fd_close(k->tenure->opener_fd);
     int r = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != keeper
                 ? error_set(&e, -ESRCH, "mayfly-disks: the keeper is gone")
                 : worker_run(k->disks, k->n, mark, &e);
@@ -131,24 +136,64 @@ static void take_signals(struct keeper *k)
     }
 }
 
-/* Until the worker is gone, and with it all that it had under way. */
+static void take_mark(struct keeper *k, char mark)
+{
+    if (mark == MARK_COME)
+        tenure_come(k->tenure);
+    else if (mark == MARK_GONE)
+        tenure_gone(k->tenure);
+    if (mark != MARK_SERVES)
+        return;
+    end_handovers(k);
+    if (k->ready >= 0 && write(k->ready, "", 1) != 1)
+        log_warning("nobody waits for its disks any more");
+    k->ready = fd_close(k->ready);
+    k->has_served = true;
+}
+
+static void end_of_itself(struct keeper *k)
+{
+    log_info("no front end is there any more");
+    k->is_ending = true;
+    signal_worker(k, SIGTERM);
+}
+
+/* Waits for what happens next, but not for that many milliseconds (-1: without end). True: the worker is
+ * gone, and with it all that it had under way. */
+static bool wait_once(struct keeper *k, int limit_msec)
+{
+    struct pollfd p[] = {{.fd = k->signals, .events = POLLIN},
+                         {.fd = k->mark, .events = POLLIN},
+                         {.fd = k->tenure->opener_fd, .events = POLLIN}};
+    char mark;
+    int n = poll(p, ARRAY_SIZE(p), limit_msec);
+    if (n == 0 && k->is_ending)
+        signal_worker(k, SIGKILL);
+    if (n <= 0)
+        return false;
+    if (p[0].revents)
+        take_signals(k);
+    if (p[2].revents)
+        tenure_opener_ended(k->tenure);
+    if (!p[1].revents)
+        return false;
+    if (read(k->mark, &mark, 1) != 1)
+        return true;
+    take_mark(k, mark);
+    return false;
+}
+
 static void watch_worker(struct keeper *k)
 {
-    char byte;
-    for (;;) {
-        struct pollfd p[] = {{.fd = k->signals, .events = POLLIN}, {.fd = k->mark, .events = POLLIN}};
-        int n = poll(p, ARRAY_SIZE(p), k->is_ending ? END_MSEC : -1);
-        if (n == 0)
-            signal_worker(k, SIGKILL);
-        if (n > 0 && p[0].revents)
-            take_signals(k);
-        if (n <= 0 || !p[1].revents)
-            continue;
-        if (read(k->mark, &byte, 1) != 1)
-            break;
-        k->has_served = true;
-        end_handovers(k);
+    bool is_gone = false;
+    while (!is_gone) {
+        int left = k->is_ending ? END_MSEC : tenure_left_msec(k->tenure);
+        if (left == 0)
+            end_of_itself(k);
+        else
+            is_gone = wait_once(k, left);
     }
+    tenure_all_gone(k->tenure);
 }
 
 /* How it ended. 0: another one is to start, or it was to end. */
@@ -212,9 +257,10 @@ static int keep(struct keeper *k, struct error *e)
     return 0;
 }
 
-int keeper_run(struct disk *disks, unsigned n, struct error *e)
+int keeper_run(struct disk *disks, unsigned n, struct tenure *tenure, int ready_fd, struct error *e)
 {
-    struct keeper k = {.disks = disks, .n = n, .signals = open_signals(), .mark = -1};
+    struct keeper k = {
+        .disks = disks, .n = n, .tenure = tenure, .ready = ready_fd, .signals = open_signals(), .mark = -1};
     k.keys = calloc(n, sizeof(struct secret *));
     k.handovers = calloc(n, sizeof(struct secret_handover *));
     int r = k.keys && k.handovers ? take_keys(&k, e) : error_memory(e);
@@ -227,5 +273,6 @@ int keeper_run(struct disk *disks, unsigned n, struct error *e)
     free(k.keys);
     free(k.handovers);
     fd_close(k.signals);
+    fd_close(k.ready);
     return r;
 }

@@ -12,7 +12,10 @@
 #pragma once
 
 #include "disks/disk.h"
+#include "disks/tenure.h"
 
-/* Until SIGTERM or SIGINT. SIGHUP goes on to the worker. The keys are taken out of the descriptors, and wiped
- * there. */
-int keeper_run(struct disk *disks, unsigned n, struct error *e) _must_check_;
+/* Until SIGTERM or SIGINT, or the end of its tenure. SIGHUP goes on to the worker. The keys are taken out of
+ * the descriptors, and wiped there. `ready_fd` (-1: none) gets a byte when the first worker serves, and is
+ * closed. */
+int keeper_run(struct disk *disks, unsigned n, struct tenure *tenure, int ready_fd,
+               struct error *e) _must_check_;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly-disks: serves encrypted disks to a virtual machine over vhost-user, without root, device-mapper or
- * any name of a file. It is given what it works with as descriptors, and ends with SIGTERM. */
+ * any name of a file. It is given what it works with as descriptors, and ends with SIGTERM, or some time
+ * after the last front end. */
 #include "base/fd.h"
 #include "base/log.h"
 #include "crypt/cipher.h"
@@ -46,13 +47,15 @@ int main(int argc, char *argv[])
     if (r == 0 && a.verbose)
         log_set_level(LOG_LEVEL_INFO);
     if (r == 0)
+        r = tenure_begin(&a.tenure, &e);
+    if (r == 0)
         r = prepare_disks(&a, &e);
     if (r == 0)
         r = cipher_begin(&e);
     if (r == 0)
         r = sandbox_keeper(&e);
     if (r == 0)
-        r = keeper_run(a.disk, a.n, &e);
+        r = keeper_run(a.disk, a.n, &a.tenure, a.ready_fd, &e);
     if (r < 0)
         log_error("%s", e.text);
     return exit_code(r);

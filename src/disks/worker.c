@@ -52,13 +52,28 @@ static bool take_signals(int fd, struct device *devices, unsigned n)
     return false;
 }
 
+/* The keeper reads as fast as they come; if it is gone, so are we. */
+static void tell_keeper(const struct device *d, char mark)
+{
+    if (write(d->disk->mark, &mark, 1) != 1)
+        log_warning("disk %s: the keeper cannot be told of its front end", d->disk->id);
+}
+
 static void accept_front_end(struct device *d)
 {
     int socket = accept4(d->disk->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-    if (socket >= 0)
+    if (socket >= 0) {
         device_connect(d, socket);
-    else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+        tell_keeper(d, MARK_COME);
+    } else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
         log_warning("disk %s: a front end cannot connect: %m", d->disk->id);
+}
+
+static void take_message(struct device *d)
+{
+    device_message(d);
+    if (d->socket < 0)
+        tell_keeper(d, MARK_GONE);
 }
 
 static int serve(struct device *devices, unsigned n, int signals, struct error *e)
@@ -76,7 +91,7 @@ static int serve(struct device *devices, unsigned n, int signals, struct error *
             return 0;
         for (unsigned i = 0; i < n; i++) {
             if (p[1 + i].revents && devices[i].socket >= 0)
-                device_message(&devices[i]);
+                take_message(&devices[i]);
             else if (p[1 + i].revents)
                 accept_front_end(&devices[i]);
         }
@@ -104,7 +119,7 @@ int worker_run(struct disk *disks, unsigned n, int mark, struct error *e)
         r = begin_disks(disks, n, mark, e);
     if (r == 0)
         r = sandbox_worker(e);
-    if (r == 0 && write(mark, "", 1) != 1)
+    if (r == 0 && write(mark, (char[]){MARK_SERVES}, 1) != 1)
         r = error_set(e, -EIO, "mayfly-disks: the keeper is gone");
     if (r == 0)
         r = serve_all(disks, n, signals, e);

@@ -5,7 +5,11 @@
 
 #include "disks/disk.h"
 
+/* What a worker writes into the pipe to its keeper, a byte each. */
+#define MARK_SERVES 's' /* the keys have been taken */
+#define MARK_COME   '+' /* a front end has connected */
+#define MARK_GONE   '-'
+
 /* Serves the disks until SIGTERM; SIGHUP: looks at their sizes again. Both signals are blocked. `mark` is the
- * end of a pipe: a byte goes into it when the keys have been taken, and it closes when the last transfer has
- * ended. */
+ * end of a pipe, which closes when the last transfer has ended. */
 int worker_run(struct disk *disks, unsigned n, int mark, struct error *e) _must_check_;

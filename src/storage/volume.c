@@ -4,6 +4,7 @@
  */
 #include "storage/volume.h"
 
+#include "base/user.h"
 #include "config/cipher.h"
 
 #include <stdio.h>
@@ -117,7 +118,8 @@ static const char *wrong_identity(const struct volume *v)
 
 int volume_check(const struct volume *v, struct error *e)
 {
-    if (!IS_TEXT(v->vg) || !config_vg_name_valid(v->vg) || !IS_TEXT(v->lv) || !str_made_of(v->lv, VG_OTHERS))
+    if (!IS_TEXT(v->vg) || (!config_vg_name_valid(v->vg) && !volume_in_folder(v)) || !IS_TEXT(v->lv) ||
+        !str_made_of(v->lv, VG_OTHERS))
         return error_set(e, -EINVAL, "volume: its names are not of the form that LVM and Mayfly have");
     const char *wrong = wrong_identity(v);
     if (!wrong && !IS_TEXT(v->cipher))
@@ -190,7 +192,11 @@ void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX])
 
 void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX])
 {
-    if (volume_encrypted(v))
+    char folder[RUNTIME_FOLDER_MAX];
+    user_runtime_folder(folder);
+    if (volume_in_folder(v))
+        snprintf(field, DEVICE_PATH_MAX, "%s/mayfly/%.63s", folder, v->lv);
+    else if (volume_encrypted(v))
         snprintf(field, DEVICE_PATH_MAX, "/dev/mapper/%.63s" MAP_NAME_SUFFIX, v->lv);
     else
         snprintf(field, DEVICE_PATH_MAX, "/dev/%.63s/%.63s", v->vg, v->lv);

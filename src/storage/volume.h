@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One disk of one instance: a logical volume and what its tags say. The tags are the only record that
- * Mayfly keeps of a disk; mayfly-tags(7) is the table of them.
+/* One disk of one instance: a logical volume, or a file, and what its tags say. The tags are the only record
+ * that Mayfly keeps of a disk; mayfly-tags(7) is the table of them.
  *
  *     LV   <instance uuid>_disk[.eph0|.swap|...]
  *     map  <LV>-dmcrypt, device-mapper UUID MAYFLY-<disk uuid>, and a mark (map.h)
@@ -83,6 +83,14 @@ static inline bool volume_is_seed(const struct volume *v)
     return streq(v->role, ROLE_SEED);
 }
 
+/* In place of a group's name: the volume is a file in a folder of the user's, and a process serves it to the
+ * guest (engine/engine.h). No volume group can be called so. */
+#define VOLUME_FOLDER_VG "dir:"
+static inline bool volume_in_folder(const struct volume *v)
+{
+    return streq(v->vg, VOLUME_FOLDER_VG);
+}
+
 /* Is the disk encrypted? */
 static inline bool volume_encrypted(const struct volume *v)
 {
@@ -155,7 +163,8 @@ void volume_set_lv_name(struct volume *v);
 #define MAP_NAME_MAX    (LV_NAME_MAX + 8)
 void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX]);
 
-/* What a guest gets: /dev/mapper/<map>, or /dev/<vg>/<lv> for a plain volume. */
+/* What a guest gets: /dev/mapper/<map>, or /dev/<vg>/<lv> for a plain volume; of a volume in a folder the
+ * socket <runtime folder>/mayfly/<lv>. */
 #define DEVICE_PATH_MAX 192
 void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX]);
 

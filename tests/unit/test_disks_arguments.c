@@ -57,6 +57,21 @@ static void what_is_not_said(void **state)
     }
 }
 
+static void how_long_it_stays(void **state)
+{
+    (void)state;
+    assert_ok(read_these("--disk=id=root,file=5,listen=6", "--state=7"), e);
+    assert_int_equal(a.tenure.state_fd, 7);
+    assert_int_equal(a.tenure.opener_fd, -1);
+    assert_int_equal(a.ready_fd, -1);
+    assert_ok(read_these("--opener=8", "--disk=id=root,file=5,listen=6"), e);
+    assert_int_equal(a.tenure.opener_fd, 8);
+    assert_ok(read_these("--ready=9", "--disk=id=root,file=5,listen=6"), e);
+    assert_int_equal(a.ready_fd, 9);
+    assert_int_equal(read_these("--ready=none", "--disk=id=root,file=5,listen=6"), -EINVAL);
+    assert_int_equal(read_these("--state=1", "--disk=id=root,file=5,listen=6"), -EINVAL);
+}
+
 static void what_is_not_understood(void **state)
 {
     (void)state;
@@ -96,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_of_them),
         cmocka_unit_test(what_is_not_said),
+        cmocka_unit_test(how_long_it_stays),
         cmocka_unit_test(what_is_not_understood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,15 @@ static void names_follow(void **state)
     volume_set_lv_name(&v);
     volume_device_path(&v, path);
     assert_string_equal(path, "/dev/vg0/11111111-1111-4111-8111-111111111111_disk");
+    v = sample_volume();
+    strcpy(v.vg, VOLUME_FOLDER_VG);
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", "/run/me", 1), 0);
+    volume_device_path(&v, path);
+    assert_string_equal(path, "/run/me/mayfly/11111111-1111-4111-8111-111111111111_disk.eph0");
+    assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
+    volume_device_path(&v, path);
+    assert_true(str_starts(path, "/run/user/"));
+    BELIEVED(v);
 }
 
 static void states_have_names(void **state)

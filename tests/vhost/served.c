@@ -49,7 +49,7 @@ _noreturn_ static void keep(struct served *s)
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that fails leaves nobody behind */
     int r = sandbox_keeper(&e);
     if (r == 0)
-        r = keeper_run(&s->disk, 1, &e);
+        r = keeper_run(&s->disk, 1, &(struct tenure){.state_fd = -1, .opener_fd = -1}, -1, &e);
     if (r < 0)
         fprintf(stderr, "%s\n", e.text);
     _exit(r < 0);

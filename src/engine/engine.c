@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See engine.h. */
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "engine/engine-internal.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LET_GO_MSEC 5000 /* for the worker to notice that QEMU has ended */
+#define POLL_MSEC   20
+#define BACKLOG     4
+
+static void file_of(const struct volume *v, char file[KEEPER_NAME_MAX])
+{
+    snprintf(file, KEEPER_NAME_MAX, "%.63s" KEEPER_SUFFIX, v->lv);
+}
+
+static void remove_rest(int folder, const struct volume *v)
+{
+    char file[KEEPER_NAME_MAX];
+    file_of(v, file);
+    unlinkat(folder, v->lv, 0);
+    unlinkat(folder, file, 0);
+}
+
+/* ------------------------------------------------------------------- opening */
+
+static bool is_read_only(const struct volume *v, enum map_use use)
+{
+    return use == MAP_READ_ONLY || volume_is_snapshot(v);
+}
+
+static uint64_t file_size(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static void describe(const struct volume *v, int file_fd, enum map_use use, struct state *ret)
+{
+    *ret = (struct state){.magic = STATE_MAGIC,
+                          .size_bytes = file_size(file_fd),
+                          .gone_msec = ENGINE_GONE_MSEC,
+                          .read_only = is_read_only(v, use)};
+    map_uuid_make(v->disk, use, ret->map);
+    if (use == MAP_FOR_START)
+        ret->until_msec = clock_msec() + (uint64_t)START_WITHIN_SEC * 1000;
+    else if (use >= MAP_TO_STAY)
+        ret->until_msec = STATE_FOREVER;
+}
+
+/* Another use of a keeper that is there. */
+static int raise_use(struct keeper_seen *k, const struct volume *v, int file_fd, enum map_use use,
+                     struct error *e)
+{
+    struct state wanted;
+    describe(v, file_fd, use, &wanted);
+    if (!map_uuid_is_of(k->state.map, v->disk))
+        return error_set(e, -EUNSAFE, "disk %s: cannot be opened: another disk is served under its name",
+                         v->lv);
+    if (k->state.read_only != wanted.read_only)
+        return error_set(e, -EBUSY, "disk %s: is open %s; close it first", v->lv,
+                         k->state.read_only ? "read-only" : "for writing");
+    if (map_uuid_use(k->state.map) >= map_uuid_use(wanted.map))
+        return 0;
+    int r = state_write(k->state_fd, &wanted);
+    return r < 0 ? error_set(e, r, "disk %s: its state cannot be written: %s", v->lv, strerror(-r)) : 0;
+}
+
+static int listen_on(const char path[ENGINE_PATH_MAX], const struct volume *v, int *ret, struct error *e)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    memcpy(a.sun_path, path, sizeof a.sun_path);
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, BACKLOG) < 0)
+        return error_set(e, errno, "disk %s: its socket %s cannot be made: %m", v->lv, path);
+    *ret = TAKE_FD(fd);
+    return 0;
+}
+
+static int write_new_state(int folder, const struct volume *v, int file_fd, enum map_use use, int *ret,
+                           struct error *e)
+{
+    char file[KEEPER_NAME_MAX];
+    struct state s;
+    file_of(v, file);
+    describe(v, file_fd, use, &s);
+    _cleanup_close_ int fd = openat(folder, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int r = fd < 0 ? -errno : state_write(fd, &s);
+    if (r == 0)
+        r = state_set_connections(fd, 0);
+    if (r == 0 && ftruncate(fd, sizeof s) < 0)
+        r = -errno;
+    if (r < 0)
+        return error_set(e, r, "disk %s: the state of its keeper cannot be written: %s", v->lv, strerror(-r));
+    *ret = TAKE_FD(fd);
+    return 0;
+}
+
+static int start(int folder, const char path[ENGINE_PATH_MAX], const struct volume *v, int file_fd,
+                 const struct secret *volume_key, enum map_use use, struct error *e)
+{
+    _cleanup_close_ int socket_fd = -1, state_fd = -1;
+    remove_rest(folder, v);
+    int r = write_new_state(folder, v, file_fd, use, &state_fd, e);
+    if (r == 0)
+        r = listen_on(path, v, &socket_fd, e);
+    if (r == 0)
+        r = keeper_start(v, file_fd, volume_key, socket_fd, state_fd, is_read_only(v, use), e);
+    if (r < 0)
+        remove_rest(folder, v);
+    return r;
+}
+
+int engine_open(const char *runtime_dir, const struct volume *v, int file_fd, const struct secret *volume_key,
+                enum map_use use, struct error *e)
+{
+    _cleanup_close_ int folder = -1, lock = -1;
+    _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
+    char path[ENGINE_PATH_MAX] = "", file[KEEPER_NAME_MAX];
+    file_of(v, file);
+    int r = engine_socket_path(runtime_dir, v, path, e);
+    if (r == 0)
+        r = engine_folder_locked(runtime_dir, &folder, &lock, e);
+    if (r == 0)
+        r = keeper_look(folder, file, &k, e);
+    if (r < 0)
+        return r;
+    return k.pid ? raise_use(&k, v, file_fd, use, e) : start(folder, path, v, file_fd, volume_key, use, e);
+}
+
+int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e)
+{
+    _cleanup_close_ int folder = -1, lock = -1;
+    _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
+    char file[KEEPER_NAME_MAX];
+    file_of(v, file);
+    int r = engine_folder_locked(runtime_dir, &folder, &lock, e);
+    if (r == 0)
+        r = keeper_look(folder, file, &k, e);
+    if (r < 0)
+        return r;
+    k.state.size_bytes = v->size_bytes;
+    r = k.pid ? state_write(k.state_fd, &k.state) : -ESRCH;
+    if (r == 0)
+        r = keeper_signal(&k, SIGHUP, NULL);
+    if (r == -ESRCH)
+        return error_set(e, -ENOENT, "disk %s: is not open", v->lv);
+    return r < 0
+               ? error_set(e, r, "disk %s: its guest cannot be told of its new size: %s", v->lv, strerror(-r))
+               : 0;
+}
+
+/* ------------------------------------------------------------------- looking */
+
+static int by_uuid(const void *a, const void *b)
+{
+    return strcmp(((const struct map *)a)->uuid, ((const struct map *)b)->uuid);
+}
+
+static void tell(const struct keeper_seen *k, const char *file, struct map *ret)
+{
+    struct volume named = {.vg = ""};
+    snprintf(named.lv, sizeof named.lv, "%.*s", (int)(strlen(file) - strlen(KEEPER_SUFFIX)), file);
+    *ret = (struct map){.size_bytes = k->state.size_bytes,
+                        .open_count = (int32_t)k->state.connections,
+                        .read_only = k->state.read_only};
+    volume_map_name(&named, ret->name);
+    snprintf(ret->uuid, sizeof ret->uuid, "%s", k->state.map);
+}
+
+static int add_map(int folder, const char *file, struct map **maps, size_t *n, struct error *e)
+{
+    _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
+    if (!str_ends(file, KEEPER_SUFFIX) || strlen(file) >= KEEPER_NAME_MAX)
+        return 0;
+    int r = keeper_look(folder, file, &k, e);
+    if (r < 0 || !k.pid)
+        return r;
+    struct map *bigger = reallocarray(*maps, *n + 1, sizeof *bigger);
+    if (!bigger)
+        return error_memory(e);
+    *maps = bigger;
+    tell(&k, file, &bigger[(*n)++]);
+    return 0;
+}
+
+int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e)
+{
+    _cleanup_free_ struct map *maps = NULL;
+    size_t n = 0;
+    int folder = -1;
+    int r = engine_folder(runtime_dir, &folder, e);
+    if (r < 0)
+        return r;
+    _cleanup_closedir_ DIR *d = fdopendir(folder);
+    if (!d) {
+        fd_close(folder);
+        return error_memory(e);
+    }
+    for (struct dirent *entry; r == 0 && (entry = readdir(d));)
+        r = add_map(dirfd(d), entry->d_name, &maps, &n, e);
+    if (r < 0)
+        return r;
+    if (n)
+        qsort(maps, n, sizeof *maps, by_uuid);
+    *ret = TAKE_PTR(maps);
+    *ret_n = n;
+    return 0;
+}
+
+/* ------------------------------------------------------------------- closing */
+
+/* QEMU may have ended a moment ago. */
+static int wait_for_guest(struct keeper_seen *k, const struct volume *v, struct error *e)
+{
+    uint64_t end = clock_msec() + LET_GO_MSEC;
+    int r = 0;
+    while (r == 0 && k->state.connections && clock_msec() < end) {
+        clock_sleep_msec(POLL_MSEC);
+        r = state_read(k->state_fd, &k->state);
+    }
+    if (r == 0 && k->state.connections)
+        r = -EBUSY;
+    return r < 0 ? error_set(e, r, "disk %s: cannot be closed: a guest has it", v->lv) : 0;
+}
+
+int engine_close(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
+                 struct error *e)
+{
+    _cleanup_close_ int folder = -1, lock = -1;
+    _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
+    char file[KEEPER_NAME_MAX];
+    file_of(v, file);
+    int r = engine_folder_locked(runtime_dir, &folder, &lock, e);
+    if (r == 0)
+        r = keeper_look(folder, file, &k, e);
+    if (r < 0)
+        return r;
+    *ret_closed = false;
+    if (k.pid && map_uuid_use(k.state.map) > up_to)
+        return 0;
+    if (k.pid)
+        r = wait_for_guest(&k, v, e);
+    if (r == 0 && k.pid)
+        r = keeper_stop(&k, v->lv, e);
+    if (r < 0)
+        return r;
+    *ret_closed = k.pid != 0;
+    remove_rest(folder, v);
+    return 0;
+}

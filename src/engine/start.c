@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting mayfly-disks, in a session of its own and with nothing of ours but what it works with. See
+ * engine-internal.h.
+ *
+ *     3 file   4 socket   5 state   6 this process   7 ready   8 key
+ *
+ * It says that it serves by a byte, and why it does not on its standard error, which nobody reads any more
+ * once it does.
+ */
+#include "base/fd.h"
+#include "base/place.h"
+#include "base/process.h"
+#include "engine/engine-internal.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define START_MSEC 60000 /* a busy host */
+#define END_MSEC   5000  /* of one that does not */
+#define WORDS_MAX  500
+
+enum passed { PASS_FILE, PASS_SOCKET, PASS_STATE, PASS_OPENER, PASS_READY, PASS_KEY, PASSED };
+#define FIRST_FD 3
+
+struct pipe_ends {
+    int read, write;
+};
+
+/* Out of the way of what the keeper gets; takes `fd`. */
+static int move(int fd)
+{
+    int high = fd < 0 ? -errno : fd_move_high(fd);
+    fd_close(fd);
+    return high;
+}
+
+static int new_pipe(struct pipe_ends *ret)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    *ret = (struct pipe_ends){ends[0], move(ends[1])};
+    return ret->write < 0 ? ret->write : 0;
+}
+
+/* Nothing is blocked or ignored, whatever is here. */
+static int set_signals(posix_spawnattr_t *a)
+{
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    int r = posix_spawnattr_setsigmask(a, &none);
+    if (r == 0)
+        r = posix_spawnattr_setsigdefault(a, &all);
+    return r ? r
+             : posix_spawnattr_setflags(a,
+                                        POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+}
+
+static int set_files(posix_spawn_file_actions_t *a, const int fds[PASSED], int errors)
+{
+    int r = posix_spawn_file_actions_addopen(a, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(a, STDIN_FILENO, STDOUT_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(a, errors, STDERR_FILENO);
+    for (int i = 0; r == 0 && i < PASSED; i++)
+        if (fds[i] >= 0)
+            r = posix_spawn_file_actions_adddup2(a, fds[i], FIRST_FD + i);
+    return r ? r
+             : posix_spawn_file_actions_addclosefrom_np(a,
+                                                        FIRST_FD + (fds[PASS_KEY] < 0 ? PASS_KEY : PASSED));
+}
+
+/* posix_spawn rather than fork, which would copy the page tables of all that libvirt brings along. */
+static int spawn(const char *const argv[], const int fds[PASSED], int errors, pid_t *ret)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    int r = posix_spawn_file_actions_init(&files);
+    if (r)
+        return -r;
+    if ((r = posix_spawnattr_init(&attributes))) {
+        posix_spawn_file_actions_destroy(&files);
+        return -r;
+    }
+    r = set_files(&files, fds, errors);
+    if (r == 0)
+        r = set_signals(&attributes);
+    if (r == 0)
+        r = posix_spawn(ret, argv[0], &files, &attributes, (char *const *)argv,
+                        (char *const *)process_environment);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    return -r;
+}
+
+static int run(const struct volume *v, const int fds[PASSED], bool read_only, int errors, pid_t *ret,
+               struct error *e)
+{
+    char program[PATH_MAX], disk[200], key[64] = "";
+    if (fds[PASS_KEY] >= 0)
+        snprintf(key, sizeof key, ",key=%d,key-bits=%u,sector-size=%u", FIRST_FD + PASS_KEY, v->key_bits,
+                 v->sector_bytes);
+    snprintf(disk, sizeof disk, "--disk=id=%.20s,file=%d,listen=%d%s%s", v->disk, FIRST_FD + PASS_FILE,
+             FIRST_FD + PASS_SOCKET, key, read_only ? ",read-only" : "");
+    char state[24], opener[24], ready[24];
+    snprintf(state, sizeof state, "--state=%d", FIRST_FD + PASS_STATE);
+    snprintf(opener, sizeof opener, "--opener=%d", FIRST_FD + PASS_OPENER);
+    snprintf(ready, sizeof ready, "--ready=%d", FIRST_FD + PASS_READY);
+    place_find("src/disks", "mayfly-disks", program);
+    const char *argv[] = {program, state, opener, ready, disk, NULL};
+    int r = spawn(argv, fds, errors, ret);
+    return r < 0 ? error_set(e, r, "%s: cannot be run: %s; install Mayfly wholly", program, strerror(-r)) : 0;
+}
+
+/* Its last line. */
+static void read_words(int fd, char words[WORDS_MAX])
+{
+    size_t n = 0;
+    for (ssize_t got; n < WORDS_MAX - 1 && (got = read(fd, words + n, WORDS_MAX - 1 - n)) > 0;)
+        n += (size_t)got;
+    while (n > 0 && words[n - 1] == '\n')
+        n--;
+    words[n] = '\0';
+    const char *line = strrchr(words, '\n');
+    if (line)
+        memmove(words, line + 1, strlen(line));
+    str_tame(words);
+}
+
+static int did_not_start(const struct volume *v, pid_t pid, unsigned wait_msec, int errors, struct error *e)
+{
+    char words[WORDS_MAX], status_text[80];
+    int status = process_wait(pid, wait_msec);
+    read_words(errors, words);
+    if (status < 0)
+        return error_set(e, -ETIMEDOUT, "disk %s: cannot be opened: mayfly-disks does not begin to serve it",
+                         v->lv);
+    int r = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_BUSY ? -EBUSY : -EIO;
+    process_status_text(status, status_text, sizeof status_text);
+    return error_set(e, r, "disk %s: cannot be opened: %s", v->lv, *words ? words : status_text);
+}
+
+static int await(const struct volume *v, pid_t pid, int ready, int errors, struct error *e)
+{
+    struct pollfd p = {.fd = ready, .events = POLLIN};
+    char byte;
+    int n;
+    do
+        n = poll(&p, 1, START_MSEC);
+    while (n < 0 && errno == EINTR);
+    if (n > 0 && read(ready, &byte, 1) == 1)
+        return 0;
+    return did_not_start(v, pid, n > 0 ? END_MSEC : 0, errors, e);
+}
+
+static int start_with(const struct volume *v, int fds[PASSED], bool read_only, struct error *e)
+{
+    struct pipe_ends ready = {-1, -1}, errors = {-1, -1};
+    pid_t pid = 0;
+    int r = new_pipe(&ready);
+    if (r == 0)
+        r = new_pipe(&errors);
+    if (r == 0 && fcntl(errors.read, F_SETFL, O_NONBLOCK) < 0)
+        r = -errno;
+    if (r < 0)
+        error_set(e, r, "disk %s: cannot be opened: no pipe: %s", v->lv, strerror(-r));
+    fds[PASS_READY] = ready.write;
+    if (r == 0)
+        r = run(v, fds, read_only, errors.write, &pid, e);
+    fd_close(ready.write);
+    fd_close(errors.write);
+    if (r == 0)
+        r = await(v, pid, ready.read, errors.read, e);
+    fd_close(ready.read);
+    fd_close(errors.read);
+    return r;
+}
+
+int keeper_start(const struct volume *v, int file_fd, const struct secret *volume_key, int socket,
+                 int state_fd, bool read_only, struct error *e)
+{
+    _cleanup_handover_ struct secret_handover *key = NULL;
+    int r = volume_key ? secret_handover(volume_key, &key, e) : 0;
+    if (r < 0)
+        return r;
+    const int ours[] = {[PASS_FILE] = file_fd,
+                        [PASS_SOCKET] = socket,
+                        [PASS_STATE] = state_fd,
+                        [PASS_KEY] = key ? secret_handover_fd(key) : -1};
+    int fds[PASSED] = {-1, -1, -1, -1, -1, -1};
+    for (int i = 0; r == 0 && i < PASSED; i++) {
+        if (i == PASS_READY || (i == PASS_KEY && !key))
+            continue;
+        fds[i] = i == PASS_OPENER ? move(pidfd_open(getpid(), 0)) : fd_move_high(ours[i]);
+        if (fds[i] < 0)
+            r = error_set(e, fds[i], "disk %s: cannot be opened: no descriptor: %s", v->lv,
+                          strerror(-fds[i]));
+    }
+    if (r == 0)
+        r = start_with(v, fds, read_only, e);
+    for (int i = 0; i < PASSED; i++)
+        if (i != PASS_READY)
+            fd_close(fds[i]);
+    return r;
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keepers of mayfly-disks as mayfly starts, finds and ends them: the program itself, and a front end. */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "engine/engine-internal.h"
+#include "front-end.h"
+
+#include "folder.h"
+#include "volume-sample.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define DISK_BYTES ((off_t)1 << 20)
+#define MANY       6
+#define SOON_MSEC  300
+#define WAIT_MSEC  60000
+
+static const char secret_words[] = "what the guest alone may read";
+
+/* A disk in a folder that stands for the user's of sockets. */
+struct host {
+    const char *folder;
+    struct volume v;
+    struct secret *key;
+};
+
+static struct host new_host(void **state)
+{
+    struct host h = {.folder = *state, .v = sample_volume()};
+    snprintf(h.v.vg, sizeof h.v.vg, "%s", VOLUME_FOLDER_VG);
+    OK(secret_random(64, &h.key, &e));
+    int fd = open(folder_path(state, "disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(ftruncate(fd, DISK_BYTES), 0);
+    close(fd);
+    return h;
+}
+
+static int open_file(const struct host *h)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/disk", h->folder);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static int open_disk(const struct host *h, enum map_use use, struct error *e)
+{
+    _cleanup_close_ int fd = open_file(h);
+    return engine_open(h->folder, &h->v, fd, h->key, use, e);
+}
+
+static bool close_disk(const struct host *h, enum map_use up_to)
+{
+    bool closed = false;
+    OK(engine_close(h->folder, &h->v, up_to, &closed, &e));
+    return closed;
+}
+
+/* Is it open? Then *ret tells. */
+static bool look(const struct host *h, struct map *ret)
+{
+    _cleanup_free_ struct map *maps = NULL;
+    size_t n = 0;
+    OK(engine_maps(h->folder, &maps, &n, &e));
+    assert_true(n <= 1);
+    if (n && ret)
+        *ret = maps[0];
+    return n;
+}
+
+static struct keeper_seen keeper_of(const struct host *h)
+{
+    struct keeper_seen k;
+    _cleanup_close_ int folder = -1;
+    OK(engine_folder(h->folder, &folder, &e));
+    OK(keeper_look(folder, "11111111-1111-4111-8111-111111111111_disk.eph0" KEEPER_SUFFIX, &k, &e));
+    return k;
+}
+
+static bool ends(const struct host *h)
+{
+    uint64_t end = clock_msec() + WAIT_MSEC;
+    while (look(h, NULL) && clock_msec() < end)
+        clock_sleep_msec(20);
+    return !look(h, NULL);
+}
+
+/* As if it had been told so when it was started. */
+static void wait_less(const struct host *h)
+{
+    struct keeper_seen k = keeper_of(h);
+    k.state.gone_msec = SOON_MSEC;
+    assert_int_equal(state_write(k.state_fd, &k.state), 0);
+    keeper_seen_end(&k);
+}
+
+static int connect_to(const struct host *h)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    OK(engine_socket_path(h->folder, &h->v, a.sun_path, &e));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+static void begin_guest(const struct host *h, struct front *f)
+{
+    const struct front_options o = {.queues = 1, .size = 64, .memory_bytes = 1 << 20};
+    assert_int_equal(front_open(f, connect_to(h), &o), 0);
+}
+
+static bool file_has(const struct host *h, const char *words)
+{
+    _cleanup_free_ uint8_t *bytes = malloc((size_t)DISK_BYTES);
+    _cleanup_close_ int fd = open_file(h);
+    assert_int_equal(pread(fd, bytes, (size_t)DISK_BYTES, 0), DISK_BYTES);
+    return memmem(bytes, (size_t)DISK_BYTES, words, strlen(words)) != NULL;
+}
+
+/* ---------------------------------------------------------------------- tests */
+
+static void a_guest_writes_and_the_file_has_ciphertext(void **state)
+{
+    struct host h = new_host(state);
+    struct front f;
+    struct map map = {.open_count = -1};
+    bool closed = true;
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_true(look(&h, &map));
+    assert_string_equal(map.uuid, "MAYFLY-22222222-2222-4222-8222-222222222222");
+    assert_string_equal(map.name, "11111111-1111-4111-8111-111111111111_disk.eph0-dmcrypt");
+    assert_int_equal(map.size_bytes, DISK_BYTES);
+    assert_int_equal(map.open_count, 0);
+
+    begin_guest(&h, &f);
+    uint8_t *data = front_room(&f, 4096, 4096);
+    memset(data, 0, 4096);
+    memcpy(data, secret_words, sizeof secret_words);
+    assert_int_equal(front_do(&f, 0, VIRTIO_BLK_T_OUT, 0, data, 4096), VIRTIO_BLK_S_OK);
+    memset(data, 0, 4096);
+    assert_int_equal(front_do(&f, 0, VIRTIO_BLK_T_IN, 0, data, 4096), VIRTIO_BLK_S_OK);
+    assert_memory_equal(data, secret_words, sizeof secret_words);
+    assert_true(look(&h, &map));
+    assert_int_equal(map.open_count, 1);
+    REFUSED_WITH(-EBUSY, "a guest has it", engine_close(h.folder, &h.v, MAP_READ_ONLY, &closed, &e));
+
+    front_close(&f);
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    assert_false(look(&h, NULL));
+    assert_false(close_disk(&h, MAP_FOR_DOMAIN));
+    assert_false(file_has(&h, secret_words));
+
+    struct volume plain = sample_plain_volume();
+    _cleanup_close_ int fd = open_file(&h);
+    OK(engine_open(h.folder, &plain, fd, NULL, MAP_FOR_DOMAIN, &e)); /* so the search finds what is there */
+    begin_guest(&h, &f);
+    data = front_room(&f, 4096, 4096);
+    memcpy(data, secret_words, sizeof secret_words);
+    assert_int_equal(front_do(&f, 0, VIRTIO_BLK_T_OUT, 0, data, 4096), VIRTIO_BLK_S_OK);
+    front_close(&f);
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    assert_true(file_has(&h, secret_words));
+    secret_free(h.key);
+}
+
+/* The one that is there serves whoever opens next, and stays for what is wanted most. */
+static void the_second_opening_finds_the_first(void **state)
+{
+    struct host h = new_host(state);
+    struct map map;
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    struct keeper_seen first = keeper_of(&h);
+    OK(open_disk(&h, MAP_TO_STAY, &e));
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    struct keeper_seen second = keeper_of(&h);
+    assert_int_equal(first.pid, second.pid);
+    assert_true(look(&h, &map));
+    assert_int_equal(map_use(&map), MAP_TO_STAY);
+    REFUSED_WITH(-EBUSY, "is open for writing", open_disk(&h, MAP_READ_ONLY, &e));
+    assert_false(close_disk(&h, MAP_FOR_START));
+    assert_true(close_disk(&h, MAP_TO_STAY));
+    OK(open_disk(&h, MAP_READ_ONLY, &e));
+    assert_true(look(&h, &map));
+    assert_int_equal(map_use(&map), MAP_READ_ONLY);
+    REFUSED_WITH(-EBUSY, "is open read-only", open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_true(close_disk(&h, MAP_READ_ONLY));
+    keeper_seen_end(&first);
+    keeper_seen_end(&second);
+    secret_free(h.key);
+}
+
+static void of_many_at_once_one_starts_it(void **state)
+{
+    struct host h = new_host(state);
+    pid_t child[MANY];
+    for (int i = 0; i < MANY; i++) {
+        _cleanup_secret_ struct secret *own = NULL; /* a forked child has no secrets */
+        child[i] = fork();
+        if (child[i] == 0) {
+            OK(secret_random(64, &own, &e));
+            h.key = own;
+            OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+            struct keeper_seen k = keeper_of(&h);
+            _exit(k.pid ? k.pid % 101 : 102);
+        }
+    }
+    int first = -1;
+    for (int i = 0; i < MANY; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+        assert_true(WIFEXITED(status));
+        assert_true(WEXITSTATUS(status) < 102);
+        if (first < 0)
+            first = WEXITSTATUS(status);
+        assert_int_equal(WEXITSTATUS(status), first);
+    }
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    secret_free(h.key);
+}
+
+/* ---------------------------------------------------- how long it stays */
+
+/* In a process of its own, which ends at once. */
+static void open_and_go(struct host *h, enum map_use use)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        struct error e = ERROR_NONE;
+        int r = secret_random(64, &h->key, &e);
+        _exit(r < 0 || open_disk(h, use, &e) < 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void it_outlives_who_has_started_it_but_not_for_ever(void **state)
+{
+    struct host h = new_host(state);
+    open_and_go(&h, MAP_FOR_DOMAIN);
+    assert_true(look(&h, NULL));
+    wait_less(&h);
+    kill(keeper_of(&h).pid, SIGHUP); /* thinks again */
+    assert_true(ends(&h));
+    secret_free(h.key);
+}
+
+static void it_stays_while_who_has_started_it_lives(void **state)
+{
+    struct host h = new_host(state);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    wait_less(&h);
+    kill(keeper_of(&h).pid, SIGHUP);
+    clock_sleep_msec(3 * SOON_MSEC);
+    assert_true(look(&h, NULL));
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    secret_free(h.key);
+}
+
+static void it_ends_when_its_guest_has_ended(void **state)
+{
+    struct host h = new_host(state);
+    struct front f;
+    OK(open_disk(&h, MAP_FOR_START, &e)); /* the start for which it was has come */
+    wait_less(&h);
+    begin_guest(&h, &f);
+    clock_sleep_msec(3 * SOON_MSEC);
+    assert_true(look(&h, NULL));
+    front_disconnect(&f);
+    assert_true(ends(&h));
+    front_close(&f);
+    assert_false(close_disk(&h, MAP_FOR_START)); /* only what it has left */
+    secret_free(h.key);
+}
+
+static void it_waits_for_a_start_and_for_a_person(void **state)
+{
+    static const enum map_use uses[] = {MAP_FOR_START, MAP_TO_STAY, MAP_READ_ONLY};
+    for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+        struct host h = new_host(state);
+        open_and_go(&h, uses[i]);
+        wait_less(&h);
+        kill(keeper_of(&h).pid, SIGHUP);
+        clock_sleep_msec(3 * SOON_MSEC);
+        assert_true(look(&h, NULL));
+        assert_true(close_disk(&h, uses[i]));
+        secret_free(h.key);
+    }
+}
+
+/* --------------------------------------------------------- what can be wrong */
+
+static void a_killed_one_is_known_to_be_gone(void **state)
+{
+    struct host h = new_host(state);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    struct keeper_seen k = keeper_of(&h);
+    kill(k.pid, SIGKILL);
+    assert_true(ends(&h));
+    keeper_seen_end(&k);
+    for (int r = -EBUSY, tries = 0; r < 0; tries++) { /* its worker's last transfers */
+        struct error e = ERROR_NONE;
+        r = open_disk(&h, MAP_FOR_DOMAIN, &e);
+        assert_true(r == 0 || (r == -EBUSY && tries < 100));
+        clock_sleep_msec(20);
+    }
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    secret_free(h.key);
+}
+
+static void a_file_alone_is_no_keeper(void **state)
+{
+    struct host h = new_host(state);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    struct keeper_seen k = keeper_of(&h);
+    struct state left = k.state;
+    keeper_seen_end(&k);
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    folder_write(state, "mayfly/11111111-1111-4111-8111-111111111111_disk.eph0" KEEPER_SUFFIX, "");
+    int fd = open(folder_path(state, "mayfly/11111111-1111-4111-8111-111111111111_disk.eph0" KEEPER_SUFFIX),
+                  O_RDWR | O_CLOEXEC);
+    assert_int_equal(state_write(fd, &left), 0);
+    assert_false(look(&h, NULL));
+    close(fd);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    secret_free(h.key);
+}
+
+static void why_it_does_not_start_is_told(void **state)
+{
+    struct host h = new_host(state);
+    _cleanup_close_ int fd = open_file(&h);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    REFUSED_WITH(-EBUSY, "in use by another process", open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_int_equal(flock(fd, LOCK_UN), 0);
+    assert_int_equal(ftruncate(fd, 100), 0);
+    REFUSED_WITH(-EIO, "has less than one", open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_false(look(&h, NULL));
+    REFUSED_WITH(-ENOENT, "is not open", engine_grow(h.folder, &h.v, &e));
+    secret_free(h.key);
+}
+
+static void the_folder_is_the_users_own(void **state)
+{
+    struct host h = new_host(state);
+    char path[ENGINE_PATH_MAX];
+    assert_int_equal(mkdir(folder_path(state, "mayfly"), 0755), 0);
+    REFUSED_WITH(-EPERM, "others than this user", open_disk(&h, MAP_FOR_DOMAIN, &e));
+    h.folder = "/nonexistent/folder/of/a/user";
+    REFUSED_WITH(-ENOENT, "XDG_RUNTIME_DIR", engine_open(h.folder, &h.v, 0, h.key, MAP_FOR_DOMAIN, &e));
+    h.folder = "/a/name/that/is/too/long/for/a/socket/that/has/the/name/of/a/volume/below";
+    REFUSED_WITH(-ENAMETOOLONG, "shorter", engine_socket_path(h.folder, &h.v, path, &e));
+    secret_free(h.key);
+}
+
+static void a_larger_file_is_told_to_the_guest(void **state)
+{
+    struct host h = new_host(state);
+    struct front f;
+    struct map map;
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    begin_guest(&h, &f);
+    struct vhost_message m = {.header = {VHOST_SET_BACKEND_REQ_FD, 0, 0}};
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(front_tell(&f, &m, &ends[1], 1), 0);
+    assert_int_equal(front_ask(&f, &(struct vhost_message){.header = {VHOST_GET_QUEUE_NUM, 0, 0}}), 0);
+    h.v.size_bytes = 2 * (uint64_t)DISK_BYTES;
+    assert_int_equal(truncate(folder_path(state, "disk"), 2 * DISK_BYTES), 0);
+    OK(engine_grow(h.folder, &h.v, &e));
+    assert_true(look(&h, &map));
+    assert_int_equal(map.size_bytes, 2 * DISK_BYTES);
+    const struct timeval limit = {.tv_sec = WAIT_MSEC / 1000};
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    assert_int_equal(recv(ends[0], &m.header, sizeof m.header, MSG_WAITALL), sizeof m.header);
+    assert_int_equal(m.header.request, VHOST_BACKEND_CONFIG_CHANGE);
+    fd_close(ends[0]);
+    fd_close(ends[1]);
+    front_close(&f);
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    secret_free(h.key);
+}
+
+#define ENGINE_TEST(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ENGINE_TEST(a_guest_writes_and_the_file_has_ciphertext),
+        ENGINE_TEST(the_second_opening_finds_the_first),
+        ENGINE_TEST(of_many_at_once_one_starts_it),
+        ENGINE_TEST(it_outlives_who_has_started_it_but_not_for_ever),
+        ENGINE_TEST(it_stays_while_who_has_started_it_lives),
+        ENGINE_TEST(it_ends_when_its_guest_has_ended),
+        ENGINE_TEST(it_waits_for_a_start_and_for_a_person),
+        ENGINE_TEST(a_killed_one_is_known_to_be_gone),
+        ENGINE_TEST(a_file_alone_is_no_keeper),
+        ENGINE_TEST(why_it_does_not_start_is_told),
+        ENGINE_TEST(the_folder_is_the_users_own),
+        ENGINE_TEST(a_larger_file_is_told_to_the_guest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
