@@ -68,7 +68,7 @@ static bool take_group(const char **at, char ret[VG_NAME_MAX])
         return false;
     for (char *c = ret; *c; c++)
         *c = *c == SECRET_NAME_PLUS ? '+' : *c;
-    return config_vg_name_valid(ret);
+    return volume_group_valid(ret);
 }
 
 /* Whether `part` is this host by its id, behind the last '-'. `ret_other` is the name before it, if that is

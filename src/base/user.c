@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -51,4 +52,19 @@ void user_runtime_folder(char path[RUNTIME_FOLDER_MAX])
     const char *folder = secure_getenv("XDG_RUNTIME_DIR");
     if (!folder || *folder != '/' || str_copy(path, RUNTIME_FOLDER_MAX, folder) < 0)
         snprintf(path, RUNTIME_FOLDER_MAX, "/run/user/%u", geteuid());
+}
+
+int user_data_folder(char **ret)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    const char *data = secure_getenv("XDG_DATA_HOME"), *home = secure_getenv("HOME");
+    if (!home || *home != '/')
+        home = user ? user->pw_dir : NULL;
+    if (data && *data == '/')
+        *ret = strdup(data);
+    else if (home)
+        *ret = str_format("%s/.local/share", home);
+    else
+        return -ENOENT;
+    return *ret ? 0 : -ENOMEM;
 }

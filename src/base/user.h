@@ -30,3 +30,7 @@ enum membership membership(const char *user, const char *group);
  * it. Nothing says that there is such a folder. */
 #define RUNTIME_FOLDER_MAX 108 /* a socket below has room for no longer one */
 void user_runtime_folder(char path[RUNTIME_FOLDER_MAX]);
+
+/* Where programs of that user keep what stays: XDG_DATA_HOME, or else .local/share in his home folder. The
+ * caller frees it. -ENOENT: he has none; -ENOMEM. */
+int user_data_folder(char **ret);

@@ -56,7 +56,7 @@ static int sync_domains(void *data, struct error *e)
 
 static int connect_libvirt(struct session *s, struct error *e)
 {
-    int r = virt_connect(s->config.connection_uri, &s->virt, e);
+    int r = virt_connect(s->config.connection_uri, VIRT_HOST, &s->virt, e);
     if (r == 0 && s->broker) {
         s->virt->sync = sync_domains;
         s->virt->sync_data = s->broker;

@@ -2,8 +2,8 @@
 /* Inside src/engine. */
 #pragma once
 
-#include "engine/engine.h"
 #include "disks/state.h"
+#include "engine/engine.h"
 
 #define KEEPER_SUFFIX   ".keeper"
 #define KEEPER_NAME_MAX (LV_NAME_MAX + sizeof KEEPER_SUFFIX)

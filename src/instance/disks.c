@@ -44,6 +44,7 @@ struct domain_disk disk_of_domain(const struct context *c, const struct volume *
 {
     volume_device_path(v, path);
     return (struct domain_disk){.device_path = path,
+                                .vhost_user = volume_in_folder(v),
                                 .serial = v->disk,
                                 .sector_bytes = v->sector_bytes,
                                 .read_only = volume_is_seed(v),

@@ -22,11 +22,25 @@ struct match {
     const char *copied_to;        /* by a block job; NULL: none */
 };
 
-/* 0: no block device. */
-static dev_t device_number(const char *path)
+/* A device by its number, a file or socket by the place where it lies. */
+struct object {
+    dev_t device; /* 0: there is nothing of that kind */
+    ino_t inode;  /* 0: the device itself */
+};
+
+static struct object object_at(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+    if (stat(path, &st) < 0 || !(S_ISBLK(st.st_mode) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode)))
+        return (struct object){.device = 0};
+    return S_ISBLK(st.st_mode) ? (struct object){.device = st.st_rdev}
+                               : (struct object){st.st_dev, st.st_ino};
+}
+
+static bool same_object(const char *path, const char *other)
+{
+    struct object a = object_at(path), b = object_at(other);
+    return a.device && a.device == b.device && a.inode == b.inode;
 }
 
 static bool same_device(const struct domain_source *source, const char *path)
@@ -34,10 +48,9 @@ static bool same_device(const struct domain_source *source, const char *path)
     if (source->volume) {
         char device[DEVICE_PATH_MAX]; /* of a pool that is a volume group, and mostly has its name */
         return snprintf(device, sizeof device, "/dev/%s", source->path) < (int)sizeof device &&
-               (streq(device, path) || (device_number(path) && device_number(device) == device_number(path)));
+               (streq(device, path) || same_object(path, device));
     }
-    return streq(source->path, path) ||
-           (device_number(path) && device_number(source->path) == device_number(path));
+    return streq(source->path, path) || same_object(path, source->path);
 }
 
 static void match_source(const struct disk_view *disk, const struct domain_source *source, const char *path,
@@ -106,11 +119,14 @@ static void tell_elsewhere(struct drift_search *s, const struct volume *v, const
             "a block job copies its disk %s (%s) to %.120s, unencrypted; end it by virsh blockjob %s %s "
             "--abort",
             v->role, target_of(m), m->copied_to, s->instance->uuid, target_of(m));
-    if (m->bare)
+    if (m->bare) {
+        char path[DEVICE_PATH_MAX];
+        volume_device_path(v, path);
         drift_add(s, DRIFT_BARE, v, -EUNSAFE,
                   "the %s names the volume below its encrypted disk %s (%s), and writes there would not be "
-                  "encrypted; give it /dev/mapper/%.63s%s by virsh edit %s",
-                  where, v->role, target_of(m), v->lv, MAP_NAME_SUFFIX, s->instance->uuid);
+                  "encrypted; give it %s by virsh edit %s",
+                  where, v->role, target_of(m), path, s->instance->uuid);
+    }
 }
 
 static void compare(struct drift_search *s, const struct volume *v, const struct domain_view *definition,

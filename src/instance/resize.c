@@ -163,7 +163,8 @@ static int add_steps(struct steps *s, struct resizing *r, bool *ret_changes, str
                            wanted);
     if (result == 0 && map)
         result = steps_add(s, grow_map, NULL, r, e, "make the map of %s as long", v->lv);
-    if (result == 0 && r->instance->state == INSTANCE_RUNNING)
+    /* what serves a volume in a folder tells its guest when the map is as long; libvirt has no word for it */
+    if (result == 0 && r->instance->state == INSTANCE_RUNNING && !volume_in_folder(v))
         result = steps_add(s, tell_guest, NULL, r, e, "tell the guest of %s", r->instance->name);
     *ret_changes = volume || map;
     return result;

@@ -9,6 +9,8 @@ static enum lineage lead(const char *path, const char *own, struct reached *ret)
     struct stat st;
     if (stat(path, &st) < 0)
         return errno == ENOENT ? lineage_of_name(path, own, ret) : LINEAGE_NONE;
+    if (S_ISSOCK(st.st_mode))
+        return lineage_of_name(path, own, ret);
     return S_ISBLK(st.st_mode) ? lineage_of("", st.st_rdev, own, ret) : LINEAGE_NONE;
 }
 

@@ -66,7 +66,7 @@ static bool info_valid(const struct key_info *k)
     if (k->damaged)
         return agent_id_valid(k->id) && !k->owner[0] && !k->vg[0];
     return agent_id_valid(k->id) && memchr(k->owner, '\0', sizeof k->owner) && uuid_valid(k->owner) &&
-           memchr(k->vg, '\0', sizeof k->vg) && config_vg_name_valid(k->vg) && k->scope <= KEY_SCOPE_IMAGE;
+           memchr(k->vg, '\0', sizeof k->vg) && volume_group_valid(k->vg) && k->scope <= KEY_SCOPE_IMAGE;
 }
 
 static int agent_list(struct keymgr *km, struct key_listing *ret, struct error *e)

@@ -43,7 +43,7 @@ int key_want_check(const char *manager, const struct key_info *want, struct erro
     if (!uuid_valid(want->owner))
         return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no uuid", manager,
                          want->owner);
-    if (!config_vg_name_valid(want->vg))
+    if (!volume_group_valid(want->vg))
         return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no volume group", manager,
                          want->vg);
     if (want->bits < KEY_BITS_MIN || want->bits > KEY_BITS_MAX || want->bits % 8)

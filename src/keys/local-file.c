@@ -68,7 +68,7 @@ int local_file_seal(const struct key_info *info, const char *folder, const struc
 
 static bool info_valid(const struct key_info *info)
 {
-    return uuid_valid(info->id) && uuid_valid(info->owner) && config_vg_name_valid(info->vg) &&
+    return uuid_valid(info->id) && uuid_valid(info->owner) && volume_group_valid(info->vg) &&
            info->bits >= KEY_BITS_MIN && info->bits <= KEY_BITS_MAX && info->bits % 8 == 0;
 }
 

@@ -31,23 +31,21 @@
  */
 int local_folder_path(const struct config *c, char **ret_path, struct error *e)
 {
+    _cleanup_free_ char *data = NULL;
     char *path = NULL;
     const struct passwd *user = getpwuid(geteuid());
-    const char *data = secure_getenv("XDG_DATA_HOME"), *home = secure_getenv("HOME");
-    if (!home || *home != '/')
-        home = user ? user->pw_dir : NULL;
+    bool own = geteuid() != 0 && !(user && streq(user->pw_name, MAYFLY_USER));
+    int r = own && !*c->local_directory ? user_data_folder(&data) : 0;
 
+    if (r == -ENOENT)
+        return error_set(e, r, "key folder: user %u has no home folder for it; set [local] directory",
+                         geteuid());
     if (*c->local_directory)
         path = strdup(c->local_directory);
-    else if (geteuid() == 0 || (user && streq(user->pw_name, MAYFLY_USER)))
+    else if (!own)
         path = strdup(HOST_FOLDER);
-    else if (data && *data == '/')
+    else if (data)
         path = str_format("%s/mayfly/keys", data);
-    else if (home)
-        path = str_format("%s/.local/share/mayfly/keys", home);
-    else
-        return error_set(e, -ENOENT, "key folder: user %u has no home folder for it; set [local] directory",
-                         geteuid());
     if (!path)
         return error_memory(e);
     *ret_path = path;

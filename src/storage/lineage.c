@@ -151,6 +151,17 @@ enum lineage lineage_of(const char *root, dev_t device, const char *own, struct 
     return ret->kind;
 }
 
+/* ".../mayfly/<lv>", in whatever folder the user had for sockets when he defined the domain. */
+static bool is_socket(const char *path, const char *lv, struct reached *ret)
+{
+    static const char folder[] = "/mayfly";
+    size_t n = sizeof folder - 1;
+    if ((size_t)(lv - path) < n || memcmp(lv - n, folder, n) != 0 || strlen(lv + 1) >= sizeof ret->lv)
+        return false;
+    snprintf(ret->lv, sizeof ret->lv, "%.63s", lv + 1);
+    return take_instance(ret->lv, ret->instance);
+}
+
 enum lineage lineage_of_name(const char *path, const char *own, struct reached *ret)
 {
     static const char maps[] = "/dev/mapper/", devices[] = "/dev/";
@@ -165,6 +176,7 @@ enum lineage lineage_of_name(const char *path, const char *own, struct reached *
                  path + strlen(devices));
         snprintf(ret->lv, sizeof ret->lv, "%s", lv + 1);
         ret->kind = take_instance(ret->lv, ret->instance) ? LINEAGE_VOLUME : LINEAGE_NONE;
-    }
+    } else if (!str_starts(path, devices) && lv && is_socket(path, lv, ret))
+        ret->kind = streq(ret->instance, own) ? LINEAGE_NONE : LINEAGE_MAP;
     return ret->kind;
 }

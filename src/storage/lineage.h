@@ -30,5 +30,6 @@ struct reached {
 enum lineage lineage_of(const char *root, dev_t device, const char *own, struct reached *ret);
 
 /* The same by the name of a device that is not there any more, though whoever has opened it still has it: as
- * of /dev/GROUP/VOLUME and /dev/mapper/MAP. */
+ * of /dev/GROUP/VOLUME and /dev/mapper/MAP; and of a socket, there or not, behind which a disk is served
+ * (engine/engine.h): it counts as a map. */
 enum lineage lineage_of_name(const char *path, const char *own, struct reached *ret);

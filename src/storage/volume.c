@@ -116,10 +116,17 @@ static const char *wrong_identity(const struct volume *v)
     return v->size_bytes && v->size_bytes <= SIZE_BYTES_MAX ? NULL : "size";
 }
 
+bool volume_group_valid(const char *vg)
+{
+    if (!str_starts(vg, VOLUME_FOLDER_PREFIX))
+        return config_vg_name_valid(vg);
+    const char *id = vg + strlen(VOLUME_FOLDER_PREFIX);
+    return strspn(id, "0123456789abcdef") == VOLUME_FOLDER_ID_DIGITS && !id[VOLUME_FOLDER_ID_DIGITS];
+}
+
 int volume_check(const struct volume *v, struct error *e)
 {
-    if (!IS_TEXT(v->vg) || (!config_vg_name_valid(v->vg) && !volume_in_folder(v)) || !IS_TEXT(v->lv) ||
-        !str_made_of(v->lv, VG_OTHERS))
+    if (!IS_TEXT(v->vg) || !volume_group_valid(v->vg) || !IS_TEXT(v->lv) || !str_made_of(v->lv, VG_OTHERS))
         return error_set(e, -EINVAL, "volume: its names are not of the form that LVM and Mayfly have");
     const char *wrong = wrong_identity(v);
     if (!wrong && !IS_TEXT(v->cipher))

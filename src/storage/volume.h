@@ -84,12 +84,16 @@ static inline bool volume_is_seed(const struct volume *v)
 }
 
 /* In place of a group's name: the volume is a file in a folder of the user's, and a process serves it to the
- * guest (engine/engine.h). No volume group can be called so. */
-#define VOLUME_FOLDER_VG "dir:"
+ * guest (engine/engine.h). Behind it stands what no other folder has. No volume group can be called so. */
+#define VOLUME_FOLDER_PREFIX    "dir:"
+#define VOLUME_FOLDER_ID_DIGITS 12 /* hex */
 static inline bool volume_in_folder(const struct volume *v)
 {
-    return streq(v->vg, VOLUME_FOLDER_VG);
+    return str_starts(v->vg, VOLUME_FOLDER_PREFIX);
 }
+
+/* Could it be where a volume is: a volume group, or a folder? */
+bool volume_group_valid(const char *vg);
 
 /* Is the disk encrypted? */
 static inline bool volume_encrypted(const struct volume *v)

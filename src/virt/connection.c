@@ -62,7 +62,7 @@ static void disconnect(struct virt *v)
     free(c);
 }
 
-static int cannot_connect(const char *uri, struct error *e)
+static int cannot_connect(const char *uri, enum virt_owner owner, struct error *e)
 {
     const virError *why = vir.GetLastError();
     const char *message = vir.GetLastErrorMessage();
@@ -72,44 +72,27 @@ static int cannot_connect(const char *uri, struct error *e)
     if (r == -EACCES || (why && why->code == VIR_ERR_SYSTEM_ERROR && why->int1 == EACCES))
         return error_set(e, -EACCES, "libvirt %s: cannot connect: %s; is the user in the group libvirt?", uri,
                          message);
+    if (owner == VIRT_USER)
+        return error_set(e, -ECONNREFUSED,
+                         "libvirt %s: cannot connect: %s; libvirt starts its daemon for a user by itself, if "
+                         "the packages with libvirtd (or virtqemud) and its driver for QEMU are installed",
+                         uri, message);
     return error_set(e, -ECONNREFUSED,
                      "libvirt %s: cannot connect: %s; run systemctl start libvirtd (or virtqemud), or set "
                      "connection_uri",
                      uri, message);
 }
 
-/* Domains elsewhere, or of an ordinary user, cannot have this host's devices. */
-int virt_check_uri(const char *uri, struct error *e)
+static int open_libvirt(const char *uri, enum virt_owner owner, virConnectPtr *ret, struct error *e)
 {
-    const char *authority = strstr(uri, "://"), *transport = strchr(uri, '+');
-    if (!authority)
-        return 0;
-    bool remote = transport && transport < authority && !str_starts(transport, "+unix:");
-    authority += strlen("://");
-    if (remote || (*authority && *authority != '/'))
-        return error_set(
-            e, -EINVAL,
-            "libvirt %s: cannot be used: its domains are on another host, and their disks on this one; set "
-            "connection_uri to qemu:///system",
-            uri);
-    if (str_starts(authority, "/session"))
-        return error_set(e, -EINVAL,
-                         "libvirt %s: cannot be used: domains of a session may not open the disks; set "
-                         "connection_uri to qemu:///system",
-                         uri);
-    return 0;
-}
-
-static int open_libvirt(const char *uri, virConnectPtr *ret, struct error *e)
-{
-    int r = virt_check_uri(uri, e);
+    int r = virt_check_uri(uri, owner, e);
     if (r < 0)
         return r;
     virConnectPtr libvirt = vir.ConnectOpen(uri);
     if (!libvirt)
-        return cannot_connect(uri, e);
+        return cannot_connect(uri, owner, e);
     _cleanup_free_ char *found = vir.ConnectGetURI(libvirt); /* what an alias stands for */
-    r = found ? virt_check_uri(found, e) : 0;
+    r = found ? virt_check_uri(found, owner, e) : 0;
     if (r < 0) {
         vir.ConnectClose(libvirt);
         return r;
@@ -129,7 +112,7 @@ static int reconnect(struct virt *v, struct error *e)
     for (;;) {
         struct error why = ERROR_NONE;
         virConnectPtr again = NULL;
-        int r = open_libvirt(c->uri, &again, &why);
+        int r = open_libvirt(c->uri, c->owner, &again, &why);
         if (r == 0) {
             vir.ConnectClose(c->libvirt);
             c->libvirt = again;
@@ -173,7 +156,7 @@ static const struct virt_ops ops = {
     .disconnect = disconnect,
 };
 
-int virt_connect(const char *uri, struct virt **ret, struct error *e)
+int virt_connect(const char *uri, enum virt_owner owner, struct virt **ret, struct error *e)
 {
     struct connection *c = calloc(1, sizeof *c);
     if (!c || !(c->uri = strdup(uri))) {
@@ -184,7 +167,8 @@ int virt_connect(const char *uri, struct virt **ret, struct error *e)
     if (r == 0) {
         vir.SetErrorFunc(NULL, print_nothing);
         keepalive_begin();
-        r = open_libvirt(uri, &c->libvirt, e);
+        c->owner = owner;
+        r = open_libvirt(uri, owner, &c->libvirt, e);
     }
     if (r < 0) {
         free(c->uri);

@@ -9,6 +9,7 @@ struct connection {
     struct virt virt; /* first: a struct virt * is one of these */
     virConnectPtr libvirt;
     char *uri;
+    enum virt_owner owner;
 };
 
 static inline void domain_freep(virDomainPtr *domain)

@@ -2,12 +2,8 @@
 /* Definitions: made, read, made anew, and made durable. */
 #include "virt/connection.h"
 
-#include "base/fd.h"
 #include "base/str.h"
 #include "virt/domain-xml.h"
-
-#include <fcntl.h>
-#include <unistd.h>
 
 static int name_is_taken(const char *name, struct error *e)
 {
@@ -50,33 +46,6 @@ static bool is_about_xml(void)
     default:
         return false;
     }
-}
-
-/* 1: this user may not look into it. */
-static int sync_folder(const char *folder, bool may_lack, struct error *e)
-{
-    _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && may_lack && errno == ENOENT)
-        return 0;
-    if (fd < 0 && errno == EACCES)
-        return 1;
-    if (fd < 0 || fsync(fd) < 0)
-        return error_set(e, errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
-                         folder);
-    return 0;
-}
-
-int definitions_make_durable(struct virt *v, struct error *e)
-{
-    _cleanup_free_ char *uri = vir.ConnectGetURI(libvirt_of(v));
-    if (!uri || !streq(uri, "qemu:///system"))
-        return 0;
-    int r = sync_folder(DOMAIN_DEFINITIONS, false, e);
-    if (r == 0)
-        r = sync_folder(DOMAIN_AUTOSTART, true, e);
-    if (r > 0 && v->sync)
-        return v->sync(v->sync_data, e);
-    return r > 0 ? error_set(e, -EACCES, "%s: cannot be synced by this user", DOMAIN_DEFINITIONS) : r;
 }
 
 int definition_refused(struct virt *v, const char *name, const char *way_out, struct error *e)

@@ -45,9 +45,9 @@ static int choose_place(struct virt *v, virDomainPtr domain, const char *device_
     const xmlNode *root = xmlDocGetRootElement(definition);
     const xmlNode *running = guest ? xmlDocGetRootElement(guest) : NULL;
     domain_free_place(root, running, ret);
-    if (domain_find_disk(root, device_path, ret->target))
+    if (domain_find_disk(root, device_path, ret->target, NULL))
         *sides &= ~(unsigned)DOMAIN_DEFINITION;
-    if (running && domain_find_disk(running, device_path, ret->target))
+    if (running && domain_find_disk(running, device_path, ret->target, NULL))
         *sides &= ~(unsigned)DOMAIN_GUEST;
     return 0;
 }
@@ -90,10 +90,12 @@ static int detach(struct virt *v, virDomainPtr domain, const char *device_path, 
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
     _cleanup_free_ char *xml = NULL;
     struct disk_place place = {.iothread = 0};
+    enum disk_kind kind = DISK_DEVICE;
     int r = read_side(v, domain, side, &doc, e);
-    if (r < 0 || !doc || !domain_find_disk(xmlDocGetRootElement(doc), device_path, place.target))
+    if (r < 0 || !doc || !domain_find_disk(xmlDocGetRootElement(doc), device_path, place.target, &kind))
         return r;
-    r = domain_disk_xml(&(struct domain_disk){.device_path = device_path}, &place, &xml, e);
+    const struct domain_disk disk = {.device_path = device_path, .vhost_user = kind == DISK_SOCKET};
+    r = domain_disk_xml(&disk, &place, &xml, e);
     if (r < 0 || vir.DomainDetachDeviceFlags(domain, xml, affects(side)) == 0)
         return r;
     struct error why = ERROR_NONE;
@@ -127,6 +129,6 @@ int connection_has_disk(struct virt *v, const char *uuid, const char *device_pat
         r = read_side(v, domain, side, &doc, e);
     if (r < 0 && r != -ENOENT)
         return r;
-    *ret = doc && domain_find_disk(xmlDocGetRootElement(doc), device_path, target);
+    *ret = doc && domain_find_disk(xmlDocGetRootElement(doc), device_path, target, NULL);
     return 0;
 }

@@ -176,16 +176,22 @@ static long free_target(const xmlNode *root)
     return first;
 }
 
-bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX])
+bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX],
+                      enum disk_kind *ret_kind)
 {
     const xmlNode *devices = domain_child(root, "devices");
     for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next) {
         if (!domain_is_element(node, "disk"))
             continue;
-        _cleanup_(xmlFreep) xmlChar *path = attribute_of_child(node, "source", "dev");
+        enum disk_kind kind = domain_has_property(node, "type", "vhostuser") ? DISK_SOCKET : DISK_DEVICE;
+        _cleanup_(xmlFreep) xmlChar *path =
+            attribute_of_child(node, "source", kind == DISK_SOCKET ? "path" : "dev");
         _cleanup_(xmlFreep) xmlChar *name = attribute_of_child(node, "target", "dev");
-        if (path && name && streq((const char *)path, device_path))
-            return str_copy(target, TARGET_NAME_MAX, (const char *)name) == 0;
+        if (!path || !name || !streq((const char *)path, device_path))
+            continue;
+        if (ret_kind)
+            *ret_kind = kind;
+        return str_copy(target, TARGET_NAME_MAX, (const char *)name) == 0;
     }
     return false;
 }

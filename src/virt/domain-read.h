@@ -43,10 +43,14 @@ struct disk_place {
     uint32_t iothread; /* 0: none, it is served by QEMU's main loop */
 };
 
+enum disk_kind { DISK_DEVICE, DISK_SOCKET /* type vhostuser */ };
+
 /* One for a further disk: behind all that the <domain> has, served by the I/O thread with the fewest disks.
  * It is free in `other` too, the <domain> that runs under this definition, and that has the thread; or NULL.
  */
 void domain_free_place(const xmlNode *root, const xmlNode *other, struct disk_place *ret);
 
-/* Has the <domain> a disk on this device of the host? Under which target? */
-bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX]);
+/* Has the <domain> a disk on this device or socket of the host? Under which target, and (may be NULL) of
+ * which kind? */
+bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX],
+                      enum disk_kind *ret_kind);

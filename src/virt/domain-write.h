@@ -6,6 +6,10 @@
 #include "virt/domain-read.h"
 #include "virt/domain-xml.h"
 
+/* Can it be in XML? There is what libxml2 would write as it is, and no XML parser would read again. */
+bool domain_plain_text(const char *text);
+bool domain_plain_disk(const struct domain_disk *d);
+
 /* The first child of that name, made as the first child where there is none. */
 xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name);
 

@@ -7,38 +7,27 @@
  *       os/@firmware                set where one is asked for
  *       os/nvram                    named by the uuid, where there is one
  *       iothreads                   added, unless it is there: what serves our disks
+ *       memoryBacking               shared with what serves disks by vhost-user, where there are such
  *       metadata/mayfly:instance    added: how a domain of ours is known again
  *       devices/disk...             kept, ours behind them
  *       devices/controller          free ports for more disks (built-in template alone)
  *       devices/interface           added where a network is asked for
  *       devices/serial              added: what keeps QEMU from saving the guest's RAM to a file
  *
- * All text is escaped by libxml2, never by hand. domain-read.c reads the template.
+ * All text is escaped by libxml2, never by hand. domain-read.c reads the template; domain-disk.c writes
+ * disks.
  */
 #include "virt/domain-xml.h"
 #include "base/str.h"
 #include "domain-template.h"
+#include "virt/domain-build.h"
 #include "virt/domain-nvram.h"
 #include "virt/domain-shared.h"
-#include "virt/domain-write.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 /* ------------------------------------------------------------------ writing */
-
-/* These return NULL where memory ran out, or where they were given NULL: a chain of them is checked once. */
-
-static xmlNodePtr attribute(xmlNodePtr node, const char *name, const char *value)
-{
-    return node && xmlSetProp(node, BAD_CAST name, BAD_CAST value) ? node : NULL;
-}
-
-/* The element, behind the last child. */
-static xmlNodePtr add(xmlNodePtr parent, const char *name)
-{
-    return parent ? xmlNewChild(parent, NULL, BAD_CAST name, NULL) : NULL;
-}
 
 xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name)
 {
@@ -49,15 +38,6 @@ xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name)
     if (!node)
         return NULL;
     return parent->children ? xmlAddPrevSibling(parent->children, node) : xmlAddChild(parent, node);
-}
-
-static xmlNodePtr set_text(xmlNodePtr node, const char *text)
-{
-    if (!node)
-        return NULL;
-    xmlNodeSetContent(node, NULL);
-    xmlNodePtr content = xmlNewDocText(node->doc, BAD_CAST text);
-    return content && xmlAddChild(node, content) ? node : NULL;
 }
 
 static void remove_children(xmlNodePtr parent, const char *name)
@@ -146,11 +126,33 @@ static bool put_mark(xmlNodePtr root, const struct domain_spec *spec)
     return attribute(mark, "version", "1");
 }
 
-/* The template may say how many: none, too. */
-static bool put_iothreads(xmlNodePtr root)
+static bool has_vhost_user(const struct domain_spec *spec)
 {
-    return domain_child(root, "iothreads") || domain_child(root, "iothreadids") ||
+    for (size_t i = 0; i < spec->n_disks; i++)
+        if (spec->disks[i].vhost_user)
+            return true;
+    return false;
+}
+
+/* The template may say how many: none, too. Disks that another process serves have none. */
+static bool put_iothreads(xmlNodePtr root, const struct domain_spec *spec)
+{
+    return has_vhost_user(spec) || domain_child(root, "iothreads") || domain_child(root, "iothreadids") ||
            set_text(domain_child_or_new(root, "iothreads"), "1");
+}
+
+/* The guest's memory as a file that the other process has, too. Of what the template says of its pages (huge
+ * ones, say) the rest stays. */
+static bool put_shared_memory(xmlNodePtr root, const struct domain_spec *spec)
+{
+    if (!has_vhost_user(spec))
+        return true;
+    xmlNodePtr backing = domain_child(root, "memoryBacking");
+    if (!backing)
+        backing = add(root, "memoryBacking");
+    xmlNodePtr source = domain_child(backing, "source"), access = domain_child(backing, "access");
+    return (source || attribute(add(backing, "source"), "type", "memfd")) &&
+           attribute(access ? access : add(backing, "access"), "mode", "shared");
 }
 
 /* An instance's definition as a template would give its disks to a second guest. */
@@ -173,38 +175,6 @@ static bool says_what_boots(const xmlNode *root, const xmlNode *devices)
         if (domain_child(node, "boot"))
             return true;
     return domain_child(domain_child(root, "os"), "boot");
-}
-
-/* Why this and nothing else, see mayfly.conf(5), DISKS IN LIBVIRT. What is left out has the right default:
- * as many queues as processors (QEMU 5.2), queues of 256, no detection of zeroes, discards ignored. */
-static xmlNodePtr add_driver(xmlNodePtr disk, const struct domain_disk *d, uint32_t iothread)
-{
-    char id[16];
-    snprintf(id, sizeof id, "%" PRIu32, iothread);
-    xmlNodePtr driver = attribute(attribute(add(disk, "driver"), "name", "qemu"), "type", "raw");
-    driver = attribute(attribute(driver, "cache", "none"), "io", d->io_uring ? "io_uring" : "native");
-    if (d->discard)
-        driver = attribute(driver, "discard", "unmap");
-    return iothread ? attribute(driver, "iothread", id) : driver;
-}
-
-xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const struct disk_place *place,
-                           bool boots)
-{
-    xmlNodePtr disk = attribute(attribute(add(devices, "disk"), "type", "block"), "device", "disk");
-    bool ok = add_driver(disk, d, place->iothread) && attribute(add(disk, "source"), "dev", d->device_path);
-    ok = ok && attribute(attribute(add(disk, "target"), "dev", place->target), "bus", "virtio");
-    if (d->sector_bytes == 4096) {
-        xmlNodePtr sizes = attribute(add(disk, "blockio"), "logical_block_size", "512");
-        ok = ok && attribute(sizes, "physical_block_size", "4096");
-    }
-    if (d->read_only)
-        ok = ok && add(disk, "readonly");
-    if (d->serial)
-        ok = ok && set_text(add(disk, "serial"), d->serial);
-    if (boots)
-        ok = ok && attribute(add(disk, "boot"), "order", "1");
-    return ok ? disk : NULL;
 }
 
 static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
@@ -304,28 +274,14 @@ int domain_write(xmlDocPtr doc, char **ret, struct error *e)
     return *ret ? 0 : error_memory(e);
 }
 
-/* What libxml2 would write as it is, and no XML parser would read again. */
-static bool is_plain_text(const char *text)
-{
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20)
-            return false;
-    return xmlCheckUTF8((const unsigned char *)text);
-}
-
-static bool is_plain_disk(const struct domain_disk *d)
-{
-    return is_plain_text(d->device_path) && (!d->serial || is_plain_text(d->serial));
-}
-
 static int check_spec(const struct domain_spec *spec, struct error *e)
 {
-    if (!uuid_valid(spec->uuid) || !*spec->name || !is_plain_text(spec->name))
+    if (!uuid_valid(spec->uuid) || !*spec->name || !domain_plain_text(spec->name))
         return error_set(e, -EINVAL, "domain: its name or uuid has characters that can't be in one");
-    if (spec->network.kind != NETWORK_NONE && !is_plain_text(spec->network.name))
+    if (spec->network.kind != NETWORK_NONE && !domain_plain_text(spec->network.name))
         return error_set(e, -EINVAL, "domain %s: the name of its network is not plain text", spec->name);
     for (size_t i = 0; i < spec->n_disks; i++)
-        if (!is_plain_disk(&spec->disks[i]))
+        if (!domain_plain_disk(&spec->disks[i]))
             return error_set(e, -EINVAL, "domain %s: the path or serial of disk %zu is not plain text",
                              spec->name, i);
     return 0;
@@ -350,26 +306,10 @@ int domain_xml(const struct domain_spec *spec, const char *template_xml, char **
         return r;
     if (!template_xml && !attribute(root, "type", spec->kvm ? "kvm" : "qemu"))
         return error_memory(e);
-    if (!put_iothreads(root) || !put_mark(root, spec) || !put_identity(root, spec) ||
-        !put_nvram(root, spec) || !put_vcpus(root, spec) || !put_disks(root, spec) ||
-        !put_interface(root, &spec->network) || !guard_ram(root) || (!template_xml && !put_ports(root)))
+    if (!put_iothreads(root, spec) || !put_shared_memory(root, spec) || !put_mark(root, spec) ||
+        !put_identity(root, spec) || !put_nvram(root, spec) || !put_vcpus(root, spec) ||
+        !put_disks(root, spec) || !put_interface(root, &spec->network) || !guard_ram(root) ||
+        (!template_xml && !put_ports(root)))
         return error_memory(e);
-    return domain_write(doc, ret_xml, e);
-}
-
-int domain_disk_xml(const struct domain_disk *d, const struct disk_place *place, char **ret_xml,
-                    struct error *e)
-{
-    if (!is_plain_disk(d))
-        return error_set(e, -EINVAL, "disk: its path or serial is not plain text");
-    _cleanup_(xmlFreeDocp) xmlDocPtr doc = xmlNewDoc(BAD_CAST "1.0");
-    xmlNodePtr root = doc ? xmlNewDocNode(doc, NULL, BAD_CAST "devices", NULL) : NULL;
-    if (!root)
-        return error_memory(e);
-    xmlDocSetRootElement(doc, root);
-    if (!domain_add_disk(root, d, place, false))
-        return error_memory(e);
-    xmlDocSetRootElement(doc, root->children);
-    xmlFreeNode(root);
     return domain_write(doc, ret_xml, e);
 }

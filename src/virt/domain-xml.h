@@ -19,6 +19,7 @@
 
 struct domain_disk {
     const char *device_path;
+    bool vhost_user;       /* device_path is a socket, and of the rest nothing counts */
     const char *serial;    /* the guest finds its first 20 characters below /dev/disk/by-id; NULL: none */
     uint32_t sector_bytes; /* 4096: <blockio logical_block_size='512' physical_block_size='4096'/> */
     bool discard;          /* the guest's discards go down to the device */

@@ -30,11 +30,12 @@ bool hook_concerns_us(const char *xml)
     return false;
 }
 
-/* <disk><source dev="..."/></disk> */
+/* <disk><source dev="..."/></disk>, or the socket of <disk type="vhostuser"> */
 static int add_device(struct hook_domain *d, const xmlNode *disk, struct error *e)
 {
     const xmlNode *source = domain_child(disk, "source");
-    _cleanup_(xmlFreep) xmlChar *path = source ? xmlGetProp(source, BAD_CAST "dev") : NULL;
+    const char *name = domain_has_property(disk, "type", "vhostuser") ? "path" : "dev";
+    _cleanup_(xmlFreep) xmlChar *path = source ? xmlGetProp(source, BAD_CAST name) : NULL;
     if (!path)
         return 0;
     char **bigger = reallocarray(d->devices, d->n_devices + 1, sizeof *bigger);

@@ -193,11 +193,15 @@ struct virt {
     void *sync_data;
 };
 
-/* -EINVAL: its domains are on another host, or an ordinary user's, and cannot have the disks. */
-int virt_check_uri(const char *uri, struct error *e) _must_check_;
+/* Whose domains have the disks: the host's have its devices, a user's own what is served on sockets of his.
+ */
+enum virt_owner { VIRT_HOST, VIRT_USER };
+
+/* -EINVAL: its domains are on another host, or another owner's, and cannot have the disks. */
+int virt_check_uri(const char *uri, enum virt_owner owner, struct error *e) _must_check_;
 
 /* -ECONNREFUSED: libvirt is not there (exit 10). -EACCES. -EINVAL as virt_check_uri(). */
-int virt_connect(const char *uri, struct virt **ret, struct error *e) _must_check_;
+int virt_connect(const char *uri, enum virt_owner owner, struct virt **ret, struct error *e) _must_check_;
 struct virt *virt_disconnect(struct virt *v);
 DEFINE_CLEANUP(struct virt *, virt_disconnect)
 #define _cleanup_virt_ _cleanup_(virt_disconnectp)

@@ -132,7 +132,7 @@ static int list(struct keymgr *km, struct error *e)
     int r = keymgr_list(km, &l, e);
     for (size_t i = 0; r == 0 && i < l.n; i++)
         if (!*l.keys[i].id ||
-            (!l.keys[i].damaged && (!uuid_valid(l.keys[i].owner) || !config_vg_name_valid(l.keys[i].vg))))
+            (!l.keys[i].damaged && (!uuid_valid(l.keys[i].owner) || !volume_group_valid(l.keys[i].vg))))
             abort();
     return r;
 }

@@ -15,7 +15,7 @@ static void check_list(const char *text, size_t size)
     if (reply_list(text, size, HOST, &keys, &n, &page, &total) < 0)
         return;
     for (size_t i = 0; i < n; i++)
-        if (!uuid_valid(keys[i].id) || !uuid_valid(keys[i].owner) || !config_vg_name_valid(keys[i].vg) ||
+        if (!uuid_valid(keys[i].id) || !uuid_valid(keys[i].owner) || !volume_group_valid(keys[i].vg) ||
             n > page)
             abort();
 }
@@ -31,7 +31,7 @@ static void check_name(const char *text, size_t size)
     for (char *c = name + 1; *c; c++)
         *c = *c == SECRET_NAME_PLUS ? '+' : *c;
     if (!str_starts(name, "mayfly/") || !str_ends(name, again) || !uuid_valid(k.owner) ||
-        !config_vg_name_valid(k.vg))
+        !volume_group_valid(k.vg))
         abort();
 }
 

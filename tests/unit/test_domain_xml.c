@@ -179,6 +179,55 @@ static void a_disk_alone(void **state)
     assert_error(domain_disk_xml(&bad, &place, &none, &e), -EINVAL, e);
 }
 
+/* Behind a socket, where another process has the guest's memory too; libvirt takes no word of how. */
+static void a_disk_on_a_socket(void **state)
+{
+    (void)state;
+    struct error e = ERROR_NONE;
+    _cleanup_free_ char *xml = NULL;
+    const struct disk_place place = {.target = "vdc", .iothread = 1};
+    struct domain_disk disk = disks[0];
+    disk.device_path = "/run/user/1000/mayfly/x";
+    disk.vhost_user = disk.read_only = true;
+    assert_ok(domain_disk_xml(&disk, &place, &xml, &e), e);
+    assert_string_equal(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                             "<disk type=\"vhostuser\" device=\"disk\">\n"
+                             "  <driver name=\"qemu\" type=\"raw\"/>\n"
+                             "  <source type=\"unix\" path=\"/run/user/1000/mayfly/x\">\n"
+                             "    <reconnect enabled=\"yes\" timeout=\"1\"/>\n"
+                             "  </source>\n"
+                             "  <target dev=\"vdc\" bus=\"virtio\"/>\n"
+                             "</disk>\n");
+
+    struct domain_spec spec = {.name = "ci-1", .uuid = UUID, .disks = &disk, .n_disks = 1};
+    _cleanup_free_ char *whole = make(&spec, NULL);
+    assert_non_null(strstr(whole, "<memoryBacking>"));
+    assert_non_null(strstr(whole, "<source type=\"memfd\"/>"));
+    assert_non_null(strstr(whole, "<access mode=\"shared\"/>"));
+    assert_null(strstr(whole, "iothread"));
+    assert_non_null(strstr(whole, "<boot order=\"1\"/>"));
+    assert_non_null(strstr(whole, "usb-serial"));
+
+    _cleanup_free_ char *huge =
+        make(&spec, "<domain><memoryBacking><hugepages/><source type='file'/><access mode='private'/>"
+                    "</memoryBacking></domain>");
+    assert_non_null(strstr(huge, "<hugepages/>"));
+    assert_non_null(strstr(huge, "<source type=\"file\"/>"));
+    assert_non_null(strstr(huge, "<access mode=\"shared\"/>"));
+
+    disk.vhost_user = false;
+    _cleanup_free_ char *device = make(&spec, NULL);
+    assert_null(strstr(device, "memoryBacking"));
+
+    enum disk_kind kind = DISK_DEVICE;
+    char target[TARGET_NAME_MAX];
+    _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
+    assert_ok(domain_read(whole, &doc, &e), e);
+    assert_true(domain_find_disk(xmlDocGetRootElement(doc), "/run/user/1000/mayfly/x", target, &kind));
+    assert_string_equal(target, "vda");
+    assert_int_equal(kind, DISK_SOCKET);
+}
+
 /* As libvirt prints them, with disks of others. */
 static void disks_are_found(void **state)
 {
@@ -195,9 +244,9 @@ static void disks_are_found(void **state)
                     &doc, &e),
         e);
     const xmlNode *root = xmlDocGetRootElement(doc);
-    assert_true(domain_find_disk(root, "/dev/mapper/m", target));
+    assert_true(domain_find_disk(root, "/dev/mapper/m", target, NULL));
     assert_string_equal(target, "vda");
-    assert_false(domain_find_disk(root, "/dev/mapper", target));
+    assert_false(domain_find_disk(root, "/dev/mapper", target, NULL));
     struct disk_place place;
     domain_free_place(root, NULL, &place);
     assert_string_equal(place.target, "vdc");
@@ -783,6 +832,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_built_in_template),
         cmocka_unit_test(a_disk_alone),
+        cmocka_unit_test(a_disk_on_a_socket),
         cmocka_unit_test(disks_are_found),
         cmocka_unit_test(the_iothread_with_the_fewest_disks_is_taken),
         cmocka_unit_test(a_place_is_free_in_what_runs_too),

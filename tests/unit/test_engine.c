@@ -32,7 +32,7 @@ struct host {
 static struct host new_host(void **state)
 {
     struct host h = {.folder = *state, .v = sample_volume()};
-    snprintf(h.v.vg, sizeof h.v.vg, "%s", VOLUME_FOLDER_VG);
+    snprintf(h.v.vg, sizeof h.v.vg, VOLUME_FOLDER_PREFIX "0123456789ab");
     OK(secret_random(64, &h.key, &e));
     int fd = open(folder_path(state, "disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(ftruncate(fd, DISK_BYTES), 0);

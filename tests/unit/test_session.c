@@ -51,9 +51,9 @@ WRAP(struct broker *, broker_disconnect, struct broker *b)
     return NULL;
 }
 
-WRAP(int, virt_connect, const char *uri, struct virt **ret, struct error *e)
+WRAP(int, virt_connect, const char *uri, enum virt_owner owner, struct virt **ret, struct error *e)
 {
-    (void)uri, (void)ret;
+    (void)uri, (void)owner, (void)ret;
     note('v');
     return error_set(e, -ECONNREFUSED, "libvirt: is away");
 }

@@ -63,7 +63,7 @@ static int connect(void **state)
 {
     (void)state;
     struct error e = ERROR_NONE;
-    if (virt_connect(lab_uri ? lab_uri : "test:///default", &suite.virt, &e) < 0) {
+    if (virt_connect(lab_uri ? lab_uri : "test:///default", VIRT_HOST, &suite.virt, &e) < 0) {
         print_error("%s\n", e.text);
         return -1;
     }
@@ -360,13 +360,18 @@ static void domains_elsewhere_are_refused(void **state)
         "qemu://host/system",          "qemu:///session",    "qemu+unix:///session"};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         struct error e = ERROR_NONE;
-        assert_ok(virt_check_uri(good[i], &e), e);
+        assert_ok(virt_check_uri(good[i], VIRT_HOST, &e), e);
     }
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct error e = ERROR_NONE;
-        assert_error(virt_check_uri(bad[i], &e), -EINVAL, e);
+        assert_error(virt_check_uri(bad[i], VIRT_HOST, &e), -EINVAL, e);
         assert_non_null(strstr(e.text, "set connection_uri to qemu:///system"));
     }
+    OK(virt_check_uri("qemu:///session", VIRT_USER, &e)); /* whose disks are sockets */
+    OK(virt_check_uri("qemu+unix:///session", VIRT_USER, &e));
+    OK(virt_check_uri("test:///default", VIRT_USER, &e));
+    REFUSED_WITH(-EINVAL, "qemu:///session", virt_check_uri("qemu:///system", VIRT_USER, &e));
+    REFUSED_WITH(-EINVAL, "another host", virt_check_uri("qemu+ssh://host/session", VIRT_USER, &e));
 }
 
 /* One of which is not there. */
@@ -413,7 +418,8 @@ static void without_a_daemon_it_says_so(void **state)
     (void)state;
     struct error e = ERROR_NONE;
     struct virt *none = NULL;
-    assert_error(virt_connect("qemu+unix:///system?socket=/nowhere/sock", &none, &e), -ECONNREFUSED, e);
+    assert_error(virt_connect("qemu+unix:///system?socket=/nowhere/sock", VIRT_HOST, &none, &e),
+                 -ECONNREFUSED, e);
     assert_null(none);
     assert_non_null(
         strstr(e.text, "'/nowhere/sock': No such file or directory; run systemctl start libvirtd"));

@@ -478,7 +478,7 @@ static void disks_are_attached_and_detached(void **state)
 static int begin_group(void **state)
 {
     (void)state;
-    if (virt_connect("test:///default", &v, NULL) < 0)
+    if (virt_connect("test:///default", VIRT_HOST, &v, NULL) < 0)
         return -1;
     vir.GetLastError = get_last_error;
     vir.GetLastErrorCode = get_last_error_code;

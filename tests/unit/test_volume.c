@@ -155,7 +155,7 @@ static void names_follow(void **state)
     volume_device_path(&v, path);
     assert_string_equal(path, "/dev/vg0/11111111-1111-4111-8111-111111111111_disk");
     v = sample_volume();
-    strcpy(v.vg, VOLUME_FOLDER_VG);
+    strcpy(v.vg, "dir:0123456789ab");
     assert_int_equal(setenv("XDG_RUNTIME_DIR", "/run/me", 1), 0);
     volume_device_path(&v, path);
     assert_string_equal(path, "/run/me/mayfly/11111111-1111-4111-8111-111111111111_disk.eph0");
@@ -163,6 +163,11 @@ static void names_follow(void **state)
     volume_device_path(&v, path);
     assert_true(str_starts(path, "/run/user/"));
     BELIEVED(v);
+    static const char *const bad[] = {"dir:", "dir:0123456789a", "dir:0123456789abc", "dir:0123456789aG"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        strcpy(v.vg, bad[i]);
+        NOT_BELIEVED(v);
+    }
 }
 
 static void states_have_names(void **state)

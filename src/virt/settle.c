@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libvirt does not sync the folders of its definitions: a power cut could bring back what it has forgotten.
+ */
+#include "virt/connection.h"
+
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+/* 1: this user may not look into it. */
+static int sync_folder(const char *folder, bool may_lack, struct error *e)
+{
+    _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && may_lack && errno == ENOENT)
+        return 0;
+    if (fd < 0 && errno == EACCES)
+        return 1;
+    if (fd < 0 || fsync(fd) < 0)
+        return error_set(e, errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
+                         folder);
+    return 0;
+}
+
+/* Of the daemon of this user, as GLib finds his folder. One that has no definitions yet has no folder. */
+static int sync_own(struct error *e)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    const char *config = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
+    bool own = config && *config == '/';
+    if (!home || *home != '/')
+        home = user ? user->pw_dir : "/";
+    _cleanup_free_ char *folder = str_format("%s%s/libvirt/qemu", own ? config : home, own ? "" : "/.config");
+    _cleanup_free_ char *autostart = folder ? str_format("%s/autostart", folder) : NULL;
+    if (!autostart)
+        return error_memory(e);
+    int r = sync_folder(folder, true, e);
+    if (r == 0)
+        r = sync_folder(autostart, true, e);
+    return r > 0 ? error_set(e, -EACCES, "%s: cannot be synced by its own user", folder) : r;
+}
+
+int definitions_make_durable(struct virt *v, struct error *e)
+{
+    _cleanup_free_ char *uri = vir.ConnectGetURI(libvirt_of(v));
+    if (uri && streq(uri, "qemu:///session"))
+        return sync_own(e);
+    if (!uri || !streq(uri, "qemu:///system"))
+        return 0;
+    int r = sync_folder(DOMAIN_DEFINITIONS, false, e);
+    if (r == 0)
+        r = sync_folder(DOMAIN_AUTOSTART, true, e);
+    if (r > 0 && v->sync)
+        return v->sync(v->sync_data, e);
+    return r > 0 ? error_set(e, -EACCES, "%s: cannot be synced by this user", DOMAIN_DEFINITIONS) : r;
+}
