@@ -246,74 +246,6 @@ static int talk(struct lvm *l, const char *line, char **ret_text, size_t *ret_si
         verb, line, ended < 0 ? "did not answer" : process_status_text(ended, status, sizeof status));
 }
 
-/* The first byte of the value of this field in the row, or NULL. */
-static const char *field_begin(const char *row, const char *line_end, const char *name)
-{
-    char start[64];
-    int n = snprintf(start, sizeof start, "\"%s\":\"", name);
-    const char *p = n < (int)sizeof start ? memmem(row, (size_t)(line_end - row), start, (size_t)n) : NULL;
-    return p ? p + n : NULL;
-}
-
-int lvm_row_field(const char *row, const char *name, char *field, size_t size)
-{
-    size_t used = 0;
-    const char *line_end = strchrnul(row, '\n');
-    const char *p = field_begin(row, line_end, name);
-    if (!p)
-        return -ENOENT;
-    for (; *p != '"'; p++) {
-        if (p >= line_end || used + 1 >= size || (*p == '\\' && ++p >= line_end))
-            return p >= line_end ? -EINVAL : -ENAMETOOLONG;
-        field[used++] = *p;
-    }
-    field[used] = '\0';
-    return 0;
-}
-
-const char *lvm_find_row(const char *from, const char *name, const char *value)
-{
-    char found[512];
-    for (const char *row = from; *row; row = strchrnul(row, '\n'), row += *row == '\n')
-        if (lvm_row_field(row, name, found, sizeof found) == 0 && (!value || streq(found, value)))
-            return row;
-    return NULL;
-}
-
-/* Where a value in the log ends: at its quotation mark, or before the next field or the row's end. */
-static bool ends_here(const char *p, const char *line_end)
-{
-    return p >= line_end || *p == '"' || str_starts(p, ", \"log_") || (*p == '}' && p + 2 >= line_end);
-}
-
-int lvm_log_field(const char *row, const char *name, char *field, size_t size)
-{
-    size_t used = 0;
-    const char *line_end = strchrnul(row, '\n');
-    const char *p = field_begin(row, line_end, name);
-    if (!p)
-        return -ENOENT;
-    for (; !ends_here(p, line_end); p++) {
-        p += *p == '\\' && p + 1 < line_end;
-        if (used + 1 >= size)
-            return -ENAMETOOLONG;
-        field[used++] = *p;
-    }
-    used -= used && p < line_end && *p != '"' && field[used - 1] == '\'';
-    field[used] = '\0';
-    return 0;
-}
-
-/* The first row of a log from there on in which the field is that, or NULL. */
-static const char *find_log_row(const char *from, const char *name, const char *value)
-{
-    char found[512];
-    for (const char *row = from; *row; row = strchrnul(row, '\n'), row += *row == '\n')
-        if (lvm_log_field(row, name, found, sizeof found) == 0 && streq(found, value))
-            return row;
-    return NULL;
-}
-
 /* ---- status ---- */
 
 /* How LVM says it, what that is for us, and what can be done. */
@@ -352,7 +284,7 @@ static int explain(struct lvm *l, const char *what, struct error *e)
     int r = talk(l, "lastlog --config '" OUTPUT "'\n", &log, &size, e);
     if (r < 0)
         return r;
-    for (const char *row = log; !reason && (row = find_log_row(row, "log_type", "error"));
+    for (const char *row = log; !reason && (row = lvm_find_log_row(row, "log_type", "error"));
          row = strchrnul(row, '\n')) {
         if (lvm_log_field(row, "log_message", message, sizeof message) < 0)
             continue;
@@ -369,7 +301,7 @@ static int explain(struct lvm *l, const char *what, struct error *e)
 /* The status of the command, in the row that the shell adds last. */
 static int find_status(const char *report, bool *ret_succeeded)
 {
-    const char *row = find_log_row(report, "log_context", "shell");
+    const char *row = lvm_find_log_row(report, "log_context", "shell");
     char code[8];
     if (!row || lvm_log_field(row, "log_ret_code", code, sizeof code) < 0)
         return -EPROTO;

@@ -41,5 +41,8 @@ int lvm_row_field(const char *row, const char *name, char *field, size_t size) _
  * field of the log begins, or the row ends. */
 int lvm_log_field(const char *row, const char *name, char *field, size_t size) _must_check_;
 
+/* The first row of a log from there on in which the field is that, or NULL. */
+const char *lvm_find_log_row(const char *from, const char *name, const char *value);
+
 /* A row of lvs that was asked for lv_name and DEPENDENT_FIELDS. -EPROTO: it lacks one of them. */
 int lvm_row_parse(const char *row, const char *vg, struct lv_row *ret, struct error *e) _must_check_;

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must be so before a rebuild may begin. */
+#include "instance/drift.h"
+#include "instance/keys-going.h"
+#include "instance/rebuild-internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static int check_volumes(const struct model *m, const struct instance *i, struct error *e)
+{
+    if (model_damaged(m, i->uuid))
+        return model_check_ready(m, i, e);
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (i->volumes[n]->state != VOLUME_READY && i->volumes[n]->state != VOLUME_REBUILDING)
+            return error_set(
+                e, -ENEEDSRECOVER,
+                "instance %s: cannot be rebuilt: its volume %s/%s is %s; run mayfly recover first", i->name,
+                i->volumes[n]->vg, i->volumes[n]->lv, volume_state_name(i->volumes[n]->state));
+    return 0;
+}
+
+/* It is ended, what its disks held goes, and nothing that remembers that may come up beside the new disks:
+ * no saved memory, no overlay, no mount. */
+static const struct drift_need needs = {
+    .cannot = "cannot be rebuilt",
+    .refused =
+        DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT_ELSEWHERE | DRIFT(BARE),
+    .told = DRIFT(MISSING),
+};
+
+static int check_domain(struct rebuild *r, struct error *e)
+{
+    const struct domain *domain = model_domain_of(r->launch.model, r->instance->uuid);
+    r->running = domain && domain->active;
+    return drift_check(r->launch.context, r->launch.model, r->instance, &needs, e);
+}
+
+static int check_image(struct rebuild *r, struct error *e)
+{
+    const struct volume *root = r->instance->volumes[0];
+    const char *path = r->request.image.path;
+    char image[32], disk[32];
+    if (path && !streq(root->role, "root"))
+        return error_set(e, -EINVAL, "image %s: instance %s has no root disk to write it to", path,
+                         r->instance->name);
+    int result = wanted_image_open(r->launch.context, &r->request.image, &r->launch.image, e);
+    if (result < 0 || !r->launch.image || image_size_bytes(r->launch.image) <= root->size_bytes)
+        return result;
+    return error_set(e, -EINVAL, "image %s: its %s (%" PRIu64 " bytes) do not fit the root disk of %s, of %s",
+                     path, str_from_bytes(image_size_bytes(r->launch.image), image, sizeof image),
+                     image_size_bytes(r->launch.image), r->instance->name,
+                     str_from_bytes(root->size_bytes, disk, sizeof disk));
+}
+
+/* Its old key goes, so no disk that may need it must be out of sight: in a group that is away, or without
+ * tags. */
+static int check_all_seen(const struct rebuild *r, struct error *e)
+{
+    const struct config *c = r->launch.context->config;
+    const struct inventory *inventory = r->launch.model->inventory;
+    for (size_t n = 0; n < c->volume_groups.n; n++) {
+        const struct group *group = inventory_group(inventory, c->volume_groups.item[n]);
+        if (!group || !group->complete)
+            return error_set(
+                e, -EUNSAFE,
+                "instance %s: cannot be rebuilt: volume group %s is not here, or lacks a physical "
+                "volume, and may hold a disk that needs the key; see vgs and pvs",
+                r->instance->name, c->volume_groups.item[n]);
+    }
+    for (size_t n = 0; n < inventory->n_untagged; n++)
+        if (streq(inventory->untagged[n].instance, r->instance->uuid))
+            return error_set(
+                e, -EUNSAFE,
+                "instance %s: cannot be rebuilt: a volume of its name in group %s has no tags of "
+                "Mayfly's, and may need the key; mend or remove that first",
+                r->instance->name, inventory->untagged[n].vg);
+    return 0;
+}
+
+/* The keys that go, and the manager of the one that comes. */
+static int check_keys(struct rebuild *r, struct error *e)
+{
+    const struct context *c = r->launch.context;
+    const struct instance *i = r->instance;
+    _cleanup_keys_going_ struct keys_going keys = {.n = 0};
+    int result = keys_of_going(r->launch.model->inventory, i->volumes, i->n_volumes, &keys, e);
+    if (result == 0)
+        result = keys_may_destroy(c, &keys, true, e);
+    if (result < 0)
+        error_prefix(e, "instance %s: cannot be rebuilt: ", i->name);
+    for (size_t n = 0; result == 0 && !r->launch.km && n < i->n_volumes; n++)
+        if (volume_encrypted(i->volumes[n]))
+            result = context_keymgr(c, c->config->key_backend, &r->launch.km, e);
+    return result;
+}
+
+/* Without another word it keeps the seed that it has, if that can be read: nobody but the guest reads a plain
+ * disk that is ready, and an ephemeral key opens none again. */
+static int check_seed(struct rebuild *r, struct error *e)
+{
+    const struct instance *i = r->instance;
+    const struct volume *old = NULL;
+    bool durable = false;
+    for (size_t n = 0; n < i->n_volumes; n++)
+        if (volume_is_seed(i->volumes[n]))
+            old = i->volumes[n];
+    if (!old && seed_wanted(&r->request.seed))
+        return error_set(
+            e, -EINVAL,
+            "instance %s: cannot be rebuilt: it has no seed disk, and gets none; leave out --ssh-key, "
+            "--user-data and --hostname, or launch another instance",
+            i->name);
+    if (!old || seed_wanted(&r->request.seed))
+        return launch_check_seed(&r->launch, i->name, e);
+    int result = volume_encrypted(old) ? key_durable(r->launch.context, old, &durable, e) : 0;
+    if (result < 0)
+        return result;
+    if (!durable || old->state != VOLUME_READY)
+        return error_set(
+            e, -EINVAL,
+            "instance %s: cannot be rebuilt: what its seed disk holds cannot be kept, since %s; say "
+            "--hostname, --ssh-key or --user-data for a new one",
+            i->name,
+            old->state != VOLUME_READY ? "a rebuild that was cut off has made it anew"
+            : !volume_encrypted(old)   ? "it is plain"
+                                       : "its key is ephemeral");
+    r->keeps_seed = old;
+    return 0;
+}
+
+int rebuild_check(struct rebuild *r, struct error *e)
+{
+    const struct context *c = r->launch.context;
+    int result = check_volumes(r->launch.model, r->instance, e);
+    if (result == 0)
+        result = model_check_not_in_rescue(r->instance, e);
+    if (result == 0)
+        result = check_domain(r, e);
+    if (result == 0)
+        result = model_check_no_dependents(r->launch.model, r->instance->volumes, r->instance->n_volumes, e);
+    if (result == 0)
+        result = check_all_seen(r, e);
+    if (result == 0)
+        result = check_keys(r, e);
+    if (result == 0)
+        result = check_seed(r, e);
+    if (result == 0)
+        result = disks_look(c, r->launch.model, r->instance, MAP_FOR_DOMAIN, &r->disks, e);
+    return result < 0 ? result : check_image(r, e);
+}
