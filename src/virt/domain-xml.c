@@ -29,17 +29,6 @@
 
 /* ------------------------------------------------------------------ writing */
 
-xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name)
-{
-    xmlNodePtr node = domain_child(parent, name);
-    if (node || !parent)
-        return node;
-    node = xmlNewDocNode(parent->doc, NULL, BAD_CAST name, NULL);
-    if (!node)
-        return NULL;
-    return parent->children ? xmlAddPrevSibling(parent->children, node) : xmlAddChild(parent, node);
-}
-
 static void remove_children(xmlNodePtr parent, const char *name)
 {
     xmlNodePtr node;
@@ -264,15 +253,6 @@ static bool guard_ram(xmlNodePtr root)
 }
 
 /* --------------------------------------------------------------- the whole */
-
-int domain_write(xmlDocPtr doc, char **ret, struct error *e)
-{
-    _cleanup_(xmlFreep) xmlChar *text = NULL;
-    int size = 0;
-    xmlDocDumpFormatMemoryEnc(doc, &text, &size, "UTF-8", 1);
-    *ret = text ? strdup((const char *)text) : NULL;
-    return *ret ? 0 : error_memory(e);
-}
 
 static int check_spec(const struct domain_spec *spec, struct error *e)
 {
