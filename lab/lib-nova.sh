@@ -48,6 +48,7 @@ nova_broker() {
     chmod 660 /run/mayfly/broker.sock
 }
 
+# What a script sets otherwise it writes into /run/lab/compute.own.conf.
 # On tmpfs there is no O_DIRECT, so Nova would ask for a cache that QEMU refuses beside io=native: hence disk_cachemodes.
 nova_compute_config() {
     cat >/run/lab/compute.conf <<-CONF
@@ -83,7 +84,7 @@ nova_compute_config() {
 nova_compute_up() {
     touch "$LAB_JOB/compute.log"
     nova_compute_seen=$(wc -l <"$LAB_JOB/compute.log")
-    setsid /run/src/lab/nova/serve nova-compute "$LAB_JOB" 0 /run/lab/compute.conf \
+    setsid /run/src/lab/nova/serve nova-compute "$LAB_JOB" 0 /run/lab/compute.*conf \
         </dev/null >>"$LAB_JOB/compute.log" 2>&1 &
     echo $! >/run/lab/compute.pid
     lab_wait 900 nova_compute_counts || fail "nova-compute does not come up: $(tail -n 20 "$LAB_JOB/compute.log")"
