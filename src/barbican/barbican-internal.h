@@ -41,8 +41,8 @@ struct call {
 void call_end(struct call *c);
 void calls_end(struct call *calls, size_t n); /* frees the array too */
 
-/* Carries them out with the token of this run; after a 401 those once more with a renewed one. 0, or the
- * reason that none could be asked; what became of each is in its `result` and `reply`. */
+/* Carries out the calls with the token of this run; repeats those that got 401 with a renewed one. Returns 0,
+ * or why none could be sent. The outcome of each is in its `result` and `reply`. */
 int barbican_call(struct barbican *b, struct call calls[], size_t n, struct error *e) _must_check_;
 
 /* 0 if the status is one of the two; else the error that the answer (or its absence) means:
@@ -54,8 +54,8 @@ int call_check(const struct barbican *b, const struct call *c, long ok, long ok_
 /* Is it Barbican that says that there is no such secret? */
 bool call_says_gone(const struct call *c);
 
-/* What is known of a key that two or more requests were to make. An answer of 2xx that nobody can read is
- * none. */
+/* Combines what two or more requests tell about the making of a key. A 2xx answer that cannot be read counts
+ * as no answer. */
 static inline enum http_outcome outcome_add(enum http_outcome before, enum http_outcome unreadable)
 {
     enum http_outcome now = unreadable == HTTP_DONE ? HTTP_PERHAPS : unreadable;
@@ -101,13 +101,14 @@ int barbican_named(struct barbican *b, const struct key_info *want, char ids[NAM
 int barbican_destroy_named(struct barbican *b, const struct key_info *want, const char *keep, size_t *ret_n,
                            struct error *e) _must_check_;
 
-/* Where Barbican is; logs in for it if it must. The second one also finds in the catalog which one it is. */
+/* Finds Barbican's address; logs in if that is needed. The second function also finds in the catalog which
+ * Barbican it is. */
 int barbican_find(struct barbican *b, struct error *e) _must_check_;
 int barbican_find_place(struct barbican *b, struct error *e) _must_check_;
 
-/* For the body of a request: the mode of a secret. 512 bits are two keys for XTS; unless that is named
- * Barbican takes an order of them, and fails it later. Others are plain AES keys, which every back end makes
- * and keeps. */
+/* The mode of a secret, for the body of a request. 512 bits are two keys for XTS: without that mode Barbican
+ * accepts an order and fails it later. Other sizes are plain AES keys, which every back end makes and keeps.
+ */
 static inline const char *secret_mode(uint32_t bits)
 {
     return bits > 256 ? ",\"mode\":\"xts\"" : "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The manager as such: opening it, and who it is. Making keys is create.c, fetching and destroying them
- * keys.c, finding them list.c. */
+/* Opens the manager, and makes the host's name for its keys. Making keys is create.c, fetching and destroying
+ * them keys.c, finding them list.c. */
 #include "barbican/barbican-internal.h"
 
 #include "base/str.h"
@@ -33,7 +33,7 @@ static void machine_id(char ret[MACHINE_ID_DIGITS + 1])
 }
 
 /* NAME-ID: the name is for people, the id says which host it is, whatever it is called. The machine's id is
- * confidential (machine-id(5)), so it goes in hashed. A host without one has but its name, with '_' for '-'.
+ * confidential (machine-id(5)), so it goes in hashed. A host without one has only its name, with '_' for '-'.
  */
 static void host_name(char ret[BARBICAN_HOST_MAX])
 {

@@ -35,6 +35,6 @@ void body_number(struct body *b, unsigned long number);
 /* A JSON string of base64 (RFC 4648, section 4). */
 void body_base64(struct body *b, const uint8_t *bytes, size_t size);
 
-/* What was built, in a secret of just its size. */
+/* Hands over the body, in a secret of exactly its size. */
 int body_take(struct body *b, struct secret **ret, struct error *e) _must_check_;
 void body_end(struct body *b);

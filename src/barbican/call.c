@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of Barbican's API, and what their answers mean. */
+/* Calls of Barbican's API, and the meaning of their answers. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/message.h"
@@ -43,7 +43,7 @@ static const char *given_endpoint(const struct barbican *b)
 }
 
 /* REGION-HASH: the name is for people; what counts is the service's id in Keystone, which is the same by each
- * of its interfaces, with the region. A Barbican that the catalog does not have has but its address. */
+ * of its interfaces, with the region. A Barbican that is not in the catalog has only its address. */
 static void make_place(const struct keystone_endpoint *at, char ret[KEY_PLACE_MAX])
 {
     uint8_t hash[SHA256_DIGEST_LENGTH];
@@ -105,7 +105,7 @@ int barbican_find(struct barbican *b, struct error *e)
     return 0;
 }
 
-/* Those of `calls`, or those alone that were answered with 401, with this token. */
+/* Sends the calls with this token; `only_refused`: those alone that were answered with 401. */
 static int carry_out(struct barbican *b, struct call calls[], size_t n, const struct secret *token,
                      bool only_refused, struct error *e)
 {
@@ -144,7 +144,7 @@ static int carry_out(struct barbican *b, struct call calls[], size_t n, const st
     return 0;
 }
 
-/* Was the token refused by any? If not, it works. */
+/* Was the token refused for any call? If not, it works. */
 static bool any_refused(struct barbican *b, const struct call calls[], size_t n)
 {
     bool works = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keystone's catalog: where Barbican is. A cloud may have one in each region, and each of them may be reached
- * by several interfaces. Which is meant is never guessed: a key that is not in one of them may be in another.
+ * by several interfaces. Mayfly never guesses which one is meant: a key that is not in one may be in another.
  * docs.openstack.org/api-ref/identity/v3/#get-service-catalog */
 #include "barbican/json.h"
 #include "barbican/keystone.h"
@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* What was seen of key managers that are not meant, or of those among which none was chosen. */
+/* Lists the key managers that were seen, for the sentence when none was chosen. */
 struct seen {
     char text[300];
     size_t used;
@@ -109,7 +109,7 @@ static int error_several(const struct seen *regions, const struct keystone_endpo
                      one->region, one->url, other->url);
 }
 
-/* A catalog may have the same twice, by two services. */
+/* A catalog may have the same address twice, for two services. */
 static bool is_again(const struct keystone_endpoint *a, const struct keystone_endpoint *b)
 {
     return streq(a->region, b->region) && streq(a->url, b->url);

@@ -6,8 +6,8 @@
  *         region_name: ...        (or regions: [NAME, {name: NAME, values: {settings}}])
  *         auth: {auth_url: ..., username: ..., password: ...}
  *
- * Aliases and merge keys (<<) are followed, as YAML 1.1 has them: what a mapping says itself goes before what
- * is merged into it, and of several the first. */
+ * Aliases and merge keys (<<) work as in YAML 1.1: a mapping's own values win over merged ones, and of
+ * several merged mappings the first. */
 #include "barbican/openstack.h"
 
 #include "base/str.h"
@@ -17,7 +17,7 @@
 #include <yaml.h>
 
 #define MERGE_DEPTH_MAX 16
-#define STEPS_MAX       200000 /* names that are compared: a short file may mean an endless one */
+#define STEPS_MAX       200000 /* comparisons of names: a short file can expand without end */
 
 struct reader {
     yaml_document_t document;
@@ -60,7 +60,7 @@ static yaml_node_t *own_member(struct reader *x, yaml_node_t *mapping, const cha
     return found;
 }
 
-/* As own_member(), or of what is merged into it. */
+/* As own_member(), or from a mapping that is merged into it. */
 static yaml_node_t *find_member(struct reader *x, yaml_node_t *mapping, const char *name, bool exactly,
                                 unsigned depth)
 {

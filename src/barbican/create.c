@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making keys: all are stored or ordered, then all are opened to the host if that is wanted, then all get
- * their consumer; several connections at a time. All or none: after an error what was made is destroyed
- * again. */
+/* Makes keys in phases: all are stored or ordered, then all are opened to the host if that is wanted, then
+ * all get their consumer; several connections at a time. All or none: after an error the keys that were made
+ * are destroyed again. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/body.h"
@@ -35,7 +35,7 @@ static int consumer_body(const struct key_info *want, struct secret **ret, struc
     return r;
 }
 
-/* One phase behind the store: the same call for every key. */
+/* A phase after the store: the same call for every key. */
 static int adorn(struct barbican *b, const struct key_info want[], size_t n, const struct key_made made[],
                  bool acl, struct error *e)
 {
@@ -90,14 +90,14 @@ static size_t destroy_made(struct barbican *b, struct key_made made[], size_t n)
     return there;
 }
 
-/* One that has no known id. */
+/* A key without a known id. */
 static bool may_appear(struct barbican *b, const struct key_info *want, enum http_outcome outcome)
 {
     size_t found = 0;
     return outcome == HTTP_PERHAPS && (barbican_destroy_named(b, want, "", &found, NULL) < 0 || found == 0);
 }
 
-/* With a time of its own, since the deadline may be what failed. */
+/* Has a deadline of its own, since the other one may be what failed. */
 static void unmake(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
                    const enum http_outcome outcome[], struct error *e)
 {

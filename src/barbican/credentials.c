@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which credentials are meant, and whether anything is missing from them. */
+/* Decides which credentials are meant, and checks that they are complete. */
 #include "barbican/openstack.h"
 
 #include "base/str.h"
@@ -42,8 +42,7 @@ static bool has_project(const struct openstack *o)
     return o->project_id[0] || o->project_name[0];
 }
 
-/* Where the project is named, a domain is that of both it and the user; alone it would be asked for as a
- * scope. */
+/* With a project, a domain counts for the project and the user. Alone it would be a scope of its own. */
 static int take_domain(struct openstack *o, struct error *e)
 {
     if (!o->domain_id[0] && !o->domain_name[0])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mayfly doctor tells of Keystone and Barbican, in the order in which they are needed. */
+/* Checks Keystone and Barbican for mayfly doctor, in the order in which they are needed. */
 #include "barbican/barbican-internal.h"
 
 #include "base/str.h"
@@ -55,8 +55,7 @@ static int check_catalog(struct barbican *b, struct report *r)
     return result;
 }
 
-/* Tokens are judged by the clocks of the servers, so this host's own does no harm; but certificates are
- * judged by it. */
+/* The servers' clocks judge tokens; this host's clock judges certificates. */
 static int check_clock(struct barbican *b, struct report *r)
 {
     const struct keystone_facts *f = keystone_facts(b->keystone);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is taken of an answer, header by header and part by part of its body, and where it is refused: what a
- * server sends is kept within limits here, before anything else looks at it. */
+/* Takes an answer, header by header and part by part of its body, and refuses it beyond limits, before any
+ * other code looks at it. */
 #include "barbican/http-internal.h"
 
 #include "base/str.h"
@@ -28,7 +28,7 @@ static bool header_value(const char *line, size_t size, const char *name, const 
     return true;
 }
 
-/* What may stand in a header that we send: nothing that could end it. */
+/* Can it be sent in a header? It must not have characters that end one. */
 static bool is_token(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -76,7 +76,7 @@ static void take_date(struct exchange *x, const char *value, size_t size)
     x->reply.date_sec = t > 0 ? t : 0;
 }
 
-/* What interim answers (100 Continue) said is forgotten. */
+/* Forgets the headers of interim answers (100 Continue). */
 static void forget_headers(struct exchange *x)
 {
     x->headers_whole = false;

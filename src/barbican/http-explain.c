@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why there is no whole answer, in words for a person, with the way out. */
+/* Explains to a person why there is no whole answer, with the way out. */
 #include "barbican/http-internal.h"
 
 #include "base/str.h"
@@ -26,7 +26,7 @@ static const char *explain_refusal(const struct exchange *x)
     }
 }
 
-/* The sentence tells apart what the administrator of this host can set from what the server's has to. */
+/* The sentence says whether the administrator of this host or of the server has to act. */
 static void explain_certificate(const struct http *h, const struct exchange *x, char ret[REASON_MAX])
 {
     /* the chain is good, and it is the name that is not: libcurl tells it in words alone */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files http*.c share: the connections, one exchange, and what became of it. */
+/* Shared by the files http*.c: the connections, and one exchange with its outcome. */
 #pragma once
 
 #include "barbican/http.h"
@@ -60,8 +60,8 @@ struct exchange {
 /* Sets the exchange up; the loop over h->multi carries it out. */
 int exchange_start(struct http *h, const struct http_request *q, struct exchange *x, struct error *e);
 
-/* It ended with `code`: takes from the handle what is worth knowing, and frees it. CURLE_OK: x->reply is
- * whole. */
+/* Completes an exchange that ended with `code`: reads results from the handle and frees it. CURLE_OK:
+ * x->reply is whole. */
 CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code);
 
 /* Ends it at any stage. */
@@ -75,7 +75,7 @@ bool exchange_take_body(struct exchange *x, long status, const char *data, size_
 /* Can it be sent in a header? */
 bool exchange_takes_token(const struct secret *token);
 
-/* One sentence for an exchange without a whole reply, after so many attempts. Returns -EHOSTUNREACH, or what
- * failed on our side. */
+/* Sets the sentence for an exchange without a whole reply, after so many attempts. Returns -EHOSTUNREACH, or
+ * the error of our own side. */
 int http_explain(const struct http *h, const char *server, const struct exchange *x, CURLcode code,
                  unsigned attempts, struct error *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests, one or many at once: which are tried again, when, and for how long. */
+/* Sends requests, one or many at once, and decides which are repeated, when, and for how long. */
 #include "barbican/http-internal.h"
 
 #include "base/clock.h"
@@ -52,7 +52,8 @@ static void job_end(struct jobs *js, struct job *job, int r)
     js->ended++;
 }
 
-/* Between half and the whole of it, so that hosts which failed together do not come back together. */
+/* A random time between half of it and all of it, so that hosts which failed together do not come back
+ * together. */
 static uint64_t with_jitter(uint64_t msec)
 {
     uint32_t random = 0;
@@ -71,7 +72,7 @@ static uint64_t pause_msec(const struct job *job)
     return asked > pause ? asked : pause;
 }
 
-/* May it pass by itself? */
+/* May the failure pass by itself? */
 static bool may_pass(CURLcode code, long status)
 {
     switch (code) {
@@ -92,7 +93,7 @@ static bool may_pass(CURLcode code, long status)
     }
 }
 
-/* What became of one attempt. A proxy that gave up waiting (408, 503, 504) may have passed the request on. */
+/* The outcome of one attempt. A proxy that gave up waiting (408, 503, 504) may have passed the request on. */
 static enum http_outcome outcome_of(const struct exchange *x, CURLcode code)
 {
     if (code != CURLE_OK)
@@ -125,7 +126,7 @@ static void job_attempted(struct jobs *js, struct job *job, CURLcode code)
             code == CURLE_OK ? 0 : http_explain(h, job->server, x, code, job->attempts, &job->error));
 }
 
-/* What is wrong with the request itself is said before anything is sent. */
+/* Checks the request itself before anything is sent. */
 static int job_check(const struct jobs *js, const struct http_request *q, struct job *job)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
@@ -146,7 +147,7 @@ static int job_check(const struct jobs *js, const struct http_request *q, struct
     return 0;
 }
 
-/* Starts what may start now. Returns how long nothing else can. */
+/* Starts the requests that may start now. Returns how long no other can. */
 static int jobs_start(struct jobs *js)
 {
     uint64_t now = clock_msec(), next = now + LOOK_MSEC;
@@ -176,7 +177,7 @@ static int jobs_start(struct jobs *js)
     return (int)(next - now);
 }
 
-/* Takes note of the attempts that ended. Were there any? */
+/* Handles the attempts that ended. Returns whether there were any. */
 static bool jobs_reap(struct jobs *js)
 {
     CURLMsg *message;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One exchange with libcurl: what is sent, and when it is over; http-answer.c takes what comes. Nothing here
+/* One exchange with libcurl: sends the request and waits; http-answer.c takes the answer. Nothing here
  * depends on the environment (proxies, .netrc), nothing is stored (cookies, TLS sessions), nothing is
  * printed.
  */
@@ -44,8 +44,8 @@ static size_t on_send(char *buffer, size_t one, size_t n, void *context)
     return size;
 }
 
-/* libcurl would send a request again by itself, if the server closed a connection that was used before. What
- * could do harm twice must not begin again; that is why the body is handed over by a callback. */
+/* libcurl itself would repeat a request if the server closed a connection that was used before. A request
+ * that does harm when repeated must not begin again: so a callback hands over the body. */
 static int on_rewind(void *context, curl_off_t offset, int origin)
 {
     struct exchange *x = context;
@@ -215,7 +215,7 @@ void exchange_end(struct http *h, struct exchange *x)
     x->secret = secret_free(x->secret);
 }
 
-/* Cuts the secret to the size that came, and sees that there is a text. */
+/* Cuts the secret to the size that came, and makes sure that there is a text. */
 static CURLcode finish_body(struct exchange *x)
 {
     if (x->secret) {

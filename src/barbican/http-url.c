@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URLs: which may be asked, and what messages show of them. */
+/* URLs: which are allowed, and what messages show of them. */
 #include "barbican/http-internal.h"
 
 #include "base/str.h"

@@ -14,7 +14,7 @@
 
 #define CA_FILE_MAX (4U << 20) /* all that a distribution trusts is a quarter of a MiB */
 
-/* Now, since files are hidden from mayfly-keyagent before it talks to a network. */
+/* Reads it now, since files are hidden from mayfly-keyagent before it talks to a network. */
 static void read_ca_file(struct http *h)
 {
     char *text = NULL;
@@ -36,7 +36,7 @@ static struct http *free_http(struct http *h)
     return NULL;
 }
 
-/* One that cannot be read is an error of the first request that needs it. */
+/* A file that cannot be read becomes the error of the first request that needs it. */
 static int take_ca(struct http *h, const struct http_settings *s)
 {
     if (!s->ca_file || !s->ca_file[0])
@@ -57,8 +57,8 @@ static int take_ca(struct http *h, const struct http_settings *s)
 
 int http_open(const struct http_settings *s, struct http **ret, struct error *e)
 {
-    /* A server that closes while we write is an error of write(), not the end of the process: libcurl is told
-     * to leave signals alone, since a thread of it looks names up. */
+    /* A server that closes while we write must be an error of write(), not the end of the process. libcurl is
+     * told to leave signals alone, since it resolves names in a thread. */
     signal(SIGPIPE, SIG_IGN);
     unsetenv("SSLKEYLOGFILE"); /* libcurl would write the keys of its TLS sessions there */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP exchanges with the servers of a key manager: libcurl, bound to what a key manager needs. TLS is always
- * verified, redirects are never followed, every reply has a size limit, everything ends at a deadline, and
- * what is secret goes straight into and out of `struct secret`. Only the program mayfly-keyagent links this:
- * there every buffer that libcurl and OpenSSL free is wiped (keyagent/heap.c).
+/* HTTP exchanges with the servers of a key manager, by libcurl. TLS is always verified, redirects are never
+ * followed, every reply has a size limit, everything ends at a deadline, and secrets go straight into and out
+ * of `struct secret`. Only the program mayfly-keyagent links this: there every buffer that libcurl and
+ * OpenSSL free is wiped (keyagent/heap.c).
  *
  *     http_open(&settings, &h, e)
- *     http_do(h, &request, &reply, e)      // any status is a success: what it means is for the caller
+ *     http_do(h, &request, &reply, e)      // any status is a success: the caller judges it
  *     http_reply_end(&reply)
  *
  * Retried, with growing pauses and within the deadline: a connection that cannot be made or breaks, 429, and
@@ -43,7 +43,7 @@ struct http *http_close(struct http *h);
 DEFINE_CLEANUP(struct http *, http_close)
 #define _cleanup_http_ _cleanup_(http_closep)
 
-/* The deadline for all that follows starts now. http_open() does the same. */
+/* Starts the deadline of the exchanges that follow. http_open() does so, too. */
 void http_begin(struct http *h);
 
 struct http_request {
@@ -54,10 +54,10 @@ struct http_request {
     const char *accept;         /* NULL: application/json */
     size_t secret_max;   /* > 0: a 2xx reply's body goes into reply.secret, of at most so many bytes; with
                             any other status it is text */
-    bool not_idempotent; /* carried out twice it would do what it should not: see above */
+    bool not_idempotent; /* must not be carried out twice: see above */
 };
 
-/* What became of a request on the server, as far as is known here. Ordered: a later one is more done. */
+/* What the server did with a request, as far as is known here. In order: from nothing to done. */
 enum http_outcome {
     HTTP_NOT_SENT, /* nothing of it left this host */
     HTTP_REFUSED,  /* the server answered that it did not do it: 3xx, 4xx */
@@ -91,5 +91,5 @@ int http_do_many(struct http *h, const struct http_request q[], size_t n, struct
 /* Scheme, host and port of `url`, without what curl takes for granted; -EINVAL. */
 int http_origin(const char *url, char *ret, size_t size);
 
-/* Wipes and frees what is in it; a reply that was zeroed or failed may be ended too. */
+/* Wipes and frees its contents. May be called for a reply that is zeroed or failed. */
 void http_reply_end(struct http_reply *r);

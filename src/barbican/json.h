@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading JSON of servers that are not trusted: whole, within a depth, and with types looked at. */
+/* Reads JSON of servers that are not trusted: complete, limited in depth, with checked types. */
 #pragma once
 
 #include "base/macro.h"

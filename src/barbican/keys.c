@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fetching and destroying keys, several connections at a time. Each is done whatever becomes of the others.
+/* Fetches and destroys keys, several connections at a time. Each is done, whatever becomes of the others.
  */
 #include "barbican/barbican-internal.h"
 
@@ -18,7 +18,7 @@ struct question {
     void (*take)(const struct question *q, struct call *c, struct key_asked *k); /* a good answer; or NULL */
 };
 
-/* What became of each is its error. */
+/* The outcome of each is its error. */
 static void ask(struct barbican *b, const struct question *q, struct key_asked *const k[], size_t n)
 {
     struct error why = ERROR_NONE;
@@ -55,7 +55,7 @@ static struct key_asked **without_error(struct key_asked k[], size_t n, size_t *
     return good;
 }
 
-/* What is asked of all whose ids are Barbican's. */
+/* Sends the same request for all keys that have an id of Barbican's form. */
 static void ask_about(struct barbican *b, const struct question *q, struct key_asked k[], size_t n)
 {
     size_t n_good;
@@ -120,9 +120,8 @@ int barbican_fetch_as(struct barbican *b, const char *id, const char *action, st
 
 /* PUT adds a payload to a secret that has none. Barbican looks first whether the caller may change the
  * secret, and then finds that nothing was sent: 415, or 400, means yes. The rule is that of secret:put. By
- * default it lets the same people through as secret:delete, except for a secret that is private to another
- * user; a site may make them differ, and there is no question that is answered by secret:delete and harms
- * nothing. */
+ * default it allows the same people as secret:delete, except for a secret that is private to another user. A
+ * site may make the two differ; no harmless request is judged by secret:delete. */
 void barbican_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n)
 {
     static const struct question q = {
@@ -174,7 +173,7 @@ void barbican_destroy_many(struct keymgr *km, struct key_asked k[], size_t n)
     struct barbican *b = (struct barbican *)km;
     http_begin(b->http);
     ask_about(b, &destroying, k, n);
-    http_begin(b->http); /* so that what was destroyed is also seen to be */
+    http_begin(b->http); /* a new deadline, to see that they are gone */
     see_gone(b, k, n);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keystone's replies: the token's body. The catalog in it is for catalog.c.
+/* Reads Keystone's replies: the token's body. catalog.c reads the catalog in it.
  * docs.openstack.org/api-ref/identity/v3/#password-authentication-with-scoped-authorization */
 #include "barbican/json.h"
 #include "barbican/keystone.h"

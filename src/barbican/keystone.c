@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Logging in, once for a run. */
+/* Logs in, once for a run. */
 #include "barbican/keystone.h"
 
 #include "barbican/body.h"
@@ -103,7 +103,7 @@ static void put_token(struct body *b, const struct openstack *o)
     put_scope(b, o);
 }
 
-/* It has its project built in: Keystone refuses any other scope, and even the same. */
+/* An application credential has its project built in: Keystone refuses any scope beside it. */
 static void put_application_credential(struct body *b, const struct openstack *o)
 {
     body_put(b, "\"methods\":[\"application_credential\"],\"application_credential\":{");
@@ -138,7 +138,7 @@ static int login_body(const struct openstack *o, struct secret **ret, struct err
 
 /* --- the answer --- */
 
-/* Keystone tells no one which of user, password, project and role is wrong: so name all of them. */
+/* Keystone never says which of user, password, project and role is wrong, so the sentence names all. */
 static int error_refused(const struct keystone *k, const struct http_reply *reply, struct error *e)
 {
     const struct openstack *o = k->who;
@@ -171,7 +171,7 @@ static int error_refused(const struct keystone *k, const struct http_reply *repl
         o->project_id[0] ? o->project_id : o->project_name, o->source, status);
 }
 
-/* 401 is what it says of all credentials but one that was deleted: 404, in its own words. */
+/* Keystone answers 401 for all wrong credentials except a deleted application credential: 404. */
 static bool says_refused(const struct keystone *k, const struct http_reply *reply)
 {
     return reply->status == 401 || reply->status == 403 ||
@@ -253,7 +253,7 @@ static int login(struct keystone *k, struct error *e)
     return r < 0 ? r : take_login(k, &reply, e);
 }
 
-/* A token that the caller gave is sent as it is, unless he names the project that he wants one for. */
+/* A token that the caller gave is sent as it is, unless the caller names a project for it. */
 static bool uses_given_token(const struct keystone *k)
 {
     return k->who->auth == OPENSTACK_TOKEN && !k->who->project_id[0] && !k->who->project_name[0];
@@ -297,8 +297,8 @@ void keystone_token_works(struct keystone *k)
     k->renewed = false;
 }
 
-/* The catalog that goes with a token which the caller brought; who he is comes with GET /v3/auth/tokens, but
- * that is one request more, for doctor alone. */
+/* Gets the catalog for a token that the caller brought. GET /v3/auth/tokens would also tell who the caller
+ * is; that is one request more, which only doctor makes. */
 static int ask_catalog(struct keystone *k, struct error *e)
 {
     _cleanup_(http_reply_end) struct http_reply reply = {0};
@@ -314,7 +314,7 @@ static int ask_catalog(struct keystone *k, struct error *e)
     return 0;
 }
 
-/* Sees that the catalog is there. */
+/* Makes sure that the catalog is there. */
 static int need_catalog(struct keystone *k, struct error *e)
 {
     const struct secret *token = NULL;

@@ -10,14 +10,14 @@
 
 struct keystone;
 
-/* Asks nothing yet. `who` and `h` are kept, and must outlive it. */
+/* Sends no request yet. `who` and `h` are kept, and must outlive it. */
 int keystone_open(const struct openstack *who, struct http *h, struct keystone **ret,
                   struct error *e) _must_check_;
 struct keystone *keystone_close(struct keystone *k);
 DEFINE_CLEANUP(struct keystone *, keystone_close)
 #define _cleanup_keystone_ _cleanup_(keystone_closep)
 
-/* The token to send; logs in first if that was not done. A token that the caller gave is used as it is. */
+/* Returns the token to send; logs in first if needed. A token that the caller gave is used as it is. */
 int keystone_token(struct keystone *k, const struct secret **ret, struct error *e) _must_check_;
 
 /* Barbican said 401 to it: logs in again, as often as tokens end in a long run. -EACCES: the last renewed one
@@ -38,13 +38,14 @@ struct keystone_endpoint {
     char service_id[65];
 };
 
-/* The one that is meant; logs in first, or asks for the catalog of a given token. `region` and `interface`
+/* Finds the one that is meant; logs in first, or asks for the catalog of a given token. `region` and
+ * `interface`
  * "": the only one, and public. -EINVAL: there are several. -EHOSTUNREACH: there is none. Both sentences say
  * which there are. */
 int keystone_endpoint(struct keystone *k, const char *region, const char *interface,
                       struct keystone_endpoint *ret, struct error *e) _must_check_;
 
-/* The one in the catalog that has this address, by whichever interface; 0 also if there is none: then
+/* Finds the one in the catalog with this address, on any interface. Returns 0 also if there is none: then
  * ret->service_id is "". */
 int keystone_endpoint_by_url(struct keystone *k, const char *url, struct keystone_endpoint *ret,
                              struct error *e) _must_check_;

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SECRETS_MAX 10000000 /* a list that goes on behind that has no end */
+#define SECRETS_MAX 10000000 /* a longer list is taken for endless */
 
 static int list_page(struct barbican *b, size_t offset, struct key_info **keys, size_t *n_keys,
                      size_t *ret_page, size_t *ret_total, struct error *e)
@@ -42,7 +42,7 @@ static int by_id(const void *a, const void *b)
     return strcmp(((const struct key_info *)a)->id, ((const struct key_info *)b)->id);
 }
 
-/* Secrets that come or go meanwhile move others from page to page, so that some are seen twice. */
+/* Secrets that come or go meanwhile shift others between pages, so some are seen twice. */
 static size_t drop_repeats(struct key_info *keys, size_t n)
 {
     size_t kept = 0;

@@ -73,6 +73,6 @@ void reply_message(const char *text, size_t size, char *ret, size_t ret_size)
     const char *title = html_title(text, size, &n);
     if (title)
         put_line(title, n, ret, ret_size);
-    else if (!memchr(text, '<', size)) /* markup without a title says nothing to people */
+    else if (!memchr(text, '<', size)) /* markup without a title is of no use to people */
         put_line(text, size, ret, ret_size);
 }

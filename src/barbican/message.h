@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an error body of Keystone or Barbican says for people. */
+/* The text for people in an error body of Keystone or Barbican. */
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets of one name. A name holds a fresh uuid, so there is one secret of it, or none; after an answer was
- * lost and the request was sent again there may be several. */
+/* Secrets of one name. A name contains a fresh uuid, so there is at most one secret of it. There may be
+ * several if an answer was lost and the request was repeated. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/replies.h"

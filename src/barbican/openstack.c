@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of the things that a context may hold says who asks. */
+/* Decides which part of the caller's context says who asks. */
 #include "barbican/openstack.h"
 
 #include "base/fd.h"
@@ -50,7 +50,7 @@ static int copy(char field[OPENSTACK_TEXT_MAX], const char *text, struct error *
     return 0;
 }
 
-/* An application credential that is named, and not used, was meant to be. */
+/* A named application credential that would not be used is an error. */
 static int check_host_type(const struct config *c, struct error *e)
 {
     const char *unused = c->host_application_credential_id[0]     ? "application_credential_id"
@@ -136,7 +136,7 @@ static int read_cloud(const struct key_context *who, struct openstack_said *s, s
                      who->cloud);
 }
 
-/* A region, a project or a CA alone, as they are left of another openrc, is no answer to who asks. */
+/* A region, a project or a CA alone, left over from another openrc, are not credentials. */
 static bool says_who(const struct openstack *o)
 {
     return o->auth_url[0] || o->username[0] || o->user_id[0] || o->token || o->application_credential_secret;
@@ -161,7 +161,7 @@ static int from_caller(struct key_context *who, struct openstack *o, struct erro
     return r;
 }
 
-/* The token is one of its project; what the caller's other credentials say of a project is theirs. */
+/* The token has a project of its own; the project of the caller's other credentials does not count. */
 static int use_token(const struct config *c, struct key_context *who, struct openstack *o, struct error *e)
 {
     secret_free(o->token);

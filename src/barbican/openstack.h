@@ -7,8 +7,8 @@
  *
  * and --token-fd puts its token in the place of the credentials of the first two.
  *
- * What is read is what openstacksdk and the openstack command read, by their rules; what they would take and
- * Mayfly cannot obey is refused by its name. Variables:
+ * Mayfly reads the same as openstacksdk and the openstack command, by their rules. A setting that they would
+ * take and Mayfly cannot obey is refused by its name. Variables:
  * docs.openstack.org/python-openstackclient/latest/cli/man/openstack.html; clouds.yaml:
  * docs.openstack.org/openstacksdk/latest/user/config/configuration.html. Bad or missing values give one
  * sentence that names the variable or the file (-EINVAL), and never a secret. No credentials at all: -EACCES,
@@ -43,18 +43,18 @@ struct openstack {
     size_t ca_size;
 };
 
-/* Takes what it needs out of `who`, whose secrets and files are used up by it. *ret is to be freed with
+/* Takes secrets and files out of `who`, which has them no more. *ret is to be freed with
  * openstack_end(), also after an error. */
 int openstack_from_context(const struct config *c, struct key_context *who, struct openstack *ret,
                            struct error *e) _must_check_;
 void openstack_end(struct openstack *o);
 
-/* Decides which credentials are meant, and sees that nothing is missing. */
+/* Decides which credentials are meant, and checks that they are complete. */
 int openstack_check(struct openstack *o, struct error *e) _must_check_;
 
 /* --- its parts, for the fuzzer and the tests --- */
 
-/* What was said, and where: a cloud has settings of its own, and credentials below `auth`. */
+/* The settings by their source: a cloud has settings of its own, and credentials below `auth`. */
 #define OPENSTACK_REGIONS_MAX 64
 struct openstack_said {
     struct openstack cloud, auth, variables; /* only settings and secrets */
@@ -78,7 +78,7 @@ int openstack_parse_clouds(const char *text, size_t size, const char *file, cons
 int openstack_merge(struct openstack_said *s, bool has_cloud, struct openstack *ret,
                     struct error *e) _must_check_;
 
-/* Where a setting was not said, another one stands for it. */
+/* Fills settings that are missing from others that stand for them. */
 static inline void openstack_fill(char field[OPENSTACK_TEXT_MAX], const char other[OPENSTACK_TEXT_MAX])
 {
     if (!*field)

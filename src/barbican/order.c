@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that Barbican makes itself, in its HSM perhaps: all are ordered, then each is waited for and fetched.
- * Orders themselves cannot be deleted by those who made them, and stay. */
+/* Keys that Barbican makes itself, perhaps in its HSM: all are ordered, then each is waited for and fetched.
+ * The orders stay: their makers cannot delete them. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/body.h"
@@ -97,7 +97,7 @@ static int read_placed(const struct barbican *b, const struct call *c, char orde
     return r == -ENOKEY ? -EHOSTUNREACH : r;
 }
 
-/* All at once; orders[i] is "" where none was placed, as far as is known. */
+/* Places all orders at once; orders[i] is "" if none is known to be placed. */
 static int place(struct barbican *b, const struct key_info want[], size_t n, char (*orders)[UUID_TEXT],
                  enum http_outcome outcome[], struct error *e)
 {

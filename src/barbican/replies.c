@@ -167,7 +167,7 @@ int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t 
     json_object *read = reply_member(document, "read", json_type_object);
     json_object *list = reply_member(read, "users", json_type_array);
     json_object *project = reply_member(read, "project-access", json_type_boolean);
-    /* a list that is but half understood would be written back without the rest */
+    /* a list that is understood in part would be written back without the rest */
     if (!read || (!list && json_object_object_get_ex(read, "users", NULL)) ||
         (!project && json_object_object_get_ex(read, "project-access", NULL)))
         return -EBADMSG;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Barbican's replies. -EBADMSG: it is none of the expected form, which callers turn into their own sentence.
+/* Reads Barbican's replies. -EBADMSG: the reply is not of the expected form; callers set the sentence.
  */
 #pragma once
 
@@ -38,11 +38,12 @@ int reply_named(const char *text, size_t size, const char *name, char ids[][UUID
 int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t max, size_t *ret_n,
               bool *ret_project) _must_check_;
 
-/* Is it JSON at all, an object? What a proxy or a wrong server answers with 200 is not. */
+/* Is it a JSON object? A proxy or a wrong server may answer 200 with something else. */
 bool reply_is_object(const char *text, size_t size);
 
 /* Is it Barbican's refusal of one secret more than the project's quota? */
 bool reply_says_quota(const char *text, size_t size);
 
-/* Does a body say {"code": 404}, as Barbican does? A proxy that knows no such path says it otherwise. */
+/* Does the body say {"code": 404}, as Barbican does? A proxy that knows no such path answers in another form.
+ */
 bool reply_says_404(const char *text, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a caller says of himself, setting by setting, from whatever source; and which of two sources counts.
+/* The settings of a caller, one by one, from any source; and which of two sources wins.
  */
 #include "barbican/openstack.h"
 
@@ -38,7 +38,7 @@ static const struct {
     {"auth_plugin", "auth_type"},
 };
 
-/* What would have to be obeyed, and is not: to pass over it in silence would do what the caller did not mean.
+/* Settings that Mayfly cannot obey. To ignore them would do something that the caller did not mean.
  */
 static const struct {
     const char *name, *reason;
@@ -208,8 +208,7 @@ static char *text_at(const struct openstack *o, const struct setting *s)
     return (char *)o + s->offset;
 }
 
-/* A cloud that names a project is not left for another by a variable: the openstack command passes over that
- * in silence. */
+/* A variable cannot replace the project of a cloud; the openstack command ignores it silently. */
 static int error_contradicts(const struct setting *s, const char *source, struct error *e)
 {
     char variable[64];
@@ -259,7 +258,7 @@ static int merge_secret(struct openstack_said *said, const struct setting *s, st
     return 0;
 }
 
-/* An id goes before a name, so a name that a variable gives has no effect beside an id of the file. */
+/* An id wins over a name, so a name in a variable has no effect beside an id in the file. */
 static int check_names(const struct openstack_said *said, const struct openstack *o, struct error *e)
 {
     static const struct {
@@ -290,7 +289,7 @@ static int check_names(const struct openstack_said *said, const struct openstack
     return 0;
 }
 
-/* Names of old, which newer ones go before; and those that go before the general ones for this service. */
+/* Old names, over which newer ones win; and names for this service, which win over general ones. */
 static void merge_synonyms(struct openstack *o)
 {
     openstack_fill(o->project_name, o->tenant_name);
@@ -304,7 +303,7 @@ static void merge_synonyms(struct openstack *o)
     openstack_fill(o->cacert, o->verify);
 }
 
-/* What the cloud says for this service goes before a variable for all of them. */
+/* A setting of the cloud for this service wins over a variable for all services. */
 static int check_interface_of(const struct openstack_said *said, const struct openstack *o, struct error *e)
 {
     static const struct setting interface = {"interface", 0, PLAIN};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys that this host makes, and Barbican stores: one POST for each, several at a time.
  *
- * An answer may be lost though the secret was stored. Then the name, which was made for this key alone, is
- * looked for, and only where Barbican has none of it the POST is repeated, with another random key: if both
- * come to be stored after all, the one that is not used has never encrypted anything. */
+ * An answer may be lost although the secret was stored. Then the name, which was made for this key alone, is
+ * looked up. Only if Barbican has no secret of that name is the POST repeated, with another random key: if
+ * both are stored after all, the unused one has never encrypted anything. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/body.h"
@@ -45,7 +45,7 @@ static int prepare(const struct barbican *b, const struct key_info *want, struct
     return r < 0 ? r : store_body(b, want, made->secret, &c->body, e);
 }
 
-/* Takes the id out of the answer. `outcome` becomes what is known after this attempt and those before. */
+/* Takes the id out of the answer. `outcome` gets what is known after this attempt and earlier ones. */
 static int read_stored(const struct barbican *b, const struct call *c, struct key_made *made,
                        enum http_outcome *outcome, struct error *e)
 {

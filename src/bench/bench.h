@@ -7,8 +7,8 @@
  *     nbd          scratch volume -> qemu-nbd ------------> unix socket -------> fio (nbd)
  *     qemu-luks    scratch volume -> qemu-nbd, LUKS ------> unix socket -------> fio (nbd)
  *
- * QEMU's driver cannot be had without QEMU, so qemu-luks is compared with nbd, the same way without LUKS, and
- * what NBD costs is not blamed on LUKS. The others are compared with raw.
+ * QEMU's LUKS driver needs QEMU. So qemu-luks is compared with nbd, the same path without LUKS, and the cost
+ * of NBD is not blamed on LUKS. The others are compared with raw.
  */
 #pragma once
 
@@ -50,15 +50,15 @@ struct bench_cell {
     enum bench_column column;
     uint64_t size_bytes; /* of the device */
     unsigned runtime_sec;
-    bool (*stopped)(void *context); /* asked again and again while fio runs; may be NULL */
+    bool (*stopped)(void *context); /* polled while fio runs; may be NULL */
     void *context;
 };
 
-/* At the beginning of the device, and used by no cell: LUKS has its header there. */
+/* Room at the beginning of the device for the LUKS header; no cell uses it. */
 #define BENCH_EDGE_BYTES (UINT64_C(4) << 20)
 
-/* Can these be measured here? -ENOENT with the way out: fio is missing. `ret_why_not` tells for the two
- * columns that need QEMU; empty: they can. */
+/* Checks what can be measured here. -ENOENT: fio is missing. `ret_why_not` says why the two columns that need
+ * QEMU cannot; empty: they can. */
 #define BENCH_WHY_MAX 160
 int bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e) _must_check_;
 

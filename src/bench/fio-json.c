@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See fio-json.h. fio is a program of the system, and what it prints is ours; but nothing of it is believed
- * that is not a finite number of the right sign. */
+/* See fio-json.h. fio is a program of the system and reports on our own run; still only finite numbers of the
+ * right sign are accepted. */
 #include "bench/fio-json.h"
 
 #include "base/str.h"
@@ -51,7 +51,7 @@ static bool read_figures(struct json_object *side, struct fio_result *ret)
     return whole;
 }
 
-/* The first line that begins an object: what is before are warnings. */
+/* Finds the first line that begins an object. Warnings may stand before it. */
 static const char *document(const char *text)
 {
     while (text && *text != '{') {

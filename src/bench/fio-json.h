@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What fio prints (--output-format=json) of one job. */
+/* Reads fio's report (--output-format=json) of one job. */
 #pragma once
 
 #include "bench/bench.h"

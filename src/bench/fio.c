@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs fio for one cell: an exact argv, the device lent to it (lend.h), its report through a pipe.
  *
- * Of all processor time that the host spent meanwhile each I/O has its share: dm-crypt works in threads of
- * the kernel and in interrupts, which are on no process's account. What else the host does counts too.
+ * CPU time per I/O is the whole host's busy time divided by the number of I/Os: dm-crypt works in threads of
+ * the kernel and in interrupts, which no process is charged for. Other work of the host counts, too.
  */
 #include "base/clock.h"
 #include "base/fd.h"
@@ -87,7 +87,7 @@ static int start(const char *const argv[], int fd, struct program *ret, struct e
     return lend_listen(socket, &ret->own_listener, e);
 }
 
-/* What is there to be read; the rest is dropped where it is too much. 0: there will be no more. */
+/* Reads what is there; drops what is too much. 0: the output has ended. */
 static ssize_t read_some(struct program *p)
 {
     char drain[4096];
@@ -98,7 +98,7 @@ static ssize_t read_some(struct program *p)
     return n;
 }
 
-/* Until it has closed its outputs: gives it the device when it asks, and keeps what it says. */
+/* Serves fio until it has closed its outputs: gives it the device when it asks, and keeps its output. */
 static int attend(struct program *p, int lent_fd, const struct bench_cell *cell, struct error *e)
 {
     uint64_t end_msec = clock_msec() + (cell->runtime_sec + SLACK_SEC) * UINT64_C(1000);
@@ -122,7 +122,7 @@ static int attend(struct program *p, int lent_fd, const struct bench_cell *cell,
     }
 }
 
-/* The first line that it said, fit for a sentence: what follows may be its report. */
+/* The first line of its output, for a sentence; the rest may be its report. */
 static const char *first_line(char *text)
 {
     text[strcspn(text, "\n")] = '\0';
@@ -166,7 +166,7 @@ static int run(const char *const argv[], int input, int lent_fd, int server_list
 
 /* ------------------------------------------------------------------ processor */
 
-/* How long all processors together were at work, since the host came up. */
+/* The busy time of all processors together, since the host was started. */
 static int busy_usec(double *ret, struct error *e)
 {
     /* user (with guests), nice, system, idle, iowait, irq, softirq */
@@ -187,7 +187,7 @@ struct words {
     char rw[24], block[24], depth[24], runtime[24], offset[40], size[40];
 };
 
-/* The same bytes of the volume for all, but for LUKS, whose header moves them by less than BENCH_EDGE_BYTES.
+/* All use the same bytes of the volume, except LUKS, whose header shifts them by less than BENCH_EDGE_BYTES.
  */
 static void spell(const struct bench_cell *cell, struct words *w)
 {
@@ -254,7 +254,7 @@ int bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *r
 {
     _cleanup_(nbd_server_end) struct nbd_server server = NBD_SERVER_NONE;
     int r = 0;
-    if (fcntl(fd, F_SETFL, O_DIRECT) < 0) /* what is lent is taken as it is */
+    if (fcntl(fd, F_SETFL, O_DIRECT) < 0) /* a lent descriptor is used as it is */
         r = error_set(e, errno, "bench: the device cannot be used without the page cache: %m");
     if (r == 0 && (cell->column == BENCH_NBD || cell->column == BENCH_QEMU_LUKS))
         r = nbd_server_start(fd, cell->column == BENCH_QEMU_LUKS, &server, e);

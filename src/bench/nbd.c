@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See nbd.h. The cache is off and the kernel's own asynchronous I/O is used, as with the disks of a VM that
- * is to be fast. The LUKS header is made in a file without a name and copied, since qemu-img opens what it
- * makes by name.
+/* See nbd.h. The cache is off and the kernel's asynchronous I/O is used, as for the disks of a fast VM. The
+ * LUKS header is made in a file without a name and copied, since qemu-img opens its output by name.
  */
 #include "bench/nbd.h"
 
@@ -20,11 +19,11 @@
 #define PASSPHRASE_BYTES 32
 #define PAYLOAD_BYTES    (1 << 20) /* of the file that the header is taken from */
 
-/* As QEMU makes one by default, stated, but for the stretching of the key: that one is random already. */
+/* QEMU's defaults, stated, except for the stretching of the key, which is random already. */
 #define LUKS_OPTIONS                                                                                         \
     "key-secret=key,cipher-alg=aes-256,cipher-mode=xts,ivgen-alg=plain64,hash-alg=sha256,iter-time=10"
 
-/* What is before the payload, from the file to the device: both can be had in whole blocks only. */
+/* Copies what is before the payload from the file to the device, in whole blocks. */
 static int copy_header(int file, int fd, struct error *e)
 {
     struct stat st;
@@ -41,7 +40,7 @@ static int copy_header(int file, int fd, struct error *e)
     return r < 0 ? error_set(e, r, "bench: a LUKS header cannot be written: %s", strerrordesc_np(-r)) : 0;
 }
 
-/* Without a name: an overlay, as containers have it, knows no O_TMPFILE. */
+/* A file without a name. Not by O_TMPFILE, which the overlays of containers do not have. */
 static int make_file(int *ret_fd, struct error *e)
 {
     char folder[PATH_MAX - 4], name[PATH_MAX];
@@ -73,8 +72,8 @@ static int format(int fd, const struct secret *key, struct error *e)
     return r < 0 ? r : copy_header(file, fd, e);
 }
 
-/* A listening socket, and a descriptor by whose name in /proc one connects to it: its own name is gone again,
- * so that nothing is left of it whatever becomes of us. */
+/* A listening socket, and a descriptor through whose name in /proc one connects to it. Its own name is
+ * removed at once, so that nothing is left behind if we die. */
 static int make_socket(int *ret_listening, int *ret_path, struct error *e)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -11,7 +11,7 @@ struct nbd_server {
 #define NBD_SERVER_NONE ((struct nbd_server){.program = QEMU_NONE, .socket = -1})
 
 /* With `luks` it overwrites the first BENCH_EDGE_BYTES of the device by a LUKS header, with a key that nobody
- * keeps. Whoever waits for the server must answer its listener (lend.h): it opens the device as it comes up.
+ * keeps. The caller must answer its listener (lend.h): the server opens the device as it starts.
  */
 int nbd_server_start(int fd, bool luks, struct nbd_server *ret, struct error *e) _must_check_;
 /* Adds to the error what it said, if anything. */

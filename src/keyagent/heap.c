@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A heap that wipes what is given back to it, for a program in which libraries hold secrets in buffers of
- * their own: libcurl, OpenSSL, json-c, libyaml, stdio. These are the functions that give memory back; they
- * take the place of glibc's in the whole process, glibc's own calls too. Memory is got from glibc as always.
+/* A heap that wipes freed memory, for a program in which libraries hold secrets in buffers of their own:
+ * libcurl, OpenSSL, json-c, libyaml, stdio. These functions replace glibc's for freeing and resizing in the
+ * whole process, also for glibc's own calls. glibc still allocates.
  *
  * Off with AddressSanitizer, which has a heap of its own. */
 #if defined(__has_feature)
@@ -15,7 +15,7 @@
 
 #ifndef HEAP_IS_SANITIZED
 
-/* To the last byte of a block's real size, which is more than the compiler knows of. */
+/* Wipes the real size of a block, which is larger than the one that the compiler knows. */
 #undef _FORTIFY_SOURCE
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* glibc's names for its own functions, for those who replace them. */
+/* glibc's other names of its functions, for replacements. */
 extern void *__libc_malloc(size_t size);
 extern void __libc_free(void *block);
 
@@ -35,7 +35,7 @@ void free(void *block)
     __libc_free(block);
 }
 
-/* Always moves: glibc's would leave the old block as it was, or give back the end of it with what is there.
+/* Always moves: glibc's realloc() would free the old block, or its end, without wiping it.
  */
 void *realloc(void *block, size_t size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly-keyagent: all of Mayfly that talks to a network. mayfly starts it for a run, as its own user, with
- * one connection as its standard input, and it ends with that. */
+/* mayfly-keyagent: the only part of Mayfly that talks to a network. mayfly starts it for a run, as its own
+ * user, with one connection as its standard input. It ends with that connection. */
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
-/* Its search for leaks at the end traces the process, which the filter does not let it. */
+/* LeakSanitizer traces the process at its end, which the filter denies. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See sandbox.h. The filter names what is allowed: this program is ours, with a few libraries, and what they
- * need is known. A denied call fails with EPERM where a library may probe; what no part of this program has a
- * use for (another program, another process, listening) ends it. */
+/* See sandbox.h. The filter is an allow-list: this program is ours, and the needs of its few libraries are
+ * known. A denied call fails with EPERM, since a library may probe. Calls that no part of this program uses
+ * (starting a program or a process, listening) end it. */
 #include "keyagent/sandbox.h"
 
 #include "base/allow-list.h"
@@ -123,7 +123,7 @@ static const int allowed[] = {
     SCMP_SYS(exit_group),
 };
 
-/* What ends the program rather than fail: whoever calls it is no longer we. */
+/* Calls that kill the process: if one of these is made, the process has been taken over. */
 static const int deadly[] = {
     SCMP_SYS(execve),  SCMP_SYS(execveat),         SCMP_SYS(fork),
     SCMP_SYS(vfork),   SCMP_SYS(ptrace),           SCMP_SYS(kill),
@@ -132,9 +132,10 @@ static const int deadly[] = {
     SCMP_SYS(mount),   SCMP_SYS(process_vm_readv), SCMP_SYS(bpf),
 };
 
-/* Sockets of the internet, and of the kernel for addresses and routes. None that leads to another process of
- * this host: libvirt's, the broker's, nscd's. glibc then asks the name servers itself. libcurl wakes its
- * thread by a pair of streams, which can never be connected to anything else, as one of datagrams could. */
+/* Sockets of the internet, and netlink for addresses and routes. None that leads to another process of this
+ * host, such as libvirt, the broker or nscd: glibc then asks the name servers itself. libcurl wakes its
+ * thread by a pair of stream sockets. Such a pair can never be connected to anything else, as datagram
+ * sockets could. */
 static int add_sockets(scmp_filter_ctx filter)
 {
     const scmp_datum_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
@@ -160,7 +161,7 @@ static int add_files(scmp_filter_ctx filter)
     return r;
 }
 
-/* Threads (libcurl looks names up in one), but no processes; signals and limits of this process alone. */
+/* Threads (libcurl resolves names in one), but no processes; signals and limits of this process only. */
 static int add_conditions(scmp_filter_ctx filter)
 {
     const scmp_datum_t own = (scmp_datum_t)getpid(), thread = CLONE_THREAD | CLONE_VM;
@@ -207,7 +208,7 @@ int keyagent_sandbox(struct error *e)
     return allow_list_enter("mayfly-keyagent", add_all, e);
 }
 
-/* What resolving names and TLS read. Not /etc as a whole: keys may lie there. */
+/* The files that name resolution and TLS read. Not /etc as a whole: keys may lie there. */
 static const char *const readable[] = {
     "/usr",
     "/lib",

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mayfly-keyagent gives up: most before it reads its first packet, files once it has read its own. */
+/* The sandbox of mayfly-keyagent. Most rights are given up before the first packet; access to files once the
+ * manager has read its own. */
 #pragma once
 
 #include "base/error.h"
 
-/* Not traceable, no core dumps, no privileges to be gained, and from here on only the system calls that
- * resolving names, TLS, and keeping secrets take. -EPERM: root is refused. */
+/* Makes the process untraceable, without core dumps and new privileges. From here on it may make only the
+ * system calls that name resolution, TLS and secrets need. -EPERM: root is refused. */
 int keyagent_sandbox(struct error *e) _must_check_;
 
-/* Before the first byte to a network: from here on no file can be opened but what resolving names and TLS
- * read. Without Landlock in the kernel it does nothing. */
+/* To be called before the first byte to a network: from here on only files that name resolution and TLS read
+ * can be opened. Does nothing if the kernel has no Landlock. */
 int keyagent_hide_files(struct error *e) _must_check_;

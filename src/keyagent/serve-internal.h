@@ -14,8 +14,8 @@ struct connection {
     struct secret_handover *handover; /* until the next packet */
 };
 
-/* Answers with `why` where a->errnum or a->incomplete says that something is wrong; `fd` -1: without a file.
- * < 0, of these and of what follows: the connection cannot go on. */
+/* Sends an answer, with `why` if a->errnum or a->incomplete is set; `fd` -1: without a file. A negative
+ * result of this and the following functions means that the connection cannot go on. */
 int send_answer(const struct connection *c, struct agent_answer *a, const struct error *why,
                 int fd) _must_check_;
 int answer_plain(const struct connection *c, int r, const struct error *why) _must_check_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests about several keys at once: what is asked lies in a file, as a record for each. */
+/* Requests about several keys at once: a file has a record for each key. */
 #include "keyagent/serve-internal.h"
 
 #include "base/fd.h"
@@ -12,7 +12,7 @@ static int answer_secret(struct connection *c, const struct secret *s)
     return send_answer(c, &a, &why, a.errnum < 0 ? -1 : secret_handover_fd(c->handover));
 }
 
-/* All secrets that there are, behind each other. */
+/* All secrets, one behind the other. */
 static int join(struct secret *const secrets[], size_t n, struct secret **ret, struct error *e)
 {
     size_t size = 0, at = 0;
@@ -66,7 +66,7 @@ static int read_records(const struct agent_request *q, int fd, size_t size, void
     return fd_pread_all(fd, *ret, q->n * size, 0) < 0 ? -EPROTO : 0;
 }
 
-/* What cannot be read ends the connection. */
+/* A file that cannot be read ends the connection. */
 static int answer_unread(const struct connection *c, int r)
 {
     struct error why = ERROR_NONE;

@@ -120,7 +120,7 @@ static int diagnose(struct connection *c)
     return r < 0 ? answer_plain(c, r, &why) : answer_records(c, findings, n, sizeof *findings);
 }
 
-/* < 0: the connection cannot go on; what goes wrong with a key is an answer. */
+/* < 0: the connection cannot go on. A failure with a key is an answer, and no such error. */
 static int answer(struct connection *c, const struct agent_request *q, int *fd)
 {
     switch (q->op) {
@@ -187,7 +187,7 @@ static int serve(struct connection *c)
         size_t size = 0;
         r = packet_receive(c->socket, &q, sizeof q, &size, &fd);
         c->handover =
-            secret_handover_end(c->handover); /* whatever came, the other end has what it was given */
+            secret_handover_end(c->handover); /* any packet proves that the other end has received it */
         if (r == 0 && size != sizeof q)
             r = -EPROTO;
         if (r < 0)

@@ -7,8 +7,8 @@
  *
  * A secret lives in pages of its own: locked into RAM (no swap), left out of core dumps, empty in a forked
  * child, wiped before they are freed. It is moved and never copied, has no printable form, and nothing else
- * in Mayfly may hold what is in one. Where pages cannot be locked, no secret is made (-EPERM or -ENOMEM; the
- * sentence tells of RLIMIT_MEMLOCK).
+ * in Mayfly may hold its contents. Where pages cannot be locked, no secret is made (-EPERM or -ENOMEM; the
+ * sentence names RLIMIT_MEMLOCK).
  */
 #pragma once
 
@@ -19,14 +19,14 @@
 
 struct secret;
 
-/* `size` zero bytes, to be filled by the caller. */
+/* Makes a secret of `size` zero bytes, which the caller fills. */
 int secret_new(size_t size, struct secret **ret, struct error *e) _must_check_;
 
-/* How many pages of secrets this process may have at a time, by its RLIMIT_MEMLOCK. A secret that is no
- * larger than a key takes one, and so does what hands it over. */
+/* How many pages of secrets this process may have at a time, by its RLIMIT_MEMLOCK. A secret of a key's size
+ * takes one page, and its handover another. */
 size_t secret_pages_max(void);
 
-/* `size` bytes of getrandom(2). */
+/* Makes a secret of `size` bytes of getrandom(2). */
 int secret_random(size_t size, struct secret **ret, struct error *e) _must_check_;
 
 uint8_t *secret_bytes(struct secret *s);
@@ -42,8 +42,8 @@ DEFINE_CLEANUP(struct secret *, secret_free)
 #define _cleanup_secret_ _cleanup_(secret_freep)
 
 /* Hands a secret to another process as a descriptor: memfd_secret(2) where the kernel has it, else a memfd
- * that can no more be resized, with its pages locked. secret_handover_end() wipes the pages, so call it only
- * when the other side has answered. */
+ * that is sealed against resizing, with its pages locked. secret_handover_end() wipes the pages, so call it
+ * only when the other side has answered. */
 struct secret_handover;
 int secret_handover(const struct secret *s, struct secret_handover **ret, struct error *e) _must_check_;
 int secret_handover_fd(const struct secret_handover *h);
