@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one adoption is made of; private to adopt*.c.
+/* One adoption; private to adopt*.c.
  *
  *     adopt_look()     adopt-look.c   which volumes, with which key, as what; changes nothing
  *     instance_adopt() adopt.c        the steps

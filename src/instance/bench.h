@@ -39,7 +39,7 @@ static inline bool bench_wants(unsigned jobs, unsigned job)
     return !jobs || jobs & 1U << job;
 }
 
-/* Makes a scratch volume, measures, and removes it again. *ret is of use where it was no dry run; ret_plan as
- * in instance_launch(). -ENOENT: there is no fio, or no such group. -ENOSPC. */
+/* Makes a scratch volume, measures, and removes it again. *ret is filled in unless it is a dry run; ret_plan
+ * as in instance_launch(). -ENOENT: there is no fio, or no such group. -ENOSPC. */
 int instance_bench(const struct context *c, const struct bench_request *request, struct bench_result *ret,
                    struct steps **ret_plan, struct error *e) _must_check_;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every operation on instances works with. All of it stands behind interfaces, so that a test can run
- * any operation over doubles; nothing below is global. */
+/* The world of every operation on instances. All of it stands behind interfaces, so that a test can run any
+ * operation over doubles. Nothing of it is global. */
 #pragma once
 
 #include "bench/bench.h"
@@ -57,10 +57,12 @@ struct context {
 
     const struct reporter *reporter;
 
-    /* How long to wait for an instance that another works on. Most do so for a moment: recover has all. */
+    /* How long to wait for an instance that another mayfly works on. Most hold it for a moment, but recover
+     * holds all. */
     unsigned lock_wait_msec;
 
-    /* How long a holder of a device that has no name, as udev that looks at a new one, may take to let go. */
+    /* How long a holder without a name may take to let go of a device, such as udev, which looks at new ones.
+     */
     unsigned holder_wait_msec;
 
     bool (*stopped)(void); /* has the user asked to stop (SIGINT, SIGTERM)? NULL: nobody can */
@@ -70,11 +72,11 @@ struct context {
     void (*hold_stop)(bool on);
 };
 
-/* Has the user asked to stop? To be called between steps and wherever one waits: it also tells the broker,
- * now and then, that we are at work. */
+/* Has the user asked to stop? To be called between steps and in every wait: now and then it also tells the
+ * broker that we are at work. */
 bool context_stopped(const struct context *c);
 
-/* Why a context has to do without a part; errnum 0: it has it. Only mayfly doctor goes on then. */
+/* Why a part of the context is missing; errnum 0: it is there. Only mayfly doctor goes on without. */
 struct lacks {
     struct error config; /* the rest is not tried then, and the configuration is the default one */
     struct error who;    /* the credentials that the caller named */
@@ -85,8 +87,8 @@ struct lacks {
 void report_step(const struct context *c, const char *format, ...) _printf_(2, 3);
 void report_warning(const struct context *c, const char *format, ...) _printf_(2, 3);
 
-/* What a step does from here on cannot be undone, so the list of steps is run to its end whatever the user
- * asks. steps_run() ends that. */
+/* Marks a point of no return: the list of steps is run to its end, even if the user asks to stop. steps_run()
+ * ends that. */
 void context_hold_stop(const struct context *c);
 void context_heed_stop(const struct context *c);
 
@@ -94,11 +96,11 @@ void context_heed_stop(const struct context *c);
  * for its domain may have been renamed since the tags were made; for sentences alone. Returns `field`. */
 const char *context_name(const struct context *c, const struct volume *v, char field[DOMAIN_NAME_MAX]);
 
-/* -ECONNREFUSED: the context came without libvirt, and the operation cannot do without. */
+/* For an operation that needs libvirt. -ECONNREFUSED: the context has none. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
 
-/* Writes the image to these devices, tells the reporter how far it is, and heeds context_stopped(). Of all
- * `total_bytes` that the operation writes `done_bytes` are written already. With no device it is only read,
- * and compared with what it is expected to be. */
+/* Writes the image to these devices, tells the reporter how far it is, and heeds context_stopped().
+ * `done_bytes` of the `total_bytes` of the operation are written already. Without a device the image is only
+ * read, and compared with its checksum. */
 int context_import(const struct context *c, struct image *image, const struct image_target *targets, size_t n,
                    uint64_t done_bytes, uint64_t total_bytes, struct error *e) _must_check_;

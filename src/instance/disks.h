@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening and closing the disks of an instance. A disk that has a key is reached through its map alone. */
+/* Opening and closing the disks of an instance. A disk with a key is used through its map only. */
 #pragma once
 
 #include "instance/model.h"
 #include "virt/domain-xml.h"
 
-/* Opens the map of `v` with the key that is derived from `secret`, which is wiped again at once. *ret (may
- * be NULL) gets the disk. */
+/* Opens the map of `v` with the key that is derived from `secret`; wipes the key at once. *ret (may be NULL)
+ * gets the disk. */
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
               enum settle settle, struct opened *ret, struct error *e) _must_check_;
 
-/* The same for a map that is open and is to get other flags. */
+/* The same for an open map that gets other flags. */
 int disk_tune(const struct context *c, const struct volume *v, const struct secret *secret, bool *ret_changed,
               struct error *e) _must_check_;
 
@@ -18,16 +18,16 @@ int disk_tune(const struct context *c, const struct volume *v, const struct secr
 int disk_close(const struct context *c, const struct volume *v, enum settle settle,
                struct error *e) _must_check_;
 
-/* What libvirt is told of it; `path` is for the result to point into. */
+/* The disk as libvirt is told of it; the result points into `path`. */
 struct domain_disk disk_of_domain(const struct context *c, const struct volume *v,
                                   char path[DEVICE_PATH_MAX]);
 
-/* The guest of its instance is asked to let go of it, and waited for; 0 at once where none has it. -EBUSY: it
- * has it still. */
+/* Asks the guest of its instance to let go of it, and waits; 0 at once if no guest has it. -EBUSY: the guest
+ * still has it. */
 int disk_leave_guest(const struct context *c, const struct volume *v, unsigned timeout_sec,
                      struct error *e) _must_check_;
 
-/* The same, and it goes from the definition of the domain, which need not be Mayfly's. */
+/* The same, and takes it out of the definition of the domain, which need not be Mayfly's. */
 int disk_leave_domain(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 
 #define DISKS_MAX 128 /* of one instance: root, swap and eph0 to eph99 are 102 */
@@ -44,23 +44,23 @@ struct disks {
     size_t n_open;
 };
 
-/* Fills it in. A map is missing also where one can be opened anew, and this one is not marked as one that is
- * to stay, or can be written to, or cannot, against what it is wanted for. */
+/* Fills in the struct. A map counts as missing, too, if it can be opened anew and is not open in the way that
+ * `use` wants: read-only or not, to stay or not. */
 int disks_look(const struct context *c, const struct model *m, const struct instance *i, enum map_use use,
                struct disks *ret, struct error *e) _must_check_;
 
-/* Of their instances: `disks` are the objects of a step that is done for several at once. */
+/* For several instances: `disks` are the objects of a step that is done for several at once. */
 void disks_uuids(void *const disks[], size_t n, const char *ret[]);
 
-/* A step for several at once: fetches the keys and opens what is missing. And its undo: closes that again. */
+/* A step for several at once: fetches the keys and opens the missing maps. Its undo closes these. */
 void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[]);
 int disks_open_undo(const struct context *c, void *disks, struct error *e);
 
-/* Steps: close all disks; or but for those whose data would be gone with their key. */
+/* Steps: close all disks; or all except those whose data would be lost with their key. */
 int disks_close(const struct context *c, void *disks, struct error *e);
 int disks_close_durable(const struct context *c, void *disks, struct error *e);
 
-/* No step: closes all but these and what was opened for more than `up_to`. */
+/* Not a step: closes all except these and those that were opened for more than `up_to`. */
 int disks_close_idle(const struct context *c, const struct disks *d, enum map_use up_to,
                      struct error *e) _must_check_;
 

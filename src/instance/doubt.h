@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* May a volume need a key although none is seen that does? A look at the volumes can be incomplete in many
- * ways, and what is not seen is no proof: as long as there is doubt no key is destroyed.
+/* May a volume that is not seen need a key? A look at the volumes can be incomplete in many ways, and absence
+ * proves nothing: as long as there is doubt no key is destroyed.
  *
  * Each function returns 0, or -EUNSAFE with the object, the reason and the way out. Those that ask libvirt
  * may also return its errors.
@@ -10,8 +10,8 @@
 #include "instance/key-list.h"
 #include "storage/active.h"
 
-/* What keys are judged by that are judged at the same moment. Each part is looked at once, when the first of
- * them needs it. Begins as zeros. */
+/* The evidence for keys that are judged at the same moment. Each part is looked at once, when it is first
+ * needed. Begins as zeros. */
 struct doubts {
     bool knows_domains, knows_active;
     struct error domains; /* errnum 0: no doubt */
@@ -20,17 +20,18 @@ struct doubts {
 void doubts_end(struct doubts *d);
 #define _cleanup_doubts_ _cleanup_(doubts_end)
 
-/* Any key of the volume group: it is not seen as a whole, or a volume in it is not understood. */
+/* Doubt for every key of the volume group: the group is not seen as a whole, or a volume in it is not
+ * understood. */
 int doubt_of_group(const struct inventory *i, const char *vg, struct error *e) _must_check_;
 
-/* A key that is the instance's alone, named by volumes of it: only what may be another volume of it counts.
+/* Doubt for a key of one instance, named by its volumes: only possible further volumes of it count.
  */
 int doubt_of_instance(const struct inventory *i, const char *vg, const char *uuid,
                       struct error *e) _must_check_;
 
-/* Libvirt's word against LVM's: is there a domain that names disks of its own uuid, and none of its volumes?
- * Then they are in a group that was split, replaced, or restored from an old backup of its metadata, which
- * LVM shows as whole. A clone of an instance has its mark, but disks of other names: it says nothing of keys.
+/* libvirt's word against LVM's: is there a domain that names disks of its own uuid, while none of its volumes
+ * is seen? Then the group was split, replaced, or restored from an old backup of its metadata, and LVM still
+ * shows it as whole. A clone of an instance has its mark, but disks of other names: it says nothing of keys.
  * Nor does a domain of Nova's whose volumes are seen and not adopted. `i` is a look under the lock of the
  * uuid. */
 int doubt_of_domain(const struct context *c, const struct inventory *i, const char *uuid,

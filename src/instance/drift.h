@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people have done to an instance without Mayfly: by virsh, by mount, by another tool. One place looks
- * for it, for all verbs:
+/* Finds what people have done to an instance without Mayfly, by virsh, mount or another tool, for all verbs:
  *
  *     verb: which of it stops me, of which do I warn?  --> drift_check() --> refused, with the way out
  *     list, show, doctor: what is there?               --> drift_look()  --> findings
@@ -53,7 +52,7 @@ struct drift {
     size_t n;
 };
 
-/* Looks for these kinds; libvirt is asked nothing, since `survey` has its answers. The caller ends *ret. */
+/* Looks for these kinds, without a question to libvirt: `survey` has its answers. The caller ends *ret. */
 int drift_look(const struct context *c, const struct model *m, const struct survey *survey,
                const struct instance *i, unsigned kinds, struct drift *ret, struct error *e) _must_check_;
 void drift_end(struct drift *d);
@@ -74,7 +73,7 @@ struct drift_need {
 int drift_check(const struct context *c, const struct model *m, const struct instance *i,
                 const struct drift_need *need, struct error *e) _must_check_;
 
-/* The same by a fresh look, for the moment before what cannot be taken back, of an instance whose guest has
- * been ended: -EBUSY also where somebody has started it since. */
+/* The same by a fresh look, just before a point of no return, for an instance whose guest has been ended:
+ * -EBUSY also if somebody has started it since. */
 int drift_check_ended(const struct context *c, const char *uuid, const struct drift_need *need,
                       struct error *e) _must_check_;

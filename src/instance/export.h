@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one export is made of; private to export*.c. */
+/* One export; private to export*.c. */
 #pragma once
 
 #include "image/file.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A key that was there before the disks: request->key of a launch. Only add-disks takes one. */
+/* A key that existed before the disks: request->key of a launch. Only add-disks takes one. */
 #pragma once
 
 #include "instance/launch.h"
@@ -7,7 +7,7 @@
 /* Opens its manager: l->km. */
 int given_key_manager(struct launch *l, struct error *e) _must_check_;
 
-/* May the disks have it? -EUNSAFE: it is, or will be, destroyed with somebody else's, or with nobody's. */
+/* May the disks have it? -EUNSAFE: it belongs to another instance, or to none, and will be destroyed. */
 int given_key_check(const struct launch *l, struct error *e) _must_check_;
 
 step_fn given_key_fetch; /* launch: in place of the step that makes a key */

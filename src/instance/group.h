@@ -12,8 +12,8 @@ int group_find(const struct config *c, const struct inventory *i, const char *vg
 /* What LVM makes of `bytes`: whole extents. */
 uint64_t group_round_up(const struct group *g, uint64_t bytes);
 
-/* How many more disks LVM's metadata has room for, on the safe side. LVM counts as free what the next version
- * can take, which it writes beside the last one. */
+/* How many more disks LVM's metadata certainly has room for. LVM counts as free the room for the next
+ * version, which it writes beside the last one. */
 uint64_t group_room_disks(const struct group *g);
 
 /* -ENOSPC: no room for `n_disks` disks of `bytes` together, or in LVM's metadata for their tags. */

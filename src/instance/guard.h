@@ -20,8 +20,8 @@ struct guard {
     size_t n;
 };
 
-/* What the domain of this XML would reach. To be called as root, where there is root: others cannot follow
- * every path. *ret is to be ended, also after an error, which only is that of memory. */
+/* Finds what the domain of this XML would reach. Call it as root if possible: others cannot follow every
+ * path. *ret is to be ended, also after an error (out of memory). */
 int guard_look(const char *xml, struct guard *ret, struct error *e) _must_check_;
 void guard_end(struct guard *g);
 #define _cleanup_guard_ _cleanup_(guard_end)

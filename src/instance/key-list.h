@@ -4,8 +4,8 @@
  *     r = key_list_load(c, inventory, &list, e);
  *     for (size_t i = 0; i < list->n_keys; i++) ... list->keys[i].state ...
  *
- * A manager that cannot be asked fails nothing: it is noted in list->managers, and what volumes name of its
- * keys is KEY_UNSEEN.
+ * A manager that cannot be asked is no error: list->managers notes it, and its keys that volumes name are
+ * KEY_UNSEEN.
  */
 #pragma once
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of volumes that go. A key is destroyed with its last user: what is destroyed is gone for good, so
- * it goes only if every volume that could name it was seen. */
+/* The keys of volumes that are removed. A key is destroyed with its last user, for good: so only if every
+ * volume that could name it was seen. */
 #pragma once
 
 #include "instance/keys.h"
 
-/* What became of a key with a volume of its own. */
+/* What became of the key of a removed volume. */
 enum key_fate {
     KEY_FATE_NONE,     /* there was none: the disks are not encrypted */
     KEY_FATE_GONE,     /* it is destroyed */
@@ -41,14 +41,14 @@ int keys_of_going(const struct inventory *inventory, const struct volume *const 
 void keys_going_end(struct keys_going *g);
 #define _cleanup_keys_going_ _cleanup_(keys_going_end)
 
-/* Is all that is wrong that the caller has no right to it? */
+/* Is the only fault that the caller has no right to the key? */
 static inline bool key_is_denied(const struct key_going *k)
 {
     return k->error.errnum == -EACCES && !k->in_doubt;
 }
 
-/* Would the managers let this caller destroy those that nobody else uses? To be asked before anything is
- * changed. Notes the error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED;
+/* Asks the managers, before anything is changed, whether this caller may destroy the keys that nobody else
+ * uses. Notes the error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED;
  * -EHOSTUNREACH: the key is kept elsewhere, so this caller will never do it; any error of LVM's or libvirt's,
  * while which nobody can say who needs the key. A manager that does not answer is no reason to refuse a
  * removal, which recover finishes. With `sure` it is one: for what needs the
@@ -64,5 +64,5 @@ int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, s
  */
 int keys_destroy_unused(const struct context *c, struct keys_going *g, struct error *e) _must_check_;
 
-/* What became of them all: of one that did not go, else of the last. */
+/* What became of the keys, in one: of a key that was not destroyed, else of the last. */
 struct key_end keys_end(const struct keys_going *g);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The secrets of instances, by what a volume's tag says of them (MANAGER:PLACE/ID). */
+/* The secrets of instances, by their references in the tags of volumes (MANAGER:PLACE/ID). */
 #pragma once
 
 #include "instance/context.h"
@@ -8,8 +8,8 @@
 int key_fetch(const struct context *c, const struct volume *v, struct secret **ret,
               struct error *e) _must_check_;
 
-/* keys-ahead.c. Fetches the keys of the disks that are missing of these at once, for key_fetch() to give out
- * when each is opened. Whatever fails is said there. What was not used is wiped by keys_ahead_end(). */
+/* keys-ahead.c. Fetches the keys of the missing disks at once; key_fetch() gives them out, or their errors,
+ * when each disk is opened. keys_ahead_end() wipes unused ones. */
 struct disks;
 void keys_fetch_ahead(const struct context *c, const struct disks *const disks[], size_t n);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one launch is made of; private to launch*.c, to add-disks.c and add-disk.c, which make disks for a
- * domain that is there already, and to resize.c and rebuild.c.
+/* One launch; private to launch*.c, to add-disks.c and add-disk.c, which make disks for an existing domain,
+ * and to resize.c and rebuild.c.
  *
  *     launch_check()   launch-check.c   looks, changes nothing; launch-names.c
  *     launch_design()  launch-design.c  names, uuids, sizes, XML of everything that is to be made
@@ -101,15 +101,16 @@ int launch_check_name(const struct launch_request *q, struct error *e) _must_che
 /* Of its n-th: name, or name-4, name-5, ... */
 void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX]);
 
-/* Unless it is a dry run: what is locked before the model is loaded. -EBUSY: another launch takes the name.
+/* Takes the locks that are needed before the model is loaded, unless it is a dry run. -EBUSY: another launch
+ * takes the name.
  */
 int launch_lock_name(const struct launch *l, struct error *e) _must_check_;
 
 /* Fills in `first`. -EEXIST: a name is taken. */
 int launch_choose_names(struct launch *l, struct error *e) _must_check_;
 
-/* Locks what names are not locked yet; may number them anew, behind what another launch has chosen. And gives
- * the first `n` back. */
+/* Locks the names that are not locked yet; may number them anew, behind those of another launch. The second
+ * gives the first `n` back. */
 int launch_lock_names(struct launch *l, struct error *e) _must_check_;
 void launch_unlock_names(const struct launch *l, size_t n);
 
@@ -129,7 +130,7 @@ int launch_check_room(struct launch *l, struct error *e) _must_check_;
 
 int launch_design(struct launch *l, struct error *e) _must_check_;
 
-/* The definitions of all domains, once libvirt has judged the first, before anything is made. */
+/* Makes the definitions of all domains, before anything else is made; libvirt has judged the first. */
 int launch_write_definitions(struct launch *l, struct error *e) _must_check_;
 
 /* Its parts: room for what is asked for, and one ephemeral disk in it. */
@@ -145,12 +146,12 @@ int launch_check_seed(const struct launch *l, const char *name, struct error *e)
 int launch_read_seed(const struct context *c, struct launch *l, const struct volume *old,
                      struct error *e) _must_check_;
 
-/* Adds the steps by which a domain that is there gets the disks: of all chunks, its definition, the commit.
+/* Adds the steps that give the disks to an existing domain: all chunks, its definition, the commit.
  */
 int launch_add_to_domain(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
-/* Adds the steps that open the disks of the chunk, and write image, seed and file systems. A disk that would
- * only be opened and closed is left alone. */
+/* Adds the steps that open the disks of the chunk, and write image, seed and file systems. Skips a disk that
+ * would only be opened and closed. */
 int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e) _must_check_;
 
 /* Those that close all disks again, or have their nodes made, before anybody else is to use them. */
@@ -184,7 +185,7 @@ step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_le
 steps_fn launch_start; /* launch_instance */
 step_fn launch_start_undo;
 
-/* Gives the locks of its instances back; for one that went well. */
+/* Gives back the locks of its instances, after a launch that went well. */
 void launch_let_go(const struct launch *l);
 
 /* The same for disks that were added to a domain; and tells if somebody has started the guest meanwhile, from

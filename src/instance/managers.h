@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key managers of one run. To open one may start a process that logs in somewhere, so each is opened
+/* The key managers of one run. Opening one may start a process that logs in somewhere. So each is opened
  * once, when it is first needed, and stays open until the run ends.
  */
 #pragma once
@@ -33,6 +33,6 @@ void key_managers_end(struct key_managers *all);
 /* Wipes what was fetched ahead and not used. */
 void keys_ahead_end(struct key_managers *all);
 
-/* Was it fetched ahead? Then this is what became of it, once: a secret, or an error in `e`. */
+/* Was it fetched ahead? Then hands over the outcome, once: a secret, or an error in `e`. */
 bool key_take_ahead(const struct context *c, const char *ref, struct secret **ret,
                     struct error *e) _must_check_;

@@ -44,8 +44,8 @@ struct model {
     void (*unlock)(struct model *m); /* model_unlock(), from the first of them on */
 };
 
-/* Asks the broker, and libvirt if c->virt is not NULL: few questions, whatever their number; but whether
- * domains are `ours` or `rescued` is not asked. model_load_whole() asks that too, of each.
+/* Asks the broker, and libvirt if c->virt is not NULL: few questions, however many instances there are. Does
+ * not ask whether domains are `ours` or `rescued`; model_load_whole() asks that, too, of each.
  * model_ask_domain() asks libvirt again for the domain of this uuid, and for all that is known of it. */
 int model_load(const struct context *c, struct model **ret, struct error *e) _must_check_;
 int model_load_whole(const struct context *c, struct model **ret, struct error *e) _must_check_;
@@ -59,7 +59,7 @@ int model_load_volumes(const struct context *c, struct model *m, struct error *e
 /* The rest of it, where its inventory and domains are there already. */
 int model_put_together(struct model *m, bool domains_known, struct error *e) _must_check_;
 
-/* Gives back the locks that it has, and closes the disks of guests that have ended meanwhile. */
+/* Gives back its locks, and closes the disks of guests that have ended meanwhile. */
 struct model *model_free(struct model *m);
 DEFINE_CLEANUP(struct model *, model_free)
 #define _cleanup_model_ _cleanup_(model_freep)
@@ -84,12 +84,12 @@ const struct volume *instance_rescue_disk(const struct instance *i);
 /* Does it start from its rescue disk? */
 bool instance_in_rescue(const struct instance *i);
 
-/* -EUNSAFE: LVM would take along, or change, what others have made of one of the volumes: a snapshot, say. To
- * be asked before anything is changed; the broker asks again. */
+/* -EUNSAFE: others have made something of one of the volumes, such as a snapshot, which LVM would remove or
+ * change along with it. To be called before anything is changed; the broker checks again. */
 int model_check_no_dependents(const struct model *m, const struct volume *const volumes[], size_t n,
                               struct error *e) _must_check_;
 
-/* Is there a volume of this instance whose tags cannot be believed? */
+/* Has a volume of this instance damaged tags? */
 bool model_damaged(const struct model *m, const char *uuid);
 
 #define LOCK_WAIT_MSEC 20000 /* for an instance that another has; then -EBUSY */
@@ -100,31 +100,31 @@ bool model_damaged(const struct model *m, const char *uuid);
  * longer. */
 int model_lock_uuid(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
-/* The model has that lock from now on. */
+/* Hands that lock to the model. */
 int model_note_locked(struct model *m, const struct context *c, const char *uuid,
                       struct error *e) _must_check_;
 
-/* What model_free() does with the locks of a model, for who wants it earlier. */
+/* Does what model_free() does with the locks of a model, earlier. */
 void model_unlock(struct model *m);
 
-/* Closes the disks of the instance if its guest has ended, but for what a person has opened. To be called by
- * whoever had the lock, when he has given it back: see lock.c. */
+/* Closes the disks of the instance if its guest has ended, except those that a person has opened. The holder
+ * of the lock calls it after giving the lock back: see lock.c. */
 void model_close_after_guest(const struct context *c, const struct model *m, const struct instance *i);
 
-/* The instance, and its domain, as they are under its lock, which *ret_model has from here on: nobody else
- * changes it until that is freed. *ret points into it. As model_find() and model_lock_uuid(). */
+/* Locks the instance, and looks it and its domain up under the lock. *ret_model keeps the lock until it is
+ * freed: nobody else changes the instance meanwhile. *ret points into it. As model_find() and
+ * model_lock_uuid(). */
 int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                const struct instance **ret, struct error *e) _must_check_;
 
-/* The same for several: ret[i] is NULL where why[i] tells why it cannot be had. The locks are taken in one
- * order, so that of two who want the same ones neither waits for the other. *ret_model is NULL where none can
- * be had. */
+/* The same for several: ret[i] is NULL if why[i] has an error. The locks are taken in one order, so that two
+ * who want the same ones never wait for each other. *ret_model is NULL where none can be had. */
 #define MODEL_LOCKS_MAX 64
 int model_lock_many(const struct context *c, const char *const names[], size_t n, struct model **ret_model,
                     const struct instance *ret[], struct error why[], struct error *e) _must_check_;
 
-/* model_lock() for what needs libvirt, without which nobody knows whether the instance runs, and all volumes
- * ready. As model_check_ready(), and -ECONNREFUSED. */
+/* model_lock() for operations that need libvirt, to know whether the instance runs, and all volumes ready. As
+ * model_check_ready(), and -ECONNREFUSED. */
 int model_lock_ready(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                      const struct instance **ret, struct error *e) _must_check_;
 

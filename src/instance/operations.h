@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verbs: one file each (launch.c, start.c, ...). Each is idempotent, says by *ret_changed whether
- * anything changed, reports the first error, and leaves nothing half-made that recover would not finish. */
+/* The verbs: one file each (launch.c, start.c, ...). Each is idempotent, sets *ret_changed if anything
+ * changed, reports the first error, and leaves nothing that recover could not finish or take back. */
 #pragma once
 
 #include "instance/keys-going.h"
@@ -53,20 +53,20 @@ struct launched {
     char uuid[UUID_TEXT];
 };
 
-/* All `count` instances, or nothing: what fails undoes the whole launch. *ret has request->count entries,
+/* Makes all `count` instances, or none: a failure undoes the whole launch. *ret has request->count entries,
  * which the caller frees. ret_plan (may be NULL, the caller frees it by steps_free) gets the list of steps.
  */
 int instance_launch(const struct context *c, const struct launch_request *request, struct launched **ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 
-/* The same disks for the domain request->name (or its uuid), which others have defined and which does not
- * run; request->count is 1; its shared_key, memory, vcpus and template are not looked at. *ret has one entry.
- * With request->uuid no definition gets the disks: that is left to whoever defines the domain. Unchanged: it
- * has just these disks. -EEXIST: it has others. -EBUSY: it runs. -EUNSAFE: the key is another's. */
+/* Makes the same disks for the domain request->name (or its uuid), which others have defined and which does
+ * not run. request->count is 1; shared_key, memory, vcpus and template do not count. *ret has one entry. With
+ * request->uuid no definition is changed: whoever defines the domain adds the disks. Unchanged: it has
+ * exactly these disks. -EEXIST: it has others. -EBUSY: it runs. -EUNSAFE: the key is another's. */
 int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
                        bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
-/* One more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0] and dry_run
+/* Makes one more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0] and dry_run
  * count; it is made in the group of the first disk. *ret is what was made. Or a seed disk that holds
  * request->seed_image: that one is for a domain that others define, whose definition is left to them.
  * -EEXIST: it has a seed disk. */
@@ -104,11 +104,11 @@ struct exported {
     uint64_t size_bytes;   /* of the disk */
 };
 
-/* Writes what the disk holds at this moment, whether the instance runs or not, to a new file: a qcow2,
+/* Writes the contents of the disk at this moment, whether the instance runs or not, to a new file: a qcow2,
  * encrypted with a key of its own in the disk's key manager. The whole file, or nothing. ret_plan as of
  * instance_launch(). -EEXIST: there is such a file. -ENOSPC; -EIO: also where the room was used up. -EINVAL:
- * a plain disk, or an ephemeral key. With output_fd no file is made, and what was written there counts only
- * if all went well. */
+ * a plain disk, or an ephemeral key. With output_fd no file is made, and the output is valid only if the call
+ * succeeds. */
 int instance_export(const struct context *c, const struct export_request *request, struct exported *ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 
@@ -119,9 +119,9 @@ struct outcome {
     struct error error; /* errnum 0: none */
 };
 
-/* Of at most so many at once start, reboot, open and close: so few keys are in memory before disks are
- * opened. What fails keeps none of the others. Each fills in ret[n]; returns the first error, or -ECANCELED:
- * those that are neither changed nor in error were not begun. */
+/* start, reboot, open and close take at most so many instances at once, so that few keys are in memory before
+ * disks are opened. A failure does not stop the others. Each fills in ret[n]; returns the first error, or
+ * -ECANCELED: those that are neither changed nor in error were not begun. */
 #define TOGETHER_MAX 16
 
 /* Opens the disks with the key fetched now, then starts the domain. */
@@ -130,9 +130,9 @@ int instances_start(const struct context *c, const char *const names[], size_t n
 int instance_start(const struct context *c, const char *name, bool *ret_changed,
                    struct error *e) _must_check_;
 
-/* Asks the guest to power off, waits `timeout_sec`, closes the disks. `hard`: pulls the plug when that time
- * is over (0: at once). -EBUSY: still running after timeout_sec, and not `hard`. An instance with an
- * ephemeral key keeps its maps open. */
+/* Asks the guest to power off, waits `timeout_sec`, closes the disks. `hard`: forces it off when that time is
+ * over (0: at once). -EBUSY: still running after timeout_sec, and not `hard`. An instance with an ephemeral
+ * key keeps its maps open. */
 int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
                   bool *ret_changed, struct error *e) _must_check_;
 
@@ -151,14 +151,14 @@ int instances_reboot(const struct context *c, const char *const names[], size_t 
 int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed,
                     struct error *e) _must_check_;
 
-/* Several at once: first all guests are asked to power off, at most MODEL_LOCKS_MAX, without waiting. Whom
- * that could not be asked, ret_asked[i] says, and instance_stop() why. Then each is stopped, its time counted
- * from when it was asked (by clock_msec(); 0: it was not). */
+/* Several at once: first asks all guests to power off, at most MODEL_LOCKS_MAX, without waiting. ret_asked[i]
+ * says which were not asked; instance_stop() says why. Then each is stopped, its time counted from when it
+ * was asked (by clock_msec(); 0: it was not). */
 void instances_ask_to_stop(const struct context *c, const char *const names[], size_t n, bool ret_asked[]);
 int instance_stop_asked(const struct context *c, const char *name, uint64_t asked_msec, unsigned timeout_sec,
                         bool hard, bool *ret_changed, struct error *e) _must_check_;
 
-/* Several at once, without a word to their guests: the plugs are pulled side by side. */
+/* Several at once, forced off side by side, without a word to their guests. */
 int instances_stop_hard(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
                         struct error *e) _must_check_;
 
@@ -169,15 +169,15 @@ struct resize_request {
     bool dry_run; /* fill in ret_plan, change nothing */
 };
 
-/* Makes the disk as large as that, rounded up to what LVM can make: the volume, its map if it is open, with
- * the key fetched now, and tells a running guest. *ret_changed: volume or map were smaller. -ENOENT: it has
+/* Makes the disk as large as that, rounded up to what LVM can make: the volume, and its map if it is open,
+ * with the key fetched now. Tells a running guest. *ret_changed: volume or map were smaller. -ENOENT: it has
  * no such disk. -EUNSAFE: it is larger. -EINVAL: its key is ephemeral. -ENOSPC. */
 int instance_resize(const struct context *c, const char *name, const struct resize_request *q,
                     bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
-/* Brings the open maps of an instance to the flags that would be chosen for them now, with the key fetched
- * now; whoever uses them goes on. Unchanged: they have them, or none is open. ret_plan as of
- * instance_launch(). -EINVAL: its key is ephemeral. */
+/* Gives the open maps of an instance the flags that would be chosen for them now, with the key fetched now;
+ * their users go on. Unchanged: they have them, or none is open. ret_plan as of instance_launch(). -EINVAL:
+ * its key is ephemeral. */
 int instance_tune(const struct context *c, const char *name, bool dry_run, bool *ret_changed,
                   struct steps **ret_plan, struct error *e) _must_check_;
 
@@ -195,7 +195,7 @@ int instance_rebuild(const struct context *c, const char *name, const struct reb
                      struct steps **ret_plan, struct error *e) _must_check_;
 
 /* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed:
- * each of these for all of them at once. One that cannot be deleted keeps none of the others. Fills in
+ * each of these for all instances at once. One that cannot be deleted does not stop the others. Fills in
  * ret[n]; returns the first error, or -ECANCELED: those that are neither changed nor in error were not begun.
  */
 int instances_delete(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
@@ -203,20 +203,19 @@ int instances_delete(const struct context *c, const char *const names[], size_t 
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,
                     struct error *e) _must_check_;
 
-/* The same, but a key that cannot be destroyed keeps nothing: it is told of, and where its manager is not
- * gone it is still there. For managers that are gone for good. */
+/* The same, even if a key cannot be destroyed: that is reported, and the key still exists if its manager
+ * does. For managers that are gone for good. */
 int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
                                  struct outcome ret[], struct error *e) _must_check_;
 
-/* The same, but a key that the caller may not destroy keeps nothing: without a volume it counts as unused,
- * and goes with the next recover in the name of its owner. */
+/* The same, even if the caller may not destroy a key: without a volume it counts as unused, and its owner's
+ * next recover destroys it. */
 int instances_delete_leave_keys(const struct context *c, const char *const names[], size_t n,
                                 struct outcome ret[], struct error *e) _must_check_;
 
-/* Opens the disks of an instance that is not running. What is open otherwise than wanted, is opened anew:
- * -EBUSY if it is in use.
- *     MAP_TO_STAY    to be looked at from the host: until close, or until the instance is stopped
- *     MAP_READ_ONLY  the same, and nobody can write to them; -EINVAL: a plain disk, or an ephemeral key
+/* Opens the disks of an instance that does not run. A disk that is open in another way is opened anew: -EBUSY
+ * if it is in use. MAP_TO_STAY    to be looked at from the host: until close, or until the instance is
+ * stopped MAP_READ_ONLY  the same, and nobody can write to them; -EINVAL: a plain disk, or an ephemeral key
  *     MAP_FOR_START  until the guest that another program starts on them has ended; or until recover, if none
  *                    is started within START_WITHIN_SEC. What a person has opened is left so */
 int instances_open(const struct context *c, const char *const names[], size_t n, enum map_use use,
@@ -224,8 +223,8 @@ int instances_open(const struct context *c, const char *const names[], size_t n,
 int instance_open(const struct context *c, const char *name, enum map_use use, bool *ret_changed,
                   struct error *e) _must_check_;
 
-/* Closes them. -EBUSY: the instance runs, or a process holds a disk. -EUNSAFE: its key is ephemeral, closing
- * would lose its data, and not `lose_data`. */
+/* Closes them. -EBUSY: the instance runs, or a process holds a disk. -EUNSAFE: its key is ephemeral, so
+ * closing would lose its data, and not `lose_data`. */
 int instances_close(const struct context *c, const char *const names[], size_t n, bool lose_data,
                     struct outcome ret[], struct error *e) _must_check_;
 int instance_close(const struct context *c, const char *name, bool lose_data, bool *ret_changed,
@@ -241,19 +240,19 @@ struct adopt_request {
     bool dry_run;
 };
 
-/* Takes over the disks of an instance that Nova made, with aes-xts-plain64. For root alone. Nothing is
- * changed unless something shows under the key: -EKEYREJECTED. -EBUSY: its domain runs, or a disk is open.
- * ret_plan (may be NULL) gets the list of steps; NULL where there is nothing to do. */
+/* Takes over the disks of an instance that Nova made, with aes-xts-plain64. For root alone. -EKEYREJECTED:
+ * nothing shows under the key, and nothing is changed. -EBUSY: its domain runs, or a disk is open. ret_plan
+ * (may be NULL) gets the list of steps; NULL where there is nothing to do. */
 int instance_adopt(const struct context *c, const struct adopt_request *request, bool *ret_changed,
                    struct steps **ret_plan, struct error *e) _must_check_;
 
-/* libvirt's hook, which waits for these: nothing here asks libvirt. Before QEMU starts: the disks of the
- * domain are opened, if they are not, with the key fetched now. 0 also for a domain that has nothing to do
- * with us. -EUNSAFE: a disk of the domain is the bare volume below an encrypted one. */
+/* For libvirt's hook. libvirt waits for these, so they never ask libvirt. Before QEMU starts: opens the disks
+ * of the domain that are closed, with the key fetched now. 0 also for a domain that is not ours. -EUNSAFE: a
+ * disk of the domain is the bare volume below an encrypted one. */
 int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e) _must_check_;
 
-/* When QEMU is gone, or did not come up: they are closed, unless the key is ephemeral, or a person has opened
- * them, to stay, or another mayfly is at work on the instance, which then sees to it. */
+/* When QEMU is gone, or did not come up: closes them, unless the key is ephemeral, a person has opened them
+ * to stay, or another mayfly is at work on the instance, which then closes them. */
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
 struct rescue_request {
@@ -264,8 +263,8 @@ struct rescue_request {
     bool dry_run;         /* fill in ret_plan, change nothing */
 };
 
-/* Starts the instance, stopped first if it runs, from a disk with the rescue image, its own disks behind that
- * one. What fails leaves it as it was. Unchanged: it is in rescue already. ret_plan as for a launch. -EINVAL:
+/* Starts the instance, stopped first if it runs, from a disk with the rescue image, its own disks behind
+ * that. A failure leaves it as it was. Unchanged: it is in rescue already. ret_plan as for a launch. -EINVAL:
  * its key is ephemeral; no disk in that place would boot. */
 int instance_rescue(const struct context *c, const char *name, const struct rescue_request *request,
                     bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
@@ -293,14 +292,14 @@ struct doctor_paths {
     const char *root;         /* of the host's files: "", but for tests */
 };
 
-/* Looks at all that the other operations need, also when something before it failed, and tries a key of its
- * own out on each key manager in use. `lacks` is what the context came without. *ret lists what was found
- * (the caller frees it). Fails only where memory ran out. */
+/* Checks all that the other operations need, also after a failure, and tries a key of its own on each key
+ * manager in use. `lacks`: what is missing from the context. *ret lists the findings (the caller frees it).
+ * Fails only if memory ran out. */
 int instance_doctor(const struct context *c, const struct lacks *lacks, const struct doctor_paths *paths,
                     struct finding **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* Destroys the key MANAGER:PLACE/ID, which no volume may name. -EUNSAFE: one does, or one may without our
- * seeing it; the sentence has the way out. -ENOENT: there is no such key. */
+/* Destroys the key MANAGER:PLACE/ID, which no volume names. -EUNSAFE: a volume names it, or one that is not
+ * seen may; the sentence has the way out. -ENOENT: there is no such key. */
 int key_destroy(const struct context *c, const char *ref, struct error *e) _must_check_;
 
 /* Lets `user` of the key manager (NULL: the host's own) fetch the key MANAGER:PLACE/ID, or that of the
@@ -331,13 +330,13 @@ struct recovered {
     char text[600];                    /* what was done, or why not */
 };
 
-/* Puts all in order that an interruption left: see the invariants in HACKING.md. Asks nothing, removes only
- * what the tags say was never finished or already doomed, and a key only if its whole volume group is here
- * and no volume names it. *ret lists what was done and what remains (the caller frees it), also where an
- * error says that something remains: -ENEEDSRECOVER; or, where that is why all of it remains, -EHOSTUNREACH
- * (a key manager cannot be reached) or -EACCES (their keys are not this caller's to destroy), or -ECANCELED
- * (stopped: what comes after that was not begun). After any other failure it is left as it was. Where no
- * volume group is configured nothing is looked at; -EINVAL then if maps of ours are open. */
+/* Puts in order what an interruption left: see the invariants in HACKING.md. Removes only volumes that were
+ * never finished or are doomed, by their tags, and a key only if its whole volume group is here and no volume
+ * names it. *ret lists what was done and what remains (the caller frees it), also where an error says that
+ * something remains: -ENEEDSRECOVER; or, where that is why all of it remains, -EHOSTUNREACH (a key manager
+ * cannot be reached) or -EACCES (their keys are not this caller's to destroy), or -ECANCELED (stopped: what
+ * comes after that was not begun). After any other failure it is left as it was. Where no volume group is
+ * configured nothing is looked at; -EINVAL then if maps of ours are open. */
 enum recover_how {
     RECOVER_DRY_RUN = 1, /* lists only */
     RECOVER_QUICK = 2,   /* lists no keys of managers behind a network, as long as all volumes are ready */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the steps of a removal do; private to removal*.c. */
+/* The steps of a removal; private to removal*.c. */
 #pragma once
 
 #include "instance/removal.h"
@@ -14,7 +14,7 @@ bool removal_ends_rescue(const struct removal *r);
 bool removal_leaves_rescue(const struct removal *r);
 bool removal_leaves_domain(const struct removal *r);
 
-/* Of all in the list whose first is the object, but for those that have failed. */
+/* For all removals of the list whose first is the object, except those that have failed. */
 step_fn removal_remove_snapshots, removal_doom_leads, removal_doom_others, removal_end_domains,
     removal_settle_domains, removal_leave_rescue, removal_leave_domains, removal_close_maps,
     removal_destroy_keys, removal_remove_volumes;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How an instance, or one disk of it, goes for good. delete, unrescue and recover all end here.
+/* Removes an instance, or one disk of it, for good. delete, unrescue and recover all end here.
  *
  *     doomed -> domain gone -> maps closed -> key destroyed, seen gone -> volumes removed
  *
- * Several go step by step together, each step for all of them at once as far as that can be done: one that
- * cannot go on drops out, with its error, and the others do.
+ * Several are removed together, each step for all of them at once if possible. One that cannot go on drops
+ * out, with its error, and the others go on.
  *
- * A domain that others have defined, or that keeps other disks, does not go: the disks are taken out of it.
- * Where only the rescue disk goes, it gets its definition back.
- * Each step may be repeated, and nothing is undone: whatever stops it, the next recover goes on.
+ * A domain that others have defined, or that keeps other disks, stays: the disks are taken out of it. If only
+ * the rescue disk is removed, the domain gets its definition back. Each step may be repeated, and nothing is
+ * undone: the next recover goes on with a removal that was stopped.
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 #include "instance/keys-going.h"
 #include "instance/steps.h"
 
-/* Do the volumes go even if the key cannot be destroyed? */
+/* Are the volumes removed even if the key cannot be destroyed? */
 enum key_demand {
     KEY_MUST_GO,
     KEY_LEFT_IF_DENIED, /* yes, where the caller has no right to it: recover destroys it, once its owner runs

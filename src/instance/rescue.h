@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one rescue is made of; private to rescue*.c. */
+/* One rescue; private to rescue*.c. */
 #pragma once
 
 #include "instance/disks.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine: an operation is a list of steps, each with what undoes it. The same list serves a dry run, the
+/* The engine: an operation is a list of steps, each with its undo. The same list serves the dry run, the
  * progress and the unwinding.
  *
  *     r = steps_add(s, create_volume, remove_volume, disk, e, "create volume %s/%s", vg, lv);
@@ -8,14 +8,14 @@
  *
  * steps_run() runs them in order. When one fails, or the user wants to stop, they are undone in reverse
  * order, and the first error is the one that is reported. The step that failed is undone as well, since it
- * may have had its effect before it failed: an undo has to cope with a step that did nothing, or a part.
+ * may have had its effect before it failed. So an undo must cope with a step that did nothing, or a part.
  *
- * When undoing fails too, the rest is still undone, the sentence says what is left, and the errno becomes
- * ENEEDSRECOVER. A keystone is the exception: where it cannot be undone, nothing before it is, so that what
- * recover finds is whole enough to be understood.
+ * When an undo fails, the rest is still undone, the sentence says what is left, and the errno becomes
+ * ENEEDSRECOVER. A keystone is the exception: if it cannot be undone, the steps before it are not, so that
+ * recover finds enough to understand the case.
  *
- * What takes long in somebody else's hands, as libvirt's, is done for several objects at once:
- * steps_add_at_once(). Several lists, of an instance each, can go on side by side: steps_run_many().
+ * Slow calls to others, such as libvirt, are made for several objects at once: steps_add_at_once(). Several
+ * lists, of an instance each, can go on side by side: steps_run_many().
  */
 #pragma once
 
@@ -31,11 +31,11 @@ struct steps *steps_free(struct steps *s);
 DEFINE_CLEANUP(struct steps *, steps_free)
 #define _cleanup_steps_ _cleanup_(steps_freep)
 
-/* Adds one at the end; its text, for people, is formatted. `undo` NULL: there is nothing to undo. */
+/* Adds a step at the end; the formatted text is for people. `undo` NULL: there is nothing to undo. */
 int steps_add(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e, const char *format,
               ...) _printf_(6, 7) _must_check_;
 
-/* As steps_add(): while this one stands, all before it has to stay. */
+/* As steps_add(), for a keystone: until this step is undone, the steps before it must stay. */
 int steps_add_keystone(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e,
                        const char *format, ...) _printf_(6, 7) _must_check_;
 
@@ -49,7 +49,7 @@ int steps_add_at_once(struct steps *s, steps_fn *run, step_fn *undo, void *objec
 int steps_run(struct steps *s, const struct context *c, struct error *e) _must_check_;
 
 /* Runs `n` lists. One after the other goes on up to its next step that can be done for several at once; that
- * is done for STEPS_AT_ONCE of them at a time. A list that fails is undone, and keeps none of the others.
+ * is done for STEPS_AT_ONCE of them at a time. A list that fails is undone, and the others go on.
  * Fills in why[n]; errnum 0: it went well. */
 void steps_run_many(struct steps *const lists[], size_t n, const struct context *c, struct error why[]);
 

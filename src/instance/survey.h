@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All domains of the host, and which of those that run have a disk of an instance that is not theirs. libvirt
- * asks no hook about what is attached to a running guest, so whoever lists instances looks here.
+/* Looks at all domains of the host, for running ones that have a disk of another instance. libvirt asks no
+ * hook when a disk is attached to a running guest, so listings look here.
  *
  *     libvirt: XML of all --> paths --stat--> numbers --lineage_of--> whose?
  */

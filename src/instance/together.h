@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verbs that do the same to several instances: these are looked up and locked together, and their steps go on
- * side by side. Each has an outcome, an undo and an entry in the audit trail of its own.
+/* For verbs that do the same to several instances: these are looked up and locked together, and their steps
+ * run side by side. Each has an outcome, an undo and an entry in the audit trail of its own.
  */
 #pragma once
 

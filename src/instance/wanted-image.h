@@ -13,7 +13,7 @@ struct wanted_image {
     const char *sha256; /* of its contents, in hex; NULL: they may be any */
 };
 
-/* Opens it for reading, with its key fetched now, and warns where it hardly is a disk image. *ret is NULL if
+/* Opens it for reading, with its key fetched now, and warns if it hardly is a disk image. *ret is NULL if
  * no image is wanted. -EINVAL: there is a key or a SHA-256, and no image. Its contents are compared when they
  * are read: by context_import(). */
 int wanted_image_open(const struct context *c, const struct wanted_image *q, struct image **ret,

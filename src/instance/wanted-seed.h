@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a seed disk is to hold, as its user says it (image/seed.h). */
+/* The wanted contents of a seed disk, as the user gives them (image/seed.h). */
 #pragma once
 
 #include "image/seed.h"
