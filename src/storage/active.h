@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Active volumes with the names of instances' disks, of whatever volume group: the kernel tells everybody of
- * them, while the broker reads nothing of groups that are not configured, and LVM knows nothing of a device
- * whose volume is gone.
+/* Active volumes with the names of instances' disks, of any volume group. The kernel shows them to everybody;
+ * the broker reads only configured groups, and LVM does not know a device whose volume is gone.
  */
 #pragma once
 
@@ -20,8 +19,8 @@ struct active_list {
     size_t n;
 };
 
-/* `root` is "", or for tests the folder in whose "sys" the kernel's /sys is found. What cannot be read there
- * is passed over: /sys is the kernel's, and can be read by everybody. -ENOMEM. */
+/* `root` is "", or for tests the folder whose "sys" stands for /sys. Skips what cannot be read there:
+ * everybody can read the kernel's /sys. -ENOMEM. */
 int active_load(const char *root, struct active_list *ret, struct error *e) _must_check_;
 void active_end(struct active_list *l);
 #define _cleanup_active_ _cleanup_(active_end)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HKDF, and the value by which a disk knows its key: see check.h for what goes into it.
+/* HKDF, and the check value of a disk: check.h says what goes into it.
  *
  * OpenSSL writes straight into the secret memory of the result; the copy of the input that it keeps meanwhile
  * is wiped when its context is freed.
@@ -117,7 +117,7 @@ int volume_verify_key(const struct volume *v, const struct secret *volume_key, s
         r = check_value(v, scheme, volume_key, value, e);
     if (r < 0)
         return r;
-    if (!streq(value, v->check)) /* no secret: the value is a tag for all to read */
+    if (!streq(value, v->check)) /* not secret: all can read this tag */
         return error_set(e, -EKEYREJECTED,
                          "volume %s: cannot be opened: this is not its key, or its tags were changed; see "
                          "mayfly-tags(7)",

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HKDF, and the value by which a disk knows its key.
+/* HKDF, and the check value of a disk, which tells whether a key is right.
  *
  *     check = "2:" and the first 16 bytes of HKDF-SHA-512(volume key, salt = disk uuid, info), in hex
  *     info  = CHECK_INFO_2 with every tag but the state and the check value itself
  *
- * It makes a wrong key and a changed tag known before a map exists. It is computed from the volume key, not
+ * It reveals a wrong key or a changed tag before a map exists. It is computed from the volume key, not
  * from the secret in the key manager, so that the broker, which verifies it, never sees more than one key.
  *
- * A disk with an alias has that behind the rest, so that those without one have the value that they always
- * had.
+ * The alias of a disk, if it has one, follows the rest, so that disks without one keep the value of before
+ * aliases.
  *
  * Scheme 1 (CHECK_INFO_1, no "2:") bound less: not who shares the secret, its reference, the file system and
  * the name. It is verified where it is found, and never written. Nobody without the volume key can turn one
@@ -28,8 +28,8 @@
 int hkdf_sha512(const struct secret *ikm, const char *salt, const char *info, size_t size,
                 struct secret **ret, struct error *e) _must_check_;
 
-/* Puts the check value of `v` under `volume_key`, of the newest scheme, into `value`. All its other tags but
- * the state must have been set. */
+/* Computes the check value of `v` under `volume_key`, by the newest scheme. All other tags except the state
+ * must be set. */
 int volume_check_value(const struct volume *v, const struct secret *volume_key, char value[CHECK_MAX],
                        struct error *e) _must_check_;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a disk goes through dm-crypt: chosen by what disk, kernel and processor offer and by the configuration,
- * each choice with its reason. Nothing is looked at here: the facts come in (storage/facts.h gathers them).
+/* Chooses how a disk goes through dm-crypt, by disk, kernel, processor and configuration; each choice has a
+ * reason. Nothing is read here: storage/facts.h gathers the facts.
  *
  *             configuration --> encryption of a new disk      its data is bound to that
  *     facts + configuration --> options of a map              may change at any opening, and meanwhile
@@ -9,7 +9,7 @@
 
 #include "storage/volume.h"
 
-/* Version of the kernel's dm-crypt, which tells better than the kernel's own what it can. */
+/* The version of dm-crypt, which says better than the kernel's version what it can do. */
 #define CRYPT_VERSION(major, minor) ((uint32_t)(major) << 16 | (uint32_t)(minor))
 #define CRYPT_VERSION_NO_WORKQUEUES CRYPT_VERSION(1, 22) /* Linux 5.9 */
 #define CRYPT_VERSION_HIGH_PRIORITY CRYPT_VERSION(1, 26) /* Linux 6.10 */
@@ -38,11 +38,11 @@ enum choice { CHOICE_WORKQUEUES, CHOICE_HIGH_PRIORITY, CHOICE_SAME_CPU, CHOICE_D
 /* The flags of a map. ret_why (may be NULL) gets a reason for each, for people; none is to be freed. */
 uint32_t choose_flags(const struct config *c, const struct facts *f, const char *ret_why[CHOICE_COUNT]);
 
-/* Its name in mayfly.conf; and what these flags say of it: "on", "off", or "partly". */
+/* Its name in mayfly.conf; and its value by these flags: "on", "off", or "partly". */
 const char *choice_name(enum choice choice);
 const char *choice_value(enum choice choice, uint32_t flags);
 
-/* The sector size of a new disk with this cipher and of that many bytes: 4096 or 512. And why it is that, for
+/* The sector size of a new disk with this cipher and of so many bytes: 4096 or 512. And the reason, for
  * people. */
 uint32_t choose_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
                              uint64_t size_bytes);
@@ -53,7 +53,7 @@ const char *explain_sector_bytes(const struct config *c, const char *cipher, con
  * has is not chosen here. */
 void choose_encryption(const struct config *c, const struct facts *f, struct volume *v);
 
-/* What is to be known of this cipher's speed on a processor with instructions for AES, or without. */
+/* A remark on this cipher's speed on a processor with instructions for AES, or without. */
 const char *explain_cipher(const char *cipher, bool has_aes);
 
 /* The optional arguments at the end of a table, with their number and a blank before them; "" if there are

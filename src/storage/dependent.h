@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What hangs on a logical volume besides us: LVM takes snapshots, caches and RAID legs along with a volume
- * that is removed, and a snapshot keeps what is overwritten on its origin. So whoever removes, overwrites or
- * makes anew asks first. The words come from fields of lvs; broker and client judge by them alike.
+/* What depends on a logical volume besides us. LVM removes snapshots, caches and RAID legs along with a
+ * volume, and a snapshot keeps blocks that are overwritten on its origin. So every operation that removes,
+ * overwrites or remakes a volume asks first. The words come from fields of lvs; broker and client judge by
+ * them alike.
  */
 #pragma once
 
@@ -20,14 +21,14 @@ struct lv_row {
     char locked[32];                                 /* empty: LVM may move its extents */
 };
 
-/* Why this volume of ours has to be left as it is: it is more than plain extents. Empty: it is not. */
+/* Why this volume of ours must stay as it is: it is more than plain extents. Empty: it may be changed. */
 void dependent_of_layout(const struct lv_row *row, char text[DEPENDENT_MAX]);
 
-/* Why the origin of `row` has to be left as it is. */
+/* Why the origin of `row` must stay as it is. */
 void dependent_of_row(const struct lv_row *row, char text[DEPENDENT_MAX]);
 
 /* Is it the origin of any volume, by its role? */
 bool dependent_expected(const struct lv_row *row);
 
-/* The same where no row names it as its origin: a snapshot that is being merged, say. */
+/* The same if no row names it as its origin, as while a snapshot is merged. */
 void dependent_unseen(const struct lv_row *row, char text[DEPENDENT_MAX]);

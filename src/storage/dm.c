@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libdevmapper, made quiet, and patient with udevd only up to a deadline. See dm.h. */
+/* libdevmapper without its messages, and with a deadline for udevd. See dm.h. */
 #include "storage/dm.h"
 
 #include <stdio.h>

@@ -15,18 +15,18 @@ static inline void task_freep(struct dm_task **t)
 }
 #define _cleanup_task_ _cleanup_(task_freep)
 
-/* What libdevmapper said of the last task that failed; it has no other way to tell. */
+/* libdevmapper's message about the last task that failed; it has no other way to tell. */
 extern char dm_last_message[256];
 
 /* A task on the map with this name or uuid (one may be NULL). -ENODEV: the kernel has no device-mapper. */
 int dm_new_task(int type, const char *name, const char *uuid, struct dm_task **ret) _must_check_;
 int dm_run_task(struct dm_task *t) _must_check_;
 
-/* A change of device nodes, which is over after dm_settle(). */
+/* Runs a task that changes device nodes; dm_settle() waits for its end. */
 int dm_change_nodes(struct dm_task *t) _must_check_;
 
-/* Waits for udevd, but not for ever, until the nodes are as all changes want them. Without udevd it makes
- * them. */
+/* Waits a bounded time for udevd, until the nodes are right after all changes. Without udevd it makes them.
+ */
 void dm_settle(void);
 
 /* Both. */
@@ -41,13 +41,14 @@ struct found {
 /* A map by name or uuid. -ENOENT, and no sentence: there is none. */
 int dm_look_up(const char *name, const char *uuid, struct found *ret, struct error *e) _must_check_;
 
-/* By name, whatever it is: the caller has looked. -EBUSY: it is held open. `later`: dm_settle() follows. */
+/* Removes a map by name, without a look at it: the caller has looked. -EBUSY: it is held open. `later`:
+ * dm_settle() follows. */
 int dm_remove_map(const char *name);
 int dm_remove_map_later(const char *name);
 
-/* Has the kernel load the module of this target, if it must: who has not the right to load modules, as
- * programs in the broker's sandbox, may still ask for one that device-mapper needs. ret_version (may be NULL)
- * gets its major, minor and patch. */
+/* Has the kernel load the module of this target, if needed. Programs that may not load modules, as in the
+ * broker's sandbox, may still ask for one that device-mapper needs. ret_version (may be NULL) gets its major,
+ * minor and patch. */
 int dm_load_target(const char *target, uint32_t ret_version[3]) _must_check_;
 
 void dm_pause_msec(unsigned msec);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dm-crypt maps by device-mapper's ioctls. See dmcrypt.h for the stack.
  *
- *     key -> thread key ring (logon: no one reads it back) -> dm-crypt's own copy; unlinked from the ring
+ *     key -> thread key ring (logon: cannot be read back) -> dm-crypt's own copy; unlinked from the ring
  *
  * The key is in no table, no argument and no copy of libdevmapper's. Names are looked up in device-mapper
- * itself, never as paths, which could lead elsewhere. Maps whose UUID lacks our prefix are never touched.
+ * itself, never as paths, since these could lead elsewhere. Maps whose UUID lacks our prefix are never
+ * touched.
  */
 #include "storage/dmcrypt-table.h"
 
@@ -59,7 +60,7 @@ static bool find_above(const char *disk, dev_t below, char name[MAP_NAME_MAX])
     return found;
 }
 
-/* There is no map of that name. Is there one of this disk that has another? */
+/* There is no map of that name. Is there one of this disk under another name? */
 static int check_no_other(const struct volume *v, const char *name, dev_t below, struct error *e)
 {
     char uuid[MAP_UUID_MAX], other[MAP_NAME_MAX];
@@ -77,7 +78,7 @@ static int check_no_other(const struct volume *v, const char *name, dev_t below,
                      r == 0 ? f.name : other);
 }
 
-/* 0: the way is free. -EEXIST, and no sentence: this disk's map is there. -EUNSAFE: something else is. */
+/* 0: there is no map. -EEXIST, without a sentence: this disk's map is there. -EUNSAFE: another map is. */
 static int check_existing(const struct volume *v, const char *name, dev_t below, bool *ret_read_only,
                           struct error *e)
 {
@@ -92,8 +93,7 @@ static int check_existing(const struct volume *v, const char *name, dev_t below,
                          "map %s: refused: a map of this name is there with uuid '%s', which is not this "
                          "disk's; see dmsetup info",
                          name, f.uuid);
-    if (!f.info.live_table &&
-        f.info.open_count == 0) /* whoever made it was interrupted before it led anywhere */
+    if (!f.info.live_table && f.info.open_count == 0) /* its maker was interrupted before it led anywhere */
         return dm_remove_map(name) < 0
                    ? error_set(e, -EBUSY, "map %s: half made, and cannot be removed", name)
                    : 0;
@@ -200,7 +200,7 @@ int dmcrypt_check_node(const struct volume *v, struct error *e)
     return r < 0 ? r : check_node(name, &f.info, e);
 }
 
-/* Where the other table was not taken, the map goes on with the one that it has. */
+/* If the kernel refuses the other table, the map goes on with the one that it has. */
 static void keep_table(const char *name)
 {
     _cleanup_task_ struct dm_task *clear = NULL, *resume = NULL;
@@ -210,9 +210,9 @@ static void keep_table(const char *name)
         log_warning("map %s: may be suspended; see dmsetup info, dmsetup resume: %s", name, dm_last_message);
 }
 
-/* A second table beside the one in use, and then the change from one to the other, which the kernel makes at
- * once: what is under way is finished, what comes waits. Cut off between the two, the map is as it was; what
- * was loaded goes with the map, or gives way to the next one. */
+/* Loads a second table beside the one in use, then changes from one to the other. The kernel does that at
+ * once: requests under way are finished, new ones wait. If this is cut off in between, the map is as it was;
+ * the loaded table goes with the map, or the next one replaces it. */
 static int replace_table(const struct volume *v, const char *name, uint64_t sectors,
                          const struct map_options *o, struct error *e)
 {
@@ -248,7 +248,7 @@ static int give_key(const struct volume *v, const struct secret *volume_key, con
                      name, errno == EDQUOT ? "; see /proc/sys/kernel/keys/root_maxkeys" : "");
 }
 
-/* What is there before a map is opened or changed. */
+/* The state before a map is opened or changed. */
 struct place {
     char name[MAP_NAME_MAX]; /* of the map */
     uint64_t sectors;        /* of the volume */

@@ -19,7 +19,7 @@ enum settle {
 };
 
 struct map_options {
-    dev_t below;      /* the volume, which the caller holds open: by its name it could be another meanwhile */
+    dev_t below;      /* the volume, which the caller holds open: its name could lead to another meanwhile */
     uint32_t flags;   /* enum crypt_flag */
     enum map_use use; /* as the map is marked */
     bool read_only;
@@ -32,7 +32,7 @@ uint32_t dmcrypt_version(void);
 
 /* Opens a map for `v`, whose key has been verified. -EEXIST: there is one for this disk already (and it leads
  * to this volume), which is now as long as the volume, if it was not: whoever uses it goes on meanwhile.
- * -EBUSY: there is one that may be written to, or may not, and this is not what is wanted. -EUNSAFE: a map
+ * -EBUSY: there is one that is read-only, or is not, against what is wanted. -EUNSAFE: a map
  * has its name, or its uuid, that is not this disk's. -ENODEV: no device-mapper, or no dm-crypt. */
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  struct error *e) _must_check_;
@@ -50,8 +50,7 @@ int dmcrypt_close(const char *map_name, enum settle settle, struct error *e) _mu
 /* Waits until the nodes of all maps are there, and those of closed ones gone. */
 void dmcrypt_settle(void);
 
-/* Does the node of the map of `v` lead to it? If not, the map is closed again. For one that was opened to be
- * settled later. */
+/* For a map that was opened with SETTLE_LATER: does its node lead to it? If not, the map is closed again. */
 int dmcrypt_check_node(const struct volume *v, struct error *e) _must_check_;
 
 /* All maps of ours on this host. The caller frees *ret. */

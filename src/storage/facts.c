@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sysfs tells of a logical volume what is true of the disks below: the kernel has stacked their limits. See
+/* For a logical volume sysfs shows the limits of the disks below: the kernel has stacked them. See
  * facts.h. */
 #include "storage/facts.h"
 
@@ -23,7 +23,7 @@ bool device_is_at(const char *path, dev_t device)
     return stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
 }
 
-/* "flags" of an x86, "Features" of an ARM: each processor's, of which the first does. */
+/* "flags" of an x86, "Features" of an ARM; the first processor counts. */
 bool cpuinfo_has_aes(FILE *f)
 {
     char *line = NULL;

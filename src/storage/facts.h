@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The facts that choices are made by, as far as anybody may ask the kernel for them: all but the version of
- * dm-crypt, which is the broker's to tell. */
+/* The facts behind the choices, as far as anybody may ask the kernel: all except the version of dm-crypt,
+ * which the broker tells. */
 #pragma once
 
 #include "storage/choice.h"
@@ -15,8 +15,8 @@ void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret);
 /* Of the device of the volume; as of a device of which nothing is known where it is not active. */
 void facts_of_volume(const struct volume *v, uint32_t crypt_version, struct facts *ret);
 
-/* Of a volume that is going to be made in the group: the smallest blocks that one of its active volumes has,
- * and nothing else, since it is not known on which disk it will lie. */
+/* For a volume that will be made in the group: only the smallest block size of its active volumes, since
+ * nobody knows on which disk it will lie. */
 void facts_of_group(const char *vg, uint32_t crypt_version, struct facts *ret);
 
 /* Has the processor instructions for AES? The second one reads a file like /proc/cpuinfo. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See holders.h. What cannot be read is left out: this only ever adds words to an error.
+/* See holders.h. Files that cannot be read are left out: this only adds words to an error.
  *
  *     /sys/dev/block/M:N/holders      maps of the device-mapper, RAID
  *     /proc/self/mountinfo            mounts

@@ -14,7 +14,7 @@
 #define CONFIGURATION "/etc/lvm"
 #define DEADLINE_SEC  60
 
-/* The word itself: global_filter is another setting, which holds whatever filter says. */
+/* The whole word: global_filter is another setting, which counts beside filter. */
 static bool has_filter(const char *line)
 {
     for (const char *at = line; (at = strstr(at, "filter")); at++)
@@ -45,11 +45,11 @@ bool lvm_filter_may_be_set(const char *folder)
     return found;
 }
 
-/* By a process of its own: under a profile, as the one of lvm-shell.c is, lvmconfig looks at nothing but
- * that, and once told to merge (--mergedconfig) LVM 2.03.16 dies of the next --config. */
+/* Runs a process of its own. Under a profile, as in lvm-shell.c, lvmconfig shows nothing but the profile; and
+ * after --mergedconfig LVM 2.03.16 dies of the next --config. */
 bool lvm_filter_is_set(void)
 {
     static const char *const argv[] = {"lvm", "lvmconfig", "devices/filter", NULL};
-    struct error e = ERROR_NONE; /* that none is set is told as a failure, too */
+    struct error e = ERROR_NONE; /* LVM reports a missing setting as a failure, too */
     return lvm_filter_may_be_set(CONFIGURATION) && process_run(argv, DEADLINE_SEC, NULL, &e) == 0;
 }

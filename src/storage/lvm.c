@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of LVM, in its own words. Nothing here decides what may be done; nothing is forced (-ff), and
- * nothing is zeroed, since what a volume holds is ciphertext that its key makes worthless. See lvm.h.
+/* The commands to LVM. This file does not decide what may be done. It forces nothing (-ff) and zeroes
+ * nothing: a volume holds ciphertext, worthless without its key. See lvm.h.
  */
 #include "storage/lvm.h"
 
@@ -15,8 +15,8 @@
 #define SET_MAX    40 /* volumes in one command, so that it stays within what the shell takes */
 #define SELECT_MAX (LVM_INSTANCES_MAX * UUID_TEXT + 96)
 
-/* A row of lvs. A tag that is not as it should be is a refusal: what the volume is can't be known. One that
- * has none of ours is a stranger. */
+/* Reads a row of lvs. A malformed tag is a refusal: nobody knows what the volume is. A volume without tags of
+ * ours is a stranger. */
 static int parse_volume(const char *row, const char *vg, struct volume *ret, struct error *e)
 {
     char size[24], tags[4 * TAGS_TEXT_MAX];
@@ -75,7 +75,7 @@ static bool is_own_snapshot(const struct lvm_volume volumes[], size_t n, const c
     return own;
 }
 
-/* Notes what depends on the volumes; our own snapshots do not count. */
+/* Notes what depends on the volumes, except our own snapshots. */
 static void note_dependents(struct lvm_volume volumes[], size_t n, const struct lv_row rows[], size_t n_rows)
 {
     for (size_t i = 0; i < n; i++) {
@@ -224,7 +224,7 @@ int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
     return create(l, &c, v, v->vg, e);
 }
 
-/* LVM wipes the head of a snapshot's room itself, and has to: it would read old entries there. */
+/* LVM itself wipes the head of a snapshot's room. It must, or it would read old entries there. */
 int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume *snapshot, struct error *e)
 {
     char of[VG_NAME_MAX + LV_NAME_MAX];
@@ -352,6 +352,6 @@ int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struc
 int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e)
 {
     struct command c = {.used = 0};
-    lvm_add(&c, "-y", "--noudevsync"); /* nobody waits for its links to go */
+    lvm_add(&c, "-y", "--noudevsync"); /* nobody needs its links to be gone */
     return run_on_set(l, "lvremove", &c, v, n, "cannot be removed", e);
 }

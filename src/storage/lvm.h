@@ -12,12 +12,12 @@
 
 struct lvm;
 
-/* Starts the process, which gets ready meanwhile; a command starts it again where it has ended. `keep_fd`
+/* Starts the process; it gets ready in the background. A command starts it again if it has ended. `keep_fd`
  * (-1: none) stays the caller's until lvm_stop(); lvm keeps it open too until it has ended, whatever becomes
  * of us. -ENOENT: lvm2 is not installed; -ENODEV: the kernel has no device-mapper. */
 int lvm_start(int keep_fd, struct lvm **ret, struct error *e) _must_check_;
 
-/* Never kills it: a command that is under way goes on to its end. */
+/* Never kills it: a command under way goes on to its end. */
 struct lvm *lvm_stop(struct lvm *l);
 DEFINE_CLEANUP(struct lvm *, lvm_stop)
 #define _cleanup_lvm_ _cleanup_(lvm_stopp)
@@ -29,7 +29,7 @@ DEFINE_CLEANUP(struct lvm *, lvm_stop)
  * volumes, or lack a field: such a report proves nothing. */
 int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, struct error *e) _must_check_;
 
-/* A volume, and why it may not be removed or overwritten; empty: nothing of LVM's depends on it. */
+/* A volume, and why it may not be removed or overwritten; empty: nothing in LVM depends on it. */
 struct lvm_volume {
     struct volume v;
     char dependent[DEPENDENT_MAX];
@@ -47,8 +47,8 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_T
 int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
               struct lvm_volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* Has any volume in these groups the disk uuid in its tags? `where` gets its name, or "". A group that is not
- * there has none. */
+/* Does any volume in these groups have the disk uuid in its tags? `where` gets its name, or "". An absent
+ * group has none. */
 #define LVM_WHERE_MAX (VG_NAME_MAX + LV_NAME_MAX)
 int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const char *disk,
                   char where[LVM_WHERE_MAX], struct error *e) _must_check_;
@@ -58,7 +58,7 @@ static inline bool volume_stranger(const struct volume *v)
     return !v->disk[0];
 }
 
-/* Sets all tags of a stranger, or takes all of them off again: each is one commit. */
+/* Sets all tags of a stranger, or removes all of them again; each is one commit. */
 int lvm_tag(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 int lvm_untag(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
@@ -66,9 +66,8 @@ int lvm_untag(struct lvm *l, const struct volume *v, struct error *e) _must_chec
  * up to whole extents by LVM. -EEXIST, -ENOSPC, -ENOENT (no such group). */
 int lvm_create(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
-/* Makes `snapshot`, with its tags and in one commit, of what `origin` holds at that moment; read-only. It has
- * v->size_bytes of room for what changes in the origin meanwhile; once that is used up it gives -EIO only. As
- * lvm_create(). */
+/* Makes the read-only `snapshot` of `origin`, with its tags, in one commit. v->size_bytes is its room for
+ * changes of the origin; once that is used up it gives only -EIO. As lvm_create(). */
 int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume *snapshot,
                  struct error *e) _must_check_;
 
@@ -84,7 +83,7 @@ int lvm_retag(struct lvm *l, const struct volume *old, const struct volume *new,
 /* Makes sure that the volume's device exists (lvchange -ay). */
 int lvm_activate(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
-/* Gives its devices the tables that LVM's metadata says, and resumes them if they are suspended. */
+/* Gives its devices the tables of LVM's metadata, and resumes them if they are suspended. */
 int lvm_refresh(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
 /* Makes the volume as large as that, rounded up to whole extents by LVM; what it holds stays. -EINVAL: it has

@@ -59,7 +59,7 @@ enum map_use map_use(const struct map *map)
     return map->read_only ? MAP_READ_ONLY : map_uuid_use(map->uuid);
 }
 
-/* A moment that is still to come is none of this boot's, and so long past: the difference wraps. */
+/* A moment in the future is not of this boot, so it counts as long past: the difference wraps. */
 bool map_awaits_start(const struct map *map, uint32_t within_sec)
 {
     const char *mark = mark_of(map->uuid);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A map of ours, and what its uuid says: whose it is, and for what it was opened. So whoever finds one knows,
- * without any file, whether it is to stay.
+/* A map of ours. Its uuid says whose it is and for what it was opened, so that recover knows without any file
+ * whether it is to stay.
  *
  *     MAYFLY-<disk>                    for a domain: closed when nobody runs on it
  *     MAYFLY-<disk>-start-<seconds>    by a program, for a start that follows: the same, but the start has
@@ -20,13 +20,13 @@
 struct map {
     char name[MAP_NAME_MAX];
     char uuid[MAP_UUID_MAX];
-    uint64_t size_bytes; /* less than its volume has, where a resize was cut off */
+    uint64_t size_bytes; /* smaller than its volume after a resize that was cut off */
     int32_t open_count;  /* who holds it, dm-crypt itself not counted */
     uint32_t flags;      /* enum crypt_flag: of the table in use */
     uint64_t read_only;  /* 1: nobody can write through it */
 };
 
-/* Who opens a map, and for what: each stays for longer than those before it. */
+/* Who opens a map, and for what; each stays open for longer than those before it. */
 enum map_use {
     MAP_FOR_DOMAIN,
     MAP_FOR_START, /* a program, before a start that others make: MAP_UUID_START */
@@ -49,5 +49,5 @@ enum map_use map_use(const struct map *map);
 /* Was it opened for a start, and within that time? */
 bool map_awaits_start(const struct map *map, uint32_t within_sec);
 
-/* Is it left open though nobody runs on it: by a person, or for a start that may still follow? */
+/* Does it stay open although no guest runs on it: for a person, or for a start that may still follow? */
 bool map_stays(const struct map *map);

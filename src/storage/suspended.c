@@ -42,7 +42,7 @@ static bool look_at(struct device_name *d)
     return true;
 }
 
-/* Devices of volumes with names of ours; the caller frees *ret. */
+/* Lists devices of volumes with names of ours; the caller frees *ret. */
 static int list_devices(struct device_name **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
@@ -170,7 +170,7 @@ int suspended_resume(const struct volume *v, struct error *e)
     return r;
 }
 
-/* Removes what nobody holds, so that in the next round nobody may hold what is below. */
+/* Removes devices that nobody holds. In the next round the devices below may be free. */
 int suspended_remove(const struct volume *v, struct error *e)
 {
     size_t before = SIZE_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Volumes that are suspended: an lvm that was killed while it changed them leaves them so, and whoever reads
- * or writes them waits until somebody resumes them. */
+/* Suspended volumes. An lvm that is killed while it changes them leaves them suspended, and all who read or
+ * write them wait until they are resumed. */
 #pragma once
 
 #include "storage/volume.h"
@@ -16,18 +16,18 @@ int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret
                    struct error *e) _must_check_;
 
 /* Before lvm_refresh(): forgets the tables that were loaded for suspended devices of this volume and never in
- * use. LVM would resume the devices with them, though they may be of metadata that never came to be, and
- * perhaps before what is below has a table, so that who waits for the volume would get an error. Devices that
- * had no other table go. */
+ * use. LVM would resume the devices with these tables, although they may be of metadata that was never
+ * committed, and perhaps before the device below has a table, which gives waiting readers an error. Devices
+ * without another table are removed. */
 int suspended_clear(const struct volume *v, struct error *e) _must_check_;
 
 /* Is the volume itself suspended now? */
 bool suspended_is(const struct volume *v) _must_check_;
 
-/* Resumes what lvm_refresh() has left suspended of this volume: devices below it that LVM's metadata does not
- * know. -EBUSY: something of it stays suspended. */
+/* Resumes devices of this volume that lvm_refresh() has left suspended: those below it that LVM's metadata
+ * does not know. -EBUSY: something of it stays suspended. */
 int suspended_resume(const struct volume *v, struct error *e) _must_check_;
 
-/* Of a volume that LVM's metadata does not know any more: its removal was committed. Removes its devices.
- * -EBUSY: somebody holds one. */
+/* For a volume whose removal was committed, so that LVM's metadata does not know it any more: removes its
+ * devices. -EBUSY: somebody holds one. */
 int suspended_remove(const struct volume *v, struct error *e) _must_check_;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tags of a logical volume, to and from struct volume, by one table. What the values may be is
- * volume_check()'s to say: here each only has to fit its field, and to be there once. See tags.h and
- * mayfly-tags(7).
+/* Converts tags of a logical volume to and from struct volume, by one table. volume_check() judges the
+ * values; here each must only fit its field, and be there once. See tags.h and mayfly-tags(7).
  */
 #include "storage/tags.h"
 
@@ -138,7 +137,7 @@ static bool is_ours(const char *tag, size_t length)
     return str_starts(tag, "mayfly") && (length == strlen("mayfly") || strchr("=.", tag[strlen("mayfly")]));
 }
 
-/* Among the tags is one that says whose volume it is: TAG_OURS or that of another version. */
+/* Finds the tag that marks a volume as ours: TAG_OURS, or that of another version. */
 static int find_version(const char *text, struct error *e)
 {
     bool ours = false, others = false;

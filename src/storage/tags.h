@@ -12,12 +12,12 @@
  */
 void tags_format(const struct volume *v, char text[TAGS_TEXT_MAX]);
 
-/* Reads what `lvs -o lv_tags` printed into the fields of `ret` that tags hold (not vg, lv, size_bytes). Tags
- * that are not ours are passed over. -ENOENT: not a volume of ours. -EINVAL: it says that it is, but a tag is
- * missing, twice or malformed, or its version unknown. The caller goes on to volume_check(). */
+/* Reads the output of `lvs -o lv_tags` into the fields of `ret` that tags hold (not vg, lv, size_bytes).
+ * Ignores foreign tags. -ENOENT: not a volume of ours. -EINVAL: it is marked as ours, but a tag is missing,
+ * twice or malformed, or its version unknown. The caller goes on to volume_check(). */
 int tags_parse(const char *text, struct volume *ret, struct error *e) _must_check_;
 
-/* Is there no tag at all in `text` that begins as ours do, of whatever version or form? */
+/* True if no tag in `text` begins as ours do, of any version or form. */
 bool tags_none(const char *text);
 
 /* "mayfly.state=ready" */
