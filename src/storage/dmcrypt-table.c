@@ -56,7 +56,7 @@ static int refuse_foreign(const struct found *f, struct error *e)
                      f->uuid);
 }
 
-/* Patient with a holder that is about to leave, but not for ever. */
+/* Waits a bounded time for a holder that is about to leave. */
 static int remove_patiently(const char *map_name)
 {
     int r = dm_remove_map_later(map_name);
@@ -125,8 +125,8 @@ int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
     return r < 0 ? r : to_map(&f, ret, e);
 }
 
-/* Most devices are volumes of LVM. Since Linux 5.13 the kernel leaves out what has not our prefix; before, it
- * takes no notice of it, and each is asked for its uuid. */
+/* Most devices are volumes of LVM. Since Linux 5.13 the kernel lists only uuids with our prefix. Older ones
+ * ignore the prefix, and each device is asked for its uuid. */
 int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
