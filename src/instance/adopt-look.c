@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is found out before anything is adopted. Nova kept nothing by which a wrong key would be noticed, so
- * the broker looks whether something makes sense under it: on the first disk something must.
+/* Checks before an adoption. Nova kept nothing by which a wrong key would be noticed. So the broker checks
+ * whether the data makes sense under the key: on the first disk it must.
  */
 #include "instance/adopt.h"
 #include "instance/keys.h"
@@ -12,7 +12,7 @@
 
 /* ------------------------------------------------------------- the instance */
 
-/* One that is Mayfly's already: by the same words, or not. */
+/* An instance that is Mayfly's already: was it adopted with the same words? */
 static int known(const struct adoption *a, const struct instance *i, bool *ret_done, struct error *e)
 {
     const struct adopt_request *q = a->request;
@@ -72,7 +72,7 @@ static int find_volumes(struct adoption *a, struct error *e)
                            a->request->uuid, a->request->uuid);
 }
 
-/* "<uuid>_disk" is root, "<uuid>_disk.eph0" is eph0. Whatever else has the name would stand in the way later.
+/* "<uuid>_disk" is root, "<uuid>_disk.eph0" is eph0. Other volumes of the name would be in the way later.
  */
 static int set_role(struct volume *v, struct error *e)
 {

@@ -2,8 +2,8 @@
 /* mayfly delete: from its first mark on there is no way back, only forward. An error leaves the rest doomed,
  * the domain stopped and the key perhaps not yet destroyed: recover finishes that.
  *
- * Several are looked up, locked and removed together. What is wrong with one is found before the first mark
- * as far as can be, and never keeps the others.
+ * Several are looked up, locked and removed together. Faults of one are found before the first mark if
+ * possible, and never stop the others.
  */
 #include "base/audit.h"
 #include "instance/drift.h"
@@ -11,8 +11,8 @@
 #include "instance/operations.h"
 #include "instance/removal.h"
 
-/* Nothing of ours has this name: an error, for a script would go on after a typo. It may also be someone
- * else's domain, which a person may well have meant. */
+/* Nothing of ours has this name. That is an error: else a script would go on after a typo. It may also be the
+ * name of somebody else's domain, which a person may have meant. */
 static int not_there(const struct context *c, const char *name, struct error *e)
 {
     struct domain d;
@@ -26,8 +26,8 @@ static int not_there(const struct context *c, const char *name, struct error *e)
                : error_set(e, r, "domain %s: libvirt cannot be asked for it", name);
 }
 
-/* A guest that runs is ended, and then has none of its disks. Who else holds one, a person who has mounted
- * it, say, shall not lose it by a slip. What the guest has written elsewhere stays, and is told of. */
+/* A running guest is ended, and lets go of its disks. Another holder, such as a mount, must not lose a disk
+ * by a slip. Files that the guest has written elsewhere stay, and are named. */
 static const struct drift_need needs = {
     .cannot = "cannot be deleted", .refused = DRIFT(HELD), .told = DRIFT_ELSEWHERE};
 
@@ -44,7 +44,7 @@ struct going {
     size_t n;
 };
 
-/* Adds its volumes to those that go, unless it is refused. */
+/* Adds its volumes to those that are removed, unless it is refused. */
 static int check(const struct context *c, const struct model *m, const struct removal *r, struct going *going,
                  struct error *e)
 {
@@ -148,7 +148,7 @@ static int run(const struct context *c, struct removal *first, struct error *e)
     return r < 0 ? r : steps_run(s, c, e);
 }
 
-/* Those that `why` leaves, under their locks. `stopped`: so have we been. */
+/* The instances that `why` leaves, under their locks. `stopped`: the user has stopped us. */
 static void delete_locked(const struct context *c, const struct model *m, enum key_demand demand,
                           struct deletion d[], size_t n, struct outcome ret[], struct error *stopped)
 {

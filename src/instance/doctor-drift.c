@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly doctor on what was done to instances without Mayfly: see drift.h. Nothing of it is a failure of this
+/* mayfly doctor on what was done to instances without Mayfly: see drift.h. None of it is a failure of this
  * host, so all are warnings. */
 #include "instance/doctor.h"
 #include "instance/drift.h"

@@ -34,7 +34,7 @@ static void examine_membership(struct examination *x, const char *user, const ch
                          user, user, group);
 }
 
-/* Told only where it is why something was refused: there are other ways to be let in. */
+/* Reported only if it explains a refusal: there are other ways to get access. */
 static void examine_caller(struct examination *x)
 {
     char user[USER_NAME_MAX];
@@ -123,7 +123,7 @@ static bool has_line(const struct examination *x, const char *folder, const char
 
 #define DEVICE_LEVELS_MAX 8
 
-/* Of a folder of sysfs: the device is a dm-crypt map, or all that is below it is one. */
+/* By its folder in sysfs: is the device a dm-crypt map, or does it lie on such maps only? */
 static bool is_encrypted(const struct examination *x, const char *folder, unsigned level)
 {
     if (has_line(x, folder, "dm/uuid", "CRYPT-"))
@@ -142,7 +142,7 @@ static bool is_encrypted(const struct examination *x, const char *folder, unsign
     return all && n > 0;
 }
 
-/* Compressed in RAM, unless it writes what is idle to a disk. */
+/* zram: in RAM, unless it writes idle pages to a disk. */
 static bool is_ram(const struct examination *x, const char *folder)
 {
     return str_starts(folder, "/sys/class/block/zram") &&

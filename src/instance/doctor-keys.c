@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doctor's look at the key managers: what each says of itself, then one key that is made, fetched, compared
- * and destroyed again. Whoever owns a key is locked while it is without volumes, so recover leaves this one
- * alone; should doctor be cut off here, recover destroys it.
+/* Doctor's look at the key managers: what each reports about itself, then a key that is made, fetched,
+ * compared and destroyed again. Whoever owns a key is locked while it is without volumes, so recover leaves
+ * this one alone; should doctor be cut off here, recover destroys it.
  */
 #include "instance/doctor.h"
 #include "instance/key-list.h"
 
 #include <stdio.h>
 
-/* Is what is fetched what was made? */
+/* Is the fetched key the one that was made? */
 static int compare(struct keymgr *km, const char *id, const struct secret *made, struct error *e)
 {
     _cleanup_secret_ struct secret *fetched = NULL;
@@ -18,7 +18,7 @@ static int compare(struct keymgr *km, const char *id, const struct secret *made,
     return r;
 }
 
-/* And nobody gets it any more. */
+/* Checks that nobody gets it any more. */
 static int destroy(struct keymgr *km, const char *id, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -82,7 +82,7 @@ static void examine_key(struct examination *x, struct keymgr *km)
                        id);
 }
 
-/* What the manager says of itself. False: something of it failed. */
+/* The manager's report about itself. False: a part of it failed. */
 static bool examine_itself(struct examination *x, struct keymgr *km)
 {
     struct key_finding findings[KEY_FINDINGS_MAX];

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file of it holds in plaintext what the disks hold encrypted. */
+/* The file of a managed save holds in plaintext what the disks hold encrypted. */
 static void examine_ram(struct examination *x, const struct domain *d)
 {
     char what[sizeof x->findings->what];

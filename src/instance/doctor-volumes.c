@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doctor's look at active volumes that the broker does not tell of: those of volume groups that are not
+/* Doctor's look at active volumes that the broker does not report: those of volume groups that are not
  * configured, and devices whose volume is gone.
  */
 #include "instance/doctor.h"
@@ -56,8 +56,8 @@ static bool has_volume(const struct inventory *i, const struct reached *volume)
     return found;
 }
 
-/* A group that lacks a physical volume may not tell of all. Volumes that LVM hides, as the halves of a
- * mirror, have other names. */
+/* A group without one of its physical volumes may not show all. Hidden volumes of LVM, such as the halves of
+ * a mirror, have other names. */
 static bool is_orphan(const struct examination *x, const struct active *a)
 {
     const struct inventory *i = x->model->inventory;
@@ -65,7 +65,7 @@ static bool is_orphan(const struct examination *x, const struct active *a)
     return g && g->complete && volume_lv_name_valid(a->volume.lv) && !has_volume(i, &a->volume);
 }
 
-/* x->active is older than LVM's report: what was removed between the two is not there any more. */
+/* x->active is older than LVM's report: a volume may have been removed in between. */
 static bool is_still_there(const struct active_list *now, const struct active *a)
 {
     for (size_t i = 0; i < now->n; i++)

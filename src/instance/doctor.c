@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly doctor: what needs no network first, then the key managers. One failure hides no other: what can be
- * tried without the part that failed is tried.
+/* mayfly doctor: first the checks that need no network, then the key managers. One failure hides no other:
+ * checks that do not need the failed part still run.
  *
  *     configuration -> processor, memory, host -> broker -> volume groups -> libvirt, hook, instances -> key
  * managers
@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Both: a large area may be all but full and still have room for years. */
+/* Both are shown: a large area may be nearly full and still have room for years. */
 #define METADATA_LOW_PERCENT 25
 #define METADATA_LOW_DISKS   1000
 
@@ -58,8 +58,8 @@ static void examine_processor(struct examination *x)
         examination_ok(x, "processor", "has instructions for AES: %s", c->cipher);
 }
 
-/* Keys are kept in pages that are locked into RAM: one for a key, one to hand it over. A launch has 64 at a
- * time, and what an encrypted image is read or written through takes 2 MiB. */
+/* Keys are in pages that are locked into RAM: one for a key, one to hand it over. A launch has 64 at a time,
+ * and the buffer of an encrypted image takes 2 MiB. */
 #define PAGES_NEEDED 2
 #define PAGES_WANTED ((2 << 20) / 4096 + 2 * 64)
 
@@ -83,7 +83,7 @@ static void examine_memory(struct examination *x)
 
 /* -------------------------------------------------------------------- broker */
 
-/* It answers if it gives the lock that the keys need which are to be tried. */
+/* The broker works if it gives the lock that the trial keys need. */
 static void examine_broker(struct examination *x)
 {
     struct error why = x->lacks->broker;

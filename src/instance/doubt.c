@@ -85,8 +85,8 @@ void doubts_end(struct doubts *d)
     active_end(&d->active);
 }
 
-/* Does `v` say of its key what cannot be, so that it may be another key that it needs? That of a manager
- * which shows a caller only his own keys may well be one that is not listed. */
+/* Does `v` name an impossible key, so that it may need another one? A manager that shows callers only their
+ * own keys may have a key that it does not list. */
 static bool names_wrong_key(const struct key_list *l, const struct volume *v, const struct key_entry *k)
 {
     if (v->state == VOLUME_BUILDING || v->state == VOLUME_DOOMED) /* its key goes before it */

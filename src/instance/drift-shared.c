@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What two domains have that one alone should have: a disk, or a file of UEFI variables. libvirt's hook
- * refuses a start on another's disk, but is not asked about what comes to a guest that runs. */
+/* Finds what two domains share that only one should have: a disk, or a file of UEFI variables. libvirt's hook
+ * refuses a start on another's disk, but is not asked when a disk is attached to a running guest. */
 #include "instance/drift-internal.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See drift.h. What is found is a fact of this moment: nothing is kept, and who looks under the lock of the
- * instance is safe from other mayflies, but not from people.
+/* See drift.h. A finding is a fact of this moment; nothing is kept. A look under the lock of the instance is
+ * safe from other mayflies, but not from people.
  */
 #include "instance/drift-internal.h"
 
@@ -84,8 +84,8 @@ static void look_at_domain(struct drift_search *s)
 
 /* ------------------------------------------------------------------ holders */
 
-/* Who uses the device below a running guest, or beside it. A guest of its own is a process, which has no name
- * here; udev, which looks at a new device for a moment, is one as well. */
+/* Who uses the device below a running guest, or beside it. Processes have no name here: neither the
+ * instance's own guest nor udev, which looks at a new device for a moment. */
 static void name_holders(const char *path, char text[200])
 {
     struct stat st;
@@ -107,7 +107,7 @@ static bool is_held(const struct drift_search *s, const struct inventory *invent
     return by[0] || (map && map->open_count > 0 && s->idle);
 }
 
-/* Is it still so once whoever only looks at the device has had time to let go? */
+/* Is it still held after a moment, in which udev and the like let go? */
 static int wait_for_holder(const struct drift_search *s, const struct volume *v, char by[200], bool *ret,
                            struct error *e)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libvirt's hook does for a domain: its disks are opened just before QEMU starts, and closed when it is
- * gone. libvirt holds the domain meanwhile and waits, so nothing here asks libvirt anything.
+/* libvirt's hook: opens the disks of a domain just before QEMU starts, and closes them when QEMU is gone.
+ * libvirt holds the domain meanwhile and waits, so nothing here asks libvirt.
  *
  *     virsh start    libvirtd -- prepare --> lock, fetch the key, open -----> QEMU
  *     mayfly start   opens, holds the lock, asks libvirtd -- prepare --> all is open: QEMU
  *
- * Whoever holds the lock of an instance sees to its disks: so before a start the hook waits for the lock only
- * if a disk is closed, and after the end it leaves the disks to who has it, who looks when he is done (see
+ * The holder of the lock of an instance cares for its disks. So before a start the hook waits for the lock
+ * only if a disk is closed; after the end it leaves the disks to the holder, who looks when done (see
  * lock.c).
  */
 #include "base/audit.h"
@@ -16,8 +16,8 @@
 #include "instance/guard.h"
 #include "instance/operations.h"
 
-/* libvirt holds the domain as long as its hook runs: all that asks for it, a verb that has the lock among
- * them, waits for us. So we do not wait for long. */
+/* libvirt holds the domain as long as its hook runs. Everyone who asks for the domain waits for us, also a
+ * verb that has the lock. So we do not wait for long. */
 #define HOOK_WAIT_MSEC    5000
 #define RELEASE_WAIT_MSEC 1000
 
@@ -43,7 +43,7 @@ static bool names_disk(const struct hook_domain *domain, const struct volume *v)
     return false;
 }
 
-/* Those of disks that are not ready, and that the guest does not get, stay closed. */
+/* Disks that are not ready, and that the guest does not get, stay closed. */
 static void leave_unfinished(struct disks *d, const struct hook_domain *domain)
 {
     for (size_t n = 0; n < d->instance->n_volumes; n++) {
@@ -98,8 +98,8 @@ static int take(const struct context *c, const struct hook_domain *domain, struc
     }
 }
 
-/* What a launch or a delete that was cut off left is not started. A disk that was being added or removed when
- * that was cut off does not keep the others down, if the definition does not name it: recover sees to it. */
+/* Remains of a launch or delete that was cut off are not started. A disk whose adding or removal was cut off
+ * does not stop the others, if the definition does not name it: recover takes care of it. */
 static int check_startable(const struct model *m, const struct instance *i, const struct hook_domain *domain,
                            struct error *e)
 {
@@ -199,7 +199,7 @@ static int prepare(const struct context *c, const struct hook_domain *d, struct 
     return r < 0 || !i ? r : open_disks(c, m, i, d, e);
 }
 
-/* Whatever keeps a domain from starting is in the audit trail. */
+/* Writes every refusal of a start into the audit trail. */
 int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e)
 {
     int r = prepare(c, d, e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly key destroy: one key that nobody needs, before recover comes to it. What it encrypted is gone with
- * it, so it goes by the rules of recover: all that could name it was seen under the lock of its owner.
+/* mayfly key destroy: destroys one key that nobody needs, before recover does. What it encrypted is gone with
+ * it. So the rules of recover apply: all volumes that could name it were seen under the lock of its owner.
  */
 #include "instance/doubt.h"
 #include "instance/keys.h"
@@ -31,8 +31,8 @@ static int find_key(const struct context *c, const struct model *m, const char *
     return 0;
 }
 
-/* It is not listed. That may also mean that it is another's, or that a folder is not mounted; else it was
- * destroyed, or is a typing error. */
+/* It is not listed: it may be another user's, in a folder that is not mounted, destroyed already, or a typing
+ * error. */
 static int not_there(struct keymgr *km, const char *ref, const char *id, struct error *e)
 {
     struct error why = ERROR_NONE;

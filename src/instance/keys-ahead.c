@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys of several instances that are opened one after the other: fetched at once, before the first of them.
- * What was not fetched ahead is fetched as ever.
+/* Fetches the keys of several instances at once, before the first of them is opened. Other keys are fetched
+ * when they are needed.
  */
 #include "instance/disks.h"
 #include "instance/keys.h"
@@ -13,8 +13,8 @@ static bool is_wanted(const struct key_managers *all, const char *ref)
     return false;
 }
 
-/* Notes the keys of those that are closed; an ephemeral one cannot be fetched. A guest that is to be ended
- * first has time left, and its key does not wait for that in memory. */
+/* Notes the keys of closed disks; ephemeral keys cannot be fetched. The key of a guest that must be ended
+ * first is fetched later, so that it does not wait in memory. */
 static void want_keys_of(struct key_managers *all, const struct disks *d)
 {
     for (size_t n = 0; d->instance->state != INSTANCE_RUNNING && n < d->instance->n_volumes; n++) {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a verb takes hold of instances, and lets go of them again.
+/* Locks instances for a verb, and gives them back.
  *
  *     libvirt: all domains | LOCK | volumes, then these domains alone | the verb | UNLOCK | did a guest end?
  *
- * What was seen before the lock may have changed until it is held, so it is looked at again. All domains are
- * asked for before the lock only: libvirt answers that when no hook of its is at work, and a hook may be
- * waiting for this very lock.
+ * The world may change until the lock is held, so the verb looks again under it. All domains are asked for
+ * only before the lock: libvirt answers that when none of its hooks is at work, and a hook may be waiting for
+ * this very lock.
  *
- * The hook leaves the disks of a guest that ends to whoever has the lock of the instance. So whoever had one
- * asks, after he has given it back, whether that happened. libvirt answers when its hook is done: then either
- * the hook has closed the disks, or the question comes after the guest's end.
+ * The hook leaves the disks of an ended guest to the holder of the lock. So the holder asks, after giving the
+ * lock back, whether the guest has ended. libvirt answers when its hook is done: then either the hook has
+ * closed the disks, or the question comes after the guest's end.
  */
 #include "base/clock.h"
 #include "instance/disks.h"
@@ -23,7 +23,7 @@ struct wanted {
     bool locked;
 };
 
-/* What libvirt says is one question, a look at all volumes several, for which *before is loaded once. It may
+/* libvirt needs one question, a look at all volumes several; *before is loaded once for that. The guess may
  * be wrong. */
 static int guess_uuid(const struct context *c, const struct model *m, struct model **before, struct wanted *w,
                       struct error *e)
@@ -93,7 +93,7 @@ static struct wanted *next_to_lock(struct wanted w[], size_t n, const struct err
     return next;
 }
 
-/* All are waited for together as long as one would be: those that are locked by then wait for the others. */
+/* Waits for all together as long as for one: those that are locked early wait for the others. */
 static int lock_all(const struct context *c, struct model *m, struct wanted w[], size_t n, struct error why[],
                     struct error *e)
 {

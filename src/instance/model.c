@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Volumes of one uuid are an instance; libvirt says whether it runs. Nothing is kept between two looks.
+/* The volumes with one uuid make an instance; libvirt says whether it runs. Nothing is kept between two
+ * looks.
  *
  *     broker: volumes, maps --+
  *                             +--> instances, sorted by name
@@ -136,7 +137,7 @@ static int describe(const struct model *m, struct instance *i, struct error *e)
 }
 
 /* The instance of the `n` volumes at `first`, which the inventory has side by side. LVM removes a snapshot
- * with its disk: where one is alone, the tags of the disk are damaged, and nothing may be done. */
+ * with its disk: a snapshot alone means that the tags of the disk are damaged, and nothing may be done. */
 static int add_instance(struct model *m, const struct volume *first, size_t n, bool domain_known,
                         struct error *e)
 {

@@ -14,11 +14,11 @@ static int check_not_running(const struct instance *i, struct error *e)
         "instance %s: it runs, and its disks are its own as long as it does; run mayfly stop first", i->name);
 }
 
-/* Who writes to a disk from the host would do so below the memory of a guest that remembers it. */
+/* A write from the host would go below the saved memory of a guest, which remembers the old contents. */
 static const struct drift_need needs = {
     .cannot = "cannot be opened", .refused = DRIFT(SAVED), .told = DRIFT_ELSEWHERE};
 
-/* What is to be read alone needs a map of its own, which a plain disk has not, and a key to open it anew. */
+/* A read-only disk needs a map of its own, which a plain disk does not have, and a key to open it anew. */
 static int check_read_only(const struct disks *d, struct error *e)
 {
     const struct instance *i = d->instance;

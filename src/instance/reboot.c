@@ -4,8 +4,8 @@
  *
  *     look that the keys can be had -> end the domain -> close, open -> start
  *
- * A key that cannot be had so leaves the guest running. What stops it later leaves the instance shut off, as
- * a hard reboot that is said again starts it.
+ * So a key that cannot be had leaves the guest running. A later failure leaves the instance shut off; the
+ * same command again starts it.
  */
 #include "instance/drift.h"
 #include "instance/keys.h"

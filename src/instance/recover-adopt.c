@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What recover does to an adoption that was cut off: backward where the lead still is adopting, forward where
+/* Recovers an adoption that was cut off: backward where the lead still is adopting, forward where
  * it is ready. Neither touches what is on a disk.
  */
 #include "instance/disks.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What recover does to one instance that it has locked, and to maps that belong to none.
+/* Recovers one instance that is locked, and maps that belong to none.
  *
  *     lead building    the launch was cut off before it counted: all goes; a scratch volume of bench too
  *     lead adopting    an adoption was cut off before it counted: all are given back
@@ -153,8 +153,8 @@ static int tell_image_key(struct recovery *r, const struct volume *v, struct err
     return result;
 }
 
-/* Nothing brings back what its disks held, and only who asked for the rebuild knows the image: so it stays as
- * it is, closed, and is told of. */
+/* Nothing brings back the old data, and only the person who asked for the rebuild knows the image: so the
+ * instance stays as it is, closed, and is reported. */
 static int close_rebuilding(struct recovery *r, const struct instance *i, const char *object, struct error *e)
 {
     int result =

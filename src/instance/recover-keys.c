@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys without volumes, and volumes without keys. The first are destroyed, if it is certain that no volume
- * can name them; the second are only told of: what they hold may not be lost, but in another key manager.
+ * can name them. The second are only reported: their keys may be in another key manager.
  */
 #include "instance/doubt.h"
 #include "instance/keys.h"
@@ -173,8 +173,7 @@ int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct 
                            copy.error.errnum, &copy.error, e);
 }
 
-/* What became of the key of a disk that cannot be opened any more, or NULL. A key of a manager that was not
- * asked is not missed. */
+/* Why the key of a disk is lost, or NULL. A key whose manager was not asked does not count as lost. */
 static const char *lost_key(const struct recovery *r, const struct volume *v)
 {
     bool durable = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly recover: what an interruption left half done is undone (building) or finished (doomed); maps that
- * nobody uses are closed; keys that nobody names are destroyed. It acts on no doubt, and each of its acts may
- * be cut off and repeated.
+/* mayfly recover: undoes (building) or finishes (doomed) what an interruption left half done, closes maps
+ * that nobody uses, and destroys keys that nobody names. In doubt it does nothing. Each of its acts may be
+ * cut off and repeated.
  *
  *     look -> list keys -> note what is to be done -> lock that -> look again -> instances -> maps -> keys
  *
@@ -63,7 +63,7 @@ static int look(struct recovery *r, struct model **ret, struct error *e)
     return broker_suspended(r->context.broker, &r->suspended, &r->n_suspended, e);
 }
 
-/* So that nobody waits for us longer than it takes to put this one in order. */
+/* Gives the lock back at once, so that others wait only until this one is in order. */
 static void let_go(struct recovery *r, const struct instance *i)
 {
     broker_unlock(r->context.broker, i->uuid);
@@ -91,7 +91,7 @@ static int work(struct recovery *r, struct error *e)
     return result < 0 ? result : recovery_destroy_keys(r, e);
 }
 
-/* The same work as a dry run over the first look, of which only the uuids are kept. */
+/* Does the same work as a dry run over the first look, and keeps only the uuids. */
 static int note(struct recovery *r, struct error *e)
 {
     bool dry_run = r->dry_run;
@@ -161,7 +161,7 @@ static const char *way_out(int reason)
     }
 }
 
-/* Nothing is looked at then. But a map of ours says that there was a group, whose disks are open. */
+/* Nothing is looked at then. But an open map of ours shows that a group was configured before. */
 static int check_unconfigured(const struct context *c, struct error *e)
 {
     _cleanup_free_ struct map *maps = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of removal.c: each for a whole list of removals. See removal.h.
  *
- * The object of each step is the first removal of the list. Every step may be done again: so what fails for
- * all at once is tried one by one, to see whose fault it was.
+ * The object of each step is the first removal of the list. Every step may be done again: so a step that
+ * fails for all is tried one by one, to see whose fault it was.
  */
 #include "instance/removal-steps.h"
 
@@ -39,7 +39,7 @@ static int left(const struct removal *first, struct error *e)
     return error_pass(e, first->error.errnum, &first->error);
 }
 
-/* Not the fault of one: the next would run into it too, perhaps after a long wait. */
+/* A failure that would hit all: the next one would run into it too, perhaps after a long wait. */
 static bool concerns_all(int r)
 {
     return r == -EHOSTUNREACH || r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT || r == -ENOMEM;
@@ -280,7 +280,7 @@ bool removal_has_key(const struct removal *r, const char *key)
     return found;
 }
 
-/* Who has the key goes no further, and keeps the volumes that lead to it. */
+/* The removals that have this key stop, and keep the volumes that lead to it. */
 static void keep_key(struct removal *first, const char *key, int result, const struct error *why)
 {
     for (struct removal *r = first; r; r = r->next)

@@ -3,8 +3,8 @@
  *
  *     lock | guest lets go | no one holds it | DOOMED -> definition -> closed -> volume removed
  *
- * Until the mark nothing has changed that a start would not bring back; from it on there is but one way, that
- * of removal.c.
+ * Until the mark a start brings everything back. From the mark on there is only the way forward, that of
+ * removal.c.
  */
 #include "base/audit.h"
 #include "instance/drift.h"
@@ -39,7 +39,7 @@ static int leave_guest_undo(const struct context *c, void *object, struct error 
     return virt_attach_disk(c->virt, v->instance, &disk, DOMAIN_GUEST, e);
 }
 
-/* Someone on the host, as by mount: it would stay open, doomed. */
+/* A holder on the host, such as a mount: the disk would stay open, doomed. */
 static int check_unheld(const struct context *c, void *object, struct error *e)
 {
     const struct volume *v = ((struct disk_removal *)object)->v;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly start: the disks first, then the domain. What this run opened is closed again when the domain does
- * not start. Where libvirt's hook is installed it finds the disks open and has nothing to do.
+/* mayfly start: the disks first, then the domain. Disks that this run opened are closed again if the domain
+ * does not start. Where libvirt's hook is installed it finds the disks open and has nothing to do.
  */
 #include "instance/start.h"
 

@@ -132,7 +132,7 @@ static bool begin(struct steps *s, const struct context *c, struct error *e)
     return true;
 }
 
-/* What the next `n` steps came to, of which `failed` is the first that failed with `r`. */
+/* Notes the outcome of the next `n` steps; `failed` is the first that failed, with `r`. */
 static void conclude(struct steps *s, size_t n, size_t failed, int r, const struct context *c,
                      struct error *e)
 {

@@ -28,7 +28,7 @@ static int look_at_domain(const struct context *c, const struct instance *i, str
     return r == 0 || r == -ENOENT ? 0 : error_pass(e, r, &why);
 }
 
-/* Does its guest hear what it is asked? */
+/* Can its guest hear the request? */
 static bool is_halted(const struct domain *d)
 {
     return d->state == DOMAIN_PAUSED || d->state == DOMAIN_CRASHED || d->state == DOMAIN_PMSUSPENDED;

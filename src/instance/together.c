@@ -85,7 +85,7 @@ static void do_locked(const struct context *c, const struct together *t, const s
             ret[i].error = ret[first_of(m, i)].error;
 }
 
-/* Whoever wants to stop is told that, whatever else went wrong. */
+/* A stop by the user is reported as that, whatever else went wrong. */
 static int first_error(const struct outcome ret[], size_t n, struct error *e)
 {
     for (size_t i = 0; i < n; i++)

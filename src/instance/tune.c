@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly tune: the open maps of an instance get the flags that would be chosen for them now.
+/* mayfly tune: gives the open maps of an instance the flags that would be chosen for them now.
  *
  *     flags of the map / flags chosen (storage/choice.h) --> differ? --> fetch the key --> broker: another
  * table

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly unrescue: back to the instance's own first disk, and nothing is left of the rescue.
+/* mayfly unrescue: starts the instance from its own first disk again; nothing is left of the rescue.
  *
  *     stop | doomed -> definition -> closed -> removed | start, if it ran
  *
@@ -37,7 +37,7 @@ static int start(const struct context *c, void *unrescue, struct error *e)
     return virt_start(c->virt, ((const struct unrescue *)unrescue)->instance->uuid, e);
 }
 
-/* It is to be closed, as what is not running is. */
+/* It is to be closed, like every instance that does not run. */
 static int start_undo(const struct context *c, void *unrescue, struct error *e)
 {
     struct unrescue *u = unrescue;
