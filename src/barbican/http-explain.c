@@ -55,19 +55,21 @@ static void explain_certificate(const struct http *h, const struct exchange *x, 
             why);
 }
 
+/* The time for a request runs from its beginning, so it may end before that for the connection. */
 static void explain_timeout(const struct http *h, const struct exchange *x, char ret[REASON_MAX])
 {
+    bool connecting = !x->connected && h->settings.connect_sec <= h->settings.request_sec;
     if (http_left_msec(h) < 100) /* libcurl's timer may be early by a tick */
         snprintf(ret, REASON_MAX,
                  "no %s within the %u s of deadline in [barbican]; try again, or look at the service",
                  x->connected ? "whole answer" : "connection", h->settings.total_sec);
-    else if (!x->resolved)
+    else if (connecting && !x->resolved)
         snprintf(
             ret, REASON_MAX,
             "its name was not looked up within the %u s of connect_timeout in [barbican]; check the name "
             "servers of this host (resolvectl, /etc/resolv.conf)",
             h->settings.connect_sec);
-    else if (!x->connected)
+    else if (connecting)
         snprintf(
             ret, REASON_MAX,
             "no connection within the %u s of connect_timeout in [barbican]; check the address, the network "
