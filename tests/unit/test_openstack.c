@@ -104,6 +104,17 @@ static void what_is_refused(void **state)
         CASE("OS_AUTH_URL=https://k/v3\0OS_USERNAME=a\0OS_PASSWORD=hush", -EACCES, "domain"),
         CASE("OS_AUTH_URL=https://k/v3\0OS_USER_ID=a\0OS_PROJECT_ID=p", -EACCES, "the password"),
         CASE("OS_REGION_NAME=only", -EACCES, "no credentials"),
+        CASE("OS_AUTH_URL=https://k/v3\0OS_PROJECT_ID=p\0OS_PASSWORD=hush", -EACCES, "the user (username"),
+        CASE("OS_AUTH_URL=https://k/v3\0OS_USER_ID=a\0OS_PASSWORD=hush", -EACCES,
+             "the project (project_name"),
+        CASE("OS_AUTH_URL=https://k/v3\0OS_USER_ID=a\0OS_PASSWORD=hush\0OS_PROJECT_NAME=p", -EACCES,
+             "the project's domain"),
+        CASE("OS_AUTH_URL=https://k/v3\0OS_AUTH_TYPE=v3token", -EACCES, "the token"),
+        CASE("OS_AUTH_URL=https://k/v3\0OS_AUTH_TYPE=v3applicationcredential\0"
+             "OS_APPLICATION_CREDENTIAL_NAME=n\0OS_APPLICATION_CREDENTIAL_SECRET=hush",
+             -EACCES, "the user that application_credential_name"),
+        CASE("OS_AUTH_URL=https://k/v3\0OS_AUTH_TYPE=v3applicationcredential\0OS_APPLICATION_CREDENTIAL_ID=i",
+             -EACCES, "application_credential_secret"),
 #undef CASE
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -115,6 +126,36 @@ static void what_is_refused(void **state)
             fail_msg("no \"%s\" in: %s", cases[i].words, e.text);
         assert_null(strstr(e.text, "hush"));
         openstack_end(&o);
+    }
+}
+
+/* --token-fd: what the other credentials say of a project is no matter, and where to ask may be the host's.
+ */
+static void a_token_that_is_given(void **state)
+{
+    (void)state;
+    static struct config c;
+    config_defaults(&c);
+    strcpy(c.host_auth_url, "https://host.test:5000");
+    for (int told = 0; told < 2; told++) {
+        struct key_context who = KEY_CONTEXT_NONE;
+        struct error e = ERROR_NONE;
+        struct openstack o;
+        assert_ok(secret_new(5, &who.token, &e), e);
+        memcpy(secret_bytes(who.token), "gAAAA", 5);
+        if (told)
+            who.environment = ENVIRONMENT(BASE "OS_PROJECT_ID=p");
+        assert_ok(openstack_from_context(&c, &who, &o, &e), e);
+        assert_int_equal(o.auth, OPENSTACK_TOKEN);
+        assert_secret(o.secret, "gAAAA");
+        assert_string_equal(o.source, "--token-fd");
+        assert_string_equal(o.auth_url, told ? "https://k/v3" : "https://host.test:5000/v3");
+        assert_string_equal(o.project_id, "");
+        assert_string_equal(o.project_name, "");
+        assert_false(o.is_host);
+        assert_null(who.token);
+        openstack_end(&o);
+        key_context_end(&who);
     }
 }
 
@@ -155,6 +196,8 @@ static void a_cloud(void **state)
     assert_secret(o.secret, "p\u00e4 w");
 }
 
+#define TEN "a,a,a,a,a,a,a,a,a,a,"
+
 static void clouds_that_are_refused(void **state)
 {
     (void)state;
@@ -170,6 +213,8 @@ static void clouds_that_are_refused(void **state)
         {"clouds:\n  lab:\n    regions: [{values: {}}]\n", -EINVAL, "no region"},
         {"clouds:\n  lab:\n    auth:\n      trust_id: t\n", -EINVAL, "c.yaml:4: asks for a token of a trust"},
         {"clouds:\n  lab: *a\n", -EINVAL, "undefined alias"},
+        {"clouds:\n  lab:\n    regions: {a: b}\n", -EINVAL, "a list of regions is expected"},
+        {"clouds:\n  lab:\n    regions: " TEN TEN TEN TEN TEN TEN TEN "\n", -EINVAL, "too many regions"},
         {"clouds:\n  other: {}\n", -ENOENT, "no cloud lab"},
         {"", -ENOENT, "no cloud lab"},
         {"clouds: lab", -ENOENT, "no cloud lab"},
@@ -423,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_password_of_an_openrc),
         cmocka_unit_test(other_kinds),
         cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(a_token_that_is_given),
         cmocka_unit_test(a_cloud),
         cmocka_unit_test(clouds_that_are_refused),
         cmocka_unit_test(a_cloud_that_is_nowhere),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Barbican says, read: references, orders, lists, access, errors; and all that is none of these. */
+#include "barbican/body.h"
 #include "barbican/message.h"
 #include "barbican/replies.h"
 #include "base/str.h"
@@ -360,14 +361,57 @@ static void messages_of_errors(void **state)
     assert_string_equal(line, "012345");
 }
 
+/* A password, say, as it goes into a request: JSON or an error. */
+static void a_body_is_json(void **state)
+{
+    (void)state;
+    static char longer[BODY_MAX + 1];
+    memset(longer, 'x', BODY_MAX);
+    static const struct {
+        const char *text, *json; /* NULL: it is refused */
+        int r;
+        const char *words;
+    } cases[] = {
+        {"p\"\\w", "\"p\\\"\\\\w\"", 0, ""},
+        {"a\n\001", "\"a\\u000a\\u0001\"", 0, ""},
+        {"\303\244\360\237\224\221", "\"\303\244\360\237\224\221\"", 0, ""},
+        {"\377", NULL, -EINVAL, "not UTF-8"},
+        {"a\303", NULL, -EINVAL, "not UTF-8"},
+        {"\303(", NULL, -EINVAL, "not UTF-8"},
+        {"\200", NULL, -EINVAL, "not UTF-8"},
+        {longer, NULL, -E2BIG, "too long"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct body b = {0};
+        struct error e = ERROR_NONE;
+        _cleanup_secret_ struct secret *made = NULL;
+        body_string(&b, cases[i].text);
+        assert_error(body_take(&b, &made, &e), cases[i].r, e);
+        body_end(&b);
+        if (!strstr(e.text, cases[i].words))
+            fail_msg("%zu: no \"%s\" in: %s", i, cases[i].words, e.text);
+        assert_true((made != NULL) == (cases[i].json != NULL));
+        if (made) {
+            assert_int_equal(secret_size(made), strlen(cases[i].json));
+            assert_memory_equal(secret_peek(made), cases[i].json, secret_size(made));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references),         cmocka_unit_test(orders),
-        cmocka_unit_test(names_of_secrets),   cmocka_unit_test(lists),
-        cmocka_unit_test(secrets_of_others),  cmocka_unit_test(what_is_no_list),
-        cmocka_unit_test(a_page_without_end), cmocka_unit_test(secrets_of_one_name),
-        cmocka_unit_test(access_lists),       cmocka_unit_test(only_barbican_says_gone),
+        cmocka_unit_test(a_body_is_json),
+        cmocka_unit_test(references),
+        cmocka_unit_test(orders),
+        cmocka_unit_test(names_of_secrets),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(secrets_of_others),
+        cmocka_unit_test(what_is_no_list),
+        cmocka_unit_test(a_page_without_end),
+        cmocka_unit_test(secrets_of_one_name),
+        cmocka_unit_test(access_lists),
+        cmocka_unit_test(only_barbican_says_gone),
         cmocka_unit_test(messages_of_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
