@@ -161,3 +161,29 @@ int fd_move_high(int fd)
     int high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
     return high < 0 ? -errno : high;
 }
+
+static int sync_folder(const char *path)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int fd_make_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return -EINVAL;
+    _cleanup_free_ char *parent = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+    if (!parent)
+        return -ENOMEM;
+    int r = mkdir(path, 0700);
+    if (r < 0 && errno == ENOENT) {
+        r = fd_make_folder(parent);
+        if (r < 0)
+            return r;
+        r = mkdir(path, 0700);
+    }
+    if (r < 0)
+        return errno == EEXIST ? 0 : -errno;
+    return sync_folder(parent);
+}

@@ -53,5 +53,8 @@ int fd_keep_standard(void) _must_check_;
  * from another user (su, sudo), or too long for `path`. */
 int fd_temporary_folder(char *path, size_t size) _must_check_;
 
+/* Makes the folder and its parents, all 0700, each synced in the one above it. `path` begins with a slash. */
+int fd_make_folder(const char *path) _must_check_;
+
 /* Duplicates `fd` to a number of at least 10, away from 0, 1, 2 and the descriptors that children get. */
 int fd_move_high(int fd) _must_check_;

@@ -5,27 +5,10 @@
 
 #include "base/fd.h"
 #include "broker/device.h"
+#include "storage/rules.h"
 #include "storage/suspended.h"
 
 #include <fcntl.h>
-
-static int check_resize(const struct volume *v, uint64_t size_bytes, struct error *e)
-{
-    if (v->state != VOLUME_READY)
-        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready one is resized", v->lv,
-                         volume_state_name(v->state));
-    if (size_bytes < v->size_bytes)
-        return error_set(e, -EUNSAFE, "volume %s: is never made smaller", v->lv);
-    struct volume larger = *v;
-    larger.size_bytes = size_bytes;
-    int r = volume_check(&larger, e);
-    if (r < 0)
-        return r;
-    if (volume_encrypted(v) && size_bytes % v->sector_bytes)
-        return error_set(e, -EINVAL, "volume %s: is encrypted by %u bytes, and its size a multiple of that",
-                         v->lv, v->sector_bytes);
-    return 0;
-}
 
 int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply *reply, struct error *e)
 {
@@ -36,7 +19,7 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
     UNUSED(fd);
     int r = session_get_fresh(s, &q->volume, &k, e);
     if (r == 0)
-        r = check_resize(&k->v, q->size_bytes, e);
+        r = rules_resize(&k->v, q->size_bytes, e);
     if (r == 0)
         r = session_lvm(s, &lvm, e);
     reply->untouched[0] = r == 0 && q->size_bytes == k->v.size_bytes;
@@ -51,21 +34,6 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
     return r;
 }
 
-/* Names follow from instance and role, so these two are the same. */
-static int check_remake(struct session *s, const struct known *k, const struct volume *new, struct error *e)
-{
-    const struct volume *old = &k->v;
-    if (old->state != VOLUME_READY && old->state != VOLUME_REBUILDING)
-        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready one is made anew", old->lv,
-                         volume_state_name(old->state));
-    if (new->state != VOLUME_REBUILDING || streq(new->disk, old->disk))
-        return error_set(e, -EINVAL, "volume %s: is made anew as another disk, in state rebuilding only",
-                         old->lv);
-    if (volume_encrypted(new) != volume_encrypted(old))
-        return error_set(e, -EUNSAFE, "volume %s: stays encrypted, or plain, when it is made anew", old->lv);
-    return check_idle(s, k, e);
-}
-
 int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply *reply, struct error *e)
 {
     struct volume_ref ref;
@@ -77,7 +45,9 @@ int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply
     memcpy(ref.lv, q->volume.lv, sizeof ref.lv);
     int r = session_get_fresh(s, &ref, &k, e);
     if (r == 0)
-        r = check_remake(s, k, &q->volume, e);
+        r = rules_remake(&k->v, &q->volume, e);
+    if (r == 0)
+        r = check_idle(s, k, e);
     if (r == 0)
         r = session_check_disk_new(s, q->volume.disk, e);
     if (r == 0)

@@ -11,10 +11,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "broker/device.h"
-#include "broker/mkfs.h"
+#include "broker/sandbox.h"
 #include "storage/check.h"
 #include "storage/dmcrypt.h"
 #include "storage/facts.h"
+#include "storage/mkfs.h"
+#include "storage/rules.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -34,14 +36,9 @@ int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply
     struct lvm *lvm = NULL;
 
     UNUSED(fd);
-    if (k.v.state != VOLUME_BUILDING)
-        return error_set(e, -EINVAL, "volume %s: is made in state building only", k.v.lv);
-    if (volume_is_snapshot(&k.v))
-        return error_set(e, -EINVAL, "volume %s: its role is that of a snapshot, which is not made so",
-                         k.v.lv);
-    if (k.v.size_bytes == 0)
-        return error_set(e, -EINVAL, "volume %s: cannot have no bytes; say its size", k.v.lv);
-    int r = session_lvm(s, &lvm, e);
+    int r = rules_create(&k.v, e);
+    if (r == 0)
+        r = session_lvm(s, &lvm, e);
     if (r == 0)
         r = session_check_disk_new(s, k.v.disk, e);
     if (r == 0)
@@ -63,36 +60,6 @@ int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply
     return 0;
 }
 
-/* The volume that is made: as the disk's, but for what makes it another. Its check value is made from the
- * key, which is the disk's: so who brings that, and nobody else, opens it. */
-static int design_snapshot(const struct volume *origin, const struct op_snapshot *q, const struct secret *key,
-                           struct volume *ret, struct error *e)
-{
-    struct volume v = *origin;
-    v.state = VOLUME_BUILDING;
-    v.size_bytes = q->room_bytes;
-    memcpy(v.disk, q->disk, sizeof v.disk);
-    memcpy(v.role, ROLE_SNAPSHOT, sizeof ROLE_SNAPSHOT);
-    volume_set_lv_name(&v);
-    int r = volume_check_value(&v, key, v.check, e);
-    if (r == 0)
-        r = volume_check(&v, e);
-    if (r == 0)
-        *ret = v;
-    return r;
-}
-
-static int check_origin(const struct volume *v, struct error *e)
-{
-    if (!volume_encrypted(v))
-        return error_set(e, -EINVAL, "volume %s: is not encrypted; snapshots are made of encrypted ones",
-                         v->lv);
-    if (v->state != VOLUME_READY)
-        return error_set(e, -EUNSAFE, "volume %s: is %s, and no snapshot is made of it", v->lv,
-                         volume_state_name(v->state));
-    return 0;
-}
-
 int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct reply *reply, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
@@ -101,11 +68,11 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
 
     int r = session_get_fresh(s, &q->origin, &origin, e);
     if (r == 0)
-        r = check_origin(&origin->v, e);
+        r = rules_origin(&origin->v, e);
     if (r == 0)
         r = receive_key(&origin->v, fd, &key, e);
     if (r == 0)
-        r = design_snapshot(&origin->v, q, key, &snapshot.v, e);
+        r = rules_design_snapshot(&origin->v, q->disk, q->room_bytes, key, &snapshot.v, e);
     if (r == 0)
         r = session_check_disk_new(s, snapshot.v.disk, e);
     if (r == 0) /* LVM makes none of a volume that is not active */
@@ -202,15 +169,10 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
     struct known *k = NULL;
 
     int r = session_get(s, &q->volume, &k, e);
-    if (r < 0)
-        return r;
-    if (k->v.state == VOLUME_DOOMED)
-        return error_set(e, -EUNSAFE, "volume %s: is being deleted, and is never opened again", k->v.lv);
-    if (volume_is_bench(&k->v))
-        return error_set(e, -EUNSAFE, "volume %s: is a scratch volume, and no disk", k->v.lv);
-    if (k->v.state == VOLUME_ADOPTING)
-        return error_set(e, -EUNSAFE, "volume %s: is not opened before it is wholly adopted", k->v.lv);
-    r = receive_key(&k->v, fd, &key, e);
+    if (r == 0)
+        r = rules_open(&k->v, e);
+    if (r == 0)
+        r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
         r = map_options(s, &k->v, q->use, &options, &device, e);
     options.settle = q->settle;
@@ -249,12 +211,10 @@ int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *
     struct known *k = NULL;
 
     int r = session_get(s, &q->volume, &k, e);
-    if (r < 0)
-        return r;
-    if (k->v.state != VOLUME_READY) /* so it is no snapshot either, whose map is read-only */
-        return error_set(e, -EUNSAFE, "volume %s: is %s, and only the map of a ready one is tuned", k->v.lv,
-                         volume_state_name(k->v.state));
-    r = receive_key(&k->v, fd, &key, e);
+    if (r == 0)
+        r = rules_tune(&k->v, e);
+    if (r == 0)
+        r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
         r = map_options(s, &k->v, MAP_FOR_DOMAIN, &options, &device, e);
     if (r == 0)
@@ -269,15 +229,10 @@ int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct r
 
     UNUSED(fd);
     int r = session_get(s, &q->volume, &k, e);
-    if (r < 0)
-        return r;
-    if (volume_encrypted(&k->v))
-        return error_set(e, -EKEYREJECTED, "volume %s: is encrypted, and not opened without its key",
-                         k->v.lv);
-    if (!k->made_here || !volume_unfinished(&k->v) || volume_is_bench(&k->v))
-        return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", k->v.lv);
-    /* for writing alone: what stood in these blocks before is not for the caller */
-    r = session_open_volume(s, &k->v, O_WRONLY, &reply->fd, e);
+    if (r == 0)
+        r = rules_open_plain(&k->v, k->made_here, e);
+    if (r == 0) /* for writing alone: what stood in these blocks before is not for the caller */
+        r = session_open_volume(s, &k->v, O_WRONLY, &reply->fd, e);
     if (r == 0)
         r = device_size(reply->fd, &reply->size_bytes, e);
     if (r < 0)
@@ -299,12 +254,10 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
      * plain one by its name, under which a person may have put another since. */
     if (r == 0 && !volume_encrypted(&k->v))
         r = session_get_fresh(s, &q->volume, &k, e);
+    if (r == 0)
+        r = rules_format(&k->v, k->made_here && k->opened_here, e);
     if (r < 0)
         return r;
-    if (!k->made_here || !k->opened_here || !volume_unfinished(&k->v) || volume_is_snapshot(&k->v))
-        return error_set(e, -EUNSAFE,
-                         "volume %s: is formatted only by who made and opened it, while it is building",
-                         k->v.lv);
 
     _cleanup_close_ int device = -1; /* held, so that the path leads to what was judged */
     r = volume_encrypted(&k->v) ? device_open_map(&k->v, false, &device, e)
@@ -313,7 +266,9 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
         r = device_path(device, &k->v, path, e);
     if (r < 0)
         return r;
-    r = mkfs_make(path, q->fs, q->label, volume_encrypted(&k->v), e);
+    const struct mkfs m = {
+        .fs = q->fs, .label = q->label, .noise = volume_encrypted(&k->v), .prepare = sandbox_mkfs};
+    r = mkfs_make(&m, path, e);
     if (r < 0)
         error_prefix(e, "volume %s: cannot be formatted as %s: ", k->v.lv, q->fs);
     return r;

@@ -3,9 +3,9 @@
  * instances that it has locked, as their tags describe them. */
 #pragma once
 
-#include "broker/locks.h"
 #include "broker/wire.h"
 #include "config/config.h"
+#include "storage/locks.h"
 #include "storage/lvm.h"
 
 #include <sys/socket.h>

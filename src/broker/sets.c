@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "broker/device.h"
 #include "storage/dmcrypt.h"
+#include "storage/rules.h"
 
 #include <fcntl.h>
 
@@ -208,16 +209,10 @@ static int check_mark(struct session *s, const struct known *k, enum volume_stat
 {
     const struct volume *v = &k->v;
     int r = session_lock_snapshot(s, v, e);
+    if (r == 0)
+        r = rules_mark(v, to, e);
     if (r < 0)
         return r;
-    if (to == VOLUME_READY && v->state == VOLUME_DOOMED)
-        return error_set(e, -EUNSAFE, "volume %s: is being deleted, and does not become ready again", v->lv);
-    if (to == VOLUME_READY && volume_is_snapshot(v))
-        return error_set(e, -EUNSAFE, "volume %s: is a snapshot, which never is a disk of its own", v->lv);
-    if (to == VOLUME_READY && volume_is_bench(v))
-        return error_set(e, -EUNSAFE, "volume %s: is a scratch volume, which never is a disk", v->lv);
-    if (to == VOLUME_DOOMED && v->state == VOLUME_ADOPTING)
-        return error_set(e, -EUNSAFE, "volume %s: is being adopted, and nothing of it is destroyed", v->lv);
     return to == VOLUME_DOOMED && v->state == VOLUME_READY ? check_doom(s, k, e) : 0;
 }
 
@@ -283,10 +278,9 @@ int check_idle(struct session *s, const struct known *k, struct error *e)
 static int check_remove(struct session *s, const struct known *k, struct error *e)
 {
     const struct volume *v = &k->v;
-    if (v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
-        return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
-                         volume_state_name(v->state));
-    int r = session_lock_snapshot(s, v, e);
+    int r = rules_remove(v, e);
+    if (r == 0)
+        r = session_lock_snapshot(s, v, e);
     return r < 0 ? r : check_idle(s, k, e);
 }
 

@@ -9,8 +9,8 @@
  */
 #pragma once
 
-#include "broker/locks.h"
 #include "storage/dmcrypt.h"
+#include "storage/locks.h"
 #include "storage/volume.h"
 
 #define WIRE_VOLUMES_MAX 64 /* volumes in one MARK or REMOVE */

@@ -52,34 +52,9 @@ int local_folder_path(const struct config *c, char **ret_path, struct error *e)
     return 0;
 }
 
-static int sync_folder(const char *path)
-{
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* Makes the folder and its parents, all 0700, each synced in the one above it. `path` begins with a slash. */
-static int make_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    _cleanup_free_ char *parent = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-    if (!parent)
-        return -ENOMEM;
-    int r = mkdir(path, 0700);
-    if (r < 0 && errno == ENOENT) {
-        r = make_folder(parent);
-        if (r < 0)
-            return r;
-        r = mkdir(path, 0700);
-    }
-    if (r < 0)
-        return errno == EEXIST ? 0 : -errno;
-    return sync_folder(parent);
-}
-
 int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
 {
-    int r = make ? make_folder(path) : 0;
+    int r = make ? fd_make_folder(path) : 0;
     if (r < 0)
         return error_set(e, r, "key folder %s: cannot be made: %s; see [local] directory", path,
                          strerror(-r));

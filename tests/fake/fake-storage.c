@@ -4,8 +4,8 @@
 
 #include "base/fd.h"
 #include "broker/device.h"
-#include "broker/mkfs.h"
 #include "storage/lvm.h"
+#include "storage/mkfs.h"
 #include "storage/suspended.h"
 #include "storage/tags.h"
 
@@ -597,16 +597,15 @@ uint32_t device_luks_sector_bytes(int fd)
 }
 
 /* A file system is "<fs>:<label>" at the beginning of the device. */
-int __wrap_mkfs_make(const char *path, const char *fs, const char *label, bool noise, struct error *e);
-int __wrap_mkfs_make(const char *path, const char *fs, const char *label, bool noise, struct error *e)
+int __wrap_mkfs_make(const struct mkfs *m, const char *path, struct error *e);
+int __wrap_mkfs_make(const struct mkfs *m, const char *path, struct error *e)
 {
     MAY_FAIL(e);
-    (void)noise;
     for (size_t i = 0; i < S->n_volumes; i++) {
         char device[DEVICE_PATH_MAX];
         volume_device_path(&S->volumes[i].v, device);
         if (streq(device, path))
-            return dprintf(S->volumes[i].fd, "%s:%s", fs, label) > 0 ? 0 : -EIO;
+            return dprintf(S->volumes[i].fd, "%s:%s", m->fs, m->label) > 0 ? 0 : -EIO;
     }
     return error_set(e, -ENOENT, "%s: is not there", path);
 }

@@ -8,10 +8,10 @@
 #include "base/fd.h"
 #include "base/packet.h"
 #include "broker/client.h"
-#include "broker/mkfs.h"
 #include "broker/server.h"
 #include "fake-storage.h"
 #include "storage/check.h"
+#include "storage/mkfs.h"
 #include "storage/xts.h"
 #include "unit.h"
 

@@ -3,8 +3,8 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
-#include "broker/mkfs.h"
 #include "broker/sandbox.h"
+#include "storage/mkfs.h"
 #include "storage/volume.h"
 #include "unit.h"
 
@@ -44,7 +44,9 @@ static void has(const char *fs, const char *label)
         assert_int_equal(fd_write_all(fd, noise, sizeof noise), 0);
     assert_int_equal(ftruncate(fd, SIZE_BYTES), 0);
     outside = true;
-    assert_ok(mkfs_make(path, fs, label, true, &e), e);
+    assert_ok(
+        mkfs_make(&(struct mkfs){.fs = fs, .label = label, .noise = true, .prepare = sandbox_mkfs}, path, &e),
+        e);
     assert_false(outside);
     assert_int_equal(lseek(fd, 0, SEEK_END), SIZE_BYTES);
 
@@ -84,7 +86,7 @@ static void a_vfat_has_a_limit(void **state)
     (void)state;
     struct error e = ERROR_NONE;
     assert_int_equal(truncate(path, (off_t)VFAT_MAX_BYTES + 512), 0);
-    assert_error(mkfs_make(path, "vfat", "", true, &e), -EINVAL, e);
+    assert_error(mkfs_make(&(struct mkfs){.fs = "vfat", .label = "", .noise = true}, path, &e), -EINVAL, e);
     assert_non_null(strstr(e.text, "256 GiB"));
 }
 

@@ -5,9 +5,10 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "broker/device.h"
-#include "broker/mkfs.h"
 #include "broker/operations.h"
+#include "broker/sandbox.h"
 #include "image/file.h"
+#include "storage/mkfs.h"
 #include "unit.h"
 #include "virt/connection.h"
 
@@ -121,7 +122,10 @@ static void a_file_system_is(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         struct error e = ERROR_NONE;
         n_synced = 0;
-        assert_ok(mkfs_make(path, kinds[i], "", true, &e), e);
+        assert_ok(
+            mkfs_make(&(struct mkfs){.fs = kinds[i], .label = "", .noise = true, .prepare = sandbox_mkfs},
+                      path, &e),
+            e);
         if (!is_synced(inode_of(path)))
             fail_msg("%s is not synced", kinds[i]);
     }

@@ -9,7 +9,7 @@
  *
  * Never deletes the file: two openings of two files of one name would both get their lock.
  */
-#include "broker/locks.h"
+#include "storage/locks.h"
 
 #include "base/fd.h"
 
