@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every broker must do: the real one over LVM and device-mapper (lab/broker-life.sh), its server over
- * the storage in memory (unit/test_broker_suite.c), and the double that the crash matrix works on
- * (unit/test_fake_broker.c). Texts are no part of it.
+ * the storage in memory (unit/test_broker_suite.c), the pool of files (unit/test_pool.c), and the double that
+ * the crash matrix works on (unit/test_fake_broker.c). Texts are no part of it.
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 struct broker_suite {
     struct broker *(*connect)(void); /* as root, from a process of its own */
     void (*ended)(void);             /* waits until one more connection has ended; NULL: it has */
+    bool files;                      /* it is a pool of files, without device-mapper, LVM and adoption */
     const char *vg;                  /* the one group that it may use; it has 400 MiB at least */
     uint64_t extent_bytes;           /* of `vg` */
     const char *other_vg;            /* it may not use this one; it need not be there */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files that are disks. A file gets its name only when it is whole, and is on the disk then. */
+#include "pool/pool-internal.h"
+
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRIES        5
+#define BETWEEN_NSEC 100000000
+
+static int open_folder(const struct pool *p, const struct volume *v, int *ret_fd, struct error *e)
+{
+    char instance[UUID_TEXT];
+    snprintf(instance, sizeof instance, "%.36s", v->lv);
+    int r = records_folder(p->folder_fd, instance, ret_fd);
+    return r < 0 ? error_set(e, r, "disk %s: its folder cannot be opened: %s", v->lv, strerror(-r)) : 0;
+}
+
+/* Blocks are taken only once something is written. A copy shares those of what it is a copy of. */
+static int fill(int fd, int from_fd, uint64_t size_bytes)
+{
+    if (from_fd >= 0)
+        return ioctl(fd, FICLONE, from_fd) < 0 ? -errno : 0;
+    return ftruncate(fd, (off_t)size_bytes) < 0 ? -errno : 0;
+}
+
+int file_make(const struct pool *p, const struct volume *v, int from_fd, struct error *e)
+{
+    _cleanup_close_ int folder_fd = -1, fd = -1;
+    char self[32];
+    int r = open_folder(p, v, &folder_fd, e);
+    if (r < 0)
+        return r;
+    fd = openat(folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    r = fd < 0 ? -errno : fill(fd, from_fd, v->size_bytes);
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    if (r == 0 &&
+        (fsync(fd) < 0 || linkat(AT_FDCWD, self, folder_fd, record_file(v), AT_SYMLINK_FOLLOW) < 0 ||
+         fsync(folder_fd) < 0))
+        r = -errno;
+    if (from_fd >= 0 && (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTTY || r == -EXDEV))
+        return error_set(
+            e, -EOPNOTSUPP,
+            "disk %s: cannot be copied while its guest runs: the file system of the pool shares no "
+            "blocks (as XFS and btrfs do); shut the instance down first",
+            v->lv);
+    return r < 0 ? error_set(e, r, "disk %s: its file cannot be made: %s", v->lv, strerror(-r)) : 0;
+}
+
+int file_open(const struct pool *p, const struct volume *v, int flags, int *ret_fd, struct error *e)
+{
+    _cleanup_close_ int folder_fd = -1;
+    int r = open_folder(p, v, &folder_fd, e);
+    if (r < 0)
+        return r;
+    int fd = openat(folder_fd, record_file(v), flags | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && flags & O_DIRECT && errno == EINVAL) /* some file systems have no such thing */
+        fd = openat(folder_fd, record_file(v), (flags & ~O_DIRECT) | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(e, errno, "disk %s: its file cannot be opened: %m", v->lv);
+    *ret_fd = fd;
+    return 0;
+}
+
+int file_remove(const struct pool *p, const struct volume *v, struct error *e)
+{
+    _cleanup_close_ int folder_fd = -1;
+    int r = open_folder(p, v, &folder_fd, e);
+    if (r == 0 && ((unlinkat(folder_fd, record_file(v), 0) < 0 && errno != ENOENT) || fsync(folder_fd) < 0))
+        r = error_set(e, errno, "disk %s: its file cannot be removed: %m", v->lv);
+    return r;
+}
+
+/* What it held is gone: its blocks are given back, and all of it is a hole again. */
+int file_empty(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size) < 0 &&
+        (ftruncate(fd, 0) < 0 || ftruncate(fd, st.st_size) < 0))
+        return -errno;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The kernel leases a file for writing only to its one opener, which `fd` is to be. It would tell of another
+ * by a signal: by one that nobody heeds. Where there are no leases nobody knows. */
+static bool is_unused(int fd)
+{
+    bool leased = fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
+    bool held = !leased && errno == EAGAIN;
+    if (leased)
+        (void)!fcntl(fd, F_SETLEASE, F_UNLCK);
+    return !held;
+}
+
+int file_check_unused(int fd, const struct volume *v, struct error *e)
+{
+    for (int tries = 1; !is_unused(fd); tries++) {
+        if (tries == TRIES)
+            return error_set(
+                e, -EBUSY, "disk %s: is left as it is, since a process has its file open; see fuser", v->lv);
+        nanosleep(&(struct timespec){.tv_nsec = BETWEEN_NSEC}, NULL);
+    }
+    return 0;
+}

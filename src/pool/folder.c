@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The folder of a pool, and which one it is. See pool.h. */
+#include "pool/pool-internal.h"
+
+#include "base/fd.h"
+#include "base/user.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define IDENTITY "pool"
+
+/* Is it ours alone? Who could write there could put other tags, and other locks, in their place. */
+static int check_owner(int fd, const char *path, struct error *e)
+{
+    struct stat st;
+    char owner[USER_NAME_MAX], self[USER_NAME_MAX];
+    if (fstat(fd, &st) < 0)
+        return error_set(e, errno, "pool %s: cannot be opened: %m", path);
+    if (st.st_uid != geteuid())
+        return error_set(e, -EACCES,
+                         "pool %s: is not used: it belongs to user %s, and this is user %s; see [pool] path",
+                         path, user_name(st.st_uid, owner), user_name(geteuid(), self));
+    if (st.st_mode & 0077)
+        return error_set(e, -EACCES, "pool %s: is not used: others may look into it; chmod 700 it", path);
+    return 0;
+}
+
+/* Two that find none both make one; the first that gives it its name wins. */
+static int make_identity(int folder_fd)
+{
+    char text[UUID_TEXT + 1], self[32];
+    _cleanup_close_ int fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    uuid_make(text);
+    text[UUID_TEXT - 1] = '\n';
+    int r = fd_write_all(fd, text, UUID_TEXT);
+    if (r < 0)
+        return r;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    if (fsync(fd) < 0 ||
+        (linkat(AT_FDCWD, self, folder_fd, IDENTITY, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST) ||
+        fsync(folder_fd) < 0)
+        return -errno;
+    return 0;
+}
+
+static int read_identity(int folder_fd, char ret_name[VG_NAME_MAX])
+{
+    _cleanup_close_ int fd = openat(folder_fd, IDENTITY, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    char uuid[UUID_TEXT];
+    int r = fd < 0 ? -errno : fd_read_text(fd, 2 * UUID_TEXT, &text, &size);
+    if (r < 0)
+        return r;
+    snprintf(uuid, sizeof uuid, "%s", text);
+    if (size != UUID_TEXT || text[UUID_TEXT - 1] != '\n' || !uuid_valid(uuid))
+        return -EINVAL;
+    /* the first 8 and the next 4 digits, without the '-' between them */
+    snprintf(ret_name, VG_NAME_MAX, VOLUME_FOLDER_PREFIX "%.8s%.4s", uuid, uuid + 9);
+    return 0;
+}
+
+int folder_open(const char *path, int *ret_fd, char ret_name[VG_NAME_MAX], struct error *e)
+{
+    int r = fd_make_folder(path);
+    if (r < 0)
+        return error_set(e, r, "pool %s: cannot be made: %s; see [pool] path", path, strerror(-r));
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(e, errno, "pool %s: cannot be opened: %m; see [pool] path", path);
+    r = check_owner(fd, path, e);
+    if (r < 0)
+        return r;
+    r = read_identity(fd, ret_name);
+    if (r == -ENOENT) {
+        r = make_identity(fd);
+        if (r == 0)
+            r = read_identity(fd, ret_name);
+    }
+    if (r < 0)
+        return error_set(e, r, "pool %s: which one it is cannot be told by its file " IDENTITY ": %s", path,
+                         r == -EINVAL ? "that is damaged" : strerror(-r));
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}

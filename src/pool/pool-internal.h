@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the pool share. */
+#pragma once
+
+#include "pool/pool.h"
+#include "pool/records.h"
+#include "storage/locks.h"
+
+/* What this connection knows of a disk, beyond what its tags say. */
+struct pool_known {
+    char lv[LV_NAME_MAX], disk[UUID_TEXT];
+    bool made_here, opened_here;
+    bool snapshot;
+    struct secret *key; /* for FORMAT: of one that was made and opened here, and is not ready yet */
+};
+
+struct pool {
+    struct broker base;
+    const struct config *config;
+    const char *runtime_dir;
+    const struct pool_engine *engine;
+    int folder_fd;
+    char lock_path[PATH_MAX];
+    char name[VG_NAME_MAX];
+    struct locks locks;
+    struct pool_known *known;
+    size_t n_known;
+};
+
+static inline struct pool *pool_of(struct broker *b)
+{
+    return (struct pool *)b;
+}
+
+/* folder.c: opens the folder, which is made where there is none, and reads its identity, which it gets where
+ * it has none. */
+int folder_open(const char *path, int *ret_fd, char ret_name[VG_NAME_MAX], struct error *e) _must_check_;
+
+/* known.c: NULL if nothing is known. pool_know() makes an entry; NULL: out of memory. */
+struct pool_known *pool_find_known(const struct pool *p, const char *lv);
+struct pool_known *pool_know(struct pool *p, const struct volume *v);
+void pool_forget(struct pool *p, const char *lv);
+void pool_forget_instance(struct pool *p, const char *uuid);
+void pool_forget_all(struct pool *p);
+
+/* May this connection name that volume: is it of this pool, and its instance locked? -EPERM. */
+int pool_check_ref(const struct pool *p, const struct volume *v, struct error *e) _must_check_;
+
+/* Is it a snapshot that this connection made, and whose own lock it holds? */
+bool pool_owns_snapshot(const struct pool *p, const char *lv);
+
+/* list.c: all instances that have a folder; the caller frees *ret. */
+int list_instances(const struct pool *p, char (**ret)[UUID_TEXT], size_t *ret_n,
+                   struct error *e) _must_check_;
+int pool_list(struct broker *b, struct inventory **ret, struct error *e);
+int pool_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e);
+
+/* How much the file system of the pool has for one more file. */
+int pool_room(const struct pool *p, uint64_t *ret_bytes, struct error *e) _must_check_;
+
+/* The map of that disk; -ENOENT: it is not open. */
+int pool_find_map(const struct pool *p, const struct volume *v, struct map *ret,
+                  struct error *e) _must_check_;
+
+/* Checks the name, and reads the tags of its instance. -EUNSAFE: a file there has no tags. *ret is in
+ * `all`; -ENOENT: there is no such disk. */
+int pool_load(const struct pool *p, const struct volume *v, struct records *all,
+              struct error *e) _must_check_;
+int pool_get(const struct pool *p, const struct volume *v, struct records *all, struct record **ret,
+             struct error *e) _must_check_;
+
+/* An entry in the audit trail; returns r. */
+int pool_audit(const struct volume *v, const char *action, int r, const struct error *e);
+
+/* files.c */
+int file_make(const struct pool *p, const struct volume *v, int from_fd, struct error *e) _must_check_;
+int file_open(const struct pool *p, const struct volume *v, int flags, int *ret_fd,
+              struct error *e) _must_check_;
+int file_remove(const struct pool *p, const struct volume *v, struct error *e) _must_check_;
+int file_empty(int fd) _must_check_;
+int file_check_unused(int fd, const struct volume *v, struct error *e) _must_check_;
+
+/* change.c and use.c: methods. */
+int pool_create(struct broker *b, struct volume *v, struct error *e);
+int pool_snapshot(struct broker *b, const struct volume *origin, const struct secret *key, const char *disk,
+                  uint64_t room_bytes, struct error *e);
+int pool_remake(struct broker *b, const struct volume *v, struct error *e);
+int pool_resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e);
+int pool_mark(struct broker *b, const struct volume *const v[], size_t n, enum volume_state state,
+              struct error *e);
+int pool_remove(struct broker *b, const struct volume *const v[], size_t n, struct error *e);
+int pool_open_disk(struct broker *b, const struct volume *v, const struct secret *key, enum map_use use,
+                   enum settle settle, struct opened *ret, struct error *e);
+int pool_tune(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_changed,
+              struct error *e);
+int pool_close(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,
+               bool *ret_closed, struct error *e);
+int pool_format(struct broker *b, const struct volume *v, const char *fs, const char *label, struct error *e);

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool of files passes the suite of all brokers; then what only files have. An engine in memory stands
+ * for what serves disks to guests: it keeps the file open, as a keeper does. */
+#include "broker-suite.h"
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "folder.h"
+#include "openssl-xts.h"
+#include "pool/pool.h"
+#include "storage/check.h"
+
+#include <linux/fs.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+static struct config config;
+static char instance[UUID_TEXT];
+static struct secret *key;
+static bool shares_blocks;
+
+/* --wrap: a file system that shares blocks, or one that does not; the copy is made as it comes. */
+int __real_ioctl(int fd, unsigned long request, void *argument);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+    va_list ap;
+    va_start(ap, request);
+    if (request != FICLONE) {
+        void *argument = va_arg(ap, void *);
+        va_end(ap);
+        return __real_ioctl(fd, request, argument);
+    }
+    int from = va_arg(ap, int);
+    va_end(ap);
+    if (!shares_blocks) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    char buffer[4096];
+    off_t size = lseek(from, 0, SEEK_END);
+    for (off_t at = 0; at < size; at += (off_t)sizeof buffer) {
+        assert_int_equal(fd_pread_all(from, buffer, sizeof buffer, (uint64_t)at), 0);
+        assert_int_equal(fd_pwrite_all(fd, buffer, sizeof buffer, (uint64_t)at), 0);
+    }
+    return 0;
+}
+
+/* --------------------------------------------------------------- the engine */
+
+static struct served {
+    struct map map;
+    int fd;
+} served[16];
+static size_t n_served;
+
+static struct served *find_served(const struct volume *v)
+{
+    char name[MAP_NAME_MAX];
+    volume_map_name(v, name);
+    for (size_t i = 0; i < n_served; i++)
+        if (streq(served[i].map.name, name))
+            return &served[i];
+    return NULL;
+}
+
+static int engine_open(const char *runtime_dir, const struct volume *v, int file_fd,
+                       const struct secret *volume_key, enum map_use use, struct error *e)
+{
+    (void)e;
+    assert_string_equal(runtime_dir, "/run/nowhere");
+    assert_non_null(volume_key);
+    assert_null(find_served(v));
+    struct served *s = &served[n_served++];
+    *s = (struct served){.fd = dup(file_fd),
+                         .map.size_bytes = v->size_bytes,
+                         .map.read_only = use == MAP_READ_ONLY || volume_is_snapshot(v)};
+    volume_map_name(v, s->map.name);
+    map_uuid_make(v->disk, use, s->map.uuid);
+    return 0;
+}
+
+static int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e)
+{
+    (void)runtime_dir, (void)e;
+    *ret = calloc(n_served + 1, sizeof **ret);
+    assert_non_null(*ret);
+    for (size_t i = 0; i < n_served; i++)
+        (*ret)[i] = served[i].map;
+    *ret_n = n_served;
+    return 0;
+}
+
+static int engine_close(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
+                        struct error *e)
+{
+    (void)runtime_dir, (void)e;
+    struct served *s = find_served(v);
+    *ret_closed = s && map_uuid_use(s->map.uuid) <= up_to;
+    if (*ret_closed) {
+        fd_close(s->fd);
+        *s = served[--n_served];
+    }
+    return 0;
+}
+
+static int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e)
+{
+    (void)runtime_dir, (void)e;
+    find_served(v)->map.size_bytes = v->size_bytes;
+    return 0;
+}
+
+static const struct pool_engine engine = {engine_open, engine_maps, engine_close, engine_grow};
+
+static struct broker *connect_pool(void)
+{
+    struct broker *b = NULL;
+    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    return b;
+}
+
+static void end_connection(struct broker **b)
+{
+    if (*b)
+        *b = broker_disconnect(*b);
+}
+#define _cleanup_connection_ _cleanup_(end_connection)
+
+/* ------------------------------------------------------------- what files have */
+
+static struct volume disk_of(struct broker *b, const char *role, uint64_t size_bytes)
+{
+    struct volume v = {.size_bytes = size_bytes,
+                       .name = "ci-1",
+                       .cipher = "aes-xts-plain64",
+                       .key = "local:ci-1",
+                       .kdf = KDF_HKDF_SHA512,
+                       .key_bits = 512,
+                       .sector_bytes = 4096};
+    snprintf(v.vg, sizeof v.vg, "%s", pool_name(b));
+    snprintf(v.instance, sizeof v.instance, "%s", instance);
+    snprintf(v.role, sizeof v.role, "%s", role);
+    broker_disk_uuid(b, v.disk);
+    volume_set_lv_name(&v);
+    OK(volume_check_value(&v, key, v.check, &e));
+    return v;
+}
+
+static struct volume make(struct broker *b, const char *role, uint64_t size_bytes)
+{
+    struct volume v = disk_of(b, role, size_bytes);
+    OK(broker_create(b, &v, &e));
+    return v;
+}
+
+static int mark(struct broker *b, const struct volume *v, enum volume_state state, struct error *e)
+{
+    return broker_mark(b, &v, 1, state, e);
+}
+
+static void remove_doomed(struct broker *b, const struct volume *v)
+{
+    OK(broker_close(b, v, SETTLE_NOW, &e));
+    OK(mark(b, v, VOLUME_DOOMED, &e));
+    OK(broker_remove(b, &v, 1, &e));
+}
+
+static const char *path_of(const struct volume *v)
+{
+    static char path[PATH_MAX];
+    pool_file_path(config.pool_path, v, path);
+    return path;
+}
+
+/* What dm-crypt would show of it goes to a file, which is returned. */
+static int decrypted(const struct volume *v, const char *to)
+{
+    _cleanup_close_ int from = open(path_of(v), O_RDONLY | O_CLOEXEC);
+    int fd = open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    static uint8_t piece[MIB];
+    for (uint64_t at = 0, n; at < v->size_bytes; at += n) {
+        n = v->size_bytes - at < MIB ? v->size_bytes - at : MIB;
+        assert_int_equal(fd_pread_all(from, piece, n, at), 0);
+        openssl_xts(0, key, v->sector_bytes, at / v->sector_bytes, piece, n);
+        assert_int_equal(fd_pwrite_all(fd, piece, n, at), 0);
+    }
+    return fd;
+}
+
+static struct broker *begin(void)
+{
+    struct broker *b = connect_pool();
+    uuid_make(instance);
+    OK(broker_lock(b, instance, &e));
+    return b;
+}
+
+static void files_hold_what_dm_crypt_would(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make(b, "root", 8 * MIB);
+    _cleanup_opened_ struct opened o = OPENED_NONE;
+    uint8_t text[8192], got[8192];
+    struct stat st;
+    memset(text, 'p', sizeof text);
+    assert_int_equal(stat(path_of(&v), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_blocks, 0); /* it takes no room before it is written */
+    assert_int_equal(stat(config.pool_path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    OK(broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+    assert_int_equal(opened_pwrite(&o, text, sizeof text, 4096), 0);
+    _cleanup_close_ int fd = decrypted(&v, "plain");
+    assert_int_equal(fd_pread_all(fd, got, sizeof got, 4096), 0);
+    assert_memory_equal(got, text, sizeof got);
+    assert_int_equal(fd_pread_all(o.fd, got, sizeof got, 4096), 0);
+    assert_memory_not_equal(got, text, sizeof got);
+    opened_close(&o);
+    remove_doomed(b, &v);
+    assert_int_equal(access(path_of(&v), F_OK), -1);
+}
+
+static void run(const char *const argv[])
+{
+    struct error e = ERROR_NONE;
+    assert_ok(process_run(argv, 120, NULL, &e), e);
+}
+
+/* What programs that read such a file system find, of the decrypted file, where all else is noise. */
+static void formats_are_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fs, *check[4];
+    } kinds[] = {{"ext4", {"e2fsck", "-fn", "plain"}},
+                 {"vfat", {"fsck.vfat", "-n", "plain"}},
+                 {"xfs", {"xfs_repair", "-n", "plain"}},
+                 {"swap", {"blkid", "-p", "plain"}}};
+    _cleanup_connection_ struct broker *b = begin();
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        struct volume v = make(b, "eph0", 320 * MIB);
+        struct opened o = OPENED_NONE;
+        struct stat st;
+        OK(broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+        opened_close(&o);
+        OK(broker_format(b, &v, kinds[i].fs, "label0", &e));
+        assert_int_equal(stat(path_of(&v), &st), 0);
+        assert_in_range((uint64_t)st.st_blocks * 512, 4096, 100 * MIB); /* holes stay holes */
+        fd_close(decrypted(&v, "plain"));
+        run(kinds[i].check);
+        remove_doomed(b, &v);
+    }
+}
+
+/* An older file system must not be seen again: neither its blocks nor its signature. */
+static void what_is_made_anew_is_empty(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make(b, "root", 8 * MIB), w = disk_of(b, "root", 8 * MIB);
+    struct opened o = OPENED_NONE;
+    struct stat st;
+    OK(broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+    assert_int_equal(opened_pwrite(&o, w.disk, 0, 0), 0);
+    opened_close(&o);
+    OK(broker_format(b, &v, "ext4", "", &e));
+    OK(broker_close(b, &v, SETTLE_NOW, &e));
+    OK(mark(b, &v, VOLUME_READY, &e));
+    w.state = VOLUME_REBUILDING;
+    OK(broker_remake(b, &w, &e));
+    assert_int_equal(stat(path_of(&w), &st), 0);
+    assert_int_equal(st.st_blocks, 0);
+    assert_int_equal(st.st_size, 8 * MIB);
+    OK(mark(b, &w, VOLUME_READY, &e));
+    remove_doomed(b, &w);
+}
+
+/* Somebody else has it open: a backup, say. */
+static void what_is_held_stays(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make(b, "root", 8 * MIB);
+    const struct volume *one = &v;
+    int fd = open(path_of(&v), O_RDWR | O_CLOEXEC);
+    REFUSED_WITH(-EBUSY, "has its file open", broker_remove(b, &one, 1, &e));
+    fd_close(fd);
+    OK(broker_remove(b, &one, 1, &e));
+}
+
+static void copies_need_a_file_system_for_them(void **state)
+{
+    (void)state;
+    char disk[UUID_TEXT];
+    _cleanup_connection_ struct broker *b = begin();
+    _cleanup_inventory_ struct inventory *all = NULL;
+    struct volume v = make(b, "root", 8 * MIB);
+    OK(mark(b, &v, VOLUME_READY, &e));
+    uuid_make(disk);
+    shares_blocks = false;
+    REFUSED_WITH(-EOPNOTSUPP, "shut the instance down first", broker_snapshot(b, &v, key, disk, 8 * MIB, &e));
+    OK(broker_list(b, &all, &e));
+    assert_int_equal(all->n_volumes, 1);
+    assert_int_equal(all->n_damaged + all->n_untagged, 0);
+    remove_doomed(b, &v);
+}
+
+static void tags_are_text(const struct volume *v, const char *text)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s/tags", config.pool_path, v->instance);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+}
+
+static char *read_tags(const struct volume *v)
+{
+    char path[PATH_MAX], *text = NULL;
+    snprintf(path, sizeof path, "%s/%s/tags", config.pool_path, v->instance);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fd_read_text(fd, 65536, &text, NULL), 0);
+    return text;
+}
+
+/* Lost or changed tags: told of, and nothing is done on doubt; other disks keep theirs. */
+static void damage_is_told_and_kept(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make(b, "root", 8 * MIB), w = make(b, "eph0", 8 * MIB);
+    const struct volume *one = &v, *other = &w;
+    _cleanup_free_ char *good = read_tags(&v);
+    _cleanup_free_ char *bad = str_format("%.*sx%s", (int)strlen("mayfly=1,mayfly.instance="), good,
+                                          good + strlen("mayfly=1,mayfly.instance="));
+    struct inventory *all = NULL;
+    tags_are_text(&v, bad);
+    OK(broker_list(b, &all, &e));
+    assert_int_equal(all->n_volumes, 1);
+    assert_int_equal(all->n_damaged, 1);
+    assert_true(damaged_is_of(&all->damaged[0], instance));
+    all = inventory_free(all);
+    assert_true(broker_remove(b, &one, 1, &(struct error){.errnum = 0}) < 0);
+    OK(mark(b, &w, VOLUME_READY, &e));
+    _cleanup_free_ char *after = read_tags(&v);
+    assert_memory_equal(after, bad, strcspn(bad, "\n")); /* the damaged line is as it was */
+
+    tags_are_text(&v, strchr(good, '\n') + 1); /* the line of the first one is lost */
+    OK(broker_list(b, &all, &e));
+    assert_int_equal(all->n_untagged, 1);
+    assert_string_equal(all->untagged[0].lv, v.lv);
+    all = inventory_free(all);
+    REFUSED_WITH(-EUNSAFE, "has no line", broker_remove(b, &other, 1, &e));
+    REFUSED_WITH(-EUNSAFE, "has no line", broker_create(b, &v, &e));
+    tags_are_text(&v, good);
+
+    OK(mark(b, &v, VOLUME_READY, &e)); /* a ready disk whose file is gone */
+    char away[PATH_MAX];
+    snprintf(away, sizeof away, "%s", path_of(&v));
+    assert_int_equal(rename(away, "away"), 0);
+    OK(broker_list(b, &all, &e));
+    assert_int_equal(all->n_damaged, 1);
+    assert_string_equal(all->damaged[0].lv, v.lv);
+    all = inventory_free(all);
+    assert_int_equal(rename("away", away), 0);
+    remove_doomed(b, &v);
+    remove_doomed(b, &w);
+}
+
+static void a_pool_knows_itself(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *a = connect_pool(), *b = connect_pool(), *c = NULL;
+    static struct config other;
+    assert_string_equal(pool_name(a), pool_name(b));
+    assert_true(volume_group_valid(pool_name(a)));
+    assert_false(config_vg_name_valid(pool_name(a)));
+    other = config;
+    strcat(other.pool_path, "/../deep/er"); /* which is not there yet */
+    OK(pool_open(&other, "/run/nowhere", &engine, &c, &e));
+    assert_string_not_equal(pool_name(c), pool_name(a));
+    end_connection(&c);
+    assert_int_equal(chmod(other.pool_path, 0755), 0);
+    REFUSED_WITH(-EACCES, "chmod 700", pool_open(&other, "/run/nowhere", &engine, &c, &e));
+}
+
+static int make_pool(void **state)
+{
+    if (folder_make(state) < 0 || chdir(*state) < 0 || secret_random(64, &key, NULL) < 0)
+        return -1;
+    config_defaults(&config);
+    snprintf(config.pool_path, sizeof config.pool_path, "%.200s/pool", (const char *)*state);
+    setenv("XDG_CONFIG_HOME", *state, 1);
+    struct broker *b = connect_pool();
+    static char name[VG_NAME_MAX];
+    snprintf(name, sizeof name, "%s", pool_name(b));
+    suite.vg = name;
+    shares_blocks = true;
+    return broker_disconnect(b) ? -1 : 0;
+}
+
+static int remove_pool(void **state)
+{
+    key = secret_free(key);
+    return folder_remove(state);
+}
+
+static int no_domains(void)
+{
+    return -ENOENT;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BROKER_SUITE,
+        cmocka_unit_test(files_hold_what_dm_crypt_would),
+        cmocka_unit_test(formats_are_whole),
+        cmocka_unit_test(what_is_made_anew_is_empty),
+        cmocka_unit_test(what_is_held_stays),
+        cmocka_unit_test(copies_need_a_file_system_for_them),
+        cmocka_unit_test(damage_is_told_and_kept),
+        cmocka_unit_test(a_pool_knows_itself),
+    };
+    suite = (struct broker_suite){.connect = connect_pool,
+                                  .files = true,
+                                  .extent_bytes = 4096,
+                                  .other_vg = "vg1",
+                                  .sync_domains = no_domains};
+    return cmocka_run_group_tests_name("the pool of files", tests, make_pool, remove_pool);
+}
