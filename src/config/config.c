@@ -239,7 +239,7 @@ static int check_path(const struct config_reading *reading, enum config_option o
 {
     if (!*path || *path == '/')
         return 0;
-    error_set(e, -EINVAL, "[local] %s: \"%s\" does not begin with /", name, path);
+    error_set(e, -EINVAL, "%s: \"%s\" does not begin with /", name, path);
     return blame(reading, option, e);
 }
 
@@ -252,10 +252,12 @@ int config_reading_check(const struct config_reading *reading, struct error *e)
     r = check_volume_groups(reading, e);
     if (r < 0)
         return r;
-    r = check_path(reading, config_option_local_directory, "directory", c->local_directory, e);
+    r = check_path(reading, config_option_pool_path, "[pool] path", c->pool_path, e);
+    if (r == 0)
+        r = check_path(reading, config_option_local_directory, "[local] directory", c->local_directory, e);
     if (r < 0)
         return r;
-    return check_path(reading, config_option_local_sealing_key_file, "sealing_key_file",
+    return check_path(reading, config_option_local_sealing_key_file, "[local] sealing_key_file",
                       c->local_sealing_key_file, e);
 }
 

@@ -47,6 +47,7 @@ static const struct row {
     {"libvirt", "images_volume_group", LIST, AT(volume_groups), "", {"vg0", "vg0,vg1"}, {"-vg"}},
     {"libvirt", "volume_clear", TEXT, AT(volume_clear), "zero", {"none"}, {"shred"}},
     {"libvirt", "disk_io", TEXT, AT(disk_io), "native", {"io_uring"}, {"threads"}},
+    {"pool", "path", TEXT, AT(pool_path), "", {"/disks"}, {"disks"}},
     {"libvirt", "connection_uri", TEXT, AT(connection_uri), "qemu:///system", {"test:///default"}, {NULL}},
     {"launch", "network", TEXT, AT(launch_network), "none", {"default", "bridge=br0"}, {NULL}},
     {"launch", "ssh_key", LIST, AT(launch_ssh_keys), "", {"/a.pub,/b.pub"}, {NULL}},
