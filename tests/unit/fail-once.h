@@ -3,6 +3,9 @@
  * WRAP(NAME), sets fail_at to 1, 2, ... and runs an operation until none has failed. */
 #pragma once
 
+#include "base/error.h"
+#include "unit.h"
+
 #include <errno.h>
 #include <stdbool.h>
 
@@ -27,3 +30,19 @@ static bool fails(const char *call)
 
 #define IO_ERROR  (errno = EIO, -1)
 #define NO_MEMORY (errno = ENOMEM, NULL)
+
+/* Runs an operation whose call `n` fails, and gives what it returned: without a failure 0, and an error with
+ * a sentence. `name` is for a person. */
+static inline int run_with_failure(const char *name, unsigned n, int (*run)(struct error *e), struct error *e)
+{
+    calls = 0;
+    failed = NULL;
+    fail_at = n;
+    int r = run(e);
+    fail_at = 0;
+    if (!failed)
+        assert_error(r, 0, *e);
+    if (r < 0 && (e->errnum != r || !e->text[0]))
+        fail_msg("%s: call %u, %s, failed, and %d is told: '%s'", name, n, failed, r, e->text);
+    return r;
+}

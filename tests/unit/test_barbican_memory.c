@@ -159,15 +159,7 @@ static bool with_failure(const struct operation *o, unsigned n)
 {
     struct error e = ERROR_NONE;
     begin(o);
-    calls = 0;
-    failed = NULL;
-    fail_at = n;
-    int r = o->run(&e);
-    fail_at = 0;
-    if (!failed)
-        assert_ok(r, e);
-    if (r < 0 && (e.errnum != r || !e.text[0]))
-        fail_msg("%s: with call %u, %s, without memory %d is told: '%s'", o->name, n, failed, r, e.text);
+    int r = run_with_failure(o->name, n, o->run, &e);
     int more = (int)fake_barbican_count() - 1;
     if (r == 0 ? more != o->more : more != 0 && more != o->more)
         fail_msg("%s: with call %u, %s, without memory (%s) there are %d keys more", o->name, n, failed,

@@ -286,34 +286,38 @@ static void assert_nova(void **state, const char *conf, const char *compute_conf
 
 static void test_nova(void **state)
 {
+    static const struct {
+        const char *conf, *compute_conf;
+        enum finding_result result;
+        const char *words;
+    } rows[] = {
+        {"[ephemeral_storage_encryption]\nenabled = false\n", DRIVEN, FINDING_OK, "disks of Mayfly's"},
+        {DRIVEN, "", FINDING_OK, "disks of Mayfly's"},
+        {DRIVEN, "[DEFAULT]\ncompute_driver=libvirt.LibvirtDriver\n", FINDING_WARNING,
+         "compute_driver = mayfly.MayflyDriver"},
+        {"[libvirt]\ncompute_driver = mayfly.MayflyDriver\n", "", FINDING_WARNING,
+         "get no disks of Mayfly's"},
+        {DRIVEN "[libvirt]\nimages_type = qcow2 ; no\n", "", FINDING_WARNING, "images_type = lvm"},
+        {DRIVEN "[libvirt]\nimages_volume_group = other\n", "", FINDING_WARNING,
+         "images_volume_group is other"},
+        {DRIVEN "[ephemeral_storage_encryption]\nenabled = True\n", "", FINDING_WARNING, "enabled = false"},
+        {DRIVEN "[DEFAULT]\nconfig_drive_format = vfat\n", "", FINDING_WARNING,
+         "config_drive_format = iso9660 in [DEFAULT]"},
+        {DRIVEN "[DEFAULT]\nforce_raw_images = False\n", "", FINDING_WARNING,
+         "force_raw_images = true in [DEFAULT]"},
+        {DRIVEN "[libvirt]\ninject_partition = -1\n", "", FINDING_WARNING,
+         "inject_partition = -2 in [libvirt]"},
+        {DRIVEN "[libvirt]\nsnapshot_image_format = qcow2\n", "", FINDING_WARNING,
+         "snapshot_image_format = raw in [libvirt]"},
+        {DRIVEN "[barbican]\nauth_endpoint =\n", "", FINDING_WARNING, "auth_endpoint in [barbican]"},
+        {DRIVEN "nonsense\n", "", FINDING_FAILED, "nova.conf:8: is neither"},
+    };
     config.volume_groups = (struct config_list){.n = 1, .item = {"vg0"}};
     strcpy(config.key_backend, "barbican");
     strcpy(config.host_access, "read");
     config.encryption_enabled = has_nova = nova_is_member = true;
-    assert_nova(state, "[ephemeral_storage_encryption]\nenabled = false\n", DRIVEN, FINDING_OK,
-                "disks of Mayfly's");
-    assert_nova(state, DRIVEN, "", FINDING_OK, "disks of Mayfly's");
-    assert_nova(state, DRIVEN, "[DEFAULT]\ncompute_driver=libvirt.LibvirtDriver\n", FINDING_WARNING,
-                "compute_driver = mayfly.MayflyDriver");
-    assert_nova(state, "[libvirt]\ncompute_driver = mayfly.MayflyDriver\n", "", FINDING_WARNING,
-                "get no disks of Mayfly's");
-    assert_nova(state, DRIVEN "[libvirt]\nimages_type = qcow2 ; no\n", "", FINDING_WARNING,
-                "images_type = lvm");
-    assert_nova(state, DRIVEN "[libvirt]\nimages_volume_group = other\n", "", FINDING_WARNING,
-                "images_volume_group is other");
-    assert_nova(state, DRIVEN "[ephemeral_storage_encryption]\nenabled = True\n", "", FINDING_WARNING,
-                "enabled = false");
-    assert_nova(state, DRIVEN "[DEFAULT]\nconfig_drive_format = vfat\n", "", FINDING_WARNING,
-                "config_drive_format = iso9660 in [DEFAULT]");
-    assert_nova(state, DRIVEN "[DEFAULT]\nforce_raw_images = False\n", "", FINDING_WARNING,
-                "force_raw_images = true in [DEFAULT]");
-    assert_nova(state, DRIVEN "[libvirt]\ninject_partition = -1\n", "", FINDING_WARNING,
-                "inject_partition = -2 in [libvirt]");
-    assert_nova(state, DRIVEN "[libvirt]\nsnapshot_image_format = qcow2\n", "", FINDING_WARNING,
-                "snapshot_image_format = raw in [libvirt]");
-    assert_nova(state, DRIVEN "[barbican]\nauth_endpoint =\n", "", FINDING_WARNING,
-                "auth_endpoint in [barbican]");
-    assert_nova(state, DRIVEN "nonsense\n", "", FINDING_FAILED, "nova.conf:8: is neither");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        assert_nova(state, rows[i].conf, rows[i].compute_conf, rows[i].result, rows[i].words);
 
     nova_is_member = false;
     assert_nova(state, DRIVEN, "", FINDING_FAILED, "adduser nova mayfly");

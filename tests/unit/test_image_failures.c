@@ -72,14 +72,7 @@ static void assert_failures_are_told(const char *file, int (*act)(struct error *
     path = file;
     do {
         struct error e = ERROR_NONE;
-        calls = 0;
-        failed = NULL;
-        fail_at = ++n;
-        int r = act(&e);
-        fail_at = 0;
-        assert_true(failed || r == 0);
-        if (r < 0 && !(e.errnum == r && e.text[0]))
-            fail_msg("%s: call %u, %s: %d, and no sentence", path, n, failed, r);
+        (void)!run_with_failure(path, ++n, act, &e);
         assert_int_equal(count_children(), 0);
         assert_int_equal(count_descriptors(), descriptors);
     } while (failed && n < max);

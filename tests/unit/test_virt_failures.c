@@ -342,14 +342,10 @@ static bool with_failure(const struct operation *o, unsigned n)
 {
     struct error e = ERROR_NONE;
     begin(o->before);
-    fail_at = n;
-    int r = o->run(&e);
-    fail_at = 0;
-    if (!failed)
-        assert_ok(r, e);
-    else if (r == 0 && !is_spared(o))
+    int r = run_with_failure(o->name, n, o->run, &e);
+    if (failed && r == 0 && !is_spared(o))
         fail_msg("%s: call %u, %s, failed, and nobody is told", o->name, n, failed);
-    else if (r < 0 && (r != -EIO || !strstr(e.text, words)))
+    if (r < 0 && (r != -EIO || !strstr(e.text, words)))
         fail_msg("%s: call %u, %s, failed, and '%s' (%d) is told", o->name, n, failed, e.text, r);
     end();
     return failed != NULL;
