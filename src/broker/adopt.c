@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking over volumes that Nova made, and giving them back.
+/* Takes over volumes that Nova made, and gives them back.
  *
  *     STRANGERS   which are there            TRY   does this key show something on one?
  *     ADOPT       sets our tags, adopting    MARK  (sets.c) adopting to ready
@@ -8,10 +8,9 @@
  * Nothing here writes to a volume: until it is ready, an adopted one differs from what it was by its tags
  * alone, and an adopting one is never opened, doomed or removed (operations.c, sets.c).
  *
- * A volume without tags is not Mayfly's, and whoever adopts it gets it. So that is root's alone. What is
- * found under a key is looked at here, and only yes or no goes back: the client must not read a volume that
- * is not ours. TRY changes nothing and makes no map, but decrypts by itself; a volume that is not active is
- * activated.
+ * A volume without tags is not Mayfly's, and whoever adopts it gets it: so only root may. The data under a
+ * key is judged here, and only yes or no goes back: the client must not read a volume that is not ours. TRY
+ * changes nothing and makes no map, but decrypts by itself; a volume that is not active is activated.
  */
 #include "broker/device.h"
 #include "broker/operations.h"

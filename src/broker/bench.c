@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BENCH: lends the scratch volume of mayfly bench, as it is or through a map, to whoever has just made it.
+/* BENCH: lends the scratch volume of mayfly bench, directly or through a map, to the connection that made it.
  *
- * What stood in its extents may be anybody's, and is not encrypted where it was a plain disk's, or of another
- * user of the group. Whoever can read the volume reads that, through a map with a key of theirs too. So
- * before it is lent for the first time all of it is overwritten: through a map, so that no device is spared
- * the writing, and what is read later was written.
+ * Its extents may hold anybody's old data, in plaintext if that was a plain disk, or of another user of the
+ * group. A reader of the volume could read that, also through a map with a key of its own. So all of it is
+ * overwritten before it is lent for the first time: through a map, so that the device must really write.
  */
 #include "broker/operations.h"
 

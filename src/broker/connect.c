@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two ways to a broker: the socket that systemd listens on, and one of our own for root. */
+/* Reaches a broker in two ways: by the socket that systemd listens on, or, for root, by starting one. */
 #include "base/fd.h"
 #include "base/process.h"
 #include "broker/client-internal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Device nodes, judged by what the kernel says of them. See device.h.
+/* Opens device nodes, and checks them by what the kernel says of them. See device.h.
  *
  *     name --> node --open--> descriptor --fstat--> major:minor --sysfs--> the device-mapper's name and uuid
  *
@@ -185,8 +185,8 @@ static int write_zeros(int fd, const char *zeros, uint64_t size_bytes)
     return r == 0 && fdatasync(fd) < 0 ? -errno : r;
 }
 
-/* BLKZEROOUT would become WRITE ZEROES, which a device may take as leave to forget the blocks, and only to
- * read as zeros: what stood there would stay. */
+/* Writes zeros itself. BLKZEROOUT would become WRITE ZEROES, after which a device may just read as zeros, and
+ * keep the old blocks. */
 int device_zero(int fd, struct error *e)
 {
     uint64_t size_bytes = 0;

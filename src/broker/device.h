@@ -17,16 +17,15 @@ int device_path(int fd, const struct volume *v, char path[DEVICE_PATH_MAX], stru
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e) _must_check_;
 
-/* Does anybody hold the device besides us, who have it open `ours` times? Waits a bounded time for one who is
- * about to leave, such as udev's probing. */
+/* Does anybody else hold the device? We have it open `ours` times. Waits a bounded time for a short holder,
+ * such as udev. */
 int device_check_unused(int fd, int ours, struct error *e) _must_check_;
 
-/* Is all that is read from it, or written to it, held up until somebody resumes it? An lvm that was killed
- * leaves devices so. Waits a moment for one that is at work. */
+/* Is the device suspended, so that all requests to it wait? An lvm that was killed leaves devices so. Waits a
+ * moment for an lvm that is at work. */
 bool device_suspended(int fd);
 
-/* Writes zeros over all of it, past the page cache; the kernel does not put a cheaper request in their
- * place. */
+/* Writes zeros over all of it, past the page cache, and not by a cheaper request of the kernel's. */
 int device_zero(int fd, struct error *e) _must_check_;
 
 /* The sectors that cryptsetup luksFormat takes by itself on this device: 512 or 4096. */

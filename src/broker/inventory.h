@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is on this host: groups, volumes of ours, maps of ours. Parsed without privilege from what the broker
- * gives. */
+/* The inventory of this host: groups, volumes of ours, maps of ours. Parsed without privilege from the
+ * broker's answers. */
 #pragma once
 
 #include "storage/dependent.h"
@@ -15,7 +15,7 @@ struct group {
     bool shared;   /* other hosts may change it too (lvmlockd, clvmd) */
 };
 
-/* A volume that says it is ours but whose tags cannot be believed. */
+/* A volume that is marked as ours and has damaged tags. */
 struct damaged_volume {
     char vg[VG_NAME_MAX];
     char lv[LV_NAME_MAX];
@@ -23,8 +23,8 @@ struct damaged_volume {
     struct error reason;
 };
 
-/* A volume that is named as those of an instance are, and does not say that it is ours. It may be somebody
- * else's, such as Nova's, or have lost its tags. */
+/* A volume with the name of an instance's disk, not marked as ours. It may be somebody else's, such as
+ * Nova's, or have lost its tags. */
 struct untagged_volume {
     char vg[VG_NAME_MAX];
     char lv[LV_NAME_MAX];

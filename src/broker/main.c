@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly-broker: all of Mayfly that runs as root. Started for one connection, which is its standard input, by
- * systemd (mayfly-broker.socket) or by mayfly itself; ends with it.
+/* mayfly-broker: the only part of Mayfly that runs as root. Started for one connection, which is its standard
+ * input, by systemd (mayfly-broker.socket) or by mayfly itself; ends with it.
  *
- * Its caller is not root, mostly: it tells what went wrong as an answer, where the caller can see it, and it
- * has one option, which only root can give.
+ * Its caller mostly is not root. So it reports errors as answers, where the caller can see them, and has one
+ * option, which only root can give.
  */
 #include "base/audit.h"
 #include "base/fd.h"
@@ -45,8 +45,8 @@ static int take_connection(int *ret_socket, struct error *e)
     return 0;
 }
 
-/* Nearly every client lists volumes first. LVM gets ready while it is at something else; what is wrong with
- * LVM is told to who needs it. */
+/* Nearly every client lists volumes first, so LVM starts in the background. A fault of LVM is reported to the
+ * request that needs it. */
 static void begin_lvm(struct session *s)
 {
     struct lvm *lvm = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The broker's sandbox: stages that only ever take away. See sandbox.h.
+/* The broker's sandbox: stages, each of which only takes rights away. See sandbox.h.
  *
  *     harden            limits, signals, environment
  *     capabilities      root's name, but few of its rights
@@ -8,9 +8,9 @@
  *     Landlock          (Linux 5.13) writes below /dev, /run and LVM's folders, runs programs of the system
  *     system calls      no network, no tracing, no mounts or name spaces, no modules, no other kernel
  *
- * The filter names what is denied, not what is allowed: lvm and mkfs of all distributions run under it, and
- * what they will need tomorrow is not known. Denied calls fail with EPERM. What it cannot hold: whoever takes
- * this process over has device-mapper, and so every disk of the host.
+ * The filter is a deny-list: lvm and mkfs of all distributions run under it, and nobody knows what they will
+ * need tomorrow. Denied calls fail with EPERM. Its limit: whoever takes this process over has device-mapper,
+ * and so every disk of the host.
  */
 #include "broker/sandbox.h"
 
@@ -137,7 +137,7 @@ int sandbox_harden(struct error *e)
     return 0;
 }
 
-/* In a container some may be missing already: what is not there is not asked for. */
+/* In a container some may be missing already: only those that are there are kept. */
 static int drop_capabilities(struct error *e)
 {
     bool have[ARRAY_SIZE(capabilities)], udev = access("/run/udev/control", F_OK) == 0;
@@ -155,7 +155,8 @@ static int drop_capabilities(struct error *e)
     return 0;
 }
 
-/* Keys pass through OpenSSL's heap and through stacks, too. ONFAULT: what is never touched costs nothing. */
+/* Keys pass through OpenSSL's heap and through stacks, too. ONFAULT: pages that are never touched cost
+ * nothing. */
 static void lock_memory(void)
 {
     if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
@@ -198,7 +199,7 @@ static int deny_name_spaces(scmp_filter_ctx filter)
     return r;
 }
 
-/* Any socket but a local one: nothing that root does here has to do with a network. */
+/* Denies all sockets except local ones: root does nothing with a network here. */
 static int deny_all(scmp_filter_ctx filter)
 {
     int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
@@ -236,8 +237,8 @@ int sandbox_enter(struct error *e)
     return r < 0 ? r : filter_calls(e);
 }
 
-/* Two calls of mkfs.xfs's want CAP_SYS_ADMIN, and it ends where the first one fails. They seem to succeed:
- * neither changes what is on the disk. */
+/* mkfs.xfs makes two calls that need CAP_SYS_ADMIN, and ends if the first one fails. They seem to succeed:
+ * neither changes the disk. */
 static int pretend_calls(void)
 {
     static const unsigned pretended[] = {BLKBSZSET, BLKFLSBUF};

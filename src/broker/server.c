@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Request after request of one connection. See wire.h for the packets, ops.def for the operations.
+/* Serves the requests of one connection, one after the other. See wire.h for the packets, ops.def for the
+ * operations.
  *
  *     packet --> decode: size, version, operation, descriptor
  *            --> authorise: strings, names, volume group, lock
  *            --> act: operations.c --> answer
  *
- * The sender may be anybody who can reach the socket: nothing of a packet is used before it has passed all of
- * this, and a request that is refused has changed nothing.
+ * The sender may be anybody who can reach the socket. No part of a packet is used before all of it has passed
+ * these checks, and a refused request has changed nothing.
  */
 #include "broker/server.h"
 
@@ -104,7 +105,7 @@ static int check_op_lock(const struct session *s, const struct op_lock *q, bool 
     (void)s, (void)needs_lock;
     if (!TERMINATED(q->uuid) || !TERMINATED(q->verb))
         return error_endless(e);
-    /* "key destroy" is one too; others read it on their terminals */
+    /* a verb may have two words ("key destroy"); others read it on their terminals */
     if (q->verb[strspn(q->verb, "abcdefghijklmnopqrstuvwxyz- ")])
         return error_set(e, -EINVAL, "lock: what it is taken for is no verb");
     return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "lock: what to lock is no uuid");
@@ -275,13 +276,13 @@ static int handle(struct session *s, const struct packet *p, size_t size, int fd
     return r;
 }
 
-/* Sends what came of a request, and closes the reply's descriptor. */
+/* Sends the answer to a request, and closes the reply's descriptor. */
 static int answer(int socket, int result, const struct reply *reply, const struct error *e)
 {
     _cleanup_close_ int fd = reply->fd;
     struct answer a;
 
-    memset(&a, 0, sizeof a); /* what is between its members goes over the socket too */
+    memset(&a, 0, sizeof a); /* padding goes over the socket, too */
     a.version = wire_version;
     a.errnum = result < 0 ? result : 0;
     if (result < 0) {
@@ -332,8 +333,8 @@ static int wait_for_request(int socket, int stop_fd, unsigned silence_msec)
     return fds[0].revents ? 0 : 1;
 }
 
-/* A client that was stopped, or that hangs, keeps others from its instances no longer. The answer that it
- * finds, should it ever ask again, says so. */
+/* Ends a client that is stopped or hangs, so that others get its instances. If it ever asks again, the answer
+ * says so. */
 static int end_silence(int socket, const struct session *s)
 {
     struct reply none = {.fd = -1};

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* Infinitives, as `mayfly` writes them of instances. What is not here changes nothing. */
+/* Infinitives, as `mayfly` writes them for instances. Operations that are not here change nothing. */
 static const char *const actions[OP_COUNT] = {
     [OP_CREATE] = "create",     [OP_OPEN] = "open",     [OP_OPEN_PLAIN] = "open", [OP_TUNE] = "tune",
     [OP_REMAKE] = "remake",     [OP_RESIZE] = "resize", [OP_FORMAT] = "format",   [OP_ADOPT] = "adopt",

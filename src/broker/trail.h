@@ -4,7 +4,7 @@
 
 #include "broker/operations.h"
 
-/* What a request is about, noted before it is carried out: afterwards a volume may be gone. */
+/* The subject of a request, noted before it is carried out: afterwards a volume may be gone. */
 struct trail {
     const char *action; /* NULL: the request changes nothing */
     size_t n;
@@ -17,6 +17,6 @@ struct trail {
 /* `body` is the request after it was authorised. */
 void trail_begin(struct trail *t, struct session *s, enum op op, const void *body);
 
-/* Writes the entries, but not of what `reply` says was as it was to be. */
+/* Writes the entries, except for volumes that `reply` reports as unchanged. */
 void trail_end(struct trail *t, struct session *s, const struct reply *reply, int result,
                const struct error *e);
