@@ -6,10 +6,13 @@
 #include "base/place.h"
 #include "base/str.h"
 #include "broker/wire.h"
+#include "cli/own.h"
 #include "cli/privileges.h"
 #include "cli/signals.h"
+#include "engine/engine.h"
 #include "image/seed.h"
 #include "instance/drift.h"
+#include "pool/pool.h"
 
 #include <limits.h>
 #include <linux/capability.h>
@@ -22,17 +25,40 @@ static bool can_fork_broker(void)
     return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1;
 }
 
-/* Forks a broker of our own if we are root; it stays root when we give that up. Else connects to the socket.
- */
-static int reach_broker(const struct globals *g, struct broker **ret, struct error *e)
+/* The folder takes the place of the volume groups. */
+static int open_pool(struct session *s, struct error *e)
+{
+    static const struct pool_engine keepers = {engine_open, engine_maps, engine_close, engine_grow};
+    user_runtime_folder(s->runtime_folder);
+    int r = pool_open(&s->config, s->runtime_folder, &keepers, &s->broker, e);
+    if (r < 0)
+        return r;
+    s->config.volume_groups.n = 1;
+    return str_copy(s->config.volume_groups.item[0], CONFIG_TEXT_MAX, pool_name(s->broker));
+}
+
+/* Opens the user's own pool; or forks a broker of our own if we are root, which stays root when we give that
+ * up; or connects to the socket. */
+static int reach_broker(const struct globals *g, struct session *s, struct error *e)
 {
     char program[PATH_MAX];
+    int r;
     place_find("src/broker", "mayfly-broker", program);
-    int r = can_fork_broker() ? broker_fork(program, g->config_path, ret, e)
-                              : broker_connect(BROKER_SOCKET, ret, e);
+    if (own_has_pool(&s->config))
+        r = open_pool(s, e);
+    else if (can_fork_broker())
+        r = broker_fork(program, g->config_path, &s->broker, e);
+    else
+        r = broker_connect(BROKER_SOCKET, &s->broker, e);
     if (r == 0)
-        (*ret)->verb = g->verb;
+        s->broker->verb = g->verb;
     return r;
+}
+
+static int load_config(const struct globals *g, struct config *ret, struct error *e)
+{
+    int r = config_load(g->config_path, CONFIG_ANY_OWNER, ret, e);
+    return r < 0 ? r : own_complete(ret, BROKER_SOCKET, e);
 }
 
 static int give_up_root(struct error *e)
@@ -56,7 +82,8 @@ static int sync_domains(void *data, struct error *e)
 
 static int connect_libvirt(struct session *s, struct error *e)
 {
-    int r = virt_connect(s->config.connection_uri, VIRT_HOST, &s->virt, e);
+    enum virt_owner owner = own_has_pool(&s->config) ? VIRT_USER : VIRT_HOST;
+    int r = virt_connect(s->config.connection_uri, owner, &s->virt, e);
     if (r == 0 && s->broker) {
         s->virt->sync = sync_domains;
         s->virt->sync_data = s->broker;
@@ -145,11 +172,11 @@ int session_open(const struct globals *g, enum session_virt virt, struct session
     _cleanup_session_ struct session *s = session_new();
     if (!s)
         return error_memory(e);
-    int r = config_load(g->config_path, CONFIG_ANY_OWNER, &s->config, e);
+    int r = load_config(g, &s->config, e);
     if (r == 0)
         r = key_context_take(&s->config, g->cloud, g->token_fd, &s->who, e);
     if (r == 0)
-        r = reach_broker(g, &s->broker, e);
+        r = reach_broker(g, s, e);
     if (r == 0)
         r = give_up_root(e);
     if (r == 0)
@@ -168,10 +195,10 @@ int session_open_despite(const struct globals *g, struct session **ret, struct l
     struct lacks lacks = {.config = ERROR_NONE};
     if (!s)
         return error_memory(e);
-    bool usable = config_load(g->config_path, CONFIG_ANY_OWNER, &s->config, &lacks.config) == 0;
+    bool usable = load_config(g, &s->config, &lacks.config) == 0;
     if (usable) {
         (void)!key_context_take(&s->config, g->cloud, g->token_fd, &s->who, &lacks.who);
-        (void)!reach_broker(g, &s->broker, &lacks.broker);
+        (void)!reach_broker(g, s, &lacks.broker);
     } else
         config_defaults(&s->config);
     int r = give_up_root(e);

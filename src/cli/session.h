@@ -2,6 +2,7 @@
 /* All that a verb needs to work: configuration, broker, libvirt, and how it reports. */
 #pragma once
 
+#include "base/user.h"
 #include "cli/globals.h"
 #include "cli/progress.h"
 #include "image/keeper.h"
@@ -9,6 +10,7 @@
 
 struct session {
     struct config config;
+    char runtime_folder[RUNTIME_FOLDER_MAX]; /* of a user's own pool */
     struct key_context who;
     struct broker *broker;
     struct virt *virt;
@@ -25,7 +27,8 @@ enum session_virt {
 };
 
 /* In this order: the configuration is read and what says who asks is taken (and opened, but not parsed), root
- * forks the broker and gives up being root (others connect to the socket), then libvirt is asked. */
+ * forks the broker and gives up being root (others connect to the socket, or open a pool of their own), then
+ * libvirt is asked. */
 int session_open(const struct globals *g, enum session_virt virt, struct session **ret,
                  struct error *e) _must_check_;
 

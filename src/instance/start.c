@@ -39,13 +39,28 @@ static const struct drift_need needs = {
 static const struct drift_need needs_running = {.cannot = "cannot be started",
                                                 .refused = DRIFT(HALTED) | DRIFT(ENDING)};
 
+/* QEMU that was started without Mayfly waits until its disks are served, and so does one whose disks are not
+ * served any more. */
+static int open_for_guest(const struct context *c, const struct model *m, const struct instance *i,
+                          struct disks *d, struct steps *s, struct error *e)
+{
+    if (!volume_in_folder(i->volumes[0]))
+        return 0;
+    int r = disks_look(c, m, i, MAP_FOR_DOMAIN, d, e);
+    if (r < 0 || !d->n_missing)
+        return r;
+    return steps_add_at_once(s, disks_open, disks_open_undo, d, e, "open the disks of %s", i->name);
+}
+
 static int plan(const struct context *c, const struct model *m, const struct instance *i, struct disks *d,
                 struct steps *s, struct error *e)
 {
     bool running = i->state == INSTANCE_RUNNING;
     int r = drift_check(c, m, i, running ? &needs_running : &needs, e);
-    if (r < 0 || running)
+    if (r < 0)
         return r;
+    if (running)
+        return open_for_guest(c, m, i, d, s, e);
     r = disks_look(c, m, i, MAP_FOR_DOMAIN, d, e);
     return r < 0 ? r : start_add_steps(s, d, e);
 }

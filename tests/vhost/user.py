@@ -1,0 +1,265 @@
+#!/usr/bin/python3 -ISB
+# SPDX-License-Identifier: Apache-2.0
+"""user.py MAYFLY GUEST.QCOW2: an ordinary user without any configuration.
+
+With real libvirt of that user's own and QEMU's emulation: launch, stop, start, export and delete; a guest that ends by itself; a
+start that Mayfly does not make. What the guest has written is in none of the user's files, but for an image that is exported in plaintext, where the
+same search finds it; nor is any process, socket or key left in the end. Root runs it as the user nobody, in a folder of its own.
+
+The guest is the lab's, on an encrypted disk; its kernel comes from QEMU: see guest.py.
+"""
+import json
+import os
+import pwd
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+TIMEOUT = 300  # a busy machine
+TEXT = "the-second-of-May"
+USER = "nobody"
+NAME = "web"
+
+TEMPLATE = """<domain type='qemu'>
+  <name>template</name><memory unit='MiB' dumpCore='off'>192</memory><vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{folder}/vmlinuz</kernel><initrd>{folder}/initrd</initrd>
+    <cmdline>console=ttyS0 quiet loglevel=3 nokaslr mitigations=off lpj=4000000 tsc=reliable no_timer_check cryptomgr.notests=1 8250.nr_uarts=1 random.trust_cpu=on</cmdline></os>
+  <features><acpi/></features><on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
+  <devices>
+    <serial type='unix'><source mode='bind' path='{folder}/console'/><target port='0'/></serial>
+  </devices>
+</domain>
+"""
+
+
+def become(folder):
+    """The user, who has nothing but a home folder and one for sockets."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(USER)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        os.setgroups([])
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+    home, runtime = os.path.join(folder, "home"), os.path.join(folder, "run")
+    for path in (home, runtime):
+        os.mkdir(path, 0o700)
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    kept = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+    os.environ.clear()
+    os.environ.update(HOME=home, XDG_RUNTIME_DIR=runtime, USER=name, LOGNAME=name, PATH="/usr/sbin:/usr/bin:/sbin:/bin",
+                      LC_ALL="C.UTF-8", **kept)
+    os.chdir(home)
+    return home, runtime
+
+
+def wait_for(what, true):
+    end = time.monotonic() + TIMEOUT
+    while not true():
+        assert time.monotonic() < end, f"still not so: {what}"
+        time.sleep(0.2)
+
+
+class Guest:
+    """Its serial console, which QEMU has as a socket."""
+
+    def __init__(self, folder):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(os.path.join(folder, "console"))
+        self.socket.settimeout(TIMEOUT)
+        self.seen = b""
+
+    def wake(self):
+        """What it says as long as nobody listens is lost, so it is asked until it answers."""
+        end = time.monotonic() + TIMEOUT
+        self.socket.settimeout(5)
+        while b"MAYFLY-GUEST done" not in self.seen:
+            assert time.monotonic() < end, f"the guest does not answer: {self.seen.decode(errors='replace')}"
+            self.socket.sendall(b"read\n")
+            try:
+                more = self.socket.recv(65536)
+                assert more, f"the guest has ended: {self.seen.decode(errors='replace')}"
+                self.seen += more
+            except TimeoutError:
+                pass
+        time.sleep(1)  # the rest of its answers
+        self.socket.recv(1 << 20, socket.MSG_DONTWAIT) if select.select([self.socket], [], [], 0)[0] else None
+        said, self.seen = self.seen.decode(errors="replace"), b""
+        self.socket.settimeout(TIMEOUT)
+        return said
+
+    def ask(self, command, word):
+        self.socket.sendall(command.encode() + b"\n")
+        return self.answer(word)
+
+    def answer(self, word):
+        start = b"MAYFLY-GUEST " + word.encode()
+        while not any(line.strip().startswith(start) for line in self.seen.split(b"\n")[:-1]):
+            more = self.socket.recv(65536)
+            assert more, f"the guest has ended: {self.seen.decode(errors='replace')}"
+            self.seen += more
+        said, self.seen = self.seen.decode(errors="replace"), b""
+        return said
+
+
+class User:
+    def __init__(self, mayfly, folder, home, runtime):
+        self.mayfly, self.folder, self.home, self.runtime = mayfly, folder, home, runtime
+        self.before = []  # keepers of others
+        self.before = self.keepers()
+
+    def try_run(self, *words, **more):
+        return subprocess.run([self.mayfly, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False, **more)
+
+    def run(self, *words):
+        began = time.monotonic()
+        done = self.try_run(*words)
+        assert done.returncode == 0, f"mayfly {' '.join(words)}: {done.returncode}: {done.stderr}"
+        print(f"{time.monotonic() - began:6.1f} s  mayfly {' '.join(words)}", flush=True)
+        return done.stdout
+
+    def virsh(self, *words):
+        return subprocess.run(["virsh", "-q", "-c", "qemu:///session", *words], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+    def instances(self):
+        return {i["name"]: i for i in json.loads(self.run("list", "--json"))["instances"]}
+
+    def state(self):
+        return self.instances()[NAME]["state"]
+
+    def keepers(self):
+        """Processes of mayfly-disks that this user has started since, and that have not ended."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                    stat = f.read()
+                if "(mayfly-disks)" in stat and stat.rsplit(")", 1)[1].split()[0] != "Z" and self.is_own(pid):
+                    found.append(int(pid))
+            except OSError:
+                pass
+        return found
+
+    def is_own(self, pid):
+        with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+            return int(pid) not in self.before and f"\nUid:\t{os.geteuid()}\t" in f.read()
+
+    def files_with(self, text):
+        """All of the user's files but those of QEMU's boot, searched byte for byte."""
+        found = []
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                if not os.path.isfile(path) or os.path.islink(path):
+                    continue
+                with open(path, "rb") as f:
+                    if text.encode() in f.read():
+                        found.append(os.path.relpath(path, self.folder))
+        return found
+
+
+def prepare(folder, image):
+    plain = os.path.join(folder, "plain")
+    subprocess.run(["qemu-img", "convert", "-O", "raw", image, plain], check=True)
+    for name in ("vmlinuz", "initrd"):
+        subprocess.run(["mcopy", "-i", plain + "@@1M", "::" + name, folder], check=True, env=dict(os.environ, MTOOLS_SKIP_CHECK="1"))
+        os.chmod(os.path.join(folder, name), 0o644)
+    os.unlink(plain)
+    shutil.copy(image, os.path.join(folder, "guest.qcow2"))
+    os.chmod(os.path.join(folder, "guest.qcow2"), 0o644)
+    with open(os.path.join(folder, "template.xml"), "w", encoding="utf-8") as f:
+        f.write(TEMPLATE.format(folder=folder))
+
+
+def life(user):
+    folder = user.folder
+    user.run("launch", NAME, "--image", os.path.join(folder, "guest.qcow2"), "--root", "1G", "--ephemeral", "32M", "--domain-xml",
+             os.path.join(folder, "template.xml"))
+    assert user.state() == "running", user.state()
+    assert len(user.keepers()) == 4, user.keepers()  # of two disks
+    guest = Guest(folder)
+    guest.wake()
+    said = guest.ask(f"mark {TEXT}", "marked")
+    assert said.count("wrote") == 2, said
+    user.run("show", NAME)
+    assert user.files_with(TEXT) == [], user.files_with(TEXT)
+
+    user.run("stop", "--force", NAME)
+    assert user.state() == "shut off" and user.keepers() == [], (user.state(), user.keepers())
+    # without Mayfly its disks are closed, and QEMU waits for them
+    with subprocess.Popen(["virsh", "-q", "-c", "qemu:///session", "start", NAME]) as virsh:
+        time.sleep(3)
+        assert virsh.poll() is None, virsh.returncode
+        user.run("start", NAME)
+        assert virsh.wait(TIMEOUT) == 0, virsh.returncode
+    guest = Guest(folder)
+    guest.wake()
+    said = guest.ask("read", "done")
+    assert said.count(TEXT) == 2 and "corrupt" not in said, said
+    guest.socket.sendall(b"poweroff\n")  # and nobody else does anything
+    wait_for("a guest that ended by itself has no disk open", lambda: user.keepers() == [])
+    assert user.state() == "shut off", user.state()
+
+    user.run("export", NAME, os.path.join(user.home, "web.qcow2"))
+    assert user.files_with(TEXT) == [], user.files_with(TEXT)
+    user.run("export", NAME, "--plaintext", os.path.join(user.home, "open.qcow2"))  # the search finds what is there
+    subprocess.run(["qemu-img", "convert", "-O", "raw", "open.qcow2", "open.raw"], check=True)
+    assert user.files_with(TEXT) == ["home/open.raw"], user.files_with(TEXT)
+    os.unlink("open.raw")
+    os.unlink("open.qcow2")
+
+
+def end(user):
+    user.run("delete", "--yes", NAME)
+    assert user.instances() == {}, user.instances()
+    assert user.virsh("list", "--all", "--name").stdout.split() == [], "a domain is left"
+    assert os.listdir(os.path.join(user.runtime, "mayfly")) == ["lock"], os.listdir(os.path.join(user.runtime, "mayfly"))
+    user.run("recover")
+    left = [os.path.join(f, n) for f, _, names in os.walk(os.path.join(user.home, ".local/share/mayfly/disks")) for n in names]
+    assert all(os.path.basename(path) in ("pool", "lock") for path in left), left
+
+
+def end_processes(user):
+    """Those that this user has for this test alone: his libvirt's daemon, and what is left after a failure."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as f:
+                ours = f"XDG_RUNTIME_DIR={user.runtime}".encode() in f.read().split(b"\0")
+        except OSError:
+            continue
+        if ours and int(pid) != os.getpid():
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def main():
+    mayfly, image = sys.argv[1:]
+    tools = ("libvirtd", "virsh", "qemu-system-x86_64", "mcopy")
+    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    if not os.path.exists(image) or not all(map(shutil.which, tools)):
+        sys.exit(77)
+    folder = tempfile.mkdtemp(prefix="mayfly-user-")
+    status = 1
+    child = os.fork()
+    if child == 0:
+        prepare(folder, image)
+        user = User(mayfly, folder, *become(folder))
+        try:
+            life(user)
+            end(user)
+            status = 0
+        except BaseException as why:  # noqa: all that can go wrong is told
+            traceback.print_exception(why)
+        finally:
+            end_processes(user)
+        os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(status)
+
+
+main()
