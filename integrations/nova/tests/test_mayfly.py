@@ -209,6 +209,19 @@ class Making(Case):
              'instance-00000001', '--token-fd', '0'], call['words'])
         self.assertEqual('a token', call['token'])
 
+    def test_what_a_shelved_server_held_does_not_stay_in_the_cache(self):
+        cache = self.folder / 'instances' / '_base'
+        for answer, fails in ((None, False), (error('no-space', 8), True)):
+            if answer:
+                self.answer('add-disks', **answer)
+            try:
+                self.create(self.instance(vm_state='shelved_offloaded'))
+                self.assertFalse(fails)
+            except program.Failed:
+                self.assertTrue(fails)
+            self.assertEqual([], list(cache.iterdir()))
+        self.assertEqual(2, len(self.fetched))
+
     def test_the_caller_alone_is_who_asks(self):
         self.create()
         call, = self.calls()

@@ -283,8 +283,15 @@ class MayflyDriver(driver.LibvirtDriver):
         try:
             made = super(MayflyDriver, self)._create_image(
                 context, instance, *args, **kwargs)
+            self._make(context, instance, Disk.noted.get(instance.uuid, []))
         finally:
             noted = Disk.noted.pop(instance.uuid, [])
+            if instance.vm_state in (vm_states.SHELVED,
+                                     vm_states.SHELVED_OFFLOADED):
+                self._forget_images(noted)
+        return made
+
+    def _make(self, context, instance, noted):
         if any(note['disk'].role == 'rescue' for note in noted):
             self._add_rescue_disk(context, instance, noted)
         elif any(note['disk'].exists() for note in noted):
@@ -295,7 +302,13 @@ class MayflyDriver(driver.LibvirtDriver):
             self._grow(context, instance, noted)
         elif noted:
             self._add_disks(context, instance, noted)
-        return made
+
+    @staticmethod
+    def _forget_images(noted):
+        """What a server held when it was shelved stays in no cache."""
+        for note in noted:
+            if 'image' in note:
+                fileutils.delete_if_exists(note['image'])
 
     def _add_disks(self, context, instance, noted):
         words = ['--volume-group', CONF.libvirt.images_volume_group]
