@@ -45,8 +45,9 @@ static int check_room(const struct pool *p, const struct volume *v, uint64_t mor
     return r;
 }
 
-/* Adds the line, then the file: of `from_fd`, or empty. */
-static int add(struct pool *p, struct records *all, const struct volume *v, int from_fd, struct error *e)
+/* Adds the line, then the file: a copy of `from`, or empty (NULL). */
+static int add(struct pool *p, struct records *all, const struct volume *v, const struct copied *from,
+               struct error *e)
 {
     for (size_t i = 0; i < all->n; i++)
         if (streq(all->r[i].v.lv, v->lv))
@@ -62,7 +63,7 @@ static int add(struct pool *p, struct records *all, const struct volume *v, int 
     k->made_here = true;
     r = records_write(p->folder_fd, all, e);
     if (r == 0)
-        r = file_make(p, v, from_fd, e);
+        r = file_make(p, v, from, e);
     if (r == 0)
         return 0;
     pool_forget(p, v->lv);
@@ -89,7 +90,7 @@ static int create(struct pool *p, struct volume *v, struct error *e)
     if (r == 0)
         r = check_room(p, v, v->size_bytes, e);
     v->size_bytes = (v->size_bytes + EXTENT_BYTES - 1) / EXTENT_BYTES * EXTENT_BYTES;
-    return r < 0 ? r : add(p, &all, v, -1, e);
+    return r < 0 ? r : add(p, &all, v, NULL, e);
 }
 
 int pool_create(struct broker *b, struct volume *v, struct error *e)
@@ -114,7 +115,11 @@ static int snapshot(struct pool *p, const struct volume *v, const struct secret 
         r = rules_design_snapshot(&origin->v, disk, origin->v.size_bytes, key, &new, e);
     if (r == 0)
         r = file_open(p, &origin->v, O_RDONLY, &fd, e);
-    return r < 0 ? r : add(p, &all, &new, fd, e);
+    if (r < 0)
+        return r;
+    struct map map;
+    struct copied from = {.fd = fd, .is_idle = pool_find_map(p, &origin->v, &map, NULL) == -ENOENT};
+    return add(p, &all, &new, &from, e);
 }
 
 /* A copy needs no room of a size that is known beforehand. */

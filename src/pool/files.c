@@ -24,15 +24,50 @@ static int open_folder(const struct pool *p, const struct volume *v, int *ret_fd
     return r < 0 ? error_set(e, r, "disk %s: its folder cannot be opened: %s", v->lv, strerror(-r)) : 0;
 }
 
-/* Blocks are taken only once something is written. A copy shares those of what it is a copy of. */
-static int fill(int fd, int from_fd, uint64_t size_bytes)
+static int copy_range(int fd, int from_fd, off_t at, off_t end)
 {
-    if (from_fd >= 0)
-        return ioctl(fd, FICLONE, from_fd) < 0 ? -errno : 0;
-    return ftruncate(fd, (off_t)size_bytes) < 0 ? -errno : 0;
+    char piece[65536];
+    int r = 0;
+    for (size_t n = 0; r == 0 && at < end; at += (off_t)n) {
+        n = end - at < (off_t)sizeof piece ? (size_t)(end - at) : sizeof piece;
+        r = fd_pread_all(from_fd, piece, n, (uint64_t)at);
+        if (r == 0)
+            r = fd_pwrite_all(fd, piece, n, (uint64_t)at);
+    }
+    return r;
 }
 
-int file_make(const struct pool *p, const struct volume *v, int from_fd, struct error *e)
+/* Of a file that nobody writes to; it is ciphertext. Holes stay holes. */
+static int copy(int fd, int from_fd)
+{
+    off_t size = lseek(from_fd, 0, SEEK_END), end = 0;
+    int r = size < 0 || ftruncate(fd, size) < 0 ? -errno : 0;
+    for (off_t at = 0; r == 0 && at < size; at = end) {
+        at = lseek(from_fd, at, SEEK_DATA);
+        if (at < 0)
+            return errno == ENXIO ? 0 : -errno;
+        end = lseek(from_fd, at, SEEK_HOLE);
+        r = end < 0 ? -errno : copy_range(fd, from_fd, at, end);
+    }
+    return r;
+}
+
+static bool cannot_share(int r)
+{
+    return r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTTY || r == -EXDEV;
+}
+
+/* Blocks are taken only once something is written. A copy shares those of what it is a copy of, where the
+ * file system can. */
+static int fill(int fd, const struct copied *from, uint64_t size_bytes)
+{
+    if (!from)
+        return ftruncate(fd, (off_t)size_bytes) < 0 ? -errno : 0;
+    int r = ioctl(fd, FICLONE, from->fd) < 0 ? -errno : 0;
+    return cannot_share(r) && from->is_idle ? copy(fd, from->fd) : r;
+}
+
+int file_make(const struct pool *p, const struct volume *v, const struct copied *from, struct error *e)
 {
     _cleanup_close_ int folder_fd = -1, fd = -1;
     char self[32];
@@ -40,13 +75,13 @@ int file_make(const struct pool *p, const struct volume *v, int from_fd, struct 
     if (r < 0)
         return r;
     fd = openat(folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    r = fd < 0 ? -errno : fill(fd, from_fd, v->size_bytes);
+    r = fd < 0 ? -errno : fill(fd, from, v->size_bytes);
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
     if (r == 0 &&
         (fsync(fd) < 0 || linkat(AT_FDCWD, self, folder_fd, record_file(v), AT_SYMLINK_FOLLOW) < 0 ||
          fsync(folder_fd) < 0))
         r = -errno;
-    if (from_fd >= 0 && (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTTY || r == -EXDEV))
+    if (from && !from->is_idle && cannot_share(r))
         return error_set(
             e, -EOPNOTSUPP,
             "disk %s: cannot be copied while its guest runs: the file system of the pool shares no "

@@ -72,8 +72,16 @@ int pool_get(const struct pool *p, const struct volume *v, struct records *all, 
 /* An entry in the audit trail; returns r. */
 int pool_audit(const struct volume *v, const char *action, int r, const struct error *e);
 
-/* files.c */
-int file_make(const struct pool *p, const struct volume *v, int from_fd, struct error *e) _must_check_;
+/* The file that another is to be a copy of. */
+struct copied {
+    int fd;
+    bool is_idle; /* nobody writes to it meanwhile */
+};
+
+/* files.c. `from` NULL: a file without contents. -EOPNOTSUPP: the file system shares no blocks, and `from` is
+ * not idle. */
+int file_make(const struct pool *p, const struct volume *v, const struct copied *from,
+              struct error *e) _must_check_;
 int file_open(const struct pool *p, const struct volume *v, int flags, int *ret_fd,
               struct error *e) _must_check_;
 int file_remove(const struct pool *p, const struct volume *v, struct error *e) _must_check_;

@@ -293,20 +293,68 @@ static void what_is_held_stays(void **state)
     OK(broker_remove(b, &one, 1, &e));
 }
 
-static void copies_need_a_file_system_for_them(void **state)
+static struct volume make_with_contents(struct broker *b)
+{
+    struct volume v = make(b, "root", 8 * MIB);
+    struct opened o = OPENED_NONE;
+    OK(broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+    uint8_t text[8192];
+    memset(text, 'p', sizeof text);
+    assert_int_equal(opened_pwrite(&o, text, sizeof text, 4 * MIB), 0);
+    opened_close(&o);
+    OK(mark(b, &v, VOLUME_READY, &e));
+    return v;
+}
+
+static size_t count_disks(struct broker *b)
+{
+    _cleanup_inventory_ struct inventory *all = NULL;
+    OK(broker_list(b, &all, &e));
+    assert_int_equal(all->n_damaged + all->n_untagged, 0);
+    return all->n_volumes;
+}
+
+/* Where blocks cannot be shared, a disk that is open is not copied: it changes meanwhile. */
+static void copies_of_open_disks_need_shared_blocks(void **state)
 {
     (void)state;
     char disk[UUID_TEXT];
     _cleanup_connection_ struct broker *b = begin();
-    _cleanup_inventory_ struct inventory *all = NULL;
-    struct volume v = make(b, "root", 8 * MIB);
-    OK(mark(b, &v, VOLUME_READY, &e));
+    struct volume v = make_with_contents(b);
     uuid_make(disk);
     shares_blocks = false;
     REFUSED_WITH(-EOPNOTSUPP, "shut the instance down first", broker_snapshot(b, &v, key, disk, 8 * MIB, &e));
-    OK(broker_list(b, &all, &e));
-    assert_int_equal(all->n_volumes, 1);
-    assert_int_equal(all->n_damaged + all->n_untagged, 0);
+    assert_int_equal(count_disks(b), 1);
+    remove_doomed(b, &v);
+}
+
+/* One that is closed is: byte for byte, and holes stay holes. */
+static void closed_disks_are_copied(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make_with_contents(b), copy = v;
+    uint8_t one[8192], other[8192];
+    struct stat st;
+    OK(broker_close(b, &v, SETTLE_NOW, &e));
+    shares_blocks = false;
+    uuid_make(copy.disk);
+    OK(broker_lock(b, copy.disk, &e));
+    OK(broker_snapshot(b, &v, key, copy.disk, 8 * MIB, &e));
+    snprintf(copy.role, sizeof copy.role, ROLE_SNAPSHOT);
+    volume_set_lv_name(&copy);
+    _cleanup_close_ int from = open(path_of(&v), O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int to = open(path_of(&copy), O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fstat(to, &st), 0);
+    assert_int_equal(st.st_size, 8 * MIB);
+    assert_in_range((uint64_t)st.st_blocks * 512, 8192, MIB);
+    assert_int_equal(fd_pread_all(from, one, sizeof one, 4 * MIB), 0);
+    assert_int_equal(fd_pread_all(to, other, sizeof other, 4 * MIB), 0);
+    assert_memory_equal(one, other, sizeof one);
+    from = fd_close(from);
+    to = fd_close(to);
+    const struct volume *gone = &copy;
+    OK(broker_remove(b, &gone, 1, &e));
     remove_doomed(b, &v);
 }
 
@@ -422,7 +470,8 @@ int main(void)
         cmocka_unit_test(formats_are_whole),
         cmocka_unit_test(what_is_made_anew_is_empty),
         cmocka_unit_test(what_is_held_stays),
-        cmocka_unit_test(copies_need_a_file_system_for_them),
+        cmocka_unit_test(copies_of_open_disks_need_shared_blocks),
+        cmocka_unit_test(closed_disks_are_copied),
         cmocka_unit_test(damage_is_told_and_kept),
         cmocka_unit_test(a_pool_knows_itself),
     };
