@@ -88,8 +88,7 @@ class Guest:
 class User:
     def __init__(self, mayfly, folder, home, runtime):
         self.mayfly, self.folder, self.home, self.runtime = mayfly, folder, home, runtime
-        self.before = []  # keepers of others
-        self.before = self.keepers()
+        self.disks = []  # their uuids
 
     def try_run(self, *words, **more):
         return subprocess.run([self.mayfly, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False, **more)
@@ -111,21 +110,17 @@ class User:
         return self.instances()[NAME]["state"]
 
     def keepers(self):
-        """Processes of mayfly-disks that this user has started since, and that have not ended."""
+        """Processes that serve disks of this user's instance, and have not ended."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-                    stat = f.read()
-                if "(mayfly-disks)" in stat and stat.rsplit(")", 1)[1].split()[0] != "Z" and self.is_own(pid):
-                    found.append(int(pid))
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+                    words = f.read()
             except OSError:
-                pass
+                continue
+            if any(f"--disk=id={uuid[:20]}" in words for uuid in self.disks):
+                found.append(int(pid))
         return found
-
-    def is_own(self, pid):
-        with open(f"/proc/{pid}/status", encoding="utf-8") as f:
-            return int(pid) not in self.before and f"\nUid:\t{os.geteuid()}\t" in f.read()
 
     def files_with(self, text):
         """All of the user's files but those of QEMU's boot, searched byte for byte."""
@@ -160,6 +155,7 @@ def life(user):
     user.run("launch", NAME, "--image", os.path.join(folder, "guest.qcow2"), "--root", "1G", "--ephemeral", "32M", "--domain-xml",
              os.path.join(folder, "template.xml"))
     assert user.state() == "running", user.state()
+    user.disks = [disk["uuid"] for disk in user.instances()[NAME]["disks"]]
     assert len(user.keepers()) == 4, user.keepers()  # of two disks
     guest = Guest(folder)
     guest.ask("read", "done")
@@ -178,6 +174,11 @@ def life(user):
     guest = Guest(folder)
     guest.ask("read", f"read vda {TEXT}", f"read vdb {TEXT}")
     assert "corrupt" not in guest.said, guest.said
+    for pid in user.keepers():  # the guest waits, and goes on
+        os.kill(pid, signal.SIGKILL)
+    wait_for("keepers are gone", lambda: user.keepers() == [])
+    user.run("start", NAME)
+    guest.ask(f"mark {TEXT}", "wrote vda", "wrote vdb", "marked")
     guest.socket.sendall(b"poweroff\n")  # and nobody else does anything
     wait_for("a guest that ended by itself has no disk open", lambda: user.keepers() == [])
     assert user.state() == "shut off", user.state()
