@@ -38,6 +38,12 @@ static bool is_read_only(const struct volume *v, enum map_use use)
     return use == MAP_READ_ONLY || volume_is_snapshot(v);
 }
 
+/* libvirt takes no <readonly/> for a disk on a socket, so the keeper sees to it for a seed. */
+static bool guest_reads_only(const struct volume *v, enum map_use use)
+{
+    return is_read_only(v, use) || volume_is_seed(v);
+}
+
 static uint64_t file_size(int fd)
 {
     struct stat st;
@@ -114,7 +120,7 @@ static int start(int folder, const char path[ENGINE_PATH_MAX], const struct volu
     if (r == 0)
         r = listen_on(path, v, &socket_fd, e);
     if (r == 0)
-        r = keeper_start(v, file_fd, volume_key, socket_fd, state_fd, is_read_only(v, use), e);
+        r = keeper_start(v, file_fd, volume_key, socket_fd, state_fd, guest_reads_only(v, use), e);
     if (r < 0)
         remove_rest(folder, v);
     return r;

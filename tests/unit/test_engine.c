@@ -195,6 +195,25 @@ static void the_second_opening_finds_the_first(void **state)
     secret_free(h.key);
 }
 
+static void a_guest_cannot_write_to_its_seed(void **state)
+{
+    struct host h = new_host(state);
+    struct front f;
+    struct map map;
+    snprintf(h.v.role, sizeof h.v.role, ROLE_SEED);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    begin_guest(&h, &f);
+    uint8_t *data = front_room(&f, 4096, 4096);
+    memset(data, 0, 4096);
+    assert_int_equal(front_do(&f, 0, VIRTIO_BLK_T_IN, 0, data, 4096), VIRTIO_BLK_S_OK);
+    assert_int_not_equal(front_do(&f, 0, VIRTIO_BLK_T_OUT, 0, data, 4096), VIRTIO_BLK_S_OK);
+    assert_true(look(&h, &map));
+    assert_int_equal(map_use(&map), MAP_FOR_DOMAIN);
+    front_close(&f);
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    secret_free(h.key);
+}
+
 static void of_many_at_once_one_starts_it(void **state)
 {
     struct host h = new_host(state);
@@ -394,6 +413,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(a_guest_writes_and_the_file_has_ciphertext),
+        ENGINE_TEST(a_guest_cannot_write_to_its_seed),
         ENGINE_TEST(the_second_opening_finds_the_first),
         ENGINE_TEST(of_many_at_once_one_starts_it),
         ENGINE_TEST(it_outlives_who_has_started_it_but_not_for_ever),

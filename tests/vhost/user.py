@@ -25,6 +25,7 @@ TIMEOUT = 300  # a busy machine
 TEXT = "the-second-of-May"
 USER = "nobody"
 NAME = "web"
+PROGRAMS = ("src/cli/mayfly", "src/disks/mayfly-disks", "src/keyagent/mayfly-keyagent", "src/image/inflate.so")
 
 TEMPLATE = """<domain type='qemu'>
   <name>template</name><memory unit='MiB' dumpCore='off'>192</memory><vcpu>1</vcpu>
@@ -136,6 +137,16 @@ class User:
         return found
 
 
+def copy_programs(mayfly, folder):
+    """The clone may lie where this user may not look: what mayfly starts lies beside it as in the build folder."""
+    build = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(mayfly))))
+    for name in PROGRAMS:
+        to = os.path.join(folder, "build", name)
+        os.makedirs(os.path.dirname(to), mode=0o755, exist_ok=True)
+        shutil.copy(os.path.join(build, name), to)
+    return os.path.join(folder, "build", PROGRAMS[0])
+
+
 def prepare(folder, image):
     plain = os.path.join(folder, "plain")
     subprocess.run(["qemu-img", "convert", "-O", "raw", image, plain], check=True)
@@ -218,11 +229,13 @@ def main():
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     if not os.path.exists(image) or not all(map(shutil.which, tools)):
         sys.exit(77)
-    folder = tempfile.mkdtemp(prefix="mayfly-user-")
+    folder = tempfile.mkdtemp(prefix="mayfly-user-", dir="/tmp")  # sockets have short names
     status = 1
     child = os.fork()
     if child == 0:
+        os.umask(0o022)
         prepare(folder, image)
+        mayfly = copy_programs(mayfly, folder)
         user = User(mayfly, folder, *become(folder))
         try:
             life(user)
