@@ -366,13 +366,12 @@ static void tags_are_text(const struct volume *v, const char *text)
     assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 }
 
-static char *read_tags(const struct volume *v)
+static void read_tags(const struct volume *v, char **ret)
 {
-    char path[PATH_MAX], *text = NULL;
+    char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s/tags", config.pool_path, v->instance);
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    assert_int_equal(fd_read_text(fd, 65536, &text, NULL), 0);
-    return text;
+    assert_int_equal(fd_read_text(fd, 65536, ret, NULL), 0);
 }
 
 /* Lost or changed tags: told of, and nothing is done on doubt; other disks keep theirs. */
@@ -382,7 +381,8 @@ static void damage_is_told_and_kept(void **state)
     _cleanup_connection_ struct broker *b = begin();
     struct volume v = make(b, "root", 8 * MIB), w = make(b, "eph0", 8 * MIB);
     const struct volume *one = &v, *other = &w;
-    _cleanup_free_ char *good = read_tags(&v);
+    _cleanup_free_ char *good = NULL, *after = NULL;
+    read_tags(&v, &good);
     _cleanup_free_ char *bad = str_format("%.*sx%s", (int)strlen("mayfly=1,mayfly.instance="), good,
                                           good + strlen("mayfly=1,mayfly.instance="));
     struct inventory *all = NULL;
@@ -394,7 +394,7 @@ static void damage_is_told_and_kept(void **state)
     all = inventory_free(all);
     assert_true(broker_remove(b, &one, 1, &(struct error){.errnum = 0}) < 0);
     OK(mark(b, &w, VOLUME_READY, &e));
-    _cleanup_free_ char *after = read_tags(&v);
+    read_tags(&v, &after);
     assert_memory_equal(after, bad, strcspn(bad, "\n")); /* the damaged line is as it was */
 
     tags_are_text(&v, strchr(good, '\n') + 1); /* the line of the first one is lost */
