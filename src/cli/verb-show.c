@@ -74,13 +74,19 @@ static void tell(const struct context *c, const struct model *m, const struct vo
     }
 }
 
+/* Plain disks have no table, and those of a pool of files no map. */
+static bool has_table(const struct volume *v)
+{
+    return volume_encrypted(v) && !volume_in_folder(v);
+}
+
 static int print_told(const struct context *c, const struct model *m, const struct instance *i,
                       struct error *e)
 {
     _cleanup_table_ struct table t = TABLE("Disk", "Option", "Choice", "Open with", "Reason");
     struct told told[TOLD_MAX];
     for (size_t d = 0; d < i->n_volumes; d++) {
-        if (!volume_encrypted(i->volumes[d]))
+        if (!has_table(i->volumes[d]))
             continue;
         tell(c, m, i->volumes[d], told);
         for (size_t n = 0; n < TOLD_MAX; n++) {
@@ -90,7 +96,7 @@ static int print_told(const struct context *c, const struct model *m, const stru
                 return r;
         }
     }
-    if (t.n_cells == 0) /* plain disks have none */
+    if (t.n_cells == 0)
         return 0;
     printf("\n");
     table_print(&t);
@@ -122,7 +128,7 @@ static bool put_told(struct json_object *instance, const struct context *c, cons
     struct json_object *disks = NULL;
     bool whole = json_object_object_get_ex(instance, "disks", &disks);
     for (size_t d = 0; whole && d < i->n_volumes; d++)
-        whole = !volume_encrypted(i->volumes[d]) ||
+        whole = !has_table(i->volumes[d]) ||
                 json_put(json_object_array_get_idx(disks, d), "table", json_told(c, m, i->volumes[d]));
     return whole;
 }

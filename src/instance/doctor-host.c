@@ -264,7 +264,8 @@ void examine_host(struct examination *x)
     examine_programs(x);
     examine_kernel(x);
     examine_swap(x);
-    examine_lvm(x);
+    if (!*x->context->config->pool_path)
+        examine_lvm(x);
     examine_clock(x);
     examine_room(x);
 }

@@ -197,6 +197,7 @@ void examine_libvirt(struct examination *x)
     struct daemon d;
     examine_connection(x);
     find_daemon(x, &d);
-    examine_hook(x, &d);
+    if (!*x->context->config->pool_path) /* a user's own libvirt has no hook */
+        examine_hook(x, &d);
     examine_apparmor(x, &d);
 }

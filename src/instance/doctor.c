@@ -37,8 +37,8 @@ static void examine_configuration(struct examination *x, const char *files)
                          "[ephemeral_storage_encryption]",
                          *files ? files : "no file");
     else
-        examination_ok(x, "configuration", "%s: encryption is on (%s, %u bits), keys are kept by %s", files,
-                       c->cipher, c->key_size_bits, c->key_backend);
+        examination_ok(x, "configuration", "%s: encryption is on (%s, %u bits), keys are kept by %s",
+                       *files ? files : "no file", c->cipher, c->key_size_bits, c->key_backend);
     if (x->lacks->who.errnum)
         examination_fail(x, "credentials", x->lacks->who.errnum, x->lacks->who.text);
 }
@@ -92,6 +92,8 @@ static void examine_broker(struct examination *x)
     x->locked = r == 0;
     if (r < 0)
         examination_fail(x, "broker", r, why.text);
+    else if (*x->context->config->pool_path)
+        examination_ok(x, "broker", "is not needed: disks are files below %s", x->context->config->pool_path);
     else
         examination_ok(x, "broker", "mayfly-broker answers");
 }
@@ -119,7 +121,8 @@ static void examine_group(struct examination *x, const char *name)
     const struct group *g = inventory_group(x->model->inventory, name);
     char what[sizeof x->findings->what], size[32], left[32];
     struct error why = ERROR_NONE;
-    snprintf(what, sizeof what, "volume group %.63s", name);
+    bool of_files = str_starts(name, VOLUME_FOLDER_PREFIX);
+    snprintf(what, sizeof what, "%s %.63s", of_files ? "pool" : "volume group", name);
     if (!g)
         error_set(&why, -ENOENT, "it is not here; see vgs, or correct images_volume_group in mayfly.conf");
     else if (!g->complete)
@@ -130,7 +133,8 @@ static void examine_group(struct examination *x, const char *name)
     }
     examination_ok(x, what, "%s of %s are free", str_from_room(g->free_bytes, left, sizeof left),
                    str_from_room(g->size_bytes, size, sizeof size));
-    examine_metadata(x, g);
+    if (!of_files)
+        examine_metadata(x, g);
 }
 
 static void examine_damaged(struct examination *x, const struct damaged_volume *d)

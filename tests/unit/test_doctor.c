@@ -146,6 +146,26 @@ static void test_encryption_off(void **state)
     assert_int_equal(count(&f, FINDING_FAILED), 0);
 }
 
+static void assert_silent(const struct findings *f, const char *words)
+{
+    for (size_t i = 0; i < f->n; i++)
+        assert_null(strstr(f->all[i].what, words));
+}
+
+/* Whose disks are files has neither LVM nor libvirt's hook. */
+static void test_pool_of_files(void **state)
+{
+    struct bench *b = *state;
+    struct findings f;
+    strcpy(b->f.config.pool_path, "/home/u/disks");
+    examine(b, "", &f);
+    assert_finding(&f, "configuration", FINDING_OK, 0, "no file: ");
+    assert_finding(&f, "broker", FINDING_OK, 0, "/home/u/disks");
+    assert_silent(&f, "LVM of the host");
+    assert_silent(&f, "libvirt hook");
+    findings_end(&f);
+}
+
 static void test_no_broker(void **state)
 {
     struct bench *b = *state;
@@ -541,6 +561,7 @@ int main(void)
         doctor_test(test_configuration),
         doctor_test(test_nothing_configured),
         doctor_test(test_encryption_off),
+        doctor_test(test_pool_of_files),
         doctor_test(test_no_broker),
         doctor_test(test_groups),
         doctor_test(test_metadata_low),

@@ -171,7 +171,8 @@ def life(user):
     guest = Guest(folder)
     guest.ask("read", "done")
     guest.ask(f"mark {TEXT}", "wrote vda", "wrote vdb", "marked")
-    user.run("show", NAME)
+    assert "workqueues" not in user.run("show", NAME)
+    assert "LVM" not in user.try_run("doctor").stdout
     assert user.files_with(TEXT) == [], user.files_with(TEXT)
 
     user.run("stop", "--force", NAME)
