@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRIES        5
+/* Ten seconds: the kernel ends an io_uring, which has the file, behind the process that has ended. */
+#define TRIES        100
 #define BETWEEN_NSEC 100000000
 
 static int open_folder(const struct pool *p, const struct volume *v, int *ret_fd, struct error *e)
