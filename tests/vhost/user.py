@@ -217,10 +217,11 @@ def end_processes(user):
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/environ", "rb") as f:
-                ours = f"XDG_RUNTIME_DIR={user.runtime}".encode() in f.read().split(b"\0")
+                has = f.read().split(b"\0")
         except OSError:
             continue
-        if ours and int(pid) != os.getpid():
+        ours = {f"XDG_RUNTIME_DIR={user.runtime}".encode(), f"HOME={user.home}".encode()}  # QEMU has but the latter
+        if ours & set(has) and int(pid) != os.getpid():
             os.kill(int(pid), signal.SIGKILL)
 
 
