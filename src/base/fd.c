@@ -80,6 +80,26 @@ int fd_pwrite_all(int fd, const void *buffer, size_t size, uint64_t offset_bytes
     return write_loop(fd, buffer, size, (off_t)offset_bytes);
 }
 
+int fd_each_data(int fd, fd_writer *writer, void *context)
+{
+    char buffer[65536];
+    for (off_t at = 0, hole; (at = lseek(fd, at, SEEK_DATA)) >= 0; at = hole) {
+        hole = lseek(fd, at, SEEK_HOLE);
+        if (hole < 0)
+            return -errno;
+        for (off_t done = at; done < hole;) {
+            size_t n = hole - done < (off_t)sizeof buffer ? (size_t)(hole - done) : sizeof buffer;
+            int r = fd_pread_all(fd, buffer, n, (uint64_t)done);
+            if (r == 0)
+                r = writer(context, buffer, n, (uint64_t)done);
+            if (r < 0)
+                return r;
+            done += (off_t)n;
+        }
+    }
+    return errno == ENXIO ? 0 : -errno; /* no more data */
+}
+
 int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size)
 {
     _cleanup_free_ char *text = NULL;

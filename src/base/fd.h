@@ -29,6 +29,11 @@ int fd_write_all(int fd, const void *buffer, size_t size) _must_check_;
 int fd_pread_all(int fd, void *buffer, size_t size, uint64_t offset_bytes) _must_check_;
 int fd_pwrite_all(int fd, const void *buffer, size_t size, uint64_t offset_bytes) _must_check_;
 
+/* Has all of the file written that is no hole, whole pages of 4096 bytes but for the end; stops at the first
+ * error. */
+typedef int fd_writer(void *context, const void *bytes, size_t n, uint64_t offset_bytes);
+int fd_each_data(int fd, fd_writer *writer, void *context) _must_check_;
+
 /* Reads up to the end of the file, at most `limit` bytes (-EFBIG: there is more), and terminates the text.
  * The caller frees *ret_text. A seekable file is read from its beginning. */
 int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size) _must_check_;

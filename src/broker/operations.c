@@ -121,7 +121,7 @@ int map_options(struct session *s, const struct volume *v, enum map_use use, str
     *ret = (struct map_options){.below = st.st_rdev,
                                 .flags = choose_flags(s->config, &facts, NULL),
                                 .use = use,
-                                .read_only = use == MAP_READ_ONLY || volume_is_snapshot(v)};
+                                .read_only = map_use_reads_only(use, v)};
     *ret_device = TAKE_FD(fd);
     return 0;
 }

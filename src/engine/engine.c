@@ -31,17 +31,22 @@ static void remove_rest(int folder, const struct volume *v)
     unlinkat(folder, file, 0);
 }
 
-/* ------------------------------------------------------------------- opening */
-
-static bool is_read_only(const struct volume *v, enum map_use use)
+/* The keeper of that disk, which no other mayfly starts or ends until *ret_lock is closed. */
+static int look_locked(const char *runtime_dir, const struct volume *v, int *ret_folder, int *ret_lock,
+                       struct keeper_seen *ret, struct error *e)
 {
-    return use == MAP_READ_ONLY || volume_is_snapshot(v);
+    char file[KEEPER_NAME_MAX];
+    file_of(v, file);
+    int r = engine_folder_locked(runtime_dir, ret_folder, ret_lock, e);
+    return r < 0 ? r : keeper_look(*ret_folder, file, ret, e);
 }
+
+/* ------------------------------------------------------------------- opening */
 
 /* libvirt takes no <readonly/> for a disk on a socket, so the keeper sees to it for a seed. */
 static bool guest_reads_only(const struct volume *v, enum map_use use)
 {
-    return is_read_only(v, use) || volume_is_seed(v);
+    return map_use_reads_only(use, v) || volume_is_seed(v);
 }
 
 static uint64_t file_size(int fd)
@@ -55,7 +60,7 @@ static void describe(const struct volume *v, int file_fd, enum map_use use, stru
     *ret = (struct state){.magic = STATE_MAGIC,
                           .size_bytes = file_size(file_fd),
                           .gone_msec = ENGINE_GONE_MSEC,
-                          .read_only = is_read_only(v, use)};
+                          .read_only = map_use_reads_only(use, v)};
     map_uuid_make(v->disk, use, ret->map);
     if (use == MAP_FOR_START)
         ret->until_msec = clock_msec() + (uint64_t)START_WITHIN_SEC * 1000;
@@ -131,13 +136,10 @@ int engine_open(const char *runtime_dir, const struct volume *v, int file_fd, co
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    char path[ENGINE_PATH_MAX] = "", file[KEEPER_NAME_MAX];
-    file_of(v, file);
+    char path[ENGINE_PATH_MAX] = "";
     int r = engine_socket_path(runtime_dir, v, path, e);
     if (r == 0)
-        r = engine_folder_locked(runtime_dir, &folder, &lock, e);
-    if (r == 0)
-        r = keeper_look(folder, file, &k, e);
+        r = look_locked(runtime_dir, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
     return k.pid ? raise_use(&k, v, file_fd, use, e) : start(folder, path, v, file_fd, volume_key, use, e);
@@ -147,11 +149,7 @@ int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    char file[KEEPER_NAME_MAX];
-    file_of(v, file);
-    int r = engine_folder_locked(runtime_dir, &folder, &lock, e);
-    if (r == 0)
-        r = keeper_look(folder, file, &k, e);
+    int r = look_locked(runtime_dir, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
     k.state.size_bytes = v->size_bytes;
@@ -244,11 +242,7 @@ int engine_close(const char *runtime_dir, const struct volume *v, enum map_use u
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    char file[KEEPER_NAME_MAX];
-    file_of(v, file);
-    int r = engine_folder_locked(runtime_dir, &folder, &lock, e);
-    if (r == 0)
-        r = keeper_look(folder, file, &k, e);
+    int r = look_locked(runtime_dir, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
     *ret_closed = false;

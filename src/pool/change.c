@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define EXTENT_BYTES UINT64_C(4096) /* whole sectors of any cipher */
-
 /* ------------------------------------------------------------------- making */
 
 static int check_disk_new(const struct pool *p, const char *disk, struct error *e)

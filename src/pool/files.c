@@ -2,6 +2,7 @@
 /* The files that are disks. A file gets its name only when it is whole, and is on the disk then. */
 #include "pool/pool-internal.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <fcntl.h>
@@ -10,12 +11,11 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Ten seconds: the kernel ends an io_uring, which has the file, behind the process that has ended. */
 #define TRIES        100
-#define BETWEEN_NSEC 100000000
+#define BETWEEN_MSEC 100
 
 static int open_folder(const struct pool *p, const struct volume *v, int *ret_fd, struct error *e)
 {
@@ -25,32 +25,17 @@ static int open_folder(const struct pool *p, const struct volume *v, int *ret_fd
     return r < 0 ? error_set(e, r, "disk %s: its folder cannot be opened: %s", v->lv, strerror(-r)) : 0;
 }
 
-static int copy_range(int fd, int from_fd, off_t at, off_t end)
+static int write_to_file(void *fd, const void *bytes, size_t n, uint64_t at)
 {
-    char piece[65536];
-    int r = 0;
-    for (size_t n = 0; r == 0 && at < end; at += (off_t)n) {
-        n = end - at < (off_t)sizeof piece ? (size_t)(end - at) : sizeof piece;
-        r = fd_pread_all(from_fd, piece, n, (uint64_t)at);
-        if (r == 0)
-            r = fd_pwrite_all(fd, piece, n, (uint64_t)at);
-    }
-    return r;
+    return fd_pwrite_all(*(int *)fd, bytes, n, at);
 }
 
 /* Of a file that nobody writes to; it is ciphertext. Holes stay holes. */
 static int copy(int fd, int from_fd)
 {
-    off_t size = lseek(from_fd, 0, SEEK_END), end = 0;
+    off_t size = lseek(from_fd, 0, SEEK_END);
     int r = size < 0 || ftruncate(fd, size) < 0 ? -errno : 0;
-    for (off_t at = 0; r == 0 && at < size; at = end) {
-        at = lseek(from_fd, at, SEEK_DATA);
-        if (at < 0)
-            return errno == ENXIO ? 0 : -errno;
-        end = lseek(from_fd, at, SEEK_HOLE);
-        r = end < 0 ? -errno : copy_range(fd, from_fd, at, end);
-    }
-    return r;
+    return r < 0 ? r : fd_each_data(from_fd, write_to_file, &fd);
 }
 
 static bool cannot_share(int r)
@@ -144,7 +129,7 @@ int file_check_unused(int fd, const struct volume *v, struct error *e)
         if (tries == TRIES)
             return error_set(
                 e, -EBUSY, "disk %s: is left as it is, since a process has its file open; see fuser", v->lv);
-        nanosleep(&(struct timespec){.tv_nsec = BETWEEN_NSEC}, NULL);
+        clock_sleep_msec(BETWEEN_MSEC);
     }
     return 0;
 }

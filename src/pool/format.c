@@ -42,7 +42,7 @@ int format_make(const struct opened *disk, const char *fs, const char *label, st
     r = mkfs_in_memory(&m, size_bytes, &memory_fd, e);
     if (r < 0)
         return r;
-    r = mkfs_each_data(memory_fd, write_to_disk, (void *)disk);
+    r = fd_each_data(memory_fd, write_to_disk, (void *)disk);
     if (r == 0)
         r = opened_sync(disk);
     return r < 0 ? error_set(e, r, "it cannot be written: %s", strerror(-r)) : 0;

@@ -9,8 +9,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define EXTENT_BYTES UINT64_C(4096)
-
 int list_instances(const struct pool *p, char (**ret)[UUID_TEXT], size_t *ret_n, struct error *e)
 {
     char(*all)[UUID_TEXT] = NULL;

@@ -6,6 +6,8 @@
 #include "pool/records.h"
 #include "storage/locks.h"
 
+#define EXTENT_BYTES UINT64_C(4096) /* sizes of disks are multiples of it: whole sectors of any cipher */
+
 /* What this connection knows of a disk, beyond what its tags say. */
 struct pool_known {
     char lv[LV_NAME_MAX], disk[UUID_TEXT];

@@ -14,11 +14,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static bool opens_read_only(const struct volume *v, enum map_use use)
-{
-    return use == MAP_READ_ONLY || volume_is_snapshot(v);
-}
-
 /* ------------------------------------------------------------------ opening */
 
 static struct flock first_byte(short type)
@@ -47,7 +42,7 @@ static int start_serving(const struct pool *p, const struct volume *v, const str
                          enum map_use use, struct error *e)
 {
     _cleanup_close_ int fd = -1;
-    int r = file_open(p, v, (opens_read_only(v, use) ? O_RDONLY : O_RDWR) | O_DIRECT, &fd, e);
+    int r = file_open(p, v, (map_use_reads_only(use, v) ? O_RDONLY : O_RDWR) | O_DIRECT, &fd, e);
     if (r == 0 && v->state == VOLUME_READY)
         r = file_check_unused(fd, v, e);
     return r < 0 ? r : p->engine->open(p->runtime_dir, v, fd, key, use, e);
@@ -64,7 +59,7 @@ static int serve(const struct pool *p, const struct volume *v, const struct secr
         return start_serving(p, v, key, use, e);
     if (r < 0)
         return error_pass(e, r, &why);
-    if ((map.read_only != 0) != opens_read_only(v, use))
+    if ((map.read_only != 0) != map_use_reads_only(use, v))
         return error_set(e, -EBUSY, "disk %s: is open %s; close it first", v->lv,
                          map.read_only ? "to be read only" : "for writing");
     return map.size_bytes < v->size_bytes ? p->engine->grow(p->runtime_dir, v, e) : 0;
@@ -95,7 +90,7 @@ static int open_with_key(struct pool *p, const struct volume *v, const struct se
         r = volume_verify_key(v, key, e);
     if (r == 0)
         r = serve(p, v, key, use, e);
-    return r < 0 ? r : hand_out(p, v, key, opens_read_only(v, use) ? O_RDONLY : O_RDWR, ret, e);
+    return r < 0 ? r : hand_out(p, v, key, map_use_reads_only(use, v) ? O_RDONLY : O_RDWR, ret, e);
 }
 
 static int open_disk(struct pool *p, const struct volume *v, const struct secret *key, enum map_use use,

@@ -34,6 +34,12 @@ enum map_use {
     MAP_READ_ONLY  /* a person, only to look */
 };
 
+/* May the disk not be written to where it is opened for this use? */
+static inline bool map_use_reads_only(enum map_use use, const struct volume *v)
+{
+    return use == MAP_READ_ONLY || volume_is_snapshot(v);
+}
+
 /* The uuid of a map of that disk that is opened now. */
 void map_uuid_make(const char *disk, enum map_use use, char ret[MAP_UUID_MAX]);
 

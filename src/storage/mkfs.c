@@ -106,26 +106,6 @@ static int make_here(const struct mkfs *m, const char *path, struct error *e)
     return 0;
 }
 
-int mkfs_each_data(int memory_fd, mkfs_writer *write, void *context)
-{
-    char buffer[65536];
-    for (off_t at = 0, hole; (at = lseek(memory_fd, at, SEEK_DATA)) >= 0; at = hole) {
-        hole = lseek(memory_fd, at, SEEK_HOLE);
-        if (hole < 0)
-            return -errno;
-        for (off_t done = at; done < hole;) {
-            size_t n = hole - done < (off_t)sizeof buffer ? (size_t)(hole - done) : sizeof buffer;
-            int r = fd_pread_all(memory_fd, buffer, n, (uint64_t)done);
-            if (r == 0)
-                r = write(context, buffer, n, (uint64_t)done);
-            if (r < 0)
-                return r;
-            done += (off_t)n;
-        }
-    }
-    return errno == ENXIO ? 0 : -errno; /* no more data */
-}
-
 int mkfs_in_memory(const struct mkfs *m, uint64_t size_bytes, int *ret_fd, struct error *e)
 {
     const char *argv[ARGV_MAX] = {NULL};
@@ -162,7 +142,7 @@ static int make_vfat(const struct mkfs *m, const char *path, struct error *e)
     int r = mkfs_in_memory(m, (uint64_t)size_bytes, &file, e);
     if (r < 0)
         return r;
-    r = mkfs_each_data(file, write_to_device, &device);
+    r = fd_each_data(file, write_to_device, &device);
     if (r == 0 && fsync(device) < 0)
         r = -errno;
     return r < 0 ? error_set(e, r, "%s: cannot be formatted as vfat: %s", path, strerror(-r)) : 0;

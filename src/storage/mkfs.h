@@ -21,10 +21,6 @@ struct mkfs {
 int mkfs_make(const struct mkfs *m, const char *path, struct error *e) _must_check_;
 
 /* Makes it in a memory file as large as the disk, a descriptor of which is *ret_fd: what is no hole there is
- * to be written to the disk. It takes as much memory as that, at most the log of an xfs and the tables of a
- * vfat. */
+ * to be written to the disk, by fd_each_data(). It takes as much memory as that, at most the log of an xfs
+ * and the tables of a vfat. */
 int mkfs_in_memory(const struct mkfs *m, uint64_t size_bytes, int *ret_fd, struct error *e) _must_check_;
-
-/* Has all of that written, whole pages of 4096 bytes but for the end; stops at the first error. */
-typedef int mkfs_writer(void *context, const void *bytes, size_t n, uint64_t offset_bytes);
-int mkfs_each_data(int memory_fd, mkfs_writer *write, void *context) _must_check_;
