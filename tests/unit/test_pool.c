@@ -419,6 +419,53 @@ static void damage_is_told_and_kept(void **state)
     remove_doomed(b, &w);
 }
 
+static void expect_counts(struct broker *b, size_t volumes, size_t damaged, size_t untagged)
+{
+    _cleanup_inventory_ struct inventory *all = NULL;
+    OK(broker_list(b, &all, &e));
+    assert_int_equal(all->n_volumes, volumes);
+    assert_int_equal(all->n_damaged, damaged);
+    assert_int_equal(all->n_untagged, untagged);
+}
+
+/* A line that says what cannot be so. Each is told as damage, and no file is taken for one without a line. */
+static void lines_that_cannot_be_so(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make(b, "root", 8 * MIB);
+    _cleanup_free_ char *good = NULL;
+    read_tags(&v, &good);
+    _cleanup_free_ char *twice = str_format("%s%s", good, good);
+    tags_are_text(&v, twice);
+    expect_counts(b, 1, 1, 0);
+
+    _cleanup_free_ char *of_another = strdup(good);
+    char *uuid = strstr(of_another, v.instance);
+    uuid[0] = uuid[0] == 'a' ? 'b' : 'a';
+    tags_are_text(&v, of_another);
+    expect_counts(b, 0, 1, 0);
+
+    char *cipher = strstr(good, "mayfly.cipher=");
+    _cleanup_free_ char *plain =
+        str_format("%.*smayfly.cipher=none%s", (int)(cipher - good), good, cipher + strcspn(cipher, ",\n"));
+    tags_are_text(&v, plain);
+    expect_counts(b, 0, 1, 0);
+
+    tags_are_text(&v, "what is this?\n"); /* it may be the line of any file */
+    expect_counts(b, 0, 1, 0);
+    tags_are_text(&v, good);
+    expect_counts(b, 1, 0, 0);
+
+    char file[PATH_MAX];
+    snprintf(file, sizeof file, "%s", path_of(&v));
+    assert_int_equal(rename(file, "aside"), 0); /* a link leads out of the pool */
+    assert_int_equal(symlink("../../aside", file), 0);
+    expect_counts(b, 0, 1, 0);
+    assert_int_equal(rename("aside", file), 0);
+    remove_doomed(b, &v);
+}
+
 static void a_pool_knows_itself(void **state)
 {
     (void)state;
@@ -434,6 +481,37 @@ static void a_pool_knows_itself(void **state)
     end_connection(&c);
     assert_int_equal(chmod(other.pool_path, 0755), 0);
     REFUSED_WITH(-EACCES, "chmod 700", pool_open(&other, "/run/nowhere", &engine, &c, &e));
+}
+
+/* Which pool it is nobody else may say, and not half a file. */
+static void an_identity_is_believed_only_if_it_is_whole(void **state)
+{
+    (void)state;
+    static struct config other;
+    struct broker *b = NULL;
+    char path[PATH_MAX + 8], aside[PATH_MAX + 8];
+    other = config;
+    strcat(other.pool_path, "-identified");
+    OK(pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    end_connection(&b);
+    snprintf(path, sizeof path, "%s/pool", other.pool_path);
+    snprintf(aside, sizeof aside, "%s/aside", other.pool_path);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(fd_write_all(fd, "more\n", 5), 0);
+    REFUSED_WITH(-EINVAL, "damaged", pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    assert_int_equal(ftruncate(fd, UUID_TEXT - 1), 0);
+    REFUSED_WITH(-EINVAL, "damaged", pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    assert_int_equal(pwrite(fd, "\n", 1, UUID_TEXT - 1), 1);
+    assert_int_equal(rename(path, aside), 0);
+    assert_int_equal(symlink("aside", path), 0);
+    REFUSED_WITH(-ELOOP, "cannot be told", pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    assert_int_equal(rename(aside, path), 0);
+    OK(pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    end_connection(&b);
+    if (geteuid() != 0)
+        skip(); /* chown */
+    assert_int_equal(chown(other.pool_path, 65534, 0), 0);
+    REFUSED_WITH(-EACCES, "belongs to user", pool_open(&other, "/run/nowhere", &engine, &b, &e));
 }
 
 static int make_pool(void **state)
@@ -473,7 +551,9 @@ int main(void)
         cmocka_unit_test(copies_of_open_disks_need_shared_blocks),
         cmocka_unit_test(closed_disks_are_copied),
         cmocka_unit_test(damage_is_told_and_kept),
+        cmocka_unit_test(lines_that_cannot_be_so),
         cmocka_unit_test(a_pool_knows_itself),
+        cmocka_unit_test(an_identity_is_believed_only_if_it_is_whole),
     };
     suite = (struct broker_suite){.connect = connect_pool,
                                   .files = true,

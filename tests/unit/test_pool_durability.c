@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 #define MIB         (UINT64_C(1) << 20)
-#define MOMENTS_MAX 64
+#define MOMENTS_MAX 128
 #define FILES_MAX   8
 #define TEXT_MAX    4096
 
@@ -99,8 +99,41 @@ WRAP(int, ftruncate64, int fd, off_t size)
 NOTED(__real_ftruncate64(fd, size))
 WRAP(int, mkdirat, int fd, const char *name, mode_t mode)
 NOTED(__real_mkdirat(fd, name, mode))
+/* What becomes durable of a new pool, in its order: files that were synced or got a name. */
+static struct {
+    bool is_name;
+    ino_t inode;
+} made[16];
+static size_t n_made;
+static const char *rival; /* another mayfly's identity, which gets the name first */
+
+static void note_made(bool is_name, ino_t inode)
+{
+    if (!recording && n_made < ARRAY_SIZE(made)) {
+        made[n_made].is_name = is_name;
+        made[n_made++].inode = inode;
+    }
+}
+
+static void write_rival(int folder_fd, const char *name)
+{
+    _cleanup_close_ int fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_int_equal(fd_pwrite_all(fd, rival, strlen(rival), 0), 0);
+    rival = NULL;
+}
+
 WRAP(int, linkat, int from_fd, const char *from, int to_fd, const char *to, int flags)
-NOTED(__real_linkat(from_fd, from, to_fd, to, flags))
+{
+    struct stat st;
+    if (rival)
+        write_rival(to_fd, to);
+    assert_int_equal(fstatat(from_fd, from, &st, 0), 0);
+    int r = __real_linkat(from_fd, from, to_fd, to, flags), errnum = errno;
+    note(0);
+    note_made(true, st.st_ino);
+    errno = errnum;
+    return r;
+}
 WRAP(int, renameat, int from_fd, const char *from, int to_fd, const char *to)
 NOTED(__real_renameat(from_fd, from, to_fd, to))
 WRAP(int, unlinkat, int fd, const char *name, int flags)
@@ -111,6 +144,7 @@ WRAP(int, fsync, int fd)
     struct stat st;
     assert_int_equal(fstat(fd, &st), 0);
     note(st.st_ino); /* no power is cut in earnest */
+    note_made(false, st.st_ino);
     return 0;
 }
 
@@ -371,6 +405,13 @@ static void begin(void)
     first_moment = n_moments - 1;
 }
 
+/* The same, but what is there now is on the disk only as far as it was told to be. */
+static void go_on(void)
+{
+    recording = true;
+    first_moment = n_moments - 1;
+}
+
 static void power_cuts(void **state)
 {
     (void)state;
@@ -390,27 +431,66 @@ static void power_cuts(void **state)
     OK(broker_create(b, &disks[0], &e));
     note(0);
     try_all(&(struct wanted){{NONE, NONE}, {VOLUME_BUILDING, NONE}, false});
-    begin();
+    go_on();
     OK(broker_create(b, &disks[1], &e));
     note(0);
     try_all(&(struct wanted){{VOLUME_BUILDING, NONE}, {VOLUME_BUILDING, VOLUME_BUILDING}, false});
-    begin();
+    go_on();
     OK(broker_mark(b, both, 2, VOLUME_READY, &e));
     note(0);
     try_all(&(struct wanted){{VOLUME_BUILDING, VOLUME_BUILDING}, {VOLUME_READY, VOLUME_READY}, true});
-    begin();
+    go_on();
     OK(broker_mark(b, &both[1], 1, VOLUME_DOOMED, &e));
     note(0);
     try_all(&(struct wanted){{VOLUME_READY, VOLUME_READY}, {VOLUME_READY, VOLUME_DOOMED}, false});
-    begin();
+    go_on();
     OK(broker_remove(b, &both[1], 1, &e));
     note(0);
     try_all(&(struct wanted){{VOLUME_READY, VOLUME_DOOMED}, {VOLUME_READY, NONE}, false});
+    go_on();
     OK(broker_mark(b, both, 1, VOLUME_DOOMED, &e));
-    begin();
+    note(0);
+    try_all(&(struct wanted){{VOLUME_READY, NONE}, {VOLUME_DOOMED, NONE}, false});
+    go_on();
     OK(broker_remove(b, both, 1, &e));
     note(0);
     try_all(&(struct wanted){{VOLUME_DOOMED, NONE}, {NONE, NONE}, false});
+    broker_disconnect(b);
+}
+
+static size_t made_at(size_t from, bool is_name, ino_t inode)
+{
+    while (from < n_made && !(made[from].is_name == is_name && made[from].inode == inode))
+        from++;
+    return from;
+}
+
+/* A pool without it, or with half of it, would be refused with all that is in it. */
+static void the_identity_is_there_for_good(void **state)
+{
+    (void)state;
+    struct stat identity, pool;
+    struct broker *b = NULL;
+    char path[PATH_MAX];
+    n_made = 0;
+    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    snprintf(path, sizeof path, "%.200s/pool", config.pool_path);
+    assert_int_equal(stat(path, &identity), 0);
+    assert_int_equal(stat(config.pool_path, &pool), 0);
+    size_t at = made_at(0, false, identity.st_ino);
+    at = made_at(at, true, identity.st_ino);
+    at = made_at(at, false, pool.st_ino);
+    assert_true(at < n_made);
+    broker_disconnect(b);
+}
+
+static void of_two_that_make_a_pool_the_first_wins(void **state)
+{
+    (void)state;
+    struct broker *b = NULL;
+    rival = "0badc0de-1234-4000-8000-000000000000\n";
+    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    assert_non_null(strstr(pool_name(b), "0badc0de1234"));
     broker_disconnect(b);
 }
 
@@ -427,6 +507,10 @@ static int make_pool(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(power_cuts, make_pool, folder_remove)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(power_cuts, make_pool, folder_remove),
+        cmocka_unit_test_setup_teardown(the_identity_is_there_for_good, make_pool, folder_remove),
+        cmocka_unit_test_setup_teardown(of_two_that_make_a_pool_the_first_wins, make_pool, folder_remove),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
