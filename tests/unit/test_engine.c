@@ -9,9 +9,11 @@
 #include "volume-sample.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -21,6 +23,15 @@
 #define WAIT_MSEC  60000
 
 static const char secret_words[] = "what the guest alone may read";
+
+/* --wrap: nobody has patience. */
+static bool hasty;
+int __real_poll(struct pollfd *p, nfds_t n, int msec);
+int __wrap_poll(struct pollfd *p, nfds_t n, int msec);
+int __wrap_poll(struct pollfd *p, nfds_t n, int msec)
+{
+    return __real_poll(p, n, hasty ? SOON_MSEC : msec);
+}
 
 /* A disk in a folder that stands for the user's of sockets. */
 struct host {
@@ -333,6 +344,74 @@ static void a_killed_one_is_known_to_be_gone(void **state)
     secret_free(h.key);
 }
 
+/* Its number may be another's by then. */
+static void a_signal_reaches_no_other_process(void **state)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    folder_write(state, "state", "");
+    _cleanup_close_ int fd = open(folder_path(state, "state"), O_RDWR | O_CLOEXEC);
+    const struct keeper_seen was = {.pid = child, .state_fd = fd};
+    assert_int_equal(keeper_signal(&was, SIGKILL, NULL), -ESRCH);
+    OK(keeper_stop(&was, "disk", &e));
+    assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void one_that_does_not_heed_is_killed(void **state)
+{
+    struct host h = new_host(state);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    struct keeper_seen k = keeper_of(&h);
+    assert_int_equal(kill(k.pid, SIGSTOP), 0);
+    hasty = true;
+    bool closed = close_disk(&h, MAP_FOR_DOMAIN);
+    hasty = false;
+    assert_true(closed);
+    assert_false(look(&h, NULL));
+    keeper_seen_end(&k);
+    secret_free(h.key);
+}
+
+static void another_disk_under_its_name_is_left_alone(void **state)
+{
+    struct host h = new_host(state), other;
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    other = h;
+    uuid_make(other.v.disk);
+    REFUSED_WITH(-EUNSAFE, "another disk is served", open_disk(&other, MAP_FOR_DOMAIN, &e));
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    secret_free(h.key);
+}
+
+/* Neither its socket nor what is known of its keeper. */
+static void nothing_of_it_is_for_others(void **state)
+{
+    static const char *const files[] = {"", KEEPER_SUFFIX};
+    struct host h = new_host(state);
+    mode_t before = umask(0);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    umask(before);
+    struct stat st;
+    assert_int_equal(stat(folder_path(state, "mayfly"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        _cleanup_free_ char *name = str_format("mayfly/%s%s", h.v.lv, files[i]);
+        assert_int_equal(stat(folder_path(state, name), &st), 0);
+        assert_true(i == 0 || (st.st_mode & 07777) == 0600);
+    }
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        _cleanup_free_ char *name = str_format("mayfly/%s%s", h.v.lv, files[i]);
+        assert_int_equal(stat(folder_path(state, name), &st), -1);
+    }
+    secret_free(h.key);
+}
+
 static void a_file_alone_is_no_keeper(void **state)
 {
     struct host h = new_host(state);
@@ -372,6 +451,11 @@ static void the_folder_is_the_users_own(void **state)
     char path[ENGINE_PATH_MAX];
     assert_int_equal(mkdir(folder_path(state, "mayfly"), 0755), 0);
     REFUSED_WITH(-EPERM, "others than this user", open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_int_equal(chmod(folder_path(state, "mayfly"), 0700), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(folder_path(state, "mayfly"), 65534, 0), 0);
+        REFUSED_WITH(-EPERM, "others than this user", open_disk(&h, MAP_FOR_DOMAIN, &e));
+    }
     h.folder = "/nonexistent/folder/of/a/user";
     REFUSED_WITH(-ENOENT, "XDG_RUNTIME_DIR", engine_open(h.folder, &h.v, 0, h.key, MAP_FOR_DOMAIN, &e));
     h.folder = "/a/name/that/is/too/long/for/a/socket/that/has/the/name/of/a/volume/below";
@@ -421,6 +505,10 @@ int main(void)
         ENGINE_TEST(it_ends_when_its_guest_has_ended),
         ENGINE_TEST(it_waits_for_a_start_and_for_a_person),
         ENGINE_TEST(a_killed_one_is_known_to_be_gone),
+        ENGINE_TEST(a_signal_reaches_no_other_process),
+        ENGINE_TEST(one_that_does_not_heed_is_killed),
+        ENGINE_TEST(another_disk_under_its_name_is_left_alone),
+        ENGINE_TEST(nothing_of_it_is_for_others),
         ENGINE_TEST(a_file_alone_is_no_keeper),
         ENGINE_TEST(why_it_does_not_start_is_told),
         ENGINE_TEST(the_folder_is_the_users_own),

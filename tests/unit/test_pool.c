@@ -3,12 +3,14 @@
  * for what serves disks to guests: it keeps the file open, as a keeper does. */
 #include "broker-suite.h"
 
+#include "base/audit.h"
 #include "base/fd.h"
 #include "base/process.h"
 #include "folder.h"
 #include "openssl-xts.h"
 #include "pool/pool.h"
 #include "storage/check.h"
+#include "trail.h"
 
 #include <linux/fs.h>
 #include <stdarg.h>
@@ -49,13 +51,21 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     return 0;
 }
 
+/* --wrap: whoever holds a file here does not let it go while it is waited for. */
+int __wrap_nanosleep(const struct timespec *t, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *t, struct timespec *left)
+{
+    (void)t, (void)left;
+    return 0;
+}
+
 /* --------------------------------------------------------------- the engine */
 
 static struct served {
     struct map map;
     int fd;
 } served[16];
-static size_t n_served;
+static size_t n_served, n_closes;
 
 static struct served *find_served(const struct volume *v)
 {
@@ -99,6 +109,7 @@ static int engine_close(const char *runtime_dir, const struct volume *v, enum ma
 {
     (void)runtime_dir, (void)e;
     struct served *s = find_served(v);
+    n_closes++;
     *ret_closed = s && map_uuid_use(s->map.uuid) <= up_to;
     if (*ret_closed) {
         fd_close(s->fd);
@@ -208,6 +219,10 @@ static void files_hold_what_dm_crypt_would(void **state)
     uint8_t text[8192], got[8192];
     struct stat st;
     memset(text, 'p', sizeof text);
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.200s/%s", config.pool_path, v.instance);
+    assert_int_equal(stat(folder, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
     assert_int_equal(stat(path_of(&v), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     assert_int_equal(st.st_blocks, 0); /* it takes no room before it is written */
@@ -290,7 +305,57 @@ static void what_is_held_stays(void **state)
     int fd = open(path_of(&v), O_RDWR | O_CLOEXEC);
     REFUSED_WITH(-EBUSY, "has its file open", broker_remove(b, &one, 1, &e));
     fd_close(fd);
+
+    struct opened o = OPENED_NONE;
+    OK(broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+    opened_close(&o);
+    REFUSED_WITH(-EBUSY, "is open, and is left", broker_remove(b, &one, 1, &e));
+    OK(broker_close(b, &v, SETTLE_NOW, &e));
+
+    OK(mark(b, &v, VOLUME_READY, &e)); /* two that write to it would destroy what is there */
+    fd = open(path_of(&v), O_RDWR | O_CLOEXEC);
+    REFUSED_WITH(-EBUSY, "has its file open", broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+    fd_close(fd);
+    OK(mark(b, &v, VOLUME_DOOMED, &e));
+    size_t closes = n_closes; /* what a keeper that was killed has left goes with the file */
     OK(broker_remove(b, &one, 1, &e));
+    assert_int_equal(n_closes, closes + 1);
+}
+
+static void a_disk_without_its_file_does_not_become_ready(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make(b, "root", 8 * MIB);
+    assert_int_equal(unlink(path_of(&v)), 0);
+    REFUSED_WITH(-ENOENT, "its file was never made", mark(b, &v, VOLUME_READY, &e));
+    remove_doomed(b, &v);
+}
+
+/* Each change of a disk leaves an entry, and names it. */
+static void changes_leave_a_trail(void **state)
+{
+    static const char *const actions[] = {"create", "open", "close", "ready", "resize", "doom", "remove"};
+    _cleanup_close_ int trail = trail_listen(state, "journal");
+    audit_open_at("mayfly", folder_path(state, "journal"), folder_path(state, "journal"));
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make(b, "root", 8 * MIB);
+    struct opened o = OPENED_NONE;
+    OK(broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+    opened_close(&o);
+    OK(broker_close(b, &v, SETTLE_NOW, &e));
+    OK(mark(b, &v, VOLUME_READY, &e));
+    OK(broker_resize(b, &v, 12 * MIB, &e));
+    remove_doomed(b, &v);
+    audit_close();
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+        _cleanup_free_ char *action = str_format("MAYFLY_ACTION=%s", actions[i]);
+        _cleanup_free_ char *disk = str_format("MAYFLY_VOLUME=%s/%s", v.vg, v.lv);
+        const char *entry = trail_next(trail);
+        if (!trail_has(entry, action) || !trail_has(entry, disk) || !trail_has(entry, "MAYFLY_RESULT=0"))
+            fail_msg("not %s of %s but:\n%s", actions[i], v.lv, entry);
+    }
+    assert_string_equal(trail_next(trail), "");
 }
 
 static struct volume make_with_contents(struct broker *b)
@@ -548,6 +613,8 @@ int main(void)
         cmocka_unit_test(formats_are_whole),
         cmocka_unit_test(what_is_made_anew_is_empty),
         cmocka_unit_test(what_is_held_stays),
+        cmocka_unit_test(a_disk_without_its_file_does_not_become_ready),
+        cmocka_unit_test(changes_leave_a_trail),
         cmocka_unit_test(copies_of_open_disks_need_shared_blocks),
         cmocka_unit_test(closed_disks_are_copied),
         cmocka_unit_test(damage_is_told_and_kept),

@@ -484,6 +484,26 @@ static void the_identity_is_there_for_good(void **state)
     broker_disconnect(b);
 }
 
+static void a_new_size_is_there_for_good(void **state)
+{
+    (void)state;
+    struct stat st;
+    struct broker *b = NULL;
+    char path[PATH_MAX];
+    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    uuid_make(instance);
+    OK(broker_lock(b, instance, &e));
+    design(b, &disks[0], "root");
+    OK(broker_create(b, &disks[0], &e));
+    OK(broker_mark(b, both, 1, VOLUME_READY, &e));
+    pool_file_path(config.pool_path, &disks[0], path);
+    assert_int_equal(stat(path, &st), 0);
+    n_made = 0;
+    OK(broker_resize(b, &disks[0], 12 * MIB, &e));
+    assert_true(made_at(0, false, st.st_ino) < n_made);
+    broker_disconnect(b);
+}
+
 static void of_two_that_make_a_pool_the_first_wins(void **state)
 {
     (void)state;
@@ -510,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(power_cuts, make_pool, folder_remove),
         cmocka_unit_test_setup_teardown(the_identity_is_there_for_good, make_pool, folder_remove),
+        cmocka_unit_test_setup_teardown(a_new_size_is_there_for_good, make_pool, folder_remove),
         cmocka_unit_test_setup_teardown(of_two_that_make_a_pool_the_first_wins, make_pool, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
