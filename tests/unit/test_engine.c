@@ -377,6 +377,55 @@ static void one_that_does_not_heed_is_killed(void **state)
     secret_free(h.key);
 }
 
+/* A line of /proc/PID/status: a set of signals. */
+static uint64_t signals_of(pid_t pid, const char *what)
+{
+    char path[64], line[256];
+    uint64_t set = UINT64_MAX;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *status = fopen(path, "re");
+    assert_non_null(status);
+    while (fgets(line, sizeof line, status))
+        if (str_starts(line, what))
+            set = strtoull(line + strlen(what), NULL, 16);
+    fclose(status);
+    return set;
+}
+
+static bool environment_has(pid_t pid, const char *words)
+{
+    char path[64], text[65536];
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, text, sizeof text);
+    return fd < 0 || n < 0 || memmem(text, (size_t)n, words, strlen(words));
+}
+
+/* The terminal's signals, signals that we block or ignore, and what our environment says. */
+static void nothing_of_who_opens_goes_along(void **state)
+{
+    struct host h = new_host(state);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    signal(SIGUSR2, SIG_IGN);
+    setenv("OS_PASSWORD", "said to nobody", 1);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    signal(SIGUSR2, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+    struct keeper_seen k = keeper_of(&h);
+    assert_int_equal(getsid(k.pid), k.pid);
+    assert_false(signals_of(k.pid, "SigBlk:") & 1U << (SIGUSR1 - 1));
+    assert_false(signals_of(k.pid, "SigIgn:") & 1U << (SIGUSR2 - 1));
+    if (geteuid() == 0) /* it cannot be looked into by its own user */
+        assert_false(environment_has(k.pid, "OS_PASSWORD"));
+    unsetenv("OS_PASSWORD");
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    keeper_seen_end(&k);
+    secret_free(h.key);
+}
+
 static void another_disk_under_its_name_is_left_alone(void **state)
 {
     struct host h = new_host(state), other;
@@ -507,6 +556,7 @@ int main(void)
         ENGINE_TEST(a_killed_one_is_known_to_be_gone),
         ENGINE_TEST(a_signal_reaches_no_other_process),
         ENGINE_TEST(one_that_does_not_heed_is_killed),
+        ENGINE_TEST(nothing_of_who_opens_goes_along),
         ENGINE_TEST(another_disk_under_its_name_is_left_alone),
         ENGINE_TEST(nothing_of_it_is_for_others),
         ENGINE_TEST(a_file_alone_is_no_keeper),
