@@ -146,18 +146,14 @@ static int add_keeper(scmp_filter_ctx filter)
     return r < 0 ? r : allow_list_add(filter, SCMP_ACT_ALLOW, keepers, ARRAY_SIZE(keepers));
 }
 
-/* Threads, but no processes; signals to itself alone. */
+/* Threads, but no processes, and no signals. */
 static int add_worker(scmp_filter_ctx filter)
 {
-    const scmp_datum_t own = (scmp_datum_t)getpid(), thread = CLONE_THREAD | CLONE_VM;
+    const scmp_datum_t thread = CLONE_THREAD | CLONE_VM;
     int r = add_both(filter);
     if (r == 0)
         r = allow_list_add(filter, SCMP_ACT_KILL_PROCESS, deadly_to_worker, ARRAY_SIZE(deadly_to_worker));
-    if (r == 0)
-        r = allow_list_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
-    if (r == 0)
-        r = allow_list_if(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, own, 0));
-    return r;
+    return r < 0 ? r : allow_list_if(filter, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
 }
 
 static int hide_files(struct error *e)

@@ -125,6 +125,16 @@ static int use_descriptors(void)
     return works ? 7 : 0;
 }
 
+static int signal_a_thread(void)
+{
+    return syscall(SYS_tgkill, 1, 1, 0) < 0 && errno == EPERM ? 7 : 0;
+}
+
+static int signal_a_process(void)
+{
+    return kill(getpid(), 0);
+}
+
 static void what_both_cannot(void **state)
 {
     (void)state;
@@ -148,7 +158,9 @@ static void what_the_worker_cannot(void **state)
     (void)state;
     expect_exit(false, start_process, 0);
     expect_exit(true, start_process, 7);
+    expect_exit(true, signal_a_thread, 7);
     expect_killed(true, make_ring);
+    expect_killed(true, signal_a_process);
 }
 
 /* ------------------------------------------------------- io_uring's own way */

@@ -426,6 +426,76 @@ static void nothing_of_who_opens_goes_along(void **state)
     secret_free(h.key);
 }
 
+/* What the key was handed over in is gone once a worker has it. */
+static void the_key_is_in_no_descriptor(void **state)
+{
+    struct host h = new_host(state);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    struct keeper_seen k = keeper_of(&h);
+    char path[64], to[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)k.pid);
+    _cleanup_closedir_ DIR *d = opendir(path);
+    assert_true(d || geteuid() != 0); /* it cannot be looked into by its own user */
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        ssize_t n = readlinkat(dirfd(d), entry->d_name, to, sizeof to - 1);
+        to[n > 0 ? n : 0] = '\0';
+        assert_null(strstr(to, "memfd"));
+        assert_null(strstr(to, "secretmem"));
+    }
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    keeper_seen_end(&k);
+    secret_free(h.key);
+}
+
+static pid_t worker_of(const struct keeper_seen *k)
+{
+    char path[64], text[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)k->pid, (int)k->pid);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(read(fd, text, sizeof text - 1) > 0);
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+/* What parses the guest's rings cannot say how long the key stays. */
+static void a_worker_has_no_hand_in_its_state(void **state)
+{
+    struct host h = new_host(state);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    struct keeper_seen k = keeper_of(&h);
+    char path[64], to[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)worker_of(&k));
+    _cleanup_closedir_ DIR *d = opendir(path);
+    assert_true(d || geteuid() != 0);
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        ssize_t n = readlinkat(dirfd(d), entry->d_name, to, sizeof to - 1);
+        to[n > 0 ? n : 0] = '\0';
+        assert_null(strstr(to, KEEPER_SUFFIX));
+    }
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    keeper_seen_end(&k);
+    secret_free(h.key);
+}
+
+/* A guest that ended while its worker was dead comes back no more. */
+static void it_ends_when_its_guest_ended_behind_a_dead_worker(void **state)
+{
+    struct host h = new_host(state);
+    struct front f;
+    OK(open_disk(&h, MAP_FOR_START, &e));
+    wait_less(&h);
+    begin_guest(&h, &f);
+    struct keeper_seen k = keeper_of(&h);
+    pid_t worker = worker_of(&k);
+    assert_int_equal(kill(k.pid, SIGSTOP), 0); /* no new one before the guest has ended */
+    assert_int_equal(kill(worker, SIGKILL), 0);
+    front_disconnect(&f);
+    assert_int_equal(kill(k.pid, SIGCONT), 0);
+    assert_true(ends(&h));
+    front_close(&f);
+    keeper_seen_end(&k);
+    secret_free(h.key);
+}
+
 static void another_disk_under_its_name_is_left_alone(void **state)
 {
     struct host h = new_host(state), other;
@@ -557,6 +627,9 @@ int main(void)
         ENGINE_TEST(a_signal_reaches_no_other_process),
         ENGINE_TEST(one_that_does_not_heed_is_killed),
         ENGINE_TEST(nothing_of_who_opens_goes_along),
+        ENGINE_TEST(the_key_is_in_no_descriptor),
+        ENGINE_TEST(a_worker_has_no_hand_in_its_state),
+        ENGINE_TEST(it_ends_when_its_guest_ended_behind_a_dead_worker),
         ENGINE_TEST(another_disk_under_its_name_is_left_alone),
         ENGINE_TEST(nothing_of_it_is_for_others),
         ENGINE_TEST(a_file_alone_is_no_keeper),
