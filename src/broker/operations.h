@@ -37,7 +37,7 @@ int open_map(const struct volume *v, const struct secret *key, const struct map_
              struct reply *reply, struct error *e) _must_check_;
 
 /* `fd` came with the request and stays the server's. */
-#define OP(NAME, request, fds, needs_lock, argument)                                                         \
+#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument)                                      \
     int do_##NAME(struct session *s, const struct request *q, int fd, struct reply *reply, struct error *e)  \
         _must_check_;
 #include "broker/ops.def"

@@ -24,7 +24,7 @@
 struct packet {
     struct wire_header header;
     union {
-#define OP(NAME, request, fds, needs_lock, argument) struct request NAME;
+#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument) struct request NAME;
 #include "broker/ops.def"
 #undef OP
     } body;
@@ -37,8 +37,8 @@ static const struct operation {
     int fds;     /* that come with it: 0 or 1 */
     bool needs_lock;
 } operations[OP_COUNT] = {
-#define OP(NAME, request, fds, needs_lock, argument)                                                         \
-    [OP_##NAME] = {#NAME, sizeof(struct request), fds, needs_lock},
+#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument)                                      \
+    [OP_##NAME] = {#NAME, sizeof(struct request), fds_in, needs_lock},
 #include "broker/ops.def"
 #undef OP
 };
@@ -233,7 +233,7 @@ static int check_op_mark(const struct session *s, const struct op_mark *q, bool 
 static int authorise(const struct session *s, const struct packet *p, bool needs_lock, struct error *e)
 {
     switch (p->header.op) {
-#define OP(NAME, request, fds, lock, argument)                                                               \
+#define OP(NAME, request, fds_in, fds_out, lock, audit, argument)                                            \
     case OP_##NAME:                                                                                          \
         return check_##request(s, &p->body.NAME, needs_lock, e);
 #include "broker/ops.def"
@@ -248,7 +248,7 @@ static int authorise(const struct session *s, const struct packet *p, bool needs
 static int act(struct session *s, const struct packet *p, int fd, struct reply *reply, struct error *e)
 {
     switch (p->header.op) {
-#define OP(NAME, request, fds, lock, argument)                                                               \
+#define OP(NAME, request, fds_in, fds_out, lock, audit, argument)                                            \
     case OP_##NAME:                                                                                          \
         return do_##NAME(s, &p->body.NAME, fd, reply, e);
 #include "broker/ops.def"

@@ -6,12 +6,11 @@
 
 #include <stdio.h>
 
-/* Infinitives, as `mayfly` writes them for instances. Operations that are not here change nothing. */
+/* As ops.def names the change; NULL: none. */
 static const char *const actions[OP_COUNT] = {
-    [OP_CREATE] = "create",     [OP_OPEN] = "open",     [OP_OPEN_PLAIN] = "open", [OP_TUNE] = "tune",
-    [OP_REMAKE] = "remake",     [OP_RESIZE] = "resize", [OP_FORMAT] = "format",   [OP_ADOPT] = "adopt",
-    [OP_RELEASE] = "release",   [OP_CLOSE] = "close",   [OP_MARK] = "mark",       [OP_REMOVE] = "remove",
-    [OP_SNAPSHOT] = "snapshot", [OP_BENCH] = "bench",
+#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument) [OP_##NAME] = audit,
+#include "broker/ops.def"
+#undef OP
 };
 
 static void note(struct trail *t, const struct volume_ref *ref)
@@ -26,7 +25,7 @@ static void note_set(struct trail *t, const struct op_set *set)
         note(t, &set->volume[i]);
 }
 
-/* It comes with its tags. */
+/* The request has the volume's tags, its key among them. */
 static void note_new(struct trail *t, const struct volume *v)
 {
     struct volume_ref ref = {0};

@@ -22,7 +22,7 @@
 extern const uint32_t wire_version;
 
 enum op {
-#define OP(NAME, request, fds, needs_lock, argument) OP_##NAME,
+#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument) OP_##NAME,
 #include "broker/ops.def"
 #undef OP
     OP_COUNT

@@ -14,7 +14,7 @@
 #define PACKETS_MAX 64
 
 static const size_t sizes[] = {
-#define OP(NAME, request, fds, needs_lock, argument) sizeof(struct request),
+#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument) sizeof(struct request),
 #include "broker/ops.def"
 #undef OP
 };

@@ -95,7 +95,7 @@ lab_config libvirt.images_volume_group=vg0
 version=$(sed -n 's/.*WIRE_VERSION 0x\(.*\)U/\1/p' "$BUILD/src/broker/wire-version.h")
 python3 - "$broker" "$version" "$SRC/src/broker/ops.def" <<'END'
 import os, random, re, socket, subprocess, sys
-ops = re.findall(r"^OP\(\w+, (\w+)", open(sys.argv[3]).read(), re.M)
+ops = re.findall(r"^OP\(\w+, *(\w+)", open(sys.argv[3]).read(), re.M)
 with_body = [number for number, body in enumerate(ops) if body != "op_none"]  # others may be answered well
 random.seed(7)
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

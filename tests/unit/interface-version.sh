@@ -29,7 +29,7 @@ differs() {
 first=$(version)
 [ -n "$first" ]
 differs "an operation goes" broker/ops.def '/^OP(TUNE,/d'
-differs "an operation wants a descriptor" broker/ops.def 's/^OP(CLOSE, op_close, 0/OP(CLOSE, op_close, 1/'
+differs "an operation wants a descriptor" broker/ops.def 's/\(^OP(CLOSE, *op_close, *\)0/\11/'
 differs "a field is longer" storage/volume.h 's/^#define CHECK_MAX .*/#define CHECK_MAX 40/'
 differs "two states change places" storage/volume.h 's/VOLUME_BUILDING, VOLUME_ADOPTING/VOLUME_ADOPTING, VOLUME_BUILDING/'
 sed -i '1a /* a remark */' "$work/broker/wire.h"

@@ -2,7 +2,7 @@
 /* Reaches a broker in two ways: by the socket that systemd listens on, or, for root, by starting one. */
 #include "base/fd.h"
 #include "base/process.h"
-#include "broker/client-internal.h"
+#include "broker/client-call.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,7 +34,7 @@ int broker_connect(const char *socket_path, struct broker **ret, struct error *e
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         return error_connect(socket_path, errno, e);
-    return client_new(&fd, 0, ret, e);
+    return remote_new(&fd, 0, ret, e);
 }
 
 int broker_fork(const char *program, const char *config_path, struct broker **ret, struct error *e)
@@ -45,10 +45,10 @@ int broker_fork(const char *program, const char *config_path, struct broker **re
     int r = process_start_peer(argv, &socket, &pid, e);
     if (r < 0)
         return r;
-    r = client_new(&socket, pid, ret, e);
+    r = remote_new(&socket, pid, ret, e);
     if (r < 0) {
         socket = fd_close(socket);
-        process_await(pid, CLIENT_END_DEADLINE_MSEC);
+        process_await(pid, REMOTE_END_DEADLINE_MSEC);
     }
     return r;
 }
