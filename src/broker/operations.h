@@ -18,8 +18,16 @@ struct reply {
 
 #define UNUSED(x) ((void)(x))
 
-/* sets.c: 0 if it has no map, nothing of LVM's depends on it, and nobody holds it. */
+/* idle.c: may the volume be removed or overwritten: no map is over it, nothing of LVM's depends on it, nobody
+ * holds it? Each returns 0 or the reason why not. */
 int check_idle(struct session *s, const struct known *k, struct error *e) _must_check_;
+
+/* idle.c: the part of it that an open disk passes: its own map may be there, but nobody may hold the
+ * volume. */
+int check_released(const struct known *k, struct error *e) _must_check_;
+
+/* idle.c: the part of it that concerns LVM. */
+int check_no_dependents(const struct known *k, struct error *e) _must_check_;
 
 /* sets.c: overwrites a plain volume, if that is configured. */
 int clear_plain(struct session *s, const struct volume *v, struct error *e) _must_check_;

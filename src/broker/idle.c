@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is a volume in use, so that it must not be removed or overwritten? Nothing of LVM's may depend on it, no
+ * map may be over it, and nobody may hold it. See operations.h. */
+#include "broker/operations.h"
+
+#include "base/fd.h"
+#include "broker/device.h"
+#include "storage/dmcrypt.h"
+
+#include <fcntl.h>
+
+/* LVM would remove a dependent along with the volume, or keep in it what is overwritten. */
+int check_no_dependents(const struct known *k, struct error *e)
+{
+    if (!k->dependent[0])
+        return 0;
+    return error_set(e, -EUNSAFE, "volume %s/%s: is left as it is: %s", k->v.vg, k->v.lv, k->dependent);
+}
+
+/* LVM would remove our own snapshot along with the disk, without the steps that must come first (see
+ * instance/export.h). */
+static int check_no_snapshot(struct session *s, const struct volume *v, struct error *e)
+{
+    struct volume snapshot = *v;
+    struct volume_ref ref = {0};
+    memcpy(snapshot.role, ROLE_SNAPSHOT, sizeof ROLE_SNAPSHOT);
+    volume_set_lv_name(&snapshot);
+    memcpy(ref.vg, v->vg, sizeof ref.vg);
+    memcpy(ref.lv, snapshot.lv, sizeof ref.lv);
+    if (volume_is_snapshot(v) || !session_find(s, &ref))
+        return 0;
+    return error_set(e, -EBUSY,
+                     "volume %s: is left as it is, since %s may be a snapshot of it; remove that first",
+                     v->lv, ref.lv);
+}
+
+/* A map under the volume's name that is not ours is an error. */
+static int look_for_map(const struct volume *v, bool *ret_open, struct error *e)
+{
+    char name[MAP_NAME_MAX];
+    struct map map;
+    struct error why = ERROR_NONE;
+    volume_map_name(v, name);
+    int r = dmcrypt_find(name, &map, &why);
+    if (r < 0 && r != -ENOENT)
+        return error_set(e, r, "volume %s: is left as it is, since a map of its name may lead to it: %s",
+                         v->lv, why.text);
+    *ret_open = r == 0;
+    return 0;
+}
+
+/* Does nobody but the volume's own map hold it? */
+static int check_not_held(const struct volume *v, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    struct error why = ERROR_NONE;
+    char name[MAP_NAME_MAX];
+    volume_map_name(v, name);
+    int r = device_open_volume(v, O_RDONLY, &fd, &why);
+    if (r == 0)
+        r = device_check_unused(fd, dmcrypt_leads_to(name, fd) ? 2 : 1, &why);
+    if (r == -ENOENT || r == -ENXIO) /* not active, so nobody holds it */
+        return 0;
+    return r < 0 ? error_set(e, r, "volume %s: is left as it is: %s", v->lv, why.text) : 0;
+}
+
+int check_released(const struct known *k, struct error *e)
+{
+    bool open = false;
+    int r = check_no_dependents(k, e);
+    if (r == 0 && volume_encrypted(&k->v))
+        r = look_for_map(&k->v, &open, e);
+    return r < 0 ? r : check_not_held(&k->v, e);
+}
+
+int check_idle(struct session *s, const struct known *k, struct error *e)
+{
+    const struct volume *v = &k->v;
+    bool open = false;
+    int r = check_no_dependents(k, e);
+    if (r == 0)
+        r = check_no_snapshot(s, v, e);
+    if (r == 0)
+        r = look_for_map(v, &open, e);
+    if (r == 0 && open)
+        r = error_set(e, -EBUSY, "volume %s: is open, and is left as it is; close it first", v->lv);
+    return r < 0 ? r : check_not_held(v, e);
+}
