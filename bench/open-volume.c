@@ -56,7 +56,8 @@ static int open_volume(const struct config *c, struct volume *v, struct error *e
     facts_of_volume(v, dmcrypt_version(), &facts);
     const struct map_options o = {.below = st.st_rdev, .flags = choose_flags(c, &facts, NULL)};
     int r = make_key(v, &key, e);
-    return r < 0 ? r : dmcrypt_open(v, key, &o, e);
+    bool was_open = false;
+    return r < 0 ? r : dmcrypt_open(v, key, &o, &was_open, e);
 }
 
 int main(int argc, char *argv[])

@@ -129,12 +129,9 @@ int map_options(struct session *s, const struct volume *v, enum map_use use, str
 int open_map(const struct volume *v, const struct secret *key, const struct map_options *o,
              struct reply *reply, struct error *e)
 {
-    struct error why = ERROR_NONE;
-    int r = dmcrypt_open(v, key, o, &why);
-    if (r < 0 && r != -EEXIST)
-        return error_pass(e, r, &why);
-    reply->existing = r == -EEXIST;
-
+    int r = dmcrypt_open(v, key, o, &reply->existing, e);
+    if (r < 0)
+        return r;
     r = device_open_map(v, o->read_only, &reply->fd, e);
     if (r == 0)
         r = device_size(reply->fd, &reply->size_bytes, e);

@@ -21,8 +21,18 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* The size of the logical volume's own device. */
-static int find_volume(const struct volume *v, dev_t below, uint64_t *ret_sectors, struct error *e)
+/* A disk's map and the volume below it, as device-mapper has them before the map is opened or changed. */
+struct stack {
+    char name[MAP_NAME_MAX]; /* of the map */
+    uint64_t volume_sectors;
+    bool open;            /* the map is there; else the rest is 0 */
+    bool read_only;       /* the map */
+    uint64_t map_sectors; /* of the table in use */
+    uint32_t flags;       /* enum crypt_flag: of the table in use */
+};
+
+/* The size of the volume's own device, which must be one of LVM's. */
+static int volume_sectors(const struct volume *v, dev_t below, uint64_t *ret_sectors, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
     struct dm_info info = {.exists = 0};
@@ -42,9 +52,9 @@ static int find_volume(const struct volume *v, dev_t below, uint64_t *ret_sector
     return 0;
 }
 
-/* The name of a map over the volume whose uuid is of this disk; false: there is none. It finds one whose mark
- * has a time in it, which cannot be looked up. */
-static bool find_above(const char *disk, dev_t below, char name[MAP_NAME_MAX])
+/* Looks among the holders of the volume for a map of this disk: a uuid whose mark has a time in it cannot be
+ * looked up. */
+static bool find_above(const char *disk, dev_t below, char ret_name[MAP_NAME_MAX])
 {
     char path[400], uuid[MAP_UUID_MAX];
     bool found = false;
@@ -55,55 +65,68 @@ static bool find_above(const char *disk, dev_t below, char name[MAP_NAME_MAX])
         file_line(path, uuid, sizeof uuid);
         found = entry->d_name[0] != '.' && map_uuid_is_of(uuid, disk);
         snprintf(path, sizeof path, "/sys/class/block/%s/dm/name", entry->d_name);
-        file_line(path, name, MAP_NAME_MAX);
+        file_line(path, ret_name, MAP_NAME_MAX);
     }
     return found;
 }
 
-/* There is no map of that name. Is there one of this disk under another name? */
+/* Where no map has the disk's name: does one of another name have its uuid? */
 static int check_no_other(const struct volume *v, const char *name, dev_t below, struct error *e)
 {
-    char uuid[MAP_UUID_MAX], other[MAP_NAME_MAX];
+    static const enum map_use uses[] = {MAP_FOR_DOMAIN, MAP_TO_STAY};
+    char uuid[MAP_UUID_MAX], above[MAP_NAME_MAX];
     struct found f;
-    map_uuid_make(v->disk, MAP_FOR_DOMAIN, uuid);
-    int r = dm_look_up(NULL, uuid, &f, e);
-    map_uuid_make(v->disk, MAP_TO_STAY, uuid);
-    if (r == -ENOENT)
-        r = dm_look_up(NULL, uuid, &f, e);
-    if (r < 0 && r != -ENOENT)
-        return r;
-    if (r == -ENOENT && !find_above(v->disk, below, other))
-        return 0;
-    return error_set(e, -EUNSAFE, "map %s: refused: map %s has the uuid of this disk; see dmsetup info", name,
-                     r == 0 ? f.name : other);
+    const char *other = NULL;
+    for (size_t i = 0; !other && i < ARRAY_SIZE(uses); i++) {
+        map_uuid_make(v->disk, uses[i], uuid);
+        int r = dm_look_up(NULL, uuid, &f, e);
+        if (r < 0 && r != -ENOENT)
+            return r;
+        other = r == 0 ? f.name : NULL;
+    }
+    if (!other && find_above(v->disk, below, above))
+        other = above;
+    return other
+               ? error_set(e, -EUNSAFE, "map %s: refused: map %s has the uuid of this disk; see dmsetup info",
+                           name, other)
+               : 0;
 }
 
-/* 0: there is no map. -EEXIST, without a sentence: this disk's map is there. -EUNSAFE: another map is. */
-static int check_existing(const struct volume *v, const char *name, dev_t below, bool *ret_read_only,
-                          struct error *e)
+/* Fills in what `s` says of the map. -EUNSAFE: a map has the disk's name or uuid, and is not this disk's map
+ * over this volume. */
+static int look_at_map(const struct volume *v, dev_t below, struct stack *s, struct error *e)
 {
     struct found f;
-    int r = dm_look_up(name, NULL, &f, e);
+    int r = dm_look_up(s->name, NULL, &f, e);
     if (r == -ENOENT)
-        return check_no_other(v, name, below, e);
+        return check_no_other(v, s->name, below, e);
     if (r < 0)
         return r;
     if (!map_uuid_is_of(f.uuid, v->disk))
         return error_set(e, -EUNSAFE,
                          "map %s: refused: a map of this name is there with uuid '%s', which is not this "
                          "disk's; see dmsetup info",
-                         name, f.uuid);
+                         s->name, f.uuid);
     if (!f.info.live_table && f.info.open_count == 0) /* its maker was interrupted before it led anywhere */
-        return dm_remove_map(name) < 0
-                   ? error_set(e, -EBUSY, "map %s: half made, and cannot be removed", name)
+        return dm_remove_map(s->name) < 0
+                   ? error_set(e, -EBUSY, "map %s: half made, and cannot be removed", s->name)
                    : 0;
-    if (!dmcrypt_above(name, below))
+    if (!dmcrypt_above(s->name, below))
         return error_set(e, -EUNSAFE,
                          "map %s: refused: it is open and leads to another device than %s/%s; see dmsetup "
                          "deps",
-                         name, v->vg, v->lv);
-    *ret_read_only = f.info.read_only != 0;
-    return -EEXIST;
+                         s->name, v->vg, v->lv);
+    s->open = true;
+    s->read_only = f.info.read_only != 0;
+    return dmcrypt_read_table(s->name, &s->map_sectors, &s->flags, e);
+}
+
+static int look_at_stack(const struct volume *v, dev_t below, struct stack *ret, struct error *e)
+{
+    *ret = (struct stack){.open = false};
+    volume_map_name(v, ret->name);
+    int r = volume_sectors(v, below, &ret->volume_sectors, e);
+    return r < 0 ? r : look_at_map(v, below, ret, e);
 }
 
 uint32_t dmcrypt_version(void)
@@ -129,8 +152,9 @@ static int explain_create(const struct volume *v, const char *name, int r, struc
                      name, v->cipher, v->key_bits, v->sector_bytes, message);
 }
 
-/* The one target of a map's table. */
-static int add_crypt(struct dm_task *t, const struct volume *v, uint64_t sectors, const struct map_options *o)
+/* Adds the one target that a map's table has. */
+static int add_target(struct dm_task *t, const struct volume *v, uint64_t sectors,
+                      const struct map_options *o)
 {
     char params[256 + CRYPT_OPTIONS_TEXT_MAX], options[CRYPT_OPTIONS_TEXT_MAX];
     crypt_options_text(v->sector_bytes, !o->plain_iv, o->flags, options);
@@ -139,26 +163,26 @@ static int add_crypt(struct dm_task *t, const struct volume *v, uint64_t sectors
     return dm_task_add_target(t, 0, sectors, "crypt", params) ? 0 : -ENOMEM;
 }
 
-static int create(const struct volume *v, const char *name, uint64_t sectors, const struct map_options *o,
-                  struct dm_info *ret, struct error *e)
+static int create_map(const struct volume *v, const struct stack *s, const struct map_options *o,
+                      struct dm_info *ret, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
     char uuid[MAP_UUID_MAX];
     map_uuid_make(v->disk, o->use, uuid);
 
-    int r = dm_new_task(DM_DEVICE_CREATE, name, uuid, &t);
+    int r = dm_new_task(DM_DEVICE_CREATE, s->name, uuid, &t);
     if (r == 0)
-        r = add_crypt(t, v, sectors, o);
+        r = add_target(t, v, s->volume_sectors, o);
     if (r == 0 && o->read_only && !dm_task_set_ro(t))
         r = -ENOMEM;
     if (r == 0)
         r = dm_change_nodes(t);
     if (r == 0 && !dm_task_get_info(t, ret)) {
-        error_set(e, -EIO, "map %s: was made, and device-mapper tells nothing of it: closed again", name);
-        dm_remove_map(name);
+        error_set(e, -EIO, "map %s: was made, and device-mapper tells nothing of it: closed again", s->name);
+        dm_remove_map(s->name);
         return -EIO;
     }
-    return r < 0 ? explain_create(v, name, r, e) : 0;
+    return r < 0 ? explain_create(v, s->name, r, e) : 0;
 }
 
 /* A node that leads elsewhere would be written to instead. */
@@ -173,15 +197,15 @@ static int check_node(const char *name, const struct dm_info *info, struct error
                      path);
 }
 
-static int open_new(const struct volume *v, const char *name, uint64_t sectors, const struct map_options *o,
-                    struct error *e)
+static int open_new_map(const struct volume *v, const struct stack *s, const struct map_options *o,
+                        struct error *e)
 {
     struct dm_info info;
-    int r = create(v, name, sectors, o, &info, e);
+    int r = create_map(v, s, o, &info, e);
     if (r < 0 || o->settle == SETTLE_LATER)
         return r;
     dm_settle();
-    return check_node(name, &info, e);
+    return check_node(s->name, &info, e);
 }
 
 void dmcrypt_settle(void)
@@ -200,12 +224,12 @@ int dmcrypt_check_node(const struct volume *v, struct error *e)
     return r < 0 ? r : check_node(name, &f.info, e);
 }
 
-/* If the kernel refuses the other table, the map goes on with the one that it has. */
+/* After the kernel has refused a new table: drops that, and lets the map go on with the one that it has. */
 static void keep_table(const char *name)
 {
     _cleanup_task_ struct dm_task *clear = NULL, *resume = NULL;
     if (dm_new_task(DM_DEVICE_CLEAR, name, NULL, &clear) < 0 || dm_run_task(clear) < 0)
-        log_warning("map %s: keeps a table that it was not to have: %s", name, dm_last_message);
+        log_warning("map %s: keeps a loaded table that should have been dropped: %s", name, dm_last_message);
     if (dm_new_task(DM_DEVICE_RESUME, name, NULL, &resume) < 0 || dm_run_task_and_nodes(resume) < 0)
         log_warning("map %s: may be suspended; see dmsetup info, dmsetup resume: %s", name, dm_last_message);
 }
@@ -213,28 +237,29 @@ static void keep_table(const char *name)
 /* Loads a second table beside the one in use, then changes from one to the other. The kernel does that at
  * once: requests under way are finished, new ones wait. If this is cut off in between, the map is as it was;
  * the loaded table goes with the map, or the next one replaces it. */
-static int replace_table(const struct volume *v, const char *name, uint64_t sectors,
-                         const struct map_options *o, struct error *e)
+static int replace_table(const struct volume *v, const struct stack *s, const struct map_options *o,
+                         struct error *e)
 {
     _cleanup_task_ struct dm_task *load = NULL, *resume = NULL;
-    int r = dm_new_task(DM_DEVICE_RELOAD, name, NULL, &load);
+    int r = dm_new_task(DM_DEVICE_RELOAD, s->name, NULL, &load);
     if (r == 0)
-        r = add_crypt(load, v, sectors, o);
-    if (r == 0 && o->read_only && !dm_task_set_ro(load)) /* a map is as its last table */
+        r = add_target(load, v, s->volume_sectors, o);
+    if (r == 0 && s->read_only && !dm_task_set_ro(load)) /* the map becomes what its last table is */
         r = -ENOMEM;
     if (r == 0)
         r = dm_run_task(load);
     if (r == 0)
-        r = dm_new_task(DM_DEVICE_RESUME, name, NULL, &resume);
+        r = dm_new_task(DM_DEVICE_RESUME, s->name, NULL, &resume);
     if (r == 0)
         r = dm_run_task_and_nodes(resume);
     if (r == 0)
         return 0;
-    error_set(e, r, "map %s: cannot be given another table: %s; see dmesg", name, dm_last_message);
-    keep_table(name);
+    error_set(e, r, "map %s: cannot be given another table: %s; see dmesg", s->name, dm_last_message);
+    keep_table(s->name);
     return r;
 }
 
+/* Puts the key into the key ring, where a table finds it by its description. */
 static int give_key(const struct volume *v, const struct secret *volume_key, const char *name,
                     key_serial_t *ret, struct error *e)
 {
@@ -248,37 +273,14 @@ static int give_key(const struct volume *v, const struct secret *volume_key, con
                      name, errno == EDQUOT ? "; see /proc/sys/kernel/keys/root_maxkeys" : "");
 }
 
-/* The state before a map is opened or changed. */
-struct place {
-    char name[MAP_NAME_MAX]; /* of the map */
-    uint64_t sectors;        /* of the volume */
-    bool there;              /* the map, with: */
-    uint64_t has_sectors;
-    uint32_t has_flags;
-    bool read_only;
-};
-
-static int find_place(const struct volume *v, dev_t below, struct place *ret, struct error *e)
+/* Opens the map, or gives the open one another table, while the key is in the ring. */
+static int load_table(const struct volume *v, const struct secret *volume_key, const struct stack *s,
+                      const struct map_options *o, struct error *e)
 {
-    *ret = (struct place){.there = false};
-    volume_map_name(v, ret->name);
-    int r = find_volume(v, below, &ret->sectors, e);
-    if (r == 0)
-        r = check_existing(v, ret->name, below, &ret->read_only, e);
-    ret->there = r == -EEXIST;
-    return ret->there ? dmcrypt_read_table(ret->name, &ret->has_sectors, &ret->has_flags, e) : r;
-}
-
-/* Makes the map, or gives the one that is there another table. */
-static int make(const struct volume *v, const struct secret *volume_key, const struct place *p,
-                const struct map_options *o, struct error *e)
-{
-    struct map_options options = *o;
     key_serial_t key = 0;
-    options.read_only = p->there ? p->read_only : o->read_only;
-    int r = give_key(v, volume_key, p->name, &key, e);
+    int r = give_key(v, volume_key, s->name, &key, e);
     if (r == 0)
-        r = (p->there ? replace_table : open_new)(v, p->name, p->sectors, &options, e);
+        r = s->open ? replace_table(v, s, o, e) : open_new_map(v, s, o, e);
     if (key > 0) {
         keyctl_revoke(key); /* frees the payload now; what is unlinked waits for the garbage collector */
         keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
@@ -287,31 +289,31 @@ static int make(const struct volume *v, const struct secret *volume_key, const s
 }
 
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
-                 struct error *e)
+                 bool *ret_was_open, struct error *e)
 {
-    struct place p;
-    int r = find_place(v, o->below, &p, e);
-    if (r == 0 && p.there && p.read_only != o->read_only)
-        r = error_set(e, -EBUSY, "map %s: is open %s; close it first", p.name,
-                      p.read_only ? "read-only" : "for writing");
-    if (r == 0 && p.has_sectors < p.sectors)
-        r = make(v, volume_key, &p, o, e);
-    if (r < 0)
-        return r;
-    return p.there ? error_set(e, -EEXIST, "map %s: is open already", p.name) : 0;
+    struct stack s;
+    int r = look_at_stack(v, o->below, &s, e);
+    if (r == 0 && s.open && s.read_only != o->read_only)
+        r = error_set(e, -EBUSY, "map %s: is open %s; close it first", s.name,
+                      s.read_only ? "read-only" : "for writing");
+    if (r == 0 && s.map_sectors < s.volume_sectors) /* not open, or shorter since a resize was cut off */
+        r = load_table(v, volume_key, &s, o, e);
+    if (r == 0)
+        *ret_was_open = s.open;
+    return r;
 }
 
 int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  bool *ret_changed, struct error *e)
 {
-    struct place p;
-    int r = find_place(v, o->below, &p, e);
-    if (r == 0 && !p.there)
-        r = error_set(e, -ENOENT, "map %s: is not open", p.name);
-    if (r == 0 && p.sectors < p.has_sectors)
-        r = error_set(e, -EUNSAFE, "map %s: left alone: it is longer than its volume", p.name);
+    struct stack s;
+    int r = look_at_stack(v, o->below, &s, e);
+    if (r == 0 && !s.open)
+        r = error_set(e, -ENOENT, "map %s: is not open", s.name);
+    if (r == 0 && s.volume_sectors < s.map_sectors)
+        r = error_set(e, -EUNSAFE, "map %s: left alone: it is longer than its volume", s.name);
     if (r < 0)
         return r;
-    *ret_changed = p.has_flags != o->flags || p.has_sectors < p.sectors;
-    return *ret_changed ? make(v, volume_key, &p, o, e) : 0;
+    *ret_changed = s.flags != o->flags || s.map_sectors < s.volume_sectors;
+    return *ret_changed ? load_table(v, volume_key, &s, o, e) : 0;
 }

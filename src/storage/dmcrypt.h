@@ -12,45 +12,47 @@
 
 #include <sys/types.h>
 
-/* udevd makes the nodes of a map, and takes them away; it works on several at once. */
+/* Whether to wait for udevd, which makes and removes the nodes of maps, several at a time. */
 enum settle {
-    SETTLE_NOW,  /* wait for it */
-    SETTLE_LATER /* go on; dmcrypt_settle() follows */
+    SETTLE_NOW,
+    SETTLE_LATER /* the caller calls dmcrypt_settle() later */
 };
 
 struct map_options {
-    dev_t below;      /* the volume, which the caller holds open: its name could lead to another meanwhile */
+    dev_t below;      /* the volume; the caller holds it open, else its number could become another's */
     uint32_t flags;   /* enum crypt_flag */
     enum map_use use; /* as the map is marked */
     bool read_only;
-    bool plain_iv; /* numbers sectors by 512 bytes whatever their size, as LUKS2 does; for mayfly bench */
+    bool plain_iv; /* counts 512-byte units for the IV whatever the sector size, as LUKS2 does; for mayfly
+                      bench */
     enum settle settle;
 };
 
-/* CRYPT_VERSION() of the kernel's dm-crypt, which is loaded if need be; 0: it has none, or does not tell. */
+/* CRYPT_VERSION() of the kernel's dm-crypt, which is loaded if need be; 0: there is none, or it is not
+ * told. */
 uint32_t dmcrypt_version(void);
 
-/* Opens a map for `v`, whose key has been verified. -EEXIST: there is one for this disk already (and it leads
- * to this volume), which is now as long as the volume, if it was not: whoever uses it goes on meanwhile.
- * -EBUSY: there is one that is read-only, or is not, against what is wanted. -EUNSAFE: a map
- * has its name, or its uuid, that is not this disk's. -ENODEV: no device-mapper, or no dm-crypt. */
+/* Opens the map of `v`, whose key has been verified. If the map is open already, and over this volume,
+ * *ret_was_open says so, and the map is made as long as the volume; its users go on meanwhile. -EBUSY: it is
+ * open read-only while o->read_only is false, or the other way round. -EUNSAFE: another map has its name or
+ * its uuid. -ENODEV: no device-mapper, or no dm-crypt. */
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
-                 struct error *e) _must_check_;
+                 bool *ret_was_open, struct error *e) _must_check_;
 
-/* Gives the open map of `v`, whose key has been verified, a table with these flags, and makes it as long as
- * the volume, if it has others: whoever uses it goes on meanwhile. Unchanged: it was so. -ENOENT: it is not
- * open. -EUNSAFE as above. */
+/* Gives the open map of `v`, whose key has been verified, a table with these flags and as long as the volume;
+ * its users go on meanwhile. *ret_changed is false if it has such a table. -ENOENT: the map is not open.
+ * -EUNSAFE: as above. */
 int dmcrypt_tune(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
                  bool *ret_changed, struct error *e) _must_check_;
 
-/* Closes it; 0 if there is none. Waits a bounded time for a holder that is about to leave, then -EBUSY.
- * -EUNSAFE: the name belongs to a map that is not ours. */
+/* Closes the map; 0 also if there is none. Waits a bounded time for a holder that is about to leave, then
+ * -EBUSY. -EUNSAFE: the map of this name is not ours. */
 int dmcrypt_close(const char *map_name, enum settle settle, struct error *e) _must_check_;
 
-/* Waits until the nodes of all maps are there, and those of closed ones gone. */
+/* Waits until udevd has made the nodes of all open maps and removed those of closed ones. */
 void dmcrypt_settle(void);
 
-/* For a map that was opened with SETTLE_LATER: does its node lead to it? If not, the map is closed again. */
+/* For a map that was opened with SETTLE_LATER: closes it again if its node does not lead to it. */
 int dmcrypt_check_node(const struct volume *v, struct error *e) _must_check_;
 
 /* All maps of ours on this host. The caller frees *ret. */

@@ -382,7 +382,7 @@ static int check_held(const struct volume *v, struct error *e)
 }
 
 int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const struct map_options *o,
-                 struct error *e)
+                 bool *ret_was_open, struct error *e)
 {
     MAY_FAIL(e);
     char name[MAP_NAME_MAX], uuid[MAP_UUID_MAX];
@@ -397,9 +397,10 @@ int dmcrypt_open(const struct volume *v, const struct secret *volume_key, const 
         return error_set(e, -EUNSAFE, "map %s: is not ours", name);
     if (m && (m->read_only != 0) != o->read_only)
         return error_set(e, -EBUSY, "map %s: may be written to, or not, against what is wanted", name);
+    *ret_was_open = m != NULL;
     if (m) {
         m->size_bytes = v->size_bytes;
-        return error_set(e, -EEXIST, "map %s: exists", name);
+        return 0;
     }
     fake_storage_add_map(name, uuid);
     find_map(name)->size_bytes = v->size_bytes;

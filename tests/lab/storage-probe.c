@@ -164,7 +164,7 @@ static int with_key(struct lvm **l, char *const arg[], bool tune, struct error *
 {
     _cleanup_free_ struct volume *v = NULL;
     _cleanup_secret_ struct secret *key = NULL;
-    bool changed = false;
+    bool changed = false, was_open = false;
     size_t n = 0, size = strlen(arg[3]) / 2;
     struct map_options o = {.flags = (strstr(arg[4], "discards") ? CRYPT_ALLOW_DISCARDS : 0) |
                                      (strstr(arg[4], "noqueues") ? CRYPT_NO_WORKQUEUES : 0),
@@ -175,9 +175,12 @@ static int with_key(struct lvm **l, char *const arg[], bool tune, struct error *
     for (size_t i = 0; r == 0 && i < size; i++)
         sscanf(arg[3] + 2 * i, "%2hhx", &secret_bytes(key)[i]);
     o.below = r == 0 ? device_of(v) : 0;
-    if (r < 0 || !tune)
-        return r < 0 ? r : dmcrypt_open(v, key, &o, e);
-    r = dmcrypt_tune(v, key, &o, &changed, e);
+    if (r == 0 && !tune) {
+        r = dmcrypt_open(v, key, &o, &was_open, e);
+        return r == 0 && was_open ? error_set(e, -EEXIST, "volume %s: is open already", v->lv) : r;
+    }
+    if (r == 0)
+        r = dmcrypt_tune(v, key, &o, &changed, e);
     if (r == 0)
         puts(changed ? "changed" : "unchanged");
     return r;
