@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealing and unsealing one key: see local-file.h for the picture. It opens no file. The plaintext is read
- * from one struct secret and decrypted straight into another; OpenSSL wipes its contexts when they are freed.
- */
+ * from one struct secret and decrypted straight into another; OpenSSL wipes its contexts when they are
+ * freed. */
 #include "keys/local-file.h"
 
 #include "base/str.h"
@@ -14,7 +14,7 @@
 #define NONCE_BYTES 12
 #define TAG_BYTES   16
 
-/* Bytes of the text part, without the NUL behind it. */
+/* Writes the text part. Returns its bytes, without the NUL. */
 static size_t format_header(const struct key_info *info, const char *folder, char text[LOCAL_FILE_MAX])
 {
     int n =
@@ -85,7 +85,7 @@ int local_file_parse(const uint8_t *file, size_t size, struct key_info *ret, cha
                    " folder=%95s",
                    info.id, info.owner, info.vg, scope, &info.bits, &info.created_sec, folder);
 
-    /* sscanf is lenient, so the text is compared, byte for byte, with the one that we would write. */
+    /* sscanf() is lenient, so the text must equal, byte for byte, the one that we would write. */
     size_t header_bytes = n >= 6 && key_scope_parse(scope, &info.scope) == 0 && info_valid(&info)
                               ? format_header(&info, folder, again)
                               : 0;

@@ -32,7 +32,6 @@ int local_file_parse(const uint8_t *file, size_t size, struct key_info *ret, cha
                      size_t *ret_header_bytes, struct error *e) _must_check_;
 
 /* Reads both parts, proved by the tag. Either output may be NULL. -EKEYREJECTED: damaged, or sealed by
- * another key.
- */
+ * another key. */
 int local_file_unseal(const uint8_t *file, size_t size, const struct secret *sealing_key,
                       struct key_info *ret_info, struct secret **ret_key, struct error *e) _must_check_;

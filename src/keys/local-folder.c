@@ -6,7 +6,7 @@
  *
  * Overwriting in place reaches the old bytes on XFS over a plain disk, and on ext4 without data=journal and
  * inline_data. A file system that copies on write, a flash drive or a snapshot may keep them: there the
- * sealing key has to be destroyed: see mayfly.conf(5).
+ * sealing key has to be destroyed (see mayfly.conf(5)).
  */
 #include "keys/local-folder.h"
 
@@ -27,8 +27,7 @@
 #define DOOMED      ".doomed"
 #define NAME_BUFFER (UUID_TEXT + sizeof DOOMED)
 
-/* The host's own keys are those of root's program, which runs as MAYFLY_USER once it has dropped its rights.
- */
+/* Root's program uses the host's own keys; it runs as MAYFLY_USER once it has dropped its rights. */
 int local_folder_path(const struct config *c, char **ret_path, struct error *e)
 {
     _cleanup_free_ char *data = NULL;
@@ -59,8 +58,10 @@ int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
         return error_set(e, r, "key folder %s: cannot be made: %s; see [local] directory", path,
                          strerror(-r));
     _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return LOCAL_ABSENT;
+    if (fd < 0 && errno == ENOENT) {
+        *ret_fd = -1;
+        return 0;
+    }
     struct stat st;
     char owner[USER_NAME_MAX], self[USER_NAME_MAX];
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -104,7 +105,7 @@ int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room,
     return r;
 }
 
-/* Overwrites the whole file with random bytes, on the disk when this returns. */
+/* Overwrites the whole file with random bytes, and syncs them to the disk. */
 static int overwrite(int fd)
 {
     struct stat st;
@@ -136,8 +137,9 @@ bool local_folder_has(int folder_fd, const char *id)
     return !absent(folder_fd, id) || !absent(folder_fd, doomed);
 }
 
-/* Marks the file `id` by the name that erase() goes on with. A full disk may have no room for the longer
- * name: then it keeps its own name, and a power cut in between leaves a damaged key, not a doomed one. */
+/* Gives the file `id` its doomed name. *ret_name is the name that the file has then: a full disk may have no
+ * room for the longer name, so the file keeps its own, and a power cut in the middle of the erasure leaves a
+ * damaged key instead of a doomed one. */
 static int rename_doomed(int folder_fd, const char *id, const char *doomed, const char **ret_name)
 {
     *ret_name = doomed;
@@ -151,7 +153,7 @@ static int rename_doomed(int folder_fd, const char *id, const char *doomed, cons
 }
 
 /* The steps of local_folder_erase(), with a bare errno. */
-static int erase(int folder_fd, const char *id)
+static int erase(int folder_fd, const char *id, bool *ret_was_there)
 {
     char doomed[NAME_BUFFER];
     const char *name = NULL;
@@ -160,8 +162,9 @@ static int erase(int folder_fd, const char *id)
     if (r < 0)
         return r;
     _cleanup_close_ int fd = openat(folder_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    *ret_was_there = fd >= 0 || errno != ENOENT;
     if (fd < 0)
-        return errno == ENOENT ? LOCAL_ABSENT : -errno;
+        return errno == ENOENT ? 0 : -errno;
     r = overwrite(fd);
     if (r < 0)
         return r;
@@ -172,12 +175,12 @@ static int erase(int folder_fd, const char *id)
     return absent(folder_fd, id) && absent(folder_fd, doomed) ? 0 : -EEXIST;
 }
 
-int local_folder_erase(int folder_fd, const char *id, struct error *e)
+int local_folder_erase(int folder_fd, const char *id, bool *ret_was_there, struct error *e)
 {
-    int r = erase(folder_fd, id);
+    int r = erase(folder_fd, id, ret_was_there);
     if (r < 0)
         return error_set(e, r, "key local:%s: its file cannot be destroyed: %s; try again", id, strerror(-r));
-    return r;
+    return 0;
 }
 
 /* "<uuid>" or "<uuid>.doomed"; `id` gets the uuid. */
@@ -197,15 +200,15 @@ static int only_key_files(const struct dirent *entry)
     return is_key_file(entry->d_name, id, &doomed);
 }
 
-/* Puts the ids of `n` entries into `ids`; erases doomed files instead. */
+/* Puts the ids of `n` entries into `ids`, but erases doomed files. */
 static int take_entries(int folder_fd, struct dirent *const *entries, size_t n, char (*ids)[UUID_TEXT],
                         size_t *ret_n, struct error *e)
 {
     size_t live = 0;
     for (size_t i = 0; i < n; i++) {
-        bool doomed = false;
+        bool doomed = false, was_there = false;
         is_key_file(entries[i]->d_name, ids[live], &doomed);
-        int r = doomed ? local_folder_erase(folder_fd, ids[live], e) : 0;
+        int r = doomed ? local_folder_erase(folder_fd, ids[live], &was_there, e) : 0;
         if (r < 0)
             return r;
         live += !doomed;

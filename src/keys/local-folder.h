@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of the local key manager: whose it must be, and files that are whole or absent. */
+/* The folder of the local key manager. It must be its user's alone. Its files are whole or absent. */
 #pragma once
 
 #include "base/str.h"
 #include "config/config.h"
 
-#define LOCAL_ABSENT 1 /* returned where there is no such folder or file */
-
 /* The path of the folder: the option, or the default for the user who runs. The caller frees *ret_path. */
 int local_folder_path(const struct config *c, char **ret_path, struct error *e) _must_check_;
 
-/* Opens it; makes it first if `make`. LOCAL_ABSENT. -EACCES: not ours, or others may look into it. */
+/* Opens the folder; makes it first if `make`. *ret_fd is -1 if there is none. -EACCES: the folder is not
+ * ours, or others may look into it. */
 int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e) _must_check_;
 
-/* Adds a file with `size` bytes of `data`, on the disk when this returns. After a power cut the file is
- * complete or absent, and no temporary name remains. A bare errno: -EEXIST, -EOPNOTSUPP where the file system
- * cannot make unnamed files. */
+/* Adds a file with `size` bytes of `data`, and syncs it to the disk. After a power cut the file is complete
+ * or absent, and no temporary name remains. A bare errno: -EEXIST, -EOPNOTSUPP where the file system cannot
+ * make unnamed files. */
 int local_folder_add(int folder_fd, const char *name, const void *data, size_t size) _must_check_;
 
 /* Reads a file, `room` bytes at most. A bare errno: -ENOENT, -EFBIG. */
@@ -25,9 +24,10 @@ int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room,
 /* Is there the key file `id`, or what an interrupted erasure has left of it? */
 bool local_folder_has(int folder_fd, const char *id);
 
-/* Overwrites the key file `id`, removes it and makes sure that it is gone. First it becomes `<id>.doomed`, so
- * that an interrupted erasure is known as such. LOCAL_ABSENT: there was neither. */
-int local_folder_erase(int folder_fd, const char *id, struct error *e) _must_check_;
+/* Overwrites the key file `id`, removes it and makes sure that it is gone. First it is renamed to
+ * `<id>.doomed`, so that an interrupted erasure is recognised. *ret_was_there is false if there was no file
+ * of either name. */
+int local_folder_erase(int folder_fd, const char *id, bool *ret_was_there, struct error *e) _must_check_;
 
 /* Lists the ids of the key files, in an array that the caller frees. Finishes interrupted erasures. */
 int local_folder_list(int folder_fd, char (**ret_ids)[UUID_TEXT], size_t *ret_n,

@@ -15,7 +15,7 @@
 #define RANDOM_BYTES  8
 
 /* "UID.RANDOM" */
-static bool parse(const char *place, unsigned *ret_uid)
+static bool parse_identity(const char *place, unsigned *ret_uid)
 {
     char random[2 * RANDOM_BYTES + 1] = "", again[KEY_PLACE_MAX];
     if (sscanf(place, "%10u.%16[0-9a-f]", ret_uid, random) != 2 || strlen(random) != 2 * RANDOM_BYTES)
@@ -27,7 +27,7 @@ static bool parse(const char *place, unsigned *ret_uid)
 bool local_identity_foreign(const char *place, char ret_name[64])
 {
     unsigned uid = 0;
-    if (!parse(place, &uid) || uid == geteuid())
+    if (!parse_identity(place, &uid) || uid == geteuid())
         return false;
     const struct passwd *user = getpwuid(uid);
     snprintf(ret_name, 64, "%.40s (%u)", user ? user->pw_name : "unknown", uid);
@@ -50,7 +50,7 @@ int local_identity_read(int folder_fd, const char *path, char ret[KEY_PLACE_MAX]
                          strerror(-r));
     if (r == 0 && size && text[size - 1] == '\n')
         text[--size] = '\0';
-    if (r < 0 || strlen(text) != size || !parse(text, &uid))
+    if (r < 0 || strlen(text) != size || !parse_identity(text, &uid))
         return error_set(e, -EKEYREJECTED,
                          "key folder %s: its file " IDENTITY_NAME " is damaged, so nobody can tell which "
                          "folder it is; restore it: the references of its keys have that line (UID.RANDOM)",
@@ -59,7 +59,7 @@ int local_identity_read(int folder_fd, const char *path, char ret[KEY_PLACE_MAX]
     return 0;
 }
 
-/* The identity under which a key of the folder was made, by its text alone; "": none. */
+/* Looks into the text of the folder's keys for the identity under which one was made; "": none. */
 static int identity_of_keys(int folder_fd, char ret[KEY_PLACE_MAX], struct error *e)
 {
     _cleanup_free_ char(*ids)[UUID_TEXT] = NULL;
@@ -76,7 +76,7 @@ static int identity_of_keys(int folder_fd, char ret[KEY_PLACE_MAX], struct error
     return r;
 }
 
-static int make(int folder_fd, const char *path, struct error *e)
+static int make_identity(int folder_fd, const char *path, struct error *e)
 {
     uint8_t random[RANDOM_BYTES];
     char hex[2 * RANDOM_BYTES + 1], line[KEY_PLACE_MAX];
@@ -90,7 +90,7 @@ static int make(int folder_fd, const char *path, struct error *e)
                          "key folder %s: its file system cannot make files that are whole or not there "
                          "(O_TMPFILE); set [local] directory to one on ext4 or XFS",
                          path);
-    if (r < 0 && r != -EEXIST) /* another mayfly was quicker: then there is one */
+    if (r < 0 && r != -EEXIST) /* -EEXIST: another mayfly was quicker, so there is one */
         return error_set(e, r, "key folder %s: its file " IDENTITY_NAME " cannot be made: %s", path,
                          strerror(-r));
     return 0;
@@ -114,6 +114,6 @@ int local_identity_ensure(int folder_fd, const char *path, char ret[KEY_PLACE_MA
                                path, older);
     }
     if (r == 0)
-        r = make(folder_fd, path, e);
+        r = make_identity(folder_fd, path, e);
     return r < 0 ? r : local_identity_read(folder_fd, path, ret, e);
 }

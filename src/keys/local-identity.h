@@ -5,16 +5,15 @@
 
 #include "keys/local-file.h"
 
-/* `path` of the folder is for the sentences.
- * "": the folder has none. -EKEYREJECTED: the file is damaged. */
+/* Reads the identity; "": the folder has none. `path`, that of the folder, is for messages. -EKEYREJECTED:
+ * the file is damaged. */
 int local_identity_read(int folder_fd, const char *path, char ret[KEY_PLACE_MAX],
                         struct error *e) _must_check_;
 
-/* The same; makes it if it is missing (one wins of several that try at once). Not beside keys that were made
- * under an identity: then it was lost, or is not mounted (-EKEYREJECTED). */
+/* The same, but makes it if it is missing (one wins of several that try at once). Not beside keys that were
+ * made under an identity: that was lost, or is not mounted (-EKEYREJECTED). */
 int local_identity_ensure(int folder_fd, const char *path, char ret[KEY_PLACE_MAX],
                           struct error *e) _must_check_;
 
-/* Is it the identity of another user's folder? `ret_name` is "ann (1001)". False: of this user's, or of no
- * folder. */
+/* Is `place` the identity of another user's folder? `ret_name` gets the user: "ann (1001)". */
 bool local_identity_foreign(const char *place, char ret_name[64]);

@@ -24,8 +24,9 @@ static bool kept_well(const struct stat *st)
 int local_seal_read(int folder_fd, const char *name, struct secret **ret, struct error *e)
 {
     _cleanup_close_ int fd = openat(folder_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    *ret = NULL;
     if (fd < 0 && errno == ENOENT)
-        return LOCAL_ABSENT;
+        return 0;
     struct stat st;
     char user[USER_NAME_MAX];
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -51,7 +52,7 @@ int local_seal_read(int folder_fd, const char *name, struct secret **ret, struct
     return 0;
 }
 
-/* The folder that `name` is in, and its last part. */
+/* Opens the folder that `name` is in; *ret_last is the last part of the name. */
 static int open_parent(int folder_fd, const char *name, const char **ret_last)
 {
     const char *slash = strrchr(name, '/');
@@ -63,7 +64,7 @@ static int open_parent(int folder_fd, const char *name, const char **ret_last)
     return fd < 0 ? -errno : fd;
 }
 
-static int make(int folder_fd, const char *name, struct error *e)
+static int make_sealing_key(int folder_fd, const char *name, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
     int r = secret_random(LOCAL_SEALING_BYTES, &key, e);
@@ -72,7 +73,7 @@ static int make(int folder_fd, const char *name, struct error *e)
     const char *last = NULL;
     _cleanup_close_ int parent_fd = open_parent(folder_fd, name, &last);
     r = parent_fd < 0 ? parent_fd : local_folder_add(parent_fd, last, secret_peek(key), LOCAL_SEALING_BYTES);
-    if (r < 0 && r != -EEXIST) /* another mayfly was quicker: then its key is the one */
+    if (r < 0 && r != -EEXIST) /* -EEXIST: another mayfly was quicker, so there is one */
         return error_set(e, r, "sealing key %s: cannot be made: %s; see [local] sealing_key_file", name,
                          strerror(-r));
     return 0;
@@ -81,19 +82,19 @@ static int make(int folder_fd, const char *name, struct error *e)
 int local_seal_ensure(int folder_fd, const char *name, struct secret **ret, struct error *e)
 {
     int r = local_seal_read(folder_fd, name, ret, e);
-    if (r != LOCAL_ABSENT)
+    if (r < 0 || *ret)
         return r;
 
     _cleanup_free_ char(*ids)[UUID_TEXT] = NULL;
     size_t n = 0;
     r = local_folder_list(folder_fd, &ids, &n, e);
     if (r == 0 && n == 0)
-        r = make(folder_fd, name, e);
+        r = make_sealing_key(folder_fd, name, e);
     if (r < 0)
         return r;
     /* Keys that appeared since the first look were sealed by a key that another mayfly has made since. */
     r = local_seal_read(folder_fd, name, ret, e);
-    if (r == LOCAL_ABSENT)
+    if (r == 0 && !*ret)
         return error_set(
             e, -EKEYREJECTED,
             "sealing key %s: is missing, and %zu keys are sealed by it; restore it, or mount the "

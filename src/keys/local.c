@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key manager of one host: a file for each key, sealed by one more.
+/* The key manager of one host: a file for each key, sealed by the key in one more file.
  *
  *     local.c           the operations, and their errors
  *     local-folder.c    names and bytes: who owns the folder; adding and erasing whole files
@@ -26,7 +26,7 @@ struct local {
     struct keymgr base;
     char *folder;               /* absolute path */
     char *sealing;              /* name in the folder, or absolute path */
-    struct secret *sealing_key; /* NULL: not read yet; a run reads it once */
+    struct secret *sealing_key; /* NULL: not read yet */
 };
 
 static void local_close(struct keymgr *km)
@@ -61,16 +61,17 @@ static int local_open(const struct keymgr_ops *self, const struct config *c, str
 static int check_id(const char *id, struct error *e)
 {
     if (!uuid_valid(id)) /* it becomes a file's name */
-        return error_set(e, -EINVAL, "key local:%.64s: is no name that this key manager gives", id);
+        return error_set(e, -EINVAL, "key local:%.64s: is not an id of this key manager", id);
     return 0;
 }
 
-/* The folder, where keys are going to be. */
+/* Opens the folder, and makes it if it is missing. */
 static int open_made(const struct local *l, int *ret_fd, struct error *e)
 {
     int r = local_folder_open(l->folder, true, ret_fd, e);
-    return r == LOCAL_ABSENT ? error_set(e, -ENOENT, "key folder %s: went while it was opened", l->folder)
-                             : r;
+    return r == 0 && *ret_fd < 0
+               ? error_set(e, -ENOENT, "key folder %s: disappeared while it was opened", l->folder)
+               : r;
 }
 
 static int local_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
@@ -78,14 +79,14 @@ static int local_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], st
     const struct local *l = (const struct local *)km;
     _cleanup_close_ int folder_fd = -1;
     int r = make ? open_made(l, &folder_fd, e) : local_folder_open(l->folder, false, &folder_fd, e);
-    if (r == LOCAL_ABSENT) {
+    if (r < 0)
+        return r;
+    if (folder_fd < 0) {
         ret[0] = '\0';
         return 0;
     }
-    if (r == 0)
-        r = make ? local_identity_ensure(folder_fd, l->folder, ret, e)
-                 : local_identity_read(folder_fd, l->folder, ret, e);
-    return r;
+    return make ? local_identity_ensure(folder_fd, l->folder, ret, e)
+                : local_identity_read(folder_fd, l->folder, ret, e);
 }
 
 static int local_elsewhere(struct keymgr *km, const char *id, const char *place, struct error *e)
@@ -104,46 +105,48 @@ static int local_elsewhere(struct keymgr *km, const char *id, const char *place,
         id, l->folder, *place ? ", " : "", place);
 }
 
-/* The bytes of the key's file. LOCAL_ABSENT: there is none. */
+/* Reads the bytes of the key's file. */
 static int read_file(int folder_fd, const char *id, uint8_t file[LOCAL_FILE_MAX], size_t *ret_size,
-                     struct error *e)
+                     bool *ret_there, struct error *e)
 {
     int r = local_folder_read(folder_fd, id, file, LOCAL_FILE_MAX, ret_size);
+    *ret_there = r != -ENOENT;
     if (r == -ENOENT)
-        return LOCAL_ABSENT;
+        return 0;
     if (r == -EFBIG)
         return error_set(e, -EKEYREJECTED, "key local:%s: is damaged: its file is too long; restore it", id);
     return r < 0 ? error_set(e, r, "key local:%s: cannot be read: %s", id, strerror(-r)) : 0;
 }
 
-/* LOCAL_ABSENT */
-static int read_sealing(struct local *l, int folder_fd, struct error *e)
+/* Makes sure that l->sealing_key is read, to unseal the key `id`. */
+static int need_sealing_key(struct local *l, int folder_fd, const char *id, struct error *e)
 {
-    return l->sealing_key ? 0 : local_seal_read(folder_fd, l->sealing, &l->sealing_key, e);
-}
-
-/* Reads and unseals one key; either output may be NULL. LOCAL_ABSENT: there is none. */
-static int unseal(struct local *l, int folder_fd, const char *id, struct key_info *ret_info,
-                  struct secret **ret, struct error *e)
-{
-    uint8_t file[LOCAL_FILE_MAX];
-    size_t size = 0;
-    int r = read_file(folder_fd, id, file, &size, e);
-    if (r != 0)
-        return r;
-    r = read_sealing(l, folder_fd, e);
-    if (r == LOCAL_ABSENT)
+    int r = l->sealing_key ? 0 : local_seal_read(folder_fd, l->sealing, &l->sealing_key, e);
+    if (r == 0 && !l->sealing_key)
         return error_set(
             e, -EKEYREJECTED,
             "key local:%s: cannot be unsealed: the sealing key %s is missing; restore it, or mount "
             "the file system that it is on",
             id, l->sealing);
-    if (r < 0)
-        return r;
+    return r;
+}
 
+/* Reads and unseals one key; ret_info or ret may be NULL. *ret_there is false, and nothing else is set, if
+ * the folder has no such key. */
+static int unseal(struct local *l, int folder_fd, const char *id, bool *ret_there, struct key_info *ret_info,
+                  struct secret **ret, struct error *e)
+{
     _cleanup_secret_ struct secret *key = NULL;
     struct error why = ERROR_NONE;
+    uint8_t file[LOCAL_FILE_MAX];
     struct key_info info;
+    size_t size = 0;
+    int r = read_file(folder_fd, id, file, &size, ret_there, e);
+    if (r < 0 || !*ret_there)
+        return r;
+    r = need_sealing_key(l, folder_fd, id, e);
+    if (r < 0)
+        return r;
     r = local_file_unseal(file, size, l->sealing_key, &info, &key, &why);
     if (r == 0 && !streq(info.id, id))
         r = error_set(&why, -EKEYREJECTED, "holds another key, %s", info.id);
@@ -213,32 +216,32 @@ static int error_absent(const struct local *l, const char *id, struct error *e)
                      id, l->folder);
 }
 
-/* The folder, for a key that should be in it. */
-static int open_for(const struct local *l, const char *id, int *ret_fd, struct error *e)
+/* Opens the folder, for a key that should be in it. */
+static int open_for_key(const struct local *l, const char *id, int *ret_fd, struct error *e)
 {
     int r = check_id(id, e);
     if (r < 0)
         return r;
     r = local_folder_open(l->folder, false, ret_fd, e);
-    return r == LOCAL_ABSENT ? error_absent(l, id, e) : r;
+    return r == 0 && *ret_fd < 0 ? error_absent(l, id, e) : r;
 }
 
 static int local_fetch(struct keymgr *km, const char *id, struct secret **ret, struct error *e)
 {
     struct local *l = (struct local *)km;
     _cleanup_close_ int folder_fd = -1;
-    int r = open_for(l, id, &folder_fd, e);
-    if (r < 0)
-        return r;
-    r = unseal(l, folder_fd, id, NULL, ret, e);
-    return r == LOCAL_ABSENT ? error_absent(l, id, e) : r;
+    bool there = false;
+    int r = open_for_key(l, id, &folder_fd, e);
+    if (r == 0)
+        r = unseal(l, folder_fd, id, &there, NULL, ret, e);
+    return r == 0 && !there ? error_absent(l, id, e) : r;
 }
 
 static int local_may_destroy(struct keymgr *km, const char *id, struct error *e)
 {
     const struct local *l = (const struct local *)km;
     _cleanup_close_ int folder_fd = -1;
-    int r = open_for(l, id, &folder_fd, e);
+    int r = open_for_key(l, id, &folder_fd, e);
     return r == 0 && !local_folder_has(folder_fd, id) ? error_absent(l, id, e) : r;
 }
 
@@ -246,20 +249,21 @@ static int local_destroy(struct keymgr *km, const char *id, struct error *e)
 {
     const struct local *l = (const struct local *)km;
     _cleanup_close_ int folder_fd = -1;
-    int r = open_for(l, id, &folder_fd, e);
-    if (r < 0)
-        return r;
-    r = local_folder_erase(folder_fd, id, e);
-    return r == LOCAL_ABSENT ? error_absent(l, id, e) : r;
+    bool was_there = false;
+    int r = open_for_key(l, id, &folder_fd, e);
+    if (r == 0)
+        r = local_folder_erase(folder_fd, id, &was_there, e);
+    return r == 0 && !was_there ? error_absent(l, id, e) : r;
 }
 
-/* Adds a key to the list; a damaged one by its name alone. */
+/* Adds a key to the list; of a damaged one only its id. */
 static int list_one(struct local *l, int folder_fd, const char *id, struct key_listing *to, struct error *e)
 {
     struct error why = ERROR_NONE;
     struct key_info *info = &to->keys[to->n];
-    int r = unseal(l, folder_fd, id, info, NULL, &why);
-    if (r == LOCAL_ABSENT) /* destroyed since the folder was read */
+    bool there = false;
+    int r = unseal(l, folder_fd, id, &there, info, NULL, &why);
+    if (r == 0 && !there) /* destroyed since the folder was read */
         return 0;
     if (r == -EKEYREJECTED && l->sealing_key) {
         *info = (struct key_info){.damaged = true};
@@ -278,10 +282,11 @@ static int local_list(struct keymgr *km, struct key_listing *ret, struct error *
     _cleanup_free_ char(*ids)[UUID_TEXT] = NULL;
     size_t n = 0;
     int r = local_folder_open(l->folder, false, &folder_fd, e);
-    if (r == 0)
-        r = local_folder_list(folder_fd, &ids, &n, e);
-    if (r != 0)
-        return r < 0 ? r : 0;
+    if (r < 0 || folder_fd < 0)
+        return r;
+    r = local_folder_list(folder_fd, &ids, &n, e);
+    if (r < 0)
+        return r;
     ret->keys = calloc(n + 1, sizeof *ret->keys);
     if (!ret->keys)
         return error_memory(e);
@@ -290,8 +295,9 @@ static int local_list(struct keymgr *km, struct key_listing *ret, struct error *
     return r;
 }
 
-/* `r` as the look at `path` gave it. */
-static void note(struct key_finding *f, const char *what, const char *path, int r, const struct error *why)
+/* Notes what a look at `path` has found: `r` is its result, `why` its error. */
+static void note_finding(struct key_finding *f, const char *what, const char *path, bool there, int r,
+                         const struct error *why)
 {
     *f = (struct key_finding){.result = r < 0 ? r : 0};
     snprintf(f->what, sizeof f->what, "%s", what);
@@ -299,7 +305,7 @@ static void note(struct key_finding *f, const char *what, const char *path, int 
         snprintf(f->text, sizeof f->text, "%s", why->text);
     else
         snprintf(f->text, sizeof f->text, "%.500s %s", path,
-                 r == LOCAL_ABSENT ? "is not there yet; the first key makes it" : "is there, and ours alone");
+                 there ? "is there, and ours alone" : "is not there yet; the first key makes it");
 }
 
 /* An absent sealing key is a fault only if there are keys; the listing finds that. */
@@ -314,17 +320,17 @@ static int local_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS
     (void)e;
     *ret_n = 1;
     int r = local_folder_open(l->folder, false, &folder_fd, &why);
-    note(&ret[0], "folder", l->folder, r, &why);
-    if (r != 0)
+    note_finding(&ret[0], "folder", l->folder, folder_fd >= 0, r, &why);
+    if (r < 0 || folder_fd < 0)
         return 0;
     *ret_n = 2;
     r = local_seal_read(folder_fd, l->sealing, &sealing, &why);
-    note(&ret[1], "sealing key", l->sealing, r, &why);
+    note_finding(&ret[1], "sealing key", l->sealing, sealing != NULL, r, &why);
     if (r < 0)
         return 0;
     *ret_n = 3;
     r = local_identity_read(folder_fd, l->folder, identity, &why);
-    note(&ret[2], "identity", identity, r == 0 && !identity[0] ? LOCAL_ABSENT : r, &why);
+    note_finding(&ret[2], "identity", identity, r == 0 && identity[0], r, &why);
     return 0;
 }
 

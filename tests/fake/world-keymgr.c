@@ -46,7 +46,7 @@ static int check_id(const struct keymgr *km, const char *id, struct error *e)
 {
     if (uuid_valid(id))
         return 0;
-    return error_set(e, -EINVAL, "key %s:%s: is no name that this key manager gives", km->ops->name, id);
+    return error_set(e, -EINVAL, "key %s:%s: is not an id of this key manager", km->ops->name, id);
 }
 
 /* Is it the asker's own? In `local` all are. `k` NULL: there is none, which whoever is known may be told. */

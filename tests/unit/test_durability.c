@@ -336,10 +336,12 @@ static void what_is_erased_is_on_the_disk_no_more(void **state)
     _cleanup_close_ int folder = open_folder(path);
     const struct disk one = with_key_file(folder, ID);
 
+    bool was_there = false;
     recording = true;
-    int r = local_folder_erase(folder, ID, &e);
+    int r = local_folder_erase(folder, ID, &was_there, &e);
     recording = false;
     assert_ok(r, e);
+    assert_true(was_there);
     judge_all(&one, an_erased_file_is_gone);
     rmdir(path);
 }
@@ -375,8 +377,9 @@ static void what_is_there_again_is_not_called_destroyed(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         struct error e = ERROR_NONE;
         with_key_file(folder, ID);
+        bool was_there = false;
         comes_back = names[i];
-        int r = local_folder_erase(folder, ID, &e);
+        int r = local_folder_erase(folder, ID, &was_there, &e);
         comes_back = NULL;
         assert_int_equal(r, -EEXIST);
         assert_int_equal(unlinkat(folder, names[i], 0), 0);

@@ -1062,7 +1062,7 @@ static void local_says_that_its_folder_went(void **state)
     int r = keymgr_create(km, &want, id, &key, &e);
     vanished = NULL;
     assert_int_equal(r, -ENOENT);
-    assert_non_null(strstr(e.text, "went while it was opened"));
+    assert_non_null(strstr(e.text, "disappeared while it was opened"));
     assert_null(key);
 }
 

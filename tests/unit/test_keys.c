@@ -334,7 +334,7 @@ static void test_destroy_what_is_none(void **state)
     assert_refused(b, "t", -EINVAL, "MANAGER:PLACE/ID");
     assert_refused(b, "vault:1234", -EINVAL, "vault");
     assert_refused(b, "ephemeral:1234", -EINVAL, "keeps none");
-    assert_refused(b, "local:1234", -EINVAL, "is no name that this key manager gives");
+    assert_refused(b, "local:1234", -EINVAL, "is not an id of this key manager");
     assert_refused(b, "local:" NO_KEY, -ENOENT, "has no such key"); /* a typing error */
     assert_refused(b, "local:local/" NO_KEY, -ENOENT, "has no such key");
     assert_refused(b, "local:other/" NO_KEY, -EHOSTUNREACH, "nothing is known");
