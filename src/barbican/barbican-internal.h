@@ -15,12 +15,12 @@ struct barbican {
     struct http *http;
     struct keystone *keystone;
     char endpoint[HTTP_URL_MAX]; /* with /v1; "": not yet known */
-    char place[KEY_PLACE_MAX];   /* of that, as barbican_find_place() leaves it */
+    char place[KEY_PLACE_MAX];   /* of that endpoint; set by barbican_find_place() */
     bool place_is_known;
     char host[BARBICAN_HOST_MAX];
 
     char configured_endpoint[OPENSTACK_TEXT_MAX];
-    char region[OPENSTACK_TEXT_MAX], interface[16]; /* where the caller does not say */
+    char region[OPENSTACK_TEXT_MAX], interface[16]; /* used if the caller names none */
     char host_user_id[KEY_USER_MAX];
     bool host_reads, orders;
     unsigned order_polls, order_delay_sec;
@@ -35,7 +35,7 @@ struct call {
     size_t secret_max;
     bool not_idempotent;
     struct http_reply reply;
-    int result; /* of http, not of the status; -ECANCELED: it was not asked */
+    int result; /* of the exchange, whatever the status; -ECANCELED: nothing was sent */
     struct error error;
 };
 void call_end(struct call *c);
@@ -51,7 +51,7 @@ int barbican_call(struct barbican *b, struct call calls[], size_t n, struct erro
 int call_check(const struct barbican *b, const struct call *c, long ok, long ok_too, const char *object,
                const char *action, struct error *e) _must_check_;
 
-/* Is it Barbican that says that there is no such secret? */
+/* Does Barbican itself say that there is no such secret? */
 bool call_says_gone(const struct call *c);
 
 /* Combines what two or more requests tell about the making of a key. A 2xx answer that cannot be read counts
@@ -75,7 +75,7 @@ void barbican_destroy_many(struct keymgr *km, struct key_asked k[], size_t n);
 int barbican_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                          struct error *e) _must_check_;
 int barbican_list(struct keymgr *km, struct key_listing *ret, struct error *e) _must_check_;
-/* keys.c, within the time that is under way: a key that this run has made, or found by its name */
+/* keys.c, within the running deadline: for a key that this run has made, or found by its name */
 int barbican_fetch_as(struct barbican *b, const char *id, const char *action, struct secret **ret,
                       struct error *e) _must_check_;
 int barbican_destroy_now(struct barbican *b, const char *id, struct error *e) _must_check_;
@@ -84,10 +84,10 @@ int barbican_grant(struct keymgr *km, const char *id, const char *user, bool all
 int barbican_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                       struct error *e) _must_check_;
 
-/* Both make all keys and fill in made[i]. After an error made[i].id is set where a key is known to be there,
- * and outcome[i] is HTTP_PERHAPS where there may be one, or may come to be one, that has no known id.
- * `outcome` is zeroed by the caller. barbican_order() has Barbican make them, and waits: its time does not
- * count for http_begin(). */
+/* Both make all keys and fill in made[i]. After an error made[i].id is set if the key is known to exist, and
+ * outcome[i] is HTTP_PERHAPS if a key without a known id may exist or appear later. The caller zeroes
+ * `outcome`. barbican_order() lets Barbican make the keys, and waits for them beyond the deadline of
+ * http_begin(). */
 int barbican_store(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
                    enum http_outcome outcome[], struct error *e) _must_check_;
 int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
@@ -97,7 +97,7 @@ int barbican_order(struct barbican *b, const struct key_info want[], size_t n, s
 #define NAMED_MAX 8
 int barbican_named(struct barbican *b, const struct key_info *want, char ids[NAMED_MAX][UUID_TEXT],
                    size_t *ret_n, struct error *e) _must_check_;
-/* Destroys all of them but `keep` (""; all); *ret_n is how many that were. */
+/* Destroys all of them except `keep` ("": all). *ret_n: how many were destroyed. */
 int barbican_destroy_named(struct barbican *b, const struct key_info *want, const char *keep, size_t *ret_n,
                            struct error *e) _must_check_;
 
@@ -107,8 +107,8 @@ int barbican_find(struct barbican *b, struct error *e) _must_check_;
 int barbican_find_place(struct barbican *b, struct error *e) _must_check_;
 
 /* The mode of a secret, for the body of a request. 512 bits are two keys for XTS: without that mode Barbican
- * accepts an order and fails it later. Other sizes are plain AES keys, which every back end makes and keeps.
- */
+ * accepts an order and fails it later. Other sizes are plain AES keys, which every back end makes and
+ * keeps. */
 static inline const char *secret_mode(uint32_t bits)
 {
     return bits > 256 ? ",\"mode\":\"xts\"" : "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens the manager, and makes the host's name for its keys. Making keys is create.c, fetching and destroying
- * them keys.c, finding them list.c. */
+/* Opens the manager, and makes the name that this host has in the names of its keys. Keys are made in
+ * create.c, fetched and destroyed in keys.c, found in list.c. */
 #include "barbican/barbican-internal.h"
 
 #include "base/str.h"
@@ -32,9 +32,9 @@ static void machine_id(char ret[MACHINE_ID_DIGITS + 1])
         ret[0] = '\0';
 }
 
-/* NAME-ID: the name is for people, the id says which host it is, whatever it is called. The machine's id is
- * confidential (machine-id(5)), so it goes in hashed. A host without one has only its name, with '_' for '-'.
- */
+/* NAME-ID: the name is for people; the id identifies the host whatever its name. The id is a hash, since the
+ * machine's id is confidential (machine-id(5)). A host without a machine's id has only its name, with '_' for
+ * '-'. */
 static void host_name(char ret[BARBICAN_HOST_MAX])
 {
     char name[64] = "", id[MACHINE_ID_DIGITS + 1], text[64], hex[17];

@@ -33,7 +33,7 @@ int barbican_check_id(const char *id, struct error *e)
 {
     if (uuid_valid(id))
         return 0;
-    return error_set(e, -EINVAL, "key barbican:%.64s: is none of Barbican's: its id is no uuid", id);
+    return error_set(e, -EINVAL, "key barbican:%.64s: is not a key of Barbican's: its id is no uuid", id);
 }
 
 static const char *given_endpoint(const struct barbican *b)
@@ -42,8 +42,8 @@ static const char *given_endpoint(const struct barbican *b)
                                                    : b->configured_endpoint;
 }
 
-/* REGION-HASH: the name is for people; what counts is the service's id in Keystone, which is the same by each
- * of its interfaces, with the region. A Barbican that is not in the catalog has only its address. */
+/* REGION-HASH: the region is for people. The hash is of the region and the service's id in Keystone, which
+ * all interfaces of the service share. For a Barbican that is not in the catalog it is of the address. */
 static void make_place(const struct keystone_endpoint *at, char ret[KEY_PLACE_MAX])
 {
     uint8_t hash[SHA256_DIGEST_LENGTH];
@@ -105,7 +105,7 @@ int barbican_find(struct barbican *b, struct error *e)
     return 0;
 }
 
-/* Sends the calls with this token; `only_refused`: those alone that were answered with 401. */
+/* Sends the calls with this token; with `only_refused`, only those that were answered with 401. */
 static int carry_out(struct barbican *b, struct call calls[], size_t n, const struct secret *token,
                      bool only_refused, struct error *e)
 {
@@ -133,7 +133,7 @@ static int carry_out(struct barbican *b, struct call calls[], size_t n, const st
         which[m++] = i;
     }
     struct error first = ERROR_NONE;
-    (void)!http_do_many(b->http, requests, m, replies, results, &first); /* what failed is in the results */
+    (void)!http_do_many(b->http, requests, m, replies, results, &first); /* failures are in the results */
     for (size_t i = 0; i < m; i++) {
         struct call *c = &calls[which[i]];
         c->reply = replies[i];
@@ -217,7 +217,7 @@ static struct meaning meaning_of(const struct barbican *b, const struct call *c)
                                     "the key is gone for good, and what it encrypted cannot be read any "
                                     "more; run mayfly delete"};
         return (struct meaning){-EHOSTUNREACH, "this is not how Barbican says it: check its endpoint"};
-    case 406: /* asked for bytes, it has text */
+    case 406: /* we asked for bytes, and the secret is text */
         return (struct meaning){-EKEYREJECTED,
                                 "the secret is no key of Mayfly's, but of another type, such as a "
                                 "passphrase"};
@@ -248,7 +248,7 @@ int call_check(const struct barbican *b, const struct call *c, long ok, long ok_
     if (c->reply.status == ok || c->reply.status == ok_too)
         return 0;
     server_of(b, server, sizeof server);
-    if (c->reply.secret) /* a body of a good status, but not the one that was wanted */
+    if (c->reply.secret) /* the body of a good status that was not expected */
         message[0] = '\0';
     else
         reply_message(c->reply.text, c->reply.size, message, sizeof message);

@@ -31,7 +31,7 @@ static void cut_slashes(char *url)
         url[n - 1] = '\0';
 }
 
-/* One endpoint of a service of type key-manager; one without a URL has "". */
+/* Reads an endpoint of a service of type key-manager. Its URL may be missing: "". */
 static bool read_endpoint(json_object *service, json_object *endpoint, struct keystone_endpoint *ret,
                           char interface[32])
 {
@@ -70,9 +70,8 @@ static int find_catalog(json_object *document, json_object **ret, struct error *
     json_object *token = reply_member(document, "token", json_type_object);
     *ret = reply_member(token ? token : document, "catalog", json_type_array);
     if (!document)
-        return error_set(
-            e, -EHOSTUNREACH,
-            "what it answers is no token of Keystone's; check that auth_url is that of Keystone v3");
+        return error_set(e, -EHOSTUNREACH,
+                         "its answer is no token of Keystone's; check that auth_url is that of Keystone v3");
     if (!*ret)
         return error_set(
             e, -EHOSTUNREACH,
@@ -132,7 +131,9 @@ int keystone_parse_endpoint(const char *text, size_t size, const char *region, c
         if (!found.url[0]) {
             found = one;
         } else if (is_again(&found, &one)) {
-            found = strcmp(one.service_id, found.service_id) < 0 ? one : found; /* the same one every time */
+            found = strcmp(one.service_id, found.service_id) < 0 ? one : found; /* always the same one,
+                                                                                   whatever the order in the
+                                                                                   catalog */
         } else if (!streq(found.region, one.region)) {
             if (!regions.used)
                 see(&regions, found.region, "");
@@ -150,7 +151,7 @@ int keystone_parse_endpoint(const char *text, size_t size, const char *region, c
     return 0;
 }
 
-/* "http://host:80/a/v1/" and "HTTP://host/a" are one. */
+/* Are both of one service? "http://host:80/a/v1/" and "HTTP://host/a" are. */
 static bool same_url(const char *a, const char *b)
 {
     char origins[2][300], url[2][HTTP_URL_MAX];

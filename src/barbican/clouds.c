@@ -17,7 +17,7 @@
 #include <yaml.h>
 
 #define MERGE_DEPTH_MAX 16
-#define STEPS_MAX       200000 /* comparisons of names: a short file can expand without end */
+#define STEPS_MAX       200000 /* comparisons of names: aliases can make a short file expand without end */
 
 struct reader {
     yaml_document_t document;
@@ -48,7 +48,7 @@ static bool is_name(const yaml_node_t *node, const char *name, bool exactly)
     return true;
 }
 
-/* The value of `name` in a mapping, or NULL; of two of the same name the last one counts. */
+/* The value of `name` in a mapping, or NULL. If there are two, the last one counts. */
 static yaml_node_t *own_member(struct reader *x, yaml_node_t *mapping, const char *name, bool exactly)
 {
     yaml_node_t *found = NULL;
@@ -103,7 +103,7 @@ static void where_of(const struct reader *x, const yaml_node_t *node, char ret[2
     snprintf(ret, 256, "%s:%zu", x->file, node->start_mark.line + 1);
 }
 
-/* Every setting that `mapping` has. A cloud's region is for take_regions(). */
+/* Takes every setting of `mapping`, except a cloud's region, which take_regions() takes. */
 static int take_settings(struct reader *x, yaml_node_t *mapping, struct openstack *o, bool with_region,
                          struct error *e)
 {
@@ -123,7 +123,7 @@ static int take_settings(struct reader *x, yaml_node_t *mapping, struct openstac
     return r;
 }
 
-/* The cloud's own, and those below `auth`. */
+/* Takes the settings of one level: the cloud's own, and those below `auth`. */
 static int take_level(struct reader *x, yaml_node_t *mapping, struct openstack_said *s, struct error *e)
 {
     int r = take_settings(x, mapping, &s->cloud, false, e);
@@ -145,8 +145,8 @@ static int add_region(struct reader *x, const yaml_node_t *node, const char *nam
     return 0;
 }
 
-/* NAME, or {name: NAME, values: {settings}}. The settings of the region that is asked for are laid over the
- * cloud's. */
+/* Reads a region: NAME, or {name: NAME, values: {settings}}. The settings of the requested region win over
+ * the cloud's. */
 static int take_region(struct reader *x, yaml_node_t *node, const char *region, struct openstack_said *s,
                        struct error *e)
 {
@@ -161,7 +161,7 @@ static int take_region(struct reader *x, yaml_node_t *node, const char *region, 
     return is_null(values) ? 0 : take_level(x, values, s, e);
 }
 
-/* "A,B" of old, or one name. */
+/* Reads one name, or several in the old form "A,B". */
 static int take_region_names(struct reader *x, yaml_node_t *node, struct openstack_said *s, struct error *e)
 {
     const char *at = (const char *)node->data.scalar.value, *end = at + node->data.scalar.length;

@@ -10,9 +10,11 @@
 
 #include <stdio.h>
 
-/* {"read": ...} for the host's user, or {"service": ...} for the instance. */
-static int grant_body(const struct barbican *b, struct secret **ret, struct error *e)
+/* Lets the host's user read the key. */
+static int grant_body(const struct barbican *b, const struct key_info *want, struct secret **ret,
+                      struct error *e)
 {
+    (void)want;
     struct body body = {0};
     body_put(&body, "{\"read\":{\"users\":[");
     body_string(&body, b->host_user_id);
@@ -22,8 +24,11 @@ static int grant_body(const struct barbican *b, struct secret **ret, struct erro
     return r;
 }
 
-static int consumer_body(const struct key_info *want, struct secret **ret, struct error *e)
+/* Names the instance as the one that uses the key. */
+static int consumer_body(const struct barbican *b, const struct key_info *want, struct secret **ret,
+                         struct error *e)
 {
+    (void)b;
     struct body body = {0};
     body_put(&body, "{\"service\":\"mayfly\",\"resource_type\":");
     body_string(&body, key_scope_name(want->scope));
@@ -35,43 +40,56 @@ static int consumer_body(const struct key_info *want, struct secret **ret, struc
     return r;
 }
 
-/* A phase after the store: the same call for every key. */
-static int adorn(struct barbican *b, const struct key_info want[], size_t n, const struct key_made made[],
-                 bool acl, struct error *e)
+/* What is done with every key after it is stored. */
+struct phase {
+    const char *method, *below; /* of the request; `below` the secret's URL */
+    const char *action;         /* for messages: "cannot be ACTION" */
+    int (*body)(const struct barbican *b, const struct key_info *want, struct secret **ret, struct error *e);
+};
+
+static const struct phase open_to_host = {"PUT", "acl", "opened to the host (host_access = read)",
+                                          grant_body};
+static const struct phase give_consumer = {"POST", "consumers", "given its consumer", consumer_body};
+
+static int check_answer(const struct barbican *b, const struct phase *p, const struct call *c, const char *id,
+                        struct error *e)
+{
+    char object[BARBICAN_OBJECT_MAX];
+    barbican_object(id, object);
+    int r = call_check(b, c, 200, 201, object, p->action, e);
+    if (r == 0 && !reply_is_object(c->reply.text, c->reply.size))
+        r = error_set(e, -EHOSTUNREACH, "%s: cannot be %s: the answer is not Barbican's; check its endpoint",
+                      object, p->action);
+    return r;
+}
+
+static int do_phase(struct barbican *b, const struct phase *p, const struct key_info want[], size_t n,
+                    const struct key_made made[], struct error *e)
 {
     struct call *calls = calloc(n, sizeof *calls);
     if (!calls)
         return error_memory(e);
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        calls[i].method = acl ? "PUT" : "POST";
-        snprintf(calls[i].path, sizeof calls[i].path, "/secrets/%.40s/%s", made[i].id,
-                 acl ? "acl" : "consumers");
-        r = acl ? grant_body(b, &calls[i].body, e) : consumer_body(&want[i], &calls[i].body, e);
+        calls[i].method = p->method;
+        snprintf(calls[i].path, sizeof calls[i].path, "/secrets/%.40s/%s", made[i].id, p->below);
+        r = p->body(b, &want[i], &calls[i].body, e);
     }
-    const char *action = acl ? "opened to the host (host_access = read)" : "given its consumer";
     if (r == 0 && (r = barbican_call(b, calls, n, e)) < 0)
-        error_prefix(e, "key barbican:%s: cannot be %s: ", made[0].id, action);
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        char object[BARBICAN_OBJECT_MAX];
-        barbican_object(made[i].id, object);
-        r = call_check(b, &calls[i], 200, 201, object, action, e);
-        if (r == 0 && !reply_is_object(calls[i].reply.text, calls[i].reply.size))
-            r = error_set(e, -EHOSTUNREACH,
-                          "%s: cannot be %s: the answer is not Barbican's; check its endpoint", object,
-                          action);
-    }
+        error_prefix(e, "key barbican:%s: cannot be %s: ", made[0].id, p->action);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = check_answer(b, p, &calls[i], made[i].id, e);
     calls_end(calls, n);
-    return r == -ENOKEY ? -EHOSTUNREACH : r; /* nothing is lost that was just made */
+    return r == -ENOKEY ? -EHOSTUNREACH : r; /* a key that was just made is not called lost */
 }
 
-/* What could not be undone. */
+/* Keys that an undo leaves behind. */
 struct remains {
-    size_t there;   /* made, and not destroyed again */
+    size_t there;   /* made, and still there */
     size_t perhaps; /* perhaps made, or still to be made by an order */
 };
 
-/* Returns how many are still there. */
+/* Destroys the keys that were made. Returns how many are still there. */
 static size_t destroy_made(struct barbican *b, struct key_made made[], size_t n)
 {
     _cleanup_free_ struct key_asked *k = calloc(n, sizeof *k);
@@ -90,14 +108,14 @@ static size_t destroy_made(struct barbican *b, struct key_made made[], size_t n)
     return there;
 }
 
-/* A key without a known id. */
+/* Destroys a key whose id is not known, by its name. Returns whether one may still appear later. */
 static bool may_appear(struct barbican *b, const struct key_info *want, enum http_outcome outcome)
 {
     size_t found = 0;
     return outcome == HTTP_PERHAPS && (barbican_destroy_named(b, want, "", &found, NULL) < 0 || found == 0);
 }
 
-/* Has a deadline of its own, since the other one may be what failed. */
+/* Destroys all keys again. That has deadlines of its own, since the earlier one may be over. */
 static void unmake(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
                    const enum http_outcome outcome[], struct error *e)
 {
@@ -132,9 +150,9 @@ int barbican_create_many(struct keymgr *km, const struct key_info want[], size_t
     if (r == 0)
         http_begin(b->http); /* orders have deadlines of their own */
     if (r == 0 && b->host_reads)
-        r = adorn(b, want, n, ret, true, e);
+        r = do_phase(b, &open_to_host, want, n, ret, e);
     if (r == 0)
-        r = adorn(b, want, n, ret, false, e);
+        r = do_phase(b, &give_consumer, want, n, ret, e);
     if (r < 0)
         unmake(b, want, n, ret, outcome, e);
     return r;

@@ -23,7 +23,7 @@ static int choose_auth(struct openstack *o, struct error *e)
                          "v3applicationcredential, token",
                          o->source, o->auth_type);
     else if (o->password && (o->username[0] || o->user_id[0]))
-        o->auth = OPENSTACK_PASSWORD; /* as the openstack command has it, whatever else there is */
+        o->auth = OPENSTACK_PASSWORD; /* as in the openstack command, whatever else is given */
     else if (o->application_credential_secret)
         o->auth = OPENSTACK_APPLICATION_CREDENTIAL;
     else
@@ -42,7 +42,7 @@ static bool has_project(const struct openstack *o)
     return o->project_id[0] || o->project_name[0];
 }
 
-/* With a project, a domain counts for the project and the user. Alone it would be a scope of its own. */
+/* Beside a project, a domain is that of project and user. Alone it would be a scope of its own. */
 static int take_domain(struct openstack *o, struct error *e)
 {
     if (!o->domain_id[0] && !o->domain_name[0])
@@ -99,7 +99,7 @@ static int check_password(struct openstack *o, struct error *e)
     return 0;
 }
 
-/* With a project, a token is exchanged for one of it; without, it is taken as it is. */
+/* A token is exchanged for one of the project if a project is given, else used as it is. */
 static int check_token(struct openstack *o, struct error *e)
 {
     if (!o->token)

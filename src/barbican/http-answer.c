@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes an answer, header by header and part by part of its body, and refuses it beyond limits, before any
- * other code looks at it. */
+/* Takes an answer, header by header and part by part of its body. An answer beyond the limits is refused
+ * before any other code looks at it. */
 #include "barbican/http-internal.h"
 
 #include "base/str.h"
@@ -10,9 +10,9 @@
 #include <strings.h>
 
 #define HEADERS_MAX      128
-#define HEADER_BYTES_MAX 65536 /* of all headers of an exchange, those of interim answers too */
+#define HEADER_BYTES_MAX 65536 /* of all headers of an exchange, with those of interim answers */
 
-/* Is `line` the header `name`? Then its value, without blanks around it. */
+/* Is `line` the header `name`? Gives its value, without blanks around it. */
 static bool header_value(const char *line, size_t size, const char *name, const char **ret, size_t *ret_size)
 {
     size_t n = strlen(name);
@@ -94,7 +94,7 @@ bool exchange_take_header(struct exchange *x, const char *line, size_t size)
         x->refusal = REFUSED_HEADERS;
         return false;
     }
-    if (x->in_body) /* a trailer: nothing that we ask for */
+    if (x->in_body) /* a trailer, which is ignored */
         return true;
     if (size >= 5 && strncmp(line, "HTTP/", 5) == 0)
         forget_headers(x);

@@ -26,10 +26,10 @@ static const char *explain_refusal(const struct exchange *x)
     }
 }
 
-/* The sentence says whether the administrator of this host or of the server has to act. */
+/* Says who has to act: the administrator of this host, or that of the server. */
 static void explain_certificate(const struct http *h, const struct exchange *x, char ret[REASON_MAX])
 {
-    /* the chain is good, and it is the name that is not: libcurl tells it in words alone */
+    /* the chain is good and the name is wrong, which libcurl tells only in words */
     if (strstr(x->detail, "no alternative certificate subject name matches") ||
         strstr(x->detail, "does not match")) {
         snprintf(ret, REASON_MAX,
@@ -55,7 +55,7 @@ static void explain_certificate(const struct http *h, const struct exchange *x, 
             why);
 }
 
-/* The time for a request runs from its beginning, so it may end before that for the connection. */
+/* The time for the request includes the connection, so it may end before the time for the connection does. */
 static void explain_timeout(const struct http *h, const struct exchange *x, char ret[REASON_MAX])
 {
     bool connecting = !x->connected && h->settings.connect_sec <= h->settings.request_sec;
@@ -83,61 +83,64 @@ static void explain_timeout(const struct http *h, const struct exchange *x, char
             h->settings.request_sec);
 }
 
-static void explain(const struct http *h, const struct exchange *x, CURLcode code, char ret[REASON_MAX])
+/* What libcurl reports by a code alone; NULL: see explain(). */
+static const char *fixed_reason(const struct exchange *x, CURLcode code)
 {
-    const char *text = NULL;
+    static const char broke[] =
+        "the connection broke in the middle of the answer; try again, or look at the service";
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-        text = "no host of this name is known; check the address, and the name service of this host";
-        break;
+        return "no host of this name is known; check the address, and the name service of this host";
+    case CURLE_PARTIAL_FILE:
+        return broke;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
+        return x->reply.status
+                   ? broke
+                   : "the connection broke before an answer came; try again, or look at the service";
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return "its answer is not HTTP/1.1; check that the address is that of Keystone or Barbican";
+    case CURLE_OUT_OF_MEMORY: /* libcurl says so too if a line of the headers is too long for it */
+        return "its answer has a header that is too long; check that the address is that of Keystone or "
+               "Barbican";
+    case CURLE_WRITE_ERROR:
+        return explain_refusal(x);
+    default:
+        return NULL;
+    }
+}
+
+static void explain(const struct http *h, const struct exchange *x, CURLcode code, char ret[REASON_MAX])
+{
+    const char *fixed = fixed_reason(x, code);
+    switch (code) {
     case CURLE_COULDNT_CONNECT:
         snprintf(ret, REASON_MAX, "cannot connect: %s; check the address, and that the service runs",
                  x->os_errno ? strerror(x->os_errno) : "no address of it answers");
-        return;
+        break;
     case CURLE_OPERATION_TIMEDOUT:
         explain_timeout(h, x, ret);
-        return;
+        break;
     case CURLE_PEER_FAILED_VERIFICATION:
         explain_certificate(h, x, ret);
-        return;
+        break;
     case CURLE_SSL_CACERT_BADFILE:
         snprintf(ret, REASON_MAX,
                  "cannot check its certificate: no certificates can be read from %.200s; set [barbican] "
                  "verify_ssl_path, or OS_CACERT, to a PEM file",
                  h->ca_file ? h->ca_file : "the system's file");
-        return;
+        break;
     case CURLE_SSL_CONNECT_ERROR:
         snprintf(ret, REASON_MAX,
                  "no TLS connection (%.200s); check that it is a service with TLS 1.2 or later", x->detail);
-        return;
-    case CURLE_PARTIAL_FILE:
-        text = "the connection broke in the middle of the answer; try again, or look at the service";
-        break;
-    case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_FAIL_REWIND:
-        text = x->reply.status
-                   ? "the connection broke in the middle of the answer; try again, or look at the service"
-                   : "the connection broke before an answer came; try again, or look at the service";
-        break;
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_BAD_CONTENT_ENCODING:
-        text = "what it answers is not HTTP/1.1; check that the address is that of Keystone or Barbican";
-        break;
-    case CURLE_OUT_OF_MEMORY: /* how libcurl says that a line of the headers is longer than it takes */
-        text = "its answer has a header that is too long; check that the address is that of Keystone or "
-               "Barbican";
-        break;
-    case CURLE_WRITE_ERROR:
-        text = explain_refusal(x);
         break;
     default:
-        text = curl_easy_strerror(code);
-        break;
+        snprintf(ret, REASON_MAX, "%s", fixed ? fixed : curl_easy_strerror(code));
     }
-    snprintf(ret, REASON_MAX, "%s", text);
 }
 
 int http_explain(const struct http *h, const char *server, const struct exchange *x, CURLcode code,

@@ -11,24 +11,24 @@
 struct http {
     CURLM *multi;
     char *ca_file;                 /* NULL: the system's */
-    struct curl_blob ca;           /* its contents: later no file can be opened any more */
+    struct curl_blob ca;           /* the contents of ca_file: later no file can be opened */
     struct http_settings settings; /* without ca_file */
     uint64_t deadline_msec;        /* of all exchanges, by clock_msec() */
 };
 
-/* The server of a URL, as messages name it. -EINVAL: no URL that may be asked, with the reason. */
+/* The server of a URL, as messages name it. -EINVAL, with the reason: no such URL may be asked. */
 int http_server(const struct http *h, const char *url, char ret[HTTP_SERVER_MAX], struct error *e);
 
-/* Milliseconds that are left of the whole; 0: none. */
+/* Milliseconds until the deadline; 0: it is over. */
 uint64_t http_left_msec(const struct http *h);
 
-/* Why we ourselves cut an answer short. */
+/* Why we cut an answer short ourselves. */
 enum http_refusal {
     REFUSED_NOT,
     REFUSED_HEADERS, /* too many, too long */
     REFUSED_BODY,    /* too long */
     REFUSED_TOKEN,   /* too long, or not of printable characters */
-    REFUSED_MEMORY,  /* ours, not the server's fault: the sentence is in `error` */
+    REFUSED_MEMORY,  /* we lack memory, which is no fault of the server's: see `error` */
 };
 
 /* One attempt at a request: a fresh handle of libcurl, freed right after, so that all its buffers are wiped
@@ -45,7 +45,7 @@ struct exchange {
     size_t header_count, header_bytes;
     bool headers_whole, in_body;
 
-    /* known at its end */
+    /* set at the end of the exchange */
     enum http_refusal refusal;
     struct error error;
     char detail[CURL_ERROR_SIZE]; /* libcurl's own words */

@@ -10,7 +10,7 @@
 
 #define PAUSE_MSEC     250 /* before the second attempt; doubled each time */
 #define PAUSE_MAX_MSEC 8000
-#define LOOK_MSEC      1000 /* at most so long between two looks at the clock */
+#define LOOK_MSEC      1000 /* longest time between two looks at the clock */
 
 enum job_state { JOB_WAITS, JOB_RUNS, JOB_ENDED };
 
@@ -72,7 +72,7 @@ static uint64_t pause_msec(const struct job *job)
     return asked > pause ? asked : pause;
 }
 
-/* May the failure pass by itself? */
+/* May the next attempt succeed? */
 static bool may_pass(CURLcode code, long status)
 {
     switch (code) {
@@ -93,7 +93,7 @@ static bool may_pass(CURLcode code, long status)
     }
 }
 
-/* The outcome of one attempt. A proxy that gave up waiting (408, 503, 504) may have passed the request on. */
+/* The outcome of one attempt. A proxy that stopped waiting (408, 503, 504) may have passed the request on. */
 static enum http_outcome outcome_of(const struct exchange *x, CURLcode code)
 {
     if (code != CURLE_OK)
@@ -103,7 +103,7 @@ static enum http_outcome outcome_of(const struct exchange *x, CURLcode code)
     return x->reply.status >= 500 || x->reply.status == 408 ? HTTP_PERHAPS : HTTP_REFUSED;
 }
 
-/* An attempt ended: another one, or the end of the job. */
+/* After an attempt: lets the job wait for another one, or ends it. */
 static void job_attempted(struct jobs *js, struct job *job, CURLcode code)
 {
     struct http *h = js->http;
@@ -147,7 +147,7 @@ static int job_check(const struct jobs *js, const struct http_request *q, struct
     return 0;
 }
 
-/* Starts the requests that may start now. Returns how long no other can. */
+/* Starts the requests that may start now. Returns after how many milliseconds to look again. */
 static int jobs_start(struct jobs *js)
 {
     uint64_t now = clock_msec(), next = now + LOOK_MSEC;
@@ -177,7 +177,7 @@ static int jobs_start(struct jobs *js)
     return (int)(next - now);
 }
 
-/* Handles the attempts that ended. Returns whether there were any. */
+/* Handles attempts that ended. Returns whether there were any. */
 static bool jobs_reap(struct jobs *js)
 {
     CURLMsg *message;
@@ -187,7 +187,7 @@ static bool jobs_reap(struct jobs *js)
         if (message->msg != CURLMSG_DONE)
             continue;
         any = true;
-        CURLcode code = message->data.result; /* the message goes with the handle */
+        CURLcode code = message->data.result; /* read now, since the message is freed with the handle */
         for (size_t i = 0; i < js->n; i++)
             if (js->all[i].state == JOB_RUNS && js->all[i].x.easy == message->easy_handle) {
                 job_attempted(js, &js->all[i], code);

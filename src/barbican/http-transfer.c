@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One exchange with libcurl: sends the request and waits; http-answer.c takes the answer. Nothing here
  * depends on the environment (proxies, .netrc), nothing is stored (cookies, TLS sessions), nothing is
- * printed.
- */
+ * printed. */
 #include "barbican/http-internal.h"
 
 #include "base/str.h"
@@ -123,14 +122,14 @@ static CURLcode set_connection(const struct http *h, CURL *easy)
         if (h->ca.data)
             SET(CURLOPT_CAINFO_BLOB, &h->ca);
         else
-            SET(CURLOPT_CAINFO, h->ca_file); /* fails, and says so */
+            SET(CURLOPT_CAINFO, h->ca_file); /* libcurl then fails, and names the file */
         SET(CURLOPT_CAPATH, NULL);           /* these CAs alone, not the system's besides */
     }
 
     uint64_t left = http_left_msec(h);
     uint64_t connect = (uint64_t)h->settings.connect_sec * 1000;
     uint64_t request = (uint64_t)h->settings.request_sec * 1000;
-    left = left ? left : 1; /* to libcurl, 0 is for ever */
+    left = left ? left : 1; /* to libcurl 0 means for ever */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect && connect < left ? connect : left));
     SET(CURLOPT_TIMEOUT_MS, (long)(request && request < left ? request : left));
     return code;
@@ -150,7 +149,7 @@ static CURLcode set_body(struct exchange *x)
         SET(CURLOPT_SEEKDATA, x);
         return code;
     }
-    if (q->method[0] == 'P') { /* without a body, but it says so */
+    if (q->method[0] == 'P') { /* PATCH, POST and PUT without a body say so */
         SET(CURLOPT_POSTFIELDS, "");
         SET(CURLOPT_POSTFIELDSIZE, 0L);
     }
@@ -252,8 +251,7 @@ CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code)
     x->reply.status = status_of(x->easy);
     if (location && http_origin(location, x->reply.location, sizeof x->reply.location) < 0)
         x->reply.location[0] = '\0';
-    if (code == CURLE_OK &&
-        !x->headers_whole) /* to libcurl, an answer may end in the middle of its headers */
+    if (code == CURLE_OK && !x->headers_whole) /* to libcurl an answer may end in the middle of its headers */
         code = CURLE_PARTIAL_FILE;
     if (code == CURLE_OK && (x->reply.status < 200 || x->reply.status > 599))
         code = CURLE_WEIRD_SERVER_REPLY;

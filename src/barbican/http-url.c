@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a URL says of its server. */
+/* The parts of a URL that name the server. */
 struct origin {
     char *scheme, *host, *port, *user, *password;
 };
@@ -68,7 +68,7 @@ int http_server(const struct http *h, const char *url, char ret[HTTP_SERVER_MAX]
         return error_memory(e);
     if (r == 0)
         r = origin_print(&o, ret, HTTP_SERVER_MAX);
-    /* the URL is not shown: it might have a password in it */
+    /* the URL is not shown, since it might contain a password */
     if (r < 0)
         return error_set(
             e, -EINVAL,

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CA_FILE_MAX (4U << 20) /* all that a distribution trusts is a quarter of a MiB */
+#define CA_FILE_MAX (4U << 20) /* the whole list of a distribution has a quarter of a MiB */
 
 /* Reads it now, since files are hidden from mayfly-keyagent before it talks to a network. */
 static void read_ca_file(struct http *h)
@@ -57,8 +57,8 @@ static int take_ca(struct http *h, const struct http_settings *s)
 
 int http_open(const struct http_settings *s, struct http **ret, struct error *e)
 {
-    /* A server that closes while we write must be an error of write(), not the end of the process. libcurl is
-     * told to leave signals alone, since it resolves names in a thread. */
+    /* If a server closes while we write, write() must fail instead of ending the process. libcurl itself
+     * leaves signals alone, since it resolves names in a thread. */
     signal(SIGPIPE, SIG_IGN);
     unsetenv("SSLKEYLOGFILE"); /* libcurl would write the keys of its TLS sessions there */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

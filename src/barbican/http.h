@@ -12,9 +12,9 @@
  * 500, 502, 503, 504. A request that is not idempotent is retried only if no attempt may have been carried
  * out: the connection could not be made, or 429 was the answer. Retry-After is honoured within the deadline.
  *
- * Errors: -EHOSTUNREACH for everything that leaves us without a whole reply (refused, no route, name unknown,
- * time-out, broken, certificate wrong, too long). The sentence begins with the server ("https://host:port:
- * ...") and never contains a path's query, a token or a body.
+ * Errors: -EHOSTUNREACH whenever there is no whole reply (refused, no route, name unknown, time-out, broken,
+ * certificate wrong, too long). The sentence begins with the server ("https://host:port: ...") and never
+ * contains a path's query, a token or a body.
  */
 #pragma once
 
@@ -28,11 +28,11 @@
 
 struct http_settings {
     const char *ca_file;  /* PEM; NULL or "": the system's */
-    const char *ca;       /* what is in it, if it was read already; NULL: http_open() reads it */
+    const char *ca;       /* the contents of ca_file, if it was read already; NULL: http_open() reads it */
     size_t ca_size;       /* bytes of `ca` */
     unsigned connect_sec; /* for one connection, with its TLS handshake */
     unsigned request_sec; /* for one exchange */
-    unsigned total_sec;   /* for all exchanges from http_begin() on, with pauses and retries */
+    unsigned total_sec;   /* from http_begin() on, for all exchanges with their pauses and retries */
     unsigned retries;     /* of one request */
     bool allow_plain;     /* http:// also to hosts other than loopback addresses and localhost */
 };
@@ -57,12 +57,12 @@ struct http_request {
     bool not_idempotent; /* must not be carried out twice: see above */
 };
 
-/* What the server did with a request, as far as is known here. In order: from nothing to done. */
+/* What the server did with a request, as far as we know; in order, from nothing to done. */
 enum http_outcome {
     HTTP_NOT_SENT, /* nothing of it left this host */
     HTTP_REFUSED,  /* the server answered that it did not do it: 3xx, 4xx */
-    HTTP_PERHAPS,  /* it, or an earlier attempt, may have been carried out: no answer, or 5xx, which gateways
-                      send too when the server behind them goes on */
+    HTTP_PERHAPS,  /* this or an earlier attempt may have been carried out: no answer, or 5xx, which gateways
+                      send even if the server behind them goes on */
     HTTP_DONE,     /* 2xx */
 };
 
@@ -75,7 +75,7 @@ struct http_reply {
     char type[64];                /* Content-Type, without parameters, in small letters */
     char location[128];           /* scheme and host of a redirect */
     int64_t date_sec;             /* Date, since 1970; 0: none */
-    enum http_outcome outcome;    /* also after an error */
+    enum http_outcome outcome;    /* set also after an error */
 };
 #define HTTP_TEXT_MAX ((size_t)4 << 20)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fetches and destroys keys, several connections at a time. Each is done, whatever becomes of the others.
- */
+/* Fetches and destroys keys, over several connections at a time. The failure of one key does not keep the
+ * others from being done. */
 #include "barbican/barbican-internal.h"
 
 #include "base/clock.h"
@@ -18,7 +18,7 @@ struct question {
     void (*take)(const struct question *q, struct call *c, struct key_asked *k); /* a good answer; or NULL */
 };
 
-/* The outcome of each is its error. */
+/* Makes the calls of `q` for the keys; each key's outcome becomes its error. */
 static void ask(struct barbican *b, const struct question *q, struct key_asked *const k[], size_t n)
 {
     struct error why = ERROR_NONE;
@@ -42,7 +42,7 @@ static void ask(struct barbican *b, const struct question *q, struct key_asked *
         calls_end(calls, n);
 }
 
-/* Those without an error; *ret_n of them. The caller frees. */
+/* Picks the keys without an error; *ret_n of them. The caller frees. */
 static struct key_asked **without_error(struct key_asked k[], size_t n, size_t *ret_n)
 {
     struct key_asked **good = calloc(n + 1, sizeof(struct key_asked *));
@@ -110,7 +110,7 @@ int barbican_fetch_as(struct barbican *b, const char *id, const char *action, st
     const struct question q = fetching(action);
     struct key_asked k = {.id = id};
     ask(b, &q, &(struct key_asked *){&k}, 1);
-    if (k.error.errnum) /* what was just made is not gone */
+    if (k.error.errnum) /* a key that was just made is not gone */
         return error_pass(e, k.error.errnum == -ENOKEY ? -EHOSTUNREACH : k.error.errnum, &k.error);
     *ret = k.secret;
     return 0;
@@ -120,8 +120,8 @@ int barbican_fetch_as(struct barbican *b, const char *id, const char *action, st
 
 /* PUT adds a payload to a secret that has none. Barbican looks first whether the caller may change the
  * secret, and then finds that nothing was sent: 415, or 400, means yes. The rule is that of secret:put. By
- * default it allows the same people as secret:delete, except for a secret that is private to another user. A
- * site may make the two differ; no harmless request is judged by secret:delete. */
+ * default it allows what secret:delete allows, except for a secret that is private to another user. A site
+ * may make the two differ, but no harmless request is judged by secret:delete. */
 void barbican_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n)
 {
     static const struct question q = {
@@ -134,7 +134,7 @@ void barbican_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n
             k[i].error = ERROR_NONE;
 }
 
-/* Those that are still there stay in `k`; returns how many. */
+/* Keeps in `k` the keys that are still there. Returns how many. */
 static size_t look_if_gone(struct barbican *b, struct key_asked *k[], size_t n)
 {
     static const struct question q = {
@@ -149,7 +149,8 @@ static size_t look_if_gone(struct barbican *b, struct key_asked *k[], size_t n)
     return there;
 }
 
-/* Several looks: the first may be answered by a node of Barbican's database that lags behind. */
+/* Looks several times, since the first look may be answered by a node of Barbican's database that lags
+ * behind. */
 static void see_gone(struct barbican *b, struct key_asked k[], size_t n)
 {
     static const unsigned pauses_msec[] = {0, 200, 1000, 3000};

@@ -14,9 +14,9 @@ struct keystone {
     const struct openstack *who;
     struct http *http;
     struct secret *token; /* NULL: not logged in, or the caller's own is used */
-    char *catalog;        /* the body that has it; NULL: not asked for */
+    char *catalog;        /* the body that contains it; NULL: not asked for */
     size_t catalog_size;
-    bool renewed; /* and has not worked since */
+    bool renewed; /* the token was renewed, and has not worked since */
     struct keystone_facts facts;
 };
 
@@ -103,7 +103,7 @@ static void put_token(struct body *b, const struct openstack *o)
     put_scope(b, o);
 }
 
-/* An application credential has its project built in: Keystone refuses any scope beside it. */
+/* An application credential includes its project, so Keystone refuses any scope beside it. */
 static void put_application_credential(struct body *b, const struct openstack *o)
 {
     body_put(b, "\"methods\":[\"application_credential\"],\"application_credential\":{");

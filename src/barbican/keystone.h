@@ -2,7 +2,8 @@
 /* Keystone v3 (docs.openstack.org/api-ref/identity/v3): one token for a run, and where Barbican is.
  *
  * Errors: -EACCES the credentials are refused (401, or 403), with the way out; -EHOSTUNREACH as in http.h,
- * and for every reply that is no answer of a Keystone. */
+ * and if the reply is not Keystone's.
+ */
 #pragma once
 
 #include "barbican/http.h"
@@ -20,37 +21,36 @@ DEFINE_CLEANUP(struct keystone *, keystone_close)
 /* Returns the token to send; logs in first if needed. A token that the caller gave is used as it is. */
 int keystone_token(struct keystone *k, const struct secret **ret, struct error *e) _must_check_;
 
-/* Barbican said 401 to it: logs in again, as often as tokens end in a long run. -EACCES: the last renewed one
- * has never worked, or the caller gave a token, which is expired or revoked. */
+/* Logs in again after Barbican has answered 401: in a long run tokens expire. -EACCES: the last renewed token
+ * has never worked, or the caller's own token is expired or revoked. */
 int keystone_renew(struct keystone *k, struct error *e) _must_check_;
 
-/* Barbican has accepted the token. */
+/* To be called when Barbican has accepted the token. */
 void keystone_token_works(struct keystone *k);
 
-/* Barbican has refused it, though it was fresh: the sentence for that, -EACCES. */
+/* Sets the error for a fresh token that Barbican has refused: -EACCES. */
 int keystone_token_fails(const struct keystone *k, struct error *e);
 
-/* A service of type key-manager in the catalog. Its id is the same by all of its interfaces; one service may
- * be in several regions, with a Barbican in each. */
+/* A service of type key-manager in the catalog. All its interfaces have the same id. It may be in several
+ * regions, with a Barbican in each. */
 struct keystone_endpoint {
-    char url[HTTP_URL_MAX]; /* without a slash behind */
+    char url[HTTP_URL_MAX]; /* without a slash at the end */
     char region[OPENSTACK_TEXT_MAX];
     char service_id[65];
 };
 
-/* Finds the one that is meant; logs in first, or asks for the catalog of a given token. `region` and
- * `interface`
- * "": the only one, and public. -EINVAL: there are several. -EHOSTUNREACH: there is none. Both sentences say
- * which there are. */
+/* Finds Barbican's endpoint in the catalog; logs in first, or asks for the catalog of a given token. `region`
+ * "": the only one; `interface` "": public. -EINVAL: there are several. -EHOSTUNREACH: there is none. Both
+ * sentences list the endpoints. */
 int keystone_endpoint(struct keystone *k, const char *region, const char *interface,
                       struct keystone_endpoint *ret, struct error *e) _must_check_;
 
-/* Finds the one in the catalog with this address, on any interface. Returns 0 also if there is none: then
+/* Finds the endpoint with this address, of any interface. Returns 0 also if the catalog has none: then
  * ret->service_id is "". */
 int keystone_endpoint_by_url(struct keystone *k, const char *url, struct keystone_endpoint *ret,
                              struct error *e) _must_check_;
 
-/* What the login said; "" and 0 before it. */
+/* Facts from the login; "" and 0 before it. */
 struct keystone_facts {
     char user_id[65], user_name[OPENSTACK_TEXT_MAX];
     char project_id[65], project_name[OPENSTACK_TEXT_MAX];
@@ -61,7 +61,7 @@ struct keystone_facts {
 };
 const struct keystone_facts *keystone_facts(const struct keystone *k);
 
-/* A 401 to a password that was right, but is not enough: {"required_auth_methods": ...}. */
+/* Is it a 401 to a right password that is not enough: {"required_auth_methods": ...}? */
 bool keystone_wants_more(const char *text, size_t size);
 
 /* The parsers of its replies, for keystone.c, the fuzzer and the tests. */

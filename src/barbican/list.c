@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys that this host made in the caller's project, by their names. Barbican's filter knows only whole
- * names, so all secrets of the project go by, 100 at a time or as many as Barbican's administrator lets it
- * give. Its link to the next page forgets the filter (seen with 15.0), so the offsets are counted here. */
+/* Lists the keys that this host made in the caller's project, by their names. Barbican's filter knows only
+ * whole names, so all secrets of the project are read, in pages of 100, or fewer where an administrator has
+ * set that. Barbican's link to the next page forgets the filter (seen with 15.0), so offsets are counted
+ * here. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/replies.h"
@@ -10,7 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SECRETS_MAX 10000000 /* a longer list is taken for endless */
+#define SECRETS_MAX 10000000 /* a longer list counts as endless */
 
 static int list_page(struct barbican *b, size_t offset, struct key_info **keys, size_t *n_keys,
                      size_t *ret_page, size_t *ret_total, struct error *e)
@@ -24,7 +25,7 @@ static int list_page(struct barbican *b, size_t offset, struct key_info **keys, 
         return r;
     }
     r = call_check(b, &c, 200, 200, "key manager barbican", "asked for its keys", e);
-    if (r == -ENOKEY) /* 404 for a list: not the place */
+    if (r == -ENOKEY) /* 404 for a list: this is not Barbican's address */
         return -EHOSTUNREACH;
     if (r == 0 &&
         (r = reply_list(c.reply.text, c.reply.size, b->host, keys, n_keys, ret_page, ret_total)) < 0)
@@ -42,7 +43,7 @@ static int by_id(const void *a, const void *b)
     return strcmp(((const struct key_info *)a)->id, ((const struct key_info *)b)->id);
 }
 
-/* Secrets that come or go meanwhile shift others between pages, so some are seen twice. */
+/* Secrets that are made or destroyed meanwhile shift others between pages, so some are seen twice. */
 static size_t drop_repeats(struct key_info *keys, size_t n)
 {
     size_t kept = 0;
@@ -70,7 +71,8 @@ int barbican_list(struct keymgr *km, struct key_listing *ret, struct error *e)
         if (seen > SECRETS_MAX)
             return error_set(e, -EHOSTUNREACH,
                              "key manager barbican: its list of keys has no end; look at the service");
-        moved = total < before; /* some were deleted: what was behind them may be before this page now */
+        moved = total < before; /* some were destroyed, so secrets of later pages may have moved to earlier
+                                   ones */
         offset = !moved ? offset + page : offset > before - total ? offset - (before - total) : 0;
     } while (page > 0 || moved);
     n = drop_repeats(keys, n);

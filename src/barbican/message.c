@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <strings.h>
 
-/* Appends `text` as a part of a line: runs of blanks are one, and nothing can move a terminal's cursor. */
+/* Appends `text` to a line: runs of blanks become one, and nothing in it can move a terminal's cursor. */
 static void put_line(const char *text, size_t size, char *ret, size_t ret_size)
 {
     size_t n = 0;
@@ -29,8 +29,7 @@ static void put_line(const char *text, size_t size, char *ret, size_t ret_size)
     ret[n] = '\0';
 }
 
-/* Barbican's own words stand in "description", or in "title" where that is missing; Keystone's in "message".
- */
+/* Barbican's own words are in "description", or else in "title"; Keystone's in "message". */
 static bool from_json(const char *text, size_t size, char *ret, size_t ret_size)
 {
     static const char *const names[] = {"description", "message", "title"};

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets of one name. A name contains a fresh uuid, so there is at most one secret of it. There may be
- * several if an answer was lost and the request was repeated. */
+/* Finds and destroys secrets by name. A name contains a fresh uuid, so there is one secret of the name, or
+ * several if an answer was lost and the request repeated. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/replies.h"
 
 #include <stdio.h>
 
-#define ROUNDS_MAX 4 /* of NAMED_MAX secrets each: more than this are not our own */
+#define ROUNDS_MAX 4 /* of NAMED_MAX secrets each; more of one name cannot be ours */
 
 int secret_name_make(const struct barbican *b, const struct key_info *info, char ret[SECRET_NAME_MAX],
                      struct error *e)
@@ -29,7 +29,8 @@ int barbican_named(struct barbican *b, const struct key_info *want, char ids[NAM
     int r = secret_name_make(b, want, name, e);
     if (r < 0)
         return r;
-    snprintf(c.path, sizeof c.path, "/secrets?limit=%d&name=%s", NAMED_MAX, name); /* it needs no escapes */
+    snprintf(c.path, sizeof c.path, "/secrets?limit=%d&name=%s", NAMED_MAX, name); /* the name needs no
+                                                                                      escapes */
     r = barbican_call(b, &c, 1, e);
     if (r == 0)
         r = call_check(b, &c, 200, 200, "key manager barbican", "asked for a key", e);

@@ -11,7 +11,7 @@
 
 #define HOST_SECRET_MAX 4096
 
-/* A password file ends with a newline, mostly. */
+/* Reads a secret without the newline that mostly ends a password file. */
 static int read_secret(int fd, struct secret **ret, struct error *e)
 {
     _cleanup_secret_ struct secret *room = NULL;
@@ -50,7 +50,7 @@ static int copy(char field[OPENSTACK_TEXT_MAX], const char *text, struct error *
     return 0;
 }
 
-/* A named application credential that would not be used is an error. */
+/* Refuses an application credential that is named and would not be used. */
 static int check_host_type(const struct config *c, struct error *e)
 {
     const char *unused = c->host_application_credential_id[0]     ? "application_credential_id"
@@ -110,7 +110,7 @@ static int read_clouds(int fd, const char *file, const char *cloud, struct opens
     return r;
 }
 
-/* The cloud may be in either of the two files, or in both. */
+/* Reads the cloud from either of the two files, or from both. */
 static int read_cloud(const struct key_context *who, struct openstack_said *s, struct error *e)
 {
     const int fds[] = {who->clouds_fd, who->secure_fd};
@@ -136,7 +136,7 @@ static int read_cloud(const struct key_context *who, struct openstack_said *s, s
                      who->cloud);
 }
 
-/* A region, a project or a CA alone, left over from another openrc, are not credentials. */
+/* Do the settings name somebody? A region, a project or a CA alone, left over from another openrc, do not. */
 static bool says_who(const struct openstack *o)
 {
     return o->auth_url[0] || o->username[0] || o->user_id[0] || o->token || o->application_credential_secret;
@@ -161,7 +161,8 @@ static int from_caller(struct key_context *who, struct openstack *o, struct erro
     return r;
 }
 
-/* The token has a project of its own; the project of the caller's other credentials does not count. */
+/* Uses the token, which has a project of its own, in place of the caller's other credentials and their
+ * project. */
 static int use_token(const struct config *c, struct key_context *who, struct openstack *o, struct error *e)
 {
     secret_free(o->token);
@@ -172,7 +173,7 @@ static int use_token(const struct config *c, struct key_context *who, struct ope
     return o->auth_url[0] ? 0 : copy(o->auth_url, c->host_auth_url, e);
 }
 
-/* The file that was opened by its name before root was given up. */
+/* Takes the file of certificates that was opened under this name before root was given up. */
 static int take_ca(const struct config *c, const struct key_context *who, struct openstack *o,
                    struct error *e)
 {

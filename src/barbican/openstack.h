@@ -32,19 +32,18 @@ struct openstack {
     char source[192]; /* for messages: "cloud lab of clouds.yaml", "OS_* variables", "[barbican_service_user]"
                        */
     bool is_host;     /* the host's own service user */
-#define SETTING(name, kind) char name[OPENSTACK_TEXT_MAX]; /* "": not said; auth_url ends with /v3 */
+#define SETTING(name, kind) char name[OPENSTACK_TEXT_MAX]; /* "": not given; auth_url ends with /v3 */
 #include "barbican/settings.def"
 #undef SETTING
-    struct secret *password, *token, *application_credential_secret; /* as they were said */
+    struct secret *password, *token, *application_credential_secret; /* as given */
 
     enum openstack_auth auth;
     struct secret *secret; /* the one of the three that `auth` needs */
-    char *ca;              /* what the file `cacert` has; NULL: to be opened by its name, or none is said */
+    char *ca;              /* the contents of the file `cacert`; NULL: not read yet, or none is given */
     size_t ca_size;
 };
 
-/* Takes secrets and files out of `who`, which has them no more. *ret is to be freed with
- * openstack_end(), also after an error. */
+/* Moves secrets and files out of `who`. The caller ends *ret by openstack_end(), also after an error. */
 int openstack_from_context(const struct config *c, struct key_context *who, struct openstack *ret,
                            struct error *e) _must_check_;
 void openstack_end(struct openstack *o);
@@ -63,28 +62,27 @@ struct openstack_said {
 };
 void openstack_said_end(struct openstack_said *s);
 
-/* Sets one of them. `where` is the place, for messages. */
+/* Sets the setting `name`. `where` is its source, for messages. */
 int openstack_set(struct openstack *o, const char *name, const char *value, size_t size, const char *where,
                   struct error *e) _must_check_;
 int openstack_parse_environment(const struct secret *environment, struct openstack *variables,
                                 struct error *e) _must_check_;
 
-/* Lays what `text` says of the cloud over *s. `region` is the one that is asked for, "": the first. -ENOENT:
- * the file has no such cloud. */
+/* Reads the cloud's settings in `text` into *s, over those that are there. `region` "": the cloud's first.
+ * -ENOENT: the file has no such cloud. */
 int openstack_parse_clouds(const char *text, size_t size, const char *file, const char *cloud,
                            const char *region, struct openstack_said *s, struct error *e) _must_check_;
 
-/* Lays the three over each other; takes the secrets out of them. `has_cloud`: a cloud was named. */
+/* Merges the three sources, and moves their secrets. `has_cloud`: a cloud was named. */
 int openstack_merge(struct openstack_said *s, bool has_cloud, struct openstack *ret,
                     struct error *e) _must_check_;
 
-/* Fills settings that are missing from others that stand for them. */
+/* Fills in a missing setting from one that stands for it. */
 static inline void openstack_fill(char field[OPENSTACK_TEXT_MAX], const char other[OPENSTACK_TEXT_MAX])
 {
     if (!*field)
         memcpy(field, other, OPENSTACK_TEXT_MAX);
 }
 
-/* The names that openstack_set() knows, one after the other, those that it refuses too; NULL behind the last.
- */
+/* The i-th name that openstack_set() knows, with those that it refuses; NULL: there are no more. */
 const char *openstack_setting(size_t i);

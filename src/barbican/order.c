@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that Barbican makes itself, perhaps in its HSM: all are ordered, then each is waited for and fetched.
- * The orders stay: their makers cannot delete them. */
+/* Has Barbican make keys, perhaps in its HSM: orders all, then waits for each and fetches it. The orders
+ * stay, since those who make orders may not delete them. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/body.h"
@@ -32,13 +32,14 @@ static int order_body(const struct barbican *b, const struct key_info *want, str
     return r;
 }
 
-/* Looks once: 1 if the key is there, 0 if not yet. `outcome` becomes what the order says. */
-static int look(struct barbican *b, const char *order, struct key_made *made, enum http_outcome *outcome,
-                struct error *e)
+/* Looks once. *ret_there: the key is there. `outcome` becomes what the order says. */
+static int look_at_order(struct barbican *b, const char *order, struct key_made *made, bool *ret_there,
+                         enum http_outcome *outcome, struct error *e)
 {
     _cleanup_(call_end) struct call c = {.method = "GET"};
     enum order_state state = ORDER_PENDING;
     char id[UUID_TEXT], reason[200];
+    *ret_there = false;
     snprintf(c.path, sizeof c.path, "/orders/%.40s", order);
     int r = barbican_call(b, &c, 1, e);
     if (r == 0)
@@ -56,7 +57,8 @@ static int look(struct barbican *b, const char *order, struct key_made *made, en
     if (state == ORDER_PENDING)
         return 0;
     *outcome = HTTP_DONE;
-    return str_copy(made->id, KEY_ID_MAX, id) < 0 ? -EINVAL : 1;
+    *ret_there = true;
+    return str_copy(made->id, KEY_ID_MAX, id) < 0 ? -EINVAL : 0;
 }
 
 /* Looks at growing intervals, which retry_delay bounds, until `patience_msec` have passed. */
@@ -69,9 +71,10 @@ static int wait_for(struct barbican *b, const char *order, uint64_t patience_mse
     for (;;) {
         if (patience_msec)
             http_begin(b->http);
-        int r = look(b, order, made, outcome, e);
-        if (r != 0)
-            return r < 0 ? r : 0;
+        bool there = false;
+        int r = look_at_order(b, order, made, &there, outcome, e);
+        if (r < 0 || there)
+            return r;
         uint64_t now = clock_msec();
         if (now >= deadline)
             break;
@@ -89,7 +92,7 @@ static int read_placed(const struct barbican *b, const struct call *c, char orde
                        enum http_outcome *outcome, struct error *e)
 {
     int r = call_check(b, c, 202, 202, "key manager barbican", "asked to make a key", e);
-    *outcome = outcome_add(HTTP_NOT_SENT, c->reply.outcome); /* a key of an order is still to come */
+    *outcome = outcome_add(HTTP_NOT_SENT, c->reply.outcome); /* an order means a key that is still to come */
     if (r == 0 && reply_ref(c->reply.text, c->reply.size, "order_ref", order) < 0)
         return error_set(e, -EHOSTUNREACH,
                          "key manager barbican: cannot be asked to make a key: the answer is not "
@@ -98,8 +101,8 @@ static int read_placed(const struct barbican *b, const struct call *c, char orde
 }
 
 /* Places all orders at once; orders[i] is "" if none is known to be placed. */
-static int place(struct barbican *b, const struct key_info want[], size_t n, char (*orders)[UUID_TEXT],
-                 enum http_outcome outcome[], struct error *e)
+static int place_orders(struct barbican *b, const struct key_info want[], size_t n, char (*orders)[UUID_TEXT],
+                        enum http_outcome outcome[], struct error *e)
 {
     struct call *calls = calloc(n, sizeof *calls);
     if (!calls)
@@ -111,7 +114,8 @@ static int place(struct barbican *b, const struct key_info want[], size_t n, cha
     }
     if (r == 0 && (r = barbican_call(b, calls, n, e)) < 0)
         error_prefix(e, "key manager barbican: cannot be asked to make a key: ");
-    for (size_t i = 0; i < n && calls[i].body; i++) { /* all: what was placed must be known */
+    /* all of them: each order that was placed must be known */
+    for (size_t i = 0; i < n && calls[i].body; i++) {
         int read = read_placed(b, &calls[i], orders[i], &outcome[i], r < 0 ? NULL : e);
         r = r < 0 ? r : read;
     }
@@ -138,15 +142,15 @@ int barbican_order(struct barbican *b, const struct key_info want[], size_t n, s
     _cleanup_free_ char(*orders)[UUID_TEXT] = calloc(n, sizeof *orders);
     if (!orders)
         return error_memory(e);
-    int r = place(b, want, n, orders, outcome, e);
-    for (size_t i = 0; r == 0 && i < n;
-         i++) /* one after the other, as a worker makes them: each has its own time */
+    int r = place_orders(b, want, n, orders, outcome, e);
+    /* one after the other, as Barbican's worker makes them; each has its own time */
+    for (size_t i = 0; r == 0 && i < n; i++)
         r = collect(b, orders[i], &want[i], &made[i], &outcome[i], e);
     if (r == 0)
         return 0;
     http_begin(b->http);
     for (size_t i = 0; i < n; i++)
-        if (orders[i][0] && outcome[i] == HTTP_PERHAPS) /* what was made meanwhile is to be destroyed */
+        if (orders[i][0] && outcome[i] == HTTP_PERHAPS) /* keys that were made meanwhile must be destroyed */
             (void)!wait_for(b, orders[i], 0, &made[i], &outcome[i], NULL);
     return r;
 }

@@ -71,8 +71,8 @@ static bool take_group(const char **at, char ret[VG_NAME_MAX])
     return volume_group_valid(ret);
 }
 
-/* Whether `part` is this host by its id, behind the last '-'. `ret_other` is the name before it, if that is
- * another; else "". */
+/* Does `part` (NAME-ID) have this host's id? `ret_other` gets the name if it is another than this host's,
+ * else "". */
 static bool is_host(const char *part, const char *host, char ret_other[KEY_HOST_MAX])
 {
     const char *its = strrchr(part, '-'), *own = strrchr(host, '-');
@@ -167,7 +167,7 @@ int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t 
     json_object *read = reply_member(document, "read", json_type_object);
     json_object *list = reply_member(read, "users", json_type_array);
     json_object *project = reply_member(read, "project-access", json_type_boolean);
-    /* a list that is understood in part would be written back without the rest */
+    /* a list that is read in part would be written back without the rest */
     if (!read || (!list && json_object_object_get_ex(read, "users", NULL)) ||
         (!project && json_object_object_get_ex(read, "project-access", NULL)))
         return -EBADMSG;

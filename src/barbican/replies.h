@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads Barbican's replies. -EBADMSG: the reply is not of the expected form; callers set the sentence.
- */
+/* Reads Barbican's replies. -EBADMSG: the reply is not of the expected form; callers set the sentence. */
 #pragma once
 
 #include "keys/keymgr.h"
@@ -14,19 +13,19 @@ enum order_state { ORDER_PENDING, ORDER_ACTIVE, ORDER_ERROR };
 int reply_order(const char *text, size_t size, enum order_state *ret, char ret_id[UUID_TEXT],
                 char *ret_reason, size_t reason_size) _must_check_;
 
-/* For '+' in the name of a group: Barbican's filter by names takes that for a blank, however it is escaped.
- */
+/* Stands for '+' in the name of a group, which Barbican's filter by names takes for a blank, however it is
+ * escaped. */
 #define SECRET_NAME_PLUS ':'
 
-/* mayfly/HOST/VG/SCOPE/OWNER of this host? Then VG, scope and owner go into `ret`. HOST is NAME-ID; one of
- * the same ID and another NAME is this host under its former name, or a copy of it: ret->host is that name. A
- * HOST without '-' is compared as a whole. */
+/* Is it the name of a key of this host: mayfly/HOST/VG/SCOPE/OWNER? Then VG, scope and owner go into `ret`.
+ * HOST is NAME-ID. The same ID with another NAME is a copy of this host, or its former name: ret->host gets
+ * that NAME. A HOST without '-' is compared as a whole. */
 bool secret_name_parse(const char *name, const char *host, struct key_info *ret);
 
 #define REPLY_PAGE 100 /* secrets on a page, at most: Barbican's own limit */
 
-/* One page of a list: the keys of this host among them are appended to *keys, which grows as needed.
- * `ret_page` is the number of secrets on the page, `ret_total` that of the whole list (0: not said). */
+/* Reads a page of a list, and appends the keys of this host to *keys, which grows as needed. `ret_page` is
+ * the number of secrets on the page, `ret_total` that of the whole list (0: not said). */
 int reply_list(const char *text, size_t size, const char *host, struct key_info **keys, size_t *n_keys,
                size_t *ret_page, size_t *ret_total) _must_check_;
 
@@ -41,9 +40,9 @@ int reply_acl(const char *text, size_t size, char users[][KEY_USER_MAX], size_t 
 /* Is it a JSON object? A proxy or a wrong server may answer 200 with something else. */
 bool reply_is_object(const char *text, size_t size);
 
-/* Is it Barbican's refusal of one secret more than the project's quota? */
+/* Does Barbican refuse a secret beyond the project's quota? */
 bool reply_says_quota(const char *text, size_t size);
 
-/* Does the body say {"code": 404}, as Barbican does? A proxy that knows no such path answers in another form.
- */
+/* Does the body say {"code": 404}, as Barbican does? A proxy that knows no such path answers in another
+ * form. */
 bool reply_says_404(const char *text, size_t size);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings of a caller, one by one, from any source; and which of two sources wins.
- */
+/* The settings of a caller, one by one, from any source; and which of two sources wins. */
 #include "barbican/openstack.h"
 
 #include "base/str.h"
@@ -38,8 +37,8 @@ static const struct {
     {"auth_plugin", "auth_type"},
 };
 
-/* Settings that Mayfly cannot obey. To ignore them would do something that the caller did not mean.
- */
+/* Settings that Mayfly cannot obey. They are refused, since without them something else would happen than the
+ * caller means. */
 static const struct {
     const char *name, *reason;
 } refused[] = {
@@ -154,7 +153,7 @@ int openstack_set(struct openstack *o, const char *name, const char *value, size
     int r = refuse(name, value, size, where, e);
     if (r < 0)
         return r;
-    if (streq(name, "verify") && is_true(value, size)) /* else it names a file */
+    if (streq(name, "verify") && is_true(value, size)) /* any other value names a file */
         return 0;
     for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
         if (streq(name, secrets[i].name))
@@ -289,7 +288,7 @@ static int check_names(const struct openstack_said *said, const struct openstack
     return 0;
 }
 
-/* Old names, over which newer ones win; and names for this service, which win over general ones. */
+/* Newer names win over old ones, and names for this service win over general ones. */
 static void merge_synonyms(struct openstack *o)
 {
     openstack_fill(o->project_name, o->tenant_name);
@@ -311,7 +310,7 @@ static int check_interface_of(const struct openstack_said *said, const struct op
     return *variable && !str_starts(o->interface, variable) ? error_contradicts(&interface, o->source, e) : 0;
 }
 
-/* The file's regions are all that there are; the first of them is the cloud's. */
+/* Only the regions in the file exist; the first one is the cloud's default. */
 static int choose_region(const struct openstack_said *said, struct openstack *o, struct error *e)
 {
     const char *wanted = said->variables.region_name;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that this host makes, and Barbican stores: one POST for each, several at a time.
+/* Makes keys on this host and stores them in Barbican: one POST for each, several at a time.
  *
  * An answer may be lost although the secret was stored. Then the name, which was made for this key alone, is
- * looked up. Only if Barbican has no secret of that name is the POST repeated, with another random key: if
- * both are stored after all, the unused one has never encrypted anything. */
+ * looked up. If Barbican has no secret of that name, the POST is repeated with another random key. Should
+ * both be stored after all, the key of the lost answer has never encrypted anything.
+ */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/body.h"
@@ -36,8 +37,8 @@ static int store_body(const struct barbican *b, const struct key_info *want, con
 }
 
 /* Makes a fresh key, and the request that stores it. */
-static int prepare(const struct barbican *b, const struct key_info *want, struct key_made *made,
-                   struct call *c, struct error *e)
+static int prepare_store(const struct barbican *b, const struct key_info *want, struct key_made *made,
+                         struct call *c, struct error *e)
 {
     *c = (struct call){.method = "POST", .path = "/secrets", .not_idempotent = true};
     made->secret = secret_free(made->secret);
@@ -64,12 +65,15 @@ static int read_stored(const struct barbican *b, const struct call *c, struct ke
     return r == -ENOKEY ? -EHOSTUNREACH : r;
 }
 
-/* Is there a secret of the name? Then that is the key, with the bytes that Barbican has: 1. 0: none. */
-static int take_named(struct barbican *b, const struct key_info *want, struct key_made *made)
+/* Looks for a secret of the name. *ret_found: there is one, so that is the key, with the bytes that Barbican
+ * has. */
+static int take_stored(struct barbican *b, const struct key_info *want, struct key_made *made,
+                       bool *ret_found)
 {
     char ids[NAMED_MAX][UUID_TEXT];
     size_t n = 0;
     struct secret *key = NULL;
+    *ret_found = false;
     int r = barbican_named(b, want, ids, &n, NULL);
     if (r < 0 || n == 0)
         return r;
@@ -79,25 +83,27 @@ static int take_named(struct barbican *b, const struct key_info *want, struct ke
     secret_free(made->secret);
     made->secret = key;
     r = str_copy(made->id, KEY_ID_MAX, ids[0]);
-    return r < 0 ? r : 1;
+    *ret_found = r == 0;
+    return r;
 }
 
-/* Ends a store whose answer was lost. */
+/* Completes a store whose answer was lost. */
 static int store_again(struct barbican *b, const struct key_info *want, struct key_made *made,
                        enum http_outcome *outcome)
 {
     int r = -EHOSTUNREACH;
     for (unsigned i = 0; r < 0 && *outcome == HTTP_PERHAPS && i < STORE_RETRIES; i++) {
-        int found = take_named(b, want, made);
-        if (found < 0)
-            return found;
+        bool found = false;
+        int looked = take_stored(b, want, made, &found);
+        if (looked < 0)
+            return looked;
         if (found) {
             *outcome = HTTP_DONE;
             r = 0;
             break;
         }
         _cleanup_(call_end) struct call c;
-        r = prepare(b, want, made, &c, NULL);
+        r = prepare_store(b, want, made, &c, NULL);
         if (r == 0)
             r = barbican_call(b, &c, 1, NULL);
         if (r == 0)
@@ -117,10 +123,10 @@ int barbican_store(struct barbican *b, const struct key_info want[], size_t n, s
         return error_memory(e);
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++)
-        r = prepare(b, &want[i], &made[i], &calls[i], e);
+        r = prepare_store(b, &want[i], &made[i], &calls[i], e);
     if (r == 0 && (r = barbican_call(b, calls, n, e)) < 0)
         error_prefix(e, "key manager barbican: cannot be asked to keep a key: ");
-    for (size_t i = 0; i < n && calls[i].body; i++) { /* all: what was made must be known */
+    for (size_t i = 0; i < n && calls[i].body; i++) { /* all of them: each key that was made must be known */
         struct error why = ERROR_NONE;
         int stored = read_stored(b, &calls[i], &made[i], &outcome[i], &why);
         if (stored < 0 && r == 0 && store_again(b, &want[i], &made[i], &outcome[i]) == 0)
