@@ -5,12 +5,12 @@
  *     ADOPT       sets our tags, adopting    MARK  (sets.c) adopting to ready
  *     RELEASE     takes the tags off again, of a volume that is still adopting
  *
- * Nothing here writes to a volume: until it is ready, an adopted one differs from what it was by its tags
- * alone, and an adopting one is never opened, doomed or removed (operations.c, sets.c).
+ * Nothing here writes to a volume. Until it is ready, an adopted volume differs from before in its tags
+ * alone. An adopting one is never opened, doomed or removed (operations.c, sets.c).
  *
- * A volume without tags is not Mayfly's, and whoever adopts it gets it: so only root may. The data under a
- * key is judged here, and only yes or no goes back: the client must not read a volume that is not ours. TRY
- * changes nothing and makes no map, but decrypts by itself; a volume that is not active is activated.
+ * A volume without tags is not Mayfly's, and adopting it gives it to the adopter: so only root may. The
+ * client must not read a volume that is not ours: TRY decrypts the data in this process, without a map, and
+ * answers only yes or no. A volume that is not active is activated.
  */
 #include "broker/device.h"
 #include "broker/operations.h"
@@ -31,7 +31,7 @@ static int check_root(const struct session *s, struct error *e)
                      "adopter's; run mayfly adopt as root");
 }
 
-/* All that has the name of the instance in that group: ours and strangers. */
+/* All volumes in that group that have the name of the instance: ours and strangers. */
 static int load_named(struct session *s, const char *vg, const char *lv, struct lvm_volume **ret,
                       size_t *ret_n, struct error *e)
 {
@@ -41,7 +41,7 @@ static int load_named(struct session *s, const char *vg, const char *lv, struct 
     memcpy(ref.lv, lv, sizeof ref.lv);
     volume_ref_instance(&ref, instance[0]);
     int r = session_lvm(s, &lvm, e);
-    return r < 0 ? r : lvm_named(lvm, vg, (const char(*)[UUID_TEXT])instance, 1, ret, ret_n, e);
+    return r < 0 ? r : lvm_volumes_named(lvm, vg, (const char(*)[UUID_TEXT])instance, 1, ret, ret_n, e);
 }
 
 int do_STRANGERS(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
@@ -85,19 +85,19 @@ static int find_named(struct session *s, const char *vg, const char *lv, struct 
     return error_set(e, -ENOENT, "volume %s/%s: there is none; see lvs", vg, lv);
 }
 
-/* Is it one of Nova's, as its tags are to say? */
+/* Would the tags describe a disk that Nova made? */
 static int check_form(const struct volume *v, struct error *e)
 {
     if (v->state != VOLUME_ADOPTING || !volume_novas(v) || volume_is_snapshot(v) || volume_is_rescue(v) ||
         !streq(v->cipher, XTS_CIPHER))
         return error_set(e, -EINVAL,
-                         "volume %s: only what Nova made is adopted: in state adopting, with one of "
+                         "volume %s: only a disk that Nova made is adopted: in state adopting, with one of "
                          "Nova's key derivations, and " XTS_CIPHER,
                          v->lv);
     return 0;
 }
 
-/* No map leads to it, nobody else has it open. */
+/* Opens the volume, if no map is over it and nobody else has it open. */
 static int open_idle(struct session *s, const struct volume *v, int *ret_fd, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -121,8 +121,8 @@ static int open_idle(struct session *s, const struct volume *v, int *ret_fd, str
     return 0;
 }
 
-/* A stranger that nobody uses, under the name that `v` has. */
-static int take_stranger(struct session *s, const struct volume *v, int *ret_fd, struct error *e)
+/* Opens the stranger that has the name of `v`, if nobody uses it. */
+static int open_stranger(struct session *s, const struct volume *v, int *ret_fd, struct error *e)
 {
     struct volume found;
     int r = check_root(s, e);
@@ -143,7 +143,7 @@ static int read_head(int fd, const struct volume *v, struct secret **ret, struct
     if (r < 0)
         return r;
     size_t n = size_bytes < SIGNATURE_HEAD_BYTES ? size_bytes : SIGNATURE_HEAD_BYTES;
-    r = secret_new(n - n % XTS_SECTOR_BYTES, &head, e); /* its plaintext will be in there */
+    r = secret_new(n - n % XTS_SECTOR_BYTES, &head, e); /* it will hold plaintext */
     if (r < 0)
         return r;
     r = fd_pread_all(fd, secret_bytes(head), secret_size(head), 0);
@@ -159,7 +159,7 @@ int do_TRY(struct session *s, const struct op_create *q, int fd, struct reply *r
     _cleanup_close_ int device = -1;
     const struct volume *v = &q->volume;
 
-    int r = take_stranger(s, v, &device, e);
+    int r = open_stranger(s, v, &device, e);
     if (r == 0)
         r = secret_receive(fd, v->key_bits / 8, &key, e);
     if (r == 0)
@@ -182,7 +182,7 @@ int do_ADOPT(struct session *s, const struct op_create *q, int fd, struct reply 
     struct lvm *lvm = NULL;
 
     UNUSED(fd), UNUSED(reply);
-    int r = take_stranger(s, &q->volume, &device, e);
+    int r = open_stranger(s, &q->volume, &device, e);
     if (r == 0)
         r = session_check_disk_new(s, q->volume.disk, e);
     if (r == 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* BENCH: lends the scratch volume of mayfly bench, directly or through a map, to the connection that made it.
  *
- * Its extents may hold anybody's old data, in plaintext if that was a plain disk, or of another user of the
- * group. A reader of the volume could read that, also through a map with a key of its own. So all of it is
- * overwritten before it is lent for the first time: through a map, so that the device must really write.
+ * The volume's extents may hold old data of anybody: in plaintext, of a plain disk or of another user of the
+ * group. Whoever reads the volume could read that, also through a map with a key of his own. So the whole
+ * volume is overwritten before it is first lent: through a map, so that the device must really write.
  */
 #include "broker/operations.h"
 
@@ -12,15 +12,16 @@
 
 #include <fcntl.h>
 
-static int check_scratch(const struct known *k, struct error *e)
+static int check_scratch(const struct session_volume *k, struct error *e)
 {
     const struct volume *v = &k->v;
     if (volume_is_bench(v) && volume_encrypted(v) && k->made_here && v->state == VOLUME_BUILDING)
         return 0;
-    return error_set(e, -EUNSAFE, "volume %s: only a scratch volume is lent, and to whoever made it", v->lv);
+    return error_set(e, -EUNSAFE,
+                     "volume %s: only a scratch volume is lent, and only to the mayfly that made it", v->lv);
 }
 
-static int close_again(const struct volume *v, struct error *e)
+static int close_map(const struct volume *v, struct error *e)
 {
     char name[MAP_NAME_MAX];
     volume_map_name(v, name);
@@ -37,11 +38,11 @@ static int overwrite(const struct volume *v, const struct secret *key, const str
         return r;
     r = device_zero(map.fd, e);
     map.fd = fd_close(map.fd);
-    int closed = close_again(v, &why);
+    int closed = close_map(v, &why);
     return r == 0 && closed < 0 ? error_pass(e, closed, &why) : r;
 }
 
-/* As cryptsetup luksFormat would have it here: LUKS2, and no flags of performance. */
+/* Opens the map that cryptsetup luksFormat would make here: LUKS2, and no performance flags. */
 static int open_as_cryptsetup(const struct volume *v, int device, const struct secret *key,
                               const struct map_options *ours, struct reply *reply, struct error *e)
 {
@@ -51,8 +52,9 @@ static int open_as_cryptsetup(const struct volume *v, int device, const struct s
     return open_map(&other, key, &options, reply, e);
 }
 
-static int lend(struct session *s, const struct volume *v, int device, const struct secret *key,
-                enum bench_table table, const struct map_options *ours, struct reply *reply, struct error *e)
+static int lend_scratch(struct session *s, const struct volume *v, int device, const struct secret *key,
+                        enum bench_table table, const struct map_options *ours, struct reply *reply,
+                        struct error *e)
 {
     int r = 0;
     switch (table) {
@@ -71,21 +73,21 @@ int do_BENCH(struct session *s, const struct op_bench *q, int fd, struct reply *
     _cleanup_secret_ struct secret *key = NULL;
     _cleanup_close_ int device = -1;
     struct map_options ours;
-    struct known *k = NULL;
+    struct session_volume *k = NULL;
 
     int r = session_get_fresh(s, &q->volume, &k, e);
     if (r == 0)
         r = check_scratch(k, e);
     if (r == 0)
         r = receive_key(&k->v, fd, &key, e);
-    if (r == 0) /* one at a time, so that a map is always new, and of the table that was asked for */
+    if (r == 0) /* no map may be there, so that each one is new, with the requested table */
         r = check_idle(s, k, e);
     if (r == 0)
-        r = map_options(s, &k->v, MAP_FOR_DOMAIN, &ours, &device, e);
+        r = prepare_map(s, &k->v, MAP_FOR_DOMAIN, &ours, &device, e);
     if (r == 0 && !k->overwritten)
         r = overwrite(&k->v, key, &ours, e);
     if (r < 0)
         return r;
     k->overwritten = true;
-    return lend(s, &k->v, device, key, (enum bench_table)q->table, &ours, reply, e);
+    return lend_scratch(s, &k->v, device, key, (enum bench_table)q->table, &ours, reply, e);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RESIZE, REMAKE and RESUME: what changes a volume that is there. Its tags are read again first: people can
+/* RESIZE, REMAKE and RESUME: changes of an existing volume. Its tags are read again first, since people can
  * change them. */
 #include "broker/operations.h"
 
@@ -12,7 +12,7 @@
 
 int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply *reply, struct error *e)
 {
-    struct known *k = NULL;
+    struct session_volume *k = NULL;
     struct lvm *lvm = NULL;
     _cleanup_close_ int device = -1;
 
@@ -37,7 +37,7 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
 int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply *reply, struct error *e)
 {
     struct volume_ref ref;
-    struct known *k = NULL;
+    struct session_volume *k = NULL;
     struct lvm *lvm = NULL;
 
     UNUSED(fd), UNUSED(reply);
@@ -57,15 +57,15 @@ int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply
     if (r < 0)
         return r;
     uint64_t size_bytes = k->v.size_bytes;
-    *k = (struct known){.v = q->volume, .made_here = true};
+    *k = (struct session_volume){.v = q->volume, .made_here = true};
     k->v.size_bytes = size_bytes;
     return clear_plain(s, &k->v, e);
 }
 
-/* LVM calls it a failure to resume more devices than it knew to be suspended, though it has resumed them. If
- * it has not, the volume stays as it is: its old table would be wrong for a snapshot that others made. One
- * that is building or doomed goes anyway. */
-static int refresh(struct session *s, const struct volume *v, struct error *e)
+/* LVM reports a failure if it resumed more devices than it knew to be suspended. So a failure counts only if
+ * the volume is still suspended. It is then left as it is, since its old table would be wrong for a snapshot
+ * that others made. A volume that is building or doomed is resumed all the same: it will be removed. */
+static int refresh_volume(struct session *s, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
     struct lvm *lvm = NULL;
@@ -78,11 +78,11 @@ static int refresh(struct session *s, const struct volume *v, struct error *e)
     return suspended_resume(v, e);
 }
 
-/* LVM takes the group's lock first, so one of its commands that is still at work has ended by then. Only a
- * group that was read, and has no such volume, proves that its removal was committed. */
+/* To read the group, LVM waits for its lock, so no other command of LVM is still at work there. Only a group
+ * that was read, and does not have the volume, proves that the volume's removal was committed. */
 int do_RESUME(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
 {
-    struct volume named = {0}; /* it may be gone from LVM's metadata */
+    struct volume named = {0}; /* by its name alone: LVM's metadata may not have it any more */
     struct error why = ERROR_NONE;
 
     UNUSED(fd), UNUSED(reply);
@@ -90,11 +90,11 @@ int do_RESUME(struct session *s, const struct op_volume *q, int fd, struct reply
     memcpy(named.lv, q->volume.lv, sizeof named.lv);
     int r = session_load(s, &q->volume, &why);
     if (r < 0)
-        return error_set(e, -EIO, "volume %s/%s: has suspended devices, but is not seen: %s", named.vg,
-                         named.lv, why.text);
-    const struct known *k = session_find(s, &q->volume);
+        return error_set(e, -EIO, "volume %s/%s: has suspended devices, and LVM cannot tell of it: %s",
+                         named.vg, named.lv, why.text);
+    const struct session_volume *k = session_find(s, &q->volume);
     if (!k)
         return suspended_remove(&named, e);
     r = suspended_clear(&named, e);
-    return r < 0 ? r : refresh(s, &k->v, e);
+    return r < 0 ? r : refresh_volume(s, &k->v, e);
 }

@@ -25,7 +25,7 @@ int remote_lock(struct broker *b, const char *uuid, struct error *e)
 {
     struct op_lock request = {0};
     if (str_copy(request.uuid, sizeof request.uuid, uuid) < 0)
-        return error_set(e, -EINVAL, "lock: '%s' is no uuid", uuid);
+        return error_set(e, -EINVAL, "lock: '%s' is not a uuid", uuid);
     (void)!str_copy(request.verb, sizeof request.verb, b->verb ? b->verb : "");
     return ask_LOCK(remote_of(b), &request, NULL, e);
 }
@@ -90,7 +90,7 @@ int remote_snapshot(struct broker *b, const struct volume *origin, const struct 
 {
     struct op_snapshot request = {.origin = ref_of(origin), .room_bytes = room_bytes};
     if (str_copy(request.disk, sizeof request.disk, disk) < 0)
-        return error_set(e, -EINVAL, "snapshot: '%s' is no uuid", disk);
+        return error_set(e, -EINVAL, "snapshot: '%s' is not a uuid", disk);
     return ask_SNAPSHOT(remote_of(b), &request, volume_key, NULL, e);
 }
 
@@ -119,7 +119,7 @@ int remote_format(struct broker *b, const struct volume *v, const char *fs, cons
 {
     struct op_format request = {.volume = ref_of(v)};
     if (str_copy(request.fs, sizeof request.fs, fs) < 0)
-        return error_set(e, -EINVAL, "file system: there is no '%s'", fs);
+        return error_set(e, -EINVAL, "file system '%s': is unknown", fs);
     if (str_copy(request.label, sizeof request.label, label) < 0)
         return error_set(e, -EINVAL, "label '%s': is too long; %zu characters at most", label,
                          sizeof request.label - 1);
@@ -177,7 +177,7 @@ int remote_settle(struct broker *b, const char *instance, struct error *e)
 {
     struct op_settle request = {.instance = ""};
     if (instance && str_copy(request.instance, sizeof request.instance, instance) < 0)
-        return error_set(e, -EINVAL, "settle: '%s' is no uuid", instance);
+        return error_set(e, -EINVAL, "settle: '%s' is not a uuid", instance);
     return ask_SETTLE(remote_of(b), &request, NULL, e);
 }
 

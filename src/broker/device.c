@@ -4,7 +4,7 @@
  *     name --> node --open--> descriptor --fstat--> major:minor --sysfs--> the device-mapper's name and uuid
  *
  * The node is the kernel's own, /dev/dm-N, which is there as soon as the device is. udev makes the names that
- * people know, late and sometimes not at all: they are only used where /dev has no such nodes. An open
+ * people know, late and sometimes not at all; they are used only where /dev lacks the kernel's nodes. An open
  * descriptor is believed only when /sys names the map or volume that was meant. Nothing here follows a name
  * twice.
  */
@@ -44,7 +44,7 @@ static void read_attribute(int fd, const char *name, char *line, size_t size)
 static int open_node(const char *dm_name, const char *path, int access)
 {
     char kernel_path[32];
-    struct found f;
+    struct dm_device f;
     if (dm_look_up(dm_name, NULL, &f, NULL) == 0) {
         snprintf(kernel_path, sizeof kernel_path, KERNEL_NODE, f.info.minor);
         int fd = open(kernel_path, access | O_CLOEXEC);
@@ -54,7 +54,8 @@ static int open_node(const char *dm_name, const char *path, int access)
     return open(path, access | O_CLOEXEC);
 }
 
-/* Opens the device-mapper device of this name, which `path` is to lead to, and whose uuid must start so. */
+/* Opens the device-mapper device of this name, by `path` if /dev lacks the kernel's node. Its uuid must start
+ * with `uuid_start`. */
 static int open_mapped(const char *path, int access, const char *dm_name, const char *uuid_start, int *ret_fd,
                        struct error *e)
 {
@@ -128,7 +129,7 @@ int device_size(int fd, uint64_t *ret_bytes, struct error *e)
     return 0;
 }
 
-/* How often device-mapper has the device open; negative errno. */
+/* How many times the device is open, as device-mapper counts; or a negative errno. */
 static int open_count(int fd)
 {
     struct stat st;

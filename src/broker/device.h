@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The device nodes of volumes and maps: opened only after the kernel has told that they are what their names
- * say. */
+/* Opens the device nodes of volumes and maps. The kernel has to confirm that each is the device that its name
+ * says. */
 #pragma once
 
 #include "storage/volume.h"
@@ -11,8 +11,8 @@ int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct 
 /* Opens the logical volume itself; `access` is O_RDONLY or O_RDWR. -ENOENT: it is not active. */
 int device_open_volume(const struct volume *v, int access, int *ret_fd, struct error *e) _must_check_;
 
-/* A path that leads to the device of `v` which is open there, for a program that takes no descriptor: the
- * kernel's own node, or udev's, which is waited for. -EUNSAFE: neither does. */
+/* A path to the device of `v` that is open as `fd`, for a program that takes no descriptor: the kernel's own
+ * node, or else udev's, which is waited for. -EUNSAFE: neither leads to that device. */
 int device_path(int fd, const struct volume *v, char path[DEVICE_PATH_MAX], struct error *e) _must_check_;
 
 int device_size(int fd, uint64_t *ret_bytes, struct error *e) _must_check_;
@@ -25,7 +25,8 @@ int device_check_unused(int fd, int ours, struct error *e) _must_check_;
  * moment for an lvm that is at work. */
 bool device_suspended(int fd);
 
-/* Writes zeros over all of it, past the page cache, and not by a cheaper request of the kernel's. */
+/* Overwrites the whole device with zeros, past the page cache. The zeros are written as data, not by a
+ * request that the device may answer by forgetting blocks. */
 int device_zero(int fd, struct error *e) _must_check_;
 
 /* The sectors that cryptsetup luksFormat takes by itself on this device: 512 or 4096. */

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 
 /* LVM would remove a dependent along with the volume, or keep in it what is overwritten. */
-int check_no_dependents(const struct known *k, struct error *e)
+int check_no_dependents(const struct session_volume *k, struct error *e)
 {
     if (!k->dependent[0])
         return 0;
@@ -64,7 +64,7 @@ static int check_not_held(const struct volume *v, struct error *e)
     return r < 0 ? error_set(e, r, "volume %s: is left as it is: %s", v->lv, why.text) : 0;
 }
 
-int check_released(const struct known *k, struct error *e)
+int check_released(const struct session_volume *k, struct error *e)
 {
     bool open = false;
     int r = check_no_dependents(k, e);
@@ -73,7 +73,7 @@ int check_released(const struct known *k, struct error *e)
     return r < 0 ? r : check_not_held(&k->v, e);
 }
 
-int check_idle(struct session *s, const struct known *k, struct error *e)
+int check_idle(struct session *s, const struct session_volume *k, struct error *e)
 {
     const struct volume *v = &k->v;
     bool open = false;

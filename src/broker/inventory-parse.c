@@ -4,12 +4,11 @@
  *     {"report":[{"lv":[{"lv_name":"...", ...}]}]}     of lvs; all values are strings
  *     {"report":[{"vg":[{"vg_name":"...", ...}]}]}     of vgs, on groups without volumes of ours
  *
- * A row of lvs tells of its group too. json-c reads row after row, so that no more than one is held in memory
- * as a tree, which takes several times the room of its text.
+ * A row of lvs has fields of its group too. json-c parses one row at a time, since a tree takes several times
+ * the memory of its text.
  *
- * Tags can be written by anyone who may run lvchange: a volume whose tags cannot be believed is put among the
- * damaged ones, and never among the volumes. A row may also be that of somebody's snapshot of a volume of
- * ours.
+ * Anyone who may run lvchange can write tags. A volume whose tags cannot be believed is put among the damaged
+ * ones, never among the volumes. A row may also describe somebody's snapshot of a volume of ours.
  */
 #include "broker/inventory-rows.h"
 
@@ -20,7 +19,7 @@
 DEFINE_CLEANUP(json_tokener *, json_tokener_free)
 #define _cleanup_tokener_ _cleanup_(json_tokener_freep)
 
-/* The text from where it is to be read on. */
+/* The text that is not read yet. */
 struct reader {
     const char *at, *end;
     json_tokener *tokener;
@@ -52,7 +51,7 @@ static bool take_name(struct reader *t, const char *name)
     return take(t, ':');
 }
 
-/* The caller puts *ret, which may be NULL. */
+/* *ret may be NULL; the caller releases it by json_object_put(). */
 static int take_value(struct reader *t, json_object **ret, struct error *e)
 {
     if (t->end - t->at > INT_MAX)
@@ -108,7 +107,7 @@ static int take_reports(struct reader *t, struct inventory *i, struct error *e)
     return 0;
 }
 
-/* The log, whatever it says, is the broker's. */
+/* The log is skipped: it is for the broker. */
 static int take_document(struct reader *t, struct inventory *i, struct error *e)
 {
     _cleanup_json_ json_object *log = NULL;

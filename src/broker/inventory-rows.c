@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One row of LVM's report after the other becomes groups, volumes and what depends on them. */
+/* Makes groups, volumes and dependents of the rows of LVM's report. */
 #include "broker/inventory-rows.h"
 
 #include "storage/tags.h"
@@ -40,14 +40,13 @@ static int read_number(json_object *row, const char *name, uint64_t *ret, struct
 /* --------------------------------------------------------------------- rows */
 
 /* The `n` items, with room for one more, or NULL. The room doubles, so that thousands are not moved each
- * time.
- */
+ * time. */
 static void *one_more(void *items, size_t n, size_t size)
 {
     return n & (n - 1) ? items : reallocarray(items, n ? 2 * n : 1, size);
 }
 
-static int parse_group(struct inventory *i, json_object *row, struct error *e)
+static int add_group(struct inventory *i, json_object *row, struct error *e)
 {
     struct group g = {0}, *groups = NULL;
     uint64_t missing = 0;
@@ -79,11 +78,11 @@ static int parse_group(struct inventory *i, json_object *row, struct error *e)
     return 0;
 }
 
-/* What a row of lvs tells of a group not seen before. */
-static int parse_its_group(struct inventory *i, json_object *row, struct error *e)
+/* Adds the group of a row of lvs, unless it is known. */
+static int add_group_of_row(struct inventory *i, json_object *row, struct error *e)
 {
     const char *vg = text_of(row, "vg_name");
-    return vg && text_of(row, "vg_size") && !inventory_group(i, vg) ? parse_group(i, row, e) : 0;
+    return vg && text_of(row, "vg_size") && !inventory_group(i, vg) ? add_group(i, row, e) : 0;
 }
 
 /* The instance that the name of a disk begins with; "": it is no such name. */
@@ -94,7 +93,7 @@ static void instance_of_name(const char *lv, char ret[UUID_TEXT])
         ret[0] = '\0';
 }
 
-/* Of tags that are not understood as a whole. Where two differ, none is believed. */
+/* The instance that is named by tags which cannot be parsed as a whole; "": none, or two that differ. */
 static void instance_of_tags(const char *tags, char ret[UUID_TEXT])
 {
     static const char name[] = "mayfly.instance=";
@@ -147,7 +146,7 @@ static int add_untagged(struct inventory *i, json_object *row, struct error *e)
     struct untagged_volume u = {.vg = ""}, *untagged = NULL;
     if (!vg || !lv || str_copy(u.vg, sizeof u.vg, vg) < 0)
         return 0;
-    if (!volume_lv_name_valid(lv)) /* "<uuid>_disk_backup" is nobody's of ours */
+    if (!volume_lv_name_valid(lv)) /* such as "<uuid>_disk_backup" */
         return 0;
     snprintf(u.lv, sizeof u.lv, "%s", lv);
     instance_of_name(lv, u.instance);
@@ -159,7 +158,7 @@ static int add_untagged(struct inventory *i, json_object *row, struct error *e)
     return 0;
 }
 
-static int parse_volume(struct inventory *i, json_object *row, struct error *e)
+static int add_volume(struct inventory *i, json_object *row, struct error *e)
 {
     struct volume v = {0}, *volumes = NULL;
     struct error why = ERROR_NONE;
@@ -188,14 +187,14 @@ static int parse_volume(struct inventory *i, json_object *row, struct error *e)
     return 0;
 }
 
-/* An empty text is one, too. */
+/* Copies a text that may be empty. */
 static int copy_field(json_object *row, const char *name, char *field, size_t size, struct error *e)
 {
     const char *text = text_of(row, name);
     return !text || str_copy(field, size, text) < 0 ? lvm_report_refused(e, name) : 0;
 }
 
-/* Keeps the row where it may tell that something depends on a volume of ours. */
+/* Keeps the row if it may show that something depends on a volume of ours. */
 static int keep_lv_row(struct lv_rows *rows, json_object *row, struct error *e)
 {
     char reason[DEPENDENT_MAX];
@@ -230,11 +229,11 @@ int inventory_add_row(struct inventory *i, struct lv_rows *rows, bool of_lvs, js
     if (!json_object_is_type(row, json_type_object))
         return lvm_report_refused(e, "a row is not an object");
     if (!of_lvs)
-        return parse_group(i, row, e);
-    int r = parse_its_group(i, row, e);
+        return add_group(i, row, e);
+    int r = add_group_of_row(i, row, e);
     if (r == 0)
         r = keep_lv_row(rows, row, e);
-    return r == 0 ? parse_volume(i, row, e) : r;
+    return r == 0 ? add_volume(i, row, e) : r;
 }
 
 /* ---------------------------------------------------------------- dependents */
@@ -254,7 +253,7 @@ static int add_dependent(struct inventory *i, const struct lv_row *row, const ch
     return 0;
 }
 
-/* A snapshot that mayfly export has made, by its tags. */
+/* Do the tags say that mayfly export made the snapshot? */
 static bool is_own_snapshot(const struct inventory *i, const struct lv_row *row)
 {
     bool own = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the documents of LVM's report and the inventory; private to inventory*.c. */
+/* From the rows of LVM's report to the inventory; private to inventory*.c. */
 #pragma once
 
 #include "broker/inventory.h"
@@ -10,7 +10,7 @@ typedef struct json_object json_object;
 DEFINE_CLEANUP(json_object *, json_object_put)
 #define _cleanup_json_ _cleanup_(json_object_putp)
 
-/* Rows of lvs that may tell of what depends on a volume. */
+/* Rows of lvs that may show a dependent of a volume. */
 struct lv_rows {
     struct lv_row *row;
     size_t n;
@@ -19,9 +19,9 @@ struct lv_rows {
 /* -EPROTO: `what` is wrong with the report. */
 int lvm_report_refused(struct error *e, const char *what);
 
-/* Takes in a row of lvs, or of vgs. */
+/* Adds a row of lvs, or of vgs. */
 int inventory_add_row(struct inventory *i, struct lv_rows *rows, bool of_lvs, json_object *row,
                       struct error *e) _must_check_;
 
-/* Once all rows are read. */
+/* Fills in i->dependents, once all rows are read. */
 int inventory_note_dependents(struct inventory *i, const struct lv_rows *rows, struct error *e) _must_check_;

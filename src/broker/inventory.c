@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of an inventory that was read. See inventory.h. */
+/* Finds things in an inventory. See inventory.h. */
 #include "broker/inventory.h"
 
 #include <stdlib.h>
@@ -65,7 +65,8 @@ const struct dependent *inventory_dependent_of(const struct inventory *i, const 
     return NULL;
 }
 
-/* By uuid, whatever its mark: that comes last, so the uuids of one disk stand side by side. */
+/* Looks for the disk's uuid with any mark. A mark comes last in a uuid, so all uuids of one disk stand side
+ * by side. */
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v)
 {
     char bare[MAP_UUID_MAX];

@@ -19,7 +19,7 @@ struct group {
 struct damaged_volume {
     char vg[VG_NAME_MAX];
     char lv[LV_NAME_MAX];
-    char tagged[UUID_TEXT]; /* the instance that a tag of it says; "": none */
+    char tagged[UUID_TEXT]; /* the instance that its tags name; "": none */
     struct error reason;
 };
 
@@ -54,25 +54,26 @@ struct inventory {
     uint32_t crypt_version; /* CRYPT_VERSION() of the kernel's dm-crypt; 0: not known */
 };
 
-/* From LVM's JSON (lvm_report) and an array of maps. Refuses what is not of that form: -EPROTO. */
+/* Makes an inventory of LVM's JSON (lvm_report) and an array of maps. -EPROTO: the JSON is not of the
+ * expected form. */
 int inventory_parse(const char *json, size_t size, const struct map *maps, size_t n_maps,
                     struct inventory **ret, struct error *e) _must_check_;
 struct inventory *inventory_free(struct inventory *i);
 DEFINE_CLEANUP(struct inventory *, inventory_free)
 #define _cleanup_inventory_ _cleanup_(inventory_freep)
 
-/* As inventory_parse() leaves it, and as the functions below want it. */
+/* Sorts the arrays, as inventory_parse() does and the functions below need. */
 void inventory_sort(struct inventory *i);
 
-/* Does its name or a tag say that it is a disk of this instance? And may it be one: of a volume that says
- * nothing of an instance nobody knows. */
+/* Does its name or a tag say that it is a disk of this instance? The second function is also true if neither
+ * names any instance. */
 bool damaged_is_of(const struct damaged_volume *d, const char *uuid);
 bool damaged_may_be_of(const struct damaged_volume *d, const char *uuid);
 
 /* NULL if there is none. The results belong to the inventory. */
 const struct group *inventory_group(const struct inventory *i, const char *vg);
 
-/* Those of one instance, side by side. */
+/* The volumes of one instance, side by side. */
 const struct volume *inventory_volumes_of(const struct inventory *i, const char *instance, size_t *ret_n);
 const struct dependent *inventory_dependent_of(const struct inventory *i, const struct volume *v);
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v);

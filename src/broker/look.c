@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests that change nothing of a volume: looks, locks, uuids. See operations.c. */
+/* Requests that change no volume: looks, locks, uuids. See operations.c. */
 #include "broker/operations.h"
 
 #include "base/fd.h"

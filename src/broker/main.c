@@ -2,8 +2,8 @@
 /* mayfly-broker: the only part of Mayfly that runs as root. Started for one connection, which is its standard
  * input, by systemd (mayfly-broker.socket) or by mayfly itself; ends with it.
  *
- * Its caller mostly is not root. So it reports errors as answers, where the caller can see them, and has one
- * option, which only root can give.
+ * The caller mostly is not root. So errors are reported as answers, where the caller can see them, and the
+ * one option can be given only by root.
  */
 #include "base/audit.h"
 #include "base/fd.h"
@@ -19,8 +19,7 @@
 #include <unistd.h>
 
 /* SIGTERM waits until the operation in hand is done. (The unit has KillMode=process, so that lvm is not
- * told.)
- */
+ * told.) */
 static int catch_stop(int *ret_fd, struct error *e)
 {
     sigset_t stop;
@@ -34,7 +33,7 @@ static int catch_stop(int *ret_fd, struct error *e)
     return 0;
 }
 
-/* The connection moves out of the way of what children get as their standard input. */
+/* Moves the connection away from the descriptor that children get as their standard input. */
 static int take_connection(int *ret_socket, struct error *e)
 {
     int socket = fd_move_high(STDIN_FILENO);
@@ -59,7 +58,7 @@ static int start(const char *config_path, struct config *config, struct error *e
 {
     int r = sandbox_enter(e);
     if (r == 0)
-        r = config_load(config_path, CONFIG_ROOT_OWNED, config, e); /* perhaps relative to where we are */
+        r = config_load(config_path, CONFIG_ROOT_OWNED, config, e); /* before chdir() */
     if (r < 0)
         return r;
     return chdir("/") < 0 ? error_set(e, errno, "mayfly-broker: cannot go to /: %m") : 0;

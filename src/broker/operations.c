@@ -22,8 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What CREATE made has its size from LVM. */
-static int real_size(struct volume *v, struct error *e)
+/* Reads the size that LVM gave the new volume. */
+static int read_device_size(struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     int r = device_open_volume(v, O_RDONLY, &fd, e);
@@ -32,7 +32,7 @@ static int real_size(struct volume *v, struct error *e)
 
 int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply *reply, struct error *e)
 {
-    struct known k = {.v = q->volume, .made_here = true};
+    struct session_volume k = {.v = q->volume, .made_here = true};
     struct lvm *lvm = NULL;
 
     UNUSED(fd);
@@ -46,11 +46,11 @@ int do_CREATE(struct session *s, const struct op_create *q, int fd, struct reply
     if (r < 0)
         return r;
 
-    r = real_size(&k.v, e);
+    r = read_device_size(&k.v, e);
     if (r == 0)
         r = session_add(s, &k, e);
     if (r < 0) {
-        const struct volume *made = &k.v; /* a moment ago, by us: nothing is in it */
+        const struct volume *made = &k.v; /* we made it a moment ago, so nothing is in it */
         int undone = lvm_remove(lvm, &made, 1, NULL);
         if (undone < 0)
             log_warning("volume %s/%s: cannot be removed again: %s", k.v.vg, k.v.lv, strerror(-undone));
@@ -64,7 +64,7 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
 {
     _cleanup_secret_ struct secret *key = NULL;
     _cleanup_close_ int active = -1;
-    struct known snapshot = {.made_here = true}, *origin = NULL;
+    struct session_volume snapshot = {.made_here = true}, *origin = NULL;
 
     int r = session_get_fresh(s, &q->origin, &origin, e);
     if (r == 0)
@@ -75,7 +75,7 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
         r = rules_design_snapshot(&origin->v, q->disk, q->room_bytes, key, &snapshot.v, e);
     if (r == 0)
         r = session_check_disk_new(s, snapshot.v.disk, e);
-    if (r == 0) /* LVM makes none of a volume that is not active */
+    if (r == 0) /* LVM makes snapshots of active volumes only */
         r = session_open_volume(s, &origin->v, O_RDONLY, &active, e);
     if (r == 0)
         r = lvm_snapshot(s->lvm, &origin->v, &snapshot.v, e);
@@ -85,7 +85,7 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
     return session_add(s, &snapshot, e);
 }
 
-/* What is ready has contents that nobody else shall write to. */
+/* Nobody else may have a ready volume open: its contents count. */
 static int check_not_shared(const struct volume *v, int fd, struct error *e)
 {
     char name[MAP_NAME_MAX];
@@ -98,7 +98,7 @@ static int check_not_shared(const struct volume *v, int fd, struct error *e)
     return r < 0 ? error_set(e, r, "volume %s: cannot be opened: %s", v->lv, why.text) : 0;
 }
 
-int map_options(struct session *s, const struct volume *v, enum map_use use, struct map_options *ret,
+int prepare_map(struct session *s, const struct volume *v, enum map_use use, struct map_options *ret,
                 int *ret_device, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -129,13 +129,13 @@ int map_options(struct session *s, const struct volume *v, enum map_use use, str
 int open_map(const struct volume *v, const struct secret *key, const struct map_options *o,
              struct reply *reply, struct error *e)
 {
-    int r = dmcrypt_open(v, key, o, &reply->existing, e);
+    int r = dmcrypt_open(v, key, o, &reply->was_open, e);
     if (r < 0)
         return r;
     r = device_open_map(v, o->read_only, &reply->fd, e);
     if (r == 0)
         r = device_size(reply->fd, &reply->size_bytes, e);
-    if (r < 0 && !reply->existing) {
+    if (r < 0 && !reply->was_open) {
         char name[MAP_NAME_MAX];
         volume_map_name(v, name);
         reply->fd = fd_close(reply->fd);
@@ -161,9 +161,9 @@ int receive_key(const struct volume *v, int fd, struct secret **ret, struct erro
 int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *reply, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
-    _cleanup_close_ int device = -1; /* held, so that the map leads to the volume that was judged */
+    _cleanup_close_ int device = -1; /* held open, so that the map leads to the volume that was checked */
     struct map_options options;
-    struct known *k = NULL;
+    struct session_volume *k = NULL;
 
     int r = session_get(s, &q->volume, &k, e);
     if (r == 0)
@@ -171,18 +171,19 @@ int do_OPEN(struct session *s, const struct op_open *q, int fd, struct reply *re
     if (r == 0)
         r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
-        r = map_options(s, &k->v, q->use, &options, &device, e);
+        r = prepare_map(s, &k->v, q->use, &options, &device, e);
     options.settle = q->settle;
     if (r == 0)
         r = open_map(&k->v, key, &options, reply, e);
     if (r < 0)
         return r;
     k->opened_here = true;
-    k->unsettled = q->settle == SETTLE_LATER && !reply->existing;
+    k->unsettled = q->settle == SETTLE_LATER && !reply->was_open;
     return 0;
 }
 
-/* All are waited for; the nodes of the others are looked at when it is asked for them. */
+/* Waits for the nodes of all maps, and checks those of the instance. The others are checked when they are
+ * settled. */
 int do_SETTLE(struct session *s, const struct op_settle *q, int fd, struct reply *reply, struct error *e)
 {
     int first = 0;
@@ -190,7 +191,7 @@ int do_SETTLE(struct session *s, const struct op_settle *q, int fd, struct reply
     UNUSED(fd), UNUSED(reply);
     dmcrypt_settle();
     for (size_t i = 0; i < s->n_known; i++) {
-        struct known *k = &s->known[i];
+        struct session_volume *k = &s->known[i];
         if (!k->unsettled || (q->instance[0] && !streq(k->v.instance, q->instance)))
             continue;
         int r = dmcrypt_check_node(&k->v, first < 0 ? NULL : e);
@@ -203,9 +204,9 @@ int do_SETTLE(struct session *s, const struct op_settle *q, int fd, struct reply
 int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
-    _cleanup_close_ int device = -1; /* held, so that the map leads to the volume that was judged */
+    _cleanup_close_ int device = -1; /* held open, so that the map leads to the volume that was checked */
     struct map_options options;
-    struct known *k = NULL;
+    struct session_volume *k = NULL;
 
     int r = session_get(s, &q->volume, &k, e);
     if (r == 0)
@@ -213,7 +214,7 @@ int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *
     if (r == 0)
         r = receive_key(&k->v, fd, &key, e);
     if (r == 0)
-        r = map_options(s, &k->v, MAP_FOR_DOMAIN, &options, &device, e);
+        r = prepare_map(s, &k->v, MAP_FOR_DOMAIN, &options, &device, e);
     if (r == 0)
         r = dmcrypt_tune(&k->v, key, &options, &reply->changed, e);
     reply->untouched[0] = !reply->changed;
@@ -222,13 +223,13 @@ int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *
 
 int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
 {
-    struct known *k = NULL;
+    struct session_volume *k = NULL;
 
     UNUSED(fd);
     int r = session_get(s, &q->volume, &k, e);
     if (r == 0)
         r = rules_open_plain(&k->v, k->made_here, e);
-    if (r == 0) /* for writing alone: what stood in these blocks before is not for the caller */
+    if (r == 0) /* for writing alone: the caller must not read what the blocks held before */
         r = session_open_volume(s, &k->v, O_WRONLY, &reply->fd, e);
     if (r == 0)
         r = device_size(reply->fd, &reply->size_bytes, e);
@@ -241,14 +242,14 @@ int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct r
 int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply *reply, struct error *e)
 {
     char path[DEVICE_PATH_MAX];
-    struct known *k = NULL;
+    struct session_volume *k = NULL;
 
     UNUSED(fd), UNUSED(reply);
     int r = mkfs_check(q->fs, q->label, e);
     if (r == 0)
         r = session_get(s, &q->volume, &k, e);
-    /* What is encrypted is reached by the map that this connection has made, with the disk's own uuid; a
-     * plain one by its name, under which a person may have put another since. */
+    /* An encrypted volume is reached by the map that this connection opened, which has the disk's uuid. A
+     * plain one is reached by its name, which a person may have given to another volume since. */
     if (r == 0 && !volume_encrypted(&k->v))
         r = session_get_fresh(s, &q->volume, &k, e);
     if (r == 0)
@@ -256,7 +257,7 @@ int do_FORMAT(struct session *s, const struct op_format *q, int fd, struct reply
     if (r < 0)
         return r;
 
-    _cleanup_close_ int device = -1; /* held, so that the path leads to what was judged */
+    _cleanup_close_ int device = -1; /* held open, so that the path leads to the device that was checked */
     r = volume_encrypted(&k->v) ? device_open_map(&k->v, false, &device, e)
                                 : device_open_volume(&k->v, O_RDONLY, &device, e);
     if (r == 0)
@@ -289,7 +290,7 @@ int do_CLOSE(struct session *s, const struct op_close *q, int fd, struct reply *
     int r = dmcrypt_close(map_name, q->settle, e);
     if (r < 0)
         return r;
-    struct known *k = session_find(s, &q->volume);
+    struct session_volume *k = session_find(s, &q->volume);
     if (k)
         k->opened_here = k->unsettled = false;
     return 0;

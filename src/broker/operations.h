@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The acts of ops.def: do_LIST(), do_LOCK() and so on. server.c has decoded and authorised the request;
- * what depends on the volume's tags is judged here. */
+/* The acts of ops.def: do_LIST(), do_LOCK() and so on, in operations.c, sets.c, change.c, adopt.c, bench.c
+ * and look.c. server.c has decoded and authorised the request; the acts judge what depends on the volume's
+ * tags. */
 #pragma once
 
 #include "broker/session.h"
 
-/* What goes back, where the act succeeds; nothing of it is used where it fails. */
+/* The answer to an act that succeeds. If the act fails, nothing of it is used. */
 struct reply {
     int fd; /* given away with the answer; -1: none */
-    bool existing, shows, changed;
-    bool untouched[WIRE_VOLUMES_MAX]; /* of the volumes that the request names, in its order: each was as it
-                                         was to be; for the audit trail alone */
+    bool was_open, shows, changed;
+    bool untouched[WIRE_VOLUMES_MAX]; /* for the audit trail alone: which volumes of the request, in its
+                                         order, were as requested before */
     uint32_t crypt_version;
     uint64_t size_bytes;
     char disks[WIRE_UUIDS][UUID_TEXT];
@@ -20,27 +21,28 @@ struct reply {
 
 /* idle.c: may the volume be removed or overwritten: no map is over it, nothing of LVM's depends on it, nobody
  * holds it? Each returns 0 or the reason why not. */
-int check_idle(struct session *s, const struct known *k, struct error *e) _must_check_;
+int check_idle(struct session *s, const struct session_volume *k, struct error *e) _must_check_;
 
 /* idle.c: the part of it that an open disk passes: its own map may be there, but nobody may hold the
  * volume. */
-int check_released(const struct known *k, struct error *e) _must_check_;
+int check_released(const struct session_volume *k, struct error *e) _must_check_;
 
 /* idle.c: the part of it that concerns LVM. */
-int check_no_dependents(const struct known *k, struct error *e) _must_check_;
+int check_no_dependents(const struct session_volume *k, struct error *e) _must_check_;
 
 /* sets.c: overwrites a plain volume, if that is configured. */
 int clear_plain(struct session *s, const struct volume *v, struct error *e) _must_check_;
 
-/* operations.c: the table that the configuration wants for `v`, and its device, which is to be held open
- * until the map is there. */
-int map_options(struct session *s, const struct volume *v, enum map_use use, struct map_options *ret,
+/* operations.c: opens the volume's device, which must be held open until the map is there, and chooses the
+ * options of the map. Refuses a volume that is suspended, and a ready one that somebody else has open. */
+int prepare_map(struct session *s, const struct volume *v, enum map_use use, struct map_options *ret,
                 int *ret_device, struct error *e) _must_check_;
 
-/* operations.c: the key that came with the request as `fd`, if it is that of the encrypted volume. */
+/* operations.c: receives the key that came with the request as `fd`, and verifies that it is this
+ * volume's. */
 int receive_key(const struct volume *v, int fd, struct secret **ret, struct error *e) _must_check_;
 
-/* operations.c: makes sure that there is a map of `v` under its key, and opens its device. */
+/* operations.c: opens the map of `v` if it is not open, and then its device for the reply. */
 int open_map(const struct volume *v, const struct secret *key, const struct map_options *o,
              struct reply *reply, struct error *e) _must_check_;
 

@@ -35,7 +35,7 @@
 
 static const struct {
     unsigned number;
-    bool without_udev; /* needed only where there is no udevd, and libdevmapper makes the device nodes */
+    bool without_udev; /* kept only where libdevmapper makes the device nodes, for lack of udevd */
 } capabilities[] = {
     {CAP_SYS_ADMIN, false},    /* device-mapper's ioctls */
     {CAP_DAC_OVERRIDE, false}, /* a mayfly.conf or /dev that root does not own alone */
@@ -128,10 +128,10 @@ int sandbox_harden(struct error *e)
     process_close_from(3); /* systemd gives the socket as 3 too */
     clean_environment();
     umask(077);
-    setsid(); /* fails where we lead one already: all the same */
+    setsid(); /* fails if we lead a session already, which is as good */
     for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
         signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL); /* where our parent ignores it, we could not wait for children */
+    signal(SIGCHLD, SIG_DFL); /* if our parent ignored it, we could not wait for children */
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
         return error_set(e, errno, "mayfly-broker: cannot be hardened: %m");
     return 0;
@@ -189,7 +189,7 @@ static int confine_files(struct error *e)
     return r < 0 ? landlock_failed("mayfly-broker", r, e) : 0;
 }
 
-/* The flags of clone3 are in memory, out of the filter's sight: glibc then takes clone. */
+/* The flags of clone3 are in memory, where a filter cannot see them. Without clone3 glibc uses clone. */
 static int deny_name_spaces(scmp_filter_ctx filter)
 {
     int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

@@ -8,8 +8,8 @@
 int sandbox_harden(struct error *e) _must_check_;
 
 /* Drops the capabilities and system calls that LVM, device-mapper, the key ring and mkfs do not need, and
- * write access to the rest of the file system; locks this process into RAM. Root only. There is no way back.
- */
+ * write access to the rest of the file system; locks this process into RAM. Root only. There is no way
+ * back. */
 int sandbox_enter(struct error *e) _must_check_;
 
 /* In a child of the broker, just before it becomes mkfs: drops all other capabilities, too. */

@@ -55,7 +55,7 @@ static int decode(const struct packet *p, size_t size, int fd, const struct oper
                          "from one build of Mayfly",
                          p->header.version, wire_version);
     if (p->header.op >= OP_COUNT)
-        return error_set(e, -EPROTO, "request: there is no operation %u", p->header.op);
+        return error_set(e, -EPROTO, "request: unknown operation %u", p->header.op);
 
     const struct operation *o = &operations[p->header.op];
     if (size != sizeof p->header + o->size)
@@ -73,10 +73,10 @@ static int decode(const struct packet *p, size_t size, int fd, const struct oper
 
 static int error_endless(struct error *e)
 {
-    return error_set(e, -EPROTO, "request: a text in it has no end");
+    return error_set(e, -EPROTO, "request: a text in it is not terminated");
 }
 
-/* May this connection name such a volume at all? */
+/* May this connection name this volume? */
 static int check_ref(const struct session *s, const struct volume_ref *ref, bool needs_lock, struct error *e)
 {
     char instance[UUID_TEXT];
@@ -107,8 +107,8 @@ static int check_op_lock(const struct session *s, const struct op_lock *q, bool 
         return error_endless(e);
     /* a verb may have two words ("key destroy"); others read it on their terminals */
     if (q->verb[strspn(q->verb, "abcdefghijklmnopqrstuvwxyz- ")])
-        return error_set(e, -EINVAL, "lock: what it is taken for is no verb");
-    return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "lock: what to lock is no uuid");
+        return error_set(e, -EINVAL, "lock: its verb has characters that no verb has");
+    return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "lock: its uuid is malformed");
 }
 
 static int check_op_unlock(const struct session *s, const struct op_unlock *q, bool needs_lock,
@@ -117,7 +117,7 @@ static int check_op_unlock(const struct session *s, const struct op_unlock *q, b
     (void)s, (void)needs_lock;
     if (!TERMINATED(q->uuid))
         return error_endless(e);
-    return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "unlock: what to give back is no uuid");
+    return uuid_valid(q->uuid) ? 0 : error_set(e, -EINVAL, "unlock: its uuid is malformed");
 }
 
 static int check_op_settle(const struct session *s, const struct op_settle *q, bool needs_lock,
@@ -128,17 +128,18 @@ static int check_op_settle(const struct session *s, const struct op_settle *q, b
         return error_endless(e);
     return !q->instance[0] || uuid_valid(q->instance)
                ? 0
-               : error_set(e, -EINVAL, "settle: what to look at is no uuid");
+               : error_set(e, -EINVAL, "settle: its uuid is malformed");
 }
 
 static int check_settle(uint8_t settle, struct error *e)
 {
-    return settle <= SETTLE_LATER ? 0 : error_set(e, -EINVAL, "request: settles neither now nor later");
+    return settle <= SETTLE_LATER ? 0
+                                  : error_set(e, -EINVAL, "request: says neither to settle now nor later");
 }
 
 static int check_use(uint8_t use, struct error *e)
 {
-    return use <= MAP_READ_ONLY ? 0 : error_set(e, -EINVAL, "request: there is no use %u of a map", use);
+    return use <= MAP_READ_ONLY ? 0 : error_set(e, -EINVAL, "request: unknown use %u of a map", use);
 }
 
 static int check_op_close(const struct session *s, const struct op_close *q, bool needs_lock, struct error *e)
@@ -160,7 +161,7 @@ static int check_op_create(const struct session *s, const struct op_create *q, b
     int r = check_ref(s, &ref, needs_lock, e);
     if (r < 0)
         return r;
-    return volume_check(v, e); /* ends of its texts included */
+    return volume_check(v, e); /* checks that its texts are terminated, too */
 }
 
 static int check_op_volume(const struct session *s, const struct op_volume *q, bool needs_lock,
@@ -175,7 +176,7 @@ static int check_op_snapshot(const struct session *s, const struct op_snapshot *
     if (!TERMINATED(q->disk))
         return error_endless(e);
     if (!uuid_valid(q->disk))
-        return error_set(e, -EINVAL, "snapshot: the name of its disk is no uuid");
+        return error_set(e, -EINVAL, "snapshot: its disk uuid is malformed");
     return check_ref(s, &q->origin, needs_lock, e);
 }
 
@@ -190,7 +191,7 @@ static int check_op_open(const struct session *s, const struct op_open *q, bool 
 static int check_op_bench(const struct session *s, const struct op_bench *q, bool needs_lock, struct error *e)
 {
     if (q->table >= BENCH_TABLES)
-        return error_set(e, -EINVAL, "request: there is no table %u", q->table);
+        return error_set(e, -EINVAL, "request: unknown table %u", q->table);
     return check_ref(s, &q->volume, needs_lock, e);
 }
 
@@ -211,7 +212,8 @@ static int check_op_format(const struct session *s, const struct op_format *q, b
 static int check_op_set(const struct session *s, const struct op_set *q, bool needs_lock, struct error *e)
 {
     if (q->n < 1 || q->n > WIRE_VOLUMES_MAX)
-        return error_set(e, -EPROTO, "request: of %u volumes, not 1 to %d", q->n, WIRE_VOLUMES_MAX);
+        return error_set(e, -EPROTO, "request: has %u volumes; there must be 1 to %d", q->n,
+                         WIRE_VOLUMES_MAX);
     for (size_t i = 0; i < q->n; i++) {
         int r = check_ref(s, &q->volume[i], needs_lock, e);
         if (r < 0)
@@ -290,7 +292,7 @@ static int answer(int socket, int result, const struct reply *reply, const struc
         memcpy(a.text, e->text, sizeof a.text);
         return packet_send(socket, &a, sizeof a, -1);
     }
-    a.existing = reply->existing;
+    a.was_open = reply->was_open;
     a.shows = reply->shows;
     a.changed = reply->changed;
     a.crypt_version = reply->crypt_version;
@@ -319,8 +321,8 @@ static int serve_one(int socket, struct session *s, const struct error *start)
     return answer(socket, r, &reply, &e);
 }
 
-/* 1: there is a request, or an end of the connection; 0: we were told to stop. -ETIMEDOUT: neither came in
- * time (0: there is no such time). */
+/* 1: a request has come, or the end of the connection. 0: we were told to stop. -ETIMEDOUT: nothing came
+ * within silence_msec (0: waits for ever). */
 static int wait_for_request(int socket, int stop_fd, unsigned silence_msec)
 {
     struct pollfd fds[] = {{.fd = stop_fd, .events = POLLIN}, {.fd = socket, .events = POLLIN}};
@@ -333,8 +335,8 @@ static int wait_for_request(int socket, int stop_fd, unsigned silence_msec)
     return fds[0].revents ? 0 : 1;
 }
 
-/* Ends a client that is stopped or hangs, so that others get its instances. If it ever asks again, the answer
- * says so. */
+/* Ends the connection of a client that is stopped or hangs, so that others get its instances. The client
+ * finds the reason if it ever asks again. */
 static int end_silence(int socket, const struct session *s)
 {
     struct reply none = {.fd = -1};

@@ -2,7 +2,8 @@
 /* The table of known volumes. See session.h.
  *
  * The lock of an instance is held for as long as the connection lives, so no other Mayfly changes what was
- * read under it. People can, by hand: what destroys or overwrites loads again first (operations.c).
+ * read under it. People can, by hand. So operations that destroy or overwrite a volume read it again first
+ * (sets.c, change.c).
  */
 #include "broker/session.h"
 
@@ -21,7 +22,7 @@ int session_look_at_peer(struct session *s, int socket, struct error *e)
     return 0;
 }
 
-/* An lvm that does not end at once keeps the locks, which are given back when it has ended. */
+/* If lvm does not end at once, its keeper holds the locks until it has ended. */
 void session_end(struct session *s)
 {
     dmcrypt_settle();
@@ -46,27 +47,27 @@ int session_lvm(struct session *s, struct lvm **ret, struct error *e)
     return 0;
 }
 
-static bool is(const struct volume *v, const struct volume_ref *ref)
+static bool is_named(const struct volume *v, const struct volume_ref *ref)
 {
     return streq(v->lv, ref->lv) && streq(v->vg, ref->vg);
 }
 
-struct known *session_find(struct session *s, const struct volume_ref *ref)
+struct session_volume *session_find(struct session *s, const struct volume_ref *ref)
 {
     for (size_t i = 0; i < s->n_known; i++)
-        if (is(&s->known[i].v, ref))
+        if (is_named(&s->known[i].v, ref))
             return &s->known[i];
     return NULL;
 }
 
 void session_forget(struct session *s, const struct volume_ref *ref)
 {
-    struct known *k = session_find(s, ref);
+    struct session_volume *k = session_find(s, ref);
     if (k)
         *k = s->known[--s->n_known];
 }
 
-static bool owns_snapshot(const struct session *s, const struct known *k)
+static bool owns_snapshot(const struct session *s, const struct session_volume *k)
 {
     return k->made_here && volume_is_snapshot(&k->v) && locks_held(&s->locks, k->v.disk);
 }
@@ -74,7 +75,7 @@ static bool owns_snapshot(const struct session *s, const struct known *k)
 bool session_owns_snapshot(const struct session *s, const struct volume_ref *ref)
 {
     for (size_t i = 0; i < s->n_known; i++)
-        if (is(&s->known[i].v, ref))
+        if (is_named(&s->known[i].v, ref))
             return owns_snapshot(s, &s->known[i]);
     return false;
 }
@@ -97,17 +98,17 @@ void session_forget_instance(struct session *s, const char *uuid)
     s->n_known = n;
 }
 
-int session_add(struct session *s, const struct known *k, struct error *e)
+int session_add(struct session *s, const struct session_volume *k, struct error *e)
 {
     struct volume_ref ref = {0};
     memcpy(ref.vg, k->v.vg, sizeof ref.vg);
     memcpy(ref.lv, k->v.lv, sizeof ref.lv);
-    struct known *old = session_find(s, &ref); /* a person removed it meanwhile */
+    struct session_volume *old = session_find(s, &ref); /* a person removed that volume meanwhile */
     if (old) {
         *old = *k;
         return 0;
     }
-    struct known *bigger = realloc(s->known, (s->n_known + 1) * sizeof *bigger);
+    struct session_volume *bigger = realloc(s->known, (s->n_known + 1) * sizeof *bigger);
     if (!bigger)
         return error_memory(e);
     s->known = bigger;
@@ -115,16 +116,17 @@ int session_add(struct session *s, const struct known *k, struct error *e)
     return 0;
 }
 
-/* What this connection did to the volume before, if it is still that one and not another of its name. */
-static struct known remembered(struct session *s, const struct lvm_volume *fresh)
+/* The fresh volume, with what this connection did to it before, unless it is another disk under the same
+ * name. */
+static struct session_volume with_history(struct session *s, const struct lvm_volume *fresh)
 {
     struct volume_ref ref = {0};
-    struct known now = {.v = fresh->v};
+    struct session_volume now = {.v = fresh->v};
     memcpy(now.dependent, fresh->dependent, sizeof now.dependent);
     memcpy(ref.vg, now.v.vg, sizeof ref.vg);
     memcpy(ref.lv, now.v.lv, sizeof ref.lv);
 
-    const struct known *before = session_find(s, &ref);
+    const struct session_volume *before = session_find(s, &ref);
     if (before && streq(before->v.disk, now.v.disk)) {
         now.made_here = before->made_here;
         now.opened_here = before->opened_here;
@@ -134,7 +136,7 @@ static struct known remembered(struct session *s, const struct lvm_volume *fresh
     return now;
 }
 
-static bool is_of(const struct volume *v, const char *vg, const char (*instances)[UUID_TEXT], size_t n)
+static bool belongs_to(const struct volume *v, const char *vg, const char (*instances)[UUID_TEXT], size_t n)
 {
     bool found = false;
     for (size_t i = 0; !found && streq(v->vg, vg) && i < n; i++)
@@ -161,24 +163,24 @@ int session_load_all(struct session *s, const char *vg, const char (*instances)[
         r = lvm_volumes_of(lvm, vg, instances, n_instances, &fresh, &n_fresh, e);
     if (r < 0)
         return r;
-    struct known *table = calloc(s->n_known + n_fresh + 1, sizeof *table);
+    struct session_volume *table = calloc(s->n_known + n_fresh + 1, sizeof *table);
     if (!table)
         return error_memory(e);
 
     for (size_t i = 0; i < s->n_known; i++)
-        if (!is_of(&s->known[i].v, vg, instances, n_instances))
+        if (!belongs_to(&s->known[i].v, vg, instances, n_instances))
             table[n++] = s->known[i];
     for (size_t i = 0; i < n_fresh; i++)
-        table[n++] = remembered(s, &fresh[i]);
+        table[n++] = with_history(s, &fresh[i]);
     free(s->known);
     s->known = table;
     s->n_known = n;
     return 0;
 }
 
-int session_get(struct session *s, const struct volume_ref *ref, struct known **ret, struct error *e)
+int session_get(struct session *s, const struct volume_ref *ref, struct session_volume **ret, struct error *e)
 {
-    struct known *k = session_find(s, ref);
+    struct session_volume *k = session_find(s, ref);
     if (!k) {
         int r = session_load(s, ref, e);
         if (r < 0)
@@ -191,7 +193,8 @@ int session_get(struct session *s, const struct volume_ref *ref, struct known **
     return 0;
 }
 
-int session_get_fresh(struct session *s, const struct volume_ref *ref, struct known **ret, struct error *e)
+int session_get_fresh(struct session *s, const struct volume_ref *ref, struct session_volume **ret,
+                      struct error *e)
 {
     int r = session_load(s, ref, e);
     return r < 0 ? r : session_get(s, ref, ret, e);
@@ -200,8 +203,7 @@ int session_get_fresh(struct session *s, const struct volume_ref *ref, struct kn
 int session_make_disk_uuids(struct session *s, char ret_uuids[WIRE_UUIDS][UUID_TEXT], struct error *e)
 {
     if (s->n_disk_uuids + WIRE_UUIDS > DISK_UUIDS_MAX)
-        return error_set(e, -ENOSPC, "disk: %zu uuids were made, and no disk has got one of them",
-                         s->n_disk_uuids);
+        return error_set(e, -ENOSPC, "disk: %zu uuids were made, and no disk uses them", s->n_disk_uuids);
     char(*bigger)[UUID_TEXT] = reallocarray(s->disk_uuids, s->n_disk_uuids + WIRE_UUIDS, sizeof *bigger);
     if (!bigger)
         return error_memory(e);
@@ -213,7 +215,7 @@ int session_make_disk_uuids(struct session *s, char ret_uuids[WIRE_UUIDS][UUID_T
     return 0;
 }
 
-/* Was it made here? It is forgotten, so that only one disk gets it. */
+/* Was the uuid made for this connection, and not used? Forgets it, so that only one disk gets it. */
 static bool take_disk_uuid(struct session *s, const char *disk)
 {
     for (size_t i = 0; i < s->n_disk_uuids; i++)

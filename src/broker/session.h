@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the broker knows in the life of one connection: its locks, its lvm process, and the volumes of the
- * instances that it has locked, as their tags describe them. */
+/* The state of one connection: its locks, its lvm process, and the volumes of the instances that it has
+ * locked, as their tags describe them. */
 #pragma once
 
 #include "broker/wire.h"
@@ -10,16 +10,16 @@
 
 #include <sys/socket.h>
 
-/* Longer than whatever a client waits for without a word: see broker_alive(). */
+/* Longer than any client is silent: see broker_alive(). */
 #define SILENCE_MSEC (15 * 60 * 1000)
 
-struct known {
+struct session_volume {
     struct volume v;
-    char dependent[DEPENDENT_MAX]; /* why it may not be removed or overwritten, when it was read; or empty */
+    char dependent[DEPENDENT_MAX]; /* why it may not be removed or overwritten, as last read; or empty */
     bool made_here;                /* by CREATE of this connection */
-    bool opened_here;              /* by this connection, which so has proven that it has the key */
-    bool overwritten;              /* by BENCH of this connection, all of it */
-    bool unsettled;                /* opened here; whether its node leads to it is still to be seen */
+    bool opened_here;              /* by this connection, which has thereby proved that it has the key */
+    bool overwritten;              /* the whole volume, by BENCH of this connection */
+    bool unsettled;                /* opened here, and its node is not checked yet */
 };
 
 struct session {
@@ -30,13 +30,14 @@ struct session {
     struct locks locks;
     unsigned silence_msec; /* a client that says nothing for longer is taken for dead; 0: never */
     struct lvm *lvm;
-    struct known *known;
+    struct session_volume *known;
     size_t n_known;
     char (*disk_uuids)[UUID_TEXT]; /* made for disks of this connection, and not given to one yet */
     size_t n_disk_uuids;
 };
 
-/* Who is at the other end. Of one that root's mayfly started, who gave root up later, it still says root. */
+/* Looks who is at the other end. A mayfly that started us as root counts as root, although it has given root
+ * up since. */
 int session_look_at_peer(struct session *s, int socket, struct error *e) _must_check_;
 
 void session_end(struct session *s);
@@ -51,38 +52,38 @@ int session_load(struct session *s, const struct volume_ref *ref, struct error *
 int session_load_all(struct session *s, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
                      struct error *e) _must_check_;
 
-/* NULL if it is not known. Results are good until the next load, add or forget. */
-struct known *session_find(struct session *s, const struct volume_ref *ref);
+/* NULL if it is not known. The pointer is valid until the next load, add or forget. */
+struct session_volume *session_find(struct session *s, const struct volume_ref *ref);
 
 /* As session_find, but loads it where it is not known. -ENOENT: there is no such volume. */
-int session_get(struct session *s, const struct volume_ref *ref, struct known **ret,
+int session_get(struct session *s, const struct volume_ref *ref, struct session_volume **ret,
                 struct error *e) _must_check_;
 
 /* The volume as it is now: as session_get, but always loads it. */
-int session_get_fresh(struct session *s, const struct volume_ref *ref, struct known **ret,
+int session_get_fresh(struct session *s, const struct volume_ref *ref, struct session_volume **ret,
                       struct error *e) _must_check_;
 
 /* Adds it, or replaces one of the same name. */
-int session_add(struct session *s, const struct known *k, struct error *e) _must_check_;
+int session_add(struct session *s, const struct session_volume *k, struct error *e) _must_check_;
 void session_forget(struct session *s, const struct volume_ref *ref);
 
-/* Makes uuids for disks. -ENOSPC: there are too many that no disk has got. */
+/* Makes uuids for disks. -ENOSPC: too many were made that no disk uses. */
 int session_make_disk_uuids(struct session *s, char ret_uuids[WIRE_UUIDS][UUID_TEXT],
                             struct error *e) _must_check_;
 
-/* Is no volume of ours the disk of this uuid? Its map would get in the way of that one's. Of one that
- * session_make_disk_uuids() made this is known, the first time; for another LVM is asked. -EEXIST. */
+/* Checks that no volume of ours has this disk uuid: the maps of both would be in each other's way. A uuid of
+ * session_make_disk_uuids() is known to be new, once; for any other LVM is asked. -EEXIST. */
 int session_check_disk_new(struct session *s, const char *disk, struct error *e) _must_check_;
 
-/* All volumes of this instance, but a snapshot that session_owns_snapshot(). */
+/* Forgets all volumes of this instance, except a snapshot of which session_owns_snapshot() is true. */
 void session_forget_instance(struct session *s, const char *uuid);
 
-/* Is that the snapshot which this connection made, and whose own lock it holds? It needs not that of the
- * instance, which others may work on while the snapshot is read. */
+/* Did this connection make the snapshot, and does it hold the snapshot's own lock? Then it does not need the
+ * lock of the instance, so that others may work on that while the snapshot is read. */
 bool session_owns_snapshot(const struct session *s, const struct volume_ref *ref);
 
-/* Whoever has the lock of an instance may remove a snapshot of it, if nobody works on that: takes the lock of
- * the snapshot. 0 for what is none. -EBUSY: it is being read. */
+/* Takes the snapshot's own lock before it is doomed or removed by whoever has the lock of the instance. 0 if
+ * `v` is no snapshot. -EBUSY: somebody reads the snapshot. */
 int session_lock_snapshot(struct session *s, const struct volume *v, struct error *e) _must_check_;
 
 /* Opens the logical volume's own device (O_RDONLY or O_RDWR), after activating it if need be. */

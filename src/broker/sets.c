@@ -45,7 +45,7 @@ static void add_instance(struct instances *to, const struct volume_ref *ref)
 
 static bool made_here(struct session *s, const struct volume_ref *ref)
 {
-    const struct known *k = session_find(s, ref);
+    const struct session_volume *k = session_find(s, ref);
     return k && k->made_here;
 }
 
@@ -92,7 +92,7 @@ static int reread_set(struct session *s, const struct op_set *set, enum reread w
 
 /* Volumes of a set that exist: pointers into the session's table. */
 struct subset {
-    struct known *k[WIRE_VOLUMES_MAX];
+    struct session_volume *k[WIRE_VOLUMES_MAX];
     size_t n;
 };
 
@@ -100,7 +100,7 @@ static void find_existing(struct session *s, const struct op_set *set, struct su
 {
     ret->n = 0;
     for (size_t i = 0; i < set->n; i++) {
-        struct known *k = session_find(s, &set->volume[i]);
+        struct session_volume *k = session_find(s, &set->volume[i]);
         if (k)
             ret->k[ret->n++] = k;
     }
@@ -139,7 +139,7 @@ static bool take_alike(struct subset *rest, bool alike(const struct volume *, co
 
 /* Is this disk doomed while its instance stays? Then its guest must have released it. A disk that this
  * connection made is doomed when its making is undone, and its guest is asked afterwards. */
-static bool goes_alone(const struct session *s, const struct known *k)
+static bool goes_alone(const struct session *s, const struct session_volume *k)
 {
     if (k->made_here)
         return false;
@@ -154,20 +154,21 @@ static bool goes_alone(const struct session *s, const struct known *k)
 /* There is no way back once the first volume of an instance is doomed. So all of them are checked before for
  * anything that would stop their removal later. A guest may use a plain one until it is removed, so that is
  * only checked then. */
-static int check_doom(const struct session *s, const struct known *k, struct error *e)
+static int check_doom(const struct session *s, const struct session_volume *k, struct error *e)
 {
     int r = 0;
     if (goes_alone(s, k))
         return check_released(k, e);
     for (size_t i = 0; r == 0 && i < s->n_known; i++) {
-        const struct known *sibling = &s->known[i];
+        const struct session_volume *sibling = &s->known[i];
         if (streq(sibling->v.instance, k->v.instance))
             r = volume_encrypted(&sibling->v) ? check_released(sibling, e) : check_no_dependents(sibling, e);
     }
     return r;
 }
 
-static int check_mark(struct session *s, const struct known *k, enum volume_state to, struct error *e)
+static int check_mark(struct session *s, const struct session_volume *k, enum volume_state to,
+                      struct error *e)
 {
     const struct volume *v = &k->v;
     int r = session_lock_snapshot(s, v, e);
@@ -208,7 +209,7 @@ int do_MARK(struct session *s, const struct op_mark *q, int fd, struct reply *re
 
 /* ---------------------------------------------------------------------- REMOVE */
 
-static int check_remove(struct session *s, const struct known *k, struct error *e)
+static int check_remove(struct session *s, const struct session_volume *k, struct error *e)
 {
     const struct volume *v = &k->v;
     int r = rules_remove(v, e);

@@ -38,7 +38,7 @@ static void note_new(struct trail *t, const struct volume *v)
 static void note_keys(struct trail *t, struct session *s)
 {
     for (size_t i = 0; i < t->n; i++) {
-        const struct known *k = session_find(s, &t->volume[i].ref);
+        const struct session_volume *k = session_find(s, &t->volume[i].ref);
         if (k && !t->volume[i].key[0])
             memcpy(t->volume[i].key, k->v.key, sizeof t->volume[i].key);
     }

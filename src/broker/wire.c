@@ -3,6 +3,7 @@
 #include "broker/wire.h"
 
 #include "base/packet.h"
+#include "config/config.h"
 #include "wire-version.h"
 
 const uint32_t wire_version = WIRE_VERSION;
@@ -15,18 +16,12 @@ int wire_send_request(int socket, enum op op, const void *request, size_t size, 
     return packet_send_parts(socket, parts, ARRAY_SIZE(parts), fd);
 }
 
-/* As LVM wants them, and no longer than ours may be. */
-static bool group_name_valid(const char *vg)
-{
-    return *vg && *vg != '-' && !streq(vg, ".") && !streq(vg, "..") && str_made_of(vg, "+_.-");
-}
-
 int volume_ref_check(const struct volume_ref *ref, struct error *e)
 {
     if (!memchr(ref->vg, '\0', sizeof ref->vg) || !memchr(ref->lv, '\0', sizeof ref->lv))
-        return error_set(e, -EPROTO, "request: a name in it has no end");
-    if (!group_name_valid(ref->vg))
-        return error_set(e, -EINVAL, "request: the name of its volume group is none");
+        return error_set(e, -EPROTO, "request: a name in it is not terminated");
+    if (!config_vg_name_valid(ref->vg))
+        return error_set(e, -EINVAL, "request: the name of its volume group is malformed");
     if (!volume_lv_name_valid(ref->lv))
         return error_set(e, -EINVAL, "request: a volume's name in it is not of the form <uuid>_disk[.role]");
     return 0;

@@ -51,7 +51,7 @@ struct op_unlock {
     char uuid[UUID_TEXT];
 };
 struct op_settle {
-    char instance[UUID_TEXT]; /* whose nodes are looked at; "": all that are unsettled */
+    char instance[UUID_TEXT]; /* whose nodes are checked; "": all that are not checked yet */
 };
 struct op_close {
     struct volume_ref volume;
@@ -67,7 +67,7 @@ struct op_volume {
 struct op_snapshot {
     struct volume_ref origin;
     char disk[UUID_TEXT]; /* of the snapshot */
-    uint64_t room_bytes;  /* for what changes meanwhile */
+    uint64_t room_bytes;  /* for changes of the origin while the snapshot exists */
 };
 struct op_open {
     struct volume_ref volume;
@@ -96,15 +96,20 @@ struct op_mark {
     struct op_set set;
 };
 
-/* LIST answers with a descriptor of LVM's JSON (lvm_report), MAPS with one of an array of struct map,
- * SUSPENDED with one of an array of struct suspended, STRANGERS with one of an array of struct volume of
- * which only names and sizes are set, OPEN with the device itself, open for reading and writing (a snapshot,
- * or what is opened to be read only: for reading alone), OPEN_PLAIN for writing alone, BENCH for reading and
- * writing. */
+/* Descriptors that come with an answer:
+ *
+ *     LIST        LVM's JSON (lvm_report)
+ *     MAPS        an array of struct map
+ *     SUSPENDED   an array of struct suspended
+ *     STRANGERS   an array of struct volume, of which only names and sizes are set
+ *     OPEN        the device, for reading and writing; a snapshot or a read-only map for reading alone
+ *     OPEN_PLAIN  the device, for writing alone
+ *     BENCH       the device, for reading and writing
+ */
 struct answer {
     uint32_t version;
     int32_t errnum;         /* 0 or a negative errno */
-    uint8_t existing;       /* OPEN: the map was there already */
+    uint8_t was_open;       /* OPEN: the map was open already */
     uint8_t shows;          /* TRY: something makes sense under this key */
     uint8_t changed;        /* TUNE: the map had another table; CLOSE: there was a map */
     uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */

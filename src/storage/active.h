@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Active volumes with the names of instances' disks, of any volume group. The kernel shows them to everybody;
- * the broker reads only configured groups, and LVM does not know a device whose volume is gone.
- */
+ * the broker reads only configured groups, and LVM does not know a device whose volume is gone. */
 #pragma once
 
 #include "config/config.h"

@@ -117,7 +117,7 @@ int volume_verify_key(const struct volume *v, const struct secret *volume_key, s
         r = check_value(v, scheme, volume_key, value, e);
     if (r < 0)
         return r;
-    if (!streq(value, v->check)) /* not secret: all can read this tag */
+    if (!streq(value, v->check)) /* not in constant time: everybody can read this tag */
         return error_set(e, -EKEYREJECTED,
                          "volume %s: cannot be opened: this is not its key, or its tags were changed; see "
                          "mayfly-tags(7)",

@@ -4,15 +4,15 @@
  *     check = "2:" and the first 16 bytes of HKDF-SHA-512(volume key, salt = disk uuid, info), in hex
  *     info  = CHECK_INFO_2 with every tag but the state and the check value itself
  *
- * It reveals a wrong key or a changed tag before a map exists. It is computed from the volume key, not
- * from the secret in the key manager, so that the broker, which verifies it, never sees more than one key.
+ * It reveals a wrong key or a changed tag before a map exists. It is computed from the volume key, not from
+ * the secret in the key manager, so that the broker, which verifies it, never sees more than one key.
  *
- * The alias of a disk, if it has one, follows the rest, so that disks without one keep the value of before
- * aliases.
+ * The alias of a disk, if there is one, comes last in the info, so that disks without an alias keep the value
+ * that they had before there were aliases.
  *
- * Scheme 1 (CHECK_INFO_1, no "2:") bound less: not who shares the secret, its reference, the file system and
- * the name. It is verified where it is found, and never written. Nobody without the volume key can turn one
- * into the other.
+ * Scheme 1 (CHECK_INFO_1, no "2:") left out the scope and the reference of the secret, the file system and
+ * the name. Such a value is verified where it is found, and never written. Without the volume key nobody can
+ * turn a value of one scheme into one of the other.
  */
 #pragma once
 

@@ -15,7 +15,7 @@ static const char *const flag_names[] = {"allow_discards", "no_read_workqueue", 
 static const struct {
     const char *name;
     uint32_t flags;
-    bool negative; /* the flags say that it is off */
+    bool negative; /* if the flags are set, the option is off */
 } choices[CHOICE_COUNT] = {
     [CHOICE_WORKQUEUES] = {"workqueues", CRYPT_NO_WORKQUEUES, true},
     [CHOICE_HIGH_PRIORITY] = {"high_priority", CRYPT_HIGH_PRIORITY, false},
@@ -149,7 +149,7 @@ const char *explain_cipher(const char *cipher, bool has_aes)
 
 /* ------------------------------------------------------------------- tables */
 
-/* No longer than all the words together, which CRYPT_OPTIONS_TEXT_MAX has room for. */
+/* CRYPT_OPTIONS_TEXT_MAX has room for all the words together. */
 void crypt_options_text(uint32_t sector_bytes, bool large_iv, uint32_t flags,
                         char text[CRYPT_OPTIONS_TEXT_MAX])
 {

@@ -16,7 +16,7 @@
 #define CRYPT_OPTIONS_TEXT_MAX      192
 
 struct facts {
-    bool rotational;               /* the disk below turns, or the kernel does not tell */
+    bool rotational;               /* the disk below rotates, or the kernel does not tell */
     uint32_t physical_block_bytes; /* of the disk below; 0: the kernel does not tell */
     uint32_t crypt_version;        /* CRYPT_VERSION(); 0: not known */
 };
@@ -32,33 +32,33 @@ enum crypt_flag {
 };
 #define CRYPT_NO_WORKQUEUES (CRYPT_NO_READ_WORKQUEUE | CRYPT_NO_WRITE_WORKQUEUE)
 
-/* The options of the configuration that they follow from. */
+/* The options of the configuration that decide about the flags. */
 enum choice { CHOICE_WORKQUEUES, CHOICE_HIGH_PRIORITY, CHOICE_SAME_CPU, CHOICE_DISCARD, CHOICE_COUNT };
 
 /* The flags of a map. ret_why (may be NULL) gets a reason for each, for people; none is to be freed. */
 uint32_t choose_flags(const struct config *c, const struct facts *f, const char *ret_why[CHOICE_COUNT]);
 
-/* Its name in mayfly.conf; and its value by these flags: "on", "off", or "partly". */
+/* The option's name in mayfly.conf; and what these flags make of it: "on", "off", or "partly". */
 const char *choice_name(enum choice choice);
 const char *choice_value(enum choice choice, uint32_t flags);
 
-/* The sector size of a new disk with this cipher and of so many bytes: 4096 or 512. And the reason, for
+/* The sector size of a new disk of this cipher and size: 4096 or 512. *ret_why gets the reason, for
  * people. */
 uint32_t choose_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
                              uint64_t size_bytes);
 const char *explain_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
                                  uint64_t size_bytes);
 
-/* How a new disk of v->size_bytes is encrypted: fills in cipher, key_bits, sector_bytes and kdf. What key it
- * has is not chosen here. */
+/* Chooses how a new disk of v->size_bytes is encrypted: fills in cipher, key_bits, sector_bytes and kdf, but
+ * no key. */
 void choose_encryption(const struct config *c, const struct facts *f, struct volume *v);
 
 /* A remark on this cipher's speed on a processor with instructions for AES, or without. */
 const char *explain_cipher(const char *cipher, bool has_aes);
 
 /* The optional arguments at the end of a table, with their number and a blank before them; "" if there are
- * none. 512 and no flags are what cryptsetup makes of a plain device by itself; 4096 without `large_iv`, what
- * LUKS2 does. */
+ * none. 512 and no flags are cryptsetup's default for a plain device; 4096 without `large_iv` is what LUKS2
+ * has. */
 void crypt_options_text(uint32_t sector_bytes, bool large_iv, uint32_t flags,
                         char text[CRYPT_OPTIONS_TEXT_MAX]);
 

@@ -2,8 +2,7 @@
 /* What depends on a logical volume besides us. LVM removes snapshots, caches and RAID legs along with a
  * volume, and a snapshot keeps blocks that are overwritten on its origin. So every operation that removes,
  * overwrites or remakes a volume asks first. The words come from fields of lvs; broker and client judge by
- * them alike.
- */
+ * them alike. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,5 +29,6 @@ void dependent_of_row(const struct lv_row *row, char text[DEPENDENT_MAX]);
 /* Is it the origin of any volume, by its role? */
 bool dependent_expected(const struct lv_row *row);
 
-/* The same if no row names it as its origin, as while a snapshot is merged. */
+/* Why a volume must stay as it is whose role says that it is an origin, though no row names it: so it is
+ * while a snapshot is merged. */
 void dependent_unseen(const struct lv_row *row, char text[DEPENDENT_MAX]);

@@ -13,7 +13,8 @@
 #define UDEV_DEADLINE_MSEC 30000
 #define UDEV_POLL_MSEC     5
 
-/* libdevmapper gives its log function no argument of ours; without one it writes to stderr. */
+/* Global, since libdevmapper passes no argument of ours to its log function. Without such a function it
+ * writes to stderr. */
 char dm_last_message[256];
 
 static void _printf_(5, 6)
@@ -97,7 +98,7 @@ int dm_run_task_and_nodes(struct dm_task *t)
     return r;
 }
 
-int dm_look_up(const char *name, const char *uuid, struct found *ret, struct error *e)
+int dm_look_up(const char *name, const char *uuid, struct dm_device *ret, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
     const char *its_name, *its_uuid;

@@ -25,30 +25,29 @@ int dm_run_task(struct dm_task *t) _must_check_;
 /* Runs a task that changes device nodes; dm_settle() waits for its end. */
 int dm_change_nodes(struct dm_task *t) _must_check_;
 
-/* Waits a bounded time for udevd, until the nodes are right after all changes. Without udevd it makes them.
- */
+/* Waits a bounded time for udevd, until the nodes are right after all changes. Without udevd it makes
+ * them. */
 void dm_settle(void);
 
-/* Both. */
+/* Runs such a task, and settles. */
 int dm_run_task_and_nodes(struct dm_task *t) _must_check_;
 
-struct found {
+struct dm_device {
     struct dm_info info;
     char name[DM_NAME_LEN];
     char uuid[DM_UUID_LEN];
 };
 
-/* A map by name or uuid. -ENOENT, and no sentence: there is none. */
-int dm_look_up(const char *name, const char *uuid, struct found *ret, struct error *e) _must_check_;
+/* Looks a device up by name or uuid. -ENOENT, without a sentence: there is none. */
+int dm_look_up(const char *name, const char *uuid, struct dm_device *ret, struct error *e) _must_check_;
 
-/* Removes a map by name, without a look at it: the caller has looked. -EBUSY: it is held open. `later`:
- * dm_settle() follows. */
+/* Removes a map by name, without a check: the caller has seen that it may go. -EBUSY: it is held open. After
+ * the second function the caller calls dm_settle(). */
 int dm_remove_map(const char *name);
 int dm_remove_map_later(const char *name);
 
-/* Has the kernel load the module of this target, if needed. Programs that may not load modules, as in the
- * broker's sandbox, may still ask for one that device-mapper needs. ret_version (may be NULL) gets its major,
- * minor and patch. */
+/* Makes the kernel load the module of this target, if needed. That works in the broker's sandbox too, since
+ * it is device-mapper that asks for the module. ret_version (may be NULL) gets its major, minor and patch. */
 int dm_load_target(const char *target, uint32_t ret_version[3]) _must_check_;
 
 void dm_pause_msec(unsigned msec);

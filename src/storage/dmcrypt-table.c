@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps that are there: their tables, and how they are closed, found and listed. See dmcrypt.h. */
+/* Existing maps: reads their tables, closes, finds and lists them. See dmcrypt.h. */
 #include "storage/dmcrypt-table.h"
 
 #include "base/str.h"
@@ -48,7 +48,7 @@ bool dmcrypt_above(const char *name, dev_t below)
     return deps && deps->count == 1 && deps->device[0] == below;
 }
 
-static int refuse_foreign(const struct found *f, struct error *e)
+static int refuse_foreign(const struct dm_device *f, struct error *e)
 {
     if (str_starts(f->uuid, MAP_UUID_PREFIX))
         return 0;
@@ -70,7 +70,7 @@ static int remove_patiently(const char *map_name)
 
 int dmcrypt_close(const char *map_name, enum settle settle, struct error *e)
 {
-    struct found f;
+    struct dm_device f;
     char by[256];
     int r = dm_look_up(map_name, NULL, &f, e);
     if (r < 0)
@@ -96,7 +96,7 @@ bool dmcrypt_leads_to(const char *map_name, int fd)
     return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) && dmcrypt_above(map_name, st.st_rdev);
 }
 
-static int to_map(const struct found *f, struct map *ret, struct error *e)
+static int to_map(const struct dm_device *f, struct map *ret, struct error *e)
 {
     uint64_t sectors = 0;
     uint32_t flags = 0;
@@ -116,7 +116,7 @@ static int to_map(const struct found *f, struct map *ret, struct error *e)
 
 int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
 {
-    struct found f;
+    struct dm_device f;
     int r = dm_look_up(map_name, NULL, &f, e);
     if (r == -ENOENT)
         return error_set(e, r, "map %s: is not open", map_name);
@@ -131,7 +131,7 @@ int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
     _cleanup_free_ struct map *maps = NULL;
-    struct found f;
+    struct dm_device f;
     size_t n = 0;
     int r = dm_new_task(DM_DEVICE_LIST, NULL, MAP_UUID_PREFIX, &t);
     if (r == 0)

@@ -75,7 +75,7 @@ static int check_no_other(const struct volume *v, const char *name, dev_t below,
 {
     static const enum map_use uses[] = {MAP_FOR_DOMAIN, MAP_TO_STAY};
     char uuid[MAP_UUID_MAX], above[MAP_NAME_MAX];
-    struct found f;
+    struct dm_device f;
     const char *other = NULL;
     for (size_t i = 0; !other && i < ARRAY_SIZE(uses); i++) {
         map_uuid_make(v->disk, uses[i], uuid);
@@ -96,7 +96,7 @@ static int check_no_other(const struct volume *v, const char *name, dev_t below,
  * over this volume. */
 static int look_at_map(const struct volume *v, dev_t below, struct stack *s, struct error *e)
 {
-    struct found f;
+    struct dm_device f;
     int r = dm_look_up(s->name, NULL, &f, e);
     if (r == -ENOENT)
         return check_no_other(v, s->name, below, e);
@@ -216,7 +216,7 @@ void dmcrypt_settle(void)
 int dmcrypt_check_node(const struct volume *v, struct error *e)
 {
     char name[MAP_NAME_MAX];
-    struct found f;
+    struct dm_device f;
     volume_map_name(v, name);
     int r = dm_look_up(name, NULL, &f, e);
     if (r == -ENOENT)

@@ -9,14 +9,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* Of the block device. What the kernel does not tell is as struct facts says. */
+/* The facts of a block device. struct facts says what stands for an unknown one. */
 void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret);
 
-/* Of the device of the volume; as of a device of which nothing is known where it is not active. */
+/* The facts of a volume's device. If the volume is not active, they are all unknown. */
 void facts_of_volume(const struct volume *v, uint32_t crypt_version, struct facts *ret);
 
-/* For a volume that will be made in the group: only the smallest block size of its active volumes, since
- * nobody knows on which disk it will lie. */
+/* The facts for a new volume in the group. Nobody knows on which disk it will lie, so only a block size is
+ * known: the smallest of the group's active volumes. */
 void facts_of_group(const char *vg, uint32_t crypt_version, struct facts *ret);
 
 /* Has the processor instructions for AES? The second one reads a file like /proc/cpuinfo. */

@@ -34,8 +34,8 @@ static dev_t parse_number(const char *text)
     return sscanf(text, "%u:%u", &major_number, &minor_number) == 2 ? makedev(major_number, minor_number) : 0;
 }
 
-/* The next part of a name of LVM's for device-mapper: GROUP-VOLUME-LAYER, in which hyphens are doubled.
- * Returns what is behind it. */
+/* Copies the next part of the name that LVM gives a device: GROUP-VOLUME-LAYER, with each hyphen of a part
+ * doubled. Returns the rest of the name. */
 static const char *next_part(const char *name, char *part, size_t size)
 {
     size_t n = 0;
@@ -55,7 +55,7 @@ static bool take_instance(const char *lv, char instance[UUID_TEXT])
     return strlen(lv) >= UUID_TEXT - 1 && uuid_valid(instance) && str_starts(lv + UUID_TEXT - 1, "_disk");
 }
 
-/* What its name says of a map: the volume below it, and whose that is. */
+/* Reads a map's name: the volume below it, and the instance of that volume. */
 static bool take_map(const char *name, struct reached *ret)
 {
     bool suffix = str_ends(name, MAP_NAME_SUFFIX);
@@ -64,8 +64,8 @@ static bool take_map(const char *name, struct reached *ret)
     return take_instance(ret->lv, ret->instance) && suffix;
 }
 
-/* `through_lvm`: it was reached from another volume. What a snapshot is made of is no way to its origin then.
- */
+/* Does the name say that this is a volume of an instance? `through_lvm`: the walk came here through another
+ * volume. Then the layers of a snapshot do not count as a way to its origin. */
 static bool is_volume(const char *dm_name, bool through_lvm, struct reached *ret)
 {
     char layer[32];
@@ -79,7 +79,7 @@ static bool is_volume(const char *dm_name, bool through_lvm, struct reached *ret
 static enum lineage look(const struct walk *w, dev_t device, unsigned depth, bool through_lvm,
                          struct reached *ret);
 
-/* Each device in this folder of the device's: slaves or holders. */
+/* Looks at each device in one folder of the device's: slaves or holders. */
 static enum lineage look_at_all(const struct walk *w, dev_t device, const char *folder, unsigned depth,
                                 bool through_lvm, struct reached *ret)
 {

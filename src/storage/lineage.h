@@ -29,7 +29,7 @@ struct reached {
  * "sys" the kernel's /sys is found. */
 enum lineage lineage_of(const char *root, dev_t device, const char *own, struct reached *ret);
 
-/* The same by the name of a device that is not there any more, though whoever has opened it still has it: as
- * of /dev/GROUP/VOLUME and /dev/mapper/MAP; and of a socket, there or not, behind which a disk is served
- * (engine/engine.h): it counts as a map. */
+/* The same by a name alone: /dev/GROUP/VOLUME or /dev/mapper/MAP of a device that is gone, though somebody
+ * may still have it open; or the socket, there or not, by which a disk is served (engine/engine.h), which
+ * counts as a map. */
 enum lineage lineage_of_name(const char *path, const char *own, struct reached *ret);

@@ -7,7 +7,7 @@
  * one of NOTES places that the uuid chooses. A note decides nothing: one that is overwritten, or that is left
  * of an earlier holder, makes a sentence say less.
  *
- * Never deletes the file: two openings of two files of one name would both get their lock.
+ * The file is never removed: two processes could then lock two different files of one name.
  */
 #include "storage/locks.h"
 
@@ -74,7 +74,7 @@ static off_t offset_of(const char *uuid)
     uuid_t binary;
     uint64_t offset = 0;
     uuid_parse(uuid, binary);                  /* checked by the caller */
-    for (size_t i = 0; i < sizeof binary; i++) /* both halves, since either may be alike in many */
+    for (size_t i = 0; i < sizeof binary; i++) /* both halves, since many uuids may have one half in common */
         offset = (offset << 8 | offset >> 56) ^ binary[i];
     return (off_t)(offset & (UINT64_MAX >> 2));
 }

@@ -15,21 +15,21 @@ struct locks {
     int fd; /* -1: nothing locked yet */
     char (*held)[UUID_TEXT];
     size_t n;
-    pid_t pid; /* for whom: the process at the other end of the connection, */
-    uid_t uid; /* and its user; both for the sentence that others get */
+    pid_t pid; /* the process for which locks are taken, at the other end of the connection, */
+    uid_t uid; /* and its user: others who find a lock taken are told */
 };
 #define LOCKS_NONE ((struct locks){.fd = -1})
 
-/* Opens the file, if it is not open yet. Who inherits the descriptor keeps the locks alive. */
+/* Opens the file, if it is not open yet. A process that inherits the descriptor keeps the locks alive. */
 int locks_open(struct locks *l, const char *path, struct error *e) _must_check_;
 
-/* Takes the lock of `uuid` in the file at `path`, which is made if missing. 0 too if we have it already.
- * `verb` says what for, and may be empty. -EBUSY: someone else does; the sentence says who. */
+/* Takes the lock of `uuid` in the file at `path`, which is made if missing. 0 also if we have the lock
+ * already. `verb` says what for, and may be empty. -EBUSY: someone else has it; the sentence says who. */
 int locks_take(struct locks *l, const char *path, const char *uuid, const char *verb,
                struct error *e) _must_check_;
 bool locks_held(const struct locks *l, const char *uuid);
 
-/* Gives one back; nothing if we do not have it. */
+/* Gives a lock back. Does nothing if we do not have it. */
 void locks_give_back(struct locks *l, const char *uuid);
 
 /* Gives all of them back. */

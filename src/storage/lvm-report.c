@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What goes to the client: LVM's rows on the configured groups, but only those that concern us. See lvm.h.
+/* Makes the report for the client: LVM's rows on the configured groups, but only those that concern us. See
+ * lvm.h.
  *
  *     lvs GROUP --> all rows: are they as many as the group says? --> those of ours -->
  * {"report":[{"lv":[...]}]} none of ours                                                   -->
  * {"report":[{"vg":[...]}]}
  *
- * LVM could select the rows itself, but then nobody would notice a row that is missing, and what is not seen
- * is held to be gone. A group is asked for by its name, so that neither locks nor faults of others matter.
+ * LVM could select the rows itself, but then nobody would notice a missing row, and a volume that is not seen
+ * counts as gone. Each group is named, so that neither locks nor faults of other groups matter.
  */
 #include "storage/lvm.h"
 
@@ -149,7 +150,7 @@ static bool is_exported(const char *row)
     return lvm_row_field(row, "vg_exported", text, sizeof text) == 0 && text[0] && !streq(text, "0");
 }
 
-/* Of a group without volumes, or an exported one, of whose volumes LVM tells nothing. */
+/* Reports on a group without volumes, or an exported one, whose volumes LVM does not show. */
 static int look_at_group(struct lvm *l, const char *vg, FILE *to, struct error *e)
 {
     _cleanup_free_ char *group = NULL;

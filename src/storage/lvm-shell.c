@@ -7,10 +7,10 @@
  * The last row of the log has the status of the command (1 is success). Why a command failed is not in it:
  * the shell's `lastlog` tells, in rows of the same form.
  *
- * LVM suspends devices while it changes them: an lvm that is killed then leaves the guests on them frozen. So
- * nothing here ever kills it, nor sets it a deadline: it takes as long as its disks do. When we die it ends
- * by itself after the command in hand, since its standard input does. Its keeper, a process between us and
- * it, lives as long and holds `keep_fd` open, and with that our locks.
+ * LVM suspends devices while it changes them. If lvm is killed then, the guests on them freeze. So nothing
+ * here ever kills lvm, nor sets it a deadline: a command takes as long as its disks do. If we die, lvm
+ * finishes its command and ends by itself, since its standard input has ended. A keeper process between us
+ * and lvm lives as long as lvm, and holds `keep_fd` open, and with that our locks.
  */
 #include "storage/lvm-shell.h"
 
@@ -29,34 +29,32 @@
 #define END_PATIENCE_MSEC 5000 /* for an lvm that has nothing more to do */
 #define KEEPER_NAME       "mayfly-lvm"
 #define REPORT_LIMIT      (256U << 20) /* bytes of one report */
-#define WORDS_MAX         60           /* the shell takes 63, and to more it gives no answer at all */
+#define WORDS_MAX         60           /* the shell takes 63; it does not even answer a longer line */
 
 /* Without udevd LVM has to make the device nodes itself, and must not wait for it. */
 #define WITHOUT_UDEV "DM_DISABLE_UDEV=1"
 
-/* What LVM reports has the form that is read here, whatever the host's configuration and profiles say. The
- * log is set up when the shell starts, before any of this; see lvm_log_field(). */
+/* Gives LVM's reports the form that is read here, whatever the host's configuration and profiles say. It does
+ * not reach the log, which is set up when the shell starts: see lvm_log_field(). */
 #define OUTPUT                                                                                               \
     "report{compact_output=0 compact_output_cols=\"\" aligned=1 buffered=1 headings=1 "                      \
     "separator=\" \" list_item_separator=\",\" prefixes=0 quoted=1 columns_as_rows=0 "                       \
     "binary_values_as_numeric=0 mark_hidden_devices=1} "                                                     \
     "global{units=b suffix=0 test=0} log{prefix=\"  \" indent=0 command_names=0 verbose=0 silent=0} "
 
-/* LVM archives the whole group before each change and keeps that for 30 days: with a thousand disks of a
- * day's life, gigabytes a day of what nobody can want back, since its keys are gone. What other commands
- * change is archived as ever.
- * A removed volume is not discarded: what is encrypted is worthless without its key, and discards of many
- * terabytes take minutes.
- * dmeventd would be started inside the broker's sandbox. Hints, of which disks to read, may be older than a
- * group that was made a moment ago: it would not be there. */
+/* LVM archives the group's metadata before each change and keeps it for 30 days. With a thousand disks that
+ * each live a day, that is gigabytes a day, and useless: the keys of those disks are gone. Changes by other
+ * commands are archived as ever. Removed volumes are not discarded: ciphertext is worthless without its key,
+ * and discards of many terabytes take minutes. dmeventd would be started inside the broker's sandbox. LVM's
+ * hints about which disks to read may be older than a group, which would then not be found. */
 #define BEHAVIOUR "backup{archive=0} activation{monitoring=0} %sdevices{issue_discards=0 hints=\"none\"%s}"
 
-/* LVM tells lvmdbusd of each change, and looks for it by D-Bus where there is none. */
+/* LVM notifies lvmdbusd of each change, and searches D-Bus for it even if it is not installed. */
 #define LVMDBUSD     "/usr/share/dbus-1/system-services/com.redhat.lvmdbus1.service"
 #define WITHOUT_DBUS "global{notify_dbus=0} "
 
-/* What a guest writes can look like a physical volume of ours, so neither maps nor volumes are read, by LVM's
- * way to name them: /dev/GROUP/UUID_disk. An operator's own filter is left as it is. */
+/* A guest can write what looks like a physical volume of ours. So LVM reads neither maps nor our volumes,
+ * which it knows as /dev/GROUP/UUID_disk. An operator's own filter is left as it is. */
 #define WITHOUT_DISKS                                                                                        \
     " filter=[\"r|^/dev/mapper/.*" MAP_NAME_SUFFIX "$|\",\"r|^/dev/[^/]*/[-0-9a-f]*" VOLUME_INFIX "|\"]"
 
@@ -70,8 +68,8 @@ struct lvm {
 
 /* ---- the process ---- */
 
-/* Its own session, so that Ctrl-C does not cut a command of LVM in two. If nobody reads its report any more,
- * that is no reason for it to die. */
+/* Becomes lvm, in a session of its own, so that Ctrl-C does not end a command half-way. Nor must lvm die if
+ * nobody reads its report any more. */
 static _noreturn_ void become_lvm(int commands, int reports)
 {
     static const char *const argv[] = {"lvm", NULL};
@@ -91,7 +89,7 @@ static _noreturn_ void become_lvm(int commands, int reports)
     process_exec(argv, environment);
 }
 
-/* Ends as lvm ends. */
+/* Becomes the keeper: starts lvm, waits for its end, and ends in the same way. */
 static _noreturn_ void become_keeper(int keep_fd, int commands, int reports)
 {
     int status = 0;
@@ -136,7 +134,7 @@ static int start_process(struct lvm *l, struct error *e)
     return 0;
 }
 
-/* Its status, or -ETIMEDOUT: it has not ended yet. */
+/* Waits for lvm. Returns its status, or -ETIMEDOUT: it has not ended yet. */
 static int end_process(struct lvm *l)
 {
     l->to = fd_close(l->to);
@@ -229,8 +227,7 @@ static int read_report(int from, char **ret_text, size_t *ret_size)
 /* Sends one line and reads its report. -EIO: the process is no more. */
 static int talk(struct lvm *l, const char *line, char **ret_text, size_t *ret_size, struct error *e)
 {
-    ssize_t sent =
-        send(l->to, line, strlen(line), MSG_NOSIGNAL); /* it is waiting for a line: there is room */
+    ssize_t sent = send(l->to, line, strlen(line), MSG_NOSIGNAL); /* lvm waits for a line, so there is room */
     int r = sent == (ssize_t)strlen(line) ? read_report(l->from, ret_text, ret_size) : -EPIPE;
     if (r == 0)
         return 0;
@@ -248,7 +245,7 @@ static int talk(struct lvm *l, const char *line, char **ret_text, size_t *ret_si
 
 /* ---- status ---- */
 
-/* How LVM says it, what that is for us, and what can be done. */
+/* A reason in LVM's words, our errno for it, and the way out. */
 static const struct reason {
     const char *words;
     int errnum;

@@ -21,15 +21,15 @@ struct command {
 #define lvm_add(c, ...) lvm_add_words(c, __VA_ARGS__, (const char *)NULL)
 void lvm_add_words(struct command *c, ...) __attribute__((sentinel));
 
-/* Runs `verb` with the words in `c`, and starts the process if none runs. *ret_report, which the caller
- * frees, may be NULL. `what` begins the sentence of an error, and LVM's own words end it. -EEXIST, -ENOSPC,
- * -ENOENT, -EBUSY, -EIO; -EINVAL: a word that LVM would not take; -EPROTO: an answer that is not understood.
- */
+/* Runs `verb` with the words in `c`, and starts the process if none runs. *ret_report (may be NULL) is freed
+ * by the caller. The sentence of an error begins with `what` and ends with LVM's own words. -EEXIST, -ENOSPC,
+ * -ENOENT, -EBUSY, -EIO; -EINVAL: a word that LVM would not take; -EPROTO: an answer that is not
+ * understood. */
 int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret_report, size_t *ret_size,
             const char *what, struct error *e) _must_check_;
 
-/* The first row from there on (a line; NULL: none) in which the field has that value, or any if it is NULL.
- */
+/* Returns the first row (a line) at or after `from` in which the field `name` has this value, or any value if
+ * NULL is given. NULL: there is none. */
 const char *lvm_find_row(const char *from, const char *name, const char *value);
 
 /* The value of a field in one row of LVM's JSON; escaped characters lose their backslash. -ENOENT: the row
@@ -41,8 +41,9 @@ int lvm_row_field(const char *row, const char *name, char *field, size_t size) _
  * field of the log begins, or the row ends. */
 int lvm_log_field(const char *row, const char *name, char *field, size_t size) _must_check_;
 
-/* The first row of a log from there on in which the field is that, or NULL. */
+/* The same for the rows of a log. */
 const char *lvm_find_log_row(const char *from, const char *name, const char *value);
 
-/* A row of lvs that was asked for lv_name and DEPENDENT_FIELDS. -EPROTO: it lacks one of them. */
+/* Reads a row of lvs, which was asked for lv_name and DEPENDENT_FIELDS. -EPROTO: the row lacks one of
+ * them. */
 int lvm_row_parse(const char *row, const char *vg, struct lv_row *ret, struct error *e) _must_check_;

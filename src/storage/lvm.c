@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands to LVM. This file does not decide what may be done. It forces nothing (-ff) and zeroes
- * nothing: a volume holds ciphertext, worthless without its key. See lvm.h.
- */
+ * nothing: a volume holds ciphertext, worthless without its key. See lvm.h. */
 #include "storage/lvm.h"
 
 #include "base/fd.h"
@@ -32,7 +31,7 @@ static int parse_volume(const char *row, const char *vg, struct volume *ret, str
     if (r == 0)
         r = str_copy(v.vg, sizeof v.vg, vg);
     if (r < 0)
-        return error_set(e, -EUNSAFE, "volume %s/%s: refused: LVM describes it in words unknown here", vg,
+        return error_set(e, -EUNSAFE, "volume %s/%s: refused: what LVM says of it is not understood", vg,
                          v.lv);
     r = tags_none(tags) ? 0 : tags_parse(tags, &v, &why);
     if (r < 0)
@@ -96,7 +95,7 @@ static void note_dependents(struct lvm_volume volumes[], size_t n, const struct 
     }
 }
 
-/* All rows of a report, and the wanted volumes among them. The caller frees both. */
+/* Reads all rows of a report, and the wanted volumes among them. The caller frees both. */
 static int parse_report(const char *report, const char *vg, const char (*instances)[UUID_TEXT],
                         size_t n_instances, struct lvm_volume **volumes, size_t *n, struct lv_row **rows,
                         size_t *n_rows, struct error *e)
@@ -121,8 +120,8 @@ static int parse_report(const char *report, const char *vg, const char (*instanc
     return 0;
 }
 
-int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
-              struct lvm_volume **ret, size_t *ret_n, struct error *e)
+int lvm_volumes_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
+                      struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ char *report = NULL;
     _cleanup_free_ struct lvm_volume *volumes = NULL;
@@ -151,7 +150,7 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_T
 {
     _cleanup_free_ struct lvm_volume *volumes = NULL;
     size_t n = 0;
-    int r = lvm_named(l, vg, instances, n_instances, &volumes, &n, e);
+    int r = lvm_volumes_named(l, vg, instances, n_instances, &volumes, &n, e);
     for (size_t i = 0; r == 0 && i < n; i++)
         if (volume_stranger(&volumes[i].v))
             r = error_set(e, -EUNSAFE,
@@ -186,13 +185,13 @@ int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const ch
         if (!row)
             continue;
         if (lvm_row_field(row, "lv_name", lv, sizeof lv) < 0)
-            lv[0] = '\0'; /* longer than a name of ours */
+            lv[0] = '\0'; /* no name of ours is as long */
         snprintf(where, LVM_WHERE_MAX, "%.63s/%.63s", vgs[i], lv);
     }
     return 0;
 }
 
-/* `option` and a tag, for each tag of `v`. */
+/* Adds `option` and a tag, for each tag of `v`. */
 static void add_tags(struct command *c, const char *option, const struct volume *v)
 {
     char tags[TAGS_TEXT_MAX], *rest = tags;
@@ -201,9 +200,10 @@ static void add_tags(struct command *c, const char *option, const struct volume 
         lvm_add(c, option, tag);
 }
 
-/* lvcreate with the words in `c`, then v's name, size and tags, then the group or volume that it is made in.
- */
-static int create(struct lvm *l, struct command *c, const struct volume *v, const char *of, struct error *e)
+/* lvcreate with the words in `c`, then v's name, size and tags, then the group or volume that it is made
+ * in. */
+static int run_lvcreate(struct lvm *l, struct command *c, const struct volume *v, const char *of,
+                        struct error *e)
 {
     char what[200], size[32];
     snprintf(what, sizeof what, "volume %s/%s of %s: cannot be made", v->vg, v->lv,
@@ -219,9 +219,9 @@ int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
 {
     struct command c = {.used = 0};
     lvm_add(&c, "-Zn", "-Wn", "-An"); /* marking it writes LVM's backup file */
-    if (volume_encrypted(v))          /* nobody but us uses its device, by the kernel's node */
+    if (volume_encrypted(v))          /* nobody but us uses its device, and we use the kernel's node */
         lvm_add(&c, "--noudevsync");
-    return create(l, &c, v, v->vg, e);
+    return run_lvcreate(l, &c, v, v->vg, e);
 }
 
 /* LVM itself wipes the head of a snapshot's room. It must, or it would read old entries there. */
@@ -238,10 +238,10 @@ int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume
             origin->vg, origin->lv);
     snprintf(of, sizeof of, "%.63s/%.63s", origin->vg, origin->lv);
     lvm_add(&c, "-s", "-pr");
-    return create(l, &c, snapshot, of, e);
+    return run_lvcreate(l, &c, snapshot, of, e);
 }
 
-/* The same words before the names of up to SET_MAX volumes at a time. */
+/* Runs the command on all volumes, with up to SET_MAX names at a time behind the same words. */
 static int run_on_set(struct lvm *l, const char *verb, const struct command *words,
                       const struct volume *const v[], size_t n, const char *cannot, struct error *e)
 {
@@ -287,7 +287,7 @@ static bool has_tag(const char *tags, const char *tag)
     return false;
 }
 
-/* Those of `v` that `other` has not. */
+/* Adds `option` and a tag, for each tag of `v` that `other` lacks. */
 static void add_tags_beyond(struct command *c, const char *option, const struct volume *v,
                             const struct volume *other)
 {
@@ -341,7 +341,7 @@ int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struc
     char size[32], text[32], cannot[80];
     struct command c = {.used = 0};
     if (size_bytes <= v->size_bytes) /* lvextend would say so too */
-        return error_set(e, -EINVAL, "volume %s/%s: is not smaller than that", v->vg, v->lv);
+        return error_set(e, -EINVAL, "volume %s/%s: has that size, or more, already", v->vg, v->lv);
     snprintf(size, sizeof size, "%" PRIu64 "b", (size_bytes + 511) / 512 * 512);
     snprintf(cannot, sizeof cannot, "cannot be extended to %s",
              str_from_bytes(size_bytes, text, sizeof text));
@@ -352,6 +352,6 @@ int lvm_extend(struct lvm *l, const struct volume *v, uint64_t size_bytes, struc
 int lvm_remove(struct lvm *l, const struct volume *const v[], size_t n, struct error *e)
 {
     struct command c = {.used = 0};
-    lvm_add(&c, "-y", "--noudevsync"); /* nobody needs its links to be gone */
+    lvm_add(&c, "-y", "--noudevsync"); /* nobody waits for its links to go */
     return run_on_set(l, "lvremove", &c, v, n, "cannot be removed", e);
 }

@@ -42,13 +42,13 @@ struct lvm_volume {
 int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
                    struct lvm_volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* As lvm_volumes_of(), and with them those that have our name but no tag of ours at all: of such a one
- * nothing but names and size is set (volume_stranger). */
-int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
-              struct lvm_volume **ret, size_t *ret_n, struct error *e) _must_check_;
+/* As lvm_volumes_of(), and also the strangers: volumes with our name and without any tag of ours, of which
+ * only names and size are set (volume_stranger). */
+int lvm_volumes_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
+                      struct lvm_volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* Does any volume in these groups have the disk uuid in its tags? `where` gets its name, or "". An absent
- * group has none. */
+/* Looks in these groups for a volume with this disk uuid in its tags. `where` gets its name, or "". Groups
+ * that do not exist are skipped. */
 #define LVM_WHERE_MAX (VG_NAME_MAX + LV_NAME_MAX)
 int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const char *disk,
                   char where[LVM_WHERE_MAX], struct error *e) _must_check_;

@@ -19,7 +19,7 @@ void map_uuid_make(const char *disk, enum map_use use, char ret[MAP_UUID_MAX])
                  use == MAP_FOR_DOMAIN ? "" : MAP_UUID_OPENED);
 }
 
-/* What follows the disk: "" or a mark; NULL: this is no uuid of ours. */
+/* The mark that follows the disk's uuid, or "". NULL: this is no uuid of ours. */
 static const char *mark_of(const char *uuid)
 {
     return str_starts(uuid, MAP_UUID_PREFIX) && strlen(uuid) >= strlen(MAP_UUID_PREFIX) + UUID_TEXT - 1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A map of ours. Its uuid says whose it is and for what it was opened, so that recover knows without any file
- * whether it is to stay.
+/* A map of ours. Its uuid names its disk and says what it was opened for, so that recover knows without any
+ * file whether it stays open.
  *
  *     MAYFLY-<disk>                    for a domain: closed when nobody runs on it
  *     MAYFLY-<disk>-start-<seconds>    by a program, for a start that follows: the same, but the start has
@@ -34,7 +34,7 @@ enum map_use {
     MAP_READ_ONLY  /* a person, only to look */
 };
 
-/* May the disk not be written to where it is opened for this use? */
+/* Is the map read-only if it is opened for this use? */
 static inline bool map_use_reads_only(enum map_use use, const struct volume *v)
 {
     return use == MAP_READ_ONLY || volume_is_snapshot(v);
@@ -46,14 +46,14 @@ void map_uuid_make(const char *disk, enum map_use use, char ret[MAP_UUID_MAX]);
 /* Is that the uuid of a map of the disk, whatever it was opened for? */
 bool map_uuid_is_of(const char *uuid, const char *disk);
 
-/* MAP_TO_STAY also of one that a person has opened to be read only. */
+/* What the mark says. A map that a person opened read-only has the mark of MAP_TO_STAY. */
 enum map_use map_uuid_use(const char *uuid);
 
-/* The same, and whether it is read-only, too. */
+/* The same, but MAP_READ_ONLY if the map is read-only. */
 enum map_use map_use(const struct map *map);
 
 /* Was it opened for a start, and within that time? */
 bool map_awaits_start(const struct map *map, uint32_t within_sec);
 
-/* Does it stay open although no guest runs on it: for a person, or for a start that may still follow? */
+/* Does it stay open without a guest that runs on it: for a person, or for a start that may still follow? */
 bool map_stays(const struct map *map);

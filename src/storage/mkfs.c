@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* File systems by the programs of those who make them. See mkfs.h.
+/* Makes file systems by their own programs. See mkfs.h.
  *
  * The device may have logical sectors of 4096 bytes (dm-crypt's sector_size), while the guest sees 512:
  *   ext4, swap  know blocks and pages only, never the sector
  *   xfs         notes 4096, and any kernel mounts that on a disk with smaller sectors
  *   vfat        notes it too, but most firmware and Windows want the disk's own: 512. mkfs.vfat does not make
  *               less than the device has, so it works on a sparse memory file, and what it wrote is copied.
- * A fresh map reads as noise, in which any signature may be found: all are told to go on (-F, -f).
- * None is told to discard: noise must stay noise, and the volume is fresh anyway. All are synced, as the
- * guest reads past the page cache. As root's they run without capabilities (m->prepare), since what they find
- * on the device may be a client's; its node is root's.
+ * A fresh map reads as noise, in which any signature may be found: all are told to go on (-F, -f). None is
+ * told to discard: noise must stay noise, and the volume is fresh anyway. All are synced, as the guest reads
+ * past the page cache. The broker runs them without capabilities (m->prepare), since a client may have
+ * written what they find on the device. They can open its node, which is root's.
  *
- * In memory they find nothing. A hole there is what no program has written; zeros that one wants are data.
+ * In a memory file they find nothing. Its holes were not written by any program; zeros that a program wants
+ * are data.
  */
 #include "storage/mkfs.h"
 
@@ -64,8 +65,8 @@ static void to_upper(char field[16], const char *label)
     field[i] = '\0';
 }
 
-/* `argv` has room for the rest. */
-static void design(const struct mkfs *m, const char *argv[ARGV_MAX], char upper[16])
+/* Builds the command line behind argv[0]. */
+static void build_command(const struct mkfs *m, const char *argv[ARGV_MAX], char upper[16])
 {
     const char *label = m->label;
     if (streq(m->fs, "ext4")) { /* the journal is not zeroed on noise alone: remains of an older one could be
@@ -95,7 +96,7 @@ static int make_here(const struct mkfs *m, const char *path, struct error *e)
 {
     const char *argv[ARGV_MAX] = {NULL};
     char upper[16];
-    design(m, argv, upper);
+    build_command(m, argv, upper);
     push(argv, path, NULL);
     int r = process_run_prepared(-1, m->prepare, argv, PROCESS_NO_DEADLINE, NULL, e);
     if (r < 0)
@@ -120,7 +121,7 @@ int mkfs_in_memory(const struct mkfs *m, uint64_t size_bytes, int *ret_fd, struc
     _cleanup_close_ int file = fd_memfd_empty("mayfly-mkfs", 0);
     if (file < 0 || ftruncate(file, (off_t)size_bytes) < 0)
         return error_set(e, file < 0 ? file : -errno, "file system: cannot be made in memory: %m");
-    design(m, argv, upper);
+    build_command(m, argv, upper);
     push(argv, memory_path, NULL);
     r = process_run_prepared(file, m->prepare, argv, PROCESS_NO_DEADLINE, NULL, e);
     if (r == 0)

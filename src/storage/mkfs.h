@@ -13,14 +13,14 @@ int mkfs_check(const char *fs, const char *label, struct error *e) _must_check_;
 
 struct mkfs {
     const char *fs, *label;
-    bool noise;           /* where it is made there is certainly no older file system */
+    bool noise;           /* the disk reads as noise, so there is certainly no older file system on it */
     int (*prepare)(void); /* called in the child that becomes the program, such as to give rights up */
 };
 
-/* Makes it on the whole device at `path`, whatever seems to be there. Returns when all is on the disk. */
+/* Makes the file system on the whole device at `path`, whatever seems to be there, and syncs it. */
 int mkfs_make(const struct mkfs *m, const char *path, struct error *e) _must_check_;
 
-/* Makes it in a memory file as large as the disk, a descriptor of which is *ret_fd: what is no hole there is
- * to be written to the disk, by fd_each_data(). It takes as much memory as that, at most the log of an xfs
- * and the tables of a vfat. */
+/* Makes the file system in a sparse memory file as large as the disk: *ret_fd. The caller writes its data,
+ * all but the holes, to the disk, by fd_each_data(). The data takes memory meanwhile: at most the log of an
+ * xfs or the tables of a vfat. */
 int mkfs_in_memory(const struct mkfs *m, uint64_t size_bytes, int *ret_fd, struct error *e) _must_check_;

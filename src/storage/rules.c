@@ -11,8 +11,7 @@ int rules_create(const struct volume *v, struct error *e)
     if (v->state != VOLUME_BUILDING)
         return error_set(e, -EINVAL, "volume %s: is made in state building only", v->lv);
     if (volume_is_snapshot(v))
-        return error_set(e, -EINVAL, "volume %s: its role is that of a snapshot, which is not made so",
-                         v->lv);
+        return error_set(e, -EINVAL, "volume %s: cannot be created: its role is that of a snapshot", v->lv);
     if (v->size_bytes == 0)
         return error_set(e, -EINVAL, "volume %s: cannot have no bytes; say its size", v->lv);
     return 0;
@@ -62,7 +61,7 @@ int rules_open_plain(const struct volume *v, bool made_here, struct error *e)
     if (volume_encrypted(v))
         return error_set(e, -EKEYREJECTED, "volume %s: is encrypted, and not opened without its key", v->lv);
     if (!made_here || !volume_unfinished(v) || volume_is_bench(v))
-        return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: is opened only by the mayfly that is making it", v->lv);
     return 0;
 }
 
@@ -70,15 +69,16 @@ int rules_format(const struct volume *v, bool made_and_opened_here, struct error
 {
     if (made_and_opened_here && volume_unfinished(v) && !volume_is_snapshot(v))
         return 0;
-    return error_set(e, -EUNSAFE,
-                     "volume %s: is formatted only by who made and opened it, while it is building", v->lv);
+    return error_set(
+        e, -EUNSAFE,
+        "volume %s: is formatted only by the mayfly that made and opened it, while it is building", v->lv);
 }
 
 int rules_tune(const struct volume *v, struct error *e)
 {
     if (v->state == VOLUME_READY) /* so it is no snapshot either, whose map is read-only */
         return 0;
-    return error_set(e, -EUNSAFE, "volume %s: is %s, and only the map of a ready one is tuned", v->lv,
+    return error_set(e, -EUNSAFE, "volume %s: is %s, and only the map of a ready volume is tuned", v->lv,
                      volume_state_name(v->state));
 }
 
@@ -99,7 +99,7 @@ int rules_remove(const struct volume *v, struct error *e)
 {
     if (v->state == VOLUME_BUILDING || v->state == VOLUME_DOOMED)
         return 0;
-    return error_set(e, -EUNSAFE, "volume %s: is in use by its tags (%s), and is not removed", v->lv,
+    return error_set(e, -EUNSAFE, "volume %s: cannot be removed: its tags say that it is in use (%s)", v->lv,
                      volume_state_name(v->state));
 }
 
@@ -107,7 +107,7 @@ int rules_remove(const struct volume *v, struct error *e)
 int rules_remake(const struct volume *old, const struct volume *new, struct error *e)
 {
     if (old->state != VOLUME_READY && old->state != VOLUME_REBUILDING)
-        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready one is made anew", old->lv,
+        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready volume is made anew", old->lv,
                          volume_state_name(old->state));
     if (new->state != VOLUME_REBUILDING || streq(new->disk, old->disk))
         return error_set(e, -EINVAL, "volume %s: is made anew as another disk, in state rebuilding only",
@@ -122,7 +122,7 @@ int rules_resize(const struct volume *v, uint64_t size_bytes, struct error *e)
     struct volume larger = *v;
     larger.size_bytes = size_bytes;
     if (v->state != VOLUME_READY)
-        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready one is resized", v->lv,
+        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready volume is resized", v->lv,
                          volume_state_name(v->state));
     if (size_bytes < v->size_bytes)
         return error_set(e, -EUNSAFE, "volume %s: is never made smaller", v->lv);
@@ -130,7 +130,9 @@ int rules_resize(const struct volume *v, uint64_t size_bytes, struct error *e)
     if (r < 0)
         return r;
     if (volume_encrypted(v) && size_bytes % v->sector_bytes)
-        return error_set(e, -EINVAL, "volume %s: is encrypted by %u bytes, and its size a multiple of that",
-                         v->lv, v->sector_bytes);
+        return error_set(
+            e, -EINVAL,
+            "volume %s: is encrypted in units of %u bytes, and its size must be a multiple of that", v->lv,
+            v->sector_bytes);
     return 0;
 }

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What may be done with a volume, by its tags alone: the same for logical volumes and for files. Who works on
- * it, who holds it and what is open is for its pool to see. All return 0, -EINVAL (no such thing is asked
- * for) or -EUNSAFE. */
+/* What the tags of a volume allow: the same for logical volumes and for files. Locks, holders and open maps
+ * are checked by the pool. All return 0, -EINVAL (the request makes no sense) or -EUNSAFE. */
 #pragma once
 
 #include "secret/secret.h"
 #include "storage/volume.h"
 
-/* A disk that is to be made. */
+/* May this disk be made? */
 int rules_create(const struct volume *v, struct error *e) _must_check_;
 
-/* A disk of which a snapshot is made. */
+/* May a snapshot be made of this disk? */
 int rules_origin(const struct volume *v, struct error *e) _must_check_;
 
-/* That snapshot: as the disk, but for what makes it another. Its check value is made from the key, which is
- * the disk's: so who brings that, and nobody else, opens it. */
+/* Describes that snapshot: it has the tags of its origin, except for disk uuid, role, state and size. Its
+ * check value is made from the origin's key, so it can be opened with that key alone. */
 int rules_design_snapshot(const struct volume *origin, const char *disk, uint64_t size_bytes,
                           const struct secret *volume_key, struct volume *ret, struct error *e) _must_check_;
 
 int rules_open(const struct volume *v, struct error *e) _must_check_;
 
-/* A plain one, or its being formatted, is for whoever is making it. */
+/* Only the connection that is making a volume may open it without a key, or format it. */
 int rules_open_plain(const struct volume *v, bool made_here, struct error *e) _must_check_;
 int rules_format(const struct volume *v, bool made_and_opened_here, struct error *e) _must_check_;
 

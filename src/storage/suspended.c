@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See suspended.h. Names of devices are told apart by libdevmapper: GROUP-VOLUME[-LAYER], each hyphen of a
- * name doubled.
- */
+/* See suspended.h. libdevmapper splits names of devices: GROUP-VOLUME[-LAYER], with each hyphen of a part
+ * doubled. */
 #include "storage/suspended.h"
 
 #include "storage/dm.h"
 
 #define LVM_UUID_PREFIX "LVM-"
 
-/* A device of LVM's by the names of which it is made. */
+/* A device of LVM's, and the parts of its name. */
 struct device_name {
     char device[DM_NAME_LEN];
     struct suspended volume;
-    bool below; /* it is no volume by itself (-real, -cow) */
+    bool below; /* it lies below a volume (-real, -cow) */
     bool suspended;
     bool has_table; /* in use */
 };
@@ -31,10 +30,10 @@ static bool split_name(const char *device, struct device_name *ret)
     return split && volume_lv_name_valid(ret->volume.lv);
 }
 
-/* False if it is none of LVM's. */
-static bool look_at(struct device_name *d)
+/* Fills in the device's state. False: the device is not LVM's, or is gone. */
+static bool read_state(struct device_name *d)
 {
-    struct found f;
+    struct dm_device f;
     if (dm_look_up(d->device, NULL, &f, NULL) < 0 || !str_starts(f.uuid, LVM_UUID_PREFIX))
         return false;
     d->suspended = f.info.suspended;
@@ -57,7 +56,7 @@ static int list_devices(struct device_name **ret, size_t *ret_n, struct error *e
     const struct dm_names *d = dm_task_get_names(t);
     for (bool more = d && d->dev; more; more = d->next, d = (const void *)((const char *)d + d->next)) {
         struct device_name one;
-        if (!split_name(d->name, &one) || !look_at(&one))
+        if (!split_name(d->name, &one) || !read_state(&one))
             continue;
         struct device_name *bigger = reallocarray(devices, n + 1, sizeof *devices);
         if (!bigger)
@@ -70,7 +69,7 @@ static int list_devices(struct device_name **ret, size_t *ret_n, struct error *e
     return 0;
 }
 
-/* The same of one volume, with those below it. */
+/* Lists the devices of one volume, and those below it. */
 static int list_devices_of(const struct volume *v, struct device_name **ret, size_t *ret_n, struct error *e)
 {
     struct device_name *devices = NULL;
@@ -117,7 +116,7 @@ int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret
     return 0;
 }
 
-static int run(int type, const char *device)
+static int change_device(int type, const char *device)
 {
     _cleanup_task_ struct dm_task *t = NULL;
     int r = dm_new_task(type, device, NULL, &t);
@@ -138,11 +137,12 @@ int suspended_clear(const struct volume *v, struct error *e)
     size_t n = 0;
     int r = list_devices_of(v, &devices, &n, e);
     for (size_t i = 0; r == 0 && i < n; i++)
-        if (devices[i].suspended && run(DM_DEVICE_CLEAR, devices[i].device) < 0)
+        if (devices[i].suspended && change_device(DM_DEVICE_CLEAR, devices[i].device) < 0)
             r = error_device(e, v, devices[i].device, "keeps a table that was never in use");
     for (size_t i = 0; r == 0 && i < n; i++)
         if (!devices[i].has_table)
-            dm_remove_map(devices[i].device); /* if nobody holds it; LVM makes those that it needs anew */
+            dm_remove_map(devices[i].device); /* fails if somebody holds it; LVM makes it again if it is
+                                               * needed */
     return r;
 }
 
@@ -150,7 +150,8 @@ bool suspended_is(const struct volume *v)
 {
     _cleanup_free_ struct device_name *devices = NULL;
     size_t n = 0;
-    bool suspended = list_devices_of(v, &devices, &n, NULL) < 0; /* for all that is known */
+    bool suspended =
+        list_devices_of(v, &devices, &n, NULL) < 0; /* if it cannot be known, it may be suspended */
     for (size_t i = 0; i < n; i++)
         suspended |= devices[i].suspended && !devices[i].below;
     return suspended;
@@ -162,15 +163,17 @@ int suspended_resume(const struct volume *v, struct error *e)
     size_t n = 0;
     int r = list_devices_of(v, &devices, &n, e);
     for (size_t i = 0; r == 0 && i < n; i++)
-        if (devices[i].suspended && devices[i].has_table && run(DM_DEVICE_RESUME, devices[i].device) < 0)
+        if (devices[i].suspended && devices[i].has_table &&
+            change_device(DM_DEVICE_RESUME, devices[i].device) < 0)
             r = error_device(e, v, devices[i].device, "stays suspended");
     for (size_t i = 0; r == 0 && i < n; i++)
         if (devices[i].below)
-            dm_remove_map(devices[i].device); /* if nobody holds it, it is a left-over */
+            dm_remove_map(devices[i].device); /* fails if somebody holds it; else it is a left-over */
     return r;
 }
 
-/* Removes devices that nobody holds. In the next round the devices below may be free. */
+/* Removes devices that nobody holds, until none is left or none goes any more: a device below another is free
+ * only in a later round. */
 int suspended_remove(const struct volume *v, struct error *e)
 {
     size_t before = SIZE_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Suspended volumes. An lvm that is killed while it changes them leaves them suspended, and all who read or
- * write them wait until they are resumed. */
+/* Suspended volumes. An lvm that is killed while it changes volumes leaves them suspended: reads and writes
+ * wait until they are resumed. */
 #pragma once
 
 #include "storage/volume.h"
@@ -10,8 +10,9 @@ struct suspended {
     char lv[LV_NAME_MAX];
 };
 
-/* Those in the groups named that have a name of ours, by themselves or by a device below them (-real, -cow):
- * each once. An lvm that is at work may have suspended one for a moment. The caller frees *ret. */
+/* Lists, each once, the volumes with names of ours in these groups that are suspended themselves, or have a
+ * suspended device below them (-real, -cow). An lvm that is at work may have suspended one for a moment. The
+ * caller frees *ret. */
 int suspended_list(const char *const vgs[], size_t n_vgs, struct suspended **ret, size_t *ret_n,
                    struct error *e) _must_check_;
 

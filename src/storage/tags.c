@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Converts tags of a logical volume to and from struct volume, by one table. volume_check() judges the
- * values; here each must only fit its field, and be there once. See tags.h and mayfly-tags(7).
- */
+ * values; here each must only fit its field, and occur once. See tags.h and mayfly-tags(7). */
 #include "storage/tags.h"
 
 #include <inttypes.h>
@@ -16,7 +15,7 @@ static const struct tag {
     const char *name;
     enum kind kind;
     bool plain;    /* a plain volume has it too */
-    bool optional; /* not there where the field is empty */
+    bool optional; /* left out if the field is empty */
     size_t offset, size;
 } tags[] = {
 #define ROW(name, kind, plain, optional, field)                                                              \
@@ -130,8 +129,8 @@ static int all_there(const struct volume *v, uint32_t seen, struct error *e)
     return 0;
 }
 
-/* A tag of that length: "mayfly", which has lost its version, mayfly=VERSION or mayfly.NAME=VALUE. "mayflies"
- * is somebody else's. */
+/* Is the tag "mayfly" (without a version, it is damaged), mayfly=VERSION or mayfly.NAME=VALUE? "mayflies" is
+ * somebody else's. */
 static bool is_ours(const char *tag, size_t length)
 {
     return str_starts(tag, "mayfly") && (length == strlen("mayfly") || strchr("=.", tag[strlen("mayfly")]));

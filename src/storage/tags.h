@@ -8,8 +8,8 @@
 #define TAG_OURS      "mayfly=1" /* every volume of ours has it; the number is the version of this format */
 #define TAGS_TEXT_MAX 1024
 
-/* All tags of `v`, separated by commas, as `lvs -o lv_tags` prints them. v must have passed volume_check().
- */
+/* All tags of `v`, separated by commas, as `lvs -o lv_tags` prints them. v must have passed
+ * volume_check(). */
 void tags_format(const struct volume *v, char text[TAGS_TEXT_MAX]);
 
 /* Reads the output of `lvs -o lv_tags` into the fields of `ret` that tags hold (not vg, lv, size_bytes).
@@ -17,7 +17,7 @@ void tags_format(const struct volume *v, char text[TAGS_TEXT_MAX]);
  * twice or malformed, or its version unknown. The caller goes on to volume_check(). */
 int tags_parse(const char *text, struct volume *ret, struct error *e) _must_check_;
 
-/* True if no tag in `text` begins as ours do, of any version or form. */
+/* Is no tag in `text` ours, of any version or form? */
 bool tags_none(const char *text);
 
 /* "mayfly.state=ready" */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one judge of a struct volume, whether it came through a socket or from the tags that LVM keeps, and the
- * names that follow from it. Nothing here touches a device. See volume.h.
- */
+ * names that follow from it. Nothing here touches a device. See volume.h. */
 #include "storage/volume.h"
 
 #include "base/user.h"
@@ -14,7 +13,7 @@
 
 #define ROLE_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789"
 
-/* Far beyond what LVM and the kernel have, and within all sums that are made with it. */
+/* Far more than LVM and the kernel take, yet no sum that is made with it overflows. */
 #define SIZE_BYTES_MAX (UINT64_C(1) << 62)
 
 static const char *const state_names[] = {"building", "adopting", "ready", "rebuilding", "doomed"};
@@ -72,7 +71,8 @@ static const char *wrong_kdf(const struct volume *v)
     return volume_novas(v) && v->sector_bytes != 512 ? "sector size (Nova's disks have 512)" : NULL;
 }
 
-/* Empty fields alone, or all that a key needs. Returns what is wrong, or NULL. */
+/* A plain volume has empty fields here, an encrypted one all that a key needs. Returns what is wrong, or
+ * NULL. */
 static const char *wrong_encryption(const struct volume *v)
 {
     if (!volume_encrypted(v))

@@ -31,17 +31,15 @@
 /* A vfat is made in memory first, of which its two tables then take 64 MiB. */
 #define VFAT_MAX_BYTES (UINT64_C(256) << 30)
 
-/* In the order of a disk's life: one that was made begins as building, one that was there before as adopting.
- */
+/* In the order of a disk's life. A new disk begins as building, an adopted one as adopting. */
 enum volume_state { VOLUME_BUILDING, VOLUME_ADOPTING, VOLUME_READY, VOLUME_REBUILDING, VOLUME_DOOMED };
 
 /* The check value begins with the number of its scheme; that of scheme 1 has none. See check.h. */
 #define CHECK_SCHEME_2   "2:"
 #define CHECK_HEX_DIGITS 32
 
-/* Who shares a secret: the disks of one instance, those of a batch; or it is that of an image file that a
- * snapshot was written to, which no volume names; or it belongs to the caller who named it, and Mayfly never
- * destroys it. */
+/* Who shares a secret: the disks of one instance; those of a batch; an exported image file, whose secret no
+ * volume names; or the caller who named the secret, which Mayfly then never destroys. */
 enum key_scope { KEY_SCOPE_INSTANCE, KEY_SCOPE_BATCH, KEY_SCOPE_IMAGE, KEY_SCOPE_CALLER };
 
 struct volume {
@@ -54,8 +52,8 @@ struct volume {
     char disk[UUID_TEXT];         /* mayfly.disk: this disk alone; salt of its key */
     char role[ROLE_MAX];          /* mayfly.role */
     enum volume_state state;      /* mayfly.state */
-    char fs[FS_MAX];              /* mayfly.fs: what was made on it; empty: nothing, or an image */
-    char alias[ALIAS_MAX];        /* mayfly.alias: what the caller calls it; empty: nothing of its own */
+    char fs[FS_MAX];       /* mayfly.fs: the file system that was made on it; empty: none, or an image */
+    char alias[ALIAS_MAX]; /* mayfly.alias: the caller's name for the disk; empty: none */
 
     /* A plain volume has cipher "none" and nothing in the rest. */
     char cipher[CIPHER_MAX]; /* mayfly.cipher: as dm-crypt and cryptsetup write it */
@@ -83,8 +81,9 @@ static inline bool volume_is_seed(const struct volume *v)
     return streq(v->role, ROLE_SEED);
 }
 
-/* In place of a group's name: the volume is a file in a folder of the user's, and a process serves it to the
- * guest (engine/engine.h). Behind it stands what no other folder has. No volume group can be called so. */
+/* In place of a group's name, for a volume that is a file in a folder of the user's, which a process serves
+ * to the guest (engine/engine.h). Digits follow that no other folder has. No volume group can have such a
+ * name. */
 #define VOLUME_FOLDER_PREFIX    "dir:"
 #define VOLUME_FOLDER_ID_DIGITS 12 /* hex */
 static inline bool volume_in_folder(const struct volume *v)
@@ -101,16 +100,16 @@ static inline bool volume_encrypted(const struct volume *v)
     return !streq(v->cipher, "none");
 }
 
-/* An LVM snapshot of another disk of the instance, whose key opens it, while it is written to an image file.
- * Never ready: see broker/ops.def. */
+/* An LVM snapshot of another disk of the instance, which exists while it is written to an image file. The
+ * other disk's key opens it. Never ready: see broker/ops.def. */
 #define ROLE_SNAPSHOT "snap"
 static inline bool volume_is_snapshot(const struct volume *v)
 {
     return streq(v->role, ROLE_SNAPSHOT);
 }
 
-/* The scratch volume of mayfly bench: of no instance, and never ready, so that whatever is cut off recover
- * removes it. */
+/* The scratch volume of mayfly bench. It has no instance and is never ready, so that recover removes it if
+ * the bench was cut off. */
 #define ROLE_BENCH "bench"
 static inline bool volume_is_bench(const struct volume *v)
 {
@@ -120,14 +119,14 @@ static inline bool volume_is_bench(const struct volume *v)
 /* How the scratch volume is lent. */
 enum bench_table { BENCH_TABLE_NONE, BENCH_TABLE_OURS, BENCH_TABLE_CRYPTSETUP, BENCH_TABLES };
 
-/* Is what it holds still worth nothing, since it is being written? */
+/* Is it still being written, so that its contents do not count yet? */
 static inline bool volume_unfinished(const struct volume *v)
 {
     return v->state == VOLUME_BUILDING || v->state == VOLUME_REBUILDING;
 }
 
-/* How the volume key comes from the secret in the key manager. Those of Nova are for disks that it made:
- * cryptsetup's hash of the secret's hex. */
+/* How the volume key is derived from the secret. Those of Nova are for disks that Nova made: cryptsetup's
+ * hash of the secret's hex digits. */
 #define KDF_HKDF_SHA512    "hkdf-sha512"
 #define KDF_NOVA_RIPEMD160 "nova-ripemd160"
 #define KDF_NOVA_SHA256    "nova-sha256"
@@ -138,8 +137,8 @@ static inline bool volume_novas(const struct volume *v)
     return str_starts(v->kdf, "nova-");
 }
 
-/* Every field in its place and of its form, the LV's name that of its instance and role. The only judge of a
- * volume from a socket or from LVM. -EINVAL with a sentence. */
+/* Checks that every field has its form, and that the LV's name is that of its instance and role. This
+ * function alone decides whether a volume from a socket or from LVM is believed. -EINVAL. */
 int volume_check(const struct volume *v, struct error *e) _must_check_;
 
 /* Could it be the name of an instance in a tag? A domain may have others. */
@@ -155,8 +154,7 @@ bool volume_role_valid(const char *role);
 bool volume_lv_name_valid(const char *lv);
 
 /* For qsort: by instance, then the root disk, then local, eph0, eph1 ... eph10, then swap, the seed, a
- * snapshot.
- */
+ * snapshot. */
 int volume_order(const void *a, const void *b);
 
 /* Sets v->lv from v->instance and v->role. */

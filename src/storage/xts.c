@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AES-XTS by OpenSSL. The tweak of a sector is its number, little-endian ("plain64"). OpenSSL's own copy of
- * the key is wiped when its context is freed. See xts.h.
- */
+ * the key is wiped when its context is freed. See xts.h. */
 #include "storage/xts.h"
 
 #include <openssl/evp.h>

@@ -126,8 +126,8 @@ static bool among(const char *instance, const char (*instances)[UUID_TEXT], size
     return found;
 }
 
-int lvm_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
-              struct lvm_volume **ret, size_t *ret_n, struct error *e)
+int lvm_volumes_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n_instances,
+                      struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
     MAY_FAIL(e);
     if (S->group_gone && streq(S->group_gone, vg))
@@ -157,7 +157,7 @@ int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_T
                    struct lvm_volume **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ struct lvm_volume *found = NULL;
-    int r = lvm_named(l, vg, instances, n, &found, ret_n, e);
+    int r = lvm_volumes_named(l, vg, instances, n, &found, ret_n, e);
     for (size_t i = 0; r == 0 && i < *ret_n; i++)
         if (volume_stranger(&found[i].v))
             r = error_set(e, -EUNSAFE, "volume %s: has no tags", found[i].v.lv);

@@ -113,7 +113,7 @@ static int take_lock(struct broker *b, const char *uuid, struct error *e)
     struct fake_broker *f = (struct fake_broker *)b;
     struct world *w = f->w;
     if (!uuid_valid(uuid))
-        return error_set(e, -EINVAL, "lock: what to lock is no uuid");
+        return error_set(e, -EINVAL, "lock: its uuid is malformed");
     for (size_t i = 0; i < w->n_locks; i++)
         if (streq(w->locks[i].uuid, uuid) && w->locks[i].connection != f->connection)
             return error_set(e, -EBUSY, "%s: another mayfly works on it", uuid);
@@ -337,7 +337,7 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
         return error_set(e, -EUNSAFE, "volume %s: not opened", v->lv);
     }
     if (!key && (!volume_unfinished(&found->v) || found->maker != ((struct fake_broker *)b)->connection))
-        return error_set(e, -EUNSAFE, "volume %s: is opened only by who is making it", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: is opened only by the mayfly that is making it", v->lv);
     if (key)
         r = volume_verify_key(&found->v, key, e);
     if (r < 0)

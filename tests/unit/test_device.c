@@ -224,7 +224,7 @@ static void open_with(const struct secret *key, char *said, size_t size)
     close(file);
     assert_error(r, -EUNSAFE, e);
     assert_int_equal(reply.fd, -1);
-    assert_false(reply.existing);
+    assert_false(reply.was_open);
 }
 
 /* One that is made, and cannot be opened then, does not stay open with its key. If it does, that is told. */

@@ -300,7 +300,7 @@ static void tags_are_changed_where_they_differ(void **state)
     assert_string_equal(words(4), "lvchange --refresh vg0/" LV " ");
     OK(lvm_extend(lvm, &v, v.size_bytes + 1, &e));
     assert_string_equal(words(5), "lvextend -L 1049088b vg0/" LV " ");
-    REFUSED_WITH(-EINVAL, "is not smaller", lvm_extend(lvm, &v, v.size_bytes, &e));
+    REFUSED_WITH(-EINVAL, "has that size, or more", lvm_extend(lvm, &v, v.size_bytes, &e));
     strcpy(v.vg, "a b");
     REFUSED_WITH(-EINVAL, "a name has characters", lvm_activate(lvm, &v, &e));
     strcpy(v.vg, "a'b");
@@ -464,7 +464,7 @@ static void volumes_are_read_with_what_depends_on_them(void **state)
     will_list(row(LV, tags_of(&v), MORE), row(I "_disk", "", MORE), "");
     REFUSED_WITH(-EUNSAFE, "it has no tag mayfly=1", lvm_volumes_of(lvm, "vg0", instance, 1, &found, &n, &e));
     will_list(row(LV, tags_of(&v), MORE), row(I "_disk", "backup", MORE), "");
-    OK(lvm_named(lvm, "vg0", instance, 1, &found, &n, &e));
+    OK(lvm_volumes_named(lvm, "vg0", instance, 1, &found, &n, &e));
     assert_int_equal(n, 2);
     assert_true(volume_stranger(&found[1].v) && !volume_stranger(&found[0].v));
     free(found);
@@ -479,11 +479,11 @@ static void volumes_are_read_with_what_depends_on_them(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         will_list(row(LV, bad[i].tags, bad[i].more), "", "");
-        REFUSED_WITH(bad[i].wanted, bad[i].words, lvm_named(lvm, "vg0", instance, 1, &found, &n, &e));
+        REFUSED_WITH(bad[i].wanted, bad[i].words, lvm_volumes_named(lvm, "vg0", instance, 1, &found, &n, &e));
     }
-    REFUSED_WITH(-EINVAL, "of 0 instances", lvm_named(lvm, "vg0", instance, 0, &found, &n, &e));
+    REFUSED_WITH(-EINVAL, "of 0 instances", lvm_volumes_named(lvm, "vg0", instance, 0, &found, &n, &e));
     REFUSED_WITH(-EINVAL, "of 65 instances",
-                 lvm_named(lvm, "vg0", instance, LVM_INSTANCES_MAX + 1, &found, &n, &e));
+                 lvm_volumes_named(lvm, "vg0", instance, LVM_INSTANCES_MAX + 1, &found, &n, &e));
 }
 
 static void layouts_and_origins_hold_a_volume_back(void **state)
@@ -511,7 +511,7 @@ static void layouts_and_origins_hold_a_volume_back(void **state)
         struct lvm_volume *found = NULL;
         size_t n = 0;
         will_list(row(LV, tags_of(&v), cases[i].more), "", "");
-        OK(lvm_named(lvm, "vg0", instance, 1, &found, &n, &e));
+        OK(lvm_volumes_named(lvm, "vg0", instance, 1, &found, &n, &e));
         assert_int_equal(n, 1);
         assert_non_null(strstr(found[0].dependent, cases[i].words));
         free(found);
