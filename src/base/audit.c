@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See audit.h. The native protocol is that of https://systemd.io/JOURNAL_NATIVE_PROTOCOL/: lines FIELD=VALUE.
  * No value has a newline here, so the binary form of a field is not needed. The socket is not connected:
- * journald may be started, or started anew, between two entries.
- */
+ * journald may be started, or started anew, between two entries. */
 #include "base/audit.h"
 
 #include "base/fd.h"
@@ -16,7 +15,7 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define SYSLOG_SOCKET  "/dev/log"
-#define TEXT_MAX       1024 /* of one value; what is longer is cut */
+#define TEXT_MAX       1024 /* of one value; a longer one is cut */
 
 static struct {
     int socket; /* -1: no trail is kept */
@@ -27,7 +26,7 @@ static struct {
     struct audit_who who;
 } trail = {.socket = -1};
 
-/* What is selected by MESSAGE_ID=: made by `systemd-id128 new`, once and for all. */
+/* Selected by MESSAGE_ID=. Made once by `systemd-id128 new`; never changed. */
 static const struct {
     const char *object; /* in the message */
     const char *message_id;

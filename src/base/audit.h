@@ -19,10 +19,10 @@
 
 enum audit_kind { AUDIT_INSTANCE, AUDIT_KEY, AUDIT_VOLUME };
 
-/* Who asked. `user` and `project` are those of a Keystone token; NULL or "": there is none. */
+/* Who asked. `user` and `project` come from a Keystone token; NULL or "": there is none. */
 struct audit_who {
     uid_t uid;
-    pid_t pid; /* 0: who writes the entry, which the journal knows */
+    pid_t pid; /* 0: the process that writes the entry, which the journal knows */
     const char *user;
     const char *project;
 };
@@ -35,7 +35,7 @@ struct audit_event {
     const char *name;            /* of the instance, for people */
     const char *volume;          /* VG/LV */
     const char *key;             /* MANAGER:... */
-    const char *grantee;         /* who may fetch the key from now on, or no more */
+    const char *grantee;         /* who may, or may no more, fetch the key from now on */
     int result;                  /* 0, or the negative errno of what failed */
     const char *reason;          /* of the failure: a sentence */
     const struct audit_who *who; /* NULL: who started this process */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds since some moment in the past. */
+/* Milliseconds since a fixed moment in the past. */
 static inline uint64_t clock_msec(void)
 {
     struct timespec t;
@@ -14,7 +14,7 @@ static inline uint64_t clock_msec(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Seconds since the host was started, those of its sleep too: the same for all processes. */
+/* Seconds since the host was started, with the time that it slept; the same for all processes. */
 static inline uint32_t clock_boot_sec(void)
 {
     struct timespec t;
@@ -22,7 +22,7 @@ static inline uint32_t clock_boot_sec(void)
     return (uint32_t)t.tv_sec;
 }
 
-/* Sleeps so long; signals do not shorten it. */
+/* Sleeps for `msec`; signals do not shorten that. */
 static inline void clock_sleep_msec(uint64_t msec)
 {
     struct timespec t = {(time_t)(msec / 1000), (long)(msec % 1000) * 1000000};

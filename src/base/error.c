@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Formats the first bytes of a format, which end between two conversions, to learn how long they become. */
+/* Returns how long the first bytes of a format become. They end between two conversions. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static uint16_t length_of(const char *format, const char *end, va_list arguments)

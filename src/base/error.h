@@ -62,8 +62,7 @@ int error_receive(struct error *e, int errnum, const char *text, const struct er
 #define error_first(e, array, n) error_first_at(e, (n) ? &(array)->error : NULL, sizeof *(array), n)
 int error_first_at(struct error *e, const struct error *first, size_t stride_bytes, size_t n);
 
-/* Puts words before the sentence that `e` holds, as in "instance ci-1: " + text. They become its object.
- */
+/* Puts words before the sentence that `e` holds, as in "instance ci-1: " + text. They become its object. */
 void error_prefix(struct error *e, const char *format, ...) _printf_(2, 3);
 
 /* Adds words behind the sentence. What follows the last "; " of the format becomes its way out. */

@@ -23,7 +23,7 @@ int fd_close(int fd)
     return -1;
 }
 
-/* One transfer at `offset_bytes`; negative: at the file's own position. */
+/* Reads once, at `offset_bytes` or, if that is negative, at the file's own position. */
 static ssize_t read_once(int fd, void *buffer, size_t size, off_t offset_bytes)
 {
     return offset_bytes < 0 ? read(fd, buffer, size) : pread(fd, buffer, size, offset_bytes);
@@ -105,7 +105,7 @@ int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size)
     _cleanup_free_ char *text = NULL;
     size_t used = 0, room = 0;
 
-    lseek(fd, 0, SEEK_SET); /* fails on a pipe, which is at its beginning anyway */
+    lseek(fd, 0, SEEK_SET); /* fails on a pipe, which is always at its beginning */
     for (;;) {
         if (room - used < 2) {
             room = room ? room * 2 : 4096;

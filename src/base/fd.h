@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* Closes `fd` if it is one, keeps errno. Returns -1. */
+/* Closes `fd` unless it is negative, and keeps errno. Returns -1. */
 int fd_close(int fd);
 
 static inline void fd_closep(int *fd)
@@ -29,8 +29,8 @@ int fd_write_all(int fd, const void *buffer, size_t size) _must_check_;
 int fd_pread_all(int fd, void *buffer, size_t size, uint64_t offset_bytes) _must_check_;
 int fd_pwrite_all(int fd, const void *buffer, size_t size, uint64_t offset_bytes) _must_check_;
 
-/* Has all of the file written that is no hole, whole pages of 4096 bytes but for the end; stops at the first
- * error. */
+/* Calls `write` for all data of the file, without its holes, in whole pages of 4096 bytes except at the end.
+ * Stops at the first error. */
 typedef int fd_writer(void *context, const void *bytes, size_t n, uint64_t offset_bytes);
 int fd_each_data(int fd, fd_writer *writer, void *context) _must_check_;
 
@@ -43,8 +43,8 @@ int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size) _must_
 void file_line(const char *path, char *line, size_t size);
 
 /* Makes an empty anonymous file that can never be executed: with vm.memfd_noexec = 2 the kernel makes no
- * other. `flags` are those of memfd_create() besides MFD_CLOEXEC. Returns a descriptor, or a negative errno.
- */
+ * other. `flags` are those of memfd_create() besides MFD_CLOEXEC. Returns a descriptor, or a negative
+ * errno. */
 int fd_memfd_empty(const char *name, unsigned flags) _must_check_;
 
 /* An anonymous file with `size` bytes of `data` in it, at offset 0. */

@@ -44,7 +44,7 @@ int landlock_enter(int ruleset)
     return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
 }
 
-/* The kernel itself lets every process confine itself; somebody else's filter forbids it. */
+/* The kernel lets every process confine itself, so -EPERM comes from somebody else's filter. */
 int landlock_failed(const char *program, int r, struct error *e)
 {
     if (r == -EPERM)

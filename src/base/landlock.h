@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Landlock (Linux 5.13): a process keeps itself and its children from opening files. A ruleset denies access
- * to all files by name. Single files, or folders with all that lies below, are then allowed.
- */
+ * to all files by name. Single files, or folders with all that lies below, are then allowed. */
 #pragma once
 
 #include "base/error.h"
@@ -9,7 +8,7 @@
 #include <linux/landlock.h>
 #include <stdint.h>
 
-#define LANDLOCK_ALL           ((UINT64_C(1) << 13) - 1) /* that its first version knows */
+#define LANDLOCK_ALL           ((UINT64_C(1) << 13) - 1) /* of Landlock's first version */
 #define LANDLOCK_READ_FILE     LANDLOCK_ACCESS_FS_READ_FILE
 #define LANDLOCK_READ_TREE     (LANDLOCK_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LANDLOCK_WRITE_TREE    (LANDLOCK_ALL & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE)
@@ -25,7 +24,7 @@ int landlock_allow_fd(int ruleset, int fd, uint64_t rights);
 /* Applies the ruleset to this process. The caller has set no_new_privs. Async-signal-safe. */
 int landlock_enter(int ruleset);
 
-/* Sets the error of one of these calls: the files of this host are not kept from `program`. On a kernel
- * without Landlock callers may go on (SECURITY.md names that limit); where Landlock is there and forbidden
- * (-EPERM) they may not. */
+/* Sets the error when one of these calls has failed, so that `program` is not kept from the files of this
+ * host. Callers may go on if the kernel has no Landlock (SECURITY.md names that limit), but not if Landlock
+ * is forbidden (-EPERM). */
 int landlock_failed(const char *program, int r, struct error *e);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See packet.h. It never trusts the other end: a packet that does not fit is refused, and its descriptors are
- * closed at once, so that nobody can fill our table of descriptors.
- */
+ * closed at once, so that nobody can fill our table of descriptors. */
 #include "base/packet.h"
 
 #include "base/fd.h"

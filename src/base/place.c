@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See place.h. Programs in a build folder carry a mark: a run path (meson's build_rpath) that names no real
- * folder. meson removes it from installed programs.
- */
+ * folder. meson removes it from installed programs. */
 #include "base/place.h"
 
 #include "base/str.h"

@@ -78,7 +78,7 @@ int process_wait(pid_t pid, unsigned deadline_msec)
     return -ETIMEDOUT;
 }
 
-static const int group_signals[] = {SIGINT, SIGTERM, SIGHUP}; /* for all of a process group */
+static const int group_signals[] = {SIGINT, SIGTERM, SIGHUP}; /* signals that go to a whole process group */
 
 static sigset_t group_signals_set(void)
 {
@@ -93,7 +93,7 @@ void process_begin_peer(void)
 {
     const sigset_t set = group_signals_set();
     for (size_t i = 0; i < ARRAY_SIZE(group_signals); i++) {
-        signal(group_signals[i], SIG_IGN); /* drops what is pending */
+        signal(group_signals[i], SIG_IGN); /* drops a pending signal */
         signal(group_signals[i], SIG_DFL);
     }
     sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -220,7 +220,7 @@ static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
     return 0;
 }
 
-/* The last line of a program's output, which mostly is the reason of a failure. */
+/* The last line of a program's output, which mostly tells why it failed. */
 static const char *last_line(char *text)
 {
     size_t n = strlen(text);

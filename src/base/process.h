@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#define PROCESS_NO_DEADLINE 0 /* for work whose length depends on the size of what it works on */
+#define PROCESS_NO_DEADLINE 0 /* for work that takes longer the more data there is */
 
 /* Runs argv[0] (looked up in the fixed PATH /usr/sbin:/usr/bin:/sbin:/bin) with stdin from /dev/null, the
  * environment PATH and LC_ALL=C only, and waits at most `deadline_sec` for it (PROCESS_NO_DEADLINE: until it

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signatures, as blkid(8) knows them, of what a guest may have on a disk. Noise matches a signature of two
- * bytes too easily, so other fields are checked with it. See signature.h.
- */
+/* Knows signatures of what a guest may have on a disk, as blkid(8) does. Noise matches two bytes too easily,
+ * so other fields are checked too. See signature.h. */
 #include "base/signature.h"
 
 #include "base/macro.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does the beginning of a disk make sense? Under a wrong key everything is noise: so a wrong key is noticed
- * where no check value was kept. */
+/* Does the beginning of a disk make sense? Under a wrong key it is noise: so a wrong key is noticed even on a
+ * disk without a check value. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIGNATURE_HEAD_BYTES (68 << 10) /* all places where one is looked for */
+#define SIGNATURE_HEAD_BYTES (68 << 10) /* every signature lies within these */
 
 /* Is there a partition table, a file system, swap, a physical volume or LUKS? Noise looks like one of them
  * less than once in 2^32 times. */

@@ -144,7 +144,7 @@ int str_to_bytes(const char *text, uint64_t *ret_bytes)
     return 0;
 }
 
-#define EXACT_MAX 99999 /* of a unit: more digits are not read at a glance */
+#define EXACT_MAX 99999 /* of a unit: nobody reads more digits at a glance */
 
 static void print_tenths(uint64_t tenths, unsigned unit, char *field, size_t size)
 {

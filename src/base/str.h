@@ -26,7 +26,7 @@ bool str_ends(const char *text, const char *end);
 /* Copies `text` into a field of `size` bytes; -ENAMETOOLONG, and an empty field, where it does not fit. */
 int str_copy(char *field, size_t size, const char *text) _must_check_;
 
-/* Makes foreign text fit for a sentence: each control character becomes a '?'. */
+/* Makes foreign text safe for a message: each control character becomes a '?'. */
 void str_tame(char *text);
 
 /* A fresh string that the caller frees, or NULL where memory ran out. */
@@ -44,14 +44,14 @@ int str_to_u64(const char *text, uint64_t *ret) _must_check_;
 int str_to_bytes(const char *text, uint64_t *ret_bytes) _must_check_;
 
 /* For people: "20 GiB", "4.5 MiB", "2252 MiB". Exact if that takes at most five digits before the point, else
- * rounded up to one digit behind it: a disk of the printed size has room for the real one. Returns `field`.
- */
+ * rounded up to one digit behind it: a disk of the printed size has room for the real one. Returns
+ * `field`. */
 char *str_from_bytes(uint64_t bytes, char *field, size_t size);
 
 /* The same for free room, rounded down: a disk of the printed size fits in. */
 char *str_from_room(uint64_t bytes, char *field, size_t size);
 
-/* Was `text_bytes` read from what str_from_bytes() had written of `bytes`? */
+/* Could `text_bytes` have been read from the text that str_from_bytes() makes of `bytes`? */
 bool str_bytes_same(uint64_t text_bytes, uint64_t bytes);
 
 /* Lower-case hex; `hex` has room for 2 * size + 1. */
@@ -60,10 +60,10 @@ void str_hex(const uint8_t *bytes, size_t size, char *hex);
 /* Exactly the 36 characters that libuuid writes in lower case? */
 bool uuid_valid(const char *text);
 
-/* Any form that virsh takes: upper case, without hyphens. False: it is none. */
+/* Reads any form that virsh takes: upper case, without hyphens. False: `text` is no uuid. */
 bool uuid_read(const char *text, char ret_uuid[UUID_TEXT]);
 
-/* That of a text: always the same, and no other text's (version 5). */
+/* Makes a uuid of a text (version 5): always the same, and different for each text. */
 void uuid_of_text(const char *text, char ret_uuid[UUID_TEXT]);
 
 /* A fresh random one. */

@@ -14,16 +14,16 @@ const char *user_name(uid_t uid, char field[USER_NAME_MAX]);
  * when it began. */
 enum membership {
     MEMBER_NO,
-    MEMBER_LATER, /* by the database alone: with the next login */
+    MEMBER_LATER, /* only in the database: the next login will have the group */
     MEMBER_YES,
 };
 
 bool user_exists(const char *user);
 
-/* By the database alone, of any user. */
+/* Is any user in a group, by the database alone? */
 bool user_is_in_group(const char *user, const char *group);
 
-/* Of the user `user`, who runs this process. MEMBER_NO where there is no such group, too. */
+/* The membership of `user`, who runs this process. MEMBER_NO also if there is no such group. */
 enum membership membership(const char *user, const char *group);
 
 /* Where programs of the user who runs this one keep sockets: XDG_RUNTIME_DIR, else where a login would have

@@ -35,8 +35,7 @@ void free(void *block)
     __libc_free(block);
 }
 
-/* Always moves: glibc's realloc() would free the old block, or its end, without wiping it.
- */
+/* Always moves: glibc's realloc() would free the old block, or its end, without wiping it. */
 void *realloc(void *block, size_t size)
 {
     if (!block)

@@ -98,7 +98,7 @@ static const int allowed[] = {
     SCMP_SYS(recvmsg),
     SCMP_SYS(recvmmsg),
     SCMP_SYS(shutdown),
-    /* to take away more (keyagent_hide_files) */
+    /* to give up more rights (keyagent_hide_files) */
     SCMP_SYS(landlock_create_ruleset),
     SCMP_SYS(landlock_add_rule),
     SCMP_SYS(landlock_restrict_self),
@@ -132,10 +132,10 @@ static const int deadly[] = {
     SCMP_SYS(mount),   SCMP_SYS(process_vm_readv), SCMP_SYS(bpf),
 };
 
-/* Sockets of the internet, and netlink for addresses and routes. None that leads to another process of this
- * host, such as libvirt, the broker or nscd: glibc then asks the name servers itself. libcurl wakes its
- * thread by a pair of stream sockets. Such a pair can never be connected to anything else, as datagram
- * sockets could. */
+/* Allows internet sockets, and netlink for addresses and routes, but no socket that leads to another process
+ * of this host, such as libvirt, the broker or nscd (glibc then asks the name servers itself). libcurl wakes
+ * its thread by a pair of stream sockets, which, unlike datagram sockets, can never be connected to anything
+ * else. */
 static int add_sockets(scmp_filter_ctx filter)
 {
     const scmp_datum_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
@@ -151,7 +151,7 @@ static int add_sockets(scmp_filter_ctx filter)
     return r;
 }
 
-/* Files for reading only. */
+/* Allows files to be opened for reading only. */
 static int add_files(scmp_filter_ctx filter)
 {
     const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
@@ -161,7 +161,8 @@ static int add_files(scmp_filter_ctx filter)
     return r;
 }
 
-/* Threads (libcurl resolves names in one), but no processes; signals and limits of this process only. */
+/* Allows threads (libcurl resolves names in one), but no processes; signals to this process and limits of
+ * this process only. */
 static int add_conditions(scmp_filter_ctx filter)
 {
     const scmp_datum_t own = (scmp_datum_t)getpid(), thread = CLONE_THREAD | CLONE_VM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sandbox of mayfly-keyagent. Most rights are given up before the first packet; access to files once the
- * manager has read its own. */
+/* The sandbox of mayfly-keyagent. Most rights are given up before the first packet, access to files once the
+ * manager has read the ones that it needs. */
 #pragma once
 
 #include "base/error.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of one connection share. */
+/* Shared by the files serve*.c. */
 #pragma once
 
 #include "keys/agent-wire.h"
@@ -20,7 +20,7 @@ int send_answer(const struct connection *c, struct agent_answer *a, const struct
                 int fd) _must_check_;
 int answer_plain(const struct connection *c, int r, const struct error *why) _must_check_;
 
-/* `n` records as a file. */
+/* Answers with a file of `n` records. */
 int answer_records(const struct connection *c, const void *records, size_t n, size_t size) _must_check_;
 
 /* serve-keys.c */

@@ -12,7 +12,7 @@ static int answer_secret(struct connection *c, const struct secret *s)
     return send_answer(c, &a, &why, a.errnum < 0 ? -1 : secret_handover_fd(c->handover));
 }
 
-/* All secrets, one behind the other. */
+/* Joins the secrets into one, one behind the other. */
 static int join(struct secret *const secrets[], size_t n, struct secret **ret, struct error *e)
 {
     size_t size = 0, at = 0;
@@ -28,7 +28,7 @@ static int join(struct secret *const secrets[], size_t n, struct secret **ret, s
     return r;
 }
 
-/* A record for each of `n` keys, then their secrets. */
+/* Answers with a record for each of `n` keys, then with their secrets. */
 static int answer_secrets(struct connection *c, const void *records, size_t size,
                           struct secret *const secrets[], size_t n)
 {
@@ -55,7 +55,7 @@ static int answer_made(struct connection *c, const struct key_made made[], size_
     return answer_secrets(c, ids, sizeof *ids, secrets, n);
 }
 
-/* The records of a request, one for each key; the caller frees. -EPROTO, -ENOMEM. */
+/* Reads the records of a request, one for each key; the caller frees. -EPROTO, -ENOMEM. */
 static int read_records(const struct agent_request *q, int fd, size_t size, void **ret)
 {
     if (q->n == 0 || q->n > AGENT_KEYS_MAX || fd < 0)

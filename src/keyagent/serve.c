@@ -9,7 +9,7 @@
 
 /* --- operations --- */
 
-/* Each at most once. */
+/* Takes a part of the context that is secret, each part at most once. */
 static int take_secret_gift(const struct agent_request *q, int fd, struct secret **field)
 {
     if (*field || q->size == 0 || q->size > KEY_ENVIRONMENT_MAX)
@@ -60,7 +60,7 @@ static int open_manager(struct connection *c, struct error *e)
 {
     const struct keymgr_ops *ops = network_manager(c->manager);
     if (!ops)
-        return error_set(e, -EINVAL, "key manager %s: mayfly-keyagent has none of this name", c->manager);
+        return error_set(e, -EINVAL, "key manager %s: mayfly-keyagent does not know it", c->manager);
     int r = ops->open(ops, &c->config, &c->who, &c->km, e);
     if (r < 0)
         return r;
@@ -120,7 +120,8 @@ static int diagnose(struct connection *c)
     return r < 0 ? answer_plain(c, r, &why) : answer_records(c, findings, n, sizeof *findings);
 }
 
-/* < 0: the connection cannot go on. A failure with a key is an answer, and no such error. */
+/* Answers one request. < 0: the connection cannot go on. A failure with a key is no such error, but an
+ * answer. */
 static int answer(struct connection *c, const struct agent_request *q, int *fd)
 {
     switch (q->op) {
@@ -186,8 +187,7 @@ static int serve(struct connection *c)
         struct agent_request q;
         size_t size = 0;
         r = packet_receive(c->socket, &q, sizeof q, &size, &fd);
-        c->handover =
-            secret_handover_end(c->handover); /* any packet proves that the other end has received it */
+        c->handover = secret_handover_end(c->handover); /* any packet proves that it was received */
         if (r == 0 && size != sizeof q)
             r = -EPROTO;
         if (r < 0)

@@ -15,7 +15,7 @@ int agent_call(struct agent *a, const struct agent_request *q, int fd, struct ag
         r = agent_link_send(&a->link, q, fd, e);
     if (r == 0)
         r = agent_link_receive(&a->link, answer, ret_fd, e);
-    if (r == 0 || answer->errnum < 0) /* it is not trusted: see agent_asker() */
+    if (r == 0 || answer->errnum < 0) /* not trusted: see agent_asker() */
         a->asker = answer->asker;
     return r;
 }

@@ -14,9 +14,9 @@
 
 #define END_DEADLINE_MSEC 2000
 #define STOP_POLL_MSEC    200
-#define MARGIN_SEC        20 /* what the program has beyond its own deadlines */
+#define MARGIN_SEC        20 /* how much longer we wait than the program's own deadlines */
 
-/* Ends a program that has ended, is silent or talks nonsense. The next request starts another. */
+/* Ends the link to a program that has ended, is silent or talks nonsense. The next request starts another. */
 static int error_gone(struct agent_link *l, struct error *e)
 {
     char text[64] = "did not end";
@@ -39,7 +39,7 @@ static int error_silent(struct agent_link *l, struct error *e)
                      (unsigned long long)l->deadline_sec);
 }
 
-/* The request may have been carried out or not, as after a lost answer. */
+/* Nobody knows whether the request was carried out, as after a lost answer. */
 static int error_stopped(struct agent_link *l, struct error *e)
 {
     if (l->pid > 0)
@@ -64,7 +64,7 @@ int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
     return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot be asked: %s", strerror(-r)) : 0;
 }
 
-/* A stop that came before this wait does not end it: undoing after a stop makes requests, too. */
+/* Only a stop that comes during the wait ends it: what is undone after a stop makes requests, too. */
 static int wait_answer(struct agent_link *l, struct error *e)
 {
     uint64_t deadline = clock_msec() + l->deadline_sec * 1000;
@@ -118,7 +118,7 @@ static int give_ca(struct agent_link *l, const struct key_ca *ca, struct error *
     return ca->fd < 0 ? 0 : agent_link_send(l, &q, ca->fd, e);
 }
 
-/* The caller ends the handover, once the other end has answered. */
+/* The caller ends the handover once the other end has answered. */
 static int give_secret(struct agent_link *l, enum agent_gift gift, const struct secret *s,
                        struct secret_handover **ret, struct error *e)
 {

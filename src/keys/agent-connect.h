@@ -10,7 +10,7 @@ struct agent_link {
     int socket; /* -1: not started */
     pid_t pid;
     uint64_t deadline_sec; /* for one answer */
-    bool lists_all;        /* as the manager that it opened said */
+    bool lists_all;        /* as the opened manager says */
     bool (*stopped)(void); /* the context's */
 };
 #define AGENT_LINK_NONE ((struct agent_link){.socket = -1})
@@ -20,7 +20,7 @@ struct agent_link {
 int agent_link_start(struct agent_link *l, const char *name, const struct config *c, struct key_context *who,
                      struct error *e) _must_check_;
 
-/* How long an answer may take if it has `n_new` keys to make. */
+/* How long an answer may take if `n_new` keys are to be made. */
 uint64_t agent_link_patience_sec(const struct config *c, size_t n_new);
 
 /* Sends a request; `fd` -1: without a descriptor. */

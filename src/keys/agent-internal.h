@@ -10,10 +10,10 @@ struct agent {
     struct config config;
     struct key_context *who; /* the session's, which outlives the manager */
     struct agent_link link;
-    struct key_asker asker; /* as it last said */
+    struct key_asker asker; /* as the last answer says */
 };
 
-/* One request and its answer; starts mayfly-keyagent if it must. */
+/* Makes one request; starts mayfly-keyagent if it does not run. */
 int agent_call(struct agent *a, const struct agent_request *q, int fd, struct agent_answer *answer,
                int *ret_fd, struct error *e) _must_check_;
 

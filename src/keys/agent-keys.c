@@ -4,7 +4,7 @@
 
 #include "base/fd.h"
 
-/* Takes `size` bytes of secrets out of `fd`, and tells the other end that they are here. */
+/* Takes `size` bytes of secrets out of `fd`, and confirms to the other end that they were received. */
 static int take_secrets(struct agent *a, int fd, size_t size, struct secret **ret, struct error *e)
 {
     _cleanup_secret_ struct secret *s = NULL;
@@ -30,7 +30,7 @@ static int receive_secrets(struct agent *a, size_t size, struct secret **ret, st
     return r;
 }
 
-/* The next one of secrets that lie behind each other. */
+/* Takes the next one of the secrets that lie one behind the other in `all`. */
 static int cut(const struct secret *all, size_t *at, size_t size, struct secret **ret, struct error *e)
 {
     int r = secret_new(size, ret, e);
@@ -127,8 +127,8 @@ static int take_fetched(struct agent *a, const struct agent_end ends[], size_t s
     return r;
 }
 
-/* An error of the request is the error of each key. */
-static int ask(struct agent *a, enum agent_op op, struct key_asked k[], size_t n, struct error *e)
+/* Asks about keys; an error of the whole request becomes the error of each key. */
+static int ask_about_keys(struct agent *a, enum agent_op op, struct key_asked k[], size_t n, struct error *e)
 {
     _cleanup_free_ struct agent_id *ids = calloc(n, sizeof *ids);
     _cleanup_free_ void *ends = NULL;
@@ -154,14 +154,15 @@ static bool unreachable(const struct key_asked k[], size_t n)
 
 #define ASKED_AT_ONCE 64 /* so many fit into the deadline of one request */
 
-/* If the manager is away for a whole part, the parts behind it are not asked, since each would wait. */
+/* If the manager answers for no key of a part, the later parts are not asked, since each would wait in
+ * vain. */
 static void ask_in_parts(struct keymgr *km, enum agent_op op, struct key_asked k[], size_t n)
 {
     struct error why = ERROR_NONE;
     size_t at = 0;
     for (size_t some; at < n && !why.errnum; at += some) {
         some = n - at < ASKED_AT_ONCE ? n - at : ASKED_AT_ONCE;
-        if (ask((struct agent *)km, op, k + at, some, &why) < 0)
+        if (ask_about_keys((struct agent *)km, op, k + at, some, &why) < 0)
             for (size_t i = at; i < at + some; i++)
                 error_pass(&k[i].error, why.errnum, &why);
         else if (unreachable(k + at, some))

@@ -12,8 +12,7 @@
  *       | struct agent_request DONE -->            |  the secrets were received
  *
  * Ids are the managers' own. mayfly alone judges places, and what an absent key proves (keys/place.c).
- * Neither end trusts the other: mayfly-keyagent reads what a network says, and mayfly what mayfly-keyagent
- * makes of it.
+ * Neither end trusts the other, since mayfly-keyagent parses what comes from a network.
  */
 #pragma once
 
@@ -23,7 +22,7 @@
 #define AGENT_KEYS_MAX    4096      /* of one request */
 #define AGENT_RECORDS_MAX (1 << 18) /* of one answer: a host may have more keys than are made at once */
 
-/* Made from this header when it is built: another one has another version. */
+/* Made from this header by the build: another header has another version. */
 extern const uint32_t agent_version;
 
 enum agent_op {
@@ -34,7 +33,7 @@ enum agent_op {
     AGENT_MAY_DESTROY, /* the same, without secrets */
     AGENT_DESTROY,     /* the same */
     AGENT_LIST,        /* answers `n` struct key_info, and `incomplete` with its text */
-    AGENT_PLACE,       /* n: whether to make one; answers the place */
+    AGENT_PLACE,       /* n: whether to make a place; answers the place */
     AGENT_GRANT,       /* id, user ("": the host's), allowed; answers `n`: 1 if that was not so before */
     AGENT_DIAGNOSE,    /* answers `n` struct key_finding */
     AGENT_DONE,        /* no answer */

@@ -18,7 +18,7 @@ static int agent_open(const struct keymgr_ops *self, const struct config *c, str
     a->config = *c;
     a->who = who;
     a->link = AGENT_LINK_NONE;
-    a->base.durable = true; /* as that of each network is */
+    a->base.durable = true; /* as every manager behind a network is */
     *ret = &a->base;
     return 0;
 }

@@ -71,8 +71,8 @@ static char *expand(const char *path)
                                                                : strdup(path);
 }
 
-/* A file of the working directory says where credentials are sent, and root may stand in anybody's directory.
- */
+/* A clouds.yaml in the working directory decides where credentials are sent, and root's working directory may
+ * be anybody's. */
 static int check_owner(int fd, const char *path, struct error *e)
 {
     struct stat st;
@@ -150,7 +150,7 @@ static void add_ca(struct key_context *who, const char *path)
     }
 }
 
-/* The value behind `cacert:` or `verify:`, up to its end on the same line. */
+/* Notes the value behind `cacert:` or `verify:`, which ends on the same line. */
 static void add_value(struct key_context *who, const char *at, const char *end)
 {
     char path[KEY_CA_PATH_MAX];

@@ -104,8 +104,7 @@ static int open_in(const char *folder, const char *below, const char *name)
 }
 
 /* Only root may read the host's password. A systemd credential lies in a folder that only its service can
- * read, so its mode is not checked.
- */
+ * read, so its mode is not checked. */
 static int open_host_secret(const struct config *c, int *ret_fd, struct error *e)
 {
     _cleanup_close_ int fd = open_in(getenv("CREDENTIALS_DIRECTORY"), "", "mayfly.barbican");
@@ -116,7 +115,8 @@ static int open_host_secret(const struct config *c, int *ret_fd, struct error *e
     }
     fd = *c->host_password_file ? open(c->host_password_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
                                 : -1;
-    if (fd < 0) /* not there, or not for this user: then the host's credentials are not for him either */
+    if (fd <
+        0) /* missing, or not readable by this user, for whom the host's credentials are then not meant */
         return 0;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & 077))
         return error_set(
@@ -148,7 +148,7 @@ int key_context_take(const struct config *c, const char *cloud, int token_fd, st
     return r < 0 ? r : open_host_secret(c, &ret->host_secret_fd, e);
 }
 
-/* The variables that openstack.c takes for somebody's credentials. Others only say where to ask, and for
+/* Is it a variable that openstack.c takes for somebody's credentials? Others only say where to ask, and for
  * what. */
 static bool names_caller(const char *variable)
 {

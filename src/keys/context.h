@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who asks a key manager, by the caller's environment, files and descriptors. It is collected at the start,
- * before root is given up: files are opened then, and only the manager reads them. Each manager that is
- * opened gets it. If it names nobody, a manager may use the host's own credentials.
- */
+/* Who asks a key manager, by the caller's environment, files and descriptors. The context is collected at the
+ * start, before root is given up. Files are opened then, and only the manager reads them. If the context
+ * names nobody, a manager may use the host's own credentials. */
 #pragma once
 
 #include "config/config.h"
@@ -13,8 +12,8 @@
 #define KEY_CLOUD_MAX       128
 #define KEY_ENVIRONMENT_MAX 65536 /* bytes, of all the variables together */
 
-/* A file that the caller's context names, opened before root was given up. The manager finds it by its name.
- */
+/* A file of certificates that the caller's context names, opened before root was given up. The manager finds
+ * it by `path`. */
 #define KEY_CA_MAX      8
 #define KEY_CA_PATH_MAX 256
 struct key_ca {
@@ -28,11 +27,11 @@ struct key_context {
     char cloud[KEY_CLOUD_MAX];    /* --os-cloud, or OS_CLOUD; "": none */
     int clouds_fd;                /* clouds.yaml, not yet read; -1: none was found, or none is asked for */
     int secure_fd;                /* secure.yaml; or -1 */
-    struct key_ca ca[KEY_CA_MAX]; /* those of the files of certificates that could be opened; not yet read */
+    struct key_ca ca[KEY_CA_MAX]; /* the files of certificates that could be opened; not yet read */
     int host_secret_fd; /* with the password of the host's service user, or the secret of its application
                            credential; or -1 */
     char agent_program[PATH_MAX]; /* mayfly-keyagent */
-    bool (*stopped)(void);        /* does the user no longer want to wait for an answer? NULL: never */
+    bool (*stopped)(void);        /* has the user asked to stop waiting for an answer? NULL: never */
 };
 
 #define KEY_CONTEXT_NONE                                                                                     \

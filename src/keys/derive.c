@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One secret, many disks: see derive.h. All choices for a disk go into its key, so that a changed tag gives
- * another key, not the same key used in another way. */
+/* One secret, many disks: see derive.h. All choices for a disk go into its key: a changed tag gives another
+ * key, rather than the same key used in another way. */
 #include "keys/derive.h"
 
 #include "storage/check.h"
@@ -33,8 +33,8 @@ static int to_hex(const struct secret *secret, struct secret **ret, struct error
     return r;
 }
 
-/* Fills `key` with hashes of `text`, the n-th of which has n times an "A" before it. What OpenSSL keeps of
- * the text is wiped when the context is freed. */
+/* Fills `key` with hashes of `text`; the n-th hash (from 0) is that of n times "A" and the text. OpenSSL
+ * wipes its copy when the context is freed. */
 static bool hash_into(const EVP_MD *hash, const struct secret *text, struct secret *block, struct secret *key)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();

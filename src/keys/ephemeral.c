@@ -19,7 +19,7 @@ static int ephemeral_create(struct keymgr *km, const struct key_info *want, char
                             struct secret **ret, struct error *e)
 {
     (void)km;
-    int r = str_copy(ret_id, KEY_ID_MAX, want->owner); /* a name for people: nothing can be found by it */
+    int r = str_copy(ret_id, KEY_ID_MAX, want->owner); /* a name for people; no key can be found by it */
     return r < 0 ? r : secret_random(want->bits / 8, ret, e);
 }
 

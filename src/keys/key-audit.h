@@ -4,8 +4,7 @@
 
 #include "keys/keymgr.h"
 
-/* Writes what was done with a key, or tried. `id` NULL: a key was to be made. `info`, `grantee` and `why` may
- * be NULL.
- */
+/* Writes what was done with a key, or tried. `id` NULL: the making of a key failed. `info`, `grantee` and
+ * `why` may be NULL. */
 void key_audit(const struct keymgr *km, const char *action, const char *id, const struct key_info *info,
                const char *grantee, int result, const struct error *why);

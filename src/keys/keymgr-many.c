@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fetching and destroying, of one key or of several at once. This file decides for which keys this place is
- * asked, and what its answer means, for all managers alike.
- */
+/* Fetches and destroys one key or several. For all managers alike, this file decides which keys the opened
+ * place is asked about, and what its answer means. */
 #include "keys/key-audit.h"
 #include "keys/place.h"
 
@@ -59,8 +58,8 @@ static int judge_destroyed(struct keymgr *km, const struct key_at *at, const str
     return r < 0 && r != -ENOKEY ? error_pass(e, r, &judged) : 0;
 }
 
-/* The manager cannot say at the moment: -EAGAIN, since -EHOSTUNREACH means that another place keeps the key.
- */
+/* Sets the error of a manager that cannot answer now: -EAGAIN, since -EHOSTUNREACH means that another place
+ * keeps the key. */
 static int not_now(const struct error *why, struct error *e)
 {
     return error_pass(e, -EAGAIN, why);
@@ -90,13 +89,13 @@ static int check_may_destroy(struct keymgr *km, const struct key_at *at, struct 
 /* --------------------------------------------------------------- operations */
 
 struct operation {
-    check_fn *check; /* NULL: whatever the place, it is asked */
+    check_fn *check; /* NULL: the manager is asked whatever the place */
     void (*ask)(struct keymgr *km, struct key_asked k[], size_t n);
     judge_fn *judge;
-    const char *audited; /* NULL: it changes nothing and hands out no key */
+    const char *audited; /* the action in the audit trail; NULL: changes nothing and hands out no key */
 };
 
-/* The request to the manager, by its own ids. */
+/* What the manager is asked, with its own ids. */
 struct question {
     struct key_at *at;
     struct key_asked *own;
@@ -186,8 +185,7 @@ int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct 
     return r;
 }
 
-/* A key that is fetched after all is dropped: that is no use of it, so there is no entry in the audit trail.
- */
+/* A key that can be fetched is dropped at once. It was not used, so the audit trail gets no entry. */
 int keymgr_check_gone(struct keymgr *km, const char *id, struct error *e)
 {
     static const struct operation o = {.ask = ask_fetch, .judge = judge_fetched};

@@ -65,15 +65,14 @@ int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KE
     return 0;
 }
 
-/* A key that cannot be destroyed is left to recover. */
+/* Destroys a key that was just made. If that fails, recover does it. */
 static void destroy_again(struct keymgr *km, const char *own_id)
 {
     struct key_asked k = {.id = own_id};
     key_ask_destroy(km, &k, 1);
 }
 
-/* Makes them one by one. After an error those made before are destroyed again; one that cannot be is left to
- * recover. */
+/* Makes keys one by one. After an error the earlier ones are destroyed again. */
 static int create_each(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                        struct error *e)
 {
@@ -90,7 +89,8 @@ static int create_each(struct keymgr *km, const struct key_info want[], size_t n
     return 0;
 }
 
-/* After an error destroys what was made, as far as that can be done. */
+/* Puts the place before the ids of new keys. After an error all of them are destroyed again, as far as that
+ * can be done. */
 static int name_made(struct keymgr *km, const char *place, struct key_made made[], size_t n, struct error *e)
 {
     size_t named = 0;
@@ -100,7 +100,7 @@ static int name_made(struct keymgr *km, const char *place, struct key_made made[
         named += r == 0;
     }
     for (size_t i = 0; r < 0 && i < n; i++) {
-        struct key_at at = {.id = made[i].id}; /* as the manager has it, where it has no place yet */
+        struct key_at at = {.id = made[i].id}; /* the manager's own id, which has no place yet */
         made[i].secret = secret_free(made[i].secret);
         if (i >= named || key_locate(km, made[i].id, &at, NULL) == 0)
             destroy_again(km, at.id);
@@ -150,7 +150,7 @@ int keymgr_import(struct keymgr *km, const struct key_info *info, const struct s
                          km->ops->name);
     int r = key_want_check(km->ops->name, info, e);
     if (r == 0 && secret_size(secret) != info->bits / 8)
-        r = error_set(e, -EINVAL, "key manager %s: a key of %zu bytes has not %u bits", km->ops->name,
+        r = error_set(e, -EINVAL, "key manager %s: a key of %zu bytes does not have %u bits", km->ops->name,
                       secret_size(secret), info->bits);
     if (r == 0)
         r = key_locate(km, info->id, &at, e);

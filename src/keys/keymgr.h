@@ -8,16 +8,16 @@
  *     r = keymgr_destroy(km, id, e);
  *
  * A reference is MANAGER:PLACE/ID. The place is an identity of where the key is kept: of a key folder, of a
- * service. A manager that does not have a key proves only that the key is not in its own place. So
- * keymgr.c believes "there is no such key" only where the reference names the place that has answered.
- * References of before places (MANAGER:ID) still open what is found, and absence proves nothing for them.
+ * service. A manager that does not have a key proves only that the key is not in its own place. So keymgr.c
+ * believes "there is no such key" only where the reference names the place that has answered. References of
+ * before places (MANAGER:ID) still open what is found, and absence proves nothing for them.
  *
- * What keymgr_*() call an id is PLACE/ID; the operations of a manager see ID alone.
+ * The ids of keymgr_*() are PLACE/ID; the operations of a manager see ID alone.
  *
  * Errors that callers act on:
  *   -ENOKEY        the key is gone for good        (exit 7)
  *   -EACCES        this caller may not have it     (exit 2)
- *   -EKEYREJECTED  it is there, but damaged or not to be unsealed (exit 2): nothing is removed for that
+ *   -EKEYREJECTED  the key is there, but damaged or cannot be unsealed (exit 2): nothing is removed for that
  *   -EHOSTUNREACH  the manager cannot be reached, or the key is kept in another place (exit 6): nothing is
  *                  known of it
  *
@@ -54,7 +54,7 @@
  * as long as they are. Every key manager and HSM makes AES keys of this size. */
 #define KEY_SECRET_BITS 256
 
-/* What a manager notes beside a secret, so that recover can tell whose it is without any volume. */
+/* What a manager keeps beside a secret, so that recover knows whose the secret is even without a volume. */
 struct key_info {
     char id[KEY_ID_MAX];   /* unset in a request */
     char owner[UUID_TEXT]; /* uuid of the instance, or of the batch that shares the key */
@@ -62,17 +62,18 @@ struct key_info {
     enum key_scope scope;
     uint32_t bits;
     uint64_t created_sec; /* since 1970; unset in a request */
-    bool damaged;         /* of a listed one: it is there and cannot be read; of the rest only `id` is set */
-    char host[KEY_HOST_MAX]; /* of a listed one: who made it, where that has this host's id and another name:
-                                it may be a copy of this host, or its former name; "": this host made it */
+    bool damaged;         /* of a listed key: it is there, but cannot be read, and only `id` is set besides */
+    char host[KEY_HOST_MAX]; /* of a listed key: the name of the host that made it, if that has this host's id
+                                under another name (a copy of this host, or its former name); "": this host
+                                made it */
 };
 
 /* What a manager listed. */
 struct key_listing {
     struct key_info *keys; /* in any order */
     size_t n;
-    struct error incomplete; /* why keys may be there that are not listed, or not with their owners; errnum 0:
-                                it is complete */
+    struct error incomplete; /* why some keys may be missing in the list, or listed without their owners;
+                                errnum 0: the list is complete */
 };
 void key_listing_end(struct key_listing *l);
 #define _cleanup_key_listing_ _cleanup_(key_listing_end)
@@ -85,12 +86,12 @@ struct key_made {
 
 /* One of several keys that a manager is asked about at once. */
 struct key_asked {
-    const char *id;        /* as the operation takes it; not kept */
+    const char *id;        /* in the form that the operation takes; not kept */
     struct secret *secret; /* of a fetch: the caller owns it; NULL before, and after an error */
     struct error error;    /* of this key alone; errnum 0: none */
 };
 
-/* One thing that a manager looked at in itself, for mayfly doctor. */
+/* One thing that a manager has checked, for mayfly doctor. */
 #define KEY_FINDINGS_MAX 16
 struct key_finding {
     char what[32];  /* "credentials", "clock", "catalog", ... */
@@ -99,7 +100,7 @@ struct key_finding {
     char text[600]; /* what was found, or what is wrong and the way out */
 };
 
-/* Who asks, by the manager's own ids, as far as its login has told. "": none, or not known yet. */
+/* Who asks, by the manager's own ids, as its login has told. "": none, or not known yet. */
 struct key_asker {
     char user[KEY_USER_MAX];
     char project[KEY_USER_MAX];
@@ -108,7 +109,7 @@ struct key_asker {
 struct keymgr;
 struct keymgr_ops {
     const char *name; /* as in mayfly.key and in [key_manager] backend; no ':' */
-    bool network;     /* it is asked over a network, which costs others something too */
+    bool network;     /* the manager is asked over a network, which costs others something too */
 
     /* Sets `*ret` up from the options and the caller's context, `durable` and `lists_all` included. Sends no
      * request, touches no file. `c` is not kept; `who` outlives the manager. */
@@ -118,12 +119,12 @@ struct keymgr_ops {
     /* The identity of the place that answers: it never changes, no other place has it, and it has LVM's
      * alphabet without '/' and ':'. "": it has none, so an absent key proves nothing. `make`: gives an
      * identity to a place without keys that has none. NULL for a manager that keeps nothing: its ids have no
-     * place, and it is believed. */
+     * place, and its answers are believed. */
     int (*place)(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e);
 
-    /* Sets the error for a key `id` that is not here, since it is kept in `place` ("": not known).
-     * -EHOSTUNREACH; -EACCES, with the user's name, if it is known to be another user's. NULL: the common
-     * code uses general words. */
+    /* Sets the error for a key `id` that is kept in another place: `place` ("": not known). -EHOSTUNREACH;
+     * -EACCES, with the user's name, if it is known to be another user's. NULL: the common code uses general
+     * words. */
     int (*elsewhere)(struct keymgr *km, const char *id, const char *place, struct error *e);
 
     /* Makes a random secret of want->bits and keeps it durably before it returns: after a power cut it can be
@@ -150,32 +151,33 @@ struct keymgr_ops {
     int (*fetch)(struct keymgr *km, const char *id, struct secret **ret, struct error *e);
 
     /* Would destroy() be allowed? Changes nothing. -EACCES, -EHOSTUNREACH; -ENOKEY: this place has no such
-     * key. May be NULL: may_destroy_many() says it, or whoever can open the manager can destroy. */
+     * key. May be NULL: there is may_destroy_many(), or whoever can open the manager can destroy. */
     int (*may_destroy)(struct keymgr *km, const char *id, struct error *e);
 
     /* Destroys it, and makes sure that it is gone. -ENOKEY: this place had no such key. After another error
-     * the key may or may not be there; to call it again finishes the job. NULL where there is destroy_many.
-     */
+     * the key may or may not be there, and another call finishes the job. NULL where there is
+     * destroy_many. */
     int (*destroy)(struct keymgr *km, const char *id, struct error *e);
 
-    /* The same for `n` keys at once. Each is done, whatever becomes of the others. k[i].error gets what the
-     * one above would return; it is empty before. May be NULL: then they are done one by one. */
+    /* The same for `n` keys at once. The failure of one key does not keep the others from being done.
+     * k[i].error, which is empty before, gets what the function for one key would return. May be NULL: then
+     * keys are done one by one. */
     void (*fetch_many)(struct keymgr *km, struct key_asked k[], size_t n);
     void (*may_destroy_many)(struct keymgr *km, struct key_asked k[], size_t n);
     void (*destroy_many)(struct keymgr *km, struct key_asked k[], size_t n);
 
-    /* Lists the keys that this host made, that this caller may see, and that were not destroyed. The manager
-     * must be sure that this host made them: recover destroys keys that no volume names (but none with
-     * `host`). Finishes interrupted destroys on the way. *ret is empty before. */
+    /* Lists the keys that this host made and this caller may see. The manager must be sure that this host
+     * made them: recover destroys listed keys that no volume names (except those with `host`). Finishes
+     * interrupted destroys on the way. *ret is empty before. */
     int (*list)(struct keymgr *km, struct key_listing *ret, struct error *e);
 
     /* Lets `user` (an id of the manager's; NULL: the host's own service user) fetch the key, or ends that.
-     * *ret_changed: it was not so before. May be NULL: the manager knows no users. */
+     * *ret_changed is false if it was so before. May be NULL: the manager knows no users. */
     int (*grant)(struct keymgr *km, const char *id, const char *user, bool allowed, bool *ret_changed,
                  struct error *e);
 
     /* Checks credentials, clock, way to the server, ... and reports each: *ret_n entries of `ret`, the first
-     * failure last. Changes nothing. An error only if it could not look at all. May be NULL. */
+     * failure last. Changes nothing. Returns an error only if nothing could be checked. May be NULL. */
     int (*diagnose)(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                     struct error *e);
 
@@ -190,11 +192,11 @@ struct keymgr_ops {
 struct keymgr {
     const struct keymgr_ops *ops;
     bool durable;   /* a key outlives the map that it opened; false for `ephemeral` alone */
-    bool lists_all; /* a complete listing has every key of the place, whoever asks; false where a caller sees
-                       but those of his own project. Known for certain after list(). */
-    char place[KEY_PLACE_MAX]; /* for keymgr_place() alone: "" until it has one */
-    struct error *no_place;    /* the same: why it could not be asked, during one operation on several keys;
-                                  NULL at other times */
+    bool lists_all; /* a complete list has every key of the place, whoever asks; false if a caller sees only
+                       those of his own project. Certain only after list(). */
+    char place[KEY_PLACE_MAX]; /* for keymgr_place() alone; "": not known yet */
+    struct error *no_place;    /* for the same: why the place could not be asked, during one operation on
+                                  several keys; NULL at other times */
 };
 
 /* -EINVAL: no such manager. Sends no request yet. */
@@ -204,7 +206,7 @@ struct keymgr *keymgr_close(struct keymgr *km);
 DEFINE_CLEANUP(struct keymgr *, keymgr_close)
 #define _cleanup_keymgr_ _cleanup_(keymgr_closep)
 
-/* "": it has none now. */
+/* Gets the place; "": the manager has none now. */
 int keymgr_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e) _must_check_;
 
 /* The id that a key imported as `own` will have. */
@@ -215,13 +217,15 @@ int keymgr_new_id(struct keymgr *km, bool make_place, const char *own, char ret_
 int key_want_check(const char *manager, const struct key_info *want, struct error *e) _must_check_;
 
 /* As the members of keymgr_ops say, with ids that have places; `want` is checked here for all managers
- * (-EINVAL). -EOPNOTSUPP: the manager has no such operation.
- * fetch: -ENOKEY only if the key is gone for good.
- * may_destroy: -EACCES, or -EHOSTUNREACH where it is certain that this place cannot destroy it; -EAGAIN where
- * the manager cannot be reached now. 0 also for a key that is gone.
- * check_gone: 0 if the key is gone for good, -EEXIST if it can be fetched; no use of a key, so the audit
- * trail has no entry. destroy: 0 also if the key is certainly gone. Nothing is destroyed where the id names
- * another place. Those for many do each key, and return the first error, which also is in k[i].error. */
+ * (-EINVAL). -EOPNOTSUPP: the manager has no such operation. The functions for several keys do each of them,
+ * and return the first of the errors in k[i].error.
+ *
+ *     fetch        -ENOKEY only if the key is gone for good
+ *     may_destroy  0 also for a key that is gone. -EACCES, or -EHOSTUNREACH where it is certain that this
+ *                  place cannot destroy it; -EAGAIN where the manager cannot be reached now
+ *     check_gone   0 if the key is gone for good, -EEXIST if it can be fetched; no entry in the audit trail
+ *     destroy      0 also if the key is certainly gone. Destroys nothing where the id names another place
+ */
 int keymgr_create(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e) _must_check_;
 int keymgr_create_many(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
@@ -242,7 +246,7 @@ int keymgr_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX],
                     struct error *e) _must_check_;
 
 /* Splits "local:PLACE/5c0e..." (a tag's value) at the first colon. -EINVAL: not of that form, or with
- * characters that LVM takes in no tag. Whether there is such a manager is for keymgr_open() to say. */
+ * characters that LVM takes in no tag. Does not check whether there is such a manager; keymgr_open() does. */
 int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX],
                   struct error *e) _must_check_;
 
@@ -250,8 +254,8 @@ int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX]
 int key_id_split(const char *id, char place[KEY_PLACE_MAX], const char **ret_own,
                  struct error *e) _must_check_;
 
-/* Are they of one key, as far as can be told? The ids of keys are random, so the places do not count: one may
- * lack it, and what may be the same key is taken for it. An order of references by that. */
+/* key_ref_same(): may both references be of one key? Places do not count, since one reference may lack its
+ * place; ids are random, so the same id means the same key. key_ref_order() sorts references accordingly. */
 int key_ref_order(const char *a, const char *b);
 bool key_ref_same(const char *a, const char *b);
 

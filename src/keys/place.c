@@ -5,10 +5,10 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#define OWN_ID_MAX 64 /* bytes of a manager's own id, with its end */
+#define OWN_ID_MAX 64 /* bytes of a manager's own id, with its NUL */
 _Static_assert(KEY_PLACE_MAX + OWN_ID_MAX <= KEY_ID_MAX, "room for PLACE/ID");
 
-/* Is it a place, of `n` bytes? A place cannot be mistaken for a part of a path. */
+/* Are these `n` bytes a valid place? None can be mistaken for a part of a path. */
 static bool place_valid(const char *place, size_t n)
 {
     return n > 0 && n < KEY_PLACE_MAX && isalnum((unsigned char)place[0]) && !memchr(place, '/', n) &&
@@ -88,7 +88,7 @@ static int error_elsewhere(struct keymgr *km, const struct key_at *at, struct er
             "does not say where it is kept; see the configuration of the key manager",
             km->ops->name, at->id);
     return error_set(e, -EHOSTUNREACH,
-                     "key %s:%s: nothing is known of it: it is kept at %s, and what was asked is %s; see the "
+                     "key %s:%s: nothing is known of it: it is kept at %s, and %s was asked; see the "
                      "configuration of the key manager",
                      km->ops->name, at->id, at->place, km->place[0] ? km->place : "a place without identity");
 }

@@ -3,7 +3,7 @@
  *
  *     | struct secret | bytes ...            |   whole pages: mmap, mlock, MADV_DONTDUMP, MADV_WIPEONFORK
  *
- * It never logs, and no error text has a byte of a secret in it.
+ * Nothing here logs, and no error text contains a byte of a secret.
  */
 #include "secret/secret.h"
 
@@ -28,7 +28,7 @@
 
 struct secret {
     size_t size;   /* bytes of the secret */
-    size_t mapped; /* bytes of the mapping that it and this header are in */
+    size_t mapped; /* bytes of the mapping, which has this header too */
     uint8_t bytes[];
 };
 
@@ -151,7 +151,7 @@ static int map_locked(int fd, size_t mapped, void **ret_map)
     if (map == MAP_FAILED)
         return -errno;
     if (mlock(map, mapped) < 0 || madvise(map, mapped, MADV_DONTDUMP) < 0) {
-        /* memfd_secret's pages are always locked and never dumped; it may refuse to be told so */
+        /* memfd_secret's pages are always locked and never dumped, but may refuse both calls */
         struct statfs fs;
         if (fstatfs(fd, &fs) < 0 || fs.f_type != SECRETMEM_MAGIC) {
             int r = -errno;
