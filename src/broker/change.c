@@ -36,13 +36,11 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
 
 int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply *reply, struct error *e)
 {
-    struct volume_ref ref;
+    struct volume_ref ref = volume_ref_of(&q->volume);
     struct session_volume *k = NULL;
     struct lvm *lvm = NULL;
 
     UNUSED(fd), UNUSED(reply);
-    memcpy(ref.vg, q->volume.vg, sizeof ref.vg);
-    memcpy(ref.lv, q->volume.lv, sizeof ref.lv);
     int r = session_get_fresh(s, &ref, &k, e);
     if (r == 0)
         r = rules_remake(&k->v, &q->volume, e);

@@ -11,14 +11,6 @@
 
 static const struct op_none none;
 
-static struct volume_ref ref_of(const struct volume *v)
-{
-    struct volume_ref ref;
-    memcpy(ref.vg, v->vg, sizeof ref.vg);
-    memcpy(ref.lv, v->lv, sizeof ref.lv);
-    return ref;
-}
-
 /* ------------------------------------------------------- locks, uuids, looks */
 
 int remote_lock(struct broker *b, const char *uuid, struct error *e)
@@ -88,7 +80,7 @@ int remote_create(struct broker *b, struct volume *v, struct error *e)
 int remote_snapshot(struct broker *b, const struct volume *origin, const struct secret *volume_key,
                     const char *disk, uint64_t room_bytes, struct error *e)
 {
-    struct op_snapshot request = {.origin = ref_of(origin), .room_bytes = room_bytes};
+    struct op_snapshot request = {.origin = volume_ref_of(origin), .room_bytes = room_bytes};
     if (str_copy(request.disk, sizeof request.disk, disk) < 0)
         return error_set(e, -EINVAL, "snapshot: '%s' is not a uuid", disk);
     return ask_SNAPSHOT(remote_of(b), &request, volume_key, NULL, e);
@@ -102,7 +94,7 @@ int remote_remake(struct broker *b, const struct volume *v, struct error *e)
 
 int remote_resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
 {
-    struct op_resize request = {.volume = ref_of(v), .size_bytes = size_bytes};
+    struct op_resize request = {.volume = volume_ref_of(v), .size_bytes = size_bytes};
     return ask_RESIZE(remote_of(b), &request, NULL, e);
 }
 
@@ -117,7 +109,7 @@ int remote_resume(struct broker *b, const struct suspended *v, struct error *e)
 int remote_format(struct broker *b, const struct volume *v, const char *fs, const char *label,
                   struct error *e)
 {
-    struct op_format request = {.volume = ref_of(v)};
+    struct op_format request = {.volume = volume_ref_of(v)};
     if (str_copy(request.fs, sizeof request.fs, fs) < 0)
         return error_set(e, -EINVAL, "file system '%s': is unknown", fs);
     if (str_copy(request.label, sizeof request.label, label) < 0)
@@ -131,7 +123,7 @@ static struct op_set next_set(const struct volume *const v[], size_t n, size_t d
 {
     struct op_set set = {0};
     while (set.n < WIRE_VOLUMES_MAX && done + set.n < n) {
-        set.volume[set.n] = ref_of(v[done + set.n]);
+        set.volume[set.n] = volume_ref_of(v[done + set.n]);
         set.n++;
     }
     return set;
@@ -164,8 +156,8 @@ int remote_open(struct broker *base, const struct volume *v, const struct secret
                 enum map_use use, enum settle settle, struct opened *ret, struct error *e)
 {
     struct remote *b = remote_of(base);
-    struct op_open request = {.volume = ref_of(v), .use = (uint8_t)use, .settle = (uint8_t)settle};
-    struct op_volume plain = {.volume = ref_of(v)};
+    struct op_open request = {.volume = volume_ref_of(v), .use = (uint8_t)use, .settle = (uint8_t)settle};
+    struct op_volume plain = {.volume = volume_ref_of(v)};
     struct remote_reply reply;
     int r = volume_key ? ask_OPEN(b, &request, volume_key, &reply, e) : ask_OPEN_PLAIN(b, &plain, &reply, e);
     if (r == 0)
@@ -184,7 +176,7 @@ int remote_settle(struct broker *b, const char *instance, struct error *e)
 int remote_tune(struct broker *b, const struct volume *v, const struct secret *volume_key, bool *ret_changed,
                 struct error *e)
 {
-    struct op_volume request = {.volume = ref_of(v)};
+    struct op_volume request = {.volume = volume_ref_of(v)};
     struct remote_reply reply;
     int r = ask_TUNE(remote_of(b), &request, volume_key, &reply, e);
     if (r == 0)
@@ -195,7 +187,7 @@ int remote_tune(struct broker *b, const struct volume *v, const struct secret *v
 int remote_bench(struct broker *b, const struct volume *v, const struct secret *volume_key,
                  enum bench_table table, int *ret_fd, struct error *e)
 {
-    struct op_bench request = {.volume = ref_of(v), .table = table};
+    struct op_bench request = {.volume = volume_ref_of(v), .table = table};
     struct remote_reply reply;
     int r = ask_BENCH(remote_of(b), &request, volume_key, &reply, e);
     if (r == 0)
@@ -206,7 +198,8 @@ int remote_bench(struct broker *b, const struct volume *v, const struct secret *
 int remote_close_up_to(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,
                        bool *ret_closed, struct error *e)
 {
-    struct op_close request = {.volume = ref_of(v), .up_to = (uint8_t)up_to, .settle = (uint8_t)settle};
+    struct op_close request = {
+        .volume = volume_ref_of(v), .up_to = (uint8_t)up_to, .settle = (uint8_t)settle};
     struct remote_reply reply;
     int r = ask_CLOSE(remote_of(b), &request, &reply, e);
     if (r == 0)
@@ -235,7 +228,7 @@ int remote_adopt(struct broker *b, const struct volume *v, struct error *e)
 
 int remote_release(struct broker *b, const struct volume *v, struct error *e)
 {
-    struct op_volume request = {.volume = ref_of(v)};
+    struct op_volume request = {.volume = volume_ref_of(v)};
     return ask_RELEASE(remote_of(b), &request, NULL, e);
 }
 

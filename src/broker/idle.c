@@ -22,11 +22,9 @@ int check_no_dependents(const struct session_volume *k, struct error *e)
 static int check_no_snapshot(struct session *s, const struct volume *v, struct error *e)
 {
     struct volume snapshot = *v;
-    struct volume_ref ref = {0};
     memcpy(snapshot.role, ROLE_SNAPSHOT, sizeof ROLE_SNAPSHOT);
     volume_set_lv_name(&snapshot);
-    memcpy(ref.vg, v->vg, sizeof ref.vg);
-    memcpy(ref.lv, snapshot.lv, sizeof ref.lv);
+    const struct volume_ref ref = volume_ref_of(&snapshot);
     if (volume_is_snapshot(v) || !session_find(s, &ref))
         return 0;
     return error_set(e, -EBUSY,

@@ -22,21 +22,19 @@ static int reply_with_file(const char *name, const void *data, size_t size, stru
 
 int do_LIST(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
 {
-    const struct config_list *groups = &s->config->volume_groups;
-    const char *names[CONFIG_LIST_MAX];
+    const char *groups[CONFIG_LIST_MAX];
+    size_t n_groups = session_groups(s, groups);
     struct lvm *lvm = NULL;
 
     UNUSED(q), UNUSED(fd);
-    if (groups->n == 0)
+    if (n_groups == 0)
         return error_set(e, -EINVAL,
                          "volume groups: none may be used; set images_volume_group in mayfly.conf");
-    for (size_t i = 0; i < groups->n; i++)
-        names[i] = groups->item[i];
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
         r = reply_with_file("mayfly-list", "", 0, reply, e);
     if (r == 0)
-        r = lvm_report(lvm, names, groups->n, reply->fd, e);
+        r = lvm_report(lvm, groups, n_groups, reply->fd, e);
     if (r == 0)
         reply->size_bytes = (uint64_t)lseek(reply->fd, 0, SEEK_CUR);
     else
@@ -57,15 +55,13 @@ int do_MAPS(struct session *s, const struct op_none *q, int fd, struct reply *re
 
 int do_SUSPENDED(struct session *s, const struct op_none *q, int fd, struct reply *reply, struct error *e)
 {
-    const struct config_list *groups = &s->config->volume_groups;
-    const char *names[CONFIG_LIST_MAX];
+    const char *groups[CONFIG_LIST_MAX];
+    size_t n_groups = session_groups(s, groups);
     _cleanup_free_ struct suspended *list = NULL;
     size_t n = 0;
 
     UNUSED(q), UNUSED(fd);
-    for (size_t i = 0; i < groups->n; i++)
-        names[i] = groups->item[i];
-    int r = suspended_list(names, groups->n, &list, &n, e);
+    int r = suspended_list(groups, n_groups, &list, &n, e);
     return r < 0 ? r : reply_with_file("mayfly-suspended", list, n * sizeof *list, reply, e);
 }
 

@@ -153,15 +153,11 @@ static int check_op_close(const struct session *s, const struct op_close *q, boo
 static int check_op_create(const struct session *s, const struct op_create *q, bool needs_lock,
                            struct error *e)
 {
-    const struct volume *v = &q->volume;
-    struct volume_ref ref;
-
-    memcpy(ref.vg, v->vg, sizeof ref.vg);
-    memcpy(ref.lv, v->lv, sizeof ref.lv);
+    struct volume_ref ref = volume_ref_of(&q->volume);
     int r = check_ref(s, &ref, needs_lock, e);
     if (r < 0)
         return r;
-    return volume_check(v, e); /* checks that its texts are terminated, too */
+    return volume_check(&q->volume, e); /* checks that its texts are terminated, too */
 }
 
 static int check_op_volume(const struct session *s, const struct op_volume *q, bool needs_lock,

@@ -36,6 +36,14 @@ void session_end(struct session *s)
     locks_drop(&s->locks);
 }
 
+size_t session_groups(const struct session *s, const char *ret[CONFIG_LIST_MAX])
+{
+    const struct config_list *groups = &s->config->volume_groups;
+    for (size_t i = 0; i < groups->n; i++)
+        ret[i] = groups->item[i];
+    return groups->n;
+}
+
 int session_lvm(struct session *s, struct lvm **ret, struct error *e)
 {
     int r = s->lvm ? 0 : locks_open(&s->locks, s->locks_path, e);
@@ -100,9 +108,7 @@ void session_forget_instance(struct session *s, const char *uuid)
 
 int session_add(struct session *s, const struct session_volume *k, struct error *e)
 {
-    struct volume_ref ref = {0};
-    memcpy(ref.vg, k->v.vg, sizeof ref.vg);
-    memcpy(ref.lv, k->v.lv, sizeof ref.lv);
+    struct volume_ref ref = volume_ref_of(&k->v);
     struct session_volume *old = session_find(s, &ref); /* a person removed that volume meanwhile */
     if (old) {
         *old = *k;
@@ -120,11 +126,9 @@ int session_add(struct session *s, const struct session_volume *k, struct error 
  * name. */
 static struct session_volume with_history(struct session *s, const struct lvm_volume *fresh)
 {
-    struct volume_ref ref = {0};
+    struct volume_ref ref = volume_ref_of(&fresh->v);
     struct session_volume now = {.v = fresh->v};
     memcpy(now.dependent, fresh->dependent, sizeof now.dependent);
-    memcpy(ref.vg, now.v.vg, sizeof ref.vg);
-    memcpy(ref.lv, now.v.lv, sizeof ref.lv);
 
     const struct session_volume *before = session_find(s, &ref);
     if (before && streq(before->v.disk, now.v.disk)) {
@@ -228,17 +232,15 @@ static bool take_disk_uuid(struct session *s, const char *disk)
 
 int session_check_disk_new(struct session *s, const char *disk, struct error *e)
 {
-    const struct config_list *groups = &s->config->volume_groups;
-    const char *names[CONFIG_LIST_MAX];
+    const char *groups[CONFIG_LIST_MAX];
+    size_t n_groups = session_groups(s, groups);
     char where[LVM_WHERE_MAX];
     struct lvm *lvm = NULL;
     if (take_disk_uuid(s, disk))
         return 0;
-    for (size_t i = 0; i < groups->n; i++)
-        names[i] = groups->item[i];
     int r = session_lvm(s, &lvm, e);
     if (r == 0)
-        r = lvm_find_disk(lvm, names, groups->n, disk, where, e);
+        r = lvm_find_disk(lvm, groups, n_groups, disk, where, e);
     if (r < 0 || !where[0])
         return r;
     return error_set(e, -EEXIST, "disk %s: is volume %s already; each disk has a uuid of its own", disk,

@@ -42,6 +42,9 @@ int session_look_at_peer(struct session *s, int socket, struct error *e) _must_c
 
 void session_end(struct session *s);
 
+/* The names of the configured volume groups, as the functions of lvm.h take them. Returns how many. */
+size_t session_groups(const struct session *s, const char *ret[CONFIG_LIST_MAX]);
+
 /* The lvm process, owned by the session. */
 int session_lvm(struct session *s, struct lvm **ret, struct error *e) _must_check_;
 

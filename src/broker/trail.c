@@ -28,9 +28,7 @@ static void note_set(struct trail *t, const struct op_set *set)
 /* The request has the volume's tags, its key among them. */
 static void note_new(struct trail *t, const struct volume *v)
 {
-    struct volume_ref ref = {0};
-    memcpy(ref.vg, v->vg, sizeof ref.vg);
-    memcpy(ref.lv, v->lv, sizeof ref.lv);
+    const struct volume_ref ref = volume_ref_of(v);
     note(t, &ref);
     memcpy(t->volume[0].key, v->key, sizeof t->volume[0].key);
 }

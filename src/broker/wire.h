@@ -34,6 +34,14 @@ struct volume_ref {
     char lv[LV_NAME_MAX];
 };
 
+static inline struct volume_ref volume_ref_of(const struct volume *v)
+{
+    struct volume_ref ref;
+    memcpy(ref.vg, v->vg, sizeof ref.vg);
+    memcpy(ref.lv, v->lv, sizeof ref.lv);
+    return ref;
+}
+
 struct wire_header {
     uint32_t version; /* wire_version */
     uint32_t op;      /* enum op */
