@@ -182,6 +182,28 @@ int fd_move_high(int fd)
     return high < 0 ? -errno : high;
 }
 
+int fd_link(int fd, int folder_fd, const char *name)
+{
+    char self[32];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, self, folder_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+int fd_link_durably(int fd, int folder_fd, const char *name)
+{
+    int r = fsync(fd) < 0 ? -errno : fd_link(fd, folder_fd, name);
+    return r == 0 && fsync(folder_fd) < 0 ? -errno : r;
+}
+
+int fd_add_file(int folder_fd, const char *name, const void *data, size_t size)
+{
+    _cleanup_close_ int fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    int r = fd_write_all(fd, data, size);
+    return r < 0 ? r : fd_link_durably(fd, folder_fd, name);
+}
+
 static int sync_folder(const char *path)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

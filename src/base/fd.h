@@ -50,6 +50,17 @@ int fd_memfd_empty(const char *name, unsigned flags) _must_check_;
 /* An anonymous file with `size` bytes of `data` in it, at offset 0. */
 int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd) _must_check_;
 
+/* Names a file that was made without a name (O_TMPFILE). A power cut may still take the name back. -EEXIST:
+ * the name is taken. */
+int fd_link(int fd, int folder_fd, const char *name) _must_check_;
+
+/* Syncs the file, names it, syncs the folder: a power cut leaves the whole file or none. */
+int fd_link_durably(int fd, int folder_fd, const char *name) _must_check_;
+
+/* Adds a file of these bytes with mode 0600, durably. -EOPNOTSUPP: the file system makes no files without a
+ * name. */
+int fd_add_file(int folder_fd, const char *name, const void *data, size_t size) _must_check_;
+
 /* Opens 0, 1 and 2 on /dev/null where they are closed. Else the next file or socket that is opened would be
  * written to as standard error. */
 int fd_keep_standard(void) _must_check_;

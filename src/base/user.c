@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *user_name(uid_t uid, char field[USER_NAME_MAX])
@@ -34,6 +35,21 @@ enum membership membership(const char *user, const char *name)
 bool user_exists(const char *user)
 {
     return getpwnam(user) != NULL;
+}
+
+int user_check_folder(int fd, const char *object, const char *path, const char *way_out, struct error *e)
+{
+    struct stat st;
+    char owner[USER_NAME_MAX], self[USER_NAME_MAX];
+    if (fstat(fd, &st) < 0)
+        return error_set(e, errno, "%s %s: cannot be examined: %m; %s", object, path, way_out);
+    if (st.st_uid != geteuid())
+        return error_set(e, -EACCES, "%s %s: is not used: it belongs to user %s, and this is user %s; %s",
+                         object, path, user_name(st.st_uid, owner), user_name(geteuid(), self), way_out);
+    if (st.st_mode & 0077)
+        return error_set(e, -EACCES, "%s %s: is not used: others may look into it; chmod 700 it", object,
+                         path);
+    return 0;
 }
 
 bool user_is_in_group(const char *user, const char *name)

@@ -2,6 +2,8 @@
 /* Users and groups as people know them. */
 #pragma once
 
+#include "base/error.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -19,6 +21,11 @@ enum membership {
 };
 
 bool user_exists(const char *user);
+
+/* Refuses a folder that another user owns or may enter: -EACCES. The sentence begins with `object` and
+ * `path`, and ends with `way_out`. */
+int user_check_folder(int fd, const char *object, const char *path, const char *way_out,
+                      struct error *e) _must_check_;
 
 /* Is any user in a group, by the database alone? */
 bool user_is_in_group(const char *user, const char *group);

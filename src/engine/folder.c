@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The folder of sockets, and who is found in it. See engine-internal.h. */
 #include "base/fd.h"
+#include "base/user.h"
 #include "engine/engine-internal.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,16 +33,10 @@ int engine_socket_path(const char *runtime_dir, const struct volume *v, char pat
 
 static int check_folder(int fd, const char *runtime_dir, struct error *e)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return error_set(e, errno, "%s/" FOLDER ": cannot be looked at: %m", runtime_dir);
-    if (st.st_uid != geteuid() || st.st_mode & 077)
-        return error_set(e, -EPERM,
-                         "%s/" FOLDER
-                         ": is not used, since others than this user may enter it; remove it, or "
-                         "set XDG_RUNTIME_DIR to a folder of your own",
-                         runtime_dir);
-    return 0;
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/" FOLDER, runtime_dir);
+    return user_check_folder(fd, "folder of sockets", path,
+                             "remove it, or set XDG_RUNTIME_DIR to a folder of your own", e);
 }
 
 int engine_folder(const char *runtime_dir, int *ret_fd, struct error *e)

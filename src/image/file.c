@@ -146,15 +146,12 @@ int image_file_fd(const struct image_file *f)
 
 static int give_name(struct image_file *f)
 {
-    char self[32];
-    if (f->temporary) {
-        int r = move(f, f->temporary, f->name);
-        if (r == 0)
-            free(TAKE_PTR(f->temporary));
-        return r;
-    }
-    snprintf(self, sizeof self, "/proc/self/fd/%d", f->fd);
-    return linkat(AT_FDCWD, self, f->folder, f->name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+    if (!f->temporary)
+        return fd_link(f->fd, f->folder, f->name);
+    int r = move(f, f->temporary, f->name);
+    if (r == 0)
+        free(TAKE_PTR(f->temporary));
+    return r;
 }
 
 /* Some file systems sync no folders, and say EINVAL. */

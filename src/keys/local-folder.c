@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The folder of the local key manager. It knows names and bytes, and nothing of keys.
  *
- *     add     O_TMPFILE, write, fsync, linkat, fsync of the folder    a power cut leaves all of it or nothing
- *     erase   rename to .doomed, overwrite, fdatasync, unlink         can be finished later from each step
+ *     add     fd_add_file()                                      a power cut leaves the whole file or none
+ *     erase   rename to .doomed, overwrite, fdatasync, unlink    can be finished later from each step
  *
  * Overwriting in place reaches the old bytes on XFS over a plain disk, and on ext4 without data=journal and
  * inline_data. A file system that copies on write, a flash drive or a snapshot may keep them: there the
@@ -62,37 +62,12 @@ int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
         *ret_fd = -1;
         return 0;
     }
-    struct stat st;
-    char owner[USER_NAME_MAX], self[USER_NAME_MAX];
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return error_set(e, errno, "key folder %s: cannot be opened: %m; see [local] directory", path);
-    if (st.st_uid != geteuid())
-        return error_set(
-            e, -EACCES,
-            "key folder %s: is not used: it belongs to user %s, and this is user %s; see [local] "
-            "directory",
-            path, user_name(st.st_uid, owner), user_name(geteuid(), self));
-    if (st.st_mode & 0077)
-        return error_set(e, -EACCES, "key folder %s: is not used: others may look into it; chmod 700 it",
-                         path);
-    *ret_fd = TAKE_FD(fd);
-    return 0;
-}
-
-int local_folder_add(int folder_fd, const char *name, const void *data, size_t size)
-{
-    _cleanup_close_ int fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
     if (fd < 0)
-        return -errno;
-    int r = fd_write_all(fd, data, size);
-    if (r < 0)
-        return r;
-    char self[32];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    if (fsync(fd) < 0 || linkat(AT_FDCWD, self, folder_fd, name, AT_SYMLINK_FOLLOW) < 0 ||
-        fsync(folder_fd) < 0)
-        return -errno;
-    return 0;
+        return error_set(e, errno, "key folder %s: cannot be opened: %m; see [local] directory", path);
+    r = user_check_folder(fd, "key folder", path, "see [local] directory", e);
+    if (r == 0)
+        *ret_fd = TAKE_FD(fd);
+    return r;
 }
 
 int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room, size_t *ret_size)

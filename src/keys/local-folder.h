@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of the local key manager. It must be its user's alone. Its files are whole or absent. */
+/* The folder of the local key manager. It must be its user's alone. New files come by fd_add_file(). */
 #pragma once
 
 #include "base/str.h"
@@ -11,11 +11,6 @@ int local_folder_path(const struct config *c, char **ret_path, struct error *e) 
 /* Opens the folder; makes it first if `make`. *ret_fd is -1 if there is none. -EACCES: the folder is not
  * ours, or others may look into it. */
 int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e) _must_check_;
-
-/* Adds a file with `size` bytes of `data`, and syncs it to the disk. After a power cut the file is complete
- * or absent, and no temporary name remains. A bare errno: -EEXIST, -EOPNOTSUPP where the file system cannot
- * make unnamed files. */
-int local_folder_add(int folder_fd, const char *name, const void *data, size_t size) _must_check_;
 
 /* Reads a file, `room` bytes at most. A bare errno: -ENOENT, -EFBIG. */
 int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room,

@@ -84,7 +84,7 @@ static int make_identity(int folder_fd, const char *path, struct error *e)
         return error_set(e, -EIO, "random numbers: the kernel gives none: %m");
     str_hex(random, sizeof random, hex);
     int n = snprintf(line, sizeof line, "%u.%s\n", geteuid(), hex);
-    int r = local_folder_add(folder_fd, IDENTITY_NAME, line, (size_t)n);
+    int r = fd_add_file(folder_fd, IDENTITY_NAME, line, (size_t)n);
     if (r == -EOPNOTSUPP)
         return error_set(e, r,
                          "key folder %s: its file system cannot make files that are whole or not there "

@@ -72,7 +72,7 @@ static int make_sealing_key(int folder_fd, const char *name, struct error *e)
         return r;
     const char *last = NULL;
     _cleanup_close_ int parent_fd = open_parent(folder_fd, name, &last);
-    r = parent_fd < 0 ? parent_fd : local_folder_add(parent_fd, last, secret_peek(key), LOCAL_SEALING_BYTES);
+    r = parent_fd < 0 ? parent_fd : fd_add_file(parent_fd, last, secret_peek(key), LOCAL_SEALING_BYTES);
     if (r < 0 && r != -EEXIST) /* -EEXIST: another mayfly was quicker, so there is one */
         return error_set(e, r, "sealing key %s: cannot be made: %s; see [local] sealing_key_file", name,
                          strerror(-r));

@@ -173,7 +173,7 @@ static int add_key(struct local *l, int folder_fd, const struct key_info *info, 
         r = local_file_seal(info, identity, key, l->sealing_key, file, &size, e);
     if (r < 0)
         return r;
-    r = local_folder_add(folder_fd, info->id, file, size);
+    r = fd_add_file(folder_fd, info->id, file, size);
     return r < 0 ? error_set(e, r, "key folder %s: cannot keep a new key: %s", l->folder, strerror(-r)) : 0;
 }
 

@@ -56,17 +56,13 @@ static int fill(int fd, const struct copied *from, uint64_t size_bytes)
 int file_make(const struct pool *p, const struct volume *v, const struct copied *from, struct error *e)
 {
     _cleanup_close_ int folder_fd = -1, fd = -1;
-    char self[32];
     int r = open_folder(p, v, &folder_fd, e);
     if (r < 0)
         return r;
     fd = openat(folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     r = fd < 0 ? -errno : fill(fd, from, v->size_bytes);
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    if (r == 0 &&
-        (fsync(fd) < 0 || linkat(AT_FDCWD, self, folder_fd, record_file(v), AT_SYMLINK_FOLLOW) < 0 ||
-         fsync(folder_fd) < 0))
-        r = -errno;
+    if (r == 0)
+        r = fd_link_durably(fd, folder_fd, record_file(v));
     if (from && !from->is_idle && cannot_share(r))
         return error_set(
             e, -EOPNOTSUPP,

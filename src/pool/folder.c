@@ -7,45 +7,20 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define IDENTITY "pool"
 
-/* Is it ours alone? Who could write there could put other tags, and other locks, in their place. */
-static int check_owner(int fd, const char *path, struct error *e)
-{
-    struct stat st;
-    char owner[USER_NAME_MAX], self[USER_NAME_MAX];
-    if (fstat(fd, &st) < 0)
-        return error_set(e, errno, "pool %s: cannot be opened: %m", path);
-    if (st.st_uid != geteuid())
-        return error_set(e, -EACCES,
-                         "pool %s: is not used: it belongs to user %s, and this is user %s; see [pool] path",
-                         path, user_name(st.st_uid, owner), user_name(geteuid(), self));
-    if (st.st_mode & 0077)
-        return error_set(e, -EACCES, "pool %s: is not used: others may look into it; chmod 700 it", path);
-    return 0;
-}
-
 /* Two that find none both make one; the first that gives it its name wins. */
 static int make_identity(int folder_fd)
 {
-    char text[UUID_TEXT + 1], self[32];
-    _cleanup_close_ int fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    uuid_make(text);
-    text[UUID_TEXT - 1] = '\n';
-    int r = fd_write_all(fd, text, UUID_TEXT);
-    if (r < 0)
-        return r;
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    if (fsync(fd) < 0 ||
-        (linkat(AT_FDCWD, self, folder_fd, IDENTITY, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST) ||
-        fsync(folder_fd) < 0)
-        return -errno;
-    return 0;
+    char line[UUID_TEXT];
+    uuid_make(line);
+    line[UUID_TEXT - 1] = '\n';
+    int r = fd_add_file(folder_fd, IDENTITY, line, sizeof line);
+    if (r == -EEXIST) /* the winner may not have synced the folder yet */
+        r = fsync(folder_fd) < 0 ? -errno : 0;
+    return r;
 }
 
 static int read_identity(int folder_fd, char ret_name[VG_NAME_MAX])
@@ -73,7 +48,7 @@ int folder_open(const char *path, int *ret_fd, char ret_name[VG_NAME_MAX], struc
     _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return error_set(e, errno, "pool %s: cannot be opened: %m; see [pool] path", path);
-    r = check_owner(fd, path, e);
+    r = user_check_folder(fd, "pool", path, "see [pool] path", e); /* its tags and locks are believed */
     if (r < 0)
         return r;
     r = read_identity(fd, ret_name);

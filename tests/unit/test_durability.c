@@ -296,7 +296,7 @@ static void what_is_added_is_there_whole_or_not_at_all(void **state)
     _cleanup_close_ int folder = open_folder(path);
     const struct disk empty = {.n = 0};
     recording = true;
-    int r = local_folder_add(folder, ID, key_file, sizeof key_file);
+    int r = fd_add_file(folder, ID, key_file, sizeof key_file);
     recording = false;
     assert_int_equal(r, 0);
     judge_all(&empty, a_new_file_is_whole);
@@ -309,7 +309,7 @@ static struct disk with_key_file(int folder, const char *name)
 {
     struct disk d = {.n = 1, .files = {{.content = {.size = sizeof key_file}}}};
     struct stat st;
-    assert_int_equal(local_folder_add(folder, name, key_file, sizeof key_file), 0);
+    assert_int_equal(fd_add_file(folder, name, key_file, sizeof key_file), 0);
     assert_int_equal(fstatat(folder, name, &st, 0), 0);
     d.files[0].file = st.st_ino;
     strcpy(d.files[0].name, name);
