@@ -25,9 +25,9 @@ static void print_nothing(void *data, virErrorPtr why)
 static int details(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
+    int r = domain_require(v, uuid, &domain, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     _cleanup_free_ char *xml = vir.DomainGetXMLDesc(domain, 0);
     if (!xml)
         return domain_failed(v, domain, "get its XML", e);

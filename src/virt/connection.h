@@ -37,11 +37,14 @@ int libvirt_errnum(const virError *why);
 /* Did the last call fail because there is no such domain? */
 bool no_such_domain(void);
 
-/* -ENOENT without a sentence: to some that is no error. */
+/* Finds a domain. -ENOENT comes without a sentence, for callers to whom that is no error. */
 int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e) _must_check_;
 
-/* The sentence: -ENOENT. */
+/* Says that there is no such domain, and returns -ENOENT. */
 int no_domain(const char *object, struct error *e);
+
+/* Finds a domain that has to be there: -ENOENT comes with its sentence. */
+int domain_require(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e) _must_check_;
 
 /* definitions.c. libvirt syncs the file of a definition, and renames it into its place, but does not sync the
  * folder (9.0): after a power cut a domain that was defined could be missing, and one that was undefined be

@@ -89,18 +89,18 @@ int connection_define(struct virt *v, const char *xml, struct error *e)
 int connection_set_autostart(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
+    int r = domain_require(v, uuid, &domain, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     return vir.DomainSetAutostart(domain, 1) == 0 ? 0 : domain_failed(v, domain, "give it autostart", e);
 }
 
 int connection_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
+    int r = domain_require(v, uuid, &domain, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     *ret = vir.DomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     return *ret ? 0 : domain_failed(v, domain, "get its definition", e);
 }
@@ -112,9 +112,9 @@ int connection_redefine(struct virt *v, const char *xml, struct error *e)
     _cleanup_domain_ virDomainPtr before = NULL, domain = NULL;
     int r = domain_xml_identity(xml, &name, &uuid, e);
     if (r == 0)
-        r = domain_lookup(v, uuid, &before, e);
+        r = domain_require(v, uuid, &before, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     domain = vir.DomainDefineXMLFlags(libvirt_of(v), xml, 0);
     return domain ? definitions_make_durable(v, e) : not_defined(v, name, uuid, "", e);
 }

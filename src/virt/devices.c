@@ -64,9 +64,9 @@ int connection_attach_disk(struct virt *v, const char *uuid, const struct domain
     _cleanup_domain_ virDomainPtr domain = NULL;
     _cleanup_free_ char *xml = NULL;
     struct disk_place place;
-    int r = domain_lookup(v, uuid, &domain, e);
+    int r = domain_require(v, uuid, &domain, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     r = choose_place(v, domain, disk->device_path, &sides, &place, e);
     if (r == 0 && !sides)
         return definitions_make_durable(v, e);

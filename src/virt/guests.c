@@ -42,9 +42,9 @@ static int not_started(struct virt *v, virDomainPtr domain, struct error *e)
 int connection_start(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
+    int r = domain_require(v, uuid, &domain, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     if (vir.DomainIsActive(domain) == 1 || vir.DomainCreate(domain) == 0)
         return 0;
     return not_started(v, domain, e);
@@ -53,9 +53,9 @@ int connection_start(struct virt *v, const char *uuid, struct error *e)
 int connection_shut_down(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
+    int r = domain_require(v, uuid, &domain, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     /* No flags: libvirt asks the guest's agent if there is one, else it presses the ACPI button. */
     if (vir.DomainIsActive(domain) == 0 || vir.DomainShutdownFlags(domain, 0) == 0)
         return 0;
@@ -65,9 +65,9 @@ int connection_shut_down(struct virt *v, const char *uuid, struct error *e)
 int connection_reboot(struct virt *v, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
+    int r = domain_require(v, uuid, &domain, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     return vir.DomainReboot(domain, 0) == 0 ? 0 : domain_failed(v, domain, "reboot", e);
 }
 
@@ -86,9 +86,9 @@ int connection_resize_disk(struct virt *v, const char *uuid, const char *device_
                            struct error *e)
 {
     _cleanup_domain_ virDomainPtr domain = NULL;
-    int r = domain_lookup(v, uuid, &domain, e);
+    int r = domain_require(v, uuid, &domain, e);
     if (r < 0)
-        return r == -ENOENT ? no_domain(uuid, e) : r;
+        return r;
     if (vir.DomainIsActive(domain) == 0 ||
         vir.DomainBlockResize(domain, device_path, size_bytes, VIR_DOMAIN_BLOCK_RESIZE_BYTES) == 0)
         return 0;

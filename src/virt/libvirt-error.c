@@ -90,3 +90,9 @@ int no_domain(const char *object, struct error *e)
 {
     return error_set(e, -ENOENT, "domain %s: libvirt knows no such domain; see virsh list --all", object);
 }
+
+int domain_require(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e)
+{
+    int r = domain_lookup(v, uuid, ret, e);
+    return r == -ENOENT ? no_domain(uuid, e) : r;
+}
