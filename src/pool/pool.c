@@ -41,32 +41,6 @@ static int settle(struct broker *b, const char *instance, struct error *e)
     return 0;
 }
 
-static int sync_folder(const char *path, bool may_lack, struct error *e)
-{
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT && may_lack)
-        return 0;
-    if (fd < 0 || fsync(fd) < 0)
-        return error_set(e, -errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
-                         path);
-    return 0;
-}
-
-/* Those of the user's own libvirt. */
-static int sync_domains(struct broker *b, struct error *e)
-{
-    const char *config = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
-    char folder[PATH_MAX - 16], autostart[PATH_MAX];
-    (void)b;
-    if (config && *config == '/')
-        snprintf(folder, sizeof folder, "%s/libvirt/qemu", config);
-    else
-        snprintf(folder, sizeof folder, "%s/.config/libvirt/qemu", home ? home : "");
-    snprintf(autostart, sizeof autostart, "%s/autostart", folder);
-    int r = sync_folder(folder, false, e);
-    return r < 0 ? r : sync_folder(autostart, true, e);
-}
-
 /* ---------------------------------------------------- what files have none of */
 
 static int refuse(const struct pool *p, const char *what, struct error *e)
@@ -75,6 +49,13 @@ static int refuse(const struct pool *p, const char *what, struct error *e)
                      "pool %s: is one of files, which %s; LVM's volume groups are for that: see "
                      "images_volume_group in mayfly.conf",
                      p->config->pool_path, what);
+}
+
+/* A user's libvirt keeps its definitions in that user's own folder, which virt/settle.c syncs. It asks a
+ * broker only for those of the host. */
+static int sync_domains(struct broker *b, struct error *e)
+{
+    return refuse(pool_of(b), "cannot make definitions of the host's libvirt durable", e);
 }
 
 static int bench(struct broker *b, const struct volume *v, const struct secret *key, enum bench_table table,

@@ -585,7 +585,6 @@ static int make_pool(void **state)
         return -1;
     config_defaults(&config);
     snprintf(config.pool_path, sizeof config.pool_path, "%.200s/pool", (const char *)*state);
-    setenv("XDG_CONFIG_HOME", *state, 1);
     struct broker *b = connect_pool();
     static char name[VG_NAME_MAX];
     snprintf(name, sizeof name, "%s", pool_name(b));
@@ -600,9 +599,9 @@ static int remove_pool(void **state)
     return folder_remove(state);
 }
 
-static int no_domains(void)
+static int refuses_domains(void)
 {
-    return -ENOENT;
+    return -EINVAL;
 }
 
 int main(void)
@@ -626,6 +625,6 @@ int main(void)
                                   .files = true,
                                   .extent_bytes = 4096,
                                   .other_vg = "vg1",
-                                  .sync_domains = no_domains};
+                                  .sync_domains = refuses_domains};
     return cmocka_run_group_tests_name("the pool of files", tests, make_pool, remove_pool);
 }

@@ -189,6 +189,32 @@ static void definitions_are(void **state)
     definitions = NULL;
 }
 
+static char *get_session_uri(virConnectPtr connection)
+{
+    (void)connection;
+    return strdup("qemu:///session");
+}
+
+/* A pool leaves that to this process, and its broker refuses to be asked. */
+static void definitions_of_a_session_are(void **state)
+{
+    static const char *const parts[] = {"libvirt", "libvirt/qemu", "libvirt/qemu/autostart"};
+    struct {
+        struct virt v;
+        void *room[16];
+    } none = {.v = {.sync = NULL}};
+    struct error e = ERROR_NONE;
+    vir.ConnectGetURI = get_session_uri;
+    assert_int_equal(setenv("XDG_CONFIG_HOME", *state, 1), 0);
+    assert_ok(definitions_make_durable(&none.v, &e), e); /* nothing was ever defined */
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        assert_int_equal(mkdir(folder_path(state, parts[i]), 0700), 0);
+    n_synced = 0;
+    assert_ok(definitions_make_durable(&none.v, &e), e);
+    assert_true(is_synced(inode_of(folder_path(state, parts[1]))));
+    assert_true(is_synced(inode_of(folder_path(state, parts[2]))));
+}
+
 static void an_image_is_before_it_has_its_name(void **state)
 {
     _cleanup_image_file_ struct image_file *f = NULL;
@@ -219,6 +245,7 @@ int main(void)
         IN_FOLDER(a_file_system_is),
         IN_FOLDER(a_volume_of_zeros_is),
         IN_FOLDER(definitions_are),
+        IN_FOLDER(definitions_of_a_session_are),
         IN_FOLDER(an_image_is_before_it_has_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
