@@ -68,24 +68,6 @@ static void describe(const struct volume *v, int file_fd, enum map_use use, stru
         ret->until_msec = STATE_FOREVER;
 }
 
-/* Another use of a keeper that is there. */
-static int raise_use(struct keeper_seen *k, const struct volume *v, int file_fd, enum map_use use,
-                     struct error *e)
-{
-    struct state wanted;
-    describe(v, file_fd, use, &wanted);
-    if (!map_uuid_is_of(k->state.map, v->disk))
-        return error_set(e, -EUNSAFE, "disk %s: cannot be opened: another disk is served under its name",
-                         v->lv);
-    if (k->state.read_only != wanted.read_only)
-        return error_set(e, -EBUSY, "disk %s: is open %s; close it first", v->lv,
-                         k->state.read_only ? "read-only" : "for writing");
-    if (map_uuid_use(k->state.map) >= map_uuid_use(wanted.map))
-        return 0;
-    int r = state_write(k->state_fd, &wanted);
-    return r < 0 ? error_set(e, r, "disk %s: its state cannot be written: %s", v->lv, strerror(-r)) : 0;
-}
-
 static int listen_on(const char path[ENGINE_PATH_MAX], const struct volume *v, int *ret, struct error *e)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -142,7 +124,8 @@ int engine_open(const char *runtime_dir, const struct volume *v, int file_fd, co
         r = look_locked(runtime_dir, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
-    return k.pid ? raise_use(&k, v, file_fd, use, e) : start(folder, path, v, file_fd, volume_key, use, e);
+    return k.pid ? error_set(e, -EEXIST, "disk %s: is open already", v->lv)
+                 : start(folder, path, v, file_fd, volume_key, use, e);
 }
 
 int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e)

@@ -26,10 +26,9 @@
 int engine_socket_path(const char *runtime_dir, const struct volume *v, char path[ENGINE_PATH_MAX],
                        struct error *e) _must_check_;
 
-/* Opens the disk for `use`: starts a keeper with this file, which it keeps a descriptor of (the caller's may
- * be closed), and this key (NULL: a plain volume). One that is there already stays, and is for this use from
- * now on if that is more; -EBUSY: it can be written and is wanted read-only, or the other way round. -EBUSY:
- * another process has locked the file (flock). */
+/* Opens the disk for `use`: starts a keeper, which gets the key (NULL: a plain volume) and a duplicate of
+ * `file_fd`. -EEXIST: the disk has a keeper, which goes on as before. -EBUSY: another process has locked the
+ * file (flock). */
 int engine_open(const char *runtime_dir, const struct volume *v, int file_fd, const struct secret *volume_key,
                 enum map_use use, struct error *e) _must_check_;
 

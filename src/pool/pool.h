@@ -19,7 +19,8 @@
 
 /* Who serves disks to guests: src/engine, or a double. All are told of the folder that pool_open() was. */
 struct pool_engine {
-    /* Serves the disk that `file_fd` (which stays the caller's) has, until it is closed. */
+    /* Serves the disk in the file `file_fd`, of which the caller keeps its descriptor, until close(). The
+     * disk is not served yet. */
     int (*open)(const char *runtime_dir, const struct volume *v, int file_fd, const struct secret *volume_key,
                 enum map_use use, struct error *e);
 

@@ -48,7 +48,20 @@ static int start_serving(const struct pool *p, const struct volume *v, const str
     return r < 0 ? r : p->engine->open(p->runtime_dir, v, fd, key, use, e);
 }
 
-/* By the keeper that there is, or by a new one. */
+/* May the keeper that serves `map` go on for this use? Its own use stays as it was, as that of a dm-crypt map
+ * does. */
+static int check_served(const struct map *map, const struct volume *v, enum map_use use, struct error *e)
+{
+    if (!map_uuid_is_of(map->uuid, v->disk))
+        return error_set(e, -EUNSAFE, "disk %s: cannot be opened: another disk is served under its name",
+                         v->lv);
+    if ((map->read_only != 0) != map_use_reads_only(use, v))
+        return error_set(e, -EBUSY, "disk %s: is open %s; close it first", v->lv,
+                         map->read_only ? "read-only" : "for writing");
+    return 0;
+}
+
+/* Starts a keeper unless the disk has one. The instance is locked, so that none starts in between. */
 static int serve(const struct pool *p, const struct volume *v, const struct secret *key, enum map_use use,
                  struct error *e)
 {
@@ -59,10 +72,8 @@ static int serve(const struct pool *p, const struct volume *v, const struct secr
         return start_serving(p, v, key, use, e);
     if (r < 0)
         return error_pass(e, r, &why);
-    if ((map.read_only != 0) != map_use_reads_only(use, v))
-        return error_set(e, -EBUSY, "disk %s: is open %s; close it first", v->lv,
-                         map.read_only ? "to be read only" : "for writing");
-    return map.size_bytes < v->size_bytes ? p->engine->grow(p->runtime_dir, v, e) : 0;
+    r = check_served(&map, v, use, e);
+    return r == 0 && map.size_bytes < v->size_bytes ? p->engine->grow(p->runtime_dir, v, e) : r;
 }
 
 /* The key stays for FORMAT until the disk is closed, or ready. */

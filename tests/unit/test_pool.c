@@ -358,6 +358,21 @@ static void changes_leave_a_trail(void **state)
     assert_string_equal(trail_next(trail), "");
 }
 
+static void another_disk_under_its_name_is_not_opened(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    struct volume v = make(b, "root", 8 * MIB), other = disk_of(b, "root", 8 * MIB);
+    struct opened o = OPENED_NONE;
+    OK(broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+    opened_close(&o);
+    map_uuid_make(other.disk, MAP_FOR_DOMAIN, find_served(&v)->map.uuid);
+    REFUSED_WITH(-EUNSAFE, "another disk is served",
+                 broker_open(b, &v, key, MAP_FOR_DOMAIN, SETTLE_NOW, &o, &e));
+    OK(broker_close(b, &v, SETTLE_NOW, &e));
+    remove_doomed(b, &v);
+}
+
 static struct volume make_with_contents(struct broker *b)
 {
     struct volume v = make(b, "root", 8 * MIB);
@@ -614,6 +629,7 @@ int main(void)
         cmocka_unit_test(what_is_held_stays),
         cmocka_unit_test(a_disk_without_its_file_does_not_become_ready),
         cmocka_unit_test(changes_leave_a_trail),
+        cmocka_unit_test(another_disk_under_its_name_is_not_opened),
         cmocka_unit_test(copies_of_open_disks_need_shared_blocks),
         cmocka_unit_test(closed_disks_are_copied),
         cmocka_unit_test(damage_is_told_and_kept),
