@@ -1,91 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See work.h. */
+/* See work.h. A task in its life:
+ *
+ *     started --> waits for its range, or for free pieces; work_retry() goes on with it
+ *             --> pieces under way, each of them one or two transfers
+ *             --> synced, if it writes and the guest does not flush
+ *             --> finished: its status is written, and it waits to be taken back
+ */
 #include "disks/work.h"
 
+#include "disks/pieces.h"
+
 #include <string.h>
-#include <sys/mman.h>
-
-#define SMALL_BYTES  DISK_UNIT_MAX
-#define SMALL_PIECES 256
-#define LARGE_BYTES  ((size_t)128 << 10)
-#define LARGE_PIECES 32
-#define BUFFER_BYTES (SMALL_PIECES * SMALL_BYTES + LARGE_PIECES * LARGE_BYTES)
-
-/* A piece of a task. */
-struct piece {
-    struct io_transfer io;
-    struct task *task;
-    struct place place;     /* its data in the guest's memory */
-    uint64_t offset, bytes; /* on the disk: of the data, which may be a part of what is transferred */
-    bool is_read_first;     /* to be changed and written */
-    struct piece *next;     /* free */
-    bool is_large;
-    uint8_t *buffer;
-};
-
-struct task_list {
-    struct task *first, **end;
-};
 
 struct work {
     struct disk *disk;
     unsigned queue;
     bool writes_through;
     struct io *io; /* the disk's */
-    struct cipher *cipher;
-    struct secret *page; /* plaintext of one unit, for a moment */
-    uint8_t *buffers;
-    struct piece *pieces, *free_small, *free_large;
+    struct pieces pieces;
     struct task_list waiting; /* for pieces, or for their range */
     struct task_list finished;
 };
 
-static void list_add(struct task_list *l, struct task *t)
-{
-    t->next = NULL;
-    *l->end = t;
-    l->end = &t->next;
-}
-
-static struct task *list_take(struct task_list *l)
-{
-    struct task *t = l->first;
-    if (t) {
-        l->first = t->next;
-        if (!l->first)
-            l->end = &l->first;
-    }
-    return t;
-}
-
 /* ---------------------------------------------------------------- making it */
-
-static void add_piece(struct work *w, struct piece *p)
-{
-    struct piece **list = p->is_large ? &w->free_large : &w->free_small;
-    p->next = *list;
-    *list = p;
-}
-
-static int make_pieces(struct work *w)
-{
-    void *buffers = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (buffers == MAP_FAILED)
-        return -ENOMEM;
-    w->buffers = buffers;
-    w->pieces = calloc(SMALL_PIECES + LARGE_PIECES, sizeof *w->pieces);
-    if (!w->pieces)
-        return -ENOMEM;
-    uint8_t *at = w->buffers;
-    for (size_t i = 0; i < SMALL_PIECES + LARGE_PIECES; i++) {
-        struct piece *p = &w->pieces[i];
-        p->is_large = i >= SMALL_PIECES;
-        p->buffer = at;
-        at += p->is_large ? LARGE_BYTES : SMALL_BYTES;
-        add_piece(w, p);
-    }
-    return 0;
-}
 
 int work_new(struct disk *d, unsigned queue, bool writes_through, struct work **ret, struct error *e)
 {
@@ -96,18 +33,14 @@ int work_new(struct disk *d, unsigned queue, bool writes_through, struct work **
     w->queue = queue;
     w->io = d->io[queue];
     w->writes_through = writes_through;
-    w->waiting.end = &w->waiting.first;
-    w->finished.end = &w->finished.first;
-    int r = make_pieces(w) < 0 ? error_memory(e) : 0;
-    if (r == 0)
-        r = secret_new(DISK_UNIT_MAX, &w->page, e);
-    if (r == 0)
-        r = cipher_new(d->key, d->sector_bytes, &w->cipher, e);
+    task_list_init(&w->waiting);
+    task_list_init(&w->finished);
+    int r = pieces_init(&w->pieces, d, e);
     if (r < 0) {
         work_free(w);
         return r;
     }
-    io_set_buffers(w->io, w->buffers, BUFFER_BYTES);
+    io_set_buffers(w->io, w->pieces.buffers, pieces_buffer_bytes());
     *ret = w;
     return 0;
 }
@@ -117,139 +50,21 @@ struct work *work_free(struct work *w)
     if (!w)
         return NULL;
     io_set_buffers(w->io, NULL, 0);
-    cipher_free(w->cipher);
-    secret_free(w->page);
-    free(w->pieces);
-    if (w->buffers)
-        munmap(w->buffers, BUFFER_BYTES);
+    pieces_destroy(&w->pieces);
     free(w);
     return NULL;
 }
 
 /* -------------------------------------------------------- the end of a task */
 
-static int answer(const struct task *t)
-{
-    if (t->request.operation == BLOCK_REFUSED)
-        return t->request.answer;
-    if (t->result == -EOPNOTSUPP)
-        return VIRTIO_BLK_S_UNSUPP;
-    return t->result < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
-}
-
-static void finish(struct work *w, struct task *t)
+static void finish_task(struct work *w, struct task *t)
 {
     if (t->has_range) {
         t->has_range = false;
         disk_wake(w->disk, ranges_leave(&w->disk->ranges, &t->range));
     }
-    *t->request.status = (uint8_t)answer(t);
-    bool is_in = t->request.operation == BLOCK_READ || t->request.operation == BLOCK_GET_ID;
-    t->written = 1 + (is_in && t->result == 0 ? (uint32_t)t->request.data_bytes : 0);
-    list_add(&w->finished, t);
-}
-
-static void fail(struct task *t, int r)
-{
-    if (r < 0 && t->result == 0)
-        t->result = r;
-}
-
-/* -------------------------------------------------------- a piece of a task */
-
-static uint64_t sector_of(const struct work *w, const struct piece *p)
-{
-    return p->io.offset_bytes / w->disk->sector_bytes;
-}
-
-static bool is_partial(const struct piece *p)
-{
-    return p->bytes != p->io.bytes;
-}
-
-/* Encrypted zeros. */
-static int fill_with_zeros(struct work *w, struct piece *p)
-{
-    memset(p->buffer, 0, p->io.bytes);
-    return cipher_encrypt(w->cipher, sector_of(w, p), p->buffer, p->buffer, p->io.bytes);
-}
-
-/* The unit is in the buffer as it was on the disk. */
-static int change_unit(struct work *w, struct piece *p)
-{
-    uint8_t *plain = secret_bytes(w->page);
-    uint64_t first = sector_of(w, p), at = p->offset - p->io.offset_bytes;
-    int r = cipher_decrypt(w->cipher, first, p->buffer, plain, p->io.bytes);
-    if (r < 0)
-        return r;
-    if (p->task->request.operation == BLOCK_ZERO)
-        memset(plain + at, 0, p->bytes);
-    else
-        guest_read(&p->place, plain + at, p->bytes);
-    return cipher_encrypt(w->cipher, first, plain, p->buffer, p->io.bytes);
-}
-
-static int give_to_guest(struct work *w, struct piece *p)
-{
-    if (!is_partial(p))
-        return guest_decrypt(w->cipher, w->page, sector_of(w, p), p->buffer, &p->place, p->bytes);
-    int r = cipher_decrypt(w->cipher, sector_of(w, p), p->buffer, secret_bytes(w->page), p->io.bytes);
-    guest_write(&p->place, secret_peek(w->page) + (p->offset - p->io.offset_bytes), p->bytes);
-    return r;
-}
-
-/* What is done before the first transfer. */
-static int prepare(struct work *w, struct piece *p)
-{
-    enum block_operation operation = p->task->request.operation;
-    p->is_read_first = operation != BLOCK_READ && is_partial(p);
-    p->io.operation = operation == BLOCK_READ || p->is_read_first ? IO_READ : IO_WRITE;
-    if (p->io.operation == IO_READ)
-        return 0;
-    if (operation == BLOCK_ZERO)
-        return fill_with_zeros(w, p);
-    return guest_encrypt(w->cipher, w->page, sector_of(w, p), &p->place, p->buffer, p->bytes);
-}
-
-/* How far the next piece of a task goes: a part of a unit, or as many whole ones as a buffer has room for. */
-static uint64_t next_bytes(const struct work *w, const struct task *t)
-{
-    uint64_t unit = w->disk->unit_bytes, at = (t->request.offset_bytes + t->begun_bytes) % unit;
-    uint64_t left = t->request.bytes - t->begun_bytes;
-    if (at > 0 || left < unit)
-        return left < unit - at ? left : unit - at;
-    left -= left % unit;
-    return left < LARGE_BYTES ? left : LARGE_BYTES;
-}
-
-static struct piece *take_piece(struct work *w, uint64_t bytes)
-{
-    struct piece **list = bytes <= SMALL_BYTES ? &w->free_small : &w->free_large;
-    struct piece *p = *list;
-    if (p)
-        *list = p->next;
-    return p;
-}
-
-static void set_piece(struct work *w, struct piece *p, struct task *t, uint64_t bytes)
-{
-    uint64_t unit = w->disk->unit_bytes;
-    p->task = t;
-    p->place = t->place;
-    p->offset = t->request.offset_bytes + t->begun_bytes;
-    p->bytes = bytes;
-    p->io.owner = p;
-    p->io.buffer = p->buffer;
-    p->io.offset_bytes = p->offset / unit * unit;
-    p->io.bytes = bytes < unit ? unit : bytes;
-}
-
-/* -------------------------------------------------------------------- tasks */
-
-static void wait_for_more(struct work *w, struct task *t)
-{
-    t->is_waiting = true;
-    list_add(&w->waiting, t);
+    task_write_status(t);
+    task_list_add(&w->finished, t);
 }
 
 static void begin_sync(struct work *w, struct task *t)
@@ -258,84 +73,89 @@ static void begin_sync(struct work *w, struct task *t)
     io_start(w->io, &t->io);
 }
 
-/* Nothing of it is under way, and nothing more will be. */
-static void settle(struct work *w, struct task *t)
+/* Syncs or finishes a task that has no piece under way and waits for none. */
+static void finish_if_idle(struct work *w, struct task *t)
 {
     if (t->pieces > 0 || t->is_waiting)
         return;
     if (w->writes_through && t->result == 0 && block_request_writes(&t->request))
         begin_sync(w, t);
     else
-        finish(w, t);
+        finish_task(w, t);
 }
 
-static void leave_piece(struct work *w, struct piece *p, int result)
+/* ------------------------------------------------- reads, writes and zeroing */
+
+static void end_piece(struct work *w, struct piece *p, int result)
 {
     struct task *t = p->task;
-    fail(t, result);
+    task_note_result(t, result);
     t->pieces--;
-    add_piece(w, p);
-    settle(w, t);
+    pieces_give_back(&w->pieces, p);
+    finish_if_idle(w, t);
 }
 
-/* A transfer of a piece has ended. */
-static void piece_done(struct work *w, struct piece *p)
-{
-    int r = p->io.result;
-    if (r == 0 && p->is_read_first) {
-        p->is_read_first = false;
-        r = change_unit(w, p);
-        if (r == 0) {
-            p->io.operation = IO_WRITE;
-            io_start(w->io, &p->io);
-            return;
-        }
-    } else if (r == 0 && p->io.operation == IO_READ) {
-        r = give_to_guest(w, p);
-    }
-    leave_piece(w, p, r);
-}
-
-static bool drain(struct work *w)
+/* Takes back the transfers that are done, and goes on with what they belong to. False: there were none. */
+static bool take_done_transfers(struct work *w)
 {
     bool any = false;
     struct io_transfer *io;
     while ((io = io_take_done(w->io))) {
         any = true;
         if (io->operation == IO_READ || io->operation == IO_WRITE) {
-            piece_done(w, io->owner);
+            int r = piece_go_on(&w->pieces, io->owner);
+            if (r > 0)
+                io_start(w->io, io);
+            else
+                end_piece(w, io->owner, r);
         } else {
             struct task *t = io->owner;
-            fail(t, io->result);
-            finish(w, t);
+            task_note_result(t, io->result);
+            finish_task(w, t);
         }
     }
     return any;
 }
 
+/* The next piece of a task ends where a part of a unit ends, or with the last whole unit that fits into it.
+ */
+static uint64_t next_piece_bytes(const struct work *w, const struct task *t)
+{
+    uint64_t unit = w->disk->unit_bytes, at = (t->request.offset_bytes + t->begun_bytes) % unit;
+    uint64_t left = t->request.bytes - t->begun_bytes;
+    if (at > 0 || left < unit)
+        return left < unit - at ? left : unit - at;
+    left -= left % unit;
+    return left < PIECE_LARGE_BYTES ? left : PIECE_LARGE_BYTES;
+}
+
 static void begin_piece(struct work *w, struct piece *p, struct task *t, uint64_t bytes)
 {
-    set_piece(w, p, t, bytes);
+    p->task = t;
+    p->operation = t->request.operation;
+    p->place = t->place;
+    p->offset_bytes = t->request.offset_bytes + t->begun_bytes;
+    p->bytes = bytes;
     t->begun_bytes += bytes;
     t->pieces++;
     if (t->request.operation != BLOCK_ZERO)
         guest_skip(&t->place, bytes);
-    int r = prepare(w, p);
+    int r = piece_prepare(&w->pieces, p);
     if (r < 0) {
-        leave_piece(w, p, r);
+        end_piece(w, p, r);
         return;
     }
     io_start(w->io, &p->io);
     if (io_is_immediate(w->io))
-        drain(w); /* so the next one gets the same buffer, which is in the processor's cache */
+        take_done_transfers(w); /* so the next piece gets this buffer, which is in the processor's cache */
 }
 
-/* False: there are not enough pieces for all of it now. */
+/* False: there are not enough free pieces for the rest of the task now. */
 static bool begin_pieces(struct work *w, struct task *t)
 {
     while (t->begun_bytes < t->request.bytes && t->result == 0) {
-        uint64_t bytes = next_bytes(w, t);
-        struct piece *p = take_piece(w, bytes);
+        uint64_t bytes = next_piece_bytes(w, t);
+        struct piece *p = pieces_take(&w->pieces, bytes);
         if (!p)
             return false;
         begin_piece(w, p, t, bytes);
@@ -343,29 +163,33 @@ static bool begin_pieces(struct work *w, struct task *t)
     return true;
 }
 
-/* Writes have their range as long as they are under way. Where a unit is no more than the guest counts in,
- * none is ever changed in part. */
-static bool enter_range(struct work *w, struct task *t)
+static void wait_for_retry(struct work *w, struct task *t)
 {
-    uint64_t unit = w->disk->unit_bytes, from = t->request.offset_bytes, to = from + t->request.bytes;
-    if (t->has_range || !block_request_writes(&t->request) || unit == BLOCK_SECTOR_BYTES)
-        return true;
-    t->range.from = from / unit * unit;
-    t->range.to = (to + unit - 1) / unit * unit;
-    t->range.is_exclusive =
-        t->request.operation != BLOCK_DISCARD && (t->range.from != from || t->range.to != to);
-    t->has_range = ranges_enter(&w->disk->ranges, &t->range, w->queue);
-    return t->has_range;
+    t->is_waiting = true;
+    task_list_add(&w->waiting, t);
 }
 
-/* What is only a part of a unit stays. */
+static void begin_transfers(struct work *w, struct task *t)
+{
+    t->pieces++; /* one more, so that the task does not finish between two of its pieces */
+    bool all = begin_pieces(w, t);
+    t->pieces--;
+    if (all)
+        finish_if_idle(w, t);
+    else
+        wait_for_retry(w, t);
+}
+
+/* ------------------------------------------------------------- other requests */
+
+/* Gives back whole units only: a part of a unit keeps its contents. */
 static void begin_discard(struct work *w, struct task *t)
 {
     uint64_t unit = w->disk->unit_bytes;
     uint64_t from = (t->request.offset_bytes + unit - 1) / unit * unit;
     uint64_t to = (t->request.offset_bytes + t->request.bytes) / unit * unit;
     if (from >= to) {
-        finish(w, t);
+        finish_task(w, t);
         return;
     }
     t->io.operation = IO_PUNCH;
@@ -379,24 +203,30 @@ static void give_id(struct work *w, struct task *t)
     size_t bytes = t->request.data_bytes < DISK_ID_BYTES ? t->request.data_bytes : DISK_ID_BYTES;
     t->request.data_bytes = bytes;
     guest_write(&t->place, (const uint8_t *)w->disk->id, bytes);
-    finish(w, t);
+    finish_task(w, t);
 }
 
-static void begin_transfers(struct work *w, struct task *t)
+/* -------------------------------------------------------------------- tasks */
+
+/* A request that writes holds its range until it is finished. No range is needed where a unit is one sector
+ * of the guest's: then no unit is ever changed in part. */
+static bool enter_range(struct work *w, struct task *t)
 {
-    t->pieces++; /* one more, so that it does not finish between two of them */
-    bool all = begin_pieces(w, t);
-    t->pieces--;
-    if (all)
-        settle(w, t);
-    else
-        wait_for_more(w, t);
+    uint64_t unit = w->disk->unit_bytes, from = t->request.offset_bytes, to = from + t->request.bytes;
+    if (t->has_range || !block_request_writes(&t->request) || unit == BLOCK_SECTOR_BYTES)
+        return true;
+    t->range.from = from / unit * unit;
+    t->range.to = (to + unit - 1) / unit * unit;
+    t->range.is_exclusive =
+        t->request.operation != BLOCK_DISCARD && (t->range.from != from || t->range.to != to);
+    t->has_range = ranges_enter(&w->disk->ranges, &t->range, w->queue);
+    return t->has_range;
 }
 
-static void begin(struct work *w, struct task *t)
+static void begin_task(struct work *w, struct task *t)
 {
     if (!enter_range(w, t)) {
-        wait_for_more(w, t);
+        wait_for_retry(w, t);
         return;
     }
     switch (t->request.operation) {
@@ -415,7 +245,7 @@ static void begin(struct work *w, struct task *t)
         give_id(w, t);
         break;
     case BLOCK_REFUSED:
-        finish(w, t);
+        finish_task(w, t);
         break;
     }
 }
@@ -428,7 +258,7 @@ void work_start(struct work *w, struct task *t)
     t->begun_bytes = 0;
     t->pieces = 0;
     t->result = 0;
-    begin(w, t);
+    begin_task(w, t);
 }
 
 void work_retry(struct work *w)
@@ -437,24 +267,19 @@ void work_retry(struct work *w)
     struct task_list again = w->waiting;
     if (!again.first)
         return;
-    w->waiting = (struct task_list){.end = &w->waiting.first};
+    task_list_init(&w->waiting);
     for (t = again.first; t; t = after) {
         after = t->next;
         t->is_waiting = false;
-        begin(w, t);
+        begin_task(w, t);
     }
 }
 
 struct task *work_take_finished(struct work *w)
 {
-    if (!w->finished.first && drain(w))
+    if (!w->finished.first && take_done_transfers(w))
         work_retry(w);
-    return list_take(&w->finished);
-}
-
-bool work_is_immediate(const struct work *w)
-{
-    return io_is_immediate(w->io);
+    return task_list_take(&w->finished);
 }
 
 void work_submit(struct work *w)
