@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk as a front end sees it over vhost-user: what it has negotiated, its memory, its queues. One
- * connection at a time, one thread for it; the queues have their own. */
+/* A disk as a front end (QEMU) sees it over vhost-user: negotiated features, the guest's memory, queues.
+ * There is one connection at a time, and one thread for it. Each queue has a thread of its own. */
 #pragma once
 
 #include "disks/queue.h"
 
 struct device {
     struct disk *disk;
-    int socket;  /* of the front end; -1: there is none */
-    int backend; /* where we tell it of changes; -1: it does not want to know */
+    int socket;  /* connected to the front end; -1: there is none */
+    int backend; /* where we tell the front end of changes; -1: it has sent no such socket */
     uint64_t features, protocol;
     struct memory_table memory;
     struct queue queue[DISK_QUEUES_MAX];
-    uint8_t *inflight; /* the file of requests under way, as the front end keeps it; NULL: it does not */
+    uint8_t *inflight; /* the mapped file of requests under way; NULL: the front end keeps none */
     size_t inflight_bytes;
     struct vhost_inflight inflight_form;
 };
 
 void device_init(struct device *d, struct disk *disk);
 
-/* A front end has connected; `socket` is the device's from here on. */
+/* Takes a front end that has connected, and owns `socket` from then on. */
 void device_connect(struct device *d, int socket);
 
 /* Stops the queues and forgets the front end. */
 void device_disconnect(struct device *d);
 
-/* Takes one message and does what it says. A front end that has gone, or lies, is disconnected. */
-void device_message(struct device *d);
+/* Receives one message and handles it. A front end that is gone, or breaks the protocol, is disconnected. */
+void device_receive(struct device *d);
 
-/* Does what a message says, and answers. -EPROTO and others: the connection is worth nothing any more. */
+/* Carries out a message, and answers it. After an error the connection cannot go on. */
 int device_handle(struct device *d, struct vhost_message *m, struct error *e) _must_check_;
 
-/* Tells the front end that the size of the disk is another. */
+/* Tells the front end that the size of the disk has changed. */
 void device_tell_size(struct device *d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One virtqueue of a disk, and the thread that serves it while it runs: takes requests from the ring, has
- * them done (work.h), gives them back, and looks a while for more before it sleeps.
+/* One virtqueue of a disk, and the thread that serves it: takes requests from the ring, has them done
+ * (work.h), gives them back, and waits for more.
  */
 #pragma once
 
@@ -11,23 +11,25 @@ struct queue {
     struct disk *disk;
     unsigned index;
 
-    /* set by the device while the thread does not run */
+    /* set by device.c while the thread does not run */
     bool has_address, has_size, is_enabled;
     unsigned size;
     struct vhost_vring_address address;
-    uint16_t base; /* the number of the next request, when it begins; after the end where it came to */
+    uint16_t base; /* the index in the available ring at which the thread begins; after its end: at which it
+                      stopped */
     int kick, call, error; /* the front end's eventfds, owned; -1: none */
     struct inflight inflight;
 
-    /* the thread's */
+    /* of the thread */
     bool is_running;
-    bool is_broken; /* the guest's ring: it is started no more until it begins anew */
+    bool is_broken; /* the ring is malformed: no thread starts until the guest sets it up anew */
     struct virtqueue ring;
     struct work *work;
     struct task *tasks, *free_tasks;
     unsigned under_way;
     unsigned spin_usec;
-    uint16_t again[VIRTQUEUE_SIZE_MAX]; /* under way before the last end of this program */
+    uint16_t
+        again[VIRTQUEUE_SIZE_MAX]; /* heads of the requests that were under way when the last worker ended */
     unsigned n_again;
     pthread_t thread;
     atomic_bool stop;
@@ -35,15 +37,18 @@ struct queue {
 
 void queue_init(struct queue *q, struct disk *d, unsigned index);
 
-/* Has the front end said all that it takes? */
+/* Has the front end sent all that the thread needs? */
 bool queue_is_ready(const struct queue *q);
 
-/* Starts the thread. `features` are virtio's. -EPROTO: the rings are not where they should be. */
+/* Starts the thread. `features` are those of virtio. -EPROTO: the rings are not in the guest's memory. */
 int queue_start(struct queue *q, const struct memory_table *t, uint64_t features,
                 struct error *e) _must_check_;
 
-/* Lets all requests that were taken end, and the thread. */
+/* Waits for the requests that were taken to end, then ends the thread. */
 void queue_stop(struct queue *q);
 
-/* Stops it and forgets what the front end has said. */
+/* Stops the queue, and forgets what the front end has sent. */
 void queue_reset(struct queue *q);
+
+/* queue-wait.c: waits until the thread has something to do; for a new request only if it takes some. */
+int queue_wait(struct queue *q, bool takes_requests) _must_check_;

@@ -71,7 +71,7 @@ static void accept_front_end(struct device *d)
 
 static void take_message(struct device *d)
 {
-    device_message(d);
+    device_receive(d);
     if (d->socket < 0)
         tell_keeper(d, MARK_GONE);
 }

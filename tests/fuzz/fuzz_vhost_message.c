@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     shutdown(ends[0], SHUT_WR); /* so nobody waits for the rest of a message */
     while (device.socket >= 0) {
-        device_message(&device);
+        device_receive(&device);
         forget_answers(ends[0]);
     }
     device_disconnect(&device);
