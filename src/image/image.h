@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images: checked by qemu-img and parsed by qemu-nbd in a sandbox of ours, read through libnbd, written to
- * mapped devices. A raw image is no format, and read as it is.
+/* Imports and exports of images. An image is checked by qemu-img and parsed by qemu-nbd, both in a sandbox of
+ * ours, and read through libnbd. A raw image needs no parser, and is read as it is.
  *
  *     image file -> qemu-nbd (sandbox) -> unix socket -> libnbd -> device descriptors -> dm-crypt -> LVs
  *     raw image  ------------------------------------------------> device descriptors -> dm-crypt -> LVs
  *     new qcow2 <- qemu-nbd (sandbox) <- unix socket <- libnbd <- device descriptor <- dm-crypt <- snapshot
  *
- * Of a disk that is a file, and no map, what is read and written goes through its cipher here
- * (crypt/opened.h).
+ * A disk that is a file has no map: mayfly itself encrypts and decrypts it (crypt/opened.h).
  *
- * No process of Mayfly parses more of an image than its first bytes (format.h).
+ * No process of Mayfly parses more of an image than its first and last bytes (format.h).
  */
 #pragma once
 
@@ -20,78 +19,77 @@
 
 struct image;
 
-/* How a long operation tells of its progress, and is told to stop. */
+/* How a long operation tells its progress, and asks whether to stop. */
 struct image_progress {
     void (*update)(void *context, uint64_t done_bytes, uint64_t total_bytes);
     bool (*stopped)(void *context); /* true: give up with -ECANCELED */
     void *context;
 };
 
-/* A file or block device, open for reading: for an image that is opened by somebody who may, and read by
- * somebody who may not. */
+/* A file or block device that is open for reading: opened by a user who may, for one who may not. */
 struct image_early {
     bool is_open;
     int fd, direct_fd; /* the same with O_DIRECT; -1: its file system has no such thing */
 };
 
-/* -EINVAL: it is neither; -EACCES, -ENOENT. What it is an image of is not looked at. */
+/* Opens it, without a look at its contents. -EINVAL: it is neither file nor block device; -EACCES, -ENOENT.
+ */
 int image_open_early(const char *path, struct image_early *ret, struct error *e) _must_check_;
 void image_early_close(struct image_early *i);
 
-/* An image as its user names it. Nothing of it is needed once the image is open. */
+/* An image as the user names it. All of it may go once the image is open. */
 struct image_source {
     const char *path;
-    const struct image_early *early; /* NULL, or not open: it is opened by its path */
-    const char *format;              /* "raw", "qcow2"; NULL: qcow2 by its magic, else raw */
-    const struct secret *key; /* of a qcow2 that is encrypted by LUKS: its passphrase is the key in hex */
+    const struct image_early *early;       /* NULL, or not open: it is opened by its path */
+    const char *format;                    /* "raw", "qcow2"; NULL: qcow2 by its magic, else raw */
+    const struct secret *key;              /* of a qcow2 with LUKS, whose passphrase is the key in hex */
     const struct image_progress *progress; /* asked whether to stop; NULL: nobody stops it */
 };
 
-/* Opens it for reading. Refused with -EINVAL: a backing file, an external data file, a damaged qcow2, one
- * that is encrypted where there is no key or the other way round, what is no disk image (foreign.h) unless
- * the format is stated as raw, a size of zero or beyond 1 EiB, something that is not a file or block device.
- * A truncated qcow2 is a damaged one, unless all that it lacks is a part of its last cluster. -EKEYREJECTED:
- * this is not its key. -EACCES: the user that mayfly runs as may not read it. -ENOENT. -EIO: qemu-img's or
- * qemu-nbd's own words. -ECANCELED. */
+/* Opens it for reading. -EINVAL: it has a backing file or an external data file; it is a damaged qcow2; it is
+ * encrypted without a key, or the other way round; it is no disk image (foreign.h), unless the format is
+ * stated as raw; its size is zero or beyond 1 EiB; it is neither file nor block device. A truncated qcow2 is
+ * damaged, unless it lacks only a part of its last cluster. -EKEYREJECTED: it has another key. -EACCES: the
+ * user that mayfly runs as may not read it. -EIO: in the words of qemu-img or qemu-nbd. -ENOENT, -ECANCELED.
+ */
 int image_open(const struct image_source *source, struct image **ret, struct error *e) _must_check_;
 
-/* Its virtual size, which the disk must hold. */
+/* Its virtual size, for which the disk needs room. */
 uint64_t image_size_bytes(const struct image *i);
 
-/* A sentence on why it may not be the disk image that was meant; NULL: it looks like one. */
+/* A sentence on why it may be no disk image; NULL: it looks like one. */
 const char *image_doubt(const struct image *i);
 
 struct image *image_close(struct image *i);
 DEFINE_CLEANUP(struct image *, image_close)
 #define _cleanup_image_ _cleanup_(image_closep)
 
-/* From now on an import ends with -EINVAL, all written, if the contents (all of the virtual size) do not have
- * this SHA-256, in hex. -EINVAL: it is none. */
+/* Has each import end with -EINVAL if the contents (all of the virtual size) do not have this SHA-256, in
+ * hex. All is written by then. -EINVAL: this is no SHA-256. */
 #define IMAGE_SHA256_BYTES 32
 int image_expect(struct image *i, const char *sha256, struct error *e) _must_check_;
 
-/* A disk that an image is written to, and its name for sentences. Both stay the caller's. */
+/* A disk to write an image to, and its name for sentences. The caller keeps both. */
 struct image_target {
     const struct opened *disk;
     const char *name;
 };
 
-/* Reads the image once, writes its whole virtual size to each of the devices, holes as zeros (which dm-crypt
- * encrypts), and syncs them. What a device has beyond that is left as it is. Progress is told of all of them
- * together. -EINVAL: a device is smaller; then nothing was written. With no device it is
- * only read, for image_expect(), and may be imported after that. An error of one ends it for all. Not more
- * than 12 MiB of memory are used, whatever the number of devices. */
+/* Reads the image once, writes its whole virtual size to each disk, and syncs the disks. Holes are written as
+ * zeros, encrypted as all else. A disk keeps what it has beyond that size. Progress is that of all disks
+ * together. -EINVAL: a disk is too small, and nothing was written. An error of one disk ends the import for
+ * all. Without any disk the image is only read, for image_expect(), and may be imported after that. The
+ * import takes at most 12 MiB of memory, whatever the number of disks. */
 int image_import(struct image *i, const struct image_target *targets, size_t n,
                  const struct image_progress *progress, struct error *e) _must_check_;
 
-/* The other way: makes a qcow2 of all that the disk holds in the empty file behind `file_fd`,
- * which is synced then; what is zeros takes no room. With a key it is encrypted by LUKS, the passphrase being
- * the key in hex; NULL: it is plaintext. `name` is for sentences. What goes through memory of ours is locked
- * into RAM. */
+/* Makes a qcow2 of the whole disk in the empty file `file_fd`, and syncs it. Zeros take no room. With a key
+ * the image is encrypted by LUKS, and its passphrase is the key in hex; NULL: it is plaintext. `name` is for
+ * sentences. Memory with contents of the disk is locked into RAM. */
 int image_export(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                  const struct image_progress *progress, struct error *e) _must_check_;
 
-/* The same, byte for byte, as a raw image in plaintext, to a pipe for instance: no file of ours is made, and
- * nobody but who reads knows what became of it. -EIO: also where nobody reads any more. */
+/* Writes the whole disk as a raw image in plaintext, to a pipe for example. -EIO also if the reader is gone.
+ */
 int image_stream(const struct opened *disk, int output_fd, const char *name,
                  const struct image_progress *progress, struct error *e) _must_check_;

@@ -17,62 +17,67 @@
 
 #define QEMU_OPTIONS_BYTES 320
 
-/* All of it stays the caller's. */
+/* The file of an image. The caller keeps all that it names. */
 struct qemu_file {
     int fd;
     enum image_format format;
     bool device;              /* a block device */
-    bool writes;              /* it is ours, and new */
-    bool lent;                /* its user may not open it: see lend.h; it has to be asked for with O_DIRECT */
+    bool writes;              /* the file is ours and new, and is written to */
+    bool lent;                /* by lend.h, since this user may not open it; it is opened with O_DIRECT */
     const struct secret *key; /* of a LUKS image, else NULL */
 };
 
-/* What such a program gets to see: the descriptor that was judged, the key through a pipe, and nothing else.
- */
+/* What the program sees: the descriptor of the image, the key through a pipe, and nothing else. */
 struct qemu_view {
     struct qemu_file file;
     struct sandbox *sandbox;
-    const char *key_option; /* goes before the name; "--", which says nothing, where there is none */
-    char options[QEMU_OPTIONS_BYTES]; /* the name of the image in its argv */
-    char preload[PATH_MAX]; /* "LD_PRELOAD=", and the library that inflates faster if there is one */
+    const char *key_option;           /* in argv, before the image; "--" (nothing) where there is no key */
+    char options[QEMU_OPTIONS_BYTES]; /* the image in argv */
+    char preload[PATH_MAX];           /* "LD_PRELOAD=", and the path of inflate.so if that is there */
 };
-extern const char qemu_file_name[]; /* the same file for qemu-img create */
+extern const char qemu_file_name[]; /* the image as a file name, for qemu-img create */
 
 int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct error *e) _must_check_;
 void qemu_view_release(struct qemu_view *v);
 
 struct qemu {
-    pid_t pid;    /* -1: it has ended, or never began */
-    int words;    /* a pipe with what it says on both outputs; -1: none */
-    int listener; /* of what is lent, for lend_answer(); -1: none */
-    int lent;     /* the descriptor that is; the caller's */
+    pid_t pid;    /* -1: the program has ended, or never began */
+    int words;    /* a pipe with its output and its errors; -1: none */
+    int listener; /* for lend_answer(); -1: nothing is lent */
+    int lent;     /* the lent descriptor, which is the caller's */
 };
 #define QEMU_NONE ((struct qemu){.pid = -1, .words = -1, .listener = -1, .lent = -1})
 
-/* `listening_fd`: a socket to serve, handed over as systemd does it; -1: none. It stays the caller's. */
+/* Makes a listening socket for qemu-nbd. Its name is removed at once, so nothing is left behind by a crash,
+ * and nobody connects but by "/proc/self/fd/" and the number of *ret_name_fd. */
+int qemu_listen(int backlog, int *ret_listening, int *ret_name_fd, struct error *e) _must_check_;
+
+/* `listening_fd`: a socket to serve, handed over as systemd does; -1: none. The caller keeps it. */
 int qemu_start(const struct qemu_view *v, const char *const argv[], int listening_fd, struct qemu *ret,
                struct error *e) _must_check_;
 
-/* qemu-img create: a new image in the file of `v`, which is ours. `what` is for sentences. */
+/* Makes a new image in the file of `v`, by qemu-img create. `what` is for sentences. */
 int qemu_create(const struct qemu_view *v, const char *format, const char *options, const char *what,
                 uint64_t size_bytes, struct error *e) _must_check_;
 
-/* Its wait status, or -ETIMEDOUT, after which it is dead. */
+/* Waits for the end of the program. Its wait status, or -ETIMEDOUT, after which it is dead. */
 int qemu_wait(struct qemu *q, unsigned deadline_msec) _must_check_;
 
-/* Gives it what is lent if it is asking for it just now; to be called wherever one waits for it otherwise. */
+/* Lends the descriptor if the program asks for it now. To be called by whoever waits for the program
+ * otherwise. */
 void qemu_lend(const struct qemu *q);
 
-/* The same without a deadline; lends too. It is killed once `stopped` (may be NULL) says so: -ECANCELED. */
+/* Waits without a deadline, and lends. Once `stopped` (may be NULL) says true the program is killed:
+ * -ECANCELED. */
 int qemu_wait_for(struct qemu *q, bool (*stopped)(void *context), void *context) _must_check_;
 
-/* Kills it at once, if it lives: what it has not written yet is lost. */
+/* Kills the program if it lives: what it has not written yet is lost. */
 void qemu_end(struct qemu *q);
 
-/* Once it has ended: "is not installed; see the package qemu-utils", "was killed by signal 9 (Killed)". */
+/* How it has ended: "is not installed; see the package qemu-utils", "was killed by signal 9 (Killed)". */
 const char *qemu_status_text(int status, char *field, size_t size);
 
-/* From what it said: the first line that it calls an error, or the very last line; empty if it was silent.
- * Fit for a sentence, without its name or the options that it quotes. Returns a place within `field`. */
+/* Of what it said, the first line that begins with ERROR, or the last line; "" if it was silent. Fit for a
+ * sentence, without its name and the options that it quotes. Returns a place within `field`. */
 const char *qemu_first_error(struct qemu *q, char *field, size_t size);
 const char *qemu_last_words(struct qemu *q, char *field, size_t size);

@@ -232,7 +232,7 @@ static void what_cannot_be_measured_is_told(void **state)
     assert_not_measured(read_only, BENCH_RAW, 1, -EIO, "fio: exited with status 1: ");
     assert_not_measured(read_only, BENCH_QEMU_LUKS, 0, -EBADF, "a LUKS header cannot be written");
     no_folder = true;
-    assert_not_measured(fd, BENCH_NBD, 0, -ENOSPC, "a socket for it cannot be made in TMPDIR");
+    assert_not_measured(fd, BENCH_NBD, 0, -ENOSPC, "a folder for its socket cannot be made in TMPDIR");
     assert_not_measured(fd, BENCH_QEMU_LUKS, 0, -ENOSPC, "a file for its LUKS header cannot be made");
     no_folder = false;
     as_device = true; /* which it is not */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file of an image: opening it, and finding out by its first and last bytes what it holds. */
+#pragma once
+
+#include "image/format.h"
+#include "image/image.h"
+
+struct source_file {
+    int fd;
+    bool is_device;
+    bool is_early; /* opened before, by a user who may: fd is a duplicate */
+    enum image_format format;
+    const char *doubt; /* see image_doubt() */
+};
+
+/* Opens the file and looks at it, as image_open() says. `name` is for sentences. The caller closes ret->fd.
+ */
+int source_open(const struct image_source *source, const char *name, struct source_file *ret,
+                struct error *e) _must_check_;
+
+/* The same file with O_DIRECT; -1: its file system has no such thing. */
+int source_open_direct(const struct image_source *source, const struct source_file *f);
