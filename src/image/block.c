@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A block of an image on its way: from qemu-nbd or from a raw file into memory, from there to every device.
- */
+/* The transfers of a block: from qemu-nbd or a raw file into memory, from there to every output. */
 #include "base/clock.h"
 #include "image/import-internal.h"
 
@@ -9,9 +8,9 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define ZEROS_MAX_BYTES (UINT64_C(16) << 20) /* of a hole, at a time */
-#define DIRECT_BYTES    4096                 /* what O_DIRECT wants a multiple of */
-#define TELL_BYTES      (UINT64_C(2) << 20)  /* how often progress is told of */
+#define ZEROS_MAX_BYTES (UINT64_C(16) << 20) /* of a hole, in one block */
+#define DIRECT_BYTES    4096                 /* O_DIRECT wants a multiple of it */
+#define TELL_BYTES      (UINT64_C(2) << 20)  /* how often progress is told */
 
 /* ------------------------------------------------------------------ reading */
 
@@ -20,11 +19,11 @@ static int read_arrived(void *block, int *error)
     struct block *b = block;
     b->result = *error ? -EIO : 0;
     b->state = BLOCK_ARRIVED;
-    return 1; /* libnbd may forget it */
+    return 1; /* tells libnbd that the command is dealt with */
 }
 
-/* An image that the page cache has is had without the disk. From the first block on that is not there it goes
- * past it: to ask again would have the kernel read ahead what is read anyway. */
+/* Reads from the page cache up to the first block that is not in it, then past the cache: asking it again
+ * would have the kernel read ahead what is read anyway. */
 static void read_file(struct import *m, struct block *b)
 {
     const struct image *i = m->image;
@@ -54,7 +53,7 @@ int block_take(struct import *m, struct block *b, struct error *e)
         return r;
     uint64_t zeros = holes_zeros(m->image, &m->holes, at);
     uint64_t bytes = zeros ? zeros : left;
-    uint64_t limit = zeros && !m->seals ? ZEROS_MAX_BYTES : BLOCK_BYTES;
+    uint64_t limit = zeros && !m->encrypts ? ZEROS_MAX_BYTES : BLOCK_BYTES;
 
     b->offset_bytes = at;
     b->bytes = (size_t)(bytes < limit ? bytes : limit);
@@ -63,7 +62,7 @@ int block_take(struct import *m, struct block *b, struct error *e)
     b->result = 0;
     b->hashed = false;
     m->next_bytes += b->bytes;
-    if (m->seals) /* zeros, and what a last sector has behind the image */
+    if (m->encrypts) /* zeros are encrypted, and so is the rest of a sector behind the end of the image */
         memset(b->buffer + (zeros ? 0 : b->bytes), 0, BLOCK_BYTES - (zeros ? 0 : b->bytes));
     if (zeros)
         return 0;
@@ -79,72 +78,73 @@ int block_take(struct import *m, struct block *b, struct error *e)
 
 /* ------------------------------------------------------------------ writing */
 
-int device_set_direct(struct device *d, bool on)
+int output_set_direct(struct output *o, bool on)
 {
-    int fd = d->target.disk->fd, flags = fcntl(fd, F_GETFL);
+    int fd = o->target.disk->fd, flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
         return -errno;
-    d->direct = on;
+    o->direct = on;
     return 0;
 }
 
-static void start_write(struct import *m, struct block *b, size_t device, uint8_t *data, size_t bytes)
+static void start_write(struct import *m, struct block *b, size_t output, uint8_t *data, size_t bytes)
 {
-    b->writes[device] = (struct write){.request = {.operation = data ? RING_WRITE : RING_ZERO,
-                                                   .fd = m->devices[device].target.disk->fd,
-                                                   .buffer = data,
-                                                   .bytes = bytes,
-                                                   .offset_bytes = b->offset_bytes,
-                                                   .owner = b}};
-    ring_start(m->ring, &b->writes[device].request);
+    b->writes[output] = (struct output_write){.request = {.operation = data ? RING_WRITE : RING_ZERO,
+                                                          .fd = m->outputs[output].target.disk->fd,
+                                                          .buffer = data,
+                                                          .bytes = bytes,
+                                                          .offset_bytes = b->offset_bytes,
+                                                          .owner = b}};
+    ring_start(m->ring, &b->writes[output].request);
 }
 
-/* Zeros too are written as ciphertext, and the image's end as a whole sector. */
-static int write_next_sealed(struct import *m, struct block *b, struct error *e)
+/* Encrypts the block for the next output with a cipher, and starts the write. Zeros are written as
+ * ciphertext, too, and the image's end as a whole sector. */
+static int write_next_encrypted(struct import *m, struct block *b, struct error *e)
 {
-    while (b->next_sealed < m->n_devices && !m->devices[b->next_sealed].target.disk->cipher)
-        b->next_sealed++;
-    if (b->next_sealed == m->n_devices)
+    while (b->next_output < m->n_outputs && !m->outputs[b->next_output].target.disk->cipher)
+        b->next_output++;
+    if (b->next_output == m->n_outputs)
         return 0;
-    struct cipher *c = m->devices[b->next_sealed].target.disk->cipher;
+    struct cipher *c = m->outputs[b->next_output].target.disk->cipher;
     size_t sector = cipher_sector_bytes(c), bytes = (b->bytes + sector - 1) / sector * sector;
-    int r = cipher_encrypt(c, b->offset_bytes / sector, b->buffer, b->sealed, bytes);
+    int r = cipher_encrypt(c, b->offset_bytes / sector, b->buffer, b->ciphertext, bytes);
     if (r < 0)
         return error_set(e, r, "image %.200s: cannot be encrypted for disk %.100s", m->image->name,
-                         m->devices[b->next_sealed].target.name);
-    start_write(m, b, b->next_sealed++, b->sealed, bytes);
+                         m->outputs[b->next_output].target.name);
+    start_write(m, b, b->next_output++, b->ciphertext, bytes);
     return 0;
 }
 
 int block_write(struct import *m, struct block *b, struct error *e)
 {
     b->state = BLOCK_WRITING;
-    b->n_writing = m->n_devices;
-    b->next_sealed = 0;
-    for (size_t n = 0; n < m->n_devices; n++)
-        if (!m->devices[n].target.disk->cipher)
+    b->n_writing = m->n_outputs;
+    b->next_output = 0;
+    for (size_t n = 0; n < m->n_outputs; n++)
+        if (!m->outputs[n].target.disk->cipher)
             start_write(m, b, n, b->data, b->bytes);
-    return write_next_sealed(m, b, e);
+    return write_next_encrypted(m, b, e);
 }
 
-/* Not of every block, which would be thousands of words a second; but of the last one. */
-static void tell(struct import *m)
+/* Tells progress every TELL_BYTES, and at the end: once a block would be thousands of times a second. */
+static void tell_progress(struct import *m)
 {
     const struct image_progress *p = m->progress;
-    uint64_t total = m->image->size_bytes * m->n_devices;
+    uint64_t total = m->image->size_bytes * m->n_outputs;
     if (!p || !p->update || (m->done_bytes < m->told_bytes + TELL_BYTES && m->done_bytes < total))
         return;
     m->told_bytes = m->done_bytes;
     p->update(p->context, m->done_bytes, total);
 }
 
-/* A tail that is no multiple of the device's blocks gives EINVAL under O_DIRECT, and goes through the cache.
- */
-static int end_write(struct import *m, struct block *b, struct write *w, struct error *e)
+/* A tail that is no multiple of the device's blocks gives EINVAL under O_DIRECT. It is written once more,
+ * through the page cache. */
+static int end_write(struct import *m, struct block *b, struct output_write *w, struct error *e)
 {
-    struct device *d = &m->devices[w - b->writes];
+    struct output *o = &m->outputs[w - b->writes];
     int r = w->request.result;
-    if (r == -EINVAL && !w->buffered && (!d->direct || device_set_direct(d, false) == 0)) {
+    if (r == -EINVAL && !w->buffered && (!o->direct || output_set_direct(o, false) == 0)) {
         w->buffered = true;
         ring_start(m->ring, &w->request);
         return 0;
@@ -152,11 +152,11 @@ static int end_write(struct import *m, struct block *b, struct write *w, struct 
     b->n_writing--;
     if (r < 0)
         return error_set(e, r, "image %.200s: disk %.100s cannot be written at byte %" PRIu64 ": %s",
-                         m->image->name, d->target.name, b->offset_bytes + w->request.done_bytes,
+                         m->image->name, o->target.name, b->offset_bytes + w->request.done_bytes,
                          strerrordesc_np(-r));
     m->done_bytes += b->bytes;
-    tell(m);
-    return d->target.disk->cipher ? write_next_sealed(m, b, e) : 0;
+    tell_progress(m);
+    return o->target.disk->cipher ? write_next_encrypted(m, b, e) : 0;
 }
 
 int block_end_request(struct import *m, struct ring_request *q, struct error *e)
@@ -164,7 +164,7 @@ int block_end_request(struct import *m, struct ring_request *q, struct error *e)
     struct block *b = q->owner;
     m->event_msec = clock_msec();
     if (q != &b->read)
-        return end_write(m, b, (struct write *)q, e);
+        return end_write(m, b, (struct output_write *)q, e);
     b->result = q->result;
     b->state = BLOCK_ARRIVED;
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SHA-256 of an image's contents, made while they are written: only for who expects one, since it costs
- * more than all the rest of a raw image. */
+/* The SHA-256 of an image's contents, computed while they are written. It is computed only where one is
+ * expected, since it costs more than the rest of the import of a raw image. */
 #include "base/str.h"
 #include "image/import-internal.h"
 
@@ -14,18 +14,18 @@ int checksum_begin(struct import *m, struct error *e)
     return m->hash && EVP_DigestInit_ex(m->hash, EVP_sha256(), NULL) == 1 ? 0 : error_memory(e);
 }
 
-/* How much of a block is the image's own: a raw file that ends within a sector is filled up with zeros, which
- * sha256sum(1) does not know. */
-static size_t own_bytes(const struct import *m, const struct block *b)
+/* How many bytes of a block are in the file. A raw file that ends within a sector is filled up with zeros,
+ * which sha256sum(1) does not count. */
+static size_t bytes_in_file(const struct import *m, const struct block *b)
 {
     uint64_t end = m->image->fd >= 0 ? m->image->file_bytes : m->image->size_bytes;
     return end - b->offset_bytes < b->bytes ? (size_t)(end - b->offset_bytes) : b->bytes;
 }
 
-static int add_block(struct import *m, const struct block *b)
+static int hash_block(struct import *m, const struct block *b)
 {
     static const uint8_t zeros[4096];
-    size_t bytes = own_bytes(m, b);
+    size_t bytes = bytes_in_file(m, b);
     int done = 1;
     if (b->data)
         done = EVP_DigestUpdate(m->hash, b->data, bytes);
@@ -43,8 +43,8 @@ int checksum_go_on(struct import *m, struct error *e)
         struct block *b = &m->blocks[n++];
         if (b->state != BLOCK_WRITING || b->hashed || b->offset_bytes != m->hashed_bytes)
             continue;
-        if (add_block(m, b) < 0)
-            return error_set(e, -EIO, "image %s: its checksum cannot be made", m->image->name);
+        if (hash_block(m, b) < 0)
+            return error_set(e, -EIO, "image %s: its checksum cannot be computed", m->image->name);
         b->hashed = true;
         n = 0;
     }
@@ -58,11 +58,10 @@ int checksum_check(struct import *m, struct error *e)
     if (!m->hash)
         return 0;
     if (EVP_DigestFinal_ex(m->hash, sum, NULL) != 1)
-        return error_set(e, -EIO, "image %s: its checksum cannot be made", m->image->name);
+        return error_set(e, -EIO, "image %s: its checksum cannot be computed", m->image->name);
     if (memcmp(sum, m->image->sha256, sizeof sum) == 0)
         return 0;
     str_hex(sum, sizeof sum, hex);
-    return error_set(e, -EINVAL,
-                     "image %.200s: is not the one that was meant: the SHA-256 of its contents is %s",
+    return error_set(e, -EINVAL, "image %.200s: is not the expected one: the SHA-256 of its contents is %s",
                      m->image->name, hex);
 }

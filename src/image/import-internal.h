@@ -1,5 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an import is made of; private to import.c, block.c and checksum.c. */
+/* What import.c, block.c and checksum.c share. An import has a few blocks, each of which passes through these
+ * states again and again, beside the others:
+ *
+ *     state      ends when                                         next      in
+ *     FREE       the image has bytes that no block has had yet     READING   block_take()
+ *                ... which are a hole, or in the page cache        ARRIVED   block_take()
+ *     READING    libnbd or the ring has read them                  ARRIVED   read_arrived(),
+ * block_end_request() ARRIVED    at once; an error of the read ends the import     WRITING   move_blocks()
+ *     WRITING    all outputs have the block, and it is hashed      FREE      move_blocks()
+ *
+ * The write of a block to one output ends in one of these ways:
+ *
+ *     short, EINTR             the rest follows                              ring.c
+ *     a range is not zeroed    zeros are written instead                     ring.c
+ *     EINVAL under O_DIRECT    it is written once more, by the page cache    block.c
+ *     another error            the import ends
+ */
 #pragma once
 
 #include "image/image-internal.h"
@@ -7,73 +23,79 @@
 
 #include <openssl/evp.h>
 
-#define BLOCKS        32
-#define SEALED_BLOCKS 16 /* where each has twice the memory */
-#define LOCKED_BLOCKS 8  /* where what they hold is not to be swapped: so much may mostly be locked */
+#define BLOCKS_MAX       32
+#define ENCRYPTED_BLOCKS 16 /* where each takes twice the memory */
+#define LOCKED_BLOCKS    8  /* where the memory is locked: mostly a user may lock so much */
 
-enum state { BLOCK_FREE, BLOCK_READING, BLOCK_ARRIVED, BLOCK_WRITING };
+enum block_state { BLOCK_FREE, BLOCK_READING, BLOCK_ARRIVED, BLOCK_WRITING };
 
-struct device {
+struct output {
     struct image_target target;
     bool direct; /* the descriptor is in O_DIRECT mode now */
 };
 
-struct write {
-    struct ring_request request;
-    bool buffered; /* it was tried again without O_DIRECT */
+struct output_write {
+    struct ring_request request; /* first: a request of the ring is one of these, unless it is a read */
+    bool buffered;               /* it was tried again without O_DIRECT */
 };
 
 struct block {
-    enum state state;
+    enum block_state state;
     uint64_t offset_bytes;
     size_t bytes;
-    uint8_t *data; /* `buffer`; NULL: zeros */
     uint8_t *buffer;
-    int result; /* of the read, once it has arrived */
+    uint8_t *data; /* `buffer`; NULL: zeros */
+    int result;    /* of the read, once it has arrived */
     bool hashed;
     struct ring_request read;
-    struct write *writes; /* one to each device; those that are not done: */
-    size_t n_writing;
-    uint8_t *sealed;    /* the block as one device has it that we encrypt for; these have it one by one: */
-    size_t next_sealed; /* the first that may be one of them and has not had it */
+    struct output_write *writes; /* one for each output */
+    size_t n_writing;            /* outputs that do not have the block yet */
+
+    /* For outputs with a cipher of ours. They share this memory, so they have the block one after another. */
+    uint8_t *ciphertext;
+    size_t next_output; /* for those before it the write was started, or they have no cipher */
 };
 
 struct import {
     struct image *image;
     const struct image_progress *progress;
     struct ring *ring;
-    struct device *devices;
-    size_t n_devices;
-    struct block blocks[BLOCKS];
-    struct write *writes; /* of all blocks */
-    struct image_memory memory;
-    size_t n_blocks; /* of `blocks`, that have memory */
-    bool seals;      /* some device has a cipher of ours */
-    uint8_t *sealed; /* memory of the blocks for these, ciphertext */
+    struct output *outputs;
+    size_t n_outputs;
+    struct block blocks[BLOCKS_MAX];
+    size_t n_blocks;             /* of `blocks`: those with memory */
+    struct output_write *writes; /* of all blocks */
+    struct image_memory memory;  /* their buffers */
+    bool encrypts;               /* some output has a cipher of ours */
+    uint8_t *ciphertext;         /* of all blocks; NULL: nothing is encrypted here */
     struct holes holes;
-    bool cached;         /* the page cache had all of it so far */
-    uint64_t next_bytes; /* of the image: the first byte that no block has had yet */
-    uint64_t done_bytes; /* written, to all devices together */
-    uint64_t told_bytes; /* of them the progress was told of */
-    uint64_t event_msec; /* when anything was done last */
-    EVP_MD_CTX *hash;    /* NULL: nobody asks for it */
-    uint64_t hashed_bytes;
+    bool cached;           /* the page cache had all of the image so far */
+    uint64_t next_bytes;   /* the first byte of the image that no block has had yet */
+    uint64_t done_bytes;   /* written, to all outputs together */
+    uint64_t told_bytes;   /* of these, when progress was told last */
+    uint64_t event_msec;   /* when a transfer ended last */
+    EVP_MD_CTX *hash;      /* NULL: no checksum is expected */
+    uint64_t hashed_bytes; /* of the image, from its beginning */
 };
 
-/* Gives a free block its part of the image, and has it filled. */
+/* Gives a free block the next part of the image, and starts to read it. */
 int block_take(struct import *m, struct block *b, struct error *e) _must_check_;
 
-/* Writes what has arrived to all devices. */
+/* Starts to write a block that has arrived to all outputs. */
 int block_write(struct import *m, struct block *b, struct error *e) _must_check_;
 
-/* A request of a block is done. */
+/* Takes back a request that the ring has done, which belongs to a block. */
 int block_end_request(struct import *m, struct ring_request *q, struct error *e) _must_check_;
 
-/* May the descriptor of this device do without the page cache? It is asked, and told no more at the end. */
-int device_set_direct(struct device *d, bool on);
+/* Turns O_DIRECT of the descriptor on or off. 0 or a negative errno. */
+int output_set_direct(struct output *o, bool on);
 
-/* Begins it if the image is expected to have one; adds all blocks that have come, in the order of the image,
- * for which they wait before they are free; compares it. */
+/* Begins the checksum, if the image is expected to have one. */
 int checksum_begin(struct import *m, struct error *e) _must_check_;
+
+/* Hashes the blocks that are being written, in the order of the image. A block is not free before it is
+ * hashed. */
 int checksum_go_on(struct import *m, struct error *e) _must_check_;
+
+/* Compares the checksum with the expected one. */
 int checksum_check(struct import *m, struct error *e) _must_check_;

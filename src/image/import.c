@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes an image to one or more devices. It never leaves out a hole, for what a fresh volume reads there is
- * old ciphertext turned to noise, and never discards.
+/* Writes an image to one or more outputs: devices, or files that are encrypted here.
  *
- *     qemu-nbd, or a raw file -> blocks of 256 KiB in 8 MiB of memory -> each of them to every device,
- * O_DIRECT; for a disk that is a file it is encrypted before that
+ *     qemu-nbd, or a raw file --> blocks of 256 KiB in 8 MiB of memory --> each block to every output,
+ * O_DIRECT
  *
- * Every block is on a way of its own: read once, whenever its answer comes, written to all devices at the
- * same time, and free again when all have it. Holes cost no read: the kernel is told to zero them. So nothing
- * waits for anything but memory.
+ * Blocks progress independently (import-internal.h has their states): each is read once, written to all
+ * outputs at the same time, and free when all have it. So nothing waits for anything but memory. Holes are
+ * not read, and the kernel zeroes them. No hole is left out, since a fresh volume reads as noise there, and
+ * nothing is ever discarded.
  */
 #include "base/clock.h"
 #include "image/import-internal.h"
@@ -19,12 +19,12 @@
 #include <unistd.h>
 
 #define POLL_MSEC       200
-#define STALL_LIMIT_SEC 300  /* without an answer */
-#define PAGE_BYTES      4096 /* what O_DIRECT wants buffers to begin at a multiple of */
+#define STALL_LIMIT_SEC 300  /* without an answer of qemu-nbd */
+#define PAGE_BYTES      4096 /* O_DIRECT wants buffers at a multiple of it */
 
 /* ------------------------------------------------------------ going forward */
 
-/* Every block that can go on by itself does. */
+/* Moves each block on as far as it gets without an answer. */
 static int move_blocks(struct import *m, struct error *e)
 {
     int r = 0;
@@ -42,7 +42,7 @@ static int move_blocks(struct import *m, struct error *e)
     return r < 0 ? r : checksum_go_on(m, e);
 }
 
-static size_t count(const struct import *m, enum state state)
+static size_t count_blocks(const struct import *m, enum block_state state)
 {
     size_t n = 0;
     for (size_t i = 0; i < m->n_blocks; i++)
@@ -50,7 +50,7 @@ static size_t count(const struct import *m, enum state state)
     return n;
 }
 
-static uint64_t first_reading(const struct import *m)
+static uint64_t first_byte_reading(const struct import *m)
 {
     uint64_t at = m->next_bytes;
     for (size_t i = 0; i < m->n_blocks; i++)
@@ -64,13 +64,13 @@ static int check_stop(const struct import *m, struct error *e)
     if (image_stopped(m->image))
         return error_set(e, -ECANCELED, "image %s: stopped after %" PRIu64 " bytes were written",
                          m->image->name, m->done_bytes);
-    if (ring_under_way(m->ring) == 0 && count(m, BLOCK_READING) > 0 &&
+    if (ring_under_way(m->ring) == 0 && count_blocks(m, BLOCK_READING) > 0 &&
         clock_msec() >= m->event_msec + STALL_LIMIT_SEC * 1000)
-        return image_read_failed(m->image, -ETIMEDOUT, first_reading(m), e);
+        return image_read_failed(m->image, -ETIMEDOUT, first_byte_reading(m), e);
     return 0;
 }
 
-/* Waits a while for the answer of the server, or for the ring. */
+/* Waits a while for an answer of qemu-nbd, or for the ring. */
 static int wait_event(struct import *m, bool reading, struct error *e)
 {
     struct nbd_handle *nbd = reading ? m->image->nbd : NULL;
@@ -84,14 +84,14 @@ static int wait_event(struct import *m, bool reading, struct error *e)
         return check_stop(m, e);
     m->event_msec = clock_msec();
     int r = fds[1].revents == POLLOUT ? nbd_aio_notify_write(nbd) : nbd_aio_notify_read(nbd);
-    return r < 0 ? image_read_failed(m->image, -EIO, first_reading(m), e) : check_stop(m, e);
+    return r < 0 ? image_read_failed(m->image, -EIO, first_byte_reading(m), e) : check_stop(m, e);
 }
 
-/* Takes back what is done; waits for something where nothing is. */
+/* Takes back the requests that are done. If there are none, waits for one. */
 static int take_events(struct import *m, struct error *e)
 {
     struct ring_request *q = ring_take_done(m->ring);
-    size_t reading = count(m, BLOCK_READING);
+    size_t reading = count_blocks(m, BLOCK_READING);
     if (!q && (reading || ring_under_way(m->ring)))
         return wait_event(m, reading > 0, e);
     for (; q; q = ring_take_done(m->ring)) {
@@ -105,7 +105,7 @@ static int take_events(struct import *m, struct error *e)
 static int copy_all(struct import *m, struct error *e)
 {
     int r = move_blocks(m, e);
-    while (r == 0 && count(m, BLOCK_FREE) < m->n_blocks) {
+    while (r == 0 && count_blocks(m, BLOCK_FREE) < m->n_blocks) {
         r = take_events(m, e);
         if (r == 0)
             r = move_blocks(m, e);
@@ -113,14 +113,14 @@ static int copy_all(struct import *m, struct error *e)
     return r;
 }
 
-/* All at the same time, as the first block is written. */
+/* Syncs all outputs at the same time. The writes of the first block lend their requests. */
 static int sync_all(struct import *m, struct error *e)
 {
     struct ring_request *q;
-    for (size_t n = 0; n < m->n_devices; n++) {
+    for (size_t n = 0; n < m->n_outputs; n++) {
         struct ring_request *sync = &m->writes[n].request;
         *sync = (struct ring_request){
-            .operation = RING_SYNC, .fd = m->devices[n].target.disk->fd, .owner = &m->devices[n]};
+            .operation = RING_SYNC, .fd = m->outputs[n].target.disk->fd, .owner = &m->outputs[n]};
         ring_start(m->ring, sync);
     }
     while (ring_under_way(m->ring) > 0) {
@@ -131,30 +131,31 @@ static int sync_all(struct import *m, struct error *e)
         }
         if (q->result < 0)
             return error_set(e, q->result, "image %.200s: disk %.100s cannot be synced: %s", m->image->name,
-                             ((struct device *)q->owner)->target.name, strerrordesc_np(-q->result));
+                             ((struct output *)q->owner)->target.name, strerrordesc_np(-q->result));
     }
     return 0;
 }
 
 /* ---------------------------------------------------------------- the whole */
 
-/* The buffers are libnbd's as long as a read is under way: then the connection is cut. The ring waits. */
-static void release(struct import *m)
+/* libnbd may write to the buffers while a read is under way, so the connection is cut then. ring_free() waits
+ * for the ring. */
+static void import_end(struct import *m)
 {
     m->image->progress = NULL;
-    if (m->image->nbd && count(m, BLOCK_READING) > 0) {
+    if (m->image->nbd && count_blocks(m, BLOCK_READING) > 0) {
         nbd_close(m->image->nbd);
         m->image->nbd = NULL;
     }
     ring_free(m->ring);
-    for (size_t n = 0; m->devices && n < m->n_devices; n++)
-        if (m->devices[n].direct)
-            device_set_direct(&m->devices[n], false);
+    for (size_t n = 0; m->outputs && n < m->n_outputs; n++)
+        if (m->outputs[n].direct)
+            output_set_direct(&m->outputs[n], false);
     image_memory_free(&m->memory);
-    free(m->sealed);
+    free(m->ciphertext);
     EVP_MD_CTX_free(m->hash);
     free(m->writes);
-    free(m->devices);
+    free(m->outputs);
 }
 
 static int check_room(const struct image *i, const struct image_target *t, struct error *e)
@@ -172,39 +173,39 @@ static int check_room(const struct image *i, const struct image_target *t, struc
     return 0;
 }
 
-/* A file system may have no O_DIRECT; then the page cache does it. */
-static int take_devices(struct import *m, const struct image_target *targets, size_t n, struct error *e)
+/* Where a file system has no O_DIRECT, writes go through the page cache. */
+static int take_outputs(struct import *m, const struct image_target *targets, size_t n, struct error *e)
 {
-    m->devices = calloc(n, sizeof *m->devices);
-    m->writes = calloc(n * BLOCKS, sizeof *m->writes);
-    if (!m->devices || !m->writes)
+    m->outputs = calloc(n, sizeof *m->outputs);
+    m->writes = calloc(n * BLOCKS_MAX, sizeof *m->writes);
+    if (!m->outputs || !m->writes)
         return error_memory(e);
-    m->n_devices = n;
+    m->n_outputs = n;
     for (size_t i = 0; i < n; i++) {
         int r = check_room(m->image, &targets[i], e);
         if (r < 0)
             return r;
-        m->devices[i].target = targets[i];
-        m->seals = m->seals || targets[i].disk->cipher;
-        (void)device_set_direct(&m->devices[i], true);
+        m->outputs[i].target = targets[i];
+        m->encrypts = m->encrypts || targets[i].disk->cipher;
+        (void)output_set_direct(&m->outputs[i], true);
     }
     return 0;
 }
 
-/* What comes out of an encrypted image is on no disk in plaintext, and does not come into the host's swap. */
+/* The plaintext of an encrypted image must not reach the host's swap, so its memory is locked. */
 static int take_memory(struct import *m, struct error *e)
 {
-    m->n_blocks = m->image->encrypted ? LOCKED_BLOCKS : m->seals ? SEALED_BLOCKS : BLOCKS;
+    m->n_blocks = m->image->encrypted ? LOCKED_BLOCKS : m->encrypts ? ENCRYPTED_BLOCKS : BLOCKS_MAX;
     int r = image_memory_new(&m->memory, m->n_blocks * BLOCK_BYTES, m->image->encrypted, m->image->name, e);
     if (r < 0)
         return r;
-    m->sealed = m->seals ? aligned_alloc(PAGE_BYTES, m->n_blocks * BLOCK_BYTES) : NULL;
-    if (m->seals && !m->sealed)
+    m->ciphertext = m->encrypts ? aligned_alloc(PAGE_BYTES, m->n_blocks * BLOCK_BYTES) : NULL;
+    if (m->encrypts && !m->ciphertext)
         return error_memory(e);
     for (size_t n = 0; n < m->n_blocks; n++) {
         m->blocks[n].buffer = m->memory.data + n * BLOCK_BYTES;
-        m->blocks[n].sealed = m->seals ? m->sealed + n * BLOCK_BYTES : NULL;
-        m->blocks[n].writes = &m->writes[n * m->n_devices];
+        m->blocks[n].ciphertext = m->encrypts ? m->ciphertext + n * BLOCK_BYTES : NULL;
+        m->blocks[n].writes = &m->writes[n * m->n_outputs];
     }
     return ring_new(&m->ring) < 0 ? error_memory(e) : 0;
 }
@@ -213,12 +214,14 @@ int image_import(struct image *i, const struct image_target *targets, size_t n,
                  const struct image_progress *progress, struct error *e)
 {
     if (i->fd < 0 && !i->nbd)
-        return error_set(e, -ENOTCONN, "image %s: an import of it has failed before; open it again", i->name);
+        return error_set(e, -ENOTCONN,
+                         "image %s: cannot be imported: an earlier import has failed; open the image again",
+                         i->name);
 
     i->progress = progress;
-    _cleanup_(release) struct import m = {
+    _cleanup_(import_end) struct import m = {
         .image = i, .progress = progress, .cached = true, .event_msec = clock_msec()};
-    int r = take_devices(&m, targets, n, e);
+    int r = take_outputs(&m, targets, n, e);
     if (r == 0)
         r = take_memory(&m, e);
     if (r == 0)

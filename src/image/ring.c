@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See ring.h. Each request is handed to the kernel at once: at hundreds of KiB each the system calls cost
- * nothing. Writes are always left to a thread of the kernel's (IOSQE_ASYNC): a dm-crypt table without queues
- * encrypts in whoever writes, and that is to be done on all processors, beside what this thread does.
+ * nothing. Writes are always left to threads of the kernel (IOSQE_ASYNC): a dm-crypt table without queues
+ * encrypts in the thread that writes. So all processors encrypt, and this thread goes on.
  */
 #include "image/ring.h"
 
@@ -20,7 +20,7 @@ struct ring {
     struct io_uring io_uring;
     unsigned under_way;
     struct ring_request *done, **done_end;
-    uint8_t *zeros; /* read and never written, so it takes no memory */
+    uint8_t *zeros; /* only read, so it takes no memory */
 };
 
 int ring_new(struct ring **ret)
@@ -46,6 +46,12 @@ struct transfer {
     off_t offset_bytes;
 };
 
+/* What is asked of the kernel for this request now. */
+static enum ring_operation operation_of(const struct ring_request *q)
+{
+    return q->zeroing_refused ? RING_WRITE : q->operation;
+}
+
 static struct transfer next_transfer(const struct ring *r, const struct ring_request *q)
 {
     struct transfer t = {.buffer = r->zeros,
@@ -53,7 +59,7 @@ static struct transfer next_transfer(const struct ring *r, const struct ring_req
                          .offset_bytes = (off_t)(q->offset_bytes + q->done_bytes)};
     if (q->buffer)
         t.buffer = q->buffer + q->done_bytes;
-    else if (q->operation == RING_WRITE && t.bytes > ZEROS_BYTES)
+    else if (operation_of(q) == RING_WRITE && t.bytes > ZEROS_BYTES)
         t.bytes = ZEROS_BYTES;
     return t;
 }
@@ -63,7 +69,7 @@ static const int zero_range = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 static ssize_t transfer_now(const struct ring_request *q, const struct transfer *t)
 {
     ssize_t n = -1;
-    switch (q->operation) {
+    switch (operation_of(q)) {
     case RING_READ:
         n = pread(q->fd, t->buffer, t->bytes, t->offset_bytes);
         break;
@@ -82,7 +88,7 @@ static ssize_t transfer_now(const struct ring_request *q, const struct transfer 
 
 static void prepare(struct io_uring_sqe *sqe, struct ring_request *q, const struct transfer *t)
 {
-    switch (q->operation) {
+    switch (operation_of(q)) {
     case RING_READ:
         io_uring_prep_read(sqe, q->fd, t->buffer, (unsigned)t->bytes, (uint64_t)t->offset_bytes);
         break;
@@ -100,16 +106,17 @@ static void prepare(struct io_uring_sqe *sqe, struct ring_request *q, const stru
     io_uring_sqe_set_data(sqe, q);
 }
 
-/* What came of a transfer, `n` bytes or a negative errno. False: the request needs one more. */
-static bool advance(struct ring_request *q, ssize_t n)
+/* Notes the end of a transfer: `n` bytes, or a negative errno. False: the request needs another one. */
+static bool note_transfer(struct ring_request *q, ssize_t n)
 {
+    enum ring_operation operation = operation_of(q);
     if (n == -EINTR)
         return false;
-    if (n < 0 && q->operation == RING_ZERO) {
-        q->operation = RING_WRITE;
+    if (n < 0 && operation == RING_ZERO) {
+        q->zeroing_refused = true;
         return false;
     }
-    if (n >= 0 && (q->operation == RING_ZERO || q->operation == RING_SYNC))
+    if (n >= 0 && (operation == RING_ZERO || operation == RING_SYNC))
         return true;
     if (n > 0)
         q->done_bytes += (size_t)n;
@@ -132,12 +139,12 @@ static void finish_now(struct ring *r, struct ring_request *q)
     struct transfer t;
     do
         t = next_transfer(r, q);
-    while (!advance(q, transfer_now(q, &t)));
+    while (!note_transfer(q, transfer_now(q, &t)));
     add_done(r, q);
 }
 
-/* One that the kernel does not take now goes with a later one. */
-static void go_on(struct ring *r, struct ring_request *q)
+/* Starts the next transfer of a request. If the kernel does not take it now, a later call submits it. */
+static void start_transfer(struct ring *r, struct ring_request *q)
 {
     const struct transfer t = next_transfer(r, q);
     struct io_uring_sqe *sqe = r->uses_io_uring ? io_uring_get_sqe(&r->io_uring) : NULL;
@@ -154,19 +161,18 @@ void ring_start(struct ring *r, struct ring_request *q)
     q->result = 0;
     q->done_bytes = 0;
     r->under_way++;
-    go_on(r, q);
+    start_transfer(r, q);
 }
 
-/* -EAGAIN comes of descriptors that do not block; the kernel has no thread wait for them, so this one does.
- */
-static void collect(struct ring *r, struct ring_request *q, int n)
+/* -EAGAIN: the descriptor does not block, and the kernel leaves the waiting to this thread. */
+static void take_result(struct ring *r, struct ring_request *q, int n)
 {
     if (n == -EAGAIN)
         finish_now(r, q);
-    else if (advance(q, n))
+    else if (note_transfer(q, n))
         add_done(r, q);
     else
-        go_on(r, q);
+        start_transfer(r, q);
 }
 
 struct ring_request *ring_take_done(struct ring *r)
@@ -178,7 +184,7 @@ struct ring_request *ring_take_done(struct ring *r)
         struct ring_request *q = io_uring_cqe_get_data(cqe);
         int n = cqe->res;
         io_uring_cqe_seen(&r->io_uring, cqe);
-        collect(r, q, n);
+        take_result(r, q, n);
     }
     struct ring_request *q = r->done;
     if (!q)

@@ -291,7 +291,7 @@ static void another_image_is_refused(void **state)
     assert_ok(import_expecting("data.qcow2", sum, &e), e);
     sum[0] = sum[0] == '0' ? '1' : '0';
     assert_error(import_expecting("data.qcow2", sum, &e), -EINVAL, e);
-    assert_non_null(strstr(e.text, "is not the one that was meant"));
+    assert_non_null(strstr(e.text, "is not the expected one"));
     assert_non_null(strstr(e.text, sum + 1)); /* and what it is instead */
     const char *const no_sums[] = {"", "ab", "xyz", sum + 2};
     for (size_t n = 0; n < ARRAY_SIZE(no_sums); n++)
