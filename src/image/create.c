@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Has qemu-img make an empty image in a file of ours. See qemu.h. */
+/* Makes an empty image in a file of ours, by qemu-img. See qemu.h. */
 #include "base/str.h"
 #include "image/qemu.h"
 
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#define MAKE_LIMIT_SEC 120 /* LUKS tries out for a while how fast this host is */
+#define MAKE_LIMIT_SEC 120 /* LUKS measures for a while how fast this host is */
 #define MAKE_TRIES     20
 
 static int create_once(const struct qemu_view *v, const char *format, const char *options, const char *name,
@@ -34,8 +34,8 @@ static int create_once(const struct qemu_view *v, const char *format, const char
                      *words ? words : qemu_status_text(status, status_text, sizeof status_text));
 }
 
-/* QEMU 7.2 gives up where the kernel counted the first milliseconds of its trial as the system's and not its
- * own, which happens now and then: once more, then. */
+/* QEMU 7.2 fails now and then, when the kernel counts the first milliseconds of its measurement as system
+ * time. It is tried again then. */
 int qemu_create(const struct qemu_view *v, const char *format, const char *options, const char *name,
                 uint64_t size_bytes, struct error *e)
 {

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a qcow2 of a device: qemu-img makes it empty, qemu-nbd writes to it, both in the sandbox (qemu.h). Or
- * gives it away byte for byte.
+/* Exports a disk to a qcow2, which qemu-img makes and qemu-nbd writes to, both in the sandbox (qemu.h). Or
+ * streams the disk, byte for byte, to a descriptor.
  *
- *     disk -> pread, O_DIRECT -> one locked buffer, its cipher if any -> runs of clusters that are not zeros
- * -> qemu-nbd
- *                                                                   -> all of it -> a descriptor of the
- * caller's
+ *     disk --pread, O_DIRECT--> locked buffer --clusters that are not zeros--> qemu-nbd
+ *                                             --all bytes--> the caller's descriptor
  *
- * The device is a snapshot, which becomes worthless once its room is used up, and then gives no byte any
- * more. What was read by then may have been wrong already, so at the end a byte is read again: if that can be
- * had, all before it was right.
+ * The disk is an LVM snapshot. If its room is used up it becomes invalid, and no read of it succeeds any
+ * more; what was read shortly before may be wrong. So the first bytes are read again at the end: if that
+ * succeeds, all reads before were right.
  */
 #include "base/str.h"
 #include "image/image-internal.h"
@@ -28,18 +26,18 @@
 
 struct export
 {
-    struct image *image; /* that is written */
+    struct image *image; /* of which the server is written to; for a stream, only the name and the stops */
     const struct opened *disk;
     uint64_t size_bytes;
     struct image_memory memory;
-    uint8_t *block; /* EXPORT_BYTES of it, plaintext of the guest */
-    int output_fd;  /* all goes there as it is; -1: to the image */
+    uint8_t *block; /* EXPORT_BYTES of plaintext */
+    int output_fd;  /* of a stream; -1: the image is written */
 };
 
 /* ------------------------------------------------------------------- making */
 
-/* Stated rather than left to the defaults of a version. The key has all the entropy that there can be, so
- * that stretching it (iter-time, in ms) would only cost time. */
+/* Stated, so that they do not depend on the version of QEMU. The key is random, so stretching it (iter-time,
+ * in ms) would only cost time. */
 #define LUKS_OPTIONS                                                                                         \
     "compat=1.1,encrypt.format=luks,encrypt.key-secret=key,encrypt.cipher-alg=aes-256,encrypt.cipher-mode="  \
     "xts,"                                                                                                   \
@@ -77,7 +75,7 @@ static int write_run(struct export *x, uint64_t at, size_t from, size_t to, stru
     return image_await(x->image, cookie, 0, what, e);
 }
 
-/* What is not zeros of the block that begins at byte `at` of the image. */
+/* Writes the clusters that are not zeros, of the block that begins at byte `at` of the image. */
 static int write_block(struct export *x, uint64_t at, size_t bytes, struct error *e)
 {
     size_t from = 0;
@@ -91,8 +89,8 @@ static int write_block(struct export *x, uint64_t at, size_t bytes, struct error
     return r < 0 ? r : write_run(x, at, from, bytes, e);
 }
 
-/* Whoever reads may take their time, and may be gone; stops are heeded all the while. */
-static int give_block(struct export *x, size_t bytes, struct error *e)
+/* Writes a block to the stream. A slow reader is waited for, unless the user wants to stop. */
+static int stream_block(struct export *x, size_t bytes, struct error *e)
 {
     struct pollfd ready = {.fd = x->output_fd, .events = POLLOUT};
     for (size_t done = 0; done < bytes;) {
@@ -105,7 +103,7 @@ static int give_block(struct export *x, size_t bytes, struct error *e)
             (void)!poll(&ready, 1, STOP_POLL_MSEC);
         else if (errno != EINTR)
             return error_set(e, errno == EPIPE ? -EIO : -errno, "image %.200s: cannot be written: %s",
-                             x->image->name, errno == EPIPE ? "nobody reads it any more" : strerror(errno));
+                             x->image->name, errno == EPIPE ? "its reader is gone" : strerror(errno));
     }
     return 0;
 }
@@ -119,7 +117,7 @@ static int copy_all(struct export *x, const struct image_progress *p, struct err
             return error_set(e, -ECANCELED, "image %.200s: stopped at byte %" PRIu64, x->image->name, at);
         int r = read_block(x, at, bytes, e);
         if (r == 0)
-            r = x->output_fd < 0 ? write_block(x, at, bytes, e) : give_block(x, bytes, e);
+            r = x->output_fd < 0 ? write_block(x, at, bytes, e) : stream_block(x, bytes, e);
         if (r < 0)
             return r;
         if (p && p->update)
@@ -133,8 +131,8 @@ static bool stopped(void *image)
     return image_stopped(image);
 }
 
-/* qemu-nbd writes the tables of the image when the connection ends, and ends itself. */
-static int finish(struct export *x, int file_fd, struct error *e)
+/* Ends the connection. qemu-nbd then writes the tables of the image, and ends. */
+static int finish_image(struct export *x, int file_fd, struct error *e)
 {
     struct image *i = x->image;
     int r = image_await(i, nbd_aio_flush(i->nbd, NBD_NULL_COMPLETION, 0), 0, "cannot be written", e);
@@ -155,7 +153,7 @@ static int finish(struct export *x, int file_fd, struct error *e)
 
 /* ---------------------------------------------------------------- the whole */
 
-static void release(struct export *x)
+static void export_end(struct export *x)
 {
     image_close(x->image);
     image_memory_free(&x->memory);
@@ -168,12 +166,13 @@ static int take_device(struct export *x, struct error *e)
     if (r < 0 || x->size_bytes == 0)
         return error_set(e, r < 0 ? r : -EINVAL, "image %.200s: the size of the snapshot cannot be found",
                          x->image->name);
-    (void)!fcntl(x->disk->fd, F_SETFL, flags | O_DIRECT); /* not for what tests take for a device */
+    (void)!fcntl(x->disk->fd, F_SETFL, flags | O_DIRECT); /* some files of tests cannot */
     return 0;
 }
 
-/* A new export of the device, with its buffer. */
-static int begin(struct export *x, const char *name, const struct image_progress *progress, struct error *e)
+/* Takes the disk, and makes the buffer. */
+static int export_begin(struct export *x, const char *name, const struct image_progress *progress,
+                        struct error *e)
 {
     int r = image_new(name, &x->image, e);
     if (r < 0)
@@ -189,9 +188,9 @@ static int begin(struct export *x, const char *name, const struct image_progress
 int image_stream(const struct opened *disk, int output_fd, const char *name,
                  const struct image_progress *progress, struct error *e)
 {
-    _cleanup_(release) struct export x = {.disk = disk, .output_fd = output_fd};
+    _cleanup_(export_end) struct export x = {.disk = disk, .output_fd = output_fd};
     int flags = fcntl(output_fd, F_GETFL);
-    int r = begin(&x, name, progress, e);
+    int r = export_begin(&x, name, progress, e);
     if (r == 0 && (flags < 0 || fcntl(output_fd, F_SETFL, flags | O_NONBLOCK) < 0))
         r = error_set(e, errno, "image %.200s: cannot be written: %m", x.image->name);
     if (r < 0)
@@ -204,12 +203,12 @@ int image_stream(const struct opened *disk, int output_fd, const char *name,
 int image_export(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                  const struct image_progress *progress, struct error *e)
 {
-    _cleanup_(release) struct export x = {.disk = disk, .output_fd = -1};
+    _cleanup_(export_end) struct export x = {.disk = disk, .output_fd = -1};
     _cleanup_(qemu_view_release) struct qemu_view view = {0};
     const struct qemu_file file = {
         .fd = file_fd, .format = key ? IMAGE_LUKS : IMAGE_QCOW2, .writes = true, .key = key};
 
-    int r = begin(&x, name, progress, e);
+    int r = export_begin(&x, name, progress, e);
     if (r == 0)
         r = qemu_view_make(&file, &view, e);
     if (r == 0)
@@ -218,5 +217,5 @@ int image_export(const struct opened *disk, int file_fd, const char *name, const
         r = image_serve(x.image, &view, e);
     if (r == 0)
         r = copy_all(&x, progress, e);
-    return r < 0 ? r : finish(&x, file_fd, e);
+    return r < 0 ? r : finish_image(&x, file_fd, e);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See fat.h. Of FAT12, since it has so few clusters; a cluster is one sector.
+/* See fat.h. So few clusters make it FAT12. A cluster is one sector.
  *
  *     boot sector | table | table again | root folder | clusters 2, 3, ...
  *          1      |   6   |      6      |      1      |                     sectors
@@ -59,9 +59,9 @@ static void put_boot_sector(uint8_t *at, const char *label, uint32_t serial)
     put16(at + 19, SECTORS);
     at[21] = 0xf8; /* a fixed disk */
     put16(at + 22, TABLE_SECTORS);
-    put16(at + 24, 32); /* sectors of a track, and heads: for nobody */
+    put16(at + 24, 32); /* sectors of a track, and heads, which nobody uses */
     put16(at + 26, 2);
-    at[36] = 0x80; /* the BIOS's number of a disk */
+    at[36] = 0x80; /* number of a disk for the BIOS */
     at[38] = 0x29; /* these three follow: */
     put32(at + 39, serial);
     put_padded(at + LABEL_OFFSET, 11, label);
@@ -103,7 +103,7 @@ static uint8_t checksum(const uint8_t short_name[11])
     return sum;
 }
 
-/* What old systems would show: NAME~1. */
+/* NAME~1, which old systems would show. */
 static void make_short_name(const char *name, unsigned number, uint8_t field[11])
 {
     memset(field, ' ', 11);
@@ -113,7 +113,7 @@ static void make_short_name(const char *name, unsigned number, uint8_t field[11]
     field[7] = (uint8_t)('1' + number);
 }
 
-/* Its last part first. After the end there is a zero, then ones. */
+/* The last part of the name comes first. A zero ends the name, and ones fill the rest. */
 static void put_long_name(struct writer *w, const char *name, uint8_t sum)
 {
     static const uint8_t places[LONG_CHARS] = {1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small FAT file system in memory, with a few files in its root folder. It is so small that to write it
- * takes fewer lines than to have mkfs.vfat and mtools do it, and what is in it goes through no other process.
+/* A small FAT file system in memory, with a few files in its root folder. Writing it takes fewer lines than
+ * calling mkfs.vfat and mtools, and its contents pass through no other process.
  */
 #pragma once
 
@@ -8,10 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FAT_BYTES      (1U << 20)
-#define FAT_FILES_MAX  4
-#define FAT_NAME_MAX   26                                           /* characters of a file's name */
-#define FAT_DATA_BYTES (FAT_BYTES - 32 * 512 - FAT_FILES_MAX * 512) /* for all files together, at least */
+#define FAT_BYTES     (1U << 20)
+#define FAT_FILES_MAX 4
+#define FAT_NAME_MAX  26 /* characters of a file's name */
+#define FAT_DATA_BYTES                                                                                       \
+    (FAT_BYTES - 32 * 512 - FAT_FILES_MAX * 512) /* at least so much for all files together */
 
 struct fat_file {
     const char *name; /* of ASCII */
@@ -19,8 +20,8 @@ struct fat_file {
     size_t bytes;
 };
 
-/* Fills `image`, of FAT_BYTES zeros. Label of at most 11 capitals and digits; `serial` as it likes. The files
- * must fit: they are at most FAT_FILES_MAX, and of FAT_DATA_BYTES. */
+/* Fills `image`, which has FAT_BYTES zeros. The label has at most 11 capitals and digits; `serial` is any
+ * number. The files must fit: at most FAT_FILES_MAX of them, with FAT_DATA_BYTES in all. */
 void fat_write(uint8_t *image, const char *label, uint32_t serial, const struct fat_file *files, size_t n);
 
 /* Is it such a file system, with that label? */

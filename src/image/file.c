@@ -15,13 +15,13 @@
 
 struct image_file {
     char *path;      /* fit for a sentence */
-    char *name;      /* in the folder */
-    char *temporary; /* its name there until it has its own; NULL: it has none */
+    char *name;      /* its final name in the folder */
+    char *temporary; /* its name in the folder now; NULL: it has none, or the final one */
     int folder, fd;
-    struct image_keeper *keeper; /* makes and names it; NULL: we do. The caller's. */
+    struct image_keeper *keeper; /* makes and names the file for us; NULL: we do. Borrowed. */
 };
 
-static int explain(const struct image_file *f, int errnum, const char *what, struct error *e)
+static int file_failed(const struct image_file *f, int errnum, const char *what, struct error *e)
 {
     char user[USER_NAME_MAX];
     if (errnum == EACCES || errnum == EPERM)
@@ -31,8 +31,8 @@ static int explain(const struct image_file *f, int errnum, const char *what, str
                          f->path, what, user_name(geteuid(), user));
     if (errnum == EOPNOTSUPP)
         return error_set(e, -EOPNOTSUPP,
-                         "file %.200s: %s: its file system can give a name to a file only where that may "
-                         "replace another; make it on ext4 or XFS, and copy it",
+                         "file %.200s: %s: its file system cannot name a file without the risk of replacing "
+                         "another; make it on ext4 or XFS, and copy it",
                          f->path, what);
     return error_set(e, errnum, "file %.200s: %s: %s", f->path, what, strerrordesc_np(errnum));
 }
@@ -42,7 +42,7 @@ static int check_free(const struct image_file *f, struct error *e)
     struct stat st;
     if (fstatat(f->folder, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return error_set(e, -EEXIST, "file %.200s: is there already, and is not replaced", f->path);
-    return errno == ENOENT ? 0 : explain(f, errno, "cannot be made", e);
+    return errno == ENOENT ? 0 : file_failed(f, errno, "cannot be made", e);
 }
 
 static int open_folder(struct image_file *f, const char *path, struct error *e)
@@ -55,14 +55,14 @@ static int open_folder(struct image_file *f, const char *path, struct error *e)
         return error_memory(e);
     str_tame(f->path);
     if (!*f->name || streq(f->name, ".") || streq(f->name, ".."))
-        return error_set(e, -EINVAL, "file %.200s: this is no name of a file", f->path);
+        return error_set(e, -EINVAL, "file %.200s: cannot be made: its path has no file name", f->path);
     f->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return f->folder < 0 ? explain(f, errno, "cannot be made", e) : 0;
+    return f->folder < 0 ? file_failed(f, errno, "cannot be made", e) : 0;
 }
 
-/* Gives a file of the folder another name, which nobody has. Some file systems have hard links and no such
- * rename (NFS), others the other way round (vfat, CIFS). */
-static int move(const struct image_file *f, const char *from, const char *to)
+/* Renames a file within the folder, and never replaces another. NFS has hard links, but no such rename; vfat
+ * and CIFS have such a rename, but no hard links. */
+static int rename_new(const struct image_file *f, const char *from, const char *to)
 {
     if (renameat2(f->folder, from, f->folder, to, RENAME_NOREPLACE) == 0)
         return 0;
@@ -73,7 +73,7 @@ static int move(const struct image_file *f, const char *from, const char *to)
     return unlinkat(f->folder, from, 0) < 0 ? -errno : 0;
 }
 
-static int free_name(struct image_file *f, char **ret, struct error *e)
+static int make_temporary_name(struct image_file *f, char **ret, struct error *e)
 {
     char random[UUID_TEXT];
     uuid_make(random);
@@ -81,27 +81,27 @@ static int free_name(struct image_file *f, char **ret, struct error *e)
     return *ret ? 0 : error_memory(e);
 }
 
-/* Where there are no files without a name: one with a name that shows what it is. Before hours are spent it
- * is tried whether it can be given another. */
+/* For a file system that makes no files without a name. The file is renamed once at first: where that fails,
+ * the user hears of it before hours are spent on writing. */
 static int make_temporary(struct image_file *f, struct error *e)
 {
     _cleanup_free_ char *first = NULL;
-    int r = free_name(f, &first, e);
+    int r = make_temporary_name(f, &first, e);
     if (r == 0)
-        r = free_name(f, &f->temporary, e);
+        r = make_temporary_name(f, &f->temporary, e);
     if (r < 0)
         return r;
     f->fd = openat(f->folder, first, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (f->fd < 0) {
         free(TAKE_PTR(f->temporary));
-        return explain(f, errno, "cannot be made", e);
+        return file_failed(f, errno, "cannot be made", e);
     }
-    r = move(f, first, f->temporary);
+    r = rename_new(f, first, f->temporary);
     if (r == 0)
         return 0;
     unlinkat(f->folder, first, 0);
     free(TAKE_PTR(f->temporary));
-    return explain(f, -r, "cannot be made", e);
+    return file_failed(f, -r, "cannot be made", e);
 }
 
 int image_file_new(const char *path, struct image_file **ret, struct error *e)
@@ -119,7 +119,7 @@ int image_file_new(const char *path, struct image_file **ret, struct error *e)
     if (f->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOSYS))
         r = make_temporary(f, e);
     else if (f->fd < 0)
-        r = explain(f, errno, "cannot be made", e);
+        r = file_failed(f, errno, "cannot be made", e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(f);
@@ -148,13 +148,13 @@ static int give_name(struct image_file *f)
 {
     if (!f->temporary)
         return fd_link(f->fd, f->folder, f->name);
-    int r = move(f, f->temporary, f->name);
+    int r = rename_new(f, f->temporary, f->name);
     if (r == 0)
         free(TAKE_PTR(f->temporary));
     return r;
 }
 
-/* Some file systems sync no folders, and say EINVAL. */
+/* EINVAL: the file system syncs no folders. */
 static int sync_folder(const struct image_file *f)
 {
     return fsync(f->folder) < 0 && errno != EINVAL ? -errno : 0;
@@ -167,23 +167,23 @@ int image_file_link(struct image_file *f, struct error *e)
     int r = fsync(f->fd) < 0 ? -errno : give_name(f);
     if (r == 0)
         r = sync_folder(f);
-    return r < 0 ? explain(f, -r, "cannot be given its name", e) : 0;
+    return r < 0 ? file_failed(f, -r, "cannot be given its name", e) : 0;
 }
 
-/* Only what is this very file: what else has its name is somebody else's. */
+/* Removes the name only if it is still that of this very file. */
 int image_file_unlink(struct image_file *f, struct error *e)
 {
     struct stat ours, named;
     if (f->keeper)
         return image_keeper_ask(f->keeper, KEEPER_UNLINK, NULL, NULL, e);
     if (fstat(f->fd, &ours) < 0)
-        return explain(f, errno, "cannot be examined", e);
+        return file_failed(f, errno, "cannot be examined", e);
     if (fstatat(f->folder, f->name, &named, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : explain(f, errno, "cannot be examined", e);
+        return errno == ENOENT ? 0 : file_failed(f, errno, "cannot be examined", e);
     if (ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
         return 0;
     int r = unlinkat(f->folder, f->name, 0) < 0 ? -errno : sync_folder(f);
-    return r < 0 ? explain(f, -r, "cannot be removed", e) : 0;
+    return r < 0 ? file_failed(f, -r, "cannot be removed", e) : 0;
 }
 
 struct image_file *image_file_free(struct image_file *f)

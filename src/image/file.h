@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A new file that does not have its name until it is whole. Where the file system knows files without any
- * name (O_TMPFILE) a cut leaves nothing of it, elsewhere (NFS, CIFS, vfat) a file .NAME.mayfly-XXXXXXXX.
+/* A new file that gets its name once it is whole. After a crash nothing of it is left where the file system
+ * makes files without a name (O_TMPFILE); elsewhere (NFS, CIFS, vfat) a file .NAME.mayfly-XXXXXXXX is left.
  *
  *     image_file_new("/images/vm.qcow2", &file, e);
  *     ... write to image_file_fd(file), fsync ...
@@ -12,24 +12,25 @@
 
 struct image_file;
 
-/* In the folder of `path`, which must be there, and which the user that mayfly runs as must be able to write
- * to. -EEXIST: something has that name. -EACCES, -ENOENT. -EOPNOTSUPP: the file system has neither
- * files without a name nor a way to name one without replacing another. */
+/* Makes it in the folder of `path`, which must exist, and to which the user that mayfly runs as must be able
+ * to write. -EEXIST: the name is taken. -EACCES, -ENOENT. -EOPNOTSUPP: the file system cannot name a file
+ * without the risk of replacing another. */
 int image_file_new(const char *path, struct image_file **ret, struct error *e) _must_check_;
 
-/* The same by a process that may write there where we may not (keeper.h), which makes one file. */
+/* The same, by a process that may write where we may not (keeper.h). It makes one file only. */
 struct image_keeper;
 int image_file_new_by(struct image_keeper *k, const char *path, struct image_file **ret,
                       struct error *e) _must_check_;
 
 int image_file_fd(const struct image_file *f);
 
-/* Gives it its name, durably; never to replace another (-EEXIST). And takes it away again: 0 if it has none.
- */
+/* Gives the file its name, durably. Never replaces another: -EEXIST. */
 int image_file_link(struct image_file *f, struct error *e) _must_check_;
+
+/* Takes the name away again, durably. 0 also if it has none. */
 int image_file_unlink(struct image_file *f, struct error *e) _must_check_;
 
-/* What does not have its name is gone. */
+/* A file without its name is gone then. */
 struct image_file *image_file_free(struct image_file *f);
 DEFINE_CLEANUP(struct image_file *, image_file_free)
 #define _cleanup_image_file_ _cleanup_(image_file_freep)

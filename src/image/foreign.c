@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See foreign.h. Fixed offsets, each compared and never followed. The magic numbers are those that file(1)
- * and the formats' own documents have.
+/* See foreign.h. Bytes at fixed offsets are compared, and no offset is followed. The magic numbers are those
+ * of file(1) and of the formats' documents.
  */
 #include "image/foreign.h"
 
@@ -16,7 +16,7 @@ static const char *const ways_out[] = {
     [COMPRESSED] = "uncompress it",
     [ARCHIVE] = "unpack it, and use the image in it",
     [ENCRYPTED] = "decrypt it, by cryptsetup or qemu-img convert",
-    [OTHER] = "check whether it was fetched rightly",
+    [OTHER] = "check whether it was downloaded whole",
 };
 
 struct magic {
@@ -89,7 +89,7 @@ static const struct magic heads[] = {
     MAGIC("PEM or OpenPGP", OTHER, 0, "-----BEGIN "),
 };
 
-/* The offset is that from the end. */
+/* Offsets from the end of the file. */
 static const struct magic tails[] = {
     MAGIC("VPC (fixed VHD)", IMAGE, 512, "conectix"),
     MAGIC("dmg", IMAGE, 512, "koly"),
@@ -106,8 +106,8 @@ static uint32_t le32(const uint8_t *bytes)
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-/* lzma has no magic number: properties as everybody has them, a dictionary of 2^n or 2^n + 2^(n-1) bytes, a
- * size that is unknown or below 1 PiB, and a zero that the coder begins with. */
+/* lzma has no magic number. A file begins with the usual properties, a dictionary of 2^n or 2^n + 2^(n-1)
+ * bytes, a size that is unknown or below 1 PiB, and the first byte of the coder, which is zero. */
 static bool is_lzma(const struct image_ends *f)
 {
     if (f->head_bytes < 14 || f->head[0] != 0x5d || f->head[13] != 0)
@@ -120,7 +120,7 @@ static bool is_lzma(const struct image_ends *f)
            ((high == UINT32_MAX && le32(f->head + 5) == UINT32_MAX) || high < 1 << 18);
 }
 
-/* A page that a web server sent in the place of the image: HTML, XML, or an error in JSON. */
+/* A page that a web server sent instead of the image: HTML, XML, or an error in JSON. */
 static const char *page_name(const struct image_ends *f)
 {
     static const struct {
@@ -144,8 +144,8 @@ static const char *page_name(const struct image_ends *f)
     return NULL;
 }
 
-/* A program of Windows or EFI, which begins like one of DOS and says where its own header is. A boot sector
- * may begin in the same way. */
+/* A program of Windows or EFI begins with a DOS header, which tells where its own header is. A boot sector
+ * may begin like it, so the second header is looked for. */
 static bool is_pe(const struct image_ends *f)
 {
     return is_at(f->head, f->head_bytes, 0, "MZ", 2) && f->head_bytes >= 64 &&
@@ -170,7 +170,7 @@ int image_foreign_check(const struct image_ends *f, struct error *e)
         if (f->tail_bytes >= m->offset &&
             is_at(f->tail, f->tail_bytes, f->tail_bytes - m->offset, m->bytes, m->size))
             return refuse(m->name, m->kind, e);
-    /* skippable frames, which lz4 and zstd have in common */
+    /* skippable frames of lz4 and zstd */
     if (f->head_bytes >= 4 && (f->head[0] & 0xf0) == 0x50 &&
         is_at(f->head, f->head_bytes, 1, "\x2a\x4d\x18", 3))
         return refuse("lz4 or zstd", COMPRESSED, e);
@@ -184,7 +184,7 @@ int image_foreign_check(const struct image_ends *f, struct error *e)
 
 /* -------------------------------------------------------------------- disks */
 
-/* Beside what signature.h knows: what is less certain, or what guests of ours do not make. */
+/* Signatures that are not in signature.h: less certain ones, and those that our guests do not make. */
 static const struct {
     size_t offset;
     const char *bytes;

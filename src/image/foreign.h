@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a file is that is neither a qcow2 nor a disk: told by the magic numbers at its begin and end. */
+/* Recognizes files that are no disk images, by the magic numbers at their beginning and end. */
 #pragma once
 
 #include "base/error.h"
@@ -7,21 +7,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Both ends of a file, as far as anything is looked for there. What was not read counts as not there. */
+/* Both ends of a file, as long as they are looked at. */
 #define IMAGE_HEAD_BYTES (68 << 10)
 #define IMAGE_TAIL_BYTES 512
 
 struct image_ends {
-    const uint8_t *head; /* its first bytes */
+    const uint8_t *head; /* the first bytes */
     size_t head_bytes;
-    const uint8_t *tail; /* its last bytes; may overlap the others */
+    const uint8_t *tail; /* the last bytes; may overlap the first */
     size_t tail_bytes;
     uint64_t file_bytes;
 };
 
-/* -EINVAL: it is something that nobody means to write to a disk as it is; what, and the way out. */
+/* -EINVAL: nobody means to write such a file to a disk as it is. The sentence names its kind and the way out.
+ */
 int image_foreign_check(const struct image_ends *f, struct error *e) _must_check_;
 
-/* Does it look like the disk of a machine: a boot sector, a partition table, a file system? True also where
- * there is nothing but zeros. */
+/* Does the file look like a disk: with a boot sector, a partition table, a file system, or nothing but zeros?
+ */
 bool image_shows_disk(const struct image_ends *f);

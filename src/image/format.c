@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Judges an image by its ends. This and foreign.c are the only parsing of an image outside of the sandbox:
- * fixed offsets, each compared and never followed. Whatever leads to another file, is damaged, or claims what
- * its own tables cannot hold, is refused here, before any other program sees it.
+/* Tells the format of an image by its ends. This file and foreign.c are all that parses an image outside of
+ * the sandbox. They compare bytes at fixed offsets, and follow no offset. An image that leads to another
+ * file, is damaged, or has a size that its tables cannot hold is refused here, before another program sees
+ * it.
  *
- *     0 magic, version   8 backing file   20 cluster_bits   24 size   32 crypt, L1   48 refcounts   60
- * snapshots 72 features (version 3)   100 header_length   header_length.. extensions
+ *     0 magic, version   8 backing file   20 cluster_bits   24 size   32 crypt, L1   48 refcounts
+ *     60 snapshots   72 features (version 3)   100 header_length   from header_length on: extensions
  */
 #include "image/format.h"
 
@@ -76,7 +77,7 @@ static int header_read(const uint8_t *head, size_t size, struct header *ret, str
     return 0;
 }
 
-/* What would make QEMU open another file, or ask for a key of a kind that nobody should have any more. */
+/* Refuses an image that would make QEMU open another file, or ask for a key of the old AES encryption. */
 static int check_self_contained(const struct header *h, struct error *e)
 {
     if (h->backing_offset || h->backing_size)
@@ -107,11 +108,12 @@ static bool table_fits(const struct header *h, uint64_t offset, uint64_t bytes, 
            bytes <= file_bytes - offset;
 }
 
-/* Size and tables against each other. cluster_bits is checked first: all the shifts depend on it. */
+/* Do the size and the tables fit each other? cluster_bits is checked first, since all the shifts depend on
+ * it. */
 static int check_geometry(const struct header *h, uint64_t file_bytes, struct error *e)
 {
     if (h->cluster_bits < 9 || h->cluster_bits > 21)
-        return damaged(e, "its cluster size is none");
+        return damaged(e, "its cluster size is invalid");
     if (h->bytes > UINT64_C(1) << h->cluster_bits || (h->version == 3 && h->bytes < HEADER_3_BYTES))
         return damaged(e, "its header has a wrong length");
     if (h->refcount_order > REFCOUNT_ORDER_LIMIT)
@@ -134,8 +136,8 @@ static int check_geometry(const struct header *h, uint64_t file_bytes, struct er
     return 0;
 }
 
-/* The extensions, as far as the head goes: a name of another file is refused, though QEMU would ignore it.
- * What lies further on is met by the "backing": null that qemu-nbd is given. */
+/* Refuses an extension that names another file, though QEMU would ignore some of them. Only those within the
+ * head are seen: against the others qemu-nbd is given "backing": null. */
 static int check_extensions(const struct header *h, const uint8_t *head, size_t size, struct error *e)
 {
     for (uint64_t at = h->bytes; at + 8 <= size;) {
@@ -178,7 +180,7 @@ int image_format_detect(const struct image_ends *f, const char *wanted, enum ima
     if (!f->file_bytes)
         return error_set(e, -EINVAL, "it is empty");
     if (wanted && !raw && !magic)
-        return error_set(e, -EINVAL, "it is not a qcow2, though it was said to be one; leave the format out");
+        return error_set(e, -EINVAL, "it is not a qcow2, as was stated; leave the format out");
     if (!raw && magic)
         return check_qcow2(f->head, f->head_bytes, f->file_bytes, ret, e);
     int r = raw ? 0 : image_foreign_check(f, e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where an image has data: of a raw file the file system tells, of all else qemu-nbd (base:allocation). A
- * block that has only zeros by that is never read. */
+/* Finds out where an image has data. For a raw file the file system tells; for any other image qemu-nbd does
+ * (base:allocation). A block that is all zeros by that is never read. */
 #include "image/image-internal.h"
 
 #include <inttypes.h>
@@ -16,8 +16,8 @@ static uint64_t window_end(const struct image *i, const struct holes *h)
     return h->window_bytes + (left < WINDOW_BYTES ? left : WINDOW_BYTES);
 }
 
-/* Every block of the window that these bytes touch. */
-static void mark(struct holes *h, uint64_t from, uint64_t to)
+/* Marks each block of the window that has some of these bytes. */
+static void mark_data(struct holes *h, uint64_t from, uint64_t to)
 {
     uint64_t limit = h->window_bytes + WINDOW_BYTES;
     for (uint64_t b = from / BLOCK_BYTES; b * BLOCK_BYTES < (to < limit ? to : limit); b++)
@@ -26,7 +26,7 @@ static void mark(struct holes *h, uint64_t from, uint64_t to)
 
 /* ----------------------------------------------------------------- raw file */
 
-/* A file system or a device that cannot tell has data up to its end. */
+/* Where the file system or the device cannot tell, all up to the end counts as data. */
 static void look_at_file(const struct image *i, struct holes *h)
 {
     uint64_t end = window_end(i, h);
@@ -38,7 +38,7 @@ static void look_at_file(const struct image *i, struct holes *h)
         uint64_t from = data < 0 ? at : (uint64_t)data;
         at = hole <= data ? end : (uint64_t)hole;
         if (from < end)
-            mark(h, from, at);
+            mark_data(h, from, at);
     }
 }
 
@@ -46,7 +46,7 @@ static void look_at_file(const struct image *i, struct holes *h)
 
 struct answer {
     struct holes *holes;
-    uint64_t end_bytes; /* how far it went */
+    uint64_t end_bytes; /* how far the answers go */
 };
 
 static int take_extents(void *context, const char *name, uint64_t offset_bytes, uint32_t *entries, size_t n,
@@ -59,19 +59,19 @@ static int take_extents(void *context, const char *name, uint64_t offset_bytes, 
     uint64_t at = offset_bytes;
     for (size_t i = 0; i + 1 < n; i += 2) {
         if (!(entries[i + 1] & LIBNBD_STATE_ZERO))
-            mark(a->holes, at, at + entries[i]);
+            mark_data(a->holes, at, at + entries[i]);
         at += entries[i];
     }
     a->end_bytes = at > a->end_bytes ? at : a->end_bytes;
     return 0;
 }
 
-static int ask_server(struct image *i, struct holes *h, struct error *e)
+static int look_at_server(struct image *i, struct holes *h, struct error *e)
 {
     uint64_t end = window_end(i, h);
     struct answer a = {.holes = h, .end_bytes = h->window_bytes};
     if (nbd_can_meta_context(i->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) != 1) {
-        mark(h, h->window_bytes, end);
+        mark_data(h, h->window_bytes, end);
         return 0;
     }
     while (a.end_bytes < end) {
@@ -97,7 +97,7 @@ int holes_look(struct image *i, uint64_t at_bytes, struct holes *h, struct error
     memset(h, 0, sizeof *h);
     h->window_bytes = at_bytes;
     if (i->fd < 0)
-        return ask_server(i, h, e);
+        return look_at_server(i, h, e);
     look_at_file(i, h);
     return 0;
 }

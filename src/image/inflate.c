@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inflate.so: preloaded into the sandboxed qemu-nbd, where inflating the clusters of a compressed qcow2 is
- * most of the work. What comes as a whole (Z_FINISH, as QEMU has it) is inflated by libdeflate, which needs
- * half the time; whatever that does not take is zlib's, as if this were not there.
+/* inflate.so is preloaded into the sandboxed qemu-nbd, whose work on a compressed qcow2 is mostly to inflate
+ * clusters. A cluster that comes whole (Z_FINISH, as QEMU does it) is inflated by libdeflate, in half the
+ * time. All else is passed on to zlib.
  */
 #include <dlfcn.h>
 #include <libdeflate.h>

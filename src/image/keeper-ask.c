@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way to the process that makes the file: see keeper.h. */
+/* Asks the process that makes the file. See keeper.h. */
 #include "image/keeper-internal.h"
 
 #include "base/fd.h"
@@ -14,7 +14,7 @@ int image_keeper_ask(struct image_keeper *k, enum keeper_task task, const char *
     size_t size = 0;
     _cleanup_close_ int fd = -1;
     if (path && (*path == '\0' || str_copy(q.path, sizeof q.path, path) < 0))
-        return error_set(e, -EINVAL, "file %.200s: this is no name of a file", path);
+        return error_set(e, -EINVAL, "file %.200s: cannot be made: its path is empty or too long", path);
     int r = packet_send(k->socket, &q, sizeof q, -1);
     if (r == 0)
         r = packet_receive(k->socket, &a, sizeof a, &size, &fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both ends of the process's socket share; private to keeper*.c. */
+/* The messages between mayfly and the process; private to keeper*.c. */
 #pragma once
 
 #include "image/keeper.h"

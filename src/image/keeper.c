@@ -14,9 +14,9 @@
 
 #define END_LIMIT_MSEC 2000
 
-/* ---------------------------------------------------------------- the process */
+/* -------------------------------------------------------------- the process */
 
-static int make(const char *path, uid_t writer, struct image_file **file, struct error *e)
+static int make_file(const char *path, uid_t writer, struct image_file **file, struct error *e)
 {
     if (*file)
         return error_set(e, -EINVAL, "file %.200s: is not made: there is one already", path);
@@ -28,34 +28,35 @@ static int make(const char *path, uid_t writer, struct image_file **file, struct
     return r;
 }
 
-static int name(struct image_file *file, struct error *e)
+static int name_file(struct image_file *file, struct error *e)
 {
     if (fchown(image_file_fd(file), geteuid(), (gid_t)-1) < 0)
         return error_set(e, errno, "the file cannot be taken back from its writer: %m");
     return image_file_link(file, e);
 }
 
-static int perform(const struct keeper_question *q, uid_t writer, struct image_file **file, struct error *e)
+static int answer_one(const struct keeper_question *q, uid_t writer, struct image_file **file,
+                      struct error *e)
 {
     if (q->task == KEEPER_NEW)
-        return make(q->path, writer, file, e);
+        return make_file(q->path, writer, file, e);
     if (!*file)
         return error_set(e, -EINVAL, "there is no file");
-    return q->task == KEEPER_LINK ? name(*file, e) : image_file_unlink(*file, e);
+    return q->task == KEEPER_LINK ? name_file(*file, e) : image_file_unlink(*file, e);
 }
 
-static _noreturn_ void keep(int socket, uid_t writer)
+static _noreturn_ void answer_questions(int socket, uid_t writer)
 {
     _cleanup_image_file_ struct image_file *file = NULL;
     struct keeper_question q;
     size_t size;
     int fd = -1;
-    setsid(); /* Ctrl-C is for mayfly, which asks for what it wants undone */
+    setsid(); /* Ctrl-C is for mayfly alone, which asks for the undoing */
     while (packet_receive(socket, &q, sizeof q, &size, &fd) == 0 && size == sizeof q) {
         struct error e = ERROR_NONE;
         fd_close(fd);
         q.path[sizeof q.path - 1] = '\0';
-        struct keeper_answer a = {.result = perform(&q, writer, &file, &e), .parts = e.parts};
+        struct keeper_answer a = {.result = answer_one(&q, writer, &file, &e), .parts = e.parts};
         memcpy(a.text, e.text, sizeof a.text);
         bool made = q.task == KEEPER_NEW && a.result == 0;
         if (packet_send(socket, &a, sizeof a, made ? image_file_fd(file) : -1) < 0)
@@ -65,7 +66,7 @@ static _noreturn_ void keep(int socket, uid_t writer)
     _exit(0);
 }
 
-/* -------------------------------------------------------------------- our end */
+/* ------------------------------------------------------------------ our end */
 
 int image_keeper_start(uid_t writer, struct image_keeper **ret, struct error *e)
 {
@@ -84,8 +85,8 @@ int image_keeper_start(uid_t writer, struct image_keeper **ret, struct error *e)
     if (k->pid < 0)
         return error_set(e, errno, "a process for the file cannot be started: %m");
     if (k->pid == 0) {
-        close(ends[0]); /* else it would not notice our end */
-        keep(theirs, writer);
+        close(ends[0]); /* else the process would not notice our end */
+        answer_questions(theirs, writer);
     }
     *ret = TAKE_PTR(k);
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process that makes a file where its user may, for us who may not any more: root forks it before giving up
- * root. The file without a name is the writer's to write to, and root's once it is named. The process ends
- * with us, whatever becomes of us, and what has no name then is gone.
+/* A process that makes a file where root may write. Root forks it before it becomes another user, the writer.
+ * The file belongs to the writer until it is named, then to root. The process ends when we end, in whatever
+ * way, and a file without a name is gone then.
  *
  *     image_keeper_start(writer, &keeper, e);      as root
  *     ... root is given up ...
@@ -15,13 +15,13 @@
 
 struct image_keeper;
 
-/* `writer`: the user that we become. */
+/* `writer`: the user that the caller is going to be. */
 int image_keeper_start(uid_t writer, struct image_keeper **ret, struct error *e) _must_check_;
 struct image_keeper *image_keeper_end(struct image_keeper *k);
 DEFINE_CLEANUP(struct image_keeper *, image_keeper_end)
 #define _cleanup_image_keeper_ _cleanup_(image_keeper_endp)
 
-/* For file.c alone: of the one file that it makes. `path` and `ret_fd`: of a new one; else NULL. */
+/* For file.c alone. `path` and `ret_fd` are for KEEPER_NEW, else NULL. */
 enum keeper_task { KEEPER_NEW, KEEPER_LINK, KEEPER_UNLINK };
 int image_keeper_ask(struct image_keeper *k, enum keeper_task task, const char *path, int *ret_fd,
                      struct error *e) _must_check_;

@@ -27,7 +27,7 @@ int lend_begin(int socket)
     int r = load(filter);
     if (r == 0)
         r = packet_send(socket, "", 1, seccomp_notify_fd(filter));
-    close(seccomp_notify_fd(filter)); /* only we may hold it: its end is the program's */
+    close(seccomp_notify_fd(filter)); /* its only holder is the parent, so that it ends with the program */
     seccomp_release(filter);
     return r;
 }
@@ -41,8 +41,8 @@ int lend_listen(int socket, int *ret_listener, struct error *e)
         r = -EPROTO;
     return r < 0 ? error_set(
                        e, r,
-                       "a device or file cannot be lent to a program, whose opening of it cannot be answered "
-                       "(%s); the kernel needs seccomp, of Linux 5.14 or newer",
+                       "a device or file cannot be lent to a program (%s); that needs a kernel with seccomp, "
+                       "Linux 5.14 or newer",
                        strerrordesc_np(-r))
                  : 0;
 }
@@ -52,10 +52,10 @@ void lend_answer(int listener, int fd)
     struct seccomp_notif request;
     memset(&request, 0, sizeof request);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
-        return; /* it was killed meanwhile */
+        return; /* the program was killed meanwhile */
     struct seccomp_notif_addfd answer = {
         .id = request.id,
-        .flags = SECCOMP_ADDFD_FLAG_SEND, /* its open returns it */
+        .flags = SECCOMP_ADDFD_FLAG_SEND, /* the open returns the new descriptor */
         .srcfd = (unsigned)fd,
         .newfd_flags = O_CLOEXEC,
     };

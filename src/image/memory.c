@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that an image's contents pass through. See image-internal.h. */
+/* Memory for the contents of an image. See image-internal.h. */
 #include "image/image-internal.h"
 
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts a program of QEMU's in the sandbox. It is given the very file that was judged (by /proc/self/fd,
- * never by its name), in a format that is stated, without a backing file, and nothing else: not an argument
- * of the user's, not a descriptor or an environment variable of ours.
+/* Starts a program of QEMU's in the sandbox. The program gets the very file that was looked at (by
+ * /proc/self/fd, never by its name), in a stated format and without a backing file. It gets no argument of
+ * the user's, and no other descriptor or environment variable of ours.
  *
  *     0 /dev/null   1, 2 a pipe to us   3 the listening socket, if there is one   4 the image
- *     5 a pipe with the passphrase of a LUKS image: its key in hex, as OpenStack has it. QEMU takes text
- * only.
+ *     5 a pipe with the passphrase of a LUKS image: the key in hex, as in OpenStack, since QEMU takes text
+ * only
  */
 #include "image/qemu.h"
 
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define END_LIMIT_MSEC 2000
-#define POLL_MSEC      200 /* how often a person is asked */
+#define POLL_MSEC      200 /* how often the user is asked whether to stop */
 
 enum { FD_LISTENING = 3, FD_IMAGE = 4, FD_KEY = 5, FD_FIRST_CLOSED = 6 };
 
@@ -35,8 +35,8 @@ const char qemu_file_name[] = "/proc/self/fd/4";
 
 #define PRELOAD "LD_PRELOAD="
 
-/* Without it everything works as well, only slower. The dynamic linker has spaces and colons between names.
- */
+/* Without the library everything works, only slower. The dynamic linker takes spaces and colons as
+ * separators. */
 static void find_inflate(char preload[PATH_MAX])
 {
     char path[PATH_MAX];
@@ -62,8 +62,7 @@ int qemu_view_make(const struct qemu_file *f, struct qemu_view *ret, struct erro
     int r = sandbox_prepare(f->fd, f->writes, *library ? library : NULL, &v.sandbox, e);
     if (r < 0)
         return r;
-    /* Everything is stated and nothing is probed. No name of the user's is in it, so nothing needs quoting.
-     */
+    /* The format is stated, so nothing is probed. No name is the user's, so nothing needs quoting. */
     snprintf(v.options, sizeof v.options,
              "json:{%s,\"file\":{\"driver\":\"%s\",\"filename\":\"%s\",\"locking\":\"off\"}}",
              formats[f->format], f->device ? "host_device" : "file", qemu_file_name);
@@ -77,17 +76,18 @@ void qemu_view_release(struct qemu_view *v)
     v->sandbox = sandbox_free(v->sandbox);
 }
 
-/* What the child needs, all made before fork; the descriptors are above those that it is going to use. */
+/* What the child needs, made before fork. The numbers of descriptors are above those that it is going to use.
+ */
 struct start {
     const struct sandbox *sandbox;
     const char *const *argv;
     const char *preload;
     int listening, image, key, words, null;
-    int lend; /* a socket; -1: it may open its device itself */
+    int lend; /* a socket, for lend_begin(); -1: nothing is lent */
     pid_t parent;
 };
 
-static void release_start(struct start *s)
+static void start_end(struct start *s)
 {
     fd_close(s->listening);
     fd_close(s->image);
@@ -97,8 +97,8 @@ static void release_start(struct start *s)
     fd_close(s->lend);
 }
 
-/* -1: it has none under this number. */
-static bool take_if_any(int fd, int number)
+/* Gives the descriptor this number; -1: closes the number. */
+static bool take_number(int fd, int number)
 {
     if (fd < 0)
         close(number);
@@ -108,16 +108,16 @@ static bool take_if_any(int fd, int number)
 static bool take_descriptors(const struct start *s)
 {
     if (dup2(s->null, 0) < 0 || dup2(s->words, 1) < 0 || dup2(s->words, 2) < 0 ||
-        dup2(s->image, FD_IMAGE) < 0 || !take_if_any(s->listening, FD_LISTENING) ||
-        !take_if_any(s->key, FD_KEY))
+        dup2(s->image, FD_IMAGE) < 0 || !take_number(s->listening, FD_LISTENING) ||
+        !take_number(s->key, FD_KEY))
         return false;
     return close_range(FD_FIRST_CLOSED, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
-static _noreturn_ void child(const struct start *s)
+static _noreturn_ void run_child(const struct start *s)
 {
     char listen_pid[32];
-    /* One malloc arena: each of its own would take 64 MiB of the address space that the sandbox leaves. */
+    /* One malloc arena: each more would take 64 MiB of the address space that the sandbox leaves. */
     const char *environment[] = {process_environment[0],
                                  process_environment[1],
                                  "MALLOC_ARENA_MAX=1",
@@ -126,7 +126,7 @@ static _noreturn_ void child(const struct start *s)
                                  listen_pid,
                                  NULL};
 
-    setsid(); /* Ctrl-C is for us: we undo, and need the server for nothing but its end */
+    setsid(); /* Ctrl-C is for mayfly alone, which ends the program in order */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(listen_pid, sizeof listen_pid, "LISTEN_PID=%d", getpid());
     if (getppid() != s->parent || !take_descriptors(s) || (s->lend >= 0 && lend_begin(s->lend) < 0))
@@ -139,8 +139,7 @@ static _noreturn_ void child(const struct start *s)
     process_exec(s->argv, environment);
 }
 
-/* A pipe with the key in it, which it reads to the end: never in a file, nor in memory that can be swapped.
- */
+/* Makes a pipe with the key in it. So the key is in no file, and in no memory that can be swapped. */
 static int make_key(const struct secret *key, int *ret_fd, struct error *e)
 {
     _cleanup_secret_ struct secret *hex = NULL;
@@ -154,7 +153,7 @@ static int make_key(const struct secret *key, int *ret_fd, struct error *e)
         return error_set(e, errno, "qemu: a pipe for a key cannot be made: %m");
     _cleanup_close_ int theirs = ends[0];
     _cleanup_close_ int ours = ends[1];
-    r = fd_write_all(ours, secret_peek(hex), size); /* it has room for many times as much */
+    r = fd_write_all(ours, secret_peek(hex), size); /* a pipe has room for many times as much */
     if (r == 0)
         r = fd_move_high(theirs);
     if (r < 0)
@@ -163,7 +162,7 @@ static int make_key(const struct secret *key, int *ret_fd, struct error *e)
     return 0;
 }
 
-/* Its outputs are a pipe that never blocks: who floods it loses words, and nothing else. */
+/* The outputs go to a pipe that never blocks: a program that floods it loses words, and nothing else. */
 static int make_descriptors(const struct qemu_view *v, int listening_fd, struct start *s, int *ret_words)
 {
     int ends[2], r;
@@ -198,16 +197,16 @@ static int make_lending(struct start *s, int *ret_ours)
 int qemu_start(const struct qemu_view *v, const char *const argv[], int listening_fd, struct qemu *ret,
                struct error *e)
 {
-    _cleanup_(release_start) struct start s = {.sandbox = v->sandbox,
-                                               .argv = argv,
-                                               .preload = v->preload,
-                                               .listening = -1,
-                                               .image = -1,
-                                               .key = -1,
-                                               .words = -1,
-                                               .null = -1,
-                                               .lend = -1,
-                                               .parent = getpid()};
+    _cleanup_(start_end) struct start s = {.sandbox = v->sandbox,
+                                           .argv = argv,
+                                           .preload = v->preload,
+                                           .listening = -1,
+                                           .image = -1,
+                                           .key = -1,
+                                           .words = -1,
+                                           .null = -1,
+                                           .lend = -1,
+                                           .parent = getpid()};
     _cleanup_close_ int words = -1;
     _cleanup_close_ int lend = -1;
     int r = make_descriptors(v, listening_fd, &s, &words);
@@ -223,9 +222,9 @@ int qemu_start(const struct qemu_view *v, const char *const argv[], int listenin
     if (pid < 0)
         return error_set(e, errno, "%s: cannot be started: %m", argv[0]);
     if (pid == 0)
-        child(&s);
+        run_child(&s);
     *ret = (struct qemu){.pid = pid, .words = TAKE_FD(words), .listener = -1, .lent = v->file.fd};
-    s.lend = fd_close(s.lend); /* so that its end is noticed */
+    s.lend = fd_close(s.lend); /* so that the end of the child is noticed */
     return v->file.lent ? lend_listen(lend, &ret->listener, e) : 0;
 }
 
@@ -280,8 +279,8 @@ const char *qemu_status_text(int status, char *field, size_t size)
     return field;
 }
 
-/* One line of the program's without what only says who speaks of what. */
-static const char *trimmed(char *line)
+/* A line without the name of the program, and without the options that it quotes. */
+static const char *trim_line(char *line)
 {
     static const char *const openings[] = {"qemu-nbd: ", "qemu-img: ", "ERROR: ", "ERROR "};
     str_tame(line);
@@ -304,7 +303,7 @@ const char *qemu_first_error(struct qemu *q, char *field, size_t size)
         line += *line == '\n';
     }
     line[strcspn(line, "\n")] = '\0';
-    return trimmed(line);
+    return trim_line(line);
 }
 
 const char *qemu_last_words(struct qemu *q, char *field, size_t size)
@@ -318,5 +317,5 @@ const char *qemu_last_words(struct qemu *q, char *field, size_t size)
         used--;
     field[used] = '\0';
     char *line = strrchr(field, '\n');
-    return trimmed(line ? line + 1 : field);
+    return trim_line(line ? line + 1 : field);
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cage of qemu-nbd and qemu-img. It never relies on one wall alone:
+/* The sandbox of qemu-nbd and qemu-img has several walls:
  *
  *     capabilities none, no_new_privs      nothing is gained by exec
  *     limits                               memory, descriptors; not one byte to any file, no core dump
  *     Landlock (Linux 5.13)                reads below /usr and of the image, nothing else in the file system
  *     seccomp                              an allow-list: no socket, writing open, new process, io_uring
  *
- * One that writes a new image of ours may write to that file, and make it longer; no foreign bytes are parsed
- * there. What remains: execve has to be allowed, since it comes after; so a program taken over from inside
- * may become another one of /usr, in the same cage. Without Landlock it may read what its user may read.
- * RLIMIT_NPROC is left alone (it counts all of the user's processes): seccomp lets it make threads only.
+ * A program that writes a new image of ours may write to that file and make it longer; it parses no foreign
+ * bytes. What remains: the sandbox is entered before execve, which is allowed therefore. So a program that
+ * was taken over may become another one of /usr, in the same sandbox. Without Landlock it may read what its
+ * user may read. RLIMIT_NPROC is not set, since it counts all processes of the user; seccomp allows threads
+ * only.
  */
 #include "image/sandbox.h"
 
@@ -42,14 +43,14 @@ struct sandbox {
     struct sock_fprog filter;
 };
 
-/* Found by strace of qemu-nbd and of qemu-img check 7.2 over raw and qcow2 (zlib, zstd, extended L2), in
- * files and block devices (a logical volume, a loop device with sectors of 4096 bytes), and what another libc
- * or architecture uses in their place. Names that an architecture lacks are passed over. */
+/* Found by strace of qemu-nbd and qemu-img check 7.2, on raw and qcow2 images (zlib, zstd, extended L2) in
+ * files and block devices (a logical volume, a loop device with sectors of 4096 bytes). Calls that another
+ * libc or architecture uses instead are here, too; names that an architecture lacks are skipped. */
 /* clang-format off */
 static const char *const allowed[] = {
-    /* memory: the heap, libraries, stacks of threads; its place on several nodes */
+    /* memory: the heap, libraries, stacks of threads; NUMA nodes */
     "brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "get_mempolicy", "set_mempolicy",
-    /* threads: their locks, their end; clone itself only under a condition, below */
+    /* threads: locks and ends; clone itself has a condition below */
     "futex", "set_robust_list", "rseq", "membarrier", "sched_getaffinity", "sched_yield", "set_tid_address",
     "arch_prctl", "exit", "exit_group",
     /* time, and random numbers for hash tables */
@@ -57,32 +58,33 @@ static const char *const allowed[] = {
     "restart_syscall", "getrandom",
     /* signals: wake-ups of its own threads, and an orderly end */
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "signalfd4",
-    /* to become the program that it is, and to look at itself */
+    /* to become the program, which looks at itself */
     "execve", "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getcwd", "chdir",
     "sysinfo", "uname",
-    /* files that are open: the image, libraries, the words that it writes to us */
+    /* open files: the image, libraries, the pipe to us */
     "read", "readv", "pread64", "preadv", "write", "writev", "close", "close_range", "lseek", "fcntl", "dup",
     "fadvise64", "getdents64",
-    /* what files are; to open them there is a condition below, and Landlock */
+    /* looking at files; opening them has a condition below, and Landlock */
     "fstat", "newfstatat", "statx", "stat", "lstat", "fstatfs", "statfs", "access", "faccessat", "readlink",
     "readlinkat",
-    /* the connection that it was given; without socket there is no other */
+    /* the connection that it was given; it cannot make another */
     "accept4", "accept", "getsockname", "getpeername", "getsockopt", "setsockopt", "sendmsg", "recvmsg",
     "sendto", "recvfrom", "shutdown",
-    /* waiting for all of that */
+    /* waiting */
     "poll", "ppoll", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2", "pipe2",
 };
 
-/* The same of qemu-img create and qemu-nbd over a new qcow2, with LUKS and without, and a scratch volume. */
+/* Found in the same way, of qemu-img create and qemu-nbd over a new qcow2, with and without LUKS, and over a
+ * scratch volume. */
 static const char *const allowed_to_writers[] = {
     "pwrite64", "pwritev", "fdatasync", "fsync", "fallocate", "ftruncate",
-    "getrusage", /* how long LUKS takes over a key */
+    "getrusage", /* LUKS measures how long a key takes */
     /* the kernel's asynchronous I/O, as mayfly bench measures it */
     "io_setup", "io_submit", "io_getevents", "io_destroy",
 };
 /* clang-format on */
 
-/* Allowed where `value` is what the argument has in the bits of `mask`. */
+/* Allows a call whose argument has `value` in the bits of `mask`. */
 struct condition {
     const char *name;
     unsigned argument;
@@ -93,18 +95,17 @@ static const struct condition conditions[] = {
     {"clone", 0, CLONE_THREAD, CLONE_THREAD},
     {"prctl", 0, UINT32_MAX, PR_SET_NAME},
     {"prctl", 0, UINT32_MAX, PR_SET_TIMERSLACK},
-    {"prlimit64", 2, UINT64_MAX, 0}, /* asking for the limits, not setting them */
-    /* how much a block device takes at once, and whether it is read-only; no ioctl else, TIOCSTI least of all
-     */
+    {"prlimit64", 2, UINT64_MAX, 0}, /* asks for limits, and sets none */
+    /* how much a block device takes at once, and whether it is read-only; no other ioctl, such as TIOCSTI */
     {"ioctl", 1, UINT32_MAX, BLKSECTGET},
     {"ioctl", 1, UINT32_MAX, BLKROGET},
 };
 
-/* qemu-img create says O_CREAT also of a file that is there; Landlock lets no other be made. */
+/* qemu-img create opens an existing file with O_CREAT, too; Landlock forbids making another. */
 static const struct condition writers_open = {"openat", 2, O_ACCMODE | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY),
                                               O_RDWR};
 
-static int allow(scmp_filter_ctx ctx, const char *const names[], size_t n)
+static int allow_calls(scmp_filter_ctx ctx, const char *const names[], size_t n)
 {
     int r = 0;
     for (size_t i = 0; i < n && r == 0; i++) {
@@ -123,25 +124,25 @@ static int allow_where(scmp_filter_ctx ctx, const struct condition *c)
 
 static int add_rules(scmp_filter_ctx ctx, bool writes)
 {
-    int r = allow(ctx, allowed, ARRAY_SIZE(allowed));
+    int r = allow_calls(ctx, allowed, ARRAY_SIZE(allowed));
     for (size_t i = 0; i < ARRAY_SIZE(conditions) && r == 0; i++)
         r = allow_where(ctx, &conditions[i]);
     if (r == 0 && writes)
-        r = allow(ctx, allowed_to_writers, ARRAY_SIZE(allowed_to_writers));
+        r = allow_calls(ctx, allowed_to_writers, ARRAY_SIZE(allowed_to_writers));
     if (r == 0 && writes)
         r = allow_where(ctx, &writers_open);
-    /* Its flags are in memory, out of a filter's sight; with ENOSYS glibc takes clone. */
+    /* A filter cannot see the flags of clone3, which are in memory. With ENOSYS glibc uses clone. */
     return r < 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
-static void release_filter(scmp_filter_ctx *ctx)
+static void filter_end(scmp_filter_ctx *ctx)
 {
     seccomp_release(*ctx); /* takes NULL */
 }
 
 static int make_filter(struct sandbox *s)
 {
-    _cleanup_(release_filter) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    _cleanup_(filter_end) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     _cleanup_close_ int fd = fd_memfd_empty("filter", 0);
     if (!ctx)
         return -ENOMEM;
@@ -215,11 +216,11 @@ bool sandbox_hides_files(const struct sandbox *s)
     return s->landlock >= 0;
 }
 
-static int limit(__rlimit_resource_t resource, uint64_t value)
+static int set_limit(__rlimit_resource_t resource, uint64_t value)
 {
     struct rlimit l = {.rlim_cur = value, .rlim_max = value}, now;
     if (getrlimit(resource, &now) == 0 && now.rlim_max < value)
-        return 0; /* it is tighter already */
+        return 0; /* the limit is tighter already */
     return setrlimit(resource, &l) < 0 ? -errno : 0;
 }
 
@@ -231,8 +232,9 @@ int sandbox_enter(const struct sandbox *s)
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_capset, &header, none) < 0)
         return -errno;
-    if ((r = limit(RLIMIT_AS, MEMORY_LIMIT_BYTES)) < 0 || (r = limit(RLIMIT_NOFILE, DESCRIPTOR_LIMIT)) < 0 ||
-        (!s->writes && (r = limit(RLIMIT_FSIZE, 0)) < 0) || (r = limit(RLIMIT_CORE, 0)) < 0)
+    if ((r = set_limit(RLIMIT_AS, MEMORY_LIMIT_BYTES)) < 0 ||
+        (r = set_limit(RLIMIT_NOFILE, DESCRIPTOR_LIMIT)) < 0 ||
+        (!s->writes && (r = set_limit(RLIMIT_FSIZE, 0)) < 0) || (r = set_limit(RLIMIT_CORE, 0)) < 0)
         return r;
     if (s->landlock >= 0 && (r = landlock_enter(s->landlock)) < 0)
         return r;

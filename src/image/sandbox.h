@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a parser of foreign bytes may do: read one file, its own libraries, and talk over descriptors that it
- * was given. Prepared before fork, entered between fork and exec.
+/* Confines a parser of foreign bytes: it may read one file and its libraries, and use the descriptors that it
+ * was given. The sandbox is prepared before fork, and entered between fork and exec.
  *
  *     sandbox_prepare(image_fd, false, NULL, &box, e);
  *     if (fork() == 0) {
@@ -18,17 +18,17 @@
 
 struct sandbox;
 
-/* `fd`: the one file outside of /usr that may be opened (again, through /proc/self/fd). `writes`: also for
- * writing, and it may grow: for a file of ours, which no stranger has made. `library`: one that may be read,
- * wherever it is; NULL: none. */
+/* `fd`: the one file outside of /usr that may be opened (again, through /proc/self/fd). `writes`: this file
+ * is ours, and may be written to and grow. `library`: the path of a library outside of /usr that may be read;
+ * NULL: none. */
 int sandbox_prepare(int fd, bool writes, const char *library, struct sandbox **ret,
                     struct error *e) _must_check_;
 
-/* Does the kernel have Landlock, so that other files cannot be opened even for reading? */
+/* Does the kernel have Landlock, by which other files cannot even be read? */
 bool sandbox_hides_files(const struct sandbox *s);
 
-/* Confines the calling process for good; system calls only, so it may follow a fork of a process with
- * threads. */
+/* Confines the calling process for good. Makes system calls only, so it may be called after the fork of a
+ * process with threads. */
 int sandbox_enter(const struct sandbox *s) _must_check_;
 
 struct sandbox *sandbox_free(struct sandbox *s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See seed.h. meta-data is YAML, in which only quoted text needs care. */
+/* See seed.h. meta-data is YAML. */
 #include "image/seed.h"
 
 #include "base/str.h"
@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define LABEL             "CIDATA"
-#define META_DATA_MAX     (3 * SEED_KEYS_MAX + 4096) /* keys may be escaped, and stand between quotes */
-#define NO_USER_DATA      "#cloud-config\n"          /* the file has to be there */
+#define META_DATA_MAX     (3 * SEED_KEYS_MAX + 4096) /* keys are quoted, and may need escapes */
+#define NO_USER_DATA      "#cloud-config\n"          /* cloud-init wants the file */
 #define LABEL_OF_HOST_MAX 63
 
 _Static_assert(SEED_BYTES == FAT_BYTES, "a seed is one whole file system");
@@ -34,7 +34,7 @@ int seed_check_hostname(const char *hostname, struct error *e)
     if (good)
         return 0;
     return error_set(e, -EINVAL,
-                     "host name %.80s: cannot be one; it has labels of at most 63 letters, digits and '-', "
+                     "host name %.80s: is not valid; it has labels of at most 63 letters, digits and '-', "
                      "separated by dots",
                      hostname);
 }
@@ -49,7 +49,7 @@ static bool is_key(const char *line, size_t length)
     return blob && blob > line;
 }
 
-/* The next line that is no comment: *length of it, and `*text` moves on. NULL: there is none. */
+/* The next line that is no comment, and its *length; `*text` moves behind it. NULL: there is none. */
 static const char *next_key(const char **text, size_t *length)
 {
     while (**text) {
@@ -82,7 +82,7 @@ int seed_check_ssh_keys(const char *keys, struct error *e)
                : error_set(e, -EINVAL, "SSH keys: there is none in it; name a .pub file, see ssh-keygen(1)");
 }
 
-/* Does its first line say that it is a private key, as ssh-keygen and openssl write it? */
+/* Is the first line that of a private key, as ssh-keygen and openssl write it? */
 static bool is_private_key(const char *text, size_t size)
 {
     const char *end = memchr(text, '\n', size);
@@ -112,13 +112,13 @@ const char *seed_doubt(const struct secret *user_data)
         if (secret_size(user_data) >= strlen(begins[i]) &&
             memcmp(secret_peek(user_data), begins[i], strlen(begins[i])) == 0)
             return NULL;
-    return "cloud-init heeds it only if it begins with #cloud-config, #! or another line that says what it "
-           "is";
+    return "cloud-init ignores it unless it begins with #cloud-config, #! or another line that tells its "
+           "kind";
 }
 
 /* ------------------------------------------------------------------- making */
 
-/* As YAML reads it between double quotes. */
+/* Puts it between double quotes, with the escapes of YAML. */
 static void put_quoted(FILE *out, const char *text, size_t length)
 {
     fputc('"', out);
@@ -130,7 +130,7 @@ static void put_quoted(FILE *out, const char *text, size_t length)
     fputs("\"\n", out);
 }
 
-/* The caller frees *ret. Nothing in it is secret. */
+/* Makes the file meta-data, in which nothing is secret. The caller frees *ret. */
 static int make_meta_data(const struct seed *s, char **ret, size_t *ret_bytes, struct error *e)
 {
     const char *keys = s->ssh_keys;
@@ -190,7 +190,7 @@ int seed_read(const struct opened *disk, struct secret **ret, struct error *e)
     if (r < 0)
         return error_set(e, r, "seed: cannot be read from its disk: %s", strerrordesc_np(-r));
     if (!fat_has_label(secret_peek(image), LABEL))
-        return error_set(e, -EIO, "seed: its disk does not hold what Mayfly wrote there");
+        return error_set(e, -EIO, "seed: its disk holds no seed that Mayfly has written");
     *ret = TAKE_PTR(image);
     return 0;
 }

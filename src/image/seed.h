@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an instance finds at its first boot, as cloud-init and others read it (the data source NoCloud): a
+/* The seed that an instance reads at its first boot, for cloud-init and others (data source NoCloud): a
  * small FAT file system with the label CIDATA, and in it
  *
  *     meta-data    the id of the instance, its host name, public SSH keys
- *     user-data    what its owner wants done, as he wrote it
+ *     user-data    instructions of the owner, unchanged
  *
- * User data may hold passwords. So all of it is in locked memory, and on the instance's own encrypted disk.
+ * User data may hold passwords. So a seed is kept in locked memory, and on an encrypted disk of the instance.
  */
 #pragma once
 
@@ -23,23 +23,24 @@ struct seed {
     const struct secret *user_data; /* NULL: none */
 };
 
-/* Could it be the name of a host: labels of letters, digits and '-', separated by dots? -EINVAL. */
+/* Is it a valid host name: labels of letters, digits and '-', separated by dots? -EINVAL: no. */
 int seed_check_hostname(const char *hostname, struct error *e) _must_check_;
 
-/* Is each line a public key, a comment, or empty, and one a key? -EINVAL: no, or there are too many. */
+/* Is each line a public key, a comment, or empty, and one of them a key? -EINVAL: no, or there are too many.
+ */
 int seed_check_ssh_keys(const char *keys, struct error *e) _must_check_;
 
-/* Has it a size that has room, and is it no private key? -EINVAL. */
+/* Does it fit into a seed, and is it no private key? -EINVAL: no. */
 int seed_check_user_data(const struct secret *user_data, struct error *e) _must_check_;
 
-/* A sentence on why cloud-init would not know what it is; NULL: it would. */
+/* A sentence on why cloud-init would ignore the user data; NULL: it would not. */
 const char *seed_doubt(const struct secret *user_data);
 
-/* The whole file system. What it is made of was checked. */
+/* Makes the whole file system. The parts must have passed the checks above. */
 int seed_make(const struct seed *s, struct secret **ret, struct error *e) _must_check_;
 
-/* Writes it to the begin of a disk, and syncs that. */
+/* Writes a seed to the beginning of a disk, and syncs the disk. */
 int seed_write(const struct opened *disk, const struct secret *seed, struct error *e) _must_check_;
 
-/* The other way. -EIO: also if it is none. */
+/* Reads it back. -EIO also if the disk holds none. */
 int seed_read(const struct opened *disk, struct secret **ret, struct error *e) _must_check_;

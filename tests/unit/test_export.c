@@ -218,7 +218,7 @@ static void to_a_descriptor(void **state)
     run("cmp device back");
 
     assert_error(streamed("head -c 100000 >/dev/null", NULL, &e), -EIO, e);
-    assert_non_null(strstr(e.text, "nobody reads it any more"));
+    assert_non_null(strstr(e.text, "its reader is gone"));
     e = ERROR_NONE;
     assert_error(streamed("cat >/dev/null", &stopped, &e), -ECANCELED, e);
     e = ERROR_NONE;
