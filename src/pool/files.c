@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files that are disks. A file gets its name only when it is whole, and is on the disk then. */
+/* The files that are disks. A file gets its name once it is whole and synced. */
 #include "pool/pool-internal.h"
 
 #include "base/clock.h"
@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Ten seconds: the kernel ends an io_uring, which has the file, behind the process that has ended. */
+/* Ten seconds: after the end of a process, the kernel takes a while to end its io_uring, which has the file
+ * open. */
 #define TRIES        100
 #define BETWEEN_MSEC 100
 
@@ -30,8 +31,8 @@ static int write_to_file(void *fd, const void *bytes, size_t n, uint64_t at)
     return fd_pwrite_all(*(int *)fd, bytes, n, at);
 }
 
-/* Of a file that nobody writes to; it is ciphertext. Holes stay holes. */
-static int copy(int fd, int from_fd)
+/* Copies a file that nobody writes to. It holds ciphertext; holes stay holes. */
+static int copy_contents(int fd, int from_fd)
 {
     off_t size = lseek(from_fd, 0, SEEK_END);
     int r = size < 0 || ftruncate(fd, size) < 0 ? -errno : 0;
@@ -43,14 +44,13 @@ static bool cannot_share(int r)
     return r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTTY || r == -EXDEV;
 }
 
-/* Blocks are taken only once something is written. A copy shares those of what it is a copy of, where the
- * file system can. */
-static int fill(int fd, const struct copied *from, uint64_t size_bytes)
+/* A new file is one hole. A copy shares its blocks with the original where the file system can. */
+static int fill_file(int fd, const struct copied *from, uint64_t size_bytes)
 {
     if (!from)
         return ftruncate(fd, (off_t)size_bytes) < 0 ? -errno : 0;
     int r = ioctl(fd, FICLONE, from->fd) < 0 ? -errno : 0;
-    return cannot_share(r) && from->is_idle ? copy(fd, from->fd) : r;
+    return cannot_share(r) && from->is_idle ? copy_contents(fd, from->fd) : r;
 }
 
 int file_make(const struct pool *p, const struct volume *v, const struct copied *from, struct error *e)
@@ -60,14 +60,14 @@ int file_make(const struct pool *p, const struct volume *v, const struct copied 
     if (r < 0)
         return r;
     fd = openat(folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    r = fd < 0 ? -errno : fill(fd, from, v->size_bytes);
+    r = fd < 0 ? -errno : fill_file(fd, from, v->size_bytes);
     if (r == 0)
         r = fd_link_durably(fd, folder_fd, record_file(v));
     if (from && !from->is_idle && cannot_share(r))
         return error_set(
             e, -EOPNOTSUPP,
-            "disk %s: cannot be copied while its guest runs: the file system of the pool shares no "
-            "blocks (as XFS and btrfs do); shut the instance down first",
+            "disk %s: cannot be copied while its guest runs: the file system of the pool cannot share "
+            "blocks between files, as XFS and btrfs can; shut the instance down first",
             v->lv);
     return r < 0 ? error_set(e, r, "disk %s: its file cannot be made: %s", v->lv, strerror(-r)) : 0;
 }
@@ -79,7 +79,7 @@ int file_open(const struct pool *p, const struct volume *v, int flags, int *ret_
     if (r < 0)
         return r;
     int fd = openat(folder_fd, record_file(v), flags | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && flags & O_DIRECT && errno == EINVAL) /* some file systems have no such thing */
+    if (fd < 0 && flags & O_DIRECT && errno == EINVAL) /* the file system has no O_DIRECT */
         fd = openat(folder_fd, record_file(v), (flags & ~O_DIRECT) | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return error_set(e, errno, "disk %s: its file cannot be opened: %m", v->lv);
@@ -96,7 +96,7 @@ int file_remove(const struct pool *p, const struct volume *v, struct error *e)
     return r;
 }
 
-/* What it held is gone: its blocks are given back, and all of it is a hole again. */
+/* Gives back all blocks of the file, which becomes one hole. */
 int file_empty(int fd)
 {
     struct stat st;
@@ -108,8 +108,9 @@ int file_empty(int fd)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* The kernel leases a file for writing only to its one opener, which `fd` is to be. It would tell of another
- * by a signal: by one that nobody heeds. Where there are no leases nobody knows. */
+/* Is `fd` the only descriptor of the file? The kernel leases a file for writing only to its sole opener. It
+ * tells of another opener by a signal, for which one is chosen that is ignored. Where there are no leases,
+ * nobody can tell, and the file counts as unused. */
 static bool is_unused(int fd)
 {
     bool leased = fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
@@ -123,8 +124,9 @@ int file_check_unused(int fd, const struct volume *v, struct error *e)
 {
     for (int tries = 1; !is_unused(fd); tries++) {
         if (tries == TRIES)
-            return error_set(
-                e, -EBUSY, "disk %s: is left as it is, since a process has its file open; see fuser", v->lv);
+            return error_set(e, -EBUSY,
+                             "disk %s: is left as it is, since a process has its file open; see fuser(1)",
+                             v->lv);
         clock_sleep_msec(BETWEEN_MSEC);
     }
     return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of a pool, and which one it is. See pool.h. */
+/* The folder of a pool, and its identity. See pool.h. */
 #include "pool/pool-internal.h"
 
 #include "base/fd.h"
@@ -11,7 +11,7 @@
 
 #define IDENTITY "pool"
 
-/* Two that find none both make one; the first that gives it its name wins. */
+/* If two processes make an identity at the same time, that of the first one counts. */
 static int make_identity(int folder_fd)
 {
     char line[UUID_TEXT];
@@ -35,7 +35,7 @@ static int read_identity(int folder_fd, char ret_name[VG_NAME_MAX])
     snprintf(uuid, sizeof uuid, "%s", text);
     if (size != UUID_TEXT || text[UUID_TEXT - 1] != '\n' || !uuid_valid(uuid))
         return -EINVAL;
-    /* the first 8 and the next 4 digits, without the '-' between them */
+    /* the first 12 digits, without the '-' between them */
     snprintf(ret_name, VG_NAME_MAX, VOLUME_FOLDER_PREFIX "%.8s%.4s", uuid, uuid + 9);
     return 0;
 }
@@ -58,8 +58,8 @@ int folder_open(const char *path, int *ret_fd, char ret_name[VG_NAME_MAX], struc
             r = read_identity(fd, ret_name);
     }
     if (r < 0)
-        return error_set(e, r, "pool %s: which one it is cannot be told by its file " IDENTITY ": %s", path,
-                         r == -EINVAL ? "that is damaged" : strerror(-r));
+        return error_set(e, r, "pool %s: its identity cannot be read from its file " IDENTITY ": %s", path,
+                         r == -EINVAL ? "it is damaged" : strerror(-r));
     *ret_fd = TAKE_FD(fd);
     return 0;
 }

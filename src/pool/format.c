@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See format.h.
  *
- *     mkfs, mkswap -> memory file -> what is no hole -> cipher -> the disk's file
+ *     mkfs, mkswap --> memory file --all but holes--> cipher --> file of the disk
  *
- * A program that wants zeros somewhere would make a hole in a file, which nobody could tell from what it has
- * not touched. So its fallocate() is refused, and it writes them.
+ * A program zeroes a range of a file by making a hole, which cannot be told from what it has never written.
+ * So fallocate() is refused, and the program writes the zeros.
  */
 #include "pool/format.h"
 

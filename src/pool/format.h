@@ -4,6 +4,6 @@
 
 #include "crypt/opened.h"
 
-/* Makes it in memory, and writes what is no hole there through the disk's cipher. What was on the disk before
- * must be noise, or zeros. On the disk when this returns. */
+/* Makes a file system in memory, and writes all but the holes through the cipher of the disk, durably. The
+ * disk must have held noise or zeros before. */
 int format_make(const struct opened *disk, const char *fs, const char *label, struct error *e) _must_check_;

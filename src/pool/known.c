@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this connection has made and opened, and whether it may name a disk; the disk as its tags are now. */
+/* What this connection has made and opened, which disks it may name, and what their tags say now. */
 #include "pool/pool-internal.h"
 
 #include "base/audit.h"
@@ -28,7 +28,7 @@ struct pool_known *pool_know(struct pool *p, const struct volume *v)
     return k;
 }
 
-static void forget(struct pool *p, struct pool_known *k)
+static void drop_entry(struct pool *p, struct pool_known *k)
 {
     secret_free(k->key);
     *k = p->known[--p->n_known];
@@ -38,21 +38,21 @@ void pool_forget(struct pool *p, const char *lv)
 {
     struct pool_known *k = pool_find_known(p, lv);
     if (k)
-        forget(p, k);
+        drop_entry(p, k);
 }
 
-/* A snapshot outlives the lock of its instance: it has one of its own. */
+/* Keeps the entries of snapshots that are locked by themselves. */
 void pool_forget_instance(struct pool *p, const char *uuid)
 {
     for (size_t i = p->n_known; i-- > 0;)
         if (strncmp(p->known[i].lv, uuid, UUID_TEXT - 1) == 0 && !pool_owns_snapshot(p, p->known[i].lv))
-            forget(p, &p->known[i]);
+            drop_entry(p, &p->known[i]);
 }
 
 void pool_forget_all(struct pool *p)
 {
     while (p->n_known)
-        forget(p, p->known);
+        drop_entry(p, p->known);
     free(p->known);
 }
 
@@ -66,9 +66,9 @@ int pool_check_ref(const struct pool *p, const struct volume *v, struct error *e
 {
     char instance[UUID_TEXT];
     if (!volume_lv_name_valid(v->lv))
-        return error_set(e, -EINVAL, "disk: its name is not of the form that Mayfly has");
+        return error_set(e, -EINVAL, "disk: its name is not one of Mayfly's");
     if (!streq(v->vg, p->name))
-        return error_set(e, -EPERM, "disk %s: is not of pool %s, but of %s; see [pool] path in mayfly.conf",
+        return error_set(e, -EPERM, "disk %s: is not in pool %s, but in %s; see [pool] path in mayfly.conf",
                          v->lv, p->name, v->vg);
     snprintf(instance, sizeof instance, "%.36s", v->lv);
     if (!locks_held(&p->locks, instance) && !pool_owns_snapshot(p, v->lv))
@@ -92,14 +92,14 @@ int pool_load(const struct pool *p, const struct volume *v, struct records *all,
     return r;
 }
 
-/* A line that cannot be read at all may be that of any disk. */
+/* A line that cannot be parsed at all may be that of any disk. */
 static int error_absent(const struct pool *p, const struct records *all, const struct volume *v,
                         struct error *e)
 {
     for (size_t i = 0; i < all->n; i++)
         if (!all->r[i].v.lv[0] || streq(all->r[i].v.lv, v->lv))
-            return error_set(e, -EINVAL, "disk %s: cannot be believed: %s", v->lv, all->r[i].wrong.text);
-    return error_set(e, -ENOENT, "disk %s/%s: there is none; see mayfly list", p->name, v->lv);
+            return error_set(e, -EINVAL, "disk %s: its tags are damaged: %s", v->lv, all->r[i].wrong.text);
+    return error_set(e, -ENOENT, "disk %s/%s: does not exist; see mayfly list", p->name, v->lv);
 }
 
 int pool_get(const struct pool *p, const struct volume *v, struct records *all, struct record **ret,

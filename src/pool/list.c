@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pool holds, as the inventory that LVM's report makes elsewhere. */
+/* Lists what a pool holds, as an inventory; elsewhere that comes from LVM's report. */
 #include "pool/pool-internal.h"
 
 #include "base/fd.h"
@@ -41,10 +41,10 @@ int list_instances(const struct pool *p, char (**ret)[UUID_TEXT], size_t *ret_n,
     return 0;
 }
 
-static int look(const struct pool *p, struct statvfs *ret, struct error *e)
+static int read_file_system(const struct pool *p, struct statvfs *ret, struct error *e)
 {
     return fstatvfs(p->folder_fd, ret) < 0
-               ? error_set(e, errno, "pool %s: its file system does not tell its size: %m",
+               ? error_set(e, errno, "pool %s: the size of its file system cannot be read: %m",
                            p->config->pool_path)
                : 0;
 }
@@ -52,17 +52,18 @@ static int look(const struct pool *p, struct statvfs *ret, struct error *e)
 int pool_room(const struct pool *p, uint64_t *ret_bytes, struct error *e)
 {
     struct statvfs fs;
-    int r = look(p, &fs, e);
+    int r = read_file_system(p, &fs, e);
     if (r == 0)
         *ret_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
     return r;
 }
 
-/* A file system that keeps what it knows of files among the files has no limit of its own for that. */
+/* Fills in the only group. Where the file system has no limit of inodes, its metadata has room as the files
+ * have. */
 static int take_group(const struct pool *p, struct inventory *i, struct error *e)
 {
     struct statvfs fs;
-    int r = look(p, &fs, e);
+    int r = read_file_system(p, &fs, e);
     i->groups = r == 0 ? calloc(1, sizeof *i->groups) : NULL;
     if (!i->groups)
         return r < 0 ? r : error_memory(e);
@@ -77,7 +78,7 @@ static int take_group(const struct pool *p, struct inventory *i, struct error *e
     return 0;
 }
 
-/* `items` with room for `more` behind the `n` that there are; false: out of memory. */
+/* Makes room in the array `*items` for `more` behind its `n` items; false: out of memory. */
 static bool make_room(void *items, size_t n, size_t more, size_t size)
 {
     void *larger = reallocarray(*(void **)items, n + more + 1, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the pool share. */
+/* What the files of src/pool share. */
 #pragma once
 
 #include "pool/pool.h"
@@ -8,12 +8,12 @@
 
 #define EXTENT_BYTES UINT64_C(4096) /* sizes of disks are multiples of it: whole sectors of any cipher */
 
-/* What this connection knows of a disk, beyond what its tags say. */
+/* What this connection knows of a disk beside its tags. */
 struct pool_known {
     char lv[LV_NAME_MAX], disk[UUID_TEXT];
     bool made_here, opened_here;
     bool snapshot;
-    struct secret *key; /* for FORMAT: of one that was made and opened here, and is not ready yet */
+    struct secret *key; /* for FORMAT: of a disk that was made and opened here, and is not ready yet */
 };
 
 struct pool {
@@ -34,54 +34,57 @@ static inline struct pool *pool_of(struct broker *b)
     return (struct pool *)b;
 }
 
-/* folder.c: opens the folder, which is made where there is none, and reads its identity, which it gets where
- * it has none. */
+/* folder.c: opens the folder of the pool and reads its identity. Makes either if it is missing. */
 int folder_open(const char *path, int *ret_fd, char ret_name[VG_NAME_MAX], struct error *e) _must_check_;
 
-/* known.c: NULL if nothing is known. pool_know() makes an entry; NULL: out of memory. */
+/* known.c. NULL: nothing is known of that disk. */
 struct pool_known *pool_find_known(const struct pool *p, const char *lv);
+
+/* Makes an entry for a disk; NULL: out of memory. */
 struct pool_known *pool_know(struct pool *p, const struct volume *v);
 void pool_forget(struct pool *p, const char *lv);
 void pool_forget_instance(struct pool *p, const char *uuid);
 void pool_forget_all(struct pool *p);
 
-/* May this connection name that volume: is it of this pool, and its instance locked? -EPERM. */
+/* May this connection name that disk: is it in this pool, and its instance locked? -EPERM: no. */
 int pool_check_ref(const struct pool *p, const struct volume *v, struct error *e) _must_check_;
 
 /* Is it a snapshot that this connection made, and whose own lock it holds? */
 bool pool_owns_snapshot(const struct pool *p, const char *lv);
 
-/* list.c: all instances that have a folder; the caller frees *ret. */
+/* list.c: lists the instances that have a folder. The caller frees *ret. */
 int list_instances(const struct pool *p, char (**ret)[UUID_TEXT], size_t *ret_n,
                    struct error *e) _must_check_;
 int pool_list(struct broker *b, struct inventory **ret, struct error *e);
 int pool_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e);
 
-/* How much the file system of the pool has for one more file. */
+/* How much room the file system has left. */
 int pool_room(const struct pool *p, uint64_t *ret_bytes, struct error *e) _must_check_;
 
-/* The map of that disk; -ENOENT: it is not open. */
+/* Finds the map of a disk; -ENOENT: it is not open. */
 int pool_find_map(const struct pool *p, const struct volume *v, struct map *ret,
                   struct error *e) _must_check_;
 
-/* Checks the name, and reads the tags of its instance. -EUNSAFE: a file there has no tags. *ret is in
- * `all`; -ENOENT: there is no such disk. */
+/* Checks that the disk may be named, and reads the tags of its instance. -EUNSAFE: a file of the instance has
+ * no tags. */
 int pool_load(const struct pool *p, const struct volume *v, struct records *all,
               struct error *e) _must_check_;
+
+/* The same, and finds the disk: *ret points into `all`. -ENOENT: there is no such disk. */
 int pool_get(const struct pool *p, const struct volume *v, struct records *all, struct record **ret,
              struct error *e) _must_check_;
 
-/* An entry in the audit trail; returns r. */
+/* Writes an entry into the audit trail, and returns r. */
 int pool_audit(const struct volume *v, const char *action, int r, const struct error *e);
 
-/* The file that another is to be a copy of. */
+/* The file to make a copy of. */
 struct copied {
     int fd;
-    bool is_idle; /* nobody writes to it meanwhile */
+    bool is_idle; /* nobody writes to it now */
 };
 
-/* files.c. `from` NULL: a file without contents. -EOPNOTSUPP: the file system shares no blocks, and `from` is
- * not idle. */
+/* files.c: makes the file of a disk, a copy of `from` or empty (NULL). -EOPNOTSUPP: the file system shares no
+ * blocks, and `from` is not idle. */
 int file_make(const struct pool *p, const struct volume *v, const struct copied *from,
               struct error *e) _must_check_;
 int file_open(const struct pool *p, const struct volume *v, int flags, int *ret_fd,
@@ -90,7 +93,12 @@ int file_remove(const struct pool *p, const struct volume *v, struct error *e) _
 int file_empty(int fd) _must_check_;
 int file_check_unused(int fd, const struct volume *v, struct error *e) _must_check_;
 
-/* change.c and use.c: methods. */
+/* mark.c: has the instance no snapshot, does nobody serve the disk, and has nobody its file open? *ret_fd
+ * gets the file, if there is one. -EBUSY: somebody has it. */
+int pool_check_idle(const struct pool *p, const struct records *all, const struct volume *v, int *ret_fd,
+                    struct error *e) _must_check_;
+
+/* change.c, mark.c and use.c: methods of the broker. */
 int pool_create(struct broker *b, struct volume *v, struct error *e);
 int pool_snapshot(struct broker *b, const struct volume *origin, const struct secret *key, const char *disk,
                   uint64_t room_bytes, struct error *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pool as a broker: its locks, its methods, and what files have no such thing as. See pool.h. */
+/* A pool as a broker: its locks, its table of methods, and the methods that files do not have. See pool.h. */
 #include "pool/pool-internal.h"
 
 #include "base/fd.h"
@@ -23,7 +23,7 @@ static void give_lock_back(struct broker *b, const char *uuid)
     pool_forget_instance(p, uuid);
 }
 
-/* Nobody waits for us: locks go with this process. */
+/* Nothing to do: locks last as long as this process. */
 static void alive(struct broker *b)
 {
     (void)b;
@@ -41,12 +41,12 @@ static int settle(struct broker *b, const char *instance, struct error *e)
     return 0;
 }
 
-/* ---------------------------------------------------- what files have none of */
+/* ------------------------------------------------- what files do not have */
 
 static int refuse(const struct pool *p, const char *what, struct error *e)
 {
     return error_set(e, -EINVAL,
-                     "pool %s: is one of files, which %s; LVM's volume groups are for that: see "
+                     "pool %s: is one of files, which %s; use a volume group of LVM: see "
                      "images_volume_group in mayfly.conf",
                      p->config->pool_path, what);
 }

@@ -13,7 +13,7 @@
 #define NEXT_FILE "tags.new"
 #define TAGS_MAX  ((size_t)1 << 20)
 
-#define SIZE_WITHOUT_FILE 4096 /* a disk has a size */
+#define SIZE_WITHOUT_FILE 4096 /* a disk without a size would count as damaged */
 
 void records_free(struct records *r)
 {
@@ -60,25 +60,25 @@ int records_folder(int pool_fd, const char *instance, int *ret_fd)
 
 /* ------------------------------------------------------------------ reading */
 
-/* What the line says; `wrong` is set where it cannot be believed. */
-static void parse(struct record *one, const struct records *all, const char *group)
+/* Parses the line; sets `wrong` if it is damaged. */
+static void parse_line(struct record *one, const struct records *all, const char *group)
 {
     struct volume *v = &one->v;
     if (tags_parse(one->text, v, &one->wrong) < 0)
         return;
-    struct volume here = *v; /* its file is in this folder, whatever the line says */
+    struct volume here = *v; /* the folder decides whose the disk is, whatever the line says */
     memcpy(here.instance, all->instance, sizeof here.instance);
     volume_set_lv_name(&here);
     memcpy(v->lv, here.lv, sizeof v->lv);
     snprintf(v->vg, sizeof v->vg, "%s", group);
     if (!streq(v->instance, all->instance))
-        error_set(&one->wrong, -EINVAL, "tag mayfly.instance: is not that of its folder");
+        error_set(&one->wrong, -EINVAL, "tag mayfly.instance: is not that of the folder");
     for (const struct record *before = all->r; before < one; before++)
         if (!before->wrong.errnum && streq(before->v.lv, v->lv))
-            error_set(&one->wrong, -EINVAL, "tag mayfly.role: there are two lines of it");
+            error_set(&one->wrong, -EINVAL, "tag mayfly.role: two lines have the same");
 }
 
-/* Its size is that of its file. */
+/* Takes the size of the disk from its file. */
 static void look_at_file(struct record *one, int folder_fd)
 {
     struct stat st;
@@ -95,7 +95,8 @@ static void look_at_file(struct record *one, int folder_fd)
     }
     one->v.size_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     if (volume_check(&one->v, &one->wrong) == 0 && !volume_encrypted(&one->v))
-        error_set(&one->wrong, -EINVAL, "tag mayfly.cipher: is none, and all disks of this pool have one");
+        error_set(&one->wrong, -EINVAL,
+                  "tag mayfly.cipher: is none, but each disk of a pool of files has one");
 }
 
 static int parse_lines(struct records *all, const char *group, int folder_fd, const char *text,
@@ -108,14 +109,14 @@ static int parse_lines(struct records *all, const char *group, int folder_fd, co
             return error_memory(e);
         snprintf(one->text, sizeof one->text, "%.*s", (int)(length < TAGS_TEXT_MAX ? length : TAGS_TEXT_MAX),
                  text);
-        parse(one, all, group);
+        parse_line(one, all, group);
         if (!one->wrong.errnum)
             look_at_file(one, folder_fd);
     }
     return 0;
 }
 
-/* A line that cannot be read at all may be that of any file. */
+/* A line that cannot be parsed at all may be that of any file. */
 static bool has_line(const struct records *all, const char *file)
 {
     for (size_t i = 0; i < all->n; i++) {
@@ -174,7 +175,7 @@ int records_read(int pool_fd, const char *group, const char *instance, struct re
 
 /* ------------------------------------------------------------------ writing */
 
-static char *format(const struct records *r)
+static char *format_lines(const struct records *r)
 {
     char *text = NULL, tags[TAGS_TEXT_MAX];
     size_t size = 0;
@@ -202,7 +203,7 @@ static int make_folder(int pool_fd, const char *instance, int *ret_fd)
     return records_folder(pool_fd, instance, ret_fd);
 }
 
-static int replace(int folder_fd, const char *text)
+static int replace_tags(int folder_fd, const char *text)
 {
     _cleanup_close_ int fd =
         openat(folder_fd, NEXT_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -214,7 +215,7 @@ static int replace(int folder_fd, const char *text)
                : 0;
 }
 
-/* A folder that holds something else stays. */
+/* Removes the folder of an instance, unless it holds other files. */
 static int remove_folder(int pool_fd, const char *instance)
 {
     _cleanup_close_ int folder_fd = -1;
@@ -232,7 +233,7 @@ static int remove_folder(int pool_fd, const char *instance)
 int records_write(int pool_fd, const struct records *all, struct error *e)
 {
     _cleanup_close_ int folder_fd = -1;
-    _cleanup_free_ char *text = all->n ? format(all) : NULL;
+    _cleanup_free_ char *text = all->n ? format_lines(all) : NULL;
     int r = 0;
     if (all->n && !text)
         return error_memory(e);
@@ -241,7 +242,7 @@ int records_write(int pool_fd, const struct records *all, struct error *e)
     else
         r = make_folder(pool_fd, all->instance, &folder_fd);
     if (r == 0 && all->n)
-        r = replace(folder_fd, text);
+        r = replace_tags(folder_fd, text);
     return r < 0 ? error_set(e, r, "instance %s: its tags cannot be written: %s", all->instance, strerror(-r))
                  : 0;
 }

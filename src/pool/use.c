@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens and closes the disks of a pool, and makes file systems on them. What is open is what the engine
- * serves. Who opens a disk also gets the file, and a cipher for it: whoever has that holds a lock on the
- * file's first byte, which close() looks for.
+/* Opens and closes the disks of a pool, and makes file systems on them. A disk is open while the engine
+ * serves it. Who opens a disk also gets its file and a cipher, and thereby a lock on the first byte of the
+ * file, by which closing notices who still has it.
  */
 #include "pool/pool-internal.h"
 
@@ -21,7 +21,7 @@ static struct flock first_byte(short type)
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
 }
 
-/* The file, for this process. */
+/* Opens the file for this process, with a cipher and the lock on its first byte. */
 static int hand_out(const struct pool *p, const struct volume *v, const struct secret *key, int flags,
                     struct opened *ret, struct error *e)
 {
@@ -37,7 +37,7 @@ static int hand_out(const struct pool *p, const struct volume *v, const struct s
     return r;
 }
 
-/* What is ready has contents that nobody else shall write to. */
+/* A ready disk has contents, so nobody else may have its file open. */
 static int start_serving(const struct pool *p, const struct volume *v, const struct secret *key,
                          enum map_use use, struct error *e)
 {
@@ -76,8 +76,8 @@ static int serve(const struct pool *p, const struct volume *v, const struct secr
     return r == 0 && map.size_bytes < v->size_bytes ? p->engine->grow(p->runtime_dir, v, e) : r;
 }
 
-/* The key stays for FORMAT until the disk is closed, or ready. */
-static int remember(struct pool *p, const struct volume *v, const struct secret *key, struct error *e)
+/* Keeps the key for FORMAT, until the disk is closed or ready. */
+static int remember_key(struct pool *p, const struct volume *v, const struct secret *key, struct error *e)
 {
     struct pool_known *k = pool_find_known(p, v->lv);
     if (!k)
@@ -114,7 +114,7 @@ static int open_disk(struct pool *p, const struct volume *v, const struct secret
     if (r == 0)
         r = open_with_key(p, &one->v, key, use, &o, e);
     if (r == 0)
-        r = remember(p, &one->v, key, e);
+        r = remember_key(p, &one->v, key, e);
     if (r == 0)
         *ret = TAKE(o, OPENED_NONE);
     return r;
@@ -127,7 +127,7 @@ int pool_open_disk(struct broker *b, const struct volume *v, const struct secret
     return pool_audit(v, "open", open_disk(pool_of(b), v, key, use, ret, e), e);
 }
 
-/* There is nothing to be tuned but the key that must be right for it. */
+/* There is nothing to tune. As over LVM, the disk must be open and the key right. */
 int pool_tune(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_changed,
               struct error *e)
 {
@@ -149,15 +149,15 @@ int pool_tune(struct broker *b, const struct volume *v, const struct secret *key
 
 /* ------------------------------------------------------------------ closing */
 
-/* Has somebody the file of what is to be closed, as by hand_out()? */
+/* Does somebody have the file by hand_out()? */
 static int check_not_handed_out(const struct pool *p, const struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     struct flock alone = first_byte(F_WRLCK);
-    if (file_open(p, v, O_RDWR, &fd, NULL) < 0) /* it is gone, so nobody can work on it */
+    if (file_open(p, v, O_RDWR, &fd, NULL) < 0) /* the file is gone, so nobody can open it */
         return 0;
     if (fcntl(fd, F_OFD_GETLK, &alone) == 0 && alone.l_type != F_UNLCK)
-        return error_set(e, -EBUSY, "disk %s: cannot be closed, since it is being read or written", v->lv);
+        return error_set(e, -EBUSY, "disk %s: cannot be closed: a process reads or writes it", v->lv);
     return 0;
 }
 
