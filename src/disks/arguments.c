@@ -25,7 +25,7 @@ static const char *const words[] = {
     NULL,
 };
 
-static int number(const char *text, uint64_t least, uint64_t most, unsigned *ret)
+static int read_number(const char *text, uint64_t least, uint64_t most, unsigned *ret)
 {
     uint64_t n;
     if (!text || str_to_u64(text, &n) < 0 || n < least || n > most)
@@ -34,16 +34,16 @@ static int number(const char *text, uint64_t least, uint64_t most, unsigned *ret
     return 0;
 }
 
-static int descriptor(const char *text, int *ret)
+static int read_descriptor(const char *text, int *ret)
 {
     unsigned n;
-    int r = number(text, 3, INT32_MAX, &n);
+    int r = read_number(text, 3, INT32_MAX, &n);
     if (r == 0)
         *ret = (int)n;
     return r;
 }
 
-static int flag(const char *value, bool *ret)
+static int read_flag(const char *value, bool *ret)
 {
     *ret = true;
     return value ? -EINVAL : 0;
@@ -57,24 +57,24 @@ static int set_word(struct disk *d, int word, const char *value)
     case ID:
         return value && *value ? str_copy(d->id, sizeof d->id, value) : -EINVAL;
     case FILE_FD:
-        return descriptor(value, &d->fd);
+        return read_descriptor(value, &d->fd);
     case LISTEN:
-        return descriptor(value, &d->listen_fd);
+        return read_descriptor(value, &d->listen_fd);
     case KEY:
-        return descriptor(value, &d->key_fd);
+        return read_descriptor(value, &d->key_fd);
     case KEY_BITS:
-        r = number(value, 256, 512, &bits);
+        r = read_number(value, 256, 512, &bits);
         d->key_bytes = bits / 8;
         return bits == 256 || bits == 512 ? r : -EINVAL;
     case SECTOR_SIZE:
-        r = number(value, DISK_SECTOR_MIN, DISK_UNIT_MAX, &d->sector_bytes);
+        r = read_number(value, DISK_SECTOR_MIN, DISK_UNIT_MAX, &d->sector_bytes);
         return d->sector_bytes & (d->sector_bytes - 1) ? -EINVAL : r;
     case QUEUES:
-        return number(value, 1, DISK_QUEUES_MAX, &d->queues);
+        return read_number(value, 1, DISK_QUEUES_MAX, &d->queues);
     case READ_ONLY:
-        return flag(value, &d->read_only);
+        return read_flag(value, &d->read_only);
     case DISCARD:
-        return flag(value, &d->discard);
+        return read_flag(value, &d->discard);
     default:
         return -EINVAL;
     }
@@ -103,8 +103,9 @@ static int add_disk(struct arguments *a, char *text, struct error *e)
 static int set_descriptor(struct arguments *a, int option, const char *argument, struct error *e)
 {
     int *fd = option == 's' ? &a->tenure.state_fd : option == 'o' ? &a->tenure.opener_fd : &a->ready_fd;
-    return descriptor(optarg, fd) < 0 ? error_set(e, -EINVAL, "mayfly-disks: not understood: %s", argument)
-                                      : 0;
+    return read_descriptor(optarg, fd) < 0
+               ? error_set(e, -EINVAL, "mayfly-disks: not understood: %s", argument)
+               : 0;
 }
 
 int arguments_read(int argc, char *argv[], struct arguments *ret, struct error *e)
@@ -126,11 +127,11 @@ int arguments_read(int argc, char *argv[], struct arguments *ret, struct error *
             ret->verbose = true;
         else if (option == 's' || option == 'o' || option == 'r')
             r = set_descriptor(ret, option, argv[optind - 1], e);
-        else if (option != 'p' || number(optarg, 0, POLL_MAX_USEC, &poll_usec) < 0)
+        else if (option != 'p' || read_number(optarg, 0, POLL_MAX_USEC, &poll_usec) < 0)
             r = error_set(e, -EINVAL, "mayfly-disks: not understood: %s", argv[optind - 1]);
     }
     if (r == 0 && (ret->n == 0 || optind < argc))
-        r = error_set(e, -EINVAL, "mayfly-disks: is started by mayfly, with a --disk for each disk");
+        r = error_set(e, -EINVAL, "mayfly-disks: has no disk: mayfly starts it, with a --disk for each one");
     for (unsigned i = 0; i < ret->n; i++)
         ret->disk[i].poll_usec = poll_usec;
     return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mayfly-disks is started with: descriptors, and how the disks behind them are to be served. No name of
- * a file: the program opens none.
+/* The arguments of mayfly-disks: descriptors, and how to serve the disks behind them. There are no names of
+ * files, since the program opens none.
  *
  *     mayfly-disks [-v] [--poll-usec=N] [--state=FD] [--opener=FD] [--ready=FD]
  *                  --disk=id=ID,file=FD,listen=FD[,key=FD,key-bits=N]
@@ -16,9 +16,8 @@ struct arguments {
     unsigned n;
     bool verbose;
     struct tenure tenure;
-    int ready_fd; /* a byte goes there when the disks are served, and it is closed; -1: nobody waits for that
-                   */
+    int ready_fd; /* gets a byte once the disks are served, and is closed; -1: nobody waits */
 };
 
-/* -EINVAL: an argument that is not understood, or is missing. */
+/* -EINVAL: an argument is unknown, invalid or missing. */
 int arguments_read(int argc, char *argv[], struct arguments *ret, struct error *e) _must_check_;

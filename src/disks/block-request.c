@@ -17,7 +17,7 @@ struct range {
     uint32_t flags;
 };
 
-/* Copies the next bytes out of the parts, which may be cut anywhere, and takes them away. */
+/* Copies bytes from the beginning of the parts, which may end anywhere, and removes them there. */
 static bool take_bytes(struct iovec **part, unsigned *n, void *to, size_t bytes)
 {
     uint8_t *at = to;
@@ -36,7 +36,7 @@ static bool take_bytes(struct iovec **part, unsigned *n, void *to, size_t bytes)
     return bytes == 0;
 }
 
-/* The last byte that we may write. */
+/* Takes the last byte that we may write: the place of the status. NULL: there is none. */
 static uint8_t *take_status(struct chain *c)
 {
     struct iovec *last = &c->part[c->n_out + c->n_in - 1];
@@ -80,7 +80,7 @@ static void set_transfer(const struct block_limits *l, struct block_request *r,
         r->offset_bytes = sector * BLOCK_SECTOR_BYTES;
 }
 
-/* One range, as the configuration says (max_discard_seg, max_write_zeroes_seg). */
+/* A request has one range, as the configuration says (max_discard_seg, max_write_zeroes_seg). */
 static void set_range(const struct block_limits *l, struct block_request *r, enum block_operation operation)
 {
     struct range range;

@@ -28,7 +28,7 @@ static int read_size(const struct disk *d, uint64_t *ret)
     return 0;
 }
 
-/* A file may lie on a disk with sectors of 4 KiB, and its file system may want as much. */
+/* For a file the unit is 4 KiB, since its file system and the disk below may want that much. */
 static uint32_t find_unit(const struct disk *d)
 {
     struct stat st;
@@ -45,8 +45,8 @@ int disk_lock(const struct disk *d, struct error *e)
     if (errno != EWOULDBLOCK)
         return error_set(e, errno, "disk %s: cannot be locked: %m", d->id);
     return error_set(e, -EBUSY,
-                     "disk %s: is in use by another process, or has writes of an ended one under way; try "
-                     "again when that has ended",
+                     "disk %s: is in use by another process, or has writes of an earlier one under way; try "
+                     "again later",
                      d->id);
 }
 
@@ -60,8 +60,8 @@ int disk_look(struct disk *d, struct error *e)
     if (r < 0)
         return error_set(
             e, r,
-            "disk %s: cannot be served: its descriptor is no file or block device with sectors of "
-            "at most 4 KiB, or it has less than one: %s",
+            "disk %s: cannot be served: it is no file or block device with sectors of at most 4 KiB, or "
+            "has less than one: %s",
             d->id, strerror(-r));
     atomic_store(&d->size_bytes, bytes);
     return 0;
@@ -76,7 +76,7 @@ bool disk_look_again(struct disk *d)
 int disk_begin(struct disk *d, struct error *e)
 {
     ranges_init(&d->ranges);
-    disk_look_again(d); /* what the worker before was told of */
+    disk_look_again(d); /* it may have grown under an earlier worker */
     for (unsigned i = 0; i < d->queues; i++)
         d->wake[i] = -1;
     int r = d->key_fd < 0 ? 0 : secret_receive(d->key_fd, d->key_bytes, &d->key, e);
@@ -103,5 +103,5 @@ void disk_wake(struct disk *d, uint64_t queues)
     static const uint64_t one = 1;
     for (unsigned i = 0; queues && i < d->queues; i++, queues >>= 1)
         if (queues & 1 && write(d->wake[i], &one, sizeof one) < 0)
-            continue; /* the counter is full, so it is awake */
+            continue; /* a full counter has woken the queue already */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One disk that is served: what was handed to the program, and what all queues of it share. */
+/* A disk that is served: what the program was given for it, and what its queues share. */
 #pragma once
 
 #include "disks/io.h"
@@ -15,39 +15,39 @@
 #define DISK_SECTOR_MIN 512
 
 struct disk {
-    char id[DISK_ID_BYTES + 1]; /* what the guest sees as its serial number, and log lines name */
+    char id[DISK_ID_BYTES + 1]; /* the serial number that the guest sees; log lines name it, too */
     int fd;                     /* the volume or file, O_DIRECT where that is wanted */
     int listen_fd;              /* where front ends connect; bound and listening */
     int key_fd;                 /* from secret_handover(); -1: no encryption */
     uint32_t key_bytes;
     uint32_t sector_bytes; /* of the cipher */
-    uint32_t unit_bytes;   /* in which the disk is read and written: whole sectors, and what O_DIRECT wants */
+    uint32_t unit_bytes;   /* of transfers: whole sectors, and what O_DIRECT wants */
     bool read_only, discard;
     unsigned queues;
-    unsigned poll_usec; /* at most this long is looked for requests before a thread sleeps; 0: never */
+    unsigned poll_usec; /* limit for spinning, before a thread sleeps; 0: no spinning */
 
-    /* the worker's */
+    /* of the worker */
     struct secret *key; /* NULL: no encryption */
     int mark;           /* see io_new() */
     _Atomic uint64_t size_bytes;
     struct ranges ranges;
     struct io *io[DISK_QUEUES_MAX]; /* one for each queue, made before io_uring_setup(2) is forbidden */
-    int wake[DISK_QUEUES_MAX]; /* an eventfd for each queue: another one has left a range, or it is to stop */
+    int wake[DISK_QUEUES_MAX];      /* an eventfd for each queue: a range is free, or the queue is to stop */
 };
 
-/* Takes the file for us alone (flock; a read-only one with others that read), until the last transfer has
- * ended, even behind a kill. -EBUSY: another process has it. */
+/* Locks the file (flock): alone, or with other readers if it is read-only. The lock lasts until the last
+ * transfer has ended, even after a kill. -EBUSY: another process has it. */
 int disk_lock(const struct disk *d, struct error *e) _must_check_;
 
-/* Looks at the file: its unit and its size. -EINVAL: what is no file or block device, or has less than a
- * unit. */
+/* Finds out the unit and the size. -EINVAL: it is no file or block device, or has less than a unit. */
 int disk_look(struct disk *d, struct error *e) _must_check_;
 
-/* Its size again, after it grew or shrank; true: it has changed. */
+/* Looks at the size again; true: it has changed. */
 bool disk_look_again(struct disk *d);
 
-/* What a worker has of it. */
+/* Begins and ends what a worker has of the disk. */
 int disk_begin(struct disk *d, struct error *e) _must_check_;
 void disk_end(struct disk *d);
 
+/* Wakes the queues whose bits are set. */
 void disk_wake(struct disk *d, uint64_t queues);

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* What lies at `place` in one piece, at most `bytes`; moves on behind it. */
-static uint8_t *next_piece(struct place *place, size_t bytes, size_t *ret_bytes)
+/* The memory at `place`, as far as it is contiguous and at most `bytes`; moves `place` behind it. */
+static uint8_t *next_memory(struct place *place, size_t bytes, size_t *ret_bytes)
 {
     while (place->offset == place->part->iov_len) {
         place->part++;
@@ -21,7 +21,7 @@ static uint8_t *next_piece(struct place *place, size_t bytes, size_t *ret_bytes)
 void guest_read(struct place *place, uint8_t *to, size_t bytes)
 {
     for (size_t n; bytes > 0; bytes -= n, to += n) {
-        const uint8_t *from = next_piece(place, bytes, &n);
+        const uint8_t *from = next_memory(place, bytes, &n);
         memcpy(to, from, n);
     }
 }
@@ -29,7 +29,7 @@ void guest_read(struct place *place, uint8_t *to, size_t bytes)
 void guest_write(struct place *place, const uint8_t *from, size_t bytes)
 {
     for (size_t n; bytes > 0; bytes -= n, from += n) {
-        uint8_t *to = next_piece(place, bytes, &n);
+        uint8_t *to = next_memory(place, bytes, &n);
         memcpy(to, from, n);
     }
 }
@@ -37,15 +37,15 @@ void guest_write(struct place *place, const uint8_t *from, size_t bytes)
 void guest_skip(struct place *place, size_t bytes)
 {
     for (size_t n; bytes > 0; bytes -= n)
-        next_piece(place, bytes, &n);
+        next_memory(place, bytes, &n);
 }
 
-/* How many bytes of whole sectors lie there in one piece. */
+/* How many bytes of whole sectors are contiguous there. */
 static size_t whole_sectors(const struct place *place, size_t bytes, uint32_t sector_bytes)
 {
     struct place ahead = *place;
     size_t n;
-    next_piece(&ahead, bytes, &n);
+    next_memory(&ahead, bytes, &n);
     return n / sector_bytes * sector_bytes;
 }
 
@@ -57,7 +57,7 @@ int guest_encrypt(struct cipher *c, struct secret *page, uint64_t first, struct 
     while (r == 0 && bytes > 0) {
         size_t n = whole_sectors(place, bytes, sector_bytes);
         if (n > 0) {
-            r = cipher_encrypt(c, first, next_piece(place, n, &n), to, n);
+            r = cipher_encrypt(c, first, next_memory(place, n, &n), to, n);
         } else {
             n = sector_bytes;
             guest_read(place, secret_bytes(page), n);
@@ -78,7 +78,7 @@ int guest_decrypt(struct cipher *c, struct secret *page, uint64_t first, const u
     while (r == 0 && bytes > 0) {
         size_t n = whole_sectors(place, bytes, sector_bytes);
         if (n > 0) {
-            r = cipher_decrypt(c, first, from, next_piece(place, n, &n), n);
+            r = cipher_decrypt(c, first, from, next_memory(place, n, &n), n);
         } else {
             n = sector_bytes;
             r = cipher_decrypt(c, first, from, secret_bytes(page), n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See inflight.h. The order of the stores is what counts: whoever finds the area after a kill -9 between any
- * two of them must come to the same requests. Stores of one thread to shared memory are seen in their order
- * by who maps it when the thread is gone; the compiler is kept from changing it. */
+/* See inflight.h. The order of the stores matters: after a kill -9 between any two of them, the next worker
+ * must find the same requests. Whoever maps the memory after the end of a thread sees its stores in their
+ * order, and STORE() keeps the compiler from changing that. */
 #include "disks/inflight.h"
 
 #include <stdatomic.h>
@@ -9,7 +9,7 @@
 
 #define VERSION 1
 
-/* A store that no other may pass. */
+/* A store that is not reordered. */
 #define STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_SEQ_CST)
 #define LOAD(field)         __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
@@ -30,7 +30,8 @@ static int by_counter(const void *a, const void *b)
     return (x->counter > y->counter) - (x->counter < y->counter);
 }
 
-/* The end came after the guest was shown the last batch, and before that was noted here. */
+/* Completes the last batch, if the worker ended after the guest had seen it, and before that was noted here.
+ */
 static void finish_batch(struct inflight *f, uint16_t used_index)
 {
     uint16_t n = (uint16_t)(used_index - LOAD(f->area->used_index)), head = LOAD(f->area->last_batch);

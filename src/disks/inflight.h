@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is under way of a queue, kept in a file that the front end holds while we may die: the "inflight I/O
- * tracking" of the vhost-user specification, for split rings. After a reconnection these requests are done
- * again, in their order. The front end can write to it too, so nothing in it is trusted.
+/* The requests of a queue that are under way, in a file that the front end keeps if this process dies: the
+ * "inflight I/O tracking" of the vhost-user specification, for split rings. After a reconnection these
+ * requests are done again, in their order. The front end can write to the file, so nothing in it is trusted.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 struct inflight_entry {
     uint8_t is_under_way;
     uint8_t padding[5];
-    uint16_t next;    /* of the last batch that was given back */
-    uint64_t counter; /* their order */
+    uint16_t next;    /* in the last batch that was given back */
+    uint64_t counter; /* the order of requests */
 };
 
 struct inflight_area {
@@ -24,21 +24,22 @@ struct inflight_area {
 };
 
 struct inflight {
-    struct inflight_area *area; /* NULL: the front end keeps none, and all of this does nothing */
+    struct inflight_area *area; /* NULL: the front end keeps none, and these functions do nothing */
     unsigned size;              /* of the queue; the area has as many entries */
     uint64_t counter;
-    unsigned n_pushed; /* and not published yet */
+    unsigned n_pushed; /* but not published yet */
     uint16_t pushed[VIRTQUEUE_SIZE_MAX];
 };
 
-/* Bytes of the area of one queue; areas follow each other. */
+/* The bytes of the area of one queue. In the file areas follow each other. */
 size_t inflight_bytes(unsigned queue_size);
 
-/* Looks what is under way, when a queue begins whose used index is `used_index`. heads[] (as many as the
- * queue has) gets the requests that are to be done again, oldest first; returns how many. */
+/* Finds the requests that are to be done again when a queue begins, whose used index is `used_index`.
+ * heads[], with room for all of the queue, gets them, oldest first; returns how many. */
 unsigned inflight_begin(struct inflight *f, uint16_t used_index, uint16_t heads[]);
 
-/* Around each request: taken from the ring; given back, before the guest is shown it; and after that. */
+/* Note the way of a request: it was taken from the ring; it is given back, but not shown to the guest yet;
+ * all that were given back are shown. */
 void inflight_take(struct inflight *f, uint16_t head);
 void inflight_push(struct inflight *f, uint16_t head);
 void inflight_published(struct inflight *f, uint16_t used_index);

@@ -10,9 +10,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define DEPTH 256 /* of the ring; more transfers wait in it for their turn */
+#define DEPTH 256 /* of the ring */
 
-#define RETRY_MSEC 1 /* after the kernel has taken no transfer */
+#define RETRY_MSEC 1 /* pause after the kernel has taken no transfer */
 
 #define FIXED_DISK 0 /* numbers of the registered files */
 #define FIXED_MARK 1
@@ -25,8 +25,8 @@ struct io {
     struct io_transfer *done, **done_end;
 };
 
-/* Can transfers be begun without waiting? Else io_uring gives each to a thread of the kernel's, which costs
- * ten times what the transfer does. */
+/* Can the kernel begin transfers without waiting? If not, io_uring gives each to a thread of the kernel,
+ * which takes ten times as long as the transfer. */
 static bool knows_nowait(int disk)
 {
     static _Alignas(4096) uint8_t buffer[4096];
@@ -57,13 +57,13 @@ static int restrict_ring(struct io *io)
                                                  .register_op = registrations[i]};
     all[n++] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED,
                                              .sqe_flags = IOSQE_FIXED_FILE};
-    /* liburing 2.3 declares functions for these two, and does not export them */
+    /* liburing 2.3 declares functions for these two calls, but does not export them */
     unsigned fd = (unsigned)io->ring.ring_fd;
     int r = io_uring_register(fd, IORING_REGISTER_RESTRICTIONS, all, n);
     return r < 0 ? r : io_uring_register(fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
-/* A kernel, or a container, without io_uring: transfers are done at once. */
+/* Without io_uring in the kernel or container, transfers are done at once. */
 static int start_ring(struct io *io, int mark)
 {
     if (io_uring_queue_init(DEPTH, &io->ring, IORING_SETUP_R_DISABLED) < 0)
@@ -83,7 +83,7 @@ int io_new(int disk, int mark, struct io **ret, struct error *e)
     int r = knows_nowait(disk) ? start_ring(io, mark) : 0;
     if (r < 0) {
         io_free(io);
-        return error_set(e, r, "disk: io_uring does not take its file: %s", strerror(-r));
+        return error_set(e, r, "disk: io_uring cannot be used with its file: %s", strerror(-r));
     }
     *ret = io;
     return 0;
@@ -127,8 +127,8 @@ static ssize_t transfer_now(const struct io *io, const struct io_transfer *t)
     return n < 0 ? -errno : n;
 }
 
-/* What came of it, bytes or a negative errno. False: it needs one more. */
-static bool advance(struct io_transfer *t, ssize_t n)
+/* Notes the end of a system call: bytes, or a negative errno. False: the transfer needs another one. */
+static bool note_bytes(struct io_transfer *t, ssize_t n)
 {
     if (n == -EINTR)
         return false;
@@ -145,7 +145,7 @@ static bool advance(struct io_transfer *t, ssize_t n)
 
 static void finish_now(struct io *io, struct io_transfer *t)
 {
-    while (!advance(t, transfer_now(io, t))) {
+    while (!note_bytes(t, transfer_now(io, t))) {
     }
     add_done(io, t);
 }
@@ -181,8 +181,9 @@ static void prepare(struct io *io, struct io_uring_sqe *sqe, struct io_transfer 
     io_uring_sqe_set_data(sqe, t);
 }
 
-/* A full ring is handed to the kernel and tried again; what it does not take then is done at once. */
-static void go_on(struct io *io, struct io_transfer *t)
+/* Puts a transfer into the ring. A full ring is handed to the kernel first; if that does not help, the
+ * transfer is done at once. */
+static void queue_transfer(struct io *io, struct io_transfer *t)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring);
     if (!sqe) {
@@ -202,7 +203,7 @@ void io_start(struct io *io, struct io_transfer *t)
     t->result = 0;
     t->done_bytes = 0;
     if (io->uses_ring)
-        go_on(io, t);
+        queue_transfer(io, t);
     else
         finish_now(io, t);
 }
@@ -212,39 +213,40 @@ static bool has_unsubmitted(const struct io *io)
     return io->uses_ring && io_uring_sq_ready(&io->ring) > 0;
 }
 
-/* What the kernel does not take now (it has no memory, say) stays in the ring for the next try. */
+/* Transfers that the kernel does not take now, for lack of memory for example, stay in the ring for the next
+ * try. */
 void io_submit(struct io *io)
 {
     if (has_unsubmitted(io) && io_uring_submit(&io->ring) < 0)
         clock_sleep_msec(RETRY_MSEC);
 }
 
-static void collect(struct io *io, struct io_transfer *t, int n)
+static void take_result(struct io *io, struct io_transfer *t, int n)
 {
     io->under_way--;
     if (n == -EAGAIN)
         finish_now(io, t);
-    else if (advance(t, n))
+    else if (note_bytes(t, n))
         add_done(io, t);
     else
-        go_on(io, t);
+        queue_transfer(io, t);
 }
 
-static void reap(struct io *io)
+static void take_results(struct io *io)
 {
     struct io_uring_cqe *cqe;
     while (io_uring_peek_cqe(&io->ring, &cqe) == 0) {
         struct io_transfer *t = io_uring_cqe_get_data(cqe);
         int n = cqe->res;
         io_uring_cqe_seen(&io->ring, cqe);
-        collect(io, t, n);
+        take_result(io, t, n);
     }
 }
 
 struct io_transfer *io_take_done(struct io *io)
 {
     if (!io->done && io->uses_ring)
-        reap(io);
+        take_results(io);
     struct io_transfer *t = io->done;
     if (!t)
         return NULL;
@@ -282,7 +284,7 @@ static void wait_for_all(struct io *io)
     }
 }
 
-/* Buffers that cannot be registered (RLIMIT_MEMLOCK) only cost more. */
+/* If the buffers cannot be registered (RLIMIT_MEMLOCK), transfers only take longer. */
 void io_set_buffers(struct io *io, uint8_t *buffers, size_t bytes)
 {
     const struct iovec all = {buffers, bytes};

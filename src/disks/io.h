@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transfers between a disk and buffers of ours, for one queue.
  *
- * By io_uring, with the disk as a fixed file and the buffers registered. Where the kernel would only have
- * threads of its own wait for each transfer (files in memory: tmpfs knows no RWF_NOWAIT), or forbids
- * io_uring, each is done at once as it is handed in, which is faster there.
+ * They go through io_uring, with the disk as a fixed file and registered buffers. io_start() does them at
+ * once where io_uring is forbidden; and where the kernel would only have its threads wait for each (tmpfs,
+ * which has no RWF_NOWAIT), since that is faster there.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ enum io_operation {
     IO_READ,
     IO_WRITE,
     IO_SYNC,
-    IO_PUNCH, /* the blocks are given back; what is read there then is anything */
+    IO_PUNCH, /* gives blocks back; they read as anything then */
 };
 
 struct io_transfer {
@@ -24,7 +24,7 @@ struct io_transfer {
     uint8_t *buffer; /* within those of io_set_buffers() */
     uint64_t offset_bytes, bytes;
     void *owner; /* the caller's */
-    int result;  /* of one that is done: 0, or a negative errno */
+    int result;  /* once it is done: 0, or a negative errno */
 
     uint64_t done_bytes; /* io.c's */
     struct io_transfer *next;
@@ -32,35 +32,35 @@ struct io_transfer {
 
 struct io;
 
-/* `disk` and `mark` are borrowed; `mark` is held by the kernel until the last transfer has ended, even if
- * this process was killed in the middle of them (-1: none). The ring takes nothing but these transfers, on
- * this disk: system calls that a filter forbids are no more to be had by it. */
+/* `disk` and `mark` are borrowed. The kernel keeps `mark` (-1: none) open until the last transfer has ended,
+ * even after a kill of this process. The ring is restricted to these transfers on this disk, so it is no way
+ * around a filter of system calls. */
 int io_new(int disk, int mark, struct io **ret, struct error *e) _must_check_;
 
-/* Waits for all that is under way. */
+/* Waits for the transfers under way. */
 struct io *io_free(struct io *io);
 DEFINE_CLEANUP(struct io *, io_free)
 
-/* The buffers of all transfers that follow, until the next call (NULL: none), which waits for what is under
- * way and drops it. */
+/* Sets the memory in which the buffers of all following transfers lie (NULL: none). Waits for the transfers
+ * under way, and drops them. */
 void io_set_buffers(struct io *io, uint8_t *buffers, size_t bytes);
 
 /* Is each transfer done when io_start() returns? */
 bool io_is_immediate(const struct io *io);
 
-/* Hands one in; io_submit() hands all to the kernel. */
+/* Begins a transfer. io_submit() hands all that were begun to the kernel. */
 void io_start(struct io *io, struct io_transfer *t);
 void io_submit(struct io *io);
 
-/* One that is done, or NULL. */
+/* A transfer that is done, or NULL. */
 struct io_transfer *io_take_done(struct io *io);
 
-/* Would io_take_done() have one? Or has io_submit() more to do? */
+/* Does io_take_done() have one, or io_submit() something to do? */
 bool io_has_done(const struct io *io);
 
-/* To poll for reading. -1: there is never anything to wait for. */
+/* The descriptor to poll for reading. -1: there is never anything to wait for. */
 int io_poll_fd(const struct io *io);
 
-/* Its ring, for a test that tries what it does not take. NULL: it has none. */
+/* Its ring, for a test of the restrictions. NULL: it has none. */
 struct io_uring;
 struct io_uring *io_ring(struct io *io);

@@ -16,8 +16,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define END_MSEC       5000 /* for a worker to end when it is told to */
-#define MIN_LIFE_MSEC  1000 /* one that dies earlier is followed by the next after a pause */
+#define END_MSEC       5000 /* limit for a worker to end when it is told to */
+#define MIN_LIFE_MSEC  1000 /* after a worker with a shorter life there is a pause */
 #define PAUSE_MIN_MSEC 200
 #define PAUSE_MAX_MSEC 10000
 
@@ -25,19 +25,19 @@ struct keeper {
     struct disk *disks;
     unsigned n;
     struct secret **keys;               /* one for each disk, or NULL */
-    struct secret_handover **handovers; /* while a worker has not taken them */
+    struct secret_handover **handovers; /* of keys that the worker has not taken yet */
     struct tenure *tenure;
-    int ready; /* whom the first worker is told of; -1: nobody */
+    int ready; /* gets a byte when the first worker serves; -1: nobody waits */
     int signals;
     bool is_ending;
 
     pid_t worker;
-    int mark; /* reading end: a byte when the keys are taken, the end when nothing is under way any more */
+    int mark; /* pipe from the worker: bytes of worker.h; it ends when no transfer is under way any more */
     uint64_t started_msec, pause_msec;
-    bool has_served; /* a worker has */
+    bool has_served; /* some worker has */
 };
 
-/* SIGPIPE is left out in workers too: whoever has closed the log, or a pipe of his, ends nobody. */
+/* SIGPIPE is ignored, in workers too: a closed log, or a closed pipe of somebody else, must end nobody. */
 static int open_signals(void)
 {
     static const int wanted[] = {SIGTERM, SIGINT, SIGHUP};
@@ -110,17 +110,17 @@ static int start_worker(struct keeper *k, struct error *e)
     if (r < 0)
         return r;
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set(e, errno, "mayfly-disks: no pipe for a worker: %m");
+        return error_set(e, errno, "mayfly-disks: a pipe for a worker cannot be made: %m");
     k->mark = ends[0];
     k->worker = fork();
     if (k->worker == 0)
         become_worker(k, keeper, ends[1]);
-    r = k->worker < 0 ? error_set(e, errno, "mayfly-disks: no process for a worker: %m") : 0;
+    r = k->worker < 0 ? error_set(e, errno, "mayfly-disks: a worker cannot be started: %m") : 0;
     fd_close(ends[1]);
     return r;
 }
 
-/* If there is one: the next begins with what has changed. */
+/* Without a worker there is nothing to do: the next one looks at the disks when it begins. */
 static void signal_worker(const struct keeper *k, int signal)
 {
     if (k->worker > 0)
@@ -146,20 +146,20 @@ static void take_mark(struct keeper *k, char mark)
         return;
     end_handovers(k);
     if (k->ready >= 0 && write(k->ready, "", 1) != 1)
-        log_warning("nobody waits for its disks any more");
+        log_warning("nobody waits any more for the disks to be served");
     k->ready = fd_close(k->ready);
     k->has_served = true;
 }
 
-static void end_of_itself(struct keeper *k)
+static void end_unused(struct keeper *k)
 {
-    log_info("no front end is there any more");
+    log_info("there is no front end any more");
     k->is_ending = true;
     signal_worker(k, SIGTERM);
 }
 
-/* Waits for what happens next, but not for that many milliseconds (-1: without end). True: the worker is
- * gone, and with it all that it had under way. */
+/* Waits for the next event, at most that many milliseconds (-1: without a limit). True: the worker and all
+ * its transfers have ended. */
 static bool wait_once(struct keeper *k, int limit_msec)
 {
     struct pollfd p[] = {{.fd = k->signals, .events = POLLIN},
@@ -189,15 +189,15 @@ static void watch_worker(struct keeper *k)
     while (!is_gone) {
         int left = k->is_ending ? END_MSEC : tenure_left_msec(k->tenure);
         if (left == 0)
-            end_of_itself(k);
+            end_unused(k);
         else
             is_gone = wait_once(k, left);
     }
     tenure_all_gone(k->tenure);
 }
 
-/* How it ended. 0: another one is to start, or it was to end. */
-static int judge_end(struct keeper *k, struct error *e)
+/* Looks how the worker has ended. 0: the keeper may start another one, or ends, too. */
+static int check_end(struct keeper *k, struct error *e)
 {
     char text[80];
     int status = process_wait(k->worker, END_MSEC);
@@ -213,20 +213,20 @@ static int judge_end(struct keeper *k, struct error *e)
     return 0;
 }
 
-/* One worker from its start to its end. */
+/* Runs a worker from its start to its end. */
 static int run_worker(struct keeper *k, struct error *e)
 {
     int r = start_worker(k, e);
     if (r == 0) {
         watch_worker(k);
-        r = judge_end(k, e);
+        r = check_end(k, e);
     }
     k->mark = fd_close(k->mark);
     end_handovers(k);
     return r;
 }
 
-/* After a worker that did not live long: longer each time. Signals are heard. */
+/* Pauses after a worker that did not live long, longer each time. A signal ends the pause. */
 static void pause_before_next(struct keeper *k)
 {
     if (clock_msec() - k->started_msec >= MIN_LIFE_MSEC)
@@ -240,9 +240,9 @@ static void pause_before_next(struct keeper *k)
         take_signals(k);
 }
 
-/* The first worker shows whether all is as it should be. Once one has served, a guest depends on the next,
- * and what keeps that from starting (no memory, no descriptors) may pass. */
-static int keep(struct keeper *k, struct error *e)
+/* If the first worker fails, the keeper fails. Once a worker has served, a guest depends on the next one, so
+ * a failure (no memory, no descriptors) is tried again. */
+static int run_workers(struct keeper *k, struct error *e)
 {
     while (!k->is_ending) {
         struct error now = ERROR_NONE;
@@ -250,7 +250,7 @@ static int keep(struct keeper *k, struct error *e)
         if (r < 0 && (k->is_ending || !k->has_served))
             return error_set(e, r, "%s", now.text);
         if (r < 0)
-            log_warning("%s; it is tried again", now.text);
+            log_warning("%s; trying again", now.text);
         if (!k->is_ending)
             pause_before_next(k);
     }
@@ -265,7 +265,7 @@ int keeper_run(struct disk *disks, unsigned n, struct tenure *tenure, int ready_
     k.handovers = calloc(n, sizeof(struct secret_handover *));
     int r = k.keys && k.handovers ? take_keys(&k, e) : error_memory(e);
     if (r == 0)
-        r = keep(&k, e);
+        r = run_workers(&k, e);
     for (unsigned i = 0; k.keys && i < n; i++)
         secret_free(k.keys[i]);
     if (k.handovers)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly-disks: serves encrypted disks to a virtual machine over vhost-user, without root, device-mapper or
- * any name of a file. It is given what it works with as descriptors, and ends with SIGTERM, or some time
- * after the last front end. */
+/* mayfly-disks: serves encrypted disks to a virtual machine over vhost-user, without root or device-mapper.
+ * It gets all files as descriptors. It ends by SIGTERM, or some time after its last front end. */
 #include "base/fd.h"
 #include "base/log.h"
 #include "crypt/cipher.h"
@@ -13,7 +12,7 @@
 #include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
-/* Its search for leaks at the end traces the process, which the filter does not let it. */
+/* The search for leaks at the end would trace the process, which the filter forbids. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -21,7 +20,7 @@ const char *__asan_default_options(void)
 }
 #endif
 
-/* The listening sockets do not keep a worker: several front ends may have been there and gone. */
+/* A front end may be gone before it is accepted, so listening sockets must not block. */
 static int prepare_disks(struct arguments *a, struct error *e)
 {
     int r = 0;
@@ -31,7 +30,7 @@ static int prepare_disks(struct arguments *a, struct error *e)
         if (r == 0)
             r = disk_look(d, e);
         if (r == 0 && fcntl(d->listen_fd, F_SETFL, O_NONBLOCK) < 0)
-            r = error_set(e, errno, "disk %s: its listening socket: %m", d->id);
+            r = error_set(e, errno, "disk %s: its listening socket cannot be used: %m", d->id);
     }
     return r;
 }

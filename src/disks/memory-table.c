@@ -14,7 +14,7 @@ static bool ends_beyond(uint64_t from, uint64_t bytes)
     return __builtin_add_overflow(from, bytes, &end);
 }
 
-/* Does the file have all of it? Else the first access behind its end would kill us. */
+/* Is the whole region within the file? An access behind its end would kill this process. */
 static bool is_in_file(const struct vhost_region *r, int fd)
 {
     struct stat st;
@@ -48,7 +48,7 @@ static int map_region(struct memory_table *t, const struct vhost_region *r, int 
         mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(r->file_offset - before));
     if (map == MAP_FAILED)
         return -errno;
-    madvise(map, map_bytes, MADV_DONTDUMP); /* the guest's memory is in no core dump of ours */
+    madvise(map, map_bytes, MADV_DONTDUMP); /* keeps the guest's memory out of core dumps */
     t->region[t->n++] = (struct memory_region){.guest_address = r->guest_address,
                                                .user_address = r->user_address,
                                                .bytes = r->bytes,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest's memory, as the front end shares it: mapped here, and the only way from an address of the
- * guest's to one of ours. */
+/* The guest's memory, which the front end shares, mapped here. Only this table turns addresses of the guest
+ * into addresses of this process. */
 #pragma once
 
 #include "disks/vhost-message.h"
@@ -19,14 +19,15 @@ struct memory_table {
     unsigned n;
 };
 
-/* Maps the regions of a message, whose descriptors stay its own. -EPROTO: a region is empty, runs past the
- * end of its file or of the address space, or overlaps another. */
+/* Maps the regions of a message, which keeps its descriptors. -EPROTO: a region is empty, runs past the end
+ * of its file or of the address space, or overlaps another. */
 int memory_table_map(struct memory_table *ret, const struct vhost_memory *m, const int *fds) _must_check_;
 void memory_table_unmap(struct memory_table *t);
 
-/* Where `address` of the guest lies here. *bytes, what is wanted, becomes what is there in one piece. NULL:
- * nothing is there. */
+/* Our address of the guest's `address`. *bytes, as wanted, becomes the number of bytes that are contiguous
+ * there. NULL: the guest has no memory there. */
 uint8_t *memory_at(const struct memory_table *t, uint64_t address, uint64_t *bytes);
 
-/* The same for an address of the front end's process, which is how it names rings; all `bytes` or NULL. */
+/* The same for an address in the front end's process, by which it names rings; NULL if not all `bytes` are
+ * there. */
 uint8_t *memory_of_user(const struct memory_table *t, uint64_t address, uint64_t bytes);

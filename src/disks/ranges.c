@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See ranges.h. There are as many entries as requests under way; the list is walked only where one of them is
- * exclusive, which those of file systems with blocks of 4 KiB never are. */
+/* See ranges.h. The list has an entry for each write under way. It is walked only if one of them is
+ * exclusive, which writes of file systems with blocks of 4 KiB never are. */
 #include "disks/ranges.h"
 
 void ranges_init(struct ranges *r)

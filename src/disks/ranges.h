@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who writes where on a disk, at the moment. A request that changes a part of a sector of the cipher's reads
- * the sector, changes it and writes it whole; another write to the rest of it would be lost meanwhile. So
- * such a request has its range for itself alone; all other writes go on side by side. Used by all queues of a
- * disk.
+/* The ranges of a disk that are being written. A request that changes a part of a unit reads the unit,
+ * changes it and writes it whole; another write to that unit meanwhile would be lost. So such a request has
+ * its range for itself. Other writes go on side by side. All queues of a disk share these ranges.
  */
 #pragma once
 
@@ -13,7 +12,7 @@
 #include <stdint.h>
 
 struct range_entry {
-    uint64_t from, to; /* bytes; whole sectors */
+    uint64_t from, to; /* bytes; whole units */
     bool is_exclusive;
     struct range_entry *next, **before; /* ranges.c's */
 };
@@ -21,15 +20,15 @@ struct range_entry {
 struct ranges {
     pthread_mutex_t lock;
     struct range_entry *first;
-    unsigned exclusive; /* entries that are */
+    unsigned exclusive; /* number of exclusive entries */
     uint64_t waiting;   /* a bit for each queue that was refused */
 };
 
 void ranges_init(struct ranges *r);
 void ranges_destroy(struct ranges *r);
 
-/* False: another is in the way. Then `queue` is told of by ranges_leave() when one leaves. */
+/* False: another entry is in the way. ranges_leave() returns the bit of `queue` when one leaves. */
 bool ranges_enter(struct ranges *r, struct range_entry *entry, unsigned queue);
 
-/* Returns a bit for each queue that has been waiting, and may try again. */
+/* Returns the bits of the queues that were refused, and may try again. */
 uint64_t ranges_leave(struct ranges *r, struct range_entry *entry);

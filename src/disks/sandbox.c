@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See sandbox.h. Two filters of what is allowed, the worker's within the keeper's. A denied call fails with
- * EPERM where a library may probe; what no part of this program has a use for ends it. */
+/* See sandbox.h. Two allow-lists; the worker has both. Another call fails with EPERM, since a library may
+ * probe. Calls that no part of this program makes end the process. */
 #include "disks/sandbox.h"
 
 #include "base/allow-list.h"
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static const int both[] = {
-    /* descriptors that are there */
+    /* open descriptors */
     SCMP_SYS(read),
     SCMP_SYS(write),
     SCMP_SYS(writev),
@@ -50,7 +50,7 @@ static const int both[] = {
     /* the disks */
     SCMP_SYS(io_uring_enter),
     SCMP_SYS(io_uring_register),
-    /* time, threads, itself */
+    /* time, threads, signals, the process itself */
     SCMP_SYS(clock_gettime),
     SCMP_SYS(clock_nanosleep),
     SCMP_SYS(nanosleep),
@@ -72,7 +72,7 @@ static const int both[] = {
     SCMP_SYS(exit_group),
 };
 
-/* To start workers, and to see them end. */
+/* The keeper starts workers, and waits for their end. */
 static const int keepers[] = {
     SCMP_SYS(clone),          SCMP_SYS(fork),  SCMP_SYS(wait4),    SCMP_SYS(getppid),
     SCMP_SYS(kill),           SCMP_SYS(pipe2), SCMP_SYS(eventfd2), SCMP_SYS(signalfd4),
@@ -82,7 +82,7 @@ static const int keepers[] = {
 #endif
 };
 
-/* Whoever calls these is no longer we. */
+/* If one of these is called, the process has been taken over. */
 static const int deadly[] = {
     SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace),           SCMP_SYS(socket),
     SCMP_SYS(bind),   SCMP_SYS(connect),  SCMP_SYS(process_vm_readv), SCMP_SYS(mount),
@@ -104,7 +104,8 @@ static int allow_fcntl(scmp_filter_ctx filter, const int *commands, size_t n)
     return r;
 }
 
-/* No command by which the kernel signals others (F_SETOWN, F_SETSIG, O_ASYNC), or keeps them waiting. */
+/* Forbidden are commands by which the kernel would signal other processes (F_SETOWN, F_SETSIG, O_ASYNC), or
+ * make them wait. */
 static int add_fcntl(scmp_filter_ctx filter)
 {
     static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_GET_SEALS};
@@ -119,12 +120,12 @@ static int add_both(scmp_filter_ctx filter)
     int r = allow_list_add(filter, SCMP_ACT_ALLOW, both, ARRAY_SIZE(both));
     if (r == 0)
         r = allow_list_add(filter, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_SIZE(deadly));
-    /* its flags lie in memory, where a filter cannot see them: the C library falls back to clone */
+    /* A filter cannot see the flags of clone3, which are in memory. The C library uses clone instead. */
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (r == 0)
         r = add_fcntl(filter);
-    if (r == 0) /* as the C library's fstat() */
+    if (r == 0) /* fstat() of the C library */
         r = allow_list_if(filter, SCMP_SYS(newfstatat),
                           SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
     if (r == 0)
@@ -146,7 +147,7 @@ static int add_keeper(scmp_filter_ctx filter)
     return r < 0 ? r : allow_list_add(filter, SCMP_ACT_ALLOW, keepers, ARRAY_SIZE(keepers));
 }
 
-/* Threads, but no processes, and no signals. */
+/* The worker makes threads, but no processes, and sends no signals. */
 static int add_worker(scmp_filter_ctx filter)
 {
     const scmp_datum_t thread = CLONE_THREAD | CLONE_VM;
@@ -160,7 +161,7 @@ static int hide_files(struct error *e)
 {
     _cleanup_close_ int ruleset = landlock_new();
     if (ruleset == -EOPNOTSUPP)
-        return 0; /* the filters let it open none anyway */
+        return 0; /* the filters forbid opening files anyway */
     int r = ruleset < 0 ? ruleset : landlock_enter(ruleset);
     return r < 0 ? landlock_failed("mayfly-disks", r, e) : 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a keeper of mayfly-disks is there for, in a file beside its socket. Whoever starts it writes all but
- * `connections`, which is the keeper's own; the keeper reads the rest again whenever it thinks of ending.
+/* The state of a keeper of mayfly-disks, in a file beside its socket. Whoever starts the keeper writes all
+ * but `connections`, which the keeper writes. Before it ends by itself, the keeper reads the rest again.
  *
- * The file alone says nothing: the keeper has it locked (fcntl(2), F_SETLK) for as long as it lives, and the
- * kernel tells which process that is. So a file that was left is known as such, and no number in it can come
- * to mean another process.
+ * The keeper has the file locked (fcntl(2), F_SETLK) for as long as it lives, and the kernel tells which
+ * process that is. So a file without a lock is left over, and no number in a file can come to mean another
+ * process.
  */
 #pragma once
 
@@ -20,21 +20,21 @@ struct state {
     char magic[16];
     char map[STATE_MAP_TEXT]; /* the uuid of the disk's map: storage/map.h */
     uint64_t size_bytes;
-    uint64_t until_msec; /* clock_msec(): it waits so long for a first front end; STATE_FOREVER: it never ends
-                            by itself */
-    uint32_t gone_msec;  /* it ends when no front end has been there for so long */
+    uint64_t
+        until_msec;     /* clock_msec() until which it waits for a first front end; STATE_FOREVER: for ever */
+    uint32_t gone_msec; /* how long it stays after the last front end */
     uint32_t read_only;
-    uint32_t connections; /* of front ends, now */
+    uint32_t connections; /* number of front ends now */
     uint32_t reserved;
 };
 
-/* All but `connections`. 0 or a negative errno. */
+/* Writes all but `connections`. Each function returns 0 or a negative errno. */
 int state_write(int fd, const struct state *s);
 int state_read(int fd, struct state *ret);
 
-/* The keeper's. -EAGAIN: another keeper has it. */
+/* For the keeper: locks the file, and counts front ends. -EAGAIN: another keeper has it. */
 int state_take(int fd);
 int state_set_connections(int fd, uint32_t connections);
 
-/* The process that has taken it; 0: none has. */
+/* The process that has locked it; 0: none. */
 int state_holder(int fd, pid_t *ret);

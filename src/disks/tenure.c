@@ -14,7 +14,7 @@ int tenure_begin(struct tenure *t, struct error *e)
 {
     int r = t->state_fd < 0 ? 0 : state_take(t->state_fd);
     if (r == -EAGAIN || r == -EACCES)
-        return error_set(e, -EBUSY, "mayfly-disks: another one serves the same disk");
+        return error_set(e, -EBUSY, "mayfly-disks: another process serves the same disk");
     if (r < 0)
         return error_set(e, r, "mayfly-disks: its state cannot be locked: %s", strerror(-r));
     t->since_msec = clock_msec();
@@ -55,8 +55,8 @@ void tenure_opener_ended(struct tenure *t)
         t->since_msec = clock_msec();
 }
 
-/* Its file is read each time, for mayfly may have opened the disk for more since. One that cannot be read
- * keeps nobody: the key is not to stay for want of a file. */
+/* The state file is read each time, since it can be written again. If it cannot be read the keeper ends: the
+ * key must not stay in memory for lack of a file. */
 int tenure_left_msec(const struct tenure *t)
 {
     struct state s = {.gone_msec = 0};

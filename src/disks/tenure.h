@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a keeper stays where nobody tells it to end: as long as front ends are connected, a moment more,
- * and before the first one as long as whoever has started it lives, or as disks/state.h says.
+/* How long a keeper stays if nobody tells it to end: as long as front ends are connected, and a moment more;
+ * before the first front end as long as its opener lives, or as disks/state.h says.
  */
 #pragma once
 
@@ -10,17 +10,17 @@
 #include <stdint.h>
 
 struct tenure {
-    int state_fd;  /* disks/state.h; -1: it stays until it is told to end */
-    int opener_fd; /* the process that has started it (pidfd); -1: it has ended */
+    int state_fd;  /* disks/state.h; -1: the keeper stays until it is told to end */
+    int opener_fd; /* pidfd of the process that has started the keeper; -1: that has ended */
     uint32_t connections;
     bool had_any;
-    uint64_t since_msec; /* when the last front end has gone, or the opener */
+    uint64_t since_msec; /* when the last front end or the opener was gone */
 };
 
-/* Takes the file, so that others see that this keeper is there. -EBUSY: another one has it. */
+/* Locks the state file, by which others see that this keeper lives. -EBUSY: another keeper has it. */
 int tenure_begin(struct tenure *t, struct error *e) _must_check_;
 
-/* A front end has come or gone; all are gone: their worker is. */
+/* A front end has connected, or is gone; all are gone when their worker ends. */
 void tenure_come(struct tenure *t);
 void tenure_gone(struct tenure *t);
 void tenure_all_gone(struct tenure *t);
@@ -28,5 +28,5 @@ void tenure_all_gone(struct tenure *t);
 /* The opener has ended. */
 void tenure_opener_ended(struct tenure *t);
 
-/* Milliseconds until it is to end, 0: now; -1: not before something happens. */
+/* Milliseconds until the keeper is to end; 0: now; -1: not before something changes. */
 int tenure_left_msec(const struct tenure *t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See vhost-message.h. A message that is not understood ends the connection: after it nobody could tell where
- * the next one begins. */
+/* See vhost-message.h. A malformed message ends the connection, since nobody can tell where the next one
+ * begins. */
 #include "disks/vhost-message.h"
 
 #include "base/fd.h"
@@ -12,7 +12,7 @@
 
 #define PAYLOAD_MAX (offsetof(struct vhost_message, fd) - offsetof(struct vhost_message, number))
 
-/* ------------------------------------------------------- what a message has */
+/* ----------------------------------------------------- the form of messages */
 
 enum size_rule { NOTHING, NUMBER, STATE, ADDRESS, MEMORY, CONFIG, INFLIGHT };
 
@@ -103,7 +103,7 @@ static void take_fds(struct msghdr *h, struct vhost_message *m)
     }
 }
 
-/* How many bytes came; 0 at the end. */
+/* Returns how many bytes came; 0: the connection has ended. */
 static ssize_t receive_header(int socket, struct vhost_message *m)
 {
     union {

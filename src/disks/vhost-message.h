@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of vhost-user 1.0 on their socket: how they look, and taking one whole from a front end that
- * may lie. What a message means is device.c's. */
+/* The messages of vhost-user 1.0: their form, and how one is received whole from a front end that is not
+ * trusted. device.c carries them out. */
 #pragma once
 
 #include "base/macro.h"
@@ -91,11 +91,9 @@ struct vhost_inflight {
     uint16_t queues, queue_size;
 };
 
-#define VHOST_CONFIG_HEAD (sizeof(struct vhost_config) - VHOST_CONFIG_MAX)
-#define VHOST_MEMORY_HEAD (2 * sizeof(uint32_t))
-#define VHOST_INFLIGHT_SIZE                                                                                  \
-    (2 * sizeof(uint64_t) + 2 * sizeof(uint16_t)) /* without the end of the struct                           \
-                                                   */
+#define VHOST_CONFIG_HEAD   (sizeof(struct vhost_config) - VHOST_CONFIG_MAX)
+#define VHOST_MEMORY_HEAD   (2 * sizeof(uint32_t))
+#define VHOST_INFLIGHT_SIZE (2 * sizeof(uint64_t) + 2 * sizeof(uint16_t)) /* without padding */
 
 struct vhost_message {
     struct vhost_header header;
@@ -107,23 +105,23 @@ struct vhost_message {
         struct vhost_config config;
         struct vhost_inflight inflight;
     };
-    int fd[VHOST_REGIONS_MAX]; /* that came with it; the message owns them */
+    int fd[VHOST_REGIONS_MAX]; /* came with the message, which owns them */
     unsigned n_fds;
 };
 
-/* The next message. 1: there is one; 0: the front end has closed; -EPROTO: it is of another version, has a
- * size that its kind has not, or descriptors that do not belong to it; -ETIMEDOUT: it came in part. */
+/* Receives the next message. 1: there is one; 0: the front end has closed; -EPROTO: its version, its size or
+ * the number of its descriptors is wrong; -ETIMEDOUT: only a part of it came. */
 int vhost_receive(int socket, struct vhost_message *ret) _must_check_;
 
-/* Is the size, and the number of descriptors, right for what the header says? */
+/* Are the size and the number of descriptors right for this kind of message? */
 int vhost_message_check(const struct vhost_message *m) _must_check_;
 
-/* Closes the descriptors that nobody has taken (TAKE_FD). */
+/* Closes the descriptors that nobody has taken by TAKE_FD(). */
 void vhost_message_end(struct vhost_message *m);
 #define _cleanup_message_ _cleanup_(vhost_message_end)
 
-/* Sends `size` bytes of the union as the answer to this message, with `fd` unless that is -1. */
+/* Answers a message by `size` bytes of its union, and `fd` unless that is -1. */
 int vhost_reply(int socket, const struct vhost_message *m, uint32_t size, int fd) _must_check_;
 
-/* Any message, for our side of the second socket, and for tests. `flags` besides the version. */
+/* Sends any message: on the socket of SET_BACKEND_REQ_FD, and for tests. */
 int vhost_send(int socket, const struct vhost_message *m, const int *fds, unsigned n_fds) _must_check_;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-/* Fields that the guest has: read or written once, not again by a compiler that would find that cheaper. */
+/* For fields that the guest can change: the compiler must not read or write them twice. */
 #define READ_ONCE(field)         __atomic_load_n(&(field), __ATOMIC_RELAXED)
 #define WRITE_ONCE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 
@@ -52,7 +52,7 @@ static struct vring_desc read_descriptor(const struct vring_desc *d)
                                .next = READ_ONCE(d->next)};
 }
 
-/* A buffer of the guest's may lie in two regions that meet. */
+/* A buffer may lie in two regions of memory that meet. */
 static int add_part(const struct virtqueue *q, struct chain *c, const struct vring_desc *d)
 {
     bool is_in = d->flags & VRING_DESC_F_WRITE;
@@ -73,8 +73,8 @@ static int add_part(const struct virtqueue *q, struct chain *c, const struct vri
     return 0;
 }
 
-/* The descriptors of a table from number `i` on. A chain cannot be longer than its table: if it is, it leads
- * back into itself. */
+/* Adds the descriptors of a table to the chain, from number `i` on. A chain that is longer than its table is
+ * a loop. */
 static int walk(const struct virtqueue *q, const struct vring_desc *table, unsigned size, unsigned i,
                 struct chain *c)
 {
@@ -156,8 +156,8 @@ bool virtqueue_publish(struct virtqueue *q)
         return false;
     __atomic_store_n(&q->used->idx, q->next_used, __ATOMIC_RELEASE);
     q->published = q->next_used;
-    /* the guest sets what it wants to be told of, and then looks at the index: so we do it the other way
-     * round */
+    /* the guest first asks for an interrupt, then reads the index; so the index is written before its wish is
+     * read */
     atomic_thread_fence(memory_order_seq_cst);
     if (q->event_index)
         return vring_need_event(READ_ONCE(*used_event(q)), q->next_used, before);
@@ -174,7 +174,8 @@ bool virtqueue_want_kicks(struct virtqueue *q)
     return virtqueue_has_more(q);
 }
 
-/* With event-idx the guest kicks only when it passes the one that was asked for; that one stays behind. */
+/* With event-idx nothing is to do: the guest kicks only as it passes the index that was asked for, which it
+ * has passed. */
 void virtqueue_want_no_kicks(struct virtqueue *q)
 {
     if (!q->event_index)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See worker.h. This thread waits for messages; a thread for each queue does the rest. */
+/* See worker.h. This thread handles messages; each queue has a thread of its own. */
 #include "disks/worker.h"
 
 #include "base/fd.h"
@@ -40,7 +40,7 @@ static void look_at_sizes(struct device *devices, unsigned n)
             device_tell_size(&devices[i]);
 }
 
-/* True: it is to end. */
+/* True: the worker is to end. */
 static bool take_signals(int fd, struct device *devices, unsigned n)
 {
     struct signalfd_siginfo s;
@@ -52,11 +52,11 @@ static bool take_signals(int fd, struct device *devices, unsigned n)
     return false;
 }
 
-/* The keeper reads as fast as they come; if it is gone, so are we. */
+/* Never waits for long, since the keeper reads at once. Without the keeper this process is killed. */
 static void tell_keeper(const struct device *d, char mark)
 {
     if (write(d->disk->mark, &mark, 1) != 1)
-        log_warning("disk %s: the keeper cannot be told of its front end", d->disk->id);
+        log_warning("disk %s: the keeper cannot be told of a front end", d->disk->id);
 }
 
 static void accept_front_end(struct device *d)
@@ -114,7 +114,7 @@ static int serve_all(struct disk *disks, unsigned n, int signals, struct error *
 int worker_run(struct disk *disks, unsigned n, int mark, struct error *e)
 {
     _cleanup_close_ int signals = open_signals();
-    int r = signals < 0 ? error_set(e, errno, "mayfly-disks: no descriptor for signals: %m") : 0;
+    int r = signals < 0 ? error_set(e, errno, "mayfly-disks: signals cannot be waited for: %m") : 0;
     if (r == 0)
         r = begin_disks(disks, n, mark, e);
     if (r == 0)

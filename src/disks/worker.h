@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process that speaks with front ends and does the work. The keeper starts it, and another one if it
+/* The process that talks to front ends and does the transfers. The keeper starts it, and another one if it
  * dies. */
 #pragma once
 
 #include "disks/disk.h"
 
-/* What a worker writes into the pipe to its keeper, a byte each. */
-#define MARK_SERVES 's' /* the keys have been taken */
+/* The bytes that a worker writes into the pipe to its keeper. */
+#define MARK_SERVES 's' /* it has taken the keys, and serves */
 #define MARK_COME   '+' /* a front end has connected */
-#define MARK_GONE   '-'
+#define MARK_GONE   '-' /* a front end is gone */
 
-/* Serves the disks until SIGTERM; SIGHUP: looks at their sizes again. Both signals are blocked. `mark` is the
- * end of a pipe, which closes when the last transfer has ended. */
+/* Serves the disks until SIGTERM. At SIGHUP it looks at their sizes again. Both signals must be blocked.
+ * `mark` is the end of the pipe to the keeper; the kernel closes it when the last transfer has ended. */
 int worker_run(struct disk *disks, unsigned n, int mark, struct error *e) _must_check_;
