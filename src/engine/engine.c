@@ -14,36 +14,36 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LET_GO_MSEC 5000 /* for the worker to notice that QEMU has ended */
+#define LET_GO_MSEC 5000 /* limit for the worker to notice that QEMU has ended */
 #define POLL_MSEC   20
 #define BACKLOG     4
 
-static void file_of(const struct volume *v, char file[KEEPER_NAME_MAX])
+static void state_file_name(const struct volume *v, char file[KEEPER_NAME_MAX])
 {
     snprintf(file, KEEPER_NAME_MAX, "%.63s" KEEPER_SUFFIX, v->lv);
 }
 
-static void remove_rest(int folder, const struct volume *v)
+static void remove_files(int folder, const struct volume *v)
 {
     char file[KEEPER_NAME_MAX];
-    file_of(v, file);
+    state_file_name(v, file);
     unlinkat(folder, v->lv, 0);
     unlinkat(folder, file, 0);
 }
 
-/* The keeper of that disk, which no other mayfly starts or ends until *ret_lock is closed. */
+/* Looks for the keeper of a disk. No other mayfly starts or ends it until *ret_lock is closed. */
 static int look_locked(const char *runtime_dir, const struct volume *v, int *ret_folder, int *ret_lock,
                        struct keeper_seen *ret, struct error *e)
 {
     char file[KEEPER_NAME_MAX];
-    file_of(v, file);
+    state_file_name(v, file);
     int r = engine_folder_locked(runtime_dir, ret_folder, ret_lock, e);
     return r < 0 ? r : keeper_look(*ret_folder, file, ret, e);
 }
 
 /* ------------------------------------------------------------------- opening */
 
-/* libvirt takes no <readonly/> for a disk on a socket, so the keeper sees to it for a seed. */
+/* libvirt takes no <readonly/> for a disk on a socket, so the keeper makes a seed read-only. */
 static bool guest_reads_only(const struct volume *v, enum map_use use)
 {
     return map_use_reads_only(use, v) || volume_is_seed(v);
@@ -55,7 +55,7 @@ static uint64_t file_size(int fd)
     return fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-static void describe(const struct volume *v, int file_fd, enum map_use use, struct state *ret)
+static void describe_state(const struct volume *v, int file_fd, enum map_use use, struct state *ret)
 {
     *ret = (struct state){.magic = STATE_MAGIC,
                           .size_bytes = file_size(file_fd),
@@ -84,8 +84,8 @@ static int write_new_state(int folder, const struct volume *v, int file_fd, enum
 {
     char file[KEEPER_NAME_MAX];
     struct state s;
-    file_of(v, file);
-    describe(v, file_fd, use, &s);
+    state_file_name(v, file);
+    describe_state(v, file_fd, use, &s);
     _cleanup_close_ int fd = openat(folder, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int r = fd < 0 ? -errno : state_write(fd, &s);
     if (r == 0)
@@ -98,18 +98,18 @@ static int write_new_state(int folder, const struct volume *v, int file_fd, enum
     return 0;
 }
 
-static int start(int folder, const char path[ENGINE_PATH_MAX], const struct volume *v, int file_fd,
-                 const struct secret *volume_key, enum map_use use, struct error *e)
+static int open_new(int folder, const char path[ENGINE_PATH_MAX], const struct volume *v, int file_fd,
+                    const struct secret *volume_key, enum map_use use, struct error *e)
 {
     _cleanup_close_ int socket_fd = -1, state_fd = -1;
-    remove_rest(folder, v);
+    remove_files(folder, v);
     int r = write_new_state(folder, v, file_fd, use, &state_fd, e);
     if (r == 0)
         r = listen_on(path, v, &socket_fd, e);
     if (r == 0)
         r = keeper_start(v, file_fd, volume_key, socket_fd, state_fd, guest_reads_only(v, use), e);
     if (r < 0)
-        remove_rest(folder, v);
+        remove_files(folder, v);
     return r;
 }
 
@@ -125,7 +125,7 @@ int engine_open(const char *runtime_dir, const struct volume *v, int file_fd, co
     if (r < 0)
         return r;
     return k.pid ? error_set(e, -EEXIST, "disk %s: is open already", v->lv)
-                 : start(folder, path, v, file_fd, volume_key, use, e);
+                 : open_new(folder, path, v, file_fd, volume_key, use, e);
 }
 
 int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e)
@@ -141,9 +141,8 @@ int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e
         r = keeper_signal(&k, SIGHUP, NULL);
     if (r == -ESRCH)
         return error_set(e, -ENOENT, "disk %s: is not open", v->lv);
-    return r < 0
-               ? error_set(e, r, "disk %s: its guest cannot be told of its new size: %s", v->lv, strerror(-r))
-               : 0;
+    return r < 0 ? error_set(e, r, "disk %s: the guest cannot be told its new size: %s", v->lv, strerror(-r))
+                 : 0;
 }
 
 /* ------------------------------------------------------------------- looking */
@@ -153,7 +152,7 @@ static int by_uuid(const void *a, const void *b)
     return strcmp(((const struct map *)a)->uuid, ((const struct map *)b)->uuid);
 }
 
-static void tell(const struct keeper_seen *k, const char *file, struct map *ret)
+static void fill_map(const struct keeper_seen *k, const char *file, struct map *ret)
 {
     struct volume named = {.vg = ""};
     snprintf(named.lv, sizeof named.lv, "%.*s", (int)(strlen(file) - strlen(KEEPER_SUFFIX)), file);
@@ -176,7 +175,7 @@ static int add_map(int folder, const char *file, struct map **maps, size_t *n, s
     if (!bigger)
         return error_memory(e);
     *maps = bigger;
-    tell(&k, file, &bigger[(*n)++]);
+    fill_map(&k, file, &bigger[(*n)++]);
     return 0;
 }
 
@@ -206,7 +205,7 @@ int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct
 
 /* ------------------------------------------------------------------- closing */
 
-/* QEMU may have ended a moment ago. */
+/* QEMU may have ended a moment ago, which the worker notices soon. */
 static int wait_for_guest(struct keeper_seen *k, const struct volume *v, struct error *e)
 {
     uint64_t end = clock_msec() + LET_GO_MSEC;
@@ -238,6 +237,6 @@ int engine_close(const char *runtime_dir, const struct volume *v, enum map_use u
     if (r < 0)
         return r;
     *ret_closed = k.pid != 0;
-    remove_rest(folder, v);
+    remove_files(folder, v);
     return 0;
 }

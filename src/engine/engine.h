@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine in user space: a disk is open while a keeper of mayfly-disks serves it on a socket, as over LVM
- * it is open while it has a map of dm-crypt.
+/* The engine in user space: a disk is open while a keeper of mayfly-disks serves it on a socket. Over LVM it
+ * is open while it has a map of dm-crypt.
  *
  *     mayfly --engine_open()--> keeper, worker  <--vhost-user--  QEMU
  *
  *     <runtime folder>/mayfly/        0700
- *         lock                        taken while a keeper is started or ended
- *         <lv>                        the socket: what the domain has as its disk
+ *         lock                        held while a keeper is started or ended
+ *         <lv>                        the socket, which the domain has as its disk
  *         <lv>.keeper                 disks/state.h
  *
- * A keeper outlives the mayfly that has started it. It ends when it is told to, and by itself when its guest
- * has ended, or none has come: so the key leaves the memory whatever becomes of mayfly or libvirt. What it
- * leaves in the folder says that it is gone.
+ * A keeper outlives the mayfly that has started it. It ends when it is told to; when its guest has ended; or
+ * when no guest has come. So the key leaves memory whatever becomes of mayfly or libvirt. The files that a
+ * keeper leaves show that it is gone, since nobody has them locked.
  */
 #pragma once
 
@@ -21,7 +21,7 @@
 
 #define ENGINE_GONE_MSEC 20000 /* without a front end: QEMU connects again within a second */
 
-/* The socket of a volume; -ENAMETOOLONG with a sentence: the folder has too long a name for one. */
+/* The path of the socket of a disk. -ENAMETOOLONG: the name of the folder is too long. */
 #define ENGINE_PATH_MAX 108 /* of struct sockaddr_un */
 int engine_socket_path(const char *runtime_dir, const struct volume *v, char path[ENGINE_PATH_MAX],
                        struct error *e) _must_check_;
@@ -32,14 +32,14 @@ int engine_socket_path(const char *runtime_dir, const struct volume *v, char pat
 int engine_open(const char *runtime_dir, const struct volume *v, int file_fd, const struct secret *volume_key,
                 enum map_use use, struct error *e) _must_check_;
 
-/* The file has become larger: the keeper tells its guest. -ENOENT: there is no keeper. */
+/* Has the keeper tell its guest that the file is larger now. -ENOENT: there is no keeper. */
 int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e) _must_check_;
 
-/* The disks that are open, sorted by uuid; the caller frees *ret. `open_count` are the front ends that are
- * connected. */
+/* Lists the disks that are open, sorted by uuid; the caller frees *ret. `open_count` is the number of front
+ * ends that are connected. */
 int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* Ends the keeper, unless it is there for more than `up_to`, and removes what it has left; 0 if there is
- * none. -EBUSY: a guest has the disk. */
+/* Ends the keeper of a disk and removes its files, unless the disk was opened for more than `up_to`. 0 also
+ * if there is no keeper. -EBUSY: a guest has the disk. */
 int engine_close(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
                  struct error *e) _must_check_;

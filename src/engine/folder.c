@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The folder of sockets, and who is found in it. See engine-internal.h. */
+/* The folder of sockets, and the keepers in it. See engine-internal.h. */
 #include "base/fd.h"
 #include "base/user.h"
 #include "engine/engine-internal.h"
@@ -26,8 +26,8 @@ int engine_socket_path(const char *runtime_dir, const struct volume *v, char pat
     if (n < ENGINE_PATH_MAX)
         return 0;
     return error_set(e, -ENAMETOOLONG,
-                     "disk %s: cannot be served: the name of its socket below %s would be longer than the "
-                     "kernel takes; set XDG_RUNTIME_DIR to a folder with a shorter one",
+                     "disk %s: cannot be served: the path of its socket below %s would be longer than the "
+                     "kernel takes; set XDG_RUNTIME_DIR to a folder with a shorter path",
                      v->lv, runtime_dir);
 }
 
@@ -44,7 +44,7 @@ int engine_folder(const char *runtime_dir, int *ret_fd, struct error *e)
     _cleanup_close_ int above = open(runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (above < 0)
         return error_set(e, errno,
-                         "%s: cannot be opened, where the sockets of disks would be: %m; log in, or set "
+                         "folder %s: cannot be opened for the sockets of disks: %m; log in, or set "
                          "XDG_RUNTIME_DIR to a folder of your own",
                          runtime_dir);
     if (mkdirat(above, FOLDER, 0700) < 0 && errno != EEXIST)
@@ -82,9 +82,8 @@ int keeper_look(int folder, const char *file, struct keeper_seen *ret, struct er
     if (r == 0 && ret->pid)
         r = state_read(fd, &ret->state);
     if (r < 0)
-        return error_set(e, r,
-                         "%s: what it says of a disk that is open cannot be read: %s; see mayfly doctor",
-                         file, strerror(-r));
+        return error_set(e, r, "keeper %s: its state cannot be read: %s; see mayfly doctor", file,
+                         strerror(-r));
     ret->state_fd = TAKE_FD(fd);
     return 0;
 }
@@ -94,7 +93,7 @@ void keeper_seen_end(struct keeper_seen *k)
     k->state_fd = fd_close(k->state_fd);
 }
 
-/* The process is held before it is asked once more whether it is the keeper. */
+/* The process is looked up again once there is a pidfd of it, which no other process can get. */
 int keeper_signal(const struct keeper_seen *k, int signal, int *ret_pidfd)
 {
     pid_t now = 0;
@@ -123,6 +122,6 @@ int keeper_stop(const struct keeper_seen *k, const char *lv, struct error *e)
         return 0;
     if (r == 0 && pidfd_send_signal(pidfd, SIGKILL, NULL, 0) == 0 && has_ended(pidfd, KILLED_MSEC))
         return 0;
-    return error_set(e, r < 0 ? r : -EBUSY, "disk %s: cannot be closed: its process %d does not end", lv,
-                     (int)k->pid);
+    return error_set(e, r < 0 ? r : -EBUSY, "disk %s: cannot be closed: its keeper, process %d, does not end",
+                     lv, (int)k->pid);
 }

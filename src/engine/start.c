@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting mayfly-disks, in a session of its own and with nothing of ours but what it works with. See
- * engine-internal.h.
+/* Starts mayfly-disks in a session of its own, with these descriptors and no others. See engine-internal.h.
  *
  *     3 file   4 socket   5 state   6 this process   7 ready   8 key
  *
- * It says that it serves by a byte, and why it does not on its standard error, which nobody reads any more
- * once it does.
+ * When it serves it writes a byte to 7. If it cannot it says why on standard error, which nobody reads after
+ * that byte.
  */
 #include "base/fd.h"
 #include "base/place.h"
@@ -21,8 +20,8 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#define START_MSEC 60000 /* a busy host */
-#define END_MSEC   5000  /* of one that does not */
+#define START_MSEC 60000 /* long, for a busy host */
+#define END_MSEC   5000  /* for the end of a keeper that cannot serve */
 #define WORDS_MAX  500
 
 enum passed { PASS_FILE, PASS_SOCKET, PASS_STATE, PASS_OPENER, PASS_READY, PASS_KEY, PASSED };
@@ -32,8 +31,8 @@ struct pipe_ends {
     int read, write;
 };
 
-/* Out of the way of what the keeper gets; takes `fd`. */
-static int move(int fd)
+/* Moves a descriptor away from the numbers that the keeper gets. Closes `fd`. */
+static int move_away(int fd)
 {
     int high = fd < 0 ? -errno : fd_move_high(fd);
     fd_close(fd);
@@ -45,11 +44,11 @@ static int new_pipe(struct pipe_ends *ret)
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    *ret = (struct pipe_ends){ends[0], move(ends[1])};
+    *ret = (struct pipe_ends){ends[0], move_away(ends[1])};
     return ret->write < 0 ? ret->write : 0;
 }
 
-/* Nothing is blocked or ignored, whatever is here. */
+/* Has no signal blocked or ignored, whatever this process does. */
 static int set_signals(posix_spawnattr_t *a)
 {
     sigset_t none, all;
@@ -78,7 +77,7 @@ static int set_files(posix_spawn_file_actions_t *a, const int fds[PASSED], int e
                                                         FIRST_FD + (fds[PASS_KEY] < 0 ? PASS_KEY : PASSED));
 }
 
-/* posix_spawn rather than fork, which would copy the page tables of all that libvirt brings along. */
+/* posix_spawn, since fork would copy the page tables of all that libvirt has loaded. */
 static int spawn(const char *const argv[], const int fds[PASSED], int errors, pid_t *ret)
 {
     posix_spawn_file_actions_t files;
@@ -101,8 +100,8 @@ static int spawn(const char *const argv[], const int fds[PASSED], int errors, pi
     return -r;
 }
 
-static int run(const struct volume *v, const int fds[PASSED], bool read_only, int errors, pid_t *ret,
-               struct error *e)
+static int run_program(const struct volume *v, const int fds[PASSED], bool read_only, int errors, pid_t *ret,
+                       struct error *e)
 {
     char program[PATH_MAX], disk[200], key[64] = "";
     if (fds[PASS_KEY] >= 0)
@@ -117,10 +116,10 @@ static int run(const struct volume *v, const int fds[PASSED], bool read_only, in
     place_find("src/disks", "mayfly-disks", program);
     const char *argv[] = {program, state, opener, ready, disk, NULL};
     int r = spawn(argv, fds, errors, ret);
-    return r < 0 ? error_set(e, r, "%s: cannot be run: %s; install Mayfly wholly", program, strerror(-r)) : 0;
+    return r < 0 ? error_set(e, r, "%s: cannot be run: %s; install all of Mayfly", program, strerror(-r)) : 0;
 }
 
-/* Its last line. */
+/* Reads the last line that it said. */
 static void read_words(int fd, char words[WORDS_MAX])
 {
     size_t n = 0;
@@ -135,7 +134,7 @@ static void read_words(int fd, char words[WORDS_MAX])
     str_tame(words);
 }
 
-static int did_not_start(const struct volume *v, pid_t pid, unsigned wait_msec, int errors, struct error *e)
+static int start_failed(const struct volume *v, pid_t pid, unsigned wait_msec, int errors, struct error *e)
 {
     char words[WORDS_MAX], status_text[80];
     int status = process_wait(pid, wait_msec);
@@ -148,7 +147,7 @@ static int did_not_start(const struct volume *v, pid_t pid, unsigned wait_msec, 
     return error_set(e, r, "disk %s: cannot be opened: %s", v->lv, *words ? words : status_text);
 }
 
-static int await(const struct volume *v, pid_t pid, int ready, int errors, struct error *e)
+static int wait_until_ready(const struct volume *v, pid_t pid, int ready, int errors, struct error *e)
 {
     struct pollfd p = {.fd = ready, .events = POLLIN};
     char byte;
@@ -158,7 +157,7 @@ static int await(const struct volume *v, pid_t pid, int ready, int errors, struc
     while (n < 0 && errno == EINTR);
     if (n > 0 && read(ready, &byte, 1) == 1)
         return 0;
-    return did_not_start(v, pid, n > 0 ? END_MSEC : 0, errors, e);
+    return start_failed(v, pid, n > 0 ? END_MSEC : 0, errors, e);
 }
 
 static int start_with(const struct volume *v, int fds[PASSED], bool read_only, struct error *e)
@@ -174,11 +173,11 @@ static int start_with(const struct volume *v, int fds[PASSED], bool read_only, s
         error_set(e, r, "disk %s: cannot be opened: no pipe: %s", v->lv, strerror(-r));
     fds[PASS_READY] = ready.write;
     if (r == 0)
-        r = run(v, fds, read_only, errors.write, &pid, e);
+        r = run_program(v, fds, read_only, errors.write, &pid, e);
     fd_close(ready.write);
     fd_close(errors.write);
     if (r == 0)
-        r = await(v, pid, ready.read, errors.read, e);
+        r = wait_until_ready(v, pid, ready.read, errors.read, e);
     fd_close(ready.read);
     fd_close(errors.read);
     return r;
@@ -199,7 +198,7 @@ int keeper_start(const struct volume *v, int file_fd, const struct secret *volum
     for (int i = 0; r == 0 && i < PASSED; i++) {
         if (i == PASS_READY || (i == PASS_KEY && !key))
             continue;
-        fds[i] = i == PASS_OPENER ? move(pidfd_open(getpid(), 0)) : fd_move_high(ours[i]);
+        fds[i] = i == PASS_OPENER ? move_away(pidfd_open(getpid(), 0)) : fd_move_high(ours[i]);
         if (fds[i] < 0)
             r = error_set(e, fds[i], "disk %s: cannot be opened: no descriptor: %s", v->lv,
                           strerror(-fds[i]));
