@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lists of what is measured, and the arithmetic. See bench.h. */
+/* The list of jobs, and the median. See bench.h. */
 #include "bench/bench.h"
 
 #include "base/str.h"

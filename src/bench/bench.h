@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mayfly bench measures, and how: fio over one device that was lent to us.
+/* The measurements of mayfly bench: fio over one device that was lent to us.
  *
  *     raw          descriptor of the scratch volume ---------------------------> fio (libaio, O_DIRECT)
  *     ours         descriptor of its map, with the table that a disk gets -----> fio
@@ -57,15 +57,15 @@ struct bench_cell {
 /* Room at the beginning of the device for the LUKS header; no cell uses it. */
 #define BENCH_EDGE_BYTES (UINT64_C(4) << 20)
 
-/* Checks what can be measured here. -ENOENT: fio is missing. `ret_why_not` says why the two columns that need
- * QEMU cannot; empty: they can. */
+/* Checks what can be measured here. -ENOENT: fio is missing. `ret_why_not` says why the columns of QEMU
+ * cannot be measured; "": they can. */
 #define BENCH_WHY_MAX 160
 int bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e) _must_check_;
 
-/* Runs one cell over the device behind `fd`, which is used with O_DIRECT from here on: the volume itself, or
- * a map of it. -ECANCELED: stopped. */
+/* Runs one cell over the device `fd`, a volume or a map of it, which is in O_DIRECT mode from then on.
+ * -ECANCELED: stopped. */
 int bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret,
                   struct error *e) _must_check_;
 
-/* The middle one of `n` values, which are sorted; the mean of the two in the middle. */
+/* The median of `n` values, which it sorts. */
 double bench_median(double values[], unsigned n);

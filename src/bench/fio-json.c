@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See fio-json.h. fio is a program of the system and reports on our own run; still only finite numbers of the
- * right sign are accepted. */
+/* See fio-json.h. Only finite numbers of the right sign are accepted. */
 #include "bench/fio-json.h"
 
 #include "base/str.h"
@@ -13,7 +12,7 @@ static void release_json(struct json_object **object)
     json_object_put(*object);
 }
 
-/* The member of that name; NULL where there is none, or no object to have it. */
+/* A member of an object; NULL: there is none, or no object. */
 static struct json_object *member(struct json_object *object, const char *name)
 {
     struct json_object *found = NULL;
@@ -35,7 +34,7 @@ static bool number(struct json_object *object, const char *name, double scale, d
     return true;
 }
 
-/* That of the only job, reading or writing. */
+/* Reads the figures of one side of a job: reading or writing. */
 static bool read_figures(struct json_object *side, struct fio_result *ret)
 {
     struct json_object *latency = member(side, "lat_ns"), *percentiles = member(latency, "percentile");
@@ -69,14 +68,15 @@ int fio_parse(const char *text, bool writes, struct fio_result *ret, struct erro
     struct fio_result found = {.ios = 0};
     double failed = 0;
     if (!json_object_is_type(jobs, json_type_array) || json_object_array_length(jobs) != 1)
-        return error_set(e, -EPROTO, "fio: what it printed is not understood: it tells of no job");
+        return error_set(e, -EPROTO, "fio: its report has no job");
     struct json_object *job = json_object_array_get_idx(jobs, 0);
     if (!number(job, "error", 1, &failed) || failed != 0)
         return error_set(e, -EPROTO, "fio: says that its job failed");
     if (!read_figures(member(job, writes ? "write" : "read"), &found))
-        return error_set(e, -EPROTO,
-                         "fio: what it printed is not understood, or it did nothing in that time; say a "
-                         "longer --runtime");
+        return error_set(
+            e, -EPROTO,
+            "fio: its report has no figures; it may have done nothing in that time: say a longer "
+            "--runtime");
     *ret = found;
     return 0;
 }

@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 struct fio_result {
-    struct bench_figures figures; /* but for cpu_usec */
+    struct bench_figures figures; /* without cpu_usec */
     uint64_t ios;
 };
 
-/* `text` may begin with warnings of fio's. -EPROTO: it is not of that form, or nothing was measured. */
+/* `text` may begin with warnings. -EPROTO: it is no report, or nothing was measured. */
 int fio_parse(const char *text, bool writes, struct fio_result *ret, struct error *e) _must_check_;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs fio for one cell: an exact argv, the device lent to it (lend.h), its report through a pipe.
+/* Runs fio for one cell, with an exact argv and a device that is lent to it (lend.h). Its report comes by a
+ * pipe.
  *
  * CPU time per I/O is the whole host's busy time divided by the number of I/Os: dm-crypt works in threads of
  * the kernel and in interrupts, which no process is charged for. Other work of the host counts, too.
@@ -23,7 +24,7 @@
 #include <unistd.h>
 
 #define OUTPUT_LIMIT   (1 << 20)
-#define SLACK_SEC      60 /* to come up, on a busy host, and to finish */
+#define SLACK_SEC      60 /* for the start and the end, on a busy host */
 #define LOOK_MSEC      100
 #define END_LIMIT_MSEC 5000
 #define LOOK_LIMIT_SEC 30
@@ -36,7 +37,7 @@ static const char *const quiet[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_AL
 struct program {
     pid_t pid;
     int output, own_listener; /* -1: none */
-    int listeners[2];         /* it, and that of the qemu-nbd that serves it; -1: none (any more) */
+    int listeners[2]; /* own_listener, and that of the qemu-nbd behind it; -1: none, or it has ended */
     char *text;
     size_t used;
 };
@@ -54,7 +55,7 @@ static void release_program(struct program *p)
 
 static _noreturn_ void child(const char *const argv[], int input, int output, int socket, pid_t parent)
 {
-    setsid(); /* Ctrl-C is for us, who end it */
+    setsid(); /* Ctrl-C is for mayfly alone, which ends fio */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 ||
         dup2(socket, 3) < 0)
@@ -83,11 +84,11 @@ static int start(const char *const argv[], int fd, struct program *ret, struct e
         return error_set(e, errno, "fio: cannot be started: %m");
     if (ret->pid == 0)
         child(argv, fd, its_output, its_socket, parent);
-    its_socket = fd_close(its_socket); /* so that its end is noticed */
+    its_socket = fd_close(its_socket); /* so that the end of fio is noticed */
     return lend_listen(socket, &ret->own_listener, e);
 }
 
-/* Reads what is there; drops what is too much. 0: the output has ended. */
+/* Reads the output that is there, and drops what is too much. 0: the output has ended. */
 static ssize_t read_some(struct program *p)
 {
     char drain[4096];
@@ -98,7 +99,7 @@ static ssize_t read_some(struct program *p)
     return n;
 }
 
-/* Serves fio until it has closed its outputs: gives it the device when it asks, and keeps its output. */
+/* Serves fio until it closes its outputs: lends the device when fio opens it, and keeps the output. */
 static int attend(struct program *p, int lent_fd, const struct bench_cell *cell, struct error *e)
 {
     uint64_t end_msec = clock_msec() + (cell->runtime_sec + SLACK_SEC) * UINT64_C(1000);
@@ -116,13 +117,13 @@ static int attend(struct program *p, int lent_fd, const struct bench_cell *cell,
             if (fds[1 + i].revents & POLLIN)
                 lend_answer(p->listeners[i], lent_fd);
             else if (fds[1 + i].revents)
-                p->listeners[i] = -1; /* nobody is left there */
+                p->listeners[i] = -1; /* the program behind it has ended */
         if (n > 0 && fds[0].revents && read_some(p) == 0)
             return 0;
     }
 }
 
-/* The first line of its output, for a sentence; the rest may be its report. */
+/* The first line of the output, for a sentence; the rest may be a report. */
 static const char *first_line(char *text)
 {
     text[strcspn(text, "\n")] = '\0';
@@ -144,7 +145,7 @@ static int judge_end(struct program *p, struct error *e)
     return 0;
 }
 
-/* `input`: its standard input, the device or the socket of a server. */
+/* `input`: standard input of fio, which is the device or the socket of a server. */
 static int run(const char *const argv[], int input, int lent_fd, int server_listener,
                const struct bench_cell *cell, char **ret_text, struct error *e)
 {
@@ -176,7 +177,7 @@ static int busy_usec(double *ret, struct error *e)
     if (fd < 0 || read(fd, line, sizeof line - 1) <= 0 ||
         sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3], &t[4], &t[5],
                &t[6]) != 7)
-        return error_set(e, -EIO, "/proc/stat: does not tell how busy the processors are");
+        return error_set(e, -EIO, "/proc/stat: the time of the processors cannot be read");
     *ret = (double)(t[0] + t[1] + t[2] + t[5] + t[6]) * 1e6 / (double)sysconf(_SC_CLK_TCK);
     return 0;
 }
@@ -187,8 +188,8 @@ struct words {
     char rw[24], block[24], depth[24], runtime[24], offset[40], size[40];
 };
 
-/* All use the same bytes of the volume, except LUKS, whose header shifts them by less than BENCH_EDGE_BYTES.
- */
+/* All cells use the same bytes of the volume, but those of LUKS, which its header shifts by less than
+ * BENCH_EDGE_BYTES. */
 static void spell(const struct bench_cell *cell, struct words *w)
 {
     uint64_t offset = cell->column == BENCH_QEMU_LUKS ? 0 : BENCH_EDGE_BYTES;
@@ -200,7 +201,7 @@ static void spell(const struct bench_cell *cell, struct words *w)
     snprintf(w->size, sizeof w->size, "--size=%" PRIu64, cell->size_bytes - BENCH_EDGE_BYTES);
 }
 
-/* Latency is counted from submission: a table without work queues encrypts there. */
+/* Latency counts from submission, since a table without work queues encrypts there. */
 static int run_cell(int fd, const struct nbd_server *server, const struct bench_cell *cell, char **ret_text,
                     struct error *e)
 {
@@ -254,7 +255,7 @@ int bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *r
 {
     _cleanup_(nbd_server_end) struct nbd_server server = NBD_SERVER_NONE;
     int r = 0;
-    if (fcntl(fd, F_SETFL, O_DIRECT) < 0) /* a lent descriptor is used as it is */
+    if (fcntl(fd, F_SETFL, O_DIRECT) < 0) /* fio gets a lent descriptor as it is */
         r = error_set(e, errno, "bench: the device cannot be used without the page cache: %m");
     if (r == 0 && (cell->column == BENCH_NBD || cell->column == BENCH_QEMU_LUKS))
         r = nbd_server_start(fd, cell->column == BENCH_QEMU_LUKS, &server, e);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A qemu-nbd over the device that was lent to us, as it is or through QEMU's LUKS driver, in the sandbox. */
+/* A sandboxed qemu-nbd over the device that was lent to us, plain or through QEMU's LUKS driver. */
 #pragma once
 
 #include "image/qemu.h"
 
 struct nbd_server {
     struct qemu program;
-    int socket; /* to connect to, by the name that /proc has for it (O_PATH): no other is left; -1: none */
+    int socket; /* O_PATH: to connect to by its name in /proc, the only one that it has; -1: none */
 };
 #define NBD_SERVER_NONE ((struct nbd_server){.program = QEMU_NONE, .socket = -1})
 
-/* With `luks` it overwrites the first BENCH_EDGE_BYTES of the device by a LUKS header, with a key that nobody
- * keeps. The caller must answer its listener (lend.h): the server opens the device as it starts.
- */
+/* With `luks` the first BENCH_EDGE_BYTES of the device are overwritten by a LUKS header, whose key nobody
+ * keeps. The caller must answer the listener (lend.h), since the server opens the device as it starts. */
 int nbd_server_start(int fd, bool luks, struct nbd_server *ret, struct error *e) _must_check_;
-/* Adds to the error what it said, if anything. */
+
+/* Adds the last words of the server to the error, if it said anything. */
 void nbd_server_explain(struct nbd_server *s, struct error *e);
 void nbd_server_end(struct nbd_server *s);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See cipher.h. By libgcrypt, whose AES-XTS is about twice as fast as that of OpenSSL 3.0.
+/* See cipher.h. libgcrypt's AES-XTS is about twice as fast as that of OpenSSL 3.0.
  *
- * What the library keeps of a key (its schedule) lies in memory that it asks for as "secure". Each cipher has
- * a struct secret for that: locked, left out of dumps, wiped when the cipher is freed. The library knows one
- * allocator in a process, so what it allocates from, and what it must not free, are globals of this file.
+ * The library keeps the schedule of a key in memory that it asks for as "secure". Each cipher has a struct
+ * secret for that: locked, left out of dumps, wiped when the cipher is freed. The library has one allocator
+ * for the process, so the list of these secrets is global.
  */
 #include "crypt/cipher.h"
 
@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#define MEMORY_BYTES ((size_t)8000) /* of a cipher; libgcrypt 1.10 takes some 3 KiB */
+#define MEMORY_BYTES ((size_t)8000) /* for one cipher; libgcrypt 1.10 takes some 3 KiB */
 #define ALIGNMENT    64
 #define TWEAK_BYTES  16
 
@@ -20,18 +20,18 @@ struct cipher {
     uint32_t sector_bytes;
     struct secret *memory; /* of the handle */
     size_t used;
-    struct cipher *next; /* that has memory */
+    struct cipher *next; /* of those with memory */
 };
 
 static struct {
     pthread_mutex_t lock;
-    struct cipher *first;   /* of all that have memory */
-    struct cipher *current; /* whose handle is being made */
+    struct cipher *first;   /* of those with memory */
+    struct cipher *current; /* the one whose handle is being made */
 } ciphers = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ----------------------------------------------------- the library's memory */
 
-/* This and what follows is called with the lock held, by the library below set_key() and drop_key(). */
+/* The library calls the next four functions below set_key() and drop_key(), where the lock is held. */
 static void *secure_alloc(size_t bytes)
 {
     struct cipher *c = ciphers.current;
@@ -57,7 +57,7 @@ static int is_secure(const void *p)
     return 0;
 }
 
-/* Secure memory never grows here: a new place would leave the old one as it was. */
+/* Secure memory never grows, since a copy elsewhere would leave the old bytes behind. */
 static void *plain_realloc(void *p, size_t bytes)
 {
     return is_secure(p) ? NULL : realloc(p, bytes);
@@ -83,7 +83,8 @@ int cipher_begin(struct error *e)
 {
     pthread_once(&begun, begin);
     if (is_old)
-        return error_set(e, -ENOSYS, "encryption: libgcrypt is older than %s, which this was built with",
+        return error_set(e, -ENOSYS,
+                         "encryption: libgcrypt is older than %s, with which Mayfly was built; install that",
                          GCRYPT_VERSION);
     return 0;
 }
@@ -134,7 +135,7 @@ int cipher_new(const struct secret *key, uint32_t sector_bytes, struct cipher **
     if ((key_bytes != 32 && key_bytes != 64) || sector_bytes < 512 || sector_bytes > 4096 ||
         (sector_bytes & (sector_bytes - 1)))
         return error_set(e, -EINVAL,
-                         "encryption: a key of %zu bytes, or sectors of %u bytes, do not suit AES-XTS",
+                         "encryption: AES-XTS takes no key of %zu bytes, or no sectors of %u bytes",
                          key_bytes, sector_bytes);
     _cleanup_cipher_ struct cipher *c = calloc(1, sizeof *c);
     if (!c)

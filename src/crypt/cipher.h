@@ -1,33 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bytes of a disk, enciphered as dm-crypt has them: AES-XTS, the number of the sector as its tweak
- * (plain64), counted in sectors of the disk's own size (iv_large_sectors). A cipher belongs to one thread.
- *
- * cipher-gcrypt.c is the one implementation; another library would be another file.
+/* Encrypts the bytes of a disk as dm-crypt does: AES-XTS, whose tweak is the number of the sector (plain64),
+ * in sectors of the disk's own size (iv_large_sectors). A cipher belongs to one thread.
  */
 #pragma once
 
 #include "secret/secret.h"
 
-/* Before the first cipher, and before a process gives up opening files: the library looks at the processor
- * and at the system. Again is no harm. */
+/* To be called before the first cipher, and before a process gives up opening files, since the library reads
+ * files of the system. More calls do no harm. */
 int cipher_begin(struct error *e) _must_check_;
 
 struct cipher;
 
-/* `key` (256 or 512 bits) is copied into locked pages of the cipher. NULL: a disk without encryption, whose
+/* Copies `key` (256 or 512 bits) into locked pages of the cipher. NULL: a disk without encryption, whose
  * bytes are copied as they are. -EINVAL: another size of key, or sectors not of 512 to 4096 bytes. */
 int cipher_new(const struct secret *key, uint32_t sector_bytes, struct cipher **ret,
                struct error *e) _must_check_;
 uint32_t cipher_sector_bytes(const struct cipher *c);
 
-/* Whole sectors, from number `first` on. `from` and `to` are the same or do not overlap. -EIO: the library
- * failed, and what is in `to` is worth nothing. */
+/* Encrypt and decrypt whole sectors, from number `first` on. `from` and `to` are the same or do not overlap.
+ * -EIO: the library has failed, and `to` is worthless. */
 int cipher_encrypt(struct cipher *c, uint64_t first, const uint8_t *from, uint8_t *to,
                    size_t bytes) _must_check_;
 int cipher_decrypt(struct cipher *c, uint64_t first, const uint8_t *from, uint8_t *to,
                    size_t bytes) _must_check_;
 
-/* Wipes and frees. Takes NULL, returns NULL. */
+/* Wipes the key. Takes NULL, returns NULL. */
 struct cipher *cipher_free(struct cipher *c);
 DEFINE_CLEANUP(struct cipher *, cipher_free)
 #define _cleanup_cipher_ _cleanup_(cipher_freep)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk that is open: what is read and written here is what its guest sees, whoever encrypts.
+/* A disk that is open. What is read and written here is plaintext, whoever encrypts:
  *
- *     of a map, or of a disk without encryption    the descriptor is all there is to it
- *     of a file that is a disk                     the bytes go through a cipher of this process
+ *     of a map                         dm-crypt; there is no cipher here
+ *     of a disk without encryption     nobody
+ *     of a disk that is a file         this process, by `cipher`
  *
- * Plaintext is in the caller's memory alone. What is larger, and many transfers at once, is for
- * image/import.c and image/export.c, which work with `fd` and `cipher` themselves.
+ * Plaintext is in the caller's memory alone. The import of an image works with `fd` and `cipher` itself, with
+ * many transfers at once.
  */
 #pragma once
 
@@ -13,21 +14,22 @@
 
 struct opened {
     int fd;                /* -1: nothing is open */
-    struct cipher *cipher; /* NULL: none between the descriptor and the plaintext */
+    struct cipher *cipher; /* NULL: nothing is encrypted here */
 };
 #define OPENED_NONE ((struct opened){.fd = -1})
 
-/* Closes what is open, and wipes the key. */
+/* Closes the disk, and wipes the key. */
 void opened_close(struct opened *o);
 #define _cleanup_opened_ _cleanup_(opened_close)
 
-/* The size of what `fd` leads to, whole sectors of the cipher, or a negative errno. */
+/* The size in whole sectors of the cipher, or a negative errno. */
 int opened_size(const struct opened *o, uint64_t *ret_bytes) _must_check_;
 
-/* All `bytes`, or a negative errno. Through a cipher both must be whole sectors: else -EINVAL. */
+/* Transfers all `bytes`, or returns a negative errno. With a cipher, bytes and offset must be whole sectors,
+ * else -EINVAL. */
 int opened_pread(const struct opened *o, void *buffer, size_t bytes, uint64_t offset_bytes) _must_check_;
 int opened_pwrite(const struct opened *o, const void *buffer, size_t bytes,
                   uint64_t offset_bytes) _must_check_;
 
-/* Makes durable what was written. */
+/* Makes durable all that was written. */
 int opened_sync(const struct opened *o) _must_check_;
