@@ -67,11 +67,13 @@ cat >"$folder/wanted" <<'EOF'
 0644 share/man/man1/mayfly-metrics.1
 0644 share/man/man1/mayfly-bench.1
 0644 share/man/man5/mayfly.conf.5
+0644 share/man/man7/mayfly-cli.7
 0644 share/man/man7/mayfly-credentials.7
 0644 share/man/man7/mayfly-json.7
 0644 share/man/man7/mayfly-security.7
 0644 share/man/man7/mayfly-states.7
 0644 share/man/man7/mayfly-tags.7
+0644 share/man/man7/mayfly-user.7
 0644 share/man/man7/mayfly-nova.7
 0644 share/man/man7/mayfly-programs.7
 0644 /etc/mayfly/mayfly.conf
