@@ -39,33 +39,6 @@ cat >"$folder/wanted" <<'EOF'
 0644 share/bash-completion/completions/mayfly
 0644 share/zsh/site-functions/_mayfly
 0644 share/man/man1/mayfly.1
-0644 share/man/man1/mayfly-launch.1
-0644 share/man/man1/mayfly-add-disks.1
-0644 share/man/man1/mayfly-add-disk.1
-0644 share/man/man1/mayfly-remove-disk.1
-0644 share/man/man1/mayfly-list.1
-0644 share/man/man1/mayfly-show.1
-0644 share/man/man1/mayfly-start.1
-0644 share/man/man1/mayfly-stop.1
-0644 share/man/man1/mayfly-reboot.1
-0644 share/man/man1/mayfly-console.1
-0644 share/man/man1/mayfly-wait.1
-0644 share/man/man1/mayfly-resize.1
-0644 share/man/man1/mayfly-tune.1
-0644 share/man/man1/mayfly-rebuild.1
-0644 share/man/man1/mayfly-delete.1
-0644 share/man/man1/mayfly-export.1
-0644 share/man/man1/mayfly-open.1
-0644 share/man/man1/mayfly-close.1
-0644 share/man/man1/mayfly-rescue.1
-0644 share/man/man1/mayfly-unrescue.1
-0644 share/man/man1/mayfly-adopt.1
-0644 share/man/man1/mayfly-hook.1
-0644 share/man/man1/mayfly-key.1
-0644 share/man/man1/mayfly-recover.1
-0644 share/man/man1/mayfly-doctor.1
-0644 share/man/man1/mayfly-metrics.1
-0644 share/man/man1/mayfly-bench.1
 0644 share/man/man5/mayfly.conf.5
 0644 share/man/man7/mayfly-cli.7
 0644 share/man/man7/mayfly-credentials.7
@@ -79,6 +52,7 @@ cat >"$folder/wanted" <<'EOF'
 0644 /etc/mayfly/mayfly.conf
 0755 /etc/libvirt/hooks/qemu.d/mayfly
 EOF
+sed -nE 's|^VERB\(.*, "([a-z-]+)", .*|0644 share/man/man1/mayfly-\1.1|p' "$(dirname "$0")/../../src/cli/verbs.def" >>"$folder/wanted"
 sed -E "s| ([^/])| $prefix/\1|" "$folder/wanted" | sort >"$folder/wanted.sorted"
 (cd "$folder/root" && find . -type f -printf '%04m /%P\n' | sort) >"$folder/there"
 diff "$folder/wanted.sorted" "$folder/there" || say "this is wanted (<) and there (>)"
