@@ -42,6 +42,7 @@ def main():
                             f"metrics --output {folder}/nowhere/mayfly.prom", "@keys gone", "metrics --json"])
         empty, full = read(done["metrics -q"][0]), read(done["metrics"][0])
         check("an empty host has no instance", empty["mayfly_instances", ("state", "running")] == 0)
+        check("each figure is described", all(family.documentation for family in text_string_to_metric_families(done["metrics"][0])))
         check("no recover has run yet", not any("recover" in name[0] for name in empty))
         check("one runs, one is shut off", full["mayfly_instances", ("state", "running")] == 1
               and full["mayfly_instances", ("state", "shut off")] == 1, full)
