@@ -71,12 +71,8 @@ bool memory_failed(void)
     return failed;
 }
 
-WRAP(void *, malloc, NO_MEMORY, (size_t size), (size))
-WRAP(void *, calloc, NO_MEMORY, (size_t n, size_t size), (n, size))
-WRAP(void *, realloc, NO_MEMORY, (void *old, size_t size), (old, size))
+WRAP_ALLOCATIONS
 WRAP(void *, reallocarray, NO_MEMORY, (void *old, size_t n, size_t size), (old, n, size))
-WRAP(char *, strdup, NO_MEMORY, (const char *text), (text))
-WRAP(char *, strndup, NO_MEMORY, (const char *text, size_t n), (text, n))
 WRAP(int, mlock, (errno = ENOMEM, -1), (const void *map, size_t size), (map, size))
 
 char *__wrap_str_format(const char *format, ...) _printf_(1, 2);

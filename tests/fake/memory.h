@@ -3,7 +3,6 @@
  * itself is made of is there. Link it with --wrap (memory_wraps). */
 #pragma once
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,12 +17,5 @@ bool memory_failed(void);
 /* Does this call get none? For WRAP(). */
 bool memory_fails(const void *place);
 
-#define WRAP(result, name, bad, parameters, arguments)                                                       \
-    result __real_##name parameters;                                                                         \
-    result __wrap_##name parameters;                                                                         \
-    result __wrap_##name parameters                                                                          \
-    {                                                                                                        \
-        return memory_fails(__builtin_return_address(0)) ? (bad) : __real_##name arguments;                  \
-    }
-
-#define NO_MEMORY (errno = ENOMEM, NULL)
+#define WRAP_FAILS(name) memory_fails(__builtin_return_address(0))
+#include "../wrap.h"

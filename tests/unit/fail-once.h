@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "unit.h"
 
-#include <errno.h>
 #include <stdbool.h>
 
 static unsigned calls, fail_at; /* 0: none fails */
@@ -20,16 +19,8 @@ static bool fails(const char *call)
     return true;
 }
 
-#define WRAP(result, name, bad, parameters, arguments)                                                       \
-    result __real_##name parameters;                                                                         \
-    result __wrap_##name parameters;                                                                         \
-    result __wrap_##name parameters                                                                          \
-    {                                                                                                        \
-        return fails(#name) ? (bad) : __real_##name arguments;                                               \
-    }
-
-#define IO_ERROR  (errno = EIO, -1)
-#define NO_MEMORY (errno = ENOMEM, NULL)
+#define WRAP_FAILS(name) fails(name)
+#include "../wrap.h"
 
 /* Runs an operation whose call `n` fails, and gives what it returned: without a failure 0, and an error with
  * a sentence. `name` is for a person. */
@@ -46,3 +37,13 @@ static inline int run_with_failure(const char *name, unsigned n, int (*run)(stru
         fail_msg("%s: call %u, %s, failed, and %d is told: '%s'", name, n, failed, r, e->text);
     return r;
 }
+
+/* Runs an operation with its first call failing, then its second, and so on. `run` is an expression with `n`,
+ * the number of the call; it is false once the operation makes fewer calls. */
+#define FAIL_EACH_CALL(run)                                                                                  \
+    do {                                                                                                     \
+        unsigned n = 1;                                                                                      \
+        while (run)                                                                                          \
+            n++;                                                                                             \
+        assert_true(n > 1);                                                                                  \
+    } while (0)

@@ -292,14 +292,20 @@ static void assert_clouds(const char *clouds, const char *secure)
     key_context_end(&who);
 }
 
+/* No variables but HOME, and `folder` as the current one. */
+static void live_in(const char *folder, const char *home)
+{
+    clearenv();
+    setenv("HOME", home, 1);
+    assert_int_equal(chdir(folder), 0);
+}
+
 static void places_of_clouds(void **state)
 {
     const char *folder = *state;
     struct error e = ERROR_NONE;
     struct key_context who;
-    clearenv();
-    setenv("HOME", folder, 1);
-    assert_int_equal(chdir(folder), 0);
+    live_in(folder, folder);
     assert_int_equal(mkdir("here", 0700) | mkdir(".config", 0700) | mkdir(".config/openstack", 0700), 0);
     assert_int_equal(chdir("here"), 0);
     if (access("/etc/openstack/clouds.yaml", F_OK) < 0)
@@ -415,9 +421,7 @@ static void files_of_certificates(void **state)
     const char *folder = *state;
     struct error e = ERROR_NONE;
     struct key_context who;
-    clearenv();
-    setenv("HOME", folder, 1);
-    assert_int_equal(chdir(folder), 0);
+    live_in(folder, folder);
     for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
         write_file(wanted[i] + (wanted[i][0] == '~' ? 2 : 0), "certificate", 0644);
     write_file("clouds.yaml", clouds, 0600);
@@ -449,9 +453,7 @@ static void files_of_certificates(void **state)
 static void failures_are_told(void **state)
 {
     const char *folder = *state;
-    clearenv();
-    setenv("HOME", "/nowhere", 1);
-    assert_int_equal(chdir(folder), 0);
+    live_in(folder, "/nowhere");
     write_file("clouds.yaml", "clouds: {}\n", 0600);
     write_file("token", "to-ken\n", 0600);
     unsigned n = 0;

@@ -652,12 +652,8 @@ static void no_failure_leaves_anything(void **state)
         int (*act)(struct error *e);
     } acts[] = {{nothing, open_map}, {half_made, open_map}, {is_open, tune}, {is_open, close_map},
                 {is_open, find},     {is_open, list},       {is_open, check}};
-    for (size_t i = 0; i < ARRAY_SIZE(acts); i++) {
-        unsigned n = 1;
-        while (with_failure(acts[i].prepare, acts[i].act, n))
-            n++;
-        assert_true(n > 1);
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(acts); i++)
+        FAIL_EACH_CALL(with_failure(acts[i].prepare, acts[i].act, n));
 }
 
 int main(void)

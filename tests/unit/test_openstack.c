@@ -324,14 +324,19 @@ static void a_cloud_that_is_nowhere(void **state)
     }
 }
 
+static void configure_host(struct config *c, const char *user)
+{
+    config_defaults(c);
+    assert_int_equal(str_copy(c->host_auth_url, sizeof c->host_auth_url, "https://k/v3"), 0);
+    assert_int_equal(str_copy(c->host_username, sizeof c->host_username, user), 0);
+}
+
 static void leftovers_beside_the_host(void **state)
 {
     (void)state;
     struct error e = ERROR_NONE;
     static struct config c;
-    config_defaults(&c);
-    assert_int_equal(str_copy(c.host_auth_url, sizeof c.host_auth_url, "https://k/v3"), 0);
-    assert_int_equal(str_copy(c.host_username, sizeof c.host_username, "compute"), 0);
+    configure_host(&c, "compute");
     struct key_context who = KEY_CONTEXT_NONE;
     struct openstack o;
     who.environment =
@@ -355,9 +360,7 @@ static void the_host_itself(void **state)
     (void)state;
     struct error e = ERROR_NONE;
     static struct config c;
-    config_defaults(&c);
-    assert_int_equal(str_copy(c.host_auth_url, sizeof c.host_auth_url, "https://k/v3"), 0);
-    assert_int_equal(str_copy(c.host_username, sizeof c.host_username, "compute"), 0);
+    configure_host(&c, "compute");
     struct key_context who = KEY_CONTEXT_NONE;
     struct openstack o;
     assert_error(openstack_from_context(&c, &who, &o, &e), -EACCES, e); /* its password is not to be had */
@@ -434,8 +437,7 @@ static void the_host_by_application_credential(void **state)
     static struct config c;
     struct key_context who = KEY_CONTEXT_NONE;
     struct openstack o;
-    config_defaults(&c);
-    assert_int_equal(str_copy(c.host_auth_url, sizeof c.host_auth_url, "https://k/v3"), 0);
+    configure_host(&c, "");
     assert_int_equal(fd_memfd("secret", "hush\n", 5, &who.host_secret_fd), 0);
 
     const char *id = "5e1c";
