@@ -153,6 +153,15 @@ static void assert_map(struct broker *b, const struct volume *v, enum wanted_map
 
 /* ---- the suite ---- */
 
+/* A connection that has the lock of a new instance. */
+static struct broker *connect_and_lock(char ret_instance[UUID_TEXT])
+{
+    struct broker *b = suite.connect();
+    uuid_make(ret_instance);
+    OK(broker_lock(b, ret_instance, &e));
+    return b;
+}
+
 void suite_locks_instances(void **state)
 {
     (void)state;
@@ -300,11 +309,9 @@ void suite_opens_with_the_key(void **state)
     char instance[UUID_TEXT];
     bool closed = true;
     struct opened held = OPENED_NONE;
-    uuid_make(instance);
-    _cleanup_connection_ struct broker *b = suite.connect();
+    _cleanup_connection_ struct broker *b = connect_and_lock(instance);
     _cleanup_secret_ struct secret *key = key_of(1), *wrong = key_of(2);
     struct volume v = encrypted(b, instance, "root", key), absent = encrypted(b, instance, "eph0", key);
-    OK(broker_lock(b, instance, &e));
     OK(broker_create(b, &v, &e));
     REFUSED(-EKEYREJECTED, open_shut(b, &v, wrong, MAP_FOR_DOMAIN, &e));
     REFUSED(-EKEYREJECTED, open_shut(b, &v, NULL, MAP_FOR_DOMAIN, &e));
@@ -353,11 +360,9 @@ void suite_opens_plain_ones_to_their_maker(void **state)
 {
     (void)state;
     char instance[UUID_TEXT];
-    uuid_make(instance);
-    _cleanup_connection_ struct broker *b = suite.connect();
+    _cleanup_connection_ struct broker *b = connect_and_lock(instance);
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = plain(b, instance, "root");
-    OK(broker_lock(b, instance, &e));
     if (suite.files) {
         REFUSED(-EINVAL, broker_create(b, &v, &e));
         return;
@@ -444,11 +449,9 @@ void suite_formats_what_is_being_made(void **state)
 {
     (void)state;
     char instance[UUID_TEXT];
-    uuid_make(instance);
-    _cleanup_connection_ struct broker *b = suite.connect();
+    _cleanup_connection_ struct broker *b = connect_and_lock(instance);
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = encrypted(b, instance, "root", key), w = v;
-    OK(broker_lock(b, instance, &e));
     REFUSED(-ENOENT, broker_format(b, &v, "ext4", "root", &e));
     OK(broker_create(b, &v, &e));
     REFUSED(-EUNSAFE, broker_format(b, &v, "ext4", "root", &e)); /* not opened */
@@ -478,11 +481,9 @@ void suite_marks_and_nothing_comes_back(void **state)
 {
     (void)state;
     char instance[UUID_TEXT];
-    uuid_make(instance);
-    _cleanup_connection_ struct broker *b = suite.connect();
+    _cleanup_connection_ struct broker *b = connect_and_lock(instance);
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = encrypted(b, instance, "root", key);
-    OK(broker_lock(b, instance, &e));
     REFUSED(-ENOENT, mark(b, &v, VOLUME_READY, &e));
     REFUSED(-ENOENT, mark(b, &v, VOLUME_DOOMED, &e));
     OK(broker_create(b, &v, &e));
@@ -507,11 +508,9 @@ void suite_removes_what_is_doomed(void **state)
 {
     (void)state;
     char instance[UUID_TEXT];
-    uuid_make(instance);
-    _cleanup_connection_ struct broker *b = suite.connect();
+    _cleanup_connection_ struct broker *b = connect_and_lock(instance);
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = encrypted(b, instance, "root", key);
-    OK(broker_lock(b, instance, &e));
     OK(remove_one(b, &v, &e)); /* there is none */
     OK(broker_create(b, &v, &e));
     OK(open_shut(b, &v, key, MAP_FOR_DOMAIN, &e));
@@ -567,11 +566,9 @@ void suite_grows_what_is_ready(void **state)
 {
     (void)state;
     char instance[UUID_TEXT];
-    uuid_make(instance);
-    _cleanup_connection_ struct broker *b = suite.connect();
+    _cleanup_connection_ struct broker *b = connect_and_lock(instance);
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = encrypted(b, instance, "root", key);
-    OK(broker_lock(b, instance, &e));
     REFUSED(-ENOENT, broker_resize(b, &v, 16 * MIB, &e));
     OK(broker_create(b, &v, &e));
     REFUSED(-EUNSAFE, broker_resize(b, &v, 16 * MIB, &e)); /* building */
@@ -637,11 +634,9 @@ void suite_tunes_what_is_open(void **state)
     (void)state;
     char instance[UUID_TEXT];
     bool changed = true;
-    uuid_make(instance);
-    _cleanup_connection_ struct broker *b = suite.connect();
+    _cleanup_connection_ struct broker *b = connect_and_lock(instance);
     _cleanup_secret_ struct secret *key = key_of(1), *wrong = key_of(2);
     struct volume v = encrypted(b, instance, "root", key);
-    OK(broker_lock(b, instance, &e));
     REFUSED(-ENOENT, broker_tune(b, &v, key, &changed, &e));
     OK(broker_create(b, &v, &e));
     OK(open_shut(b, &v, key, MAP_FOR_DOMAIN, &e));
@@ -721,11 +716,9 @@ void suite_lends_scratch_volumes(void **state)
     (void)state;
     char instance[UUID_TEXT];
     int fd = -1;
-    uuid_make(instance);
-    _cleanup_connection_ struct broker *b = suite.connect(), *other = suite.connect();
+    _cleanup_connection_ struct broker *b = connect_and_lock(instance), *other = suite.connect();
     _cleanup_secret_ struct secret *key = key_of(1), *wrong = key_of(2);
     struct volume v = encrypted(b, instance, ROLE_BENCH, key), disk = encrypted(b, instance, "root", key);
-    OK(broker_lock(b, instance, &e));
     OK(broker_create(b, &v, &e));
     OK(broker_create(b, &disk, &e));
     REFUSED(-EUNSAFE, open_shut(b, &v, key, MAP_FOR_DOMAIN, &e)); /* no disk */
