@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ciphers that Mayfly offers for new disks: those of which nothing bad is known, and no more.
+/* The ciphers that Mayfly offers for new disks: those without a known weakness.
  *
- * Not offered: ecb (equal blocks show), plain (32-bit sector numbers start again after 2 TiB, and with them
- * the IVs). dm-crypt would take both without a word.
+ * Not offered, though dm-crypt takes both: ecb, which shows equal blocks; plain, whose 32-bit sector numbers,
+ * and with them the IVs, start again after 2 TiB.
  */
 #include "config/cipher.h"
 
@@ -12,7 +12,7 @@
 
 static const struct cipher {
     const char *name;
-    uint32_t key_bits[KEY_SIZES_MAX]; /* what it takes; 0: no more */
+    uint32_t key_bits[KEY_SIZES_MAX]; /* sizes that it takes; 0: end of list */
 } ciphers[] = {
     {"aes-xts-plain64", {256, 512}},      {"aes-cbc-essiv:sha256", {128, 192, 256}},
     {"serpent-xts-plain64", {256, 512}},  {"twofish-xts-plain64", {256, 512}},
@@ -37,14 +37,14 @@ bool cipher_is_xts(const char *cipher)
     return strstr(cipher, "-xts-") != NULL;
 }
 
-/* Why a cipher that dm-crypt knows is not among ours. */
+/* Why Mayfly does not offer a cipher that dm-crypt knows. */
 static const char *objection(const char *cipher)
 {
     if (strstr(cipher, "-ecb"))
         return "is not offered: ecb shows which blocks are equal";
     if (str_ends(cipher, "-plain"))
-        return "is not offered: its sector numbers have 32 bits and start again after 2 TiB";
-    return "is not one that Mayfly offers";
+        return "is not offered: its 32-bit sector numbers start again after 2 TiB";
+    return "is not offered";
 }
 
 static int unknown_cipher(const char *cipher, struct error *e)
@@ -78,10 +78,11 @@ static int wrong_size(const struct cipher *c, uint32_t key_bits, struct error *e
         return error_set(e, -EINVAL, "key size %u: is not a whole number of bytes; %s takes %s bits",
                          key_bits, c->name, sizes);
     if (cipher_is_xts(c->name))
-        return error_set(e, -EINVAL,
-                         "key size %u: %s takes %s bits, since XTS needs two keys (of %u bits each it would "
-                         "have here)",
-                         key_bits, c->name, sizes, key_bits / 2);
+        return error_set(
+            e, -EINVAL,
+            "key size %u: %s takes %s bits, since XTS splits them into two keys (here of %u bits "
+            "each)",
+            key_bits, c->name, sizes, key_bits / 2);
     return error_set(e, -EINVAL, "key size %u: %s takes %s bits", key_bits, c->name, sizes);
 }
 

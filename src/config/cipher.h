@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked of dm-crypt: cipher names and the sizes of their keys. */
+/* The ciphers for new disks, and the sizes of their keys. */
 #pragma once
 
 #include "base/error.h"
@@ -8,11 +8,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Is `cipher` ("aes-xts-plain64") one that Mayfly offers, and `key_bits` a size that it takes? XTS keys are
- * two keys: 256 means AES-128, 512 AES-256. -EINVAL with a sentence that names what would do. */
+/* Does Mayfly offer `cipher` ("aes-xts-plain64"), and does it take keys of `key_bits`? XTS splits its key
+ * into two: 256 means AES-128, 512 AES-256. -EINVAL: no; the sentence names what is offered. */
 int cipher_check(const char *cipher, uint32_t key_bits, struct error *e) _must_check_;
 
-/* Is the name one that Mayfly offers, whatever the size of the key? */
+/* Does Mayfly offer a cipher of this name? */
 bool cipher_known(const char *cipher);
 
 bool cipher_is_xts(const char *cipher);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Run while Mayfly is built: `config-doc sample` prints mayfly.conf; `config-doc manual` copies a manual page
- * from its input and puts the options and ciphers where the lines @OPTIONS@ and @CIPHERS@ are. So neither can
- * say what the parser does not. */
+/* A program of the build. `config-doc sample` prints mayfly.conf. `config-doc manual` copies a manual page
+ * from its input, and replaces the lines @OPTIONS@ and @CIPHERS@. Both print the lists that the parser uses.
+ */
 #include "base/str.h"
 #include "config/cipher.h"
 #include "config/config.h"

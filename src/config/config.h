@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration: /etc/mayfly/mayfly.conf, then /etc/mayfly/mayfly.conf.d/ (each file that ends with
- * .conf) in the order of their names, or one file that the caller names. options.def is the list of what may
- * stand in them.
+ * .conf) in the order of their names, or one file that the caller names. options.def lists the options.
  *
- * A file that is called nova.conf may hold all that Nova has; what Mayfly knows is picked out of it. In any
- * other, and in the group [ephemeral_storage_encryption] of every file, an unknown name is an error, and so
- * is one that is given twice.
+ * A file that is called nova.conf may have all of Nova's options; Mayfly picks out its own. In any other
+ * file, and in the group [ephemeral_storage_encryption] of every file, an unknown name is an error, and so is
+ * a name that is given twice.
  *
- * Both mayfly and mayfly-broker read it; the broker believes only files that root owns and no one else can
+ * Both mayfly and mayfly-broker read it. The broker trusts only files that root owns and no one else can
  * write (CONFIG_ROOT_OWNED). */
 #pragma once
 
@@ -47,38 +46,39 @@ struct config {
 
 enum config_trust { CONFIG_ANY_OWNER, CONFIG_ROOT_OWNED };
 
-/* Reads and checks. `path` NULL: the installed places (a missing file means defaults; a named one must
- * exist). An unknown group or option, a value of the wrong form, a cipher or key size that cannot be:
- * -EINVAL, with file and line. -EPERM: CONFIG_ROOT_OWNED and it is not. */
+/* Reads and checks. `path` NULL: the installed files, which may be missing; a named file must exist. An
+ * unknown group or option, a value of the wrong form, a wrong cipher or key size: -EINVAL, with file and
+ * line. -EPERM: the file is not trusted (CONFIG_ROOT_OWNED). */
 int config_load(const char *path, enum config_trust trust, struct config *ret, struct error *e) _must_check_;
 
-/* What config_load() does with the installed places: `folder`/mayfly.conf, then `folder`/mayfly.conf.d/. */
+/* The same for `folder`/mayfly.conf, then `folder`/mayfly.conf.d/. */
 int config_load_folder(const char *folder, enum config_trust trust, struct config *ret,
                        struct error *e) _must_check_;
 
-/* The same for the text of one file that is called `file`. */
+/* The same for the text of one file named `file`. */
 int config_parse(const char *file, const char *text, size_t size, struct config *ret,
                  struct error *e) _must_check_;
 
-/* An option of somebody else's file of that form, and the last value that it has there. */
-struct config_wish {
+/* An option to look up in another program's file, such as nova.conf. */
+struct config_query {
     const char *group, *name;
-    bool given;
+    bool given;                  /* set by the look-up, as is `value`: the last one in the file */
     char value[CONFIG_TEXT_MAX]; /* cut if it is longer */
 };
 
-/* Looks for these alone in the text of a file such as nova.conf. -EINVAL: it has another form. */
-int config_look(const char *file, const char *text, size_t size, struct config_wish wishes[], size_t n,
-                struct error *e) _must_check_;
+/* Looks up these options in the text of a file. -EINVAL: the file has another form. */
+int config_look_up(const char *file, const char *text, size_t size, struct config_query query[], size_t n,
+                   struct error *e) _must_check_;
 
-/* The names of the files that config_load() reads now, separated by ", ", for people; "" for none. The caller
- * frees it. */
+/* Names of the files that config_load() reads, separated by ", ", for people; "": none. The caller frees
+ * *ret.
+ */
 int config_files(const char *path, char **ret, struct error *e) _must_check_;
 
 /* The defaults of options.def. */
 void config_defaults(struct config *ret);
 
-/* Of a struct that another process filled in: does each text end, and is each truth 0 or 1? */
+/* Checks a struct from another process: strings have their NUL, bools are 0 or 1. */
 bool config_is_whole(const struct config *c);
 
 /* Could LVM have a volume group of this name? At most VG_NAME_MAX - 1 letters, digits and + _ . - */
@@ -87,8 +87,8 @@ bool config_vg_name_valid(const char *vg);
 /* Is `vg` among images_volume_group? */
 bool config_has_volume_group(const struct config *c, const char *vg);
 
-/* Prints the sample file: every option with its text, commented out with its default, `enabled` set to true.
- */
+/* Prints the sample file: every option with its description, commented out with its default; `enabled` is set
+ * to true. */
 void config_print_sample(FILE *out);
 
 /* Prints the options as a part of mayfly.conf(5), in scdoc(5). */

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Within config/: one text after the other into one struct config, and where each value came from. */
+/* Inside src/config: several files are read into one struct config, and each value keeps its place. */
 #pragma once
 
-#include "config/config.h"
+#include "config/option.h"
 
 #define CONFIG_WHERE_MAX 400
-
-/* The options by number: config_option_FIELD. */
-enum config_option {
-#define OPTION(group, name, kind, field, fallback, allowed, text) config_option_##field,
-#include "config/options.def"
-#undef OPTION
-    CONFIG_OPTIONS
-};
 
 struct config_reading {
     struct config config;
@@ -22,9 +14,9 @@ struct config_reading {
 /* Begins with the defaults. */
 void config_reading_begin(struct config_reading *reading);
 
-/* Takes in the text of one file: names and forms of the values are judged. -EINVAL. */
+/* Reads the text of one file. -EINVAL: an unknown name, or a value of the wrong form. */
 int config_reading_add(struct config_reading *reading, const char *file, const char *text, size_t size,
                        struct error *e) _must_check_;
 
-/* Judges the values that need more than their form: cipher with key size, sector size, names. -EINVAL. */
+/* Checks values together: cipher with key size, names of groups, paths. -EINVAL. */
 int config_reading_check(const struct config_reading *reading, struct error *e) _must_check_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.def as the sample file and as a part of mayfly.conf(5): the same list that the parser has. */
+/* Prints options.def as the sample file, and as a part of mayfly.conf(5). */
 #include "base/str.h"
 #include "config/config.h"
 
@@ -18,7 +18,7 @@ static bool begins_group(size_t i)
     return i == 0 || !streq(options[i].group, options[i - 1].group);
 }
 
-/* A comment of as many lines as it takes. */
+/* Prints the text as a comment, wrapped at SAMPLE_WIDTH. */
 static void print_comment(FILE *out, const char *text)
 {
     size_t column = 0;
@@ -34,13 +34,13 @@ static void print_comment(FILE *out, const char *text)
     fputc('\n', out);
 }
 
-/* The values of a number are MIN-MAX. */
+/* MIN-MAX, of a number? */
 static bool is_range(const char *allowed)
 {
     return allowed[strspn(allowed, "0123456789")] == '-';
 }
 
-/* "a|b|c" as "a, b, c". */
+/* Prints "a|b|c" as "a, b, c". */
 static void print_allowed(FILE *out, const char *allowed)
 {
     for (; *allowed; allowed++)
@@ -52,7 +52,7 @@ static void print_allowed(FILE *out, const char *allowed)
 
 void config_print_sample(FILE *out)
 {
-    fputs("# The configuration of Mayfly: see mayfly.conf(5). What is commented out is the default.\n", out);
+    fputs("# The configuration of Mayfly: see mayfly.conf(5). Commented lines show the defaults.\n", out);
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
         const struct option *o = &options[i];
         if (begins_group(i))
@@ -72,7 +72,7 @@ void config_print_sample(FILE *out)
     }
 }
 
-/* What scdoc(5) would read as a mark. */
+/* Escapes the characters that scdoc(5) takes for markup. */
 static void print_escaped(FILE *out, const char *text)
 {
     for (; *text; text++) {

@@ -33,9 +33,9 @@ enum {
     WISHES
 };
 
-static void begin(struct config_wish ret[WISHES])
+static void begin(struct config_query ret[WISHES])
 {
-    static const struct config_wish wishes[WISHES] = {
+    static const struct config_query wishes[WISHES] = {
         [COMPUTE_DRIVER] = {.group = "DEFAULT", .name = "compute_driver"},
         [IMAGES_TYPE] = {.group = "libvirt", .name = "images_type"},
         [IMAGES_VOLUME_GROUP] = {.group = "libvirt", .name = "images_volume_group"},
@@ -61,13 +61,13 @@ static bool is_closed(const struct examination *x)
 }
 
 /* How many of the files were read; a broken one is a finding, and -EINVAL. */
-static int read_settings(struct examination *x, struct config_wish wishes[WISHES])
+static int read_settings(struct examination *x, struct config_query wishes[WISHES])
 {
     int n = 0;
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         struct error why = ERROR_NONE;
         _cleanup_free_ char *text = examination_read(x, files[i]);
-        int r = text ? config_look(files[i], text, strlen(text), wishes, WISHES, &why) : 0;
+        int r = text ? config_look_up(files[i], text, strlen(text), wishes, WISHES, &why) : 0;
         if (r < 0) {
             examination_fail(x, WHAT, r, why.text);
             return r;
@@ -83,7 +83,7 @@ static bool is_true(const char *value)
            streq(value, "1");
 }
 
-static void not_started(struct examination *x, const struct config_wish *w, const char *is,
+static void not_started(struct examination *x, const struct config_query *w, const char *is,
                         const char *wanted)
 {
     examination_warn(
@@ -94,7 +94,7 @@ static void not_started(struct examination *x, const struct config_wish *w, cons
 }
 
 /* What has a good default, and must not have another value. */
-static void examine_defaults(struct examination *x, const struct config_wish wishes[WISHES])
+static void examine_defaults(struct examination *x, const struct config_query wishes[WISHES])
 {
     static const struct {
         int wish;
@@ -102,11 +102,11 @@ static void examine_defaults(struct examination *x, const struct config_wish wis
     } defaults[] = {
         {CONFIG_DRIVE_FORMAT, "iso9660"}, {INJECT_PARTITION, "-2"}, {SNAPSHOT_IMAGE_FORMAT, "raw"}};
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
-        const struct config_wish *w = &wishes[defaults[i].wish];
+        const struct config_query *w = &wishes[defaults[i].wish];
         if (w->given && !streq(w->value, defaults[i].wanted))
             not_started(x, w, w->value, defaults[i].wanted);
     }
-    const struct config_wish *raw = &wishes[FORCE_RAW_IMAGES], *enabled = &wishes[ENABLED];
+    const struct config_query *raw = &wishes[FORCE_RAW_IMAGES], *enabled = &wishes[ENABLED];
     if (raw->given && !is_true(raw->value))
         not_started(x, raw, raw->value, "true");
     if (is_true(enabled->value))
@@ -114,9 +114,9 @@ static void examine_defaults(struct examination *x, const struct config_wish wis
 }
 
 /* What the driver itself refuses to start with. */
-static void examine_settings(struct examination *x, const struct config_wish wishes[WISHES])
+static void examine_settings(struct examination *x, const struct config_query wishes[WISHES])
 {
-    const struct config_wish *type = &wishes[IMAGES_TYPE];
+    const struct config_query *type = &wishes[IMAGES_TYPE];
     const char *group = wishes[IMAGES_VOLUME_GROUP].value;
     if (!streq(type->value, "lvm"))
         not_started(x, type, *type->value ? type->value : "not set", "lvm");
@@ -160,7 +160,7 @@ static void examine_service(struct examination *x)
 
 void examine_nova(struct examination *x)
 {
-    struct config_wish wishes[WISHES];
+    struct config_query wishes[WISHES];
     size_t before = x->n;
     if (!user_exists(USER))
         return;

@@ -20,10 +20,10 @@ static void check_usable(const struct config *c)
 /* Somebody else's options: a value has an end, and what is not given has none. */
 static void look(const char *text, size_t size)
 {
-    struct config_wish wishes[] = {{.group = "DEFAULT", .name = "compute_driver"},
-                                   {.group = "libvirt", .name = "images_type"}};
+    struct config_query wishes[] = {{.group = "DEFAULT", .name = "compute_driver"},
+                                    {.group = "libvirt", .name = "images_type"}};
     struct error e = ERROR_NONE;
-    int r = config_look("nova.conf", text, size, wishes, 2, &e);
+    int r = config_look_up("nova.conf", text, size, wishes, 2, &e);
     if (r == -EINVAL && !str_starts(e.text, "nova.conf"))
         abort();
     for (size_t i = 0; i < 2; i++)
