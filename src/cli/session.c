@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "image/seed.h"
 #include "instance/drift.h"
+#include "instance/lock.h"
 #include "pool/pool.h"
 
 #include <limits.h>

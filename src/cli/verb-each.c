@@ -2,6 +2,7 @@
 /* start, stop, reboot, delete, open, close: the verbs that do one thing to each instance named. */
 #include "base/clock.h"
 #include "cli/each.h"
+#include "instance/lock.h"
 #include "instance/operations.h"
 
 /* The instances, of those that are stopped next, whose guests have been asked to power off; and when. */

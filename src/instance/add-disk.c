@@ -11,6 +11,7 @@
 #include "instance/drift.h"
 #include "instance/keys.h"
 #include "instance/launch.h"
+#include "instance/lock.h"
 
 #include <stdio.h>
 

@@ -14,7 +14,7 @@
  */
 #include "instance/drift.h"
 #include "instance/given-key.h"
-#include "instance/model.h"
+#include "instance/lock.h"
 
 #include <stdio.h>
 
@@ -26,7 +26,7 @@ static int take(struct launch *l, const char *uuid, struct error *e)
     if (r == 0)
         r = model_lock_uuid(c, uuid, e);
     if (r == 0)
-        r = model_note_locked(l->model, c, uuid, e);
+        r = model_own_lock(l->model, c, uuid, e);
     if (r == 0)
         r = model_load_volumes(c, l->model, e);
     if (r == 0)

@@ -11,6 +11,7 @@
 #include "instance/adopt.h"
 
 #include "base/audit.h"
+#include "instance/lock.h"
 static int import_key(const struct context *c, void *object, struct error *e)
 {
     const struct adoption *a = object;

@@ -8,6 +8,7 @@
 #include "base/audit.h"
 #include "instance/drift.h"
 #include "instance/keys-going.h"
+#include "instance/lock.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
 

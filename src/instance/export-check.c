@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "instance/drift.h"
 #include "instance/export.h"
+#include "instance/lock.h"
 
 #include <inttypes.h>
 #include <stdio.h>

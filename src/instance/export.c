@@ -13,6 +13,7 @@
 
 #include "base/audit.h"
 #include "base/fd.h"
+#include "instance/lock.h"
 #include "keys/derive.h"
 
 #include <stdio.h>

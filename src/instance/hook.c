@@ -14,6 +14,7 @@
 #include "instance/disks.h"
 #include "instance/drift.h"
 #include "instance/guard.h"
+#include "instance/lock.h"
 #include "instance/operations.h"
 
 /* libvirt holds the domain as long as its hook runs. Everyone who asks for the domain waits for us, also a

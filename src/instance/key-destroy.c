@@ -4,6 +4,7 @@
  */
 #include "instance/doubt.h"
 #include "instance/keys.h"
+#include "instance/lock.h"
 #include "instance/operations.h"
 
 /* `id` may be without the place. */

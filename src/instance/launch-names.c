@@ -5,6 +5,7 @@
  *     lock the name, or its numbering | look | choose numbers, lock each, unlock the numbering | ... | unlock
  */
 #include "instance/launch.h"
+#include "instance/lock.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
 #include "instance/disks.h"
 #include "instance/keys.h"
 #include "instance/launch.h"
+#include "instance/lock.h"
 #include "instance/removal.h"
 #include "keys/derive.h"
 #include "storage/check.h"

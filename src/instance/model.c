@@ -84,6 +84,28 @@ bool model_damaged(const struct model *m, const char *uuid)
     return false;
 }
 
+int model_check_ready(const struct model *m, const struct instance *i, struct error *e)
+{
+    if (model_damaged(m, i->uuid))
+        return error_set(e, -EUNSAFE,
+                         "instance %s: the tags of one of its volumes are damaged, so it is left alone; see "
+                         "mayfly list",
+                         i->name);
+    if (i->state == INSTANCE_REBUILDING)
+        return error_set(e, -ENEEDSRECOVER,
+                         "instance %s: its rebuild was cut off, and what its disks held is gone; run mayfly "
+                         "rebuild again, or mayfly delete",
+                         i->name);
+    for (size_t v = 0; v < i->n_volumes; v++)
+        if (i->volumes[v]->state != VOLUME_READY)
+            return error_set(
+                e, -ENEEDSRECOVER,
+                "instance %s: volume %s/%s is %s, since a launch, a delete or an adoption was cut off; run "
+                "mayfly recover",
+                i->name, i->volumes[v]->vg, i->volumes[v]->lv, volume_state_name(i->volumes[v]->state));
+    return 0;
+}
+
 int model_check_no_dependents(const struct model *m, const struct volume *const volumes[], size_t n,
                               struct error *e)
 {

@@ -38,10 +38,11 @@ struct model {
     struct instance *instances; /* sorted by name */
     size_t n_instances;
 
-    char (*locked)[UUID_TEXT]; /* for which this model has the locks, until it is freed */
+    /* Locks, by uuid, that model_free() gives back; see lock.h. */
+    char (*locked)[UUID_TEXT];
     size_t n_locked;
-    const struct context *locked_by; /* who took them, and outlives the model */
-    void (*unlock)(struct model *m); /* model_unlock(), from the first of them on */
+    const struct context *locked_by; /* outlives the model */
+    void (*unlock)(struct model *m); /* model_unlock() once there is a lock */
 };
 
 /* Asks the broker, and libvirt if c->virt is not NULL: few questions, however many instances there are. Does
@@ -91,42 +92,6 @@ int model_check_no_dependents(const struct model *m, const struct volume *const 
 
 /* Has a volume of this instance damaged tags? */
 bool model_damaged(const struct model *m, const char *uuid);
-
-#define LOCK_WAIT_MSEC 20000 /* for an instance that another has; then -EBUSY */
-#define LOCK_POLL_MSEC 200
-
-/* The lock of this uuid alone, whether there is such an instance or not; the caller gives it back by
- * broker_unlock(). -EBUSY if another has it for longer than c->lock_wait_msec. -ECANCELED: the user waits no
- * longer. */
-int model_lock_uuid(const struct context *c, const char *uuid, struct error *e) _must_check_;
-
-/* Hands that lock to the model. */
-int model_note_locked(struct model *m, const struct context *c, const char *uuid,
-                      struct error *e) _must_check_;
-
-/* Does what model_free() does with the locks of a model, earlier. */
-void model_unlock(struct model *m);
-
-/* Closes the disks of the instance if its guest has ended, except those that a person has opened. The holder
- * of the lock calls it after giving the lock back: see lock.c. */
-void model_close_after_guest(const struct context *c, const struct model *m, const struct instance *i);
-
-/* Locks the instance, and looks it and its domain up under the lock. *ret_model keeps the lock until it is
- * freed: nobody else changes the instance meanwhile. *ret points into it. As model_find() and
- * model_lock_uuid(). */
-int model_lock(const struct context *c, const char *name_or_uuid, struct model **ret_model,
-               const struct instance **ret, struct error *e) _must_check_;
-
-/* The same for several: ret[i] is NULL if why[i] has an error. The locks are taken in one order, so that two
- * who want the same ones never wait for each other. *ret_model is NULL where none can be had. */
-#define MODEL_LOCKS_MAX 64
-int model_lock_many(const struct context *c, const char *const names[], size_t n, struct model **ret_model,
-                    const struct instance *ret[], struct error why[], struct error *e) _must_check_;
-
-/* model_lock() for operations that need libvirt, to know whether the instance runs, and all volumes ready. As
- * model_check_ready(), and -ECONNREFUSED. */
-int model_lock_ready(const struct context *c, const char *name_or_uuid, struct model **ret_model,
-                     const struct instance **ret, struct error *e) _must_check_;
 
 /* -EBUSY, with the way out, for one in rescue, whose disks and definition are not to be changed meanwhile. */
 int model_check_not_in_rescue(const struct instance *i, struct error *e) _must_check_;

@@ -15,6 +15,7 @@
 #include "base/audit.h"
 #include "instance/drift.h"
 #include "instance/keys-going.h"
+#include "instance/lock.h"
 #include "instance/rebuild-internal.h"
 #include "keys/derive.h"
 

@@ -12,6 +12,7 @@
 #include "instance/recover.h"
 
 #include "base/audit.h"
+#include "instance/lock.h"
 #include "virt/domain-xml.h"
 
 #include <stdarg.h>

@@ -15,6 +15,7 @@
 #include "instance/drift.h"
 #include "instance/group.h"
 #include "instance/keys.h"
+#include "instance/lock.h"
 #include "keys/derive.h"
 #include "virt/rescue-xml.h"
 

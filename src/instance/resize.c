@@ -13,6 +13,7 @@
 #include "instance/drift.h"
 #include "instance/group.h"
 #include "instance/keys.h"
+#include "instance/lock.h"
 #include "instance/operations.h"
 
 #define SIZE_MAX_BYTES (UINT64_C(1) << 60)

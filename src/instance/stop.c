@@ -7,6 +7,7 @@
 #include "base/audit.h"
 #include "base/clock.h"
 #include "instance/drift.h"
+#include "instance/lock.h"
 #include "instance/together.h"
 
 #define POLL_MSEC 200

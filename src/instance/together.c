@@ -7,6 +7,7 @@
 
 #include "base/audit.h"
 #include "instance/keys.h"
+#include "instance/lock.h"
 
 /* One of those that are named. */
 struct member {

@@ -11,6 +11,7 @@
 #include "base/audit.h"
 #include "instance/disks.h"
 #include "instance/keys.h"
+#include "instance/lock.h"
 #include "instance/operations.h"
 #include "storage/facts.h"
 

@@ -8,6 +8,7 @@
 #include "base/audit.h"
 #include "instance/disks.h"
 #include "instance/drift.h"
+#include "instance/lock.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
 #include "instance/stop.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Volumes and domains put together: states, names, order, the look under the lock. */
+#include "instance/lock.h"
 #include "instances.h"
 
 #include <stdio.h>
