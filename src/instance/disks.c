@@ -52,7 +52,8 @@ struct domain_disk disk_of_domain(const struct context *c, const struct volume *
                                 .io_uring = streq(c->config->disk_io, "io_uring")};
 }
 
-int disk_leave_guest(const struct context *c, const struct volume *v, unsigned timeout_sec, struct error *e)
+int disk_detach_from_guest(const struct context *c, const struct volume *v, unsigned timeout_sec,
+                           struct error *e)
 {
     uint64_t end = clock_msec() + (uint64_t)timeout_sec * 1000;
     char path[DEVICE_PATH_MAX], name[DOMAIN_NAME_MAX];
@@ -80,11 +81,11 @@ int disk_leave_guest(const struct context *c, const struct volume *v, unsigned t
     return r;
 }
 
-int disk_leave_domain(const struct context *c, const struct volume *v, struct error *e)
+int disk_detach_from_domain(const struct context *c, const struct volume *v, struct error *e)
 {
     char path[DEVICE_PATH_MAX];
     volume_device_path(v, path);
-    int r = disk_leave_guest(c, v, LEAVE_SEC, e);
+    int r = disk_detach_from_guest(c, v, LEAVE_SEC, e);
     return r < 0 ? r : virt_detach_disk(c->virt, v->instance, path, DOMAIN_DEFINITION, e);
 }
 

@@ -24,11 +24,11 @@ struct domain_disk disk_of_domain(const struct context *c, const struct volume *
 
 /* Asks the guest of its instance to let go of it, and waits; 0 at once if no guest has it. -EBUSY: the guest
  * still has it. */
-int disk_leave_guest(const struct context *c, const struct volume *v, unsigned timeout_sec,
-                     struct error *e) _must_check_;
+int disk_detach_from_guest(const struct context *c, const struct volume *v, unsigned timeout_sec,
+                           struct error *e) _must_check_;
 
 /* The same, and takes it out of the definition of the domain, which need not be Mayfly's. */
-int disk_leave_domain(const struct context *c, const struct volume *v, struct error *e) _must_check_;
+int disk_detach_from_domain(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 
 #define DISKS_MAX 128 /* of one instance: root, swap and eph0 to eph99 are 102 */
 

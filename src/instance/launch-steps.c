@@ -255,7 +255,7 @@ int launch_attach(const struct context *c, void *object, struct error *e)
 
 int launch_attach_undo(const struct context *c, void *object, struct error *e)
 {
-    return disk_leave_domain(c, &((struct launch_disk *)object)->v, e);
+    return disk_detach_from_domain(c, &((struct launch_disk *)object)->v, e);
 }
 
 void launch_start(const struct context *c, void *const objects[], size_t n, struct error why[])

@@ -63,8 +63,8 @@ static int remove_whole(struct recovery *r, const struct instance *i, const char
                            &why, e);
 }
 
-/* May the definition of its domain be changed, so that it leaves rescue? */
-static int check_leaves_rescue(const struct recovery *r, const struct instance *i, struct error *e)
+/* May the domain get its own definition back? */
+static int check_may_restore(const struct recovery *r, const struct instance *i, struct error *e)
 {
     const struct domain *domain = model_domain_of(r->model, i->uuid);
     if (domain && domain->active && domain->rescued)
@@ -79,12 +79,12 @@ static int forget_rescue(struct recovery *r, const struct instance *i, const cha
     const struct domain *domain = model_domain_of(r->model, i->uuid);
     if (!domain || !domain->rescued || instance_rescue_disk(i))
         return 0;
-    int result = check_leaves_rescue(r, i, &why);
+    int result = check_may_restore(r, i, &why);
     if (result == 0 && model_damaged(r->model, i->uuid))
         result =
             error_set(&why, -EUNSAFE, "its rescue disk is not to be seen; see mayfly list for damaged tags");
     if (result == 0 && !r->dry_run)
-        result = domain_leave_rescue(&r->context, i->uuid, &why);
+        result = domain_restore_definition(&r->context, i->uuid, &why);
     return recovery_settle(r, RECOVER_REMOVED, object, "its rescue disk is gone: its definition is put back",
                            result, &why, e);
 }
@@ -100,7 +100,7 @@ static int remove_disk(struct recovery *r, const struct instance *i, const struc
         result = error_set(&why, -ECONNREFUSED,
                            "it is to be removed, once libvirt can be asked whether its domain has it");
     else if (volume_is_rescue(v))
-        result = check_leaves_rescue(r, i, &why);
+        result = check_may_restore(r, i, &why);
     if (result == 0)
         result = remove_them(r, &removal, &why);
     return recovery_settle(r, RECOVER_REMOVED, object, "this disk was never finished, or was doomed: removed",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See removal.h. The lead's mark decides for the whole instance, so it is set before all others: from then on
- * recover finishes the job, and no disk is ever opened again.
+/* See removal.h. The mark of the first disk decides for the whole instance, so it is set before all others:
+ * from then on recover finishes the removal, and no disk is ever opened again.
  */
 #include "instance/removal-steps.h"
 
@@ -8,7 +8,7 @@
 
 #define DESCRIPTION_MAX (DOMAIN_NAME_MAX + 32)
 
-/* Data that was there before us: neither it nor its key is destroyed before it is wholly ours. */
+/* Data that existed before its adoption, and its key, are never destroyed until the adoption is complete. */
 static int check_not_adopting(const struct instance *i, struct error *e)
 {
     for (size_t v = 0; v < i->n_volumes; v++)
@@ -27,8 +27,8 @@ int removal_check(const struct removal *r, struct error *e)
     const struct domain *domain = model_domain_of(r->model, i->uuid);
     if (model_damaged(r->model, i->uuid))
         return error_set(e, -EUNSAFE,
-                         "instance %s: cannot be removed: the tags of one of its volumes are damaged, and it "
-                         "may need the key; mend or remove that volume first, see mayfly list",
+                         "instance %s: cannot be removed: one of its volumes has damaged tags, and may need "
+                         "the key; mend or remove that volume first, see mayfly list",
                          i->name);
     if (domain && domain->active && !domain->ours && r->whole)
         return error_set(
@@ -77,7 +77,7 @@ static bool any(const struct removal *first, bool (*is)(const struct removal *))
     return false;
 }
 
-/* For people: "vm", "20 instances"; "the disks of vm", "disk eph0 of vm". */
+/* `name`: "vm" or "20 instances"; `disks`: "the disks of vm" or "disk eph0 of vm". */
 static void describe(const struct removal *first, char name[DESCRIPTION_MAX], char disks[DESCRIPTION_MAX])
 {
     size_t n = 0;
@@ -98,18 +98,20 @@ int removal_add_steps(struct steps *s, struct removal *first, struct error *e)
     char name[DESCRIPTION_MAX], disks[DESCRIPTION_MAX];
     describe(first, name, disks);
     const struct {
-        bool (*needed)(const struct removal *); /* by one of them; NULL: always */
+        bool (*needed)(const struct removal *); /* by a removal of the list; NULL: always */
         step_fn *run;
         const char *what[3];
     } steps[] = {
-        /* LVM would take it along, unasked */
+        /* LVM would remove the snapshot with its volume, without asking */
         {has_snapshot, removal_remove_snapshots, {"remove the unfinished snapshot of ", name, ""}},
         {NULL, removal_doom_leads, {"mark ", first->whole ? name : disks, " doomed"}},
         {has_others, removal_doom_others, {"mark the other disks of ", name, " doomed"}},
         {ends_domain, removal_end_domains, {"stop and undefine domain ", name, ""}},
         {is_whole, removal_settle_domains, {"sync libvirt's definitions", "", ""}},
-        {removal_leaves_rescue, removal_leave_rescue, {"give domain ", name, " its definition back"}},
-        {removal_leaves_domain, removal_leave_domains, {"take ", disks, " out of its domain"}},
+        {removal_restores_definition,
+         removal_restore_definitions,
+         {"give domain ", name, " its definition back"}},
+        {removal_detaches_disks, removal_detach_disks, {"take ", disks, " out of its domain"}},
         {NULL, removal_close_maps, {"close ", disks, ""}},
         {ends_key,
          removal_destroy_keys,

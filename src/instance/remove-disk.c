@@ -21,7 +21,7 @@ struct disk_removal {
 static int leave_guest(const struct context *c, void *object, struct error *e)
 {
     const struct disk_removal *d = object;
-    return disk_leave_guest(c, d->v, d->timeout_sec, e);
+    return disk_detach_from_guest(c, d->v, d->timeout_sec, e);
 }
 
 /* The guest may have kept it, or have ended. */

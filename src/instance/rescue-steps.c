@@ -141,7 +141,7 @@ int rescue_define(const struct context *c, void *object, struct error *e)
 
 int rescue_define_undo(const struct context *c, void *object, struct error *e)
 {
-    return domain_leave_rescue(c, ((const struct rescue *)object)->instance->uuid, e);
+    return domain_restore_definition(c, ((const struct rescue *)object)->instance->uuid, e);
 }
 
 static int mark(const struct context *c, const struct rescue *r, enum volume_state state, struct error *e)

@@ -30,7 +30,7 @@ static int stop(const struct context *c, void *unrescue, struct error *e)
 
 static int leave(const struct context *c, void *unrescue, struct error *e)
 {
-    return domain_leave_rescue(c, ((const struct unrescue *)unrescue)->instance->uuid, e);
+    return domain_restore_definition(c, ((const struct unrescue *)unrescue)->instance->uuid, e);
 }
 
 static int start(const struct context *c, void *unrescue, struct error *e)
