@@ -326,6 +326,7 @@ enum recover_fault { FAULT_OTHER, FAULT_KEY_WITHOUT_VOLUME, FAULT_VOLUME_WITHOUT
 struct recovered {
     enum recover_kind kind;
     enum recover_fault fault;
+    char uuid[UUID_TEXT];              /* of the instance, or of the key's owner; "": of none */
     char object[DOMAIN_NAME_MAX + 64]; /* "instance ci-1 (uuid)", "map ...", "key local:..." */
     char text[600];                    /* what was done, or why not */
 };

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recovers an adoption that was cut off: backward where the lead still is adopting, forward where
- * it is ready. Neither touches what is on a disk.
+/* Recovers an adoption that was cut off: backward if the first disk is still adopting, forward
+ * if it is ready. Neither touches the contents of a disk.
  */
 #include "instance/disks.h"
 #include "instance/recover.h"
 
-#include <stdio.h>
-
 static int release_one(struct recovery *r, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
-    char object[RECOVERED_OBJECT_MAX];
-    snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
+    const struct subject about = subject_volume(v->instance, v->vg, v->lv);
     int result = r->dry_run ? 0 : broker_release(r->context.broker, v, &why);
-    return recovery_settle(r, RECOVER_RELEASED, object, "its adoption was cut off: it is as it was before",
+    return recovery_settle(r, RECOVER_RELEASED, &about, "its adoption was cut off: it is as it was before",
                            result, &why, e);
 }
 
@@ -21,7 +18,7 @@ int recovery_release(struct recovery *r, const struct instance *i, struct error 
 {
     size_t remained = r->n_remains;
     int result = recovery_destroy_copy(r, i->volumes[0], e);
-    if (r->n_remains > remained) /* by the tags it is found again */
+    if (r->n_remains > remained) /* the tags stay, so that the next recover finds the copy */
         return result;
     for (size_t n = 0; result == 0 && n < i->n_volumes; n++)
         result = release_one(r, i->volumes[n], e);
@@ -32,14 +29,13 @@ int recovery_adopt(struct recovery *r, const struct instance *i, struct error *e
 {
     const struct volume *adopting[DISKS_MAX];
     struct error why = ERROR_NONE;
-    char object[RECOVERED_OBJECT_MAX];
+    const struct subject about = subject_instance(i);
     size_t n = 0;
     for (size_t v = 1; v < i->n_volumes && n < DISKS_MAX; v++)
         if (i->volumes[v]->state == VOLUME_ADOPTING)
             adopting[n++] = i->volumes[v];
     if (n == 0)
         return 0;
-    snprintf(object, sizeof object, "instance %s (%s)", i->name, i->uuid);
     int result = r->dry_run ? 0 : broker_mark(r->context.broker, adopting, n, VOLUME_READY, &why);
-    return recovery_settle(r, RECOVER_ADOPTED, object, "its adoption was cut off: finished", result, &why, e);
+    return recovery_settle(r, RECOVER_ADOPTED, &about, "its adoption was cut off: finished", result, &why, e);
 }

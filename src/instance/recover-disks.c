@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recovers one instance that is locked, and maps that belong to none.
+/* Recovers one instance that is locked, and maps without an instance.
  *
- *     lead building    the launch was cut off before it counted: all goes; a scratch volume of bench too
- *     lead adopting    an adoption was cut off before it counted: all are given back
- *     lead doomed      a delete, or the undoing of a launch, was cut off: all goes
- *     lead rebuilding  stays, and is closed: another rebuild, or a delete, ends it
- *     lead ready       stays; of its other disks, adopting ones are marked ready, building or doomed ones go,
- *                      and so does a snapshot; idle maps are closed; without a ready rescue disk its
- *                      domain gets its own definition back
+ * The state of the first disk decides:
+ *
+ *     building    a launch was cut off before its commit point: all is removed; so is a scratch volume of
+ * bench adopting    an adoption was cut off before its commit point: all disks are given back doomed      a
+ * delete, or the undoing of a launch, was cut off: all is removed rebuilding  the instance stays, and is
+ * closed: another rebuild, or a delete, ends this state ready       the instance stays. Of its other disks,
+ * adopting ones are marked ready, building and doomed ones are removed. A snapshot is removed. Idle maps are
+ * closed. Without a ready rescue disk the domain gets its own definition back
  */
 #include "instance/keys-going.h"
 #include "instance/recover.h"
@@ -22,7 +23,7 @@ static int may_destroy_keys(const struct recovery *r, const struct removal *remo
     return result < 0 ? result : keys_may_destroy(&r->context, &keys, false, why);
 }
 
-static int remove_them(struct recovery *r, struct removal *removal, struct error *why)
+static int run_removal(struct recovery *r, struct removal *removal, struct error *why)
 {
     _cleanup_steps_ struct steps *s = NULL;
     int result = removal_check(removal, why);
@@ -44,22 +45,22 @@ static const char *why_removed(const struct instance *i)
                                        : "its launch was cut off: removed";
 }
 
-/* Its domain must be known first: once the volumes are gone, nothing leads there any more. A scratch volume
- * never had one. */
-static int remove_whole(struct recovery *r, const struct instance *i, const char *object, struct error *e)
+/* Needs the domain: once the volumes are gone, nothing leads to it any more. A scratch volume never had one.
+ */
+static int remove_whole(struct recovery *r, const struct instance *i, struct error *e)
 {
     bool doomed = i->state == INSTANCE_DOOMED;
     struct removal removal = removal_of(r->model, i);
+    const struct subject about = subject_instance(i);
     struct error why = ERROR_NONE;
     int result = 0;
     if (!i->domain_known && !volume_is_bench(i->volumes[0]))
-        result =
-            error_set(&why, -ECONNREFUSED, "it is to be removed, once libvirt can be asked for its domain");
+        result = error_set(&why, -ECONNREFUSED, "it is removed once libvirt can be asked for its domain");
     else
-        result = remove_them(r, &removal, &why);
+        result = run_removal(r, &removal, &why);
     if (result == -EACCES)
         error_append(&why, "; until then it stays as it is, and cannot be used");
-    return recovery_settle(r, doomed ? RECOVER_DELETED : RECOVER_REMOVED, object, why_removed(i), result,
+    return recovery_settle(r, doomed ? RECOVER_DELETED : RECOVER_REMOVED, &about, why_removed(i), result,
                            &why, e);
 }
 
@@ -72,20 +73,21 @@ static int check_may_restore(const struct recovery *r, const struct instance *i,
     return 0;
 }
 
-/* Its rescue disk is nowhere to be seen, but its domain would start from it. */
-static int forget_rescue(struct recovery *r, const struct instance *i, const char *object, struct error *e)
+/* Restores the definition of a domain that would start from a rescue disk which is not there. */
+static int end_lost_rescue(struct recovery *r, const struct instance *i, struct error *e)
 {
     struct error why = ERROR_NONE;
+    const struct subject about = subject_instance(i);
     const struct domain *domain = model_domain_of(r->model, i->uuid);
     if (!domain || !domain->rescued || instance_rescue_disk(i))
         return 0;
     int result = check_may_restore(r, i, &why);
     if (result == 0 && model_damaged(r->model, i->uuid))
         result =
-            error_set(&why, -EUNSAFE, "its rescue disk is not to be seen; see mayfly list for damaged tags");
+            error_set(&why, -EUNSAFE, "its rescue disk cannot be found; see mayfly list for damaged tags");
     if (result == 0 && !r->dry_run)
         result = domain_restore_definition(&r->context, i->uuid, &why);
-    return recovery_settle(r, RECOVER_REMOVED, object, "its rescue disk is gone: its definition is put back",
+    return recovery_settle(r, RECOVER_REMOVED, &about, "its rescue disk is gone: its definition is put back",
                            result, &why, e);
 }
 
@@ -93,30 +95,28 @@ static int remove_disk(struct recovery *r, const struct instance *i, const struc
 {
     struct removal removal = {.model = r->model, .instance = i, .volumes = &v, .n_volumes = 1};
     struct error why = ERROR_NONE;
-    char object[RECOVERED_OBJECT_MAX];
-    snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
+    const struct subject about = subject_volume(v->instance, v->vg, v->lv);
     int result = 0;
     if (!i->domain_known)
         result = error_set(&why, -ECONNREFUSED,
-                           "it is to be removed, once libvirt can be asked whether its domain has it");
+                           "it is removed once libvirt can be asked whether its domain has it");
     else if (volume_is_rescue(v))
         result = check_may_restore(r, i, &why);
     if (result == 0)
-        result = remove_them(r, &removal, &why);
-    return recovery_settle(r, RECOVER_REMOVED, object, "this disk was never finished, or was doomed: removed",
+        result = run_removal(r, &removal, &why);
+    return recovery_settle(r, RECOVER_REMOVED, &about, "this disk was never finished, or was doomed: removed",
                            result, &why, e);
 }
 
 static int close_map(struct recovery *r, const struct volume *v, const struct map *map, struct error *e)
 {
     struct error why = ERROR_NONE;
-    char object[RECOVERED_OBJECT_MAX];
-    snprintf(object, sizeof object, "map %s", map->name);
+    const struct subject about = subject_map(v->instance, map);
     int result = r->dry_run ? 0 : broker_close(r->context.broker, v, SETTLE_NOW, &why);
-    return recovery_settle(r, RECOVER_CLOSED, object, "no running instance uses it: closed", result, &why, e);
+    return recovery_settle(r, RECOVER_CLOSED, &about, "no running instance uses it: closed", result, &why, e);
 }
 
-/* The maps of a ready instance whose domain is known to be idle, but for those that are to stay. */
+/* Closes the maps of an instance whose domain does not run, except maps that a person has opened. */
 static int close_idle(struct recovery *r, const struct instance *i, struct error *e)
 {
     int result = 0;
@@ -127,38 +127,39 @@ static int close_idle(struct recovery *r, const struct instance *i, struct error
         bool durable = false;
         if (v->state != VOLUME_READY || !map || map_stays(map) || !volume_encrypted(v))
             continue;
+        const struct subject about = subject_map(v->instance, map);
         if (key_durable(&r->context, v, &durable, &why) < 0) /* a manager that this version does not know */
-            result = recovery_remains(r, map->name, -EINVAL, e, "%s", why.text);
+            result = recovery_remains(r, &about, -EINVAL, e, "%s", why.text);
         else if (durable)
             result = close_map(r, v, map, e);
     }
     return result;
 }
 
-/* The key of a file that has, or has not, got its name: we cannot know, and the owner of the file must. */
+/* Nobody but the owner of the image file knows whether the file got its name, and so needs the key. */
 static int tell_image_key(struct recovery *r, const struct volume *v, struct error *e)
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
-        char object[RECOVERED_OBJECT_MAX];
         if (k->info.scope != KEY_SCOPE_IMAGE || !streq(k->info.owner, v->disk))
             continue;
-        snprintf(object, sizeof object, "key %.120s", k->ref);
-        result = recovery_tell(r, RECOVER_KEPT, object, e,
-                               "it is that of the image file that a disk of %s was exported to, if that is "
-                               "there; else run mayfly key destroy %s",
+        const struct subject about = subject_key(v->instance, k->ref);
+        result = recovery_tell(r, RECOVER_KEPT, &about, e,
+                               "it is the key of the image file that a disk of %s was exported to; if there "
+                               "is no such file, run mayfly key destroy %s",
                                v->name, k->ref);
     }
     return result;
 }
 
-/* Nothing brings back the old data, and only the person who asked for the rebuild knows the image: so the
- * instance stays as it is, closed, and is reported. */
-static int close_rebuilding(struct recovery *r, const struct instance *i, const char *object, struct error *e)
+/* Nothing brings back the old data, and only the person who began the rebuild knows the image. So the
+ * instance is closed, and stays as it is. */
+static int close_rebuilding(struct recovery *r, const struct instance *i, struct error *e)
 {
+    const struct subject about = subject_instance(i);
     int result =
-        recovery_remains(r, object, -ENEEDSRECOVER, e,
+        recovery_remains(r, &about, -ENEEDSRECOVER, e,
                          "its rebuild was cut off, and what its disks held is gone; run mayfly rebuild "
                          "again, or mayfly delete");
     for (size_t n = 0; result == 0 && n < i->n_volumes; n++) {
@@ -172,25 +173,23 @@ static int close_rebuilding(struct recovery *r, const struct instance *i, const 
 static int recover_snapshot(struct recovery *r, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
-    char object[RECOVERED_OBJECT_MAX];
-    snprintf(object, sizeof object, "volume %s/%s", v->vg, v->lv);
-    int locked = r->noting ? 0 : broker_lock(r->context.broker, v->disk, &why);
+    const struct subject about = subject_volume(v->instance, v->vg, v->lv);
+    int locked = r->planning ? 0 : broker_lock(r->context.broker, v->disk, &why);
     if (locked == -EBUSY)
-        return recovery_tell(r, RECOVER_BUSY, object, e, "a disk is being exported through it");
+        return recovery_tell(r, RECOVER_BUSY, &about, e, "a disk is being exported through it");
     int removed = locked < 0 || r->dry_run ? locked : snapshot_remove(&r->context, v, &why);
-    broker_unlock(r->context.broker, v->disk);
+    if (!r->planning)
+        broker_unlock(r->context.broker, v->disk);
     int result =
-        recovery_settle(r, RECOVER_REMOVED, object, "an export was cut off: removed", removed, &why, e);
+        recovery_settle(r, RECOVER_REMOVED, &about, "an export was cut off: removed", removed, &why, e);
     return result == 0 && removed == 0 && v->state == VOLUME_DOOMED ? tell_image_key(r, v, e) : result;
 }
 
 int recovery_instance(struct recovery *r, const struct instance *i, struct error *e)
 {
-    char object[RECOVERED_OBJECT_MAX];
-    snprintf(object, sizeof object, "instance %s (%s)", i->name, i->uuid);
-    bool headless = volume_is_rescue(i->volumes[0]); /* its own disks are not to be seen */
+    bool headless = volume_is_rescue(i->volumes[0]); /* none of its own disks is seen */
     if (!headless && (i->state == INSTANCE_BUILDING || i->state == INSTANCE_DOOMED))
-        return remove_whole(r, i, object, e);
+        return remove_whole(r, i, e);
     if (i->state == INSTANCE_ADOPTING)
         return recovery_release(r, i, e);
 
@@ -201,9 +200,9 @@ int recovery_instance(struct recovery *r, const struct instance *i, struct error
         if (i->volumes[n]->state == VOLUME_BUILDING || i->volumes[n]->state == VOLUME_DOOMED)
             result = remove_disk(r, i, i->volumes[n], e);
     if (result == 0)
-        result = forget_rescue(r, i, object, e);
+        result = end_lost_rescue(r, i, e);
     if (result == 0 && i->state == INSTANCE_REBUILDING)
-        return close_rebuilding(r, i, object, e);
+        return close_rebuilding(r, i, e);
     if (result == 0 && i->domain_known && i->state != INSTANCE_RUNNING)
         result = close_idle(r, i, e);
     return result < 0 ? result : recovery_check_key(r, i, e);
@@ -229,27 +228,37 @@ static bool has_volume(const struct model *m, const struct map *map, const char 
     return false;
 }
 
-/* A map whose volume is nowhere to be seen. Its group may just be away, so while a domain of that uuid is
- * known, or libvirt is not, it stays. */
+/* The volume group of a missing volume may just be absent. */
+static bool may_be_needed(const struct recovery *r, const char *uuid)
+{
+    return !r->context.virt || model_domain_of(r->model, uuid) || model_damaged(r->model, uuid);
+}
+
+/* The map as broker_close() takes it: a volume of which only the names are known. */
+static struct volume volume_of_map(const struct recovery *r, const struct map *map, const char *uuid)
+{
+    struct volume v = {0};
+    memcpy(v.instance, uuid, sizeof v.instance);
+    snprintf(v.lv, sizeof v.lv, "%.*s", (int)(strlen(map->name) - strlen(MAP_NAME_SUFFIX)), map->name);
+    memcpy(v.vg, r->context.config->volume_groups.item[0], VG_NAME_MAX - 1);
+    return v;
+}
+
 int recovery_orphan_maps(struct recovery *r, struct error *e)
 {
     const struct model *m = r->model;
     int result = 0;
     for (size_t i = 0; result == 0 && i < m->inventory->n_maps; i++) {
         const struct map *map = &m->inventory->maps[i];
-        struct volume v = {0};
-        char object[RECOVERED_OBJECT_MAX];
-        if (!map_instance(map, v.instance) || has_volume(m, map, v.instance) ||
-            !recovery_takes(r, v.instance))
+        char uuid[UUID_TEXT];
+        if (!map_instance(map, uuid) || has_volume(m, map, uuid) || !recovery_may_act(r, uuid))
             continue;
-        snprintf(v.lv, sizeof v.lv, "%.*s", (int)(strlen(map->name) - strlen(MAP_NAME_SUFFIX)), map->name);
-        memcpy(v.vg, r->context.config->volume_groups.item[0], VG_NAME_MAX - 1);
-        snprintf(object, sizeof object, "map %s", map->name);
-        if (!r->context.virt || model_domain_of(m, v.instance) || model_damaged(m, v.instance))
-            result =
-                recovery_remains(r, object, -ENEEDSRECOVER, e,
-                                 "its volume is not to be seen, but its instance may need it; see vgs and "
-                                 "virsh list --all");
+        const struct subject about = subject_map(uuid, map);
+        const struct volume v = volume_of_map(r, map, uuid);
+        if (may_be_needed(r, uuid))
+            result = recovery_remains(r, &about, -ENEEDSRECOVER, e,
+                                      "its volume cannot be found, but its instance may need it; see vgs and "
+                                      "virsh list --all");
         else if (!map_stays(map))
             result = close_map(r, &v, map, e);
     }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys without volumes, and volumes without keys. The first are destroyed, if it is certain that no volume
- * can name them. The second are only reported: their keys may be in another key manager.
+/* Keys without volumes, and volumes without keys. Keys without volumes are destroyed if it is certain that no
+ * volume can name them. Volumes without keys are only reported: their keys may be in another key manager.
  */
 #include "instance/doubt.h"
 #include "instance/keys.h"
 #include "instance/recover.h"
 
-#include <stdio.h>
-
-/* Without any it is nobody, or the host's own user, at boot say: that one may fetch keys which others made,
- * but perhaps not list those of a project, and need not. */
+/* A run without credentials is the host's own, for example at boot. The host's user may fetch keys which
+ * others made, but perhaps not list those of a project, and need not. */
 static bool brought_credentials(const struct key_context *who)
 {
     return who->environment || who->token || who->cloud[0];
@@ -21,27 +19,25 @@ static int tell_unlisted(struct recovery *r, const struct key_source *s, struct 
         report_warning(&r->context, "the keys of %s were not looked at: %s", s->name, s->error.text);
         return 0;
     }
-    char object[sizeof r->done->object];
-    snprintf(object, sizeof object, "key manager %.100s", s->name);
-    return recovery_remains(r, object, s->error.errnum, e, "its keys were not looked at: %s", s->error.text);
+    const struct subject about = subject_manager(s->name);
+    return recovery_remains(r, &about, s->error.errnum, e, "its keys were not looked at: %s", s->error.text);
 }
 
 static int tell_of_manager(struct recovery *r, const struct key_source *s, struct error *e)
 {
-    char object[sizeof r->done->object];
+    const struct subject about = subject_manager(s->name);
     if (s->error.errnum)
         return tell_unlisted(r, s, e);
     if (!s->incomplete.errnum)
         return 0;
-    snprintf(object, sizeof object, "key manager %.100s", s->name);
     return recovery_remains(
-        r, object, -ENEEDSRECOVER, e,
+        r, &about, -ENEEDSRECOVER, e,
         "not all of its keys can be read: %s; mayfly key list shows them, mayfly key destroy "
         "removes one that nobody needs",
         s->incomplete.text);
 }
 
-/* Then an operation was cut off, and may have left keys. */
+/* Has an operation been cut off, which may have left keys? */
 static bool any_unfinished(const struct inventory *i)
 {
     for (size_t n = 0; n < i->n_volumes; n++)
@@ -60,18 +56,18 @@ int recovery_list_keys(struct recovery *r, const struct inventory *inventory, st
     return result;
 }
 
-/* Says what was wrong with the last line. */
-static int found(struct recovery *r, enum recover_fault fault, int result)
+/* Sets the fault of the line that was added last; `result`: of adding it. */
+static int set_fault(struct recovery *r, enum recover_fault fault, int result)
 {
-    if (result == 0 && !r->noting)
+    if (result == 0)
         r->done[r->n_done - 1].fault = fault;
     return result;
 }
 
-/* The list is of the first look, when it was made. */
+/* While planning, the list of keys tells, since it was made of the first look. */
 static bool is_named(const struct recovery *r, const struct key_entry *k)
 {
-    return r->noting ? k->n_volumes > 0 : key_named(r->model->inventory, k->ref);
+    return r->planning ? k->n_volumes > 0 : key_named(r->model->inventory, k->ref);
 }
 
 static bool is_unnamed(const struct recovery *r, const struct key_entry *k)
@@ -87,17 +83,17 @@ bool recovery_has_unnamed_key(const struct recovery *r, const char *owner)
     return false;
 }
 
-/* May a volume need it? What is noted is of the look that the list was made by. */
+/* Why a volume that is not seen may need the key; errnum 0: none does. */
 static struct error doubt_of(const struct recovery *r, struct doubts *now, const struct key_entry *k)
 {
-    struct error doubt = r->noting ? k->doubt : ERROR_NONE;
-    if (!r->noting)
+    struct error doubt = r->planning ? k->doubt : ERROR_NONE;
+    if (!r->planning)
         (void)!doubt_of_unnamed(&r->context, r->keys, r->model->inventory, now, k, &doubt);
     return doubt;
 }
 
-/* Destroys `k` by their references, unless this is a dry run. */
-static void destroy(const struct recovery *r, struct key_asked k[], size_t n)
+/* Destroys keys by their references, unless this is a dry run. */
+static void destroy_keys(const struct recovery *r, struct key_asked k[], size_t n)
 {
     if (!r->dry_run)
         (void)!keys_ask(&r->context, k, n, keymgr_destroy_many, NULL);
@@ -109,15 +105,14 @@ struct unnamed {
     struct error doubt; /* errnum 0: none, and it is destroyed */
 };
 
-/* Those that may be taken up now. */
 static size_t find_unnamed(struct recovery *r, struct unnamed ret[])
 {
     _cleanup_doubts_ struct doubts now = {.knows_domains = false};
     size_t n = 0;
     for (size_t i = 0; i < r->keys->n_keys; i++) {
         const struct key_entry *k = &r->keys->keys[i];
-        /* named also by what this run has removed meanwhile: that one's key is destroyed already */
-        if (is_unnamed(r, k) && recovery_takes(r, k->info.owner))
+        /* a volume that this run has removed still counts here: its removal has destroyed the key */
+        if (is_unnamed(r, k) && recovery_may_act(r, k->info.owner))
             ret[n++] = (struct unnamed){k, doubt_of(r, &now, k)};
     }
     return n;
@@ -126,14 +121,12 @@ static size_t find_unnamed(struct recovery *r, struct unnamed ret[])
 static int tell_unnamed(struct recovery *r, const struct unnamed *u, const struct error *destroyed,
                         struct error *e)
 {
-    char object[sizeof r->done->object];
-    snprintf(object, sizeof object, "key %.120s", u->key->ref);
-    (void)recovery_takes(r, u->key->info.owner); /* what follows is told of this owner */
-    int result = u->doubt.errnum ? recovery_remains(r, object, -ENEEDSRECOVER, e,
+    const struct subject about = subject_key(u->key->info.owner, u->key->ref);
+    int result = u->doubt.errnum ? recovery_remains(r, &about, -ENEEDSRECOVER, e,
                                                     "no volume names it, but it is left: %s", u->doubt.text)
-                                 : recovery_settle(r, RECOVER_KEY, object, "no volume names it: destroyed",
+                                 : recovery_settle(r, RECOVER_KEY, &about, "no volume names it: destroyed",
                                                    destroyed->errnum, destroyed, e);
-    return found(r, FAULT_KEY_WITHOUT_VOLUME, result);
+    return set_fault(r, FAULT_KEY_WITHOUT_VOLUME, result);
 }
 
 int recovery_destroy_keys(struct recovery *r, struct error *e)
@@ -147,7 +140,7 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
     for (size_t i = 0; i < n; i++)
         if (!unnamed[i].doubt.errnum)
             asked[n_asked++].id = unnamed[i].key->ref;
-    destroy(r, asked, n_asked);
+    destroy_keys(r, asked, n_asked);
     int result = 0;
     for (size_t i = 0; result == 0 && i < n; i++) {
         const struct error *destroyed = unnamed[i].doubt.errnum ? NULL : &asked[next++].error;
@@ -156,39 +149,37 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
     return result;
 }
 
-/* It has the lead's own uuid, which was made for this adoption. */
+/* The copy has the uuid of the first disk, which was made for this adoption. */
 int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct error *e)
 {
-    char object[sizeof r->done->object];
     const struct key_entry *k = key_list_find(r->keys, lead->key);
     if (!k || !str_ends(lead->key, lead->disk) || k->state == KEY_MISSING)
         return 0;
-    snprintf(object, sizeof object, "key %.120s", k->ref);
+    const struct subject about = subject_key(lead->instance, k->ref);
     if (!k->listed)
-        return recovery_remains(r, object, -EHOSTUNREACH, e,
+        return recovery_remains(r, &about, -EHOSTUNREACH, e,
                                 "the copy that the adoption made: its manager could not be asked");
     struct key_asked copy = {.id = k->ref};
-    destroy(r, &copy, 1);
-    return recovery_settle(r, RECOVER_KEY, object, "the copy that the adoption made: destroyed",
+    destroy_keys(r, &copy, 1);
+    return recovery_settle(r, RECOVER_KEY, &about, "the copy that the adoption made: destroyed",
                            copy.error.errnum, &copy.error, e);
 }
 
-/* Why the key of a disk is lost, or NULL. A key whose manager was not asked does not count as lost. */
+/* Why the key of a disk is lost; NULL: it is not, or its manager was not asked. */
 static const char *lost_key(const struct recovery *r, const struct volume *v)
 {
     bool durable = true;
     if (!volume_encrypted(v) || v->state != VOLUME_READY || key_durable(&r->context, v, &durable, NULL) < 0)
         return NULL;
     if (!durable)
-        return model_map_of(r->model, v)
-                   ? NULL
-                   : "went with its map, and what the disk held is gone; run mayfly rebuild or mayfly delete";
+        return model_map_of(r->model, v) ? NULL
+                                         : "was lost when its map was closed, and with it what the disk "
+                                           "held; run mayfly rebuild or mayfly delete";
     const struct key_entry *k = key_list_find(r->keys, v->key);
     if (k && k->state == KEY_DAMAGED)
         return "is damaged; restore it from a backup";
-    return k && k->state == KEY_MISSING ? "is not among those that its key manager lists, which are all; "
-                                          "restore it from a backup, or, if "
-                                          "there is none, run mayfly delete"
+    return k && k->state == KEY_MISSING ? "does not exist in its key manager; restore it from a "
+                                          "backup, or, if there is none, run mayfly delete"
                                         : NULL;
 }
 
@@ -197,12 +188,11 @@ int recovery_check_key(struct recovery *r, const struct instance *i, struct erro
     int result = 0;
     for (size_t n = 0; result == 0 && n < i->n_volumes; n++) {
         const char *lost = lost_key(r, i->volumes[n]);
-        char object[sizeof r->done->object];
-        snprintf(object, sizeof object, "volume %s/%s", i->volumes[n]->vg, i->volumes[n]->lv);
+        const struct subject about = subject_volume(i->uuid, i->volumes[n]->vg, i->volumes[n]->lv);
         if (lost)
-            result = found(r, FAULT_VOLUME_WITHOUT_KEY,
-                           recovery_remains(r, object, -ENEEDSRECOVER, e, "its key %.120s %s",
-                                            i->volumes[n]->key, lost));
+            result = set_fault(r, FAULT_VOLUME_WITHOUT_KEY,
+                               recovery_remains(r, &about, -ENEEDSRECOVER, e, "its key %.120s %s",
+                                                i->volumes[n]->key, lost));
     }
     return result;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly recover: undoes (building) or finishes (doomed) what an interruption left half done, closes maps
- * that nobody uses, and destroys keys that nobody names. In doubt it does nothing. Each of its acts may be
+ * that nobody uses, and destroys keys that no volume names. In doubt it does nothing. Each of its acts may be
  * cut off and repeated.
  *
- *     look -> list keys -> note what is to be done -> lock that -> look again -> instances -> maps -> keys
+ *     look -> list keys -> plan -> lock what is planned -> look again -> instances -> maps -> keys
  *
- * The second look counts: a launch that was at work during the first one either is still at work, and its
- * locks are not to be had, or is seen whole. Where there is nothing to do there is nothing to lock either,
- * and one look is enough, whatever the number of instances.
+ * The plan is a dry run over the first look: the uuids of its lines are locked, and the lines are dropped.
+ * Then the same code works on the second look, which counts: a launch that was at work during the first look
+ * is seen whole now, or is still at work, and its locks are not to be had. If nothing is planned nothing is
+ * locked, and one look is enough, however many instances there are.
  */
 #include "instance/recover.h"
 
@@ -18,35 +19,62 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Instances, orphaned maps, keys: what was noted of them. Of a key, only one whose owner has no volumes is
- * locked by its owner here. */
-static int lock_noted(struct recovery *r, const struct model *before, struct error *e)
+static bool has_instance(const struct model *m, const char *uuid)
 {
-    char object[sizeof r->done->object], uuid[UUID_TEXT];
-    int result = recovery_lock_suspended(r, e);
+    const struct instance *known = NULL;
+    return model_find(m, uuid, &known, NULL) == 0;
+}
+
+static int lock_instances(struct recovery *r, const struct model *before, struct error *e)
+{
+    int result = 0;
     for (size_t i = 0; result == 0 && i < before->n_instances; i++) {
-        snprintf(object, sizeof object, "instance %s (%s)", before->instances[i].name,
-                 before->instances[i].uuid);
-        result = recovery_lock(r, before->instances[i].uuid, object, e);
-    }
-    for (size_t i = 0; result == 0 && i < before->inventory->n_maps; i++) {
-        const struct map *map = &before->inventory->maps[i];
-        snprintf(object, sizeof object, "map %s", map->name);
-        const struct instance *known = NULL;
-        if (map_instance(map, uuid) && model_find(before, uuid, &known, NULL) < 0)
-            result = recovery_lock(r, uuid, object, e);
-    }
-    for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
-        const struct key_entry *k = &r->keys->keys[i];
-        const struct instance *known = NULL;
-        snprintf(object, sizeof object, "key %.120s", k->ref);
-        if (k->listed && k->state != KEY_IMAGE && model_find(before, k->info.owner, &known, NULL) < 0)
-            result = recovery_lock(r, k->info.owner, object, e);
+        const struct subject about = subject_instance(&before->instances[i]);
+        result = recovery_lock(r, &about, e);
     }
     return result;
 }
 
-/* Without libvirt where that does not answer: storage is looked at anyway. */
+/* Maps whose instance has no volumes. */
+static int lock_orphan_maps(struct recovery *r, const struct model *before, struct error *e)
+{
+    char uuid[UUID_TEXT];
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < before->inventory->n_maps; i++) {
+        const struct map *map = &before->inventory->maps[i];
+        if (!map_instance(map, uuid) || has_instance(before, uuid))
+            continue;
+        const struct subject about = subject_map(uuid, map);
+        result = recovery_lock(r, &about, e);
+    }
+    return result;
+}
+
+/* Keys whose owner has no volumes. */
+static int lock_keys(struct recovery *r, const struct model *before, struct error *e)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < r->keys->n_keys; i++) {
+        const struct key_entry *k = &r->keys->keys[i];
+        if (!k->listed || k->state == KEY_IMAGE || has_instance(before, k->info.owner))
+            continue;
+        const struct subject about = subject_key(k->info.owner, k->ref);
+        result = recovery_lock(r, &about, e);
+    }
+    return result;
+}
+
+static int lock_planned(struct recovery *r, const struct model *before, struct error *e)
+{
+    int result = recovery_lock_suspended(r, e);
+    if (result == 0)
+        result = lock_instances(r, before, e);
+    if (result == 0)
+        result = lock_orphan_maps(r, before, e);
+    return result < 0 ? result : lock_keys(r, before, e);
+}
+
+/* Looks at storage even if libvirt does not answer; then without domains. */
 static int look(struct recovery *r, struct model **ret, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -64,49 +92,52 @@ static int look(struct recovery *r, struct model **ret, struct error *e)
     return broker_suspended(r->context.broker, &r->suspended, &r->n_suspended, e);
 }
 
-/* Gives the lock back at once, so that others wait only until this one is in order. */
-static void let_go(struct recovery *r, const struct instance *i)
+/* Gives the lock of one instance back before the others are done: nobody shall wait for them all. */
+static void unlock(struct recovery *r, const struct instance *i)
 {
     broker_unlock(r->context.broker, i->uuid);
-    for (size_t n = 0; n < r->n_held; n++)
-        if (streq(r->held[n], i->uuid))
-            memmove(r->held[n], r->held[--r->n_held], UUID_TEXT);
+    for (size_t n = 0; n < r->n_locked; n++)
+        if (streq(r->locked[n], i->uuid))
+            memmove(r->locked[n], r->locked[--r->n_locked], UUID_TEXT);
     if (!r->dry_run)
         model_close_after_guest(&r->context, r->model, i);
 }
 
-/* All that is to be done with what r->model has, and may be taken up. */
+/* Puts in order all that r->model shows and this run may act on. */
 static int work(struct recovery *r, struct error *e)
 {
     int result = recovery_resume(r, e);
     for (size_t i = 0; result == 0 && i < r->model->n_instances; i++) {
         const struct instance *one = &r->model->instances[i];
-        if (!recovery_takes(r, one->uuid))
+        if (!recovery_may_act(r, one->uuid))
             continue;
         result = recovery_instance(r, one, e);
-        if (!r->noting && !recovery_has_unnamed_key(r, one->uuid))
-            let_go(r, one);
+        if (!r->planning && !recovery_has_unnamed_key(r, one->uuid))
+            unlock(r, one);
     }
     if (result == 0)
         result = recovery_orphan_maps(r, e);
     return result < 0 ? result : recovery_destroy_keys(r, e);
 }
 
-/* Does the same work as a dry run over the first look, and keeps only the uuids. */
-static int note(struct recovery *r, struct error *e)
+/* Works on a copy that is a dry run. The lines that it adds say what is to be locked. */
+static int plan(struct recovery *r, struct error *e)
 {
-    bool dry_run = r->dry_run;
-    r->noting = r->dry_run = true;
+    const struct recovery before = *r;
+    r->planning = r->dry_run = true;
     int result = work(r, e);
-    r->noting = false;
-    r->dry_run = dry_run;
-    return result;
+    int planned = recovery_plan_lines(r, before.n_done, e);
+    r->planning = false;
+    r->dry_run = before.dry_run;
+    r->n_remains = before.n_remains;
+    r->reason = before.reason;
+    return result < 0 ? result : planned;
 }
 
 static int lock_and_look_again(struct recovery *r, struct error *e)
 {
     _cleanup_model_ struct model *before = TAKE_PTR(r->model);
-    int result = lock_noted(r, before, e);
+    int result = lock_planned(r, before, e);
     return result < 0 ? result : look(r, &r->model, e);
 }
 
@@ -118,7 +149,7 @@ static bool has_trials(const struct model *m)
     return false;
 }
 
-/* Nobody needs them, not even the launch that may be trying one out just now: so there is no lock. */
+/* No lock is needed: nobody misses a trial, not even the launch that may just be making one. */
 static int remove_trials(struct recovery *r, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -126,27 +157,29 @@ static int remove_trials(struct recovery *r, struct error *e)
     int result = has_trials(r->model) ? virt_remove_trials(r->context.virt, r->dry_run, &n, &why) : 0;
     if (result == 0 && n == 0)
         return 0;
-    return recovery_settle(r, RECOVER_REMOVED, "definitions " TRIAL_NAME "*",
+    static const struct subject trials = {.object = "definitions " TRIAL_NAME "*"};
+    return recovery_settle(r, RECOVER_REMOVED, &trials,
                            "a launch was cut off while libvirt judged its definition: removed", result, &why,
                            e);
 }
 
 static int put_in_order(struct recovery *r, struct error *e)
 {
+    static const struct subject libvirt = {.object = "libvirt"};
     int result = look(r, &r->model, e);
     if (result == 0)
         result = remove_trials(r, e);
     if (result == 0)
         result = recovery_list_keys(r, r->model->inventory, e);
     if (result == 0)
-        result = note(r, e);
-    if (result == 0 && r->n_noted)
+        result = plan(r, e);
+    if (result == 0 && r->n_planned)
         result = lock_and_look_again(r, e);
     if (result == 0 && !r->context.virt)
         result = recovery_remains(
-            r, "libvirt", -ECONNREFUSED, e,
+            r, &libvirt, -ECONNREFUSED, e,
             "cannot be reached: no domain could be looked at; see systemctl status libvirtd");
-    return result == 0 && r->n_held ? work(r, e) : result;
+    return result == 0 && r->n_locked ? work(r, e) : result;
 }
 
 static const char *way_out(int reason)
@@ -155,14 +188,14 @@ static const char *way_out(int reason)
     case -EHOSTUNREACH:
         return ": the key manager cannot be reached; try again later";
     case -EACCES:
-        return ": their keys are not this caller's; run mayfly recover with the credentials that they were "
-               "made with";
+        return ": their keys are not this caller's; run mayfly recover with the credentials that the keys "
+               "were made with";
     default:
         return "";
     }
 }
 
-/* Nothing is looked at then. But an open map of ours shows that a group was configured before. */
+/* Without a volume group nothing can be looked at. But an open map of ours shows that one was configured. */
 static int check_unconfigured(const struct context *c, struct error *e)
 {
     _cleanup_free_ struct map *maps = NULL;
@@ -175,8 +208,8 @@ static int check_unconfigured(const struct context *c, struct error *e)
         return 0;
     return error_set(
         e, -EINVAL,
-        "recover: cannot look at anything: no volume group may be used, and yet map %s is open (%zu of "
-        "Mayfly's in all); set images_volume_group in mayfly.conf",
+        "recover: no volume group is configured, but map %s is open (%zu maps of Mayfly's in all); set "
+        "images_volume_group in mayfly.conf",
         maps[0].name, n);
 }
 
@@ -192,8 +225,8 @@ int instance_recover(const struct context *c, unsigned how, struct recovered **r
     int result = put_in_order(&r, e);
 
     model_free(r.model);
-    free(r.noted);
-    free(r.held);
+    free(r.planned);
+    free(r.locked);
     free(r.suspended);
     key_list_free(r.keys);
     if (result < 0 && result != -ECANCELED) {
@@ -205,7 +238,7 @@ int instance_recover(const struct context *c, unsigned how, struct recovered **r
     if (result < 0)
         return result;
     if (r.n_remains)
-        return error_set(e, r.reason, "recover: %zu of %zu things could not be put in order%s", r.n_remains,
+        return error_set(e, r.reason, "recover: %zu of %zu items could not be put in order%s", r.n_remains,
                          r.n_done, way_out(r.reason));
     return 0;
 }

@@ -11,20 +11,21 @@ int recovery_resume(struct recovery *r, struct error *e) _must_check_;
 /* recover-keys.c */
 int recovery_list_keys(struct recovery *r, const struct inventory *inventory, struct error *e) _must_check_;
 int recovery_destroy_keys(struct recovery *r, struct error *e) _must_check_;
-bool recovery_has_unnamed_key(const struct recovery *r,
-                              const char *owner); /* to be destroyed, if that is sure */
+
+/* Has the owner a key that no volume names? */
+bool recovery_has_unnamed_key(const struct recovery *r, const char *owner);
 int recovery_check_key(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 
-/* Destroys the copy of the key that the adoption of this instance, which was cut off, has made; no other. */
+/* Destroys the copy of the key that a cut-off adoption has made, and no other key. */
 int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct error *e) _must_check_;
 
 /* recover-disks.c */
 
-/* The instance that a map of ours belongs to, by its name; false: it is not of that form. */
+/* The uuid of the instance in the name of a map; false: the name is not one of ours. */
 bool map_instance(const struct map *map, char uuid[UUID_TEXT]);
 int recovery_instance(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 int recovery_orphan_maps(struct recovery *r, struct error *e) _must_check_;
 
-/* recover-adopt.c: gives all disks of the instance back; marks those ready that still are adopting. */
+/* recover-adopt.c. The first gives all disks of the instance back; the second marks adopting disks ready. */
 int recovery_release(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 int recovery_adopt(struct recovery *r, const struct instance *i, struct error *e) _must_check_;

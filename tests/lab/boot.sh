@@ -93,7 +93,7 @@ boot '
     check "  does what the dry run has told" diff <(sed "s/to be done: //; /^ok:/d" /tmp/told) <(sed "/^ok:/d" /tmp/done)
     check "  the half-built one is removed" grep -qE "^removed +instance half .*cut off" /tmp/done
     check "  the delete is finished" grep -qE "^deleted +instance doomed .*finished" /tmp/done
-    check "  the lost key is named" grep -qE "^remains +volume .*key ephemeral:.* went with its map" /tmp/done
+    check "  the lost key is named" grep -qE "^remains +volume .*key ephemeral:.* was lost when its map was closed" /tmp/done
     check_equal "  their domains are gone" "auto fleeting plain-1 plain-2" "$(our_domains | xargs)"
     check_equal "  and their volumes" 4 "$(our_volumes | wc -l)"
     check_equal "  and their keys" 3 "$(our_keys | wc -l)"

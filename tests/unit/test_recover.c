@@ -314,7 +314,7 @@ static void test_ephemeral_key_after_reboot(void **state)
     expect_nothing(recover(b, false));
     world_reboot(&b->w->host);
     expect(about(recover(b, false), FAULT_VOLUME_WITHOUT_KEY), -ENEEDSRECOVER, RECOVER_REMAINS,
-           "went with its map");
+           "was lost when its map was closed");
     assert_int_equal(b->w->host.n_volumes, 1);
 }
 
