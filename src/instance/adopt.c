@@ -77,8 +77,8 @@ static int make_plan(struct adoption *a, struct steps **ret, struct error *e)
     if (r == 0 && a->imports.id[0])
         r = steps_add(s, import_key, import_key_undo, a, e, "keep the key as %s", a->volumes[0].key);
     if (r == 0)
-        r = steps_add_keystone(s, lead_ready, lead_ready_undo, a, e, "mark %s ready, the first of %zu disks",
-                               a->volumes[0].lv, a->n_volumes);
+        r = steps_add_anchor(s, lead_ready, lead_ready_undo, a, e, "mark %s ready, the first of %zu disks",
+                             a->volumes[0].lv, a->n_volumes);
     if (r == 0 && a->n_volumes > 1)
         r = steps_add(s, others_ready, NULL, a, e, "mark the other disks ready");
     if (r < 0)

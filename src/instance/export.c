@@ -165,9 +165,9 @@ static int add_making(struct steps *p, struct export *s, struct error *e)
     if (r == 0)
         r = steps_add(p, let_go, NULL, s, e, "let go of instance %s", s->instance->name);
     if (r == 0 && s->km) /* a key that cannot be destroyed again is found by its snapshot */
-        r = steps_add_keystone(p, create_key, create_key_undo, s, e,
-                               "create a key of %u bits in %s for the image", KEY_SECRET_BITS,
-                               s->km->ops->name);
+        r = steps_add_anchor(p, create_key, create_key_undo, s, e,
+                             "create a key of %u bits in %s for the image", KEY_SECRET_BITS,
+                             s->km->ops->name);
     if (r == 0)
         r = steps_add(p, write_file, NULL, s, e, "write %s%s", s->request->path,
                       s->km ? ", encrypted" : " in plaintext");
@@ -180,7 +180,7 @@ static int add_commits(struct steps *p, struct export *s, struct error *e)
     if (r == 0)
         r = steps_add(p, mark_doomed, NULL, s, e, "mark %s/%s doomed", s->v.vg, s->v.lv);
     if (r == 0 && s->file)
-        r = steps_add_keystone(p, link_file, link_file_undo, s, e, "give %s its name", s->request->path);
+        r = steps_add_anchor(p, link_file, link_file_undo, s, e, "give %s its name", s->request->path);
     if (r == 0)
         r = steps_add(p, remove_volume, NULL, s, e, "remove %s/%s", s->v.vg, s->v.lv);
     return r;

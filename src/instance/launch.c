@@ -149,8 +149,8 @@ static int add_domains(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_instances; i++)
-        r = steps_add_keystone(s, launch_define, launch_define_undo, &l->instances[i], e, "define domain %s",
-                               l->instances[i].name);
+        r = steps_add_anchor(s, launch_define, launch_define_undo, &l->instances[i], e, "define domain %s",
+                             l->instances[i].name);
     for (size_t i = 0; r == 0 && l->autostart && i < l->n_instances; i++)
         r = steps_add(s, launch_autostart, NULL, &l->instances[i], e, "give domain %s autostart",
                       l->instances[i].name);
@@ -163,9 +163,9 @@ static int add_attachments(struct steps *s, struct launch *l, struct error *e)
 {
     int r = launch_add_settling(s, l, e);
     for (size_t i = 0; r == 0 && !l->apart && i < l->n_disks; i++)
-        r = steps_add_keystone(s, launch_attach, launch_attach_undo, &l->disks[i], e,
-                               "add disk %s to the definition of %s%s", l->disks[i].v.role,
-                               l->instances->name, l->live ? ", and to its guest" : "");
+        r = steps_add_anchor(s, launch_attach, launch_attach_undo, &l->disks[i], e,
+                             "add disk %s to the definition of %s%s", l->disks[i].v.role, l->instances->name,
+                             l->live ? ", and to its guest" : "");
     return r;
 }
 
@@ -173,11 +173,11 @@ static int add_commits(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;
     if (l->n_others)
-        r = steps_add_keystone(s, launch_others_ready, launch_others_doomed, l, e, "mark %zu disks ready",
-                               l->n_others);
+        r = steps_add_anchor(s, launch_others_ready, launch_others_doomed, l, e, "mark %zu disks ready",
+                             l->n_others);
     if (r == 0 && l->n_leads)
-        r = steps_add_keystone(s, launch_leads_ready, launch_leads_doomed, l, e,
-                               "mark %zu disks ready, the first of each instance", l->n_leads);
+        r = steps_add_anchor(s, launch_leads_ready, launch_leads_doomed, l, e,
+                             "mark %zu disks ready, the first of each instance", l->n_leads);
     return r;
 }
 

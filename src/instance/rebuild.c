@@ -190,8 +190,8 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
     if (result == 0)
         result = steps_add(s, look_again, NULL, r, e, "see that nothing else has the old disks of %s", name);
     if (result == 0)
-        result = steps_add_keystone(s, remake, remake_undo, r, e,
-                                    "make the disks of %s anew: the old are gone", name);
+        result = steps_add_anchor(s, remake, remake_undo, r, e, "make the disks of %s anew: the old are gone",
+                                  name);
     if (result == 0)
         result = launch_add_contents(s, &l->chunks[0], e);
     if (result == 0)

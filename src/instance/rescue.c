@@ -195,13 +195,13 @@ static int add_domain(struct steps *s, struct rescue *r, struct error *e)
     if (result == 0)
         result = steps_add(s, look_again, NULL, r, e, "see that domain %s is as it was left", name);
     if (result == 0)
-        result = steps_add_keystone(s, rescue_define, rescue_define_undo, r, e,
-                                    "put the rescue disk into the definition of domain %s", name);
+        result = steps_add_anchor(s, rescue_define, rescue_define_undo, r, e,
+                                  "put the rescue disk into the definition of domain %s", name);
     if (result == 0)
         result =
             steps_add(s, see_rescue_disk, NULL, r, e, "see that a guest of %s has the rescue disk", name);
     if (result == 0)
-        result = steps_add_keystone(s, rescue_ready, rescue_ready_undo, r, e, "mark %s ready", r->v.lv);
+        result = steps_add_anchor(s, rescue_ready, rescue_ready_undo, r, e, "mark %s ready", r->v.lv);
     if (result == 0)
         result = steps_add(s, rescue_start, rescue_start_undo, r, e, "start domain %s", name);
     return result;

@@ -2,7 +2,7 @@
 /* A list of steps, run forwards and undone backwards. It knows nothing of instances.
  *
  *     run:   1 -> 2 -> 3 -> 4 fails
- *     undo:  4 <- 3 <- 2 <- 1, whatever fails on the way; but a keystone that cannot be undone ends it
+ *     undo:  4 <- 3 <- 2 <- 1, whatever fails on the way; but an anchor that cannot be undone ends it
  *
  * Several:   1a -> 2a    1b -> 2b    1c -> 2c    3a,b,c at once    4a    4b    4c
  */
@@ -13,16 +13,16 @@
 struct step {
     char *what;
     step_fn *run;
-    steps_fn *run_at_once; /* or `run` */
+    steps_fn *run_at_once; /* either this or `run` */
     step_fn *undo;
     void *object;
-    bool keystone;
+    bool anchor;
 };
 
 struct steps {
     struct step *step;
     size_t n, room;
-    size_t next; /* to be run; n: it has ended */
+    size_t next; /* step to be run; n: the list has ended */
 };
 
 int steps_new(struct steps **ret, struct error *e)
@@ -74,13 +74,12 @@ int steps_add(struct steps *s, step_fn *run, step_fn *undo, void *object, struct
     return r;
 }
 
-int steps_add_keystone(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e,
-                       const char *format, ...)
+int steps_add_anchor(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e,
+                     const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    int r =
-        add(s, &(struct step){.run = run, .undo = undo, .object = object, .keystone = true}, e, format, ap);
+    int r = add(s, &(struct step){.run = run, .undo = undo, .object = object, .anchor = true}, e, format, ap);
     va_end(ap);
     return r;
 }
@@ -95,7 +94,7 @@ int steps_add_at_once(struct steps *s, steps_fn *run, step_fn *undo, void *objec
     return r;
 }
 
-/* Undoes the first `n` steps, and ends the list. What is left makes the error ENEEDSRECOVER. */
+/* Undoes the first `n` steps, and ends the list. If an undo fails, the error becomes ENEEDSRECOVER. */
 static void unwind(struct steps *s, size_t n, const struct context *c, struct error *e)
 {
     bool whole = true;
@@ -111,7 +110,7 @@ static void unwind(struct steps *s, size_t n, const struct context *c, struct er
             error_append(e, "; then it could not be undone: %s: %s; run mayfly recover", step->what,
                          why.text);
         whole = false;
-        if (step->keystone)
+        if (step->anchor)
             break;
     }
     if (!whole)
@@ -119,7 +118,7 @@ static void unwind(struct steps *s, size_t n, const struct context *c, struct er
     s->next = s->n;
 }
 
-/* False: the user wants to stop, and all is undone. */
+/* False: the user wants to stop; all is undone. */
 static bool begin(struct steps *s, const struct context *c, struct error *e)
 {
     const char *what = s->step[s->next].what;
@@ -132,7 +131,7 @@ static bool begin(struct steps *s, const struct context *c, struct error *e)
     return true;
 }
 
-/* Notes the outcome of the next `n` steps; `failed` is the first that failed, with `r`. */
+/* Notes the result `r` of the next `n` steps; `failed`: the first step that failed, if one did. */
 static void conclude(struct steps *s, size_t n, size_t failed, int r, const struct context *c,
                      struct error *e)
 {
@@ -144,21 +143,21 @@ static void conclude(struct steps *s, size_t n, size_t failed, int r, const stru
         s->next += n;
 }
 
-static bool waits(const struct steps *s)
+static bool is_at_common_step(const struct steps *s)
 {
     return s->next < s->n && s->step[s->next].run_at_once;
 }
 
-/* Up to the end, or to a step that can be done for several objects at once. */
+/* Runs the list up to its end, or to a step that is done for several objects at once. */
 static void go_on(struct steps *s, const struct context *c, struct error *e)
 {
-    while (s->next < s->n && !waits(s) && begin(s, c, e)) {
+    while (s->next < s->n && !is_at_common_step(s) && begin(s, c, e)) {
         const struct step *step = &s->step[s->next];
         conclude(s, 1, s->next, step->run(c, step->object, e), c, e);
     }
 }
 
-/* Steps that are done at once; those of a list are side by side. */
+/* Steps that are done at once; the steps of one list stand side by side. */
 struct batch {
     struct one_of_many {
         size_t list, step;
@@ -166,7 +165,7 @@ struct batch {
     size_t n;
 };
 
-/* Adds the next steps of the list, as far as they are the same and there is room. */
+/* Adds the next steps of the list that do the same, while there is room. */
 static void take_from(struct steps *s, size_t list, steps_fn *run, const struct context *c, struct batch *g)
 {
     for (size_t i = s->next; i < s->n && s->step[i].run_at_once == run && g->n < STEPS_AT_ONCE; i++) {
@@ -176,7 +175,7 @@ static void take_from(struct steps *s, size_t list, steps_fn *run, const struct 
     }
 }
 
-/* Those that come first of the lists that wait for the same step, which are begun. */
+/* Begins the next steps of the lists that wait with the same step. */
 static struct batch take_waiting(struct steps *const lists[], size_t n, const struct context *c,
                                  struct error why[])
 {
@@ -184,7 +183,7 @@ static struct batch take_waiting(struct steps *const lists[], size_t n, const st
     steps_fn *run = NULL;
     for (size_t i = 0; g.n < STEPS_AT_ONCE && i < n; i++) {
         struct steps *s = lists[i];
-        if (!waits(s) || (run && s->step[s->next].run_at_once != run) || !begin(s, c, &why[i]))
+        if (!is_at_common_step(s) || (run && s->step[s->next].run_at_once != run) || !begin(s, c, &why[i]))
             continue;
         run = s->step[s->next].run_at_once;
         take_from(s, i, run, c, &g);

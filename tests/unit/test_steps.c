@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine: order, unwinding, which error is told, and what a keystone keeps. */
+/* The engine: order, unwinding, which error is told, and what an anchor keeps. */
 #include "unit.h"
 
 #include "instance/steps.h"
@@ -87,7 +87,7 @@ static void on_step(void *data, const char *what)
     snprintf(warned, sizeof warned, "%s", what);
 }
 
-static int go(struct letter *letters, size_t n, int keystone, struct error *e)
+static int go(struct letter *letters, size_t n, int anchor, struct error *e)
 {
     static const struct reporter reporter = {.step = on_step};
     const struct context c = {.reporter = &reporter, .stopped = stopped, .hold_stop = hold_stop};
@@ -95,8 +95,8 @@ static int go(struct letter *letters, size_t n, int keystone, struct error *e)
     trace[0] = '\0';
     assert_int_equal(steps_new(&s, e), 0);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal((int)i == keystone
-                             ? steps_add_keystone(s, run, undo, &letters[i], e, "step %c", letters[i].name)
+        assert_int_equal((int)i == anchor
+                             ? steps_add_anchor(s, run, undo, &letters[i], e, "step %c", letters[i].name)
                              : steps_add(s, run, undo, &letters[i], e, "step %c", letters[i].name),
                          0);
     assert_int_equal(steps_count(s), n);
@@ -151,7 +151,7 @@ static void test_first_error_stays_and_rest_is_undone(void **state)
     assert_non_null(strstr(e.text, "mayfly recover"));
 }
 
-static void test_keystone_keeps_what_is_below(void **state)
+static void test_anchor_keeps_what_is_below(void **state)
 {
     struct letter abc[] = ABC;
     struct error e = ERROR_NONE;
@@ -326,7 +326,7 @@ int main(void)
         cmocka_unit_test(test_all_run),
         cmocka_unit_test(test_failed_is_undone_too),
         cmocka_unit_test(test_first_error_stays_and_rest_is_undone),
-        cmocka_unit_test(test_keystone_keeps_what_is_below),
+        cmocka_unit_test(test_anchor_keeps_what_is_below),
         cmocka_unit_test(test_stop_undoes),
         cmocka_unit_test(test_side_by_side),
         cmocka_unit_test(test_many_at_once),
