@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* By which addresses a guest can be reached, as far as libvirt knows. See virt.h. What the guest's own agent
- * tells is the guest's word: it is printed only if it is an address.
- */
+/* Addresses of a guest, as far as libvirt knows them. See virt.h. The guest's agent may say anything: only
+ * addresses are taken from it. */
 #include "virt/connection.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Neither loopback nor link-local: of no use from elsewhere. */
+/* Loopback and link-local addresses cannot be reached from elsewhere. */
 static bool is_reachable(const char *text)
 {
     struct in_addr four;
@@ -28,7 +27,7 @@ static void add(struct domain_addresses *all, const char *text)
         snprintf(all->address[all->n++], DOMAIN_ADDRESS_MAX, "%s", text);
 }
 
-/* What cannot be told by this source is no error. */
+/* A source that knows nothing is no error. */
 static void add_all(virDomainPtr domain, unsigned source, struct domain_addresses *all)
 {
     virDomainInterfacePtr *interfaces = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was seen of all domains at once. */
+/* The views of all domains: their end, and a look-up. */
 #include "virt/virt.h"
 
 void virt_views_end(struct virt_views *v)

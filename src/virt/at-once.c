@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call for several domains at once, from a thread each: libvirt takes the next one while QEMU still
- * starts for the first.
- */
+/* Makes one call for several domains, each in its own thread: libvirt takes the next call while QEMU still
+ * starts for the first. */
 #include "virt/virt.h"
 
 #include <pthread.h>
@@ -28,7 +27,7 @@ static void *run(void *data)
     return NULL;
 }
 
-/* Signals are for the main thread. */
+/* Signals go to the main thread. */
 static void start_threads(struct one all[], size_t n)
 {
     sigset_t signals, before;
@@ -39,7 +38,8 @@ static void start_threads(struct one all[], size_t n)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* `again` is for those whose connection broke: it connects anew, which no other thread may see. */
+/* After a broken connection the main thread calls `again`, which connects anew: no other thread may see that.
+ */
 static void call_many(struct virt *v, call_fn *call, call_fn *again, const char *const uuids[], size_t n,
                       struct error why[])
 {

@@ -3,9 +3,9 @@
  *
  *     operation -> virt.c -> this file -> libvirt -> libvirtd or virtqemud -> QEMU
  *
- * It never changes a domain that was not named by uuid, and prints nothing: libvirt's own message goes into
- * our sentence. A daemon that hangs is found out by libvirt's keepalive (keepalive.c), which begins only once
- * a connection is open; until then it is waited for, until the second signal.
+ * Only domains that are named by uuid are changed. Nothing is printed: libvirt's message becomes part of our
+ * sentence. libvirt's keepalive (keepalive.c) notices a daemon that hangs, once the connection is open.
+ * Before that only the user's second signal ends the wait.
  */
 #include "virt/connection.h"
 
@@ -16,7 +16,7 @@
 
 #include <unistd.h>
 
-/* libvirt would print each of them by itself. */
+/* libvirt would print each error itself. */
 static void print_nothing(void *data, virErrorPtr why)
 {
     (void)data, (void)why;
@@ -35,7 +35,7 @@ static int details(struct virt *v, const char *uuid, struct domain_details *ret,
     int saved = r == 0 ? vir.DomainHasManagedSaveImage(domain, 0) : 0;
     if (saved < 0 && vir.GetLastErrorCode() != VIR_ERR_NO_SUPPORT)
         return domain_failed(v, domain, "tell whether it is saved", e);
-    int autostart = 0; /* of a transient domain there is none */
+    int autostart = 0; /* a transient domain has none */
     int persistent = r == 0 ? vir.DomainIsPersistent(domain) : 0;
     if (persistent < 0 || (persistent && vir.DomainGetAutostart(domain, &autostart) < 0))
         return domain_failed(v, domain, "tell whether it has autostart", e);
@@ -44,8 +44,8 @@ static int details(struct virt *v, const char *uuid, struct domain_details *ret,
     return r;
 }
 
-/* Of UEFI the machine of the built-in template is meant. In the description of what domains may have, efi is
- * a kind of firmware and nothing else. */
+/* For UEFI the machine of the built-in template is asked about. In libvirt's description of domains, efi
+ * means a kind of firmware and nothing else. */
 static bool offers(struct virt *v, enum virt_offer what)
 {
     bool kvm = what == VIRT_KVM;
@@ -74,8 +74,8 @@ static int cannot_connect(const char *uri, enum virt_owner owner, struct error *
                          message);
     if (owner == VIRT_USER)
         return error_set(e, -ECONNREFUSED,
-                         "libvirt %s: cannot connect: %s; libvirt starts its daemon for a user by itself, if "
-                         "the packages with libvirtd (or virtqemud) and its driver for QEMU are installed",
+                         "libvirt %s: cannot connect: %s; libvirt starts a user's daemon by itself if the "
+                         "packages with libvirtd (or virtqemud) and the QEMU driver are installed",
                          uri, message);
     return error_set(e, -ECONNREFUSED,
                      "libvirt %s: cannot connect: %s; run systemctl start libvirtd (or virtqemud), or set "
@@ -91,7 +91,7 @@ static int open_libvirt(const char *uri, enum virt_owner owner, virConnectPtr *r
     virConnectPtr libvirt = vir.ConnectOpen(uri);
     if (!libvirt)
         return cannot_connect(uri, owner, e);
-    _cleanup_free_ char *found = vir.ConnectGetURI(libvirt); /* what an alias stands for */
+    _cleanup_free_ char *found = vir.ConnectGetURI(libvirt); /* the URI behind an alias */
     r = found ? virt_check_uri(found, owner, e) : 0;
     if (r < 0) {
         vir.ConnectClose(libvirt);
@@ -102,7 +102,7 @@ static int open_libvirt(const char *uri, enum virt_owner owner, virConnectPtr *r
     return 0;
 }
 
-#define RECONNECT_MSEC 10000 /* a daemon that is restarted is away for a moment */
+#define RECONNECT_MSEC 10000 /* a daemon is away for a moment while it is restarted */
 #define RECONNECT_POLL 200
 
 static int reconnect(struct virt *v, struct error *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside src/virt: what the files behind struct virt_ops share of a connection to libvirt. */
+/* Inside src/virt: the connection to libvirt, for the files behind struct virt_ops. */
 #pragma once
 
 #include "virt/libvirt.h"
@@ -24,14 +24,14 @@ static inline virConnectPtr libvirt_of(struct virt *v)
     return ((struct connection *)v)->libvirt;
 }
 
-/* libvirt-error.c. A sentence about what libvirt has just refused; of domain_failed() by the domain's name,
- * which libvirt forgets its last error to tell. */
+/* libvirt-error.c. Make a sentence of libvirt's last error. domain_failed() asks libvirt for the domain's
+ * name, which clears that error. */
 int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e);
 int libvirt_call_failed(struct virt *v, const char *kind, const char *object, const char *action,
-                        struct error *e); /* of what is no domain: "network" */
+                        struct error *e); /* an object that is no domain: "network" */
 int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e);
 
-/* Of what libvirt has said, as an errno; -EIO where that says nothing that we know. */
+/* The errno for an error of libvirt's; -EIO: no other fits. */
 int libvirt_errnum(const virError *why);
 
 /* Did the last call fail because there is no such domain? */
@@ -46,12 +46,12 @@ int no_domain(const char *object, struct error *e);
 /* Finds a domain that has to be there: -ENOENT comes with its sentence. */
 int domain_require(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e) _must_check_;
 
-/* definitions.c. libvirt syncs the file of a definition, and renames it into its place, but does not sync the
- * folder (9.0): after a power cut a domain that was defined could be missing, and one that was undefined be
- * back. Callers commit what they do on the strength of our answer, so it is made durable here. */
+/* definitions.c. libvirt (9.0) syncs the file of a definition, but not the folder: after a power cut a new
+ * domain could be missing, and an undefined one be back. Callers rely on our answer when they commit, so we
+ * sync the folder. */
 int definitions_make_durable(struct virt *v, struct error *e) _must_check_;
 
-/* What libvirt has just said to a definition: -EINVAL, with the way out, where that is about the XML. */
+/* The error for a definition that libvirt refused: -EINVAL, with the way out, if it concerns the XML. */
 int definition_refused(struct virt *v, const char *name, const char *way_out, struct error *e);
 
 int connection_define(struct virt *v, const char *xml, struct error *e) _must_check_;
@@ -96,7 +96,7 @@ int connection_detach_disk(struct virt *v, const char *uuid, const char *device_
 int connection_has_disk(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                         bool *ret, struct error *e) _must_check_;
 
-/* views.c; the first one returns -ENOENT without a sentence where the domain went away. */
+/* views.c. connection_view_of() returns -ENOENT without a sentence if the domain is gone. */
 int connection_view_of(struct virt *v, virDomainPtr domain, enum domain_side side, struct domain_view *ret,
                        struct error *e) _must_check_;
 int connection_view_all(struct virt *v, struct virt_views *ret, struct error *e) _must_check_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Definitions: made, read, made anew, and made durable. */
+/* Makes, reads, replaces and syncs definitions. */
 #include "virt/connection.h"
 
 #include "base/str.h"
@@ -13,8 +13,8 @@ static int name_is_taken(const char *name, struct error *e)
                      name, name);
 }
 
-/* libvirt would put a definition of the same name and uuid in the place of the one that is there; it has no
- * flag against that. Name and uuid that are taken by two domains it refuses by itself. */
+/* libvirt would replace a definition of the same name and uuid, and has no flag against that. If name and
+ * uuid belong to two domains, libvirt itself refuses. */
 static int check_free(struct virt *v, const char *name, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr by_name = vir.DomainLookupByName(libvirt_of(v), name);
@@ -27,7 +27,7 @@ static int check_free(struct virt *v, const char *name, const char *uuid, struct
     int r = domain_lookup(v, uuid, &by_uuid, e);
     if (r == 0)
         return error_set(e, -EEXIST,
-                         "domain %s: cannot define: libvirt has a domain of its uuid %s, named %s", name,
+                         "domain %s: cannot define: libvirt has a domain with its uuid %s, named %s", name,
                          uuid, vir.DomainGetName(by_uuid));
     return r == -ENOENT ? 0 : r;
 }
@@ -53,14 +53,14 @@ int definition_refused(struct virt *v, const char *name, const char *way_out, st
     if (!is_about_xml())
         return libvirt_failed(v, name, "define", e);
     _cleanup_free_ char *message = strdup(vir.GetLastErrorMessage());
-    for (char *c = message; c && (c = strchr(c, '\n'));) /* of the schema there is a line for each level */
+    for (char *c = message; c && (c = strchr(c, '\n'));) /* the schema's message has a line for each level */
         *c = ';';
     return error_set(e, -EINVAL, "domain %s: cannot define: libvirt refuses its XML: %s%s", name,
                      message ? message : "it does not say why", way_out);
 }
 
-/* Another may have taken the name since check_free() looked. libvirt refuses that with a code that means
- * many things, so its domains are asked. */
+/* Another program may have taken the name since check_free(). libvirt's code for that refusal means many
+ * things, so the domains are looked up. */
 static int not_defined(struct virt *v, const char *name, const char *uuid, const char *way_out,
                        struct error *e)
 {
@@ -105,7 +105,7 @@ int connection_definition(struct virt *v, const char *uuid, char **ret, struct e
     return *ret ? 0 : domain_failed(v, domain, "get its definition", e);
 }
 
-/* Not validated: what comes back from libvirt itself has to be taken, whatever its schema says of it. */
+/* Not validated: libvirt must take back what it has given, whatever its schema says. */
 int connection_redefine(struct virt *v, const char *xml, struct error *e)
 {
     _cleanup_free_ char *name = NULL, *uuid = NULL;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Disks of domains that are there already, in their definition and in a running guest. Only disks that the
- * caller names by their device are touched. See virt.h.
- */
+/* Disks of existing domains, in their definition and in a running guest. Only disks that the caller names by
+ * their device are touched. See virt.h. */
 #include "virt/connection.h"
 #include "virt/domain-write.h"
 
-/* What libvirt tells of that side; the caller frees *ret. */
+/* The XML of that side; the caller frees *ret. */
 static int text_of_side(struct virt *v, virDomainPtr domain, enum domain_side side, char **ret,
                         struct error *e)
 {
@@ -13,8 +12,8 @@ static int text_of_side(struct virt *v, virDomainPtr domain, enum domain_side si
     return *ret ? 0 : domain_failed(v, domain, "read its definition", e);
 }
 
-/* The <domain> of that side; *ret NULL: no guest runs. The caller frees it. libvirt gives the definition
- * where it is asked for what runs and nothing does; what runs has a number. */
+/* The <domain> of that side, which the caller frees; *ret NULL: no guest runs. For a guest that does not run
+ * libvirt gives the definition; only a running domain has an id in it. */
 static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side, xmlDocPtr *ret,
                      struct error *e)
 {
@@ -30,9 +29,8 @@ static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side,
     return 0;
 }
 
-/* Free on both sides; its target is that which the disk has on the other side already, if it has. *sides
- * loses those that have the disk: a call that is made again after the connection broke finds its work done.
- */
+/* A place that is free on both sides. If one side has the disk already, its target is taken, and that side is
+ * removed from *sides: so a call that is repeated after a broken connection finds its work done. */
 static int choose_place(struct virt *v, virDomainPtr domain, const char *device_path, unsigned *sides,
                         struct disk_place *ret, struct error *e)
 {
@@ -76,14 +74,15 @@ int connection_attach_disk(struct virt *v, const char *uuid, const struct domain
         return r;
     if (vir.DomainAttachDeviceFlags(domain, xml, affects(sides)) == 0)
         return definitions_make_durable(v, e);
-    bool no_room = strstr(vir.GetLastErrorMessage(), "No more available PCI"); /* it has no code of its own */
+    bool no_room =
+        strstr(vir.GetLastErrorMessage(), "No more available PCI"); /* libvirt has no error code for this */
     r = domain_failed(v, domain, "take another disk", e);
     if (no_room && sides & DOMAIN_GUEST)
-        error_append(e, "; a domain that is shut off has room for it");
+        error_append(e, "; shut the domain down, and add the disk then");
     return r;
 }
 
-/* libvirt finds a disk by its target. */
+/* libvirt identifies a disk by its target. */
 static int detach(struct virt *v, virDomainPtr domain, const char *device_path, enum domain_side side,
                   struct error *e)
 {
@@ -101,7 +100,7 @@ static int detach(struct virt *v, virDomainPtr domain, const char *device_path, 
     struct error why = ERROR_NONE;
     r = domain_failed(v, domain, "give a disk back", &why);
     if (side == DOMAIN_GUEST && vir.DomainIsActive(domain) == 0)
-        return 0; /* the guest has ended meanwhile */
+        return 0; /* the guest has ended */
     return error_pass(e, r, &why);
 }
 
@@ -114,7 +113,7 @@ int connection_detach_disk(struct virt *v, const char *uuid, const char *device_
         r = detach(v, domain, device_path, side, e);
     if (r < 0 && r != -ENOENT)
         return r;
-    /* also what is gone: who took it away may have been cut off before the sync */
+    /* also if the disk is gone: an earlier call may have been cut off before the sync */
     return side == DOMAIN_DEFINITION ? definitions_make_durable(v, e) : 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the files of src/virt that make elements. */
+/* Helpers for files of src/virt that make elements. */
 #pragma once
 
 #include "virt/domain-write.h"
@@ -9,7 +9,7 @@ static inline xmlNodePtr attribute(xmlNodePtr node, const char *name, const char
     return node && xmlSetProp(node, BAD_CAST name, BAD_CAST value) ? node : NULL;
 }
 
-/* The element, behind the last child. */
+/* Adds an element as the last child. */
 static inline xmlNodePtr add(xmlNodePtr parent, const char *name)
 {
     return parent ? xmlNewChild(parent, NULL, BAD_CAST name, NULL) : NULL;

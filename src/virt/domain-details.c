@@ -4,7 +4,7 @@
 
 #include "virt/domain-read.h"
 
-/* libvirt keeps the state of what its own emulator serves, and of nothing else. */
+/* libvirt keeps the state of a TPM that its own emulator serves, and of no other. */
 static enum domain_tpm find_tpm(const xmlNode *devices)
 {
     for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libvirt may keep of a guest, as its definition says. */
+/* What libvirt may keep of a guest, read from its definition. */
 #pragma once
 
 #include "virt/virt.h"
 
-/* All but `saved` and `autostart`. -EINVAL: it is no definition of a domain. */
+/* Fills in all but `saved` and `autostart`. -EINVAL: not the definition of a domain. */
 int domain_details_read(const char *xml, struct domain_details *ret, struct error *e) _must_check_;

@@ -2,15 +2,15 @@
 /* The <disk> of one of our disks. See domain-write.h.
  *
  *     <disk type='block'>       a device of the host's, which QEMU opens
- *     <disk type='vhostuser'>   a socket, behind which another process serves it: how it is read and written
- *                               is that one's to say, and libvirt takes neither cache nor serial nor readonly
+ *     <disk type='vhostuser'>   a socket of another process, which serves the disk and decides how it is read
+ *                               and written. libvirt refuses cache, serial and readonly then
  */
 #include "virt/domain-build.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define RECONNECT_SEC "1" /* where the process that serves it has ended, and another has begun */
+#define RECONNECT_SEC "1" /* if the process that serves the disk has ended, and another begins */
 
 bool domain_plain_text(const char *text)
 {
@@ -25,8 +25,8 @@ bool domain_plain_disk(const struct domain_disk *d)
     return domain_plain_text(d->device_path) && (!d->serial || domain_plain_text(d->serial));
 }
 
-/* Why this and nothing else, see mayfly.conf(5), DISKS IN LIBVIRT. What is left out has the right default:
- * as many queues as processors (QEMU 5.2), queues of 256, no detection of zeroes, discards ignored. */
+/* mayfly.conf(5), DISKS IN LIBVIRT, gives the reasons. What is left out has the right default: as many queues
+ * as processors (QEMU 5.2), queues of 256, no detection of zeroes, discards ignored. */
 static xmlNodePtr add_driver(xmlNodePtr disk, const struct domain_disk *d, uint32_t iothread)
 {
     char id[16];
@@ -81,7 +81,7 @@ int domain_disk_xml(const struct domain_disk *d, const struct disk_place *place,
                     struct error *e)
 {
     if (!domain_plain_disk(d))
-        return error_set(e, -EINVAL, "disk: its path or serial is not plain text");
+        return error_set(e, -EINVAL, "disk: its path or serial cannot stand in XML");
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = xmlNewDoc(BAD_CAST "1.0");
     xmlNodePtr root = doc ? xmlNewDocNode(doc, NULL, BAD_CAST "devices", NULL) : NULL;
     if (!root)

@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 
-#define NVRAM_FOLDER "/var/lib/libvirt/qemu/nvram/" /* of qemu:///system */
+#define NVRAM_FOLDER "/var/lib/libvirt/qemu/nvram/" /* the one of qemu:///system */
 
 static xmlNodePtr find(const xmlNode *root)
 {
@@ -21,7 +21,7 @@ static int copy(xmlChar *text, char **ret, struct error *e)
     return *ret || !text || !*text ? 0 : error_memory(e);
 }
 
-/* Where firmware='efi' leaves all to libvirt, 9.0 chooses by the name, at each start, and never says so. */
+/* With firmware='efi' alone, libvirt 9.0 chooses the path by the name at each start, and never tells it. */
 static int choose(const xmlNode *root, char **ret, struct error *e)
 {
     const xmlNode *os = domain_child(root, "os");
@@ -43,7 +43,7 @@ int domain_nvram(const xmlNode *root, char **ret, struct error *e)
                                         : nvram ? xmlNodeGetContent(nvram)
                                                 : NULL;
     int r = copy(text, ret, e);
-    bool elsewhere = nvram && xmlHasProp((xmlNodePtr)nvram, BAD_CAST "type"); /* on a network */
+    bool elsewhere = nvram && xmlHasProp((xmlNodePtr)nvram, BAD_CAST "type"); /* the file is on a network */
     return r < 0 || *ret || elsewhere ? r : choose(root, ret, e);
 }
 
@@ -76,7 +76,7 @@ void domain_drop_nvram(xmlNodePtr root)
         return;
     while (nvram->children)
         remove_node(nvram->children);
-    xmlUnsetProp(nvram, BAD_CAST "type"); /* of the source */
+    xmlUnsetProp(nvram, BAD_CAST "type"); /* belongs to the source */
     if (!nvram->properties)
         remove_node(nvram);
 }

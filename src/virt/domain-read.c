@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a definition or a template. It is an operator's file, but it is read as if a stranger had written it:
- * no network, no DTD and hence no entities, one encoding, a limit on its size. Nothing is printed.
- */
+/* Reads a definition or a template as if a stranger had written it: no network, no DTD and hence no entities,
+ * one encoding, a limited size. Nothing is printed. */
 #include "virt/domain-read.h"
 #include "base/str.h"
 #include "virt/domain-xml.h"
@@ -23,7 +22,7 @@ static int not_xml(xmlParserCtxtPtr parser, struct error *e)
     if (why && why->code == XML_ERR_NO_MEMORY)
         return error_memory(e);
 
-    const char *message = why && why->message ? why->message : "it can't be read";
+    const char *message = why && why->message ? why->message : "it cannot be read";
     return error_set(e, -EINVAL, "domain XML, line %d: not well-formed: %.*s; check it with xmllint",
                      why ? why->line : 0, (int)strcspn(message, "\n"), message);
 }
@@ -37,12 +36,13 @@ int domain_read(const char *text, xmlDocPtr *ret, struct error *e)
 {
     size_t size = strnlen(text, DOMAIN_XML_MAX_BYTES + 1);
     if (size > DOMAIN_XML_MAX_BYTES)
-        return error_set(e, -EINVAL, "domain XML: it has more than %d bytes; a definition is shorter",
+        return error_set(e, -EINVAL, "domain XML: it is larger than %d bytes; no definition is",
                          DOMAIN_XML_MAX_BYTES);
 
-    /* libxml2 tells of broken encodings on stderr, whatever it is asked: so there is one, and it is whole. */
+    /* libxml2 would print an error about a broken encoding to stderr, so the encoding is checked before */
     if (!xmlCheckUTF8((const unsigned char *)text))
-        return error_set(e, -EINVAL, "domain XML: it is not UTF-8; convert it, as by iconv -t UTF-8");
+        return error_set(e, -EINVAL,
+                         "domain XML: it is not UTF-8; convert it, for example by iconv -t UTF-8");
 
     _cleanup_(xmlFreeParserCtxtp) xmlParserCtxtPtr parser = xmlNewParserCtxt();
     if (!parser)
@@ -50,13 +50,13 @@ int domain_read(const char *text, xmlDocPtr *ret, struct error *e)
     bool has_dtd = false;
     parser->_private = &has_dtd;
     parser->sax->internalSubset = refuse_dtd;
-    parser->sax->comment = NULL; /* libvirt would not keep them either */
+    parser->sax->comment = NULL; /* libvirt does not keep comments either */
 
     _cleanup_(xmlFreeDocp) xmlDocPtr doc =
         xmlCtxtReadMemory(parser, text, (int)size, NULL, "UTF-8",
                           XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     if (has_dtd)
-        return error_set(e, -EINVAL, "domain XML: it has a DOCTYPE; take that out, libvirt needs none");
+        return error_set(e, -EINVAL, "domain XML: it has a DOCTYPE; remove that, libvirt needs none");
     if (!doc)
         return not_xml(parser, e);
     const xmlNode *root = xmlDocGetRootElement(doc);
@@ -154,14 +154,14 @@ static void target_name(long number, char field[TARGET_NAME_MAX])
     *end = '\0';
 }
 
-/* NULL where it has none. The caller frees it by xmlFree(). */
+/* NULL: it has none. The caller frees it by xmlFree(). */
 static xmlChar *attribute_of_child(const xmlNode *node, const char *child, const char *name)
 {
     const xmlNode *found = domain_child(node, child);
     return found ? xmlGetProp(found, BAD_CAST name) : NULL;
 }
 
-/* The number of the first target behind all: 0 for vda. */
+/* The number of the first target after all others: 0 for vda. */
 static long free_target(const xmlNode *root)
 {
     long first = 0;
@@ -198,7 +198,7 @@ bool domain_find_disk(const xmlNode *root, const char *device_path, char target[
 
 /* ------------------------------------------------------------- I/O threads */
 
-/* 0 for what is none. */
+/* 0: not a number. */
 static uint32_t as_number(const xmlChar *text)
 {
     uint64_t n = 0;
@@ -212,7 +212,7 @@ static uint32_t count_iothreads(const xmlNode *root)
     return as_number(text);
 }
 
-/* The id of the thread at this index; 0: there are no more. They are numbered from 1 where none is named. */
+/* The id of the I/O thread at this index; 0: there are no more. Threads without ids are numbered from 1. */
 static uint32_t iothread_at(const xmlNode *root, uint32_t index)
 {
     const xmlNode *ids = domain_child(root, "iothreadids");

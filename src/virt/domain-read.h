@@ -14,7 +14,7 @@ DEFINE_CLEANUP(xmlChar *, xmlFree)
 /* The caller frees *ret by xmlFreeDoc. -EINVAL as in domain-xml.h. */
 int domain_read(const char *text, xmlDocPtr *ret, struct error *e) _must_check_;
 
-/* One of libvirt's: it has no namespace. */
+/* Is it an element of libvirt's, which has no namespace? */
 bool domain_is_element(const xmlNode *node, const char *name);
 
 /* The first child element of that name, or NULL; `parent` may be NULL. */
@@ -23,8 +23,7 @@ xmlNodePtr domain_child(const xmlNode *parent, const char *name);
 /* `node` may be NULL. */
 bool domain_has_property(const xmlNode *node, const char *name, const char *value);
 
-/* Is there a device that QEMU cannot save, so that it refuses to save the domain? The one that domain_xml()
- * adds. */
+/* Does QEMU refuse to save the domain, because of a device that it cannot save? domain_xml() adds one. */
 bool domain_refuses_save(const xmlNode *devices);
 
 /* Our mark in the metadata of the <domain>; NULL: it has none. */
@@ -40,17 +39,16 @@ int domain_copy_child_text(const xmlNode *root, const char *name, char **ret, st
 /* Where a disk is in its domain. */
 struct disk_place {
     char target[TARGET_NAME_MAX];
-    uint32_t iothread; /* 0: none, it is served by QEMU's main loop */
+    uint32_t iothread; /* 0: none, QEMU's main loop serves the disk */
 };
 
 enum disk_kind { DISK_DEVICE, DISK_SOCKET /* type vhostuser */ };
 
-/* One for a further disk: behind all that the <domain> has, served by the I/O thread with the fewest disks.
- * It is free in `other` too, the <domain> that runs under this definition, and that has the thread; or NULL.
- */
+/* A place for one more disk: after all that the <domain> has, on the I/O thread with the fewest disks. It is
+ * free in `other`, too; `other` (may be NULL) is the <domain> that runs under this definition. */
 void domain_free_place(const xmlNode *root, const xmlNode *other, struct disk_place *ret);
 
-/* Has the <domain> a disk on this device or socket of the host? Under which target, and (may be NULL) of
- * which kind? */
+/* Has the <domain> a disk on this device or socket of the host? Gives its target and (may be NULL) its kind.
+ */
 bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX],
                       enum disk_kind *ret_kind);

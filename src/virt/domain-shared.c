@@ -26,7 +26,7 @@ static void drop_smbios_uuid(xmlNodePtr root)
             if (domain_is_element(entry, "entry") && domain_has_property(entry, "name", "uuid"))
                 remove_node(entry);
         }
-        if (system && !system->children) /* which the schema does not take */
+        if (system && !system->children) /* the schema refuses an empty element */
             remove_node(system);
     }
 }
@@ -64,7 +64,7 @@ static void note_interface(const xmlNode *node, char list[DOMAIN_SHARED_MAX])
     const xmlNode *target = domain_child(node, "target");
     _cleanup_(xmlFreep) xmlChar *device = target ? xmlGetProp(target, BAD_CAST "dev") : NULL;
     note_attribute(list, "the MAC address", domain_child(node, "mac"), "address");
-    if (device && !str_starts((const char *)device, "vnet")) /* which libvirt leaves out */
+    if (device && !str_starts((const char *)device, "vnet")) /* libvirt itself does not keep vnet names */
         note(list, "the network device", device);
     if (domain_has_property(node, "type", "hostdev"))
         note(list, "a network device of the host", NULL);
@@ -89,7 +89,7 @@ static void note_graphics(const xmlNode *node, char list[DOMAIN_SHARED_MAX])
             note_attribute(list, "graphics' socket", listen, "socket");
 }
 
-/* A character device that listens, or that writes to a file. */
+/* A character device that listens, or writes to a file. */
 static void note_character(const xmlNode *node, char list[DOMAIN_SHARED_MAX])
 {
     const xmlNode *log = domain_child(node, "log");
@@ -147,7 +147,7 @@ static void note_devices(const xmlNode *devices, char list[DOMAIN_SHARED_MAX])
 
 /* -------------------------------------------------------------------- disks */
 
-/* An empty drive has no source; CD-ROMs are read-only whatever they say. */
+/* An empty drive has no source. A CD-ROM is always read-only. */
 static bool is_written_by_two(const xmlNode *disk)
 {
     const xmlNode *source = domain_child(disk, "source");
@@ -163,11 +163,10 @@ static int check_disks(const xmlNode *devices, struct error *e)
             continue;
         const xmlNode *target = domain_child(node, "target");
         _cleanup_(xmlFreep) xmlChar *name = target ? xmlGetProp(target, BAD_CAST "dev") : NULL;
-        return error_set(
-            e, -EUNSAFE,
-            "domain XML: its disk %.16s would be written to by the instance and by any other domain "
-            "that has it; take it out of the template, or mark it <readonly/> or <shareable/>",
-            name ? (const char *)name : "?");
+        return error_set(e, -EUNSAFE,
+                         "domain XML: the instance would write to disk %.16s, and so may another domain that "
+                         "has it; remove it from the template, or mark it <readonly/> or <shareable/>",
+                         name ? (const char *)name : "?");
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See domain-view.h. Whoever may define domains has written what is read here.
+/* See domain-view.h. Anyone who may define domains has written this XML.
  *
  *     <disk><source/><backingStore><source/><backingStore>...</backingStore></backingStore>
  *           <mirror><source/><backingStore>...</backingStore></mirror></disk>
@@ -11,9 +11,9 @@
 
 #define DEPTH_MAX 256 /* libvirt's own limit for a backing chain is 200 */
 
-#define NOVA_NAMESPACE "http://openstack.org/xmlns/libvirt/nova/" /* and a version */
+#define NOVA_NAMESPACE "http://openstack.org/xmlns/libvirt/nova/" /* a version follows */
 
-/* NULL: there is none, or *lost is set, for it could not be copied. */
+/* NULL: there is none; or it could not be copied, and *lost is set. */
 static char *take_property(const xmlNode *node, const char *name, bool *lost)
 {
     _cleanup_(xmlFreep) xmlChar *text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
@@ -22,7 +22,7 @@ static char *take_property(const xmlNode *node, const char *name, bool *lost)
     return copy;
 }
 
-/* The same for what a node contains. */
+/* The same for the text of a node. */
 static char *take_text(const xmlNode *node, bool *lost)
 {
     _cleanup_(xmlFreep) xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
@@ -31,7 +31,7 @@ static char *take_text(const xmlNode *node, bool *lost)
     return copy;
 }
 
-/* Where a <source> leads; NULL: nowhere that has a name. */
+/* The path that a <source> names; NULL: none. */
 static char *path_of(const xmlNode *source, bool *ret_volume, bool *lost)
 {
     static const char *const names[] = {"dev", "file", "dir", "path", "name"};
@@ -65,7 +65,7 @@ static int add_source(struct disk_view *d, const xmlNode *source, enum source_us
     return 0;
 }
 
-/* What `node`, a <disk>, <mirror> or <backingStore>, has as <source>, and all below that. */
+/* Adds the <source> of `node` (a <disk>, <mirror> or <backingStore>) and all sources below it. */
 static int add_chain(struct disk_view *d, const xmlNode *node, enum source_use use, struct error *e)
 {
     int r = 0;
@@ -102,7 +102,7 @@ static int add_disk(struct domain_view *v, const xmlNode *node, struct error *e)
     return r < 0 ? r : add_mirror(d, domain_child(node, "mirror"), e);
 }
 
-/* The first child of that name that is Nova's; `parent` may be NULL. */
+/* The first child of that name in Nova's namespace; `parent` may be NULL. */
 static const xmlNode *nova_child(const xmlNode *parent, const char *name)
 {
     const xmlNode *node = parent ? parent->children : NULL;

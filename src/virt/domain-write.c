@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elements that are added to a domain's XML, and its text. */
+/* Adds elements to a domain's XML, and writes it as text. */
 #include "virt/domain-write.h"
 
 #include <stdlib.h>

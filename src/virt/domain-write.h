@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside src/virt: making parts of a <domain>. What returns a node returns NULL where memory ran out, or
- * where it was given NULL: a chain of them is checked once. */
+/* Inside src/virt: makes parts of a <domain>. Functions that return a node return NULL if memory ran out, or
+ * if they were given NULL: so a chain of calls is checked once. */
 #pragma once
 
 #include "virt/domain-read.h"
 #include "virt/domain-xml.h"
 
-/* Can it be in XML? There is what libxml2 would write as it is, and no XML parser would read again. */
+/* Can the text stand in XML? libxml2 would write other text as it is, and no parser would read it. */
 bool domain_plain_text(const char *text);
 bool domain_plain_disk(const struct domain_disk *d);
 
-/* The first child of that name, made as the first child where there is none. */
+/* The first child of that name; made, as the first child, if there is none. */
 xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name);
 
-/* The <disk>, behind the last device; `boots`: first of all. */
+/* Adds the <disk> as the last device; `boots`: with the first boot order. */
 xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const struct disk_place *place,
                            bool boots);
 
-/* A <disk> alone, for a domain that is defined already. The caller frees *ret_xml. -EINVAL: its path or
- * serial is not plain text. */
+/* A <disk> for an existing domain. The caller frees *ret_xml. -EINVAL: the path or serial cannot stand in
+ * XML. */
 int domain_disk_xml(const struct domain_disk *d, const struct disk_place *place, char **ret_xml,
                     struct error *e) _must_check_;
 
-/* As libvirt would write it, but for the form of its quotes. The caller frees *ret. */
+/* Writes the XML as libvirt would, except for its quotes. The caller frees *ret. */
 int domain_write(xmlDocPtr doc, char **ret, struct error *e) _must_check_;

@@ -3,16 +3,16 @@
  *
  *     <domain>                      type (built-in template alone)
  *       name uuid memory vcpu       replaced
- *       genid, ...                  taken out: see domain-shared.h
- *       os/@firmware                set where one is asked for
- *       os/nvram                    named by the uuid, where there is one
- *       iothreads                   added, unless it is there: what serves our disks
- *       memoryBacking               shared with what serves disks by vhost-user, where there are such
- *       metadata/mayfly:instance    added: how a domain of ours is known again
- *       devices/disk...             kept, ours behind them
+ *       genid, ...                  removed: see domain-shared.h
+ *       os/@firmware                set, if the caller chooses one
+ *       os/nvram                    named by the uuid, if there is one
+ *       iothreads                   added, if missing: a thread that serves our disks
+ *       memoryBacking               shared memory, if another process serves the disks (vhost-user)
+ *       metadata/mayfly:instance    added: the mark of our domains
+ *       devices/disk...             kept; our disks follow
  *       devices/controller          free ports for more disks (built-in template alone)
- *       devices/interface           added where a network is asked for
- *       devices/serial              added: what keeps QEMU from saving the guest's RAM to a file
+ *       devices/interface           added, if the caller names a network
+ *       devices/serial              added: keeps QEMU from saving the guest's RAM to a file
  *
  * All text is escaped by libxml2, never by hand. domain-read.c reads the template; domain-disk.c writes
  * disks.
@@ -43,7 +43,7 @@ static void remove_children(xmlNodePtr parent, const char *name)
 static bool put_identity(xmlNodePtr root, const struct domain_spec *spec)
 {
     domain_drop_identity(root);
-    xmlUnsetProp(root, BAD_CAST "id"); /* that of a running domain; the XML may be its dump */
+    xmlUnsetProp(root, BAD_CAST "id"); /* a dump of a running domain has one */
     remove_children(root, "uuid");
     remove_children(root, "name");
     char trial[sizeof TRIAL_NAME + UUID_TEXT];
@@ -58,8 +58,8 @@ static int put_memory(xmlNodePtr root, const struct domain_spec *spec, struct er
         return 0;
     if (domain_child(domain_child(domain_child(root, "cpu"), "numa"), "cell"))
         return error_set(e, -EINVAL,
-                         "domain XML: it has NUMA cells, which say how much memory there is; leave out "
-                         "--memory, or take the cells out of the template");
+                         "domain XML: its NUMA cells set the memory; leave out --memory, or remove the cells "
+                         "from the template");
     char text[32];
     snprintf(text, sizeof text, "%" PRIu64, spec->memory_bytes / 1024 + !!(spec->memory_bytes % 1024));
     remove_children(root, "currentMemory");
@@ -80,7 +80,7 @@ static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
     return vcpu;
 }
 
-/* A BIOS is what a domain has that says nothing. */
+/* A domain that names no firmware has a BIOS. */
 static int put_firmware(xmlNodePtr root, const struct domain_spec *spec, struct error *e)
 {
     xmlNodePtr os = domain_child(root, "os");
@@ -89,12 +89,12 @@ static int put_firmware(xmlNodePtr root, const struct domain_spec *spec, struct 
         return 0;
     if (domain_child(os, "loader") || (os && xmlHasProp(os, BAD_CAST "firmware")))
         return error_set(e, -EINVAL,
-                         "domain XML: it names its firmware itself; leave out --firmware, or take the "
-                         "firmware out of the template");
+                         "domain XML: it names its firmware; leave out --firmware, or remove the firmware "
+                         "from the template");
     return !uefi || attribute(os ? os : add(root, "os"), "firmware", "efi") ? 0 : error_memory(e);
 }
 
-/* By its uuid: see domain-nvram.h. */
+/* Names the file by the uuid: see domain-nvram.h. */
 static bool put_nvram(xmlNodePtr root, const struct domain_spec *spec)
 {
     if (!spec->nvram)
@@ -123,15 +123,15 @@ static bool has_vhost_user(const struct domain_spec *spec)
     return false;
 }
 
-/* The template may say how many: none, too. Disks that another process serves have none. */
+/* The template may set the number, also to none. Disks that another process serves need none. */
 static bool put_iothreads(xmlNodePtr root, const struct domain_spec *spec)
 {
     return has_vhost_user(spec) || domain_child(root, "iothreads") || domain_child(root, "iothreadids") ||
            set_text(domain_child_or_new(root, "iothreads"), "1");
 }
 
-/* The guest's memory as a file that the other process has, too. Of what the template says of its pages (huge
- * ones, say) the rest stays. */
+/* Makes the guest's memory a file that the other process maps too. What else the template says of the
+ * memory's pages (huge pages, for example) stays. */
 static bool put_shared_memory(xmlNodePtr root, const struct domain_spec *spec)
 {
     if (!has_vhost_user(spec))
@@ -144,20 +144,19 @@ static bool put_shared_memory(xmlNodePtr root, const struct domain_spec *spec)
            attribute(access ? access : add(backing, "access"), "mode", "shared");
 }
 
-/* An instance's definition as a template would give its disks to a second guest. */
+/* A definition of an instance, used as a template, would give its disks to a second guest. */
 static int refuse_instance(const xmlNode *root, struct error *e)
 {
     if (!domain_find_mark(root))
         return 0;
-    return error_set(
-        e, -EINVAL,
-        "domain XML: it is the definition of an instance, and a second one would share its disks; "
-        "take out its disks and the element mayfly:instance");
+    return error_set(e, -EINVAL,
+                     "domain XML: it is the definition of an instance, whose disks a second one would share; "
+                     "remove its disks and the element mayfly:instance");
 }
 
 /* -------------------------------------------------------------------- disks */
 
-/* libvirt takes a boot order at the devices, or <os><boot>, never both. */
+/* libvirt accepts a boot order at the devices or in <os><boot>, never both. */
 static bool says_what_boots(const xmlNode *root, const xmlNode *devices)
 {
     for (const xmlNode *node = devices->children; node; node = node->next)
@@ -186,7 +185,7 @@ static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
 
 /* ------------------------------------------------------------------ network */
 
-/* libvirt chooses its MAC address. No option ROM: an instance boots from its disks. */
+/* libvirt chooses the MAC address. There is no option ROM: an instance boots from its disks. */
 static bool put_interface(xmlNodePtr root, const struct network *n)
 {
     if (n->kind == NETWORK_NONE)
@@ -200,20 +199,19 @@ static bool put_interface(xmlNodePtr root, const struct network *n)
 
 /* -------------------------------------------------------------------- ports */
 
-#define SPARE_PORTS                                                                                          \
-    4 /* for disks that are added while the guest runs; libvirt gives a domain one by itself */
+#define SPARE_PORTS 4 /* for disks that are added while the guest runs; libvirt itself adds one port */
 
 static size_t count_on_pci(const xmlNode *devices)
 {
     static const char *const kinds[] = {"disk", "interface", "memballoon", "rng"};
-    size_t n = 1; /* the USB controller */
+    size_t n = 1; /* for the USB controller */
     for (const xmlNode *node = devices->children; node; node = node->next)
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
             n += domain_is_element(node, kinds[i]);
     return n;
 }
 
-/* One port has one device. Each that is there takes one, in the order in which libvirt numbers them. */
+/* A port holds one device. Existing devices take theirs in libvirt's order. */
 static bool put_ports(xmlNodePtr root)
 {
     xmlNodePtr devices = domain_child(root, "devices");
@@ -234,8 +232,8 @@ static bool is_without_usb(const xmlNode *devices)
     return false;
 }
 
-/* libvirt has no switch against saving a domain, and no hook that is asked. But QEMU does not know how to
- * save a USB serial port, and libvirt asks it first. This one leads nowhere. */
+/* libvirt can neither be told not to save a domain, nor does it ask a hook. But it asks QEMU first, and QEMU
+ * cannot save a USB serial port. This one is connected to nothing. */
 static bool refuse_save(xmlNodePtr root)
 {
     xmlNodePtr devices = domain_child(root, "devices");
@@ -257,12 +255,12 @@ static bool guard_ram(xmlNodePtr root)
 static int check_spec(const struct domain_spec *spec, struct error *e)
 {
     if (!uuid_valid(spec->uuid) || !*spec->name || !domain_plain_text(spec->name))
-        return error_set(e, -EINVAL, "domain: its name or uuid has characters that can't be in one");
+        return error_set(e, -EINVAL, "domain: its name or uuid cannot stand in XML");
     if (spec->network.kind != NETWORK_NONE && !domain_plain_text(spec->network.name))
-        return error_set(e, -EINVAL, "domain %s: the name of its network is not plain text", spec->name);
+        return error_set(e, -EINVAL, "domain %s: the name of its network cannot stand in XML", spec->name);
     for (size_t i = 0; i < spec->n_disks; i++)
         if (!domain_plain_disk(&spec->disks[i]))
-            return error_set(e, -EINVAL, "domain %s: the path or serial of disk %zu is not plain text",
+            return error_set(e, -EINVAL, "domain %s: the path or serial of disk %zu cannot stand in XML",
                              spec->name, i);
     return 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which domains there are, and how libvirt describes them. See virt.h. */
+/* Lists and finds domains, and describes them. See virt.h. */
 #include "virt/connection.h"
 #include "virt/rescue-xml.h"
 
 #include <assert.h>
 
-/* Does its metadata have an element of this namespace? -ENOENT: it went away meanwhile. */
+/* Does the metadata have an element of this namespace? -ENOENT: the domain is gone. */
 static int has_metadata(struct virt *v, virDomainPtr domain, const char *uuid, const char *namespace,
                         bool *ret, struct error *e)
 {
@@ -24,8 +24,8 @@ static_assert((int)DOMAIN_RUNNING == VIR_DOMAIN_RUNNING && (int)DOMAIN_IDLE == V
                   (int)DOMAIN_PMSUSPENDED == VIR_DOMAIN_PMSUSPENDED,
               "enum domain_state has libvirt's numbers");
 
-/* What libvirt has told already with `domain`: there is an id as long as it is active. The rest is as it
- * mostly is, until it is asked. */
+/* Fills in what `domain` itself tells, without a question to libvirt: an active domain has an id. The other
+ * fields get the values that most domains have. */
 static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
 {
     struct domain d = {.active = vir.DomainGetID(domain) != (unsigned)-1, .persistent = true};
@@ -38,7 +38,7 @@ static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, str
     return 0;
 }
 
-/* libvirt calls a domain paused, too, while it starts and ends it: nobody has to resume that one. */
+/* libvirt also calls a domain paused while it starts or ends. Nobody has to resume that one. */
 static enum domain_state state_for(int state, int reason)
 {
     if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP)
@@ -48,7 +48,7 @@ static enum domain_state state_for(int state, int reason)
     return (enum domain_state)state;
 }
 
-/* -ENOENT: it went away meanwhile. */
+/* -ENOENT: the domain is gone. */
 static int get_state(struct virt *v, virDomainPtr domain, struct domain *d, struct error *e)
 {
     int state = VIR_DOMAIN_NOSTATE, reason = 0;
@@ -60,7 +60,7 @@ static int get_state(struct virt *v, virDomainPtr domain, struct domain *d, stru
     return 0;
 }
 
-/* A driver without managed saves has none. -ENOENT: it went away meanwhile. */
+/* A driver may know no managed saves. -ENOENT: the domain is gone. */
 static int get_keeping(struct virt *v, virDomainPtr domain, struct domain *d, struct error *e)
 {
     int persistent = vir.DomainIsPersistent(domain);
@@ -72,7 +72,7 @@ static int get_keeping(struct virt *v, virDomainPtr domain, struct domain *d, st
     return 0;
 }
 
-/* -ENOENT: it went away meanwhile. */
+/* -ENOENT: the domain is gone. */
 static int describe_whole(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
 {
     int r = describe(v, domain, ret, e);
@@ -101,7 +101,7 @@ static int set_saved(struct virt *v, virDomainPtr domain, struct domain *d, stru
     return 0;
 }
 
-/* Those few that are not as most are: one question finds them. */
+/* Fields that differ for few domains: one question finds these domains. */
 static const struct exception {
     unsigned filter;
     int (*note)(struct virt *v, virDomainPtr domain, struct domain *d, struct error *e);
@@ -124,7 +124,7 @@ static int note_exception(struct virt *v, const struct exception *x, virDomainPt
     if (vir.DomainGetUUIDString(domain, key.uuid) < 0)
         return domain_failed(v, domain, "get its uuid", e);
     struct domain *d = bsearch(&key, domains, n, sizeof *domains, by_uuid);
-    int r = d ? x->note(v, domain, d, e) : 0; /* NULL: it came later than the list */
+    int r = d ? x->note(v, domain, d, e) : 0; /* NULL: newer than the list */
     return r == -ENOENT ? 0 : r;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guests begin, end, and are told of things. */
+/* Starts and ends guests, and tells them of events. */
 #include "virt/connection.h"
 
-/* Someone else (virsh, the guest itself) may have done it in the meantime: then all is well. */
+/* Forgives an error if somebody else (virsh, the guest itself) has done it meanwhile. */
 static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, const char *action,
                             struct error *e)
 {
@@ -13,8 +13,8 @@ static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, con
     return error_pass(e, r, &why);
 }
 
-/* QEMU ended before libvirt could talk to it, and gave no reason: most often a second person ended the domain
- * while it started. libvirt's qemuMonitorIO() has the words; QEMU's own would follow them. */
+/* QEMU ended before libvirt could talk to it, and gave no reason: mostly a second person ended the domain
+ * while it started. The words are those of libvirt's qemuMonitorIO(); QEMU's own would follow them. */
 static bool qemu_was_killed(const virError *why)
 {
     static const char words[] = "process exited while connecting to monitor";

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See hook-domain.h. What is read here was written by whoever may define domains. */
+/* See hook-domain.h. Anyone who may define domains has written this XML. */
 #include "virt/hook-domain.h"
 
 #include "virt/domain-read.h"
 #include "virt/domain-xml.h"
 
-#define VOLUME_INFIX "_disk" /* of an LV's name, behind the uuid of its instance */
+#define VOLUME_INFIX "_disk" /* in the name of a volume, after the uuid of its instance */
 
-/* Is there a uuid just before `at`? device-mapper doubles the hyphens of LVM's names. */
+/* Does a uuid end just before `at`? device-mapper doubles the hyphens of LVM's names. */
 static bool ends_uuid(const char *xml, const char *at)
 {
     char uuid[UUID_TEXT] = "";
@@ -53,7 +53,7 @@ static int read_identity(const xmlNode *root, struct hook_domain *ret, struct er
     if (r == 0)
         r = domain_copy_child_text(root, "uuid", &uuid, e);
     if (r == 0 && !uuid_valid(uuid))
-        r = error_set(e, -EINVAL, "domain XML: %.64s is no uuid", uuid);
+        r = error_set(e, -EINVAL, "domain XML: %.64s is not a uuid", uuid);
     return r < 0 ? r : str_copy(ret->uuid, sizeof ret->uuid, uuid);
 }
 

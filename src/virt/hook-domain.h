@@ -13,16 +13,16 @@ struct hook_domain {
     char uuid[UUID_TEXT];
     char *name;
     bool ours;      /* has our mark in its metadata */
-    char **devices; /* what its disks name as host devices: paths */
+    char **devices; /* paths of host devices that its disks name */
     size_t n_devices;
-    const struct guard *guard; /* what its devices lead to (instance/guard.h); NULL: that was not looked at */
+    const struct guard *guard; /* what its devices lead to (instance/guard.h); NULL: not examined */
 };
 
-/* Could this XML be that of an instance, or name a volume of one? It looks at bytes and parses nothing, so
- * root may ask it; the domains of others are done with here. */
+/* Could this XML be that of an instance, or name a volume of one? Looks at bytes and parses nothing, so that
+ * root may call it: most domains of others need no more. */
 bool hook_concerns_us(const char *xml);
 
-/* *ret is to be freed by hook_domain_end(), also after an error. -EINVAL: it is no definition of a domain. */
+/* The caller ends *ret by hook_domain_end(), also after an error. -EINVAL: not the definition of a domain. */
 int hook_domain_read(const char *xml, struct hook_domain *ret, struct error *e) _must_check_;
 void hook_domain_end(struct hook_domain *d);
 #define _cleanup_hook_domain_ _cleanup_(hook_domain_end)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See hook-paths.h. Root reads this: bytes are searched for and copied, and nothing is interpreted but the
- * five entities of XML. */
+/* See hook-paths.h. Root reads this XML: bytes are searched and copied, and only XML's five entities are
+ * interpreted. */
 #include "virt/hook-paths.h"
 
 #include "base/fd.h"
@@ -24,7 +24,7 @@ static int add(struct hook_paths *p, const char *path, struct error *e)
     return p->path[p->n] && ++p->n ? 0 : error_memory(e);
 }
 
-/* One character of XML; returns how many bytes stood for it. */
+/* Copies one character of XML; returns the number of bytes that encoded it. */
 static size_t unescape(const char *at, char *ret)
 {
     static const struct {
@@ -50,7 +50,7 @@ static bool take_text(const char *at, char quote, char text[PATH_MAX])
     return n < PATH_MAX - 1;
 }
 
-/* The whole text, and what is before a comma or quote in it, since QEMU's arguments have more behind that. */
+/* Adds the whole text, and its part before a comma or quote: QEMU's arguments go on after a path. */
 static int add_text(struct hook_paths *p, const char *at, char quote, struct error *e)
 {
     char text[PATH_MAX];
@@ -75,7 +75,7 @@ static bool begins_path(const char *xml, const char *at)
 
 /* ------------------------------------------------------------ storage pools */
 
-/* The value of an attribute in the tag at `tag`. */
+/* The value of an attribute of the tag at `tag`. */
 static bool attribute(const char *tag, const char *name, char value[PATH_MAX])
 {
     size_t length = strcspn(tag, ">"), n = strlen(name);
@@ -85,7 +85,7 @@ static bool attribute(const char *tag, const char *name, char value[PATH_MAX])
     return false;
 }
 
-/* Where a pool has its volumes: the <path> of its <target>. */
+/* The folder of a pool's volumes: the <path> of its <target>. */
 static bool pool_folder(const char *pool, char folder[PATH_MAX])
 {
     static const char *const places[] = {"/etc/libvirt/storage", "/run/libvirt/storage"};
@@ -109,7 +109,7 @@ static int add_pool_volume(struct hook_paths *p, const char *tag, struct error *
     char pool[PATH_MAX], volume[PATH_MAX], folder[PATH_MAX];
     if (!attribute(tag, "pool", pool) || !attribute(tag, "volume", volume) || strchr(pool, '/'))
         return 0;
-    if (!pool_folder(pool, folder)) /* as most pools of a volume group are named */
+    if (!pool_folder(pool, folder)) /* most pools of a volume group have its name */
         snprintf(folder, sizeof folder, "/dev/%.200s", pool);
     _cleanup_free_ char *path = str_format("%s/%s", folder, volume);
     return path ? add(p, path, e) : error_memory(e);

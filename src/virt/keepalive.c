@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See keepalive.h. libvirt answers and sends the probes from an event loop, which has to be run by somebody.
- */
+/* See keepalive.h. libvirt sends and answers the probes from an event loop, which a thread of ours runs. */
 #include "virt/keepalive.h"
 
 #include <pthread.h>
 #include <signal.h>
 
 #define INTERVAL_SEC 5
-#define PROBES       6 /* without an answer, before the connection is given up */
+#define PROBES       6 /* without an answer; then the connection is given up */
 
 #define STACK_BYTES (256 << 10)
 
@@ -19,7 +18,7 @@ static void *run_events(void *unused)
     return NULL;
 }
 
-/* Signals are for the main thread, whose calls they are to interrupt. */
+/* Signals go to the main thread, whose calls they shall interrupt. */
 static void start_thread(void)
 {
     pthread_t thread;
@@ -45,5 +44,5 @@ void keepalive_begin(void)
 void keepalive_watch(virConnectPtr libvirt)
 {
     if (vir.ConnectSetKeepAlive(libvirt, INTERVAL_SEC, PROBES) < 0)
-        vir.ResetLastError(); /* a driver within this process has none */
+        vir.ResetLastError(); /* a driver inside this process has no keepalive */
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A daemon that hangs (its event loop, not a call that takes long) is noticed after half a minute, and the
- * connection breaks: what waits for an answer fails, and is undone. */
+/* Notices a daemon that hangs: after half a minute without its event loop the connection breaks, and calls
+ * that wait for an answer fail. A call that takes long does not count. */
 #pragma once
 
 #include "virt/libvirt.h"
 
-/* Before the first connection: starts the thread that libvirt's keepalive needs. Does nothing the second
- * time, or where no thread can be had. */
+/* Starts the thread that libvirt's keepalive needs; to be called before the first connection. Does nothing
+ * the second time, or if no thread can be made. */
 void keepalive_begin(void);
 
 void keepalive_watch(virConnectPtr libvirt);

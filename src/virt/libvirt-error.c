@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libvirt has refused, as a sentence of ours, and the domain of a uuid. */
+/* Turns libvirt's errors into our sentences, and looks up the domain of a uuid. */
 #include "virt/connection.h"
 
 #include "base/str.h"
@@ -29,7 +29,7 @@ int libvirt_errnum(const virError *why)
     }
 }
 
-/* Without the words "internal error: ", which blame libvirt for whatever has no code of its own. */
+/* Without "internal error: ", libvirt's prefix for every error without a code of its own. */
 static const char *message_of(const virError *why)
 {
     if (!why || !why->message)
@@ -38,7 +38,7 @@ static const char *message_of(const virError *why)
     return str_starts(why->message, blame) ? why->message + strlen(blame) : why->message;
 }
 
-/* Takes `why`, which may be NULL. */
+/* Frees `why`, which may be NULL. */
 static int sentence(struct virt *v, virErrorPtr why, const char *kind, const char *object, const char *action,
                     struct error *e)
 {

@@ -9,7 +9,7 @@
 
 struct libvirt vir;
 
-/* `function` is a pointer to a function: what dlsym() returns has its size, but no such type. */
+/* `function` points to a function pointer: dlsym() returns another type of the same size. */
 static int find(void *library, const char *name, void *function, struct error *e)
 {
     void *found = dlsym(library, name);
@@ -19,7 +19,7 @@ static int find(void *library, const char *name, void *function, struct error *e
 
 int libvirt_load(struct error *e)
 {
-    static void *library; /* stays: libvirt has threads and keys of threads */
+    static void *library; /* never unloaded: libvirt has threads and thread-local keys */
     if (library)
         return 0;
     void *opened = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);

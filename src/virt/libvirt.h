@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libvirt, loaded by whoever needs it. It brings fifty libraries, which take the linker longer than most of
- * what `mayfly` does; and many verbs, and the hook, never ask it.
+/* libvirt, loaded when it is needed. It brings fifty libraries, and linking these takes longer than most of
+ * what `mayfly` does. Many verbs, and the hook, never use libvirt.
  *
  *     r = libvirt_load(e);    once, before the first call
  *     vir.DomainFree(domain)  is virDomainFree(domain)

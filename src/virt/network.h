@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the network interface of a new domain is connected to. */
+/* The network that a new domain is connected to. */
 #pragma once
 
 #include "base/error.h"
@@ -8,8 +8,8 @@
 
 enum network_kind {
     NETWORK_NONE,  /* there is no interface */
-    NETWORK_NAMED, /* a network of libvirt's */
-    NETWORK_BRIDGE /* a bridge of the host's */
+    NETWORK_NAMED, /* a network of libvirt */
+    NETWORK_BRIDGE /* a bridge of the host */
 };
 
 struct network {
@@ -17,8 +17,8 @@ struct network {
     const char *name; /* into the text that was parsed */
 };
 
-/* "none", "bridge=BRIDGE", or the name of a network. -EINVAL: it is empty, or has characters that no name
- * has. */
+/* Parses "none", "bridge=BRIDGE", or the name of a network. -EINVAL: empty, or characters that no name has.
+ */
 int network_parse(const char *text, struct network *ret, struct error *e) _must_check_;
 
 /* Is there such a bridge on this host? -ENOENT; -EINVAL: it is an interface of another kind. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest counts its disks by their addresses, so the rescue disk becomes vda only in the place of the first
- * one. All disks move on by one place, and back again:
+/* A guest numbers its disks by their addresses. So the rescue disk becomes vda only if it takes the place of
+ * the first disk. All other disks move on by one place; removal moves them back:
  *
  *     place     vda 0000:02    vdb 0000:03    vdc 0000:04    vdd (libvirt finds one)
  *     before    root           eph0           swap
  *     after     rescue         root           eph0           swap
  *
- * Boot orders make room for the first. libvirt may add controllers for the new place. Those that were there
- * before are listed in the metadata; once libvirt has the definition, the list is turned into one of those
- * that it has added, which go with the rescue disk. What a person adds later is in neither.
+ * Boot orders grow by one. libvirt may add controllers for the new place. A record in the metadata lists the
+ * controllers that were there before. Once libvirt has the definition, the record is changed to list the
+ * controllers that libvirt has added: these are removed with the rescue disk. A controller that a person adds
+ * later is never in the record.
  */
 #include "virt/rescue-xml.h"
 
@@ -20,7 +21,7 @@
 
 #define CHAIN_MAX 128 /* virtio disks of a domain */
 
-/* The rescue disk, and the others behind it, in the order of their places. */
+/* The rescue disk and the disks after it, in the order of their places. */
 struct chain {
     xmlNodePtr disk[CHAIN_MAX];
     size_t n;
@@ -56,7 +57,7 @@ static bool is_virtio(xmlNodePtr disk)
     return has_value(target_of(disk), "bus", "virtio") && xmlHasProp(target_of(disk), BAD_CAST "dev");
 }
 
-/* `first` and those behind it. */
+/* `first` and the disks after it. */
 static int find_chain(xmlNodePtr first, struct chain *ret, struct error *e)
 {
     ret->n = 0;
@@ -70,7 +71,7 @@ static int find_chain(xmlNodePtr first, struct chain *ret, struct error *e)
     return 0;
 }
 
-/* Each disk gets the place of the one `step` further on in the circle. */
+/* Each disk gets the place of the disk `step` further on in the circle. */
 static bool move_places(const struct chain *c, size_t step)
 {
     xmlNodePtr address[CHAIN_MAX];
@@ -85,7 +86,7 @@ static bool move_places(const struct chain *c, size_t step)
     for (size_t i = 0; i < c->n; i++) {
         size_t from = (i + step) % c->n;
         ok = name[from] && xmlSetProp(target_of(c->disk[i]), BAD_CAST "dev", name[from]) && ok;
-        if (address[from]) /* at the end, where libvirt has it */
+        if (address[from]) /* last, as libvirt does */
             xmlAddChild(c->disk[i], address[from]);
     }
     for (size_t i = 0; i < c->n; i++)
@@ -95,7 +96,7 @@ static bool move_places(const struct chain *c, size_t step)
 
 /* -------------------------------------------------------------- boot orders */
 
-/* Adds `by` to the boot order of each device that has one; false: none has. */
+/* Adds `by` to each boot order; false: no device has one. */
 static bool move_boot_orders(xmlNodePtr devices, int by)
 {
     bool any = false;
@@ -121,14 +122,14 @@ static xmlNodePtr find_first(xmlNodePtr devices, bool (*wanted)(xmlNodePtr disk)
     return disk;
 }
 
-/* No drive for disks that can be changed. */
+/* Not a drive with removable disks. */
 static bool is_fixed(xmlNodePtr disk)
 {
     return !xmlHasProp(disk, BAD_CAST "device") || has_value(disk, "device", "disk");
 }
 
-/* Would what is in the place of `first` boot? A domain without boot orders takes the first disk of all,
- * unless it says otherwise. */
+/* Would a disk in the place of `first` boot? Without boot orders a domain boots its first disk, unless <os>
+ * says otherwise. */
 static int check_boots(xmlNodePtr root, xmlNodePtr first, bool by_order, struct error *e)
 {
     xmlNodePtr os = domain_child(root, "os"), boot = domain_child(os, "boot");
@@ -200,7 +201,7 @@ static void remove_node(xmlNodePtr node)
     xmlFreeNode(node);
 }
 
-#define LISTS_ADDED "added" /* value of the attribute `lists`, which is missing at first */
+#define LISTS_ADDED "added" /* value of the attribute `lists`, absent at first */
 
 /* Was the controller added for the rescue disk? */
 static bool is_added(xmlNodePtr record, xmlNodePtr controller)
@@ -209,7 +210,7 @@ static bool is_added(xmlNodePtr record, xmlNodePtr controller)
            xmlHasProp(controller, BAD_CAST "type") && xmlHasProp(controller, BAD_CAST "index");
 }
 
-/* The record lists those that were there before; now those that came. */
+/* The record listed the controllers that were there before; now it lists those that libvirt has added. */
 static bool turn_record(xmlNodePtr record, xmlNodePtr devices)
 {
     xmlNodePtr list = xmlCopyNode(record, 2);
@@ -229,7 +230,7 @@ static bool turn_record(xmlNodePtr record, xmlNodePtr devices)
     return true;
 }
 
-/* With the controllers that were added. */
+/* Removes the added controllers with it. */
 static void remove_record(xmlNodePtr record, xmlNodePtr devices)
 {
     for (xmlNodePtr c = first_child(devices, "controller"), next; c; c = next) {
@@ -245,7 +246,8 @@ static void remove_record(xmlNodePtr record, xmlNodePtr devices)
 
 /* ----------------------------------------------------------------- the disk */
 
-/* By the name of its volume or map, which follows from the domain's uuid. *ret NULL: there is none. */
+/* Finds the disk by the name of its volume or map, which begins with the domain's uuid. *ret NULL: there is
+ * none. */
 static int find_rescue(const xmlNode *root, xmlNodePtr *ret, struct error *e)
 {
     _cleanup_free_ char *uuid = NULL;
@@ -321,7 +323,7 @@ int rescue_xml_note(const char *xml, char **ret, struct error *e)
     return turn_record(record, domain_child(root, "devices")) ? domain_write(doc, ret, e) : error_memory(e);
 }
 
-/* On another bus, where a person put it, it stands in nobody's place. */
+/* If a person has moved the disk to another bus, it is in no other disk's place. */
 static int remove_disk(xmlNodePtr disk, struct error *e)
 {
     xmlNodePtr devices = disk->parent;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The definition of a domain with a rescue disk in front of its own, and without it again: nothing but the
- * XML itself is needed for either, and the second undoes the first to the letter. */
+/* Puts a rescue disk before the disks of a definition, and removes it again. Only the XML is needed for
+ * either, and removal restores the text exactly. */
 #pragma once
 
 #include "virt/domain-xml.h"
 
-/* Is in the metadata for as long as the rescue disk is there. */
+/* In the metadata while the rescue disk is there. */
 #define RESCUE_XML_NAMESPACE "urn:mayfly:rescue:1"
 
-/* The rescue disk boots, and has the place (target, address) of the first virtio disk, which has that of the
- * second, and so on. The caller frees *ret. -EEXIST: it has one. -EINVAL: a disk in that place would not
- * boot; or it is no definition. The sentences lack their subject: the domain. */
+/* The rescue disk boots, and gets the place (target, address) of the first virtio disk, which gets that of
+ * the second, and so on. The caller frees *ret. -EEXIST: there is a rescue disk. -EINVAL: a disk in that
+ * place would not boot; or not a definition. The sentences lack their subject, the domain. */
 int rescue_xml_add(const char *xml, const struct domain_disk *rescue, char **ret,
                    struct error *e) _must_check_;
 
-/* The definition with a rescue disk, as libvirt gives it back: notes which controllers libvirt has added to
- * it. The caller frees *ret; NULL: there is no rescue disk in it. */
+/* Notes which controllers libvirt has added for the rescue disk, in the definition that libvirt gives back.
+ * The caller frees *ret; NULL: there is no rescue disk. */
 int rescue_xml_note(const char *xml, char **ret, struct error *e) _must_check_;
 
-/* *ret: the definition as it was before, which the caller frees; NULL: there is no rescue disk in it. What
- * was changed elsewhere in it meanwhile stays changed. */
+/* *ret: the definition without the rescue disk, which the caller frees; NULL: there is no rescue disk. Other
+ * changes since then stay. */
 int rescue_xml_remove(const char *xml, char **ret, struct error *e) _must_check_;

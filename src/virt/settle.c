@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libvirt does not sync the folders of its definitions: a power cut could bring back what it has forgotten.
- */
+/* Syncs the folders of libvirt's definitions, as libvirt does not: a power cut could bring back a definition
+ * that was removed. */
 #include "virt/connection.h"
 
 #include "base/fd.h"
@@ -9,7 +9,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-/* 1: this user may not look into it. */
+/* 1: this user may not open the folder. */
 static int sync_folder(const char *folder, bool may_lack, struct error *e)
 {
     _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -18,12 +18,12 @@ static int sync_folder(const char *folder, bool may_lack, struct error *e)
     if (fd < 0 && errno == EACCES)
         return 1;
     if (fd < 0 || fsync(fd) < 0)
-        return error_set(e, errno, "%s: cannot be synced, so that the domains in it outlive a power cut: %m",
+        return error_set(e, errno, "%s: cannot be synced, so a power cut may undo changes of its domains: %m",
                          folder);
     return 0;
 }
 
-/* Of the daemon of this user, as GLib finds his folder. One that has no definitions yet has no folder. */
+/* The folders of this user's daemon, found as GLib does. They do not exist before the first definition. */
 static int sync_own(struct error *e)
 {
     const struct passwd *user = getpwuid(geteuid());

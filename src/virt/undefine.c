@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Undefining a domain, with all that libvirt keeps of it, above all saved RAM of its guest; but never with a
- * file that another domain has. See virt.h.
- */
+/* Undefines a domain with all that libvirt keeps of it, above all a managed save. A file that another domain
+ * has stays. See virt.h. */
 #include "virt/connection.h"
 #include "virt/domain-xml.h"
 
-/* Each launch that begins removes the trials of others once. */
+/* Each new launch removes the trials of others once. */
 #define TRIES 100
 
-/* Does another domain name this NVRAM file? In doubt, yes. */
+/* Does another domain name this NVRAM file? Also true if that cannot be told. */
 static bool another_has(struct virt *v, const char *uuid, const char *path)
 {
     _cleanup_(virt_views_end) struct virt_views all = {.n = 0};
@@ -17,7 +16,7 @@ static bool another_has(struct virt *v, const char *uuid, const char *path)
            virt_views_nvram_user(&all, path, uuid);
 }
 
-/* A driver, or a daemon that is older, does not know the flags of what it has not. */
+/* A driver or an older daemon refuses flags that it does not know. */
 static int undefine(struct virt *v, virDomainPtr domain, const char *uuid, unsigned nvram, struct error *e)
 {
     static const unsigned always = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA;
@@ -32,7 +31,7 @@ static int undefine(struct virt *v, virDomainPtr domain, const char *uuid, unsig
     return libvirt_failed(v, uuid, "undefine", e);
 }
 
-/* Without a file the flag would be one more that a driver may not know. */
+/* Without a file the flag is left out: a driver may not know it. */
 static unsigned keep_if(const char *nvram)
 {
     return nvram ? (unsigned)VIR_DOMAIN_UNDEFINE_KEEP_NVRAM : 0;
@@ -56,7 +55,7 @@ int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struc
 
 /* ------------------------------------------------------------------- trials */
 
-/* *ret_nvram, which the caller frees: its file, which is not there yet; NULL: it has none. */
+/* *ret_nvram, which the caller frees: the trial's NVRAM file, which does not exist yet; NULL: none. */
 static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, struct error *e)
 {
     _cleanup_domain_view_ struct domain_view view = {.found = false};
@@ -68,7 +67,7 @@ static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, str
     return r;
 }
 
-/* By its name first, which is no question to libvirt. */
+/* The name is checked first, which costs no question to libvirt. */
 static bool is_trial(virDomainPtr domain)
 {
     if (!str_starts(vir.DomainGetName(domain), TRIAL_NAME) || vir.DomainIsActive(domain) != 0)
@@ -89,7 +88,7 @@ int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct
         if (r == 0 && is_trial(all[i])) {
             _cleanup_free_ char *nvram = NULL;
             r = dry_run ? 0 : drop_trial(v, all[i], &nvram, e);
-            r = r == -ENOENT ? 0 : r; /* its launch removed it */
+            r = r == -ENOENT ? 0 : r; /* its own launch removed it */
             ++*ret_n;
         }
         vir.DomainFree(all[i]);
@@ -98,7 +97,7 @@ int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct
     return r;
 }
 
-/* -ENOENT: another launch took the trial for one that was cut off, and removed it. */
+/* -ENOENT: another launch has removed the trial, as one that was cut off. */
 static int try_once(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram,
                     struct error *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose domains can have the disks. */
+/* Checks whether the domains of a libvirt can have the disks. */
 #include "virt/virt.h"
 
 static int refuse(const char *uri, const char *reason, enum virt_owner owner, struct error *e)
@@ -18,8 +18,8 @@ int virt_check_uri(const char *uri, enum virt_owner owner, struct error *e)
     if (remote || (*authority && *authority != '/'))
         return refuse(uri, "its domains are on another host, and their disks on this one", owner, e);
     if (owner == VIRT_HOST && str_starts(authority, "/session"))
-        return refuse(uri, "domains of a session may not open the disks", owner, e);
+        return refuse(uri, "domains of a session cannot open the disks", owner, e);
     if (owner == VIRT_USER && str_starts(authority, "/system"))
-        return refuse(uri, "domains of the host may not reach the disks of a user", owner, e);
+        return refuse(uri, "domains of the host cannot reach the disks of a user", owner, e);
     return 0;
 }

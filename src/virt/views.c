@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libvirt tells of the disks of domains: of one, or of all at once. See virt.h. */
+/* Disks of domains as libvirt describes them: of one, or of all at once. See virt.h. */
 #include "virt/connection.h"
 
 static void pool_freep(virStoragePoolPtr *pool)
@@ -14,11 +14,11 @@ static void volume_freep(virStorageVolPtr *volume)
         vir.StorageVolFree(*volume);
 }
 
-/* The path of a volume that is given as POOL/VOLUME; the caller frees it. NULL: libvirt does not tell, as of
- * a pool that is not active. */
+/* The path of a volume that is given as POOL/VOLUME; the caller frees it. NULL: libvirt does not know, for
+ * example of an inactive pool. */
 static char *path_in_pool(struct virt *v, const char *pool_and_volume)
 {
-    const char *slash = strchr(pool_and_volume, '/'); /* no name of a pool has one */
+    const char *slash = strchr(pool_and_volume, '/'); /* pool names have no slash */
     _cleanup_free_ char *name = slash ? strndup(pool_and_volume, (size_t)(slash - pool_and_volume)) : NULL;
     _cleanup_(pool_freep) virStoragePoolPtr pool =
         name ? vir.StoragePoolLookupByName(libvirt_of(v), name) : NULL;
@@ -50,7 +50,7 @@ int connection_view_of(struct virt *v, virDomainPtr domain, enum domain_side sid
     if (!xml)
         return no_such_domain() ? -ENOENT : domain_failed(v, domain, "read its definition", e);
     int r = domain_view_read(xml, &view, e);
-    if (r < 0 || (side == DOMAIN_GUEST && !view.running)) /* then libvirt gives the definition */
+    if (r < 0 || (side == DOMAIN_GUEST && !view.running)) /* then this is the definition */
         return r;
     for (size_t i = 0; i < view.n_disks; i++)
         resolve_pools(v, &view.disks[i]);
@@ -70,7 +70,7 @@ int connection_view(struct virt *v, const char *uuid, enum domain_side side, str
     return r == -ENOENT ? no_domain(uuid, e) : r;
 }
 
-/* What is active has an id already, without a question. -ENOENT as connection_view_of(). */
+/* An active domain has an id, which is known without a question. -ENOENT as connection_view_of(). */
 static int read_sides(struct virt *v, virDomainPtr domain, struct domain_sides *ret, struct error *e)
 {
     if (str_copy(ret->name, sizeof ret->name, vir.DomainGetName(domain)) < 0)
@@ -87,7 +87,7 @@ static int by_uuid(const void *a, const void *b)
     return strcmp(x->uuid, y->uuid);
 }
 
-/* One that cannot be read hides no other. */
+/* A domain that cannot be read does not hide the others. */
 static void add(struct virt *v, virDomainPtr domain, struct virt_views *views)
 {
     struct domain_sides *next = &views->domain[views->n];
@@ -120,7 +120,7 @@ int connection_view_all(struct virt *v, struct virt_views *ret, struct error *e)
     free(all);
     if (!views.domain)
         return error_memory(e);
-    if (views.why.errnum == -ECONNREFUSED) { /* the connection broke: it is made anew */
+    if (views.why.errnum == -ECONNREFUSED) { /* the caller connects anew */
         struct error why = views.why;
         virt_views_end(&views);
         return error_pass(e, why.errnum, &why);

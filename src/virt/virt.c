@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of struct virt_ops as plain functions; each call is made once more, on a new connection, where
- * the connection to libvirt breaks: libvirtd may be restarted while an image is written. Which libvirt stands
- * behind it (the real one, or a test's double) is no concern of this file. */
+/* The table of struct virt_ops as plain functions. A call whose connection breaks is made once more, on a new
+ * connection: libvirtd may be restarted while an image is written. The libvirt behind the table is the real
+ * one, or a test's double. */
 #include "virt/virt.h"
 
 #include "virt/domain-xml.h"
@@ -16,8 +16,8 @@ const char *domain_state_name(enum domain_state state)
     return (size_t)state < ARRAY_SIZE(names) ? names[state] : names[DOMAIN_NO_STATE];
 }
 
-/* All calls may be made twice: what the first has done is found done by the second, but for a definition, see
- * virt_define(). */
+/* Every call may be repeated: the second call finds done what the first has done. A definition is the
+ * exception: see virt_define(). */
 static bool connect_again(struct virt *v, int r, struct error *why)
 {
     struct error ignored = ERROR_NONE;
@@ -69,8 +69,8 @@ int virt_details(struct virt *v, const char *uuid, struct domain_details *ret, s
     return TWICE(v->ops->details(v, uuid, ret, &why));
 }
 
-/* The uuid is fresh: if it is there after the connection broke, under the same name, the first call has
- * defined it. */
+/* The uuid is new: if a domain has it and the name after the connection broke, the first call has defined it.
+ */
 static int define_again(struct virt *v, const char *xml, struct error *e)
 {
     _cleanup_free_ char *name = NULL, *uuid = NULL;

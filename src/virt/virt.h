@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libvirt as Mayfly needs it. The real one is connection.c; the tests have a double behind the same table. */
+/* libvirt as Mayfly uses it. connection.c is the real one; tests have a double behind the same table. */
 #pragma once
 
 #include "base/error.h"
@@ -28,19 +28,19 @@ const char *domain_state_name(enum domain_state state); /* as virsh prints it: "
 
 struct domain {
     char uuid[UUID_TEXT];
-    char name[DOMAIN_NAME_MAX]; /* empty: longer than that, so none of ours */
+    char name[DOMAIN_NAME_MAX]; /* empty: longer than that, so not ours */
     enum domain_state state;
-    bool active;     /* QEMU is there, so the disks are in use: all states but shut off */
+    bool active;     /* QEMU runs, so the disks are in use: all states but shut off */
     bool persistent; /* it has a definition; false: libvirt forgets it when it ends */
     bool saved;      /* it has a managed save: its next start resumes that memory */
-    bool ours;       /* has our metadata: Mayfly defined it; false where that was not asked */
-    bool rescued; /* its definition has a rescue disk (virt/rescue-xml.h); false where that was not asked */
+    bool ours;       /* has our metadata: Mayfly defined it; false if that was not asked */
+    bool rescued;    /* its definition has a rescue disk (virt/rescue-xml.h); false if that was not asked */
 };
 
-/* Where a domain has its disks. */
+/* The two places where a domain has disks. */
 enum domain_side {
-    DOMAIN_DEFINITION = 1, /* what it is started from */
-    DOMAIN_GUEST = 2,      /* what runs now */
+    DOMAIN_DEFINITION = 1, /* used for the next start */
+    DOMAIN_GUEST = 2,      /* the running guest */
 };
 
 struct domain_disk;
@@ -52,13 +52,14 @@ enum domain_tpm {
     TPM_ENCRYPTED /* the same, with a secret of libvirt's */
 };
 
-/* What libvirt does with one guest by itself. Its RAM holds in plaintext what its disks hold encrypted. */
+/* What libvirt does with one guest by itself. The guest's RAM holds in plaintext what its disks hold
+ * encrypted. */
 struct domain_details {
-    bool save_refused; /* by QEMU, of virsh save, managedsave, dump and snapshots with memory */
-    bool core_dumped;  /* a core dump of QEMU has the RAM */
-    bool saved;        /* libvirt keeps it in a file, from a managed save */
+    bool save_refused; /* QEMU refuses virsh save, managedsave, dump, and snapshots with memory */
+    bool core_dumped;  /* a core dump of QEMU contains the RAM */
+    bool saved;        /* a managed save keeps it in a file */
     enum domain_tpm tpm;
-    bool autostart; /* it is started with the host */
+    bool autostart; /* libvirt starts it with the host */
 };
 
 #define DOMAIN_DEFINITIONS "/etc/libvirt/qemu"
@@ -69,17 +70,18 @@ struct domain_sides {
     char uuid[UUID_TEXT];
     char name[DOMAIN_NAME_MAX];
     struct domain_view definition;
-    struct domain_view guest; /* found is false: it does not run */
+    struct domain_view guest; /* found is false if no guest runs */
 };
 
 struct virt_views {
     struct domain_sides *domain; /* sorted by uuid */
     size_t n;
-    struct error why; /* of the first that could not be read: it has no side; errnum 0: all were read */
+    struct error
+        why; /* of the first domain that could not be read, which has neither side; errnum 0: all were read */
 };
 
 #define DOMAIN_ADDRESSES_MAX 16
-#define DOMAIN_ADDRESS_MAX   46 /* of IPv6, in text */
+#define DOMAIN_ADDRESS_MAX   46 /* as text, also of IPv6 */
 struct domain_addresses {
     size_t n;
     char address[DOMAIN_ADDRESSES_MAX][DOMAIN_ADDRESS_MAX];
@@ -89,10 +91,10 @@ enum virt_offer { VIRT_KVM, VIRT_UEFI };
 
 struct virt;
 struct virt_ops {
-    bool threads; /* may several make calls at the same time? */
+    bool threads; /* may several threads call at the same time? */
 
-    /* All domains. Without `metadata` it is a few questions, whatever their number, and nobody knows whether
-     * they are `ours` or `rescued`; with it, two more for each. The caller frees *ret. */
+    /* Lists all domains. Without `metadata` this is a few questions, whatever their number, and `ours` and
+     * `rescued` are not asked; with it, two more for each. The caller frees *ret. */
     int (*list)(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e);
 
     /* -ENOENT: there is none. */
@@ -102,84 +104,86 @@ struct virt_ops {
     /* -ENOENT: there is none. */
     int (*details)(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e);
 
-    /* A power cut may undo it until settle() was called, as it may undefine. -EEXIST: the name or uuid is
-     * taken. -EINVAL: libvirt refuses the XML. libvirt's schema, which takes it longer to read than all the
-     * rest, is for try() alone. */
+    /* Defines a domain. A power cut may undo this, as it may undo undefine(), until settle(). -EEXIST: the
+     * name or uuid is taken. -EINVAL: libvirt refuses the XML. Only try() has libvirt validate the schema,
+     * which takes longer than all the rest. */
     int (*define)(struct virt *v, const char *xml, struct error *e);
 
-    /* libvirt's verdict on the definition `trial_xml` (domain_xml(), of a trial) of the instance `name`,
-     * without a trace but where it is cut off: an earlier trial is removed by the next one, or by recover.
-     * *ret_nvram, which the caller frees, is for struct domain_spec. -EINVAL as define. */
+    /* Asks libvirt to judge `trial_xml` (domain_xml(), of a trial), for the instance `name`. Leaves nothing,
+     * unless it is cut off: then the next trial or recover removes it. *ret_nvram, which the caller frees, is
+     * for struct domain_spec. -EINVAL as define(). */
     int (*try)(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram, struct error *e);
 
-    /* Removes what trials have left that were cut off; *ret_n: how many; `dry_run`: how many there are. */
+    /* Removes trials that were cut off; *ret_n: how many; `dry_run`: only counts them. */
     int (*remove_trials)(struct virt *v, bool dry_run, size_t *ret_n, struct error *e);
 
-    /* 0 if there is none. *ret_kept (the caller frees it) is the file of its UEFI's variables where that
-     * stays, since libvirt did not make it for this domain, or another has it too; NULL: none stays. */
+    /* 0 if there is no such domain. *ret_kept (the caller frees it): its file of UEFI variables, if that
+     * stays because libvirt did not make it for this domain, or another domain has it; NULL: none stays. */
     int (*undefine)(struct virt *v, const char *uuid, char **ret_kept, struct error *e);
 
-    /* From now on it is started with the host. A power cut may undo it until settle() was called. */
+    /* Lets libvirt start the domain with the host. A power cut may undo this until settle(). */
     int (*set_autostart)(struct virt *v, const char *uuid, struct error *e);
 
-    /* Makes all definitions durable, and that others are gone. */
+    /* Makes all definitions, and removals of definitions, durable. */
     int (*settle)(struct virt *v, struct error *e);
 
-    /* The XML that it starts from the next time, with all that libvirt keeps of it, passwords too. The caller
-     * frees *ret. -ENOENT. */
+    /* The XML for the next start, with all that libvirt keeps of the domain, passwords too. The caller frees
+     * *ret. -ENOENT. */
     int (*definition)(struct virt *v, const char *uuid, char **ret, struct error *e);
 
-    /* Puts `xml` in the place of the definition with its uuid; durable when it returns. -ENOENT: there is
-     * none. An active domain runs on as it is. */
+    /* Replaces the definition that has the uuid of `xml`; durable when it returns. -ENOENT: there is none. A
+     * running guest is not changed. */
     int (*redefine)(struct virt *v, const char *xml, struct error *e);
 
-    int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 if it is active */
-    int (*shutdown)(struct virt *v, const char *uuid, struct error *e); /* asks the guest, does not wait */
-    int (*reboot)(struct virt *v, const char *uuid, struct error *e);   /* as shutdown; -EBUSY: not active */
-    int (*destroy)(struct virt *v, const char *uuid, struct error *e);  /* at once; 0 if not active */
+    int (*start)(struct virt *v, const char *uuid, struct error *e); /* 0 if it is active */
+    int (*shutdown)(struct virt *v, const char *uuid,
+                    struct error *e);                                  /* asks the guest, and does not wait */
+    int (*reboot)(struct virt *v, const char *uuid, struct error *e);  /* as shutdown; -EBUSY: not active */
+    int (*destroy)(struct virt *v, const char *uuid, struct error *e); /* at once; 0 if not active */
 
-    /* Gives the domain a disk, behind those that it has, on each of the `sides` or on none; durable in the
-     * definition. A guest that does not run is an error. */
+    /* Adds a disk after the others, on each of the `sides` or on none; durable in the definition. Fails for
+     * the guest if it does not run. */
     int (*attach_disk)(struct virt *v, const char *uuid, const struct domain_disk *disk, unsigned sides,
                        struct error *e);
 
-    /* Takes away the disk on this device; 0 if it is not there, or no such domain. Durable in the definition;
-     * the guest is asked, and not waited for: see has_disk. */
+    /* Removes the disk on this device; 0 if there is no such disk or domain. Durable in the definition. The
+     * guest is asked, and not waited for: see has_disk(). */
     int (*detach_disk)(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                        struct error *e);
 
-    /* Is there such a disk? Not where there is no domain, and none in a guest that does not run. */
+    /* Is there a disk on this device? False if there is no domain, or no running guest. */
     int (*has_disk)(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                     bool *ret, struct error *e);
 
-    /* Tells a running guest that its disk on this device has so many bytes now; 0 if it does not run. */
+    /* Tells a running guest the new size of its disk on this device; 0 if it does not run. */
     int (*resize_disk)(struct virt *v, const char *uuid, const char *device_path, uint64_t size_bytes,
                        struct error *e);
 
-    /* Its disks, and what else is told of it there, on that side; view->found is false for a guest that does
-     * not run. The caller ends *ret by domain_view_end(), also after an error. -ENOENT: there is none. */
+    /* Reads the XML of that side; view->found is false for a guest that does not run. The caller ends *ret by
+     * domain_view_end(), also after an error. -ENOENT: no such domain. */
     int (*view)(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
                 struct error *e);
 
-    /* The same of all domains: one question, and one more for each side. The caller ends *ret by
-     * virt_views_end(). */
+    /* The same of all domains: one question, and one for each side. The caller ends *ret by virt_views_end().
+     */
     int (*view_all)(struct virt *v, struct virt_views *ret, struct error *e);
 
-    /* Removes the managed save, with the memory that it holds; 0 if there is none, or no such domain. */
+    /* Removes the managed save; 0 if there is none, or no such domain. */
     int (*drop_save)(struct virt *v, const char *uuid, struct error *e);
 
-    /* Addresses of the guest that libvirt knows from the DHCP leases of its networks, else from the guest's
-     * agent if that may be asked, else from the host's ARP table; none where it cannot tell. */
+    /* Addresses of the guest: from the DHCP leases of libvirt's networks, else from the guest's agent if that
+     * may be asked, else from the host's ARP table. May find none. */
     int (*addresses)(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
                      struct error *e);
 
-    /* Is there a network of this name? -ENOENT. -EINVAL: it is not active, and is to be. */
+    /* Is there a network of this name? -ENOENT. -EINVAL: it is not active, but must be. */
     int (*check_network)(struct virt *v, const char *name, bool active, struct error *e);
 
-    /* Can new domains be of type kvm here, or have UEFI? In doubt, no: such a domain would not start. */
+    /* Can new domains be of type kvm, or have UEFI? False if that cannot be told: such a domain would not
+     * start. */
     bool (*offers)(struct virt *v, enum virt_offer what);
 
-    /* After a call that failed with -ECONNREFUSED: connects anew. */
+    /* Connects anew, after a call that failed with -ECONNREFUSED. */
     int (*reconnect)(struct virt *v, struct error *e);
     void (*disconnect)(struct virt *v);
 };
@@ -187,20 +191,20 @@ struct virt_ops {
 struct virt {
     const struct virt_ops *ops;
 
-    /* Syncs DOMAIN_DEFINITIONS where this process may not look into it (0700 on Fedora, SUSE); NULL: nobody
-     * can. */
+    /* Syncs DOMAIN_DEFINITIONS if this process may not open it (0700 on Fedora, SUSE); NULL: nobody can. */
     int (*sync)(void *data, struct error *e);
     void *sync_data;
 };
 
-/* Whose domains have the disks: the host's have its devices, a user's own what is served on sockets of his.
- */
+/* Whose domains have the disks: the host's domains use its devices; a user's own domains use sockets of that
+ * user. */
 enum virt_owner { VIRT_HOST, VIRT_USER };
 
-/* -EINVAL: its domains are on another host, or another owner's, and cannot have the disks. */
+/* -EINVAL: the domains of this libvirt cannot have the disks: they are on another host, or another owner's.
+ */
 int virt_check_uri(const char *uri, enum virt_owner owner, struct error *e) _must_check_;
 
-/* -ECONNREFUSED: libvirt is not there (exit 10). -EACCES. -EINVAL as virt_check_uri(). */
+/* -ECONNREFUSED: libvirt cannot be reached (exit status 10). -EACCES. -EINVAL as virt_check_uri(). */
 int virt_connect(const char *uri, enum virt_owner owner, struct virt **ret, struct error *e) _must_check_;
 struct virt *virt_disconnect(struct virt *v);
 DEFINE_CLEANUP(struct virt *, virt_disconnect)
@@ -223,8 +227,8 @@ int virt_redefine(struct virt *v, const char *xml, struct error *e) _must_check_
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
 
-/* The same for several at once; fills in why[n], errnum 0: it went well. libvirtd takes five requests of a
- * connection at a time, and its log warns of as many. */
+/* The same for several domains at once. Fills in why[n]; errnum 0: it went well. libvirtd takes five requests
+ * of a connection at a time, and its log warns of more. */
 #define VIRT_AT_ONCE 4
 void virt_start_many(struct virt *v, const char *const uuids[], size_t n, struct error why[]);
 void virt_destroy_many(struct virt *v, const char *const uuids[], size_t n, struct error why[]);
@@ -244,13 +248,13 @@ int virt_view(struct virt *v, const char *uuid, enum domain_side side, struct do
 int virt_view_all(struct virt *v, struct virt_views *ret, struct error *e) _must_check_;
 void virt_views_end(struct virt_views *v);
 
-/* Another domain that names this file for its UEFI variables, running or in its definition; NULL: none. */
+/* Another domain that names this file of UEFI variables, in its definition or running; NULL: none. */
 const struct domain_sides *virt_views_nvram_user(const struct virt_views *v, const char *path,
                                                  const char *but_uuid);
 int virt_drop_save(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_addresses(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
                    struct error *e) _must_check_;
 
-/* Also of a bridge: see virt/network.h. */
+/* Also checks a bridge: see virt/network.h. */
 int virt_check_network(struct virt *v, const struct network *n, bool active, struct error *e) _must_check_;
 bool virt_offers(struct virt *v, enum virt_offer what);

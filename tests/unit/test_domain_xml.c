@@ -710,7 +710,7 @@ static void what_is_no_domain_is_refused(void **state)
             "domain XML, line 2: not well-formed: Premature end of data in tag domain line 1; "
             "check it with xmllint");
     refused("<domain><name>\xe4</name></domain>",
-            "domain XML: it is not UTF-8; convert it, as by iconv -t UTF-8");
+            "domain XML: it is not UTF-8; convert it, for example by iconv -t UTF-8");
     refused("<network/>", "domain XML: the outermost element is not <domain>; see virsh dumpxml");
     refused("<a:domain xmlns:a='urn:a'/>",
             "domain XML: the outermost element is not <domain>; see virsh dumpxml");
@@ -719,7 +719,7 @@ static void what_is_no_domain_is_refused(void **state)
 static void dtds_and_entities_are_refused(void **state)
 {
     (void)state;
-    static const char sentence[] = "domain XML: it has a DOCTYPE; take that out, libvirt needs none";
+    static const char sentence[] = "domain XML: it has a DOCTYPE; remove that, libvirt needs none";
     refused("<!DOCTYPE domain><domain/>", sentence);
     refused("<!DOCTYPE domain SYSTEM 'file:///etc/passwd'><domain/>", sentence);
     refused("<!DOCTYPE domain [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><domain><name>&a;</name></domain>",
@@ -737,15 +737,15 @@ static void too_much_is_refused(void **state)
     memset(text, ' ', size);
     memcpy(text, "<domain>", 8);
     memcpy(text + size - 10, "</domain>", 10);
-    refused(text, "domain XML: it has more than 1048576 bytes; a definition is shorter");
+    refused(text, "domain XML: it is larger than 1048576 bytes; no definition is");
 }
 
 static void an_instance_is_no_template(void **state)
 {
     (void)state;
     _cleanup_free_ char *xml = make(&plain, NULL);
-    refused(xml, "domain XML: it is the definition of an instance, and a second one would share its disks; "
-                 "take out its disks and the element mayfly:instance");
+    refused(xml, "domain XML: it is the definition of an instance, whose disks a second one would share; "
+                 "remove its disks and the element mayfly:instance");
 }
 
 static void numa_cells_are_not_overruled(void **state)
