@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks before an adoption. Nova kept nothing by which a wrong key would be noticed. So the broker checks
- * whether the data makes sense under the key: on the first disk it must.
- */
+/* Checks before an adoption. Nova keeps no check value by which a wrong key would be noticed. So the broker
+ * checks whether the data makes sense under the key: on the first disk it must. */
 #include "instance/adopt.h"
 #include "instance/keys.h"
 #include "keys/derive.h"
@@ -12,7 +11,7 @@
 
 /* ------------------------------------------------------------- the instance */
 
-/* An instance that is Mayfly's already: was it adopted with the same words? */
+/* The instance belongs to Mayfly already: was it adopted with the same parameters? */
 static int known(const struct adoption *a, const struct instance *i, bool *ret_done, struct error *e)
 {
     const struct adopt_request *q = a->request;
@@ -51,19 +50,18 @@ static int find_volumes(struct adoption *a, struct error *e)
         if (r < 0 || n == 0)
             continue;
         if (a->n_volumes)
-            return error_set(
-                e, -EUNSAFE,
-                "instance %s: is not adopted: volumes of its name are in two groups, %s and %s; which "
-                "are in use? Rename the others by lvrename",
-                a->request->uuid, a->volumes[0].vg, found[0].vg);
+            return error_set(e, -EUNSAFE,
+                             "instance %s: is not adopted: two groups, %s and %s, have volumes of its name; "
+                             "rename those that are not in use by lvrename",
+                             a->request->uuid, a->volumes[0].vg, found[0].vg);
         a->volumes = TAKE_PTR(found);
         a->n_volumes = n;
     }
     if (r < 0)
         return r;
     if (a->n_volumes > DISKS_MAX)
-        return error_set(e, -EINVAL, "instance %s: has %zu volumes, more than any of Nova's",
-                         a->request->uuid, a->n_volumes);
+        return error_set(e, -EINVAL, "instance %s: has %zu volumes, more than Nova makes", a->request->uuid,
+                         a->n_volumes);
     return a->n_volumes
                ? 0
                : error_set(e, -ENOENT,
@@ -72,7 +70,7 @@ static int find_volumes(struct adoption *a, struct error *e)
                            a->request->uuid, a->request->uuid);
 }
 
-/* "<uuid>_disk" is root, "<uuid>_disk.eph0" is eph0. Other volumes of the name would be in the way later.
+/* "<uuid>_disk" is root, "<uuid>_disk.eph0" is eph0. Other volumes with the uuid would be in the way later.
  */
 static int set_role(struct volume *v, struct error *e)
 {
@@ -84,12 +82,11 @@ static int set_role(struct volume *v, struct error *e)
         named.role[0] = '\0';
     if (!volume_role_valid(named.role) || volume_is_snapshot(&named) || volume_is_rescue(&named) ||
         volume_is_bench(&named))
-        return error_set(
-            e, -EUNSAFE,
-            "volume %s/%s: has the name of the instance, but of no disk that is adopted (disk, "
-            "disk.local, disk.eph0 and so on, disk.swap); unrescue the instance, or rename the volume "
-            "by lvrename",
-            v->vg, v->lv);
+        return error_set(e, -EUNSAFE,
+                         "volume %s/%s: has the name of the instance, but is not a disk that can be adopted "
+                         "(disk, disk.local, disk.eph0 and so on, disk.swap); unrescue the instance, or "
+                         "rename the volume by lvrename",
+                         v->vg, v->lv);
     *v = named;
     return 0;
 }
@@ -120,7 +117,7 @@ static int design(const struct adoption *a, struct volume *v, struct error *e)
 
 /* ------------------------------------------------------------------ the key */
 
-/* Delete destroys the key, so it must be nobody else's. */
+/* Delete destroys the key, so no other instance may have it. */
 static int check_key(const struct adoption *a, struct error *e)
 {
     const struct volume *lead = &a->volumes[0];
@@ -131,7 +128,8 @@ static int check_key(const struct adoption *a, struct error *e)
     const struct inventory *now = a->model->inventory;
     for (size_t i = 0; r == 0 && i < now->n_volumes; i++)
         if (key_ref_same(now->volumes[i].key, lead->key))
-            r = error_set(e, -EUNSAFE, "key %s: is that of instance %s; each of Nova's has its own",
+            r = error_set(e, -EUNSAFE,
+                          "key %s: belongs to instance %s; Nova gives each instance a key of its own",
                           lead->key, now->volumes[i].name);
     return r;
 }
@@ -142,7 +140,7 @@ static void set_key(struct adoption *a, const char ref[KEY_REF_MAX])
         memcpy(a->volumes[i].key, ref, KEY_REF_MAX);
 }
 
-/* It is named as the first disk is: recover knows it by that. */
+/* The copy gets the uuid of the first disk: by that recover recognizes it. */
 static int name_import(struct adoption *a, char ref[KEY_REF_MAX], struct error *e)
 {
     struct keymgr *km = NULL;
@@ -176,7 +174,7 @@ static int name_key(struct adoption *a, struct error *e)
     return check_key(a, e);
 }
 
-/* The key was found: so its reference names the place that has it. */
+/* Adds to the reference the place where the key was found. */
 static int add_place(struct adoption *a, struct error *e)
 {
     char manager[KEY_ID_MAX], id[KEY_ID_MAX], whole[KEY_ID_MAX], place[KEY_PLACE_MAX], ref[KEY_REF_MAX];
@@ -196,7 +194,7 @@ static int add_place(struct adoption *a, struct error *e)
     return 0;
 }
 
-/* On the first disk something must show; another may never have been written to. */
+/* The first disk must show something; another disk may never have been written to. */
 static int check_shows(const struct adoption *a, const struct volume *v, bool shows, struct error *e)
 {
     if (shows)
@@ -205,7 +203,7 @@ static int check_shows(const struct adoption *a, const struct volume *v, bool sh
         return error_set(
             e, -EKEYREJECTED,
             "instance %s: is not adopted: under this key volume %s/%s shows neither partitions nor a file "
-            "system; is it the key, --kdf, or --key-size? If the disk is known to be blank, say --force",
+            "system; check the key, --kdf and --key-size; if the disk is known to be blank, use --force",
             v->instance, v->vg, v->lv);
     report_warning(a->context,
                    "volume %s/%s: shows neither partitions nor a file system nor swap under this key", v->vg,
@@ -246,7 +244,7 @@ int adopt_look(struct adoption *a, bool *ret_done, struct error *e)
     const struct instance *i = NULL;
     int r = model_load(a->context, &a->model, e);
     if (r == 0 && model_damaged(a->model, a->request->uuid))
-        r = error_set(e, -EUNSAFE, "instance %s: a volume of it has damaged tags; see mayfly list",
+        r = error_set(e, -EUNSAFE, "instance %s: one of its volumes has damaged tags; see mayfly list",
                       a->request->uuid);
     if (r == 0 && model_find(a->model, a->request->uuid, &i, NULL) == 0)
         return known(a, i, ret_done, e);

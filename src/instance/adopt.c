@@ -20,7 +20,7 @@ static int import_key(const struct context *c, void *object, struct error *e)
     return r < 0 ? r : keymgr_import(km, &a->imports, a->request->secret, e);
 }
 
-/* Its id is new: what has it is ours. */
+/* The id is new: whatever has it, this run has made. */
 static int import_key_undo(const struct context *c, void *object, struct error *e)
 {
     const struct adoption *a = object;
@@ -46,7 +46,7 @@ static int lead_ready(const struct context *c, void *object, struct error *e)
     return broker_mark(c->broker, &lead, 1, VOLUME_READY, e);
 }
 
-/* Ready does not become adopting again. */
+/* A ready volume never becomes adopting again. */
 static int lead_ready_undo(const struct context *c, void *object, struct error *e)
 {
     const struct volume *lead = ((struct adoption *)object)->volumes;
@@ -54,7 +54,8 @@ static int lead_ready_undo(const struct context *c, void *object, struct error *
     int r = broker_list(c->broker, &now, e);
     for (size_t i = 0; r == 0 && i < now->n_volumes; i++)
         if (streq(now->volumes[i].disk, lead->disk) && now->volumes[i].state != VOLUME_ADOPTING)
-            r = error_set(e, -ENEEDSRECOVER, "the adoption counts already, and mayfly recover finishes it");
+            r = error_set(e, -ENEEDSRECOVER,
+                          "the adoption is past its commit point; mayfly recover finishes it");
     return r;
 }
 
@@ -101,8 +102,8 @@ int instance_adopt(const struct context *c, const struct adopt_request *request,
     bool done = false;
 
     if (!uuid_valid(request->uuid))
-        return error_set(e, -EINVAL, "'%s' is no uuid; give that of Nova's instance", request->uuid);
-    int r = context_check_virt(c, e); /* without it nobody knows whether the instance runs */
+        return error_set(e, -EINVAL, "'%s' is not a uuid; give the uuid of Nova's instance", request->uuid);
+    int r = context_check_virt(c, e); /* without libvirt nobody knows whether the instance runs */
     if (r == 0)
         r = model_lock_uuid(c, request->uuid, e);
     if (r == 0)

@@ -9,16 +9,17 @@
 #include "instance/disks.h"
 #include "instance/operations.h"
 
-#define ADOPT_MANAGER "local" /* keeps a key that is in no manager yet */
+#define ADOPT_MANAGER "local" /* manager for a key that no manager has */
 
 struct adoption {
     const struct context *context;
     const struct adopt_request *request;
-    struct model *model;    /* before */
-    struct volume *volumes; /* as they will be, lead first */
+    struct model *model;    /* as looked up */
+    struct volume *volumes; /* as they will be; the first disk first */
     size_t n_volumes;
-    struct key_info imports; /* id "": the key is in its manager already */
+    struct key_info imports; /* id "": a manager has the key already */
 };
 
-/* Fills in all but context and request. *ret_done: it was adopted before, and there is nothing to do. */
+/* Fills in all but context and request. *ret_done: the instance is adopted already, and nothing is to be
+ * done. */
 int adopt_look(struct adoption *a, bool *ret_done, struct error *e) _must_check_;

@@ -23,7 +23,7 @@
 
 struct round {
     struct benchmark *benchmark;
-    unsigned number; /* from 0 */
+    unsigned number; /* counted from 0 */
 };
 
 struct benchmark {
@@ -33,7 +33,7 @@ struct benchmark {
     struct bench_result result;
     struct round *rounds;
     struct bench_figures (*figures)[BENCH_JOBS][BENCH_COLUMNS]; /* of each round */
-    unsigned done;                                              /* cells */
+    unsigned done;                                              /* counted in cells */
 };
 
 static void benchmark_free(struct benchmark *b)
@@ -75,7 +75,7 @@ static enum bench_table table_of(enum bench_column column)
     }
 }
 
-/* The device is the caller's to close, so that its map can be closed after it. */
+/* The caller closes the device, so that its map can be closed after it. */
 static int measure_on(const struct context *c, struct benchmark *b, int fd, const struct bench_cell *cell,
                       struct bench_figures *ret, struct error *e)
 {
@@ -116,13 +116,13 @@ static void report_cell(const struct context *c, const struct round *round, cons
         reporter->count(reporter->data, b->done, cells_a_round(b) * b->request->rounds);
 }
 
-/* The broker hears of us meanwhile, or it would end a connection that is silent for so long. */
+/* Tells the broker that we are at work: it would end a connection that is silent for so long. */
 static bool cell_stopped(void *context)
 {
     return context_stopped(context);
 }
 
-/* One job on all kinds of disk, the first of them another in each round. */
+/* Runs one job on all kinds of disk, in each round beginning with another kind. */
 static int run_job(const struct context *c, const struct round *round, unsigned job, struct error *e)
 {
     struct benchmark *b = round->benchmark;
@@ -153,7 +153,7 @@ static int run_round(const struct context *c, void *object, struct error *e)
     return r;
 }
 
-/* Undoes what a round left open where closing failed. */
+/* Closes what a round left open because closing failed. */
 static int run_round_undo(const struct context *c, void *object, struct error *e)
 {
     return broker_close(c->broker, &((const struct round *)object)->benchmark->v, SETTLE_NOW, e);
@@ -195,7 +195,7 @@ static void sum_up(struct benchmark *b)
 
 /* --------------------------------------------------------------------- plan */
 
-/* As a disk of ours that is `size_bytes` large. */
+/* Designs the volume like a disk of `size_bytes`. */
 static int design(const struct context *c, struct benchmark *b, const struct group *g, struct error *e)
 {
     _cleanup_secret_ struct secret *secret = NULL;

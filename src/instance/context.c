@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Telling whoever waits how far an operation is. A context without a reporter is told nothing. */
+/* Tells a person or a program how far an operation is, if the context has a reporter; and other helpers of
+ * contexts. */
 #include "instance/context.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#define REPORT_TEXT_MAX 700 /* a sentence of struct error, and some words before it */
+#define REPORT_TEXT_MAX 700 /* a sentence of struct error, and some words */
 
 static __attribute__((format(printf, 3, 0))) void report(void (*tell)(void *, const char *), void *data,
                                                          const char *format, va_list ap)
@@ -79,7 +80,7 @@ static void import_update(void *data, uint64_t done_bytes, uint64_t total_bytes)
 {
     const struct import *i = data;
     const struct reporter *reporter = i->context->reporter;
-    (void)total_bytes; /* of this step */
+    (void)total_bytes; /* that is the total of this step */
     if (reporter && reporter->progress)
         reporter->progress(reporter->data, i->done_bytes + done_bytes, i->total_bytes);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The world of every operation on instances. All of it stands behind interfaces, so that a test can run any
- * operation over doubles. Nothing of it is global. */
+/* The context of every operation on instances. All of it stands behind interfaces, so that tests can run any
+ * operation over doubles. None of it is global. */
 #pragma once
 
 #include "bench/bench.h"
@@ -26,60 +26,59 @@ struct context {
     struct virt *virt;
 
     /* Opens key managers by name: keymgr_open, or the double's. Operations use context_keymgr(), which opens
-     * each once. */
+     * each manager once. */
     int (*open_keymgr)(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
                        struct error *e);
-    struct key_context *who;       /* asks them */
-    struct key_managers *managers; /* that are open; the owner of the context ends them */
+    struct key_context *who;       /* on whose behalf managers are asked */
+    struct key_managers *managers; /* open managers; the owner of the context closes them */
 
     /* Writes the image to disks: image_import, or the double's. */
     int (*import)(struct image *i, const struct image_target *targets, size_t n,
                   const struct image_progress *progress, struct error *e);
 
-    /* And the other way: image_export, or the double's. */
+    /* Writes a disk to an image: image_export, or the double's. */
     int (*export)(const struct opened *disk, int file_fd, const char *name, const struct secret *key,
                   const struct image_progress *progress, struct error *e);
 
-    /* Byte for byte, to a descriptor of the caller's: image_stream, or the double's. */
+    /* Writes a disk byte for byte to the caller's descriptor: image_stream, or the double's. */
     int (*stream)(const struct opened *disk, int output_fd, const char *name,
                   const struct image_progress *progress, struct error *e);
 
-    /* A seed, to the begin of a disk and back: seed_write and seed_read, or the doubles'. */
+    /* Write a seed to the begin of a disk, and read it back: seed_write and seed_read, or the doubles'. */
     int (*write_seed)(const struct opened *disk, const struct secret *seed, struct error *e);
     int (*read_seed)(const struct opened *disk, struct secret **ret, struct error *e);
 
-    /* What fio can measure here, and a measurement: bench_look and bench_measure, or the double's. */
+    /* What fio can measure on this host, and a measurement: bench_look and bench_measure, or the double's. */
     int (*bench_look)(char ret_why_not[BENCH_WHY_MAX], struct error *e);
     int (*bench_measure)(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 
-    /* In whose "sys" the kernel's /sys is found: "", but for tests. */
+    /* The folder whose "sys" is the kernel's /sys: "", except in tests. */
     const char *root;
 
     const struct reporter *reporter;
 
-    /* How long to wait for an instance that another mayfly works on. Most hold it for a moment, but recover
-     * holds all. */
+    /* How long to wait for an instance that another mayfly has locked. Most verbs hold a lock for a moment.
+     */
     unsigned lock_wait_msec;
 
-    /* How long a holder without a name may take to let go of a device, such as udev, which looks at new ones.
-     */
+    /* How long a holder without a name, such as udev, may take to let go of a device. */
     unsigned holder_wait_msec;
 
     bool (*stopped)(void); /* has the user asked to stop (SIGINT, SIGTERM)? NULL: nobody can */
 
-    /* While this is on, between a point of no return and the end of an operation, `stopped` says no. May be
-     * NULL. */
+    /* While this is on, `stopped` says no: from a point of no return to the end of an operation. May be NULL.
+     */
     void (*hold_stop)(bool on);
 };
 
-/* Has the user asked to stop? To be called between steps and in every wait: now and then it also tells the
- * broker that we are at work. */
+/* Has the user asked to stop? Called between steps and in every wait. Now and then it also tells the broker
+ * that we are at work. */
 bool context_stopped(const struct context *c);
 
-/* Why a part of the context is missing; errnum 0: it is there. Only mayfly doctor goes on without. */
+/* Why a part of the context is missing; errnum 0: it is there. Only mayfly doctor works without some part. */
 struct lacks {
-    struct error config; /* the rest is not tried then, and the configuration is the default one */
-    struct error who;    /* the credentials that the caller named */
+    struct error config; /* then the other parts are not tried, and the configuration has its defaults */
+    struct error who;    /* the caller's credentials */
     struct error broker; /* context.broker is NULL */
     struct error virt;   /* context.virt is NULL */
 };
@@ -88,19 +87,19 @@ void report_step(const struct context *c, const char *format, ...) _printf_(2, 3
 void report_warning(const struct context *c, const char *format, ...) _printf_(2, 3);
 
 /* Marks a point of no return: the list of steps is run to its end, even if the user asks to stop. steps_run()
- * ends that. */
+ * ends this state. */
 void context_hold_stop(const struct context *c);
 void context_heed_stop(const struct context *c);
 
-/* The name by which people know the instance of the volume now: libvirt's, if it can be asked and knows one,
- * for its domain may have been renamed since the tags were made; for sentences alone. Returns `field`. */
+/* The current name of the volume's instance, for sentences only: libvirt's, if it can be asked and knows the
+ * domain, since that may have been renamed. Returns `field`. */
 const char *context_name(const struct context *c, const struct volume *v, char field[DOMAIN_NAME_MAX]);
 
 /* For an operation that needs libvirt. -ECONNREFUSED: the context has none. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
 
-/* Writes the image to these devices, tells the reporter how far it is, and heeds context_stopped().
- * `done_bytes` of the `total_bytes` of the operation are written already. Without a device the image is only
- * read, and compared with its checksum. */
+/* Writes the image to the targets, tells the reporter how far it is, and heeds context_stopped().
+ * `done_bytes` of the operation's `total_bytes` are written already. Without a target the image is only read,
+ * and compared with its checksum. */
 int context_import(const struct context *c, struct image *image, const struct image_target *targets, size_t n,
                    uint64_t done_bytes, uint64_t total_bytes, struct error *e) _must_check_;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly doctor on what was done to instances without Mayfly: see drift.h. None of it is a failure of this
- * host, so all are warnings. */
+/* What people did to instances without Mayfly: see drift.h. None of it is a failure of this host, so all
+ * findings are warnings. */
 #include "instance/doctor.h"
 #include "instance/drift.h"
 #include "virt/domain-xml.h"
 
 #include <stdio.h>
 
-/* A managed save has a finding of its own, for what it holds. */
+/* A managed save has its own finding, since it holds plaintext. */
 #define TOLD (DRIFT_ALL & ~DRIFT(SAVED) & ~DRIFT(UNKNOWN))
 
 static void examine_instance(struct examination *x, const struct model *m, const struct survey *survey,
@@ -18,7 +18,7 @@ static void examine_instance(struct examination *x, const struct model *m, const
     char what[sizeof x->findings->what];
     snprintf(what, sizeof what, "instance %.80s", i->name);
     if (drift_look(x->context, m, survey, i, TOLD, &d, &why) < 0)
-        examination_warn(x, what, "cannot be looked at: %s", why.text);
+        examination_warn(x, what, "cannot be examined: %s", why.text);
     for (size_t n = 0; n < d.n; n++)
         examination_warn(x, what, "%s", d.found[n].text);
 }
@@ -32,8 +32,8 @@ static void examine_mark(struct examination *x, const struct model *m, const str
     snprintf(what, sizeof what, "domain %.80s", d->name);
     examination_warn(
         x, what,
-        "has Mayfly's mark, but no volume has its uuid %s: its volume group is missing, or it is a "
-        "clone of an instance; a clone's mark is taken out by virsh metadata %s %s --config --remove",
+        "has Mayfly's mark, but no volume has its uuid %s: either its volume group is missing, or it is a "
+        "clone of an instance; remove the mark of a clone by virsh metadata %s %s --config --remove",
         d->uuid, d->uuid, DOMAIN_XML_NAMESPACE);
 }
 
@@ -42,17 +42,17 @@ void examine_instances(struct examination *x)
     struct model *m = x->model;
     _cleanup_survey_ struct survey survey = {.n_uses = 0};
     struct error why = x->context->virt ? x->no_domains : ERROR_NONE;
-    if (!m->inventory) /* the broker could not say, which is told */
+    if (!m->inventory) /* the broker failed, which has its own finding */
         return;
     if (!why.errnum)
         (void)!model_put_together(m, x->context->virt != NULL, &why);
     if (why.errnum) {
-        examination_warn(x, "instances", "cannot be looked at: %s", why.text);
+        examination_warn(x, "instances", "cannot be examined: %s", why.text);
         return;
     }
     survey_make(x->context, &survey);
     if (survey.why.errnum)
-        examination_warn(x, "domains", "not all could be looked at: %s", survey.why.text);
+        examination_warn(x, "domains", "not all could be examined: %s", survey.why.text);
     for (size_t i = 0; i < m->n_instances; i++)
         examine_instance(x, m, &survey, &m->instances[i]);
     for (size_t i = 0; i < m->n_domains; i++)

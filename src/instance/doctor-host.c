@@ -26,15 +26,13 @@ static void examine_membership(struct examination *x, const char *user, const ch
     snprintf(what, sizeof what, "group %s", group);
     if (is == MEMBER_LATER)
         examination_warn(
-            x, what,
-            "user %s is a member of it, but this login is older than that and has none of it: log in again",
-            user);
+            x, what, "user %s is a member, but this login is older than the membership: log in again", user);
     else if (is == MEMBER_NO)
-        examination_warn(x, what, "user %s is no member of it: adduser %s %s, as root, then log in again",
+        examination_warn(x, what, "user %s is not a member: run adduser %s %s as root, then log in again",
                          user, user, group);
 }
 
-/* Reported only if it explains a refusal: there are other ways to get access. */
+/* Told only if it explains a refusal: there are other ways to get access. */
 static void examine_caller(struct examination *x)
 {
     char user[USER_NAME_MAX];
@@ -50,7 +48,7 @@ static void examine_caller(struct examination *x)
 /* ------------------------------------------------------------------ programs */
 
 static const struct program {
-    const char *name, *package, *lost; /* lost: what cannot be had without it; NULL: nothing can */
+    const char *name, *package, *lost; /* lost: what cannot be made without it; NULL: nothing can */
 } programs[] = {
     {"lvm", "lvm2", NULL},
     {"qemu-img", "qemu-utils", NULL},
@@ -87,7 +85,7 @@ static void examine_programs(struct examination *x)
             examination_fail(x, p->name, -ENOENT, text);
     }
     if (all)
-        examination_ok(x, "programs", "all are there");
+        examination_ok(x, "programs", "all are installed");
 }
 
 /* -------------------------------------------------------------------- kernel */
@@ -123,7 +121,7 @@ static bool has_line(const struct examination *x, const char *folder, const char
 
 #define DEVICE_LEVELS_MAX 8
 
-/* By its folder in sysfs: is the device a dm-crypt map, or does it lie on such maps only? */
+/* Is the device, given by its folder in sysfs, a dm-crypt map, or does it lie on such maps only? */
 static bool is_encrypted(const struct examination *x, const char *folder, unsigned level)
 {
     if (has_line(x, folder, "dm/uuid", "CRYPT-"))
@@ -164,7 +162,7 @@ static void examine_swap(struct examination *x)
 {
     const char *what = "swap of the host";
     _cleanup_free_ char *text = examination_read(x, "/proc/swaps");
-    char *rest = text, *line = strsep(&rest, "\n"); /* its heading */
+    char *rest = text, *line = strsep(&rest, "\n"); /* the heading */
     size_t n = 0, plain = 0;
     for (; rest && (line = strsep(&rest, "\n"));) {
         char name[256], type[16];
@@ -188,7 +186,7 @@ static void examine_swap(struct examination *x)
 
 /* ----------------------------------------------------- LVM's view of disks */
 
-/* Is there a line that is no comment, of a filter that has a word on our maps? */
+/* Has the file a line, not a comment, of a filter that names our maps? */
 static bool rejects_maps(const struct examination *x, const char *path)
 {
     _cleanup_free_ char *text = examination_read(x, path);
@@ -215,7 +213,7 @@ static void examine_lvm(struct examination *x)
 
 /* ------------------------------------------------------------- clock and room */
 
-/* Tokens and certificates have times. */
+/* Tokens and certificates are valid for a time. */
 static void examine_clock(struct examination *x)
 {
     struct timex t = {.modes = 0};
@@ -235,7 +233,7 @@ static void examine_clock(struct examination *x)
 #define ROOM_BYTES (UINT64_C(16) << 20)
 #define ROOM_FILES 100
 
-/* Keys, LVM's backups and libvirt's definitions, locks. */
+/* Room for keys, LVM's backups, libvirt's definitions and locks. */
 static void examine_room(struct examination *x)
 {
     static const char *const folders[] = {"/var/lib/mayfly", "/etc", "/run"};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doctor's look at the key managers: what each reports about itself, then a key that is made, fetched,
- * compared and destroyed again. Whoever owns a key is locked while it is without volumes, so recover leaves
- * this one alone; should doctor be cut off here, recover destroys it.
- */
+/* Examines the key managers: what each reports about itself, then a key that is made, fetched, compared and
+ * destroyed. The owner of that key is locked, so recover leaves the key alone; if doctor is cut off here,
+ * recover destroys it. */
 #include "instance/doctor.h"
 #include "instance/key-list.h"
 
@@ -14,11 +13,12 @@ static int compare(struct keymgr *km, const char *id, const struct secret *made,
     _cleanup_secret_ struct secret *fetched = NULL;
     int r = keymgr_fetch(km, id, &fetched, e);
     if (r == 0 && !secret_equal(made, fetched))
-        r = error_set(e, -EKEYREJECTED, "key %s:%s: what is fetched is not what was made", km->ops->name, id);
+        r = error_set(e, -EKEYREJECTED, "key %s:%s: the fetched key is not the one that was made",
+                      km->ops->name, id);
     return r;
 }
 
-/* Checks that nobody gets it any more. */
+/* Destroys the key, and checks that it can no longer be fetched. */
 static int destroy(struct keymgr *km, const char *id, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -28,9 +28,7 @@ static int destroy(struct keymgr *km, const char *id, struct error *e)
     if (r == 0)
         return 0;
     return error_set(
-        e, r,
-        "key %s:%s: was made to try the key manager out, and cannot be destroyed again: %.300s; run "
-        "mayfly key destroy %s:%s",
+        e, r, "key %s:%s: was made as a trial, and cannot be destroyed: %.300s; run mayfly key destroy %s:%s",
         km->ops->name, id, why.text, km->ops->name, id);
 }
 
@@ -68,8 +66,8 @@ static void examine_key(struct examination *x, struct keymgr *km)
     name_part(what, km->ops->name, "a key");
     if (!x->locked || c->volume_groups.n == 0) {
         examination_warn(x, what,
-                         "none was tried: without the broker's lock and a volume group it might be "
-                         "taken for one that was left behind");
+                         "none was made: without the broker's lock and a volume group, recover might take it "
+                         "for an unused key");
         return;
     }
     memcpy(want.owner, x->owner, sizeof want.owner);
@@ -130,13 +128,13 @@ static void examine_manager(struct examination *x, const struct key_source *s)
     char what[WHAT_MAX];
     snprintf(what, sizeof what, "key manager %.40s", s->name);
     if (x->lacks->who.errnum && s->km && s->km->durable && !s->km->lists_all) {
-        examination_warn(x, what, "was not asked: the credentials that were named cannot be had");
+        examination_warn(x, what, "was not asked: the given credentials cannot be used");
         return;
     }
     if (!s->km)
         examination_fail(x, what, s->error.errnum, s->error.text);
     else if (!s->km->durable)
-        examination_ok(x, what, "keys are in the kernel alone, and go when their disks are closed");
+        examination_ok(x, what, "keys exist only in the kernel, and end when their disks are closed");
     else if (examine_itself(x, s->km) && examine_list(x, s->km))
         examine_key(x, s->km);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doctor's look at libvirt: does it answer, has its daemon seen Mayfly's hook, and does AppArmor let that run
- * mayfly?
- */
+/* Examines libvirt: does it answer, has its daemon seen Mayfly's hook, and does AppArmor let the hook run
+ * mayfly? */
 #include "instance/doctor.h"
 
 #include "base/fd.h"
@@ -54,14 +53,14 @@ static void examine_connection(struct examination *x)
 
 /* -------------------------------------------------------------- its daemon */
 
-/* The one that starts QEMU: libvirtd, or virtqemud where each driver has a daemon of its own. */
+/* The daemon that starts QEMU: libvirtd, or virtqemud where each driver has a daemon of its own. */
 struct daemon {
     const char *name;     /* NULL: none runs */
     char folder[32];      /* /proc/PID */
     uint64_t started_sec; /* since 1970 */
 };
 
-/* In ticks since the boot; the name, which stands before it, may hold anything. */
+/* The start time, in ticks since the boot. The name before it may contain anything. */
 static bool read_start(const char *stat, uint64_t *ret_ticks)
 {
     const char *field = strrchr(stat, ')');
@@ -97,7 +96,7 @@ static bool is_daemon(const struct examination *x, const char *pid, struct daemo
     return true;
 }
 
-/* Root's: a user may have one for a session. */
+/* Finds root's daemon: a user may have one for a session. */
 static void find_daemon(const struct examination *x, struct daemon *ret)
 {
     struct stat all, one;
@@ -114,7 +113,7 @@ static void find_daemon(const struct examination *x, struct daemon *ret)
 
 /* -------------------------------------------------------------------- hook */
 
-/* When the file was made; an upgrade of the package that changes nothing in it leaves it alone. */
+/* When the file was made. An upgrade that changes nothing in it leaves it alone. */
 static uint64_t made_sec(const char *path, const struct stat *st)
 {
     struct statx more;
@@ -130,20 +129,18 @@ static void examine_hook(struct examination *x, const struct daemon *d)
     struct stat st;
     const char *what = "libvirt hook", *path = x->paths->hook, *wrong = NULL;
     if (stat(path, &st) < 0)
-        wrong = errno == ENOENT ? "is not there" : "cannot be looked at";
+        wrong = errno == ENOENT ? "does not exist" : "cannot be examined";
     else if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
         wrong = "is not executable";
     if (wrong)
-        examination_warn(
-            x, what,
-            "%s %s: plain virsh start does not open disks; use mayfly start, or put Mayfly's hook "
-            "there and restart libvirtd",
-            path, wrong);
+        examination_warn(x, what,
+                         "%s %s: plain virsh start does not open disks; use mayfly start, or install "
+                         "Mayfly's hook there and restart libvirtd",
+                         path, wrong);
     else if (d->name && d->started_sec + BOOT_TIME_SLACK_SEC < made_sec(path, &st))
         examination_warn(x, what,
-                         "%s was made after %s had started, which looks for hooks only then: plain virsh "
-                         "start does not open "
-                         "disks; systemctl restart %s, which leaves guests as they are",
+                         "%s is newer than the start of %s, which looks for hooks only then, so plain virsh "
+                         "start does not open disks; run systemctl restart %s, which leaves guests running",
                          path, d->name, d->name);
     else
         examination_ok(x, what, "%s is there", path);
@@ -151,7 +148,7 @@ static void examine_hook(struct examination *x, const struct daemon *d)
 
 /* ---------------------------------------------------------------- AppArmor */
 
-/* Has the profile, or what the operator added to it, a line for the program, or for all of its folder? */
+/* Does the profile, or the operator's addition to it, allow the program, or all of its folder? */
 static bool profile_allows(const struct examination *x, const char *daemon)
 {
     static const char *const folders[] = {"/etc/apparmor.d", "/etc/apparmor.d/local"};
@@ -184,9 +181,8 @@ static void examine_apparmor(struct examination *x, const struct daemon *d)
         examination_ok(x, what, "confines %s, and lets its hook run " MAYFLY_PROGRAM, d->name);
     else
         examination_warn(x, what,
-                         "confines %s, and has no rule by which its hook may run " MAYFLY_PROGRAM
-                         ", without which no domain of "
-                         "this host starts: put '" MAYFLY_PROGRAM
+                         "confines %s, and does not let its hook run " MAYFLY_PROGRAM
+                         ", so no domain of this host starts: put '" MAYFLY_PROGRAM
                          " PUx,' into /etc/apparmor.d/local/usr.sbin.%s, then "
                          "apparmor_parser -r /etc/apparmor.d/usr.sbin.%s",
                          d->name, d->name, d->name);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doctor's look at active volumes that the broker does not report: those of volume groups that are not
- * configured, and devices whose volume is gone.
- */
+/* Examines active volumes that the broker does not report: those of volume groups that are not configured,
+ * and devices whose volume is gone. */
 #include "instance/doctor.h"
 
 #include <stdio.h>
 
-#define GROUPS_MAX 16 /* that are told of */
+#define GROUPS_MAX 16 /* limit of groups with a finding */
 
 struct group_elsewhere {
-    const struct reached *first; /* of its volumes; NULL: no group */
+    const struct reached *first; /* the first of its volumes; NULL: no group */
     size_t n;
 };
 
@@ -32,13 +31,12 @@ void examine_elsewhere(struct examination *x)
     for (size_t i = 0; i < GROUPS_MAX && found[i].n; i++) {
         const struct reached *first = found[i].first;
         snprintf(what, sizeof what, "volume group %.63s", first->vg);
-        examination_warn(x, what,
-                         "is not among volume_groups in mayfly.conf, but %zu of its active volumes, %s for "
-                         "one, have names as "
-                         "disks of instances have. If they are Mayfly's (lvs -o+lv_tags %s shows it), add "
-                         "the group: as soon as "
-                         "they are not active, mayfly recover takes their keys for unused and destroys them",
-                         found[i].n, first->lv, first->vg);
+        examination_warn(
+            x, what,
+            "is not among volume_groups in mayfly.conf, but %zu of its active volumes, %s for example, have "
+            "names of instances' disks. If they are Mayfly's (lvs -o+lv_tags %s shows it), add the group: "
+            "once they are not active, mayfly recover takes their keys for unused and destroys them",
+            found[i].n, first->lv, first->vg);
     }
 }
 
@@ -56,7 +54,7 @@ static bool has_volume(const struct inventory *i, const struct reached *volume)
     return found;
 }
 
-/* A group without one of its physical volumes may not show all. Hidden volumes of LVM, such as the halves of
+/* A group that lacks a physical volume may not show all volumes. Hidden volumes of LVM, such as the halves of
  * a mirror, have other names. */
 static bool is_orphan(const struct examination *x, const struct active *a)
 {

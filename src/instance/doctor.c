@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Both are shown: a large area may be nearly full and still have room for years. */
+/* The finding shows percent and number: a large area may be nearly full and still have room for years. */
 #define METADATA_LOW_PERCENT 25
 #define METADATA_LOW_DISKS   1000
 
@@ -29,7 +29,7 @@ static void examine_configuration(struct examination *x, const char *files)
         return;
     }
     if (c->volume_groups.n == 0) {
-        error_set(&why, -EINVAL, "no volume group may be used; set images_volume_group in mayfly.conf");
+        error_set(&why, -EINVAL, "no volume group is configured; set images_volume_group in mayfly.conf");
         examination_fail(x, "configuration", why.errnum, why.text);
     } else if (!c->encryption_enabled)
         examination_warn(x, "configuration",
@@ -43,7 +43,7 @@ static void examine_configuration(struct examination *x, const char *files)
         examination_fail(x, "credentials", x->lacks->who.errnum, x->lacks->who.text);
 }
 
-/* Serpent, Twofish and Camellia have no instructions anywhere. */
+/* No processor has instructions for Serpent, Twofish and Camellia. */
 static void examine_processor(struct examination *x)
 {
     const struct config *c = x->context->config;
@@ -58,7 +58,7 @@ static void examine_processor(struct examination *x)
         examination_ok(x, "processor", "has instructions for AES: %s", c->cipher);
 }
 
-/* Keys are in pages that are locked into RAM: one for a key, one to hand it over. A launch has 64 at a time,
+/* Keys are in pages locked into RAM: one for the key, one to hand it over. A launch has 64 keys at a time,
  * and the buffer of an encrypted image takes 2 MiB. */
 #define PAGES_NEEDED 2
 #define PAGES_WANTED ((2 << 20) / 4096 + 2 * 64)
@@ -102,7 +102,7 @@ static void examine_metadata(struct examination *x, const struct group *g)
 {
     char what[sizeof x->findings->what], room[32];
     snprintf(what, sizeof what, "LVM metadata of %s", g->name);
-    uint64_t usable = g->metadata_size_bytes / 2; /* LVM writes the next version beside the last one */
+    uint64_t usable = g->metadata_size_bytes / 2; /* LVM writes the next version beside the current one */
     uint64_t disks = group_room_disks(g);
     uint64_t percent = usable ? g->metadata_free_bytes * 100 / usable : 0;
     str_from_room(g->metadata_free_bytes, room, sizeof room);
@@ -124,7 +124,8 @@ static void examine_group(struct examination *x, const char *name)
     bool of_files = str_starts(name, VOLUME_FOLDER_PREFIX);
     snprintf(what, sizeof what, "%s %.63s", of_files ? "pool" : "volume group", name);
     if (!g)
-        error_set(&why, -ENOENT, "it is not here; see vgs, or correct images_volume_group in mayfly.conf");
+        error_set(&why, -ENOENT,
+                  "it does not exist on this host; see vgs, or correct images_volume_group in mayfly.conf");
     else if (!g->complete)
         error_set(&why, -ENODEV, "it lacks a physical volume; see pvs, and attach the disk that is missing");
     if (why.errnum) {
@@ -141,7 +142,7 @@ static void examine_damaged(struct examination *x, const struct damaged_volume *
 {
     char what[sizeof x->findings->what];
     snprintf(what, sizeof what, "volume %.30s/%.60s", d->vg, d->lv);
-    examination_warn(x, what, "says that it is Mayfly's, but is left alone: %.400s", d->reason.text);
+    examination_warn(x, what, "has Mayfly's tags, but is left alone: %.400s", d->reason.text);
 }
 
 static void examine_suspended(struct examination *x)
@@ -155,10 +156,9 @@ static void examine_suspended(struct examination *x)
         examination_fail(x, "suspended volumes", r, why.text);
     for (size_t i = 0; i < n; i++) {
         snprintf(what, sizeof what, "volume %.30s/%.60s", list[i].vg, list[i].lv);
-        examination_warn(
-            x, what,
-            "is suspended, so whoever uses it stands still; unless LVM is at work on it, an lvm was "
-            "killed: run mayfly recover");
+        examination_warn(x, what,
+                         "is suspended, so its users stand still; unless LVM is at work on it, an lvm was "
+                         "killed: run mayfly recover");
     }
 }
 

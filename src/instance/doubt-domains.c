@@ -16,7 +16,7 @@ static bool has_volumes(const struct inventory *i, const char *uuid)
     return inventory_volumes_of(i, uuid, &n) && n > 0;
 }
 
-/* Is it there without tags of Mayfly's, as one that Nova has made? */
+/* Is there a volume of this name without tags of Mayfly's, such as Nova makes? */
 static bool is_untagged(const struct inventory *i, const char *lv)
 {
     for (size_t n = 0; n < i->n_untagged; n++)
@@ -25,7 +25,7 @@ static bool is_untagged(const struct inventory *i, const char *lv)
     return false;
 }
 
-/* With our mark also a volume below a map counts, which people may have put in its place. */
+/* In a domain with our mark a volume below a map counts too: people may have put it in the map's place. */
 static bool is_own_disk(const struct inventory *i, const struct domain_view *v, const char *path,
                         const char *uuid)
 {
@@ -45,7 +45,7 @@ static bool names_own_disk(const struct inventory *i, const struct domain_view *
     return false;
 }
 
-/* What libvirt is asked whether it would take it has no volumes yet. */
+/* A trial has no volumes yet. */
 static bool is_trial(const struct domain_view *v)
 {
     return v->name && str_starts(v->name, TRIAL_NAME);
@@ -61,21 +61,19 @@ static int check_definition(const struct context *c, const struct inventory *i, 
         return 0;
     if (r < 0)
         return error_pass(e, r, &why);
-    return error_set(
-        e, -EUNSAFE,
-        "domain %s (%s) is there and none of its volumes, which may need the key; bring back their "
-        "volume group or its metadata (see vgs, vgcfgrestore, and volume_groups in mayfly.conf), or run "
-        "virsh undefine if they are gone",
-        view.name ? view.name : "without a name", uuid);
+    return error_set(e, -EUNSAFE,
+                     "domain %s (%s) exists, but none of its volumes can be found, which may need the key; "
+                     "bring back their volume group or its metadata (see vgs, vgcfgrestore, and "
+                     "images_volume_group in mayfly.conf), or run virsh undefine if they are gone",
+                     view.name ? view.name : "without a name", uuid);
 }
 
 static int check_virt(const struct context *c, struct error *e)
 {
-    return c->virt
-               ? 0
-               : error_set(e, -ECONNREFUSED,
-                           "libvirt cannot be asked for domains whose volumes are not seen; see systemctl "
-                           "status libvirtd");
+    return c->virt ? 0
+                   : error_set(e, -ECONNREFUSED,
+                               "libvirt cannot be asked for domains whose volumes are missing; see systemctl "
+                               "status libvirtd");
 }
 
 int doubt_of_domain(const struct context *c, const struct inventory *i, const char *uuid, struct error *e)
@@ -84,8 +82,8 @@ int doubt_of_domain(const struct context *c, const struct inventory *i, const ch
     return r < 0 || has_volumes(i, uuid) ? r : check_definition(c, i, uuid, e);
 }
 
-/* Domains before volumes, and each domain again after them: so neither a launch nor a delete at work is taken
- * for one without volumes. */
+/* Looks at domains before volumes, and at each domain again after them. So a launch or a delete at work never
+ * looks like a domain without volumes. */
 static int look_at_all(const struct context *c, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;

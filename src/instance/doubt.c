@@ -6,11 +6,10 @@ static int check_whole(const struct inventory *i, const char *vg, struct error *
 {
     const struct group *group = inventory_group(i, vg);
     if (!group)
-        return error_set(
-            e, -EUNSAFE,
-            "volume group %s is not here, and a volume in it may need the key; make it visible (see "
-            "vgs, and volume_groups in mayfly.conf)",
-            vg);
+        return error_set(e, -EUNSAFE,
+                         "volume group %s cannot be found, and a volume in it may need the key; make it "
+                         "visible (see vgs, and images_volume_group in mayfly.conf)",
+                         vg);
     if (!group->complete)
         return error_set(
             e, -EUNSAFE,
@@ -33,9 +32,8 @@ static int error_untagged(const struct untagged_volume *u, struct error *e)
 {
     return error_set(
         e, -EUNSAFE,
-        "volume %s/%s has the name of an instance's disk and no tags of Mayfly's, and may have lost "
-        "them; give it its tags back (vgcfgrestore, lvchange --addtag), or another name if it is not "
-        "Mayfly's",
+        "volume %s/%s has the name of an instance's disk, but no tags of Mayfly's, and may have lost them; "
+        "restore its tags (vgcfgrestore, lvchange --addtag), or rename it if it is not Mayfly's",
         u->vg, u->lv);
 }
 
@@ -72,9 +70,9 @@ int doubt_of_elsewhere(const struct context *c, struct doubts *once, const char 
         if (active_elsewhere(a, &c->config->volume_groups) && (!uuid || streq(uuid, a->volume.instance)))
             r = error_set(
                 e, -EUNSAFE,
-                "volume %s/%s, of a group that is not configured, has the name of an instance's disk "
-                "and may need the key; add the group to volume_groups in mayfly.conf if the volume is "
-                "Mayfly's, else give it another name or deactivate it (lvchange -an)",
+                "volume %s/%s, of a group that is not configured, has the name of an instance's disk and may "
+                "need the key; if the volume is Mayfly's, add the group to images_volume_group in "
+                "mayfly.conf, else rename it or deactivate it (lvchange -an)",
                 a->volume.vg, a->volume.lv);
     }
     return r;
@@ -89,7 +87,8 @@ void doubts_end(struct doubts *d)
  * own keys may have a key that it does not list. */
 static bool names_wrong_key(const struct key_list *l, const struct volume *v, const struct key_entry *k)
 {
-    if (v->state == VOLUME_BUILDING || v->state == VOLUME_DOOMED) /* its key goes before it */
+    if (v->state == VOLUME_BUILDING ||
+        v->state == VOLUME_DOOMED) /* its key is destroyed before it is removed */
         return false;
     const struct key_entry *named = key_list_find(l, v->key);
     bool own = k->info.scope == KEY_SCOPE_INSTANCE && streq(k->info.owner, v->instance);
@@ -109,16 +108,15 @@ static int doubt_of_volumes(const struct key_list *l, const struct inventory *i,
     for (size_t n = 0; r == 0 && n < i->n_volumes; n++) {
         const struct volume *v = &i->volumes[n];
         if (volume_encrypted(v) && streq(v->vg, k->info.vg) && names_wrong_key(l, v, k))
-            r = error_set(
-                e, -EUNSAFE,
-                "volume %s/%s names the key %s, which is not there or not its own, and may need this one; "
-                "mend its tag mayfly.key, or delete its instance",
-                v->vg, v->lv, v->key);
+            r = error_set(e, -EUNSAFE,
+                          "volume %s/%s names the key %s, which does not exist or is not its own, and may "
+                          "need this one; mend its tag mayfly.key, or delete its instance",
+                          v->vg, v->lv, v->key);
     }
     return r;
 }
 
-/* Whose it is is not known. */
+/* The owner of a damaged key is not known. */
 static int doubt_of_damaged(const struct context *c, const struct inventory *i, struct doubts *once,
                             struct error *e)
 {
@@ -135,8 +133,8 @@ static int doubt_of_host(const struct key_entry *k, struct error *e)
         return 0;
     return error_set(
         e, -EUNSAFE,
-        "host %s made it, which has the machine id of this host, and may have the volume that needs "
-        "it; if it is a copy of this host, give it an id of its own (systemd-machine-id-setup); if "
+        "host %s, which has the machine id of this host, made the key, and may have the volume that needs "
+        "it; if that host is a copy of this one, give it an id of its own (systemd-machine-id-setup); if "
         "this host had that name, destroy the key with the manager's own tools",
         k->info.host);
 }

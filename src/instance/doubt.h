@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* May a volume that is not seen need a key? A look at the volumes can be incomplete in many ways, and absence
- * proves nothing: as long as there is doubt no key is destroyed.
- *
- * Each function returns 0, or -EUNSAFE with the object, the reason and the way out. Those that ask libvirt
- * may also return its errors.
- */
+ * proves nothing: a key in doubt is not destroyed. Each function returns 0, or -EUNSAFE with the object, the
+ * reason and the way out. Those that ask libvirt may also return its errors. */
 #pragma once
 
 #include "instance/key-list.h"
 #include "storage/active.h"
 
-/* The evidence for keys that are judged at the same moment. Each part is looked at once, when it is first
- * needed. Begins as zeros. */
+/* Evidence about keys that are judged at the same moment. Each part is looked up when it is first needed.
+ * Begins as zeros. */
 struct doubts {
     bool knows_domains, knows_active;
     struct error domains; /* errnum 0: no doubt */
@@ -20,33 +17,32 @@ struct doubts {
 void doubts_end(struct doubts *d);
 #define _cleanup_doubts_ _cleanup_(doubts_end)
 
-/* Doubt for every key of the volume group: the group is not seen as a whole, or a volume in it is not
+/* Doubt about every key of the volume group: the group is not seen as a whole, or one of its volumes is not
  * understood. */
 int doubt_of_group(const struct inventory *i, const char *vg, struct error *e) _must_check_;
 
-/* Doubt for a key of one instance, named by its volumes: only possible further volumes of it count.
- */
+/* Doubt about a key of one instance, named by its volumes: only possible further volumes of that instance
+ * count. */
 int doubt_of_instance(const struct inventory *i, const char *vg, const char *uuid,
                       struct error *e) _must_check_;
 
-/* libvirt's word against LVM's: is there a domain that names disks of its own uuid, while none of its volumes
- * is seen? Then the group was split, replaced, or restored from an old backup of its metadata, and LVM still
- * shows it as whole. A clone of an instance has its mark, but disks of other names: it says nothing of keys.
- * Nor does a domain of Nova's whose volumes are seen and not adopted. `i` is a look under the lock of the
- * uuid. */
+/* Compares libvirt with LVM: does a domain name disks of its own uuid, while none of its volumes is seen?
+ * Then the group was split, replaced, or restored from an old backup of its metadata, and LVM still shows it
+ * as whole. A clone of an instance has its mark, but disks of other names: it says nothing of keys. Nor does
+ * a domain of Nova's whose volumes are seen and not adopted. `i` is a look under the lock of the uuid. */
 int doubt_of_domain(const struct context *c, const struct inventory *i, const char *uuid,
                     struct error *e) _must_check_;
 
-/* The same of all domains, for a key that may be of any: shared by a batch, or damaged. Looks at the volumes
- * itself. */
+/* The same for all domains, for a key that any of them may need: one that a batch shares, or a damaged one.
+ * Looks at the volumes itself. */
 int doubt_of_any_domain(const struct context *c, struct doubts *once, struct error *e) _must_check_;
 
-/* Is there a volume that may be one of instance `uuid` (NULL: of any) in a group that is not configured? Its
+/* Is there a volume that may belong to instance `uuid` (NULL: to any) in a group that is not configured? Its
  * tags, which are not seen, may name the key. */
 int doubt_of_elsewhere(const struct context *c, struct doubts *once, const char *uuid,
                        struct error *e) _must_check_;
 
-/* A key that a manager lists and no volume names. `l` says which keys there are, `i` is a look under the lock
- * of its owner. */
+/* Doubt about a key that a manager lists and no volume names. `l` lists all keys, `i` is a look under the
+ * lock of the key's owner. */
 int doubt_of_unnamed(const struct context *c, const struct key_list *l, const struct inventory *i,
                      struct doubts *once, const struct key_entry *k, struct error *e) _must_check_;

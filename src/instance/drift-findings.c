@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of what was found. */
+/* The list of findings. */
 #include "instance/drift-internal.h"
 
 #include <stdarg.h>

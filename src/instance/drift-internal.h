@@ -13,7 +13,7 @@ struct drift_search {
     const struct survey *survey; /* NULL: libvirt is asked about this domain alone */
     unsigned kinds;
     const struct volume *only;
-    bool idle; /* no guest uses its disks: who does is somebody else */
+    bool idle; /* no guest uses its disks: any user is another */
     struct drift *result;
     bool out_of_memory;
 };
@@ -23,12 +23,12 @@ static inline bool drift_wanted(const struct drift_search *s, enum drift_kind ki
     return s->kinds & (1U << kind);
 }
 
-/* Adds a finding, if that kind is looked for. */
+/* Adds a finding, if the caller looks for that kind. */
 void drift_add(struct drift_search *s, enum drift_kind kind, const struct volume *disk, int errnum,
                const char *format, ...) _printf_(5, 6);
 
-/* drift-disks.c: what the definition and the guest say of its disks. */
+/* drift-disks.c: compares the disks of definition and guest with those of the instance. */
 int drift_compare_disks(struct drift_search *s, struct error *e) _must_check_;
 
-/* drift-shared.c: what it has in common with other domains, by the survey. */
+/* drift-shared.c: finds by the survey what it shares with other domains. */
 void drift_find_shared(struct drift_search *s);

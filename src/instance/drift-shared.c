@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds what two domains share that only one should have: a disk, or a file of UEFI variables. libvirt's hook
- * refuses a start on another's disk, but is not asked when a disk is attached to a running guest. */
+ * refuses to start a domain on another's disk, but libvirt asks no hook when a disk is attached to a running
+ * guest. */
 #include "instance/drift-internal.h"
 
 #include <stdio.h>
 
-/* The volume that is meant; NULL: no instance has it, as Nova's own that was not adopted. */
+/* The volume that was reached; NULL: it belongs to no instance, such as a volume of Nova's that was not
+ * adopted. */
 static const struct volume *find_volume(const struct model *m, const struct reached *r)
 {
     size_t n = 0;
@@ -26,7 +28,7 @@ static const char *way_out(const struct disk_use *use, char text[200])
     return text;
 }
 
-/* `has`: who has what; `v`: the disk, of the instance that is looked at if `own`. */
+/* `has`: who has what; `v`: the disk; `own`: it belongs to the examined instance. */
 static void tell(struct drift_search *s, const struct disk_use *use, const struct volume *v, bool own,
                  const char *has)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See drift.h. A finding is a fact of this moment; nothing is kept. A look under the lock of the instance is
- * safe from other mayflies, but not from people.
- */
+/* See drift.h. A finding is a fact of this moment and is not kept. A look under the lock of the instance is
+ * safe from other mayflies, but not from people. */
 #include "instance/drift-internal.h"
 
 #include "base/clock.h"
@@ -28,10 +27,9 @@ static void look_at_state(struct drift_search *s)
             uuid);
         break;
     case DOMAIN_CRASHED:
-        drift_add(
-            s, DRIFT_HALTED, NULL, -EBUSY,
-            "its domain is crashed: the guest has failed, and libvirt preserves it for a look; end it by "
-            "mayfly stop --force, or mayfly reboot --hard");
+        drift_add(s, DRIFT_HALTED, NULL, -EBUSY,
+                  "its domain is crashed: the guest has failed, and libvirt keeps it for inspection; end it "
+                  "by mayfly stop --force, or mayfly reboot --hard");
         break;
     case DOMAIN_PMSUSPENDED:
         drift_add(
@@ -84,8 +82,8 @@ static void look_at_domain(struct drift_search *s)
 
 /* ------------------------------------------------------------------ holders */
 
-/* Who uses the device below a running guest, or beside it. Processes have no name here: neither the
- * instance's own guest nor udev, which looks at a new device for a moment. */
+/* Names those who use the device. Processes have no name here: neither the instance's own guest, nor udev,
+ * which looks at a new device for a moment. */
 static void name_holders(const char *path, char text[200])
 {
     struct stat st;
@@ -107,7 +105,7 @@ static bool is_held(const struct drift_search *s, const struct inventory *invent
     return by[0] || (map && map->open_count > 0 && s->idle);
 }
 
-/* Is it still held after a moment, in which udev and the like let go? */
+/* Is the device still held after a moment, in which udev and others let go? */
 static int wait_for_holder(const struct drift_search *s, const struct volume *v, char by[200], bool *ret,
                            struct error *e)
 {

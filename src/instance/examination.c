@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Findings are added to one list, in the order in which they are made. */
+/* Adds findings to one list, in the order in which they are made. */
 #include "instance/examination.h"
 
 #include "base/fd.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be known to be wrong with an export before anything is made, and how it is going to be. */
+/* Checks an export before anything is made, and decides how it is made. */
 #include "base/fd.h"
 #include "instance/drift.h"
 #include "instance/export.h"
@@ -10,7 +10,7 @@
 
 #define ROOM_MIN_BYTES (UINT64_C(64) << 20)
 
-/* There is one already: in hand, or cut off. */
+/* Another export exists: at work, or cut off. */
 static int explain_export(const struct context *c, const struct instance *i, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -33,7 +33,7 @@ static int find_disk(struct export *s, struct error *e)
     return 0;
 }
 
-/* The volume has to be what the guest writes to, or the file would have what it wrote once. */
+/* The guest must write to the volume itself, or the file would have old contents. */
 static int check_drift(const struct export *s, struct error *e)
 {
     const struct drift_need needs = {
@@ -45,7 +45,7 @@ static int check_drift(const struct export *s, struct error *e)
     return drift_check(s->context, s->model, s->instance, &needs, e);
 }
 
-/* Its key must be had again, to open the snapshot, and keeps to its manager. */
+/* The key must be fetched again, to open the snapshot. The image's key goes to the same manager. */
 static int check_key(struct export *s, struct error *e)
 {
     const struct volume *v = s->origin;
@@ -53,7 +53,7 @@ static int check_key(struct export *s, struct error *e)
     bool durable = false;
     if (!volume_encrypted(v))
         return error_set(e, -EINVAL,
-                         "instance %s: its disk %s is not encrypted, and not exported; use lvcreate "
+                         "instance %s: its disk %s is not encrypted, so it is not exported; use lvcreate "
                          "--snapshot and qemu-img convert",
                          s->instance->name, v->role);
     int r = key_durable(s->context, v, &durable, e);
@@ -61,15 +61,14 @@ static int check_key(struct export *s, struct error *e)
         return r;
     if (!durable)
         return error_set(e, -EINVAL,
-                         "instance %s: its disk %s cannot be exported: its key is ephemeral, and in the "
-                         "kernel alone",
+                         "instance %s: its disk %s cannot be exported: its key is ephemeral, and exists only "
+                         "in the kernel",
                          s->instance->name, v->role);
     r = key_ref_parse(v->key, manager, id, e);
     return r < 0 || s->request->plaintext ? r : context_keymgr(s->context, manager, &s->km, e);
 }
 
-/* A fifth of the disk, if nothing is said: no more than the disk has, and what describes it, is of any use.
- */
+/* Default: a fifth of the disk. More room than the disk and its description need is of no use. */
 static int check_room(struct export *s, struct error *e)
 {
     const struct group *g = inventory_group(s->model->inventory, s->origin->vg);
@@ -83,12 +82,11 @@ static int check_room(struct export *s, struct error *e)
     if (!g || s->v.size_bytes <= g->free_bytes)
         return 0;
     char wanted[32], free_text[32];
-    return error_set(
-        e, -ENOSPC,
-        "volume group %s: cannot make a snapshot: it takes %s for what changes meanwhile, and %s are "
-        "free; say a smaller --room, or extend the group by vgextend",
-        g->name, str_from_bytes(s->v.size_bytes, wanted, sizeof wanted),
-        str_from_room(g->free_bytes, free_text, sizeof free_text));
+    return error_set(e, -ENOSPC,
+                     "volume group %s: cannot make a snapshot: %s needed for changes meanwhile, %s free; use "
+                     "a smaller --room, or extend the group by vgextend",
+                     g->name, str_from_bytes(s->v.size_bytes, wanted, sizeof wanted),
+                     str_from_room(g->free_bytes, free_text, sizeof free_text));
 }
 
 static void design(struct export *s)

@@ -18,9 +18,9 @@
 
 #include <stdio.h>
 
-/* By the lock of its own uuid the snapshot, the key of the image and all else is this run's alone. That of
- * the instance is held only until the snapshot is there: its guest may end, start, and be worked on, while
- * the file is written. */
+/* The lock of the snapshot's own uuid keeps the snapshot, the key of the image and the file to this run. The
+ * lock of the instance is held only until the snapshot exists: meanwhile its guest may end or start, and
+ * verbs may work on the instance. */
 static int lock(const struct context *c, void *object, struct error *e)
 {
     return broker_lock(c->broker, ((struct export *)object)->v.disk, e);
@@ -79,7 +79,7 @@ static int close_map(const struct context *c, void *object, struct error *e)
     return disk_close(c, &((struct export *)object)->v, SETTLE_NOW, e);
 }
 
-/* From here on the key is the file's. */
+/* From here on the key belongs to the file. */
 static int mark_doomed(const struct context *c, void *object, struct error *e)
 {
     const struct volume *v = &((struct export *)object)->v;
@@ -132,7 +132,7 @@ static int write_file(const struct context *c, void *object, struct error *e)
     int r = q->output_fd ? c->stream(&s->disk, q->output_fd, q->path, &progress, e)
                          : c->export(&s->disk, image_file_fd(s->file), q->path, s->key, &progress, e);
     if (r == -EIO)
-        error_append(e, "; if its guest has written more than %s meanwhile, say a larger --room",
+        error_append(e, "; if its guest has written more than %s meanwhile, use a larger --room",
                      str_from_bytes(s->v.size_bytes, size, sizeof size));
     opened_close(&s->disk);
     s->key = secret_free(s->key);
@@ -164,7 +164,7 @@ static int add_making(struct steps *p, struct export *s, struct error *e)
         r = steps_add(p, open_map, open_map_undo, s, e, "open %s/%s, read-only", s->v.vg, s->v.lv);
     if (r == 0)
         r = steps_add(p, let_go, NULL, s, e, "let go of instance %s", s->instance->name);
-    if (r == 0 && s->km) /* a key that cannot be destroyed again is found by its snapshot */
+    if (r == 0 && s->km) /* if the key cannot be destroyed again, the snapshot must stay to lead to it */
         r = steps_add_anchor(p, create_key, create_key_undo, s, e,
                              "create a key of %u bits in %s for the image", KEY_SECRET_BITS,
                              s->km->ops->name);

@@ -11,19 +11,19 @@ struct export
 {
     const struct context *context;
     const struct export_request *request;
-    struct model *model; /* under the lock */
+    struct model *model; /* as seen under the lock */
     const struct instance *instance;
     const struct volume *origin;
-    struct volume v;           /* its names and uuid; the rest as the origin's; size_bytes: its room */
-    struct secret *volume_key; /* from its making until it is open */
+    struct volume v; /* the snapshot: its names and uuid; the rest as of the origin; size_bytes: its room */
+    struct secret *volume_key; /* from its making until the snapshot is open */
     struct opened disk;        /* from then until the file is written */
-    struct keymgr *km;         /* NULL: in plaintext */
+    struct keymgr *km;         /* NULL: the image is in plaintext */
     char key_id[KEY_ID_MAX];
     struct secret *key; /* of the image, until that is written */
     struct image_file *file;
 };
 
-/* export-check.c: looks, and fills in all but the keys and the descriptor. */
+/* export-check.c: checks, and fills in all but the keys and the descriptor. */
 int export_check(struct export *s, struct error *e) _must_check_;
 
 /* Frees what it holds, not the struct. */

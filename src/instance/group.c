@@ -4,11 +4,12 @@
 
 #include <inttypes.h>
 
-/* Its tags and its segment in the group's metadata: some 770 are usual, and LVM counts in sectors. */
+/* Room for its tags and its segment in the group's metadata: usually some 770 bytes, and LVM counts in
+ * sectors. */
 #define METADATA_BYTES_A_DISK 1024
 
-/* This part of the area is left free, so that what is there can still be changed: a volume that becomes
- * doomed takes a byte more, one that is resized a segment. Else a full group could not even be emptied. */
+/* This part of the area stays free, so that existing volumes can be changed: a volume that becomes doomed
+ * takes a byte more, a resized one a segment. Without it a full group could not even be emptied. */
 #define METADATA_RESERVE_PART 64
 
 int group_find(const struct config *c, const struct inventory *i, const char *vg, const struct group **ret,
@@ -21,7 +22,7 @@ int group_find(const struct config *c, const struct inventory *i, const char *vg
         vg = c->volume_groups.item[0];
     if (!config_has_volume_group(c, vg))
         return error_set(e, -EINVAL,
-                         "volume group %s: Mayfly may not use it; add it to images_volume_group in [libvirt]",
+                         "volume group %s: it is not configured; add it to images_volume_group in [libvirt]",
                          vg);
     const struct group *g = inventory_group(i, vg);
     if (!g)
@@ -31,15 +32,15 @@ int group_find(const struct config *c, const struct inventory *i, const char *vg
                          vg);
     if (!g->complete)
         return error_set(e, -ENODEV,
-                         "volume group %s: cannot create volumes: a physical volume of it is missing; see "
-                         "pvs, or take another by --volume-group",
+                         "volume group %s: cannot create volumes: one of its physical volumes is missing; "
+                         "see pvs, or name another group by --volume-group",
                          vg);
     if (g->shared)
-        return error_set(e, -EUNSAFE,
-                         "volume group %s: is not used: it is shared with other hosts (lvmlockd or "
-                         "clustered), and Mayfly's "
-                         "locks are of one host; take a group of this host alone",
-                         vg);
+        return error_set(
+            e, -EUNSAFE,
+            "volume group %s: cannot be used: it is shared with other hosts (lvmlockd or clustered), and "
+            "Mayfly's locks hold on one host only; use a group of this host alone",
+            vg);
     *ret = g;
     return 0;
 }
@@ -62,8 +63,8 @@ int group_check_room(const struct group *g, uint64_t bytes, uint64_t n_disks, st
     uint64_t room = group_room_disks(g);
     if (bytes > g->free_bytes)
         return error_set(e, -ENOSPC,
-                         "volume group %s: cannot create the disks: they take %s, and %s are free; delete "
-                         "instances, or extend the group by vgextend",
+                         "volume group %s: cannot create the disks: %s needed, %s free; delete instances, or "
+                         "extend the group by vgextend",
                          g->name, str_from_bytes(bytes, wanted, sizeof wanted),
                          str_from_room(g->free_bytes, free_text, sizeof free_text));
     if (n_disks > room)

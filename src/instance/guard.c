@@ -41,11 +41,10 @@ int guard_check_maps(const struct guard *g, const char *name, struct error *e)
 {
     for (size_t i = 0; i < g->n; i++)
         if (g->found[i].reached.kind == LINEAGE_MAP)
-            return error_set(
-                e, -EUNSAFE,
-                "domain %.100s: its disk %.200s is a disk of instance %s; two guests would destroy what is "
-                "on it; take it out of the definition: virsh edit %.100s",
-                name, g->found[i].path, g->found[i].reached.instance, name);
+            return error_set(e, -EUNSAFE,
+                             "domain %.100s: its disk %.200s is a disk of instance %s; two guests would "
+                             "destroy the data on it; remove it from the definition: virsh edit %.100s",
+                             name, g->found[i].path, g->found[i].reached.instance, name);
     return 0;
 }
 
@@ -53,11 +52,10 @@ static int check_volume(const struct guard *g, const struct found_device *d, con
                         const char *name, struct error *e)
 {
     if (volume_encrypted(v))
-        return error_set(
-            e, -EUNSAFE,
-            "domain %.100s: its disk %.200s leads to the volume below an encrypted disk, where a guest would "
-            "write in plaintext; give it the map (/dev/mapper/%.63s%s)",
-            name, d->path, v->lv, MAP_NAME_SUFFIX);
+        return error_set(e, -EUNSAFE,
+                         "domain %.100s: its disk %.200s leads to the volume below an encrypted disk, where "
+                         "a guest would write in plaintext; use the map (/dev/mapper/%.63s%s)",
+                         name, d->path, v->lv, MAP_NAME_SUFFIX);
     if (!streq(v->instance, g->uuid))
         return error_set(e, -EUNSAFE, "domain %.100s: its disk %.200s is a disk of instance %s", name,
                          d->path, v->instance);

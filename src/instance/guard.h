@@ -14,21 +14,21 @@
 struct guard {
     char uuid[UUID_TEXT]; /* of the domain; "": not known */
     struct found_device {
-        char *path; /* as the domain names it */
+        char *path; /* as in the domain's XML */
         struct reached reached;
     } * found;
     size_t n;
 };
 
-/* Finds what the domain of this XML would reach. Call it as root if possible: others cannot follow every
- * path. *ret is to be ended, also after an error (out of memory). */
+/* Finds the devices that the domain of this XML would reach. Call it as root if possible: other users cannot
+ * follow every path. The caller ends *ret, also after an error (out of memory). */
 int guard_look(const char *xml, struct guard *ret, struct error *e) _must_check_;
 void guard_end(struct guard *g);
 #define _cleanup_guard_ _cleanup_(guard_end)
 
-/* -EUNSAFE: it would have an open disk of another instance. /sys alone tells that. */
+/* -EUNSAFE: the domain would have an open disk of another instance. Needs only /sys. */
 int guard_check_maps(const struct guard *g, const char *name, struct error *e) _must_check_;
 
-/* -EUNSAFE: it would have the volume below an encrypted disk, or a plain disk of another instance. */
+/* -EUNSAFE: the domain would have the volume below an encrypted disk, or a plain disk of another instance. */
 int guard_check_volumes(const struct guard *g, const struct inventory *i, const char *name,
                         struct error *e) _must_check_;

@@ -17,20 +17,20 @@
 #include "instance/lock.h"
 #include "instance/operations.h"
 
-/* libvirt holds the domain as long as its hook runs. Everyone who asks for the domain waits for us, also a
- * verb that has the lock. So we do not wait for long. */
+/* libvirt locks the domain while its hook runs. Everyone who asks for the domain waits for us, also a verb
+ * that has the lock. So we do not wait for long. */
 #define HOOK_WAIT_MSEC    5000
 #define RELEASE_WAIT_MSEC 1000
 
 /* ------------------------------------------------------------------ prepare */
 
-/* Invariant 5, and that no guest has another's disk. */
+/* Invariant 5; and no guest gets a disk of another instance. */
 static int refuse_bare_volumes(const struct model *m, const struct hook_domain *d, struct error *e)
 {
     return d->guard ? guard_check_volumes(d->guard, m->inventory, d->name, e) : 0;
 }
 
-/* Does the definition name this disk? Of what is not there yet only the name can be compared. */
+/* Does the definition name this disk? For a disk that does not exist yet only the name can be compared. */
 static bool names_disk(const struct hook_domain *domain, const struct volume *v)
 {
     char map[MAP_NAME_MAX];
@@ -44,7 +44,7 @@ static bool names_disk(const struct hook_domain *domain, const struct volume *v)
     return false;
 }
 
-/* Disks that are not ready, and that the guest does not get, stay closed. */
+/* Disks that are not ready, and that the definition does not name, stay closed. */
 static void leave_unfinished(struct disks *d, const struct hook_domain *domain)
 {
     for (size_t n = 0; n < d->instance->n_volumes; n++) {
@@ -56,8 +56,8 @@ static void leave_unfinished(struct disks *d, const struct hook_domain *domain)
     }
 }
 
-/* As it is, if all of its disks are open; *ret_open tells. A disk that is still being added counts as closed
- * if the definition names it: QEMU would not find it. */
+/* Looks without the lock. *ret_open: are all disks open? A disk that is still being added counts as closed if
+ * the definition names it: QEMU would not find it. */
 static int look_unlocked(const struct context *c, const struct hook_domain *domain, struct model **ret,
                          bool *ret_open, struct error *e)
 {
@@ -77,7 +77,7 @@ static int look_unlocked(const struct context *c, const struct hook_domain *doma
     return 0;
 }
 
-/* The instance under its lock; or without it (*ret NULL) where another has that and all disks are open. */
+/* Locks the instance. *ret is NULL if another mayfly has the lock and all disks are open. */
 static int take(const struct context *c, const struct hook_domain *domain, struct model **ret_model,
                 const struct instance **ret, struct error *e)
 {
@@ -85,7 +85,7 @@ static int take(const struct context *c, const struct hook_domain *domain, struc
     for (;;) {
         struct error why = ERROR_NONE;
         bool open = false;
-        *ret_model = model_free(*ret_model); /* of the last look */
+        *ret_model = model_free(*ret_model); /* the last look's */
         int r = model_lock(c, domain->uuid, ret_model, ret, &why);
         if (r != -EBUSY)
             return r < 0 ? error_pass(e, r, &why) : 0;
@@ -135,7 +135,7 @@ static int open_disks(const struct context *c, const struct model *m, const stru
     if (r == 0)
         audit_instance("open", i->uuid, i->name, 0, NULL);
     if (r == -EACCES)
-        error_append(e, "; whoever may have the key can start it: mayfly start %s", i->name);
+        error_append(e, "; a user with access to the key can start it: mayfly start %s", i->name);
     return r;
 }
 
@@ -151,20 +151,18 @@ static bool names_own_volumes(const struct hook_domain *d)
 static int refuse_mark(const struct hook_domain *d, struct error *e)
 {
     if (names_own_volumes(d))
-        return error_set(
-            e, -ENOENT,
-            "instance %s: none of its disks is there; is their volume group missing? See vgs, and "
-            "run virsh undefine if they were removed",
-            d->name);
-    return error_set(
-        e, -EUNSAFE,
-        "domain %s: it has Mayfly's mark, but no volume has its uuid: it looks like a clone of an "
-        "instance; its disks are not Mayfly's and not encrypted by it; if that is meant, take the "
-        "mark out: virsh metadata %s " DOMAIN_XML_NAMESPACE " --config --remove",
-        d->name, d->uuid);
+        return error_set(e, -ENOENT,
+                         "instance %s: none of its disks can be found; is their volume group missing? See "
+                         "vgs, or run virsh undefine if they were removed",
+                         d->name);
+    return error_set(e, -EUNSAFE,
+                     "domain %s: it has Mayfly's mark, but no volume has its uuid: it looks like a clone of "
+                     "an instance, whose disks Mayfly does not encrypt; if that is intended, remove the "
+                     "mark: virsh metadata %s " DOMAIN_XML_NAMESPACE " --config --remove",
+                     d->name, d->uuid);
 }
 
-/* No volume has its uuid. It may still name those of an instance. */
+/* No volume has the domain's uuid. The domain may still name volumes of an instance. */
 static int prepare_other(const struct context *c, const struct hook_domain *d, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -174,7 +172,7 @@ static int prepare_other(const struct context *c, const struct hook_domain *d, s
     return r < 0 ? r : refuse_bare_volumes(m, d, e);
 }
 
-/* Whoever has the lock: its disks may have been open, and mounted, for long. */
+/* Also without the lock: the disks may have been open, and mounted, for long. */
 static int refuse_held(const struct context *c, const struct model *m, const char *uuid, struct error *e)
 {
     static const struct drift_need needs = {
@@ -211,7 +209,7 @@ int instance_hook_prepare(const struct context *c, const struct hook_domain *d, 
 
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e)
 {
-    struct context patient = *c; /* before the model, which has it until its end */
+    struct context patient = *c; /* declared before the model, which uses it until the end */
     _cleanup_model_ struct model *m = NULL;
     const struct instance *i = NULL;
     struct error why = ERROR_NONE;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly key destroy: destroys one key that nobody needs, before recover does. What it encrypted is gone with
- * it. So the rules of recover apply: all volumes that could name it were seen under the lock of its owner.
- */
+/* mayfly key destroy: destroys one key that nobody needs, before recover does. The data that it encrypted is
+ * lost. So the rules of recover apply: all volumes that could name the key were seen under the lock of its
+ * owner. */
 #include "instance/doubt.h"
 #include "instance/keys.h"
 #include "instance/lock.h"
 #include "instance/operations.h"
 
-/* `id` may be without the place. */
+/* Is it the key `id`, which may be without its place? */
 static bool is_meant(const char *listed, const char *id)
 {
     const char *slash = strchr(listed, '/');
     return streq(listed, id) || (slash && streq(slash + 1, id));
 }
 
-/* NULL: its manager does not list it. */
+/* *ret NULL: the manager does not list the key. */
 static int find_key(const struct context *c, const struct model *m, const char *ref,
                     struct key_list **ret_list, const struct key_entry **ret, struct error *e)
 {
@@ -32,8 +32,8 @@ static int find_key(const struct context *c, const struct model *m, const char *
     return 0;
 }
 
-/* It is not listed: it may be another user's, in a folder that is not mounted, destroyed already, or a typing
- * error. */
+/* The key is not listed: it may be another user's, in a folder that is not mounted, destroyed already, or a
+ * typing error. */
 static int not_there(struct keymgr *km, const char *ref, const char *id, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -46,7 +46,7 @@ static int not_there(struct keymgr *km, const char *ref, const char *id, struct 
         return error_pass(e, r, &why);
     return error_set(e, -EUNSAFE,
                      "key %s: is not destroyed: it is not among the keys of this host that you may see; ask "
-                     "whoever made it",
+                     "the user who made it",
                      ref);
 }
 
@@ -55,10 +55,10 @@ static int named(const struct model *m, const struct volume *v, struct error *e)
     const struct instance *i = NULL;
     int r = model_find(m, v->instance, &i, e);
     if (r < 0)
-        return r; /* unreached: a model has an instance for each of its volumes */
+        return r; /* never reached: a model has an instance for each of its volumes */
     if (i->state == INSTANCE_BUILDING || i->state == INSTANCE_ADOPTING || i->state == INSTANCE_DOOMED)
         return error_set(e, -EUNSAFE,
-                         "key %s: is not destroyed: volume %s/%s of instance %s, which is %s, has it; run "
+                         "key %s: is not destroyed: volume %s/%s of instance %s, which is %s, names it; run "
                          "mayfly recover",
                          v->key, v->vg, v->lv, i->name, instance_state_name(i));
     return error_set(e, -EUNSAFE,
@@ -67,7 +67,7 @@ static int named(const struct model *m, const struct volume *v, struct error *e)
                      v->key, v->vg, v->lv, i->name, i->name);
 }
 
-/* As it is now: no volume names it. */
+/* Checks that no volume names the key now. */
 static int check_unnamed(const struct context *c, const char *ref, struct model **ret, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -91,12 +91,12 @@ static int destroy_locked(const struct context *c, struct keymgr *km, const char
         return r;
     r = doubt_of_unnamed(c, l, m->inventory, &now, k, &doubt);
     if (r < 0)
-        return error_set(e, r, "key %s: is not destroyed: no volume is seen that names it, but %s", ref,
+        return error_set(e, r, "key %s: is not destroyed: no volume is seen to name it, but %s", ref,
                          doubt.text);
     return keymgr_destroy(km, k->info.id, e);
 }
 
-/* The owner of a damaged key is not known: it cannot be locked. No launch that is at work has one. */
+/* The owner of a damaged key is not known and cannot be locked. No launch at work has a damaged key. */
 static int destroy(const struct context *c, struct keymgr *km, const char *ref, const struct key_list *l,
                    const struct key_entry *k, struct error *e)
 {
@@ -124,8 +124,8 @@ int key_destroy(const struct context *c, const char *ref, struct error *e)
         r = context_keymgr(c, manager, &km, e);
     if (r == 0 && !km->durable)
         return error_set(e, -EINVAL,
-                         "key %s: cannot be destroyed: key manager %s keeps none; they go when their disks "
-                         "are closed, by mayfly delete",
+                         "key %s: cannot be destroyed: key manager %s keeps no keys; they end when their "
+                         "disks are closed, by mayfly delete",
                          ref, manager);
     if (r == 0)
         r = check_unnamed(c, ref, &m, e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly key grant: who else may fetch a key. Only the manager judges that; no tag knows of it. */
+/* mayfly key grant: lets other users fetch a key. Only the manager judges that; no tag records it. */
 #include "instance/keys.h"
 #include "instance/operations.h"
 
@@ -15,7 +15,7 @@ static int grant(const struct context *c, const char *ref, const char *user, boo
     if (r < 0)
         return r;
     r = keymgr_grant(km, id, user, allowed, ret_changed, &why);
-    if (r == -EOPNOTSUPP) /* a wrong word, not a failure of the system */
+    if (r == -EOPNOTSUPP) /* an error of usage, not of the system */
         r = -EINVAL;
     return r < 0 ? error_pass(e, r, &why) : 0;
 }

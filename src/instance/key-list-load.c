@@ -36,7 +36,7 @@ static int add_source(struct key_list *l, const struct context *c, const char *n
     return context_keymgr(c, name, &s->km, &s->error) == -ENOMEM ? error_memory(e) : 0;
 }
 
-/* The manager of new keys, and each that a volume names: the configuration may have changed since. */
+/* Adds the manager of new keys, and each manager that a volume names: the configuration may have changed. */
 static int add_sources(struct key_list *l, const struct context *c, const struct inventory *inventory,
                        struct error *e)
 {
@@ -52,13 +52,13 @@ static int add_sources(struct key_list *l, const struct context *c, const struct
 
 /* ---------------------------------------------------------------------- keys */
 
-/* The list is ours still. */
+/* As key_list_find(), for a list that is still being made. */
 static struct key_entry *find_entry(struct key_list *l, const char *ref)
 {
     return (struct key_entry *)key_list_find(l, ref);
 }
 
-/* Room for `n` more. From make_index() on the keys must not move, so that has to be enough. */
+/* Makes room for `n` more keys. This must be enough: after make_index() the keys must not move. */
 static int make_room(struct key_list *l, size_t n, struct error *e)
 {
     struct key_entry *bigger = reallocarray(l->keys, l->n_keys + n + 1, sizeof *bigger);
@@ -68,7 +68,7 @@ static int make_room(struct key_list *l, size_t n, struct error *e)
     return 0;
 }
 
-/* One more, all zero. */
+/* Adds one entry, all zero. */
 static struct key_entry *add_entry(struct key_list *l)
 {
     l->keys[l->n_keys] = (struct key_entry){.n_volumes = 0};
@@ -112,7 +112,7 @@ static int add_listed(struct key_list *l, const char *manager, struct key_info *
     return r;
 }
 
-/* What keeps a manager from being listed is noted in `s`. */
+/* `s` notes why a manager could not be listed. */
 static int ask(struct key_list *l, struct key_source *s, struct error *e)
 {
     _cleanup_key_listing_ struct key_listing listing = {.n = 0};
@@ -125,14 +125,14 @@ static int ask(struct key_list *l, struct key_source *s, struct error *e)
         return error_memory(e);
     if (r < 0) {
         error_set(&s->error, r, "key manager %s: its keys cannot be listed",
-                  s->name); /* if it said no more */
+                  s->name); /* if the manager gave no reason */
         return 0;
     }
     s->incomplete = listing.incomplete;
     return add_listed(l, s->name, listing.keys, listing.n, e);
 }
 
-/* A place that lists all of its keys has not listed this one, and it is the one that the reference names. */
+/* The place that the reference names lists all of its keys, and not this one. */
 static bool is_missing(const struct key_source *s, const char *id)
 {
     char place[KEY_PLACE_MAX];
@@ -141,7 +141,7 @@ static bool is_missing(const struct key_source *s, const char *id)
            streq(place, s->place);
 }
 
-/* What is known of a key that a volume names and no manager has listed. */
+/* Adds a key that a volume names and no manager has listed. */
 static int add_unlisted(struct key_list *l, const struct inventory *inventory, const struct volume *v,
                         struct key_entry **ret, struct error *e)
 {
@@ -155,7 +155,7 @@ static int add_unlisted(struct key_list *l, const struct inventory *inventory, c
     if (v->scope == KEY_SCOPE_INSTANCE)
         memcpy(k->info.owner, v->instance, sizeof k->info.owner);
     k->state = KEY_UNSEEN;
-    if (s && s->km && !s->km->durable) /* it is in the kernel, or nowhere */
+    if (s && s->km && !s->km->durable) /* it exists in the kernel, or nowhere */
         k->state = inventory_map_of(inventory, v) ? KEY_USED : KEY_MISSING;
     else if (s && s->km && is_missing(s, k->info.id))
         k->state = KEY_MISSING;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of a list of keys that is there: see key-list.h. */
+/* Look-ups in a list of keys: see key-list.h. */
 #include "instance/key-list.h"
 
 #include <search.h>
@@ -23,7 +23,7 @@ const struct key_entry *key_list_find(const struct key_list *l, const char *ref)
     return found ? *found : NULL;
 }
 
-/* The keys are the array's, not the tree's. */
+/* The array owns the keys, not the tree. */
 static void keep(void *entry)
 {
     (void)entry;

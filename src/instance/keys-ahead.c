@@ -13,8 +13,8 @@ static bool is_wanted(const struct key_managers *all, const char *ref)
     return false;
 }
 
-/* Notes the keys of closed disks; ephemeral keys cannot be fetched. The key of a guest that must be ended
- * first is fetched later, so that it does not wait in memory. */
+/* Notes the keys of closed disks; ephemeral keys cannot be fetched. If a guest must be ended first, its key
+ * is fetched later, so that it does not wait in memory. */
 static void want_keys_of(struct key_managers *all, const struct disks *d)
 {
     for (size_t n = 0; d->instance->state != INSTANCE_RUNNING && n < d->instance->n_volumes; n++) {

@@ -12,16 +12,16 @@ static bool is_among(const struct volume *v, const struct volume *const going[],
     return false;
 }
 
-/* A snapshot needs the key of its disk for no longer than that. A doomed volume is never opened again, so it
- * needs its key no more: of two deletes at work at the same time on two instances of a batch, the later one
- * sees this and destroys the key. */
+/* Does the volume need the key? A doomed volume is never opened again: if two instances of a batch are
+ * deleted at the same time, the later delete sees this and destroys the key. A snapshot is removed before its
+ * disk. */
 static bool is_user(const struct volume *v, const char *key, const struct volume *const going[], size_t n)
 {
     return key_ref_same(v->key, key) && v->state != VOLUME_DOOMED && !volume_is_snapshot(v) &&
            !is_among(v, going, n);
 }
 
-/* How many instances need the key: their volumes are side by side. */
+/* How many instances need the key? The inventory has the volumes of an instance side by side. */
 static size_t count_users(const struct inventory *inventory, const char *key,
                           const struct volume *const going[], size_t n)
 {
@@ -37,9 +37,9 @@ static size_t count_users(const struct inventory *inventory, const char *key,
     return users;
 }
 
-/* May a volume that is not seen need it? While that is in doubt the last volumes of the key stay: without
- * them nothing would lead to it. A key that is one instance's alone is certain where all of that one is seen.
- */
+/* May a volume that is not seen need the key? While that is in doubt the last volumes of the key stay:
+ * without them nothing would lead to it. A key of one instance alone is in no doubt if all of that instance
+ * is seen. */
 static int find_doubt(const struct context *c, const struct inventory *inventory, struct doubts *once,
                       const struct volume *v, struct error *e)
 {
@@ -95,7 +95,7 @@ static bool is_to_go(const struct context *c, const struct keys_going *g, struct
     return !k->in_doubt;
 }
 
-/* Without memory nothing is asked, and no key counts as gone. */
+/* Without memory no manager is asked, and no key counts as gone. */
 static void refuse_all(struct keys_going *g)
 {
     for (size_t i = 0; i < g->n; i++) {
@@ -104,7 +104,7 @@ static void refuse_all(struct keys_going *g)
     }
 }
 
-/* What became of each is in its error. */
+/* Each key has its error. */
 static void ask_unused(const struct context *c, struct keys_going *g, keys_many_fn *many)
 {
     _cleanup_doubts_ struct doubts once = {.knows_domains = false};
@@ -143,7 +143,8 @@ int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, s
         if (!forbids(&g->keys[i], sure))
             *why = ERROR_NONE;
         else if (!g->keys[i].in_doubt && why->errnum == -EAGAIN)
-            why->errnum = -EHOSTUNREACH; /* try again: the exit status of a manager that is away */
+            why->errnum =
+                -EHOSTUNREACH; /* "try again", the exit status of a manager that cannot be reached */
     }
     return error_first(e, g->keys, g->n);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of volumes that are removed. A key is destroyed with its last user, for good: so only if every
- * volume that could name it was seen. */
+/* The keys of volumes that are removed. A key is destroyed with its last user, for good: so all volumes that
+ * could name it must have been seen. */
 #pragma once
 
 #include "instance/keys.h"
@@ -9,26 +9,26 @@
 enum key_fate {
     KEY_FATE_NONE,     /* there was none: the disks are not encrypted */
     KEY_FATE_GONE,     /* it is destroyed */
-    KEY_FATE_STAYS,    /* others have it */
-    KEY_FATE_CALLERS,  /* it is the caller's, and not Mayfly's to destroy */
-    KEY_FATE_LEFT,     /* the caller may not destroy it: it is left to its owner, who may by recover */
-    KEY_FATE_FORGOTTEN /* it could not be destroyed, and was to be left then */
+    KEY_FATE_STAYS,    /* other volumes name it */
+    KEY_FATE_CALLERS,  /* it belongs to the caller, and Mayfly never destroys it */
+    KEY_FATE_LEFT,     /* the caller may not destroy it: its owner's next recover does */
+    KEY_FATE_FORGOTTEN /* it could not be destroyed, and the caller accepts that */
 };
 struct key_end {
     enum key_fate fate;
-    size_t n_others;       /* instances that it stays for */
+    size_t n_others;       /* other instances that have it */
     char ref[KEY_REF_MAX]; /* "": there was none */
 };
 
-/* One of the keys of volumes that go. */
+/* A key of the removed volumes. */
 struct key_going {
-    const struct volume *v; /* one that has it */
+    const struct volume *v; /* a volume that has it */
     struct key_end end;
-    bool in_doubt;      /* `error` says that a volume may need it, or that nobody can say */
+    bool in_doubt;      /* `error` says that a volume may need it, or that nobody can tell */
     struct error error; /* errnum 0: none */
 };
 
-/* The `n_volumes` that go, and their keys, each once. Plain disks have none. */
+/* The removed volumes and their keys, each key once. Plain disks have none. */
 struct keys_going {
     const struct inventory *inventory;
     const struct volume *const *volumes;
@@ -41,28 +41,28 @@ int keys_of_going(const struct inventory *inventory, const struct volume *const 
 void keys_going_end(struct keys_going *g);
 #define _cleanup_keys_going_ _cleanup_(keys_going_end)
 
-/* Is the only fault that the caller has no right to the key? */
+/* Is the caller's lack of rights the only obstacle? */
 static inline bool key_is_denied(const struct key_going *k)
 {
     return k->error.errnum == -EACCES && !k->in_doubt;
 }
 
-/* Asks the managers, before anything is changed, whether this caller may destroy the keys that nobody else
- * uses. Notes the error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE, -EKEYREJECTED;
- * -EHOSTUNREACH: the key is kept elsewhere, so this caller will never do it; any error of LVM's or libvirt's,
- * while which nobody can say who needs the key. A manager that does not answer is no reason to refuse a
- * removal, which recover finishes. With `sure` it is one: for what needs the
- * managers anyway, and would leave a new key of this caller's beside the old one of somebody else's. */
+/* Asks the managers, before anything is changed, whether this caller may destroy the keys that no other
+ * volume uses. Notes the error of each key, and returns the first one: -EACCES, -EINVAL, -EUNSAFE,
+ * -EKEYREJECTED; -EHOSTUNREACH: the key is kept elsewhere, so this caller can never destroy it; any error of
+ * LVM or libvirt, since then nobody can tell who needs the key. A manager that does not answer is no reason
+ * to refuse a removal, which recover finishes. With `sure` it is a reason: for operations that need the
+ * managers anyway, and would leave a new key of this caller's beside an old key of another user's. */
 int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, struct error *e) _must_check_;
 
-/* Destroys those that no other volume uses. The volumes are doomed, or were never finished, and the inventory
- * is a look from after they were marked: what people have done since the first look counts, and instances
- * that share a key come and go under locks of their own. No lock of the batch is needed: a launch that uses
- * its key holds those of all its instances, and what it builds counts as a user. Each is done whatever
- * becomes of the others; notes what became of each, and returns the first error. Without an error the key is
- * gone, or has another volume: those that name it may go. -EUNSAFE: a volume that cannot be seen may need it.
- */
+/* Destroys the keys that no other volume uses. The volumes are doomed, or were never finished. The inventory
+ * is a look from after they were marked: so changes by people since the first look count, and so do instances
+ * that share a key, which come and go under their own locks. No lock of the batch is needed: a launch that
+ * uses its key holds the locks of all its instances, and its new volumes count as users. Each key is tried,
+ * whatever becomes of the others; notes the result of each, and returns the first error. Without an error the
+ * key is gone, or has another user: the volumes may be removed. -EUNSAFE: a volume that cannot be seen may
+ * need it. */
 int keys_destroy_unused(const struct context *c, struct keys_going *g, struct error *e) _must_check_;
 
-/* What became of the keys, in one: of a key that was not destroyed, else of the last. */
+/* What became of the keys, as one result: that of a key that was not destroyed, else that of the last key. */
 struct key_end keys_end(const struct keys_going *g);

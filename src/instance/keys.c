@@ -60,7 +60,7 @@ bool first_of_key(const struct volume *const volumes[], size_t i)
 
 /* ------------------------------------------------------------- several keys */
 
-/* The next manager in `of` (NULL: none is asked), and all keys that it has. */
+/* Asks the next manager in `of` (NULL: none is asked) for all of its keys. */
 static void ask_next(struct keymgr *of[], struct key_asked k[], size_t n, keys_many_fn *many,
                      struct key_asked part[], size_t which[])
 {

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define NUMBER_MAX 999999 /* in names */
+#define NUMBER_MAX 999999 /* highest number in a name */
 
 int launch_check_name(const struct launch_request *q, struct error *e)
 {
@@ -20,11 +20,11 @@ int launch_check_name(const struct launch_request *q, struct error *e)
     if (!q->name[0] || q->name[0] == '-' || q->name[0] == '.' || !str_made_of(q->name, "_.-") ||
         uuid_valid(q->name))
         return error_set(e, -EINVAL,
-                         "instance %s: this cannot be its name; use letters, digits, '_', '.' and '-', "
+                         "instance %s: invalid name; use letters, digits, '_', '.' and '-', "
                          "beginning with a letter, digit or '_'",
                          q->name);
     if (strlen(q->name) + (launch_is_numbered(q) ? strlen("-999999") : 0) >= INSTANCE_NAME_MAX)
-        return error_set(e, -EINVAL, "instance %s: the name is too long; %zu characters will do", q->name,
+        return error_set(e, -EINVAL, "instance %s: the name is too long; use at most %zu characters", q->name,
                          INSTANCE_NAME_MAX - 1 - strlen("-999999"));
     return 0;
 }
@@ -37,7 +37,7 @@ void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX]
         snprintf(field, INSTANCE_NAME_MAX, "%.63s", l->request->name);
 }
 
-/* The number in "ci-3", where "ci" is launched; 0: it is another name. */
+/* The number in "ci-3" if "ci" is launched; 0: another name. */
 static size_t number_of(const struct launch_request *q, const char *name)
 {
     char again[DOMAIN_NAME_MAX];
@@ -58,8 +58,8 @@ static int number_from(struct launch *l, size_t first, struct error *e)
                      l->request->name, first - 1, l->request->count);
 }
 
-/* They go on behind the highest number that there is: no name is given anew while the old one may still stand
- * in somebody's list. */
+/* Numbers go on after the highest one in use: a name is not used again while it may still stand in somebody's
+ * list. */
 static int number_them(struct launch *l, struct error *e)
 {
     const struct model *m = l->model;
@@ -72,7 +72,7 @@ static int number_them(struct launch *l, struct error *e)
     return number_from(l, highest + 1, e);
 }
 
-/* Names are those that they have now: one whose domain was renamed has given its old name free. */
+/* Checks current names: the old name of a renamed domain is free. */
 static int check_taken(const struct launch *l, struct error *e)
 {
     const struct model *m = l->model;
@@ -119,7 +119,7 @@ void launch_unlock_names(const struct launch *l, size_t n)
     }
 }
 
-/* Who numbers instances of this name; no instance has such a name itself. */
+/* The lock for numbering instances of this name. No instance has such a name itself. */
 static void lock_of_numbering(const struct launch *l, char uuid[UUID_TEXT])
 {
     char name[INSTANCE_NAME_MAX + 1];
@@ -138,8 +138,8 @@ int launch_lock_name(const struct launch *l, struct error *e)
     return model_lock_uuid(l->context, uuid, e);
 }
 
-/* Neither LVM nor libvirt may know yet of numbers that another launch has chosen. They are locked, and count
- * as there. */
+/* Numbers that another launch has chosen may not be seen yet by LVM or libvirt. They are locked, and count as
+ * used. */
 static int lock_numbers(struct launch *l, struct error *e)
 {
     size_t n = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seed disk of an instance: what a launch or a rebuild writes there, and what a rebuild keeps of it. */
+/* The seed disk of an instance: its contents at a launch or rebuild, and the contents that a rebuild keeps.
+ */
 #include "base/fd.h"
 #include "instance/disks.h"
 #include "instance/keys.h"
@@ -51,7 +52,7 @@ int launch_write_seed(const struct context *c, void *object, struct error *e)
     return r;
 }
 
-/* It may be open, for a guest or a person; else it is closed again at once. */
+/* The disk may be open, for a guest or a person; else it is closed again at once. */
 int launch_read_seed(const struct context *c, struct launch *l, const struct volume *old, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;
@@ -69,8 +70,7 @@ int launch_read_seed(const struct context *c, struct launch *l, const struct vol
         r = r < 0 ? r : closed_r;
     }
     if (r < 0)
-        error_append(&why,
-                     "; what its seed disk holds cannot be kept: say --hostname, --ssh-key or --user-data "
-                     "for a new one");
+        error_append(&why, "; the contents of its seed disk cannot be kept: use --hostname, --ssh-key or "
+                           "--user-data for a new one");
     return r < 0 ? error_pass(e, r, &why) : 0;
 }

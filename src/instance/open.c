@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly open and close: the disks of an instance that does not run, for a look from the host, or for a start
- * that another program is about to make. Such maps are marked (storage/map.h), so that recover knows.
- */
+/* mayfly open and close: the disks of an instance that does not run, for use on the host, or for a start that
+ * another program is about to make. Such maps are marked (storage/map.h), so that recover recognizes them. */
 #include "instance/drift.h"
 #include "instance/together.h"
 
@@ -9,24 +8,23 @@ static int check_not_running(const struct instance *i, struct error *e)
 {
     if (i->state != INSTANCE_RUNNING)
         return 0;
-    return error_set(
-        e, -EBUSY,
-        "instance %s: it runs, and its disks are its own as long as it does; run mayfly stop first", i->name);
+    return error_set(e, -EBUSY, "instance %s: it runs, and uses its disks; run mayfly stop first", i->name);
 }
 
-/* A write from the host would go below the saved memory of a guest, which remembers the old contents. */
+/* A managed save remembers the old contents of the disks, so nobody may write below it. */
 static const struct drift_need needs = {
     .cannot = "cannot be opened", .refused = DRIFT(SAVED), .told = DRIFT_ELSEWHERE};
 
-/* A read-only disk needs a map of its own, which a plain disk does not have, and a key to open it anew. */
+/* A read-only disk needs a map of its own, which a plain disk does not have, and a key that can be fetched to
+ * open it anew. */
 static int check_read_only(const struct disks *d, struct error *e)
 {
     const struct instance *i = d->instance;
     for (size_t n = 0; n < i->n_volumes; n++) {
         if (!volume_encrypted(i->volumes[n]))
             return error_set(e, -EINVAL,
-                             "instance %s: its disk %s cannot be opened read-only: it is not encrypted, and "
-                             "so is not opened at all; use mount -o ro",
+                             "instance %s: its disk %s cannot be opened read-only: it is not encrypted, so "
+                             "it has no map; use mount -o ro",
                              i->name, i->volumes[n]->role);
         if (!d->durable[n])
             return error_set(e, -EINVAL,
@@ -70,8 +68,8 @@ static int plan_close_keeping(const struct context *c, const struct model *m, co
     int r = plan_close(c, m, i, d, s, e);
     if (r == 0 && disks_lose_data(d))
         return error_set(e, -EUNSAFE,
-                         "instance %s: its key is ephemeral, so closing its disks would lose all that they "
-                         "hold; say --yes if that is meant",
+                         "instance %s: its key is ephemeral, so closing its disks would lose all data on "
+                         "them; use --yes if that is intended",
                          i->name);
     return r;
 }

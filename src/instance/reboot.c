@@ -18,7 +18,7 @@ static int ask_guest(const struct context *c, void *disks, struct error *e)
     return virt_reboot(c->virt, ((struct disks *)disks)->instance->uuid, e);
 }
 
-/* Fetched and dropped again: no key waits in memory until a guest has ended. */
+/* Fetches the keys and drops them: no key waits in memory until a guest has ended. */
 static int try_keys(const struct context *c, void *disks, struct error *e)
 {
     const struct disks *d = disks;
@@ -32,7 +32,7 @@ static int try_keys(const struct context *c, void *disks, struct error *e)
     return 0;
 }
 
-/* All disks count as missing whose key can be fetched again; to open them closes them first. */
+/* All disks whose key can be fetched again count as missing, so that they are closed and opened. */
 static void forget_maps(struct disks *d)
 {
     d->n_missing = 0;
@@ -56,7 +56,8 @@ static int add_hard(struct steps *s, struct disks *d, bool running, struct error
     return r < 0 ? r : start_add_steps(s, d, e);
 }
 
-/* A guest that is to reboot itself must be able to. Hard, it is ended and started from its definition. */
+/* A guest that shall reboot itself must be able to. A hard reboot ends it, and starts it from its definition.
+ */
 static const struct drift_need needs_soft = {.cannot = "cannot be rebooted",
                                              .refused = DRIFT(UNDEFINED) | DRIFT(HALTED) | DRIFT(ENDING)};
 static const struct drift_need needs_hard = {

@@ -24,7 +24,7 @@ static int leave_guest(const struct context *c, void *object, struct error *e)
     return disk_detach_from_guest(c, d->v, d->timeout_sec, e);
 }
 
-/* The guest may have kept it, or have ended. */
+/* The guest may have kept the disk, or have ended. */
 static int leave_guest_undo(const struct context *c, void *object, struct error *e)
 {
     const struct volume *v = ((struct disk_removal *)object)->v;
@@ -40,7 +40,7 @@ static int leave_guest_undo(const struct context *c, void *object, struct error 
     return virt_attach_disk(c->virt, v->instance, &disk, DOMAIN_GUEST, e);
 }
 
-/* A holder on the host, such as a mount: the disk would stay open, doomed. */
+/* Checks that nothing on the host, such as a mount, holds the disk: it would stay open, doomed. */
 static int check_unheld(const struct context *c, void *object, struct error *e)
 {
     const struct volume *v = ((struct disk_removal *)object)->v;
@@ -60,7 +60,7 @@ static int find(const struct instance *i, const char *role, const struct volume 
     *ret = instance_disk(i, role);
     if (!str_starts(*ret ? (*ret)->role : role, "eph"))
         return error_set(e, -EINVAL,
-                         "instance %s: %s is no ephemeral disk, and others are not removed; mayfly show %s "
+                         "instance %s: %s is not an ephemeral disk, so it cannot be removed; mayfly show %s "
                          "lists its disks",
                          i->name, role, i->name);
     if (!*ret)
@@ -68,12 +68,11 @@ static int find(const struct instance *i, const char *role, const struct volume 
                          role, i->name);
     if (*ret != i->volumes[0])
         return 0;
-    return error_set(e, -EINVAL,
-                     "instance %s: %s is its first disk, without which it cannot be; run mayfly delete %s",
+    return error_set(e, -EINVAL, "instance %s: %s is its first disk, which it needs; run mayfly delete %s",
                      i->name, role, i->name);
 }
 
-/* Definition and guest let go of the disk itself, and nothing else leads to it. */
+/* Definition and guest must have the disk itself, and nothing else may lead to it. */
 static int check_drift(const struct context *c, const struct model *m, const struct instance *i,
                        const struct volume *v, struct error *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The steps of a rescue and what undoes each: see rescue.c for their order. */
+/* The steps of a rescue, each with its undo; rescue.c has their order. */
 #include "base/fd.h"
 #include "instance/keys.h"
 #include "instance/removal.h"
@@ -44,7 +44,7 @@ int rescue_create(const struct context *c, void *object, struct error *e)
     return 0;
 }
 
-/* Where nothing is known of it, it is looked for by the uuid that was made for it alone. */
+/* If the step got no answer, the volume is looked for by the uuid that was made for it. */
 int rescue_create_undo(const struct context *c, void *object, struct error *e)
 {
     const struct rescue *r = object;
@@ -67,7 +67,7 @@ int rescue_open(const struct context *c, void *object, struct error *e)
     struct rescue *r = object;
     int result = disk_open(c, &r->v, r->secret, MAP_FOR_DOMAIN, SETTLE_NOW, &r->disk, e);
     if (result == 0)
-        r->secret = secret_free(r->secret); /* it has done its work */
+        r->secret = secret_free(r->secret); /* not needed any more */
     return result;
 }
 
@@ -119,7 +119,7 @@ int rescue_definition(const struct context *c, const struct rescue *r, char **re
                       : 0;
 }
 
-/* libvirt may have added controllers for the rescue disk: they are noted, to go with it. */
+/* libvirt may have added controllers for the rescue disk. They are noted, to be removed with it. */
 static int note_additions(const struct context *c, const struct rescue *r, struct error *e)
 {
     _cleanup_free_ char *xml = NULL, *noted = NULL;

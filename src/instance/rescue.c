@@ -24,7 +24,7 @@
 
 /* ------------------------------------------------------------------- checks */
 
-/* One of its disks after which the rescue disk is made: an encrypted one, where it has such. */
+/* The disk whose parameters the rescue disk gets: an encrypted one, if there is one. */
 static const struct volume *model_disk(const struct instance *i)
 {
     for (size_t n = 0; n < i->n_volumes; n++)
@@ -33,7 +33,7 @@ static const struct volume *model_disk(const struct instance *i)
     return i->volumes[0];
 }
 
-/* It is ended, and started from another definition. */
+/* The domain is ended, and started from another definition. */
 static const struct drift_need needs = {
     .cannot = "cannot be rescued",
     .refused =
@@ -41,7 +41,7 @@ static const struct drift_need needs = {
     .told = DRIFT(OVERLAY) | DRIFT(REPLACED) | DRIFT(MISSING),
 };
 
-/* Whoever defines the domain changes its definition, before or after. */
+/* The program that defines the domain changes its definition, before or after. */
 static const struct drift_need needs_of_disk = {.cannot = "cannot be given a rescue disk",
                                                 .refused = DRIFT(SAVED) | DRIFT(BARE)};
 
@@ -71,14 +71,14 @@ static int check_instance(const struct context *c, const struct rescue *r, struc
     if (!volume_encrypted(model_disk(i)) && c->config->encryption_enabled)
         return error_set(e, -EUNSAFE,
                          "instance %s: its disks are plain, so there is no key for a rescue disk, which must "
-                         "have one: enabled is true in [ephemeral_storage_encryption]",
+                         "be encrypted: enabled is true in [ephemeral_storage_encryption]",
                          i->name);
     if (volume_encrypted(model_disk(i)))
         result = key_durable(c, model_disk(i), &durable, e);
     if (result == 0 && !durable)
         return error_set(e, -EINVAL,
-                         "instance %s: cannot be rescued: its key is ephemeral, and nobody can encrypt one "
-                         "more disk with it; run mayfly stop, and look at its disks from the host",
+                         "instance %s: cannot be rescued: its key is ephemeral, so no other disk can be "
+                         "encrypted with it; run mayfly stop, and look at its disks from the host",
                          i->name);
     return result;
 }
@@ -92,7 +92,7 @@ static void design(const struct context *c, struct rescue *r, const struct group
     r->v.state = VOLUME_BUILDING;
     broker_disk_uuid(c->broker, r->v.disk);
     snprintf(r->v.role, sizeof r->v.role, ROLE_RESCUE);
-    memset(r->v.fs, 0, sizeof r->v.fs); /* the image's own */
+    memset(r->v.fs, 0, sizeof r->v.fs); /* the image brings its file system */
     volume_set_lv_name(&r->v);
     if (!volume_encrypted(&r->v))
         return;
@@ -109,8 +109,8 @@ static int check_image(const struct context *c, struct rescue *r, struct error *
     char image[32];
     if (!group || !group->complete)
         return error_set(
-            e, -ENODEV, "volume group %s: cannot create volumes: a physical volume of it is missing; see pvs",
-            vg);
+            e, -ENODEV,
+            "volume group %s: cannot create volumes: one of its physical volumes is missing; see pvs", vg);
     int result = wanted_image_open(c, &q->image, &r->image, e);
     if (result < 0)
         return result;
@@ -118,13 +118,13 @@ static int check_image(const struct context *c, struct rescue *r, struct error *
     if (image_size_bytes(r->image) > r->v.size_bytes)
         return error_set(e, -EINVAL,
                          "image %s: its %s (%" PRIu64
-                         " bytes) do not fit the rescue disk; say a larger --root",
+                         " bytes) do not fit the rescue disk; use a larger --root",
                          q->image.path, str_from_bytes(image_size_bytes(r->image), image, sizeof image),
                          image_size_bytes(r->image));
     return group_check_room(group, r->v.size_bytes, 1, e);
 }
 
-/* What a person changes in it until the rescue disk is put into it, is kept: it is read again then. */
+/* Changes that a person makes until the rescue disk is added are kept: the definition is read again then. */
 static int check_definition(const struct context *c, const struct rescue *r, struct error *e)
 {
     _cleanup_free_ char *xml = NULL;
@@ -152,7 +152,7 @@ static int add_disk(struct steps *s, struct rescue *r, struct error *e)
     return result;
 }
 
-/* Its image has taken its time. */
+/* Writing the image may have taken long. */
 static int look_again(const struct context *c, void *rescue, struct error *e)
 {
     static const struct drift_need last = {.cannot = "cannot be rescued",
@@ -160,8 +160,7 @@ static int look_again(const struct context *c, void *rescue, struct error *e)
     return drift_check_ended(c, ((const struct rescue *)rescue)->instance->uuid, &last, e);
 }
 
-/* Nothing keeps anybody from starting it at any moment: by the definition of before that would be no rescue.
- */
+/* Somebody may have started the domain meanwhile, from the old definition: that would be no rescue. */
 static int see_rescue_disk(const struct context *c, void *rescue, struct error *e)
 {
     const struct rescue *r = rescue;
@@ -182,7 +181,7 @@ static int see_rescue_disk(const struct context *c, void *rescue, struct error *
         r->instance->name);
 }
 
-/* Where its definition could not be put back, the volume stays: it is by that one that recover sees it. */
+/* If the definition cannot be restored, the volume stays: recover recognizes the case by it. */
 static int add_domain(struct steps *s, struct rescue *r, struct error *e)
 {
     const char *name = r->instance->name;
@@ -207,7 +206,7 @@ static int add_domain(struct steps *s, struct rescue *r, struct error *e)
     return result;
 }
 
-/* It is closed until somebody starts a domain that has it. */
+/* The disk is closed until somebody starts a domain that has it. */
 static int add_end(struct steps *s, struct rescue *r, struct error *e)
 {
     int result = steps_add(s, rescue_close, NULL, r, e, "close %s/%s", r->v.vg, r->v.lv);

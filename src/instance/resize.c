@@ -23,8 +23,8 @@ struct resizing {
     const struct volume *volume;
     const struct map *map; /* NULL: closed, or plain */
     const struct group *group;
-    uint64_t size_bytes;   /* it is to have */
-    struct secret *secret; /* while its map has to grow */
+    uint64_t size_bytes;   /* the new size */
+    struct secret *secret; /* while its map is to be grown */
 };
 
 /* ------------------------------------------------------------------- checks */
@@ -38,7 +38,7 @@ static int find_disk(const struct instance *i, const char *role, const struct vo
                      i->name);
 }
 
-/* Whole extents, and whole sectors where extents are smaller; both are powers of two then. */
+/* Rounds up to whole extents, and to whole sectors if extents are smaller; both are powers of two then. */
 static uint64_t round_up(const struct resizing *r, uint64_t bytes)
 {
     uint64_t sector = r->volume->sector_bytes ? r->volume->sector_bytes : 512;
@@ -54,8 +54,7 @@ static int check_size(const struct resizing *r, struct error *e)
     if (r->size_bytes < v->size_bytes)
         return error_set(
             e, -EUNSAFE,
-            "instance %s: its disk %s has %s, and is not made smaller: what lies at its end would "
-            "be lost",
+            "instance %s: its disk %s has %s, and cannot be made smaller: data at its end would be lost",
             r->instance->name, v->role, has);
     if (r->size_bytes - v->size_bytes <= r->group->free_bytes)
         return 0;
@@ -72,15 +71,14 @@ static int check_key(const struct context *c, const struct resizing *r, struct e
     int result = volume_encrypted(r->volume) ? key_durable(c, r->volume, &durable, e) : 0;
     if (result < 0 || durable)
         return result;
-    return error_set(
-        e, -EINVAL,
-        "instance %s: its disk %s cannot grow: its key is ephemeral, and the kernel, which alone "
-        "has it, does not lend it for a longer map; launch a larger one, or rebuild it with a key "
-        "manager that keeps keys",
-        r->instance->name, r->volume->role);
+    return error_set(e, -EINVAL,
+                     "instance %s: its disk %s cannot grow: its key is ephemeral: it exists only in the "
+                     "kernel, which cannot hand it back for a longer map; launch a larger instance, or "
+                     "rebuild it with a key manager that keeps keys",
+                     r->instance->name, r->volume->role);
 }
 
-/* What grows has to be what the guest writes to. */
+/* The disk that grows must be the one that the guest writes to. */
 static int check_drift(const struct context *c, const struct model *m, const struct resizing *r,
                        struct error *e)
 {
@@ -106,7 +104,7 @@ static int look(const struct context *c, const struct model *m, const struct res
         return error_set(e, -EINVAL, "instance %s: no disk can have such a size", r->instance->name);
     r->group = inventory_group(m->inventory, r->volume->vg);
     if (!r->group)
-        return error_set(e, -ENOENT, "volume group %s: is not there any more", r->volume->vg);
+        return error_set(e, -ENOENT, "volume group %s: does not exist any more", r->volume->vg);
     r->size_bytes = str_bytes_same(bytes, r->volume->size_bytes) ? r->volume->size_bytes : round_up(r, bytes);
     r->map = volume_encrypted(r->volume) ? model_map_of(m, r->volume) : NULL;
     result = check_key(c, r, e);
@@ -144,7 +142,8 @@ static int tell_guest(const struct context *c, void *resizing, struct error *e)
     bool has = false;
     volume_device_path(r->volume, path);
     int result = virt_has_disk(c->virt, r->instance->uuid, path, DOMAIN_GUEST, &has, e);
-    if (result < 0 || !has) /* somebody took it out of the guest, which sees it with its next start */
+    if (result < 0 ||
+        !has) /* somebody has detached it from the guest, which sees the new size at its next start */
         return result;
     return virt_resize_disk(c->virt, r->instance->uuid, path, r->size_bytes, e);
 }
@@ -164,7 +163,7 @@ static int add_steps(struct steps *s, struct resizing *r, bool *ret_changes, str
                            wanted);
     if (result == 0 && map)
         result = steps_add(s, grow_map, NULL, r, e, "make the map of %s as long", v->lv);
-    /* what serves a volume in a folder tells its guest when the map is as long; libvirt has no word for it */
+    /* the server of a volume in a folder tells the guest itself when the map has grown; libvirt cannot */
     if (result == 0 && r->instance->state == INSTANCE_RUNNING && !volume_in_folder(v))
         result = steps_add(s, tell_guest, NULL, r, e, "tell the guest of %s", r->instance->name);
     *ret_changes = volume || map;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly start: the disks first, then the domain. Disks that this run opened are closed again if the domain
- * does not start. Where libvirt's hook is installed it finds the disks open and has nothing to do.
- */
+/* mayfly start: opens the disks, then starts the domain. If the domain does not start, the disks that this
+ * run opened are closed again. libvirt's hook finds the disks open, and has nothing to do. */
 #include "instance/start.h"
 
 #include "instance/drift.h"
@@ -30,7 +29,7 @@ int start_add_steps(struct steps *s, struct disks *d, struct error *e)
     return r;
 }
 
-/* A guest that is there, but does not run, is not called running. One that writes elsewhere may go on. */
+/* A guest that is halted does not count as running. A guest that writes to an overlay may go on. */
 static const struct drift_need needs = {
     .cannot = "cannot be started",
     .refused = DRIFT(UNDEFINED) | DRIFT(HALTED) | DRIFT(ENDING) | DRIFT(HELD) | DRIFT(BARE),
@@ -39,8 +38,8 @@ static const struct drift_need needs = {
 static const struct drift_need needs_running = {.cannot = "cannot be started",
                                                 .refused = DRIFT(HALTED) | DRIFT(ENDING)};
 
-/* QEMU that was started without Mayfly waits until its disks are served, and so does one whose disks are not
- * served any more. */
+/* If QEMU was started without Mayfly, it waits until its disks are served; so it does if their server has
+ * ended. */
 static int open_for_guest(const struct context *c, const struct model *m, const struct instance *i,
                           struct disks *d, struct steps *s, struct error *e)
 {

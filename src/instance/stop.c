@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly stop: the domain first, then its disks. Nothing of it is undone: a guest that has shut down is not
- * started again because a disk was slow to close; recover closes that.
- */
+/* mayfly stop: ends the domain, then closes its disks. Nothing is undone: a guest that has shut down is not
+ * started again because a disk was slow to close. Recover closes that disk. */
 #include "instance/stop.h"
 
 #include "base/audit.h"
@@ -14,12 +13,13 @@
 
 struct stopping {
     struct disks disks;
-    uint64_t asked_msec; /* when its guest was asked to power off, by clock_msec(); 0: it was not */
+    uint64_t asked_msec; /* when its guest was asked to power off, by clock_msec(); 0: not asked */
     unsigned timeout_sec;
     bool hard;
 };
 
-/* As it is now. One that was undefined while it ran is gone when it ends: then it is not active. */
+/* The domain as it is now. If it was undefined while it ran, libvirt forgets it when it ends: then it is not
+ * active. */
 static int look_at_domain(const struct context *c, const struct instance *i, struct domain *ret,
                           struct error *e)
 {
@@ -29,14 +29,14 @@ static int look_at_domain(const struct context *c, const struct instance *i, str
     return r == 0 || r == -ENOENT ? 0 : error_pass(e, r, &why);
 }
 
-/* Can its guest hear the request? */
+/* Is its guest unable to hear the request? */
 static bool is_halted(const struct domain *d)
 {
     return d->state == DOMAIN_PAUSED || d->state == DOMAIN_CRASHED || d->state == DOMAIN_PMSUSPENDED;
 }
 
-/* 0: not active any more. -EBUSY: it is, and the time is over, or its guest is halted. -ECANCELED: the user
- * waits no longer. */
+/* 0: not active any more. -EBUSY: it still is when the time is over, or its guest is halted. -ECANCELED: the
+ * user stopped the wait. */
 static int wait_for_end(const struct context *c, const struct instance *i, uint64_t end_msec,
                         struct domain *ret, struct error *e)
 {
@@ -54,7 +54,7 @@ static int wait_for_end(const struct context *c, const struct instance *i, uint6
     }
 }
 
-/* It may be gone the moment before. */
+/* The domain may have ended just before. */
 static int ask_guest(const struct context *c, const struct instance *i, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -84,11 +84,11 @@ static int end_domain(const struct context *c, const struct instance *i, uint64_
     if (is_halted(&domain))
         return error_set(e, -EBUSY,
                          "instance %s: cannot be stopped: its domain is %s, so its guest cannot power off; "
-                         "resume it (virsh resume, virsh dompmwakeup), or pull the plug (--force)",
+                         "resume it (virsh resume, virsh dompmwakeup), or use --force",
                          i->name, domain_state_name(domain.state));
     return error_set(e, -EBUSY,
                      "instance %s: its guest still runs %u seconds after it was asked to power off; wait "
-                     "longer (--timeout), or pull the plug (--force)",
+                     "longer (--timeout), or use --force",
                      i->name, timeout_sec);
 }
 
@@ -116,9 +116,7 @@ static int run(const struct context *c, struct stopping *stopping, bool running,
     return r < 0 ? r : audit_instance("stop", stopping->disks.instance->uuid, name, steps_run(s, c, e), e);
 }
 
-/* The domain ends all the same, and its disks are closed; but it cannot be started again before it is
- * defined.
- */
+/* The domain ends and its disks are closed, but it cannot be started again until somebody defines it. */
 static const struct drift_need needs = {.cannot = "cannot be stopped", .told = DRIFT(TRANSIENT)};
 
 int instance_stop_asked(const struct context *c, const char *name, uint64_t asked_msec, unsigned timeout_sec,
@@ -156,7 +154,7 @@ void domains_end(const struct context *c, void *const disks[], size_t n, struct 
     virt_destroy_many(c->virt, uuids, n, why);
 }
 
-/* One step, so that whoever stops between the two is told of each guest that has ended. */
+/* One step, so that a user who stops the verb is told of each guest that has ended. */
 static void end_and_close(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
     domains_end(c, disks, n, why);

@@ -24,7 +24,8 @@ static int note(struct survey *s, const struct disk_use *use, struct error *e)
     return 0;
 }
 
-/* Its own volumes are no other's; that they are not named below a map is drift.h's DRIFT_BARE. */
+/* A domain's own volumes are not another's. drift.h's DRIFT_BARE finds a domain that names them below their
+ * maps. */
 static int look_at_disk(struct survey *s, const struct domain_sides *domain, const struct disk_view *disk,
                         struct error *e)
 {

@@ -9,19 +9,19 @@
 #include "instance/context.h"
 #include "storage/lineage.h"
 
-/* A running domain has this. */
+/* A disk that a running domain has. */
 struct disk_use {
     const struct domain_sides *domain;
     const struct disk_view *disk;
     const struct domain_source *source;
-    struct reached reached; /* a map of another instance; or a volume that has the name of an instance's */
+    struct reached reached; /* a map of another instance; or a volume with the name of an instance's volume */
 };
 
 struct survey {
-    struct virt_views views; /* none without libvirt */
+    struct virt_views views; /* empty without libvirt */
     struct disk_use *uses;
     size_t n_uses;
-    struct error why; /* it is not whole, for this reason; errnum 0: it is */
+    struct error why; /* why the survey is incomplete; errnum 0: it is complete */
 };
 
 /* The caller ends *ret. */
@@ -29,8 +29,8 @@ void survey_make(const struct context *c, struct survey *ret);
 void survey_end(struct survey *s);
 #define _cleanup_survey_ _cleanup_(survey_end)
 
-/* What Nova says of the domain of this uuid; empty where it says nothing. */
+/* Nova's notes about the domain of this uuid; empty: none. */
 const struct nova_server *survey_nova(const struct survey *s, const char *uuid);
 
-/* NULL: there was none of this uuid. */
+/* NULL: there was no domain of this uuid. */
 const struct domain_sides *survey_domain(const struct survey *s, const char *uuid);

@@ -9,9 +9,9 @@
 #include "instance/keys.h"
 #include "instance/lock.h"
 
-/* One of those that are named. */
+/* One of the named instances. */
 struct member {
-    const struct instance *instance; /* NULL: there is none, or it cannot be had */
+    const struct instance *instance; /* NULL: not found, or not locked */
     struct disks disks;
     struct steps *steps; /* NULL: none */
 };
@@ -41,7 +41,7 @@ static int plan(const struct context *c, const struct together *t, const struct 
     return r;
 }
 
-/* The place of the first of the names that stands for the same instance. */
+/* The index of the first name that stands for the same instance. */
 static size_t first_of(const struct member m[], size_t i)
 {
     size_t first = 0;
@@ -86,7 +86,7 @@ static void do_locked(const struct context *c, const struct together *t, const s
             ret[i].error = ret[first_of(m, i)].error;
 }
 
-/* A stop by the user is reported as that, whatever else went wrong. */
+/* If the user has stopped the verb, that is the error, whatever else went wrong. */
 static int first_error(const struct outcome ret[], size_t n, struct error *e)
 {
     for (size_t i = 0; i < n; i++)

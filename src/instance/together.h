@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For verbs that do the same to several instances: these are looked up and locked together, and their steps
- * run side by side. Each has an outcome, an undo and an entry in the audit trail of its own.
- */
+ * run side by side. Each has its own outcome, undo and entry in the audit trail. */
 #pragma once
 
 #include "instance/disks.h"
@@ -9,10 +8,10 @@
 
 struct together {
     const char *verb; /* for the audit trail */
-    enum map_use use; /* for which disks are opened */
+    enum map_use use; /* use of the opened disks */
 
-    /* Checks one that is ready, fills in its disks (which have that `use` already), and adds its steps; none:
-     * there is nothing to do. */
+    /* Checks an instance that is ready, fills in its disks (which have that `use` already), and adds its
+     * steps; no steps: there is nothing to do. */
     int (*plan)(const struct context *c, const struct model *m, const struct instance *i, struct disks *d,
                 struct steps *s, struct error *e);
 };

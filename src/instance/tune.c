@@ -24,9 +24,9 @@ struct tuning {
         struct tuning *tuning;
         const struct volume *volume;
         uint32_t has_flags, flags;
-    } disks[DISKS_MAX]; /* those that differ */
+    } disks[DISKS_MAX]; /* disks whose flags differ */
     size_t n_disks;
-    struct secret *secret; /* of the disk that is next */
+    struct secret *secret; /* secret of the next disk */
     bool changed;
 };
 
@@ -38,12 +38,12 @@ static int check_key(const struct context *c, const struct tuning *t, const stru
         return r;
     return error_set(
         e, -EINVAL,
-        "instance %s: its disk %s cannot be tuned: its key is ephemeral, and the kernel, which alone "
-        "has it, does not lend it for another table; launch a new one, which gets the present choice",
+        "instance %s: its disk %s cannot be tuned: its key is ephemeral: it exists only in the kernel, which "
+        "cannot hand it back for another table; a new instance gets the current flags",
         t->instance->name, v->role);
 }
 
-/* Fills in what differs. */
+/* Fills in the disks whose flags differ. */
 static int look(const struct context *c, struct tuning *t, struct error *e)
 {
     int r = 0;

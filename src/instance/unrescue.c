@@ -17,9 +17,9 @@ struct unrescue {
     const struct instance *instance;
     unsigned timeout_sec;
     bool disk_only;            /* domain and guest are left alone */
-    const struct volume *disk; /* NULL: it is gone, and only the definition still names it */
-    struct removal removal;    /* of that disk */
-    struct disks own;          /* the others */
+    const struct volume *disk; /* NULL: it does not exist any more, but the definition still names it */
+    struct removal removal;    /* of the rescue disk */
+    struct disks own;          /* the other disks */
 };
 
 static int stop(const struct context *c, void *unrescue, struct error *e)
@@ -38,7 +38,7 @@ static int start(const struct context *c, void *unrescue, struct error *e)
     return virt_start(c->virt, ((const struct unrescue *)unrescue)->instance->uuid, e);
 }
 
-/* It is to be closed, like every instance that does not run. */
+/* The instance is closed, as every instance that does not run. */
 static int start_undo(const struct context *c, void *unrescue, struct error *e)
 {
     struct unrescue *u = unrescue;
@@ -70,7 +70,7 @@ static int run(const struct context *c, struct unrescue *u, bool running, struct
     return r < 0 ? r : audit_instance("unrescue", u->instance->uuid, name, steps_run(s, c, e), e);
 }
 
-/* It is ended, and started from the definition that it had before. */
+/* The domain is ended, and started from the definition that it had before. */
 static const struct drift_need needs = {
     .cannot = "cannot leave rescue",
     .refused = DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HELD) | DRIFT(BLOCK_COPY),
@@ -85,13 +85,13 @@ static int check_guest_lacks(const struct context *c, const struct instance *i, 
     int r = virt_has_disk(c->virt, i->uuid, path, DOMAIN_GUEST, &has, e);
     return r == 0 && has
                ? error_set(e, -EBUSY,
-                           "instance %s: cannot lose its rescue disk: its guest has it; end that first",
+                           "instance %s: cannot lose its rescue disk: its guest uses it; end the guest first",
                            i->name)
                : r;
 }
 
-/* The definition is another's to change, and has to be without the disk by now; so has the guest, if there is
- * one. After that each who holds the disk is another. */
+/* Another program changes the definition, and must have removed the disk from it by now, and from the guest,
+ * if there is one. After that each holder of the disk is on the host. */
 static int check_disk_unused(const struct context *c, const struct model *m, const struct instance *i,
                              const struct volume *disk, struct error *e)
 {
@@ -124,14 +124,13 @@ int instance_unrescue(const struct context *c, const char *name, unsigned timeou
         *ret_changed = false;
         return 0;
     }
-    struct instance own = *i; /* the rescue disk is the last */
+    struct instance own = *i; /* without the rescue disk, which is the last */
     own.n_volumes -= u.disk != NULL;
     if (own.n_volumes == 0)
-        return error_set(
-            e, -EUNSAFE,
-            "instance %s: none of its own disks is to be seen, so that its rescue disk is left alone; "
-            "see vgs, and mayfly list",
-            i->name);
+        return error_set(e, -EUNSAFE,
+                         "instance %s: none of its own disks can be found; the rescue disk was left "
+                         "untouched; see vgs, and mayfly list",
+                         i->name);
     u.instance = &own;
     u.removal = (struct removal){.model = m, .instance = i, .volumes = &u.disk, .n_volumes = 1};
     r = model_check_ready(m, &own, e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly wait: waits until an instance runs, or is shut off. It only looks and takes no lock: others may work
- * on the instance meanwhile. */
+/* mayfly wait: waits until an instance runs, or is shut off. It takes no lock: others may work on the
+ * instance meanwhile. */
 #include "base/clock.h"
 #include "instance/operations.h"
 

@@ -20,7 +20,7 @@ static int open_image(const struct context *c, const struct wanted_image *q, con
     return r;
 }
 
-/* The key is needed only to open it. */
+/* Only the opening needs the key. */
 static int open_encrypted(const struct context *c, const struct wanted_image *q, struct image **ret,
                           struct error *e)
 {
@@ -40,7 +40,7 @@ int wanted_image_open(const struct context *c, const struct wanted_image *q, str
 {
     _cleanup_image_ struct image *image = NULL;
     if (!q->path && (q->key || q->sha256))
-        return error_set(e, -EINVAL, "image: there is a %s of one, but no image; say --image",
+        return error_set(e, -EINVAL, "image: a %s without an image is of no use; use --image",
                          q->key ? "key" : "SHA-256");
     int r = 0;
     if (q->path)

@@ -19,7 +19,7 @@ int wanted_seed_check(const struct context *c, const struct wanted_seed *w, stru
     return 0;
 }
 
-/* The underscore is what names of instances have and names of hosts do not. */
+/* Names of instances may have an underscore, names of hosts may not. */
 int wanted_seed_hostname(const struct wanted_seed *w, const char *instance, unsigned number,
                          char field[HOSTNAME_FIELD], struct error *e)
 {
@@ -33,6 +33,6 @@ int wanted_seed_hostname(const struct wanted_seed *w, const char *instance, unsi
             *c = '-';
     int r = seed_check_hostname(field, &why);
     if (r < 0)
-        error_append(&why, "; say --hostname");
+        error_append(&why, "; use --hostname");
     return r < 0 ? error_pass(e, r, &why) : 0;
 }

@@ -36,10 +36,10 @@ inactive() {
 
 # --- hidden
 option '[libvirt]' 'images_volume_group = vg1'
-tried "another group in the configuration" 'vg0 is not here' one
+tried "another group in the configuration" 'vg0 cannot be found' one
 rm /etc/mayfly/mayfly.conf.d/absence.conf
 lvm_setting 'devices { filter = [ "r|.*/ubd[ab]|", "a|.*|" ] }'
-tried "a filter" 'vg0 is not here' one
+tried "a filter" 'vg0 cannot be found' one
 lvm_setting 'devices { filter = [ "r|.*/ubdb|", "a|.*|" ] }'
 tried "a filter for one physical volume" 'lacks a physical volume' one last-1
 lvm_setting 'devices { filter = [ "r|.*/ubda|", "a|.*|" ] }'
@@ -47,7 +47,7 @@ tried "  and for the other" 'lacks a physical volume' away last-1
 mkdir -p /etc/lvm/devices
 printf '%s\n' VERSION=1.1.1 "IDTYPE=devname IDNAME=/dev/ubdc DEVNAME=/dev/ubdc PVID=." >/etc/lvm/devices/absence.devices
 lvm_setting 'devices { use_devicesfile = 1 devicesfile = "absence.devices" }'
-tried "a file of devices without its own" 'vg0 is not here' one
+tried "a file of devices without its own" 'vg0 cannot be found' one
 rm /etc/lvm/lvmlocal.conf
 mended
 vgchange -q -an vg0 >/dev/null
@@ -69,7 +69,7 @@ mended
 { head -c 8K /dev/zero; tail -c +8193 /tmp/head-b; } | put_head /dev/ubdb
 tried "no label on a physical volume" 'lacks a physical volume' one last-1
 { head -c 8K /dev/zero; tail -c +8193 /tmp/head-a; } | put_head /dev/ubda
-tried "  nor on the other" 'vg0 is not here' one
+tried "  nor on the other" 'vg0 cannot be found' one
 for disk in a b; do
     { head -c 4608 /tmp/head-$disk; repeat garbage 900K; } | head -c 1M | put_head /dev/ubd$disk
 done
@@ -97,7 +97,7 @@ mended
 # --- changed
 inactive
 vgrename -q vg0 vg2 >/dev/null
-tried "another name" 'vg0 is not here' one
+tried "another name" 'vg0 cannot be found' one
 vgrename -q vg2 vg0 >/dev/null
 mended
 inactive

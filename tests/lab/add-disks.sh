@@ -64,7 +64,7 @@ refused 5 'its disk eph0 .*is in use on this host' "remove-disk of what someone 
 exec 7<&-
 mayfly close web >/dev/null
 world_changed
-refused 1 'is no ephemeral disk' "remove-disk of the root disk" mayfly remove-disk --yes web root
+refused 1 'is not an ephemeral disk' "remove-disk of the root disk" mayfly remove-disk --yes web root
 check "remove-disk, while it is shut off" mayfly remove-disk --yes web eph0
 check_equal "  its definition has it no more" 2 "$(count_disks web --inactive)"
 check "delete" mayfly delete --yes web

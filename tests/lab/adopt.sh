@@ -67,7 +67,7 @@ refused 4 "has a volume" "an instance that is not there" adopt cccccccc-1111-411
 refused 1 "not a key" "what is no hex" key_is xyz adopt $old sha256
 lvcreate -q -Zn -Wn -y -n "${old}_disk.rescue" -L 4M vg0 >/dev/null
 world_changed
-refused 8 "of no disk that is adopted" "one that is being rescued" adopt $old ripemd160
+refused 8 "is not a disk that can be adopted" "one that is being rescued" adopt $old ripemd160
 lvremove -q -y "vg0/${old}_disk.rescue" >/dev/null
 world_changed
 before=$(world)

@@ -61,7 +61,7 @@ kill -STOP $pid
 dd if=/dev/urandom of="$disk" bs=1M seek=200 count=16 oflag=direct conv=notrunc status=none
 kill -CONT $pid
 check_fails 10 "an export that runs out of room fails" wait $pid
-check "  and says why" grep -q 'say a larger --room' /tmp/err
+check "  and says why" grep -q 'use a larger --room' /tmp/err
 check_equal "  no file is left" "root vm.qcow2" "$(cd $files && echo *)"
 check_equal "  nor a volume" 1 "$(our_volumes | wc -l)"
 check_equal "  nor a key" 2 "$(our_keys | wc -l)"

@@ -18,7 +18,7 @@ check "dry run of resize" grep -q 'make the map' <(mayfly resize vm --disk eph0 
 check "resize of a running one" grep -q 'has grown' <(mayfly resize vm --disk eph0 48M)
 check "  the guest sees it" grep -q written <(guest vm "write vdb $end BEHIND" '(error|written)')
 check "  again: nothing to do" grep -q 'had that size' <(mayfly resize vm --disk eph0 48M)
-refused 8 'not made smaller' "what is smaller is refused" mayfly resize vm --disk eph0 32M
+refused 8 'cannot be made smaller' "what is smaller is refused" mayfly resize vm --disk eph0 32M
 refused 4 'no disk swap' "a disk that it has not" mayfly resize vm --disk swap 32M
 
 check "reboot" mayfly reboot vm

@@ -130,7 +130,7 @@ static void a_first_disk_that_shows_nothing(void **state)
     bool changed = false;
     add_volume(b, "", true);
     add_volume(b, ".swap", false);
-    refused(b, -EKEYREJECTED, "is it the key, --kdf, or --key-size?");
+    refused(b, -EKEYREJECTED, "check the key, --kdf and --key-size");
     assert_ok(adopt(b, true, &changed, &e), e);
     assert_non_null(strstr(b->warning, "shows neither"));
 }

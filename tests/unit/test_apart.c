@@ -286,7 +286,7 @@ static void test_a_rescue_disk_that_cannot_be_alone(void **state)
     volume_device_path(&b->w->host.volumes[2].v, d->running.disk[d->running.n++].path);
     e = ERROR_NONE;
     assert_error(unrescue(b, &changed, &e), -EBUSY, e);
-    assert_non_null(strstr(e.text, "its guest has it"));
+    assert_non_null(strstr(e.text, "its guest uses it"));
     assert_int_equal(b->w->host.volumes[2].v.state, VOLUME_READY);
     d->running.n = 0;
     for (size_t i = 0; i < b->w->host.n_maps; i++)

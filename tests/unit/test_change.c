@@ -238,7 +238,7 @@ static void test_resize_refuses(void **state)
     bool changed = false;
 
     bench_make(b, "a", false);
-    assert_refused(-EUNSAFE, "not made smaller", resize(b, "root", GIB / 2, &changed, &e));
+    assert_refused(-EUNSAFE, "cannot be made smaller", resize(b, "root", GIB / 2, &changed, &e));
     assert_refused(-ENOENT, "no disk eph0", resize(b, "eph0", 2 * GIB, &changed, &e));
     assert_refused(-ENOSPC, "vgextend", resize(b, "root", GIB << 20, &changed, &e));
     assert_refused(-EINVAL, "", resize(b, "root", UINT64_MAX, &changed, &e));
@@ -432,7 +432,7 @@ static void test_rebuild_from_the_image_that_is_meant(void **state)
     q.image.key = w->host.volumes[0].v.key;
     assert_refused(-EKEYREJECTED, "not its key", instance_rebuild(&b->f.context, "a", &q, NULL, &e));
     q.image.path = NULL;
-    assert_refused(-EINVAL, "say --image", instance_rebuild(&b->f.context, "a", &q, NULL, &e));
+    assert_refused(-EINVAL, "use --image", instance_rebuild(&b->f.context, "a", &q, NULL, &e));
     assert_memory_equal(&before, &w->host, sizeof before);
 
     q.image.path = "/export";

@@ -38,7 +38,7 @@ static void what_cannot_be_is_refused(void **state)
             "no disk eph7");
     uint64_t free_bytes = b->w->host.group.free_bytes;
     b->w->host.group.free_bytes = 4 << 20;
-    refused(b, &of_root, -ENOSPC, "say a smaller --room");
+    refused(b, &of_root, -ENOSPC, "use a smaller --room");
     b->w->host.group.free_bytes = free_bytes;
     b->w->host.volumes[0].v.state = VOLUME_DOOMED;
     refused(b, &of_root, -ENEEDSRECOVER, "mayfly recover");
