@@ -17,12 +17,12 @@
 
 struct addition {
     struct launch launch;
-    struct launch_request request; /* what was asked for, in the group of the lead */
+    struct launch_request request; /* the caller's, but in the group of the first disk */
     const struct instance *instance;
     const struct volume *lead;
 };
 
-/* The definition gets the disk, and so does a guest that runs. */
+/* The definition gets the disk, and so does a running guest. */
 static const struct drift_need needs = {
     .cannot = "cannot be given another disk",
     .refused = DRIFT(UNDEFINED) | DRIFT(TRANSIENT) | DRIFT(SAVED) | DRIFT(HALTED) | DRIFT(ENDING),
@@ -36,7 +36,7 @@ static bool has_role(const struct instance *i, const char *role)
     return false;
 }
 
-/* Whoever defines the domain puts it there. */
+/* Another program defines the domain, and adds the seed disk to it. */
 static int check_seed(const struct addition *a, struct error *e)
 {
     static const struct drift_need needs_of_seed = {.cannot = "cannot be given a seed disk",
@@ -61,7 +61,7 @@ static int check_instance(const struct addition *a, struct error *e)
                                  : drift_check(a->launch.context, a->launch.model, a->instance, &needs, e);
 }
 
-/* What says of a disk that it has a key is the instance, not today's configuration. */
+/* The instance decides whether the new disk is encrypted, not today's configuration. */
 static int check_key(struct addition *a, struct error *e)
 {
     const struct context *c = a->launch.context;
@@ -69,18 +69,17 @@ static int check_key(struct addition *a, struct error *e)
     bool durable = false;
     if (!volume_encrypted(a->lead) && c->config->encryption_enabled)
         return error_set(e, -EUNSAFE,
-                         "instance %s: its disks are plain, so there is no key for another, which must have "
-                         "one: enabled is true in [ephemeral_storage_encryption]",
+                         "instance %s: its disks are plain, so there is no key for another disk, which must "
+                         "be encrypted: enabled is true in [ephemeral_storage_encryption]",
                          a->instance->name);
     if (!volume_encrypted(a->lead))
         return 0;
     int r = key_durable(c, a->lead, &durable, e);
     if (r == 0 && !durable)
-        r = error_set(
-            e, -EINVAL,
-            "instance %s: its key is ephemeral, and was forgotten when its disks were opened; there "
-            "is none to derive another from",
-            a->instance->name);
+        r = error_set(e, -EINVAL,
+                      "instance %s: its key is ephemeral, and was forgotten when its disks were opened, so "
+                      "no other key can be derived from it",
+                      a->instance->name);
     if (r == 0)
         r = key_ref_parse(a->lead->key, manager, id, e);
     return r < 0 ? r : context_keymgr(c, manager, &a->launch.km, e);
@@ -91,7 +90,7 @@ static int check(struct addition *a, struct error *e)
     struct launch *l = &a->launch;
     size_t n = l->request->n_ephemeral + (l->request->seed_image ? 1 : 0);
     int r = n == 1 ? launch_check_disks(l, e)
-                   : error_set(e, -EINVAL, "add-disk: say --ephemeral SIZE, or --seed-image FILE, once");
+                   : error_set(e, -EINVAL, "add-disk: needs --ephemeral SIZE or --seed-image FILE, once");
     if (r == 0)
         r = model_lock_ready(l->context, l->request->name, &l->model, &a->instance, e);
     if (r < 0)
@@ -108,8 +107,8 @@ static int check(struct addition *a, struct error *e)
     return r < 0 ? r : launch_check_room(l, e);
 }
 
-/* The first free number whose disk does not come before the lead, or it would take its place, and a crash
- * would leave an instance that looks as if it had never been launched. */
+/* The first free number whose disk sorts after the first disk. Otherwise it would become the first disk, and
+ * a crash would leave an instance that looks as if it had never been launched. */
 static int choose_number(const struct instance *i, unsigned *ret, struct error *e)
 {
     const char *lead = i->volumes[0]->role;
@@ -117,8 +116,7 @@ static int choose_number(const struct instance *i, unsigned *ret, struct error *
     if (!root && !str_starts(lead, "eph"))
         return error_set(
             e, -EINVAL,
-            "instance %s: its first disk is %s, and a disk cannot come before it; launch another "
-            "instance",
+            "instance %s: its first disk is %s, and no disk can come before it; launch another instance",
             i->name, lead);
     for (unsigned number = 0; number < 100; number++) {
         char role[ROLE_MAX];
@@ -129,10 +127,10 @@ static int choose_number(const struct instance *i, unsigned *ret, struct error *
         }
         after = after || streq(role, lead);
     }
-    return error_set(e, -ENOSPC, "instance %s: it has all the ephemeral disks that there can be", i->name);
+    return error_set(e, -ENOSPC, "instance %s: it has as many ephemeral disks as possible", i->name);
 }
 
-/* The key of the lead, by its parameters. */
+/* Takes the key of the first disk, with its parameters. */
 static void take_key(struct addition *a, struct launch_key *k)
 {
     char manager[KEY_ID_MAX];
@@ -148,7 +146,7 @@ static int choose(const struct addition *a, unsigned *ret_number, struct error *
         return 0;
     int r = choose_number(a->instance, ret_number, e);
     if (r == 0 && *alias && instance_disk(a->instance, alias))
-        r = error_set(e, -EEXIST, "instance %s: has a disk %s already; say another name", a->instance->name,
+        r = error_set(e, -EEXIST, "instance %s: has a disk %s already; use another name", a->instance->name,
                       alias);
     return r;
 }

@@ -18,7 +18,7 @@
 
 #include <stdio.h>
 
-/* Locked, and seen under the lock; `domain` is NULL where there is none. */
+/* Locks the uuid, and looks under the lock; `domain` is NULL if there is none. */
 static int take(struct launch *l, const char *uuid, struct error *e)
 {
     const struct context *c = l->context;
@@ -36,15 +36,15 @@ static int take(struct launch *l, const char *uuid, struct error *e)
     return r;
 }
 
-/* A name is for people: the uuid does where there is none. */
+/* Names are for people: without one the uuid is the name. */
 static int take_uuid(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
     if (!uuid_valid(q->uuid))
-        return error_set(e, -EINVAL, "'%s' is no uuid; give that of the domain, in lower case", q->uuid);
+        return error_set(e, -EINVAL, "'%s' is not a uuid; give the uuid of the domain, in lower case",
+                         q->uuid);
     if (q->name && !volume_instance_name_valid(q->name))
-        return error_set(e, -EINVAL,
-                         "instance %s: this cannot be its name; use letters, digits, '_', '.', '-' and '+'",
+        return error_set(e, -EINVAL, "instance %s: invalid name; use letters, digits, '_', '.', '-' and '+'",
                          q->name);
     l->apart = true;
     memcpy(l->absent.uuid, q->uuid, sizeof l->absent.uuid);
@@ -55,7 +55,7 @@ static int take_uuid(struct launch *l, struct error *e)
     return r;
 }
 
-/* Found, locked, and seen again under the lock. */
+/* Finds the domain, locks it, and looks again under the lock. */
 static int take_domain(struct launch *l, struct error *e)
 {
     const struct context *c = l->context;
@@ -63,7 +63,7 @@ static int take_domain(struct launch *l, struct error *e)
     char uuid[UUID_TEXT];
     struct domain d;
     int r = uuid_read(name, uuid) ? virt_find_uuid(c->virt, uuid, &d, NULL) : -ENOENT;
-    if (r == -ENOENT) /* also a name that looks like a uuid */
+    if (r == -ENOENT) /* also if a name looks like a uuid */
         r = virt_find_name(c->virt, name, &d, e);
     else if (r < 0)
         r = virt_find_uuid(c->virt, uuid, &d, e);
@@ -74,7 +74,7 @@ static int take_domain(struct launch *l, struct error *e)
     return l->domain ? 0 : error_set(e, -ENOENT, "domain %s: it has been undefined meanwhile", name);
 }
 
-/* A guest that goes on from its saved memory would not have the new disks. */
+/* A guest that is resumed from a managed save would not have the new disks. */
 static int check_not_saved(const struct launch *l, struct error *e)
 {
     static const struct drift_need needs = {.cannot = "cannot be given disks", .refused = DRIFT(SAVED)};
@@ -84,7 +84,7 @@ static int check_not_saved(const struct launch *l, struct error *e)
     return drift_check(l->context, l->model, &i, &needs, e);
 }
 
-/* One that was asked for. It may have grown since. */
+/* Is it a disk that was asked for? It may have grown since. */
 static bool is_same(const struct launch *l, const struct instance *i, const char *role, const char *alias,
                     const char *fs, uint64_t bytes)
 {
@@ -96,7 +96,7 @@ static bool is_same(const struct launch *l, const struct instance *i, const char
                         v->scope == (q->keep_key ? KEY_SCOPE_CALLER : KEY_SCOPE_INSTANCE)));
 }
 
-/* All of them, and no others. */
+/* Has the instance all disks that were asked for, and no others? */
 static bool has_them(const struct launch *l, const struct instance *i)
 {
     const struct launch_request *q = l->request;
@@ -122,14 +122,13 @@ static int check_domain(const struct launch *l, bool *ret_done, struct error *e)
         return model_check_ready(l->model, known, e);
     }
     if (known)
-        return error_set(
-            e, -EEXIST,
-            "domain %s: it has other disks of Mayfly's already; add more by mayfly add-disk, see mayfly "
-            "show %s",
-            d->name, d->name);
+        return error_set(e, -EEXIST,
+                         "domain %s: it has other disks of Mayfly's already; add more by mayfly add-disk; "
+                         "see mayfly show %s",
+                         d->name, d->name);
     if (d->ours || model_damaged(l->model, d->uuid))
         return error_set(e, -EUNSAFE,
-                         "domain %s: it is an instance of Mayfly's whose disks are not to be seen, or have "
+                         "domain %s: it is an instance of Mayfly's whose disks cannot be found, or have "
                          "damaged tags; see vgs and mayfly list",
                          d->name);
     if (d->active)
@@ -189,7 +188,7 @@ int instance_add_disks(const struct context *c, const struct launch_request *req
     _cleanup_steps_ struct steps *plan = NULL;
     bool done = false;
 
-    _cleanup_free_ struct launched *one = calloc(1, sizeof *one); /* before anything is made */
+    _cleanup_free_ struct launched *one = calloc(1, sizeof *one); /* allocated before anything is made */
     if (!one)
         return error_memory(e);
     int r = check(l, &done, e);

@@ -12,19 +12,20 @@
 #include "instance/operations.h"
 #include "instance/removal.h"
 
-/* Nothing of ours has this name. That is an error: else a script would go on after a typo. It may also be the
- * name of somebody else's domain, which a person may have meant. */
+/* Mayfly has no instance of this name. That is an error, or a script would go on after a typo. The name may
+ * also be that of a domain of others. */
 static int not_there(const struct context *c, const char *name, struct error *e)
 {
     struct domain d;
     int r = virt_find_name(c->virt, name, &d, NULL);
     if (r == 0)
-        return error_set(e, -EUNSAFE,
-                         "domain %s: has no disks of Mayfly's, and is not deleted by it; see virsh undefine",
-                         name);
+        return error_set(
+            e, -EUNSAFE,
+            "domain %s: has no disks of Mayfly's, so Mayfly does not delete it; see virsh undefine", name);
     return r == -ENOENT
-               ? error_set(e, r, "instance %s: there is none of this name or UUID; see mayfly list", name)
-               : error_set(e, r, "domain %s: libvirt cannot be asked for it", name);
+               ? error_set(e, r, "instance %s: there is no instance of this name or UUID; see mayfly list",
+                           name)
+               : error_set(e, r, "domain %s: libvirt cannot be asked about it", name);
 }
 
 /* A running guest is ended, and lets go of its disks. Another holder, such as a mount, must not lose a disk
@@ -32,20 +33,20 @@ static int not_there(const struct context *c, const char *name, struct error *e)
 static const struct drift_need needs = {
     .cannot = "cannot be deleted", .refused = DRIFT(HELD), .told = DRIFT_ELSEWHERE};
 
-/* One name of those that are deleted together. */
+/* One of the names that are deleted together. */
 struct deletion {
-    const struct instance *instance; /* NULL: there is none, or it cannot be had */
+    const struct instance *instance; /* NULL: not found, or not locked */
     struct removal removal;
-    bool goes; /* the removal is on its way */
+    bool goes; /* the removal is in the list */
 };
 
-/* All volumes that go. */
+/* All volumes to be removed. */
 struct going {
     const struct volume **v;
     size_t n;
 };
 
-/* Adds its volumes to those that are removed, unless it is refused. */
+/* Adds the volumes of a removal to `going`, unless it is refused. */
 static int check(const struct context *c, const struct model *m, const struct removal *r, struct going *going,
                  struct error *e)
 {
@@ -57,7 +58,7 @@ static int check(const struct context *c, const struct model *m, const struct re
     return result;
 }
 
-/* The last one of those that were to go and have the key. */
+/* The last of the removals that has the key. */
 static size_t last_with_key(const struct deletion d[], size_t n, const char *key)
 {
     size_t last = 0;
@@ -67,8 +68,8 @@ static size_t last_with_key(const struct deletion d[], size_t n, const char *key
     return last;
 }
 
-/* Asks for all their keys at once. Of those that share one that cannot be destroyed the last one stays, and
- * the key with it. */
+/* Checks all keys at once. If several instances share a key that cannot be destroyed, the last of them stays,
+ * and the key with it. */
 static int check_keys(const struct context *c, const struct model *m, const struct going *going,
                       struct deletion d[], size_t n, struct outcome ret[], struct error *e)
 {
@@ -89,7 +90,7 @@ static int check_keys(const struct context *c, const struct model *m, const stru
     return 0;
 }
 
-/* The place of the first of the names that stands for the same instance. */
+/* The index of the first name that stands for the same instance. */
 static size_t first_of(const struct deletion d[], size_t i)
 {
     size_t first = 0;
@@ -98,7 +99,7 @@ static size_t first_of(const struct deletion d[], size_t i)
     return first;
 }
 
-/* Makes one list of those that may go; *ret is its first, or NULL. */
+/* Makes a list of the removals that may begin; *ret is its first, or NULL. */
 static int list_removals(const struct context *c, const struct model *m, enum key_demand demand,
                          struct deletion d[], size_t n, struct outcome ret[], struct removal **ret_first,
                          struct error *e)
@@ -127,7 +128,7 @@ static int list_removals(const struct context *c, const struct model *m, enum ke
     return r;
 }
 
-/* What the steps came to, for one: `r` and `e` are of them all. */
+/* The outcome of one removal; `r` and `e`: of all steps. */
 static void conclude(const struct removal *removal, int r, const struct error *e, struct outcome *ret)
 {
     ret->error = removal->error;
@@ -136,7 +137,7 @@ static void conclude(const struct removal *removal, int r, const struct error *e
     ret->changed = ret->error.errnum == 0;
     ret->key = removal->key;
     if (!ret->changed && removal->begun)
-        error_append(&ret->error, "; mayfly recover, or delete again, finishes what was begun of %s",
+        error_append(&ret->error, "; mayfly recover, or another delete, finishes the removal of %s",
                      removal->instance->name);
 }
 
@@ -149,7 +150,7 @@ static int run(const struct context *c, struct removal *first, struct error *e)
     return r < 0 ? r : steps_run(s, c, e);
 }
 
-/* The instances that `why` leaves, under their locks. `stopped`: the user has stopped us. */
+/* Deletes the instances that are locked. `stopped` is set if the user stops the verb. */
 static void delete_locked(const struct context *c, const struct model *m, enum key_demand demand,
                           struct deletion d[], size_t n, struct outcome ret[], struct error *stopped)
 {
@@ -161,7 +162,7 @@ static void delete_locked(const struct context *c, const struct model *m, enum k
     for (size_t i = 0; i < n; i++) {
         if (d[i].goes)
             conclude(&d[i].removal, r, &of_all, &ret[i]);
-        else if (r < 0 && !ret[i].error.errnum) /* it was not looked at */
+        else if (r < 0 && !ret[i].error.errnum) /* it was not checked */
             ret[i].error = of_all;
         if (d[i].goes)
             audit_instance("delete", d[i].instance->uuid, d[i].instance->name, ret[i].error.errnum,

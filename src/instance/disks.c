@@ -12,7 +12,7 @@
 #include "keys/derive.h"
 
 #define POLL_MSEC 200
-#define LEAVE_SEC 30 /* for a guest that is up, on a busy host */
+#define LEAVE_SEC 30 /* enough for a guest that is up, on a busy host */
 
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
               enum settle settle, struct opened *ret, struct error *e)
@@ -66,16 +66,14 @@ int disk_detach_from_guest(const struct context *c, const struct volume *v, unsi
             return r;
         if (context_stopped(c))
             return error_set(e, -ECANCELED,
-                             "instance %s: its guest still has disk %s, and is no longer waited "
-                             "for",
+                             "instance %s: its guest still has disk %s, and is no longer waited for",
                              context_name(c, v, name), v->role);
         if (clock_msec() >= end)
-            return error_set(
-                e, -EBUSY,
-                "instance %s: its guest does not let go of disk %s in %u seconds; is it "
-                "up? Wait longer (--timeout), or shut it down first; the guest may still give it up "
-                "later, and has it again after its next start",
-                context_name(c, v, name), v->role, timeout_sec);
+            return error_set(e, -EBUSY,
+                             "instance %s: its guest has not let go of disk %s in %u seconds; wait longer "
+                             "(--timeout), or shut it down first; the guest may still let go of it later, "
+                             "and gets it back at its next start",
+                             context_name(c, v, name), v->role, timeout_sec);
         nanosleep(&(struct timespec){.tv_nsec = POLL_MSEC * 1000000L}, NULL);
     }
     return r;
@@ -89,8 +87,8 @@ int disk_detach_from_domain(const struct context *c, const struct volume *v, str
     return r < 0 ? r : virt_detach_disk(c->virt, v->instance, path, DOMAIN_DEFINITION, e);
 }
 
-/* A domain may have what was opened for more than that, if it can be written to. What was opened for a start
- * is opened anew for another one if little of its time is left. */
+/* Is the map suitable for this use? A domain may use a writable map that was opened for more. A map that was
+ * opened for a start is opened anew for another start if little of its time is left. */
 static bool map_will_do(const struct map *map, enum map_use use)
 {
     enum map_use is = map_use(map);
@@ -127,7 +125,7 @@ int disks_look(const struct context *c, const struct model *m, const struct inst
 static int open_missing(const struct context *c, struct disks *d, struct error *e)
 {
     _cleanup_secret_ struct secret *secret = NULL;
-    const char *held = ""; /* whose secret that is */
+    const char *held = ""; /* the key whose secret this is */
 
     for (size_t n = 0; n < d->instance->n_volumes; n++) {
         const struct volume *v = d->instance->volumes[n];
@@ -140,7 +138,7 @@ static int open_missing(const struct context *c, struct disks *d, struct error *
             held = v->key;
         }
         d->touched[n] = r == 0;
-        if (r == 0 && d->open[n]) /* one that will not do, as a cut-off start left it */
+        if (r == 0 && d->open[n]) /* an unsuitable map, such as a cut-off start leaves */
             r = disk_close(c, v, SETTLE_NOW, e);
         if (r == 0)
             r = disk_open(c, v, secret, d->use, SETTLE_LATER, NULL, e);
@@ -150,7 +148,7 @@ static int open_missing(const struct context *c, struct disks *d, struct error *
     return 0;
 }
 
-/* `first`, if it is an error, is told instead. */
+/* Returns `first` if that is an error. */
 static int settle_after(const struct context *c, const char *uuid, int first, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -164,8 +162,7 @@ void disks_uuids(void *const disks[], size_t n, const char *ret[])
         ret[i] = ((const struct disks *)disks[i])->instance->uuid;
 }
 
-/* All are opened before udevd is waited for, which is at the first one alone; then each has its own answer.
- */
+/* Opens all before it waits for udevd, once for all; then each has its own result. */
 void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
     int r[STEPS_AT_ONCE];
@@ -179,7 +176,7 @@ void disks_open(const struct context *c, void *const disks[], size_t n, struct e
     }
 }
 
-/* Closes those that `wanted` names, each whatever becomes of the others. Returns the first error. */
+/* Closes the disks in `wanted`, each whatever becomes of the others. Returns the first error. */
 static int close_all(const struct context *c, const struct disks *d, const bool wanted[DISKS_MAX],
                      struct error *e)
 {
@@ -192,7 +189,7 @@ static int close_all(const struct context *c, const struct disks *d, const bool 
     return settle_after(c, d->instance->uuid, first, e);
 }
 
-/* A map under our name that is not ours (-EUNSAFE) is why we failed, and nothing that we opened. */
+/* A map with our name that is not ours (-EUNSAFE) made the step fail, and was not opened by it. */
 int disks_open_undo(const struct context *c, void *disks, struct error *e)
 {
     const struct disks *d = disks;

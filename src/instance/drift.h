@@ -35,7 +35,7 @@ enum drift_kind {
 #define DRIFT(kind) (1U << DRIFT_##kind)
 #define DRIFT_ALL   ((1U << DRIFT_KINDS) - 1)
 
-/* The guest does not write to the volume, or not only there. */
+/* The guest does not write to the volume, or not only to the volume. */
 #define DRIFT_ELSEWHERE (DRIFT(OVERLAY) | DRIFT(BLOCK_COPY) | DRIFT(REPLACED))
 
 const char *drift_name(enum drift_kind kind); /* for programs: "managed-save", "held", ... */
@@ -43,8 +43,8 @@ const char *drift_name(enum drift_kind kind); /* for programs: "managed-save", "
 struct drift_finding {
     enum drift_kind kind;
     const struct volume *disk; /* NULL: it concerns all of the instance */
-    int errnum;                /* of a verb that it stops; 0: it stops none */
-    char text[400];            /* what is the case, and the way out; begins with a small letter */
+    int errnum;                /* error of a verb that it stops; 0: it stops none */
+    char text[400];            /* the fact and the way out; begins with a small letter */
 };
 
 struct drift {
@@ -52,28 +52,29 @@ struct drift {
     size_t n;
 };
 
-/* Looks for these kinds, without a question to libvirt: `survey` has its answers. The caller ends *ret. */
+/* Looks for these kinds, with the answers of `survey` in place of questions to libvirt. The caller ends *ret.
+ */
 int drift_look(const struct context *c, const struct model *m, const struct survey *survey,
                const struct instance *i, unsigned kinds, struct drift *ret, struct error *e) _must_check_;
 void drift_end(struct drift *d);
 #define _cleanup_drift_ _cleanup_(drift_end)
 
-/* What a verb needs. SHARED and NVRAM, which want all domains, are not looked for. libvirt is asked for the
- * XML if a kind depends on it: not for UNKNOWN to HELD, nor for RENAMED. */
+/* What a verb needs. SHARED and NVRAM need all domains, and are not looked for. libvirt is asked for the XML
+ * if a kind depends on it: all but UNKNOWN to HELD, and RENAMED. */
 struct drift_need {
     const char *cannot;        /* "cannot be started" */
-    unsigned refused;          /* kinds that stop it */
-    unsigned told;             /* kinds that it warns of, and goes on */
-    const struct volume *disk; /* of its disks that one counts; NULL: all that are ready */
-    bool idle;                 /* no guest has it, which its caller knows */
+    unsigned refused;          /* kinds that stop the verb */
+    unsigned told;             /* kinds that it only warns of */
+    const struct volume *disk; /* only this disk counts; NULL: all that are ready */
+    bool idle;                 /* no guest has the disks, as the caller knows */
 };
 
-/* 0, or the first finding that stops it, as an error: "instance web: cannot be started: ...". An instance
- * without volumes is a domain that is to become one. */
+/* Returns 0, or the first finding that stops the verb, as an error: "instance web: cannot be started: ...".
+ * An instance without volumes is a domain that is about to become an instance. */
 int drift_check(const struct context *c, const struct model *m, const struct instance *i,
                 const struct drift_need *need, struct error *e) _must_check_;
 
-/* The same by a fresh look, just before a point of no return, for an instance whose guest has been ended:
+/* The same by a new look, just before a point of no return, for an instance whose guest has been ended.
  * -EBUSY also if somebody has started it since. */
 int drift_check_ended(const struct context *c, const char *uuid, const struct drift_need *need,
                       struct error *e) _must_check_;

@@ -18,7 +18,7 @@ int given_key_manager(struct launch *l, struct error *e)
     return r < 0 ? r : context_keymgr(l->context, manager, &l->km, e);
 }
 
-/* A caller may have one key for several instances, since Mayfly destroys it for none. */
+/* A caller may use one key for several instances, since Mayfly destroys it for none. */
 static int check_users(const struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
@@ -29,13 +29,13 @@ static int check_users(const struct launch *l, struct error *e)
             continue;
         return error_set(
             e, -EUNSAFE,
-            "key %s: is that of instance %s; each has its own, unless all say --key-owner caller", q->key,
-            v->name);
+            "key %s: belongs to instance %s; each instance needs its own, unless all use --key-owner caller",
+            q->key, v->name);
     }
     return 0;
 }
 
-/* What its manager lists Mayfly has made. */
+/* A key that its manager lists was made by Mayfly. */
 static int check_not_made_here(const struct launch *l, struct error *e)
 {
     _cleanup_key_list_ struct key_list *list = NULL;
@@ -49,9 +49,8 @@ static int check_not_made_here(const struct launch *l, struct error *e)
     if (!k || !k->listed)
         return 0;
     return error_set(e, -EUNSAFE,
-                     "key %s: is one that Mayfly has made, for %s, and mayfly recover destroys it when no "
-                     "volume names it; "
-                     "give one that others have made, or leave --key out",
+                     "key %s: was made by Mayfly, for %s, and mayfly recover destroys it when no volume "
+                     "names it; give a key that others have made, or leave out --key",
                      l->request->key, k->info.owner[0] ? k->info.owner : "another");
 }
 
@@ -61,7 +60,7 @@ int given_key_check(const struct launch *l, struct error *e)
     return r < 0 ? r : check_not_made_here(l, e);
 }
 
-/* The key was found: so its reference names the place that has it. */
+/* Adds to the reference the place where the key was found. */
 static int name_place(struct launch *l, const char *id, struct error *e)
 {
     char place[KEY_PLACE_MAX];

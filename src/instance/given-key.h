@@ -4,10 +4,10 @@
 
 #include "instance/launch.h"
 
-/* Opens its manager: l->km. */
+/* Opens the key's manager: l->km. */
 int given_key_manager(struct launch *l, struct error *e) _must_check_;
 
 /* May the disks have it? -EUNSAFE: it belongs to another instance, or to none, and will be destroyed. */
 int given_key_check(const struct launch *l, struct error *e) _must_check_;
 
-step_fn given_key_fetch; /* launch: in place of the step that makes a key */
+step_fn given_key_fetch; /* launch: instead of the step that makes a key */

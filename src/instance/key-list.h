@@ -12,25 +12,24 @@
 #include "instance/context.h"
 
 enum key_state {
-    KEY_USED,    /* listed, and a volume names it */
-    KEY_UNUSED,  /* listed, and no volume names it */
-    KEY_IMAGE,   /* listed, and of an image file, of which nothing is known here: mayfly key destroy is for it
-                  */
-    KEY_DAMAGED, /* listed by its name alone: it cannot be read, and may be restored */
-    KEY_MISSING, /* a volume names it, and the place that it names, which lists all, does not */
-    KEY_UNSEEN   /* a volume names it, and its place was not asked, or does not show all to this caller */
+    KEY_USED,   /* listed, and a volume names it */
+    KEY_UNUSED, /* listed, and no volume names it */
+    KEY_IMAGE, /* listed, and of an image file, which Mayfly does not look for; mayfly key destroy destroys it
+                */
+    KEY_DAMAGED, /* only its name is listed: it cannot be read, and may be restored */
+    KEY_MISSING, /* a volume names it, and its place, which lists all keys, does not */
+    KEY_UNSEEN /* a volume names it, and its place was not asked, or does not show all keys to this caller */
 };
 
 const char *key_state_name(enum key_state state); /* "used", ... */
 
 struct key_entry {
-    char ref[KEY_REF_MAX]; /* MANAGER:PLACE/ID; of an unlisted one as in the volume's tag */
+    char ref[KEY_REF_MAX]; /* MANAGER:PLACE/ID; if not listed, as in the volume's tag */
     struct key_info info;  /* owner "", bits and created_sec 0: not known */
     bool listed;           /* by its manager */
     enum key_state state;
-    struct error
-        doubt; /* of an unused or damaged one: why a volume may need it all the same; errnum 0: none */
-    const struct volume **volumes; /* that name it, into the inventory */
+    struct error doubt; /* of an unused or damaged key: why a volume may still need it; errnum 0: none does */
+    const struct volume **volumes; /* that name it; into the inventory */
     size_t n_volumes;
 };
 
@@ -38,9 +37,9 @@ struct key_entry {
 struct key_source {
     char name[KEY_ID_MAX];
     struct keymgr *km;         /* the context's; NULL: it cannot be opened */
-    char place[KEY_PLACE_MAX]; /* that was asked; "": it has no identity */
+    char place[KEY_PLACE_MAX]; /* the place that was asked; "": it has no identity */
     struct error error;        /* why its keys were not listed; errnum 0: they were */
-    struct error incomplete;   /* why not all of them were; errnum 0: all were */
+    struct error incomplete;   /* why not all keys were listed; errnum 0: all were */
 };
 
 struct key_list {
@@ -48,23 +47,23 @@ struct key_list {
     size_t n_keys;
     struct key_source *managers;
     size_t n_managers;
-    bool near;    /* no manager behind a network is asked: it has listed nothing, without an error */
+    bool near;    /* managers behind a network are not asked: they list nothing, without an error */
     void *by_ref; /* the keys, as a tree of tsearch() */
 };
 
-/* *ret points into `inventory`, which must outlive it. Both fail only where memory ran out. */
+/* *ret points into `inventory`, which must outlive it. These fail only if memory ran out. */
 int key_list_load(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                   struct error *e) _must_check_;
 
-/* The same, but `near`. */
+/* The same, with `near`. */
 int key_list_load_near(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                        struct error *e) _must_check_;
 
-/* The same, of the keys of one manager: no other is asked. */
+/* The same for one manager: no other is asked. */
 int key_list_load_one(const struct context *c, const struct inventory *inventory, const char *manager,
                       struct key_list **ret, struct error *e) _must_check_;
 
-/* The same without keys: just the managers, which are not asked. */
+/* The managers alone, which are not asked. */
 int key_list_managers(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                       struct error *e) _must_check_;
 struct key_list *key_list_free(struct key_list *l);
@@ -75,8 +74,8 @@ DEFINE_CLEANUP(struct key_list *, key_list_free)
  * member. */
 int key_entry_order(const void *a, const void *b);
 
-/* NULL: neither listed nor named by a volume. */
+/* NULL: neither listed, nor named by a volume. */
 const struct key_entry *key_list_find(const struct key_list *l, const char *ref);
 
-/* Does a volume of this instance name it? */
+/* Does a volume of this instance name the key? */
 bool key_entry_used_by(const struct key_entry *k, const char *uuid);

@@ -8,26 +8,25 @@
 int key_fetch(const struct context *c, const struct volume *v, struct secret **ret,
               struct error *e) _must_check_;
 
-/* keys-ahead.c. Fetches the keys of the missing disks at once; key_fetch() gives them out, or their errors,
- * when each disk is opened. keys_ahead_end() wipes unused ones. */
+/* keys-ahead.c. Fetches the keys of the missing disks at once. key_fetch() hands them, or their errors, out
+ * when each disk is opened. keys_ahead_end() wipes unused keys. */
 struct disks;
 void keys_fetch_ahead(const struct context *c, const struct disks *const disks[], size_t n);
 
-/* Can the key of `v` be fetched again once its map is closed? False for an ephemeral one. */
+/* Can the key of `v` be fetched again once its map is closed? False for an ephemeral key. */
 int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e) _must_check_;
 
-/* Does `many` with several keys whose ids are whole references (MANAGER:PLACE/ID): each manager is asked
- * once. As keymgr_fetch_many(). */
+/* Calls `many` with keys whose ids are whole references (MANAGER:PLACE/ID), once for each manager. As
+ * keymgr_fetch_many(). */
 typedef int keys_many_fn(struct keymgr *km, struct key_asked k[], size_t n, struct error *e);
 int keys_ask(const struct context *c, struct key_asked k[], size_t n, keys_many_fn *many,
              struct error *e) _must_check_;
 
-/* Destroys the key of the image that was to be made of the snapshot `v`, if there is one: its owner is `v`.
- */
+/* Destroys the key of the image that the snapshot `v` was for, if there is one: `v` is the owner. */
 int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 
 /* Does a volume name the key `ref`? */
 bool key_named(const struct inventory *inventory, const char *ref);
 
-/* Has none of the volumes before volumes[i] the same key? */
+/* Is volumes[i] the first volume that names its key? */
 bool first_of_key(const struct volume *const volumes[], size_t i);

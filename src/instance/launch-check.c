@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All that can be known to be wrong with a launch before anything is made. It looks and changes nothing; what
- * it misses, because it changes a moment later, fails in a step and is undone.
- */
+/* Checks a launch before anything is made, and changes nothing. A fault that appears later fails in a step,
+ * and is undone. */
 #include "instance/given-key.h"
 #include "instance/group.h"
 #include "instance/launch.h"
@@ -9,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define XFS_MIN_BYTES (UINT64_C(300) << 20) /* of mkfs.xfs since xfsprogs 5.19 */
+#define XFS_MIN_BYTES (UINT64_C(300) << 20) /* limit of mkfs.xfs since xfsprogs 5.19 */
 
 #define SIZE_MAX_BYTES (UINT64_C(1) << 60)
 
@@ -28,24 +27,22 @@ static int check_ephemeral(const struct launch *l, const struct launch_ephemeral
         return error_set(e, -EINVAL, "%s: ephemeral disk %zu has no size", l->verb, number);
     if (!streq(disk->fs, "ext4") && !streq(disk->fs, "xfs") && !streq(disk->fs, "vfat"))
         return error_set(e, -EINVAL,
-                         "%s: ephemeral disk %zu cannot have file system %.7s; ext4, xfs and vfat can "
-                         "be made",
+                         "%s: ephemeral disk %zu cannot have file system %.7s; use ext4, xfs or vfat",
                          l->verb, number, disk->fs);
     if (streq(disk->fs, "xfs") && disk->size_bytes < XFS_MIN_BYTES)
         return error_set(e, -EINVAL,
-                         "%s: ephemeral disk %zu is too small for xfs, which wants 300 MiB at least; say "
-                         "a larger size, or fs=ext4",
+                         "%s: ephemeral disk %zu is too small for xfs, which needs at least 300 MiB; use a "
+                         "larger size, or fs=ext4",
                          l->verb, number);
     if (streq(disk->fs, "vfat") && disk->size_bytes > VFAT_MAX_BYTES)
-        return error_set(
-            e, -EINVAL,
-            "%s: ephemeral disk %zu is too large for vfat, of which at most 256 GiB are made; say "
-            "fs=ext4 or fs=xfs",
-            l->verb, number);
+        return error_set(e, -EINVAL,
+                         "%s: ephemeral disk %zu is too large for vfat, which is limited to 256 GiB; use "
+                         "fs=ext4 or fs=xfs",
+                         l->verb, number);
     return check_size(l, "ephemeral", disk->size_bytes, e);
 }
 
-/* Of root, swap and the ephemeral disks, as far as they have one, none is there twice. */
+/* The names of root, swap and ephemeral disks, if given, must differ. */
 static int check_aliases(const struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
@@ -62,7 +59,7 @@ static int check_aliases(const struct launch *l, struct error *e)
                 alias[i]);
         for (size_t before = 0; *alias[i] && before < i; before++)
             if (streq(alias[before], alias[i]))
-                return error_set(e, -EINVAL, "disk %s: two disks cannot have one name; say another",
+                return error_set(e, -EINVAL, "disk %s: two disks cannot have the same name; use another",
                                  alias[i]);
     }
     return 0;
@@ -72,10 +69,10 @@ int launch_check_disks(const struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
     if (q->n_ephemeral > LAUNCH_EPHEMERALS_MAX)
-        return error_set(e, -EINVAL, "%s: cannot make %zu ephemeral disks; %d can be", l->verb,
+        return error_set(e, -EINVAL, "%s: cannot make %zu ephemeral disks; the limit is %d", l->verb,
                          q->n_ephemeral, LAUNCH_EPHEMERALS_MAX);
     if (launch_disks_each(q) == seed_wanted(&q->seed))
-        return error_set(e, -EINVAL, "%s: there is nothing to make; say --root, --ephemeral or --swap",
+        return error_set(e, -EINVAL, "%s: there is nothing to make; use --root, --ephemeral or --swap",
                          l->verb);
     if (q->key && !l->context->config->encryption_enabled)
         return error_set(e, -EINVAL,
@@ -83,7 +80,7 @@ int launch_check_disks(const struct launch *l, struct error *e)
                          "[ephemeral_storage_encryption]",
                          q->key);
     if (q->image.path && !q->root_bytes)
-        return error_set(e, -EINVAL, "image %s: there is no root disk to write it to; say --root",
+        return error_set(e, -EINVAL, "image %s: there is no root disk to write it to; use --root",
                          q->image.path);
     int r = check_aliases(l, e);
     if (r == 0)
@@ -95,7 +92,7 @@ int launch_check_disks(const struct launch *l, struct error *e)
     return r;
 }
 
-/* Never so much that the sum of all disks of an instance could not be held by 64 bits. */
+/* Limited, so that the sum of all disks of an instance fits into 64 bits. */
 static uint64_t room_for(const struct group *g, uint64_t bytes)
 {
     uint64_t limit = UINT64_MAX / LAUNCH_DISKS_MAX;
@@ -133,13 +130,13 @@ int launch_check_keys(struct launch *l, struct error *e)
         return r;
     if (!l->km->durable && l->domain)
         return error_set(e, -EINVAL,
-                         "domain %s: key manager %s keeps a key only as long as the disks are open, and they "
-                         "are closed until the domain starts; set another backend",
+                         "domain %s: key manager %s keeps a key only while the disks are open, and they are "
+                         "closed until the domain starts; set another backend",
                          l->domain->name, l->km->ops->name);
     if (!l->km->durable && l->request->no_start)
         return error_set(e, -EINVAL,
-                         "launch: key manager %s keeps a key only as long as the disks are open, so "
-                         "--no-start would lose it; leave that out, or set another backend",
+                         "launch: key manager %s keeps a key only while the disks are open, so --no-start "
+                         "would lose it; leave that out, or set another backend",
                          l->km->ops->name);
     return 0;
 }
@@ -153,8 +150,8 @@ static int check_image(struct launch *l, struct error *e)
     char image[32], disk[32];
     if (image_size_bytes(l->image) > group_round_up(l->group, q->root_bytes))
         return error_set(e, -EINVAL,
-                         "image %s: its %s (%" PRIu64 " bytes) do not fit a root disk of %s; say a larger "
-                         "--root",
+                         "image %s: its %s (%" PRIu64
+                         " bytes) do not fit a root disk of %s; use a larger --root",
                          q->image.path, str_from_bytes(image_size_bytes(l->image), image, sizeof image),
                          image_size_bytes(l->image), str_from_bytes(q->root_bytes, disk, sizeof disk));
     return 0;
@@ -168,14 +165,14 @@ int launch_check_room(struct launch *l, struct error *e)
     return r < 0 ? r : check_image(l, e);
 }
 
-/* The name is `said` by the configuration where the request says none. */
+/* `said`: the name in the request, else in the configuration. */
 static int check_network(struct launch *l, const char *said, struct error *e)
 {
     int r = network_parse(said, &l->network, e);
     if (r == 0)
         r = virt_check_network(l->context->virt, &l->network, !l->request->no_start, e);
     if (r < 0 && !l->request->network)
-        error_append(e, "; it is the one of [launch] in the configuration, see --network");
+        error_append(e, "; [launch] of the configuration names it, see --network");
     return r;
 }
 
@@ -195,8 +192,8 @@ static int check_firmware(struct launch *l, const char *said, struct error *e)
                      "firmware: libvirt has no UEFI for guests; install one (Debian's package is ovmf)");
 }
 
-/* What a person does not say the configuration does, for the built-in template; one of the operator's own
- * says these things itself. */
+/* For the built-in template the configuration completes the request. The operator's own template has these
+ * things itself. */
 static int check_machine(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;

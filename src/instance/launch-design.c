@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything that a launch is going to make, as it will be: names, fresh uuids, sizes, the XML of the
- * domains. Still nothing is changed. The check value of a disk is missing, until there is a key.
- */
+/* Designs everything that a launch makes: names, new uuids, sizes, the XML of the domains. Nothing is changed
+ * yet. The check value of a disk is missing until there is a key. */
 #include "base/fd.h"
 #include "instance/disks.h"
 #include "instance/group.h"
@@ -40,7 +39,7 @@ static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key
     return d;
 }
 
-/* Labels as Nova has them. */
+/* Labels as Nova makes them. */
 struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
                                          const struct launch_ephemeral *asked)
 {
@@ -73,8 +72,8 @@ static void add_disks(struct launch_instance *i, struct launch_key *key)
         launch_add_seed_disk(i, key, SEED_BYTES);
 }
 
-/* `trial`: as libvirt is to judge it, before anything of it is there; `nvram`: of what that has said. The
- * caller frees *ret. */
+/* `trial`: for libvirt's verdict, before any disk exists; `nvram`: from that verdict. The caller frees *ret.
+ */
 static int write_xml(const struct launch_instance *i, bool kvm, bool trial, const char *nvram, char **ret,
                      struct error *e)
 {
@@ -97,8 +96,8 @@ static int write_xml(const struct launch_instance *i, bool kvm, bool trial, cons
     return domain_xml(&spec, q->template_xml, ret, e);
 }
 
-/* What several instances made from the template would share, or one with the domain that the template was
- * printed from, which may be there no more. */
+/* Checks for things that instances made from the template would share with each other, or with the domain
+ * that the template was printed from. */
 static int check_shared(const struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
@@ -107,11 +106,10 @@ static int check_shared(const struct launch *l, struct error *e)
     if (r < 0 || !*shared)
         return r;
     if (q->count > 1)
-        return error_set(
-            e, -EINVAL,
-            "domain XML: %u instances cannot share %s; take that out of the template, so that libvirt "
-            "chooses, or launch them one by one",
-            q->count, shared);
+        return error_set(e, -EINVAL,
+                         "domain XML: %u instances cannot share %s; remove that from the template, so that "
+                         "libvirt chooses, or launch them one by one",
+                         q->count, shared);
     report_warning(l->context, "domain XML: %s will have %s; no other domain may have the same", q->name,
                    shared);
     return 0;
@@ -159,16 +157,17 @@ static size_t at_most(size_t n, size_t limit)
     return n < limit ? n : limit;
 }
 
-/* For a key of a chunk mayfly locks a page, and mayfly-keyagent at most two, of its secret and of the request
- * that stores it. A quarter of what may be locked leaves room for what else is: LAUNCH_COUNT_MAX keys at once
- * would all but fill the 8 MiB of a Debian 12, and elsewhere 64 KiB are usual. */
+/* For each key of a chunk mayfly locks a page, and mayfly-keyagent at most two, for its secret and the
+ * request that stores it. A chunk takes a quarter of the limit, which leaves room for other locked memory:
+ * LAUNCH_COUNT_MAX keys at once would nearly fill the 8 MiB of a Debian 12, and 64 KiB are usual elsewhere.
+ */
 static size_t chunk_size(void)
 {
     size_t fit = secret_pages_max() / 4;
     return fit ? at_most(fit, LAUNCH_CHUNK_MAX) : 1;
 }
 
-/* Instances one after the other; each has the key of its own number, or all that of the first. */
+/* Each instance has the key of its own number, or all have the first key. */
 static void cut_chunks(struct launch *l)
 {
     size_t size = chunk_size();
@@ -198,7 +197,7 @@ int launch_allocate(struct launch *l, struct error *e)
     return error_memory(e);
 }
 
-/* That of the domain which takes the disks, or a fresh one. */
+/* The name of the domain that gets the disks, or a new one. */
 static void name_instance(struct launch_instance *i, size_t n)
 {
     const struct domain *d = i->launch->domain;

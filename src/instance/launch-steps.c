@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The steps of a launch and what undoes each. An undo may find that its step did nothing, or that it did all
- * and then failed: so it looks for what bears the uuid that was made for it alone, and touches nothing else.
- */
+/* The steps of a launch, each with its undo. A step may have done nothing, or all before it failed. So its
+ * undo looks for the uuid that was made for it alone, and touches nothing else. */
 #include "base/fd.h"
 #include "instance/disks.h"
 #include "instance/keys.h"
@@ -58,8 +57,8 @@ static int destroy_made(const struct launch_chunk *k, struct error *e)
     return keymgr_destroy_many(k->launch->km, made, k->n_keys, e);
 }
 
-/* The owner alone is not enough: an instance that is rebuilt has a key already, and may have another for
- * disks in a group that is not here now. */
+/* Is it a key of this launch? The owner alone does not tell: a rebuilt instance has a key already, and may
+ * have another for disks in a group that is missing now. */
 static bool wanted(const struct launch_chunk *k, const struct key_info *key)
 {
     char ref[KEY_REF_MAX];
@@ -70,15 +69,15 @@ static bool wanted(const struct launch_chunk *k, const struct key_info *key)
     return false;
 }
 
-/* The answer of the manager was lost, and perhaps there are keys: their owners are uuids of this launch. A
- * manager that cannot be asked now is asked by recover; that is no reason to call the launch half undone. */
+/* The manager's answer was lost, so there may be keys: their owners are uuids of this launch. If the manager
+ * cannot be asked now, recover asks it later, and the launch still counts as undone. */
 static int destroy_lost(const struct context *c, const struct launch_chunk *k, struct error *e)
 {
     _cleanup_key_listing_ struct key_listing l = {.n = 0};
     struct error why = ERROR_NONE;
     size_t n = 0;
     if (keymgr_list(k->launch->km, &l, &why) < 0)
-        report_warning(c, "key manager %s: cannot tell whether it made a key: %s; mayfly recover looks again",
+        report_warning(c, "key manager %s: cannot tell whether it made a key: %s; mayfly recover checks that",
                        k->launch->km->ops->name, why.text);
     _cleanup_free_ struct key_asked *lost = calloc(l.n + 1, sizeof *lost);
     if (!lost)
@@ -99,7 +98,7 @@ int launch_create_keys_undo(const struct context *c, void *object, struct error 
 
 /* -------------------------------------------------------------------- disks */
 
-/* After the last one the secret has done its work. */
+/* After its last use the secret is wiped. */
 static void use_key(const struct launch_disk *d)
 {
     if (d->key && --d->key->n_uses == 0)
@@ -191,7 +190,7 @@ size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disk
     return n;
 }
 
-/* The image is read once for all disks of the chunk that take it. */
+/* Reads the image once for all disks of the chunk. */
 int launch_write_image(const struct context *c, void *object, struct error *e)
 {
     const struct launch_chunk *k = object;
@@ -226,7 +225,7 @@ int launch_define(const struct context *c, void *object, struct error *e)
     return virt_define(c->virt, ((struct launch_instance *)object)->xml, e);
 }
 
-/* Whoever undefines the domain takes it back. */
+/* Undefining the domain undoes this. */
 int launch_autostart(const struct context *c, void *object, struct error *e)
 {
     return virt_set_autostart(c->virt, ((struct launch_instance *)object)->uuid, e);
@@ -238,7 +237,7 @@ int launch_settle(const struct context *c, void *object, struct error *e)
     return virt_settle(c->virt, e);
 }
 
-/* Whatever became of its start, a domain is not undefined while it runs. */
+/* A running domain is never undefined, whatever became of its start. */
 int launch_define_undo(const struct context *c, void *object, struct error *e)
 {
     return domain_remove(c, ((struct launch_instance *)object)->uuid, e);
@@ -309,11 +308,10 @@ void launch_let_domain_go(const struct launch *l)
         bool has = false;
         volume_device_path(v, path);
         if (virt_has_disk(c->virt, v->instance, path, DOMAIN_GUEST, &has, &why) == 0 && !has)
-            report_warning(
-                c,
-                "instance %s: somebody has started its guest meanwhile, without disk %s; it gets it "
-                "with its next start",
-                l->instances->name, v->role);
+            report_warning(c,
+                           "instance %s: somebody has started its guest meanwhile, without disk %s; the "
+                           "guest gets it at its next start",
+                           l->instances->name, v->role);
     }
 }
 

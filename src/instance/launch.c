@@ -46,7 +46,7 @@ static int add_volume(struct steps *s, struct launch_disk *d, struct error *e)
                      d->v.vg, d->v.lv, str_from_bytes(d->v.size_bytes, size, sizeof size));
 }
 
-/* What is written to, and what a guest is to find open. A plain disk has no map. */
+/* Is the disk written to, or must a guest find it open? A plain disk has no map. */
 static bool is_opened(const struct launch_disk *d)
 {
     bool written = d->takes_image || d->takes_seed || d->fs[0];
@@ -85,7 +85,7 @@ static int add_image(struct steps *s, struct launch_chunk *k, struct error *e)
                      disks[0]->v.lv, n - 1);
 }
 
-/* For all disks of the chunk, instance by instance. */
+/* Adds a step for each disk of the chunk, instance by instance. */
 static int add_each(struct steps *s, struct launch_chunk *k,
                     int (*add)(struct steps *, struct launch_disk *, struct error *), struct error *e)
 {
@@ -114,7 +114,7 @@ int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e
     return r < 0 ? r : add_each(s, k, add_format, e);
 }
 
-/* udevd works on the nodes while the disks are written and domains defined. */
+/* udevd makes the nodes while disks are written and domains defined. */
 int launch_add_settling(struct steps *s, struct launch *l, struct error *e)
 {
     bool opens = false;
@@ -144,7 +144,7 @@ static int add_storage(struct steps *s, struct launch *l, struct error *e)
     return r;
 }
 
-/* A domain that could not be undefined keeps its volumes: it is by them that recover finds it. */
+/* If a domain cannot be undefined, its volumes stay: recover finds the domain by them. */
 static int add_domains(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;

@@ -18,7 +18,7 @@ struct launch_key {
     struct key_info want;
     char id[KEY_ID_MAX];
     struct secret *secret; /* from its making until the last step that needs it */
-    size_t n_uses;         /* such steps, that are still to be done */
+    size_t n_uses;         /* steps that still need it */
 };
 
 struct launch_disk {
@@ -37,7 +37,7 @@ struct launch_instance {
     struct launch *launch;
     char name[DOMAIN_NAME_MAX];
     char uuid[UUID_TEXT];
-    struct launch_disk *disks; /* into the launch's, lead first */
+    struct launch_disk *disks; /* into the launch's; first disk first */
     size_t n_disks;
     char *xml;
 };
@@ -49,7 +49,7 @@ struct launch_chunk {
     struct launch *launch;
     struct launch_instance *instances; /* into the launch's */
     size_t n_instances;
-    struct launch_key *keys; /* the same; none where an earlier chunk has made the one of the batch */
+    struct launch_key *keys; /* into the launch's; none if an earlier chunk makes the batch's key */
     size_t n_keys;
     bool keys_made;
 };
@@ -57,23 +57,24 @@ struct launch_chunk {
 struct launch {
     const struct context *context;
     const struct launch_request *request;
-    const char *verb;            /* "launch": with it sentences begin */
-    const struct domain *domain; /* it takes the disks, and is the model's; NULL: domains are defined */
-    bool live;                   /* so does its guest, which runs */
-    bool apart;                  /* its definition does not: it is left to whoever writes that */
-    bool closes;                 /* the disks, once they are made, until a guest starts */
-    struct domain absent;        /* `domain` where there is none yet: its name and uuid */
-    struct model *model;         /* before */
-    size_t first;                /* the number of the first, where they are numbered */
+    const char *verb; /* "launch": the object of sentences */
+    const struct domain
+        *domain;          /* existing domain that gets the disks; the model's; NULL: domains are defined */
+    bool live;            /* its running guest gets them, too */
+    bool apart;           /* its definition is left to the program that writes it */
+    bool closes;          /* closes the disks after they are made, until a guest starts */
+    struct domain absent; /* `domain`, if there is none yet: its name and uuid */
+    struct model *model;  /* the look before */
+    size_t first;         /* number of the first instance, if they are numbered */
     const struct group *group;
     struct image *image;    /* NULL: none */
-    struct secret *seed;    /* kept from the disk before; NULL: it is made of the request */
-    struct keymgr *km;      /* the context's; NULL: without encryption */
+    struct secret *seed;    /* from the old seed disk; NULL: made of the request */
+    struct keymgr *km;      /* the context's; NULL: no encryption */
     char batch[UUID_TEXT];  /* set with --shared-key */
-    uint64_t written_bytes; /* of images */
-    struct network network; /* that its domains are connected to */
+    uint64_t written_bytes; /* of all images */
+    struct network network; /* network of its domains */
     enum domain_firmware firmware;
-    uint64_t memory_bytes; /* of each, as struct domain_spec has them */
+    uint64_t memory_bytes; /* of each domain, as in struct domain_spec */
     uint32_t vcpus;
     bool autostart;
 
@@ -85,7 +86,7 @@ struct launch {
     size_t n_keys;
     struct launch_chunk *chunks;
     size_t n_chunks;
-    const struct volume **leads, **others; /* what the two commits mark */
+    const struct volume **leads, **others; /* volumes that the two commits mark */
     size_t n_leads, n_others;
 };
 
@@ -98,19 +99,18 @@ static inline size_t launch_disks_each(const struct launch_request *q)
 /* launch-names.c: can it be the name of an instance? */
 int launch_check_name(const struct launch_request *q, struct error *e) _must_check_;
 
-/* Of its n-th: name, or name-4, name-5, ... */
+/* The name of the n-th instance: name, or name-4, name-5, ... */
 void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX]);
 
-/* Takes the locks that are needed before the model is loaded, unless it is a dry run. -EBUSY: another launch
- * takes the name.
- */
+/* Takes the locks that are needed before the model is loaded, except in a dry run. -EBUSY: another launch is
+ * taking the name. */
 int launch_lock_name(const struct launch *l, struct error *e) _must_check_;
 
 /* Fills in `first`. -EEXIST: a name is taken. */
 int launch_choose_names(struct launch *l, struct error *e) _must_check_;
 
-/* Locks the names that are not locked yet; may number them anew, behind those of another launch. The second
- * gives the first `n` back. */
+/* launch_lock_names() locks the names that are not locked yet; it may number the instances anew, after those
+ * of another launch. launch_unlock_names() gives the first `n` back. */
 int launch_lock_names(struct launch *l, struct error *e) _must_check_;
 void launch_unlock_names(const struct launch *l, size_t n);
 
@@ -122,55 +122,55 @@ static inline bool launch_is_numbered(const struct launch_request *q)
 /* Fills in model, first, group, image and km. */
 int launch_check(struct launch *l, struct error *e) _must_check_;
 
-/* Its parts: of the disks asked for; of the key manager, which opens it; of what the group, which is found,
- * has room for, and of the image, which is opened. */
+/* Its parts check the requested disks; the key manager, which is opened; the room of the group, which is
+ * found, and the image, which is opened. */
 int launch_check_disks(const struct launch *l, struct error *e) _must_check_;
 int launch_check_keys(struct launch *l, struct error *e) _must_check_;
 int launch_check_room(struct launch *l, struct error *e) _must_check_;
 
 int launch_design(struct launch *l, struct error *e) _must_check_;
 
-/* Makes the definitions of all domains, before anything else is made; libvirt has judged the first. */
+/* Writes the definitions of all domains, after libvirt has judged the first; nothing else is made before. */
 int launch_write_definitions(struct launch *l, struct error *e) _must_check_;
 
-/* Its parts: room for what is asked for, and one ephemeral disk in it. */
+/* Its parts: allocates what the request needs, and adds one disk. */
 int launch_allocate(struct launch *l, struct error *e) _must_check_;
 struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
                                          const struct launch_ephemeral *asked);
 struct launch_disk *launch_add_seed_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes);
 
-/* What it says of a seed, for the instance of this name. */
+/* Checks the request's seed, for an instance of this name. */
 int launch_check_seed(const struct launch *l, const char *name, struct error *e) _must_check_;
 
-/* Fills in l->seed from a disk of the model's. */
+/* Reads l->seed from an old disk. */
 int launch_read_seed(const struct context *c, struct launch *l, const struct volume *old,
                      struct error *e) _must_check_;
 
-/* Adds the steps that give the disks to an existing domain: all chunks, its definition, the commit.
- */
+/* Adds the steps that give the disks to an existing domain: all chunks, its definition, the commit. */
 int launch_add_to_domain(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
-/* Adds the steps that open the disks of the chunk, and write image, seed and file systems. Skips a disk that
- * would only be opened and closed. */
+/* Adds the steps that open the disks of the chunk, and write image, seed and file systems. A disk that would
+ * only be opened and closed is skipped. */
 int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e) _must_check_;
 
-/* Those that close all disks again, or have their nodes made, before anybody else is to use them. */
+/* Adds the steps that close all disks, or wait for their device nodes, before anybody else uses them. */
 int launch_add_settling(struct steps *s, struct launch *l, struct error *e) _must_check_;
 
-/* The disks of the chunk that take the image: at most one of each instance. Returns how many. */
+/* Finds the disks of the chunk that take the image: at most one of each instance. Returns how many. */
 size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disks[LAUNCH_CHUNK_MAX]);
 
 /* Warns of plain disks, and runs it unless it is a dry run. */
 int launch_run(const struct launch *l, struct steps *plan, struct error *e) _must_check_;
 
-/* Names and uuids of its instances; the caller frees *ret. */
+/* Names and uuids of the instances; the caller frees *ret. */
 int launch_tell(const struct launch *l, struct launched **ret, struct error *e) _must_check_;
 
-/* Frees what it holds, not the struct. */
+/* Frees the contents, not the struct. */
 struct launch *launch_free(struct launch *l);
 DEFINE_CLEANUP(struct launch *, launch_free)
 
-/* What follows from the key: its reference and the check value. One of the key's n_uses. */
+/* Sets the tags that depend on the key: its reference and the check value. This is one of the key's n_uses.
+ */
 int launch_set_key_tags(struct launch_disk *d, struct error *e) _must_check_;
 
 /* The objects of the steps. */
@@ -185,9 +185,9 @@ step_fn launch_others_ready, launch_others_doomed, launch_leads_ready, launch_le
 steps_fn launch_start; /* launch_instance */
 step_fn launch_start_undo;
 
-/* Gives back the locks of its instances, after a launch that went well. */
+/* Gives back the locks of the instances, after a launch that went well. */
 void launch_let_go(const struct launch *l);
 
-/* The same for disks that were added to a domain; and tells if somebody has started the guest meanwhile, from
- * the definition without them. libvirt is asked after the lock, for which the hook of such a start waits. */
+/* The same after disks were added to a domain. Warns if somebody has started the guest meanwhile from the old
+ * definition. libvirt is asked after the lock is given back: the hook of such a start waits for the lock. */
 void launch_let_domain_go(const struct launch *l);

@@ -8,7 +8,7 @@
 
 struct context;
 
-/* A key that was fetched before it is asked for: see keys_fetch_ahead() in keys.h. */
+/* A key that is fetched before it is asked for: see keys_fetch_ahead() in keys.h. */
 struct key_ahead {
     char ref[KEY_REF_MAX];
     struct secret *secret; /* NULL: it could not be fetched, and `error` says why */
@@ -22,17 +22,17 @@ struct key_managers {
     size_t n_ahead;
 };
 
-/* The one of this name. It belongs to the context: the caller does not close it. Errors are those of
- * keymgr_open(); what failed is tried anew the next time. */
+/* The manager of this name. It belongs to the context: the caller does not close it. Errors are those of
+ * keymgr_open(); after an error the next call tries again. */
 int context_keymgr(const struct context *c, const char *name, struct keymgr **ret,
                    struct error *e) _must_check_;
 
-/* Closes them all, and wipes what was fetched ahead. */
+/* Closes all managers, and wipes keys that were fetched ahead. */
 void key_managers_end(struct key_managers *all);
 
-/* Wipes what was fetched ahead and not used. */
+/* Wipes keys that were fetched ahead and not used. */
 void keys_ahead_end(struct key_managers *all);
 
-/* Was it fetched ahead? Then hands over the outcome, once: a secret, or an error in `e`. */
+/* Was the key fetched ahead? Then hands over the result, once: a secret, or an error in `e`. */
 bool key_take_ahead(const struct context *c, const char *ref, struct secret **ret,
                     struct error *e) _must_check_;

@@ -87,14 +87,14 @@ bool model_damaged(const struct model *m, const char *uuid)
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e)
 {
     if (model_damaged(m, i->uuid))
-        return error_set(e, -EUNSAFE,
-                         "instance %s: the tags of one of its volumes are damaged, so it is left alone; see "
-                         "mayfly list",
-                         i->name);
+        return error_set(
+            e, -EUNSAFE,
+            "instance %s: one of its volumes has damaged tags, so it is left alone; see mayfly list",
+            i->name);
     if (i->state == INSTANCE_REBUILDING)
         return error_set(e, -ENEEDSRECOVER,
-                         "instance %s: its rebuild was cut off, and what its disks held is gone; run mayfly "
-                         "rebuild again, or mayfly delete",
+                         "instance %s: its rebuild was cut off, and the data of its disks is gone; run "
+                         "mayfly rebuild again, or mayfly delete",
                          i->name);
     for (size_t v = 0; v < i->n_volumes; v++)
         if (i->volumes[v]->state != VOLUME_READY)
@@ -146,7 +146,7 @@ static enum instance_state state_of(const struct model *m, const struct instance
     return model_is_open(m, i) ? INSTANCE_OPEN : INSTANCE_SHUT_OFF;
 }
 
-/* Its name and state, by its volumes and its domain. */
+/* Sets name and state, from the volumes and the domain. */
 static int describe(const struct model *m, struct instance *i, struct error *e)
 {
     const struct domain *domain = model_domain_of(m, i->uuid);
@@ -273,7 +273,7 @@ int model_load_whole(const struct context *c, struct model **ret, struct error *
     return load(c, true, ret, e);
 }
 
-/* The domain that is known by this uuid becomes `fresh`; NULL: there is none. */
+/* Replaces the domain of this uuid by `fresh`; NULL: removes it. */
 static int replace_domain(struct model *m, const char *uuid, const struct domain *fresh, struct error *e)
 {
     struct domain *known = find_domain(m, uuid);
@@ -327,7 +327,7 @@ int model_find(const struct model *m, const char *name_or_uuid, const struct ins
 {
     const struct instance *found = NULL;
     char uuid[UUID_TEXT] = "";
-    bool maybe_uuid = uuid_read(name_or_uuid, uuid); /* or a name that looks like one */
+    bool maybe_uuid = uuid_read(name_or_uuid, uuid); /* or a name that looks like a uuid */
     for (size_t i = 0; i < m->n_instances; i++) {
         const struct instance *one = &m->instances[i];
         if (maybe_uuid && streq(one->uuid, uuid)) {
@@ -337,13 +337,15 @@ int model_find(const struct model *m, const char *name_or_uuid, const struct ins
         if (!streq(one->name, name_or_uuid))
             continue;
         if (found)
-            return error_set(e, -EINVAL,
-                             "instance %s: several have this name (%s and %s are two); give the uuid",
-                             one->name, found->uuid, one->uuid);
+            return error_set(
+                e, -EINVAL,
+                "instance %s: several instances have this name, for example %s and %s; give the uuid",
+                one->name, found->uuid, one->uuid);
         found = one;
     }
     if (!found)
-        return error_set(e, -ENOENT, "instance %s: there is none of this name or uuid; see mayfly list",
+        return error_set(e, -ENOENT,
+                         "instance %s: there is no instance of this name or uuid; see mayfly list",
                          name_or_uuid);
     *ret = found;
     return 0;

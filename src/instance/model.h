@@ -18,17 +18,17 @@ enum instance_state {
 
 struct instance {
     char uuid[UUID_TEXT];
-    char name[DOMAIN_NAME_MAX]; /* libvirt's, else the one in the tags */
+    char name[DOMAIN_NAME_MAX]; /* libvirt's name, else the one in the tags */
     enum instance_state state;
-    enum domain_state domain_state; /* of one that is INSTANCE_RUNNING */
+    enum domain_state domain_state; /* if the state is INSTANCE_RUNNING */
     bool domain_known;              /* false: libvirt could not be asked */
-    const struct volume **volumes;  /* into the model's inventory, root first */
+    const struct volume **volumes;  /* into the model's inventory, first disk first */
     size_t n_volumes;
     const struct volume
-        *snapshot; /* none of its disks: one is being written to a file, or was cut off; NULL */
+        *snapshot; /* not one of its disks: the snapshot of an export, at work or cut off; NULL: none */
 };
 
-/* "shut off", "building", ...; of one whose domain is active what libvirt says: "running", "paused", ... */
+/* "shut off", "building", ...; if its domain is active, libvirt's word: "running", "paused", ... */
 const char *instance_state_name(const struct instance *i);
 
 struct model {
@@ -45,56 +45,56 @@ struct model {
     void (*unlock)(struct model *m); /* model_unlock() once there is a lock */
 };
 
-/* Asks the broker, and libvirt if c->virt is not NULL: few questions, however many instances there are. Does
- * not ask whether domains are `ours` or `rescued`; model_load_whole() asks that, too, of each.
- * model_ask_domain() asks libvirt again for the domain of this uuid, and for all that is known of it. */
+/* Asks the broker, and libvirt if c->virt is not NULL: few questions, however many instances there are.
+ * model_load() does not ask whether domains are `ours` or `rescued`; model_load_whole() asks that for each
+ * domain. model_ask_domain() asks libvirt again for all about the domain of this uuid. */
 int model_load(const struct context *c, struct model **ret, struct error *e) _must_check_;
 int model_load_whole(const struct context *c, struct model **ret, struct error *e) _must_check_;
 int model_ask_domain(const struct context *c, struct model *m, const char *uuid,
                      struct error *e) _must_check_;
 
-/* model_load() in two parts; between them the model has domains alone. */
+/* model_load() in two parts; after the first the model has only domains. */
 int model_load_domains(const struct context *c, struct model **ret, struct error *e) _must_check_;
 int model_load_volumes(const struct context *c, struct model *m, struct error *e) _must_check_;
 
-/* The rest of it, where its inventory and domains are there already. */
+/* The rest of model_load(), if inventory and domains are there. */
 int model_put_together(struct model *m, bool domains_known, struct error *e) _must_check_;
 
-/* Gives back its locks, and closes the disks of guests that have ended meanwhile. */
+/* Gives back the model's locks, and closes the disks of guests that ended meanwhile. */
 struct model *model_free(struct model *m);
 DEFINE_CLEANUP(struct model *, model_free)
 #define _cleanup_model_ _cleanup_(model_freep)
 
-/* By name or uuid. -ENOENT with a sentence; -EINVAL: the name stands for several. */
+/* Finds an instance by name or uuid. -ENOENT; -EINVAL: several have the name. */
 int model_find(const struct model *m, const char *name_or_uuid, const struct instance **ret,
                struct error *e) _must_check_;
 
-/* NULL if there is none. The results belong to the model. */
+/* NULL: there is none. The results belong to the model. */
 const struct map *model_map_of(const struct model *m, const struct volume *v);
 
 /* Is one of its encrypted disks open? */
 bool model_is_open(const struct model *m, const struct instance *i);
 const struct domain *model_domain_of(const struct model *m, const char *uuid);
 
-/* Its disk of this role, or with this alias; NULL: it has none. */
+/* The disk of this role, or with this alias; NULL: none. */
 const struct volume *instance_disk(const struct instance *i, const char *role_or_alias);
 
-/* Its rescue disk, in whatever state; NULL: it has none. */
+/* The rescue disk, in whatever state; NULL: none. */
 const struct volume *instance_rescue_disk(const struct instance *i);
 
-/* Does it start from its rescue disk? */
+/* Does the instance start from its rescue disk? */
 bool instance_in_rescue(const struct instance *i);
 
 /* -EUNSAFE: others have made something of one of the volumes, such as a snapshot, which LVM would remove or
- * change along with it. To be called before anything is changed; the broker checks again. */
+ * change with it. To be called before anything is changed; the broker checks again. */
 int model_check_no_dependents(const struct model *m, const struct volume *const volumes[], size_t n,
                               struct error *e) _must_check_;
 
-/* Has a volume of this instance damaged tags? */
+/* Has one of its volumes damaged tags? */
 bool model_damaged(const struct model *m, const char *uuid);
 
-/* -EBUSY, with the way out, for one in rescue, whose disks and definition are not to be changed meanwhile. */
+/* -EBUSY: the instance is in rescue, and its disks and definition must not be changed meanwhile. */
 int model_check_not_in_rescue(const struct instance *i, struct error *e) _must_check_;
 
-/* 0 if all of its volumes are ready; -ENEEDSRECOVER, or -EUNSAFE for damaged tags, with a sentence. */
+/* 0: all of its volumes are ready. -ENEEDSRECOVER; -EUNSAFE: damaged tags. */
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e) _must_check_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must be so before a rebuild may begin. */
+/* The checks before a rebuild. */
 #include "instance/drift.h"
 #include "instance/keys-going.h"
 #include "instance/rebuild-internal.h"
@@ -20,8 +20,8 @@ static int check_volumes(const struct model *m, const struct instance *i, struct
     return 0;
 }
 
-/* It is ended, what its disks held goes, and nothing that remembers that may come up beside the new disks:
- * no saved memory, no overlay, no mount. */
+/* The domain is ended, and the data of its disks is lost. Nothing that remembers the old data may stay beside
+ * the new disks: no managed save, no overlay, no mount. */
 static const struct drift_need needs = {
     .cannot = "cannot be rebuilt",
     .refused =
@@ -53,7 +53,7 @@ static int check_image(struct rebuild *r, struct error *e)
                      str_from_bytes(root->size_bytes, disk, sizeof disk));
 }
 
-/* Its old key goes, so no disk that may need it must be out of sight: in a group that is away, or without
+/* The old key is destroyed, so all disks that may need it must be seen: none in a missing group, none without
  * tags. */
 static int check_all_seen(const struct rebuild *r, struct error *e)
 {
@@ -62,23 +62,21 @@ static int check_all_seen(const struct rebuild *r, struct error *e)
     for (size_t n = 0; n < c->volume_groups.n; n++) {
         const struct group *group = inventory_group(inventory, c->volume_groups.item[n]);
         if (!group || !group->complete)
-            return error_set(
-                e, -EUNSAFE,
-                "instance %s: cannot be rebuilt: volume group %s is not here, or lacks a physical "
-                "volume, and may hold a disk that needs the key; see vgs and pvs",
-                r->instance->name, c->volume_groups.item[n]);
+            return error_set(e, -EUNSAFE,
+                             "instance %s: cannot be rebuilt: volume group %s is missing, or lacks a "
+                             "physical volume, and may hold a disk that needs the key; see vgs and pvs",
+                             r->instance->name, c->volume_groups.item[n]);
     }
     for (size_t n = 0; n < inventory->n_untagged; n++)
         if (streq(inventory->untagged[n].instance, r->instance->uuid))
-            return error_set(
-                e, -EUNSAFE,
-                "instance %s: cannot be rebuilt: a volume of its name in group %s has no tags of "
-                "Mayfly's, and may need the key; mend or remove that first",
-                r->instance->name, inventory->untagged[n].vg);
+            return error_set(e, -EUNSAFE,
+                             "instance %s: cannot be rebuilt: a volume of its name in group %s has no tags "
+                             "of Mayfly's, and may need the key; mend or remove that volume first",
+                             r->instance->name, inventory->untagged[n].vg);
     return 0;
 }
 
-/* The keys that go, and the manager of the one that comes. */
+/* Checks the keys to be destroyed, and opens the manager of the new one. */
 static int check_keys(struct rebuild *r, struct error *e)
 {
     const struct context *c = r->launch.context;
@@ -95,8 +93,8 @@ static int check_keys(struct rebuild *r, struct error *e)
     return result;
 }
 
-/* Without another word it keeps the seed that it has, if that can be read: nobody but the guest reads a plain
- * disk that is ready, and an ephemeral key opens none again. */
+/* By default the instance keeps its seed. The seed must be readable then: only the guest reads a plain disk
+ * that is ready, and a disk with an ephemeral key is never opened again. */
 static int check_seed(struct rebuild *r, struct error *e)
 {
     const struct instance *i = r->instance;
@@ -106,25 +104,24 @@ static int check_seed(struct rebuild *r, struct error *e)
         if (volume_is_seed(i->volumes[n]))
             old = i->volumes[n];
     if (!old && seed_wanted(&r->request.seed))
-        return error_set(
-            e, -EINVAL,
-            "instance %s: cannot be rebuilt: it has no seed disk, and gets none; leave out --ssh-key, "
-            "--user-data and --hostname, or launch another instance",
-            i->name);
+        return error_set(e, -EINVAL,
+                         "instance %s: cannot be rebuilt: it has no seed disk, and a rebuild adds none; "
+                         "leave out --ssh-key, "
+                         "--user-data and --hostname, or launch another instance",
+                         i->name);
     if (!old || seed_wanted(&r->request.seed))
         return launch_check_seed(&r->launch, i->name, e);
     int result = volume_encrypted(old) ? key_durable(r->launch.context, old, &durable, e) : 0;
     if (result < 0)
         return result;
     if (!durable || old->state != VOLUME_READY)
-        return error_set(
-            e, -EINVAL,
-            "instance %s: cannot be rebuilt: what its seed disk holds cannot be kept, since %s; say "
-            "--hostname, --ssh-key or --user-data for a new one",
-            i->name,
-            old->state != VOLUME_READY ? "a rebuild that was cut off has made it anew"
-            : !volume_encrypted(old)   ? "it is plain"
-                                       : "its key is ephemeral");
+        return error_set(e, -EINVAL,
+                         "instance %s: cannot be rebuilt: the contents of its seed disk cannot be kept, "
+                         "since %s; use --hostname, --ssh-key or --user-data for a new one",
+                         i->name,
+                         old->state != VOLUME_READY ? "a rebuild that was cut off has replaced it"
+                         : !volume_encrypted(old)   ? "it is plain"
+                                                    : "its key is ephemeral");
     r->keeps_seed = old;
     return 0;
 }

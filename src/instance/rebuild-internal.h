@@ -6,14 +6,15 @@
 #include "instance/launch.h"
 
 struct rebuild {
-    struct launch launch; /* as which it makes what it makes */
+    struct launch
+        launch; /* makes the new disks: a rebuild fills in the parts of a launch that its steps use */
     struct launch_request request;
-    const struct instance *instance; /* before */
+    const struct instance *instance; /* as it was before */
     struct disks disks;
     bool running;
-    const struct volume *keeps_seed; /* of its disks; NULL: none, or it gets a new one */
-    struct key_end *ret_key;         /* for what became of the old key; or NULL */
+    const struct volume *keeps_seed; /* the old seed disk; NULL: none, or it gets a new seed */
+    struct key_end *ret_key;         /* gets what became of the old key; may be NULL */
 };
 
-/* rebuild-check.c: looks, and changes nothing. */
+/* rebuild-check.c: checks, and changes nothing. */
 int rebuild_check(struct rebuild *r, struct error *e) _must_check_;

@@ -33,7 +33,7 @@ static int allocate(struct launch *l, size_t n_disks, struct error *e)
     return l->instances && l->disks && l->keys && l->chunks && l->leads && l->others ? 0 : error_memory(e);
 }
 
-/* The same but for its uuid and its key. What the domain's definition says of it stays true. */
+/* The same disk with another uuid and key. The domain's definition stays right. */
 static void design_disk(struct launch *l, const struct volume *old)
 {
     struct launch_disk *d = &l->disks[l->n_disks++];
@@ -49,7 +49,7 @@ static void design_disk(struct launch *l, const struct volume *old)
         return;
     d->key = &l->keys[0];
     d->key->want.bits = KEY_SECRET_BITS;
-    d->key->n_uses++; /* in remake() */
+    d->key->n_uses++; /* used by remake() */
     d->v.scope = KEY_SCOPE_INSTANCE;
     snprintf(d->v.kdf, sizeof d->v.kdf, "%s", KDF_HKDF_SHA512);
 }
@@ -83,7 +83,7 @@ static int design(struct rebuild *r, struct error *e)
 
 /* -------------------------------------------------------------------- steps */
 
-/* While the old disks are there: when the image is written, they are gone. */
+/* Checked while the old disks still exist: writing the image comes too late. */
 static int check_sha256(const struct context *c, void *rebuild, struct error *e)
 {
     struct image *image = ((struct rebuild *)rebuild)->launch.image;
@@ -101,7 +101,7 @@ static int end_domain(const struct context *c, void *rebuild, struct error *e)
     return virt_destroy(c->virt, ((struct rebuild *)rebuild)->instance->uuid, e);
 }
 
-/* What was done since the first look: nobody has saved the guest, or put an overlay above a disk. */
+/* Looks for what people did since the first look: a managed save, or an overlay above a disk. */
 static int look_again(const struct context *c, void *rebuild, struct error *e)
 {
     static const struct drift_need last = {.cannot = "cannot be rebuilt",
@@ -110,9 +110,8 @@ static int look_again(const struct context *c, void *rebuild, struct error *e)
     return drift_check_ended(c, ((struct rebuild *)rebuild)->instance->uuid, &last, e);
 }
 
-/* Lead first. From here on the old data is gone, and a half-made instance helps nobody: so the rest is done
- * too.
- */
+/* First disk first. From here on the old data is gone, and a half-made instance helps nobody: so a stop by
+ * the user waits until the end. */
 static int remake(const struct context *c, void *rebuild, struct error *e)
 {
     struct launch *l = &((struct rebuild *)rebuild)->launch;
@@ -127,7 +126,7 @@ static int remake(const struct context *c, void *rebuild, struct error *e)
     return r;
 }
 
-/* 0 if nothing was remade. Else the new key stays, which the lead names by now. */
+/* 0 if no disk was remade. Else the new key stays, since the first disk names it now. */
 static int remake_undo(const struct context *c, void *rebuild, struct error *e)
 {
     const struct rebuild *r = rebuild;
@@ -140,7 +139,7 @@ static int remake_undo(const struct context *c, void *rebuild, struct error *e)
             return 0;
     return error_set(
         e, -ENEEDSRECOVER,
-        "instance %s: what its disks held is gone; run mayfly rebuild %s again, or mayfly delete",
+        "instance %s: the data of its disks is gone; run mayfly rebuild %s again, or mayfly delete",
         r->instance->name, r->instance->name);
 }
 
@@ -168,7 +167,7 @@ static int start(const struct context *c, void *rebuild, struct error *e)
     return instance_start(c, ((struct rebuild *)rebuild)->instance->uuid, &changed, e);
 }
 
-/* Up to the commit. */
+/* The steps up to the commit point. */
 static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
 {
     struct launch *l = &r->launch;
@@ -213,8 +212,8 @@ static int add_destroy_key(struct steps *s, struct rebuild *r, struct error *e)
                : 0;
 }
 
-/* The instance is rebuilt: neither of the two waits for the other, and what fails undoes nothing. The first
- * error is the one that is reported. */
+/* The instance is rebuilt. The two lists run whatever becomes of the other, and an error undoes nothing. The
+ * first error is the one that is reported. */
 static int run_after(const struct context *c, struct rebuild *r, struct error *e)
 {
     int (*const adding[])(struct steps *, struct rebuild *, struct error *) = {add_start, add_destroy_key};

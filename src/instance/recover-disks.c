@@ -158,10 +158,9 @@ static int tell_image_key(struct recovery *r, const struct volume *v, struct err
 static int close_rebuilding(struct recovery *r, const struct instance *i, struct error *e)
 {
     const struct subject about = subject_instance(i);
-    int result =
-        recovery_remains(r, &about, -ENEEDSRECOVER, e,
-                         "its rebuild was cut off, and what its disks held is gone; run mayfly rebuild "
-                         "again, or mayfly delete");
+    int result = recovery_remains(r, &about, -ENEEDSRECOVER, e,
+                                  "its rebuild was cut off, and the data of its disks is gone; run mayfly "
+                                  "rebuild again, or mayfly delete");
     for (size_t n = 0; result == 0 && n < i->n_volumes; n++) {
         const struct map *map = model_map_of(r->model, i->volumes[n]);
         if (map)

@@ -173,8 +173,8 @@ static const char *lost_key(const struct recovery *r, const struct volume *v)
         return NULL;
     if (!durable)
         return model_map_of(r->model, v) ? NULL
-                                         : "was lost when its map was closed, and with it what the disk "
-                                           "held; run mayfly rebuild or mayfly delete";
+                                         : "was lost when its map was closed, and with it the disk's data; "
+                                           "run mayfly rebuild or mayfly delete";
     const struct key_entry *k = key_list_find(r->keys, v->key);
     if (k && k->state == KEY_DAMAGED)
         return "is damaged; restore it from a backup";

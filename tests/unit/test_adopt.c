@@ -168,7 +168,7 @@ static void another_instances_key(void **state)
     struct adopt_request q = {.uuid = NOVAS, .key = key, .kdf = KDF_NOVA_SHA256};
     fake_again(&b->f);
     assert_error(instance_adopt(&b->f.context, &q, &changed, NULL, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "is that of instance other"));
+    assert_non_null(strstr(e.text, "belongs to instance other"));
 
     e = ERROR_NONE;
     q.key = "ephemeral:x";

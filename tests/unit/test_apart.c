@@ -125,7 +125,7 @@ static void test_words_are_looked_at(void **state)
     refused(b, &q, -EINVAL, "no uuid");
     q = two_disks;
     strcpy(q.ephemeral[0].alias, "disk");
-    refused(b, &q, -EINVAL, "two disks cannot have one name");
+    refused(b, &q, -EINVAL, "two disks cannot have the same name");
     strcpy(q.ephemeral[0].alias, "root");
     refused(b, &q, -EINVAL, "cannot have this name");
     strcpy(q.ephemeral[0].alias, "a b");
@@ -202,9 +202,9 @@ static void test_a_key_that_is_handed_over_goes_with_the_instance(void **state)
     struct outcome d;
     have_callers_key(b);
     must_add(b, &q);
-    refused(b, &other, -EUNSAFE, "is that of instance");
+    refused(b, &other, -EUNSAFE, "belongs to instance");
     other.keep_key = false;
-    refused(b, &other, -EUNSAFE, "is that of instance");
+    refused(b, &other, -EUNSAFE, "belongs to instance");
     assert_ok(delete (b, VM, &d, &e), e);
     assert_int_equal(d.key.fate, KEY_FATE_GONE);
     assert_int_equal(b->w->host.n_keys, 0);
@@ -361,12 +361,12 @@ static void test_no_key_of_mayflys_own(void **state)
     q.key = ref;
     for (int keep = 0; keep < 2; keep++) {
         q.keep_key = keep;
-        refused(b, &q, -EUNSAFE, "is that of instance a");
+        refused(b, &q, -EUNSAFE, "belongs to instance a");
     }
     b->w->host.n_volumes = b->w->host.n_domains = 0; /* the key alone is left */
     for (int keep = 0; keep < 2; keep++) {
         q.keep_key = keep;
-        refused(b, &q, -EUNSAFE, "is one that Mayfly has made");
+        refused(b, &q, -EUNSAFE, "was made by Mayfly");
     }
 }
 

@@ -104,7 +104,7 @@ static void test_add_disks_refused(void **state)
     add_disks_refused(b, "web", -EINVAL, "closed until the domain starts");
     strcpy(b->f.config.key_backend, "local");
     d->d.ours = true;
-    add_disks_refused(b, FOREIGN, -EUNSAFE, "not to be seen");
+    add_disks_refused(b, FOREIGN, -EUNSAFE, "cannot be found");
 }
 
 /* A tag cannot hold every name that a domain may have. */

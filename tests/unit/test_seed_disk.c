@@ -87,7 +87,7 @@ static void what_cannot_be_in_one_is_refused(void **state)
     refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.hostname = "a b"}}, "host name a b");
     refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = "hello"}}, "no public key");
     refused(b, (struct launch_request){.name = "a..b", .root_bytes = GIB, .seed = {.ssh_keys = KEY}},
-            "say --hostname");
+            "use --hostname");
 
     refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = ""}}, "there is none in it");
 
@@ -157,7 +157,7 @@ static void a_rebuild_asks_where_it_cannot_keep_it(void **state)
     strcpy(b->f.config.key_backend, "ephemeral");
     make(b, "t", (struct wanted_seed){.ssh_keys = KEY});
     assert_error(rebuild(b, NULL, &e), -EINVAL, e);
-    assert_non_null(strstr(e.text, "its key is ephemeral; say --hostname"));
+    assert_non_null(strstr(e.text, "its key is ephemeral; use --hostname"));
     assert_true(b->w->host.domains[0].d.active);
     assert_ok(rebuild(b, "web", &e), e);
     says(b, "t", "\"web\"");
