@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See confirm.h. All of it goes to standard error: standard output is for results. */
+/* See confirm.h. All output goes to standard error: standard output is for results. */
 #include "cli/confirm.h"
 
 #include <poll.h>
@@ -15,8 +15,8 @@ int confirm_possible(const char *verb, struct error *e)
     if (isatty(STDIN_FILENO))
         return 0;
     return error_set(e, -EINVAL,
-                     "%s: destroys data, and there is no terminal to ask for a confirmation; nothing was "
-                     "done; use --yes to go on without",
+                     "%s: destroys data, and there is no terminal to ask for confirmation, so nothing was "
+                     "done; use --yes to skip the question",
                      verb);
 }
 
@@ -44,7 +44,7 @@ static void name_instance(const struct instance *i)
     fprintf(stderr, "\n");
 }
 
-/* One that is not there is told of when the verb comes to it. */
+/* An instance that does not exist is an error later, when the verb comes to it. */
 void confirm_name_instances(const struct model *m, char **names, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -52,7 +52,7 @@ void confirm_name_instances(const struct model *m, char **names, int n)
         if (model_find(m, names[i], &one, NULL) == 0)
             name_instance(one);
         else
-            fprintf(stderr, "  %s: there is none of this name\n", names[i]);
+            fprintf(stderr, "  %s: there is no instance of this name\n", names[i]);
     }
 }
 
@@ -75,7 +75,7 @@ static bool is_yes(const char *answer)
     return strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0;
 }
 
-/* A person may take his time: meanwhile the broker hears of us, and a signal is heeded. */
+/* A person may take time. Meanwhile the broker is told that we are at work, and signals are heeded. */
 int confirm_ask(const char *verb, const struct context *c, const char *price, struct error *e)
 {
     struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};

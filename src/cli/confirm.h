@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks the person at the terminal before data is destroyed. The question names what goes; no answer is a no.
- */
+/* Asks the person at the terminal before data is destroyed. The question names what is destroyed; no answer
+ * means no. */
 #pragma once
 
 #include "instance/model.h"

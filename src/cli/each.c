@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* ", its key is gone": what became of it, for people. */
+/* ", its key is gone": the fate of the key, for people. */
 #define DETAIL_MAX 128
 static void tell_key(const struct key_end *key, const char *whose, char ret[DETAIL_MAX])
 {
@@ -26,13 +26,14 @@ static void tell_key(const struct key_end *key, const char *whose, char ret[DETA
         break;
     case KEY_FATE_LEFT:
         snprintf(ret, DETAIL_MAX,
-                 ", its %s is not ours to destroy, and left: mayfly recover of its owner destroys it", whose);
+                 ", its %s belongs to another user and was left: mayfly recover of that user destroys it",
+                 whose);
         break;
     case KEY_FATE_FORGOTTEN:
         snprintf(ret, DETAIL_MAX, ", its %s was NOT destroyed", whose);
         break;
     default:
-        snprintf(ret, DETAIL_MAX, ", it had no key: what its disks held was not encrypted");
+        snprintf(ret, DETAIL_MAX, ", it had no key: its disks were not encrypted");
     }
 }
 
@@ -41,10 +42,10 @@ struct run {
     const struct each *each;
     const struct context *context;
     const void *options;
-    struct outcomes *outcomes; /* NULL: for people */
+    struct outcomes *outcomes; /* NULL: output is for people */
 };
 
-/* Notes the outcome of one object. The first error is printed at the end. */
+/* Prints or notes the outcome of one object. The first error is printed at the end. */
 static void tell(const struct run *run, const char *name, bool changed, const struct key_end *key,
                  uint64_t start_msec, const struct error *one, struct error *e)
 {
@@ -87,7 +88,7 @@ static int do_each(const struct run *run, char **names, int n, struct error *e)
     return e->errnum;
 }
 
-/* An object that was not begun when the user stopped the run is not mentioned. */
+/* Objects that were not begun when the user stopped the run are not mentioned. */
 static bool was_begun(const struct outcome *o)
 {
     return o->changed || (o->error.errnum && o->error.errnum != -ECANCELED);
@@ -136,7 +137,7 @@ int each_check_all(const struct verb *self, bool all, int n, struct error *e)
 {
     if (all == (n == 0))
         return 0;
-    return error_set(e, -EINVAL, "%s: name the instances, or say --all", self->name);
+    return error_set(e, -EINVAL, "%s: name the instances, or use --all", self->name);
 }
 
 bool each_is_whole(const struct context *c, const struct instance *i)

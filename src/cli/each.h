@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For verbs that do one thing to each of the objects named: every one is tried, whatever became of the one
- * before, and the first error decides the exit status. */
+/* For verbs that do one thing to each named object: each is tried, whatever became of the others, and the
+ * first error decides the exit status. */
 #pragma once
 
 #include "cli/session.h"
@@ -12,24 +12,24 @@ struct each {
     const char *unchanged; /* "was running" */
     enum session_virt virt;
     const char *what;  /* the question before it: "Destroy the keys and disks of"; NULL: none is asked */
-    const char *price; /* its price: "What they hold is gone for good." */
+    const char *price; /* the loss: "Their data is lost for good." */
 
     /* `options` are those that the verb has read. */
     int (*operate)(const struct context *c, const void *options, const char *name, bool *ret_changed,
                    struct error *e);
 
-    const char *whose_key;     /* "key", "old key": one is destroyed; NULL: none is */
-    const struct key_end *key; /* where `operate` notes what became of it */
-    bool names_keys;           /* the names are those of keys, not of instances */
+    const char *whose_key;     /* "key", "old key": which one is destroyed; NULL: none */
+    const struct key_end *key; /* filled in by `operate`: what became of the key */
+    bool names_keys;           /* the names are keys, not instances */
 
     /* Called before `operate`, for the next `prepare_max` objects; may be NULL. */
     void (*prepare)(const struct context *c, const void *options, const char *const names[], size_t n);
     int prepare_max;
 
-    /* Is this one of those that --all means? NULL: the verb has no --all. */
+    /* Does --all include this instance? NULL: the verb has no --all. */
     bool (*picks)(const struct context *c, const struct model *m, const struct instance *i);
 
-    /* Called in place of `operate`, for `at_once` objects at a time; 0: for all. */
+    /* Called instead of `operate`, for `at_once` objects at a time; 0: for all. */
     int (*operate_all)(const struct context *c, const void *options, const char *const names[], size_t n,
                        struct outcome ret[], struct error *e);
     int at_once;
@@ -49,7 +49,7 @@ bool each_is_whole(const struct context *c, const struct instance *i);
 /* -EINVAL: neither names nor --all, or both. */
 int each_check_all(const struct verb *self, bool all, int n, struct error *e) _must_check_;
 
-/* Asks, unless `yes`, and does it to the `n` names; 0: to all that each->picks(). -EINVAL: the person said
- * no, or there is no terminal. */
+/* Asks for confirmation, unless `yes`; then does it to the `n` names, or (0) to all that each->picks().
+ * -EINVAL: not confirmed, or no terminal. */
 int each_run(const struct each *each, const struct verb *self, struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e) _must_check_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The exit status of a run: one of the documented list, or 128 and the number of a signal. */
+/* The exit status of a run: one of the documented list, or 128 plus the number of a signal. */
 #pragma once
 
 #include "base/error.h"

@@ -10,8 +10,7 @@ void findings_survey(const struct context *c, struct survey *ret)
 {
     survey_make(c, ret);
     if (ret->why.errnum)
-        report_warning(c, "not all domains could be looked at, so findings may be missing: %s",
-                       ret->why.text);
+        report_warning(c, "not all domains could be examined, so findings may be missing: %s", ret->why.text);
 }
 
 void findings_look(const struct context *c, const struct model *m, const struct survey *survey,
@@ -19,7 +18,7 @@ void findings_look(const struct context *c, const struct model *m, const struct 
 {
     struct error why = ERROR_NONE;
     if (drift_look(c, m, survey, i, DRIFT_ALL, ret, &why) < 0)
-        report_warning(c, "instance %s: cannot be looked at as a whole: %s", i->name, why.text);
+        report_warning(c, "instance %s: could not be examined completely: %s", i->name, why.text);
 }
 
 void findings_names(const struct drift *d, char *text, size_t size)

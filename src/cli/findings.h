@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was done to an instance without Mayfly, as list and show tell of it. See instance/drift.h. */
+/* Prints what people did to an instance without Mayfly, for list and show. See instance/drift.h. */
 #pragma once
 
 #include "instance/drift.h"
@@ -17,7 +17,7 @@ void findings_look(const struct context *c, const struct model *m, const struct 
 /* "managed-save, held", each kind once; "-": none. */
 void findings_names(const struct drift *d, char *text, size_t size);
 
-/* A line for each, with a heading; nothing where there are none. */
+/* Prints a line for each, with a heading; nothing if there are none. */
 void findings_print(const struct drift *d);
 
 /* [{"kind", "disk", "text", "exit_status"}], the second and the last where there is such; NULL: out of

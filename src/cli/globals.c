@@ -52,7 +52,7 @@ const struct cli_option global_options[] = {
     {"os-cloud", 0, "NAME", "use the credentials of this cloud of clouds.yaml", set_cloud},
     {"token-fd", 0, "N", "read a Keystone token from descriptor N", set_token_fd},
     {"quiet", 'q', NULL, "errors only", set_quiet},
-    {"verbose", 'v', NULL, "tell each step; twice: more", set_verbose},
+    {"verbose", 'v', NULL, "print each step; twice: more", set_verbose},
     {"help", 'h', NULL, "show this help", set_help},
     {"version", 'V', NULL, "show the version", set_version},
     {0},

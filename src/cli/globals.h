@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of every verb, which may stand before or behind its name. */
+/* The options of every verb, which may stand before or after its name. */
 #pragma once
 
 #include "cli/options.h"

@@ -14,7 +14,7 @@ bool json_put(struct json_object *object, const char *name, struct json_object *
     return false;
 }
 
-/* The bytes of the character of UTF-8 that `text` begins with; 0: it does not. */
+/* The length in bytes of the UTF-8 character at the begin of `text`; 0: there is none. */
 static size_t character(const char *text, size_t size)
 {
     const unsigned char *c = (const unsigned char *)text;
@@ -28,8 +28,8 @@ static size_t character(const char *text, size_t size)
     for (size_t i = 1; i < n; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    bool longer = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90); /* than it need be */
-    bool none = (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf4 && c[1] > 0x8f);   /* no character */
+    bool longer = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90); /* longer than necessary */
+    bool none = (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf4 && c[1] > 0x8f);   /* not a character */
     return longer || none ? 0 : n;
 }
 
@@ -92,7 +92,7 @@ struct json_object *json_changed(const struct globals *g, bool changed)
     return NULL;
 }
 
-/* What the tags say of the key; never the key. */
+/* The key's tags; never the key. */
 static bool put_encryption(struct json_object *disk, const struct volume *v)
 {
     return json_put_text(disk, "cipher", v->cipher) && json_put_u64(disk, "key_bits", v->key_bits) &&
@@ -163,7 +163,7 @@ static const char *text_of(struct json_object *object)
                                                       JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
-/* null where the sentence has no such part. */
+/* null if the sentence has no such part. */
 static bool put_part(struct json_object *object, const char *name, const struct error *e,
                      enum error_part part)
 {
@@ -196,15 +196,15 @@ int json_give(struct globals *g, struct json_object *document, bool whole, struc
     return 0;
 }
 
-/* As json-c would indent it, which is one level deeper here. */
+/* Prints with one more level of json-c's indentation. */
 static void print_deeper(const char *text, const char *indent)
 {
-    for (; *text; text++) /* no line ends within a string of JSON */
+    for (; *text; text++) /* strings of JSON have no line ends */
         if (putchar(*text) == '\n')
             fputs(indent, stdout);
 }
 
-/* The rest of a list that is printed. */
+/* Ends a list that was printed item by item. */
 static void end_listing(struct json_object *error)
 {
     const char *text = error ? text_of(error) : NULL;
@@ -224,7 +224,7 @@ int json_end(struct globals *g, const struct error *e, int status, const char *n
         json_object_put(error);
     } else {
         if (!g->document && (error || (g->verb && !g->help)))
-            g->document = json_document(g); /* which has no more to tell */
+            g->document = json_document(g); /* an empty document */
         if (error)
             (void)!json_put(g->document, "error", error);
         const char *text = g->document ? text_of(g->document) : NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Mayfly prints for programs: one document for each run. Each has "version": 1; fields may be added
- * under that number, never changed or removed. data/schema has them all, mayfly-json(7) describes them. A
- * verb makes its document and hands it over; main() adds the error, if there is one, and prints it. */
+/* The JSON that Mayfly prints: one document for each run. Each has "version": 1; under that number fields may
+ * be added, never changed or removed. data/schema has all fields, mayfly-json(7) describes them. A verb makes
+ * its document and hands it over; main() adds the error, if there is one, and prints it. */
 #pragma once
 
 #include "cli/globals.h"
@@ -30,7 +30,7 @@ struct json_object *json_changed(const struct globals *g, bool changed);
 struct json_object *json_instance(const struct model *m, const struct instance *i);
 struct json_object *json_disk(const struct model *m, const struct volume *v);
 
-/* What is known of an instance that cannot be looked at: its name and uuid. */
+/* The name and uuid of an instance that cannot be looked at. */
 struct json_object *json_named(const char *name, const char *uuid);
 
 /* {"status", "name", "object", "action", "reason", "way_out", "text"}: parts that the sentence does not have
@@ -57,7 +57,7 @@ void json_list_begin(struct globals *g, const char *name);
 int json_list_item(size_t i, struct json_object *item, struct error *e) _must_check_;
 void json_list_end(size_t n);
 
-/* Adds "nova", if Nova has put anything into the domain. */
+/* Adds "nova", if the domain has notes of Nova's. */
 bool json_put_nova(struct json_object *instance, const struct nova_server *nova) _must_check_;
 
 /* Adds "addresses", if there are any. False: out of memory. */

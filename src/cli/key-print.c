@@ -15,8 +15,8 @@ static const char *or_dash(const char *text)
     return *text ? text : "-";
 }
 
-/* The names of the instances whose volumes name it, separated by ", "; "-" for none. The caller frees; NULL:
- * out of memory. */
+/* The names of the instances whose volumes name the key, separated by ", "; "-": none. The caller frees it;
+ * NULL: out of memory. */
 static char *users_of(const struct model *m, const struct key_entry *k)
 {
     char *all = NULL;
@@ -57,7 +57,7 @@ static const char *state_of(const struct key_entry *k, char field[STATE_MAX])
 {
     const char *volumes = k->n_volumes == 1 ? "volume" : "volumes";
     if (k->state == KEY_UNUSED)
-        return k->doubt.errnum ? "unused, not for certain" : "unused";
+        return k->doubt.errnum ? "possibly unused" : "unused";
     if (k->state == KEY_IMAGE)
         return "of an image file";
     if (k->state == KEY_DAMAGED && !k->n_volumes)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints keys for people and for programs: whose they are and who needs them, never the keys themselves. */
+/* Prints keys for people and for programs: their owners and users, never the keys themselves. */
 #pragma once
 
 #include "cli/globals.h"

@@ -25,10 +25,10 @@ struct list_choice {
     bool bytes; /* sizes in bytes, not for people */
 };
 
-/* The columns that are printed if nothing is said, sorted by name. */
+/* The default columns, sorted by name. */
 void list_choice_default(struct list_choice *ret);
 
-/* "NAME,STATE"; "+OPEN": these behind the others. Letters may be small. -EINVAL. */
+/* "NAME,STATE"; "+OPEN": added after the others. Letters may be small. -EINVAL. */
 int list_choose(struct list_choice *c, const char *columns, struct error *e) _must_check_;
 
 /* "SIZE", "-SIZE". -EINVAL. */

@@ -11,11 +11,11 @@ struct list_filter {
     int n_patterns;           /* 0: any */
 };
 
-/* -EINVAL: there is no such state, or the group is not configured. Either would list nothing, and look like
- * an answer. */
+/* -EINVAL: no such state, or the group is not configured. Either would list nothing, and look like an answer.
+ */
 int list_check_states(const char *states, struct error *e) _must_check_;
 int list_check_group(const struct config *c, const char *group, struct error *e) _must_check_;
 
-/* The caller frees *ret. -ENOENT: a name or uuid, without wildcards, that nobody has. */
+/* The caller frees *ret. -ENOENT: no instance has a given name or uuid (without wildcards). */
 int list_filter(const struct model *m, const struct list_filter *f, struct list_row **ret, size_t *ret_n,
                 struct error *e) _must_check_;

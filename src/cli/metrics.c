@@ -9,19 +9,19 @@ static const struct family {
     const char *name, *help;
 } families[] = {
     {"mayfly_instances", "Instances by state."},
-    {"mayfly_damaged_volumes", "Volumes that say they are Mayfly's, with tags that cannot be believed."},
+    {"mayfly_damaged_volumes", "Volumes with Mayfly's tags, some of which are invalid."},
     {"mayfly_libvirt_up", "Could libvirt be asked?"},
     {"mayfly_keys", "Keys by their manager and state."},
     {"mayfly_key_manager_listed", "Did the key manager list its keys?"},
-    {"mayfly_volume_group_complete", "Is the volume group here, with all of its physical volumes?"},
+    {"mayfly_volume_group_complete", "Does the volume group exist, with all of its physical volumes?"},
     {"mayfly_volume_group_size_bytes", "Size of the volume group."},
     {"mayfly_volume_group_free_bytes", "Room in the volume group."},
     {"mayfly_volume_group_metadata_size_bytes", "Size of LVM's metadata area."},
     {"mayfly_volume_group_metadata_free_bytes", "Room in LVM's metadata area."},
     {"mayfly_volume_group_room_disks", "Disks for which LVM's metadata area has room."},
-    {"mayfly_recover_last_timestamp_seconds", "When mayfly recover ended last, since 1970."},
+    {"mayfly_recover_last_timestamp_seconds", "When mayfly recover last ended, in seconds since 1970."},
     {"mayfly_recover_last_status", "Exit status of that run."},
-    {"mayfly_recover_last_remaining", "What it could not put in order."},
+    {"mayfly_recover_last_remaining", "Items that this run could not put in order."},
 };
 
 static const char *help_of(const char *name)
@@ -50,7 +50,7 @@ static struct metric *find(const struct metrics *m, const struct metric *like)
     return NULL;
 }
 
-/* Adds its value to the figure with the same labels; else adds the figure. */
+/* Adds the value to the figure with the same labels, or else adds the figure. */
 static int put(struct metrics *m, const struct metric *added, struct error *e)
 {
     struct metric *there = find(m, added);
@@ -71,7 +71,7 @@ int metrics_add(struct metrics *m, struct error *e, uint64_t value, const char *
     struct metric added = {.name = name, .value = value};
     va_list ap;
     va_start(ap, name);
-    /* two labels need no NULL behind them */
+    /* two labels need no NULL after them */
     for (size_t l = 0; l < METRIC_LABELS_MAX && (added.labels[l].name = va_arg(ap, const char *)); l++)
         snprintf(added.labels[l].value, METRIC_VALUE_MAX, "%s", va_arg(ap, const char *));
     va_end(ap);

@@ -22,7 +22,7 @@ struct metric {
 };
 
 struct metrics {
-    struct metric *metric; /* those of one name side by side */
+    struct metric *metric; /* figures of one name stand together */
     size_t n;
 };
 #define _cleanup_metrics_ _cleanup_(metrics_end)

@@ -38,7 +38,7 @@ static void add_row(struct parser *p, const struct cli_option *row, void *target
 
 static void build(struct parser *p, const struct cli_group *groups, size_t n_groups, bool stop_at_operand)
 {
-    /* '+': stop at the first operand; ':': a missing argument is told from an unknown option */
+    /* '+': stop at the first operand; ':': distinguish a missing argument from an unknown option */
     strcpy(p->shorts, stop_at_operand ? "+:" : ":");
     for (size_t g = 0; g < n_groups; g++)
         for (const struct cli_option *row = groups[g].options; row->name && p->n < OPTIONS_MAX; row++)
@@ -62,7 +62,7 @@ static int refuse(int kind, char **argv, struct error *e)
         return error_set(e, -EINVAL, "option %s: needs an argument; see mayfly --help", word);
     if (optopt && optopt < LONG_BASE)
         return error_set(e, -EINVAL, "option -%c: unknown; see mayfly --help", optopt);
-    return error_set(e, -EINVAL, "option %s: unknown, or not exact; see mayfly --help", word);
+    return error_set(e, -EINVAL, "option %s: unknown or ambiguous; see mayfly --help", word);
 }
 
 int cli_parse(int argc, char **argv, const struct cli_group *groups, size_t n_groups, bool stop_at_operand,
@@ -106,7 +106,8 @@ int cli_parse_size(const char *value, uint64_t *ret_bytes, struct error *e)
     uint64_t bytes = 0;
     int r = str_to_bytes(value, &bytes);
     if (r < 0 || bytes == 0)
-        return error_set(e, -EINVAL, "'%s' is not a size; say 512M, 20G or 1.5 TiB (powers of 1024)", value);
+        return error_set(e, -EINVAL,
+                         "'%s' is not a size; use for example 512M, 20G or 1.5 TiB (powers of 1024)", value);
     *ret_bytes = bytes;
     return 0;
 }

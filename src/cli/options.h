@@ -46,9 +46,9 @@ struct cli_group {
     void *target;
 };
 
-/* Takes the options of all groups out of argv, in any order and mixed with other words; what is left, the
- * operands, moves to the front of argv[1...], and *ret_n is their number. `stop_at_operand`: options behind
- * the first operand are not ours. -EINVAL with a sentence. */
+/* Takes the options of all groups out of argv, in any order and mixed with operands. The operands move to the
+ * front of argv[1...]; *ret_n is their number. `stop_at_operand`: options after the first operand are left
+ * alone. -EINVAL. */
 int cli_parse(int argc, char **argv, const struct cli_group *groups, size_t n_groups, bool stop_at_operand,
               int *ret_n, struct error *e) _must_check_;
 

@@ -45,7 +45,7 @@ static struct json_object *json_key_end(const struct key_end *key)
     return NULL;
 }
 
-/* None for an instance that had no key. */
+/* Adds no keys for an instance that had none. */
 static bool put_keys(struct json_object *object, const struct key_end *key)
 {
     struct json_object *keys = json_object_new_array();
@@ -70,7 +70,7 @@ struct model *outcome_look(const struct context *c)
     struct model *m = NULL;
     struct error why = ERROR_NONE;
     if (model_load(c, &m, &why) < 0)
-        report_warning(c, "the change was made, but the instances cannot be looked at afterwards: %s",
+        report_warning(c, "the change was made, but the instances could not be examined afterwards: %s",
                        why.text);
     return m;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What became of each name that a verb was given, for programs. */
+/* The outcome of each name that a verb was given, for programs. */
 #pragma once
 
 #include "cli/json.h"
 
-/* "outcomes": of each name that was begun, in their order, "name", "changed", and "instance" as it is now, or
- * "error"; where a key was to be destroyed, "keys". */
+/* "outcomes" has for each name that was begun, in order: "name", "changed", and "instance" as it is now, or
+ * "error"; if a key was to be destroyed, "keys". */
 struct outcomes {
     struct json_object *array;
     bool changed, whole;
@@ -25,11 +25,11 @@ int outcomes_give(struct outcomes *o, struct globals *g, const struct context *c
                   struct error *e) _must_check_;
 
 /* Looks at all instances once more; the caller frees the model. NULL, with a warning: they cannot be looked
- * at. The second finds the instance of this name or uuid; NULL: it is not known, or gone. */
+ * at. */
 struct model *outcome_look(const struct context *c);
 const struct instance *outcome_find(const struct model *m, const char *name);
 
-/* Adds "instance", as it is now, to the document of a verb that is about one. It is left out as above, and if
- * it is gone. With `role_or_alias` that disk is added as "disk", if there is one. */
+/* Adds "instance", as it is now, to the document of a verb about one instance. It is left out if it cannot be
+ * looked at, or is gone. With `role_or_alias` that disk is added as "disk", if there is one. */
 bool outcome_put_instance(struct json_object *document, const struct context *c, const char *name,
                           const char *role_or_alias);

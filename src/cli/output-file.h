@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file that a verb writes with the caller's rights, although it has given up root by then: a process that
- * is forked before writes it. The file has its old contents or all of the new ones. */
+ * was forked before writes it. The file has either its old contents or all of the new ones. */
 #pragma once
 
 #include "base/error.h"
@@ -11,7 +11,7 @@
 
 struct output_file {
     const char *path; /* not copied */
-    FILE *text;       /* what goes in; NULL: none was begun */
+    FILE *text;       /* the new contents; NULL: not begun */
     pid_t writer;
 };
 

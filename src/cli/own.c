@@ -32,8 +32,8 @@ int own_complete(struct config *c, const char *broker_socket, struct error *e)
 {
     if (geteuid() == 0)
         return *c->pool_path ? error_set(e, -EINVAL,
-                                         "[pool] path: is not for root: it is where a user keeps disks who "
-                                         "is not root; run mayfly as that user, or take it out")
+                                         "[pool] path: is not for root, only for users who keep disks of "
+                                         "their own; run mayfly as that user, or remove the option")
                              : 0;
     bool alone = !*c->pool_path && c->volume_groups.n == 0 && access(broker_socket, W_OK) < 0;
     int r = alone ? choose_folder(c, e) : 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a user has who is not root, where the host has nothing configured for him: his own folder of disks and
- * keys, his own libvirt, everything encrypted. */
+/* The defaults of a user who is not root, on a host that is not configured for that user: own folder of disks
+ * and keys, own libvirt, everything encrypted. */
 #pragma once
 
 #include "config/config.h"
 
-/* Completes a configuration that was read: with all of that if it names no volume group and the caller may
- * not talk to the broker. With [pool] path the libvirt of this user, since the host's cannot have his disks.
- * -EINVAL: root has such a path. */
+/* Completes a configuration that was read: with these defaults if it names no volume group and the caller may
+ * not use the broker. With [pool] path, with the libvirt of this user, since the host's cannot have the
+ * disks. -EINVAL: root has such a path. */
 int own_complete(struct config *c, const char *broker_socket, struct error *e) _must_check_;
 
 /* Are the volumes files of this user? */

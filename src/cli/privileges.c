@@ -52,16 +52,16 @@ int privileges_drop(struct error *e)
         setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
         return error_set(e, errno, "user %s: mayfly cannot give up root: %m", MAYFLY_USER);
     if (user->pw_uid == 0 || setuid(0) == 0)
-        return error_set(e, -EPERM, "user %s: is root, or could become it again; make it an ordinary user",
+        return error_set(e, -EPERM, "user %s: is root, or could become root again; make it an ordinary user",
                          MAYFLY_USER);
-    /* libvirt and getpwuid look at these */
+    /* libvirt and getpwuid() read these */
     setenv("HOME", user->pw_dir, 1);
     setenv("USER", user->pw_name, 1);
     setenv("LOGNAME", user->pw_name, 1);
     unsetenv("XDG_RUNTIME_DIR");
     unsetenv("XDG_CONFIG_HOME");
     unsetenv("XDG_CACHE_HOME");
-    unsetenv("TMPDIR");        /* root's own folder, perhaps, as libpam-tmpdir makes one */
-    prctl(PR_SET_DUMPABLE, 0); /* the change of user switched it on again */
+    unsetenv("TMPDIR");        /* may be root's own folder, such as libpam-tmpdir makes */
+    prctl(PR_SET_DUMPABLE, 0); /* the change of user has switched it on */
     return 0;
 }

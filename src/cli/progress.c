@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See progress.h. Nothing is drawn while -q is in force, or where standard error is no terminal. */
+/* See progress.h. Nothing is drawn with -q, or if standard error is not a terminal. */
 #include "cli/progress.h"
 
 #include "base/log.h"

@@ -11,14 +11,14 @@
 struct progress {
     struct reporter reporter;
     int fd;               /* for programs; -1: none */
-    bool terminal;        /* standard error is one */
-    bool drawn;           /* a bar stands on the last line of it */
+    bool terminal;        /* standard error is a terminal */
+    bool drawn;           /* the last line of the terminal has a bar */
     unsigned percent;     /* as drawn */
     uint64_t total_bytes; /* as drawn */
 };
 
 void progress_init(struct progress *p, int fd);
-/* The broker has not answered this request for so long. */
+/* Tells that the broker has not answered this request for so long. */
 void progress_waiting(struct progress *p, const char *request, unsigned waited_sec);
 
-void progress_end(struct progress *p); /* wipes the bar away */
+void progress_end(struct progress *p); /* erases the bar */

@@ -19,7 +19,7 @@
 int recover_note_open(void)
 {
     int fd = open(RECOVER_NOTE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd >= 0 && fchmod(fd, 0644) < 0) /* whatever the umask: it is for all to read */
+    if (fd >= 0 && fchmod(fd, 0644) < 0) /* everybody may read it, whatever the umask */
         return fd_close(fd);
     return fd;
 }
@@ -29,7 +29,7 @@ void recover_note_write(int fd, const struct recover_note *note)
     char line[NOTE_MAX];
     if (fd < 0)
         return;
-    /* at once, and padded to one length: who reads it meanwhile sees the one line or the other */
+    /* written at once, and padded to one length: a reader sees the old line or the new one */
     snprintf(line, sizeof line, "%20" PRIu64 " %3u %10u\n", note->at_sec, note->status, note->n_remaining);
     (void)!pwrite(fd, line, strlen(line), 0);
     fd_close(fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When recover ended last and how: one line in /run/mayfly/last-recover, for mayfly metrics. It is no state:
- * a host that has just booted has none, and nothing but metrics reads it. */
+/* The time and result of the last recover: one line in /run/mayfly/last-recover, for mayfly metrics only. A
+ * host that has just booted has none. */
 #pragma once
 
 #include "base/error.h"
@@ -13,11 +13,11 @@ struct recover_note {
     unsigned n_remaining;
 };
 
-/* To be called before root is given up. -1: this caller may not write the note, and none is written. */
+/* To be called before root is given up. -1: this caller may not write the note. */
 int recover_note_open(void);
 
 /* Closes `fd`, too. */
 void recover_note_write(int fd, const struct recover_note *note);
 
-/* -ENOENT: there is none. -EINVAL: it is not understood. */
+/* -ENOENT: there is no note. -EINVAL: it cannot be read. */
 int recover_note_read(struct recover_note *ret) _must_check_;

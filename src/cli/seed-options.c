@@ -23,7 +23,7 @@ static int set_ssh_key(void *target, const char *value, struct error *e)
     if (o->key_paths.n == CONFIG_LIST_MAX)
         return error_set(e, -EINVAL, "at most %d files with keys", CONFIG_LIST_MAX);
     if (str_copy(o->key_paths.item[o->key_paths.n], CONFIG_TEXT_MAX, value) < 0 || !*value)
-        return error_set(e, -EINVAL, "this name of a file is empty, or too long");
+        return error_set(e, -EINVAL, "this file name is empty, or too long");
     o->key_paths.n++;
     return 0;
 }
@@ -46,7 +46,7 @@ static int open_file(const char *what, const char *path, int *ret, struct error 
     return 0;
 }
 
-/* Appends to the keys that are there already. */
+/* Appends to the keys that were read before. */
 static int add_keys(struct seed_options *o, const char *path, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -59,7 +59,7 @@ static int add_keys(struct seed_options *o, const char *path, struct error *e)
     if (r < 0)
         return error_set(e, r, "SSH key %s: cannot be read: %s", path, strerrordesc_np(-r));
     struct error why = ERROR_NONE;
-    r = strlen(text) < size ? error_set(&why, -EINVAL, "SSH keys: it is no text; name a .pub file")
+    r = strlen(text) < size ? error_set(&why, -EINVAL, "SSH keys: it is not a text file; name a .pub file")
                             : seed_check_ssh_keys(text, &why);
     if (r < 0) {
         error_prefix(&why, "%s: ", path);
@@ -121,7 +121,7 @@ int seed_options_add_configured(struct seed_options *o, const struct config *c, 
     for (size_t i = 0; r == 0 && !o->no_keys && !o->key_paths.n && i < c->launch_ssh_keys.n; i++)
         r = add_keys(o, c->launch_ssh_keys.item[i], e);
     if (r < 0)
-        error_append(e, "; it is named by [launch] ssh_key in the configuration");
+        error_append(e, "; [launch] ssh_key in the configuration names it");
     return r;
 }
 
@@ -137,7 +137,7 @@ int seed_image_read(const char *path, struct secret **ret, struct error *e)
         return error_set(e, errno, "seed image %s: cannot be read: %m", path);
     if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > SEED_IMAGE_MAX)
         return error_set(e, -EINVAL, "seed image %s: is %s", path,
-                         !S_ISREG(st.st_mode) ? "no file"
+                         !S_ISREG(st.st_mode) ? "not a regular file"
                          : st.st_size == 0    ? "empty"
                                               : "larger than 4 MiB");
     size_t size = (size_t)st.st_size;

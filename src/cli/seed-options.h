@@ -9,9 +9,9 @@
 
 struct seed_options {
     struct config_list key_paths;
-    bool no_keys; /* none, whatever the configuration says */
+    bool no_keys; /* no keys, whatever the configuration says */
     const char *user_data_path;
-    struct wanted_seed seed; /* what came of them; it points into these: */
+    struct wanted_seed seed; /* the result; it points into these: */
     char *keys;
     struct secret *user_data;
 };
@@ -21,11 +21,11 @@ extern const struct cli_option seed_options[];
 /* Reads the files that were named. -EINVAL; -errno of a file. */
 int seed_options_read(struct seed_options *o, struct error *e) _must_check_;
 
-/* Reads those of the configuration, where no key was named. */
+/* Reads the keys that the configuration names, if the caller named none. */
 int seed_options_add_configured(struct seed_options *o, const struct config *c, struct error *e) _must_check_;
 
-/* Reads a whole seed from a file; the disk has its size, rounded up to whole blocks. -EINVAL: it is no file,
- * empty or larger than 4 MiB. The caller frees *ret. */
+/* Reads a whole seed from a file; the disk has its size, rounded up to whole blocks. -EINVAL: not a regular
+ * file, empty, or larger than 4 MiB. The caller frees *ret. */
 int seed_image_read(const char *path, struct secret **ret, struct error *e) _must_check_;
 
 void seed_options_end(struct seed_options *o);

@@ -26,7 +26,7 @@ static bool can_fork_broker(void)
     return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1;
 }
 
-/* The folder takes the place of the volume groups. */
+/* The pool's folder replaces the volume groups. */
 static int open_pool(struct session *s, struct error *e)
 {
     static const struct pool_engine keepers = {engine_open, engine_maps, engine_close, engine_grow};
@@ -38,8 +38,8 @@ static int open_pool(struct session *s, struct error *e)
     return str_copy(s->config.volume_groups.item[0], CONFIG_TEXT_MAX, pool_name(s->broker));
 }
 
-/* Opens the user's own pool; or forks a broker of our own if we are root, which stays root when we give that
- * up; or connects to the socket. */
+/* Opens the user's own pool; or, as root, forks a broker, which stays root when we give that up; or connects
+ * to the socket. */
 static int reach_broker(const struct globals *g, struct session *s, struct error *e)
 {
     char program[PATH_MAX];
@@ -118,9 +118,9 @@ static struct session *session_new(void)
 
 #define WAITED_FIRST_SEC 30
 #define WAITED_AGAIN_SEC 60
-#define WAITED_STOP_SEC  5 /* an operation that ends by then is waited for, and undone in order */
+#define WAITED_STOP_SEC  5 /* an operation that ends within this time is waited for, and undone in order */
 
-/* Tells of a long wait, and ends one when the user asks to. */
+/* Tells of a long wait, and ends it when the user asks. */
 static int wait_on(void *session, const char *what, unsigned waited_sec)
 {
     struct session *s = session;
@@ -135,7 +135,7 @@ static int wait_on(void *session, const char *what, unsigned waited_sec)
     return 0;
 }
 
-/* Completes the session, once all its parts are there. */
+/* Fills in the context from the parts of the session. */
 static void make_context(struct session *s, const struct globals *g)
 {
     place_find("src/keyagent", "mayfly-keyagent", s->who.agent_program);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See signals.h. The handler prints by itself: while the main thread waits for libvirt or a key manager,
- * nothing else could.
- */
+/* See signals.h. The handler itself prints: while the main thread waits for libvirt or a key manager, nothing
+ * else could. */
 #include "cli/signals.h"
 
 #include "base/macro.h"
@@ -23,7 +22,7 @@ static const char finishing[] = "mayfly: this can no longer be undone and is fin
 
 static void say(const char *text)
 {
-    if (terminal) /* the line of a progress bar is erased */
+    if (terminal) /* erases the line of a progress bar */
         (void)!write(STDERR_FILENO, "\r\033[K", strlen("\r\033[K"));
     (void)!write(STDERR_FILENO, text, strlen(text));
 }

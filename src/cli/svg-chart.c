@@ -12,12 +12,12 @@
 #include "base/str.h"
 
 #define WIDTH        900
-#define BARS_LEFT    130 /* where bars begin */
+#define BARS_LEFT    130 /* x of the begin of bars */
 #define BARS_UNIT    420 /* a bar of length 1 */
 #define LENGTH_MAX   1.15
 #define TITLE_HEIGHT 44
 #define GROUP_HEIGHT 30
-#define BAR_HEIGHT   20 /* with what is between two */
+#define BAR_HEIGHT   20 /* with the gap to the next */
 
 static bool begins_group(const struct chart_bar bars[], size_t i)
 {
@@ -32,7 +32,7 @@ static unsigned height(const struct chart_bar bars[], size_t n)
     return y;
 }
 
-/* As XML has it. */
+/* Escapes the text for XML. */
 static void write_text(FILE *file, const char *text)
 {
     for (; *text; text++)

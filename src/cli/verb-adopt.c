@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly adopt: options to an adopt_request, a key from standard input, and what came of it. */
+/* mayfly adopt: turns options, and perhaps a key from standard input, into an adopt_request, and prints the
+ * result. */
 #include "base/log.h"
 #include "cli/key-read.h"
 #include "cli/outcomes.h"
@@ -25,7 +26,7 @@ static int set_kdf(void *target, const char *value, struct error *e)
 {
     if (!streq(value, KDF_NOVA_RIPEMD160) && !streq(value, KDF_NOVA_SHA256))
         return error_set(e, -EINVAL,
-                         "'%s' is no derivation of Nova's: say " KDF_NOVA_RIPEMD160
+                         "'%s' is not a derivation of Nova's: use " KDF_NOVA_RIPEMD160
                          " for disks made with a cryptsetup before 2.7.0, " KDF_NOVA_SHA256 " since",
                          value);
     REQUEST(target)->kdf = value;
@@ -46,9 +47,10 @@ CLI_FLAG(set_dry_run, struct adopt_request, dry_run)
 static const struct cli_option adopt_options[] = {
     {"key", 0, "MANAGER:PLACE/ID", "the secret that Nova made; -: its hex on standard input", set_key},
     {"kdf", 0, "KDF", KDF_NOVA_RIPEMD160 " or " KDF_NOVA_SHA256, set_kdf},
-    {"key-size", 0, "BITS", "of the disks' key, as Nova was configured; else as Mayfly is", set_key_size},
-    {"force", 'f', NULL, "adopt although nothing shows on the first disk", set_force},
-    {"dry-run", 0, NULL, "look, try the key, and tell what would be done", set_dry_run},
+    {"key-size", 0, "BITS", "of the disks' keys, as in Nova's configuration; default: as in Mayfly's",
+     set_key_size},
+    {"force", 'f', NULL, "adopt even if the first disk shows nothing", set_force},
+    {"dry-run", 0, NULL, "look, try the key, and print what would be done", set_dry_run},
     {0},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly bench: what encryption costs on this host, as a table, as JSON, as a chart. */
+/* mayfly bench: prints what encryption costs on this host, as a table, JSON or chart. */
 #include "cli/json.h"
 #include "cli/plan.h"
 #include "cli/session.h"
@@ -47,7 +47,7 @@ static int set_size(void *target, const char *value, struct error *e)
     uint64_t *size = &((struct bench_options *)target)->request.size_bytes;
     int r = cli_parse_size(value, size, e);
     if (r == 0 && *size < BENCH_SIZE_MIN)
-        r = error_set(e, -EINVAL, "'%s' is too small a scratch volume; say 16M at the least", value);
+        r = error_set(e, -EINVAL, "'%s' is too small a scratch volume; use at least 16M", value);
     return r;
 }
 
@@ -62,14 +62,14 @@ static int set_job(void *target, const char *value, struct error *e)
 }
 
 static const struct cli_option bench_options[] = {
-    {"volume-group", 0, "VG", "where to make the scratch volume; else the first configured",
+    {"volume-group", 0, "VG", "where to make the scratch volume; default: the first configured",
      set_volume_group},
-    {"size", 0, "SIZE", "of the scratch volume; else 1G", set_size},
-    {"runtime", 0, "SECONDS", "of each measurement; else 3", set_runtime},
-    {"rounds", 0, "N", "how often each is repeated, in turn; else 3", set_rounds},
+    {"size", 0, "SIZE", "of the scratch volume; default: 1G", set_size},
+    {"runtime", 0, "SECONDS", "of each measurement; default: 3", set_runtime},
+    {"rounds", 0, "N", "how often each is repeated, in turn; default: 3", set_rounds},
     {"job", 0, "NAME", "only this one, such as read-4k-qd1; may be repeated", set_job},
     {"plot", 0, "FILE", "draw a chart (SVG)", set_plot},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {0},
 };
 
@@ -80,7 +80,7 @@ static bool has_cell(const struct bench_result *b, unsigned job, unsigned column
     return bench_wants(b->jobs, job) && bench_has(b, (enum bench_column)column);
 }
 
-/* "0.86 of raw"; empty for what others are compared with. */
+/* "0.86 of raw"; empty for the column that others are compared with. */
 #define RATIO_MAX 48
 static void ratio_text(const struct bench_result *b, unsigned job, unsigned column, char field[RATIO_MAX])
 {

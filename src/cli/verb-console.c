@@ -15,7 +15,7 @@ struct console_options {
 
 CLI_FLAG(set_force, struct console_options, force)
 static const struct cli_option console_options[] = {
-    {"force", 'f', NULL, "end the connection of whoever has the console", set_force},
+    {"force", 'f', NULL, "end another user's connection to the console", set_force},
     {0},
 };
 
@@ -51,10 +51,10 @@ int verb_console(const struct verb *self, struct globals *g, int argc, char **ar
     int n = 0;
     int r = verb_parse(self, g, console_options, &o, argc, argv, 1, 1, &n, e);
     if (r == 0 && g->json)
-        r = error_set(e, -EINVAL, "console: is for people, and prints no JSON; leave --json out");
+        r = error_set(e, -EINVAL, "console: is for people, and prints no JSON; leave out --json");
     if (r == 0 && !isatty(STDIN_FILENO))
         r = error_set(e, -EINVAL,
-                      "console: standard input is no terminal; see virDomainOpenConsole for programs");
+                      "console: standard input is not a terminal; programs can use virDomainOpenConsole");
     if (r != 0)
         return r;
     {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly doctor: what is in order and what is not, line by line. It does not stop at what fails. */
+/* mayfly doctor: prints what is in order and what is not, a line each. A failure does not stop it. */
 #include "build-config.h"
 #include "cli/json.h"
 #include "cli/session.h"

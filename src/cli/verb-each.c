@@ -5,7 +5,7 @@
 #include "instance/lock.h"
 #include "instance/operations.h"
 
-/* The instances, of those that are stopped next, whose guests have been asked to power off; and when. */
+/* Instances that are about to be stopped, and whose guests have been asked to power off; and when. */
 struct asked {
     const char *name[MODEL_LOCKS_MAX];
     bool was[MODEL_LOCKS_MAX];
@@ -56,8 +56,9 @@ static const struct cli_option reboot_options[] = {
 };
 static const struct cli_option delete_options[] = {
     {"yes", 'y', NULL, "do not ask", set_yes},
-    {"forget-key", 0, NULL, "even if the key cannot be destroyed, since its manager is gone", set_forget_key},
-    {"leave-key", 0, NULL, "leave a key that we may not destroy to its owner", set_leave_key},
+    {"forget-key", 0, NULL, "even if the key cannot be destroyed because its manager is gone",
+     set_forget_key},
+    {"leave-key", 0, NULL, "leave a key that the caller may not destroy to its owner", set_leave_key},
     {0},
 };
 static const struct cli_option open_options[] = {

@@ -30,7 +30,7 @@ static const struct cli_option export_options[] = {
     {"room", 0, "SIZE", "for what the guest writes meanwhile; else a fifth of the disk", set_room},
     {"plaintext", 0, NULL, "do not encrypt the file", set_plaintext},
     {"output-fd", 0, "N", "write a raw image to descriptor N, and no file", set_output_fd},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {0},
 };
 
@@ -61,10 +61,9 @@ static int print(struct globals *g, const struct exported *done, const char *pat
 static int take_target(struct export_request *q, const char *file, struct error *e)
 {
     if (!file == !q->output_fd)
-        return error_set(e, -EINVAL, "export: say either a file or --output-fd");
+        return error_set(e, -EINVAL, "export: needs either a file or --output-fd");
     if (q->output_fd && !q->plaintext)
-        return error_set(e, -EINVAL,
-                         "export: what goes to a descriptor is not encrypted; say --plaintext too");
+        return error_set(e, -EINVAL, "export: output to a descriptor is not encrypted; add --plaintext");
     q->path = file ? file : "of --output-fd";
     return 0;
 }

@@ -27,14 +27,14 @@ static const struct cli_option destroy_options[] = {
     {0},
 };
 static const struct cli_option grant_options[] = {
-    {"user", 0, "ID", "let this user of the key manager fetch it, not the host's own", set_user},
-    {"revoke", 0, NULL, "take that right back", set_revoke},
+    {"user", 0, "ID", "let this user of the key manager fetch it, instead of the host's own user", set_user},
+    {"revoke", 0, NULL, "revoke that right", set_revoke},
     {0},
 };
 
 /* ----------------------------------------------------------------- list, show */
 
-/* Is it one of those that are asked for? NULL: all are. */
+/* Was the key asked for? NULL: all are. */
 static bool is_meant(const struct key_entry *k, const char *ref, const struct instance *i)
 {
     return i ? key_entry_used_by(k, i->uuid) : !ref || streq(k->ref, ref);
@@ -70,7 +70,7 @@ static int print(struct globals *g, bool whole, const struct model *m, const str
     return r;
 }
 
-/* Those of `name_or_ref`, at length; NULL: all, a line each. */
+/* Prints the keys of `name_or_ref` in detail; NULL: all keys, a line each. */
 static int show(struct globals *g, const struct context *c, const char *name_or_ref, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -135,7 +135,7 @@ static int operate_destroy(const struct context *c, const void *options, const c
     return key_destroy(c, ref, e);
 }
 
-/* Drops repeated keys: the second time a key would be gone. Returns how many are left. */
+/* Removes repeated names: the second time a key would be gone. Returns how many are left. */
 static int drop_repeats(char **refs, int n)
 {
     int kept = 0;
@@ -163,7 +163,7 @@ static int key_destroy_each(const struct verb *self, struct globals *g, int argc
                                      .virt = SESSION_VIRT_WANTED,
                                      .names_keys = true,
                                      .what = "Destroy the keys",
-                                     .price = "What they encrypted is gone for good.",
+                                     .price = "The data that they encrypt is lost for good.",
                                      .operate = operate_destroy};
     struct key_options o = {.yes = false};
     int n = 0;
@@ -192,8 +192,7 @@ static const struct command {
     const struct cli_option *options;
 } commands[] = {
     {{"key list", "", "list the keys of this host and who needs them", key_list}, NULL},
-    {{"key show", "NAME|MANAGER:PLACE/ID",
-      "show one key with the volumes that it is for, never the key itself", key_show},
+    {{"key show", "NAME|MANAGER:PLACE/ID", "show one key and its volumes, never the key itself", key_show},
      NULL},
     {{"key destroy", "MANAGER:PLACE/ID...", "destroy keys that no volume names", key_destroy_each},
      destroy_options},

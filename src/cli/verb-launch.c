@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly launch, add-disks, add-disk: options to a launch_request, and what came of it. */
+/* mayfly launch, add-disks, add-disk: turn options into a launch_request, and print the result. */
 #include "base/fd.h"
 #include "base/log.h"
 #include "cli/image-options.h"
@@ -84,7 +84,7 @@ static int set_ephemeral(void *target, const char *value, struct error *e)
     *disk = (struct launch_ephemeral){.fs = "ext4"};
     int r = parse_disk(value, &disk->size_bytes, disk->alias, disk->fs, e);
     if (r == 0 && !streq(disk->fs, "ext4") && !streq(disk->fs, "xfs") && !streq(disk->fs, "vfat"))
-        r = error_set(e, -EINVAL, "'%s' is not a file system for it; take ext4, xfs or vfat", disk->fs);
+        r = error_set(e, -EINVAL, "'%s' is not a file system for it; use ext4, xfs or vfat", disk->fs);
     request->n_ephemeral += r == 0;
     return r;
 }
@@ -118,7 +118,7 @@ CLI_TEXT(set_volume_group, struct launch_options, request.volume_group)
 CLI_TEXT(set_firmware, struct launch_options, request.firmware)
 CLI_FLAG(set_autostart, struct launch_options, request.autostart)
 CLI_TEXT(set_network, struct launch_options, request.network)
-/* Reads the file now, while root is root. */
+/* Reads the file now, while mayfly is still root. */
 static int set_domain_xml(void *target, const char *path, struct error *e)
 {
     struct launch_options *o = target;
@@ -155,7 +155,7 @@ static const struct cli_option launch_options[] = {
 };
 static const struct cli_option add_disks_options[] = {
     {"uuid", 0, "UUID", "make them for the domain of this UUID, which others will define", set_uuid},
-    {"key", 0, "MANAGER:PLACE/ID", "use this existing key, in place of a new one", set_key},
+    {"key", 0, "MANAGER:PLACE/ID", "use this existing key instead of a new one", set_key},
     {"key-owner", 0, "OWNER", "caller: it is never destroyed (default); mayfly: by delete", set_key_owner},
     {0},
 };
@@ -164,14 +164,14 @@ static const struct cli_option disks_options[] = {
     {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"swap", 0, "SIZE[,name=NAME]", "a swap disk", set_swap},
     {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {0},
 };
 static const struct cli_option add_disk_options[] = {
     {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
     {"seed-image", 0, "FILE", "a seed disk with these contents, for a domain that others define",
      set_seed_image},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {0},
 };
 

@@ -35,8 +35,8 @@ CLI_FLAG(set_bytes, struct list_options, choice.bytes)
 static const struct cli_option list_options[] = {
     {"state", 0, "STATE[,STATE]...", "only those in one of these states", set_states},
     {"volume-group", 0, "VG", "only those with a disk in this volume group", set_volume_group},
-    {"output", 'o', "[+]COLUMN[,COLUMN]...", "print these columns; help: tell which there are", set_output},
-    {"sort", 0, "[-]COLUMN", "sort by this column, with - downwards; else by name", set_sort},
+    {"output", 'o', "[+]COLUMN[,COLUMN]...", "print these columns; help: list all columns", set_output},
+    {"sort", 0, "[-]COLUMN", "sort by this column, with - descending; default: by name", set_sort},
     {"noheadings", 'n', NULL, "do not print the headings", set_no_headings},
     {"bytes", 'b', NULL, "print sizes in bytes", set_bytes},
     {0},
@@ -89,8 +89,8 @@ static void warn_of_damage(const struct session *s, const struct model *m)
 {
     for (size_t i = 0; i < m->inventory->n_damaged; i++) {
         const struct damaged_volume *d = &m->inventory->damaged[i];
-        report_warning(&s->context, "volume %s/%s says that it is Mayfly's, but is left alone: %s", d->vg,
-                       d->lv, d->reason.text);
+        report_warning(&s->context, "volume %s/%s has Mayfly's tags, but is left alone: %s", d->vg, d->lv,
+                       d->reason.text);
     }
 }
 
@@ -102,7 +102,7 @@ static void warn_of_doubt(const struct session *s, const struct model *m)
         struct error why = ERROR_NONE;
         if (doubt_of_group(m->inventory, c->volume_groups.item[i], &why) < 0)
             report_warning(&s->context,
-                           "the list may be incomplete, so no key that seems unused is destroyed: %s",
+                           "the list may be incomplete, so keys that seem unused are not destroyed: %s",
                            why.text);
     }
 }
@@ -132,7 +132,7 @@ static int check_options(const struct list_options *o, const struct globals *g, 
     if (r == 0 && g->json && o->columns_chosen)
         return error_set(e, -EINVAL,
                          "list: --output chooses columns of the table, and JSON always has all fields; leave "
-                         "--output out");
+                         "out --output");
     return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly metrics: what there is on this host, as figures for monitoring. Something that cannot be asked is a
- * figure too, and no error, so that the rest is printed. */
+/* mayfly metrics: figures of this host for monitoring. A part that cannot be asked is a figure too, and no
+ * error, so that the rest is printed. */
 #include "cli/metrics.h"
 #include "cli/output-file.h"
 #include "cli/recover-note.h"
@@ -17,7 +17,7 @@ struct metrics_options {
 CLI_TEXT(set_output, struct metrics_options, output_path)
 CLI_FLAG(set_quick, struct metrics_options, quick)
 static const struct cli_option metrics_options[] = {
-    {"output", 0, "FILE", "write them to this file, which is replaced as a whole", set_output},
+    {"output", 0, "FILE", "write them to this file, which is replaced atomically", set_output},
     {"quick", 0, NULL, "ask no key manager behind a network", set_quick},
     {0},
 };

@@ -37,10 +37,10 @@ int verb_parse_groups(const struct verb *self, struct globals *g, const struct c
         return 1;
     }
     if (n < min)
-        return error_set(e, -EINVAL, "%s: which one? Usage: mayfly %s %s", self->name, self->name,
+        return error_set(e, -EINVAL, "%s: missing argument; usage: mayfly %s %s", self->name, self->name,
                          self->operands);
     if (n > max)
-        return error_set(e, -EINVAL, "%s: '%s' is one word too many; see mayfly %s --help", self->name,
+        return error_set(e, -EINVAL, "%s: unexpected argument '%s'; see mayfly %s --help", self->name,
                          argv[max + 1], self->name);
     *ret_n = n;
     return 0;

@@ -18,8 +18,8 @@ CLI_FLAG(set_empty, struct rebuild_options, empty)
 CLI_FLAG(set_dry_run, struct rebuild_options, request.dry_run)
 CLI_FLAG(set_yes, struct rebuild_options, yes)
 static const struct cli_option rebuild_options[] = {
-    {"empty", 0, NULL, "write no image: the root disk is left empty", set_empty},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"empty", 0, NULL, "write no image: leave the root disk empty", set_empty},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {"yes", 'y', NULL, "do not ask", set_yes},
     {0},
 };
@@ -45,15 +45,13 @@ static int dry_run(struct globals *g, const struct rebuild_options *o, const cha
     return r < 0 ? r : print_plan(g, plan, e);
 }
 
-/* The old data is lost either way, so the person must say what comes in its place. */
+/* The old data is lost in any case, so the person must say what replaces it. */
 static int check_contents(const struct verb *self, const struct rebuild_options *o, struct error *e)
 {
     if (o->empty && o->request.image.path)
         return error_set(e, -EINVAL, "%s: --empty and --image exclude each other", self->name);
     if (!o->empty && !o->request.image.path)
-        return error_set(e, -EINVAL,
-                         "%s: what shall be on the root disk? Say --image FILE, or --empty for no image",
-                         self->name);
+        return error_set(e, -EINVAL, "%s: needs --image FILE, or --empty for an empty root disk", self->name);
     return 0;
 }
 
@@ -69,7 +67,7 @@ int verb_rebuild(const struct verb *self, struct globals *g, int argc, char **ar
                               .whose_key = "old key",
                               .key = &old_key,
                               .what = "Destroy the keys and disks, and make new ones, of",
-                              .price = "What they hold is gone for good.",
+                              .price = "Their data is lost for good.",
                               .operate = operate_rebuild};
     _cleanup_(rebuild_options_end) struct rebuild_options o = {.old_key = &old_key};
     int n = 0;

@@ -14,7 +14,7 @@
 /* The state after an installation. It is no error, else the units of recover would fail on each host that is
  * not configured yet. */
 #define NOT_CONFIGURED                                                                                       \
-    "No volume group may be used (images_volume_group in [libvirt]), so nothing is looked at."
+    "No volume group is configured (images_volume_group in [libvirt]), so there is nothing to look at."
 
 struct recover_options {
     bool dry_run;
@@ -24,7 +24,7 @@ struct recover_options {
 CLI_FLAG(set_dry_run, struct recover_options, dry_run)
 CLI_FLAG(set_quick, struct recover_options, quick)
 static const struct cli_option recover_options[] = {
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {"quick", 0, NULL, "list keys behind a network only if a disk is unfinished", set_quick},
     {0},
 };

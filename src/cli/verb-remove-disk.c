@@ -22,9 +22,9 @@ static int set_timeout(void *target, const char *value, struct error *e)
 CLI_FLAG(set_yes, struct remove_disk_options, yes)
 CLI_FLAG(set_dry_run, struct remove_disk_options, request.dry_run)
 static const struct cli_option remove_disk_options[] = {
-    {"timeout", 0, "SECONDS", "wait so long for a running guest to let go of it (60)", set_timeout},
+    {"timeout", 0, "SECONDS", "wait this long for a running guest to let go of it (60)", set_timeout},
     {"yes", 'y', NULL, "do not ask", set_yes},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {0},
 };
 
@@ -45,7 +45,7 @@ static int confirm(const struct verb *self, const struct context *c, const struc
         return r;
     fprintf(stderr, "Destroy the disk of:\n");
     confirm_name_disk(m, q->name, q->role);
-    return confirm_ask(self->name, c, "What it holds is gone for good.", e);
+    return confirm_ask(self->name, c, "Its data is lost for good.", e);
 }
 
 int verb_remove_disk(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)

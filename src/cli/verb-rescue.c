@@ -23,12 +23,12 @@ static int set_root(void *target, const char *value, struct error *e)
 
 CLI_FLAG(set_dry_run, struct rescue_request, dry_run)
 CLI_FLAG(set_disk_only, struct rescue_request, disk_only)
-#define TIMEOUT_HELP "wait so long for the guest to power off (60), then force it off"
+#define TIMEOUT_HELP "wait this long for the guest to power off (60), then force it off"
 static const struct cli_option rescue_options[] = {
-    {"root", 0, "SIZE", "size of the rescue disk; else the image's", set_root},
+    {"root", 0, "SIZE", "size of the rescue disk; default: the image's", set_root},
     {"timeout", 0, "SECONDS", TIMEOUT_HELP, set_timeout},
     {"disk-only", 0, NULL, "make only the disk, for a domain that others define", set_disk_only},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {0},
 };
 static const struct cli_option unrescue_options[] = {
@@ -46,7 +46,7 @@ int verb_rescue(const struct verb *self, struct globals *g, int argc, char **arg
     if (r != 0)
         return r;
     if (!request.image.path)
-        return error_set(e, -EINVAL, "rescue: from which image? Say --image FILE");
+        return error_set(e, -EINVAL, "rescue: needs --image FILE");
 
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
@@ -81,7 +81,7 @@ static int operate_unrescue(const struct context *c, const void *options, const 
 
 int verb_unrescue(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
-    static const struct each each = {.done = "is itself again, nothing is left of the rescue",
+    static const struct each each = {.done = "left rescue; the rescue disk was removed",
                                      .unchanged = "was not in rescue; nothing was changed",
                                      .operate = operate_unrescue};
     struct rescue_request request = {.timeout_sec = TIMEOUT_SEC};

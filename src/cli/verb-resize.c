@@ -12,8 +12,8 @@
 CLI_TEXT(set_disk, struct resize_request, role)
 CLI_FLAG(set_dry_run, struct resize_request, dry_run)
 static const struct cli_option resize_options[] = {
-    {"disk", 0, "ROLE", "the disk that is to grow: root, eph0, swap, ...", set_disk},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"disk", 0, "ROLE", "the disk to grow: root, eph0, swap, ...", set_disk},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {0},
 };
 
@@ -36,8 +36,8 @@ int verb_resize(const struct verb *self, struct globals *g, int argc, char **arg
     bool changed = false;
     if (!q.role)
         return error_set(e, -EINVAL,
-                         "instance %s: which disk is to grow? Say --disk ROLE; see mayfly show %s", argv[1],
-                         argv[1]);
+                         "instance %s: several disks could grow; use --disk ROLE; see mayfly show %s",
+                         argv[1], argv[1]);
     q.more = argv[2][0] == '+';
     r = cli_parse_size(argv[2] + q.more, &q.size_bytes, e);
     if (r == 0)
@@ -51,7 +51,7 @@ int verb_resize(const struct verb *self, struct globals *g, int argc, char **arg
     if (g->json)
         return print_json(g, &s->context, argv[1], q.role, changed, e);
     if (!log_is_quiet())
-        printf(changed ? "%s: disk %s has grown; partitions and file systems on it are the guest's to grow\n"
+        printf(changed ? "%s: disk %s has grown; the guest has to grow its partitions and file systems\n"
                        : "%s: disk %s had that size\n",
                argv[1], q.role);
     return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly show: one instance, its disks, how each is protected, and why so. Never a key: only whose it is. */
+/* mayfly show: one instance, its disks, how each is protected, and why so. Never a key, only its reference.
+ */
 #include "cli/addresses.h"
 #include "cli/findings.h"
 #include "cli/json.h"
@@ -42,11 +43,12 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
     return 0;
 }
 
-/* One thing that dm-crypt is told of a disk. */
+/* One parameter of a disk's dm-crypt table. */
 struct told {
     const char *option;     /* of mayfly.conf */
-    char value[CIPHER_MAX]; /* as it would be chosen now; of what its data is bound to, as it is */
-    const char *live;       /* what an open disk has; NULL: not open, or its data is bound to it */
+    char value[CIPHER_MAX]; /* as it would be chosen now; if the data is bound to it, as it is */
+    const char
+        *live; /* the value of the open disk; NULL: the disk is not open, or its data is bound to the value */
     const char *why;
 };
 #define TOLD_MAX (2 + CHOICE_COUNT)
@@ -74,7 +76,7 @@ static void tell(const struct context *c, const struct model *m, const struct vo
     }
 }
 
-/* Plain disks have no table, and those of a pool of files no map. */
+/* Plain disks have no table, and disks of a pool of files no map. */
 static bool has_table(const struct volume *v)
 {
     return volume_encrypted(v) && !volume_in_folder(v);
@@ -121,7 +123,7 @@ static struct json_object *json_told(const struct context *c, const struct model
     return NULL;
 }
 
-/* Into the disks of `instance`, which are in the order of its volumes. */
+/* Adds to the disks of `instance`, which are in the order of its volumes. */
 static bool put_told(struct json_object *instance, const struct context *c, const struct model *m,
                      const struct instance *i)
 {
@@ -147,7 +149,7 @@ static void print_details(const struct instance *i, const struct domain_details 
     printf("Starts: %s\n", d->autostart ? "with the host, by autostart" : "when it is told to");
 }
 
-/* Foreign text may have control characters, which a terminal would obey. */
+/* Text of others may have control characters, which a terminal would obey. */
 static void print_nova(const struct nova_server *nova)
 {
     _cleanup_free_ char *text =
@@ -194,7 +196,7 @@ static int print_json(struct globals *g, const struct context *c, const struct m
     return json_give(g, document, whole, e);
 }
 
-/* If libvirt does not tell, its part is left out, with a warning. */
+/* If libvirt does not answer, this part is left out, with a warning. */
 static bool look_at_details(const struct context *c, const struct model *m, const struct instance *i,
                             struct domain_details *ret)
 {

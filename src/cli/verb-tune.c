@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly tune: the maps of the instances named, or of all that have some. */
+/* mayfly tune: the maps of the named instances, or of all that have open disks. */
 #include "cli/each.h"
 #include "cli/plan.h"
 #include "instance/operations.h"
@@ -12,7 +12,7 @@ CLI_FLAG(set_all, struct tune_options, all)
 CLI_FLAG(set_dry_run, struct tune_options, dry_run)
 static const struct cli_option tune_options[] = {
     {"all", 'a', NULL, "all instances with an open disk", set_all},
-    {"dry-run", 0, NULL, "tell what would be done", set_dry_run},
+    {"dry-run", 0, NULL, "print what would be done", set_dry_run},
     {0},
 };
 
@@ -44,9 +44,9 @@ static bool picks(const struct context *c, const struct model *m, const struct i
 int verb_tune(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
 {
     static const struct each each = {
-        .done = "tuned", .unchanged = "was in tune", .operate = operate_tune, .picks = picks};
+        .done = "tuned", .unchanged = "was up to date", .operate = operate_tune, .picks = picks};
     static const struct each dry = {
-        .done = "would be tuned", .unchanged = "is in tune", .operate = operate_dry_run, .picks = picks};
+        .done = "would be tuned", .unchanged = "is up to date", .operate = operate_dry_run, .picks = picks};
     struct tune_options o = {.all = false};
     _cleanup_session_ struct session *s = NULL;
     bool changed = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly wait: until instances run, or are stopped. */
+/* mayfly wait: waits until instances run, or are stopped. */
 #include "base/clock.h"
 #include "cli/each.h"
 #include "instance/operations.h"
@@ -22,7 +22,7 @@ static int set_timeout(void *target, const char *value, struct error *e)
 
 static const struct cli_option wait_options[] = {
     {"state", 0, "STATE", "what to wait for: running or stopped", set_state},
-    {"timeout", 0, "SECONDS", "give up after that; else never", set_timeout},
+    {"timeout", 0, "SECONDS", "give up after this time; default: never", set_timeout},
     {0},
 };
 
@@ -38,7 +38,7 @@ static int read_state(const struct verb *self, struct wait_options *o, struct er
 {
     bool running = o->state && streq(o->state, "running");
     if (!running && (!o->state || !streq(o->state, "stopped")))
-        return error_set(e, -EINVAL, "%s: what for? Say --state running, or --state stopped", self->name);
+        return error_set(e, -EINVAL, "%s: needs --state running or --state stopped", self->name);
     o->wanted = running ? WAIT_RUNNING : WAIT_STOPPED;
     return 0;
 }

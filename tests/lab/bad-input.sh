@@ -75,7 +75,7 @@ bad_config 'frills' "an unknown group" frills.lace=yes
 bad_config 'perhaps' "a word that is no truth value" $crypt.enabled=perhaps
 lab_config libvirt.images_volume_group=
 refused 1 "images_volume_group" "no volume group configured" "${launch[@]}" --root 16M
-check "recover has nothing to do then" grep -q "^No volume group may be used" <(mayfly recover)
+check "recover has nothing to do then" grep -q "^No volume group is configured" <(mayfly recover)
 lab_config
 chmod 666 /etc/mayfly/mayfly.conf
 refused 2 "mayfly.conf" "a configuration that anyone can write" "${launch[@]}" --root 16M

@@ -43,7 +43,7 @@ refused 1 "knows no users" "grant where no users are known" mayfly key grant a
 lvcreate -q -n odd -L 1M --addtag mayfly=1 vg0 >/dev/null
 world_changed
 refused 8 "damaged tags" "destroy in doubt" mayfly key destroy --yes "$lost"
-check "list tells of the doubt" grep -qE "^$lost .* unused, not for certain$" <(mayfly key list)
+check "list tells of the doubt" grep -qE "^$lost .* possibly unused$" <(mayfly key list)
 lvremove -q -y vg0/odd >/dev/null
 world_changed
 

@@ -22,7 +22,7 @@ guest_up vm >/dev/null
 guest vm 'mark BEFORE' marked >/dev/null
 before=$(everything)
 
-refused 1 'from which image' "without an image" mayfly rescue vm
+refused 1 'needs --image FILE' "without an image" mayfly rescue vm
 refused 1 'do not fit' "an image that does not fit" mayfly rescue vm --image "$image" --root 16M
 refused 4 'nowhere' "no such image" mayfly rescue vm --image /nowhere
 check "not in rescue: nothing changes" grep -q 'nothing was changed' <(mayfly unrescue vm)

@@ -51,7 +51,7 @@ mv /var/lib/mayfly/away /var/lib/mayfly/keys
 check "tune, while the guest writes" grep -q 'vm: tuned' <(mayfly tune vm)
 check_other root
 check_other eph0
-check "  again: nothing to do" grep -q 'vm: was in tune' <(mayfly tune --all)
+check "  again: nothing to do" grep -q 'vm: was up to date' <(mayfly tune --all)
 for _ in 1 2; do
     one
     mayfly tune vm >/dev/null
@@ -74,7 +74,7 @@ check_fails 1 "  and is gone" grep -q 'LIVE & INACTIVE\|INACTIVE' <(dmsetup info
 dmsetup reload "$map" --table "0 $(blockdev --getsz "/dev/mapper/$map") zero"
 mayfly stop vm --timeout 0 --force >/dev/null
 check_equal "or goes with the map" "" "$(our_maps)"
-check "tune of what is not open" grep -q 'vm: was in tune' <(mayfly tune vm)
+check "tune of what is not open" grep -q 'vm: was up to date' <(mayfly tune vm)
 
 mayfly open vm >/dev/null
 device=$(disk_device vm eph0)
@@ -93,7 +93,7 @@ nothing_left
 
 lab_config key_manager.backend=ephemeral
 mayfly launch e --root 16M --memory 64M >/dev/null
-check "one whose key is in the kernel alone is in tune" grep -q 'e: was in tune' <(mayfly tune e)
+check "one whose key is in the kernel alone is in tune" grep -q 'e: was up to date' <(mayfly tune e)
 lab_config key_manager.backend=ephemeral $crypt.discard=true
 world_changed
 refused 1 'ephemeral' "  and stays with its table" mayfly tune e

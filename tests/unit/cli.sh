@@ -27,7 +27,7 @@ for command in "delete web" "rebuild --empty web" "remove-disk web eph0" "key de
 done
 
 # --- what a rebuild writes to the root disk has to be said
-ends 1 'Say --image FILE, or --empty' "rebuild without a word of it" "$mayfly" rebuild --yes web
+ends 1 'needs --image FILE, or --empty' "rebuild without a word of it" "$mayfly" rebuild --yes web
 ends 1 'exclude each other' "rebuild with both" "$mayfly" rebuild --yes web --empty --image i
 
 # --- errors are JSON too: one document on standard output, the plain line on standard error
@@ -49,7 +49,7 @@ for verb in $("$mayfly" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z-]*\) .*/\1/p'
     [ "$verb" = key ] || json 1 "d['verb'] == '$verb' and e['name'] == 'usage' and e['object'] == 'option --bogus'" "$verb --json --bogus" \
         "$mayfly" "$verb" --json --bogus
 done
-json 1 "d['verb'] == 'key destroy' and e['way_out'] == 'use --yes to go on without'" "key destroy --json" \
+json 1 "d['verb'] == 'key destroy' and e['way_out'] == 'use --yes to skip the question'" "key destroy --json" \
     "$mayfly" key destroy --json local:1 </dev/null
 json 1 "'verb' not in d and e['object'] == 'nothing'" "no such verb" "$mayfly" --json nothing
 json 1 "'verb' not in d and e['reason'] == 'no verb given' and e['object'] is None" "no verb" "$mayfly" --json

@@ -55,7 +55,7 @@ def main():
             fake.stdin.close()
         print(done.stdout, done.stderr)
         wanted = (rf"made /dev/mapper/{UUID}_disk-dmcrypt /dev/mapper/{UUID}_disk\.eph0-dmcrypt\n"
-                  r"deleted, its key: destroyed\nafterwards: missing - there is none of this name or uuid\n")
+                  r"deleted, its key: destroyed\nafterwards: missing - there is no instance of this name or uuid\n")
         sys.exit(done.returncode != 0 or not re.fullmatch(wanted, done.stdout))
 
 

@@ -103,7 +103,7 @@ static void what_goes_is_named(void **state)
     const struct volume *v = &b->w->host.volumes[0].v;
     snprintf(wanted, sizeof wanted,
              "  web (%s): shut off; disk root of 1 GiB, disk swap of 1 GiB; key %s\n"
-             "  nobody: there is none of this name\n"
+             "  nobody: there is no instance of this name\n"
              "  other (%s): shut off; disk root of 1 GiB, disk swap of 1 GiB; key %s\n"
              "  web (%s): disk swap of 1 GiB\n"
              "  web (%s): disk swap of 1 GiB\n"

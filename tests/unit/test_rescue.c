@@ -59,7 +59,7 @@ static void test_refusals(void **state)
     struct rescue_request q = request;
     struct error e = ERROR_NONE;
     bool changed = false;
-    refused(b, &q, -ENOENT, "none of this name");
+    refused(b, &q, -ENOENT, "no instance of this name");
     bench_make(b, "t", false);
     q.root_bytes = GIB / 2;
     refused(b, &q, -EINVAL, "larger --root");

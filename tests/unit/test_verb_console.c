@@ -108,7 +108,7 @@ static void nothing_else_has_a_console(void **state)
     terminal = false;
     assert_error(console(b, "t", false, &e), -EINVAL, e);
     terminal = true;
-    assert_non_null(strstr(e.text, "standard input is no terminal"));
+    assert_non_null(strstr(e.text, "standard input is not a terminal"));
     assert_string_equal(command, "");
 }
 
