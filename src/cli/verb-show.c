@@ -179,21 +179,45 @@ static bool put_details(struct json_object *instance, const struct domain_detail
            whole;
 }
 
-/* `details` NULL: there is no domain, or libvirt could not be asked. */
-static int print_json(struct globals *g, const struct context *c, const struct model *m,
-                      const struct instance *i, const struct domain_details *details,
-                      const struct nova_server *nova, const struct drift *drift, struct error *e)
-{
-    struct json_object *document = json_document(g), *instance = json_instance(m, i);
+/* What is shown of an instance. */
+struct shown {
+    const struct context *context;
+    const struct model *model;
+    const struct instance *instance;
+    bool has_details; /* false: there is no domain, or libvirt could not be asked */
+    struct domain_details details;
     struct domain_addresses addresses;
-    addresses_look(c, i, true, &addresses);
-    bool whole = !details || put_details(instance, details);
-    whole = json_put_addresses(instance, &addresses) && whole;
-    whole = json_put_nova(instance, nova) && whole;
-    whole = put_told(instance, c, m, i) && whole;
-    whole = json_put(instance, "findings", findings_json(drift)) && whole;
+    const struct nova_server *nova;
+    const struct drift *drift;
+};
+
+static int print_json(struct globals *g, const struct shown *s, struct error *e)
+{
+    struct json_object *document = json_document(g), *instance = json_instance(s->model, s->instance);
+    bool whole = !s->has_details || put_details(instance, &s->details);
+    whole = json_put_addresses(instance, &s->addresses) && whole;
+    whole = json_put_nova(instance, s->nova) && whole;
+    whole = put_told(instance, s->context, s->model, s->instance) && whole;
+    whole = json_put(instance, "findings", findings_json(s->drift)) && whole;
     whole = json_put(document, "instance", instance) && whole;
     return json_give(g, document, whole, e);
+}
+
+static int print_text(const struct shown *s, struct error *e)
+{
+    const struct instance *i = s->instance;
+    char text[ADDRESSES_TEXT_MAX];
+    printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i),
+           instance_in_rescue(i) ? ", in rescue" : "");
+    if (s->addresses.n)
+        printf("Addr.:  %s\n", addresses_text(&s->addresses, text));
+    print_nova(s->nova);
+    if (s->has_details)
+        print_details(i, &s->details);
+    findings_print(s->drift);
+    printf("\n");
+    int r = print_disks(s->model, i, e);
+    return r < 0 ? r : print_told(s->context, s->model, i, e);
 }
 
 /* If libvirt does not answer, this part is left out, with a warning. */
@@ -207,6 +231,20 @@ static bool look_at_details(const struct context *c, const struct model *m, cons
     if (r < 0)
         report_warning(c, "%s", why.text);
     return r == 0;
+}
+
+static int show(struct globals *g, const struct context *c, const struct model *m, const struct instance *i,
+                struct error *e)
+{
+    _cleanup_survey_ struct survey survey = {.n_uses = 0};
+    _cleanup_drift_ struct drift drift = {.n = 0};
+    struct shown s = {.context = c, .model = m, .instance = i, .drift = &drift};
+    s.has_details = look_at_details(c, m, i, &s.details);
+    findings_survey(c, &survey);
+    findings_look(c, m, &survey, i, &drift);
+    s.nova = survey_nova(&survey, i->uuid);
+    addresses_look(c, i, true, &s.addresses);
+    return g->json ? print_json(g, &s, e) : print_text(&s, e);
 }
 
 int verb_show(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -223,30 +261,5 @@ int verb_show(const struct verb *self, struct globals *g, int argc, char **argv,
         r = model_load(&s->context, &m, e);
     if (r == 0)
         r = model_find(m, argv[1], &i, e);
-    if (r < 0)
-        return r;
-    struct domain_details details;
-    bool has_details = look_at_details(&s->context, m, i, &details);
-    _cleanup_survey_ struct survey survey = {.n_uses = 0};
-    _cleanup_drift_ struct drift drift = {.n = 0};
-    findings_survey(&s->context, &survey);
-    findings_look(&s->context, m, &survey, i, &drift);
-    const struct nova_server *nova = survey_nova(&survey, i->uuid);
-    if (g->json)
-        return print_json(g, &s->context, m, i, has_details ? &details : NULL, nova, &drift, e);
-
-    printf("Name:   %s\nUUID:   %s\nState:  %s%s\n", i->name, i->uuid, instance_state_name(i),
-           instance_in_rescue(i) ? ", in rescue" : "");
-    char text[ADDRESSES_TEXT_MAX];
-    struct domain_addresses addresses;
-    addresses_look(&s->context, i, true, &addresses);
-    if (addresses.n)
-        printf("Addr.:  %s\n", addresses_text(&addresses, text));
-    print_nova(nova);
-    if (has_details)
-        print_details(i, &details);
-    findings_print(&drift);
-    printf("\n");
-    r = print_disks(m, i, e);
-    return r < 0 ? r : print_told(&s->context, m, i, e);
+    return r < 0 ? r : show(g, &s->context, m, i, e);
 }

@@ -14,7 +14,7 @@
 #include "instance/stop.h"
 
 struct unrescue {
-    const struct instance *instance;
+    struct instance instance; /* without its rescue disk, which is the last */
     unsigned timeout_sec;
     bool disk_only;            /* domain and guest are left alone */
     const struct volume *disk; /* NULL: it does not exist any more, but the definition still names it */
@@ -25,37 +25,37 @@ struct unrescue {
 static int stop(const struct context *c, void *unrescue, struct error *e)
 {
     const struct unrescue *u = unrescue;
-    return domain_stop(c, u->instance, u->timeout_sec, true, e);
+    return domain_stop(c, &u->instance, u->timeout_sec, true, e);
 }
 
-static int leave(const struct context *c, void *unrescue, struct error *e)
+static int restore_definition(const struct context *c, void *unrescue, struct error *e)
 {
-    return domain_restore_definition(c, ((const struct unrescue *)unrescue)->instance->uuid, e);
+    return domain_restore_definition(c, ((const struct unrescue *)unrescue)->instance.uuid, e);
 }
 
 static int start(const struct context *c, void *unrescue, struct error *e)
 {
-    return virt_start(c->virt, ((const struct unrescue *)unrescue)->instance->uuid, e);
+    return virt_start(c->virt, ((const struct unrescue *)unrescue)->instance.uuid, e);
 }
 
 /* The instance is closed, as every instance that does not run. */
 static int start_undo(const struct context *c, void *unrescue, struct error *e)
 {
     struct unrescue *u = unrescue;
-    int r = virt_destroy(c->virt, u->instance->uuid, e);
+    int r = virt_destroy(c->virt, u->instance.uuid, e);
     return r < 0 ? r : disks_close_durable(c, &u->own, e);
 }
 
 static int look_again(const struct context *c, void *unrescue, struct error *e)
 {
     static const struct drift_need last = {.cannot = "cannot leave rescue", .refused = DRIFT(SAVED)};
-    return drift_check_ended(c, ((const struct unrescue *)unrescue)->instance->uuid, &last, e);
+    return drift_check_ended(c, ((const struct unrescue *)unrescue)->instance.uuid, &last, e);
 }
 
 static int run(const struct context *c, struct unrescue *u, bool running, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
-    const char *name = u->instance->name;
+    const char *name = u->instance.name;
     int r = steps_new(&s, e);
     if (r == 0 && running)
         r = steps_add(s, stop, NULL, u, e, "stop domain %s", name);
@@ -64,10 +64,10 @@ static int run(const struct context *c, struct unrescue *u, bool running, struct
     if (r == 0 && u->disk)
         r = removal_add_steps(s, &u->removal, e);
     else if (r == 0)
-        r = steps_add(s, leave, NULL, u, e, "give domain %s its definition back", name);
+        r = steps_add(s, restore_definition, NULL, u, e, "give domain %s its definition back", name);
     if (r == 0 && running)
         r = steps_add(s, start, start_undo, u, e, "start domain %s", name);
-    return r < 0 ? r : audit_instance("unrescue", u->instance->uuid, name, steps_run(s, c, e), e);
+    return r < 0 ? r : audit_instance("unrescue", u->instance.uuid, name, steps_run(s, c, e), e);
 }
 
 /* The domain is ended, and started from the definition that it had before. */
@@ -103,6 +103,31 @@ static int check_disk_unused(const struct context *c, const struct model *m, con
     return r < 0 ? r : drift_check(c, m, i, &unused, e);
 }
 
+/* Is anything of a rescue left: the disk, or a definition that still names it? */
+static bool has_rescue(const struct model *m, const struct instance *i, const struct unrescue *u)
+{
+    const struct domain *domain = model_domain_of(m, i->uuid);
+    return u->disk || (!u->disk_only && domain && domain->rescued);
+}
+
+/* Checks the instance, and fills in the rest of `u`. */
+static int check(const struct context *c, const struct model *m, const struct instance *i, struct unrescue *u,
+                 struct error *e)
+{
+    u->instance = *i;
+    u->instance.n_volumes -= u->disk != NULL;
+    u->removal = (struct removal){.model = m, .instance = i, .volumes = &u->disk, .n_volumes = 1};
+    if (u->instance.n_volumes == 0)
+        return error_set(e, -EUNSAFE,
+                         "instance %s: none of its own disks can be found; the rescue disk was left "
+                         "untouched; see vgs, and mayfly list",
+                         i->name);
+    int r = model_check_ready(m, &u->instance, e);
+    if (r == 0)
+        r = u->disk_only ? check_disk_unused(c, m, i, u->disk, e) : drift_check(c, m, i, &needs, e);
+    return r < 0 ? r : disks_look(c, m, &u->instance, MAP_FOR_DOMAIN, &u->own, e);
+}
+
 int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool disk_only,
                       bool *ret_changed, struct error *e)
 {
@@ -119,29 +144,12 @@ int instance_unrescue(const struct context *c, const char *name, unsigned timeou
     r = u.disk ? model_check_no_dependents(m, &u.disk, 1, e) : 0;
     if (r < 0)
         return r;
-    const struct domain *domain = model_domain_of(m, i->uuid);
-    if (!u.disk && (disk_only || !(domain && domain->rescued))) {
-        *ret_changed = false;
-        return 0;
-    }
-    struct instance own = *i; /* without the rescue disk, which is the last */
-    own.n_volumes -= u.disk != NULL;
-    if (own.n_volumes == 0)
-        return error_set(e, -EUNSAFE,
-                         "instance %s: none of its own disks can be found; the rescue disk was left "
-                         "untouched; see vgs, and mayfly list",
-                         i->name);
-    u.instance = &own;
-    u.removal = (struct removal){.model = m, .instance = i, .volumes = &u.disk, .n_volumes = 1};
-    r = model_check_ready(m, &own, e);
-    if (r == 0)
-        r = disk_only ? check_disk_unused(c, m, i, u.disk, e) : drift_check(c, m, i, &needs, e);
-    if (r == 0)
-        r = disks_look(c, m, &own, MAP_FOR_DOMAIN, &u.own, e);
-    if (r == 0)
+    bool changes = has_rescue(m, i, &u);
+    if (changes)
+        r = check(c, m, i, &u, e);
+    if (changes && r == 0)
         r = run(c, &u, i->state == INSTANCE_RUNNING && !disk_only, e);
-    if (r < 0)
-        return r;
-    *ret_changed = true;
-    return 0;
+    if (r == 0)
+        *ret_changed = changes;
+    return r;
 }
