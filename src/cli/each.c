@@ -46,8 +46,8 @@ struct run {
 };
 
 /* Prints or notes the outcome of one object. The first error is printed at the end. */
-static void tell(const struct run *run, const char *name, bool changed, const struct key_end *key,
-                 uint64_t start_msec, const struct error *one, struct error *e)
+static void tell_outcome(const struct run *run, const char *name, bool changed, const struct key_end *key,
+                         uint64_t start_msec, const struct error *one, struct error *e)
 {
     const struct each *each = run->each;
     char detail[DETAIL_MAX] = "";
@@ -81,7 +81,7 @@ static int do_each(const struct run *run, char **names, int n, struct error *e)
         if (each->prepare && i % each->prepare_max == 0)
             prepare(run, names + i, n - i);
         int r = each->operate(run->context, run->options, names[i], &changed, &one);
-        tell(run, names[i], changed, each->key, start_msec, &one, e);
+        tell_outcome(run, names[i], changed, each->key, start_msec, &one, e);
         if (r == -ECANCELED)
             return error_pass(e, r, &one);
     }
@@ -107,7 +107,7 @@ static int do_some(const struct run *run, char **names, int n, struct error *e)
         error_pass(e, r, &why);
     for (int i = 0; i < n; i++)
         if (r != -ECANCELED || was_begun(&done[i]))
-            tell(run, names[i], done[i].changed, &done[i].key, start_msec, &done[i].error, e);
+            tell_outcome(run, names[i], done[i].changed, &done[i].key, start_msec, &done[i].error, e);
     return r < 0 ? error_pass(e, r, &why) : 0;
 }
 

@@ -133,7 +133,7 @@ void list_choice_default(struct list_choice *ret)
             ret->column[ret->n++] = &columns[i];
 }
 
-static int find(const char *name, size_t length, const struct list_column **ret, struct error *e)
+static int find_column(const char *name, size_t length, const struct list_column **ret, struct error *e)
 {
     for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
         if (strlen(columns[i].name) == length && strncasecmp(columns[i].name, name, length) == 0) {
@@ -153,7 +153,7 @@ int list_choose(struct list_choice *c, const char *text, struct error *e)
         size_t length = strcspn(text, ",");
         if (c->n == TABLE_COLUMNS)
             return error_set(e, -EINVAL, "there are at most %d columns", TABLE_COLUMNS);
-        int r = find(text, length, &c->column[c->n], e);
+        int r = find_column(text, length, &c->column[c->n], e);
         if (r < 0)
             return r;
         c->n++;
@@ -167,7 +167,7 @@ int list_choose_sort(struct list_choice *c, const char *column, struct error *e)
 {
     c->descending = *column == '-';
     column += c->descending;
-    return find(column, strlen(column), &c->sort, e);
+    return find_column(column, strlen(column), &c->sort, e);
 }
 
 void list_print_columns(void)

@@ -37,7 +37,7 @@ void metrics_end(struct metrics *m)
     free(m->metric);
 }
 
-static struct metric *find(const struct metrics *m, const struct metric *like)
+static struct metric *find_metric(const struct metrics *m, const struct metric *like)
 {
     for (size_t i = 0; i < m->n; i++) {
         struct metric *one = &m->metric[i];
@@ -53,7 +53,7 @@ static struct metric *find(const struct metrics *m, const struct metric *like)
 /* Adds the value to the figure with the same labels, or else adds the figure. */
 static int put(struct metrics *m, const struct metric *added, struct error *e)
 {
-    struct metric *there = find(m, added);
+    struct metric *there = find_metric(m, added);
     if (there) {
         there->value += added->value;
         return 0;

@@ -243,7 +243,7 @@ static int close_plot(FILE *file, const char *path, int r, struct error *e)
     return r;
 }
 
-static int print(struct globals *g, const struct bench_result *b, FILE *file, struct error *e)
+static int print_result(struct globals *g, const struct bench_result *b, FILE *file, struct error *e)
 {
     int r = 0;
     if (file)
@@ -273,6 +273,6 @@ int verb_bench(const struct verb *self, struct globals *g, int argc, char **argv
     if (s)
         progress_end(&s->progress);
     if (r == 0)
-        r = o.request.dry_run ? print_plan(g, plan, e) : print(g, &result, file, e);
+        r = o.request.dry_run ? print_plan(g, plan, e) : print_result(g, &result, file, e);
     return close_plot(file, o.plot_path, r, e);
 }

@@ -20,7 +20,7 @@ static const struct cli_option console_options[] = {
 };
 
 /* The uuid of an instance that runs. */
-static int find(const struct session *s, const char *name, char uuid[UUID_TEXT], struct error *e)
+static int find_running(const struct session *s, const char *name, char uuid[UUID_TEXT], struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     const struct instance *i = NULL;
@@ -61,7 +61,7 @@ int verb_console(const struct verb *self, struct globals *g, int argc, char **ar
         _cleanup_session_ struct session *s = NULL;
         r = session_open(g, SESSION_VIRT_NEEDED, &s, e);
         if (r == 0)
-            r = find(s, argv[1], uuid, e);
+            r = find_running(s, argv[1], uuid, e);
         if (r < 0)
             return r;
         memcpy(uri, s->config.connection_uri, sizeof uri);

@@ -57,8 +57,8 @@ static int say_unasked(const struct context *c, const struct key_list *l, const 
     return e->errnum;
 }
 
-static int print(struct globals *g, bool whole, const struct model *m, const struct key_list *l,
-                 const struct key_entry *const shown[], size_t n, struct error *e)
+static int print_keys(struct globals *g, bool whole, const struct model *m, const struct key_list *l,
+                      const struct key_entry *const shown[], size_t n, struct error *e)
 {
     int r = 0;
     if (g->json)
@@ -71,7 +71,7 @@ static int print(struct globals *g, bool whole, const struct model *m, const str
 }
 
 /* Prints the keys of `name_or_ref` in detail; NULL: all keys, a line each. */
-static int show(struct globals *g, const struct context *c, const char *name_or_ref, struct error *e)
+static int show_keys(struct globals *g, const struct context *c, const char *name_or_ref, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
     _cleanup_key_list_ struct key_list *l = NULL;
@@ -101,7 +101,7 @@ static int show(struct globals *g, const struct context *c, const char *name_or_
                                  "key list",
                                  name_or_ref);
     }
-    r = print(g, name_or_ref, m, l, shown, n, e);
+    r = print_keys(g, name_or_ref, m, l, shown, n, e);
     return r < 0 ? r : say_unasked(c, l, name_or_ref ? shown[0]->ref : NULL, e);
 }
 
@@ -112,7 +112,7 @@ static int key_list(const struct verb *self, struct globals *g, int argc, char *
     int r = verb_parse(self, g, NULL, NULL, argc, argv, 0, 0, &n, e);
     if (r == 0)
         r = session_open(g, SESSION_VIRT_WANTED, &s, e);
-    return r != 0 ? r : show(g, &s->context, NULL, e);
+    return r != 0 ? r : show_keys(g, &s->context, NULL, e);
 }
 
 static int key_show(const struct verb *self, struct globals *g, int argc, char **argv, struct error *e)
@@ -122,7 +122,7 @@ static int key_show(const struct verb *self, struct globals *g, int argc, char *
     int r = verb_parse(self, g, NULL, NULL, argc, argv, 1, 1, &n, e);
     if (r == 0)
         r = session_open(g, SESSION_VIRT_WANTED, &s, e);
-    return r != 0 ? r : show(g, &s->context, argv[1], e);
+    return r != 0 ? r : show_keys(g, &s->context, argv[1], e);
 }
 
 /* ----------------------------------------------------------- destroy, grant */

@@ -219,9 +219,9 @@ static int print_added(struct globals *g, const struct context *c, const char *n
 /* Parses, also the options of a set of disks, of an image and of a seed, reads the files of the latter, and
  * opens the session. 1: there is nothing to do. */
 enum contents { ONE_DISK, DISKS, DISKS_AND_SEED };
-static int begin(const struct verb *self, struct globals *g, const struct cli_option *options,
-                 enum contents contents, int argc, char **argv, struct launch_options *o,
-                 struct session **ret, struct error *e)
+static int begin_launch(const struct verb *self, struct globals *g, const struct cli_option *options,
+                        enum contents contents, int argc, char **argv, struct launch_options *o,
+                        struct session **ret, struct error *e)
 {
     const struct cli_group own[] = {{options, o},
                                     {contents >= DISKS ? disks_options : NULL, o},
@@ -249,7 +249,7 @@ int verb_launch(const struct verb *self, struct globals *g, int argc, char **arg
     _cleanup_session_ struct session *s = NULL;
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
-    int r = begin(self, g, launch_options, DISKS_AND_SEED, argc, argv, &o, &s, e);
+    int r = begin_launch(self, g, launch_options, DISKS_AND_SEED, argc, argv, &o, &s, e);
     if (r == 0)
         r = seed_options_add_configured(&o.seed, s->context.config, e);
     if (r != 0)
@@ -271,7 +271,7 @@ int verb_add_disks(const struct verb *self, struct globals *g, int argc, char **
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     bool changed = false;
-    int r = begin(self, g, add_disks_options, DISKS, argc, argv, &o, &s, e);
+    int r = begin_launch(self, g, add_disks_options, DISKS, argc, argv, &o, &s, e);
     if (r != 0)
         return r;
     r = instance_add_disks(&s->context, &o.request, &launched, &changed, o.request.dry_run ? &plan : NULL, e);
@@ -288,7 +288,7 @@ int verb_add_disk(const struct verb *self, struct globals *g, int argc, char **a
     _cleanup_session_ struct session *s = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     struct volume made;
-    int r = begin(self, g, add_disk_options, ONE_DISK, argc, argv, &o, &s, e);
+    int r = begin_launch(self, g, add_disk_options, ONE_DISK, argc, argv, &o, &s, e);
     if (r == 0)
         r = instance_add_disk(&s->context, &o.request, &made, o.request.dry_run ? &plan : NULL, e);
     if (r != 0)

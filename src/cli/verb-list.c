@@ -42,8 +42,8 @@ static const struct cli_option list_options[] = {
     {0},
 };
 
-static void look(const struct context *c, const struct model *m, const struct survey *survey,
-                 struct list_row *rows, size_t n)
+static void look_at_all(const struct context *c, const struct model *m, const struct survey *survey,
+                        struct list_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         _cleanup_drift_ struct drift drift = {.n = 0};
@@ -108,8 +108,8 @@ static void warn_of_doubt(const struct session *s, const struct model *m)
 }
 
 /* Findings and Nova's names need a question for each domain: asked only if they are printed. */
-static int print(const struct context *c, const struct model *m, const struct list_options *o,
-                 struct globals *g, struct list_row *rows, size_t n, struct error *e)
+static int print_list(const struct context *c, const struct model *m, const struct list_options *o,
+                      struct globals *g, struct list_row *rows, size_t n, struct error *e)
 {
     _cleanup_survey_ struct survey survey = {.n_uses = 0};
     bool findings = list_wants_findings(&o->choice);
@@ -119,7 +119,7 @@ static int print(const struct context *c, const struct model *m, const struct li
     for (size_t i = 0; (nova || g->json) && i < n; i++)
         rows[i].nova = survey_nova(&survey, rows[i].instance->uuid);
     if (findings && !g->json)
-        look(c, m, &survey, rows, n);
+        look_at_all(c, m, &survey, rows, n);
     for (size_t i = 0; (list_wants_addresses(&o->choice) || g->json) && i < n; i++)
         addresses_look(c, rows[i].instance, false, &rows[i].addresses);
     list_sort(&o->choice, rows, n);
@@ -166,5 +166,5 @@ int verb_list(const struct verb *self, struct globals *g, int argc, char **argv,
     warn_of_damage(s, m);
     warn_of_doubt(s, m);
     r = list_filter(m, &o.filter, &rows, &n_rows, e);
-    return r < 0 ? r : print(&s->context, m, &o, g, rows, n_rows, e);
+    return r < 0 ? r : print_list(&s->context, m, &o, g, rows, n_rows, e);
 }

@@ -53,8 +53,8 @@ struct told {
 };
 #define TOLD_MAX (2 + CHOICE_COUNT)
 
-static void tell(const struct context *c, const struct model *m, const struct volume *v,
-                 struct told ret[TOLD_MAX])
+static void tell_options(const struct context *c, const struct model *m, const struct volume *v,
+                         struct told ret[TOLD_MAX])
 {
     const char *why[CHOICE_COUNT] = {NULL}, *sector_why = "as the disk was made";
     const struct map *map = model_map_of(m, v);
@@ -90,7 +90,7 @@ static int print_told(const struct context *c, const struct model *m, const stru
     for (size_t d = 0; d < i->n_volumes; d++) {
         if (!has_table(i->volumes[d]))
             continue;
-        tell(c, m, i->volumes[d], told);
+        tell_options(c, m, i->volumes[d], told);
         for (size_t n = 0; n < TOLD_MAX; n++) {
             int r = table_row(&t, e, i->volumes[d]->role, told[n].option, told[n].value,
                               told[n].live ? told[n].live : "-", told[n].why);
@@ -110,7 +110,7 @@ static struct json_object *json_told(const struct context *c, const struct model
     struct json_object *table = json_object_new_object();
     struct told told[TOLD_MAX];
     bool whole = table != NULL;
-    tell(c, m, v, told);
+    tell_options(c, m, v, told);
     for (size_t n = 0; whole && n < TOLD_MAX; n++) {
         struct json_object *one = json_object_new_object();
         whole = json_put_text(one, "choice", told[n].value) && json_put_text(one, "reason", told[n].why) &&

@@ -85,7 +85,7 @@ static int check_key(struct addition *a, struct error *e)
     return r < 0 ? r : context_keymgr(c, manager, &a->launch.km, e);
 }
 
-static int check(struct addition *a, struct error *e)
+static int check_addition(struct addition *a, struct error *e)
 {
     struct launch *l = &a->launch;
     size_t n = l->request->n_ephemeral + (l->request->seed_image ? 1 : 0);
@@ -139,7 +139,7 @@ static void take_key(struct addition *a, struct launch_key *k)
     a->launch.n_keys = 1;
 }
 
-static int choose(const struct addition *a, unsigned *ret_number, struct error *e)
+static int choose_role(const struct addition *a, unsigned *ret_number, struct error *e)
 {
     const char *alias = a->request.ephemeral[0].alias;
     if (a->request.seed_image)
@@ -151,12 +151,12 @@ static int choose(const struct addition *a, unsigned *ret_number, struct error *
     return r;
 }
 
-static int design(struct addition *a, struct error *e)
+static int design_disk(struct addition *a, struct error *e)
 {
     struct launch *l = &a->launch;
     const struct secret *seed = l->request->seed_image;
     unsigned number = 0;
-    int r = choose(a, &number, e);
+    int r = choose_role(a, &number, e);
     if (r == 0)
         r = launch_allocate(l, e);
     if (r < 0)
@@ -207,9 +207,9 @@ int instance_add_disk(const struct context *c, const struct launch_request *requ
     _cleanup_steps_ struct steps *plan = NULL;
 
     l->request = &a.request;
-    int r = check(&a, e);
+    int r = check_addition(&a, e);
     if (r == 0)
-        r = design(&a, e);
+        r = design_disk(&a, e);
     if (r == 0)
         r = make_plan(&a, &plan, e);
     if (r == 0)

@@ -19,7 +19,7 @@
 #include <stdio.h>
 
 /* Locks the uuid, and looks under the lock; `domain` is NULL if there is none. */
-static int take(struct launch *l, const char *uuid, struct error *e)
+static int lock_uuid(struct launch *l, const char *uuid, struct error *e)
 {
     const struct context *c = l->context;
     int r = model_load_domains(c, &l->model, e);
@@ -49,7 +49,7 @@ static int take_uuid(struct launch *l, struct error *e)
     l->apart = true;
     memcpy(l->absent.uuid, q->uuid, sizeof l->absent.uuid);
     snprintf(l->absent.name, sizeof l->absent.name, "%s", q->name ? q->name : q->uuid);
-    int r = take(l, q->uuid, e);
+    int r = lock_uuid(l, q->uuid, e);
     if (r == 0 && !l->domain)
         l->domain = &l->absent;
     return r;
@@ -68,7 +68,7 @@ static int take_domain(struct launch *l, struct error *e)
     else if (r < 0)
         r = virt_find_uuid(c->virt, uuid, &d, e);
     if (r == 0)
-        r = take(l, d.uuid, e);
+        r = lock_uuid(l, d.uuid, e);
     if (r < 0)
         return r;
     return l->domain ? 0 : error_set(e, -ENOENT, "domain %s: it has been undefined meanwhile", name);
@@ -137,7 +137,7 @@ static int check_domain(const struct launch *l, bool *ret_done, struct error *e)
     return check_not_saved(l, e);
 }
 
-static int check(struct launch *l, bool *ret_done, struct error *e)
+static int check_request(struct launch *l, bool *ret_done, struct error *e)
 {
     int r = launch_check_disks(l, e);
     if (r == 0)
@@ -191,7 +191,7 @@ int instance_add_disks(const struct context *c, const struct launch_request *req
     _cleanup_free_ struct launched *one = calloc(1, sizeof *one); /* allocated before anything is made */
     if (!one)
         return error_memory(e);
-    int r = check(l, &done, e);
+    int r = check_request(l, &done, e);
     if (r == 0)
         r = done ? steps_new(&plan, e) : make(l, &plan, e);
     if (r < 0)

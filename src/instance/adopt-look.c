@@ -92,7 +92,7 @@ static int set_role(struct volume *v, struct error *e)
 }
 
 /* All but key and check value. */
-static int design(const struct adoption *a, struct volume *v, struct error *e)
+static int design_volume(const struct adoption *a, struct volume *v, struct error *e)
 {
     const struct adopt_request *q = a->request;
     const struct domain *domain = model_domain_of(a->model, q->uuid);
@@ -253,7 +253,7 @@ int adopt_look(struct adoption *a, bool *ret_done, struct error *e)
     if (r == 0)
         r = find_volumes(a, e);
     for (size_t n = 0; r == 0 && n < a->n_volumes; n++)
-        r = design(a, &a->volumes[n], e);
+        r = design_volume(a, &a->volumes[n], e);
     if (r < 0)
         return r;
     qsort(a->volumes, a->n_volumes, sizeof *a->volumes, volume_order);

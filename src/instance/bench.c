@@ -196,7 +196,7 @@ static void sum_up(struct benchmark *b)
 /* --------------------------------------------------------------------- plan */
 
 /* Designs the volume like a disk of `size_bytes`. */
-static int design(const struct context *c, struct benchmark *b, const struct group *g, struct error *e)
+static int design_volume(const struct context *c, struct benchmark *b, const struct group *g, struct error *e)
 {
     _cleanup_secret_ struct secret *secret = NULL;
     struct volume *v = &b->v;
@@ -219,7 +219,7 @@ static int design(const struct context *c, struct benchmark *b, const struct gro
     return r < 0 ? r : volume_check_value(v, b->volume_key, v->check, e);
 }
 
-static int look(const struct context *c, struct benchmark *b, struct error *e)
+static int look_up_group(const struct context *c, struct benchmark *b, struct error *e)
 {
     _cleanup_inventory_ struct inventory *inventory = NULL;
     const struct group *g = NULL;
@@ -229,7 +229,7 @@ static int look(const struct context *c, struct benchmark *b, struct error *e)
     if (r == 0)
         r = group_find(c->config, inventory, b->request->volume_group, &g, e);
     if (r == 0)
-        r = design(c, b, g, e);
+        r = design_volume(c, b, g, e);
     return r < 0 ? r : group_check_room(g, b->v.size_bytes, 1, e);
 }
 
@@ -264,7 +264,7 @@ int instance_bench(const struct context *c, const struct bench_request *request,
 {
     _cleanup_(benchmark_free) struct benchmark b = {.request = request};
     _cleanup_steps_ struct steps *plan = NULL;
-    int r = look(c, &b, e);
+    int r = look_up_group(c, &b, e);
     if (r == 0)
         r = make_plan(&b, &plan, e);
     if (r == 0 && !request->dry_run)

@@ -47,8 +47,8 @@ struct going {
 };
 
 /* Adds the volumes of a removal to `going`, unless it is refused. */
-static int check(const struct context *c, const struct model *m, const struct removal *r, struct going *going,
-                 struct error *e)
+static int check_removal(const struct context *c, const struct model *m, const struct removal *r,
+                         struct going *going, struct error *e)
 {
     int result = removal_check(r, e);
     if (result == 0)
@@ -91,7 +91,7 @@ static int check_keys(const struct context *c, const struct model *m, const stru
 }
 
 /* The index of the first name that stands for the same instance. */
-static size_t first_of(const struct deletion d[], size_t i)
+static size_t first_with_instance(const struct deletion d[], size_t i)
 {
     size_t first = 0;
     while (d[first].instance != d[i].instance)
@@ -111,11 +111,11 @@ static int list_removals(const struct context *c, const struct model *m, enum ke
         return error_memory(e);
     for (size_t i = 0; i < n; i++) {
         struct removal removal;
-        if (!d[i].instance || first_of(d, i) < i)
+        if (!d[i].instance || first_with_instance(d, i) < i)
             continue;
         removal = removal_of(m, d[i].instance);
         removal.demand = demand;
-        d[i].goes = check(c, m, &removal, &going, &ret[i].error) == 0;
+        d[i].goes = check_removal(c, m, &removal, &going, &ret[i].error) == 0;
         if (d[i].goes)
             d[i].removal = removal;
     }
@@ -129,7 +129,7 @@ static int list_removals(const struct context *c, const struct model *m, enum ke
 }
 
 /* The outcome of one removal; `r` and `e`: of all steps. */
-static void conclude(const struct removal *removal, int r, const struct error *e, struct outcome *ret)
+static void note_outcome(const struct removal *removal, int r, const struct error *e, struct outcome *ret)
 {
     ret->error = removal->error;
     if (r < 0 && !ret->error.errnum)
@@ -141,7 +141,7 @@ static void conclude(const struct removal *removal, int r, const struct error *e
                      removal->instance->name);
 }
 
-static int run(const struct context *c, struct removal *first, struct error *e)
+static int run_removals(const struct context *c, struct removal *first, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
     int r = steps_new(&s, e);
@@ -158,10 +158,10 @@ static void delete_locked(const struct context *c, const struct model *m, enum k
     struct removal *first = NULL;
     int r = m ? list_removals(c, m, demand, d, n, ret, &first, &of_all) : 0;
     if (r == 0 && first)
-        r = run(c, first, &of_all);
+        r = run_removals(c, first, &of_all);
     for (size_t i = 0; i < n; i++) {
         if (d[i].goes)
-            conclude(&d[i].removal, r, &of_all, &ret[i]);
+            note_outcome(&d[i].removal, r, &of_all, &ret[i]);
         else if (r < 0 && !ret[i].error.errnum) /* it was not checked */
             ret[i].error = of_all;
         if (d[i].goes)
@@ -171,8 +171,8 @@ static void delete_locked(const struct context *c, const struct model *m, enum k
             *stopped = ret[i].error;
     }
     for (size_t i = 0; i < n; i++)
-        if (d[i].instance && first_of(d, i) < i)
-            ret[i].error = ret[first_of(d, i)].error;
+        if (d[i].instance && first_with_instance(d, i) < i)
+            ret[i].error = ret[first_with_instance(d, i)].error;
 }
 
 static void delete_some(const struct context *c, const char *const names[], size_t n, enum key_demand demand,

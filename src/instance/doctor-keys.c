@@ -19,7 +19,7 @@ static int compare(struct keymgr *km, const char *id, const struct secret *made,
 }
 
 /* Destroys the key, and checks that it can no longer be fetched. */
-static int destroy(struct keymgr *km, const char *id, struct error *e)
+static int destroy_trial(struct keymgr *km, const char *id, struct error *e)
 {
     struct error why = ERROR_NONE;
     int r = keymgr_destroy(km, id, &why);
@@ -40,7 +40,7 @@ static int try_key(struct keymgr *km, const struct key_info *want, char ret_id[K
     if (r < 0)
         return r;
     r = compare(km, ret_id, made, e);
-    int gone = destroy(km, ret_id, &left);
+    int gone = destroy_trial(km, ret_id, &left);
     if (r == 0 && gone < 0)
         return error_pass(e, gone, &left);
     if (r < 0 && gone < 0)

@@ -33,7 +33,7 @@ enum {
     N_SETTINGS
 };
 
-static void begin(struct config_query ret[N_SETTINGS])
+static void begin_settings(struct config_query ret[N_SETTINGS])
 {
     static const struct config_query settings[N_SETTINGS] = {
         [COMPUTE_DRIVER] = {.group = "DEFAULT", .name = "compute_driver"},
@@ -160,7 +160,7 @@ void examine_nova(struct examination *x)
     size_t before = x->n;
     if (!user_exists(USER))
         return;
-    begin(settings);
+    begin_settings(settings);
     if (is_closed(x)) {
         examination_ok(x, WHAT,
                        "its settings are not examined, since only " USER " can read them: run sudo -u " USER

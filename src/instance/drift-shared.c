@@ -29,8 +29,8 @@ static const char *way_out(const struct disk_use *use, char text[200])
 }
 
 /* `has`: who has what; `v`: the disk; `own`: it belongs to the examined instance. */
-static void tell(struct drift_search *s, const struct disk_use *use, const struct volume *v, bool own,
-                 const char *has)
+static void add_finding(struct drift_search *s, const struct disk_use *use, const struct volume *v, bool own,
+                        const char *has)
 {
     bool below = use->reached.kind == LINEAGE_VOLUME && volume_encrypted(v);
     char by[200];
@@ -49,11 +49,11 @@ static void look_at_use(struct drift_search *s, const struct disk_use *use)
         return;
     if (streq(use->reached.instance, s->instance->uuid)) {
         snprintf(has, sizeof has, "the running domain %.100s has its disk %s", use->domain->name, v->role);
-        tell(s, use, v, true, has);
+        add_finding(s, use, v, true, has);
     } else if (streq(use->domain->uuid, s->instance->uuid) &&
                model_find(s->model, use->reached.instance, &i, NULL) == 0) {
         snprintf(has, sizeof has, "its running guest has disk %s of instance %.100s", v->role, i->name);
-        tell(s, use, v, false, has);
+        add_finding(s, use, v, false, has);
     }
 }
 

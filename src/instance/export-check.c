@@ -89,7 +89,7 @@ static int check_room(struct export *s, struct error *e)
                      str_from_room(g->free_bytes, free_text, sizeof free_text));
 }
 
-static void design(struct export *s)
+static void design_snapshot(struct export *s)
 {
     s->v = *s->origin;
     s->v.state = VOLUME_BUILDING;
@@ -114,7 +114,7 @@ int export_check(struct export *s, struct error *e)
         r = check_key(s, e);
     if (r < 0)
         return r;
-    design(s);
+    design_snapshot(s);
     r = check_room(s, e);
     if (r < 0)
         return r;

@@ -78,8 +78,8 @@ static int look_unlocked(const struct context *c, const struct hook_domain *doma
 }
 
 /* Locks the instance. *ret is NULL if another mayfly has the lock and all disks are open. */
-static int take(const struct context *c, const struct hook_domain *domain, struct model **ret_model,
-                const struct instance **ret, struct error *e)
+static int lock_instance(const struct context *c, const struct hook_domain *domain, struct model **ret_model,
+                         const struct instance **ret, struct error *e)
 {
     uint64_t end = clock_msec() + HOOK_WAIT_MSEC;
     for (;;) {
@@ -187,7 +187,7 @@ static int prepare(const struct context *c, const struct hook_domain *d, struct 
     _cleanup_model_ struct model *m = NULL;
     const struct instance *i = NULL;
     struct error why = ERROR_NONE;
-    int r = take(c, d, &m, &i, &why);
+    int r = lock_instance(c, d, &m, &i, &why);
     if (r == -ENOENT)
         return prepare_other(c, d, e);
     if (r < 0)

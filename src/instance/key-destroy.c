@@ -97,8 +97,8 @@ static int destroy_locked(const struct context *c, struct keymgr *km, const char
 }
 
 /* The owner of a damaged key is not known and cannot be locked. No launch at work has a damaged key. */
-static int destroy(const struct context *c, struct keymgr *km, const char *ref, const struct key_list *l,
-                   const struct key_entry *k, struct error *e)
+static int destroy_key(const struct context *c, struct keymgr *km, const char *ref, const struct key_list *l,
+                       const struct key_entry *k, struct error *e)
 {
     int r = k->info.damaged ? 0 : model_lock_uuid(c, k->info.owner, e);
     if (r < 0) {
@@ -132,6 +132,6 @@ int key_destroy(const struct context *c, const char *ref, struct error *e)
     if (r == 0)
         r = find_key(c, m, ref, &l, &k, e);
     if (r == 0)
-        r = k ? destroy(c, km, ref, l, k, e) : not_there(km, ref, id, e);
+        r = k ? destroy_key(c, km, ref, l, k, e) : not_there(km, ref, id, e);
     return r;
 }

@@ -113,7 +113,7 @@ static int add_listed(struct key_list *l, const char *manager, struct key_info *
 }
 
 /* `s` notes why a manager could not be listed. */
-static int ask(struct key_list *l, struct key_source *s, struct error *e)
+static int list_keys(struct key_list *l, struct key_source *s, struct error *e)
 {
     _cleanup_key_listing_ struct key_listing listing = {.n = 0};
     if (!s->km || !s->km->durable || (l->near && s->km->ops->network))
@@ -186,7 +186,7 @@ static int load(const struct context *c, struct key_list *l, const struct invent
     _cleanup_doubts_ struct doubts once = {.knows_domains = false};
     int r = 0;
     for (size_t i = 0; r == 0 && i < l->n_managers; i++)
-        r = ask(l, &l->managers[i], e);
+        r = list_keys(l, &l->managers[i], e);
     if (r == 0)
         r = make_index(l, inventory->n_volumes, e);
     for (size_t i = 0; r == 0 && i < inventory->n_volumes; i++)

@@ -54,7 +54,7 @@ static void design_disk(struct launch *l, const struct volume *old)
     snprintf(d->v.kdf, sizeof d->v.kdf, "%s", KDF_HKDF_SHA512);
 }
 
-static int design(struct rebuild *r, struct error *e)
+static int design_disks(struct rebuild *r, struct error *e)
 {
     struct launch *l = &r->launch;
     const struct instance *i = r->instance;
@@ -102,7 +102,7 @@ static int end_domain(const struct context *c, void *rebuild, struct error *e)
 }
 
 /* Looks for what people did since the first look: a managed save, or an overlay above a disk. */
-static int look_again(const struct context *c, void *rebuild, struct error *e)
+static int look_for_changes(const struct context *c, void *rebuild, struct error *e)
 {
     static const struct drift_need last = {.cannot = "cannot be rebuilt",
                                            .refused = DRIFT(UNDEFINED) | DRIFT(SAVED) | DRIFT(HELD) |
@@ -187,7 +187,8 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
     if (result == 0 && r->disks.n_open)
         result = steps_add(s, disks_close, NULL, &r->disks, e, "close the disks of %s", name);
     if (result == 0)
-        result = steps_add(s, look_again, NULL, r, e, "see that nothing else has the old disks of %s", name);
+        result =
+            steps_add(s, look_for_changes, NULL, r, e, "see that nothing else has the old disks of %s", name);
     if (result == 0)
         result = steps_add_anchor(s, remake, remake_undo, r, e, "make the disks of %s anew: the old are gone",
                                   name);
@@ -235,8 +236,8 @@ static int run_after(const struct context *c, struct rebuild *r, struct error *e
     return first.errnum ? error_pass(e, first.errnum, &first) : 0;
 }
 
-static int run(const struct context *c, struct rebuild *r, bool dry_run, struct steps **ret_plan,
-               struct error *e)
+static int run_plan(const struct context *c, struct rebuild *r, bool dry_run, struct steps **ret_plan,
+                    struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
     int result = steps_new(&s, e);
@@ -274,6 +275,6 @@ int instance_rebuild(const struct context *c, const char *name, const struct reb
     if (r == 0)
         r = rebuild_check(&rebuild, e);
     if (r == 0)
-        r = design(&rebuild, e);
-    return r < 0 ? r : run(c, &rebuild, q->dry_run, ret_plan, e);
+        r = design_disks(&rebuild, e);
+    return r < 0 ? r : run_plan(c, &rebuild, q->dry_run, ret_plan, e);
 }

@@ -55,7 +55,7 @@ static int check_unheld(const struct context *c, void *object, struct error *e)
                      context_name(c, v, name), v->role, map->name);
 }
 
-static int find(const struct instance *i, const char *role, const struct volume **ret, struct error *e)
+static int find_disk(const struct instance *i, const char *role, const struct volume **ret, struct error *e)
 {
     *ret = instance_disk(i, role);
     if (!str_starts(*ret ? (*ret)->role : role, "eph"))
@@ -115,7 +115,7 @@ int instance_remove_disk(const struct context *c, const struct remove_disk_reque
     if (r == 0)
         r = model_check_not_in_rescue(i, e);
     if (r == 0)
-        r = find(i, q->role, &d.v, e);
+        r = find_disk(i, q->role, &d.v, e);
     if (r == 0 && d.v)
         r = check_drift(c, m, i, d.v, e);
     if (r < 0)

@@ -83,7 +83,7 @@ static int check_instance(const struct context *c, const struct rescue *r, struc
     return result;
 }
 
-static void design(const struct context *c, struct rescue *r, const struct group *group)
+static void design_disk(const struct context *c, struct rescue *r, const struct group *group)
 {
     uint64_t bytes = r->request->root_bytes ? r->request->root_bytes : image_size_bytes(r->image);
     r->v = *model_disk(r->instance);
@@ -114,7 +114,7 @@ static int check_image(const struct context *c, struct rescue *r, struct error *
     int result = wanted_image_open(c, &q->image, &r->image, e);
     if (result < 0)
         return result;
-    design(c, r, group);
+    design_disk(c, r, group);
     if (image_size_bytes(r->image) > r->v.size_bytes)
         return error_set(e, -EINVAL,
                          "image %s: its %s (%" PRIu64
@@ -153,7 +153,7 @@ static int add_disk(struct steps *s, struct rescue *r, struct error *e)
 }
 
 /* Writing the image may have taken long. */
-static int look_again(const struct context *c, void *rescue, struct error *e)
+static int look_for_changes(const struct context *c, void *rescue, struct error *e)
 {
     static const struct drift_need last = {.cannot = "cannot be rescued",
                                            .refused = DRIFT(UNDEFINED) | DRIFT(SAVED)};
@@ -192,7 +192,7 @@ static int add_domain(struct steps *s, struct rescue *r, struct error *e)
         result =
             steps_add_at_once(s, disks_open, disks_open_undo, &r->disks, e, "open the disks of %s", name);
     if (result == 0)
-        result = steps_add(s, look_again, NULL, r, e, "see that domain %s is as it was left", name);
+        result = steps_add(s, look_for_changes, NULL, r, e, "see that domain %s is as it was left", name);
     if (result == 0)
         result = steps_add_anchor(s, rescue_define, rescue_define_undo, r, e,
                                   "put the rescue disk into the definition of domain %s", name);
@@ -227,7 +227,7 @@ static int make_plan(struct rescue *r, struct steps **ret, struct error *e)
     return result;
 }
 
-static int plan(const struct context *c, struct rescue *r, struct steps **ret, struct error *e)
+static int check_and_plan(const struct context *c, struct rescue *r, struct steps **ret, struct error *e)
 {
     int result = check_image(c, r, e);
     if (result == 0 && r->request->disk_only)
@@ -262,7 +262,7 @@ int instance_rescue(const struct context *c, const char *name, const struct resc
     if (result < 0)
         return result;
     bool changes = !instance_in_rescue(r->instance);
-    result = changes ? plan(c, r, &s, e) : steps_new(&s, e);
+    result = changes ? check_and_plan(c, r, &s, e) : steps_new(&s, e);
     if (result == 0 && changes && !request->dry_run)
         result = audit_instance("rescue", r->instance->uuid, r->instance->name, steps_run(s, c, e), e);
     if (result < 0)

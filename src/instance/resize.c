@@ -92,8 +92,8 @@ static int check_drift(const struct context *c, const struct model *m, const str
 }
 
 /* -ENOENT, -EINVAL, -EUNSAFE, -ENOSPC, -EBUSY. */
-static int look(const struct context *c, const struct model *m, const struct resize_request *q,
-                struct resizing *r, struct error *e)
+static int find_growth(const struct context *c, const struct model *m, const struct resize_request *q,
+                       struct resizing *r, struct error *e)
 {
     int result = find_disk(r->instance, q->role, &r->volume, e);
     if (result < 0)
@@ -198,6 +198,6 @@ int instance_resize(const struct context *c, const char *name, const struct resi
     struct resizing resizing = {.secret = NULL};
     int r = model_lock_ready(c, name, &m, &resizing.instance, e);
     if (r == 0)
-        r = look(c, m, q, &resizing, e);
+        r = find_growth(c, m, q, &resizing, e);
     return r < 0 ? r : resize(c, q, &resizing, ret_changed, ret_plan, e);
 }

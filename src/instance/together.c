@@ -42,7 +42,7 @@ static int plan(const struct context *c, const struct together *t, const struct 
 }
 
 /* The index of the first name that stands for the same instance. */
-static size_t first_of(const struct member m[], size_t i)
+static size_t first_with_instance(const struct member m[], size_t i)
 {
     size_t first = 0;
     while (m[first].instance != m[i].instance)
@@ -50,8 +50,8 @@ static size_t first_of(const struct member m[], size_t i)
     return first;
 }
 
-static void run(const struct context *c, const struct together *t, const struct member m[], size_t n,
-                struct outcome ret[])
+static void run_members(const struct context *c, const struct together *t, const struct member m[], size_t n,
+                        struct outcome ret[])
 {
     struct steps *lists[TOGETHER_MAX];
     struct error why[TOGETHER_MAX];
@@ -75,15 +75,15 @@ static void do_locked(const struct context *c, const struct together *t, const s
     const struct disks *disks[TOGETHER_MAX];
     size_t n_disks = 0;
     for (size_t i = 0; i < n; i++)
-        if (m[i].instance && first_of(m, i) == i && plan(c, t, model, &m[i], &ret[i].error) == 0 &&
+        if (m[i].instance && first_with_instance(m, i) == i && plan(c, t, model, &m[i], &ret[i].error) == 0 &&
             m[i].steps)
             disks[n_disks++] = &m[i].disks;
     keys_fetch_ahead(c, disks, n_disks);
-    run(c, t, m, n, ret);
+    run_members(c, t, m, n, ret);
     keys_ahead_end(c->managers);
     for (size_t i = 0; i < n; i++)
-        if (m[i].instance && first_of(m, i) < i)
-            ret[i].error = ret[first_of(m, i)].error;
+        if (m[i].instance && first_with_instance(m, i) < i)
+            ret[i].error = ret[first_with_instance(m, i)].error;
 }
 
 /* If the user has stopped the verb, that is the error, whatever else went wrong. */

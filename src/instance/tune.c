@@ -44,7 +44,7 @@ static int check_key(const struct context *c, const struct tuning *t, const stru
 }
 
 /* Fills in the disks whose flags differ. */
-static int look(const struct context *c, struct tuning *t, struct error *e)
+static int find_changes(const struct context *c, struct tuning *t, struct error *e)
 {
     int r = 0;
     for (size_t n = 0; r == 0 && n < t->instance->n_volumes && t->n_disks < DISKS_MAX; n++) {
@@ -135,7 +135,7 @@ int instance_tune(const struct context *c, const char *name, bool dry_run, bool 
     if (r < 0)
         return r;
     t.model = m;
-    r = look(c, &t, e);
+    r = find_changes(c, &t, e);
     if (r == 0)
         r = tune(c, dry_run, &t, ret_plan, e);
     if (r == 0)

@@ -46,13 +46,13 @@ static int start_undo(const struct context *c, void *unrescue, struct error *e)
     return r < 0 ? r : disks_close_durable(c, &u->own, e);
 }
 
-static int look_again(const struct context *c, void *unrescue, struct error *e)
+static int look_for_changes(const struct context *c, void *unrescue, struct error *e)
 {
     static const struct drift_need last = {.cannot = "cannot leave rescue", .refused = DRIFT(SAVED)};
     return drift_check_ended(c, ((const struct unrescue *)unrescue)->instance.uuid, &last, e);
 }
 
-static int run(const struct context *c, struct unrescue *u, bool running, struct error *e)
+static int run_plan(const struct context *c, struct unrescue *u, bool running, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
     const char *name = u->instance.name;
@@ -60,7 +60,7 @@ static int run(const struct context *c, struct unrescue *u, bool running, struct
     if (r == 0 && running)
         r = steps_add(s, stop, NULL, u, e, "stop domain %s", name);
     if (r == 0 && !u->disk_only)
-        r = steps_add(s, look_again, NULL, u, e, "see that domain %s is as it was left", name);
+        r = steps_add(s, look_for_changes, NULL, u, e, "see that domain %s is as it was left", name);
     if (r == 0 && u->disk)
         r = removal_add_steps(s, &u->removal, e);
     else if (r == 0)
@@ -111,8 +111,8 @@ static bool has_rescue(const struct model *m, const struct instance *i, const st
 }
 
 /* Checks the instance, and fills in the rest of `u`. */
-static int check(const struct context *c, const struct model *m, const struct instance *i, struct unrescue *u,
-                 struct error *e)
+static int check_instance(const struct context *c, const struct model *m, const struct instance *i,
+                          struct unrescue *u, struct error *e)
 {
     u->instance = *i;
     u->instance.n_volumes -= u->disk != NULL;
@@ -146,9 +146,9 @@ int instance_unrescue(const struct context *c, const char *name, unsigned timeou
         return r;
     bool changes = has_rescue(m, i, &u);
     if (changes)
-        r = check(c, m, i, &u, e);
+        r = check_instance(c, m, i, &u, e);
     if (changes && r == 0)
-        r = run(c, &u, i->state == INSTANCE_RUNNING && !disk_only, e);
+        r = run_plan(c, &u, i->state == INSTANCE_RUNNING && !disk_only, e);
     if (r == 0)
         *ret_changed = changes;
     return r;
