@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly add-disk: one more ephemeral disk, or a seed disk for a domain that others define. Its key is
- * derived from the secret that the instance has; as all disks it is made as a launch makes them.
+ * derived from the instance's secret. The steps of a launch make the disk.
  *
  *     lock | fetch the key | volume, open, format | definition, and guest if it runs | READY
  *                                                                                     commit point
  *
- * The first disk of the instance is ready all the time, so until the commit recover removes the new one
- * alone.
+ * The first disk of the instance stays ready, so before the commit point recover removes only the new disk.
  */
 #include "instance/drift.h"
 #include "instance/keys.h"

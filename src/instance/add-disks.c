@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly add-disks: disks for a domain that others have defined, and that stays theirs: it has no mark of
- * ours, and so is never ended or undefined.
+/* mayfly add-disks: disks for a domain that others have defined. The domain stays theirs: it gets no mark of
+ * ours, so it is never ended or undefined.
  *
- *     lock | key, volumes, open, fill | close | definition | others ready | LEAD READY
+ *     lock | key, volumes, open, fill | close | definition | others ready | FIRST DISK READY
  *
- * All is closed before the definition names it. So if somebody starts the domain meanwhile, the hook finds
- * the disks missing, waits a little for our lock, and opens them if they are ready by then; else it refuses
- * the start, and nothing was changed.
+ * The disks are closed before the definition names them. So if somebody starts the domain meanwhile, the hook
+ * finds the disks closed, and waits a little for our lock. If the disks are ready by then, it opens them;
+ * else it refuses the start.
  *
- * For a program the domain may come later (request->uuid): then it is the same without the definition, and
- * the instance is one without a domain until there is one of its uuid. Who says it again gets the same
- * answer: so the disks that are there are compared with those that are asked for.
+ * A program may define the domain later (request->uuid). Then no definition is changed, and the instance has
+ * no domain until one of its uuid is defined. A repeated request gets the same answer: existing disks are
+ * compared with the requested ones.
  */
 #include "instance/drift.h"
 #include "instance/given-key.h"

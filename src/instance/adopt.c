@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly adopt: makes volumes of Nova's the disks of an instance of ours. Not a byte of them is written.
+/* mayfly adopt: makes Nova's volumes the disks of an instance. Not a byte of them is written.
  *
- *     lock | look, try the key | tag each: adopting | import the key | LEAD READY | others ready
+ *     lock | look, try the key | tag each: adopting | import the key | FIRST DISK READY | others ready
  *                                                                     commit point
  *
- * Before the commit point the tags are taken off again, by us or by recover, and all is as it was. After it,
- * unlike at a launch, there is only the way forward: recover marks adopting volumes ready. An adopting volume
- * is never removed, so no volume is ever at risk.
+ * Before the commit point this run, or recover, removes the tags again, and all is as it was. After it
+ * recover finishes the adoption: it marks adopting volumes ready. An adopting volume is never removed, so no
+ * volume is ever at risk.
  */
 #include "instance/adopt.h"
 

@@ -3,10 +3,9 @@
  *
  *     volume (building) | for each round, job, column: lend, fio, close | remove
  *
- * All columns have the same volume, one after the other: the same extents of the same disks, and whatever
- * else the host does meanwhile falls on all of them. The volume never is anything but building, so an error
- * removes it, and what a crash leaves recover removes, as it does with a launch that was cut off. Its key is
- * nobody's: it ends with this run.
+ * All columns use the same volume in turn: the same extents of the same disks, and other load on the host
+ * affects them alike. The volume always says building. So an error removes it, and after a crash recover
+ * does, as after a launch that was cut off. Its key exists only for this run.
  */
 #include "instance/bench.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly delete: from its first mark on there is no way back, only forward. An error leaves the rest doomed,
- * the domain stopped and the key perhaps not yet destroyed: recover finishes that.
+/* mayfly delete: from the first mark on there is no way back. After an error the disks stay doomed, the
+ * domain stopped, and the key may still exist: recover finishes the delete.
  *
- * Several are looked up, locked and removed together. Faults of one are found before the first mark if
- * possible, and never stop the others.
+ * Several instances are looked up, locked and removed together. An obstacle of one is found before the first
+ * mark if possible, and never stops the others.
  */
 #include "base/audit.h"
 #include "instance/drift.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Are the disks of the domain those of the instance? Objects are compared, not spellings: a device has many
- * names, and one number.
+/* Are the disks of the domain those of the instance? Devices are compared by number, not by name: a device
+ * has many names.
  *
  *     definition: what the next start takes       guest: what runs now
  */

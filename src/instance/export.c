@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly export: what a disk holds at one moment, as an image file with a key of its own.
+/* mayfly export: writes the contents of a disk at one moment to an image file with a key of its own.
  *
  *     SNAPSHOT | open | UNLOCK | key | write the file, which has no name | close | doomed | NAME | remove
  *      a point in time                                           commit points: of the key, of the file
  *
- * The owner of the image's key is the snapshot: by that recover knows it. While the snapshot is building
- * there is no file, so its key goes with it; once it is doomed the key is the file's. A file so never loses
- * its key, whatever is cut off; at worst a key stays whose file did not get its name, and recover tells of
- * that.
+ * The owner of the image's key is the uuid of the snapshot, by which recover finds the key. While the
+ * snapshot is building there is no file, so the key is destroyed with the snapshot. Once the snapshot is
+ * doomed, the key belongs to the file. So no file ever loses its key, wherever the export is cut off. At
+ * worst a key stays whose file did not get its name, and recover reports it.
  */
 #include "instance/export.h"
 

@@ -2,8 +2,7 @@
 /* Keeps a domain from the volume below an encrypted disk, and from the disks of another instance. Devices are
  * compared by number, never by name: see storage/lineage.h.
  *
- *     XML --hook_paths_find--> paths --stat--> numbers --lineage_of--> maps: refused; volumes: what do their
- * tags say?
+ *     XML --hook_paths_find--> paths --stat--> numbers --lineage_of--> maps: refused; volumes: by their tags
  */
 #pragma once
 

@@ -5,9 +5,9 @@
  *     virsh start    libvirtd -- prepare --> lock, fetch the key, open -----> QEMU
  *     mayfly start   opens, holds the lock, asks libvirtd -- prepare --> all is open: QEMU
  *
- * The holder of the lock of an instance cares for its disks. So before a start the hook waits for the lock
- * only if a disk is closed; after the end it leaves the disks to the holder, who looks when done (see
- * lock.c).
+ * The holder of an instance's lock is responsible for its disks. So before a start the hook waits for the
+ * lock only if a disk is closed. After the end the hook leaves the disks to a holder, who looks when giving
+ * the lock back (see unlock.c).
  */
 #include "base/audit.h"
 #include "base/clock.h"

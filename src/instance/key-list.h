@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys of this host, put together from what the key managers list and what the tags of volumes name.
+/* The keys of this host: those that key managers list, and those that tags of volumes name.
  *
  *     r = key_list_load(c, inventory, &list, e);
  *     for (size_t i = 0; i < list->n_keys; i++) ... list->keys[i].state ...

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of a launch. They are locked until it is done, so that of two launches at a time one numbers its
- * instances behind those of the other, or is refused before it has made anything.
+/* The names of a launch. They are locked until the launch ends. So of two launches at the same time the
+ * second numbers its instances after those of the first, or is refused before it has made anything.
  *
  *     lock the name, or its numbering | look | choose numbers, lock each, unlock the numbering | ... | unlock
  */

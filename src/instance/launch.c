@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly launch: looks, designs, makes the list of steps, runs it. All instances or nothing.
  *
- *     locks | keys, volumes, open, image, formats: per chunk | domains | close | others ready | LEADS READY |
- * start commit point
+ *     locks | keys, volumes, open, image, formats: per chunk | domains | close | others ready
+ *     FIRST DISKS READY, the commit point | start
  *
- * Before the commit point recover undoes an instance, after it the instance stands.
+ * Before the commit point recover undoes an instance; after it the instance stays.
  *
- * The keys of a chunk of instances are made at once, which a manager behind a network does over several
- * connections. Their secrets are in memory from then until the last disk under each is open. So all disks of
- * the chunk are opened before an image is written to any, which may take hours; and a chunk is so small that
- * its secrets are few, fit into what may be locked, and are made within one deadline of the manager's. The
- * one that a batch shares stays until the last chunk is open.
+ * The keys of a chunk of instances are made at once: a manager behind a network does that over several
+ * connections. A secret is in memory until the last disk that needs it is open. So all disks of the chunk are
+ * opened before an image is written to any, which may take hours. A chunk is small, so that its secrets are
+ * few, fit into lockable memory, and are made within one deadline of the manager. A secret that a batch
+ * shares stays in memory until the last chunk is open.
  */
 #include "instance/launch.h"
 

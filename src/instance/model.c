@@ -6,8 +6,8 @@
  *                             +--> instances, sorted by name
  *     libvirt: domains -------+
  *
- * The first volume of an instance (root, where it has one) leads: a launch marks it ready last, a delete
- * marks it doomed first. So what it says holds for the whole instance.
+ * The first disk of an instance (root, if there is one) leads, and code calls it the lead: a launch marks it
+ * ready last, a delete marks it doomed first. So its state is that of the whole instance.
  */
 #include "instance/model.h"
 

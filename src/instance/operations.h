@@ -11,39 +11,39 @@
 #include "virt/hook-domain.h"
 
 #define LAUNCH_EPHEMERALS_MAX 16
-#define LAUNCH_DISKS_MAX      (LAUNCH_EPHEMERALS_MAX + 3) /* and root, swap, seed */
+#define LAUNCH_DISKS_MAX      (LAUNCH_EPHEMERALS_MAX + 3) /* plus root, swap, seed */
 #define LAUNCH_COUNT_MAX      1000
 
 struct launch_ephemeral {
     uint64_t size_bytes;
-    char fs[8];            /* ext4, xfs, vfat */
+    char fs[8];            /* ext4, xfs or vfat */
     char alias[ALIAS_MAX]; /* "": none */
 };
 
 struct launch_request {
     const char
-        *name; /* the instance's; if numbered or count > 1: name-1, name-2, ..., behind those there are */
-    const char *uuid; /* add-disks: of the domain, which others are going to define; NULL: `name` is one */
+        *name; /* of the instance; if numbered or count > 1: name-1, name-2, ..., after existing ones */
+    const char *uuid; /* add-disks: of the domain, which others will define; NULL: `name` is a domain */
     uint32_t count;
     bool numbered;
     bool shared_key;
-    struct wanted_image image;                         /* of the root disk; without one it is empty */
+    struct wanted_image image;                         /* of the root disk; none: the disk is empty */
     uint64_t root_bytes;                               /* 0: no root disk */
     char root_alias[ALIAS_MAX], swap_alias[ALIAS_MAX]; /* "": none */
     struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
     size_t n_ephemeral;
     uint64_t swap_bytes; /* 0: none */
     struct wanted_seed seed;
-    const struct secret *seed_image; /* add-disk: what a seed disk is to hold, in place of that; NULL: none */
+    const struct secret *seed_image; /* add-disk: contents of a seed disk, instead of `seed`; NULL: none */
     const char *volume_group;        /* NULL: the first configured */
-    const char *key;          /* add-disks: MANAGER:PLACE/ID of a key that is there; NULL: one is made */
-    bool keep_key;            /* that one is the caller's, and never destroyed */
-    const char *template_xml; /* NULL: built in, for which the configuration has what is not said of these: */
-    uint64_t memory_bytes;    /* 0: not said */
-    uint32_t vcpus;           /* 0: not said */
-    const char *firmware;     /* "bios", "uefi"; NULL: not said */
-    const char *network;      /* as network_parse() takes it; NULL: not said */
-    bool autostart;           /* so has the configuration for all */
+    const char *key;                 /* add-disks: MANAGER:PLACE/ID of an existing key; NULL: a key is made */
+    bool keep_key;                   /* that key belongs to the caller, and is never destroyed */
+    const char *template_xml;        /* NULL: built in; then the configuration has the defaults of these: */
+    uint64_t memory_bytes;           /* 0: not said */
+    uint32_t vcpus;                  /* 0: not said */
+    const char *firmware;            /* "bios", "uefi"; NULL: not said */
+    const char *network;             /* as network_parse() takes it; NULL: not said */
+    bool autostart;                  /* the configuration may set it for all */
     bool no_start;
     bool dry_run; /* fill in ret_plan, change nothing */
 };
@@ -60,16 +60,16 @@ int instance_launch(const struct context *c, const struct launch_request *reques
                     struct steps **ret_plan, struct error *e) _must_check_;
 
 /* Makes the same disks for the domain request->name (or its uuid), which others have defined and which does
- * not run. request->count is 1; shared_key, memory, vcpus and template do not count. *ret has one entry. With
- * request->uuid no definition is changed: whoever defines the domain adds the disks. Unchanged: it has
- * exactly these disks. -EEXIST: it has others. -EBUSY: it runs. -EUNSAFE: the key is another's. */
+ * not run. request->count is 1; shared_key, memory, vcpus and template are not used. *ret has one entry. With
+ * request->uuid no definition is changed: the program that defines the domain adds the disks. Unchanged: it
+ * has exactly these disks. -EEXIST: it has others. -EBUSY: it runs. -EUNSAFE: the key belongs to another. */
 int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
                        bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
-/* Makes one more ephemeral disk for an instance, whether it runs or not: request->ephemeral[0] and dry_run
- * count; it is made in the group of the first disk. *ret is what was made. Or a seed disk that holds
- * request->seed_image: that one is for a domain that others define, whose definition is left to them.
- * -EEXIST: it has a seed disk. */
+/* Makes one more ephemeral disk for an instance, whether it runs or not: of the request only ephemeral[0] and
+ * dry_run are used. The disk lies in the group of the first disk. *ret is the new disk. Or makes a seed disk
+ * with request->seed_image, for a domain that others define; they add it to the definition. -EEXIST: it has a
+ * seed disk. */
 int instance_add_disk(const struct context *c, const struct launch_request *request, struct volume *ret,
                       struct steps **ret_plan, struct error *e) _must_check_;
 
@@ -80,17 +80,17 @@ struct remove_disk_request {
     bool dry_run;
 };
 
-/* Destroys an ephemeral disk other than the first one of the instance. -EBUSY: the guest does not let go of
- * it, or something on the host holds it; nothing has changed then. */
+/* Destroys an ephemeral disk other than the first disk. -EBUSY: the guest does not let go of it, or something
+ * on the host holds it; then nothing has changed. */
 int instance_remove_disk(const struct context *c, const struct remove_disk_request *q, bool *ret_changed,
                          struct steps **ret_plan, struct error *e) _must_check_;
 
 struct export_request {
-    const char *name;            /* of the instance */
-    const char *role;            /* of the disk; NULL: its first */
-    const char *path;            /* of the file that is made */
-    int output_fd;               /* a raw image goes there, and `path` is its name for sentences; 0: none */
-    struct image_keeper *keeper; /* makes it where only the caller may; NULL: we may */
+    const char *name; /* of the instance */
+    const char *role; /* of the disk; NULL: the first disk */
+    const char *path; /* of the new file */
+    int output_fd;    /* a raw image is written there, and `path` only names it in sentences; 0: none */
+    struct image_keeper *keeper; /* makes the file where only the caller may; NULL: this process may */
     uint64_t room_bytes;         /* for what the guest writes meanwhile; 0: a fifth of the disk */
     bool plaintext;              /* the file is not encrypted */
     bool dry_run;
@@ -112,16 +112,16 @@ struct exported {
 int instance_export(const struct context *c, const struct export_request *request, struct exported *ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 
-/* What became of one of several. */
+/* The outcome for one of several instances. */
 struct outcome {
     bool changed;
-    struct key_end key; /* of those that are deleted: what became of the key */
+    struct key_end key; /* of a delete: what became of the key */
     struct error error; /* errnum 0: none */
 };
 
-/* start, reboot, open and close take at most so many instances at once, so that few keys are in memory before
- * disks are opened. A failure does not stop the others. Each fills in ret[n]; returns the first error, or
- * -ECANCELED: those that are neither changed nor in error were not begun. */
+/* start, reboot, open and close work on at most this many instances at once, so that few keys are in memory
+ * before disks are opened. A failure does not stop the others. Each fills in ret[n]; returns the first error,
+ * or -ECANCELED: instances that are neither changed nor in error were not begun. */
 #define TOGETHER_MAX 16
 
 /* Opens the disks with the key fetched now, then starts the domain. */
@@ -130,100 +130,103 @@ int instances_start(const struct context *c, const char *const names[], size_t n
 int instance_start(const struct context *c, const char *name, bool *ret_changed,
                    struct error *e) _must_check_;
 
-/* Asks the guest to power off, waits `timeout_sec`, closes the disks. `hard`: forces it off when that time is
- * over (0: at once). -EBUSY: still running after timeout_sec, and not `hard`. An instance with an ephemeral
- * key keeps its maps open. */
+/* Asks the guest to power off, waits `timeout_sec`, closes the disks. `hard`: forces it off after that time
+ * (0: at once). -EBUSY: it still runs after timeout_sec, and not `hard`. The maps of an instance with an
+ * ephemeral key stay open. */
 int instance_stop(const struct context *c, const char *name, unsigned timeout_sec, bool hard,
                   bool *ret_changed, struct error *e) _must_check_;
 
 enum wait_state { WAIT_RUNNING, WAIT_STOPPED };
 
-/* Waits until the domain runs (and is not paused), or is not active. -EBUSY: clock_msec() has come to
- * `end_msec`; 0: it never does. -ENOENT: no such instance, or it has no domain. -ECANCELED. */
+/* Waits until the domain runs (and is not paused), or is not active. -EBUSY: clock_msec() has reached
+ * `end_msec` (0: no limit). -ENOENT: no such instance, or no domain. -ECANCELED. */
 int instance_wait(const struct context *c, const char *name, enum wait_state wanted, uint64_t end_msec,
                   struct error *e) _must_check_;
 
-/* Tells the guest to reboot, and does not wait; -EINVAL: it does not run. `hard`: the domain ends at once,
- * and starts again on disks opened anew with the key fetched now, or kept open where it is ephemeral; one
+/* Asks the guest to reboot, and does not wait; -EINVAL: it does not run. `hard`: the domain ends at once, and
+ * starts again on disks opened anew with the key fetched now, or kept open if that is ephemeral; an instance
  * that does not run is started. */
 int instances_reboot(const struct context *c, const char *const names[], size_t n, bool hard,
                      struct outcome ret[], struct error *e) _must_check_;
 int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed,
                     struct error *e) _must_check_;
 
-/* Several at once: first asks all guests to power off, at most MODEL_LOCKS_MAX, without waiting. ret_asked[i]
- * says which were not asked; instance_stop() says why. Then each is stopped, its time counted from when it
- * was asked (by clock_msec(); 0: it was not). */
+/* Several at once: the first function asks at most MODEL_LOCKS_MAX guests to power off, without waiting.
+ * ret_asked[i] is false if that was not possible; instance_stop() then says why. The second stops one; its
+ * time counts from when the guest was asked (by clock_msec(); 0: it was not). */
 void instances_ask_to_stop(const struct context *c, const char *const names[], size_t n, bool ret_asked[]);
 int instance_stop_asked(const struct context *c, const char *name, uint64_t asked_msec, unsigned timeout_sec,
                         bool hard, bool *ret_changed, struct error *e) _must_check_;
 
-/* Several at once, forced off side by side, without a word to their guests. */
+/* Forces several off side by side, without asking their guests. */
 int instances_stop_hard(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
                         struct error *e) _must_check_;
 
 struct resize_request {
     const char *role; /* of the disk */
     uint64_t size_bytes;
-    bool more;    /* by so much, not to it */
+    bool more;    /* grows by this size, not to it */
     bool dry_run; /* fill in ret_plan, change nothing */
 };
 
-/* Makes the disk as large as that, rounded up to what LVM can make: the volume, and its map if it is open,
- * with the key fetched now. Tells a running guest. *ret_changed: volume or map were smaller. -ENOENT: it has
- * no such disk. -EUNSAFE: it is larger. -EINVAL: its key is ephemeral. -ENOSPC. */
+/* Grows the disk to that size, rounded up to what LVM can make: the volume, and its map if it is open, with
+ * the key fetched now. Tells a running guest. *ret_changed: volume or map were smaller. -ENOENT: no such
+ * disk. -EUNSAFE: it is larger. -EINVAL: its key is ephemeral. -ENOSPC. */
 int instance_resize(const struct context *c, const char *name, const struct resize_request *q,
                     bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
-/* Gives the open maps of an instance the flags that would be chosen for them now, with the key fetched now;
- * their users go on. Unchanged: they have them, or none is open. ret_plan as of instance_launch(). -EINVAL:
- * its key is ephemeral. */
+/* Gives the open maps of an instance the flags that would be chosen now, with the key fetched now; their
+ * users go on. Unchanged: the flags are the same, or no map is open. ret_plan as of instance_launch().
+ * -EINVAL: its key is ephemeral. */
 int instance_tune(const struct context *c, const char *name, bool dry_run, bool *ret_changed,
                   struct steps **ret_plan, struct error *e) _must_check_;
 
 struct rebuild_request {
-    struct wanted_image image; /* of the root disk; without one it is empty */
+    struct wanted_image image; /* of the root disk; none: the disk is empty */
     bool dry_run;              /* fill in ret_plan, change nothing */
     struct key_end *ret_key;   /* gets what became of the old key; may be NULL */
-    struct wanted_seed seed;   /* none: an instance that has a seed disk keeps what that holds */
+    struct wanted_seed seed;   /* none: an existing seed disk keeps its contents */
 };
 
-/* New disks of the same roles, sizes and file systems, with a new key, for the domain as it is; it ends at
- * once, and is started again if it ran. From the first new disk on there is no way back to the old ones: an
- * error leaves the instance in state rebuilding, until this is done again. */
+/* Makes new disks of the same roles, sizes and file systems, with a new key, for the same domain, which ends
+ * at once, and is started again if it ran. From the first new disk on there is no way back: an error leaves
+ * the instance in state rebuilding, until it is rebuilt again. */
 int instance_rebuild(const struct context *c, const char *name, const struct rebuild_request *q,
                      struct steps **ret_plan, struct error *e) _must_check_;
 
 /* Tags doomed -> domain stopped and undefined -> maps closed -> key destroyed, seen gone -> volumes removed:
- * each of these for all instances at once. One that cannot be deleted does not stop the others. Fills in
- * ret[n]; returns the first error, or -ECANCELED: those that are neither changed nor in error were not begun.
- */
+ * each step for all instances at once. An instance that cannot be deleted does not stop the others. Fills in
+ * ret[n]; returns the first error, or -ECANCELED: instances that are neither changed nor in error were not
+ * begun. */
 int instances_delete(const struct context *c, const char *const names[], size_t n, struct outcome ret[],
                      struct error *e) _must_check_;
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,
                     struct error *e) _must_check_;
 
-/* The same, even if a key cannot be destroyed: that is reported, and the key still exists if its manager
+/* The same, even if a key cannot be destroyed: that is reported, and the key exists as long as its manager
  * does. For managers that are gone for good. */
 int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
                                  struct outcome ret[], struct error *e) _must_check_;
 
-/* The same, even if the caller may not destroy a key: without a volume it counts as unused, and its owner's
- * next recover destroys it. */
+/* The same, even if the caller may not destroy a key: without a volume the key counts as unused, and its
+ * owner's next recover destroys it. */
 int instances_delete_leave_keys(const struct context *c, const char *const names[], size_t n,
                                 struct outcome ret[], struct error *e) _must_check_;
 
-/* Opens the disks of an instance that does not run. A disk that is open in another way is opened anew: -EBUSY
- * if it is in use. MAP_TO_STAY    to be looked at from the host: until close, or until the instance is
- * stopped MAP_READ_ONLY  the same, and nobody can write to them; -EINVAL: a plain disk, or an ephemeral key
- *     MAP_FOR_START  until the guest that another program starts on them has ended; or until recover, if none
- *                    is started within START_WITHIN_SEC. What a person has opened is left so */
+/* Opens the disks of an instance that does not run. A disk that is open for another use is opened anew:
+ * -EBUSY if a process holds it.
+ *
+ *     MAP_TO_STAY    for use on the host, until close, or until the instance is stopped
+ *     MAP_READ_ONLY  the same, and nobody can write to them; -EINVAL: a plain disk, or an ephemeral key
+ *     MAP_FOR_START  for a guest that another program starts, until that guest has ended; or until recover,
+ * if no guest is started within START_WITHIN_SEC. Disks that a person has opened stay so
+ */
 int instances_open(const struct context *c, const char *const names[], size_t n, enum map_use use,
                    struct outcome ret[], struct error *e) _must_check_;
 int instance_open(const struct context *c, const char *name, enum map_use use, bool *ret_changed,
                   struct error *e) _must_check_;
 
-/* Closes them. -EBUSY: the instance runs, or a process holds a disk. -EUNSAFE: its key is ephemeral, so
+/* Closes the disks. -EBUSY: the instance runs, or a process holds a disk. -EUNSAFE: its key is ephemeral, so
  * closing would lose its data, and not `lose_data`. */
 int instances_close(const struct context *c, const char *const names[], size_t n, bool lose_data,
                     struct outcome ret[], struct error *e) _must_check_;
@@ -233,77 +236,77 @@ int instance_close(const struct context *c, const char *name, bool lose_data, bo
 struct adopt_request {
     const char *uuid;
     const char *key;             /* MANAGER:PLACE/ID of the secret that Nova made; NULL: `secret` */
-    const struct secret *secret; /* itself, to be kept by the manager `local` */
+    const struct secret *secret; /* the secret itself, to be kept by the manager `local` */
     const char *kdf;             /* KDF_NOVA_... */
-    uint32_t key_bits;           /* of the volume key; 0: as configured */
-    bool force;                  /* also if nothing shows on the first disk */
+    uint32_t key_bits;           /* of the volume keys; 0: as configured */
+    bool force;                  /* even if nothing shows on the first disk */
     bool dry_run;
 };
 
-/* Takes over the disks of an instance that Nova made, with aes-xts-plain64. For root alone. -EKEYREJECTED:
+/* Takes over the disks of an instance that Nova made, with aes-xts-plain64. For root only. -EKEYREJECTED:
  * nothing shows under the key, and nothing is changed. -EBUSY: its domain runs, or a disk is open. ret_plan
- * (may be NULL) gets the list of steps; NULL where there is nothing to do. */
+ * (may be NULL) gets the list of steps; NULL if there is nothing to do. */
 int instance_adopt(const struct context *c, const struct adopt_request *request, bool *ret_changed,
                    struct steps **ret_plan, struct error *e) _must_check_;
 
-/* For libvirt's hook. libvirt waits for these, so they never ask libvirt. Before QEMU starts: opens the disks
- * of the domain that are closed, with the key fetched now. 0 also for a domain that is not ours. -EUNSAFE: a
+/* For libvirt's hook. libvirt waits for these, so they never ask libvirt. Before QEMU starts: opens the
+ * closed disks of the domain, with the key fetched now. 0 also for a domain that is not ours. -EUNSAFE: a
  * disk of the domain is the bare volume below an encrypted one. */
 int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e) _must_check_;
 
-/* When QEMU is gone, or did not come up: closes them, unless the key is ephemeral, a person has opened them
- * to stay, or another mayfly is at work on the instance, which then closes them. */
+/* When QEMU has ended, or did not start: closes the disks, unless the key is ephemeral, a person has opened
+ * them to stay, or another mayfly works on the instance, which then closes them. */
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
 struct rescue_request {
     struct wanted_image image;
     uint64_t root_bytes;  /* of the rescue disk; 0: the image's size */
-    unsigned timeout_sec; /* for a running guest to power off, before the plug is pulled */
-    bool disk_only;       /* domain and guest are left alone: whoever defines the domain sees to them */
-    bool dry_run;         /* fill in ret_plan, change nothing */
+    unsigned timeout_sec; /* for a running guest to power off, before it is forced off */
+    bool disk_only; /* domain and guest are left alone: the program that defines the domain changes them */
+    bool dry_run;   /* fill in ret_plan, change nothing */
 };
 
-/* Starts the instance, stopped first if it runs, from a disk with the rescue image, its own disks behind
- * that. A failure leaves it as it was. Unchanged: it is in rescue already. ret_plan as for a launch. -EINVAL:
- * its key is ephemeral; no disk in that place would boot. */
+/* Starts the instance, stopped first if it runs, from a disk with the rescue image; its own disks follow. A
+ * failure leaves it as it was. Unchanged: it is in rescue already. ret_plan as of instance_launch(). -EINVAL:
+ * its key is ephemeral; or no disk in that place would boot. */
 int instance_rescue(const struct context *c, const char *name, const struct rescue_request *request,
                     bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
-/* Stops the domain, gives it its definition back, removes the rescue disk, and starts the domain if it ran.
- * With `disk_only` the disk alone goes; -EBUSY: it is in use. Unchanged: it is not in rescue. Once the rescue
- * disk is marked there is no way back, only forward. */
+/* Stops the domain, restores its definition, removes the rescue disk, and starts the domain if it ran. With
+ * `disk_only` only the disk is removed; -EBUSY: it is in use. Unchanged: the instance is not in rescue. After
+ * the mark of the rescue disk there is no way back. */
 int instance_unrescue(const struct context *c, const char *name, unsigned timeout_sec, bool disk_only,
                       bool *ret_changed, struct error *e) _must_check_;
 
 enum finding_result { FINDING_OK, FINDING_WARNING, FINDING_FAILED };
 
-/* One thing that doctor looked at. */
+/* One thing that doctor examined. */
 struct finding {
     enum finding_result result;
     int errnum;     /* of a failure: negative; else 0 */
     char what[100]; /* "volume group vg0", "key manager barbican: clock" */
-    char text[600]; /* what was found, or what is wrong and the way out */
+    char text[600]; /* the result; for a failure, what is wrong and the way out */
 };
 
-/* What doctor looks at or tells of. */
+/* Paths that doctor examines or names. */
 struct doctor_paths {
     const char *config_files; /* that were read; "": none */
     const char *hook;         /* where libvirt's hook is installed */
     const char *root;         /* of the host's files: "", but for tests */
 };
 
-/* Checks all that the other operations need, also after a failure, and tries a key of its own on each key
- * manager in use. `lacks`: what is missing from the context. *ret lists the findings (the caller frees it).
- * Fails only if memory ran out. */
+/* Checks everything that other operations need, also after a failure, and tries a key of its own on each key
+ * manager in use. `lacks`: missing parts of the context. *ret lists the findings (the caller frees it). Fails
+ * only if memory ran out. */
 int instance_doctor(const struct context *c, const struct lacks *lacks, const struct doctor_paths *paths,
                     struct finding **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* Destroys the key MANAGER:PLACE/ID, which no volume names. -EUNSAFE: a volume names it, or one that is not
- * seen may; the sentence has the way out. -ENOENT: there is no such key. */
+/* Destroys the key MANAGER:PLACE/ID, which no volume names. -EUNSAFE: a volume names it, or a volume that is
+ * not seen may; the sentence has the way out. -ENOENT: no such key. */
 int key_destroy(const struct context *c, const char *ref, struct error *e) _must_check_;
 
 /* Lets `user` of the key manager (NULL: the host's own) fetch the key MANAGER:PLACE/ID, or that of the
- * instance, or ends that. */
+ * instance; or revokes that. */
 int key_grant(const struct context *c, const char *name_or_ref, const char *user, bool allowed,
               bool *ret_changed, struct error *e) _must_check_;
 
@@ -315,12 +318,12 @@ enum recover_kind {
     RECOVER_RESUMED,  /* a volume that a killed lvm had left suspended */
     RECOVER_CLOSED,   /* a map without a running instance */
     RECOVER_KEY,      /* destroyed a key without volumes */
-    RECOVER_KEPT,     /* a key that an image file may need: nothing to do, but to know */
+    RECOVER_KEPT,     /* a key that an image file may need: reported, and kept */
     RECOVER_BUSY,     /* left alone: another mayfly works on it */
-    RECOVER_REMAINS   /* could not be put in order; why */
+    RECOVER_REMAINS   /* could not be put in order; with the reason */
 };
 
-/* What was wrong with it, where that is one of the two that people ask for; it is none of the others. */
+/* What was wrong, if it is one of these two faults. */
 enum recover_fault { FAULT_OTHER, FAULT_KEY_WITHOUT_VOLUME, FAULT_VOLUME_WITHOUT_KEY };
 
 struct recovered {
@@ -331,13 +334,13 @@ struct recovered {
     char text[600];                    /* what was done, or why not */
 };
 
-/* Puts in order what an interruption left: see the invariants in HACKING.md. Removes only volumes that were
- * never finished or are doomed, by their tags, and a key only if its whole volume group is here and no volume
- * names it. *ret lists what was done and what remains (the caller frees it), also where an error says that
- * something remains: -ENEEDSRECOVER; or, where that is why all of it remains, -EHOSTUNREACH (a key manager
- * cannot be reached) or -EACCES (their keys are not this caller's to destroy), or -ECANCELED (stopped: what
- * comes after that was not begun). After any other failure it is left as it was. Where no volume group is
- * configured nothing is looked at; -EINVAL then if maps of ours are open. */
+/* Puts in order what an interruption left: see the invariants in HACKING.md. Removes only volumes whose tags
+ * say that they were never finished or are doomed. Destroys a key only if its volume group is seen as a whole
+ * and no volume names it. *ret lists what was done and what remains (the caller frees it), also with these
+ * errors: -ENEEDSRECOVER: something remains. If all of it remains for one reason: -EHOSTUNREACH (a key
+ * manager cannot be reached) or -EACCES (this caller may not destroy the keys). -ECANCELED: the user stopped
+ * it, and the rest was not begun. *ret is not set after any other error. If no volume group is configured
+ * nothing is looked at; -EINVAL then if maps of ours are open. */
 enum recover_how {
     RECOVER_DRY_RUN = 1, /* lists only */
     RECOVER_QUICK = 2,   /* lists no keys of managers behind a network, as long as all volumes are ready */

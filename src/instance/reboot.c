@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly reboot. Soft, the guest is told, and its QEMU and its disks stay as they are. Hard, it ends at once,
- * and comes up on disks that are opened anew:
+/* mayfly reboot. Soft: the guest is asked, and QEMU and the disks stay. Hard: the domain ends at once, and
+ * starts again on disks that are opened anew:
  *
  *     look that the keys can be had -> end the domain -> close, open -> start
  *

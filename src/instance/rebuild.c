@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly rebuild: an instance gets new disks, of the same roles, sizes and file systems, with a new key.
  *
- *     look, and compare the image | new key | end domain, close | REMAKE, lead first | open, fill, close
- *     others ready, LEAD READY
- *     then, each whatever becomes of the other: start | old key gone
+ *     look, and compare the image | new key | end domain, close | REMAKE, first disk first | open, fill,
+ * close others ready, FIRST DISK READY then, each whatever becomes of the other: start | destroy the old key
  *
- * The volumes stay and their tags change: to another disk's uuid, the new key, and state rebuilding. So there
- * need not be room for a second set, and nothing has to be renamed. The price is that from the first of these
- * changes on the old disks are gone, whatever becomes of the rest. But never is there a mixture: the lead is
- * the first to say rebuilding and the last to say ready, and as long as it does not, the instance is neither
- * started nor opened; recover closes it and tells, and another rebuild, which begins anew, or a delete, ends
- * it.
+ * The volumes stay. REMAKE changes their tags: another uuid, the new key, state rebuilding. So no room is
+ * needed for a second set of disks, and nothing is renamed. The price: from the first REMAKE on the old data
+ * is gone, whatever becomes of the rest.
+ *
+ * Old and new disks are never mixed. The first disk is the first to say rebuilding and the last to say ready.
+ * Until it says ready, the instance is neither started nor opened. Recover closes such an instance and
+ * reports it. Another rebuild, which begins anew, or a delete ends this state.
+ *
+ * The new disks are made by the steps of a launch: a rebuild fills in one struct launch with one instance.
  */
 #include "base/audit.h"
 #include "instance/drift.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly remove-disk: one ephemeral disk goes for good.
+/* mayfly remove-disk: destroys one ephemeral disk.
  *
  *     lock | guest lets go | no one holds it | DOOMED -> definition -> closed -> volume removed
  *
- * Until the mark a start brings everything back. From the mark on there is only the way forward, that of
- * removal.c.
+ * Until the mark a start of the domain brings everything back. After the mark removal.c only goes forward.
  */
 #include "base/audit.h"
 #include "instance/drift.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly rescue: the instance starts from a disk with an image that works, its own disks behind that one.
+/* mayfly rescue: the instance starts from a disk with a rescue image; its own disks follow that one.
  *
  *     create, open, fill | stop | open its own disks | definition | READY | start
  *       while it runs                                           commit point
  *
- * Before the commit point recover takes it all back; after it the instance is in rescue, whoever stops and
- * starts it. The rescue disk is encrypted as the instance's disks are, with a key of its own from the same
- * secret, in the same group: whoever sees it sees them too.
+ * Before the commit point recover undoes the rescue. After it the instance is in rescue, also over stops and
+ * starts. The rescue disk is encrypted like the other disks, with a key of its own derived from the same
+ * secret. It lies in the group of the first disk, so it is never seen alone.
  */
 #include "instance/rescue.h"
 

@@ -3,10 +3,10 @@
  *
  *     fetch the key -> volume -> map -> guest
  *
- * Nothing is undone: a disk that has grown is whole at each step, only not yet as large for whoever is above.
- * The next resize to the same size, or the next opening of the disk, does what is left. A table of dm-crypt
- * must name its key, and the kernel lends none out of a table that it has: so an open map wants the key once
- * more, and one whose key is in the kernel alone cannot grow.
+ * Nothing is undone: the disk is whole after each step, only the layers above do not see the new size yet.
+ * The next resize to the same size, or the next opening of the disk, does the rest. A dm-crypt table must
+ * contain its key, and the kernel does not hand out the key of an existing table. So an open map needs the
+ * key once more, and a map whose key exists only in the kernel cannot grow.
  */
 #include "base/audit.h"
 #include "instance/disks.h"

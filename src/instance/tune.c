@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly tune: gives the open maps of an instance the flags that would be chosen for them now.
+/* mayfly tune: gives the open maps of an instance the dm-crypt flags that would be chosen now.
  *
- *     flags of the map / flags chosen (storage/choice.h) --> differ? --> fetch the key --> broker: another
- * table
+ *     flags of the map, flags chosen (storage/choice.h) --> differ? --> fetch the key --> broker: new table
  *
- * Sector size and cipher stay, since the data is bound to them. As in resize.c a table has to name its key,
- * so one whose key is in the kernel alone keeps its table. Nothing is undone: with either table the disk is
- * whole.
+ * Sector size and cipher stay, since the data is bound to them. As in resize.c a table must contain its key,
+ * so a map whose key exists only in the kernel keeps its table. Nothing is undone: the disk is whole with
+ * either table.
  */
 #include "base/audit.h"
 #include "instance/disks.h"

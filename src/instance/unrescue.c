@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly unrescue: starts the instance from its own first disk again; nothing is left of the rescue.
+/* mayfly unrescue: starts the instance from its own first disk again, and removes the rescue disk.
  *
  *     stop | doomed -> definition -> closed -> removed | start, if it ran
  *
