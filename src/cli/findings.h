@@ -20,6 +20,6 @@ void findings_names(const struct drift *d, char *text, size_t size);
 /* Prints a line for each, with a heading; nothing if there are none. */
 void findings_print(const struct drift *d);
 
-/* [{"kind", "disk", "text", "exit_status"}], the second and the last where there is such; NULL: out of
+/* [{"kind", "disk", "text", "exit_status"}]; "disk" and "exit_status" only if there is one; NULL: out of
  * memory. */
 struct json_object *findings_json(const struct drift *d);

@@ -152,7 +152,7 @@ static struct json_object *json_volumes(const struct model *m, const struct key_
     return NULL;
 }
 
-/* What is not known is left out. */
+/* Unknown fields are left out. */
 static struct json_object *json_key(const struct model *m, const struct key_entry *k)
 {
     struct json_object *key = json_object_new_object();

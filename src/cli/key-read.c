@@ -26,7 +26,7 @@ static int read_text(int fd, struct secret *room, size_t *ret_size)
     return 0;
 }
 
-/* -1: it is none. */
+/* -1: not a hex digit. */
 static int digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')

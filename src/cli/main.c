@@ -101,7 +101,7 @@ static int run(struct globals *g, int argc, char **argv, struct error *e)
     return verb->run(verb, g, n, argv + 1, e);
 }
 
-/* Has the reader of our output closed the pipe? That is no error: a signal stands for it. */
+/* Has the reader of our output closed the pipe? Then the run ends as if by SIGPIPE, without an error. */
 static bool nobody_reads(void)
 {
     struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
@@ -127,7 +127,7 @@ static int end(struct globals *g, bool json, int r, struct error *e)
     if (r < 0)
         error_set(e, r, "%s", strerror(-r));
     if (json && r != -EPIPE && json_end(g, e, exit_status(r), exit_status_name(exit_status(r), name)) < 0)
-        r = r < 0 ? r : error_memory(e); /* nobody takes silence for success */
+        r = r < 0 ? r : error_memory(e); /* an empty output must not look like success */
     r = end_output(r, e);
     if (r < 0 && r != -EPIPE)
         log_error("%s", e->text);

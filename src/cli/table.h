@@ -14,7 +14,7 @@
 #define TABLE_COLUMNS 16
 
 struct table {
-    const char *heading[TABLE_COLUMNS + 1]; /* up to the first NULL, which is behind the last at least */
+    const char *heading[TABLE_COLUMNS + 1]; /* end with a NULL */
     char **cells;                           /* owned; row after row */
     size_t n_cells;
     bool bare; /* printed without the headings */

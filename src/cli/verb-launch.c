@@ -123,7 +123,7 @@ static int set_domain_xml(void *target, const char *path, struct error *e)
 {
     struct launch_options *o = target;
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    free(TAKE_PTR(o->template_xml)); /* it was said twice */
+    free(TAKE_PTR(o->template_xml)); /* the option was given twice */
     int r = fd < 0 ? -errno : fd_read_text(fd, DOMAIN_XML_MAX_BYTES, &o->template_xml, NULL);
     o->request.template_xml = o->template_xml;
     return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerrordesc_np(-r)) : 0;
@@ -133,7 +133,7 @@ static int set_domain_xml(void *target, const char *path, struct error *e)
 static int set_seed_image(void *target, const char *path, struct error *e)
 {
     struct launch_options *o = target;
-    o->seed_image = secret_free(o->seed_image); /* it was said twice */
+    o->seed_image = secret_free(o->seed_image); /* the option was given twice */
     int r = seed_image_read(path, &o->seed_image, e);
     o->request.seed_image = o->seed_image;
     return r;

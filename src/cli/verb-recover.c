@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly recover: what it did and what remains, for people and for programs. */
+/* mayfly recover: prints what was done and what remains, for people and for programs. */
 #include "base/log.h"
 #include "cli/exit-status.h"
 #include "cli/json.h"
@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <time.h>
 
-/* The state after an installation. It is no error, else the units of recover would fail on each host that is
- * not configured yet. */
+/* The state after an installation. It is not an error, or the units of recover would fail on each host that
+ * is not configured yet. */
 #define NOT_CONFIGURED                                                                                       \
     "No volume group is configured (images_volume_group in [libvirt]), so there is nothing to look at."
 

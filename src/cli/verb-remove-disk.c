@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly remove-disk: one disk of one instance, and what it holds, goes for good. */
+/* mayfly remove-disk: destroys one disk of one instance. */
 #include "base/log.h"
 #include "cli/confirm.h"
 #include "cli/each.h"

@@ -150,7 +150,7 @@ static void compare(struct drift_search *s, const struct volume *v, const struct
                   "the running guest does not have its disk %s; it gets it with its next start", v->role);
 }
 
-/* Only the templates of Mayfly have this device, and only what it launched has all of its disks. */
+/* Only Mayfly's templates have this device, and only a launched domain has all of its disks. */
 static void look_for_mark(struct drift_search *s, const struct domain_view *definition)
 {
     if (!definition->ours && definition->save_refused)

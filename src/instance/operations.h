@@ -39,10 +39,10 @@ struct launch_request {
     const char *key;                 /* add-disks: MANAGER:PLACE/ID of an existing key; NULL: a key is made */
     bool keep_key;                   /* that key belongs to the caller, and is never destroyed */
     const char *template_xml;        /* NULL: built in; then the configuration has the defaults of these: */
-    uint64_t memory_bytes;           /* 0: not said */
-    uint32_t vcpus;                  /* 0: not said */
-    const char *firmware;            /* "bios", "uefi"; NULL: not said */
-    const char *network;             /* as network_parse() takes it; NULL: not said */
+    uint64_t memory_bytes;           /* 0: not given */
+    uint32_t vcpus;                  /* 0: not given */
+    const char *firmware;            /* "bios", "uefi"; NULL: not given */
+    const char *network;             /* as network_parse() takes it; NULL: not given */
     bool autostart;                  /* the configuration may set it for all */
     bool no_start;
     bool dry_run; /* fill in ret_plan, change nothing */
@@ -218,8 +218,8 @@ int instances_delete_leave_keys(const struct context *c, const char *const names
  *
  *     MAP_TO_STAY    for use on the host, until close, or until the instance is stopped
  *     MAP_READ_ONLY  the same, and nobody can write to them; -EINVAL: a plain disk, or an ephemeral key
- *     MAP_FOR_START  for a guest that another program starts, until that guest has ended; or until recover,
- * if no guest is started within START_WITHIN_SEC. Disks that a person has opened stay so
+ *     MAP_FOR_START  for a guest that another program starts, until that guest has ended; or until recover if
+ *                    none is started within START_WITHIN_SEC. Disks that a person has opened stay so
  */
 int instances_open(const struct context *c, const char *const names[], size_t n, enum map_use use,
                    struct outcome ret[], struct error *e) _must_check_;
