@@ -157,7 +157,7 @@ static int design_disk(struct addition *a, struct error *e)
     unsigned number = 0;
     int r = choose_role(a, &number, e);
     if (r == 0)
-        r = launch_allocate(l, e);
+        r = launch_allocate(l, 1, 1, e);
     if (r < 0)
         return r;
     struct launch_instance *i = l->instances;

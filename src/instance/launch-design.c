@@ -181,10 +181,10 @@ static void cut_chunks(struct launch *l)
         };
 }
 
-int launch_allocate(struct launch *l, struct error *e)
+int launch_allocate(struct launch *l, size_t n_instances, size_t n_disks, struct error *e)
 {
-    l->n_instances = l->request->count;
-    l->n_disks = l->n_instances * launch_disks_each(l->request);
+    l->n_instances = n_instances;
+    l->n_disks = n_disks;
     l->instances = calloc(l->n_instances, sizeof *l->instances);
     l->disks = calloc(l->n_disks, sizeof *l->disks);
     l->keys = calloc(l->n_instances, sizeof *l->keys);
@@ -212,15 +212,16 @@ static void name_instance(struct launch_instance *i, size_t n)
 
 int launch_design(struct launch *l, struct error *e)
 {
-    int r = launch_allocate(l, e);
+    const struct launch_request *q = l->request;
+    int r = launch_allocate(l, q->count, q->count * launch_disks_each(q), e);
     if (r < 0)
         return r;
-    if (l->request->shared_key)
+    if (q->shared_key)
         uuid_make(l->batch);
     for (size_t n = 0; n < l->n_instances; n++) {
         struct launch_instance *i = &l->instances[n];
         i->launch = l;
-        i->disks = &l->disks[n * launch_disks_each(l->request)];
+        i->disks = &l->disks[n * launch_disks_each(q)];
         name_instance(i, n);
         add_disks(i, key_of(l, i));
         l->leads[l->n_leads++] = &i->disks[0].v;

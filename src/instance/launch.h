@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One launch; private to launch*.c, to add-disks.c and add-disk.c, which make disks for an existing domain,
- * and to resize.c and rebuild.c.
+/* A launch, and whatever else makes disks by the same steps: add-disks.c and add-disk.c, for an existing
+ * domain, and rebuild.c. These fill in the parts of struct launch that the steps use. Private to all of them.
  *
  *     launch_check()   launch-check.c   looks, changes nothing; launch-names.c
  *     launch_design()  launch-design.c  names, uuids, sizes, XML of everything that is to be made
@@ -133,8 +133,8 @@ int launch_design(struct launch *l, struct error *e) _must_check_;
 /* Writes the definitions of all domains, after libvirt has judged the first; nothing else is made before. */
 int launch_write_definitions(struct launch *l, struct error *e) _must_check_;
 
-/* Its parts: allocates what the request needs, and adds one disk. */
-int launch_allocate(struct launch *l, struct error *e) _must_check_;
+/* Its parts: allocate room for so many instances and disks, and add one disk. */
+int launch_allocate(struct launch *l, size_t n_instances, size_t n_disks, struct error *e) _must_check_;
 struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
                                          const struct launch_ephemeral *asked);
 struct launch_disk *launch_add_seed_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes);

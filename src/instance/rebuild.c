@@ -24,21 +24,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static int allocate(struct launch *l, size_t n_disks, struct error *e)
-{
-    l->instances = calloc(1, sizeof *l->instances);
-    l->disks = calloc(n_disks, sizeof *l->disks);
-    l->keys = calloc(1, sizeof *l->keys);
-    l->chunks = calloc(1, sizeof *l->chunks);
-    l->leads = calloc(1, sizeof(struct volume *));
-    l->others = calloc(n_disks, sizeof(struct volume *));
-    return l->instances && l->disks && l->keys && l->chunks && l->leads && l->others ? 0 : error_memory(e);
-}
-
 /* The same disk with another uuid and key. The domain's definition stays right. */
-static void design_disk(struct launch *l, const struct volume *old)
+static void design_disk(struct launch *l, struct launch_disk *d, const struct volume *old)
 {
-    struct launch_disk *d = &l->disks[l->n_disks++];
     *d = (struct launch_disk){.launch = l, .v = *old, .disk = OPENED_NONE};
     d->v.state = VOLUME_REBUILDING;
     broker_disk_uuid(l->context->broker, d->v.disk);
@@ -60,16 +48,16 @@ static int design_disks(struct rebuild *r, struct error *e)
 {
     struct launch *l = &r->launch;
     const struct instance *i = r->instance;
-    int result = allocate(l, i->n_volumes, e);
+    int result = launch_allocate(l, 1, i->n_volumes, e);
     if (result < 0)
         return result;
     for (size_t n = 0; n < i->n_volumes; n++)
-        design_disk(l, i->volumes[n]);
+        design_disk(l, &l->disks[n], i->volumes[n]);
     l->leads[l->n_leads++] = &l->disks[0].v;
     for (size_t n = 1; n < l->n_disks; n++)
         l->others[l->n_others++] = &l->disks[n].v;
 
-    struct launch_instance *one = &l->instances[l->n_instances++];
+    struct launch_instance *one = &l->instances[0];
     *one = (struct launch_instance){.launch = l, .disks = l->disks, .n_disks = l->n_disks};
     memcpy(one->name, i->name, sizeof one->name);
     memcpy(one->uuid, i->uuid, sizeof one->uuid);
