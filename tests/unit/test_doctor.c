@@ -341,7 +341,8 @@ static void test_another_key_is_fetched(void **state)
 {
     struct bench *b = *state;
     _cleanup_findings_ struct findings f = doctor_odd(b, (struct keymgr_ops){.fetch = fetch_another});
-    assert_finding(&f, "key manager local: a key", FINDING_FAILED, -EKEYREJECTED, "not the one that was made");
+    assert_finding(&f, "key manager local: a key", FINDING_FAILED, -EKEYREJECTED,
+                   "not the one that was made");
     assert_int_equal(b->w->host.n_keys, 0);
 }
 

@@ -92,7 +92,8 @@ static void configured_keys_are_for_who_says_none(void **state)
     o = (struct seed_options){.no_keys = false};
     strcpy(c.launch_ssh_keys.item[0], "nobody.pub");
     REFUSED_WITH(-ENOENT,
-                 "nobody.pub: cannot be opened: No such file or directory; [launch] ssh_key in the configuration names it",
+                 "nobody.pub: cannot be opened: No such file or directory; [launch] ssh_key in the "
+                 "configuration names it",
                  seed_options_add_configured(&o, &c, &e));
 }
 
