@@ -50,7 +50,8 @@ static int check_patterns(const struct model *m, const struct list_filter *f, st
         for (size_t i = 0; !found && i < m->n_instances; i++)
             found = fits(f->patterns[p], &m->instances[i]);
         if (!found)
-            return error_set(e, -ENOENT, "instance %s: there is none of this name or uuid; see mayfly list",
+            return error_set(e, -ENOENT,
+                             "instance %s: there is no instance of this name or uuid; see mayfly list",
                              f->patterns[p]);
     }
     return 0;
