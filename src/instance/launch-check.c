@@ -172,7 +172,7 @@ static int check_network(struct launch *l, const char *said, struct error *e)
     if (r == 0)
         r = virt_check_network(l->context->virt, &l->network, !l->request->no_start, e);
     if (r < 0 && !l->request->network)
-        error_append(e, "; [launch] of the configuration names it, see --network");
+        error_append(e, "; [launch] in the configuration names it, see --network");
     return r;
 }
 

@@ -112,7 +112,7 @@ nothing_left
 check "launch from the built-in template" mayfly launch vm --root 16M --memory 64M
 check "add-disk to it while it runs" mayfly add-disk vm --ephemeral 16M
 world_changed
-refused 5 'does not let go' "remove-disk from a guest that does not obey" mayfly remove-disk --yes vm eph0 --timeout 1
+refused 5 'has not let go' "remove-disk from a guest that does not obey" mayfly remove-disk --yes vm eph0 --timeout 1
 check_equal "  both sides still have it" "2 2" "$(count_disks vm) $(count_disks vm --inactive)"
 check "stop" mayfly stop vm --timeout 0 --force
 check "remove-disk" mayfly remove-disk --yes vm eph0

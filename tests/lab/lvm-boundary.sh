@@ -46,7 +46,7 @@ check_equal "a group of others is locked: list" "$before" "$(timeout 60 mayfly l
 check "  open" timeout 60 mayfly open vm
 check "  close" timeout 60 mayfly close vm
 exec 7>&-
-check "one of ours that does not exist is told" grep -q 'volume group vg2.*not here' <(mayfly doctor || true)
+check "one of ours that does not exist is told" grep -q 'volume group vg2.*does not exist' <(mayfly doctor || true)
 
 # --- names that only begin like ours
 lvcreate -q -y -Zn -Wn -n "${uuid}_disk_backup" -L 4M vg0 >/dev/null

@@ -122,7 +122,7 @@ static void test_words_are_looked_at(void **state)
     struct bench *b = *state;
     struct launch_request q = two_disks;
     q.uuid = "web";
-    refused(b, &q, -EINVAL, "no uuid");
+    refused(b, &q, -EINVAL, "is not a uuid");
     q = two_disks;
     strcpy(q.ephemeral[0].alias, "disk");
     refused(b, &q, -EINVAL, "two disks cannot have the same name");

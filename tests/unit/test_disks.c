@@ -127,7 +127,7 @@ static void test_add_disk_refused(void **state)
     add_disk_refused(b, "nobody", -ENOENT, "nobody");
     assert_ok(bench_launch(b, &swap_only, &e), e);
     fake_again(&b->f);
-    add_disk_refused(b, "s", -EINVAL, "cannot come before it");
+    add_disk_refused(b, "s", -EINVAL, "can come before it");
 
     bench_make(b, "a", true);
     b->w->keys_unreachable = true;
@@ -204,10 +204,10 @@ static void test_remove_disk_refused(void **state)
         .n_ephemeral = 2};
     assert_ok(bench_launch(b, &rootless, &e), e);
     fake_again(&b->f);
-    remove_disk_refused(b, "r", "root", -EINVAL, "no ephemeral disk");
+    remove_disk_refused(b, "r", "root", -EINVAL, "not an ephemeral disk");
     remove_disk_refused(b, "r", "eph0", -EINVAL, "its first disk");
     b->w->guest_ignores = true;
-    remove_disk_refused(b, "r", "eph1", -EBUSY, "does not let go");
+    remove_disk_refused(b, "r", "eph1", -EBUSY, "has not let go");
 }
 
 /* What XML still names a disk that was never finished, nobody knows without libvirt. */

@@ -187,7 +187,7 @@ static void test_groups(void **state)
     b->w->host.group.complete = false;
     _cleanup_findings_ struct findings f = doctor(b);
     assert_finding(&f, "volume group vg0", FINDING_FAILED, -ENODEV, "physical volume");
-    assert_finding(&f, "volume group vg1", FINDING_FAILED, -ENOENT, "not here");
+    assert_finding(&f, "volume group vg1", FINDING_FAILED, -ENOENT, "does not exist");
     assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
 }
 
@@ -243,7 +243,7 @@ static void test_hook(void **state)
     assert_finding(&f, "libvirt hook", FINDING_WARNING, 0, "not executable");
     unlink(path);
     _cleanup_findings_ struct findings g = doctor(b);
-    assert_finding(&g, "libvirt hook", FINDING_WARNING, 0, "is not there");
+    assert_finding(&g, "libvirt hook", FINDING_WARNING, 0, "does not exist");
 }
 
 static void test_credentials(void **state)
@@ -271,7 +271,7 @@ static void test_managers_in_use(void **state)
     strcpy(b->f.config.key_backend, "ephemeral");
     strcpy(b->w->host.volumes[1].v.key, "vault:1234");
     _cleanup_findings_ struct findings f = doctor(b);
-    assert_finding(&f, "key manager ephemeral", FINDING_OK, 0, "in the kernel alone");
+    assert_finding(&f, "key manager ephemeral", FINDING_OK, 0, "only in the kernel");
     assert_finding(&f, "key manager local: a key", FINDING_OK, 0, "is gone");
     assert_finding(&f, "key manager vault", FINDING_FAILED, -EINVAL, "vault");
 }

@@ -323,7 +323,7 @@ static void test_nova(void **state)
     assert_nova(state, DRIVEN, "", FINDING_FAILED, "adduser nova mayfly");
     nova_is_member = true;
     config.encryption_enabled = false;
-    assert_nova(state, DRIVEN, "", FINDING_FAILED, "not to encrypt any");
+    assert_nova(state, DRIVEN, "", FINDING_FAILED, "encryption is off");
     config.encryption_enabled = true;
     strcpy(config.host_access, "none");
     assert_nova(state, DRIVEN, "", FINDING_WARNING, "host_access = read");

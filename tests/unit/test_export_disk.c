@@ -32,7 +32,7 @@ static const struct export_request of_root = {.name = "t", .path = "/file"};
 static void what_cannot_be_is_refused(void **state)
 {
     struct bench *b = *state;
-    refused(b, &of_root, -ENOENT, "there is none");
+    refused(b, &of_root, -ENOENT, "there is no instance");
     bench_make(b, "t", false);
     refused(b, &(struct export_request){.name = "t", .path = "/file", .role = "eph7"}, -ENOENT,
             "no disk eph7");

@@ -305,7 +305,7 @@ static void test_destroy_in_doubt(void **state)
     b->w->host.group.complete = false;
     assert_refused(b, ref, -EUNSAFE, "physical volume");
     b->w->host.group = (struct group){0};
-    assert_refused(b, ref, -EUNSAFE, "not here");
+    assert_refused(b, ref, -EUNSAFE, "cannot be found");
     b->w->host.group = group;
 }
 
@@ -333,7 +333,7 @@ static void test_destroy_what_is_none(void **state)
     bench_make(b, "t", true);
     assert_refused(b, "t", -EINVAL, "MANAGER:PLACE/ID");
     assert_refused(b, "vault:1234", -EINVAL, "vault");
-    assert_refused(b, "ephemeral:1234", -EINVAL, "keeps none");
+    assert_refused(b, "ephemeral:1234", -EINVAL, "keeps no keys");
     assert_refused(b, "local:1234", -EINVAL, "is not an id of this key manager");
     assert_refused(b, "local:" NO_KEY, -ENOENT, "has no such key"); /* a typing error */
     assert_refused(b, "local:local/" NO_KEY, -ENOENT, "has no such key");

@@ -174,7 +174,8 @@ static void test_key_in_doubt(void **state)
     b->w->host.group.complete = false;
     expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "physical volume");
     b->w->host.group = (struct group){0};
-    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS, "not here");
+    expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
+           "cannot be found");
     assert_int_equal(b->w->host.n_keys, 1);
     b->w->host.group = group;
     expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), 0, RECOVER_KEY, "destroyed");
@@ -300,7 +301,7 @@ static void test_ready_without_key(void **state)
     assert_ok(bench_launch(b, &q, &e), e);
     b->w->host.n_keys = 0;
     expect(about(recover(b, false), FAULT_VOLUME_WITHOUT_KEY), -ENEEDSRECOVER, RECOVER_REMAINS,
-           "is not among");
+           "does not exist in its key manager");
     assert_int_equal(b->w->host.n_volumes, 1);
 }
 
@@ -618,7 +619,7 @@ static void test_batch_key_beside_a_domain_of_novas(void **state)
     nova->defined = b->w->host.domains[0].defined;
     strcpy(nova->defined.disk[0].path, "/dev/mapper/" STRANGER "_disk-dmcrypt");
     assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "volume_groups"));
+    assert_non_null(strstr(e.text, "images_volume_group"));
     b->w->host.untagged[b->w->host.n_untagged++] =
         (struct untagged_volume){.vg = "vg1", .lv = STRANGER "_disk", .instance = STRANGER};
     e = ERROR_NONE;
@@ -634,7 +635,7 @@ static void test_key_of_a_copied_host(void **state)
     lose_volumes(b);
     strcpy(b->w->host.keys[0].info.host, "node-2");
     expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
-           "host node-2 made it");
+           "host node-2, which has the machine id");
     assert_int_equal(b->w->host.n_keys, 1);
     bench_make(b, "t", true); /* one that was renamed */
     strcpy(b->w->host.keys[1].info.host, "node-2");

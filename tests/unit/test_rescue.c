@@ -64,7 +64,7 @@ static void test_refusals(void **state)
     q.root_bytes = GIB / 2;
     refused(b, &q, -EINVAL, "larger --root");
     q.root_bytes = 2 * b->w->host.group.size_bytes;
-    refused(b, &q, -ENOSPC, "are free");
+    refused(b, &q, -ENOSPC, "free");
     q = request;
     q.image.path = "/nowhere";
     refused(b, &q, -ENOENT, "/nowhere");

@@ -192,7 +192,7 @@ static void a_seed_image_is_a_file_of_some_size(void **state)
     REFUSED_WITH(-EINVAL, "seed image image: is larger than 4 MiB", seed_image_read("image", &image, &e));
     have("image", "", 0);
     REFUSED_WITH(-EINVAL, "seed image image: is empty", seed_image_read("image", &image, &e));
-    REFUSED_WITH(-EINVAL, "seed image .: is no file", seed_image_read(".", &image, &e));
+    REFUSED_WITH(-EINVAL, "seed image .: is not a regular file", seed_image_read(".", &image, &e));
     REFUSED_WITH(-ENOENT, "seed image absent: cannot be opened", seed_image_read("absent", &image, &e));
     assert_null(image);
 }
