@@ -5,10 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static enum log_level max_level = LOG_LEVEL_WARNING;
 static const char *program_name = "mayfly";
+static size_t max_file_bytes; /* 0: it is no file */
 
 void log_set_level(enum log_level level)
 {
@@ -30,14 +33,35 @@ void log_set_program(const char *program)
     program_name = program;
 }
 
+void log_set_file(size_t max_bytes)
+{
+    max_file_bytes = max_bytes;
+}
+
+static bool is_full(void)
+{
+    struct stat st;
+    return fstat(STDERR_FILENO, &st) == 0 && st.st_size >= (off_t)max_file_bytes;
+}
+
+/* Nothing where it is no file. Returns how long it is. */
+static int begin_line(char *line, size_t size)
+{
+    struct tm broken_down;
+    time_t now = time(NULL);
+    line[0] = '\0';
+    return max_file_bytes ? (int)strftime(line, size, "%FT%TZ ", gmtime_r(&now, &broken_down)) : 0;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     static const char *const words[] = {"", "warning: ", "", "debug: "};
-    if (level > max_level)
+    if (level > max_level || (max_file_bytes && is_full()))
         return;
 
     char line[1024];
-    int n = snprintf(line, sizeof line, "%s: %s", program_name, words[level]);
+    int n = begin_line(line, sizeof line);
+    n += snprintf(line + n, sizeof line - (size_t)n, "%s: %s", program_name, words[level]);
     va_list ap;
     va_start(ap, format);
     vsnprintf(line + n, sizeof line - (size_t)n - 1, format, ap);

@@ -5,6 +5,7 @@
 #include "base/macro.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -17,6 +18,10 @@ bool log_is_quiet(void);
 
 /* A line "mayfly: ..." ; `program` is set once by main. */
 void log_set_program(const char *program);
+
+/* Standard error is a file: lines begin with the time (UTC), and are left out once it has so many bytes. */
+void log_set_file(size_t max_bytes);
+
 void log_line(enum log_level level, const char *format, ...) _printf_(2, 3);
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

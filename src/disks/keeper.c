@@ -144,6 +144,7 @@ static void take_mark(struct keeper *k, char mark)
         tenure_gone(k->tenure);
     if (mark != MARK_SERVES)
         return;
+    log_set_file(KEEPER_LOG_BYTES);
     end_handovers(k);
     if (k->ready >= 0 && write(k->ready, "", 1) != 1)
         log_warning("nobody waits any more for the disks to be served");

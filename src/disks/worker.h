@@ -10,6 +10,9 @@
 #define MARK_COME   '+' /* a front end has connected */
 #define MARK_GONE   '-' /* a front end is gone */
 
+/* Once a worker serves, standard error is a file that grows no further than that. */
+#define KEEPER_LOG_BYTES ((size_t)64 << 10)
+
 /* Serves the disks until SIGTERM. At SIGHUP it looks at their sizes again. Both signals must be blocked.
  * `mark` is the end of the pipe to the keeper; the kernel closes it when the last transfer has ended. */
 int worker_run(struct disk *disks, unsigned n, int mark, struct error *e) _must_check_;

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 
 #define KEEPER_SUFFIX   ".keeper"
+#define LOG_SUFFIX      ".log"
 #define KEEPER_NAME_MAX (LV_NAME_MAX + sizeof KEEPER_SUFFIX)
 
 /* A keeper that was looked for. */
@@ -27,9 +28,14 @@ int engine_folder_locked(const char *runtime_dir, int *ret_fd, int *ret_lock, st
 /* Looks at the state file of a keeper. -EPROTO: the keeper lives, and its file is malformed. */
 int keeper_look(int folder, const char *file, struct keeper_seen *ret, struct error *e) _must_check_;
 
-/* Starts a keeper that listens on `socket`, and waits until it serves. */
-int keeper_start(const struct volume *v, int file_fd, const struct secret *volume_key, int socket,
-                 int state_fd, bool read_only, struct error *e) _must_check_;
+/* What a keeper works with besides its key: the disk, and files of the folder. */
+struct keeper_files {
+    int disk, socket, state, log;
+};
+
+/* Starts a keeper, and waits until it serves. */
+int keeper_start(const struct volume *v, const struct keeper_files *files, const struct secret *volume_key,
+                 bool read_only, struct error *e) _must_check_;
 
 /* Ends a keeper, and waits for its end. */
 int keeper_stop(const struct keeper_seen *k, const char *lv, struct error *e) _must_check_;

@@ -18,17 +18,19 @@
 #define POLL_MSEC   20
 #define BACKLOG     4
 
-static void state_file_name(const struct volume *v, char file[KEEPER_NAME_MAX])
+static void name_file(const struct volume *v, const char *suffix, char file[KEEPER_NAME_MAX])
 {
-    snprintf(file, KEEPER_NAME_MAX, "%.63s" KEEPER_SUFFIX, v->lv);
+    snprintf(file, KEEPER_NAME_MAX, "%.63s%s", v->lv, suffix);
 }
 
 static void remove_files(int folder, const struct volume *v)
 {
+    static const char *const suffixes[] = {"", KEEPER_SUFFIX, LOG_SUFFIX};
     char file[KEEPER_NAME_MAX];
-    state_file_name(v, file);
-    unlinkat(folder, v->lv, 0);
-    unlinkat(folder, file, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        name_file(v, suffixes[i], file);
+        unlinkat(folder, file, 0);
+    }
 }
 
 /* Looks for the keeper of a disk. No other mayfly starts or ends it until *ret_lock is closed. */
@@ -36,7 +38,7 @@ static int look_locked(const char *runtime_dir, const struct volume *v, int *ret
                        struct keeper_seen *ret, struct error *e)
 {
     char file[KEEPER_NAME_MAX];
-    state_file_name(v, file);
+    name_file(v, KEEPER_SUFFIX, file);
     int r = engine_folder_locked(runtime_dir, ret_folder, ret_lock, e);
     return r < 0 ? r : keeper_look(*ret_folder, file, ret, e);
 }
@@ -79,15 +81,29 @@ static int listen_on(const char path[ENGINE_PATH_MAX], const struct volume *v, i
     return 0;
 }
 
+static int new_file(int folder, const struct volume *v, const char *suffix, int flags)
+{
+    char file[KEEPER_NAME_MAX];
+    name_file(v, suffix, file);
+    int fd = openat(folder, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_log(int folder, const struct volume *v, int *ret, struct error *e)
+{
+    *ret = new_file(folder, v, LOG_SUFFIX, O_APPEND);
+    return *ret < 0 ? error_set(e, *ret, "disk %s: the log of its keeper cannot be made: %s", v->lv,
+                                strerror(-*ret))
+                    : 0;
+}
+
 static int write_new_state(int folder, const struct volume *v, int file_fd, enum map_use use, int *ret,
                            struct error *e)
 {
-    char file[KEEPER_NAME_MAX];
     struct state s;
-    state_file_name(v, file);
     describe_state(v, file_fd, use, &s);
-    _cleanup_close_ int fd = openat(folder, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int r = fd < 0 ? -errno : state_write(fd, &s);
+    _cleanup_close_ int fd = new_file(folder, v, KEEPER_SUFFIX, 0);
+    int r = fd < 0 ? fd : state_write(fd, &s);
     if (r == 0)
         r = state_set_connections(fd, 0);
     if (r == 0 && ftruncate(fd, sizeof s) < 0)
@@ -101,13 +117,16 @@ static int write_new_state(int folder, const struct volume *v, int file_fd, enum
 static int open_new(int folder, const char path[ENGINE_PATH_MAX], const struct volume *v, int file_fd,
                     const struct secret *volume_key, enum map_use use, struct error *e)
 {
-    _cleanup_close_ int socket_fd = -1, state_fd = -1;
+    _cleanup_close_ int socket_fd = -1, state_fd = -1, log_fd = -1;
     remove_files(folder, v);
     int r = write_new_state(folder, v, file_fd, use, &state_fd, e);
     if (r == 0)
         r = listen_on(path, v, &socket_fd, e);
     if (r == 0)
-        r = keeper_start(v, file_fd, volume_key, socket_fd, state_fd, guest_reads_only(v, use), e);
+        r = open_log(folder, v, &log_fd, e);
+    const struct keeper_files files = {file_fd, socket_fd, state_fd, log_fd};
+    if (r == 0)
+        r = keeper_start(v, &files, volume_key, guest_reads_only(v, use), e);
     if (r < 0)
         remove_files(folder, v);
     return r;

@@ -8,10 +8,12 @@
  *         lock                        held while a keeper is started or ended
  *         <lv>                        the socket, which the domain has as its disk
  *         <lv>.keeper                 disks/state.h
+ *         <lv>.log                    what keeper and worker warn of, 64 KiB at most
  *
  * A keeper outlives the mayfly that has started it. It ends when it is told to; when its guest has ended; or
  * when no guest has come. So the key leaves memory whatever becomes of mayfly or libvirt. The files that a
- * keeper leaves show that it is gone, since nobody has them locked.
+ * keeper leaves show that it is gone, since nobody has them locked; the log tells why. They are removed when
+ * the disk is closed or opened again.
  */
 #pragma once
 

@@ -3,8 +3,7 @@
  *
  *     3 file   4 socket   5 state   6 this process   7 ready   8 key
  *
- * When it serves it writes a byte to 7. If it cannot it says why on standard error, which nobody reads after
- * that byte.
+ * When it serves it writes a byte to 7. If it cannot it says why on standard error, which is its log.
  */
 #include "base/fd.h"
 #include "base/place.h"
@@ -27,10 +26,6 @@
 enum passed { PASS_FILE, PASS_SOCKET, PASS_STATE, PASS_OPENER, PASS_READY, PASS_KEY, PASSED };
 #define FIRST_FD 3
 
-struct pipe_ends {
-    int read, write;
-};
-
 /* Moves a descriptor away from the numbers that the keeper gets. Closes `fd`. */
 static int move_away(int fd)
 {
@@ -39,13 +34,9 @@ static int move_away(int fd)
     return high;
 }
 
-static int new_pipe(struct pipe_ends *ret)
+static int error_no_descriptor(const struct volume *v, int r, struct error *e)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
-    *ret = (struct pipe_ends){ends[0], move_away(ends[1])};
-    return ret->write < 0 ? ret->write : 0;
+    return error_set(e, r, "disk %s: cannot be opened: no descriptor: %s", v->lv, strerror(-r));
 }
 
 /* Has no signal blocked or ignored, whatever this process does. */
@@ -62,13 +53,13 @@ static int set_signals(posix_spawnattr_t *a)
                                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 }
 
-static int set_files(posix_spawn_file_actions_t *a, const int fds[PASSED], int errors)
+static int set_files(posix_spawn_file_actions_t *a, const int fds[PASSED], int log)
 {
     int r = posix_spawn_file_actions_addopen(a, STDIN_FILENO, "/dev/null", O_RDWR, 0);
     if (r == 0)
         r = posix_spawn_file_actions_adddup2(a, STDIN_FILENO, STDOUT_FILENO);
     if (r == 0)
-        r = posix_spawn_file_actions_adddup2(a, errors, STDERR_FILENO);
+        r = posix_spawn_file_actions_adddup2(a, log, STDERR_FILENO);
     for (int i = 0; r == 0 && i < PASSED; i++)
         if (fds[i] >= 0)
             r = posix_spawn_file_actions_adddup2(a, fds[i], FIRST_FD + i);
@@ -78,7 +69,7 @@ static int set_files(posix_spawn_file_actions_t *a, const int fds[PASSED], int e
 }
 
 /* posix_spawn, since fork would copy the page tables of all that libvirt has loaded. */
-static int spawn(const char *const argv[], const int fds[PASSED], int errors, pid_t *ret)
+static int spawn(const char *const argv[], const int fds[PASSED], int log, pid_t *ret)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -89,7 +80,7 @@ static int spawn(const char *const argv[], const int fds[PASSED], int errors, pi
         posix_spawn_file_actions_destroy(&files);
         return -r;
     }
-    r = set_files(&files, fds, errors);
+    r = set_files(&files, fds, log);
     if (r == 0)
         r = set_signals(&attributes);
     if (r == 0)
@@ -100,8 +91,8 @@ static int spawn(const char *const argv[], const int fds[PASSED], int errors, pi
     return -r;
 }
 
-static int run_program(const struct volume *v, const int fds[PASSED], bool read_only, int errors, pid_t *ret,
-                       struct error *e)
+static int run_program(const struct volume *v, const int fds[PASSED], bool read_only, int log, pid_t *ret,
+               struct error *e)
 {
     char program[PATH_MAX], disk[200], key[64] = "";
     if (fds[PASS_KEY] >= 0)
@@ -115,30 +106,29 @@ static int run_program(const struct volume *v, const int fds[PASSED], bool read_
     snprintf(ready, sizeof ready, "--ready=%d", FIRST_FD + PASS_READY);
     place_find("src/disks", "mayfly-disks", program);
     const char *argv[] = {program, state, opener, ready, disk, NULL};
-    int r = spawn(argv, fds, errors, ret);
+    int r = spawn(argv, fds, log, ret);
     return r < 0 ? error_set(e, r, "%s: cannot be run: %s; install all of Mayfly", program, strerror(-r)) : 0;
 }
 
-/* Reads the last line that it said. */
+/* Reads the last line of the log. */
 static void read_words(int fd, char words[WORDS_MAX])
 {
-    size_t n = 0;
-    for (ssize_t got; n < WORDS_MAX - 1 && (got = read(fd, words + n, WORDS_MAX - 1 - n)) > 0;)
-        n += (size_t)got;
+    off_t size = lseek(fd, 0, SEEK_END), from = size < WORDS_MAX ? 0 : size - WORDS_MAX + 1;
+    ssize_t n = pread(fd, words, WORDS_MAX - 1, from);
     while (n > 0 && words[n - 1] == '\n')
         n--;
-    words[n] = '\0';
+    words[n < 0 ? 0 : n] = '\0';
     const char *line = strrchr(words, '\n');
     if (line)
         memmove(words, line + 1, strlen(line));
     str_tame(words);
 }
 
-static int start_failed(const struct volume *v, pid_t pid, unsigned wait_msec, int errors, struct error *e)
+static int start_failed(const struct volume *v, pid_t pid, unsigned wait_msec, int log, struct error *e)
 {
     char words[WORDS_MAX], status_text[80];
     int status = process_wait(pid, wait_msec);
-    read_words(errors, words);
+    read_words(log, words);
     if (status < 0)
         return error_set(e, -ETIMEDOUT, "disk %s: cannot be opened: mayfly-disks does not begin to serve it",
                          v->lv);
@@ -147,7 +137,7 @@ static int start_failed(const struct volume *v, pid_t pid, unsigned wait_msec, i
     return error_set(e, r, "disk %s: cannot be opened: %s", v->lv, *words ? words : status_text);
 }
 
-static int wait_until_ready(const struct volume *v, pid_t pid, int ready, int errors, struct error *e)
+static int wait_until_ready(const struct volume *v, pid_t pid, int ready, int log, struct error *e)
 {
     struct pollfd p = {.fd = ready, .events = POLLIN};
     char byte;
@@ -157,54 +147,47 @@ static int wait_until_ready(const struct volume *v, pid_t pid, int ready, int er
     while (n < 0 && errno == EINTR);
     if (n > 0 && read(ready, &byte, 1) == 1)
         return 0;
-    return start_failed(v, pid, n > 0 ? END_MSEC : 0, errors, e);
+    return start_failed(v, pid, n > 0 ? END_MSEC : 0, log, e);
 }
 
-static int start_with(const struct volume *v, int fds[PASSED], bool read_only, struct error *e)
+static int start_with(const struct volume *v, int fds[PASSED], bool read_only, int log, struct error *e)
 {
-    struct pipe_ends ready = {-1, -1}, errors = {-1, -1};
+    int ready[2];
     pid_t pid = 0;
-    int r = new_pipe(&ready);
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return error_set(e, errno, "disk %s: cannot be opened: no pipe: %m", v->lv);
+    fds[PASS_READY] = move_away(ready[1]);
+    int r = fds[PASS_READY] < 0 ? error_no_descriptor(v, fds[PASS_READY], e) : 0;
     if (r == 0)
-        r = new_pipe(&errors);
-    if (r == 0 && fcntl(errors.read, F_SETFL, O_NONBLOCK) < 0)
-        r = -errno;
-    if (r < 0)
-        error_set(e, r, "disk %s: cannot be opened: no pipe: %s", v->lv, strerror(-r));
-    fds[PASS_READY] = ready.write;
+        r = run_program(v, fds, read_only, log, &pid, e);
+    fd_close(fds[PASS_READY]);
     if (r == 0)
-        r = run_program(v, fds, read_only, errors.write, &pid, e);
-    fd_close(ready.write);
-    fd_close(errors.write);
-    if (r == 0)
-        r = wait_until_ready(v, pid, ready.read, errors.read, e);
-    fd_close(ready.read);
-    fd_close(errors.read);
+        r = wait_until_ready(v, pid, ready[0], log, e);
+    fd_close(ready[0]);
     return r;
 }
 
-int keeper_start(const struct volume *v, int file_fd, const struct secret *volume_key, int socket,
-                 int state_fd, bool read_only, struct error *e)
+int keeper_start(const struct volume *v, const struct keeper_files *files, const struct secret *volume_key,
+                 bool read_only, struct error *e)
 {
     _cleanup_handover_ struct secret_handover *key = NULL;
     int r = volume_key ? secret_handover(volume_key, &key, e) : 0;
     if (r < 0)
         return r;
-    const int ours[] = {[PASS_FILE] = file_fd,
-                        [PASS_SOCKET] = socket,
-                        [PASS_STATE] = state_fd,
+    const int ours[] = {[PASS_FILE] = files->disk,
+                        [PASS_SOCKET] = files->socket,
+                        [PASS_STATE] = files->state,
                         [PASS_KEY] = key ? secret_handover_fd(key) : -1};
     int fds[PASSED] = {-1, -1, -1, -1, -1, -1};
+    _cleanup_close_ int log = fd_move_high(files->log);
     for (int i = 0; r == 0 && i < PASSED; i++) {
         if (i == PASS_READY || (i == PASS_KEY && !key))
             continue;
         fds[i] = i == PASS_OPENER ? move_away(pidfd_open(getpid(), 0)) : fd_move_high(ours[i]);
-        if (fds[i] < 0)
-            r = error_set(e, fds[i], "disk %s: cannot be opened: no descriptor: %s", v->lv,
-                          strerror(-fds[i]));
+        r = fds[i] < 0 ? error_no_descriptor(v, fds[i], e) : 0;
     }
     if (r == 0)
-        r = start_with(v, fds, read_only, e);
+        r = log < 0 ? error_no_descriptor(v, log, e) : start_with(v, fds, read_only, log, e);
     for (int i = 0; i < PASSED; i++)
         if (i != PASS_READY)
             fd_close(fds[i]);

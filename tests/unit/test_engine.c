@@ -553,6 +553,48 @@ static void why_it_does_not_start_is_told(void **state)
     secret_free(h.key);
 }
 
+/* Another worker serves when this returns. */
+static void kill_worker(const struct host *h)
+{
+    char path[64], text[16] = "";
+    struct keeper_seen k = keeper_of(h);
+    struct front f;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)k.pid, (int)k.pid);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(read(fd, text, sizeof text - 1) > 0);
+    assert_int_equal(kill((pid_t)strtol(text, NULL, 10), SIGKILL), 0);
+    keeper_seen_end(&k);
+    begin_guest(h, &f);
+    uint8_t *data = front_room(&f, 4096, 4096);
+    assert_int_equal(front_do(&f, 0, VIRTIO_BLK_T_IN, 0, data, 4096), VIRTIO_BLK_S_OK);
+    front_close(&f);
+}
+
+static void what_it_warns_of_later_is_in_its_log(void **state)
+{
+    static const char name[] = "mayfly/11111111-1111-4111-8111-111111111111_disk.eph0" LOG_SUFFIX;
+    static const char full[(64 << 10) - 10] = "";
+    struct host h = new_host(state);
+    struct stat st;
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    _cleanup_close_ int fd = open(folder_path(state, name), O_RDWR | O_APPEND | O_CLOEXEC);
+    kill_worker(&h);
+    char words[500] = "";
+    assert_true(read(fd, words, sizeof words - 1) > 0);
+    assert_ptr_equal(strstr(words, "Z mayfly-disks: warning: the worker"),
+                     words + strlen("2000-01-01T00:00:00"));
+    assert_non_null(strstr(words, "another one starts\n"));
+    assert_int_equal(write(fd, full, sizeof full), sizeof full);
+    assert_int_equal(fstat(fd, &st), 0);
+    kill_worker(&h); /* it has enough */
+    off_t size = st.st_size;
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_size, size);
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    assert_int_equal(access(folder_path(state, name), F_OK), -1);
+    secret_free(h.key);
+}
+
 static void the_folder_is_the_users_own(void **state)
 {
     struct host h = new_host(state);
@@ -622,6 +664,7 @@ int main(void)
         ENGINE_TEST(nothing_of_it_is_for_others),
         ENGINE_TEST(a_file_alone_is_no_keeper),
         ENGINE_TEST(why_it_does_not_start_is_told),
+        ENGINE_TEST(what_it_warns_of_later_is_in_its_log),
         ENGINE_TEST(the_folder_is_the_users_own),
         ENGINE_TEST(a_larger_file_is_told_to_the_guest),
     };
