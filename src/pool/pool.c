@@ -152,6 +152,25 @@ static const struct broker_ops pool_ops = {
     .disconnect = disconnect,
 };
 
+/* Of instances that have no disk. One that somebody is making is locked. */
+static void remove_empty_folders(struct pool *p)
+{
+    _cleanup_free_ char(*instances)[UUID_TEXT] = NULL;
+    size_t n = 0;
+    if (list_instances(p, &instances, &n, NULL) < 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        struct records none = {.n = 0};
+        memcpy(none.instance, instances[i], sizeof none.instance);
+        if (!records_none(p->folder_fd, instances[i]) ||
+            locks_take(&p->locks, p->lock_path, instances[i], "", NULL) < 0)
+            continue;
+        if (records_none(p->folder_fd, instances[i])) /* still */
+            (void)!records_write(p->folder_fd, &none, NULL);
+        locks_give_back(&p->locks, instances[i]);
+    }
+}
+
 int pool_open(const struct config *c, const char *runtime_dir, const struct pool_engine *engine,
               struct broker **ret, struct error *e)
 {
@@ -175,6 +194,7 @@ int pool_open(const struct config *c, const char *runtime_dir, const struct pool
         return r;
     }
     snprintf(p->lock_path, sizeof p->lock_path, "%.4000s/lock", c->pool_path);
+    remove_empty_folders(p);
     *ret = &p->base;
     return 0;
 }

@@ -36,8 +36,9 @@ struct pool_engine {
     int (*grow)(const char *runtime_dir, const struct volume *v, struct error *e);
 };
 
-/* Opens the pool in the folder c->pool_path, and makes it first if it is missing. -EACCES: the folder belongs
- * to another user, or others may enter it. `c`, `runtime_dir` and `engine` must outlive the broker. */
+/* Opens the pool in the folder c->pool_path, and makes it first if it is missing. Removes the folders of
+ * instances that have no disk. -EACCES: the folder belongs to another user, or others may enter it. `c`,
+ * `runtime_dir` and `engine` must outlive the broker. */
 int pool_open(const struct config *c, const char *runtime_dir, const struct pool_engine *engine,
               struct broker **ret, struct error *e) _must_check_;
 

@@ -230,6 +230,20 @@ static int remove_folder(int pool_fd, const char *instance)
     return fsync(folder_fd) < 0 || fsync(pool_fd) < 0 ? -errno : 0;
 }
 
+bool records_none(int pool_fd, const char *instance)
+{
+    int fd = -1;
+    _cleanup_closedir_ DIR *folder = records_folder(pool_fd, instance, &fd) < 0 ? NULL : fdopendir(fd);
+    if (!folder) {
+        fd_close(fd);
+        return false;
+    }
+    for (struct dirent *d; (d = readdir(folder));)
+        if (!streq(d->d_name, ".") && !streq(d->d_name, "..") && !streq(d->d_name, NEXT_FILE))
+            return false;
+    return true;
+}
+
 int records_write(int pool_fd, const struct records *all, struct error *e)
 {
     _cleanup_close_ int folder_fd = -1;

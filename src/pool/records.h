@@ -47,6 +47,10 @@ void records_drop(struct records *r, struct record *one);
  * with the last record. */
 int records_write(int pool_fd, const struct records *r, struct error *e) _must_check_;
 
+/* Is its folder there, without tags or disks? A power cut leaves that, before the first of them are made and
+ * after the last are removed. */
+bool records_none(int pool_fd, const char *instance);
+
 /* The name of the file of a disk, in the folder of its instance. */
 const char *record_file(const struct volume *v);
 

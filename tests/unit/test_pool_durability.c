@@ -351,7 +351,7 @@ static void clean(struct broker *b, const struct wanted *w)
             (void)!broker_mark(b, &both[i], 1, VOLUME_DOOMED, NULL);
         OK(broker_remove(b, &both[i], 1, &e));
     }
-    snprintf(path, sizeof path, "%.200s/%s/tags", replayed.pool_path, instance);
+    snprintf(path, sizeof path, "%.200s/%s", replayed.pool_path, instance);
     assert_int_equal(access(path, F_OK), -1);
 }
 
