@@ -246,8 +246,8 @@ static void remove_record(xmlNodePtr record, xmlNodePtr devices)
 
 /* ----------------------------------------------------------------- the disk */
 
-/* Finds the disk by the name of its volume or map, which begins with the domain's uuid. *ret NULL: there is
- * none. */
+/* Finds the disk by the name of its volume, map or socket, which begins with the domain's uuid. *ret NULL:
+ * there is none. */
 static int find_rescue(const xmlNode *root, xmlNodePtr *ret, struct error *e)
 {
     _cleanup_free_ char *uuid = NULL;
@@ -258,8 +258,9 @@ static int find_rescue(const xmlNode *root, xmlNodePtr *ret, struct error *e)
     for (xmlNodePtr disk = first_child(domain_child(root, "devices"), "disk"); disk;
          disk = next_of(disk->next, "disk")) {
         xmlNodePtr source = domain_child(disk, "source");
-        _cleanup_(xmlFreep) xmlChar *path = source ? xmlGetProp(source, BAD_CAST "dev") : NULL;
-        if (!path && source && xmlHasProp(source, BAD_CAST "dev"))
+        const xmlChar *where = BAD_CAST(has_value(disk, "type", "vhostuser") ? "path" : "dev");
+        _cleanup_(xmlFreep) xmlChar *path = source ? xmlGetProp(source, where) : NULL;
+        if (!path && source && xmlHasProp(source, where))
             return error_memory(e);
         const char *name = path ? strrchr((const char *)path, '/') : NULL;
         if (name && str_starts(name + 1, uuid) && str_starts(name + 1 + strlen(uuid), "_disk.rescue")) {

@@ -104,6 +104,25 @@ static void it_has_the_iothread_of_the_domain(void **state)
     assert_string_equal(again, before);
 }
 
+/* By the name of its socket. */
+static void one_that_is_a_file_is_found_too(void **state)
+{
+    (void)state;
+    static const char before[] = BEGIN METADATA(MARK)
+        OS("") "    <disk type=\"vhostuser\" device=\"disk\">\n"
+               "      <source type=\"unix\" path=\"/run/user/1000/mayfly/" UUID "_disk\"/>\n"
+               "      <target dev=\"vda\" bus=\"virtio\"/>\n" BOOT("1") ADDRESS("0x02") "    </disk>\n" END;
+    static const struct domain_disk socket = {.device_path = "/run/user/1000/mayfly/" UUID "_disk.rescue",
+                                              .vhost_user = true};
+    _cleanup_free_ char *with = NULL, *again = NULL;
+    OK(rescue_xml_add(before, &socket, &with, &e));
+    REFUSED_WITH(-EEXIST, "has a rescue disk already", rescue_xml_add(with, &socket, &again, &e));
+    again = taken_out(with);
+    assert_non_null(again);
+    assert_null(strstr(again, ".rescue"));
+    assert_non_null(strstr(again, "<boot order=\"1\"/>"));
+}
+
 /* libvirt gives the last disk an address, and may make a port for it. */
 static void what_libvirt_adds_goes_too(void **state)
 {
@@ -199,6 +218,7 @@ int main(void)
         cmocka_unit_test(taken_out_nothing_is_left),
         cmocka_unit_test(it_has_the_iothread_of_the_domain),
         cmocka_unit_test(what_libvirt_adds_goes_too),
+        cmocka_unit_test(one_that_is_a_file_is_found_too),
         cmocka_unit_test(a_controller_that_a_person_adds_stays),
         cmocka_unit_test(what_a_person_changed_stays),
         cmocka_unit_test(a_disk_without_a_record_is_found),
