@@ -1,10 +1,11 @@
 #!/usr/bin/python3 -ISB
 # SPDX-License-Identifier: Apache-2.0
-"""user.py MAYFLY GUEST.QCOW2: an ordinary user without any configuration.
+"""user.py MAYFLY GUEST.QCOW2 life|changes: an ordinary user without any configuration.
 
-With real libvirt of that user's own and QEMU's emulation: launch, stop, start, export and delete; a guest that ends by itself; a
-start that Mayfly does not make. What the guest has written is in none of the user's files, but for an image that is exported in plaintext, where the
-same search finds it; nor is any process, socket or key left in the end. Root runs it as the user nobody, in a folder of its own.
+With real libvirt of that user's own and QEMU's emulation. `life`: launch, stop, start, export and delete; a guest that ends by
+itself; a start that Mayfly does not make. `changes`: resize of a running guest's disk, rescue and back, rebuild. What the guest has
+written is in none of the user's files, but for an image that is exported in plaintext, where the same search finds it; nor is any
+process, socket or key left in the end. Root runs it as the user nobody, in a folder of its own.
 
 The guest is the lab's, on an encrypted disk; its kernel comes from QEMU: see guest.py.
 """
@@ -23,20 +24,29 @@ import traceback
 
 TIMEOUT = 300  # a busy machine
 TEXT = "the-second-of-May"
+MEMORY_MAX = 24 << 20  # of keeper and worker of a disk
 USER = "nobody"
 NAME = "web"
 PROGRAMS = ("src/cli/mayfly", "src/disks/mayfly-disks", "src/keyagent/mayfly-keyagent", "src/image/inflate.so")
 
-TEMPLATE = """<domain type='qemu'>
+# The kernel is QEMU's alone: libvirt, and so Mayfly's rescue, takes the guest for one that boots from its first disk.
+TEMPLATE = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>template</name><memory unit='MiB' dumpCore='off'>192</memory><vcpu>1</vcpu>
-  <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{folder}/vmlinuz</kernel><initrd>{folder}/initrd</initrd>
-    <cmdline>console=ttyS0 quiet loglevel=3 nokaslr mitigations=off lpj=4000000 tsc=reliable no_timer_check cryptomgr.notests=1 8250.nr_uarts=1 random.trust_cpu=on</cmdline></os>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
   <features><acpi/></features><on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
   <devices>
     <serial type='unix'><source mode='bind' path='{folder}/console'/><target port='0'/></serial>
   </devices>
+  <qemu:commandline>
+    <qemu:arg value='-kernel'/><qemu:arg value='{folder}/vmlinuz'/><qemu:arg value='-initrd'/><qemu:arg value='{folder}/initrd'/>
+    <qemu:arg value='-append'/><qemu:arg value='console=ttyS0 quiet loglevel=3 nokaslr mitigations=off lpj=4000000 tsc=reliable no_timer_check cryptomgr.notests=1 8250.nr_uarts=1 random.trust_cpu=on'/>
+  </qemu:commandline>
 </domain>
 """
+
+
+def ok(what):
+    print(f"ok: {what}", flush=True)
 
 
 def become(folder):
@@ -89,7 +99,8 @@ class Guest:
 class User:
     def __init__(self, mayfly, folder, home, runtime):
         self.mayfly, self.folder, self.home, self.runtime = mayfly, folder, home, runtime
-        self.disks = []  # their uuids
+        self.image = os.path.join(folder, "guest.qcow2")
+        self.disks = []  # their uuids, of all that there were
 
     def try_run(self, *words, **more):
         return subprocess.run([self.mayfly, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False, **more)
@@ -110,6 +121,12 @@ class User:
     def state(self):
         return self.instances()[NAME]["state"]
 
+    def look_at_disks(self):
+        self.disks += [disk["uuid"] for disk in self.instances()[NAME]["disks"]]
+
+    def keys(self):
+        return [name for name in os.listdir(os.path.join(self.home, ".local/share/mayfly/keys")) if name not in ("seal.key", "identity")]
+
     def keepers(self):
         """Processes that serve disks of this user's instance, and have not ended."""
         found = []
@@ -121,6 +138,14 @@ class User:
                 continue
             if any(f"--disk=id={uuid[:20]}" in words for uuid in self.disks):
                 found.append(int(pid))
+        return found
+
+    def memory_bytes(self):
+        """Of all keepers and workers, without the guest's, which they share."""
+        found = 0
+        for pid in self.keepers():
+            with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+                found += sum(int(line.split()[1]) << 10 for line in f if line.startswith(("RssAnon:", "RssFile:")))
         return found
 
     def files_with(self, text):
@@ -160,20 +185,29 @@ def prepare(folder, image):
         f.write(TEMPLATE.format(folder=folder))
 
 
-def life(user):
+def launch(user, root):
+    """A guest that has marked both of its disks."""
     user.virsh("list")  # his daemon starts, and has nothing of mayfly's environment
-    folder = user.folder
-    user.run("launch", NAME, "--image", os.path.join(folder, "guest.qcow2"), "--root", "1G", "--ephemeral", "32M", "--domain-xml",
-             os.path.join(folder, "template.xml"))
+    user.run("launch", NAME, "--image", user.image, "--root", root, "--ephemeral", "32M", "--domain-xml",
+             os.path.join(user.folder, "template.xml"))
     assert user.state() == "running", user.state()
-    user.disks = [disk["uuid"] for disk in user.instances()[NAME]["disks"]]
+    user.look_at_disks()
     assert len(user.keepers()) == 4, user.keepers()  # of two disks
-    guest = Guest(folder)
+    guest = Guest(user.folder)
     guest.ask("read", "done")
     guest.ask(f"mark {TEXT}", "wrote vda", "wrote vdb", "marked")
+    assert user.memory_bytes() < len(user.disks) * MEMORY_MAX, user.memory_bytes()
+    ok(f"keeper and worker of a disk have {user.memory_bytes() / len(user.disks) / (1 << 20):.1f} MiB")
+    assert user.files_with(TEXT) == [], user.files_with(TEXT)
+    ok(f"its guest wrote '{TEXT}' to both disks, and none of this user's files has that")
+    return guest
+
+
+def life(user):
+    folder = user.folder
+    guest = launch(user, "1G")
     assert "workqueues" not in user.run("show", NAME)
     assert "LVM" not in user.try_run("doctor").stdout
-    assert user.files_with(TEXT) == [], user.files_with(TEXT)
 
     user.run("stop", "--force", NAME)
     assert user.state() == "shut off" and user.keepers() == [], (user.state(), user.keepers())
@@ -183,6 +217,7 @@ def life(user):
         assert virsh.poll() is None, virsh.returncode
         user.run("start", NAME)
         assert virsh.wait(TIMEOUT) == 0, virsh.returncode
+    ok("virsh start has waited for mayfly start")
     guest = Guest(folder)
     guest.ask("read", f"read vda {TEXT}", f"read vdb {TEXT}")
     assert "corrupt" not in guest.said, guest.said
@@ -191,15 +226,85 @@ def life(user):
     wait_for("keepers are gone", lambda: user.keepers() == [])
     user.run("start", NAME)
     guest.ask(f"mark {TEXT}", "wrote vda", "wrote vdb", "marked")
+    ok("the processes that serve its disks were killed: after mayfly start the guest goes on")
     guest.socket.sendall(b"poweroff\n")  # and nobody else does anything
     wait_for("a guest that ended by itself has no disk open", lambda: user.keepers() == [])
     assert user.state() == "shut off", user.state()
+    ok("it has shut itself down: its disks are closed")
 
     user.run("export", NAME, os.path.join(user.home, "web.qcow2"))
     assert user.files_with(TEXT) == [], user.files_with(TEXT)
     user.run("export", NAME, "--plaintext", os.path.join(user.home, "open.qcow2"))  # the search finds what is there
     assert user.files_with(TEXT) == ["home/open.qcow2"], user.files_with(TEXT)
+    ok("the same search finds it in an image that was exported in plaintext")
     os.unlink("open.qcow2")
+
+
+def grow(user, guest):
+    """The running guest sees it."""
+    assert user.instances()[NAME]["disks"][1]["size_bytes"] == 32 << 20
+    guest.ask(f"write vdb {32 << 20} BEHIND", "error vdb")
+    user.run("resize", NAME, "--disk", "eph0", "64M")
+    guest.ask(f"write vdb {32 << 20} BEHIND", "written vdb")
+    ok("the running guest sees its disk grow")
+
+
+def add(user):
+    """One more while it runs, and away again."""
+    user.run("add-disk", NAME, "--ephemeral", "16M")
+    user.look_at_disks()
+    assert len(user.keepers()) == 6, user.keepers()
+    user.run("remove-disk", "--yes", NAME, "eph1")
+    assert len(user.keepers()) == 4, user.keepers()
+    ok("a disk has come, and gone, while it ran")
+
+
+def rescue(user):
+    """From another disk, with its own behind."""
+    user.run("rescue", NAME, "--image", user.image, "--timeout", "0")
+    user.look_at_disks()
+    assert len(user.keepers()) == 6, user.keepers()
+    guest = Guest(user.folder)
+    guest.ask("ready", "ready disks=vda:root:ext4,vdb:root:ext4,vdc:ephemeral0:ext4")
+    guest.ask("read", "read vda none", f"read vdb {TEXT}", f"read vdc {TEXT}")
+    guest.ask("mark inside-of-rescue", "wrote vdb", "wrote vdc", "marked")
+    assert user.files_with("inside-of-rescue") == [], user.files_with("inside-of-rescue")
+    user.run("recover")
+    assert user.instances()[NAME]["in_rescue"]
+    ok("it runs from the rescue disk, with its own behind")
+
+    user.run("unrescue", NAME, "--timeout", "0")
+    assert len(user.keepers()) == 4, user.keepers()
+    guest = Guest(user.folder)
+    guest.ask("read", "read vda inside-of-rescue", "read vdb inside-of-rescue")
+    guest.ask(f"dump vdb {32 << 20} 6", "dumped vdb")
+    assert "BEHIND" in guest.said, guest.said
+    ok("and from its own again, with what was written to them in rescue")
+
+
+def rebuild(user):
+    """Other disks, of the same size, and another key."""
+    keys = user.keys()
+    user.run("rebuild", "--yes", NAME, "--image", user.image)
+    assert len(user.keys()) == 1 and user.keys() != keys, (keys, user.keys())
+    user.look_at_disks()
+    user.run("start", NAME)
+    guest = Guest(user.folder)
+    guest.ask("ready", "ready disks=vda:root:ext4,vdb:ephemeral0:ext4")
+    guest.ask("read", "read vda none", "read vdb none")
+    guest.ask(f"write vdb {32 << 20} AGAIN", "written vdb")
+    ok("it has other disks and another key; of the old ones nothing is left")
+
+
+def changes(user):
+    guest = launch(user, "160M")
+    grow(user, guest)
+    add(user)
+    rescue(user)
+    user.run("stop", "--force", NAME)
+    rebuild(user)
+    user.run("stop", "--force", NAME)
+    assert user.keepers() == [], user.keepers()
 
 
 def end(user):
@@ -210,6 +315,8 @@ def end(user):
     user.run("recover")
     left = [os.path.join(f, n) for f, _, names in os.walk(os.path.join(user.home, ".local/share/mayfly/disks")) for n in names]
     assert all(os.path.basename(path) in ("pool", "lock") for path in left), left
+    assert user.keepers() == [], user.keepers()
+    ok("no process, socket or file of it is left")
 
 
 def end_processes(user):
@@ -226,7 +333,7 @@ def end_processes(user):
 
 
 def main():
-    mayfly, image = sys.argv[1:]
+    mayfly, image, what = sys.argv[1:]
     tools = ("libvirtd", "virsh", "qemu-system-x86_64", "mcopy")
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     if not os.path.exists(image) or not all(map(shutil.which, tools)):
@@ -240,7 +347,7 @@ def main():
         mayfly = copy_programs(mayfly, folder)
         user = User(mayfly, folder, *become(folder))
         try:
-            life(user)
+            {"life": life, "changes": changes}[what](user)
             end(user)
             status = 0
         except BaseException as why:  # noqa: all that can go wrong is told
