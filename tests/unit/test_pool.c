@@ -546,6 +546,38 @@ static void lines_that_cannot_be_so(void **state)
     remove_doomed(b, &v);
 }
 
+static bool has_folder(const char *uuid)
+{
+    char path[PATH_MAX + 40];
+    snprintf(path, sizeof path, "%.4000s/%s", config.pool_path, uuid);
+    return access(path, F_OK) == 0;
+}
+
+/* Whoever opens the pool next removes what is left of an instance without disks, but not under the hands of
+ * who is making them, nor what holds anything else. */
+static void empty_folders_go_if_nobody_works_on_them(void **state)
+{
+    (void)state;
+    char uuid[UUID_TEXT], path[PATH_MAX + 40];
+    _cleanup_connection_ struct broker *maker = connect_pool(), *other = NULL;
+    uuid_make(uuid);
+    snprintf(path, sizeof path, "%.4000s/%s", config.pool_path, uuid);
+    OK(broker_lock(maker, uuid, &e));
+    assert_int_equal(mkdir(path, 0700), 0);
+    other = connect_pool();
+    assert_true(has_folder(uuid));
+    end_connection(&other);
+    broker_unlock(maker, uuid);
+    strcat(path, "/somebody's");
+    assert_int_equal(mkdir(path, 0700), 0);
+    other = connect_pool();
+    assert_true(has_folder(uuid));
+    end_connection(&other);
+    assert_int_equal(rmdir(path), 0);
+    other = connect_pool();
+    assert_false(has_folder(uuid));
+}
+
 static void a_pool_knows_itself(void **state)
 {
     (void)state;
@@ -634,6 +666,7 @@ int main(void)
         cmocka_unit_test(closed_disks_are_copied),
         cmocka_unit_test(damage_is_told_and_kept),
         cmocka_unit_test(lines_that_cannot_be_so),
+        cmocka_unit_test(empty_folders_go_if_nobody_works_on_them),
         cmocka_unit_test(a_pool_knows_itself),
         cmocka_unit_test(an_identity_is_believed_only_if_it_is_whole),
     };
