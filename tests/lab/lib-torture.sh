@@ -1,16 +1,23 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What the tests share that interrupt Mayfly at random moments: four instances to which random things happen, a ledger of
-# what must be there whatever comes between, and a look at whether it is. To be sourced behind lab/lib-mayfly.sh.
+# what must be there whatever comes between, and a look at whether it is. To be sourced behind lab/lib-mayfly.sh; lib-pool.sh,
+# behind it, has what is another thing where disks are files.
 #
 # The ledger has a file for each instance that may be there, one line:
 #   making              a launch was begun, or a rebuild, which gives other disks to one that is there
 #   going               a delete was begun
-#   kept MARK [MARK]    launched for certain, and the first block of its eph0 has this mark, or the one or the other
+#   kept MARK [MARK]    launched for certain, and the first block of its eph0 has this mark, or the one or the other; none: it
+#                       has none yet
 # It is on a disk before the next thing is begun.
 ledger=${ledger:-/tmp/ledger}
 mkdir -p "$ledger"
 torture_names=(t-1 t-2 t-3 t-4)
+torture_doings=(delete write run virsh disk grow rescue rebuild export tune bench recover) # to one that is there
+torture_launch=(--root 16M --ephemeral 16M --swap 16M --memory 64M --no-start)
+torture_contents=(--empty)                                                              # of a root disk
+torture_exported=swap
+torture_uri=qemu:///system
 marks=0
 
 entry() { cat "$ledger/$1" 2>/dev/null || true; }
@@ -43,17 +50,21 @@ for i in json.load(sys.stdin)["instances"]:
 read_mark() { # NAME: that of an open instance
     dd if="${eph0[$1]}" bs=4096 count=1 iflag=direct status=none | sed -n '1s/^MAYFLY-PLAINTEXT //p' | tr -d '\0'
 }
+put_mark() { # NAME MARK: on one that is open
+    block "$2" | dd of="${eph0[$1]}" bs=4096 oflag=direct conv=fsync iflag=fullblock status=none
+}
 write_mark() { # NAME: a new mark, on an instance that is open
     local mark=$RANDOM-$((marks += 1)) old
     old=$(entry "$1")
     [[ $old == kept* ]] || old=kept
     note "$1" "kept $mark${old#kept}"
-    block "$mark" | dd of="${eph0[$1]}" bs=4096 oflag=direct conv=fsync iflag=fullblock status=none
+    put_mark "$1" "$mark"
     note "$1" "kept $mark"
 }
 
 launched() { # NAME...: they are whole; each gets its first mark
     local name
+    for name; do note "$name" 'kept none'; done
     mayfly open "$@"
     look_at_devices
     for name; do write_mark "$name"; done
@@ -63,12 +74,12 @@ launched() { # NAME...: they are whole; each gets its first mark
 do_launch_all() {
     local name
     for name in "${torture_names[@]}"; do note "$name" making; done
-    mayfly launch t --count ${#torture_names[@]} --root 16M --ephemeral 16M --swap 16M --memory 64M --no-start
+    mayfly launch t --count ${#torture_names[@]} "${torture_launch[@]}"
     launched "${torture_names[@]}"
 }
 do_launch() {
     note "$1" making
-    mayfly launch "$1" --root 16M --ephemeral 16M --swap 16M --memory 64M --no-start
+    mayfly launch "$1" "${torture_launch[@]}"
     launched "$1"
 }
 do_delete() {
@@ -87,8 +98,8 @@ do_run() {
     mayfly stop "$1" --timeout 0 --force
 }
 do_virsh() {
-    virsh -q -c qemu:///system start "$1"
-    virsh -q -c qemu:///system destroy "$1"
+    virsh -q -c "$torture_uri" start "$1"
+    virsh -q -c "$torture_uri" destroy "$1"
 }
 do_disk() { # one more, for a moment
     mayfly add-disk "$1" --ephemeral 16M
@@ -102,11 +113,11 @@ do_rescue() {
 }
 do_rebuild() {
     note "$1" making
-    mayfly rebuild --yes --empty "$1"
+    mayfly rebuild --yes "${torture_contents[@]}" "$1"
     launched "$1"
 }
 do_export() {
-    mayfly export "$1" "$images/$1" --disk swap
+    mayfly export "$1" "$images/$1" --disk "$torture_exported"
     forget_images
 }
 do_tune() { # another table for the open maps, and back
@@ -121,8 +132,10 @@ do_bench() { mayfly bench --size 16M --rounds 1 --runtime 1 --job write-4k-qd1; 
 do_recover() { mayfly recover; }
 
 # For rescues, which do not look at what boots; and where exports go.
-images=/run/torture rescue_image=/run/torture/rescue
-install -d -o mayfly -m 700 "$images"
+images=${images:-/run/torture}
+rescue_image=$images/rescue
+install -d -m 700 "$images"
+[ "$EUID" != 0 ] || chown mayfly "$images" # whom root becomes
 head -c 1M /dev/urandom >"$rescue_image"
 chmod 644 "$rescue_image"
 
@@ -143,16 +156,16 @@ torture_recover() {
     local name doing
     mayfly recover >/tmp/recovered || grep -q 'its rebuild was cut off' /tmp/recovered || fail "recover: $(cat /tmp/recovered)"
     while IFS='=' read -r name doing; do
-        [ "$doing" != 'rebuild --yes --empty' ] || [ "$(entry "$name")" = making ] || fail "$name: rebuilding, but noted as $(entry "$name")"
+        [[ $doing != rebuild* ]] || [ "$(entry "$name")" = making ] || fail "$name: rebuilding, but noted as $(entry "$name")"
         # shellcheck disable=SC2086 # a verb and its options
         mayfly $doing "$name" </dev/null >/dev/null
     done < <(mayfly list --json | python3 -ISc '
 import json, sys
 for i in json.load(sys.stdin)["instances"]:
     if i["state"] == "rebuilding":
-        print(i["name"], "rebuild --yes --empty", sep="=")
+        print(i["name"], " ".join(["rebuild --yes", *sys.argv[1:]]), sep="=")
     elif i["in_rescue"]:
-        print(i["name"], "unrescue --timeout 0", sep="=")')
+        print(i["name"], "unrescue --timeout 0", sep="=")' "${torture_contents[@]}")
     check "  recover; again: nothing to do" grep -q 'All is in order' <(mayfly recover)
 }
 
@@ -164,7 +177,7 @@ torture_step() {
     elif ! is_kept "$name"; then
         doings=(launch)
     else
-        doings=(delete write run virsh disk grow rescue rebuild export tune bench recover)
+        doings=("${torture_doings[@]}")
     fi
     local doing=${doings[RANDOM % ${#doings[@]}]}
     echo "-- $doing $name"
@@ -193,7 +206,7 @@ torture_inspect() {
         accepted=$(entry "$name")
         if [[ $accepted == kept* ]]; then
             mark=$(read_mark "$name")
-            [[ " ${accepted#kept} " == *" $mark "* ]] || fail "$name has '$mark', where it should have: $accepted"
+            [[ " ${accepted#kept} " == *" ${mark:-none} "* ]] || fail "$name has '$mark', where it should have: $accepted"
             note "$name" "kept $mark"
         else
             write_mark "$name" # a launch that was whole, a delete that was not yet one
@@ -208,6 +221,6 @@ disks_of_domains() {
     local name commands=
     for name; do commands+="domblklist $name --inactive;"; done
     [ $# != 0 ] || return 0
-    virsh -q -c qemu:///system "$commands" | awk '{ print $2 }' |
+    virsh -q -c "$torture_uri" "$commands" | awk '{ print $2 }' |
         sed -n 's|^/dev/mapper/\(.*\)-dmcrypt$|\1|p' | sort
 }
