@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations behind mayfly key: what the list says of each key, and what is never destroyed. */
 #include "fail-once.h"
+#include "instance/doubt.h"
 #include "instance/key-list.h"
 #include "instances.h"
 
@@ -92,6 +93,21 @@ static void test_unused(void **state)
     b->w->host.group.complete = false;
     _cleanup_listing_ struct listing x = list_keys(b);
     assert_non_null(strstr(x.l->keys[0].doubt.text, "physical volume"));
+}
+
+/* The way out fits the kind of pool. */
+static void test_untagged(void **state)
+{
+    (void)state;
+    static const char *const pools[][2] = {{"vg0", "lvchange --addtag"}, {"dir:0123456789ab", "file tags"}};
+    for (size_t i = 0; i < ARRAY_SIZE(pools); i++) {
+        struct group group = {.complete = true};
+        struct untagged_volume untagged = {.lv = "5_disk"};
+        struct inventory all = {.groups = &group, .n_groups = 1, .untagged = &untagged, .n_untagged = 1};
+        snprintf(group.name, sizeof group.name, "%s", pools[i][0]);
+        snprintf(untagged.vg, sizeof untagged.vg, "%s", pools[i][0]);
+        REFUSED_WITH(-EUNSAFE, pools[i][1], doubt_of_group(&all, pools[i][0], &e));
+    }
 }
 
 static void test_missing(void **state)
@@ -513,6 +529,7 @@ int main(void)
         bench_test(test_domain_without_volumes),
         bench_test(test_destroy_unfinished),
         bench_test(test_destroy_in_doubt),
+        cmocka_unit_test(test_untagged),
         bench_test(test_destroy_of_a_launch_at_work),
         bench_test(test_destroy_what_is_none),
         bench_test(test_grant),
