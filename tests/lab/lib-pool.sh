@@ -62,7 +62,7 @@ pool_torture() {
 
 our_domains() { virsh -q -c qemu:///session list --all --name | { grep -v '^$' || true; } | sort; }
 our_maps() { pgrep -x mayfly-disks || true; }
-our_keys() { find "$pool_keys" -type f ! -name seal.key ! -name identity -printf '%f\n' | sort; }
+our_keys() { [ ! -d "$pool_keys" ] || find "$pool_keys" -type f ! -name seal.key ! -name identity -printf '%f\n' | sort; }
 
 # As the sockets are named; a folder without any has its name here, and so has a file that is no disk.
 our_volumes() {
@@ -72,7 +72,7 @@ our_volumes() {
         file=("$instance"disk*)
         [ -e "${file[0]}" ] || basename "$instance"
     done
-    find "$pool_pool" -mindepth 2 -type f ! -name tags ! -name tags.new -printf '%P\n' | tr / _ | sort
+    [ ! -d "$pool_pool" ] || find "$pool_pool" -mindepth 2 -type f ! -name tags ! -name tags.new -printf '%P\n' | tr / _ | sort
 }
 disks_of_domains() {
     local name
