@@ -259,6 +259,19 @@ def add(user):
     ok("a disk has come, and gone, while it ran")
 
 
+def reboot(user):
+    """By its own means, and by force."""
+    guest = Guest(user.folder)
+    user.run("reboot", NAME)
+    guest.ask("", "ready disks=vda:root:ext4,vdb:ephemeral0:ext4")
+    guest.ask("read", f"read vda {TEXT}", f"read vdb {TEXT}")
+    guest.socket.close()
+    user.run("reboot", NAME, "--hard")
+    Guest(user.folder).ask("read", f"read vda {TEXT}", f"read vdb {TEXT}")
+    assert len(user.keepers()) == 4, user.keepers()
+    ok("it has what it wrote after a reboot, and after one by force")
+
+
 def rescue(user):
     """From another disk, with its own behind."""
     user.run("rescue", NAME, "--image", user.image, "--timeout", "0")
@@ -300,6 +313,8 @@ def changes(user):
     guest = launch(user, "160M")
     grow(user, guest)
     add(user)
+    guest.socket.close()
+    reboot(user)
     rescue(user)
     user.run("stop", "--force", NAME)
     rebuild(user)
