@@ -616,7 +616,7 @@ static void an_identity_is_believed_only_if_it_is_whole(void **state)
     assert_int_equal(pwrite(fd, "\n", 1, UUID_TEXT - 1), 1);
     assert_int_equal(rename(path, aside), 0);
     assert_int_equal(symlink("aside", path), 0);
-    REFUSED_WITH(-ELOOP, "cannot be told", pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    REFUSED_WITH(-ELOOP, "cannot be read", pool_open(&other, "/run/nowhere", &engine, &b, &e));
     assert_int_equal(rename(aside, path), 0);
     OK(pool_open(&other, "/run/nowhere", &engine, &b, &e));
     end_connection(&b);

@@ -52,7 +52,7 @@ static void two_keepers_never_serve_one_disk(void **state)
     pid_t other = hold(fd, ends), holder = 0;
     assert_int_equal(state_holder(fd, &holder), 0);
     assert_int_equal(holder, other);
-    REFUSED_WITH(-EBUSY, "another one serves", tenure_begin(&t, &e));
+    REFUSED_WITH(-EBUSY, "serves the same disk", tenure_begin(&t, &e));
     close(ends[1]);
     assert_int_equal(waitpid(other, NULL, 0), other);
     close(ends[0]);
