@@ -92,7 +92,7 @@ static int spawn(const char *const argv[], const int fds[PASSED], int log, pid_t
 }
 
 static int run_program(const struct volume *v, const int fds[PASSED], bool read_only, int log, pid_t *ret,
-               struct error *e)
+                       struct error *e)
 {
     char program[PATH_MAX], disk[200], key[64] = "";
     if (fds[PASS_KEY] >= 0)
