@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SIZE_BYTES (320LL << 20) /* xfs takes no less than 300 MiB */
@@ -29,6 +30,18 @@ int __wrap_process_run_prepared(int input, int (*prepare)(void), const char *con
     return __real_process_run_prepared(input, prepare, argv, deadline_sec, ret, e);
 }
 
+static ino_t synced; /* the last file that this process has synced; the programs' own do not count */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    synced = st.st_ino;
+    return __real_fsync(fd);
+}
+
 static char path[] = "/tmp/test-mkfs.XXXXXX";
 
 static void has(const char *fs, const char *label)
@@ -44,11 +57,15 @@ static void has(const char *fs, const char *label)
         assert_int_equal(fd_write_all(fd, noise, sizeof noise), 0);
     assert_int_equal(ftruncate(fd, SIZE_BYTES), 0);
     outside = true;
+    synced = 0;
     assert_ok(
         mkfs_make(&(struct mkfs){.fs = fs, .label = label, .noise = true, .prepare = sandbox_mkfs}, path, &e),
         e);
     assert_false(outside);
-    assert_int_equal(lseek(fd, 0, SEEK_END), SIZE_BYTES);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_size, SIZE_BYTES);
+    assert_int_equal(synced, st.st_ino); /* it is there after a power cut, when it is said to be ready */
 
     const char *blkid[] = {"blkid", "-p", path, NULL};
     assert_ok(process_run(blkid, 10, &found, &e), e);
