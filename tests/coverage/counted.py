@@ -64,9 +64,10 @@ def programs(root):
     return {target["id"]: target["filename"][0] for target in json.loads(output) if target["type"] in PROGRAMS}
 
 
-def merge(root, result):
-    """All counts in one file, which llvm-cov reads. What a cut of the power left half written is left out."""
-    names = glob.glob(folder(root) + "/**/*.profraw", recursive=True)
+def merge(place, result):
+    """All counts below a folder in one file, which llvm-cov reads. What a cut of the power left half written is left
+    out."""
+    names = glob.glob(place + "/**/*.profraw", recursive=True)
     if not names:
         return False
     with tempfile.NamedTemporaryFile("w", suffix=".list") as listed:
@@ -76,13 +77,13 @@ def merge(root, result):
                               stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def read(root, paths):
+def read(root, paths, counts=None):
     """{file, relative to the tree: File} of what the programs at `paths` are made of, with what was run since
-    forget(). Headers are among them."""
+    forget(), or what counted below another folder. Headers are among them."""
     files = {}
     with tempfile.TemporaryDirectory() as place:
         merged = os.path.join(place, "merged.profdata")
-        if not paths or not merge(root, merged):
+        if not paths or not merge(counts or folder(root), merged):
             return files
         objects = [word for path in paths for word in ("-object", path)][1:]
         output = subprocess.run(["llvm-cov", "export", "-format=lcov", f"-instr-profile={merged}", *objects],

@@ -9,16 +9,14 @@ import shlex
 import subprocess
 import tomllib
 
-import workbench
-
 TABLE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "equal.toml")
 WITHOUT = ("-fsanitize", "-g", "-O", "-fdiagnostics")
 WITHOUT_TWO = ("-o", "-MF", "-MQ", "-MT")
 
 
-def _compiler(bench, name):
+def _compiler(bench, build, name):
     """argv that prints the optimized assembler code of a file, without sanitizers, which note where they are."""
-    with open(bench.path(workbench.SANITIZED + "/compile_commands.json"), encoding="utf-8") as file:
+    with open(bench.path(build + "/compile_commands.json"), encoding="utf-8") as file:
         command = next(entry["command"] for entry in json.load(file) if entry["file"] == "../" + name)
     words, argv = iter(shlex.split(command)), []
     for word in words:
@@ -29,17 +27,17 @@ def _compiler(bench, name):
     return [*argv, "-O2", "-g0", "-S", "-o", "-"]
 
 
-def _assembler(bench, name):
-    return subprocess.run(_compiler(bench, name), cwd=bench.path(workbench.SANITIZED), stdout=subprocess.PIPE,
+def _assembler(bench, build, name):
+    return subprocess.run(_compiler(bench, build, name), cwd=bench.path(build), stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, check=True).stdout
 
 
-def same_program(bench, name, before):
-    """Of the file as it is in the workbench, and as it was."""
-    mutated, now = bench.read(name), _assembler(bench, name)
+def same_program(bench, build, name, before):
+    """Of the file as it is in the workbench, and as it was. In `build` all has been built."""
+    mutated, now = bench.read(name), _assembler(bench, build, name)
     bench.write(name, before)
     try:
-        return _assembler(bench, name) == now
+        return _assembler(bench, build, name) == now
     finally:
         bench.write(name, mutated)
 

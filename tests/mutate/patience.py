@@ -6,12 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import tempfile
 import time
 
 LOOK_EVERY_SEC = 0.5
 QUIET_SEC = 30
 HUNG = 124
+GRACE_SEC = 15
 DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 TICKS = os.sysconf("SC_CLK_TCK")
 _running = set()  # leaders of the groups of processes of tests
@@ -48,33 +48,40 @@ def _look(pid):
 def end_with_tests(number, _frame):
     """What a signal that ends us does: a mutant's test may never end by itself. Where we are killed, DIES_WITH_US does
     it for the test's first process, with which all of an isolated one end."""
-    for pid in list(_running):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        for pid in list(_running):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, how)
+        time.sleep(GRACE_SEC if how == signal.SIGTERM else 0)
     os._exit(128 + number)
 
 
+def _end(process):
+    """SIGTERM first: the launcher of a lab ends its machine then."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(GRACE_SEC)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def run(argv, folder, cpu_limit_sec, environment=None):
-    """(exit status, output); HUNG if it worked for too long, or waited for nothing."""
-    with tempfile.TemporaryFile("w+", errors="replace") as output:
-        with subprocess.Popen([*DIES_WITH_US, *argv], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
-                              stderr=subprocess.STDOUT, start_new_session=True,
-                              env={**os.environ, **(environment or {})}) as process:
-            _running.add(process.pid)
-            cpu_sec, worked = 0.0, time.monotonic()
-            while True:
-                try:
-                    status = process.wait(LOOK_EVERY_SEC)
-                    break
-                except subprocess.TimeoutExpired:
-                    now, wants = _look(process.pid)
-                    if wants or now != cpu_sec:
-                        cpu_sec, worked = now, time.monotonic()
-                    if cpu_sec > cpu_limit_sec or time.monotonic() - worked > QUIET_SEC:
-                        os.killpg(process.pid, signal.SIGKILL)
-                        process.wait()
-                        status = HUNG
-                        break
-            _running.discard(process.pid)
-        output.seek(0)
-        return status, output.read()
+    """(exit status, seconds of the processor, to half a second); HUNG if it worked for too long, or waited for nothing."""
+    with subprocess.Popen([*DIES_WITH_US, *argv], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, start_new_session=True,
+                          env={**os.environ, **(environment or {})}) as process:
+        _running.add(process.pid)
+        cpu_sec, worked, status = 0.0, time.monotonic(), None
+        while status is None:
+            try:
+                status = process.wait(LOOK_EVERY_SEC)
+            except subprocess.TimeoutExpired:
+                now, wants = _look(process.pid)
+                if wants or now != cpu_sec:
+                    cpu_sec, worked = now, time.monotonic()
+                if cpu_sec > cpu_limit_sec or time.monotonic() - worked > QUIET_SEC:
+                    _end(process)
+                    status = HUNG
+        _running.discard(process.pid)
+        return status, cpu_sec

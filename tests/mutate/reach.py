@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tests reach which line: each test is run alone over programs that count."""
 
+import concurrent.futures
 import functools
+import glob
 import hashlib
 import json
 import os
+import re
 import resource
 import subprocess
 
@@ -32,16 +35,29 @@ class Reach:
         self.seconds, self._lines = {}, {}
 
     def look(self, with_matrix=True):
+        """Of the tests without the lab."""
         counted.build(self._bench.folder)
+        self._look_at_all(self._tests(with_matrix))
+
+    def look_in_lab(self, jobs, names=None):
+        """Of the tests that run in a lab, without servers of Barbican, or only of these; several side by side."""
+        counted.build(self._bench.folder)
+        counted.forget(self._bench.folder)
+        self._look_at_all([test for test in self._lab_tests() if not names or os.path.basename(test) in names], jobs)
+
+    def _look_at_all(self, tests, jobs=1):
         known = _read()
         programs = set(counted.programs(self._bench.folder).values())
-        for test in self._tests(with_matrix):
+
+        def look_at(test):
             made_of = self._made_of(test)
             entry = known.get(test)
-            if not entry or entry["made of"] != made_of:
-                entry = self._look_at(test, made_of, programs)
-            if entry:
-                self._take(entry)
+            return entry if entry and entry["made of"] == made_of else self._look_at(test, made_of, programs)
+
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            for entry in pool.map(look_at, tests):
+                if entry:
+                    self._take(entry)
 
     def of(self, mutant):
         """The tests that reach it: first those that cost little and are about this file, rather than pass through it."""
@@ -65,6 +81,13 @@ class Reach:
             names += [workbench.SCENARIO + name for name in scenarios]
         return names
 
+    def _lab_tests(self):
+        """A script that starts labs itself is about the launcher, or takes long."""
+        for script in sorted(glob.glob(self._bench.path("tests/lab/*.sh"))):
+            with open(script, encoding="utf-8") as file:
+                if re.search(r"^# lab:", file.read(), re.MULTILINE):
+                    yield workbench.LAB_TEST + os.path.basename(script).removesuffix(".sh")
+
     def _files(self, test):
         return [self._bench.path(counted.BUILD + "/" + name) for name in self._bench.needs(test, counted.BUILD)]
 
@@ -75,19 +98,32 @@ class Reach:
 
     def _look_at(self, test, made_of, programs):
         """None of one that does not pass, or is skipped: it is looked at again by the next run."""
-        counted.forget(self._bench.folder)
-        begin = _cpu_sec()
-        argv, environment = self._bench.command(test, counted.BUILD)
-        status, _ = patience.run(argv, self._bench.path(counted.BUILD), LIMIT_SEC, environment)
-        seconds = _cpu_sec() - begin
+        run = self._run_in_lab if test.startswith(workbench.LAB_TEST) else self._run
+        status, seconds, counts = run(test)
         self._say(f"{seconds:5.1f} s  {test}" + (": does not pass, left out" if status else ""))
         if status:
             return None
-        files = counted.read(self._bench.folder, [file for file in self._files(test) if file in programs])
+        files = counted.read(self._bench.folder, [file for file in self._files(test) if file in programs], counts)
         reached = {name: file.reached() for name, file in files.items() if name.startswith("src/")}
         entry = {"test": test, "made of": made_of, "seconds": seconds, "reached": reached}
         _keep(entry)
         return entry
+
+    def _run(self, test):
+        """(exit status, seconds of the processor, folder of its counts)"""
+        counted.forget(self._bench.folder)
+        begin = _cpu_sec()
+        argv, environment = self._bench.command(test, counted.BUILD)
+        status, _ = patience.run(argv, self._bench.path(counted.BUILD), LIMIT_SEC, environment)
+        return status, _cpu_sec() - begin, counted.folder(self._bench.folder)
+
+    def _run_in_lab(self, test):
+        """The same; others may run beside it."""
+        counts = os.path.join(counted.folder(self._bench.folder), os.path.basename(test))
+        os.mkdir(counts)
+        argv, environment = self._bench.command(test, counted.BUILD)
+        status, seconds = patience.run(argv, self._bench.folder, LIMIT_SEC, {**environment, "MAYFLY_COUNTS": counts})
+        return status, seconds, counts
 
 
 @functools.cache

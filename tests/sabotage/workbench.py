@@ -171,21 +171,32 @@ class Workbench:
 
     def needs(self, test, build):
         """Files, relative to the build folder, that `test` needs."""
+        if test.startswith(LAB_TEST):
+            return self._lab_targets(build)
         return [MATRIX] if test.startswith(SCENARIO) else self.tests(build)[test]
 
     def command(self, test, build):
-        """(argv, environment) by which meson runs a test, or of a scenario of the matrix."""
+        """(argv, environment) by which meson runs a test; or of a scenario of the matrix, or a test of the lab."""
+        if test.startswith(LAB_TEST):
+            self._lend_lab()
+            return [self.path("tests/lab/harness"), self._lab_script(test)], {"MAYFLY_BUILD": self.path(build)}
         if test.startswith(SCENARIO):
             return [*self._isolation(), self.path(f"{build}/{MATRIX}"), "--only", test.removeprefix(SCENARIO)], {}
         self.tests(build)
         argv, environment = self._commands[build][test]
         return [*self._isolation(), *argv], environment
 
-    def _lab_targets(self):
-        root = self.path(FOR_LAB) + "/"
-        return [f.removeprefix(root) for target in self._introspect(FOR_LAB, "targets")
+    def _lab_targets(self, build):
+        root = self.path(build) + "/"
+        return [f.removeprefix(root) for target in self._introspect(build, "targets")
                 if not os.path.relpath(target["defined_in"], self.folder).startswith(NOT_FOR_LAB)
                 for f in target["filename"]]
+
+    def _lab_script(self, test):
+        script = f"tests/lab/{test.removeprefix(LAB_TEST)}.sh"
+        if not os.path.exists(self.path(script)):
+            raise UnknownTest(test)
+        return self.path(script)
 
     def _place(self, test):
         """(build folder, name there) of a test that meson runs; UnknownTest."""
@@ -199,7 +210,7 @@ class Workbench:
         """What `test` needs is built; CannotBuild, UnknownTest."""
         if test.startswith(LAB_TEST):
             self.set_up(FOR_LAB)
-            build, targets = FOR_LAB, self._lab_targets()
+            build, targets = FOR_LAB, self._lab_targets(FOR_LAB)
         elif test.startswith(SCENARIO):
             self.set_up(self._build)
             build, targets = self._build, [MATRIX]
@@ -216,12 +227,8 @@ class Workbench:
             argv, environment = self.command(name, build)
             status, output = call(argv, self.path(build), limit_sec, **environment, **SANITIZERS)
             return 0 if status == SKIPPED else status, output
-        self._lend_lab()
-        script = f"tests/lab/{test.removeprefix(LAB_TEST)}.sh"
-        if not os.path.exists(self.path(script)):
-            raise UnknownTest(test)
-        return call([self.path("tests/lab/harness"), script], self.folder, limit_sec,
-                    MAYFLY_BUILD=self.path(FOR_LAB), **SANITIZERS)
+        argv, environment = self.command(test, FOR_LAB)
+        return call(argv, self.folder, limit_sec, **environment, **SANITIZERS)
 
     def _isolation(self):
         if not self._isolated:
