@@ -3,12 +3,14 @@
  *
  * The state of the first disk decides:
  *
- *     building    a launch was cut off before its commit point: all is removed; so is a scratch volume of
- * bench adopting    an adoption was cut off before its commit point: all disks are given back doomed      a
- * delete, or the undoing of a launch, was cut off: all is removed rebuilding  the instance stays, and is
- * closed: another rebuild, or a delete, ends this state ready       the instance stays. Of its other disks,
- * adopting ones are marked ready, building and doomed ones are removed. A snapshot is removed. Idle maps are
- * closed. Without a ready rescue disk the domain gets its own definition back
+ *     building    a launch was cut off before its commit point: all is removed;
+ *                 so is a scratch volume of bench
+ *     adopting    an adoption was cut off before its commit point: all disks are given back
+ *     doomed      a delete, or the undoing of a launch, was cut off: all is removed
+ *     rebuilding  the instance stays, and is closed: another rebuild, or a delete, ends this state
+ *     ready       the instance stays. Of its other disks, adopting ones are marked ready, building and
+ *                 doomed ones are removed. A snapshot is removed. Idle maps are closed. Without a
+ *                 ready rescue disk the domain gets its own definition back
  */
 #include "instance/keys-going.h"
 #include "instance/recover.h"
