@@ -37,8 +37,8 @@ int local_folder_path(const struct config *c, char **ret_path, struct error *e)
     int r = own && !*c->local_directory ? user_data_folder(&data) : 0;
 
     if (r == -ENOENT)
-        return error_set(e, r, "key folder: user %u has no home folder for it; set [local] directory",
-                         geteuid());
+        return error_set(e, local_errno(r),
+                         "key folder: user %u has no home folder for it; set [local] directory", geteuid());
     if (*c->local_directory)
         path = strdup(c->local_directory);
     else if (!own)
@@ -55,7 +55,7 @@ int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
 {
     int r = make ? fd_make_folder(path) : 0;
     if (r < 0)
-        return error_set(e, r, "key folder %s: cannot be made: %s; see [local] directory", path,
+        return error_set(e, local_errno(r), "key folder %s: cannot be made: %s; see [local] directory", path,
                          strerror(-r));
     _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
@@ -63,7 +63,8 @@ int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
         return 0;
     }
     if (fd < 0)
-        return error_set(e, errno, "key folder %s: cannot be opened: %m; see [local] directory", path);
+        return error_set(e, local_errno(-errno), "key folder %s: cannot be opened: %m; see [local] directory",
+                         path);
     r = user_check_folder(fd, "key folder", path, "see [local] directory", e);
     if (r == 0)
         *ret_fd = TAKE_FD(fd);
@@ -154,7 +155,8 @@ int local_folder_erase(int folder_fd, const char *id, bool *ret_was_there, struc
 {
     int r = erase(folder_fd, id, ret_was_there);
     if (r < 0)
-        return error_set(e, r, "key local:%s: its file cannot be destroyed: %s; try again", id, strerror(-r));
+        return error_set(e, local_errno(r), "key local:%s: its file cannot be destroyed: %s; try again", id,
+                         strerror(-r));
     return 0;
 }
 
@@ -197,7 +199,7 @@ int local_folder_list(int folder_fd, char (**ret_ids)[UUID_TEXT], size_t *ret_n,
     struct dirent **entries = NULL;
     int n = scandirat(folder_fd, ".", &entries, only_key_files, alphasort);
     if (n < 0)
-        return error_set(e, errno, "key folder: cannot be read: %m");
+        return error_set(e, local_errno(-errno), "key folder: cannot be read: %m");
 
     _cleanup_free_ void *ids = calloc((size_t)n + 1, UUID_TEXT);
     int r = ids ? take_entries(folder_fd, entries, (size_t)n, ids, ret_n, e) : error_memory(e);

@@ -5,6 +5,13 @@
 #include "base/str.h"
 #include "config/config.h"
 
+/* The errno for callers of a key manager, of one that a file system gave. To callers -ENOKEY says that a key
+ * is gone for good; to a file system (fscrypt) it only says that its folder is locked. */
+static inline int local_errno(int r)
+{
+    return r == -ENOKEY ? -EACCES : r;
+}
+
 /* The path of the folder: the option, or the default for the user who runs. The caller frees *ret_path. */
 int local_folder_path(const struct config *c, char **ret_path, struct error *e) _must_check_;
 

@@ -46,8 +46,8 @@ int local_identity_read(int folder_fd, const char *path, char ret[KEY_PLACE_MAX]
     }
     int r = fd < 0 ? -errno : fd_read_text(fd, KEY_PLACE_MAX - 1, &text, &size);
     if (r < 0 && r != -EFBIG)
-        return error_set(e, r, "key folder %s: its file " IDENTITY_NAME " cannot be read: %s", path,
-                         strerror(-r));
+        return error_set(e, local_errno(r), "key folder %s: its file " IDENTITY_NAME " cannot be read: %s",
+                         path, strerror(-r));
     if (r == 0 && size && text[size - 1] == '\n')
         text[--size] = '\0';
     if (r < 0 || strlen(text) != size || !parse_identity(text, &uid))
@@ -86,13 +86,13 @@ static int make_identity(int folder_fd, const char *path, struct error *e)
     int n = snprintf(line, sizeof line, "%u.%s\n", geteuid(), hex);
     int r = fd_add_file(folder_fd, IDENTITY_NAME, line, (size_t)n);
     if (r == -EOPNOTSUPP)
-        return error_set(e, r,
+        return error_set(e, local_errno(r),
                          "key folder %s: its file system cannot make files that are whole or not there "
                          "(O_TMPFILE); set [local] directory to one on ext4 or XFS",
                          path);
     if (r < 0 && r != -EEXIST) /* -EEXIST: another mayfly was quicker, so there is one */
-        return error_set(e, r, "key folder %s: its file " IDENTITY_NAME " cannot be made: %s", path,
-                         strerror(-r));
+        return error_set(e, local_errno(r), "key folder %s: its file " IDENTITY_NAME " cannot be made: %s",
+                         path, strerror(-r));
     return 0;
 }
 

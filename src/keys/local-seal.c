@@ -30,7 +30,7 @@ int local_seal_read(int folder_fd, const char *name, struct secret **ret, struct
     struct stat st;
     char user[USER_NAME_MAX];
     if (fd < 0 || fstat(fd, &st) < 0)
-        return error_set(e, errno, "sealing key %s: cannot be read: %m", name);
+        return error_set(e, local_errno(-errno), "sealing key %s: cannot be read: %m", name);
     if (!kept_well(&st))
         return error_set(e, -EACCES,
                          "sealing key %s: is not used: others than user %s may read it; chown it and chmod "
@@ -47,7 +47,7 @@ int local_seal_read(int folder_fd, const char *name, struct secret **ret, struct
         return r;
     r = fd_read_all(fd, secret_bytes(key), LOCAL_SEALING_BYTES);
     if (r < 0)
-        return error_set(e, r, "sealing key %s: cannot be read: %s", name, strerror(-r));
+        return error_set(e, local_errno(r), "sealing key %s: cannot be read: %s", name, strerror(-r));
     *ret = TAKE_PTR(key);
     return 0;
 }
@@ -74,7 +74,8 @@ static int make_sealing_key(int folder_fd, const char *name, struct error *e)
     _cleanup_close_ int parent_fd = open_parent(folder_fd, name, &last);
     r = parent_fd < 0 ? parent_fd : fd_add_file(parent_fd, last, secret_peek(key), LOCAL_SEALING_BYTES);
     if (r < 0 && r != -EEXIST) /* -EEXIST: another mayfly was quicker, so there is one */
-        return error_set(e, r, "sealing key %s: cannot be made: %s; see [local] sealing_key_file", name,
+        return error_set(e, local_errno(r),
+                         "sealing key %s: cannot be made: %s; see [local] sealing_key_file", name,
                          strerror(-r));
     return 0;
 }

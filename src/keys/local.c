@@ -115,7 +115,7 @@ static int read_file(int folder_fd, const char *id, uint8_t file[LOCAL_FILE_MAX]
         return 0;
     if (r == -EFBIG)
         return error_set(e, -EKEYREJECTED, "key local:%s: is damaged: its file is too long; restore it", id);
-    return r < 0 ? error_set(e, r, "key local:%s: cannot be read: %s", id, strerror(-r)) : 0;
+    return r < 0 ? error_set(e, local_errno(r), "key local:%s: cannot be read: %s", id, strerror(-r)) : 0;
 }
 
 /* Makes sure that l->sealing_key is read, to unseal the key `id`. */
@@ -151,8 +151,8 @@ static int unseal(struct local *l, int folder_fd, const char *id, bool *ret_ther
     if (r == 0 && !streq(info.id, id))
         r = error_set(&why, -EKEYREJECTED, "holds another key, %s", info.id);
     if (r < 0)
-        return error_set(e, r, "key local:%s: its file in %s %s; restore it, or the sealing key", id,
-                         l->folder, why.text);
+        return error_set(e, local_errno(r), "key local:%s: its file in %s %s; restore it, or the sealing key",
+                         id, l->folder, why.text);
     if (ret_info)
         *ret_info = info;
     if (ret)
@@ -174,7 +174,9 @@ static int add_key(struct local *l, int folder_fd, const struct key_info *info, 
     if (r < 0)
         return r;
     r = fd_add_file(folder_fd, info->id, file, size);
-    return r < 0 ? error_set(e, r, "key folder %s: cannot keep a new key: %s", l->folder, strerror(-r)) : 0;
+    return r < 0 ? error_set(e, local_errno(r), "key folder %s: cannot keep a new key: %s", l->folder,
+                             strerror(-r))
+                 : 0;
 }
 
 static int local_import(struct keymgr *km, const struct key_info *info, const struct secret *key,

@@ -1067,13 +1067,36 @@ static void local_says_that_its_folder_went(void **state)
 }
 
 static bool no_tmpfile;
+static const char *locked; /* by fscrypt, as the kernel says it */
 
 int __real_openat64(int fd, const char *path, int flags, mode_t mode);
 int __wrap_openat64(int fd, const char *path, int flags, mode_t mode);
 int __wrap_openat64(int fd, const char *path, int flags, mode_t mode)
 {
+    if (locked && str_starts(path, locked))
+        return errno = ENOKEY, -1;
     return no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE ? (errno = EOPNOTSUPP, -1)
                                                           : __real_openat64(fd, path, flags, mode);
+}
+
+/* The kernel's word for a folder that nobody has unlocked is ours for a key that is gone for good. */
+static void local_in_a_locked_folder_is_not_gone(void **state)
+{
+    char id[KEY_ID_MAX];
+    struct error e = ERROR_NONE;
+    _cleanup_keymgr_ struct keymgr *km = a_local(state);
+    _cleanup_secret_ struct secret *key = NULL, *again = NULL;
+    assert_ok(keymgr_create(km, &want, id, &key, &e), e);
+    locked = strrchr(id, '/') + 1; /* the name of its file */
+    int fetched = keymgr_fetch(km, id, &again, &e);
+    locked = NULL;
+    assert_error(fetched, -EACCES, e);
+    e = ERROR_NONE;
+    assert_ok(keymgr_fetch(km, id, &again, &e), e);
+    locked = strrchr(id, '/') + 1;
+    int destroyed = keymgr_destroy(km, id, &e);
+    locked = NULL;
+    assert_error(destroyed, -EACCES, e);
 }
 
 static void local_says_what_its_file_system_lacks(void **state)
@@ -1229,6 +1252,7 @@ int main(void)
         IN_FOLDER(a_key_is_gone_only_if_it_is),
         IN_FOLDER(local_says_that_its_folder_went),
         IN_FOLDER(local_says_what_its_file_system_lacks),
+        IN_FOLDER(local_in_a_locked_folder_is_not_gone),
         IN_FOLDER(local_sealing_key_may_be_lent_by_root),
         cmocka_unit_test(an_agent_is_a_program_of_its_own),
         IN_FOLDER(local_a_first_key_beside_another),
