@@ -35,7 +35,7 @@ static bool has_role(const struct instance *i, const char *role)
     return false;
 }
 
-/* Another program defines the domain, and adds the seed disk to it. */
+/* Checks that a seed disk can be added. Another program defines the domain, and adds the seed disk to it. */
 static int check_seed(const struct addition *a, struct error *e)
 {
     static const struct drift_need needs_of_seed = {.cannot = "cannot be given a seed disk",
@@ -60,7 +60,7 @@ static int check_instance(const struct addition *a, struct error *e)
                                  : drift_check(a->launch.context, a->launch.model, a->instance, &needs, e);
 }
 
-/* The instance decides whether the new disk is encrypted, not today's configuration. */
+/* Decides whether the new disk is encrypted: as the instance is, not as today's configuration says. */
 static int check_key(struct addition *a, struct error *e)
 {
     const struct context *c = a->launch.context;
@@ -106,8 +106,8 @@ static int check_addition(struct addition *a, struct error *e)
     return r < 0 ? r : launch_check_room(l, e);
 }
 
-/* The first free number whose disk sorts after the first disk. Otherwise it would become the first disk, and
- * a crash would leave an instance that looks as if it had never been launched. */
+/* Chooses the first free number whose disk sorts after the first disk. Otherwise it would become the first
+ * disk, and a crash would leave an instance that looks as if it had never been launched. */
 static int choose_number(const struct instance *i, unsigned *ret, struct error *e)
 {
     const char *lead = i->volumes[0]->role;

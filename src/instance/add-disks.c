@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly add-disks: disks for a domain that others have defined. The domain stays theirs: it gets no mark of
- * ours, so it is never ended or undefined.
+/* mayfly add-disks: disks for a domain that others have defined. The domain stays theirs: it does not get
+ * our mark, so it is never ended or undefined.
  *
  *     lock | key, volumes, open, fill | close | definition | others ready | FIRST DISK READY
  *
@@ -36,7 +36,7 @@ static int lock_uuid(struct launch *l, const char *uuid, struct error *e)
     return r;
 }
 
-/* Names are for people: without one the uuid is the name. */
+/* Takes the uuid of the request, and its name. Names are for people: without one the uuid is the name. */
 static int take_uuid(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
@@ -74,7 +74,7 @@ static int take_domain(struct launch *l, struct error *e)
     return l->domain ? 0 : error_set(e, -ENOENT, "domain %s: it has been undefined meanwhile", name);
 }
 
-/* A guest that is resumed from a managed save would not have the new disks. */
+/* Refuses a domain with a managed save: a guest resumed from it would not have the new disks. */
 static int check_not_saved(const struct launch *l, struct error *e)
 {
     static const struct drift_need needs = {.cannot = "cannot be given disks", .refused = DRIFT(SAVED)};
@@ -84,7 +84,7 @@ static int check_not_saved(const struct launch *l, struct error *e)
     return drift_check(l->context, l->model, &i, &needs, e);
 }
 
-/* Is it a disk that was asked for? It may have grown since. */
+/* True if this disk was asked for. It may have grown since. */
 static bool is_same(const struct launch *l, const struct instance *i, const char *role, const char *alias,
                     const char *fs, uint64_t bytes)
 {
@@ -96,7 +96,7 @@ static bool is_same(const struct launch *l, const struct instance *i, const char
                         v->scope == (q->keep_key ? KEY_SCOPE_CALLER : KEY_SCOPE_INSTANCE)));
 }
 
-/* Has the instance all disks that were asked for, and no others? */
+/* True if the instance has all disks that were asked for, and no others. */
 static bool has_them(const struct launch *l, const struct instance *i)
 {
     const struct launch_request *q = l->request;

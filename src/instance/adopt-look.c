@@ -11,7 +11,7 @@
 
 /* ------------------------------------------------------------- the instance */
 
-/* The instance belongs to Mayfly already: was it adopted with the same parameters? */
+/* Compares an instance that is Mayfly's already: *ret_done if it was adopted with the same parameters. */
 static int known(const struct adoption *a, const struct instance *i, bool *ret_done, struct error *e)
 {
     const struct adopt_request *q = a->request;
@@ -70,8 +70,8 @@ static int find_volumes(struct adoption *a, struct error *e)
                            a->request->uuid, a->request->uuid);
 }
 
-/* "<uuid>_disk" is root, "<uuid>_disk.eph0" is eph0. Other volumes with the uuid would be in the way later.
- */
+/* Sets the role by the name: "<uuid>_disk" is root, "<uuid>_disk.eph0" is eph0. Refuses other volumes with
+ * the uuid, which would be in the way later. */
 static int set_role(struct volume *v, struct error *e)
 {
     const char *rest = v->lv + UUID_TEXT - 1 + strlen("_disk");
@@ -91,7 +91,7 @@ static int set_role(struct volume *v, struct error *e)
     return 0;
 }
 
-/* All but key and check value. */
+/* Fills in all but the key and the check value. */
 static int design_volume(const struct adoption *a, struct volume *v, struct error *e)
 {
     const struct adopt_request *q = a->request;
@@ -117,7 +117,7 @@ static int design_volume(const struct adoption *a, struct volume *v, struct erro
 
 /* ------------------------------------------------------------------ the key */
 
-/* Delete destroys the key, so no other instance may have it. */
+/* Checks that no other instance has the key, since delete destroys it. */
 static int check_key(const struct adoption *a, struct error *e)
 {
     const struct volume *lead = &a->volumes[0];
@@ -140,7 +140,7 @@ static void set_key(struct adoption *a, const char ref[KEY_REF_MAX])
         memcpy(a->volumes[i].key, ref, KEY_REF_MAX);
 }
 
-/* The copy gets the uuid of the first disk: by that recover recognizes it. */
+/* Names the copy of the key by the uuid of the first disk: by that recover recognizes the copy. */
 static int name_import(struct adoption *a, char ref[KEY_REF_MAX], struct error *e)
 {
     struct keymgr *km = NULL;
@@ -152,7 +152,7 @@ static int name_import(struct adoption *a, char ref[KEY_REF_MAX], struct error *
     return r;
 }
 
-/* Where the key is, or will be. */
+/* Sets the reference of the key: where it is, or will be. */
 static int name_key(struct adoption *a, struct error *e)
 {
     const struct adopt_request *q = a->request;
@@ -194,7 +194,7 @@ static int add_place(struct adoption *a, struct error *e)
     return 0;
 }
 
-/* The first disk must show something; another disk may never have been written to. */
+/* Refuses a first disk that shows nothing. Warns of another disk, which may never have been written to. */
 static int check_shows(const struct adoption *a, const struct volume *v, bool shows, struct error *e)
 {
     if (shows)

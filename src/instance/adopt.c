@@ -20,7 +20,7 @@ static int import_key(const struct context *c, void *object, struct error *e)
     return r < 0 ? r : keymgr_import(km, &a->imports, a->request->secret, e);
 }
 
-/* The id is new: whatever has it, this run has made. */
+/* Destroys the key with this id: the id is new, so only this run can have made the key. */
 static int import_key_undo(const struct context *c, void *object, struct error *e)
 {
     const struct adoption *a = object;
@@ -46,7 +46,7 @@ static int lead_ready(const struct context *c, void *object, struct error *e)
     return broker_mark(c->broker, &lead, 1, VOLUME_READY, e);
 }
 
-/* A ready volume never becomes adopting again. */
+/* Fails if the first disk is ready: a ready volume never becomes adopting again. */
 static int lead_ready_undo(const struct context *c, void *object, struct error *e)
 {
     const struct volume *lead = ((struct adoption *)object)->volumes;

@@ -14,8 +14,8 @@
 struct adoption {
     const struct context *context;
     const struct adopt_request *request;
-    struct model *model;    /* as looked up */
-    struct volume *volumes; /* as they will be; the first disk first */
+    struct model *model;    /* the look before the adoption */
+    struct volume *volumes; /* the volumes as they will be, the first disk first */
     size_t n_volumes;
     struct key_info imports; /* id "": a manager has the key already */
 };

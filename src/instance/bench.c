@@ -60,7 +60,7 @@ static int remove_volume(const struct context *c, void *object, struct error *e)
     return broker_remove(c->broker, &v, 1, e);
 }
 
-/* ---------------------------------------------------------------- measuring */
+/* ------------------------------------------------------------- measurements */
 
 static enum bench_table table_of(enum bench_column column)
 {
@@ -74,7 +74,7 @@ static enum bench_table table_of(enum bench_column column)
     }
 }
 
-/* The caller closes the device, so that its map can be closed after it. */
+/* Measures one cell. The caller closes the device, so that its map can be closed after it. */
 static int measure_on(const struct context *c, struct benchmark *b, int fd, const struct bench_cell *cell,
                       struct bench_figures *ret, struct error *e)
 {

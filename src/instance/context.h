@@ -14,8 +14,8 @@
 /* Tells a person or a program how far a long operation is. May be NULL in a context. */
 struct reporter {
     void (*step)(void *context, const char *what);                              /* a step begins */
-    void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes); /* of images written */
-    void (*count)(void *context, unsigned done, unsigned total);                /* of measurements */
+    void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes); /* bytes of images */
+    void (*count)(void *context, unsigned done, unsigned total);                /* measurements */
     void (*warning)(void *context, const char *text);
     void *data;
 };
@@ -44,11 +44,11 @@ struct context {
     int (*stream)(const struct opened *disk, int output_fd, const char *name,
                   const struct image_progress *progress, struct error *e);
 
-    /* Write a seed to the begin of a disk, and read it back: seed_write and seed_read, or the doubles'. */
+    /* Write a seed to the start of a disk, and read it back: seed_write and seed_read, or the doubles'. */
     int (*write_seed)(const struct opened *disk, const struct secret *seed, struct error *e);
     int (*read_seed)(const struct opened *disk, struct secret **ret, struct error *e);
 
-    /* What fio can measure on this host, and a measurement: bench_look and bench_measure, or the double's. */
+    /* Look what fio can measure on this host, and measure: bench_look and bench_measure, or the doubles'. */
     int (*bench_look)(char ret_why_not[BENCH_WHY_MAX], struct error *e);
     int (*bench_measure)(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e);
 
@@ -64,20 +64,20 @@ struct context {
     /* How long a holder without a name, such as udev, may take to let go of a device. */
     unsigned holder_wait_msec;
 
-    bool (*stopped)(void); /* has the user asked to stop (SIGINT, SIGTERM)? NULL: nobody can */
+    bool (*stopped)(void); /* true if the user has asked to stop (SIGINT, SIGTERM); NULL: nobody can */
 
-    /* While this is on, `stopped` says no: from a point of no return to the end of an operation. May be NULL.
-     */
+    /* Makes `stopped` say no while this is on: from a point of no return to the end of an operation. May be
+     * NULL. */
     void (*hold_stop)(bool on);
 };
 
-/* Has the user asked to stop? Called between steps and in every wait. Now and then it also tells the broker
- * that we are at work. */
+/* True if the user has asked to stop. Called between steps and in every wait. Now and then it also tells the
+ * broker that we are at work. */
 bool context_stopped(const struct context *c);
 
 /* Why a part of the context is missing; errnum 0: it is there. Only mayfly doctor works without some part. */
 struct lacks {
-    struct error config; /* then the other parts are not tried, and the configuration has its defaults */
+    struct error config; /* after it the other parts are not tried, and the configuration has its defaults */
     struct error who;    /* the caller's credentials */
     struct error broker; /* context.broker is NULL */
     struct error virt;   /* context.virt is NULL */
@@ -91,11 +91,11 @@ void report_warning(const struct context *c, const char *format, ...) _printf_(2
 void context_hold_stop(const struct context *c);
 void context_heed_stop(const struct context *c);
 
-/* The current name of the volume's instance, for sentences only: libvirt's, if it can be asked and knows the
- * domain, since that may have been renamed. Returns `field`. */
+/* Writes the current name of the volume's instance to `field`, and returns it; for sentences only. The name
+ * is libvirt's, if it can be asked and knows the domain: a domain may have been renamed. */
 const char *context_name(const struct context *c, const struct volume *v, char field[DOMAIN_NAME_MAX]);
 
-/* For an operation that needs libvirt. -ECONNREFUSED: the context has none. */
+/* Checks that the context has libvirt. -ECONNREFUSED: it has not. */
 int context_check_virt(const struct context *c, struct error *e) _must_check_;
 
 /* Writes the image to the targets, tells the reporter how far it is, and heeds context_stopped().

@@ -12,8 +12,8 @@
 #include "instance/operations.h"
 #include "instance/removal.h"
 
-/* Mayfly has no instance of this name. That is an error, or a script would go on after a typo. The name may
- * also be that of a domain of others. */
+/* Explains that Mayfly has no instance of this name, which another domain may have. That is an error, or a
+ * script would go on after a typo. */
 static int not_there(const struct context *c, const char *name, struct error *e)
 {
     struct domain d;
@@ -58,7 +58,7 @@ static int check_removal(const struct context *c, const struct model *m, const s
     return result;
 }
 
-/* The last of the removals that has the key. */
+/* Returns the index of the last removal that has the key. */
 static size_t last_with_key(const struct deletion d[], size_t n, const char *key)
 {
     size_t last = 0;
@@ -90,7 +90,7 @@ static int check_keys(const struct context *c, const struct model *m, const stru
     return 0;
 }
 
-/* The index of the first name that stands for the same instance. */
+/* Returns the index of the first name that stands for the same instance. */
 static size_t first_with_instance(const struct deletion d[], size_t i)
 {
     size_t first = 0;
@@ -128,7 +128,7 @@ static int list_removals(const struct context *c, const struct model *m, enum ke
     return r;
 }
 
-/* The outcome of one removal; `r` and `e`: of all steps. */
+/* Notes the outcome of one removal; `r` and `e`: of all steps. */
 static void note_outcome(const struct removal *removal, int r, const struct error *e, struct outcome *ret)
 {
     ret->error = removal->error;

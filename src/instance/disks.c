@@ -87,8 +87,8 @@ int disk_detach_from_domain(const struct context *c, const struct volume *v, str
     return r < 0 ? r : virt_detach_disk(c->virt, v->instance, path, DOMAIN_DEFINITION, e);
 }
 
-/* Is the map suitable for this use? A domain may use a writable map that was opened for more. A map that was
- * opened for a start is opened anew for another start if little of its time is left. */
+/* True if the map is suitable for this use. A domain may use a writable map that was opened for more. A map
+ * that was opened for a start is opened anew for another start if little of its time is left. */
 static bool map_will_do(const struct map *map, enum map_use use)
 {
     enum map_use is = map_use(map);
@@ -189,7 +189,8 @@ static int close_all(const struct context *c, const struct disks *d, const bool 
     return settle_after(c, d->instance->uuid, first, e);
 }
 
-/* A map with our name that is not ours (-EUNSAFE) made the step fail, and was not opened by it. */
+/* Closes the maps that this step opened. A map with our name that is not ours (-EUNSAFE) is none of them: it
+ * made the step fail. */
 int disks_open_undo(const struct context *c, void *disks, struct error *e)
 {
     const struct disks *d = disks;

@@ -10,7 +10,7 @@
 int disk_open(const struct context *c, const struct volume *v, const struct secret *secret, enum map_use use,
               enum settle settle, struct opened *ret, struct error *e) _must_check_;
 
-/* The same, to give an open map other flags. */
+/* Gives an open map other flags, with the key as for disk_open(). */
 int disk_tune(const struct context *c, const struct volume *v, const struct secret *secret, bool *ret_changed,
               struct error *e) _must_check_;
 
@@ -18,7 +18,7 @@ int disk_tune(const struct context *c, const struct volume *v, const struct secr
 int disk_close(const struct context *c, const struct volume *v, enum settle settle,
                struct error *e) _must_check_;
 
-/* The disk as domain_xml() takes it; the result points into `path`. */
+/* Returns the disk as domain_xml() takes it; the result points into `path`. */
 struct domain_disk disk_of_domain(const struct context *c, const struct volume *v,
                                   char path[DEVICE_PATH_MAX]);
 
@@ -27,7 +27,8 @@ struct domain_disk disk_of_domain(const struct context *c, const struct volume *
 int disk_detach_from_guest(const struct context *c, const struct volume *v, unsigned timeout_sec,
                            struct error *e) _must_check_;
 
-/* The same; then removes it from the definition of the domain, which need not be Mayfly's. */
+/* Detaches the disk from the guest as disk_detach_from_guest() does, then removes it from the definition of
+ * the domain, which need not be Mayfly's. */
 int disk_detach_from_domain(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 
 #define DISKS_MAX 128 /* of one instance: root, swap and eph0 to eph99 are 102 */
@@ -50,23 +51,25 @@ struct disks {
 int disks_look(const struct context *c, const struct model *m, const struct instance *i, enum map_use use,
                struct disks *ret, struct error *e) _must_check_;
 
-/* The uuids of several instances: `disks` are the objects of a step that is done for several at once. */
+/* Lists the uuids of several instances: `disks` are the objects of a step that is done for several at
+ * once. */
 void disks_uuids(void *const disks[], size_t n, const char *ret[]);
 
-/* A step for several at once: fetches the keys and opens the missing maps. Its undo closes these maps. */
+/* Fetches the keys and opens the missing maps; a step for several at once. Its undo closes these maps. */
 void disks_open(const struct context *c, void *const disks[], size_t n, struct error why[]);
 int disks_open_undo(const struct context *c, void *disks, struct error *e);
 
-/* Steps: the first closes all disks; the second all except those whose data would be lost with their key. */
+/* Close all disks, and all disks except those whose data would be lost with their key. Two steps. */
 int disks_close(const struct context *c, void *disks, struct error *e);
 int disks_close_durable(const struct context *c, void *disks, struct error *e);
 
-/* Not a step: like disks_close_durable(), but maps that were opened for more than `up_to` stay. */
+/* Closes disks as disks_close_durable() does, except maps that were opened for more than `up_to`. Not a
+ * step. */
 int disks_close_idle(const struct context *c, const struct disks *d, enum map_use up_to,
                      struct error *e) _must_check_;
 
-/* Is a disk open that may be closed? */
+/* True if a disk is open that may be closed. */
 bool disks_can_close(const struct disks *d);
 
-/* Would disks_close() lose data? */
+/* True if disks_close() would lose data. */
 bool disks_lose_data(const struct disks *d);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doctor's look at the host that Mayfly runs on: who asks, programs, kernel, swap, LVM's view of guests'
+/* Doctor's look at the host that Mayfly runs on: the caller, programs, kernel, swap, LVM's view of guests'
  * disks, clock, and room for files. Nothing here asks the broker, libvirt or a key manager.
  */
 #include "instance/doctor.h"
@@ -17,7 +17,7 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
-/* ------------------------------------------------------------------ who asks */
+/* ---------------------------------------------------------------- the caller */
 
 static void examine_membership(struct examination *x, const char *user, const char *group)
 {
@@ -32,7 +32,7 @@ static void examine_membership(struct examination *x, const char *user, const ch
                          user, user, group);
 }
 
-/* Told only if it explains a refusal: there are other ways to get access. */
+/* Examines the user's groups, but only if they explain a refusal: there are other ways to get access. */
 static void examine_caller(struct examination *x)
 {
     char user[USER_NAME_MAX];
@@ -121,7 +121,7 @@ static bool has_line(const struct examination *x, const char *folder, const char
 
 #define DEVICE_LEVELS_MAX 8
 
-/* Is the device, given by its folder in sysfs, a dm-crypt map, or does it lie on such maps only? */
+/* True if the device is a dm-crypt map, or lies on such maps only; `folder` is its folder in sysfs. */
 static bool is_encrypted(const struct examination *x, const char *folder, unsigned level)
 {
     if (has_line(x, folder, "dm/uuid", "CRYPT-"))
@@ -140,7 +140,7 @@ static bool is_encrypted(const struct examination *x, const char *folder, unsign
     return all && n > 0;
 }
 
-/* zram: in RAM, unless it writes idle pages to a disk. */
+/* True if the device is zram, which is in RAM unless it writes idle pages to a disk. */
 static bool is_ram(const struct examination *x, const char *folder)
 {
     return str_starts(folder, "/sys/class/block/zram") &&
@@ -186,7 +186,7 @@ static void examine_swap(struct examination *x)
 
 /* ----------------------------------------------------- LVM's view of disks */
 
-/* Has the file a line, not a comment, of a filter that names our maps? */
+/* True if a line of the file, not a comment, is a filter that names our maps. */
 static bool rejects_maps(const struct examination *x, const char *path)
 {
     _cleanup_free_ char *text = examination_read(x, path);
@@ -213,7 +213,7 @@ static void examine_lvm(struct examination *x)
 
 /* ------------------------------------------------------------- clock and room */
 
-/* Tokens and certificates are valid for a time. */
+/* Examines the clock: tokens and certificates are valid for a time. */
 static void examine_clock(struct examination *x)
 {
     struct timex t = {.modes = 0};
@@ -233,7 +233,7 @@ static void examine_clock(struct examination *x)
 #define ROOM_BYTES (UINT64_C(16) << 20)
 #define ROOM_FILES 100
 
-/* Room for keys, LVM's backups, libvirt's definitions and locks. */
+/* Examines the room for keys, LVM's backups, libvirt's definitions and locks. */
 static void examine_room(struct examination *x)
 {
     static const char *const folders[] = {"/var/lib/mayfly", "/etc", "/run"};

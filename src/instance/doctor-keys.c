@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* Is the fetched key the one that was made? */
+/* Checks that the fetched key is the one that was made. */
 static int compare(struct keymgr *km, const char *id, const struct secret *made, struct error *e)
 {
     _cleanup_secret_ struct secret *fetched = NULL;
@@ -80,7 +80,7 @@ static void examine_key(struct examination *x, struct keymgr *km)
                        id);
 }
 
-/* The manager's report about itself. False: a part of it failed. */
+/* Adds the manager's report about itself. False: a part of it failed. */
 static bool examine_itself(struct examination *x, struct keymgr *km)
 {
     struct key_finding findings[KEY_FINDINGS_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Examines libvirt: does it answer, has its daemon seen Mayfly's hook, and does AppArmor let the hook run
- * mayfly? */
+/* Examines libvirt: whether it answers, its daemon has seen Mayfly's hook, and AppArmor lets the hook run
+ * mayfly. */
 #include "instance/doctor.h"
 
 #include "base/fd.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file of a managed save holds in plaintext what the disks hold encrypted. */
+/* Warns of a managed save: its file holds in plaintext what the disks hold encrypted. */
 static void examine_ram(struct examination *x, const struct domain *d)
 {
     char what[sizeof x->findings->what];
@@ -51,7 +51,7 @@ static void examine_connection(struct examination *x)
         examine_ram(x, &m->domains[i]);
 }
 
-/* -------------------------------------------------------------- its daemon */
+/* -------------------------------------------------------- libvirt's daemon */
 
 /* The daemon that starts QEMU: libvirtd, or virtqemud where each driver has a daemon of its own. */
 struct daemon {
@@ -60,7 +60,7 @@ struct daemon {
     uint64_t started_sec; /* since 1970 */
 };
 
-/* The start time, in ticks since the boot. The name before it may contain anything. */
+/* Reads the start time, in ticks since the boot. The name before it may contain anything. */
 static bool read_start(const char *stat, uint64_t *ret_ticks)
 {
     const char *field = strrchr(stat, ')');
@@ -113,7 +113,7 @@ static void find_daemon(const struct examination *x, struct daemon *ret)
 
 /* -------------------------------------------------------------------- hook */
 
-/* When the file was made. An upgrade that changes nothing in it leaves it alone. */
+/* Returns when the file was made. An upgrade that changes nothing in it leaves it alone. */
 static uint64_t made_sec(const char *path, const struct stat *st)
 {
     struct statx more;
@@ -148,7 +148,7 @@ static void examine_hook(struct examination *x, const struct daemon *d)
 
 /* ---------------------------------------------------------------- AppArmor */
 
-/* Does the profile, or the operator's addition to it, allow the program, or all of its folder? */
+/* True if the profile, or the operator's addition to it, allows the program, or all of its folder. */
 static bool profile_allows(const struct examination *x, const char *daemon)
 {
     static const char *const folders[] = {"/etc/apparmor.d", "/etc/apparmor.d/local"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doctor's look at OpenStack Nova on a compute host: whether its servers get disks of Mayfly's
+/* Doctor's look at OpenStack Nova on a compute host: whether Mayfly makes the disks of its servers
  * (mayfly-nova(7)), and whether Mayfly is set up for that. Role and rights of the host's service user in
  * Barbican are looked at with the key managers.
  */
@@ -49,7 +49,7 @@ static void begin_settings(struct config_query ret[N_SETTINGS])
     memcpy(ret, settings, sizeof settings);
 }
 
-/* Does one exist that this user may not read? */
+/* True if one of the files exists, and this user may not read it. */
 static bool is_closed(const struct examination *x)
 {
     bool closed = false;
@@ -92,7 +92,7 @@ static void warn_not_started(struct examination *x, const struct config_query *w
         w->name, is, w->name, wanted, w->group, files[1]);
 }
 
-/* Options whose default is right, and which must not have another value. */
+/* Examines options whose default is right, and which must not have another value. */
 static void examine_defaults(struct examination *x, const struct config_query settings[N_SETTINGS])
 {
     static const struct {
@@ -112,7 +112,7 @@ static void examine_defaults(struct examination *x, const struct config_query se
         warn_not_started(x, enabled, enabled->value, "false");
 }
 
-/* Settings without which the driver refuses to start. */
+/* Examines settings without which the driver refuses to start. */
 static void examine_settings(struct examination *x, const struct config_query settings[N_SETTINGS])
 {
     const struct config_query *type = &settings[IMAGES_TYPE];
@@ -132,7 +132,7 @@ static void examine_settings(struct examination *x, const struct config_query se
     examine_defaults(x, settings);
 }
 
-/* What Mayfly needs to serve Nova. */
+/* Examines what Mayfly needs to serve Nova. */
 static void examine_service(struct examination *x)
 {
     const struct config *c = x->context->config;

@@ -55,8 +55,8 @@ static bool has_volume(const struct inventory *i, const struct reached *volume)
     return found;
 }
 
-/* A group that lacks a physical volume may not show all volumes. Hidden volumes of LVM, such as the halves of
- * a mirror, have other names. */
+/* True if the device has no volume. A group that lacks a physical volume may not show all volumes. Hidden
+ * volumes of LVM, such as the halves of a mirror, have other names. */
 static bool is_orphan(const struct examination *x, const struct active *a)
 {
     const struct inventory *i = x->model->inventory;
@@ -64,7 +64,8 @@ static bool is_orphan(const struct examination *x, const struct active *a)
     return g && g->complete && volume_lv_name_valid(a->volume.lv) && !has_volume(i, &a->volume);
 }
 
-/* x->active is older than LVM's report: a volume may have been removed in between. */
+/* True if the device is still active. x->active is older than LVM's report: a volume may have been removed in
+ * between. */
 static bool is_still_there(const struct active_list *now, const struct active *a)
 {
     for (size_t i = 0; i < now->n; i++)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly doctor: first the checks that need no network, then the key managers. One failure hides no other:
- * checks that do not need the failed part still run.
+/* mayfly doctor: first the checks that need no network, then the key managers. A failure does not hide
+ * others: checks that do not need the failed part still run.
  *
- *     configuration -> processor, memory, host -> broker -> volume groups -> libvirt, hook, instances -> key
- * managers
+ *     configuration -> processor, memory, host -> broker -> volume groups -> libvirt, hook, instances
+ *     -> key managers
  */
 #include "instance/doctor.h"
 
@@ -43,7 +43,7 @@ static void examine_configuration(struct examination *x, const char *files)
         examination_fail(x, "credentials", x->lacks->who.errnum, x->lacks->who.text);
 }
 
-/* No processor has instructions for Serpent, Twofish and Camellia. */
+/* Examines the instructions for AES. No processor has any for Serpent, Twofish and Camellia. */
 static void examine_processor(struct examination *x)
 {
     const struct config *c = x->context->config;
@@ -83,7 +83,7 @@ static void examine_memory(struct examination *x)
 
 /* -------------------------------------------------------------------- broker */
 
-/* The broker works if it gives the lock that the trial keys need. */
+/* Examines the broker, which works if it gives the lock that the trial keys need. */
 static void examine_broker(struct examination *x)
 {
     struct error why = x->lacks->broker;

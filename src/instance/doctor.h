@@ -4,21 +4,22 @@
 
 #include "instance/examination.h"
 
-/* doctor-host.c: who asks, programs, kernel, swap, LVM's filter, clock, room. */
+/* Examines the caller, programs, kernel, swap, LVM's filter, clock, room; in doctor-host.c. */
 void examine_host(struct examination *x);
 
-/* doctor-volumes.c: volumes of instances in groups that are not configured, and devices without a volume. */
+/* Examines volumes of instances in groups that are not configured, and devices without a volume; in
+ * doctor-volumes.c. */
 void examine_elsewhere(struct examination *x);
 void examine_orphans(struct examination *x);
 
-/* doctor-libvirt.c: whether it answers, its hook, AppArmor. */
+/* Examines libvirt, its hook, AppArmor; in doctor-libvirt.c. */
 void examine_libvirt(struct examination *x);
 
-/* doctor-drift.c: what was done to instances without Mayfly. */
+/* Examines what was done to instances without Mayfly; in doctor-drift.c. */
 void examine_instances(struct examination *x);
 
-/* doctor-nova.c: OpenStack Nova's compute service, where this host has it. */
+/* Examines OpenStack Nova's compute service, if this host has it; in doctor-nova.c. */
 void examine_nova(struct examination *x);
 
-/* doctor-keys.c: each key manager in use. */
+/* Examines each key manager in use; in doctor-keys.c. */
 void examine_key_managers(struct examination *x);

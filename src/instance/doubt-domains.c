@@ -3,7 +3,7 @@
  *
  *     launch: volumes | DOMAIN            delete: DOMAIN | key | volumes
  *
- * So wherever an operation is cut off, the domain is there only while its volumes are.
+ * So wherever an operation is cut off, the domain exists only while its volumes do.
  */
 #include "instance/doubt.h"
 #include "instance/model.h"
@@ -16,7 +16,7 @@ static bool has_volumes(const struct inventory *i, const char *uuid)
     return inventory_volumes_of(i, uuid, &n) && n > 0;
 }
 
-/* Is there a volume of this name without tags of Mayfly's, such as Nova makes? */
+/* True if there is a volume of this name without Mayfly's tags, such as Nova makes. */
 static bool is_untagged(const struct inventory *i, const char *lv)
 {
     for (size_t n = 0; n < i->n_untagged; n++)
@@ -25,7 +25,8 @@ static bool is_untagged(const struct inventory *i, const char *lv)
     return false;
 }
 
-/* In a domain with our mark a volume below a map counts too: people may have put it in the map's place. */
+/* True if the path leads to a disk of instance `uuid`. In a domain with our mark a volume below a map counts
+ * too: people may have put it in the map's place. */
 static bool is_own_disk(const struct inventory *i, const struct domain_view *v, const char *path,
                         const char *uuid)
 {
@@ -45,7 +46,7 @@ static bool names_own_disk(const struct inventory *i, const struct domain_view *
     return false;
 }
 
-/* A trial has no volumes yet. */
+/* True if the domain is a trial, which has no volumes yet. */
 static bool is_trial(const struct domain_view *v)
 {
     return v->name && str_starts(v->name, TRIAL_NAME);

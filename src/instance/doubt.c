@@ -86,8 +86,8 @@ void doubts_end(struct doubts *d)
     active_end(&d->active);
 }
 
-/* Does `v` name an impossible key, so that it may need another one? A manager that shows callers only their
- * own keys may have a key that it does not list. */
+/* True if `v` names an impossible key, so that it may need another one. A manager that shows callers only
+ * their own keys may have a key that it does not list. */
 static bool names_wrong_key(const struct key_list *l, const struct volume *v, const struct key_entry *k)
 {
     if (v->state == VOLUME_BUILDING ||
@@ -119,7 +119,7 @@ static int doubt_of_volumes(const struct key_list *l, const struct inventory *i,
     return r;
 }
 
-/* The owner of a damaged key is not known. */
+/* Doubts a damaged key, whose owner is not known. */
 static int doubt_of_damaged(const struct context *c, const struct inventory *i, struct doubts *once,
                             struct error *e)
 {
@@ -129,7 +129,7 @@ static int doubt_of_damaged(const struct context *c, const struct inventory *i, 
     return r < 0 ? r : doubt_of_any_domain(c, once, e);
 }
 
-/* Volumes of another host are never seen. */
+/* Doubts a key of another host, whose volumes are never seen here. */
 static int doubt_of_host(const struct key_entry *k, struct error *e)
 {
     if (!k->info.host[0])

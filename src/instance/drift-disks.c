@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Are the disks of the domain those of the instance? Devices are compared by number, not by name: a device
- * has many names.
+/* Checks that the disks of the domain are those of the instance. Devices are compared by number, not by name:
+ * a device has many names.
  *
  *     definition: what the next start takes       guest: what runs now
  */
@@ -17,9 +17,9 @@ struct match {
     const struct disk_view *disk; /* NULL: nothing leads to it */
     bool top;                     /* the guest reads and writes it */
     bool below;                   /* it is in the backing chain of something else */
-    bool bare;                    /* or the volume below it is */
-    bool replaced;                /* by something else of the same serial number */
-    const char *copied_to;        /* by a block job; NULL: none */
+    bool bare;                    /* the volume below it is named instead */
+    bool replaced;                /* something else has its serial number */
+    const char *copied_to;        /* where a block job copies it; NULL: nowhere */
 };
 
 /* A device by its number, a file or socket by the place where it lies. */
@@ -46,7 +46,7 @@ static bool same_object(const char *path, const char *other)
 static bool same_device(const struct domain_source *source, const char *path)
 {
     if (source->volume) {
-        char device[DEVICE_PATH_MAX]; /* of a pool that is a volume group, and mostly has its name */
+        char device[DEVICE_PATH_MAX]; /* a pool that is a volume group mostly has its name */
         return snprintf(device, sizeof device, "/dev/%s", source->path) < (int)sizeof device &&
                (streq(device, path) || same_object(path, device));
     }
@@ -96,7 +96,7 @@ static const char *target_of(const struct match *m)
     return m->disk->target ? m->disk->target : "a disk";
 }
 
-/* What holds of either side. */
+/* Adds findings that can be made of either side. */
 static void tell_elsewhere(struct drift_search *s, const struct volume *v, const struct match *m,
                            const char *where)
 {
@@ -150,7 +150,8 @@ static void compare(struct drift_search *s, const struct volume *v, const struct
                   "the running guest does not have its disk %s; it gets it with its next start", v->role);
 }
 
-/* Only Mayfly's templates have this device, and only a launched domain has all of its disks. */
+/* Finds a lost mark: only Mayfly's templates have this device, and only a launched domain has all of its
+ * disks. */
 static void look_for_mark(struct drift_search *s, const struct domain_view *definition)
 {
     if (!definition->ours && definition->save_refused)

@@ -13,7 +13,7 @@ struct drift_search {
     const struct survey *survey; /* NULL: libvirt is asked about this domain alone */
     unsigned kinds;
     const struct volume *only;
-    bool idle; /* no guest uses its disks: any user is another */
+    bool idle; /* no guest uses its disks: any user is somebody else */
     struct drift *result;
     bool out_of_memory;
 };
@@ -27,8 +27,8 @@ static inline bool drift_wanted(const struct drift_search *s, enum drift_kind ki
 void drift_add(struct drift_search *s, enum drift_kind kind, const struct volume *disk, int errnum,
                const char *format, ...) _printf_(5, 6);
 
-/* drift-disks.c: compares the disks of definition and guest with those of the instance. */
+/* Compares the disks of definition and guest with those of the instance; in drift-disks.c. */
 int drift_compare_disks(struct drift_search *s, struct error *e) _must_check_;
 
-/* drift-shared.c: finds by the survey what it shares with other domains. */
+/* Finds by the survey what the instance shares with other domains; in drift-shared.c. */
 void drift_find_shared(struct drift_search *s);

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* The volume that was reached; NULL: it belongs to no instance, such as a volume of Nova's that was not
+/* Returns the volume that was reached; NULL: it belongs to no instance, such as a volume of Nova that was not
  * adopted. */
 static const struct volume *find_volume(const struct model *m, const struct reached *r)
 {
@@ -28,7 +28,8 @@ static const char *way_out(const struct disk_use *use, char text[200])
     return text;
 }
 
-/* `has`: who has what; `v`: the disk; `own`: it belongs to the examined instance. */
+/* Reports a disk that two domains have. `has`: who has what; `v`: the disk; `own`: it belongs to the examined
+ * instance. */
 static void add_finding(struct drift_search *s, const struct disk_use *use, const struct volume *v, bool own,
                         const char *has)
 {

@@ -82,8 +82,8 @@ static void look_at_domain(struct drift_search *s)
 
 /* ------------------------------------------------------------------ holders */
 
-/* Names those who use the device. Processes have no name here: neither the instance's own guest, nor udev,
- * which looks at a new device for a moment. */
+/* Names the holders of the device, but no processes: those may be the instance's own guest, or udev, which
+ * looks at a new device for a moment. */
 static void name_holders(const char *path, char text[200])
 {
     struct stat st;
@@ -105,7 +105,7 @@ static bool is_held(const struct drift_search *s, const struct inventory *invent
     return by[0] || (map && map->open_count > 0 && s->idle);
 }
 
-/* Is the device still held after a moment, in which udev and others let go? */
+/* Waits a moment, in which udev and others let go; *ret: the device is still held. */
 static int wait_for_holder(const struct drift_search *s, const struct volume *v, char by[200], bool *ret,
                            struct error *e)
 {

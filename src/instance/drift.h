@@ -25,7 +25,7 @@ enum drift_kind {
     DRIFT_MISSING,    /* the definition does not name the disk */
     DRIFT_NOT_IN_GUEST, /* the running guest does not have the disk, though the definition names it */
     DRIFT_NVRAM,        /* the file of its UEFI variables is another domain's too, or was not made for it */
-    DRIFT_MARK_LOST,    /* the definition is one of Mayfly's, but has lost its mark */
+    DRIFT_MARK_LOST,    /* Mayfly made the definition, but the mark is gone */
     DRIFT_RENAMED,      /* libvirt's name is not the one in the tags */
     DRIFT_KINDS
 };
@@ -74,7 +74,7 @@ struct drift_need {
 int drift_check(const struct context *c, const struct model *m, const struct instance *i,
                 const struct drift_need *need, struct error *e) _must_check_;
 
-/* The same by a new look, just before a point of no return, for an instance whose guest has been ended.
- * -EBUSY also if somebody has started it since. */
+/* Checks again as drift_check() does, by a new look, just before a point of no return, for an instance whose
+ * guest has been ended. -EBUSY also if somebody has started it since. */
 int drift_check_ended(const struct context *c, const char *uuid, const struct drift_need *need,
                       struct error *e) _must_check_;

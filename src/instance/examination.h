@@ -13,7 +13,7 @@ struct examination {
     struct active_list active; /* listed before LVM is asked */
     struct model *model;       /* each part is asked for once; inventory NULL: the broker failed */
     struct error no_domains;   /* why libvirt gave no domains; errnum 0: it did */
-    char owner[UUID_TEXT];     /* owner of the trial keys: a uuid of no instance */
+    char owner[UUID_TEXT];     /* owner of the trial keys: a uuid that no instance has */
     bool locked;               /* the owner is locked, so that recover leaves the trial keys alone */
 
     struct finding *findings;

@@ -10,7 +10,7 @@
 
 #define ROOM_MIN_BYTES (UINT64_C(64) << 20)
 
-/* Another export exists: at work, or cut off. */
+/* Explains that another export exists: at work, or cut off. */
 static int explain_export(const struct context *c, const struct instance *i, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -33,7 +33,7 @@ static int find_disk(struct export *s, struct error *e)
     return 0;
 }
 
-/* The guest must write to the volume itself, or the file would have old contents. */
+/* Checks that the guest writes to the volume itself, or the file would have old contents. */
 static int check_drift(const struct export *s, struct error *e)
 {
     const struct drift_need needs = {
@@ -45,7 +45,8 @@ static int check_drift(const struct export *s, struct error *e)
     return drift_check(s->context, s->model, s->instance, &needs, e);
 }
 
-/* The key must be fetched again, to open the snapshot. The image's key goes to the same manager. */
+/* Checks that the key can be fetched again, to open the snapshot. The image's key goes to the same
+ * manager. */
 static int check_key(struct export *s, struct error *e)
 {
     const struct volume *v = s->origin;
@@ -68,7 +69,8 @@ static int check_key(struct export *s, struct error *e)
     return r < 0 || s->request->plaintext ? r : context_keymgr(s->context, manager, &s->km, e);
 }
 
-/* Default: a fifth of the disk. More room than the disk and its description need is of no use. */
+/* Sets the room for changes, by default a fifth of the disk. More than the disk and its description need is
+ * of no use. */
 static int check_room(struct export *s, struct error *e)
 {
     const struct group *g = inventory_group(s->model->inventory, s->origin->vg);

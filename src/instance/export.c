@@ -18,7 +18,7 @@
 
 #include <stdio.h>
 
-/* The lock of the snapshot's own uuid keeps the snapshot, the key of the image and the file to this run. The
+/* Locks the snapshot's own uuid, which keeps the snapshot, the key of the image and the file to this run. The
  * lock of the instance is held only until the snapshot exists: meanwhile its guest may end or start, and
  * verbs may work on the instance. */
 static int lock(const struct context *c, void *object, struct error *e)
@@ -79,7 +79,7 @@ static int close_map(const struct context *c, void *object, struct error *e)
     return disk_close(c, &((struct export *)object)->v, SETTLE_NOW, e);
 }
 
-/* From here on the key belongs to the file. */
+/* Marks the snapshot doomed: from here on the key belongs to the file. */
 static int mark_doomed(const struct context *c, void *object, struct error *e)
 {
     const struct volume *v = &((struct export *)object)->v;

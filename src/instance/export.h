@@ -16,14 +16,14 @@ struct export
     const struct volume *origin;
     struct volume v; /* the snapshot: its names and uuid; the rest as of the origin; size_bytes: its room */
     struct secret *volume_key; /* from its making until the snapshot is open */
-    struct opened disk;        /* from then until the file is written */
+    struct opened disk;        /* open until the file is written */
     struct keymgr *km;         /* NULL: the image is in plaintext */
     char key_id[KEY_ID_MAX];
     struct secret *key; /* of the image, until that is written */
     struct image_file *file;
 };
 
-/* export-check.c: checks, and fills in all but the keys and the descriptor. */
+/* Checks, and fills in all but the keys and the descriptor; in export-check.c. */
 int export_check(struct export *s, struct error *e) _must_check_;
 
 /* Frees what it holds, not the struct. */

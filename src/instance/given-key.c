@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See given-key.h. Whose it is, is in the scope of the key, which is a tag:
+/* See given-key.h. The scope of the key, a tag, says who owns it:
  *
  *     KEY_SCOPE_CALLER     the caller's: nothing here ever destroys it
  *     KEY_SCOPE_INSTANCE   handed over, as by an adoption: delete destroys it with the instance
@@ -18,7 +18,8 @@ int given_key_manager(struct launch *l, struct error *e)
     return r < 0 ? r : context_keymgr(l->context, manager, &l->km, e);
 }
 
-/* A caller may use one key for several instances, since Mayfly destroys it for none. */
+/* Refuses a key that an instance has. Only a caller's own key may belong to several, since Mayfly never
+ * destroys it. */
 static int check_users(const struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
@@ -35,7 +36,7 @@ static int check_users(const struct launch *l, struct error *e)
     return 0;
 }
 
-/* A key that its manager lists was made by Mayfly. */
+/* Refuses a key that its manager lists: Mayfly has made it. */
 static int check_not_made_here(const struct launch *l, struct error *e)
 {
     _cleanup_key_list_ struct key_list *list = NULL;

@@ -7,7 +7,8 @@
 /* Opens the key's manager: l->km. */
 int given_key_manager(struct launch *l, struct error *e) _must_check_;
 
-/* May the disks have it? -EUNSAFE: it belongs to another instance, or to none, and will be destroyed. */
+/* Checks that the disks may have the key. -EUNSAFE: it belongs to another instance, or to none, and will be
+ * destroyed. */
 int given_key_check(const struct launch *l, struct error *e) _must_check_;
 
-step_fn given_key_fetch; /* launch: instead of the step that makes a key */
+step_fn given_key_fetch; /* object: the launch; runs instead of the step that makes a key */

@@ -25,9 +25,10 @@ int guard_look(const char *xml, struct guard *ret, struct error *e) _must_check_
 void guard_end(struct guard *g);
 #define _cleanup_guard_ _cleanup_(guard_end)
 
-/* -EUNSAFE: the domain would have an open disk of another instance. Needs only /sys. */
+/* Checks the maps, with /sys alone. -EUNSAFE: the domain would have an open disk of another instance. */
 int guard_check_maps(const struct guard *g, const char *name, struct error *e) _must_check_;
 
-/* -EUNSAFE: the domain would have the volume below an encrypted disk, or a plain disk of another instance. */
+/* Checks the volumes. -EUNSAFE: the domain would have the volume below an encrypted disk, or a plain disk of
+ * another instance. */
 int guard_check_volumes(const struct guard *g, const struct inventory *i, const char *name,
                         struct error *e) _must_check_;

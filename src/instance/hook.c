@@ -24,13 +24,14 @@
 
 /* ------------------------------------------------------------------ prepare */
 
-/* Invariant 5; and no guest gets a disk of another instance. */
+/* Checks invariant 5, and that no guest gets a disk of another instance. */
 static int refuse_bare_volumes(const struct model *m, const struct hook_domain *d, struct error *e)
 {
     return d->guard ? guard_check_volumes(d->guard, m->inventory, d->name, e) : 0;
 }
 
-/* Does the definition name this disk? For a disk that does not exist yet only the name can be compared. */
+/* True if the definition names this disk. For a disk that does not exist yet only the name can be
+ * compared. */
 static bool names_disk(const struct hook_domain *domain, const struct volume *v)
 {
     char map[MAP_NAME_MAX];
@@ -44,7 +45,7 @@ static bool names_disk(const struct hook_domain *domain, const struct volume *v)
     return false;
 }
 
-/* Disks that are not ready, and that the definition does not name, stay closed. */
+/* Keeps disks closed that are not ready, and that the definition does not name. */
 static void leave_unfinished(struct disks *d, const struct hook_domain *domain)
 {
     for (size_t n = 0; n < d->instance->n_volumes; n++) {
@@ -56,7 +57,7 @@ static void leave_unfinished(struct disks *d, const struct hook_domain *domain)
     }
 }
 
-/* Looks without the lock. *ret_open: are all disks open? A disk that is still being added counts as closed if
+/* Looks without the lock. *ret_open: all disks are open. A disk that is still being added counts as closed if
  * the definition names it: QEMU would not find it. */
 static int look_unlocked(const struct context *c, const struct hook_domain *domain, struct model **ret,
                          bool *ret_open, struct error *e)
@@ -85,7 +86,7 @@ static int lock_instance(const struct context *c, const struct hook_domain *doma
     for (;;) {
         struct error why = ERROR_NONE;
         bool open = false;
-        *ret_model = model_free(*ret_model); /* the last look's */
+        *ret_model = model_free(*ret_model); /* from the previous look */
         int r = model_lock(c, domain->uuid, ret_model, ret, &why);
         if (r != -EBUSY)
             return r < 0 ? error_pass(e, r, &why) : 0;
@@ -99,8 +100,8 @@ static int lock_instance(const struct context *c, const struct hook_domain *doma
     }
 }
 
-/* Remains of a launch or delete that was cut off are not started. A disk whose adding or removal was cut off
- * does not stop the others, if the definition does not name it: recover takes care of it. */
+/* Refuses to start what a launch or delete left when it was cut off. A disk whose adding or removal was cut
+ * off does not stop the others, if the definition does not name it: recover takes care of it. */
 static int check_startable(const struct model *m, const struct instance *i, const struct hook_domain *domain,
                            struct error *e)
 {
@@ -139,7 +140,8 @@ static int open_disks(const struct context *c, const struct model *m, const stru
     return r;
 }
 
-/* A clone of an instance has the mark, and disks of its own. */
+/* True if the domain names volumes of its own uuid. A clone of an instance has the mark, and disks of its
+ * own. */
 static bool names_own_volumes(const struct hook_domain *d)
 {
     for (size_t n = 0; n < d->n_devices; n++)
@@ -162,7 +164,7 @@ static int refuse_mark(const struct hook_domain *d, struct error *e)
                      d->name, d->uuid);
 }
 
-/* No volume has the domain's uuid. The domain may still name volumes of an instance. */
+/* Checks a domain whose uuid no volume has. It may still name volumes of an instance. */
 static int prepare_other(const struct context *c, const struct hook_domain *d, struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -172,7 +174,8 @@ static int prepare_other(const struct context *c, const struct hook_domain *d, s
     return r < 0 ? r : refuse_bare_volumes(m, d, e);
 }
 
-/* Also without the lock: the disks may have been open, and mounted, for long. */
+/* Refuses a disk that is in use, also without the lock: the disks may have been open, and mounted, for
+ * long. */
 static int refuse_held(const struct context *c, const struct model *m, const char *uuid, struct error *e)
 {
     static const struct drift_need needs = {

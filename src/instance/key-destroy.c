@@ -7,14 +7,14 @@
 #include "instance/lock.h"
 #include "instance/operations.h"
 
-/* Is it the key `id`, which may be without its place? */
+/* True if the key is `id`, which may be without its place. */
 static bool is_meant(const char *listed, const char *id)
 {
     const char *slash = strchr(listed, '/');
     return streq(listed, id) || (slash && streq(slash + 1, id));
 }
 
-/* *ret NULL: the manager does not list the key. */
+/* Finds the key. *ret NULL: the manager does not list it. */
 static int find_key(const struct context *c, const struct model *m, const char *ref,
                     struct key_list **ret_list, const struct key_entry **ret, struct error *e)
 {
@@ -32,8 +32,8 @@ static int find_key(const struct context *c, const struct model *m, const char *
     return 0;
 }
 
-/* The key is not listed: it may be another user's, in a folder that is not mounted, destroyed already, or a
- * typing error. */
+/* Explains that the key is not listed: it may be another user's, in a folder that is not mounted, destroyed
+ * already, or a typing error. */
 static int not_there(struct keymgr *km, const char *ref, const char *id, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -96,7 +96,8 @@ static int destroy_locked(const struct context *c, struct keymgr *km, const char
     return keymgr_destroy(km, k->info.id, e);
 }
 
-/* The owner of a damaged key is not known and cannot be locked. No launch at work has a damaged key. */
+/* Destroys the key, under the lock of its owner. The owner of a damaged key is not known, but no launch at
+ * work has a damaged key. */
 static int destroy_key(const struct context *c, struct keymgr *km, const char *ref, const struct key_list *l,
                        const struct key_entry *k, struct error *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a list of keys comes about: see key-list.h.
+/* Makes a list of keys: see key-list.h.
  *
  *     managers: keys they list ----+
  *                                  +--> entries, each with its volumes
@@ -52,7 +52,7 @@ static int add_sources(struct key_list *l, const struct context *c, const struct
 
 /* ---------------------------------------------------------------------- keys */
 
-/* As key_list_find(), for a list that is still being made. */
+/* Finds an entry as key_list_find() does, in a list that is still being made. */
 static struct key_entry *find_entry(struct key_list *l, const char *ref)
 {
     return (struct key_entry *)key_list_find(l, ref);
@@ -112,7 +112,7 @@ static int add_listed(struct key_list *l, const char *manager, struct key_info *
     return r;
 }
 
-/* `s` notes why a manager could not be listed. */
+/* Lists the keys of one manager; `s` notes why that failed. */
 static int list_keys(struct key_list *l, struct key_source *s, struct error *e)
 {
     _cleanup_key_listing_ struct key_listing listing = {.n = 0};
@@ -132,7 +132,7 @@ static int list_keys(struct key_list *l, struct key_source *s, struct error *e)
     return add_listed(l, s->name, listing.keys, listing.n, e);
 }
 
-/* The place that the reference names lists all of its keys, and not this one. */
+/* True if the place that the reference names lists all of its keys, and not this one. */
 static bool is_missing(const struct key_source *s, const char *id)
 {
     char place[KEY_PLACE_MAX];

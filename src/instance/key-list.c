@@ -23,7 +23,7 @@ const struct key_entry *key_list_find(const struct key_list *l, const char *ref)
     return found ? *found : NULL;
 }
 
-/* The array owns the keys, not the tree. */
+/* Frees nothing: the array owns the keys, not the tree. */
 static void keep(void *entry)
 {
     (void)entry;

@@ -4,7 +4,7 @@
  *     r = key_list_load(c, inventory, &list, e);
  *     for (size_t i = 0; i < list->n_keys; i++) ... list->keys[i].state ...
  *
- * A manager that cannot be asked is no error: list->managers notes it, and its keys that volumes name are
+ * A manager that cannot be asked is not an error: list->managers notes it, and its keys that volumes name are
  * KEY_UNSEEN.
  */
 #pragma once
@@ -26,10 +26,10 @@ const char *key_state_name(enum key_state state); /* "used", ... */
 struct key_entry {
     char ref[KEY_REF_MAX]; /* MANAGER:PLACE/ID; if not listed, as in the volume's tag */
     struct key_info info;  /* owner "", bits and created_sec 0: not known */
-    bool listed;           /* by its manager */
+    bool listed;           /* its manager lists it */
     enum key_state state;
     struct error doubt; /* of an unused or damaged key: why a volume may still need it; errnum 0: none does */
-    const struct volume **volumes; /* that name it; into the inventory */
+    const struct volume **volumes; /* the volumes that name it; into the inventory */
     size_t n_volumes;
 };
 
@@ -51,31 +51,31 @@ struct key_list {
     void *by_ref; /* the keys, as a tree of tsearch() */
 };
 
-/* *ret points into `inventory`, which must outlive it. These fail only if memory ran out. */
+/* Lists the keys. *ret points into `inventory`, which must outlive it. These functions fail only if memory
+ * ran out. */
 int key_list_load(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                   struct error *e) _must_check_;
 
-/* The same, with `near`. */
+/* Lists the keys, with `near`. */
 int key_list_load_near(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                        struct error *e) _must_check_;
 
-/* The same for one manager: no other is asked. */
+/* Lists the keys of one manager: no other is asked. */
 int key_list_load_one(const struct context *c, const struct inventory *inventory, const char *manager,
                       struct key_list **ret, struct error *e) _must_check_;
 
-/* The managers alone, which are not asked. */
+/* Lists only the managers, which are not asked. */
 int key_list_managers(const struct context *c, const struct inventory *inventory, struct key_list **ret,
                       struct error *e) _must_check_;
 struct key_list *key_list_free(struct key_list *l);
 DEFINE_CLEANUP(struct key_list *, key_list_free)
 #define _cleanup_key_list_ _cleanup_(key_list_freep)
 
-/* The order of list->by_ref: of entries, or of an entry and a reference, since `ref` is an entry's first
- * member. */
+/* Orders list->by_ref: entries, or an entry and a reference, since `ref` is an entry's first member. */
 int key_entry_order(const void *a, const void *b);
 
-/* NULL: neither listed, nor named by a volume. */
+/* Finds a key by its reference. NULL: it is neither listed, nor named by a volume. */
 const struct key_entry *key_list_find(const struct key_list *l, const char *ref);
 
-/* Does a volume of this instance name the key? */
+/* True if a volume of this instance names the key. */
 bool key_entry_used_by(const struct key_entry *k, const char *uuid);

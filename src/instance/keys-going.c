@@ -12,7 +12,7 @@ static bool is_among(const struct volume *v, const struct volume *const going[],
     return false;
 }
 
-/* Does the volume need the key? A doomed volume is never opened again: if two instances of a batch are
+/* True if the volume needs the key. A doomed volume is never opened again: if two instances of a batch are
  * deleted at the same time, the later delete sees this and destroys the key. A snapshot is removed before its
  * disk. */
 static bool is_user(const struct volume *v, const char *key, const struct volume *const going[], size_t n)
@@ -21,7 +21,7 @@ static bool is_user(const struct volume *v, const char *key, const struct volume
            !is_among(v, going, n);
 }
 
-/* How many instances need the key? The inventory has the volumes of an instance side by side. */
+/* Counts the instances that need the key. The inventory has the volumes of an instance side by side. */
 static size_t count_users(const struct inventory *inventory, const char *key,
                           const struct volume *const going[], size_t n)
 {
@@ -37,9 +37,9 @@ static size_t count_users(const struct inventory *inventory, const char *key,
     return users;
 }
 
-/* May a volume that is not seen need the key? While that is in doubt the last volumes of the key stay:
- * without them nothing would lead to it. A key of one instance alone is in no doubt if all of that instance
- * is seen. */
+/* Finds out whether a volume that is not seen may need the key. While that is in doubt the last volumes of
+ * the key stay: without them nothing would lead to it. A key of one instance alone is in no doubt if all of
+ * that instance is seen. */
 static int find_doubt(const struct context *c, const struct inventory *inventory, struct doubts *once,
                       const struct volume *v, struct error *e)
 {
@@ -95,7 +95,7 @@ static bool is_to_go(const struct context *c, const struct keys_going *g, struct
     return !k->in_doubt;
 }
 
-/* Without memory no manager is asked, and no key counts as gone. */
+/* Notes that memory ran out: no manager is asked, and no key counts as gone. */
 static void refuse_all(struct keys_going *g)
 {
     for (size_t i = 0; i < g->n; i++) {
@@ -104,7 +104,7 @@ static void refuse_all(struct keys_going *g)
     }
 }
 
-/* Each key has its error. */
+/* Asks for all keys that can go. Each key has its error. */
 static void ask_unused(const struct context *c, struct keys_going *g, keys_many_fn *many)
 {
     _cleanup_doubts_ struct doubts once = {.knows_domains = false};

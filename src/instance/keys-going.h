@@ -41,7 +41,7 @@ int keys_of_going(const struct inventory *inventory, const struct volume *const 
 void keys_going_end(struct keys_going *g);
 #define _cleanup_keys_going_ _cleanup_(keys_going_end)
 
-/* Is the caller's lack of rights the only obstacle? */
+/* True if the caller's lack of rights is the only obstacle. */
 static inline bool key_is_denied(const struct key_going *k)
 {
     return k->error.errnum == -EACCES && !k->in_doubt;
@@ -64,5 +64,6 @@ int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, s
  * need it. */
 int keys_destroy_unused(const struct context *c, struct keys_going *g, struct error *e) _must_check_;
 
-/* What became of the keys, as one result: that of a key that was not destroyed, else that of the last key. */
+/* Returns what became of the keys, as one result: that of a key that was not destroyed, else that of the last
+ * key. */
 struct key_end keys_end(const struct keys_going *g);

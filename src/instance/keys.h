@@ -13,7 +13,8 @@ int key_fetch(const struct context *c, const struct volume *v, struct secret **r
 struct disks;
 void keys_fetch_ahead(const struct context *c, const struct disks *const disks[], size_t n);
 
-/* Can the key of `v` be fetched again once its map is closed? False for an ephemeral key. */
+/* Finds out whether the key of `v` can be fetched again once its map is closed. False for an ephemeral
+ * key. */
 int key_durable(const struct context *c, const struct volume *v, bool *ret, struct error *e) _must_check_;
 
 /* Calls `many` with keys whose ids are whole references (MANAGER:PLACE/ID), once for each manager. As
@@ -25,8 +26,8 @@ int keys_ask(const struct context *c, struct key_asked k[], size_t n, keys_many_
 /* Destroys the key of the image that the snapshot `v` was for, if there is one: `v` is the owner. */
 int key_destroy_of_image(const struct context *c, const struct volume *v, struct error *e) _must_check_;
 
-/* Does a volume name the key `ref`? */
+/* True if a volume names the key `ref`. */
 bool key_named(const struct inventory *inventory, const char *ref);
 
-/* Is volumes[i] the first volume that names its key? */
+/* True if volumes[i] is the first volume that names its key. */
 bool first_of_key(const struct volume *const volumes[], size_t i);

@@ -42,7 +42,7 @@ static int check_ephemeral(const struct launch *l, const struct launch_ephemeral
     return check_size(l, "ephemeral", disk->size_bytes, e);
 }
 
-/* The names of root, swap and ephemeral disks, if given, must differ. */
+/* Checks that the names of root, swap and ephemeral disks, if given, differ. */
 static int check_aliases(const struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
@@ -92,7 +92,8 @@ int launch_check_disks(const struct launch *l, struct error *e)
     return r;
 }
 
-/* Limited, so that the sum of all disks of an instance fits into 64 bits. */
+/* Returns the size of whole extents, limited so that the sum of all disks of an instance fits into 64
+ * bits. */
 static uint64_t room_for(const struct group *g, uint64_t bytes)
 {
     uint64_t limit = UINT64_MAX / LAUNCH_DISKS_MAX;
@@ -165,7 +166,7 @@ int launch_check_room(struct launch *l, struct error *e)
     return r < 0 ? r : check_image(l, e);
 }
 
-/* `said`: the name in the request, else in the configuration. */
+/* Checks the network. `said`: its name in the request, else in the configuration. */
 static int check_network(struct launch *l, const char *said, struct error *e)
 {
     int r = network_parse(said, &l->network, e);
@@ -192,8 +193,8 @@ static int check_firmware(struct launch *l, const char *said, struct error *e)
                      "firmware: libvirt has no UEFI for guests; install one (Debian's package is ovmf)");
 }
 
-/* For the built-in template the configuration completes the request. The operator's own template has these
- * things itself. */
+/* Completes the request from the configuration, for the built-in template. The operator's own template has
+ * these things itself. */
 static int check_machine(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;

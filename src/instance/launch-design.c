@@ -39,7 +39,7 @@ static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key
     return d;
 }
 
-/* Labels as Nova makes them. */
+/* Adds an ephemeral disk, with the label that Nova gives it. */
 struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
                                          const struct launch_ephemeral *asked)
 {
@@ -72,8 +72,8 @@ static void add_disks(struct launch_instance *i, struct launch_key *key)
         launch_add_seed_disk(i, key, SEED_BYTES);
 }
 
-/* `trial`: for libvirt's verdict, before any disk exists; `nvram`: from that verdict. The caller frees *ret.
- */
+/* Writes the XML of a domain. `trial`: for libvirt's verdict, before any disk exists; `nvram`: from that
+ * verdict. The caller frees *ret. */
 static int write_xml(const struct launch_instance *i, bool kvm, bool trial, const char *nvram, char **ret,
                      struct error *e)
 {
@@ -157,17 +157,17 @@ static size_t at_most(size_t n, size_t limit)
     return n < limit ? n : limit;
 }
 
-/* For each key of a chunk mayfly locks a page, and mayfly-keyagent at most two, for its secret and the
- * request that stores it. A chunk takes a quarter of the limit, which leaves room for other locked memory:
- * LAUNCH_COUNT_MAX keys at once would nearly fill the 8 MiB of a Debian 12, and 64 KiB are usual elsewhere.
- */
+/* Returns the number of instances in a chunk: its keys take a quarter of the memory that may be locked. For
+ * each key mayfly locks a page, and mayfly-keyagent at most two, for its secret and the request that stores
+ * it. The rest is for other locked memory: LAUNCH_COUNT_MAX keys at once would nearly fill the 8 MiB of a
+ * Debian 12, and 64 KiB are usual elsewhere. */
 static size_t chunk_size(void)
 {
     size_t fit = secret_pages_max() / 4;
     return fit ? at_most(fit, LAUNCH_CHUNK_MAX) : 1;
 }
 
-/* Each instance has the key of its own number, or all have the first key. */
+/* Makes the chunks. Each instance has the key of its own number, or all have the first key. */
 static void cut_chunks(struct launch *l)
 {
     size_t size = chunk_size();
@@ -197,7 +197,7 @@ int launch_allocate(struct launch *l, size_t n_instances, size_t n_disks, struct
     return error_memory(e);
 }
 
-/* The name of the domain that gets the disks, or a new one. */
+/* Names the instance after the domain that gets the disks, or gives it a new name. */
 static void name_instance(struct launch_instance *i, size_t n)
 {
     const struct domain *d = i->launch->domain;

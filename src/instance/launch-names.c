@@ -37,7 +37,7 @@ void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX]
         snprintf(field, INSTANCE_NAME_MAX, "%.63s", l->request->name);
 }
 
-/* The number in "ci-3" if "ci" is launched; 0: another name. */
+/* Returns the number in "ci-3" if "ci" is launched; 0: another name. */
 static size_t number_of(const struct launch_request *q, const char *name)
 {
     char again[DOMAIN_NAME_MAX];
@@ -58,8 +58,8 @@ static int number_from(struct launch *l, size_t first, struct error *e)
                      l->request->name, first - 1, l->request->count);
 }
 
-/* Numbers go on after the highest one in use: a name is not used again while it may still stand in somebody's
- * list. */
+/* Numbers the instances after the highest number in use: a name is not used again while it may still stand in
+ * somebody's list. */
 static int number_them(struct launch *l, struct error *e)
 {
     const struct model *m = l->model;
@@ -119,7 +119,7 @@ void launch_unlock_names(const struct launch *l, size_t n)
     }
 }
 
-/* The lock for numbering instances of this name. No instance has such a name itself. */
+/* Makes the uuid of the lock for numbering instances of this name. No instance has such a name itself. */
 static void lock_of_numbering(const struct launch *l, char uuid[UUID_TEXT])
 {
     char name[INSTANCE_NAME_MAX + 1];
@@ -138,8 +138,8 @@ int launch_lock_name(const struct launch *l, struct error *e)
     return model_lock_uuid(l->context, uuid, e);
 }
 
-/* Numbers that another launch has chosen may not be seen yet by LVM or libvirt. They are locked, and count as
- * used. */
+/* Locks the numbers. Those that another launch has chosen may not be seen yet by LVM or libvirt, but they are
+ * locked, and count as used. */
 static int lock_numbers(struct launch *l, struct error *e)
 {
     size_t n = 0;

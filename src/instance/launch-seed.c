@@ -52,7 +52,8 @@ int launch_write_seed(const struct context *c, void *object, struct error *e)
     return r;
 }
 
-/* The disk may be open, for a guest or a person; else it is closed again at once. */
+/* Reads the seed from an old disk, which may be open for a guest or a person; else it is closed again at
+ * once. */
 int launch_read_seed(const struct context *c, struct launch *l, const struct volume *old, struct error *e)
 {
     _cleanup_secret_ struct secret *key = NULL;

@@ -57,8 +57,8 @@ static int destroy_made(const struct launch_chunk *k, struct error *e)
     return keymgr_destroy_many(k->launch->km, made, k->n_keys, e);
 }
 
-/* Is it a key of this launch? The owner alone does not tell: a rebuilt instance has a key already, and may
- * have another for disks in a group that is missing now. */
+/* True if it is a key of this launch. The owner alone does not tell: a rebuilt instance has a key already,
+ * and may have another for disks in a group that is missing now. */
 static bool wanted(const struct launch_chunk *k, const struct key_info *key)
 {
     char ref[KEY_REF_MAX];
@@ -69,8 +69,8 @@ static bool wanted(const struct launch_chunk *k, const struct key_info *key)
     return false;
 }
 
-/* The manager's answer was lost, so there may be keys: their owners are uuids of this launch. If the manager
- * cannot be asked now, recover asks it later, and the launch still counts as undone. */
+/* Destroys keys of this launch after the manager's answer was lost: their owners are uuids of this launch. If
+ * the manager cannot be asked now, recover asks it later, and the launch still counts as undone. */
 static int destroy_lost(const struct context *c, const struct launch_chunk *k, struct error *e)
 {
     _cleanup_key_listing_ struct key_listing l = {.n = 0};
@@ -98,7 +98,7 @@ int launch_create_keys_undo(const struct context *c, void *object, struct error 
 
 /* -------------------------------------------------------------------- disks */
 
-/* After its last use the secret is wiped. */
+/* Counts a use of the key, and wipes the secret after the last one. */
 static void use_key(const struct launch_disk *d)
 {
     if (d->key && --d->key->n_uses == 0)
@@ -172,7 +172,7 @@ int launch_settle_disks(const struct context *c, void *object, struct error *e)
     return broker_settle(c->broker, NULL, e);
 }
 
-/* ------------------------------------------------------------------- filling */
+/* ------------------------------------------------------------------ contents */
 
 int launch_format(const struct context *c, void *object, struct error *e)
 {
@@ -225,7 +225,7 @@ int launch_define(const struct context *c, void *object, struct error *e)
     return virt_define(c->virt, ((struct launch_instance *)object)->xml, e);
 }
 
-/* Undefining the domain undoes this. */
+/* Lets libvirt start the domain with the host. Undefining the domain undoes this. */
 int launch_autostart(const struct context *c, void *object, struct error *e)
 {
     return virt_set_autostart(c->virt, ((struct launch_instance *)object)->uuid, e);
@@ -237,7 +237,7 @@ int launch_settle(const struct context *c, void *object, struct error *e)
     return virt_settle(c->virt, e);
 }
 
-/* A running domain is never undefined, whatever became of its start. */
+/* Removes the domain, ended first if it runs, whatever became of its start. */
 int launch_define_undo(const struct context *c, void *object, struct error *e)
 {
     return domain_remove(c, ((struct launch_instance *)object)->uuid, e);

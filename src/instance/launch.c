@@ -46,7 +46,7 @@ static int add_volume(struct steps *s, struct launch_disk *d, struct error *e)
                      d->v.vg, d->v.lv, str_from_bytes(d->v.size_bytes, size, sizeof size));
 }
 
-/* Is the disk written to, or must a guest find it open? A plain disk has no map. */
+/* True if the disk is written to, or a guest must find it open. A plain disk has no map. */
 static bool is_opened(const struct launch_disk *d)
 {
     bool written = d->takes_image || d->takes_seed || d->fs[0];
@@ -114,7 +114,8 @@ int launch_add_contents(struct steps *s, struct launch_chunk *k, struct error *e
     return r < 0 ? r : add_each(s, k, add_format, e);
 }
 
-/* udevd makes the nodes while disks are written and domains defined. */
+/* Adds the steps that close disks, or wait for udevd, which makes the nodes while disks are written and
+ * domains defined. */
 int launch_add_settling(struct steps *s, struct launch *l, struct error *e)
 {
     bool opens = false;
@@ -144,7 +145,8 @@ static int add_storage(struct steps *s, struct launch *l, struct error *e)
     return r;
 }
 
-/* If a domain cannot be undefined, its volumes stay: recover finds the domain by them. */
+/* Adds the steps that define the domains. If a domain cannot be undefined, its volumes stay: recover finds
+ * the domain by them. */
 static int add_domains(struct steps *s, struct launch *l, struct error *e)
 {
     int r = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A launch, and whatever else makes disks by the same steps: add-disks.c and add-disk.c, for an existing
+/* A launch, and other verbs that make disks by the same steps: add-disks.c and add-disk.c, for an existing
  * domain, and rebuild.c. These fill in the parts of struct launch that the steps use. Private to all of them.
  *
  *     launch_check()   launch-check.c   looks, changes nothing; launch-names.c
@@ -64,7 +64,7 @@ struct launch {
     bool apart;           /* its definition is left to the program that writes it */
     bool closes;          /* closes the disks after they are made, until a guest starts */
     struct domain absent; /* `domain`, if there is none yet: its name and uuid */
-    struct model *model;  /* the look before */
+    struct model *model;  /* the look before the launch */
     size_t first;         /* number of the first instance, if they are numbered */
     const struct group *group;
     struct image *image;    /* NULL: none */
@@ -96,10 +96,10 @@ static inline size_t launch_disks_each(const struct launch_request *q)
            (q->seed_image || seed_wanted(&q->seed));
 }
 
-/* launch-names.c: can it be the name of an instance? */
+/* Checks that it can be the name of an instance; in launch-names.c. */
 int launch_check_name(const struct launch_request *q, struct error *e) _must_check_;
 
-/* The name of the n-th instance: name, or name-4, name-5, ... */
+/* Writes the name of the n-th instance: name, or name-4, name-5, ... */
 void launch_name(const struct launch *l, size_t n, char field[INSTANCE_NAME_MAX]);
 
 /* Takes the locks that are needed before the model is loaded, except in a dry run. -EBUSY: another launch is
@@ -109,8 +109,8 @@ int launch_lock_name(const struct launch *l, struct error *e) _must_check_;
 /* Fills in `first`. -EEXIST: a name is taken. */
 int launch_choose_names(struct launch *l, struct error *e) _must_check_;
 
-/* launch_lock_names() locks the names that are not locked yet; it may number the instances anew, after those
- * of another launch. launch_unlock_names() gives the first `n` back. */
+/* Locks the names that are not locked yet; may number the instances anew, after those of another launch.
+ * launch_unlock_names() gives the first `n` back. */
 int launch_lock_names(struct launch *l, struct error *e) _must_check_;
 void launch_unlock_names(const struct launch *l, size_t n);
 
@@ -122,8 +122,8 @@ static inline bool launch_is_numbered(const struct launch_request *q)
 /* Fills in model, first, group, image and km. */
 int launch_check(struct launch *l, struct error *e) _must_check_;
 
-/* Its parts check the requested disks; the key manager, which is opened; the room of the group, which is
- * found, and the image, which is opened. */
+/* Check parts of a launch: the requested disks; the key manager, which is opened; the room of the group,
+ * which is found, and the image, which is opened. */
 int launch_check_disks(const struct launch *l, struct error *e) _must_check_;
 int launch_check_keys(struct launch *l, struct error *e) _must_check_;
 int launch_check_room(struct launch *l, struct error *e) _must_check_;
@@ -133,7 +133,7 @@ int launch_design(struct launch *l, struct error *e) _must_check_;
 /* Writes the definitions of all domains, after libvirt has judged the first; nothing else is made before. */
 int launch_write_definitions(struct launch *l, struct error *e) _must_check_;
 
-/* Its parts: allocate room for so many instances and disks, and add one disk. */
+/* Allocate room for so many instances and disks, and add one disk: parts of launch_design(). */
 int launch_allocate(struct launch *l, size_t n_instances, size_t n_disks, struct error *e) _must_check_;
 struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
                                          const struct launch_ephemeral *asked);
@@ -162,7 +162,7 @@ size_t launch_image_disks(const struct launch_chunk *k, struct launch_disk *disk
 /* Warns of plain disks, and runs it unless it is a dry run. */
 int launch_run(const struct launch *l, struct steps *plan, struct error *e) _must_check_;
 
-/* Names and uuids of the instances; the caller frees *ret. */
+/* Lists names and uuids of the instances; the caller frees *ret. */
 int launch_tell(const struct launch *l, struct launched **ret, struct error *e) _must_check_;
 
 /* Frees the contents, not the struct. */
@@ -173,7 +173,7 @@ DEFINE_CLEANUP(struct launch *, launch_free)
  */
 int launch_set_key_tags(struct launch_disk *d, struct error *e) _must_check_;
 
-/* The objects of the steps. */
+/* Steps; the comment behind each names its object. */
 step_fn launch_lock_instance;                                            /* launch_instance */
 step_fn launch_lock_batch;                                               /* launch */
 step_fn launch_create_keys, launch_create_keys_undo, launch_write_image; /* launch_chunk */
@@ -188,6 +188,7 @@ step_fn launch_start_undo;
 /* Gives back the locks of the instances, after a launch that went well. */
 void launch_let_go(const struct launch *l);
 
-/* The same after disks were added to a domain. Warns if somebody has started the guest meanwhile from the old
- * definition. libvirt is asked after the lock is given back: the hook of such a start waits for the lock. */
+/* Gives back the lock of the instance, after disks were added to its domain. Warns if somebody has started
+ * the guest meanwhile from the old definition. libvirt is asked after the lock is given back: the hook of
+ * such a start waits for the lock. */
 void launch_let_domain_go(const struct launch *l);

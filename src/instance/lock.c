@@ -63,7 +63,7 @@ int model_own_lock(struct model *m, const struct context *c, const char *uuid, s
 
 /* ------------------------------------------------------------------ guesses */
 
-/* The uuid of the domain that has this uuid or name; NULL: no domain has. */
+/* Returns the uuid of the domain that has this uuid or name; NULL: no domain has. */
 static const char *uuid_of_domain(const struct model *m, const char *name, const char *as_uuid)
 {
     if (as_uuid && model_domain_of(m, as_uuid))
@@ -109,7 +109,7 @@ static void guess_all(const struct context *c, const struct model *m, struct can
 
 /* ------------------------------------------------------------- one attempt */
 
-/* The unlocked candidate with the lowest uuid: all verbs lock in this order. NULL: none is left. */
+/* Returns the unlocked candidate with the lowest uuid: all verbs lock in this order. NULL: none is left. */
 static struct candidate *next_to_lock(struct candidates *all)
 {
     struct candidate *next = NULL;

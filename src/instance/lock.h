@@ -18,7 +18,7 @@ int model_lock(const struct context *c, const char *name_or_uuid, struct model *
 int model_lock_many(const struct context *c, const char *const names[], size_t n, struct model **ret_model,
                     const struct instance *ret[], struct error why[], struct error *e) _must_check_;
 
-/* As model_lock(), for operations that need libvirt and ready volumes: -ECONNREFUSED, or as
+/* Locks as model_lock() does, for operations that need libvirt and ready volumes: -ECONNREFUSED, or as
  * model_check_ready(). */
 int model_lock_ready(const struct context *c, const char *name_or_uuid, struct model **ret_model,
                      const struct instance **ret, struct error *e) _must_check_;

@@ -22,8 +22,8 @@ struct key_managers {
     size_t n_ahead;
 };
 
-/* The manager of this name. It belongs to the context: the caller does not close it. Errors are those of
- * keymgr_open(); after an error the next call tries again. */
+/* Opens the manager of this name, once. It belongs to the context: the caller does not close it. Errors are
+ * those of keymgr_open(); after an error the next call tries again. */
 int context_keymgr(const struct context *c, const char *name, struct keymgr **ret,
                    struct error *e) _must_check_;
 
@@ -33,6 +33,7 @@ void key_managers_end(struct key_managers *all);
 /* Wipes keys that were fetched ahead and not used. */
 void keys_ahead_end(struct key_managers *all);
 
-/* Was the key fetched ahead? Then hands over the result, once: a secret, or an error in `e`. */
+/* Hands over the result for a key that was fetched ahead, once: a secret, or an error in `e`. False: it was
+ * not fetched ahead. */
 bool key_take_ahead(const struct context *c, const char *ref, struct secret **ret,
                     struct error *e) _must_check_;

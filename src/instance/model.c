@@ -158,8 +158,9 @@ static int describe(const struct model *m, struct instance *i, struct error *e)
     return 0;
 }
 
-/* The instance of the `n` volumes at `first`, which the inventory has side by side. LVM removes a snapshot
- * with its disk: a snapshot alone means that the tags of the disk are damaged, and nothing may be done. */
+/* Adds the instance of the `n` volumes at `first`, which the inventory has side by side. LVM removes a
+ * snapshot with its disk: a snapshot alone means that the tags of the disk are damaged, and nothing may be
+ * done. */
 static int add_instance(struct model *m, const struct volume *first, size_t n, bool domain_known,
                         struct error *e)
 {

@@ -28,7 +28,7 @@ struct instance {
         *snapshot; /* not one of its disks: the snapshot of an export, at work or cut off; NULL: none */
 };
 
-/* "shut off", "building", ...; if its domain is active, libvirt's word: "running", "paused", ... */
+/* Returns "shut off", "building", ...; if its domain is active, libvirt's word: "running", "paused", ... */
 const char *instance_state_name(const struct instance *i);
 
 struct model {
@@ -53,11 +53,11 @@ int model_load_whole(const struct context *c, struct model **ret, struct error *
 int model_ask_domain(const struct context *c, struct model *m, const char *uuid,
                      struct error *e) _must_check_;
 
-/* model_load() in two parts; after the first the model has only domains. */
+/* Load a model in two parts; after the first it has only domains. */
 int model_load_domains(const struct context *c, struct model **ret, struct error *e) _must_check_;
 int model_load_volumes(const struct context *c, struct model *m, struct error *e) _must_check_;
 
-/* The rest of model_load(), if inventory and domains are there. */
+/* Does the rest of model_load(), if inventory and domains are there. */
 int model_put_together(struct model *m, bool domains_known, struct error *e) _must_check_;
 
 /* Gives back the model's locks, and closes the disks of guests that ended meanwhile. */
@@ -69,32 +69,33 @@ DEFINE_CLEANUP(struct model *, model_free)
 int model_find(const struct model *m, const char *name_or_uuid, const struct instance **ret,
                struct error *e) _must_check_;
 
-/* NULL: there is none. The results belong to the model. */
+/* Returns the map of the volume, which belongs to the model; NULL: there is none. */
 const struct map *model_map_of(const struct model *m, const struct volume *v);
 
-/* Is one of its encrypted disks open? */
+/* True if one of its encrypted disks is open. */
 bool model_is_open(const struct model *m, const struct instance *i);
 const struct domain *model_domain_of(const struct model *m, const char *uuid);
 
-/* The disk of this role, or with this alias; NULL: none. */
+/* Returns the disk of this role, or with this alias; NULL: none. */
 const struct volume *instance_disk(const struct instance *i, const char *role_or_alias);
 
-/* The rescue disk, in whatever state; NULL: none. */
+/* Returns the rescue disk, in whatever state; NULL: none. */
 const struct volume *instance_rescue_disk(const struct instance *i);
 
-/* Does the instance start from its rescue disk? */
+/* True if the instance starts from its rescue disk. */
 bool instance_in_rescue(const struct instance *i);
 
-/* -EUNSAFE: others have made something of one of the volumes, such as a snapshot, which LVM would remove or
- * change with it. To be called before anything is changed; the broker checks again. */
+/* Checks that nothing depends on the volumes, such as a snapshot that others have made, which LVM would
+ * remove or change with them: -EUNSAFE. To be called before anything is changed; the broker checks again. */
 int model_check_no_dependents(const struct model *m, const struct volume *const volumes[], size_t n,
                               struct error *e) _must_check_;
 
-/* Has one of its volumes damaged tags? */
+/* True if one of its volumes has damaged tags. */
 bool model_damaged(const struct model *m, const char *uuid);
 
-/* -EBUSY: the instance is in rescue, and its disks and definition must not be changed meanwhile. */
+/* Checks that the instance is not in rescue (-EBUSY), in which its disks and definition must not be
+ * changed. */
 int model_check_not_in_rescue(const struct instance *i, struct error *e) _must_check_;
 
-/* 0: all of its volumes are ready. -ENEEDSRECOVER; -EUNSAFE: damaged tags. */
+/* Checks that all of its volumes are ready. -ENEEDSRECOVER; -EUNSAFE: damaged tags. */
 int model_check_ready(const struct model *m, const struct instance *i, struct error *e) _must_check_;

@@ -15,8 +15,8 @@ static int check_not_running(const struct instance *i, struct error *e)
 static const struct drift_need needs = {
     .cannot = "cannot be opened", .refused = DRIFT(SAVED), .told = DRIFT_ELSEWHERE};
 
-/* A read-only disk needs a map of its own, which a plain disk does not have, and a key that can be fetched to
- * open it anew. */
+/* Refuses disks that cannot be opened read-only. A read-only disk needs a map of its own, which a plain disk
+ * does not have, and a key that can be fetched to open it anew. */
 static int check_read_only(const struct disks *d, struct error *e)
 {
     const struct instance *i = d->instance;

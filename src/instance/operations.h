@@ -37,8 +37,8 @@ struct launch_request {
     const struct secret *seed_image; /* add-disk: contents of a seed disk, instead of `seed`; NULL: none */
     const char *volume_group;        /* NULL: the first configured */
     const char *key;                 /* add-disks: MANAGER:PLACE/ID of an existing key; NULL: a key is made */
-    bool keep_key;                   /* that key belongs to the caller, and is never destroyed */
-    const char *template_xml;        /* NULL: built in; then the configuration has the defaults of these: */
+    bool keep_key;                   /* `key` belongs to the caller, and is never destroyed */
+    const char *template_xml;        /* NULL: built in, and the configuration has the defaults of these: */
     uint64_t memory_bytes;           /* 0: not given */
     uint32_t vcpus;                  /* 0: not given */
     const char *firmware;            /* "bios", "uefi"; NULL: not given */
@@ -151,9 +151,9 @@ int instances_reboot(const struct context *c, const char *const names[], size_t 
 int instance_reboot(const struct context *c, const char *name, bool hard, bool *ret_changed,
                     struct error *e) _must_check_;
 
-/* Several at once: the first function asks at most MODEL_LOCKS_MAX guests to power off, without waiting.
- * ret_asked[i] is false if that was not possible; instance_stop() then says why. The second stops one; its
- * time counts from when the guest was asked (by clock_msec(); 0: it was not). */
+/* Asks at most MODEL_LOCKS_MAX guests to power off, without waiting. ret_asked[i] is false if that was not
+ * possible; instance_stop() then says why. The second function stops one of them; its time counts from when
+ * the guest was asked (by clock_msec(); 0: it was not). */
 void instances_ask_to_stop(const struct context *c, const char *const names[], size_t n, bool ret_asked[]);
 int instance_stop_asked(const struct context *c, const char *name, uint64_t asked_msec, unsigned timeout_sec,
                         bool hard, bool *ret_changed, struct error *e) _must_check_;
@@ -203,13 +203,13 @@ int instances_delete(const struct context *c, const char *const names[], size_t 
 int instance_delete(const struct context *c, const char *name, bool *ret_changed,
                     struct error *e) _must_check_;
 
-/* The same, even if a key cannot be destroyed: that is reported, and the key exists as long as its manager
- * does. For managers that are gone for good. */
+/* Deletes instances, even if a key cannot be destroyed: that is reported, and the key exists as long as its
+ * manager does. For managers that are gone for good. */
 int instances_delete_forget_keys(const struct context *c, const char *const names[], size_t n,
                                  struct outcome ret[], struct error *e) _must_check_;
 
-/* The same, even if the caller may not destroy a key: without a volume the key counts as unused, and its
- * owner's next recover destroys it. */
+/* Deletes instances, even if the caller may not destroy a key: without a volume the key counts as unused, and
+ * its owner's next recover destroys it. */
 int instances_delete_leave_keys(const struct context *c, const char *const names[], size_t n,
                                 struct outcome ret[], struct error *e) _must_check_;
 
@@ -249,12 +249,12 @@ struct adopt_request {
 int instance_adopt(const struct context *c, const struct adopt_request *request, bool *ret_changed,
                    struct steps **ret_plan, struct error *e) _must_check_;
 
-/* For libvirt's hook. libvirt waits for these, so they never ask libvirt. Before QEMU starts: opens the
- * closed disks of the domain, with the key fetched now. 0 also for a domain that is not ours. -EUNSAFE: a
- * disk of the domain is the bare volume below an encrypted one. */
+/* Opens the closed disks of the domain, with the key fetched now, before QEMU starts: for libvirt's hook.
+ * libvirt waits for this and the next function, so they never ask libvirt. 0 also for a domain that is not
+ * ours. -EUNSAFE: a disk of the domain is the bare volume below an encrypted one. */
 int instance_hook_prepare(const struct context *c, const struct hook_domain *d, struct error *e) _must_check_;
 
-/* When QEMU has ended, or did not start: closes the disks, unless the key is ephemeral, a person has opened
+/* Closes the disks after QEMU has ended, or did not start, unless the key is ephemeral, a person has opened
  * them to stay, or another mayfly works on the instance, which then closes them. */
 int instance_hook_release(const struct context *c, const char *uuid, struct error *e) _must_check_;
 
@@ -290,9 +290,9 @@ struct finding {
 
 /* Paths that doctor examines or names. */
 struct doctor_paths {
-    const char *config_files; /* that were read; "": none */
+    const char *config_files; /* the files that were read; "": none */
     const char *hook;         /* where libvirt's hook is installed */
-    const char *root;         /* of the host's files: "", but for tests */
+    const char *root;         /* the folder of the host's files: "", except in tests */
 };
 
 /* Checks everything that other operations need, also after a failure, and tries a key of its own on each key
@@ -311,16 +311,16 @@ int key_grant(const struct context *c, const char *name_or_ref, const char *user
               bool *ret_changed, struct error *e) _must_check_;
 
 enum recover_kind {
-    RECOVER_REMOVED,  /* a half-built instance or disk */
+    RECOVER_REMOVED,  /* removed a half-built instance or disk */
     RECOVER_DELETED,  /* finished a delete */
     RECOVER_RELEASED, /* gave back a disk that was not wholly adopted */
     RECOVER_ADOPTED,  /* finished an adoption */
-    RECOVER_RESUMED,  /* a volume that a killed lvm had left suspended */
-    RECOVER_CLOSED,   /* a map without a running instance */
+    RECOVER_RESUMED,  /* resumed a volume that a killed lvm had left suspended */
+    RECOVER_CLOSED,   /* closed a map without a running instance */
     RECOVER_KEY,      /* destroyed a key without volumes */
-    RECOVER_KEPT,     /* a key that an image file may need: reported, and kept */
-    RECOVER_BUSY,     /* left alone: another mayfly works on it */
-    RECOVER_REMAINS   /* could not be put in order; with the reason */
+    RECOVER_KEPT,     /* kept a key that an image file may need, and reported it */
+    RECOVER_BUSY,     /* left alone what another mayfly works on */
+    RECOVER_REMAINS   /* could not put it in order; `text` has the reason */
 };
 
 /* What was wrong, if it is one of these two faults. */

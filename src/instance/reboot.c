@@ -32,7 +32,7 @@ static int try_keys(const struct context *c, void *disks, struct error *e)
     return 0;
 }
 
-/* All disks whose key can be fetched again count as missing, so that they are closed and opened. */
+/* Counts all disks whose key can be fetched again as missing, so that they are closed and opened. */
 static void forget_maps(struct disks *d)
 {
     d->n_missing = 0;

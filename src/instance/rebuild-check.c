@@ -53,8 +53,8 @@ static int check_image(struct rebuild *r, struct error *e)
                      str_from_bytes(root->size_bytes, disk, sizeof disk));
 }
 
-/* The old key is destroyed, so all disks that may need it must be seen: none in a missing group, none without
- * tags. */
+/* Checks that all disks that may need the old key are seen, since the key is destroyed: none is in a missing
+ * group, none is without tags. */
 static int check_all_seen(const struct rebuild *r, struct error *e)
 {
     const struct config *c = r->launch.context->config;
@@ -93,8 +93,8 @@ static int check_keys(struct rebuild *r, struct error *e)
     return result;
 }
 
-/* By default the instance keeps its seed. The seed must be readable then: only the guest reads a plain disk
- * that is ready, and a disk with an ephemeral key is never opened again. */
+/* Checks the seed, which the instance keeps by default. It must be readable then: only the guest reads a
+ * plain disk that is ready, and a disk with an ephemeral key is never opened again. */
 static int check_seed(struct rebuild *r, struct error *e)
 {
     const struct instance *i = r->instance;

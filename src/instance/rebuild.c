@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly rebuild: an instance gets new disks, of the same roles, sizes and file systems, with a new key.
  *
- *     look, and compare the image | new key | end domain, close | REMAKE, first disk first | open, fill,
- * close others ready, FIRST DISK READY then, each whatever becomes of the other: start | destroy the old key
+ *     look, and compare the image | new key | end domain, close | REMAKE, first disk first
+ *     | open, fill, close | others ready, FIRST DISK READY
+ *     then, each whatever becomes of the other: start | destroy the old key
  *
  * The volumes stay. REMAKE changes their tags: another uuid, the new key, state rebuilding. So no room is
  * needed for a second set of disks, and nothing is renamed. The price: from the first REMAKE on the old data
@@ -24,7 +25,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* The same disk with another uuid and key. The domain's definition stays right. */
+/* Designs the same disk with another uuid and key. The domain's definition stays right. */
 static void design_disk(struct launch *l, struct launch_disk *d, const struct volume *old)
 {
     *d = (struct launch_disk){.launch = l, .v = *old, .disk = OPENED_NONE};
@@ -73,7 +74,7 @@ static int design_disks(struct rebuild *r, struct error *e)
 
 /* -------------------------------------------------------------------- steps */
 
-/* Checked while the old disks still exist: writing the image comes too late. */
+/* Checks the image while the old disks still exist: writing it comes too late. */
 static int check_sha256(const struct context *c, void *rebuild, struct error *e)
 {
     struct image *image = ((struct rebuild *)rebuild)->launch.image;
@@ -100,8 +101,8 @@ static int look_for_changes(const struct context *c, void *rebuild, struct error
     return drift_check_ended(c, ((struct rebuild *)rebuild)->instance->uuid, &last, e);
 }
 
-/* First disk first. From here on the old data is gone, and a half-made instance helps nobody: so a stop by
- * the user waits until the end. */
+/* Remakes the disks, the first disk first. From here on the old data is gone, and a half-made instance helps
+ * nobody: so a stop by the user waits until the end. */
 static int remake(const struct context *c, void *rebuild, struct error *e)
 {
     struct launch *l = &((struct rebuild *)rebuild)->launch;
@@ -116,7 +117,7 @@ static int remake(const struct context *c, void *rebuild, struct error *e)
     return r;
 }
 
-/* 0 if no disk was remade. Else the new key stays, since the first disk names it now. */
+/* Checks that no disk was remade. Else the new key stays, since the first disk names it now. */
 static int remake_undo(const struct context *c, void *rebuild, struct error *e)
 {
     const struct rebuild *r = rebuild;
@@ -157,7 +158,7 @@ static int start(const struct context *c, void *rebuild, struct error *e)
     return instance_start(c, ((struct rebuild *)rebuild)->instance->uuid, &changed, e);
 }
 
-/* The steps up to the commit point. */
+/* Adds the steps up to the commit point. */
 static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
 {
     struct launch *l = &r->launch;
@@ -203,8 +204,8 @@ static int add_destroy_key(struct steps *s, struct rebuild *r, struct error *e)
                : 0;
 }
 
-/* The instance is rebuilt. The two lists run whatever becomes of the other, and an error undoes nothing. The
- * first error is the one that is reported. */
+/* Runs the two lists that follow a rebuild, each whatever becomes of the other. An error undoes nothing, and
+ * the first one is reported. */
 static int run_after(const struct context *c, struct rebuild *r, struct error *e)
 {
     int (*const adding[])(struct steps *, struct rebuild *, struct error *) = {add_start, add_destroy_key};

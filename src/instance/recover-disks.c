@@ -66,7 +66,7 @@ static int remove_whole(struct recovery *r, const struct instance *i, struct err
                            &why, e);
 }
 
-/* May the domain get its own definition back? */
+/* Checks that the domain may get its own definition back. */
 static int check_may_restore(const struct recovery *r, const struct instance *i, struct error *e)
 {
     const struct domain *domain = model_domain_of(r->model, i->uuid);
@@ -138,7 +138,8 @@ static int close_idle(struct recovery *r, const struct instance *i, struct error
     return result;
 }
 
-/* Nobody but the owner of the image file knows whether the file got its name, and so needs the key. */
+/* Reports the key of an image file: only the owner of the file knows whether it got its name, and so needs
+ * the key. */
 static int tell_image_key(struct recovery *r, const struct volume *v, struct error *e)
 {
     int result = 0;
@@ -155,8 +156,8 @@ static int tell_image_key(struct recovery *r, const struct volume *v, struct err
     return result;
 }
 
-/* Nothing brings back the old data, and only the person who began the rebuild knows the image. So the
- * instance is closed, and stays as it is. */
+/* Closes the instance, which otherwise stays as it is: nothing brings back the old data, and only the person
+ * who began the rebuild knows the image. */
 static int close_rebuilding(struct recovery *r, const struct instance *i, struct error *e)
 {
     const struct subject about = subject_instance(i);
@@ -229,13 +230,13 @@ static bool has_volume(const struct model *m, const struct map *map, const char 
     return false;
 }
 
-/* The volume group of a missing volume may just be absent. */
+/* True if a missing volume may be needed: its volume group may just be absent. */
 static bool may_be_needed(const struct recovery *r, const char *uuid)
 {
     return !r->context.virt || model_domain_of(r->model, uuid) || model_damaged(r->model, uuid);
 }
 
-/* The map as broker_close() takes it: a volume of which only the names are known. */
+/* Describes the map as broker_close() takes it: a volume of which only the names are known. */
 static struct volume volume_of_map(const struct recovery *r, const struct map *map, const char *uuid)
 {
     struct volume v = {0};

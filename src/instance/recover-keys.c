@@ -6,8 +6,8 @@
 #include "instance/keys.h"
 #include "instance/recover.h"
 
-/* A run without credentials is the host's own, for example at boot. The host's user may fetch keys which
- * others made, but perhaps not list those of a project, and need not. */
+/* True if the caller brought credentials. A run without them is the host's own, for example at boot. The
+ * host's user may fetch keys which others made, but perhaps not list those of a project, and need not. */
 static bool brought_credentials(const struct key_context *who)
 {
     return who->environment || who->token || who->cloud[0];
@@ -37,7 +37,7 @@ static int tell_of_manager(struct recovery *r, const struct key_source *s, struc
         s->incomplete.text);
 }
 
-/* Has an operation been cut off, which may have left keys? */
+/* True if a volume is not ready: then an operation was cut off, and may have left keys. */
 static bool any_unfinished(const struct inventory *i)
 {
     for (size_t n = 0; n < i->n_volumes; n++)
@@ -64,7 +64,8 @@ static int set_fault(struct recovery *r, enum recover_fault fault, int result)
     return result;
 }
 
-/* While planning, the list of keys tells, since it was made of the first look. */
+/* True if a volume names the key. While planning, the list of keys tells, since it was made of the first
+ * look. */
 static bool is_named(const struct recovery *r, const struct key_entry *k)
 {
     return r->planning ? k->n_volumes > 0 : key_named(r->model->inventory, k->ref);
@@ -83,7 +84,7 @@ bool recovery_has_unnamed_key(const struct recovery *r, const char *owner)
     return false;
 }
 
-/* Why a volume that is not seen may need the key; errnum 0: none does. */
+/* Returns why a volume that is not seen may need the key; errnum 0: none does. */
 static struct error doubt_of(const struct recovery *r, struct doubts *now, const struct key_entry *k)
 {
     struct error doubt = r->planning ? k->doubt : ERROR_NONE;
@@ -149,7 +150,7 @@ int recovery_destroy_keys(struct recovery *r, struct error *e)
     return result;
 }
 
-/* The copy has the uuid of the first disk, which was made for this adoption. */
+/* Destroys the copy, which has the uuid of the first disk, made for this adoption. */
 int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct error *e)
 {
     const struct key_entry *k = key_list_find(r->keys, lead->key);
@@ -165,7 +166,7 @@ int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct 
                            copy.error.errnum, &copy.error, e);
 }
 
-/* Why the key of a disk is lost; NULL: it is not, or its manager was not asked. */
+/* Returns why the key of a disk is lost; NULL: it is not, or its manager was not asked. */
 static const char *lost_key(const struct recovery *r, const struct volume *v)
 {
     bool durable = true;

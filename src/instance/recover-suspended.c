@@ -6,7 +6,7 @@
  */
 #include "instance/recover.h"
 
-/* Names of our volumes begin with the uuid of the instance. */
+/* Returns the volume as a subject: names of our volumes begin with the uuid of the instance. */
 static struct subject subject_of(const struct suspended *v, char uuid[UUID_TEXT])
 {
     memcpy(uuid, v->lv, UUID_TEXT - 1);

@@ -7,7 +7,7 @@
  *
  * The plan is a dry run over the first look: the uuids of its lines are locked, and the lines are dropped.
  * Then the same code works on the second look, which counts: a launch that was at work during the first look
- * is seen whole now, or is still at work, and its locks are not to be had. If nothing is planned nothing is
+ * is seen whole now, or is still at work, and keeps its locks. If nothing is planned nothing is
  * locked, and one look is enough, however many instances there are.
  */
 #include "instance/recover.h"
@@ -35,7 +35,7 @@ static int lock_instances(struct recovery *r, const struct model *before, struct
     return result;
 }
 
-/* Maps whose instance has no volumes. */
+/* Locks maps whose instance has no volumes. */
 static int lock_orphan_maps(struct recovery *r, const struct model *before, struct error *e)
 {
     char uuid[UUID_TEXT];
@@ -50,7 +50,7 @@ static int lock_orphan_maps(struct recovery *r, const struct model *before, stru
     return result;
 }
 
-/* Keys whose owner has no volumes. */
+/* Locks keys whose owner has no volumes. */
 static int lock_keys(struct recovery *r, const struct model *before, struct error *e)
 {
     int result = 0;
@@ -149,7 +149,7 @@ static bool has_trials(const struct model *m)
     return false;
 }
 
-/* No lock is needed: nobody misses a trial, not even the launch that may just be making one. */
+/* Removes trials, without a lock: nobody misses a trial, not even the launch that may just be making one. */
 static int remove_trials(struct recovery *r, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -195,7 +195,8 @@ static const char *way_out(int reason)
     }
 }
 
-/* Without a volume group nothing can be looked at. But an open map of ours shows that one was configured. */
+/* Checks that no map of ours is open, since nothing can be looked at without a volume group. An open map
+ * shows that a group was configured. */
 static int check_unconfigured(const struct context *c, struct error *e)
 {
     _cleanup_free_ struct map *maps = NULL;

@@ -12,7 +12,7 @@ int recovery_resume(struct recovery *r, struct error *e) _must_check_;
 int recovery_list_keys(struct recovery *r, const struct inventory *inventory, struct error *e) _must_check_;
 int recovery_destroy_keys(struct recovery *r, struct error *e) _must_check_;
 
-/* Has the owner a key that no volume names? */
+/* True if the owner has a key that no volume names. */
 bool recovery_has_unnamed_key(const struct recovery *r, const char *owner);
 int recovery_check_key(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 
@@ -21,11 +21,12 @@ int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct 
 
 /* recover-disks.c */
 
-/* The uuid of the instance in the name of a map; false: the name is not one of ours. */
+/* Finds the uuid of the instance in the name of a map; false: the name is not one of ours. */
 bool map_instance(const struct map *map, char uuid[UUID_TEXT]);
 int recovery_instance(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 int recovery_orphan_maps(struct recovery *r, struct error *e) _must_check_;
 
-/* recover-adopt.c. The first gives all disks of the instance back; the second marks adopting disks ready. */
+/* Gives all disks of the instance back. The second function marks adopting disks ready. Both are in
+ * recover-adopt.c. */
 int recovery_release(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 int recovery_adopt(struct recovery *r, const struct instance *i, struct error *e) _must_check_;

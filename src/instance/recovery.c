@@ -132,7 +132,8 @@ int recovery_plan_lines(struct recovery *r, size_t first, struct error *e)
     return result;
 }
 
-/* For the audit trail. NULL: no instance was changed, or the key manager writes the entry. */
+/* Returns the action for the audit trail. NULL: no instance was changed, or the key manager writes the
+ * entry. */
 static const char *action_of(enum recover_kind kind)
 {
     static const char *const actions[] = {

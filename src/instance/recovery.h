@@ -25,7 +25,7 @@ struct recovery {
     struct recovered *done; /* lines of the result */
     size_t n_done;
     size_t n_remains; /* lines that are RECOVER_REMAINS */
-    int reason;       /* of these lines, if all have the same one (recovery_remains()); else -ENEEDSRECOVER */
+    int reason;       /* of RECOVER_REMAINS, if all agree (recovery_remains()); else -ENEEDSRECOVER */
 };
 
 /* What a line is about. */
@@ -39,7 +39,7 @@ struct subject subject_map(const char *instance, const struct map *map);
 struct subject subject_key(const char *owner, const char *ref);
 struct subject subject_manager(const char *name);
 
-/* May this run act on the uuid? While planning: on all; then on what it has locked. */
+/* True if this run may act on the uuid. While planning: on all; then on what it has locked. */
 bool recovery_may_act(const struct recovery *r, const char *uuid);
 
 /* Adds a line of a kind other than RECOVER_REMAINS. */

@@ -62,8 +62,8 @@ int removal_end_domains(const struct context *c, void *removal, struct error *e)
     return removals_one_by_one(c, removal, end_our_domain, e);
 }
 
-/* Also done if there is no domain: an earlier run may have undefined it, and been cut off before this. An
- * instance without a domain is removed without libvirt, too. */
+/* Syncs definitions, also if there is no domain: an earlier run may have undefined it, and been cut off
+ * before this. An instance without a domain is removed without libvirt, too. */
 static int settle_domains(const struct context *c, const struct removals *which, struct error *e)
 {
     (void)which;
@@ -101,8 +101,8 @@ int removal_restore_definitions(const struct context *c, void *removal, struct e
     return removals_one_by_one(c, removal, restore_definition, e);
 }
 
-/* The managed save goes first: it holds in plaintext what the guest has read of the disks, and cannot be
- * resumed without them. */
+/* Takes the disks out of the domain. The managed save goes first: it holds in plaintext what the guest has
+ * read of the disks, and cannot be resumed without them. */
 static int detach_disks(const struct context *c, const struct removal *r, struct error *e)
 {
     if (!removal_detaches_disks(r))

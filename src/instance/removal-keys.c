@@ -19,7 +19,7 @@ static void fail_all_with(struct removal *first, const char *key, const struct e
             removal_fail(r, why->errnum, why);
 }
 
-/* A removal with several keys tells of one that was not destroyed. */
+/* True if the removal tells of a key that was not destroyed, as one with several keys does. */
 static bool tells_of_kept_key(const struct removal *r)
 {
     return r->key.fate != KEY_FATE_NONE && r->key.fate != KEY_FATE_GONE;
@@ -33,7 +33,7 @@ static void note_fate(struct removal *first, const char *key, const struct key_e
             r->key = *end;
 }
 
-/* The key could not be destroyed: its volumes stay, unless the key is to be left or forgotten. */
+/* Notes that the key could not be destroyed: its volumes stay, unless the key is to be left or forgotten. */
 static void note_failure(const struct context *c, struct removal *first, const struct key_going *k)
 {
     const char *key = k->v->key;

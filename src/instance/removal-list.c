@@ -10,7 +10,7 @@ const struct removal *removals_next(const struct removals *which, const struct r
     return r;
 }
 
-/* Would every removal fail in the same way, perhaps after a long wait each? */
+/* True if every removal would fail in the same way, perhaps after a long wait each. */
 static bool concerns_all(int result)
 {
     return result == -EHOSTUNREACH || result == -ECONNREFUSED || result == -ECONNRESET ||

@@ -15,17 +15,18 @@ step_fn removal_remove_snapshots, removal_doom_leads, removal_doom_others, remov
 
 /* ---- removal-domains.c: what happens to the domain. */
 
-/* The domain, if it is removed too. NULL: there is none, or it is not Mayfly's, or only a disk is removed. */
+/* Returns the domain if it is removed too. NULL: there is none, or it is not Mayfly's, or only a disk is
+ * removed. */
 const struct domain *removal_domain(const struct removal *r);
 
-/* Is only the rescue disk removed? The instance stays then, with its key, even if none of its own disks is
- * seen now. */
+/* True if only the rescue disk is removed. The instance stays then, with its key, even if none of its own
+ * disks is seen now. */
 bool removal_ends_rescue(const struct removal *r);
 
-/* Does the domain stay, and get the definition back that it had before its rescue? */
+/* True if the domain stays, and gets the definition back that it had before its rescue. */
 bool removal_restores_definition(const struct removal *r);
 
-/* Does the domain stay, and lose the disks? */
+/* True if the domain stays, and loses the disks. */
 bool removal_detaches_disks(const struct removal *r);
 
 /* ---- removal-list.c: how a step is done for the list. */
@@ -35,16 +36,16 @@ struct removals {
     const struct removal *first, *only;
 };
 
-/* The next one; `after` NULL: the first one. */
+/* Returns the next one; `after` NULL: the first one. */
 const struct removal *removals_next(const struct removals *which, const struct removal *after);
 
 /* Notes the error, unless `result` is 0; `why` may be without a sentence. */
 void removal_fail(struct removal *r, int result, const struct error *why);
 
-/* 0 if a removal is left; else the error of the first. */
+/* Returns 0 if a removal is left; else the error of the first. */
 int removals_result(const struct removal *first, struct error *e) _must_check_;
 
-/* Does it for all at once. If that fails it is done again for each alone, which shows whose fault it was:
+/* Does an act for all at once. If that fails it is done again for each alone, which shows whose fault it was:
  * every act may be repeated. */
 typedef int removals_fn(const struct context *c, const struct removals *which, struct error *e);
 int removals_at_once(const struct context *c, struct removal *first, removals_fn *act,
@@ -54,6 +55,6 @@ typedef int removal_fn(const struct context *c, const struct removal *r, struct 
 int removals_one_by_one(const struct context *c, struct removal *first, removal_fn *act,
                         struct error *e) _must_check_;
 
-/* Their volumes for which `wanted` (NULL: all) is true; the caller frees *ret. */
+/* Lists their volumes for which `wanted` (NULL: all) is true; the caller frees *ret. */
 int removals_volumes(const struct removals *which, bool (*wanted)(const struct removal *r, size_t index),
                      const struct volume ***ret, size_t *ret_n, struct error *e) _must_check_;

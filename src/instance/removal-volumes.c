@@ -4,7 +4,7 @@
 
 /* -------------------------------------------------------------------- marks */
 
-/* A volume that says building is removed by recover as it is. */
+/* True if the volume can be marked. Recover removes one that says building as it is. */
 static bool can_be_doomed(const struct volume *v)
 {
     return v->state == VOLUME_READY || v->state == VOLUME_REBUILDING;
@@ -86,7 +86,8 @@ int removal_remove_volumes(const struct context *c, void *removal, struct error 
 
 /* ---------------------------------------------------------------- snapshots */
 
-/* Once the snapshot is doomed, the key is that of the image file: see export.c. */
+/* Removes the snapshot, and the key of the image until the snapshot is doomed: then the key belongs to the
+ * image file, see export.c. */
 int snapshot_remove(const struct context *c, const struct volume *v, struct error *e)
 {
     int r = disk_close(c, v, SETTLE_NOW, e);
@@ -95,7 +96,8 @@ int snapshot_remove(const struct context *c, const struct volume *v, struct erro
     return r < 0 ? r : broker_remove(c->broker, &v, 1, e);
 }
 
-/* An export at work has the lock of its snapshot, and keeps the instance from being removed. */
+/* Removes the snapshot of an export. An export at work has the lock of its snapshot, and keeps the instance
+ * from being removed. */
 static int remove_snapshot(const struct context *c, const struct removal *r, struct error *e)
 {
     const struct volume *v = r->instance->snapshot;

@@ -8,7 +8,8 @@
 
 #define DESCRIPTION_MAX (DOMAIN_NAME_MAX + 32)
 
-/* Data that existed before its adoption, and its key, are never destroyed until the adoption is complete. */
+/* Refuses an adopting volume: data that existed before its adoption, and its key, are never destroyed until
+ * the adoption is complete. */
 static int check_not_adopting(const struct instance *i, struct error *e)
 {
     for (size_t v = 0; v < i->n_volumes; v++)
@@ -77,7 +78,7 @@ static bool any(const struct removal *first, bool (*is)(const struct removal *))
     return false;
 }
 
-/* `name`: "vm" or "20 instances"; `disks`: "the disks of vm" or "disk eph0 of vm". */
+/* Describes the removals. `name`: "vm" or "20 instances"; `disks`: "the disks of vm" or "disk eph0 of vm". */
 static void describe(const struct removal *first, char name[DESCRIPTION_MAX], char disks[DESCRIPTION_MAX])
 {
     size_t n = 0;
@@ -98,7 +99,7 @@ int removal_add_steps(struct steps *s, struct removal *first, struct error *e)
     char name[DESCRIPTION_MAX], disks[DESCRIPTION_MAX];
     describe(first, name, disks);
     const struct {
-        bool (*needed)(const struct removal *); /* by a removal of the list; NULL: always */
+        bool (*needed)(const struct removal *); /* a removal of the list needs the step; NULL: always */
         step_fn *run;
         const char *what[3];
     } steps[] = {

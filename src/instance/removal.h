@@ -16,7 +16,7 @@
 #include "instance/keys-going.h"
 #include "instance/steps.h"
 
-/* Are the volumes removed even if the key cannot be destroyed? */
+/* Whether the volumes are removed even if the key cannot be destroyed. */
 enum key_demand {
     KEY_MUST_GO,
     KEY_LEFT_IF_DENIED, /* yes, if the caller has no right to the key: its owner's next recover destroys it */
@@ -38,17 +38,17 @@ struct removal {
     struct error error;   /* why it stopped; errnum 0: it did not */
 };
 
-/* 0 if it may begin: the domain is ours or idle, and no volume has damaged tags. -EUNSAFE. */
+/* Checks that it may begin: the domain is ours or idle, and no volume has damaged tags. -EUNSAFE. */
 int removal_check(const struct removal *r, struct error *e) _must_check_;
 
-/* All volumes of `i`, with its domain. */
+/* Describes the removal of all volumes of `i`, with its domain. */
 static inline struct removal removal_of(const struct model *m, const struct instance *i)
 {
     return (struct removal){
         .model = m, .instance = i, .volumes = i->volumes, .n_volumes = i->n_volumes, .whole = true};
 }
 
-/* Does one of its volumes name this key? */
+/* True if one of its volumes names this key. */
 bool removal_has_key(const struct removal *r, const char *key);
 
 /* Removes the snapshot of an export that was cut off: its map, the key of the unfinished image, its volume.

@@ -23,7 +23,7 @@ static int leave_guest(const struct context *c, void *object, struct error *e)
     return disk_detach_from_guest(c, d->v, d->timeout_sec, e);
 }
 
-/* The guest may have kept the disk, or have ended. */
+/* Gives the disk back to the guest, which may have kept it, or have ended. */
 static int leave_guest_undo(const struct context *c, void *object, struct error *e)
 {
     const struct volume *v = ((struct disk_removal *)object)->v;
@@ -71,7 +71,7 @@ static int find_disk(const struct instance *i, const char *role, const struct vo
                      i->name, role, i->name);
 }
 
-/* Definition and guest must have the disk itself, and nothing else may lead to it. */
+/* Checks that definition and guest have the disk itself, and nothing else leads to it. */
 static int check_drift(const struct context *c, const struct model *m, const struct instance *i,
                        const struct volume *v, struct error *e)
 {

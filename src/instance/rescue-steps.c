@@ -44,7 +44,8 @@ int rescue_create(const struct context *c, void *object, struct error *e)
     return 0;
 }
 
-/* If the step got no answer, the volume is looked for by the uuid that was made for it. */
+/* Removes the volume. If the step got no answer, the volume is looked for by the uuid that was made for
+ * it. */
 int rescue_create_undo(const struct context *c, void *object, struct error *e)
 {
     const struct rescue *r = object;
@@ -119,7 +120,7 @@ int rescue_definition(const struct context *c, const struct rescue *r, char **re
                       : 0;
 }
 
-/* libvirt may have added controllers for the rescue disk. They are noted, to be removed with it. */
+/* Notes controllers that libvirt has added for the rescue disk, to be removed with it. */
 static int note_additions(const struct context *c, const struct rescue *r, struct error *e)
 {
     _cleanup_free_ char *xml = NULL, *noted = NULL;

@@ -24,7 +24,7 @@
 
 /* ------------------------------------------------------------------- checks */
 
-/* The disk whose parameters the rescue disk gets: an encrypted one, if there is one. */
+/* Returns the disk whose parameters the rescue disk gets: an encrypted one, if there is one. */
 static const struct volume *model_disk(const struct instance *i)
 {
     for (size_t n = 0; n < i->n_volumes; n++)
@@ -152,7 +152,7 @@ static int add_disk(struct steps *s, struct rescue *r, struct error *e)
     return result;
 }
 
-/* Writing the image may have taken long. */
+/* Looks again for changes: writing the image may have taken long. */
 static int look_for_changes(const struct context *c, void *rescue, struct error *e)
 {
     static const struct drift_need last = {.cannot = "cannot be rescued",
@@ -160,7 +160,8 @@ static int look_for_changes(const struct context *c, void *rescue, struct error 
     return drift_check_ended(c, ((const struct rescue *)rescue)->instance->uuid, &last, e);
 }
 
-/* Somebody may have started the domain meanwhile, from the old definition: that would be no rescue. */
+/* Checks that a guest has the rescue disk. Somebody may have started the domain meanwhile, from the old
+ * definition: that would be no rescue. */
 static int see_rescue_disk(const struct context *c, void *rescue, struct error *e)
 {
     const struct rescue *r = rescue;
@@ -181,7 +182,8 @@ static int see_rescue_disk(const struct context *c, void *rescue, struct error *
         r->instance->name);
 }
 
-/* If the definition cannot be restored, the volume stays: recover recognizes the case by it. */
+/* Adds the steps that change the domain. If its definition cannot be restored, the volume stays: recover
+ * recognizes the case by it. */
 static int add_domain(struct steps *s, struct rescue *r, struct error *e)
 {
     const char *name = r->instance->name;
@@ -206,7 +208,7 @@ static int add_domain(struct steps *s, struct rescue *r, struct error *e)
     return result;
 }
 
-/* The disk is closed until somebody starts a domain that has it. */
+/* Adds the steps that close the disk until somebody starts a domain that has it. */
 static int add_end(struct steps *s, struct rescue *r, struct error *e)
 {
     int result = steps_add(s, rescue_close, NULL, r, e, "close %s/%s", r->v.vg, r->v.lv);

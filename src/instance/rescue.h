@@ -9,7 +9,7 @@ struct rescue {
     const struct rescue_request *request;
     struct model *model;
     const struct instance *instance;
-    struct disks disks; /* its own disks, as before */
+    struct disks disks; /* the instance's own disks, as they were before the rescue */
     struct image *image;
     struct secret *secret; /* of the instance, from its fetching until the rescue disk is open; NULL: plain */
     struct volume v;       /* the rescue disk */
@@ -17,11 +17,11 @@ struct rescue {
     struct opened disk; /* between opening it and writing the image */
 };
 
-/* The current definition of the domain, with the rescue disk added. The caller frees *ret. */
+/* Makes the current definition of the domain, with the rescue disk added. The caller frees *ret. */
 int rescue_definition(const struct context *c, const struct rescue *r, char **ret,
                       struct error *e) _must_check_;
 
-/* The steps; the object of each is the rescue. */
+/* Steps, whose object is the rescue. */
 step_fn rescue_fetch_key, rescue_fetch_key_undo, rescue_create, rescue_create_undo, rescue_open,
     rescue_open_undo, rescue_fill, rescue_close, rescue_stop, rescue_stop_undo, rescue_define,
     rescue_define_undo, rescue_ready, rescue_ready_undo, rescue_start, rescue_start_undo;

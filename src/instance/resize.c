@@ -78,7 +78,7 @@ static int check_key(const struct context *c, const struct resizing *r, struct e
                      r->instance->name, r->volume->role);
 }
 
-/* The disk that grows must be the one that the guest writes to. */
+/* Checks that the disk that grows is the one that the guest writes to. */
 static int check_drift(const struct context *c, const struct model *m, const struct resizing *r,
                        struct error *e)
 {
@@ -91,7 +91,7 @@ static int check_drift(const struct context *c, const struct model *m, const str
     return drift_check(c, m, r->instance, &needs, e);
 }
 
-/* -ENOENT, -EINVAL, -EUNSAFE, -ENOSPC, -EBUSY. */
+/* Checks whether the disk can grow. -ENOENT, -EINVAL, -EUNSAFE, -ENOSPC, -EBUSY. */
 static int find_growth(const struct context *c, const struct model *m, const struct resize_request *q,
                        struct resizing *r, struct error *e)
 {

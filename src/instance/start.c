@@ -38,8 +38,8 @@ static const struct drift_need needs = {
 static const struct drift_need needs_running = {.cannot = "cannot be started",
                                                 .refused = DRIFT(HALTED) | DRIFT(ENDING)};
 
-/* If QEMU was started without Mayfly, it waits until its disks are served; so it does if their server has
- * ended. */
+/* Adds the step that opens the disks for a guest that waits for them: QEMU was started without Mayfly, or the
+ * server of its disks has ended. */
 static int open_for_guest(const struct context *c, const struct model *m, const struct instance *i,
                           struct disks *d, struct steps *s, struct error *e)
 {

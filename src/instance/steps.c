@@ -118,7 +118,7 @@ static void unwind(struct steps *s, size_t n, const struct context *c, struct er
     s->next = s->n;
 }
 
-/* False: the user wants to stop; all is undone. */
+/* Begins the next step. False: the user wants to stop; all is undone. */
 static bool begin(struct steps *s, const struct context *c, struct error *e)
 {
     const char *what = s->step[s->next].what;

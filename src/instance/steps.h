@@ -21,8 +21,8 @@
 
 #include "instance/context.h"
 
-/* The work of a step, or its undo. The operation owns the object, not the list. A step that is a point of no
- * return calls context_hold_stop(). */
+/* Does the work of a step, or undoes it. The operation owns the object, not the list. A step that is a point
+ * of no return calls context_hold_stop(). */
 typedef int step_fn(const struct context *c, void *object, struct error *e);
 
 struct steps;
@@ -35,12 +35,12 @@ DEFINE_CLEANUP(struct steps *, steps_free)
 int steps_add(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e, const char *format,
               ...) _printf_(6, 7) _must_check_;
 
-/* As steps_add(), for an anchor: until it is undone, the steps before it must stay. */
+/* Adds a step as steps_add() does, but an anchor: until it is undone, the steps before it must stay. */
 int steps_add_anchor(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e,
                      const char *format, ...) _printf_(6, 7) _must_check_;
 
-/* As steps_add(), for a step that is done for several objects at once: those of the same steps that follow in
- * the list, and of other lists. Each object has its error; errnum 0: it went well. */
+/* Adds a step as steps_add() does, but one that is done for several objects at once: those of the same steps
+ * that follow in the list, and of other lists. Each object has its error; errnum 0: it went well. */
 #define STEPS_AT_ONCE VIRT_AT_ONCE
 typedef void steps_fn(const struct context *c, void *const objects[], size_t n, struct error why[]);
 int steps_add_at_once(struct steps *s, steps_fn *run, step_fn *undo, void *object, struct error *e,
@@ -53,6 +53,6 @@ int steps_run(struct steps *s, const struct context *c, struct error *e) _must_c
  * why[n]; errnum 0: the list went well. */
 void steps_run_many(struct steps *const lists[], size_t n, const struct context *c, struct error why[]);
 
-/* The texts, for --dry-run; they outlive the objects of the steps. */
+/* Return the texts, for --dry-run; they outlive the objects of the steps. */
 size_t steps_count(const struct steps *s);
 const char *steps_what(const struct steps *s, size_t i);

@@ -18,8 +18,8 @@ struct stopping {
     bool hard;
 };
 
-/* The domain as it is now. If it was undefined while it ran, libvirt forgets it when it ends: then it is not
- * active. */
+/* Looks at the domain as it is now. If it was undefined while it ran, libvirt forgets it when it ends: then
+ * it is not active. */
 static int look_at_domain(const struct context *c, const struct instance *i, struct domain *ret,
                           struct error *e)
 {
@@ -29,14 +29,14 @@ static int look_at_domain(const struct context *c, const struct instance *i, str
     return r == 0 || r == -ENOENT ? 0 : error_pass(e, r, &why);
 }
 
-/* Is its guest unable to hear the request? */
+/* True if its guest is unable to hear the request. */
 static bool is_halted(const struct domain *d)
 {
     return d->state == DOMAIN_PAUSED || d->state == DOMAIN_CRASHED || d->state == DOMAIN_PMSUSPENDED;
 }
 
-/* 0: not active any more. -EBUSY: it still is when the time is over, or its guest is halted. -ECANCELED: the
- * user stopped the wait. */
+/* Waits until it is not active any more. -EBUSY: it still is when the time is over, or its guest is halted.
+ * -ECANCELED: the user stopped the wait. */
 static int wait_for_end(const struct context *c, const struct instance *i, uint64_t end_msec,
                         struct domain *ret, struct error *e)
 {
@@ -54,7 +54,7 @@ static int wait_for_end(const struct context *c, const struct instance *i, uint6
     }
 }
 
-/* The domain may have ended just before. */
+/* Asks the guest to power off. The domain may have ended just before. */
 static int ask_guest(const struct context *c, const struct instance *i, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -116,7 +116,7 @@ static int run(const struct context *c, struct stopping *stopping, bool running,
     return r < 0 ? r : audit_instance("stop", stopping->disks.instance->uuid, name, steps_run(s, c, e), e);
 }
 
-/* The domain ends and its disks are closed, but it cannot be started again until somebody defines it. */
+/* Warns of a transient domain: once it has ended, it cannot be started again until somebody defines it. */
 static const struct drift_need needs = {.cannot = "cannot be stopped", .told = DRIFT(TRANSIENT)};
 
 int instance_stop_asked(const struct context *c, const char *name, uint64_t asked_msec, unsigned timeout_sec,
@@ -154,7 +154,8 @@ void domains_end(const struct context *c, void *const disks[], size_t n, struct 
     virt_destroy_many(c->virt, uuids, n, why);
 }
 
-/* One step, so that a user who stops the verb is told of each guest that has ended. */
+/* Ends domains and closes their disks in one step, so that a user who stops the verb is told of each guest
+ * that has ended. */
 static void end_and_close(const struct context *c, void *const disks[], size_t n, struct error why[])
 {
     domains_end(c, disks, n, why);

@@ -24,8 +24,8 @@ static int note(struct survey *s, const struct disk_use *use, struct error *e)
     return 0;
 }
 
-/* A domain's own volumes are not another's. drift.h's DRIFT_BARE finds a domain that names them below their
- * maps. */
+/* Notes each source of the disk that leads to another's volume. A domain that names its own volumes below
+ * their maps is DRIFT_BARE (drift.h). */
 static int look_at_disk(struct survey *s, const struct domain_sides *domain, const struct disk_view *disk,
                         struct error *e)
 {

@@ -24,13 +24,13 @@ struct survey {
     struct error why; /* why the survey is incomplete; errnum 0: it is complete */
 };
 
-/* The caller ends *ret. */
+/* Makes the survey, which the caller ends. */
 void survey_make(const struct context *c, struct survey *ret);
 void survey_end(struct survey *s);
 #define _cleanup_survey_ _cleanup_(survey_end)
 
-/* Nova's notes about the domain of this uuid; empty: none. */
+/* Returns Nova's notes about the domain of this uuid; empty: none. */
 const struct nova_server *survey_nova(const struct survey *s, const char *uuid);
 
-/* NULL: there was no domain of this uuid. */
+/* Returns the domain of this uuid; NULL: there was none. */
 const struct domain_sides *survey_domain(const struct survey *s, const char *uuid);

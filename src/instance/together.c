@@ -41,7 +41,7 @@ static int plan(const struct context *c, const struct together *t, const struct 
     return r;
 }
 
-/* The index of the first name that stands for the same instance. */
+/* Returns the index of the first name that stands for the same instance. */
 static size_t first_with_instance(const struct member m[], size_t i)
 {
     size_t first = 0;
@@ -86,7 +86,7 @@ static void do_locked(const struct context *c, const struct together *t, const s
             ret[i].error = ret[first_with_instance(m, i)].error;
 }
 
-/* If the user has stopped the verb, that is the error, whatever else went wrong. */
+/* Returns the first error; if the user has stopped the verb, that one, whatever else went wrong. */
 static int first_error(const struct outcome ret[], size_t n, struct error *e)
 {
     for (size_t i = 0; i < n; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For verbs that do the same to several instances: these are looked up and locked together, and their steps
+/* Runs verbs that do the same to several instances: these are looked up and locked together, and their steps
  * run side by side. Each has its own outcome, undo and entry in the audit trail. */
 #pragma once
 
@@ -20,6 +20,6 @@ struct together {
 int instances_together(const struct context *c, const struct together *t, const char *const names[], size_t n,
                        struct outcome ret[], struct error *e) _must_check_;
 
-/* The same for one. */
+/* Runs the verb for one instance. */
 int instance_together(const struct context *c, const struct together *t, const char *name, bool *ret_changed,
                       struct error *e) _must_check_;

@@ -81,7 +81,7 @@ static int tune_disk(const struct context *c, void *disk, struct error *e)
     return r;
 }
 
-/* "workqueues off, discard on" */
+/* Writes the flags as "workqueues off, discard on". */
 static void describe(const struct tuned_disk *d, char *text, size_t size)
 {
     size_t used = 0;

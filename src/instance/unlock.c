@@ -8,7 +8,7 @@
 #include "instance/disks.h"
 #include "instance/lock.h"
 
-/* Recover, not this verb, closes a disk that was open without a guest before. */
+/* True if a disk was open without a guest before: recover, not this verb, closes it. */
 static bool was_open_without_guest(const struct model *m, const struct instance *i)
 {
     for (size_t n = 0; i->state != INSTANCE_RUNNING && n < i->n_volumes; n++)
@@ -35,8 +35,8 @@ static const struct volume *volume_of_map(const struct instance *i, const struct
     return NULL;
 }
 
-/* Has a program opened a disk for the next start since we looked? The uuid of such a map has the time of its
- * opening. Also true if the maps cannot be listed. */
+/* True if a program has opened a disk for the next start since we looked, or if the maps cannot be listed.
+ * The uuid of such a map has the time of its opening. */
 static bool opened_for_start_since(const struct context *c, const struct model *m, const struct instance *i)
 {
     _cleanup_free_ struct map *maps = NULL;
@@ -52,8 +52,8 @@ static bool opened_for_start_since(const struct context *c, const struct model *
     return false;
 }
 
-/* A disk that was opened for a start stays open unless the guest has been seen to run: the start may still
- * follow. */
+/* Closes the disks after the guest has ended. A disk that was opened for a start stays open unless the guest
+ * has been seen to run: the start may still follow. */
 void model_close_after_guest(const struct context *c, const struct model *m, const struct instance *i)
 {
     struct disks d;

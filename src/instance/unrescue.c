@@ -38,7 +38,7 @@ static int start(const struct context *c, void *unrescue, struct error *e)
     return virt_start(c->virt, ((const struct unrescue *)unrescue)->instance.uuid, e);
 }
 
-/* The instance is closed, as every instance that does not run. */
+/* Ends the domain, and closes the instance, as every instance that does not run is closed. */
 static int start_undo(const struct context *c, void *unrescue, struct error *e)
 {
     struct unrescue *u = unrescue;
@@ -90,8 +90,8 @@ static int check_guest_lacks(const struct context *c, const struct instance *i, 
                : r;
 }
 
-/* Another program changes the definition, and must have removed the disk from it by now, and from the guest,
- * if there is one. After that each holder of the disk is on the host. */
+/* Checks that nothing uses the disk. Another program changes the definition, and must have removed the disk
+ * from it by now, and from the guest, if there is one. After that each holder of the disk is on the host. */
 static int check_disk_unused(const struct context *c, const struct model *m, const struct instance *i,
                              const struct volume *disk, struct error *e)
 {
@@ -103,7 +103,7 @@ static int check_disk_unused(const struct context *c, const struct model *m, con
     return r < 0 ? r : drift_check(c, m, i, &unused, e);
 }
 
-/* Is anything of a rescue left: the disk, or a definition that still names it? */
+/* True if anything of a rescue is left: the disk, or a definition that still names it. */
 static bool has_rescue(const struct model *m, const struct instance *i, const struct unrescue *u)
 {
     const struct domain *domain = model_domain_of(m, i->uuid);

@@ -20,7 +20,7 @@ static int open_image(const struct context *c, const struct wanted_image *q, con
     return r;
 }
 
-/* Only the opening needs the key. */
+/* Opens an image with its key, which only the opening needs. */
 static int open_encrypted(const struct context *c, const struct wanted_image *q, struct image **ret,
                           struct error *e)
 {

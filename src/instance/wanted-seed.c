@@ -19,7 +19,7 @@ int wanted_seed_check(const struct context *c, const struct wanted_seed *w, stru
     return 0;
 }
 
-/* Names of instances may have an underscore, names of hosts may not. */
+/* Makes the host name. Names of instances may have an underscore, names of hosts may not. */
 int wanted_seed_hostname(const struct wanted_seed *w, const char *instance, unsigned number,
                          char field[HOSTNAME_FIELD], struct error *e)
 {

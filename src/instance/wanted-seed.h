@@ -17,12 +17,12 @@ static inline bool seed_wanted(const struct wanted_seed *w)
     return w->ssh_keys || w->user_data || w->hostname;
 }
 
-/* -EINVAL: a seed cannot hold that. Warns of user data that cloud-init would ignore. */
+/* Checks that a seed can hold that. -EINVAL. Warns of user data that cloud-init would ignore. */
 int wanted_seed_check(const struct context *c, const struct wanted_seed *w, struct error *e) _must_check_;
 
 #define HOSTNAME_FIELD (SEED_HOSTNAME_MAX + 11) /* a number may follow */
 
-/* The host name of an instance; `number` from 1 if there are several, else 0. -EINVAL: no name is given, and
- * the instance's name cannot be a host name. */
+/* Makes the host name of an instance; `number` from 1 if there are several, else 0. -EINVAL: no name is
+ * given, and the instance's name cannot be a host name. */
 int wanted_seed_hostname(const struct wanted_seed *w, const char *instance, unsigned number,
                          char field[HOSTNAME_FIELD], struct error *e) _must_check_;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Loopback and link-local addresses cannot be reached from elsewhere. */
+/* True if the address can be reached from elsewhere: it is neither loopback nor link-local. */
 static bool is_reachable(const char *text)
 {
     struct in_addr four;
@@ -27,7 +27,7 @@ static void add(struct domain_addresses *all, const char *text)
         snprintf(all->address[all->n++], DOMAIN_ADDRESS_MAX, "%s", text);
 }
 
-/* A source that knows nothing is no error. */
+/* Adds all addresses that the source knows. It is not an error if it knows none. */
 static void add_all(virDomainPtr domain, unsigned source, struct domain_addresses *all)
 {
     virDomainInterfacePtr *interfaces = NULL;

@@ -38,8 +38,8 @@ static void start_threads(struct one all[], size_t n)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* After a broken connection the main thread calls `again`, which connects anew: no other thread may see that.
- */
+/* Makes the calls, each in its own thread. After a broken connection the main thread calls `again`, which
+ * connects anew: no other thread may see that. */
 static void call_many(struct virt *v, call_fn *call, call_fn *again, const char *const uuids[], size_t n,
                       struct error why[])
 {

@@ -16,7 +16,7 @@
 
 #include <unistd.h>
 
-/* libvirt would print each error itself. */
+/* Drops an error, which libvirt would print itself. */
 static void print_nothing(void *data, virErrorPtr why)
 {
     (void)data, (void)why;
@@ -44,8 +44,8 @@ static int details(struct virt *v, const char *uuid, struct domain_details *ret,
     return r;
 }
 
-/* For UEFI the machine of the built-in template is asked about. In libvirt's description of domains, efi
- * means a kind of firmware and nothing else. */
+/* True if new domains can have it. For UEFI the machine of the built-in template is asked about. In libvirt's
+ * description of domains, efi means a kind of firmware and nothing else. */
 static bool offers(struct virt *v, enum virt_offer what)
 {
     bool kvm = what == VIRT_KVM;

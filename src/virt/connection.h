@@ -24,20 +24,20 @@ static inline virConnectPtr libvirt_of(struct virt *v)
     return ((struct connection *)v)->libvirt;
 }
 
-/* libvirt-error.c. Make a sentence of libvirt's last error. domain_failed() asks libvirt for the domain's
+/* Make a sentence of libvirt's last error; in libvirt-error.c. domain_failed() asks libvirt for the domain's
  * name, which clears that error. */
 int libvirt_failed(struct virt *v, const char *object, const char *action, struct error *e);
 int libvirt_call_failed(struct virt *v, const char *kind, const char *object, const char *action,
-                        struct error *e); /* an object that is no domain: "network" */
+                        struct error *e); /* an object that is not a domain: "network" */
 int domain_failed(struct virt *v, virDomainPtr domain, const char *action, struct error *e);
 
-/* The errno for an error of libvirt's; -EIO: no other fits. */
+/* Returns the errno for libvirt's error; -EIO: no other fits. */
 int libvirt_errnum(const virError *why);
 
-/* Did the last call fail because there is no such domain? */
+/* True if the last call failed because there is no such domain. */
 bool no_such_domain(void);
 
-/* Finds a domain. -ENOENT comes without a sentence, for callers to whom that is no error. */
+/* Finds a domain. -ENOENT comes without a sentence, for callers to whom that is not an error. */
 int domain_lookup(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e) _must_check_;
 
 /* Says that there is no such domain, and returns -ENOENT. */
@@ -46,12 +46,13 @@ int no_domain(const char *object, struct error *e);
 /* Finds a domain that has to be there: -ENOENT comes with its sentence. */
 int domain_require(struct virt *v, const char *uuid, virDomainPtr *ret, struct error *e) _must_check_;
 
-/* definitions.c. libvirt (9.0) syncs the file of a definition, but not the folder: after a power cut a new
- * domain could be missing, and an undefined one be back. Callers rely on our answer when they commit, so we
- * sync the folder. */
+/* Syncs the folder of definitions; in definitions.c. libvirt (9.0) syncs the file of a definition, but not
+ * the folder: after a power cut a new domain could be missing, and an undefined one be back. Callers rely on
+ * our answer when they commit. */
 int definitions_make_durable(struct virt *v, struct error *e) _must_check_;
 
-/* The error for a definition that libvirt refused: -EINVAL, with the way out, if it concerns the XML. */
+/* Makes the error for a definition that libvirt refused: -EINVAL, with the way out, if it concerns the
+ * XML. */
 int definition_refused(struct virt *v, const char *name, const char *way_out, struct error *e);
 
 int connection_define(struct virt *v, const char *xml, struct error *e) _must_check_;

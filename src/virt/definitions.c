@@ -13,8 +13,8 @@ static int name_is_taken(const char *name, struct error *e)
                      name, name);
 }
 
-/* libvirt would replace a definition of the same name and uuid, and has no flag against that. If name and
- * uuid belong to two domains, libvirt itself refuses. */
+/* Checks that name and uuid are free: libvirt would replace a definition that has both, and has no flag
+ * against that. If they belong to two domains, libvirt itself refuses. */
 static int check_free(struct virt *v, const char *name, const char *uuid, struct error *e)
 {
     _cleanup_domain_ virDomainPtr by_name = vir.DomainLookupByName(libvirt_of(v), name);
@@ -32,7 +32,7 @@ static int check_free(struct virt *v, const char *name, const char *uuid, struct
     return r == -ENOENT ? 0 : r;
 }
 
-/* Does the refusal concern the XML, rather than the host? */
+/* True if the refusal concerns the XML, rather than the host. */
 static bool is_about_xml(void)
 {
     switch (vir.GetLastErrorCode()) {
@@ -59,8 +59,8 @@ int definition_refused(struct virt *v, const char *name, const char *way_out, st
                      message ? message : "it does not say why", way_out);
 }
 
-/* Another program may have taken the name since check_free(). libvirt's code for that refusal means many
- * things, so the domains are looked up. */
+/* Makes the error for a refused definition. Another program may have taken the name since check_free().
+ * libvirt's code for that refusal means many things, so the domains are looked up. */
 static int not_defined(struct virt *v, const char *name, const char *uuid, const char *way_out,
                        struct error *e)
 {
@@ -105,7 +105,8 @@ int connection_definition(struct virt *v, const char *uuid, char **ret, struct e
     return *ret ? 0 : domain_failed(v, domain, "get its definition", e);
 }
 
-/* Not validated: libvirt must take back what it has given, whatever its schema says. */
+/* Replaces a definition without validation: libvirt must take back what it has given, whatever its schema
+ * says. */
 int connection_redefine(struct virt *v, const char *xml, struct error *e)
 {
     _cleanup_free_ char *name = NULL, *uuid = NULL;

@@ -4,7 +4,7 @@
 #include "virt/connection.h"
 #include "virt/domain-write.h"
 
-/* The XML of that side; the caller frees *ret. */
+/* Returns the XML of that side; the caller frees *ret. */
 static int text_of_side(struct virt *v, virDomainPtr domain, enum domain_side side, char **ret,
                         struct error *e)
 {
@@ -12,8 +12,8 @@ static int text_of_side(struct virt *v, virDomainPtr domain, enum domain_side si
     return *ret ? 0 : domain_failed(v, domain, "read its definition", e);
 }
 
-/* The <domain> of that side, which the caller frees; *ret NULL: no guest runs. For a guest that does not run
- * libvirt gives the definition; only a running domain has an id in it. */
+/* Reads the <domain> of that side, which the caller frees; *ret NULL: no guest runs. For a guest that does
+ * not run libvirt gives the definition; only a running domain has an id in it. */
 static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side, xmlDocPtr *ret,
                      struct error *e)
 {
@@ -29,8 +29,8 @@ static int read_side(struct virt *v, virDomainPtr domain, enum domain_side side,
     return 0;
 }
 
-/* A place that is free on both sides. If one side has the disk already, its target is taken, and that side is
- * removed from *sides: so a call that is repeated after a broken connection finds its work done. */
+/* Chooses a place that is free on both sides. If one side has the disk already, its target is taken, and that
+ * side is removed from *sides: so a call that is repeated after a broken connection finds its work done. */
 static int choose_place(struct virt *v, virDomainPtr domain, const char *device_path, unsigned *sides,
                         struct disk_place *ret, struct error *e)
 {
@@ -82,7 +82,7 @@ int connection_attach_disk(struct virt *v, const char *uuid, const struct domain
     return r;
 }
 
-/* libvirt identifies a disk by its target. */
+/* Detaches the disk, which libvirt identifies by its target. */
 static int detach(struct virt *v, virDomainPtr domain, const char *device_path, enum domain_side side,
                   struct error *e)
 {

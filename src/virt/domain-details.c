@@ -4,7 +4,8 @@
 
 #include "virt/domain-read.h"
 
-/* libvirt keeps the state of a TPM that its own emulator serves, and of no other. */
+/* Returns how the state of the TPM is kept. libvirt keeps it if its own emulator serves the TPM, and not
+ * otherwise. */
 static enum domain_tpm find_tpm(const xmlNode *devices)
 {
     for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next) {

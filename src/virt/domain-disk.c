@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The <disk> of one of our disks. See domain-write.h.
  *
- *     <disk type='block'>       a device of the host's, which QEMU opens
+ *     <disk type='block'>       a device of the host, which QEMU opens
  *     <disk type='vhostuser'>   a socket of another process, which serves the disk and decides how it is read
  *                               and written. libvirt refuses cache, serial and readonly then
  */
@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define RECONNECT_SEC "1" /* if the process that serves the disk has ended, and another begins */
+#define RECONNECT_SEC "1" /* until QEMU tries again, if the process that serves the disk has ended */
 
 bool domain_plain_text(const char *text)
 {
@@ -25,8 +25,9 @@ bool domain_plain_disk(const struct domain_disk *d)
     return domain_plain_text(d->device_path) && (!d->serial || domain_plain_text(d->serial));
 }
 
-/* mayfly.conf(5), DISKS IN LIBVIRT, gives the reasons. What is left out has the right default: as many queues
- * as processors (QEMU 5.2), queues of 256, no detection of zeroes, discards ignored. */
+/* Adds the <driver>. mayfly.conf(5), DISKS IN LIBVIRT, gives the reasons. What is left out has the right
+ * default: as many queues as processors (QEMU 5.2), queues of 256, no detection of zeroes, discards
+ * ignored. */
 static xmlNodePtr add_driver(xmlNodePtr disk, const struct domain_disk *d, uint32_t iothread)
 {
     char id[16];

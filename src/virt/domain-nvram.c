@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 
-#define NVRAM_FOLDER "/var/lib/libvirt/qemu/nvram/" /* the one of qemu:///system */
+#define NVRAM_FOLDER "/var/lib/libvirt/qemu/nvram/" /* the folder of qemu:///system */
 
 static xmlNodePtr find(const xmlNode *root)
 {
@@ -21,7 +21,8 @@ static int copy(xmlChar *text, char **ret, struct error *e)
     return *ret || !text || !*text ? 0 : error_memory(e);
 }
 
-/* With firmware='efi' alone, libvirt 9.0 chooses the path by the name at each start, and never tells it. */
+/* Chooses the path as libvirt will. With firmware='efi' alone, libvirt 9.0 chooses it by the name at each
+ * start, and never tells it. */
 static int choose(const xmlNode *root, char **ret, struct error *e)
 {
     const xmlNode *os = domain_child(root, "os");
@@ -76,7 +77,7 @@ void domain_drop_nvram(xmlNodePtr root)
         return;
     while (nvram->children)
         remove_node(nvram->children);
-    xmlUnsetProp(nvram, BAD_CAST "type"); /* belongs to the source */
+    xmlUnsetProp(nvram, BAD_CAST "type"); /* the type is that of <source>, which is gone */
     if (!nvram->properties)
         remove_node(nvram);
 }

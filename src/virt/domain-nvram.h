@@ -6,15 +6,16 @@
 #include "base/error.h"
 #include "virt/domain-read.h"
 
-/* The path that the <domain> names, or that libvirt will choose at its start; *ret NULL: none, or no file.
- * The caller frees it. */
+/* Returns the path that the <domain> names, or that libvirt will choose at its start; *ret NULL: none, or no
+ * file. The caller frees it. */
 int domain_nvram(const xmlNode *root, char **ret, struct error *e) _must_check_;
 
-/* Does the file belong to this <domain> alone? True if Mayfly has named it by the uuid. libvirt names it by
+/* True if the file belongs to this <domain> alone, since Mayfly has named it by the uuid. libvirt names it by
  * the domain's name, under which another domain may have left a file (virsh undefine --keep-nvram). */
 bool domain_nvram_is_own(const xmlNode *root, const char *path);
 
-/* The path by the uuid, in the folder that libvirt has chosen; the caller frees it. NULL: memory ran out. */
+/* Returns the path by the uuid, in the folder that libvirt has chosen; the caller frees it. NULL: memory ran
+ * out. */
 char *domain_nvram_of(const char *path, const char *uuid);
 
 /* Lets the <domain> get a file of its own: removes what it says of one, except the template. */

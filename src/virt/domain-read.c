@@ -7,7 +7,7 @@
 
 DEFINE_CLEANUP(xmlParserCtxtPtr, xmlFreeParserCtxt)
 
-/* Called before the parser looks into the DTD. */
+/* Notes the DTD and stops the parser, before that looks into the DTD. */
 static void refuse_dtd(void *context, const xmlChar *name, const xmlChar *id, const xmlChar *system)
 {
     (void)name, (void)id, (void)system;
@@ -128,7 +128,7 @@ int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struc
 
 /* -------------------------------------------------------------------- disks */
 
-/* vda is 0, vdz 25, vdaa 26, ...; -1: no such name. */
+/* Returns the number of a target: vda is 0, vdz 25, vdaa 26, ...; -1: no such name. */
 static long target_number(const char *name)
 {
     if (!str_starts(name, "vd") || !name[2] || strlen(name) > 6)
@@ -154,14 +154,14 @@ static void target_name(long number, char field[TARGET_NAME_MAX])
     *end = '\0';
 }
 
-/* NULL: it has none. The caller frees it by xmlFree(). */
+/* Returns the attribute of the child, which the caller frees by xmlFree(); NULL: there is none. */
 static xmlChar *attribute_of_child(const xmlNode *node, const char *child, const char *name)
 {
     const xmlNode *found = domain_child(node, child);
     return found ? xmlGetProp(found, BAD_CAST name) : NULL;
 }
 
-/* The number of the first target after all others: 0 for vda. */
+/* Returns the number of the first target after all others: 0 for vda. */
 static long free_target(const xmlNode *root)
 {
     long first = 0;
@@ -198,7 +198,7 @@ bool domain_find_disk(const xmlNode *root, const char *device_path, char target[
 
 /* ------------------------------------------------------------- I/O threads */
 
-/* 0: not a number. */
+/* Returns the number; 0: the text is not one. */
 static uint32_t as_number(const xmlChar *text)
 {
     uint64_t n = 0;
@@ -212,7 +212,8 @@ static uint32_t count_iothreads(const xmlNode *root)
     return as_number(text);
 }
 
-/* The id of the I/O thread at this index; 0: there are no more. Threads without ids are numbered from 1. */
+/* Returns the id of the I/O thread at this index; 0: there are no more. Threads without ids are numbered from
+ * 1. */
 static uint32_t iothread_at(const xmlNode *root, uint32_t index)
 {
     const xmlNode *ids = domain_child(root, "iothreadids");

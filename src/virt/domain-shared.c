@@ -89,7 +89,7 @@ static void note_graphics(const xmlNode *node, char list[DOMAIN_SHARED_MAX])
             note_attribute(list, "graphics' socket", listen, "socket");
 }
 
-/* A character device that listens, or writes to a file. */
+/* Notes a character device that listens, or writes to a file. */
 static void note_character(const xmlNode *node, char list[DOMAIN_SHARED_MAX])
 {
     const xmlNode *log = domain_child(node, "log");
@@ -147,7 +147,7 @@ static void note_devices(const xmlNode *devices, char list[DOMAIN_SHARED_MAX])
 
 /* -------------------------------------------------------------------- disks */
 
-/* An empty drive has no source. A CD-ROM is always read-only. */
+/* True if two domains would write to the disk. An empty drive has no source. A CD-ROM is always read-only. */
 static bool is_written_by_two(const xmlNode *disk)
 {
     const xmlNode *source = domain_child(disk, "source");

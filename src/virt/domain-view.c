@@ -13,7 +13,7 @@
 
 #define NOVA_NAMESPACE "http://openstack.org/xmlns/libvirt/nova/" /* a version follows */
 
-/* NULL: there is none; or it could not be copied, and *lost is set. */
+/* Copies a property. NULL: there is none; or it could not be copied, and *lost is set. */
 static char *take_property(const xmlNode *node, const char *name, bool *lost)
 {
     _cleanup_(xmlFreep) xmlChar *text = node ? xmlGetProp(node, BAD_CAST name) : NULL;
@@ -22,7 +22,7 @@ static char *take_property(const xmlNode *node, const char *name, bool *lost)
     return copy;
 }
 
-/* The same for the text of a node. */
+/* Copies the text of a node, as take_property() copies a property. */
 static char *take_text(const xmlNode *node, bool *lost)
 {
     _cleanup_(xmlFreep) xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
@@ -31,7 +31,7 @@ static char *take_text(const xmlNode *node, bool *lost)
     return copy;
 }
 
-/* The path that a <source> names; NULL: none. */
+/* Returns the path that a <source> names; NULL: none. */
 static char *path_of(const xmlNode *source, bool *ret_volume, bool *lost)
 {
     static const char *const names[] = {"dev", "file", "dir", "path", "name"};
@@ -81,7 +81,7 @@ static int add_chain(struct disk_view *d, const xmlNode *node, enum source_use u
     return r;
 }
 
-/* Older forms of <mirror> have the path as an attribute. */
+/* Adds the sources of a <mirror>. Its older forms have the path as an attribute. */
 static int add_mirror(struct disk_view *d, const xmlNode *mirror, struct error *e)
 {
     int r = mirror ? add_chain(d, mirror, SOURCE_MIRROR, e) : 0;
@@ -102,7 +102,7 @@ static int add_disk(struct domain_view *v, const xmlNode *node, struct error *e)
     return r < 0 ? r : add_mirror(d, domain_child(node, "mirror"), e);
 }
 
-/* The first child of that name in Nova's namespace; `parent` may be NULL. */
+/* Returns the first child of that name in Nova's namespace; `parent` may be NULL. */
 static const xmlNode *nova_child(const xmlNode *parent, const char *name)
 {
     const xmlNode *node = parent ? parent->children : NULL;
@@ -113,7 +113,7 @@ static const xmlNode *nova_child(const xmlNode *parent, const char *name)
     return node;
 }
 
-/* <nova:instance><nova:name/><nova:owner><nova:project uuid=""/></nova:owner></nova:instance> */
+/* Reads <nova:instance><nova:name/><nova:owner><nova:project uuid=""/></nova:owner></nova:instance>. */
 static struct nova_server read_nova(const xmlNode *root, bool *lost)
 {
     const xmlNode *instance = nova_child(domain_child(root, "metadata"), "instance");

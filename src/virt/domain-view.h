@@ -50,10 +50,11 @@ struct domain_view {
     size_t n_disks;
 };
 
-/* The caller ends *ret, also after an error. -EINVAL: not the definition of a domain. */
+/* Reads the XML of a domain. The caller ends *ret, also after an error. -EINVAL: not the definition of a
+ * domain. */
 int domain_view_read(const char *xml, struct domain_view *ret, struct error *e) _must_check_;
 void domain_view_end(struct domain_view *v);
 #define _cleanup_domain_view_ _cleanup_(domain_view_end)
 
-/* The source that the guest reads and writes; NULL: an empty drive. */
+/* Returns the source that the guest reads and writes; NULL: an empty drive. */
 const struct domain_source *disk_view_top(const struct disk_view *d);

@@ -6,19 +6,19 @@
 #include "virt/domain-read.h"
 #include "virt/domain-xml.h"
 
-/* Can the text stand in XML? libxml2 would write other text as it is, and no parser would read it. */
+/* True if XML can hold the text. libxml2 would write other text as it is, and no parser would read it. */
 bool domain_plain_text(const char *text);
 bool domain_plain_disk(const struct domain_disk *d);
 
-/* The first child of that name; made, as the first child, if there is none. */
+/* Returns the first child of that name; made, as the first child, if there is none. */
 xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name);
 
 /* Adds the <disk> as the last device; `boots`: with the first boot order. */
 xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const struct disk_place *place,
                            bool boots);
 
-/* A <disk> for an existing domain. The caller frees *ret_xml. -EINVAL: the path or serial cannot stand in
- * XML. */
+/* Makes a <disk> for an existing domain. The caller frees *ret_xml. -EINVAL: XML cannot hold the path or
+ * serial. */
 int domain_disk_xml(const struct domain_disk *d, const struct disk_place *place, char **ret_xml,
                     struct error *e) _must_check_;
 

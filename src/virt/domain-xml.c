@@ -80,7 +80,7 @@ static bool put_vcpus(xmlNodePtr root, const struct domain_spec *spec)
     return vcpu;
 }
 
-/* A domain that names no firmware has a BIOS. */
+/* Sets the firmware. A domain that names none has a BIOS. */
 static int put_firmware(xmlNodePtr root, const struct domain_spec *spec, struct error *e)
 {
     xmlNodePtr os = domain_child(root, "os");
@@ -123,7 +123,8 @@ static bool has_vhost_user(const struct domain_spec *spec)
     return false;
 }
 
-/* The template may set the number, also to none. Disks that another process serves need none. */
+/* Adds an I/O thread. The template may set the number, also to none. Disks that another process serves need
+ * none. */
 static bool put_iothreads(xmlNodePtr root, const struct domain_spec *spec)
 {
     return has_vhost_user(spec) || domain_child(root, "iothreads") || domain_child(root, "iothreadids") ||
@@ -144,7 +145,7 @@ static bool put_shared_memory(xmlNodePtr root, const struct domain_spec *spec)
            attribute(access ? access : add(backing, "access"), "mode", "shared");
 }
 
-/* A definition of an instance, used as a template, would give its disks to a second guest. */
+/* Refuses the definition of an instance, which as a template would give its disks to a second guest. */
 static int refuse_instance(const xmlNode *root, struct error *e)
 {
     if (!domain_find_mark(root))
@@ -156,7 +157,7 @@ static int refuse_instance(const xmlNode *root, struct error *e)
 
 /* -------------------------------------------------------------------- disks */
 
-/* libvirt accepts a boot order at the devices or in <os><boot>, never both. */
+/* True if devices or <os><boot> have a boot order; libvirt never accepts both. */
 static bool says_what_boots(const xmlNode *root, const xmlNode *devices)
 {
     for (const xmlNode *node = devices->children; node; node = node->next)
@@ -185,7 +186,8 @@ static bool put_disks(xmlNodePtr root, const struct domain_spec *spec)
 
 /* ------------------------------------------------------------------ network */
 
-/* libvirt chooses the MAC address. There is no option ROM: an instance boots from its disks. */
+/* Adds the interface. libvirt chooses the MAC address. There is no option ROM: an instance boots from its
+ * disks. */
 static bool put_interface(xmlNodePtr root, const struct network *n)
 {
     if (n->kind == NETWORK_NONE)
@@ -211,7 +213,7 @@ static size_t count_on_pci(const xmlNode *devices)
     return n;
 }
 
-/* A port holds one device. Existing devices take theirs in libvirt's order. */
+/* Adds free ports. A port holds one device. Existing devices take theirs in libvirt's order. */
 static bool put_ports(xmlNodePtr root)
 {
     xmlNodePtr devices = domain_child(root, "devices");
@@ -232,8 +234,8 @@ static bool is_without_usb(const xmlNode *devices)
     return false;
 }
 
-/* libvirt can neither be told not to save a domain, nor does it ask a hook. But it asks QEMU first, and QEMU
- * cannot save a USB serial port. This one is connected to nothing. */
+/* Keeps the domain from being saved. libvirt can neither be told not to save a domain, nor does it ask a
+ * hook. But it asks QEMU first, and QEMU cannot save a USB serial port. This one is connected to nothing. */
 static bool refuse_save(xmlNodePtr root)
 {
     xmlNodePtr devices = domain_child(root, "devices");

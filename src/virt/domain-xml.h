@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define DOMAIN_XML_NAMESPACE "urn:mayfly:domain:1"
-#define TRIAL_XML_NAMESPACE  "urn:mayfly:trial:1" /* instead, for a definition that libvirt only judges */
+#define TRIAL_XML_NAMESPACE  "urn:mayfly:trial:1" /* the mark of a definition that libvirt only judges */
 #define TRIAL_NAME           "mayfly-trial-"      /* the name of a trial: this and the uuid */
 #define DOMAIN_XML_MAX_BYTES (1 << 20)            /* a longer template is refused */
 
@@ -45,11 +45,11 @@ struct domain_spec {
     size_t n_disks;
 };
 
-/* `template_xml` NULL: the built-in template. The caller frees *ret_xml. The first disk boots, unless the
- * template says otherwise. -EINVAL: the template is not well-formed, has a DTD, is too long, is not a
- * <domain>, or is the definition of an instance (whose disks it would share). */
+/* Makes the XML; `template_xml` NULL: of the built-in template. The caller frees *ret_xml. The first disk
+ * boots, unless the template says otherwise. -EINVAL: the template is not well-formed, has a DTD, is too
+ * long, is not a <domain>, or is the definition of an instance (whose disks it would share). */
 int domain_xml(const struct domain_spec *spec, const char *template_xml, char **ret_xml,
                struct error *e) _must_check_;
 
-/* The name and uuid of a definition; the caller frees both. -EINVAL as above, or one is missing. */
+/* Returns the name and uuid of a definition; the caller frees both. -EINVAL as above, or one is missing. */
 int domain_xml_identity(const char *xml, char **ret_name, char **ret_uuid, struct error *e) _must_check_;

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-/* Does the metadata have an element of this namespace? -ENOENT: the domain is gone. */
+/* Finds out whether the metadata has an element of this namespace. -ENOENT: the domain is gone. */
 static int has_metadata(struct virt *v, virDomainPtr domain, const char *uuid, const char *namespace,
                         bool *ret, struct error *e)
 {
@@ -33,12 +33,13 @@ static int describe(struct virt *v, virDomainPtr domain, struct domain *ret, str
     if (vir.DomainGetUUIDString(domain, d.uuid) < 0)
         return domain_failed(v, domain, "get its uuid", e);
     if (str_copy(d.name, sizeof d.name, vir.DomainGetName(domain)) < 0)
-        d.name[0] = '\0'; /* see virt.h */
+        d.name[0] = '\0'; /* the name is too long: see virt.h */
     *ret = d;
     return 0;
 }
 
-/* libvirt also calls a domain paused while it starts or ends. Nobody has to resume that one. */
+/* Returns the state. libvirt also calls a domain paused while it starts or ends; nobody has to resume that
+ * one. */
 static enum domain_state state_for(int state, int reason)
 {
     if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP)
@@ -48,7 +49,7 @@ static enum domain_state state_for(int state, int reason)
     return (enum domain_state)state;
 }
 
-/* -ENOENT: the domain is gone. */
+/* Gets the state. -ENOENT: the domain is gone. */
 static int get_state(struct virt *v, virDomainPtr domain, struct domain *d, struct error *e)
 {
     int state = VIR_DOMAIN_NOSTATE, reason = 0;
@@ -60,7 +61,7 @@ static int get_state(struct virt *v, virDomainPtr domain, struct domain *d, stru
     return 0;
 }
 
-/* A driver may know no managed saves. -ENOENT: the domain is gone. */
+/* Gets what libvirt keeps of the domain. A driver may know no managed saves. -ENOENT: the domain is gone. */
 static int get_keeping(struct virt *v, virDomainPtr domain, struct domain *d, struct error *e)
 {
     int persistent = vir.DomainIsPersistent(domain);
@@ -72,7 +73,7 @@ static int get_keeping(struct virt *v, virDomainPtr domain, struct domain *d, st
     return 0;
 }
 
-/* -ENOENT: the domain is gone. */
+/* Describes all of the domain. -ENOENT: it is gone. */
 static int describe_whole(struct virt *v, virDomainPtr domain, struct domain *ret, struct error *e)
 {
     int r = describe(v, domain, ret, e);

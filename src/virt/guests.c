@@ -13,8 +13,8 @@ static int unless_active_is(struct virt *v, virDomainPtr domain, int wanted, con
     return error_pass(e, r, &why);
 }
 
-/* QEMU ended before libvirt could talk to it, and gave no reason: mostly a second person ended the domain
- * while it started. The words are those of libvirt's qemuMonitorIO(); QEMU's own would follow them. */
+/* True if QEMU ended before libvirt could talk to it, and gave no reason: mostly a second person ended the
+ * domain while it started. The words are those of libvirt's qemuMonitorIO(); QEMU's own would follow them. */
 static bool qemu_was_killed(const virError *why)
 {
     static const char words[] = "process exited while connecting to monitor";

@@ -7,7 +7,7 @@
 
 #define VOLUME_INFIX "_disk" /* in the name of a volume, after the uuid of its instance */
 
-/* Does a uuid end just before `at`? device-mapper doubles the hyphens of LVM's names. */
+/* True if a uuid ends just before `at`. device-mapper doubles the hyphens of LVM's names. */
 static bool ends_uuid(const char *xml, const char *at)
 {
     char uuid[UUID_TEXT] = "";
@@ -30,7 +30,7 @@ bool hook_concerns_us(const char *xml)
     return false;
 }
 
-/* <disk><source dev="..."/></disk>, or the socket of <disk type="vhostuser"> */
+/* Adds the path of <disk><source dev="..."/></disk>, or of the socket of <disk type="vhostuser">. */
 static int add_device(struct hook_domain *d, const xmlNode *disk, struct error *e)
 {
     const xmlNode *source = domain_child(disk, "source");

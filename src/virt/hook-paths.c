@@ -40,7 +40,7 @@ static size_t unescape(const char *at, char *ret)
     return 1;
 }
 
-/* The text from `at` to the end of its attribute or element. False: it is too long. */
+/* Copies the text from `at` to the end of its attribute or element. False: it is too long. */
 static bool take_text(const char *at, char quote, char text[PATH_MAX])
 {
     size_t n = 0;
@@ -75,7 +75,7 @@ static bool begins_path(const char *xml, const char *at)
 
 /* ------------------------------------------------------------ storage pools */
 
-/* The value of an attribute of the tag at `tag`. */
+/* Copies the value of an attribute of the tag at `tag`. */
 static bool attribute(const char *tag, const char *name, char value[PATH_MAX])
 {
     size_t length = strcspn(tag, ">"), n = strlen(name);
@@ -85,7 +85,7 @@ static bool attribute(const char *tag, const char *name, char value[PATH_MAX])
     return false;
 }
 
-/* The folder of a pool's volumes: the <path> of its <target>. */
+/* Finds the folder of a pool's volumes: the <path> of its <target>. */
 static bool pool_folder(const char *pool, char folder[PATH_MAX])
 {
     static const char *const places[] = {"/etc/libvirt/storage", "/run/libvirt/storage"};

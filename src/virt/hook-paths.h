@@ -12,11 +12,11 @@ struct hook_paths {
     size_t n;
 };
 
-/* The paths in `xml`, and those of volumes in storage pools whose definition names a folder. The caller ends
- * *ret, also after an error. Fails only if memory ran out. */
+/* Finds the paths in `xml`, and those of volumes in storage pools whose definition names a folder. The caller
+ * ends *ret, also after an error. Fails only if memory ran out. */
 int hook_paths_find(const char *xml, struct hook_paths *ret, struct error *e) _must_check_;
 void hook_paths_end(struct hook_paths *p);
 #define _cleanup_hook_paths_ _cleanup_(hook_paths_end)
 
-/* The first <uuid> in it; "" if there is none. */
+/* Finds the first <uuid> in the XML; "" if there is none. */
 void hook_paths_uuid(const char *xml, char uuid[UUID_TEXT]);

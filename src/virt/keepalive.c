@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See keepalive.h. libvirt sends and answers the probes from an event loop, which a thread of ours runs. */
+/* See keepalive.h. libvirt sends and answers the probes from an event loop, which one of our threads runs. */
 #include "virt/keepalive.h"
 
 #include <pthread.h>
 #include <signal.h>
 
 #define INTERVAL_SEC 5
-#define PROBES       6 /* without an answer; then the connection is given up */
+#define PROBES       6 /* unanswered probes before the connection is given up */
 
 #define STACK_BYTES (256 << 10)
 

@@ -29,7 +29,8 @@ int libvirt_errnum(const virError *why)
     }
 }
 
-/* Without "internal error: ", libvirt's prefix for every error without a code of its own. */
+/* Returns the message without "internal error: ", libvirt's prefix for every error without a code of its
+ * own. */
 static const char *message_of(const virError *why)
 {
     if (!why || !why->message)

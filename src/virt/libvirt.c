@@ -9,7 +9,8 @@
 
 struct libvirt vir;
 
-/* `function` points to a function pointer: dlsym() returns another type of the same size. */
+/* Finds a function of libvirt. `function` points to a function pointer: dlsym() returns another type of the
+ * same size. */
 static int find(void *library, const char *name, void *function, struct error *e)
 {
     void *found = dlsym(library, name);

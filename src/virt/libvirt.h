@@ -20,5 +20,5 @@ struct libvirt {
 };
 extern struct libvirt vir;
 
-/* -ENOENT: the library is not installed, or lacks a function. */
+/* Loads libvirt. -ENOENT: the library is not installed, or lacks a function. */
 int libvirt_load(struct error *e) _must_check_;

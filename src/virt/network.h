@@ -21,5 +21,5 @@ struct network {
  */
 int network_parse(const char *text, struct network *ret, struct error *e) _must_check_;
 
-/* Is there such a bridge on this host? -ENOENT; -EINVAL: it is an interface of another kind. */
+/* Checks that there is such a bridge on this host. -ENOENT; -EINVAL: it is an interface of another kind. */
 int network_check_bridge(const char *name, struct error *e) _must_check_;

@@ -57,7 +57,7 @@ static bool is_virtio(xmlNodePtr disk)
     return has_value(target_of(disk), "bus", "virtio") && xmlHasProp(target_of(disk), BAD_CAST "dev");
 }
 
-/* `first` and the disks after it. */
+/* Collects the virtio disks from `first` on. */
 static int find_chain(xmlNodePtr first, struct chain *ret, struct error *e)
 {
     ret->n = 0;
@@ -71,7 +71,7 @@ static int find_chain(xmlNodePtr first, struct chain *ret, struct error *e)
     return 0;
 }
 
-/* Each disk gets the place of the disk `step` further on in the circle. */
+/* Gives each disk the place of the disk `step` further on in the circle. */
 static bool move_places(const struct chain *c, size_t step)
 {
     xmlNodePtr address[CHAIN_MAX];
@@ -122,14 +122,14 @@ static xmlNodePtr find_first(xmlNodePtr devices, bool (*wanted)(xmlNodePtr disk)
     return disk;
 }
 
-/* Not a drive with removable disks. */
+/* True if it is not a drive with removable disks. */
 static bool is_fixed(xmlNodePtr disk)
 {
     return !xmlHasProp(disk, BAD_CAST "device") || has_value(disk, "device", "disk");
 }
 
-/* Would a disk in the place of `first` boot? Without boot orders a domain boots its first disk, unless <os>
- * says otherwise. */
+/* Checks that a disk in the place of `first` would boot. Without boot orders a domain boots its first disk,
+ * unless <os> says otherwise. */
 static int check_boots(xmlNodePtr root, xmlNodePtr first, bool by_order, struct error *e)
 {
     xmlNodePtr os = domain_child(root, "os"), boot = domain_child(os, "boot");
@@ -166,7 +166,7 @@ static bool copy_attribute(xmlNodePtr from, xmlNodePtr to, const char *name)
     return !value || xmlSetProp(to, BAD_CAST name, value);
 }
 
-/* <mayfly:rescue> with the type and index of each controller. */
+/* Adds <mayfly:rescue> with the type and index of each controller. */
 static bool put_record(xmlNodePtr root, xmlNodePtr devices)
 {
     xmlNodePtr metadata = domain_child_or_new(root, "metadata");
@@ -203,14 +203,15 @@ static void remove_node(xmlNodePtr node)
 
 #define LISTS_ADDED "added" /* value of the attribute `lists`, absent at first */
 
-/* Was the controller added for the rescue disk? */
+/* True if the controller was added for the rescue disk. */
 static bool is_added(xmlNodePtr record, xmlNodePtr controller)
 {
     return has_value(record, "lists", LISTS_ADDED) == is_recorded(record, controller) &&
            xmlHasProp(controller, BAD_CAST "type") && xmlHasProp(controller, BAD_CAST "index");
 }
 
-/* The record listed the controllers that were there before; now it lists those that libvirt has added. */
+/* Replaces the controllers in the record: it listed those that were there before, and now lists those that
+ * libvirt has added. */
 static bool turn_record(xmlNodePtr record, xmlNodePtr devices)
 {
     xmlNodePtr list = xmlCopyNode(record, 2);
@@ -324,7 +325,7 @@ int rescue_xml_note(const char *xml, char **ret, struct error *e)
     return turn_record(record, domain_child(root, "devices")) ? domain_write(doc, ret, e) : error_memory(e);
 }
 
-/* If a person has moved the disk to another bus, it is in no other disk's place. */
+/* Removes the rescue disk. If a person has moved it to another bus, it is in no other disk's place. */
 static int remove_disk(xmlNodePtr disk, struct error *e)
 {
     xmlNodePtr devices = disk->parent;

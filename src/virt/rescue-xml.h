@@ -8,9 +8,9 @@
 /* In the metadata while the rescue disk is there. */
 #define RESCUE_XML_NAMESPACE "urn:mayfly:rescue:1"
 
-/* The rescue disk boots, and gets the place (target, address) of the first virtio disk, which gets that of
- * the second, and so on. The caller frees *ret. -EEXIST: there is a rescue disk. -EINVAL: a disk in that
- * place would not boot; or not a definition. The sentences lack their subject, the domain. */
+/* Adds the rescue disk, which boots, and gets the place (target, address) of the first virtio disk, which
+ * gets that of the second, and so on. The caller frees *ret. -EEXIST: there is a rescue disk. -EINVAL: a disk
+ * in that place would not boot; or not a definition. The sentences lack their subject, the domain. */
 int rescue_xml_add(const char *xml, const struct domain_disk *rescue, char **ret,
                    struct error *e) _must_check_;
 
@@ -18,6 +18,6 @@ int rescue_xml_add(const char *xml, const struct domain_disk *rescue, char **ret
  * The caller frees *ret; NULL: there is no rescue disk. */
 int rescue_xml_note(const char *xml, char **ret, struct error *e) _must_check_;
 
-/* *ret: the definition without the rescue disk, which the caller frees; NULL: there is no rescue disk. Other
- * changes since then stay. */
+/* Removes the rescue disk. *ret: the new definition, which the caller frees; NULL: there is no rescue disk.
+ * Other changes since then stay. */
 int rescue_xml_remove(const char *xml, char **ret, struct error *e) _must_check_;

@@ -9,7 +9,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-/* 1: this user may not open the folder. */
+/* Syncs a folder. Returns 1 if this user may not open it. */
 static int sync_folder(const char *folder, bool may_lack, struct error *e)
 {
     _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -23,7 +23,8 @@ static int sync_folder(const char *folder, bool may_lack, struct error *e)
     return 0;
 }
 
-/* The folders of this user's daemon, found as GLib does. They do not exist before the first definition. */
+/* Syncs the folders of this user's daemon, found as GLib does. They do not exist before the first
+ * definition. */
 static int sync_own(struct error *e)
 {
     const struct passwd *user = getpwuid(geteuid());

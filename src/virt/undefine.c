@@ -7,7 +7,7 @@
 /* Each new launch removes the trials of others once. */
 #define TRIES 100
 
-/* Does another domain name this NVRAM file? Also true if that cannot be told. */
+/* True if another domain names this NVRAM file, or if that cannot be told. */
 static bool another_has(struct virt *v, const char *uuid, const char *path)
 {
     _cleanup_(virt_views_end) struct virt_views all = {.n = 0};
@@ -16,7 +16,7 @@ static bool another_has(struct virt *v, const char *uuid, const char *path)
            virt_views_nvram_user(&all, path, uuid);
 }
 
-/* A driver or an older daemon refuses flags that it does not know. */
+/* Undefines the domain. A driver or an older daemon refuses flags that it does not know. */
 static int undefine(struct virt *v, virDomainPtr domain, const char *uuid, unsigned nvram, struct error *e)
 {
     static const unsigned always = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA;
@@ -31,7 +31,7 @@ static int undefine(struct virt *v, virDomainPtr domain, const char *uuid, unsig
     return libvirt_failed(v, uuid, "undefine", e);
 }
 
-/* Without a file the flag is left out: a driver may not know it. */
+/* Returns the flag that keeps the file. Without a file it is left out: a driver may not know it. */
 static unsigned keep_if(const char *nvram)
 {
     return nvram ? (unsigned)VIR_DOMAIN_UNDEFINE_KEEP_NVRAM : 0;
@@ -55,7 +55,8 @@ int connection_undefine(struct virt *v, const char *uuid, char **ret_kept, struc
 
 /* ------------------------------------------------------------------- trials */
 
-/* *ret_nvram, which the caller frees: the trial's NVRAM file, which does not exist yet; NULL: none. */
+/* Undefines a trial. *ret_nvram, which the caller frees: its NVRAM file, which does not exist yet; NULL:
+ * none. */
 static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, struct error *e)
 {
     _cleanup_domain_view_ struct domain_view view = {.found = false};
@@ -67,7 +68,7 @@ static int drop_trial(struct virt *v, virDomainPtr domain, char **ret_nvram, str
     return r;
 }
 
-/* The name is checked first, which costs no question to libvirt. */
+/* True if the domain is a trial. The name is checked first, which costs no question to libvirt. */
 static bool is_trial(virDomainPtr domain)
 {
     if (!str_starts(vir.DomainGetName(domain), TRIAL_NAME) || vir.DomainIsActive(domain) != 0)
@@ -97,7 +98,7 @@ int connection_remove_trials(struct virt *v, bool dry_run, size_t *ret_n, struct
     return r;
 }
 
-/* -ENOENT: another launch has removed the trial, as one that was cut off. */
+/* Defines a trial and drops it. -ENOENT: another launch has removed the trial, as one that was cut off. */
 static int try_once(struct virt *v, const char *trial_xml, const char *name, char **ret_nvram,
                     struct error *e)
 {

@@ -14,8 +14,8 @@ static void volume_freep(virStorageVolPtr *volume)
         vir.StorageVolFree(*volume);
 }
 
-/* The path of a volume that is given as POOL/VOLUME; the caller frees it. NULL: libvirt does not know, for
- * example of an inactive pool. */
+/* Returns the path of a volume that is given as POOL/VOLUME; the caller frees it. NULL: libvirt does not
+ * know, for example of an inactive pool. */
 static char *path_in_pool(struct virt *v, const char *pool_and_volume)
 {
     const char *slash = strchr(pool_and_volume, '/'); /* pool names have no slash */
@@ -50,7 +50,7 @@ int connection_view_of(struct virt *v, virDomainPtr domain, enum domain_side sid
     if (!xml)
         return no_such_domain() ? -ENOENT : domain_failed(v, domain, "read its definition", e);
     int r = domain_view_read(xml, &view, e);
-    if (r < 0 || (side == DOMAIN_GUEST && !view.running)) /* then this is the definition */
+    if (r < 0 || (side == DOMAIN_GUEST && !view.running)) /* no guest runs, and `xml` is the definition */
         return r;
     for (size_t i = 0; i < view.n_disks; i++)
         resolve_pools(v, &view.disks[i]);
@@ -70,11 +70,12 @@ int connection_view(struct virt *v, const char *uuid, enum domain_side side, str
     return r == -ENOENT ? no_domain(uuid, e) : r;
 }
 
-/* An active domain has an id, which is known without a question. -ENOENT as connection_view_of(). */
+/* Reads both sides. An active domain has an id, which is known without a question. -ENOENT as
+ * connection_view_of(). */
 static int read_sides(struct virt *v, virDomainPtr domain, struct domain_sides *ret, struct error *e)
 {
     if (str_copy(ret->name, sizeof ret->name, vir.DomainGetName(domain)) < 0)
-        ret->name[0] = '\0'; /* see struct domain */
+        ret->name[0] = '\0'; /* the name is too long: see struct domain */
     int r = connection_view_of(v, domain, DOMAIN_DEFINITION, &ret->definition, e);
     if (r == 0 && vir.DomainGetID(domain) != (unsigned)-1)
         r = connection_view_of(v, domain, DOMAIN_GUEST, &ret->guest, e);
@@ -87,7 +88,7 @@ static int by_uuid(const void *a, const void *b)
     return strcmp(x->uuid, y->uuid);
 }
 
-/* A domain that cannot be read does not hide the others. */
+/* Adds the views of a domain. One that cannot be read does not hide the others. */
 static void add(struct virt *v, virDomainPtr domain, struct virt_views *views)
 {
     struct domain_sides *next = &views->domain[views->n];

@@ -16,8 +16,8 @@ const char *domain_state_name(enum domain_state state)
     return (size_t)state < ARRAY_SIZE(names) ? names[state] : names[DOMAIN_NO_STATE];
 }
 
-/* Every call may be repeated: the second call finds done what the first has done. A definition is the
- * exception: see virt_define(). */
+/* Connects anew if the connection broke. Every call may be repeated: the second call finds done what the
+ * first has done. A definition is the exception: see virt_define(). */
 static bool connect_again(struct virt *v, int r, struct error *why)
 {
     struct error ignored = ERROR_NONE;
@@ -69,8 +69,8 @@ int virt_details(struct virt *v, const char *uuid, struct domain_details *ret, s
     return TWICE(v->ops->details(v, uuid, ret, &why));
 }
 
-/* The uuid is new: if a domain has it and the name after the connection broke, the first call has defined it.
- */
+/* Defines the domain, unless the call before the connection broke has done so: the uuid is new, so a domain
+ * that has it and the name is ours. */
 static int define_again(struct virt *v, const char *xml, struct error *e)
 {
     _cleanup_free_ char *name = NULL, *uuid = NULL;

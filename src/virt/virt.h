@@ -28,7 +28,7 @@ const char *domain_state_name(enum domain_state state); /* as virsh prints it: "
 
 struct domain {
     char uuid[UUID_TEXT];
-    char name[DOMAIN_NAME_MAX]; /* empty: longer than that, so not ours */
+    char name[DOMAIN_NAME_MAX]; /* empty: the name is longer, so the domain is not ours */
     enum domain_state state;
     bool active;     /* QEMU runs, so the disks are in use: all states but shut off */
     bool persistent; /* it has a definition; false: libvirt forgets it when it ends */
@@ -49,7 +49,7 @@ struct domain_disk;
 enum domain_tpm {
     TPM_NONE,
     TPM_PLAIN,    /* in files of the host */
-    TPM_ENCRYPTED /* the same, with a secret of libvirt's */
+    TPM_ENCRYPTED /* in files of the host, encrypted with a secret that libvirt has */
 };
 
 /* What libvirt does with one guest by itself. The guest's RAM holds in plaintext what its disks hold
@@ -91,17 +91,17 @@ enum virt_offer { VIRT_KVM, VIRT_UEFI };
 
 struct virt;
 struct virt_ops {
-    bool threads; /* may several threads call at the same time? */
+    bool threads; /* several threads may call at the same time */
 
     /* Lists all domains. Without `metadata` this is a few questions, whatever their number, and `ours` and
      * `rescued` are not asked; with it, two more for each. The caller frees *ret. */
     int (*list)(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e);
 
-    /* -ENOENT: there is none. */
+    /* Finds a domain. -ENOENT: there is none. */
     int (*find_name)(struct virt *v, const char *name, struct domain *ret, struct error *e);
     int (*find_uuid)(struct virt *v, const char *uuid, struct domain *ret, struct error *e);
 
-    /* -ENOENT: there is none. */
+    /* Tells what libvirt does with the guest by itself. -ENOENT: there is no such domain. */
     int (*details)(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e);
 
     /* Defines a domain. A power cut may undo this, as it may undo undefine(), until settle(). -EEXIST: the
@@ -117,8 +117,9 @@ struct virt_ops {
     /* Removes trials that were cut off; *ret_n: how many; `dry_run`: only counts them. */
     int (*remove_trials)(struct virt *v, bool dry_run, size_t *ret_n, struct error *e);
 
-    /* 0 if there is no such domain. *ret_kept (the caller frees it): its file of UEFI variables, if that
-     * stays because libvirt did not make it for this domain, or another domain has it; NULL: none stays. */
+    /* Undefines a domain; 0 if there is none. *ret_kept (the caller frees it): its file of UEFI variables, if
+     * that stays because libvirt did not make it for this domain, or another domain has it; NULL: none
+     * stays. */
     int (*undefine)(struct virt *v, const char *uuid, char **ret_kept, struct error *e);
 
     /* Lets libvirt start the domain with the host. A power cut may undo this until settle(). */
@@ -127,8 +128,8 @@ struct virt_ops {
     /* Makes all definitions, and removals of definitions, durable. */
     int (*settle)(struct virt *v, struct error *e);
 
-    /* The XML for the next start, with all that libvirt keeps of the domain, passwords too. The caller frees
-     * *ret. -ENOENT. */
+    /* Returns the XML for the next start, with all that libvirt keeps of the domain, passwords too. The
+     * caller frees *ret. -ENOENT. */
     int (*definition)(struct virt *v, const char *uuid, char **ret, struct error *e);
 
     /* Replaces the definition that has the uuid of `xml`; durable when it returns. -ENOENT: there is none. A
@@ -138,7 +139,7 @@ struct virt_ops {
     int (*start)(struct virt *v, const char *uuid, struct error *e); /* 0 if it is active */
     int (*shutdown)(struct virt *v, const char *uuid,
                     struct error *e);                                  /* asks the guest, and does not wait */
-    int (*reboot)(struct virt *v, const char *uuid, struct error *e);  /* as shutdown; -EBUSY: not active */
+    int (*reboot)(struct virt *v, const char *uuid, struct error *e);  /* asks it, too; -EBUSY: not active */
     int (*destroy)(struct virt *v, const char *uuid, struct error *e); /* at once; 0 if not active */
 
     /* Adds a disk after the others, on each of the `sides` or on none; durable in the definition. Fails for
@@ -151,7 +152,7 @@ struct virt_ops {
     int (*detach_disk)(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                        struct error *e);
 
-    /* Is there a disk on this device? False if there is no domain, or no running guest. */
+    /* Finds out whether there is a disk on this device. False if there is no domain, or no running guest. */
     int (*has_disk)(struct virt *v, const char *uuid, const char *device_path, enum domain_side side,
                     bool *ret, struct error *e);
 
@@ -164,8 +165,8 @@ struct virt_ops {
     int (*view)(struct virt *v, const char *uuid, enum domain_side side, struct domain_view *ret,
                 struct error *e);
 
-    /* The same of all domains: one question, and one for each side. The caller ends *ret by virt_views_end().
-     */
+    /* Reads both sides of all domains: one question, and one for each side. The caller ends *ret by
+     * virt_views_end(). */
     int (*view_all)(struct virt *v, struct virt_views *ret, struct error *e);
 
     /* Removes the managed save; 0 if there is none, or no such domain. */
@@ -176,11 +177,11 @@ struct virt_ops {
     int (*addresses)(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
                      struct error *e);
 
-    /* Is there a network of this name? -ENOENT. -EINVAL: it is not active, but must be. */
+    /* Checks that there is a network of this name. -ENOENT. -EINVAL: it is not active, but must be. */
     int (*check_network)(struct virt *v, const char *name, bool active, struct error *e);
 
-    /* Can new domains be of type kvm, or have UEFI? False if that cannot be told: such a domain would not
-     * start. */
+    /* True if new domains can be of type kvm, or have UEFI. False if that cannot be told: such a domain would
+     * not start. */
     bool (*offers)(struct virt *v, enum virt_offer what);
 
     /* Connects anew, after a call that failed with -ECONNREFUSED. */
@@ -200,11 +201,12 @@ struct virt {
  * user. */
 enum virt_owner { VIRT_HOST, VIRT_USER };
 
-/* -EINVAL: the domains of this libvirt cannot have the disks: they are on another host, or another owner's.
- */
+/* Checks that the domains of this libvirt can have the disks. -EINVAL: they are on another host, or another
+ * owner's. */
 int virt_check_uri(const char *uri, enum virt_owner owner, struct error *e) _must_check_;
 
-/* -ECONNREFUSED: libvirt cannot be reached (exit status 10). -EACCES. -EINVAL as virt_check_uri(). */
+/* Connects. -ECONNREFUSED: libvirt cannot be reached (exit status 10). -EACCES. -EINVAL as
+ * virt_check_uri(). */
 int virt_connect(const char *uri, enum virt_owner owner, struct virt **ret, struct error *e) _must_check_;
 struct virt *virt_disconnect(struct virt *v);
 DEFINE_CLEANUP(struct virt *, virt_disconnect)
@@ -227,7 +229,7 @@ int virt_redefine(struct virt *v, const char *xml, struct error *e) _must_check_
 int virt_start(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_shutdown(struct virt *v, const char *uuid, struct error *e) _must_check_;
 
-/* The same for several domains at once. Fills in why[n]; errnum 0: it went well. libvirtd takes five requests
+/* Start or end several domains at once. Fill in why[n]; errnum 0: it went well. libvirtd takes five requests
  * of a connection at a time, and its log warns of more. */
 #define VIRT_AT_ONCE 4
 void virt_start_many(struct virt *v, const char *const uuids[], size_t n, struct error why[]);
@@ -248,13 +250,13 @@ int virt_view(struct virt *v, const char *uuid, enum domain_side side, struct do
 int virt_view_all(struct virt *v, struct virt_views *ret, struct error *e) _must_check_;
 void virt_views_end(struct virt_views *v);
 
-/* Another domain that names this file of UEFI variables, in its definition or running; NULL: none. */
+/* Returns another domain that names this file of UEFI variables, in its definition or running; NULL: none. */
 const struct domain_sides *virt_views_nvram_user(const struct virt_views *v, const char *path,
                                                  const char *but_uuid);
 int virt_drop_save(struct virt *v, const char *uuid, struct error *e) _must_check_;
 int virt_addresses(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
                    struct error *e) _must_check_;
 
-/* Also checks a bridge: see virt/network.h. */
+/* Checks the network, which may be a bridge: see virt/network.h. */
 int virt_check_network(struct virt *v, const struct network *n, bool active, struct error *e) _must_check_;
 bool virt_offers(struct virt *v, enum virt_offer what);
