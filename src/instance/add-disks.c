@@ -123,12 +123,12 @@ static int check_domain(const struct launch *l, bool *ret_done, struct error *e)
     }
     if (known)
         return error_set(e, -EEXIST,
-                         "domain %s: it has other disks of Mayfly's already; add more by mayfly add-disk; "
+                         "domain %s: it has other Mayfly disks already; add more by mayfly add-disk; "
                          "see mayfly show %s",
                          d->name, d->name);
     if (d->ours || model_damaged(l->model, d->uuid))
         return error_set(e, -EUNSAFE,
-                         "domain %s: it is an instance of Mayfly's whose disks cannot be found, or have "
+                         "domain %s: it is a Mayfly instance, but its disks cannot be found, or have "
                          "damaged tags; see vgs and mayfly list",
                          d->name);
     if (d->active)

@@ -65,7 +65,7 @@ static int find_volumes(struct adoption *a, struct error *e)
     return a->n_volumes
                ? 0
                : error_set(e, -ENOENT,
-                           "instance %s: no volume group of Mayfly's has a volume %s_disk; see lvs, and "
+                           "instance %s: none of Mayfly's volume groups has a volume %s_disk; see lvs, and "
                            "images_volume_group",
                            a->request->uuid, a->request->uuid);
 }
@@ -124,7 +124,7 @@ static int check_key(const struct adoption *a, struct error *e)
     bool durable = false;
     int r = key_durable(a->context, lead, &durable, e);
     if (r == 0 && !durable)
-        r = error_set(e, -EINVAL, "key %s: its manager keeps none", lead->key);
+        r = error_set(e, -EINVAL, "key %s: its manager keeps no keys", lead->key);
     const struct inventory *now = a->model->inventory;
     for (size_t i = 0; r == 0 && i < now->n_volumes; i++)
         if (key_ref_same(now->volumes[i].key, lead->key))

@@ -19,13 +19,13 @@ static int not_there(const struct context *c, const char *name, struct error *e)
     struct domain d;
     int r = virt_find_name(c->virt, name, &d, NULL);
     if (r == 0)
-        return error_set(
-            e, -EUNSAFE,
-            "domain %s: has no disks of Mayfly's, so Mayfly does not delete it; see virsh undefine", name);
+        return error_set(e, -EUNSAFE,
+                         "domain %s: has no Mayfly disks, so Mayfly does not delete it; see virsh undefine",
+                         name);
     return r == -ENOENT
                ? error_set(e, r, "instance %s: there is no instance of this name or UUID; see mayfly list",
                            name)
-               : error_set(e, r, "domain %s: libvirt cannot be asked about it", name);
+               : error_set(e, r, "domain %s: libvirt does not tell whether it exists", name);
 }
 
 /* A running guest is ended, and lets go of its disks. Another holder, such as a mount, must not lose a disk

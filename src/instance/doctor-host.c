@@ -181,7 +181,7 @@ static void examine_swap(struct examination *x)
     if (!text)
         examination_warn(x, what, "/proc/swaps cannot be read");
     else if (plain == 0)
-        examination_ok(x, what, n == 0 ? "there is none" : "is encrypted, or in memory");
+        examination_ok(x, what, n == 0 ? "is not in use" : "is encrypted, or in memory");
 }
 
 /* ----------------------------------------------------- LVM's view of disks */

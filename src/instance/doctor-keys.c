@@ -66,8 +66,8 @@ static void examine_key(struct examination *x, struct keymgr *km)
     name_part(what, km->ops->name, "a key");
     if (!x->locked || c->volume_groups.n == 0) {
         examination_warn(x, what,
-                         "none was made: without the broker's lock and a volume group, recover might take it "
-                         "for an unused key");
+                         "no trial key was made: without the broker's lock and a volume group, recover "
+                         "could take it for an unused key");
         return;
     }
     memcpy(want.owner, x->owner, sizeof want.owner);

@@ -25,7 +25,7 @@ static void examine_ram(struct examination *x, const struct domain *d)
     if (has_disks && d->saved)
         examination_warn(x, what,
                          "libvirt keeps it unencrypted in a file, as virsh managedsave wrote it; start the "
-                         "instance to use it up, or drop it by virsh managedsave-remove %s",
+                         "instance to restore it, or discard it by virsh managedsave-remove %s",
                          d->uuid);
 }
 

@@ -127,7 +127,7 @@ static void examine_settings(struct examination *x, const struct config_query se
     if (!*settings[AUTH_ENDPOINT].value)
         examination_warn(x, WHAT,
                          "auth_endpoint in [barbican] is not set, so nova-compute does not start with "
-                         "Mayfly's driver: set the URL of Keystone there, in %s",
+                         "Mayfly's driver: set it to the URL of Keystone in %s",
                          files[1]);
     examine_defaults(x, settings);
 }
@@ -170,14 +170,15 @@ void examine_nova(struct examination *x)
     if (read_settings(x, settings) <= 0)
         return;
     if (!streq(settings[COMPUTE_DRIVER].value, DRIVER)) {
-        examination_warn(x, WHAT,
-                         "its servers get no disks of Mayfly's: install nova-compute-mayfly, and set "
-                         "compute_driver = " DRIVER " in [DEFAULT] of %s; see mayfly-nova(7)",
-                         files[1]);
+        examination_warn(
+            x, WHAT,
+            "Mayfly does not make the disks of its servers: install nova-compute-mayfly, and set "
+            "compute_driver = " DRIVER " in [DEFAULT] of %s; see mayfly-nova(7)",
+            files[1]);
         return;
     }
     examine_settings(x, settings);
     examine_service(x);
     if (x->n == before)
-        examination_ok(x, WHAT, "its servers get disks of Mayfly's");
+        examination_ok(x, WHAT, "Mayfly makes the disks of its servers");
 }

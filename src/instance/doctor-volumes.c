@@ -34,9 +34,8 @@ void examine_elsewhere(struct examination *x)
         examination_warn(
             x, what,
             "is not in images_volume_group of mayfly.conf, but %zu of its active volumes, %s for example, "
-            "have "
-            "names of instances' disks. If they are Mayfly's (lvs -o+lv_tags %s shows it), add the group: "
-            "once they are not active, mayfly recover takes their keys for unused and destroys them",
+            "have names of instances' disks. If they are Mayfly's (lvs -o+lv_tags %s shows it), add the "
+            "group: once they are not active, mayfly recover takes their keys for unused and destroys them",
             found[i].n, first->lv, first->vg);
     }
 }

@@ -73,8 +73,8 @@ static int check_virt(const struct context *c, struct error *e)
 {
     return c->virt ? 0
                    : error_set(e, -ECONNREFUSED,
-                               "libvirt cannot be asked for domains whose volumes are missing; see systemctl "
-                               "status libvirtd");
+                               "libvirt cannot be reached to look for domains whose volumes are missing; see "
+                               "systemctl status libvirtd");
 }
 
 int doubt_of_domain(const struct context *c, const struct inventory *i, const char *uuid, struct error *e)

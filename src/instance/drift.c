@@ -56,7 +56,8 @@ static void look_at_domain(struct drift_search *s)
     const struct domain *d = s->domain;
     if (!i->domain_known)
         drift_add(s, DRIFT_UNKNOWN, NULL, -ECONNREFUSED,
-                  "libvirt cannot be asked about its domain; see systemctl status libvirtd virtqemud");
+                  "the state of its domain is unknown, since libvirt cannot be reached; see systemctl status "
+                  "libvirtd virtqemud");
     else if (!d)
         drift_add(s, DRIFT_UNDEFINED, NULL, -ENOENT,
                   "libvirt has no domain %s any more; define one with this uuid, or run mayfly delete",

@@ -50,8 +50,8 @@ static int check_not_made_here(const struct launch *l, struct error *e)
     if (!k || !k->listed)
         return 0;
     return error_set(e, -EUNSAFE,
-                     "key %s: was made by Mayfly, for %s, and mayfly recover destroys it when no volume "
-                     "names it; give a key that others have made, or leave out --key",
+                     "key %s: cannot be given: Mayfly has made it, for %s, and mayfly recover destroys it "
+                     "when no volume names it; give a key that others have made, or leave out --key",
                      l->request->key, k->info.owner[0] ? k->info.owner : "another");
 }
 

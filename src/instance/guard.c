@@ -77,11 +77,10 @@ int guard_check_volumes(const struct guard *g, const struct inventory *i, const 
                 r = check_volume(g, d, &i->volumes[v], name, e);
         for (size_t v = 0; r == 0 && v < i->n_damaged; v++)
             if (is(&d->reached, i->damaged[v].vg, i->damaged[v].lv))
-                r = error_set(
-                    e, -EUNSAFE,
-                    "domain %.100s: its disk %.200s is a volume of Mayfly's whose tags are damaged; see "
-                    "mayfly list",
-                    name, d->path);
+                r = error_set(e, -EUNSAFE,
+                              "domain %.100s: its disk %.200s is a Mayfly volume with damaged tags; see "
+                              "mayfly list",
+                              name, d->path);
     }
     return r;
 }

@@ -131,8 +131,8 @@ int launch_check_keys(struct launch *l, struct error *e)
         return r;
     if (!l->km->durable && l->domain)
         return error_set(e, -EINVAL,
-                         "domain %s: key manager %s keeps a key only while the disks are open, and they are "
-                         "closed until the domain starts; set another backend",
+                         "domain %s: key manager %s keeps a key only while the disks are open, but the new "
+                         "disks stay closed until the domain starts; set another backend",
                          l->domain->name, l->km->ops->name);
     if (!l->km->durable && l->request->no_start)
         return error_set(e, -EINVAL,

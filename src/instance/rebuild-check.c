@@ -70,8 +70,8 @@ static int check_all_seen(const struct rebuild *r, struct error *e)
     for (size_t n = 0; n < inventory->n_untagged; n++)
         if (streq(inventory->untagged[n].instance, r->instance->uuid))
             return error_set(e, -EUNSAFE,
-                             "instance %s: cannot be rebuilt: a volume of its name in group %s has no tags "
-                             "of Mayfly's, and may need the key; mend or remove that volume first",
+                             "instance %s: cannot be rebuilt: a volume of its name in group %s has no "
+                             "Mayfly tags, and may need the key; mend or remove that volume first",
                              r->instance->name, inventory->untagged[n].vg);
     return 0;
 }

@@ -57,7 +57,8 @@ static int remove_whole(struct recovery *r, const struct instance *i, struct err
     struct error why = ERROR_NONE;
     int result = 0;
     if (!i->domain_known && !volume_is_bench(i->volumes[0]))
-        result = error_set(&why, -ECONNREFUSED, "it is removed once libvirt can be asked for its domain");
+        result = error_set(&why, -ECONNREFUSED,
+                           "it is removed once libvirt can be reached to look for its domain");
     else
         result = run_removal(r, &removal, &why);
     if (result == -EACCES)
@@ -71,7 +72,8 @@ static int check_may_restore(const struct recovery *r, const struct instance *i,
 {
     const struct domain *domain = model_domain_of(r->model, i->uuid);
     if (domain && domain->active && domain->rescued)
-        return error_set(e, -EBUSY, "it runs, and its rescue was cut off; run mayfly unrescue %s", i->name);
+        return error_set(e, -EBUSY, "its guest runs, and its rescue was cut off; run mayfly unrescue %s",
+                         i->name);
     return 0;
 }
 
@@ -101,7 +103,7 @@ static int remove_disk(struct recovery *r, const struct instance *i, const struc
     int result = 0;
     if (!i->domain_known)
         result = error_set(&why, -ECONNREFUSED,
-                           "it is removed once libvirt can be asked whether its domain has it");
+                           "it is removed once libvirt can be reached to tell whether its domain has it");
     else if (volume_is_rescue(v))
         result = check_may_restore(r, i, &why);
     if (result == 0)

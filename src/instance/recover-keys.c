@@ -159,7 +159,7 @@ int recovery_destroy_copy(struct recovery *r, const struct volume *lead, struct 
     const struct subject about = subject_key(lead->instance, k->ref);
     if (!k->listed)
         return recovery_remains(r, &about, -EHOSTUNREACH, e,
-                                "the copy that the adoption made: its manager could not be asked");
+                                "the copy that the adoption made: its key manager could not be reached");
     struct key_asked copy = {.id = k->ref};
     destroy_keys(r, &copy, 1);
     return recovery_settle(r, RECOVER_KEY, &about, "the copy that the adoption made: destroyed",

@@ -209,7 +209,7 @@ static int check_unconfigured(const struct context *c, struct error *e)
         return 0;
     return error_set(
         e, -EINVAL,
-        "recover: no volume group is configured, but map %s is open (%zu maps of Mayfly's in all); set "
+        "recover: no volume group is configured, but map %s is open (%zu Mayfly maps in all); set "
         "images_volume_group in mayfly.conf",
         maps[0].name, n);
 }

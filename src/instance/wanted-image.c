@@ -40,8 +40,7 @@ int wanted_image_open(const struct context *c, const struct wanted_image *q, str
 {
     _cleanup_image_ struct image *image = NULL;
     if (!q->path && (q->key || q->sha256))
-        return error_set(e, -EINVAL, "image: a %s without an image is of no use; use --image",
-                         q->key ? "key" : "SHA-256");
+        return error_set(e, -EINVAL, "image: a %s needs an image; use --image", q->key ? "key" : "SHA-256");
     int r = 0;
     if (q->path)
         r = q->key ? open_encrypted(c, q, &image, e) : open_image(c, q, NULL, &image, e);

@@ -82,7 +82,7 @@ int domain_disk_xml(const struct domain_disk *d, const struct disk_place *place,
                     struct error *e)
 {
     if (!domain_plain_disk(d))
-        return error_set(e, -EINVAL, "disk: its path or serial cannot stand in XML");
+        return error_set(e, -EINVAL, "disk: its path or serial has characters that XML cannot hold");
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = xmlNewDoc(BAD_CAST "1.0");
     xmlNodePtr root = doc ? xmlNewDocNode(doc, NULL, BAD_CAST "devices", NULL) : NULL;
     if (!root)

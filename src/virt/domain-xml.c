@@ -257,12 +257,14 @@ static bool guard_ram(xmlNodePtr root)
 static int check_spec(const struct domain_spec *spec, struct error *e)
 {
     if (!uuid_valid(spec->uuid) || !*spec->name || !domain_plain_text(spec->name))
-        return error_set(e, -EINVAL, "domain: its name or uuid cannot stand in XML");
+        return error_set(e, -EINVAL, "domain: its name or uuid has characters that XML cannot hold");
     if (spec->network.kind != NETWORK_NONE && !domain_plain_text(spec->network.name))
-        return error_set(e, -EINVAL, "domain %s: the name of its network cannot stand in XML", spec->name);
+        return error_set(e, -EINVAL, "domain %s: the name of its network has characters that XML cannot hold",
+                         spec->name);
     for (size_t i = 0; i < spec->n_disks; i++)
         if (!domain_plain_disk(&spec->disks[i]))
-            return error_set(e, -EINVAL, "domain %s: the path or serial of disk %zu cannot stand in XML",
+            return error_set(e, -EINVAL,
+                             "domain %s: the path or serial of disk %zu has characters that XML cannot hold",
                              spec->name, i);
     return 0;
 }

@@ -34,8 +34,8 @@ int network_check_bridge(const char *name, struct error *e)
         return error_set(e, -ENOENT, "bridge %s: there is no such interface on this host; see ip link", name);
     snprintf(path, sizeof path, "/sys/class/net/%s/bridge", name);
     if (access(path, F_OK) < 0)
-        return error_set(e, -EINVAL, "bridge %s: this interface is no bridge; see ip link show type bridge",
-                         name);
+        return error_set(e, -EINVAL,
+                         "bridge %s: this interface is not a bridge; see ip link show type bridge", name);
     return 0;
 }
 

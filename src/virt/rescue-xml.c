@@ -135,12 +135,12 @@ static int check_boots(xmlNodePtr root, xmlNodePtr first, bool by_order, struct 
     xmlNodePtr os = domain_child(root, "os"), boot = domain_child(os, "boot");
     if (!first)
         return error_set(e, -EINVAL,
-                         "it has no virtio disk in whose place a rescue disk could be; see virsh "
+                         "it has no virtio disk whose place a rescue disk could take; see virsh "
                          "dumpxml");
     if (domain_child(os, "kernel"))
         return error_set(e, -EINVAL,
-                         "it boots a kernel of the host's (<os><kernel>), and no disk; take that "
-                         "out by virsh edit");
+                         "it boots a kernel of the host (<os><kernel>), not a disk; remove <kernel> "
+                         "by virsh edit");
     if (!by_order &&
         ((boot && !has_value(boot, "dev", "hd")) || find_first(first->parent, is_fixed) != first))
         return error_set(e, -EINVAL,

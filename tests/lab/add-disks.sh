@@ -28,7 +28,7 @@ check_equal "  list shows it as any" "web shut off" "$(mayfly list --json | pyth
 import json, sys
 print(*[i["name"] + " " + i["state"] for i in json.load(sys.stdin)["instances"]])')"
 world_changed
-refused 5 'has other disks of Mayfly' "add-disks once more" mayfly add-disks web --root 16M
+refused 5 'has other Mayfly disks' "add-disks once more" mayfly add-disks web --root 16M
 
 check "virsh start opens them" virsh start web
 check "  the guest boots from the image" grep -q 'vda:root:ext4,vdb:-:swap' <(guest_up web)

@@ -50,7 +50,7 @@ status=0
 mayfly delete --yes b-1 b-2 nobody b-3 b-1 >/tmp/out 2>/tmp/err || status=$?
 exec 7<&-
 check_equal "a delete of several, one of which is held, says so" 5 "$status"
-check "  of one that nobody has as well" grep -q "instance nobody: there is none" /tmp/err
+check "  of one that nobody has as well" grep -q "instance nobody: there is no instance" /tmp/err
 check "  of that one" grep -q 'instance b-2: cannot be deleted: .*in use on this host' /tmp/err
 check_equal "  and what became of each other name" "b-1: deleted b-3: deleted b-1: was" \
     "$(cut -d' ' -f1,2 /tmp/out | tr -d , | xargs)"

@@ -47,7 +47,7 @@ setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nowhere mayfly doct
 check_equal "a user without a broker" 4 "$status"
 check "  is told the way" grep -qE "^failed +broker .*mayfly-broker.socket" /tmp/doctor
 check "  and no key is tried, which recover could not tell from a stray" \
-    grep -qE "^warning +key manager local: a key .*none was made" /tmp/doctor
+    grep -qE "^warning +key manager local: a key .*no trial key was made" /tmp/doctor
 
 # --- with it
 lab_libvirtd

@@ -44,7 +44,7 @@ lvchange -q --addtag mayfly.role=swap "$swap" >/dev/null
 
 retag --deltag "$root" <<<mayfly=1
 retag --deltag "$swap" <<<mayfly=1
-refused 8 "no disks of Mayfly's" "the first of them, on all disks: delete" mayfly delete --yes there
+refused 8 "no Mayfly disks" "the first of them, on all disks: delete" mayfly delete --yes there
 refused 9 'could not be put in order' "  recover, which keeps the key" mayfly recover
 check_fails 1 "  virsh start" virsh start there
 retag --addtag "$root" <<<mayfly=1

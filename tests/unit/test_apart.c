@@ -100,18 +100,18 @@ static void test_said_again(void **state)
     assert_memory_equal(&before, &b->w->host, sizeof before);
 
     q.root_bytes = 2 * GIB;
-    refused(b, &q, -EEXIST, "other disks");
+    refused(b, &q, -EEXIST, "other Mayfly disks");
     q = two_disks;
     strcpy(q.ephemeral[0].fs, "xfs");
-    refused(b, &q, -EEXIST, "other disks");
+    refused(b, &q, -EEXIST, "other Mayfly disks");
     q = two_disks;
     strcpy(q.root_alias, "root-disk");
-    refused(b, &q, -EEXIST, "other disks");
+    refused(b, &q, -EEXIST, "other Mayfly disks");
     q = two_disks;
     q.swap_bytes = GIB;
-    refused(b, &q, -EEXIST, "other disks");
+    refused(b, &q, -EEXIST, "other Mayfly disks");
     q = with_key(VM, true);
-    refused(b, &q, -EEXIST, "other disks");
+    refused(b, &q, -EEXIST, "other Mayfly disks");
 
     b->w->host.volumes[1].v.state = VOLUME_BUILDING; /* a launch is at work, or was cut off */
     refused(b, &two_disks, -ENEEDSRECOVER, "run mayfly recover");
@@ -366,7 +366,7 @@ static void test_no_key_of_mayflys_own(void **state)
     b->w->host.n_volumes = b->w->host.n_domains = 0; /* the key alone is left */
     for (int keep = 0; keep < 2; keep++) {
         q.keep_key = keep;
-        refused(b, &q, -EUNSAFE, "was made by Mayfly");
+        refused(b, &q, -EUNSAFE, "Mayfly has made it");
     }
 }
 

@@ -133,7 +133,7 @@ static void test_nothing_configured(void **state)
     _cleanup_findings_ struct findings f = doctor(b);
     assert_finding(&f, "configuration", FINDING_FAILED, -EINVAL, "images_volume_group");
     assert_finding(&f, "broker", FINDING_OK, 0, "");
-    assert_finding(&f, "key manager local: a key", FINDING_WARNING, 0, "none was made");
+    assert_finding(&f, "key manager local: a key", FINDING_WARNING, 0, "no trial key was made");
     assert_int_equal(b->w->host.n_keys, 0);
 }
 
@@ -174,7 +174,7 @@ static void test_no_broker(void **state)
     assert_finding(&f, "broker", FINDING_FAILED, -ENOENT, "is not there");
     assert_null(find(&f, "volume group vg0"));
     assert_non_null(find(&f, "libvirt"));
-    assert_finding(&f, "key manager local: a key", FINDING_WARNING, 0, "none was made");
+    assert_finding(&f, "key manager local: a key", FINDING_WARNING, 0, "no trial key was made");
     assert_int_equal(count(&f, FINDING_FAILED), 1);
     assert_int_equal(b->w->host.n_keys, 0);
 }

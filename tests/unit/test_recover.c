@@ -1113,7 +1113,7 @@ static void test_delete_of_a_domain_of_others(void **state)
     uuid_make(uuid);
     world_add_domain(b->w, "theirs", uuid)->d.active = true;
     assert_error(instance_delete(&b->f.context, "theirs", &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "has no disks of Mayfly's, so Mayfly does not delete it"));
+    assert_non_null(strstr(e.text, "has no Mayfly disks, so Mayfly does not delete it"));
     assert_int_equal(b->w->host.n_domains, 1);
     assert_true(b->w->host.domains[0].d.active);
 }

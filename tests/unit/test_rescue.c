@@ -197,7 +197,7 @@ static void test_recover_in_doubt(void **state)
     b->w->host.volumes[2].v.state = VOLUME_DOOMED; /* and it runs: someone started it meanwhile */
     expect_remains(b, "unrescue");
     b->w->virt_gone = true;
-    expect_remains(b, "once libvirt can be asked");
+    expect_remains(b, "once libvirt can be reached");
     b->w->virt_gone = false;
     b->w->host.domains[0].d.active = false; /* its tags were edited */
     struct volume v = b->w->host.volumes[2].v;
