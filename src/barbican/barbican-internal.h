@@ -15,7 +15,7 @@ struct barbican {
     struct http *http;
     struct keystone *keystone;
     char endpoint[HTTP_URL_MAX]; /* with /v1; "": not yet known */
-    char place[KEY_PLACE_MAX];   /* of that endpoint; set by barbican_find_place() */
+    char place[KEY_PLACE_MAX];   /* the place of that endpoint; set by barbican_find_place() */
     bool place_is_known;
     char host[BARBICAN_HOST_MAX];
 
@@ -26,7 +26,7 @@ struct barbican {
     unsigned order_polls, order_delay_sec;
 };
 
-/* One call of Barbican's API. `path` follows /v1. */
+/* One call of the Barbican API. `path` follows /v1. */
 struct call {
     const char *method;
     char path[320];
@@ -45,13 +45,13 @@ void calls_end(struct call *calls, size_t n); /* frees the array too */
  * or why none could be sent. The outcome of each is in its `result` and `reply`. */
 int barbican_call(struct barbican *b, struct call calls[], size_t n, struct error *e) _must_check_;
 
-/* 0 if the status is one of the two; else the error that the answer (or its absence) means:
+/* Checks that the status is one of the two; else sets the error that the answer (or its absence) means:
  *   "key barbican:ID: cannot be DONE: WORDS (https://host:port); WAY OUT"
  * -ENOKEY only for Barbican's own 404. `object` is the key, or the manager where there is none. */
 int call_check(const struct barbican *b, const struct call *c, long ok, long ok_too, const char *object,
                const char *action, struct error *e) _must_check_;
 
-/* Does Barbican itself say that there is no such secret? */
+/* Whether Barbican itself says that there is no such secret. */
 bool call_says_gone(const struct call *c);
 
 /* Combines what two or more requests tell about the making of a key. A 2xx answer that cannot be read counts
@@ -84,7 +84,7 @@ int barbican_grant(struct keymgr *km, const char *id, const char *user, bool all
 int barbican_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                       struct error *e) _must_check_;
 
-/* Both make all keys and fill in made[i]. After an error made[i].id is set if the key is known to exist, and
+/* Make all keys and fill in made[i]. After an error made[i].id is set if the key is known to exist, and
  * outcome[i] is HTTP_PERHAPS if a key without a known id may exist or appear later. The caller zeroes
  * `outcome`. barbican_order() lets Barbican make the keys, and waits for them beyond the deadline of
  * http_begin(). */
@@ -93,7 +93,7 @@ int barbican_store(struct barbican *b, const struct key_info want[], size_t n, s
 int barbican_order(struct barbican *b, const struct key_info want[], size_t n, struct key_made made[],
                    enum http_outcome outcome[], struct error *e) _must_check_;
 
-/* named.c: the secrets with the name of this key, NAMED_MAX at most. */
+/* named.c: finds the secrets with the name of this key, NAMED_MAX at most. */
 #define NAMED_MAX 8
 int barbican_named(struct barbican *b, const struct key_info *want, char ids[NAMED_MAX][UUID_TEXT],
                    size_t *ret_n, struct error *e) _must_check_;
@@ -106,9 +106,9 @@ int barbican_destroy_named(struct barbican *b, const struct key_info *want, cons
 int barbican_find(struct barbican *b, struct error *e) _must_check_;
 int barbican_find_place(struct barbican *b, struct error *e) _must_check_;
 
-/* The mode of a secret, for the body of a request. 512 bits are two keys for XTS: without that mode Barbican
- * accepts an order and fails it later. Other sizes are plain AES keys, which every back end makes and
- * keeps. */
+/* Returns the mode of a secret, for the body of a request. 512 bits are two keys for XTS: without that mode
+ * Barbican accepts an order and fails it later. Other sizes are plain AES keys, which every back end makes
+ * and keeps. */
 static inline const char *secret_mode(uint32_t bits)
 {
     return bits > 256 ? ",\"mode\":\"xts\"" : "";

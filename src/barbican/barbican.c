@@ -20,7 +20,7 @@ static void barbican_close(struct keymgr *km)
 
 #define MACHINE_ID_DIGITS 32
 
-/* "": there is none, as in a container or on the first boot. */
+/* Reads the machine's id; "" if there is none, as in a container or on the first boot. */
 static void machine_id(char ret[MACHINE_ID_DIGITS + 1])
 {
     FILE *f = fopen("/etc/machine-id", "re");
@@ -32,9 +32,9 @@ static void machine_id(char ret[MACHINE_ID_DIGITS + 1])
         ret[0] = '\0';
 }
 
-/* NAME-ID: the name is for people; the id identifies the host whatever its name. The id is a hash, since the
- * machine's id is confidential (machine-id(5)). A host without a machine's id has only its name, with '_' for
- * '-'. */
+/* Makes NAME-ID: the name is for people; the id identifies the host whatever its name. The id is a hash,
+ * since the machine's id is confidential (machine-id(5)). A host without a machine's id has only its name,
+ * with '_' for '-'. */
 static void host_name(char ret[BARBICAN_HOST_MAX])
 {
     char name[64] = "", id[MACHINE_ID_DIGITS + 1], text[64], hex[17];

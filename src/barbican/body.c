@@ -24,7 +24,8 @@ void body_put(struct body *b, const char *json)
     put(b, json, strlen(json));
 }
 
-/* Bytes of the character at `at`; 0: none of UTF-8. Overlong forms and surrogates are left to the server. */
+/* Returns the bytes of the character at `at`; 0 if it is not UTF-8. Overlong forms and surrogates are left to
+ * the server. */
 static size_t utf8_size(const unsigned char *at, size_t left)
 {
     size_t n = at[0] < 0x80 ? 1 : at[0] >> 5 == 6 ? 2 : at[0] >> 4 == 14 ? 3 : at[0] >> 3 == 30 ? 4 : 0;

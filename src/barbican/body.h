@@ -22,17 +22,17 @@ struct body {
     struct error error; /* the first one; body_take() reports it */
 };
 
-/* JSON as it stands. */
+/* Adds JSON as it stands. */
 void body_put(struct body *b, const char *json);
 
-/* A JSON string with its quotes: `size` bytes of UTF-8, escaped (RFC 8259, section 7). Other bytes are an
- * error. */
+/* Adds a JSON string with its quotes: `size` bytes of UTF-8, escaped (RFC 8259, section 7). Other bytes are
+ * an error. */
 void body_string_n(struct body *b, const void *text, size_t size);
 void body_string(struct body *b, const char *text);
 
 void body_number(struct body *b, unsigned long number);
 
-/* A JSON string of base64 (RFC 4648, section 4). */
+/* Adds a JSON string of base64 (RFC 4648, section 4). */
 void body_base64(struct body *b, const uint8_t *bytes, size_t size);
 
 /* Hands over the body, in a secret of exactly its size. */

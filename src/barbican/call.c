@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of Barbican's API, and the meaning of their answers. */
+/* Calls of the Barbican API, and the meaning of their answers. */
 #include "barbican/barbican-internal.h"
 
 #include "barbican/message.h"
@@ -42,8 +42,9 @@ static const char *given_endpoint(const struct barbican *b)
                                                    : b->configured_endpoint;
 }
 
-/* REGION-HASH: the region is for people. The hash is of the region and the service's id in Keystone, which
- * all interfaces of the service share. For a Barbican that is not in the catalog it is of the address. */
+/* Makes REGION-HASH: the region is for people. The hash is of the region and the service's id in Keystone,
+ * which all interfaces of the service share. For a Barbican that is not in the catalog it is of the
+ * address. */
 static void make_place(const struct keystone_endpoint *at, char ret[KEY_PLACE_MAX])
 {
     uint8_t hash[SHA256_DIGEST_LENGTH];
@@ -144,7 +145,7 @@ static int carry_out(struct barbican *b, struct call calls[], size_t n, const st
     return 0;
 }
 
-/* Was the token refused for any call? If not, it works. */
+/* Whether the token was refused for any call. If not, it works. */
 static bool any_refused(struct barbican *b, const struct call calls[], size_t n)
 {
     bool works = false;
@@ -183,7 +184,7 @@ bool call_says_gone(const struct call *c)
     return c->result == 0 && c->reply.status == 404 && reply_says_404(c->reply.text, c->reply.size);
 }
 
-/* Barbican's address without its path. */
+/* Writes Barbican's address without its path. */
 static void server_of(const struct barbican *b, char *ret, size_t size)
 {
     const char *host = strstr(b->endpoint, "://");

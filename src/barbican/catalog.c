@@ -64,7 +64,8 @@ static bool next_endpoint(struct walk *w, struct keystone_endpoint *ret, char in
     return false;
 }
 
-/* The catalog of a token's body, or the one that GET /v3/auth/catalog answers; a member of `document`. */
+/* Finds the catalog of a token's body, or the one that GET /v3/auth/catalog answers; a member of
+ * `document`. */
 static int find_catalog(json_object *document, json_object **ret, struct error *e)
 {
     json_object *token = reply_member(document, "token", json_type_object);
@@ -108,7 +109,7 @@ static int error_several(const struct seen *regions, const struct keystone_endpo
                      one->region, one->url, other->url);
 }
 
-/* A catalog may have the same address twice, for two services. */
+/* Whether both have the same address: a catalog may have it twice, for two services. */
 static bool is_again(const struct keystone_endpoint *a, const struct keystone_endpoint *b)
 {
     return streq(a->region, b->region) && streq(a->url, b->url);
@@ -151,7 +152,7 @@ int keystone_parse_endpoint(const char *text, size_t size, const char *region, c
     return 0;
 }
 
-/* Are both of one service? "http://host:80/a/v1/" and "HTTP://host/a" are. */
+/* Whether both are of one service, as "http://host:80/a/v1/" and "HTTP://host/a" are. */
 static bool same_url(const char *a, const char *b)
 {
     char origins[2][300], url[2][HTTP_URL_MAX];

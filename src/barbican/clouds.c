@@ -35,7 +35,7 @@ static yaml_node_t *node_at(struct reader *x, int index)
     return yaml_document_get_node(&x->document, index);
 }
 
-/* Is it a scalar with this text? '-' in names of settings is '_'. */
+/* Whether it is a scalar with this text. '-' in names of settings is '_'. */
 static bool is_name(const yaml_node_t *node, const char *name, bool exactly)
 {
     size_t n = strlen(name);
@@ -48,7 +48,7 @@ static bool is_name(const yaml_node_t *node, const char *name, bool exactly)
     return true;
 }
 
-/* The value of `name` in a mapping, or NULL. If there are two, the last one counts. */
+/* Finds the value of `name` in a mapping, or NULL. If there are two, the last one counts. */
 static yaml_node_t *own_member(struct reader *x, yaml_node_t *mapping, const char *name, bool exactly)
 {
     yaml_node_t *found = NULL;
@@ -82,7 +82,7 @@ static yaml_node_t *member(struct reader *x, yaml_node_t *mapping, const char *n
     return find_member(x, mapping, name, false, 0);
 }
 
-/* Nothing, ~ and null say nothing. */
+/* Whether it says nothing: an empty text, ~ or null. */
 static bool is_null(const yaml_node_t *node)
 {
     static const char *const words[] = {"", "~", "null", "Null", "NULL"};

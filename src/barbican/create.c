@@ -42,7 +42,7 @@ static int consumer_body(const struct barbican *b, const struct key_info *want, 
 
 /* What is done with every key after it is stored. */
 struct phase {
-    const char *method, *below; /* of the request; `below` the secret's URL */
+    const char *method, *below; /* the request's method, and its path below the secret's URL */
     const char *action;         /* for messages: "cannot be ACTION" */
     int (*body)(const struct barbican *b, const struct key_info *want, struct secret **ret, struct error *e);
 };

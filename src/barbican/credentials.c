@@ -42,7 +42,7 @@ static bool has_project(const struct openstack *o)
     return o->project_id[0] || o->project_name[0];
 }
 
-/* Beside a project, a domain is that of project and user. Alone it would be a scope of its own. */
+/* Takes a domain for that of project and user, beside a project. Alone it would be a scope of its own. */
 static int take_domain(struct openstack *o, struct error *e)
 {
     if (!o->domain_id[0] && !o->domain_name[0])
@@ -60,7 +60,7 @@ static int take_domain(struct openstack *o, struct error *e)
     return 0;
 }
 
-/* OS_DEFAULT_DOMAIN is an id, and the openstack command has "default" for it once version 3 is asked for. */
+/* Takes OS_DEFAULT_DOMAIN, an id. The openstack command has "default" for it once version 3 is asked for. */
 static void take_default_domain(struct openstack *o)
 {
     const char *id = o->default_domain[0] ? o->default_domain : o->identity_api_version[0] ? "default" : "";
@@ -99,7 +99,7 @@ static int check_password(struct openstack *o, struct error *e)
     return 0;
 }
 
-/* A token is exchanged for one of the project if a project is given, else used as it is. */
+/* Checks a token: it is exchanged for one of the project if a project is given, else used as it is. */
 static int check_token(struct openstack *o, struct error *e)
 {
     if (!o->token)
@@ -125,7 +125,7 @@ static int check_application_credential(struct openstack *o, struct error *e)
     return 0;
 }
 
-/* "http://host:5000" and ".../v3/" both mean ".../v3". */
+/* Makes ".../v3" of the URL: "http://host:5000" and ".../v3/" both mean that. */
 static int check_auth_url(struct openstack *o, struct error *e)
 {
     if (!o->auth_url[0])
@@ -153,7 +153,7 @@ static int check_interface(struct openstack *o, struct error *e)
     static const char *const known[] = {"public", "internal", "admin"};
     if (!o->interface[0])
         return 0;
-    if (str_ends(o->interface, "URL")) /* as in OS_ENDPOINT_TYPE */
+    if (str_ends(o->interface, "URL")) /* OS_ENDPOINT_TYPE may end so */
         o->interface[strlen(o->interface) - 3] = '\0';
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (streq(o->interface, known[i]))

@@ -55,7 +55,7 @@ static int check_catalog(struct barbican *b, struct report *r)
     return result;
 }
 
-/* The servers' clocks judge tokens; this host's clock judges certificates. */
+/* Compares clocks: the servers' clocks judge tokens; this host's clock judges certificates. */
 static int check_clock(struct barbican *b, struct report *r)
 {
     const struct keystone_facts *f = keystone_facts(b->keystone);

@@ -10,9 +10,9 @@
 #include <strings.h>
 
 #define HEADERS_MAX      128
-#define HEADER_BYTES_MAX 65536 /* of all headers of an exchange, with those of interim answers */
+#define HEADER_BYTES_MAX 65536 /* bytes of all headers of an exchange, with those of interim answers */
 
-/* Is `line` the header `name`? Gives its value, without blanks around it. */
+/* Whether `line` is the header `name`. Gives its value, without blanks around it. */
 static bool header_value(const char *line, size_t size, const char *name, const char **ret, size_t *ret_size)
 {
     size_t n = strlen(name);
@@ -28,7 +28,7 @@ static bool header_value(const char *line, size_t size, const char *name, const 
     return true;
 }
 
-/* Can it be sent in a header? It must not have characters that end one. */
+/* Whether it can be sent in a header: it must not have characters that end one. */
 static bool is_token(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)

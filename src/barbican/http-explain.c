@@ -55,7 +55,8 @@ static void explain_certificate(const struct http *h, const struct exchange *x, 
             why);
 }
 
-/* The time for the request includes the connection, so it may end before the time for the connection does. */
+/* Explains a time-out. The time for the request includes the connection, so it may end before the time for
+ * the connection does. */
 static void explain_timeout(const struct http *h, const struct exchange *x, char ret[REASON_MAX])
 {
     bool connecting = !x->connected && h->settings.connect_sec <= h->settings.request_sec;
@@ -83,7 +84,7 @@ static void explain_timeout(const struct http *h, const struct exchange *x, char
             h->settings.request_sec);
 }
 
-/* What libcurl reports by a code alone; NULL: see explain(). */
+/* Returns the reason that libcurl reports by a code alone; NULL: see explain(). */
 static const char *fixed_reason(const struct exchange *x, CURLcode code)
 {
     static const char broke[] =

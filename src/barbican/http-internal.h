@@ -6,20 +6,20 @@
 
 #include <curl/curl.h>
 
-#define HTTP_SERVER_MAX 300 /* of "https://host:port" */
+#define HTTP_SERVER_MAX 300 /* room for "https://host:port" */
 
 struct http {
     CURLM *multi;
     char *ca_file;                 /* NULL: the system's */
     struct curl_blob ca;           /* the contents of ca_file: later no file can be opened */
-    struct http_settings settings; /* without ca_file */
+    struct http_settings settings; /* its ca_file is NULL: see `ca_file` and `ca` above */
     uint64_t deadline_msec;        /* of all exchanges, by clock_msec() */
 };
 
-/* The server of a URL, as messages name it. -EINVAL, with the reason: no such URL may be asked. */
+/* Writes the server of a URL, as messages name it. -EINVAL, with the reason: no such URL may be asked. */
 int http_server(const struct http *h, const char *url, char ret[HTTP_SERVER_MAX], struct error *e);
 
-/* Milliseconds until the deadline; 0: it is over. */
+/* Returns the milliseconds until the deadline; 0 if it is over. */
 uint64_t http_left_msec(const struct http *h);
 
 /* Why we cut an answer short ourselves. */
@@ -28,7 +28,7 @@ enum http_refusal {
     REFUSED_HEADERS, /* too many, too long */
     REFUSED_BODY,    /* too long */
     REFUSED_TOKEN,   /* too long, or not of printable characters */
-    REFUSED_MEMORY,  /* we lack memory, which is no fault of the server's: see `error` */
+    REFUSED_MEMORY,  /* we lack memory, which is not the server's fault: see `error` */
 };
 
 /* One attempt at a request: a fresh handle of libcurl, freed right after, so that all its buffers are wiped
@@ -64,15 +64,15 @@ int exchange_start(struct http *h, const struct http_request *q, struct exchange
  * x->reply is whole. */
 CURLcode exchange_finish(struct http *h, struct exchange *x, CURLcode code);
 
-/* Ends it at any stage. */
+/* Ends the exchange at any stage. */
 void exchange_end(struct http *h, struct exchange *x);
 
-/* Takes one line of the headers, or a part of the body that came with this status. false: the answer is cut
+/* Takes one line of the headers, or a part of the body that came with this status. False: the answer is cut
  * short, for the reason in x->refusal. Neither asks libcurl anything. */
 bool exchange_take_header(struct exchange *x, const char *line, size_t size);
 bool exchange_take_body(struct exchange *x, long status, const char *data, size_t size);
 
-/* Can it be sent in a header? */
+/* Whether the token can be sent in a header. */
 bool exchange_takes_token(const struct secret *token);
 
 /* Sets the sentence for an exchange without a whole reply, after so many attempts. Returns -EHOSTUNREACH, or

@@ -52,8 +52,8 @@ static void job_end(struct jobs *js, struct job *job, int r)
     js->ended++;
 }
 
-/* A random time between half of it and all of it, so that hosts which failed together do not come back
- * together. */
+/* Returns a random time between half of it and all of it, so that hosts which failed together do not come
+ * back together. */
 static uint64_t with_jitter(uint64_t msec)
 {
     uint32_t random = 0;
@@ -72,7 +72,7 @@ static uint64_t pause_msec(const struct job *job)
     return asked > pause ? asked : pause;
 }
 
-/* May the next attempt succeed? */
+/* Whether the next attempt may succeed. */
 static bool may_pass(CURLcode code, long status)
 {
     switch (code) {
@@ -93,7 +93,8 @@ static bool may_pass(CURLcode code, long status)
     }
 }
 
-/* The outcome of one attempt. A proxy that stopped waiting (408, 503, 504) may have passed the request on. */
+/* Returns the outcome of one attempt. A proxy that stopped waiting (408, 503, 504) may have passed the
+ * request on. */
 static enum http_outcome outcome_of(const struct exchange *x, CURLcode code)
 {
     if (code != CURLE_OK)
@@ -103,7 +104,7 @@ static enum http_outcome outcome_of(const struct exchange *x, CURLcode code)
     return x->reply.status >= 500 || x->reply.status == 408 ? HTTP_PERHAPS : HTTP_REFUSED;
 }
 
-/* After an attempt: lets the job wait for another one, or ends it. */
+/* Lets the job wait for another attempt after this one, or ends it. */
 static void job_attempted(struct jobs *js, struct job *job, CURLcode code)
 {
     struct http *h = js->http;

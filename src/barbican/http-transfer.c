@@ -43,8 +43,9 @@ static size_t on_send(char *buffer, size_t one, size_t n, void *context)
     return size;
 }
 
-/* libcurl itself would repeat a request if the server closed a connection that was used before. A request
- * that does harm when repeated must not begin again: so a callback hands over the body. */
+/* Refuses to send some bodies again. libcurl itself would repeat a request if the server closed a connection
+ * that was used before. A request that does harm when repeated must not begin again: so a callback hands over
+ * the body. */
 static int on_rewind(void *context, curl_off_t offset, int origin)
 {
     struct exchange *x = context;
@@ -194,7 +195,7 @@ int exchange_start(struct http *h, const struct http_request *q, struct exchange
     return r;
 }
 
-/* --- its end --- */
+/* --- the end of an exchange --- */
 
 static void free_handle(struct http *h, struct exchange *x)
 {

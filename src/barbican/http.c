@@ -14,7 +14,7 @@
 
 #define CA_FILE_MAX (4U << 20) /* the whole list of a distribution has a quarter of a MiB */
 
-/* Reads it now, since files are hidden from mayfly-keyagent before it talks to a network. */
+/* Reads the file of CAs now, since files are hidden from mayfly-keyagent before it talks to a network. */
 static void read_ca_file(struct http *h)
 {
     char *text = NULL;
@@ -36,7 +36,7 @@ static struct http *free_http(struct http *h)
     return NULL;
 }
 
-/* A file that cannot be read becomes the error of the first request that needs it. */
+/* Takes the CAs. A file that cannot be read becomes the error of the first request that needs it. */
 static int take_ca(struct http *h, const struct http_settings *s)
 {
     if (!s->ca_file || !s->ca_file[0])

@@ -24,7 +24,7 @@
 
 #define HTTP_URL_MAX         1024
 #define HTTP_TOKEN_MAX       16384 /* bytes of a token; fernet has some 250, PKI tokens some thousands */
-#define HTTP_CONNECTIONS_MAX 4     /* at a time */
+#define HTTP_CONNECTIONS_MAX 4     /* connections at a time */
 
 struct http_settings {
     const char *ca_file;  /* PEM; NULL or "": the system's */
@@ -82,13 +82,13 @@ struct http_reply {
 int http_do(struct http *h, const struct http_request *q, struct http_reply *ret,
             struct error *e) _must_check_;
 
-/* Several at once, over at most HTTP_CONNECTIONS_MAX connections. All are carried out, to success or failure;
- * result[i] is 0 or the -errno of request i. Returns the first of the failures, by index, whose sentence goes
- * to `e`, or 0. */
+/* Does several requests at once, over at most HTTP_CONNECTIONS_MAX connections. All are carried out, to
+ * success or failure; result[i] is 0 or the -errno of request i. Returns the first of the failures, by index,
+ * whose sentence goes to `e`, or 0. */
 int http_do_many(struct http *h, const struct http_request q[], size_t n, struct http_reply ret[],
                  int result[], struct error *e) _must_check_;
 
-/* Scheme, host and port of `url`, without what curl takes for granted; -EINVAL. */
+/* Writes scheme, host and port of `url`, without what curl takes for granted; -EINVAL. */
 int http_origin(const char *url, char *ret, size_t size);
 
 /* Wipes and frees its contents. May be called for a reply that is zeroed or failed. */

@@ -10,7 +10,7 @@
 /* The same call for each key. */
 struct question {
     const char *method;
-    const char *below; /* of the secret's URL: "", "/payload" */
+    const char *below; /* path below the secret's URL: "", "/payload" */
     const char *accept;
     size_t secret_max;
     long ok, ok_too;
@@ -55,7 +55,7 @@ static struct key_asked **without_error(struct key_asked k[], size_t n, size_t *
     return good;
 }
 
-/* Sends the same request for all keys that have an id of Barbican's form. */
+/* Sends the same request for all keys whose id has the form of Barbican's. */
 static void ask_about(struct barbican *b, const struct question *q, struct key_asked k[], size_t n)
 {
     size_t n_good;
@@ -118,10 +118,10 @@ int barbican_fetch_as(struct barbican *b, const char *id, const char *action, st
 
 /* --------------------------------------------------------------- destroying */
 
-/* PUT adds a payload to a secret that has none. Barbican looks first whether the caller may change the
- * secret, and then finds that nothing was sent: 415, or 400, means yes. The rule is that of secret:put. By
- * default it allows what secret:delete allows, except for a secret that is private to another user. A site
- * may make the two differ, but no harmless request is judged by secret:delete. */
+/* Asks by a PUT, which adds a payload to a secret that has none. Barbican looks first whether the caller may
+ * change the secret, and then finds that nothing was sent: 415, or 400, means yes. The rule is that of
+ * secret:put. By default it allows what secret:delete allows, except for a secret that is private to another
+ * user. A site may make the two differ, but no harmless request is judged by secret:delete. */
 void barbican_may_destroy_many(struct keymgr *km, struct key_asked k[], size_t n)
 {
     static const struct question q = {

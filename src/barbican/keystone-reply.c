@@ -15,7 +15,7 @@ static int error_form(struct error *e)
                      "its answer is no token of Keystone's; check that auth_url is that of Keystone v3");
 }
 
-/* "2026-11-22T21:05:48.000000Z", or without fraction and Z; always UTC. */
+/* Reads "2026-11-22T21:05:48.000000Z", or without fraction and Z; always UTC. */
 static int64_t parse_time(const char *text)
 {
     struct tm tm = {0};

@@ -55,7 +55,7 @@ static void put_member(struct body *b, const char *name, const char *value)
     body_string(b, value);
 }
 
-/* {"id": ...}, or {"name": ..., "domain": ...} */
+/* Adds {"id": ...}, or {"name": ..., "domain": ...}. */
 static void put_named(struct body *b, const char *what, const char *id, const char *name,
                       const char *domain_id, const char *domain_name)
 {
@@ -103,7 +103,7 @@ static void put_token(struct body *b, const struct openstack *o)
     put_scope(b, o);
 }
 
-/* An application credential includes its project, so Keystone refuses any scope beside it. */
+/* Adds an application credential. It includes its project, so Keystone refuses any scope beside it. */
 static void put_application_credential(struct body *b, const struct openstack *o)
 {
     body_put(b, "\"methods\":[\"application_credential\"],\"application_credential\":{");
@@ -138,7 +138,8 @@ static int login_body(const struct openstack *o, struct secret **ret, struct err
 
 /* --- the answer --- */
 
-/* Keystone never says which of user, password, project and role is wrong, so the sentence names all. */
+/* Sets the error for refused credentials. Keystone never says which of user, password, project and role is
+ * wrong, so the sentence names all. */
 static int error_refused(const struct keystone *k, const struct http_reply *reply, struct error *e)
 {
     const struct openstack *o = k->who;
@@ -171,7 +172,7 @@ static int error_refused(const struct keystone *k, const struct http_reply *repl
         o->project_id[0] ? o->project_id : o->project_name, o->source, status);
 }
 
-/* Keystone answers 401 for all wrong credentials except a deleted application credential: 404. */
+/* Whether the credentials are wrong. Keystone answers 401, but 404 for a deleted application credential. */
 static bool says_refused(const struct keystone *k, const struct http_reply *reply)
 {
     return reply->status == 401 || reply->status == 403 ||
@@ -253,7 +254,7 @@ static int login(struct keystone *k, struct error *e)
     return r < 0 ? r : take_login(k, &reply, e);
 }
 
-/* A token that the caller gave is sent as it is, unless the caller names a project for it. */
+/* Whether the token that the caller gave is sent as it is: unless the caller names a project for it. */
 static bool uses_given_token(const struct keystone *k)
 {
     return k->who->auth == OPENSTACK_TOKEN && !k->who->project_id[0] && !k->who->project_name[0];

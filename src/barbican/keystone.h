@@ -25,7 +25,7 @@ int keystone_token(struct keystone *k, const struct secret **ret, struct error *
  * has never worked, or the caller's own token is expired or revoked. */
 int keystone_renew(struct keystone *k, struct error *e) _must_check_;
 
-/* To be called when Barbican has accepted the token. */
+/* Notes that Barbican has accepted the token. */
 void keystone_token_works(struct keystone *k);
 
 /* Sets the error for a fresh token that Barbican has refused: -EACCES. */
@@ -34,13 +34,13 @@ int keystone_token_fails(const struct keystone *k, struct error *e);
 /* A service of type key-manager in the catalog. All its interfaces have the same id. It may be in several
  * regions, with a Barbican in each. */
 struct keystone_endpoint {
-    char url[HTTP_URL_MAX]; /* without a slash at the end */
+    char url[HTTP_URL_MAX]; /* without a trailing slash */
     char region[OPENSTACK_TEXT_MAX];
     char service_id[65];
 };
 
 /* Finds Barbican's endpoint in the catalog; logs in first, or asks for the catalog of a given token. `region`
- * "": the only one; `interface` "": public. -EINVAL: there are several. -EHOSTUNREACH: there is none. Both
+ * "": the only one; `interface` "": public. -EINVAL: there are several. -EHOSTUNREACH: none is there. Both
  * sentences list the endpoints. */
 int keystone_endpoint(struct keystone *k, const char *region, const char *interface,
                       struct keystone_endpoint *ret, struct error *e) _must_check_;
@@ -61,7 +61,7 @@ struct keystone_facts {
 };
 const struct keystone_facts *keystone_facts(const struct keystone *k);
 
-/* Is it a 401 to a right password that is not enough: {"required_auth_methods": ...}? */
+/* Whether it is a 401 to a right password that is not enough: {"required_auth_methods": ...}. */
 bool keystone_wants_more(const char *text, size_t size);
 
 /* The parsers of its replies, for keystone.c, the fuzzer and the tests. */

@@ -43,7 +43,7 @@ static int by_id(const void *a, const void *b)
     return strcmp(((const struct key_info *)a)->id, ((const struct key_info *)b)->id);
 }
 
-/* Secrets that are made or destroyed meanwhile shift others between pages, so some are seen twice. */
+/* Drops keys that are seen twice: secrets that are made or destroyed meanwhile shift others between pages. */
 static size_t drop_repeats(struct key_info *keys, size_t n)
 {
     size_t kept = 0;

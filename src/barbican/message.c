@@ -29,7 +29,8 @@ static void put_line(const char *text, size_t size, char *ret, size_t ret_size)
     ret[n] = '\0';
 }
 
-/* Barbican's own words are in "description", or else in "title"; Keystone's in "message". */
+/* Takes the words out of JSON: Barbican's own are in "description", or else in "title"; Keystone's in
+ * "message". */
 static bool from_json(const char *text, size_t size, char *ret, size_t ret_size)
 {
     static const char *const names[] = {"description", "message", "title"};
@@ -47,7 +48,7 @@ static bool from_json(const char *text, size_t size, char *ret, size_t ret_size)
     return document;
 }
 
-/* The text between <title> and </title>, or NULL. */
+/* Finds the text between <title> and </title>, or NULL. */
 static const char *html_title(const char *text, size_t size, size_t *ret_size)
 {
     static const char open[] = "<title>", close[] = "</title>";

@@ -136,7 +136,8 @@ static int read_cloud(const struct key_context *who, struct openstack_said *s, s
                      who->cloud);
 }
 
-/* Do the settings name somebody? A region, a project or a CA alone, left over from another openrc, do not. */
+/* Whether the settings name a user. A region, a project or a CA alone may be left over from another
+ * openrc. */
 static bool says_who(const struct openstack *o)
 {
     return o->auth_url[0] || o->username[0] || o->user_id[0] || o->token || o->application_credential_secret;

@@ -57,7 +57,7 @@ int openstack_check(struct openstack *o, struct error *e) _must_check_;
 #define OPENSTACK_REGIONS_MAX 64
 struct openstack_said {
     struct openstack cloud, auth, variables; /* only settings and secrets */
-    size_t n_regions;                        /* that the file knows */
+    size_t n_regions;                        /* regions that the file knows */
     char regions[OPENSTACK_REGIONS_MAX][OPENSTACK_TEXT_MAX];
 };
 void openstack_said_end(struct openstack_said *s);
@@ -84,5 +84,5 @@ static inline void openstack_fill(char field[OPENSTACK_TEXT_MAX], const char oth
         memcpy(field, other, OPENSTACK_TEXT_MAX);
 }
 
-/* The i-th name that openstack_set() knows, with those that it refuses; NULL: there are no more. */
+/* Returns the i-th name that openstack_set() knows, with those that it refuses; NULL if there are no more. */
 const char *openstack_setting(size_t i);

@@ -71,7 +71,7 @@ static bool take_group(const char **at, char ret[VG_NAME_MAX])
     return volume_group_valid(ret);
 }
 
-/* Does `part` (NAME-ID) have this host's id? `ret_other` gets the name if it is another than this host's,
+/* Whether `part` (NAME-ID) has this host's id. `ret_other` gets the name if it is another than this host's,
  * else "". */
 static bool is_host(const char *part, const char *host, char ret_other[KEY_HOST_MAX])
 {

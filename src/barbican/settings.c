@@ -27,7 +27,7 @@ static const struct setting secrets[] = {
     {"application_credential_secret", offsetof(struct openstack, application_credential_secret), AUTH},
 };
 
-/* Other names for the same. */
+/* Other names for the same setting. */
 static const struct {
     const char *name, *meaning;
 } aliases[] = {
@@ -179,7 +179,7 @@ int openstack_parse_environment(const struct secret *environment, struct opensta
             for (size_t i = 3; i < n; i++)
                 name[i - 3] = (char)tolower((unsigned char)variable[i]);
             str_tame(variable);
-            /* OS_CLOUD is taken by whoever chose the cloud; OS_PROFILE is a key of osprofiler's */
+            /* OS_CLOUD has chosen the cloud already; OS_PROFILE is a key for osprofiler */
             bool other = streq(name, "cloud") || streq(name, "profile");
             int r =
                 other ? 0
@@ -192,9 +192,9 @@ int openstack_parse_environment(const struct secret *environment, struct opensta
     return 0;
 }
 
-/* --- which counts --- */
+/* --- precedence --- */
 
-/* The variable that sets it. */
+/* Makes the name of the variable that sets it. */
 static void variable_of(const char *name, char ret[64])
 {
     snprintf(ret, 64, "OS_%s", name);
@@ -207,7 +207,8 @@ static char *text_at(const struct openstack *o, const struct setting *s)
     return (char *)o + s->offset;
 }
 
-/* A variable cannot replace the project of a cloud; the openstack command ignores it silently. */
+/* Sets the error: a variable cannot replace the project of a cloud; the openstack command ignores it
+ * silently. */
 static int error_contradicts(const struct setting *s, const char *source, struct error *e)
 {
     char variable[64];
@@ -257,7 +258,8 @@ static int merge_secret(struct openstack_said *said, const struct setting *s, st
     return 0;
 }
 
-/* An id wins over a name, so a name in a variable has no effect beside an id in the file. */
+/* Refuses a name in a variable beside an id in the file: an id wins over a name, so it would have no
+ * effect. */
 static int check_names(const struct openstack_said *said, const struct openstack *o, struct error *e)
 {
     static const struct {
@@ -288,7 +290,8 @@ static int check_names(const struct openstack_said *said, const struct openstack
     return 0;
 }
 
-/* Newer names win over old ones, and names for this service win over general ones. */
+/* Merges names for the same setting: newer ones win over old ones, and names for this service win over
+ * general ones. */
 static void merge_synonyms(struct openstack *o)
 {
     openstack_fill(o->project_name, o->tenant_name);
@@ -302,7 +305,7 @@ static void merge_synonyms(struct openstack *o)
     openstack_fill(o->cacert, o->verify);
 }
 
-/* A setting of the cloud for this service wins over a variable for all services. */
+/* Refuses a variable for all services that differs from the cloud's setting for this service, which wins. */
 static int check_interface_of(const struct openstack_said *said, const struct openstack *o, struct error *e)
 {
     static const struct setting interface = {"interface", 0, PLAIN};
@@ -310,7 +313,7 @@ static int check_interface_of(const struct openstack_said *said, const struct op
     return *variable && !str_starts(o->interface, variable) ? error_contradicts(&interface, o->source, e) : 0;
 }
 
-/* Only the regions in the file exist; the first one is the cloud's default. */
+/* Chooses a region of those in the file: no others exist, and the first one is the cloud's default. */
 static int choose_region(const struct openstack_said *said, struct openstack *o, struct error *e)
 {
     const char *wanted = said->variables.region_name;

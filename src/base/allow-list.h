@@ -11,7 +11,7 @@
 /* Applies `action` to each of these calls, whatever its arguments. */
 int allow_list_add(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t n) _must_check_;
 
-/* Allows this call if its arguments are so. */
+/* Allows this call if its arguments meet the condition, or both. */
 int allow_list_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition) _must_check_;
 int allow_list_if_both(scmp_filter_ctx filter, int call, struct scmp_arg_cmp one,
                        struct scmp_arg_cmp other) _must_check_;

@@ -15,7 +15,7 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define SYSLOG_SOCKET  "/dev/log"
-#define TEXT_MAX       1024 /* of one value; a longer one is cut */
+#define TEXT_MAX       1024 /* bytes of one value; a longer one is cut */
 
 static struct {
     int socket; /* -1: no trail is kept */
@@ -28,7 +28,7 @@ static struct {
 
 /* Selected by MESSAGE_ID=. Made once by `systemd-id128 new`; never changed. */
 static const struct {
-    const char *object; /* in the message */
+    const char *object; /* the word for the object in messages */
     const char *message_id;
 } kinds[] = {
     [AUDIT_INSTANCE] = {"instance", "f4761ed4d40d423ab65974c4c0cda1ae"},
@@ -67,7 +67,7 @@ static void add_text(struct entry *entry, const char *field, const char *text)
         add(entry, field, "%s", text);
 }
 
-/* "web (5c0e...)", "local:...", "vg0/5c0e..._disk" */
+/* Describes the object of an event: "web (5c0e...)", "local:...", "vg0/5c0e..._disk" */
 static void describe(const struct audit_event *event, char *field, size_t size)
 {
     const char *uuid = event->instance ? event->instance : "";
@@ -81,7 +81,7 @@ static void describe(const struct audit_event *event, char *field, size_t size)
         snprintf(field, size, "%s", has(event->name) ? event->name : uuid);
 }
 
-/* "uid 0, mayfly delete", "uid 1000, user 7f3a..., project 09bc..., mayfly start" */
+/* Describes who asked: "uid 0, mayfly delete", "uid 1000, user 7f3a..., project 09bc..., mayfly start" */
 static void describe_who(const struct audit_who *who, char *field, size_t size)
 {
     snprintf(field, size, "uid %u%s%s%s%s%s%s", (unsigned)who->uid, has(who->user) ? ", user " : "",
@@ -90,7 +90,7 @@ static void describe_who(const struct audit_who *who, char *field, size_t size)
              has(trail.verb) ? trail.verb : "");
 }
 
-/* The line that people read. */
+/* Writes the line that people read. */
 static void write_message(const struct audit_event *event, const struct audit_who *who, char *field,
                           size_t size)
 {

@@ -19,7 +19,7 @@
 
 enum audit_kind { AUDIT_INSTANCE, AUDIT_KEY, AUDIT_VOLUME };
 
-/* Who asked. `user` and `project` come from a Keystone token; NULL or "": there is none. */
+/* Who asked. `user` and `project` come from a Keystone token; NULL or "": none. */
 struct audit_who {
     uid_t uid;
     pid_t pid; /* 0: the process that writes the entry, which the journal knows */
@@ -45,18 +45,18 @@ struct audit_event {
  * sandbox is entered. `identifier` (not copied) is what journalctl -t selects. */
 void audit_open(const char *identifier);
 
-/* The same with other sockets, for tests. The paths are not copied. */
+/* As audit_open(), with other sockets, for tests. The paths are not copied. */
 void audit_open_at(const char *identifier, const char *journal_path, const char *syslog_path);
 
-/* Who started the process. */
+/* Returns the user who started the process. */
 uid_t audit_caller(void);
 
-/* The command that this process runs; not copied. */
+/* Names the command that this process runs; `verb` is not copied. */
 void audit_set_verb(const char *verb);
 
 void audit_write(const struct audit_event *event);
 
-/* The same for an operation on an instance. Returns `result`, so that it can wrap a call:
+/* Writes an entry for an operation on an instance. Returns `result`, so that it can wrap a call:
  *
  *     r = audit_instance("start", i->uuid, i->name, steps_run(s, c, e), e);
  */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds since a fixed moment in the past. */
+/* Returns the milliseconds since a fixed moment in the past. */
 static inline uint64_t clock_msec(void)
 {
     struct timespec t;
@@ -14,7 +14,7 @@ static inline uint64_t clock_msec(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Seconds since the host was started, with the time that it slept; the same for all processes. */
+/* Returns the seconds since the host was started, with the time that it slept; the same for all processes. */
 static inline uint32_t clock_boot_sec(void)
 {
     struct timespec t;

@@ -52,13 +52,14 @@ struct error {
  * `errnum` may be given as -ENOENT or ENOENT. */
 int error_set(struct error *e, int errnum, const char *format, ...) _printf_(3, 4);
 
-/* The same for the whole sentence of another error, with its parts. */
+/* As error_set(), with the whole sentence of another error and its parts. */
 int error_pass(struct error *e, int errnum, const struct error *why);
 
-/* The same for an error that came from another process. Its parts are checked; `text` is terminated. */
+/* As error_set(), with an error that came from another process. Its parts are checked; `text` is
+ * terminated. */
 int error_receive(struct error *e, int errnum, const char *text, const struct error_parts *parts);
 
-/* Passes on the first error of an array of structs that each have a member `error`; 0: there is none. */
+/* Passes on the first error of an array of structs that each have a member `error`; 0 if there is none. */
 #define error_first(e, array, n) error_first_at(e, (n) ? &(array)->error : NULL, sizeof *(array), n)
 int error_first_at(struct error *e, const struct error *first, size_t stride_bytes, size_t n);
 
@@ -70,15 +71,15 @@ void error_append(struct error *e, const char *format, ...) _printf_(2, 3);
 
 enum error_part { ERROR_OBJECT, ERROR_ACTION, ERROR_REASON, ERROR_WAY_OUT };
 
-/* This part of the sentence, not terminated; NULL: there is none. */
+/* Returns this part of the sentence, not terminated; NULL if it has none. */
 const char *error_part(const struct error *e, enum error_part part, size_t *ret_size);
 
 /* Sets the one sentence for running out of memory. Returns -ENOMEM. */
 int error_memory(struct error *e);
 
-/* The exit status for a negative errno (or 0). */
+/* Returns the exit status for a negative errno (or 0). */
 enum exit_code exit_code(int errnum);
 
-/* The meaning of an exit status, a phrase, as in the manual; and its name, a word, for programs. */
+/* Return the meaning of an exit status, a phrase, as in the manual; and its name, a word, for programs. */
 const char *exit_code_meaning(enum exit_code code);
 const char *exit_code_name(enum exit_code code);

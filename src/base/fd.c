@@ -138,7 +138,7 @@ void file_line(const char *path, char *line, size_t size)
         line[strcspn(line, "\n")] = '\0';
 }
 
-/* Linux before 6.3 does not know the flag and refuses it. */
+/* Tries again without the flag, which Linux before 6.3 does not know and refuses. */
 int fd_memfd_empty(const char *name, unsigned flags)
 {
     int fd = memfd_create(name, flags | MFD_CLOEXEC | MFD_NOEXEC_SEAL);

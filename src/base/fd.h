@@ -38,8 +38,8 @@ int fd_each_data(int fd, fd_writer *writer, void *context) _must_check_;
  * The caller frees *ret_text. A seekable file is read from its beginning. */
 int fd_read_text(int fd, size_t limit, char **ret_text, size_t *ret_size) _must_check_;
 
-/* The first line of a file, without its newline, cut to `size`: for files of /sys and the like. Empty if the
- * file cannot be read. */
+/* Reads the first line of a file, without its newline, cut to `size`: for files of /sys and the like. Empty
+ * if the file cannot be read. */
 void file_line(const char *path, char *line, size_t size);
 
 /* Makes an empty anonymous file that can never be executed: with vm.memfd_noexec = 2 the kernel makes no
@@ -47,7 +47,7 @@ void file_line(const char *path, char *line, size_t size);
  * errno. */
 int fd_memfd_empty(const char *name, unsigned flags) _must_check_;
 
-/* An anonymous file with `size` bytes of `data` in it, at offset 0. */
+/* Makes an anonymous file with `size` bytes of `data` in it, at offset 0. */
 int fd_memfd(const char *name, const void *data, size_t size, int *ret_fd) _must_check_;
 
 /* Names a file that was made without a name (O_TMPFILE). A power cut may still take the name back. -EEXIST:

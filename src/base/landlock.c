@@ -22,7 +22,7 @@ int landlock_new(void)
     return errno == ENOSYS ? -EOPNOTSUPP : -errno;
 }
 
-/* The kernel refuses the rights of folders for a file. */
+/* Leaves out the rights of folders for a file: the kernel would refuse them. */
 int landlock_allow_fd(int ruleset, int fd, uint64_t rights)
 {
     struct stat st;
@@ -44,7 +44,7 @@ int landlock_enter(int ruleset)
     return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
 }
 
-/* The kernel lets every process confine itself, so -EPERM comes from somebody else's filter. */
+/* Takes -EPERM for the word of somebody else's filter, since the kernel lets every process confine itself. */
 int landlock_failed(const char *program, int r, struct error *e)
 {
     if (r == -EPERM)

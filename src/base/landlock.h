@@ -8,13 +8,13 @@
 #include <linux/landlock.h>
 #include <stdint.h>
 
-#define LANDLOCK_ALL           ((UINT64_C(1) << 13) - 1) /* of Landlock's first version */
+#define LANDLOCK_ALL           ((UINT64_C(1) << 13) - 1) /* all rights of Landlock's first version */
 #define LANDLOCK_READ_FILE     LANDLOCK_ACCESS_FS_READ_FILE
 #define LANDLOCK_READ_TREE     (LANDLOCK_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LANDLOCK_WRITE_TREE    (LANDLOCK_ALL & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE)
 #define LANDLOCK_READ_PROGRAMS (LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE)
 
-/* A descriptor of a new ruleset. -EOPNOTSUPP: the kernel has no Landlock, or it is switched off. */
+/* Returns a descriptor of a new ruleset. -EOPNOTSUPP: the kernel has no Landlock, or it is switched off. */
 int landlock_new(void);
 
 /* Allows `rights` on the file, or on what lies below the folder. 0 if `path` is not there. */

@@ -11,7 +11,7 @@
 
 static enum log_level max_level = LOG_LEVEL_WARNING;
 static const char *program_name = "mayfly";
-static size_t max_file_bytes; /* 0: it is no file */
+static size_t max_file_bytes; /* 0: standard error is not a file */
 
 void log_set_level(enum log_level level)
 {
@@ -44,7 +44,7 @@ static bool is_full(void)
     return fstat(STDERR_FILENO, &st) == 0 && st.st_size >= (off_t)max_file_bytes;
 }
 
-/* Nothing where it is no file. Returns how long it is. */
+/* Begins a line with the time if standard error is a file. Returns the length. */
 static int begin_line(char *line, size_t size)
 {
     struct tm broken_down;

@@ -9,17 +9,18 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Global state. Default: warnings and errors. `-q` lowers it, `-v` raises it. */
+/* Sets the level of the whole process. Default: warnings and errors. `-q` lowers it, `-v` raises it. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
 /* True with -q: print errors only, and results only if the verb is there to print them. */
 bool log_is_quiet(void);
 
-/* A line "mayfly: ..." ; `program` is set once by main. */
+/* Sets the name that begins each line: "mayfly: ...". Called once, by main(). */
 void log_set_program(const char *program);
 
-/* Standard error is a file: lines begin with the time (UTC), and are left out once it has so many bytes. */
+/* Tells that standard error is a file: lines then begin with the time (UTC), and are left out once it has so
+ * many bytes. */
 void log_set_file(size_t max_bytes);
 
 void log_line(enum log_level level, const char *format, ...) _printf_(2, 3);

@@ -9,7 +9,7 @@
 /* Sends one packet, with `fd` unless it is -1. -ECONNRESET: the other end is gone. */
 int packet_send(int socket, const void *packet, size_t size, int fd) _must_check_;
 
-/* The same, of `n` parts. */
+/* As packet_send(), for a packet of `n` parts. */
 int packet_send_parts(int socket, struct iovec parts[], size_t n, int fd) _must_check_;
 
 /* Receives one packet of at most `size` bytes and at most one descriptor (-1: none came).

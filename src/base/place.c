@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The run path of this program; NULL: it has none. */
+/* Returns the run path of this program; NULL if it has none. */
 static const char *run_path(void)
 {
     const ElfW(Addr) base = _r_debug.r_map ? _r_debug.r_map->l_addr : 0;

@@ -6,7 +6,7 @@
 
 #include <limits.h>
 
-/* The path of the file `name` in libexecdir. A program that runs in its build folder finds it in `folder` of
- * that ("src/broker"). An installed program knows of no build folder: whoever can write there must not choose
- * what it runs. */
+/* Finds the path of the file `name` in libexecdir, or in `folder` ("src/broker") of the build folder if this
+ * program runs there. An installed program knows of no build folder: a user who can write there must not
+ * choose what it runs. */
 void place_find(const char *folder, const char *name, char path[PATH_MAX]);

@@ -99,7 +99,7 @@ void process_begin_peer(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* posix_spawn, since fork would copy the page tables of all libraries that libvirt loads. */
+/* Uses posix_spawn, since fork would copy the page tables of all libraries that libvirt loads. */
 static int spawn_on(int socket, const char *const argv[], pid_t *ret_pid)
 {
     posix_spawn_file_actions_t files;
@@ -139,8 +139,8 @@ int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid
     return 0;
 }
 
-/* Exec keeps ignored and blocked signals. These are the ones that we ignore, and the ones that a shell, nohup
- * or a daemon may have ignored when it started us. */
+/* Resets what exec would keep: the signals that we ignore or block, and those that a shell, nohup or a daemon
+ * may have ignored when it started us. */
 void process_reset_signals(void)
 {
     static const int ignored[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGTSTP, SIGCHLD, SIGXFSZ};
@@ -177,7 +177,7 @@ static _noreturn_ void child(const char *const argv[], int (*prepare)(void), int
     process_exec(argv, process_environment);
 }
 
-/* Most programs print nothing, so memory is touched only as it fills. One byte is kept for the NUL. */
+/* Makes room as the output fills it: most programs print nothing. One byte is kept for the NUL. */
 static int make_room(char **text, size_t used, size_t *room)
 {
     if (used + 1 < *room || *room > OUTPUT_LIMIT)
@@ -220,7 +220,7 @@ static int read_output(int pipe_fd, uint64_t deadline, char **ret_output)
     return 0;
 }
 
-/* The last line of a program's output, which mostly tells why it failed. */
+/* Returns the last line of a program's output, which mostly tells why it failed. */
 static const char *last_line(char *text)
 {
     size_t n = strlen(text);

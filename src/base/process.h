@@ -20,16 +20,16 @@
 int process_run(const char *const argv[], unsigned deadline_sec, char **ret_output,
                 struct error *e) _must_check_;
 
-/* The same with `input_fd` as standard input (-1: /dev/null), which the program may open again, for reading
- * and writing, as /proc/self/fd/0. The child calls prepare() (may be NULL) just before exec, and exits with
- * 126 if that fails. */
+/* As process_run(), with `input_fd` as standard input (-1: /dev/null), which the program may open again, for
+ * reading and writing, as /proc/self/fd/0. The child calls prepare() (may be NULL) just before exec, and
+ * exits with 126 if that fails. */
 int process_run_prepared(int input_fd, int (*prepare)(void), const char *const argv[], unsigned deadline_sec,
                          char **ret_output, struct error *e) _must_check_;
 
-/* Starts a program of ours, argv[0] being its path, with one end of a pair of sockets (AF_UNIX,
+/* Starts another program of Mayfly, with the path argv[0], with one end of a pair of sockets (AF_UNIX,
  * SOCK_SEQPACKET) as its standard input and our standard error for both outputs; the other end is
- * *ret_socket. It has a session of its own, so that Ctrl-C does not end it in the middle of its work, and no
- * other descriptor of ours. Its main() begins with process_begin_peer(). The caller ends it with
+ * *ret_socket. The program has its own session, so that Ctrl-C does not end it in the middle of its work, and
+ * gets no other descriptor. Its main() begins with process_begin_peer(). The caller ends it with
  * process_wait(). */
 int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid,
                        struct error *e) _must_check_;
@@ -38,23 +38,24 @@ int process_start_peer(const char *const argv[], int *ret_socket, pid_t *ret_pid
  * of its own, and unblocks them. */
 void process_begin_peer(void);
 
-/* In a child between fork and exec: becomes argv[0], looked up as process_run() does; else exits with 127. */
+/* Becomes argv[0], looked up as by process_run(), in a child between fork and exec. Exits with 127 if that
+ * fails. */
 _noreturn_ void process_exec(const char *const argv[], const char *const environment[]);
 
-/* In a child between fork and exec: closes every descriptor from `first` on. */
+/* Closes every descriptor from `first` on, in a child between fork and exec. */
 void process_close_from(int first);
 
-/* In a child between fork and exec: gives every signal its default action, and unblocks it. */
+/* Gives every signal its default action and unblocks it, in a child between fork and exec. */
 void process_reset_signals(void);
 
 /* Waits for `pid`, at most `deadline_msec`. Returns its wait status, or -ETIMEDOUT: it goes on. */
 int process_await(pid_t pid, unsigned deadline_msec);
 
-/* The same, but kills it when the time is over, and returns -ETIMEDOUT. A process that is stuck in the kernel
- * is then waited for only a moment longer. */
+/* As process_await(), but kills the process when the time is over, and returns -ETIMEDOUT. If it is stuck in
+ * the kernel, waits only a moment longer. */
 int process_wait(pid_t pid, unsigned deadline_msec);
 
-/* A sentence for a wait status: "exited with status 5", "was killed by signal 9 (Killed)". */
+/* Describes a wait status: "exited with status 5", "was killed by signal 9 (Killed)". */
 const char *process_status_text(int status, char *field, size_t size);
 
 extern const char *const process_environment[]; /* PATH and LC_ALL=C, for execve */

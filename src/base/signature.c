@@ -26,7 +26,7 @@ static uint32_t le32(const uint8_t *bytes)
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-/* ext2, 3, 4: magic; block size 1 KiB to 64 KiB; revision 0 or 1. */
+/* Recognises ext2, 3, 4: magic; block size 1 KiB to 64 KiB; revision 0 or 1. */
 static bool is_ext(const uint8_t *head, size_t size)
 {
     const uint8_t *super = head + 1024;
@@ -34,7 +34,8 @@ static bool is_ext(const uint8_t *head, size_t size)
            le32(super + 76) <= 1;
 }
 
-/* A partition table of MBR's: magic; each of four entries active or not, and one of them used at least. */
+/* Recognises an MBR partition table: magic; each of four entries active or not, and one of them used at
+ * least. */
 static bool is_mbr(const uint8_t *head, size_t size)
 {
     bool used = false;

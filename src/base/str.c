@@ -54,7 +54,7 @@ char *str_format(const char *format, ...)
     return text;
 }
 
-/* Not isalnum(): what is a letter must not depend on the locale. */
+/* Replaces isalnum(), for which the locale says what a letter is. */
 static bool is_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -68,7 +68,7 @@ bool str_made_of(const char *text, const char *others)
     return true;
 }
 
-/* The digits at the start of `text`; *ret_rest is what follows them. */
+/* Reads the digits at the start of `text`; *ret_rest is what follows them. */
 static int leading_u64(const char *text, uint64_t *ret, const char **ret_rest)
 {
     uint64_t value = 0;
@@ -97,7 +97,7 @@ int str_to_u64(const char *text, uint64_t *ret)
     return 0;
 }
 
-/* The shift of a unit: 0, 0, 30, 30 for "", "B", "G", "GiB". */
+/* Reads the shift of a unit: 0, 0, 30, 30 for "", "B", "G", "GiB". */
 static int read_unit(const char *text, unsigned *ret_shift)
 {
     static const char units[] = "BKMGTPE";
@@ -112,7 +112,7 @@ static int read_unit(const char *text, unsigned *ret_shift)
     return 0;
 }
 
-/* The digits behind the point, in bytes of a unit of 2^shift. */
+/* Reads the digits behind the point, in bytes of a unit of 2^shift. */
 static int read_fraction(const char *text, const char **ret_rest, unsigned *ret_digits, uint64_t *ret)
 {
     int r = leading_u64(text, ret, ret_rest);
@@ -159,7 +159,7 @@ static void print_tenths(uint64_t tenths, unsigned unit, char *field, size_t siz
         snprintf(field, size, "%" PRIu64 " %s", tenths / 10, units[unit]);
 }
 
-/* The largest unit that is not larger than `bytes`. */
+/* Returns the largest unit that is not larger than `bytes`. */
 static unsigned unit_of(uint64_t bytes)
 {
     unsigned unit = 0;
@@ -168,7 +168,7 @@ static unsigned unit_of(uint64_t bytes)
     return unit;
 }
 
-/* `bytes` in tenths of this unit, rounded down, or up if `up`. */
+/* Returns `bytes` in tenths of this unit, rounded down, or up if `up`. */
 static uint64_t tenths_of(uint64_t bytes, unsigned unit, bool up)
 {
     unsigned __int128 tenths = (unsigned __int128)bytes * 10, one = (unsigned __int128)1 << (10 * unit);

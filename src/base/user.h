@@ -9,11 +9,11 @@
 
 #define USER_NAME_MAX 64
 
-/* The user's name, or the number where there is none. Returns `field`. */
+/* Writes the user's name, or the number if it has none. Returns `field`. */
 const char *user_name(uid_t uid, char field[USER_NAME_MAX]);
 
-/* Is a user in a group? The database and the process may differ: a login keeps the groups that its user had
- * when it began. */
+/* Whether a user is in a group. The database and the process may differ: a login keeps the groups that its
+ * user had when it began. */
 enum membership {
     MEMBER_NO,
     MEMBER_LATER, /* only in the database: the next login will have the group */
@@ -27,17 +27,17 @@ bool user_exists(const char *user);
 int user_check_folder(int fd, const char *object, const char *path, const char *way_out,
                       struct error *e) _must_check_;
 
-/* Is any user in a group, by the database alone? */
+/* Whether `user` is in `group`, by the database alone. */
 bool user_is_in_group(const char *user, const char *group);
 
-/* The membership of `user`, who runs this process. MEMBER_NO also if there is no such group. */
+/* Returns the membership of `user`, who runs this process; MEMBER_NO also if there is no such group. */
 enum membership membership(const char *user, const char *group);
 
-/* Where programs of the user who runs this one keep sockets: XDG_RUNTIME_DIR, else where a login would have
- * it. Nothing says that there is such a folder. */
+/* Finds the folder where programs of the user who runs this one keep sockets: XDG_RUNTIME_DIR, else where a
+ * login would have it. The folder may not exist. */
 #define RUNTIME_FOLDER_MAX 108 /* a socket below has room for no longer one */
 void user_runtime_folder(char path[RUNTIME_FOLDER_MAX]);
 
-/* Where programs of that user keep what stays: XDG_DATA_HOME, or else .local/share in his home folder. The
- * caller frees it. -ENOENT: he has none; -ENOMEM. */
+/* Finds the folder where programs of that user keep lasting data: XDG_DATA_HOME, or else .local/share in his
+ * home folder. The caller frees *ret. -ENOENT: he has no home folder; -ENOMEM. */
 int user_data_folder(char **ret);

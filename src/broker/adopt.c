@@ -31,7 +31,7 @@ static int check_root(const struct session *s, struct error *e)
                      "adopter's; run mayfly adopt as root");
 }
 
-/* All volumes in that group that have the name of the instance: ours and strangers. */
+/* Loads all volumes of that group that have the name of the instance: ours and strangers. */
 static int load_named(struct session *s, const char *vg, const char *lv, struct lvm_volume **ret,
                       size_t *ret_n, struct error *e)
 {
@@ -69,7 +69,7 @@ int do_STRANGERS(struct session *s, const struct op_volume *q, int fd, struct re
     return 0;
 }
 
-/* -ENOENT if there is none of this name. */
+/* Finds the volume of this name. -ENOENT if there is none. */
 static int find_named(struct session *s, const char *vg, const char *lv, struct volume *ret, struct error *e)
 {
     _cleanup_free_ struct lvm_volume *all = NULL;
@@ -85,7 +85,7 @@ static int find_named(struct session *s, const char *vg, const char *lv, struct 
     return error_set(e, -ENOENT, "volume %s/%s: there is none; see lvs", vg, lv);
 }
 
-/* Would the tags describe a disk that Nova made? */
+/* Checks that the tags would describe a disk that Nova made. */
 static int check_form(const struct volume *v, struct error *e)
 {
     if (v->state != VOLUME_ADOPTING || !volume_novas(v) || volume_is_snapshot(v) || volume_is_rescue(v) ||

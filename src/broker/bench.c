@@ -2,7 +2,7 @@
 /* BENCH: lends the scratch volume of mayfly bench, directly or through a map, to the connection that made it.
  *
  * The volume's extents may hold old data of anybody: in plaintext, of a plain disk or of another user of the
- * group. Whoever reads the volume could read that, also through a map with a key of his own. So the whole
+ * group. A user who reads the volume could read that, also through a map with his own key. So the whole
  * volume is overwritten before it is first lent: through a map, so that the device must really write.
  */
 #include "broker/operations.h"

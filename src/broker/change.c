@@ -60,9 +60,10 @@ int do_REMAKE(struct session *s, const struct op_create *q, int fd, struct reply
     return clear_plain(s, &k->v, e);
 }
 
-/* LVM reports a failure if it resumed more devices than it knew to be suspended. So a failure counts only if
- * the volume is still suspended. It is then left as it is, since its old table would be wrong for a snapshot
- * that others made. A volume that is building or doomed is resumed all the same: it will be removed. */
+/* Refreshes the volume. LVM reports a failure if it resumed more devices than it knew to be suspended. So a
+ * failure counts only if the volume is still suspended. It is then left as it is, since its old table would
+ * be wrong for a snapshot that others made. A volume that is building or doomed is resumed all the same: it
+ * will be removed. */
 static int refresh_volume(struct session *s, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -76,8 +77,9 @@ static int refresh_volume(struct session *s, const struct volume *v, struct erro
     return suspended_resume(v, e);
 }
 
-/* To read the group, LVM waits for its lock, so no other command of LVM is still at work there. Only a group
- * that was read, and does not have the volume, proves that the volume's removal was committed. */
+/* Reads the group first: LVM waits for the group's lock, so no other command of LVM is still at work there.
+ * Only a group that was read, and does not have the volume, proves that the volume's removal was
+ * committed. */
 int do_RESUME(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)
 {
     struct volume named = {0}; /* by its name alone: LVM's metadata may not have it any more */

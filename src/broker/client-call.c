@@ -26,7 +26,7 @@ static const struct operation {
 #undef OP
 };
 
-/* The connection broke: says why, if that can be known. */
+/* Says why the connection broke, if that can be known. */
 static int error_gone(struct remote *b, struct error *e)
 {
     if (b->closing.errnum)

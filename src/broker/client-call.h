@@ -15,8 +15,8 @@
 
 #include <sys/types.h>
 
-/* How long we wait for a broker of ours to end after its connection is closed. It is never killed: it may be
- * at work, and has locks until it is done. */
+/* How long we wait for a broker that we forked to end after its connection is closed. It is never killed: it
+ * may be at work, and has locks until it is done. */
 #define REMOTE_END_DEADLINE_MSEC 60000
 
 struct remote {
@@ -40,7 +40,7 @@ struct remote_reply {
     int fd; /* the caller's; -1: none came */
 };
 
-/* A descriptor comes back if ops.def says so, and none else. */
+/* Makes one request and receives its answer, with a descriptor only if ops.def says so. */
 int remote_ask(struct remote *b, enum op op, const void *request, const struct secret *key,
                struct remote_reply *ret, struct error *e) _must_check_;
 
@@ -70,5 +70,6 @@ int remote_ask(struct remote *b, enum op op, const void *request, const struct s
 #undef METHOD
 #undef NOTICE
 
-/* A broker at the other end of *socket, which it takes over. `pid`: of the broker if we forked it, else 0. */
+/* Makes a broker of the program at the other end of *socket, which it takes over. `pid`: the program's if we
+ * forked it, else 0. */
 int remote_new(int *socket, pid_t pid, struct broker **ret, struct error *e) _must_check_;

@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 
-#define ALIVE_MSEC 60000 /* at most so often the broker is told that we are alive */
+#define ALIVE_MSEC 60000 /* the broker is told at most so often that we are alive */
 
 static const struct op_none none;
 
@@ -118,7 +118,7 @@ int remote_format(struct broker *b, const struct volume *v, const char *fs, cons
     return ask_FORMAT(remote_of(b), &request, NULL, e);
 }
 
-/* The next packetful of the `n` volumes from `done` on. */
+/* Takes the next packetful of the `n` volumes from `done` on. */
 static struct op_set next_set(const struct volume *const v[], size_t n, size_t done)
 {
     struct op_set set = {0};
@@ -238,7 +238,7 @@ static void remote_disconnect(struct broker *base)
 {
     struct remote *b = remote_of(base);
     fd_close(b->socket);
-    if (b->pid && !b->abandoned) /* else it ends by itself, when LVM has */
+    if (b->pid && !b->abandoned) /* an abandoned one ends by itself, when LVM has */
         process_await(b->pid, REMOTE_END_DEADLINE_MSEC);
     free(b);
 }

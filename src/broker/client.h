@@ -33,7 +33,7 @@ typedef int broker_patience(void *data, const char *operation, unsigned waited_s
 /* The first member of each implementation's own struct. */
 struct broker {
     const struct broker_ops *ops;
-    const char *verb;          /* of ours, which others see when they find a lock taken; or NULL */
+    const char *verb;          /* the verb that we run, shown to others who find a lock taken; or NULL */
     broker_patience *patience; /* NULL: waits for ever */
     void *patience_data;
 };
@@ -41,7 +41,7 @@ struct broker {
 /* Connects to the socket that systemd listens on. -EACCES, -ENOENT with the way out in the sentence. */
 int broker_connect(const char *socket_path, struct broker **ret, struct error *e) _must_check_;
 
-/* For root: starts `program` (mayfly-broker) with one end of a socket pair as its standard input, and this
+/* Starts `program` (mayfly-broker), for root, with one end of a socket pair as its standard input, and this
  * configuration file (NULL: the installed ones). */
 int broker_fork(const char *program, const char *config_path, struct broker **ret,
                 struct error *e) _must_check_;

@@ -31,7 +31,7 @@
 #define ZERO_ALIGN_BYTES 4096
 #define TRIES            40 /* of 50 ms each */
 
-/* The line in the device's file `name` of sysfs; empty if there is none. */
+/* Reads the line in the device's file `name` of sysfs; empty if there is none. */
 static void read_attribute(int fd, const char *name, char *line, size_t size)
 {
     struct stat st;
@@ -40,7 +40,7 @@ static void read_attribute(int fd, const char *name, char *line, size_t size)
         device_attribute(st.st_rdev, name, line, size);
 }
 
-/* The node of that device-mapper device, by the kernel's name or else by `path`. */
+/* Opens the node of that device-mapper device, by the kernel's name or else by `path`. */
 static int open_node(const char *dm_name, const char *path, int access)
 {
     char kernel_path[32];
@@ -83,7 +83,8 @@ int device_open_map(const struct volume *v, bool read_only, int *ret_fd, struct 
     return open_mapped(path, read_only ? O_RDONLY : O_RDWR, name, uuid, ret_fd, e);
 }
 
-/* LVM's name for device-mapper doubles the hyphens of both names and puts one between. */
+/* Appends a part of a name as LVM does for device-mapper: with its hyphens doubled, since a single one stands
+ * between parts. */
 static char *append_doubled(char *to, const char *name)
 {
     for (; *name; name++) {
@@ -129,7 +130,7 @@ int device_size(int fd, uint64_t *ret_bytes, struct error *e)
     return 0;
 }
 
-/* How many times the device is open, as device-mapper counts; or a negative errno. */
+/* Returns how many times the device is open, as device-mapper counts; or a negative errno. */
 static int open_count(int fd)
 {
     struct stat st;
@@ -206,7 +207,8 @@ int device_zero(int fd, struct error *e)
     return r < 0 ? error_set(e, r, "device: cannot be overwritten with zeros: %s", strerror(-r)) : 0;
 }
 
-/* As libcryptsetup: the physical block, where that is larger than the logical one and no more than 4096. */
+/* Chooses as libcryptsetup: the physical block, where that is larger than the logical one and no more than
+ * 4096. */
 uint32_t device_luks_sector_bytes(int fd)
 {
     int logical = 512;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is a volume in use, so that it must not be removed or overwritten? Nothing of LVM's may depend on it, no
- * map may be over it, and nobody may hold it. See operations.h. */
+/* Checks whether a volume is in use, so that it must not be removed or overwritten. Nothing in LVM may depend
+ * on it, no map may be over it, and nobody may hold it. See operations.h. */
 #include "broker/operations.h"
 
 #include "base/fd.h"
@@ -9,7 +9,8 @@
 
 #include <fcntl.h>
 
-/* LVM would remove a dependent along with the volume, or keep in it what is overwritten. */
+/* Refuses a volume with a dependent: LVM would remove that along with the volume, or keep in it what is
+ * overwritten. */
 int check_no_dependents(const struct session_volume *k, struct error *e)
 {
     if (!k->dependent[0])
@@ -17,8 +18,8 @@ int check_no_dependents(const struct session_volume *k, struct error *e)
     return error_set(e, -EUNSAFE, "volume %s/%s: is left as it is: %s", k->v.vg, k->v.lv, k->dependent);
 }
 
-/* LVM would remove our own snapshot along with the disk, without the steps that must come first (see
- * instance/export.h). */
+/* Refuses a disk with a snapshot of our own: LVM would remove that along with the disk, without the steps
+ * that must come first (see instance/export.h). */
 static int check_no_snapshot(struct session *s, const struct volume *v, struct error *e)
 {
     struct volume snapshot = *v;
@@ -32,7 +33,7 @@ static int check_no_snapshot(struct session *s, const struct volume *v, struct e
                      v->lv, ref.lv);
 }
 
-/* A map under the volume's name that is not ours is an error. */
+/* Looks for the volume's map. A map of this name that is not ours is an error. */
 static int look_for_map(const struct volume *v, bool *ret_open, struct error *e)
 {
     char name[MAP_NAME_MAX];
@@ -47,7 +48,7 @@ static int look_for_map(const struct volume *v, bool *ret_open, struct error *e)
     return 0;
 }
 
-/* Does nobody but the volume's own map hold it? */
+/* Checks that nobody but the volume's own map holds it. */
 static int check_not_held(const struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;

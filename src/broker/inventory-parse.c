@@ -2,13 +2,13 @@
 /* LVM's report, read without privilege. See inventory.h.
  *
  *     {"report":[{"lv":[{"lv_name":"...", ...}]}]}     of lvs; all values are strings
- *     {"report":[{"vg":[{"vg_name":"...", ...}]}]}     of vgs, on groups without volumes of ours
+ *     {"report":[{"vg":[{"vg_name":"...", ...}]}]}     of vgs, on groups without our volumes
  *
  * A row of lvs has fields of its group too. json-c parses one row at a time, since a tree takes several times
  * the memory of its text.
  *
- * Anyone who may run lvchange can write tags. A volume whose tags cannot be believed is put among the damaged
- * ones, never among the volumes. A row may also describe somebody's snapshot of a volume of ours.
+ * Anyone who may run lvchange can write tags. A volume whose tags are damaged is put among the damaged ones,
+ * never among the volumes. A row may also describe somebody's snapshot of one of our volumes.
  */
 #include "broker/inventory-rows.h"
 
@@ -51,7 +51,7 @@ static bool take_name(struct reader *t, const char *name)
     return take(t, ':');
 }
 
-/* *ret may be NULL; the caller releases it by json_object_put(). */
+/* Takes the next value. *ret may become NULL; the caller releases it by json_object_put(). */
 static int take_value(struct reader *t, json_object **ret, struct error *e)
 {
     if (t->end - t->at > INT_MAX)
@@ -84,7 +84,7 @@ static int take_rows(struct reader *t, struct inventory *i, bool of_lvs, struct 
     return take(t, ']') ? 0 : lvm_report_refused(e, "its table has no end");
 }
 
-/* A document may have several reports, each with one table. */
+/* Takes the reports of a document: one or more, each with one table. */
 static int take_reports(struct reader *t, struct inventory *i, struct error *e)
 {
     do {
@@ -107,7 +107,7 @@ static int take_reports(struct reader *t, struct inventory *i, struct error *e)
     return 0;
 }
 
-/* The log is skipped: it is for the broker. */
+/* Takes a document, without its log, which is for the broker. */
 static int take_document(struct reader *t, struct inventory *i, struct error *e)
 {
     _cleanup_json_ json_object *log = NULL;

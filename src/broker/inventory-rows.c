@@ -13,7 +13,7 @@ int lvm_report_refused(struct error *e, const char *what)
 
 /* ------------------------------------------------------------------- values */
 
-/* NULL if there is no such string. */
+/* Returns the string `name` of the row, or NULL. */
 static const char *text_of(json_object *row, const char *name)
 {
     json_object *value = NULL;
@@ -30,7 +30,7 @@ static int copy_text(json_object *row, const char *name, char *field, size_t siz
     return 0;
 }
 
-/* A number without a unit. */
+/* Reads a number without a unit. */
 static int read_number(json_object *row, const char *name, uint64_t *ret, struct error *e)
 {
     const char *text = text_of(row, name);
@@ -39,8 +39,8 @@ static int read_number(json_object *row, const char *name, uint64_t *ret, struct
 
 /* --------------------------------------------------------------------- rows */
 
-/* The `n` items, with room for one more, or NULL. The room doubles, so that thousands are not moved each
- * time. */
+/* Returns the `n` items with room for one more, or NULL. The room doubles, so that thousands are not moved
+ * each time. */
 static void *one_more(void *items, size_t n, size_t size)
 {
     return n & (n - 1) ? items : reallocarray(items, n ? 2 * n : 1, size);
@@ -67,7 +67,7 @@ static int add_group(struct inventory *i, json_object *row, struct error *e)
         r = lvm_report_refused(e, "vg_shared, vg_clustered");
     if (r < 0)
         return r;
-    const char *exported = text_of(row, "vg_exported"); /* then LVM shows none of its volumes */
+    const char *exported = text_of(row, "vg_exported"); /* LVM shows no volumes of an exported group */
     g.complete = missing == 0 && (!exported || !*exported || streq(exported, "0"));
     g.shared = *text_of(row, "vg_shared") || *text_of(row, "vg_clustered");
     groups = one_more(i->groups, i->n_groups, sizeof g);
@@ -85,7 +85,7 @@ static int add_group_of_row(struct inventory *i, json_object *row, struct error 
     return vg && text_of(row, "vg_size") && !inventory_group(i, vg) ? add_group(i, row, e) : 0;
 }
 
-/* The instance that the name of a disk begins with; "": it is no such name. */
+/* Finds the instance that the name of a disk begins with; "" if it begins with none. */
 static void instance_of_name(const char *lv, char ret[UUID_TEXT])
 {
     snprintf(ret, UUID_TEXT, "%.*s", UUID_TEXT - 1, lv);
@@ -93,7 +93,8 @@ static void instance_of_name(const char *lv, char ret[UUID_TEXT])
         ret[0] = '\0';
 }
 
-/* The instance that is named by tags which cannot be parsed as a whole; "": none, or two that differ. */
+/* Finds the instance that is named by tags which cannot be parsed as a whole; "": none, or two that
+ * differ. */
 static void instance_of_tags(const char *tags, char ret[UUID_TEXT])
 {
     static const char name[] = "mayfly.instance=";
@@ -194,7 +195,7 @@ static int copy_field(json_object *row, const char *name, char *field, size_t si
     return !text || str_copy(field, size, text) < 0 ? lvm_report_refused(e, name) : 0;
 }
 
-/* Keeps the row if it may show that something depends on a volume of ours. */
+/* Keeps the row if it may show that something depends on one of our volumes. */
 static int keep_lv_row(struct lv_rows *rows, json_object *row, struct error *e)
 {
     char reason[DEPENDENT_MAX];
@@ -253,7 +254,7 @@ static int add_dependent(struct inventory *i, const struct lv_row *row, const ch
     return 0;
 }
 
-/* Do the tags say that mayfly export made the snapshot? */
+/* Whether the tags say that mayfly export made the snapshot. */
 static bool is_own_snapshot(const struct inventory *i, const struct lv_row *row)
 {
     bool own = false;

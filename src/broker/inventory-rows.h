@@ -16,7 +16,7 @@ struct lv_rows {
     size_t n;
 };
 
-/* -EPROTO: `what` is wrong with the report. */
+/* Sets the error: `what` is wrong with the report. Returns -EPROTO. */
 int lvm_report_refused(struct error *e, const char *what);
 
 /* Adds a row of lvs, or of vgs. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inventory of this host: groups, volumes of ours, maps of ours. Parsed without privilege from the
+/* The inventory of this host: groups, and Mayfly's volumes and maps. Parsed without privilege from the
  * broker's answers. */
 #pragma once
 
@@ -31,7 +31,7 @@ struct untagged_volume {
     char instance[UUID_TEXT];
 };
 
-/* A volume of ours that may not be removed or overwritten, since something of LVM's depends on it. */
+/* One of our volumes that may not be removed or overwritten, since something in LVM depends on it. */
 struct dependent {
     char vg[VG_NAME_MAX];
     char lv[LV_NAME_MAX];
@@ -47,7 +47,7 @@ struct inventory {
     size_t n_damaged;
     struct untagged_volume *untagged;
     size_t n_untagged;
-    struct dependent *dependents; /* for one volume there may be several */
+    struct dependent *dependents; /* one volume may have several */
     size_t n_dependents;
     struct map *maps; /* sorted by uuid */
     size_t n_maps;
@@ -65,15 +65,16 @@ DEFINE_CLEANUP(struct inventory *, inventory_free)
 /* Sorts the arrays, as inventory_parse() does and the functions below need. */
 void inventory_sort(struct inventory *i);
 
-/* Does its name or a tag say that it is a disk of this instance? The second function is also true if neither
- * names any instance. */
+/* Whether its name or a tag says that it is a disk of this instance. The second function is also true if
+ * neither names any instance. */
 bool damaged_is_of(const struct damaged_volume *d, const char *uuid);
 bool damaged_may_be_of(const struct damaged_volume *d, const char *uuid);
 
-/* NULL if there is none. The results belong to the inventory. */
+/* Finds the group of this name, or NULL. The results of this and the functions below belong to the
+ * inventory. */
 const struct group *inventory_group(const struct inventory *i, const char *vg);
 
-/* The volumes of one instance, side by side. */
+/* Finds the volumes of one instance, side by side. */
 const struct volume *inventory_volumes_of(const struct inventory *i, const char *instance, size_t *ret_n);
 const struct dependent *inventory_dependent_of(const struct inventory *i, const struct volume *v);
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v);

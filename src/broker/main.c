@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* SIGTERM waits until the operation in hand is done. (The unit has KillMode=process, so that lvm is not
+/* Makes SIGTERM wait until the operation in hand is done. (The unit has KillMode=process, so that lvm is not
  * told.) */
 static int catch_stop(int *ret_fd, struct error *e)
 {
@@ -44,8 +44,8 @@ static int take_connection(int *ret_socket, struct error *e)
     return 0;
 }
 
-/* Nearly every client lists volumes first, so LVM starts in the background. A fault of LVM is reported to the
- * request that needs it. */
+/* Starts LVM in the background, since nearly every client lists volumes first. A fault of LVM is reported to
+ * the request that needs it. */
 static void begin_lvm(struct session *s)
 {
     struct lvm *lvm = NULL;

@@ -85,7 +85,7 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
     return session_add(s, &snapshot, e);
 }
 
-/* Nobody else may have a ready volume open: its contents count. */
+/* Refuses a ready volume that somebody else has open: they could write to its contents. */
 static int check_not_shared(const struct volume *v, int fd, struct error *e)
 {
     char name[MAP_NAME_MAX];

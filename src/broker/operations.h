@@ -19,15 +19,15 @@ struct reply {
 
 #define UNUSED(x) ((void)(x))
 
-/* idle.c: may the volume be removed or overwritten: no map is over it, nothing of LVM's depends on it, nobody
- * holds it? Each returns 0 or the reason why not. */
+/* idle.c: checks that the volume may be removed or overwritten: no map is over it, nothing in LVM depends on
+ * it, nobody holds it. Each returns 0 or the reason why not. */
 int check_idle(struct session *s, const struct session_volume *k, struct error *e) _must_check_;
 
-/* idle.c: the part of it that an open disk passes: its own map may be there, but nobody may hold the
+/* idle.c: checks the part that an open disk passes: its own map may be there, but nobody may hold the
  * volume. */
 int check_released(const struct session_volume *k, struct error *e) _must_check_;
 
-/* idle.c: the part of it that concerns LVM. */
+/* idle.c: checks the part that concerns LVM: nothing in it depends on the volume. */
 int check_no_dependents(const struct session_volume *k, struct error *e) _must_check_;
 
 /* sets.c: overwrites a plain volume, if that is configured. */

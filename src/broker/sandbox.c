@@ -9,8 +9,8 @@
  *     system calls      no network, no tracing, no mounts or name spaces, no modules, no other kernel
  *
  * The filter is a deny-list: lvm and mkfs of all distributions run under it, and nobody knows what they will
- * need tomorrow. Denied calls fail with EPERM. Its limit: whoever takes this process over has device-mapper,
- * and so every disk of the host.
+ * need tomorrow. Denied calls fail with EPERM. Its limit: an attacker who takes this process over has
+ * device-mapper, and so every disk of the host.
  */
 #include "broker/sandbox.h"
 
@@ -39,13 +39,13 @@ static const struct {
 } capabilities[] = {
     {CAP_SYS_ADMIN, false},    /* device-mapper's ioctls */
     {CAP_DAC_OVERRIDE, false}, /* a mayfly.conf or /dev that root does not own alone */
-    {CAP_CHOWN, true},         /* of device nodes: group disk */
-    {CAP_FOWNER, true},        /* and their modes */
-    {CAP_MKNOD, true},         /* and the nodes themselves */
+    {CAP_CHOWN, true},         /* gives device nodes to group disk */
+    {CAP_FOWNER, true},        /* sets modes of device nodes */
+    {CAP_MKNOD, true},         /* makes device nodes */
     {CAP_IPC_LOCK, false},     /* keys, and lvm in its critical sections, are locked into RAM */
     {CAP_IPC_OWNER, false},    /* udev's cookies are semaphores */
     {CAP_SYS_NICE, false},     /* lvm raises its priority while devices are suspended */
-    {CAP_SYS_RESOURCE, false}, /* and may write a group's metadata to a full file system */
+    {CAP_SYS_RESOURCE, false}, /* lvm may write a group's metadata to a full file system */
 };
 
 static const int denied[] = {
@@ -137,7 +137,7 @@ int sandbox_harden(struct error *e)
     return 0;
 }
 
-/* In a container some may be missing already: only those that are there are kept. */
+/* Keeps only the capabilities above, as far as they are there: in a container some may be missing. */
 static int drop_capabilities(struct error *e)
 {
     bool have[ARRAY_SIZE(capabilities)], udev = access("/run/udev/control", F_OK) == 0;
@@ -155,8 +155,8 @@ static int drop_capabilities(struct error *e)
     return 0;
 }
 
-/* Keys pass through OpenSSL's heap and through stacks, too. ONFAULT: pages that are never touched cost
- * nothing. */
+/* Locks all memory, since keys pass through OpenSSL's heap and through stacks, too. ONFAULT: pages that are
+ * never touched cost nothing. */
 static void lock_memory(void)
 {
     if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
@@ -171,7 +171,7 @@ static int allow_folders(int ruleset, const char *const folders[], size_t n, uin
     return r;
 }
 
-/* Reading is allowed everywhere: mayfly.conf may be anywhere. */
+/* Confines writes and programs. Reading is allowed everywhere: mayfly.conf may be anywhere. */
 static int confine_files(struct error *e)
 {
     _cleanup_close_ int ruleset = landlock_new();
@@ -189,7 +189,7 @@ static int confine_files(struct error *e)
     return r < 0 ? landlock_failed("mayfly-broker", r, e) : 0;
 }
 
-/* The flags of clone3 are in memory, where a filter cannot see them. Without clone3 glibc uses clone. */
+/* Denies clone3, whose flags are in memory, where a filter cannot see them; without it glibc uses clone. */
 static int deny_name_spaces(scmp_filter_ctx filter)
 {
     int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -237,8 +237,8 @@ int sandbox_enter(struct error *e)
     return r < 0 ? r : filter_calls(e);
 }
 
-/* mkfs.xfs makes two calls that need CAP_SYS_ADMIN, and ends if the first one fails. They seem to succeed:
- * neither changes the disk. */
+/* Lets two calls seem to succeed that mkfs.xfs makes and that need CAP_SYS_ADMIN: it ends if the first one
+ * fails, and neither changes the disk. */
 static int pretend_calls(void)
 {
     static const unsigned pretended[] = {BLKBSZSET, BLKFLSBUF};
@@ -253,7 +253,7 @@ static int pretend_calls(void)
     return r;
 }
 
-/* With no_new_privs exec gives root nothing that it did not have before, whatever the bounding set has. */
+/* Leaves the bounding set: with no_new_privs exec gives root nothing that it did not have before. */
 int sandbox_mkfs(void)
 {
     capng_clear(CAPNG_SELECT_CAPS);

@@ -4,7 +4,8 @@
 
 #include "base/error.h"
 
-/* No core dumps, nobody traces it, files private, no terminal's signals, no descriptors but 0, 1 and 2. */
+/* Forbids core dumps and tracing, makes files private, ignores signals of terminals, closes all descriptors
+ * but 0, 1 and 2. */
 int sandbox_harden(struct error *e) _must_check_;
 
 /* Drops the capabilities and system calls that LVM, device-mapper, the key ring and mkfs do not need, and
@@ -12,5 +13,5 @@ int sandbox_harden(struct error *e) _must_check_;
  * back. */
 int sandbox_enter(struct error *e) _must_check_;
 
-/* In a child of the broker, just before it becomes mkfs: drops all other capabilities, too. */
+/* Drops all other capabilities, too, in a child of the broker just before it becomes mkfs. */
 int sandbox_mkfs(void);

@@ -34,7 +34,7 @@ _Static_assert(offsetof(struct packet, body) == sizeof(struct wire_header), "the
 static const struct operation {
     const char *name;
     size_t size; /* of the body, exactly */
-    int fds;     /* that come with it: 0 or 1 */
+    int fds;     /* descriptors that come with it: 0 or 1 */
     bool needs_lock;
 } operations[OP_COUNT] = {
 #define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument)                                      \
@@ -43,7 +43,7 @@ static const struct operation {
 #undef OP
 };
 
-/* ------------------------------------------------------------------ decode */
+/* ---------------------------------------------------------------- decoding */
 
 static int decode(const struct packet *p, size_t size, int fd, const struct operation **ret, struct error *e)
 {
@@ -67,7 +67,7 @@ static int decode(const struct packet *p, size_t size, int fd, const struct oper
     return 0;
 }
 
-/* --------------------------------------------------------------- authorise */
+/* ----------------------------------------------------------- authorisation */
 
 #define TERMINATED(field) (memchr((field), '\0', sizeof(field)) != NULL)
 
@@ -76,7 +76,7 @@ static int error_endless(struct error *e)
     return error_set(e, -EPROTO, "request: a text in it is not terminated");
 }
 
-/* May this connection name this volume? */
+/* Checks that this connection may name this volume. */
 static int check_ref(const struct session *s, const struct volume_ref *ref, bool needs_lock, struct error *e)
 {
     char instance[UUID_TEXT];
@@ -241,7 +241,7 @@ static int authorise(const struct session *s, const struct packet *p, bool needs
     }
 }
 
-/* --------------------------------------------------------------------- act */
+/* -------------------------------------------------------------- operations */
 
 static int act(struct session *s, const struct packet *p, int fd, struct reply *reply, struct error *e)
 {
@@ -256,7 +256,7 @@ static int act(struct session *s, const struct packet *p, int fd, struct reply *
     }
 }
 
-/* Decode, authorise, act. */
+/* Decodes, authorises and acts. */
 static int handle(struct session *s, const struct packet *p, size_t size, int fd, struct reply *reply,
                   struct error *e)
 {
@@ -317,8 +317,8 @@ static int serve_one(int socket, struct session *s, const struct error *start)
     return answer(socket, r, &reply, &e);
 }
 
-/* 1: a request has come, or the end of the connection. 0: we were told to stop. -ETIMEDOUT: nothing came
- * within silence_msec (0: waits for ever). */
+/* Waits for a request. 1: one has come, or the end of the connection. 0: we were told to stop. -ETIMEDOUT:
+ * nothing came within silence_msec (0: waits for ever). */
 static int wait_for_request(int socket, int stop_fd, unsigned silence_msec)
 {
     struct pollfd fds[] = {{.fd = stop_fd, .events = POLLIN}, {.fd = socket, .events = POLLIN}};

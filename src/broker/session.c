@@ -22,7 +22,7 @@ int session_look_at_peer(struct session *s, int socket, struct error *e)
     return 0;
 }
 
-/* If lvm does not end at once, its keeper holds the locks until it has ended. */
+/* Ends the session. If lvm does not end at once, its keeper holds the locks until it has ended. */
 void session_end(struct session *s)
 {
     dmcrypt_settle();
@@ -122,8 +122,8 @@ int session_add(struct session *s, const struct session_volume *k, struct error 
     return 0;
 }
 
-/* The fresh volume, with what this connection did to it before, unless it is another disk under the same
- * name. */
+/* Returns the fresh volume, with what this connection did to it before, unless it is another disk under the
+ * same name. */
 static struct session_volume with_history(struct session *s, const struct lvm_volume *fresh)
 {
     struct volume_ref ref = volume_ref_of(&fresh->v);
@@ -219,7 +219,8 @@ int session_make_disk_uuids(struct session *s, char ret_uuids[WIRE_UUIDS][UUID_T
     return 0;
 }
 
-/* Was the uuid made for this connection, and not used? Forgets it, so that only one disk gets it. */
+/* Whether the uuid was made for this connection and is not used. Forgets it then, so that only one disk gets
+ * it. */
 static bool take_disk_uuid(struct session *s, const char *disk)
 {
     for (size_t i = 0; i < s->n_disk_uuids; i++)

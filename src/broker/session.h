@@ -25,7 +25,7 @@ struct session_volume {
 struct session {
     const struct config *config;
     struct ucred peer; /* who is at the other end */
-    bool root;         /* it is root */
+    bool root;         /* the peer is root */
     const char *locks_path;
     struct locks locks;
     unsigned silence_msec; /* a client that says nothing for longer is taken for dead; 0: never */
@@ -42,27 +42,27 @@ int session_look_at_peer(struct session *s, int socket, struct error *e) _must_c
 
 void session_end(struct session *s);
 
-/* The names of the configured volume groups, as the functions of lvm.h take them. Returns how many. */
+/* Lists the names of the configured volume groups, as the functions of lvm.h take them. Returns how many. */
 size_t session_groups(const struct session *s, const char *ret[CONFIG_LIST_MAX]);
 
-/* The lvm process, owned by the session. */
+/* Gets the lvm process, which the session owns. */
 int session_lvm(struct session *s, struct lvm **ret, struct error *e) _must_check_;
 
 /* Reads the volumes of the instance that `ref` belongs to from LVM, again if they are known already. */
 int session_load(struct session *s, const struct volume_ref *ref, struct error *e) _must_check_;
 
-/* The same for up to LVM_INSTANCES_MAX instances in one group, by one command. */
+/* As session_load(), for up to LVM_INSTANCES_MAX instances in one group, by one command. */
 int session_load_all(struct session *s, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
                      struct error *e) _must_check_;
 
-/* NULL if it is not known. The pointer is valid until the next load, add or forget. */
+/* Finds a known volume, or NULL. The pointer is valid until the next load, add or forget. */
 struct session_volume *session_find(struct session *s, const struct volume_ref *ref);
 
-/* As session_find, but loads it where it is not known. -ENOENT: there is no such volume. */
+/* As session_find(), but loads a volume that is not known. -ENOENT: there is no such volume. */
 int session_get(struct session *s, const struct volume_ref *ref, struct session_volume **ret,
                 struct error *e) _must_check_;
 
-/* The volume as it is now: as session_get, but always loads it. */
+/* As session_get(), but always loads the volume. */
 int session_get_fresh(struct session *s, const struct volume_ref *ref, struct session_volume **ret,
                       struct error *e) _must_check_;
 
@@ -74,19 +74,19 @@ void session_forget(struct session *s, const struct volume_ref *ref);
 int session_make_disk_uuids(struct session *s, char ret_uuids[WIRE_UUIDS][UUID_TEXT],
                             struct error *e) _must_check_;
 
-/* Checks that no volume of ours has this disk uuid: the maps of both would be in each other's way. A uuid of
- * session_make_disk_uuids() is known to be new, once; for any other LVM is asked. -EEXIST. */
+/* Checks that none of our volumes has this disk uuid: the maps of both would be in each other's way. A uuid
+ * of session_make_disk_uuids() is known to be new, once; for any other LVM is asked. -EEXIST. */
 int session_check_disk_new(struct session *s, const char *disk, struct error *e) _must_check_;
 
 /* Forgets all volumes of this instance, except a snapshot of which session_owns_snapshot() is true. */
 void session_forget_instance(struct session *s, const char *uuid);
 
-/* Did this connection make the snapshot, and does it hold the snapshot's own lock? Then it does not need the
- * lock of the instance, so that others may work on that while the snapshot is read. */
+/* Whether this connection made the snapshot and holds the snapshot's own lock. Then it does not need the lock
+ * of the instance, so that others may work on that while the snapshot is read. */
 bool session_owns_snapshot(const struct session *s, const struct volume_ref *ref);
 
-/* Takes the snapshot's own lock before it is doomed or removed by whoever has the lock of the instance. 0 if
- * `v` is no snapshot. -EBUSY: somebody reads the snapshot. */
+/* Takes the snapshot's own lock before it is doomed or removed under the lock of the instance. 0 if `v` is
+ * not a snapshot. -EBUSY: somebody reads the snapshot. */
 int session_lock_snapshot(struct session *s, const struct volume *v, struct error *e) _must_check_;
 
 /* Opens the logical volume's own device (O_RDONLY or O_RDWR), after activating it if need be. */

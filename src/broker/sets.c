@@ -18,12 +18,12 @@
 
 #include <fcntl.h>
 
-/* ------------------------------------------------------------------ read again */
+/* ---------------------------------------------------------- volumes read again */
 
 /* Which instances are read again. */
 enum reread {
     REREAD_NAMED,      /* those in the set, in their groups */
-    REREAD_OTHERS,     /* the same, but none whose volumes in the set are all of this connection's making */
+    REREAD_OTHERS,     /* those in the set, except those all of whose volumes in it this connection made */
     REREAD_EVERYWHERE, /* those in the set, in all configured groups */
 };
 
@@ -49,7 +49,7 @@ static bool made_here(struct session *s, const struct volume_ref *ref)
     return k && k->made_here;
 }
 
-/* The instances of `set` that are to be read again in this group. */
+/* Collects the instances of `set` that are to be read again in this group. */
 static void instances_to_reread(struct session *s, const struct op_set *set, const char *vg,
                                 enum reread which, struct instances *ret)
 {
@@ -71,7 +71,8 @@ static bool names_group(const struct op_set *set, const char *vg)
     return named;
 }
 
-/* A configured group that does not exist is no error if the set names none of its volumes. */
+/* Reads the volumes again. A configured group that does not exist is not an error if the set names none of
+ * its volumes. */
 static int reread_set(struct session *s, const struct op_set *set, enum reread which, struct error *e)
 {
     struct instances instances;
@@ -116,7 +117,7 @@ static bool same_group_and_state(const struct volume *a, const struct volume *b)
     return same_group(a, b) && a->state == b->state;
 }
 
-/* Moves the first volume that is left, and all that are like it, from `rest` to `ret`. false: none is
+/* Moves the first volume that is left, and all that are like it, from `rest` to `ret`. False if none is
  * left. */
 static bool take_alike(struct subset *rest, bool alike(const struct volume *, const struct volume *),
                        const struct volume *ret[WIRE_VOLUMES_MAX], size_t *ret_n)
@@ -137,8 +138,8 @@ static bool take_alike(struct subset *rest, bool alike(const struct volume *, co
 
 /* ------------------------------------------------------------------------ MARK */
 
-/* Is this disk doomed while its instance stays? Then its guest must have released it. A disk that this
- * connection made is doomed when its making is undone, and its guest is asked afterwards. */
+/* Whether this disk is doomed while its instance stays. Then its guest must have released it. A disk that
+ * this connection made is doomed when its making is undone, and its guest is asked afterwards. */
 static bool goes_alone(const struct session *s, const struct session_volume *k)
 {
     if (k->made_here)
@@ -151,9 +152,9 @@ static bool goes_alone(const struct session *s, const struct session_volume *k)
     return false;
 }
 
-/* There is no way back once the first volume of an instance is doomed. So all of them are checked before for
- * anything that would stop their removal later. A guest may use a plain one until it is removed, so that is
- * only checked then. */
+/* Checks a volume to be doomed. There is no way back once the first volume of an instance is doomed. So all
+ * of them are checked before for anything that would stop their removal later. A guest may use a plain one
+ * until it is removed, so that is only checked then. */
 static int check_doom(const struct session *s, const struct session_volume *k, struct error *e)
 {
     int r = 0;
@@ -218,8 +219,8 @@ static int check_remove(struct session *s, const struct session_volume *k, struc
     return r < 0 ? r : check_idle(s, k, e);
 }
 
-/* An encrypted volume is unreadable once its key is destroyed; a plain one has to be overwritten.
- * check_idle() has ruled out dependents, which would keep the old blocks. */
+/* Overwrites a plain volume; an encrypted one is unreadable once its key is destroyed. check_idle() has ruled
+ * out dependents, which would keep the old blocks. */
 int clear_plain(struct session *s, const struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;

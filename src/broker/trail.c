@@ -25,7 +25,7 @@ static void note_set(struct trail *t, const struct op_set *set)
         note(t, &set->volume[i]);
 }
 
-/* The request has the volume's tags, its key among them. */
+/* Notes a new volume: the request has its tags, its key among them. */
 static void note_new(struct trail *t, const struct volume *v)
 {
     const struct volume_ref ref = volume_ref_of(v);

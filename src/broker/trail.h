@@ -14,7 +14,7 @@ struct trail {
     } volume[WIRE_VOLUMES_MAX];
 };
 
-/* `body` is the request after it was authorised. */
+/* Notes the subject; `body` is the request after it was authorised. */
 void trail_begin(struct trail *t, struct session *s, enum op op, const void *body);
 
 /* Writes the entries, except for volumes that `reply` reports as unchanged. */

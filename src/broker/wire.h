@@ -131,8 +131,8 @@ struct answer {
 /* Sends one request, with `fd` unless it is -1 (see base/packet.h). */
 int wire_send_request(int socket, enum op op, const void *request, size_t size, int fd) _must_check_;
 
-/* Both names as volume_check() wants them: a valid group's, and <uuid>_disk[.role]. */
+/* Checks that both names are as volume_check() wants them: a valid group's, and <uuid>_disk[.role]. */
 int volume_ref_check(const struct volume_ref *ref, struct error *e) _must_check_;
 
-/* The instance's uuid out of a checked name. */
+/* Takes the instance's uuid out of a checked name. */
 void volume_ref_instance(const struct volume_ref *ref, char instance[UUID_TEXT]);

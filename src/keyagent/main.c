@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
-/* LeakSanitizer traces the process at its end, which the filter denies. */
+/* Switches LeakSanitizer off: it traces the process at its end, which the filter denies. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

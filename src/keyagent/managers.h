@@ -4,5 +4,5 @@
 
 #include "keys/keymgr.h"
 
-/* NULL: there is none of this name. */
+/* Returns the manager of this name, or NULL. */
 const struct keymgr_ops *network_manager(const char *name);

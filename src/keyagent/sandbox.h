@@ -9,6 +9,6 @@
  * system calls that name resolution, TLS and secrets need. -EPERM: root is refused. */
 int keyagent_sandbox(struct error *e) _must_check_;
 
-/* To be called before the first byte to a network: from here on only files that name resolution and TLS read
- * can be opened. Does nothing if the kernel has no Landlock. */
+/* Hides all files but those that name resolution and TLS read. To be called before the first byte to a
+ * network. Does nothing if the kernel has no Landlock. */
 int keyagent_hide_files(struct error *e) _must_check_;

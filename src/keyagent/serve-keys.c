@@ -66,7 +66,7 @@ static int read_records(const struct agent_request *q, int fd, size_t size, void
     return fd_pread_all(fd, *ret, q->n * size, 0) < 0 ? -EPROTO : 0;
 }
 
-/* A file that cannot be read ends the connection. */
+/* Ends the connection over a file that cannot be read, unless memory ran out. */
 static int answer_unread(const struct connection *c, int r)
 {
     struct error why = ERROR_NONE;

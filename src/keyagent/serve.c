@@ -120,7 +120,7 @@ static int diagnose(struct connection *c)
     return r < 0 ? answer_plain(c, r, &why) : answer_records(c, findings, n, sizeof *findings);
 }
 
-/* Answers one request. < 0: the connection cannot go on. A failure with a key is no such error, but an
+/* Answers one request. < 0: the connection cannot go on. A failure with a key is not such an error, but an
  * answer. */
 static int answer(struct connection *c, const struct agent_request *q, int *fd)
 {

@@ -39,7 +39,7 @@ static int error_silent(struct agent_link *l, struct error *e)
                      (unsigned long long)l->deadline_sec);
 }
 
-/* Nobody knows whether the request was carried out, as after a lost answer. */
+/* Sets the error after a stop: whether the request was carried out is not known, as after a lost answer. */
 static int error_stopped(struct agent_link *l, struct error *e)
 {
     if (l->pid > 0)
@@ -64,7 +64,8 @@ int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
     return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot be asked: %s", strerror(-r)) : 0;
 }
 
-/* Only a stop that comes during the wait ends it: what is undone after a stop makes requests, too. */
+/* Waits for the answer. Only a stop that comes during the wait ends it: after an earlier stop, the undo makes
+ * requests, too. */
 static int wait_answer(struct agent_link *l, struct error *e)
 {
     uint64_t deadline = clock_msec() + l->deadline_sec * 1000;
@@ -118,7 +119,7 @@ static int give_ca(struct agent_link *l, const struct key_ca *ca, struct error *
     return ca->fd < 0 ? 0 : agent_link_send(l, &q, ca->fd, e);
 }
 
-/* The caller ends the handover once the other end has answered. */
+/* Gives one secret. The caller ends the handover once the other end has answered. */
 static int give_secret(struct agent_link *l, enum agent_gift gift, const struct secret *s,
                        struct secret_handover **ret, struct error *e)
 {
@@ -171,8 +172,8 @@ static int open_manager(struct agent_link *l, const char *name, const struct con
     return r;
 }
 
-/* A create gets two deadlines more: one for what follows the making of a key, one for undoing it all. An
- * order is waited for, and the last look at it has a deadline of its own. */
+/* Adds two deadlines for a create: one for what follows the making of a key, one for undoing it all. An order
+ * is waited for, and the last look at it has a deadline of its own. */
 uint64_t agent_link_patience_sec(const struct config *c, size_t n_new)
 {
     uint64_t deadline = c->barbican_deadline_sec, orders = 0;

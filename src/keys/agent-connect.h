@@ -11,7 +11,7 @@ struct agent_link {
     pid_t pid;
     uint64_t deadline_sec; /* for one answer */
     bool lists_all;        /* as the opened manager says */
-    bool (*stopped)(void); /* the context's */
+    bool (*stopped)(void); /* as in struct key_context */
 };
 #define AGENT_LINK_NONE ((struct agent_link){.socket = -1})
 
@@ -20,7 +20,7 @@ struct agent_link {
 int agent_link_start(struct agent_link *l, const char *name, const struct config *c, struct key_context *who,
                      struct error *e) _must_check_;
 
-/* How long an answer may take if `n_new` keys are to be made. */
+/* Returns how long an answer may take if `n_new` keys are to be made. */
 uint64_t agent_link_patience_sec(const struct config *c, size_t n_new);
 
 /* Sends a request; `fd` -1: without a descriptor. */
@@ -31,7 +31,7 @@ int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
 int agent_link_receive(struct agent_link *l, struct agent_answer *ret, int *ret_fd,
                        struct error *e) _must_check_;
 
-/* For an answer that makes no sense: ends the link. Returns -EPROTO. */
+/* Ends the link after an answer that makes no sense. Returns -EPROTO. */
 int agent_link_refuse(struct agent_link *l, struct error *e);
 
 /* Waits a while for the program to end by itself. */

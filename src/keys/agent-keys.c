@@ -19,7 +19,7 @@ static int take_secrets(struct agent *a, int fd, size_t size, struct secret **re
     return r;
 }
 
-/* The second answer: `size` bytes of secrets. */
+/* Receives the second answer: `size` bytes of secrets. */
 static int receive_secrets(struct agent *a, size_t size, struct secret **ret, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -143,7 +143,7 @@ static int ask_about_keys(struct agent *a, enum agent_op op, struct key_asked k[
     return r == 0 && size ? take_fetched(a, ends, size, k, n, e) : r;
 }
 
-/* Did the manager answer for none of them? */
+/* Whether the manager answered for none of them. */
 static bool unreachable(const struct key_asked k[], size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -154,8 +154,8 @@ static bool unreachable(const struct key_asked k[], size_t n)
 
 #define ASKED_AT_ONCE 64 /* so many fit into the deadline of one request */
 
-/* If the manager answers for no key of a part, the later parts are not asked, since each would wait in
- * vain. */
+/* Asks in parts. If the manager answers for no key of a part, the later parts are not asked, since each would
+ * wait in vain. */
 static void ask_in_parts(struct keymgr *km, enum agent_op op, struct key_asked k[], size_t n)
 {
     struct error why = ERROR_NONE;

@@ -19,8 +19,8 @@
 #include "keys/keymgr.h"
 
 #define AGENT_NAME_MAX    24
-#define AGENT_KEYS_MAX    4096      /* of one request */
-#define AGENT_RECORDS_MAX (1 << 18) /* of one answer: a host may have more keys than are made at once */
+#define AGENT_KEYS_MAX    4096      /* keys of one request */
+#define AGENT_RECORDS_MAX (1 << 18) /* records of one answer: a host may have more keys than one request */
 
 /* Made from this header by the build: another header has another version. */
 extern const uint32_t agent_version;
@@ -30,8 +30,8 @@ enum agent_op {
     AGENT_OPEN,   /* all was given: answers whether the manager opened, and `lists_all` */
     AGENT_CREATE, /* fd: `n` struct key_info; answers n struct agent_id, then the secrets behind each other */
     AGENT_FETCH, /* fd: `n` struct agent_id; answers n struct agent_end, then the secrets that were fetched */
-    AGENT_MAY_DESTROY, /* the same, without secrets */
-    AGENT_DESTROY,     /* the same */
+    AGENT_MAY_DESTROY, /* fd: `n` struct agent_id; answers n struct agent_end */
+    AGENT_DESTROY,     /* fd: `n` struct agent_id; answers n struct agent_end */
     AGENT_LIST,        /* answers `n` struct key_info, and `incomplete` with its text */
     AGENT_PLACE,       /* n: whether to make a place; answers the place */
     AGENT_GRANT,       /* id, user ("": the host's), allowed; answers `n`: 1 if that was not so before */
@@ -90,7 +90,7 @@ struct agent_answer {
     char text[sizeof((struct error *)0)->text]; /* of errnum, or of incomplete */
 };
 
-/* Is it 0 or a negative errno of the kernel's? */
+/* Whether it is 0 or a negative errno that the kernel may return. */
 static inline bool agent_result_valid(int result)
 {
     return result <= 0 && result > -4096;

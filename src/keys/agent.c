@@ -18,7 +18,7 @@ static int agent_open(const struct keymgr_ops *self, const struct config *c, str
     a->config = *c;
     a->who = who;
     a->link = AGENT_LINK_NONE;
-    a->base.durable = true; /* as every manager behind a network is */
+    a->base.durable = true; /* every manager behind a network is durable */
     *ret = &a->base;
     return 0;
 }
@@ -113,7 +113,7 @@ static int agent_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS
     return 0;
 }
 
-/* Only ids of Keystone's form. */
+/* Takes only ids that have the form of Keystone's. */
 static void agent_asker(const struct keymgr *km, struct key_asker *ret)
 {
     const struct key_asker *said = &((const struct agent *)km)->asker;

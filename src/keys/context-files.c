@@ -63,7 +63,7 @@ static int open_regular(const char *path)
     return file < 0 ? -errno : file;
 }
 
-/* "~/x" below the home folder. NULL: out of memory. */
+/* Expands "~/x" to a path below the home folder. NULL: out of memory. */
 static char *expand(const char *path)
 {
     const char *h = home();
@@ -71,7 +71,7 @@ static char *expand(const char *path)
                                                                : strdup(path);
 }
 
-/* A clouds.yaml in the working directory decides where credentials are sent, and root's working directory may
+/* Refuses another user's file: clouds.yaml decides where credentials are sent, and the working directory may
  * be anybody's. */
 static int check_owner(int fd, const char *path, struct error *e)
 {
@@ -87,7 +87,8 @@ static int check_owner(int fd, const char *path, struct error *e)
     return 0;
 }
 
-/* The first of the folders that has `name`.yaml, .yml or .json which can be read. *ret_fd -1: none. */
+/* Opens `name`.yaml, .yml or .json in the first of the folders that has one which can be read. *ret_fd -1:
+ * none. */
 static int open_first(const char *name, int *ret_fd, struct error *e)
 {
     static const char *const suffixes[] = {"yaml", "yml", "json"};

@@ -16,7 +16,8 @@ extern char **environ;
 #define TOKEN_MAX 16384
 #define PREFIX    "OS_"
 
-/* Better one too many: OS_PASSWORD, OS_ACCESS_TOKEN, OS_CLIENT_SECRET, OS_PASSCODE, ... */
+/* Whether the variable may hold a secret. Better one too many: OS_PASSWORD, OS_ACCESS_TOKEN,
+ * OS_CLIENT_SECRET, OS_PASSCODE, ... */
 static bool holds_secret(const char *variable)
 {
     static const char *const parts[] = {"PASSWORD", "PASSCODE", "TOKEN", "SECRET", "OAUTH"};
@@ -47,8 +48,8 @@ static int copy_variables(struct secret **ret, struct error *e)
     return r;
 }
 
-/* /proc/PID/environ shows the memory where the kernel put the environment at exec: secrets there are
- * overwritten. */
+/* Clears the variables. Secrets are overwritten where the kernel put them at exec, since /proc/PID/environ
+ * shows that memory. */
 static void clear_variables(void)
 {
     for (char **v = environ; v && *v;) {
@@ -103,8 +104,8 @@ static int open_in(const char *folder, const char *below, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-/* Only root may read the host's password. A systemd credential lies in a folder that only its service can
- * read, so its mode is not checked. */
+/* Opens the host's password, which only root may read. A systemd credential lies in a folder that only its
+ * service can read, so its mode is not checked. */
 static int open_host_secret(const struct config *c, int *ret_fd, struct error *e)
 {
     _cleanup_close_ int fd = open_in(getenv("CREDENTIALS_DIRECTORY"), "", "mayfly.barbican");
@@ -148,8 +149,8 @@ int key_context_take(const struct config *c, const char *cloud, int token_fd, st
     return r < 0 ? r : open_host_secret(c, &ret->host_secret_fd, e);
 }
 
-/* Is it a variable that openstack.c takes for somebody's credentials? Others only say where to ask, and for
- * what. */
+/* Whether it is a variable that openstack.c takes for somebody's credentials. Others only say where to ask,
+ * and for what. */
 static bool names_caller(const char *variable)
 {
     static const char *const names[] = {"OS_AUTH_URL=",

@@ -28,8 +28,8 @@ struct key_context {
     int clouds_fd;                /* clouds.yaml, not yet read; -1: none was found, or none is asked for */
     int secure_fd;                /* secure.yaml; or -1 */
     struct key_ca ca[KEY_CA_MAX]; /* the files of certificates that could be opened; not yet read */
-    int host_secret_fd; /* with the password of the host's service user, or the secret of its application
-                           credential; or -1 */
+    int host_secret_fd; /* the file with the password of the host's service user, or the secret of its
+                           application credential; or -1 */
     char agent_program[PATH_MAX]; /* mayfly-keyagent */
     bool (*stopped)(void);        /* has the user asked to stop waiting for an answer? NULL: never */
 };
@@ -60,6 +60,6 @@ int key_context_take(const struct config *c, const char *cloud, int token_fd, st
                      struct error *e) _must_check_;
 void key_context_end(struct key_context *who);
 
-/* Does the context name somebody, by a token, a cloud or variables? Else the host itself asks, and needs its
- * password. */
+/* Whether the context names a caller, by a token, a cloud or variables. Else the host itself asks, with its
+ * own password. */
 bool key_context_names_caller(const struct key_context *who);

@@ -18,9 +18,9 @@ static int derive_ours(const struct volume *v, const struct secret *secret, stru
     return hkdf_sha512(secret, v->disk, info, v->key_bits / 8, ret, e);
 }
 
-/* ------------------------------------------------------------------- Nova's */
+/* -------------------------------------------------------- Nova's derivation */
 
-/* As Nova gives it to cryptsetup. */
+/* Writes the secret as Nova gives it to cryptsetup. */
 static int to_hex(const struct secret *secret, struct secret **ret, struct error *e)
 {
     static const char digits[] = "0123456789abcdef";

@@ -24,7 +24,7 @@
 
 #define VOLUME_INFO_FORMAT "mayfly 1 volume cipher=%s bits=%u sector=%u"
 
-/* The volume key of `v`: v->key_bits / 8 bytes, by v->kdf (-EINVAL if unknown). -EKEYREJECTED: XTS halves are
- * equal. -ENOTSUP: OpenSSL lacks the hash. */
+/* Derives the volume key of `v`: v->key_bits / 8 bytes, by v->kdf (-EINVAL if unknown). -EKEYREJECTED: XTS
+ * halves are equal. -ENOTSUP: OpenSSL lacks the hash. */
 int derive_volume_key(const struct volume *v, const struct secret *secret, struct secret **ret,
                       struct error *e) _must_check_;

@@ -4,7 +4,7 @@
 
 #include "keys/keymgr.h"
 
-/* Writes what was done with a key, or tried. `id` NULL: the making of a key failed. `info`, `grantee` and
- * `why` may be NULL. */
+/* Writes an entry for an action on a key, done or failed. `id` is NULL if no key could be made. `info`,
+ * `grantee` and `why` may be NULL. */
 void key_audit(const struct keymgr *km, const char *action, const char *id, const struct key_info *info,
                const char *grantee, int result, const struct error *why);

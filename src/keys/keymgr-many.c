@@ -4,9 +4,9 @@
 #include "keys/key-audit.h"
 #include "keys/place.h"
 
-/* ------------------------------------------------------- asking the manager */
+/* -------------------------------------------------- requests to the manager */
 
-/* An error that came without a sentence gets one. */
+/* Notes the error of a key. One that came without a sentence gets one. */
 static void note(const struct keymgr *km, struct key_asked *k, int r)
 {
     if (r < 0)
@@ -38,7 +38,7 @@ void key_ask_destroy(struct keymgr *km, struct key_asked k[], size_t n)
         note(km, &k[i], km->ops->destroy(km, k[i].id, &k[i].error));
 }
 
-/* ----------------------------------------------------- what an answer means */
+/* ------------------------------------------------- the meaning of an answer */
 
 /* `why` is the manager's own answer; errnum 0: success. */
 typedef int judge_fn(struct keymgr *km, const struct key_at *at, const struct error *why, struct error *e);
@@ -71,9 +71,9 @@ static int judge_may_destroy(struct keymgr *km, const struct key_at *at, const s
     return why->errnum == -EHOSTUNREACH ? not_now(why, e) : judge_destroyed(km, at, why, e);
 }
 
-/* ------------------------------------------------------------ before asking */
+/* -------------------------------------------------- checks before a request */
 
-/* May this place be asked? */
+/* Checks that this place may be asked. */
 typedef int check_fn(struct keymgr *km, const struct key_at *at, struct error *e);
 
 static int check_may_destroy(struct keymgr *km, const struct key_at *at, struct error *e)
@@ -99,7 +99,7 @@ struct operation {
 struct question {
     struct key_at *at;
     struct key_asked *own;
-    size_t *which; /* of the caller's keys */
+    size_t *which; /* their indices among the caller's keys */
     size_t n;
 };
 
@@ -185,7 +185,7 @@ int keymgr_fetch(struct keymgr *km, const char *id, struct secret **ret, struct 
     return r;
 }
 
-/* A key that can be fetched is dropped at once. It was not used, so the audit trail gets no entry. */
+/* Tries to fetch the key, and drops it at once. It was not used, so the audit trail gets no entry. */
 int keymgr_check_gone(struct keymgr *km, const char *id, struct error *e)
 {
     static const struct operation o = {.ask = ask_fetch, .judge = judge_fetched};

@@ -116,7 +116,7 @@ struct keymgr_ops {
     int (*open)(const struct keymgr_ops *self, const struct config *c, struct key_context *who,
                 struct keymgr **ret, struct error *e);
 
-    /* The identity of the place that answers: it never changes, no other place has it, and it has LVM's
+    /* Gets the identity of the place that answers: it never changes, no other place has it, and it has LVM's
      * alphabet without '/' and ':'. "": it has none, so an absent key proves nothing. `make`: gives an
      * identity to a place without keys that has none. NULL for a manager that keeps nothing: its ids have no
      * place, and its answers are believed. */
@@ -135,8 +135,8 @@ struct keymgr_ops {
     int (*create)(struct keymgr *km, const struct key_info *want, char ret_id[KEY_ID_MAX],
                   struct secret **ret, struct error *e);
 
-    /* The same for `n` at once, all or none: what was made before an error is destroyed again as far as that
-     * can be done, and what cannot be is still listed. May be NULL: then they are made one by one. */
+    /* As create(), for `n` keys at once, all or none: what was made before an error is destroyed again as far
+     * as that can be done, and what cannot be is still listed. May be NULL: then they are made one by one. */
     int (*create_many)(struct keymgr *km, const struct key_info want[], size_t n, struct key_made ret[],
                        struct error *e);
 
@@ -150,18 +150,19 @@ struct keymgr_ops {
      * where there is fetch_many. */
     int (*fetch)(struct keymgr *km, const char *id, struct secret **ret, struct error *e);
 
-    /* Would destroy() be allowed? Changes nothing. -EACCES, -EHOSTUNREACH; -ENOKEY: this place has no such
-     * key. May be NULL: there is may_destroy_many(), or whoever can open the manager can destroy. */
+    /* Tells whether destroy() would be allowed. Changes nothing. -EACCES, -EHOSTUNREACH; -ENOKEY: this place
+     * has no such key. May be NULL: there is may_destroy_many(), or every caller who can open the manager can
+     * destroy. */
     int (*may_destroy)(struct keymgr *km, const char *id, struct error *e);
 
-    /* Destroys it, and makes sure that it is gone. -ENOKEY: this place had no such key. After another error
-     * the key may or may not be there, and another call finishes the job. NULL where there is
+    /* Destroys the key, and makes sure that it is gone. -ENOKEY: this place had no such key. After another
+     * error the key may or may not be there, and another call finishes the job. NULL where there is
      * destroy_many. */
     int (*destroy)(struct keymgr *km, const char *id, struct error *e);
 
-    /* The same for `n` keys at once. The failure of one key does not keep the others from being done.
-     * k[i].error, which is empty before, gets what the function for one key would return. May be NULL: then
-     * keys are done one by one. */
+    /* As the functions for one key, for `n` keys at once. The failure of one key does not keep the others
+     * from being done. k[i].error, which is empty before, gets what the function for one key would return.
+     * May be NULL: then keys are done one by one. */
     void (*fetch_many)(struct keymgr *km, struct key_asked k[], size_t n);
     void (*may_destroy_many)(struct keymgr *km, struct key_asked k[], size_t n);
     void (*destroy_many)(struct keymgr *km, struct key_asked k[], size_t n);
@@ -181,7 +182,7 @@ struct keymgr_ops {
     int (*diagnose)(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                     struct error *e);
 
-    /* For the audit trail. Asks nothing. May be NULL: the manager knows no users. */
+    /* Tells who asks, for the audit trail, without a request. May be NULL: the manager knows no users. */
     void (*asker)(const struct keymgr *km, struct key_asker *ret);
 
     /* Frees `km` itself. */
@@ -192,14 +193,14 @@ struct keymgr_ops {
 struct keymgr {
     const struct keymgr_ops *ops;
     bool durable;   /* a key outlives the map that it opened; false for `ephemeral` alone */
-    bool lists_all; /* a complete list has every key of the place, whoever asks; false if a caller sees only
+    bool lists_all; /* a complete list has every key of the place, for any caller; false if a caller sees only
                        those of his own project. Certain only after list(). */
     char place[KEY_PLACE_MAX]; /* for keymgr_place() alone; "": not known yet */
-    struct error *no_place;    /* for the same: why the place could not be asked, during one operation on
-                                  several keys; NULL at other times */
+    struct error *no_place;    /* for keymgr_place() alone: why the place could not be asked, during one
+                                  operation on several keys; NULL at other times */
 };
 
-/* -EINVAL: no such manager. Sends no request yet. */
+/* Opens a manager, without a request yet. -EINVAL: no such manager. */
 int keymgr_open(const struct config *c, struct key_context *who, const char *name, struct keymgr **ret,
                 struct error *e) _must_check_;
 struct keymgr *keymgr_close(struct keymgr *km);
@@ -209,14 +210,14 @@ DEFINE_CLEANUP(struct keymgr *, keymgr_close)
 /* Gets the place; "": the manager has none now. */
 int keymgr_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e) _must_check_;
 
-/* The id that a key imported as `own` will have. */
+/* Makes the id that a key imported as `own` will have. */
 int keymgr_new_id(struct keymgr *km, bool make_place, const char *own, char ret_id[KEY_ID_MAX],
                   struct error *e) _must_check_;
 
 /* Checks a request for a key (-EINVAL); `manager` is for the sentence. */
 int key_want_check(const char *manager, const struct key_info *want, struct error *e) _must_check_;
 
-/* As the members of keymgr_ops say, with ids that have places; `want` is checked here for all managers
+/* Do as the members of keymgr_ops say, with ids that have places; `want` is checked here for all managers
  * (-EINVAL). -EOPNOTSUPP: the manager has no such operation. The functions for several keys do each of them,
  * and return the first of the errors in k[i].error.
  *
@@ -254,12 +255,13 @@ int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX]
 int key_id_split(const char *id, char place[KEY_PLACE_MAX], const char **ret_own,
                  struct error *e) _must_check_;
 
-/* key_ref_same(): may both references be of one key? Places do not count, since one reference may lack its
- * place; ids are random, so the same id means the same key. key_ref_order() sorts references accordingly. */
+/* key_ref_same(): whether both references may be of one key. Places do not count, since one reference may
+ * lack its place; ids are random, so the same id means the same key. key_ref_order() sorts references
+ * accordingly. */
 int key_ref_order(const char *a, const char *b);
 bool key_ref_same(const char *a, const char *b);
 
-/* Does the text begin like a reference, with the name of a known key manager? A domain may have any name,
+/* Whether the text begins like a reference, with the name of a known key manager. A domain may have any name,
  * also one with a colon in it. */
 bool key_ref_looks(const char *text);
 

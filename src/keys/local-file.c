@@ -30,7 +30,8 @@ static void free_cipher(EVP_CIPHER_CTX **context)
     EVP_CIPHER_CTX_free(*context);
 }
 
-/* `tag` is written when encrypting, else compared. False: it does not fit, or OpenSSL failed. */
+/* Encrypts or decrypts. `tag` is written when encrypting, else compared. False: it does not fit, or OpenSSL
+ * failed. */
 static bool gcm(bool encrypt, const struct secret *sealing_key, const uint8_t *nonce, const char *header,
                 size_t header_bytes, const uint8_t *in, size_t size, uint8_t *out, uint8_t *tag)
 {

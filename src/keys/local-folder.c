@@ -27,7 +27,7 @@
 #define DOOMED      ".doomed"
 #define NAME_BUFFER (UUID_TEXT + sizeof DOOMED)
 
-/* Root's program uses the host's own keys; it runs as MAYFLY_USER once it has dropped its rights. */
+/* Finds the host's own keys for root's program, which runs as MAYFLY_USER once it has dropped its rights. */
 int local_folder_path(const struct config *c, char **ret_path, struct error *e)
 {
     _cleanup_free_ char *data = NULL;
@@ -128,7 +128,7 @@ static int rename_doomed(int folder_fd, const char *id, const char *doomed, cons
     return fsync(folder_fd) < 0 ? -errno : 0; /* else a power cut could leave noise under the old name */
 }
 
-/* The steps of local_folder_erase(), with a bare errno. */
+/* Does what local_folder_erase() promises, with a bare errno. */
 static int erase(int folder_fd, const char *id, bool *ret_was_there)
 {
     char doomed[NAME_BUFFER];
@@ -160,7 +160,7 @@ int local_folder_erase(int folder_fd, const char *id, bool *ret_was_there, struc
     return 0;
 }
 
-/* "<uuid>" or "<uuid>.doomed"; `id` gets the uuid. */
+/* Whether the name is "<uuid>" or "<uuid>.doomed"; `id` gets the uuid. */
 static bool is_key_file(const char *name, char id[UUID_TEXT], bool *ret_doomed)
 {
     size_t n = strnlen(name, UUID_TEXT - 1);

@@ -5,14 +5,15 @@
 #include "base/str.h"
 #include "config/config.h"
 
-/* The errno for callers of a key manager, of one that a file system gave. To callers -ENOKEY says that a key
- * is gone for good; to a file system (fscrypt) it only says that its folder is locked. */
+/* Turns an errno that a file system gave into one for callers of a key manager. To callers -ENOKEY says that
+ * a key is gone for good; to a file system (fscrypt) it only says that its folder is locked. */
 static inline int local_errno(int r)
 {
     return r == -ENOKEY ? -EACCES : r;
 }
 
-/* The path of the folder: the option, or the default for the user who runs. The caller frees *ret_path. */
+/* Finds the path of the folder: the option, or the default for the user who runs. The caller frees
+ * *ret_path. */
 int local_folder_path(const struct config *c, char **ret_path, struct error *e) _must_check_;
 
 /* Opens the folder; makes it first if `make`. *ret_fd is -1 if there is none. -EACCES: the folder is not
@@ -23,7 +24,7 @@ int local_folder_open(const char *path, bool make, int *ret_fd, struct error *e)
 int local_folder_read(int folder_fd, const char *name, void *bytes, size_t room,
                       size_t *ret_size) _must_check_;
 
-/* Is there the key file `id`, or what an interrupted erasure has left of it? */
+/* Whether there is the key file `id`, or what an interrupted erasure has left of it. */
 bool local_folder_has(int folder_fd, const char *id);
 
 /* Overwrites the key file `id`, removes it and makes sure that it is gone. First it is renamed to

@@ -14,7 +14,7 @@
 #define IDENTITY_NAME "identity"
 #define RANDOM_BYTES  8
 
-/* "UID.RANDOM" */
+/* Reads "UID.RANDOM". */
 static bool parse_identity(const char *place, unsigned *ret_uid)
 {
     char random[2 * RANDOM_BYTES + 1] = "", again[KEY_PLACE_MAX];

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Outside of the folder root may own it, and let a group read it. */
+/* Whether the key's file has the right owner and mode. Outside of the folder root may own it, and let a group
+ * read it. */
 static bool kept_well(const struct stat *st)
 {
     if (st->st_uid == geteuid())

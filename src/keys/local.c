@@ -60,7 +60,7 @@ static int local_open(const struct keymgr_ops *self, const struct config *c, str
 
 static int check_id(const char *id, struct error *e)
 {
-    if (!uuid_valid(id)) /* it becomes a file's name */
+    if (!uuid_valid(id)) /* the id becomes a file's name */
         return error_set(e, -EINVAL, "key local:%.64s: is not an id of this key manager", id);
     return 0;
 }
@@ -310,7 +310,8 @@ static void note_finding(struct key_finding *f, const char *what, const char *pa
                  there ? "is there, and ours alone" : "is not there yet; the first key makes it");
 }
 
-/* An absent sealing key is a fault only if there are keys; the listing finds that. */
+/* Checks the folder and its files. An absent sealing key is a fault only if there are keys; the listing finds
+ * that. */
 static int local_diagnose(struct keymgr *km, struct key_finding ret[KEY_FINDINGS_MAX], size_t *ret_n,
                           struct error *e)
 {

@@ -8,14 +8,14 @@
 #define OWN_ID_MAX 64 /* bytes of a manager's own id, with its NUL */
 _Static_assert(KEY_PLACE_MAX + OWN_ID_MAX <= KEY_ID_MAX, "room for PLACE/ID");
 
-/* Are these `n` bytes a valid place? None can be mistaken for a part of a path. */
+/* Whether these `n` bytes are a valid place. None can be mistaken for a part of a path. */
 static bool place_valid(const char *place, size_t n)
 {
     return n > 0 && n < KEY_PLACE_MAX && isalnum((unsigned char)place[0]) && !memchr(place, '/', n) &&
            !memchr(place, ':', n);
 }
 
-/* A manager that is away fails only after its time limit, so it is asked once during one operation. */
+/* Asks the manager, but only once during one operation: one that is away fails only after its time limit. */
 static int ask_place(struct keymgr *km, bool make, char ret[KEY_PLACE_MAX], struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -126,7 +126,7 @@ int key_ref_parse(const char *ref, char manager[KEY_ID_MAX], char id[KEY_ID_MAX]
     return str_copy(id, KEY_ID_MAX, colon + 1);
 }
 
-/* The parts "MANAGER:" and "ID" of a reference of either form. */
+/* Returns the length of "MANAGER:" in a reference of either form. */
 static size_t manager_length(const char *ref)
 {
     const char *colon = strchr(ref, ':');

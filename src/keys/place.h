@@ -18,8 +18,8 @@ int key_locate(const struct keymgr *km, const char *id, struct key_at *ret, stru
 int key_add_place(const struct keymgr *km, const char *place, char id[KEY_ID_MAX],
                   struct error *e) _must_check_;
 
-/* Is this the place of the reference? 0: it is, or the reference names none. -EHOSTUNREACH, -EACCES: it names
- * another. Other errors: the place cannot be asked. */
+/* Checks that this is the place of the reference; 0 also if the reference names none. -EHOSTUNREACH, -EACCES:
+ * it names another. Other errors: the place cannot be asked. */
 int key_check_place(struct keymgr *km, const struct key_at *at, struct error *e) _must_check_;
 
 /* Judges the manager's answer `why` that it has no such key. -ENOKEY: it is gone for good. Else as

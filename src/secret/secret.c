@@ -125,8 +125,8 @@ struct secret *secret_free(struct secret *s)
     return NULL;
 }
 
-/* memfd_secret first: its pages are not even in the kernel's own map. Its size can be set only once, so it
- * needs no seals. Most kernels before 6.5 have it switched off (secretmem.enable=0). */
+/* Tries memfd_secret first: its pages are not even in the kernel's own map. Its size can be set only once, so
+ * it needs no seals. Most kernels before 6.5 have it switched off (secretmem.enable=0). */
 static int open_handover(size_t mapped)
 {
     int fd = (int)syscall(SYS_memfd_secret, (unsigned)O_CLOEXEC);
@@ -200,7 +200,8 @@ struct secret_handover *secret_handover_end(struct secret_handover *h)
     return NULL;
 }
 
-/* Could the sender cut the file while we read it, and so kill us with SIGBUS? */
+/* Whether the file cannot shrink. Else the sender could cut it while we read it, and so kill us with
+ * SIGBUS. */
 static bool cannot_shrink(int fd)
 {
     struct statfs fs;

@@ -22,8 +22,8 @@ struct secret;
 /* Makes a secret of `size` zero bytes, which the caller fills. */
 int secret_new(size_t size, struct secret **ret, struct error *e) _must_check_;
 
-/* How many pages of secrets this process may have at a time, by its RLIMIT_MEMLOCK. A secret of a key's size
- * takes one page, and its handover another. */
+/* Returns how many pages of secrets this process may have at a time, by its RLIMIT_MEMLOCK. A secret of a
+ * key's size takes one page, and its handover another. */
 size_t secret_pages_max(void);
 
 /* Makes a secret of `size` bytes of getrandom(2). */

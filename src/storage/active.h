@@ -18,11 +18,11 @@ struct active_list {
     size_t n;
 };
 
-/* `root` is "", or for tests the folder whose "sys" stands for /sys. Skips what cannot be read there:
- * everybody can read the kernel's /sys. -ENOMEM. */
+/* Loads the list. `root` is "", or for tests the folder whose "sys" stands for /sys. Skips what cannot be
+ * read there: everybody can read the kernel's /sys. -ENOMEM. */
 int active_load(const char *root, struct active_list *ret, struct error *e) _must_check_;
 void active_end(struct active_list *l);
 #define _cleanup_active_ _cleanup_(active_end)
 
-/* Is its volume group none of these? */
+/* Whether its volume group is none of these. */
 bool active_elsewhere(const struct active *a, const struct config_list *groups);

@@ -57,7 +57,7 @@ int hkdf_sha512(const struct secret *ikm, const char *salt, const char *info, si
     return 0;
 }
 
-/* The info of a scheme. No field has a blank in it, so no two volumes have the same. */
+/* Writes the info of a scheme. No field has a blank in it, so no two volumes have the same. */
 static int format_info(const struct volume *v, int scheme, char info[INFO_MAX], struct error *e)
 {
     int n = scheme == 1 ? snprintf(info, INFO_MAX, CHECK_INFO_1, v->instance, v->role, v->cipher, v->key_bits,

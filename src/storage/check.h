@@ -24,7 +24,7 @@
     "mayfly 2 check instance=%s role=%s cipher=%s bits=%u sector=%u kdf=%s key=%s scope=%s fs=%s name=%s"
 #define CHECK_INFO_ALIAS " alias=%s"
 
-/* HKDF-SHA-512 (RFC 5869) of `size` bytes, 1 to 16320. -EINVAL: more or less, or `ikm` is empty. */
+/* Derives `size` bytes, 1 to 16320, by HKDF-SHA-512 (RFC 5869). -EINVAL: more or less, or `ikm` is empty. */
 int hkdf_sha512(const struct secret *ikm, const char *salt, const char *info, size_t size,
                 struct secret **ret, struct error *e) _must_check_;
 
@@ -33,11 +33,11 @@ int hkdf_sha512(const struct secret *ikm, const char *salt, const char *info, si
 int volume_check_value(const struct volume *v, const struct secret *volume_key, char value[CHECK_MAX],
                        struct error *e) _must_check_;
 
-/* 0 if `volume_key` has the right size and, where the cipher is XTS, halves that differ (FIPS 140-3 IG C.I);
- * else -EKEYREJECTED. */
+/* Checks that `volume_key` has the right size and, where the cipher is XTS, halves that differ (FIPS 140-3 IG
+ * C.I); else -EKEYREJECTED. */
 int volume_check_key_form(const struct volume *v, const struct secret *volume_key,
                           struct error *e) _must_check_;
 
-/* 0 if `volume_key` has the right size, halves that differ where the cipher is XTS, and the check value that
- * `v` has; else -EKEYREJECTED. */
+/* As volume_check_key_form(), and checks that `volume_key` has the check value that `v` has; else
+ * -EKEYREJECTED. */
 int volume_verify_key(const struct volume *v, const struct secret *volume_key, struct error *e) _must_check_;

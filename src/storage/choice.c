@@ -95,9 +95,9 @@ const char *choice_value(enum choice choice, uint32_t flags)
     return !set == choices[choice].negative ? "on" : "off";
 }
 
-/* In CBC a write of 512 bytes changes how the rest of its unit is encrypted. If the disk may write less than
- * 4096 bytes at once, a power cut could garble data that the guest did not write. XTS garbles 16 bytes of the
- * data that it did write. */
+/* Whether a power cut may garble other data. In CBC a write of 512 bytes changes how the rest of its unit is
+ * encrypted. If the disk may write less than 4096 bytes at once, a power cut could garble data that the guest
+ * did not write. XTS garbles 16 bytes of the data that it did write. */
 static bool may_tear(const char *cipher, const struct facts *f)
 {
     return !cipher_is_xts(cipher) && f->physical_block_bytes < 4096;

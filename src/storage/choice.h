@@ -35,15 +35,16 @@ enum crypt_flag {
 /* The options of the configuration that decide about the flags. */
 enum choice { CHOICE_WORKQUEUES, CHOICE_HIGH_PRIORITY, CHOICE_SAME_CPU, CHOICE_DISCARD, CHOICE_COUNT };
 
-/* The flags of a map. ret_why (may be NULL) gets a reason for each, for people; none is to be freed. */
+/* Chooses the flags of a map. ret_why (may be NULL) gets a reason for each, for people; none is to be
+ * freed. */
 uint32_t choose_flags(const struct config *c, const struct facts *f, const char *ret_why[CHOICE_COUNT]);
 
-/* The option's name in mayfly.conf; and what these flags make of it: "on", "off", or "partly". */
+/* Return the option's name in mayfly.conf; and what these flags make of it: "on", "off", or "partly". */
 const char *choice_name(enum choice choice);
 const char *choice_value(enum choice choice, uint32_t flags);
 
-/* The sector size of a new disk of this cipher and size: 4096 or 512. *ret_why gets the reason, for
- * people. */
+/* Chooses the sector size of a new disk of this cipher and size: 4096 or 512. The second function returns the
+ * reason, for people. */
 uint32_t choose_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
                              uint64_t size_bytes);
 const char *explain_sector_bytes(const struct config *c, const char *cipher, const struct facts *f,
@@ -53,14 +54,14 @@ const char *explain_sector_bytes(const struct config *c, const char *cipher, con
  * no key. */
 void choose_encryption(const struct config *c, const struct facts *f, struct volume *v);
 
-/* A remark on this cipher's speed on a processor with instructions for AES, or without. */
+/* Returns a remark on this cipher's speed on a processor with instructions for AES, or without. */
 const char *explain_cipher(const char *cipher, bool has_aes);
 
-/* The optional arguments at the end of a table, with their number and a blank before them; "" if there are
- * none. 512 and no flags are cryptsetup's default for a plain device; 4096 without `large_iv` is what LUKS2
- * has. */
+/* Writes the optional arguments at the end of a table, with their number and a blank before them; "" if there
+ * are none. 512 and no flags are cryptsetup's default for a plain device; 4096 without `large_iv` is what
+ * LUKS2 has. */
 void crypt_options_text(uint32_t sector_bytes, bool large_iv, uint32_t flags,
                         char text[CRYPT_OPTIONS_TEXT_MAX]);
 
-/* The flags among the words of a table. */
+/* Reads the flags among the words of a table. */
 uint32_t crypt_flags_parse(const char *params);

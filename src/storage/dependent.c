@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Is every one of the words among those that `allowed` has? */
+/* Whether every one of the words is in `allowed`. */
 static bool only_words(const char *words, const char *const allowed[], size_t n)
 {
     for (const char *word = words; *word; word += *word == ',') {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #define DEPENDENT_MAX    320 /* a reason, and the way out */
-#define LVM_NAME_MAX     128 /* any name in a group of LVM's, and a NUL */
+#define LVM_NAME_MAX     128 /* any name in a volume group, and a NUL */
 #define LVM_WORDS_MAX    128 /* lv_role, lv_layout */
 #define DEPENDENT_FIELDS "lv_role,lv_layout,origin,lv_allocation_locked"
 
@@ -20,15 +20,15 @@ struct lv_row {
     char locked[32];                                 /* empty: LVM may move its extents */
 };
 
-/* Why this volume of ours must stay as it is: it is more than plain extents. Empty: it may be changed. */
+/* Says why this volume must stay as it is: it is more than plain extents. Empty: it may be changed. */
 void dependent_of_layout(const struct lv_row *row, char text[DEPENDENT_MAX]);
 
-/* Why the origin of `row` must stay as it is. */
+/* Says why the origin of `row` must stay as it is. */
 void dependent_of_row(const struct lv_row *row, char text[DEPENDENT_MAX]);
 
-/* Is it the origin of any volume, by its role? */
+/* Whether it is the origin of any volume, by its role. */
 bool dependent_expected(const struct lv_row *row);
 
-/* Why a volume must stay as it is whose role says that it is an origin, though no row names it: so it is
+/* Says why a volume must stay as it is whose role says that it is an origin, though no row names it: so it is
  * while a snapshot is merged. */
 void dependent_unseen(const struct lv_row *row, char text[DEPENDENT_MAX]);

@@ -13,7 +13,7 @@
 #define UDEV_DEADLINE_MSEC 30000
 #define UDEV_POLL_MSEC     5
 
-/* Global, since libdevmapper passes no argument of ours to its log function. Without such a function it
+/* Global, since libdevmapper passes none of our arguments to its log function. Without such a function it
  * writes to stderr. */
 char dm_last_message[256];
 
@@ -78,7 +78,7 @@ void dm_settle(void)
 {
     int ready = cookie == 0;
     for (unsigned waited = 0; !ready && waited < UDEV_DEADLINE_MSEC; waited += UDEV_POLL_MSEC) {
-        if (!dm_udev_wait_immediate(cookie, &ready)) /* the cookie is no more */
+        if (!dm_udev_wait_immediate(cookie, &ready)) /* the cookie is gone */
             ready = 1;
         if (!ready)
             dm_pause_msec(UDEV_POLL_MSEC);

@@ -18,7 +18,8 @@ static inline void task_freep(struct dm_task **t)
 /* libdevmapper's message about the last task that failed; it has no other way to tell. */
 extern char dm_last_message[256];
 
-/* A task on the map with this name or uuid (one may be NULL). -ENODEV: the kernel has no device-mapper. */
+/* Makes a task on the map with this name or uuid (one may be NULL). -ENODEV: the kernel has no
+ * device-mapper. */
 int dm_new_task(int type, const char *name, const char *uuid, struct dm_task **ret) _must_check_;
 int dm_run_task(struct dm_task *t) _must_check_;
 
@@ -29,7 +30,7 @@ int dm_change_nodes(struct dm_task *t) _must_check_;
  * them. */
 void dm_settle(void);
 
-/* Runs such a task, and settles. */
+/* Runs a task that changes device nodes, and settles. */
 int dm_run_task_and_nodes(struct dm_task *t) _must_check_;
 
 struct dm_device {
@@ -38,7 +39,7 @@ struct dm_device {
     char uuid[DM_UUID_LEN];
 };
 
-/* Looks a device up by name or uuid. -ENOENT, without a sentence: there is none. */
+/* Looks a device up by name or uuid. -ENOENT, without a sentence, if there is none. */
 int dm_look_up(const char *name, const char *uuid, struct dm_device *ret, struct error *e) _must_check_;
 
 /* Removes a map by name, without a check: the caller has seen that it may go. -EBUSY: it is held open. After

@@ -125,8 +125,8 @@ int dmcrypt_find(const char *map_name, struct map *ret, struct error *e)
     return r < 0 ? r : to_map(&f, ret, e);
 }
 
-/* Most devices are volumes of LVM. Since Linux 5.13 the kernel lists only uuids with our prefix. Older ones
- * ignore the prefix, and each device is asked for its uuid. */
+/* Lists maps by the prefix of their uuids: most devices are volumes of LVM. Since Linux 5.13 the kernel lists
+ * only uuids with our prefix. Older ones ignore the prefix, and each device is asked for its uuid. */
 int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;

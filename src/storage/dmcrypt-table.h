@@ -7,7 +7,8 @@
 
 uint64_t dmcrypt_end_of_table(struct dm_task *t);
 
-/* Length and flags of the table in use; both are 0 if there is none yet. The key is not in the table. */
+/* Reads length and flags of the table in use; both are 0 if there is none yet. The key is not in the
+ * table. */
 int dmcrypt_read_table(const char *name, uint64_t *ret_sectors, uint32_t *ret_flags,
                        struct error *e) _must_check_;
 

@@ -26,12 +26,12 @@ struct stack {
     char name[MAP_NAME_MAX]; /* of the map */
     uint64_t volume_sectors;
     bool open;            /* the map is there; else the rest is 0 */
-    bool read_only;       /* the map */
+    bool read_only;       /* the map is read-only */
     uint64_t map_sectors; /* of the table in use */
     uint32_t flags;       /* enum crypt_flag: of the table in use */
 };
 
-/* The size of the volume's own device, which must be one of LVM's. */
+/* Reads the size of the volume's own device, which must be a logical volume. */
 static int volume_sectors(const struct volume *v, dev_t below, uint64_t *ret_sectors, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;
@@ -70,7 +70,7 @@ static bool find_above(const char *disk, dev_t below, char ret_name[MAP_NAME_MAX
     return found;
 }
 
-/* Where no map has the disk's name: does one of another name have its uuid? */
+/* Checks, where no map has the disk's name, that none of another name has its uuid. */
 static int check_no_other(const struct volume *v, const char *name, dev_t below, struct error *e)
 {
     static const enum map_use uses[] = {MAP_FOR_DOMAIN, MAP_TO_STAY};
@@ -135,7 +135,8 @@ uint32_t dmcrypt_version(void)
     return dm_load_target("crypt", version) < 0 ? 0 : CRYPT_VERSION(version[0], version[1]);
 }
 
-/* libdevmapper passes the kernel's errno on in its message alone (-EIO here); the rest is in dmesg. */
+/* Explains why a map was not made. libdevmapper passes the kernel's errno on in its message alone (-EIO
+ * here); the rest is in dmesg. */
 static int explain_create(const struct volume *v, const char *name, int r, struct error *e)
 {
     char message[sizeof dm_last_message];
@@ -185,7 +186,7 @@ static int create_map(const struct volume *v, const struct stack *s, const struc
     return r < 0 ? explain_create(v, s->name, r, e) : 0;
 }
 
-/* A node that leads elsewhere would be written to instead. */
+/* Checks that the node leads to the map: another device would be written to instead. */
 static int check_node(const char *name, const struct dm_info *info, struct error *e)
 {
     char path[DEVICE_PATH_MAX];
@@ -224,7 +225,7 @@ int dmcrypt_check_node(const struct volume *v, struct error *e)
     return r < 0 ? r : check_node(name, &f.info, e);
 }
 
-/* After the kernel has refused a new table: drops that, and lets the map go on with the one that it has. */
+/* Drops a new table that the kernel has refused, and lets the map go on with the one that it has. */
 static void keep_table(const char *name)
 {
     _cleanup_task_ struct dm_task *clear = NULL, *resume = NULL;
@@ -282,7 +283,7 @@ static int load_table(const struct volume *v, const struct secret *volume_key, c
     if (r == 0)
         r = s->open ? replace_table(v, s, o, e) : open_new_map(v, s, o, e);
     if (key > 0) {
-        keyctl_revoke(key); /* frees the payload now; what is unlinked waits for the garbage collector */
+        keyctl_revoke(key); /* frees the payload now; unlinking leaves that to the garbage collector */
         keyctl_unlink(key, KEY_SPEC_THREAD_KEYRING);
     }
     return r;

@@ -19,7 +19,7 @@ enum settle {
 };
 
 struct map_options {
-    dev_t below;      /* the volume; the caller holds it open, else its number could become another's */
+    dev_t below;      /* the volume; the caller holds it open, else another could get its number */
     uint32_t flags;   /* enum crypt_flag */
     enum map_use use; /* as the map is marked */
     bool read_only;
@@ -28,8 +28,8 @@ struct map_options {
     enum settle settle;
 };
 
-/* CRYPT_VERSION() of the kernel's dm-crypt, which is loaded if need be; 0: there is none, or it is not
- * told. */
+/* Returns CRYPT_VERSION() of the kernel's dm-crypt, which is loaded if need be; 0: there is none, or it is
+ * not told. */
 uint32_t dmcrypt_version(void);
 
 /* Opens the map of `v`, whose key has been verified. If the map is open already, and over this volume,
@@ -52,14 +52,14 @@ int dmcrypt_close(const char *map_name, enum settle settle, struct error *e) _mu
 /* Waits until udevd has made the nodes of all open maps and removed those of closed ones. */
 void dmcrypt_settle(void);
 
-/* For a map that was opened with SETTLE_LATER: closes it again if its node does not lead to it. */
+/* Closes a map that was opened with SETTLE_LATER, if its node does not lead to it. */
 int dmcrypt_check_node(const struct volume *v, struct error *e) _must_check_;
 
-/* All maps of ours on this host. The caller frees *ret. */
+/* Lists all our maps on this host. The caller frees *ret. */
 int dmcrypt_list(struct map **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* Does the map of this name lead to the device that `fd` is open on, and to nothing else? */
+/* Whether the map of this name leads to the device that `fd` is open on, and to nothing else. */
 bool dmcrypt_leads_to(const char *map_name, int fd);
 
-/* One map by name. -ENOENT if there is none, -EUNSAFE if it is not ours. */
+/* Finds a map by name. -ENOENT if there is none, -EUNSAFE if it is not ours. */
 int dmcrypt_find(const char *map_name, struct map *ret, struct error *e) _must_check_;

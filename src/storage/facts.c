@@ -23,7 +23,7 @@ bool device_is_at(const char *path, dev_t device)
     return stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
 }
 
-/* "flags" of an x86, "Features" of an ARM; the first processor counts. */
+/* Looks at "flags" of an x86, "Features" of an ARM; the first processor counts. */
 bool cpuinfo_has_aes(FILE *f)
 {
     char *line = NULL;

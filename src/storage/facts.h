@@ -9,22 +9,22 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* The facts of a block device. struct facts says what stands for an unknown one. */
+/* Gathers the facts of a block device. struct facts says what stands for an unknown one. */
 void facts_of_device(dev_t device, uint32_t crypt_version, struct facts *ret);
 
-/* The facts of a volume's device. If the volume is not active, they are all unknown. */
+/* Gathers the facts of a volume's device. If the volume is not active, they are all unknown. */
 void facts_of_volume(const struct volume *v, uint32_t crypt_version, struct facts *ret);
 
-/* The facts for a new volume in the group. Nobody knows on which disk it will lie, so only a block size is
- * known: the smallest of the group's active volumes. */
+/* Gathers the facts for a new volume in the group. On which disk it will lie is not known, so only a block
+ * size is known: the smallest of the group's active volumes. */
 void facts_of_group(const char *vg, uint32_t crypt_version, struct facts *ret);
 
-/* Has the processor instructions for AES? The second one reads a file like /proc/cpuinfo. */
+/* Whether the processor has instructions for AES. The second one reads a file like /proc/cpuinfo. */
 bool processor_has_aes(void);
 bool cpuinfo_has_aes(FILE *f);
 
-/* The line in the file `name` of the block device in sysfs; "" if there is none. */
+/* Reads the line in the file `name` of the block device in sysfs; "" if there is none. */
 void device_attribute(dev_t device, const char *name, char *line, size_t size);
 
-/* Does the path lead to this block device? */
+/* Whether the path leads to this block device. */
 bool device_is_at(const char *path, dev_t device);

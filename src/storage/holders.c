@@ -37,7 +37,7 @@ static void add_maps(dev_t device, char *text, size_t size)
     }
 }
 
-/* ID PARENT MAJOR:MINOR ROOT MOUNT-POINT ... */
+/* Adds mounts of the device. The lines are: ID PARENT MAJOR:MINOR ROOT MOUNT-POINT ... */
 static void add_mounts(dev_t device, char *text, size_t size)
 {
     _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");

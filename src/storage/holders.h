@@ -6,5 +6,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* " by map guest-root, mount /mnt, swap, loop0", cut at `size`; empty: no such holder, so it is a process. */
+/* Writes " by map guest-root, mount /mnt, swap, loop0", cut at `size`; empty if there is no such holder: then
+ * a process holds the device. */
 void holders_name(dev_t device, char *text, size_t size);

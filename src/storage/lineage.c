@@ -11,15 +11,15 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define DEPTH_MAX 8   /* of maps over maps */
-#define DM_TEXT   256 /* a name or uuid of device-mapper's */
+#define DEPTH_MAX 8   /* maps over maps that are followed */
+#define DM_TEXT   256 /* a name or uuid in device-mapper */
 
 struct walk {
     const char *root;
     const char *own;
 };
 
-/* The first line of a file of the device; empty if there is none. */
+/* Reads the first line of a file of the device; empty if there is none. */
 static void read_line(const struct walk *w, dev_t device, const char *file, char *line, size_t size)
 {
     char path[PATH_MAX + 64];
@@ -27,7 +27,7 @@ static void read_line(const struct walk *w, dev_t device, const char *file, char
     file_line(path, line, size);
 }
 
-/* "254:3"; 0: none */
+/* Reads "254:3"; 0 if it is not such a text. */
 static dev_t parse_number(const char *text)
 {
     unsigned major_number = 0, minor_number = 0;
@@ -48,7 +48,7 @@ static const char *next_part(const char *name, char *part, size_t size)
     return *name ? name + 1 : name;
 }
 
-/* Is that the name of a volume of an instance: UUID_disk, or UUID_disk.ROLE? */
+/* Whether that is the name of an instance's volume: UUID_disk, or UUID_disk.ROLE. */
 static bool take_instance(const char *lv, char instance[UUID_TEXT])
 {
     snprintf(instance, UUID_TEXT, "%.36s", lv);
@@ -64,7 +64,7 @@ static bool take_map(const char *name, struct reached *ret)
     return take_instance(ret->lv, ret->instance) && suffix;
 }
 
-/* Does the name say that this is a volume of an instance? `through_lvm`: the walk came here through another
+/* Whether the name says that this is an instance's volume. `through_lvm`: the walk came here through another
  * volume. Then the layers of a snapshot do not count as a way to its origin. */
 static bool is_volume(const char *dm_name, bool through_lvm, struct reached *ret)
 {
@@ -79,7 +79,7 @@ static bool is_volume(const char *dm_name, bool through_lvm, struct reached *ret
 static enum lineage look(const struct walk *w, dev_t device, unsigned depth, bool through_lvm,
                          struct reached *ret);
 
-/* Looks at each device in one folder of the device's: slaves or holders. */
+/* Looks at each device in `folder` of sysfs, which is "slaves" or "holders". */
 static enum lineage look_at_all(const struct walk *w, dev_t device, const char *folder, unsigned depth,
                                 bool through_lvm, struct reached *ret)
 {
@@ -95,7 +95,7 @@ static enum lineage look_at_all(const struct walk *w, dev_t device, const char *
         dev_t next = parse_number(number);
         if (next && streq(folder, "slaves"))
             found = look(w, next, depth + 1, through_lvm, ret);
-        else if (next) { /* upwards only volumes count: whoever has the physical volume has them */
+        else if (next) { /* upwards only volumes count: a user of the physical volume reaches them */
             char uuid[DM_TEXT], name[DM_TEXT];
             read_line(w, next, "dm/uuid", uuid, sizeof uuid);
             read_line(w, next, "dm/name", name, sizeof name);
@@ -151,7 +151,8 @@ enum lineage lineage_of(const char *root, dev_t device, const char *own, struct 
     return ret->kind;
 }
 
-/* ".../mayfly/<lv>", in whatever folder the user had for sockets when he defined the domain. */
+/* Whether the path is ".../mayfly/<lv>", in whatever folder the user had for sockets when he defined the
+ * domain. */
 static bool is_socket(const char *path, const char *lv, struct reached *ret)
 {
     static const char folder[] = "/mayfly";

@@ -3,9 +3,9 @@
  * covers. Such a lock goes when the last descriptor of its opening is closed, however the process ends:
  * nothing piles up, nothing has to be cleaned.
  *
- * The kernel does not tell who holds such a lock. So whoever takes one writes its name into the file, into
- * one of NOTES places that the uuid chooses. A note decides nothing: one that is overwritten, or that is left
- * of an earlier holder, makes a sentence say less.
+ * The kernel does not tell who holds such a lock. So a process that takes one writes its name into the file,
+ * into one of NOTES places that the uuid chooses. A note decides nothing: one that is overwritten, or that is
+ * left of an earlier holder, makes a sentence say less.
  *
  * The file is never removed: two processes could then lock two different files of one name.
  */
@@ -36,7 +36,8 @@ struct note {
 };
 #include <uuid/uuid.h>
 
-/* The folder must be ours alone: whoever can write there could put another file in place of the locks. */
+/* Checks that the folder is ours alone: another user with write access could put another file in place of the
+ * locks. */
 static int check_folder(const char *path, struct error *e)
 {
     char copy[PATH_MAX];

@@ -8,15 +8,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define LOCKS_MAX 4096 /* that one connection may hold */
+#define LOCKS_MAX 4096 /* locks that one connection may hold */
 #define VERB_MAX  16   /* name of a verb, with its NUL */
 
 struct locks {
     int fd; /* -1: nothing locked yet */
     char (*held)[UUID_TEXT];
     size_t n;
-    pid_t pid; /* the process for which locks are taken, at the other end of the connection, */
-    uid_t uid; /* and its user: others who find a lock taken are told */
+    pid_t pid; /* the process at the other end of the connection, for which locks are taken */
+    uid_t uid; /* the user of that process; told to others who find a lock taken */
 };
 #define LOCKS_NONE ((struct locks){.fd = -1})
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* The first byte of the value of this field in the row, or NULL. */
+/* Finds the first byte of the value of this field in the row, or NULL. */
 static const char *field_begin(const char *row, const char *line_end, const char *name)
 {
     char start[64];
@@ -38,7 +38,7 @@ const char *lvm_find_row(const char *from, const char *name, const char *value)
     return NULL;
 }
 
-/* Where a value in the log ends: at its quotation mark, or before the next field or the row's end. */
+/* Whether a value in the log ends here: at its quotation mark, or before the next field or the row's end. */
 static bool ends_here(const char *p, const char *line_end)
 {
     return p >= line_end || *p == '"' || str_starts(p, ", \"log_") || (*p == '}' && p + 2 >= line_end);

@@ -14,7 +14,7 @@
 #define CONFIGURATION "/etc/lvm"
 #define DEADLINE_SEC  60
 
-/* The whole word: global_filter is another setting, which counts beside filter. */
+/* Whether the line has the whole word: global_filter is another setting, which counts beside filter. */
 static bool has_filter(const char *line)
 {
     for (const char *at = line; (at = strstr(at, "filter")); at++)

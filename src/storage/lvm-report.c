@@ -2,9 +2,10 @@
 /* Makes the report for the client: LVM's rows on the configured groups, but only those that concern us. See
  * lvm.h.
  *
- *     lvs GROUP --> all rows: are they as many as the group says? --> those of ours -->
- * {"report":[{"lv":[...]}]} none of ours                                                   -->
- * {"report":[{"vg":[...]}]}
+ *     lvs GROUP --> all rows: are they as many as the group says?
+ *
+ *         rows of ours   --> {"report":[{"lv":[...]}]}
+ *         no row of ours --> {"report":[{"vg":[...]}]}
  *
  * LVM could select the rows itself, but then nobody would notice a missing row, and a volume that is not seen
  * counts as gone. Each group is named, so that neither locks nor faults of other groups matter.
@@ -17,7 +18,7 @@
 
 #include <stdio.h>
 
-#define LOOKS_MAX 3 /* at a group that changes meanwhile */
+#define LOOKS_MAX 3 /* looks at a group that changes meanwhile */
 #define NOTHING   "{\"report\":[{\"lv\":[]}]}\n"
 
 #define GROUP_FIELDS                                                                                         \
@@ -55,7 +56,7 @@ int lvm_row_parse(const char *row, const char *vg, struct lv_row *ret, struct er
     return 0;
 }
 
-/* The number in one field of a row. */
+/* Reads the number in one field of a row. */
 static int row_number(const char *row, const char *name, uint64_t *ret)
 {
     char text[24];
@@ -63,7 +64,7 @@ static int row_number(const char *row, const char *name, uint64_t *ret)
     return r < 0 ? r : str_to_u64(text, ret);
 }
 
-/* Does the row concern us, by a tag, by its name, or as what depends on a volume of ours? */
+/* Finds out whether the row concerns us: by a tag, by its name, or as what depends on one of our volumes. */
 static int concerns_us(const char *row, const char *vg, bool *ret, struct error *e)
 {
     struct lv_row parsed;
@@ -79,7 +80,7 @@ static int concerns_us(const char *row, const char *vg, bool *ret, struct error 
     return 0;
 }
 
-/* A row without what LVM puts around it in its table. */
+/* Writes a row without what LVM puts around it in its table. */
 static void write_row(FILE *to, const char *row, bool first)
 {
     size_t length = strcspn(row, "\n"), start = strspn(row, " ");
@@ -109,7 +110,7 @@ static int write_volumes(FILE *to, const char *report, const char *vg, size_t *r
     return 0;
 }
 
-/* The group's own fields of any row that has them. */
+/* Writes the group's own fields, from any row that has them. */
 static int write_group(FILE *to, const char *row, const char *vg, struct error *e)
 {
     char names[] = GROUP_FIELDS, *rest = names, value[LVM_NAME_MAX];
@@ -124,7 +125,7 @@ static int write_group(FILE *to, const char *row, const char *vg, struct error *
     return 0;
 }
 
-/* -EAGAIN, without a sentence: the group has other volumes than the rows that were read. */
+/* Checks that the group has as many volumes as rows were read; else -EAGAIN, without a sentence. */
 static int check_count(const char *row, size_t rows, const char *vg, struct error *e)
 {
     uint64_t count = 0;
@@ -161,7 +162,7 @@ static int look_at_group(struct lvm *l, const char *vg, FILE *to, struct error *
     return r < 0 ? r : write_group(to, row, vg, e);
 }
 
-/* One look at a group. -ENOENT: there is none. */
+/* Looks at a group once. -ENOENT if there is none. */
 static int look(struct lvm *l, const char *vg, FILE *to, struct error *e)
 {
     _cleanup_free_ char *volumes = NULL;

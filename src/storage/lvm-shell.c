@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one lvm process. It knows words, rows and reasons; what the commands are for is in lvm.c.
  *
- *     command --socket--> stdin   lvm   LVM_REPORT_FD --pipe--> { "report": ..., "log": [ rows, one a line ]
- * }
+ *     command --socket--> stdin of lvm
+ *     LVM_REPORT_FD of lvm --pipe--> { "report": ..., "log": [ rows, one a line ] }
  *
  * The last row of the log has the status of the command (1 is success). Why a command failed is not in it:
  * the shell's `lastlog` tells, in rows of the same form.
@@ -53,7 +53,7 @@
 #define LVMDBUSD     "/usr/share/dbus-1/system-services/com.redhat.lvmdbus1.service"
 #define WITHOUT_DBUS "global{notify_dbus=0} "
 
-/* A guest can write what looks like a physical volume of ours. So LVM reads neither maps nor our volumes,
+/* A guest can write what looks like a physical volume of the host. So LVM reads neither maps nor our volumes,
  * which it knows as /dev/GROUP/UUID_disk. An operator's own filter is left as it is. */
 #define WITHOUT_DISKS                                                                                        \
     " filter=[\"r|^/dev/mapper/.*" MAP_NAME_SUFFIX "$|\",\"r|^/dev/[^/]*/[-0-9a-f]*" VOLUME_INFIX "|\"]"
@@ -110,7 +110,8 @@ static _noreturn_ void become_keeper(int keep_fd, int commands, int reports)
     _exit(pid > 0 ? WEXITSTATUS(status) : 126);
 }
 
-/* A socket rather than a pipe: writing to a process that has died is then an error and no signal. */
+/* Starts the process. Uses a socket rather than a pipe: writing to a process that has died is then an error
+ * and not a signal. */
 static int start_process(struct lvm *l, struct error *e)
 {
     int commands[2], reports[2];
@@ -197,7 +198,8 @@ void lvm_add_words(struct command *c, ...)
     va_end(ap);
 }
 
-/* One whole report: it ends with the only line that is "  }". LVM writes it when the command is done. */
+/* Reads one whole report: it ends with the only line that is "  }". LVM writes it when the command is
+ * done. */
 static int read_report(int from, char **ret_text, size_t *ret_size)
 {
     static const char end[] = "\n  }\n";
@@ -224,7 +226,7 @@ static int read_report(int from, char **ret_text, size_t *ret_size)
     return 0;
 }
 
-/* Sends one line and reads its report. -EIO: the process is no more. */
+/* Sends one line and reads its report. -EIO: the process has ended. */
 static int talk(struct lvm *l, const char *line, char **ret_text, size_t *ret_size, struct error *e)
 {
     ssize_t sent = send(l->to, line, strlen(line), MSG_NOSIGNAL); /* lvm waits for a line, so there is room */
@@ -295,7 +297,7 @@ static int explain(struct lvm *l, const char *what, struct error *e)
                      reason ? reason->way_out : "try vgck, and see dmesg");
 }
 
-/* The status of the command, in the row that the shell adds last. */
+/* Finds the status of the command, in the row that the shell adds last. */
 static int find_status(const char *report, bool *ret_succeeded)
 {
     const char *row = lvm_find_log_row(report, "log_context", "shell");

@@ -29,19 +29,19 @@ int lvm_run(struct lvm *l, const char *verb, const struct command *c, char **ret
             const char *what, struct error *e) _must_check_;
 
 /* Returns the first row (a line) at or after `from` in which the field `name` has this value, or any value if
- * NULL is given. NULL: there is none. */
+ * NULL is given. NULL if there is none. */
 const char *lvm_find_row(const char *from, const char *name, const char *value);
 
-/* The value of a field in one row of LVM's JSON; escaped characters lose their backslash. -ENOENT: the row
- * has no such field. -ENAMETOOLONG, -EINVAL: it does not fit, or does not end. */
+/* Reads the value of a field in one row of LVM's JSON; escaped characters lose their backslash. -ENOENT: the
+ * row has no such field. -ENAMETOOLONG, -EINVAL: it does not fit, or does not end. */
 int lvm_row_field(const char *row, const char *name, char *field, size_t size) _must_check_;
 
-/* The same in a row of the log. The host's report/prefixes=1 makes single ones of the closing quotation marks
- * there, and quoted=0 leaves them out, which no option of ours overrides: a value then ends where the next
- * field of the log begins, or the row ends. */
+/* As lvm_row_field(), in a row of the log. The host's report/prefixes=1 makes single ones of the closing
+ * quotation marks there, and quoted=0 leaves them out, and none of our options overrides that: a value then
+ * ends where the next field of the log begins, or the row ends. */
 int lvm_log_field(const char *row, const char *name, char *field, size_t size) _must_check_;
 
-/* The same for the rows of a log. */
+/* As lvm_find_row(), for the rows of a log. */
 const char *lvm_find_log_row(const char *from, const char *name, const char *value);
 
 /* Reads a row of lvs, which was asked for lv_name and DEPENDENT_FIELDS. -EPROTO: the row lacks one of

@@ -14,8 +14,8 @@
 #define SET_MAX    40 /* volumes in one command, so that it stays within what the shell takes */
 #define SELECT_MAX (LVM_INSTANCES_MAX * UUID_TEXT + 96)
 
-/* Reads a row of lvs. A malformed tag is a refusal: nobody knows what the volume is. A volume without tags of
- * ours is a stranger. */
+/* Reads a row of lvs. A malformed tag is a refusal: nobody knows what the volume is. A volume without our
+ * tags is a stranger. */
 static int parse_volume(const char *row, const char *vg, struct volume *ret, struct error *e)
 {
     char size[24], tags[4 * TAGS_TEXT_MAX];
@@ -44,8 +44,8 @@ static int parse_volume(const char *row, const char *vg, struct volume *ret, str
     return 0;
 }
 
-/* LVM's selection by regular expressions, which are in braces since they have parentheses themselves: the
- * volumes, and whatever has a disk of ours as its origin. */
+/* Writes LVM's selection by regular expressions, which are in braces since they have parentheses themselves:
+ * the volumes, and whatever has one of our disks as its origin. */
 static int select_instances(const char (*instances)[UUID_TEXT], size_t n, char text[SELECT_MAX],
                             struct error *e)
 {
@@ -185,7 +185,7 @@ int lvm_find_disk(struct lvm *l, const char *const vgs[], size_t n_vgs, const ch
         if (!row)
             continue;
         if (lvm_row_field(row, "lv_name", lv, sizeof lv) < 0)
-            lv[0] = '\0'; /* no name of ours is as long */
+            lv[0] = '\0'; /* none of our names is as long */
         snprintf(where, LVM_WHERE_MAX, "%.63s/%.63s", vgs[i], lv);
     }
     return 0;
@@ -200,8 +200,8 @@ static void add_tags(struct command *c, const char *option, const struct volume 
         lvm_add(c, option, tag);
 }
 
-/* lvcreate with the words in `c`, then v's name, size and tags, then the group or volume that it is made
- * in. */
+/* Runs lvcreate: the words in `c`, the name, size and tags of `v`, and last `of`, the group or volume to make
+ * it in. */
 static int run_lvcreate(struct lvm *l, struct command *c, const struct volume *v, const char *of,
                         struct error *e)
 {
@@ -224,7 +224,7 @@ int lvm_create(struct lvm *l, const struct volume *v, struct error *e)
     return run_lvcreate(l, &c, v, v->vg, e);
 }
 
-/* LVM itself wipes the head of a snapshot's room. It must, or it would read old entries there. */
+/* Lets LVM wipe the head of the snapshot's room, where it would read old entries otherwise. */
 int lvm_snapshot(struct lvm *l, const struct volume *origin, const struct volume *snapshot, struct error *e)
 {
     char of[VG_NAME_MAX + LV_NAME_MAX];

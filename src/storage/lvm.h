@@ -17,16 +17,16 @@ struct lvm;
  * of us. -ENOENT: lvm2 is not installed; -ENODEV: the kernel has no device-mapper. */
 int lvm_start(int keep_fd, struct lvm **ret, struct error *e) _must_check_;
 
-/* Never kills it: a command under way goes on to its end. */
+/* Ends the process, but never kills it: a command under way goes on to its end. */
 struct lvm *lvm_stop(struct lvm *l);
 DEFINE_CLEANUP(struct lvm *, lvm_stop)
 #define _cleanup_lvm_ _cleanup_(lvm_stopp)
 
-/* Reports on the groups named, and on the volumes of ours in them, as LVM's JSON, written to `fd`: documents
- * of lvs, whose rows tell of their group too, and of vgs for groups without such volumes. Volumes of ours are
- * those with a tag or a name of ours, and those that have one of them as their origin. Other groups are not
- * read. A group that LVM does not find is not in the report. -EPROTO: the rows are fewer than the group has
- * volumes, or lack a field: such a report proves nothing. */
+/* Reports on the groups named, and on our volumes in them, as LVM's JSON, written to `fd`: documents of lvs,
+ * whose rows tell of their group too, and of vgs for groups without such volumes. Our volumes are those with
+ * one of our tags or names, and those that have one of them as their origin. Other groups are not read. A
+ * group that LVM does not find is not in the report. -EPROTO: the rows are fewer than the group has volumes,
+ * or lack a field: such a report proves nothing. */
 int lvm_report(struct lvm *l, const char *const vgs[], size_t n_vgs, int fd, struct error *e) _must_check_;
 
 /* A volume, and why it may not be removed or overwritten; empty: nothing in LVM depends on it. */
@@ -35,14 +35,14 @@ struct lvm_volume {
     char dependent[DEPENDENT_MAX];
 };
 
-#define LVM_INSTANCES_MAX 64 /* of one look */
+#define LVM_INSTANCES_MAX 64 /* instances of one look */
 
-/* The volumes of `n` instances in the group, by one command; the caller frees *ret. A volume that has our
- * name but not our tags is -EUNSAFE. */
+/* Reads the volumes of `n` instances in the group, by one command; the caller frees *ret. A volume that has
+ * our name but not our tags is -EUNSAFE. */
 int lvm_volumes_of(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
                    struct lvm_volume **ret, size_t *ret_n, struct error *e) _must_check_;
 
-/* As lvm_volumes_of(), and also the strangers: volumes with our name and without any tag of ours, of which
+/* As lvm_volumes_of(), and also the strangers: volumes with our name and without any of our tags, of which
  * only names and size are set (volume_stranger). */
 int lvm_volumes_named(struct lvm *l, const char *vg, const char (*instances)[UUID_TEXT], size_t n,
                       struct lvm_volume **ret, size_t *ret_n, struct error *e) _must_check_;
@@ -83,7 +83,7 @@ int lvm_retag(struct lvm *l, const struct volume *old, const struct volume *new,
 /* Makes sure that the volume's device exists (lvchange -ay). */
 int lvm_activate(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
-/* Gives its devices the tables of LVM's metadata, and resumes them if they are suspended. */
+/* Gives the volume's devices the tables of LVM's metadata, and resumes them if they are suspended. */
 int lvm_refresh(struct lvm *l, const struct volume *v, struct error *e) _must_check_;
 
 /* Makes the volume as large as that, rounded up to whole extents by LVM; what it holds stays. -EINVAL: it has

@@ -19,7 +19,7 @@ void map_uuid_make(const char *disk, enum map_use use, char ret[MAP_UUID_MAX])
                  use == MAP_FOR_DOMAIN ? "" : MAP_UUID_OPENED);
 }
 
-/* The mark that follows the disk's uuid, or "". NULL: this is no uuid of ours. */
+/* Finds the mark that follows the disk's uuid, or "". NULL if this is not one of our uuids. */
 static const char *mark_of(const char *uuid)
 {
     return str_starts(uuid, MAP_UUID_PREFIX) && strlen(uuid) >= strlen(MAP_UUID_PREFIX) + UUID_TEXT - 1
@@ -59,7 +59,8 @@ enum map_use map_use(const struct map *map)
     return map->read_only ? MAP_READ_ONLY : map_uuid_use(map->uuid);
 }
 
-/* A moment in the future is not of this boot, so it counts as long past: the difference wraps. */
+/* Takes a time in the future for one of an earlier boot: the unsigned difference wraps, so that it counts as
+ * long past. */
 bool map_awaits_start(const struct map *map, uint32_t within_sec)
 {
     const char *mark = mark_of(map->uuid);

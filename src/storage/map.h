@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A map of ours. Its uuid names its disk and says what it was opened for, so that recover knows without any
- * file whether it stays open.
+/* A map that Mayfly opens. Its uuid names its disk and says what it was opened for, so that recover knows
+ * without any file whether it stays open.
  *
  *     MAYFLY-<disk>                    for a domain: closed when nobody runs on it
  *     MAYFLY-<disk>-start-<seconds>    by a program, for a start that follows: the same, but the start has
@@ -21,7 +21,7 @@ struct map {
     char name[MAP_NAME_MAX];
     char uuid[MAP_UUID_MAX];
     uint64_t size_bytes; /* smaller than its volume after a resize that was cut off */
-    int32_t open_count;  /* who holds it, dm-crypt itself not counted */
+    int32_t open_count;  /* how many hold it, dm-crypt itself not counted */
     uint32_t flags;      /* enum crypt_flag: of the table in use */
     uint64_t read_only;  /* 1: nobody can write through it */
 };
@@ -34,26 +34,27 @@ enum map_use {
     MAP_READ_ONLY  /* a person, only to look */
 };
 
-/* Is the map read-only if it is opened for this use? */
+/* Whether the map is read-only if it is opened for this use. */
 static inline bool map_use_reads_only(enum map_use use, const struct volume *v)
 {
     return use == MAP_READ_ONLY || volume_is_snapshot(v);
 }
 
-/* The uuid of a map of that disk that is opened now. */
+/* Makes the uuid of a map of that disk that is opened now. */
 void map_uuid_make(const char *disk, enum map_use use, char ret[MAP_UUID_MAX]);
 
-/* Is that the uuid of a map of the disk, whatever it was opened for? */
+/* Whether that is the uuid of a map of the disk, whatever it was opened for. */
 bool map_uuid_is_of(const char *uuid, const char *disk);
 
-/* What the mark says. A map that a person opened read-only has the mark of MAP_TO_STAY. */
+/* Returns what the mark says. A map that a person opened read-only has the mark of MAP_TO_STAY. */
 enum map_use map_uuid_use(const char *uuid);
 
-/* The same, but MAP_READ_ONLY if the map is read-only. */
+/* As map_uuid_use(), but MAP_READ_ONLY if the map is read-only. */
 enum map_use map_use(const struct map *map);
 
-/* Was it opened for a start, and within that time? */
+/* Whether it was opened for a start, and within that time. */
 bool map_awaits_start(const struct map *map, uint32_t within_sec);
 
-/* Does it stay open without a guest that runs on it: for a person, or for a start that may still follow? */
+/* Whether it stays open without a guest that runs on it: for a person, or for a start that may still
+ * follow. */
 bool map_stays(const struct map *map);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Is `fs` one that can be made (ext4, xfs, vfat, swap), and `label` one that it takes? -EINVAL. */
+/* Checks that `fs` can be made (ext4, xfs, vfat, swap), and takes `label`. -EINVAL. */
 int mkfs_check(const char *fs, const char *label, struct error *e) _must_check_;
 
 struct mkfs {

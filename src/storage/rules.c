@@ -76,7 +76,7 @@ int rules_format(const struct volume *v, bool made_and_opened_here, struct error
 
 int rules_tune(const struct volume *v, struct error *e)
 {
-    if (v->state == VOLUME_READY) /* so it is no snapshot either, whose map is read-only */
+    if (v->state == VOLUME_READY) /* so it is not a snapshot, whose map is read-only */
         return 0;
     return error_set(e, -EUNSAFE, "volume %s: is %s, and only the map of a ready volume is tuned", v->lv,
                      volume_state_name(v->state));
@@ -103,7 +103,7 @@ int rules_remove(const struct volume *v, struct error *e)
                      volume_state_name(v->state));
 }
 
-/* Names follow from instance and role, so these two are the same. */
+/* Takes instance and role for the same, since the names of both follow from them. */
 int rules_remake(const struct volume *old, const struct volume *new, struct error *e)
 {
     if (old->state != VOLUME_READY && old->state != VOLUME_REBUILDING)

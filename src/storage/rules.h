@@ -6,10 +6,10 @@
 #include "secret/secret.h"
 #include "storage/volume.h"
 
-/* May this disk be made? */
+/* Checks that this disk may be made. */
 int rules_create(const struct volume *v, struct error *e) _must_check_;
 
-/* May a snapshot be made of this disk? */
+/* Checks that a snapshot may be made of this disk. */
 int rules_origin(const struct volume *v, struct error *e) _must_check_;
 
 /* Describes that snapshot: it has the tags of its origin, except for disk uuid, role, state and size. Its
@@ -19,7 +19,8 @@ int rules_design_snapshot(const struct volume *origin, const char *disk, uint64_
 
 int rules_open(const struct volume *v, struct error *e) _must_check_;
 
-/* Only the connection that is making a volume may open it without a key, or format it. */
+/* Check that the caller is the connection that is making the volume: no other may open it without a key, or
+ * format it. */
 int rules_open_plain(const struct volume *v, bool made_here, struct error *e) _must_check_;
 int rules_format(const struct volume *v, bool made_and_opened_here, struct error *e) _must_check_;
 
@@ -27,6 +28,6 @@ int rules_tune(const struct volume *v, struct error *e) _must_check_;
 int rules_mark(const struct volume *v, enum volume_state to, struct error *e) _must_check_;
 int rules_remove(const struct volume *v, struct error *e) _must_check_;
 
-/* `new` takes the place of `old`, under the same name. */
+/* Checks that `new` may take the place of `old`, under the same name. */
 int rules_remake(const struct volume *old, const struct volume *new, struct error *e) _must_check_;
 int rules_resize(const struct volume *v, uint64_t size_bytes, struct error *e) _must_check_;

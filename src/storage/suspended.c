@@ -7,13 +7,13 @@
 
 #define LVM_UUID_PREFIX "LVM-"
 
-/* A device of LVM's, and the parts of its name. */
+/* A device that LVM made, and the parts of its name. */
 struct device_name {
     char device[DM_NAME_LEN];
     struct suspended volume;
     bool below; /* it lies below a volume (-real, -cow) */
     bool suspended;
-    bool has_table; /* in use */
+    bool has_table; /* a table is in use */
 };
 
 static bool split_name(const char *device, struct device_name *ret)
@@ -41,7 +41,7 @@ static bool read_state(struct device_name *d)
     return true;
 }
 
-/* Lists devices of volumes with names of ours; the caller frees *ret. */
+/* Lists devices of volumes with our names; the caller frees *ret. */
 static int list_devices(struct device_name **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_task_ struct dm_task *t = NULL;

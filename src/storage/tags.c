@@ -101,7 +101,8 @@ static int parse_value(struct volume *v, const struct tag *t, const char *value)
     return -EINVAL;
 }
 
-/* One tag of ours, "mayfly.NAME=VALUE" without the prefix. `seen` has a bit for each row of the table. */
+/* Reads one of our tags, "mayfly.NAME=VALUE" without the prefix. `seen` has a bit for each row of the
+ * table. */
 static int parse_tag(struct volume *v, const char *tag, uint32_t *seen, struct error *e)
 {
     const char *equals = strchr(tag, '=');
@@ -129,8 +130,8 @@ static int all_there(const struct volume *v, uint32_t seen, struct error *e)
     return 0;
 }
 
-/* Is the tag "mayfly" (without a version, it is damaged), mayfly=VERSION or mayfly.NAME=VALUE? "mayflies" is
- * somebody else's. */
+/* Whether the tag is "mayfly" (without a version, it is damaged), mayfly=VERSION or mayfly.NAME=VALUE.
+ * "mayflies" is somebody else's. */
 static bool is_ours(const char *tag, size_t length)
 {
     return str_starts(tag, "mayfly") && (length == strlen("mayfly") || strchr("=.", tag[strlen("mayfly")]));

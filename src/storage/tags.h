@@ -5,19 +5,19 @@
 
 #include "storage/volume.h"
 
-#define TAG_OURS      "mayfly=1" /* every volume of ours has it; the number is the version of this format */
+#define TAG_OURS      "mayfly=1" /* all our volumes have it; the number is the version of this format */
 #define TAGS_TEXT_MAX 1024
 
-/* All tags of `v`, separated by commas, as `lvs -o lv_tags` prints them. v must have passed
+/* Writes all tags of `v`, separated by commas, as `lvs -o lv_tags` prints them. v must have passed
  * volume_check(). */
 void tags_format(const struct volume *v, char text[TAGS_TEXT_MAX]);
 
 /* Reads the output of `lvs -o lv_tags` into the fields of `ret` that tags hold (not vg, lv, size_bytes).
- * Ignores foreign tags. -ENOENT: not a volume of ours. -EINVAL: it is marked as ours, but a tag is missing,
- * twice or malformed, or its version unknown. The caller goes on to volume_check(). */
+ * Ignores foreign tags. -ENOENT: not our volume. -EINVAL: it is marked as ours, but a tag is missing, twice
+ * or malformed, or its version unknown. The caller goes on to volume_check(). */
 int tags_parse(const char *text, struct volume *ret, struct error *e) _must_check_;
 
-/* Is no tag in `text` ours, of any version or form? */
+/* Whether no tag in `text` is ours, of any version or form. */
 bool tags_none(const char *text);
 
 /* "mayfly.state=ready" */

@@ -18,7 +18,7 @@
 
 static const char *const state_names[] = {"building", "adopting", "ready", "rebuilding", "doomed"};
 
-/* A field that may have come through a socket: does it end, and is it not empty? */
+/* Whether a field that may have come through a socket ends, and is not empty. */
 static bool is_text(const char *field, size_t size)
 {
     return field[0] && memchr(field, '\0', size);
@@ -49,7 +49,7 @@ static bool fs_valid(const char fs[FS_MAX])
     return false;
 }
 
-/* MANAGER:PLACE/ID */
+/* Whether the key has the form MANAGER:PLACE/ID. */
 static bool key_ref_valid(const char *key)
 {
     size_t manager = strspn(key, "abcdefghijklmnopqrstuvwxyz");

@@ -68,7 +68,7 @@ struct volume {
 
 #define ROLE_RESCUE "rescue"
 
-/* Is it the rescue disk, which is there only between mayfly rescue and unrescue? */
+/* Whether it is the rescue disk, which is there only between mayfly rescue and unrescue. */
 static inline bool volume_is_rescue(const struct volume *v)
 {
     return streq(v->role, ROLE_RESCUE);
@@ -91,10 +91,10 @@ static inline bool volume_in_folder(const struct volume *v)
     return str_starts(v->vg, VOLUME_FOLDER_PREFIX);
 }
 
-/* Could it be where a volume is: a volume group, or a folder? */
+/* Whether it could be where a volume is: a volume group, or a folder. */
 bool volume_group_valid(const char *vg);
 
-/* Is the disk encrypted? */
+/* Whether the disk is encrypted. */
 static inline bool volume_encrypted(const struct volume *v)
 {
     return !streq(v->cipher, "none");
@@ -119,7 +119,7 @@ static inline bool volume_is_bench(const struct volume *v)
 /* How the scratch volume is lent. */
 enum bench_table { BENCH_TABLE_NONE, BENCH_TABLE_OURS, BENCH_TABLE_CRYPTSETUP, BENCH_TABLES };
 
-/* Is it still being written, so that its contents do not count yet? */
+/* Whether it is still being written, so that its contents do not count yet. */
 static inline bool volume_unfinished(const struct volume *v)
 {
     return v->state == VOLUME_BUILDING || v->state == VOLUME_REBUILDING;
@@ -131,7 +131,7 @@ static inline bool volume_unfinished(const struct volume *v)
 #define KDF_NOVA_RIPEMD160 "nova-ripemd160"
 #define KDF_NOVA_SHA256    "nova-sha256"
 
-/* Did Nova make it? Then it was adopted. */
+/* Whether Nova made it. Then it was adopted. */
 static inline bool volume_novas(const struct volume *v)
 {
     return str_starts(v->kdf, "nova-");
@@ -141,20 +141,20 @@ static inline bool volume_novas(const struct volume *v)
  * function alone decides whether a volume from a socket or from LVM is believed. -EINVAL. */
 int volume_check(const struct volume *v, struct error *e) _must_check_;
 
-/* Could it be the name of an instance in a tag? A domain may have others. */
+/* Whether it could be the name of an instance in a tag. A domain may have others. */
 bool volume_instance_name_valid(const char *name);
 
-/* Could it be what a caller calls a disk? Letters, digits and "_.-+", and no role. */
+/* Whether it could be a caller's name for a disk: letters, digits and "_.-+", and not a role. */
 bool volume_alias_valid(const char *alias);
 
-/* root, local, eph0 to eph99, swap, seed, snap, rescue, bench */
+/* Whether it is root, local, eph0 to eph99, swap, seed, snap, rescue or bench. */
 bool volume_role_valid(const char *role);
 
-/* Could it be the name of a volume of ours: <uuid>_disk, with or without .ROLE? */
+/* Whether it could be the name of one of our volumes: <uuid>_disk, with or without .ROLE. */
 bool volume_lv_name_valid(const char *lv);
 
-/* For qsort: by instance, then the root disk, then local, eph0, eph1 ... eph10, then swap, the seed, a
- * snapshot. */
+/* Orders for qsort(): by instance, then the root disk, then local, eph0, eph1 ... eph10, then swap, the seed,
+ * a snapshot. */
 int volume_order(const void *a, const void *b);
 
 /* Sets v->lv from v->instance and v->role. */
@@ -165,8 +165,8 @@ void volume_set_lv_name(struct volume *v);
 #define MAP_NAME_MAX    (LV_NAME_MAX + 8)
 void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX]);
 
-/* What a guest gets: /dev/mapper/<map>, or /dev/<vg>/<lv> for a plain volume; of a volume in a folder the
- * socket <runtime folder>/mayfly/<lv>. */
+/* Writes what a guest gets: /dev/mapper/<map>; for a plain volume /dev/<vg>/<lv>; for a volume in a folder
+ * the socket <runtime folder>/mayfly/<lv>. */
 #define DEVICE_PATH_MAX 192
 void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX]);
 
