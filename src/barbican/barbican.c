@@ -71,7 +71,7 @@ static int open_parts(struct barbican *b, const struct config *c, struct key_con
 {
     if (str_copy(b->host_user_id, sizeof b->host_user_id, c->host_user_id) < 0 ||
         !str_made_of(b->host_user_id, "-_"))
-        return error_set(e, -EINVAL, "[barbican_service_user] user_id: is no id of Keystone's");
+        return error_set(e, -EINVAL, "[barbican_service_user] user_id: is not a Keystone ID");
     int r = openstack_from_context(c, who, &b->who, e);
     if (r < 0)
         return r;

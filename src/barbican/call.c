@@ -33,7 +33,7 @@ int barbican_check_id(const char *id, struct error *e)
 {
     if (uuid_valid(id))
         return 0;
-    return error_set(e, -EINVAL, "key barbican:%.64s: is not a key of Barbican's: its id is no uuid", id);
+    return error_set(e, -EINVAL, "key barbican:%.64s: is not a Barbican key: its id is not a uuid", id);
 }
 
 static const char *given_endpoint(const struct barbican *b)
@@ -220,7 +220,7 @@ static struct meaning meaning_of(const struct barbican *b, const struct call *c)
         return (struct meaning){-EHOSTUNREACH, "this is not how Barbican says it: check its endpoint"};
     case 406: /* we asked for bytes, and the secret is text */
         return (struct meaning){-EKEYREJECTED,
-                                "the secret is no key of Mayfly's, but of another type, such as a "
+                                "the secret is not a key of Mayfly but of another type, such as a "
                                 "passphrase"};
     case 400:
     case 409:

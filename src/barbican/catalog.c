@@ -72,7 +72,7 @@ static int find_catalog(json_object *document, json_object **ret, struct error *
     *ret = reply_member(token ? token : document, "catalog", json_type_array);
     if (!document)
         return error_set(e, -EHOSTUNREACH,
-                         "its answer is no token of Keystone's; check that auth_url is that of Keystone v3");
+                         "its answer is not a Keystone token; check that auth_url is that of Keystone v3");
     if (!*ret)
         return error_set(
             e, -EHOSTUNREACH,

@@ -152,7 +152,7 @@ static int take_region(struct reader *x, yaml_node_t *node, const char *region, 
 {
     yaml_node_t *name = node && node->type == YAML_MAPPING_NODE ? member(x, node, "name") : node;
     if (is_null(name) || name->type != YAML_SCALAR_NODE)
-        return error_form(x, node, "is no region: neither a name nor a name with values", e);
+        return error_form(x, node, "is not a region: neither a name nor a name with values", e);
     int r = add_region(x, node, (const char *)name->data.scalar.value, name->data.scalar.length, s, e);
     if (r < 0)
         return r;
@@ -225,7 +225,7 @@ int openstack_parse_clouds(const char *text, size_t size, const char *file, cons
         r = error_memory(e);
     else
         r = error_set(e, -EINVAL, "%s:%zu: %s", file, parser.problem_mark.line + 1,
-                      parser.problem ? parser.problem : "is no YAML");
+                      parser.problem ? parser.problem : "is not valid YAML");
     yaml_parser_delete(&parser);
     return r;
 }

@@ -18,10 +18,11 @@ static int choose_auth(struct openstack *o, struct error *e)
     else if (streq(type, "token"))
         o->auth = OPENSTACK_TOKEN;
     else if (*type)
-        return error_set(e, -EINVAL,
-                         "%s: the authentication type %.40s is none of those that Mayfly knows: password, "
-                         "v3applicationcredential, token",
-                         o->source, o->auth_type);
+        return error_set(
+            e, -EINVAL,
+            "%s: the authentication type %.40s is unknown; use password, v3applicationcredential or "
+            "token",
+            o->source, o->auth_type);
     else if (o->password && (o->username[0] || o->user_id[0]))
         o->auth = OPENSTACK_PASSWORD; /* as in the openstack command, whatever else is given */
     else if (o->application_credential_secret)
@@ -158,7 +159,7 @@ static int check_interface(struct openstack *o, struct error *e)
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (streq(o->interface, known[i]))
             return 0;
-    return error_set(e, -EINVAL, "%s: the interface is %.40s, but there are public, internal and admin",
+    return error_set(e, -EINVAL, "%s: the interface %.40s does not exist; use public, internal or admin",
                      o->source, o->interface);
 }
 

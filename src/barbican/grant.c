@@ -89,7 +89,7 @@ int barbican_grant(struct keymgr *km, const char *id, const char *user, bool all
         return error_set(
             e, -EINVAL,
             "key barbican:%s: cannot be granted: %s; openstack user show -f value -c id NAME tells the id",
-            id, *user ? "this is no id of a user" : "user_id of [barbican_service_user] is not set");
+            id, *user ? "this is not the id of a user" : "user_id of [barbican_service_user] is not set");
     r = acl_get(b, id, &acl, e);
     if (r < 0)
         return r;

@@ -14,7 +14,7 @@ static const char *explain_refusal(const struct exchange *x)
 {
     switch (x->refusal) {
     case REFUSED_HEADERS:
-        return "its answer has no end of headers; check that the address is that of Keystone or Barbican";
+        return "the headers of its answer do not end; check that the address is that of Keystone or Barbican";
     case REFUSED_BODY:
         return "its answer is longer than any that was asked for; check that the address is that of Keystone "
                "or "

@@ -12,7 +12,7 @@
 static int error_form(struct error *e)
 {
     return error_set(e, -EHOSTUNREACH,
-                     "its answer is no token of Keystone's; check that auth_url is that of Keystone v3");
+                     "its answer is not a Keystone token; check that auth_url is that of Keystone v3");
 }
 
 /* Reads "2026-11-22T21:05:48.000000Z", or without fraction and Z; always UTC. */

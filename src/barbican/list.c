@@ -70,7 +70,7 @@ int barbican_list(struct keymgr *km, struct key_listing *ret, struct error *e)
         seen += page + 1;
         if (seen > SECRETS_MAX)
             return error_set(e, -EHOSTUNREACH,
-                             "key manager barbican: its list of keys has no end; look at the service");
+                             "key manager barbican: its list of keys does not end; look at the service");
         moved = total < before; /* some were destroyed, so secrets of later pages may have moved to earlier
                                    ones */
         offset = !moved ? offset + page : offset > before - total ? offset - (before - total) : 0;

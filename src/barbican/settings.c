@@ -323,7 +323,7 @@ static int choose_region(const struct openstack_said *said, struct openstack *o,
             return 0;
         }
     if (said->n_regions > 0)
-        return error_set(e, -EINVAL, "OS_REGION_NAME: %s is no region of the %s, but there is %s%s", wanted,
+        return error_set(e, -EINVAL, "OS_REGION_NAME: %s is not a region of the %s, which has %s%s", wanted,
                          o->source, said->regions[0], said->n_regions > 1 ? " and others" : "");
     return 0;
 }

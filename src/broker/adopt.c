@@ -26,9 +26,10 @@ static int check_root(const struct session *s, struct error *e)
 {
     if (s->root)
         return 0;
-    return error_set(e, -EPERM,
-                     "adopting: only root may adopt, since a volume that is not Mayfly's so becomes the "
-                     "adopter's; run mayfly adopt as root");
+    return error_set(
+        e, -EPERM,
+        "adoption: refused: only root may adopt, because adoption gives somebody else's volume to "
+        "the caller; run mayfly adopt as root");
 }
 
 /* Loads all volumes of that group that have the name of the instance: ours and strangers. */
@@ -82,7 +83,7 @@ static int find_named(struct session *s, const char *vg, const char *lv, struct 
             *ret = all[i].v;
             return 0;
         }
-    return error_set(e, -ENOENT, "volume %s/%s: there is none; see lvs", vg, lv);
+    return error_set(e, -ENOENT, "volume %s/%s: not found; see lvs", vg, lv);
 }
 
 /* Checks that the tags would describe a disk that Nova made. */

@@ -90,7 +90,7 @@ int do_RESUME(struct session *s, const struct op_volume *q, int fd, struct reply
     memcpy(named.lv, q->volume.lv, sizeof named.lv);
     int r = session_load(s, &q->volume, &why);
     if (r < 0)
-        return error_set(e, -EIO, "volume %s/%s: has suspended devices, and LVM cannot tell of it: %s",
+        return error_set(e, -EIO, "volume %s/%s: has suspended devices, and LVM cannot report on it: %s",
                          named.vg, named.lv, why.text);
     const struct session_volume *k = session_find(s, &q->volume);
     if (!k)

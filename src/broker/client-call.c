@@ -109,7 +109,7 @@ static int exchange(struct remote *b, enum op op, const void *request, int key_f
         return r < 0 ? r : error_gone(b, e);
     }
     if (r < 0)
-        return error_set(e, r, "mayfly-broker: cannot be asked: %s", strerror(-r));
+        return error_set(e, r, "mayfly-broker: cannot send the request: %s", strerror(-r));
     return receive_answer(b, o, a, ret_fd, e);
 }
 

@@ -81,7 +81,7 @@ static int take_rows(struct reader *t, struct inventory *i, bool of_lvs, struct 
         if (r < 0)
             return r;
     } while (take(t, ','));
-    return take(t, ']') ? 0 : lvm_report_refused(e, "its table has no end");
+    return take(t, ']') ? 0 : lvm_report_refused(e, "its table is truncated");
 }
 
 /* Takes the reports of a document: one or more, each with one table. */
@@ -102,7 +102,7 @@ static int take_reports(struct reader *t, struct inventory *i, struct error *e)
         if (r < 0)
             return r;
         if (!take(t, '}'))
-            return lvm_report_refused(e, "a report of it has no end");
+            return lvm_report_refused(e, "a report in it is truncated");
     } while (take(t, ','));
     return 0;
 }
@@ -115,11 +115,11 @@ static int take_document(struct reader *t, struct inventory *i, struct error *e)
         return lvm_report_refused(e, "it has no report");
     int r = take_reports(t, i, e);
     if (r == 0 && !take(t, ']'))
-        r = lvm_report_refused(e, "its reports have no end");
+        r = lvm_report_refused(e, "its list of reports is truncated");
     if (r == 0 && take(t, ',') && take_name(t, "log"))
         r = take_value(t, &log, e);
     if (r == 0 && !take(t, '}'))
-        r = lvm_report_refused(e, "it has no end");
+        r = lvm_report_refused(e, "it is truncated");
     return r;
 }
 

@@ -93,7 +93,8 @@ int session_lock_snapshot(struct session *s, const struct volume *v, struct erro
     struct error why = ERROR_NONE;
     int r = volume_is_snapshot(v) ? locks_take(&s->locks, s->locks_path, v->disk, "", &why) : 0;
     if (r < 0)
-        error_set(e, r, "volume %s: a snapshot that is being written to a file: %s", v->lv, why.text);
+        error_set(e, r, "volume %s: cannot be changed: an export of this snapshot is running: %s", v->lv,
+                  why.text);
     return r;
 }
 
@@ -192,7 +193,7 @@ int session_get(struct session *s, const struct volume_ref *ref, struct session_
         k = session_find(s, ref);
     }
     if (!k)
-        return error_set(e, -ENOENT, "volume %s/%s: there is none; see mayfly list", ref->vg, ref->lv);
+        return error_set(e, -ENOENT, "volume %s/%s: not found; see mayfly list", ref->vg, ref->lv);
     *ret = k;
     return 0;
 }

@@ -61,7 +61,7 @@ int agent_link_send(struct agent_link *l, const struct agent_request *q, int fd,
         return error_gone(l, e);
     if (r == -EAGAIN)
         return error_silent(l, e);
-    return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot be asked: %s", strerror(-r)) : 0;
+    return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot send the request: %s", strerror(-r)) : 0;
 }
 
 /* Waits for the answer. Only a stop that comes during the wait ends it: after an earlier stop, the undo makes
@@ -141,7 +141,7 @@ static int send_hello(struct agent_link *l, const char *name, const struct confi
     int r = str_copy(hello->manager, sizeof hello->manager, name);
     if (r == 0)
         r = packet_send(l->socket, hello, sizeof *hello, -1);
-    return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot be asked: %s", strerror(-r)) : 0;
+    return r < 0 ? error_set(e, r, "mayfly-keyagent: cannot send the request: %s", strerror(-r)) : 0;
 }
 
 static int open_manager(struct agent_link *l, const char *name, const struct config *c,

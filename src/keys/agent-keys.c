@@ -49,7 +49,7 @@ static int call_for_keys(struct agent *a, enum agent_op op, const void *records,
     struct agent_answer answer;
     int r = n > AGENT_KEYS_MAX ? -E2BIG : fd_memfd("mayfly keys", records, n * size, &asked_fd);
     if (r < 0)
-        return error_set(e, r, "mayfly-keyagent: cannot be asked about %zu keys: %s", n, strerror(-r));
+        return error_set(e, r, "mayfly-keyagent: cannot send the request for %zu keys: %s", n, strerror(-r));
     r = agent_call(a, &(struct agent_request){.op = op, .n = (uint32_t)n}, asked_fd, &answer, &answer_fd, e);
     if (r < 0)
         return r;

@@ -88,7 +88,7 @@ static int read_token(int fd, struct secret **ret, struct error *e)
     while (n > 0 && (secret_peek(room)[n - 1] == '\n' || secret_peek(room)[n - 1] == '\r'))
         n--;
     if (n == 0)
-        return error_set(e, -EINVAL, "--token-fd %d: there is no token in it", fd);
+        return error_set(e, -EINVAL, "--token-fd %d: has no token", fd);
     r = secret_new(n, ret, e);
     if (r == 0)
         memcpy(secret_bytes(*ret), secret_peek(room), n);

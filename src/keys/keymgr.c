@@ -41,11 +41,12 @@ struct keymgr *keymgr_close(struct keymgr *km)
 int key_want_check(const char *manager, const struct key_info *want, struct error *e)
 {
     if (!uuid_valid(want->owner))
-        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no uuid", manager,
+        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is not a uuid", manager,
                          want->owner);
     if (!volume_group_valid(want->vg))
-        return error_set(e, -EINVAL, "key manager %s: cannot make a key: \"%s\" is no volume group", manager,
-                         want->vg);
+        return error_set(e, -EINVAL,
+                         "key manager %s: cannot make a key: \"%s\" is not the name of a volume group",
+                         manager, want->vg);
     if (want->bits < KEY_BITS_MIN || want->bits > KEY_BITS_MAX || want->bits % 8)
         return error_set(e, -EINVAL,
                          "key manager %s: cannot make a key of %u bits: they are 128 to 512, in whole bytes",

@@ -92,7 +92,7 @@ int local_file_parse(const uint8_t *file, size_t size, struct key_info *ret, cha
                               : 0;
     if (!header_bytes || size != header_bytes + NONCE_BYTES + info.bits / 8 + TAG_BYTES ||
         memcmp(file, again, header_bytes) != 0)
-        return error_set(e, -EKEYREJECTED, "is damaged, or no key file of this version of Mayfly");
+        return error_set(e, -EKEYREJECTED, "is damaged, or not a key file of this version of Mayfly");
     *ret = info;
     memcpy(ret_folder, folder, sizeof folder);
     *ret_header_bytes = header_bytes;

@@ -101,7 +101,7 @@ static int local_elsewhere(struct keymgr *km, const char *id, const char *place,
     return error_set(
         e, -EHOSTUNREACH,
         "key local:%s: nothing is known of it: %s is not the folder that it is kept in%s%s; mount "
-        "the file system of that folder, run this as the user whose it is, or see [local] directory",
+        "the file system of that folder, run this as its user, or see [local] directory",
         id, l->folder, *place ? ", " : "", place);
 }
 

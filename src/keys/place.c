@@ -72,7 +72,7 @@ int key_add_place(const struct keymgr *km, const char *place, char id[KEY_ID_MAX
     if (!place[0])
         return 0;
     if (strlen(own) >= OWN_ID_MAX || strchr(own, '/'))
-        return error_set(e, -EPROTO, "key manager %s: \"%.64s\" is no id of a key", km->ops->name, own);
+        return error_set(e, -EPROTO, "key manager %s: \"%.64s\" is not the id of a key", km->ops->name, own);
     snprintf(id, KEY_ID_MAX, "%s/%.*s", place, OWN_ID_MAX - 1, own);
     return 0;
 }

@@ -121,7 +121,7 @@ const char *explain_sector_bytes(const struct config *c, const char *cipher, con
                                  uint64_t size_bytes)
 {
     if (size_bytes % sector_bytes_asked(c, cipher, f))
-        return "the size of the disk is no multiple of 4096";
+        return "the size of the disk is not a multiple of 4096";
     if (!streq(c->sector_size, "auto"))
         return CONFIGURED;
     if (may_tear(cipher, f))

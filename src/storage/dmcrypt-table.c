@@ -109,7 +109,7 @@ static int to_map(const struct dm_device *f, struct map *ret, struct error *e)
                         .read_only = f->info.read_only != 0};
     if (str_copy(ret->name, sizeof ret->name, f->name) < 0 ||
         str_copy(ret->uuid, sizeof ret->uuid, f->uuid) < 0)
-        return error_set(e, -EUNSAFE, "map %s: has a uuid of Mayfly's, but not such a name; see dmsetup info",
+        return error_set(e, -EUNSAFE, "map %s: has a uuid of Mayfly, but another name; see dmsetup info",
                          f->name);
     return 0;
 }

@@ -201,7 +201,7 @@ static int report_group(struct lvm *l, const char *vg, int fd, struct error *e)
     if (r == -ENOENT)
         return fd_write_all(fd, NOTHING, strlen(NOTHING));
     if (r == -EAGAIN)
-        return error_report(e, vg, "it has not as many volumes as the group says that it has");
+        return error_report(e, vg, "it does not have as many volumes as the group says");
     return r < 0 ? error_set(e, r, "%s", why.errnum ? why.text : strerror(-r)) : 0;
 }
 

@@ -13,7 +13,7 @@ int rules_create(const struct volume *v, struct error *e)
     if (volume_is_snapshot(v))
         return error_set(e, -EINVAL, "volume %s: cannot be created: its role is that of a snapshot", v->lv);
     if (v->size_bytes == 0)
-        return error_set(e, -EINVAL, "volume %s: cannot have no bytes; say its size", v->lv);
+        return error_set(e, -EINVAL, "volume %s: cannot be empty; give its size", v->lv);
     return 0;
 }
 
@@ -50,7 +50,7 @@ int rules_open(const struct volume *v, struct error *e)
     if (v->state == VOLUME_DOOMED)
         return error_set(e, -EUNSAFE, "volume %s: is being deleted, and is never opened again", v->lv);
     if (volume_is_bench(v))
-        return error_set(e, -EUNSAFE, "volume %s: is a scratch volume, and no disk", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: is a scratch volume, not a disk", v->lv);
     if (v->state == VOLUME_ADOPTING)
         return error_set(e, -EUNSAFE, "volume %s: is not opened before it is wholly adopted", v->lv);
     return 0;

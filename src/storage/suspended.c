@@ -184,7 +184,7 @@ int suspended_remove(const struct volume *v, struct error *e)
         if (r < 0 || n == 0)
             return r;
         if (n >= before)
-            return error_device(e, v, devices[0].device, "is of no volume, and cannot be removed");
+            return error_device(e, v, devices[0].device, "belongs to no volume, and cannot be removed");
         before = n;
         for (size_t i = 0; i < n; i++)
             dm_remove_map(devices[i].device);

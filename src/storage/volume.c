@@ -134,8 +134,8 @@ int volume_check(const struct volume *v, struct error *e)
     if (!wrong)
         wrong = wrong_encryption(v);
     if (wrong)
-        return error_set(e, -EINVAL, "volume %s/%s: cannot be believed, wrong: %s; see mayfly-tags(7)", v->vg,
-                         v->lv, wrong);
+        return error_set(e, -EINVAL, "volume %s/%s: its tags are damaged: wrong %s; see mayfly-tags(7)",
+                         v->vg, v->lv, wrong);
     int r = volume_encrypted(v) ? cipher_check(v->cipher, v->key_bits, e) : 0;
     if (r < 0)
         error_prefix(e, "volume %s/%s: ", v->vg, v->lv);

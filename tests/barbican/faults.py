@@ -66,7 +66,7 @@ FAULTS = {
     "drop in the body": Fault(p.drop_in_the_body, ALL_6, BROKEN + LATE, AGAIN),
     "truncated in the headers": Fault(p.truncated_in_the_headers, ALL_6, BROKEN + LATE, AGAIN),
     "truncated": Fault(p.truncated, ALL_6, BROKEN + LATE, AGAIN),
-    "cut": Fault(p.cut, CUT, "no token of Keystone's|not Barbican's|not how Barbican", ADDRESS),
+    "cut": Fault(p.cut, CUT, "not a Keystone token|not Barbican's|not how Barbican", ADDRESS),
     "garbage": Fault(p.garbage, ALL_6, "is not HTTP/1.1", ADDRESS),
     "portal": Fault(p.status(200, p.page("Log in")), ALL_6, "answers 200: Log in|longer than any|not Barbican's",
                     ADDRESS),

@@ -505,7 +505,7 @@ static void each_answer_has_its_meaning(void **state)
         {404, "<html><title>Nothing here</title></html>", NULL, -EHOSTUNREACH, "not how Barbican says it"},
         {404, "{\"code\":405}", NULL, -EHOSTUNREACH, "not how Barbican says it"},
         {405, FAKE_404, NULL, -EHOSTUNREACH, "not how Barbican says it"},
-        {406, "", NULL, -EKEYREJECTED, "no key of Mayfly's"},
+        {406, "", NULL, -EKEYREJECTED, "not a key of Mayfly"},
         {409, "", NULL, -EIO, "look at Barbican's log"},
         {413, "", NULL, -EIO, "look at Barbican's log"},
         {415, "", NULL, -EIO, "look at Barbican's log"},

@@ -216,7 +216,7 @@ static void keys_with_odd_ids_are_destroyed_again(void **state)
     char id[KEY_ID_MAX], long_id[KEY_ID_MAX + 1];
     bool changed = true;
     assert_error(keymgr_create_many(&km, wants, ODD_KEYS, made, &e), -EPROTO, e);
-    assert_non_null(strstr(e.text, "\"a/b\" is no id of a key"));
+    assert_non_null(strstr(e.text, "\"a/b\" is not the id of a key"));
     assert_string_equal(odd_destroyed, "1 a/b 3 ");
     for (size_t i = 0; i < ODD_KEYS; i++)
         assert_null(made[i].secret);

@@ -152,8 +152,8 @@ static void endpoints_that_are_not_there(void **state)
         {"{\"token\":{}}", "", "", "catalog is empty"},
         {"{\"token\":{\"catalog\":{}}}", "", "", "catalog is empty"},
         {"{}", "", "", "catalog is empty"},
-        {"[]", "", "", "no token of Keystone's"},
-        {"<html>", "", "", "no token of Keystone's"},
+        {"[]", "", "", "not a Keystone token"},
+        {"<html>", "", "", "not a Keystone token"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error e = ERROR_NONE;

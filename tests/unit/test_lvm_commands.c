@@ -593,7 +593,7 @@ static void a_report_that_lacks_rows_proves_nothing(void **state)
     start();
     for (int i = 0; i < 3; i++)
         will_list(with_group(LV, tags_of(&v), "2"), "", "");
-    _cleanup_free_ char *text = report_of(-EPROTO, "has not as many volumes");
+    _cleanup_free_ char *text = report_of(-EPROTO, "does not have as many volumes");
     assert_string_equal(text, "");
     assert_int_equal(stage->n_asked, 3);
     will_list(with_group(LV, tags_of(&v), "2"), "", ""); /* one was made meanwhile */
@@ -618,7 +618,7 @@ static void groups_without_our_volumes_are_told(void **state)
         will(ANSWERS, "");
         will(ANSWERS, group_row("", "1")); /* but lvs tells of none */
     }
-    _cleanup_free_ char *hidden = report_of(-EPROTO, "has not as many volumes");
+    _cleanup_free_ char *hidden = report_of(-EPROTO, "does not have as many volumes");
     assert_string_equal(hidden, "");
     will(FAILS, "Volume group vg0 is exported");
     will(ANSWERS, group_row("exported", "4"));

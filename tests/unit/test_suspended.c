@@ -133,7 +133,7 @@ static void devices_without_a_volume_are_removed_from_above(void **state)
     add(DEVICE "-real", disk, false);
     add(DEVICE, device_of(DEVICE "-real"), false);
     fake_dm_find(DEVICE)->held = 1;
-    REFUSED_WITH(-EBUSY, "is of no volume, and cannot be removed", suspended_remove(&v, &e));
+    REFUSED_WITH(-EBUSY, "belongs to no volume, and cannot be removed", suspended_remove(&v, &e));
     assert_non_null(fake_dm_find(DEVICE));
     assert_non_null(fake_dm_find(DEVICE "-real"));
 }
