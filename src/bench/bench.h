@@ -41,14 +41,14 @@ extern const struct bench_job bench_jobs[BENCH_JOBS];
 struct bench_figures {
     double iops, bytes_per_sec;
     double mean_usec, p50_usec, p99_usec, p999_usec; /* from submission to completion */
-    double cpu_usec;                                 /* of the whole host, for one I/O */
+    double cpu_usec;                                 /* processor time of the whole host, for one I/O */
 };
 
 /* One measurement. */
 struct bench_cell {
     const struct bench_job *job;
     enum bench_column column;
-    uint64_t size_bytes; /* of the device */
+    uint64_t size_bytes; /* size of the device */
     unsigned runtime_sec;
     bool (*stopped)(void *context); /* polled while fio runs; may be NULL */
     void *context;
@@ -67,5 +67,5 @@ int bench_look(char ret_why_not[BENCH_WHY_MAX], struct error *e) _must_check_;
 int bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret,
                   struct error *e) _must_check_;
 
-/* The median of `n` values, which it sorts. */
+/* Sorts `n` values and returns their median. */
 double bench_median(double values[], unsigned n);

@@ -12,7 +12,7 @@ static void release_json(struct json_object **object)
     json_object_put(*object);
 }
 
-/* A member of an object; NULL: there is none, or no object. */
+/* Returns a member of an object; NULL: there is no such member, or no object. */
 static struct json_object *member(struct json_object *object, const char *name)
 {
     struct json_object *found = NULL;

@@ -11,5 +11,5 @@ struct fio_result {
     uint64_t ios;
 };
 
-/* `text` may begin with warnings. -EPROTO: it is no report, or nothing was measured. */
+/* Reads a report, which warnings may precede. -EPROTO: `text` has no report, or nothing was measured. */
 int fio_parse(const char *text, bool writes, struct fio_result *ret, struct error *e) _must_check_;

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define OUTPUT_LIMIT   (1 << 20)
-#define SLACK_SEC      60 /* for the start and the end, on a busy host */
+#define SLACK_SEC      60 /* limit for the start and the end, on a busy host */
 #define LOOK_MSEC      100
 #define END_LIMIT_MSEC 5000
 #define LOOK_LIMIT_SEC 30
@@ -33,7 +33,7 @@
 
 static const char *const quiet[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 
-/* fio at work. */
+/* A running fio. */
 struct program {
     pid_t pid;
     int output, own_listener; /* -1: none */
@@ -123,7 +123,7 @@ static int attend(struct program *p, int lent_fd, const struct bench_cell *cell,
     }
 }
 
-/* The first line of the output, for a sentence; the rest may be a report. */
+/* Returns the first line of the output, for a sentence; the rest may be a report. */
 static const char *first_line(char *text)
 {
     text[strcspn(text, "\n")] = '\0';
@@ -145,7 +145,7 @@ static int judge_end(struct program *p, struct error *e)
     return 0;
 }
 
-/* `input`: standard input of fio, which is the device or the socket of a server. */
+/* Runs fio. `input`: its standard input, which is the device or the socket of a server. */
 static int run(const char *const argv[], int input, int lent_fd, int server_listener,
                const struct bench_cell *cell, char **ret_text, struct error *e)
 {
@@ -167,7 +167,7 @@ static int run(const char *const argv[], int input, int lent_fd, int server_list
 
 /* ------------------------------------------------------------------ processor */
 
-/* The busy time of all processors together, since the host was started. */
+/* Sums up the busy time of all processors since the host was started. */
 static int busy_usec(double *ret, struct error *e)
 {
     /* user (with guests), nice, system, idle, iowait, irq, softirq */
@@ -188,8 +188,8 @@ struct words {
     char rw[24], block[24], depth[24], runtime[24], offset[40], size[40];
 };
 
-/* All cells use the same bytes of the volume, but those of LUKS, which its header shifts by less than
- * BENCH_EDGE_BYTES. */
+/* Spells the arguments of fio. All cells use the same bytes of the volume, except those of LUKS, which its
+ * header shifts by less than BENCH_EDGE_BYTES. */
 static void spell(const struct bench_cell *cell, struct words *w)
 {
     uint64_t offset = cell->column == BENCH_QEMU_LUKS ? 0 : BENCH_EDGE_BYTES;
@@ -201,7 +201,7 @@ static void spell(const struct bench_cell *cell, struct words *w)
     snprintf(w->size, sizeof w->size, "--size=%" PRIu64, cell->size_bytes - BENCH_EDGE_BYTES);
 }
 
-/* Latency counts from submission, since a table without work queues encrypts there. */
+/* Runs one cell. Latency counts from submission, since a table without work queues encrypts there. */
 static int run_cell(int fd, const struct nbd_server *server, const struct bench_cell *cell, char **ret_text,
                     struct error *e)
 {

@@ -17,7 +17,7 @@
 
 #define CONNECTIONS      8 /* as in --shared */
 #define PASSPHRASE_BYTES 32
-#define PAYLOAD_BYTES    (1 << 20) /* of the file that the header is taken from */
+#define PAYLOAD_BYTES    (1 << 20) /* size of the payload of the file that the header is taken from */
 
 /* The defaults of QEMU, but without stretching of the key, which is random. */
 #define LUKS_OPTIONS                                                                                         \
@@ -40,7 +40,7 @@ static int copy_header(int file, int fd, struct error *e)
     return r < 0 ? error_set(e, r, "bench: a LUKS header cannot be written: %s", strerrordesc_np(-r)) : 0;
 }
 
-/* Makes a file without a name. Not by O_TMPFILE, which overlays of containers do not have. */
+/* Makes a file without a name. Does not use O_TMPFILE, which overlays of containers do not have. */
 static int make_file(int *ret_fd, struct error *e)
 {
     char folder[PATH_MAX - 4], name[PATH_MAX];

@@ -31,8 +31,8 @@ static const char *key_note(enum key_scope scope)
     return scope == KEY_SCOPE_BATCH ? " (shared)" : scope == KEY_SCOPE_CALLER ? " (kept)" : "";
 }
 
-/* "  web (UUID): running; disk root of 20 GiB, disk swap of 2 GiB; key local:host/ID". The keys are told once
- * each. */
+/* Prints "  web (UUID): running; disk root of 20 GiB, disk swap of 2 GiB; key local:host/ID". Each key is
+ * named once. */
 static void name_instance(const struct instance *i)
 {
     fprintf(stderr, "  %s (%s): %s;", i->name, i->uuid, instance_state_name(i));
@@ -44,7 +44,7 @@ static void name_instance(const struct instance *i)
     fprintf(stderr, "\n");
 }
 
-/* An instance that does not exist is an error later, when the verb comes to it. */
+/* Prints the instances. One that does not exist is an error later, when the verb comes to it. */
 void confirm_name_instances(const struct model *m, char **names, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -75,7 +75,8 @@ static bool is_yes(const char *answer)
     return strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0;
 }
 
-/* A person may take time. Meanwhile the broker is told that we are at work, and signals are heeded. */
+/* Asks for confirmation. A person may take time: meanwhile the broker is told that we are at work, and
+ * signals are heeded. */
 int confirm_ask(const char *verb, const struct context *c, const char *price, struct error *e)
 {
     struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};

@@ -5,7 +5,7 @@
 
 #include "instance/model.h"
 
-/* -EINVAL: there is no terminal. To be called before anything else. */
+/* Checks that there is a terminal; -EINVAL: there is none. To be called before anything else. */
 int confirm_possible(const char *verb, struct error *e) _must_check_;
 
 /* Prints what will be destroyed, a line each. */

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* ", its key is gone": the fate of the key, for people. */
+/* Size of ", its key is gone": the fate of the key, for people. */
 #define DETAIL_MAX 128
 static void tell_key(const struct key_end *key, const char *whose, char ret[DETAIL_MAX])
 {
@@ -88,7 +88,7 @@ static int do_each(const struct run *run, char **names, int n, struct error *e)
     return e->errnum;
 }
 
-/* Objects that were not begun when the user stopped the run are not mentioned. */
+/* True if an object was begun. Those that were not when the user stopped the run are not mentioned. */
 static bool was_begun(const struct outcome *o)
 {
     return o->changed || (o->error.errnum && o->error.errnum != -ECANCELED);
@@ -148,7 +148,7 @@ bool each_is_whole(const struct context *c, const struct instance *i)
     return false;
 }
 
-/* The uuid if another instance has the same name; instances are sorted by name. */
+/* Returns the name, or the uuid if another instance has the same name; instances are sorted by name. */
 static char *name_of(const struct model *m, size_t i)
 {
     struct instance *one = &m->instances[i];
@@ -174,7 +174,7 @@ int each_do_all(const struct each *each, struct globals *g, const struct context
     return each_do(each, g, c, options, names, n, e);
 }
 
-/* ------------------------------------------------------------------- asking */
+/* ------------------------------------------------------------- confirmation */
 
 static int confirm(const struct each *each, const struct verb *self, const struct context *c, char **names,
                    int n, struct error *e)

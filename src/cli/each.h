@@ -11,22 +11,22 @@ struct each {
     const char *done;      /* "started" */
     const char *unchanged; /* "was running" */
     enum session_virt virt;
-    const char *what;  /* the question before it: "Destroy the keys and disks of"; NULL: none is asked */
+    const char *what;  /* the question: "Destroy the keys and disks of"; NULL: none is asked */
     const char *price; /* the loss: "Their data is lost for good." */
 
     /* `options` are those that the verb has read. */
     int (*operate)(const struct context *c, const void *options, const char *name, bool *ret_changed,
                    struct error *e);
 
-    const char *whose_key;     /* "key", "old key": which one is destroyed; NULL: none */
-    const struct key_end *key; /* filled in by `operate`: what became of the key */
+    const char *whose_key;     /* the key that is destroyed: "key", "old key"; NULL: none */
+    const struct key_end *key; /* what became of the key; filled in by `operate` */
     bool names_keys;           /* the names are keys, not instances */
 
     /* Called before `operate`, for the next `prepare_max` objects; may be NULL. */
     void (*prepare)(const struct context *c, const void *options, const char *const names[], size_t n);
     int prepare_max;
 
-    /* Does --all include this instance? NULL: the verb has no --all. */
+    /* Whether --all includes this instance. NULL: the verb has no --all. */
     bool (*picks)(const struct context *c, const struct model *m, const struct instance *i);
 
     /* Called instead of `operate`, for `at_once` objects at a time; 0: for all. */
@@ -35,21 +35,21 @@ struct each {
     int at_once;
 };
 
-/* Does it to the `n` names. */
+/* Operates on the `n` names. */
 int each_do(const struct each *each, struct globals *g, const struct context *c, const void *options,
             char **names, int n, struct error *e) _must_check_;
 
-/* Does it to all instances that each->picks(). */
+/* Operates on all instances that each->picks(). */
 int each_do_all(const struct each *each, struct globals *g, const struct context *c, const void *options,
                 struct error *e) _must_check_;
 
-/* For picks(): true unless the instance is being made or destroyed, which gives a warning. */
+/* True unless the instance is being made or destroyed, which gives a warning. For picks(). */
 bool each_is_whole(const struct context *c, const struct instance *i);
 
-/* -EINVAL: neither names nor --all, or both. */
+/* Refuses (-EINVAL) neither names nor --all, or both. */
 int each_check_all(const struct verb *self, bool all, int n, struct error *e) _must_check_;
 
-/* Asks for confirmation, unless `yes`; then does it to the `n` names, or (0) to all that each->picks().
+/* Asks for confirmation, unless `yes`; then operates on the `n` names, or (0) on all that each->picks().
  * -EINVAL: not confirmed, or no terminal. */
 int each_run(const struct each *each, const struct verb *self, struct globals *g, const void *options,
              bool yes, char **names, int n, struct error *e) _must_check_;

@@ -4,14 +4,14 @@
 
 #include "base/error.h"
 
-/* For 0 or a negative errno. */
+/* Returns the exit status for a result: 0 or a negative errno. */
 int exit_status(int result);
 
 struct json_object;
 
-/* One word for it, lower case: "busy", "key-gone"; of a signal "signal". */
+/* Returns one word for a status, in lower case: "busy", "key-gone"; "signal" for all signals. */
 #define EXIT_NAME_MAX 24
 const char *exit_status_name(int status, char field[EXIT_NAME_MAX]);
 
-/* The error as programs get it; NULL: out of memory. */
+/* Makes the object that programs get for an error; NULL: out of memory. */
 struct json_object *exit_status_json(const struct error *e);

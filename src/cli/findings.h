@@ -10,16 +10,16 @@
  * there is a warning, and there are fewer findings. */
 void findings_survey(const struct context *c, struct survey *ret);
 
-/* All findings of one instance. */
+/* Lists the findings of one instance. */
 void findings_look(const struct context *c, const struct model *m, const struct survey *survey,
                    const struct instance *i, struct drift *ret);
 
-/* "managed-save, held", each kind once; "-": none. */
+/* Writes "managed-save, held", each kind once; "-": none. */
 void findings_names(const struct drift *d, char *text, size_t size);
 
 /* Prints a line for each, with a heading; nothing if there are none. */
 void findings_print(const struct drift *d);
 
-/* [{"kind", "disk", "text", "exit_status"}]; "disk" and "exit_status" only if there is one; NULL: out of
- * memory. */
+/* Makes [{"kind", "disk", "text", "exit_status"}]; "disk" and "exit_status" only if there is one; NULL: out
+ * of memory. */
 struct json_object *findings_json(const struct drift *d);

@@ -10,16 +10,16 @@ struct globals {
     const char *verb;        /* its name; with its command: "key list" */
     const char *config_path; /* NULL: the installed configuration */
     bool json;
-    struct json_object *document; /* what the verb gives to programs: see json.h; NULL: nothing yet */
+    struct json_object *document; /* what the verb prints for programs: see json.h; NULL: nothing yet */
     bool listing;                 /* a document is being printed, item by item */
     int progress_fd;              /* -1: none */
-    const char *cloud;            /* of clouds.yaml; NULL: as OS_CLOUD says */
+    const char *cloud;            /* name in clouds.yaml; NULL: the one in OS_CLOUD */
     int token_fd;                 /* -1: none */
     bool help;
     bool version;
 };
 
-/* The number of a descriptor that is open. */
+/* Reads the number of a descriptor that is open. */
 int cli_parse_fd(const char *value, int *ret, struct error *e) _must_check_;
 
 extern const struct cli_option global_options[];

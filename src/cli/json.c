@@ -14,7 +14,7 @@ bool json_put(struct json_object *object, const char *name, struct json_object *
     return false;
 }
 
-/* The length in bytes of the UTF-8 character at the begin of `text`; 0: there is none. */
+/* Returns the length in bytes of the UTF-8 character at the beginning of `text`; 0: it is not one. */
 static size_t character(const char *text, size_t size)
 {
     const unsigned char *c = (const unsigned char *)text;
@@ -33,7 +33,7 @@ static size_t character(const char *text, size_t size)
     return longer || none ? 0 : n;
 }
 
-/* File names and foreign text may have any bytes. Each byte that is not UTF-8 becomes U+FFFD. */
+/* Makes a string. The text may have any bytes: each byte that is not UTF-8 becomes U+FFFD. */
 static struct json_object *new_text(const char *text, size_t size)
 {
     static const char replacement[] = "\xef\xbf\xbd";
@@ -92,7 +92,7 @@ struct json_object *json_changed(const struct globals *g, bool changed)
     return NULL;
 }
 
-/* The key's tags; never the key. */
+/* Adds the cipher and the tags of the key; never the key. */
 static bool put_encryption(struct json_object *disk, const struct volume *v)
 {
     return json_put_text(disk, "cipher", v->cipher) && json_put_u64(disk, "key_bits", v->key_bits) &&
@@ -163,7 +163,7 @@ static const char *text_of(struct json_object *object)
                                                       JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
-/* null if the sentence has no such part. */
+/* Adds a part of the sentence; null if it has no such part. */
 static bool put_part(struct json_object *object, const char *name, const struct error *e,
                      enum error_part part)
 {

@@ -17,24 +17,24 @@ bool json_put_text(struct json_object *object, const char *name, const char *tex
 bool json_put_u64(struct json_object *object, const char *name, uint64_t number);
 bool json_put_bool(struct json_object *object, const char *name, bool value);
 
-/* The same for the end of an array. */
+/* Does the same for the end of an array. */
 bool json_append(struct json_object *array, struct json_object *value);
 
-/* {"version": 1, "verb": "list"}; NULL: out of memory. */
+/* Makes {"version": 1, "verb": "list"}; NULL: out of memory. */
 struct json_object *json_document(const struct globals *g);
 
-/* The same with "changed", for a verb that makes changes. */
+/* Makes the same with "changed", for a verb that makes changes. */
 struct json_object *json_changed(const struct globals *g, bool changed);
 
-/* One instance with its disks, as list and show print it; and one disk. */
+/* Makes an instance with its disks, as list and show print it; and one disk. */
 struct json_object *json_instance(const struct model *m, const struct instance *i);
 struct json_object *json_disk(const struct model *m, const struct volume *v);
 
-/* The name and uuid of an instance that cannot be looked at. */
+/* Makes the name and uuid of an instance that cannot be examined. */
 struct json_object *json_named(const char *name, const char *uuid);
 
-/* {"status", "name", "object", "action", "reason", "way_out", "text"}: parts that the sentence does not have
- * are null. */
+/* Makes {"status", "name", "object", "action", "reason", "way_out", "text"}: parts that the sentence does not
+ * have are null. */
 struct json_object *json_error(const struct error *e, int status, const char *name);
 
 /* Hands the document to main(), which prints and frees it. `whole` false: it is incomplete (-ENOMEM). */
@@ -57,7 +57,7 @@ void json_list_begin(struct globals *g, const char *name);
 int json_list_item(size_t i, struct json_object *item, struct error *e) _must_check_;
 void json_list_end(size_t n);
 
-/* Adds "nova", if the domain has notes of Nova's. */
+/* Adds "nova", if the domain has Nova's metadata. */
 bool json_put_nova(struct json_object *instance, const struct nova_server *nova) _must_check_;
 
 /* Adds "addresses", if there are any. False: out of memory. */

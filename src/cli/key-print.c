@@ -15,8 +15,8 @@ static const char *or_dash(const char *text)
     return *text ? text : "-";
 }
 
-/* The names of the instances whose volumes name the key, separated by ", "; "-": none. The caller frees it;
- * NULL: out of memory. */
+/* Lists the names of the instances whose volumes name the key, separated by ", "; "-": none. The caller frees
+ * it; NULL: out of memory. */
 static char *users_of(const struct model *m, const struct key_entry *k)
 {
     char *all = NULL;
@@ -152,7 +152,7 @@ static struct json_object *json_volumes(const struct model *m, const struct key_
     return NULL;
 }
 
-/* Unknown fields are left out. */
+/* Makes the object of a key, without unknown fields. */
 static struct json_object *json_key(const struct model *m, const struct key_entry *k)
 {
     struct json_object *key = json_object_new_object();

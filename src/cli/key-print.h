@@ -6,13 +6,13 @@
 #include "instance/key-list.h"
 #include "instance/model.h"
 
-/* A line each. */
+/* Prints keys, a line each. */
 int key_print_table(const struct model *m, const struct key_entry *const shown[], size_t n,
                     struct error *e) _must_check_;
 
-/* One of them, with the volumes that name it. */
+/* Prints one key, with the volumes that name it. */
 int key_print_one(const struct model *m, const struct key_entry *k, struct error *e) _must_check_;
 
-/* `n` of them, and all managers. */
+/* Prints `n` keys and all managers as JSON. */
 int key_print_json(struct globals *g, const struct model *m, const struct key_list *l,
                    const struct key_entry *const shown[], size_t n, struct error *e) _must_check_;

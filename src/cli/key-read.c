@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See key-read.h. The text is read into secret memory, past any buffer of stdio's. */
+/* See key-read.h. The text is read into secret memory, without a buffer of stdio. */
 #include "cli/key-read.h"
 
 #include "keys/keymgr.h"
@@ -26,7 +26,7 @@ static int read_text(int fd, struct secret *room, size_t *ret_size)
     return 0;
 }
 
-/* -1: not a hex digit. */
+/* Returns the value of a hex digit; -1: it is not one. */
 static int digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')

@@ -13,10 +13,10 @@
 struct list_column {
     const char *name, *help;
     bool by_default;
-    bool findings;  /* needs those of the row */
-    bool addresses; /* the same */
-    bool nova;      /* needs what Nova says of it */
-    bool size;      /* its number is of bytes */
+    bool findings;  /* needs the findings of the row */
+    bool addresses; /* needs the addresses of the row */
+    bool nova;      /* needs what Nova has noted about the instance */
+    bool size;      /* its number is a size in bytes */
     void (*text)(const struct list_row *row, char ret[CELL_MAX]);
     uint64_t (*number)(const struct list_row *row);
 };
@@ -59,7 +59,7 @@ static uint64_t size_number(const struct list_row *row)
     return bytes;
 }
 
-/* "encrypted", "plain" (made with encryption off), or "mixed". */
+/* Writes "encrypted", "plain" (made with encryption off), or "mixed". */
 static void protection_text(const struct list_row *row, char ret[CELL_MAX])
 {
     const struct instance *i = row->instance;
@@ -91,7 +91,7 @@ static void findings_text(const struct list_row *row, char ret[CELL_MAX])
     snprintf(ret, CELL_MAX, "%s", row->findings);
 }
 
-/* Foreign text may have control characters, which a terminal would obey. */
+/* Writes foreign text without control characters, which a terminal would obey. */
 static void nova_text(const char *text, char ret[CELL_MAX])
 {
     snprintf(ret, CELL_MAX, "%s", text ? text : "-");

@@ -11,9 +11,9 @@
 struct list_row {
     const struct model *model;
     const struct instance *instance;
-    struct domain_addresses addresses; /* of a table only where list_wants_addresses() */
-    char findings[FINDINGS_TEXT_MAX];  /* filled in only where list_wants_findings() */
-    const struct nova_server *nova;    /* NULL: not looked at; of a table only where list_wants_nova() */
+    struct domain_addresses addresses; /* for a table, only filled in with list_wants_addresses() */
+    char findings[FINDINGS_TEXT_MAX];  /* only filled in with list_wants_findings() */
+    const struct nova_server *nova;    /* NULL: not looked at, as in a table without list_wants_nova() */
 };
 
 struct list_column;
@@ -25,13 +25,13 @@ struct list_choice {
     bool bytes; /* sizes in bytes, not for people */
 };
 
-/* The default columns, sorted by name. */
+/* Chooses the default columns, sorted by name. */
 void list_choice_default(struct list_choice *ret);
 
-/* "NAME,STATE"; "+OPEN": added after the others. Letters may be small. -EINVAL. */
+/* Chooses columns: "NAME,STATE"; "+OPEN" adds one to the others. Letters may be small. -EINVAL. */
 int list_choose(struct list_choice *c, const char *columns, struct error *e) _must_check_;
 
-/* "SIZE", "-SIZE". -EINVAL. */
+/* Chooses the column to sort by: "SIZE", "-SIZE". -EINVAL. */
 int list_choose_sort(struct list_choice *c, const char *column, struct error *e) _must_check_;
 
 void list_print_columns(void);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Does `text` have this state? Blanks may be written as hyphens. */
+/* True if `text` names this state. Blanks may be written as hyphens. */
 static bool names_state(const char *text, const char *state)
 {
     for (;; text++) {
@@ -42,7 +42,7 @@ static bool fits(const char *pattern, const struct instance *i)
            (uuid_read(pattern, uuid) && streq(uuid, i->uuid));
 }
 
-/* A pattern may match nothing; a name must be there. */
+/* Checks that each name exists; a pattern may match nothing. */
 static int check_patterns(const struct model *m, const struct list_filter *f, struct error *e)
 {
     for (int p = 0; p < f->n_patterns; p++) {
@@ -85,7 +85,7 @@ int list_filter(const struct model *m, const struct list_filter *f, struct list_
 
 /* ------------------------------------------------------------------- checks */
 
-/* An unknown state would list nothing, and look like an answer. */
+/* Refuses an unknown state, which would list nothing, and look like an answer. */
 int list_check_states(const char *states, struct error *e)
 {
     for (const char *word = states; word; word = *word ? word + 1 : NULL) {

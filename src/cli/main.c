@@ -49,7 +49,7 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
-/* mayfly help [VERB [COMMAND]]: the manual page, or what --help prints. */
+/* Runs mayfly help [VERB [COMMAND]]: shows the manual page, or prints what --help does. */
 static int help(struct globals *g, int argc, char **argv, struct error *e)
 {
     const struct cli_group groups[] = {{global_options, g}};
@@ -101,14 +101,14 @@ static int run(struct globals *g, int argc, char **argv, struct error *e)
     return verb->run(verb, g, n, argv + 1, e);
 }
 
-/* Has the reader of our output closed the pipe? Then the run ends as if by SIGPIPE, without an error. */
+/* True if the reader of our output has closed the pipe. The run then ends as if by SIGPIPE, without error. */
 static bool nobody_reads(void)
 {
     struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
     return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
-/* Fails if part of the output was not written, also of what was printed before. */
+/* Ends the output. Fails if part of it was not written, also of what was printed earlier. */
 static int end_output(int r, struct error *e)
 {
     bool failed = ferror(stdout) != 0;
@@ -120,7 +120,7 @@ static int end_output(int r, struct error *e)
                      "standard output: cannot be written: %m");
 }
 
-/* The status with which the run ends. */
+/* Returns the status with which the run ends. */
 static int end(struct globals *g, bool json, int r, struct error *e)
 {
     char name[EXIT_NAME_MAX];

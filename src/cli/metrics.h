@@ -10,7 +10,7 @@
 #define METRIC_VALUE_MAX  160
 
 struct metric_label {
-    const char *name; /* NULL: no further ones */
+    const char *name; /* NULL: this and the following are unused */
     char value[METRIC_VALUE_MAX];
 };
 
@@ -40,5 +40,5 @@ int metrics_count(struct metrics *m, struct error *e, const char *name, const ch
 /* Prints all, with help and type of each name, up to "# EOF". */
 void metrics_print(const struct metrics *m, FILE *file);
 
-/* [{"name", "labels", "value"}]; NULL: out of memory. */
+/* Makes [{"name", "labels", "value"}]; NULL: out of memory. */
 struct json_object *metrics_json(const struct metrics *m);

@@ -34,10 +34,10 @@ struct cli_option {
         return 0;                                                                                            \
     }
 
-/* A number of seconds that an operation waits. */
+/* Reads a number of seconds that an operation waits. */
 int cli_parse_timeout(const char *value, unsigned *ret_sec, struct error *e) _must_check_;
 
-/* A size above 0: "20G". */
+/* Reads a size above 0: "20G". */
 int cli_parse_size(const char *value, uint64_t *ret_bytes, struct error *e) _must_check_;
 
 /* Options that belong together and go to one target. A table ends with a row without a name. */

@@ -15,21 +15,21 @@ struct outcomes {
 void outcomes_begin(struct outcomes *o);
 void outcomes_end(struct outcomes *o);
 
-/* `key` NULL: the verb is not about keys. `error` with errnum 0: it went well. */
+/* Adds an outcome. `key` NULL: the verb is not about keys. `error` with errnum 0: it went well. */
 void outcomes_add(struct outcomes *o, const char *name, bool changed, const struct key_end *key,
                   const struct error *error);
 
 /* Looks at the instances once more, and hands over the document of the verb. `c` NULL: the verb is not about
- * instances. An instance that cannot be looked at is left out, with a warning: the change itself was made. */
+ * instances. An instance that cannot be examined is left out, with a warning: the change itself was made. */
 int outcomes_give(struct outcomes *o, struct globals *g, const struct context *c,
                   struct error *e) _must_check_;
 
-/* Looks at all instances once more; the caller frees the model. NULL, with a warning: they cannot be looked
- * at. */
+/* Looks at all instances once more; the caller frees the model. NULL, with a warning: they cannot be
+ * examined. */
 struct model *outcome_look(const struct context *c);
 const struct instance *outcome_find(const struct model *m, const char *name);
 
-/* Adds "instance", as it is now, to the document of a verb about one instance. It is left out if it cannot be
- * looked at, or is gone. With `role_or_alias` that disk is added as "disk", if there is one. */
+/* Adds "instance", as it is now, to the document of a verb about one instance, unless it cannot be examined,
+ * or is gone. With `role_or_alias` that disk is added as "disk", if there is one. */
 bool outcome_put_instance(struct json_object *document, const struct context *c, const char *name,
                           const char *role_or_alias);

@@ -14,7 +14,7 @@
 #define WHOLE     '\0'
 #define SIZE_MOST (16 << 20)
 
-/* Writes beside the file, then renames. */
+/* Writes a new file beside the old one, then renames it. */
 static int replace(const char *path, const char *text, size_t size)
 {
     _cleanup_free_ char *beside = str_format("%s.XXXXXX", path);
@@ -31,7 +31,7 @@ static int replace(const char *path, const char *text, size_t size)
     return r;
 }
 
-/* Its exit status is the errno of the failure. */
+/* Becomes the writer, whose exit status is the errno of a failure. */
 static _Noreturn void be_writer(int fd, const char *path)
 {
     _cleanup_free_ char *text = NULL;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define HOST_URI    "qemu:///system" /* of options.def */
+#define HOST_URI    "qemu:///system" /* default in options.def */
 #define SESSION_URI "qemu:///session"
 #define POOL        "mayfly/disks" /* in the data folder, beside mayfly/keys */
 

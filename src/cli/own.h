@@ -5,10 +5,10 @@
 
 #include "config/config.h"
 
-/* Completes a configuration that was read: with these defaults if it names no volume group and the caller may
- * not use the broker. With [pool] path, with the libvirt of this user, since the host's cannot have the
- * disks. -EINVAL: root has such a path. */
+/* Completes a configuration that was read. Fills in these defaults if it names no volume group and the caller
+ * may not use the broker. With [pool] path, fills in the libvirt of this user, since the host's cannot have
+ * the disks. -EINVAL: root has such a path. */
 int own_complete(struct config *c, const char *broker_socket, struct error *e) _must_check_;
 
-/* Are the volumes files of this user? */
+/* True if the volumes are files of this user. */
 bool own_has_pool(const struct config *c);

@@ -62,6 +62,6 @@ int privileges_drop(struct error *e)
     unsetenv("XDG_CONFIG_HOME");
     unsetenv("XDG_CACHE_HOME");
     unsetenv("TMPDIR");        /* may be root's own folder, such as libpam-tmpdir makes */
-    prctl(PR_SET_DUMPABLE, 0); /* the change of user has switched it on */
+    prctl(PR_SET_DUMPABLE, 0); /* changing the user made the process dumpable again */
     return 0;
 }

@@ -6,11 +6,11 @@
 
 #include <sys/types.h>
 
-/* No core dumps, no tracing, private files. */
+/* Forbids core dumps and tracing, and makes new files private. */
 void privileges_harden(void);
 
-/* The user that root becomes. */
+/* Finds the user that root becomes. */
 int privileges_user(uid_t *ret, struct error *e) _must_check_;
 
-/* Root becomes the user `mayfly`, with its groups, for good. */
+/* Makes root the user `mayfly`, with its groups, for good. */
 int privileges_drop(struct error *e) _must_check_;

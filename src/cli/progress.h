@@ -10,15 +10,15 @@
 
 struct progress {
     struct reporter reporter;
-    int fd;               /* for programs; -1: none */
+    int fd;               /* descriptor for programs; -1: none */
     bool terminal;        /* standard error is a terminal */
     bool drawn;           /* the last line of the terminal has a bar */
-    unsigned percent;     /* as drawn */
-    uint64_t total_bytes; /* as drawn */
+    unsigned percent;     /* percent that the bar shows */
+    uint64_t total_bytes; /* total that the bar shows */
 };
 
 void progress_init(struct progress *p, int fd);
-/* Tells that the broker has not answered this request for so long. */
+/* Tells that the broker has not answered this request for this long. */
 void progress_waiting(struct progress *p, const char *request, unsigned waited_sec);
 
 void progress_end(struct progress *p); /* erases the bar */

@@ -13,11 +13,11 @@ struct recover_note {
     unsigned n_remaining;
 };
 
-/* To be called before root is given up. -1: this caller may not write the note. */
+/* Opens the file of the note, before root is given up. Returns -1 if this caller may not write the note. */
 int recover_note_open(void);
 
-/* Closes `fd`, too. */
+/* Writes the note, and closes `fd`. */
 void recover_note_write(int fd, const struct recover_note *note);
 
-/* -ENOENT: there is no note. -EINVAL: it cannot be read. */
+/* Reads the note. -ENOENT: there is no note. -EINVAL: it cannot be read. */
 int recover_note_read(struct recover_note *ret) _must_check_;

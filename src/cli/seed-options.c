@@ -46,7 +46,7 @@ static int open_file(const char *what, const char *path, int *ret, struct error 
     return 0;
 }
 
-/* Appends to the keys that were read before. */
+/* Appends a file to the keys that were read so far. */
 static int add_keys(struct seed_options *o, const char *path, struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -73,7 +73,7 @@ static int add_keys(struct seed_options *o, const char *path, struct error *e)
     return 0;
 }
 
-/* Reads to the end, since a pipe does not tell its size. */
+/* Reads the user data to its end, since a pipe does not tell its size. */
 static int read_user_data(struct seed_options *o, struct error *e)
 {
     _cleanup_secret_ struct secret *most = NULL;

@@ -11,14 +11,14 @@ struct seed_options {
     struct config_list key_paths;
     bool no_keys; /* no keys, whatever the configuration says */
     const char *user_data_path;
-    struct wanted_seed seed; /* the result; it points into these: */
+    struct wanted_seed seed; /* the result; it points into the next two: */
     char *keys;
     struct secret *user_data;
 };
 
 extern const struct cli_option seed_options[];
 
-/* Reads the files that were named. -EINVAL; -errno of a file. */
+/* Reads the files that were named. Returns -EINVAL, or the negative errno of a file. */
 int seed_options_read(struct seed_options *o, struct error *e) _must_check_;
 
 /* Reads the keys that the configuration names, if the caller named none. */

@@ -20,13 +20,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* Without CAP_SYS_ADMIN (mayfly-recover.service) root's own broker could do nothing. */
+/* True if root can fork a broker. Without CAP_SYS_ADMIN (mayfly-recover.service) its own broker could do
+ * nothing. */
 static bool can_fork_broker(void)
 {
     return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1;
 }
 
-/* The pool's folder replaces the volume groups. */
+/* Opens a pool, whose folder replaces the volume groups. */
 static int open_pool(struct session *s, struct error *e)
 {
     static const struct pool_engine keepers = {engine_open, engine_maps, engine_close, engine_grow};

@@ -10,12 +10,12 @@
 
 struct session {
     struct config config;
-    char runtime_folder[RUNTIME_FOLDER_MAX]; /* for a user's own pool */
+    char runtime_folder[RUNTIME_FOLDER_MAX]; /* used for a user's own pool */
     struct key_context who;
     struct broker *broker;
     struct virt *virt;
     struct progress progress;
-    unsigned tell_again_sec; /* when a wait for the broker is next reported, in seconds of that wait */
+    unsigned tell_again_sec; /* seconds of a wait for the broker after which it is reported again */
     struct key_managers managers;
     struct context context;
 };
@@ -26,18 +26,18 @@ enum session_virt {
     SESSION_VIRT_NONE,   /* libvirt is not asked, since it waits for this run */
 };
 
-/* In this order: reads the configuration; takes (opens, but does not parse) the caller's credentials; root
- * forks the broker and gives up root (other users connect to the socket, or open a pool of their own);
- * connects to libvirt. */
+/* Opens a session, in this order: reads the configuration; takes (opens, but does not parse) the caller's
+ * credentials; root forks the broker and gives up root (other users connect to the socket, or open a pool of
+ * their own); connects to libvirt. */
 int session_open(const struct globals *g, enum session_virt virt, struct session **ret,
                  struct error *e) _must_check_;
 
-/* For mayfly doctor: a part that cannot be had is noted, and the session goes on without it. Fails only if
- * root cannot be given up, or memory ran out. */
+/* Does the same for mayfly doctor: notes a part that fails, and goes on without it. Fails only if root cannot
+ * be given up, or memory ran out. */
 int session_open_despite(const struct globals *g, struct session **ret, struct lacks *ret_lacks,
                          struct error *e) _must_check_;
-/* Before session_open(): a process that may write a file for root where the user that mayfly becomes may not.
- * *ret is NULL if the caller is not root, and writes by itself. */
+/* Starts a process that may write a file for root where the user that mayfly becomes may not. To be called
+ * before session_open(). *ret is NULL if the caller is not root, and writes by itself. */
 int session_start_keeper(struct image_keeper **ret, struct error *e) _must_check_;
 
 struct session *session_close(struct session *s);

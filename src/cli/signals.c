@@ -27,7 +27,8 @@ static void say(const char *text)
     (void)!write(STDERR_FILENO, text, strlen(text));
 }
 
-/* Asynchronous-signal-safe. The next signal of any kind has its default action: it ends the process. */
+/* Handles a signal; asynchronous-signal-safe. The next signal of any kind has its default action: it ends the
+ * process. */
 static void handle(int number)
 {
     int errnum = errno;

@@ -5,13 +5,14 @@
 
 #include <stdbool.h>
 
-/* `quiet`: the first signal prints nothing. A SIGHUP that is ignored (nohup) stays ignored. */
+/* Installs the handler. `quiet`: the first signal prints nothing. A SIGHUP that is ignored (nohup) stays
+ * ignored. */
 void signals_install(bool quiet);
 
-/* Has one come? Not while signals are held. */
+/* True if a signal has come. Not while signals are held. */
 bool signals_stopped(void);
 
-/* Held from the point of no return to the end of an operation. */
+/* Holds signals from the point of no return to the end of an operation. */
 void signals_hold(bool on);
 
-int signals_caught(void); /* which one; 0: none */
+int signals_caught(void); /* the number of the signal; 0: none */

@@ -12,12 +12,12 @@
 #include "base/str.h"
 
 #define WIDTH        900
-#define BARS_LEFT    130 /* x of the begin of bars */
-#define BARS_UNIT    420 /* a bar of length 1 */
+#define BARS_LEFT    130 /* x at which bars begin */
+#define BARS_UNIT    420 /* width of a bar of length 1 */
 #define LENGTH_MAX   1.15
 #define TITLE_HEIGHT 44
 #define GROUP_HEIGHT 30
-#define BAR_HEIGHT   20 /* with the gap to the next */
+#define BAR_HEIGHT   20 /* height with the gap to the next bar */
 
 static bool begins_group(const struct chart_bar bars[], size_t i)
 {

@@ -9,7 +9,7 @@
 struct chart_bar {
     const char *group; /* bars of one group are side by side in the list */
     const char *name;
-    const char *text;   /* its value as text, written after the bar */
+    const char *text;   /* the value as text, written after the bar */
     const char *colour; /* "#1f9d6b" */
     double length;      /* 1: as long as the line that all are compared with */
 };

@@ -34,7 +34,7 @@ int table_add(struct table *t, const char *const cells[], size_t n, struct error
     return whole ? 0 : error_memory(e);
 }
 
-/* How many columns of a terminal the text takes. Each byte that is not UTF-8 counts as one. */
+/* Returns how many columns of a terminal the text takes. Each byte that is not UTF-8 counts as one. */
 static size_t width_of(const char *text)
 {
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);

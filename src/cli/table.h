@@ -17,10 +17,10 @@ struct table {
     const char *heading[TABLE_COLUMNS + 1]; /* end with a NULL */
     char **cells;                           /* owned; row after row */
     size_t n_cells;
-    bool bare; /* printed without the headings */
+    bool bare; /* no headings are printed */
 };
 
-/* Headings; more than there is room for do not compile. */
+/* Makes a table of these headings. More than there is room for do not compile. */
 #define TABLE(...)                                                                                           \
     ((struct table){.heading = {__VA_ARGS__},                                                                \
                     .n_cells = 0 * sizeof(struct {                                                           \
@@ -30,7 +30,7 @@ struct table {
                                    int unused;                                                               \
                                })})
 
-/* table_row(t, e, CELL...): one `const char *` for each column; they are copied. */
+/* Adds a row: table_row(t, e, CELL...), one `const char *` for each column. They are copied. */
 #define table_row(t, e, ...)                                                                                 \
     table_add((t), (const char *const[]){__VA_ARGS__}, ARRAY_SIZE(((const char *[]){__VA_ARGS__})), (e))
 int table_add(struct table *t, const char *const cells[], size_t n, struct error *e) _must_check_;

@@ -73,14 +73,14 @@ static const struct cli_option bench_options[] = {
     {0},
 };
 
-/* ------------------------------------------------------------------- people */
+/* ---------------------------------------------------------------- the table */
 
 static bool has_cell(const struct bench_result *b, unsigned job, unsigned column)
 {
     return bench_wants(b->jobs, job) && bench_has(b, (enum bench_column)column);
 }
 
-/* "0.86 of raw"; empty for the column that others are compared with. */
+/* Writes "0.86 of raw"; empty for the column that others are compared with. */
 #define RATIO_MAX 48
 static void ratio_text(const struct bench_result *b, unsigned job, unsigned column, char field[RATIO_MAX])
 {
@@ -125,7 +125,7 @@ static int print_table(const struct bench_result *b, struct error *e)
     return 0;
 }
 
-/* ----------------------------------------------------------------- programs */
+/* --------------------------------------------------------------------- JSON */
 
 static bool put_number(struct json_object *object, const char *name, double number)
 {
@@ -222,8 +222,8 @@ static int plot(const struct bench_result *b, FILE *file, struct error *e)
     return chart_write(file, title, bars, n, e);
 }
 
-/* Opens the file with the caller's rights, and before anything is measured: a wrong path fails at once. The
- * file keeps its contents until there is a chart to write. */
+/* Opens the file with the caller's rights, and before the measurements: a wrong path fails at once. The file
+ * keeps its contents until there is a chart to write. */
 static int open_plot(const struct bench_options *o, FILE **ret, struct error *e)
 {
     if (!o->plot_path || o->request.dry_run)

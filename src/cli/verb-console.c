@@ -19,7 +19,7 @@ static const struct cli_option console_options[] = {
     {0},
 };
 
-/* The uuid of an instance that runs. */
+/* Finds the uuid of an instance that runs. */
 static int find_running(const struct session *s, const char *name, char uuid[UUID_TEXT], struct error *e)
 {
     _cleanup_model_ struct model *m = NULL;
@@ -36,7 +36,7 @@ static int find_running(const struct session *s, const char *name, char uuid[UUI
     return 0;
 }
 
-/* Ignored signals would stay ignored over exec. */
+/* Becomes virsh. Restores SIGPIPE first, since an ignored signal would stay ignored over exec. */
 static int become_virsh(const char *uri, const char *uuid, bool force, struct error *e)
 {
     signal(SIGPIPE, SIG_DFL);

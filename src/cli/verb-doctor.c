@@ -51,7 +51,7 @@ static int print_json(struct globals *g, const struct finding *found, size_t n, 
     return json_give(g, document, whole, e);
 }
 
-/* The first failure decides; warnings do not. */
+/* Decides the result: the first failure; warnings do not count. */
 static int verdict(const struct finding *found, size_t n, struct error *e)
 {
     const struct finding *first = NULL;

@@ -71,7 +71,7 @@ static const struct cli_option close_options[] = {
     {0},
 };
 
-/* Several guests power off at the same time. */
+/* Asks guests to power off, several at the same time. */
 static void ask_to_stop(const struct context *c, const void *options, const char *const names[], size_t n)
 {
     const struct each_options *o = options;
@@ -160,7 +160,7 @@ static bool picks_open(const struct context *c, const struct model *m, const str
     return i->state == INSTANCE_RUNNING || (model_is_open(m, i) && each_is_whole(c, i));
 }
 
-/* Parses, and runs `each` over the names. */
+/* Parses the words, and runs `each` over the names. */
 static int verb_each(const struct verb *self, struct globals *g, const struct cli_option *options,
                      const struct each *each, int argc, char **argv, struct error *e)
 {

@@ -18,7 +18,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define XML_MAX_BYTES (16 << 20) /* of the domains of others; of ours, DOMAIN_XML_MAX_BYTES */
+#define XML_MAX_BYTES (16 << 20) /* limit for domains that are not ours; for ours, DOMAIN_XML_MAX_BYTES */
 #define DEADLINE_SEC  150        /* more than the lock, a key manager and LVM take at their worst */
 
 static void out_of_time(int number)

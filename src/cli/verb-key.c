@@ -34,14 +34,14 @@ static const struct cli_option grant_options[] = {
 
 /* ----------------------------------------------------------------- list, show */
 
-/* Was the key asked for? NULL: all are. */
+/* True if the key was asked for. NULL: all are. */
 static bool is_meant(const struct key_entry *k, const char *ref, const struct instance *i)
 {
     return i ? key_entry_used_by(k, i->uuid) : !ref || streq(k->ref, ref);
 }
 
-/* Reports the managers that could not be asked, after the answers of the others; the first failure becomes
- * the error. `ref`: only the manager of this key; NULL: all. */
+/* Reports the managers that did not answer, after the answers of the others; the first failure becomes the
+ * error. `ref`: only the manager of this key; NULL: all. */
 static int say_unasked(const struct context *c, const struct key_list *l, const char *ref, struct error *e)
 {
     for (size_t i = 0; i < l->n_managers; i++) {

@@ -16,10 +16,10 @@
 
 struct launch_options {
     struct launch_request request;
-    const char *key_owner; /* of request.key; NULL: the caller */
+    const char *key_owner; /* owner of request.key; NULL: the caller */
     struct seed_options seed;
     char *template_xml;        /* what --domain-xml names; request points to it */
-    struct secret *seed_image; /* of --seed-image; the same */
+    struct secret *seed_image; /* contents of --seed-image; request points to them */
 };
 
 static void launch_options_end(struct launch_options *o)
@@ -47,7 +47,7 @@ static int set_count(void *target, const char *value, struct error *e)
 }
 
 CLI_FLAG(set_shared_key, struct launch_options, request.shared_key)
-/* SIZE[,fs=TYPE][,name=NAME]; `fs` NULL: the disk has no choice of file system. */
+/* Parses SIZE[,fs=TYPE][,name=NAME]; `fs` NULL: the disk has no choice of file system. */
 static int parse_disk(const char *value, uint64_t *ret_bytes, char alias[ALIAS_MAX], char fs[FS_MAX],
                       struct error *e)
 {
@@ -129,7 +129,7 @@ static int set_domain_xml(void *target, const char *path, struct error *e)
     return r < 0 ? error_set(e, r, "domain XML %s: cannot be read: %s", path, strerrordesc_np(-r)) : 0;
 }
 
-/* The same. */
+/* Reads the file now, while mayfly is still root. */
 static int set_seed_image(void *target, const char *path, struct error *e)
 {
     struct launch_options *o = target;
@@ -175,7 +175,7 @@ static const struct cli_option add_disk_options[] = {
     {0},
 };
 
-/* Prints the new instances as they are now, if they can be looked at. */
+/* Prints the new instances as they are now, if they can be examined. */
 static bool put_launched(struct json_object *document, const struct context *c,
                          const struct launched *launched, uint32_t n)
 {
@@ -216,8 +216,8 @@ static int print_added(struct globals *g, const struct context *c, const char *n
     return 0;
 }
 
-/* Parses, also the options of a set of disks, of an image and of a seed, reads the files of the latter, and
- * opens the session. 1: there is nothing to do. */
+/* Parses the options of the verb, of a set of disks, of an image and of a seed, reads the files of the seed,
+ * and opens the session. 1: there is nothing to do. */
 enum contents { ONE_DISK, DISKS, DISKS_AND_SEED };
 static int begin_launch(const struct verb *self, struct globals *g, const struct cli_option *options,
                         enum contents contents, int argc, char **argv, struct launch_options *o,

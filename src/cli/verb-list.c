@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly list: the instances that have volumes of ours, or some of them, one line each. */
+/* mayfly list: the instances that have Mayfly's volumes, or some of these instances, one line each. */
 #include "cli/findings.h"
 #include "cli/json.h"
 #include "cli/list-filter.h"
@@ -94,7 +94,7 @@ static void warn_of_damage(const struct session *s, const struct model *m)
     }
 }
 
-/* Warns of groups that cannot be seen as a whole, and of each damaged volume. */
+/* Warns of groups that LVM cannot see as a whole, and of each damaged volume. */
 static void warn_of_doubt(const struct session *s, const struct model *m)
 {
     const struct config *c = s->context.config;
@@ -107,7 +107,7 @@ static void warn_of_doubt(const struct session *s, const struct model *m)
     }
 }
 
-/* Findings and Nova's names need a question for each domain: asked only if they are printed. */
+/* Prints the list. Asks each domain for findings and Nova's names only if they are printed. */
 static int print_list(const struct context *c, const struct model *m, const struct list_options *o,
                       struct globals *g, struct list_row *rows, size_t n, struct error *e)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mayfly metrics: figures of this host for monitoring. A part that cannot be asked is a figure too, and no
- * error, so that the rest is printed. */
+/* mayfly metrics: figures of this host for monitoring. A part that does not answer is a figure too, and not
+ * an error, so that the rest is printed. */
 #include "cli/metrics.h"
 #include "cli/output-file.h"
 #include "cli/recover-note.h"
@@ -22,7 +22,7 @@ static const struct cli_option metrics_options[] = {
     {0},
 };
 
-/* States that are always printed, also with the value 0. */
+/* Counts the instances by state. The usual states are always printed, also with the value 0. */
 static int count_instances(struct metrics *m, const struct context *c, const struct model *model,
                            struct error *e)
 {
@@ -61,7 +61,7 @@ static int count_keys(struct metrics *m, const struct key_list *l, struct error 
     return r;
 }
 
-/* One figure of each configured group that is here. */
+/* Adds one figure of each configured group that is here. */
 static int add_of_groups(struct metrics *m, const struct inventory *i, const char *name,
                          uint64_t (*figure)(const struct group *), struct error *e)
 {
@@ -102,7 +102,7 @@ static int add_groups(struct metrics *m, const struct config *config, const stru
     return r < 0 ? r : add_of_groups(m, i, "mayfly_volume_group_room_disks", group_room_disks, e);
 }
 
-/* There are no such figures if no recover has run since the boot. */
+/* Adds the figures of the last recover. There are none if none has run since the boot. */
 static int add_recover(struct metrics *m, struct error *e)
 {
     struct recover_note note;

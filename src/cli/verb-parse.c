@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#define GROUPS_MAX 4 /* of options that are a verb's own */
+#define GROUPS_MAX 4 /* groups of options that are a verb's own */
 
 static void print_verb_usage(const struct verb *v, const struct cli_group own[])
 {

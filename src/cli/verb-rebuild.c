@@ -11,7 +11,7 @@ struct rebuild_options {
     struct seed_options seed;
     bool empty;
     bool yes;
-    struct key_end *old_key; /* what became of it */
+    struct key_end *old_key; /* what became of the old key */
 };
 
 CLI_FLAG(set_empty, struct rebuild_options, empty)
@@ -45,7 +45,8 @@ static int dry_run(struct globals *g, const struct rebuild_options *o, const cha
     return r < 0 ? r : print_plan(g, plan, e);
 }
 
-/* The old data is lost in any case, so the person must say what replaces it. */
+/* Checks that the contents are stated. The old data is lost in any case, so the person must say what replaces
+ * it. */
 static int check_contents(const struct verb *self, const struct rebuild_options *o, struct error *e)
 {
     if (o->empty && o->request.image.path)

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* The state after an installation. It is not an error, or the units of recover would fail on each host that
+/* The answer after an installation. It is not an error, or the units of recover would fail on each host that
  * is not configured yet. */
 #define NOT_CONFIGURED                                                                                       \
     "No volume group is configured (images_volume_group in [libvirt]), so there is nothing to look at."
@@ -56,7 +56,7 @@ static const char *kind_name(enum recover_kind kind)
     return "unknown";
 }
 
-/* NULL: none of its own. */
+/* Returns the name of a fault; NULL: it has no name of its own. */
 static const char *fault_name(enum recover_fault fault)
 {
     switch (fault) {

@@ -45,8 +45,8 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
 
 /* One parameter of a disk's dm-crypt table. */
 struct told {
-    const char *option;     /* of mayfly.conf */
-    char value[CIPHER_MAX]; /* as it would be chosen now; if the data is bound to it, as it is */
+    const char *option;     /* its name in mayfly.conf */
+    char value[CIPHER_MAX]; /* value as it would be chosen now; if the data is bound to it, as it is */
     const char
         *live; /* the value of the open disk; NULL: the disk is not open, or its data is bound to the value */
     const char *why;
@@ -76,7 +76,7 @@ static void tell_options(const struct context *c, const struct model *m, const s
     }
 }
 
-/* Plain disks have no table, and disks of a pool of files no map. */
+/* True if a disk has a dm-crypt table. Plain disks have no table, and disks of a pool of files no map. */
 static bool has_table(const struct volume *v)
 {
     return volume_encrypted(v) && !volume_in_folder(v);
@@ -123,7 +123,7 @@ static struct json_object *json_told(const struct context *c, const struct model
     return NULL;
 }
 
-/* Adds to the disks of `instance`, which are in the order of its volumes. */
+/* Adds the parameters to the disks of `instance`, which are in the order of its volumes. */
 static bool put_told(struct json_object *instance, const struct context *c, const struct model *m,
                      const struct instance *i)
 {
@@ -149,7 +149,7 @@ static void print_details(const struct instance *i, const struct domain_details 
     printf("Starts: %s\n", d->autostart ? "with the host, by autostart" : "when it is told to");
 }
 
-/* Text of others may have control characters, which a terminal would obey. */
+/* Prints what Nova has noted, without control characters, which a terminal would obey. */
 static void print_nova(const struct nova_server *nova)
 {
     _cleanup_free_ char *text =
@@ -184,7 +184,7 @@ struct shown {
     const struct context *context;
     const struct model *model;
     const struct instance *instance;
-    bool has_details; /* false: there is no domain, or libvirt could not be asked */
+    bool has_details; /* false: there is no domain, or libvirt did not answer */
     struct domain_details details;
     struct domain_addresses addresses;
     const struct nova_server *nova;
@@ -220,7 +220,7 @@ static int print_text(const struct shown *s, struct error *e)
     return r < 0 ? r : print_told(s->context, s->model, i, e);
 }
 
-/* If libvirt does not answer, this part is left out, with a warning. */
+/* Looks at the domain. If libvirt does not answer, this part is left out, with a warning. */
 static bool look_at_details(const struct context *c, const struct model *m, const struct instance *i,
                             struct domain_details *ret)
 {

@@ -23,7 +23,7 @@ static int operate_tune(const struct context *c, const void *options, const char
     return instance_tune(c, name, false, ret_changed, NULL, e);
 }
 
-/* `globals`: a struct globals. */
+/* Prints what would be tuned. `globals`: a struct globals. */
 static int operate_dry_run(const struct context *c, const void *globals, const char *name, bool *ret_changed,
                            struct error *e)
 {
@@ -35,7 +35,8 @@ static int operate_dry_run(const struct context *c, const void *globals, const c
     return print_plan(*(struct globals *const *)globals, plan, e);
 }
 
-/* Disks that are being made or destroyed get their tables from the operation at work. */
+/* Picks instances with open disks. Disks that are being made or destroyed get their tables from the operation
+ * at work. */
 static bool picks(const struct context *c, const struct model *m, const struct instance *i)
 {
     return model_is_open(m, i) && each_is_whole(c, i);

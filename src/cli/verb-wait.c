@@ -9,7 +9,7 @@ struct wait_options {
     enum wait_state wanted;
     unsigned timeout_sec;
     bool has_end;
-    uint64_t end_msec; /* 0: none */
+    uint64_t end_msec; /* time limit as clock_msec(); 0: none */
 };
 
 CLI_TEXT(set_state, struct wait_options, state)

@@ -37,7 +37,7 @@ bool cipher_is_xts(const char *cipher)
     return strstr(cipher, "-xts-") != NULL;
 }
 
-/* Why Mayfly does not offer a cipher that dm-crypt knows. */
+/* Says why Mayfly does not offer a cipher that dm-crypt knows. */
 static const char *objection(const char *cipher)
 {
     if (strstr(cipher, "-ecb"))
@@ -56,7 +56,7 @@ static int unknown_cipher(const char *cipher, struct error *e)
     return error_set(e, -EINVAL, "cipher %.64s: %s; use one of %s", cipher, objection(cipher), names);
 }
 
-/* "128, 192 or 256" */
+/* Writes the sizes that a cipher takes: "128, 192 or 256". */
 static void sizes_text(const struct cipher *c, char *text, size_t size)
 {
     size_t used = 0;

@@ -7,7 +7,7 @@
 #include "config/cipher.h"
 #include "config/files.h"
 
-/* -EINVAL. Puts file and line of the value in front of the sentence in `e`. */
+/* Puts file and line of the value in front of the sentence in `e`. Returns -EINVAL. */
 static int blame(const struct config_reading *reading, enum config_option option, struct error *e)
 {
     if (reading->where[option][0])
@@ -67,7 +67,7 @@ int config_reading_check(const struct config_reading *reading, struct error *e)
                       c->local_sealing_key_file, e);
 }
 
-/* The end of each way to read; `r`: result of reading. */
+/* Ends each way to read; `r`: result of reading. */
 static int finish(const struct config_reading *reading, int r, struct config *ret, struct error *e)
 {
     if (r < 0)

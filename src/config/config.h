@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define VG_NAME_MAX     64 /* ours; LVM takes 127 for the names of group and volume together, as a map does */
+#define VG_NAME_MAX     64 /* LVM takes 127 for the names of group and volume together, as a map does */
 #define CONFIG_TEXT_MAX 256
 #define CONFIG_LIST_MAX 16
 
@@ -46,45 +46,44 @@ struct config {
 
 enum config_trust { CONFIG_ANY_OWNER, CONFIG_ROOT_OWNED };
 
-/* Reads and checks. `path` NULL: the installed files, which may be missing; a named file must exist. An
- * unknown group or option, a value of the wrong form, a wrong cipher or key size: -EINVAL, with file and
- * line. -EPERM: the file is not trusted (CONFIG_ROOT_OWNED). */
+/* Reads and checks the configuration. `path` NULL: the installed files, which may be missing; a named file
+ * must exist. -EINVAL, with file and line: an unknown group or option, a value of the wrong form, a wrong
+ * cipher or key size. -EPERM: the file is not trusted (CONFIG_ROOT_OWNED). */
 int config_load(const char *path, enum config_trust trust, struct config *ret, struct error *e) _must_check_;
 
-/* The same for `folder`/mayfly.conf, then `folder`/mayfly.conf.d/. */
+/* Does the same for `folder`/mayfly.conf, then `folder`/mayfly.conf.d/. */
 int config_load_folder(const char *folder, enum config_trust trust, struct config *ret,
                        struct error *e) _must_check_;
 
-/* The same for the text of one file named `file`. */
+/* Does the same for the text of one file named `file`. */
 int config_parse(const char *file, const char *text, size_t size, struct config *ret,
                  struct error *e) _must_check_;
 
 /* An option to look up in another program's file, such as nova.conf. */
 struct config_query {
     const char *group, *name;
-    bool given;                  /* set by the look-up, as is `value`: the last one in the file */
-    char value[CONFIG_TEXT_MAX]; /* cut if it is longer */
+    bool given; /* set by the look-up, with `value`; the last of several in the file counts */
+    char value[CONFIG_TEXT_MAX]; /* cut at this size */
 };
 
 /* Looks up these options in the text of a file. -EINVAL: the file has another form. */
 int config_look_up(const char *file, const char *text, size_t size, struct config_query query[], size_t n,
                    struct error *e) _must_check_;
 
-/* Names of the files that config_load() reads, separated by ", ", for people; "": none. The caller frees
- * *ret.
- */
+/* Lists the names of the files that config_load() reads, separated by ", ", for people; "": none. The caller
+ * frees *ret. */
 int config_files(const char *path, char **ret, struct error *e) _must_check_;
 
-/* The defaults of options.def. */
+/* Fills in the defaults of options.def. */
 void config_defaults(struct config *ret);
 
-/* Checks a struct from another process: strings have their NUL, bools are 0 or 1. */
+/* True if a struct from another process is well-formed: strings have their NUL, bools are 0 or 1. */
 bool config_is_whole(const struct config *c);
 
-/* Could LVM have a volume group of this name? At most VG_NAME_MAX - 1 letters, digits and + _ . - */
+/* True if LVM could have a volume group of this name: at most VG_NAME_MAX - 1 letters, digits and + _ . - */
 bool config_vg_name_valid(const char *vg);
 
-/* Is `vg` among images_volume_group? */
+/* True if `vg` is among images_volume_group. */
 bool config_has_volume_group(const struct config *c, const char *vg);
 
 /* Prints the sample file: every option with its description, commented out with its default; `enabled` is set

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_LIMIT_BYTES (1 << 20) /* nova.conf with all its comments has half of that */
+#define FILE_LIMIT_BYTES (1 << 20) /* twice the size of nova.conf with all its comments */
 
 static int check_owner(const struct stat *st, const char *path, struct error *e)
 {
@@ -34,8 +34,8 @@ static int check_root_owned(int fd, const char *path, struct error *e)
     return check_owner(&st, path, e);
 }
 
-/* A user who can write to a folder above could replace this folder. In a sticky folder, such as /tmp, nobody
- * can rename what is root's. */
+/* Checks the folders above: a user who can write to one could replace this folder. In a sticky folder, such
+ * as /tmp, only root can rename what root owns. */
 static int check_above(int folder_fd, struct error *e)
 {
     struct stat st, below;
@@ -77,7 +77,7 @@ static int open_folder(const char *path, enum config_trust trust, int *ret_fd, s
     return 0;
 }
 
-/* A pipe or a device may have no end. */
+/* Refuses a pipe or a device, which may have no end. */
 static int check_regular(int fd, const char *path, struct error *e)
 {
     struct stat st;
@@ -89,9 +89,9 @@ static int check_regular(int fd, const char *path, struct error *e)
                      "%s: cannot be read: it is not a regular file", path);
 }
 
-/* Reads `path`: its last part is opened below `folder_fd`. The caller has checked that folder, since a user
- * who can write to it could move another file of root's there. With CONFIG_ROOT_OWNED a link is not followed:
- * the folder of its target was not checked. */
+/* Reads `path`: its last part is opened below `folder_fd`. With CONFIG_ROOT_OWNED the caller has checked that
+ * folder, since a user who can write to it could move another file of root into it. Links are then not
+ * followed, since the folder of their target was not checked. */
 static int add_file(struct config_reading *reading, int folder_fd, const char *path, enum config_trust trust,
                     struct error *e)
 {
@@ -140,7 +140,7 @@ static int add_entry(struct config_reading *reading, int folder_fd, const char *
     return path ? add_file(reading, folder_fd, path, trust, e) : error_memory(e);
 }
 
-/* Every file of mayfly.conf.d. */
+/* Reads every file of mayfly.conf.d. */
 static int add_drop_ins(struct config_reading *reading, const char *folder, enum config_trust trust,
                         struct error *e)
 {

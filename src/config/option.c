@@ -14,7 +14,7 @@ static const struct option options[CONFIG_OPTIONS] = {
 #undef OPTION
 };
 
-/* ------------------------------------------------------------------ by name */
+/* ---------------------------------------------------------- options by name */
 
 bool option_group_known(const char *group)
 {
@@ -37,8 +37,8 @@ enum config_option option_number(const struct option *o)
     return (enum config_option)(o - options);
 }
 
-/* How many letters must be changed, added or removed to turn one name into the other. Longer names than
- * NAME_LIMIT are not compared: their distance is NAME_LIMIT. */
+/* Returns how many letters must be changed, added or removed to turn one name into the other. Names longer
+ * than NAME_LIMIT are not compared: their distance is NAME_LIMIT. */
 #define NAME_LIMIT 64
 static unsigned distance(const char *a, const char *b)
 {
@@ -82,7 +82,7 @@ static int set_bool(bool *field, const char *value, struct error *e)
     return error_set(e, -EINVAL, "\"%s\" is neither true nor false", value);
 }
 
-/* `allowed` is "MIN-MAX", or NULL. */
+/* Sets a number; `allowed` is "MIN-MAX", or NULL. */
 static int set_uint(uint32_t *field, const char *value, const char *allowed, struct error *e)
 {
     uint64_t number = 0;
@@ -112,7 +112,7 @@ static int set_text(char *field, const char *value, struct error *e)
     return str_copy(field, CONFIG_TEXT_MAX, value);
 }
 
-/* `allowed` is "a|b|c". */
+/* Sets a word; `allowed` is "a|b|c". */
 static int set_word(char *field, const char *value, const char *allowed, struct error *e)
 {
     size_t n = strlen(value);
@@ -168,7 +168,7 @@ int option_set(struct config *c, const struct option *o, const char *value, stru
     return -EINVAL;
 }
 
-/* The defaults of options.def have the right form: test_config.c reads each of them back. */
+/* Sets the defaults of options.def, which have the right form: test_config.c reads each of them back. */
 void option_set_defaults(struct config *c)
 {
     memset(c, 0, sizeof *c);

@@ -17,18 +17,18 @@ enum option_kind { KIND_BOOL, KIND_UINT, KIND_SIZE, KIND_WORD, KIND_TEXT, KIND_L
 struct option {
     const char *group, *name;
     enum option_kind kind;
-    size_t offset; /* of the field in struct config */
+    size_t offset; /* place of the field in struct config */
     const char *fallback, *allowed;
 };
 
 bool option_group_known(const char *group);
 
-/* NULL: no such option. */
+/* Finds an option by its name; NULL: there is no such option. */
 const struct option *option_find(const char *group, const char *name);
 
 enum config_option option_number(const struct option *o);
 
-/* Does the name differ from an option of the group by at most two letters? */
+/* True if the name differs from an option of the group by at most two letters. */
 bool option_misspelt(const char *group, const char *name);
 
 /* Sets the field of the option from its text. -EINVAL: the text has the wrong form. */

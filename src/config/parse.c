@@ -21,8 +21,8 @@ struct source {
     struct config_reading *reading;
     struct error *e;
     const char *file;
-    bool nova;                  /* the file is a nova.conf: options of Nova's are skipped */
-    struct config_query *query; /* only these options are looked up, and none is judged; NULL: ours are set */
+    bool nova;                  /* the file is a nova.conf: other options of Nova are skipped */
+    struct config_query *query; /* only these options are looked up, without checks; NULL: Mayfly's are set */
     size_t n_query;
     unsigned line; /* number of the current line, from 1 */
     char *group;   /* "": before the first group */
@@ -35,7 +35,7 @@ struct source {
     bool continued; /* the value has more than one line */
 };
 
-/* Options of this group decide how disks are encrypted. */
+/* True if the options of this group decide how disks are encrypted. */
 static bool is_encryption(const char *group)
 {
     return streq(group, ENCRYPTION_GROUP);
@@ -54,14 +54,15 @@ static int refuse_unknown(const struct source *s)
                      s->name);
 }
 
-/* Older files name Barbican by a Python class. */
+/* Returns the plain name of a key manager, since older files name Barbican by a Python class. */
 static const char *plain_value(const struct option *o, const char *value)
 {
     bool backend = streq(o->group, "key_manager") && streq(o->name, "backend");
     return backend && str_ends(value, ".BarbicanKeyManager") ? "barbican" : value;
 }
 
-/* In nova.conf the last value counts, as for Nova. Options of encryption are the exception. */
+/* True if the option may be given twice. In nova.conf the last value counts, as for Nova. Options of
+ * encryption are the exception. */
 static bool may_repeat(const struct source *s, const struct option *o)
 {
     return s->nova && !is_encryption(o->group);
@@ -103,7 +104,7 @@ static void answer_query(const struct source *s)
     }
 }
 
-/* The value of the current option is complete. */
+/* Sets the current option, whose value is complete. */
 static int end_option(struct source *s)
 {
     int r = 0;

@@ -18,5 +18,5 @@ void config_reading_begin(struct config_reading *reading);
 int config_reading_add(struct config_reading *reading, const char *file, const char *text, size_t size,
                        struct error *e) _must_check_;
 
-/* Checks values together: cipher with key size, names of groups, paths. -EINVAL. */
+/* Checks values together: cipher with key size, names of groups, paths. -EINVAL: they do not fit. */
 int config_reading_check(const struct config_reading *reading, struct error *e) _must_check_;

@@ -34,7 +34,7 @@ static void print_comment(FILE *out, const char *text)
     fputc('\n', out);
 }
 
-/* MIN-MAX, of a number? */
+/* True if `allowed` is the MIN-MAX of a number. */
 static bool is_range(const char *allowed)
 {
     return allowed[strspn(allowed, "0123456789")] == '-';

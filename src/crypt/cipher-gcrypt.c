@@ -11,27 +11,28 @@
 #include <pthread.h>
 #include <string.h>
 
-#define MEMORY_BYTES ((size_t)8000) /* for one cipher; libgcrypt 1.10 takes some 3 KiB */
+#define MEMORY_BYTES ((size_t)8000) /* memory for one cipher; libgcrypt 1.10 takes some 3 KiB */
 #define ALIGNMENT    64
 #define TWEAK_BYTES  16
 
 struct cipher {
     gcry_cipher_hd_t handle; /* NULL: no encryption */
     uint32_t sector_bytes;
-    struct secret *memory; /* of the handle */
+    struct secret *memory; /* memory of the handle */
     size_t used;
-    struct cipher *next; /* of those with memory */
+    struct cipher *next; /* next cipher with memory */
 };
 
 static struct {
     pthread_mutex_t lock;
-    struct cipher *first;   /* of those with memory */
-    struct cipher *current; /* the one whose handle is being made */
+    struct cipher *first;   /* first cipher with memory */
+    struct cipher *current; /* the cipher whose handle is being made */
 } ciphers = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ----------------------------------------------------- the library's memory */
 
-/* The library calls the next four functions below set_key() and drop_key(), where the lock is held. */
+/* Allocates secure memory. The library calls the next four functions below set_key() and drop_key(), where
+ * the lock is held. */
 static void *secure_alloc(size_t bytes)
 {
     struct cipher *c = ciphers.current;
@@ -57,7 +58,7 @@ static int is_secure(const void *p)
     return 0;
 }
 
-/* Secure memory never grows, since a copy elsewhere would leave the old bytes behind. */
+/* Refuses to grow secure memory, since a copy elsewhere would leave the old bytes behind. */
 static void *plain_realloc(void *p, size_t bytes)
 {
     return is_secure(p) ? NULL : realloc(p, bytes);

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#define PIECE_BYTES ((size_t)256 << 10) /* encrypted at a time */
+#define PIECE_BYTES ((size_t)256 << 10) /* this many bytes are encrypted at a time */
 
 void opened_close(struct opened *o)
 {
@@ -43,7 +43,7 @@ int opened_pread(const struct opened *o, void *buffer, size_t bytes, uint64_t of
     return r;
 }
 
-/* The buffer in between holds ciphertext, so ordinary memory will do. */
+/* Encrypts and writes. The buffer in between holds ciphertext, so ordinary memory will do. */
 static int write_encrypted(const struct opened *o, const uint8_t *from, size_t bytes, uint64_t offset_bytes)
 {
     _cleanup_free_ uint8_t *piece = malloc(bytes < PIECE_BYTES ? bytes : PIECE_BYTES);

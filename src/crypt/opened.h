@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk that is open. What is read and written here is plaintext, whoever encrypts:
+/* A disk that is open. What is read and written here is plaintext. What encrypts it:
  *
- *     of a map                         dm-crypt; there is no cipher here
- *     of a disk without encryption     nobody
- *     of a disk that is a file         this process, by `cipher`
+ *     a disk with a map              dm-crypt; `cipher` is NULL
+ *     a disk without encryption      nothing
+ *     a disk that is a file          this process, by `cipher`
  *
  * Plaintext is in the caller's memory alone. The import of an image works with `fd` and `cipher` itself, with
  * many transfers at once.
@@ -22,7 +22,7 @@ struct opened {
 void opened_close(struct opened *o);
 #define _cleanup_opened_ _cleanup_(opened_close)
 
-/* The size in whole sectors of the cipher, or a negative errno. */
+/* Finds the size in whole sectors of the cipher. Returns 0 or a negative errno. */
 int opened_size(const struct opened *o, uint64_t *ret_bytes) _must_check_;
 
 /* Transfers all `bytes`, or returns a negative errno. With a cipher, bytes and offset must be whole sectors,

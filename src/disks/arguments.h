@@ -16,8 +16,8 @@ struct arguments {
     unsigned n;
     bool verbose;
     struct tenure tenure;
-    int ready_fd; /* gets a byte once the disks are served, and is closed; -1: nobody waits */
+    int ready_fd; /* gets a byte once the disks are served, and is closed; -1: none */
 };
 
-/* -EINVAL: an argument is unknown, invalid or missing. */
+/* Reads the arguments. -EINVAL: one is unknown, invalid or missing. */
 int arguments_read(int argc, char *argv[], struct arguments *ret, struct error *e) _must_check_;

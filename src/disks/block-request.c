@@ -36,7 +36,7 @@ static bool take_bytes(struct iovec **part, unsigned *n, void *to, size_t bytes)
     return bytes == 0;
 }
 
-/* Takes the last byte that we may write: the place of the status. NULL: there is none. */
+/* Takes the last byte that we may write: the place of the status. NULL: the chain has no such byte. */
 static uint8_t *take_status(struct chain *c)
 {
     struct iovec *last = &c->part[c->n_out + c->n_in - 1];
@@ -80,7 +80,8 @@ static void set_transfer(const struct block_limits *l, struct block_request *r,
         r->offset_bytes = sector * BLOCK_SECTOR_BYTES;
 }
 
-/* A request has one range, as the configuration says (max_discard_seg, max_write_zeroes_seg). */
+/* Sets the range of a request, which has only one, as the configuration says (max_discard_seg,
+ * max_write_zeroes_seg). */
 static void set_range(const struct block_limits *l, struct block_request *r, enum block_operation operation)
 {
     struct range range;

@@ -8,8 +8,8 @@
 #include <linux/virtio_blk.h>
 
 #define BLOCK_SECTOR_BYTES 512u /* the unit of requests, whatever sectors the disk has */
-#define BLOCK_SEGMENTS_MAX 126u /* of data in a request, as the configuration tells the guest */
-#define BLOCK_ZERO_MAX     ((uint32_t)16 << 20) /* bytes of one request */
+#define BLOCK_SEGMENTS_MAX 126u /* data segments of a request, as the configuration tells the guest */
+#define BLOCK_ZERO_MAX     ((uint32_t)16 << 20) /* in bytes, for one request */
 #define BLOCK_DISCARD_MAX  ((uint32_t)1 << 30)
 
 enum block_operation {
@@ -19,18 +19,18 @@ enum block_operation {
     BLOCK_DISCARD,
     BLOCK_FLUSH,
     BLOCK_GET_ID,
-    BLOCK_REFUSED, /* answered by `answer`, and nothing else is done */
+    BLOCK_REFUSED, /* the request is answered by `answer`, and nothing else is done */
 };
 
 struct block_request {
     enum block_operation operation;
-    uint8_t answer; /* VIRTIO_BLK_S_*, of a refused request */
+    uint8_t answer; /* the answer to a refused request: VIRTIO_BLK_S_* */
     uint64_t offset_bytes;
     uint64_t bytes;     /* on the disk */
-    struct iovec *data; /* the parts of the chain that are not header or status */
+    struct iovec *data; /* the descriptors between header and status */
     unsigned n_data;
-    uint64_t data_bytes; /* in them */
-    uint8_t *status;     /* the guest's */
+    uint64_t data_bytes; /* in `data` */
+    uint8_t *status;     /* in the guest's memory */
 };
 
 /* What the disk allows. */
@@ -46,5 +46,5 @@ struct block_limits {
 int block_request_read(const struct block_limits *limits, struct chain *c,
                        struct block_request *ret) _must_check_;
 
-/* Does it change the disk? */
+/* True if the request changes the disk. */
 bool block_request_writes(const struct block_request *r);

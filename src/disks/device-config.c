@@ -20,8 +20,8 @@ uint64_t device_virtio_features(const struct disk *disk)
            (disk->discard ? DEVICE_BIT(VIRTIO_BLK_F_DISCARD) : 0);
 }
 
-/* The guest's sectors have 512 bytes, since firmware boots from no others. The topology (physical_block_exp,
- * min_io_size) tells it the unit, which is faster. */
+/* Fills in the configuration. The guest's sectors have 512 bytes, since firmware boots from no others. The
+ * topology (physical_block_exp, min_io_size) tells it the unit, which is faster. */
 static void fill_config(const struct disk *disk, struct virtio_blk_config *c)
 {
     uint32_t unit_sectors = disk->unit_bytes / BLOCK_SECTOR_BYTES;

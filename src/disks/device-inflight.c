@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Does a file of this form have room for no more queues than we can have? */
+/* True if a file of this form has queues, no more and no larger than ours can be. */
 static bool form_is_valid(const struct vhost_inflight *f)
 {
     return f->queues > 0 && f->queues <= DISK_QUEUES_MAX && f->queue_size > 0 &&

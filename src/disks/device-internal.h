@@ -11,12 +11,12 @@
      DEVICE_BIT(VHOST_PROTOCOL_BACKEND_REQ) | DEVICE_BIT(VHOST_PROTOCOL_CONFIG) |                            \
      DEVICE_BIT(VHOST_PROTOCOL_INFLIGHT_SHMFD))
 
-/* device-config.c: what the guest is told of the disk. */
+/* device-config.c: the features and the configuration that the guest gets. */
 uint64_t device_virtio_features(const struct disk *disk);
 int device_get_config(struct device *d, struct vhost_message *m);
 
-/* device-inflight.c: the file of requests under way, which outlives a worker (inflight.h). No queue may run
- * while it is set or forgotten. */
+/* device-inflight.c: gets, sets and forgets the file of requests under way, which outlives a worker
+ * (inflight.h). No queue may run meanwhile. */
 int device_get_inflight(struct device *d, struct vhost_message *m);
 int device_set_inflight(struct device *d, struct vhost_message *m);
 void device_forget_inflight(struct device *d);

@@ -110,7 +110,7 @@ static int set_vring_state(struct device *d, struct vhost_message *m)
 static int set_vring_address(struct device *d, struct vhost_message *m)
 {
     struct queue *q = stop_queue(d, m->address.index);
-    if (!q || m->address.flags != 0) /* its one flag is for migration */
+    if (!q || m->address.flags != 0) /* the only flag is for migration */
         return -EPROTO;
     q->address = m->address;
     q->has_address = true;
@@ -129,8 +129,8 @@ static int get_vring_base(struct device *d, struct vhost_message *m)
     return vhost_reply(d->socket, &answer, sizeof answer.state, -1);
 }
 
-/* A queue's thread writes to these descriptors, and must not be made to wait by them. It only reads the kick,
- * by a call that never waits. */
+/* Makes the descriptors of a message nonblocking: a queue's thread writes to them, and must not be made to
+ * wait. It only reads the kick, by a call that never waits. */
 static int make_nonblocking(const struct vhost_message *m)
 {
     if (m->header.request == VHOST_SET_VRING_KICK || m->n_fds == 0)
@@ -285,7 +285,7 @@ void device_connect(struct device *d, int socket)
 
 void device_disconnect(struct device *d)
 {
-    stop_queues(d); /* all of them, before the memory of any is unmapped */
+    stop_queues(d); /* all queues, before the memory of any is unmapped */
     for (unsigned i = 0; i < d->disk->queues; i++)
         queue_reset(&d->queue[i]);
     memory_table_unmap(&d->memory);

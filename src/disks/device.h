@@ -7,12 +7,12 @@
 
 struct device {
     struct disk *disk;
-    int socket;  /* connected to the front end; -1: there is none */
-    int backend; /* where we tell the front end of changes; -1: it has sent no such socket */
+    int socket;  /* connected to the front end; -1: none */
+    int backend; /* socket on which we tell the front end of changes; -1: it has sent none */
     uint64_t features, protocol;
     struct memory_table memory;
     struct queue queue[DISK_QUEUES_MAX];
-    uint8_t *inflight; /* the mapped file of requests under way; NULL: the front end keeps none */
+    uint8_t *inflight; /* the mapped file of requests under way; NULL: the front end keeps no such file */
     size_t inflight_bytes;
     struct vhost_inflight inflight_form;
 };

@@ -28,7 +28,7 @@ static int read_size(const struct disk *d, uint64_t *ret)
     return 0;
 }
 
-/* For a file the unit is 4 KiB, since its file system and the disk below may want that much. */
+/* Finds the unit. For a file it is 4 KiB, since its file system and the disk below may want that much. */
 static uint32_t find_unit(const struct disk *d)
 {
     struct stat st;

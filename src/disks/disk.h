@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#define DISKS_MAX       32 /* of one program */
+#define DISKS_MAX       32 /* disks that one program serves */
 #define DISK_QUEUES_MAX 16
 #define DISK_ID_BYTES   20 /* VIRTIO_BLK_ID_BYTES */
 #define DISK_UNIT_MAX   4096
@@ -16,17 +16,17 @@
 
 struct disk {
     char id[DISK_ID_BYTES + 1]; /* the serial number that the guest sees; log lines name it, too */
-    int fd;                     /* the volume or file, O_DIRECT where that is wanted */
+    int fd;                     /* the volume or file, with O_DIRECT if that is wanted */
     int listen_fd;              /* where front ends connect; bound and listening */
     int key_fd;                 /* from secret_handover(); -1: no encryption */
     uint32_t key_bytes;
-    uint32_t sector_bytes; /* of the cipher */
-    uint32_t unit_bytes;   /* of transfers: whole sectors, and what O_DIRECT wants */
+    uint32_t sector_bytes; /* unit of the cipher */
+    uint32_t unit_bytes;   /* unit of transfers: whole sectors, and a multiple that O_DIRECT accepts */
     bool read_only, discard;
     unsigned queues;
-    unsigned poll_usec; /* limit for spinning, before a thread sleeps; 0: no spinning */
+    unsigned poll_usec; /* how long a thread spins before it sleeps; 0: it does not spin */
 
-    /* of the worker */
+    /* set by the worker */
     struct secret *key; /* NULL: no encryption */
     int mark;           /* see io_new() */
     _Atomic uint64_t size_bytes;
@@ -39,13 +39,14 @@ struct disk {
  * transfer has ended, even after a kill. -EBUSY: another process has it. */
 int disk_lock(const struct disk *d, struct error *e) _must_check_;
 
-/* Finds out the unit and the size. -EINVAL: it is no file or block device, or has less than a unit. */
+/* Finds out the unit and the size. -EINVAL: the disk is not a file or block device, or is smaller than a
+ * unit. */
 int disk_look(struct disk *d, struct error *e) _must_check_;
 
-/* Looks at the size again; true: it has changed. */
+/* Looks at the size again. True if it has changed. */
 bool disk_look_again(struct disk *d);
 
-/* Begins and ends what a worker has of the disk. */
+/* Makes and frees what a worker needs for the disk. */
 int disk_begin(struct disk *d, struct error *e) _must_check_;
 void disk_end(struct disk *d);
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* The memory at `place`, as far as it is contiguous and at most `bytes`; moves `place` behind it. */
+/* Returns the memory at `place`, as far as it is contiguous and at most `bytes`; moves `place` behind it. */
 static uint8_t *next_memory(struct place *place, size_t bytes, size_t *ret_bytes)
 {
     while (place->offset == place->part->iov_len) {
@@ -40,7 +40,7 @@ void guest_skip(struct place *place, size_t bytes)
         next_memory(place, bytes, &n);
 }
 
-/* How many bytes of whole sectors are contiguous there. */
+/* Returns how many bytes of whole sectors are contiguous at `place`. */
 static size_t whole_sectors(const struct place *place, size_t bytes, uint32_t sector_bytes)
 {
     struct place ahead = *place;

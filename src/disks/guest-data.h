@@ -14,13 +14,14 @@ struct place {
     size_t offset;
 };
 
-/* Copy from and to the guest, or skip. `place` moves on by `bytes`, which the parts must have. */
+/* Copies from the guest, copies to the guest, or skips. `place` moves on by `bytes`, which the parts must
+ * have. */
 void guest_read(struct place *place, uint8_t *to, size_t bytes);
 void guest_write(struct place *place, const uint8_t *from, size_t bytes);
 void guest_skip(struct place *place, size_t bytes);
 
-/* Encrypt from the guest's memory, and decrypt into it: whole sectors from number `first` on. `page` has room
- * for one. */
+/* Encrypts from the guest's memory, or decrypts into it: whole sectors from number `first` on. `page` has
+ * room for one. */
 int guest_encrypt(struct cipher *c, struct secret *page, uint64_t first, struct place *place, uint8_t *to,
                   size_t bytes) _must_check_;
 int guest_decrypt(struct cipher *c, struct secret *page, uint64_t first, const uint8_t *from,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See inflight.h. The order of the stores matters: after a kill -9 between any two of them, the next worker
- * must find the same requests. Whoever maps the memory after the end of a thread sees its stores in their
- * order, and STORE() keeps the compiler from changing that. */
+ * must find the same requests. A process that maps the memory after the end of a thread sees the stores of
+ * that thread in their order, and STORE() keeps the compiler from changing that. */
 #include "disks/inflight.h"
 
 #include <stdatomic.h>
@@ -9,7 +9,7 @@
 
 #define VERSION 1
 
-/* A store that is not reordered. */
+/* Stores a value, and is not reordered. */
 #define STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_SEQ_CST)
 #define LOAD(field)         __atomic_load_n(&(field), __ATOMIC_RELAXED)
 

@@ -10,36 +10,36 @@
 struct inflight_entry {
     uint8_t is_under_way;
     uint8_t padding[5];
-    uint16_t next;    /* in the last batch that was given back */
-    uint64_t counter; /* the order of requests */
+    uint16_t next;    /* next entry of the last batch that was given back */
+    uint64_t counter; /* orders the requests by age */
 };
 
 struct inflight_area {
     uint64_t features;
     uint16_t version;
-    uint16_t size; /* entries */
+    uint16_t size; /* number of entries */
     uint16_t last_batch;
     uint16_t used_index;
     struct inflight_entry entry[];
 };
 
 struct inflight {
-    struct inflight_area *area; /* NULL: the front end keeps none, and these functions do nothing */
-    unsigned size;              /* of the queue; the area has as many entries */
+    struct inflight_area *area; /* NULL: the front end keeps no such file, and these functions do nothing */
+    unsigned size;              /* size of the queue; the area has as many entries */
     uint64_t counter;
-    unsigned n_pushed; /* but not published yet */
+    unsigned n_pushed; /* pushed, but not published yet */
     uint16_t pushed[VIRTQUEUE_SIZE_MAX];
 };
 
-/* The bytes of the area of one queue. In the file areas follow each other. */
+/* Returns the bytes of the area of one queue. In the file areas follow each other. */
 size_t inflight_bytes(unsigned queue_size);
 
 /* Finds the requests that are to be done again when a queue begins, whose used index is `used_index`.
  * heads[], with room for all of the queue, gets them, oldest first; returns how many. */
 unsigned inflight_begin(struct inflight *f, uint16_t used_index, uint16_t heads[]);
 
-/* Note the way of a request: it was taken from the ring; it is given back, but not shown to the guest yet;
- * all that were given back are shown. */
+/* Notes that a request was taken from the ring; that it was given back, but is not shown to the guest yet;
+ * that all that were given back are shown. */
 void inflight_take(struct inflight *f, uint16_t head);
 void inflight_push(struct inflight *f, uint16_t head);
 void inflight_published(struct inflight *f, uint16_t used_index);

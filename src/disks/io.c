@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define DEPTH 256 /* of the ring */
+#define DEPTH 256 /* entries of the ring */
 
 #define RETRY_MSEC 1 /* pause after the kernel has taken no transfer */
 
@@ -25,8 +25,8 @@ struct io {
     struct io_transfer *done, **done_end;
 };
 
-/* Can the kernel begin transfers without waiting? If not, io_uring gives each to a thread of the kernel,
- * which takes ten times as long as the transfer. */
+/* True if the kernel can begin transfers without waiting. If not, io_uring gives each to a thread of the
+ * kernel, which takes ten times as long as the transfer. */
 static bool knows_nowait(int disk)
 {
     static _Alignas(4096) uint8_t buffer[4096];
@@ -63,7 +63,7 @@ static int restrict_ring(struct io *io)
     return r < 0 ? r : io_uring_register(fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
-/* Without io_uring in the kernel or container, transfers are done at once. */
+/* Starts the ring. Without io_uring in the kernel or container, transfers are done synchronously. */
 static int start_ring(struct io *io, int mark)
 {
     if (io_uring_queue_init(DEPTH, &io->ring, IORING_SETUP_R_DISABLED) < 0)
@@ -101,7 +101,7 @@ static void add_done(struct io *io, struct io_transfer *t)
     io->done_end = &t->next;
 }
 
-/* ------------------------------------------------------------------ at once */
+/* ----------------------------------------------- transfers without io_uring */
 
 static const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
@@ -150,7 +150,7 @@ static void finish_now(struct io *io, struct io_transfer *t)
     add_done(io, t);
 }
 
-/* -------------------------------------------------------------- by the ring */
+/* ---------------------------------------------------- transfers by io_uring */
 
 static void prepare(struct io *io, struct io_uring_sqe *sqe, struct io_transfer *t)
 {
@@ -181,8 +181,8 @@ static void prepare(struct io *io, struct io_uring_sqe *sqe, struct io_transfer 
     io_uring_sqe_set_data(sqe, t);
 }
 
-/* Puts a transfer into the ring. A full ring is handed to the kernel first; if that does not help, the
- * transfer is done at once. */
+/* Queues a transfer. If the ring is full, submits it and tries once more; if that fails, does the transfer
+ * synchronously. */
 static void queue_transfer(struct io *io, struct io_transfer *t)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring);
@@ -213,8 +213,8 @@ static bool has_unsubmitted(const struct io *io)
     return io->uses_ring && io_uring_sq_ready(&io->ring) > 0;
 }
 
-/* Transfers that the kernel does not take now, for lack of memory for example, stay in the ring for the next
- * try. */
+/* Hands queued transfers to the kernel. Those that it does not take now, for lack of memory for example, stay
+ * in the ring for the next try. */
 void io_submit(struct io *io)
 {
     if (has_unsubmitted(io) && io_uring_submit(&io->ring) < 0)
@@ -284,7 +284,7 @@ static void wait_for_all(struct io *io)
     }
 }
 
-/* If the buffers cannot be registered (RLIMIT_MEMLOCK), transfers only take longer. */
+/* Registers the buffers. If that fails (RLIMIT_MEMLOCK), transfers only take longer. */
 void io_set_buffers(struct io *io, uint8_t *buffers, size_t bytes)
 {
     const struct iovec all = {buffers, bytes};

@@ -25,19 +25,20 @@ struct keeper {
     struct disk *disks;
     unsigned n;
     struct secret **keys;               /* one for each disk, or NULL */
-    struct secret_handover **handovers; /* of keys that the worker has not taken yet */
+    struct secret_handover **handovers; /* handovers of keys that the worker has not taken yet */
     struct tenure *tenure;
-    int ready; /* gets a byte when the first worker serves; -1: nobody waits */
+    int ready; /* gets a byte when the first worker serves; -1: none */
     int signals;
     bool is_ending;
 
     pid_t worker;
     int mark; /* pipe from the worker: bytes of worker.h; it ends when no transfer is under way any more */
     uint64_t started_msec, pause_msec;
-    bool has_served; /* some worker has */
+    bool has_served; /* some worker has served */
 };
 
-/* SIGPIPE is ignored, in workers too: a closed log, or a closed pipe of somebody else, must end nobody. */
+/* Opens a descriptor for signals. Ignores SIGPIPE, in workers too: a closed log, or a closed pipe of another
+ * process, must not end them. */
 static int open_signals(void)
 {
     static const int wanted[] = {SIGTERM, SIGINT, SIGHUP};
@@ -120,7 +121,7 @@ static int start_worker(struct keeper *k, struct error *e)
     return r;
 }
 
-/* Without a worker there is nothing to do: the next one looks at the disks when it begins. */
+/* Signals the worker. If there is none, the next one looks at the disks when it begins. */
 static void signal_worker(const struct keeper *k, int signal)
 {
     if (k->worker > 0)
@@ -159,8 +160,8 @@ static void end_unused(struct keeper *k)
     signal_worker(k, SIGTERM);
 }
 
-/* Waits for the next event, at most that many milliseconds (-1: without a limit). True: the worker and all
- * its transfers have ended. */
+/* Waits for the next event, at most `limit_msec` (-1: without a limit). True if the worker and all its
+ * transfers have ended. */
 static bool wait_once(struct keeper *k, int limit_msec)
 {
     struct pollfd p[] = {{.fd = k->signals, .events = POLLIN},
@@ -197,7 +198,7 @@ static void watch_worker(struct keeper *k)
     tenure_all_gone(k->tenure);
 }
 
-/* Looks how the worker has ended. 0: the keeper may start another one, or ends, too. */
+/* Looks how the worker has ended. Returns 0 if the keeper may start another one, or ends, too. */
 static int check_end(struct keeper *k, struct error *e)
 {
     char text[80];
@@ -241,8 +242,8 @@ static void pause_before_next(struct keeper *k)
         take_signals(k);
 }
 
-/* If the first worker fails, the keeper fails. Once a worker has served, a guest depends on the next one, so
- * a failure (no memory, no descriptors) is tried again. */
+/* Runs workers until the keeper is told to end. If the first one fails, the keeper fails. Once a worker has
+ * served, a guest depends on the next one, so a failure (no memory, no descriptors) is tried again. */
 static int run_workers(struct keeper *k, struct error *e)
 {
     while (!k->is_ending) {

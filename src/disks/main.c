@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly-disks: serves encrypted disks to a virtual machine over vhost-user, without root or device-mapper.
- * It gets all files as descriptors. It ends by SIGTERM, or some time after its last front end. */
+ * It gets all files as descriptors. It ends at SIGTERM, or some time after its last front end. */
 #include "base/fd.h"
 #include "base/log.h"
 #include "crypt/cipher.h"
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
-/* The search for leaks at the end would trace the process, which the filter forbids. */
+/* Turns off the search for leaks at the end, which would trace the process: the filter forbids that. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -20,7 +20,7 @@ const char *__asan_default_options(void)
 }
 #endif
 
-/* A front end may be gone before it is accepted, so listening sockets must not block. */
+/* Keeps listening sockets from blocking, since a front end may be gone before it is accepted. */
 static int prepare_disks(struct arguments *a, struct error *e)
 {
     int r = 0;

@@ -14,7 +14,7 @@ static bool ends_beyond(uint64_t from, uint64_t bytes)
     return __builtin_add_overflow(from, bytes, &end);
 }
 
-/* Is the whole region within the file? An access behind its end would kill this process. */
+/* True if the whole region is within the file. An access behind its end would kill this process. */
 static bool is_in_file(const struct vhost_region *r, int fd)
 {
     struct stat st;

@@ -9,7 +9,7 @@
 
 struct memory_region {
     uint64_t guest_address, user_address, bytes;
-    uint8_t *start; /* where guest_address lies in our memory */
+    uint8_t *start; /* where guest_address is mapped here */
     void *map;
     size_t map_bytes;
 };
@@ -24,10 +24,10 @@ struct memory_table {
 int memory_table_map(struct memory_table *ret, const struct vhost_memory *m, const int *fds) _must_check_;
 void memory_table_unmap(struct memory_table *t);
 
-/* Our address of the guest's `address`. *bytes, as wanted, becomes the number of bytes that are contiguous
- * there. NULL: the guest has no memory there. */
+/* Returns where the guest's `address` is mapped here. *bytes, as wanted, becomes the number of bytes that are
+ * contiguous there. NULL: the guest has no memory there. */
 uint8_t *memory_at(const struct memory_table *t, uint64_t address, uint64_t *bytes);
 
-/* The same for an address in the front end's process, by which it names rings; NULL if not all `bytes` are
+/* Does the same for an address in the front end's process, by which it names rings. NULL: not all `bytes` are
  * there. */
 uint8_t *memory_of_user(const struct memory_table *t, uint64_t address, uint64_t bytes);

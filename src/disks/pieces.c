@@ -12,7 +12,7 @@
 #define ALL_PIECES   (SMALL_PIECES + LARGE_PIECES)
 #define BUFFER_BYTES (SMALL_PIECES * SMALL_BYTES + LARGE_PIECES * PIECE_LARGE_BYTES)
 
-/* ------------------------------------------------------------ their buffers */
+/* ---------------------------------------------------- the buffers of pieces */
 
 static int make_pieces(struct pieces *ps, struct error *e)
 {
@@ -82,7 +82,7 @@ void pieces_give_back(struct pieces *ps, struct piece *p)
     *list = p;
 }
 
-/* ------------------------------------------------------------ what they hold */
+/* ---------------------------------------------------- the contents of pieces */
 
 static uint64_t first_sector(const struct pieces *ps, const struct piece *p)
 {
@@ -94,14 +94,14 @@ static bool is_partial(const struct piece *p)
     return p->bytes != p->io.bytes;
 }
 
-/* Encrypted zeros. */
+/* Fills the buffer with encrypted zeros. */
 static int fill_with_zeros(struct pieces *ps, struct piece *p)
 {
     memset(p->buffer, 0, p->io.bytes);
     return cipher_encrypt(ps->cipher, first_sector(ps, p), p->buffer, p->buffer, p->io.bytes);
 }
 
-/* The buffer has the unit as it was on the disk; a part of it gets the guest's data. */
+/* Puts the guest's data into a part of the unit, which the buffer has as it was on the disk. */
 static int change_unit(struct pieces *ps, struct piece *p)
 {
     uint8_t *plain = secret_bytes(ps->page), *part = plain + (p->offset_bytes - p->io.offset_bytes);

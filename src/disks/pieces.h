@@ -17,13 +17,13 @@ struct task;
 
 struct piece {
     struct io_transfer io;
-    struct task *task;              /* the caller's */
+    struct task *task;              /* the request that it belongs to; for the caller */
     enum block_operation operation; /* BLOCK_READ, _WRITE or _ZERO */
     struct place place;             /* its data in the guest's memory */
-    uint64_t offset_bytes, bytes;   /* of its data on the disk; the transfer is of whole units */
-    bool is_read_first;             /* a part of a unit that is to be written: the unit is not read yet */
+    uint64_t offset_bytes, bytes;   /* place of its data on the disk; the transfer is of whole units */
+    bool is_read_first;             /* a part of a unit is to be written, and the unit is not read yet */
 
-    uint8_t *buffer; /* pieces.c's */
+    uint8_t *buffer; /* for pieces.c alone */
     bool is_large;
     struct piece *next;
 };
@@ -37,15 +37,15 @@ struct pieces {
     struct piece *all, *free_small, *free_large;
 };
 
-#define PIECE_LARGE_BYTES ((size_t)128 << 10) /* of the largest piece */
+#define PIECE_LARGE_BYTES ((size_t)128 << 10) /* size of the largest piece */
 
 int pieces_init(struct pieces *ps, struct disk *d, struct error *e) _must_check_;
 void pieces_destroy(struct pieces *ps);
 
-/* The memory of all buffers, for io_set_buffers(). */
+/* Returns the bytes of all buffers, for io_set_buffers(). */
 size_t pieces_buffer_bytes(void);
 
-/* A free piece with room for `bytes`, or NULL. */
+/* Takes a free piece with room for `bytes`; NULL: none is free. */
 struct piece *pieces_take(struct pieces *ps, uint64_t bytes);
 void pieces_give_back(struct pieces *ps, struct piece *p);
 
@@ -53,6 +53,6 @@ void pieces_give_back(struct pieces *ps, struct piece *p);
  * buffer with what is to be written, unless something has to be read first. */
 int piece_prepare(struct pieces *ps, struct piece *p) _must_check_;
 
-/* After a transfer: 0, the piece is done, and a guest that reads has its data; 1: `p->io` is to be started
- * once more, to write. */
+/* Goes on after a transfer. 0: the piece is done, and a guest that reads has its data. 1: `p->io` must be
+ * started once more, to write. */
 int piece_go_on(struct pieces *ps, struct piece *p) _must_check_;

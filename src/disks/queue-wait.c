@@ -36,7 +36,7 @@ static bool has_work(const struct queue *q)
            atomic_load_explicit(&q->stop, memory_order_relaxed);
 }
 
-/* False: nothing came in that time. */
+/* Spins until there is something to do. False if nothing came in time. */
 static bool spin(const struct queue *q)
 {
     if (q->spin_usec == 0)

@@ -34,8 +34,8 @@ static void complete_request(struct queue *q, struct task *t)
     q->under_way--;
 }
 
-/* Never waits, since device.c makes these descriptors nonblocking. A full counter has told the other side
- * already. */
+/* Signals an eventfd. Never waits, since device.c makes these descriptors nonblocking. A full counter has
+ * told the other side already. */
 static void signal_event(int fd)
 {
     static const uint64_t one = 1;
@@ -51,8 +51,8 @@ static void publish_completed(struct queue *q)
         signal_event(q->call);
 }
 
-/* Takes the next request; those that were under way when the last worker ended come first. 0: there is none.
- */
+/* Takes the next request; those that were under way when the last worker ended come first. 0: none is
+ * waiting. */
 static int take_chain(struct queue *q, struct chain *c)
 {
     if (q->n_again == 0) {
@@ -67,8 +67,8 @@ static int take_chain(struct queue *q, struct chain *c)
     return r < 0 ? r : 1;
 }
 
-/* 1: a request is begun; 0: there is none. A guest that has more requests under way than its ring has places
- * gave one twice: -EPROTO. */
+/* Begins the next request. 1: it is begun; 0: none is waiting. -EPROTO: the guest gave one twice, since it
+ * has more requests under way than its ring has places. */
 static int start_request(struct queue *q)
 {
     struct task *t = q->free_tasks;
@@ -100,19 +100,19 @@ static bool complete_finished(struct queue *q)
     return any;
 }
 
-/* Begins some requests, and gives back those that are done. 1: there was something to do. */
+/* Begins some requests, and gives back those that are done. Returns 1 if there was something to do. */
 static int work_once(struct queue *q, bool takes_requests)
 {
     int r = takes_requests ? 1 : 0;
     bool any = false;
-    work_retry(q->work); /* first: a queue that never sleeps must not keep them waiting */
+    work_retry(q->work); /* first, since a queue that never sleeps must not keep them waiting */
     for (unsigned n = 0; r > 0 && n < BATCH; n++) {
         r = start_request(q);
         any = any || r > 0;
     }
     work_submit(q->work);
     any = complete_finished(q) || any;
-    work_submit(q->work); /* again: units that were read first are written now */
+    work_submit(q->work); /* once more: units that were read first are written now */
     return r < 0 ? r : any;
 }
 
@@ -219,8 +219,8 @@ int queue_start(struct queue *q, const struct memory_table *t, uint64_t features
     return r;
 }
 
-/* A front end can make the thread wait by the descriptors that it shares. That must not last: then this
- * worker aborts, and the next one does again what was under way. */
+/* Waits for the end of the thread, which a front end can delay by the descriptors that it shares. If that
+ * lasts, this worker aborts, and the next one does again what was under way. */
 static void join_thread(struct queue *q)
 {
     struct timespec end;

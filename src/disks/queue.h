@@ -15,12 +15,12 @@ struct queue {
     bool has_address, has_size, is_enabled;
     unsigned size;
     struct vhost_vring_address address;
-    uint16_t base; /* the index in the available ring at which the thread begins; after its end: at which it
+    uint16_t base; /* the index in the available ring at which the thread begins; after its end, at which it
                       stopped */
     int kick, call, error; /* the front end's eventfds, owned; -1: none */
     struct inflight inflight;
 
-    /* of the thread */
+    /* used by the thread */
     bool is_running;
     bool is_broken; /* the ring is malformed: no thread starts until the guest sets it up anew */
     struct virtqueue ring;
@@ -37,18 +37,19 @@ struct queue {
 
 void queue_init(struct queue *q, struct disk *d, unsigned index);
 
-/* Has the front end sent all that the thread needs? */
+/* True if the front end has sent all that the thread needs. */
 bool queue_is_ready(const struct queue *q);
 
-/* Starts the thread. `features` are those of virtio. -EPROTO: the rings are not in the guest's memory. */
+/* Starts the thread. `features` are virtio features. -EPROTO: the rings are not in the guest's memory. */
 int queue_start(struct queue *q, const struct memory_table *t, uint64_t features,
                 struct error *e) _must_check_;
 
-/* Waits for the requests that were taken to end, then ends the thread. */
+/* Waits until the requests that were taken have ended, then ends the thread. */
 void queue_stop(struct queue *q);
 
 /* Stops the queue, and forgets what the front end has sent. */
 void queue_reset(struct queue *q);
 
-/* queue-wait.c: waits until the thread has something to do; for a new request only if it takes some. */
+/* queue-wait.c: waits until the thread has something to do. A new request counts only with `takes_requests`.
+ */
 int queue_wait(struct queue *q, bool takes_requests) _must_check_;

@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 struct range_entry {
-    uint64_t from, to; /* bytes; whole units */
+    uint64_t from, to; /* in bytes, whole units */
     bool is_exclusive;
-    struct range_entry *next, **before; /* ranges.c's */
+    struct range_entry *next, **before; /* for ranges.c alone */
 };
 
 struct ranges {
@@ -27,8 +27,9 @@ struct ranges {
 void ranges_init(struct ranges *r);
 void ranges_destroy(struct ranges *r);
 
-/* False: another entry is in the way. ranges_leave() returns the bit of `queue` when one leaves. */
+/* Enters a range. False if another entry is in the way: ranges_leave() then returns the bit of `queue` when
+ * one leaves. */
 bool ranges_enter(struct ranges *r, struct range_entry *entry, unsigned queue);
 
-/* Returns the bits of the queues that were refused, and may try again. */
+/* Leaves a range. Returns the bits of the queues that were refused and may try again. */
 uint64_t ranges_leave(struct ranges *r, struct range_entry *entry);

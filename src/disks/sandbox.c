@@ -72,7 +72,7 @@ static const int both[] = {
     SCMP_SYS(exit_group),
 };
 
-/* The keeper starts workers, and waits for their end. */
+/* Calls of the keeper, which starts workers and waits for their end. */
 static const int keepers[] = {
     SCMP_SYS(clone),          SCMP_SYS(fork),  SCMP_SYS(wait4),    SCMP_SYS(getppid),
     SCMP_SYS(kill),           SCMP_SYS(pipe2), SCMP_SYS(eventfd2), SCMP_SYS(signalfd4),
@@ -82,7 +82,7 @@ static const int keepers[] = {
 #endif
 };
 
-/* If one of these is called, the process has been taken over. */
+/* Calls that end the process: one that makes them has been taken over. */
 static const int deadly[] = {
     SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace),           SCMP_SYS(socket),
     SCMP_SYS(bind),   SCMP_SYS(connect),  SCMP_SYS(process_vm_readv), SCMP_SYS(mount),
@@ -104,8 +104,8 @@ static int allow_fcntl(scmp_filter_ctx filter, const int *commands, size_t n)
     return r;
 }
 
-/* Forbidden are commands by which the kernel would signal other processes (F_SETOWN, F_SETSIG, O_ASYNC), or
- * make them wait. */
+/* Allows fcntl(), but not the commands by which the kernel would signal other processes (F_SETOWN, F_SETSIG,
+ * O_ASYNC), or make them wait. */
 static int add_fcntl(scmp_filter_ctx filter)
 {
     static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_GET_SEALS};
@@ -125,7 +125,7 @@ static int add_both(scmp_filter_ctx filter)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (r == 0)
         r = add_fcntl(filter);
-    if (r == 0) /* fstat() of the C library */
+    if (r == 0) /* the C library's fstat() calls newfstatat() */
         r = allow_list_if(filter, SCMP_SYS(newfstatat),
                           SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
     if (r == 0)
@@ -147,7 +147,7 @@ static int add_keeper(scmp_filter_ctx filter)
     return r < 0 ? r : allow_list_add(filter, SCMP_ACT_ALLOW, keepers, ARRAY_SIZE(keepers));
 }
 
-/* The worker makes threads, but no processes, and sends no signals. */
+/* Adds the calls of the worker, which makes threads, but no processes, and sends no signals. */
 static int add_worker(scmp_filter_ctx filter)
 {
     const scmp_datum_t thread = CLONE_THREAD | CLONE_VM;

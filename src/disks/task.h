@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request of the guest's that is under way, and lists of such tasks. */
+/* A request of the guest that is under way, and lists of such tasks. */
 #pragma once
 
 #include "disks/block-request.h"
@@ -12,13 +12,13 @@ struct task {
     struct block_request request;
     uint32_t written; /* bytes in the guest's memory, once the task is finished */
 
-    /* work.c's, as all that follows */
-    struct io_transfer io; /* of a request without data: a discard, a flush */
+    /* for work.c alone, with all that follows */
+    struct io_transfer io; /* transfer of a request without data: a discard, a flush */
     struct range_entry range;
     bool has_range, is_waiting;
-    struct place place; /* of the data that no piece has yet */
+    struct place place; /* of the first data that no piece has yet */
     uint64_t begun_bytes;
-    unsigned pieces; /* under way */
+    unsigned pieces; /* number of pieces under way */
     int result;      /* 0, or the first failure */
     struct task *next;
 };
@@ -36,5 +36,5 @@ struct task_list {
 void task_list_init(struct task_list *l);
 void task_list_add(struct task_list *l, struct task *t);
 
-/* The first task, which leaves the list, or NULL. */
+/* Takes the first task from the list; NULL: the list is empty. */
 struct task *task_list_take(struct task_list *l);

@@ -55,7 +55,7 @@ void tenure_opener_ended(struct tenure *t)
         t->since_msec = clock_msec();
 }
 
-/* The state file is read each time, since it can be written again. If it cannot be read the keeper ends: the
+/* Reads the state file each time, since it can be written again. If it cannot be read the keeper ends: the
  * key must not stay in memory for lack of a file. */
 int tenure_left_msec(const struct tenure *t)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See vhost-message.h. A malformed message ends the connection, since nobody can tell where the next one
- * begins. */
+/* See vhost-message.h. A malformed message ends the connection, since nothing tells where the next begins. */
 #include "disks/vhost-message.h"
 
 #include "base/fd.h"
@@ -18,7 +17,7 @@ enum size_rule { NOTHING, NUMBER, STATE, ADDRESS, MEMORY, CONFIG, INFLIGHT };
 
 struct rule {
     uint8_t known;
-    uint8_t size; /* enum size_rule */
+    uint8_t size; /* one of enum size_rule */
     uint8_t fds_min, fds_max;
 };
 
@@ -103,7 +102,7 @@ static void take_fds(struct msghdr *h, struct vhost_message *m)
     }
 }
 
-/* Returns how many bytes came; 0: the connection has ended. */
+/* Receives the header. Returns how many bytes came; 0: the connection has ended. */
 static ssize_t receive_header(int socket, struct vhost_message *m)
 {
     union {

@@ -48,7 +48,7 @@ enum vhost_protocol_feature {
 #define VHOST_REPLY      (1u << 2)
 #define VHOST_NEED_REPLY (1u << 3)
 
-#define VHOST_VRING_INDEX 0xffu /* of the number in SET_VRING_KICK and its likes */
+#define VHOST_VRING_INDEX 0xffu /* bits of the number in SET_VRING_KICK and similar messages */
 #define VHOST_VRING_NO_FD 0x100u
 
 #define VHOST_REGIONS_MAX 8
@@ -57,7 +57,7 @@ enum vhost_protocol_feature {
 struct vhost_header {
     uint32_t request;
     uint32_t flags;
-    uint32_t size; /* bytes that follow */
+    uint32_t size; /* bytes after the header */
 };
 
 struct vhost_vring_state {
@@ -105,22 +105,22 @@ struct vhost_message {
         struct vhost_config config;
         struct vhost_inflight inflight;
     };
-    int fd[VHOST_REGIONS_MAX]; /* came with the message, which owns them */
+    int fd[VHOST_REGIONS_MAX]; /* descriptors that came with the message, which owns them */
     unsigned n_fds;
 };
 
-/* Receives the next message. 1: there is one; 0: the front end has closed; -EPROTO: its version, its size or
- * the number of its descriptors is wrong; -ETIMEDOUT: only a part of it came. */
+/* Receives the next message. 1: a message came; 0: the front end has closed; -EPROTO: its version, its size
+ * or the number of its descriptors is wrong; -ETIMEDOUT: only a part of it came. */
 int vhost_receive(int socket, struct vhost_message *ret) _must_check_;
 
-/* Are the size and the number of descriptors right for this kind of message? */
+/* Checks the size and the number of descriptors for this kind of message. */
 int vhost_message_check(const struct vhost_message *m) _must_check_;
 
-/* Closes the descriptors that nobody has taken by TAKE_FD(). */
+/* Closes the descriptors that were not taken by TAKE_FD(). */
 void vhost_message_end(struct vhost_message *m);
 #define _cleanup_message_ _cleanup_(vhost_message_end)
 
-/* Answers a message by `size` bytes of its union, and `fd` unless that is -1. */
+/* Answers a message with `size` bytes of its union, and with `fd` unless that is -1. */
 int vhost_reply(int socket, const struct vhost_message *m, uint32_t size, int fd) _must_check_;
 
 /* Sends any message: on the socket of SET_BACKEND_REQ_FD, and for tests. */

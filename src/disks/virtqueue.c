@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-/* For fields that the guest can change: the compiler must not read or write them twice. */
+/* Access to fields that the guest can change: the compiler must not read or write them twice. */
 #define READ_ONCE(field)         __atomic_load_n(&(field), __ATOMIC_RELAXED)
 #define WRITE_ONCE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 
@@ -52,7 +52,7 @@ static struct vring_desc read_descriptor(const struct vring_desc *d)
                                .next = READ_ONCE(d->next)};
 }
 
-/* A buffer may lie in two regions of memory that meet. */
+/* Adds a descriptor to the chain. Its buffer may lie in two regions of memory that meet. */
 static int add_part(const struct virtqueue *q, struct chain *c, const struct vring_desc *d)
 {
     bool is_in = d->flags & VRING_DESC_F_WRITE;
@@ -174,8 +174,8 @@ bool virtqueue_want_kicks(struct virtqueue *q)
     return virtqueue_has_more(q);
 }
 
-/* With event-idx nothing is to do: the guest kicks only as it passes the index that was asked for, which it
- * has passed. */
+/* Asks the guest not to kick. With event-idx nothing is to do: the guest kicks only as it passes the index
+ * that was asked for, which it has passed. */
 void virtqueue_want_no_kicks(struct virtqueue *q)
 {
     if (!q->event_index)

@@ -15,7 +15,7 @@
 
 #define VIRTQUEUE_SIZE_MAX 1024u
 #define CHAIN_PARTS_MAX                                                                                      \
-    132u /* 128 for data, header and status, and some more where a region of memory ends within one */
+    132u /* 128 for data, header and status, and some more for buffers that cross regions of memory */
 
 struct virtqueue {
     unsigned size; /* a power of two */
@@ -40,21 +40,22 @@ struct chain {
 int virtqueue_map(struct virtqueue *q, const struct memory_table *t,
                   const struct vhost_vring_address *a) _must_check_;
 
-/* Takes the next request: 1; 0: there is none. -EPROTO: the ring or the chain is malformed. */
+/* Takes the next request. 1: there was one; 0: none is waiting; -EPROTO: the ring or the chain is malformed.
+ */
 int virtqueue_pop(struct virtqueue *q, struct chain *ret) _must_check_;
 
-/* Reads a request again, which was under way before (inflight.h). */
+/* Reads again a request that was under way before (inflight.h). */
 int virtqueue_chain(struct virtqueue *q, uint16_t head, struct chain *ret) _must_check_;
 
 bool virtqueue_has_more(const struct virtqueue *q);
 
-/* Gives a request back, into which `written` bytes were written. The guest sees it after virtqueue_publish().
+/* Gives back a request into which `written` bytes were written. The guest sees it after virtqueue_publish().
  */
 void virtqueue_push(struct virtqueue *q, uint16_t head, uint32_t written);
 
-/* Shows the guest all that was pushed. True: the guest wants an interrupt. */
+/* Shows the guest all that was pushed. True if the guest wants an interrupt. */
 bool virtqueue_publish(struct virtqueue *q);
 
-/* Ask the guest to kick, or not to. virtqueue_want_kicks() returns true if there is a request already. */
+/* Asks the guest to kick, or not to. virtqueue_want_kicks() returns true if a request is waiting already. */
 bool virtqueue_want_kicks(struct virtqueue *q);
 void virtqueue_want_no_kicks(struct virtqueue *q);

@@ -16,13 +16,13 @@ struct work {
     struct disk *disk;
     unsigned queue;
     bool writes_through;
-    struct io *io; /* the disk's */
+    struct io *io; /* transfers of the disk */
     struct pieces pieces;
-    struct task_list waiting; /* for pieces, or for their range */
+    struct task_list waiting; /* tasks that wait for pieces, or for their range */
     struct task_list finished;
 };
 
-/* ---------------------------------------------------------------- making it */
+/* --------------------------------------------------------- creation and end */
 
 int work_new(struct disk *d, unsigned queue, bool writes_through, struct work **ret, struct error *e)
 {
@@ -95,7 +95,7 @@ static void end_piece(struct work *w, struct piece *p, int result)
     finish_if_idle(w, t);
 }
 
-/* Takes back the transfers that are done, and goes on with what they belong to. False: there were none. */
+/* Takes back the transfers that are done, and goes on with their tasks. False if none were done. */
 static bool take_done_transfers(struct work *w)
 {
     bool any = false;
@@ -117,8 +117,8 @@ static bool take_done_transfers(struct work *w)
     return any;
 }
 
-/* The next piece of a task ends where a part of a unit ends, or with the last whole unit that fits into it.
- */
+/* Returns the size of the next piece. It ends where a part of a unit ends, or with the last whole unit that
+ * fits into it. */
 static uint64_t next_piece_bytes(const struct work *w, const struct task *t)
 {
     uint64_t unit = w->disk->unit_bytes, at = (t->request.offset_bytes + t->begun_bytes) % unit;
@@ -150,7 +150,7 @@ static void begin_piece(struct work *w, struct piece *p, struct task *t, uint64_
         take_done_transfers(w); /* so the next piece gets this buffer, which is in the processor's cache */
 }
 
-/* False: there are not enough free pieces for the rest of the task now. */
+/* Begins the pieces of a task. False if there are not enough free pieces for the rest of the task now. */
 static bool begin_pieces(struct work *w, struct task *t)
 {
     while (t->begun_bytes < t->request.bytes && t->result == 0) {
@@ -171,7 +171,7 @@ static void wait_for_retry(struct work *w, struct task *t)
 
 static void begin_transfers(struct work *w, struct task *t)
 {
-    t->pieces++; /* one more, so that the task does not finish between two of its pieces */
+    t->pieces++; /* one more than there are, so that the task does not finish between two of its pieces */
     bool all = begin_pieces(w, t);
     t->pieces--;
     if (all)
@@ -182,7 +182,7 @@ static void begin_transfers(struct work *w, struct task *t)
 
 /* ------------------------------------------------------------- other requests */
 
-/* Gives back whole units only: a part of a unit keeps its contents. */
+/* Begins a discard, of whole units only: a part of a unit keeps its contents. */
 static void begin_discard(struct work *w, struct task *t)
 {
     uint64_t unit = w->disk->unit_bytes;
@@ -208,8 +208,8 @@ static void give_id(struct work *w, struct task *t)
 
 /* -------------------------------------------------------------------- tasks */
 
-/* A request that writes holds its range until it is finished. No range is needed where a unit is one sector
- * of the guest's: then no unit is ever changed in part. */
+/* Takes the range of a request that writes, until the request is finished. No range is needed if a unit is
+ * one sector of the guest: then no unit is ever changed in part. */
 static bool enter_range(struct work *w, struct task *t)
 {
     uint64_t unit = w->disk->unit_bytes, from = t->request.offset_bytes, to = from + t->request.bytes;

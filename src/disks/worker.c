@@ -40,7 +40,7 @@ static void look_at_sizes(struct device *devices, unsigned n)
             device_tell_size(&devices[i]);
 }
 
-/* True: the worker is to end. */
+/* Takes the signals that have come. True if the worker must end. */
 static bool take_signals(int fd, struct device *devices, unsigned n)
 {
     struct signalfd_siginfo s;
@@ -52,7 +52,8 @@ static bool take_signals(int fd, struct device *devices, unsigned n)
     return false;
 }
 
-/* Never waits for long, since the keeper reads at once. Without the keeper this process is killed. */
+/* Tells the keeper of a front end. Never waits for long, since the keeper reads at once. Without the keeper
+ * this process is killed. */
 static void tell_keeper(const struct device *d, char mark)
 {
     if (write(d->disk->mark, &mark, 1) != 1)

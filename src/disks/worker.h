@@ -6,11 +6,11 @@
 #include "disks/disk.h"
 
 /* The bytes that a worker writes into the pipe to its keeper. */
-#define MARK_SERVES 's' /* it has taken the keys, and serves */
+#define MARK_SERVES 's' /* the worker has taken the keys, and serves */
 #define MARK_COME   '+' /* a front end has connected */
 #define MARK_GONE   '-' /* a front end is gone */
 
-/* Once a worker serves, standard error is a file that grows no further than that. */
+/* Once a worker serves, standard error is a file that grows no further than this. */
 #define KEEPER_LOG_BYTES ((size_t)64 << 10)
 
 /* Serves the disks until SIGTERM. At SIGHUP it looks at their sizes again. Both signals must be blocked.

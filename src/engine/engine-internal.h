@@ -11,8 +11,8 @@
 
 /* A keeper that was looked for. */
 struct keeper_seen {
-    pid_t pid;    /* 0: there is none */
-    int state_fd; /* its file, open for reading and writing; -1: there is none */
+    pid_t pid;    /* 0: no keeper lives */
+    int state_fd; /* its state file, open for reading and writing; -1: there is no such file */
     struct state state;
 };
 
@@ -22,7 +22,7 @@ void keeper_seen_end(struct keeper_seen *k);
 /* Opens the folder of sockets, and makes it first if it is missing. -EACCES: others may enter it. */
 int engine_folder(const char *runtime_dir, int *ret_fd, struct error *e) _must_check_;
 
-/* The same, with the lock: no other mayfly starts or ends a keeper until *ret_lock is closed. */
+/* Does the same, and takes the lock: no other mayfly starts or ends a keeper until *ret_lock is closed. */
 int engine_folder_locked(const char *runtime_dir, int *ret_fd, int *ret_lock, struct error *e) _must_check_;
 
 /* Looks at the state file of a keeper. -EPROTO: the keeper lives, and its file is malformed. */

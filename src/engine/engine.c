@@ -45,7 +45,8 @@ static int look_locked(const char *runtime_dir, const struct volume *v, int *ret
 
 /* ------------------------------------------------------------------- opening */
 
-/* libvirt takes no <readonly/> for a disk on a socket, so the keeper makes a seed read-only. */
+/* True if the guest only reads the disk. libvirt takes no <readonly/> for a disk on a socket, so the keeper
+ * makes a seed read-only. */
 static bool guest_reads_only(const struct volume *v, enum map_use use)
 {
     return map_use_reads_only(use, v) || volume_is_seed(v);
@@ -224,7 +225,7 @@ int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct
 
 /* ------------------------------------------------------------------- closing */
 
-/* QEMU may have ended a moment ago, which the worker notices soon. */
+/* Waits for the end of a guest. QEMU may have ended a moment ago, which the worker notices soon. */
 static int wait_for_guest(struct keeper_seen *k, const struct volume *v, struct error *e)
 {
     uint64_t end = clock_msec() + LET_GO_MSEC;

@@ -21,10 +21,10 @@
 #include "secret/secret.h"
 #include "storage/map.h"
 
-#define ENGINE_GONE_MSEC 20000 /* without a front end: QEMU connects again within a second */
+#define ENGINE_GONE_MSEC 20000 /* limit without a front end: QEMU connects again within a second */
 
-/* The path of the socket of a disk. -ENAMETOOLONG: the name of the folder is too long. */
-#define ENGINE_PATH_MAX 108 /* of struct sockaddr_un */
+/* Writes the path of the socket of a disk. -ENAMETOOLONG: the name of the folder is too long. */
+#define ENGINE_PATH_MAX 108 /* size of sun_path in struct sockaddr_un */
 int engine_socket_path(const char *runtime_dir, const struct volume *v, char path[ENGINE_PATH_MAX],
                        struct error *e) _must_check_;
 

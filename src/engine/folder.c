@@ -16,7 +16,7 @@
 
 #define FOLDER      "mayfly"
 #define LOCK        "lock"
-#define END_MSEC    10000 /* the keeper itself gives its worker half of that */
+#define END_MSEC    10000 /* limit for a keeper, which gives its worker half of this */
 #define KILLED_MSEC 2000
 
 int engine_socket_path(const char *runtime_dir, const struct volume *v, char path[ENGINE_PATH_MAX],
@@ -93,7 +93,7 @@ void keeper_seen_end(struct keeper_seen *k)
     k->state_fd = fd_close(k->state_fd);
 }
 
-/* The process is looked up again once there is a pidfd of it, which no other process can get. */
+/* Signals a keeper. Looks it up again once there is a pidfd of it, which no other process can get. */
 int keeper_signal(const struct keeper_seen *k, int signal, int *ret_pidfd)
 {
     pid_t now = 0;

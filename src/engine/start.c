@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define START_MSEC 60000 /* long, for a busy host */
-#define END_MSEC   5000  /* for the end of a keeper that cannot serve */
+#define END_MSEC   5000  /* limit for the end of a keeper that cannot serve */
 #define WORDS_MAX  500
 
 enum passed { PASS_FILE, PASS_SOCKET, PASS_STATE, PASS_OPENER, PASS_READY, PASS_KEY, PASSED };
@@ -39,7 +39,7 @@ static int error_no_descriptor(const struct volume *v, int r, struct error *e)
     return error_set(e, r, "disk %s: cannot be opened: no descriptor: %s", v->lv, strerror(-r));
 }
 
-/* Has no signal blocked or ignored, whatever this process does. */
+/* Sets the attributes so that no signal is blocked or ignored in the keeper, whatever this process does. */
 static int set_signals(posix_spawnattr_t *a)
 {
     sigset_t none, all;
@@ -68,7 +68,7 @@ static int set_files(posix_spawn_file_actions_t *a, const int fds[PASSED], int l
                                                         FIRST_FD + (fds[PASS_KEY] < 0 ? PASS_KEY : PASSED));
 }
 
-/* posix_spawn, since fork would copy the page tables of all that libvirt has loaded. */
+/* Starts a program by posix_spawn, since fork would copy the page tables of all that libvirt has loaded. */
 static int spawn(const char *const argv[], const int fds[PASSED], int log, pid_t *ret)
 {
     posix_spawn_file_actions_t files;

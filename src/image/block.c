@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define ZEROS_MAX_BYTES (UINT64_C(16) << 20) /* of a hole, in one block */
-#define DIRECT_BYTES    4096                 /* O_DIRECT wants a multiple of it */
-#define TELL_BYTES      (UINT64_C(2) << 20)  /* how often progress is told */
+#define ZEROS_MAX_BYTES (UINT64_C(16) << 20) /* largest part of a hole in one block */
+#define DIRECT_BYTES    4096                 /* O_DIRECT wants a multiple of this */
+#define TELL_BYTES      (UINT64_C(2) << 20)  /* progress is told once for this many */
 
 /* ------------------------------------------------------------------ reading */
 
@@ -138,8 +138,8 @@ static void tell_progress(struct import *m)
     p->update(p->context, m->done_bytes, total);
 }
 
-/* A tail that is no multiple of the device's blocks gives EINVAL under O_DIRECT. It is written once more,
- * through the page cache. */
+/* Ends a write. A tail that is not a multiple of the device's blocks gives EINVAL under O_DIRECT. It is
+ * written once more, through the page cache. */
 static int end_write(struct import *m, struct block *b, struct output_write *w, struct error *e)
 {
     struct output *o = &m->outputs[w - b->writes];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SHA-256 of an image's contents, computed while they are written. It is computed only where one is
- * expected, since it costs more than the rest of the import of a raw image. */
+/* The SHA-256 of an image's contents, computed while they are written, and only if one is expected: it costs
+ * more than the rest of the import of a raw image. */
 #include "base/str.h"
 #include "image/import-internal.h"
 
@@ -14,8 +14,8 @@ int checksum_begin(struct import *m, struct error *e)
     return m->hash && EVP_DigestInit_ex(m->hash, EVP_sha256(), NULL) == 1 ? 0 : error_memory(e);
 }
 
-/* How many bytes of a block are in the file. A raw file that ends within a sector is filled up with zeros,
- * which sha256sum(1) does not count. */
+/* Returns how many bytes of a block are in the file. A raw file that ends within a sector is filled up with
+ * zeros, which sha256sum(1) does not count. */
 static size_t bytes_in_file(const struct import *m, const struct block *b)
 {
     uint64_t end = m->image->fd >= 0 ? m->image->file_bytes : m->image->size_bytes;

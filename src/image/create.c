@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes an empty image in a file of ours, by qemu-img. See qemu.h. */
+/* Has qemu-img make an empty image in a file that we have made. See qemu.h. */
 #include "base/str.h"
 #include "image/qemu.h"
 
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#define MAKE_LIMIT_SEC 120 /* LUKS measures for a while how fast this host is */
+#define MAKE_LIMIT_SEC 120 /* long, since LUKS measures for a while how fast this host is */
 #define MAKE_TRIES     20
 
 static int create_once(const struct qemu_view *v, const char *format, const char *options, const char *name,
@@ -34,8 +34,8 @@ static int create_once(const struct qemu_view *v, const char *format, const char
                      *words ? words : qemu_status_text(status, status_text, sizeof status_text));
 }
 
-/* QEMU 7.2 fails now and then, when the kernel counts the first milliseconds of its measurement as system
- * time. It is tried again then. */
+/* Makes an image. Tries again when QEMU 7.2 fails, as it does when the kernel counts the first milliseconds
+ * of its measurement as system time. */
 int qemu_create(const struct qemu_view *v, const char *format, const char *options, const char *name,
                 uint64_t size_bytes, struct error *e)
 {

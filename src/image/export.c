@@ -21,23 +21,23 @@
 #include <unistd.h>
 
 #define EXPORT_BYTES   (UINT64_C(1) << 20)
-#define CLUSTER_BYTES  (UINT64_C(64) << 10) /* of a qcow2, as qemu-img makes it */
+#define CLUSTER_BYTES  (UINT64_C(64) << 10) /* cluster of a qcow2, as qemu-img makes it */
 #define STOP_POLL_MSEC 100
 
 struct export
 {
-    struct image *image; /* of which the server is written to; for a stream, only the name and the stops */
+    struct image *image; /* the image that is written; for a stream, only the name and the stops */
     const struct opened *disk;
     uint64_t size_bytes;
     struct image_memory memory;
     uint8_t *block; /* EXPORT_BYTES of plaintext */
-    int output_fd;  /* of a stream; -1: the image is written */
+    int output_fd;  /* descriptor of a stream; -1: the image is written */
 };
 
 /* ------------------------------------------------------------------- making */
 
-/* Stated, so that they do not depend on the version of QEMU. The key is random, so stretching it (iter-time,
- * in ms) would only cost time. */
+/* Options of LUKS, stated so that they do not depend on the version of QEMU. The key is random, so stretching
+ * it (iter-time, in ms) would only cost time. */
 #define LUKS_OPTIONS                                                                                         \
     "compat=1.1,encrypt.format=luks,encrypt.key-secret=key,encrypt.cipher-alg=aes-256,encrypt.cipher-mode="  \
     "xts,"                                                                                                   \
@@ -75,7 +75,7 @@ static int write_run(struct export *x, uint64_t at, size_t from, size_t to, stru
     return image_await(x->image, cookie, 0, what, e);
 }
 
-/* Writes the clusters that are not zeros, of the block that begins at byte `at` of the image. */
+/* Writes the clusters of this block that are not zeros. `at` is its offset in the image. */
 static int write_block(struct export *x, uint64_t at, size_t bytes, struct error *e)
 {
     size_t from = 0;
@@ -151,7 +151,7 @@ static int finish_image(struct export *x, int file_fd, struct error *e)
     return fsync(file_fd) < 0 ? error_set(e, errno, "image %.200s: cannot be synced: %m", i->name) : 0;
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* --------------------------------------------------------- the whole export */
 
 static void export_end(struct export *x)
 {
@@ -166,7 +166,7 @@ static int take_device(struct export *x, struct error *e)
     if (r < 0 || x->size_bytes == 0)
         return error_set(e, r < 0 ? r : -EINVAL, "image %.200s: the size of the snapshot cannot be found",
                          x->image->name);
-    (void)!fcntl(x->disk->fd, F_SETFL, flags | O_DIRECT); /* some files of tests cannot */
+    (void)!fcntl(x->disk->fd, F_SETFL, flags | O_DIRECT); /* some files of tests cannot have O_DIRECT */
     return 0;
 }
 

@@ -12,7 +12,7 @@
 
 #define SECTOR        512
 #define SECTORS       (FAT_BYTES / SECTOR)
-#define TABLE_SECTORS 6 /* of 12 bits for each cluster */
+#define TABLE_SECTORS 6 /* 12 bits for each cluster */
 #define ROOT_ENTRIES  16
 #define ENTRY         32
 #define ROOT_SECTOR   (1 + 2 * TABLE_SECTORS)
@@ -20,14 +20,14 @@
 #define FIRST_CLUSTER 2
 #define LAST_OF_FILE  0xfff
 #define LABEL_OFFSET  43
-#define LONG_CHARS    13 /* of a long name, in one entry */
+#define LONG_CHARS    13 /* characters of a long name in one entry */
 
 enum { ATTRIBUTE_LABEL = 0x08, ATTRIBUTE_LONG_NAME = 0x0f, ATTRIBUTE_FILE = 0x20 };
 
 struct writer {
     uint8_t *image;
-    uint8_t *entry;   /* the next one of the root folder */
-    unsigned cluster; /* the next one that is free */
+    uint8_t *entry;   /* next entry of the root folder */
+    unsigned cluster; /* next free cluster */
 };
 
 static void put16(uint8_t *at, unsigned value)
@@ -52,24 +52,24 @@ static void put_boot_sector(uint8_t *at, const char *label, uint32_t serial)
 {
     memcpy(at, "\xeb\x3c\x90MAYFLY  ", 11);
     put16(at + 11, SECTOR);
-    at[13] = 1;        /* sectors of a cluster */
+    at[13] = 1;        /* sectors in a cluster */
     put16(at + 14, 1); /* sectors before the tables */
     at[16] = 2;        /* tables */
     put16(at + 17, ROOT_ENTRIES);
     put16(at + 19, SECTORS);
-    at[21] = 0xf8; /* a fixed disk */
+    at[21] = 0xf8; /* media descriptor: a fixed disk */
     put16(at + 22, TABLE_SECTORS);
-    put16(at + 24, 32); /* sectors of a track, and heads, which nobody uses */
+    put16(at + 24, 32); /* sectors in a track, then heads: nobody reads them */
     put16(at + 26, 2);
     at[36] = 0x80; /* number of a disk for the BIOS */
-    at[38] = 0x29; /* these three follow: */
+    at[38] = 0x29; /* serial number, label and type follow */
     put32(at + 39, serial);
     put_padded(at + LABEL_OFFSET, 11, label);
     put_padded(at + 54, 8, "FAT12");
     put16(at + 510, 0xaa55);
 }
 
-/* Two entries of 12 bits share three bytes. */
+/* Sets the entry of a cluster. Two entries of 12 bits share three bytes. */
 static void put_table(uint8_t *table, unsigned cluster, unsigned value)
 {
     uint8_t *at = table + cluster + cluster / 2;
@@ -103,7 +103,7 @@ static uint8_t checksum(const uint8_t short_name[11])
     return sum;
 }
 
-/* NAME~1, which old systems would show. */
+/* Makes the name NAME~1, which old systems would show. */
 static void make_short_name(const char *name, unsigned number, uint8_t field[11])
 {
     memset(field, ' ', 11);
@@ -113,7 +113,7 @@ static void make_short_name(const char *name, unsigned number, uint8_t field[11]
     field[7] = (uint8_t)('1' + number);
 }
 
-/* The last part of the name comes first. A zero ends the name, and ones fill the rest. */
+/* Writes a long name, its last part first. A zero ends the name, and ones fill the rest. */
 static void put_long_name(struct writer *w, const char *name, uint8_t sum)
 {
     static const uint8_t places[LONG_CHARS] = {1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30};
@@ -157,7 +157,7 @@ void fat_write(uint8_t *image, const char *label, uint32_t serial, const struct 
     struct writer w = {
         .image = image, .entry = image + (size_t)SECTOR * ROOT_SECTOR, .cluster = FIRST_CLUSTER};
     put_boot_sector(image, label, serial);
-    link_clusters(&w, 0, 0xff8); /* as the fixed disk above */
+    link_clusters(&w, 0, 0xff8); /* matches the media descriptor in the boot sector */
     link_clusters(&w, 1, LAST_OF_FILE);
     uint8_t *entry = new_entry(&w);
     put_padded(entry, 11, label);

@@ -10,12 +10,12 @@
 
 #define FAT_BYTES     (1U << 20)
 #define FAT_FILES_MAX 4
-#define FAT_NAME_MAX  26 /* characters of a file's name */
+#define FAT_NAME_MAX  26 /* characters in the name of a file */
 #define FAT_DATA_BYTES                                                                                       \
-    (FAT_BYTES - 32 * 512 - FAT_FILES_MAX * 512) /* at least so much for all files together */
+    (FAT_BYTES - 32 * 512 - FAT_FILES_MAX * 512) /* room that all files together have at least */
 
 struct fat_file {
-    const char *name; /* of ASCII */
+    const char *name; /* in ASCII */
     const void *data;
     size_t bytes;
 };
@@ -24,5 +24,5 @@ struct fat_file {
  * number. The files must fit: at most FAT_FILES_MAX of them, with FAT_DATA_BYTES in all. */
 void fat_write(uint8_t *image, const char *label, uint32_t serial, const struct fat_file *files, size_t n);
 
-/* Is it such a file system, with that label? */
+/* True if `image` is such a file system with that label. */
 bool fat_has_label(const uint8_t *image, const char *label);

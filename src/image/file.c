@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 struct image_file {
-    char *path;      /* fit for a sentence */
+    char *path;      /* the path, fit for a sentence */
     char *name;      /* its final name in the folder */
     char *temporary; /* its name in the folder now; NULL: it has none, or the final one */
     int folder, fd;
-    struct image_keeper *keeper; /* makes and names the file for us; NULL: we do. Borrowed. */
+    struct image_keeper *keeper; /* process that makes and names the file for us, borrowed; NULL: we do */
 };
 
 static int file_failed(const struct image_file *f, int errnum, const char *what, struct error *e)
@@ -81,8 +81,8 @@ static int make_temporary_name(struct image_file *f, char **ret, struct error *e
     return *ret ? 0 : error_memory(e);
 }
 
-/* For a file system that makes no files without a name. The file is renamed once at first: where that fails,
- * the user hears of it before hours are spent on writing. */
+/* Makes a file with a temporary name, for a file system that makes no files without a name. Renames it once
+ * at first: if that fails, the user hears of it before hours are spent on writing. */
 static int make_temporary(struct image_file *f, struct error *e)
 {
     _cleanup_free_ char *first = NULL;
@@ -154,7 +154,7 @@ static int give_name(struct image_file *f)
     return r;
 }
 
-/* EINVAL: the file system syncs no folders. */
+/* Syncs the folder. EINVAL is no failure: the file system syncs no folders. */
 static int sync_folder(const struct image_file *f)
 {
     return fsync(f->folder) < 0 && errno != EINVAL ? -errno : 0;
@@ -170,7 +170,7 @@ int image_file_link(struct image_file *f, struct error *e)
     return r < 0 ? file_failed(f, -r, "cannot be given its name", e) : 0;
 }
 
-/* Removes the name only if it is still that of this very file. */
+/* Removes the name only if it is still the name of this file. */
 int image_file_unlink(struct image_file *f, struct error *e)
 {
     struct stat ours, named;

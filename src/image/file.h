@@ -12,12 +12,13 @@
 
 struct image_file;
 
-/* Makes it in the folder of `path`, which must exist, and to which the user that mayfly runs as must be able
- * to write. -EEXIST: the name is taken. -EACCES, -ENOENT. -EOPNOTSUPP: the file system cannot name a file
- * without the risk of replacing another. */
+/* Makes the file in the folder of `path`. The folder must exist, and the user that mayfly runs as must be
+ * able to write to it. -EEXIST: the name is taken. -EACCES, -ENOENT. -EOPNOTSUPP: the file system cannot name
+ * a file without the risk of replacing another. */
 int image_file_new(const char *path, struct image_file **ret, struct error *e) _must_check_;
 
-/* The same, by a process that may write where we may not (keeper.h). It makes one file only. */
+/* Does the same by a process that may write where we may not (keeper.h). Such a process makes one file only.
+ */
 struct image_keeper;
 int image_file_new_by(struct image_keeper *k, const char *path, struct image_file **ret,
                       struct error *e) _must_check_;
@@ -27,10 +28,10 @@ int image_file_fd(const struct image_file *f);
 /* Gives the file its name, durably. Never replaces another: -EEXIST. */
 int image_file_link(struct image_file *f, struct error *e) _must_check_;
 
-/* Takes the name away again, durably. 0 also if it has none. */
+/* Removes the name again, durably. 0 also if the file has no name. */
 int image_file_unlink(struct image_file *f, struct error *e) _must_check_;
 
-/* A file without its name is gone then. */
+/* Frees `f`. A file without a name is gone then. */
 struct image_file *image_file_free(struct image_file *f);
 DEFINE_CLEANUP(struct image_file *, image_file_free)
 #define _cleanup_image_file_ _cleanup_(image_file_freep)

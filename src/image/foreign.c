@@ -89,7 +89,7 @@ static const struct magic heads[] = {
     MAGIC("PEM or OpenPGP", OTHER, 0, "-----BEGIN "),
 };
 
-/* Offsets from the end of the file. */
+/* Magic numbers at offsets from the end of the file. */
 static const struct magic tails[] = {
     MAGIC("VPC (fixed VHD)", IMAGE, 512, "conectix"),
     MAGIC("dmg", IMAGE, 512, "koly"),
@@ -106,8 +106,9 @@ static uint32_t le32(const uint8_t *bytes)
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-/* lzma has no magic number. A file begins with the usual properties, a dictionary of 2^n or 2^n + 2^(n-1)
- * bytes, a size that is unknown or below 1 PiB, and the first byte of the coder, which is zero. */
+/* True if the file is lzma, which has no magic number. It begins with the usual properties, a dictionary of
+ * 2^n or 2^n + 2^(n-1) bytes, a size that is unknown or below 1 PiB, and the first byte of the coder, which
+ * is zero. */
 static bool is_lzma(const struct image_ends *f)
 {
     if (f->head_bytes < 14 || f->head[0] != 0x5d || f->head[13] != 0)
@@ -120,7 +121,7 @@ static bool is_lzma(const struct image_ends *f)
            ((high == UINT32_MAX && le32(f->head + 5) == UINT32_MAX) || high < 1 << 18);
 }
 
-/* A page that a web server sent instead of the image: HTML, XML, or an error in JSON. */
+/* Returns the kind of a page that a web server sent instead of the image: HTML, XML, or an error in JSON. */
 static const char *page_name(const struct image_ends *f)
 {
     static const struct {
@@ -144,8 +145,8 @@ static const char *page_name(const struct image_ends *f)
     return NULL;
 }
 
-/* A program of Windows or EFI begins with a DOS header, which tells where its own header is. A boot sector
- * may begin like it, so the second header is looked for. */
+/* True if the file is a program of Windows or EFI. It begins with a DOS header, which tells where its own
+ * header is. A boot sector may begin like it, so the second header is looked for. */
 static bool is_pe(const struct image_ends *f)
 {
     return is_at(f->head, f->head_bytes, 0, "MZ", 2) && f->head_bytes >= 64 &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recognizes files that are no disk images, by the magic numbers at their beginning and end. */
+/* Recognizes files that are not disk images, by the magic numbers at their beginning and end. */
 #pragma once
 
 #include "base/error.h"
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Both ends of a file, as long as they are looked at. */
+/* How much of both ends of a file is looked at. */
 #define IMAGE_HEAD_BYTES (68 << 10)
 #define IMAGE_TAIL_BYTES 512
 
@@ -19,10 +19,10 @@ struct image_ends {
     uint64_t file_bytes;
 };
 
-/* -EINVAL: nobody means to write such a file to a disk as it is. The sentence names its kind and the way out.
- */
+/* Refuses a file (-EINVAL) that hardly anybody means to write to a disk as it is. The sentence names its kind
+ * and the way out. */
 int image_foreign_check(const struct image_ends *f, struct error *e) _must_check_;
 
-/* Does the file look like a disk: with a boot sector, a partition table, a file system, or nothing but zeros?
- */
+/* True if the file looks like a disk: with a boot sector, a partition table, a file system, or nothing but
+ * zeros. */
 bool image_shows_disk(const struct image_ends *f);

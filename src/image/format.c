@@ -100,7 +100,7 @@ static int check_self_contained(const struct header *h, struct error *e)
     return 0;
 }
 
-/* Does a table lie within the file, on a cluster of its own behind the header? */
+/* True if a table lies within the file, on a cluster of its own behind the header. */
 static bool table_fits(const struct header *h, uint64_t offset, uint64_t bytes, uint64_t file_bytes)
 {
     uint64_t cluster_bytes = UINT64_C(1) << h->cluster_bits;
@@ -108,8 +108,8 @@ static bool table_fits(const struct header *h, uint64_t offset, uint64_t bytes, 
            bytes <= file_bytes - offset;
 }
 
-/* Do the size and the tables fit each other? cluster_bits is checked first, since all the shifts depend on
- * it. */
+/* Checks that the size and the tables fit each other. cluster_bits is checked first, since all the shifts
+ * depend on it. */
 static int check_geometry(const struct header *h, uint64_t file_bytes, struct error *e)
 {
     if (h->cluster_bits < 9 || h->cluster_bits > 21)
@@ -136,8 +136,8 @@ static int check_geometry(const struct header *h, uint64_t file_bytes, struct er
     return 0;
 }
 
-/* Refuses an extension that names another file, though QEMU would ignore some of them. Only those within the
- * head are seen: against the others qemu-nbd is given "backing": null. */
+/* Refuses an extension that names another file, though QEMU would ignore some of them. Only extensions within
+ * the head are seen: against the others qemu-nbd is given "backing": null. */
 static int check_extensions(const struct header *h, const uint8_t *head, size_t size, struct error *e)
 {
     for (uint64_t at = h->bytes; at + 8 <= size;) {

@@ -9,7 +9,7 @@
  * which only mayfly bench uses. */
 enum image_format { IMAGE_RAW, IMAGE_QCOW2, IMAGE_LUKS, IMAGE_LUKS_BARE };
 
-/* `wanted`: "raw", "qcow2", or NULL: qcow2 by its magic, else raw. -EINVAL: a qcow2 that we refuse; or,
- * unless `wanted` is "raw", a file that is no disk image. */
+/* Finds the format. `wanted`: "raw", "qcow2", or NULL: qcow2 by its magic, else raw. -EINVAL: a qcow2 that we
+ * refuse; or, unless `wanted` is "raw", a file that is not a disk image. */
 int image_format_detect(const struct image_ends *f, const char *wanted, enum image_format *ret,
                         struct error *e) _must_check_;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds out where an image has data. For a raw file the file system tells; for any other image qemu-nbd does
- * (base:allocation). A block that is all zeros by that is never read. */
+ * (base:allocation). A block that they call a hole is never read. */
 #include "image/image-internal.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@ static uint64_t window_end(const struct image *i, const struct holes *h)
     return h->window_bytes + (left < WINDOW_BYTES ? left : WINDOW_BYTES);
 }
 
-/* Marks each block of the window that has some of these bytes. */
+/* Marks each block of the window that has some of the bytes from `from` to `to`. */
 static void mark_data(struct holes *h, uint64_t from, uint64_t to)
 {
     uint64_t limit = h->window_bytes + WINDOW_BYTES;
@@ -24,9 +24,9 @@ static void mark_data(struct holes *h, uint64_t from, uint64_t to)
         h->data[b % WINDOW_BLOCKS] = true;
 }
 
-/* ----------------------------------------------------------------- raw file */
+/* --------------------------------------------------------------- raw images */
 
-/* Where the file system or the device cannot tell, all up to the end counts as data. */
+/* Looks at a raw file. If the file system or the device cannot tell, all up to the end counts as data. */
 static void look_at_file(const struct image *i, struct holes *h)
 {
     uint64_t end = window_end(i, h);
@@ -42,7 +42,7 @@ static void look_at_file(const struct image *i, struct holes *h)
     }
 }
 
-/* ---------------------------------------------------------------- any other */
+/* ------------------------------------------------------------- other images */
 
 struct answer {
     struct holes *holes;
@@ -90,7 +90,7 @@ static int look_at_server(struct image *i, struct holes *h, struct error *e)
     return 0;
 }
 
-/* ------------------------------------------------------------------ the two */
+/* --------------------------------------------------------------- all images */
 
 int holes_look(struct image *i, uint64_t at_bytes, struct holes *h, struct error *e)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens an image. A raw one needs no parser: its file is read as it is. Any other is checked and served by
- * programs of QEMU's (serve.c).
- */
+ * qemu-img and qemu-nbd (serve.c). */
 #include "image/image.h"
 
 #include "base/fd.h"
@@ -32,7 +31,7 @@ int image_new(const char *path, struct image **ret, struct error *e)
     return 0;
 }
 
-/* What qemu-nbd would serve of a damaged image reads as zeros, so the image is checked first. */
+/* Checks the image first, since qemu-nbd would serve zeros for what is damaged. */
 static int check_and_serve(struct image *i, const struct qemu_file *file, struct error *e)
 {
     _cleanup_(qemu_view_release) struct qemu_view view = {0};

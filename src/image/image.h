@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Imports and exports of images. An image is checked by qemu-img and parsed by qemu-nbd, both in a sandbox of
- * ours, and read through libnbd. A raw image needs no parser, and is read as it is.
+/* Imports and exports of images. An image is checked by qemu-img and parsed by qemu-nbd, both in our
+ * sandbox, and read through libnbd. A raw image needs no parser, and is read as it is.
  *
  *     image file -> qemu-nbd (sandbox) -> unix socket -> libnbd -> device descriptors -> dm-crypt -> LVs
  *     raw image  ------------------------------------------------> device descriptors -> dm-crypt -> LVs
@@ -26,38 +26,38 @@ struct image_progress {
     void *context;
 };
 
-/* A file or block device that is open for reading: opened by a user who may, for one who may not. */
+/* A file or block device that one user, who may read it, has opened for another, who may not. */
 struct image_early {
     bool is_open;
-    int fd, direct_fd; /* the same with O_DIRECT; -1: its file system has no such thing */
+    int fd, direct_fd; /* direct_fd has O_DIRECT; -1: its file system has no O_DIRECT */
 };
 
-/* Opens it, without a look at its contents. -EINVAL: it is neither file nor block device; -EACCES, -ENOENT.
- */
+/* Opens a file, and does not look at its contents. -EINVAL: it is neither file nor block device; -EACCES,
+ * -ENOENT. */
 int image_open_early(const char *path, struct image_early *ret, struct error *e) _must_check_;
 void image_early_close(struct image_early *i);
 
 /* An image as the user names it. All of it may go once the image is open. */
 struct image_source {
     const char *path;
-    const struct image_early *early;       /* NULL, or not open: it is opened by its path */
+    const struct image_early *early;       /* NULL, or not open: the image is opened by its path */
     const char *format;                    /* "raw", "qcow2"; NULL: qcow2 by its magic, else raw */
-    const struct secret *key;              /* of a qcow2 with LUKS, whose passphrase is the key in hex */
-    const struct image_progress *progress; /* asked whether to stop; NULL: nobody stops it */
+    const struct secret *key;              /* key of a qcow2 with LUKS, whose passphrase is the key in hex */
+    const struct image_progress *progress; /* asked whether to stop; NULL: the import is never stopped */
 };
 
-/* Opens it for reading. -EINVAL: it has a backing file or an external data file; it is a damaged qcow2; it is
- * encrypted without a key, or the other way round; it is no disk image (foreign.h), unless the format is
- * stated as raw; its size is zero or beyond 1 EiB; it is neither file nor block device. A truncated qcow2 is
- * damaged, unless it lacks only a part of its last cluster. -EKEYREJECTED: it has another key. -EACCES: the
- * user that mayfly runs as may not read it. -EIO: in the words of qemu-img or qemu-nbd. -ENOENT, -ECANCELED.
- */
+/* Opens an image for reading. -EINVAL: it has a backing file or an external data file; it is a damaged qcow2;
+ * it is encrypted without a key, or the other way round; it is not a disk image (foreign.h), unless the
+ * format is stated as raw; its size is zero or larger than 1 EiB; it is neither file nor block device. A
+ * truncated qcow2 is damaged, unless it lacks only a part of its last cluster. -EKEYREJECTED: it has another
+ * key. -EACCES: the user that mayfly runs as may not read it. -EIO: in the words of qemu-img or qemu-nbd.
+ * -ENOENT, -ECANCELED. */
 int image_open(const struct image_source *source, struct image **ret, struct error *e) _must_check_;
 
-/* Its virtual size, for which the disk needs room. */
+/* Returns the virtual size, for which the disk needs room. */
 uint64_t image_size_bytes(const struct image *i);
 
-/* A sentence on why it may be no disk image; NULL: it looks like one. */
+/* Returns a sentence on why the image may not be a disk image; NULL: it looks like one. */
 const char *image_doubt(const struct image *i);
 
 struct image *image_close(struct image *i);
@@ -65,7 +65,7 @@ DEFINE_CLEANUP(struct image *, image_close)
 #define _cleanup_image_ _cleanup_(image_closep)
 
 /* Has each import end with -EINVAL if the contents (all of the virtual size) do not have this SHA-256, in
- * hex. All is written by then. -EINVAL: this is no SHA-256. */
+ * hex. All is written by then. -EINVAL: `sha256` is not a SHA-256. */
 #define IMAGE_SHA256_BYTES 32
 int image_expect(struct image *i, const char *sha256, struct error *e) _must_check_;
 

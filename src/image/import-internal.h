@@ -5,8 +5,9 @@
  *     state      ends when                                         next      in
  *     FREE       the image has bytes that no block has had yet     READING   block_take()
  *                ... which are a hole, or in the page cache        ARRIVED   block_take()
- *     READING    libnbd or the ring has read them                  ARRIVED   read_arrived(),
- * block_end_request() ARRIVED    at once; an error of the read ends the import     WRITING   move_blocks()
+ *     READING    libnbd or the ring has read them                  ARRIVED   read_arrived(), or
+ *                                                                            block_end_request()
+ *     ARRIVED    at once; an error of the read ends the import     WRITING   move_blocks()
  *     WRITING    all outputs have the block, and it is hashed      FREE      move_blocks()
  *
  * The write of a block to one output ends in one of these ways:
@@ -24,8 +25,8 @@
 #include <openssl/evp.h>
 
 #define BLOCKS_MAX       32
-#define ENCRYPTED_BLOCKS 16 /* where each takes twice the memory */
-#define LOCKED_BLOCKS    8  /* where the memory is locked: mostly a user may lock so much */
+#define ENCRYPTED_BLOCKS 16 /* BLOCKS_MAX of an import that encrypts: each block takes twice the memory */
+#define LOCKED_BLOCKS    8  /* BLOCKS_MAX of locked memory: most users may lock that much */
 
 enum block_state { BLOCK_FREE, BLOCK_READING, BLOCK_ARRIVED, BLOCK_WRITING };
 
@@ -36,7 +37,7 @@ struct output {
 
 struct output_write {
     struct ring_request request; /* first: a request of the ring is one of these, unless it is a read */
-    bool buffered;               /* it was tried again without O_DIRECT */
+    bool buffered;               /* retried without O_DIRECT */
 };
 
 struct block {
@@ -45,15 +46,15 @@ struct block {
     size_t bytes;
     uint8_t *buffer;
     uint8_t *data; /* `buffer`; NULL: zeros */
-    int result;    /* of the read, once it has arrived */
+    int result;    /* result of the read, once the block has arrived */
     bool hashed;
     struct ring_request read;
     struct output_write *writes; /* one for each output */
     size_t n_writing;            /* outputs that do not have the block yet */
 
-    /* For outputs with a cipher of ours. They share this memory, so they have the block one after another. */
+    /* For outputs that we encrypt. They share this memory, so they have the block one after another. */
     uint8_t *ciphertext;
-    size_t next_output; /* for those before it the write was started, or they have no cipher */
+    size_t next_output; /* for the outputs before this index the write was started, or they have no cipher */
 };
 
 struct import {
@@ -63,19 +64,19 @@ struct import {
     struct output *outputs;
     size_t n_outputs;
     struct block blocks[BLOCKS_MAX];
-    size_t n_blocks;             /* of `blocks`: those with memory */
-    struct output_write *writes; /* of all blocks */
-    struct image_memory memory;  /* their buffers */
-    bool encrypts;               /* some output has a cipher of ours */
-    uint8_t *ciphertext;         /* of all blocks; NULL: nothing is encrypted here */
+    size_t n_blocks;             /* number of `blocks` that have memory */
+    struct output_write *writes; /* the writes of all blocks */
+    struct image_memory memory;  /* the buffers of all blocks */
+    bool encrypts;               /* we encrypt for some output */
+    uint8_t *ciphertext; /* memory for the ciphertext of all blocks; NULL: nothing is encrypted here */
     struct holes holes;
     bool cached;           /* the page cache had all of the image so far */
     uint64_t next_bytes;   /* the first byte of the image that no block has had yet */
     uint64_t done_bytes;   /* written, to all outputs together */
-    uint64_t told_bytes;   /* of these, when progress was told last */
-    uint64_t event_msec;   /* when a transfer ended last */
+    uint64_t told_bytes;   /* `done_bytes` when progress was told last */
+    uint64_t event_msec;   /* time when a transfer ended last */
     EVP_MD_CTX *hash;      /* NULL: no checksum is expected */
-    uint64_t hashed_bytes; /* of the image, from its beginning */
+    uint64_t hashed_bytes; /* bytes of the image, from its beginning */
 };
 
 /* Gives a free block the next part of the image, and starts to read it. */
@@ -87,7 +88,7 @@ int block_write(struct import *m, struct block *b, struct error *e) _must_check_
 /* Takes back a request that the ring has done, which belongs to a block. */
 int block_end_request(struct import *m, struct ring_request *q, struct error *e) _must_check_;
 
-/* Turns O_DIRECT of the descriptor on or off. 0 or a negative errno. */
+/* Turns O_DIRECT of the descriptor on or off. Returns 0 or a negative errno. */
 int output_set_direct(struct output *o, bool on);
 
 /* Begins the checksum, if the image is expected to have one. */

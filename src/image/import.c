@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes an image to one or more outputs: devices, or files that are encrypted here.
  *
- *     qemu-nbd, or a raw file --> blocks of 256 KiB in 8 MiB of memory --> each block to every output,
- * O_DIRECT
+ *     qemu-nbd or raw file --> blocks of 256 KiB in 8 MiB of memory --O_DIRECT--> every output
  *
  * Blocks progress independently (import-internal.h has their states): each is read once, written to all
- * outputs at the same time, and free when all have it. So nothing waits for anything but memory. Holes are
- * not read, and the kernel zeroes them. No hole is left out, since a fresh volume reads as noise there, and
+ * outputs at the same time, and free when all have it. So a block waits for memory only. Holes are not
+ * read, and the kernel zeroes them. No hole is left out, since a fresh volume reads as noise there, and
  * nothing is ever discarded.
  */
 #include "base/clock.h"
@@ -19,10 +18,10 @@
 #include <unistd.h>
 
 #define POLL_MSEC       200
-#define STALL_LIMIT_SEC 300  /* without an answer of qemu-nbd */
-#define PAGE_BYTES      4096 /* O_DIRECT wants buffers at a multiple of it */
+#define STALL_LIMIT_SEC 300  /* limit for an answer of qemu-nbd */
+#define PAGE_BYTES      4096 /* O_DIRECT wants buffers at a multiple of this */
 
-/* ------------------------------------------------------------ going forward */
+/* --------------------------------------------------- the progress of blocks */
 
 /* Moves each block on as far as it gets without an answer. */
 static int move_blocks(struct import *m, struct error *e)
@@ -136,10 +135,10 @@ static int sync_all(struct import *m, struct error *e)
     return 0;
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* --------------------------------------------------------- the whole import */
 
-/* libnbd may write to the buffers while a read is under way, so the connection is cut then. ring_free() waits
- * for the ring. */
+/* Ends an import. Cuts the connection, since libnbd may write to the buffers while a read is under way.
+ * ring_free() waits for the ring. */
 static void import_end(struct import *m)
 {
     m->image->progress = NULL;
@@ -173,7 +172,8 @@ static int check_room(const struct image *i, const struct image_target *t, struc
     return 0;
 }
 
-/* Where a file system has no O_DIRECT, writes go through the page cache. */
+/* Checks the outputs, and turns O_DIRECT on. If a file system has no O_DIRECT, writes go through the page
+ * cache. */
 static int take_outputs(struct import *m, const struct image_target *targets, size_t n, struct error *e)
 {
     m->outputs = calloc(n, sizeof *m->outputs);
@@ -192,7 +192,8 @@ static int take_outputs(struct import *m, const struct image_target *targets, si
     return 0;
 }
 
-/* The plaintext of an encrypted image must not reach the host's swap, so its memory is locked. */
+/* Allocates the buffers. They are locked if the image is encrypted, since its plaintext must not reach the
+ * host's swap. */
 static int take_memory(struct import *m, struct error *e)
 {
     m->n_blocks = m->image->encrypted ? LOCKED_BLOCKS : m->encrypts ? ENCRYPTED_BLOCKS : BLOCKS_MAX;

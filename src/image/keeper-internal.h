@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages between mayfly and the process; private to keeper*.c. */
+/* The messages between mayfly and the process that makes a file; private to keeper*.c. */
 #pragma once
 
 #include "image/keeper.h"

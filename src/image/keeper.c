@@ -51,7 +51,7 @@ static _noreturn_ void answer_questions(int socket, uid_t writer)
     struct keeper_question q;
     size_t size;
     int fd = -1;
-    setsid(); /* Ctrl-C is for mayfly alone, which asks for the undoing */
+    setsid(); /* Ctrl-C is for mayfly alone, which asks this process to undo */
     while (packet_receive(socket, &q, sizeof q, &size, &fd) == 0 && size == sizeof q) {
         struct error e = ERROR_NONE;
         fd_close(fd);
@@ -66,7 +66,7 @@ static _noreturn_ void answer_questions(int socket, uid_t writer)
     _exit(0);
 }
 
-/* ------------------------------------------------------------------ our end */
+/* --------------------------------------------------------- the caller's end */
 
 int image_keeper_start(uid_t writer, struct image_keeper **ret, struct error *e)
 {

@@ -15,13 +15,13 @@
 
 struct image_keeper;
 
-/* `writer`: the user that the caller is going to be. */
+/* Starts the process. `writer`: the user that the caller is going to be. */
 int image_keeper_start(uid_t writer, struct image_keeper **ret, struct error *e) _must_check_;
 struct image_keeper *image_keeper_end(struct image_keeper *k);
 DEFINE_CLEANUP(struct image_keeper *, image_keeper_end)
 #define _cleanup_image_keeper_ _cleanup_(image_keeper_endp)
 
-/* For file.c alone. `path` and `ret_fd` are for KEEPER_NEW, else NULL. */
+/* Has the process do a task; for file.c alone. `path` and `ret_fd` are for KEEPER_NEW, else NULL. */
 enum keeper_task { KEEPER_NEW, KEEPER_LINK, KEEPER_UNLINK };
 int image_keeper_ask(struct image_keeper *k, enum keeper_task task, const char *path, int *ret_fd,
                      struct error *e) _must_check_;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts a program of QEMU's in the sandbox. The program gets the very file that was looked at (by
- * /proc/self/fd, never by its name), in a stated format and without a backing file. It gets no argument of
- * the user's, and no other descriptor or environment variable of ours.
+/* Starts qemu-img or qemu-nbd in the sandbox. The program gets the very file that was looked at (by
+ * /proc/self/fd, never by its name), in a stated format and without a backing file. The user gives none
+ * of its arguments, and it gets no other descriptor or environment variable from us.
  *
  *     0 /dev/null   1, 2 a pipe to us   3 the listening socket, if there is one   4 the image
- *     5 a pipe with the passphrase of a LUKS image: the key in hex, as in OpenStack, since QEMU takes text
- * only
+ *     5 a pipe with the passphrase of a LUKS image: the key in hex, as in OpenStack: QEMU takes text only
  */
 #include "image/qemu.h"
 
@@ -35,7 +34,7 @@ const char qemu_file_name[] = "/proc/self/fd/4";
 
 #define PRELOAD "LD_PRELOAD="
 
-/* Without the library everything works, only slower. The dynamic linker takes spaces and colons as
+/* Finds inflate.so. Without it everything works, only slower. The dynamic linker takes spaces and colons as
  * separators. */
 static void find_inflate(char preload[PATH_MAX])
 {
@@ -76,14 +75,14 @@ void qemu_view_release(struct qemu_view *v)
     v->sandbox = sandbox_free(v->sandbox);
 }
 
-/* What the child needs, made before fork. The numbers of descriptors are above those that it is going to use.
- */
+/* What the child needs, made before fork. The descriptors have numbers above those that the child is going to
+ * use. */
 struct start {
     const struct sandbox *sandbox;
     const char *const *argv;
     const char *preload;
     int listening, image, key, words, null;
-    int lend; /* a socket, for lend_begin(); -1: nothing is lent */
+    int lend; /* socket for lend_begin(); -1: nothing is lent */
     pid_t parent;
 };
 
@@ -139,7 +138,7 @@ static _noreturn_ void run_child(const struct start *s)
     process_exec(s->argv, environment);
 }
 
-/* Makes a pipe with the key in it. So the key is in no file, and in no memory that can be swapped. */
+/* Makes a pipe with the key in it, so that the key is in no file, and in no memory that can be swapped. */
 static int make_key(const struct secret *key, int *ret_fd, struct error *e)
 {
     _cleanup_secret_ struct secret *hex = NULL;
@@ -153,7 +152,7 @@ static int make_key(const struct secret *key, int *ret_fd, struct error *e)
         return error_set(e, errno, "qemu: a pipe for a key cannot be made: %m");
     _cleanup_close_ int theirs = ends[0];
     _cleanup_close_ int ours = ends[1];
-    r = fd_write_all(ours, secret_peek(hex), size); /* a pipe has room for many times as much */
+    r = fd_write_all(ours, secret_peek(hex), size); /* a pipe has room for many times this size */
     if (r == 0)
         r = fd_move_high(theirs);
     if (r < 0)
@@ -162,7 +161,8 @@ static int make_key(const struct secret *key, int *ret_fd, struct error *e)
     return 0;
 }
 
-/* The outputs go to a pipe that never blocks: a program that floods it loses words, and nothing else. */
+/* Makes the descriptors. The outputs go to a pipe that never blocks: a program that floods it loses words,
+ * and nothing else. */
 static int make_descriptors(const struct qemu_view *v, int listening_fd, struct start *s, int *ret_words)
 {
     int ends[2], r;
@@ -279,7 +279,7 @@ const char *qemu_status_text(int status, char *field, size_t size)
     return field;
 }
 
-/* A line without the name of the program, and without the options that it quotes. */
+/* Returns the line without the name of the program, and without the options that it quotes. */
 static const char *trim_line(char *line)
 {
     static const char *const openings[] = {"qemu-nbd: ", "qemu-img: ", "ERROR: ", "ERROR "};

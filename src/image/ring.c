@@ -46,7 +46,7 @@ struct transfer {
     off_t offset_bytes;
 };
 
-/* What is asked of the kernel for this request now. */
+/* Returns what the kernel must do next for this request. */
 static enum ring_operation operation_of(const struct ring_request *q)
 {
     return q->zeroing_refused ? RING_WRITE : q->operation;
@@ -106,7 +106,7 @@ static void prepare(struct io_uring_sqe *sqe, struct ring_request *q, const stru
     io_uring_sqe_set_data(sqe, q);
 }
 
-/* Notes the end of a transfer: `n` bytes, or a negative errno. False: the request needs another one. */
+/* Notes the end of a transfer: `n` bytes, or a negative errno. False if the request needs another one. */
 static bool note_transfer(struct ring_request *q, ssize_t n)
 {
     enum ring_operation operation = operation_of(q);
@@ -164,7 +164,8 @@ void ring_start(struct ring *r, struct ring_request *q)
     start_transfer(r, q);
 }
 
-/* -EAGAIN: the descriptor does not block, and the kernel leaves the waiting to this thread. */
+/* Takes a result. -EAGAIN: the descriptor does not block, and the kernel leaves the waiting to this thread.
+ */
 static void take_result(struct ring *r, struct ring_request *q, int n)
 {
     if (n == -EAGAIN)

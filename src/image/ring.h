@@ -19,7 +19,7 @@
 enum ring_operation {
     RING_READ,
     RING_WRITE,
-    RING_ZERO, /* by fallocate(); where that is refused, zeros are written */
+    RING_ZERO, /* done by fallocate(); where that is refused, zeros are written */
     RING_SYNC,
 };
 
@@ -29,30 +29,30 @@ struct ring_request {
     uint8_t *buffer; /* NULL: zeros are written */
     size_t bytes;
     uint64_t offset_bytes;
-    void *owner; /* the caller's */
+    void *owner; /* for the caller */
     int result;  /* once it is done: 0, or a negative errno (-EIO: the file ended before) */
-    /* of the ring */
+    /* for ring.c alone */
     size_t done_bytes;
-    bool zeroing_refused; /* of a RING_ZERO */
+    bool zeroing_refused; /* fallocate() was refused for a RING_ZERO */
     struct ring_request *next;
 };
 
 struct ring;
 int ring_new(struct ring **ret) _must_check_;
 
-/* Waits for all requests under way. */
+/* Waits for all requests under way, and frees the ring. */
 struct ring *ring_free(struct ring *r);
 DEFINE_CLEANUP(struct ring *, ring_free)
 #define _cleanup_ring_ _cleanup_(ring_freep)
 
 void ring_start(struct ring *r, struct ring_request *q);
 
-/* Takes back a request that is done; NULL: there is none now. */
+/* Takes back a request that is done; NULL: none is done now. */
 struct ring_request *ring_take_done(struct ring *r);
 
-/* How many requests are not taken back yet. */
+/* Returns how many requests are not taken back yet. */
 unsigned ring_under_way(const struct ring *r);
 
-/* The descriptor to poll for reading when ring_take_done() has none. -1: without io_uring, no request is ever
- * waited for. */
+/* Returns the descriptor to poll for reading when ring_take_done() has none. -1: without io_uring, no request
+ * is ever waited for. */
 int ring_fd(const struct ring *r);

@@ -6,11 +6,11 @@
  *     Landlock (Linux 5.13)                reads below /usr and of the image, nothing else in the file system
  *     seccomp                              an allow-list: no socket, writing open, new process, io_uring
  *
- * A program that writes a new image of ours may write to that file and make it longer; it parses no foreign
- * bytes. What remains: the sandbox is entered before execve, which is allowed therefore. So a program that
- * was taken over may become another one of /usr, in the same sandbox. Without Landlock it may read what its
- * user may read. RLIMIT_NPROC is not set, since it counts all processes of the user; seccomp allows threads
- * only.
+ * A program that writes an image that we have made may write to that file and make it longer; it parses no
+ * foreign bytes. What remains: the sandbox is entered before execve, which is allowed therefore. So a program
+ * that was taken over may become another one of /usr, in the same sandbox. Without Landlock it may read what
+ * its user may read. RLIMIT_NPROC is not set, since it counts all processes of the user; seccomp allows
+ * threads only.
  */
 #include "image/sandbox.h"
 
@@ -39,7 +39,7 @@
 
 struct sandbox {
     bool writes;
-    int landlock; /* -1: this kernel has none */
+    int landlock; /* rules of Landlock; -1: this kernel has none */
     struct sock_fprog filter;
 };
 
@@ -101,7 +101,8 @@ static const struct condition conditions[] = {
     {"ioctl", 1, UINT32_MAX, BLKROGET},
 };
 
-/* qemu-img create opens an existing file with O_CREAT, too; Landlock forbids making another. */
+/* The condition of qemu-img create, which opens an existing file with O_CREAT, too; Landlock forbids making
+ * another. */
 static const struct condition writers_open = {"openat", 2, O_ACCMODE | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY),
                                               O_RDWR};
 

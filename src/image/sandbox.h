@@ -18,13 +18,13 @@
 
 struct sandbox;
 
-/* `fd`: the one file outside of /usr that may be opened (again, through /proc/self/fd). `writes`: this file
- * is ours, and may be written to and grow. `library`: the path of a library outside of /usr that may be read;
- * NULL: none. */
+/* Prepares a sandbox. `fd`: the one file outside of /usr that may be opened (again, through /proc/self/fd).
+ * `writes`: we have made this file, and it may be written to and grow. `library`: the path of a library
+ * outside of /usr that may be read; NULL: none. */
 int sandbox_prepare(int fd, bool writes, const char *library, struct sandbox **ret,
                     struct error *e) _must_check_;
 
-/* Does the kernel have Landlock, by which other files cannot even be read? */
+/* True if the kernel has Landlock, by which other files cannot even be read. */
 bool sandbox_hides_files(const struct sandbox *s);
 
 /* Confines the calling process for good. Makes system calls only, so it may be called after the fork of a

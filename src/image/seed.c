@@ -39,7 +39,8 @@ int seed_check_hostname(const char *hostname, struct error *e)
                      hostname);
 }
 
-/* [OPTIONS ]TYPE BASE64[ COMMENT]: the base64 of any key begins with the length of its type. */
+/* True if the line is [OPTIONS ]TYPE BASE64[ COMMENT]: the base64 of any key begins with the length of its
+ * type. */
 static bool is_key(const char *line, size_t length)
 {
     const char *blob = memmem(line, length, " AAAA", 5);
@@ -49,7 +50,8 @@ static bool is_key(const char *line, size_t length)
     return blob && blob > line;
 }
 
-/* The next line that is no comment, and its *length; `*text` moves behind it. NULL: there is none. */
+/* Returns the next line that is not a comment, and its *length; `*text` moves behind it. NULL: there is no
+ * such line. */
 static const char *next_key(const char **text, size_t *length)
 {
     while (**text) {
@@ -82,7 +84,7 @@ int seed_check_ssh_keys(const char *keys, struct error *e)
                : error_set(e, -EINVAL, "SSH keys: there is none in it; name a .pub file, see ssh-keygen(1)");
 }
 
-/* Is the first line that of a private key, as ssh-keygen and openssl write it? */
+/* True if the first line is that of a private key, as ssh-keygen and openssl write it. */
 static bool is_private_key(const char *text, size_t size)
 {
     const char *end = memchr(text, '\n', size);
@@ -118,7 +120,7 @@ const char *seed_doubt(const struct secret *user_data)
 
 /* ------------------------------------------------------------------- making */
 
-/* Puts it between double quotes, with the escapes of YAML. */
+/* Writes the text as a double-quoted YAML string. */
 static void put_quoted(FILE *out, const char *text, size_t length)
 {
     fputc('"', out);

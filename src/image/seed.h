@@ -23,17 +23,17 @@ struct seed {
     const struct secret *user_data; /* NULL: none */
 };
 
-/* Is it a valid host name: labels of letters, digits and '-', separated by dots? -EINVAL: no. */
+/* Checks that a host name has labels of letters, digits and '-', separated by dots. -EINVAL: it does not. */
 int seed_check_hostname(const char *hostname, struct error *e) _must_check_;
 
-/* Is each line a public key, a comment, or empty, and one of them a key? -EINVAL: no, or there are too many.
- */
+/* Checks that each line is a public key, a comment, or empty, and that one is a key. -EINVAL: not so, or the
+ * keys are too many. */
 int seed_check_ssh_keys(const char *keys, struct error *e) _must_check_;
 
-/* Does it fit into a seed, and is it no private key? -EINVAL: no. */
+/* Checks that the user data fits into a seed, and is not a private key. -EINVAL: not so. */
 int seed_check_user_data(const struct secret *user_data, struct error *e) _must_check_;
 
-/* A sentence on why cloud-init would ignore the user data; NULL: it would not. */
+/* Returns a sentence on why cloud-init would ignore the user data; NULL: it would not. */
 const char *seed_doubt(const struct secret *user_data);
 
 /* Makes the whole file system. The parts must have passed the checks above. */
@@ -42,5 +42,5 @@ int seed_make(const struct seed *s, struct secret **ret, struct error *e) _must_
 /* Writes a seed to the beginning of a disk, and syncs the disk. */
 int seed_write(const struct opened *disk, const struct secret *seed, struct error *e) _must_check_;
 
-/* Reads it back. -EIO also if the disk holds none. */
+/* Reads the seed back. -EIO also if the disk holds none. */
 int seed_read(const struct opened *disk, struct secret **ret, struct error *e) _must_check_;

@@ -67,7 +67,7 @@ int image_check(const struct image *i, const struct qemu_view *v, struct error *
 
 /* ------------------------------------------------------------------ serving */
 
-/* A listening socket, and one that is connected to it. */
+/* Makes a listening socket, and one that is connected to it. */
 static int make_connection(int *ret_listening, int *ret_ours, struct error *e)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -25,7 +25,7 @@ static int check_type(int fd, const char *name, bool *ret_is_device, struct erro
     return 0;
 }
 
-/* O_NONBLOCK, since opening a FIFO would wait for its writer. */
+/* Opens a file by its path, with O_NONBLOCK, since opening a FIFO would wait for its writer. */
 static int open_path(const char *path, const char *name, int *ret_fd, bool *ret_device, struct error *e)
 {
     char user[USER_NAME_MAX];
@@ -45,7 +45,7 @@ static int open_path(const char *path, const char *name, int *ret_fd, bool *ret_
     return r;
 }
 
-/* Opens the very same file: nothing is looked up by its name. */
+/* Opens the same file again with O_DIRECT: nothing is looked up by its name. */
 static int open_direct(int fd)
 {
     char path[64];
@@ -95,9 +95,9 @@ static int open_file(const struct image_source *source, const char *name, int *r
     return r;
 }
 
-/* ---------------------------------------------------------- what it holds */
+/* ------------------------------------------------------------- the format */
 
-/* A key is named exactly where the image is encrypted. */
+/* Refuses an encrypted image without a key, and a key for any other image. */
 static int check_key(const char *name, enum image_format format, const struct secret *key, struct error *e)
 {
     if (format == IMAGE_LUKS && !key)
@@ -113,7 +113,7 @@ static int check_key(const char *name, enum image_format format, const struct se
     return 0;
 }
 
-/* `wanted`: the format that its user has stated, or NULL. */
+/* Finds the format. `wanted`: the format that the user has stated, or NULL. */
 static int find_format(struct source_file *f, const char *name, const char *wanted, struct error *e)
 {
     uint8_t head[IMAGE_HEAD_BYTES], tail[IMAGE_TAIL_BYTES];

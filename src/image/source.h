@@ -8,7 +8,7 @@
 struct source_file {
     int fd;
     bool is_device;
-    bool is_early; /* opened before, by a user who may: fd is a duplicate */
+    bool is_early; /* opened earlier, by a user who may: fd is a duplicate */
     enum image_format format;
     const char *doubt; /* see image_doubt() */
 };
@@ -18,5 +18,5 @@ struct source_file {
 int source_open(const struct image_source *source, const char *name, struct source_file *ret,
                 struct error *e) _must_check_;
 
-/* The same file with O_DIRECT; -1: its file system has no such thing. */
+/* Opens the same file with O_DIRECT; -1: its file system has no O_DIRECT. */
 int source_open_direct(const struct image_source *source, const struct source_file *f);

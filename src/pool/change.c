@@ -120,7 +120,7 @@ static int copy_disk(struct pool *p, const struct volume *v, const struct secret
     return add_disk(p, &all, &new, &from, e);
 }
 
-/* Nobody knows beforehand how much room a copy needs. */
+/* Makes a copy. `room_bytes` is ignored, since the room that a copy needs is unknown beforehand. */
 int pool_snapshot(struct broker *b, const struct volume *origin, const struct secret *key, const char *disk,
                   uint64_t room_bytes, struct error *e)
 {

@@ -44,7 +44,8 @@ static bool cannot_share(int r)
     return r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTTY || r == -EXDEV;
 }
 
-/* A new file is one hole. A copy shares its blocks with the original where the file system can. */
+/* Fills a new file. It is one hole, or a copy that shares its blocks with the original if the file system
+ * can. */
 static int fill_file(int fd, const struct copied *from, uint64_t size_bytes)
 {
     if (!from)
@@ -108,9 +109,9 @@ int file_empty(int fd)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Is `fd` the only descriptor of the file? The kernel leases a file for writing only to its sole opener. It
- * tells of another opener by a signal, for which one is chosen that is ignored. Where there are no leases,
- * nobody can tell, and the file counts as unused. */
+/* True if `fd` is the only descriptor of the file. The kernel leases a file for writing only to its sole
+ * opener. It tells of another opener by a signal, for which one is chosen that is ignored. Without leases
+ * nothing can be known, and the file counts as unused. */
 static bool is_unused(int fd)
 {
     bool leased = fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0;

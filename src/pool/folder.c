@@ -11,7 +11,7 @@
 
 #define IDENTITY "pool"
 
-/* If two processes make an identity at the same time, that of the first one counts. */
+/* Makes an identity. If two processes do so at the same time, that of the first one counts. */
 static int make_identity(int folder_fd)
 {
     char line[UUID_TEXT];

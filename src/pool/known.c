@@ -92,7 +92,7 @@ int pool_load(const struct pool *p, const struct volume *v, struct records *all,
     return r;
 }
 
-/* A line that cannot be parsed at all may be that of any disk. */
+/* Says why a disk is absent. A line that cannot be parsed at all may be that of any disk. */
 static int error_absent(const struct pool *p, const struct records *all, const struct volume *v,
                         struct error *e)
 {

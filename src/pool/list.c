@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists what a pool holds, as an inventory; elsewhere that comes from LVM's report. */
+/* Lists what a pool holds, as an inventory, which LVM's report gives elsewhere. */
 #include "pool/pool-internal.h"
 
 #include "base/fd.h"
@@ -58,8 +58,8 @@ int pool_room(const struct pool *p, uint64_t *ret_bytes, struct error *e)
     return r;
 }
 
-/* Fills in the only group. Where the file system has no limit of inodes, its metadata has room as the files
- * have. */
+/* Fills in the only group. If the file system has no limit of inodes, its metadata has as much room as the
+ * files. */
 static int take_group(const struct pool *p, struct inventory *i, struct error *e)
 {
     struct statvfs fs;
@@ -78,7 +78,7 @@ static int take_group(const struct pool *p, struct inventory *i, struct error *e
     return 0;
 }
 
-/* Makes room in the array `*items` for `more` behind its `n` items; false: out of memory. */
+/* Makes room in the array `*items` for `more` behind its `n` items. False if out of memory. */
 static bool make_room(void *items, size_t n, size_t more, size_t size)
 {
     void *larger = reallocarray(*(void **)items, n + more + 1, size);

@@ -33,8 +33,8 @@ int pool_check_idle(const struct pool *p, const struct records *all, const struc
     return r;
 }
 
-/* Who has the lock of an instance may mark and remove a snapshot of it, unless somebody works on the
- * snapshot. So its own lock is taken, too. */
+/* Locks a snapshot itself. With the lock of its instance a process may mark and remove it, unless another
+ * works on the snapshot. */
 static int lock_snapshot(struct pool *p, const struct volume *v, struct error *e)
 {
     struct error why = ERROR_NONE;
@@ -133,7 +133,7 @@ static int check_remove(struct pool *p, const struct records *all, struct record
     return r < 0 ? r : pool_check_idle(p, all, &one->v, &fd, e);
 }
 
-/* The engine closes the disk first, which removes what a keeper has left. */
+/* Removes one disk. The engine closes it first, which removes what a keeper has left. */
 static int remove_one(struct pool *p, const struct volume *v, struct error *e)
 {
     _cleanup_records_ struct records all = {.n = 0};

@@ -13,7 +13,7 @@ struct pool_known {
     char lv[LV_NAME_MAX], disk[UUID_TEXT];
     bool made_here, opened_here;
     bool snapshot;
-    struct secret *key; /* for FORMAT: of a disk that was made and opened here, and is not ready yet */
+    struct secret *key; /* for FORMAT: key of a disk that was made and opened here, and is not ready yet */
 };
 
 struct pool {
@@ -37,7 +37,7 @@ static inline struct pool *pool_of(struct broker *b)
 /* folder.c: opens the folder of the pool and reads its identity. Makes either if it is missing. */
 int folder_open(const char *path, int *ret_fd, char ret_name[VG_NAME_MAX], struct error *e) _must_check_;
 
-/* known.c. NULL: nothing is known of that disk. */
+/* known.c: finds the entry of a disk; NULL: this connection knows nothing of it. */
 struct pool_known *pool_find_known(const struct pool *p, const char *lv);
 
 /* Makes an entry for a disk; NULL: out of memory. */
@@ -46,10 +46,11 @@ void pool_forget(struct pool *p, const char *lv);
 void pool_forget_instance(struct pool *p, const char *uuid);
 void pool_forget_all(struct pool *p);
 
-/* May this connection name that disk: is it in this pool, and its instance locked? -EPERM: no. */
+/* Checks that this connection may name the disk: it is in this pool, and its instance is locked. -EPERM: not
+ * so. */
 int pool_check_ref(const struct pool *p, const struct volume *v, struct error *e) _must_check_;
 
-/* Is it a snapshot that this connection made, and whose own lock it holds? */
+/* True if this connection has made the snapshot, and holds its own lock. */
 bool pool_owns_snapshot(const struct pool *p, const char *lv);
 
 /* list.c: lists the instances that have a folder. The caller frees *ret. */
@@ -58,7 +59,7 @@ int list_instances(const struct pool *p, char (**ret)[UUID_TEXT], size_t *ret_n,
 int pool_list(struct broker *b, struct inventory **ret, struct error *e);
 int pool_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e);
 
-/* How much room the file system has left. */
+/* Finds how much room the file system has left. */
 int pool_room(const struct pool *p, uint64_t *ret_bytes, struct error *e) _must_check_;
 
 /* Finds the map of a disk; -ENOENT: it is not open. */
@@ -70,7 +71,7 @@ int pool_find_map(const struct pool *p, const struct volume *v, struct map *ret,
 int pool_load(const struct pool *p, const struct volume *v, struct records *all,
               struct error *e) _must_check_;
 
-/* The same, and finds the disk: *ret points into `all`. -ENOENT: there is no such disk. */
+/* Does the same, and finds the disk: *ret points into `all`. -ENOENT: there is no such disk. */
 int pool_get(const struct pool *p, const struct volume *v, struct records *all, struct record **ret,
              struct error *e) _must_check_;
 
@@ -80,7 +81,7 @@ int pool_audit(const struct volume *v, const char *action, int r, const struct e
 /* The file to make a copy of. */
 struct copied {
     int fd;
-    bool is_idle; /* nobody writes to it now */
+    bool is_idle; /* no process writes to it now */
 };
 
 /* files.c: makes the file of a disk, a copy of `from` or empty (NULL). -EOPNOTSUPP: the file system shares no
@@ -93,8 +94,8 @@ int file_remove(const struct pool *p, const struct volume *v, struct error *e) _
 int file_empty(int fd) _must_check_;
 int file_check_unused(int fd, const struct volume *v, struct error *e) _must_check_;
 
-/* mark.c: has the instance no snapshot, does nobody serve the disk, and has nobody its file open? *ret_fd
- * gets the file, if there is one. -EBUSY: somebody has it. */
+/* mark.c: checks that the instance has no snapshot, that the disk is not served, and that no process has its
+ * file open. *ret_fd gets the file, if there is one. -EBUSY: not so. */
 int pool_check_idle(const struct pool *p, const struct records *all, const struct volume *v, int *ret_fd,
                     struct error *e) _must_check_;
 

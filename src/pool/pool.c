@@ -23,7 +23,7 @@ static void give_lock_back(struct broker *b, const char *uuid)
     pool_forget_instance(p, uuid);
 }
 
-/* Nothing to do: locks last as long as this process. */
+/* Does nothing: locks last as long as this process. */
 static void alive(struct broker *b)
 {
     (void)b;
@@ -41,7 +41,7 @@ static int settle(struct broker *b, const char *instance, struct error *e)
     return 0;
 }
 
-/* ------------------------------------------------- what files do not have */
+/* ------------------------------------------------ methods that files lack */
 
 static int refuse(const struct pool *p, const char *what, struct error *e)
 {
@@ -51,8 +51,8 @@ static int refuse(const struct pool *p, const char *what, struct error *e)
                      p->config->pool_path, what);
 }
 
-/* A user's libvirt keeps its definitions in that user's own folder, which virt/settle.c syncs. It asks a
- * broker only for those of the host. */
+/* Refuses, since a user's libvirt keeps its definitions in that user's own folder, which virt/settle.c syncs.
+ * It asks a broker only for those of the host. */
 static int sync_domains(struct broker *b, struct error *e)
 {
     return refuse(pool_of(b), "cannot make definitions of the host's libvirt durable", e);
@@ -152,7 +152,7 @@ static const struct broker_ops pool_ops = {
     .disconnect = disconnect,
 };
 
-/* Of instances that have no disk. One that somebody is making is locked. */
+/* Removes the folders of instances that have no disk, except locked ones: a disk is being made there. */
 static void remove_empty_folders(struct pool *p)
 {
     _cleanup_free_ char(*instances)[UUID_TEXT] = NULL;
@@ -165,7 +165,7 @@ static void remove_empty_folders(struct pool *p)
         if (!records_none(p->folder_fd, instances[i]) ||
             locks_take(&p->locks, p->lock_path, instances[i], "", NULL) < 0)
             continue;
-        if (records_none(p->folder_fd, instances[i])) /* still */
+        if (records_none(p->folder_fd, instances[i])) /* still empty, now that it is locked */
             (void)!records_write(p->folder_fd, &none, NULL);
         locks_give_back(&p->locks, instances[i]);
     }

@@ -28,7 +28,8 @@ struct pool_engine {
     /* Lists the disks that are served, as maps; the caller frees *ret. */
     int (*maps)(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e);
 
-    /* Ends it. -EBUSY: a guest has the disk. A disk that was opened for more than `up_to` stays open. */
+    /* Ends serving the disk. -EBUSY: a guest has the disk. A disk that was opened for more than `up_to` stays
+     * open. */
     int (*close)(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
                  struct error *e);
 
@@ -42,8 +43,8 @@ struct pool_engine {
 int pool_open(const struct config *c, const char *runtime_dir, const struct pool_engine *engine,
               struct broker **ret, struct error *e) _must_check_;
 
-/* Its name, which stands for that of a volume group: "dir:0123456789ab". */
+/* Returns the name of the pool, which stands in for a volume group: "dir:0123456789ab". */
 const char *pool_name(const struct broker *b);
 
-/* The path of the file of a disk. */
+/* Writes the path of the file of a disk. */
 void pool_file_path(const char *pool_path, const struct volume *v, char field[PATH_MAX]);

@@ -66,7 +66,7 @@ static void parse_line(struct record *one, const struct records *all, const char
     struct volume *v = &one->v;
     if (tags_parse(one->text, v, &one->wrong) < 0)
         return;
-    struct volume here = *v; /* the folder decides whose the disk is, whatever the line says */
+    struct volume here = *v; /* the folder decides which instance has the disk, whatever the line says */
     memcpy(here.instance, all->instance, sizeof here.instance);
     volume_set_lv_name(&here);
     memcpy(v->lv, here.lv, sizeof v->lv);
@@ -116,7 +116,7 @@ static int parse_lines(struct records *all, const char *group, int folder_fd, co
     return 0;
 }
 
-/* A line that cannot be parsed at all may be that of any file. */
+/* True if a line is for this file. A line that cannot be parsed at all may be that of any file. */
 static bool has_line(const struct records *all, const char *file)
 {
     for (size_t i = 0; i < all->n; i++) {

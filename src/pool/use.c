@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens and closes the disks of a pool, and makes file systems on them. A disk is open while the engine
- * serves it. Who opens a disk also gets its file and a cipher, and thereby a lock on the first byte of the
- * file, by which closing notices who still has it.
- */
+ * serves it. A process that opens a disk also gets its file and a cipher, and thereby a lock on the first
+ * byte of the file, by which closing notices the processes that still have it. */
 #include "pool/pool-internal.h"
 
 #include "base/fd.h"
@@ -37,7 +36,7 @@ static int hand_out(const struct pool *p, const struct volume *v, const struct s
     return r;
 }
 
-/* A ready disk has contents, so nobody else may have its file open. */
+/* Starts serving a disk. A ready one has contents, so no other process may have its file open. */
 static int start_serving(const struct pool *p, const struct volume *v, const struct secret *key,
                          enum map_use use, struct error *e)
 {
@@ -48,8 +47,8 @@ static int start_serving(const struct pool *p, const struct volume *v, const str
     return r < 0 ? r : p->engine->open(p->runtime_dir, v, fd, key, use, e);
 }
 
-/* May the keeper that serves `map` go on for this use? Its own use stays as it was, as that of a dm-crypt map
- * does. */
+/* Checks that the keeper that serves `map` may go on for this use. Its own use stays as it was, as that of a
+ * dm-crypt map does. */
 static int check_served(const struct map *map, const struct volume *v, enum map_use use, struct error *e)
 {
     if (!map_uuid_is_of(map->uuid, v->disk))
@@ -61,7 +60,7 @@ static int check_served(const struct map *map, const struct volume *v, enum map_
     return 0;
 }
 
-/* Starts a keeper unless the disk has one. The instance is locked, so that none starts in between. */
+/* Starts a keeper unless the disk has one. The instance is locked, so that no other is started in between. */
 static int serve(const struct pool *p, const struct volume *v, const struct secret *key, enum map_use use,
                  struct error *e)
 {
@@ -127,7 +126,7 @@ int pool_open_disk(struct broker *b, const struct volume *v, const struct secret
     return pool_audit(v, "open", open_disk(pool_of(b), v, key, use, ret, e), e);
 }
 
-/* There is nothing to tune. As over LVM, the disk must be open and the key right. */
+/* Changes nothing, since there is nothing to tune. As over LVM, the disk must be open and the key right. */
 int pool_tune(struct broker *b, const struct volume *v, const struct secret *key, bool *ret_changed,
               struct error *e)
 {
@@ -149,7 +148,7 @@ int pool_tune(struct broker *b, const struct volume *v, const struct secret *key
 
 /* ------------------------------------------------------------------ closing */
 
-/* Does somebody have the file by hand_out()? */
+/* Checks that no process has the file by hand_out(). */
 static int check_not_handed_out(const struct pool *p, const struct volume *v, struct error *e)
 {
     _cleanup_close_ int fd = -1;
