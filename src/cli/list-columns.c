@@ -140,7 +140,7 @@ static int find_column(const char *name, size_t length, const struct list_column
             *ret = &columns[i];
             return 0;
         }
-    return error_set(e, -EINVAL, "'%.*s' is no column; see mayfly list --output help", (int)length, name);
+    return error_set(e, -EINVAL, "'%.*s' is not a column; see mayfly list --output help", (int)length, name);
 }
 
 int list_choose(struct list_choice *c, const char *text, struct error *e)

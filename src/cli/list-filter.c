@@ -98,7 +98,7 @@ int list_check_states(const char *states, struct error *e)
         for (int s = DOMAIN_NO_STATE; s <= DOMAIN_PMSUSPENDED; s++)
             known = known || names_state(one, domain_state_name(s));
         if (length >= sizeof one || (!known && !names_state(one, "in rescue")))
-            return error_set(e, -EINVAL, "'%.*s' is no state; see mayfly-states(7)", (int)length, word);
+            return error_set(e, -EINVAL, "'%.*s' is not a state; see mayfly-states(7)", (int)length, word);
         word += length;
     }
     return 0;

@@ -10,7 +10,7 @@ static const struct family {
 } families[] = {
     {"mayfly_instances", "Instances by state."},
     {"mayfly_damaged_volumes", "Volumes with Mayfly's tags, some of which are invalid."},
-    {"mayfly_libvirt_up", "Could libvirt be asked?"},
+    {"mayfly_libvirt_up", "Did libvirt answer?"},
     {"mayfly_keys", "Keys by their manager and state."},
     {"mayfly_key_manager_listed", "Did the key manager list its keys?"},
     {"mayfly_volume_group_complete", "Does the volume group exist, with all of its physical volumes?"},

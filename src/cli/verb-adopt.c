@@ -26,7 +26,7 @@ static int set_kdf(void *target, const char *value, struct error *e)
 {
     if (!streq(value, KDF_NOVA_RIPEMD160) && !streq(value, KDF_NOVA_SHA256))
         return error_set(e, -EINVAL,
-                         "'%s' is not a derivation of Nova's: use " KDF_NOVA_RIPEMD160
+                         "'%s' is not a key derivation of Nova: use " KDF_NOVA_RIPEMD160
                          " for disks made with a cryptsetup before 2.7.0, " KDF_NOVA_SHA256 " since",
                          value);
     REQUEST(target)->kdf = value;

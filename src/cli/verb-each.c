@@ -236,7 +236,7 @@ int verb_delete(const struct verb *self, struct globals *g, int argc, char **arg
         .whose_key = "key",
         .what = "Remove the disks, even if their keys cannot be destroyed, of",
         .price =
-            "Whoever has such a key can read what its disks held, where it is still on a physical volume.",
+            "Anyone who has such a key can read what its disks held, where it is still on a physical volume.",
         .operate_all = delete_all};
     static const struct each leaving = {
         .done = "deleted",

@@ -145,7 +145,7 @@ static void print_details(const struct instance *i, const struct domain_details 
         printf("        libvirt keeps it UNENCRYPTED in a file; see virsh managedsave-remove %s\n", i->name);
     if (d->tpm != TPM_NONE)
         printf("TPM:    libvirt keeps its state in a file of the host, %s\n",
-               d->tpm == TPM_ENCRYPTED ? "encrypted by a secret of libvirt's" : "UNENCRYPTED");
+               d->tpm == TPM_ENCRYPTED ? "encrypted by a libvirt secret" : "UNENCRYPTED");
     printf("Starts: %s\n", d->autostart ? "with the host, by autostart" : "when it is told to");
 }
 

@@ -83,7 +83,7 @@ static int set_word(struct disk *d, int word, const char *value)
 static int add_disk(struct arguments *a, char *text, struct error *e)
 {
     if (a->n == DISKS_MAX)
-        return error_set(e, -EINVAL, "mayfly-disks: more than %d disks", DISKS_MAX);
+        return error_set(e, -EINVAL, "mayfly-disks: cannot start: more than %d disks are given", DISKS_MAX);
     struct disk *d = &a->disk[a->n++];
     d->fd = d->listen_fd = d->key_fd = -1;
     d->key_bytes = 64;

@@ -299,5 +299,5 @@ void device_tell_size(struct device *d)
 {
     const struct vhost_message m = {.header = {VHOST_BACKEND_CONFIG_CHANGE, VHOST_VERSION, 0}};
     if (d->backend >= 0 && vhost_send(d->backend, &m, NULL, 0) < 0)
-        log_warning("disk %s: the front end cannot be told the new size of the disk", d->disk->id);
+        log_warning("disk %s: cannot notify the front end of the new size", d->disk->id);
 }

@@ -60,7 +60,7 @@ int disk_look(struct disk *d, struct error *e)
     if (r < 0)
         return error_set(
             e, r,
-            "disk %s: cannot be served: it is no file or block device with sectors of at most 4 KiB, or "
+            "disk %s: cannot be served: it is not a file or block device with sectors of at most 4 KiB, or "
             "has less than one: %s",
             d->id, strerror(-r));
     atomic_store(&d->size_bytes, bytes);

@@ -208,7 +208,7 @@ int queue_start(struct queue *q, const struct memory_table *t, uint64_t features
     if (r == 0) {
         r = -pthread_create(&q->thread, NULL, thread_main, q);
         if (r < 0)
-            error_set(e, r, "disk %s: queue %u: cannot be started: there is no thread for it: %s",
+            error_set(e, r, "disk %s: queue %u: cannot be started: its thread cannot be created: %s",
                       q->disk->id, q->index, strerror(-r));
     }
     q->is_running = r == 0;

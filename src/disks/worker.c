@@ -57,7 +57,7 @@ static bool take_signals(int fd, struct device *devices, unsigned n)
 static void tell_keeper(const struct device *d, char mark)
 {
     if (write(d->disk->mark, &mark, 1) != 1)
-        log_warning("disk %s: the keeper cannot be told of a front end", d->disk->id);
+        log_warning("disk %s: cannot notify the keeper of a front end", d->disk->id);
 }
 
 static void accept_front_end(struct device *d)

@@ -161,8 +161,9 @@ int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e
         r = keeper_signal(&k, SIGHUP, NULL);
     if (r == -ESRCH)
         return error_set(e, -ENOENT, "disk %s: is not open", v->lv);
-    return r < 0 ? error_set(e, r, "disk %s: the guest cannot be told its new size: %s", v->lv, strerror(-r))
-                 : 0;
+    return r < 0
+               ? error_set(e, r, "disk %s: cannot notify the guest of its new size: %s", v->lv, strerror(-r))
+               : 0;
 }
 
 /* ------------------------------------------------------------------- looking */

@@ -157,7 +157,7 @@ static bool is_pe(const struct image_ends *f)
 static int refuse(const char *name, enum kind kind, struct error *e)
 {
     return error_set(e, -EINVAL,
-                     "it is in the %s format, and no disk image that can be written as it is; %s, or use "
+                     "it is in the %s format, not a disk image that can be written as it is; %s, or use "
                      "--image-format raw to write it nevertheless",
                      name, ways_out[kind]);
 }

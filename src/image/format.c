@@ -121,7 +121,7 @@ static int check_geometry(const struct header *h, uint64_t file_bytes, struct er
     if (!h->size_bytes)
         return error_set(e, -EINVAL, "its virtual size is zero");
     if (h->size_bytes > SIZE_LIMIT_BYTES)
-        return error_set(e, -EINVAL, "its virtual size is beyond 1 EiB");
+        return error_set(e, -EINVAL, "its virtual size is larger than 1 EiB");
 
     uint32_t l2_bits = h->cluster_bits - (h->incompatible & INCOMPATIBLE_WIDE_L2 ? 4 : 3);
     uint32_t shift = h->cluster_bits + l2_bits; /* log2 of the bytes that one L1 entry stands for */
@@ -187,7 +187,7 @@ int image_format_detect(const struct image_ends *f, const char *wanted, enum ima
     if (r < 0)
         return r;
     if (f->file_bytes > SIZE_LIMIT_BYTES)
-        return error_set(e, -EINVAL, "its size is beyond 1 EiB");
+        return error_set(e, -EINVAL, "its size is larger than 1 EiB");
     *ret = IMAGE_RAW;
     return 0;
 }

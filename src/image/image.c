@@ -105,8 +105,8 @@ int image_expect(struct image *i, const char *sha256, struct error *e)
     i->sha256 = OPENSSL_hexstr2buf(sha256, &size);
     if (i->sha256 && size == IMAGE_SHA256_BYTES)
         return 0;
-    return error_set(e, -EINVAL, "image %s: '%.80s' is no SHA-256, which has 64 hexadecimal digits", i->name,
-                     sha256);
+    return error_set(e, -EINVAL, "image %s: '%.80s' is not a SHA-256, which has 64 hexadecimal digits",
+                     i->name, sha256);
 }
 
 struct image *image_close(struct image *i)

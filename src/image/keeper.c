@@ -19,10 +19,11 @@
 static int make_file(const char *path, uid_t writer, struct image_file **file, struct error *e)
 {
     if (*file)
-        return error_set(e, -EINVAL, "file %.200s: is not made: there is one already", path);
+        return error_set(e, -EINVAL, "file %.200s: cannot be made: this process has made a file already",
+                         path);
     int r = image_file_new(path, file, e);
     if (r == 0 && fchown(image_file_fd(*file), writer, (gid_t)-1) < 0) {
-        r = error_set(e, errno, "file %.200s: cannot be given to its writer: %m", path);
+        r = error_set(e, errno, "file %.200s: cannot change its owner: %m", path);
         *file = image_file_free(*file);
     }
     return r;
@@ -31,7 +32,7 @@ static int make_file(const char *path, uid_t writer, struct image_file **file, s
 static int name_file(struct image_file *file, struct error *e)
 {
     if (fchown(image_file_fd(file), geteuid(), (gid_t)-1) < 0)
-        return error_set(e, errno, "the file cannot be taken back from its writer: %m");
+        return error_set(e, errno, "the file: cannot change its owner back: %m");
     return image_file_link(file, e);
 }
 
@@ -41,7 +42,7 @@ static int answer_one(const struct keeper_question *q, uid_t writer, struct imag
     if (q->task == KEEPER_NEW)
         return make_file(q->path, writer, file, e);
     if (!*file)
-        return error_set(e, -EINVAL, "there is no file");
+        return error_set(e, -EINVAL, "the file: was not made");
     return q->task == KEEPER_LINK ? name_file(*file, e) : image_file_unlink(*file, e);
 }
 

@@ -78,10 +78,11 @@ int seed_check_ssh_keys(const char *keys, struct error *e)
         if (!is_key(line, length))
             return error_set(
                 e, -EINVAL,
-                "SSH keys: a line is no public key, which begins as ssh-ed25519 AAAA... does; see "
+                "SSH keys: a line is not a public key, which begins as ssh-ed25519 AAAA... does; see "
                 "ssh-keygen(1)");
     return any ? 0
-               : error_set(e, -EINVAL, "SSH keys: there is none in it; name a .pub file, see ssh-keygen(1)");
+               : error_set(e, -EINVAL,
+                           "SSH keys: the file has no SSH key; name a .pub file, see ssh-keygen(1)");
 }
 
 /* True if the first line is that of a private key, as ssh-keygen and openssl write it. */

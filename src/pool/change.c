@@ -104,7 +104,7 @@ static int copy_disk(struct pool *p, const struct volume *v, const struct secret
     struct record *origin = NULL;
     struct volume new;
     int r = uuid_valid(disk) ? pool_get(p, v, &all, &origin, e)
-                             : error_set(e, -EINVAL, "snapshot: '%.40s' is no uuid", disk);
+                             : error_set(e, -EINVAL, "snapshot: '%.40s' is not a UUID", disk);
     if (r == 0)
         r = rules_origin(&origin->v, e);
     if (r == 0)

@@ -66,7 +66,7 @@ int pool_check_ref(const struct pool *p, const struct volume *v, struct error *e
 {
     char instance[UUID_TEXT];
     if (!volume_lv_name_valid(v->lv))
-        return error_set(e, -EINVAL, "disk: its name is not one of Mayfly's");
+        return error_set(e, -EINVAL, "disk: its name is not a Mayfly name");
     if (!streq(v->vg, p->name))
         return error_set(e, -EPERM, "disk %s: is not in pool %s, but in %s; see [pool] path in mayfly.conf",
                          v->lv, p->name, v->vg);

@@ -12,7 +12,7 @@ static int take_lock(struct broker *b, const char *uuid, struct error *e)
 {
     struct pool *p = pool_of(b);
     if (!uuid_valid(uuid))
-        return error_set(e, -EINVAL, "lock: '%.40s' is no uuid", uuid);
+        return error_set(e, -EINVAL, "lock: '%.40s' is not a UUID", uuid);
     return locks_take(&p->locks, p->lock_path, uuid, b->verb ? b->verb : "", e);
 }
 
@@ -46,7 +46,7 @@ static int settle(struct broker *b, const char *instance, struct error *e)
 static int refuse(const struct pool *p, const char *what, struct error *e)
 {
     return error_set(e, -EINVAL,
-                     "pool %s: is one of files, which %s; use a volume group of LVM: see "
+                     "pool %s: is a pool of files, which %s; use a volume group of LVM: see "
                      "images_volume_group in mayfly.conf",
                      p->config->pool_path, what);
 }

@@ -88,7 +88,7 @@ static void each_bad_field_is_refused(void **state)
         {"cluster size", 3, 20, 4, 22},
         {"cluster size", 3, 20, 4, UINT32_MAX},
         {"size is zero", 3, 24, 8, 0},
-        {"beyond 1 EiB", 3, 24, 8, (UINT64_C(1) << 60) + 1},
+        {"larger than 1 EiB", 3, 24, 8, (UINT64_C(1) << 60) + 1},
         {"do not match", 3, 24, 8, UINT64_C(1) << 60},
         {"do not match", 3, 24, 8, (UINT64_C(10) << 30) + 1},
         {"encrypted", 2, 32, 4, 1},

@@ -43,8 +43,8 @@ static void keys(void **state)
     static const struct {
         const char *keys, *words;
     } bad[] = {
-        {"", "there is none in it"},
-        {"\n# none\n \t\r\n", "there is none in it"},
+        {"", "the file has no SSH key"},
+        {"\n# none\n \t\r\n", "the file has no SSH key"},
         {"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "no public key"},
         {"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "private"},
         {"ssh-ed25519 AAAAC3 me\nhello", "no public key"},

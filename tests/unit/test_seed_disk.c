@@ -89,7 +89,8 @@ static void what_cannot_be_in_one_is_refused(void **state)
     refused(b, (struct launch_request){.name = "a..b", .root_bytes = GIB, .seed = {.ssh_keys = KEY}},
             "use --hostname");
 
-    refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = ""}}, "there is none in it");
+    refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = ""}},
+            "the file has no SSH key");
 
     static const struct {
         const char *text, *words;

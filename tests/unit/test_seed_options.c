@@ -116,7 +116,7 @@ static void what_is_no_key_is_refused(void **state)
     } cases[] = {
         {"private", "-----BEGIN OPENSSH PRIVATE KEY-----\n", "private: SSH keys: one of them is private",
          -EINVAL},
-        {"words", "hello\n", "words: SSH keys: a line is no public key", -EINVAL},
+        {"words", "hello\n", "words: SSH keys: a line is not a public key", -EINVAL},
         {"absent", NULL, "SSH key absent: cannot be opened", -ENOENT},
         {".", NULL, "SSH key .: cannot be read", -EISDIR},
     };
