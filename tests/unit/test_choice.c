@@ -97,9 +97,9 @@ static void sector_sizes(void **state)
         {XTS, "auto", 1 << 20, 0, 4096, "eighth"},
         {XTS, "auto", 1 << 20, 4096, 4096, "blocks of the disk below"},
         {XTS, "auto", 1 << 20, 16384, 4096, "blocks of the disk below"},
-        {XTS, "auto", (1 << 20) + 512, 4096, 512, "no multiple"},
+        {XTS, "auto", (1 << 20) + 512, 4096, 512, "not a multiple"},
         {XTS, "4096", 1 << 20, 512, 4096, "as configured"},
-        {XTS, "4096", (1 << 20) + 2048, 512, 512, "no multiple"},
+        {XTS, "4096", (1 << 20) + 2048, 512, 512, "not a multiple"},
         {XTS, "512", 1 << 20, 4096, 512, "as configured"},
         {XTS, "512", (1 << 20) + 512, 4096, 512, "as configured"},
     };

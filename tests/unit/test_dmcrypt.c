@@ -454,7 +454,7 @@ static void a_strange_name_is_told(void **state)
     memset(name, 'a', sizeof name);
     name[MAP_NAME_MAX + 1] = '\0';
     fake_dm_add(name, uuid, 8, "zero", 0);
-    REFUSED_WITH(-EUNSAFE, "but not such a name", dmcrypt_list(&maps, &n, &e));
+    REFUSED_WITH(-EUNSAFE, "but another name", dmcrypt_list(&maps, &n, &e));
     assert_null(maps);
 }
 

@@ -210,7 +210,7 @@ static void clouds_that_are_refused(void **state)
         {"clouds:\n  lab:\n    profile: vendor\n", -EINVAL, "profile"},
         {"clouds:\n  lab:\n    auth: [a]\n", -EINVAL, "below auth"},
         {"clouds:\n  lab:\n    auth:\n      password: {a: hush}\n", -EINVAL, "c.yaml:4: a text is expected"},
-        {"clouds:\n  lab:\n    regions: [{values: {}}]\n", -EINVAL, "no region"},
+        {"clouds:\n  lab:\n    regions: [{values: {}}]\n", -EINVAL, "not a region"},
         {"clouds:\n  lab:\n    auth:\n      trust_id: t\n", -EINVAL, "c.yaml:4: asks for a token of a trust"},
         {"clouds:\n  lab: *a\n", -EINVAL, "undefined alias"},
         {"clouds:\n  lab:\n    regions: {a: b}\n", -EINVAL, "a list of regions is expected"},

@@ -45,11 +45,11 @@ static void keys(void **state)
     } bad[] = {
         {"", "the file has no SSH key"},
         {"\n# none\n \t\r\n", "the file has no SSH key"},
-        {"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "no public key"},
+        {"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "not a public key"},
         {"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "private"},
-        {"ssh-ed25519 AAAAC3 me\nhello", "no public key"},
-        {" AAAAC3", "no public key"},
-        {"ssh-ed25519 AAAAC3 me\033[2J", "no public key"},
+        {"ssh-ed25519 AAAAC3 me\nhello", "not a public key"},
+        {" AAAAC3", "not a public key"},
+        {"ssh-ed25519 AAAAC3 me\033[2J", "not a public key"},
     };
     struct error e = ERROR_NONE;
     for (size_t i = 0; i < ARRAY_SIZE(good); i++)

@@ -85,7 +85,7 @@ static void what_cannot_be_in_one_is_refused(void **state)
     struct bench *b = *state;
     refused(b, (struct launch_request){.seed = {.hostname = "web"}}, "nothing to make");
     refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.hostname = "a b"}}, "host name a b");
-    refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = "hello"}}, "no public key");
+    refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = "hello"}}, "not a public key");
     refused(b, (struct launch_request){.name = "a..b", .root_bytes = GIB, .seed = {.ssh_keys = KEY}},
             "use --hostname");
 
