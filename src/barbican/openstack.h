@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who asks, in OpenStack's terms: made from the caller's context, in the order of the rows
+/* The caller in OpenStack's terms. They come from the first of these that the caller's context has:
  *
  *     --os-cloud, OS_CLOUD a cloud of clouds.yaml (and secure.yaml), with the variables laid over it
  *     OS_AUTH_URL, ...     the variables that the openstack command reads

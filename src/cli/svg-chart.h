@@ -11,7 +11,7 @@ struct chart_bar {
     const char *name;
     const char *text;   /* the value as text, written after the bar */
     const char *colour; /* "#1f9d6b" */
-    double length;      /* 1: as long as the line that all are compared with */
+    double length;      /* in lengths of the line that all others are compared with */
 };
 
 int chart_write(FILE *file, const char *title, const struct chart_bar bars[], size_t n,

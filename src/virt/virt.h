@@ -136,7 +136,7 @@ struct virt_ops {
      * running guest is not changed. */
     int (*redefine)(struct virt *v, const char *xml, struct error *e);
 
-    int (*start)(struct virt *v, const char *uuid, struct error *e); /* 0 if it is active */
+    int (*start)(struct virt *v, const char *uuid, struct error *e); /* 0 also if it runs already */
     int (*shutdown)(struct virt *v, const char *uuid,
                     struct error *e);                                  /* asks the guest, and does not wait */
     int (*reboot)(struct virt *v, const char *uuid, struct error *e);  /* asks it, too; -EBUSY: not active */
