@@ -257,6 +257,9 @@ static void kill_worker(struct guest *g)
         usleep(1000);
 }
 
+/* After a shorter life of a worker the keeper pauses, up to ten seconds, before it starts the next. */
+#define LIFE_USEC 1050000
+
 static void kill_and_go_on(const char *folder)
 {
     struct guest g;
@@ -264,6 +267,7 @@ static void kill_and_go_on(const char *folder)
         .folder = folder, .size_bytes = DISK_BYTES, .sector_bytes = 4096, .queues = 2};
     guest_begin(&g, &s, &two_queues);
     for (unsigned n = 0; n < 8; n++) {
+        usleep(LIFE_USEC);
         begin_all(&g);
         usleep(pick(&g, 700));
         kill_worker(&g);
