@@ -64,7 +64,7 @@ def rights(place, servers, key):
     alice = servers.user("alice").environment()
     check("alice may, and it is unharmed", all(a.ok for a in place.ask(alice, f"may-destroy {key}", f"fetch {key}")))
     refused("an id that is none", place.ask_one(alice, "fetch ../../v1/secrets"), USAGE, "not of the form PLACE/ID")
-    refused("another that is none", place.ask_one(alice, "fetch x/../v1"), USAGE, "no uuid")
+    refused("another that is none", place.ask_one(alice, "fetch x/../v1"), USAGE, "not a uuid")
 
 
 def orders(place, servers):
@@ -140,7 +140,7 @@ def together(place, owner, proxy, config, made):
     proxy.connections = 0
     wrong = f"{place_of_them}/no-uuid elsewhere/{own(made.ids[0])}"
     refused("one that is none of Barbican's is told of",
-            place.ask_one(environment, f"destroy-many {wrong} {ids}", config=config), USAGE, "no-uuid.*no uuid")
+            place.ask_one(environment, f"destroy-many {wrong} {ids}", config=config), USAGE, "no-uuid.*not a uuid")
     check("  and all others are destroyed", owner.secrets() == [], owner.secrets())
     check("  by two requests each", len(proxy.requests) == 60, len(proxy.requests))
     check("  over four connections at most", 0 < proxy.connections <= 4, proxy.connections)
