@@ -207,7 +207,7 @@ torture_inspect() {
         if [[ $accepted == kept* ]]; then
             mark=$(read_mark "$name")
             [[ " ${accepted#kept} " == *" ${mark:-none} "* ]] || fail "$name has '$mark', where it should have: $accepted"
-            note "$name" "kept $mark"
+            note "$name" "kept ${mark:-none}"
         else
             write_mark "$name" # a launch that was whole, a delete that was not yet one
         fi

@@ -61,6 +61,7 @@ for fs in "${file_systems[@]}"; do
     check "  where tags are" test "$("$SRC/lab/search" "$work/$fs" mayfly.instance)" -gt 0
     lab "$fs" 'if [ -z "$(ls "$ledger")" ]; then do_launch t-1; fi
         name=$(ls "$ledger" | head -n 1)
+        do_write "$name"
         mayfly export "$name" "$HOME/open" --plaintext --disk eph0 >/dev/null
         sync -f "$HOME"'
     check "  and would be found" test "$("$SRC/lab/search" "$work/$fs" MAYFLY-PLAINTEXT)" -gt 0
