@@ -27,7 +27,7 @@ check "  a key is tried all the same" grep -qE "^ok +key manager local: a key .*
 check_equal "  and the first failure is what counts" 1 "$(grep -c 'the first of them: libvirt' /tmp/err)"
 
 lab_config libvirt.images_volume_group=vg0,vg1
-doctor 4 "a group that is not there" failed "volume group vg1" "not here"
+doctor 4 "a group that is not there" failed "volume group vg1" "does not exist on this host"
 check "  hides nothing of the rest" grep -qE "^ok +key manager local: a key .*is gone" /tmp/doctor
 lab_config ephemeral_storage_encryption.cipher=caesar-xts-plain64
 doctor 1 "a configuration with a mistake" failed configuration "caesar"
@@ -63,7 +63,7 @@ check_equal "as JSON" "1 ok" "$(mayfly doctor --json |
 
 hook=/etc/libvirt/hooks/qemu.d/mayfly
 rm -f $hook
-doctor 0 "no hook is a warning" warning "libvirt hook" "is not there"
+doctor 0 "no hook is a warning" warning "libvirt hook" "does not exist"
 mkdir -p ${hook%/*}
 touch $hook
 doctor 0 "so is one that cannot be run" warning "libvirt hook" "not executable"

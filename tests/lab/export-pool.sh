@@ -39,6 +39,6 @@ lab xfs "$common"'
 lab ext4 "$common"'
     check_fails 10 "ext4: export of a running one" export_running
     cat /tmp/err
-    check "  says what to do" grep -q "shares no blocks.*shut the instance down first" /tmp/err
+    check "  says what to do" grep -q "cannot share blocks.*shut the instance down first" /tmp/err
     check_fails 1 "  and leaves no file" test -e "$pool_cache/running"
     after'
