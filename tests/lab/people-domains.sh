@@ -84,7 +84,7 @@ virsh undefine --nvram golden
 
 # ---- what else two domains cannot share
 template t "" "<disk type='file' device='disk'><source file='/srv/VARS.fd'/><target dev='vda' bus='virtio'/></disk>" >/tmp/t.xml
-refused 8 'disk vda would be written to' "a disk of the template's" mayfly launch t --root 16M --domain-xml /tmp/t.xml
+refused 8 'would write to disk vda' "a disk of the template's" mayfly launch t --root 16M --domain-xml /tmp/t.xml
 template t "" "<interface type='user'><mac address='52:54:00:12:34:56'/></interface>" >/tmp/t.xml
 refused 1 'cannot share the MAC address' "one MAC address for two" mayfly launch t --count 2 --root 16M --domain-xml /tmp/t.xml
 template t "" "" "<genid>6f1e8a8e-ffff-4000-8000-00000000000a</genid><sysinfo type='smbios'><system>
