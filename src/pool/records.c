@@ -159,7 +159,7 @@ int records_read(int pool_fd, const char *group, const char *instance, struct re
     int r = records_folder(pool_fd, instance, &folder_fd);
     if (r == 0) {
         fd = openat(folder_fd, TAGS_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        r = fd < 0 ? 0 : fd_read_text(fd, TAGS_MAX, &text, NULL);
+        r = fd < 0 ? (errno == ENOENT ? 0 : -errno) : fd_read_text(fd, TAGS_MAX, &text, NULL);
     }
     if (r < 0 && r != -ENOENT)
         return error_set(e, r, "instance %s: its tags cannot be read: %s", instance, strerror(-r));

@@ -578,6 +578,26 @@ static void empty_folders_go_if_nobody_works_on_them(void **state)
     assert_false(has_folder(uuid));
 }
 
+/* Tags that are there and cannot be read are not tags that are missing: nothing is said of the pool, and
+ * nothing is done to it. */
+static void tags_that_cannot_be_read_are_no_missing_tags(void **state)
+{
+    (void)state;
+    _cleanup_connection_ struct broker *b = begin();
+    _cleanup_inventory_ struct inventory *all = NULL;
+    struct volume v = make(b, "root", 8 * MIB);
+    const struct volume *one = &v;
+    char tags[PATH_MAX];
+    snprintf(tags, sizeof tags, "%.200s/%s/tags", config.pool_path, v.instance);
+    assert_int_equal(rename(tags, "tags-aside"), 0);
+    assert_int_equal(symlink("../../tags-aside", tags), 0);
+    REFUSED_WITH(-ELOOP, "its tags cannot be read", broker_list(b, &all, &e));
+    REFUSED_WITH(-ELOOP, "its tags cannot be read", broker_remove(b, &one, 1, &e));
+    REFUSED_WITH(-ELOOP, "its tags cannot be read", broker_create(b, &v, &e));
+    assert_int_equal(rename("tags-aside", tags), 0);
+    remove_doomed(b, &v);
+}
+
 static void a_pool_knows_itself(void **state)
 {
     (void)state;
@@ -666,6 +686,7 @@ int main(void)
         cmocka_unit_test(closed_disks_are_copied),
         cmocka_unit_test(damage_is_told_and_kept),
         cmocka_unit_test(lines_that_cannot_be_so),
+        cmocka_unit_test(tags_that_cannot_be_read_are_no_missing_tags),
         cmocka_unit_test(empty_folders_go_if_nobody_works_on_them),
         cmocka_unit_test(a_pool_knows_itself),
         cmocka_unit_test(an_identity_is_believed_only_if_it_is_whole),
