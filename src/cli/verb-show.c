@@ -47,8 +47,7 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
 struct told {
     const char *option;     /* its name in mayfly.conf */
     char value[CIPHER_MAX]; /* value as it would be chosen now; if the data is bound to it, as it is */
-    const char
-        *live; /* the value of the open disk; NULL: the disk is not open, or its data is bound to the value */
+    const char *live; /* the value of the open disk; NULL: it is closed, or its data is bound to the value */
     const char *why;
 };
 #define TOLD_MAX (2 + CHOICE_COUNT)

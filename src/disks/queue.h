@@ -28,8 +28,7 @@ struct queue {
     struct task *tasks, *free_tasks;
     unsigned under_way;
     unsigned spin_usec;
-    uint16_t
-        again[VIRTQUEUE_SIZE_MAX]; /* heads of the requests that were under way when the last worker ended */
+    uint16_t again[VIRTQUEUE_SIZE_MAX]; /* heads of requests that the last worker had under way at its end */
     unsigned n_again;
     pthread_t thread;
     atomic_bool stop;

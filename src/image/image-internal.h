@@ -8,11 +8,10 @@
 #include <libnbd.h>
 
 struct image {
-    char *name;          /* its path without control characters, for sentences */
-    uint64_t size_bytes; /* what a guest sees; whole sectors of 512 bytes */
-    struct nbd_handle
-        *nbd; /* the only connection to `server`; NULL: the image is raw, or the connection was cut */
-    struct qemu server; /* its qemu-nbd */
+    char *name;             /* its path without control characters, for sentences */
+    uint64_t size_bytes;    /* what a guest sees; whole sectors of 512 bytes */
+    struct nbd_handle *nbd; /* the only connection to `server`; NULL: a raw image, or it was cut */
+    struct qemu server;     /* its qemu-nbd */
 
     /* the file of a raw image, and the same with O_DIRECT; -1: none */
     int fd, direct_fd;

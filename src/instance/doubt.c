@@ -90,8 +90,8 @@ void doubts_end(struct doubts *d)
  * their own keys may have a key that it does not list. */
 static bool names_wrong_key(const struct key_list *l, const struct volume *v, const struct key_entry *k)
 {
-    if (v->state == VOLUME_BUILDING ||
-        v->state == VOLUME_DOOMED) /* its key is destroyed before it is removed */
+    /* the key of such a volume is destroyed before it is removed */
+    if (v->state == VOLUME_BUILDING || v->state == VOLUME_DOOMED)
         return false;
     const struct key_entry *named = key_list_find(l, v->key);
     bool own = k->info.scope == KEY_SCOPE_INSTANCE && streq(k->info.owner, v->instance);

@@ -143,8 +143,7 @@ int keys_may_destroy(const struct context *c, struct keys_going *g, bool sure, s
         if (!forbids(&g->keys[i], sure))
             *why = ERROR_NONE;
         else if (!g->keys[i].in_doubt && why->errnum == -EAGAIN)
-            why->errnum =
-                -EHOSTUNREACH; /* "try again", the exit status of a manager that cannot be reached */
+            why->errnum = -EHOSTUNREACH; /* "try again": the status of a manager that cannot be reached */
     }
     return error_first(e, g->keys, g->n);
 }

@@ -57,15 +57,14 @@ struct launch_chunk {
 struct launch {
     const struct context *context;
     const struct launch_request *request;
-    const char *verb; /* "launch": the object of sentences */
-    const struct domain
-        *domain;          /* existing domain that gets the disks; the model's; NULL: domains are defined */
-    bool live;            /* its running guest gets them, too */
-    bool apart;           /* its definition is left to the program that writes it */
-    bool closes;          /* closes the disks after they are made, until a guest starts */
-    struct domain absent; /* `domain`, if there is none yet: its name and uuid */
-    struct model *model;  /* the look before the launch */
-    size_t first;         /* number of the first instance, if they are numbered */
+    const char *verb;            /* "launch": the object of sentences */
+    const struct domain *domain; /* the model's, which gets the disks; NULL: domains are defined */
+    bool live;                   /* its running guest gets them, too */
+    bool apart;                  /* its definition is left to the program that writes it */
+    bool closes;                 /* closes the disks after they are made, until a guest starts */
+    struct domain absent;        /* `domain`, if there is none yet: its name and uuid */
+    struct model *model;         /* the look before the launch */
+    size_t first;                /* number of the first instance, if they are numbered */
     const struct group *group;
     struct image *image;    /* NULL: none */
     struct secret *seed;    /* from the old seed disk; NULL: made of the request */

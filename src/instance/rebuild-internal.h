@@ -6,8 +6,7 @@
 #include "instance/launch.h"
 
 struct rebuild {
-    struct launch
-        launch; /* makes the new disks: a rebuild fills in the parts of a launch that its steps use */
+    struct launch launch; /* makes the new disks: only the parts are filled in that its steps use */
     struct launch_request request;
     const struct instance *instance; /* as it was before the rebuild */
     struct disks disks;

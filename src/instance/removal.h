@@ -26,8 +26,7 @@ enum key_demand {
 struct removal {
     const struct model *model;
     const struct instance *instance;
-    const struct volume *const
-        *volumes; /* to remove: all, first disk first; or some, but not the first disk */
+    const struct volume *const *volumes; /* to remove: all, first disk first; or some without the first */
     size_t n_volumes;
     bool whole; /* the instance is removed, with its domain */
     enum key_demand demand;

@@ -142,8 +142,7 @@ static int tell_guest(const struct context *c, void *resizing, struct error *e)
     bool has = false;
     volume_device_path(r->volume, path);
     int result = virt_has_disk(c->virt, r->instance->uuid, path, DOMAIN_GUEST, &has, e);
-    if (result < 0 ||
-        !has) /* somebody has detached it from the guest, which sees the new size at its next start */
+    if (result < 0 || !has) /* it was detached from the guest, which sees the new size at its next start */
         return result;
     return virt_resize_disk(c->virt, r->instance->uuid, path, r->size_bytes, e);
 }

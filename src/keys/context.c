@@ -116,8 +116,7 @@ static int open_host_secret(const struct config *c, int *ret_fd, struct error *e
     }
     fd = *c->host_password_file ? open(c->host_password_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
                                 : -1;
-    if (fd <
-        0) /* missing, or not readable by this user, for whom the host's credentials are then not meant */
+    if (fd < 0) /* missing, or not readable by this user: then the host's credentials are not for him */
         return 0;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (st.st_mode & 077))
         return error_set(

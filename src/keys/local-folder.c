@@ -37,8 +37,8 @@ int local_folder_path(const struct config *c, char **ret_path, struct error *e)
     int r = own && !*c->local_directory ? user_data_folder(&data) : 0;
 
     if (r == -ENOENT)
-        return error_set(e, local_errno(r),
-                         "key folder: user %u has no home folder for it; set [local] directory", geteuid());
+        return error_set(e, r, "key folder: user %u has no home folder for it; set [local] directory",
+                         geteuid());
     if (*c->local_directory)
         path = strdup(c->local_directory);
     else if (!own)

@@ -86,7 +86,7 @@ static int make_identity(int folder_fd, const char *path, struct error *e)
     int n = snprintf(line, sizeof line, "%u.%s\n", geteuid(), hex);
     int r = fd_add_file(folder_fd, IDENTITY_NAME, line, (size_t)n);
     if (r == -EOPNOTSUPP)
-        return error_set(e, local_errno(r),
+        return error_set(e, r,
                          "key folder %s: its file system cannot make files that are whole or not there "
                          "(O_TMPFILE); set [local] directory to one on ext4 or XFS",
                          path);

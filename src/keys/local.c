@@ -151,8 +151,8 @@ static int unseal(struct local *l, int folder_fd, const char *id, bool *ret_ther
     if (r == 0 && !streq(info.id, id))
         r = error_set(&why, -EKEYREJECTED, "holds another key, %s", info.id);
     if (r < 0)
-        return error_set(e, local_errno(r), "key local:%s: its file in %s %s; restore it, or the sealing key",
-                         id, l->folder, why.text);
+        return error_set(e, r, "key local:%s: its file in %s %s; restore it, or the sealing key", id,
+                         l->folder, why.text);
     if (ret_info)
         *ret_info = info;
     if (ret)

@@ -64,8 +64,7 @@ static int add_disk(struct pool *p, struct records *all, const struct volume *v,
         return 0;
     pool_forget(p, v->lv);
     records_drop(all, one);
-    (void)!records_write(p->folder_fd, all,
-                         NULL); /* if that fails, the line has no file, and so is no disk */
+    (void)!records_write(p->folder_fd, all, NULL); /* if that fails, the line has no file: it is no disk */
     return r;
 }
 

@@ -150,8 +150,7 @@ bool suspended_is(const struct volume *v)
 {
     _cleanup_free_ struct device_name *devices = NULL;
     size_t n = 0;
-    bool suspended =
-        list_devices_of(v, &devices, &n, NULL) < 0; /* if it cannot be known, it may be suspended */
+    bool suspended = list_devices_of(v, &devices, &n, NULL) < 0; /* then it may be suspended */
     for (size_t i = 0; i < n; i++)
         suspended |= devices[i].suspended && !devices[i].below;
     return suspended;

@@ -74,8 +74,8 @@ int connection_attach_disk(struct virt *v, const char *uuid, const struct domain
         return r;
     if (vir.DomainAttachDeviceFlags(domain, xml, affects(sides)) == 0)
         return definitions_make_durable(v, e);
-    bool no_room =
-        strstr(vir.GetLastErrorMessage(), "No more available PCI"); /* libvirt has no error code for this */
+    /* libvirt has no error code for this */
+    bool no_room = strstr(vir.GetLastErrorMessage(), "No more available PCI");
     r = domain_failed(v, domain, "take another disk", e);
     if (no_room && sides & DOMAIN_GUEST)
         error_append(e, "; shut the domain down, and add the disk then");

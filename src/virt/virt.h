@@ -76,8 +76,7 @@ struct domain_sides {
 struct virt_views {
     struct domain_sides *domain; /* sorted by uuid */
     size_t n;
-    struct error
-        why; /* of the first domain that could not be read, which has neither side; errnum 0: all were read */
+    struct error why; /* of the first domain that could not be read, and has no side; errnum 0: none */
 };
 
 #define DOMAIN_ADDRESSES_MAX 16
@@ -136,11 +135,10 @@ struct virt_ops {
      * running guest is not changed. */
     int (*redefine)(struct virt *v, const char *xml, struct error *e);
 
-    int (*start)(struct virt *v, const char *uuid, struct error *e); /* 0 also if it runs already */
-    int (*shutdown)(struct virt *v, const char *uuid,
-                    struct error *e);                                  /* asks the guest, and does not wait */
-    int (*reboot)(struct virt *v, const char *uuid, struct error *e);  /* asks it, too; -EBUSY: not active */
-    int (*destroy)(struct virt *v, const char *uuid, struct error *e); /* at once; 0 if not active */
+    int (*start)(struct virt *v, const char *uuid, struct error *e);    /* 0 also if it runs already */
+    int (*shutdown)(struct virt *v, const char *uuid, struct error *e); /* asks the guest; does not wait */
+    int (*reboot)(struct virt *v, const char *uuid, struct error *e);   /* asks it, too; -EBUSY: not active */
+    int (*destroy)(struct virt *v, const char *uuid, struct error *e);  /* at once; 0 if not active */
 
     /* Adds a disk after the others, on each of the `sides` or on none; durable in the definition. Fails for
      * the guest if it does not run. */
