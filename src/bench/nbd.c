@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONNECTIONS      8 /* as in --shared */
+#define CONNECTIONS      8
 #define PASSPHRASE_BYTES 32
 #define PAYLOAD_BYTES    (1 << 20) /* size of the payload of the file that the header is taken from */
 
@@ -87,8 +87,10 @@ static int serve(int fd, const struct secret *key, struct nbd_server *ret, struc
         r = qemu_listen(CONNECTIONS, &listening, &ret->socket, e);
     if (r < 0)
         return r;
+    char shared[24];
+    snprintf(shared, sizeof shared, "--shared=%d", CONNECTIONS);
     const char *argv[] = {"qemu-nbd",         "--cache=none", "--aio=native",
-                          "--discard=ignore", "--shared=8",   "--persistent",
+                          "--discard=ignore", shared,         "--persistent",
                           view.key_option,    view.options,   NULL};
     return qemu_start(&view, argv, listening, &ret->program, e);
 }

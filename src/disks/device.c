@@ -197,39 +197,35 @@ static int set_config(struct device *d, struct vhost_message *m)
 }
 
 static const struct handler {
-    uint32_t request;
     bool replies; /* the handler answers by itself */
     int (*handle)(struct device *d, struct vhost_message *m);
 } handlers[] = {
-    {VHOST_SET_OWNER, false, do_nothing},
-    {VHOST_RESET_OWNER, false, do_nothing},
-    {VHOST_SET_FEATURES, false, set_features},
-    {VHOST_SET_PROTOCOL_FEATURES, false, set_protocol_features},
-    {VHOST_SET_MEM_TABLE, false, set_memory},
-    {VHOST_SET_VRING_NUM, false, set_vring_state},
-    {VHOST_SET_VRING_BASE, false, set_vring_state},
-    {VHOST_SET_VRING_ENABLE, false, set_vring_state},
-    {VHOST_SET_VRING_ADDR, false, set_vring_address},
-    {VHOST_SET_VRING_KICK, false, set_vring_fd},
-    {VHOST_SET_VRING_CALL, false, set_vring_fd},
-    {VHOST_SET_VRING_ERR, false, set_vring_fd},
-    {VHOST_SET_BACKEND_REQ_FD, false, set_backend},
-    {VHOST_SET_INFLIGHT_FD, false, set_inflight},
-    {VHOST_SET_CONFIG, false, set_config},
-    {VHOST_GET_FEATURES, true, get_features},
-    {VHOST_GET_PROTOCOL_FEATURES, true, get_protocol_features},
-    {VHOST_GET_QUEUE_NUM, true, get_queues},
-    {VHOST_GET_VRING_BASE, true, get_vring_base},
-    {VHOST_GET_CONFIG, true, device_get_config},
-    {VHOST_GET_INFLIGHT_FD, true, device_get_inflight},
+    [VHOST_SET_OWNER] = {false, do_nothing},
+    [VHOST_RESET_OWNER] = {false, do_nothing},
+    [VHOST_SET_FEATURES] = {false, set_features},
+    [VHOST_SET_PROTOCOL_FEATURES] = {false, set_protocol_features},
+    [VHOST_SET_MEM_TABLE] = {false, set_memory},
+    [VHOST_SET_VRING_NUM] = {false, set_vring_state},
+    [VHOST_SET_VRING_BASE] = {false, set_vring_state},
+    [VHOST_SET_VRING_ENABLE] = {false, set_vring_state},
+    [VHOST_SET_VRING_ADDR] = {false, set_vring_address},
+    [VHOST_SET_VRING_KICK] = {false, set_vring_fd},
+    [VHOST_SET_VRING_CALL] = {false, set_vring_fd},
+    [VHOST_SET_VRING_ERR] = {false, set_vring_fd},
+    [VHOST_SET_BACKEND_REQ_FD] = {false, set_backend},
+    [VHOST_SET_INFLIGHT_FD] = {false, set_inflight},
+    [VHOST_SET_CONFIG] = {false, set_config},
+    [VHOST_GET_FEATURES] = {true, get_features},
+    [VHOST_GET_PROTOCOL_FEATURES] = {true, get_protocol_features},
+    [VHOST_GET_QUEUE_NUM] = {true, get_queues},
+    [VHOST_GET_VRING_BASE] = {true, get_vring_base},
+    [VHOST_GET_CONFIG] = {true, device_get_config},
+    [VHOST_GET_INFLIGHT_FD] = {true, device_get_inflight},
 };
 
 static const struct handler *find_handler(uint32_t request)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(handlers); i++)
-        if (handlers[i].request == request)
-            return &handlers[i];
-    return NULL;
+    return request < ARRAY_SIZE(handlers) && handlers[request].handle ? &handlers[request] : NULL;
 }
 
 int device_handle(struct device *d, struct vhost_message *m, struct error *e)

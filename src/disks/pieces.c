@@ -2,7 +2,6 @@
 /* See pieces.h. */
 #include "disks/pieces.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 

@@ -10,8 +10,6 @@
 
 #include "disks/pieces.h"
 
-#include <string.h>
-
 struct work {
     struct disk *disk;
     unsigned queue;

@@ -120,7 +120,8 @@ int worker_run(struct disk *disks, unsigned n, int mark, struct error *e)
         r = begin_disks(disks, n, mark, e);
     if (r == 0)
         r = sandbox_worker(e);
-    log_set_file(KEEPER_LOG_BYTES);
+    if (r == 0)
+        log_set_file(KEEPER_LOG_BYTES);
     if (r == 0 && write(mark, (char[]){MARK_SERVES}, 1) != 1)
         r = error_set(e, -EIO, "mayfly-disks: the keeper is gone");
     if (r == 0)
