@@ -13,7 +13,6 @@
 
 #include "base/fd.h"
 #include "broker/device.h"
-#include "storage/dmcrypt.h"
 #include "storage/rules.h"
 
 #include <fcntl.h>

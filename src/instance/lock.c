@@ -102,6 +102,7 @@ static void guess_all(const struct context *c, const struct model *m, struct can
     for (size_t i = 0; i < all->n; i++) {
         struct candidate *q = &all->each[i];
         q->locked = false;
+        q->instance = NULL;
         if (!q->why->errnum)
             (void)!guess_uuid(c, m, &volumes, q, q->why);
     }
@@ -139,11 +140,19 @@ static int lock_all(const struct context *c, struct model *m, struct candidates 
     return 0;
 }
 
-static void find_all(const struct context *c, struct model *m, struct candidates *all)
+static void ask_all(const struct context *c, struct model *m, struct candidates *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->each[i].locked)
+            (void)!model_ask_domain(c, m, all->each[i].uuid, all->each[i].why);
+}
+
+/* Needs the domains of all candidates as they are now: a name is compared with all of them. */
+static void find_all(const struct model *m, struct candidates *all)
 {
     for (size_t i = 0; i < all->n; i++) {
         struct candidate *q = &all->each[i];
-        if (q->locked && model_ask_domain(c, m, q->uuid, q->why) == 0)
+        if (!q->why->errnum)
             (void)!model_find(m, q->name, &q->instance, q->why);
     }
 }
@@ -161,7 +170,8 @@ static int attempt(const struct context *c, struct candidates *all, struct model
         r = model_load_volumes(c, m, e);
     if (r < 0 || !m->n_locked)
         return r;
-    find_all(c, m, all);
+    ask_all(c, m, all);
+    find_all(m, all);
     *ret_model = TAKE_PTR(m);
     return 0;
 }
@@ -181,12 +191,6 @@ static bool any_guessed_wrong(const struct candidates *all)
     return false;
 }
 
-static void forget_found(struct candidates *all)
-{
-    for (size_t i = 0; i < all->n; i++)
-        all->each[i].instance = NULL;
-}
-
 int model_lock_many(const struct context *c, const char *const names[], size_t n, struct model **ret_model,
                     const struct instance *ret[], struct error why[], struct error *e)
 {
@@ -196,14 +200,13 @@ int model_lock_many(const struct context *c, const char *const names[], size_t n
         why[i] = ERROR_NONE;
         all.each[i] = (struct candidate){.name = names[i], .why = &why[i]};
     }
-    for (int attempts = 0; attempts == 0 || (attempts < ATTEMPTS_MAX && any_guessed_wrong(&all));
-         attempts++) {
+    int attempts = 0;
+    do {
         m = model_free(m); /* with its locks */
-        forget_found(&all);
         int r = attempt(c, &all, &m, e);
         if (r < 0)
             return r;
-    }
+    } while (++attempts < ATTEMPTS_MAX && any_guessed_wrong(&all));
     for (size_t i = 0; i < n; i++) {
         bool wrong = guessed_wrong(&all.each[i]);
         ret[i] = wrong ? NULL : all.each[i].instance;

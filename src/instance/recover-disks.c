@@ -182,7 +182,7 @@ static int recover_snapshot(struct recovery *r, const struct volume *v, struct e
     if (locked == -EBUSY)
         return recovery_tell(r, RECOVER_BUSY, &about, e, "a disk is being exported through it");
     int removed = locked < 0 || r->dry_run ? locked : snapshot_remove(&r->context, v, &why);
-    if (!r->planning)
+    if (!r->planning && locked == 0)
         broker_unlock(r->context.broker, v->disk);
     int result =
         recovery_settle(r, RECOVER_REMOVED, &about, "an export was cut off: removed", removed, &why, e);

@@ -16,9 +16,6 @@
 #include "instance/lock.h"
 #include "virt/domain-xml.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 static bool has_instance(const struct model *m, const char *uuid)
 {
     const struct instance *known = NULL;
