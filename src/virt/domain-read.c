@@ -176,6 +176,11 @@ static long free_target(const xmlNode *root)
     return first;
 }
 
+const char *domain_source_attribute(const xmlNode *source)
+{
+    return source && xmlHasProp(source, BAD_CAST "path") ? "path" : "dev";
+}
+
 bool domain_find_disk(const xmlNode *root, const char *device_path, char target[TARGET_NAME_MAX],
                       enum disk_kind *ret_kind)
 {
@@ -183,14 +188,13 @@ bool domain_find_disk(const xmlNode *root, const char *device_path, char target[
     for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next) {
         if (!domain_is_element(node, "disk"))
             continue;
-        enum disk_kind kind = domain_has_property(node, "type", "vhostuser") ? DISK_SOCKET : DISK_DEVICE;
-        _cleanup_(xmlFreep) xmlChar *path =
-            attribute_of_child(node, "source", kind == DISK_SOCKET ? "path" : "dev");
+        const char *where = domain_source_attribute(domain_child(node, "source"));
+        _cleanup_(xmlFreep) xmlChar *path = attribute_of_child(node, "source", where);
         _cleanup_(xmlFreep) xmlChar *name = attribute_of_child(node, "target", "dev");
         if (!path || !name || !streq((const char *)path, device_path))
             continue;
         if (ret_kind)
-            *ret_kind = kind;
+            *ret_kind = streq(where, "path") ? DISK_SOCKET : DISK_DEVICE;
         return str_copy(target, TARGET_NAME_MAX, (const char *)name) == 0;
     }
     return false;

@@ -42,6 +42,9 @@ struct disk_place {
     uint32_t iothread; /* 0: none, QEMU's main loop serves the disk */
 };
 
+/* Returns the attribute of a disk's <source> that names its device or socket. Allocates nothing. */
+const char *domain_source_attribute(const xmlNode *source);
+
 enum disk_kind { DISK_DEVICE, DISK_SOCKET /* <disk type='vhostuser'> */ };
 
 /* Finds a place for one more disk: after all that the <domain> has, on the I/O thread with the fewest disks.

@@ -34,8 +34,8 @@ bool hook_concerns_us(const char *xml)
 static int add_device(struct hook_domain *d, const xmlNode *disk, struct error *e)
 {
     const xmlNode *source = domain_child(disk, "source");
-    const char *name = domain_has_property(disk, "type", "vhostuser") ? "path" : "dev";
-    _cleanup_(xmlFreep) xmlChar *path = source ? xmlGetProp(source, BAD_CAST name) : NULL;
+    _cleanup_(xmlFreep) xmlChar *path =
+        source ? xmlGetProp(source, BAD_CAST domain_source_attribute(source)) : NULL;
     if (!path)
         return 0;
     char **bigger = reallocarray(d->devices, d->n_devices + 1, sizeof *bigger);

@@ -259,7 +259,7 @@ static int find_rescue(const xmlNode *root, xmlNodePtr *ret, struct error *e)
     for (xmlNodePtr disk = first_child(domain_child(root, "devices"), "disk"); disk;
          disk = next_of(disk->next, "disk")) {
         xmlNodePtr source = domain_child(disk, "source");
-        const xmlChar *where = BAD_CAST(has_value(disk, "type", "vhostuser") ? "path" : "dev");
+        const xmlChar *where = BAD_CAST domain_source_attribute(source);
         _cleanup_(xmlFreep) xmlChar *path = source ? xmlGetProp(source, where) : NULL;
         if (!path && source && xmlHasProp(source, where))
             return error_memory(e);
