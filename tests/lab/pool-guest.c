@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pool-guest write SOCKET TEXT      as a guest: that text fills the first block of the disk, and is on it
- * when this ends pool-guest read SOCKET...         the first line of the first block of each
- */
+/* As a guest: `pool-guest write SOCKET TEXT` fills the first block of the disk with that text, and syncs it.
+ * `pool-guest read SOCKET...` prints the first line of the first block of each. */
 #include "disks/disk.h"
 #include "front-end.h"
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 
 LOOK_EVERY_SEC = 0.5
@@ -15,6 +16,7 @@ GRACE_SEC = 15
 DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 TICKS = os.sysconf("SC_CLK_TCK")
 _running = set()  # leaders of the groups of processes of tests
+_ending = threading.Event()  # a test that ends from now on was ended by us, and says nothing
 
 
 def _tree(pid):
@@ -45,14 +47,21 @@ def _look(pid):
     return ticks / TICKS, wants
 
 
+def _signal_all(number):
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, number)
+
+
 def end_with_tests(number, _frame):
     """What a signal that ends us does: a mutant's test may never end by itself. Where we are killed, DIES_WITH_US does
     it for the test's first process, with which all of an isolated one end."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        for pid in list(_running):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, how)
-        time.sleep(GRACE_SEC if how == signal.SIGTERM else 0)
+    _ending.set()
+    _signal_all(signal.SIGTERM)
+    until = time.monotonic() + GRACE_SEC
+    while _running and time.monotonic() < until:
+        time.sleep(LOOK_EVERY_SEC)
+    _signal_all(signal.SIGKILL)
     os._exit(128 + number)
 
 
@@ -84,4 +93,6 @@ def run(argv, folder, cpu_limit_sec, environment=None):
                     _end(process)
                     status = HUNG
         _running.discard(process.pid)
+        while _ending.is_set():
+            time.sleep(1)  # until the process ends
         return status, cpu_sec

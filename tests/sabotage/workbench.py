@@ -94,7 +94,7 @@ class Workbench:
         self.folder = os.path.realpath(folder)
         self._build = build
         self._isolated = isolated and os.geteuid() == 0
-        self._tests, self._commands = {}, {}
+        self._tests, self._commands, self._lab = {}, {}, {}
         self._new = not os.path.exists(self.folder)
         self._refresh()
 
@@ -187,10 +187,12 @@ class Workbench:
         return [*self._isolation(), *argv], environment
 
     def _lab_targets(self, build):
-        root = self.path(build) + "/"
-        return [f.removeprefix(root) for target in self._introspect(build, "targets")
-                if not os.path.relpath(target["defined_in"], self.folder).startswith(NOT_FOR_LAB)
-                for f in target["filename"]]
+        if build not in self._lab:
+            root = self.path(build) + "/"
+            self._lab[build] = [f.removeprefix(root) for target in self._introspect(build, "targets")
+                                if not os.path.relpath(target["defined_in"], self.folder).startswith(NOT_FOR_LAB)
+                                for f in target["filename"]]
+        return self._lab[build]
 
     def _lab_script(self, test):
         script = f"tests/lab/{test.removeprefix(LAB_TEST)}.sh"
