@@ -35,8 +35,7 @@ int verb_resize(const struct verb *self, struct globals *g, int argc, char **arg
     _cleanup_steps_ struct steps *plan = NULL;
     bool changed = false;
     if (!q.role)
-        return error_set(e, -EINVAL,
-                         "instance %s: several disks could grow; use --disk ROLE; see mayfly show %s",
+        return error_set(e, -EINVAL, "instance %s: needs --disk ROLE, the disk to grow; see mayfly show %s",
                          argv[1], argv[1]);
     q.more = argv[2][0] == '+';
     r = cli_parse_size(argv[2] + q.more, &q.size_bytes, e);

@@ -68,7 +68,7 @@ int file_make(const struct pool *p, const struct volume *v, const struct copied 
         return error_set(
             e, -EOPNOTSUPP,
             "disk %s: cannot be copied while its guest runs: the file system of the pool cannot share "
-            "blocks between files, as XFS and btrfs can; shut the instance down first",
+            "blocks between files, as XFS can; shut the instance down first",
             v->lv);
     return r < 0 ? error_set(e, r, "disk %s: its file cannot be made: %s", v->lv, strerror(-r)) : 0;
 }
