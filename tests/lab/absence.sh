@@ -58,6 +58,7 @@ for name in role instance cipher scope state; do
 done
 edited "$second" "of another version" 'version' pair-1 -- --deltag mayfly=1 --addtag mayfly=9
 edited "$second" "an unknown state" 'damaged tags.*state' pair-1 -- --deltag mayfly.state=ready --addtag mayfly.state=gone
+edited "$second" "an unknown file system" 'damaged tags.*file system' pair-1 -- --addtag mayfly.fs=ntfs
 edited "$second" "two states" 'damaged tags.*state' pair-1 -- --addtag mayfly.state=doomed
 edited "$second" "two keys" 'damaged tags.*key' pair-1 -- --addtag "mayfly.key=$key_one"
 edited "$one" "another key in the tags" 'not its own|not there' one -- \

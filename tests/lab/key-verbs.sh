@@ -52,7 +52,7 @@ printf 'lock %s\nwait /tmp/go\n' "$owner" |
     "$BUILD/tests/lab/broker-probe" "$BUILD/src/broker/mayfly-broker" >/tmp/lock &
 holder=$!
 lab_wait 120 grep -q 'lock ok' /tmp/lock
-refused 5 "another mayfly" "destroy while another mayfly works for its owner" mayfly key destroy --yes "$lost"
+refused 5 "another mayfly works on it: mayfly.*, process $holder of user 0" "destroy while another mayfly works for its owner" mayfly key destroy --yes "$lost"
 touch /tmp/go
 wait $holder
 
