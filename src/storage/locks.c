@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <uuid/uuid.h>
 
 #define NOTES 4096
 
@@ -34,7 +35,6 @@ struct note {
     uint32_t uid;
     int64_t since_sec; /* of CLOCK_BOOTTIME */
 };
-#include <uuid/uuid.h>
 
 /* Checks that the folder is ours alone: another user with write access could put another file in place of the
  * locks. */
