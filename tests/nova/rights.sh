@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Whose keys: a server with a config drive is rescued, grows and is rebuilt by its owner; an administrator deletes it. Its disks are
 # gone then, its key is left to the owner, and goes with the owner's next recover. What cannot be is refused, and changes nothing.
-# nova: -d 8G -m 4G -t 900
+# nova: -d 8G -m 4G -t 2700
 . "$SRC/tests/nova/lib.sh"
 
 stack_up
