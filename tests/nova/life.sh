@@ -12,7 +12,7 @@ id=$(nova alice id one)
 check_equal "three disks are open, under their names" \
     "${id}_disk-dmcrypt ${id}_disk.eph0-dmcrypt ${id}_disk.swap-dmcrypt" "$(our_maps | paste -sd ' ')"
 check_equal "Alice has a key, and nobody else" 1 "$(openstack api secrets alice bob | wc -l)"
-guest_of "$id"
+check "the guest has its root, an ephemeral disk and swap" grep -qE 'vda:root:ext4,vdb:[^,]*:vfat,vdc:[^,]*:swap' <(guest_of "$id")
 write_marker "$id"
 hidden
 in_order create

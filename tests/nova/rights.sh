@@ -17,6 +17,7 @@ hidden
 before=$(our_volumes)$(our_maps)
 check "cold migration is refused" nova admin refused one '{"migrate":null}'
 check "  and live migration" nova admin refused one '{"os-migrateLive":{"host":null,"block_migration":"auto"}}'
+check "  and a flavor with other ephemeral and swap disks" nova bob refused one "{\"resize\":{\"flavorRef\":\"$(nova admin flavor-id full)\"}}"
 check_equal "  before anything is touched" "ACTIVE $before" "$(nova bob status one) $(our_volumes)$(our_maps)"
 
 nova bob action one RESCUE '{"rescue":{}}'
@@ -37,11 +38,18 @@ check "unshelved, what it wrote is there" has_marker "$id"
 check_equal "  by a key" 1 "$(count_keys)"
 in_order unshelve
 
-nova bob action one VERIFY_RESIZE "{\"resize\":{\"flavorRef\":\"$(nova admin flavor-id large)\"}}"
-nova bob action one ACTIVE '{"confirmResize":null}'
+larger="{\"resize\":{\"flavorRef\":\"$(nova admin flavor-id large)\"}}"
+nova bob action one VERIFY_RESIZE "$larger"
 check_equal "a larger flavor makes the disk larger" $((2 << 30)) "$(disk_field "$id" root size_bytes)"
 guest_of "$id"
-check "  and what it wrote is there" has_marker "$id"
+nova bob action one ACTIVE '{"revertResize":null}'
+guest_of "$id"
+check_equal "reverted, it stays so" $((2 << 30)) "$(disk_field "$id" root size_bytes)"
+in_order revert
+nova bob action one VERIFY_RESIZE "$larger"
+nova bob action one ACTIVE '{"confirmResize":null}'
+guest_of "$id"
+check "confirmed, what it wrote is there" has_marker "$id"
 in_order resize
 
 key=$(key_id "$id")

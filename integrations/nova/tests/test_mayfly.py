@@ -258,6 +258,15 @@ class Making(Case):
             self.assertIn('--ephemeral %d,fs=%s ' % (GIB, fs), words)
             self.assertIn('--ephemeral %d,fs=xfs ' % (3 * GIB), words)
 
+    def test_volumes_of_cinder_are_not_mayfly_s(self):
+        volumes = {'block_device_mapping': [
+            {'mount_device': '/dev/vdc', 'boot_index': None,
+             'connection_info': {'data': {'device_path': '/dev/sdz'}}}]}
+        self.create(block_device_info=volumes)
+        words = self.words()[-1]
+        self.assertIn('--root %d ' % (2 * GIB), words)
+        self.assertNotIn('sdz', words)
+
     def test_a_file_system_that_mayfly_does_not_make_is_refused(self):
         disks = {'ephemerals': [
             {'device_name': '/dev/vdb', 'size': 1, 'guest_format': 'ext3'}]}
@@ -462,6 +471,21 @@ class Disks(Case):
     def test_other_backends_are_nova_s(self):
         self.assertIs(imagebackend.Flat,
                       self.driver.image_backend.backend('raw'))
+
+    def test_nova_measures_no_volume_of_cinder_for_mayfly(self):
+        """It stays in the definition, and Nova knows it by its place."""
+        guest = vconfig.LibvirtConfigGuest()
+        for name, path in (('vda', '/dev/mapper/%s_disk-dmcrypt' % UUID),
+                           ('vdb', '/dev/sdz')):
+            device = vconfig.LibvirtConfigGuestDisk()
+            device.source_type, device.source_path = 'block', path
+            device.target_dev, device.driver_format = name, 'raw'
+            guest.add_device(device)
+        found = self.driver._get_instance_disk_info_from_config(guest, {
+            'block_device_mapping': [{'mount_device': '/dev/vdb'}]})
+        self.assertEqual([], found)
+        self.assertEqual(['/dev/sdz'],
+                         [one.source_path for one in guest.devices])
 
     def test_nova_does_not_measure_closed_disks(self):
         guest = vconfig.LibvirtConfigGuest()
@@ -904,7 +928,7 @@ class Refusals(Case):
                 self.user, instance, {}, {})
         its.assert_called_once()
 
-    def resize(self, dest=None, **changes):
+    def resize(self, dest=None, volumes=None, **changes):
         instance = self.instance()
         flavor = instance.flavor.obj_clone()
         for name, value in changes.items():
@@ -913,7 +937,8 @@ class Refusals(Case):
                 mock.patch.object(self.driver, 'unplug_vifs'):
             try:
                 return self.driver.migrate_disk_and_power_off(
-                    self.user, instance, dest or CONF.my_ip, flavor, [])
+                    self.user, instance, dest or CONF.my_ip, flavor, [],
+                    volumes)
             finally:
                 self.powered_off = power_off.called
 
@@ -933,6 +958,12 @@ class Refusals(Case):
     def test_a_larger_root_disk_on_this_host(self):
         self.assertEqual('[]', self.resize(root_gb=5))
         self.assertTrue(self.powered_off)
+
+    def test_volumes_of_cinder_are_let_go_for_a_resize(self):
+        with mock.patch.object(self.driver, '_disconnect_volume') as let_go:
+            self.resize(root_gb=5, volumes={'block_device_mapping': [
+                {'connection_info': 'of vdb'}]})
+        let_go.assert_called_once_with(self.user, 'of vdb', mock.ANY)
 
     def test_no_other_resize(self):
         for how in (dict(root_gb=1), dict(swap=0), dict(ephemeral_gb=9),
