@@ -80,7 +80,8 @@ cross-test:
 	@tools/packages cross-test
 	@tests/cross
 
-# The driver for OpenStack Nova, with Nova's classes and with the real Nova in a lab. Not part of test: it takes minutes, and many packages.
+# The driver for OpenStack Nova, with Nova's classes and with the real Nova in a lab. Not part of test, which has a short one: it takes
+# an hour.
 nova-test:
 	@tools/packages build test nova
 	@tests/nova/run

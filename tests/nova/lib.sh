@@ -10,9 +10,11 @@ read -r disk _ <<<"$LAB_DISKS"
 marker=PLAINTEXT-$(head -c 12 /dev/urandom | xxd -p)
 uuid_like='[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 
-# Flavors small (root of 1 GiB), full (with an ephemeral disk and swap) and large (root of 2 GiB), and the image guest.
+# The image guest, and flavors: tiny (root as large as the image), small (root of 1 GiB), full (with an ephemeral disk and swap) and
+# large (root of 2 GiB).
 stack_up() {
     nova_host_up "$disk"
+    nova admin flavor tiny 128 0 0 0
     nova admin flavor small 128 1 0 0
     nova admin flavor full 128 1 1 64 trait=CUSTOM_MAYFLY_ENCRYPTED
     nova admin flavor large 128 2 0 0
@@ -67,7 +69,8 @@ write_marker() { # UUID
     guest "$name" "mark $marker" 'marked' >/dev/null
     check "what the guest wrote is found with its key" search_open "$1" "$marker"
 }
-has_marker() { # UUID
-    grep -q "$marker" <(guest "$(virsh domname "$1")" read 'done')
+has_marker() { # UUID: each of its disks
+    guest "$(virsh domname "$1")" read 'done' >/tmp/read
+    grep -q "MAYFLY-GUEST read .* $marker" /tmp/read && ! grep 'MAYFLY-GUEST read ' /tmp/read | grep -qv "$marker"
 }
 guest_of() { guest_up "$(virsh domname "$1")"; } # UUID: waits for it
