@@ -46,7 +46,7 @@ bring_back() {
 
 stack_up
 guest_image_id=$(nova alice image-id guest)
-nova alice create one guest small
+nova alice create one guest tiny
 id=$(nova alice id one)
 guest_of "$id"
 write_marker "$id"
@@ -59,8 +59,8 @@ for ((round = 1; round <= rounds; round++)); do
     wait=$((wait / 10)).$((wait % 10)) kept=1
     echo "-- round $round: $action, $victim after $wait s, $(date +%T)"
     case $action in
-    create) nova alice begin-create two guest small ;;
-    delete) nova alice create two guest small && nova alice begin-delete two ;;
+    create) nova alice begin-create two guest tiny ;;
+    delete) nova alice create two guest tiny && nova alice begin-delete two ;;
     *rebuild*) nova alice begin one "$action" && kept= ;;
     *) nova alice begin one "$action" ;;
     esac
