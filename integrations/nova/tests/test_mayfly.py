@@ -381,10 +381,20 @@ class Making(Case):
     def config_drive(self, **fields):
         """What the disk is to hold; None: it was not made."""
         held = []
+        devices = objects.InstanceDeviceMetadata(devices=[])
 
         def make(builder, path, folder):
             self.made_in = folder
+            self.made_of = sorted(
+                str(file.relative_to(folder))
+                for file in pathlib.Path(folder).rglob('*') if file.is_file())
             pathlib.Path(path).write_bytes(b'CD001' * 1000)
+
+        def describe(metadata, instance, **more):
+            self.assertIs(devices, instance.device_metadata)
+            self.described = more
+            metadata.metadata_for_config_drive = lambda: [
+                ('openstack/latest/meta_data.json', b'{}')]
 
         def run(context, verb, *words, **how):
             self.assertEqual(('add-disk', UUID, '--seed-image'),
@@ -394,14 +404,27 @@ class Making(Case):
 
         with mock.patch('nova.virt.configdrive.ConfigDriveBuilder.'
                         '_make_iso9660', make), \
-                mock.patch('nova.api.metadata.base.InstanceMetadata'), \
+                mock.patch('nova.api.metadata.base.InstanceMetadata.__init__',
+                           describe), \
                 mock.patch.object(self.driver, '_build_device_metadata',
-                                  return_value=None), \
+                                  return_value=devices), \
                 mock.patch.object(program, 'run', run):
             self.driver._create_configdrive(
                 self.user, self.instance(**fields),
-                mock.Mock(admin_pass='a password', files=[]))
+                mock.Mock(admin_pass=self.password, files=['a file']))
         return held[0] if held else None
+
+    password = 'a password'
+
+    def test_what_a_config_drive_holds(self):
+        for password, told in (('a password', {'admin_pass': 'a password'}),
+                               (None, {})):
+            self.password = password
+            self.config_drive(config_drive='1')
+            self.assertEqual(['openstack/latest/meta_data.json'],
+                             self.made_of)
+            self.assertEqual((told, ['a file']), (
+                self.described['extra_md'], self.described['content']))
 
     def test_a_config_drive_is_a_disk_of_its_own(self):
         self.assertEqual(b'CD001' * 1000, self.config_drive(config_drive='1'))
@@ -450,9 +473,11 @@ class Disks(Case):
             self.assertEqual(
                 ('/dev/mapper/%s_%s-dmcrypt' % (UUID, volume), role),
                 (disk.path, disk.role))
+            self.assertEqual(name, disk.name)
+            self.assertEqual(disk.path, disk.get_model(None).path)
             again = self.driver.image_backend.by_libvirt_path(
                 self.instance(), disk.path)
-            self.assertEqual(role, again.role)
+            self.assertEqual((role, volume), (again.role, again.name))
 
     def test_an_adopted_local_disk_keeps_its_name(self):
         self.volumes = {'disk.local'}
@@ -848,6 +873,16 @@ class Ending(Case):
                     list(iter(export.read, b''))
             self.assertEqual({}, program.Export.running)
 
+    def test_a_snapshot_that_fails_at_once_leaves_nothing(self):
+        self.answer('export', nothing=1, **error('unreachable', 6))
+        with mock.patch.object(program.Export, 'close', autospec=True,
+                               side_effect=program.Export.close) as closed:
+            failed = self.failure(program.Failed, program.Export, self.user,
+                                  UUID, 'root')
+        self.assertEqual('unreachable', failed.kwargs['name'])
+        closed.assert_called_once()
+        self.assertEqual({}, program.Export.running)
+
     def test_what_is_gone_already(self):
         self.answer('delete', **error('missing', 4))
         self.cleanup(self.user)
@@ -971,6 +1006,21 @@ class Refusals(Case):
             self.assertRaises(exception.InstanceFaultRollback,
                               self.resize, **how)
             self.assertFalse(self.powered_off)
+
+    def test_a_resize_without_local_disks_is_nova_s(self):
+        instance = self.instance(image_ref='')
+        instance.flavor.swap = 0
+        with mock.patch.object(driver.LibvirtDriver,
+                               'migrate_disk_and_power_off',
+                               return_value='its disks') as its:
+            self.assertEqual('its disks', self.driver.
+                             migrate_disk_and_power_off(
+                                 self.user, instance, '192.0.2.1',
+                                 instance.flavor, ['network'], 'volumes',
+                                 7, 8))
+        its.assert_called_once_with(
+            self.user, instance, '192.0.2.1', instance.flavor, ['network'],
+            'volumes', 7, 8)
 
     def test_a_configuration_that_would_leave_keys_is_told(self):
         with mock.patch.object(driver.LibvirtDriver, 'init_host'):
