@@ -15,17 +15,6 @@
 
 #define GONE_DEADLINE_MSEC 1000 /* for a broker that has closed the connection by itself */
 
-static const struct operation {
-    const char *name;
-    size_t request_bytes;
-    bool gives_fd; /* a descriptor comes with the answer */
-} operations[OP_COUNT] = {
-#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument)                                      \
-    [OP_##NAME] = {#NAME, sizeof(struct request), fds_out == 1},
-#include "broker/ops.def"
-#undef OP
-};
-
 /* Says why the connection broke, if that can be known. */
 static int error_gone(struct remote *b, struct error *e)
 {
@@ -71,7 +60,7 @@ static int wait_for_answer(struct remote *b, const char *operation, struct error
     return 0;
 }
 
-static int receive_answer(struct remote *b, const struct operation *o, struct answer *a, int *ret_fd,
+static int receive_answer(struct remote *b, const struct wire_operation *o, struct answer *a, int *ret_fd,
                           struct error *e)
 {
     _cleanup_close_ int fd = -1;
@@ -98,7 +87,7 @@ static int receive_answer(struct remote *b, const struct operation *o, struct an
 static int exchange(struct remote *b, enum op op, const void *request, int key_fd, struct answer *a,
                     int *ret_fd, struct error *e)
 {
-    const struct operation *o = &operations[op];
+    const struct wire_operation *o = &wire_operations[op];
     if (b->abandoned)
         return error_set(e, -ECONNRESET,
                          "mayfly-broker: is still at work on an earlier request; run mayfly recover later");
@@ -124,9 +113,9 @@ int remote_ask(struct remote *b, enum op op, const void *request, const struct s
         r = exchange(b, op, request, key ? secret_handover_fd(handover) : -1, &a, &fd, e);
     if (r < 0)
         return r;
-    if ((fd >= 0) != operations[op].gives_fd)
+    if ((fd >= 0) != wire_operations[op].gives_fd)
         return error_set(e, -EPROTO, "mayfly-broker: answered with%s a descriptor",
-                         operations[op].gives_fd ? "out" : "");
+                         wire_operations[op].gives_fd ? "out" : "");
     if (ret)
         *ret = (struct remote_reply){.a = a, .fd = TAKE_FD(fd)};
     return 0;

@@ -31,21 +31,10 @@ struct packet {
 };
 _Static_assert(offsetof(struct packet, body) == sizeof(struct wire_header), "the body follows the header");
 
-static const struct operation {
-    const char *name;
-    size_t size; /* of the body, exactly */
-    int fds;     /* descriptors that come with it: 0 or 1 */
-    bool needs_lock;
-} operations[OP_COUNT] = {
-#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument)                                      \
-    [OP_##NAME] = {#NAME, sizeof(struct request), fds_in, needs_lock},
-#include "broker/ops.def"
-#undef OP
-};
-
 /* ---------------------------------------------------------------- decoding */
 
-static int decode(const struct packet *p, size_t size, int fd, const struct operation **ret, struct error *e)
+static int decode(const struct packet *p, size_t size, int fd, const struct wire_operation **ret,
+                  struct error *e)
 {
     if (size < sizeof p->header)
         return error_set(e, -EPROTO, "request: too short");
@@ -57,12 +46,12 @@ static int decode(const struct packet *p, size_t size, int fd, const struct oper
     if (p->header.op >= OP_COUNT)
         return error_set(e, -EPROTO, "request: unknown operation %u", p->header.op);
 
-    const struct operation *o = &operations[p->header.op];
-    if (size != sizeof p->header + o->size)
+    const struct wire_operation *o = &wire_operations[p->header.op];
+    if (size != sizeof p->header + o->request_bytes)
         return error_set(e, -EPROTO, "request %s: has %zu bytes, not %zu", o->name, size - sizeof p->header,
-                         o->size);
-    if ((fd >= 0) != (o->fds == 1))
-        return error_set(e, -EPROTO, "request %s: must come with %d descriptors", o->name, o->fds);
+                         o->request_bytes);
+    if ((fd >= 0) != o->takes_fd)
+        return error_set(e, -EPROTO, "request %s: must come with %d descriptors", o->name, o->takes_fd);
     *ret = o;
     return 0;
 }
@@ -260,7 +249,7 @@ static int act(struct session *s, const struct packet *p, int fd, struct reply *
 static int handle(struct session *s, const struct packet *p, size_t size, int fd, struct reply *reply,
                   struct error *e)
 {
-    const struct operation *o = NULL;
+    const struct wire_operation *o = NULL;
     struct trail trail;
     int r = decode(p, size, fd, &o, e);
     if (r == 0)

@@ -8,6 +8,13 @@
 
 const uint32_t wire_version = WIRE_VERSION;
 
+const struct wire_operation wire_operations[OP_COUNT] = {
+#define OP(NAME, request, fds_in, fds_out, needs_lock, audit, argument)                                      \
+    [OP_##NAME] = {#NAME, sizeof(struct request), fds_in == 1, fds_out == 1, needs_lock},
+#include "broker/ops.def"
+#undef OP
+};
+
 int wire_send_request(int socket, enum op op, const void *request, size_t size, int fd)
 {
     struct wire_header header = {.version = wire_version, .op = op};

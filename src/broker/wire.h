@@ -28,6 +28,16 @@ enum op {
     OP_COUNT
 };
 
+/* What ops.def says of the form of an operation's packets. */
+struct wire_operation {
+    const char *name;
+    size_t request_bytes; /* exactly, without the header */
+    bool takes_fd;        /* a descriptor comes with the request */
+    bool gives_fd;        /* a descriptor comes with the answer */
+    bool needs_lock;      /* the connection must have the lock of the instance */
+};
+extern const struct wire_operation wire_operations[OP_COUNT];
+
 /* A volume by its names; the broker looks up the rest. */
 struct volume_ref {
     char vg[VG_NAME_MAX];
