@@ -9,7 +9,8 @@
 /* The answer to an act that succeeds. If the act fails, nothing of it is used. */
 struct reply {
     int fd; /* given away with the answer; -1: none */
-    bool was_open, shows, changed;
+    bool shows, changed;
+    bool was_open;                    /* for the acts alone: open_map() found the map open */
     bool untouched[WIRE_VOLUMES_MAX]; /* for the audit trail alone: which volumes of the request, in its
                                          order, were as requested before */
     uint32_t crypt_version;

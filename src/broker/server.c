@@ -277,7 +277,6 @@ static int answer(int socket, int result, const struct reply *reply, const struc
         memcpy(a.text, e->text, sizeof a.text);
         return packet_send(socket, &a, sizeof a, -1);
     }
-    a.was_open = reply->was_open;
     a.shows = reply->shows;
     a.changed = reply->changed;
     a.crypt_version = reply->crypt_version;

@@ -127,7 +127,6 @@ struct op_mark {
 struct answer {
     uint32_t version;
     int32_t errnum;         /* 0 or a negative errno */
-    uint8_t was_open;       /* OPEN: the map was open already */
     uint8_t shows;          /* TRY: something makes sense under this key */
     uint8_t changed;        /* TUNE: the map had another table; CLOSE: there was a map */
     uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
