@@ -65,15 +65,14 @@ static int read_stored(const struct barbican *b, const struct call *c, struct ke
     return r == -ENOKEY ? -EHOSTUNREACH : r;
 }
 
-/* Looks for a secret of the name. *ret_found: there is one, so that is the key, with the bytes that Barbican
- * has. */
+/* Looks for a secret of the name. If there is one, it is the key, with the bytes that Barbican has, and
+ * *outcome gets HTTP_DONE. */
 static int take_stored(struct barbican *b, const struct key_info *want, struct key_made *made,
-                       bool *ret_found)
+                       enum http_outcome *outcome)
 {
     char ids[NAMED_MAX][UUID_TEXT];
     size_t n = 0;
     struct secret *key = NULL;
-    *ret_found = false;
     int r = barbican_named(b, want, ids, &n, NULL);
     if (r < 0 || n == 0)
         return r;
@@ -83,7 +82,8 @@ static int take_stored(struct barbican *b, const struct key_info *want, struct k
     secret_free(made->secret);
     made->secret = key;
     r = str_copy(made->id, KEY_ID_MAX, ids[0]);
-    *ret_found = r == 0;
+    if (r == 0)
+        *outcome = HTTP_DONE;
     return r;
 }
 
@@ -93,15 +93,9 @@ static int store_again(struct barbican *b, const struct key_info *want, struct k
 {
     int r = -EHOSTUNREACH;
     for (unsigned i = 0; r < 0 && *outcome == HTTP_PERHAPS && i < STORE_RETRIES; i++) {
-        bool found = false;
-        int looked = take_stored(b, want, made, &found);
-        if (looked < 0)
-            return looked;
-        if (found) {
-            *outcome = HTTP_DONE;
-            r = 0;
+        r = take_stored(b, want, made, outcome);
+        if (r < 0 || *outcome == HTTP_DONE)
             break;
-        }
         _cleanup_(call_end) struct call c;
         r = prepare_store(b, want, made, &c, NULL);
         if (r == 0)
