@@ -71,8 +71,7 @@ static int find_catalog(json_object *document, json_object **ret, struct error *
     json_object *token = reply_member(document, "token", json_type_object);
     *ret = reply_member(token ? token : document, "catalog", json_type_array);
     if (!document)
-        return error_set(e, -EHOSTUNREACH,
-                         "its answer is not a Keystone token; check that auth_url is that of Keystone v3");
+        return keystone_error_form(e);
     if (!*ret)
         return error_set(
             e, -EHOSTUNREACH,

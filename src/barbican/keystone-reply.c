@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static int error_form(struct error *e)
+int keystone_error_form(struct error *e)
 {
     return error_set(e, -EHOSTUNREACH,
                      "its answer is not a Keystone token; check that auth_url is that of Keystone v3");
@@ -53,7 +53,7 @@ int keystone_parse_token(const char *text, size_t size, struct keystone_facts *r
     json_object *project = reply_member(token, "project", json_type_object);
     char expires[64];
     if (!reply_text(user, "id", ret->user_id, sizeof ret->user_id))
-        return error_form(e);
+        return keystone_error_form(e);
     reply_text(user, "name", ret->user_name, sizeof ret->user_name);
     reply_text(project, "id", ret->project_id, sizeof ret->project_id);
     reply_text(project, "name", ret->project_name, sizeof ret->project_name);

@@ -64,6 +64,9 @@ const struct keystone_facts *keystone_facts(const struct keystone *k);
 /* Whether it is a 401 to a right password that is not enough: {"required_auth_methods": ...}. */
 bool keystone_wants_more(const char *text, size_t size);
 
+/* Sets the error for a reply that is not Keystone's. */
+int keystone_error_form(struct error *e);
+
 /* The parsers of its replies, for keystone.c, the fuzzer and the tests. */
 int keystone_parse_token(const char *text, size_t size, struct keystone_facts *ret,
                          struct error *e) _must_check_;
