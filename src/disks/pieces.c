@@ -5,17 +5,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SMALL_BYTES  DISK_UNIT_MAX
-#define SMALL_PIECES 256
-#define LARGE_PIECES 32
-#define ALL_PIECES   (SMALL_PIECES + LARGE_PIECES)
-#define BUFFER_BYTES (SMALL_PIECES * SMALL_BYTES + LARGE_PIECES * PIECE_LARGE_BYTES)
+#define ALL_PIECES (PIECES_SMALL + PIECES_LARGE)
 
 /* ---------------------------------------------------- the buffers of pieces */
 
 static int make_pieces(struct pieces *ps, struct error *e)
 {
-    void *buffers = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *buffers =
+        mmap(NULL, PIECES_BUFFERS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (buffers == MAP_FAILED)
         return error_memory(e);
     ps->buffers = buffers;
@@ -25,9 +22,9 @@ static int make_pieces(struct pieces *ps, struct error *e)
     uint8_t *at = ps->buffers;
     for (size_t i = 0; i < ALL_PIECES; i++) {
         struct piece *p = &ps->all[i];
-        p->is_large = i >= SMALL_PIECES;
+        p->is_large = i >= PIECES_SMALL;
         p->buffer = at;
-        at += p->is_large ? PIECE_LARGE_BYTES : SMALL_BYTES;
+        at += p->is_large ? PIECE_LARGE_BYTES : PIECE_SMALL_BYTES;
         pieces_give_back(ps, p);
     }
     return 0;
@@ -52,13 +49,8 @@ void pieces_destroy(struct pieces *ps)
     secret_free(ps->page);
     free(ps->all);
     if (ps->buffers)
-        munmap(ps->buffers, BUFFER_BYTES);
+        munmap(ps->buffers, PIECES_BUFFERS_BYTES);
     *ps = (struct pieces){.disk = NULL};
-}
-
-size_t pieces_buffer_bytes(void)
-{
-    return BUFFER_BYTES;
 }
 
 static struct piece **free_list(struct pieces *ps, bool is_large)
@@ -68,7 +60,7 @@ static struct piece **free_list(struct pieces *ps, bool is_large)
 
 struct piece *pieces_take(struct pieces *ps, uint64_t bytes)
 {
-    struct piece **list = free_list(ps, bytes > SMALL_BYTES), *p = *list;
+    struct piece **list = free_list(ps, bytes > PIECE_SMALL_BYTES), *p = *list;
     if (p)
         *list = p->next;
     return p;

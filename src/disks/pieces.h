@@ -33,17 +33,18 @@ struct pieces {
     struct disk *disk;
     struct cipher *cipher;
     struct secret *page; /* plaintext of one unit, for a moment */
-    uint8_t *buffers;
+    uint8_t *buffers;    /* PIECES_BUFFERS_BYTES */
     struct piece *all, *free_small, *free_large;
 };
 
-#define PIECE_LARGE_BYTES ((size_t)128 << 10) /* size of the largest piece */
+#define PIECE_SMALL_BYTES    ((size_t)DISK_UNIT_MAX)
+#define PIECE_LARGE_BYTES    ((size_t)128 << 10) /* size of the largest piece */
+#define PIECES_SMALL         256
+#define PIECES_LARGE         32
+#define PIECES_BUFFERS_BYTES (PIECES_SMALL * PIECE_SMALL_BYTES + PIECES_LARGE * PIECE_LARGE_BYTES)
 
 int pieces_init(struct pieces *ps, struct disk *d, struct error *e) _must_check_;
 void pieces_destroy(struct pieces *ps);
-
-/* Returns the bytes of all buffers, for io_set_buffers(). */
-size_t pieces_buffer_bytes(void);
 
 /* Takes a free piece with room for `bytes`; NULL: none is free. */
 struct piece *pieces_take(struct pieces *ps, uint64_t bytes);

@@ -35,10 +35,10 @@ int work_new(struct disk *d, unsigned queue, bool writes_through, struct work **
     task_list_init(&w->finished);
     int r = pieces_init(&w->pieces, d, e);
     if (r < 0) {
-        work_free(w);
+        free(w);
         return r;
     }
-    io_set_buffers(w->io, w->pieces.buffers, pieces_buffer_bytes());
+    io_set_buffers(w->io, w->pieces.buffers, PIECES_BUFFERS_BYTES);
     *ret = w;
     return 0;
 }
