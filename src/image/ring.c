@@ -46,12 +46,6 @@ struct transfer {
     off_t offset_bytes;
 };
 
-/* Returns what the kernel must do next for this request. */
-static enum ring_operation operation_of(const struct ring_request *q)
-{
-    return q->zeroing_refused ? RING_WRITE : q->operation;
-}
-
 static struct transfer next_transfer(const struct ring *r, const struct ring_request *q)
 {
     struct transfer t = {.buffer = r->zeros,
@@ -59,7 +53,7 @@ static struct transfer next_transfer(const struct ring *r, const struct ring_req
                          .offset_bytes = (off_t)(q->offset_bytes + q->done_bytes)};
     if (q->buffer)
         t.buffer = q->buffer + q->done_bytes;
-    else if (operation_of(q) == RING_WRITE && t.bytes > ZEROS_BYTES)
+    else if (q->operation == RING_WRITE && t.bytes > ZEROS_BYTES)
         t.bytes = ZEROS_BYTES;
     return t;
 }
@@ -69,7 +63,7 @@ static const int zero_range = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 static ssize_t transfer_now(const struct ring_request *q, const struct transfer *t)
 {
     ssize_t n = -1;
-    switch (operation_of(q)) {
+    switch (q->operation) {
     case RING_READ:
         n = pread(q->fd, t->buffer, t->bytes, t->offset_bytes);
         break;
@@ -88,7 +82,7 @@ static ssize_t transfer_now(const struct ring_request *q, const struct transfer 
 
 static void prepare(struct io_uring_sqe *sqe, struct ring_request *q, const struct transfer *t)
 {
-    switch (operation_of(q)) {
+    switch (q->operation) {
     case RING_READ:
         io_uring_prep_read(sqe, q->fd, t->buffer, (unsigned)t->bytes, (uint64_t)t->offset_bytes);
         break;
@@ -109,14 +103,13 @@ static void prepare(struct io_uring_sqe *sqe, struct ring_request *q, const stru
 /* Notes the end of a transfer: `n` bytes, or a negative errno. False if the request needs another one. */
 static bool note_transfer(struct ring_request *q, ssize_t n)
 {
-    enum ring_operation operation = operation_of(q);
     if (n == -EINTR)
         return false;
-    if (n < 0 && operation == RING_ZERO) {
-        q->zeroing_refused = true;
+    if (n < 0 && q->operation == RING_ZERO) {
+        q->operation = RING_WRITE;
         return false;
     }
-    if (n >= 0 && (operation == RING_ZERO || operation == RING_SYNC))
+    if (n >= 0 && (q->operation == RING_ZERO || q->operation == RING_SYNC))
         return true;
     if (n > 0)
         q->done_bytes += (size_t)n;

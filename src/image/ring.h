@@ -19,7 +19,7 @@
 enum ring_operation {
     RING_READ,
     RING_WRITE,
-    RING_ZERO, /* done by fallocate(); where that is refused, zeros are written */
+    RING_ZERO, /* done by fallocate(); where that is refused, it becomes a RING_WRITE of zeros */
     RING_SYNC,
 };
 
@@ -33,7 +33,6 @@ struct ring_request {
     int result;  /* once it is done: 0, or a negative errno (-EIO: the file ended before) */
     /* for ring.c alone */
     size_t done_bytes;
-    bool zeroing_refused; /* fallocate() was refused for a RING_ZERO */
     struct ring_request *next;
 };
 
