@@ -31,24 +31,28 @@ int image_new(const char *path, struct image **ret, struct error *e)
     return 0;
 }
 
-/* Checks the image first, since qemu-nbd would serve zeros for what is damaged. */
-static int check_and_serve(struct image *i, const struct qemu_file *file, struct error *e)
+/* Checks the image first, since qemu-nbd would serve zeros for what is damaged. Closes the descriptor. */
+static int check_and_serve(struct image *i, const struct source_file *f, const struct secret *key,
+                           struct error *e)
 {
+    _cleanup_close_ int fd = f->fd;
+    const struct qemu_file file = {
+        .fd = fd, .format = f->format, .device = f->is_device, .lent = f->is_early, .key = key};
     _cleanup_(qemu_view_release) struct qemu_view view = {0};
-    int r = qemu_view_make(file, &view, e);
+    int r = qemu_view_make(&file, &view, e);
     if (r == 0)
         r = image_check(i, &view, e);
     return r < 0 ? r : image_serve(i, &view, e);
 }
 
-/* Takes over the descriptor, which is closed by image_close(). */
-static int take_raw(struct image *i, int fd, int direct_fd, struct error *e)
+/* Takes over the descriptors, which image_close() closes. */
+static int take_raw(struct image *i, const struct source_file *f, struct error *e)
 {
-    i->fd = fd;
-    i->direct_fd = direct_fd;
-    off_t end = lseek(fd, 0, SEEK_END);
-    int flags = fcntl(fd, F_GETFL);
-    if (end < 0 || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+    i->fd = f->fd;
+    i->direct_fd = f->direct_fd;
+    off_t end = lseek(i->fd, 0, SEEK_END);
+    int flags = fcntl(i->fd, F_GETFL);
+    if (end < 0 || flags < 0 || fcntl(i->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
         return error_set(e, errno, "image %s: cannot be examined: %m", i->name);
     i->file_bytes = (uint64_t)end;
     i->size_bytes = (i->file_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
@@ -64,14 +68,10 @@ int image_open(const struct image_source *source, struct image **ret, struct err
         r = source_open(source, i->name, &f, e);
     if (r < 0)
         return r;
-    _cleanup_close_ int fd = f.fd;
     i->doubt = f.doubt;
     i->encrypted = f.format == IMAGE_LUKS;
     i->progress = source->progress;
-    const struct qemu_file file = {
-        .fd = fd, .format = f.format, .device = f.is_device, .lent = f.is_early, .key = source->key};
-    r = f.format == IMAGE_RAW ? take_raw(i, TAKE_FD(fd), source_open_direct(source, &f), e)
-                              : check_and_serve(i, &file, e);
+    r = f.format == IMAGE_RAW ? take_raw(i, &f, e) : check_and_serve(i, &f, source->key, e);
     if (r < 0)
         return r;
     i->progress = NULL;

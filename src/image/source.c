@@ -139,24 +139,27 @@ static int find_format(struct source_file *f, const char *name, const char *want
     return r;
 }
 
+static int open_file_direct(const struct image_source *source, const struct source_file *f)
+{
+    if (!f->is_early)
+        return open_direct(f->fd);
+    return source->early->direct_fd < 0 ? -1 : fcntl(source->early->direct_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 int source_open(const struct image_source *source, const char *name, struct source_file *ret, struct error *e)
 {
-    struct source_file f = {.fd = -1, .is_early = is_early(source)};
+    struct source_file f = {.fd = -1, .direct_fd = -1, .is_early = is_early(source)};
     int r = open_file(source, name, &f.fd, &f.is_device, e);
     if (r == 0)
         r = find_format(&f, name, source->format, e);
     if (r == 0)
         r = check_key(name, f.format, source->key, e);
-    if (r < 0)
+    if (r < 0) {
         fd_close(f.fd);
-    else
-        *ret = f;
-    return r;
-}
-
-int source_open_direct(const struct image_source *source, const struct source_file *f)
-{
-    if (!f->is_early)
-        return open_direct(f->fd);
-    return source->early->direct_fd < 0 ? -1 : fcntl(source->early->direct_fd, F_DUPFD_CLOEXEC, 0);
+        return r;
+    }
+    if (f.format == IMAGE_RAW)
+        f.direct_fd = open_file_direct(source, &f);
+    *ret = f;
+    return 0;
 }
