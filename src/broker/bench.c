@@ -36,7 +36,7 @@ static int overwrite(const struct volume *v, const struct secret *key, const str
     int r = open_map(v, key, o, &map, e);
     if (r < 0)
         return r;
-    r = device_zero(map.fd, e);
+    r = device_zero(map.fd, v, e);
     map.fd = fd_close(map.fd);
     int closed = close_map(v, &why);
     return r == 0 && closed < 0 ? error_pass(e, closed, &why) : r;

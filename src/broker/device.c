@@ -189,7 +189,7 @@ static int write_zeros(int fd, const char *zeros, uint64_t size_bytes)
 
 /* Writes zeros itself. BLKZEROOUT would become WRITE ZEROES, after which a device may just read as zeros, and
  * keep the old blocks. */
-int device_zero(int fd, struct error *e)
+int device_zero(int fd, const struct volume *v, struct error *e)
 {
     uint64_t size_bytes = 0;
     int flags = fcntl(fd, F_GETFL);
@@ -201,10 +201,12 @@ int device_zero(int fd, struct error *e)
         return error_memory(e);
     memset(zeros, 0, ZERO_CHUNK_BYTES);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
-        return error_set(e, errno, "device: cannot be written past the page cache: %m");
+        return error_set(e, errno, "volume %s: cannot be written past the page cache: %m", v->lv);
     r = write_zeros(fd, zeros, size_bytes);
     fcntl(fd, F_SETFL, flags);
-    return r < 0 ? error_set(e, r, "device: cannot be overwritten with zeros: %s", strerror(-r)) : 0;
+    if (r < 0)
+        return error_set(e, r, "volume %s: cannot be overwritten with zeros: %s", v->lv, strerror(-r));
+    return 0;
 }
 
 /* Chooses as libcryptsetup: the physical block, where that is larger than the logical one and no more than

@@ -25,9 +25,9 @@ int device_check_unused(int fd, int ours, struct error *e) _must_check_;
  * Waits a moment for an lvm that is at work. */
 bool device_suspended(int fd);
 
-/* Overwrites the whole device with zeros, past the page cache. The zeros are written as data, not by a
- * request that the device may answer by forgetting blocks. */
-int device_zero(int fd, struct error *e) _must_check_;
+/* Overwrites the whole device of `v`, or its map, with zeros, past the page cache. The zeros are written as
+ * data, not by a request that the device may answer by forgetting blocks. */
+int device_zero(int fd, const struct volume *v, struct error *e) _must_check_;
 
 /* Returns the sector size that cryptsetup luksFormat chooses by itself on this device: 512 or 4096. */
 uint32_t device_luks_sector_bytes(int fd);

@@ -226,7 +226,7 @@ int clear_plain(struct session *s, const struct volume *v, struct error *e)
     if (volume_encrypted(v) || !streq(s->config->volume_clear, "zero"))
         return 0;
     int r = session_open_volume(s, v, O_RDWR, &fd, e);
-    return r < 0 ? r : device_zero(fd, e);
+    return r < 0 ? r : device_zero(fd, v, e);
 }
 
 int do_REMOVE(struct session *s, const struct op_set *q, int fd, struct reply *reply, struct error *e)

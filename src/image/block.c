@@ -110,8 +110,9 @@ static int write_next_encrypted(struct import *m, struct block *b, struct error 
     size_t sector = cipher_sector_bytes(c), bytes = (b->bytes + sector - 1) / sector * sector;
     int r = cipher_encrypt(c, b->offset_bytes / sector, b->buffer, b->ciphertext, bytes);
     if (r < 0)
-        return error_set(e, r, "image %.200s: cannot be encrypted for disk %.100s", m->image->name,
-                         m->outputs[b->next_output].target.name);
+        return error_set(
+            e, r, "image %.200s: cannot be encrypted for disk %.100s: the cipher failed at byte %" PRIu64,
+            m->image->name, m->outputs[b->next_output].target.name, b->offset_bytes);
     start_write(m, b, b->next_output++, b->ciphertext, bytes);
     return 0;
 }

@@ -581,13 +581,13 @@ bool device_suspended(int fd)
     return false;
 }
 
-int device_zero(int fd, struct error *e)
+int device_zero(int fd, const struct volume *v, struct error *e)
 {
     MAY_FAIL(e);
     uint64_t size_bytes = 0;
     int r = device_size(fd, &size_bytes, e);
     if (r == 0 && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size_bytes) < 0))
-        return error_set(e, errno, "device: cannot be zeroed: %m");
+        return error_set(e, errno, "volume %s: cannot be overwritten with zeros: %m", v->lv);
     return r;
 }
 

@@ -144,8 +144,9 @@ static void a_volume_of_zeros_is(void **state)
     _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
     for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
         assert_int_equal(pwrite(fd, "mark", 4, marks[i]), 4);
+    const struct volume v = {.lv = "6e3a5a1e-0c8f-4f0e-9d38-0b3f5f6c7d8e_disk"};
     n_synced = 0;
-    int r = device_zero(fd, &e);
+    int r = device_zero(fd, &v, &e);
     if (r == -EINVAL)
         skip(); /* a file system without O_DIRECT */
     assert_ok(r, e);
