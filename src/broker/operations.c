@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the broker does as root. See ops.def for why each is safe, and mayfly-tags(7) for what the tags say.
  *
- *     request --> server.c: size, names, group, lock --> here: the volume's own tags --> LVM, device-mapper
+ *     request --> server.c: size --> authorise.c: names, group, lock --> here: the volume's own tags
+ *             --> LVM, device-mapper
  *
  * A key is never kept beyond the request that brought it. The requests for sets of volumes are in sets.c,
  * those that change nothing in look.c.

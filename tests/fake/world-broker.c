@@ -43,7 +43,7 @@ static bool owns_snapshot(struct broker *b, const char *lv)
     return own->lv[0] && streq(own->lv, lv) && holds(b, own->disk);
 }
 
-/* As server.c: the lock of the instance whose uuid begins the volume's name, or that of a snapshot. */
+/* As authorise.c: the lock of the instance whose uuid begins the volume's name, or that of a snapshot. */
 static int check_lock(struct broker *b, const struct volume *v, struct error *e)
 {
     char uuid[UUID_TEXT];
