@@ -117,18 +117,18 @@ static int work(struct recovery *r, struct error *e)
     return result < 0 ? result : recovery_destroy_keys(r, e);
 }
 
-/* Works on a copy that is a dry run. The lines that it adds say what is to be locked. */
+/* Works on a copy that is a dry run with lines of its own. They say what is to be locked. */
 static int plan(struct recovery *r, struct error *e)
 {
-    const struct recovery before = *r;
-    r->planning = r->dry_run = true;
-    int result = work(r, e);
-    int planned = recovery_plan_lines(r, before.n_done, e);
-    r->planning = false;
-    r->dry_run = before.dry_run;
-    r->n_remains = before.n_remains;
-    r->reason = before.reason;
-    return result < 0 ? result : planned;
+    struct recovery dry = *r;
+    dry.planning = dry.dry_run = true;
+    dry.done = NULL;
+    dry.n_done = 0;
+    int result = work(&dry, e);
+    if (result == 0)
+        result = recovery_plan_lines(r, dry.done, dry.n_done, e);
+    free(dry.done);
+    return result;
 }
 
 static int lock_and_look_again(struct recovery *r, struct error *e)

@@ -122,13 +122,12 @@ int recovery_remains(struct recovery *r, const struct subject *about, int errnum
     return result;
 }
 
-int recovery_plan_lines(struct recovery *r, size_t first, struct error *e)
+int recovery_plan_lines(struct recovery *r, const struct recovered lines[], size_t n, struct error *e)
 {
     int result = 0;
-    for (size_t i = first; result == 0 && i < r->n_done; i++)
-        if (!is_among(r->planned, r->n_planned, r->done[i].uuid))
-            result = add_uuid(&r->planned, &r->n_planned, r->done[i].uuid, e);
-    r->n_done = first;
+    for (size_t i = 0; result == 0 && i < n; i++)
+        if (!is_among(r->planned, r->n_planned, lines[i].uuid))
+            result = add_uuid(&r->planned, &r->n_planned, lines[i].uuid, e);
     return result;
 }
 

@@ -56,8 +56,9 @@ int recovery_remains(struct recovery *r, const struct subject *about, int errnum
 int recovery_settle(struct recovery *r, enum recover_kind kind, const struct subject *about,
                     const char *done_text, int errnum, const struct error *why, struct error *e) _must_check_;
 
-/* Notes the uuids of the lines from `first` on as planned, and drops these lines. */
-int recovery_plan_lines(struct recovery *r, size_t first, struct error *e) _must_check_;
+/* Notes the uuids of the lines as planned. */
+int recovery_plan_lines(struct recovery *r, const struct recovered lines[], size_t n,
+                        struct error *e) _must_check_;
 
 /* Locks the uuid of the subject if it is planned. Adds a line if another mayfly has it. */
 int recovery_lock(struct recovery *r, const struct subject *about, struct error *e) _must_check_;
