@@ -2,7 +2,8 @@
 /* One step, done for a list of removals; private to removal*.c. See removal-steps.h. */
 #include "instance/removal-steps.h"
 
-const struct removal *removals_next(const struct removals *which, const struct removal *after)
+/* Returns the next one; `after` NULL: the first one. */
+static const struct removal *next_of(const struct removals *which, const struct removal *after)
 {
     const struct removal *r = after ? after->next : which->first;
     while (r && (r->error.errnum || (which->only && r != which->only)))
@@ -26,7 +27,7 @@ void removal_fail(struct removal *r, int result, const struct error *why)
 int removals_result(const struct removal *first, struct error *e)
 {
     const struct removals all = {.first = first};
-    return removals_next(&all, NULL) ? 0 : error_pass(e, first->error.errnum, &first->error);
+    return next_of(&all, NULL) ? 0 : error_pass(e, first->error.errnum, &first->error);
 }
 
 int removals_at_once(const struct context *c, struct removal *first, removals_fn *act, struct error *e)
@@ -69,7 +70,7 @@ int removals_volumes(const struct removals *which, bool (*wanted)(const struct r
     const struct volume **found = calloc(count_volumes(which->first), sizeof(struct volume *));
     if (!found)
         return error_memory(e);
-    for (const struct removal *r = removals_next(which, NULL); r; r = removals_next(which, r))
+    for (const struct removal *r = next_of(which, NULL); r; r = next_of(which, r))
         for (size_t i = 0; i < r->n_volumes; i++)
             if (!wanted || wanted(r, i))
                 found[n++] = r->volumes[i];

@@ -36,9 +36,6 @@ struct removals {
     const struct removal *first, *only;
 };
 
-/* Returns the next one; `after` NULL: the first one. */
-const struct removal *removals_next(const struct removals *which, const struct removal *after);
-
 /* Notes the error, unless `result` is 0; `why` may be without a sentence. */
 void removal_fail(struct removal *r, int result, const struct error *why);
 
