@@ -121,8 +121,7 @@ static void examine_group(struct examination *x, const char *name)
     const struct group *g = inventory_group(x->model->inventory, name);
     char what[sizeof x->findings->what], size[32], left[32];
     struct error why = ERROR_NONE;
-    bool of_files = str_starts(name, VOLUME_FOLDER_PREFIX);
-    snprintf(what, sizeof what, "%s %.63s", of_files ? "pool" : "volume group", name);
+    snprintf(what, sizeof what, "%s %.63s", volume_group_is_folder(name) ? "pool" : "volume group", name);
     if (!g)
         error_set(&why, -ENOENT,
                   "it does not exist on this host; see vgs, or correct images_volume_group in mayfly.conf");
@@ -134,7 +133,7 @@ static void examine_group(struct examination *x, const char *name)
     }
     examination_ok(x, what, "%s of %s are free", str_from_room(g->free_bytes, left, sizeof left),
                    str_from_room(g->size_bytes, size, sizeof size));
-    if (!of_files)
+    if (!volume_group_is_folder(name))
         examine_metadata(x, g);
 }
 

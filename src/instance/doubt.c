@@ -30,14 +30,13 @@ static int error_damaged(const struct damaged_volume *d, struct error *e)
 
 static int error_untagged(const struct untagged_volume *u, struct error *e)
 {
-    bool is_file = str_starts(u->vg, VOLUME_FOLDER_PREFIX);
     return error_set(
         e, -EUNSAFE,
         "volume %s/%s has the name of an instance's disk, but no Mayfly tags, and may have lost them; "
         "%s, or rename it if it is not Mayfly's",
         u->vg, u->lv,
-        is_file ? "restore its line in the file tags beside it"
-                : "restore its tags (vgcfgrestore, lvchange --addtag)");
+        volume_group_is_folder(u->vg) ? "restore its line in the file tags beside it"
+                                      : "restore its tags (vgcfgrestore, lvchange --addtag)");
 }
 
 int doubt_of_group(const struct inventory *i, const char *vg, struct error *e)

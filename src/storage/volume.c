@@ -118,7 +118,7 @@ static const char *wrong_identity(const struct volume *v)
 
 bool volume_group_valid(const char *vg)
 {
-    if (!str_starts(vg, VOLUME_FOLDER_PREFIX))
+    if (!volume_group_is_folder(vg))
         return config_vg_name_valid(vg);
     const char *id = vg + strlen(VOLUME_FOLDER_PREFIX);
     return strspn(id, "0123456789abcdef") == VOLUME_FOLDER_ID_DIGITS && !id[VOLUME_FOLDER_ID_DIGITS];

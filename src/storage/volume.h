@@ -86,9 +86,13 @@ static inline bool volume_is_seed(const struct volume *v)
  * name. */
 #define VOLUME_FOLDER_PREFIX    "dir:"
 #define VOLUME_FOLDER_ID_DIGITS 12 /* hex */
+static inline bool volume_group_is_folder(const char *vg)
+{
+    return str_starts(vg, VOLUME_FOLDER_PREFIX);
+}
 static inline bool volume_in_folder(const struct volume *v)
 {
-    return str_starts(v->vg, VOLUME_FOLDER_PREFIX);
+    return volume_group_is_folder(v->vg);
 }
 
 /* Whether it could be where a volume is: a volume group, or a folder. */
