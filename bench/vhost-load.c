@@ -18,8 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -132,15 +130,6 @@ static void *run(void *argument)
     return NULL;
 }
 
-static int connect_to(const char *path)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (str_copy(a.sun_path, sizeof a.sun_path, path) < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
-        return -1;
-    return fd;
-}
-
 static uint64_t percentile(const uint64_t *latencies, uint64_t total, double share)
 {
     uint64_t sum = 0;
@@ -206,7 +195,8 @@ int main(int argc, char *argv[])
                                     .memory_bytes = ((size_t)8 << 20) + numbers[2] * numbers[1] +
                                                     queues * ((size_t)2 << 20),
                                     .no_inflight = false};
-    if (front_open(&f, connect_to(argv[1]), &o) < 0) {
+    int fd = front_connect(argv[1]);
+    if (fd < 0 || front_open(&f, fd, &o) < 0) {
         fprintf(stderr, "vhost-load: cannot connect to %s\n", argv[1]);
         return 1;
     }

@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define BLOCK_BYTES 4096
 
@@ -23,13 +20,9 @@ static void end(const char *path, const char *what)
 
 static uint8_t *begin(const char *path, struct front *f)
 {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof a.sun_path)
-        end(path, "is too long");
-    memcpy(a.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
-        end(path, strerror(errno));
+    int fd = front_connect(path);
+    if (fd < 0)
+        end(path, strerror(-fd));
     if (front_open(f, fd, &small) < 0)
         end(path, "does not negotiate");
     return front_room(f, BLOCK_BYTES, BLOCK_BYTES);

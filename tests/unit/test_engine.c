@@ -14,7 +14,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #define DISK_BYTES ((off_t)1 << 20)
@@ -111,19 +110,14 @@ static void wait_less(const struct host *h)
     keeper_seen_end(&k);
 }
 
-static int connect_to(const struct host *h)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    OK(engine_socket_path(h->folder, &h->v, a.sun_path, &e));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
-
 static void begin_guest(const struct host *h, struct front *f)
 {
     const struct front_options o = {.queues = 1, .size = 64, .memory_bytes = 1 << 20};
-    assert_int_equal(front_open(f, connect_to(h), &o), 0);
+    char path[ENGINE_PATH_MAX];
+    OK(engine_socket_path(h->folder, &h->v, path, &e));
+    int fd = front_connect(path);
+    assert_true(fd >= 0);
+    assert_int_equal(front_open(f, fd, &o), 0);
 }
 
 static bool file_has(const struct host *h, const char *words)
@@ -429,22 +423,27 @@ static void nothing_of_who_opens_goes_along(void **state)
     secret_free(h.key);
 }
 
+static void has_no_descriptor_of(pid_t pid, const char *words)
+{
+    char path[64], to[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    _cleanup_closedir_ DIR *d = opendir(path);
+    assert_true(d || geteuid() != 0); /* it cannot be looked into by its own user */
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        ssize_t n = readlinkat(dirfd(d), entry->d_name, to, sizeof to - 1);
+        to[n > 0 ? n : 0] = '\0';
+        assert_null(strstr(to, words));
+    }
+}
+
 /* What the key was handed over in is gone once a worker has it. */
 static void the_key_is_in_no_descriptor(void **state)
 {
     struct host h = new_host(state);
     OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
     struct keeper_seen k = keeper_of(&h);
-    char path[64], to[PATH_MAX];
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)k.pid);
-    _cleanup_closedir_ DIR *d = opendir(path);
-    assert_true(d || geteuid() != 0); /* it cannot be looked into by its own user */
-    for (struct dirent *entry; d && (entry = readdir(d));) {
-        ssize_t n = readlinkat(dirfd(d), entry->d_name, to, sizeof to - 1);
-        to[n > 0 ? n : 0] = '\0';
-        assert_null(strstr(to, "memfd"));
-        assert_null(strstr(to, "secretmem"));
-    }
+    has_no_descriptor_of(k.pid, "memfd");
+    has_no_descriptor_of(k.pid, "secretmem");
     assert_true(close_disk(&h, MAP_FOR_DOMAIN));
     keeper_seen_end(&k);
     secret_free(h.key);
@@ -465,15 +464,7 @@ static void a_worker_has_no_hand_in_its_state(void **state)
     struct host h = new_host(state);
     OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
     struct keeper_seen k = keeper_of(&h);
-    char path[64], to[PATH_MAX];
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)worker_of(&k));
-    _cleanup_closedir_ DIR *d = opendir(path);
-    assert_true(d || geteuid() != 0);
-    for (struct dirent *entry; d && (entry = readdir(d));) {
-        ssize_t n = readlinkat(dirfd(d), entry->d_name, to, sizeof to - 1);
-        to[n > 0 ? n : 0] = '\0';
-        assert_null(strstr(to, KEEPER_SUFFIX));
-    }
+    has_no_descriptor_of(worker_of(&k), KEEPER_SUFFIX);
     assert_true(close_disk(&h, MAP_FOR_DOMAIN));
     keeper_seen_end(&k);
     secret_free(h.key);
@@ -559,13 +550,9 @@ static void why_it_does_not_start_is_told(void **state)
 /* Another worker serves when this returns. */
 static void kill_worker(const struct host *h)
 {
-    char path[64], text[16] = "";
     struct keeper_seen k = keeper_of(h);
     struct front f;
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)k.pid, (int)k.pid);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    assert_true(read(fd, text, sizeof text - 1) > 0);
-    assert_int_equal(kill((pid_t)strtol(text, NULL, 10), SIGKILL), 0);
+    assert_int_equal(kill(worker_of(&k), SIGKILL), 0);
     keeper_seen_end(&k);
     begin_guest(h, &f);
     uint8_t *data = front_room(&f, 4096, 4096);

@@ -3,6 +3,7 @@
 #include "front-end.h"
 
 #include "base/fd.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -12,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BIT(n)       (UINT64_C(1) << (n))
@@ -234,6 +236,16 @@ static void make_queue(struct front *f, struct front_queue *q)
     q->tables = (void *)front_room(f, size * FRONT_PARTS_MAX * sizeof *q->tables, 16);
     q->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     q->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+int front_connect(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int r = str_copy(a.sun_path, sizeof a.sun_path, path);
+    if (r < 0)
+        return r;
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0 ? -errno : TAKE_FD(fd);
 }
 
 int front_open(struct front *f, int socket, const struct front_options *o)
