@@ -91,9 +91,17 @@ class Reach:
     def _files(self, test):
         return [self._bench.path(counted.BUILD + "/" + name) for name in self._bench.needs(test, counted.BUILD)]
 
+    def _scripts(self, test):
+        """Of a test of the lab: its script, the libraries and programs of the tree that this names, and so on."""
+        names = [test.replace(workbench.LAB_TEST, "tests/lab/", 1) + ".sh"] if test.startswith(workbench.LAB_TEST) else []
+        for name in names:
+            named = re.findall(r"\$SRC/((?:lab|tests)/[\w./-]*\w)", self._bench.read(name))
+            names += sorted({n for n in named if os.path.isfile(self._bench.path(n))}.difference(names))
+        return map(self._bench.path, names)
+
     def _made_of(self, test):
         argv, _ = self._bench.command(test, counted.BUILD)
-        files = sorted({*self._files(test), *filter(os.path.isfile, argv)})
+        files = sorted({*self._files(test), *filter(os.path.isfile, argv), *self._scripts(test)})
         return hashlib.sha256("".join(map(_digest, files)).encode()).hexdigest()
 
     def _look_at(self, test, made_of, programs):
