@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mayfly add-disk: one more ephemeral disk, or a seed disk for a domain that others define. Its key is
- * derived from the instance's secret. The steps of a launch make the disk.
+ * derived from the instance's secret.
  *
  *     lock | fetch the key | volume, open, format | definition, and guest if it runs | READY
  *                                                                                     commit point
  *
  * The first disk of the instance stays ready, so before the commit point recover removes only the new disk.
  */
+#include "instance/addition.h"
 #include "instance/drift.h"
 #include "instance/keys.h"
-#include "instance/launch.h"
 #include "instance/lock.h"
 
 #include <stdio.h>
 
-struct addition {
-    struct launch launch;
+struct one_more {
+    struct addition to;
     struct launch_request request; /* the caller's, but in the group of the first disk */
     const struct instance *instance;
     const struct volume *lead;
@@ -36,74 +36,74 @@ static bool has_role(const struct instance *i, const char *role)
 }
 
 /* Checks that a seed disk can be added. Another program defines the domain, and adds the seed disk to it. */
-static int check_seed(const struct addition *a, struct error *e)
+static int check_seed(const struct one_more *m, struct error *e)
 {
     static const struct drift_need needs_of_seed = {.cannot = "cannot be given a seed disk",
                                                     .refused = DRIFT(SAVED)};
-    const struct launch *l = &a->launch;
-    if (l->domain && l->domain->ours)
+    if (m->to.domain && m->to.domain->ours)
         return error_set(e, -EINVAL,
                          "instance %s: its domain was defined by Mayfly, which makes a seed disk with the "
                          "instance: see launch --user-data",
-                         a->instance->name);
-    if (has_role(a->instance, ROLE_SEED))
-        return error_set(e, -EEXIST, "instance %s: has a seed disk already", a->instance->name);
-    return drift_check(l->context, l->model, a->instance, &needs_of_seed, e);
+                         m->instance->name);
+    if (has_role(m->instance, ROLE_SEED))
+        return error_set(e, -EEXIST, "instance %s: has a seed disk already", m->instance->name);
+    return drift_check(m->to.new.context, m->to.model, m->instance, &needs_of_seed, e);
 }
 
-static int check_instance(const struct addition *a, struct error *e)
+static int check_instance(const struct one_more *m, struct error *e)
 {
-    int r = model_check_not_in_rescue(a->instance, e);
+    int r = model_check_not_in_rescue(m->instance, e);
     if (r < 0)
         return r;
-    return a->request.seed_image ? check_seed(a, e)
-                                 : drift_check(a->launch.context, a->launch.model, a->instance, &needs, e);
+    return m->request.seed_image ? check_seed(m, e)
+                                 : drift_check(m->to.new.context, m->to.model, m->instance, &needs, e);
 }
 
 /* Decides whether the new disk is encrypted: as the instance is, not as today's configuration says. */
-static int check_key(struct addition *a, struct error *e)
+static int check_key(struct one_more *m, struct error *e)
 {
-    const struct context *c = a->launch.context;
+    const struct context *c = m->to.new.context;
     char manager[KEY_ID_MAX], id[KEY_ID_MAX];
     bool durable = false;
-    if (!volume_encrypted(a->lead) && c->config->encryption_enabled)
+    if (!volume_encrypted(m->lead) && c->config->encryption_enabled)
         return error_set(e, -EUNSAFE,
                          "instance %s: its disks are plain, so there is no key for another disk, which must "
                          "be encrypted: enabled is true in [ephemeral_storage_encryption]",
-                         a->instance->name);
-    if (!volume_encrypted(a->lead))
+                         m->instance->name);
+    if (!volume_encrypted(m->lead))
         return 0;
-    int r = key_durable(c, a->lead, &durable, e);
+    int r = key_durable(c, m->lead, &durable, e);
     if (r == 0 && !durable)
         r = error_set(e, -EINVAL,
                       "instance %s: its key is ephemeral, and was forgotten when its disks were opened, so "
                       "no other key can be derived from it",
-                      a->instance->name);
+                      m->instance->name);
     if (r == 0)
-        r = key_ref_parse(a->lead->key, manager, id, e);
-    return r < 0 ? r : context_keymgr(c, manager, &a->launch.km, e);
+        r = key_ref_parse(m->lead->key, manager, id, e);
+    return r < 0 ? r : context_keymgr(c, manager, &m->to.new.km, e);
 }
 
-static int check_addition(struct addition *a, struct error *e)
+static int check(struct one_more *m, struct error *e)
 {
-    struct launch *l = &a->launch;
-    size_t n = l->request->n_ephemeral + (l->request->seed_image ? 1 : 0);
-    int r = n == 1 ? launch_check_disks(l, e)
+    size_t n = m->request.n_ephemeral + (m->request.seed_image ? 1 : 0);
+    int r = n == 1 ? new_disks_check(m->to.new.context->config, &m->request, "add-disk", e)
                    : error_set(e, -EINVAL, "add-disk: needs --ephemeral SIZE or --seed-image FILE, once");
     if (r == 0)
-        r = model_lock_ready(l->context, l->request->name, &l->model, &a->instance, e);
+        r = model_lock_ready(m->to.new.context, m->request.name, &m->to.model, &m->instance, e);
     if (r < 0)
         return r;
-    a->lead = a->instance->volumes[0];
-    a->request.volume_group = a->lead->vg; /* so that no disk of an instance is ever seen alone */
-    l->domain = model_domain_of(l->model, a->instance->uuid);
-    l->apart = l->request->seed_image != NULL;
-    l->live = !l->apart && a->instance->state == INSTANCE_RUNNING;
-    l->closes = !l->live;
-    r = check_instance(a, e);
+    m->to.new.before = m->to.model->inventory;
+    m->to.new.seed = m->request.seed_image;
+    m->lead = m->instance->volumes[0];
+    m->request.volume_group = m->lead->vg; /* so that no disk of an instance is ever seen alone */
+    m->to.domain = model_domain_of(m->to.model, m->instance->uuid);
+    m->to.apart = m->request.seed_image != NULL;
+    m->to.live = !m->to.apart && m->instance->state == INSTANCE_RUNNING;
+    m->to.new.closes = !m->to.live;
+    r = check_instance(m, e);
     if (r == 0)
-        r = check_key(a, e);
-    return r < 0 ? r : launch_check_room(l, e);
+        r = check_key(m, e);
+    return r < 0 ? r : new_disks_check_room(&m->to.new, &m->request, e);
 }
 
 /* Chooses the first free number whose disk sorts after the first disk. Otherwise it would become the first
@@ -129,69 +129,65 @@ static int choose_number(const struct instance *i, unsigned *ret, struct error *
     return error_set(e, -ENOSPC, "instance %s: it has as many ephemeral disks as possible", i->name);
 }
 
-/* Takes the key of the first disk, with its parameters. */
-static void take_key(struct addition *a, struct launch_key *k)
+/* Takes the key of the first disk. */
+static struct new_key *take_key(struct one_more *m)
 {
+    struct new_key *k = &m->to.new.keys[m->to.new.n_keys++];
     char manager[KEY_ID_MAX];
-    k->want.scope = a->lead->scope;
-    (void)!key_ref_parse(a->lead->key, manager, k->id, NULL); /* check_key() has parsed it */
-    a->launch.n_keys = 1;
+    k->want.scope = m->lead->scope;
+    (void)!key_ref_parse(m->lead->key, manager, k->id, NULL); /* check_key() has parsed it */
+    return k;
 }
 
-static int choose_role(const struct addition *a, unsigned *ret_number, struct error *e)
+static int choose_role(const struct one_more *m, unsigned *ret_number, struct error *e)
 {
-    const char *alias = a->request.ephemeral[0].alias;
-    if (a->request.seed_image)
+    const char *alias = m->request.ephemeral[0].alias;
+    if (m->request.seed_image)
         return 0;
-    int r = choose_number(a->instance, ret_number, e);
-    if (r == 0 && *alias && instance_disk(a->instance, alias))
-        r = error_set(e, -EEXIST, "instance %s: has a disk %s already; use another name", a->instance->name,
+    int r = choose_number(m->instance, ret_number, e);
+    if (r == 0 && *alias && instance_disk(m->instance, alias))
+        r = error_set(e, -EEXIST, "instance %s: has a disk %s already; use another name", m->instance->name,
                       alias);
     return r;
 }
 
-static int design_disk(struct addition *a, struct error *e)
+/* Designs the disk, with the key of the first disk and its parameters. */
+static int design_disk(struct one_more *m, struct error *e)
 {
-    struct launch *l = &a->launch;
-    const struct secret *seed = l->request->seed_image;
+    struct new_disks *n = &m->to.new;
     unsigned number = 0;
-    int r = choose_role(a, &number, e);
+    int r = choose_role(m, &number, e);
     if (r == 0)
-        r = launch_allocate(l, 1, 1, e);
+        r = new_disks_allocate_one(n, 1, m->instance->name, m->instance->uuid, e);
     if (r < 0)
         return r;
-    struct launch_instance *i = l->instances;
-    *i = (struct launch_instance){.launch = l, .disks = l->disks};
-    memcpy(i->name, a->instance->name, sizeof i->name);
-    memcpy(i->uuid, a->instance->uuid, sizeof i->uuid);
-    if (l->km)
-        take_key(a, l->keys);
-    struct launch_key *key = l->km ? l->keys : NULL;
-    struct launch_disk *d = seed ? launch_add_seed_disk(i, key, secret_size(seed))
-                                 : launch_add_ephemeral(i, key, number, &l->request->ephemeral[0]);
-    if (l->km) {
-        d->v.key_bits = a->lead->key_bits;
-        memcpy(d->v.cipher, a->lead->cipher, sizeof d->v.cipher);
+    struct new_key *key = n->km ? take_key(m) : NULL;
+    struct new_disk *d = n->seed
+                             ? recipient_add_seed(n->recipients, key, secret_size(n->seed))
+                             : recipient_add_ephemeral(n->recipients, key, number, &m->request.ephemeral[0]);
+    if (key) {
+        d->v.key_bits = m->lead->key_bits;
+        memcpy(d->v.cipher, m->lead->cipher, sizeof d->v.cipher);
     }
-    l->others[l->n_others++] = &d->v;
-    l->chunks[l->n_chunks++] = (struct launch_chunk){.launch = l, .instances = i, .n_instances = 1};
+    n->others[n->n_others++] = &d->v;
+    new_disks_add_chunk(n, 0);
     return 0;
 }
 
-static int fetch_key(const struct context *c, void *addition, struct error *e)
+static int fetch_key(const struct context *c, void *object, struct error *e)
 {
-    struct addition *a = addition;
-    return key_fetch(c, a->lead, &a->launch.keys->secret, e);
+    struct one_more *m = object;
+    return key_fetch(c, m->lead, &m->to.new.keys->secret, e);
 }
 
-static int make_plan(struct addition *a, struct steps **ret, struct error *e)
+static int make_plan(struct one_more *m, struct steps **ret, struct error *e)
 {
     _cleanup_steps_ struct steps *s = NULL;
     int r = steps_new(&s, e);
-    if (r == 0 && a->launch.km)
-        r = steps_add(s, fetch_key, NULL, a, e, "fetch the key of %s", a->instance->name);
+    if (r == 0 && m->to.new.km)
+        r = steps_add(s, fetch_key, NULL, m, e, "fetch the key of %s", m->instance->name);
     if (r == 0)
-        r = launch_add_to_domain(s, &a->launch, e);
+        r = addition_add_steps(s, &m->to, e);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(s);
@@ -201,23 +197,22 @@ static int make_plan(struct addition *a, struct steps **ret, struct error *e)
 int instance_add_disk(const struct context *c, const struct launch_request *request, struct volume *ret,
                       struct steps **ret_plan, struct error *e)
 {
-    struct addition a = {.launch = {.context = c, .verb = "add-disk"}, .request = *request};
-    _cleanup_(launch_freep) struct launch *l = &a.launch;
+    struct one_more m = {.to.new.context = c, .request = *request};
+    _cleanup_(addition_freep) struct addition *to = &m.to;
     _cleanup_steps_ struct steps *plan = NULL;
 
-    l->request = &a.request;
-    int r = check_addition(&a, e);
+    int r = check(&m, e);
     if (r == 0)
-        r = design_disk(&a, e);
+        r = design_disk(&m, e);
     if (r == 0)
-        r = make_plan(&a, &plan, e);
+        r = make_plan(&m, &plan, e);
     if (r == 0)
-        r = launch_run(l, plan, e);
+        r = new_disks_run(&to->new, &m.request, "add-disk", plan, e);
     if (r < 0)
         return r;
     if (!request->dry_run)
-        launch_let_domain_go(l);
-    *ret = l->disks[0].v;
+        addition_let_go(to);
+    *ret = to->new.disks[0].v;
     if (ret_plan)
         *ret_plan = TAKE_PTR(plan);
     return 0;

@@ -1,98 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Designs everything that a launch makes: names, new uuids, sizes, the XML of the domains. Nothing is changed
- * yet. The check value of a disk is missing until there is a key. */
+/* Designs everything that a launch makes: the instances and their disks, the XML of the domains. Nothing is
+ * changed yet. */
 #include "base/fd.h"
 #include "instance/disks.h"
-#include "instance/group.h"
 #include "instance/launch.h"
-#include "storage/facts.h"
 #include "virt/domain-shared.h"
 
 #include <stdio.h>
 
-static void encrypt(const struct config *c, struct launch_disk *d)
-{
-    struct facts facts;
-    facts_of_group(d->v.vg, 0, &facts);
-    choose_encryption(c, &facts, &d->v);
-    d->v.scope = d->key->want.scope;
-}
-
-static struct launch_disk *add_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes,
-                                    const char *role, const char alias[ALIAS_MAX])
-{
-    struct launch_disk *d = &i->disks[i->n_disks++];
-    *d = (struct launch_disk){.launch = i->launch, .key = key, .disk = OPENED_NONE};
-    d->v.size_bytes = group_round_up(i->launch->group, bytes);
-    d->v.state = VOLUME_BUILDING;
-    memcpy(d->v.vg, i->launch->group->name, sizeof d->v.vg);
-    memcpy(d->v.instance, i->uuid, sizeof d->v.instance);
-    snprintf(d->v.name, sizeof d->v.name, "%.63s", volume_instance_name_valid(i->name) ? i->name : i->uuid);
-    snprintf(d->v.role, sizeof d->v.role, "%.7s", role);
-    memcpy(d->v.alias, alias, sizeof d->v.alias);
-    broker_disk_uuid(i->launch->context->broker, d->v.disk);
-    volume_set_lv_name(&d->v);
-    if (key)
-        encrypt(i->launch->context->config, d);
-    else
-        snprintf(d->v.cipher, sizeof d->v.cipher, "none");
-    return d;
-}
-
-/* Adds an ephemeral disk, with the label that Nova gives it. */
-struct launch_disk *launch_add_ephemeral(struct launch_instance *i, struct launch_key *key, unsigned number,
-                                         const struct launch_ephemeral *asked)
-{
-    char role[ROLE_MAX];
-    snprintf(role, sizeof role, "eph%u", number % 100);
-    struct launch_disk *d = add_disk(i, key, asked->size_bytes, role, asked->alias);
-    memcpy(d->fs, asked->fs, sizeof d->fs);
-    snprintf(d->label, sizeof d->label, "ephemeral%u", number % 100);
-    return d;
-}
-
-struct launch_disk *launch_add_seed_disk(struct launch_instance *i, struct launch_key *key, uint64_t bytes)
-{
-    struct launch_disk *d = add_disk(i, key, bytes, ROLE_SEED, (const char[ALIAS_MAX]){0});
-    d->takes_seed = true;
-    return d;
-}
-
-static void add_disks(struct launch_instance *i, struct launch_key *key)
-{
-    const struct launch_request *q = i->launch->request;
-    if (q->root_bytes)
-        add_disk(i, key, q->root_bytes, "root", q->root_alias)->takes_image = i->launch->image != NULL;
-    for (size_t n = 0; n < q->n_ephemeral; n++)
-        launch_add_ephemeral(i, key, (unsigned)n, &q->ephemeral[n]);
-    if (q->swap_bytes)
-        snprintf(add_disk(i, key, q->swap_bytes, "swap", q->swap_alias)->fs,
-                 sizeof(((struct launch_disk *)0)->fs), "swap");
-    if (seed_wanted(&q->seed))
-        launch_add_seed_disk(i, key, SEED_BYTES);
-}
-
 /* Writes the XML of a domain. `trial`: for libvirt's verdict, before any disk exists; `nvram`: from that
  * verdict. The caller frees *ret. */
-static int write_xml(const struct launch_instance *i, bool kvm, bool trial, const char *nvram, char **ret,
-                     struct error *e)
+static int write_xml(const struct launch *l, const struct recipient *i, bool kvm, bool trial,
+                     const char *nvram, char **ret, struct error *e)
 {
-    const struct launch_request *q = i->launch->request;
+    const struct launch_request *q = l->request;
     struct domain_disk disks[LAUNCH_DISKS_MAX];
     char paths[LAUNCH_DISKS_MAX][DEVICE_PATH_MAX];
     struct domain_spec spec = {.name = i->name,
                                .uuid = i->uuid,
                                .nvram = nvram,
                                .trial = trial,
-                               .memory_bytes = i->launch->memory_bytes,
-                               .vcpus = i->launch->vcpus,
+                               .memory_bytes = l->memory_bytes,
+                               .vcpus = l->vcpus,
                                .kvm = kvm,
-                               .firmware = i->launch->firmware,
-                               .network = i->launch->network,
+                               .firmware = l->firmware,
+                               .network = l->network,
                                .disks = disks,
                                .n_disks = i->n_disks};
     for (size_t n = 0; n < i->n_disks; n++)
-        disks[n] = disk_of_domain(i->launch->context, &i->disks[n].v, paths[n]);
+        disks[n] = disk_of_domain(l->new.context, &i->disks[n].v, paths[n]);
     return domain_xml(&spec, q->template_xml, ret, e);
 }
 
@@ -110,7 +46,7 @@ static int check_shared(const struct launch *l, struct error *e)
                          "domain XML: %u instances cannot share %s; remove that from the template, so that "
                          "libvirt chooses, or launch them one by one",
                          q->count, shared);
-    report_warning(l->context, "domain XML: %s will have %s; no other domain may have the same", q->name,
+    report_warning(l->new.context, "domain XML: %s will have %s; no other domain may have the same", q->name,
                    shared);
     return 0;
 }
@@ -118,38 +54,26 @@ static int check_shared(const struct launch *l, struct error *e)
 int launch_write_definitions(struct launch *l, struct error *e)
 {
     _cleanup_free_ char *trial = NULL, *nvram = NULL;
-    bool kvm = virt_offers(l->context->virt, VIRT_KVM);
+    bool kvm = virt_offers(l->new.context->virt, VIRT_KVM);
     int r = check_shared(l, e);
     if (r == 0)
-        r = write_xml(&l->instances[0], kvm, true, NULL, &trial, e);
+        r = write_xml(l, &l->new.recipients[0], kvm, true, NULL, &trial, e);
     if (r == 0)
-        r = virt_try(l->context->virt, trial, l->instances[0].name, &nvram, e);
-    for (size_t n = 0; r == 0 && n < l->n_instances; n++)
-        r = write_xml(&l->instances[n], kvm, false, nvram, &l->instances[n].xml, e);
+        r = virt_try(l->new.context->virt, trial, l->new.recipients[0].name, &nvram, e);
+    for (size_t n = 0; r == 0 && n < l->new.n_recipients; n++)
+        r = write_xml(l, &l->new.recipients[n], kvm, false, nvram, &l->domains[n].xml, e);
     return r;
 }
 
-static void set_key(struct launch *l, struct launch_key *k, const char *owner, enum key_scope scope)
+static struct new_key *key_of(struct launch *l, const struct recipient *i)
 {
-    k->want.scope = scope;
-    k->want.bits = KEY_SECRET_BITS;
-    memcpy(k->want.owner, owner, sizeof k->want.owner);
-    memcpy(k->want.vg, l->group->name, sizeof k->want.vg);
-}
-
-static struct launch_key *key_of(struct launch *l, const struct launch_instance *i)
-{
-    if (!l->km)
+    struct new_disks *n = &l->new;
+    const char *vg = n->group->name;
+    if (!n->km)
         return NULL;
-    if (!l->n_keys || !l->request->shared_key) {
-        const struct launch_request *q = l->request;
-        struct launch_key *k = &l->keys[l->n_keys++];
-        set_key(l, k, q->shared_key ? l->batch : i->uuid,
-                q->shared_key ? KEY_SCOPE_BATCH
-                : q->keep_key ? KEY_SCOPE_CALLER
-                              : KEY_SCOPE_INSTANCE);
-    }
-    return &l->keys[l->n_keys - 1];
+    if (!l->request->shared_key)
+        return new_disks_add_key(n, i->uuid, vg, KEY_SCOPE_INSTANCE);
+    return n->n_keys ? &n->keys[0] : new_disks_add_key(n, l->batch, vg, KEY_SCOPE_BATCH);
 }
 
 static size_t at_most(size_t n, size_t limit)
@@ -164,92 +88,61 @@ static size_t at_most(size_t n, size_t limit)
 static size_t chunk_size(void)
 {
     size_t fit = secret_pages_max() / 4;
-    return fit ? at_most(fit, LAUNCH_CHUNK_MAX) : 1;
+    return fit ? at_most(fit, NEW_CHUNK_MAX) : 1;
 }
 
 /* Makes the chunks. Each instance has the key of its own number, or all have the first key. */
-static void cut_chunks(struct launch *l)
+static void cut_chunks(struct new_disks *n)
 {
     size_t size = chunk_size();
-    for (size_t first = 0; first < l->n_instances; first += size)
-        l->chunks[l->n_chunks++] = (struct launch_chunk){
-            .launch = l,
-            .instances = &l->instances[first],
-            .n_instances = at_most(l->n_instances - first, size),
-            .keys = &l->keys[first],
-            .n_keys = first < l->n_keys && !l->request->key ? at_most(l->n_keys - first, size) : 0,
+    for (size_t first = 0; first < n->n_recipients; first += size)
+        n->chunks[n->n_chunks++] = (struct new_chunk){
+            .all = n,
+            .recipients = &n->recipients[first],
+            .n_recipients = at_most(n->n_recipients - first, size),
+            .keys = &n->keys[first],
+            .n_keys = first < n->n_keys ? at_most(n->n_keys - first, size) : 0,
         };
 }
 
-int launch_allocate(struct launch *l, size_t n_instances, size_t n_disks, struct error *e)
+static void design_instance(struct launch *l, size_t index)
 {
-    l->n_instances = n_instances;
-    l->n_disks = n_disks;
-    l->instances = calloc(l->n_instances, sizeof *l->instances);
-    l->disks = calloc(l->n_disks, sizeof *l->disks);
-    l->keys = calloc(l->n_instances, sizeof *l->keys);
-    l->chunks = calloc(l->n_instances, sizeof *l->chunks);
-    l->leads = calloc(l->n_instances, sizeof(struct volume *));
-    l->others = calloc(l->n_disks, sizeof(struct volume *));
-    if (l->instances && l->disks && l->keys && l->chunks && l->leads && l->others)
-        return 0;
-    l->n_instances = l->n_disks = 0;
-    return error_memory(e);
-}
-
-/* Names the instance after the domain that gets the disks, or gives it a new name. */
-static void name_instance(struct launch_instance *i, size_t n)
-{
-    const struct domain *d = i->launch->domain;
-    if (d) {
-        snprintf(i->name, sizeof i->name, "%s", d->name[0] ? d->name : d->uuid);
-        memcpy(i->uuid, d->uuid, sizeof i->uuid);
-    } else {
-        launch_name(i->launch, n, i->name);
-        uuid_make(i->uuid);
-    }
+    const struct launch_request *q = l->request;
+    struct recipient *i = &l->new.recipients[index];
+    *i = (struct recipient){.all = &l->new, .disks = &l->new.disks[index * launch_disks_each(q)]};
+    launch_name(l, index, i->name);
+    uuid_make(i->uuid);
+    if (launch_is_numbered(q))
+        i->number = (unsigned)(l->first + index);
+    recipient_add_disks(i, key_of(l, i), q);
+    recipient_note_commits(i);
+    l->domains[index].recipient = i;
 }
 
 int launch_design(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
-    int r = launch_allocate(l, q->count, q->count * launch_disks_each(q), e);
+    int r = new_disks_allocate(&l->new, q->count, q->count * launch_disks_each(q), e);
     if (r < 0)
         return r;
+    l->domains = calloc(q->count, sizeof *l->domains);
+    if (!l->domains)
+        return error_memory(e);
     if (q->shared_key)
         uuid_make(l->batch);
-    for (size_t n = 0; n < l->n_instances; n++) {
-        struct launch_instance *i = &l->instances[n];
-        i->launch = l;
-        i->disks = &l->disks[n * launch_disks_each(q)];
-        name_instance(i, n);
-        add_disks(i, key_of(l, i));
-        l->leads[l->n_leads++] = &i->disks[0].v;
-        for (size_t d = 1; d < i->n_disks; d++)
-            l->others[l->n_others++] = &i->disks[d].v;
-    }
-    cut_chunks(l);
+    for (size_t n = 0; n < l->new.n_recipients; n++)
+        design_instance(l, n);
+    cut_chunks(&l->new);
     return 0;
 }
 
 struct launch *launch_free(struct launch *l)
 {
     if (l) {
-        for (size_t i = 0; i < l->n_instances; i++)
-            free(l->instances[i].xml);
-        for (size_t i = 0; i < l->n_disks; i++)
-            if (l->disks[i].launch)
-                opened_close(&l->disks[i].disk);
-        for (size_t i = 0; i < l->n_keys; i++)
-            secret_free(l->keys[i].secret);
-        free(l->instances);
-        free(l->disks);
-        free(l->keys);
-        free(l->chunks);
-        free(l->leads);
-        free(l->others);
-        image_close(l->image);
-        secret_free(l->seed);
+        for (size_t i = 0; l->domains && i < l->new.n_recipients; i++)
+            free(l->domains[i].xml);
+        free(l->domains);
+        new_disks_free(&l->new);
         model_free(l->model);
     }
     return NULL;

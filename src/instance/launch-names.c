@@ -104,7 +104,7 @@ static int lock_name(const struct launch *l, size_t n, struct error *e)
 {
     char name[INSTANCE_NAME_MAX], uuid[UUID_TEXT];
     lock_of(l, n, name, uuid);
-    int r = broker_lock(l->context->broker, uuid, e);
+    int r = broker_lock(l->new.context->broker, uuid, e);
     if (r < 0)
         error_prefix(e, "instance %s: its name is being taken: ", name);
     return r;
@@ -115,7 +115,7 @@ void launch_unlock_names(const struct launch *l, size_t n)
     for (size_t i = 0; i < n; i++) {
         char name[INSTANCE_NAME_MAX], uuid[UUID_TEXT];
         lock_of(l, i, name, uuid);
-        broker_unlock(l->context->broker, uuid);
+        broker_unlock(l->new.context->broker, uuid);
     }
 }
 
@@ -135,7 +135,7 @@ int launch_lock_name(const struct launch *l, struct error *e)
     if (!launch_is_numbered(l->request))
         return lock_name(l, 0, e);
     lock_of_numbering(l, uuid);
-    return model_lock_uuid(l->context, uuid, e);
+    return model_lock_uuid(l->new.context, uuid, e);
 }
 
 /* Locks the numbers. Those that another launch has chosen may not be seen yet by LVM or libvirt, but they are
@@ -171,6 +171,6 @@ int launch_lock_names(struct launch *l, struct error *e)
         return 0;
     int r = lock_numbers(l, e);
     lock_of_numbering(l, uuid);
-    broker_unlock(l->context->broker, uuid);
+    broker_unlock(l->new.context->broker, uuid);
     return r;
 }

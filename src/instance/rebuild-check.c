@@ -2,6 +2,7 @@
 /* The checks before a rebuild. */
 #include "instance/drift.h"
 #include "instance/keys-going.h"
+#include "instance/keys.h"
 #include "instance/rebuild-internal.h"
 
 #include <inttypes.h>
@@ -31,25 +32,25 @@ static const struct drift_need needs = {
 
 static int check_domain(struct rebuild *r, struct error *e)
 {
-    const struct domain *domain = model_domain_of(r->launch.model, r->instance->uuid);
+    const struct domain *domain = model_domain_of(r->model, r->instance->uuid);
     r->running = domain && domain->active;
-    return drift_check(r->launch.context, r->launch.model, r->instance, &needs, e);
+    return drift_check(r->new.context, r->model, r->instance, &needs, e);
 }
 
 static int check_image(struct rebuild *r, struct error *e)
 {
     const struct volume *root = r->instance->volumes[0];
-    const char *path = r->request.image.path;
+    const char *path = r->new.image_path;
     char image[32], disk[32];
     if (path && !streq(root->role, "root"))
         return error_set(e, -EINVAL, "image %s: instance %s has no root disk to write it to", path,
                          r->instance->name);
-    int result = wanted_image_open(r->launch.context, &r->request.image, &r->launch.image, e);
-    if (result < 0 || !r->launch.image || image_size_bytes(r->launch.image) <= root->size_bytes)
+    int result = wanted_image_open(r->new.context, &r->request->image, &r->new.image, e);
+    if (result < 0 || !r->new.image || image_size_bytes(r->new.image) <= root->size_bytes)
         return result;
     return error_set(e, -EINVAL, "image %s: its %s (%" PRIu64 " bytes) do not fit the root disk of %s, of %s",
-                     path, str_from_bytes(image_size_bytes(r->launch.image), image, sizeof image),
-                     image_size_bytes(r->launch.image), r->instance->name,
+                     path, str_from_bytes(image_size_bytes(r->new.image), image, sizeof image),
+                     image_size_bytes(r->new.image), r->instance->name,
                      str_from_bytes(root->size_bytes, disk, sizeof disk));
 }
 
@@ -57,8 +58,8 @@ static int check_image(struct rebuild *r, struct error *e)
  * group, none is without tags. */
 static int check_all_seen(const struct rebuild *r, struct error *e)
 {
-    const struct config *c = r->launch.context->config;
-    const struct inventory *inventory = r->launch.model->inventory;
+    const struct config *c = r->new.context->config;
+    const struct inventory *inventory = r->model->inventory;
     for (size_t n = 0; n < c->volume_groups.n; n++) {
         const struct group *group = inventory_group(inventory, c->volume_groups.item[n]);
         if (!group || !group->complete)
@@ -79,17 +80,17 @@ static int check_all_seen(const struct rebuild *r, struct error *e)
 /* Checks the keys to be destroyed, and opens the manager of the new one. */
 static int check_keys(struct rebuild *r, struct error *e)
 {
-    const struct context *c = r->launch.context;
+    const struct context *c = r->new.context;
     const struct instance *i = r->instance;
     _cleanup_keys_going_ struct keys_going keys = {.n = 0};
-    int result = keys_of_going(r->launch.model->inventory, i->volumes, i->n_volumes, &keys, e);
+    int result = keys_of_going(r->model->inventory, i->volumes, i->n_volumes, &keys, e);
     if (result == 0)
         result = keys_may_destroy(c, &keys, true, e);
     if (result < 0)
         error_prefix(e, "instance %s: cannot be rebuilt: ", i->name);
-    for (size_t n = 0; result == 0 && !r->launch.km && n < i->n_volumes; n++)
+    for (size_t n = 0; result == 0 && !r->new.km &&n < i->n_volumes; n++)
         if (volume_encrypted(i->volumes[n]))
-            result = context_keymgr(c, c->config->key_backend, &r->launch.km, e);
+            result = context_keymgr(c, c->config->key_backend, &r->new.km, e);
     return result;
 }
 
@@ -103,15 +104,15 @@ static int check_seed(struct rebuild *r, struct error *e)
     for (size_t n = 0; n < i->n_volumes; n++)
         if (volume_is_seed(i->volumes[n]))
             old = i->volumes[n];
-    if (!old && seed_wanted(&r->request.seed))
+    if (!old && seed_wanted(&r->request->seed))
         return error_set(e, -EINVAL,
                          "instance %s: cannot be rebuilt: it has no seed disk, and a rebuild adds none; "
                          "leave out --ssh-key, "
                          "--user-data and --hostname, or launch another instance",
                          i->name);
-    if (!old || seed_wanted(&r->request.seed))
-        return launch_check_seed(&r->launch, i->name, e);
-    int result = volume_encrypted(old) ? key_durable(r->launch.context, old, &durable, e) : 0;
+    if (!old || seed_wanted(&r->request->seed))
+        return wanted_seed_check(r->new.context, &r->request->seed, i->name, e);
+    int result = volume_encrypted(old) ? key_durable(r->new.context, old, &durable, e) : 0;
     if (result < 0)
         return result;
     if (!durable || old->state != VOLUME_READY)
@@ -126,16 +127,44 @@ static int check_seed(struct rebuild *r, struct error *e)
     return 0;
 }
 
+/* Reads the seed from the old disk, which may be open for a guest or a person; else it is closed again at
+ * once. */
+int rebuild_keep_seed(const struct context *c, void *rebuild, struct error *e)
+{
+    struct rebuild *r = rebuild;
+    const struct volume *old = r->keeps_seed;
+    const struct map *map = model_map_of(r->model, old);
+    _cleanup_secret_ struct secret *key = NULL;
+    _cleanup_opened_ struct opened disk = OPENED_NONE;
+    struct error why = ERROR_NONE;
+    int result = key_fetch(c, old, &key, &why);
+    if (result == 0)
+        result = disk_open(c, old, key, map ? map_use(map) : MAP_FOR_DOMAIN, SETTLE_NOW, &disk, &why);
+    if (result == 0)
+        result = c->read_seed(&disk, &r->kept_seed, &why);
+    if (disk.fd >= 0 && !map) {
+        opened_close(&disk);
+        int closed_r = disk_close(c, old, SETTLE_NOW, &why);
+        result = result < 0 ? result : closed_r;
+    }
+    r->new.seed = r->kept_seed;
+    if (result == 0)
+        return 0;
+    error_append(&why, "; the contents of its seed disk cannot be kept: use --hostname, --ssh-key or "
+                       "--user-data for a new one");
+    return error_pass(e, result, &why);
+}
+
 int rebuild_check(struct rebuild *r, struct error *e)
 {
-    const struct context *c = r->launch.context;
-    int result = check_volumes(r->launch.model, r->instance, e);
+    const struct context *c = r->new.context;
+    int result = check_volumes(r->model, r->instance, e);
     if (result == 0)
         result = model_check_not_in_rescue(r->instance, e);
     if (result == 0)
         result = check_domain(r, e);
     if (result == 0)
-        result = model_check_no_dependents(r->launch.model, r->instance->volumes, r->instance->n_volumes, e);
+        result = model_check_no_dependents(r->model, r->instance->volumes, r->instance->n_volumes, e);
     if (result == 0)
         result = check_all_seen(r, e);
     if (result == 0)
@@ -143,6 +172,6 @@ int rebuild_check(struct rebuild *r, struct error *e)
     if (result == 0)
         result = check_seed(r, e);
     if (result == 0)
-        result = disks_look(c, r->launch.model, r->instance, MAP_FOR_DOMAIN, &r->disks, e);
+        result = disks_look(c, r->model, r->instance, MAP_FOR_DOMAIN, &r->disks, e);
     return result < 0 ? result : check_image(r, e);
 }

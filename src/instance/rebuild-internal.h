@@ -3,17 +3,21 @@
 #pragma once
 
 #include "instance/disks.h"
-#include "instance/launch.h"
+#include "instance/new-disks.h"
 
 struct rebuild {
-    struct launch launch; /* makes the new disks: only the parts are filled in that its steps use */
-    struct launch_request request;
+    struct new_disks new;
+    const struct rebuild_request *request;
+    struct model *model;
     const struct instance *instance; /* as it was before the rebuild */
-    struct disks disks;
+    struct disks disks;              /* the old ones */
     bool running;
     const struct volume *keeps_seed; /* the old seed disk; NULL: none, or it gets a new seed */
-    struct key_end *ret_key;         /* gets what became of the old key; may be NULL */
+    struct secret *kept_seed;        /* read from it */
 };
 
 /* Checks, and changes nothing; in rebuild-check.c. */
 int rebuild_check(struct rebuild *r, struct error *e) _must_check_;
+
+/* A step, whose object is the rebuild: reads the seed that is kept; in rebuild-check.c. */
+step_fn rebuild_keep_seed;

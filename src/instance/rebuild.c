@@ -12,8 +12,6 @@
  * Old and new disks are never mixed. The first disk is the first to say rebuilding and the last to say ready.
  * Until it says ready, the instance is neither started nor opened. Recover closes such an instance and
  * reports it. Another rebuild, which begins anew, or a delete ends this state.
- *
- * The new disks are made by the steps of a launch: a rebuild fills in one struct launch with one instance.
  */
 #include "base/audit.h"
 #include "instance/drift.h"
@@ -26,20 +24,21 @@
 #include <stdio.h>
 
 /* Designs the same disk with another uuid and key. The domain's definition stays right. */
-static void design_disk(struct launch *l, struct launch_disk *d, const struct volume *old)
+static void design_disk(struct recipient *i, struct new_key *key, const struct volume *old)
 {
-    *d = (struct launch_disk){.launch = l, .v = *old, .disk = OPENED_NONE};
+    const struct new_disks *all = i->all;
+    struct new_disk *d = &i->disks[i->n_disks++];
+    *d = (struct new_disk){.recipient = i, .v = *old, .disk = OPENED_NONE};
     d->v.state = VOLUME_REBUILDING;
-    broker_disk_uuid(l->context->broker, d->v.disk);
+    broker_disk_uuid(all->context->broker, d->v.disk);
     memcpy(d->fs, old->fs, sizeof d->fs);
     if (str_starts(old->role, "eph"))
         snprintf(d->label, sizeof d->label, "ephemeral%.2s", old->role + strlen("eph"));
-    d->takes_image = l->image && streq(old->role, "root");
+    d->takes_image = all->image && streq(old->role, "root");
     d->takes_seed = volume_is_seed(old);
     if (!volume_encrypted(old))
         return;
-    d->key = &l->keys[0];
-    d->key->want.bits = KEY_SECRET_BITS;
+    d->key = key;
     d->key->n_uses++; /* used by remake() */
     d->v.scope = KEY_SCOPE_INSTANCE;
     snprintf(d->v.kdf, sizeof d->v.kdf, "%s", KDF_HKDF_SHA512);
@@ -47,28 +46,19 @@ static void design_disk(struct launch *l, struct launch_disk *d, const struct vo
 
 static int design_disks(struct rebuild *r, struct error *e)
 {
-    struct launch *l = &r->launch;
+    struct new_disks *n = &r->new;
     const struct instance *i = r->instance;
-    int result = launch_allocate(l, 1, i->n_volumes, e);
+    int result = new_disks_allocate_one(n, i->n_volumes, i->name, i->uuid, e);
     if (result < 0)
         return result;
-    for (size_t n = 0; n < i->n_volumes; n++)
-        design_disk(l, &l->disks[n], i->volumes[n]);
-    l->leads[l->n_leads++] = &l->disks[0].v;
-    for (size_t n = 1; n < l->n_disks; n++)
-        l->others[l->n_others++] = &l->disks[n].v;
-
-    struct launch_instance *one = &l->instances[0];
-    *one = (struct launch_instance){.launch = l, .disks = l->disks, .n_disks = l->n_disks};
-    memcpy(one->name, i->name, sizeof one->name);
-    memcpy(one->uuid, i->uuid, sizeof one->uuid);
-    l->n_keys = l->km ? 1 : 0;
-    l->closes = l->km && l->km->durable;
-    l->keys[0].want.scope = KEY_SCOPE_INSTANCE;
-    memcpy(l->keys[0].want.owner, i->uuid, sizeof i->uuid);
-    memcpy(l->keys[0].want.vg, i->volumes[0]->vg, sizeof l->keys[0].want.vg);
-    l->chunks[l->n_chunks++] = (struct launch_chunk){
-        .launch = l, .instances = one, .n_instances = 1, .keys = l->keys, .n_keys = l->n_keys};
+    struct new_key *key = NULL;
+    if (n->km) /* as it is if some disk is encrypted */
+        key = new_disks_add_key(n, i->uuid, i->volumes[0]->vg, KEY_SCOPE_INSTANCE);
+    for (size_t v = 0; v < i->n_volumes; v++)
+        design_disk(n->recipients, key, i->volumes[v]);
+    recipient_note_commits(n->recipients);
+    new_disks_add_chunk(n, n->n_keys);
+    n->closes = n->km && n->km->durable;
     return 0;
 }
 
@@ -77,14 +67,8 @@ static int design_disks(struct rebuild *r, struct error *e)
 /* Checks the image while the old disks still exist: writing it comes too late. */
 static int check_sha256(const struct context *c, void *rebuild, struct error *e)
 {
-    struct image *image = ((struct rebuild *)rebuild)->launch.image;
+    struct image *image = ((struct rebuild *)rebuild)->new.image;
     return context_import(c, image, NULL, 0, 0, 0, e);
-}
-
-static int keep_seed(const struct context *c, void *rebuild, struct error *e)
-{
-    struct rebuild *r = rebuild;
-    return launch_read_seed(c, &r->launch, r->keeps_seed, e);
 }
 
 static int end_domain(const struct context *c, void *rebuild, struct error *e)
@@ -105,14 +89,14 @@ static int look_for_changes(const struct context *c, void *rebuild, struct error
  * nobody: so a stop by the user waits until the end. */
 static int remake(const struct context *c, void *rebuild, struct error *e)
 {
-    struct launch *l = &((struct rebuild *)rebuild)->launch;
+    struct new_disks *all = &((struct rebuild *)rebuild)->new;
     int r = 0;
     context_hold_stop(c);
-    for (size_t n = 0; r == 0 && n < l->n_disks; n++) {
-        if (l->disks[n].key)
-            r = launch_set_key_tags(&l->disks[n], e);
+    for (size_t n = 0; r == 0 && n < all->n_disks; n++) {
+        if (all->disks[n].key)
+            r = new_disk_set_key_tags(&all->disks[n], e);
         if (r == 0)
-            r = broker_remake(c->broker, &l->disks[n].v, e);
+            r = broker_remake(c->broker, &all->disks[n].v, e);
     }
     return r;
 }
@@ -144,8 +128,8 @@ static int destroy_old_keys(const struct context *c, void *rebuild, struct error
         result = keys_of_going(now, r->instance->volumes, r->instance->n_volumes, &keys, e);
     if (result == 0)
         result = keys_destroy_unused(c, &keys, e);
-    if (result == 0 && r->ret_key)
-        *r->ret_key = keys_end(&keys);
+    if (result == 0 && r->request->ret_key)
+        *r->request->ret_key = keys_end(&keys);
     if (result < 0)
         error_append(e, "; instance %s is rebuilt, and mayfly recover destroys its old key",
                      r->instance->name);
@@ -161,18 +145,18 @@ static int start(const struct context *c, void *rebuild, struct error *e)
 /* Adds the steps up to the commit point. */
 static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
 {
-    struct launch *l = &r->launch;
+    struct new_disks *n = &r->new;
     const char *name = r->instance->name;
     int result = 0;
-    if (r->request.image.sha256)
+    if (r->request->image.sha256)
         result =
-            steps_add(s, check_sha256, NULL, r, e, "check the SHA-256 of image %s", r->request.image.path);
+            steps_add(s, check_sha256, NULL, r, e, "check the SHA-256 of image %s", r->request->image.path);
     if (result == 0 && r->keeps_seed)
-        result = steps_add(s, keep_seed, NULL, r, e, "read the seed of %s", name);
-    if (result == 0 && l->n_keys)
+        result = steps_add(s, rebuild_keep_seed, NULL, r, e, "read the seed of %s", name);
+    if (result == 0 && n->n_keys)
         result =
-            steps_add(s, launch_create_keys, launch_create_keys_undo, &l->chunks[0], e,
-                      "create a key of %u bits in %s for %s", l->keys[0].want.bits, l->km->ops->name, name);
+            steps_add(s, new_keys_create, new_keys_create_undo, &n->chunks[0], e,
+                      "create a key of %u bits in %s for %s", n->keys[0].want.bits, n->km->ops->name, name);
     if (result == 0 && r->running)
         result = steps_add(s, end_domain, NULL, r, e, "end domain %s", name);
     if (result == 0 && r->disks.n_open)
@@ -184,12 +168,12 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
         result = steps_add_anchor(s, remake, remake_undo, r, e, "make the disks of %s anew: the old are gone",
                                   name);
     if (result == 0)
-        result = launch_add_contents(s, &l->chunks[0], e);
+        result = new_disks_add_contents(s, &n->chunks[0], e);
     if (result == 0)
-        result = launch_add_settling(s, l, e);
-    if (result == 0 && l->n_others)
-        result = steps_add(s, launch_others_ready, NULL, l, e, "mark %zu disks ready", l->n_others);
-    return result < 0 ? result : steps_add(s, launch_leads_ready, NULL, l, e, "mark the first disk ready");
+        result = new_disks_add_settling(s, n, e);
+    if (result == 0 && n->n_others)
+        result = steps_add(s, new_disks_others_ready, NULL, n, e, "mark %zu disks ready", n->n_others);
+    return result < 0 ? result : steps_add(s, new_disks_leads_ready, NULL, n, e, "mark the first disk ready");
 }
 
 static int add_start(struct steps *s, struct rebuild *r, struct error *e)
@@ -199,7 +183,7 @@ static int add_start(struct steps *s, struct rebuild *r, struct error *e)
 
 static int add_destroy_key(struct steps *s, struct rebuild *r, struct error *e)
 {
-    return r->launch.n_keys
+    return r->new.n_keys
                ? steps_add(s, destroy_old_keys, NULL, r, e, "destroy the key that %s had", r->instance->name)
                : 0;
 }
@@ -227,9 +211,9 @@ static int run_after(const struct context *c, struct rebuild *r, struct error *e
     return first.errnum ? error_pass(e, first.errnum, &first) : 0;
 }
 
-static int run_plan(const struct context *c, struct rebuild *r, bool dry_run, struct steps **ret_plan,
-                    struct error *e)
+static int run_plan(const struct context *c, struct rebuild *r, struct steps **ret_plan, struct error *e)
 {
+    bool dry_run = r->request->dry_run;
     _cleanup_steps_ struct steps *s = NULL;
     int result = steps_new(&s, e);
     if (result == 0)
@@ -249,23 +233,33 @@ static int run_plan(const struct context *c, struct rebuild *r, bool dry_run, st
     return result;
 }
 
+static struct rebuild *rebuild_free(struct rebuild *r)
+{
+    if (r) {
+        new_disks_free(&r->new);
+        secret_free(r->kept_seed);
+        model_free(r->model);
+    }
+    return NULL;
+}
+DEFINE_CLEANUP(struct rebuild *, rebuild_free)
+
 int instance_rebuild(const struct context *c, const char *name, const struct rebuild_request *q,
                      struct steps **ret_plan, struct error *e)
 {
     struct rebuild rebuild = {
-        .request = {.image = q->image, .seed = q->seed},
-        .ret_key = q->ret_key,
+        .new = {.context = c, .wanted_seed = &q->seed, .image_path = q->image.path},
+        .request = q,
     };
-    _cleanup_(launch_freep) struct launch *l = &rebuild.launch;
-    l->context = c;
-    l->request = &rebuild.request;
-
-    int r = context_check_virt(c, e);
-    if (r == 0)
-        r = model_lock(c, name, &l->model, &rebuild.instance, e);
-    if (r == 0)
-        r = rebuild_check(&rebuild, e);
-    if (r == 0)
-        r = design_disks(&rebuild, e);
-    return r < 0 ? r : run_plan(c, &rebuild, q->dry_run, ret_plan, e);
+    _cleanup_(rebuild_freep) struct rebuild *r = &rebuild;
+    int result = context_check_virt(c, e);
+    if (result == 0)
+        result = model_lock(c, name, &r->model, &r->instance, e);
+    if (result < 0)
+        return result;
+    r->new.before = r->model->inventory;
+    result = rebuild_check(r, e);
+    if (result == 0)
+        result = design_disks(r, e);
+    return result < 0 ? result : run_plan(c, r, ret_plan, e);
 }

@@ -4,21 +4,6 @@
 
 #include <stdio.h>
 
-int wanted_seed_check(const struct context *c, const struct wanted_seed *w, struct error *e)
-{
-    int r = w->hostname ? seed_check_hostname(w->hostname, e) : 0;
-    if (r == 0 && w->ssh_keys)
-        r = seed_check_ssh_keys(w->ssh_keys, e);
-    if (r == 0 && w->user_data)
-        r = seed_check_user_data(w->user_data, e);
-    if (r < 0 || !w->user_data)
-        return r;
-    const char *doubt = seed_doubt(w->user_data);
-    if (doubt)
-        report_warning(c, "user data: %s", doubt);
-    return 0;
-}
-
 /* Makes the host name. Names of instances may have an underscore, names of hosts may not. */
 int wanted_seed_hostname(const struct wanted_seed *w, const char *instance, unsigned number,
                          char field[HOSTNAME_FIELD], struct error *e)
@@ -35,4 +20,21 @@ int wanted_seed_hostname(const struct wanted_seed *w, const char *instance, unsi
     if (r < 0)
         error_append(&why, "; use --hostname");
     return r < 0 ? error_pass(e, r, &why) : 0;
+}
+
+int wanted_seed_check(const struct context *c, const struct wanted_seed *w, const char *instance,
+                      struct error *e)
+{
+    char hostname[HOSTNAME_FIELD];
+    int r = w->hostname ? seed_check_hostname(w->hostname, e) : 0;
+    if (r == 0 && w->ssh_keys)
+        r = seed_check_ssh_keys(w->ssh_keys, e);
+    if (r == 0 && w->user_data)
+        r = seed_check_user_data(w->user_data, e);
+    if (r < 0)
+        return r;
+    const char *doubt = w->user_data ? seed_doubt(w->user_data) : NULL;
+    if (doubt)
+        report_warning(c, "user data: %s", doubt);
+    return seed_wanted(w) ? wanted_seed_hostname(w, instance, 0, hostname, e) : 0;
 }

@@ -17,8 +17,10 @@ static inline bool seed_wanted(const struct wanted_seed *w)
     return w->ssh_keys || w->user_data || w->hostname;
 }
 
-/* Checks that a seed can hold that. -EINVAL. Warns of user data that cloud-init would ignore. */
-int wanted_seed_check(const struct context *c, const struct wanted_seed *w, struct error *e) _must_check_;
+/* Checks that a seed of the instance of this name can hold that. -EINVAL. Warns of user data that cloud-init
+ * would ignore. */
+int wanted_seed_check(const struct context *c, const struct wanted_seed *w, const char *instance,
+                      struct error *e) _must_check_;
 
 #define HOSTNAME_FIELD (SEED_HOSTNAME_MAX + 11) /* a number may follow */
 
