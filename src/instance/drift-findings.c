@@ -6,12 +6,9 @@
 #include <stdio.h>
 
 static const char *const names[DRIFT_KINDS] = {
-    [DRIFT_UNKNOWN] = "unknown",     [DRIFT_UNDEFINED] = "undefined",       [DRIFT_TRANSIENT] = "transient",
-    [DRIFT_HALTED] = "halted",       [DRIFT_ENDING] = "in-shutdown",        [DRIFT_SAVED] = "managed-save",
-    [DRIFT_HELD] = "held",           [DRIFT_OVERLAY] = "overlay",           [DRIFT_BLOCK_COPY] = "block-copy",
-    [DRIFT_REPLACED] = "replaced",   [DRIFT_BARE] = "bare-volume",          [DRIFT_SHARED] = "shared-disk",
-    [DRIFT_MISSING] = "missing",     [DRIFT_NOT_IN_GUEST] = "not-in-guest", [DRIFT_NVRAM] = "foreign-nvram",
-    [DRIFT_MARK_LOST] = "mark-lost", [DRIFT_RENAMED] = "renamed",
+#define DRIFT_KIND(kind, name, meaning) [DRIFT_##kind] = name,
+#include "instance/drift.def"
+#undef DRIFT_KIND
 };
 
 const char *drift_name(enum drift_kind kind)

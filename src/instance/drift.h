@@ -10,23 +10,9 @@
 #include "instance/survey.h"
 
 enum drift_kind {
-    DRIFT_UNKNOWN,    /* libvirt cannot be asked, so nothing below but DRIFT_HELD is known */
-    DRIFT_UNDEFINED,  /* libvirt has no domain of its uuid */
-    DRIFT_TRANSIENT,  /* its domain was undefined while it runs: libvirt forgets it when it ends */
-    DRIFT_HALTED,     /* its domain is paused, crashed or pmsuspended: the guest answers nothing */
-    DRIFT_ENDING,     /* its domain is in shutdown */
-    DRIFT_SAVED,      /* a managed save: the next start resumes the memory in it */
-    DRIFT_HELD,       /* something on the host uses a disk: a mount, swap, another map, a process */
-    DRIFT_OVERLAY,    /* a disk-only snapshot: the guest writes to another file, unencrypted */
-    DRIFT_BLOCK_COPY, /* a block job copies what the guest writes to another file, unencrypted */
-    DRIFT_REPLACED,   /* the domain has something else under the serial number of the disk */
-    DRIFT_BARE,       /* the domain names the volume below the encrypted disk */
-    DRIFT_SHARED,     /* another running domain has a disk of it, or its guest has one of another instance */
-    DRIFT_MISSING,    /* the definition does not name the disk */
-    DRIFT_NOT_IN_GUEST, /* the running guest does not have the disk, though the definition names it */
-    DRIFT_NVRAM,        /* the file of its UEFI variables is another domain's too, or was not made for it */
-    DRIFT_MARK_LOST,    /* Mayfly made the definition, but the mark is gone */
-    DRIFT_RENAMED,      /* libvirt's name is not the one in the tags */
+#define DRIFT_KIND(kind, name, meaning) DRIFT_##kind,
+#include "instance/drift.def"
+#undef DRIFT_KIND
     DRIFT_KINDS
 };
 
