@@ -41,6 +41,17 @@ static int check_room(const struct pool *p, const struct volume *v, uint64_t mor
     return r;
 }
 
+/* Takes back what add_disk() has done before it failed with `r`. The file may have its name by then, and the
+ * line stays until that is gone. */
+static void take_back(struct pool *p, struct records *all, struct record *one, int r)
+{
+    pool_forget(p, one->v.lv);
+    if (r != -EEXIST && file_remove(p, &one->v, NULL) < 0) /* EEXIST: the file is somebody else's */
+        return;
+    records_drop(all, one);
+    (void)!records_write(p->folder_fd, all, NULL); /* if that fails, the line has no file: it is no disk */
+}
+
 /* Adds the line of a disk, then its file: a copy of `from`, or an empty one (NULL). */
 static int add_disk(struct pool *p, struct records *all, const struct volume *v, const struct copied *from,
                     struct error *e)
@@ -60,11 +71,8 @@ static int add_disk(struct pool *p, struct records *all, const struct volume *v,
     r = records_write(p->folder_fd, all, e);
     if (r == 0)
         r = file_make(p, v, from, e);
-    if (r == 0)
-        return 0;
-    pool_forget(p, v->lv);
-    records_drop(all, one);
-    (void)!records_write(p->folder_fd, all, NULL); /* if that fails, the line has no file: it is no disk */
+    if (r < 0)
+        take_back(p, all, one, r);
     return r;
 }
 

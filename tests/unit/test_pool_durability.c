@@ -105,7 +105,8 @@ static struct {
     ino_t inode;
 } made[16];
 static size_t n_made;
-static const char *rival; /* another mayfly's identity, which gets the name first */
+static bool has_linked, sync_fails; /* the first one after a file got its name */
+static const char *rival;           /* another mayfly's identity, which gets the name first */
 
 static void note_made(bool is_name, ino_t inode)
 {
@@ -131,6 +132,7 @@ WRAP(int, linkat, int from_fd, const char *from, int to_fd, const char *to, int 
     int r = __real_linkat(from_fd, from, to_fd, to, flags), errnum = errno;
     note(0);
     note_made(true, st.st_ino);
+    has_linked = true;
     errno = errnum;
     return r;
 }
@@ -145,7 +147,11 @@ WRAP(int, fsync, int fd)
     assert_int_equal(fstat(fd, &st), 0);
     note(st.st_ino); /* no power is cut in earnest */
     note_made(false, st.st_ino);
-    return 0;
+    if (!sync_fails || !has_linked)
+        return 0;
+    sync_fails = false;
+    errno = EIO;
+    return -1;
 }
 
 /* ------------------------------------------------------------------- replaying */
@@ -504,6 +510,30 @@ static void a_new_size_is_there_for_good(void **state)
     broker_disconnect(b);
 }
 
+/* Its file has its name already, and goes before its line: a file without a line would be left to a person.
+ */
+static void a_disk_that_could_not_be_made_leaves_nothing(void **state)
+{
+    (void)state;
+    struct broker *b = NULL;
+    _cleanup_inventory_ struct inventory *all = NULL;
+    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    uuid_make(instance);
+    OK(broker_lock(b, instance, &e));
+    design(b, &disks[0], "root");
+    design(b, &disks[1], "eph0");
+    OK(broker_create(b, &disks[0], &e));
+    has_linked = false;
+    sync_fails = true;
+    REFUSED_WITH(-EIO, "its file cannot be made", broker_create(b, &disks[1], &e));
+    assert_false(sync_fails);
+    OK(broker_list(b, &all, &e));
+    assert_int_equal(all->n_volumes, 1);
+    assert_int_equal(all->n_untagged, 0);
+    OK(broker_create(b, &disks[1], &e));
+    broker_disconnect(b);
+}
+
 static void of_two_that_make_a_pool_the_first_wins(void **state)
 {
     (void)state;
@@ -531,6 +561,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(power_cuts, make_pool, folder_remove),
         cmocka_unit_test_setup_teardown(the_identity_is_there_for_good, make_pool, folder_remove),
         cmocka_unit_test_setup_teardown(a_new_size_is_there_for_good, make_pool, folder_remove),
+        cmocka_unit_test_setup_teardown(a_disk_that_could_not_be_made_leaves_nothing, make_pool,
+                                        folder_remove),
         cmocka_unit_test_setup_teardown(of_two_that_make_a_pool_the_first_wins, make_pool, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
