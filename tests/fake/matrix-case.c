@@ -69,7 +69,7 @@ int case_recover(struct matrix *m, struct error *e)
 
 void case_set_world(struct matrix *m, const struct world *to)
 {
-    *m->world = *to;
+    world_become(m->world, to);
     m->world->calls = m->world->break_at = 0;
     m->world->virt_broken = false;
     m->world->hit = NULL;

@@ -54,21 +54,36 @@ static void have_foreign_rescued(struct fake *f)
     must(stop(f, &e), &e);
 }
 
+static struct volume mark_rescue_doomed(struct fake *f)
+{
+    const struct host *h = world_look(f->world);
+    struct error e = ERROR_NONE;
+    size_t i = 0;
+    while (!volume_is_rescue(&h->volumes[i].v))
+        i++;
+    const struct volume v = h->volumes[i].v, *doomed = &v;
+    must(broker_lock(f->context.broker, v.instance, &e), &e);
+    must(broker_mark(f->context.broker, &doomed, 1, VOLUME_DOOMED, &e), &e);
+    broker_unlock(f->context.broker, v.instance);
+    return v;
+}
+
 /* As an unrescue leaves it that was cut off after its first mark. */
 static void have_rescue_doomed(struct fake *f)
 {
-    struct host *h = &f->world->host;
     have_rescued_stopped(f);
-    h->volumes[h->n_volumes - 1].v.state = VOLUME_DOOMED;
+    mark_rescue_doomed(f);
 }
 
 /* As if a person had removed its volume. */
 static void have_rescue_lost(struct fake *f)
 {
-    struct host *h = &f->world->host;
+    struct error e = ERROR_NONE;
     have_rescued_stopped(f);
-    h->group.free_bytes += h->volumes[h->n_volumes - 1].v.size_bytes;
-    world_drop(h->volumes, &h->n_volumes, sizeof h->volumes[0], h->n_volumes - 1);
+    const struct volume v = mark_rescue_doomed(f), *gone = &v;
+    must(broker_lock(f->context.broker, v.instance, &e), &e);
+    must(broker_remove(f->context.broker, &gone, 1, &e), &e);
+    broker_unlock(f->context.broker, v.instance);
 }
 
 const struct scenario rescue_scenarios[] = {

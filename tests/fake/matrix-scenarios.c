@@ -382,14 +382,15 @@ static int reboot_hard(struct fake *f, struct error *e)
 /* What is promised when it went well, beyond amounts: volume, map and a running guest agree. */
 static void check_sizes(struct world *w, const char *role, uint64_t bytes)
 {
-    const struct world_domain *t = &w->host.domains[w->host.n_domains - 1];
-    for (size_t i = 0; i < w->host.n_volumes; i++) {
-        const struct volume *v = &w->host.volumes[i].v;
+    const struct host *h = world_look(w);
+    const struct world_domain *t = &h->domains[h->n_domains - 1];
+    for (size_t i = 0; i < h->n_volumes; i++) {
+        const struct volume *v = &h->volumes[i].v;
         char path[DEVICE_PATH_MAX];
         if (!streq(v->instance, t->d.uuid) || !streq(v->role, role))
             continue;
         volume_device_path(v, path);
-        uint64_t device_bytes = world_device_bytes(&w->host, path);
+        uint64_t device_bytes = world_device_bytes(h, path);
         bool told = !t->d.active;
         for (size_t d = 0; d < t->running.n; d++)
             told |= streq(t->running.disk[d].path, path) && t->running.disk[d].bytes == bytes;
@@ -422,8 +423,8 @@ static int resize_swap(struct fake *f, struct error *e)
 static void have_half_resized(struct fake *f)
 {
     struct error e = ERROR_NONE;
-    struct host *h = &f->world->host;
     have_running(f);
+    const struct host *h = world_look(f->world);
     for (size_t i = 0; i < h->n_volumes; i++)
         if (streq(h->volumes[i].v.instance, h->domains[h->n_domains - 1].d.uuid) &&
             streq(h->volumes[i].v.role, "root")) {
@@ -450,8 +451,9 @@ static int tune(struct fake *f, struct error *e)
 /* What is promised when it went well, beyond amounts: the disks have what was made on them before. */
 static void check_contents(struct world *w, const char *uuid)
 {
-    for (size_t i = 0; i < w->host.n_volumes; i++) {
-        const struct world_volume *v = &w->host.volumes[i];
+    const struct host *h = world_look(w);
+    for (size_t i = 0; i < h->n_volumes; i++) {
+        const struct world_volume *v = &h->volumes[i];
         bool root = streq(v->v.role, "root"), seed = volume_is_seed(&v->v);
         if (streq(v->v.instance, uuid) &&
             (v->has_image != root || !streq(v->fs, v->v.fs) || (root || seed) == !!v->fs[0] ||
@@ -504,15 +506,15 @@ static size_t disks_in(const struct host *h, const char *uuid, enum volume_state
 /* Where the process of a rebuild was killed: so many of three disks were rebuilding. */
 static void have_cut_rebuild(struct fake *f, size_t rebuilding)
 {
-    static struct host before;
+    static struct world before;
     char uuid[UUID_TEXT];
     have_running(f);
     fake_again(f); /* or the launch would still hold its lock */
-    before = f->world->host;
-    memcpy(uuid, f->world->host.domains[f->world->host.n_domains - 1].d.uuid, sizeof uuid);
+    before = *f->world;
+    memcpy(uuid, before.host.domains[before.host.n_domains - 1].d.uuid, sizeof uuid);
     for (unsigned at = 1; disks_in(&f->world->host, uuid, VOLUME_REBUILDING) != rebuilding; at++) {
         struct error e = ERROR_NONE;
-        f->world->host = before;
+        world_become(f->world, &before);
         f->world->calls = 0;
         f->world->inject[0].at = at;
         f->world->inject[0].kind = INJECT_CRASH_AFTER;

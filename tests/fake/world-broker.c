@@ -27,6 +27,47 @@ static struct world *world_of(struct broker *b)
     return ((struct fake_broker *)b)->w;
 }
 
+static struct world_known *find_known(struct world *w, const char *lv)
+{
+    for (size_t i = 0; i < w->n_known; i++)
+        if (streq(w->known[i].lv, lv))
+            return &w->known[i];
+    return NULL;
+}
+
+static struct world_known *know(struct world *w, const char *lv)
+{
+    struct world_known *k = find_known(w, lv);
+    if (k)
+        return k;
+    if (w->n_known == WORLD_VOLUMES)
+        abort();
+    k = &w->known[w->n_known++];
+    snprintf(k->lv, sizeof k->lv, "%s", lv);
+    return k;
+}
+
+static void forget(struct world *w, const char *lv)
+{
+    struct world_known *k = find_known(w, lv);
+    if (k)
+        world_drop(w->known, &w->n_known, sizeof *k, (size_t)(k - w->known));
+}
+
+static bool made_by(struct broker *b, const char *lv)
+{
+    const struct world_known *k = find_known(((struct fake_broker *)b)->w, lv);
+    return k && k->maker == ((struct fake_broker *)b)->connection;
+}
+
+/* A volume that is made now, by this connection. */
+static void note_maker(struct broker *b, const char *lv)
+{
+    struct fake_broker *f = (struct fake_broker *)b;
+    forget(f->w, lv);
+    know(f->w, lv)->maker = f->connection;
+}
+
 static bool holds(struct broker *b, const char *uuid)
 {
     const struct fake_broker *f = (struct fake_broker *)b;
@@ -119,11 +160,7 @@ static int take_lock(struct broker *b, const char *uuid, struct error *e)
             return error_set(e, -EBUSY, "%s: another mayfly works on it", uuid);
     if (holds(b, uuid))
         return 0;
-    if (w->n_locks == WORLD_LOCKS)
-        abort();
-    struct world_lock *lock = &w->locks[w->n_locks++];
-    lock->connection = f->connection;
-    memcpy(lock->uuid, uuid, UUID_TEXT);
+    world_note_lock(w, uuid, f->connection);
     return 0;
 }
 
@@ -133,14 +170,6 @@ static int fake_lock(struct broker *b, const char *uuid, struct error *e)
     if (r == 0)
         r = take_lock(b, uuid, e);
     return r < 0 ? r : world_leave(world_of(b), 0, e);
-}
-
-static bool holds_any(const struct fake_broker *f)
-{
-    for (size_t i = 0; i < f->w->n_locks; i++)
-        if (f->w->locks[i].connection == f->connection)
-            return true;
-    return false;
 }
 
 /* Whoever is told that all went well may use the maps. */
@@ -154,15 +183,9 @@ static void check_settled(struct world *w)
 /* Not a call for the injector: what is not given back now is when the connection ends. */
 static void fake_unlock(struct broker *b, const char *uuid)
 {
-    struct fake_broker *f = (struct fake_broker *)b;
-    struct world *w = f->w;
-    for (size_t i = 0; i < w->n_locks; i++)
-        if (streq(w->locks[i].uuid, uuid) && w->locks[i].connection == f->connection) {
-            world_drop(w->locks, &w->n_locks, sizeof w->locks[0], i);
-            w->let_go = !holds_any(f);
-            check_settled(w);
-            return;
-        }
+    const struct fake_broker *f = (struct fake_broker *)b;
+    if (world_drop_lock(f->w, uuid, f->connection))
+        check_settled(f->w);
 }
 
 static void fake_alive(struct broker *b)
@@ -210,8 +233,8 @@ static int create(struct broker *b, struct volume *v, struct error *e)
     if (v->size_bytes > w->host.group.free_bytes)
         return error_set(e, -ENOSPC, "volume %s: no space", v->lv);
     w->host.group.free_bytes -= v->size_bytes;
-    struct world_volume *new = &w->host.volumes[w->host.n_volumes++];
-    *new = (struct world_volume){.v = *v, .maker = ((struct fake_broker *)b)->connection};
+    w->host.volumes[w->host.n_volumes++] = (struct world_volume){.v = *v};
+    note_maker(b, v->lv);
     return 0;
 }
 
@@ -240,7 +263,7 @@ static int snapshot(struct broker *b, const struct volume *v, const struct secre
         r = volume_verify_key(&origin->v, key, e);
     if (r < 0)
         return r;
-    struct world_volume new = {.v = origin->v, .maker = ((struct fake_broker *)b)->connection};
+    struct world_volume new = {.v = origin->v};
     new.v.state = VOLUME_BUILDING;
     new.v.size_bytes = room_bytes;
     snprintf(new.v.disk, sizeof new.v.disk, "%s", disk);
@@ -255,6 +278,7 @@ static int snapshot(struct broker *b, const struct volume *v, const struct secre
         abort();
     w->host.group.free_bytes -= room_bytes;
     w->host.volumes[w->host.n_volumes++] = new;
+    note_maker(b, new.v.lv);
     ((struct fake_broker *)b)->own = new.v;
     return volume_check_value(&new.v, key, w->host.volumes[w->host.n_volumes - 1].v.check, e);
 }
@@ -298,16 +322,16 @@ static void add_map(struct world *w, const struct volume *v, enum map_use use)
     map_uuid_make(v->disk, use, m->map.uuid);
 }
 
-/* A descriptor that stands for the device; `found` notes which one it is. */
-static int hand_out(struct world_volume *found)
+/* A descriptor that stands for the device; `k` notes which one it is. */
+static int hand_out(struct world_known *k)
 {
     struct stat st;
     int fd = memfd_create("fake-device", MFD_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0)
         abort();
-    if (found) {
-        found->fd = fd;
-        found->inode = st.st_ino;
+    if (k) {
+        k->fd = fd;
+        k->inode = st.st_ino;
     }
     return fd;
 }
@@ -336,7 +360,7 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
         world_violated(w, "%s was to be opened while doomed or adopting, or is no disk", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not opened", v->lv);
     }
-    if (!key && (!volume_unfinished(&found->v) || found->maker != ((struct fake_broker *)b)->connection))
+    if (!key && (!volume_unfinished(&found->v) || !made_by(b, v->lv)))
         return error_set(e, -EUNSAFE, "volume %s: is opened only by the mayfly that is making it", v->lv);
     if (key)
         r = volume_verify_key(&found->v, key, e);
@@ -350,8 +374,9 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
         return error_set(e, -EBUSY, "map of %s: may be written to, or not, against what is wanted", v->lv);
     if (key)
         add_map(w, &found->v, use);
-    *ret_fd = hand_out(found);
-    found->opener = ((struct fake_broker *)b)->connection;
+    struct world_known *k = know(w, v->lv);
+    *ret_fd = hand_out(k);
+    k->opener = ((struct fake_broker *)b)->connection;
     return 0;
 }
 
@@ -451,8 +476,7 @@ static int lend_scratch(struct broker *b, const struct volume *v, const struct s
         return r;
     if (table >= BENCH_TABLES)
         return error_set(e, -EINVAL, "request: no such table");
-    if (!found || !volume_is_bench(&found->v) || found->v.state != VOLUME_BUILDING ||
-        found->maker != ((struct fake_broker *)b)->connection) {
+    if (!found || !volume_is_bench(&found->v) || found->v.state != VOLUME_BUILDING || !made_by(b, v->lv)) {
         world_violated(w, "%s was to be lent, which is no scratch volume", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not lent", v->lv);
     }
@@ -463,7 +487,7 @@ static int lend_scratch(struct broker *b, const struct volume *v, const struct s
         return r;
     if (table != BENCH_TABLE_NONE)
         add_map(w, &found->v, false);
-    *ret_fd = hand_out(found);
+    *ret_fd = hand_out(know(w, v->lv));
     return 0;
 }
 
@@ -503,9 +527,9 @@ static int remake(struct broker *b, const struct volume *v, struct error *e)
     if (r < 0)
         return r;
     uint64_t size_bytes = found->v.size_bytes;
-    *found = (struct world_volume){
-        .v = *v, .maker = ((struct fake_broker *)b)->connection, .suspended = found->suspended};
+    *found = (struct world_volume){.v = *v, .suspended = found->suspended};
     found->v.size_bytes = size_bytes;
+    note_maker(b, v->lv);
     return 0;
 }
 
@@ -550,10 +574,10 @@ static int fake_resize(struct broker *b, const struct volume *v, uint64_t size_b
 }
 
 /* Has the operation still the descriptor that it was given? */
-static bool held_open(const struct world_volume *v)
+static bool held_open(const struct world_known *k)
 {
     struct stat st;
-    return v && v->inode && fstat(v->fd, &st) == 0 && st.st_ino == v->inode;
+    return k && k->inode && fstat(k->fd, &st) == 0 && st.st_ino == k->inode;
 }
 
 static int fake_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e)
@@ -610,7 +634,8 @@ static int close_map(struct broker *b, const struct volume *v, enum map_use up_t
                      struct error *e)
 {
     struct world *w = world_of(b);
-    struct world_volume *found = world_volume(w, v->lv);
+    const struct world_volume *found = world_volume(w, v->lv);
+    struct world_known *k = find_known(w, v->lv);
     int r = check_lock(b, v, e);
     if (r < 0)
         return r;
@@ -619,14 +644,14 @@ static int close_map(struct broker *b, const struct volume *v, enum map_use up_t
             continue;
         if (map_uuid_use(w->host.maps[i].map.uuid) > up_to)
             return 0;
-        if (held_open(found) || w->host.maps[i].held || (found && world_in_use(&w->host, &found->v)))
+        if (held_open(k) || w->host.maps[i].held || (found && world_in_use(&w->host, &found->v)))
             return error_set(e, -EBUSY, "map %s: in use", w->host.maps[i].map.name);
         *ret_closed = true;
         world_drop(w->host.maps, &w->host.n_maps, sizeof w->host.maps[0], i);
         break;
     }
-    if (found)
-        found->opener = 0;
+    if (k)
+        k->opener = 0;
     return 0;
 }
 
@@ -651,7 +676,7 @@ static int format(struct broker *b, const struct volume *v, const char *fs, cons
 {
     struct world *w = world_of(b);
     struct world_volume *found = world_volume(w, v->lv);
-    unsigned connection = ((struct fake_broker *)b)->connection;
+    const struct world_known *k = find_known(w, v->lv);
     int r = check_lock(b, v, e);
     if (r < 0)
         return r;
@@ -659,7 +684,7 @@ static int format(struct broker *b, const struct volume *v, const char *fs, cons
         return error_set(e, -EINVAL, "file system %s, label %s: no", fs, label);
     if (!found)
         return error_set(e, -ENOENT, "volume %s: none", v->lv);
-    if (!volume_unfinished(&found->v) || found->maker != connection || found->opener != connection ||
+    if (!volume_unfinished(&found->v) || !made_by(b, v->lv) || k->opener != k->maker ||
         (volume_encrypted(v) && !world_map(w, v->lv))) {
         world_violated(w, "%s was to be formatted", v->lv);
         return error_set(e, -EUNSAFE, "volume %s: not formatted", v->lv);
@@ -682,9 +707,9 @@ static int fake_format(struct broker *b, const struct volume *v, const char *fs,
 
 /* A disk that is ready is in the definition of its domain. One that is doomed while the instance stays, a
  * guest has let go of before: unless it was made a moment ago, and is undone. */
-static void check_order(struct world *w, const struct world_volume *found, unsigned connection,
-                        enum volume_state to)
+static void check_order(struct broker *b, const struct world_volume *found, enum volume_state to)
 {
+    struct world *w = world_of(b);
     const struct volume *v = &found->v;
     const struct world_domain *d = world_domain(w, v->instance);
     const struct world_volume *lead = world_lead(w, v->instance);
@@ -694,7 +719,7 @@ static void check_order(struct world *w, const struct world_volume *found, unsig
         !streq(v->instance, w->host.apart) && (!d || !world_has_disk(&d->defined, path)))
         world_violated(w, "%s was to be ready before its domain has it", v->lv);
     if (to == VOLUME_DOOMED && v->state == VOLUME_READY && lead->v.state == VOLUME_READY && lead != found &&
-        found->maker != connection && world_in_use(&w->host, v))
+        !made_by(b, v->lv) && world_in_use(&w->host, v))
         world_violated(w, "%s was to be doomed while a guest has it", v->lv);
 }
 
@@ -731,7 +756,7 @@ static int mark_one(struct broker *b, const struct volume *v, enum volume_state 
     int r = check_mark(b, v, state, e);
     if (r < 0)
         return r;
-    check_order(w, found, ((struct fake_broker *)b)->connection, state);
+    check_order(b, found, state);
     found->v.state = state;
     w->host.handed_over |= volume_is_snapshot(&found->v);
     return 0;
@@ -789,6 +814,7 @@ static int remove_one(struct broker *b, const struct volume *v, struct error *e)
     if (r < 0 || !found)
         return r;
     w->host.group.free_bytes += found->v.size_bytes;
+    forget(w, v->lv);
     world_drop(w->host.volumes, &w->host.n_volumes, sizeof w->host.volumes[0],
                (size_t)(found - w->host.volumes));
     return 0;
@@ -978,3 +1004,18 @@ struct broker *fake_broker_new(struct world *w)
     w->let_go = false;
     return &f->base;
 }
+
+static struct broker *connect_process(struct world *w, struct config *c)
+{
+    (void)c;
+    return fake_broker_new(w);
+}
+
+static bool leads_to(const struct world *w, const struct volume *v, int fd)
+{
+    const struct world_known *k = find_known((struct world *)w, v->lv);
+    struct stat st;
+    return k && fstat(fd, &st) == 0 && k->inode == st.st_ino;
+}
+
+const struct world_storage lvm_storage = {.connect = connect_process, .leads_to = leads_to};

@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct image {
@@ -83,22 +82,23 @@ struct image *image_close(struct image *i)
     return NULL;
 }
 
-/* The descriptor leads nowhere, but its inode says to which volume it was handed out. */
+/* Of what is written the volume has a mark, and not the bytes. */
+static void wrote(struct world *w, const struct world_volume *v, int fd)
+{
+    if (w->storage->wrote)
+        w->storage->wrote(v, fd);
+}
+
 static int write_image(struct world *w, int fd, struct error *e)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return error_set(e, -EBADF, "image: no device");
-    for (size_t i = 0; i < w->host.n_volumes; i++) {
-        struct world_volume *v = &w->host.volumes[i];
-        if (v->inode != st.st_ino)
-            continue;
-        if (!volume_unfinished(&v->v))
-            world_violated(w, "an image was to be written to %s, which is not building", v->v.lv);
-        v->has_image = true;
-        return 0;
-    }
-    return error_set(e, -EBADF, "image: not the device of a volume");
+    struct world_volume *v = world_volume_at(w, fd);
+    if (!v)
+        return error_set(e, -EBADF, "image: not the device of a volume");
+    if (!volume_unfinished(&v->v))
+        world_violated(w, "an image was to be written to %s, which is not building", v->v.lv);
+    v->has_image = true;
+    wrote(w, v, fd);
+    return 0;
 }
 
 /* Each device is a call of its own: so one may fail, or all may end, when some have the image. */
@@ -124,10 +124,9 @@ int fake_import(struct image *i, const struct image_target *targets, size_t n,
 
 static struct world_volume *seed_volume(struct world *w, int fd)
 {
-    struct stat st;
-    for (size_t i = 0; fstat(fd, &st) == 0 && i < w->host.n_volumes; i++)
-        if (w->host.volumes[i].inode == st.st_ino && volume_is_seed(&w->host.volumes[i].v))
-            return &w->host.volumes[i];
+    struct world_volume *v = world_volume_at(w, fd);
+    if (v && volume_is_seed(&v->v))
+        return v;
     world_violated(w, "what is no seed disk was to be used as one");
     return NULL;
 }
@@ -141,8 +140,10 @@ int fake_write_seed(const struct opened *disk, const struct secret *seed, struct
     if (v && !volume_unfinished(&v->v))
         world_violated(w, "a seed was to be written to %s, which is not building", v->v.lv);
     const char *text = memmem(secret_peek(seed), secret_size(seed) - sizeof v->seed, begin, strlen(begin));
-    if (v)
+    if (v) {
         snprintf(v->seed, sizeof v->seed, "%.159s", text ? text : "");
+        wrote(w, v, disk->fd);
+    }
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
@@ -186,13 +187,9 @@ static int look_around(struct world *w, const struct bench_cell *cell, struct er
 int fake_bench_measure(int fd, const struct bench_cell *cell, struct bench_figures *ret, struct error *e)
 {
     struct world *w = fake_world();
-    bool scratch = false;
-    struct stat st;
     int r = world_enter(w, "measure", e);
-    if (r == 0 && fstat(fd, &st) == 0)
-        for (size_t i = 0; i < w->host.n_volumes; i++)
-            scratch |= w->host.volumes[i].inode == st.st_ino && volume_is_bench(&w->host.volumes[i].v);
-    if (r == 0 && !scratch) {
+    const struct world_volume *v = r == 0 ? world_volume_at(w, fd) : NULL;
+    if (r == 0 && !(v && volume_is_bench(&v->v))) {
         world_violated(w, "what is no scratch volume was to be measured");
         r = error_set(e, -EBADF, "bench: no scratch volume");
     }
@@ -246,12 +243,9 @@ int image_file_fd(const struct image_file *f)
 /* Reads the map of a snapshot, and of no other volume. */
 static int read_snapshot(struct world *w, int fd, struct error *e)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return error_set(e, -EBADF, "image: no device");
-    for (size_t i = 0; i < w->host.n_volumes; i++)
-        if (w->host.volumes[i].inode == st.st_ino && volume_is_snapshot(&w->host.volumes[i].v))
-            return 0;
+    const struct world_volume *v = world_volume_at(w, fd);
+    if (v && volume_is_snapshot(&v->v))
+        return 0;
     world_violated(w, "a file was to be made of what is no snapshot");
     return error_set(e, -EBADF, "image: not the device of a snapshot");
 }
@@ -293,6 +287,7 @@ int image_file_link(struct image_file *f, struct error *e)
 {
     struct world *w = fake_world();
     int r = world_enter(w, "file link", e);
+    world_look(w); /* whose key it is: of the snapshot, or of the file */
     if (r == 0 && w->host.n_files == WORLD_FILES)
         abort();
     if (r == 0)

@@ -152,13 +152,14 @@ static int fake_details(struct virt *v, const char *uuid, struct domain_details 
 
 static void read_disks(struct world_domain *d, const char *xml)
 {
-    static const char before[] = "<source dev=\"";
-    for (const char *at = strstr(xml, before); at; at = strstr(at, before)) {
-        char path[DEVICE_PATH_MAX];
-        at += strlen(before);
-        snprintf(path, sizeof path, "%.*s", (int)strcspn(at, "\""), at);
-        add_disk(&d->defined, path);
-    }
+    static const char *const before[] = {"<source dev=\"", "<source type=\"unix\" path=\""};
+    for (size_t i = 0; i < ARRAY_SIZE(before); i++)
+        for (const char *at = strstr(xml, before[i]); at; at = strstr(at, before[i])) {
+            char path[DEVICE_PATH_MAX];
+            at += strlen(before[i]);
+            snprintf(path, sizeof path, "%.*s", (int)strcspn(at, "\""), at);
+            add_disk(&d->defined, path);
+        }
 }
 
 static void read_definition(struct world_domain *d, const char *xml, const char *name, const char *uuid)
@@ -277,7 +278,8 @@ static void write_disk(const struct world_disk *disk, int letter, FILE *out)
     fprintf(out, "<disk>");
     if (disk->overlay[0])
         fprintf(out, "<source file=\"%s\"/><backingStore>", disk->overlay);
-    fprintf(out, "<source dev=\"%s\"/>%s", disk->path, disk->overlay[0] ? "</backingStore>" : "");
+    const char *kind = str_starts(disk->path, "/dev/") ? "dev" : "type=\"unix\" path"; /* a socket */
+    fprintf(out, "<source %s=\"%s\"/>%s", kind, disk->path, disk->overlay[0] ? "</backingStore>" : "");
     if (disk->mirror[0])
         fprintf(out, "<mirror><source file=\"%s\"/></mirror>", disk->mirror);
     fprintf(out, "<target dev='vd%c' bus='virtio'/></disk>", letter);
@@ -464,6 +466,7 @@ static void resume(struct world *w, struct world_domain *d)
 
 bool world_start_guest(struct world *w, struct world_domain *d)
 {
+    world_look(w);
     for (size_t i = 0; i < d->defined.n; i++)
         if (!streq(d->defined.disk[i].path, WORLD_FOREIGN_DISK) && !device_there(w, d->defined.disk[i].path))
             return false;
@@ -536,6 +539,7 @@ static int fake_destroy(struct virt *v, const char *uuid, struct error *e)
 static int attach(struct world *w, const char *uuid, const char *path, unsigned sides, struct error *e)
 {
     struct world_domain *d = world_domain(w, uuid);
+    world_look(w);
     if (!d)
         return error_set(e, -ENOENT, "domain %s: there is none", uuid);
     if (sides & DOMAIN_GUEST && (!d->d.active || !device_there(w, path)))
@@ -592,6 +596,7 @@ static int resize_disk(struct world *w, const char *uuid, const char *path, uint
 {
     struct world_domain *d = world_domain(w, uuid);
     struct world_disk *disk = d ? find_disk(&d->running, path) : NULL;
+    world_look(w);
     if (!disk)
         return error_set(e, -EIO, "domain %s: has no disk %s", uuid, path);
     if (bytes != world_device_bytes(&w->host, path)) {

@@ -32,7 +32,13 @@ void *world_alloc(size_t n, size_t size)
 
 struct world *world_new(void)
 {
+    return world_new_over(&lvm_storage);
+}
+
+struct world *world_new_over(const struct world_storage *storage)
+{
     struct world *w = world_alloc(1, sizeof *w);
+    w->storage = storage;
     w->image_bytes = UINT64_C(1) << 30;
     w->host.group = (struct group){.name = "vg0",
                                    .size_bytes = UINT64_C(1) << 40,
@@ -41,7 +47,32 @@ struct world *world_new(void)
                                    .metadata_size_bytes = 1 << 20,
                                    .metadata_free_bytes = 1 << 19,
                                    .complete = true};
+    if (storage->begin)
+        storage->begin(w);
     return w;
+}
+
+struct host *world_look(struct world *w)
+{
+    if (w->storage->look)
+        w->storage->look(w);
+    return &w->host;
+}
+
+void world_become(struct world *w, const struct world *was)
+{
+    *w = *was;
+    if (w->storage->restore)
+        w->storage->restore(w);
+}
+
+struct world_volume *world_volume_at(struct world *w, int fd)
+{
+    struct host *h = world_look(w);
+    for (size_t i = 0; i < h->n_volumes; i++)
+        if (w->storage->leads_to(w, &h->volumes[i].v, fd))
+            return &h->volumes[i];
+    return NULL;
 }
 
 struct world *world_free(struct world *w)
@@ -203,6 +234,29 @@ void world_violated(struct world *w, const char *format, ...)
     if (!w->violation[0])
         vsnprintf(w->violation, sizeof w->violation, format, ap);
     va_end(ap);
+}
+
+void world_note_lock(struct world *w, const char *uuid, unsigned connection)
+{
+    if (w->n_locks == WORLD_LOCKS)
+        abort();
+    struct world_lock *lock = &w->locks[w->n_locks++];
+    lock->connection = connection;
+    memcpy(lock->uuid, uuid, UUID_TEXT);
+}
+
+bool world_drop_lock(struct world *w, const char *uuid, unsigned connection)
+{
+    size_t had = 0, keeps = 0;
+    for (size_t i = w->n_locks; i-- > 0;) {
+        bool own = w->locks[i].connection == connection, named = own && streq(w->locks[i].uuid, uuid);
+        if (named)
+            world_drop(w->locks, &w->n_locks, sizeof w->locks[0], i);
+        had += named;
+        keeps += own && !named;
+    }
+    w->let_go = had ? keeps == 0 : w->let_go;
+    return had > 0;
 }
 
 struct world_volume *world_volume(struct world *w, const char *lv)
@@ -415,7 +469,7 @@ void fake_begin(struct fake *f, struct world *w)
     f->config.volume_groups.n = 1;
     snprintf(f->config.volume_groups.item[0], CONFIG_TEXT_MAX, "%s", w->host.group.name);
     f->context = (struct context){.config = &f->config,
-                                  .broker = fake_broker_new(w),
+                                  .broker = w->storage->connect(w, &f->config),
                                   .virt = w->virt_gone ? NULL : fake_virt_new(w),
                                   .open_keymgr = fake_keymgr_open,
                                   .who = &f->who,
@@ -437,6 +491,7 @@ void fake_end(struct fake *f)
     key_managers_end(&f->managers);
     broker_disconnect(f->context.broker);
     virt_disconnect(f->context.virt);
+    world_look(f->world);
 }
 
 void fake_again(struct fake *f)

@@ -6,6 +6,11 @@
  *                                                                 |
  *                                             call number N: an error, or a crash
  *
+ * There are two kinds of world. In that of LVM a double of the broker has the volumes in memory. In the other
+ * one they are files of a real folder, and the broker is src/pool (world-pool.h). Of both, struct host says
+ * what is there, once world_look() was called: domains, disks and images are doubles that ask nothing else,
+ * and so are those who judge.
+ *
  * Every call on a double is counted. At the injected one it fails, before or after it had its effect; in a
  * crash all that follow fail as well, without effect: so the operation unwinds in memory, and the world stays
  * as it was.
@@ -35,10 +40,6 @@
 
 struct world_volume {
     struct volume v;
-    unsigned maker;  /* the connection that made it, or 0 */
-    unsigned opener; /* the connection that opened it, or 0 */
-    uint64_t inode;  /* of the descriptor that was handed out last, and its number */
-    int fd;
     bool has_image;
     char seed[160]; /* how the meta-data begins that was written to it; "": none */
     char fs[8], label[12];
@@ -92,6 +93,15 @@ struct world_domain {
 #define WORLD_IMAGE_SHA256 "1111111111111111111111111111111111111111111111111111111111111111"
 #define WORLD_OTHER_SHA256 "2222222222222222222222222222222222222222222222222222222222222222"
 
+/* What the broker's double knows of a volume that connections work on. */
+struct world_known {
+    char lv[LV_NAME_MAX];
+    unsigned maker;  /* the connection that made it, or 0 */
+    unsigned opener; /* the connection that opened it, or 0 */
+    uint64_t inode;  /* of the descriptor that was handed out last, and its number */
+    int fd;
+};
+
 struct world_lock {
     char uuid[UUID_TEXT];
     unsigned connection;
@@ -127,6 +137,32 @@ struct host {
     bool handed_over; /* a snapshot was doomed: its key is a file's, which may not have its name yet */
 };
 
+struct world;
+
+/* What has the volumes of a world. */
+struct world_storage {
+    bool files; /* each is encrypted, and none is Nova's or lent for a bench */
+
+    /* Begins a world without volumes; NULL: there is nothing to do. */
+    void (*begin)(struct world *w);
+
+    /* Connects a process to the broker, and configures the process for it. */
+    struct broker *(*connect)(struct world *w, struct config *c);
+
+    /* Brings what the host is said to have up to what is there; NULL: the host is what is there. */
+    void (*look)(struct world *w);
+
+    /* Brings what is there to what it was when the world was looked at; NULL likewise. */
+    void (*restore)(struct world *w);
+
+    /* Is this descriptor one of the volume's disk? */
+    bool (*leads_to)(const struct world *w, const struct volume *v, int fd);
+
+    /* Contents of `v` have changed, through a descriptor of its disk; NULL: they are there. */
+    void (*wrote)(const struct world_volume *v, int fd);
+};
+extern const struct world_storage lvm_storage;
+
 enum injection {
     INJECT_NOTHING,
     INJECT_ERROR_BEFORE,
@@ -137,10 +173,13 @@ enum injection {
 };
 
 struct world {
-    struct host host;
+    const struct world_storage *storage;
+    struct host host; /* as it was when somebody looked: see world_look() */
     const struct config *config; /* of who works on it now */
     struct world_lock locks[WORLD_LOCKS];
     size_t n_locks;
+    struct world_known known[WORLD_VOLUMES];
+    size_t n_known;
     unsigned connections;  /* so far */
     bool virt_gone;        /* libvirt does not answer */
     bool no_uefi;          /* it has no such firmware */
@@ -187,10 +226,20 @@ struct world {
 extern volatile bool world_allocates; /* the compiler knows that calloc() does not look */
 void *world_alloc(size_t n, size_t size);
 
-struct world *world_new(void);
+struct world *world_new(void); /* of LVM */
+struct world *world_new_over(const struct world_storage *storage);
 struct world *world_free(struct world *w);
 DEFINE_CLEANUP(struct world *, world_free)
 #define _cleanup_world_ _cleanup_(world_freep)
+
+/* What is on the host now. */
+struct host *world_look(struct world *w);
+
+/* The world is again as it was. */
+void world_become(struct world *w, const struct world *was);
+
+/* The volume whose disk the descriptor leads to, or NULL. */
+struct world_volume *world_volume_at(struct world *w, int fd);
 
 /* After a crash: calls have effect again, locks are gone. And after one of the host: maps and running domains
  * too. */
@@ -249,6 +298,10 @@ int world_enter(struct world *w, const char *call, struct error *e);
 int world_enter_suspending(struct world *w, const char *call, const char *lv, struct error *e);
 int world_leave(struct world *w, int r, struct error *e);
 void world_violated(struct world *w, const char *format, ...) _printf_(2, 3);
+
+/* Notes that the connection has the lock, or has given it back. */
+void world_note_lock(struct world *w, const char *uuid, unsigned connection);
+bool world_drop_lock(struct world *w, const char *uuid, unsigned connection); /* false: it had not */
 
 struct world_volume *world_volume(struct world *w, const char *lv);
 struct world_volume *world_lead(struct world *w, const char *uuid); /* the first one of an instance */
