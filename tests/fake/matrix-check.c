@@ -80,7 +80,7 @@ bool bystanders_untouched(const struct host *before, const struct host *now, cha
 bool hosts_equal(const struct host *a, const struct host *b, char why[200])
 {
     if (a->n_volumes != b->n_volumes || a->n_maps != b->n_maps || a->n_keys != b->n_keys ||
-        a->n_domains != b->n_domains || a->n_files != b->n_files)
+        a->n_domains != b->n_domains || a->n_files != b->n_files || a->n_untagged != b->n_untagged)
         return WRONG("it was not undone: volumes %zu, %zu; maps %zu, %zu; keys %zu, %zu; domains %zu, %zu; "
                      "files %zu, %zu",
                      a->n_volumes, b->n_volumes, a->n_maps, b->n_maps, a->n_keys, b->n_keys, a->n_domains,
@@ -252,6 +252,10 @@ bool invariants_hold(const struct host *h, char why[200])
         hold = domain_in_order(h, &h->domains[i], why);
     for (size_t i = 0; hold && i < h->n_files; i++)
         hold = file_in_order(h, &h->files[i], why);
+    if (hold && h->n_damaged)
+        return WRONG("the tags of a disk of %s are damaged", h->damaged[0].tagged);
+    if (hold && h->n_untagged)
+        return WRONG("%s is left without tags", h->untagged[0].lv);
     if (hold && h->n_undefined)
         return WRONG("domain %.80s would be back after a power cut", h->undefined[0].d.name);
     return hold;

@@ -118,7 +118,8 @@ void make_bystanders(struct world *w)
     world_add_domain(w, "given", "99999999-9999-4999-8999-999999999999");
     must(instance_add_disks(&f.context, &given, &launched, &changed, NULL, &e), &e);
     f.config.encryption_enabled = false;
-    prepare_launch(&f, &plain);
+    if (!w->storage->files)
+        prepare_launch(&f, &plain);
     f.config.encryption_enabled = true;
     export_to(&f, "stopped", "/image-of-others");
     w->host.handed_over = false;

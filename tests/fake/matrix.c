@@ -13,16 +13,25 @@
  * Where LVM suspends devices, lvm is killed too, alone and together with the process.
  *
  * Recover asks the key manager as the one whose keys they are, whoever has asked in the operation. Prints
- * "matrix: N cases, 0 broken". `matrix reboot` runs the scenarios whose names begin so, `matrix --only
- * reboot` that one alone, `matrix 2/4` the second quarter of the calls of each scenario, so that all
- * processors have work. `matrix --list` prints their names. `matrix --mutations` shows that the matrix can
- * fail: it leaves out one kind of call at a time, and wants broken cases for each; `matrix --memory` lets
- * memory fail alone.
+ * "matrix: N cases, 0 broken".
+ *
+ *     matrix reboot           the scenarios whose names begin so
+ *     matrix --only reboot    that one alone
+ *     matrix 2/4              the second quarter of the calls of each, so that all processors have work
+ *     matrix --memory         memory fails alone
+ *     matrix --mutations      shows that the matrix can fail: leaves out one kind of call at a time, and
+ * wants broken cases for each matrix --list           the names of the scenarios
+ *
+ * `matrix --pool`, with any of these behind it: the same over a pool of files (world-pool.h), where each call
+ * that changes a file is one of the calls. Its scenarios are also called "pool: reboot".
  */
 #include "matrix.h"
+#include "world-pool.h"
 
 #include <stdio.h>
 #include <unistd.h>
+
+#define OF_POOL "pool: "
 
 static const struct fault_kind {
     const char *name;
@@ -56,16 +65,31 @@ static bool suspends(const char *call)
     return false;
 }
 
+/* By which src/pool changes its files. Of one that crashes before, the world is as after the one before it.
+ */
+static bool of_file(const char *call)
+{
+    static const char *const changes[] = {"mkdirat",  "openat",      "write",       "renameat", "linkat",
+                                          "unlinkat", "ftruncate64", "fallocate64", "clone",    "fsync"};
+    for (size_t i = 0; call && i < ARRAY_SIZE(changes); i++)
+        if (streq(call, changes[i]))
+            return true;
+    return false;
+}
+
 /* A call that changes nothing fails after its effect as it does before, and one that suspends nothing as well
  * with lvm as without. */
 static bool same_as_before(const struct fault_kind *k, const char *call)
 {
     static const char *const reads[] = {
-        "list", "domains",   "find domain", "key list",       "key fetch",    "key may destroy",
-        "lock", "find disk", "definition",  "details",        "find network", "strangers",
-        "try",  "view",      "read seed",   "try definition", "remove trials"};
+        "list", "domains",   "find domain", "key list",       "key fetch",     "key may destroy",
+        "lock", "find disk", "definition",  "details",        "find network",  "strangers",
+        "try",  "view",      "read seed",   "try definition", "remove trials", "fsync",
+        "maps"};
     if (k->lvm_lost)
         return !suspends(call);
+    if (of_file(call) && k->kind == INJECT_CRASH_BEFORE)
+        return true;
     for (size_t i = 0; call && i < ARRAY_SIZE(reads); i++)
         if (streq(call, reads[i]))
             return k->kind == INJECT_ERROR_AFTER || k->kind == INJECT_CRASH_AFTER;
@@ -301,13 +325,36 @@ static const struct scenario *scenario_at(size_t i)
     return NULL;
 }
 
+static bool is_in(const struct scenario *s, const struct scenario *table, size_t n)
+{
+    return s >= table && s < table + n;
+}
+
+/* Over files no disk is plain, was Nova's, has dm-crypt's options, or is lent to a bench. Who keeps the keys
+ * does not matter to them. */
+static bool has_files(const struct scenario *s)
+{
+    static const char *const lvm_alone[] = {"tune", "tune opened", "bench",
+                                            "recover a bench that was cut off"};
+    for (size_t i = 0; i < ARRAY_SIZE(lvm_alone); i++)
+        if (streq(s->name, lvm_alone[i]))
+            return false;
+    return s->tune != plain_disks && !is_in(s, adopt_scenarios, n_adopt_scenarios) &&
+           !is_in(s, network_scenarios, n_network_scenarios);
+}
+
+static bool possible(const struct matrix *m, const struct scenario *s)
+{
+    return !m->world->storage->files || has_files(s);
+}
+
 static void run_one(struct matrix *m, const char *name)
 {
     const struct scenario *s;
     m->mutation = NULL;
     m->cases = m->broken = 0;
     for (size_t i = 0; (s = scenario_at(i)); i++)
-        if (streq(s->name, name))
+        if (streq(s->name, name) && possible(m, s))
             run_scenario(m, s);
 }
 
@@ -321,7 +368,7 @@ static void run_all(struct matrix *m, const struct mutation *mutation, const cha
     for (size_t i = 0; (s = scenario_at(i)); i++) {
         if (mutation && mutation->scenario && !streq(mutation->scenario, s->name))
             continue;
-        if (!only || str_starts(s->name, only))
+        if ((!only || str_starts(s->name, only)) && possible(m, s))
             run_scenario(m, s);
         if (mutation && m->broken)
             return;
@@ -330,8 +377,12 @@ static void run_all(struct matrix *m, const struct mutation *mutation, const cha
 
 static int list(void)
 {
-    for (size_t i = 0; scenario_at(i); i++)
-        puts(scenario_at(i)->name);
+    const struct scenario *s;
+    for (size_t i = 0; (s = scenario_at(i)); i++)
+        puts(s->name);
+    for (size_t i = 0; (s = scenario_at(i)); i++)
+        if (has_files(s))
+            printf(OF_POOL "%s\n", s->name);
     return 0;
 }
 
@@ -379,9 +430,24 @@ static int run_mutations(struct matrix *m)
         {.call = "mark doomed",
          .scenario = "export"}, /* the key is still the snapshot's when the file has its name */
         {.call = "key list", .scenario = "recover an export that was cut off"},
+        {.call = "recover", .files = true},
+        {.call = "dry run", .files = true},
+        {.call = "lock", .files = true},
+        {.call = "openat", .files = true},
+        {.call = "renameat", .files = true},
+        {.call = "linkat", .files = true},
+        {.call = "unlinkat", .files = true},
+        {.call = "clone", .files = true, .scenario = "export"},
+        {.call = "ftruncate64", .files = true, .scenario = "resize"},
+        {.call = "grow", .files = true, .scenario = "resize running"},
+        {.call = "engine open", .files = true, .scenario = "start"},
+        {.call = "close", .files = true, .scenario = "stop"},
+        {.call = "key destroy", .files = true, .scenario = "delete stopped"},
     };
     int failed = 0;
     for (size_t i = 0; i < ARRAY_SIZE(mutations); i++) {
+        if (mutations[i].files != m->world->storage->files)
+            continue;
         run_all(m, &mutations[i], NULL);
         printf("matrix: without %s: %s after %u cases (%s)\n", mutations[i].call,
                m->broken ? "noticed" : "NOT NOTICED", m->cases, m->broken ? m->scenario->name : "all");
@@ -390,30 +456,43 @@ static int run_mutations(struct matrix *m)
     return failed;
 }
 
+/* By the rest of the arguments. */
+static int run_asked(struct matrix *m, int argc, char *argv[], const char *one)
+{
+    if (argc == 2 && streq(argv[1], "--mutations"))
+        return run_mutations(m);
+    m->memory = argc == 2 && streq(argv[1], "--memory");
+    if (one)
+        run_one(m, one);
+    else
+        run_all(m, NULL, argc == 2 && !m->memory ? argv[1] : NULL);
+    printf("matrix: %u cases, %u broken\n", m->cases, m->broken);
+    return m->broken > 0 || m->cases == 0;
+}
+
 int main(int argc, char *argv[])
 {
     if (argc == 2 && streq(argv[1], "--list"))
         return list();
 
-    struct matrix m = {
-        .bystanders = world_new(), .before = world_new(), .world = world_new(), .part = 1, .parts = 1};
-    const bool part = argc == 2 && sscanf(argv[1], "%u/%u", &m.part, &m.parts) == 2;
-    m.memory = argc == 2 && streq(argv[1], "--memory");
+    const bool pool = argc > 1 && streq(argv[1], "--pool");
+    const char *one = argc > 2 && streq(argv[argc - 2], "--only") ? argv[argc - 1] : NULL;
+    const bool one_of_pool = one && str_starts(one, OF_POOL);
+    const struct world_storage *storage = pool || one_of_pool ? &pool_storage : &lvm_storage;
+    argc -= pool;
+    argv += pool;
+    struct matrix m = {.bystanders = world_new_over(storage),
+                       .before = world_new_over(storage),
+                       .world = world_new_over(storage),
+                       .part = 1,
+                       .parts = 1};
+    const bool part = argc > 1 && sscanf(argv[1], "%u/%u", &m.part, &m.parts) == 2;
+    argc -= part;
+    argv += part;
     make_bystanders(m.bystanders);
     m.next_fd = dup(0);
     close(m.next_fd);
-
-    int failed = 0;
-    if (argc == 2 && streq(argv[1], "--mutations")) {
-        failed = run_mutations(&m);
-    } else {
-        if (argc == 3 && streq(argv[1], "--only"))
-            run_one(&m, argv[2]);
-        else
-            run_all(&m, NULL, argc == 2 && !part && !m.memory ? argv[1] : NULL);
-        printf("matrix: %u cases, %u broken\n", m.cases, m.broken);
-        failed = m.broken > 0 || m.cases == 0;
-    }
+    int failed = run_asked(&m, argc, argv, one_of_pool ? one + strlen(OF_POOL) : one);
     world_free(m.bystanders);
     world_free(m.before);
     world_free(m.world);

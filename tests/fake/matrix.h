@@ -78,6 +78,7 @@ size_t only_told(const struct host *h);
 struct mutation {
     const char *call;
     bool recover_does;    /* but recover did */
+    bool files;           /* over a pool of files; else over LVM */
     const char *scenario; /* the one in which that matters; NULL: they are looked at one after the other */
 };
 

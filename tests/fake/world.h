@@ -107,6 +107,23 @@ struct world_lock {
     unsigned connection;
 };
 
+/* What is in the folder of a pool (world-folder.c), by its paths. Of disks `text` has the first bytes, of
+ * tags all. */
+#define WORLD_ENTRIES  64
+#define WORLD_PATH_MAX 88
+#define WORLD_TAGS_MAX 4096
+struct world_folder {
+    struct world_entry {
+        char path[WORLD_PATH_MAX]; /* "<instance>/tags" */
+        bool is_folder;
+        uint64_t bytes;
+        size_t at, n; /* in `text`, without zeros at the end */
+    } entry[WORLD_ENTRIES];
+    size_t n;
+    char text[1 << 15];
+    size_t n_text;
+};
+
 /* An image file that a disk was exported to. */
 struct world_file {
     char path[32];
@@ -175,6 +192,7 @@ enum injection {
 struct world {
     const struct world_storage *storage;
     struct host host; /* as it was when somebody looked: see world_look() */
+    struct world_folder folder;
     const struct config *config; /* of who works on it now */
     struct world_lock locks[WORLD_LOCKS];
     size_t n_locks;
