@@ -114,6 +114,9 @@ static inline const char *secret_mode(uint32_t bits)
     return bits > 256 ? ",\"mode\":\"xts\"" : "";
 }
 
+/* Makes HOST. */
+void barbican_host_name(char ret[BARBICAN_HOST_MAX]);
+
 /* mayfly/HOST/VG/SCOPE/OWNER, as secret_name_parse() reads it */
 #define SECRET_NAME_MAX 255
 int secret_name_make(const struct barbican *b, const struct key_info *info, char ret[SECRET_NAME_MAX],
