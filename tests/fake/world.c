@@ -217,6 +217,8 @@ int world_leave(struct world *w, int r, struct error *e)
 {
     enum injection kind = pending;
     pending = INJECT_NOTHING;
+    if (r >= 0 && w->committed)
+        w->committed(w);
     if (r < 0 || kind == INJECT_NOTHING)
         return r;
     if (lvm_pending)

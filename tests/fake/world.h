@@ -19,12 +19,14 @@
 
 #include "instance/operations.h"
 
+#ifndef WORLD_VOLUMES /* tests/fleet has larger hosts */
 #define WORLD_VOLUMES 40
-#define WORLD_KEYS    12
 #define WORLD_DOMAINS 12
-#define WORLD_LOCKS   64
-#define WORLD_DISKS   5 /* of one domain */
-#define WORLD_FILES   4
+#endif
+#define WORLD_KEYS  12
+#define WORLD_LOCKS 64
+#define WORLD_DISKS 5 /* of one domain */
+#define WORLD_FILES 4
 
 #define WORLD_FOREIGN_DISK "/dev/somebody" /* which is always there */
 
@@ -238,6 +240,7 @@ struct world {
     bool crashed_late;          /* and crashed then */
     const char *without;        /* calls of this name do nothing, as if the code never made them */
     char violation[200];        /* a rule that an operation has broken; "" */
+    void (*committed)(const struct world *w); /* is told of each call that had its effect; NULL */
 };
 
 /* For what the world itself is made of: a test that lets memory fail spares it. Aborts without memory. */
