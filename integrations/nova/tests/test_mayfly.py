@@ -651,6 +651,8 @@ class Snapshots(Case):
 
 
 class Starting(Case):
+    xml = '<domain/>'
+
     def create_guest(self, context, fails=None, **how):
         """By Nova's own; what was called before the guest starts."""
         before = []
@@ -665,9 +667,19 @@ class Starting(Case):
         with mock.patch('nova.virt.libvirt.guest.Guest.create') as create:
             create.return_value.launch = launch
             self.driver._create_guest(
-                context, '<domain/>', self.instance(), **how)
+                context, self.xml, self.instance(), **how)
         self.assertEqual(how.get('power_on', True), self.launched)
         return before
+
+    def test_a_rescue_disk_goes_where_a_guest_starts_without_it(self):
+        """An unrescue may have been cut off before."""
+        self.volumes = {'disk', 'disk.rescue'}
+        for context in (self.user, self.admin):
+            self.assertIn('unrescue', self.create_guest(context)[0])
+            (self.folder / 'calls').unlink()
+        self.xml = '<source dev="/dev/mapper/%s_disk.rescue-dmcrypt"/>' % UUID
+        self.assertEqual(['open'], [words.split()[0] for words in
+                                    self.create_guest(self.user)])
 
     def test_who_asks_opens_the_disks(self):
         self.assertEqual(['open --json --for-start %s --token-fd 0' % UUID],
@@ -926,15 +938,17 @@ class Ending(Case):
                               self.user, self.instance(), [], None)
         self.assertEqual(2, its.call_count)
 
-    def test_after_unrescue_the_rescue_disk_goes(self):
+    def test_at_unrescue_the_rescue_disk_goes(self):
+        self.volumes = {'disk', 'disk.rescue'}
         with mock.patch.object(driver.LibvirtDriver, '_destroy'), \
                 mock.patch('nova.virt.libvirt.guest.Guest.create'), \
                 mock.patch('os.unlink'), \
-                mock.patch('nova.virt.libvirt.utils.load_file'):
+                mock.patch('nova.virt.libvirt.utils.load_file',
+                           return_value='<domain/>'):
             self.driver.unrescue(self.user, self.instance())
         self.assertEqual(
-            ['open --json --for-start %s --token-fd 0' % UUID,
-             'unrescue --json %s --disk-only --token-fd 0' % UUID],
+            ['unrescue --json %s --disk-only --token-fd 0' % UUID,
+             'open --json --for-start %s --token-fd 0' % UUID],
             self.words())
 
 

@@ -104,7 +104,8 @@ class Places(unittest.TestCase):
             {'_check_configuration', '_add_disks', '_check_encrypted',
              '_add_rescue_disk', '_grant_to_owner', '_grow', '_open', '_close',
              '_room', '_runs', '_is_default',
-             '_remove_files_of_config_drives', '_make', '_forget_images'},
+             '_remove_files_of_config_drives', '_make', '_forget_images',
+             '_remove_rescue_disk'},
             new - set(own))
 
     def test_who_calls_it(self):

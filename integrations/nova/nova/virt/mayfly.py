@@ -460,6 +460,7 @@ class MayflyDriver(driver.LibvirtDriver):
     def _create_guest(self, context, xml, instance, power_on=True, pause=False,
                       post_xml_callback=None):
         """Opens them between the callback, which may make one, and start."""
+        self._remove_rescue_disk(context, instance, xml)
         opened = None
 
         def defined():
@@ -535,14 +536,14 @@ class MayflyDriver(driver.LibvirtDriver):
 
     def rescue(self, context, instance, *args, **kwargs):
         """Not from the disk that a rescue before has left."""
-        if self.image_backend.by_name(instance, 'disk.rescue').exists():
-            program.run(context, 'unrescue', instance.uuid, '--disk-only')
+        self._remove_rescue_disk(context, instance)
         super(MayflyDriver, self).rescue(context, instance, *args, **kwargs)
 
-    def unrescue(self, context, instance):
-        super(MayflyDriver, self).unrescue(context, instance)
-        program.run(context, 'unrescue', instance.uuid, '--disk-only',
-                    absent=True)
+    def _remove_rescue_disk(self, context, instance, xml=''):
+        """Before each start without it, since an unrescue may be cut off."""
+        disk = self.image_backend.by_name(instance, 'disk.rescue')
+        if disk.exists() and disk.path not in xml:
+            program.run(context, 'unrescue', instance.uuid, '--disk-only')
 
     # ---------------------------------------------------------------- snapshot
 
