@@ -107,6 +107,7 @@ for ((round = 1; round <= rounds; round++)); do
     mayfly recover || true
     check "recover of the owner finds nothing that it cannot put in order" as alice mayfly recover
     check "nothing is without an owner" lab_wait 120 all_owned
+    no_file_has_it
     check_equal "the server has its disk, open, and its key" "${id}_disk ${id}_disk-dmcrypt 1" "$(our_volumes | xargs) $(our_maps | xargs) $(count_keys)"
     [ "$action" = create ] || [ "$action" = delete ] || {
         nova alice action one ACTIVE '{"reboot":{"type":"HARD"}}'

@@ -54,6 +54,10 @@ all_owned() { [ -z "$(without_owner)" ]; }
 # in_order WHAT: after it nothing is without an owner, and what a guest wrote is in no file but its console's, where it said so.
 in_order() {
     check_equal "$1: all that is here has an owner" "" "$(without_owner)"
+    no_file_has_it
+}
+
+no_file_has_it() {
     check_equal "  and no file has what a guest wrote" "" "$(grep -rlF --exclude=console.log "$marker" /var/lib/nova /var/lib/libvirt /var/lib/mayfly || true)"
 }
 

@@ -222,6 +222,20 @@ class Making(Case):
             self.assertEqual([], list(cache.iterdir()))
         self.assertEqual(2, len(self.fetched))
 
+    def test_nor_where_nova_compute_was_killed(self):
+        """Then it goes when nova-compute starts; other images stay."""
+        with mock.patch.object(self.driver, '_forget_images'):
+            self.create(self.instance(vm_state='shelved_offloaded'))
+        of_shelved = self.base()
+        half = of_shelved.with_name(of_shelved.name + '.part')
+        half.touch()
+        self.create()
+        with mock.patch.object(driver.LibvirtDriver, 'init_host'):
+            self.driver.init_host('here')
+        self.assertFalse(of_shelved.exists())
+        self.assertFalse(half.exists())
+        self.assertTrue(self.base().exists())
+
     def test_the_caller_alone_is_who_asks(self):
         self.create()
         call, = self.calls()

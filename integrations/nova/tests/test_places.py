@@ -104,7 +104,7 @@ class Places(unittest.TestCase):
             {'_check_configuration', '_add_disks', '_check_encrypted',
              '_add_rescue_disk', '_grant_to_owner', '_grow', '_open', '_close',
              '_room', '_runs', '_is_default',
-             '_remove_files_of_config_drives', '_make', '_forget_images',
+             '_remove_what_was_left', '_make', '_forget_images',
              '_remove_rescue_disk'},
             new - set(own))
 

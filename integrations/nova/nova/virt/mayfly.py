@@ -51,6 +51,7 @@ OF_MAYFLY = re.compile(r'/dev/mapper/[0-9a-f-]{36}_(disk[^/]*)-dmcrypt$')
 FILE_SYSTEMS = ('ext4', 'xfs', 'vfat')
 IN_RAM = '/dev/shm'
 OF_CONFIG_DRIVES = 'nova-config-drive-'
+OF_SHELVED = 'of-shelved-'
 METRICS_SEC = 60  # Nova waits with all servers of the host meanwhile
 
 
@@ -81,6 +82,8 @@ class Disk(imagebackend.Image):
         self.uuid = instance.uuid
         self.os_type = instance.os_type
         self.image_meta = instance.image_meta
+        self.is_shelved = instance.vm_state in (
+            vm_states.SHELVED, vm_states.SHELVED_OFFLOADED)
         if path:
             self.volume = OF_MAYFLY.match(path).group(1)
         else:
@@ -122,13 +125,16 @@ class Disk(imagebackend.Image):
         self.noted.setdefault(self.uuid, []).append(note)
 
     def _fetch(self, fetch_func, filename, *args, **kwargs):
-        """The image, in Nova's cache, from where several instances have it."""
+        """The image, in Nova's cache, from where several instances have it.
+
+        One of a shelved server is this server's alone, and known by its name.
+        """
         for name in ('safe', 'disk_info_mapping'):
             kwargs.pop(name, None)
-        folder = os.path.join(CONF.instances_path,
-                              CONF.image_cache.subdirectory_name)
+        folder = self.folder_of_images()
         fileutils.ensure_tree(folder)
-        base = os.path.join(folder, filename)
+        base = os.path.join(
+            folder, OF_SHELVED + filename if self.is_shelved else filename)
 
         @utils.synchronized(filename, external=True, lock_path=self.lock_path)
         def fetch():
@@ -139,6 +145,11 @@ class Disk(imagebackend.Image):
 
         fetch()
         return base
+
+    @staticmethod
+    def folder_of_images():
+        return os.path.join(CONF.instances_path,
+                            CONF.image_cache.subdirectory_name)
 
     def create_image(self, *args, **kwargs):
         raise NotImplementedError()  # cache() is all that the driver calls
@@ -217,7 +228,7 @@ class MayflyDriver(driver.LibvirtDriver):
 
     def init_host(self, host):
         self._check_configuration()
-        self._remove_files_of_config_drives()
+        self._remove_what_was_left()
         if CONF.reclaim_instance_interval > 0:
             LOG.warning("reclaim_instance_interval: Nova deletes servers "
                         "without their owners' rights, and Mayfly leaves the "
@@ -285,10 +296,7 @@ class MayflyDriver(driver.LibvirtDriver):
                 context, instance, *args, **kwargs)
             self._make(context, instance, Disk.noted.get(instance.uuid, []))
         finally:
-            noted = Disk.noted.pop(instance.uuid, [])
-            if instance.vm_state in (vm_states.SHELVED,
-                                     vm_states.SHELVED_OFFLOADED):
-                self._forget_images(noted)
+            self._forget_images(Disk.noted.pop(instance.uuid, []))
         return made
 
     def _make(self, context, instance, noted):
@@ -307,7 +315,7 @@ class MayflyDriver(driver.LibvirtDriver):
     def _forget_images(noted):
         """What a server held when it was shelved stays in no cache."""
         for note in noted:
-            if 'image' in note:
+            if 'image' in note and note['disk'].is_shelved:
                 fileutils.delete_if_exists(note['image'])
 
     def _add_disks(self, context, instance, noted):
@@ -391,10 +399,13 @@ class MayflyDriver(driver.LibvirtDriver):
             program.run(context, 'add-disk', instance.uuid,
                         '--seed-image', path)
 
-    def _remove_files_of_config_drives(self):
-        """Of a nova-compute that was killed."""
+    def _remove_what_was_left(self):
+        """In plaintext, by a nova-compute that was killed."""
         for folder in glob.glob(os.path.join(IN_RAM, OF_CONFIG_DRIVES + '*')):
             shutil.rmtree(folder, ignore_errors=True)
+        for image in glob.glob(os.path.join(Disk.folder_of_images(),
+                                            OF_SHELVED + '*')):
+            fileutils.delete_if_exists(image)
 
     # --------------------------------------------------------------- starting
 
