@@ -55,7 +55,7 @@ static int named(const struct model *m, const struct volume *v, struct error *e)
     const struct instance *i = NULL;
     int r = model_find(m, v->instance, &i, e);
     if (r < 0)
-        return r; /* never reached: a model has an instance for each of its volumes */
+        return r; /* unreached: a model has an instance for each of its volumes */
     if (i->state == INSTANCE_BUILDING || i->state == INSTANCE_ADOPTING || i->state == INSTANCE_DOOMED)
         return error_set(e, -EUNSAFE,
                          "key %s: is not destroyed: volume %s/%s of instance %s, which is %s, names it; run "
