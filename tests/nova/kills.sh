@@ -63,7 +63,7 @@ bring_back() {
     now=$(nova alice settled one 60)
     echo "   it is $now"
     case $now in
-    ACTIVE) return ;;
+    ACTIVE) ! has_run "$id" || return 0 ;; # a shelve that failed has ended the guest
     RESCUE) nova alice action one ACTIVE '{"unrescue":null}' && return ;;
     SHUTOFF) nova alice action one ACTIVE '{"os-start":null}' && return ;;
     SHELVED*) check "  the host takes servers" lab_wait 120 is_enabled && nova alice action one ACTIVE '{"unshelve":null}' && return ;;
