@@ -180,10 +180,8 @@ class Fleet:
 
     def control(self):
         """What is lost and left on purpose is found."""
-        host = next(host for host in self.hosts if len(host.servers) > 1)
-        lost, keyless = host.servers[:2]
-        lv = f"{lost.uuid}_disk"
-        key = next(key for key, uuids in self.faults_of(host)[1].items() if keyless.uuid in uuids)
+        (host, lost), *_, (_, keyless) = [(host, server) for host in self.hosts for server in host.servers]
+        lv, key = f"{lost.uuid}_disk", own(keyless.key)
         host.libvirt("@lose", lv)
         keyless.owner.barbican("DELETE", f"/secrets/{key}")
         left = self.owners[0].make_secret()

@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import uuid
 from pathlib import Path
 
@@ -42,11 +43,22 @@ class Killed(Exception):
     pass
 
 
+def is_kept(owner, key):
+    """By Barbican, as the owner sees it."""
+    try:
+        return bool(owner.payload(key))
+    except urllib.error.HTTPError as e:
+        if e.code != 404:
+            raise
+        return False
+
+
 class Server:
     def __init__(self, owner, disks):
         self.uuid, self.owner, self.disks = str(uuid.uuid4()), owner, disks
         self.name = f"instance-{self.uuid[:8]}"
         self.tried = self.runs = False
+        self.key = None
 
     def volumes(self):
         return {f"{self.uuid}_{disk}" for disk in self.disks}
@@ -166,7 +178,8 @@ class Host:
         words = ["--root", "1G", "--image", "/image", "--image-format", "raw"]
         for _ in range(len(server.disks) - 1):
             words += ["--ephemeral", "1G,fs=ext4"]
-        self.nova(server.owner, "add-disks", "--uuid", server.uuid, "--volume-group", "vg0", *words, server.name)
+        made = self.nova(server.owner, "add-disks", "--uuid", server.uuid, "--volume-group", "vg0", *words, server.name)
+        server.key = made["instances"][0]["disks"][0]["key"]
         self.libvirt("@define", server.name, server.uuid)
         self.nova(server.owner, "open", "--for-start", server.uuid)
         self.start(server)
@@ -178,6 +191,8 @@ class Host:
         project = server.owner.project
         try:
             self.nova(server.owner, "delete", "--yes", "--leave-key", server.uuid)
+            if server.key and is_kept(server.owner, server.key):
+                raise AssertionError(f"{server.key} outlives the delete of {server.uuid}")
         except Failed as e:
             if e.name != "missing":
                 raise
