@@ -104,6 +104,7 @@ int served_connect(const struct served *s)
     const struct timeval limit = {.tv_sec = 30}; /* a test that fails does not hang the next one */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* connect() waits so long, too */
     if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
         abort();
     return fd;
