@@ -122,20 +122,20 @@ static struct candidate *next_to_lock(struct candidates *all)
     return next;
 }
 
-/* Waits for all locks together as long as for one. Fails only if memory ran out; a lock that another mayfly
- * keeps is the candidate's error. */
+/* Waits for all locks together as long as for one. A lock that is not had is the candidate's error, whatever
+ * the reason. Fails only if memory for the model ran out. */
 static int lock_all(const struct context *c, struct model *m, struct candidates *all, struct error *e)
 {
     uint64_t end_msec = clock_msec() + c->lock_wait_msec;
     for (struct candidate *q; (q = next_to_lock(all));) {
-        int r = lock_until(c, q->uuid, end_msec, q->why);
-        if (r < 0)
+        if (lock_until(c, q->uuid, end_msec, q->why) < 0) {
             error_prefix(q->why, "instance %s: ", q->name);
-        else
-            r = model_own_lock(m, c, q->uuid, e);
-        if (r == -ENOMEM)
+            continue;
+        }
+        int r = model_own_lock(m, c, q->uuid, e);
+        if (r < 0)
             return r;
-        q->locked = r == 0;
+        q->locked = true;
     }
     return 0;
 }

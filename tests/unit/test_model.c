@@ -169,6 +169,35 @@ static void test_locks_wait_together(void **state)
     broker_disconnect(other);
 }
 
+static int lock_without_memory(struct broker *b, const char *uuid, struct error *e)
+{
+    (void)b, (void)uuid;
+    return error_memory(e);
+}
+
+/* A delete that could not even lock has not gone well. */
+static void test_a_lock_without_memory(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "a", true);
+    fake_again(&b->f);
+    const struct broker_ops *right = b->f.context.broker->ops;
+    struct broker_ops ops = *right;
+    ops.lock = lock_without_memory;
+    b->f.context.broker->ops = &ops;
+    assert_error(model_lock(&b->f.context, "a", &m, &i, &e), -ENOMEM, e);
+    assert_int_equal(e.errnum, -ENOMEM);
+    e = ERROR_NONE;
+    assert_error(instance_delete(&b->f.context, "a", &changed, &e), -ENOMEM, e);
+    assert_non_null(strstr(e.text, "instance a: "));
+    assert_false(changed);
+    b->f.context.broker->ops = right;
+}
+
 /* A lock is held no longer than its instance is worked on; and the disks of a guest that ends meanwhile,
  * which libvirt's hook has left to us, are closed. */
 static void test_gives_back(void **state)
@@ -299,6 +328,7 @@ int main(void)
         bench_test(test_leaves_what_is_opened_for_the_next_start),
         bench_test(test_lock_waits),
         bench_test(test_locks_wait_together),
+        bench_test(test_a_lock_without_memory),
         bench_test(test_not_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
