@@ -216,8 +216,8 @@ class Fleet:
               f"{acts / max(took - self.o.outage, 1):.1f} each second beside these")
         print(f"killed: mayfly {kills['mayfly']} times, hosts {kills['host']} times; "
               f"tried again: {sum(len(host.failures) for host in self.hosts)} times")
-        print(f"requests of mayfly's: {keystone} to Keystone, {len(asked) - keystone} to Barbican; Barbican's own to Keystone: "
-              f"{others}; each host tried {min(barbican)} to {max(barbican)}, {statistics.mean(barbican):.0f} on average, "
+        print(f"requests of mayfly's: {keystone} to Keystone, {len(asked) - keystone} to Barbican; of others to Keystone: {others} "
+              f"(Barbican's, and of this test's look after each delete); each host tried {min(barbican)} to {max(barbican)}, {statistics.mean(barbican):.0f} on average, "
               f"{sum(barbican) / acts:.1f} an act")
         print(f"an act: median {statistics.median(seconds):.2f} s, longest {max(seconds):.1f} s; "
               f"a host was busy for {min(busy):.0f} to {max(busy):.0f} s, {statistics.mean(busy):.0f} on average")
@@ -238,7 +238,7 @@ def main():
         fleet.live()
         took = time.monotonic() - begun
         used = {name: second - before[name] for name, second in fleet.processor_seconds().items()}
-        asked, n_others = servers.requests(), len(others.read_text(encoding="utf-8").splitlines())
+        asked, n_others = servers.requests(), sum("/v3" in line for line in others.read_text(encoding="utf-8").splitlines())
         fleet.figures(took, used, asked, n_others)
         fleet.settle()
         fleet.check("after all that")
