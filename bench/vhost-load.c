@@ -195,7 +195,7 @@ int main(int argc, char *argv[])
                                     .memory_bytes = ((size_t)8 << 20) + numbers[2] * numbers[1] +
                                                     queues * ((size_t)2 << 20),
                                     .no_inflight = false};
-    int fd = front_connect(argv[1]);
+    int fd = front_connect(argv[1], 0);
     if (fd < 0 || front_open(&f, fd, &o) < 0) {
         fprintf(stderr, "vhost-load: cannot connect to %s\n", argv[1]);
         return 1;

@@ -20,7 +20,7 @@ static void end(const char *path, const char *what)
 
 static uint8_t *begin(const char *path, struct front *f)
 {
-    int fd = front_connect(path);
+    int fd = front_connect(path, 0);
     if (fd < 0)
         end(path, strerror(-fd));
     if (front_open(f, fd, &small) < 0)

@@ -115,7 +115,7 @@ static void begin_guest(const struct host *h, struct front *f)
     const struct front_options o = {.queues = 1, .size = 64, .memory_bytes = 1 << 20};
     char path[ENGINE_PATH_MAX];
     OK(engine_socket_path(h->folder, &h->v, path, &e));
-    int fd = front_connect(path);
+    int fd = front_connect(path, 0);
     assert_true(fd >= 0);
     assert_int_equal(front_open(f, fd, &o), 0);
 }

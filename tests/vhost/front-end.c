@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -238,14 +239,18 @@ static void make_queue(struct front *f, struct front_queue *q)
     q->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-int front_connect(const char *path)
+int front_connect(const char *path, unsigned limit_sec)
 {
+    const struct timeval limit = {.tv_sec = limit_sec};
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     int r = str_copy(a.sun_path, sizeof a.sun_path, path);
     if (r < 0)
         return r;
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0 ? -errno : TAKE_FD(fd);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0) /* connect() waits so long, too */
+        return -errno;
+    return connect(fd, (struct sockaddr *)&a, sizeof a) < 0 ? -errno : TAKE_FD(fd);
 }
 
 int front_open(struct front *f, int socket, const struct front_options *o)

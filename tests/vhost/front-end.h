@@ -53,8 +53,9 @@ struct front {
     struct front_queue queue[FRONT_QUEUES_MAX];
 };
 
-/* Connects to the socket of a server. Its descriptor, or a negative errno. */
-int front_connect(const char *path) _must_check_;
+/* Connects to the socket of a server. Its descriptor, or a negative errno. Nothing on it, connecting
+ * included, takes longer than the limit; 0: there is none. */
+int front_connect(const char *path, unsigned limit_sec) _must_check_;
 
 /* Negotiates and starts the queues. 0 or a negative errno. */
 int front_open(struct front *f, int socket, const struct front_options *o) _must_check_;

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "disks/keeper.h"
 #include "disks/sandbox.h"
+#include "front-end.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -100,12 +101,9 @@ void served_start(struct served *s, const struct served_options *o)
 
 int served_connect(const struct served *s)
 {
-    struct sockaddr_un a = address_of(s);
-    const struct timeval limit = {.tv_sec = 30}; /* a test that fails does not hang the next one */
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* connect() waits so long, too */
-    if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+    const struct sockaddr_un a = address_of(s);
+    int fd = front_connect(a.sun_path, 30); /* a test that fails does not hang the next one */
+    if (fd < 0)
         abort();
     return fd;
 }
