@@ -31,6 +31,10 @@ for status in 99 124 125; do
     ends $status "" "a command's own $status" -- sh -c "exit $status"
 done
 ends 124 "time-out" "a time-out" -t 2.5 -- sleep 60
+suspended='export DM_DISABLE_UDEV=1; dmsetup create held --table "0 65536 linear /dev/ubda 0" && mke2fs -q /dev/mapper/held && mount /dev/mapper/held /mnt &&
+    dd if=/dev/zero of=/mnt/zeros bs=64k count=1 2>/dev/null && dmsetup suspend --noflush --nolockfs held'
+ends 124 "time-out.*while it syncs" "a device that does not answer in the end" -t 10 -d 32M -- sh -c "$suspended"
+check "  with what waits for the device" grep -q "^lab: .*task:.*state:D" "$job/err"
 ends 125 "the kernel died" "a crash" -- sh -c 'echo c >/proc/sysrq-trigger'
 check "  with the console's tail" grep -q "sysrq triggered crash" "$job/err"
 ends 125 "the kernel died" "a reboot" -- busybox reboot -f
