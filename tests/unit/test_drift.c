@@ -11,6 +11,8 @@ static struct world_domain *domain_of(struct bench *b)
     return &b->w->host.domains[0];
 }
 
+static char found_role[16]; /* of the examined instance's disk that the last finding is about, or "" */
+
 /* Looks for all kinds, and wants these. */
 static void assert_found(struct bench *b, unsigned kinds, const char *says)
 {
@@ -28,6 +30,7 @@ static void assert_found(struct bench *b, unsigned kinds, const char *says)
     assert_ok(drift_look(&b->f.context, m, &survey, i, DRIFT_ALL, &d, &e), e);
     for (size_t n = 0; n < d.n; n++) {
         found |= 1U << d.found[n].kind;
+        snprintf(found_role, sizeof found_role, "%s", d.found[n].disk ? d.found[n].disk->role : "");
         said |= says && strstr(d.found[n].text, says);
     }
     if (found != kinds || !said)
@@ -135,6 +138,7 @@ static void test_another_domain_has_a_disk(void **state)
     assert_found(b, 0, NULL);
     snprintf(other->running.disk[0].path, DEVICE_PATH_MAX, "%s", path);
     assert_found(b, DRIFT(SHARED), "the running domain other has its disk root");
+    assert_string_equal(found_role, "root");
     assert_found(b, DRIFT(SHARED), "virsh detach-disk other vda --live");
     snprintf(other->running.disk[0].path, DEVICE_PATH_MAX, "/dev/mapper/%.36s_disk.eph9-dmcrypt",
              b->w->host.volumes[0].v.instance);
@@ -164,7 +168,8 @@ static void test_the_guest_has_anothers_disk(void **state)
     struct world_disks *guest = &domain_of(b)->running;
     snprintf(guest->disk[guest->n++].path, DEVICE_PATH_MAX, "%s", path);
     assert_found(b, DRIFT(SHARED), "its running guest has disk root of instance b");
-    b->w->host.n_domains--; /* b is not looked at there, nor is it known by name */
+    assert_string_equal(found_role, ""); /* b's, not its own */
+    b->w->host.n_domains--;              /* b is not looked at there, nor is it known by name */
     assert_found(b, DRIFT(SHARED), "of instance b");
 }
 

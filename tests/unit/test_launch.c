@@ -690,6 +690,26 @@ static void test_wait(void **state)
     assert_error(instance_wait(&b->f.context, "t", WAIT_STOPPED, 0, &e), -ENOENT, e);
 }
 
+static void end_guest_that_runs(struct world *w)
+{
+    if (w->host.n_domains && w->host.domains[0].d.active)
+        world_end_guest(&w->host.domains[0]);
+    w->person.at = w->calls + 1;
+}
+
+/* The hook leaves its disks to the launch, which has the lock. */
+static void test_guest_ends_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB};
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = end_guest_that_runs;
+    assert_ok(bench_launch(b, &q, &e), e);
+    assert_false(b->w->host.domains[0].d.active);
+    assert_int_equal(b->w->host.n_maps, 0);
+}
+
 static void test_no_domain(void **state)
 {
     struct bench *b = *state;
@@ -829,6 +849,7 @@ int main(void)
         cmocka_unit_test(test_numbers_of_two_at_once),
         bench_test(test_one_name_of_two_at_once),
         bench_test(test_guest_ignores_stop),
+        bench_test(test_guest_ends_at_once),
         bench_test(test_no_domain),
         bench_test(test_keys_at_once),
         bench_test(test_several_chunks),
