@@ -115,6 +115,8 @@ class Case(unittest.TestCase):
             mayfly.Disk, '_is_there',
             lambda disk, volume: volume in self.volumes))
         self.driver = mayfly.MayflyDriver(mock.Mock())
+        self.patch(mock.patch.object(
+            mayfly.MayflyDriver, '_room_is_new', False))
         self.user = nova_context.RequestContext(
             'alice', 'tenant-a', auth_token='a token')
         self.admin = nova_context.get_admin_context()
@@ -1098,15 +1100,33 @@ class Host(Case):
 
     def test_a_mayfly_that_hangs_is_waited_for_in_vain_once(self):
         """Nova waits with all servers of the host meanwhile."""
-        room = self.driver._get_local_gb_info()
+        room = self.update()
         self.answer('metrics', hangs=1)
         with mock.patch.object(mayfly, 'METRICS_SEC', 2):
-            self.assertEqual(room, self.driver._get_local_gb_info())
-            failed = self.failure(program.Failed,
-                                  self.driver._get_local_gb_info)
+            self.assertEqual(room, self.update())
+            failed = self.failure(program.Failed, self.update)
         self.assertIn('no answer in 2 seconds', str(failed))
         self.answer('metrics', metrics=METRICS)
-        self.assertEqual(room, self.driver._get_local_gb_info())
+        self.assertEqual(room, self.update())
+
+    def update(self):
+        """As Nova does once a minute."""
+        with mock.patch.object(
+                driver.LibvirtDriver, 'get_available_resource',
+                lambda self, nodename: self._get_local_gb_info()):
+            return self.driver.get_available_resource('node')
+
+    def test_room_is_asked_for_once_an_update(self):
+        """What Nova wants between is the size, with each server."""
+        for n in range(2):
+            room = self.update()
+            self.assertEqual(room, self.driver._get_local_gb_info())
+            self.assertEqual(room, self.driver._get_local_gb_info())
+            self.assertEqual(['metrics --json --quick'] * (n + 1),
+                             self.words())
+        self.answer('metrics', error={'name': 'failed', 'text': 'no LVM'})
+        self.failure(program.Failed, self.update)
+        self.failure(program.Failed, self.driver._get_local_gb_info)
 
     def test_trait(self):
         tree = mock.Mock()

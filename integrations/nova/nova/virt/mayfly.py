@@ -259,7 +259,7 @@ class MayflyDriver(driver.LibvirtDriver):
         if wrong:
             raise exception.InvalidConfiguration(
                 "MayflyDriver: " + "; ".join(wrong))
-        self._get_local_gb_info()  # is the group there, and Mayfly?
+        self._room()  # is the group there, and Mayfly?
 
     @staticmethod
     def _is_default(name, group):
@@ -606,13 +606,22 @@ class MayflyDriver(driver.LibvirtDriver):
     # -------------------------------------------------------------- the host
 
     _last_room = None  # that was not told twice
+    _room_is_new = False
+
+    def get_available_resource(self, nodename):
+        """Once a minute; between, Nova wants the size of the group alone."""
+        MayflyDriver._room_is_new = False
+        return super(MayflyDriver, self).get_available_resource(nodename)
 
     @staticmethod
     def _get_local_gb_info():
         """Where Mayfly does not answer in time, once what it said last."""
+        if MayflyDriver._room_is_new:
+            return MayflyDriver._last_room
         room, MayflyDriver._last_room = MayflyDriver._last_room, None
         try:
             room = MayflyDriver._last_room = MayflyDriver._room()
+            MayflyDriver._room_is_new = True
         except program.Failed as e:
             if e.kwargs.get('name') != program.TIMED_OUT or room is None:
                 raise
