@@ -54,7 +54,7 @@ char *str_format(const char *format, ...)
     return text;
 }
 
-/* Replaces isalnum(), for which the locale says what a letter is. */
+/* Replaces isalnum(), whose letters depend on the locale. */
 static bool is_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

@@ -20,7 +20,7 @@ struct table {
     bool bare; /* no headings are printed */
 };
 
-/* Makes a table of these headings. More than there is room for do not compile. */
+/* Makes a table of these headings. Too many headings do not compile. */
 #define TABLE(...)                                                                                           \
     ((struct table){.heading = {__VA_ARGS__},                                                                \
                     .n_cells = 0 * sizeof(struct {                                                           \

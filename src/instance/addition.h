@@ -10,7 +10,7 @@ struct addition {
     const struct launch_request *request; /* add-disks */
     struct model *model;                  /* the look under the lock */
     const struct domain *domain; /* the model's, which gets the disks; add-disk: NULL if there is none */
-    struct domain absent;        /* add-disks: `domain`, if there is none yet; its name and uuid */
+    struct domain absent;        /* name and uuid of a domain that is not defined yet; add-disks alone */
     bool live;                   /* its running guest gets them, too */
     bool apart;                  /* its definition is left to the program that writes it */
 };

@@ -4,8 +4,8 @@
  * nothing piles up, nothing has to be cleaned.
  *
  * The kernel does not tell who holds such a lock. So a process that takes one writes its name into the file,
- * into one of NOTES places that the uuid chooses. A note decides nothing: one that is overwritten, or that is
- * left of an earlier holder, makes a sentence say less.
+ * into one of NOTES places that the uuid chooses. Notes are only for messages: one that is overwritten, or
+ * left of an earlier holder, decides nothing.
  *
  * The file is never removed: two processes could then lock two different files of one name.
  */
