@@ -9,15 +9,19 @@
 
 #include "base/audit.h"
 
-static int add_keys(struct steps *s, struct new_chunk *k, struct error *e)
+int new_disks_add_keys(struct steps *s, struct new_chunk *k, struct error *e)
 {
+    if (k->n_keys == 0)
+        return 0;
     const char *manager = k->all->km->ops->name;
     const struct key_info *want = &k->keys[0].want;
-    if (k->n_keys == 1)
-        return steps_add(s, new_keys_create, new_keys_create_undo, k, e,
-                         "create a key of %u bits in %s for %s", want->bits, manager, want->owner);
-    return steps_add(s, new_keys_create, new_keys_create_undo, k, e, "create %zu keys of %u bits in %s",
-                     k->n_keys, want->bits, manager);
+    if (k->n_keys > 1)
+        return steps_add(s, new_keys_create, new_keys_create_undo, k, e, "create %zu keys of %u bits in %s",
+                         k->n_keys, want->bits, manager);
+    bool shared = want->scope == KEY_SCOPE_BATCH;
+    return steps_add(s, new_keys_create, new_keys_create_undo, k, e, "create a key of %u bits in %s for %s%s",
+                     want->bits, manager, shared ? "batch " : "",
+                     shared ? want->owner : k->recipients[0].name);
 }
 
 static int add_volume(struct steps *s, struct new_disk *d, struct error *e)
@@ -119,8 +123,7 @@ int new_disks_add_steps(struct steps *s, struct new_disks *n, struct error *e)
     int r = 0;
     for (size_t i = 0; r == 0 && i < n->n_chunks; i++) {
         struct new_chunk *k = &n->chunks[i];
-        if (k->n_keys)
-            r = add_keys(s, k, e);
+        r = new_disks_add_keys(s, k, e);
         if (r == 0)
             r = add_each(s, k, add_volume, e);
         if (r == 0)

@@ -131,6 +131,9 @@ struct new_disks *new_disks_free(struct new_disks *n);
 /* Adds the steps that make all chunks: keys, volumes, contents. */
 int new_disks_add_steps(struct steps *s, struct new_disks *n, struct error *e) _must_check_;
 
+/* Adds the step that makes the keys of the chunk, if any is to be made. */
+int new_disks_add_keys(struct steps *s, struct new_chunk *k, struct error *e) _must_check_;
+
 /* Adds the steps that open the disks of the chunk, and write image, seed and file systems. A disk that would
  * only be opened and closed is skipped. */
 int new_disks_add_contents(struct steps *s, struct new_chunk *k, struct error *e) _must_check_;

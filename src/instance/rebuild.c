@@ -153,10 +153,8 @@ static int add_steps(struct steps *s, struct rebuild *r, struct error *e)
             steps_add(s, check_sha256, NULL, r, e, "check the SHA-256 of image %s", r->request->image.path);
     if (result == 0 && r->keeps_seed)
         result = steps_add(s, rebuild_keep_seed, NULL, r, e, "read the seed of %s", name);
-    if (result == 0 && n->n_keys)
-        result =
-            steps_add(s, new_keys_create, new_keys_create_undo, &n->chunks[0], e,
-                      "create a key of %u bits in %s for %s", n->keys[0].want.bits, n->km->ops->name, name);
+    if (result == 0)
+        result = new_disks_add_keys(s, &n->chunks[0], e);
     if (result == 0 && r->running)
         result = steps_add(s, end_domain, NULL, r, e, "end domain %s", name);
     if (result == 0 && r->disks.n_open)
