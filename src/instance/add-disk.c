@@ -16,7 +16,8 @@
 
 struct one_more {
     struct addition to;
-    struct launch_request request; /* the caller's, but in the group of the first disk */
+    const struct add_disk_request *request;
+    struct wanted_disks wanted; /* that disk alone */
     const struct instance *instance;
     const struct volume *lead;
 };
@@ -55,8 +56,8 @@ static int check_instance(const struct one_more *m, struct error *e)
     int r = model_check_not_in_rescue(m->instance, e);
     if (r < 0)
         return r;
-    return m->request.seed_image ? check_seed(m, e)
-                                 : drift_check(m->to.new.context, m->to.model, m->instance, &needs, e);
+    return m->request->seed_image ? check_seed(m, e)
+                                  : drift_check(m->to.new.context, m->to.model, m->instance, &needs, e);
 }
 
 /* Decides whether the new disk is encrypted: as the instance is, not as today's configuration says. */
@@ -83,27 +84,37 @@ static int check_key(struct one_more *m, struct error *e)
     return r < 0 ? r : context_keymgr(c, manager, &m->to.new.km, e);
 }
 
+/* Checks that one disk is wanted, and notes it. */
+static int check_request(struct one_more *m, struct error *e)
+{
+    const struct wanted_ephemeral *ephemeral = &m->request->ephemeral;
+    m->to.new.seed = m->request->seed_image;
+    m->to.new.wanted = &m->wanted;
+    if ((ephemeral->size_bytes > 0) == (m->request->seed_image != NULL))
+        return error_set(e, -EINVAL, "add-disk: needs either --ephemeral SIZE or --seed-image FILE");
+    if (ephemeral->size_bytes)
+        m->wanted.ephemeral[m->wanted.n_ephemeral++] = *ephemeral;
+    return new_disks_check(&m->to.new, e);
+}
+
 static int check(struct one_more *m, struct error *e)
 {
-    size_t n = m->request.n_ephemeral + (m->request.seed_image ? 1 : 0);
-    int r = n == 1 ? new_disks_check(m->to.new.context->config, &m->request, "add-disk", e)
-                   : error_set(e, -EINVAL, "add-disk: needs --ephemeral SIZE or --seed-image FILE, once");
+    int r = check_request(m, e);
     if (r == 0)
-        r = model_lock_ready(m->to.new.context, m->request.name, &m->to.model, &m->instance, e);
+        r = model_lock_ready(m->to.new.context, m->request->name, &m->to.model, &m->instance, e);
     if (r < 0)
         return r;
     m->to.new.before = m->to.model->inventory;
-    m->to.new.seed = m->request.seed_image;
     m->lead = m->instance->volumes[0];
-    m->request.volume_group = m->lead->vg; /* so that no disk of an instance is ever seen alone */
+    m->wanted.volume_group = m->lead->vg; /* so that no disk of an instance is ever seen alone */
     m->to.domain = model_domain_of(m->to.model, m->instance->uuid);
-    m->to.apart = m->request.seed_image != NULL;
+    m->to.apart = m->request->seed_image != NULL;
     m->to.live = !m->to.apart && m->instance->state == INSTANCE_RUNNING;
     m->to.new.closes = !m->to.live;
     r = check_instance(m, e);
     if (r == 0)
         r = check_key(m, e);
-    return r < 0 ? r : new_disks_check_room(&m->to.new, &m->request, e);
+    return r < 0 ? r : new_disks_check_room(&m->to.new, 1, e);
 }
 
 /* Chooses the first free number whose disk sorts after the first disk. Otherwise it would become the first
@@ -141,8 +152,8 @@ static struct new_key *take_key(struct one_more *m)
 
 static int choose_role(const struct one_more *m, unsigned *ret_number, struct error *e)
 {
-    const char *alias = m->request.ephemeral[0].alias;
-    if (m->request.seed_image)
+    const char *alias = m->request->ephemeral.alias;
+    if (m->request->seed_image)
         return 0;
     int r = choose_number(m->instance, ret_number, e);
     if (r == 0 && *alias && instance_disk(m->instance, alias))
@@ -163,8 +174,8 @@ static int design_disk(struct one_more *m, struct error *e)
         return r;
     struct new_key *key = n->km ? take_key(m) : NULL;
     struct new_disk *d = n->seed
-                             ? recipient_add_seed(n->recipients, key, secret_size(n->seed))
-                             : recipient_add_ephemeral(n->recipients, key, number, &m->request.ephemeral[0]);
+                             ? recipient_add_seed(n->recipients, key)
+                             : recipient_add_ephemeral(n->recipients, key, number, &m->request->ephemeral);
     if (key) {
         d->v.key_bits = m->lead->key_bits;
         memcpy(d->v.cipher, m->lead->cipher, sizeof d->v.cipher);
@@ -194,10 +205,12 @@ static int make_plan(struct one_more *m, struct steps **ret, struct error *e)
     return 0;
 }
 
-int instance_add_disk(const struct context *c, const struct launch_request *request, struct volume *ret,
+int instance_add_disk(const struct context *c, const struct add_disk_request *request, struct volume *ret,
                       struct steps **ret_plan, struct error *e)
 {
-    struct one_more m = {.to.new.context = c, .request = *request};
+    struct one_more m = {
+        .to.new = {.context = c, .verb = "add-disk", .name = request->name, .dry_run = request->dry_run},
+        .request = request};
     _cleanup_(addition_freep) struct addition *to = &m.to;
     _cleanup_steps_ struct steps *plan = NULL;
 
@@ -207,7 +220,7 @@ int instance_add_disk(const struct context *c, const struct launch_request *requ
     if (r == 0)
         r = make_plan(&m, &plan, e);
     if (r == 0)
-        r = new_disks_run(&to->new, &m.request, "add-disk", plan, e);
+        r = new_disks_run(&to->new, plan, e);
     if (r < 0)
         return r;
     if (!request->dry_run)

@@ -41,7 +41,7 @@ static int lock_uuid(struct addition *a, const char *uuid, struct error *e)
 /* Takes the uuid of the request, and its name. Names are for people: without one the uuid is the name. */
 static int take_uuid(struct addition *a, struct error *e)
 {
-    const struct launch_request *q = a->request;
+    const struct add_disks_request *q = a->request;
     if (!uuid_valid(q->uuid))
         return error_set(e, -EINVAL, "'%s' is not a uuid; give the uuid of the domain, in lower case",
                          q->uuid);
@@ -90,10 +90,10 @@ static int check_not_saved(const struct addition *a, struct error *e)
 static bool is_same(const struct addition *a, const struct instance *i, const char *role, const char *alias,
                     const char *fs, uint64_t bytes)
 {
-    const struct launch_request *q = a->request;
+    const struct add_disks_request *q = a->request;
     const struct volume *v = instance_disk(i, role);
     return v && v->size_bytes >= bytes && streq(v->fs, fs) && streq(v->alias, alias) &&
-           (!q->volume_group || streq(v->vg, q->volume_group)) &&
+           (!q->disks.volume_group || streq(v->vg, q->disks.volume_group)) &&
            (!q->key || (key_ref_same(v->key, q->key) &&
                         v->scope == (q->keep_key ? KEY_SCOPE_CALLER : KEY_SCOPE_INSTANCE)));
 }
@@ -101,17 +101,17 @@ static bool is_same(const struct addition *a, const struct instance *i, const ch
 /* True if the instance has all disks that were asked for, and no others. */
 static bool has_them(const struct addition *a, const struct instance *i)
 {
-    const struct launch_request *q = a->request;
-    bool same = i->n_volumes == launch_disks_each(q);
-    if (same && q->root_bytes)
-        same = is_same(a, i, "root", q->root_alias, "", q->root_bytes);
-    for (size_t n = 0; same && n < q->n_ephemeral; n++) {
+    const struct wanted_disks *w = &a->request->disks;
+    bool same = i->n_volumes == new_disks_each(&a->new);
+    if (same && w->root_bytes)
+        same = is_same(a, i, "root", w->root_alias, "", w->root_bytes);
+    for (size_t n = 0; same && n < w->n_ephemeral; n++) {
         char role[ROLE_MAX];
         snprintf(role, sizeof role, "eph%u", (unsigned)n % 100);
-        same = is_same(a, i, role, q->ephemeral[n].alias, q->ephemeral[n].fs, q->ephemeral[n].size_bytes);
+        same = is_same(a, i, role, w->ephemeral[n].alias, w->ephemeral[n].fs, w->ephemeral[n].size_bytes);
     }
-    if (same && q->swap_bytes)
-        same = is_same(a, i, "swap", q->swap_alias, "swap", q->swap_bytes);
+    if (same && w->swap_bytes)
+        same = is_same(a, i, "swap", w->swap_alias, "swap", w->swap_bytes);
     return same;
 }
 
@@ -157,12 +157,24 @@ static int check_keys(struct addition *a, struct error *e)
     return a->request->key ? given_key_check(a, e) : 0;
 }
 
+/* Refuses a key that no disk would have. */
+static int check_key_is_used(const struct addition *a, struct error *e)
+{
+    if (!a->request->key || a->new.context->config->encryption_enabled)
+        return 0;
+    return error_set(e, -EINVAL,
+                     "key %s: is not used, since encryption is off; set enabled in "
+                     "[ephemeral_storage_encryption]",
+                     a->request->key);
+}
+
 static int check_request(struct addition *a, bool *ret_done, struct error *e)
 {
-    const struct context *c = a->new.context;
-    int r = new_disks_check(c->config, a->request, "add-disks", e);
+    int r = new_disks_check(&a->new, e);
     if (r == 0)
-        r = context_check_virt(c, e);
+        r = check_key_is_used(a, e);
+    if (r == 0)
+        r = context_check_virt(a->new.context, e);
     if (r == 0)
         r = a->request->uuid ? take_uuid(a, e) : take_domain(a, e);
     if (r == 0)
@@ -170,22 +182,22 @@ static int check_request(struct addition *a, bool *ret_done, struct error *e)
     if (r < 0 || *ret_done)
         return r;
     r = check_keys(a, e);
-    return r < 0 ? r : new_disks_check_room(&a->new, a->request, e);
+    return r < 0 ? r : new_disks_check_room(&a->new, 1, e);
 }
 
 static int design(struct addition *a, struct error *e)
 {
-    const struct launch_request *q = a->request;
+    const struct add_disks_request *q = a->request;
     const struct domain *d = a->domain;
     struct new_disks *n = &a->new;
-    int r = new_disks_allocate_one(n, launch_disks_each(q), d->name[0] ? d->name : d->uuid, d->uuid, e);
+    int r = new_disks_allocate_one(n, new_disks_each(n), d->name[0] ? d->name : d->uuid, d->uuid, e);
     if (r < 0)
         return r;
     struct new_key *key = NULL;
     if (n->km)
         key = new_disks_add_key(n, d->uuid, n->group->name,
                                 q->keep_key ? KEY_SCOPE_CALLER : KEY_SCOPE_INSTANCE);
-    recipient_add_disks(n->recipients, key, q);
+    recipient_add_disks(n->recipients, key);
     recipient_note_commits(n->recipients);
     new_disks_add_chunk(n, q->key ? 0 : n->n_keys);
     return 0;
@@ -211,16 +223,21 @@ static int make(struct addition *a, struct steps **ret_plan, struct error *e)
     if (r == 0)
         r = make_plan(a, ret_plan, e);
     if (r == 0)
-        r = new_disks_run(&a->new, a->request, "add-disks", *ret_plan, e);
+        r = new_disks_run(&a->new, *ret_plan, e);
     if (r == 0 && !a->request->dry_run)
         addition_let_go(a);
     return r;
 }
 
-int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
-                       bool *ret_changed, struct steps **ret_plan, struct error *e)
+int instance_add_disks(const struct context *c, const struct add_disks_request *request,
+                       struct launched **ret, bool *ret_changed, struct steps **ret_plan, struct error *e)
 {
-    struct addition addition = {.new = {.context = c, .wanted_seed = &request->seed, .closes = true},
+    struct addition addition = {.new = {.context = c,
+                                        .verb = "add-disks",
+                                        .name = request->name ? request->name : request->uuid,
+                                        .wanted = &request->disks,
+                                        .closes = true,
+                                        .dry_run = request->dry_run},
                                 .request = request};
     _cleanup_(addition_freep) struct addition *a = &addition;
     _cleanup_steps_ struct steps *plan = NULL;

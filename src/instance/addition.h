@@ -7,8 +7,8 @@
 
 struct addition {
     struct new_disks new;
-    const struct launch_request *request; /* add-disks */
-    struct model *model;                  /* the look under the lock */
+    const struct add_disks_request *request; /* add-disk: NULL */
+    struct model *model;                     /* the look under the lock */
     const struct domain *domain; /* the model's, which gets the disks; add-disk: NULL if there is none */
     struct domain absent;        /* name and uuid of a domain that is not defined yet; add-disks alone */
     bool live;                   /* its running guest gets them, too */

@@ -22,7 +22,7 @@ int given_key_manager(struct addition *a, struct error *e)
  * destroys it. */
 static int check_users(const struct addition *a, struct error *e)
 {
-    const struct launch_request *q = a->request;
+    const struct add_disks_request *q = a->request;
     const struct inventory *now = a->new.before;
     for (size_t i = 0; i < now->n_volumes; i++) {
         const struct volume *v = &now->volumes[i];

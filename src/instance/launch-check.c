@@ -83,7 +83,7 @@ int launch_check(struct launch *l, struct error *e)
     const struct launch_request *q = l->request;
     int r = launch_check_name(q, e);
     if (r == 0)
-        r = new_disks_check(c->config, q, "launch", e);
+        r = new_disks_check(&l->new, e);
     if (r == 0)
         r = wanted_seed_check(c, &q->seed, q->name, e);
     if (r == 0)
@@ -97,6 +97,6 @@ int launch_check(struct launch *l, struct error *e)
     if (r == 0)
         r = launch_choose_names(l, e);
     if (r == 0)
-        r = new_disks_check_room(&l->new, q, e);
+        r = new_disks_check_room(&l->new, q->count, e);
     return r < 0 ? r : launch_lock_names(l, e);
 }

@@ -14,8 +14,8 @@ static int write_xml(const struct launch *l, const struct recipient *i, bool kvm
                      const char *nvram, char **ret, struct error *e)
 {
     const struct launch_request *q = l->request;
-    struct domain_disk disks[LAUNCH_DISKS_MAX];
-    char paths[LAUNCH_DISKS_MAX][DEVICE_PATH_MAX];
+    struct domain_disk disks[NEW_DISKS_EACH_MAX];
+    char paths[NEW_DISKS_EACH_MAX][DEVICE_PATH_MAX];
     struct domain_spec spec = {.name = i->name,
                                .uuid = i->uuid,
                                .nvram = nvram,
@@ -107,14 +107,13 @@ static void cut_chunks(struct new_disks *n)
 
 static void design_instance(struct launch *l, size_t index)
 {
-    const struct launch_request *q = l->request;
     struct recipient *i = &l->new.recipients[index];
-    *i = (struct recipient){.all = &l->new, .disks = &l->new.disks[index * launch_disks_each(q)]};
+    *i = (struct recipient){.all = &l->new, .disks = &l->new.disks[index * new_disks_each(&l->new)]};
     launch_name(l, index, i->name);
     uuid_make(i->uuid);
-    if (launch_is_numbered(q))
+    if (launch_is_numbered(l->request))
         i->number = (unsigned)(l->first + index);
-    recipient_add_disks(i, key_of(l, i), q);
+    recipient_add_disks(i, key_of(l, i));
     recipient_note_commits(i);
     l->domains[index].recipient = i;
 }
@@ -122,7 +121,7 @@ static void design_instance(struct launch *l, size_t index)
 int launch_design(struct launch *l, struct error *e)
 {
     const struct launch_request *q = l->request;
-    int r = new_disks_allocate(&l->new, q->count, q->count * launch_disks_each(q), e);
+    int r = new_disks_allocate(&l->new, q->count, q->count * new_disks_each(&l->new), e);
     if (r < 0)
         return r;
     l->domains = calloc(q->count, sizeof *l->domains);

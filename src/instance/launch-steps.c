@@ -60,7 +60,7 @@ int launch_start_undo(const struct context *c, void *object, struct error *e)
 
 static void close_after_guest(const struct launch *l, const struct recipient *i)
 {
-    const struct volume *volumes[LAUNCH_DISKS_MAX];
+    const struct volume *volumes[NEW_DISKS_EACH_MAX];
     struct instance started = {.state = INSTANCE_RUNNING, .volumes = volumes, .n_volumes = i->n_disks};
     memcpy(started.uuid, i->uuid, sizeof started.uuid);
     snprintf(started.name, sizeof started.name, "%s", i->name);

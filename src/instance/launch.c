@@ -86,7 +86,13 @@ static int tell(const struct launch *l, struct launched **ret, struct error *e)
 int instance_launch(const struct context *c, const struct launch_request *request, struct launched **ret,
                     struct steps **ret_plan, struct error *e)
 {
-    struct launch launch = {.new = {.context = c, .wanted_seed = &request->seed, .closes = request->no_start},
+    struct launch launch = {.new = {.context = c,
+                                    .verb = "launch",
+                                    .name = request->name,
+                                    .wanted = &request->disks,
+                                    .wanted_seed = &request->seed,
+                                    .closes = request->no_start,
+                                    .dry_run = request->dry_run},
                             .request = request};
     _cleanup_(launch_freep) struct launch *l = &launch;
     _cleanup_steps_ struct steps *plan = NULL;
@@ -103,7 +109,7 @@ int instance_launch(const struct context *c, const struct launch_request *reques
         r = tell(l, &launched, e);
     if (r < 0)
         return r;
-    r = new_disks_run(&l->new, request, "launch", plan, e);
+    r = new_disks_run(&l->new, plan, e);
     if (r < 0)
         return r;
     if (!request->dry_run)

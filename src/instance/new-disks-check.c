@@ -19,7 +19,7 @@ static int check_size(const char *verb, const char *what, uint64_t bytes, struct
                      what, bytes);
 }
 
-static int check_ephemeral(const char *verb, const struct launch_ephemeral *disk, size_t number,
+static int check_ephemeral(const char *verb, const struct wanted_ephemeral *disk, size_t number,
                            struct error *e)
 {
     if (disk->size_bytes == 0)
@@ -42,12 +42,12 @@ static int check_ephemeral(const char *verb, const struct launch_ephemeral *disk
 }
 
 /* Checks that the names of root, swap and ephemeral disks, if given, differ. */
-static int check_aliases(const struct launch_request *q, struct error *e)
+static int check_aliases(const struct wanted_disks *w, struct error *e)
 {
-    const char *alias[LAUNCH_EPHEMERALS_MAX + 2] = {q->root_alias, q->swap_alias};
+    const char *alias[WANTED_EPHEMERALS_MAX + 2] = {w->root_alias, w->swap_alias};
     size_t n = 2;
-    for (size_t i = 0; i < q->n_ephemeral; i++)
-        alias[n++] = q->ephemeral[i].alias;
+    for (size_t i = 0; i < w->n_ephemeral; i++)
+        alias[n++] = w->ephemeral[i].alias;
     for (size_t i = 0; i < n; i++) {
         if (*alias[i] && !volume_alias_valid(alias[i]))
             return error_set(
@@ -63,28 +63,25 @@ static int check_aliases(const struct launch_request *q, struct error *e)
     return 0;
 }
 
-int new_disks_check(const struct config *c, const struct launch_request *q, const char *verb, struct error *e)
+int new_disks_check(const struct new_disks *n, struct error *e)
 {
-    if (q->n_ephemeral > LAUNCH_EPHEMERALS_MAX)
-        return error_set(e, -EINVAL, "%s: cannot make %zu ephemeral disks; the limit is %d", verb,
-                         q->n_ephemeral, LAUNCH_EPHEMERALS_MAX);
-    if (launch_disks_each(q) == seed_wanted(&q->seed))
-        return error_set(e, -EINVAL, "%s: there is nothing to make; use --root, --ephemeral or --swap", verb);
-    if (q->key && !c->encryption_enabled)
-        return error_set(e, -EINVAL,
-                         "key %s: is not used, since encryption is off; set enabled in "
-                         "[ephemeral_storage_encryption]",
-                         q->key);
-    if (q->image.path && !q->root_bytes)
+    const struct wanted_disks *w = n->wanted;
+    if (w->n_ephemeral > WANTED_EPHEMERALS_MAX)
+        return error_set(e, -EINVAL, "%s: cannot make %zu ephemeral disks; the limit is %d", n->verb,
+                         w->n_ephemeral, WANTED_EPHEMERALS_MAX);
+    if (!w->root_bytes && !w->n_ephemeral && !w->swap_bytes && !n->seed)
+        return error_set(e, -EINVAL, "%s: there is nothing to make; use --root, --ephemeral or --swap",
+                         n->verb);
+    if (w->image.path && !w->root_bytes)
         return error_set(e, -EINVAL, "image %s: there is no root disk to write it to; use --root",
-                         q->image.path);
-    int r = check_aliases(q, e);
+                         w->image.path);
+    int r = check_aliases(w, e);
     if (r == 0)
-        r = check_size(verb, "root", q->root_bytes, e);
+        r = check_size(n->verb, "root", w->root_bytes, e);
     if (r == 0)
-        r = check_size(verb, "swap", q->swap_bytes, e);
-    for (size_t i = 0; r == 0 && i < q->n_ephemeral; i++)
-        r = check_ephemeral(verb, &q->ephemeral[i], i, e);
+        r = check_size(n->verb, "swap", w->swap_bytes, e);
+    for (size_t i = 0; r == 0 && i < w->n_ephemeral; i++)
+        r = check_ephemeral(n->verb, &w->ephemeral[i], i, e);
     return r;
 }
 
@@ -92,45 +89,45 @@ int new_disks_check(const struct config *c, const struct launch_request *q, cons
  * bits. */
 static uint64_t room_for(const struct group *g, uint64_t bytes)
 {
-    uint64_t limit = UINT64_MAX / LAUNCH_DISKS_MAX;
+    uint64_t limit = UINT64_MAX / NEW_DISKS_EACH_MAX;
     uint64_t rounded = group_round_up(g, bytes);
     return rounded < limit ? rounded : limit;
 }
 
-static int check_room(const struct group *g, const struct launch_request *q, struct error *e)
+static int check_room(const struct new_disks *n, size_t n_recipients, struct error *e)
 {
-    uint64_t each = room_for(g, q->root_bytes) + room_for(g, q->swap_bytes);
-    if (seed_wanted(&q->seed))
-        each += room_for(g, SEED_BYTES);
-    if (q->seed_image)
-        each += room_for(g, secret_size(q->seed_image));
-    for (size_t i = 0; i < q->n_ephemeral; i++)
-        each += room_for(g, q->ephemeral[i].size_bytes);
+    const struct wanted_disks *w = n->wanted;
+    const struct group *g = n->group;
+    uint64_t each =
+        room_for(g, w->root_bytes) + room_for(g, w->swap_bytes) + room_for(g, new_disks_seed_bytes(n));
+    for (size_t i = 0; i < w->n_ephemeral; i++)
+        each += room_for(g, w->ephemeral[i].size_bytes);
 
-    uint64_t all = each > UINT64_MAX / q->count ? UINT64_MAX : each * q->count;
-    return group_check_room(g, all, launch_disks_each(q) * q->count, e);
+    uint64_t all = each > UINT64_MAX / n_recipients ? UINT64_MAX : each * n_recipients;
+    return group_check_room(g, all, new_disks_each(n) * n_recipients, e);
 }
 
-static int check_image(struct new_disks *n, const struct launch_request *q, struct error *e)
+static int check_image(struct new_disks *n, struct error *e)
 {
-    int r = wanted_image_open(n->context, &q->image, &n->image, e);
-    n->image_path = q->image.path;
+    const struct wanted_disks *w = n->wanted;
+    int r = wanted_image_open(n->context, &w->image, &n->image, e);
+    n->image_path = w->image.path;
     if (r < 0 || !n->image)
         return r;
     char image[32], disk[32];
-    if (image_size_bytes(n->image) > group_round_up(n->group, q->root_bytes))
+    if (image_size_bytes(n->image) > group_round_up(n->group, w->root_bytes))
         return error_set(e, -EINVAL,
                          "image %s: its %s (%" PRIu64
                          " bytes) do not fit a root disk of %s; use a larger --root",
-                         q->image.path, str_from_bytes(image_size_bytes(n->image), image, sizeof image),
-                         image_size_bytes(n->image), str_from_bytes(q->root_bytes, disk, sizeof disk));
+                         w->image.path, str_from_bytes(image_size_bytes(n->image), image, sizeof image),
+                         image_size_bytes(n->image), str_from_bytes(w->root_bytes, disk, sizeof disk));
     return 0;
 }
 
-int new_disks_check_room(struct new_disks *n, const struct launch_request *q, struct error *e)
+int new_disks_check_room(struct new_disks *n, size_t n_recipients, struct error *e)
 {
-    int r = group_find(n->context->config, n->before, q->volume_group, &n->group, e);
+    int r = group_find(n->context->config, n->before, n->wanted->volume_group, &n->group, e);
     if (r == 0)
-        r = check_room(n->group, q, e);
-    return r < 0 ? r : check_image(n, q, e);
+        r = check_room(n, n_recipients, e);
+    return r < 0 ? r : check_image(n, e);
 }

@@ -144,18 +144,17 @@ int new_disks_add_commits(struct steps *s, struct new_disks *n, struct error *e)
     return r;
 }
 
-int new_disks_run(const struct new_disks *n, const struct launch_request *q, const char *verb,
-                  struct steps *plan, struct error *e)
+int new_disks_run(const struct new_disks *n, struct steps *plan, struct error *e)
 {
     if (!n->km)
         report_warning(n->context,
                        "the disks of %s are not encrypted: enabled is false in "
                        "[ephemeral_storage_encryption], as it is where the configuration does not set it",
-                       q->name ? q->name : q->uuid);
-    if (q->dry_run)
+                       n->name);
+    if (n->dry_run)
         return 0;
     int r = steps_run(plan, n->context, e);
     for (size_t i = 0; i < n->n_recipients; i++)
-        audit_instance(verb, n->recipients[i].uuid, n->recipients[i].name, r, e);
+        audit_instance(n->verb, n->recipients[i].uuid, n->recipients[i].name, r, e);
     return r;
 }

@@ -8,6 +8,20 @@
 
 #include <stdio.h>
 
+uint64_t new_disks_seed_bytes(const struct new_disks *n)
+{
+    if (n->seed)
+        return secret_size(n->seed);
+    return n->wanted_seed && seed_wanted(n->wanted_seed) ? SEED_BYTES : 0;
+}
+
+size_t new_disks_each(const struct new_disks *n)
+{
+    const struct wanted_disks *w = n->wanted;
+    return (w->root_bytes ? 1 : 0) + w->n_ephemeral + (w->swap_bytes ? 1 : 0) +
+           (new_disks_seed_bytes(n) ? 1 : 0);
+}
+
 int new_disks_allocate(struct new_disks *n, size_t n_recipients, size_t n_disks, struct error *e)
 {
     n->n_recipients = n_recipients;
@@ -88,34 +102,35 @@ static struct new_disk *add_disk(struct recipient *i, struct new_key *key, uint6
 
 /* Adds an ephemeral disk, with the label that Nova gives it. */
 struct new_disk *recipient_add_ephemeral(struct recipient *i, struct new_key *key, unsigned number,
-                                         const struct launch_ephemeral *asked)
+                                         const struct wanted_ephemeral *wanted)
 {
     char role[ROLE_MAX];
     snprintf(role, sizeof role, "eph%u", number % 100);
-    struct new_disk *d = add_disk(i, key, asked->size_bytes, role, asked->alias);
-    memcpy(d->fs, asked->fs, sizeof d->fs);
+    struct new_disk *d = add_disk(i, key, wanted->size_bytes, role, wanted->alias);
+    memcpy(d->fs, wanted->fs, sizeof d->fs);
     snprintf(d->label, sizeof d->label, "ephemeral%u", number % 100);
     return d;
 }
 
-struct new_disk *recipient_add_seed(struct recipient *i, struct new_key *key, uint64_t bytes)
+struct new_disk *recipient_add_seed(struct recipient *i, struct new_key *key)
 {
+    uint64_t bytes = new_disks_seed_bytes(i->all);
     struct new_disk *d = add_disk(i, key, bytes, ROLE_SEED, (const char[ALIAS_MAX]){0});
     d->takes_seed = true;
     return d;
 }
 
-void recipient_add_disks(struct recipient *i, struct new_key *key, const struct launch_request *q)
+void recipient_add_disks(struct recipient *i, struct new_key *key)
 {
-    if (q->root_bytes)
-        add_disk(i, key, q->root_bytes, "root", q->root_alias)->takes_image = i->all->image != NULL;
-    for (size_t n = 0; n < q->n_ephemeral; n++)
-        recipient_add_ephemeral(i, key, (unsigned)n, &q->ephemeral[n]);
-    if (q->swap_bytes)
-        snprintf(add_disk(i, key, q->swap_bytes, "swap", q->swap_alias)->fs,
-                 sizeof(((struct new_disk *)0)->fs), "swap");
-    if (seed_wanted(&q->seed))
-        recipient_add_seed(i, key, SEED_BYTES);
+    const struct wanted_disks *w = i->all->wanted;
+    if (w->root_bytes)
+        add_disk(i, key, w->root_bytes, "root", w->root_alias)->takes_image = i->all->image != NULL;
+    for (size_t n = 0; n < w->n_ephemeral; n++)
+        recipient_add_ephemeral(i, key, (unsigned)n, &w->ephemeral[n]);
+    if (w->swap_bytes)
+        snprintf(add_disk(i, key, w->swap_bytes, "swap", w->swap_alias)->fs, FS_MAX, "swap");
+    if (new_disks_seed_bytes(i->all))
+        recipient_add_seed(i, key);
 }
 
 void recipient_note_commits(struct recipient *i)

@@ -14,6 +14,8 @@
 
 #include "instance/operations.h"
 
+#define NEW_DISKS_EACH_MAX (WANTED_EPHEMERALS_MAX + 3) /* plus root, swap, seed */
+
 struct new_disks;
 
 /* A secret in the key manager. */
@@ -28,7 +30,7 @@ struct new_disk {
     const struct recipient *recipient;
     struct new_key *key; /* NULL: plain */
     struct volume v;
-    char fs[8]; /* "": not formatted */
+    char fs[FS_MAX]; /* "": not formatted */
     char label[12];
     bool takes_image;
     bool takes_seed;
@@ -64,10 +66,16 @@ struct new_disks {
     struct keymgr *km;                     /* the context's; NULL: no encryption */
     struct image *image;                   /* NULL: none */
     const char *image_path;                /* its name in sentences */
-    const struct wanted_seed *wanted_seed; /* what seeds are made of */
+    const struct wanted_seed *wanted_seed; /* what seeds are made of; NULL: none is made */
     const struct secret *seed;             /* the contents of the seed disk; NULL: made of wanted_seed */
     bool closes;                           /* disks are closed after they are made, until a guest starts */
     uint64_t written_bytes;                /* of all images */
+
+    /* What was asked for; not in a rebuild, whose disks are as the old ones. */
+    const char *verb;                  /* "launch": in sentences, and in the audit trail */
+    const char *name;                  /* of the instances, in sentences */
+    const struct wanted_disks *wanted; /* of each recipient */
+    bool dry_run;                      /* no step is run */
 
     struct recipient *recipients;
     size_t n_recipients;
@@ -83,20 +91,19 @@ struct new_disks {
 
 /* ---- new-disks-check.c: what was asked for. */
 
-static inline size_t launch_disks_each(const struct launch_request *q)
-{
-    return (q->root_bytes ? 1 : 0) + q->n_ephemeral + (q->swap_bytes ? 1 : 0) +
-           (q->seed_image || seed_wanted(&q->seed));
-}
+/* Checks the wanted disks. */
+int new_disks_check(const struct new_disks *n, struct error *e) _must_check_;
 
-/* Checks the requested disks. `verb`: the object of sentences. */
-int new_disks_check(const struct config *c, const struct launch_request *q, const char *verb,
-                    struct error *e) _must_check_;
-
-/* Finds the group, checks its room, and opens the image. `before` is set. */
-int new_disks_check_room(struct new_disks *n, const struct launch_request *q, struct error *e) _must_check_;
+/* Finds the group, checks its room for so many recipients, and opens the image. `before` is set. */
+int new_disks_check_room(struct new_disks *n, size_t n_recipients, struct error *e) _must_check_;
 
 /* ---- new-disks.c: the design. */
+
+/* Returns the size of the seed disk of each recipient; 0: they have none. */
+uint64_t new_disks_seed_bytes(const struct new_disks *n);
+
+/* Returns how many disks each recipient gets. */
+size_t new_disks_each(const struct new_disks *n);
 
 /* Allocates room for so many recipients and disks. */
 int new_disks_allocate(struct new_disks *n, size_t n_recipients, size_t n_disks,
@@ -113,11 +120,11 @@ void new_disks_add_chunk(struct new_disks *n, size_t n_keys);
 struct new_key *new_disks_add_key(struct new_disks *n, const char *owner, const char *vg,
                                   enum key_scope scope);
 
-/* Adds all disks of the request; or one. The key may be NULL. */
-void recipient_add_disks(struct recipient *i, struct new_key *key, const struct launch_request *q);
+/* Adds all wanted disks; or one. The key may be NULL. */
+void recipient_add_disks(struct recipient *i, struct new_key *key);
 struct new_disk *recipient_add_ephemeral(struct recipient *i, struct new_key *key, unsigned number,
-                                         const struct launch_ephemeral *asked);
-struct new_disk *recipient_add_seed(struct recipient *i, struct new_key *key, uint64_t bytes);
+                                         const struct wanted_ephemeral *wanted);
+struct new_disk *recipient_add_seed(struct recipient *i, struct new_key *key);
 
 /* Notes its disks for the two commits. For a recipient without disks of before: its first disk is new, too.
  */
@@ -145,8 +152,7 @@ int new_disks_add_settling(struct steps *s, struct new_disks *n, struct error *e
 int new_disks_add_commits(struct steps *s, struct new_disks *n, struct error *e) _must_check_;
 
 /* Warns of plain disks, and runs the steps unless it is a dry run. */
-int new_disks_run(const struct new_disks *n, const struct launch_request *q, const char *verb,
-                  struct steps *plan, struct error *e) _must_check_;
+int new_disks_run(const struct new_disks *n, struct steps *plan, struct error *e) _must_check_;
 
 /* ---- new-disks-steps.c */
 

@@ -6,44 +6,26 @@
 #include "instance/keys-going.h"
 #include "instance/model.h"
 #include "instance/steps.h"
-#include "instance/wanted-image.h"
+#include "instance/wanted-disks.h"
 #include "instance/wanted-seed.h"
 #include "virt/hook-domain.h"
 
-#define LAUNCH_EPHEMERALS_MAX 16
-#define LAUNCH_DISKS_MAX      (LAUNCH_EPHEMERALS_MAX + 3) /* plus root, swap, seed */
-#define LAUNCH_COUNT_MAX      1000
-
-struct launch_ephemeral {
-    uint64_t size_bytes;
-    char fs[8];            /* ext4, xfs or vfat */
-    char alias[ALIAS_MAX]; /* "": none */
-};
+#define LAUNCH_COUNT_MAX 1000
 
 struct launch_request {
     const char
         *name; /* of the instance; if numbered or count > 1: name-1, name-2, ..., after existing ones */
-    const char *uuid; /* add-disks: of the domain, which others will define; NULL: `name` is a domain */
     uint32_t count;
     bool numbered;
     bool shared_key;
-    struct wanted_image image;                         /* of the root disk; none: the disk is empty */
-    uint64_t root_bytes;                               /* 0: no root disk */
-    char root_alias[ALIAS_MAX], swap_alias[ALIAS_MAX]; /* "": none */
-    struct launch_ephemeral ephemeral[LAUNCH_EPHEMERALS_MAX];
-    size_t n_ephemeral;
-    uint64_t swap_bytes; /* 0: none */
-    struct wanted_seed seed;
-    const struct secret *seed_image; /* add-disk: contents of a seed disk, instead of `seed`; NULL: none */
-    const char *volume_group;        /* NULL: the first configured */
-    const char *key;                 /* add-disks: MANAGER:PLACE/ID of an existing key; NULL: a key is made */
-    bool keep_key;                   /* `key` belongs to the caller, and is never destroyed */
-    const char *template_xml;        /* NULL: built in, and the configuration has the defaults of these: */
-    uint64_t memory_bytes;           /* 0: not given */
-    uint32_t vcpus;                  /* 0: not given */
-    const char *firmware;            /* "bios", "uefi"; NULL: not given */
-    const char *network;             /* as network_parse() takes it; NULL: not given */
-    bool autostart;                  /* the configuration may set it for all */
+    struct wanted_disks disks; /* of each instance */
+    struct wanted_seed seed;   /* none: no seed disk */
+    const char *template_xml;  /* NULL: built in, and the configuration has the defaults of these: */
+    uint64_t memory_bytes;     /* 0: not given */
+    uint32_t vcpus;            /* 0: not given */
+    const char *firmware;      /* "bios", "uefi"; NULL: not given */
+    const char *network;       /* as network_parse() takes it; NULL: not given */
+    bool autostart;            /* the configuration may set it for all */
     bool no_start;
     bool dry_run; /* fill in ret_plan, change nothing */
 };
@@ -59,18 +41,34 @@ struct launched {
 int instance_launch(const struct context *c, const struct launch_request *request, struct launched **ret,
                     struct steps **ret_plan, struct error *e) _must_check_;
 
-/* Makes the same disks for the domain request->name (or its uuid), which others have defined and which does
- * not run. request->count is 1; shared_key, memory, vcpus and template are not used. *ret has one entry. With
+struct add_disks_request {
+    const char *name; /* of the domain, or its uuid; with `uuid`: of the instance, NULL: it has the uuid */
+    const char *uuid; /* of a domain that others will define; NULL: the domain is there */
+    struct wanted_disks disks;
+    const char *key; /* MANAGER:PLACE/ID of an existing key; NULL: a key is made */
+    bool keep_key;   /* `key` belongs to the caller, and is never destroyed */
+    bool dry_run;    /* fill in ret_plan, change nothing */
+};
+
+/* Makes disks for a domain that others have defined and that does not run. *ret has one entry. With
  * request->uuid no definition is changed: the program that defines the domain adds the disks. Unchanged: it
  * has exactly these disks. -EEXIST: it has others. -EBUSY: it runs. -EUNSAFE: the key belongs to another. */
-int instance_add_disks(const struct context *c, const struct launch_request *request, struct launched **ret,
-                       bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
+int instance_add_disks(const struct context *c, const struct add_disks_request *request,
+                       struct launched **ret, bool *ret_changed, struct steps **ret_plan,
+                       struct error *e) _must_check_;
 
-/* Makes one more ephemeral disk for an instance, whether it runs or not: of the request only ephemeral[0] and
- * dry_run are used. The disk lies in the group of the first disk. *ret is the new disk. Or makes a seed disk
- * with request->seed_image, for a domain that others define; they add it to the definition. -EEXIST: it has a
- * seed disk. */
-int instance_add_disk(const struct context *c, const struct launch_request *request, struct volume *ret,
+/* One disk: ephemeral, or a seed disk. */
+struct add_disk_request {
+    const char *name; /* of the instance */
+    struct wanted_ephemeral ephemeral;
+    const struct secret *seed_image; /* contents of a seed disk; NULL: it is an ephemeral disk */
+    bool dry_run;                    /* fill in ret_plan, change nothing */
+};
+
+/* Makes one more ephemeral disk for an instance, whether it runs or not. The disk lies in the group of the
+ * first disk. *ret is the new disk. Or makes a seed disk with request->seed_image, for a domain that others
+ * define; they add it to the definition. -EEXIST: it has a seed disk. */
+int instance_add_disk(const struct context *c, const struct add_disk_request *request, struct volume *ret,
                       struct steps **ret_plan, struct error *e) _must_check_;
 
 struct remove_disk_request {

@@ -150,8 +150,7 @@ static int start(struct fake *f, struct error *e)
 /* Nova's key is the secret that the new disk's own key is derived from. */
 static int add_disk(struct fake *f, struct error *e)
 {
-    const struct launch_request q = {
-        .name = NOVAS, .count = 1, .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1};
+    const struct add_disk_request q = {.name = NOVAS, .ephemeral = {.size_bytes = GIB, .fs = "ext4"}};
     struct volume v;
     return instance_add_disk(&f->context, &q, &v, NULL, e);
 }

@@ -6,15 +6,14 @@
 
 #include "instance/bench.h"
 
-static const struct launch_request three_disks = {.name = "t",
-                                                  .count = 1,
-                                                  .image.path = "/image",
-                                                  .root_bytes = GIB,
-                                                  .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
-                                                  .n_ephemeral = 1,
-                                                  .swap_bytes = GIB};
-static const struct launch_request one_more = {
-    .name = "t", .count = 1, .ephemeral = {{.size_bytes = GIB, .fs = "xfs"}}, .n_ephemeral = 1};
+static const struct add_disks_request three_disks = {
+    .name = "t",
+    .disks = {.image.path = "/image",
+              .root_bytes = GIB,
+              .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
+              .n_ephemeral = 1,
+              .swap_bytes = GIB}};
+static const struct add_disk_request one_more = {.name = "t", .ephemeral = {.size_bytes = GIB, .fs = "xfs"}};
 
 /* --------------------------------------------------------------- preparations */
 
@@ -31,7 +30,7 @@ static int add_disks(struct fake *f, struct error *e)
 }
 
 /* Of a domain that is not there yet. */
-static int add_disks_apart(struct fake *f, const struct launch_request *q, struct error *e)
+static int add_disks_apart(struct fake *f, const struct add_disks_request *q, struct error *e)
 {
     _cleanup_free_ struct launched *launched = NULL;
     bool changed = false;
@@ -45,14 +44,13 @@ static int add_disks_apart(struct fake *f, const struct launch_request *q, struc
 #define CALLERS     "79797979-7979-4797-8797-797979797979"
 #define CALLERS_REF "barbican:" CALLERS
 
-static const struct launch_request apart = {.uuid = APART,
-                                            .count = 1,
-                                            .image.path = "/image",
-                                            .root_bytes = GIB,
-                                            .root_alias = "disk",
-                                            .ephemeral = {{GIB, "ext4", "disk.eph0"}},
-                                            .n_ephemeral = 1,
-                                            .swap_bytes = GIB};
+static const struct add_disks_request apart = {.uuid = APART,
+                                               .disks = {.image.path = "/image",
+                                                         .root_bytes = GIB,
+                                                         .root_alias = "disk",
+                                                         .ephemeral = {{GIB, "ext4", "disk.eph0"}},
+                                                         .n_ephemeral = 1,
+                                                         .swap_bytes = GIB}};
 
 static int add_disks_uuid(struct fake *f, struct error *e)
 {
@@ -61,7 +59,7 @@ static int add_disks_uuid(struct fake *f, struct error *e)
 
 static int add_disks_key(struct fake *f, bool keep, struct error *e)
 {
-    struct launch_request q = apart;
+    struct add_disks_request q = apart;
     q.key = CALLERS_REF;
     q.keep_key = keep;
     return add_disks_apart(f, &q, e);
@@ -134,7 +132,7 @@ static int seed_apart(struct fake *f, struct error *e)
     if (r < 0)
         return r;
     memcpy(secret_bytes(image), "instance-id: x", sizeof "instance-id: x");
-    const struct launch_request q = {.name = APART, .count = 1, .seed_image = image};
+    const struct add_disk_request q = {.name = APART, .seed_image = image};
     return instance_add_disk(&f->context, &q, &made, NULL, e);
 }
 

@@ -4,10 +4,11 @@
  */
 #include "matrix.h"
 
-static const struct launch_request one = {.name = "t", .count = 1, .root_bytes = GIB, .swap_bytes = GIB};
-static const struct launch_request three = {.name = "t", .count = 3, .root_bytes = GIB};
+static const struct launch_request one = {
+    .name = "t", .count = 1, .disks = {.root_bytes = GIB, .swap_bytes = GIB}};
+static const struct launch_request three = {.name = "t", .count = 3, .disks.root_bytes = GIB};
 static const struct launch_request three_shared = {
-    .name = "t", .count = 3, .shared_key = true, .root_bytes = GIB};
+    .name = "t", .count = 3, .shared_key = true, .disks.root_bytes = GIB};
 
 /* --------------------------------------------------------------- preparations */
 
@@ -24,7 +25,7 @@ static void have_shared(struct fake *f)
 /* As a power cut leaves an instance of one disk whose volume says `state`. */
 static void have_wreck(struct fake *f, const char *name, enum volume_state state)
 {
-    const struct launch_request q = {.name = name, .count = 1, .root_bytes = GIB};
+    const struct launch_request q = {.name = name, .count = 1, .disks.root_bytes = GIB};
     struct host *h = &f->world->host;
     prepare_launch(f, &q);
     h->volumes[h->n_volumes - 1].v.state = state;

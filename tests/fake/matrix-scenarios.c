@@ -49,43 +49,47 @@ void in_barbican(struct config *c)
 /* ------------------------------------------------------------------- requests */
 
 #define FULL                                                                                                 \
-    .image.path = "/image", .root_bytes = GIB + 1, .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},         \
-    .n_ephemeral = 1, .swap_bytes = GIB
+    .disks = {.image.path = "/image",                                                                        \
+              .root_bytes = GIB + 1,                                                                         \
+              .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},                                              \
+              .n_ephemeral = 1,                                                                              \
+              .swap_bytes = GIB}
 
 static const struct launch_request one = {.name = "t", .count = 1, FULL};
 static const struct launch_request with_autostart = {
-    .name = "t", .count = 2, .root_bytes = GIB, .network = "default", .autostart = true};
+    .name = "t", .count = 2, .disks.root_bytes = GIB, .network = "default", .autostart = true};
 static const struct launch_request seeded = {.name = "t",
                                              .count = 1,
-                                             .root_bytes = GIB,
-                                             .image = {.path = "/image"},
+                                             .disks = {.root_bytes = GIB, .image = {.path = "/image"}},
                                              .seed = {.hostname = "web", .ssh_keys = "ssh-ed25519 AAAA me"}};
 static const struct launch_request seeded_off = {
-    .name = "t", .count = 1, .root_bytes = GIB, .seed = {.hostname = "web"}, .no_start = true};
+    .name = "t", .count = 1, .disks.root_bytes = GIB, .seed = {.hostname = "web"}, .no_start = true};
 static const struct launch_request one_off = {.name = "t", .count = 1, FULL, .no_start = true};
 static const struct launch_request three = {.name = "t", .count = 3, FULL};
-static const struct launch_request three_shared = {.name = "t",
-                                                   .count = 3,
-                                                   .shared_key = true,
-                                                   .image.path = "/image",
-                                                   .root_bytes = GIB,
-                                                   .swap_bytes = GIB};
-static const struct launch_request three_off = {
-    .name = "t", .count = 3, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB, .no_start = true};
+static const struct launch_request three_shared = {
+    .name = "t",
+    .count = 3,
+    .shared_key = true,
+    .disks = {.image.path = "/image", .root_bytes = GIB, .swap_bytes = GIB}};
+static const struct launch_request three_off = {.name = "t",
+                                                .count = 3,
+                                                .shared_key = true,
+                                                .disks = {.root_bytes = GIB, .swap_bytes = GIB},
+                                                .no_start = true};
 static const struct launch_request rootless = {
     .name = "t",
     .count = 1,
-    .ephemeral = {{.size_bytes = GIB, .fs = "xfs"}, {.size_bytes = GIB, .fs = "vfat"}},
-    .n_ephemeral = 2};
+    .disks = {.ephemeral = {{.size_bytes = GIB, .fs = "xfs"}, {.size_bytes = GIB, .fs = "vfat"}},
+              .n_ephemeral = 2}};
 static const struct launch_request pair = {
-    .name = "t", .count = 2, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
-static const struct launch_request pair_with_image = {.name = "t",
-                                                      .count = 2,
-                                                      .shared_key = true,
-                                                      .image.path = "/image",
-                                                      .root_bytes = GIB,
-                                                      .swap_bytes = GIB};
-static const struct launch_request bare = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
+    .name = "t", .count = 2, .shared_key = true, .disks = {.root_bytes = GIB, .swap_bytes = GIB}};
+static const struct launch_request pair_with_image = {
+    .name = "t",
+    .count = 2,
+    .shared_key = true,
+    .disks = {.image.path = "/image", .root_bytes = GIB, .swap_bytes = GIB}};
+static const struct launch_request bare = {
+    .name = "t", .count = 1, .disks.root_bytes = GIB, .no_start = true};
 
 static void export_to(struct fake *f, const char *name, const char *path)
 {
@@ -100,11 +104,11 @@ void make_bystanders(struct world *w)
     static const struct launch_request running = {.name = "runs", .count = 1, FULL};
     static const struct launch_request stopped = {.name = "stopped", .count = 1, FULL, .no_start = true};
     static const struct launch_request together = {
-        .name = "pair", .count = 2, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
+        .name = "pair", .count = 2, .shared_key = true, .disks = {.root_bytes = GIB, .swap_bytes = GIB}};
     static const struct launch_request plain = {.name = "plain", .count = 1, FULL};
     static const struct launch_request theirs = {
-        .name = "theirs", .count = 1, .root_bytes = GIB, .no_start = true};
-    static const struct launch_request given = {.name = "given", .count = 1, .root_bytes = GIB};
+        .name = "theirs", .count = 1, .disks.root_bytes = GIB, .no_start = true};
+    static const struct add_disks_request given = {.name = "given", .disks.root_bytes = GIB};
     _cleanup_free_ struct launched *launched = NULL;
     bool changed = false;
     struct error e = ERROR_NONE;
@@ -299,7 +303,9 @@ static int launch_from_export(struct fake *f, struct error *e)
         if (h->keys[i].info.scope == KEY_SCOPE_IMAGE)
             snprintf(key, sizeof key, "local:local/%.100s", h->keys[i].info.id);
     const struct launch_request q = {
-        .name = "t", .count = 1, .image.path = "/image-of-others", .image.key = key, .root_bytes = GIB};
+        .name = "t",
+        .count = 1,
+        .disks = {.image.path = "/image-of-others", .image.key = key, .root_bytes = GIB}};
     return launch(f, &q, e);
 }
 

@@ -10,13 +10,14 @@ static const char *const names[N] = {"t-2", "nobody", "t-1", "t-3"};
 static void have_three_stopped(struct fake *f)
 {
     static const struct launch_request q = {
-        .name = "t", .count = 3, .root_bytes = GIB, .swap_bytes = GIB, .no_start = true};
+        .name = "t", .count = 3, .disks = {.root_bytes = GIB, .swap_bytes = GIB}, .no_start = true};
     prepare_launch(f, &q);
 }
 
 static void have_three_running(struct fake *f)
 {
-    static const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB, .swap_bytes = GIB};
+    static const struct launch_request q = {
+        .name = "t", .count = 3, .disks = {.root_bytes = GIB, .swap_bytes = GIB}};
     prepare_launch(f, &q);
 }
 

@@ -58,7 +58,7 @@ static inline int bench_launch(struct bench *b, const struct launch_request *q, 
 static inline void bench_make(struct bench *b, const char *name, bool no_start)
 {
     const struct launch_request q = {
-        .name = name, .count = 1, .root_bytes = GIB, .swap_bytes = GIB, .no_start = no_start};
+        .name = name, .count = 1, .disks = {.root_bytes = GIB, .swap_bytes = GIB}, .no_start = no_start};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &q, &e), e);
 }

@@ -9,14 +9,13 @@
 #define OTHER   "77777777-7777-4777-8777-777777777777"
 #define CALLERS "79797979-7979-4797-8797-797979797979"
 
-static const struct launch_request two_disks = {.uuid = VM,
-                                                .count = 1,
-                                                .root_bytes = GIB,
-                                                .root_alias = "disk",
-                                                .ephemeral = {{GIB, "ext4", "disk.eph0"}},
-                                                .n_ephemeral = 1};
+static const struct add_disks_request two_disks = {.uuid = VM,
+                                                   .disks = {.root_bytes = GIB,
+                                                             .root_alias = "disk",
+                                                             .ephemeral = {{GIB, "ext4", "disk.eph0"}},
+                                                             .n_ephemeral = 1}};
 
-static int add(struct bench *b, const struct launch_request *q, bool *ret_changed, struct error *e)
+static int add(struct bench *b, const struct add_disks_request *q, bool *ret_changed, struct error *e)
 {
     _cleanup_free_ struct launched *made = NULL;
     int r = instance_add_disks(&b->f.context, q, &made, ret_changed, NULL, e);
@@ -26,7 +25,7 @@ static int add(struct bench *b, const struct launch_request *q, bool *ret_change
     return r;
 }
 
-static void must_add(struct bench *b, const struct launch_request *q)
+static void must_add(struct bench *b, const struct add_disks_request *q)
 {
     struct error e = ERROR_NONE;
     bool changed = false;
@@ -34,7 +33,7 @@ static void must_add(struct bench *b, const struct launch_request *q)
     assert_true(changed);
 }
 
-static void refused(struct bench *b, const struct launch_request *q, int wanted, const char *words)
+static void refused(struct bench *b, const struct add_disks_request *q, int wanted, const char *words)
 {
     struct error e = ERROR_NONE;
     struct host before = b->w->host;
@@ -59,9 +58,9 @@ static void have_callers_key(struct bench *b)
         k->bytes[i] = (uint8_t)(i + 1);
 }
 
-static struct launch_request with_key(const char *uuid, bool keep)
+static struct add_disks_request with_key(const char *uuid, bool keep)
 {
-    struct launch_request q = two_disks;
+    struct add_disks_request q = two_disks;
     q.uuid = uuid;
     q.key = "barbican:" CALLERS;
     q.keep_key = keep;
@@ -79,7 +78,7 @@ static void test_no_domain_is_needed_or_changed(void **state)
     assert_string_equal(b->w->host.volumes[0].v.alias, "disk");
     assert_string_equal(b->w->host.volumes[1].v.alias, "disk.eph0");
 
-    struct launch_request q = two_disks;
+    struct add_disks_request q = two_disks;
     q.uuid = OTHER;
     q.name = "web";
     world_add_domain(b->w, "web", OTHER);
@@ -91,7 +90,7 @@ static void test_said_again(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
-    struct launch_request q = two_disks;
+    struct add_disks_request q = two_disks;
     bool changed = true;
     must_add(b, &two_disks);
     struct host before = b->w->host;
@@ -99,16 +98,16 @@ static void test_said_again(void **state)
     assert_false(changed);
     assert_memory_equal(&before, &b->w->host, sizeof before);
 
-    q.root_bytes = 2 * GIB;
+    q.disks.root_bytes = 2 * GIB;
     refused(b, &q, -EEXIST, "other Mayfly disks");
     q = two_disks;
-    strcpy(q.ephemeral[0].fs, "xfs");
+    strcpy(q.disks.ephemeral[0].fs, "xfs");
     refused(b, &q, -EEXIST, "other Mayfly disks");
     q = two_disks;
-    strcpy(q.root_alias, "root-disk");
+    strcpy(q.disks.root_alias, "root-disk");
     refused(b, &q, -EEXIST, "other Mayfly disks");
     q = two_disks;
-    q.swap_bytes = GIB;
+    q.disks.swap_bytes = GIB;
     refused(b, &q, -EEXIST, "other Mayfly disks");
     q = with_key(VM, true);
     refused(b, &q, -EEXIST, "other Mayfly disks");
@@ -120,15 +119,15 @@ static void test_said_again(void **state)
 static void test_words_are_looked_at(void **state)
 {
     struct bench *b = *state;
-    struct launch_request q = two_disks;
+    struct add_disks_request q = two_disks;
     q.uuid = "web";
     refused(b, &q, -EINVAL, "is not a uuid");
     q = two_disks;
-    strcpy(q.ephemeral[0].alias, "disk");
+    strcpy(q.disks.ephemeral[0].alias, "disk");
     refused(b, &q, -EINVAL, "two disks cannot have the same name");
-    strcpy(q.ephemeral[0].alias, "root");
+    strcpy(q.disks.ephemeral[0].alias, "root");
     refused(b, &q, -EINVAL, "cannot have this name");
-    strcpy(q.ephemeral[0].alias, "a b");
+    strcpy(q.disks.ephemeral[0].alias, "a b");
     refused(b, &q, -EINVAL, "cannot have this name");
     q = with_key(VM, true);
     b->f.config.encryption_enabled = false;
@@ -174,7 +173,7 @@ static void test_a_callers_key_outlives_all(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
-    struct launch_request q = with_key(VM, true), second = with_key(OTHER, true);
+    struct add_disks_request q = with_key(VM, true), second = with_key(OTHER, true);
     struct outcome d;
     have_callers_key(b);
     must_add(b, &q);
@@ -198,7 +197,7 @@ static void test_a_key_that_is_handed_over_goes_with_the_instance(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
-    struct launch_request q = with_key(VM, false), other = with_key(OTHER, true);
+    struct add_disks_request q = with_key(VM, false), other = with_key(OTHER, true);
     struct outcome d;
     have_callers_key(b);
     must_add(b, &q);
@@ -322,7 +321,7 @@ static void test_a_seed_disk(void **state)
     struct error e = ERROR_NONE;
     _cleanup_secret_ struct secret *image = NULL;
     struct volume made;
-    struct launch_request q = {.name = VM, .count = 1};
+    struct add_disk_request q = {.name = VM};
     must_add(b, &two_disks);
     world_add_domain(b->w, "web", VM);
     assert_ok(secret_new(2 << 20, &image, &e), e);
@@ -353,7 +352,7 @@ static void test_a_seed_disk(void **state)
 static void test_no_key_of_mayflys_own(void **state)
 {
     struct bench *b = *state;
-    struct launch_request q = two_disks;
+    struct add_disks_request q = two_disks;
     char ref[KEY_REF_MAX];
     bench_make(b, "a", true);
     fake_again(&b->f);

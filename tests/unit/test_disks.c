@@ -7,12 +7,11 @@
 
 #define FOREIGN "77777777-7777-4777-8777-777777777777"
 
-static const struct launch_request one_more = {
-    .count = 1, .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1};
+static const struct add_disk_request one_more = {.ephemeral = {.size_bytes = GIB, .fs = "ext4"}};
 
 static int add_disks(struct bench *b, const char *name, struct error *e)
 {
-    const struct launch_request q = {.name = name, .count = 1, .root_bytes = GIB};
+    const struct add_disks_request q = {.name = name, .disks.root_bytes = GIB};
     _cleanup_free_ struct launched *launched = NULL;
     bool changed = false;
     return instance_add_disks(&b->f.context, &q, &launched, &changed, NULL, e);
@@ -20,7 +19,7 @@ static int add_disks(struct bench *b, const char *name, struct error *e)
 
 static int add_disk(struct bench *b, const char *name, struct volume *ret, struct error *e)
 {
-    struct launch_request q = one_more;
+    struct add_disk_request q = one_more;
     q.name = name;
     return instance_add_disk(&b->f.context, &q, ret, NULL, e);
 }
@@ -123,7 +122,8 @@ static void test_add_disk_refused(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
-    const struct launch_request swap_only = {.name = "s", .count = 1, .swap_bytes = GIB, .no_start = true};
+    const struct launch_request swap_only = {
+        .name = "s", .count = 1, .disks.swap_bytes = GIB, .no_start = true};
     add_disk_refused(b, "nobody", -ENOENT, "nobody");
     assert_ok(bench_launch(b, &swap_only, &e), e);
     fake_again(&b->f);
@@ -183,11 +183,11 @@ static void test_roles(void **state)
     assert_ok(add_disk(b, "a", &v, &e), e);
     assert_string_equal(v.role, "eph1");
 
-    const struct launch_request rootless = {.name = "r",
-                                            .count = 1,
-                                            .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
-                                            .n_ephemeral = 1,
-                                            .no_start = true};
+    const struct launch_request rootless = {
+        .name = "r",
+        .count = 1,
+        .disks = {.ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1},
+        .no_start = true};
     assert_ok(bench_launch(b, &rootless, &e), e);
     assert_ok(add_disk(b, "r", &v, &e), e);
     assert_string_equal(v.role, "eph1");
@@ -200,8 +200,8 @@ static void test_remove_disk_refused(void **state)
     const struct launch_request rootless = {
         .name = "r",
         .count = 1,
-        .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}, {.size_bytes = GIB, .fs = "ext4"}},
-        .n_ephemeral = 2};
+        .disks = {.ephemeral = {{.size_bytes = GIB, .fs = "ext4"}, {.size_bytes = GIB, .fs = "ext4"}},
+                  .n_ephemeral = 2}};
     assert_ok(bench_launch(b, &rootless, &e), e);
     fake_again(&b->f);
     remove_disk_refused(b, "r", "root", -EINVAL, "not an ephemeral disk");

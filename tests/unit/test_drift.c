@@ -264,8 +264,7 @@ static int resize(struct bench *b, struct error *e)
 
 static int add_disk(struct bench *b, struct error *e)
 {
-    static const struct launch_request q = {
-        .name = "a", .count = 1, .ephemeral = {{.size_bytes = GIB, .fs = "xfs"}}, .n_ephemeral = 1};
+    static const struct add_disk_request q = {.name = "a", .ephemeral = {.size_bytes = GIB, .fs = "xfs"}};
     struct volume made;
     return instance_add_disk(&b->f.context, &q, &made, NULL, e);
 }
@@ -303,10 +302,10 @@ static void make_two_disks(struct bench *b, bool no_start)
 {
     const struct launch_request q = {.name = "a",
                                      .count = 1,
-                                     .image.path = "/image",
-                                     .root_bytes = GIB,
-                                     .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
-                                     .n_ephemeral = 1,
+                                     .disks = {.image.path = "/image",
+                                               .root_bytes = GIB,
+                                               .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
+                                               .n_ephemeral = 1},
                                      .no_start = no_start};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &q, &e), e);
@@ -351,7 +350,7 @@ static void test_managed_save_stops(void **state)
 
 static void test_create_refuses_managed_save(void **state)
 {
-    static const struct launch_request q = {.name = "theirs", .count = 1, .root_bytes = GIB};
+    static const struct add_disks_request q = {.name = "theirs", .disks.root_bytes = GIB};
     struct bench *b = *state;
     _cleanup_free_ struct launched *launched = NULL;
     bool changed = false;

@@ -74,7 +74,7 @@ static void test_used(void **state)
 static void test_shared(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &q, &e), e);
     _cleanup_listing_ struct listing x = list_keys(b);
@@ -277,7 +277,7 @@ static void test_destroy(void **state)
 static void test_domain_without_volumes(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request pair = {.name = "p", .count = 2, .shared_key = true, .root_bytes = GIB};
+    const struct launch_request pair = {.name = "p", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     char ref[KEY_REF_MAX];
     assert_ok(bench_launch(b, &pair, &e), e);

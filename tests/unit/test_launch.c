@@ -29,38 +29,46 @@ static void test_refused(void **state)
     struct bench *b = *state;
     bench_make(b, "taken", true);
 
-    refused(b, (struct launch_request){.name = "a b", .root_bytes = GIB}, -EINVAL, "letters, digits");
-    refused(b, (struct launch_request){.name = "", .root_bytes = GIB}, -EINVAL, "letters, digits");
-    refused(b, (struct launch_request){.name = "-x", .root_bytes = GIB}, -EINVAL, "letters, digits");
-    refused(b, (struct launch_request){.name = "../x", .root_bytes = GIB}, -EINVAL, "letters, digits");
+    refused(b, (struct launch_request){.name = "a b", .disks.root_bytes = GIB}, -EINVAL, "letters, digits");
+    refused(b, (struct launch_request){.name = "", .disks.root_bytes = GIB}, -EINVAL, "letters, digits");
+    refused(b, (struct launch_request){.name = "-x", .disks.root_bytes = GIB}, -EINVAL, "letters, digits");
+    refused(b, (struct launch_request){.name = "../x", .disks.root_bytes = GIB}, -EINVAL, "letters, digits");
     refused(
         b,
         (struct launch_request){.name = "0123456789012345678901234567890123456789012345678901234567890123",
-                                .root_bytes = GIB},
+                                .disks.root_bytes = GIB},
         -EINVAL, "too long");
-    refused(b, (struct launch_request){.name = "taken", .root_bytes = GIB}, -EEXIST, "another name");
-    refused(b, (struct launch_request){.count = 1001, .root_bytes = GIB}, -EINVAL, "1 to 1000");
+    refused(b, (struct launch_request){.name = "taken", .disks.root_bytes = GIB}, -EEXIST, "another name");
+    refused(b, (struct launch_request){.count = 1001, .disks.root_bytes = GIB}, -EINVAL, "1 to 1000");
     refused(b, (struct launch_request){0}, -EINVAL, "nothing to make");
-    refused(b, (struct launch_request){.swap_bytes = GIB, .image.path = "/image"}, -EINVAL, "--root");
-    refused(b, (struct launch_request){.root_bytes = UINT64_MAX}, -EINVAL, "larger than any");
-    refused(b, (struct launch_request){.ephemeral = {{.size_bytes = GIB, .fs = "zfs"}}, .n_ephemeral = 1},
-            -EINVAL, "zfs");
-    refused(b, (struct launch_request){.ephemeral = {{.size_bytes = 0, .fs = "xfs"}}, .n_ephemeral = 1},
-            -EINVAL, "no size");
-    refused(b, (struct launch_request){.root_bytes = GIB, .volume_group = "other"}, -EINVAL,
+    refused(b, (struct launch_request){.disks = {.swap_bytes = GIB, .image.path = "/image"}}, -EINVAL,
+            "--root");
+    refused(b, (struct launch_request){.disks.root_bytes = UINT64_MAX}, -EINVAL, "larger than any");
+    refused(
+        b,
+        (struct launch_request){.disks = {.ephemeral = {{.size_bytes = GIB, .fs = "zfs"}}, .n_ephemeral = 1}},
+        -EINVAL, "zfs");
+    refused(
+        b,
+        (struct launch_request){.disks = {.ephemeral = {{.size_bytes = 0, .fs = "xfs"}}, .n_ephemeral = 1}},
+        -EINVAL, "no size");
+    refused(b, (struct launch_request){.disks = {.root_bytes = GIB, .volume_group = "other"}}, -EINVAL,
             "images_volume_group");
-    refused(b, (struct launch_request){.root_bytes = GIB, .template_xml = "<domain"}, -EINVAL, "XML");
-    refused(b, (struct launch_request){.root_bytes = GIB, .image.path = "/nowhere"}, -ENOENT, "/nowhere");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .template_xml = "<domain"}, -EINVAL, "XML");
+    refused(b, (struct launch_request){.disks = {.root_bytes = GIB, .image.path = "/nowhere"}}, -ENOENT,
+            "/nowhere");
     b->w->image_bytes = 5 * GIB;
-    refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image.path = "/image"}, -EINVAL, "5 GiB");
-    refused(b, (struct launch_request){.root_bytes = 2 * GIB, .image.path = "/image"}, -EINVAL, "2 GiB");
+    refused(b, (struct launch_request){.disks = {.root_bytes = 2 * GIB, .image.path = "/image"}}, -EINVAL,
+            "5 GiB");
+    refused(b, (struct launch_request){.disks = {.root_bytes = 2 * GIB, .image.path = "/image"}}, -EINVAL,
+            "2 GiB");
 }
 
 /* Before anything else is looked at; and not where the template has its own. */
 static void test_networks(void **state)
 {
     struct bench *b = *state;
-    struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB, .network = "nowhere"};
+    struct launch_request q = {.name = "t", .count = 1, .disks.root_bytes = GIB, .network = "nowhere"};
     struct error e = ERROR_NONE;
     refused(b, q, -ENOENT, "nowhere");
     q.network = "off";
@@ -116,7 +124,7 @@ static void test_machine(void **state)
         const char *const names[] = {"a", "b", "c", "d"};
         const struct launch_request q = {.name = names[i],
                                          .count = 1,
-                                         .root_bytes = GIB,
+                                         .disks.root_bytes = GIB,
                                          .vcpus = cases[i].vcpus,
                                          .memory_bytes = cases[i].memory_bytes,
                                          .template_xml = cases[i].template};
@@ -133,18 +141,18 @@ static void test_machine(void **state)
 static void test_firmware(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 1, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
-    refused(b, (struct launch_request){.root_bytes = GIB, .firmware = "openboot"}, -EINVAL, "openboot");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .firmware = "openboot"}, -EINVAL, "openboot");
     b->w->no_uefi = true;
-    refused(b, (struct launch_request){.root_bytes = GIB, .firmware = "uefi"}, -ENOENT, "ovmf");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .firmware = "uefi"}, -ENOENT, "ovmf");
     strcpy(b->f.config.launch_firmware, "uefi");
     refused(b, q, -ENOENT, "ovmf");
     b->w->no_uefi = false;
     assert_ok(bench_launch(b, &q, &e), e);
     refused(b,
             (struct launch_request){.name = "u",
-                                    .root_bytes = GIB,
+                                    .disks.root_bytes = GIB,
                                     .firmware = "bios",
                                     .template_xml = "<domain><os firmware='efi'/></domain>"},
             -EINVAL, "leave out --firmware");
@@ -154,7 +162,7 @@ static void test_firmware(void **state)
 static void test_autostart(void **state)
 {
     struct bench *b = *state;
-    struct launch_request q = {.name = "t", .count = 2, .root_bytes = GIB, .autostart = true};
+    struct launch_request q = {.name = "t", .count = 2, .disks.root_bytes = GIB, .autostart = true};
     struct error e = ERROR_NONE;
     bench_make(b, "without", false);
     assert_ok(bench_launch(b, &q, &e), e);
@@ -173,38 +181,40 @@ static void test_refused_by_host(void **state)
     struct group *g = &b->w->host.group;
 
     g->free_bytes = 3 * GIB;
-    refused(b, (struct launch_request){.count = 4, .root_bytes = GIB}, -ENOSPC, "4 GiB");
-    refused(b, (struct launch_request){.count = 4, .root_bytes = GIB}, -ENOSPC, "3 GiB");
-    refused(b, (struct launch_request){.count = 3, .root_bytes = GIB + 1}, -ENOSPC, "vgextend");
-    refused(b, (struct launch_request){.count = 1000, .root_bytes = UINT64_C(1) << 60}, -ENOSPC, "free");
+    refused(b, (struct launch_request){.count = 4, .disks.root_bytes = GIB}, -ENOSPC, "4 GiB");
+    refused(b, (struct launch_request){.count = 4, .disks.root_bytes = GIB}, -ENOSPC, "3 GiB");
+    refused(b, (struct launch_request){.count = 3, .disks.root_bytes = GIB + 1}, -ENOSPC, "vgextend");
+    refused(b, (struct launch_request){.count = 1000, .disks.root_bytes = UINT64_C(1) << 60}, -ENOSPC,
+            "free");
     g->metadata_free_bytes = g->metadata_size_bytes / 64 + 2 * 1024;
-    refused(b, (struct launch_request){.count = 3, .root_bytes = GIB}, -ENOSPC,
+    refused(b, (struct launch_request){.count = 3, .disks.root_bytes = GIB}, -ENOSPC,
             "metadata has room for about 2 ");
     g->metadata_free_bytes = 1000; /* what is left free so that volumes can still be doomed */
-    refused(b, (struct launch_request){.count = 1, .root_bytes = GIB}, -ENOSPC,
+    refused(b, (struct launch_request){.count = 1, .disks.root_bytes = GIB}, -ENOSPC,
             "metadata has room for about 0 ");
     g->complete = false;
-    refused(b, (struct launch_request){.root_bytes = GIB}, -ENODEV, "pvs");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB}, -ENODEV, "pvs");
     g->name[0] = '\0';
-    refused(b, (struct launch_request){.root_bytes = GIB}, -ENOENT, "vgs");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB}, -ENOENT, "vgs");
     b->f.config.volume_groups.n = 0;
-    refused(b, (struct launch_request){.root_bytes = GIB}, -EINVAL, "images_volume_group");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB}, -EINVAL, "images_volume_group");
     virt_disconnect(b->f.context.virt);
     b->f.context.virt = NULL;
-    refused(b, (struct launch_request){.root_bytes = GIB}, -ECONNREFUSED, "libvirt");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB}, -ECONNREFUSED, "libvirt");
 }
 
 static void test_refused_by_keys(void **state)
 {
     struct bench *b = *state;
     strcpy(b->f.config.key_backend, "ephemeral");
-    refused(b, (struct launch_request){.root_bytes = GIB, .no_start = true}, -EINVAL, "--no-start");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .no_start = true}, -EINVAL, "--no-start");
     strcpy(b->f.config.key_backend, "local");
     b->w->keys_unreachable = true;
-    refused(b, (struct launch_request){.root_bytes = GIB}, -EHOSTUNREACH, "cannot be reached");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB}, -EHOSTUNREACH, "cannot be reached");
     assert_non_null(strstr(b->warning, "mayfly recover"));
     b->f.config.encryption_enabled = false;
-    refused(b, (struct launch_request){.root_bytes = GIB, .shared_key = true}, -EINVAL, "encryption is off");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .shared_key = true}, -EINVAL,
+            "encryption is off");
 }
 
 static void test_volumes(void **state)
@@ -213,11 +223,11 @@ static void test_volumes(void **state)
     const struct launch_request q = {
         .name = "t",
         .count = 1,
-        .image.path = "/image",
-        .root_bytes = GIB + 1,
-        .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}, {.size_bytes = GIB, .fs = "xfs"}},
-        .n_ephemeral = 2,
-        .swap_bytes = GIB};
+        .disks = {.image.path = "/image",
+                  .root_bytes = GIB + 1,
+                  .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}, {.size_bytes = GIB, .fs = "xfs"}},
+                  .n_ephemeral = 2,
+                  .swap_bytes = GIB}};
     const struct world_volume *v = b->w->host.volumes;
     struct error e = ERROR_NONE;
 
@@ -247,7 +257,7 @@ static void test_small_extents(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
-    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = (1 << 20) + 1024};
+    const struct launch_request q = {.name = "t", .count = 1, .disks.root_bytes = (1 << 20) + 1024};
     b->w->host.group.extent_bytes = 1024;
     assert_ok(bench_launch(b, &q, &e), e);
     assert_int_equal(b->w->host.volumes[0].v.sector_bytes, 512);
@@ -269,7 +279,7 @@ static void test_dry_run(void **state)
     struct bench *b = *state;
     static struct host before;
     const struct launch_request q = {
-        .name = "t", .count = 2, .root_bytes = GIB, .image.path = "/image", .dry_run = true};
+        .name = "t", .count = 2, .disks = {.root_bytes = GIB, .image.path = "/image"}, .dry_run = true};
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
     struct error e = ERROR_NONE;
@@ -290,13 +300,12 @@ static void test_empty_disks_stay_closed(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
-    const struct launch_request q = {.name = "t",
-                                     .count = 2,
-                                     .root_bytes = GIB,
-                                     .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}},
-                                     .n_ephemeral = 1,
-                                     .no_start = true,
-                                     .dry_run = true};
+    const struct launch_request q = {
+        .name = "t",
+        .count = 2,
+        .disks = {.root_bytes = GIB, .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1},
+        .no_start = true,
+        .dry_run = true};
     const char *expected[] = {"open ", "open ", "close the disks of t-1", "close the disks of t-2",
                               "wait for udevd"};
     _cleanup_free_ struct launched *launched = NULL;
@@ -311,7 +320,7 @@ static void test_empty_disks_stay_closed(void **state)
     }
     assert_int_equal(n, ARRAY_SIZE(expected));
 
-    const struct launch_request empty = {.name = "e", .count = 1, .root_bytes = GIB, .no_start = true};
+    const struct launch_request empty = {.name = "e", .count = 1, .disks.root_bytes = GIB, .no_start = true};
     b->w->without = "close";
     assert_ok(bench_launch(b, &empty, &e), e);
     assert_int_equal(b->w->host.n_maps, 0);
@@ -324,8 +333,7 @@ static size_t count_keys(struct bench *b, uint32_t count, bool shared_key, size_
     const struct launch_request q = {.name = "t",
                                      .count = count,
                                      .shared_key = shared_key,
-                                     .root_bytes = GIB,
-                                     .image.path = "/image",
+                                     .disks = {.root_bytes = GIB, .image.path = "/image"},
                                      .dry_run = true};
     _cleanup_free_ struct launched *launched = NULL;
     _cleanup_steps_ struct steps *plan = NULL;
@@ -385,7 +393,7 @@ static void test_several_chunks(void **state)
 {
     struct bench *b = *state;
     static struct host before;
-    struct launch_request q = {.name = "t", .count = 5, .root_bytes = GIB};
+    struct launch_request q = {.name = "t", .count = 5, .disks.root_bytes = GIB};
     struct rlimit limit, low;
     struct error e = ERROR_NONE;
 
@@ -417,7 +425,7 @@ static void test_several_chunks(void **state)
 static void test_lost_keys(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 3, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
 
     bench_use_barbican(b);
@@ -460,7 +468,7 @@ static void test_keys_of_others(void **state)
 
     fake_again(&b->f);
     fake_ask_as_nobody(&b->f);
-    refused(b, (struct launch_request){.name = "other", .root_bytes = GIB}, -EACCES, "no credentials");
+    refused(b, (struct launch_request){.name = "other", .disks.root_bytes = GIB}, -EACCES, "no credentials");
     fake_again(&b->f);
     fake_ask_as_host(&b->f);
     e = ERROR_NONE;
@@ -478,7 +486,8 @@ static void on_progress(void *data, uint64_t done, uint64_t total)
 static void test_progress(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB, .image.path = "/image"};
+    const struct launch_request q = {
+        .name = "t", .count = 3, .disks = {.root_bytes = GIB, .image.path = "/image"}};
     struct error e = ERROR_NONE;
     b->reporter.progress = on_progress;
     assert_ok(bench_launch(b, &q, &e), e);
@@ -494,7 +503,7 @@ static void test_stopped(void **state)
 {
     struct bench *b = *state;
     static struct host before;
-    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 1, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     before = b->w->host;
     b->f.context.stopped = always;
@@ -702,7 +711,7 @@ static void test_guest_ends_at_once(void **state)
 {
     struct bench *b = *state;
     struct error e = ERROR_NONE;
-    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 1, .disks.root_bytes = GIB};
     b->w->person.at = b->w->calls + 1;
     b->w->person.act = end_guest_that_runs;
     assert_ok(bench_launch(b, &q, &e), e);
@@ -727,7 +736,7 @@ static void test_numbered(void **state)
     struct bench *b = *state;
     struct error e = ERROR_NONE;
     const struct launch_request q = {
-        .name = "n", .count = 1, .numbered = true, .root_bytes = GIB, .no_start = true};
+        .name = "n", .count = 1, .numbered = true, .disks.root_bytes = GIB, .no_start = true};
     assert_ok(bench_launch(b, &q, &e), e);
     assert_string_equal(b->w->host.domains[0].d.name, "n-1");
 }
@@ -738,7 +747,7 @@ static void test_numbers_go_on(void **state)
     struct bench *b = *state;
     const struct world_domain *made = &b->w->host.domains[4];
     struct error e = ERROR_NONE;
-    struct launch_request q = {.name = "n", .count = 2, .root_bytes = GIB, .no_start = true};
+    struct launch_request q = {.name = "n", .count = 2, .disks.root_bytes = GIB, .no_start = true};
     world_add_domain(b->w, "n-3", "88888888-8888-4888-8888-888888888888");
     world_add_domain(b->w, "n-04", "99999999-9999-4999-8999-999999999999");
     world_add_domain(b->w, "nn-9", "99999999-9999-4999-8999-99999999999a");
@@ -757,7 +766,7 @@ static void test_numbers_go_on(void **state)
     refused(b, q, -EEXIST, "n-999998");
 }
 
-static const struct launch_request two = {.name = "n", .count = 2, .root_bytes = GIB, .no_start = true};
+static const struct launch_request two = {.name = "n", .count = 2, .disks.root_bytes = GIB, .no_start = true};
 static int second_result;
 
 static void launch_two(struct world *w)
@@ -816,7 +825,7 @@ static void test_one_name_of_two_at_once(void **state)
     fake_begin(&other, b->w);
     assert_ok(broker_lock(other.context.broker, uuid, &e), e);
     b->w->config = &b->f.config;
-    refused(b, (struct launch_request){.root_bytes = GIB, .name = "n"}, -EBUSY, "instance n: its name");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .name = "n"}, -EBUSY, "instance n: its name");
     fake_end(&other);
     fake_use(b->w);
 }

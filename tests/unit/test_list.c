@@ -38,7 +38,7 @@ static struct list_choice chosen(const char *columns, const char *sort)
 
 static void make_some(struct bench *b)
 {
-    static const struct launch_request big = {.name = "big", .count = 1, .root_bytes = 4 * GIB};
+    static const struct launch_request big = {.name = "big", .count = 1, .disks.root_bytes = 4 * GIB};
     struct error e = ERROR_NONE;
     bench_make(b, "ci-10", true);
     bench_make(b, "ci-9", false);

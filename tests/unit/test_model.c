@@ -61,7 +61,7 @@ static void test_order_and_volumes(void **state)
 {
     struct bench *b = *state;
     _cleanup_model_ struct model *m = NULL;
-    const struct launch_request ten = {.name = "ci", .count = 10, .root_bytes = GIB, .no_start = true};
+    const struct launch_request ten = {.name = "ci", .count = 10, .disks.root_bytes = GIB, .no_start = true};
     struct error e = ERROR_NONE;
 
     assert_ok(bench_launch(b, &ten, &e), e);

@@ -296,7 +296,7 @@ static void test_single_disk(void **state)
 static void test_ready_without_key(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
+    const struct launch_request q = {.name = "t", .count = 1, .disks.root_bytes = GIB, .no_start = true};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &q, &e), e);
     b->w->host.n_keys = 0;
@@ -308,7 +308,7 @@ static void test_ready_without_key(void **state)
 static void test_ephemeral_key_after_reboot(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 1, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 1, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     strcpy(b->f.config.key_backend, "ephemeral");
     assert_ok(bench_launch(b, &q, &e), e);
@@ -347,7 +347,7 @@ static void test_orphan_map(void **state)
 static void test_batch_key_goes_with_its_last_user(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     bool changed = false;
     assert_ok(bench_launch(b, &q, &e), e);
@@ -373,7 +373,7 @@ static void test_batch_key_goes_with_its_last_user(void **state)
 static void test_batch_key_of_a_domain_without_volumes(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     bool changed = false;
     assert_ok(bench_launch(b, &q, &e), e);
@@ -407,7 +407,7 @@ static void show_elsewhere(void **tree, const char *uuid)
 static void test_batch_key_of_a_volume_elsewhere(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     bool changed = false;
     void *tree = NULL;
@@ -470,7 +470,7 @@ int __wrap_active_load(const char *root, struct active_list *ret, struct error *
 static void test_active_volumes_are_looked_at_once(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 3, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 3, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &q, &e), e);
     b->w->host.n_volumes = b->w->host.n_domains = b->w->host.n_maps = 0;
@@ -537,7 +537,7 @@ static void test_batch_key_while_a_domain_cannot_be_asked(void **state)
 {
     static const int answers[] = {-EIO, -ECONNREFUSED, -EHOSTUNREACH, -EAGAIN, -ENOKEY, -ETIMEDOUT};
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 1, .shared_key = true, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 1, .shared_key = true, .disks.root_bytes = GIB};
     static struct host before;
     struct error e = ERROR_NONE;
     bool changed = false;
@@ -566,7 +566,7 @@ static void test_domains_are_asked_once_for_all_keys(void **state)
     struct error e = ERROR_NONE;
     for (char name[] = "a"; name[0] <= 'c'; name[0]++) {
         const struct launch_request q = {
-            .name = name, .count = 1, .shared_key = true, .root_bytes = GIB, .no_start = true};
+            .name = name, .count = 1, .shared_key = true, .disks.root_bytes = GIB, .no_start = true};
         assert_ok(bench_launch(b, &q, &e), e);
     }
     world_add_domain(b->w, "stranger", STRANGER);
@@ -583,7 +583,7 @@ static void test_batch_key_beside_a_clone(void **state)
     static const char *const own[] = {"/dev/mapper/" STRANGER "_disk-dmcrypt", "/dev/vg9/" STRANGER "_disk"};
     struct bench *b = *state;
     const struct launch_request q = {
-        .name = "t", .count = 1, .shared_key = true, .root_bytes = GIB, .no_start = true};
+        .name = "t", .count = 1, .shared_key = true, .disks.root_bytes = GIB, .no_start = true};
     struct error e = ERROR_NONE;
     bool changed = false;
     assert_ok(bench_launch(b, &q, &e), e);
@@ -611,7 +611,7 @@ static void test_batch_key_beside_a_domain_of_novas(void **state)
 {
     struct bench *b = *state;
     const struct launch_request q = {
-        .name = "t", .count = 1, .shared_key = true, .root_bytes = GIB, .no_start = true};
+        .name = "t", .count = 1, .shared_key = true, .disks.root_bytes = GIB, .no_start = true};
     struct error e = ERROR_NONE;
     bool changed = false;
     assert_ok(bench_launch(b, &q, &e), e);
@@ -727,7 +727,7 @@ static void test_quick(void **state)
 static void test_delete_of_several(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request pair = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    const struct launch_request pair = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     const char *const names[] = {"t-2", "alone", "nobody", "t-1", "t-2"};
     struct outcome done[ARRAY_SIZE(names)];
     struct error e = ERROR_NONE;
@@ -825,7 +825,7 @@ static void test_end_of_the_key(void **state)
 {
     struct bench *b = *state;
     const struct launch_request three = {
-        .name = "t", .count = 3, .shared_key = true, .root_bytes = GIB, .swap_bytes = GIB};
+        .name = "t", .count = 3, .shared_key = true, .disks = {.root_bytes = GIB, .swap_bytes = GIB}};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &three, &e), e);
     struct outcome d = delete_one(b, "t-2", false);
@@ -1007,7 +1007,7 @@ static void test_damaged_key_beside_a_domain_without_volumes(void **state)
 static void test_damaged_key_of_a_volume(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request one = {.name = "t", .count = 1, .root_bytes = GIB, .no_start = true};
+    const struct launch_request one = {.name = "t", .count = 1, .disks.root_bytes = GIB, .no_start = true};
     OK(bench_launch(b, &one, &e));
     bench_make(b, "gone", true);
     while (b->w->host.n_volumes > 1) {
@@ -1122,7 +1122,7 @@ static void test_delete_of_a_domain_of_others(void **state)
 static void test_batch_key_in_use(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .root_bytes = GIB};
+    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     bool changed = false;
     assert_ok(bench_launch(b, &q, &e), e);

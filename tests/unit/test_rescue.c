@@ -237,8 +237,8 @@ static void test_refused_meanwhile(void **state)
 {
     struct bench *b = *state;
     struct error add_disk = ERROR_NONE, remove_disk = ERROR_NONE, rebuild = ERROR_NONE;
-    static const struct launch_request another = {
-        .name = "t", .ephemeral = {{.size_bytes = GIB, .fs = "ext4"}}, .n_ephemeral = 1};
+    static const struct add_disk_request another = {.name = "t",
+                                                    .ephemeral = {.size_bytes = GIB, .fs = "ext4"}};
     const struct remove_disk_request eph0 = {.name = "t", .role = "eph0"};
     const struct rebuild_request anew = {.dry_run = false};
     struct volume v;

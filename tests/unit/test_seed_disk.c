@@ -26,7 +26,7 @@ static void says(const struct bench *b, const char *name, const char *words)
 static void make(struct bench *b, const char *name, struct wanted_seed seed)
 {
     const struct launch_request q = {
-        .name = name, .count = 1, .root_bytes = GIB, .swap_bytes = GIB, .seed = seed};
+        .name = name, .count = 1, .disks = {.root_bytes = GIB, .swap_bytes = GIB}, .seed = seed};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &q, &e), e);
 }
@@ -56,7 +56,7 @@ static void each_of_several_has_a_name(void **state)
 {
     struct bench *b = *state;
     struct launch_request q = {
-        .name = "ci", .count = 2, .root_bytes = GIB, .seed = {.hostname = "node"}, .no_start = true};
+        .name = "ci", .count = 2, .disks.root_bytes = GIB, .seed = {.hostname = "node"}, .no_start = true};
     struct error e = ERROR_NONE;
     assert_ok(bench_launch(b, &q, &e), e);
     says(b, "ci-1", "\"node-1\"");
@@ -84,12 +84,14 @@ static void what_cannot_be_in_one_is_refused(void **state)
 {
     struct bench *b = *state;
     refused(b, (struct launch_request){.seed = {.hostname = "web"}}, "nothing to make");
-    refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.hostname = "a b"}}, "host name a b");
-    refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = "hello"}}, "not a public key");
-    refused(b, (struct launch_request){.name = "a..b", .root_bytes = GIB, .seed = {.ssh_keys = KEY}},
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .seed = {.hostname = "a b"}},
+            "host name a b");
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .seed = {.ssh_keys = "hello"}},
+            "not a public key");
+    refused(b, (struct launch_request){.name = "a..b", .disks.root_bytes = GIB, .seed = {.ssh_keys = KEY}},
             "use --hostname");
 
-    refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.ssh_keys = ""}},
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .seed = {.ssh_keys = ""}},
             "the file has no SSH key");
 
     static const struct {
@@ -103,7 +105,8 @@ static void what_cannot_be_in_one_is_refused(void **state)
         _cleanup_secret_ struct secret *data = NULL;
         assert_int_equal(secret_new(strlen(bad[i].text), &data, NULL), 0);
         memcpy(secret_bytes(data), bad[i].text, strlen(bad[i].text));
-        refused(b, (struct launch_request){.root_bytes = GIB, .seed = {.user_data = data}}, bad[i].words);
+        refused(b, (struct launch_request){.disks.root_bytes = GIB, .seed = {.user_data = data}},
+                bad[i].words);
     }
 
     _cleanup_secret_ struct secret *yaml = NULL;

@@ -53,6 +53,9 @@ launch m-4 --domain-xml nowhere
 launch m-4 --root
 launch m-4 -x
 launch --help
+add-disk m-1 --ephemeral 1G --ephemeral 1G
+add-disk m-1
+add-disks --root 1G
 add-disks --help
 list --output help
 list --output name,server,project
