@@ -70,17 +70,28 @@ void user_runtime_folder(char path[RUNTIME_FOLDER_MAX])
         snprintf(path, RUNTIME_FOLDER_MAX, "/run/user/%u", geteuid());
 }
 
-int user_data_folder(char **ret)
+/* Returns the folder of the variable `name`, or else `below` the home folder. */
+static int find_folder(const char *name, const char *below, char **ret)
 {
     const struct passwd *user = getpwuid(geteuid());
-    const char *data = secure_getenv("XDG_DATA_HOME"), *home = secure_getenv("HOME");
+    const char *named = secure_getenv(name), *home = secure_getenv("HOME");
     if (!home || *home != '/')
         home = user ? user->pw_dir : NULL;
-    if (data && *data == '/')
-        *ret = strdup(data);
+    if (named && *named == '/')
+        *ret = strdup(named);
     else if (home)
-        *ret = str_format("%s/.local/share", home);
+        *ret = str_format("%s/%s", home, below);
     else
         return -ENOENT;
     return *ret ? 0 : -ENOMEM;
+}
+
+int user_data_folder(char **ret)
+{
+    return find_folder("XDG_DATA_HOME", ".local/share", ret);
+}
+
+int user_config_folder(char **ret)
+{
+    return find_folder("XDG_CONFIG_HOME", ".config", ret);
 }

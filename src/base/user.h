@@ -41,3 +41,7 @@ void user_runtime_folder(char path[RUNTIME_FOLDER_MAX]);
 /* Finds the folder where programs of that user keep lasting data: XDG_DATA_HOME, or else .local/share in his
  * home folder. The caller frees *ret. -ENOENT: he has no home folder; -ENOMEM. */
 int user_data_folder(char **ret);
+
+/* Finds the folder of that user's settings: XDG_CONFIG_HOME, or else .config in his home folder; as
+ * user_data_folder(). */
+int user_config_folder(char **ret);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "virt/domain-details.h"
+#include "virt/domain-nvram.h"
 #include "virt/keepalive.h"
 
 #include <unistd.h>
@@ -54,12 +55,18 @@ static bool offers(struct virt *v, enum virt_offer what)
     return capabilities && (kvm || strstr(capabilities, "<value>efi</value>"));
 }
 
+static void connection_free(struct connection *c)
+{
+    free(c->nvram_folder);
+    free(c->uri);
+    free(c);
+}
+
 static void disconnect(struct virt *v)
 {
     struct connection *c = (struct connection *)v;
     vir.ConnectClose(c->libvirt);
-    free(c->uri);
-    free(c);
+    connection_free(c);
 }
 
 static int cannot_connect(const char *uri, enum virt_owner owner, struct error *e)
@@ -156,6 +163,16 @@ static const struct virt_ops ops = {
     .disconnect = disconnect,
 };
 
+static int find_nvram_folder(enum virt_owner owner, char **ret, struct error *e)
+{
+    _cleanup_free_ char *of_user = NULL;
+    int r = owner == VIRT_USER ? definitions_of_user(&of_user, e) : 0;
+    if (r < 0)
+        return r;
+    *ret = of_user ? str_format("%s/nvram/", of_user) : strdup(NVRAM_OF_HOST);
+    return *ret ? 0 : error_memory(e);
+}
+
 int virt_connect(const char *uri, enum virt_owner owner, struct virt **ret, struct error *e)
 {
     struct connection *c = calloc(1, sizeof *c);
@@ -163,7 +180,9 @@ int virt_connect(const char *uri, enum virt_owner owner, struct virt **ret, stru
         free(c);
         return error_memory(e);
     }
-    int r = libvirt_load(e);
+    int r = find_nvram_folder(owner, &c->nvram_folder, e);
+    if (r == 0)
+        r = libvirt_load(e);
     if (r == 0) {
         vir.SetErrorFunc(NULL, print_nothing);
         keepalive_begin();
@@ -171,8 +190,7 @@ int virt_connect(const char *uri, enum virt_owner owner, struct virt **ret, stru
         r = open_libvirt(uri, owner, &c->libvirt, e);
     }
     if (r < 0) {
-        free(c->uri);
-        free(c);
+        connection_free(c);
         return r;
     }
     c->virt.ops = &ops;

@@ -10,6 +10,7 @@ struct connection {
     virConnectPtr libvirt;
     char *uri;
     enum virt_owner owner;
+    char *nvram_folder; /* where this libvirt keeps the variables of UEFI; with a slash at its end */
 };
 
 static inline void domain_freep(virDomainPtr *domain)
@@ -50,6 +51,9 @@ int domain_require(struct virt *v, const char *uuid, virDomainPtr *ret, struct e
  * the folder: after a power cut a new domain could be missing, and an undefined one be back. Callers rely on
  * our answer when they commit. */
 int definitions_make_durable(struct virt *v, struct error *e) _must_check_;
+
+/* Returns the folder where this user's daemon keeps definitions; the caller frees it. -ENOENT: no home. */
+int definitions_of_user(char **ret, struct error *e) _must_check_;
 
 /* Makes the error for a definition that libvirt refused: -EINVAL, with the way out, if it concerns the
  * XML. */

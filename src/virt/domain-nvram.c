@@ -8,8 +8,6 @@
 
 #include "base/str.h"
 
-#define NVRAM_FOLDER "/var/lib/libvirt/qemu/nvram/" /* the folder of qemu:///system */
-
 static xmlNodePtr find(const xmlNode *root)
 {
     return domain_child(domain_child(root, "os"), "nvram");
@@ -23,7 +21,7 @@ static int copy(xmlChar *text, char **ret, struct error *e)
 
 /* Chooses the path as libvirt will. With firmware='efi' alone, libvirt 9.0 chooses it by the name at each
  * start, and never tells it. */
-static int choose(const xmlNode *root, char **ret, struct error *e)
+static int choose(const xmlNode *root, const char *folder, char **ret, struct error *e)
 {
     const xmlNode *os = domain_child(root, "os");
     _cleanup_free_ char *name = NULL;
@@ -32,11 +30,11 @@ static int choose(const xmlNode *root, char **ret, struct error *e)
         return 0;
     int r = domain_copy_child_text(root, "name", &name, e);
     if (r == 0)
-        *ret = str_format(NVRAM_FOLDER "%s_VARS.fd", name);
+        *ret = str_format("%s%s_VARS.fd", folder, name);
     return r < 0 || *ret ? r : error_memory(e);
 }
 
-int domain_nvram(const xmlNode *root, char **ret, struct error *e)
+int domain_nvram(const xmlNode *root, const char *folder, char **ret, struct error *e)
 {
     const xmlNode *nvram = find(root);
     const xmlNode *source = domain_child(nvram, "source");
@@ -45,15 +43,15 @@ int domain_nvram(const xmlNode *root, char **ret, struct error *e)
                                                 : NULL;
     int r = copy(text, ret, e);
     bool elsewhere = nvram && xmlHasProp((xmlNodePtr)nvram, BAD_CAST "type"); /* the file is on a network */
-    return r < 0 || *ret || elsewhere ? r : choose(root, ret, e);
+    return r < 0 || *ret || elsewhere ? r : choose(root, folder, ret, e);
 }
 
-bool domain_nvram_is_own(const xmlNode *root, const char *path)
+bool domain_nvram_is_own(const xmlNode *root, const char *folder, const char *path)
 {
     _cleanup_free_ char *uuid = NULL;
-    if (!str_starts(path, NVRAM_FOLDER) || domain_copy_child_text(root, "uuid", &uuid, NULL) < 0 || !*uuid)
+    if (!str_starts(path, folder) || domain_copy_child_text(root, "uuid", &uuid, NULL) < 0 || !*uuid)
         return false;
-    const char *file = path + strlen(NVRAM_FOLDER);
+    const char *file = path + strlen(folder);
     return str_starts(file, uuid) && str_starts(file + strlen(uuid), "_VARS."); /* fd, or qcow2 */
 }
 

@@ -123,7 +123,7 @@ static struct nova_server read_nova(const xmlNode *root, bool *lost)
                                 .project_id = take_property(project, "uuid", lost)};
 }
 
-int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
+int domain_view_read(const char *xml, const char *nvram_folder, struct domain_view *ret, struct error *e)
 {
     _cleanup_(xmlFreeDocp) xmlDocPtr doc = NULL;
     *ret = (struct domain_view){.found = false};
@@ -141,8 +141,8 @@ int domain_view_read(const char *xml, struct domain_view *ret, struct error *e)
         .uuid = take_text(domain_child(root, "uuid"), &lost),
         .nova = read_nova(root, &lost),
     };
-    r = lost ? error_memory(e) : domain_nvram(root, &ret->nvram, e);
-    ret->nvram_own = ret->nvram && domain_nvram_is_own(root, ret->nvram);
+    r = lost ? error_memory(e) : domain_nvram(root, nvram_folder, &ret->nvram, e);
+    ret->nvram_own = ret->nvram && domain_nvram_is_own(root, nvram_folder, ret->nvram);
     for (const xmlNode *node = devices ? devices->children : NULL; r == 0 && node; node = node->next)
         if (domain_is_element(node, "disk"))
             r = add_disk(ret, node, e);

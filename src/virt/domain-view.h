@@ -50,9 +50,10 @@ struct domain_view {
     size_t n_disks;
 };
 
-/* Reads the XML of a domain. The caller ends *ret, also after an error. -EINVAL: not the definition of a
- * domain. */
-int domain_view_read(const char *xml, struct domain_view *ret, struct error *e) _must_check_;
+/* Reads the XML of a domain. `nvram_folder`: see domain-nvram.h. The caller ends *ret, also after an error.
+ * -EINVAL: not the definition of a domain. */
+int domain_view_read(const char *xml, const char *nvram_folder, struct domain_view *ret,
+                     struct error *e) _must_check_;
 void domain_view_end(struct domain_view *v);
 #define _cleanup_domain_view_ _cleanup_(domain_view_end)
 

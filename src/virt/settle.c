@@ -4,9 +4,9 @@
 #include "virt/connection.h"
 
 #include "base/fd.h"
+#include "base/user.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <unistd.h>
 
 /* Syncs a folder. Returns 1 if this user may not open it. */
@@ -23,20 +23,28 @@ static int sync_folder(const char *folder, bool may_lack, struct error *e)
     return 0;
 }
 
-/* Syncs the folders of this user's daemon, found as GLib does. They do not exist before the first
- * definition. */
+int definitions_of_user(char **ret, struct error *e)
+{
+    _cleanup_free_ char *config = NULL;
+    int r = user_config_folder(&config);
+    if (r == -ENOENT)
+        return error_set(e, r, "user %u: has no home folder, where libvirt keeps domains; set HOME",
+                         geteuid());
+    *ret = r == 0 ? str_format("%s/libvirt/qemu", config) : NULL;
+    return *ret ? 0 : error_memory(e);
+}
+
+/* Syncs the folders of this user's daemon. They do not exist before the first definition. */
 static int sync_own(struct error *e)
 {
-    const struct passwd *user = getpwuid(geteuid());
-    const char *config = secure_getenv("XDG_CONFIG_HOME"), *home = secure_getenv("HOME");
-    bool own = config && *config == '/';
-    if (!home || *home != '/')
-        home = user ? user->pw_dir : "/";
-    _cleanup_free_ char *folder = str_format("%s%s/libvirt/qemu", own ? config : home, own ? "" : "/.config");
-    _cleanup_free_ char *autostart = folder ? str_format("%s/autostart", folder) : NULL;
+    _cleanup_free_ char *folder = NULL;
+    int r = definitions_of_user(&folder, e);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *autostart = str_format("%s/autostart", folder);
     if (!autostart)
         return error_memory(e);
-    int r = sync_folder(folder, true, e);
+    r = sync_folder(folder, true, e);
     if (r == 0)
         r = sync_folder(autostart, true, e);
     return r > 0 ? error_set(e, -EACCES, "%s: cannot be synced by its own user", folder) : r;

@@ -49,7 +49,7 @@ int connection_view_of(struct virt *v, virDomainPtr domain, enum domain_side sid
     *ret = (struct domain_view){.found = false};
     if (!xml)
         return no_such_domain() ? -ENOENT : domain_failed(v, domain, "read its definition", e);
-    int r = domain_view_read(xml, &view, e);
+    int r = domain_view_read(xml, ((struct connection *)v)->nvram_folder, &view, e);
     if (r < 0 || (side == DOMAIN_GUEST && !view.running)) /* no guest runs, and `xml` is the definition */
         return r;
     for (size_t i = 0; i < view.n_disks; i++)

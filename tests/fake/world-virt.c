@@ -6,6 +6,7 @@
 #include "world.h"
 
 #include "virt/domain-details.h"
+#include "virt/domain-nvram.h"
 #include "virt/rescue-xml.h"
 
 #include <stdio.h>
@@ -348,7 +349,7 @@ static int fake_view(struct virt *v, const char *uuid, enum domain_side side, st
     if (side == DOMAIN_GUEST && !d->d.active)
         return 0;
     _cleanup_free_ char *xml = xml_of(d, side == DOMAIN_GUEST ? &d->running : &d->defined);
-    return domain_view_read(xml, ret, e);
+    return domain_view_read(xml, NVRAM_OF_HOST, ret, e);
 }
 
 static int view_sides(const struct world_domain *d, struct domain_sides *ret, struct error *e)
@@ -357,8 +358,8 @@ static int view_sides(const struct world_domain *d, struct domain_sides *ret, st
     _cleanup_free_ char *guest = d->d.active ? xml_of(d, &d->running) : NULL;
     memcpy(ret->uuid, d->d.uuid, sizeof ret->uuid);
     memcpy(ret->name, d->d.name, sizeof ret->name);
-    int r = domain_view_read(definition, &ret->definition, e);
-    return r == 0 && guest ? domain_view_read(guest, &ret->guest, e) : r;
+    int r = domain_view_read(definition, NVRAM_OF_HOST, &ret->definition, e);
+    return r == 0 && guest ? domain_view_read(guest, NVRAM_OF_HOST, &ret->guest, e) : r;
 }
 
 static int by_uuid(const void *a, const void *b)

@@ -52,7 +52,7 @@ check "  which go with it" test ! -e "$two"
 
 # firmware='efi': libvirt 9.0 names the file only while the domain runs.
 mkdir -p /etc/qemu/firmware
-cat >/etc/qemu/firmware/lab.json <<END
+cat >/etc/qemu/firmware/00-lab.json <<END # before those of other packages
 {"description": "lab", "interface-types": ["uefi"], "features": [], "tags": [],
  "mapping": {"device": "flash", "executable": {"filename": "/srv/CODE.fd", "format": "raw"},
              "nvram-template": {"filename": "/srv/VARS.fd", "format": "raw"}},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the disks of a domain lead, as libvirt writes it: overlays, block jobs, pools. */
 #include "unit.h"
+#include "virt/domain-nvram.h"
 #include "virt/domain-view.h"
 #include "virt/domain-xml.h"
 
@@ -23,7 +24,7 @@ static void test_identity(void **state)
                                "<os><nvram template='/t'>/var/web_VARS.fd</nvram></os>"
                                "<devices><serial type='null'><target type='usb-serial'/></serial>"
                                "<disk device='cdrom'><target dev='sda'/></disk></devices></domain>",
-                               &v, &e),
+                               NVRAM_OF_HOST, &v, &e),
               e);
     assert_true(v.found && v.ours && v.save_refused);
     assert_string_equal(v.name, "web");
@@ -46,7 +47,7 @@ static void test_nova(void **state)
                                "<nova:owner><nova:user uuid='u'>ada</nova:user>"
                                "<nova:project uuid='30b3'>shop</nova:project></nova:owner></nova:instance>"
                                "</metadata></domain>",
-                               &v, &e),
+                               NVRAM_OF_HOST, &v, &e),
               e);
     assert_string_equal(v.name, "instance-0000002a");
     assert_string_equal(v.nova.name, "web <1>");
@@ -56,7 +57,7 @@ static void test_nova(void **state)
                                "</x:instance><instance><name>web</name></instance>"
                                "<n:instance xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'>"
                                "<name>web</name><n:owner/></n:instance></metadata></domain>",
-                               &none, &e),
+                               NVRAM_OF_HOST, &none, &e),
               e);
     assert_true(!none.nova.name && !none.nova.project && !none.nova.project_id);
 }
@@ -72,7 +73,7 @@ static void test_overlay(void **state)
                   "<source file='/o/data'/></dataStore></source>"
                   "<backingStore type='block'><source dev='/dev/mapper/a'/><backingStore/></backingStore>"
                   "</backingStore><target dev='vda'/><serial>s</serial></disk></devices></domain>",
-                  &v, &e),
+                  NVRAM_OF_HOST, &v, &e),
               e);
     const struct disk_view *d = &v.disks[0];
     assert_int_equal(d->n_sources, 4);
@@ -94,7 +95,7 @@ static void test_mirror_and_pool(void **state)
                          "<mirror type='file' job='copy'><source file='/copy'/></mirror></disk>"
                          "<disk><source dev='/dev/mapper/b'/><mirror file='/old-form'/></disk>"
                          "<disk type='volume'><source pool='vg0' volume='lv'/></disk></devices></domain>",
-                         &v, &e),
+                         NVRAM_OF_HOST, &v, &e),
         e);
     assert_int_equal(v.n_disks, 3);
     assert_source(&v.disks[0], 1, SOURCE_MIRROR, "/copy");
@@ -108,7 +109,7 @@ static void test_no_domain(void **state)
     (void)state;
     struct error e = ERROR_NONE;
     _cleanup_domain_view_ struct domain_view v;
-    assert_error(domain_view_read("<network/>", &v, &e), -EINVAL, e);
+    assert_error(domain_view_read("<network/>", NVRAM_OF_HOST, &v, &e), -EINVAL, e);
     assert_false(v.found);
 }
 

@@ -564,7 +564,7 @@ static void an_nvram_file_is_its_domains_own_by_the_uuid(void **state)
     struct error e = ERROR_NONE;
     assert_ok(domain_read(xml, &doc, &e), e);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-        assert_int_equal(domain_nvram_is_own(xmlDocGetRootElement(doc), cases[i].path), cases[i].own);
+        assert_int_equal(domain_nvram_is_own(xmlDocGetRootElement(doc), NVRAM, cases[i].path), cases[i].own);
     _cleanup_free_ char *path = domain_nvram_of(NVRAM "trial_VARS.fd", UUID);
     assert_string_equal(path, NVRAM UUID "_VARS.fd");
 }
@@ -593,7 +593,7 @@ static void an_nvram_file_is_found(void **state)
         struct error e = ERROR_NONE;
         snprintf(xml, sizeof xml, "<domain><name>now</name>%s</domain>", cases[i].os);
         assert_ok(domain_read(xml, &doc, &e), e);
-        assert_ok(domain_nvram(xmlDocGetRootElement(doc), &path, &e), e);
+        assert_ok(domain_nvram(xmlDocGetRootElement(doc), NVRAM, &path, &e), e);
         if (!cases[i].path)
             assert_null(path);
         else

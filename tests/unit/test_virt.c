@@ -307,6 +307,35 @@ static void nvram_goes_with_the_last_that_has_it(void **state)
     vir.DomainUndefineFlags = virDomainUndefineFlags;
 }
 
+/* A user's libvirt has a folder of its own for these files. */
+static void nvram_of_a_user_is_below_the_users_settings(void **state)
+{
+    (void)state;
+    if (lab_uri)
+        skip();
+    static const char *const settings[] = {"/srv/settings", NULL};
+    vir.DomainUndefineFlags = undefine_and_note;
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        _cleanup_virt_ struct virt *of_user = NULL;
+        struct error e = ERROR_NONE;
+        if (settings[i])
+            setenv("XDG_CONFIG_HOME", settings[i], 1);
+        else
+            unsetenv("XDG_CONFIG_HOME");
+        setenv("HOME", "/srv/home", 1);
+        assert_ok(virt_connect("test:///default", VIRT_USER, &of_user, &e), e);
+        _cleanup_free_ char *own = str_format("%s/libvirt/qemu/nvram/%s_VARS.fd",
+                                              settings[i] ? settings[i] : "/srv/home/.config", suite.uuid);
+        for (size_t n = 0; n < 2; n++) {
+            _cleanup_free_ char *kept = NULL;
+            define_with_nvram("mayfly-test", suite.uuid, own);
+            assert_ok(virt_undefine(n ? of_user : suite.virt, suite.uuid, &kept, &e), e);
+            assert_int_equal(undefined_with, n ? VIR_DOMAIN_UNDEFINE_NVRAM : VIR_DOMAIN_UNDEFINE_KEEP_NVRAM);
+        }
+    }
+    vir.DomainUndefineFlags = virDomainUndefineFlags;
+}
+
 static void bad_definitions_are_refused(void **state)
 {
     (void)state;
@@ -444,6 +473,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_name_that_another_takes_meanwhile_is_told, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_trial_that_another_removes_is_made_again, connect, suite_end),
         cmocka_unit_test_setup_teardown(nvram_goes_with_the_last_that_has_it, connect, suite_end),
+        cmocka_unit_test_setup_teardown(nvram_of_a_user_is_below_the_users_settings, connect, suite_end),
         cmocka_unit_test_setup_teardown(bad_definitions_are_refused, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_disk_that_is_not_there_is_told, connect, suite_end),
         cmocka_unit_test_setup_teardown(a_new_connection_knows_the_same, connect, suite_end),

@@ -1,13 +1,14 @@
 #!/usr/bin/python3 -ISB
 # SPDX-License-Identifier: Apache-2.0
-"""user.py MAYFLY GUEST.QCOW2 life|changes: an ordinary user without any configuration.
+"""user.py MAYFLY GUEST.QCOW2 life|changes|uefi: an ordinary user without any configuration.
 
 With real libvirt of that user's own and QEMU's emulation. `life`: launch, stop, start, export and delete; a guest that ends by
-itself; a start that Mayfly does not make. `changes`: resize of a running guest's disk, rescue and back, rebuild. What the guest has
-written is in none of the user's files, but for an image that is exported in plaintext, where the same search finds it; nor is any
-process, socket or key left in the end. Root runs it as the user nobody, in a folder of its own.
+itself; a start that Mayfly does not make. `changes`: resize of a running guest's disk, rescue and back, rebuild. `uefi`: UEFI
+reads the kernel from the encrypted disk. What the guest has written is in none of the user's files, but for an image that is
+exported in plaintext, where the same search finds it; nor is any process, socket or key left in the end. Root runs it as the user
+nobody, in a folder of its own.
 
-The guest is the lab's, on an encrypted disk; its kernel comes from QEMU: see guest.py.
+The guest is the lab's, on an encrypted disk; its kernel comes from QEMU but for `uefi`: see guest.py.
 """
 import json
 import os
@@ -26,23 +27,29 @@ TIMEOUT = 300  # a busy machine
 TEXT = "the-second-of-May"
 MEMORY_MAX = 24 << 20  # of keeper and worker of a disk
 USER = "nobody"
+FIRMWARE = "/usr/share/qemu/firmware"  # what libvirt chooses from
 NAME = "web"
 PROGRAMS = ("src/cli/mayfly", "src/disks/mayfly-disks", "src/keyagent/mayfly-keyagent", "src/image/inflate.so")
 
 # The kernel is QEMU's alone: libvirt, and so Mayfly's rescue, takes the guest for one that boots from its first disk.
 TEMPLATE = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
-  <name>template</name><memory unit='MiB' dumpCore='off'>192</memory><vcpu>1</vcpu>
-  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <name>template</name><memory unit='MiB' dumpCore='off'>{mib}</memory><vcpu>1</vcpu>
+  {os}
   <features><acpi/></features><on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
   <devices>
     <serial type='unix'><source mode='bind' path='{folder}/console'/><target port='0'/></serial>
   </devices>
-  <qemu:commandline>
-    <qemu:arg value='-kernel'/><qemu:arg value='{folder}/vmlinuz'/><qemu:arg value='-initrd'/><qemu:arg value='{folder}/initrd'/>
-    <qemu:arg value='-append'/><qemu:arg value='console=ttyS0 quiet loglevel=3 nokaslr mitigations=off lpj=4000000 tsc=reliable no_timer_check cryptomgr.notests=1 8250.nr_uarts=1 random.trust_cpu=on'/>
-  </qemu:commandline>
+  {more}
 </domain>
 """
+BIOS = "<os><type arch='x86_64' machine='pc'>hvm</type></os>"
+# Nobody has signed the guest's kernel.
+UEFI = """<os firmware='efi'><type arch='x86_64' machine='q35'>hvm</type>
+    <firmware><feature enabled='no' name='secure-boot'/></firmware></os>"""
+KERNEL = """<qemu:commandline>
+    <qemu:arg value='-kernel'/><qemu:arg value='{folder}/vmlinuz'/><qemu:arg value='-initrd'/><qemu:arg value='{folder}/initrd'/>
+    <qemu:arg value='-append'/><qemu:arg value='console=ttyS0 quiet loglevel=3 nokaslr mitigations=off lpj=4000000 tsc=reliable no_timer_check cryptomgr.notests=1 8250.nr_uarts=1 random.trust_cpu=on'/>
+  </qemu:commandline>"""
 
 
 def ok(what):
@@ -88,7 +95,7 @@ class Guest:
         """Asks until it has said all of these."""
         end = time.monotonic() + TIMEOUT
         while not all(f"MAYFLY-GUEST {word}" in self.said for word in words):
-            assert time.monotonic() < end, f"not said: {words}: {self.said}"
+            assert time.monotonic() < end, f"not said: {words}: {self.said[-2000:]!r}"
             self.socket.sendall(command.encode() + b"\n")
             while select.select([self.socket], [], [], 5)[0]:
                 more = self.socket.recv(65536)
@@ -182,14 +189,16 @@ def prepare(folder, image):
     shutil.copy(image, os.path.join(folder, "guest.qcow2"))
     os.chmod(os.path.join(folder, "guest.qcow2"), 0o644)
     with open(os.path.join(folder, "template.xml"), "w", encoding="utf-8") as f:
-        f.write(TEMPLATE.format(folder=folder))
+        f.write(TEMPLATE.format(folder=folder, mib=192, os=BIOS, more=KERNEL.format(folder=folder)))
+    with open(os.path.join(folder, "uefi.xml"), "w", encoding="utf-8") as f:
+        f.write(TEMPLATE.format(folder=folder, mib=256, os=UEFI, more=""))
 
 
-def launch(user, root):
+def launch(user, root, template="template.xml"):
     """A guest that has marked both of its disks."""
     user.virsh("list")  # his daemon starts, and has nothing of mayfly's environment
     user.run("launch", NAME, "--image", user.image, "--root", root, "--ephemeral", "32M", "--domain-xml",
-             os.path.join(user.folder, "template.xml"))
+             os.path.join(user.folder, template))
     assert user.state() == "running", user.state()
     user.look_at_disks()
     assert len(user.keepers()) == 4, user.keepers()  # of two disks
@@ -322,8 +331,20 @@ def changes(user):
     assert user.keepers() == [], user.keepers()
 
 
-def end(user):
+def uefi(user):
+    """What the firmware reads, by a driver of its own, is the kernel that runs."""
+    launch(user, "160M", template="uefi.xml").socket.close()
+    variables = [name for name in user.files_with("") if name.endswith("_VARS.fd")]
+    assert variables, "the guest has no variables of UEFI"
+    ok("UEFI has booted it from its disk")
     user.run("delete", "--yes", NAME)
+    assert not [name for name in user.files_with("") if name.endswith("_VARS.fd")], user.files_with("")
+    ok("with it went its variables")
+
+
+def end(user):
+    if NAME in user.instances():
+        user.run("delete", "--yes", NAME)
     assert user.instances() == {}, user.instances()
     assert user.virsh("list", "--all", "--name").stdout.split() == [], "a domain is left"
     assert os.listdir(os.path.join(user.runtime, "mayfly")) == ["lock"], os.listdir(os.path.join(user.runtime, "mayfly"))
@@ -351,7 +372,7 @@ def main():
     mayfly, image, what = sys.argv[1:]
     tools = ("libvirtd", "virsh", "qemu-system-x86_64", "mcopy")
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
-    if not os.path.exists(image) or not all(map(shutil.which, tools)):
+    if not os.path.exists(image) or not all(map(shutil.which, tools)) or (what == "uefi" and not os.path.exists(FIRMWARE)):
         sys.exit(77)
     folder = tempfile.mkdtemp(prefix="mayfly-user-", dir="/tmp")  # sockets have short names
     status = 1
@@ -362,7 +383,7 @@ def main():
         mayfly = copy_programs(mayfly, folder)
         user = User(mayfly, folder, *become(folder))
         try:
-            {"life": life, "changes": changes}[what](user)
+            {"life": life, "changes": changes, "uefi": uefi}[what](user)
             end(user)
             status = 0
         except BaseException as why:  # noqa: all that can go wrong is told
