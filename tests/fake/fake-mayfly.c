@@ -83,12 +83,6 @@ int session_open_despite(const struct globals *g, struct session **ret, struct l
     return 0;
 }
 
-int session_start_keeper(struct image_keeper **ret, struct error *e)
-{
-    (void)ret, (void)e;
-    return 0;
-}
-
 struct session *session_close(struct session *s)
 {
     if (s) {
