@@ -10,8 +10,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define IN_MEMORY "/dev/shm"
+#define OURS      "mayfly-matrix-" /* how the folder's name begins */
 
 /* What the doubles leave on a disk, at its beginning. */
 struct contents {
@@ -39,20 +43,58 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-static void remove_folder(void)
+static void remove_folder(const char *path)
 {
     cut_spares = true;
-    nftw(made, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    cut_spares = false;
+}
+
+static void remove_made(void)
+{
+    remove_folder(made);
+}
+
+/* Removes what runs have left that were killed: folders of ours that no one has locked. */
+static void remove_abandoned(void)
+{
+    _cleanup_closedir_ DIR *d = opendir(IN_MEMORY);
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        char path[PATH_MAX];
+        struct stat st;
+        if (!str_starts(entry->d_name, OURS))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", IN_MEMORY, entry->d_name);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            remove_folder(path);
+    }
+}
+
+/* Makes a folder and locks it: *ret_fd. False if another run took it for abandoned in between. */
+static bool make_folder(int *ret_fd)
+{
+    struct stat st;
+    strcpy(made, IN_MEMORY "/" OURS "XXXXXX");
+    if (!mkdtemp(made) && fd_temporary_folder(made, sizeof made) < 0)
+        abort();
+    *ret_fd = open(made, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*ret_fd < 0)
+        return false;
+    bool is_there = flock(*ret_fd, LOCK_EX) == 0 && fstat(*ret_fd, &st) == 0 && st.st_nlink > 0;
+    if (!is_there)
+        close(*ret_fd);
+    return is_there;
 }
 
 /* In memory, if there is a file system for that. */
 const char *folder_begin(void)
 {
-    strcpy(made, "/dev/shm/matrix-XXXXXX");
-    if (!mkdtemp(made) && fd_temporary_folder(made, sizeof made) < 0)
-        abort();
-    pool_fd = open(made, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (pool_fd < 0 || atexit(remove_folder))
+    remove_abandoned();
+    for (unsigned tries = 0; !make_folder(&pool_fd); tries++)
+        if (tries == 100)
+            abort();
+    if (atexit(remove_made))
         abort();
     return made;
 }

@@ -26,7 +26,8 @@ extern const struct world_storage pool_storage;
 extern bool cut_spares;
 
 /* world-folder.c. Calls of src/pool note that they have changed the folder. */
-const char *folder_begin(void); /* makes one, which goes at exit */
+/* Makes a folder, which goes at exit; removes those of earlier runs that were killed. */
+const char *folder_begin(void);
 void folder_changed(void);
 void folder_look(struct world *w);
 void folder_restore(struct world *w);
