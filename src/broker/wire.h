@@ -102,7 +102,7 @@ struct op_resize {
 };
 struct op_format {
     struct volume_ref volume;
-    char fs[8];     /* ext4, xfs, vfat or swap */
+    char fs[8];     /* a name of file-systems.def */
     char label[12]; /* letters, digits, '-'; may be empty */
 };
 struct op_set {

@@ -22,18 +22,20 @@ static int parse_disk(const char *value, uint64_t *ret_bytes, char alias[ALIAS_M
         else if (fs && str_starts(word, "fs="))
             r = str_copy(fs, FS_MAX, word + strlen("fs="));
         if (r < 0)
-            return error_set(e, -EINVAL, "'%s' is not SIZE%s[,name=NAME]", value,
-                             fs ? "[,fs=ext4|xfs|vfat]" : "");
+            return error_set(e, -EINVAL, "'%s' is not SIZE%s[,name=NAME]", value, fs ? "[,fs=TYPE]" : "");
     }
     return cli_parse_size(size, ret_bytes, e);
 }
 
 int cli_parse_ephemeral(const char *value, struct wanted_ephemeral *ret, struct error *e)
 {
-    *ret = (struct wanted_ephemeral){.fs = "ext4"};
+    *ret = (struct wanted_ephemeral){.size_bytes = 0};
+    memcpy(ret->fs, file_system_default, sizeof ret->fs);
     int r = parse_disk(value, &ret->size_bytes, ret->alias, ret->fs, e);
-    if (r == 0 && !streq(ret->fs, "ext4") && !streq(ret->fs, "xfs") && !streq(ret->fs, "vfat"))
-        r = error_set(e, -EINVAL, "'%s' is not a file system for it; use ext4, xfs or vfat", ret->fs);
+    const struct file_system *fs = file_system_find(ret->fs);
+    if (r == 0 && (!fs || fs->is_swap))
+        r = error_set(e, -EINVAL, "'%s' is not a file system for it; use one of %s", ret->fs,
+                      file_system_choice);
     return r;
 }
 
@@ -59,10 +61,17 @@ static int set_swap(void *target, const char *value, struct error *e)
     return parse_disk(value, &w->swap_bytes, w->swap_alias, NULL, e);
 }
 
+const char disks_help_ephemeral[] = "another disk: "
+#define DEFAULT_FILE_SYSTEM(name, ...) #name " (default)"
+#define FILE_SYSTEM(name, ...)         ", " #name
+#define SWAP_AREA(name, ...)
+#include "storage/file-systems.def"
+    ;
+
 CLI_TEXT(set_volume_group, struct wanted_disks, volume_group)
 const struct cli_option disks_options[] = {
     {"root", 0, "SIZE[,name=NAME]", "the root disk", set_root},
-    {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
+    {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", disks_help_ephemeral, set_ephemeral},
     {"swap", 0, "SIZE[,name=NAME]", "a swap disk", set_swap},
     {"volume-group", 0, "VG", "make the disks in this volume group", set_volume_group},
     {0},

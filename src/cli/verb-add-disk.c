@@ -38,7 +38,7 @@ static int set_seed_image(void *target, const char *path, struct error *e)
 
 CLI_FLAG(set_dry_run, struct add_disk_options, request.dry_run)
 static const struct cli_option add_disk_options[] = {
-    {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", "another disk: ext4 (default), xfs, vfat", set_ephemeral},
+    {"ephemeral", 0, "SIZE[,fs=TYPE][,name=NAME]", disks_help_ephemeral, set_ephemeral},
     {"seed-image", 0, "FILE", "a seed disk with these contents, for a domain that others define",
      set_seed_image},
     {"dry-run", 0, NULL, "print what would be done", set_dry_run},

@@ -53,10 +53,9 @@ static const struct program {
     {"lvm", "lvm2", NULL},
     {"qemu-img", "qemu-utils", NULL},
     {"qemu-nbd", "qemu-utils", NULL},
-    {"mkfs.ext4", "e2fsprogs", "file systems of type ext4"},
-    {"mkfs.xfs", "xfsprogs", "file systems of type xfs"},
-    {"mkfs.vfat", "dosfstools", "file systems of type vfat"},
-    {"mkswap", "util-linux", "swap disks"},
+#define FILE_SYSTEM(name, program, package, ...) {program, package, "file systems of type " #name},
+#define SWAP_AREA(name, program, package, ...)   {program, package, "swap disks"},
+#include "storage/file-systems.def"
 };
 
 static bool is_installed(const struct examination *x, const char *name)

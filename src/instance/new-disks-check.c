@@ -7,8 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define XFS_MIN_BYTES (UINT64_C(300) << 20) /* limit of mkfs.xfs since xfsprogs 5.19 */
-
 #define SIZE_MAX_BYTES (UINT64_C(1) << 60)
 
 static int check_size(const char *verb, const char *what, uint64_t bytes, struct error *e)
@@ -22,22 +20,23 @@ static int check_size(const char *verb, const char *what, uint64_t bytes, struct
 static int check_ephemeral(const char *verb, const struct wanted_ephemeral *disk, size_t number,
                            struct error *e)
 {
+    const struct file_system *fs = file_system_find(disk->fs);
+    char limit[32];
     if (disk->size_bytes == 0)
         return error_set(e, -EINVAL, "%s: ephemeral disk %zu has no size", verb, number);
-    if (!streq(disk->fs, "ext4") && !streq(disk->fs, "xfs") && !streq(disk->fs, "vfat"))
+    if (!fs || fs->is_swap)
+        return error_set(e, -EINVAL, "%s: ephemeral disk %zu cannot have file system %.7s; use one of %s",
+                         verb, number, disk->fs, file_system_choice);
+    if (disk->size_bytes < fs->min_bytes)
         return error_set(e, -EINVAL,
-                         "%s: ephemeral disk %zu cannot have file system %.7s; use ext4, xfs or vfat", verb,
-                         number, disk->fs);
-    if (streq(disk->fs, "xfs") && disk->size_bytes < XFS_MIN_BYTES)
+                         "%s: ephemeral disk %zu is too small for %s, which needs at least %s; use a larger "
+                         "size, or another file system",
+                         verb, number, fs->name, str_from_bytes(fs->min_bytes, limit, sizeof limit));
+    if (disk->size_bytes > fs->max_bytes)
         return error_set(e, -EINVAL,
-                         "%s: ephemeral disk %zu is too small for xfs, which needs at least 300 MiB; use a "
-                         "larger size, or fs=ext4",
-                         verb, number);
-    if (streq(disk->fs, "vfat") && disk->size_bytes > VFAT_MAX_BYTES)
-        return error_set(e, -EINVAL,
-                         "%s: ephemeral disk %zu is too large for vfat, which is limited to 256 GiB; use "
-                         "fs=ext4 or fs=xfs",
-                         verb, number);
+                         "%s: ephemeral disk %zu is too large for %s, which is limited to %s; use another "
+                         "file system",
+                         verb, number, fs->name, str_from_bytes(fs->max_bytes, limit, sizeof limit));
     return check_size(verb, "ephemeral", disk->size_bytes, e);
 }
 

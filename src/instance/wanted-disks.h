@@ -9,7 +9,7 @@
 
 struct wanted_ephemeral {
     uint64_t size_bytes;
-    char fs[FS_MAX];       /* ext4, xfs or vfat */
+    char fs[FS_MAX];       /* of file_system_choice */
     char alias[ALIAS_MAX]; /* "": none */
 };
 

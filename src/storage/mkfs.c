@@ -19,7 +19,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
-#include "storage/volume.h"
+#include "storage/file-systems.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -29,32 +29,36 @@
 
 static const char memory_path[] = "/proc/self/fd/0";
 
-static const struct {
-    const char *fs;
-    size_t label_max; /* characters */
-} kinds[] = {{"ext4", 16}, {"xfs", 12}, {"vfat", 11}, {"swap", 15}};
-
 int mkfs_check(const char *fs, const char *label, struct error *e)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        if (!streq(fs, kinds[i].fs))
-            continue;
-        if (strlen(label) > kinds[i].label_max || *label == '-' || !str_made_of(label, "-"))
-            return error_set(e, -EINVAL, "label: must be of at most %zu letters, digits and '-' for %s",
-                             kinds[i].label_max, fs);
-        return 0;
-    }
-    return error_set(e, -EINVAL, "file system: there are ext4, xfs, vfat and swap, nothing else");
+    const struct file_system *kind = file_system_find(fs);
+    if (!kind)
+        return error_set(e, -EINVAL, "file system: there are %s and swap, nothing else", file_system_choice);
+    if (strlen(label) > kind->label_max || *label == '-' || !str_made_of(label, "-"))
+        return error_set(e, -EINVAL, "label: must be of at most %zu letters, digits and '-' for %s",
+                         kind->label_max, fs);
+    return 0;
 }
 
-static void push(const char *argv[], const char *option, const char *value)
+struct command {
+    const char *argv[ARGV_MAX];
+    char upper[16]; /* a label in capitals, to which argv may point */
+};
+
+static void push(struct command *c, const char *word)
 {
     size_t n = 0;
-    while (argv[n])
+    while (c->argv[n])
         n++;
-    argv[n++] = option;
-    if (value)
-        argv[n++] = value;
+    c->argv[n] = word;
+}
+
+static void push_label(struct command *c, const char *option, const char *label)
+{
+    if (!*label)
+        return;
+    push(c, option);
+    push(c, label);
 }
 
 static void to_upper(char field[16], const char *label)
@@ -65,40 +69,65 @@ static void to_upper(char field[16], const char *label)
     field[i] = '\0';
 }
 
-/* Builds the command line behind argv[0]. */
-static void build_command(const struct mkfs *m, const char *argv[ARGV_MAX], char upper[16])
+/* The journal is not zeroed on noise alone: remains of an older one could be replayed. */
+static void options_ext4(struct command *c, const struct mkfs *m)
 {
-    const char *label = m->label;
-    if (streq(m->fs, "ext4")) { /* the journal is not zeroed on noise alone: remains of an older one could be
-                                   replayed */
-        push(argv, "mkfs.ext4", "-F");
-        push(argv, "-q", "-E");
-        push(argv,
-             m->noise ? "nodiscard,lazy_itable_init=1,lazy_journal_init=1"
-                      : "nodiscard,lazy_itable_init=1,lazy_journal_init=0",
-             NULL);
-    } else if (streq(m->fs, "xfs")) {
-        push(argv, "mkfs.xfs", "-f");
-        push(argv, "-q", "-K");
-    } else if (streq(m->fs, "swap")) {
-        push(argv, "mkswap", "-f");
-    } else { /* no fake partition table: the guest is to see one file system, like with the others */
-        push(argv, "mkfs.vfat", "--mbr=n");
-        push(argv, "-S", "512");
-        to_upper(upper, label);
-        label = upper;
-    }
-    if (*label)
-        push(argv, streq(m->fs, "vfat") ? "-n" : "-L", label);
+    push(c, "-F");
+    push(c, "-q");
+    push(c, "-E");
+    push(c, m->noise ? "nodiscard,lazy_itable_init=1,lazy_journal_init=1"
+                     : "nodiscard,lazy_itable_init=1,lazy_journal_init=0");
+    push_label(c, "-L", m->label);
+}
+
+static void options_xfs(struct command *c, const struct mkfs *m)
+{
+    push(c, "-f");
+    push(c, "-q");
+    push(c, "-K");
+    push_label(c, "-L", m->label);
+}
+
+/* No fake partition table: the guest is to see one file system, like with the others. */
+static void options_vfat(struct command *c, const struct mkfs *m)
+{
+    push(c, "--mbr=n");
+    push(c, "-S");
+    push(c, "512");
+    to_upper(c->upper, m->label);
+    push_label(c, "-n", c->upper);
+}
+
+static void options_swap(struct command *c, const struct mkfs *m)
+{
+    push(c, "-f");
+    push_label(c, "-L", m->label);
+}
+
+/* Builds the command line that makes it at `path`. */
+static void build_command(const struct mkfs *m, const char *path, struct command *ret)
+{
+    static const struct {
+        const char *fs, *program;
+        void (*push_options)(struct command *c, const struct mkfs *m);
+    } commands[] = {
+#define FILE_SYSTEM(name, program, ...) {#name, program, options_##name},
+#include "storage/file-systems.def"
+    };
+    *ret = (struct command){.argv = {NULL}};
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (streq(m->fs, commands[i].fs)) {
+            push(ret, commands[i].program);
+            commands[i].push_options(ret, m);
+        }
+    push(ret, path);
 }
 
 static int make_here(const struct mkfs *m, const char *path, struct error *e)
 {
-    const char *argv[ARGV_MAX] = {NULL};
-    char upper[16];
-    build_command(m, argv, upper);
-    push(argv, path, NULL);
-    int r = process_run_prepared(-1, m->prepare, argv, PROCESS_NO_DEADLINE, NULL, e);
+    struct command c;
+    build_command(m, path, &c);
+    int r = process_run_prepared(-1, m->prepare, c.argv, PROCESS_NO_DEADLINE, NULL, e);
     if (r < 0)
         return r;
     _cleanup_close_ int device = open(path, O_RDONLY | O_CLOEXEC);
@@ -107,23 +136,30 @@ static int make_here(const struct mkfs *m, const char *path, struct error *e)
     return 0;
 }
 
+static int check_limit(const char *fs, uint64_t size_bytes, struct error *e)
+{
+    uint64_t limit = file_system_find(fs)->max_bytes;
+    char text[32];
+    if (size_bytes <= limit)
+        return 0;
+    return error_set(e, -EINVAL, "file system: %s takes %s at most, and the disk is larger; choose another",
+                     fs, str_from_bytes(limit, text, sizeof text));
+}
+
 int mkfs_in_memory(const struct mkfs *m, uint64_t size_bytes, int *ret_fd, struct error *e)
 {
-    const char *argv[ARGV_MAX] = {NULL};
-    char upper[16];
+    struct command c;
     int r = mkfs_check(m->fs, m->label, e);
     if (r < 0)
         return r;
-    if (streq(m->fs, "vfat") && size_bytes > VFAT_MAX_BYTES)
-        return error_set(
-            e, -EINVAL,
-            "file system: a vfat has 256 GiB at most, and the disk is larger; choose ext4 or xfs");
+    r = check_limit(m->fs, size_bytes, e);
+    if (r < 0)
+        return r;
     _cleanup_close_ int file = fd_memfd_empty("mayfly-mkfs", 0);
     if (file < 0 || ftruncate(file, (off_t)size_bytes) < 0)
         return error_set(e, file < 0 ? file : -errno, "file system: cannot be made in memory: %m");
-    build_command(m, argv, upper);
-    push(argv, memory_path, NULL);
-    r = process_run_prepared(file, m->prepare, argv, PROCESS_NO_DEADLINE, NULL, e);
+    build_command(m, memory_path, &c);
+    r = process_run_prepared(file, m->prepare, c.argv, PROCESS_NO_DEADLINE, NULL, e);
     if (r == 0)
         *ret_fd = TAKE_FD(file);
     return r;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Checks that `fs` can be made (ext4, xfs, vfat, swap), and takes `label`. -EINVAL. */
+/* Checks that `fs` can be made (file-systems.def), and takes `label`. -EINVAL. */
 int mkfs_check(const char *fs, const char *label, struct error *e) _must_check_;
 
 struct mkfs {

@@ -40,15 +40,6 @@ bool volume_role_valid(const char *role)
     return digits && !role[3 + digits] && (digits == 1 || (digits == 2 && role[3] != '0'));
 }
 
-static bool fs_valid(const char fs[FS_MAX])
-{
-    static const char *const known[] = {"", "ext4", "xfs", "vfat", "swap"};
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (strncmp(fs, known[i], FS_MAX) == 0)
-            return true;
-    return false;
-}
-
 /* Whether the key has the form MANAGER:PLACE/ID. */
 static bool key_ref_valid(const char *key)
 {
@@ -109,7 +100,7 @@ static const char *wrong_identity(const struct volume *v)
         return "state (a snapshot is never ready)";
     if (volume_is_bench(v) && v->state != VOLUME_BUILDING && v->state != VOLUME_DOOMED)
         return "state (a scratch volume is building or doomed)";
-    if (!fs_valid(v->fs))
+    if (v->fs[0] && !file_system_find(v->fs))
         return "file system";
     if (v->alias[0] && (!IS_TEXT(v->alias) || !volume_alias_valid(v->alias)))
         return "alias";

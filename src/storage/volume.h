@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "storage/file-systems.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,13 +24,9 @@
 #define CIPHER_MAX        48  /* "aes-xts-plain64", or "none" for a plain volume */
 #define KDF_MAX           24  /* "hkdf-sha512", "nova-ripemd160" */
 #define CHECK_MAX         35  /* "2:", 16 bytes in hex and a NUL */
-#define FS_MAX            8   /* ext4, xfs, vfat, swap */
 #define ROLE_MAX          8   /* root, local, eph0..eph99, swap, seed, snap, rescue, bench */
 #define INSTANCE_NAME_MAX 64
 #define ALIAS_MAX         64
-
-/* A vfat is made in memory first, of which its two tables then take 64 MiB. */
-#define VFAT_MAX_BYTES (UINT64_C(256) << 30)
 
 /* In the order of a disk's life. A new disk begins as building, an adopted one as adopting. */
 enum volume_state { VOLUME_BUILDING, VOLUME_ADOPTING, VOLUME_READY, VOLUME_REBUILDING, VOLUME_DOOMED };

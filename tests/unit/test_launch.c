@@ -24,6 +24,22 @@ static void refused(struct bench *b, struct launch_request q, int wanted, const 
     assert_memory_equal(&before, &b->w->host, sizeof before);
 }
 
+static void test_ephemeral_refused(void **state)
+{
+    static const struct {
+        struct wanted_ephemeral disk;
+        const char *words;
+    } cases[] = {{{.size_bytes = GIB, .fs = "zfs"}, "file system zfs; use one of ext4, xfs, vfat"},
+                 {{.size_bytes = GIB, .fs = "swap"}, "file system swap"},
+                 {{.size_bytes = 0, .fs = "xfs"}, "no size"},
+                 {{.size_bytes = 100 << 20, .fs = "xfs"}, "too small for xfs, which needs at least 300 MiB"},
+                 {{.size_bytes = 257 * GIB, .fs = "vfat"}, "too large for vfat, which is limited to 256 GiB"},
+                 {{.size_bytes = UINT64_MAX, .fs = "ext4"}, "larger than any"}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        refused(*state, (struct launch_request){.disks = {.ephemeral = {cases[i].disk}, .n_ephemeral = 1}},
+                -EINVAL, cases[i].words);
+}
+
 static void test_refused(void **state)
 {
     struct bench *b = *state;
@@ -44,14 +60,6 @@ static void test_refused(void **state)
     refused(b, (struct launch_request){.disks = {.swap_bytes = GIB, .image.path = "/image"}}, -EINVAL,
             "--root");
     refused(b, (struct launch_request){.disks.root_bytes = UINT64_MAX}, -EINVAL, "larger than any");
-    refused(
-        b,
-        (struct launch_request){.disks = {.ephemeral = {{.size_bytes = GIB, .fs = "zfs"}}, .n_ephemeral = 1}},
-        -EINVAL, "zfs");
-    refused(
-        b,
-        (struct launch_request){.disks = {.ephemeral = {{.size_bytes = 0, .fs = "xfs"}}, .n_ephemeral = 1}},
-        -EINVAL, "no size");
     refused(b, (struct launch_request){.disks = {.root_bytes = GIB, .volume_group = "other"}}, -EINVAL,
             "images_volume_group");
     refused(b, (struct launch_request){.disks.root_bytes = GIB, .template_xml = "<domain"}, -EINVAL, "XML");
@@ -834,6 +842,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         bench_test(test_refused),
+        bench_test(test_ephemeral_refused),
         bench_test(test_empty_disks_stay_closed),
         bench_test(test_networks),
         bench_test(test_machine),

@@ -4,8 +4,8 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "broker/sandbox.h"
+#include "storage/file-systems.h"
 #include "storage/mkfs.h"
-#include "storage/volume.h"
 #include "unit.h"
 
 #include <fcntl.h>
@@ -102,7 +102,7 @@ static void a_vfat_has_a_limit(void **state)
 {
     (void)state;
     struct error e = ERROR_NONE;
-    assert_int_equal(truncate(path, (off_t)VFAT_MAX_BYTES + 512), 0);
+    assert_int_equal(truncate(path, (off_t)file_system_find("vfat")->max_bytes + 512), 0);
     assert_error(mkfs_make(&(struct mkfs){.fs = "vfat", .label = "", .noise = true}, path, &e), -EINVAL, e);
     assert_non_null(strstr(e.text, "256 GiB"));
 }
