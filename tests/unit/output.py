@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -EsB
 # SPDX-License-Identifier: Apache-2.0
-"""tests/unit/output.py SCHEMA VERBS FAKE-MAYFLY: every verb's document, and its errors, against the schema.
+"""tests/unit/output.py SCHEMA SRC FAKE-MAYFLY: every verb's document, and its errors, against the schema.
 
 All verbs run over a host in memory (tests/fake/fake-mayfly.c). A document with a field that the schema does not have is
-refused here, although programs have to let such a one pass.
+refused here, although programs have to let such a one pass. What the schema lists is compared with the tables of SRC.
 """
 import copy
 import json
@@ -194,16 +194,39 @@ def disks(thing):
     return [disk for one in thing for disk in disks(one)] if isinstance(thing, list) else []
 
 
+def rows(source, table, pattern):
+    """What the rows of a table of src name."""
+    return re.findall(pattern, (Path(source) / table).read_text(), re.M)
+
+
+def odd(some, others):
+    """What is not as often in the one list as in the other."""
+    return sorted(one for one in {*some, *others} if some.count(one) != others.count(one))
+
+
+def differences(schema, verbs, file_systems):
+    """Where the schema has others than the code has, or a verb without one form of its document."""
+    listed = schema["properties"]["verb"]["enum"]
+    formed = [verb for form in schema["allOf"] for verb in form["if"].get("properties", {"verb": {"enum": []}})["verb"]["enum"]]
+    made = schema["$defs"]["disk"]["properties"]["file_system"]["enum"]
+    yield from (f"is verb {verb} in it, and in verbs.def?" for verb in odd(listed, verbs))
+    yield from (f"what form has the document of {verb}?" for verb in odd(formed, listed))
+    yield from (f"is file system {fs} in it, and in file-systems.def?" for fs in odd(made, file_systems))
+
+
 # What no run of this script brings about.
 UNSEEN = {"doubt", "incomplete", "tpm_state"}
 
 
 def main():
     schema = json.loads(Path(sys.argv[1]).read_text())
-    verbs = set(re.findall(r'^VERB\(\w+, "([a-z-]+)"', Path(sys.argv[2]).read_text(), re.M))
+    verbs = set(rows(sys.argv[2], "cli/verbs.def", r'^VERB\(\w+, "([a-z-]+)"'))
     verbs |= {"key list", "key show", "key destroy", "key grant"}
     jsonschema.Draft202012Validator.check_schema(schema)
     validator, failed, seen, fields, scopes = strict(schema), 0, set(), set(), set()
+    for difference in differences(schema, sorted(verbs), rows(sys.argv[2], "storage/file-systems.def", r"^[A-Z_]+\((\w+),")):
+        print(f"FAILED: the schema: {difference}")
+        failed += 1
     of_disks = {f"{name} of a disk" for name in schema["$defs"]["disk"]["properties"]}
     with tempfile.TemporaryDirectory() as folder:
         for command, wanted, status, text, said in script(folder, sys.argv[3]):
