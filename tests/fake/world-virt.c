@@ -56,12 +56,17 @@ static int virt_leave(struct world *w, int r, struct error *e)
     return error_set(e, -ECONNREFUSED, "the connection broke");
 }
 
+/* A call that changes nothing. */
+static int virt_look(struct world *w, const char *call, struct error *e)
+{
+    int r = virt_enter(w, call, e);
+    return r < 0 ? r : virt_leave(w, 0, e);
+}
+
 static int fake_list(struct virt *v, bool metadata, struct domain **ret, size_t *ret_n, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = virt_enter(w, "domains", e);
-    if (r >= 0)
-        r = virt_leave(w, 0, e);
+    int r = virt_look(w, "domains", e);
     if (r < 0)
         return r;
     struct domain *all = world_alloc(w->host.n_domains + 1, sizeof *all);
@@ -80,9 +85,7 @@ enum by { BY_NAME, BY_UUID };
 static int find(struct virt *v, enum by by, const char *text, struct domain *ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = virt_enter(w, "find domain", e);
-    if (r >= 0)
-        r = virt_leave(w, 0, e);
+    int r = virt_look(w, "find domain", e);
     if (r < 0)
         return r;
     for (size_t i = 0; i < w->host.n_domains; i++) {
@@ -140,9 +143,7 @@ static void drop_disk(struct world_disks *all, const char *path)
 static int fake_details(struct virt *v, const char *uuid, struct domain_details *ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = virt_enter(w, "details", e);
-    if (r >= 0)
-        r = virt_leave(w, 0, e);
+    int r = virt_look(w, "details", e);
     const struct world_domain *d = world_domain(w, uuid);
     if (r == 0 && !d)
         r = error_set(e, -ENOENT, "domain %s: there is none", uuid);
@@ -321,9 +322,7 @@ static char *xml_of(const struct world_domain *d, const struct world_disks *disk
 static int fake_definition(struct virt *v, const char *uuid, char **ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = virt_enter(w, "definition", e);
-    if (r >= 0)
-        r = virt_leave(w, 0, e);
+    int r = virt_look(w, "definition", e);
     if (r < 0)
         return r;
     const struct world_domain *d = world_domain(w, uuid);
@@ -338,9 +337,7 @@ static int fake_view(struct virt *v, const char *uuid, enum domain_side side, st
 {
     struct world *w = world_of(v);
     *ret = (struct domain_view){.found = false};
-    int r = virt_enter(w, "view", e);
-    if (r >= 0)
-        r = virt_leave(w, 0, e);
+    int r = virt_look(w, "view", e);
     if (r < 0)
         return r;
     const struct world_domain *d = world_domain(w, uuid);
@@ -371,9 +368,7 @@ static int by_uuid(const void *a, const void *b)
 static int fake_view_all(struct virt *v, struct virt_views *ret, struct error *e)
 {
     const struct host *h = &world_of(v)->host;
-    int r = virt_enter(world_of(v), "view all", e);
-    if (r >= 0)
-        r = virt_leave(world_of(v), 0, e);
+    int r = virt_look(world_of(v), "view all", e);
     if (r < 0)
         return r;
     _cleanup_(virt_views_end) struct virt_views views = {
@@ -582,9 +577,7 @@ static int fake_has_disk(struct virt *v, const char *uuid, const char *device_pa
                          bool *ret, struct error *e)
 {
     struct world *w = world_of(v);
-    int r = virt_enter(w, "find disk", e);
-    if (r >= 0)
-        r = virt_leave(w, 0, e);
+    int r = virt_look(w, "find disk", e);
     if (r < 0)
         return r;
     const struct world_domain *d = world_domain(w, uuid);
@@ -621,9 +614,7 @@ static int fake_resize_disk(struct virt *v, const char *uuid, const char *path, 
 static int fake_addresses(struct virt *v, const char *uuid, bool ask_guest, struct domain_addresses *ret,
                           struct error *e)
 {
-    int r = virt_enter(world_of(v), "addresses", e);
-    if (r >= 0)
-        r = virt_leave(world_of(v), 0, e);
+    int r = virt_look(world_of(v), "addresses", e);
     const struct world_domain *d = world_domain(world_of(v), uuid);
     *ret = (struct domain_addresses){.n = 0};
     if (r < 0 || !d || !d->d.active || !d->connected)
@@ -638,9 +629,7 @@ static int fake_addresses(struct virt *v, const char *uuid, bool ask_guest, stru
 /* "default" is there, and "off" is not active. */
 static int fake_check_network(struct virt *v, const char *name, bool active, struct error *e)
 {
-    int r = virt_enter(world_of(v), "find network", e);
-    if (r >= 0)
-        r = virt_leave(world_of(v), 0, e);
+    int r = virt_look(world_of(v), "find network", e);
     if (r < 0 || streq(name, "default"))
         return r;
     if (!streq(name, "off"))

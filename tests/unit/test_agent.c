@@ -823,6 +823,14 @@ static bool is_silent(int socket, int n)
         poll(&none, 1, -1); /* until it is killed */
 }
 
+static void start_silent(struct agent_link *l)
+{
+    struct error e = ERROR_NONE;
+    config_defaults(&config);
+    behave = is_silent;
+    assert_ok(agent_link_start(l, "barbican", &config, &who, &e), e);
+}
+
 static void it_never_answers(void **state)
 {
     (void)state;
@@ -830,9 +838,7 @@ static void it_never_answers(void **state)
     struct agent_answer answer;
     struct error e = ERROR_NONE;
     int fd = -1;
-    config_defaults(&config);
-    behave = is_silent;
-    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    start_silent(&l);
     assert_true(l.deadline_sec > config.barbican_deadline_sec); /* its own deadline comes first */
     l.deadline_sec = 1;
     uint64_t begun = clock_msec();
@@ -865,9 +871,7 @@ static void a_stop_ends_the_wait(void **state)
     struct agent_answer answer;
     struct error e = ERROR_NONE;
     int fd = -1;
-    config_defaults(&config);
-    behave = is_silent;
-    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    start_silent(&l);
     pid_t pid = l.pid;
     l.stopped = stops_while_waiting;
     looks = 0;
@@ -895,9 +899,7 @@ static void it_never_reads(void **state)
     struct agent_link l = AGENT_LINK_NONE;
     struct error e = ERROR_NONE;
     int r = 0;
-    config_defaults(&config);
-    behave = is_silent;
-    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    start_silent(&l);
     assert_int_equal(setsockopt(l.socket, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second), 0);
     for (int i = 0; r == 0 && i < 100000; i++)
         r = agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e);
@@ -913,9 +915,7 @@ static void nobody_is_there_to_be_asked(void **state)
     struct agent_link l = AGENT_LINK_NONE;
     struct error e = ERROR_NONE;
     siginfo_t ended;
-    config_defaults(&config);
-    behave = is_silent;
-    assert_ok(agent_link_start(&l, "barbican", &config, &who, &e), e);
+    start_silent(&l);
     assert_int_equal(kill(l.pid, SIGKILL), 0);
     assert_int_equal(waitid(P_PID, (id_t)l.pid, &ended, WEXITED | WNOWAIT), 0);
     assert_error(agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e), -EIO, e);

@@ -344,21 +344,37 @@ static void test_orphan_map(void **state)
     assert_int_equal(b->w->host.n_maps, 0);
 }
 
+/* Launches instances that share a key: t, or t-1 and t-2. */
+static void launch_batch(struct bench *b, unsigned count, bool no_start)
+{
+    const struct launch_request q = {
+        .name = "t", .count = count, .shared_key = true, .disks.root_bytes = GIB, .no_start = no_start};
+    struct error e = ERROR_NONE;
+    assert_ok(bench_launch(b, &q, &e), e);
+}
+
+static void cannot_delete(struct bench *b, const char *name, const char *words)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_error(instance_delete(&b->f.context, name, &changed, &e), -EUNSAFE, e);
+    if (!strstr(e.text, words))
+        fail_msg("\"%s\" lacks \"%s\"", e.text, words);
+}
+
 static void test_batch_key_goes_with_its_last_user(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     bool changed = false;
-    assert_ok(bench_launch(b, &q, &e), e);
+    launch_batch(b, 2, false);
     assert_int_equal(b->w->host.n_keys, 1);
     assert_ok(instance_delete(&b->f.context, "t-2", &changed, &e), e);
     assert_int_equal(b->w->host.n_keys, 1);
 
     /* in doubt nothing is begun, or finished */
     damage(b, "something");
-    assert_error(instance_delete(&b->f.context, "t-1", &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "damaged tags"));
+    cannot_delete(b, "t-1", "damaged tags");
     assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
     b->w->host.volumes[0].v.state = VOLUME_DOOMED;
     expect(recover(b, false), -ENEEDSRECOVER, RECOVER_REMAINS, "damaged tags");
@@ -373,14 +389,10 @@ static void test_batch_key_goes_with_its_last_user(void **state)
 static void test_batch_key_of_a_domain_without_volumes(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
-    struct error e = ERROR_NONE;
-    bool changed = false;
-    assert_ok(bench_launch(b, &q, &e), e);
+    launch_batch(b, 2, false);
     const char *domain = strstr(b->w->host.volumes[0].v.name, "t-1") ? "t-1" : "t-2";
     world_drop(b->w->host.volumes, &b->w->host.n_volumes, sizeof b->w->host.volumes[0], 1);
-    assert_error(instance_delete(&b->f.context, domain, &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "none of its volumes"));
+    cannot_delete(b, domain, "none of its volumes");
     assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
     b->w->host.volumes[0].v.state = VOLUME_DOOMED;
     b->w->host.n_maps = 0;
@@ -407,12 +419,9 @@ static void show_elsewhere(void **tree, const char *uuid)
 static void test_batch_key_of_a_volume_elsewhere(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
-    struct error e = ERROR_NONE;
-    bool changed = false;
     void *tree = NULL;
     assert_int_equal(folder_make(&tree), 0);
-    assert_ok(bench_launch(b, &q, &e), e);
+    launch_batch(b, 2, false);
     char left[UUID_TEXT];
     memcpy(left, b->w->host.volumes[0].v.instance, sizeof left);
     show_elsewhere(&tree, b->w->host.volumes[1].v.instance);
@@ -422,8 +431,7 @@ static void test_batch_key_of_a_volume_elsewhere(void **state)
     b->w->root = tree;
     fake_again(&b->f);
 
-    assert_error(instance_delete(&b->f.context, left, &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "volume spare/"));
+    cannot_delete(b, left, "volume spare/");
     assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
     b->w->host.n_volumes = b->w->host.n_domains = b->w->host.n_maps = 0;
     expect(about(recover(b, false), FAULT_KEY_WITHOUT_VOLUME), -ENEEDSRECOVER, RECOVER_REMAINS,
@@ -537,11 +545,10 @@ static void test_batch_key_while_a_domain_cannot_be_asked(void **state)
 {
     static const int answers[] = {-EIO, -ECONNREFUSED, -EHOSTUNREACH, -EAGAIN, -ENOKEY, -ETIMEDOUT};
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 1, .shared_key = true, .disks.root_bytes = GIB};
     static struct host before;
     struct error e = ERROR_NONE;
     bool changed = false;
-    assert_ok(bench_launch(b, &q, &e), e);
+    launch_batch(b, 1, false);
     world_add_domain(b->w, "stranger", STRANGER);
     before = b->w->host;
     for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
@@ -582,23 +589,18 @@ static void test_batch_key_beside_a_clone(void **state)
 {
     static const char *const own[] = {"/dev/mapper/" STRANGER "_disk-dmcrypt", "/dev/vg9/" STRANGER "_disk"};
     struct bench *b = *state;
-    const struct launch_request q = {
-        .name = "t", .count = 1, .shared_key = true, .disks.root_bytes = GIB, .no_start = true};
     struct error e = ERROR_NONE;
     bool changed = false;
-    assert_ok(bench_launch(b, &q, &e), e);
+    launch_batch(b, 1, true);
     struct world_domain *clone = world_add_domain(b->w, "clone", STRANGER);
     clone->defined = b->w->host.domains[0].defined;
     clone->d.ours = true;
     char *path = clone->defined.disk[0].path;
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-        e = ERROR_NONE;
         strcpy(path, own[i]);
         fake_again(&b->f);
-        assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EUNSAFE, e);
-        assert_non_null(strstr(e.text, "none of its volumes"));
+        cannot_delete(b, "t", "none of its volumes");
     }
-    e = ERROR_NONE;
     strcpy(path, "/var/lib/libvirt/images/clone.img");
     fake_again(&b->f);
     assert_ok(instance_delete(&b->f.context, "t", &changed, &e), e);
@@ -610,19 +612,15 @@ static void test_batch_key_beside_a_clone(void **state)
 static void test_batch_key_beside_a_domain_of_novas(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {
-        .name = "t", .count = 1, .shared_key = true, .disks.root_bytes = GIB, .no_start = true};
     struct error e = ERROR_NONE;
     bool changed = false;
-    assert_ok(bench_launch(b, &q, &e), e);
+    launch_batch(b, 1, true);
     struct world_domain *nova = world_add_domain(b->w, "instance-00000001", STRANGER);
     nova->defined = b->w->host.domains[0].defined;
     strcpy(nova->defined.disk[0].path, "/dev/mapper/" STRANGER "_disk-dmcrypt");
-    assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "images_volume_group"));
+    cannot_delete(b, "t", "images_volume_group");
     b->w->host.untagged[b->w->host.n_untagged++] =
         (struct untagged_volume){.vg = "vg1", .lv = STRANGER "_disk", .instance = STRANGER};
-    e = ERROR_NONE;
     fake_again(&b->f);
     assert_ok(instance_delete(&b->f.context, "t", &changed, &e), e);
     assert_int_equal(b->w->host.n_keys, 0);
@@ -776,11 +774,9 @@ static void test_delete_beside_a_stray_volume(void **state)
     bool changed = false;
     bench_make(b, "t", true);
     damage(b, "something");
-    assert_error(instance_delete(&b->f.context, "t", &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "something"));
+    cannot_delete(b, "t", "something");
     assert_int_equal(b->w->host.volumes[0].v.state, VOLUME_READY);
     strcpy(b->w->host.damaged[0].tagged, "11111111-1111-4111-8111-111111111111");
-    e = ERROR_NONE;
     assert_ok(instance_delete(&b->f.context, "t", &changed, &e), e);
     assert_int_equal(b->w->host.n_keys, 0);
 }
@@ -1107,13 +1103,10 @@ static void test_delete_of_several_with_keys_of_two_managers(void **state)
 static void test_delete_of_a_domain_of_others(void **state)
 {
     struct bench *b = *state;
-    struct error e = ERROR_NONE;
     char uuid[UUID_TEXT];
-    bool changed = false;
     uuid_make(uuid);
     world_add_domain(b->w, "theirs", uuid)->d.active = true;
-    assert_error(instance_delete(&b->f.context, "theirs", &changed, &e), -EUNSAFE, e);
-    assert_non_null(strstr(e.text, "has no Mayfly disks, so Mayfly does not delete it"));
+    cannot_delete(b, "theirs", "has no Mayfly disks, so Mayfly does not delete it");
     assert_int_equal(b->w->host.n_domains, 1);
     assert_true(b->w->host.domains[0].d.active);
 }
@@ -1122,10 +1115,9 @@ static void test_delete_of_a_domain_of_others(void **state)
 static void test_batch_key_in_use(void **state)
 {
     struct bench *b = *state;
-    const struct launch_request q = {.name = "t", .count = 2, .shared_key = true, .disks.root_bytes = GIB};
     struct error e = ERROR_NONE;
     bool changed = false;
-    assert_ok(bench_launch(b, &q, &e), e);
+    launch_batch(b, 2, false);
     damage(b, "something");
     assert_ok(instance_delete(&b->f.context, "t-1", &changed, &e), e);
     assert_int_equal(b->w->host.n_keys, 1);
