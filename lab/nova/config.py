@@ -46,6 +46,32 @@ paste.filter_factory = nova.api.auth:NovaKeystoneContext.factory
 paste.filter_factory = keystonemiddleware.auth_token:filter_factory
 """
 
+PASTE_CINDER = """
+[composite:osapi_volume]
+use = call:cinder.api:root_app_factory
+/: versions
+/v3: v3
+[composite:v3]
+use = call:cinder.api.middleware.auth:pipeline_factory
+keystone = request_id fault size authtoken context v3_app
+[pipeline:versions]
+pipeline = fault versions_app
+[app:v3_app]
+paste.app_factory = cinder.api.v3.router:APIRouter.factory
+[app:versions_app]
+paste.app_factory = cinder.api.versions:Versions.factory
+[filter:request_id]
+paste.filter_factory = cinder.api.middleware.request_id:RequestId.factory
+[filter:fault]
+paste.filter_factory = cinder.api.middleware.fault:FaultWrapper.factory
+[filter:size]
+paste.filter_factory = oslo_middleware.sizelimit:RequestBodySizeLimiter.factory
+[filter:context]
+paste.filter_factory = cinder.api.middleware.auth:CinderKeystoneContext.factory
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+"""
+
 # Not a daemon of Debian's, and nothing of it but on loopback.
 RABBIT = """
 listeners.tcp.1 = 127.0.0.1:{rabbit}
@@ -109,12 +135,26 @@ def of(folder, keystone, ports):
         "oslo_messaging_rabbit": {"heartbeat_timeout_threshold": 0},
         "keystone_authtoken": who, "placement": who, "neutron": who,
         "service_user": who | {"send_service_user_token": "true"},
+        "cinder": who | {"os_region_name": "RegionOne"},
         "glance": {"region_name": "RegionOne", "num_retries": 3},
         "barbican": {"auth_endpoint": keystone},
         "vnc": {"enabled": "false"},
         "spice": {"enabled": "false"},
     }
+    cinder = {
+        "DEFAULT": {
+            "my_ip": "127.0.0.1", "state_path": f"{folder}/cinder",
+            "transport_url": f"rabbit://guest:guest@127.0.0.1:{ports['rabbit']}/",
+            "auth_strategy": "keystone", "api_paste_config": f"{folder}/cinder-api-paste.ini",
+            "osapi_volume_listen": "127.0.0.1", "osapi_volume_listen_port": ports["volume"], "osapi_volume_workers": 1,
+            "glance_api_servers": f"http://127.0.0.1:{ports['image']}", "use_stderr": "true"},
+        "database": {"connection": f"mysql+pymysql://root@127.0.0.1:{ports['sql']}/cinder"},
+        "oslo_concurrency": {"lock_path": f"{folder}/cinder"},
+        "oslo_messaging_rabbit": {"heartbeat_timeout_threshold": 0},
+        "keystone_authtoken": who | {"service_token_roles_required": "true"},
+    }
     return {"glance-api.conf": ini(glance), "glance-api-paste.ini": PASTE_GLANCE, "placement.conf": ini(placement),
             "nova.conf": ini(nova), "nova-api-paste.ini": PASTE_NOVA, "policy.yaml": POLICY,
+            "cinder.conf": ini(cinder), "cinder-api-paste.ini": PASTE_CINDER,
             "rabbitmq.conf": RABBIT.format(**ports),
             "enabled_plugins": "[].\n"}
