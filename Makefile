@@ -81,7 +81,7 @@ cross-test:
 	@tests/cross
 
 # The driver for OpenStack Nova, with Nova's classes and with the real Nova in a lab. Not part of test, which has a short one: it takes
-# an hour.
+# an hour and a half.
 nova-test:
 	@tools/packages build test nova
 	@tests/nova/run
