@@ -155,6 +155,10 @@ class User:
                 found += sum(int(line.split()[1]) << 10 for line in f if line.startswith(("RssAnon:", "RssFile:")))
         return found
 
+    def variables(self):
+        """Files of UEFI variables, wherever they are."""
+        return [name for _, _, names in os.walk(self.folder) for name in names if name.endswith("_VARS.fd")]
+
     def files_with(self, text):
         """All of the user's files but those of QEMU's boot, searched byte for byte."""
         found = []
@@ -334,18 +338,14 @@ def changes(user):
 def uefi(user):
     """What the firmware reads, by a driver of its own, is the kernel that runs."""
     launch(user, "160M", template="uefi.xml").socket.close()
-    variables = [name for name in user.files_with("") if name.endswith("_VARS.fd")]
-    assert variables, "the guest has no variables of UEFI"
+    assert user.variables(), "the guest has no variables of UEFI"
     ok("UEFI has booted it from its disk")
-    user.run("delete", "--yes", NAME)
-    assert not [name for name in user.files_with("") if name.endswith("_VARS.fd")], user.files_with("")
-    ok("with it went its variables")
 
 
 def end(user):
-    if NAME in user.instances():
-        user.run("delete", "--yes", NAME)
+    user.run("delete", "--yes", NAME)
     assert user.instances() == {}, user.instances()
+    assert user.variables() == [], user.variables()
     assert user.virsh("list", "--all", "--name").stdout.split() == [], "a domain is left"
     assert os.listdir(os.path.join(user.runtime, "mayfly")) == ["lock"], os.listdir(os.path.join(user.runtime, "mayfly"))
     user.run("recover")
