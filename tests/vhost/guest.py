@@ -42,7 +42,7 @@ class Guest:
                             "-append", f"console=ttyS0 quiet loglevel={loglevel} nokaslr mitigations=off lpj=4000000 tsc=reliable "
                             "no_timer_check cryptomgr.notests=1 8250.nr_uarts=1 random.trust_cpu=on", *more)
         self.seen = b""
-        self.answer(b"ready")
+        self.ready = self.answer(b"ready")
 
     def say(self, command):
         self.process.stdin.write(command.encode() + b"\n")
