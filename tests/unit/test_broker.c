@@ -84,6 +84,14 @@ static struct peer start(const char *locks)
     return (struct peer){.socket = ends[0], .pid = pid};
 }
 
+static struct peer start_with_groups(size_t n)
+{
+    n_groups = n;
+    struct peer p = start(locks_path);
+    n_groups = 1;
+    return p;
+}
+
 /* The server must have ended well: a sanitizer's finding is another status. */
 static void end(struct peer p)
 {
@@ -157,6 +165,14 @@ static int lock(struct peer p, const char *uuid)
     return ASK(p, OP_LOCK, q);
 }
 
+/* Starts a server whose client has the lock of an instance. */
+static struct peer start_locked(const char *uuid)
+{
+    struct peer p = start(locks_path);
+    assert_int_equal(lock(p, uuid), 0);
+    return p;
+}
+
 /* ---------------------------------------------------------------- volumes */
 
 static struct secret *key_of(uint8_t start)
@@ -203,19 +219,31 @@ static struct volume_ref ref(const struct volume *v)
     return r;
 }
 
-static int create(struct peer p, const struct volume *v)
+/* Makes, makes anew or adopts: the request tells all of the volume. */
+static int bring(struct peer p, enum op op, const struct volume *v)
 {
     struct op_create q = {.volume = *v};
-    return ASK(p, OP_CREATE, q);
+    return ASK(p, op, q);
+}
+
+static int create(struct peer p, const struct volume *v)
+{
+    return bring(p, OP_CREATE, v);
+}
+
+static struct answer ask_with_key(struct peer p, enum op op, const void *request, size_t size,
+                                  const struct secret *key, int *ret_fd)
+{
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    assert_int_equal(secret_handover(key, &h, NULL), 0);
+    return ask_for(p, op, request, size, secret_handover_fd(h), ret_fd);
 }
 
 static int open_with(struct peer p, const struct volume *v, const struct secret *key, struct answer *ret,
                      int *ret_fd)
 {
     struct op_open q = {.volume = ref(v)};
-    _cleanup_handover_ struct secret_handover *h = NULL;
-    assert_int_equal(secret_handover(key, &h, NULL), 0);
-    struct answer a = ask_for(p, OP_OPEN, &q, sizeof q, secret_handover_fd(h), ret_fd);
+    struct answer a = ask_with_key(p, OP_OPEN, &q, sizeof q, key, ret_fd);
     if (ret)
         *ret = a;
     return a.errnum;
@@ -224,9 +252,12 @@ static int open_with(struct peer p, const struct volume *v, const struct secret 
 static int open_later(struct peer p, const struct volume *v, const struct secret *key)
 {
     struct op_open q = {.volume = ref(v), .settle = SETTLE_LATER};
-    _cleanup_handover_ struct secret_handover *h = NULL;
-    assert_int_equal(secret_handover(key, &h, NULL), 0);
-    return ask(p, OP_OPEN, &q, sizeof q, secret_handover_fd(h));
+    return ask_with_key(p, OP_OPEN, &q, sizeof q, key, NULL).errnum;
+}
+
+static int open_disk(struct peer p, const struct volume *v, const struct secret *key)
+{
+    return open_with(p, v, key, NULL, NULL);
 }
 
 static int act(struct peer p, enum op op, const struct volume *v)
@@ -266,14 +297,13 @@ static struct answer resize(struct peer p, const struct volume *v, uint64_t size
 static void an_encrypted_volume_lives_and_dies(void **state)
 {
     (void)state;
-    struct peer p = start(locks_path);
+    struct peer p = start_locked(I);
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = encrypted(I, "root", key);
     struct answer a;
     int fd = -1, again = -1;
     char text[9] = "";
 
-    assert_int_equal(lock(p, I), 0);
     assert_int_equal(lock(p, I), 0); /* ours already */
     struct op_create q = {.volume = v};
     a = ask_for(p, OP_CREATE, &q, sizeof q, -1, NULL);
@@ -307,13 +337,12 @@ static void an_encrypted_volume_lives_and_dies(void **state)
 static void a_plain_volume_is_overwritten_before_it_goes(void **state)
 {
     (void)state;
-    struct peer p = start(locks_path);
+    struct peer p = start_locked(I);
     struct volume v = plain(I, "eph0");
     struct op_volume q = {.volume = ref(&v)};
     int fd = -1;
     char text[6] = "", path[32];
 
-    assert_int_equal(lock(p, I), 0);
     assert_int_equal(create(p, &v), 0);
     assert_int_equal(ask_for(p, OP_OPEN_PLAIN, &q, sizeof q, -1, &fd).errnum, 0);
     assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_WRONLY); /* what stood there before is another's */
@@ -334,9 +363,8 @@ static void a_plain_volume_is_overwritten_before_it_goes(void **state)
 static void a_set_is_of_several_states(void **state)
 {
     (void)state;
-    struct peer p = start(locks_path);
+    struct peer p = start_locked(I);
     struct volume v = plain(I, "root"), w = plain(I, "eph0");
-    assert_int_equal(lock(p, I), 0);
     assert_int_equal(create(p, &v), 0);
     assert_int_equal(create(p, &w), 0);
     assert_int_equal(mark(p, &v, VOLUME_READY), 0);
@@ -354,6 +382,14 @@ static void a_set_is_of_several_states(void **state)
         assert_int_equal(call, wanted);                                                                      \
         _cleanup_free_ char *after_ = look(p);                                                               \
         assert_string_equal(before_, after_);                                                                \
+    } while (0)
+
+/* The same for a copy of the volume, in which `change` changes one thing of `changed`. */
+#define REFUSED_CHANGED(p, wanted, call, v, change)                                                          \
+    do {                                                                                                     \
+        struct volume changed = v;                                                                           \
+        change;                                                                                              \
+        REFUSED(p, wanted, call(p, &changed));                                                               \
     } while (0)
 
 static void malformed_packets_are_refused(void **state)
@@ -400,8 +436,7 @@ static void malformed_packets_are_refused(void **state)
 static void names_and_groups_are_judged(void **state)
 {
     (void)state;
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     struct volume v = plain(I, "root");
 
     struct op_close q = {.volume = {"other", I "_disk"}};
@@ -415,23 +450,12 @@ static void names_and_groups_are_judged(void **state)
     memset(q.volume.lv, 'a', sizeof q.volume.lv);
     REFUSED(p, -EPROTO, ASK(p, OP_CLOSE, q));
 
-    strcpy(v.vg, "other");
-    REFUSED(p, -EPERM, create(p, &v));
-    v = plain(I, "root");
-    memset(v.name, 'a', sizeof v.name);
-    REFUSED(p, -EINVAL, create(p, &v));
-    v = plain(I, "root");
-    strcpy(v.name, "a,mayfly.state=ready");
-    REFUSED(p, -EINVAL, create(p, &v));
-    v = plain(I, "root");
-    strcpy(v.lv, I "_disk.swap");
-    REFUSED(p, -EINVAL, create(p, &v));
-    v = plain(I, "root");
-    v.size_bytes = 0;
-    REFUSED(p, -EINVAL, create(p, &v));
-    v = plain(I, "root");
-    v.state = VOLUME_READY;
-    REFUSED(p, -EINVAL, create(p, &v));
+    REFUSED_CHANGED(p, -EPERM, create, v, strcpy(changed.vg, "other"));
+    REFUSED_CHANGED(p, -EINVAL, create, v, memset(changed.name, 'a', sizeof changed.name));
+    REFUSED_CHANGED(p, -EINVAL, create, v, strcpy(changed.name, "a,mayfly.state=ready"));
+    REFUSED_CHANGED(p, -EINVAL, create, v, strcpy(changed.lv, I "_disk.swap"));
+    REFUSED_CHANGED(p, -EINVAL, create, v, changed.size_bytes = 0);
+    REFUSED_CHANGED(p, -EINVAL, create, v, changed.state = VOLUME_READY);
     end(p);
 }
 
@@ -445,7 +469,7 @@ static void without_the_lock_nothing_is_done(void **state)
 
     assert_int_equal(lock(p, J), 0); /* another instance's lock is no help */
     REFUSED(p, -EPERM, create(p, &v));
-    REFUSED(p, -EPERM, open_with(p, &v, key, NULL, NULL));
+    REFUSED(p, -EPERM, open_disk(p, &v, key));
     REFUSED(p, -EPERM, act(p, OP_OPEN_PLAIN, &v));
     REFUSED(p, -EPERM, act(p, OP_CLOSE, &v));
     REFUSED(p, -EPERM, resize(p, &v, 2 * v.size_bytes).errnum);
@@ -589,26 +613,25 @@ static void only_the_right_key_opens(void **state)
     struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
     fake_storage_add(&v);
     fake_storage_add(&w);
-    struct peer p = start(locks_path);
+    struct peer p = start_locked(I);
     struct op_open q = {.volume = ref(&v)};
-    assert_int_equal(lock(p, I), 0);
 
-    REFUSED(p, -EKEYREJECTED, open_with(p, &v, wrong, NULL, NULL));
+    REFUSED(p, -EKEYREJECTED, open_disk(p, &v, wrong));
     assert_int_equal(secret_new(5000, &half, NULL), 0); /* another number of pages */
-    REFUSED(p, -EPROTO, open_with(p, &v, half, NULL, NULL));
+    REFUSED(p, -EPROTO, open_disk(p, &v, half));
     _cleanup_close_ int file = memfd_create("t", MFD_ALLOW_SEALING), pipe_end = open("/dev/null", O_RDWR);
     REFUSED(p, -EPROTO, ask(p, OP_OPEN, &q, sizeof q, file));
     REFUSED(p, -EPROTO, ask(p, OP_OPEN, &q, sizeof q, pipe_end));
-    REFUSED(p, -EINVAL, open_with(p, &w, key, NULL, NULL));
+    REFUSED(p, -EINVAL, open_disk(p, &w, key));
     REFUSED(p, -EKEYREJECTED, act(p, OP_OPEN_PLAIN, &v));
     REFUSED(p, -EUNSAFE, act(p, OP_OPEN_PLAIN, &w)); /* not made here */
     struct volume none = plain(I, "swap");
-    REFUSED(p, -ENOENT, open_with(p, &none, key, NULL, NULL));
+    REFUSED(p, -ENOENT, open_disk(p, &none, key));
 
-    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
-    REFUSED(p, -EKEYREJECTED, open_with(p, &v, wrong, NULL, NULL)); /* the map does not help */
+    assert_int_equal(open_disk(p, &v, key), 0);
+    REFUSED(p, -EKEYREJECTED, open_disk(p, &v, wrong)); /* the map does not help */
     assert_int_equal(mark(p, &v, VOLUME_DOOMED), 0);
-    REFUSED(p, -EUNSAFE, open_with(p, &v, key, NULL, NULL));
+    REFUSED(p, -EUNSAFE, open_disk(p, &v, key));
     end(p);
 }
 
@@ -620,8 +643,7 @@ static void a_map_of_others_is_left_alone(void **state)
     v.state = VOLUME_DOOMED;
     fake_storage_add(&v);
     fake_storage_add_map(I "_disk-dmcrypt", "CRYPT-PLAIN-x");
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     REFUSED(p, -EUNSAFE, act(p, OP_CLOSE, &v));
     REFUSED(p, -EUNSAFE, remove_one(p, &v));
     end(p);
@@ -636,15 +658,13 @@ static void what_others_have_is_not_doomed(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     fake_storage.volumes[1].held = true; /* the other disk: not even the lead is marked */
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     REFUSED(p, -EBUSY, mark(p, &v, VOLUME_DOOMED));
     end(p);
 
     fake_storage.volumes[1].held = false;
     fake_storage_add_map(I "_disk.eph0-dmcrypt", "CRYPT-PLAIN-x");
-    p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    p = start_locked(I);
     REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_DOOMED));
     end(p);
 }
@@ -660,9 +680,7 @@ static void what_others_have_in_another_group_is_not_doomed(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     fake_storage.volumes[1].held = true;
-    n_groups = 2;
-    struct peer p = start(locks_path);
-    n_groups = 1;
+    struct peer p = start_with_groups(2);
     assert_int_equal(lock(p, I), 0);
     REFUSED(p, -EBUSY, mark(p, &v, VOLUME_DOOMED));
     end(p);
@@ -676,9 +694,8 @@ static void what_others_have_is_not_opened(void **state)
     v.state = VOLUME_READY;
     fake_storage_add(&v);
     fake_storage.volumes[0].held = true;
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
-    REFUSED(p, -EBUSY, open_with(p, &v, key, NULL, NULL));
+    struct peer p = start_locked(I);
+    REFUSED(p, -EBUSY, open_disk(p, &v, key));
     end(p);
 }
 
@@ -689,26 +706,22 @@ static void a_failed_open_leaves_no_map(void **state)
     struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
     fake_storage_add(&v);
     fake_storage.device_fails = true;
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
-    REFUSED(p, -EIO, open_with(p, &v, key, NULL, NULL));
+    struct peer p = start_locked(I);
+    REFUSED(p, -EIO, open_disk(p, &v, key));
     REFUSED(p, -EIO, create(p, &w));
     end(p);
 
     fake_storage.device_fails = false;
     fake_storage.map_fails = true;
-    p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
-    REFUSED(p, -EUNSAFE, open_with(p, &v, key, NULL, NULL));
+    p = start_locked(I);
+    REFUSED(p, -EUNSAFE, open_disk(p, &v, key));
     end(p);
 }
 
 static struct answer tune(struct peer p, const struct volume *v, const struct secret *key)
 {
     struct op_volume q = {.volume = ref(v)};
-    _cleanup_handover_ struct secret_handover *h = NULL;
-    assert_int_equal(secret_handover(key, &h, NULL), 0);
-    return ask_for(p, OP_TUNE, &q, sizeof q, secret_handover_fd(h), NULL);
+    return ask_with_key(p, OP_TUNE, &q, sizeof q, key, NULL);
 }
 
 static void who_brings_the_key_of_an_open_disk_tunes(void **state)
@@ -748,15 +761,14 @@ static void only_what_is_being_made_here_is_formatted(void **state)
     _cleanup_secret_ struct secret *key = key_of(1);
     struct volume v = encrypted(I, "root", key), w = encrypted(I, "eph0", key);
     fake_storage_add(&v);
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
-    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    struct peer p = start_locked(I);
+    assert_int_equal(open_disk(p, &v, key), 0);
     REFUSED(p, -EUNSAFE, format(p, &v, "ext4", "")); /* opened, but not made by us */
 
     assert_int_equal(create(p, &w), 0);
     REFUSED(p, -EEXIST, create(p, &w));
     REFUSED(p, -EUNSAFE, format(p, &w, "ext4", "")); /* not opened */
-    assert_int_equal(open_with(p, &w, key, NULL, NULL), 0);
+    assert_int_equal(open_disk(p, &w, key), 0);
     REFUSED(p, -EINVAL, format(p, &w, "btrfs", ""));
     REFUSED(p, -EINVAL, format(p, &w, "", ""));
     REFUSED(p, -EINVAL, format(p, &w, "ext4", "a b"));
@@ -776,16 +788,14 @@ static void what_took_the_name_of_a_disk_made_here_is_not_formatted(void **state
     (void)state;
     struct volume v = plain(I, "swap");
     fake_storage.replaced = true;
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     assert_int_equal(create(p, &v), 0);
     assert_int_equal(act(p, OP_OPEN_PLAIN, &v), 0);
     assert_int_equal(format(p, &v, "swap", ""), -EUNSAFE);
     end(p);
 
     fake_storage.replaced = false; /* and the same where nobody meddles */
-    p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    p = start_locked(I);
     assert_int_equal(create(p, &v), 0);
     assert_int_equal(act(p, OP_OPEN_PLAIN, &v), 0);
     assert_int_equal(format(p, &v, "swap", ""), 0);
@@ -800,8 +810,7 @@ static void states_go_one_way(void **state)
     w.state = VOLUME_READY;
     fake_storage_add(&v);
     fake_storage_add(&w);
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_READY));
     REFUSED(p, -ENOENT, mark(p, &none, VOLUME_DOOMED));
     REFUSED(p, -EUNSAFE, remove_one(p, &w));
@@ -816,8 +825,7 @@ static void a_set_of_new_and_old_is_found(void **state)
     (void)state;
     struct volume old = plain(I, "root"), new = plain(I, "eph0");
     fake_storage_add(&old);
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     assert_int_equal(create(p, &new), 0);
     struct op_mark q = {.state = VOLUME_READY, .set = {.n = 2, .volume = {ref(&new), ref(&old)}}};
     assert_int_equal(ASK(p, OP_MARK, q), 0);
@@ -828,23 +836,20 @@ static int snapshot_with(struct peer p, const struct volume *origin, const struc
                          const char *disk)
 {
     struct op_snapshot q = {.origin = ref(origin), .room_bytes = 1 << 22};
-    _cleanup_handover_ struct secret_handover *h = NULL;
     strcpy(q.disk, disk);
-    assert_int_equal(secret_handover(key, &h, NULL), 0);
-    return ask(p, OP_SNAPSHOT, &q, sizeof q, secret_handover_fd(h));
+    return ask_with_key(p, OP_SNAPSHOT, &q, sizeof q, key, NULL).errnum;
 }
 
 /* Made of a ready encrypted disk by who brings its key, opened by that key, and never a disk of its own. */
 static void a_snapshot_needs_the_key_of_its_disk(void **state)
 {
     (void)state;
-    struct peer p = start(locks_path);
+    struct peer p = start_locked(I);
     _cleanup_secret_ struct secret *key = key_of(1), *other = key_of(2);
     const struct volume root = encrypted(I, "root", key), bare = plain(J, "root");
     struct volume snap = encrypted(I, "snap", key);
     struct answer a;
 
-    assert_int_equal(lock(p, I), 0);
     assert_int_equal(lock(p, J), 0);
     assert_int_equal(create(p, &root), 0);
     assert_int_equal(create(p, &bare), 0);
@@ -859,7 +864,7 @@ static void a_snapshot_needs_the_key_of_its_disk(void **state)
     assert_int_equal(snapshot_with(p, &root, key, D), -EEXIST); /* one at a time */
     assert_int_equal(snapshot_with(p, &snap, key, D), -EUNSAFE);
 
-    assert_int_equal(open_with(p, &snap, other, NULL, NULL), -EKEYREJECTED);
+    assert_int_equal(open_disk(p, &snap, other), -EKEYREJECTED);
     assert_int_equal(open_with(p, &snap, key, &a, NULL), 0);
     assert_int_equal(format(p, &snap, "ext4", ""), -EUNSAFE);
     assert_int_equal(mark(p, &snap, VOLUME_READY), -EUNSAFE);
@@ -894,7 +899,7 @@ static void a_snapshot_goes_by_its_own_lock(void **state)
     assert_int_equal(lock(other, I), 0);
     assert_int_equal(remove_one(other, &found), -EBUSY);
     assert_int_equal(mark(other, &found, VOLUME_DOOMED), -EBUSY);
-    assert_int_equal(open_with(p, &snap, key, NULL, NULL), 0);
+    assert_int_equal(open_disk(p, &snap, key), 0);
     assert_int_equal(act(p, OP_CLOSE, &snap), 0);
     assert_int_equal(mark(p, &snap, VOLUME_DOOMED), 0);
     REFUSED(p, -EPERM, mark(p, &root, VOLUME_DOOMED));
@@ -908,9 +913,7 @@ static void a_snapshot_goes_by_its_own_lock(void **state)
 static int lend(struct peer p, const struct volume *v, const struct secret *key, uint32_t table, int *ret_fd)
 {
     struct op_bench q = {.volume = ref(v), .table = table};
-    _cleanup_handover_ struct secret_handover *h = NULL;
-    assert_int_equal(secret_handover(key, &h, NULL), 0);
-    return ask_for(p, OP_BENCH, &q, sizeof q, secret_handover_fd(h), ret_fd).errnum;
+    return ask_with_key(p, OP_BENCH, &q, sizeof q, key, ret_fd).errnum;
 }
 
 /* To whoever made it, and brings its key; by then nothing is left of what stood there. */
@@ -923,8 +926,7 @@ static void a_scratch_volume_is_overwritten_and_lent(void **state)
     char head[sizeof FAKE_REMAINS], zeros[sizeof FAKE_REMAINS] = {0};
     int fd = -1;
     found.state = VOLUME_BUILDING;
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, J), 0);
+    struct peer p = start_locked(J);
     REFUSED(p, -EPERM, create(p, &scratch)); /* without its lock */
     assert_int_equal(lock(p, I), 0);
     assert_int_equal(create(p, &scratch), 0);
@@ -933,7 +935,7 @@ static void a_scratch_volume_is_overwritten_and_lent(void **state)
     REFUSED(p, -EUNSAFE, lend(p, &root, key, BENCH_TABLE_NONE, NULL));
     REFUSED(p, -EUNSAFE, lend(p, &bare, key, BENCH_TABLE_NONE, NULL));
     REFUSED(p, -EUNSAFE, act(p, OP_OPEN_PLAIN, &bare));
-    REFUSED(p, -EUNSAFE, open_with(p, &scratch, key, NULL, NULL));
+    REFUSED(p, -EUNSAFE, open_disk(p, &scratch, key));
     REFUSED(p, -EKEYREJECTED, lend(p, &scratch, other, BENCH_TABLE_NONE, NULL));
     REFUSED(p, -EINVAL, lend(p, &scratch, key, BENCH_TABLES, NULL));
     REFUSED(p, -EUNSAFE, mark(p, &scratch, VOLUME_READY));
@@ -953,8 +955,7 @@ static void a_scratch_volume_is_overwritten_and_lent(void **state)
     end(p);
 
     fake_storage_add(&found); /* another has made it */
-    p = start(locks_path);
-    assert_int_equal(lock(p, J), 0);
+    p = start_locked(J);
     REFUSED(p, -EUNSAFE, lend(p, &found, key, BENCH_TABLE_NONE, NULL));
     end(p);
 }
@@ -969,8 +970,7 @@ static void a_ready_volume_grows_and_never_shrinks(void **state)
     v.size_bytes = FAKE_EXTENT_BYTES;
     fake_storage_add(&v);
     fake_storage_add(&w);
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     REFUSED(p, -EUNSAFE, resize(p, &v, v.size_bytes - 4096).errnum);
     REFUSED(p, -EINVAL, resize(p, &v, v.size_bytes + 512).errnum);
     REFUSED(p, -EUNSAFE, resize(p, &w, w.size_bytes * 2).errnum); /* building */
@@ -987,8 +987,19 @@ static void a_ready_volume_grows_and_never_shrinks(void **state)
 
 static int remake(struct peer p, const struct volume *v)
 {
-    struct op_create q = {.volume = *v};
-    return ASK(p, OP_REMAKE, q);
+    return bring(p, OP_REMAKE, v);
+}
+
+/* As it is to be after a rebuild: with another UUID, and under this key; NULL: in the clear. */
+static struct volume anew(const struct volume *v, const struct secret *key)
+{
+    struct volume new = *v;
+    struct error e = ERROR_NONE;
+    new.state = VOLUME_REBUILDING;
+    memcpy(new.disk, "11", 2);
+    if (key)
+        assert_ok(volume_check_value(&new, key, new.check, &e), e);
+    return new;
 }
 
 static void a_disk_is_made_anew_when_nobody_uses_it(void **state)
@@ -1000,27 +1011,21 @@ static void a_disk_is_made_anew_when_nobody_uses_it(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     struct peer p = start(locks_path);
-    struct volume new = v, bare = plain(I, "root"), early = w;
-    new.state = bare.state = early.state = VOLUME_REBUILDING;
-    memcpy(new.disk, "11", 2);
-    memcpy(bare.disk, "11", 2);
-    memcpy(early.disk, "11", 2);
-    assert_int_equal(volume_check_value(&new, other, new.check, NULL), 0);
+    const struct volume in_clear = plain(I, "root"), new = anew(&v, other), bare = anew(&in_clear, NULL),
+                        early = anew(&w, NULL);
 
     REFUSED(p, -EPERM, remake(p, &new)); /* not locked */
     assert_int_equal(lock(p, I), 0);
     REFUSED(p, -EUNSAFE, remake(p, &bare));
     REFUSED(p, -EUNSAFE, remake(p, &early)); /* building */
-    new.state = VOLUME_READY;
-    REFUSED(p, -EINVAL, remake(p, &new));
-    new.state = VOLUME_REBUILDING;
-    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    REFUSED_CHANGED(p, -EINVAL, remake, new, changed.state = VOLUME_READY);
+    assert_int_equal(open_disk(p, &v, key), 0);
     REFUSED(p, -EBUSY, remake(p, &new));
     assert_int_equal(act(p, OP_CLOSE, &v), 0);
     REFUSED(p, -EUNSAFE, format(p, &v, "ext4", "")); /* ready */
     assert_int_equal(remake(p, &new), 0);
-    REFUSED(p, -EKEYREJECTED, open_with(p, &v, key, NULL, NULL));
-    assert_int_equal(open_with(p, &new, other, NULL, NULL), 0);
+    REFUSED(p, -EKEYREJECTED, open_disk(p, &v, key));
+    assert_int_equal(open_disk(p, &new, other), 0);
     assert_int_equal(format(p, &new, "ext4", ""), 0);
     assert_int_equal(mark(p, &new, VOLUME_READY), 0);
     REFUSED(p, -EUNSAFE, format(p, &new, "ext4", ""));
@@ -1037,12 +1042,11 @@ static void what_is_in_use_is_not_removed(void **state)
     fake_storage.volumes[1].held = true;
     char text[4] = "text";
     assert_int_equal(fd_pwrite_all(fake_storage.volumes[1].fd, text, 4, 0), 0);
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     REFUSED(p, -EBUSY, remove_one(p, &w));
     assert_int_equal(fd_pread_all(fake_storage.volumes[1].fd, text, 4, 0), 0);
     assert_memory_equal(text, "text", 4); /* nor overwritten */
-    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    assert_int_equal(open_disk(p, &v, key), 0);
     REFUSED(p, -EBUSY, remove_one(p, &v));
     end(p);
 }
@@ -1052,31 +1056,26 @@ static void what_others_depend_on_is_left_alone(void **state)
 {
     (void)state;
     _cleanup_secret_ struct secret *key = key_of(1);
-    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0"), new = v;
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
+    const struct volume new = anew(&v, key);
     v.state = VOLUME_READY;
     fake_storage_add(&v);
     fake_storage_add(&w);
     strcpy(fake_storage.volumes[0].dependent, "snapshot vg0/backup depends on it");
     strcpy(fake_storage.volumes[1].dependent, "it has a cache");
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_DOOMED));
-    new.state = VOLUME_REBUILDING;
-    memcpy(new.disk, "11", 2);
-    assert_int_equal(volume_check_value(&new, key, new.check, NULL), 0);
     REFUSED(p, -EUNSAFE, remake(p, &new));
     REFUSED(p, -EUNSAFE, remove_one(p, &w));
     end(p);
 
     fake_storage.volumes[0].dependent[0] = '\0';
-    p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    p = start_locked(I);
     REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_DOOMED)); /* its other disk */
     end(p);
 
     fake_storage.volumes[1].dependent[0] = '\0';
-    p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    p = start_locked(I);
     assert_int_equal(mark(p, &v, VOLUME_DOOMED), 0);
     assert_int_equal(remove_one(p, &w), 0);
     end(p);
@@ -1093,11 +1092,11 @@ static void a_suspended_volume_is_not_opened_and_can_be_resumed(void **state)
     struct peer p = start(locks_path);
     REFUSED(p, -EPERM, act(p, OP_RESUME, &v)); /* not locked */
     assert_int_equal(lock(p, I), 0);
-    REFUSED(p, -ENEEDSRECOVER, open_with(p, &v, key, NULL, NULL));
+    REFUSED(p, -ENEEDSRECOVER, open_disk(p, &v, key));
     assert_int_equal(act(p, OP_RESUME, &v), 0);
     struct volume gone = plain(I, "eph0"); /* and its devices are not */
     assert_int_equal(act(p, OP_RESUME, &gone), 0);
-    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    assert_int_equal(open_disk(p, &v, key), 0);
     end(p);
 }
 
@@ -1107,8 +1106,7 @@ static void a_group_that_is_not_seen_proves_nothing(void **state)
     struct volume v = plain(I, "root");
     fake_storage_add(&v);
     fake_storage.group_gone = "vg0";
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     REFUSED(p, -EIO, act(p, OP_RESUME, &v)); /* else its devices would be removed */
     end(p);
 }
@@ -1132,8 +1130,7 @@ static void udevd_is_waited_for_once(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     fake_storage.settled = settled; /* by the server's process */
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     struct op_close q = {.volume = ref(&v), .settle = SETTLE_LATER + 1};
     REFUSED(p, -EINVAL, ASK(p, OP_CLOSE, q));
     assert_int_equal(open_later(p, &v, key), 0);
@@ -1158,8 +1155,7 @@ static void a_map_without_its_node_is_closed(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     fake_storage.node_fails = I;
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     assert_int_equal(open_later(p, &v, key), 0);
     assert_int_equal(open_later(p, &w, key), 0);
     assert_int_equal(count_maps(p), 2);
@@ -1180,8 +1176,7 @@ static void a_map_without_its_node_is_told_to_whose_it_is(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     fake_storage.node_fails = I;
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     assert_int_equal(lock(p, J), 0);
     assert_int_equal(open_later(p, &v, key), 0);
     assert_int_equal(open_later(p, &w, key), 0);
@@ -1201,8 +1196,7 @@ static void garbage_changes_nothing(void **state)
     struct volume v = encrypted(I, "root", key), w = plain(I, "eph0");
     fake_storage_add(&v);
     fake_storage_add(&w);
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     _cleanup_free_ char *before = look(p);
     static uint8_t packet[9000];
     struct wire_header h = {.version = wire_version};
@@ -1238,15 +1232,11 @@ static void no_two_disks_have_one_uuid(void **state)
     strcpy(victims.vg, "vg1"); /* whichever group it is in */
     fake_storage_add(&victims);
     fake_storage_add(&v);
-    n_groups = 2;
-    struct peer p = start(locks_path);
-    n_groups = 1;
+    struct peer p = start_with_groups(2);
     assert_int_equal(lock(p, I), 0);
     REFUSED(p, -EEXIST, create(p, &w));
-    struct volume new = v;
-    new.state = VOLUME_REBUILDING;
-    memcpy(new.disk, victims.disk, sizeof new.disk);
-    REFUSED(p, -EEXIST, remake(p, &new));
+    const struct volume new = anew(&v, key);
+    REFUSED_CHANGED(p, -EEXIST, remake, new, memcpy(changed.disk, victims.disk, sizeof changed.disk));
     REFUSED(p, -EEXIST, snapshot_with(p, &v, key, victims.disk));
     REFUSED(p, -EEXIST, snapshot_with(p, &v, key, v.disk));
     memcpy(w.disk, "77", 2);
@@ -1332,9 +1322,9 @@ static void changes_leave_entries(void **state)
     ENTRY(journal, "\nMAYFLY_VOLUME=vg0/" I "_disk.eph0\n");
     assert_int_equal(act(p, OP_CLOSE, &v), 0); /* it is not open */
     assert_null(entry(journal, NULL, 0));
-    REFUSED(p, -EKEYREJECTED, open_with(p, &v, other, NULL, NULL));
+    REFUSED(p, -EKEYREJECTED, open_disk(p, &v, other));
     ENTRY(journal, "\nMAYFLY_ACTION=open\n", "\nMAYFLY_RESULT=2\n");
-    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    assert_int_equal(open_disk(p, &v, key), 0);
     ENTRY(journal, "\nMAYFLY_ACTION=open\n", "\nMAYFLY_RESULT=0\n");
     assert_int_equal(act(p, OP_CLOSE, &v), 0);
     ENTRY(journal, "\nMAYFLY_ACTION=close\n");
@@ -1364,9 +1354,7 @@ static void without_a_group_nothing_is_listed(void **state)
     (void)state;
     static const struct op_none none;
     struct volume v = plain(I, "root");
-    n_groups = 0;
-    struct peer p = start(locks_path);
-    n_groups = 1;
+    struct peer p = start_with_groups(0);
     struct answer a = ask_for(p, OP_LIST, &none, sizeof none, -1, NULL);
     assert_int_equal(a.errnum, -EINVAL);
     assert_non_null(strstr(a.text, "set images_volume_group"));
@@ -1403,8 +1391,7 @@ static void requests_without_sense_are_refused(void **state)
 {
     (void)state;
     struct volume v = plain(I, "root");
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     assert_int_equal(create(p, &v), 0);
     struct op_open q = {.volume = ref(&v), .use = MAP_READ_ONLY + 1};
     REFUSED(p, -EINVAL, ask(p, OP_OPEN, &q, sizeof q, STDIN_FILENO));
@@ -1432,9 +1419,7 @@ static void a_group_that_is_gone_stops_only_its_own(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     fake_storage.group_gone = "vg1";
-    n_groups = 2;
-    struct peer p = start(locks_path);
-    n_groups = 1;
+    struct peer p = start_with_groups(2);
     assert_int_equal(lock(p, I), 0);
     assert_int_equal(lock(p, J), 0);
     REFUSED(p, -ENOENT, mark(p, &w, VOLUME_DOOMED));
@@ -1453,10 +1438,9 @@ static void what_is_not_active_is_activated(void **state)
     fake_storage_add(&v);
     fake_storage_add(&w);
     fake_storage.volumes[0].inactive = fake_storage.volumes[1].inactive = true;
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     assert_int_equal(lock(p, J), 0);
-    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    assert_int_equal(open_disk(p, &v, key), 0);
     assert_int_equal(remove_one(p, &w), 0); /* which nobody can have */
     end(p);
 }
@@ -1497,15 +1481,12 @@ static void add_novas(const struct volume *v, const struct secret *key)
 static struct answer try_with(struct peer p, const struct volume *v, const struct secret *key)
 {
     struct op_create q = {.volume = *v};
-    _cleanup_handover_ struct secret_handover *h = NULL;
-    assert_int_equal(secret_handover(key, &h, NULL), 0);
-    return ask_for(p, OP_TRY, &q, sizeof q, secret_handover_fd(h), NULL);
+    return ask_with_key(p, OP_TRY, &q, sizeof q, key, NULL);
 }
 
 static int adopt(struct peer p, const struct volume *v)
 {
-    struct op_create q = {.volume = *v};
-    return ASK(p, OP_ADOPT, q);
+    return bring(p, OP_ADOPT, v);
 }
 
 static size_t strangers(struct peer p)
@@ -1530,8 +1511,7 @@ static void what_nova_made_is_adopted_and_given_back(void **state)
     struct volume v = novas("root", key), w = novas("eph0", key);
     add_novas(&v, key);
     add_novas(&w, key);
-    struct peer p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    struct peer p = start_locked(I);
     assert_int_equal(strangers(p), 2);
     struct answer a = try_with(p, &v, key);
     assert_int_equal(a.errnum, 0);
@@ -1547,13 +1527,13 @@ static void what_nova_made_is_adopted_and_given_back(void **state)
 
     assert_int_equal(adopt(p, &v), 0);
     assert_int_equal(adopt(p, &w), 0);
-    REFUSED(p, -EUNSAFE, open_with(p, &v, key, NULL, NULL));
+    REFUSED(p, -EUNSAFE, open_disk(p, &v, key));
     REFUSED(p, -EUNSAFE, remove_one(p, &v));
     REFUSED(p, -EUNSAFE, mark(p, &v, VOLUME_DOOMED));
     assert_int_equal(mark(p, &v, VOLUME_READY), 0);
     assert_int_equal(mark(p, &w, VOLUME_READY), 0);
     REFUSED(p, -EUNSAFE, act(p, OP_RELEASE, &v));
-    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    assert_int_equal(open_disk(p, &v, key), 0);
     end(p);
 }
 
@@ -1561,7 +1541,7 @@ static void only_what_is_surely_novas_is_adopted(void **state)
 {
     (void)state;
     _cleanup_secret_ struct secret *key = key_of(1), *other = key_of(2);
-    struct volume v = novas("root", key), w = novas("eph0", key), x = v, wrong = novas("root", other),
+    struct volume v = novas("root", key), w = novas("eph0", key), wrong = novas("root", other),
                   none = novas("swap", key);
     add_novas(&v, key);
     add_novas(&w, NULL);
@@ -1576,20 +1556,14 @@ static void only_what_is_surely_novas_is_adopted(void **state)
     REFUSED(p, -EUNSAFE, try_with(p, &w, key).errnum); /* in the clear */
     REFUSED(p, -ENOENT, adopt(p, &none));
     REFUSED(p, -ENOENT, act(p, OP_RELEASE, &none));
-    x.state = VOLUME_READY;
-    REFUSED(p, -EINVAL, adopt(p, &x));
-    x = v;
-    strcpy(x.kdf, KDF_HKDF_SHA512);
-    REFUSED(p, -EINVAL, adopt(p, &x));
-    x = v;
-    strcpy(x.cipher, "serpent-xts-plain64");
-    REFUSED(p, -EINVAL, adopt(p, &x));
+    REFUSED_CHANGED(p, -EINVAL, adopt, v, changed.state = VOLUME_READY);
+    REFUSED_CHANGED(p, -EINVAL, adopt, v, strcpy(changed.kdf, KDF_HKDF_SHA512));
+    REFUSED_CHANGED(p, -EINVAL, adopt, v, strcpy(changed.cipher, "serpent-xts-plain64"));
     end(p);
 
     fake_storage.volumes[0].held = true;
     fake_storage_add_map(I "_disk.eph0-dmcrypt", "CRYPT-PLAIN-x");
-    p = start(locks_path);
-    assert_int_equal(lock(p, I), 0);
+    p = start_locked(I);
     REFUSED(p, -EBUSY, adopt(p, &v));
     REFUSED(p, -EBUSY, adopt(p, &w));
     REFUSED(p, -EBUSY, try_with(p, &v, key).errnum);
