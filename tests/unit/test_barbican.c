@@ -90,6 +90,34 @@ static void fail_at(const char *where, enum fake_mishap how, long status, const 
     fake_barbican.fault = (struct fake_fault){.where = where, .how = how, .status = status, .body = body};
 }
 
+/* What Keystone or Barbican answers, the result of whoever asked, and words of the error. */
+struct answer_case {
+    long status;
+    const char *body, *location;
+    int result;
+    const char *says;
+};
+
+static void answer_at(const char *where, const struct answer_case *c)
+{
+    fail_at(where, ANSWERED, c->status, c->body);
+    fake_barbican.fault.location = c->location;
+}
+
+static void assert_told(int r, const struct answer_case *c, const struct error *e)
+{
+    if (r != c->result || !strstr(e->text, c->says))
+        fail_msg("%ld '%s' is %d, not %d, and says '%s', not '%s'", c->status, c->body, r, c->result, e->text,
+                 c->says);
+}
+
+static int list(struct keymgr *km, struct error *e)
+{
+    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    *e = ERROR_NONE;
+    return keymgr_list(km, &l, e);
+}
+
 /* --------------------------------------------------------------- logging in */
 
 #define IDENTITY(method, what)                                                                               \
@@ -137,15 +165,14 @@ static void credentials_are_sent_as_keystone_wants_them(void **state)
 /* It is sent as it is, and never renewed. */
 static void a_token_of_the_callers_is_used(void **state)
 {
-    struct error e = ERROR_NONE;
-    _cleanup_key_listing_ struct key_listing l = {.n = 0};
+    struct error e;
     (void)state;
     _cleanup_keymgr_ struct keymgr *km = open_as(AT_KEYSTONE GIVEN_TOKEN);
     assert_int_equal(count_listed(km), 0);
     assert_int_equal(fake_barbican.logins, 0);
     assert_int_equal(fake_barbican_asked("GET /v3/auth/catalog"), 1);
     fake_barbican.logins = 1;
-    assert_error(keymgr_list(km, &l, &e), -EACCES, e);
+    assert_error(list(km, &e), -EACCES, e);
     assert_non_null(strstr(e.text, "get a fresh one"));
     assert_int_equal(fake_barbican_asked("POST /v3"), 0);
 }
@@ -186,12 +213,7 @@ static void a_token_that_ran_out_is_renewed_once(void **state)
 
 static void keystone_may_refuse(void **state)
 {
-    static const struct {
-        long status;
-        const char *body, *location;
-        int result;
-        const char *says;
-    } cases[] = {
+    static const struct answer_case cases[] = {
         {401, "", NULL, -EACCES, "refuses user alice for project lab"},
         {403, "", NULL, -EACCES, "refuses user alice for project lab"},
         {401, "{\"required_auth_methods\":[[\"password\",\"totp\"]]}", NULL, -EACCES, "multi-factor"},
@@ -200,45 +222,35 @@ static void keystone_may_refuse(void **state)
         {201, "{}", NULL, -EHOSTUNREACH, "gives no token"},
         {302, "", "https://evil.test", -EHOSTUNREACH, "redirect to https://evil.test"},
     };
+    struct error e;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct error e = ERROR_NONE;
-        _cleanup_key_listing_ struct key_listing l = {.n = 0};
         begin(state);
-        fail_at("POST /v3/auth/tokens", ANSWERED, cases[i].status, cases[i].body);
-        fake_barbican.fault.location = cases[i].location;
+        answer_at("POST /v3/auth/tokens", &cases[i]);
         _cleanup_keymgr_ struct keymgr *km = suite_open(state);
-        assert_error(keymgr_list(km, &l, &e), cases[i].result, e);
-        if (!strstr(e.text, cases[i].says))
-            fail_msg("%zu: %s", i, e.text);
+        assert_told(list(km, &e), &cases[i], &e);
         assert_int_equal(fake_barbican_asked("GET /v1"), 0);
     }
-    struct error e = ERROR_NONE;
-    _cleanup_key_listing_ struct key_listing l = {.n = 0};
     begin(state);
     fail_at("POST /v3", NOT_SENT, 0, NULL);
     _cleanup_keymgr_ struct keymgr *km = suite_open(state);
-    assert_error(keymgr_list(km, &l, &e), -EHOSTUNREACH, e);
+    assert_error(list(km, &e), -EHOSTUNREACH, e);
     assert_non_null(strstr(e.text, "Keystone cannot be reached: "));
 }
 
 /* An application credential that was deleted is 404 in Keystone's words. */
 static void a_deleted_application_credential_is_told(void **state)
 {
-    static const struct {
-        const char *body;
-        int result;
-    } cases[] = {{FAKE_404, -EACCES}, {"{\"error\":{\"code\":404}}", -EACCES}, {"<html>", -EHOSTUNREACH}};
+    static const struct answer_case cases[] = {
+        {404, FAKE_404, NULL, -EACCES, "application credential ac1 of "},
+        {404, "{\"error\":{\"code\":404}}", NULL, -EACCES, "application credential ac1 of "},
+        {404, "<html>", NULL, -EHOSTUNREACH, ""},
+    };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct error e = ERROR_NONE;
-        _cleanup_key_listing_ struct key_listing l = {.n = 0};
+        struct error e;
         begin(state);
-        fail_at("POST /v3", ANSWERED, 404, cases[i].body);
-        _cleanup_keymgr_ struct keymgr *km = open_as(
-            "OS_AUTH_TYPE=v3applicationcredential\nOS_AUTH_URL=" FAKE_KEYSTONE
-            "\nOS_APPLICATION_CREDENTIAL_ID=ac1\nOS_APPLICATION_CREDENTIAL_SECRET=hush\nOS_REGION_NAME=R1\n");
-        assert_error(keymgr_list(km, &l, &e), cases[i].result, e);
-        if (cases[i].result == -EACCES)
-            assert_non_null(strstr(e.text, "application credential ac1 of "));
+        answer_at("POST /v3", &cases[i]);
+        _cleanup_keymgr_ struct keymgr *km = open_as(AT_KEYSTONE CREDENTIAL);
+        assert_told(list(km, &e), &cases[i], &e);
     }
 }
 
@@ -414,37 +426,34 @@ static void an_order_that_fails_leaves_nothing_in_silence(void **state)
 /* Its answer is lost, or comes so late that it was sent again: there is one key of the name in the end. */
 static void a_lost_store_is_found_or_made_once_more(void **state)
 {
-    struct error e = ERROR_NONE;
-    (void)state;
-    fail_at("POST /v1/secrets\n", LOST, 0, NULL);
-    fake_barbican.fault.times = 1;
-    assert_ok(try_create(state, "lost", &e), e);
-    assert_int_equal(fake_barbican_asked("POST /v1/secrets\n"), KEYS);
-
-    begin(state);
-    fail_at("POST /v1/secrets\n", NOT_SENT, 0, NULL); /* surely not done: it is for the caller to try again */
-    fake_barbican.fault.times = 1;
-    assert_error(try_create(state, "not sent", &e), -EHOSTUNREACH, e);
-    assert_int_equal(fake_barbican_asked("POST /v1/secrets\n"), KEYS);
-    assert_null(strstr(e.text, "may still appear"));
-
-    begin(state);
-    e = ERROR_NONE;
-    fail_at("POST /v1/secrets\n", ANSWERED, 503, NULL); /* by a gateway, perhaps */
-    fake_barbican.fault.times = 1;
-    assert_ok(try_create(state, "503", &e), e);
-    assert_int_equal(fake_barbican_asked("POST /v1/secrets\n"), KEYS + 1);
-
-    begin(state);
-    fail_at("POST /v1/secrets\n", LATE, 0, NULL);
-    fake_barbican.fault.times = 1;
-    assert_ok(try_create(state, "late", &e), e);
-
-    begin(state);
-    fail_at("POST /v1/secrets\n", ANSWERED, 503, NULL);
-    assert_error(try_create(state, "never", &e), -EHOSTUNREACH, e);
-    assert_non_null(strstr(e.text, "3 keys may still appear in Barbican; run mayfly recover later"));
-    assert_int_equal(fake_barbican_asked("POST /v1/secrets\n"), KEYS + 2);
+    static const struct {
+        const char *name;
+        enum fake_mishap how;
+        long status;
+        unsigned times; /* 0: always */
+        int result;
+        unsigned stores; /* that Barbican is asked for */
+        bool may_appear; /* keys, later: they are told of */
+    } cases[] = {
+        {"lost", LOST, 0, 1, 0, KEYS, false},
+        {"not sent", NOT_SENT, 0, 1, -EHOSTUNREACH, KEYS, false}, /* it is for the caller to try again */
+        {"503", ANSWERED, 503, 1, 0, KEYS + 1, false},            /* by a gateway, perhaps */
+        {"late", LATE, 0, 1, 0, KEYS + 1, false},
+        {"never", ANSWERED, 503, 0, -EHOSTUNREACH, KEYS + 2, true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_NONE;
+        begin(state);
+        fail_at("POST /v1/secrets\n", cases[i].how, cases[i].status, NULL);
+        fake_barbican.fault.times = cases[i].times;
+        assert_error(try_create(state, cases[i].name, &e), cases[i].result, e);
+        unsigned stores = (unsigned)fake_barbican_asked("POST /v1/secrets\n");
+        if (stores != cases[i].stores)
+            fail_msg("%s: %u stores, not %u", cases[i].name, stores, cases[i].stores);
+        const char *appear = strstr(e.text, "3 keys may still appear in Barbican; run mayfly recover later");
+        if (cases[i].may_appear ? !appear : strstr(e.text, "may still appear") != NULL)
+            fail_msg("%s: says '%s'", cases[i].name, e.text);
+    }
 }
 
 static void what_cannot_be_undone_is_counted(void **state)
@@ -491,12 +500,7 @@ static void an_order_is_waited_for(void **state)
 
 static void each_answer_has_its_meaning(void **state)
 {
-    static const struct {
-        long status;
-        const char *body, *location;
-        int result;
-        const char *says;
-    } cases[] = {
+    static const struct answer_case cases[] = {
         {400, "", NULL, -EIO, "look at Barbican's log"},
         {403, "", NULL, -EACCES, "with the role creator"},
         {403, "{\"description\":\"Quota reached\"}", NULL, -EDQUOT, "delete secrets of the project"},
@@ -520,11 +524,9 @@ static void each_answer_has_its_meaning(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error e = ERROR_NONE;
         _cleanup_secret_ struct secret *none = NULL;
-        fail_at("GET /v1/secrets/", ANSWERED, cases[i].status, cases[i].body);
-        fake_barbican.fault.location = cases[i].location;
-        assert_error(keymgr_fetch(km, id, &none, &e), cases[i].result, e);
-        if (!strstr(e.text, cases[i].says) ||
-            !strstr(e.text, "cannot be fetched: Barbican (https://barbican.test:9311)"))
+        answer_at("GET /v1/secrets/", &cases[i]);
+        assert_told(keymgr_fetch(km, id, &none, &e), &cases[i], &e);
+        if (!strstr(e.text, "cannot be fetched: Barbican (https://barbican.test:9311)"))
             fail_msg("%ld: %s", cases[i].status, e.text);
     }
 }
@@ -591,17 +593,17 @@ static void a_destroyed_key_is_seen_to_be_gone(void **state)
 
 static void who_may_not_destroy_is_told(void **state)
 {
-    static const struct {
-        long status;
-        int result;
-    } cases[] = {{400, 0}, {409, 0}, {415, 0}, {403, -EACCES}, {500, -EAGAIN}, {204, -EAGAIN}};
+    static const struct answer_case cases[] = {
+        {400, "", NULL, 0, ""},       {409, "", NULL, 0, ""},       {415, "", NULL, 0, ""},
+        {403, "", NULL, -EACCES, ""}, {500, "", NULL, -EAGAIN, ""}, {204, "", NULL, -EAGAIN, ""},
+    };
     char id[KEY_ID_MAX];
     _cleanup_keymgr_ struct keymgr *km = suite_open(state);
     make_key(km, id);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error e = ERROR_NONE;
-        fail_at("PUT /v1/secrets/", ANSWERED, cases[i].status, "");
-        assert_error(keymgr_may_destroy(km, id, &e), cases[i].result, e);
+        answer_at("PUT /v1/secrets/", &cases[i]);
+        assert_told(keymgr_may_destroy(km, id, &e), &cases[i], &e);
     }
 }
 
@@ -642,16 +644,18 @@ static void a_list_goes_on_behind_a_short_page(void **state)
 
 static void a_list_that_is_none_is_told(void **state)
 {
-    static const struct {
-        long status;
-        const char *body;
-    } cases[] = {{404, FAKE_404}, {200, "{}"}, {200, "<html>"}, {500, ""}};
+    static const struct answer_case cases[] = {
+        {404, FAKE_404, NULL, -EHOSTUNREACH, ""},
+        {200, "{}", NULL, -EHOSTUNREACH, ""},
+        {200, "<html>", NULL, -EHOSTUNREACH, ""},
+        {500, "", NULL, -EHOSTUNREACH, ""},
+    };
     _cleanup_keymgr_ struct keymgr *km = suite_open(state);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error e = ERROR_NONE;
         struct key_listing l = {.n = 0};
-        fail_at("GET /v1/secrets?", ANSWERED, cases[i].status, cases[i].body);
-        assert_error(keymgr_list(km, &l, &e), -EHOSTUNREACH, e);
+        answer_at("GET /v1/secrets?", &cases[i]);
+        assert_told(keymgr_list(km, &l, &e), &cases[i], &e);
         assert_int_equal(l.n, 0);
     }
 }
@@ -689,18 +693,24 @@ static void a_grant_changes_one_user(void **state)
                         "{\"read\":{\"users\":[\"b0b\",\"" HOST_USER "\"],\"project-access\":false}}");
 }
 
+/* Lets user b0b read the key. Where that is refused, nothing has changed. */
+static void try_grant(struct keymgr *km, const char *id, int result)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    assert_error(keymgr_grant(km, id, "b0b", true, &changed, &e), result, e);
+    assert_int_equal(changed, result == 0);
+}
+
 static void a_grant_that_cannot_be_is_told(void **state)
 {
-    static const struct {
-        const char *acl;
-        int result;
-    } lists[] = {{"{}", -EHOSTUNREACH},
-                 {"<html>", -EHOSTUNREACH},
-                 {"{\"read\":{\"users\":[7]}}", -EHOSTUNREACH},
-                 {"{\"read\":{\"users\":\"all\"}}", -EHOSTUNREACH},
-                 {"{\"read\":{\"users\":[\"a b\"]}}", -EHOSTUNREACH},
-                 {"{\"read\":{\"users\":[\"\"]}}", -EHOSTUNREACH},
-                 {"{\"read\":{\"users\":[],\"project-access\":1}}", -EHOSTUNREACH}};
+    static const char *const lists[] = {"{}",
+                                        "<html>",
+                                        "{\"read\":{\"users\":[7]}}",
+                                        "{\"read\":{\"users\":\"all\"}}",
+                                        "{\"read\":{\"users\":[\"a b\"]}}",
+                                        "{\"read\":{\"users\":[\"\"]}}",
+                                        "{\"read\":{\"users\":[],\"project-access\":1}}"};
     struct error e = ERROR_NONE;
     char id[KEY_ID_MAX];
     bool changed = false;
@@ -711,10 +721,9 @@ static void a_grant_that_cannot_be_is_told(void **state)
     assert_non_null(strstr(e.text, "user_id of [barbican_service_user] is not set"));
     assert_error(keymgr_grant(km, id, "a b", true, &changed, &e), -EINVAL, e);
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-        strcpy(fake_barbican.secrets[0].acl, lists[i].acl);
-        e = ERROR_NONE;
-        assert_error(keymgr_grant(km, id, "b0b", true, &changed, &e), lists[i].result, e);
-        assert_string_equal(fake_barbican.secrets[0].acl, lists[i].acl);
+        strcpy(fake_barbican.secrets[0].acl, lists[i]);
+        try_grant(km, id, -EHOSTUNREACH);
+        assert_string_equal(fake_barbican.secrets[0].acl, lists[i]);
     }
     for (unsigned users = 63; users <= 65; users++) { /* room for one more, for none, too many already */
         char *acl = fake_barbican.secrets[0].acl;
@@ -722,8 +731,7 @@ static void a_grant_that_cannot_be_is_told(void **state)
         for (unsigned i = 0; i < users; i++)
             acl += sprintf(acl, "%s\"u%u\"", i ? "," : "", i);
         sprintf(acl, "]}}");
-        e = ERROR_NONE;
-        assert_error(keymgr_grant(km, id, "b0b", true, &changed, &e), users == 63 ? 0 : -E2BIG, e);
+        try_grant(km, id, users == 63 ? 0 : -E2BIG);
     }
     static const struct {
         const char *where;
@@ -738,10 +746,7 @@ static void a_grant_that_cannot_be_is_told(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         fake_barbican.secrets[0].acl[0] = '\0';
         fail_at(cases[i].where, ANSWERED, cases[i].status, cases[i].body);
-        e = ERROR_NONE;
-        changed = false;
-        assert_error(keymgr_grant(km, id, "b0b", true, &changed, &e), cases[i].result, e);
-        assert_false(changed);
+        try_grant(km, id, cases[i].result);
         assert_string_equal(fake_barbican.secrets[0].acl, "");
     }
 }
