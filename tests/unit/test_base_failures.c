@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/user.h"
+#include "child.h"
 #include "fail-once.h"
 #include "unit.h"
 
@@ -122,7 +123,6 @@ static void a_child_that_cannot_be_prepared_runs_nothing(void **state)
 /* SIGINT of the terminal that came while it was started is meant for its parent. */
 static void signals_before_the_begin_are_forgotten(void **state)
 {
-    int status = -1;
     (void)state;
     pid_t pid = fork();
     if (pid == 0) {
@@ -138,7 +138,7 @@ static void signals_before_the_begin_are_forgotten(void **state)
         raise(SIGTERM); /* and later ones are not */
         _exit(1);
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    int status = child_status(pid);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
@@ -152,7 +152,6 @@ static __attribute__((noinline)) void leave_ones_on_the_stack(void)
 /* Other signals stay as who started it has left them. */
 static void other_signals_stay_blocked(void **state)
 {
-    int status = -1;
     (void)state;
     pid_t pid = fork();
     if (pid == 0) {
@@ -165,8 +164,7 @@ static void other_signals_stay_blocked(void **state)
         raise(SIGUSR1);
         _exit(0);
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* --------------------------------------------------------- users and groups */

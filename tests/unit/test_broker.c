@@ -9,6 +9,7 @@
 #include "base/packet.h"
 #include "broker/client.h"
 #include "broker/server.h"
+#include "child.h"
 #include "fake-storage.h"
 #include "storage/check.h"
 #include "storage/mkfs.h"
@@ -95,10 +96,8 @@ static struct peer start_with_groups(size_t n)
 /* The server must have ended well: a sanitizer's finding is another status. */
 static void end(struct peer p)
 {
-    int status = -1;
     fd_close(p.socket);
-    assert_int_equal(waitpid(p.pid, &status, 0), p.pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(p.pid), 0);
 }
 
 static struct answer receive(struct peer p, int *ret_fd)
@@ -1594,7 +1593,7 @@ static void root_is_who_connects_as_root(void **state)
     (void)state;
     struct session s = {.locks = LOCKS_NONE};
     struct error e = ERROR_NONE;
-    int ends[2], status = 0;
+    int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     assert_ok(session_look_at_peer(&s, ends[0], &e), e);
     assert_int_equal(s.root, getuid() == 0);
@@ -1612,8 +1611,7 @@ static void root_is_who_connects_as_root(void **state)
                     session_look_at_peer(&s, ends[0], &e) == 0 && !s.root && s.locks.uid == getuid();
         _exit(user ? 0 : 1);
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* ------------------------------------------------------------ the real client */

@@ -5,6 +5,7 @@
 #include "base/packet.h"
 #include "broker/client.h"
 #include "broker/wire.h"
+#include "child.h"
 #include "folder.h"
 #include "unit.h"
 
@@ -13,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -323,7 +323,6 @@ static void why_there_is_no_connection_is_told(void **state)
 {
     (void)state;
     char longer[200];
-    int status = -1;
     memset(longer, 'a', sizeof longer);
     longer[sizeof longer - 1] = '\0';
     assert_no_connection(longer, -ENAMETOOLONG, "cannot be reached at aaa");
@@ -336,8 +335,7 @@ static void why_there_is_no_connection_is_told(void **state)
         assert_no_connection(socket_path, -EACCES, "add the user to the group mayfly");
         _exit(0);
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 static int begin(void **state)

@@ -3,6 +3,7 @@
  * others can see it. Each try is in a child with an environment of its own. */
 #include "base/fd.h"
 #include "base/str.h"
+#include "child.h"
 #include "keys/context.h"
 #include "unit.h"
 
@@ -68,9 +69,8 @@ static int after_exec(void)
 
 static int wait_for(pid_t pid)
 {
-    int status = -1;
     assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    int status = child_status(pid);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }

@@ -4,6 +4,7 @@
 #include "disks/io.h"
 #include "disks/sandbox.h"
 
+#include "child.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
 /* The wait status of a child that enters the sandbox and then does `act`. */
 static int status_of(bool as_worker, int (*act)(void))
 {
-    int status = -1;
     pid_t child = fork();
     if (child == 0) {
         int r = sandbox_keeper(NULL);
@@ -29,7 +29,7 @@ static int status_of(bool as_worker, int (*act)(void))
             r = sandbox_worker(NULL);
         _exit(r < 0 ? 99 : act());
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
+    int status = child_status(child);
     return status;
 }
 

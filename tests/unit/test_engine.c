@@ -2,6 +2,7 @@
 /* Keepers of mayfly-disks as mayfly starts, finds and ends them: the program itself, and a front end. */
 #include "base/clock.h"
 #include "base/fd.h"
+#include "child.h"
 #include "engine/engine-internal.h"
 #include "front-end.h"
 
@@ -236,8 +237,7 @@ static void of_many_at_once_one_starts_it(void **state)
     }
     int first = -1, opened = 0;
     for (int i = 0; i < MANY; i++) {
-        int status = -1;
-        assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+        int status = child_status(child[i]);
         assert_true(WIFEXITED(status));
         opened += WEXITSTATUS(status) >= 128;
         status = WEXITSTATUS(status) % 128;
@@ -256,15 +256,13 @@ static void of_many_at_once_one_starts_it(void **state)
 /* In a process of its own, which ends at once. */
 static void open_and_go(struct host *h, enum map_use use)
 {
-    int status = -1;
     pid_t child = fork();
     if (child == 0) {
         struct error e = ERROR_NONE;
         int r = secret_random(64, &h->key, &e);
         _exit(r < 0 || open_disk(h, use, &e) < 0);
     }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(child), 0);
 }
 
 static void it_outlives_who_has_started_it_but_not_for_ever(void **state)

@@ -3,6 +3,7 @@
  * stands in the file, and a file has its name only once it is whole. */
 #include "base/fd.h"
 #include "base/str.h"
+#include "child.h"
 #include "image-files.h"
 #include "image/file.h"
 #include "image/image-internal.h"
@@ -306,9 +307,7 @@ static void try_without(bool rename, bool link, int wanted)
             _exit(try_names());
         _exit(image_file_new("plain/a", &f, &e) == wanted && count_files() == 0 ? 0 : 101);
     }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* Root's process makes the file in a folder that is root's alone, for a user who writes it. */
@@ -341,7 +340,6 @@ static void a_file_is_made_where_only_the_caller_may(void **state)
     for (int killed = 0; killed <= 1; killed++) {
         struct image_keeper *k = NULL;
         struct error e = ERROR_NONE;
-        int status;
         assert_ok(image_keeper_start(65534, &k, &e), e);
         pid_t pid = fork();
         if (pid == 0 && killed) {
@@ -350,8 +348,7 @@ static void a_file_is_made_where_only_the_caller_may(void **state)
         }
         if (pid == 0)
             _exit(write_by_keeper(k));
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(child_status(pid), 0);
         assert_null(image_keeper_end(k));
     }
     struct stat st;

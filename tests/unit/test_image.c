@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/place.h"
 #include "base/str.h"
+#include "child.h"
 #include "image-files.h"
 #include "image/image-internal.h"
 #include "image/sandbox.h"
@@ -291,9 +292,7 @@ static void unreadable_is_said(void **state)
         image_close(i);
         _exit(0);
     }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* Opened by root, and read as a user who may not: a raw one, and one that qemu-img and qemu-nbd want to open
@@ -328,7 +327,6 @@ static void what_the_caller_opened_is_read(void **state)
     for (size_t n = 0; n < ARRAY_SIZE(paths); n++) {
         struct image_early early = {.is_open = false};
         struct error e = ERROR_NONE;
-        int status;
         assert_ok(image_open_early(paths[n], &early, &e), e);
         pid_t pid = fork();
         if (pid == 0)
@@ -336,8 +334,7 @@ static void what_the_caller_opened_is_read(void **state)
                       ? 1
                       : read_early(&early, paths[n], 2 << 20));
         image_early_close(&early);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(status, 0);
+        assert_int_equal(child_status(pid), 0);
     }
     struct image_early none = {.is_open = false};
     struct error e = ERROR_NONE;
@@ -464,13 +461,11 @@ static void each_wall_holds_alone(void **state)
     _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC);
     _cleanup_sandbox_ struct sandbox *box = NULL;
     struct error e = ERROR_NONE;
-    int status;
     assert_ok(sandbox_prepare(given, false, NULL, &box, &e), e);
     pid_t pid = fork();
     if (pid == 0)
         _exit(tries_without_filter(box, "given"));
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 static int tried_inside(const struct sandbox *box)
@@ -481,8 +476,7 @@ static int tried_inside(const struct sandbox *box)
             _exit(255);
         _exit(tries());
     }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    int status = child_status(pid);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
@@ -502,9 +496,7 @@ static void the_cage_holds(void **state)
     pid_t pid = fork();
     if (pid == 0)
         _exit(sandbox_enter(box) < 0 ? 255 : tries_more(box));
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
     assert_int_equal(tried_inside(box), sandbox_hides_files(box) ? 0 : 1 << 6);
     assert_int_equal(access("fresh", F_OK), -1);
 }
@@ -540,9 +532,7 @@ static void the_cage_lets_through_what_is_meant(void **state)
             _exit(7);
         _exit(0);
     }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* For a file of ours: that one may be written to, and grow; no other can be opened for writing, or be made.
@@ -577,9 +567,7 @@ static void the_cage_of_a_writer(void **state)
             _exit(6);
         _exit(0);
     }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* The real qemu-nbd is in it: its own status says so. */

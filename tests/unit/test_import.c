@@ -3,6 +3,7 @@
  * makes of the same image; the target is noise before, so that a hole that was left out shows. */
 #include "base/fd.h"
 #include "base/str.h"
+#include "child.h"
 #include "image-files.h"
 #include "image/image-internal.h"
 
@@ -11,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #define NOISE 0xa5
 
@@ -182,9 +182,7 @@ static void it_does_without_io_uring(void **state)
         import_to("many.qcow2", NULL, "target", 2);
         _exit(0);
     }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 static void large_holes_are_zeros(void **state)

@@ -3,6 +3,7 @@
  * own, since there is no way out of it, and some end it. */
 #include "base/fd.h"
 #include "base/landlock.h"
+#include "child.h"
 #include "keyagent/sandbox.h"
 #include "reach.h"
 #include "secret/secret.h"
@@ -49,7 +50,6 @@ static pid_t start_other(void)
 /* Returns the wait status of a child that did it behind the filter, as an ordinary user. */
 static int behind_filter(int (*try)(void))
 {
-    int status = -1;
     pid_t pid = fork();
     if (pid == 0) {
         struct error e = ERROR_NONE;
@@ -64,7 +64,7 @@ static int behind_filter(int (*try)(void))
         _exit(try());
     }
     assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    int status = child_status(pid);
     return status;
 }
 
@@ -445,9 +445,7 @@ static void root_is_refused(void **state)
     assert_true(pid >= 0);
     if (pid == 0)
         _exit(0);
-    int status = -1;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 /* The key managers of this process: the suite of all durable ones, then what is special to each. */
 #include "base/fd.h"
 #include "base/str.h"
+#include "child.h"
 #include "keymgr-suite.h"
 #include "keys/agent-connect.h"
 #include "keys/local-file.h"
@@ -119,7 +120,6 @@ static void each_user_has_a_folder(void **state)
     (void)state;
     _cleanup_free_ char *path = NULL;
     struct config c;
-    int status = -1;
     config_defaults(&c);
     if (geteuid() == 0) {
         assert_int_equal(local_folder_path(&c, &path, NULL), 0);
@@ -128,9 +128,7 @@ static void each_user_has_a_folder(void **state)
     pid_t pid = fork();
     if (pid == 0)
         _exit(path_of_nobody());
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 static void wishes_are_checked(void **state)
@@ -439,7 +437,6 @@ static void assert_folder(const char *wanted)
 static void local_folder_lies_where_the_user_keeps_data(void **state)
 {
     (void)state;
-    int status = -1;
     if (geteuid() == 0)
         assert_folder("/var/lib/mayfly/keys");
     pid_t pid = fork();
@@ -466,8 +463,7 @@ static void local_folder_lies_where_the_user_keeps_data(void **state)
         assert_ok(local_folder_path(&c, &none, &e), e);
         _exit(streq(none, "/srv/keys") ? 0 : 1);
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* Reads the file of a key, or what is left of it. */
@@ -1143,11 +1139,10 @@ static void local_sealing_key_may_be_lent_by_root(void **state)
     assert_int_equal(mkdir(folder_path(state, "keys"), 0700), 0);
     assert_int_equal(chown(folder_path(state, "keys"), user->pw_uid, user->pw_gid), 0);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        int status = 1;
         pid_t pid = fork();
         if (pid == 0)
             _exit(use_lent_sealing_key(state, user, cases[i].mode, cases[i].wanted));
-        assert_int_equal(waitpid(pid, &status, 0), pid);
+        int status = child_status(pid);
         if (status)
             fail_msg("mode %o: %x", cases[i].mode, status);
     }
@@ -1157,13 +1152,12 @@ static void an_agent_is_a_program_of_its_own(void **state)
 {
     (void)state;
     struct error e = ERROR_NONE;
-    int socket = -1, status = -1;
+    int socket = -1;
     pid_t pid = 0;
     char byte;
     assert_ok(agent_program_start("/bin/true", &socket, &pid, &e), e);
     assert_int_equal(read(socket, &byte, 1), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
     close(socket);
 }
 
@@ -1191,11 +1185,8 @@ static void local_eight_at_once_agree(void **state)
         }
         close(go[0]);
         close(go[1]);
-        for (size_t i = 0; i < CHILDREN; i++) {
-            int status = 1;
-            assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
-            assert_int_equal(status, 0);
-        }
+        for (size_t i = 0; i < CHILDREN; i++)
+            assert_int_equal(child_status(pids[i]), 0);
         _cleanup_key_listing_ struct key_listing l = {.n = 0};
         assert_ok(keymgr_list(km, &l, &e), e);
         assert_int_equal(l.n, CHILDREN);

@@ -2,6 +2,7 @@
 /* Locks in a file of a folder of the test's own: two openings of it exclude each other, in one process too.
  */
 #include "base/fd.h"
+#include "child.h"
 #include "folder.h"
 #include "storage/locks.h"
 
@@ -88,9 +89,7 @@ static void test_all_go_with_the_process(void **state)
         struct error e = ERROR_NONE;
         _exit(locks_take(&mine, path, ONE, "start", &e) < 0);
     }
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(child), 0);
     TAKES(&theirs, ONE);
 }
 

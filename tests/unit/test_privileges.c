@@ -3,6 +3,7 @@
  * is no way back. */
 #include "base/str.h"
 #include "build-config.h"
+#include "child.h"
 #include "cli/privileges.h"
 #include "unit.h"
 
@@ -45,11 +46,10 @@ int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved)
 
 static int in_a_child(int (*try)(void))
 {
-    int status = -1;
     pid_t pid = fork();
     if (pid == 0)
         _exit(try());
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    int status = child_status(pid);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ring, with io_uring and without it: short transfers, errors in the middle, more requests than it has
  * room for, descriptors that cannot be had by it. */
+#include "child.h"
 #include "image/ring.h"
 
 #include "base/fd.h"
@@ -12,7 +13,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #define MANY  1000
 #define BYTES 4096
@@ -147,9 +147,7 @@ static void without_io_uring(void **state)
         all(false);
         _exit(0);
     }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* Nothing is left under way when it goes: the buffer may be the next one's. */

@@ -3,6 +3,7 @@
  * is tried with arguments that the kernel refuses for another reason, or that do nothing. Linked with
  * --wrap=capng_apply. */
 #include "broker/sandbox.h"
+#include "child.h"
 #include "unit.h"
 
 #include <cap-ng.h>
@@ -10,7 +11,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 int __wrap_capng_apply(capng_select_t set);
@@ -105,7 +105,7 @@ static bool is_denied(const struct call *c)
 /* Which calls are denied, as seen by a child without a terminal, behind the filter or not. */
 static void look(bool behind, bool denied[ARRAY_SIZE(calls)])
 {
-    int ends[2], status = -1;
+    int ends[2];
     assert_int_equal(pipe(ends), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -127,8 +127,7 @@ static void look(bool behind, bool denied[ARRAY_SIZE(calls)])
         if (read(ends[0], &denied[i], sizeof denied[i]) != (ssize_t)sizeof denied[i])
             fail_msg("%s: the child has ended", calls[i].name);
     close(ends[0]);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(child_status(pid), 0);
 }
 
 /* What the kernel denies by itself, as in a container, says nothing. */
