@@ -29,13 +29,20 @@ int lvm_row_field(const char *row, const char *name, char *field, size_t size)
     return 0;
 }
 
-const char *lvm_find_row(const char *from, const char *name, const char *value)
+/* Finds the first row in which `get` gives the field this value. NULL: any value. */
+static const char *find_row(const char *from, int (*get)(const char *, const char *, char *, size_t),
+                            const char *name, const char *value)
 {
     char found[512];
     for (const char *row = from; *row; row = strchrnul(row, '\n'), row += *row == '\n')
-        if (lvm_row_field(row, name, found, sizeof found) == 0 && (!value || streq(found, value)))
+        if (get(row, name, found, sizeof found) == 0 && (!value || streq(found, value)))
             return row;
     return NULL;
+}
+
+const char *lvm_find_row(const char *from, const char *name, const char *value)
+{
+    return find_row(from, lvm_row_field, name, value);
 }
 
 /* Whether a value in the log ends here: at its quotation mark, or before the next field or the row's end. */
@@ -64,9 +71,5 @@ int lvm_log_field(const char *row, const char *name, char *field, size_t size)
 
 const char *lvm_find_log_row(const char *from, const char *name, const char *value)
 {
-    char found[512];
-    for (const char *row = from; *row; row = strchrnul(row, '\n'), row += *row == '\n')
-        if (lvm_log_field(row, name, found, sizeof found) == 0 && streq(found, value))
-            return row;
-    return NULL;
+    return find_row(from, lvm_log_field, name, value);
 }
