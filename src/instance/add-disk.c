@@ -226,7 +226,6 @@ int instance_add_disk(const struct context *c, const struct add_disk_request *re
     if (!request->dry_run)
         addition_let_go(to);
     *ret = to->new.disks[0].v;
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(plan);
+    steps_hand_over(&plan, ret_plan);
     return 0;
 }

@@ -255,7 +255,6 @@ int instance_add_disks(const struct context *c, const struct add_disks_request *
     memcpy(one->uuid, a->domain->uuid, sizeof one->uuid);
     *ret = TAKE_PTR(one);
     *ret_changed = !done;
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(plan);
+    steps_hand_over(&plan, ret_plan);
     return 0;
 }

@@ -115,7 +115,6 @@ int instance_adopt(const struct context *c, const struct adopt_request *request,
     if (r < 0)
         return r;
     *ret_changed = !done;
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(plan);
+    steps_hand_over(&plan, ret_plan);
     return 0;
 }

@@ -277,7 +277,6 @@ int instance_bench(const struct context *c, const struct bench_request *request,
     ret->runtime_sec = request->runtime_sec;
     ret->rounds = request->rounds;
     ret->jobs = request->jobs;
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(plan);
+    steps_hand_over(&plan, ret_plan);
     return 0;
 }

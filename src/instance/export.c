@@ -226,7 +226,6 @@ int instance_export(const struct context *c, const struct export_request *reques
     if (r < 0)
         return r;
     *ret = result_of(s);
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(plan);
+    steps_hand_over(&plan, ret_plan);
     return 0;
 }

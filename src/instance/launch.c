@@ -115,7 +115,6 @@ int instance_launch(const struct context *c, const struct launch_request *reques
     if (!request->dry_run)
         launch_let_go(l);
     *ret = TAKE_PTR(launched);
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(plan);
+    steps_hand_over(&plan, ret_plan);
     return 0;
 }

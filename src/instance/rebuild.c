@@ -226,8 +226,8 @@ static int run_plan(const struct context *c, struct rebuild *r, struct steps **r
         result = run_after(c, r, e);
     if (!dry_run)
         audit_instance("rebuild", r->instance->uuid, r->instance->name, result, e);
-    if (result == 0 && ret_plan)
-        *ret_plan = TAKE_PTR(s);
+    if (result == 0)
+        steps_hand_over(&s, ret_plan);
     return result;
 }
 

@@ -128,7 +128,6 @@ int instance_remove_disk(const struct context *c, const struct remove_disk_reque
     if (r < 0)
         return r;
     *ret_changed = d.v;
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(s);
+    steps_hand_over(&s, ret_plan);
     return 0;
 }

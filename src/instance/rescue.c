@@ -270,7 +270,6 @@ int instance_rescue(const struct context *c, const char *name, const struct resc
     if (result < 0)
         return result;
     *ret_changed = changes;
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(s);
+    steps_hand_over(&s, ret_plan);
     return 0;
 }

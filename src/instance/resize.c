@@ -185,8 +185,7 @@ static int resize(const struct context *c, const struct resize_request *q, struc
     if (result < 0)
         return result;
     *ret_changed = changes;
-    if (ret_plan)
-        *ret_plan = TAKE_PTR(s);
+    steps_hand_over(&s, ret_plan);
     return 0;
 }
 

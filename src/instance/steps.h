@@ -31,6 +31,13 @@ struct steps *steps_free(struct steps *s);
 DEFINE_CLEANUP(struct steps *, steps_free)
 #define _cleanup_steps_ _cleanup_(steps_freep)
 
+/* Hands the list over to whoever asked for it, for --dry-run. `ret` NULL: nobody did. */
+static inline void steps_hand_over(struct steps **s, struct steps **ret)
+{
+    if (ret)
+        *ret = TAKE_PTR(*s);
+}
+
 /* Adds a step at the end; the formatted text is for people. `undo` NULL: there is nothing to undo. */
 int steps_add(struct steps *s, step_fn *run, step_fn *undo, void *object, struct error *e, const char *format,
               ...) _printf_(6, 7) _must_check_;

@@ -118,8 +118,8 @@ static int tune(const struct context *c, bool dry_run, struct tuning *t, struct 
     if (!dry_run && t->changed)
         audit_instance("tune", t->instance->uuid, t->instance->name, r, e);
     t->secret = secret_free(t->secret);
-    if (r == 0 && ret_plan)
-        *ret_plan = TAKE_PTR(s);
+    if (r == 0)
+        steps_hand_over(&s, ret_plan);
     return r;
 }
 
