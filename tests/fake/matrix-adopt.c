@@ -62,17 +62,8 @@ static void have_novas(struct fake *f)
 
 static void have_novas_key(struct fake *f)
 {
-    struct host *h = &f->world->host;
-    _cleanup_secret_ struct secret *s = novas_secret(1);
-    struct world_key *k = &h->keys[h->n_keys++];
     have_novas(f);
-    memset(k, 0, sizeof *k);
-    k->nova = true;
-    k->info.bits = 512;
-    snprintf(k->info.id, sizeof k->info.id, KEY);
-    snprintf(k->manager, sizeof k->manager, "barbican");
-    snprintf(k->project, sizeof k->project, PROJECT_OURS);
-    memcpy(k->bytes, secret_peek(s), secret_size(s));
+    have_others_key(f, KEY, 512); /* the bytes of novas_secret(1) */
 }
 
 static int adopt(struct fake *f, struct error *e);

@@ -81,20 +81,24 @@ static void have_apart_in_mind(struct fake *f)
     snprintf(f->world->host.apart, sizeof f->world->host.apart, "%s", APART);
 }
 
-/* As somebody else has made it: Mayfly's lists tell nothing of it. */
-static void have_callers_key(struct fake *f)
+void have_others_key(struct fake *f, const char *id, uint32_t bits)
 {
     struct host *h = &f->world->host;
-    have_apart_in_mind(f);
     struct world_key *k = &h->keys[h->n_keys++];
     memset(k, 0, sizeof *k);
     k->nova = true;
-    k->info.bits = 256;
-    snprintf(k->info.id, sizeof k->info.id, CALLERS);
+    k->info.bits = bits;
+    snprintf(k->info.id, sizeof k->info.id, "%s", id);
     snprintf(k->manager, sizeof k->manager, "barbican");
     snprintf(k->project, sizeof k->project, PROJECT_OURS);
-    for (size_t i = 0; i < 32; i++)
+    for (size_t i = 0; i < bits / 8; i++)
         k->bytes[i] = (uint8_t)(i + 1);
+}
+
+static void have_callers_key(struct fake *f)
+{
+    have_apart_in_mind(f);
+    have_others_key(f, CALLERS, 256);
 }
 
 static void have_apart(struct fake *f)

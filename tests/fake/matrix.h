@@ -54,6 +54,10 @@ void have_foreign(struct fake *f); /* disks of `t`, which others have defined; i
 int virsh_start(struct fake *f, struct error *e);
 int recover_all(struct fake *f, struct error *e);
 
+/* A key in Barbican that another has made: Mayfly's lists tell nothing of it. Its bytes are 1, 2, 3 and so
+ * on. */
+void have_others_key(struct fake *f, const char *id, uint32_t bits);
+
 /* What an operation has to return where nothing fails. Of failures the caller hears. */
 int wanted(struct fake *f, int wanted_r, int r);
 
