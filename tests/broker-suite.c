@@ -11,12 +11,7 @@
 
 struct broker_suite suite;
 
-#define REFUSED(wanted, call)                                                                                \
-    do {                                                                                                     \
-        struct error e = ERROR_NONE;                                                                         \
-        assert_error(call, wanted, e);                                                                       \
-        assert_true(e.text[0]);                                                                              \
-    } while (0)
+#define REFUSED(wanted, call) REFUSED_WITH(wanted, "", call)
 
 static void end_connection(struct broker **b)
 {
