@@ -831,19 +831,26 @@ static void start_silent(struct agent_link *l)
     assert_ok(agent_link_start(l, "barbican", &config, &who, &e), e);
 }
 
+/* Asks for a list. No answer comes, and the wait ends with this error. */
+static void wait_in_vain(struct agent_link *l, int wanted, struct error *e)
+{
+    struct agent_answer answer;
+    int fd = -1;
+    *e = ERROR_NONE;
+    assert_ok(agent_link_send(l, &(struct agent_request){.op = AGENT_LIST}, -1, e), *e);
+    assert_error(agent_link_receive(l, &answer, &fd, e), wanted, *e);
+}
+
 static void it_never_answers(void **state)
 {
     (void)state;
     struct agent_link l = AGENT_LINK_NONE;
-    struct agent_answer answer;
-    struct error e = ERROR_NONE;
-    int fd = -1;
+    struct error e;
     start_silent(&l);
     assert_true(l.deadline_sec > config.barbican_deadline_sec); /* its own deadline comes first */
     l.deadline_sec = 1;
     uint64_t begun = clock_msec();
-    assert_ok(agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e), e);
-    assert_error(agent_link_receive(&l, &answer, &fd, &e), -EHOSTUNREACH, e);
+    wait_in_vain(&l, -EHOSTUNREACH, &e);
     assert_non_null(strstr(e.text, "within 1 s"));
     assert_true(clock_msec() - begun < SLOW_MSEC);
     assert_int_equal(l.socket, -1); /* the next request starts another */
@@ -868,15 +875,12 @@ static void a_stop_ends_the_wait(void **state)
 {
     (void)state;
     struct agent_link l = AGENT_LINK_NONE;
-    struct agent_answer answer;
-    struct error e = ERROR_NONE;
-    int fd = -1;
+    struct error e;
     start_silent(&l);
     pid_t pid = l.pid;
     l.stopped = stops_while_waiting;
     looks = 0;
-    assert_ok(agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e), e);
-    assert_error(agent_link_receive(&l, &answer, &fd, &e), -ECANCELED, e);
+    wait_in_vain(&l, -ECANCELED, &e);
     assert_int_equal(looks, 2);
     assert_int_equal(l.socket, -1);
     assert_int_equal(kill(pid, 0), -1); /* it was waited for */
@@ -886,8 +890,7 @@ static void a_stop_ends_the_wait(void **state)
     l.stopped = stopped_long_ago;
     l.deadline_sec = 1;
     looks = 0;
-    assert_ok(agent_link_send(&l, &(struct agent_request){.op = AGENT_LIST}, -1, &e), e);
-    assert_error(agent_link_receive(&l, &answer, &fd, &e), -EHOSTUNREACH, e);
+    wait_in_vain(&l, -EHOSTUNREACH, &e);
     assert_int_equal(looks, 1);
 }
 

@@ -633,6 +633,14 @@ static void local_keys_cannot_be_swapped(void **state)
     assert_fetch(km, b, -EKEYREJECTED);
 }
 
+/* Moves what has this name in the test's folder to `away`; `path` is where it was. */
+static void take_away(void **state, const char *name, char path[512], char away[512])
+{
+    strcpy(path, folder_path(state, name));
+    strcpy(away, folder_path(state, "away"));
+    assert_int_equal(rename(path, away), 0);
+}
+
 /* What group or others may do with a file or folder, bit by bit. */
 static const mode_t modes_for_others[] = {0040, 0020, 0010, 0004, 0002, 0001};
 
@@ -644,9 +652,7 @@ static void local_sealing_key_is_never_made_anew(void **state)
     _cleanup_secret_ struct secret *key = a_key(km, &want, id);
     _cleanup_secret_ struct secret *none = NULL;
     char path[512], away[512];
-    strcpy(path, folder_path(state, SEALING));
-    strcpy(away, folder_path(state, "away"));
-    assert_int_equal(rename(path, away), 0);
+    take_away(state, SEALING, path, away);
 
     km = again(state, km);
     assert_error(keymgr_create(km, &want, other, &none, &e), -EKEYREJECTED, e);
@@ -711,9 +717,7 @@ static void local_folder_that_is_not_there_proves_nothing(void **state)
     _cleanup_keymgr_ struct keymgr *km = a_local(state);
     _cleanup_secret_ struct secret *key = a_key(km, &want, id);
     char folder[512], away[512];
-    strcpy(folder, folder_path(state, "keys"));
-    strcpy(away, folder_path(state, "away"));
-    assert_int_equal(rename(folder, away), 0);
+    take_away(state, "keys", folder, away);
     km = again(state, km);
     assert_proves_nothing(km, id, -EHOSTUNREACH);
     assert_proves_nothing(km, own(id), -EHOSTUNREACH);
@@ -738,9 +742,7 @@ static void local_sealing_key_proves_nothing(void **state)
     _cleanup_keymgr_ struct keymgr *km = a_manager(state, "local", path);
     _cleanup_secret_ struct secret *key = a_key(km, &want, id);
     char folder[512], away[512];
-    strcpy(folder, folder_path(state, "keys"));
-    strcpy(away, folder_path(state, "away"));
-    assert_int_equal(rename(folder, away), 0);
+    take_away(state, "keys", folder, away);
     assert_int_equal(mkdir(folder, 0700), 0);
     km = keymgr_close(km);
     km = a_manager(state, "local", path);
@@ -760,9 +762,7 @@ static void local_identity_is_never_made_anew(void **state)
     _cleanup_secret_ struct secret *key = a_key(km, &want, id);
     _cleanup_secret_ struct secret *none = NULL;
     char path[512], away[512];
-    strcpy(path, folder_path(state, IDENTITY));
-    strcpy(away, folder_path(state, "away"));
-    assert_int_equal(rename(path, away), 0);
+    take_away(state, IDENTITY, path, away);
     km = again(state, km);
     assert_error(keymgr_create(km, &want, other, &none, &e), -EKEYREJECTED, e);
     assert_non_null(strstr(e.text, "identity"));

@@ -184,6 +184,14 @@ static void assert_refused(struct bench *b, const char *ref, int r, const char *
     assert_memory_equal(&before, &b->w->host, sizeof before);
 }
 
+/* Of an instance nothing is left but its key: `ref`. */
+static void leave_a_key(struct bench *b, char ref[KEY_REF_MAX])
+{
+    bench_make(b, "t", true);
+    memcpy(ref, b->w->host.volumes[0].v.key, KEY_REF_MAX);
+    b->w->host.n_volumes = b->w->host.n_domains = 0;
+}
+
 /* Whatever fails on the way: who is told that the key is gone has no key left, and who is told otherwise has
  * it. */
 static void test_destroy_that_fails(void **state)
@@ -191,9 +199,7 @@ static void test_destroy_that_fails(void **state)
     struct bench *b = *state;
     static struct host before;
     char ref[KEY_REF_MAX];
-    bench_make(b, "t", true);
-    memcpy(ref, b->w->host.volumes[0].v.key, sizeof ref);
-    b->w->host.n_volumes = b->w->host.n_domains = 0;
+    leave_a_key(b, ref);
     before = b->w->host;
     for (unsigned n = 1;; n++) {
         struct error e;
@@ -232,9 +238,7 @@ static void test_destroy_without_memory(void **state)
     struct bench *b = *state;
     static struct host before;
     char ref[KEY_REF_MAX];
-    bench_make(b, "t", true);
-    memcpy(ref, b->w->host.volumes[0].v.key, sizeof ref);
-    b->w->host.n_volumes = b->w->host.n_domains = 0;
+    leave_a_key(b, ref);
     fake_again(&b->f);
     before = b->w->host;
     unsigned n = 0;
