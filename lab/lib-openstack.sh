@@ -32,7 +32,7 @@ openstack_host_up() {
     openstack_reach
 }
 
-# os_variables USER: VARIABLE=VALUE lines, for a user of lab/openstack/setup with password, in the project that is theirs.
+# os_variables USER: VARIABLE=VALUE lines, for a user of lab/openstack/people.py with password, in the project that is theirs.
 os_variables() {
     local project=tenant-a
     [ "$1" != bob ] || project=tenant-b

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration files of the control plane, as texts by name; of a folder and the ports of lab/nova/up."""
 
+from people import password_of, project_of
+
 PASTE_GLANCE = """
 [pipeline:glance-api-keystone]
 pipeline = versionnegotiation authtoken context root
@@ -96,8 +98,8 @@ def ini(sections):
 
 def of(folder, keystone, ports):
     """Keystone by its URL. Each service asks as the user nova, who is admin and service in project service."""
-    who = {"auth_type": "password", "auth_url": keystone, "username": "nova", "password": "nova-pw",
-           "project_name": "service", "user_domain_name": "Default", "project_domain_name": "Default",
+    who = {"auth_type": "password", "auth_url": keystone, "username": "nova", "password": password_of("nova"),
+           "project_name": project_of("nova"), "user_domain_name": "Default", "project_domain_name": "Default",
            "region_name": "RegionOne"}
     glance = {
         "DEFAULT": {"enabled_backends": "files:file", "use_stderr": "true",

@@ -9,13 +9,17 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import urllib.error
 import urllib.request
 import uuid
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lab/openstack"))
+from people import password_of, project_of
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever the environment says
-PROJECTS = {"bob": "tenant-b", "compute": "service", "admin": "admin"}  # all others: tenant-a
 
 
 def http(method, url, token=None, body=None, **headers):
@@ -60,8 +64,8 @@ class Servers:
         subprocess.run([f"{self.source}/lab/openstack/down", self.folder, *names], check=True)
 
     def user(self, name):
-        """One of those that lab/openstack/setup makes."""
-        return User(self, name, f"{name}-pw", PROJECTS.get(name, "tenant-a"))
+        """One of lab/openstack/people.py."""
+        return User(self, name, password_of(name), project_of(name))
 
     def new_user(self):
         """An owner of secrets in a project of his own, where nobody else counts."""
