@@ -41,20 +41,28 @@ const struct group *inventory_group(const struct inventory *i, const char *vg)
     return NULL;
 }
 
-const struct volume *inventory_volumes_of(const struct inventory *i, const char *instance, size_t *ret_n)
+/* Finds the first of `n` sorted rows whose text, at this offset, is not before `text`. */
+static size_t first_from(const void *rows, size_t n, size_t row_bytes, size_t offset, const char *text)
 {
-    size_t low = 0, high = i->n_volumes, n = 0;
+    size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(i->volumes[middle].instance, instance) < 0)
+        if (strcmp((const char *)rows + middle * row_bytes + offset, text) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    while (low + n < i->n_volumes && streq(i->volumes[low + n].instance, instance))
+    return low;
+}
+
+const struct volume *inventory_volumes_of(const struct inventory *i, const char *instance, size_t *ret_n)
+{
+    size_t n = 0, first = first_from(i->volumes, i->n_volumes, sizeof i->volumes[0],
+                                     offsetof(struct volume, instance), instance);
+    while (first + n < i->n_volumes && streq(i->volumes[first + n].instance, instance))
         n++;
     *ret_n = n;
-    return n ? &i->volumes[low] : NULL;
+    return n ? &i->volumes[first] : NULL;
 }
 
 const struct dependent *inventory_dependent_of(const struct inventory *i, const struct volume *v)
@@ -70,17 +78,9 @@ const struct dependent *inventory_dependent_of(const struct inventory *i, const 
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v)
 {
     char bare[MAP_UUID_MAX];
-    size_t low = 0, high = i->n_maps;
     map_uuid_make(v->disk, MAP_FOR_DOMAIN, bare);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(i->maps[middle].uuid, bare) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    while (low < i->n_maps && str_starts(i->maps[low].uuid, bare) &&
-           !map_uuid_is_of(i->maps[low].uuid, v->disk))
-        low++;
-    return low < i->n_maps && map_uuid_is_of(i->maps[low].uuid, v->disk) ? &i->maps[low] : NULL;
+    size_t n = first_from(i->maps, i->n_maps, sizeof i->maps[0], offsetof(struct map, uuid), bare);
+    while (n < i->n_maps && str_starts(i->maps[n].uuid, bare) && !map_uuid_is_of(i->maps[n].uuid, v->disk))
+        n++;
+    return n < i->n_maps && map_uuid_is_of(i->maps[n].uuid, v->disk) ? &i->maps[n] : NULL;
 }
