@@ -438,6 +438,15 @@ int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, 
     return without_filter && option == PR_SET_SECCOMP ? 0 : __real_prctl(option, a, b, c, d);
 }
 
+/* For a process that is given this file, which is ours to write to, or an image to read. */
+static struct sandbox *cage_for(int given, bool written)
+{
+    struct sandbox *box = NULL;
+    struct error e = ERROR_NONE;
+    assert_ok(sandbox_prepare(given, written, NULL, &box, &e), e);
+    return box;
+}
+
 static int tries_without_filter(const struct sandbox *box, const char *given)
 {
     static const struct {
@@ -459,9 +468,7 @@ static void each_wall_holds_alone(void **state)
     (void)state;
     run("echo y > given");
     _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC);
-    _cleanup_sandbox_ struct sandbox *box = NULL;
-    struct error e = ERROR_NONE;
-    assert_ok(sandbox_prepare(given, false, NULL, &box, &e), e);
+    _cleanup_sandbox_ struct sandbox *box = cage_for(given, false);
     pid_t pid = fork();
     if (pid == 0)
         _exit(tries_without_filter(box, "given"));
@@ -486,9 +493,7 @@ static void the_cage_holds(void **state)
     (void)state;
     run("echo x > writable; echo y > given");
     _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC);
-    _cleanup_sandbox_ struct sandbox *box = NULL;
-    struct error e = ERROR_NONE;
-    assert_ok(sandbox_prepare(given, false, NULL, &box, &e), e);
+    _cleanup_sandbox_ struct sandbox *box = cage_for(given, false);
 
     assert_int_equal(tried_inside(NULL), 0x7f); /* outside of it, all of that works */
     run("rm -r fresh made");
@@ -508,11 +513,9 @@ static void the_cage_lets_through_what_is_meant(void **state)
     run("echo x > target; echo y > given");
     _cleanup_close_ int given = open("given", O_RDONLY | O_CLOEXEC),
                         target = open("target", O_RDWR | O_CLOEXEC);
-    _cleanup_sandbox_ struct sandbox *box = NULL;
-    struct error e = ERROR_NONE;
+    _cleanup_sandbox_ struct sandbox *box = cage_for(given, false);
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", given);
-    assert_ok(sandbox_prepare(given, false, NULL, &box, &e), e);
     pid_t pid = fork();
     if (pid == 0) {
         signal(SIGXFSZ, SIG_IGN);
@@ -542,11 +545,9 @@ static void the_cage_of_a_writer(void **state)
     (void)state;
     run("echo x > other; echo y > given; rm -f fresh");
     _cleanup_close_ int given = open("given", O_RDWR | O_CLOEXEC);
-    _cleanup_sandbox_ struct sandbox *box = NULL;
-    struct error e = ERROR_NONE;
+    _cleanup_sandbox_ struct sandbox *box = cage_for(given, true);
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", given);
-    assert_ok(sandbox_prepare(given, true, NULL, &box, &e), e);
     bool walls = sandbox_hides_files(box);
     pid_t pid = fork();
     if (pid == 0) {

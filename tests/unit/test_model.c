@@ -198,13 +198,30 @@ static void test_a_lock_without_memory(void **state)
     b->f.context.broker->ops = right;
 }
 
+/* Locks instance a. */
+static struct model *lock_a(struct bench *b)
+{
+    struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error e = ERROR_NONE;
+    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    return m;
+}
+
+/* Makes instance a, and opens its disks for a start that is to come. */
+static void open_a_for_a_start(struct bench *b)
+{
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    bench_make(b, "a", true);
+    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+}
+
 /* A lock is held no longer than its instance is worked on; and the disks of a guest that ends meanwhile,
  * which libvirt's hook has left to us, are closed. */
 static void test_gives_back(void **state)
 {
     struct bench *b = *state;
-    _cleanup_model_ struct model *m = NULL;
-    const struct instance *i = NULL;
     struct error e = ERROR_NONE;
     struct broker *other = fake_broker_new(b->w);
 
@@ -212,7 +229,7 @@ static void test_gives_back(void **state)
     const char *uuid = b->w->host.volumes[0].v.instance;
     assert_ok(broker_lock(other, uuid, &e), e);
     broker_unlock(other, uuid);
-    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    _cleanup_model_ struct model *m = lock_a(b);
     assert_error(broker_lock(other, uuid, &e), -EBUSY, e);
     world_end_guest(&b->w->host.domains[0]);
     assert_int_equal(b->w->host.n_maps, 2);
@@ -227,19 +244,13 @@ static void test_gives_back(void **state)
 static void test_gives_back_what_was_opened_for_a_start(void **state)
 {
     struct bench *b = *state;
-    _cleanup_model_ struct model *m = NULL;
-    const struct instance *i = NULL;
-    struct error e = ERROR_NONE;
-    bool changed = false;
-
-    bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
-    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    open_a_for_a_start(b);
+    _cleanup_model_ struct model *m = lock_a(b);
     m = model_free(m);
     assert_int_equal(b->w->host.n_maps, 2);
 
     assert_true(world_start_guest(b->w, &b->w->host.domains[0]));
-    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    m = lock_a(b);
     world_end_guest(&b->w->host.domains[0]);
     m = model_free(m);
     assert_int_equal(b->w->host.n_maps, 0);
@@ -249,15 +260,9 @@ static void test_gives_back_what_was_opened_for_a_start(void **state)
 static void test_leaves_what_is_opened_for_the_next_start(void **state)
 {
     struct bench *b = *state;
-    _cleanup_model_ struct model *m = NULL;
-    const struct instance *i = NULL;
-    struct error e = ERROR_NONE;
-    bool changed = false;
-
-    bench_make(b, "a", true);
-    assert_ok(instance_open(&b->f.context, "a", MAP_FOR_START, &changed, &e), e);
+    open_a_for_a_start(b);
     assert_true(world_start_guest(b->w, &b->w->host.domains[0]));
-    assert_ok(model_lock(&b->f.context, "a", &m, &i, &e), e);
+    _cleanup_model_ struct model *m = lock_a(b);
     world_end_guest(&b->w->host.domains[0]);
     for (size_t n = 0; n < b->w->host.n_maps; n++)
         snprintf(b->w->host.maps[n].map.uuid + strlen(b->w->host.maps[n].map.uuid) - 8, 9, "7fffffff");

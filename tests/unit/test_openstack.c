@@ -331,6 +331,17 @@ static void configure_host(struct config *c, const char *user)
     assert_int_equal(str_copy(c->host_username, sizeof c->host_username, user), 0);
 }
 
+/* The host itself, which has its secret in this file; -1: it has none. The caller ends *ret. */
+static int from_host(const struct config *c, int secret_fd, struct openstack *ret, struct error *e)
+{
+    struct key_context who = KEY_CONTEXT_NONE;
+    who.host_secret_fd = secret_fd;
+    *e = ERROR_NONE;
+    int r = openstack_from_context(c, &who, ret, e);
+    key_context_end(&who);
+    return r;
+}
+
 static void leftovers_beside_the_host(void **state)
 {
     (void)state;
@@ -358,25 +369,20 @@ static void leftovers_beside_the_host(void **state)
 static void the_host_itself(void **state)
 {
     (void)state;
-    struct error e = ERROR_NONE;
+    struct error e;
     static struct config c;
     configure_host(&c, "compute");
-    struct key_context who = KEY_CONTEXT_NONE;
     struct openstack o;
-    assert_error(openstack_from_context(&c, &who, &o, &e), -EACCES, e); /* its password is not to be had */
+    assert_error(from_host(&c, -1, &o, &e), -EACCES, e); /* its password is not to be had */
     openstack_end(&o);
 
-    e = ERROR_NONE;
-    assert_int_equal(fd_memfd("password", "pw\n", 3, &who.host_secret_fd), 0);
-    assert_ok(openstack_from_context(&c, &who, &o, &e), e);
+    assert_ok(from_host(&c, file_of("pw\n"), &o, &e), e);
     assert_true(o.is_host);
     assert_string_equal(o.project_name, "service");
     assert_secret(o.secret, "pw");
     openstack_end(&o);
-    key_context_end(&who);
 }
 
-/* What the file has is a secret or a password, as auth_type says. */
 /* What of the host's own credentials is no use, and what is told of it. */
 static void the_host_is_not_told_wrong(void **state)
 {
@@ -399,57 +405,47 @@ static void the_host_is_not_told_wrong(void **state)
         {"hush\r\n", 0, ""},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct key_context who = KEY_CONTEXT_NONE;
-        struct error e = ERROR_NONE;
+        struct error e;
         struct openstack o;
-        c = good;
-        who.host_secret_fd = file_of(cases[i].secret);
-        assert_error(openstack_from_context(&c, &who, &o, &e), cases[i].r, e);
+        assert_error(from_host(&good, file_of(cases[i].secret), &o, &e), cases[i].r, e);
         if (!strstr(e.text, cases[i].words))
             fail_msg("%zu: not \"%s\", but: %s", i, cases[i].words, e.text);
         if (cases[i].r == 0)
             assert_secret(o.secret, "hush");
         openstack_end(&o);
-        key_context_end(&who);
     }
     for (int i = 0; i < 3; i++) {
         static const char *const words[] = {"application_credential_id: has no effect",
                                             "application_credential_name: has no effect", "cannot be read"};
-        struct key_context who = KEY_CONTEXT_NONE;
-        struct error e = ERROR_NONE;
+        struct error e;
         struct openstack o;
         c = good;
         strcpy(i == 0 ? c.host_application_credential_id : c.host_application_credential_name,
                i < 2 ? "i" : "");
-        who.host_secret_fd = i < 2 ? file_of("hush") : open("/", O_RDONLY);
-        assert_true(openstack_from_context(&c, &who, &o, &e) < 0);
+        assert_true(from_host(&c, i < 2 ? file_of("hush") : open("/", O_RDONLY), &o, &e) < 0);
         if (!strstr(e.text, words[i]))
             fail_msg("not \"%s\", but: %s", words[i], e.text);
         openstack_end(&o);
-        key_context_end(&who);
     }
 }
 
 static void the_host_by_application_credential(void **state)
 {
     (void)state;
-    struct error e = ERROR_NONE;
+    struct error e;
     static struct config c;
-    struct key_context who = KEY_CONTEXT_NONE;
     struct openstack o;
     configure_host(&c, "");
-    assert_int_equal(fd_memfd("secret", "hush\n", 5, &who.host_secret_fd), 0);
 
     const char *id = "5e1c";
     assert_int_equal(str_copy(c.host_application_credential_id, sizeof c.host_application_credential_id, id),
                      0);
-    assert_error(openstack_from_context(&c, &who, &o, &e), -EINVAL, e); /* it would have no effect */
+    assert_error(from_host(&c, file_of("hush\n"), &o, &e), -EINVAL, e); /* it would have no effect */
     assert_non_null(strstr(e.text, "[barbican_service_user] application_credential_id"));
     openstack_end(&o);
 
-    e = ERROR_NONE;
     assert_int_equal(str_copy(c.host_auth_type, sizeof c.host_auth_type, "v3applicationcredential"), 0);
-    assert_ok(openstack_from_context(&c, &who, &o, &e), e);
+    assert_ok(from_host(&c, file_of("hush\n"), &o, &e), e);
     assert_true(o.is_host);
     assert_int_equal(o.auth, OPENSTACK_APPLICATION_CREDENTIAL);
     assert_string_equal(o.application_credential_id, id);
@@ -458,10 +454,9 @@ static void the_host_by_application_credential(void **state)
     openstack_end(&o);
 
     c.host_application_credential_id[0] = '\0';
-    assert_error(openstack_from_context(&c, &who, &o, &e), -EACCES, e);
+    assert_error(from_host(&c, file_of("hush\n"), &o, &e), -EACCES, e);
     assert_non_null(strstr(e.text, "application_credential_id is missing"));
     openstack_end(&o);
-    key_context_end(&who);
 }
 
 int main(void)
