@@ -39,13 +39,10 @@ void findings_print(const struct drift *d)
 static struct json_object *json_of(const struct drift_finding *f)
 {
     struct json_object *object = json_object_new_object();
-    if (json_put_text(object, "kind", drift_name(f->kind)) &&
-        (!f->disk || json_put_text(object, "disk", f->disk->role)) &&
-        json_put_text(object, "text", f->text) &&
-        (!f->errnum || json_put_u64(object, "exit_status", exit_code(f->errnum))))
-        return object;
-    json_object_put(object);
-    return NULL;
+    return json_whole(object, json_put_text(object, "kind", drift_name(f->kind)) &&
+                                  (!f->disk || json_put_text(object, "disk", f->disk->role)) &&
+                                  json_put_text(object, "text", f->text) &&
+                                  (!f->errnum || json_put_u64(object, "exit_status", exit_code(f->errnum))));
 }
 
 struct json_object *findings_json(const struct drift *d)
@@ -54,8 +51,5 @@ struct json_object *findings_json(const struct drift *d)
     bool whole = array != NULL;
     for (size_t i = 0; whole && i < d->n; i++)
         whole = json_append(array, json_of(&d->found[i]));
-    if (whole)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return json_whole(array, whole);
 }

@@ -73,23 +73,25 @@ bool json_append(struct json_object *array, struct json_object *value)
     return false;
 }
 
+struct json_object *json_whole(struct json_object *value, bool whole)
+{
+    if (whole)
+        return value;
+    json_object_put(value);
+    return NULL;
+}
+
 struct json_object *json_document(const struct globals *g)
 {
     struct json_object *document = json_object_new_object();
-    if (json_put_u64(document, "version", JSON_VERSION) &&
-        (!g->verb || json_put_text(document, "verb", g->verb)))
-        return document;
-    json_object_put(document);
-    return NULL;
+    return json_whole(document, json_put_u64(document, "version", JSON_VERSION) &&
+                                    (!g->verb || json_put_text(document, "verb", g->verb)));
 }
 
 struct json_object *json_changed(const struct globals *g, bool changed)
 {
     struct json_object *document = json_document(g);
-    if (json_put_bool(document, "changed", changed))
-        return document;
-    json_object_put(document);
-    return NULL;
+    return json_whole(document, json_put_bool(document, "changed", changed));
 }
 
 /* Adds the cipher and the tags of the key; never the key. */
@@ -117,10 +119,7 @@ struct json_object *json_disk(const struct model *m, const struct volume *v)
                  (!v->fs[0] || json_put_text(disk, "file_system", v->fs)) &&
                  (!v->alias[0] || json_put_text(disk, "name", v->alias)) &&
                  (!volume_encrypted(v) || put_encryption(disk, v));
-    if (whole)
-        return disk;
-    json_object_put(disk);
-    return NULL;
+    return json_whole(disk, whole);
 }
 
 static struct json_object *json_disks(const struct model *m, const struct instance *i)
@@ -129,32 +128,24 @@ static struct json_object *json_disks(const struct model *m, const struct instan
     bool whole = disks != NULL;
     for (size_t d = 0; whole && d < i->n_volumes; d++)
         whole = json_append(disks, json_disk(m, i->volumes[d]));
-    if (whole)
-        return disks;
-    json_object_put(disks);
-    return NULL;
+    return json_whole(disks, whole);
 }
 
 struct json_object *json_instance(const struct model *m, const struct instance *i)
 {
     struct json_object *object = json_object_new_object();
-    if (json_put_text(object, "name", i->name) && json_put_text(object, "uuid", i->uuid) &&
-        json_put_text(object, "state", instance_state_name(i)) &&
-        json_put_bool(object, "domain_known", i->domain_known) &&
-        json_put_bool(object, "in_rescue", instance_in_rescue(i)) &&
-        json_put(object, "disks", json_disks(m, i)))
-        return object;
-    json_object_put(object);
-    return NULL;
+    return json_whole(object, json_put_text(object, "name", i->name) &&
+                                  json_put_text(object, "uuid", i->uuid) &&
+                                  json_put_text(object, "state", instance_state_name(i)) &&
+                                  json_put_bool(object, "domain_known", i->domain_known) &&
+                                  json_put_bool(object, "in_rescue", instance_in_rescue(i)) &&
+                                  json_put(object, "disks", json_disks(m, i)));
 }
 
 struct json_object *json_named(const char *name, const char *uuid)
 {
     struct json_object *object = json_object_new_object();
-    if (json_put_text(object, "name", name) && json_put_text(object, "uuid", uuid))
-        return object;
-    json_object_put(object);
-    return NULL;
+    return json_whole(object, json_put_text(object, "name", name) && json_put_text(object, "uuid", uuid));
 }
 
 static const char *text_of(struct json_object *object)
@@ -177,13 +168,12 @@ static bool put_part(struct json_object *object, const char *name, const struct 
 struct json_object *json_error(const struct error *e, int status, const char *name)
 {
     struct json_object *object = json_object_new_object();
-    if (object && json_put_u64(object, "status", (uint64_t)status) && json_put_text(object, "name", name) &&
-        put_part(object, "object", e, ERROR_OBJECT) && put_part(object, "action", e, ERROR_ACTION) &&
-        put_part(object, "reason", e, ERROR_REASON) && put_part(object, "way_out", e, ERROR_WAY_OUT) &&
-        json_put_text(object, "text", e->text))
-        return object;
-    json_object_put(object);
-    return NULL;
+    return json_whole(
+        object, object && json_put_u64(object, "status", (uint64_t)status) &&
+                    json_put_text(object, "name", name) && put_part(object, "object", e, ERROR_OBJECT) &&
+                    put_part(object, "action", e, ERROR_ACTION) &&
+                    put_part(object, "reason", e, ERROR_REASON) &&
+                    put_part(object, "way_out", e, ERROR_WAY_OUT) && json_put_text(object, "text", e->text));
 }
 
 int json_give(struct globals *g, struct json_object *document, bool whole, struct error *e)

@@ -20,6 +20,9 @@ bool json_put_bool(struct json_object *object, const char *name, bool value);
 /* Does the same for the end of an array. */
 bool json_append(struct json_object *array, struct json_object *value);
 
+/* Returns the value if it is whole. Else frees it, and returns NULL. */
+struct json_object *json_whole(struct json_object *value, bool whole);
+
 /* Makes {"version": 1, "verb": "list"}; NULL: out of memory. */
 struct json_object *json_document(const struct globals *g);
 

@@ -129,15 +129,14 @@ static struct json_object *json_volume(const struct model *m, const struct volum
 {
     const struct instance *instance = NULL;
     struct json_object *volume = json_object_new_object();
-    if (model_find(m, v->instance, &instance, NULL) == 0 &&
-        json_put_text(volume, "instance", instance->name) &&
-        json_put_text(volume, "instance_uuid", v->instance) && json_put_text(volume, "role", v->role) &&
-        json_put_text(volume, "volume_group", v->vg) && json_put_text(volume, "volume", v->lv) &&
-        json_put_text(volume, "state", volume_state_name(v->state)) &&
-        json_put_bool(volume, "open", model_map_of(m, v) != NULL))
-        return volume;
-    json_object_put(volume);
-    return NULL;
+    return json_whole(volume, model_find(m, v->instance, &instance, NULL) == 0 &&
+                                  json_put_text(volume, "instance", instance->name) &&
+                                  json_put_text(volume, "instance_uuid", v->instance) &&
+                                  json_put_text(volume, "role", v->role) &&
+                                  json_put_text(volume, "volume_group", v->vg) &&
+                                  json_put_text(volume, "volume", v->lv) &&
+                                  json_put_text(volume, "state", volume_state_name(v->state)) &&
+                                  json_put_bool(volume, "open", model_map_of(m, v) != NULL));
 }
 
 static struct json_object *json_volumes(const struct model *m, const struct key_entry *k)
@@ -146,41 +145,35 @@ static struct json_object *json_volumes(const struct model *m, const struct key_
     bool whole = volumes != NULL;
     for (size_t i = 0; whole && i < k->n_volumes; i++)
         whole = json_append(volumes, json_volume(m, k->volumes[i]));
-    if (whole)
-        return volumes;
-    json_object_put(volumes);
-    return NULL;
+    return json_whole(volumes, whole);
 }
 
 /* Makes the object of a key, without unknown fields. */
 static struct json_object *json_key(const struct model *m, const struct key_entry *k)
 {
     struct json_object *key = json_object_new_object();
-    if (json_put_text(key, "key", k->ref) &&
-        (k->info.damaged || json_put_text(key, "scope", key_scope_name(k->info.scope))) &&
-        (!*k->info.vg || json_put_text(key, "volume_group", k->info.vg)) &&
-        (!*k->info.owner || json_put_text(key, "owner", k->info.owner)) &&
-        (!k->info.bits || json_put_u64(key, "bits", k->info.bits)) &&
-        (!k->info.created_sec || json_put_u64(key, "created_sec", k->info.created_sec)) &&
-        json_put_text(key, "state", key_state_name(k->state)) &&
-        (!k->doubt.errnum || json_put_text(key, "doubt", k->doubt.text)) &&
-        json_put(key, "volumes", json_volumes(m, k)))
-        return key;
-    json_object_put(key);
-    return NULL;
+    return json_whole(key,
+                      json_put_text(key, "key", k->ref) &&
+                          (k->info.damaged || json_put_text(key, "scope", key_scope_name(k->info.scope))) &&
+                          (!*k->info.vg || json_put_text(key, "volume_group", k->info.vg)) &&
+                          (!*k->info.owner || json_put_text(key, "owner", k->info.owner)) &&
+                          (!k->info.bits || json_put_u64(key, "bits", k->info.bits)) &&
+                          (!k->info.created_sec || json_put_u64(key, "created_sec", k->info.created_sec)) &&
+                          json_put_text(key, "state", key_state_name(k->state)) &&
+                          (!k->doubt.errnum || json_put_text(key, "doubt", k->doubt.text)) &&
+                          json_put(key, "volumes", json_volumes(m, k)));
 }
 
 static struct json_object *json_manager(const struct key_source *s)
 {
     struct json_object *manager = json_object_new_object();
-    if (json_put_text(manager, "name", s->name) && json_put_bool(manager, "listed", s->error.errnum == 0) &&
-        json_put_bool(manager, "complete", s->error.errnum == 0 && s->incomplete.errnum == 0) &&
-        (!s->place[0] || json_put_text(manager, "place", s->place)) &&
-        (!s->incomplete.errnum || json_put_text(manager, "incomplete", s->incomplete.text)) &&
-        (!s->error.errnum || json_put_text(manager, "error", s->error.text)))
-        return manager;
-    json_object_put(manager);
-    return NULL;
+    return json_whole(
+        manager, json_put_text(manager, "name", s->name) &&
+                     json_put_bool(manager, "listed", s->error.errnum == 0) &&
+                     json_put_bool(manager, "complete", s->error.errnum == 0 && s->incomplete.errnum == 0) &&
+                     (!s->place[0] || json_put_text(manager, "place", s->place)) &&
+                     (!s->incomplete.errnum || json_put_text(manager, "incomplete", s->incomplete.text)) &&
+                     (!s->error.errnum || json_put_text(manager, "error", s->error.text)));
 }
 
 int key_print_json(struct globals *g, const struct model *m, const struct key_list *l,

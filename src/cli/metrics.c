@@ -125,10 +125,7 @@ static struct json_object *json_metric(const struct metric *m)
     for (size_t l = 0; whole && l < METRIC_LABELS_MAX && m->labels[l].name; l++)
         whole = json_put_text(labels, m->labels[l].name, m->labels[l].value);
     whole = json_put(metric, "labels", labels) && whole;
-    if (whole && json_put_u64(metric, "value", m->value))
-        return metric;
-    json_object_put(metric);
-    return NULL;
+    return json_whole(metric, whole && json_put_u64(metric, "value", m->value));
 }
 
 struct json_object *metrics_json(const struct metrics *m)
@@ -137,8 +134,5 @@ struct json_object *metrics_json(const struct metrics *m)
     bool whole = array != NULL;
     for (size_t i = 0; whole && i < m->n; i++)
         whole = json_append(array, json_metric(&m->metric[i]));
-    if (whole)
-        return array;
-    json_object_put(array);
-    return NULL;
+    return json_whole(array, whole);
 }

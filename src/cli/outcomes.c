@@ -38,11 +38,10 @@ static const char *fate_name(enum key_fate fate)
 static struct json_object *json_key_end(const struct key_end *key)
 {
     struct json_object *object = json_object_new_object();
-    if (json_put_text(object, "key", key->ref) && json_put_text(object, "fate", fate_name(key->fate)) &&
-        (key->fate != KEY_FATE_STAYS || json_put_u64(object, "users", key->n_others)))
-        return object;
-    json_object_put(object);
-    return NULL;
+    return json_whole(object,
+                      json_put_text(object, "key", key->ref) &&
+                          json_put_text(object, "fate", fate_name(key->fate)) &&
+                          (key->fate != KEY_FATE_STAYS || json_put_u64(object, "users", key->n_others)));
 }
 
 /* Adds no keys for an instance that had none. */

@@ -149,10 +149,7 @@ static struct json_object *json_cell(const struct bench_result *b, unsigned job,
                  put_number(cell, "cpu_usec_per_io", f->cpu_usec) &&
                  (other == column || (json_put_text(cell, "compared_with", bench_column_name(other)) &&
                                       put_number(cell, "ratio", b->ratio[job][column])));
-    if (whole)
-        return cell;
-    json_object_put(cell);
-    return NULL;
+    return json_whole(cell, whole);
 }
 
 static struct json_object *json_column(const struct bench_result *b, enum bench_column column)
@@ -163,10 +160,7 @@ static struct json_object *json_column(const struct bench_result *b, enum bench_
         json_put_bool(object, "measured", bench_has(b, column)) &&
         (!b->sector_bytes[column] || json_put_u64(object, "sector_bytes", b->sector_bytes[column])) &&
         (bench_has(b, column) || json_put_text(object, "why_not", b->why_not));
-    if (whole)
-        return object;
-    json_object_put(object);
-    return NULL;
+    return json_whole(object, whole);
 }
 
 static int print_json(struct globals *g, const struct bench_result *b, struct error *e)

@@ -33,12 +33,10 @@ static int print_table(const struct finding *found, size_t n, struct error *e)
 static struct json_object *json_finding(const struct finding *f)
 {
     struct json_object *finding = json_object_new_object();
-    if (json_put_text(finding, "result", result_name(f->result)) && json_put_text(finding, "what", f->what) &&
-        json_put_text(finding, "text", f->text) &&
-        (!f->errnum || json_put_u64(finding, "exit_status", exit_code(f->errnum))))
-        return finding;
-    json_object_put(finding);
-    return NULL;
+    return json_whole(
+        finding, json_put_text(finding, "result", result_name(f->result)) &&
+                     json_put_text(finding, "what", f->what) && json_put_text(finding, "text", f->text) &&
+                     (!f->errnum || json_put_u64(finding, "exit_status", exit_code(f->errnum))));
 }
 
 static int print_json(struct globals *g, const struct finding *found, size_t n, struct error *e)

@@ -67,11 +67,9 @@ static struct json_object *json_row(const struct context *c, const struct survey
     _cleanup_drift_ struct drift drift = {.n = 0};
     struct json_object *instance = json_instance(row->model, row->instance);
     findings_look(c, row->model, survey, row->instance, &drift);
-    if (json_put_addresses(instance, &row->addresses) && json_put_nova(instance, row->nova) &&
-        json_put(instance, "findings", findings_json(&drift)))
-        return instance;
-    json_object_put(instance);
-    return NULL;
+    return json_whole(instance, json_put_addresses(instance, &row->addresses) &&
+                                    json_put_nova(instance, row->nova) &&
+                                    json_put(instance, "findings", findings_json(&drift)));
 }
 
 static int print_json(struct globals *g, const struct context *c, const struct survey *survey,

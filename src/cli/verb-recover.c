@@ -74,12 +74,10 @@ static struct json_object *json_recovered(const struct recovered *one)
 {
     struct json_object *result = json_object_new_object();
     const char *fault = fault_name(one->fault);
-    if (json_put_text(result, "result", kind_name(one->kind)) &&
-        json_put_text(result, "object", one->object) && json_put_text(result, "text", one->text) &&
-        (!fault || json_put_text(result, "fault", fault)))
-        return result;
-    json_object_put(result);
-    return NULL;
+    return json_whole(result, json_put_text(result, "result", kind_name(one->kind)) &&
+                                  json_put_text(result, "object", one->object) &&
+                                  json_put_text(result, "text", one->text) &&
+                                  (!fault || json_put_text(result, "fault", fault)));
 }
 
 static int print_table(const struct recovered *done, size_t n, struct error *e)

@@ -116,10 +116,7 @@ static struct json_object *json_told(const struct context *c, const struct model
                 (!told[n].live || json_put_text(one, "open_with", told[n].live));
         whole = json_put(table, told[n].option, one) && whole;
     }
-    if (whole)
-        return table;
-    json_object_put(table);
-    return NULL;
+    return json_whole(table, whole);
 }
 
 /* Adds the parameters to the disks of `instance`, which are in the order of its volumes. */
@@ -162,11 +159,9 @@ static void print_nova(const struct nova_server *nova)
 static struct json_object *json_ram(const struct domain_details *d)
 {
     struct json_object *object = json_object_new_object();
-    if (json_put_bool(object, "save_refused", d->save_refused) &&
-        json_put_bool(object, "core_dumped", d->core_dumped) && json_put_bool(object, "saved", d->saved))
-        return object;
-    json_object_put(object);
-    return NULL;
+    return json_whole(object, json_put_bool(object, "save_refused", d->save_refused) &&
+                                  json_put_bool(object, "core_dumped", d->core_dumped) &&
+                                  json_put_bool(object, "saved", d->saved));
 }
 
 static bool put_details(struct json_object *instance, const struct domain_details *d)
