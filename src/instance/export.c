@@ -14,6 +14,7 @@
 #include "base/audit.h"
 #include "base/fd.h"
 #include "instance/lock.h"
+#include "instance/made-volume.h"
 #include "keys/derive.h"
 
 #include <stdio.h>
@@ -48,15 +49,8 @@ static int create(const struct context *c, void *object, struct error *e)
 static int create_undo(const struct context *c, void *object, struct error *e)
 {
     struct export *s = object;
-    _cleanup_inventory_ struct inventory *now = NULL;
     s->volume_key = secret_free(s->volume_key);
-    int r = broker_list(c->broker, &now, e);
-    for (size_t i = 0; r == 0 && i < now->n_volumes; i++) {
-        const struct volume *v = &now->volumes[i];
-        if (streq(v->disk, s->v.disk))
-            r = broker_remove(c->broker, &v, 1, e);
-    }
-    return r;
+    return made_volume_remove(c, &s->v, false, e);
 }
 
 static int open_map(const struct context *c, void *object, struct error *e)

@@ -3,6 +3,7 @@
  * So its undo looks for the uuid that was made for it alone, and touches nothing else. */
 #include "instance/disks.h"
 #include "instance/keys.h"
+#include "instance/made-volume.h"
 #include "instance/new-disks.h"
 #include "keys/derive.h"
 #include "storage/check.h"
@@ -120,18 +121,7 @@ int new_disk_create_volume(const struct context *c, void *object, struct error *
 int new_disk_create_volume_undo(const struct context *c, void *object, struct error *e)
 {
     const struct new_disk *d = object;
-    const struct volume *v = &d->v;
-    if (d->made)
-        return broker_remove(c->broker, &v, 1, e);
-
-    _cleanup_inventory_ struct inventory *now = NULL;
-    int r = broker_list(c->broker, &now, e);
-    for (size_t i = 0; r == 0 && i < now->n_volumes; i++) {
-        v = &now->volumes[i];
-        if (streq(v->disk, d->v.disk))
-            r = broker_remove(c->broker, &v, 1, e);
-    }
-    return r;
+    return made_volume_remove(c, &d->v, d->made, e);
 }
 
 int new_disk_open(const struct context *c, void *object, struct error *e)

@@ -2,6 +2,7 @@
 /* The steps of a rescue, each with its undo; rescue.c has their order. */
 #include "base/fd.h"
 #include "instance/keys.h"
+#include "instance/made-volume.h"
 #include "instance/removal.h"
 #include "instance/rescue.h"
 #include "instance/stop.h"
@@ -44,23 +45,10 @@ int rescue_create(const struct context *c, void *object, struct error *e)
     return 0;
 }
 
-/* Removes the volume. If the step got no answer, the volume is looked for by the uuid that was made for
- * it. */
 int rescue_create_undo(const struct context *c, void *object, struct error *e)
 {
     const struct rescue *r = object;
-    const struct volume *v = &r->v;
-    if (r->made)
-        return broker_remove(c->broker, &v, 1, e);
-
-    _cleanup_inventory_ struct inventory *now = NULL;
-    int result = broker_list(c->broker, &now, e);
-    for (size_t i = 0; result == 0 && i < now->n_volumes; i++) {
-        v = &now->volumes[i];
-        if (streq(v->disk, r->v.disk))
-            result = broker_remove(c->broker, &v, 1, e);
-    }
-    return result;
+    return made_volume_remove(c, &r->v, r->made, e);
 }
 
 int rescue_open(const struct context *c, void *object, struct error *e)
