@@ -9,7 +9,7 @@
 #define TAG_PREFIX "mayfly."
 #define VALUE_MAX  KEY_REF_MAX /* the longest value of all */
 
-enum kind { TEXT, NUMBER, STATE, SCOPE };
+enum kind { TEXT, NUMBER, STATE, SCOPE, ENGINE };
 
 static const struct tag {
     const char *name;
@@ -23,13 +23,21 @@ static const struct tag {
         name, kind, plain, optional, offsetof(struct volume, field), sizeof(((struct volume *)0)->field)     \
     }
 #define TAG(name, kind, plain, field) ROW(name, kind, plain, false, field)
-    TAG("instance", TEXT, true, instance), TAG("name", TEXT, true, name),
-    TAG("disk", TEXT, true, disk),         TAG("role", TEXT, true, role),
-    TAG("state", STATE, true, state),      TAG("cipher", TEXT, true, cipher),
-    TAG("bits", NUMBER, false, key_bits),  TAG("sector", NUMBER, false, sector_bytes),
-    TAG("key", TEXT, false, key),          TAG("scope", SCOPE, false, scope),
-    TAG("kdf", TEXT, false, kdf),          TAG("check", TEXT, false, check),
-    ROW("fs", TEXT, true, true, fs),       ROW("alias", TEXT, true, true, alias),
+    TAG("instance", TEXT, true, instance),
+    TAG("name", TEXT, true, name),
+    TAG("disk", TEXT, true, disk),
+    TAG("role", TEXT, true, role),
+    TAG("state", STATE, true, state),
+    TAG("cipher", TEXT, true, cipher),
+    TAG("bits", NUMBER, false, key_bits),
+    TAG("sector", NUMBER, false, sector_bytes),
+    TAG("key", TEXT, false, key),
+    TAG("scope", SCOPE, false, scope),
+    TAG("kdf", TEXT, false, kdf),
+    TAG("check", TEXT, false, check),
+    ROW("fs", TEXT, true, true, fs),
+    ROW("alias", TEXT, true, true, alias),
+    ROW("engine", ENGINE, false, true, engine),
 #undef TAG
 #undef ROW
 };
@@ -49,6 +57,9 @@ static void format_value(const struct volume *v, const struct tag *t, char value
         break;
     case SCOPE:
         snprintf(value, VALUE_MAX, "%s", key_scope_name(v->scope));
+        break;
+    case ENGINE: /* disks of older versions have no such tag */
+        snprintf(value, VALUE_MAX, "%s", v->engine == ENGINE_DM_CRYPT ? "" : volume_engine_name(v->engine));
         break;
     }
 }
@@ -97,6 +108,8 @@ static int parse_value(struct volume *v, const struct tag *t, const char *value)
         return volume_state_parse(value, field);
     case SCOPE:
         return key_scope_parse(value, field);
+    case ENGINE:
+        return volume_engine_parse(value, field);
     }
     return -EINVAL;
 }

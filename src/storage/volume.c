@@ -16,6 +16,7 @@
 /* Far more than LVM and the kernel take, yet no sum that is made with it overflows. */
 #define SIZE_BYTES_MAX (UINT64_C(1) << 62)
 
+static const char *const engine_names[] = {[ENGINE_DM_CRYPT] = "dm-crypt", [ENGINE_USER] = "user"};
 static const char *const state_names[] = {"building", "adopting", "ready", "rebuilding", "doomed"};
 
 /* Whether a field that may have come through a socket ends, and is not empty. */
@@ -27,7 +28,8 @@ static bool is_text(const char *field, size_t size)
 
 static bool is_empty(const struct volume *v)
 {
-    return !v->key_bits && !v->sector_bytes && !v->key[0] && !v->kdf[0] && !v->check[0] && !v->scope;
+    return !v->key_bits && !v->sector_bytes && !v->key[0] && !v->kdf[0] && !v->check[0] && !v->scope &&
+           v->engine == ENGINE_DM_CRYPT;
 }
 
 /* "local" is Nova's first ephemeral disk. */
@@ -76,6 +78,9 @@ static const char *wrong_encryption(const struct volume *v)
         return "scope of the key";
     if (!IS_TEXT(v->check) || !check_valid(v->check))
         return "check value (it must be 2: and 32 hex digits, or these alone)";
+    if ((unsigned)v->engine >= ARRAY_SIZE(engine_names) ||
+        (v->engine == ENGINE_USER && !streq(v->cipher, ENGINE_USER_CIPHER)))
+        return "engine (it must be dm-crypt or user, and dm-crypt unless the cipher is aes-xts-plain64)";
     return wrong_kdf(v);
 }
 
@@ -210,6 +215,21 @@ int volume_state_parse(const char *text, enum volume_state *ret)
     for (size_t i = 0; i < ARRAY_SIZE(state_names); i++)
         if (streq(state_names[i], text)) {
             *ret = (enum volume_state)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+const char *volume_engine_name(enum volume_engine engine)
+{
+    return engine_names[engine];
+}
+
+int volume_engine_parse(const char *text, enum volume_engine *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(engine_names); i++)
+        if (streq(engine_names[i], text)) {
+            *ret = (enum volume_engine)i;
             return 0;
         }
     return -EINVAL;

@@ -39,6 +39,11 @@ enum volume_state { VOLUME_BUILDING, VOLUME_ADOPTING, VOLUME_READY, VOLUME_REBUI
  * volume names; or the caller who named the secret, which Mayfly then never destroys. */
 enum key_scope { KEY_SCOPE_INSTANCE, KEY_SCOPE_BATCH, KEY_SCOPE_IMAGE, KEY_SCOPE_CALLER };
 
+/* Who opens the disk for a guest: device-mapper, or a process of ours, which serves the disk on a socket
+ * (engine/engine.h). The bytes on the volume are the same. */
+enum volume_engine { ENGINE_DM_CRYPT, ENGINE_USER };
+#define ENGINE_USER_CIPHER "aes-xts-plain64" /* the only one that our process has */
+
 struct volume {
     char vg[VG_NAME_MAX];
     char lv[LV_NAME_MAX];
@@ -60,7 +65,8 @@ struct volume {
         key[KEY_REF_MAX]; /* mayfly.key: MANAGER:PLACE/ID of the secret that the volume key is derived from */
     enum key_scope scope; /* mayfly.scope: who shares that secret */
     char kdf[KDF_MAX];    /* mayfly.kdf */
-    char check[CHECK_MAX]; /* mayfly.check: see check.h */
+    char check[CHECK_MAX];     /* mayfly.check: see check.h */
+    enum volume_engine engine; /* mayfly.engine; without the tag, dm-crypt */
 };
 
 #define ROLE_RESCUE "rescue"
@@ -99,6 +105,12 @@ bool volume_group_valid(const char *vg);
 static inline bool volume_encrypted(const struct volume *v)
 {
     return !streq(v->cipher, "none");
+}
+
+/* Whether a process serves the disk to its guest. Then what the guest gets is a socket. */
+static inline bool volume_served(const struct volume *v)
+{
+    return volume_in_folder(v) || v->engine == ENGINE_USER;
 }
 
 /* An LVM snapshot of another disk of the instance, which exists while it is written to an image file. The
@@ -173,6 +185,9 @@ void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX]);
 
 const char *volume_state_name(enum volume_state state);
 int volume_state_parse(const char *text, enum volume_state *ret) _must_check_;
+
+const char *volume_engine_name(enum volume_engine engine); /* "dm-crypt", "user" */
+int volume_engine_parse(const char *text, enum volume_engine *ret) _must_check_;
 
 const char *key_scope_name(enum key_scope scope); /* "instance", ... */
 int key_scope_parse(const char *text, enum key_scope *ret) _must_check_;

@@ -56,6 +56,7 @@ static void the_longest_fits(void **state)
     strcpy(v.fs, "ext4");
     memset(v.alias, 'a', sizeof v.alias - 1);
     v.state = VOLUME_REBUILDING;
+    v.engine = ENGINE_USER;
     again = v;
     tags_format(&v, text);
     assert_ok(tags_parse(text, &again, &e), e);
@@ -83,6 +84,7 @@ static void assert_same(const struct volume *a, const struct volume *b)
     assert_int_equal(a->key_bits, b->key_bits);
     assert_int_equal(a->sector_bytes, b->sector_bytes);
     assert_int_equal(a->scope, b->scope);
+    assert_int_equal(a->engine, b->engine);
 }
 
 static void read_back_in_any_order(void **state)
@@ -137,6 +139,7 @@ static void ours_but_not_to_be_believed(void **state)
         PLAIN ",mayfly.bits=",
         PLAIN ",mayfly.bits",
         PLAIN ",mayfly.scope=host",
+        PLAIN ",mayfly.engine=qemu",
         PLAIN ",mayfly.kdf=0123456789012345678901234",
         "mayfly=1,mayfly.instance=11111111-1111-4111-8111-1111111111112",
         "mayfly=1,mayfly.state=gone",

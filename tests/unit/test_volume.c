@@ -55,6 +55,8 @@ static void one_wrong_field_is_enough(void **state)
     SPOIL(v.state = (enum volume_state) - 1);
     SPOIL(v.scope = (enum key_scope)2);
     SPOIL((strcpy(v.role, ROLE_BENCH), volume_set_lv_name(&v), v.state = VOLUME_READY));
+    SPOIL(v.engine = (enum volume_engine)2);
+    SPOIL((v.engine = ENGINE_USER, strcpy(v.cipher, "serpent-xts-plain64")));
     SPOIL(strcpy(v.cipher, "aes-ecb"));
     SPOIL(strcpy(v.cipher, "none"));
     SPOIL(v.key_bits = 511);
@@ -74,6 +76,8 @@ static void one_wrong_field_is_enough(void **state)
     SPOIL(strcpy(v.check, "00112233445566778899aabbccddeeff0"));
     struct volume v = sample_volume();
     strcpy(v.check, "2:00112233445566778899aabbccddeeff");
+    assert_int_equal(volume_check(&v, NULL), 0);
+    v.engine = ENGINE_USER;
     assert_int_equal(volume_check(&v, NULL), 0);
 }
 
@@ -117,6 +121,9 @@ static void a_plain_volume_has_no_key(void **state)
     NOT_BELIEVED(v);
     v = sample_plain_volume();
     v.key_bits = 512;
+    NOT_BELIEVED(v);
+    v = sample_plain_volume();
+    v.engine = ENGINE_USER;
     NOT_BELIEVED(v);
     v = sample_plain_volume();
     v.cipher[0] = '\0';
