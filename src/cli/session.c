@@ -27,12 +27,14 @@ static bool can_fork_broker(void)
     return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 1;
 }
 
+static const struct engine_ops keepers = {engine_open, engine_maps, engine_close, engine_grow};
+
 /* Opens a pool, whose folder replaces the volume groups. */
 static int open_pool(struct session *s, struct error *e)
 {
-    static const struct pool_engine keepers = {engine_open, engine_maps, engine_close, engine_grow};
-    user_runtime_folder(s->runtime_folder);
-    int r = pool_open(&s->config, s->runtime_folder, &keepers, &s->broker, e);
+    volume_sockets_of_user(s->sockets);
+    s->engine = (struct engine){&keepers, {s->sockets, false}};
+    int r = pool_open(&s->config, &s->engine, &s->broker, e);
     if (r < 0)
         return r;
     s->config.volume_groups.n = 1;

@@ -2,15 +2,16 @@
 /* The parts that a verb needs: configuration, broker, libvirt, and a way to report. */
 #pragma once
 
-#include "base/user.h"
 #include "cli/globals.h"
 #include "cli/progress.h"
 #include "image/keeper.h"
 #include "instance/context.h"
+#include "storage/served.h"
 
 struct session {
     struct config config;
-    char runtime_folder[RUNTIME_FOLDER_MAX]; /* used for a user's own pool */
+    char sockets[SOCKETS_PATH_MAX]; /* used for a user's own pool */
+    struct engine engine;
     struct key_context who;
     struct broker *broker;
     struct virt *virt;

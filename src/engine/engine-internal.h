@@ -12,21 +12,25 @@
 /* A keeper that was looked for. */
 struct keeper_seen {
     pid_t pid;    /* 0: no keeper lives */
-    int state_fd; /* its state file, open for reading and writing; -1: there is no such file */
+    int state_fd; /* its state file; -1: there is no such file */
     struct state state;
 };
 
 void keeper_seen_end(struct keeper_seen *k);
 #define _cleanup_keeper_ _cleanup_(keeper_seen_end)
 
-/* Opens the folder of sockets, and makes it first if it is missing. -EACCES: others may enter it. */
-int engine_folder(const char *runtime_dir, int *ret_fd, struct error *e) _must_check_;
+/* Opens the folder of sockets. That of a user is made first if it is missing. -EACCES: others may enter it,
+ * or write to that of the host. -ENOENT: the host has none yet. */
+int engine_folder(const struct sockets *sockets, int *ret_fd, struct error *e) _must_check_;
 
 /* Does the same, and takes the lock: no other mayfly starts or ends a keeper until *ret_lock is closed. */
-int engine_folder_locked(const char *runtime_dir, int *ret_fd, int *ret_lock, struct error *e) _must_check_;
+int engine_folder_locked(const struct sockets *sockets, int *ret_fd, int *ret_lock,
+                         struct error *e) _must_check_;
 
-/* Looks at the state file of a keeper. -EPROTO: the keeper lives, and its file is malformed. */
-int keeper_look(int folder, const char *file, struct keeper_seen *ret, struct error *e) _must_check_;
+/* Looks at the state file of a keeper, which is opened for `access`: O_RDONLY, or O_RDWR to change it.
+ * -EPROTO: the keeper lives, and its file is malformed. */
+int keeper_look(int folder, const char *file, int access, struct keeper_seen *ret,
+                struct error *e) _must_check_;
 
 /* What a keeper works with besides its key: the disk, and files of the folder. */
 struct keeper_files {

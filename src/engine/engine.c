@@ -34,13 +34,13 @@ static void remove_files(int folder, const struct volume *v)
 }
 
 /* Looks for the keeper of a disk. No other mayfly starts or ends it until *ret_lock is closed. */
-static int look_locked(const char *runtime_dir, const struct volume *v, int *ret_folder, int *ret_lock,
+static int look_locked(const struct sockets *sockets, const struct volume *v, int *ret_folder, int *ret_lock,
                        struct keeper_seen *ret, struct error *e)
 {
     char file[KEEPER_NAME_MAX];
     name_file(v, KEEPER_SUFFIX, file);
-    int r = engine_folder_locked(runtime_dir, ret_folder, ret_lock, e);
-    return r < 0 ? r : keeper_look(*ret_folder, file, ret, e);
+    int r = engine_folder_locked(sockets, ret_folder, ret_lock, e);
+    return r < 0 ? r : keeper_look(*ret_folder, file, O_RDWR, ret, e);
 }
 
 /* ------------------------------------------------------------------- opening */
@@ -52,16 +52,17 @@ static bool guest_reads_only(const struct volume *v, enum map_use use)
     return map_use_reads_only(use, v) || volume_is_seed(v);
 }
 
-static uint64_t file_size(int fd)
+/* Finds the size of a file or a device. */
+static uint64_t size_of(int fd)
 {
-    struct stat st;
-    return fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    off_t end = lseek(fd, 0, SEEK_END);
+    return end < 0 ? 0 : (uint64_t)end;
 }
 
-static void describe_state(const struct volume *v, int file_fd, enum map_use use, struct state *ret)
+static void describe_state(const struct volume *v, int disk_fd, enum map_use use, struct state *ret)
 {
     *ret = (struct state){.magic = STATE_MAGIC,
-                          .size_bytes = file_size(file_fd),
+                          .size_bytes = size_of(disk_fd),
                           .gone_msec = ENGINE_GONE_MSEC,
                           .read_only = map_use_reads_only(use, v)};
     map_uuid_make(v->disk, use, ret->map);
@@ -98,11 +99,11 @@ static int open_log(int folder, const struct volume *v, int *ret, struct error *
                     : 0;
 }
 
-static int write_new_state(int folder, const struct volume *v, int file_fd, enum map_use use, int *ret,
+static int write_new_state(int folder, const struct volume *v, int disk_fd, enum map_use use, int *ret,
                            struct error *e)
 {
     struct state s;
-    describe_state(v, file_fd, use, &s);
+    describe_state(v, disk_fd, use, &s);
     _cleanup_close_ int fd = new_file(folder, v, KEEPER_SUFFIX, 0);
     int r = fd < 0 ? fd : state_write(fd, &s);
     if (r == 0)
@@ -115,17 +116,33 @@ static int write_new_state(int folder, const struct volume *v, int file_fd, enum
     return 0;
 }
 
-static int open_new(int folder, const char path[ENGINE_PATH_MAX], const struct volume *v, int file_fd,
+/* Lets QEMU's group, which the folder has, connect to the socket, and everybody read the state. */
+static int share_files(int folder, const struct volume *v, struct error *e)
+{
+    char socket_name[KEEPER_NAME_MAX], state_name[KEEPER_NAME_MAX];
+    name_file(v, "", socket_name);
+    name_file(v, KEEPER_SUFFIX, state_name);
+    return fchmodat(folder, socket_name, 0660, 0) < 0 || fchmodat(folder, state_name, 0644, 0) < 0
+               ? error_set(e, -errno, "disk %s: its socket cannot be opened to QEMU: %m", v->lv)
+               : 0;
+}
+
+static int open_new(const struct sockets *sockets, int folder, const struct volume *v, int disk_fd,
                     const struct secret *volume_key, enum map_use use, struct error *e)
 {
     _cleanup_close_ int socket_fd = -1, state_fd = -1, log_fd = -1;
+    char path[ENGINE_PATH_MAX];
     remove_files(folder, v);
-    int r = write_new_state(folder, v, file_fd, use, &state_fd, e);
+    int r = engine_socket_path(sockets, v, path, e);
+    if (r == 0)
+        r = write_new_state(folder, v, disk_fd, use, &state_fd, e);
     if (r == 0)
         r = listen_on(path, v, &socket_fd, e);
     if (r == 0)
         r = open_log(folder, v, &log_fd, e);
-    const struct keeper_files files = {file_fd, socket_fd, state_fd, log_fd};
+    if (r == 0 && sockets->of_host)
+        r = share_files(folder, v, e);
+    const struct keeper_files files = {disk_fd, socket_fd, state_fd, log_fd};
     if (r == 0)
         r = keeper_start(v, &files, volume_key, guest_reads_only(v, use), e);
     if (r < 0)
@@ -133,26 +150,23 @@ static int open_new(int folder, const char path[ENGINE_PATH_MAX], const struct v
     return r;
 }
 
-int engine_open(const char *runtime_dir, const struct volume *v, int file_fd, const struct secret *volume_key,
-                enum map_use use, struct error *e)
+int engine_open(const struct sockets *sockets, const struct volume *v, int fd,
+                const struct secret *volume_key, enum map_use use, struct error *e)
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    char path[ENGINE_PATH_MAX] = "";
-    int r = engine_socket_path(runtime_dir, v, path, e);
-    if (r == 0)
-        r = look_locked(runtime_dir, v, &folder, &lock, &k, e);
+    int r = look_locked(sockets, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
     return k.pid ? error_set(e, -EEXIST, "disk %s: is open already", v->lv)
-                 : open_new(folder, path, v, file_fd, volume_key, use, e);
+                 : open_new(sockets, folder, v, fd, volume_key, use, e);
 }
 
-int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e)
+int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e)
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    int r = look_locked(runtime_dir, v, &folder, &lock, &k, e);
+    int r = look_locked(sockets, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
     k.state.size_bytes = v->size_bytes;
@@ -179,7 +193,8 @@ static void fill_map(const struct keeper_seen *k, const char *file, struct map *
     snprintf(named.lv, sizeof named.lv, "%.*s", (int)(strlen(file) - strlen(KEEPER_SUFFIX)), file);
     *ret = (struct map){.size_bytes = k->state.size_bytes,
                         .open_count = (int32_t)k->state.connections,
-                        .read_only = k->state.read_only};
+                        .read_only = k->state.read_only,
+                        .served = 1};
     volume_map_name(&named, ret->name);
     snprintf(ret->uuid, sizeof ret->uuid, "%s", k->state.map);
 }
@@ -189,7 +204,7 @@ static int add_map(int folder, const char *file, struct map **maps, size_t *n, s
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
     if (!str_ends(file, KEEPER_SUFFIX) || strlen(file) >= KEEPER_NAME_MAX)
         return 0;
-    int r = keeper_look(folder, file, &k, e);
+    int r = keeper_look(folder, file, O_RDONLY, &k, e);
     if (r < 0 || !k.pid)
         return r;
     struct map *bigger = reallocarray(*maps, *n + 1, sizeof *bigger);
@@ -200,12 +215,21 @@ static int add_map(int folder, const char *file, struct map **maps, size_t *n, s
     return 0;
 }
 
-int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e)
+static int no_maps(struct map **ret, size_t *ret_n, struct error *e)
+{
+    *ret = calloc(1, sizeof **ret);
+    *ret_n = 0;
+    return *ret ? 0 : error_memory(e);
+}
+
+int engine_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e)
 {
     _cleanup_free_ struct map *maps = NULL;
     size_t n = 0;
     int folder = -1;
-    int r = engine_folder(runtime_dir, &folder, e);
+    int r = engine_folder(sockets, &folder, e);
+    if (r == -ENOENT && sockets->of_host) /* nobody has served a disk on this host yet */
+        return no_maps(ret, ret_n, e);
     if (r < 0)
         return r;
     _cleanup_closedir_ DIR *d = fdopendir(folder);
@@ -240,12 +264,12 @@ static int wait_for_guest(struct keeper_seen *k, const struct volume *v, struct 
     return r < 0 ? error_set(e, r, "disk %s: cannot be closed: a guest has it", v->lv) : 0;
 }
 
-int engine_close(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
+int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to, bool *ret_closed,
                  struct error *e)
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    int r = look_locked(runtime_dir, v, &folder, &lock, &k, e);
+    int r = look_locked(sockets, v, &folder, &lock, &k, e);
     if (r < 0)
         return r;
     *ret_closed = false;

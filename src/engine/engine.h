@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine in user space: a disk is open while a keeper of mayfly-disks serves it on a socket. Over LVM it
- * is open while it has a map of dm-crypt.
+/* The engine in user space: a disk is open while a keeper of mayfly-disks serves it on a socket, not while it
+ * has a map of dm-crypt. All disks that are files are served so, and the volumes whose tags say it.
  *
  *     mayfly --engine_open()--> keeper, worker  <--vhost-user--  QEMU
  *
- *     <runtime folder>/mayfly/        0700
- *         lock                        held while a keeper is started or ended
- *         <lv>                        the socket, which the domain has as its disk
- *         <lv>.keeper                 disks/state.h
- *         <lv>.log                    what keeper and worker warn of, 64 KiB at most
+ *     /run/user/UID/mayfly/    0700; or, of the host, /run/mayfly/disks, 2755 and QEMU's group
+ *         lock                 held while a keeper is started or ended
+ *         <lv>                 the socket, which the domain has as its disk
+ *         <lv>.keeper          disks/state.h
+ *         <lv>.log             what keeper and worker warn of, 64 KiB at most
  *
  * A keeper outlives the mayfly that has started it. It ends when it is told to; when its guest has ended; or
  * when no guest has come. So the key leaves memory whatever becomes of mayfly or libvirt. The files that a
@@ -17,31 +17,29 @@
  */
 #pragma once
 
-#include "base/user.h"
-#include "secret/secret.h"
-#include "storage/map.h"
+#include "storage/served.h"
 
 #define ENGINE_GONE_MSEC 20000 /* limit without a front end: QEMU connects again within a second */
 
 /* Writes the path of the socket of a disk. -ENAMETOOLONG: the name of the folder is too long. */
 #define ENGINE_PATH_MAX 108 /* size of sun_path in struct sockaddr_un */
-int engine_socket_path(const char *runtime_dir, const struct volume *v, char path[ENGINE_PATH_MAX],
+int engine_socket_path(const struct sockets *sockets, const struct volume *v, char path[ENGINE_PATH_MAX],
                        struct error *e) _must_check_;
 
 /* Opens the disk for `use`: starts a keeper, which gets the key (NULL: a plain volume) and a duplicate of
- * `file_fd`. -EEXIST: the disk has a keeper, which goes on as before. -EBUSY: another process has locked the
+ * `fd`. -EEXIST: the disk has a keeper, which goes on as before. -EBUSY: another process has locked the
  * file (flock). */
-int engine_open(const char *runtime_dir, const struct volume *v, int file_fd, const struct secret *volume_key,
-                enum map_use use, struct error *e) _must_check_;
+int engine_open(const struct sockets *sockets, const struct volume *v, int fd,
+                const struct secret *volume_key, enum map_use use, struct error *e) _must_check_;
 
 /* Has the keeper tell its guest that the file is larger now. -ENOENT: there is no keeper. */
-int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e) _must_check_;
+int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e) _must_check_;
 
 /* Lists the disks that are open, sorted by uuid; the caller frees *ret. `open_count` is the number of front
  * ends that are connected. */
-int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e) _must_check_;
+int engine_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e) _must_check_;
 
 /* Ends the keeper of a disk and removes its files, unless the disk was opened for more than `up_to`. 0 also
  * if there is no keeper. -EBUSY: a guest has the disk. */
-int engine_close(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
+int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to, bool *ret_closed,
                  struct error *e) _must_check_;

@@ -14,68 +14,81 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDER      "mayfly"
 #define LOCK        "lock"
 #define END_MSEC    10000 /* limit for a keeper, which gives its worker half of this */
 #define KILLED_MSEC 2000
 
-int engine_socket_path(const char *runtime_dir, const struct volume *v, char path[ENGINE_PATH_MAX],
+int engine_socket_path(const struct sockets *sockets, const struct volume *v, char path[ENGINE_PATH_MAX],
                        struct error *e)
 {
-    int n = snprintf(path, ENGINE_PATH_MAX, "%s/" FOLDER "/%.63s", runtime_dir, v->lv);
+    int n = snprintf(path, ENGINE_PATH_MAX, "%s/%.63s", sockets->path, v->lv);
     if (n < ENGINE_PATH_MAX)
         return 0;
     return error_set(e, -ENAMETOOLONG,
                      "disk %s: cannot be served: the path of its socket below %s would be longer than the "
                      "kernel takes; set XDG_RUNTIME_DIR to a folder with a shorter path",
-                     v->lv, runtime_dir);
+                     v->lv, sockets->path);
 }
 
-static int check_folder(int fd, const char *runtime_dir, struct error *e)
+static int check_folder(const struct sockets *sockets, int fd, struct error *e)
 {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/" FOLDER, runtime_dir);
-    return user_check_folder(fd, "folder of sockets", path,
-                             "remove it, or set XDG_RUNTIME_DIR to a folder of your own", e);
+    struct stat st;
+    if (!sockets->of_host)
+        return user_check_folder(fd, "folder of sockets", sockets->path,
+                                 "remove it, or set XDG_RUNTIME_DIR to a folder of your own", e);
+    if (fstat(fd, &st) < 0 || st.st_mode & 022)
+        return error_set(e, -EACCES,
+                         "folder of sockets %s: is not used: others may write to it; chmod 2755 it",
+                         sockets->path);
+    return 0;
 }
 
-int engine_folder(const char *runtime_dir, int *ret_fd, struct error *e)
+int engine_folder(const struct sockets *sockets, int *ret_fd, struct error *e)
 {
-    _cleanup_close_ int above = open(runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (above < 0)
-        return error_set(e, errno,
-                         "folder %s: cannot be opened for the sockets of disks: %m; log in, or set "
-                         "XDG_RUNTIME_DIR to a folder of your own",
-                         runtime_dir);
-    if (mkdirat(above, FOLDER, 0700) < 0 && errno != EEXIST)
-        return error_set(e, errno, "%s/" FOLDER ": cannot be made: %m", runtime_dir);
-    _cleanup_close_ int fd = openat(above, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (!sockets->of_host && mkdir(sockets->path, 0700) < 0 && errno != EEXIST)
+        return error_set(
+            e, errno,
+            "folder of sockets %s: cannot be made: %m; log in, or set XDG_RUNTIME_DIR to a folder "
+            "of your own",
+            sockets->path);
+    _cleanup_close_ int fd = open(sockets->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return error_set(e, errno, "%s/" FOLDER ": cannot be opened: %m", runtime_dir);
-    int r = check_folder(fd, runtime_dir, e);
+        return error_set(e, errno, "folder of sockets %s: cannot be opened: %m", sockets->path);
+    int r = check_folder(sockets, fd, e);
     if (r == 0)
         *ret_fd = TAKE_FD(fd);
     return r;
 }
 
-int engine_folder_locked(const char *runtime_dir, int *ret_fd, int *ret_lock, struct error *e)
+/* Explains who may start and end the keepers of the host. */
+static int error_not_ours(const struct sockets *sockets, const char *what, struct error *e)
+{
+    return error_set(e, -errno,
+                     "folder of sockets %s: %s: %m; disks with engine user are opened and closed by root's "
+                     "mayfly and by libvirt's hook: run mayfly as root, or virsh start",
+                     sockets->path, what);
+}
+
+int engine_folder_locked(const struct sockets *sockets, int *ret_fd, int *ret_lock, struct error *e)
 {
     _cleanup_close_ int fd = -1;
-    int r = engine_folder(runtime_dir, &fd, e);
+    int r = engine_folder(sockets, &fd, e);
     if (r < 0)
         return r;
     _cleanup_close_ int lock = openat(fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (lock < 0 && sockets->of_host)
+        return error_not_ours(sockets, "cannot be used", e);
     if (lock < 0 || flock(lock, LOCK_EX) < 0)
-        return error_set(e, errno, "%s/" FOLDER "/" LOCK ": cannot be locked: %m", runtime_dir);
+        return error_set(e, errno, "%s/" LOCK ": cannot be locked: %m", sockets->path);
     *ret_fd = TAKE_FD(fd);
     *ret_lock = TAKE_FD(lock);
     return 0;
 }
 
-int keeper_look(int folder, const char *file, struct keeper_seen *ret, struct error *e)
+int keeper_look(int folder, const char *file, int access, struct keeper_seen *ret, struct error *e)
 {
     *ret = (struct keeper_seen){.state_fd = -1};
-    _cleanup_close_ int fd = openat(folder, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_close_ int fd = openat(folder, file, access | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return 0;
     int r = fd < 0 ? -errno : state_holder(fd, &ret->pid);

@@ -123,7 +123,7 @@ static int copy_disk(struct pool *p, const struct volume *v, const struct secret
     if (r < 0)
         return r;
     struct map map;
-    struct copied from = {.fd = fd, .is_idle = pool_find_map(p, &origin->v, &map, NULL) == -ENOENT};
+    struct copied from = {.fd = fd, .is_idle = served_find(p->engine, &origin->v, &map, NULL) == -ENOENT};
     return add_disk(p, &all, &new, &from, e);
 }
 

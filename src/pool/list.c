@@ -149,22 +149,5 @@ int pool_list(struct broker *b, struct inventory **ret, struct error *e)
 int pool_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e)
 {
     const struct pool *p = pool_of(b);
-    return p->engine->maps(p->runtime_dir, ret, ret_n, e);
-}
-
-int pool_find_map(const struct pool *p, const struct volume *v, struct map *ret, struct error *e)
-{
-    _cleanup_free_ struct map *all = NULL;
-    char name[MAP_NAME_MAX];
-    size_t n = 0;
-    int r = p->engine->maps(p->runtime_dir, &all, &n, e);
-    if (r < 0)
-        return r;
-    volume_map_name(v, name);
-    for (size_t i = 0; i < n; i++)
-        if (streq(all[i].name, name)) {
-            *ret = all[i];
-            return 0;
-        }
-    return error_set(e, -ENOENT, "disk %s: is not open", v->lv);
+    return p->engine->ops->maps(&p->engine->sockets, ret, ret_n, e);
 }

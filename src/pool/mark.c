@@ -19,7 +19,7 @@ int pool_check_idle(const struct pool *p, const struct records *all, const struc
             return error_set(e, -EBUSY,
                              "disk %s: is left as it is, since %s may be a copy of it; remove that first",
                              v->lv, all->r[i].v.lv);
-    int r = pool_find_map(p, v, &map, NULL);
+    int r = served_find(p->engine, v, &map, NULL);
     if (r != -ENOENT)
         return error_set(e, r < 0 ? r : -EBUSY, "disk %s: is open, and is left as it is; close it first",
                          v->lv);
@@ -142,7 +142,7 @@ static int remove_one(struct pool *p, const struct volume *v, struct error *e)
     struct record *one = r == 0 ? records_find(&all, v->lv) : NULL;
     if (r < 0 || !one)
         return r;
-    r = p->engine->close(p->runtime_dir, &one->v, MAP_READ_ONLY, &closed, e);
+    r = p->engine->ops->close(&p->engine->sockets, &one->v, MAP_READ_ONLY, &closed, e);
     if (r == 0)
         r = file_remove(p, &one->v, e);
     if (r < 0)

@@ -19,8 +19,7 @@ struct pool_known {
 struct pool {
     struct broker base;
     const struct config *config;
-    const char *runtime_dir;
-    const struct pool_engine *engine;
+    const struct engine *engine;
     int folder_fd;
     char lock_path[PATH_MAX];
     char name[VG_NAME_MAX];
@@ -61,10 +60,6 @@ int pool_maps(struct broker *b, struct map **ret, size_t *ret_n, struct error *e
 
 /* Finds how much room the file system has left. */
 int pool_room(const struct pool *p, uint64_t *ret_bytes, struct error *e) _must_check_;
-
-/* Finds the map of a disk; -ENOENT: it is not open. */
-int pool_find_map(const struct pool *p, const struct volume *v, struct map *ret,
-                  struct error *e) _must_check_;
 
 /* Checks that the disk may be named, and reads the tags of its instance. -EUNSAFE: a file of the instance has
  * no tags. */

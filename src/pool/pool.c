@@ -171,8 +171,7 @@ static void remove_empty_folders(struct pool *p)
     }
 }
 
-int pool_open(const struct config *c, const char *runtime_dir, const struct pool_engine *engine,
-              struct broker **ret, struct error *e)
+int pool_open(const struct config *c, const struct engine *engine, struct broker **ret, struct error *e)
 {
     int r = cipher_begin(e);
     if (r < 0)
@@ -180,12 +179,8 @@ int pool_open(const struct config *c, const char *runtime_dir, const struct pool
     struct pool *p = malloc(sizeof *p);
     if (!p)
         return error_memory(e);
-    *p = (struct pool){.base.ops = &pool_ops,
-                       .config = c,
-                       .runtime_dir = runtime_dir,
-                       .engine = engine,
-                       .folder_fd = -1,
-                       .locks = LOCKS_NONE};
+    *p = (struct pool){
+        .base.ops = &pool_ops, .config = c, .engine = engine, .folder_fd = -1, .locks = LOCKS_NONE};
     p->locks.pid = getpid();
     p->locks.uid = getuid();
     r = folder_open(c->pool_path, &p->folder_fd, p->name, e);

@@ -15,33 +15,15 @@
 #pragma once
 
 #include "broker/client.h"
+#include "storage/served.h"
 
 #include <limits.h>
 
-/* Serves disks to guests: src/engine, or a double. Each call gets the runtime folder of pool_open(). */
-struct pool_engine {
-    /* Serves the disk in the file `file_fd`, of which the caller keeps its descriptor, until close(). The
-     * disk is not served yet. */
-    int (*open)(const char *runtime_dir, const struct volume *v, int file_fd, const struct secret *volume_key,
-                enum map_use use, struct error *e);
-
-    /* Lists the disks that are served, as maps; the caller frees *ret. */
-    int (*maps)(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e);
-
-    /* Ends serving the disk. -EBUSY: a guest has the disk. A disk that was opened for more than `up_to` stays
-     * open. */
-    int (*close)(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
-                 struct error *e);
-
-    /* Tells the guest that the file is larger now. */
-    int (*grow)(const char *runtime_dir, const struct volume *v, struct error *e);
-};
-
 /* Opens the pool in the folder c->pool_path, and makes it first if it is missing. Removes the folders of
- * instances that have no disk. -EACCES: the folder belongs to another user, or others may enter it. `c`,
- * `runtime_dir` and `engine` must outlive the broker. */
-int pool_open(const struct config *c, const char *runtime_dir, const struct pool_engine *engine,
-              struct broker **ret, struct error *e) _must_check_;
+ * instances that have no disk. -EACCES: the folder belongs to another user, or others may enter it. `c` and
+ * `engine` must outlive the broker. */
+int pool_open(const struct config *c, const struct engine *engine, struct broker **ret,
+              struct error *e) _must_check_;
 
 /* Returns the name of the pool, which stands in for a volume group: "dir:0123456789ab". */
 const char *pool_name(const struct broker *b);

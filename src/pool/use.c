@@ -44,20 +44,7 @@ static int start_serving(const struct pool *p, const struct volume *v, const str
     int r = file_open(p, v, (map_use_reads_only(use, v) ? O_RDONLY : O_RDWR) | O_DIRECT, &fd, e);
     if (r == 0 && v->state == VOLUME_READY)
         r = file_check_unused(fd, v, e);
-    return r < 0 ? r : p->engine->open(p->runtime_dir, v, fd, key, use, e);
-}
-
-/* Checks that the keeper that serves `map` may go on for this use. Its own use stays as it was, as that of a
- * dm-crypt map does. */
-static int check_served(const struct map *map, const struct volume *v, enum map_use use, struct error *e)
-{
-    if (!map_uuid_is_of(map->uuid, v->disk))
-        return error_set(e, -EUNSAFE, "disk %s: cannot be opened: another disk is served under its name",
-                         v->lv);
-    if ((map->read_only != 0) != map_use_reads_only(use, v))
-        return error_set(e, -EBUSY, "disk %s: is open %s; close it first", v->lv,
-                         map->read_only ? "read-only" : "for writing");
-    return 0;
+    return r < 0 ? r : p->engine->ops->open(&p->engine->sockets, v, fd, key, use, e);
 }
 
 /* Starts a keeper unless the disk has one. The instance is locked, so that no other is started in between. */
@@ -65,14 +52,10 @@ static int serve(const struct pool *p, const struct volume *v, const struct secr
                  struct error *e)
 {
     struct error why = ERROR_NONE;
-    struct map map;
-    int r = pool_find_map(p, v, &map, &why);
+    int r = served_go_on(p->engine, v, use, &why);
     if (r == -ENOENT)
         return start_serving(p, v, key, use, e);
-    if (r < 0)
-        return error_pass(e, r, &why);
-    r = check_served(&map, v, use, e);
-    return r == 0 && map.size_bytes < v->size_bytes ? p->engine->grow(p->runtime_dir, v, e) : r;
+    return r < 0 ? error_pass(e, r, &why) : 0;
 }
 
 /* Keeps the key for FORMAT, until the disk is closed or ready. */
@@ -140,7 +123,7 @@ int pool_tune(struct broker *b, const struct volume *v, const struct secret *key
     if (r == 0)
         r = volume_verify_key(&one->v, key, e);
     if (r == 0)
-        r = pool_find_map(p, &one->v, &map, e);
+        r = served_find(p->engine, &one->v, &map, e);
     if (r == 0)
         *ret_changed = false;
     return r;
@@ -169,13 +152,13 @@ static int close_disk(struct pool *p, const struct volume *v, enum map_use up_to
     if (r < 0)
         return r;
     *ret_closed = false;
-    r = pool_find_map(p, v, &map, &why);
+    r = served_find(p->engine, v, &map, &why);
     if (r == -ENOENT || (r == 0 && map_uuid_use(map.uuid) > up_to))
         return 0;
     if (r < 0)
         return error_pass(e, r, &why);
     r = check_not_handed_out(p, v, e);
-    return r < 0 ? r : p->engine->close(p->runtime_dir, v, up_to, ret_closed, e);
+    return r < 0 ? r : p->engine->ops->close(&p->engine->sockets, v, up_to, ret_closed, e);
 }
 
 int pool_close(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,

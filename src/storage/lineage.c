@@ -151,13 +151,16 @@ enum lineage lineage_of(const char *root, dev_t device, const char *own, struct 
     return ret->kind;
 }
 
-/* Whether the path is ".../mayfly/<lv>", in whatever folder the user had for sockets when he defined the
- * domain. */
+/* Whether the path is that of the host's folder of sockets, or ".../mayfly/<lv>", in whatever folder the user
+ * had for sockets when he defined the domain. */
 static bool is_socket(const char *path, const char *lv, struct reached *ret)
 {
-    static const char folder[] = "/mayfly";
-    size_t n = sizeof folder - 1;
-    if ((size_t)(lv - path) < n || memcmp(lv - n, folder, n) != 0 || strlen(lv + 1) >= sizeof ret->lv)
+    static const char host[] = SOCKETS_OF_HOST, folder[] = "/mayfly";
+    size_t n = sizeof folder - 1, length = (size_t)(lv - path);
+    bool of_host = length == sizeof host - 1 && memcmp(path, host, length) == 0;
+    if (!of_host && (length < n || memcmp(lv - n, folder, n) != 0))
+        return false;
+    if (strlen(lv + 1) >= sizeof ret->lv)
         return false;
     snprintf(ret->lv, sizeof ret->lv, "%.63s", lv + 1);
     return take_instance(ret->lv, ret->instance);

@@ -24,6 +24,7 @@ struct map {
     int32_t open_count;  /* how many hold it, dm-crypt itself not counted */
     uint32_t flags;      /* enum crypt_flag: of the table in use */
     uint64_t read_only;  /* 1: nobody can write through it */
+    uint64_t served; /* 1: a process serves the disk to a guest (storage/served.h), and there is no device */
 };
 
 /* Who opens a map, and for what; each stays open for longer than those before it. */
@@ -38,6 +39,13 @@ enum map_use {
 static inline bool map_use_reads_only(enum map_use use, const struct volume *v)
 {
     return use == MAP_READ_ONLY || volume_is_snapshot(v);
+}
+
+/* Whether a process serves the disk if it is opened for this use. A person who opens a volume gets a map,
+ * which is a device of the host. */
+static inline bool map_use_serves(enum map_use use, const struct volume *v)
+{
+    return volume_in_folder(v) || (volume_served(v) && use <= MAP_FOR_START);
 }
 
 /* Makes the uuid of a map of that disk that is opened now. */

@@ -193,12 +193,20 @@ void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX])
     snprintf(field, MAP_NAME_MAX, "%.63s" MAP_NAME_SUFFIX, v->lv);
 }
 
-void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX])
+void volume_sockets_of_user(char path[SOCKETS_PATH_MAX])
 {
     char folder[RUNTIME_FOLDER_MAX];
     user_runtime_folder(folder);
+    snprintf(path, SOCKETS_PATH_MAX, "%s/mayfly", folder);
+}
+
+void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX])
+{
+    char sockets[SOCKETS_PATH_MAX] = SOCKETS_OF_HOST;
     if (volume_in_folder(v))
-        snprintf(field, DEVICE_PATH_MAX, "%s/mayfly/%.63s", folder, v->lv);
+        volume_sockets_of_user(sockets);
+    if (volume_served(v))
+        snprintf(field, DEVICE_PATH_MAX, "%s/%.63s", sockets, v->lv);
     else if (volume_encrypted(v))
         snprintf(field, DEVICE_PATH_MAX, "/dev/mapper/%.63s" MAP_NAME_SUFFIX, v->lv);
     else

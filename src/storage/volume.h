@@ -107,18 +107,19 @@ static inline bool volume_encrypted(const struct volume *v)
     return !streq(v->cipher, "none");
 }
 
-/* Whether a process serves the disk to its guest. Then what the guest gets is a socket. */
-static inline bool volume_served(const struct volume *v)
-{
-    return volume_in_folder(v) || v->engine == ENGINE_USER;
-}
-
 /* An LVM snapshot of another disk of the instance, which exists while it is written to an image file. The
  * other disk's key opens it. Never ready: see broker/ops.def. */
 #define ROLE_SNAPSHOT "snap"
 static inline bool volume_is_snapshot(const struct volume *v)
 {
     return streq(v->role, ROLE_SNAPSHOT);
+}
+
+/* Whether a process serves the disk to its guest. Then what the guest gets is a socket. No guest gets
+ * a snapshot. */
+static inline bool volume_served(const struct volume *v)
+{
+    return volume_in_folder(v) || (v->engine == ENGINE_USER && !volume_is_snapshot(v));
 }
 
 /* The scratch volume of mayfly bench. It has no instance and is never ready, so that recover removes it if
@@ -178,8 +179,13 @@ void volume_set_lv_name(struct volume *v);
 #define MAP_NAME_MAX    (LV_NAME_MAX + 8)
 void volume_map_name(const struct volume *v, char field[MAP_NAME_MAX]);
 
-/* Writes what a guest gets: /dev/mapper/<map>; for a plain volume /dev/<vg>/<lv>; for a volume in a folder
- * the socket <runtime folder>/mayfly/<lv>. */
+/* Folders of the sockets by which disks are served: the host's, and that of the user who runs this. */
+#define SOCKETS_OF_HOST  "/run/mayfly/disks"
+#define SOCKETS_PATH_MAX 120
+void volume_sockets_of_user(char path[SOCKETS_PATH_MAX]);
+
+/* Writes what a guest gets: /dev/mapper/<map>; for a plain volume /dev/<vg>/<lv>; for a disk that is served
+ * its socket, <folder of sockets>/<lv>. */
 #define DEVICE_PATH_MAX 192
 void volume_device_path(const struct volume *v, char field[DEVICE_PATH_MAX]);
 

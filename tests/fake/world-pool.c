@@ -13,16 +13,17 @@ static const char *folder;
 /* ----------------------------------------------------------------- the engine */
 
 /* What a keeper does goes on when the process that has started it ends. */
-static int engine_open(const char *runtime_dir, const struct volume *v, int file_fd,
+static int engine_open(const struct sockets *sockets, const struct volume *v, int file_fd,
                        const struct secret *volume_key, enum map_use use, struct error *e)
 {
     struct world *w = fake_world();
-    (void)runtime_dir, (void)file_fd, (void)volume_key;
+    (void)sockets, (void)file_fd, (void)volume_key;
     int r = world_enter(w, "engine open", e);
     if (r == 0) {
         struct world_map *m = &w->host.maps[w->host.n_maps++];
         m->map.size_bytes = v->size_bytes;
         m->map.read_only = map_use_reads_only(use, v);
+        m->map.served = 1;
         memcpy(m->lv, v->lv, sizeof m->lv);
         volume_map_name(v, m->map.name);
         map_uuid_make(v->disk, use, m->map.uuid);
@@ -30,10 +31,10 @@ static int engine_open(const char *runtime_dir, const struct volume *v, int file
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
-static int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e)
+static int engine_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e)
 {
     struct world *w = fake_world();
-    (void)runtime_dir;
+    (void)sockets;
     int r = world_enter(w, "maps", e);
     if (r >= 0)
         r = world_leave(w, 0, e);
@@ -64,11 +65,11 @@ static int close_map(struct world *w, const struct volume *v, enum map_use up_to
     return 0;
 }
 
-static int engine_close(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
-                        struct error *e)
+static int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to,
+                        bool *ret_closed, struct error *e)
 {
     struct world *w = fake_world();
-    (void)runtime_dir;
+    (void)sockets;
     int r = world_enter(w, "close", e);
     if (r == 0)
         r = close_map(w, v, up_to, ret_closed, e);
@@ -76,11 +77,11 @@ static int engine_close(const char *runtime_dir, const struct volume *v, enum ma
 }
 
 /* The keeper tells the guest. */
-static int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e)
+static int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e)
 {
     struct world *w = fake_world();
     char path[DEVICE_PATH_MAX];
-    (void)runtime_dir;
+    (void)sockets;
     volume_device_path(v, path);
     int r = world_enter(w, "grow", e);
     if (r == 0)
@@ -92,7 +93,8 @@ static int engine_grow(const char *runtime_dir, const struct volume *v, struct e
     return r < 0 ? r : world_leave(w, 0, e);
 }
 
-static const struct pool_engine engine = {engine_open, engine_maps, engine_close, engine_grow};
+static const struct engine_ops engine_ops = {engine_open, engine_maps, engine_close, engine_grow};
+static const struct engine engine = {&engine_ops, {"/run/nowhere", false}};
 
 /* ----------------------------------------------------------------- the broker */
 
@@ -139,7 +141,7 @@ static struct broker *connect_process(struct world *w, struct config *c)
     w->let_go = false;
     snprintf(c->pool_path, sizeof c->pool_path, "%.200s", folder);
     world_allocates = true;
-    int r = pool_open(c, "/run/nowhere", &engine, &b, &e);
+    int r = pool_open(c, &engine, &b, &e);
     world_allocates = false;
     if (r < 0) {
         fprintf(stderr, "world: no pool: %s\n", e.text);

@@ -36,13 +36,16 @@ int __wrap_poll(struct pollfd *p, nfds_t n, int msec)
 /* A disk in a folder that stands for the user's of sockets. */
 struct host {
     const char *folder;
+    struct sockets sockets; /* in it */
     struct volume v;
     struct secret *key;
 };
 
 static struct host new_host(void **state)
 {
-    struct host h = {.folder = *state, .v = sample_volume()};
+    static char path[256];
+    snprintf(path, sizeof path, "%s/mayfly", (const char *)*state);
+    struct host h = {.folder = *state, .sockets = {path, false}, .v = sample_volume()};
     snprintf(h.v.vg, sizeof h.v.vg, VOLUME_FOLDER_PREFIX "0123456789ab");
     OK(secret_random(64, &h.key, &e));
     int fd = open(folder_path(state, "disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -63,13 +66,13 @@ static int open_file(const struct host *h)
 static int open_disk(const struct host *h, enum map_use use, struct error *e)
 {
     _cleanup_close_ int fd = open_file(h);
-    return engine_open(h->folder, &h->v, fd, h->key, use, e);
+    return engine_open(&h->sockets, &h->v, fd, h->key, use, e);
 }
 
 static bool close_disk(const struct host *h, enum map_use up_to)
 {
     bool closed = false;
-    OK(engine_close(h->folder, &h->v, up_to, &closed, &e));
+    OK(engine_close(&h->sockets, &h->v, up_to, &closed, &e));
     return closed;
 }
 
@@ -78,7 +81,7 @@ static bool look(const struct host *h, struct map *ret)
 {
     _cleanup_free_ struct map *maps = NULL;
     size_t n = 0;
-    OK(engine_maps(h->folder, &maps, &n, &e));
+    OK(engine_maps(&h->sockets, &maps, &n, &e));
     assert_true(n <= 1);
     if (n && ret)
         *ret = maps[0];
@@ -89,8 +92,8 @@ static struct keeper_seen keeper_of(const struct host *h)
 {
     struct keeper_seen k;
     _cleanup_close_ int folder = -1;
-    OK(engine_folder(h->folder, &folder, &e));
-    OK(keeper_look(folder, "11111111-1111-4111-8111-111111111111_disk.eph0" KEEPER_SUFFIX, &k, &e));
+    OK(engine_folder(&h->sockets, &folder, &e));
+    OK(keeper_look(folder, "11111111-1111-4111-8111-111111111111_disk.eph0" KEEPER_SUFFIX, O_RDWR, &k, &e));
     return k;
 }
 
@@ -115,7 +118,7 @@ static void begin_guest(const struct host *h, struct front *f)
 {
     const struct front_options o = {.queues = 1, .size = 64, .memory_bytes = 1 << 20};
     char path[ENGINE_PATH_MAX];
-    OK(engine_socket_path(h->folder, &h->v, path, &e));
+    OK(engine_socket_path(&h->sockets, &h->v, path, &e));
     int fd = front_connect(path, 0);
     assert_true(fd >= 0);
     assert_int_equal(front_open(f, fd, &o), 0);
@@ -154,7 +157,7 @@ static void a_guest_writes_and_the_file_has_ciphertext(void **state)
     assert_memory_equal(data, secret_words, sizeof secret_words);
     assert_true(look(&h, &map));
     assert_int_equal(map.open_count, 1);
-    REFUSED_WITH(-EBUSY, "a guest has it", engine_close(h.folder, &h.v, MAP_READ_ONLY, &closed, &e));
+    REFUSED_WITH(-EBUSY, "a guest has it", engine_close(&h.sockets, &h.v, MAP_READ_ONLY, &closed, &e));
 
     front_close(&f);
     assert_true(close_disk(&h, MAP_FOR_DOMAIN));
@@ -164,7 +167,7 @@ static void a_guest_writes_and_the_file_has_ciphertext(void **state)
 
     struct volume plain = sample_plain_volume();
     _cleanup_close_ int fd = open_file(&h);
-    OK(engine_open(h.folder, &plain, fd, NULL, MAP_FOR_DOMAIN, &e)); /* so the search finds what is there */
+    OK(engine_open(&h.sockets, &plain, fd, NULL, MAP_FOR_DOMAIN, &e)); /* so the search finds what is there */
     begin_guest(&h, &f);
     data = front_room(&f, 4096, 4096);
     memcpy(data, secret_words, sizeof secret_words);
@@ -541,7 +544,7 @@ static void why_it_does_not_start_is_told(void **state)
     assert_int_equal(ftruncate(fd, 100), 0);
     REFUSED_WITH(-EIO, "has less than one", open_disk(&h, MAP_FOR_DOMAIN, &e));
     assert_false(look(&h, NULL));
-    REFUSED_WITH(-ENOENT, "is not open", engine_grow(h.folder, &h.v, &e));
+    REFUSED_WITH(-ENOENT, "is not open", engine_grow(&h.sockets, &h.v, &e));
     secret_free(h.key);
 }
 
@@ -583,6 +586,49 @@ static void what_it_warns_of_later_is_in_its_log(void **state)
     secret_free(h.key);
 }
 
+static mode_t mode_of(void **state, const char *name)
+{
+    struct stat st;
+    assert_int_equal(stat(folder_path(state, name), &st), 0);
+    return st.st_mode & 07777;
+}
+
+/* That of the host: QEMU's group, which the folder has, connects; everybody may look. */
+static void of_the_host_others_look_and_connect(void **state)
+{
+    struct host h = new_host(state);
+    _cleanup_free_ struct map *maps = NULL;
+    size_t n = 1;
+    h.sockets.of_host = true;
+    OK(engine_maps(&h.sockets, &maps, &n, &e));
+    assert_int_equal(n, 0);
+    assert_int_equal(access(h.sockets.path, F_OK), -1);
+    REFUSED_WITH(-ENOENT, "cannot be opened", open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_int_equal(mkdir(h.sockets.path, 0777), 0);
+    assert_int_equal(chmod(h.sockets.path, 02777), 0);
+    REFUSED_WITH(-EACCES, "others may write to it", open_disk(&h, MAP_FOR_DOMAIN, &e));
+    assert_int_equal(chmod(h.sockets.path, 02755), 0);
+    mode_t before = umask(077);
+    OK(open_disk(&h, MAP_FOR_DOMAIN, &e));
+    umask(before);
+    assert_int_equal(mode_of(state, "mayfly/11111111-1111-4111-8111-111111111111_disk.eph0"), 0660);
+    assert_int_equal(mode_of(state, "mayfly/11111111-1111-4111-8111-111111111111_disk.eph0" KEEPER_SUFFIX),
+                     0644);
+    assert_int_equal(mode_of(state, "mayfly/11111111-1111-4111-8111-111111111111_disk.eph0" LOG_SUFFIX),
+                     0600);
+    assert_int_equal(mode_of(state, "mayfly/lock"), 0600);
+    if (geteuid() == 0) {
+        assert_int_equal(chmod(h.folder, 0711), 0);
+        assert_int_equal(chmod(folder_path(state, "disk"), 0666), 0);
+        assert_int_equal(seteuid(65534), 0);
+        assert_true(look(&h, NULL));
+        REFUSED_WITH(-EACCES, "virsh start", open_disk(&h, MAP_FOR_DOMAIN, &e));
+        assert_int_equal(seteuid(0), 0);
+    }
+    assert_true(close_disk(&h, MAP_FOR_DOMAIN));
+    secret_free(h.key);
+}
+
 static void the_folder_is_the_users_own(void **state)
 {
     struct host h = new_host(state);
@@ -594,10 +640,10 @@ static void the_folder_is_the_users_own(void **state)
         assert_int_equal(chown(folder_path(state, "mayfly"), 65534, 0), 0);
         REFUSED_WITH(-EACCES, "belongs to user", open_disk(&h, MAP_FOR_DOMAIN, &e));
     }
-    h.folder = "/nonexistent/folder/of/a/user";
-    REFUSED_WITH(-ENOENT, "XDG_RUNTIME_DIR", engine_open(h.folder, &h.v, 0, h.key, MAP_FOR_DOMAIN, &e));
-    h.folder = "/a/name/that/is/too/long/for/a/socket/that/has/the/name/of/a/volume/below";
-    REFUSED_WITH(-ENAMETOOLONG, "shorter", engine_socket_path(h.folder, &h.v, path, &e));
+    h.sockets.path = "/nonexistent/folder/of/a/user";
+    REFUSED_WITH(-ENOENT, "XDG_RUNTIME_DIR", engine_open(&h.sockets, &h.v, 0, h.key, MAP_FOR_DOMAIN, &e));
+    h.sockets.path = "/a/name/that/is/too/long/for/a/socket/that/has/the/name/of/a/volume/below";
+    REFUSED_WITH(-ENAMETOOLONG, "shorter", engine_socket_path(&h.sockets, &h.v, path, &e));
     secret_free(h.key);
 }
 
@@ -615,7 +661,7 @@ static void a_larger_file_is_told_to_the_guest(void **state)
     assert_int_equal(front_ask(&f, &(struct vhost_message){.header = {VHOST_GET_QUEUE_NUM, 0, 0}}), 0);
     h.v.size_bytes = 2 * (uint64_t)DISK_BYTES;
     assert_int_equal(truncate(folder_path(state, "disk"), 2 * DISK_BYTES), 0);
-    OK(engine_grow(h.folder, &h.v, &e));
+    OK(engine_grow(&h.sockets, &h.v, &e));
     assert_true(look(&h, &map));
     assert_int_equal(map.size_bytes, 2 * DISK_BYTES);
     const struct timeval limit = {.tv_sec = WAIT_MSEC / 1000};
@@ -653,6 +699,7 @@ int main(void)
         ENGINE_TEST(a_file_alone_is_no_keeper),
         ENGINE_TEST(why_it_does_not_start_is_told),
         ENGINE_TEST(what_it_warns_of_later_is_in_its_log),
+        ENGINE_TEST(of_the_host_others_look_and_connect),
         ENGINE_TEST(the_folder_is_the_users_own),
         ENGINE_TEST(a_larger_file_is_told_to_the_guest),
     };

@@ -65,8 +65,8 @@ static void groups_volumes_and_maps_are_read(void **state)
     n += (size_t)print_row(text + n, sizeof text - n, &other, "", "");
     strcpy(text + n, "]}]}\n");
 
-    struct map maps[] = {{I "_disk-dmcrypt", MAP_UUID_PREFIX D "04", 1 << 30, 1, 0, 0},
-                         {J "_disk-dmcrypt", MAP_UUID_PREFIX D "aa" MAP_UUID_OPENED, 1 << 30, 0, 0, 0}};
+    struct map maps[] = {{I "_disk-dmcrypt", MAP_UUID_PREFIX D "04", 1 << 30, 1, 0, 0, 0},
+                         {J "_disk-dmcrypt", MAP_UUID_PREFIX D "aa" MAP_UUID_OPENED, 1 << 30, 0, 0, 0, 0}};
     _cleanup_inventory_ struct inventory *i = NULL;
     assert_ok(inventory_parse(text, strlen(text), maps, 2, &i, &e), e);
     assert_int_equal(i->n_groups, 1);

@@ -125,6 +125,9 @@ static void a_name_tells_where_nothing_else_does(void **state)
     assert_int_equal(lineage_of_name("/run/user/7/mayfly/" U "_disk.swap", OWN, &r), LINEAGE_MAP);
     assert_string_equal(r.instance, U);
     assert_string_equal(r.lv, U "_disk.swap");
+    assert_int_equal(lineage_of_name("/run/mayfly/disks/" U "_disk", OWN, &r), LINEAGE_MAP);
+    assert_int_equal(lineage_of_name("/run/mayfly/disks/" U "_disk", U, &r), LINEAGE_NONE);
+    assert_int_equal(lineage_of_name("/srv/mayfly/disks/" U "_disk", OWN, &r), LINEAGE_NONE);
     assert_int_equal(lineage_of_name("/run/user/7/mayfly/" U "_disk", U, &r), LINEAGE_NONE);
     assert_int_equal(lineage_of_name("/run/user/7/firefly/" U "_disk", OWN, &r), LINEAGE_NONE);
     assert_int_equal(lineage_of_name("/mayfly/" U, OWN, &r), LINEAGE_NONE);

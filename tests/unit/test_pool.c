@@ -77,25 +77,26 @@ static struct served *find_served(const struct volume *v)
     return NULL;
 }
 
-static int engine_open(const char *runtime_dir, const struct volume *v, int file_fd,
+static int engine_open(const struct sockets *sockets, const struct volume *v, int file_fd,
                        const struct secret *volume_key, enum map_use use, struct error *e)
 {
     (void)e;
-    assert_string_equal(runtime_dir, "/run/nowhere");
+    assert_string_equal(sockets->path, "/run/nowhere");
     assert_non_null(volume_key);
     assert_null(find_served(v));
     struct served *s = &served[n_served++];
     *s = (struct served){.fd = dup(file_fd),
                          .map.size_bytes = v->size_bytes,
+                         .map.served = 1,
                          .map.read_only = use == MAP_READ_ONLY || volume_is_snapshot(v)};
     volume_map_name(v, s->map.name);
     map_uuid_make(v->disk, use, s->map.uuid);
     return 0;
 }
 
-static int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e)
+static int engine_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e)
 {
-    (void)runtime_dir, (void)e;
+    (void)sockets, (void)e;
     *ret = calloc(n_served + 1, sizeof **ret);
     assert_non_null(*ret);
     for (size_t i = 0; i < n_served; i++)
@@ -104,10 +105,10 @@ static int engine_maps(const char *runtime_dir, struct map **ret, size_t *ret_n,
     return 0;
 }
 
-static int engine_close(const char *runtime_dir, const struct volume *v, enum map_use up_to, bool *ret_closed,
-                        struct error *e)
+static int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to,
+                        bool *ret_closed, struct error *e)
 {
-    (void)runtime_dir, (void)e;
+    (void)sockets, (void)e;
     struct served *s = find_served(v);
     n_closes++;
     *ret_closed = s && map_uuid_use(s->map.uuid) <= up_to;
@@ -118,19 +119,20 @@ static int engine_close(const char *runtime_dir, const struct volume *v, enum ma
     return 0;
 }
 
-static int engine_grow(const char *runtime_dir, const struct volume *v, struct error *e)
+static int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e)
 {
-    (void)runtime_dir, (void)e;
+    (void)sockets, (void)e;
     find_served(v)->map.size_bytes = v->size_bytes;
     return 0;
 }
 
-static const struct pool_engine engine = {engine_open, engine_maps, engine_close, engine_grow};
+static const struct engine_ops engine_ops = {engine_open, engine_maps, engine_close, engine_grow};
+static const struct engine engine = {&engine_ops, {"/run/nowhere", false}};
 
 static struct broker *connect_pool(void)
 {
     struct broker *b = NULL;
-    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&config, &engine, &b, &e));
     return b;
 }
 
@@ -608,11 +610,11 @@ static void a_pool_knows_itself(void **state)
     assert_false(config_vg_name_valid(pool_name(a)));
     other = config;
     strcat(other.pool_path, "/../deep/er"); /* which is not there yet */
-    OK(pool_open(&other, "/run/nowhere", &engine, &c, &e));
+    OK(pool_open(&other, &engine, &c, &e));
     assert_string_not_equal(pool_name(c), pool_name(a));
     end_connection(&c);
     assert_int_equal(chmod(other.pool_path, 0755), 0);
-    REFUSED_WITH(-EACCES, "chmod 700", pool_open(&other, "/run/nowhere", &engine, &c, &e));
+    REFUSED_WITH(-EACCES, "chmod 700", pool_open(&other, &engine, &c, &e));
 }
 
 /* Which pool it is nobody else may say, and not half a file. */
@@ -624,26 +626,26 @@ static void an_identity_is_believed_only_if_it_is_whole(void **state)
     char path[PATH_MAX + 8], aside[PATH_MAX + 8];
     other = config;
     strcat(other.pool_path, "-identified");
-    OK(pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&other, &engine, &b, &e));
     end_connection(&b);
     snprintf(path, sizeof path, "%s/pool", other.pool_path);
     snprintf(aside, sizeof aside, "%s/aside", other.pool_path);
     _cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     assert_int_equal(fd_write_all(fd, "more\n", 5), 0);
-    REFUSED_WITH(-EINVAL, "damaged", pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    REFUSED_WITH(-EINVAL, "damaged", pool_open(&other, &engine, &b, &e));
     assert_int_equal(ftruncate(fd, UUID_TEXT - 1), 0);
-    REFUSED_WITH(-EINVAL, "damaged", pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    REFUSED_WITH(-EINVAL, "damaged", pool_open(&other, &engine, &b, &e));
     assert_int_equal(pwrite(fd, "\n", 1, UUID_TEXT - 1), 1);
     assert_int_equal(rename(path, aside), 0);
     assert_int_equal(symlink("aside", path), 0);
-    REFUSED_WITH(-ELOOP, "cannot be read", pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    REFUSED_WITH(-ELOOP, "cannot be read", pool_open(&other, &engine, &b, &e));
     assert_int_equal(rename(aside, path), 0);
-    OK(pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&other, &engine, &b, &e));
     end_connection(&b);
     if (geteuid() != 0)
         skip(); /* chown */
     assert_int_equal(chown(other.pool_path, 65534, 0), 0);
-    REFUSED_WITH(-EACCES, "belongs to user", pool_open(&other, "/run/nowhere", &engine, &b, &e));
+    REFUSED_WITH(-EACCES, "belongs to user", pool_open(&other, &engine, &b, &e));
 }
 
 static int make_pool(void **state)

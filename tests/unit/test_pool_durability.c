@@ -272,23 +272,24 @@ static void replay(const char *path, size_t now, size_t pool_at, unsigned mask, 
 
 /* ----------------------------------------------------------------- the engine */
 
-static int no_maps(const char *runtime_dir, struct map **ret, size_t *ret_n, struct error *e)
+static int no_maps(const struct sockets *sockets, struct map **ret, size_t *ret_n, struct error *e)
 {
-    (void)runtime_dir, (void)e;
+    (void)sockets, (void)e;
     *ret = calloc(1, sizeof **ret);
     *ret_n = 0;
     return *ret ? 0 : -ENOMEM;
 }
 
-static int nothing_to_close(const char *runtime_dir, const struct volume *v, enum map_use up_to,
+static int nothing_to_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to,
                             bool *ret_closed, struct error *e)
 {
-    (void)runtime_dir, (void)v, (void)up_to, (void)e;
+    (void)sockets, (void)v, (void)up_to, (void)e;
     *ret_closed = false;
     return 0;
 }
 
-static const struct pool_engine engine = {.maps = no_maps, .close = nothing_to_close};
+static const struct engine_ops engine_ops = {.maps = no_maps, .close = nothing_to_close};
+static const struct engine engine = {&engine_ops, {"/run/nowhere", false}};
 
 /* ------------------------------------------------------------------- scenarios */
 
@@ -366,7 +367,7 @@ static void try_state(size_t now, size_t pool_at, unsigned mask, enum content co
 {
     struct broker *b = NULL;
     replay(replayed.pool_path, now, pool_at, mask, content);
-    OK(pool_open(&replayed, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&replayed, &engine, &b, &e));
     check(b, w, done);
     clean(b, w);
     b = broker_disconnect(b);
@@ -424,7 +425,7 @@ static void power_cuts(void **state)
     enum { NONE = -1 };
     struct stat st;
     struct broker *b = NULL;
-    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&config, &engine, &b, &e));
     assert_int_equal(stat(config.pool_path, &st), 0);
     pool_inode = st.st_ino;
     uuid_make(instance);
@@ -479,7 +480,7 @@ static void the_identity_is_there_for_good(void **state)
     struct broker *b = NULL;
     char path[PATH_MAX];
     n_made = 0;
-    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&config, &engine, &b, &e));
     snprintf(path, sizeof path, "%.200s/pool", config.pool_path);
     assert_int_equal(stat(path, &identity), 0);
     assert_int_equal(stat(config.pool_path, &pool), 0);
@@ -496,7 +497,7 @@ static void a_new_size_is_there_for_good(void **state)
     struct stat st;
     struct broker *b = NULL;
     char path[PATH_MAX];
-    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&config, &engine, &b, &e));
     uuid_make(instance);
     OK(broker_lock(b, instance, &e));
     design(b, &disks[0], "root");
@@ -517,7 +518,7 @@ static void a_disk_that_could_not_be_made_leaves_nothing(void **state)
     (void)state;
     struct broker *b = NULL;
     _cleanup_inventory_ struct inventory *all = NULL;
-    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&config, &engine, &b, &e));
     uuid_make(instance);
     OK(broker_lock(b, instance, &e));
     design(b, &disks[0], "root");
@@ -539,7 +540,7 @@ static void of_two_that_make_a_pool_the_first_wins(void **state)
     (void)state;
     struct broker *b = NULL;
     rival = "0badc0de-1234-4000-8000-000000000000\n";
-    OK(pool_open(&config, "/run/nowhere", &engine, &b, &e));
+    OK(pool_open(&config, &engine, &b, &e));
     assert_non_null(strstr(pool_name(b), "0badc0de1234"));
     broker_disconnect(b);
 }
