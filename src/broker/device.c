@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -164,6 +165,14 @@ int device_check_unused(int fd, int ours, struct error *e)
     if (fstat(fd, &st) == 0)
         holders_name(st.st_rdev, by, sizeof by);
     return error_set(e, -EBUSY, "it is in use%s; shut down what uses it, see lsblk and fuser -v", by);
+}
+
+bool device_has_keeper(int fd)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK;
+    flock(fd, LOCK_UN);
+    return false;
 }
 
 bool device_suspended(int fd)

@@ -48,19 +48,34 @@ static int look_for_map(const struct volume *v, bool *ret_open, struct error *e)
     return 0;
 }
 
-/* Checks that nobody but the volume's own map holds it. */
-static int check_not_held(const struct volume *v, struct error *e)
+/* Counts who may have the volume open besides us: its map, or the process that serves it. */
+static int count_own(const struct volume *v, int fd)
+{
+    char name[MAP_NAME_MAX];
+    volume_map_name(v, name);
+    return dmcrypt_leads_to(name, fd) || (volume_served(v) && device_has_keeper(fd)) ? 1 : 0;
+}
+
+/* Checks that nobody holds the volume; `open`: but its own map, or the process that serves it. */
+static int check_not_held(const struct volume *v, bool open, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     struct error why = ERROR_NONE;
-    char name[MAP_NAME_MAX];
-    volume_map_name(v, name);
     int r = device_open_volume(v, O_RDONLY, &fd, &why);
     if (r == 0)
-        r = device_check_unused(fd, dmcrypt_leads_to(name, fd) ? 2 : 1, &why);
+        r = device_check_unused(fd, 1 + (open ? count_own(v, fd) : 0), &why);
     if (r == -ENOENT || r == -ENXIO) /* not active, so nobody holds it */
         return 0;
     return r < 0 ? error_set(e, r, "volume %s: is left as it is: %s", v->lv, why.text) : 0;
+}
+
+int check_closed(const struct volume *v, struct error *e)
+{
+    bool open = false;
+    int r = look_for_map(v, &open, e);
+    if (r == 0 && open)
+        r = error_set(e, -EBUSY, "volume %s: is open, and is left as it is; close it first", v->lv);
+    return r;
 }
 
 int check_released(const struct session_volume *k, struct error *e)
@@ -69,19 +84,16 @@ int check_released(const struct session_volume *k, struct error *e)
     int r = check_no_dependents(k, e);
     if (r == 0 && volume_encrypted(&k->v))
         r = look_for_map(&k->v, &open, e);
-    return r < 0 ? r : check_not_held(&k->v, e);
+    return r < 0 ? r : check_not_held(&k->v, true, e);
 }
 
 int check_idle(struct session *s, const struct session_volume *k, struct error *e)
 {
     const struct volume *v = &k->v;
-    bool open = false;
     int r = check_no_dependents(k, e);
     if (r == 0)
         r = check_no_snapshot(s, v, e);
     if (r == 0)
-        r = look_for_map(v, &open, e);
-    if (r == 0 && open)
-        r = error_set(e, -EBUSY, "volume %s: is open, and is left as it is; close it first", v->lv);
-    return r < 0 ? r : check_not_held(v, e);
+        r = check_closed(v, e);
+    return r < 0 ? r : check_not_held(v, false, e);
 }

@@ -86,17 +86,31 @@ int do_SNAPSHOT(struct session *s, const struct op_snapshot *q, int fd, struct r
     return session_add(s, &snapshot, e);
 }
 
-/* Refuses a ready volume that somebody else has open: they could write to its contents. */
+/* Refuses a ready volume that others have open, apart from `ours`: they could write to its contents. */
+static int check_alone(const struct volume *v, int fd, int ours, struct error *e)
+{
+    struct error why = ERROR_NONE;
+    int r = v->state == VOLUME_READY ? device_check_unused(fd, ours, &why) : 0;
+    return r < 0 ? error_set(e, r, "volume %s: cannot be opened: %s", v->lv, why.text) : 0;
+}
+
 static int check_not_shared(const struct volume *v, int fd, struct error *e)
 {
     char name[MAP_NAME_MAX];
     struct map map;
-    struct error why = ERROR_NONE;
     volume_map_name(v, name);
-    if (v->state != VOLUME_READY || dmcrypt_find(name, &map, NULL) != -ENOENT)
+    return dmcrypt_find(name, &map, NULL) == -ENOENT ? check_alone(v, fd, 1, e) : 0;
+}
+
+static int check_not_suspended(const struct volume *v, int fd, struct error *e)
+{
+    if (!device_suspended(fd))
         return 0;
-    int r = device_check_unused(fd, 1, &why);
-    return r < 0 ? error_set(e, r, "volume %s: cannot be opened: %s", v->lv, why.text) : 0;
+    return error_set(
+        e, -ENEEDSRECOVER,
+        "volume %s/%s: is suspended, as an lvm that was killed leaves it: nothing can be read or "
+        "written; run mayfly recover",
+        v->vg, v->lv);
 }
 
 int prepare_map(struct session *s, const struct volume *v, enum map_use use, struct map_options *ret,
@@ -106,12 +120,8 @@ int prepare_map(struct session *s, const struct volume *v, enum map_use use, str
     struct stat st = {.st_rdev = 0};
     struct facts facts;
     int r = session_open_volume(s, v, O_RDONLY, &fd, e);
-    if (r == 0 && device_suspended(fd))
-        r = error_set(
-            e, -ENEEDSRECOVER,
-            "volume %s/%s: is suspended, as an lvm that was killed leaves it: nothing can be read or "
-            "written; run mayfly recover",
-            v->vg, v->lv);
+    if (r == 0)
+        r = check_not_suspended(v, fd, e);
     if (r == 0)
         r = check_not_shared(v, fd, e);
     if (r < 0)
@@ -220,6 +230,34 @@ int do_TUNE(struct session *s, const struct op_volume *q, int fd, struct reply *
         r = dmcrypt_tune(&k->v, key, &options, &reply->changed, e);
     reply->untouched[0] = !reply->changed;
     return r;
+}
+
+/* Opens the volume itself, once for the process that will serve it, and once more for the caller. */
+int do_OPEN_VOLUME(struct session *s, const struct op_open *q, int fd, struct reply *reply, struct error *e)
+{
+    _cleanup_secret_ struct secret *key = NULL;
+    struct session_volume *k = NULL;
+
+    int r = session_get(s, &q->volume, &k, e);
+    if (r == 0)
+        r = rules_open_volume(&k->v, q->use, e);
+    if (r == 0)
+        r = receive_key(&k->v, fd, &key, e);
+    if (r == 0)
+        r = check_closed(&k->v, e);
+    if (r == 0)
+        r = session_open_volume(s, &k->v, O_RDWR, &reply->fd, e);
+    if (r == 0)
+        r = check_not_suspended(&k->v, reply->fd, e);
+    bool has_keeper = reply->untouched[0] = r == 0 && device_has_keeper(reply->fd);
+    if (r == 0)
+        r = check_alone(&k->v, reply->fd, has_keeper ? 2 : 1, e);
+    if (r == 0)
+        r = device_size(reply->fd, &reply->size_bytes, e);
+    if (r < 0)
+        return r;
+    k->opened_here = true;
+    return 0;
 }
 
 int do_OPEN_PLAIN(struct session *s, const struct op_volume *q, int fd, struct reply *reply, struct error *e)

@@ -31,6 +31,9 @@ int check_released(const struct session_volume *k, struct error *e) _must_check_
 /* idle.c: checks the part that concerns LVM: nothing in it depends on the volume. */
 int check_no_dependents(const struct session_volume *k, struct error *e) _must_check_;
 
+/* idle.c: checks that no map is over the volume. */
+int check_closed(const struct volume *v, struct error *e) _must_check_;
+
 /* sets.c: overwrites a plain volume, if that is configured. */
 int clear_plain(struct session *s, const struct volume *v, struct error *e) _must_check_;
 

@@ -121,6 +121,7 @@ struct op_mark {
  *     SUSPENDED   an array of struct suspended
  *     STRANGERS   an array of struct volume, of which only names and sizes are set
  *     OPEN        the device, for reading and writing; a snapshot or a read-only map for reading alone
+ *     OPEN_VOLUME the volume itself, on which there is ciphertext alone
  *     OPEN_PLAIN  the device, for writing alone
  *     BENCH       the device, for reading and writing
  */
@@ -130,8 +131,8 @@ struct answer {
     uint8_t shows;          /* TRY: something makes sense under this key */
     uint8_t changed;        /* TUNE: the map had another table; CLOSE: there was a map */
     uint32_t crypt_version; /* MAPS: of the kernel's dm-crypt, as CRYPT_VERSION() */
-    uint64_t size_bytes;    /* CREATE, SNAPSHOT, OPEN, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
-                               STRANGERS: of the file */
+    uint64_t size_bytes; /* CREATE, SNAPSHOT, OPEN, OPEN_VOLUME, OPEN_PLAIN, BENCH: of the device; LIST, MAPS,
+                            STRANGERS: of the file */
     char disks[WIRE_UUIDS][UUID_TEXT]; /* DISK_UUIDS */
     struct error_parts parts;          /* of text */
     char text[sizeof((struct error *)0)->text];

@@ -56,6 +56,14 @@ int rules_open(const struct volume *v, struct error *e)
     return 0;
 }
 
+int rules_open_volume(const struct volume *v, enum map_use use, struct error *e)
+{
+    int r = rules_open(v, e);
+    if (r < 0 || map_use_serves(use, v))
+        return r;
+    return error_set(e, -EUNSAFE, "volume %s: is opened through a map: no process serves it", v->lv);
+}
+
 int rules_open_plain(const struct volume *v, bool made_here, struct error *e)
 {
     if (volume_encrypted(v))

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "secret/secret.h"
-#include "storage/volume.h"
+#include "storage/map.h"
 
 /* Checks that this disk may be made. */
 int rules_create(const struct volume *v, struct error *e) _must_check_;
@@ -18,6 +18,9 @@ int rules_design_snapshot(const struct volume *origin, const char *disk, uint64_
                           const struct secret *volume_key, struct volume *ret, struct error *e) _must_check_;
 
 int rules_open(const struct volume *v, struct error *e) _must_check_;
+
+/* Checks that the volume itself is opened for this use, without a map, since a process serves the disk. */
+int rules_open_volume(const struct volume *v, enum map_use use, struct error *e) _must_check_;
 
 /* Check that the caller is the connection that is making the volume: no other may open it without a key, or
  * format it. */

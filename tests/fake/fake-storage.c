@@ -571,6 +571,12 @@ int device_check_unused(int fd, int ours, struct error *e)
     return 0;
 }
 
+bool device_has_keeper(int fd)
+{
+    (void)fd;
+    return false;
+}
+
 bool device_suspended(int fd)
 {
     struct stat st, volume;

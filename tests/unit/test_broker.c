@@ -248,6 +248,17 @@ static int open_with(struct peer p, const struct volume *v, const struct secret 
     return a.errnum;
 }
 
+/* Opens the volume itself. */
+static int open_volume(struct peer p, const struct volume *v, enum map_use use, const struct secret *key,
+                       struct answer *ret, int *ret_fd)
+{
+    struct op_open q = {.volume = ref(v), .use = (uint8_t)use};
+    _cleanup_handover_ struct secret_handover *h = NULL;
+    assert_int_equal(secret_handover(key, &h, NULL), 0);
+    *ret = ask_for(p, OP_OPEN_VOLUME, &q, sizeof q, secret_handover_fd(h), ret_fd);
+    return ret->errnum;
+}
+
 static int open_later(struct peer p, const struct volume *v, const struct secret *key)
 {
     struct op_open q = {.volume = ref(v), .settle = SETTLE_LATER};
@@ -603,6 +614,55 @@ static void a_folder_of_others_is_no_place_for_locks(void **state)
     p = start(path);
     assert_int_equal(lock(p, I), -EPERM);
     end(p);
+}
+
+static void a_process_that_serves_gets_the_volume_itself(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1), *wrong = key_of(2);
+    _cleanup_close_ int fd = -1;
+    struct volume v = encrypted(I, "root", key), w = encrypted(I, "eph0", key);
+    struct answer a;
+    v.state = VOLUME_READY;
+    v.engine = ENGINE_USER;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    struct peer p = start(locks_path);
+    REFUSED(p, -EPERM, open_volume(p, &v, MAP_FOR_DOMAIN, key, &a, NULL)); /* without the lock */
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EKEYREJECTED, open_volume(p, &v, MAP_FOR_DOMAIN, wrong, &a, NULL));
+    REFUSED(p, -EUNSAFE, open_volume(p, &w, MAP_FOR_DOMAIN, key, &a, NULL)); /* it gets a map */
+    REFUSED(p, -EUNSAFE, open_volume(p, &v, MAP_TO_STAY, key, &a, NULL));
+    REFUSED(p, -EINVAL, open_volume(p, &v, (enum map_use)4, key, &a, NULL));
+
+    assert_int_equal(open_volume(p, &v, MAP_FOR_DOMAIN, key, &a, &fd), 0);
+    assert_int_equal(a.size_bytes, v.size_bytes);
+    assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);
+    _cleanup_free_ char *all = look(p);
+    assert_null(strstr(all, "-dmcrypt"));
+
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0); /* the host looks at it through a map */
+    REFUSED(p, -EBUSY, open_volume(p, &v, MAP_FOR_DOMAIN, key, &a, NULL));
+    end(p);
+}
+
+static void a_volume_that_is_held_or_suspended_is_not_handed_out(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key);
+    struct answer a;
+    v.state = VOLUME_READY;
+    v.engine = ENGINE_USER;
+    fake_storage_add(&v);
+    for (int i = 0; i < 2; i++) {
+        fake_storage.volumes[0].held = i == 0;
+        fake_storage.volumes[0].suspended = i == 1;
+        struct peer p = start(locks_path);
+        assert_int_equal(lock(p, I), 0);
+        REFUSED(p, i == 0 ? -EBUSY : -ENEEDSRECOVER, open_volume(p, &v, MAP_FOR_START, key, &a, NULL));
+        end(p);
+    }
 }
 
 static void only_the_right_key_opens(void **state)
@@ -1762,6 +1822,8 @@ int main(void)
         TEST(who_holds_a_lock_is_named),
         TEST(a_silent_client_loses_its_locks),
         TEST(a_folder_of_others_is_no_place_for_locks),
+        TEST(a_process_that_serves_gets_the_volume_itself),
+        TEST(a_volume_that_is_held_or_suspended_is_not_handed_out),
         TEST(only_the_right_key_opens),
         TEST(a_map_of_others_is_left_alone),
         TEST(what_others_have_is_not_doomed),
