@@ -77,7 +77,13 @@ static int ask_for_maps(struct remote *b, struct map **ret, size_t *ret_n, uint3
         r = take_array(reply.fd, &maps_form, &maps, ret_n, e);
     if (r < 0)
         return r;
-    *ret = maps;
+    struct map *all = maps;
+    r = remote_add_served(b, &all, ret_n, e);
+    if (r < 0) {
+        free(all);
+        return r;
+    }
+    *ret = all;
     *ret_crypt_version = reply.a.crypt_version;
     return 0;
 }

@@ -28,6 +28,11 @@ struct remote {
     bool abandoned;       /* we stopped waiting for an answer, so no other one can come */
     char disks[WIRE_UUIDS][UUID_TEXT]; /* from DISK_UUIDS, not given to a disk yet: the first n_disks */
     size_t n_disks;
+    struct remote_key { /* of a served disk that is to be formatted */
+        char lv[LV_NAME_MAX];
+        struct secret *key;
+    } * keys;
+    size_t n_keys;
 };
 
 static inline struct remote *remote_of(struct broker *b)
@@ -69,6 +74,23 @@ int remote_ask(struct remote *b, enum op op, const void *request, const struct s
 #include "broker/methods.def"
 #undef METHOD
 #undef NOTICE
+
+/* client-served.c: opens a disk that a process serves to its guest. */
+int remote_open_served(struct remote *b, const struct volume *v, const struct secret *key, enum map_use use,
+                       struct opened *ret, struct error *e) _must_check_;
+
+/* Closes the disk if a process serves it; *ret_served: one does, or did. */
+int remote_close_served(struct remote *b, const struct volume *v, enum map_use up_to, bool *ret_served,
+                        bool *ret_closed, struct error *e) _must_check_;
+
+/* Removes what such a process has left of a volume that is gone. */
+void remote_clean_served(struct remote *b, const struct volume *v);
+
+/* Adds the disks that are served to an array of maps. */
+int remote_add_served(struct remote *b, struct map **maps, size_t *n, struct error *e) _must_check_;
+int remote_format_served(struct remote *b, const struct volume *v, const char *fs, const char *label,
+                         struct error *e) _must_check_;
+void remote_forget_keys(struct remote *b);
 
 /* Makes a broker of the program at the other end of *socket, which it takes over. `pid`: the program's if we
  * forked it, else 0. */

@@ -110,6 +110,8 @@ int remote_format(struct broker *b, const struct volume *v, const char *fs, cons
                   struct error *e)
 {
     struct op_format request = {.volume = volume_ref_of(v)};
+    if (volume_served(v))
+        return remote_format_served(remote_of(b), v, fs, label, e);
     if (str_copy(request.fs, sizeof request.fs, fs) < 0)
         return error_set(e, -EINVAL, "file system '%s': is unknown", fs);
     if (str_copy(request.label, sizeof request.label, label) < 0)
@@ -147,6 +149,8 @@ int remote_remove(struct broker *b, const struct volume *const v[], size_t n, st
         struct op_set request = next_set(v, n, done);
         r = ask_REMOVE(remote_of(b), &request, NULL, e);
     }
+    for (size_t i = 0; r == 0 && i < n; i++)
+        remote_clean_served(remote_of(b), v[i]);
     return r;
 }
 
@@ -156,6 +160,8 @@ int remote_open(struct broker *base, const struct volume *v, const struct secret
                 enum map_use use, enum settle settle, struct opened *ret, struct error *e)
 {
     struct remote *b = remote_of(base);
+    if (volume_key && map_use_serves(use, v))
+        return remote_open_served(b, v, volume_key, use, ret, e);
     struct op_open request = {.volume = volume_ref_of(v), .use = (uint8_t)use, .settle = (uint8_t)settle};
     struct op_volume plain = {.volume = volume_ref_of(v)};
     struct remote_reply reply;
@@ -201,7 +207,11 @@ int remote_close_up_to(struct broker *b, const struct volume *v, enum map_use up
     struct op_close request = {
         .volume = volume_ref_of(v), .up_to = (uint8_t)up_to, .settle = (uint8_t)settle};
     struct remote_reply reply;
-    int r = ask_CLOSE(remote_of(b), &request, &reply, e);
+    bool served = false;
+    int r = remote_close_served(remote_of(b), v, up_to, &served, ret_closed, e);
+    if (r < 0 || served)
+        return r;
+    r = ask_CLOSE(remote_of(b), &request, &reply, e);
     if (r == 0)
         *ret_closed = reply.a.changed != 0;
     return r;
@@ -238,6 +248,7 @@ static void remote_disconnect(struct broker *base)
 {
     struct remote *b = remote_of(base);
     fd_close(b->socket);
+    remote_forget_keys(b);
     if (b->pid && !b->abandoned) /* an abandoned one ends by itself, when LVM has */
         process_await(b->pid, REMOTE_END_DEADLINE_MSEC);
     free(b);

@@ -13,6 +13,7 @@
 #include "broker/inventory.h"
 #include "crypt/opened.h"
 #include "secret/secret.h"
+#include "storage/served.h"
 #include "storage/suspended.h"
 
 struct broker;
@@ -36,6 +37,7 @@ struct broker {
     const char *verb;          /* the verb that we run, shown to others who find a lock taken; or NULL */
     broker_patience *patience; /* NULL: waits for ever */
     void *patience_data;
+    const struct engine *engine; /* what serves disks to guests; NULL: nothing here does */
 };
 
 /* Connects to the socket that systemd listens on. -EACCES, -ENOENT with the way out in the sentence. */
@@ -55,6 +57,9 @@ DEFINE_CLEANUP(struct broker *, broker_disconnect)
 #include "broker/methods.def"
 #undef METHOD
 #undef NOTICE
+
+/* Writes an entry into the audit trail of what this process has done to a volume, and returns r. */
+int broker_audit(const struct volume *v, const char *action, int r, const struct error *e);
 
 /* Closes the map, whatever it was opened for. */
 int broker_close(struct broker *b, const struct volume *v, enum settle settle, struct error *e) _must_check_;

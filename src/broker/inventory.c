@@ -2,6 +2,7 @@
 /* Finds things in an inventory. See inventory.h. */
 #include "broker/inventory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,4 +84,13 @@ const struct map *inventory_map_of(const struct inventory *i, const struct volum
     while (n < i->n_maps && str_starts(i->maps[n].uuid, bare) && !map_uuid_is_of(i->maps[n].uuid, v->disk))
         n++;
     return n < i->n_maps && map_uuid_is_of(i->maps[n].uuid, v->disk) ? &i->maps[n] : NULL;
+}
+
+void inventory_device_path(const struct inventory *i, const struct volume *v, char field[DEVICE_PATH_MAX])
+{
+    const struct map *map = inventory_map_of(i, v);
+    if (map && !map->served)
+        snprintf(field, DEVICE_PATH_MAX, "/dev/mapper/%s", map->name);
+    else
+        volume_device_path(v, field);
 }

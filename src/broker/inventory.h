@@ -78,3 +78,6 @@ const struct group *inventory_group(const struct inventory *i, const char *vg);
 const struct volume *inventory_volumes_of(const struct inventory *i, const char *instance, size_t *ret_n);
 const struct dependent *inventory_dependent_of(const struct inventory *i, const struct volume *v);
 const struct map *inventory_map_of(const struct inventory *i, const struct volume *v);
+
+/* Writes where the disk is: the device of its map if it is open through one, else what a guest gets. */
+void inventory_device_path(const struct inventory *i, const struct volume *v, char field[DEVICE_PATH_MAX]);

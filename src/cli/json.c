@@ -99,13 +99,15 @@ static bool put_encryption(struct json_object *disk, const struct volume *v)
 {
     return json_put_text(disk, "cipher", v->cipher) && json_put_u64(disk, "key_bits", v->key_bits) &&
            json_put_u64(disk, "sector_bytes", v->sector_bytes) && json_put_text(disk, "key", v->key) &&
-           json_put_text(disk, "key_scope", key_scope_name(v->scope)) && json_put_text(disk, "kdf", v->kdf);
+           json_put_text(disk, "key_scope", key_scope_name(v->scope)) && json_put_text(disk, "kdf", v->kdf) &&
+           json_put_text(disk, "engine",
+                         volume_engine_name(volume_served(v) ? ENGINE_USER : ENGINE_DM_CRYPT));
 }
 
 struct json_object *json_disk(const struct model *m, const struct volume *v)
 {
     char path[DEVICE_PATH_MAX];
-    volume_device_path(v, path);
+    inventory_device_path(m->inventory, v, path);
 
     const struct map *map = model_map_of(m, v);
     struct json_object *disk = json_object_new_object();

@@ -41,19 +41,23 @@ static int open_pool(struct session *s, struct error *e)
     return str_copy(s->config.volume_groups.item[0], CONFIG_TEXT_MAX, pool_name(s->broker));
 }
 
-/* Opens the user's own pool; or, as root, forks a broker, which stays root when we give that up; or connects
- * to the socket. */
-static int reach_broker(const struct globals *g, struct session *s, struct error *e)
+/* As root, forks a broker, which stays root when we give that up; else connects to the socket. */
+static int reach_groups(const struct globals *g, struct session *s, struct error *e)
 {
     char program[PATH_MAX];
-    int r;
     place_find("src/broker", "mayfly-broker", program);
-    if (own_has_pool(&s->config))
-        r = open_pool(s, e);
-    else if (can_fork_broker())
-        r = broker_fork(program, g->config_path, &s->broker, e);
-    else
-        r = broker_connect(BROKER_SOCKET, &s->broker, e);
+    int r = can_fork_broker() ? broker_fork(program, g->config_path, &s->broker, e)
+                              : broker_connect(BROKER_SOCKET, &s->broker, e);
+    if (r == 0) {
+        s->engine = (struct engine){&keepers, {SOCKETS_OF_HOST, true}};
+        s->broker->engine = &s->engine;
+    }
+    return r;
+}
+
+static int reach_broker(const struct globals *g, struct session *s, struct error *e)
+{
+    int r = own_has_pool(&s->config) ? open_pool(s, e) : reach_groups(g, s, e);
     if (r == 0)
         s->broker->verb = g->verb;
     return r;
@@ -65,9 +69,16 @@ static int load_config(const struct globals *g, struct config *ret, struct error
     return r < 0 ? r : own_complete(ret, BROKER_SOCKET, e);
 }
 
-static int give_up_root(struct error *e)
+/* Becomes the user mayfly, who needs a folder for the sockets of disks. */
+static int give_up_root(const struct session *s, struct error *e)
 {
-    return geteuid() == 0 ? privileges_drop(e) : 0;
+    uid_t user = 0;
+    if (geteuid() != 0)
+        return 0;
+    int r = privileges_user(&user, e);
+    if (r == 0 && s->engine.sockets.of_host)
+        engine_make_folder(&s->engine.sockets, user);
+    return r < 0 ? r : privileges_drop(e);
 }
 
 int session_start_keeper(struct image_keeper **ret, struct error *e)
@@ -182,7 +193,7 @@ int session_open(const struct globals *g, enum session_virt virt, struct session
     if (r == 0)
         r = reach_broker(g, s, e);
     if (r == 0)
-        r = give_up_root(e);
+        r = give_up_root(s, e);
     if (r == 0)
         r = reach_libvirt(s, virt, e);
     if (r < 0)
@@ -205,7 +216,7 @@ int session_open_despite(const struct globals *g, struct session **ret, struct l
         (void)!reach_broker(g, s, &lacks.broker);
     } else
         config_defaults(&s->config);
-    int r = give_up_root(e);
+    int r = give_up_root(s, e);
     if (r < 0)
         return r;
     if (usable)

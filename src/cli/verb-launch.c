@@ -63,6 +63,7 @@ static int set_domain_xml(void *target, const char *path, struct error *e)
 }
 
 CLI_FLAG(set_shared_key, struct launch_options, request.shared_key)
+CLI_TEXT(set_engine, struct launch_options, request.engine)
 CLI_TEXT(set_firmware, struct launch_options, request.firmware)
 CLI_TEXT(set_network, struct launch_options, request.network)
 CLI_FLAG(set_autostart, struct launch_options, request.autostart)
@@ -74,6 +75,7 @@ static const struct cli_option launch_options[] = {
     {"memory", 0, "SIZE", "memory of each instance", set_memory},
     {"vcpus", 0, "N", "virtual processors of each instance", set_vcpus},
     {"firmware", 0, "FIRMWARE", "bios or uefi", set_firmware},
+    {"engine", 0, "ENGINE", "who opens the disks for the guest: dm-crypt or user", set_engine},
     {"network", 0, "NETWORK", "connect them to this network, bridge=BRIDGE, or none", set_network},
     {"domain-xml", 0, "FILE", "libvirt XML to put the disks into", set_domain_xml},
     {"autostart", 0, NULL, "start them with the host from now on", set_autostart},

@@ -31,7 +31,7 @@ static int print_disks(const struct model *m, const struct instance *i, struct e
             snprintf(encryption, sizeof encryption, "%s:%u", v->cipher, v->key_bits);
             snprintf(sector, sizeof sector, "%u", v->sector_bytes);
         }
-        volume_device_path(v, path);
+        inventory_device_path(m->inventory, v, path);
         snprintf(disk, sizeof disk, v->alias[0] ? "%s (%s)" : "%s", v->role, v->alias);
         int r = table_row(&t, e, disk, str_from_bytes(v->size_bytes, size, sizeof size),
                           volume_state_name(v->state), openness(m, v), encryption, sector,
@@ -75,10 +75,10 @@ static void tell_options(const struct context *c, const struct model *m, const s
     }
 }
 
-/* True if a disk has a dm-crypt table. Plain disks have no table, and disks of a pool of files no map. */
+/* True if a disk has a dm-crypt table. Plain disks have no table, nor have disks that a process serves. */
 static bool has_table(const struct volume *v)
 {
-    return volume_encrypted(v) && !volume_in_folder(v);
+    return volume_encrypted(v) && !volume_served(v);
 }
 
 static int print_told(const struct context *c, const struct model *m, const struct instance *i,

@@ -264,14 +264,38 @@ static int wait_for_guest(struct keeper_seen *k, const struct volume *v, struct 
     return r < 0 ? error_set(e, r, "disk %s: cannot be closed: a guest has it", v->lv) : 0;
 }
 
+/* Waits until a keeper of another user ends by itself, as it does after its guest. */
+static int await_end(const struct sockets *sockets, const struct volume *v, const struct error *denied,
+                     bool *ret_closed, struct error *e)
+{
+    uint64_t end = clock_msec() + ENGINE_GONE_MSEC + LET_GO_MSEC;
+    _cleanup_close_ int folder = -1;
+    char file[KEEPER_NAME_MAX];
+    bool lives = true;
+    name_file(v, KEEPER_SUFFIX, file);
+    int r = engine_folder(sockets, &folder, e);
+    for (*ret_closed = false; r == 0 && lives && clock_msec() < end;) {
+        _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
+        r = keeper_look(folder, file, O_RDONLY, &k, e);
+        lives = r == 0 && k.pid;
+        *ret_closed = *ret_closed || lives;
+        if (lives)
+            clock_sleep_msec(POLL_MSEC);
+    }
+    return r == 0 && lives ? error_pass(e, -EACCES, denied) : r;
+}
+
 int engine_close(const struct sockets *sockets, const struct volume *v, enum map_use up_to, bool *ret_closed,
                  struct error *e)
 {
     _cleanup_close_ int folder = -1, lock = -1;
     _cleanup_keeper_ struct keeper_seen k = {.state_fd = -1};
-    int r = look_locked(sockets, v, &folder, &lock, &k, e);
+    struct error why = ERROR_NONE;
+    int r = look_locked(sockets, v, &folder, &lock, &k, &why);
+    if (r == -EACCES && sockets->of_host)
+        return await_end(sockets, v, &why, ret_closed, e);
     if (r < 0)
-        return r;
+        return error_pass(e, r, &why);
     *ret_closed = false;
     if (k.pid && map_uuid_use(k.state.map) > up_to)
         return 0;

@@ -19,12 +19,18 @@
 
 #include "storage/served.h"
 
+#include <sys/types.h>
+
 #define ENGINE_GONE_MSEC 20000 /* limit without a front end: QEMU connects again within a second */
 
 /* Writes the path of the socket of a disk. -ENAMETOOLONG: the name of the folder is too long. */
 #define ENGINE_PATH_MAX 108 /* size of sun_path in struct sockaddr_un */
 int engine_socket_path(const struct sockets *sockets, const struct volume *v, char path[ENGINE_PATH_MAX],
                        struct error *e) _must_check_;
+
+/* Makes the host's folder for the user `owner`, and for QEMU's group, if it is missing. For root. What cannot
+ * be made is told when a disk is opened. */
+void engine_make_folder(const struct sockets *sockets, uid_t owner);
 
 /* Opens the disk for `use`: starts a keeper, which gets the key (NULL: a plain volume) and a duplicate of
  * `fd`. -EEXIST: the disk has a keeper, which goes on as before. -EBUSY: another process has locked the

@@ -5,6 +5,7 @@
 #include "engine/engine-internal.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -58,6 +59,35 @@ int engine_folder(const struct sockets *sockets, int *ret_fd, struct error *e)
     if (r == 0)
         *ret_fd = TAKE_FD(fd);
     return r;
+}
+
+/* Finds the group that QEMU runs with, as Debian and Fedora name it. */
+static gid_t qemu_group(void)
+{
+    static const char *const names[] = {"libvirt-qemu", "qemu"};
+    const struct group *group = NULL;
+    for (size_t i = 0; !group && i < ARRAY_SIZE(names); i++)
+        group = getgrnam(names[i]);
+    return group ? group->gr_gid : 0;
+}
+
+/* Leaves a folder as it is that has the right owner: an operator may have given it another group. */
+void engine_make_folder(const struct sockets *sockets, uid_t owner)
+{
+    char above[PATH_MAX];
+    struct stat st;
+    snprintf(above, sizeof above, "%s", sockets->path);
+    *strrchr(above, '/') = '\0';
+    if (mkdir(above, 0700) == 0 && chmod(above, 0755) < 0)
+        return;
+    bool made = mkdir(sockets->path, 0700) == 0;
+    _cleanup_close_ int fd = open(sockets->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid == owner)
+        return;
+    if (fchown(fd, owner, qemu_group()) == 0)
+        (void)!fchmod(fd, 02755);
+    else if (made) /* without CAP_CHOWN, in mayfly-recover.service */
+        rmdir(sockets->path);
 }
 
 /* Explains who may start and end the keepers of the host. */

@@ -111,6 +111,7 @@ static int check(struct one_more *m, struct error *e)
     m->to.apart = m->request->seed_image != NULL;
     m->to.live = !m->to.apart && m->instance->state == INSTANCE_RUNNING;
     m->to.new.closes = !m->to.live;
+    m->to.new.engine = m->lead->engine;
     r = check_instance(m, e);
     if (r == 0)
         r = check_key(m, e);

@@ -44,7 +44,7 @@ struct domain_disk disk_of_domain(const struct context *c, const struct volume *
 {
     volume_device_path(v, path);
     return (struct domain_disk){.device_path = path,
-                                .vhost_user = volume_in_folder(v),
+                                .vhost_user = volume_served(v),
                                 .serial = v->disk,
                                 .sector_bytes = v->sector_bytes,
                                 .read_only = volume_is_seed(v),
@@ -87,11 +87,14 @@ int disk_detach_from_domain(const struct context *c, const struct volume *v, str
     return r < 0 ? r : virt_detach_disk(c->virt, v->instance, path, DOMAIN_DEFINITION, e);
 }
 
-/* True if the map is suitable for this use. A domain may use a writable map that was opened for more. A map
- * that was opened for a start is opened anew for another start if little of its time is left. */
-static bool map_will_do(const struct map *map, enum map_use use)
+/* True if the map is suitable for this use. A domain may use a writable map that was opened for more, by its
+ * own engine. A map that was opened for a start is opened anew for another start if little of its time is
+ * left. */
+static bool map_will_do(const struct map *map, const struct volume *v, enum map_use use)
 {
     enum map_use is = map_use(map);
+    if ((map->served != 0) != map_use_serves(use, v))
+        return false;
     if (use == MAP_READ_ONLY || is == MAP_READ_ONLY)
         return use == is;
     if (use == MAP_FOR_START && is == use)
@@ -115,7 +118,7 @@ int disks_look(const struct context *c, const struct model *m, const struct inst
         if (r < 0)
             return r;
         ret->open[n] = map != NULL;
-        ret->missing[n] = !map || (ret->durable[n] && !map_will_do(map, use));
+        ret->missing[n] = !map || (ret->durable[n] && !map_will_do(map, i->volumes[n], use));
         ret->n_missing += ret->missing[n];
         ret->n_open += ret->open[n];
     }

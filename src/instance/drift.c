@@ -101,7 +101,7 @@ static bool is_held(const struct drift_search *s, const struct inventory *invent
     by[0] = '\0';
     if ((volume_encrypted(v) && !map) || v->state == VOLUME_DOOMED || v->state == VOLUME_BUILDING)
         return false;
-    volume_device_path(v, path);
+    inventory_device_path(inventory, v, path);
     name_holders(path, by);
     return by[0] || (map && map->open_count > 0 && s->idle);
 }
@@ -134,7 +134,7 @@ static int look_at_holders(struct drift_search *s, struct error *e)
         int r = held ? wait_for_holder(s, v, by, &held, e) : 0;
         if (r < 0)
             return r;
-        volume_device_path(v, path);
+        inventory_device_path(s->model->inventory, v, path);
         if (held)
             drift_add(
                 s, DRIFT_HELD, v, -EBUSY,

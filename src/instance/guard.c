@@ -14,6 +14,14 @@ static int add(struct guard *g, const char *path, const struct reached *reached,
     return bigger[g->n++].path ? 0 : error_memory(e);
 }
 
+/* True if the path is a socket by which an instance's disk is served, or will be. */
+static bool leads_to_socket(const char *path, const char *own, struct reached *ret)
+{
+    _cleanup_free_ char *real = realpath(path, NULL);
+    const char *name = real ? real : path;
+    return str_starts(name, SOCKETS_OF_HOST "/") && lineage_of_name(name, own, ret);
+}
+
 int guard_look(const char *xml, struct guard *ret, struct error *e)
 {
     _cleanup_hook_paths_ struct hook_paths paths = {0};
@@ -23,8 +31,9 @@ int guard_look(const char *xml, struct guard *ret, struct error *e)
     for (size_t i = 0; r == 0 && i < paths.n; i++) {
         struct reached reached;
         struct stat st;
-        if (stat(paths.path[i], &st) == 0 && S_ISBLK(st.st_mode) &&
-            lineage_of("", st.st_rdev, ret->uuid, &reached))
+        bool device = stat(paths.path[i], &st) == 0 && S_ISBLK(st.st_mode);
+        if (device ? lineage_of("", st.st_rdev, ret->uuid, &reached)
+                   : leads_to_socket(paths.path[i], ret->uuid, &reached))
             r = add(ret, paths.path[i], &reached, e);
     }
     return r;
@@ -51,11 +60,13 @@ int guard_check_maps(const struct guard *g, const char *name, struct error *e)
 static int check_volume(const struct guard *g, const struct found_device *d, const struct volume *v,
                         const char *name, struct error *e)
 {
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
     if (volume_encrypted(v))
         return error_set(e, -EUNSAFE,
                          "domain %.100s: its disk %.200s leads to the volume below an encrypted disk, where "
-                         "a guest would write in plaintext; use the map (/dev/mapper/%.63s%s)",
-                         name, d->path, v->lv, MAP_NAME_SUFFIX);
+                         "a guest would write in plaintext; use the %s (%s)",
+                         name, d->path, volume_served(v) ? "socket" : "map", path);
     if (!streq(v->instance, g->uuid))
         return error_set(e, -EUNSAFE, "domain %.100s: its disk %.200s is a disk of instance %s", name,
                          d->path, v->instance);

@@ -67,6 +67,40 @@ static int check_machine(struct launch *l, struct error *e)
     return check_firmware(l, q->firmware ? q->firmware : built_in ? c->launch_firmware : NULL, e);
 }
 
+/* Chooses who opens the disks for a guest. Those of a pool of files need no tag for it. */
+static int check_engine(struct launch *l, struct error *e)
+{
+    const struct config *c = l->new.context->config;
+    const char *said = l->request->engine;
+    enum volume_engine engine = ENGINE_DM_CRYPT;
+    int r = volume_engine_parse(said ? said : c->engine, &engine);
+    if (r < 0)
+        return error_set(e, r, "engine: '%.40s' is neither dm-crypt nor user", said ? said : c->engine);
+    if (volume_group_is_folder(l->new.group->name))
+        return said && engine != ENGINE_USER
+                   ? error_set(e, -EINVAL, "engine %s: cannot open disks that are files; leave --engine out",
+                               said)
+                   : 0;
+    if (engine == ENGINE_USER && !l->new.km)
+        return said ? error_set(e, -EINVAL,
+                                "engine user: is for encrypted disks, and encryption is off; set enabled in "
+                                "[ephemeral_storage_encryption]")
+                    : 0;
+    if (engine == ENGINE_USER && !streq(c->cipher, ENGINE_USER_CIPHER))
+        return error_set(e, -EINVAL,
+                         "engine user: cannot encrypt with %s; set cipher = " ENGINE_USER_CIPHER
+                         " in [ephemeral_storage_encryption], or use --engine dm-crypt",
+                         c->cipher);
+    if (engine == ENGINE_USER && !l->new.km->durable)
+        return error_set(
+            e, -EINVAL,
+            "engine user: key manager %s keeps a key only while the disks are open, and its process "
+            "ends with the guest; set another backend, or use --engine dm-crypt",
+            l->new.km->ops->name);
+    l->new.engine = engine;
+    return 0;
+}
+
 static int look(struct launch *l, struct error *e)
 {
     int r = launch_lock_name(l, e);
@@ -98,5 +132,7 @@ int launch_check(struct launch *l, struct error *e)
         r = launch_choose_names(l, e);
     if (r == 0)
         r = new_disks_check_room(&l->new, q->count, e);
+    if (r == 0)
+        r = check_engine(l, e);
     return r < 0 ? r : launch_lock_names(l, e);
 }

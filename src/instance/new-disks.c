@@ -76,6 +76,7 @@ static void encrypt(const struct config *c, struct new_disk *d)
     facts_of_group(d->v.vg, 0, &facts);
     choose_encryption(c, &facts, &d->v);
     d->v.scope = d->key->want.scope;
+    d->v.engine = d->recipient->all->engine;
 }
 
 static struct new_disk *add_disk(struct recipient *i, struct new_key *key, uint64_t bytes, const char *role,

@@ -68,6 +68,7 @@ struct new_disks {
     const char *image_path;                /* its name in sentences */
     const struct wanted_seed *wanted_seed; /* what seeds are made of; NULL: none is made */
     const struct secret *seed;             /* the contents of the seed disk; NULL: made of wanted_seed */
+    enum volume_engine engine;             /* of those that are encrypted */
     bool closes;                           /* disks are closed after they are made, until a guest starts */
     uint64_t written_bytes;                /* of all images */
 

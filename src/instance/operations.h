@@ -20,6 +20,7 @@ struct launch_request {
     bool shared_key;
     struct wanted_disks disks; /* of each instance */
     struct wanted_seed seed;   /* none: no seed disk */
+    const char *engine;        /* "dm-crypt", "user"; NULL: what the configuration says */
     const char *template_xml;  /* NULL: built in, and the configuration has the defaults of these: */
     uint64_t memory_bytes;     /* 0: not given */
     uint32_t vcpus;            /* 0: not given */

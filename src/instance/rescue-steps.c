@@ -5,6 +5,7 @@
 #include "instance/made-volume.h"
 #include "instance/removal.h"
 #include "instance/rescue.h"
+#include "instance/start.h"
 #include "instance/stop.h"
 #include "keys/derive.h"
 #include "storage/check.h"
@@ -91,7 +92,7 @@ int rescue_stop(const struct context *c, void *object, struct error *e)
 
 int rescue_stop_undo(const struct context *c, void *object, struct error *e)
 {
-    return virt_start(c->virt, ((const struct rescue *)object)->instance->uuid, e);
+    return instance_start_again(c, ((const struct rescue *)object)->instance, e);
 }
 
 int rescue_definition(const struct context *c, const struct rescue *r, char **ret, struct error *e)
@@ -151,7 +152,7 @@ int rescue_ready_undo(const struct context *c, void *object, struct error *e)
 
 int rescue_start(const struct context *c, void *object, struct error *e)
 {
-    return virt_start(c->virt, ((const struct rescue *)object)->instance->uuid, e);
+    return instance_start_again(c, ((const struct rescue *)object)->instance, e);
 }
 
 int rescue_start_undo(const struct context *c, void *object, struct error *e)

@@ -162,8 +162,8 @@ static int add_steps(struct steps *s, struct resizing *r, bool *ret_changes, str
                            wanted);
     if (result == 0 && map)
         result = steps_add(s, grow_map, NULL, r, e, "make the map of %s as long", v->lv);
-    /* the server of a volume in a folder tells the guest itself when the map has grown; libvirt cannot */
-    if (result == 0 && r->instance->state == INSTANCE_RUNNING && !volume_in_folder(v))
+    /* a process that serves the disk tells the guest itself when the map has grown; libvirt cannot */
+    if (result == 0 && r->instance->state == INSTANCE_RUNNING && !volume_served(v))
         result = steps_add(s, tell_guest, NULL, r, e, "tell the guest of %s", r->instance->name);
     *ret_changes = volume || map;
     return result;

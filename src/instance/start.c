@@ -29,6 +29,42 @@ int start_add_steps(struct steps *s, struct disks *d, struct error *e)
     return r;
 }
 
+/* Keeps disks closed that are not ready. */
+static void leave_unready(struct disks *d)
+{
+    d->n_missing = 0;
+    for (size_t n = 0; n < d->instance->n_volumes; n++) {
+        d->missing[n] = d->missing[n] && d->instance->volumes[n]->state == VOLUME_READY;
+        d->n_missing += d->missing[n];
+    }
+}
+
+static int open_again(const struct context *c, const char *uuid, struct error *e)
+{
+    _cleanup_model_ struct model *m = NULL;
+    const struct instance *i = NULL;
+    struct error why = ERROR_NONE;
+    struct disks d;
+    void *const all[] = {&d};
+    int r = model_load(c, &m, e);
+    if (r == 0)
+        r = model_find(m, uuid, &i, e);
+    if (r == 0)
+        r = disks_look(c, m, i, MAP_FOR_DOMAIN, &d, e);
+    if (r < 0)
+        return r;
+    leave_unready(&d);
+    if (d.n_missing)
+        disks_open(c, all, 1, &why);
+    return why.errnum ? error_pass(e, why.errnum, &why) : 0;
+}
+
+int instance_start_again(const struct context *c, const struct instance *i, struct error *e)
+{
+    int r = volume_served(i->volumes[0]) ? open_again(c, i->uuid, e) : 0;
+    return r < 0 ? r : virt_start(c->virt, i->uuid, e);
+}
+
 /* A guest that is halted does not count as running. A guest that writes to an overlay may go on. */
 static const struct drift_need needs = {
     .cannot = "cannot be started",
@@ -43,7 +79,7 @@ static const struct drift_need needs_running = {.cannot = "cannot be started",
 static int open_for_guest(const struct context *c, const struct model *m, const struct instance *i,
                           struct disks *d, struct steps *s, struct error *e)
 {
-    if (!volume_in_folder(i->volumes[0]))
+    if (!volume_served(i->volumes[0]))
         return 0;
     int r = disks_look(c, m, i, MAP_FOR_DOMAIN, d, e);
     if (r < 0 || !d->n_missing)

@@ -49,7 +49,7 @@ static int find_changes(const struct context *c, struct tuning *t, struct error 
     for (size_t n = 0; r == 0 && n < t->instance->n_volumes && t->n_disks < DISKS_MAX; n++) {
         const struct volume *v = t->instance->volumes[n];
         const struct map *map = volume_encrypted(v) ? model_map_of(t->model, v) : NULL;
-        if (!map)
+        if (!map || map->served) /* which has no table */
             continue;
         struct facts facts;
         facts_of_volume(v, t->model->inventory->crypt_version, &facts);

@@ -11,6 +11,7 @@
 #include "instance/lock.h"
 #include "instance/operations.h"
 #include "instance/removal.h"
+#include "instance/start.h"
 #include "instance/stop.h"
 
 struct unrescue {
@@ -35,7 +36,7 @@ static int restore_definition(const struct context *c, void *unrescue, struct er
 
 static int start(const struct context *c, void *unrescue, struct error *e)
 {
-    return virt_start(c->virt, ((const struct unrescue *)unrescue)->instance.uuid, e);
+    return instance_start_again(c, &((const struct unrescue *)unrescue)->instance, e);
 }
 
 /* Ends the domain, and closes the instance, as every instance that does not run is closed. */

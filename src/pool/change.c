@@ -100,7 +100,7 @@ static int create_disk(struct pool *p, struct volume *v, struct error *e)
 
 int pool_create(struct broker *b, struct volume *v, struct error *e)
 {
-    return pool_audit(v, "create", create_disk(pool_of(b), v, e), e);
+    return broker_audit(v, "create", create_disk(pool_of(b), v, e), e);
 }
 
 static int copy_disk(struct pool *p, const struct volume *v, const struct secret *key, const char *disk,
@@ -123,7 +123,8 @@ static int copy_disk(struct pool *p, const struct volume *v, const struct secret
     if (r < 0)
         return r;
     struct map map;
-    struct copied from = {.fd = fd, .is_idle = served_find(p->engine, &origin->v, &map, NULL) == -ENOENT};
+    struct copied from = {.fd = fd,
+                          .is_idle = served_find(p->base.engine, &origin->v, &map, NULL) == -ENOENT};
     return add_disk(p, &all, &new, &from, e);
 }
 
@@ -132,7 +133,7 @@ int pool_snapshot(struct broker *b, const struct volume *origin, const struct se
                   uint64_t room_bytes, struct error *e)
 {
     (void)room_bytes;
-    return pool_audit(origin, "snapshot", copy_disk(pool_of(b), origin, key, disk, e), e);
+    return broker_audit(origin, "snapshot", copy_disk(pool_of(b), origin, key, disk, e), e);
 }
 
 /* -------------------------------------------------------------- remake, resize */
@@ -170,7 +171,7 @@ static int remake_disk(struct pool *p, const struct volume *v, struct error *e)
 
 int pool_remake(struct broker *b, const struct volume *v, struct error *e)
 {
-    return pool_audit(v, "remake", remake_disk(pool_of(b), v, e), e);
+    return broker_audit(v, "remake", remake_disk(pool_of(b), v, e), e);
 }
 
 static int resize_disk(struct pool *p, const struct volume *v, uint64_t size_bytes, struct error *e)
@@ -195,5 +196,5 @@ static int resize_disk(struct pool *p, const struct volume *v, uint64_t size_byt
 
 int pool_resize(struct broker *b, const struct volume *v, uint64_t size_bytes, struct error *e)
 {
-    return pool_audit(v, "resize", resize_disk(pool_of(b), v, size_bytes, e), e);
+    return broker_audit(v, "resize", resize_disk(pool_of(b), v, size_bytes, e), e);
 }

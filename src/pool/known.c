@@ -2,8 +2,6 @@
 /* What this connection has made and opened, which disks it may name, and what their tags say now. */
 #include "pool/pool-internal.h"
 
-#include "base/audit.h"
-
 #include <stdio.h>
 
 struct pool_known *pool_find_known(const struct pool *p, const char *lv)
@@ -110,19 +108,4 @@ int pool_get(const struct pool *p, const struct volume *v, struct records *all, 
         return r;
     *ret = records_find(all, v->lv);
     return *ret ? 0 : error_absent(p, all, v, e);
-}
-
-int pool_audit(const struct volume *v, const char *action, int r, const struct error *e)
-{
-    char volume[VG_NAME_MAX + LV_NAME_MAX], instance[UUID_TEXT];
-    snprintf(volume, sizeof volume, "%s/%s", v->vg, v->lv);
-    snprintf(instance, sizeof instance, "%.36s", v->lv);
-    audit_write(&(struct audit_event){.kind = AUDIT_VOLUME,
-                                      .action = action,
-                                      .instance = instance,
-                                      .volume = volume,
-                                      .key = v->key,
-                                      .result = r,
-                                      .reason = e ? e->text : ""});
-    return r;
 }

@@ -19,7 +19,7 @@ int pool_check_idle(const struct pool *p, const struct records *all, const struc
             return error_set(e, -EBUSY,
                              "disk %s: is left as it is, since %s may be a copy of it; remove that first",
                              v->lv, all->r[i].v.lv);
-    int r = served_find(p->engine, v, &map, NULL);
+    int r = served_find(p->base.engine, v, &map, NULL);
     if (r != -ENOENT)
         return error_set(e, r < 0 ? r : -EBUSY, "disk %s: is open, and is left as it is; close it first",
                          v->lv);
@@ -118,7 +118,7 @@ int pool_mark(struct broker *b, const struct volume *const v[], size_t n, enum v
         if (first_of_instance(v, i))
             r = mark_instance(p, v, n, i, state, e);
     for (size_t i = 0; i < n; i++)
-        pool_audit(v[i], state == VOLUME_READY ? "ready" : "doom", r, e);
+        broker_audit(v[i], state == VOLUME_READY ? "ready" : "doom", r, e);
     return r;
 }
 
@@ -142,7 +142,7 @@ static int remove_one(struct pool *p, const struct volume *v, struct error *e)
     struct record *one = r == 0 ? records_find(&all, v->lv) : NULL;
     if (r < 0 || !one)
         return r;
-    r = p->engine->ops->close(&p->engine->sockets, &one->v, MAP_READ_ONLY, &closed, e);
+    r = p->base.engine->ops->close(&p->base.engine->sockets, &one->v, MAP_READ_ONLY, &closed, e);
     if (r == 0)
         r = file_remove(p, &one->v, e);
     if (r < 0)
@@ -159,6 +159,6 @@ int pool_remove(struct broker *b, const struct volume *const v[], size_t n, stru
     for (size_t i = 0; r == 0 && i < n; i++)
         r = remove_one(p, v[i], e);
     for (size_t i = 0; i < n; i++)
-        pool_audit(v[i], "remove", r, e);
+        broker_audit(v[i], "remove", r, e);
     return r;
 }

@@ -19,7 +19,6 @@ struct pool_known {
 struct pool {
     struct broker base;
     const struct config *config;
-    const struct engine *engine;
     int folder_fd;
     char lock_path[PATH_MAX];
     char name[VG_NAME_MAX];
@@ -69,9 +68,6 @@ int pool_load(const struct pool *p, const struct volume *v, struct records *all,
 /* Does the same, and finds the disk: *ret points into `all`. -ENOENT: there is no such disk. */
 int pool_get(const struct pool *p, const struct volume *v, struct records *all, struct record **ret,
              struct error *e) _must_check_;
-
-/* Writes an entry into the audit trail, and returns r. */
-int pool_audit(const struct volume *v, const char *action, int r, const struct error *e);
 
 /* The file to make a copy of. */
 struct copied {

@@ -180,7 +180,7 @@ int pool_open(const struct config *c, const struct engine *engine, struct broker
     if (!p)
         return error_memory(e);
     *p = (struct pool){
-        .base.ops = &pool_ops, .config = c, .engine = engine, .folder_fd = -1, .locks = LOCKS_NONE};
+        .base = {.ops = &pool_ops, .engine = engine}, .config = c, .folder_fd = -1, .locks = LOCKS_NONE};
     p->locks.pid = getpid();
     p->locks.uid = getuid();
     r = folder_open(c->pool_path, &p->folder_fd, p->name, e);

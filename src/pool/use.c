@@ -5,7 +5,7 @@
 #include "pool/pool-internal.h"
 
 #include "base/fd.h"
-#include "pool/format.h"
+#include "broker/format.h"
 #include "storage/check.h"
 #include "storage/mkfs.h"
 #include "storage/rules.h"
@@ -44,7 +44,7 @@ static int start_serving(const struct pool *p, const struct volume *v, const str
     int r = file_open(p, v, (map_use_reads_only(use, v) ? O_RDONLY : O_RDWR) | O_DIRECT, &fd, e);
     if (r == 0 && v->state == VOLUME_READY)
         r = file_check_unused(fd, v, e);
-    return r < 0 ? r : p->engine->ops->open(&p->engine->sockets, v, fd, key, use, e);
+    return r < 0 ? r : p->base.engine->ops->open(&p->base.engine->sockets, v, fd, key, use, e);
 }
 
 /* Starts a keeper unless the disk has one. The instance is locked, so that no other is started in between. */
@@ -52,7 +52,7 @@ static int serve(const struct pool *p, const struct volume *v, const struct secr
                  struct error *e)
 {
     struct error why = ERROR_NONE;
-    int r = served_go_on(p->engine, v, use, &why);
+    int r = served_go_on(p->base.engine, v, use, &why);
     if (r == -ENOENT)
         return start_serving(p, v, key, use, e);
     return r < 0 ? error_pass(e, r, &why) : 0;
@@ -106,7 +106,7 @@ int pool_open_disk(struct broker *b, const struct volume *v, const struct secret
                    enum settle settle, struct opened *ret, struct error *e)
 {
     (void)settle;
-    return pool_audit(v, "open", open_disk(pool_of(b), v, key, use, ret, e), e);
+    return broker_audit(v, "open", open_disk(pool_of(b), v, key, use, ret, e), e);
 }
 
 /* Changes nothing, since there is nothing to tune. As over LVM, the disk must be open and the key right. */
@@ -123,7 +123,7 @@ int pool_tune(struct broker *b, const struct volume *v, const struct secret *key
     if (r == 0)
         r = volume_verify_key(&one->v, key, e);
     if (r == 0)
-        r = served_find(p->engine, &one->v, &map, e);
+        r = served_find(p->base.engine, &one->v, &map, e);
     if (r == 0)
         *ret_changed = false;
     return r;
@@ -152,13 +152,13 @@ static int close_disk(struct pool *p, const struct volume *v, enum map_use up_to
     if (r < 0)
         return r;
     *ret_closed = false;
-    r = served_find(p->engine, v, &map, &why);
+    r = served_find(p->base.engine, v, &map, &why);
     if (r == -ENOENT || (r == 0 && map_uuid_use(map.uuid) > up_to))
         return 0;
     if (r < 0)
         return error_pass(e, r, &why);
     r = check_not_handed_out(p, v, e);
-    return r < 0 ? r : p->engine->ops->close(&p->engine->sockets, v, up_to, ret_closed, e);
+    return r < 0 ? r : p->base.engine->ops->close(&p->base.engine->sockets, v, up_to, ret_closed, e);
 }
 
 int pool_close(struct broker *b, const struct volume *v, enum map_use up_to, enum settle settle,
@@ -174,7 +174,7 @@ int pool_close(struct broker *b, const struct volume *v, enum map_use up_to, enu
         k->key = secret_free(k->key);
     }
     *ret_closed = r == 0 ? closed : *ret_closed;
-    return r < 0 || closed ? pool_audit(v, "close", r, e) : 0;
+    return r < 0 || closed ? broker_audit(v, "close", r, e) : 0;
 }
 
 /* --------------------------------------------------------------- file systems */
@@ -203,5 +203,5 @@ static int format_disk(struct pool *p, const struct volume *v, const char *fs, c
 
 int pool_format(struct broker *b, const struct volume *v, const char *fs, const char *label, struct error *e)
 {
-    return pool_audit(v, "format", format_disk(pool_of(b), v, fs, label, e), e);
+    return broker_audit(v, "format", format_disk(pool_of(b), v, fs, label, e), e);
 }

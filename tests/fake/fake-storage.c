@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -562,19 +563,20 @@ int device_size(int fd, uint64_t *ret_bytes, struct error *e)
 int device_check_unused(int fd, int ours, struct error *e)
 {
     MAY_FAIL(e);
-    (void)ours;
     struct stat st, volume;
     fstat(fd, &st);
     for (size_t i = 0; i < S->n_volumes; i++)
-        if (fstat(S->volumes[i].fd, &volume) == 0 && volume.st_ino == st.st_ino && S->volumes[i].held)
+        if (fstat(S->volumes[i].fd, &volume) == 0 && volume.st_ino == st.st_ino && S->volumes[i].held &&
+            ours < 2)
             return error_set(e, -EBUSY, "it is in use");
     return 0;
 }
 
 bool device_has_keeper(int fd)
 {
-    (void)fd;
-    return false;
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) < 0;
+    flock(fd, LOCK_UN);
+    return locked;
 }
 
 bool device_suspended(int fd)

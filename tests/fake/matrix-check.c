@@ -198,7 +198,8 @@ static bool guest_in_order(const struct host *h, const struct world_domain *d, c
         if (!found || !streq(found->v.instance, d->d.uuid))
             return WRONG("domain %s runs with %s, which is no disk of it", d->d.name,
                          d->running.disk[n].path);
-        if (found->v.key[0] && !map_of(h, found->v.lv))
+        const struct world_map *m = map_of(h, found->v.lv);
+        if (found->v.key[0] && !(m && (m->map.served != 0) == volume_served(&found->v)))
             return WRONG("domain %s runs without the map of %s", d->d.name, found->v.lv);
         if (d->running.disk[n].bytes > world_device_bytes(h, d->running.disk[n].path))
             return WRONG("domain %s was told of more than %s has", d->d.name, found->v.lv);

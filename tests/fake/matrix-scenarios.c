@@ -35,7 +35,7 @@ void plain_disks(struct config *c)
     c->encryption_enabled = false;
 }
 
-static void ephemeral_keys(struct config *c)
+void ephemeral_keys(struct config *c)
 {
     snprintf(c->key_backend, sizeof c->key_backend, "ephemeral");
 }

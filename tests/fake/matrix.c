@@ -22,8 +22,9 @@
  *     matrix --mutations      shows that the matrix can fail: leaves out one kind of call at a time, and
  * wants broken cases for each matrix --list           the names of the scenarios
  *
- * `matrix --pool`, with any of these behind it: the same over a pool of files (world-pool.h), where each call
- * that changes a file is one of the calls. Its scenarios are also called "pool: reboot".
+ * `matrix --served`, with any of these behind it: the same for instances whose volumes a process serves
+ * (engine user). `matrix --pool`, with any of these behind it: the same over a pool of files (world-pool.h),
+ * where each call that changes a file is one of the calls. Its scenarios are also called "pool: reboot".
  */
 #include "matrix.h"
 #include "world-pool.h"
@@ -343,9 +344,16 @@ static bool has_files(const struct scenario *s)
            !is_in(s, network_scenarios, n_network_scenarios);
 }
 
+/* Where a process serves the disks there are no dm-crypt options to tune, no key can be ephemeral, and a
+ * start takes the disks from the person who has opened them. */
+static bool can_be_served(const struct scenario *s)
+{
+    return s->tune != ephemeral_keys && !streq(s->name, "tune") && !streq(s->name, "start opened");
+}
+
 static bool possible(const struct matrix *m, const struct scenario *s)
 {
-    return !m->world->storage->files || has_files(s);
+    return (!m->world->storage->files || has_files(s)) && (!m->world->storage->served || can_be_served(s));
 }
 
 static void run_one(struct matrix *m, const char *name)
@@ -475,12 +483,14 @@ int main(int argc, char *argv[])
     if (argc == 2 && streq(argv[1], "--list"))
         return list();
 
-    const bool pool = argc > 1 && streq(argv[1], "--pool");
+    const bool pool = argc > 1 && streq(argv[1], "--pool"), served = argc > 1 && streq(argv[1], "--served");
     const char *one = argc > 2 && streq(argv[argc - 2], "--only") ? argv[argc - 1] : NULL;
     const bool one_of_pool = one && str_starts(one, OF_POOL);
-    const struct world_storage *storage = pool || one_of_pool ? &pool_storage : &lvm_storage;
-    argc -= pool;
-    argv += pool;
+    const struct world_storage *storage = pool || one_of_pool ? &pool_storage
+                                          : served            ? &served_storage
+                                                              : &lvm_storage;
+    argc -= pool || served;
+    argv += pool || served;
     struct matrix m = {.bystanders = world_new_over(storage),
                        .before = world_new_over(storage),
                        .world = world_new_over(storage),

@@ -43,6 +43,7 @@ void must(int r, const struct error *e);
 int launch(struct fake *f, const struct launch_request *q, struct error *e);
 void prepare_launch(struct fake *f, const struct launch_request *q);
 void plain_disks(struct config *c);
+void ephemeral_keys(struct config *c);
 void in_barbican(struct config *c);
 void have_running(struct fake *f); /* `t`, of three disks */
 void have_stopped(struct fake *f);

@@ -309,14 +309,17 @@ static void add_map(struct world *w, const struct volume *v, enum map_use use)
 {
     struct world_map *m = world_map(w, v->lv);
     if (m) {
+        if (m->map.served)
+            world_tell_guest(&w->host, v);
         m->map.size_bytes = v->size_bytes;
         return;
     }
     m = &w->host.maps[w->host.n_maps++];
     m->map.size_bytes = v->size_bytes;
-    m->map.flags = chosen_flags(w, v);
+    m->map.served = map_use_serves(use, v);
+    m->map.flags = m->map.served ? 0 : chosen_flags(w, v);
     m->map.read_only = opens_read_only(v, use);
-    m->unsettled = true;
+    m->unsettled = !m->map.served;
     memcpy(m->lv, v->lv, sizeof m->lv);
     volume_map_name(v, m->map.name);
     map_uuid_make(v->disk, use, m->map.uuid);
@@ -372,6 +375,8 @@ static int open_volume(struct broker *b, const struct volume *v, const struct se
     const struct world_map *there = world_map(w, v->lv);
     if (there && (there->map.read_only != 0) != opens_read_only(&found->v, use))
         return error_set(e, -EBUSY, "map of %s: may be written to, or not, against what is wanted", v->lv);
+    if (there && key && (there->map.served != 0) != map_use_serves(use, &found->v))
+        return error_set(e, -EBUSY, "map of %s: is of the other engine", v->lv);
     if (key)
         add_map(w, &found->v, use);
     struct world_known *k = know(w, v->lv);
@@ -1018,4 +1023,12 @@ static bool leads_to(const struct world *w, const struct volume *v, int fd)
     return k && fstat(fd, &st) == 0 && k->inode == st.st_ino;
 }
 
+/* New instances have engine user, where they can. */
+static struct broker *connect_served(struct world *w, struct config *c)
+{
+    snprintf(c->engine, sizeof c->engine, "user");
+    return fake_broker_new(w);
+}
+
 const struct world_storage lvm_storage = {.connect = connect_process, .leads_to = leads_to};
+const struct world_storage served_storage = {.served = true, .connect = connect_served, .leads_to = leads_to};

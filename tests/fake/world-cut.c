@@ -3,7 +3,7 @@
  * them. See world-pool.h. */
 #include "world-pool.h"
 
-#include "pool/format.h"
+#include "broker/format.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>

@@ -80,16 +80,12 @@ static int engine_close(const struct sockets *sockets, const struct volume *v, e
 static int engine_grow(const struct sockets *sockets, const struct volume *v, struct error *e)
 {
     struct world *w = fake_world();
-    char path[DEVICE_PATH_MAX];
     (void)sockets;
-    volume_device_path(v, path);
     int r = world_enter(w, "grow", e);
-    if (r == 0)
+    if (r == 0) {
         world_map(w, v->lv)->map.size_bytes = v->size_bytes;
-    for (size_t i = 0; r == 0 && i < w->host.n_domains; i++)
-        for (size_t d = 0; d < w->host.domains[i].running.n; d++)
-            if (streq(w->host.domains[i].running.disk[d].path, path))
-                w->host.domains[i].running.disk[d].bytes = v->size_bytes;
+        world_tell_guest(&w->host, v);
+    }
     return r < 0 ? r : world_leave(w, 0, e);
 }
 

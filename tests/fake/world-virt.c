@@ -418,10 +418,10 @@ static int fake_redefine(struct virt *v, const char *xml, struct error *e)
     return r < 0 ? r : virt_leave(world_of(v), 0, e);
 }
 
-static bool map_there(struct world *w, const char *lv)
+static bool map_there(struct world *w, const struct volume *v)
 {
-    const struct world_map *m = world_map(w, lv);
-    return m && !m->unsettled && !m->map.read_only;
+    const struct world_map *m = world_map(w, v->lv);
+    return m && !m->unsettled && !m->map.read_only && (m->map.served != 0) == volume_served(v);
 }
 
 static bool device_there(struct world *w, const char *path)
@@ -434,7 +434,7 @@ static bool device_there(struct world *w, const char *path)
         if (streq(path, plain) && volume_encrypted(v))
             world_violated(w, "%s goes to a VM unencrypted", v->lv);
         if (streq(path, device))
-            return !volume_encrypted(v) || map_there(w, v->lv);
+            return !volume_encrypted(v) || map_there(w, v);
     }
     return false;
 }

@@ -333,6 +333,16 @@ bool world_in_use(const struct host *h, const struct volume *v)
     return false;
 }
 
+void world_tell_guest(struct host *h, const struct volume *v)
+{
+    char path[DEVICE_PATH_MAX];
+    volume_device_path(v, path);
+    for (size_t i = 0; i < h->n_domains; i++)
+        for (size_t d = 0; d < h->domains[i].running.n; d++)
+            if (streq(h->domains[i].running.disk[d].path, path))
+                h->domains[i].running.disk[d].bytes = v->size_bytes;
+}
+
 struct world_domain *world_add_domain(struct world *w, const char *name, const char *uuid)
 {
     if (w->host.n_domains == WORLD_DOMAINS)

@@ -160,7 +160,8 @@ struct world;
 
 /* What has the volumes of a world. */
 struct world_storage {
-    bool files; /* each is encrypted, and none is Nova's or lent for a bench */
+    bool files;  /* each is encrypted, and none is Nova's or lent for a bench */
+    bool served; /* new instances have engine user */
 
     /* Begins a world without volumes; NULL: there is nothing to do. */
     void (*begin)(struct world *w);
@@ -180,7 +181,7 @@ struct world_storage {
     /* Contents of `v` have changed, through a descriptor of its disk; NULL: they are there. */
     void (*wrote)(const struct world_volume *v, int fd);
 };
-extern const struct world_storage lvm_storage;
+extern const struct world_storage lvm_storage, served_storage;
 
 enum injection {
     INJECT_NOTHING,
@@ -340,6 +341,9 @@ uint64_t world_device_bytes(const struct host *h, const char *path);
 
 /* udevd has made the nodes of all maps. */
 void world_settle_maps(struct host *h);
+
+/* Tells guests that have the disk of its size, as what serves a disk does. */
+void world_tell_guest(struct host *h, const struct volume *v);
 
 /* Does a running guest use this device? */
 bool world_in_use(const struct host *h, const struct volume *v);

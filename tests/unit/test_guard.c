@@ -4,6 +4,7 @@
 #include "instance/guard.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define OURS   "6f1e8a8e-0000-4000-8000-00000000000a"
@@ -87,6 +88,31 @@ static void a_map_of_another_instance_is_refused(void **state)
     assert_non_null(strstr(e.text, "is a disk of instance " THEIRS));
 }
 
+static bool finds_disk_of_others(const char *path)
+{
+    struct error e = ERROR_NONE;
+    struct guard g;
+    char xml[400];
+    snprintf(xml, sizeof xml,
+             "<domain><uuid>" OURS
+             "</uuid><disk type='vhostuser'><source type='unix' path='%s'/></disk></domain>",
+             path);
+    assert_ok(guard_look(xml, &g, &e), e);
+    bool refused = guard_check_maps(&g, "web", NULL) == -EUNSAFE;
+    guard_end(&g);
+    return refused;
+}
+
+/* Also before anybody serves it: QEMU would connect as soon as somebody does. */
+static void a_socket_of_another_instance_is_refused(void **state)
+{
+    (void)state;
+    assert_true(finds_disk_of_others("/run/mayfly/disks/" THEIRS "_disk"));
+    assert_true(finds_disk_of_others("/run/mayfly/disks/" THEIRS "_disk.eph0"));
+    assert_false(finds_disk_of_others("/run/mayfly/disks/" OURS "_disk"));
+    assert_false(finds_disk_of_others("/run/vhost/" THEIRS "_disk"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +120,7 @@ int main(void)
         cmocka_unit_test(a_plain_disk_is_for_its_own_instance_alone),
         cmocka_unit_test(a_volume_whose_tags_are_damaged_is_refused),
         cmocka_unit_test(a_map_of_another_instance_is_refused),
+        cmocka_unit_test(a_socket_of_another_instance_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

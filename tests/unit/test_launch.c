@@ -225,6 +225,70 @@ static void test_refused_by_keys(void **state)
             "encryption is off");
 }
 
+static const struct volume *first_volume(const struct bench *b)
+{
+    return &b->w->host.volumes[0].v;
+}
+
+static bool runs_with(const struct bench *b, const char *path)
+{
+    return b->w->host.domains[0].d.active && world_has_disk(&b->w->host.domains[0].running, path);
+}
+
+/* The guest gets sockets; a person gets a map, which a start takes back. */
+static void test_engine(void **state)
+{
+    struct bench *b = *state;
+    struct launch_request q = {
+        .name = "t", .count = 1, .disks = {.root_bytes = GIB, .swap_bytes = GIB}, .engine = "user"};
+    const struct host *h = &b->w->host;
+    struct error e = ERROR_NONE;
+    char socket[DEVICE_PATH_MAX];
+    bool changed = false;
+
+    assert_ok(bench_launch(b, &q, &e), e);
+    snprintf(socket, sizeof socket, "/run/mayfly/disks/%s", first_volume(b)->lv);
+    assert_int_equal(first_volume(b)->engine, ENGINE_USER);
+    assert_int_equal(h->volumes[1].v.engine, ENGINE_USER);
+    assert_true(h->maps[0].map.served && h->maps[1].map.served);
+    assert_true(runs_with(b, socket));
+
+    assert_ok(instance_stop(&b->f.context, "t", 0, true, &changed, &e), e);
+    assert_int_equal(h->n_maps, 0);
+    assert_ok(instance_open(&b->f.context, "t", MAP_TO_STAY, &changed, &e), e);
+    assert_int_equal(h->n_maps, 2);
+    assert_false(h->maps[0].map.served);
+    assert_ok(instance_start(&b->f.context, "t", &changed, &e), e);
+    assert_true(h->maps[0].map.served && h->maps[1].map.served);
+    assert_true(runs_with(b, socket));
+    assert_ok(instance_tune(&b->f.context, "t", false, &changed, NULL, &e), e);
+    assert_false(changed);
+}
+
+static void test_engine_refused(void **state)
+{
+    struct bench *b = *state;
+    const struct launch_request user = {.disks.root_bytes = GIB, .engine = "user"};
+    struct error e = ERROR_NONE;
+    refused(b, (struct launch_request){.disks.root_bytes = GIB, .engine = "qemu"}, -EINVAL, "neither");
+    strcpy(b->f.config.cipher, "serpent-xts-plain64");
+    refused(b, user, -EINVAL, "--engine dm-crypt");
+    strcpy(b->f.config.cipher, "aes-xts-plain64");
+    strcpy(b->f.config.key_backend, "ephemeral");
+    refused(b, user, -EINVAL, "another backend");
+    b->f.config.encryption_enabled = false;
+    refused(b, user, -EINVAL, "encryption is off");
+    strcpy(b->f.config.engine, "user"); /* is for what is encrypted */
+    bench_make(b, "t", true);
+    assert_int_equal(first_volume(b)->engine, ENGINE_DM_CRYPT);
+    b->f.config.encryption_enabled = true;
+    strcpy(b->f.config.key_backend, "local");
+    const struct launch_request dm_crypt = {
+        .name = "d", .count = 1, .disks.root_bytes = GIB, .engine = "dm-crypt"};
+    assert_ok(bench_launch(b, &dm_crypt, &e), e);
+    assert_int_equal(b->w->host.volumes[2].v.engine, ENGINE_DM_CRYPT);
+}
+
 static void test_volumes(void **state)
 {
     struct bench *b = *state;
@@ -850,6 +914,8 @@ int main(void)
         bench_test(test_autostart),
         bench_test(test_refused_by_host),
         bench_test(test_refused_by_keys),
+        bench_test(test_engine),
+        bench_test(test_engine_refused),
         bench_test(test_volumes),
         bench_test(test_small_extents),
         bench_test(test_plain),

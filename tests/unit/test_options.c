@@ -46,6 +46,7 @@ static const struct row {
     {"ephemeral_storage_encryption", "discard", TRUTH, AT(discard), "false", {"true"}, {"auto"}},
     {"libvirt", "images_volume_group", LIST, AT(volume_groups), "", {"vg0", "vg0,vg1"}, {"-vg"}},
     {"libvirt", "volume_clear", TEXT, AT(volume_clear), "zero", {"none"}, {"shred"}},
+    {"libvirt", "engine", TEXT, AT(engine), "dm-crypt", {"user"}, {"qemu"}},
     {"libvirt", "disk_io", TEXT, AT(disk_io), "native", {"io_uring"}, {"threads"}},
     {"pool", "path", TEXT, AT(pool_path), "", {"/disks"}, {"disks"}},
     {"libvirt", "connection_uri", TEXT, AT(connection_uri), "qemu:///system", {"test:///default"}, {NULL}},

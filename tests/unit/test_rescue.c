@@ -53,6 +53,35 @@ static void refused(struct bench *b, const struct rescue_request *q, int r, cons
     assert_memory_equal(&before, &b->w->host, sizeof before);
 }
 
+/* A process that serves a disk ends some time after its guest: here before the definition is changed. */
+static void end_idle_keepers(struct world *w)
+{
+    for (size_t i = streq(w->person.call, "redefine") ? w->host.n_maps : 0; i-- > 0;) {
+        const struct world_volume *v = world_volume(w, w->host.maps[i].lv);
+        if (w->host.maps[i].map.served && v->v.state == VOLUME_READY && !world_in_use(&w->host, &v->v))
+            world_drop(w->host.maps, &w->host.n_maps, sizeof w->host.maps[0], i);
+    }
+    w->person.at = w->calls + 1;
+}
+
+static void test_keepers_that_have_ended(void **state)
+{
+    struct bench *b = *state;
+    struct error e = ERROR_NONE;
+    bool changed = false;
+    strcpy(b->f.config.engine, "user");
+    bench_make(b, "t", false);
+    strcpy(b->f.config.engine, "dm-crypt");
+    b->w->person.at = b->w->calls + 1;
+    b->w->person.act = end_idle_keepers;
+    must_rescue(b);
+    assert_int_equal(b->w->host.n_maps, 3);
+    assert_true(b->w->host.domains[0].d.active);
+    assert_ok(unrescue(b, &changed, &e), e);
+    assert_int_equal(b->w->host.n_maps, 2);
+    assert_true(b->w->host.domains[0].d.active);
+}
+
 static void test_refusals(void **state)
 {
     struct bench *b = *state;
@@ -259,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         bench_test(test_refusals),
+        bench_test(test_keepers_that_have_ended),
         bench_test(test_saved_ram),
         bench_test(test_ephemeral_key),
         bench_test(test_plain),

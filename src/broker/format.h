@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* File systems on disks that are files, without root and without a device. */
+/* File systems on disks that are encrypted in this process, without root and without a device. */
 #pragma once
 
 #include "crypt/opened.h"

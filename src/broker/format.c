@@ -6,7 +6,7 @@
  * A program zeroes a range of a file by making a hole, which cannot be told from what it has never written.
  * So fallocate() is refused, and the program writes the zeros.
  */
-#include "pool/format.h"
+#include "broker/format.h"
 
 #include "base/fd.h"
 #include "storage/mkfs.h"
