@@ -130,6 +130,14 @@ static int check_op_resize(const struct session *s, const struct op_resize *q, b
     return check_ref(s, &q->volume, needs_lock, e);
 }
 
+static int check_op_engine(const struct session *s, const struct op_engine *q, bool needs_lock,
+                           struct error *e)
+{
+    if (q->engine > ENGINE_USER)
+        return error_set(e, -EINVAL, "request: unknown engine %u", q->engine);
+    return check_ref(s, &q->volume, needs_lock, e);
+}
+
 static int check_op_format(const struct session *s, const struct op_format *q, bool needs_lock,
                            struct error *e)
 {

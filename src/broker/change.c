@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RESIZE, REMAKE and RESUME: changes of an existing volume. Its tags are read again first, since people can
- * change them. */
+/* RESIZE, ENGINE, REMAKE and RESUME: changes of an existing volume. Its tags are read again first, since
+ * people can change them. */
 #include "broker/operations.h"
 
 #include "base/fd.h"
@@ -31,6 +31,28 @@ int do_RESIZE(struct session *s, const struct op_resize *q, int fd, struct reply
         r = device_size(device, &k->v.size_bytes, e);
     if (r == 0)
         reply->size_bytes = k->v.size_bytes;
+    return r;
+}
+
+int do_ENGINE(struct session *s, const struct op_engine *q, int fd, struct reply *reply, struct error *e)
+{
+    struct session_volume *k = NULL;
+    struct volume other;
+    struct lvm *lvm = NULL;
+
+    UNUSED(fd);
+    int r = session_get_fresh(s, &q->volume, &k, e);
+    if (r == 0)
+        r = rules_engine(&k->v, q->engine, &other, e);
+    if (r == 0)
+        r = check_idle(s, k, e);
+    if (r == 0)
+        r = session_lvm(s, &lvm, e);
+    reply->untouched[0] = r == 0 && k->v.engine == other.engine;
+    if (r == 0 && !reply->untouched[0])
+        r = lvm_retag(lvm, &k->v, &other, e);
+    if (r == 0)
+        k->v.engine = other.engine;
     return r;
 }
 

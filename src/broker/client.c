@@ -98,6 +98,12 @@ int remote_resize(struct broker *b, const struct volume *v, uint64_t size_bytes,
     return ask_RESIZE(remote_of(b), &request, NULL, e);
 }
 
+int remote_set_engine(struct broker *b, const struct volume *v, enum volume_engine engine, struct error *e)
+{
+    struct op_engine request = {.volume = volume_ref_of(v), .engine = engine};
+    return ask_ENGINE(remote_of(b), &request, NULL, e);
+}
+
 int remote_resume(struct broker *b, const struct suspended *v, struct error *e)
 {
     struct op_volume request = {0};

@@ -97,5 +97,6 @@ BEGINS_WITH_NAME(op_volume);
 BEGINS_WITH_NAME(op_open);
 BEGINS_WITH_NAME(op_bench);
 BEGINS_WITH_NAME(op_resize);
+BEGINS_WITH_NAME(op_engine);
 BEGINS_WITH_NAME(op_format);
 _Static_assert(offsetof(struct op_snapshot, origin) == 0, "the name of the volume comes first");

@@ -100,6 +100,10 @@ struct op_resize {
     struct volume_ref volume;
     uint64_t size_bytes;
 };
+struct op_engine {
+    struct volume_ref volume;
+    uint32_t engine; /* enum volume_engine */
+};
 struct op_format {
     struct volume_ref volume;
     char fs[8];     /* a name of file-systems.def */

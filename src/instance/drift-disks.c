@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 
 #define NEEDS_DEFINITION                                                                                     \
-    (DRIFT_ELSEWHERE | DRIFT(BARE) | DRIFT(MISSING) | DRIFT(NOT_IN_GUEST) | DRIFT(MARK_LOST))
+    (DRIFT_ELSEWHERE | DRIFT(BARE) | DRIFT(OTHER_ENGINE) | DRIFT(MISSING) | DRIFT(NOT_IN_GUEST) |            \
+     DRIFT(MARK_LOST))
 
 /* What one side says of one disk of the instance. */
 struct match {
@@ -18,6 +19,7 @@ struct match {
     bool top;                     /* the guest reads and writes it */
     bool below;                   /* it is in the backing chain of something else */
     bool bare;                    /* the volume below it is named instead */
+    bool other_engine;            /* its map is named instead of its socket, or the other way round */
     bool replaced;                /* something else has its serial number */
     const char *copied_to;        /* where a block job copies it; NULL: nowhere */
 };
@@ -53,24 +55,41 @@ static bool same_device(const struct domain_source *source, const char *path)
     return streq(source->path, path) || same_object(path, source->path);
 }
 
-static void match_source(const struct disk_view *disk, const struct domain_source *source, const char *path,
-                         const char *bare_path, struct match *m)
+/* Where a disk may be found. */
+struct places {
+    char path[DEVICE_PATH_MAX], bare[DEVICE_PATH_MAX], other_engine[DEVICE_PATH_MAX];
+};
+
+static void find_places(const struct volume *v, struct places *ret)
 {
-    bool same = same_device(source, path);
-    bool bare = !streq(path, bare_path) && same_device(source, bare_path);
-    if ((!same && !bare) || source->use == SOURCE_MIRROR)
+    struct volume other = *v;
+    if (volume_encrypted(v) && !volume_in_folder(v))
+        other.engine = v->engine == ENGINE_USER ? ENGINE_DM_CRYPT : ENGINE_USER;
+    volume_device_path(v, ret->path);
+    volume_device_path(&other, ret->other_engine);
+    snprintf(ret->bare, sizeof ret->bare, "/dev/%.63s/%.63s", v->vg, v->lv);
+}
+
+static void match_source(const struct disk_view *disk, const struct domain_source *source,
+                         const struct places *at, struct match *m)
+{
+    bool same = same_device(source, at->path);
+    bool bare = !streq(at->path, at->bare) && same_device(source, at->bare);
+    bool other = !streq(at->path, at->other_engine) && same_device(source, at->other_engine);
+    if ((!same && !bare && !other) || source->use == SOURCE_MIRROR)
         return;
     m->disk = disk;
     m->bare |= bare;
+    m->other_engine |= other;
     m->top |= same && source->use == SOURCE_TOP;
     m->below |= same && source->use != SOURCE_TOP;
 }
 
-static void match_disk(const struct disk_view *disk, const struct volume *v, const char *path,
-                       const char *bare_path, struct match *m)
+static void match_disk(const struct disk_view *disk, const struct volume *v, const struct places *at,
+                       struct match *m)
 {
     for (size_t i = 0; i < disk->n_sources; i++)
-        match_source(disk, &disk->sources[i], path, bare_path, m);
+        match_source(disk, &disk->sources[i], at, m);
     if (!m->disk && disk->serial && streq(disk->serial, v->disk) && disk_view_top(disk)) {
         m->disk = disk;
         m->replaced = true;
@@ -83,17 +102,26 @@ static void match_disk(const struct disk_view *disk, const struct volume *v, con
 static struct match find_match(const struct domain_view *view, const struct volume *v)
 {
     struct match m = {.disk = NULL};
-    char path[DEVICE_PATH_MAX], bare_path[DEVICE_PATH_MAX];
-    volume_device_path(v, path);
-    snprintf(bare_path, sizeof bare_path, "/dev/%.63s/%.63s", v->vg, v->lv);
+    struct places at;
+    find_places(v, &at);
     for (size_t i = 0; i < view->n_disks && (!m.disk || m.replaced); i++)
-        match_disk(&view->disks[i], v, path, bare_path, &m);
+        match_disk(&view->disks[i], v, &at, &m);
     return m;
 }
 
 static const char *target_of(const struct match *m)
 {
     return m->disk->target ? m->disk->target : "a disk";
+}
+
+/* A set-engine that was cut off leaves a definition so, or a person who has edited it. */
+static void tell_other_engine(struct drift_search *s, const struct volume *v, const char *where)
+{
+    const char *engine = volume_engine_name(v->engine), *uuid = s->instance->uuid;
+    drift_add(s, DRIFT_OTHER_ENGINE, v, -EUNSAFE,
+              "the %s has its disk %s as another engine than %s opens it, as a set-engine that was cut off "
+              "leaves it; run mayfly set-engine %s %s",
+              where, v->role, engine, uuid, engine);
 }
 
 /* Adds findings that can be made of either side. */
@@ -119,6 +147,8 @@ static void tell_elsewhere(struct drift_search *s, const struct volume *v, const
             "a block job copies its disk %s (%s) to %.120s, unencrypted; end it by virsh blockjob %s %s "
             "--abort",
             v->role, target_of(m), m->copied_to, s->instance->uuid, target_of(m));
+    if (m->other_engine)
+        tell_other_engine(s, v, where);
     if (m->bare) {
         char path[DEVICE_PATH_MAX];
         volume_device_path(v, path);

@@ -174,6 +174,12 @@ struct resize_request {
 int instance_resize(const struct context *c, const char *name, const struct resize_request *q,
                     bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
 
+/* Gives an instance that does not run another engine ("dm-crypt", "user"): its tags and its definition.
+ * Unchanged: it has that engine. -EBUSY: it runs, or is open. -EINVAL: the engine cannot open its disks, or
+ * others have defined the domain. */
+int instance_set_engine(const struct context *c, const char *name, const char *engine, bool dry_run,
+                        bool *ret_changed, struct steps **ret_plan, struct error *e) _must_check_;
+
 /* Gives the open maps of an instance the flags that would be chosen now, with the key fetched now; their
  * users go on. Unchanged: the flags are the same, or no map is open. ret_plan as of instance_launch().
  * -EINVAL: its key is ephemeral. */

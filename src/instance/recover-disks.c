@@ -205,6 +205,8 @@ int recovery_instance(struct recovery *r, const struct instance *i, struct error
             result = remove_disk(r, i, i->volumes[n], e);
     if (result == 0)
         result = end_lost_rescue(r, i, e);
+    if (result == 0)
+        result = recovery_engine(r, i, e);
     if (result == 0 && i->state == INSTANCE_REBUILDING)
         return close_rebuilding(r, i, e);
     if (result == 0 && i->domain_known && i->state != INSTANCE_RUNNING)

@@ -30,3 +30,6 @@ int recovery_orphan_maps(struct recovery *r, struct error *e) _must_check_;
  * recover-adopt.c. */
 int recovery_release(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
 int recovery_adopt(struct recovery *r, const struct instance *i, struct error *e) _must_check_;
+
+/* recover-engine.c: has the definition of an instance follow the engines in its tags. */
+int recovery_engine(struct recovery *r, const struct instance *i, struct error *e) _must_check_;

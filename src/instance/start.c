@@ -68,7 +68,8 @@ int instance_start_again(const struct context *c, const struct instance *i, stru
 /* A guest that is halted does not count as running. A guest that writes to an overlay may go on. */
 static const struct drift_need needs = {
     .cannot = "cannot be started",
-    .refused = DRIFT(UNDEFINED) | DRIFT(HALTED) | DRIFT(ENDING) | DRIFT(HELD) | DRIFT(BARE),
+    .refused =
+        DRIFT(UNDEFINED) | DRIFT(HALTED) | DRIFT(ENDING) | DRIFT(HELD) | DRIFT(BARE) | DRIFT(OTHER_ENGINE),
     .told = DRIFT_ELSEWHERE | DRIFT(MISSING),
 };
 static const struct drift_need needs_running = {.cannot = "cannot be started",

@@ -66,6 +66,13 @@ static int bench(struct broker *b, const struct volume *v, const struct secret *
     return r < 0 ? r : refuse(pool_of(b), "lends no device to be measured", e);
 }
 
+static int set_engine(struct broker *b, const struct volume *v, enum volume_engine engine, struct error *e)
+{
+    int r = pool_check_ref(pool_of(b), v, e);
+    return r < 0 || engine == ENGINE_USER ? r
+                                          : refuse(pool_of(b), "has no disks that dm-crypt could open", e);
+}
+
 static int suspended(struct broker *b, struct suspended **ret, size_t *ret_n, struct error *e)
 {
     (void)b;
@@ -139,6 +146,7 @@ static const struct broker_ops pool_ops = {
     .bench = bench,
     .remake = pool_remake,
     .resize = pool_resize,
+    .set_engine = set_engine,
     .suspended = suspended,
     .resume = resume,
     .close_up_to = pool_close,

@@ -144,3 +144,18 @@ int rules_resize(const struct volume *v, uint64_t size_bytes, struct error *e)
             v->sector_bytes);
     return 0;
 }
+
+int rules_engine(const struct volume *v, enum volume_engine engine, struct volume *ret, struct error *e)
+{
+    struct volume other = *v;
+    other.engine = engine;
+    if (v->state != VOLUME_READY)
+        return error_set(e, -EUNSAFE, "volume %s: is %s, and only a ready volume gets another engine", v->lv,
+                         volume_state_name(v->state));
+    if (!volume_encrypted(v))
+        return error_set(e, -EINVAL, "volume %s: is not encrypted, and has no engine", v->lv);
+    int r = volume_check(&other, e);
+    if (r == 0)
+        *ret = other;
+    return r;
+}

@@ -33,4 +33,8 @@ int rules_remove(const struct volume *v, struct error *e) _must_check_;
 
 /* Checks that `new` may take the place of `old`, under the same name. */
 int rules_remake(const struct volume *old, const struct volume *new, struct error *e) _must_check_;
+
+/* Describes the volume with another engine. */
+int rules_engine(const struct volume *v, enum volume_engine engine, struct volume *ret,
+                 struct error *e) _must_check_;
 int rules_resize(const struct volume *v, uint64_t size_bytes, struct error *e) _must_check_;

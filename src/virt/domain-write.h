@@ -17,6 +17,11 @@ xmlNodePtr domain_child_or_new(xmlNodePtr parent, const char *name);
 xmlNodePtr domain_add_disk(xmlNodePtr devices, const struct domain_disk *d, const struct disk_place *place,
                            bool boots);
 
+/* Makes the guest's memory a file that another process may map; or adds an I/O thread, where the domain says
+ * nothing of them. False: out of memory. */
+bool domain_share_memory(xmlNodePtr root);
+bool domain_have_iothread(xmlNodePtr root);
+
 /* Makes a <disk> for an existing domain. The caller frees *ret_xml. -EINVAL: XML cannot hold the path or
  * serial. */
 int domain_disk_xml(const struct domain_disk *d, const struct disk_place *place, char **ret_xml,

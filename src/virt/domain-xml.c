@@ -123,20 +123,26 @@ static bool has_vhost_user(const struct domain_spec *spec)
     return false;
 }
 
-/* Adds an I/O thread. The template may set the number, also to none. Disks that another process serves need
- * none. */
+/* The template may set the number, also to none. Disks that another process serves need none. */
 static bool put_iothreads(xmlNodePtr root, const struct domain_spec *spec)
 {
-    return has_vhost_user(spec) || domain_child(root, "iothreads") || domain_child(root, "iothreadids") ||
+    return has_vhost_user(spec) || domain_have_iothread(root);
+}
+
+bool domain_have_iothread(xmlNodePtr root)
+{
+    return domain_child(root, "iothreads") || domain_child(root, "iothreadids") ||
            set_text(domain_child_or_new(root, "iothreads"), "1");
 }
 
-/* Makes the guest's memory a file that the other process maps too. What else the template says of the
- * memory's pages (huge pages, for example) stays. */
 static bool put_shared_memory(xmlNodePtr root, const struct domain_spec *spec)
 {
-    if (!has_vhost_user(spec))
-        return true;
+    return !has_vhost_user(spec) || domain_share_memory(root);
+}
+
+/* What else the template says of the memory's pages (huge pages, for example) stays. */
+bool domain_share_memory(xmlNodePtr root)
+{
     xmlNodePtr backing = domain_child(root, "memoryBacking");
     if (!backing)
         backing = add(root, "memoryBacking");

@@ -442,6 +442,25 @@ static void have_half_resized(struct fake *f)
 }
 
 /* By another configuration than the disks were opened by. */
+static int set_user(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_set_engine(&f->context, "t", "user", false, &changed, NULL, e);
+}
+
+static int set_dm_crypt(struct fake *f, struct error *e)
+{
+    bool changed = false;
+    return instance_set_engine(&f->context, "t", "dm-crypt", false, &changed, NULL, e);
+}
+
+static void have_served(struct fake *f)
+{
+    struct error e = ERROR_NONE;
+    have_stopped(f);
+    must(set_user(f, &e), &e);
+}
+
 static int tune(struct fake *f, struct error *e)
 {
     bool changed = false;
@@ -664,6 +683,8 @@ const struct scenario scenarios[] = {
     {"tune opened", NULL, have_opened, tune, {1, 0, 3, 3, 3, 1}, FORWARD},
     {"tune stopped", NULL, have_stopped, tune, {1, 0, 3, 0, 0, 1}, UNDONE},
     {"tune plain", plain_disks, have_running, tune, {1, 1, 3, 0, 0, 0}, UNDONE},
+    {"set-engine user", NULL, have_stopped, set_user, {1, 0, 3, 0, 0, 1}, UNDONE},
+    {"set-engine dm-crypt", NULL, have_served, set_dm_crypt, {1, 0, 3, 0, 0, 1}, UNDONE},
     {"rebuild", NULL, have_running, rebuild, {1, 1, 3, 3, 0, 1}, FORWARD},
     {"rebuild stopped", NULL, have_stopped, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},
     {"rebuild opened", NULL, have_opened, rebuild, {1, 0, 3, 0, 0, 1}, FORWARD},

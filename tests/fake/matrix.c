@@ -335,7 +335,11 @@ static bool is_in(const struct scenario *s, const struct scenario *table, size_t
  * does not matter to them. */
 static bool has_files(const struct scenario *s)
 {
-    static const char *const lvm_alone[] = {"tune", "tune opened", "bench",
+    static const char *const lvm_alone[] = {"tune",
+                                            "tune opened",
+                                            "set-engine user",
+                                            "set-engine dm-crypt",
+                                            "bench",
                                             "recover a bench that was cut off"};
     for (size_t i = 0; i < ARRAY_SIZE(lvm_alone); i++)
         if (streq(s->name, lvm_alone[i]))

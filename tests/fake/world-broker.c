@@ -578,6 +578,34 @@ static int fake_resize(struct broker *b, const struct volume *v, uint64_t size_b
     return r < 0 ? r : world_leave(world_of(b), 0, e);
 }
 
+static int set_engine(struct broker *b, const struct volume *v, enum volume_engine engine, struct error *e)
+{
+    struct world *w = world_of(b);
+    struct world_volume *found = world_volume(w, v->lv);
+    int r = check_named(b, v, e);
+    if (r < 0)
+        return r;
+    if (!found)
+        return error_set(e, -ENOENT, "volume %s: none", v->lv);
+    if (found->v.state != VOLUME_READY || !volume_encrypted(&found->v)) {
+        world_violated(w, "%s was to get another engine while not ready, or plain", v->lv);
+        return error_set(e, -EUNSAFE, "volume %s: no other engine", v->lv);
+    }
+    if (world_map(w, v->lv) || world_in_use(&w->host, &found->v))
+        return error_set(e, -EBUSY, "volume %s: in use", v->lv);
+    found->v.engine = engine;
+    return 0;
+}
+
+static int fake_set_engine(struct broker *b, const struct volume *v, enum volume_engine engine,
+                           struct error *e)
+{
+    int r = world_enter(world_of(b), "set engine", e);
+    if (r == 0)
+        r = set_engine(b, v, engine, e);
+    return r < 0 ? r : world_leave(world_of(b), 0, e);
+}
+
 /* Has the operation still the descriptor that it was given? */
 static bool held_open(const struct world_known *k)
 {
@@ -988,6 +1016,7 @@ static const struct broker_ops fake_broker_ops = {
     .bench = fake_bench,
     .remake = fake_remake,
     .resize = fake_resize,
+    .set_engine = fake_set_engine,
     .maps = fake_maps,
     .suspended = fake_suspended,
     .resume = fake_resume,

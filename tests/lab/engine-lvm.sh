@@ -113,6 +113,24 @@ check_equal "  without maps" "" "$(our_maps)"
 guest_up vm >/dev/null
 check_equal "  the guest has its data" 2 "$(reads LAST-MARK)"
 
+mayfly stop vm --timeout 0 --force >/dev/null
+served=$(virsh dumpxml --inactive --security-info vm)
+check "set-engine dm-crypt" grep -q 'has engine dm-crypt now' <(mayfly set-engine vm dm-crypt)
+check_equal "  no volume has the tag" 0 "$(lvs --noheadings -o lv_tags vg0 | grep -c mayfly.engine || true)"
+check "  start" mayfly start vm
+check_equal "  opens maps" "2 " "$(our_maps | wc -l) $(processes)"
+guest_up vm >/dev/null
+check_equal "  with the same data" 2 "$(reads LAST-MARK)"
+refused 5 'stop' "a running guest keeps its engine" mayfly set-engine vm user
+world_changed
+mayfly stop vm --timeout 0 --force >/dev/null
+check "set-engine user" mayfly set-engine vm user
+check_equal "  the definition is as before" "$(sed '/iothread/d' <<<"$served")" "$(virsh dumpxml --inactive --security-info vm | sed '/iothread/d')"
+check "  start" mayfly start vm
+check_equal "  serves them" 2 "$(keepers | wc -l)"
+guest_up vm >/dev/null
+check_equal "  with the same data" 2 "$(reads LAST-MARK)"
+
 before=$(virsh dumpxml --inactive --security-info vm)
 check "rescue" mayfly rescue vm --image "$image" --root 144M
 guest_up vm >/dev/null

@@ -55,6 +55,17 @@ SCRIPT = f"""
 8 resize ci-1 1G --disk eph0
 0 tune ci-1 --dry-run
 0 tune --all
+5 set-engine ci-1 user
+1 set-engine ci-1 qemu
+0 stop ci-1 --timeout 0 --force
+0 set-engine ci-1 user --dry-run
+0 set-engine ci-1 user
+0 set-engine ci-1 user
+0 start ci-1
+0 show ci-1
+0 stop ci-1 --timeout 0 --force
+0 set-engine ci-1 dm-crypt
+0 start ci-1
 0 add-disk ci-1 --ephemeral 1G --dry-run
 0 add-disk ci-1 --ephemeral 1G
 0 remove-disk ci-1 eph1 --yes --dry-run

@@ -665,6 +665,40 @@ static void a_volume_that_is_held_or_suspended_is_not_handed_out(void **state)
     }
 }
 
+static int set_engine(struct peer p, const struct volume *v, enum volume_engine engine)
+{
+    struct op_engine q = {.volume = ref(v), .engine = engine};
+    return ASK(p, OP_ENGINE, q);
+}
+
+static void who_opens_a_volume_is_changed_while_nobody_has(void **state)
+{
+    (void)state;
+    _cleanup_secret_ struct secret *key = key_of(1);
+    struct volume v = encrypted(I, "root", key), w = plain(I, "eph0"), unfinished = encrypted(I, "eph1", key);
+    v.state = w.state = VOLUME_READY;
+    fake_storage_add(&v);
+    fake_storage_add(&w);
+    fake_storage_add(&unfinished);
+    struct peer p = start(locks_path);
+    REFUSED(p, -EPERM, set_engine(p, &v, ENGINE_USER));
+    assert_int_equal(lock(p, I), 0);
+    REFUSED(p, -EINVAL, set_engine(p, &v, (enum volume_engine)2));
+    REFUSED(p, -EINVAL, set_engine(p, &w, ENGINE_USER));
+    REFUSED(p, -EUNSAFE, set_engine(p, &unfinished, ENGINE_USER));
+    assert_int_equal(open_with(p, &v, key, NULL, NULL), 0);
+    REFUSED(p, -EBUSY, set_engine(p, &v, ENGINE_USER));
+    assert_int_equal(act(p, OP_CLOSE, &v), 0);
+    assert_int_equal(set_engine(p, &v, ENGINE_USER), 0);
+    _cleanup_free_ char *user = look(p);
+    assert_non_null(strstr(user, "mayfly.engine=user"));
+    assert_int_equal(set_engine(p, &v, ENGINE_USER), 0);
+    assert_int_equal(set_engine(p, &v, ENGINE_DM_CRYPT), 0);
+    _cleanup_free_ char *dm_crypt = look(p);
+    assert_null(strstr(dm_crypt, "mayfly.engine"));
+    end(p);
+}
+
 static void only_the_right_key_opens(void **state)
 {
     (void)state;
@@ -1824,6 +1858,7 @@ int main(void)
         TEST(a_folder_of_others_is_no_place_for_locks),
         TEST(a_process_that_serves_gets_the_volume_itself),
         TEST(a_volume_that_is_held_or_suspended_is_not_handed_out),
+        TEST(who_opens_a_volume_is_changed_while_nobody_has),
         TEST(only_the_right_key_opens),
         TEST(a_map_of_others_is_left_alone),
         TEST(what_others_have_is_not_doomed),

@@ -8,6 +8,7 @@
 #include "virt/domain-nvram.h"
 #include "virt/domain-shared.h"
 #include "virt/domain-write.h"
+#include "virt/exchange-xml.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -226,6 +227,48 @@ static void a_disk_on_a_socket(void **state)
     assert_true(domain_find_disk(xmlDocGetRootElement(doc), "/run/user/1000/mayfly/x", target, &kind));
     assert_string_equal(target, "vda");
     assert_int_equal(kind, DISK_SOCKET);
+}
+
+/* The disk keeps its place; its neighbour is another's. */
+static void a_disk_is_exchanged(void **state)
+{
+    (void)state;
+    static const char before[] =
+        "<domain><devices><disk type='file'><source file='/a.iso'/><target dev='sda' bus='sata'/></disk>"
+        "<disk type='block' device='disk'><driver name='qemu' iothread='1'/><source dev='/dev/mapper/x'/>"
+        "<target dev='vdb' bus='virtio'/><serial>s</serial><boot order='2'/>"
+        "<address type='pci' slot='0x07'/></disk></devices></domain>";
+    const struct domain_disk socket = {.device_path = "/run/mayfly/disks/x", .vhost_user = true},
+                             device = {.device_path = "/dev/mapper/x", .serial = "s"},
+                             moved = {.device_path = "/dev/mapper/y"};
+    const struct exchanged_disk to_socket = {"/dev/mapper/x", socket}, back = {"/run/mayfly/disks/x", device},
+                                none = {"/dev/mapper/z", moved};
+    _cleanup_free_ char *served = NULL, *same = NULL, *again = NULL;
+    OK(exchange_xml(before, &to_socket, 1, &served, &e));
+    assert_non_null(strstr(served, "type=\"vhostuser\""));
+    assert_non_null(strstr(served, "<target dev=\"vdb\" bus=\"virtio\"/>"));
+    assert_non_null(strstr(served, "<boot order=\"2\"/>"));
+    assert_non_null(strstr(served, "slot=\"0x07\""));
+    assert_non_null(strstr(served, "<access mode=\"shared\"/>"));
+    assert_null(strstr(served, "/dev/mapper"));
+    OK(exchange_xml(served, &to_socket, 1, &same, &e));
+    assert_null(same);
+    OK(exchange_xml(served, &back, 1, &again, &e));
+    assert_non_null(strstr(again, "<source dev=\"/dev/mapper/x\"/>"));
+    assert_non_null(strstr(again, "<serial>s</serial>"));
+    assert_non_null(strstr(again, "iothread=\"1\""));
+    assert_null(strstr(again, "vhostuser"));
+    REFUSED_WITH(-ENOENT, "does not name its disk", exchange_xml(before, &none, 1, &same, &e));
+}
+
+static void a_disk_on_another_bus_stays(void **state)
+{
+    (void)state;
+    static const char before[] = "<domain><devices><disk type='block'><source dev='/dev/mapper/x'/>"
+                                 "<target dev='sda' bus='sata'/></disk></devices></domain>";
+    const struct exchanged_disk d = {"/dev/mapper/x", {.device_path = "/run/s", .vhost_user = true}};
+    char *none = NULL;
+    REFUSED_WITH(-EINVAL, "not on virtio", exchange_xml(before, &d, 1, &none, &e));
 }
 
 /* As libvirt prints them, with disks of others. */
@@ -833,6 +876,8 @@ int main(void)
         cmocka_unit_test(the_built_in_template),
         cmocka_unit_test(a_disk_alone),
         cmocka_unit_test(a_disk_on_a_socket),
+        cmocka_unit_test(a_disk_is_exchanged),
+        cmocka_unit_test(a_disk_on_another_bus_stays),
         cmocka_unit_test(disks_are_found),
         cmocka_unit_test(the_iothread_with_the_fewest_disks_is_taken),
         cmocka_unit_test(a_place_is_free_in_what_runs_too),

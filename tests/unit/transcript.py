@@ -101,6 +101,9 @@ rebuild m-1 --empty
 tune m-1 m-3 --dry-run
 tune m-1 m-3 --dry-run --json
 tune
+set-engine m-1
+set-engine m-1 user
+set-engine m-1 qemu
 start m-1 --all
 start --all
 stop m-1 --timeout 90000
