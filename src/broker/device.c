@@ -15,10 +15,12 @@
 #include "storage/dmcrypt.h"
 #include "storage/facts.h"
 #include "storage/holders.h"
+#include "storage/served.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -167,10 +169,23 @@ int device_check_unused(int fd, int ours, struct error *e)
     return error_set(e, -EBUSY, "it is in use%s; shut down what uses it, see lsblk and fuser -v", by);
 }
 
-bool device_has_keeper(int fd)
+/* Whether some keeper says that it serves the disk. */
+static bool keeper_lives(const struct volume *v)
+{
+    char path[DEVICE_PATH_MAX + sizeof KEEPER_SUFFIX];
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    volume_device_path(v, path);
+    strcat(path, KEEPER_SUFFIX);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd >= 0 && fcntl(fd, F_GETLK, &whole) == 0 && whole.l_type == F_WRLCK;
+}
+
+/* A keeper locks the device (flock). So may others (flock(1), udevadm lock), and only a keeper has the lock of
+ * its state, too. */
+bool device_has_keeper(const struct volume *v, int fd)
 {
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK;
+        return errno == EWOULDBLOCK && keeper_lives(v);
     flock(fd, LOCK_UN);
     return false;
 }

@@ -21,9 +21,8 @@ int device_size(int fd, uint64_t *ret_bytes, struct error *e) _must_check_;
  * holder, such as udev. */
 int device_check_unused(int fd, int ours, struct error *e) _must_check_;
 
-/* Whether a keeper of mayfly-disks has the device: it locks the device (flock), and nobody else can who may
- * open none. */
-bool device_has_keeper(int fd);
+/* Whether a keeper of mayfly-disks has the device of `v`, which is open as `fd`. False in doubt. */
+bool device_has_keeper(const struct volume *v, int fd);
 
 /* Whether the device is suspended, so that all requests to it wait. An lvm that was killed leaves devices so.
  * Waits a moment for an lvm that is at work. */

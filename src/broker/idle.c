@@ -53,7 +53,7 @@ static int count_own(const struct volume *v, int fd)
 {
     char name[MAP_NAME_MAX];
     volume_map_name(v, name);
-    return dmcrypt_leads_to(name, fd) || (volume_served(v) && device_has_keeper(fd)) ? 1 : 0;
+    return dmcrypt_leads_to(name, fd) || (volume_served(v) && device_has_keeper(v, fd)) ? 1 : 0;
 }
 
 /* Checks that nobody holds the volume; `open`: but its own map, or the process that serves it. */

@@ -5,7 +5,6 @@
 #include "disks/state.h"
 #include "engine/engine.h"
 
-#define KEEPER_SUFFIX   ".keeper"
 #define LOG_SUFFIX      ".log"
 #define KEEPER_NAME_MAX (LV_NAME_MAX + sizeof KEEPER_SUFFIX)
 

@@ -14,6 +14,10 @@ struct sockets {
     bool of_host;
 };
 
+/* Beside the socket of a disk lies the state of the keeper that serves it, under the same name and this
+ * suffix. The keeper has it locked (fcntl, F_WRLCK) while it lives. */
+#define KEEPER_SUFFIX ".keeper"
+
 /* What serves disks: src/engine, or a double. */
 struct engine_ops {
     /* Serves the disk in the file or device `fd`, of which the caller keeps its descriptor, until close().

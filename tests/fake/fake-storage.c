@@ -572,8 +572,9 @@ int device_check_unused(int fd, int ours, struct error *e)
     return 0;
 }
 
-bool device_has_keeper(int fd)
+bool device_has_keeper(const struct volume *v, int fd)
 {
+    (void)v;
     bool locked = flock(fd, LOCK_EX | LOCK_NB) < 0;
     flock(fd, LOCK_UN);
     return locked;

@@ -142,6 +142,14 @@ check "rebuild" mayfly rebuild vm --image "$image" --yes
 guest_up vm >/dev/null
 check_equal "  the old data is gone, the engine stays" "0 user" "$(reads LAST-MARK) $(disk_field vm root engine)"
 
+mayfly stop vm --timeout 0 --force >/dev/null
+flock "/dev/vg0/$(disk_field vm root volume)" sleep 600 &
+stranger=$!
+lab_wait 20 pgrep -P $stranger >/dev/null
+world_changed
+refused 5 'in use' "another program has a volume open and locked" mayfly delete --yes vm
+pkill -P $stranger
+wait $stranger || true
 check "delete" mayfly delete --yes vm
 nothing_served "  it"
 mayfly key list --json | python3 -ISc 'import json, sys; [print(k["key"]) for k in json.load(sys.stdin)["keys"]]' |
